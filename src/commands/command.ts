@@ -1,0 +1,95 @@
+/** What every command is made of. The cli room turns specs into a program; commands never touch the terminal. */
+
+/** One `--flag`. Commander's syntax for `flags`, e.g. `-o, --output <format>`. */
+export interface OptionSpec {
+  flags: string;
+  description: string;
+  default?: string | number | boolean;
+  choices?: readonly string[];
+  /** May be given several times; the values arrive as an array. */
+  repeatable?: boolean;
+  /** Turns the text into the value; throws MeshctlError `Usage`. */
+  parse?: (text: string) => unknown;
+  /** Must be given. */
+  required?: boolean;
+  hidden?: boolean;
+}
+
+/** The parsed options by commander's camelCase names. A command module narrows it to its own interface. */
+export type ParsedOptions = Record<string, unknown>;
+
+/** A command as data; its code is loaded only when it runs, so that `--help` stays light. */
+export interface CommandSpec {
+  /** e.g. `['clustermesh', 'enable']`. */
+  path: readonly string[];
+  /** One line, no final stop. */
+  summary: string;
+  description?: string;
+  examples?: readonly { line: string; what: string }[];
+  options: readonly OptionSpec[];
+  /** Adds the shared flags that reach clusters: --kubeconfig, --context, -n, --as, --as-group, --request-timeout. */
+  reachesClusters?: boolean;
+  load(): Promise<CommandModule>;
+}
+
+export interface CommandModule {
+  run(context: CommandContext, options: ParsedOptions): Promise<CommandResult>;
+}
+
+/** What a command gives back: one data object, and how to say it to people. */
+export interface CommandResult {
+  /** The `kind` of the JSON document, e.g. `StatusReport`. */
+  kind: string;
+  /** The document's other fields; plain JSON data, no secret bytes. */
+  data: Record<string, unknown>;
+  /** The same data for people. Ends without a newline; empty means nothing to say. */
+  text(theme: Theme): string;
+  /** 0 unless the result itself is a failure (an unhealthy mesh). */
+  exitCode?: 0 | 1;
+  /** Replaces the document with this very text for other formats, e.g. manifests. */
+  raw?: string;
+}
+
+/** Styles for text views. Plain when colour is off. */
+export interface Theme {
+  bold(text: string): string;
+  dim(text: string): string;
+  ok(text: string): string;
+  warn(text: string): string;
+  fail(text: string): string;
+}
+
+/** Progress goes to stderr: a spinner on a TTY, one plain line per event elsewhere, nothing with `-o json|yaml`. */
+export interface Progress {
+  /** Starts a task. Each task ends with exactly one of done, fail or stop. */
+  start(text: string): Task;
+  /** A note that stays, e.g. a warning. */
+  warn(text: string): void;
+  info(text: string): void;
+}
+
+export interface Task {
+  update(text: string): void;
+  done(text?: string): void;
+  fail(text?: string): void;
+  /** Ends without a word. */
+  stop(): void;
+}
+
+/** The world as a command sees it. */
+export interface CommandContext {
+  progress: Progress;
+  /** Writes to stdout at once, for commands that go on (sandbox, demo, --watch). */
+  print(text: string): void;
+  theme: Theme;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  /** The folder of the installed package (has templates/ and package.json). */
+  packageRoot: URL;
+  now(): Date;
+  /** Aborted on Ctrl-C or SIGTERM. */
+  signal: AbortSignal;
+  /** Runs another meshctl command line in this process, writing to the same terminal; for `demo`. */
+  runCommand(argv: readonly string[], env?: Readonly<Record<string, string>>): Promise<number>;
+  debug: boolean;
+}

@@ -1,0 +1,40 @@
+/** Key usages that Cluster Mesh certificates need. */
+export type CertificateUsage = 'server' | 'client';
+
+/** What a leaf certificate must be; `pki/` issues it. */
+export interface CertificateSpec {
+  commonName: string;
+  usages: readonly CertificateUsage[];
+  dnsNames: readonly string[];
+  /** Textual IPv4 or IPv6 addresses. */
+  ipAddresses: readonly string[];
+}
+
+/** What `pki/` read from a certificate, enough to decide whether it can stay. Holds nothing secret. */
+export interface CertificateFacts {
+  commonName: string;
+  issuerCommonName: string;
+  /** Serial number, hexadecimal. */
+  serial: string;
+  dnsNames: readonly string[];
+  ipAddresses: readonly string[];
+  usages: readonly CertificateUsage[];
+  isCa: boolean;
+  notBefore: Date;
+  notAfter: Date;
+  /** SHA-256 of the DER bytes, lower-case hexadecimal. */
+  sha256: string;
+  /** SHA-256 of the subject public key info, lower-case hexadecimal: equal for two certificates of one key. */
+  publicKeySha256: string;
+}
+
+/** A `kubernetes.io/tls` Secret's content as facts. */
+export interface TlsSecretFacts {
+  certificate: CertificateFacts;
+  /** The CA in the same Secret (`ca.crt`), absent when missing or unreadable. */
+  ca?: CertificateFacts | undefined;
+  /** Whether the private key belongs to the certificate. */
+  keyMatches: boolean;
+  /** Whether the certificate's signature verifies with `ca`. */
+  signedByCa: boolean;
+}

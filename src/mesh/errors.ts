@@ -1,0 +1,74 @@
+/**
+ * What can go wrong, as codes. The code decides the exit status (see {@link exitCodeOf}); message and hint are for people.
+ */
+export type ErrorCode =
+  // The command line or the kubeconfig is wrong: exit 2.
+  | 'Usage'
+  | 'KubeconfigMissing'
+  | 'KubeconfigInvalid'
+  | 'ContextUnknown'
+  // A cluster cannot be reached, or does not let us in: exit 3.
+  | 'ClusterUnreachable'
+  | 'Unauthenticated'
+  | 'Forbidden'
+  // The operation failed or the mesh is not healthy: exit 1.
+  | 'CiliumMissing'
+  | 'CiliumUnsupported'
+  | 'ClusterIdentity'
+  | 'ClusterMeshNotEnabled'
+  | 'CertificateAuthority'
+  | 'Incompatible'
+  | 'NotFound'
+  | 'Conflict'
+  | 'Rejected'
+  | 'ApiFailure'
+  | 'ExecFailed'
+  | 'PortForwardFailed'
+  | 'CredentialRefused'
+  | 'Timeout'
+  | 'RolledBack'
+  | 'SandboxFailed'
+  // The user stopped it: exit 130.
+  | 'Interrupted'
+  // A bug in meshctl: exit 70.
+  | 'Bug';
+
+const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
+  Usage: 2,
+  KubeconfigMissing: 2,
+  KubeconfigInvalid: 2,
+  ContextUnknown: 2,
+  ClusterUnreachable: 3,
+  Unauthenticated: 3,
+  Forbidden: 3,
+  Interrupted: 130,
+  Bug: 70,
+};
+
+/** The process exit status that belongs to an error code (DESIGN: 1 unless the code says otherwise). */
+export function exitCodeOf(code: ErrorCode): number {
+  return EXIT_CODES[code] ?? 1;
+}
+
+export interface MeshctlErrorOptions {
+  /** What the operator can do about it: one sentence or command, shown after the message. */
+  hint?: string | undefined;
+  cause?: unknown;
+  /** Facts for `-o json`: context, object, HTTP status, … Never secret bytes. */
+  details?: Record<string, unknown> | undefined;
+}
+
+/** The one error class. The message names the context, the object and what happened, in one sentence without a final stop. */
+export class MeshctlError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: Record<string, unknown>;
+
+  constructor(code: ErrorCode, message: string, options: MeshctlErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'MeshctlError';
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details ?? {};
+  }
+}

@@ -1,0 +1,59 @@
+import type { CertificateFacts, TlsSecretFacts } from './certificates.ts';
+import type { KubeObject } from './kube-object.ts';
+
+/** A node as far as Cluster Mesh needs it. */
+export interface NodeFacts {
+  name: string;
+  ready: boolean;
+  /** `spec.providerID`, e.g. `gce://project/zone/name`; absent on bare metal. */
+  providerId?: string | undefined;
+  labels: Readonly<Record<string, string>>;
+  /** In the API server's order. */
+  addresses: readonly { type: string; address: string }[];
+  podCidrs: readonly string[];
+}
+
+/** The cilium DaemonSet. */
+export interface AgentFacts {
+  /** The agent container's image as written. */
+  image: string;
+  desired: number;
+  ready: number;
+}
+
+/** Everything read from one cluster in one pass. Plans and checks are pure functions of it. */
+export interface ClusterSnapshot {
+  /** The kubeconfig context it was read through. */
+  context: string;
+  /** The API server's URL. */
+  server: string;
+  /** Cilium's namespace. */
+  namespace: string;
+  /** Of the API server, e.g. `v1.36.1`. */
+  kubernetesVersion?: string | undefined;
+  /** `data` of ConfigMap cilium-config; undefined when there is none. */
+  ciliumConfig?: Readonly<Record<string, string>> | undefined;
+  /** DaemonSet cilium; undefined when there is none. */
+  agent?: AgentFacts | undefined;
+  nodes: readonly NodeFacts[];
+  /** Names of the API groups served, e.g. `metallb.io`. */
+  apiGroups: readonly string[];
+  /** The live objects that meshctl may write, by {@link keyOf}; absent ones are absent. */
+  objects: ReadonlyMap<string, KubeObject>;
+  /** What the `*-cert` Secrets hold, by Secret name; absent when the Secret is missing or holds no readable certificate. */
+  tlsSecrets: ReadonlyMap<string, TlsSecretFacts>;
+  /** Secret cilium-ca. */
+  ca?: CaFacts | undefined;
+  /** Client certificates handed to this cluster for its peers, by peer name (from `<peer>.etcd-client.crt`). */
+  peerCertificates: ReadonlyMap<string, TlsSecretFacts>;
+}
+
+/** Secret cilium-ca as facts. */
+export interface CaFacts {
+  certificate: CertificateFacts;
+  /** PEM; not secret. */
+  certificatePem: string;
+  /** False for a CA whose key is kept elsewhere (cert-manager without `ca.key`). */
+  hasKey: boolean;
+  keyMatches: boolean;
+}
