@@ -1,0 +1,69 @@
+import type { CertificateSpec } from './certificates.ts';
+import type { KubeObject, ObjectRef } from './kube-object.ts';
+
+/** The field manager under which meshctl writes. */
+export const FIELD_MANAGER = 'meshctl';
+
+export type StepAction = 'create' | 'update' | 'delete' | 'keep';
+
+/** One field that differs. `path` is dotted, list entries by their key: `spec.containers[etcd].image`. */
+export interface Change {
+  path: string;
+  from?: unknown;
+  to?: unknown;
+}
+
+/** Where an issued certificate goes within a Secret: the names of its keys. */
+export interface CertificateKeys {
+  ca: string;
+  certificate: string;
+  privateKey: string;
+}
+
+/** How a step is written. `keep` steps have none. */
+export type StepWrite =
+  /** Server-side apply of the whole object. */
+  | { method: 'apply'; object: KubeObject }
+  /** POST; an object that appeared in the meantime is a conflict. */
+  | { method: 'create'; object: KubeObject }
+  /**
+   * JSON merge patch (null removes a key). With `resourceVersion` the API server refuses it if someone else wrote in
+   * between, and the caller plans anew.
+   */
+  | { method: 'patch'; patch: Record<string, unknown>; resourceVersion?: string | undefined }
+  | { method: 'delete' }
+  /**
+   * A certificate that is issued at apply time and put into a Secret's keys, by server-side apply (the Secret is
+   * wholly ours) or by merge patch (a Secret that holds other peers too).
+   */
+  | {
+      method: 'issue';
+      certificate: CertificateSpec;
+      /** The context whose CA signs. */
+      signer: string;
+      keys: CertificateKeys;
+      /** Further keys that must arrive together with the certificate, as text. */
+      data: Readonly<Record<string, string>>;
+      /** The Secret without its data. */
+      secret: KubeObject;
+      into: 'apply' | 'patch';
+    };
+
+/** One object of a plan. */
+export interface Step {
+  /** The kubeconfig context. */
+  cluster: string;
+  action: StepAction;
+  object: ObjectRef;
+  changes: readonly Change[];
+  /** The reason, one short clause for people. */
+  why: string;
+  write?: StepWrite | undefined;
+  /** The live object, for undoing; absent when it does not exist. */
+  before?: KubeObject | undefined;
+}
+
+/** Ordered per cluster; different clusters' steps may run in parallel. */
+export interface Plan {
+  steps: readonly Step[];
+}

@@ -1,0 +1,87 @@
+import type { Duplex, Readable, Writable } from 'node:stream';
+import type { KubeObject, ObjectRef } from '../../mesh/kube-object.ts';
+
+/** A change in the store. `object` is the new state, or the last one for DELETED. */
+export interface StoreEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  object: KubeObject;
+}
+
+/**
+ * The objects of one sandbox cluster, as its controllers see them (no authentication, no admission).
+ * Objects that go in and out are copies. Absent objects make `update`, `patch` and `delete` throw an ApiError NotFound.
+ */
+export interface Store {
+  get(ref: ObjectRef): KubeObject | undefined;
+  list(type: { apiVersion: string; kind: string; namespace?: string; labels?: Record<string, string> }): KubeObject[];
+  /** Sets uid, creationTimestamp, resourceVersion, generation. Throws AlreadyExists. */
+  create(object: KubeObject, manager?: string): KubeObject;
+  /** Replaces the object: reads it, lets `change` mutate a copy, writes it. Bumps generation if spec changed. */
+  update(ref: ObjectRef, change: (object: KubeObject) => void, manager?: string): KubeObject;
+  delete(ref: ObjectRef): void;
+  /** Called after each change, in order. Returns the way to stop. */
+  subscribe(listener: (event: StoreEvent) => void): () => void;
+}
+
+export interface ExecRequest {
+  namespace: string;
+  pod: string;
+  container: string;
+  command: string[];
+  stdin?: Readable | undefined;
+  stdout: Writable;
+  stderr: Writable;
+  tty: boolean;
+  signal: AbortSignal;
+}
+
+/** What runs "inside" pods: the stand-ins. */
+export interface PodRuntime {
+  /** Resolves with the exit code. Throws ApiError when the container is not running. */
+  exec(request: ExecRequest): Promise<number>;
+  /** A connection to a port of the pod. Rejects with an Error whose message the client sees. */
+  portForward(namespace: string, pod: string, port: number): Promise<Duplex>;
+  /** The container's log. */
+  logs(namespace: string, pod: string, container: string): string;
+}
+
+export interface ApiServerOptions {
+  /** For messages. */
+  name: string;
+  /** PEM of the serving certificate (SAN 127.0.0.1, localhost) and key. */
+  certificate: string;
+  privateKey: string;
+  /** PEM of the CA that client certificates must chain to; CN is the user, O the groups. */
+  clientCa: string;
+  /** e.g. `v1.36.1`. */
+  kubernetesVersion: string;
+  runtime: PodRuntime;
+  /** Static bearer tokens -> user, for tests of authentication. */
+  tokens?: ReadonlyMap<string, { user: string; groups: string[] }>;
+  /**
+   * Authorization; group system:masters may always do everything. `undefined` allows; a string is the reason for 403.
+   * Default: only system:masters.
+   */
+  authorize?: (request: AccessRequest) => string | undefined;
+  /** Called before each request is served; may throw an ApiError, delay, or destroy the socket: for fault tests. */
+  intercept?: (request: AccessRequest & { httpMethod: string; path: string }) => Promise<undefined | 'drop'>;
+}
+
+export interface AccessRequest {
+  user: string;
+  groups: readonly string[];
+  verb: string;
+  apiGroup: string;
+  resource: string;
+  subresource?: string;
+  namespace?: string;
+  name?: string;
+}
+
+export interface ApiServer {
+  /** `https://127.0.0.1:PORT`. */
+  url: string;
+  store: Store;
+  /** Ends all connections, watches and execs. */
+  close(): Promise<void>;
+}
