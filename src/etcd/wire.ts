@@ -1,0 +1,147 @@
+/**
+ * The etcd v3 messages that meshctl reads and its sandbox serves, in protobuf, and gRPC's framing of them.
+ * Field numbers: etcd's api/etcdserverpb/rpc.proto and api/mvccpb/kv.proto.
+ */
+import { PbfReader, PbfWriter } from 'pbf';
+
+/** The gRPC method, as HTTP/2's `:path`. */
+export const RANGE_PATH = '/etcdserverpb.KV/Range';
+
+export interface RangeRequest {
+  key: Uint8Array;
+  /** Exclusive end; absent asks for the one key. A single zero byte means "to the end of all keys". */
+  rangeEnd?: Uint8Array | undefined;
+  /** At most so many pairs; 0 or absent means all. */
+  limit?: number | undefined;
+  keysOnly?: boolean | undefined;
+  countOnly?: boolean | undefined;
+}
+
+export interface KeyValue {
+  key: Uint8Array;
+  value: Uint8Array;
+}
+
+export interface RangeResponse {
+  kvs: KeyValue[];
+  /** Whether `limit` left pairs out. */
+  more?: boolean | undefined;
+  /** Pairs in the range, whatever the limit. */
+  count?: number | undefined;
+}
+
+export function encodeRangeRequest(request: RangeRequest): Uint8Array {
+  const writer = new PbfWriter();
+  writeBytes(writer, 1, request.key);
+  if (request.rangeEnd) writeBytes(writer, 2, request.rangeEnd);
+  if (request.limit) writer.writeVarintField(3, request.limit);
+  if (request.keysOnly) writer.writeBooleanField(8, true);
+  if (request.countOnly) writer.writeBooleanField(9, true);
+  return writer.finish();
+}
+
+/** Throws an Error for bytes that are not protobuf. Fields that meshctl does not know are passed over. */
+export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
+  const request: RangeRequest = { key: new Uint8Array() };
+  new PbfReader(bytes).readFields((tag, result, reader) => {
+    if (tag === 1) result.key = reader.readBytes();
+    else if (tag === 2) result.rangeEnd = reader.readBytes();
+    else if (tag === 3) result.limit = reader.readVarint(true);
+    else if (tag === 8) result.keysOnly = reader.readBoolean();
+    else if (tag === 9) result.countOnly = reader.readBoolean();
+  }, request);
+  return request;
+}
+
+export function encodeRangeResponse(response: RangeResponse): Uint8Array {
+  const writer = new PbfWriter();
+  for (const kv of response.kvs) {
+    writer.writeMessage(
+      2,
+      (pair, inner) => {
+        writeBytes(inner, 1, pair.key);
+        writeBytes(inner, 5, pair.value);
+      },
+      kv,
+    );
+  }
+  if (response.more) writer.writeBooleanField(3, true);
+  const count = response.count ?? response.kvs.length;
+  if (count > 0) writer.writeVarintField(4, count);
+  return writer.finish();
+}
+
+/** Throws an Error for bytes that are not protobuf. The response header and revisions are passed over. */
+export function decodeRangeResponse(bytes: Uint8Array): RangeResponse {
+  const response: RangeResponse & { count: number } = { kvs: [], count: 0 };
+  new PbfReader(bytes).readFields((tag, result, reader) => {
+    if (tag === 2) result.kvs.push(reader.readMessage(readKeyValueField, { key: empty(), value: empty() }));
+    else if (tag === 3) result.more = reader.readBoolean();
+    else if (tag === 4) result.count = reader.readVarint(true);
+  }, response);
+  return response;
+}
+
+function readKeyValueField(tag: number, pair: KeyValue, reader: PbfReader): void {
+  if (tag === 1) pair.key = reader.readBytes();
+  else if (tag === 5) pair.value = reader.readBytes();
+}
+
+/** proto3 leaves empty values out. */
+function writeBytes(writer: PbfWriter, tag: number, bytes: Uint8Array): void {
+  if (bytes.length > 0) writer.writeBytesField(tag, bytes);
+}
+
+function empty(): Uint8Array {
+  return new Uint8Array();
+}
+
+/** One uncompressed gRPC message: a zero byte, the length as a big-endian 32-bit number, the message. */
+export function frameMessage(message: Uint8Array): Buffer {
+  const frame = Buffer.alloc(PREFIX_BYTES + message.length);
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, PREFIX_BYTES);
+  return frame;
+}
+
+const PREFIX_BYTES = 5;
+/** gRPC's customary limit for one received message. */
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+
+/** Takes a gRPC body in chunks as they arrive. */
+export interface MessageReader {
+  /** The messages that this chunk completes. Throws an Error for compressed or oversized messages. */
+  push(chunk: Uint8Array): Uint8Array[];
+  /** To be called at the end of the body. Throws an Error if a message was cut off. */
+  end(): void;
+}
+
+export function createMessageReader(): MessageReader {
+  let rest = Buffer.alloc(0);
+  return {
+    push(chunk) {
+      rest = Buffer.concat([rest, chunk]);
+      const messages: Uint8Array[] = [];
+      while (rest.length >= PREFIX_BYTES) {
+        if (rest[0] !== 0) throw new Error('compressed gRPC message');
+        const length = rest.readUInt32BE(1);
+        if (length > MAX_MESSAGE_BYTES) throw new Error(`gRPC message of ${length} bytes`);
+        if (rest.length < PREFIX_BYTES + length) break;
+        messages.push(rest.subarray(PREFIX_BYTES, PREFIX_BYTES + length));
+        rest = rest.subarray(PREFIX_BYTES + length);
+      }
+      return messages;
+    },
+    end() {
+      if (rest.length > 0) throw new Error('gRPC message cut off');
+    },
+  };
+}
+
+/** The messages of a complete gRPC body. Throws an Error for a body that is not whole messages. */
+export function readMessages(body: Uint8Array): Uint8Array[] {
+  const reader = createMessageReader();
+  const messages = reader.push(body);
+  reader.end();
+  return messages;
+}
