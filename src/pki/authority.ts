@@ -1,0 +1,60 @@
+import type { KeyObject } from 'node:crypto';
+import { buildCertificate, CLOCK_SKEW_MS, distinguishedName, generateRsaKey, rsaKeyToPem } from './certificate.ts';
+import { bits, boolean, extension, keyIdentifierOf, OID, sequence } from './certificate-der.ts';
+
+/** A certificate authority as PEM. The certificate may be a bundle in which the key belongs to one of its entries. */
+export interface Authority {
+  certificate: string;
+  privateKey: string;
+}
+
+/**
+ * Ten years. Cilium's chart gives its CA the three years of its certificates, so that all of them end on one day;
+ * but a new CA means a restart of every clustermesh-apiserver and a new exchange between all peers, so it should come
+ * rarely, and by intent.
+ */
+export const AUTHORITY_VALIDITY_MS = 3650 * 24 * 60 * 60 * 1000;
+
+export interface AuthorityOptions {
+  /** Default `Cilium CA`, as Cilium's chart names it. */
+  commonName?: string;
+  validityMs?: number;
+  /** Bits of the RSA key. */
+  keySize?: number;
+  now?: Date;
+}
+
+/** Makes a self-signed CA with an RSA key, to be kept in Secret cilium-ca. */
+export async function createAuthority({
+  commonName = 'Cilium CA',
+  validityMs = AUTHORITY_VALIDITY_MS,
+  keySize = 2048,
+  now = new Date(),
+}: AuthorityOptions = {}): Promise<Authority> {
+  const { publicKey, privateKey } = await generateRsaKey(keySize);
+  return {
+    certificate: selfSign(commonName, publicKey, privateKey, validityMs, now),
+    privateKey: rsaKeyToPem(privateKey),
+  };
+}
+
+function selfSign(commonName: string, publicKey: Buffer, key: KeyObject, validityMs: number, now: Date): string {
+  const name = distinguishedName(commonName);
+  // digitalSignature, keyCertSign, cRLSign: bits 0, 5 and 6 of KeyUsage.
+  const keyUsage = bits(Buffer.from([0b1000_0110]), 1);
+  return buildCertificate(
+    {
+      subject: name,
+      issuer: name,
+      notBefore: new Date(now.getTime() - CLOCK_SKEW_MS),
+      notAfter: new Date(now.getTime() + validityMs),
+      publicKey,
+      authorityKeyIdentifier: keyIdentifierOf(publicKey),
+      extensions: [
+        extension(OID.basicConstraints, sequence(boolean(true)), { critical: true }),
+        extension(OID.keyUsage, keyUsage, { critical: true }),
+      ],
+    },
+    key,
+  );
+}

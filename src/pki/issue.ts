@@ -1,0 +1,157 @@
+import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import type { CertificateSpec } from '../mesh/certificates.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { Authority } from './authority.ts';
+import {
+  buildCertificate,
+  CILIUM_VALIDITY_MS,
+  CLOCK_SKEW_MS,
+  distinguishedName,
+  generateRsaKey,
+  rsaKeyToPem,
+} from './certificate.ts';
+import {
+  bits,
+  bytesOf,
+  decode,
+  extension,
+  GENERAL_NAME,
+  keyIdentifierOf,
+  OID,
+  objectIdentifier,
+  parseCertificateDer,
+  sequence,
+  tagged,
+} from './certificate-der.ts';
+import { certificatesOf } from './pem.ts';
+
+/** An issued certificate and its private key as PEM. */
+export interface IssuedCertificate {
+  certificate: string;
+  privateKey: string;
+}
+
+export interface IssueOptions {
+  /** Default: Cilium's three years. */
+  validityMs?: number;
+  /** Bits of the RSA key. */
+  keySize?: number;
+  now?: Date;
+}
+
+/**
+ * Issues a leaf certificate with a new RSA key, signed by a CA with an RSA, ECDSA or Ed25519 key.
+ *
+ * The certificate is valid from five minutes ago and never outlives its CA: with less of the CA's time left than
+ * `validityMs`, it ends with the CA. Throws `CertificateAuthority` when the CA cannot sign: unreadable, no CA, expired,
+ * or its key is another's.
+ */
+export async function issueCertificate(
+  authority: Authority,
+  spec: CertificateSpec & { organization?: string },
+  { validityMs = CILIUM_VALIDITY_MS, keySize = 2048, now = new Date() }: IssueOptions = {},
+): Promise<IssuedCertificate> {
+  const signer = readSigner(authority, now);
+  const { publicKey, privateKey } = await generateRsaKey(keySize);
+  const certificate = buildCertificate(
+    {
+      subject: distinguishedName(spec.commonName, spec.organization),
+      issuer: signer.subject,
+      notBefore: new Date(now.getTime() - CLOCK_SKEW_MS),
+      notAfter: new Date(Math.min(now.getTime() + validityMs, signer.notAfter.getTime())),
+      publicKey,
+      authorityKeyIdentifier: signer.keyIdentifier,
+      extensions: leafExtensions(spec),
+    },
+    signer.key,
+  );
+  return { certificate, privateKey: rsaKeyToPem(privateKey) };
+}
+
+function leafExtensions(spec: CertificateSpec) {
+  const usages = spec.usages.map((usage) => objectIdentifier(usage === 'server' ? OID.serverAuth : OID.clientAuth));
+  const names = [
+    ...spec.dnsNames.map((name) => tagged(GENERAL_NAME.dns, Buffer.from(name, 'latin1'))),
+    ...spec.ipAddresses.map((address) => tagged(GENERAL_NAME.ip, ipBytes(address))),
+  ];
+  return [
+    extension(OID.basicConstraints, sequence(), { critical: true }),
+    // digitalSignature and keyEncipherment: bits 0 and 2 of KeyUsage.
+    extension(OID.keyUsage, bits(Buffer.from([0b1010_0000]), 5), { critical: true }),
+    extension(OID.extendedKeyUsage, sequence(...usages)),
+    ...(names.length === 0 ? [] : [extension(OID.subjectAltName, sequence(...names))]),
+  ];
+}
+
+function ipBytes(address: string): Buffer {
+  // ipaddr.js alone would take "10" or "0x7f.1" for addresses.
+  if (isIP(address) === 0) throw new MeshctlError('Bug', `A certificate was asked for the IP address "${address}"`);
+  return Buffer.from(ipaddr.parse(address).toByteArray());
+}
+
+interface Signer {
+  key: KeyObject;
+  /** As in the CA's certificate, byte for byte: verifiers compare the encoded names. */
+  subject: ReturnType<typeof decode>;
+  keyIdentifier: Buffer;
+  notAfter: Date;
+}
+
+function readSigner(authority: Authority, now: Date): Signer {
+  const key = readPrivateKey(authority.privateKey);
+  const certificate = readAuthorityCertificates(authority.certificate).find((entry) => entry.checkPrivateKey(key));
+  if (certificate === undefined) {
+    throw new MeshctlError('CertificateAuthority', "The CA's private key does not belong to its certificate", {
+      hint: 'Put the certificate and the key of one CA into the Secret',
+    });
+  }
+  if (!certificate.ca) {
+    throw new MeshctlError('CertificateAuthority', `The certificate "${nameOf(certificate)}" is not that of a CA`, {
+      hint: 'Use a certificate with the basic constraint CA:TRUE',
+    });
+  }
+  const notAfter = new Date(certificate.validTo);
+  if (notAfter <= now) {
+    throw new MeshctlError(
+      'CertificateAuthority',
+      `The CA "${nameOf(certificate)}" expired on ${notAfter.toISOString()}`,
+      { hint: 'Replace the CA and issue all certificates anew' },
+    );
+  }
+  const { subject, extensions } = parseCertificateDer(certificate.raw);
+  const keyIdentifier = extensions.get(OID.subjectKeyIdentifier);
+  return {
+    key,
+    subject,
+    keyIdentifier:
+      keyIdentifier === undefined
+        ? keyIdentifierOf(certificate.publicKey.export({ type: 'spki', format: 'der' }))
+        : bytesOf(decode(keyIdentifier)),
+    notAfter,
+  };
+}
+
+function readPrivateKey(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    // Without the cause: OpenSSL's error says nothing of use, and nothing near a key should travel.
+    throw new MeshctlError('CertificateAuthority', "The CA's private key is not readable", {
+      hint: 'It must be an unencrypted PEM private key',
+    });
+  }
+}
+
+function readAuthorityCertificates(pem: string): X509Certificate[] {
+  try {
+    return certificatesOf(pem);
+  } catch (cause) {
+    throw new MeshctlError('CertificateAuthority', "The CA's certificate is not readable", { cause });
+  }
+}
+
+function nameOf(certificate: X509Certificate): string {
+  return certificate.subject?.replaceAll('\n', ', ') ?? '';
+}

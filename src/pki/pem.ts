@@ -1,0 +1,14 @@
+import { X509Certificate } from 'node:crypto';
+
+const CERTIFICATES = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+/** A certificate's DER as PEM, in lines of 64 characters (RFC 7468), with a final newline. */
+export function certificateToPem(der: Buffer): string {
+  const lines = der.toString('base64').replace(/.{1,64}/g, '$&\n');
+  return `-----BEGIN CERTIFICATE-----\n${lines}-----END CERTIFICATE-----\n`;
+}
+
+/** Every certificate in a PEM text, in its order. Throws node:crypto's error when one of them is not readable. */
+export function certificatesOf(pem: string): X509Certificate[] {
+  return (pem.match(CERTIFICATES) ?? []).map((block) => new X509Certificate(block));
+}

@@ -1,0 +1,121 @@
+import { createHash, createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import ipaddr from 'ipaddr.js';
+import type { CertificateFacts, CertificateUsage, TlsSecretFacts } from '../mesh/certificates.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import {
+  attributeOf,
+  bytesOf,
+  childrenOf,
+  decode,
+  GENERAL_NAME,
+  OID,
+  oidOf,
+  parseCertificateDer,
+} from './certificate-der.ts';
+import { certificatesOf } from './pem.ts';
+
+/**
+ * Reads a PEM certificate; of several (a leaf with its chain, or a bundle) the first. Throws `CertificateAuthority`
+ * when there is none or it is not readable.
+ */
+export function readCertificate(pem: string): CertificateFacts {
+  try {
+    const [first] = certificatesOf(pem);
+    if (first !== undefined) return factsOf(first);
+  } catch (cause) {
+    throw new MeshctlError('CertificateAuthority', 'The certificate is not readable', { cause });
+  }
+  throw new MeshctlError('CertificateAuthority', 'There is no PEM certificate in the text', {
+    hint: 'A certificate starts with the line -----BEGIN CERTIFICATE-----',
+  });
+}
+
+/** Whether a PEM private key belongs to the (first) certificate. False when either is not readable. */
+export function keyMatches(certificatePem: string, privateKeyPem: string): boolean {
+  const [certificate] = readable(certificatePem);
+  const key = readableKey(privateKeyPem);
+  return certificate !== undefined && key !== undefined && certificate.checkPrivateKey(key);
+}
+
+/** Whether the (first) certificate is signed by a CA of the bundle. False when either is not readable. */
+export function isSignedBy(certificatePem: string, caPem: string): boolean {
+  const [certificate] = readable(certificatePem);
+  return certificate !== undefined && readable(caPem).some((ca) => signed(certificate, ca));
+}
+
+/**
+ * What a `kubernetes.io/tls` Secret holds; undefined when its certificate is missing or not readable. Of a CA bundle,
+ * the CA that signed the certificate counts, else the first.
+ */
+export function readTlsSecret(secret: {
+  certificate?: string | undefined;
+  privateKey?: string | undefined;
+  ca?: string | undefined;
+}): TlsSecretFacts | undefined {
+  const [certificate] = readable(secret.certificate ?? '');
+  if (certificate === undefined) return undefined;
+  const authorities = readable(secret.ca ?? '');
+  const signer = authorities.find((ca) => signed(certificate, ca));
+  const ca = signer ?? authorities[0];
+  const key = readableKey(secret.privateKey ?? '');
+  return {
+    certificate: factsOf(certificate),
+    ca: ca && factsOf(ca),
+    keyMatches: key !== undefined && certificate.checkPrivateKey(key),
+    signedByCa: signer !== undefined,
+  };
+}
+
+function factsOf(certificate: X509Certificate): CertificateFacts {
+  const { subject, issuer, extensions } = parseCertificateDer(certificate.raw);
+  const names = extensions.get(OID.subjectAltName);
+  const generalNames = names === undefined ? [] : childrenOf(decode(names));
+  const ofType = (tag: number) => generalNames.filter((name) => Number(name.type) === tag).map(bytesOf);
+  return {
+    commonName: attributeOf(subject, OID.commonName) ?? '',
+    issuerCommonName: attributeOf(issuer, OID.commonName) ?? '',
+    serial: certificate.serialNumber.toLowerCase(),
+    dnsNames: ofType(GENERAL_NAME.dns).map((name) => name.toString('latin1')),
+    ipAddresses: ofType(GENERAL_NAME.ip).map((bytes) => ipaddr.fromByteArray([...bytes]).toString()),
+    usages: usagesOf(extensions.get(OID.extendedKeyUsage)),
+    isCa: certificate.ca,
+    notBefore: new Date(certificate.validFrom),
+    notAfter: new Date(certificate.validTo),
+    sha256: sha256(certificate.raw),
+    publicKeySha256: sha256(certificate.publicKey.export({ type: 'spki', format: 'der' })),
+  };
+}
+
+/** A certificate without the extension is good for every usage (RFC 5280, 4.2.1.12). */
+function usagesOf(extendedKeyUsage: Buffer | undefined): CertificateUsage[] {
+  const oids = extendedKeyUsage && childrenOf(decode(extendedKeyUsage)).map(oidOf);
+  const allows = (oid: string) => oids === undefined || oids.includes(oid) || oids.includes(OID.anyExtendedKeyUsage);
+  return [
+    ...(allows(OID.serverAuth) ? ['server' as const] : []),
+    ...(allows(OID.clientAuth) ? ['client' as const] : []),
+  ];
+}
+
+function signed(certificate: X509Certificate, ca: X509Certificate): boolean {
+  return certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
+}
+
+function readable(pem: string): X509Certificate[] {
+  try {
+    return certificatesOf(pem);
+  } catch {
+    return [];
+  }
+}
+
+function readableKey(pem: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
