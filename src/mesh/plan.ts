@@ -32,6 +32,8 @@ export type StepWrite =
    */
   | { method: 'patch'; patch: Record<string, unknown>; resourceVersion?: string | undefined }
   | { method: 'delete' }
+  /** A new CA, generated at apply time and put into this Secret (POST: an existing CA is never overwritten). */
+  | { method: 'authority'; commonName: string; secret: KubeObject }
   /**
    * A certificate that is issued at apply time and put into a Secret's keys, by server-side apply (the Secret is
    * wholly ours) or by merge patch (a Secret that holds other peers too).
@@ -48,6 +50,12 @@ export type StepWrite =
       secret: KubeObject;
       into: 'apply' | 'patch';
     };
+
+/** Writes whose bytes exist only at apply time. */
+export type DeferredWrite = Extract<StepWrite, { method: 'authority' | 'issue' }>;
+
+/** Writes that can be sent as they are. */
+export type ReadyWrite = Exclude<StepWrite, DeferredWrite>;
 
 /** One object of a plan. */
 export interface Step {

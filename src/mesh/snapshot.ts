@@ -44,6 +44,8 @@ export interface ClusterSnapshot {
   tlsSecrets: ReadonlyMap<string, TlsSecretFacts>;
   /** Secret cilium-ca. */
   ca?: CaFacts | undefined;
+  /** The etcd users in ConfigMap clustermesh-remote-users (`users.yaml`); undefined when there is no such ConfigMap. */
+  remoteUsers?: readonly RemoteUser[] | undefined;
   /** Client certificates handed to this cluster for its peers, by peer name (from `<peer>.etcd-client.crt`). */
   peerCertificates: ReadonlyMap<string, TlsSecretFacts>;
 }
@@ -56,4 +58,11 @@ export interface CaFacts {
   /** False for a CA whose key is kept elsewhere (cert-manager without `ca.key`). */
   hasKey: boolean;
   keyMatches: boolean;
+}
+
+/** An etcd user that a peer may log in as. */
+export interface RemoteUser {
+  name: string;
+  /** `remote` for peers. */
+  role: string;
 }

@@ -1,0 +1,85 @@
+import { MeshctlError } from './errors.ts';
+import type { KubeObject } from './kube-object.ts';
+import { keyOf } from './kube-object.ts';
+import { APISERVER, apiserverServiceRef, ETCD_PORT } from './names.ts';
+import type { ClusterSnapshot, NodeFacts } from './snapshot.ts';
+
+/** Addresses at which peers can dial a cluster's clustermesh-apiserver. */
+export interface ServiceEndpoints {
+  /** IP addresses or host names, without port. */
+  hosts: readonly string[];
+  port: number;
+}
+
+/** Several nodes serve a NodePort alike; so many are enough to survive the loss of some. */
+const NODE_PORT_HOSTS = 3;
+
+interface ServiceSpec {
+  type?: string;
+  clusterIP?: string;
+  ports?: { port: number; nodePort?: number }[];
+}
+
+/**
+ * The addresses that the Service has now, or undefined while a load balancer has none yet.
+ * LoadBalancer: its IPs, else its host names. NodePort: some Ready nodes, the external address first. ClusterIP: its IP.
+ */
+export function serviceEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints | undefined {
+  const service = snapshot.objects.get(keyOf(apiserverServiceRef(snapshot.namespace)));
+  if (!service) return undefined;
+  const spec = service.spec as ServiceSpec;
+  const port = spec.ports?.[0]?.port ?? ETCD_PORT;
+  if (spec.type === 'LoadBalancer') {
+    const hosts = loadBalancerHosts(service);
+    return hosts.length > 0 ? { hosts, port } : undefined;
+  }
+  if (spec.type === 'NodePort') {
+    const nodePort = spec.ports?.[0]?.nodePort;
+    const hosts = snapshot.nodes
+      .filter((node) => node.ready)
+      .flatMap((node) => nodeAddress(node) ?? [])
+      .slice(0, NODE_PORT_HOSTS);
+    return nodePort && hosts.length > 0 ? { hosts, port: nodePort } : undefined;
+  }
+  return spec.clusterIP ? { hosts: [spec.clusterIP], port } : undefined;
+}
+
+/** IPs of `status.loadBalancer.ingress`, or its host names where it has no IP (AWS). */
+export function loadBalancerHosts(service: KubeObject): string[] {
+  const status = service.status as { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } } | undefined;
+  const ingress = status?.loadBalancer?.ingress ?? [];
+  const ips = ingress.flatMap(({ ip }) => ip ?? []);
+  return ips.length > 0 ? ips : ingress.flatMap(({ hostname }) => hostname ?? []);
+}
+
+/** The same, for a cluster that must have an address. @throws MeshctlError `ClusterMeshNotEnabled` */
+export function requireEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints {
+  const endpoints = serviceEndpoints(snapshot);
+  if (endpoints) return endpoints;
+  const { context, namespace } = snapshot;
+  throw new MeshctlError(
+    'ClusterMeshNotEnabled',
+    `context "${context}": Service ${namespace}/${APISERVER} has no address that peers could dial`,
+    {
+      hint:
+        `See why: kubectl --context ${context} -n ${namespace} describe service ${APISERVER}; ` +
+        `or choose another type: meshctl clustermesh enable --context ${context} --service-type NodePort`,
+      details: { context, object: `Service ${namespace}/${APISERVER}` },
+    },
+  );
+}
+
+/** `host:port`, with brackets around IPv6. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Whether a host is an IP address rather than a name (a name never has a colon, nor only digits and dots). */
+export function isIpAddress(host: string): boolean {
+  return host.includes(':') || /^\d{1,3}(\.\d{1,3}){3}$/.test(host);
+}
+
+function nodeAddress(node: NodeFacts): string | undefined {
+  const of = (type: string) => node.addresses.find((address) => address.type === type)?.address;
+  return of('ExternalIP') ?? of('InternalIP');
+}

@@ -1,0 +1,134 @@
+import { MeshctlError } from './errors.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+
+/** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
+export interface ClusterIdentity {
+  name: string;
+  id: number;
+  /** How many clusters the mesh can have, which fixes the id range: 255 or 511. All members must agree. */
+  maxConnectedClusters: number;
+}
+
+/** Cilium's rule for cluster names (pkg/clustermesh/types: 32 characters, this pattern). */
+const NAME_PATTERN = /^([a-z0-9][-a-z0-9]*)?[a-z0-9]$/;
+const NAME_MAX_LENGTH = 32;
+const DEFAULT_MAX_CONNECTED_CLUSTERS = 255;
+
+/** Why a cluster name cannot be used in a mesh; undefined when it can. */
+export function checkClusterName(name: string): string | undefined {
+  if (name === 'default') return 'the name is "default", which every unnamed cluster has';
+  if (name.length > NAME_MAX_LENGTH) return `it has ${name.length} characters, ${NAME_MAX_LENGTH} are allowed`;
+  if (!NAME_PATTERN.test(name)) {
+    return 'only lower-case letters, digits and "-" are allowed, and a letter or digit at both ends';
+  }
+  return undefined;
+}
+
+/** Why a cluster id cannot be used in a mesh; undefined when it can. */
+export function checkClusterId(id: number, maxConnectedClusters: number): string | undefined {
+  if (!Number.isInteger(id)) return 'it is not a whole number';
+  if (id === 0) return 'the id is 0, which means that none was given';
+  if (id < 1 || id > maxConnectedClusters) return `ids go from 1 to ${maxConnectedClusters} (max-connected-clusters)`;
+  return undefined;
+}
+
+/** Why a value of max-connected-clusters cannot be; undefined when it can. Cilium knows two layouts of the identity. */
+export function checkMaxConnectedClusters(max: number): string | undefined {
+  return max === 255 || max === 511 ? undefined : 'max-connected-clusters is 255 or 511';
+}
+
+/** The identity as cilium-config states it, with Cilium's defaults for absent keys; not checked. */
+export function identityOf(ciliumConfig: Readonly<Record<string, string>>): ClusterIdentity {
+  return {
+    name: ciliumConfig['cluster-name'] ?? 'default',
+    id: Number(ciliumConfig['cluster-id'] ?? '0'),
+    maxConnectedClusters: Number(ciliumConfig['max-connected-clusters'] ?? DEFAULT_MAX_CONNECTED_CLUSTERS),
+  };
+}
+
+/**
+ * The identity of a cluster that can join a mesh.
+ * @throws MeshctlError `CiliumMissing` without Cilium, `ClusterIdentity` for a name, id or mode that cannot be meshed.
+ */
+export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
+  const { context, namespace, ciliumConfig } = snapshot;
+  if (!ciliumConfig || !snapshot.agent) {
+    const missing = ciliumConfig ? 'DaemonSet cilium' : 'ConfigMap cilium-config';
+    throw new MeshctlError(
+      'CiliumMissing',
+      `context "${context}": no Cilium in namespace ${namespace} (there is no ${missing})`,
+      {
+        hint: 'Install Cilium first, or name its namespace with -n.',
+        details: { context, namespace },
+      },
+    );
+  }
+  const identity = identityOf(ciliumConfig);
+  const where = `ConfigMap ${namespace}/cilium-config`;
+  const refuse = (what: string, reason: string, key: string, example: string): never => {
+    throw new MeshctlError('ClusterIdentity', `context "${context}": ${what} cannot be used in a mesh: ${reason}`, {
+      hint:
+        `Set ${key} in ${where} (Helm: --set ${example}) and restart the agents ` +
+        `(kubectl --context ${context} -n ${namespace} rollout restart daemonset/cilium deployment/cilium-operator).`,
+      details: { context, object: where, key },
+    });
+  };
+
+  const mode = ciliumConfig['identity-allocation-mode'] ?? 'crd';
+  if (mode !== 'crd') {
+    throw new MeshctlError(
+      'ClusterIdentity',
+      `context "${context}": Cilium keeps its state in an external kvstore (identity-allocation-mode: ${mode})`,
+      {
+        hint:
+          'The clustermesh-apiserver serves clusters in CRD mode only. Peers can be pointed at the external kvstore by hand, ' +
+          'or the cluster moved to identity-allocation-mode crd.',
+        details: { context, object: where, key: 'identity-allocation-mode' },
+      },
+    );
+  }
+  const badMax = checkMaxConnectedClusters(identity.maxConnectedClusters);
+  if (badMax) {
+    const value = ciliumConfig['max-connected-clusters'];
+    refuse(`max-connected-clusters ${value}`, badMax, 'max-connected-clusters', 'clustermesh.maxConnectedClusters=255');
+  }
+  const badName = checkClusterName(identity.name);
+  if (badName) refuse(`cluster name "${identity.name}"`, badName, 'cluster-name', 'cluster.name=mesh-1');
+  const badId = checkClusterId(identity.id, identity.maxConnectedClusters);
+  if (badId) refuse(`cluster id ${ciliumConfig['cluster-id'] ?? 0}`, badId, 'cluster-id', 'cluster.id=1');
+  return identity;
+}
+
+/**
+ * Refuses two clusters that cannot be told apart or lay their identities out differently.
+ * @throws MeshctlError `Incompatible`.
+ */
+export function requireCompatible(
+  a: { context: string; identity: ClusterIdentity },
+  b: { context: string; identity: ClusterIdentity },
+): void {
+  const both = `contexts "${a.context}" and "${b.context}"`;
+  const details = { contexts: [a.context, b.context] };
+  if (a.identity.name === b.identity.name) {
+    throw new MeshctlError('Incompatible', `${both}: both clusters are named "${a.identity.name}"`, {
+      hint: 'Each cluster needs its own cluster-name in ConfigMap cilium-config. (Do both contexts lead to one cluster?)',
+      details,
+    });
+  }
+  if (a.identity.id === b.identity.id) {
+    throw new MeshctlError('Incompatible', `${both}: both clusters have the id ${a.identity.id}`, {
+      hint: 'Each cluster needs its own cluster-id in ConfigMap cilium-config; changing it restarts the agents.',
+      details,
+    });
+  }
+  if (a.identity.maxConnectedClusters !== b.identity.maxConnectedClusters) {
+    throw new MeshctlError(
+      'Incompatible',
+      `${both}: max-connected-clusters differs (${a.identity.maxConnectedClusters} and ${b.identity.maxConnectedClusters})`,
+      {
+        hint: 'All clusters of a mesh need the same max-connected-clusters, because it is part of the identity layout.',
+        details,
+      },
+    );
+  }
+}

@@ -1,0 +1,50 @@
+import type { ObjectRef } from './kube-object.ts';
+
+/** The names that Cilium fixes for the objects of Cluster Mesh (Cilium's chart, templates/clustermesh-apiserver). */
+export const APISERVER = 'clustermesh-apiserver';
+/** Label of the clustermesh-apiserver's pods. */
+export const APISERVER_SELECTOR = 'k8s-app=clustermesh-apiserver';
+export const KVSTOREMESH_CONTAINER = 'kvstoremesh';
+export const AGENT_SELECTOR = 'k8s-app=cilium';
+export const AGENT_CONTAINER = 'cilium-agent';
+/** Secret with a file per peer, mounted by the agents. */
+export const AGENT_PEERS_SECRET = 'cilium-clustermesh';
+/** Secret with a file per peer, mounted by KVStoreMesh. */
+export const KVSTOREMESH_PEERS_SECRET = 'cilium-kvstoremesh';
+export const REMOTE_USERS_CONFIGMAP = 'clustermesh-remote-users';
+export const CA_SECRET = 'cilium-ca';
+export const SERVER_CERT_SECRET = 'clustermesh-apiserver-server-cert';
+export const REMOTE_CERT_SECRET = 'clustermesh-apiserver-remote-cert';
+export const CILIUM_CONFIG = 'cilium-config';
+/** Where agents and KVStoreMesh find the mounted files. */
+export const CONFIG_DIRECTORY = '/var/lib/cilium/clustermesh';
+/** The port of etcd in the clustermesh-apiserver. */
+export const ETCD_PORT = 2379;
+/** Key prefix under which each cluster describes itself in its etcd. */
+export const CLUSTER_CONFIG_PREFIX = 'cilium/cluster-config/';
+
+/** The name by which clusters reach a peer whose certificate does not cover its address. */
+export function meshHostname(cluster: string): string {
+  return `${cluster}.mesh.cilium.io`;
+}
+
+/** The apiserver's name within its own cluster; every server certificate covers it. */
+export function serviceHostname(namespace: string): string {
+  return `${APISERVER}.${namespace}.svc`;
+}
+
+export function secretRef(namespace: string, name: string): ObjectRef {
+  return { apiVersion: 'v1', kind: 'Secret', namespace, name };
+}
+
+export function configMapRef(namespace: string, name: string): ObjectRef {
+  return { apiVersion: 'v1', kind: 'ConfigMap', namespace, name };
+}
+
+export function apiserverServiceRef(namespace: string): ObjectRef {
+  return { apiVersion: 'v1', kind: 'Service', namespace, name: APISERVER };
+}
+
+export function apiserverDeploymentRef(namespace: string): ObjectRef {
+  return { apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: APISERVER };
+}
