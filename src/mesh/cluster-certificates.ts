@@ -1,0 +1,124 @@
+import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificates.ts';
+import { isIpAddress } from './endpoints.ts';
+import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET, serviceHostname } from './names.ts';
+import { remoteUserName } from './peer-config.ts';
+
+/** Certificates are issued anew from this time before their end. */
+export const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** A certificate of a cluster and the Secret (type `kubernetes.io/tls`) that holds it. */
+export interface SecretCertificate {
+  secret: string;
+  spec: CertificateSpec;
+}
+
+/**
+ * The certificates of one cluster's clustermesh-apiserver, all signed by its cilium-ca. etcd takes the user from the CN.
+ * Names and usages are those of Cilium's chart (templates/clustermesh-apiserver/tls-helm); the addresses of the Service are
+ * meshctl's addition, so that peers can dial them directly.
+ * @param serviceAddresses IP addresses and host names at which peers reach the Service
+ */
+export function certificateSpecs(cluster: {
+  clusterName: string;
+  namespace: string;
+  serviceAddresses: readonly string[];
+  kvstoremesh: boolean;
+}): SecretCertificate[] {
+  const { clusterName, namespace, serviceAddresses, kvstoremesh } = cluster;
+  const hostname = serviceHostname(namespace);
+  const hostNames = serviceAddresses.filter((address) => !isIpAddress(address));
+  const server: CertificateSpec = {
+    commonName: hostname,
+    usages: ['server', 'client'],
+    dnsNames: unique([hostname, '*.mesh.cilium.io', ...hostNames]),
+    ipAddresses: unique(['127.0.0.1', '::1', ...serviceAddresses.filter(isIpAddress)].map(canonicalIp)),
+  };
+  return [
+    { secret: SERVER_CERT_SECRET, spec: server },
+    { secret: 'clustermesh-apiserver-admin-cert', spec: clientSpec(`admin-${clusterName}`) },
+    // Without KVStoreMesh there is no cache for the agents to read.
+    ...(kvstoremesh ? [{ secret: 'clustermesh-apiserver-local-cert', spec: clientSpec(`local-${clusterName}`) }] : []),
+    { secret: REMOTE_CERT_SECRET, spec: clientSpec('remote') },
+  ];
+}
+
+/** The certificate with which a cluster logs in to a peer whose CA issued it. */
+export function peerCertificateSpec(localCluster: string): CertificateSpec {
+  return clientSpec(remoteUserName(localCluster));
+}
+
+/**
+ * Why a certificate must be issued anew, as a clause for the plan; undefined when it can stay. More names than asked for
+ * do not matter.
+ * @param facts what the Secret holds; undefined when that is nothing readable
+ * @param ca the CA that is to sign
+ */
+export function reasonToReissue(
+  facts: TlsSecretFacts | undefined,
+  spec: CertificateSpec,
+  ca: CertificateFacts,
+  now: Date,
+): string | undefined {
+  if (facts === undefined) return 'there is no certificate yet';
+  return reasonOfTrust(facts, ca) ?? reasonOfContent(facts.certificate, spec) ?? reasonOfTime(facts, ca, now);
+}
+
+function reasonOfTrust(facts: TlsSecretFacts, ca: CertificateFacts): string | undefined {
+  if (!facts.keyMatches) return 'its private key is missing or belongs to another certificate';
+  if (facts.ca === undefined) return 'there is no CA certificate with it';
+  // The key counts, not the certificate: a CA may have been renewed with its key.
+  if (facts.ca.publicKeySha256 !== ca.publicKeySha256) return `it is from another CA than "${ca.commonName}"`;
+  if (!facts.signedByCa) return 'it is not signed by the CA that is with it';
+  return undefined;
+}
+
+function reasonOfContent(certificate: CertificateFacts, spec: CertificateSpec): string | undefined {
+  if (certificate.commonName !== spec.commonName) {
+    return `it is for "${certificate.commonName}", not "${spec.commonName}"`;
+  }
+  const usages = spec.usages.filter((usage) => !certificate.usages.includes(usage));
+  if (usages.length > 0) return `it is not for ${usages.join(' and ')} use`;
+  const dnsNames = new Set(certificate.dnsNames.map((name) => name.toLowerCase()));
+  const ipAddresses = new Set(certificate.ipAddresses.map(canonicalIp));
+  const missing = [
+    ...spec.dnsNames.filter((name) => !dnsNames.has(name.toLowerCase())),
+    ...spec.ipAddresses.filter((address) => !ipAddresses.has(canonicalIp(address))),
+  ];
+  return missing.length > 0 ? `it does not cover ${missing.join(', ')}` : undefined;
+}
+
+function reasonOfTime(
+  { certificate, ca: present }: TlsSecretFacts,
+  ca: CertificateFacts,
+  now: Date,
+): string | undefined {
+  if (certificate.notAfter <= now) return `it expired on ${dayOf(certificate.notAfter)}`;
+  if (certificate.notBefore > now) return `it is not valid before ${certificate.notBefore.toISOString()}`;
+  const soon = new Date(now.getTime() + RENEW_BEFORE_MS);
+  // A leaf ends with its CA at the latest, so a new one helps only where the CA lives on.
+  if (certificate.notAfter <= soon && ca.notAfter > certificate.notAfter) {
+    return `it expires on ${dayOf(certificate.notAfter)}`;
+  }
+  if (present !== undefined && present.notAfter <= soon && ca.notAfter > present.notAfter) {
+    return `the CA certificate with it expires on ${dayOf(present.notAfter)}`;
+  }
+  return undefined;
+}
+
+function clientSpec(commonName: string): CertificateSpec {
+  return { commonName, usages: ['client'], dnsNames: [], ipAddresses: [] };
+}
+
+/** One spelling for each address, so that `2001:DB8:0::1` and `2001:db8::1` are equal. The URL standard defines it. */
+function canonicalIp(address: string): string {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return URL.canParse(`https://${host}/`) ? new URL(`https://${host}/`).hostname.replace(/^\[|\]$/g, '') : address;
+}
+
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}
