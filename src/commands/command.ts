@@ -92,4 +92,6 @@ export interface CommandContext {
   /** Runs another meshctl command line in this process, writing to the same terminal; for `demo`. */
   runCommand(argv: readonly string[], env?: Readonly<Record<string, string>>): Promise<number>;
   debug: boolean;
+  /** Writes one line for `--debug` to stderr. Never secret bytes. */
+  debugLog(text: string): void;
 }

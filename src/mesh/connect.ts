@@ -1,3 +1,5 @@
+import type { CertificateSpec } from './certificates.ts';
+import { requireSigner } from './certificate-authority.ts';
 import { reasonToReissue } from './cluster-certificates.ts';
 import { hostPort, isIpAddress, type ServiceEndpoints } from './endpoints.ts';
 import { MeshctlError } from './errors.ts';
@@ -21,7 +23,7 @@ import {
   remoteUserName,
   remoteUsersFile,
 } from './peer-config.ts';
-import type { Plan, Step } from './plan.ts';
+import { type CertificateOrder, type Change, type Plan, type Step, TLS_KEYS } from './plan.ts';
 import { emptySecret, encodeText, secretText } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
@@ -44,6 +46,8 @@ export interface Direction {
 
 /** The etcd user that every clustermesh-apiserver has from its start, for peers that share the CA. */
 const SHARED_USER = 'remote';
+/** The etcd role that may read what a cluster publishes for its peers. */
+const REMOTE_ROLE = 'remote';
 
 interface DeploymentSpec {
   template: { spec: { containers: { name: string; args?: string[] }[] } };
@@ -122,29 +126,34 @@ export function planDirection(client: Member, server: Member): Direction {
   };
 }
 
-/** What the serving side needs before anyone may dial it: its certificate to cover the address, and the peer's user. */
-export function planServe(direction: Direction, now: Date): Step[] {
-  return [...serverCertificateStep(direction, now), ...remoteUserStep(direction)];
+/**
+ * What each serving cluster needs before anyone may dial it: its certificate to cover its addresses, and a user for each
+ * peer. One step per object, however many peers.
+ */
+export function planServe(directions: readonly Direction[], now: Date): Plan {
+  const steps = groupBy(directions, ({ server }) => server).flatMap(([server, incoming]) => [
+    ...serverCertificateSteps(server, incoming, now),
+    ...remoteUserSteps(server, incoming),
+  ]);
+  return { steps };
 }
 
-/** The client certificate and the files that make `client` dial `server`. */
-export function planDial({ client, server, user, endpoint }: Direction, now: Date): Step[] {
-  const { snapshot } = client;
-  const peer = server.identity.name;
-  const kvstoremesh = hasKvstoremesh(snapshot);
-  const file = remotePeerFile(peer, endpoint, `${peer}.`);
-  const dialing = kvstoremesh ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
-  const steps = [credentialStep({ client, server, user, file, secret: dialing, now })];
-  if (kvstoremesh) steps.push(cachedFileStep(snapshot, peer));
-  return steps;
+/**
+ * The client certificates and the files that make each cluster dial its peers. One step per object, however many peers.
+ * The file by which KVStoreMesh dials comes before the one by which agents read its cache.
+ */
+export function planDial(directions: readonly Direction[], now: Date): Plan {
+  const steps = groupBy(directions, ({ client }) => client).flatMap(([client, outgoing]) => [
+    dialStep(client, outgoing, now),
+    ...(hasKvstoremesh(client.snapshot) ? [cachedFilesStep(client, outgoing)] : []),
+  ]);
+  return { steps };
 }
 
-/** The two plans of a connection in both directions, for `--dry-run` and for applying. */
-export function planConnect(directions: readonly Direction[], now: Date): { serve: Plan; dial: Plan } {
-  return {
-    serve: { steps: directions.flatMap((direction) => planServe(direction, now)) },
-    dial: { steps: directions.flatMap((direction) => planDial(direction, now)) },
-  };
+function groupBy<K, V>(values: readonly V[], keyOfValue: (value: V) => K): [K, V[]][] {
+  const groups = new Map<K, V[]>();
+  for (const value of values) groups.set(keyOfValue(value), [...(groups.get(keyOfValue(value)) ?? []), value]);
+  return [...groups];
 }
 
 function certificateCovers(server: Member, hosts: readonly string[]): boolean {
@@ -164,22 +173,22 @@ function canReissueServerCertificate({ snapshot }: Member): boolean {
   );
 }
 
-function serverCertificateStep({ server, endpoint }: Direction, now: Date): Step[] {
+function serverCertificateSteps(server: Member, incoming: readonly Direction[], now: Date): Step[] {
   const { snapshot } = server;
   const present = snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
-  if (!present || endpoint.alias || !snapshot.ca) return [];
+  if (!present || !snapshot.ca || incoming.some(({ endpoint }) => endpoint.alias)) return [];
   const { hosts } = server.endpoints;
   const ref = secretRef(snapshot.namespace, SERVER_CERT_SECRET);
   const base = { cluster: snapshot.context, object: ref, before: snapshot.objects.get(keyOf(ref)) };
-  const { certificate } = present;
+  const { commonName, usages, dnsNames, ipAddresses } = present.certificate;
   const spec = {
-    commonName: certificate.commonName,
-    usages: certificate.usages,
+    commonName,
+    usages,
     dnsNames: union(
-      certificate.dnsNames,
+      dnsNames,
       hosts.filter((host) => !isIpAddress(host)),
     ),
-    ipAddresses: union(certificate.ipAddresses, hosts.filter(isIpAddress)),
+    ipAddresses: union(ipAddresses, hosts.filter(isIpAddress)),
   };
   const reason = reasonToReissue(present, spec, snapshot.ca.certificate, now);
   if (!reason) return [{ ...base, action: 'keep', changes: [], why: `it covers ${hosts.join(', ')}` }];
@@ -187,13 +196,11 @@ function serverCertificateStep({ server, endpoint }: Direction, now: Date): Step
     {
       ...base,
       action: 'update',
-      changes: [{ path: 'data.tls.crt', to: `certificate ${spec.commonName} for ${hosts.join(', ')}` }],
+      changes: [{ path: 'data.tls.crt', to: `certificate ${commonName} for ${hosts.join(', ')}` }],
       why: reason,
       write: {
         method: 'issue',
-        certificate: spec,
-        signer: snapshot.context,
-        keys: { ca: 'ca.crt', certificate: 'tls.crt', privateKey: 'tls.key' },
+        certificates: [{ spec, signer: snapshot.context, keys: TLS_KEYS }],
         data: {},
         secret: emptySecret(ref, 'kubernetes.io/tls'),
         into: 'patch',
@@ -202,23 +209,23 @@ function serverCertificateStep({ server, endpoint }: Direction, now: Date): Step
   ];
 }
 
-function remoteUserStep({ client, server, user }: Direction): Step[] {
-  const { snapshot } = server;
-  if (user === SHARED_USER) return [];
+function remoteUserSteps({ snapshot }: Member, incoming: readonly Direction[]): Step[] {
+  const wanted = incoming.map(({ user }) => user).filter((user) => user !== SHARED_USER);
+  if (wanted.length === 0) return [];
   const ref = configMapRef(snapshot.namespace, REMOTE_USERS_CONFIGMAP);
   const live = snapshot.objects.get(keyOf(ref));
   const users = snapshot.remoteUsers ?? [];
+  const missing = wanted.filter((user) => !users.some(({ name, role }) => name === user && role === REMOTE_ROLE));
   const base = { cluster: snapshot.context, object: ref, before: live };
-  if (users.some(({ name, role }) => name === user && role === 'remote')) {
-    return [{ ...base, action: 'keep', changes: [], why: `user ${user} is there` }];
-  }
-  const file = remoteUsersFile([...users.filter(({ name }) => name !== user), { name: user, role: 'remote' }]);
+  if (missing.length === 0) return [{ ...base, action: 'keep', changes: [], why: `it has ${wanted.join(', ')}` }];
+  const added = missing.map((name) => ({ name, role: REMOTE_ROLE }));
+  const file = remoteUsersFile([...users.filter(({ name }) => !missing.includes(name)), ...added]);
   return [
     {
       ...base,
       action: 'update',
-      changes: [{ path: `data.users.yaml[${user}]`, to: { name: user, role: 'remote' } }],
-      why: `lets ${client.identity.name} in`,
+      changes: added.map((user) => ({ path: `data.users.yaml[${user.name}]`, to: user })),
+      why: `lets ${missing.join(', ')} in`,
       write: {
         method: 'patch',
         patch: { data: { 'users.yaml': file } },
@@ -228,89 +235,74 @@ function remoteUserStep({ client, server, user }: Direction): Step[] {
   ];
 }
 
-interface Credential {
-  client: Member;
-  server: Member;
-  user: string;
-  file: string;
-  secret: string;
-  now: Date;
-}
-
-function credentialStep({ client, server, user, file, secret, now }: Credential): Step {
+/** One Secret gets, for each peer: the client certificate where it needs a new one, and the file that dials. */
+function dialStep(client: Member, outgoing: readonly Direction[], now: Date): Step {
   const { snapshot } = client;
-  const peer = server.identity.name;
-  const authority = server.snapshot.ca;
-  if (!authority?.hasKey || !authority.keyMatches) {
-    const { context, namespace } = server.snapshot;
-    const problem = !authority
-      ? 'there is none'
-      : authority.hasKey
-        ? 'its ca.key is of another CA'
-        : 'it has no ca.key';
-    throw new MeshctlError(
-      'CertificateAuthority',
-      `context "${context}": cannot issue a client certificate for "${client.identity.name}": Secret ${namespace}/cilium-ca: ${problem}`,
-      {
-        hint: 'The CA key is needed where the certificate will be checked. Restore it from its backup or from what made the CA (cert-manager, Helm values).',
-        details: { context, object: `Secret ${namespace}/cilium-ca` },
-      },
-    );
-  }
-  const ref = secretRef(snapshot.namespace, secret);
+  const ref = secretRef(snapshot.namespace, hasKvstoremesh(snapshot) ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET);
   const live = snapshot.objects.get(keyOf(ref));
-  const keys = peerCertificateKeys(peer);
-  const spec = { commonName: user, usages: ['client'] as const, dnsNames: [], ipAddresses: [] };
-  const reason = reasonToReissue(snapshot.peerCertificates.get(peer), spec, authority.certificate, now);
-  const base = { cluster: snapshot.context, object: ref, before: live };
-  const current = secretText(live, peer);
-  const fileChange =
-    current === file ? [] : [{ path: `data.${peer}`, ...(current === undefined ? {} : { from: current }), to: file }];
-  if (!reason && fileChange.length === 0) return { ...base, action: 'keep', changes: [], why: `it dials ${peer}` };
-  if (!reason) {
-    return {
-      ...base,
-      action: 'update',
-      changes: fileChange,
-      why: `${peer} is dialled otherwise`,
-      write: { method: 'patch', patch: { data: { [peer]: encodeText(file) } } },
-    };
+  const certificates: CertificateOrder[] = [];
+  const data: Record<string, string> = {};
+  const changes: Change[] = [];
+  const reasons: string[] = [];
+  for (const { server, user, endpoint } of outgoing) {
+    const peer = server.identity.name;
+    const keys = peerCertificateKeys(peer);
+    const spec: CertificateSpec = { commonName: user, usages: ['client'], dnsNames: [], ipAddresses: [] };
+    const present = snapshot.peerCertificates.get(peer);
+    const reason = reasonToReissue(present, spec, requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`).certificate, now);
+    if (reason) {
+      certificates.push({ spec, signer: server.snapshot.context, keys });
+      changes.push({
+        path: `data.${keys.certificate}`,
+        to: `client certificate ${user}, issued by the CA of ${server.identity.name}`,
+      });
+    }
+    const file = remotePeerFile(peer, endpoint, `${peer}.`);
+    const current = secretText(live, peer);
+    if (current !== file) {
+      data[peer] = file;
+      changes.push(fieldChange(peer, current, file));
+    }
+    if (reason || current !== file) reasons.push(`dials ${peer}${reason && current ? ` (${reason})` : ''}`);
   }
+  const base = { cluster: snapshot.context, object: ref, before: live };
+  const peers = outgoing.map(({ server }) => server.identity.name).join(', ');
+  if (changes.length === 0) return { ...base, action: 'keep', changes, why: `it dials ${peers}` };
+  const secret = emptySecret(ref, 'Opaque');
+  const action = live ? 'update' : 'create';
   return {
     ...base,
-    action: live ? 'update' : 'create',
-    changes: [
-      { path: `data.${keys.certificate}`, to: `client certificate ${user}, issued by ${server.identity.name}'s CA` },
-      ...fileChange,
-    ],
-    why: `dials ${peer} (${reason})`,
-    write: {
-      method: 'issue',
-      certificate: spec,
-      signer: server.snapshot.context,
-      keys,
-      data: { [peer]: file },
-      secret: emptySecret(ref, 'Opaque'),
-      into: 'patch',
-    },
+    action,
+    changes,
+    why: reasons.join('; '),
+    write: { method: 'issue', certificates, data, secret, into: 'patch' },
   };
 }
 
-function cachedFileStep(snapshot: ClusterSnapshot, peer: string): Step {
+function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[]): Step {
   const ref = secretRef(snapshot.namespace, AGENT_PEERS_SECRET);
   const live = snapshot.objects.get(keyOf(ref));
   const file = cachedPeerFile(snapshot.namespace);
-  const current = secretText(live, peer);
+  const peers = outgoing.map(({ server }) => server.identity.name);
+  const stale = peers.filter((peer) => secretText(live, peer) !== file);
   const base = { cluster: snapshot.context, object: ref, before: live };
-  if (current === file) return { ...base, action: 'keep', changes: [], why: `agents read ${peer} from KVStoreMesh` };
-  const object = { ...emptySecret(ref, 'Opaque'), data: { [peer]: encodeText(file) } };
+  if (stale.length === 0) {
+    return { ...base, action: 'keep', changes: [], why: `agents read ${peers.join(', ')} from KVStoreMesh` };
+  }
+  const data = Object.fromEntries(stale.map((peer) => [peer, encodeText(file)]));
   return {
     ...base,
     action: live ? 'update' : 'create',
-    changes: [{ path: `data.${peer}`, ...(current === undefined ? {} : { from: current }), to: file }],
-    why: `agents read ${peer} from their own KVStoreMesh`,
-    write: live ? { method: 'patch', patch: { data: object.data } } : { method: 'create', object },
+    changes: stale.map((peer) => fieldChange(peer, secretText(live, peer), file)),
+    why: `agents read ${stale.join(', ')} from their own KVStoreMesh`,
+    write: live
+      ? { method: 'patch', patch: { data } }
+      : { method: 'create', object: { ...emptySecret(ref, 'Opaque'), data } },
   };
+}
+
+function fieldChange(key: string, from: string | undefined, to: string): Change {
+  return { path: `data.${key}`, ...(from === undefined ? {} : { from }), to };
 }
 
 function union(a: readonly string[], b: readonly string[]): string[] {

@@ -20,6 +20,9 @@ export interface CertificateKeys {
   privateKey: string;
 }
 
+/** The keys of a `kubernetes.io/tls` Secret. */
+export const TLS_KEYS: CertificateKeys = { ca: 'ca.crt', certificate: 'tls.crt', privateKey: 'tls.key' };
+
 /** How a step is written. `keep` steps have none. */
 export type StepWrite =
   /** Server-side apply of the whole object. */
@@ -35,21 +38,26 @@ export type StepWrite =
   /** A new CA, generated at apply time and put into this Secret (POST: an existing CA is never overwritten). */
   | { method: 'authority'; commonName: string; secret: KubeObject }
   /**
-   * A certificate that is issued at apply time and put into a Secret's keys, by server-side apply (the Secret is
-   * wholly ours) or by merge patch (a Secret that holds other peers too).
+   * Certificates that are issued at apply time and put into a Secret together with other keys: by server-side apply
+   * where the Secret is wholly ours, by merge patch where it holds more than this (POST if the step creates it).
    */
   | {
       method: 'issue';
-      certificate: CertificateSpec;
-      /** The context whose CA signs. */
-      signer: string;
-      keys: CertificateKeys;
-      /** Further keys that must arrive together with the certificate, as text. */
+      certificates: readonly CertificateOrder[];
+      /** Further keys that must arrive together with the certificates, as text. */
       data: Readonly<Record<string, string>>;
       /** The Secret without its data. */
       secret: KubeObject;
       into: 'apply' | 'patch';
     };
+
+/** One certificate to issue. */
+export interface CertificateOrder {
+  spec: CertificateSpec;
+  /** The context whose CA signs. */
+  signer: string;
+  keys: CertificateKeys;
+}
 
 /** Writes whose bytes exist only at apply time. */
 export type DeferredWrite = Extract<StepWrite, { method: 'authority' | 'issue' }>;

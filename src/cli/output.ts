@@ -1,0 +1,35 @@
+import type { CommandResult, Theme } from '../commands/command.ts';
+import type { Host } from './host.ts';
+
+/** The version of every document that `-o json|yaml` prints. */
+const API_VERSION = 'meshctl.io/v1alpha1';
+
+/** Formats for machines; every other format is the command's own text. */
+export function isDocumentFormat(format: unknown): format is 'json' | 'yaml' {
+  return format === 'json' || format === 'yaml';
+}
+
+/** The only writer of stdout: a command's result as text, or as one document. */
+export async function writeResult(host: Host, theme: Theme, format: unknown, result: CommandResult): Promise<void> {
+  if (result.raw !== undefined) return host.stdout.write(withNewline(result.raw));
+  if (isDocumentFormat(format)) return writeDocument(host, format, result.kind, result.data);
+  const text = result.text(theme);
+  if (text) host.stdout.write(withNewline(text));
+}
+
+/** Writes one document, of a result or of a failure. */
+export async function writeDocument(
+  host: Host,
+  format: 'json' | 'yaml',
+  kind: string,
+  data: Record<string, unknown>,
+): Promise<void> {
+  const document = { apiVersion: API_VERSION, kind, ...data };
+  if (format === 'json') return host.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  const { stringify } = await import('yaml');
+  host.stdout.write(stringify(document, { aliasDuplicateObjects: false }));
+}
+
+function withNewline(text: string): string {
+  return text.endsWith('\n') ? text : `${text}\n`;
+}

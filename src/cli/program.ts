@@ -1,0 +1,124 @@
+import { Command, CommanderError, Option } from 'commander';
+import type { CommandSpec, OptionSpec, ParsedOptions } from '../commands/command.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { Host } from './host.ts';
+
+/** Runs one command of the line that was parsed. */
+export type Runner = (spec: CommandSpec, options: ParsedOptions) => Promise<void>;
+
+export interface ProgramTexts {
+  version: string;
+  /** What each group of commands is, by its path, e.g. `clustermesh`. */
+  groups: Readonly<Record<string, string>>;
+  /** Other names of groups, e.g. `cm` for `clustermesh`. */
+  aliases: Readonly<Record<string, string>>;
+}
+
+/** Flags of all commands that reach clusters; named as in kubectl and cilium-cli. */
+const CLUSTER_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--kubeconfig <path>', description: 'kubeconfig file (default: $KUBECONFIG, else ~/.kube/config)' },
+  { flags: '-n, --namespace <namespace>', description: 'namespace that Cilium runs in', default: 'kube-system' },
+  { flags: '--as <user>', description: 'user to impersonate' },
+  { flags: '--as-group <group>', description: 'group to impersonate, repeatable', repeatable: true },
+  {
+    flags: '--request-timeout <duration>',
+    description: 'longest wait for one answer of an API server, e.g. 30s',
+    default: '30s',
+  },
+];
+
+const COMMON_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--debug', description: 'show API requests and stack traces on stderr (never secret values)' },
+];
+
+/** Turns command specs into a commander program. Nothing of a command is loaded before it runs. */
+export function createProgram(specs: readonly CommandSpec[], texts: ProgramTexts, host: Host, runner: Runner): Command {
+  const program = new Command('meshctl')
+    .description('Join Kubernetes clusters that run Cilium into one Cluster Mesh')
+    .version(texts.version, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'show help for a command');
+  for (const spec of specs) addCommand(program, spec, texts, runner);
+  forEachCommand(program, (command) => configure(command, host));
+  return program;
+}
+
+/** @throws MeshctlError `Usage`; commander's own help and version outputs end normally. */
+export async function parseArguments(program: Command, argv: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    if (thrown.exitCode === 0) return;
+    if (thrown.code === 'commander.help')
+      throw new MeshctlError('Usage', 'a command is missing', { hint: 'meshctl --help' });
+    throw new MeshctlError('Usage', thrown.message.replace(/^error: /, ''), { hint: 'Add --help to see the options.' });
+  }
+}
+
+function addCommand(program: Command, spec: CommandSpec, texts: ProgramTexts, runner: Runner): void {
+  const name = spec.path.at(-1);
+  if (name === undefined) return;
+  const command = new Command(name).summary(spec.summary).description(spec.description ?? `${spec.summary}.`);
+  const options = [...spec.options, ...(spec.reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS];
+  for (const option of options) command.addOption(createOption(option));
+  if (spec.examples) command.addHelpText('after', examplesText(spec.examples));
+  command.action(async () => runner(spec, command.opts()));
+  groupFor(program, spec.path.slice(0, -1), texts).addCommand(command);
+}
+
+function groupFor(program: Command, path: readonly string[], texts: ProgramTexts): Command {
+  let parent = program;
+  path.forEach((name, depth) => {
+    let group = parent.commands.find((command) => command.name() === name);
+    if (!group) {
+      const key = path.slice(0, depth + 1).join(' ');
+      group = new Command(name).description(texts.groups[key] ?? '');
+      const alias = texts.aliases[key];
+      if (alias) group.alias(alias);
+      parent.addCommand(group);
+    }
+    parent = group;
+  });
+  return parent;
+}
+
+function createOption(spec: OptionSpec): Option {
+  const option = new Option(spec.flags, spec.description);
+  if (spec.default !== undefined) option.default(spec.default);
+  if (spec.choices) option.choices(spec.choices);
+  if (spec.required) option.makeOptionMandatory();
+  if (spec.hidden) option.hideHelp();
+  const parse = spec.parse ?? ((text: string) => text);
+  if (spec.repeatable) {
+    option.argParser((text: string, before: unknown) => [...(Array.isArray(before) ? before : []), parse(text)]);
+  } else if (spec.parse) {
+    option.argParser(parse);
+  }
+  return option;
+}
+
+function examplesText(examples: NonNullable<CommandSpec['examples']>): string {
+  return `\nExamples:\n${examples.map(({ line, what }) => `  # ${what}\n  ${line}\n`).join('\n')}`;
+}
+
+function configure(command: Command, host: Host): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => host.stdout.write(text),
+      // Errors are reported once, by report-error.ts; help that was not asked for is shown.
+      writeErr: (text) => {
+        if (!text.startsWith('error:')) host.stderr.write(text);
+      },
+      getOutHelpWidth: () => host.stdout.columns ?? 100,
+      getErrHelpWidth: () => host.stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+}
+
+function forEachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) forEachCommand(child, visit);
+}

@@ -1,0 +1,80 @@
+import type { Ora } from 'ora';
+import type { Progress, Task, Theme } from '../commands/command.ts';
+import type { TextSink } from './host.ts';
+
+/** Says nothing: for `-o json|yaml`. Warnings of a silent run belong into its document. */
+export function silentProgress(): Progress {
+  const task: Task = { update() {}, done() {}, fail() {}, stop() {} };
+  return { start: () => task, warn() {}, info() {} };
+}
+
+/** One plain line for each thing that ends or fails, for logs; and for each start, so that a hang shows where. */
+export function plainProgress(sink: TextSink, theme: Theme): Progress {
+  const line = (mark: string, text: string): void => sink.write(`${mark} ${text}\n`);
+  return {
+    start(text) {
+      line(theme.dim('…'), text);
+      let current = text;
+      return {
+        update(next) {
+          if (next !== current) line(theme.dim('…'), next);
+          current = next;
+        },
+        done: (last = current) => line(theme.ok('✔'), last),
+        fail: (last = current) => line(theme.fail('✖'), last),
+        stop() {},
+      };
+    },
+    warn: (text) => line(theme.warn('⚠'), text),
+    info: (text) => line(theme.dim('ℹ'), text),
+  };
+}
+
+/** A spinner per terminal line would fight for the cursor: one spinner shows the newest task, ended ones stay as lines. */
+export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme): Promise<Progress> {
+  const { default: ora } = await import('ora');
+  const running: string[] = [];
+  const spinner: Ora = ora({ stream, discardStdin: false });
+  const show = (): void => {
+    const newest = running.at(-1);
+    if (newest === undefined) spinner.stop();
+    else if (spinner.isSpinning) spinner.text = newest;
+    else spinner.start(newest);
+  };
+  const leave = (symbol: string, text: string): void => {
+    spinner.stop();
+    stream.write(`${symbol} ${text}\n`);
+    show();
+  };
+  const end = (text: string): void => {
+    running.splice(running.lastIndexOf(text), 1);
+  };
+  return {
+    start(text) {
+      let current = text;
+      running.push(current);
+      show();
+      return {
+        update(next) {
+          running[running.lastIndexOf(current)] = next;
+          current = next;
+          show();
+        },
+        done(last = current) {
+          end(current);
+          leave(theme.ok('✔'), last);
+        },
+        fail(last = current) {
+          end(current);
+          leave(theme.fail('✖'), last);
+        },
+        stop() {
+          end(current);
+          show();
+        },
+      };
+    },
+    warn: (text) => leave(theme.warn('⚠'), text),
+    info: (text) => leave(theme.dim('ℹ'), text),
+  };
+}

@@ -1,0 +1,44 @@
+import type { Theme } from '../commands/command.ts';
+import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import type { Host } from './host.ts';
+import { isDocumentFormat, writeDocument } from './output.ts';
+
+const BUG_HINT =
+  'This is a bug in meshctl. Please report it with the command line and the output of the same command with --debug.';
+
+/** Any thrown value as a MeshctlError; what is not one already is a bug, unless the user interrupted. */
+export function asMeshctlError(thrown: unknown, signal: AbortSignal): MeshctlError {
+  if (thrown instanceof MeshctlError) return thrown;
+  if (signal.aborted) return new MeshctlError('Interrupted', 'interrupted', { cause: thrown });
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new MeshctlError('Bug', `unexpected error: ${message}`, { cause: thrown, hint: BUG_HINT });
+}
+
+/**
+ * Says what went wrong: for people on stderr, as a document of kind `Error` on stdout with `-o json|yaml`.
+ * @returns the exit status
+ */
+export async function reportError(
+  host: Host,
+  theme: Theme,
+  options: { format: unknown; debug: boolean },
+  thrown: unknown,
+): Promise<number> {
+  const error = asMeshctlError(thrown, host.signal);
+  if (isDocumentFormat(options.format)) {
+    const { code, message, hint, details } = error;
+    await writeDocument(host, options.format, 'Error', {
+      error: { code, message, ...(hint ? { hint } : {}), details },
+    });
+  } else {
+    host.stderr.write(`${theme.fail('✖')} ${error.message}\n`);
+    if (error.hint) host.stderr.write(`  ${theme.dim('→')} ${error.hint}\n`);
+  }
+  if (options.debug) host.stderr.write(`${stackOf(error)}\n`);
+  return exitCodeOf(error.code);
+}
+
+function stackOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by: ${stackOf(error.cause)}` : '';
+  return `${error.stack ?? error.message}${cause}`;
+}

@@ -1,0 +1,35 @@
+import { MeshctlError } from '../mesh/errors.ts';
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** A duration as Go and kubectl write it (`90s`, `5m`, `1h30m`, `500ms`). @returns milliseconds */
+export function parseDuration(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
+    throw new MeshctlError('Usage', `"${text}" is not a duration`, { hint: 'Write it like 90s, 5m or 1h30m.' });
+  }
+  return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS_MS[unit ?? ''] ?? 0), 0);
+}
+
+/** A whole number from 1 on. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1) {
+    throw new MeshctlError('Usage', `"${text}" is not a whole number from 1 on`);
+  }
+  return count;
+}
+
+/** `a,b,c` as a list without empty entries. */
+export function parseList(text: string): string[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  if (entries.some((entry) => entry === '')) throw new MeshctlError('Usage', `"${text}" has an empty entry`);
+  return [...new Set(entries)];
+}
+
+/** `key=value`; the value may be empty and may contain `=`. */
+export function parseKeyValue(text: string): [key: string, value: string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new MeshctlError('Usage', `"${text}" is not key=value`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}

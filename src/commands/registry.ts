@@ -1,0 +1,186 @@
+import type { CommandSpec, OptionSpec } from './command.ts';
+import { parseCount, parseDuration, parseKeyValue, parseList } from './option-values.ts';
+
+/** What each group of commands is, for help. */
+export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
+  clustermesh: 'Join clusters into a mesh, and see how it is',
+  sandbox: 'Embedded clusters on this machine, to try things out',
+};
+
+export const COMMAND_ALIASES: Readonly<Record<string, string>> = { clustermesh: 'mesh' };
+
+const CONTEXT: OptionSpec = {
+  flags: '--context <context>',
+  description: 'kubeconfig context (default: the current one)',
+};
+
+const RESULT_FORMAT: OptionSpec = {
+  flags: '-o, --output <format>',
+  description: 'format of the result',
+  choices: ['text', 'json', 'yaml'],
+  default: 'text',
+};
+
+const waitDuration = (what: string, standard: string): OptionSpec => ({
+  flags: '--wait-duration <duration>',
+  description: `longest wait ${what}`,
+  default: standard,
+  parse: parseDuration,
+});
+
+/** Whether the clustermesh-apiserver caches remote clusters for the agents. Absent: as it is, else true. */
+const KVSTOREMESH: OptionSpec = {
+  flags: '--enable-kvstoremesh [boolean]',
+  description: 'run KVStoreMesh, the local cache of the remote clusters (default: as it is, else true)',
+  choices: ['true', 'false'],
+};
+
+const SERVICE_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--service-type <type>',
+    description: 'how peers reach the clustermesh-apiserver (default: as it is, else detected)',
+    choices: ['LoadBalancer', 'NodePort', 'ClusterIP'],
+  },
+  {
+    flags: '--service-annotation <key=value>',
+    description: 'annotation of the Service, repeatable',
+    repeatable: true,
+    parse: parseKeyValue,
+  },
+  { flags: '--node-port <port>', description: 'NodePort of the Service (30000-32767)', parse: parseCount },
+  { flags: '--replicas <count>', description: 'replicas of the clustermesh-apiserver', parse: parseCount },
+];
+
+/** Every command, as data. Their code is loaded when they run. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['clustermesh', 'enable'],
+    summary: 'Prepare clusters for the mesh: the clustermesh-apiserver and its certificates',
+    description:
+      'Deploys the clustermesh-apiserver with everything it needs: the CA if the cluster has none, certificates that cover ' +
+      'the address of its Service, RBAC, and the Service of the type that suits the cluster. Running it again changes only ' +
+      'what differs, and finishes what an interrupted run left.',
+    examples: [
+      { line: 'meshctl clustermesh enable --context gke', what: 'detect how to expose the clustermesh-apiserver' },
+      { line: 'meshctl clustermesh enable --context a,b,c --service-type LoadBalancer', what: 'several clusters at once' },
+    ],
+    reachesClusters: true,
+    options: [
+      { ...CONTEXT, description: 'kubeconfig contexts, comma-separated (default: the current one)', parse: parseList },
+      ...SERVICE_OPTIONS,
+      KVSTOREMESH,
+      { flags: '--cilium-version <version>', description: "Cilium's version, where the agents' image does not tell it" },
+      { flags: '--image <image>', description: 'clustermesh-apiserver image (default: the one beside the agents’ image)' },
+      waitDuration('for the load balancer and for the pods, each', '5m'),
+      RESULT_FORMAT,
+    ],
+    load: () => import('./enable.ts'),
+  },
+  {
+    path: ['clustermesh', 'connect'],
+    summary: 'Connect clusters with each other',
+    description:
+      'Makes each side accept the other, proves with the very credentials that the remote etcd lets them in, and only then ' +
+      'writes the files by which the clusters dial each other. The clusters keep their own CAs. If anything fails, ' +
+      'everything is put back.',
+    examples: [
+      { line: 'meshctl clustermesh connect --context gke --destination-context eks', what: 'connect two clusters' },
+    ],
+    reachesClusters: true,
+    options: [
+      CONTEXT,
+      {
+        flags: '--destination-context <context>',
+        description: 'kubeconfig contexts of the remote clusters, comma-separated',
+        required: true,
+        parse: parseList,
+      },
+      waitDuration("until the remote's etcd lets a new peer in", '2m'),
+      RESULT_FORMAT,
+    ],
+    load: () => import('./connect.ts'),
+  },
+  {
+    path: ['clustermesh', 'status'],
+    summary: 'Tell whether all nodes are connected to all clusters',
+    description:
+      'Asks every Cilium agent and every KVStoreMesh replica, and compares their answers with the peers that are configured. ' +
+      'Exits 0 only when every node is connected to every configured peer.',
+    examples: [
+      { line: 'meshctl clustermesh status --context gke --wait', what: 'wait until the mesh is up' },
+      { line: 'meshctl clustermesh status -o json | jq .healthy', what: 'for scripts' },
+    ],
+    reachesClusters: true,
+    options: [
+      CONTEXT,
+      { flags: '--wait', description: 'wait until every node is connected', default: false },
+      waitDuration('with --wait', '5m'),
+      { flags: '--parallel <count>', description: 'agents asked at a time', default: 50, parse: parseCount },
+      { flags: '--node-timeout <duration>', description: 'longest wait for one agent', default: '10s', parse: parseDuration },
+      {
+        flags: '-o, --output <format>',
+        description: 'format of the result',
+        choices: ['summary', 'json', 'yaml'],
+        default: 'summary',
+      },
+    ],
+    load: () => import('./status.ts'),
+  },
+  {
+    path: ['clustermesh', 'render'],
+    summary: 'Print the objects that enable would apply, without a cluster',
+    description:
+      'For GitOps. Certificates are left out (empty Secrets of the right type) unless --with-certificates is given, which ' +
+      'makes a new CA and prints private keys.',
+    examples: [
+      {
+        line: 'meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 -o yaml',
+        what: 'manifests for a repository',
+      },
+    ],
+    options: [
+      { flags: '--cilium-version <version>', description: "the cluster's Cilium version", required: true },
+      { flags: '--cluster-name <name>', description: "the cluster's name in the mesh", required: true },
+      { flags: '--cluster-id <id>', description: "the cluster's id in the mesh", required: true, parse: parseCount },
+      { flags: '-n, --namespace <namespace>', description: 'namespace that Cilium runs in', default: 'kube-system' },
+      ...SERVICE_OPTIONS,
+      KVSTOREMESH,
+      {
+        flags: '--max-connected-clusters <count>',
+        description: 'size of the mesh, as in cilium-config',
+        choices: ['255', '511'],
+        default: '255',
+      },
+      { flags: '--image <image>', description: 'clustermesh-apiserver image' },
+      { flags: '--with-certificates', description: 'issue certificates from a new CA; prints private keys', default: false },
+      {
+        flags: '-o, --output <format>',
+        description: 'format of the objects',
+        choices: ['yaml', 'json'],
+        default: 'yaml',
+      },
+    ],
+    load: () => import('./render.ts'),
+  },
+  {
+    path: ['sandbox', 'up'],
+    summary: 'Run embedded clusters until Ctrl-C',
+    description:
+      'Starts clusters with Cilium in this process, on loopback. Real: API objects, HTTPS, certificates and every TLS ' +
+      'handshake between clusters. Simulated: etcd, Cilium’s agent and its datapath.',
+    examples: [{ line: 'meshctl sandbox up --clusters 2 --nodes 2', what: 'two clusters, in another terminal: kubectl' }],
+    options: [
+      { flags: '--clusters <count>', description: 'number of clusters', default: 2, parse: parseCount },
+      { flags: '--nodes <count>', description: 'nodes of each cluster', default: 2, parse: parseCount },
+      { flags: '--cilium-version <version>', description: 'Cilium version they pretend to run', default: '1.20.0' },
+    ],
+    load: () => import('./sandbox-up.ts'),
+  },
+  {
+    path: ['demo'],
+    summary: 'Show the whole story on embedded clusters',
+    description: 'Starts a sandbox with two clusters, enables and connects them, and shows their status.',
+    options: [{ flags: '--keep', description: 'leave the sandbox up at the end, until Ctrl-C', default: false }],
+    load: () => import('./demo.ts'),
+  },
+];

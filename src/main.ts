@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { type Host, processHost } from './cli/host.ts';
+import { isDocumentFormat, writeResult } from './cli/output.ts';
+import { createProgram, parseArguments } from './cli/program.ts';
+import { plainProgress, silentProgress, spinnerProgress } from './cli/progress.ts';
+import { reportError } from './cli/report-error.ts';
+import { colourWanted, createTheme } from './cli/theme.ts';
+import type { CommandContext, CommandSpec, ParsedOptions, Progress } from './commands/command.ts';
+import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
+import { MeshctlError } from './mesh/errors.ts';
+
+/** Runs one command line. @returns the exit status; everything else happens through the host */
+export async function run(argv: readonly string[], host: Host): Promise<number> {
+  const errorTheme = createTheme(colourWanted(host.env, host.stderr));
+  // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
+  const seen = { format: formatIn(argv), debug: argv.includes('--debug') };
+  let exitCode = 0;
+  const runner = async (spec: CommandSpec, options: ParsedOptions): Promise<void> => {
+    exitCode = await runCommand(spec, options, host);
+  };
+  try {
+    const version = await packageVersion(host);
+    const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
+    await parseArguments(createProgram(COMMANDS, texts, host, runner), argv);
+    return exitCode;
+  } catch (thrown) {
+    return reportError(host, errorTheme, seen, thrown);
+  }
+}
+
+/** The entry of bin/meshctl.js: runs the process's command line and sets its exit status. */
+export async function start(): Promise<void> {
+  const host = processHost(new URL('../', import.meta.url));
+  process.exitCode = await run(process.argv.slice(2), host);
+}
+
+async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host): Promise<number> {
+  const theme = createTheme(colourWanted(host.env, host.stdout));
+  const context: CommandContext = {
+    progress: await progressFor(options, host),
+    print: (text) => host.stdout.write(text),
+    theme,
+    env: host.env,
+    cwd: host.cwd,
+    packageRoot: host.packageRoot,
+    now: host.now,
+    signal: host.signal,
+    runCommand: (argv, env = {}) => run(argv, { ...host, env: { ...host.env, ...env } }),
+    debug: options.debug === true,
+    debugLog: (text) => host.stderr.write(`${text}\n`),
+  };
+  const { run: runModule } = await spec.load();
+  const result = await runModule(context, options);
+  if (host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined) {
+    throw new MeshctlError('Interrupted', 'interrupted');
+  }
+  await writeResult(host, theme, options.output, result);
+  return result.exitCode ?? 0;
+}
+
+async function progressFor(options: ParsedOptions, host: Host): Promise<Progress> {
+  if (isDocumentFormat(options.output)) return silentProgress();
+  const theme = createTheme(colourWanted(host.env, host.stderr));
+  const spins = host.stderr.isTty && !host.env.CI && host.env.TERM !== 'dumb' && !options.debug;
+  return spins ? spinnerProgress(process.stderr, theme) : plainProgress(host.stderr, theme);
+}
+
+function formatIn(argv: readonly string[]): string | undefined {
+  for (const [index, word] of argv.entries()) {
+    if (word === '-o' || word === '--output') return argv[index + 1];
+    const joined = /^(?:-o|--output=)(.+)$/.exec(word);
+    if (joined) return joined[1];
+  }
+  return undefined;
+}
+
+async function packageVersion(host: Host): Promise<string> {
+  const text = await readFile(new URL('package.json', host.packageRoot), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
