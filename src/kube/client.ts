@@ -1,0 +1,262 @@
+import type { Duplex } from 'node:stream';
+import { MeshctlError } from '../mesh/errors.ts';
+import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/kube-object.ts';
+import { FIELD_MANAGER } from '../mesh/plan.ts';
+import { openCredentials } from './credentials.ts';
+import type { ApiAction } from './errors.ts';
+import { type ExecOptions, type ExecResult, execInPod } from './exec.ts';
+import { type Kubeconfig, selectContext } from './kubeconfig.ts';
+import { type ListPage, listPages, type Selection, type WatchEvent, watchEvents } from './list-watch.ts';
+import { forwardPort, type PortForwardOptions } from './port-forward.ts';
+import { collectionPath, groupOf, objectPath, pluralOf } from './resources.ts';
+import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
+import { type ApiRequest, createTransport, type Transport } from './transport.ts';
+
+/** For one call: replaces the client's own signal, so that undoing can go on after Ctrl-C. */
+export interface CallOptions {
+  signal?: AbortSignal | undefined;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** The API server checks everything and stores nothing. */
+  dryRun?: boolean | undefined;
+}
+
+export interface ApplyOptions extends WriteOptions {
+  /** Takes fields over from other managers instead of failing with `Conflict`. */
+  force?: boolean | undefined;
+}
+
+export interface PatchOptions extends WriteOptions {
+  /** Refused with `Conflict` when the object is no longer at this version. */
+  resourceVersion?: string | undefined;
+  subresource?: string | undefined;
+}
+
+export interface DeleteOptions extends WriteOptions {
+  /** Refused with `Conflict` when it is another object of that name, or no longer at this version. */
+  uid?: string | undefined;
+  resourceVersion?: string | undefined;
+}
+
+/**
+ * One cluster's API server, reached through one kubeconfig context. Objects are plain JSON in both directions.
+ * Every method rejects with a MeshctlError that names the context and the object.
+ */
+export interface ClusterClient {
+  readonly context: string;
+  /** The API server's URL. */
+  readonly server: string;
+  /** Undefined when there is no such object, or its kind is not served. */
+  get(ref: ObjectRef, options?: CallOptions): Promise<KubeObject | undefined>;
+  /** Objects as their pages arrive. */
+  list(selection: Selection, options?: CallOptions): AsyncIterable<KubeObject>;
+  listAll(selection: Selection, options?: CallOptions): Promise<KubeObject[]>;
+  /** Pages with the version to watch from. */
+  listPages(selection: Selection, options?: CallOptions): AsyncIterable<ListPage>;
+  create(object: KubeObject, options?: WriteOptions): Promise<KubeObject>;
+  /** Server-side apply with field manager `meshctl`. */
+  apply(object: KubeObject, options?: ApplyOptions): Promise<KubeObject>;
+  /** JSON merge patch: null removes a key. */
+  patch(ref: ObjectRef, patch: Record<string, unknown>, options?: PatchOptions): Promise<KubeObject>;
+  /** Background deletion. False when there was nothing to delete. */
+  delete(ref: ObjectRef, options?: DeleteOptions): Promise<boolean>;
+  /** Changes after `resourceVersion`, bookmarks left out; ends when the API server ends the watch. */
+  watch(selection: Selection, resourceVersion: string, options?: WatchOptions): AsyncIterable<WatchEvent>;
+  /** The API server's version, e.g. `v1.36.1`. */
+  version(): Promise<string>;
+  /** Names of the API groups served, without the core group. */
+  apiGroups(): Promise<string[]>;
+  exec(options: ExecOptions): Promise<ExecResult>;
+  /** A connection to a port of a pod. Destroy it when done. */
+  portForward(options: PortForwardOptions): Promise<Duplex>;
+  /** Closes idle and open connections. */
+  close(): void;
+}
+
+export interface WatchOptions extends CallOptions {
+  /** When the API server shall end the watch. */
+  timeoutMs?: number | undefined;
+}
+
+export interface ConnectOptions {
+  /** Default: the current context. */
+  context?: string | undefined;
+  as?: string | undefined;
+  asGroup?: readonly string[] | undefined;
+  requestTimeoutMs: number;
+  /** e.g. `meshctl/0.1.0`. */
+  userAgent: string;
+  signal: AbortSignal;
+  /** Gets a line per request; nothing secret. */
+  debug?: ((line: string) => void) | undefined;
+  retry?: RetryPolicy | undefined;
+}
+
+/** Opens a client. Nothing is sent until the first call. Throws what {@link selectContext} throws, and `Usage`. */
+export function connectCluster(kubeconfig: Kubeconfig, options: ConnectOptions): ClusterClient {
+  const context = selectContext(kubeconfig, options.context);
+  const { server } = context.cluster;
+  const credentials = openCredentials(context, { as: options.as, asGroup: options.asGroup });
+  const { requestTimeoutMs, userAgent, signal, debug, retry = DEFAULT_RETRY } = options;
+  const transport = createTransport({ server, credentials, requestTimeoutMs, userAgent, signal, debug, retry });
+  return clientOver(transport, { context: context.name, server });
+}
+
+function clientOver(transport: Transport, at: { context: string; server: string }): ClusterClient {
+  const onObject = (verb: string, ref: ObjectRef, subresource?: string): ApiAction => ({
+    ...at,
+    verb,
+    target: describeRef(ref),
+    apiGroup: groupOf(ref.apiVersion),
+    resource: subresource ? `${pluralOf(ref.kind)}/${subresource}` : pluralOf(ref.kind),
+    namespace: ref.namespace,
+  });
+
+  async function objectFrom(request: ApiRequest): Promise<KubeObject> {
+    const { body } = await transport.request(request);
+    if (!isObject(body))
+      throw new MeshctlError('Bug', `context "${at.context}": the answer holds no object (${request.action.target})`);
+    return body;
+  }
+
+  async function applyOnce(object: KubeObject, { force = false, dryRun, signal }: ApplyOptions): Promise<KubeObject> {
+    const ref = refOf(object);
+    return objectFrom({
+      action: onObject('patch', ref),
+      method: 'PATCH',
+      path: `${objectPath(ref)}${writeQuery(dryRun, { force: String(force) })}`,
+      contentType: 'application/apply-patch+yaml',
+      body: object,
+      idempotent: true,
+      signal,
+    });
+  }
+
+  const client: ClusterClient = {
+    ...at,
+
+    async get(ref, { signal } = {}) {
+      const { status, body } = await transport.request({
+        action: onObject('get', ref),
+        method: 'GET',
+        path: objectPath(ref),
+        idempotent: true,
+        expectedStatuses: [404],
+        signal,
+      });
+      if (status === 404) return undefined;
+      if (!isObject(body))
+        throw new MeshctlError('Bug', `context "${at.context}": ${describeRef(ref)} came back as something else`);
+      return body;
+    },
+
+    async *list(selection, { signal } = {}) {
+      for await (const page of listPages(transport, at, selection, signal)) yield* page.items;
+    },
+
+    async listAll(selection, { signal } = {}) {
+      const objects: KubeObject[] = [];
+      for await (const page of listPages(transport, at, selection, signal)) objects.push(...page.items);
+      return objects;
+    },
+
+    listPages: (selection, { signal } = {}) => listPages(transport, at, selection, signal),
+
+    create(object, { dryRun, signal } = {}) {
+      const { apiVersion, kind, namespace } = { ...object, namespace: object.metadata.namespace };
+      return objectFrom({
+        action: onObject('create', refOf(object)),
+        method: 'POST',
+        path: `${collectionPath({ apiVersion, kind, namespace })}${writeQuery(dryRun)}`,
+        body: object,
+        idempotent: false,
+        signal,
+      });
+    },
+
+    async apply(object, options = {}) {
+      try {
+        return await applyOnce(object, options);
+      } catch (error) {
+        // What meshctl wrote by merge patch counts as another manager's; taking over from oneself is no conflict.
+        if (options.force || !isConflictWithOurselves(error)) throw error;
+        return applyOnce(object, { ...options, force: true });
+      }
+    },
+
+    patch(ref, patch, { resourceVersion, subresource, dryRun, signal } = {}) {
+      const metadata = patch.metadata as Record<string, unknown> | undefined;
+      return objectFrom({
+        action: onObject('patch', ref, subresource),
+        method: 'PATCH',
+        path: `${objectPath(ref, subresource)}${writeQuery(dryRun)}`,
+        contentType: 'application/merge-patch+json',
+        body: resourceVersion ? { ...patch, metadata: { ...metadata, resourceVersion } } : patch,
+        idempotent: true,
+        signal,
+      });
+    },
+
+    async delete(ref, { uid, resourceVersion, dryRun, signal } = {}) {
+      const { status } = await transport.request({
+        action: onObject('delete', ref),
+        method: 'DELETE',
+        path: objectPath(ref),
+        body: {
+          apiVersion: 'v1',
+          kind: 'DeleteOptions',
+          propagationPolicy: 'Background',
+          ...(uid || resourceVersion
+            ? { preconditions: { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) } }
+            : {}),
+          ...(dryRun ? { dryRun: ['All'] } : {}),
+        },
+        idempotent: true,
+        expectedStatuses: [404],
+        signal,
+      });
+      return status !== 404;
+    },
+
+    watch(selection, resourceVersion, { timeoutMs, signal } = {}) {
+      return watchEvents(transport, at, selection, { resourceVersion, timeoutMs, signal });
+    },
+
+    async version() {
+      const { body } = await transport.request(nonResource('/version', 'the version'));
+      return String((body as { gitVersion?: unknown } | undefined)?.gitVersion ?? '');
+    },
+
+    async apiGroups() {
+      const { body } = await transport.request(nonResource('/apis', 'the API groups'));
+      return ((body as { groups?: { name: string }[] } | undefined)?.groups ?? []).map((group) => group.name);
+    },
+
+    exec: (options) => execInPod(transport, at, options),
+
+    portForward: (options) => forwardPort(transport, at, options),
+
+    close: () => transport.close(),
+  };
+  return client;
+
+  function nonResource(path: string, target: string): ApiRequest {
+    return { action: { ...at, verb: 'get', target }, method: 'GET', path, idempotent: true };
+  }
+}
+
+function writeQuery(dryRun: boolean | undefined, more: Record<string, string> = {}): string {
+  return `?${new URLSearchParams({ fieldManager: FIELD_MANAGER, ...more, ...(dryRun ? { dryRun: 'All' } : {}) })}`;
+}
+
+function isObject(body: unknown): body is KubeObject {
+  const { apiVersion, kind, metadata } = (body ?? {}) as Partial<KubeObject>;
+  return typeof apiVersion === 'string' && typeof kind === 'string' && typeof metadata === 'object';
+}
+
+function isConflictWithOurselves(error: unknown): boolean {
+  if (!(error instanceof MeshctlError) || error.code !== 'Conflict') return false;
+  const conflicts = (error.details.conflicts ?? []) as { manager: string }[];
+  return conflicts.length > 0 && conflicts.every(({ manager }) => manager === FIELD_MANAGER);
+}

@@ -1,0 +1,240 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import type https from 'node:https';
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { KubeconfigUser, SelectedContext } from './kubeconfig.ts';
+
+/** How a context proves who the user is; for messages. */
+export type AuthKind =
+  | { kind: 'exec'; command: string; installHint?: string | undefined }
+  | { kind: 'client certificate' | 'token' | 'token file' | 'password' | 'auth provider' | 'none' };
+
+/** What every connection to one API server needs. Holds secrets: never printed. */
+export interface Credentials {
+  agent: http.Agent;
+  headers: Record<string, string | string[]>;
+  /** `user:password` for basic authentication. */
+  auth?: string | undefined;
+  /** End of the client certificate's validity. */
+  certificateNotAfter?: Date | undefined;
+}
+
+export interface Impersonation {
+  as?: string | undefined;
+  asGroup?: readonly string[] | undefined;
+}
+
+/** Obtains credentials once and keeps them until they are refused. */
+export interface CredentialSource {
+  readonly auth: AuthKind;
+  /** Throws `Unauthenticated` (a plugin failed) or `KubeconfigInvalid` (a file is missing or unreadable). */
+  get(): Promise<Credentials>;
+  /** Forgets what the API server refused with 401. False when asking again cannot give anything else. */
+  renew(refused: Credentials): boolean;
+  /** Closes all connections. */
+  close(): void;
+}
+
+export function openCredentials(context: SelectedContext, impersonation: Impersonation): CredentialSource {
+  const auth = authKindOf(context.user);
+  const impersonationHeaders = headersOf(context, impersonation);
+  const agents = new Set<http.Agent>();
+  let current: Promise<Credentials> | undefined;
+  let settled: Credentials | undefined;
+  return {
+    auth,
+    get() {
+      current ??= obtain(context, auth, impersonationHeaders).then(
+        (credentials) => {
+          agents.add(credentials.agent);
+          settled = credentials;
+          return credentials;
+        },
+        (error: unknown) => {
+          current = undefined;
+          throw error;
+        },
+      );
+      return current;
+    },
+    renew(refused) {
+      if (auth.kind !== 'exec' && auth.kind !== 'token file' && auth.kind !== 'auth provider') return false;
+      // Of several requests refused together, the first one renews for all.
+      if (settled === refused) {
+        settled = undefined;
+        current = undefined;
+      }
+      return true;
+    },
+    close() {
+      for (const agent of agents) agent.destroy();
+    },
+  };
+}
+
+function authKindOf(user: KubeconfigUser): AuthKind {
+  if (user.exec) {
+    const exec = user.exec as { command?: string; installHint?: string };
+    return { kind: 'exec', command: exec.command ?? '', installHint: exec.installHint };
+  }
+  if (user.authProvider) return { kind: 'auth provider' };
+  if (user.tokenFile) return { kind: 'token file' };
+  if (user.token) return { kind: 'token' };
+  if (user.certData || user.certFile) return { kind: 'client certificate' };
+  return { kind: user.username ? 'password' : 'none' };
+}
+
+/** Flags win over the kubeconfig, as in kubectl. */
+function headersOf({ name, user }: SelectedContext, { as, asGroup }: Impersonation): Record<string, string | string[]> {
+  const asUser = as ?? user.impersonateUser;
+  const groups = asGroup?.length ? asGroup : as ? [] : (user.impersonateGroups ?? []);
+  if (!asUser && groups.length > 0) {
+    throw new MeshctlError('Usage', `context "${name}": a group can be impersonated only together with a user`, {
+      hint: 'add --as USER to --as-group',
+      details: { context: name },
+    });
+  }
+  return {
+    ...(asUser ? { 'Impersonate-User': asUser } : {}),
+    ...(groups.length > 0 ? { 'Impersonate-Group': [...groups] } : {}),
+    ...(user.impersonateUid && !as ? { 'Impersonate-Uid': user.impersonateUid } : {}),
+  };
+}
+
+async function obtain(
+  context: SelectedContext,
+  auth: AuthKind,
+  impersonationHeaders: Record<string, string | string[]>,
+): Promise<Credentials> {
+  const { cluster, user } = context;
+  const options: https.RequestOptions = {};
+  try {
+    const token = user.tokenFile ? (await readFile(user.tokenFile, 'utf8')).trim() : user.token;
+    const config = new KubeConfig();
+    config.loadFromOptions({
+      // client-node refuses a plain HTTP server (kubectl proxy) unless there is nothing to verify.
+      clusters: [cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster],
+      users: [{ ...user, token, exec: user.exec ? withExecInfo(context) : undefined }],
+      contexts: [{ name: context.name, cluster: cluster.name, user: user.name }],
+      currentContext: context.name,
+    });
+    await config.applyToHTTPSOptions(options);
+  } catch (error) {
+    throw credentialError(context, auth, error);
+  }
+  const agent = options.agent instanceof http.Agent ? options.agent : new http.Agent();
+  tuneAgent(agent);
+  return {
+    agent,
+    headers: { ...(options.headers as Record<string, string> | undefined), ...impersonationHeaders },
+    auth: options.auth ?? undefined,
+    certificateNotAfter: notAfterOf(options.cert),
+  };
+}
+
+/** What client-node, which makes the agent (also the proxies'), leaves at Node's defaults. */
+function tuneAgent(agent: http.Agent): void {
+  const tunable = agent as http.Agent & { keepAlive: boolean; options?: https.AgentOptions };
+  // One agent per cluster keeps connections for all its requests.
+  tunable.keepAlive = true;
+  // As in Go, which every other client of the API server uses: any certificate in the CA file is an anchor.
+  Object.assign(tunable.options ?? {}, { allowPartialTrustChain: true });
+}
+
+/**
+ * client-node runs the plugin without KUBERNETES_EXEC_INFO, which tells it the version of its answer and, with
+ * provideClusterInfo, the cluster (client.authentication.k8s.io).
+ */
+function withExecInfo({ cluster, user }: SelectedContext): unknown {
+  const exec = user.exec as {
+    apiVersion?: string;
+    provideClusterInfo?: boolean;
+    env?: { name: string; value: string }[] | null;
+  };
+  const info = {
+    apiVersion: exec.apiVersion ?? 'client.authentication.k8s.io/v1',
+    kind: 'ExecCredential',
+    spec: {
+      interactive: false,
+      ...(exec.provideClusterInfo
+        ? {
+            cluster: {
+              server: cluster.server,
+              'tls-server-name': cluster.tlsServerName,
+              'insecure-skip-tls-verify': cluster.skipTLSVerify || undefined,
+              'certificate-authority-data': cluster.caData,
+              'proxy-url': cluster.proxyUrl,
+            },
+          }
+        : {}),
+    },
+  };
+  return { ...exec, env: [...(exec.env ?? []), { name: 'KUBERNETES_EXEC_INFO', value: JSON.stringify(info) }] };
+}
+
+function notAfterOf(certificate: unknown): Date | undefined {
+  if (typeof certificate !== 'string' && !Buffer.isBuffer(certificate)) return undefined;
+  try {
+    return new Date(new X509Certificate(certificate).validTo);
+  } catch {
+    // An unreadable certificate fails in the handshake, with OpenSSL's own words.
+    return undefined;
+  }
+}
+
+const MAX_PLUGIN_WORDS = 300;
+
+function credentialError(context: SelectedContext, auth: AuthKind, error: unknown): MeshctlError {
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  const details = { context: context.name, auth: auth.kind };
+  if (auth.kind === 'exec' && !(code === 'ENOENT' && path !== auth.command)) {
+    const plugin = `credential plugin "${auth.command}"`;
+    if (code === 'ENOENT' || code === 'EACCES') {
+      const why = code === 'ENOENT' ? 'is not installed or not in PATH' : 'may not be executed';
+      return new MeshctlError('Unauthenticated', `context "${context.name}": ${plugin} ${why}`, {
+        hint:
+          auth.installHint?.trim() || `install ${auth.command}, or fix the exec entry of user "${context.user.name}"`,
+        cause: error,
+        details,
+      });
+    }
+    // What the plugin wrote to stderr is meant for people; its answer on stdout may be a credential and stays out.
+    const badAnswer = error instanceof SyntaxError || error instanceof TypeError;
+    const words = badAnswer ? 'its answer is not an ExecCredential' : (message.trim().split('\n').at(-1) ?? '');
+    return new MeshctlError(
+      'Unauthenticated',
+      `context "${context.name}": ${plugin} failed: ${words.slice(0, MAX_PLUGIN_WORDS) || 'it gave no reason'}`,
+      { hint: loginHint(auth.command), ...(badAnswer ? {} : { cause: error }), details },
+    );
+  }
+  if (code === 'ENOENT' || code === 'EACCES') {
+    const why = code === 'ENOENT' ? 'does not exist' : 'cannot be read: permission denied';
+    return new MeshctlError(
+      'KubeconfigInvalid',
+      `context "${context.name}": file ${path ?? ''}, named in kubeconfig ${context.files.join(', ')}, ${why}`,
+      { cause: error, details },
+    );
+  }
+  if (auth.kind === 'auth provider') {
+    return new MeshctlError(
+      'Unauthenticated',
+      `context "${context.name}": the auth provider gave no token: ${message}`,
+      {
+        hint: 'log in again, e.g. with kubectl and the same context',
+        details,
+      },
+    );
+  }
+  return new MeshctlError('KubeconfigInvalid', `context "${context.name}" cannot be used: ${message}`, { details });
+}
+
+/** What to run when a credential plugin has nothing valid to give. */
+export function loginHint(command: string): string {
+  const name = command.split(/[\\/]/).at(-1) ?? command;
+  if (name.startsWith('aws')) return 'log in again, e.g. aws sso login';
+  if (name.startsWith('gke-gcloud') || name === 'gcloud') return 'log in again: gcloud auth login';
+  if (name.startsWith('kubelogin') || name === 'az') return 'log in again, e.g. az login';
+  return `log in again with what ${name} takes its credentials from`;
+}

@@ -1,0 +1,305 @@
+import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
+import { type AuthKind, loginHint } from './credentials.ts';
+
+/** What was attempted, in the words of the API: everything that messages need. */
+export interface ApiAction {
+  /** The kubeconfig context. */
+  context: string;
+  /** The API server's URL. */
+  server: string;
+  /** As in RBAC: get, list, watch, create, patch, delete. */
+  verb: string;
+  /** What it was attempted on, for people: `Secret kube-system/cilium-ca`. */
+  target: string;
+  /** As in RBAC, e.g. `secrets` or `pods/exec`; absent for non-resource paths. */
+  resource?: string | undefined;
+  apiGroup?: string | undefined;
+  namespace?: string | undefined;
+}
+
+/** A refused request. */
+export interface ApiRefusal {
+  status: number;
+  /** The body: a `Status` object, or whatever a proxy in between wrote. */
+  body: string;
+}
+
+/** `metav1.Status`, as far as messages need it. */
+export interface KubeStatus {
+  kind?: string;
+  status?: string;
+  message?: string;
+  reason?: string;
+  code?: number;
+  details?: {
+    name?: string;
+    group?: string;
+    kind?: string;
+    causes?: { reason?: string; message?: string; field?: string }[];
+    retryAfterSeconds?: number;
+  };
+}
+
+/** Who asks, for what 401 and 403 can say. */
+export interface Identity {
+  auth: AuthKind;
+  certificateNotAfter?: Date | undefined;
+}
+
+/** Turns an HTTP refusal into the one error that the operator reads. */
+export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity: Identity): MeshctlError {
+  const status = parseStatus(refusal.body);
+  const code = refusal.status;
+  const details = {
+    context: action.context,
+    verb: action.verb,
+    object: action.target,
+    httpStatus: code,
+    ...(status?.reason ? { reason: status.reason } : {}),
+  };
+  const said = saidBy(refusal, status);
+  const fail: Fail = (errorCode, text, hint, more) =>
+    new MeshctlError(errorCode, `context "${action.context}": ${text}`, { hint, details: { ...details, ...more } });
+
+  const webhook = /admission webhook "([^"]+)" denied the request(?:: (.*))?/s.exec(status?.message ?? '');
+  if (webhook) {
+    const why = webhook[2] ? `: ${plainWords(webhook[2])}` : '';
+    return fail(
+      'Rejected',
+      `admission webhook "${webhook[1]}" rejects to ${action.verb} ${action.target}${why}`,
+      undefined,
+      {
+        webhook: webhook[1],
+      },
+    );
+  }
+  if (code === 401)
+    return fail('Unauthenticated', 'the API server does not accept the credentials', unauthenticatedHint(identity));
+  if (code === 403) {
+    const denied = /User "([^"]*)" cannot/.exec(status?.message ?? '');
+    // Admission (quota, Pod Security, a namespace that is being deleted) also answers 403.
+    if (status?.message && !denied) return fail('Rejected', `cannot ${action.verb} ${action.target}: ${said}`);
+    return forbidden(action, denied?.[1], status?.message ?? '', fail);
+  }
+  if (code === 404) return fail('NotFound', notFoundWords(action, status));
+  if (code === 409 && status?.reason === 'AlreadyExists') {
+    return fail('Conflict', `${action.target} exists already`, 'run the command again');
+  }
+  if (code === 409) return conflict(action, status, said, fail);
+  if (code === 410) return fail('ApiFailure', `cannot ${action.verb} ${action.target}: ${said}`);
+  if (code === 400 || code === 413 || code === 415 || code === 422) {
+    const causes = (status?.details?.causes ?? []).map((cause) => ({
+      field: cause.field,
+      message: plainWords(cause.message ?? ''),
+    }));
+    return fail('Rejected', `the API server rejects to ${action.verb} ${action.target}: ${said}`, undefined, {
+      causes,
+    });
+  }
+  const calling = /failed calling webhook "([^"]+)"/.exec(status?.message ?? '');
+  if (calling) {
+    return fail(
+      'ApiFailure',
+      `cannot ${action.verb} ${action.target}: ${said}`,
+      `is the service behind webhook "${calling[1]}" running?`,
+      {
+        webhook: calling[1],
+      },
+    );
+  }
+  const hint =
+    code === 429
+      ? 'the API server is overloaded; try again later'
+      : 'try again; if it lasts, look at the API server and its etcd';
+  return fail('ApiFailure', `cannot ${action.verb} ${action.target}: the API server answers ${code}: ${said}`, hint);
+}
+
+type Fail = (code: ErrorCode, text: string, hint?: string, more?: Record<string, unknown>) => MeshctlError;
+
+function forbidden(action: ApiAction, user: string | undefined, message: string, fail: Fail): MeshctlError {
+  // The server names the rule that it missed, which may differ from what was asked (impersonation, exec).
+  const rule = /cannot (\S+) resource "([^"]*)" in API group "([^"]*)"/.exec(message);
+  const verb = rule?.[1] ?? action.verb;
+  const resource = rule?.[2] ?? action.resource ?? '';
+  const apiGroup = rule?.[3] ?? action.apiGroup ?? '';
+  const scope = action.namespace ? ` in namespace ${action.namespace}` : '';
+  const anonymous = user === 'system:anonymous';
+  const who = user === undefined ? 'the user' : `user "${user}"`;
+  const needed = `apiGroups ["${apiGroup}"], resources ["${resource}"], verbs ["${verb}"]`;
+  return fail(
+    'Forbidden',
+    `${who} may not ${verb} ${resource || action.target}${scope} (${action.target})`,
+    anonymous
+      ? 'the kubeconfig gives this context no credentials that the API server knows'
+      : `grant it${scope} with a rule: ${needed}`,
+    { user, rule: { apiGroup, resource, verb, namespace: action.namespace } },
+  );
+}
+
+function conflict(action: ApiAction, status: KubeStatus | undefined, said: string, fail: Fail): MeshctlError {
+  const owned = (status?.details?.causes ?? [])
+    .filter((cause) => cause.reason === 'FieldManagerConflict')
+    .map((cause) => ({
+      field: cause.field ?? '',
+      manager: /conflict with "([^"]*)"/.exec(cause.message ?? '')?.[1] ?? 'another manager',
+    }));
+  if (owned.length === 0) {
+    return fail(
+      'Conflict',
+      `cannot ${action.verb} ${action.target}: ${said}`,
+      'someone else changed it meanwhile; run the command again',
+    );
+  }
+  const words = owned.map(({ field, manager }) => `${field} (${manager})`).join(', ');
+  return fail(
+    'Conflict',
+    `cannot apply ${action.target}: other managers own ${words}`,
+    'take the fields over with --force-conflicts',
+    {
+      conflicts: owned,
+    },
+  );
+}
+
+function notFoundWords(action: ApiAction, status: KubeStatus | undefined): string {
+  const { kind, name } = status?.details ?? {};
+  if (kind === 'namespaces' && name && name === action.namespace) return `namespace ${name} does not exist`;
+  // Without a name in the answer it is the kind that is not served, e.g. a missing CRD.
+  if (!name)
+    return `the API server serves no ${action.resource ?? action.target}${action.apiGroup ? ` in API group ${action.apiGroup}` : ''}`;
+  return `${action.target} does not exist`;
+}
+
+function unauthenticatedHint({ auth, certificateNotAfter }: Identity): string {
+  switch (auth.kind) {
+    case 'exec':
+      return loginHint(auth.command);
+    case 'client certificate': {
+      const date = certificateNotAfter?.toISOString().slice(0, 10);
+      return certificateNotAfter && certificateNotAfter.getTime() < Date.now()
+        ? `the client certificate expired on ${date}: fetch a new kubeconfig`
+        : "the client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig anew";
+    }
+    case 'token':
+    case 'token file':
+      return 'the token may have expired: get a new one';
+    case 'auth provider':
+      return 'log in again, e.g. with kubectl and the same context';
+    case 'password':
+      return 'check user name and password in the kubeconfig';
+    case 'none':
+      return 'the kubeconfig gives this context no credentials';
+  }
+}
+
+const TRANSPORT_WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ENOTFOUND: 'host name not found',
+  EAI_AGAIN: 'host name cannot be looked up now',
+  ETIMEDOUT: 'no answer',
+  ECONNRESET: 'connection reset',
+  EPIPE: 'connection reset',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  EPROTO: 'it does not speak TLS as expected',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for other names',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is from an unknown CA',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is from an unknown CA',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is from an unknown CA',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is from an unknown CA',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is from an unknown CA',
+  CERT_SIGNATURE_FAILURE: 'its certificate is from an unknown CA',
+};
+
+/** Turns a failure to get any answer into the one error that the operator reads. */
+export function errorOfTransport(action: ApiAction, error: unknown): MeshctlError {
+  if (error instanceof MeshctlError) return error;
+  const { code = '', message = String(error) } = error as NodeJS.ErrnoException;
+  const details = { context: action.context, server: action.server, ...(code ? { code } : {}) };
+  // The server hung up on the client's certificate (kube-apiserver itself would answer 401, a proxy in front may not).
+  if (/^ERR_SSL_.*ALERT/.test(code)) {
+    return new MeshctlError(
+      'Unauthenticated',
+      `context "${action.context}": ${action.server} refuses the TLS connection: ${message.replace(/^.*?alert /, 'alert ')}`,
+      { hint: 'check the client certificate in the kubeconfig', cause: error, details },
+    );
+  }
+  const words = TRANSPORT_WORDS[code] ?? (message || code);
+  return new MeshctlError(
+    'ClusterUnreachable',
+    `context "${action.context}": cannot reach the API server ${action.server}: ${words}`,
+    { hint: transportHint(action, code), cause: error, details },
+  );
+}
+
+function transportHint(action: ApiAction, code: string): string {
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
+    return "renew the API server's certificate, and check this machine's clock";
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return 'use a server address that the certificate names, or set tls-server-name in the kubeconfig';
+  if (TRANSPORT_WORDS[code]?.endsWith('unknown CA'))
+    return "fetch the cluster's kubeconfig anew: its CA is not the API server's";
+  return `is the cluster up, and reachable from here? try: kubectl --context ${action.context} get ns`;
+}
+
+/** A request that got no complete answer in time. */
+export function errorOfTimeout(action: ApiAction, timeoutMs: number): MeshctlError {
+  return new MeshctlError(
+    'ClusterUnreachable',
+    `context "${action.context}": the API server ${action.server} did not answer within ${timeoutMs / 1000} s (${action.verb} ${action.target})`,
+    { hint: transportHint(action, ''), details: { context: action.context, server: action.server, timeoutMs } },
+  );
+}
+
+/** What an aborted signal means: the deadline that its owner set, or the user's Ctrl-C. */
+export function errorOfAbort(signal: AbortSignal): MeshctlError {
+  const { reason } = signal as { reason: unknown };
+  if (reason instanceof MeshctlError) return reason;
+  if (reason instanceof Error && reason.name === 'TimeoutError')
+    return new MeshctlError('Timeout', 'the time allowed is over');
+  return new MeshctlError('Interrupted', 'interrupted');
+}
+
+/** An answer that breaks the protocol. */
+export function errorOfProtocol(action: ApiAction, what: string): MeshctlError {
+  return new MeshctlError(
+    'ApiFailure',
+    `context "${action.context}": cannot ${action.verb} ${action.target}: ${what}`,
+    {
+      hint: `is ${action.server} a Kubernetes API server?`,
+      details: { context: action.context, server: action.server },
+    },
+  );
+}
+
+/** The `Status` in a body, if it is one. */
+export function parseStatus(body: string): KubeStatus | undefined {
+  try {
+    const parsed = JSON.parse(body) as KubeStatus | null;
+    return parsed?.kind === 'Status' ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function saidBy(refusal: ApiRefusal, status: KubeStatus | undefined): string {
+  if (status?.message) return plainWords(status.message);
+  const text = /^\s*</.test(refusal.body) ? '' : plainWords(refusal.body);
+  return text || `HTTP ${refusal.status}`;
+}
+
+const MAX_WORDS = 600;
+
+/**
+ * A server's message, fit to print. JSON decoding errors quote what they were decoding, and that may be a Secret:
+ * the quotation is cut off.
+ */
+function plainWords(text: string): string {
+  const cut = text.replace(/,? ?error found in #.*/s, '').replace(/-----BEGIN .*/s, '…');
+  const line = cut.trim().replace(/\s+/g, ' ');
+  return line.length > MAX_WORDS ? `${line.slice(0, MAX_WORDS)}…` : line;
+}

@@ -1,0 +1,104 @@
+import { MeshctlError } from '../mesh/errors.ts';
+import { type ApiAction, errorOfAbort, type KubeStatus } from './errors.ts';
+import type { Transport } from './transport.ts';
+
+export interface ExecOptions {
+  namespace: string;
+  pod: string;
+  container: string;
+  command: readonly string[];
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+  /** Of stdout and stderr together; more is an error. Default 16 MiB. */
+  maxOutputBytes?: number | undefined;
+}
+
+export interface ExecResult {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+/** v5 adds closing of streams, which only stdin needs; a server picks what it knows. */
+const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+const STDOUT = 1;
+const STDERR = 2;
+const STATUS = 3;
+const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Runs a command in a container, without stdin. A non-zero exit is a result, not an error.
+ * Throws `ExecFailed` (the command could not run, or the connection broke before its status came), `Timeout`,
+ * `NotFound` (no such pod), `Forbidden` and so on.
+ */
+export async function execInPod(
+  transport: Transport,
+  at: { context: string; server: string },
+  options: ExecOptions,
+): Promise<ExecResult> {
+  const { namespace, pod, container, command, timeoutMs, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
+  const target = `container ${container} of Pod ${namespace}/${pod}`;
+  // Kubernetes authorises exec over WebSocket as create, although it is a GET.
+  const action: ApiAction = { ...at, verb: 'create', target, apiGroup: '', resource: 'pods/exec', namespace };
+  const query = new URLSearchParams({ container, stdout: 'true', stderr: 'true' });
+  for (const word of command) query.append('command', word);
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/exec?${query}`;
+
+  const own = transport.signalOf(options.signal);
+  const clock = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([own, clock]);
+  const said = `context "${at.context}": ${command.join(' ')} in ${target}`;
+  const details = { context: at.context, object: target, command: [...command] };
+  const failed = (why: string) => new MeshctlError('ExecFailed', `${said} ${why}`, { details });
+  const aborted = () =>
+    own.aborted
+      ? errorOfAbort(own)
+      : new MeshctlError('Timeout', `${said} did not end within ${timeoutMs / 1000} s`, { details });
+
+  const socket = await transport.openWebSocket({ action, path, signal }, PROTOCOLS).catch((error: unknown) => {
+    throw signal.aborted ? aborted() : error;
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  let size = 0;
+  let onAbort: (() => void) | undefined;
+  try {
+    const status = await new Promise<KubeStatus>((resolve, reject) => {
+      onAbort = () => reject(aborted());
+      signal.addEventListener('abort', onAbort);
+      if (signal.aborted) onAbort();
+      socket.on('message', (data: Buffer) => {
+        const channel = data[0];
+        const payload = data.subarray(1);
+        if (channel === STDOUT || channel === STDERR) {
+          size += payload.length;
+          if (size > maxOutputBytes) reject(failed(`wrote more than ${maxOutputBytes} bytes`));
+          else (channel === STDOUT ? stdout : stderr).push(payload);
+        } else if (channel === STATUS && payload.length > 0) {
+          try {
+            resolve(JSON.parse(payload.toString('utf8')) as KubeStatus);
+          } catch {
+            reject(failed('ended with an unreadable status'));
+          }
+        }
+      });
+      socket.on('error', (error) => reject(failed(`broke off: ${error.message}`)));
+      socket.on('close', () => reject(failed('broke off: the connection closed before its exit status came')));
+      socket.resume();
+    });
+    const exitCode = exitCodeIn(status);
+    if (exitCode === undefined) throw failed(`could not run: ${status.message ?? status.reason ?? 'no reason given'}`);
+    return { stdout: Buffer.concat(stdout).toString('utf8'), stderr: Buffer.concat(stderr).toString('utf8'), exitCode };
+  } finally {
+    if (onAbort) signal.removeEventListener('abort', onAbort);
+    socket.terminate();
+  }
+}
+
+/** Undefined when the command did not run. */
+function exitCodeIn(status: KubeStatus): number | undefined {
+  if (status.status === 'Success') return 0;
+  if (status.reason !== 'NonZeroExitCode') return undefined;
+  const code = Number(status.details?.causes?.find((cause) => cause.reason === 'ExitCode')?.message);
+  return Number.isInteger(code) ? code : undefined;
+}

@@ -1,0 +1,160 @@
+import { StringDecoder } from 'node:string_decoder';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { KubeObject } from '../mesh/kube-object.ts';
+import {
+  type ApiAction,
+  errorOfAbort,
+  errorOfProtocol,
+  errorOfRefusal,
+  errorOfTransport,
+  type KubeStatus,
+} from './errors.ts';
+import { collectionPath, groupOf, pluralOf } from './resources.ts';
+import type { Transport } from './transport.ts';
+
+/** Some objects of one kind. */
+export interface Selection {
+  apiVersion: string;
+  kind: string;
+  /** Absent: all namespaces. */
+  namespace?: string | undefined;
+  /** e.g. `k8s-app=cilium`. */
+  labelSelector?: string | undefined;
+  /** e.g. `metadata.name=cilium-config`. */
+  fieldSelector?: string | undefined;
+  /** Objects per request; default 500. */
+  pageSize?: number | undefined;
+}
+
+export interface ListPage {
+  items: KubeObject[];
+  /** Of the whole list; where a watch starts. */
+  resourceVersion: string;
+}
+
+export interface WatchEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  object: KubeObject;
+}
+
+interface Whereabouts {
+  context: string;
+  server: string;
+}
+
+const DEFAULT_PAGE_SIZE = 500;
+
+/**
+ * The pages of a list. Objects in a list lack apiVersion and kind; they are put back. A continuation that has expired
+ * (410, on lists that take minutes) goes on from the token that the API server offers instead, which may miss changes
+ * made meanwhile but no object that was there throughout.
+ */
+export async function* listPages(
+  transport: Transport,
+  at: Whereabouts,
+  selection: Selection,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ListPage> {
+  const action = actionOn(at, 'list', selection);
+  let next: string | undefined;
+  do {
+    const query = selectionQuery(selection);
+    query.set('limit', String(selection.pageSize ?? DEFAULT_PAGE_SIZE));
+    if (next) query.set('continue', next);
+    const { status, body } = await transport.request({
+      action,
+      method: 'GET',
+      path: `${collectionPath(selection)}?${query}`,
+      idempotent: true,
+      expectedStatuses: next ? [410] : [],
+      signal,
+    });
+    const list = body as
+      | { items?: KubeObject[] | null; metadata?: { continue?: string; resourceVersion?: string } }
+      | undefined;
+    const token = list?.metadata?.continue;
+    if (status === 410) {
+      if (!token) throw errorOfProtocol(action, 'the list expired while it was read');
+    } else {
+      if (!list?.metadata) throw errorOfProtocol(action, 'the answer is not a list');
+      const items = (list.items ?? []).map((item) => ({
+        ...item,
+        apiVersion: selection.apiVersion,
+        kind: selection.kind,
+      }));
+      yield { items, resourceVersion: list.metadata.resourceVersion ?? '' };
+    }
+    next = token;
+  } while (next);
+}
+
+/**
+ * One watch. Returns when the API server ends it, which it does every few minutes; throws when the connection breaks
+ * or `resourceVersion` is too old (details.httpStatus 410). Going on from there is the caller's, see `waitFor`.
+ */
+export async function* watchEvents(
+  transport: Transport,
+  at: Whereabouts,
+  selection: Selection,
+  options: { resourceVersion: string; timeoutMs?: number | undefined; signal?: AbortSignal | undefined },
+): AsyncGenerator<WatchEvent> {
+  const action = actionOn(at, 'watch', selection);
+  const query = selectionQuery(selection);
+  query.set('watch', 'true');
+  query.set('resourceVersion', options.resourceVersion);
+  if (options.timeoutMs !== undefined)
+    query.set('timeoutSeconds', String(Math.max(1, Math.ceil(options.timeoutMs / 1000))));
+  const path = `${collectionPath(selection)}?${query}`;
+  const response = await transport.stream({ action, method: 'GET', path, idempotent: true, signal: options.signal });
+  try {
+    for await (const line of linesOf(response)) {
+      const event = JSON.parse(line) as { type: string; object: KubeObject };
+      if (event.type === 'ERROR') {
+        const status = event.object as unknown as KubeStatus;
+        const refusal = { status: status.code ?? 500, body: JSON.stringify({ ...status, kind: 'Status' }) };
+        throw errorOfRefusal(action, refusal, { auth: { kind: 'none' } });
+      }
+      if (event.type === 'ADDED' || event.type === 'MODIFIED' || event.type === 'DELETED') {
+        yield { type: event.type, object: event.object };
+      }
+    }
+  } catch (error) {
+    const signal = transport.signalOf(options.signal);
+    if (signal.aborted) throw errorOfAbort(signal);
+    if (error instanceof SyntaxError) throw errorOfProtocol(action, 'the watch was cut off within an event');
+    throw error instanceof MeshctlError ? error : errorOfTransport(action, error);
+  } finally {
+    response.destroy();
+  }
+}
+
+async function* linesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  for await (const chunk of stream) {
+    rest += decoder.write(chunk);
+    const lines = rest.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') yield line;
+  }
+  if (rest.trim() !== '') yield rest;
+}
+
+function selectionQuery({ labelSelector, fieldSelector }: Selection): URLSearchParams {
+  const query = new URLSearchParams();
+  if (labelSelector) query.set('labelSelector', labelSelector);
+  if (fieldSelector) query.set('fieldSelector', fieldSelector);
+  return query;
+}
+
+function actionOn(at: Whereabouts, verb: string, selection: Selection): ApiAction {
+  const plural = pluralOf(selection.kind);
+  return {
+    ...at,
+    verb,
+    target: selection.namespace ? `${plural} in ${selection.namespace}` : plural,
+    apiGroup: groupOf(selection.apiVersion),
+    resource: plural,
+    namespace: selection.namespace,
+  };
+}

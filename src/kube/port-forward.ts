@@ -1,0 +1,85 @@
+import { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { ApiAction } from './errors.ts';
+import type { Transport } from './transport.ts';
+
+export interface PortForwardOptions {
+  namespace: string;
+  pod: string;
+  port: number;
+  /** Ends the connection at any time. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The kubelet's port-forward over WebSocket (k8s.io/cri-streaming, portforward/websocket.go): per port a data and an
+ * error channel, each of which begins with the port number in two bytes.
+ */
+const PROTOCOLS = ['v4.channel.k8s.io'];
+const DATA = 0;
+const ERROR = 1;
+const PORT_NUMBER_BYTES = 2;
+
+/**
+ * Connects to a port of a pod through the API server. The stream fails with `PortForwardFailed` when the kubelet
+ * cannot reach the port. The protocol knows no half-close: ending the writing side closes the connection.
+ * Throws `NotFound` (no such pod), `Forbidden` and so on.
+ */
+export async function forwardPort(
+  transport: Transport,
+  at: { context: string; server: string },
+  { namespace, pod, port, signal: own }: PortForwardOptions,
+): Promise<Duplex> {
+  const target = `port ${port} of Pod ${namespace}/${pod}`;
+  // Kubernetes authorises port-forward over WebSocket as create, although it is a GET.
+  const action: ApiAction = { ...at, verb: 'create', target, apiGroup: '', resource: 'pods/portforward', namespace };
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/portforward?ports=${port}`;
+  const signal = transport.signalOf(own);
+  const socket = await transport.openWebSocket({ action, path, signal }, PROTOCOLS);
+  return streamOver(socket, signal, (why) => {
+    return new MeshctlError('PortForwardFailed', `context "${at.context}": cannot forward ${target}: ${why}`, {
+      hint: 'is the pod running, and does it listen on that port?',
+      details: { context: at.context, object: target },
+    });
+  });
+}
+
+function streamOver(socket: WebSocket, signal: AbortSignal, failed: (why: string) => MeshctlError): Duplex {
+  const stream = new Duplex({
+    read() {
+      socket.resume();
+    },
+    write(chunk: Buffer, _encoding, done) {
+      socket.send(Buffer.concat([Buffer.of(DATA), chunk]), done);
+    },
+    final(done) {
+      socket.close();
+      done();
+    },
+    destroy(error, done) {
+      signal.removeEventListener('abort', onAbort);
+      socket.terminate();
+      done(error);
+    },
+  });
+  function onAbort() {
+    stream.destroy(failed('interrupted'));
+  }
+  signal.addEventListener('abort', onAbort, { once: true });
+
+  const begun = [false, false];
+  socket.on('message', (data: Buffer) => {
+    const channel = data[0] ?? -1;
+    if (channel !== DATA && channel !== ERROR) return;
+    const payload = begun[channel] ? data.subarray(1) : data.subarray(1 + PORT_NUMBER_BYTES);
+    begun[channel] = true;
+    if (payload.length === 0) return;
+    if (channel === ERROR) stream.destroy(failed(payload.toString('utf8').trim()));
+    else if (!stream.push(payload)) socket.pause();
+  });
+  socket.on('error', (error) => stream.destroy(failed(error.message)));
+  socket.on('close', () => stream.push(null));
+  if (signal.aborted) onAbort();
+  return stream;
+}

@@ -1,0 +1,303 @@
+import http from 'node:http';
+import https from 'node:https';
+import { WebSocket } from 'ws';
+import type { CredentialSource, Credentials } from './credentials.ts';
+import type { ApiAction } from './errors.ts';
+import { errorOfAbort, errorOfProtocol, errorOfRefusal, errorOfTimeout, errorOfTransport } from './errors.ts';
+import { type RetryPolicy, retryDelayMs, sleep } from './retry.ts';
+
+/** One request to the API server. */
+export interface ApiRequest {
+  action: ApiAction;
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** With its query. */
+  path: string;
+  body?: unknown;
+  contentType?: string;
+  /** Whether it may be repeated when it is not known to have failed. */
+  idempotent: boolean;
+  /** Statuses that the caller takes as data; all others from 400 on are errors. */
+  expectedStatuses?: readonly number[];
+  /** Aborts this request; replaces the client's own signal. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ApiResponse {
+  status: number;
+  /** Parsed JSON. */
+  body: unknown;
+}
+
+/** HTTP to one API server: credentials, retries, time limits and the translation of errors, for all requests alike. */
+export interface Transport {
+  request(request: ApiRequest): Promise<ApiResponse>;
+  /** A response whose body is still to come; `signal` ends it at any time. For watches. */
+  stream(request: ApiRequest): Promise<http.IncomingMessage>;
+  /** An open WebSocket, paused until the caller listens and calls `resume()`. */
+  openWebSocket(request: Pick<ApiRequest, 'action' | 'path' | 'signal'>, protocols: string[]): Promise<WebSocket>;
+  /** The signal that holds for a request. */
+  signalOf(own: AbortSignal | undefined): AbortSignal;
+  close(): void;
+}
+
+export interface TransportOptions {
+  server: string;
+  credentials: CredentialSource;
+  /** For a whole request, body included; of a stream, for its headers. */
+  requestTimeoutMs: number;
+  userAgent: string;
+  signal: AbortSignal;
+  retry: RetryPolicy;
+  /** Gets one line per attempt: method, URL, outcome, time. Never headers or bodies. */
+  debug?: ((line: string) => void) | undefined;
+}
+
+const MAX_REFUSAL_BYTES = 64 * 1024;
+const MAX_WEBSOCKET_MESSAGE_BYTES = 32 * 1024 * 1024;
+
+export function createTransport(options: TransportOptions): Transport {
+  const base = options.server.replace(/\/+$/, '');
+  const { credentials } = options;
+
+  /** Asks until an answer stands. `attempt` resolves with the answer's head, whatever its status. */
+  async function answered<T extends { status: number; retryAfter?: string | undefined }>(
+    request: Pick<ApiRequest, 'action' | 'idempotent' | 'path'> & { method: string },
+    signal: AbortSignal,
+    attempt: (login: Credentials) => Promise<T>,
+    discard: (answer: T) => void,
+  ): Promise<T> {
+    let renewed = false;
+    for (let count = 1; ; count++) {
+      if (signal.aborted) throw errorOfAbort(signal);
+      const login = await abortable(credentials.get(), signal);
+      const startedMs = performance.now();
+      const note = (outcome: unknown) =>
+        options.debug?.(
+          `${request.method} ${base}${request.path} ${outcome} ${Math.round(performance.now() - startedMs)} ms`,
+        );
+      let waitMs: number | undefined;
+      try {
+        const answer = await attempt(login);
+        note(answer.status);
+        if (answer.status === 401 && !renewed && credentials.renew(login)) {
+          renewed = true;
+          waitMs = 0;
+        } else {
+          const outcome = { kind: 'response' as const, status: answer.status, retryAfter: answer.retryAfter };
+          waitMs = retryDelayMs(outcome, { attempt: count, idempotent: request.idempotent, policy: options.retry });
+        }
+        if (waitMs === undefined) return answer;
+        discard(answer);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        note(code ?? 'failed');
+        if (signal.aborted) throw errorOfAbort(signal);
+        waitMs = retryDelayMs(
+          { kind: 'error', code },
+          { attempt: count, idempotent: request.idempotent, policy: options.retry },
+        );
+        if (waitMs === undefined) throw errorOfTransport(request.action, error);
+      }
+      await sleep(waitMs, signal).catch(() => {
+        throw errorOfAbort(signal);
+      });
+    }
+  }
+
+  /** One HTTP exchange up to the response's head. */
+  function exchange(request: ApiRequest, login: Credentials, signal: AbortSignal): Promise<http.IncomingMessage> {
+    const url = new URL(base + request.path);
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const send = url.protocol === 'http:' ? http.request : https.request;
+    return new Promise((resolve, reject) => {
+      const outgoing = send(url, {
+        method: request.method,
+        agent: login.agent,
+        signal,
+        headers: {
+          accept: 'application/json',
+          'user-agent': options.userAgent,
+          ...(body ? { 'content-type': request.contentType ?? 'application/json', 'content-length': body.length } : {}),
+          ...login.headers,
+        },
+        ...(login.auth ? { auth: login.auth } : {}),
+      });
+      outgoing.once('response', resolve);
+      // Stays on: an abort after the response is reported here too, and the body's reader sees it as well.
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
+  }
+
+  async function refusal(request: ApiRequest, status: number, body: string): Promise<Error> {
+    const login = await credentials.get();
+    const identity = { auth: credentials.auth, certificateNotAfter: login.certificateNotAfter };
+    return errorOfRefusal(request.action, { status, body }, identity);
+  }
+
+  const signalOf = (own: AbortSignal | undefined) => own ?? options.signal;
+
+  /** Aborts at the caller's wish or after the time for one request; says which. */
+  function limited(request: Pick<ApiRequest, 'action'>, signal: AbortSignal) {
+    const clock = new AbortController();
+    const timer = setTimeout(
+      () => clock.abort(errorOfTimeout(request.action, options.requestTimeoutMs)),
+      options.requestTimeoutMs,
+    );
+    return { signal: AbortSignal.any([signal, clock.signal]), stop: () => clearTimeout(timer) };
+  }
+
+  return {
+    signalOf,
+
+    async request(request) {
+      const limit = limited(request, signalOf(request.signal));
+      try {
+        const answer = await answered(
+          request,
+          limit.signal,
+          async (login) => {
+            const response = await exchange(request, login, limit.signal);
+            return { ...headOf(response), text: await textOf(response) };
+          },
+          () => undefined,
+        );
+        if (answer.status >= 400 && !request.expectedStatuses?.includes(answer.status)) {
+          throw await refusal(request, answer.status, answer.text);
+        }
+        return { status: answer.status, body: parseBody(request, answer) };
+      } finally {
+        limit.stop();
+      }
+    },
+
+    async stream(request) {
+      const own = signalOf(request.signal);
+      const limit = limited(request, own);
+      try {
+        const { response, status } = await answered(
+          request,
+          limit.signal,
+          async (login) => {
+            const response = await exchange(request, login, limit.signal);
+            return { ...headOf(response), response };
+          },
+          (answer) => answer.response.resume(),
+        );
+        if (status >= 400) throw await refusal(request, status, await textOf(response));
+        return response;
+      } finally {
+        limit.stop();
+      }
+    },
+
+    async openWebSocket(request, protocols) {
+      const get: ApiRequest = { ...request, method: 'GET', idempotent: true };
+      const limit = limited(request, signalOf(request.signal));
+      try {
+        const { status, socket, text } = await answered(
+          get,
+          limit.signal,
+          (login) =>
+            upgrade(`${base.replace(/^http/, 'ws')}${request.path}`, protocols, login, options.userAgent, limit.signal),
+          () => undefined,
+        );
+        if (socket) return socket;
+        if (status < 400) throw errorOfProtocol(request.action, `it answers ${status} instead of opening a WebSocket`);
+        throw await refusal(get, status, text ?? '');
+      } finally {
+        limit.stop();
+      }
+    },
+
+    close() {
+      credentials.close();
+    },
+  };
+}
+
+interface Upgrade {
+  status: number;
+  retryAfter?: string | undefined;
+  socket?: WebSocket;
+  text?: string;
+}
+
+function upgrade(
+  url: string,
+  protocols: string[],
+  login: Credentials,
+  userAgent: string,
+  signal: AbortSignal,
+): Promise<Upgrade> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, protocols, {
+      agent: login.agent,
+      // ws hands both on to node:http; its types leave multiple values of a header out.
+      headers: { 'user-agent': userAgent, ...(login.headers as Record<string, string>) },
+      ...(login.auth ? { auth: login.auth } : {}),
+      perMessageDeflate: false,
+      maxPayload: MAX_WEBSOCKET_MESSAGE_BYTES,
+    });
+    const abort = () => {
+      reject(signal.reason);
+      socket.terminate();
+    };
+    const settle = () => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('open', () => {
+      // Frames may have come together with the answer: nothing is read until the caller listens.
+      socket.pause();
+      settle();
+      resolve({ status: 101, socket });
+    });
+    socket.once('unexpected-response', (_request, response) => {
+      textOf(response)
+        .then((text) => resolve({ ...headOf(response), text }), reject)
+        .finally(() => {
+          settle();
+          socket.terminate();
+        });
+    });
+    socket.on('error', (error) => {
+      settle();
+      reject(error);
+    });
+  });
+}
+
+function headOf(response: http.IncomingMessage): { status: number; retryAfter: string | undefined } {
+  return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };
+}
+
+/** The whole body; of a refusal, its beginning. */
+async function textOf(response: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const refused = (response.statusCode ?? 0) >= 400;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    if (refused && size > MAX_REFUSAL_BYTES) continue;
+    chunks.push(chunk);
+    size += chunk.length;
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseBody(request: ApiRequest, answer: { status: number; text: string }): unknown {
+  if (answer.text === '') return undefined;
+  try {
+    return JSON.parse(answer.text);
+  } catch {
+    if (answer.status >= 400) return undefined;
+    throw errorOfProtocol(request.action, 'the answer is not JSON');
+  }
+}
+
+/** Waits for something that cannot itself be aborted (a credential plugin). */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(errorOfAbort(signal));
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
