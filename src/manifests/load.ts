@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { KubeObject } from '../mesh/kube-object.ts';
+
+/** The files of `templates/clustermesh/`, in the order in which their objects are created. */
+export const TEMPLATE_NAMES = [
+  'service-account',
+  'cluster-role',
+  'cluster-role-binding',
+  'service',
+  'metrics-service',
+  'server-cert',
+  'admin-cert',
+  'local-cert',
+  'remote-cert',
+  'agent-peers',
+  'kvstoremesh-peers',
+  'remote-users',
+  'deployment',
+] as const;
+
+export type TemplateName = (typeof TEMPLATE_NAMES)[number];
+
+/** The objects as they are in the files; rendering works on copies. */
+export type Templates = Readonly<Record<TemplateName, KubeObject>>;
+
+/**
+ * Reads the templates of the installed package.
+ * @param packageRoot the folder that has `templates/`, with a final slash
+ * @throws MeshctlError `Bug` when one is missing or is no object: the package is damaged
+ */
+export async function loadTemplates(packageRoot: URL): Promise<Templates> {
+  const folder = new URL('templates/clustermesh/', packageRoot);
+  const entries = await Promise.all(
+    TEMPLATE_NAMES.map(async (name) => [name, await readTemplate(new URL(`${name}.yaml`, folder))] as const),
+  );
+  return Object.fromEntries(entries) as Record<TemplateName, KubeObject>;
+}
+
+async function readTemplate(file: URL): Promise<KubeObject> {
+  try {
+    return parse(await readFile(file, 'utf8')) as KubeObject;
+  } catch (cause) {
+    throw new MeshctlError('Bug', `The template ${file.pathname} of this package is not readable`, {
+      hint: 'Install meshctl again',
+      cause,
+    });
+  }
+}
