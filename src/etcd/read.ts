@@ -1,0 +1,257 @@
+import http2 from 'node:http2';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import tls from 'node:tls';
+import { createMessageReader, decodeRangeResponse, encodeRangeRequest, frameMessage, RANGE_PATH } from './wire.ts';
+
+/** Why etcd could not be read, as far as the operator's next step differs. */
+export type EtcdReadReason =
+  /** etcd's certificate is not from `ca`. */
+  | 'tls-unknown-ca'
+  /** etcd's certificate has expired or is not valid yet. */
+  | 'tls-expired'
+  /** etcd's certificate does not hold `serverName`. */
+  | 'tls-name'
+  /** etcd does not accept the client certificate. */
+  | 'tls-client-rejected'
+  /** The certificate is good, but its user does not exist or may not read the key. */
+  | 'permission-denied'
+  /** No connection, or etcd cannot answer now. */
+  | 'unavailable'
+  | 'timeout'
+  /** It answers, but not as etcd does. */
+  | 'protocol';
+
+/** Carries the reason to where the operator's sentence is made; the message is one clause without context. */
+export class EtcdReadError extends Error {
+  readonly reason: EtcdReadReason;
+
+  constructor(reason: EtcdReadReason, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'EtcdReadError';
+    this.reason = reason;
+  }
+}
+
+export interface EtcdRead {
+  /** A raw connection to etcd's client port, e.g. a port-forward. It is used up: destroyed at the end in any case. */
+  socket: Duplex;
+  /** PEM; one certificate or a bundle. */
+  ca: string;
+  /** The client's certificate and key, PEM, in memory only. */
+  certificate: string;
+  privateKey: string;
+  /** A DNS name or IP address that etcd's certificate must hold. */
+  serverName: string;
+  key: string;
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads one key with a client certificate over a connection that is there already: TLS, HTTP/2, gRPC `KV/Range`.
+ * Gives the value as text, or undefined when there is no such key.
+ * Throws an {@link EtcdReadError}, or the signal's reason when it is aborted.
+ */
+export async function readKey(read: EtcdRead): Promise<string | undefined> {
+  const clock = new AbortController();
+  const timer = setTimeout(
+    () => clock.abort(new EtcdReadError('timeout', `no answer within ${read.timeoutMs / 1000} s`)),
+    read.timeoutMs,
+  );
+  const signal = read.signal ? AbortSignal.any([read.signal, clock.signal]) : clock.signal;
+  const abort = () => read.socket.destroy();
+  signal.addEventListener('abort', abort, { once: true });
+  // After the outcome is known, whatever else the connection reports is of no interest.
+  read.socket.on('error', () => undefined);
+  try {
+    signal.throwIfAborted();
+    const secured = await shakeHands(read);
+    const answer = await call(secured, read);
+    return valueIn(answer);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+    read.socket.destroy();
+  }
+}
+
+function shakeHands(read: EtcdRead): Promise<tls.TLSSocket> {
+  return new Promise((resolve, reject) => {
+    let secured: tls.TLSSocket;
+    try {
+      secured = tls.connect({
+        socket: read.socket,
+        ca: read.ca,
+        cert: read.certificate,
+        key: read.privateKey,
+        // An IP address is checked against the certificate, but not sent as SNI.
+        ...(isIP(read.serverName) ? { host: read.serverName } : { servername: read.serverName }),
+        ALPNProtocols: ['h2'],
+        // As in Go, in which the real clients are written: any certificate of the bundle is an anchor.
+        allowPartialTrustChain: true,
+      });
+    } catch (error) {
+      reject(new EtcdReadError('protocol', 'the certificate, its key or the CA is not usable', error));
+      return;
+    }
+    secured.once('secureConnect', () => resolve(secured));
+    secured.on('error', (error) => reject(handshakeError(error)));
+    secured.once('close', () =>
+      reject(new EtcdReadError('unavailable', 'the connection closed during the TLS handshake')),
+    );
+  });
+}
+
+const HANDSHAKE_REASONS: Readonly<Record<string, [EtcdReadReason, string]>> = {
+  CERT_HAS_EXPIRED: ['tls-expired', "etcd's certificate has expired"],
+  CERT_NOT_YET_VALID: ['tls-expired', "etcd's certificate is not valid yet"],
+  ERR_TLS_CERT_ALTNAME_INVALID: ['tls-name', "etcd's certificate is for other names"],
+};
+
+/** What OpenSSL says of a chain that does not end in the CA, or whose signature is not the CA's. */
+const UNKNOWN_CA: ReadonlySet<string> = new Set([
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'INVALID_CA',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+function handshakeError(error: NodeJS.ErrnoException): EtcdReadError {
+  const code = error.code ?? '';
+  const known = HANDSHAKE_REASONS[code];
+  if (known) return new EtcdReadError(known[0], known[1], error);
+  if (UNKNOWN_CA.has(code)) return new EtcdReadError('tls-unknown-ca', "etcd's certificate is from another CA", error);
+  if (isAlert(error)) return clientRejected(error);
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
+    return new EtcdReadError('protocol', 'it does not speak TLS as etcd does', error);
+  }
+  return new EtcdReadError('unavailable', error.message, error);
+}
+
+/** With TLS 1.3 the client is done before the server has looked at its certificate: the alert comes later. */
+function isAlert(error: NodeJS.ErrnoException): boolean {
+  return /^ERR_SSL_.*ALERT/.test(error.code ?? '');
+}
+
+function clientRejected(cause?: unknown): EtcdReadError {
+  const alert = /alert ([a-z ]+)/.exec(cause instanceof Error ? cause.message : '')?.[1]?.trim();
+  return new EtcdReadError(
+    'tls-client-rejected',
+    `etcd refuses the client certificate${alert ? ` (${alert})` : ''}`,
+    cause,
+  );
+}
+
+interface Answer {
+  status: number;
+  message: string;
+  messages: Uint8Array[];
+}
+
+function call(secured: tls.TLSSocket, read: EtcdRead): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const host = isIP(read.serverName) === 6 ? `[${read.serverName}]` : read.serverName;
+    const session = http2.connect(`https://${host}`, { createConnection: () => secured });
+    let greeted = false;
+    const broken = (error?: NodeJS.ErrnoException) => {
+      if (error && isAlert(error)) return reject(clientRejected(error));
+      // A server that takes the certificate sends its HTTP/2 settings first of all.
+      if (!greeted && !read.socket.errored) return reject(clientRejected(error));
+      reject(
+        new EtcdReadError(
+          'unavailable',
+          read.socket.errored?.message ?? error?.message ?? 'the connection closed',
+          error,
+        ),
+      );
+    };
+    session.once('remoteSettings', () => {
+      greeted = true;
+    });
+    secured.on('error', broken);
+    session.on('error', broken);
+    session.on('close', () => broken());
+
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': RANGE_PATH,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'user-agent': 'meshctl',
+      'grpc-timeout': `${Math.ceil(read.timeoutMs)}m`,
+    });
+    const reader = createMessageReader();
+    const messages: Uint8Array[] = [];
+    let head: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader = {};
+    let trailers: http2.IncomingHttpHeaders = {};
+    stream.on('response', (headers) => {
+      head = headers;
+    });
+    stream.on('trailers', (headers) => {
+      trailers = headers;
+    });
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        messages.push(...reader.push(chunk));
+      } catch (error) {
+        reject(new EtcdReadError('protocol', (error as Error).message, error));
+      }
+    });
+    stream.on('error', broken);
+    stream.on('end', () => {
+      // A call that fails at once has its status in the only headers there are.
+      const status = trailers['grpc-status'] ?? head['grpc-status'];
+      if (status === undefined) {
+        // Without any answer the session's end tells why.
+        if (head[':status'] !== undefined)
+          reject(new EtcdReadError('protocol', `it answers HTTP ${head[':status']}, not gRPC`));
+        return;
+      }
+      const message = String(trailers['grpc-message'] ?? head['grpc-message'] ?? '');
+      resolve({ status: Number(status), message: decodePercent(message), messages });
+    });
+    stream.end(frameMessage(encodeRangeRequest({ key: Buffer.from(read.key) })));
+  });
+}
+
+const GRPC_OK = 0;
+const GRPC_DEADLINE_EXCEEDED = 4;
+const GRPC_PERMISSION_DENIED = 7;
+const GRPC_UNAUTHENTICATED = 16;
+const GRPC_UNAVAILABLE = 14;
+
+function valueIn({ status, message, messages }: Answer): string | undefined {
+  if (status === GRPC_OK) {
+    const [first] = messages;
+    if (!first) throw new EtcdReadError('protocol', 'the answer holds no message');
+    try {
+      const [pair] = decodeRangeResponse(first).kvs;
+      return pair && Buffer.from(pair.value).toString('utf8');
+    } catch (error) {
+      throw new EtcdReadError('protocol', 'the answer is not readable', error);
+    }
+  }
+  // A certificate without a common name is answered with INVALID_ARGUMENT "user name is empty".
+  if (status === GRPC_PERMISSION_DENIED || status === GRPC_UNAUTHENTICATED || /user name is empty/.test(message)) {
+    throw new EtcdReadError('permission-denied', message || 'etcdserver: permission denied');
+  }
+  if (status === GRPC_UNAVAILABLE || status === GRPC_DEADLINE_EXCEEDED) throw new EtcdReadError('unavailable', message);
+  throw new EtcdReadError('protocol', `gRPC status ${status}: ${message}`);
+}
+
+/** gRPC escapes its messages as URLs do. */
+function decodePercent(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,70 @@
+/** JSON merge patches (RFC 7386) over plain JSON: mappings are merged, everything else is replaced as a whole. */
+
+type Mapping = Record<string, unknown>;
+
+/** What `target` becomes under `patch`. */
+export function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isMapping(patch)) return patch;
+  const result: Mapping = isMapping(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = mergePatch(result[key], value);
+  }
+  return result;
+}
+
+/** `base` with the fields of `top` set; lists are replaced. */
+export function overlay(base: unknown, top: unknown): unknown {
+  if (!isMapping(base) || !isMapping(top)) return top;
+  const result: Mapping = { ...base };
+  for (const [key, value] of Object.entries(top)) result[key] = overlay(base[key], value);
+  return result;
+}
+
+/**
+ * The patch that takes back the change from `before` to `after`, where `live` still is as `after` left it: what others
+ * wrote since stays. Undefined when there is nothing to take back.
+ */
+export function inversePatch(before: unknown, after: unknown, live: unknown): Mapping | undefined {
+  const patch: Mapping = {};
+  const [old, changed, current] = [asMapping(before), asMapping(after), asMapping(live)];
+  for (const key of new Set([...Object.keys(old), ...Object.keys(changed)])) {
+    const [from, to, now] = [old[key], changed[key], current[key]];
+    if (deepEqual(from, to)) continue;
+    // A mapping that is wholly new goes as one, unless someone has added to it.
+    if (isMapping(to) && isMapping(now) && (isMapping(from) || !deepEqual(to, now))) {
+      const inner = inversePatch(from, to, now);
+      if (inner) patch[key] = inner;
+    } else if (deepEqual(to, now)) {
+      patch[key] = from === undefined ? null : from;
+    }
+  }
+  return Object.keys(patch).length > 0 ? patch : undefined;
+}
+
+/** Whether every field of `expected` is in `actual` with the same value. */
+export function contains(actual: unknown, expected: unknown): boolean {
+  if (!isMapping(expected)) return deepEqual(actual, expected);
+  if (!isMapping(actual)) return false;
+  return Object.entries(expected).every(([key, value]) => contains(actual[key], value));
+}
+
+function deepEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((entry, index) => deepEqual(entry, b[index]));
+  }
+  if (!isMapping(a) || !isMapping(b)) return false;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && deepEqual(a[key], b[key]))
+  );
+}
+
+function asMapping(value: unknown): Mapping {
+  return isMapping(value) ? value : {};
+}
+
+function isMapping(value: unknown): value is Mapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

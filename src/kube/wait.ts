@@ -1,0 +1,121 @@
+import { MeshctlError } from '../mesh/errors.ts';
+import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
+import type { ClusterClient } from './client.ts';
+import { errorOfAbort } from './errors.ts';
+import type { Selection } from './list-watch.ts';
+import { sleep } from './retry.ts';
+
+export interface WaitOptions {
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** For the message when time is over: `Deployment kube-system/clustermesh-apiserver to become ready`. */
+  waitingFor: string;
+  /** Between looks while watching does not work. Default 2 s. */
+  pollIntervalMs?: number | undefined;
+}
+
+/**
+ * Waits until `accept` gives something other than undefined for an object, which is undefined while it does not exist.
+ * Throws `Timeout`, `Interrupted`, and whatever the API server refuses for good (e.g. `Forbidden`).
+ */
+export function waitForObject<T>(
+  client: ClusterClient,
+  ref: ObjectRef,
+  accept: (object: KubeObject | undefined) => T | undefined,
+  options: WaitOptions,
+): Promise<T> {
+  const { apiVersion, kind, namespace, name } = ref;
+  const selection: Selection = { apiVersion, kind, namespace, fieldSelector: `metadata.name=${name}` };
+  return waitForList(client, selection, ([object]) => accept(object), options);
+}
+
+/**
+ * Lists and watches until `accept` gives something other than undefined for the objects selected; it is asked once
+ * for the list and again after each change, so no state is missed. A watch that ends is taken up again where it
+ * ended; one that breaks or is too old (410) begins with a new list; where watching is not possible at all, lists are
+ * taken at intervals.
+ */
+export async function waitForList<T>(
+  client: ClusterClient,
+  selection: Selection,
+  accept: (objects: readonly KubeObject[]) => T | undefined,
+  { timeoutMs, signal: own, waitingFor, pollIntervalMs = 2000 }: WaitOptions,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([own, deadline]);
+  try {
+    for (;;) {
+      const { objects, resourceVersion } = await listState(client, selection, signal);
+      const found = accept([...objects.values()]);
+      if (found !== undefined) return found;
+      const seen = await watchState(client, selection, { objects, resourceVersion, accept, signal });
+      if (seen.found !== undefined) return seen.found;
+      // A watch that worked for a while is worth a new one at once; else this loop would be a busy one.
+      if (!seen.progressed) await sleep(pollIntervalMs, signal);
+    }
+  } catch (error) {
+    if (own.aborted) throw errorOfAbort(own);
+    if (deadline.aborted) {
+      throw new MeshctlError('Timeout', `context "${client.context}": waited ${timeoutMs / 1000} s for ${waitingFor}`, {
+        details: { context: client.context, timeoutMs },
+      });
+    }
+    throw error;
+  }
+}
+
+async function listState(client: ClusterClient, selection: Selection, signal: AbortSignal) {
+  const objects = new Map<string, KubeObject>();
+  let resourceVersion = '';
+  for await (const page of client.listPages(selection, { signal })) {
+    for (const item of page.items) objects.set(identityOf(item), item);
+    resourceVersion = page.resourceVersion;
+  }
+  return { objects, resourceVersion };
+}
+
+interface WatchState<T> {
+  objects: Map<string, KubeObject>;
+  resourceVersion: string;
+  accept: (objects: readonly KubeObject[]) => T | undefined;
+  signal: AbortSignal;
+}
+
+/** Follows changes over any number of watches, until something is found or a watch fails. */
+async function watchState<T>(
+  client: ClusterClient,
+  selection: Selection,
+  { objects, resourceVersion, accept, signal }: WatchState<T>,
+): Promise<{ found: T | undefined; progressed: boolean }> {
+  let version = resourceVersion;
+  let progressed = false;
+  for (;;) {
+    const before = version;
+    try {
+      for await (const { type, object } of client.watch(selection, version, { signal })) {
+        version = object.metadata.resourceVersion ?? version;
+        if (type === 'DELETED') objects.delete(identityOf(object));
+        else objects.set(identityOf(object), object);
+        const found = accept([...objects.values()]);
+        if (found !== undefined) return { found, progressed };
+      }
+    } catch (error) {
+      if (signal.aborted || !isPassing(error)) throw error;
+      return { found: undefined, progressed };
+    }
+    progressed ||= version !== before;
+    // Ended without an event: take the list again rather than ask for a watch in a tight loop.
+    if (version === before) return { found: undefined, progressed: false };
+  }
+}
+
+/** Whether a new list may mend it. What the API server refuses for good stays refused. */
+function isPassing(error: unknown): boolean {
+  return (
+    error instanceof MeshctlError && ['ApiFailure', 'ClusterUnreachable', 'Forbidden', 'Rejected'].includes(error.code)
+  );
+}
+
+function identityOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}
