@@ -1,12 +1,9 @@
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
-import type { Step, StepWrite } from '../mesh/plan.ts';
+import type { ReadyWrite, Step } from '../mesh/plan.ts';
 import type { ClusterClient } from './client.ts';
 import { errorOfAbort } from './errors.ts';
 import { mergePatch, overlay } from './merge-patch.ts';
-
-/** What can be sent as it is: certificates are issued before that. */
-export type ReadyWrite = Exclude<StepWrite, { method: 'issue' }>;
 
 /** One write that was sent. Holds whole objects, secrets among them: never printed. */
 export interface JournalEntry {
@@ -26,7 +23,7 @@ export interface Journal {
 }
 
 export interface ApplyStepsOptions {
-  /** Turns a step that issues a certificate into a plain write, and hands other steps' writes on. */
+  /** Makes the bytes of writes that have them only now (certificates, a CA), and hands other writes on. */
   materialise: (step: Step) => Promise<ReadyWrite>;
   /** Take over fields that other managers own. */
   force?: boolean | undefined;

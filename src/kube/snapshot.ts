@@ -1,0 +1,238 @@
+import { parse } from 'yaml';
+import type { TlsSecretFacts } from '../mesh/certificates.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../mesh/kube-object.ts';
+import {
+  AGENT_CONTAINER,
+  AGENT_PEERS_SECRET,
+  AGENT_SELECTOR,
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  CA_SECRET,
+  CILIUM_CONFIG,
+  configMapRef,
+  KVSTOREMESH_CONTAINER,
+  KVSTOREMESH_PEERS_SECRET,
+  REMOTE_CERT_SECRET,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  secretRef,
+} from '../mesh/names.ts';
+import { peerCertificateKeys, peersIn } from '../mesh/peer-config.ts';
+import { secretTexts } from '../mesh/secret-data.ts';
+import type { AgentFacts, CaFacts, ClusterSnapshot, NodeFacts, RemoteUser } from '../mesh/snapshot.ts';
+import type { Authority } from '../pki/authority.ts';
+import { keyMatches, readCertificate, readTlsSecret } from '../pki/read.ts';
+import type { ClusterClient } from './client.ts';
+
+export interface SnapshotOptions {
+  /** Cilium's. */
+  namespace: string;
+  /** `status` needs neither nodes, nor API groups, nor what only enable writes: it can run with fewer rights. */
+  purpose: 'enable' | 'connect' | 'status';
+  /** Further objects to read, e.g. those that the templates render. */
+  refs?: readonly ObjectRef[] | undefined;
+}
+
+/**
+ * Reads one cluster in one pass, all requests in parallel. What does not exist is data, not an error; the planner
+ * words it. The CA's private key is left out of the snapshot.
+ * Throws what the client throws, e.g. `ClusterUnreachable`, `Forbidden`.
+ */
+export async function readSnapshot(client: ClusterClient, options: SnapshotOptions): Promise<ClusterSnapshot> {
+  const { namespace, purpose } = options;
+  const full = purpose !== 'status';
+  const daemonSetRef: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace, name: 'cilium' };
+  const refs = uniqueRefs([...fixedRefs(namespace, full), ...(options.refs ?? [])]);
+  const [version, apiGroups, nodes, ciliumConfig, daemonSet, live] = await Promise.all([
+    client.version(),
+    full ? client.apiGroups() : [],
+    full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
+    client.get(configMapRef(namespace, CILIUM_CONFIG)),
+    client.get(daemonSetRef),
+    Promise.all(refs.map((ref) => client.get(ref))),
+  ]);
+  const objects = new Map<string, KubeObject>();
+  refs.forEach((ref, index) => {
+    const object = live[index];
+    if (object) objects.set(keyOf(ref), object);
+  });
+  const secretNamed = (name: string) => objects.get(keyOf(secretRef(namespace, name)));
+  const authoritySecret = secretNamed(CA_SECRET);
+  const ca = authoritySecret && caFactsOf(secretTexts(authoritySecret));
+  if (authoritySecret) objects.set(keyOf(secretRef(namespace, CA_SECRET)), withoutPrivateKeys(authoritySecret));
+  const users = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
+  const peers = secretNamed(hasKvstoremesh(objects, namespace) ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET);
+  return {
+    context: client.context,
+    server: client.server,
+    namespace,
+    kubernetesVersion: version || undefined,
+    ciliumConfig: ciliumConfig && dataOf(ciliumConfig),
+    agent: daemonSet && agentFactsOf(daemonSet),
+    nodes: nodes.map(nodeFactsOf),
+    apiGroups,
+    objects,
+    tlsSecrets: tlsFactsOf([...objects.values()]),
+    ca,
+    remoteUsers: users && remoteUsersIn(dataOf(users)['users.yaml']),
+    peerCertificates: peerFactsOf(peers),
+  };
+}
+
+/**
+ * The CA with its private key, for commands that sign. Undefined when Secret cilium-ca, or the key in it, is missing.
+ * The key stays in memory.
+ */
+export async function readAuthority(client: ClusterClient, namespace: string): Promise<Authority | undefined> {
+  const secret = await client.get(secretRef(namespace, CA_SECRET));
+  const { certificate, privateKey } = authorityIn(secretTexts(secret));
+  return certificate && privateKey ? { certificate, privateKey } : undefined;
+}
+
+/**
+ * The namespaces that hold a Cilium DaemonSet, for a hint when it is not where it was looked for. Empty where the user
+ * may not look.
+ */
+export async function findCiliumNamespaces(client: ClusterClient): Promise<string[]> {
+  try {
+    const found = await client.listAll({ apiVersion: 'apps/v1', kind: 'DaemonSet', labelSelector: AGENT_SELECTOR });
+    return [...new Set(found.flatMap(({ metadata }) => metadata.namespace ?? []))].sort();
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'Forbidden') return [];
+    throw error;
+  }
+}
+
+function fixedRefs(namespace: string, full: boolean): ObjectRef[] {
+  const secrets = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, ...(full ? [CA_SECRET, ...CERTIFICATE_SECRETS] : [])];
+  return [
+    apiserverDeploymentRef(namespace),
+    apiserverServiceRef(namespace),
+    configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
+    ...secrets.map((name) => secretRef(namespace, name)),
+  ];
+}
+
+const CERTIFICATE_SECRETS = [
+  SERVER_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+  'clustermesh-apiserver-admin-cert',
+  'clustermesh-apiserver-local-cert',
+];
+
+function uniqueRefs(refs: readonly ObjectRef[]): ObjectRef[] {
+  return [...new Map(refs.map((ref) => [keyOf(ref), ref])).values()];
+}
+
+/** cert-manager writes `tls.crt` and `tls.key`, Cilium's chart and meshctl `ca.crt` and `ca.key`. */
+function authorityIn(texts: Record<string, string>): {
+  certificate: string | undefined;
+  privateKey: string | undefined;
+} {
+  const { 'ca.crt': ca, 'ca.key': caKey, 'tls.crt': certificate, 'tls.key': privateKey } = texts;
+  if (caKey === undefined && certificate !== undefined && privateKey !== undefined) return { certificate, privateKey };
+  return { certificate: ca ?? certificate, privateKey: caKey };
+}
+
+function caFactsOf(texts: Record<string, string>): CaFacts | undefined {
+  const { certificate, privateKey } = authorityIn(texts);
+  if (certificate === undefined) return undefined;
+  try {
+    return {
+      certificate: readCertificate(certificate),
+      certificatePem: certificate,
+      hasKey: privateKey !== undefined,
+      keyMatches: privateKey !== undefined && keyMatches(certificate, privateKey),
+    };
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'CertificateAuthority') return undefined;
+    throw error;
+  }
+}
+
+function withoutPrivateKeys(secret: KubeObject): KubeObject {
+  const { 'ca.key': _caKey, 'tls.key': _tlsKey, ...data } = dataOf(secret);
+  return { ...secret, data };
+}
+
+function tlsFactsOf(objects: readonly KubeObject[]): Map<string, TlsSecretFacts> {
+  const facts = new Map<string, TlsSecretFacts>();
+  for (const object of objects) {
+    if (object.kind !== 'Secret' || object.metadata.name === CA_SECRET) continue;
+    const { 'tls.crt': certificate, 'tls.key': privateKey, 'ca.crt': ca } = secretTexts(object);
+    const read = readTlsSecret({ certificate, privateKey, ca });
+    if (read) facts.set(object.metadata.name, read);
+  }
+  return facts;
+}
+
+function peerFactsOf(secret: KubeObject | undefined): Map<string, TlsSecretFacts> {
+  const texts = secretTexts(secret);
+  const facts = new Map<string, TlsSecretFacts>();
+  for (const peer of peersIn(texts)) {
+    const keys = peerCertificateKeys(peer);
+    const read = readTlsSecret({
+      certificate: texts[keys.certificate],
+      privateKey: texts[keys.privateKey],
+      ca: texts[keys.ca],
+    });
+    if (read) facts.set(peer, read);
+  }
+  return facts;
+}
+
+function hasKvstoremesh(objects: ReadonlyMap<string, KubeObject>, namespace: string): boolean {
+  const spec = objects.get(keyOf(apiserverDeploymentRef(namespace)))?.spec as PodTemplateSpec | undefined;
+  return spec?.template?.spec?.containers?.some(({ name }) => name === KVSTOREMESH_CONTAINER) ?? false;
+}
+
+interface PodTemplateSpec {
+  template?: { spec?: { containers?: { name: string; image?: string }[] } };
+}
+
+function agentFactsOf(daemonSet: KubeObject): AgentFacts {
+  const spec = daemonSet.spec as PodTemplateSpec | undefined;
+  const status = (daemonSet.status ?? {}) as { desiredNumberScheduled?: number; numberReady?: number };
+  return {
+    image: spec?.template?.spec?.containers?.find(({ name }) => name === AGENT_CONTAINER)?.image ?? '',
+    desired: status.desiredNumberScheduled ?? 0,
+    ready: status.numberReady ?? 0,
+  };
+}
+
+function nodeFactsOf(node: KubeObject): NodeFacts {
+  const spec = (node.spec ?? {}) as { providerID?: string; podCIDR?: string; podCIDRs?: string[] };
+  const status = (node.status ?? {}) as {
+    addresses?: { type: string; address: string }[];
+    conditions?: { type: string; status: string }[];
+  };
+  return {
+    name: node.metadata.name,
+    ready: status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false,
+    providerId: spec.providerID || undefined,
+    labels: node.metadata.labels ?? {},
+    addresses: status.addresses ?? [],
+    podCidrs: spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : []),
+  };
+}
+
+/** `users:` of `name` and `role` (Cilium's pkg/clustermesh: users.yaml); entries without a name are passed over. */
+function remoteUsersIn(file: string | undefined): RemoteUser[] {
+  let content: unknown;
+  try {
+    content = parse(file ?? '');
+  } catch {
+    // Unreadable for the clustermesh-apiserver too: there are no users then.
+    return [];
+  }
+  const entries = (content as { users?: unknown } | null)?.users;
+  if (!Array.isArray(entries)) return [];
+  return (entries as ({ name?: unknown; role?: unknown } | null)[]).flatMap((entry) =>
+    typeof entry?.name === 'string' ? [{ name: entry.name, role: String(entry.role ?? '') }] : [],
+  );
+}
+
+function dataOf(object: KubeObject): Record<string, string> {
+  return (object.data ?? {}) as Record<string, string>;
+}
