@@ -42,6 +42,7 @@ async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host)
     theme,
     env: host.env,
     cwd: host.cwd,
+    userAgent: `meshctl/${await packageVersion(host)}`,
     packageRoot: host.packageRoot,
     now: host.now,
     signal: host.signal,

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandSpec, OptionSpec, ParsedOptions } from '../commands/command.ts';
+import { parseDuration } from '../commands/option-values.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Host } from './host.ts';
 
@@ -24,6 +25,7 @@ const CLUSTER_OPTIONS: readonly OptionSpec[] = [
     flags: '--request-timeout <duration>',
     description: 'longest wait for one answer of an API server, e.g. 30s',
     default: '30s',
+    parse: parseDuration,
   },
 ];
 

@@ -1,5 +1,6 @@
 import type { Ora } from 'ora';
-import type { Progress, Task, Theme } from '../commands/command.ts';
+import type { Progress, Task } from '../commands/command.ts';
+import type { Theme } from '../views/theme.ts';
 import type { TextSink } from './host.ts';
 
 /** Says nothing: for `-o json|yaml`. Warnings of a silent run belong into its document. */

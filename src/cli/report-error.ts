@@ -1,5 +1,5 @@
-import type { Theme } from '../commands/command.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import type { Theme } from '../views/theme.ts';
 import type { Host } from './host.ts';
 import { isDocumentFormat, writeDocument } from './output.ts';
 

@@ -1,5 +1,5 @@
 import { Chalk } from 'chalk';
-import type { Theme } from '../commands/command.ts';
+import type { Theme } from '../views/theme.ts';
 import type { Host, TextSink } from './host.ts';
 
 /** Colour for a sink: FORCE_COLOR and NO_COLOR decide, else whether it is a terminal (https://no-color.org). */

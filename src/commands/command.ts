@@ -1,3 +1,5 @@
+import type { Theme } from '../views/theme.ts';
+
 /** What every command is made of. The cli room turns specs into a program; commands never touch the terminal. */
 
 /** One `--flag`. Commander's syntax for `flags`, e.g. `-o, --output <format>`. */
@@ -50,15 +52,6 @@ export interface CommandResult {
   raw?: string;
 }
 
-/** Styles for text views. Plain when colour is off. */
-export interface Theme {
-  bold(text: string): string;
-  dim(text: string): string;
-  ok(text: string): string;
-  warn(text: string): string;
-  fail(text: string): string;
-}
-
 /** Progress goes to stderr: a spinner on a TTY, one plain line per event elsewhere, nothing with `-o json|yaml`. */
 export interface Progress {
   /** Starts a task. Each task ends with exactly one of done, fail or stop. */
@@ -84,6 +77,8 @@ export interface CommandContext {
   theme: Theme;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
+  /** `meshctl/VERSION`, as API servers see it. */
+  userAgent: string;
   /** The folder of the installed package (has templates/ and package.json). */
   packageRoot: URL;
   now(): Date;

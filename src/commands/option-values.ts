@@ -33,3 +33,8 @@ export function parseKeyValue(text: string): [key: string, value: string] {
   if (at < 1) throw new MeshctlError('Usage', `"${text}" is not key=value`);
   return [text.slice(0, at), text.slice(at + 1)];
 }
+
+/** A `--flag [boolean]`: `true` when given bare; undefined when absent. */
+export function parseSwitch(value: 'true' | 'false' | true | undefined): boolean | undefined {
+  return value === undefined ? undefined : value !== 'false';
+}

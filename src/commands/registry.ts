@@ -62,15 +62,24 @@ export const COMMANDS: readonly CommandSpec[] = [
       'what differs, and finishes what an interrupted run left.',
     examples: [
       { line: 'meshctl clustermesh enable --context gke', what: 'detect how to expose the clustermesh-apiserver' },
-      { line: 'meshctl clustermesh enable --context a,b,c --service-type LoadBalancer', what: 'several clusters at once' },
+      {
+        line: 'meshctl clustermesh enable --context a,b,c --service-type LoadBalancer',
+        what: 'several clusters at once',
+      },
     ],
     reachesClusters: true,
     options: [
       { ...CONTEXT, description: 'kubeconfig contexts, comma-separated (default: the current one)', parse: parseList },
       ...SERVICE_OPTIONS,
       KVSTOREMESH,
-      { flags: '--cilium-version <version>', description: "Cilium's version, where the agents' image does not tell it" },
-      { flags: '--image <image>', description: 'clustermesh-apiserver image (default: the one beside the agents’ image)' },
+      {
+        flags: '--cilium-version <version>',
+        description: "Cilium's version, where the agents' image does not tell it",
+      },
+      {
+        flags: '--image <image>',
+        description: 'clustermesh-apiserver image (default: the one beside the agents’ image)',
+      },
       waitDuration('for the load balancer and for the pods, each', '5m'),
       RESULT_FORMAT,
     ],
@@ -116,7 +125,12 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--wait', description: 'wait until every node is connected', default: false },
       waitDuration('with --wait', '5m'),
       { flags: '--parallel <count>', description: 'agents asked at a time', default: 50, parse: parseCount },
-      { flags: '--node-timeout <duration>', description: 'longest wait for one agent', default: '10s', parse: parseDuration },
+      {
+        flags: '--node-timeout <duration>',
+        description: 'longest wait for one agent',
+        default: '10s',
+        parse: parseDuration,
+      },
       {
         flags: '-o, --output <format>',
         description: 'format of the result',
@@ -152,7 +166,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         default: '255',
       },
       { flags: '--image <image>', description: 'clustermesh-apiserver image' },
-      { flags: '--with-certificates', description: 'issue certificates from a new CA; prints private keys', default: false },
+      {
+        flags: '--with-certificates',
+        description: 'issue certificates from a new CA; prints private keys',
+        default: false,
+      },
       {
         flags: '-o, --output <format>',
         description: 'format of the objects',
@@ -168,7 +186,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     description:
       'Starts clusters with Cilium in this process, on loopback. Real: API objects, HTTPS, certificates and every TLS ' +
       'handshake between clusters. Simulated: etcd, Cilium’s agent and its datapath.',
-    examples: [{ line: 'meshctl sandbox up --clusters 2 --nodes 2', what: 'two clusters, in another terminal: kubectl' }],
+    examples: [
+      { line: 'meshctl sandbox up --clusters 2 --nodes 2', what: 'two clusters, in another terminal: kubectl' },
+    ],
     options: [
       { flags: '--clusters <count>', description: 'number of clusters', default: 2, parse: parseCount },
       { flags: '--nodes <count>', description: 'nodes of each cluster', default: 2, parse: parseCount },

@@ -1,5 +1,5 @@
-import type { CertificateSpec } from './certificates.ts';
 import { requireSigner } from './certificate-authority.ts';
+import type { CertificateSpec } from './certificates.ts';
 import { reasonToReissue } from './cluster-certificates.ts';
 import { hostPort, isIpAddress, type ServiceEndpoints } from './endpoints.ts';
 import { MeshctlError } from './errors.ts';
@@ -14,9 +14,11 @@ import {
   REMOTE_USERS_CONFIGMAP,
   SERVER_CERT_SECRET,
   secretRef,
+  serviceHostname,
 } from './names.ts';
 import {
   cachedPeerFile,
+  dialled,
   type PeerEndpoint,
   peerCertificateKeys,
   remotePeerFile,
@@ -249,7 +251,12 @@ function dialStep(client: Member, outgoing: readonly Direction[], now: Date): St
     const keys = peerCertificateKeys(peer);
     const spec: CertificateSpec = { commonName: user, usages: ['client'], dnsNames: [], ipAddresses: [] };
     const present = snapshot.peerCertificates.get(peer);
-    const reason = reasonToReissue(present, spec, requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`).certificate, now);
+    const reason = reasonToReissue(
+      present,
+      spec,
+      requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`).certificate,
+      now,
+    );
     if (reason) {
       certificates.push({ spec, signer: server.snapshot.context, keys });
       changes.push({
@@ -261,7 +268,7 @@ function dialStep(client: Member, outgoing: readonly Direction[], now: Date): St
     const current = secretText(live, peer);
     if (current !== file) {
       data[peer] = file;
-      changes.push(fieldChange(peer, current, file));
+      changes.push({ path: `data.${peer}`, to: `dials ${dialled(peer, endpoint).join(', ')}` });
     }
     if (reason || current !== file) reasons.push(`dials ${peer}${reason && current ? ` (${reason})` : ''}`);
   }
@@ -293,16 +300,12 @@ function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[]): 
   return {
     ...base,
     action: live ? 'update' : 'create',
-    changes: stale.map((peer) => fieldChange(peer, secretText(live, peer), file)),
+    changes: stale.map((peer) => ({ path: `data.${peer}`, to: `dials ${serviceHostname(snapshot.namespace)}` })),
     why: `agents read ${stale.join(', ')} from their own KVStoreMesh`,
     write: live
       ? { method: 'patch', patch: { data } }
       : { method: 'create', object: { ...emptySecret(ref, 'Opaque'), data } },
   };
-}
-
-function fieldChange(key: string, from: string | undefined, to: string): Change {
-  return { path: `data.${key}`, ...(from === undefined ? {} : { from }), to };
 }
 
 function union(a: readonly string[], b: readonly string[]): string[] {

@@ -1,5 +1,5 @@
-import type { CertificateSpec } from './certificates.ts';
 import { requireSigner } from './certificate-authority.ts';
+import type { CertificateSpec } from './certificates.ts';
 import { reasonToReissue, type SecretCertificate } from './cluster-certificates.ts';
 import { applyChanges } from './diff.ts';
 import { serviceEndpoints } from './endpoints.ts';
@@ -14,9 +14,10 @@ import {
   SERVER_CERT_SECRET,
   secretRef,
 } from './names.ts';
+import { defaultNodePort } from './node-port.ts';
 import { FIELD_MANAGER, type Plan, type Step, TLS_KEYS } from './plan.ts';
 import { emptySecret } from './secret-data.ts';
-import { detectServiceExposure, nodePortFor, type ServiceExposure, type ServiceType } from './service-type.ts';
+import { detectServiceExposure, type ServiceExposure, type ServiceType } from './service-type.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
 /** What the operator may choose; absent means: as it is in the cluster, else the default. */
@@ -107,7 +108,7 @@ function ownAnnotations(live: KubeObject, detected: ServiceExposure): Readonly<R
 function settleNodePort(snapshot: ClusterSnapshot, identity: ClusterIdentity, choices: EnableChoices): number {
   const live = liveService(snapshot)?.spec as ServiceSpec | undefined;
   const livePort = live?.type === 'NodePort' ? live.ports?.[0]?.nodePort : undefined;
-  return choices.nodePort ?? livePort ?? nodePortFor(identity.id);
+  return choices.nodePort ?? livePort ?? defaultNodePort(identity.id);
 }
 
 /** What the plan of one cluster is made from. */

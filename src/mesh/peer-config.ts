@@ -16,13 +16,21 @@ export interface PeerEndpoint {
  * @param prefix of the certificate files: `common-` or `<peer>.`
  */
 export function remotePeerFile(peer: string, endpoint: PeerEndpoint, prefix: string): string {
-  const hosts = endpoint.alias ? [`${meshHostname(peer)}:${endpoint.alias.port}`] : endpoint.addresses;
-  const lines = ['endpoints:', ...hosts.map((host) => `- https://${host}`), ...certificateLines(prefix)];
+  const lines = [
+    'endpoints:',
+    ...dialled(peer, endpoint).map((host) => `- https://${host}`),
+    ...certificateLines(prefix),
+  ];
   if (endpoint.alias) {
     lines.push('cilium-host-aliases:', `- hostname: ${meshHostname(peer)}`, '  ips:');
     lines.push(...endpoint.alias.ips.map((ip) => `  - ${quoteIfNeeded(ip)}`));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** What a peering file's endpoints are: `host:port` each. */
+export function dialled(peer: string, endpoint: PeerEndpoint): readonly string[] {
+  return endpoint.alias ? [`${meshHostname(peer)}:${endpoint.alias.port}`] : endpoint.addresses;
 }
 
 /** The file by which agents read a peer's data from their own cluster's KVStoreMesh cache. */

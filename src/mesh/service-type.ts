@@ -129,15 +129,3 @@ function providerSchemes(snapshot: ClusterSnapshot): [scheme: string, count: num
   }
   return [...counts].sort((a, b) => b[1] - a[1]);
 }
-
-/** The first and the size of the range of ports from which the clusters of a mesh take theirs. */
-const NODE_PORT_BASE = 32379;
-const NODE_PORT_MAX = 32767;
-
-/**
- * The NodePort of a cluster: the chart's 32379 for id 1, the next one for id 2 and so on. Clusters with one NodePort and
- * kube-proxy replacement dial themselves instead of each other (cilium/cilium#24692), so each id gets its own.
- */
-export function nodePortFor(clusterId: number): number {
-  return NODE_PORT_BASE + ((clusterId - 1) % (NODE_PORT_MAX - NODE_PORT_BASE + 1));
-}
