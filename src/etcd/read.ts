@@ -194,6 +194,9 @@ function call(secured: tls.TLSSocket, read: EtcdRead): Promise<Answer> {
     let trailers: http2.IncomingHttpHeaders = {};
     stream.on('response', (headers) => {
       head = headers;
+      if (headers[':status'] !== 200 || !headers['content-type']?.startsWith('application/grpc')) {
+        reject(new EtcdReadError('protocol', `it answers HTTP ${headers[':status']}, not gRPC`));
+      }
     });
     stream.on('trailers', (headers) => {
       trailers = headers;
@@ -209,12 +212,8 @@ function call(secured: tls.TLSSocket, read: EtcdRead): Promise<Answer> {
     stream.on('end', () => {
       // A call that fails at once has its status in the only headers there are.
       const status = trailers['grpc-status'] ?? head['grpc-status'];
-      if (status === undefined) {
-        // Without any answer the session's end tells why.
-        if (head[':status'] !== undefined)
-          reject(new EtcdReadError('protocol', `it answers HTTP ${head[':status']}, not gRPC`));
-        return;
-      }
+      // Without any status, the connection's end tells why.
+      if (status === undefined) return;
       const message = String(trailers['grpc-message'] ?? head['grpc-message'] ?? '');
       resolve({ status: Number(status), message: decodePercent(message), messages });
     });

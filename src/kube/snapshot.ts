@@ -18,7 +18,7 @@ import {
   SERVER_CERT_SECRET,
   secretRef,
 } from '../mesh/names.ts';
-import { peerCertificateKeys, peersIn } from '../mesh/peer-config.ts';
+import { peerCertificateKeys } from '../mesh/peer-config.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
 import type { AgentFacts, CaFacts, ClusterSnapshot, NodeFacts, RemoteUser } from '../mesh/snapshot.ts';
 import type { Authority } from '../pki/authority.ts';
@@ -170,7 +170,10 @@ function tlsFactsOf(objects: readonly KubeObject[]): Map<string, TlsSecretFacts>
 function peerFactsOf(secret: KubeObject | undefined): Map<string, TlsSecretFacts> {
   const texts = secretTexts(secret);
   const facts = new Map<string, TlsSecretFacts>();
-  for (const peer of peersIn(texts)) {
+  const suffix = peerCertificateKeys('').certificate;
+  for (const key of Object.keys(texts)) {
+    if (!key.endsWith(suffix)) continue;
+    const peer = key.slice(0, -suffix.length);
     const keys = peerCertificateKeys(peer);
     const read = readTlsSecret({
       certificate: texts[keys.certificate],

@@ -1,0 +1,164 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EtcdReadError, readKey } from '../../src/etcd/read.ts';
+import { type Authority, createAuthority } from '../../src/pki/authority.ts';
+import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
+
+const present = !spawnSync('etcd', ['--version']).error && !spawnSync('etcdctl', ['version']).error;
+if (!present) console.warn('skipped: etcd and etcdctl are not on PATH (Debian: etcd-server, etcd-client)');
+
+const KEY = 'cilium/cluster-config/mesh-2';
+const VALUE = '{"id":2}';
+
+/** As clustermesh-apiserver sets its etcd up: users by common name, a role that may read a few prefixes. */
+describe.skipIf(!present)('a real etcd with client certificates and users', () => {
+  let folder: string;
+  let etcd: ChildProcess;
+  let port: number;
+  let ca: Authority;
+  let otherCa: Authority;
+  const people = new Map<string, IssuedCertificate>();
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'meshctl-etcd-'));
+    [ca, otherCa] = await Promise.all([createAuthority(), createAuthority()]);
+    const server = await issueCertificate(ca, {
+      commonName: 'clustermesh-apiserver.kube-system.svc',
+      usages: ['server', 'client'],
+      dnsNames: ['clustermesh-apiserver.kube-system.svc'],
+      ipAddresses: ['127.0.0.1'],
+    });
+    for (const [name, authority] of [
+      ['root', ca],
+      ['remote-mesh-1', ca],
+      ['nobody', ca],
+      ['stranger', otherCa],
+    ] as const) {
+      const spec = { commonName: name, usages: ['client' as const], dnsNames: [], ipAddresses: [] };
+      people.set(name, await issueCertificate(authority, spec));
+    }
+    const root = certificateOf('root');
+    for (const [file, content] of Object.entries({
+      'ca.crt': ca.certificate,
+      'server.crt': server.certificate,
+      'server.key': server.privateKey,
+      'root.crt': root.certificate,
+      'root.key': root.privateKey,
+    })) {
+      await writeFile(join(folder, file), content, { mode: 0o600 });
+    }
+    port = await freePort();
+    const peerPort = await freePort();
+    etcd = spawn(
+      'etcd',
+      [
+        `--data-dir=${join(folder, 'data')}`,
+        `--listen-client-urls=https://127.0.0.1:${port}`,
+        `--advertise-client-urls=https://127.0.0.1:${port}`,
+        `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
+        `--initial-advertise-peer-urls=http://127.0.0.1:${peerPort}`,
+        `--initial-cluster=default=http://127.0.0.1:${peerPort}`,
+        '--client-cert-auth',
+        `--trusted-ca-file=${join(folder, 'ca.crt')}`,
+        `--cert-file=${join(folder, 'server.crt')}`,
+        `--key-file=${join(folder, 'server.key')}`,
+      ],
+      { stdio: 'ignore' },
+    );
+    await etcdctl('put', KEY, VALUE);
+    await etcdctl('user', 'add', 'root', '--no-password');
+    await etcdctl('user', 'grant-role', 'root', 'root');
+    await etcdctl('role', 'add', 'remote');
+    await etcdctl('role', 'grant-permission', '--prefix=true', 'remote', 'read', 'cilium/cluster-config/');
+    await etcdctl('user', 'add', 'remote-mesh-1', '--no-password');
+    await etcdctl('user', 'grant-role', 'remote-mesh-1', 'remote');
+    await etcdctl('auth', 'enable');
+  }, 60_000);
+
+  afterAll(async () => {
+    if (etcd && etcd.exitCode === null) {
+      etcd.kill('SIGKILL');
+      await once(etcd, 'exit');
+    }
+    if (folder) await rm(folder, { recursive: true, force: true });
+  });
+
+  function etcdctl(...args: string[]) {
+    const file = (name: string) => join(folder, name);
+    const flags = [
+      `--endpoints=https://127.0.0.1:${port}`,
+      `--cacert=${file('ca.crt')}`,
+      `--cert=${file('root.crt')}`,
+      `--key=${file('root.key')}`,
+      // The first call finds etcd still starting.
+      '--dial-timeout=20s',
+      '--command-timeout=20s',
+    ];
+    return promisify(execFile)('etcdctl', [...flags, ...args], { env: { ...process.env, ETCDCTL_API: '3' } });
+  }
+
+  function certificateOf(person: string): IssuedCertificate {
+    const certificate = people.get(person);
+    if (!certificate) throw new Error(`no certificate for ${person}`);
+    return certificate;
+  }
+
+  function readAs(person: string, key = KEY, trust = ca) {
+    return readKey({
+      socket: net.connect(port, '127.0.0.1'),
+      ca: trust.certificate,
+      ...certificateOf(person),
+      serverName: 'clustermesh-apiserver.kube-system.svc',
+      key,
+      timeoutMs: 10_000,
+    });
+  }
+
+  async function reasonOf(reading: Promise<unknown>): Promise<string> {
+    const error = await reading.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    if (error instanceof EtcdReadError) return error.reason;
+    throw error ?? new Error('it was read');
+  }
+
+  test('lets the user read', async () => {
+    expect(await readAs('remote-mesh-1')).toBe(VALUE);
+  });
+
+  test('has no such key', async () => {
+    expect(await readAs('remote-mesh-1', 'cilium/cluster-config/nowhere')).toBeUndefined();
+  });
+
+  test('refuses a key outside of the role', async () => {
+    expect(await reasonOf(readAs('remote-mesh-1', 'cilium/other'))).toBe('permission-denied');
+  });
+
+  test('refuses a good certificate whose user does not exist', async () => {
+    expect(await reasonOf(readAs('nobody'))).toBe('permission-denied');
+  });
+
+  test('refuses a client certificate of another CA', async () => {
+    expect(await reasonOf(readAs('stranger'))).toBe('tls-client-rejected');
+  });
+
+  test('is not trusted with another CA', async () => {
+    expect(await reasonOf(readAs('remote-mesh-1', KEY, otherCa))).toBe('tls-unknown-ca');
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

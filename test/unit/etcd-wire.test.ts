@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import {
+  createMessageReader,
+  decodeRangeRequest,
+  decodeRangeResponse,
+  encodeRangeRequest,
+  encodeRangeResponse,
+  frameMessage,
+  readMessages,
+} from '../../src/etcd/wire.ts';
+
+const text = (value: string) => new Uint8Array(Buffer.from(value));
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+describe('messages', () => {
+  test('a range request has the field numbers of rpc.proto', () => {
+    const request = { key: text('a'), rangeEnd: text('b'), limit: 3, keysOnly: true, countOnly: true };
+    expect(hex(encodeRangeRequest(request))).toBe('0a016112016218034001' + '4801');
+  });
+
+  test('a range request comes back as it went', () => {
+    const request = { key: text('cilium/cluster-config/mesh-1'), rangeEnd: Uint8Array.of(0), limit: 500 };
+    expect(decodeRangeRequest(encodeRangeRequest(request))).toEqual(request);
+  });
+
+  test('a request for one key holds nothing but the key', () => {
+    expect(hex(encodeRangeRequest({ key: text('k') }))).toBe('0a016b');
+  });
+
+  test('a range response comes back as it went', () => {
+    const kvs = [
+      { key: text('k1'), value: text('{"id":1}') },
+      { key: text('k2'), value: new Uint8Array() },
+    ];
+    expect(decodeRangeResponse(encodeRangeResponse({ kvs, more: true, count: 7 }))).toEqual({
+      kvs,
+      more: true,
+      count: 7,
+    });
+  });
+
+  test('a response with a header and revisions, as etcd sends it, is understood', () => {
+    // header {cluster_id: 1}, kvs {key, create_revision: 2, mod_revision: 2, version: 1, value}, count: 1
+    const bytes = Buffer.from(
+      '0a020801' + '1210' + '0a03666f6f' + '1002' + '1802' + '2001' + '2a03626172' + '2001',
+      'hex',
+    );
+    const { kvs, count } = decodeRangeResponse(bytes);
+    expect(kvs.map(({ key, value }) => [Buffer.from(key).toString(), Buffer.from(value).toString()])).toEqual([
+      ['foo', 'bar'],
+    ]);
+    expect(count).toBe(1);
+  });
+});
+
+describe('framing', () => {
+  test('a frame is a zero byte, the length, the message', () => {
+    expect(hex(frameMessage(text('hi')))).toBe('00000000026869');
+  });
+
+  test('messages are found however the body is cut', () => {
+    const body = Buffer.concat([frameMessage(text('one')), frameMessage(text('')), frameMessage(text('three'))]);
+    for (let size = 1; size <= body.length; size++) {
+      const reader = createMessageReader();
+      const found: string[] = [];
+      for (let start = 0; start < body.length; start += size) {
+        for (const message of reader.push(body.subarray(start, start + size)))
+          found.push(Buffer.from(message).toString());
+      }
+      reader.end();
+      expect(found).toEqual(['one', '', 'three']);
+    }
+  });
+
+  test('refuses what is cut off, compressed or too large', () => {
+    const frame = frameMessage(text('message'));
+    expect(() => readMessages(frame.subarray(0, 7))).toThrow('cut off');
+    expect(() => readMessages(Buffer.concat([Buffer.of(1), frame.subarray(1)]))).toThrow('compressed');
+    expect(() => readMessages(Buffer.of(0, 0xff, 0xff, 0xff, 0xff))).toThrow('4294967295 bytes');
+  });
+});
