@@ -1,5 +1,6 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { KubeObject, ObjectRef } from '../../mesh/kube-object.ts';
+import type { ClusterStore } from './store.ts';
 
 /** A change in the store. `object` is the new state, or the last one for DELETED. */
 export interface StoreEvent {
@@ -56,6 +57,8 @@ export interface ApiServerOptions {
   /** e.g. `v1.36.1`. */
   kubernetesVersion: string;
   runtime: PodRuntime;
+  /** What the cluster holds: a store of createStore(), for example that of a server that was closed. Default: a new one. */
+  store?: ClusterStore;
   /** Static bearer tokens -> user, for tests of authentication. */
   tokens?: ReadonlyMap<string, { user: string; groups: string[] }>;
   /**
@@ -81,7 +84,7 @@ export interface AccessRequest {
 export interface ApiServer {
   /** `https://127.0.0.1:PORT`. */
   url: string;
-  store: Store;
+  store: ClusterStore;
   /** Ends all connections, watches and execs. */
   close(): Promise<void>;
 }

@@ -119,7 +119,7 @@ export function fieldsOf(schema: Schema, value: unknown, path = '', whole = fals
   if (Array.isArray(value)) {
     const structure = listStructure(schema, path);
     if (!structure) return emptyFields(true);
-    const set = emptyFields(whole);
+    const set = emptyFields(whole && !isInline(path));
     for (const item of value) {
       const child = structure.type === 'map' ? fieldsOf(schema, item, path, whole) : emptyFields();
       child.self = true;
@@ -138,6 +138,7 @@ export function fieldsOf(schema: Schema, value: unknown, path = '', whole = fals
 
 // Parts that every object of their kind has, so that nobody adds them.
 const INLINE = new Set([
+  'containers',
   'metadata',
   'spec',
   'status',

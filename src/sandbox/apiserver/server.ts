@@ -1,0 +1,135 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { AccessRequest, ApiServer, ApiServerOptions } from './api.ts';
+import { authenticate, forbidden, type Identity, impersonated } from './authentication.ts';
+import { dispatch, replyError, type ServedRequest, type Services } from './dispatch.ts';
+import { toApiError } from './errors.ts';
+import { parseTarget, type ResourceTarget, verbOf } from './request-target.ts';
+import { createStore } from './store.ts';
+import { createUpgrades, refuseUpgrade } from './upgrades.ts';
+
+const MASTERS = 'system:masters';
+
+function accessOf(identity: Identity, target: ResourceTarget | undefined, verb: string): AccessRequest {
+  return {
+    user: identity.user,
+    groups: identity.groups,
+    verb,
+    apiGroup: target?.resource.group ?? '',
+    resource: target?.resource.plural ?? '',
+    ...(target?.subresource === undefined ? {} : { subresource: target.subresource }),
+    ...(target?.namespace === undefined ? {} : { namespace: target.namespace }),
+    ...(target?.name === undefined ? {} : { name: target.name }),
+  };
+}
+
+/**
+ * Starts a Kubernetes API server on a free port of 127.0.0.1, with an empty cluster or the given store. It checks client
+ * certificates and tokens, serves the kinds of kinds.ts and of CustomResourceDefinitions, and forgets all when closed.
+ */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const store = options.store ?? createStore();
+  const { state } = store;
+  const upgrades = createUpgrades();
+  const sockets = new Set<Duplex>();
+
+  const decide = (access: AccessRequest): string | undefined => {
+    if (access.groups.includes(MASTERS)) return undefined;
+    return options.authorize ? options.authorize(access) : '';
+  };
+  const check = (identity: Identity, access: AccessRequest): void => {
+    const why = decide(access);
+    if (why !== undefined) throw forbidden(identity, access, why);
+  };
+  const services: Services = {
+    state,
+    runtime: options.runtime,
+    kubernetesVersion: options.kubernetesVersion,
+    decide,
+    require: (identity, target, verb) => check(identity, accessOf(identity, target, verb)),
+  };
+
+  const identify = (request: IncomingMessage): Identity => {
+    const caller = authenticate(request, options.tokens);
+    const wanted = impersonated(request);
+    if (!wanted) return caller;
+    check(caller, { ...caller, verb: 'impersonate', apiGroup: '', resource: 'users', name: wanted.user });
+    for (const name of wanted.groups.filter((group) => group !== 'system:authenticated')) {
+      check(caller, { ...caller, verb: 'impersonate', apiGroup: '', resource: 'groups', name });
+    }
+    return wanted;
+  };
+
+  /** Authenticates and authorizes. Undefined if a fault test wants the connection dropped. */
+  const admit = async (request: IncomingMessage): Promise<Omit<ServedRequest, 'response'> | undefined> => {
+    const url = new URL(request.url ?? '/', 'https://localhost');
+    const path = url.pathname.length > 1 ? url.pathname.replace(/\/$/, '') : url.pathname;
+    const method = request.method ?? 'GET';
+    const identity = identify(request);
+    const target = parseTarget(state.kinds, path);
+    const verb = target ? verbOf(method, target, url.searchParams) : method.toLowerCase();
+    const access = accessOf(identity, target, verb);
+    if ((await options.intercept?.({ ...access, httpMethod: method, path })) === 'drop') return undefined;
+    if (target) check(identity, access);
+    return { request, path, query: url.searchParams, identity, verb, target };
+  };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      const admitted = await admit(request);
+      if (admitted) await dispatch(services, { ...admitted, response });
+      else request.socket.destroy();
+    } catch (error) {
+      // What is left of the body is not read: the connection cannot be used again.
+      if (!request.complete) response.setHeader('connection', 'close');
+      replyError(response, toApiError(error));
+    }
+  };
+
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    socket.on('error', () => socket.destroy());
+    try {
+      const admitted = await admit(request);
+      if (!admitted) {
+        socket.destroy();
+        return;
+      }
+      // A GET that runs something in a pod needs what a POST needs (Kubernetes 1.35).
+      if (admitted.target) services.require(admitted.identity, admitted.target, 'create');
+      upgrades.serve(state, options.runtime, { ...admitted, socket, head });
+    } catch (error) {
+      refuseUpgrade(socket, toApiError(error));
+    }
+  };
+
+  const server = createServer({
+    cert: options.certificate,
+    key: options.privateKey,
+    ca: options.clientCa,
+    requestCert: true,
+    rejectUnauthorized: false,
+  });
+  server.on('secureConnection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.on('request', (request, response) => void serve(request, response));
+  server.on('upgrade', (request, socket, head) => void upgrade(request, socket, head));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    store,
+    close: async () => {
+      upgrades.close();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
