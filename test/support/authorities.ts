@@ -1,0 +1,48 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import type { Authority } from '../../src/pki/authority.ts';
+import { buildCertificate } from '../../src/pki/certificate.ts';
+import {
+  bits,
+  boolean,
+  type decode,
+  extension,
+  keyIdentifierOf,
+  OID,
+  sequence,
+} from '../../src/pki/certificate-der.ts';
+
+type Name = ReturnType<typeof decode>;
+
+/** A self-signed CA with any key and subject, as cert-manager or a company's PKI would make it. */
+export function authorityWith(
+  subject: Name,
+  keys: { publicKey: KeyObject; privateKey: KeyObject },
+  { notAfter = new Date('2035-01-01T00:00:00Z'), ca = true, format = 'pkcs8' as 'pkcs8' | 'sec1' } = {},
+): Authority {
+  const publicKey = keys.publicKey.export({ type: 'spki', format: 'der' });
+  const certificate = buildCertificate(
+    {
+      subject,
+      issuer: subject,
+      notBefore: new Date('2020-01-01T00:00:00Z'),
+      notAfter,
+      publicKey,
+      authorityKeyIdentifier: keyIdentifierOf(publicKey),
+      extensions: [
+        extension(OID.basicConstraints, ca ? sequence(boolean(true)) : sequence(), { critical: true }),
+        // keyCertSign, cRLSign.
+        extension(OID.keyUsage, bits(Buffer.from([0b0000_0110]), 1), { critical: true }),
+      ],
+    },
+    keys.privateKey,
+  );
+  return { certificate, privateKey: keys.privateKey.export({ type: format, format: 'pem' }).toString() };
+}
+
+export const KEY_PAIRS = {
+  rsa: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  'P-256': () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  'P-384': () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  'P-521': () => generateKeyPairSync('ec', { namedCurve: 'P-521' }),
+  ed25519: () => generateKeyPairSync('ed25519'),
+} as const;

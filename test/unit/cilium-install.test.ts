@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_SETTINGS, readCiliumInstall, settingsOf } from '../../src/mesh/cilium-install.ts';
+import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import { parseVersion } from '../../src/mesh/versions.ts';
+
+function snapshot(image: string | undefined, ciliumConfig: Record<string, string> | undefined = {}): ClusterSnapshot {
+  return {
+    context: 'prod',
+    server: 'https://127.0.0.1:6443',
+    namespace: 'kube-system',
+    ciliumConfig,
+    agent: image === undefined ? undefined : { image, desired: 2, ready: 2 },
+    nodes: [],
+    apiGroups: [],
+    objects: new Map(),
+    tlsSecrets: new Map(),
+    peerCertificates: new Map(),
+  } as ClusterSnapshot;
+}
+
+describe('settingsOf', () => {
+  it("has the chart's defaults for absent keys", () => {
+    expect(settingsOf({})).toEqual(DEFAULT_SETTINGS);
+  });
+
+  it('reads cilium-config', () => {
+    expect(
+      settingsOf({
+        debug: 'true',
+        'clustermesh-enable-mcs-api': 'true',
+        'enable-cilium-endpoint-slice': 'true',
+        'clustermesh-default-global-namespace': 'false',
+        'clustermesh-cache-ttl': '5m0s',
+      }),
+    ).toEqual({ debug: true, mcsApi: true, endpointSlices: true, defaultGlobalNamespace: false, cacheTtl: '5m0s' });
+  });
+});
+
+describe('readCiliumInstall', () => {
+  it('tells version and image', () => {
+    expect(readCiliumInstall(snapshot('quay.io/cilium/cilium:v1.20.0@sha256:00'))).toEqual({
+      version: parseVersion('1.20.0'),
+      untested: false,
+      apiserverImage: 'quay.io/cilium/clustermesh-apiserver:v1.20.0',
+      settings: DEFAULT_SETTINGS,
+    });
+  });
+
+  it('lets the operator say what the image does not', () => {
+    const overrides = { version: parseVersion('1.22.1'), apiserverImage: 'registry.example/mesh:1' };
+    expect(readCiliumInstall(snapshot('registry.example/agent@sha256:00'), overrides)).toMatchObject({
+      untested: true,
+      apiserverImage: 'registry.example/mesh:1',
+    });
+  });
+
+  it.each([
+    [snapshot(undefined), 'CiliumMissing', /^context "prod": there is no Cilium in namespace kube-system$/],
+    [
+      snapshot('quay.io/cilium/cilium:latest'),
+      'CiliumUnsupported',
+      /version cannot be told from the agent's image quay.io\/cilium\/cilium:latest/,
+    ],
+    [snapshot('registry.example/agent:v1.20.0'), 'CiliumUnsupported', /clustermesh-apiserver image cannot be told/],
+    [snapshot('quay.io/cilium/cilium:v1.15.2'), 'CiliumUnsupported', /^context "prod": Cilium 1.15.2 is older/],
+  ])('refuses what it cannot deploy for (%#)', (given, code, message) => {
+    expect(() => readCiliumInstall(given)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message), hint: expect.any(String) }),
+    );
+  });
+});

@@ -1,0 +1,119 @@
+import { X509Certificate } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { CertificateSpec } from '../../src/mesh/certificates.ts';
+import { type Authority, createAuthority } from '../../src/pki/authority.ts';
+import { distinguishedName } from '../../src/pki/certificate.ts';
+import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
+import { isSignedBy, keyMatches, readCertificate, readTlsSecret } from '../../src/pki/read.ts';
+import { authorityWith, KEY_PAIRS } from '../support/authorities.ts';
+
+const NOW = new Date('2026-03-01T12:00:00Z');
+const SPEC: CertificateSpec = {
+  commonName: 'remote',
+  usages: ['client'],
+  dnsNames: ['a.example'],
+  ipAddresses: ['::1'],
+};
+
+let authority: Authority;
+let stranger: Authority;
+let leaf: IssuedCertificate;
+beforeAll(async () => {
+  [authority, stranger] = await Promise.all([createAuthority({ now: NOW }), createAuthority({ now: NOW })]);
+  leaf = await issueCertificate(authority, SPEC, { now: NOW });
+});
+
+describe('readCertificate', () => {
+  it('agrees with node:crypto', () => {
+    const x509 = new X509Certificate(leaf.certificate);
+    const facts = readCertificate(leaf.certificate);
+    expect(facts.sha256).toBe(x509.fingerprint256.replaceAll(':', '').toLowerCase());
+    expect(facts.serial).toBe(x509.serialNumber.toLowerCase());
+    expect(facts.notAfter).toEqual(new Date(x509.validTo));
+  });
+
+  it('takes the first of several', () => {
+    expect(readCertificate(leaf.certificate + authority.certificate).commonName).toBe('remote');
+  });
+
+  it('reads text around the certificate and Windows line ends', () => {
+    const text = `subject=CN = remote\r\n${leaf.certificate.replaceAll('\n', '\r\n')}`;
+    expect(readCertificate(text)).toEqual(readCertificate(leaf.certificate));
+  });
+
+  it('takes a certificate without extended key usage for good at all', () => {
+    expect(readCertificate(authority.certificate).usages).toEqual(['server', 'client']);
+  });
+
+  it.each(['P-384', 'ed25519'] as const)('reads a certificate with a key of type %s', (type) => {
+    const ca = authorityWith(distinguishedName('EC', 'Example'), KEY_PAIRS[type]());
+    expect(readCertificate(ca.certificate)).toMatchObject({ commonName: 'EC', isCa: true });
+  });
+
+  it.each([
+    ['', /no PEM certificate/],
+    ['hello', /no PEM certificate/],
+    ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', /not readable/],
+    ['-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----', /not readable/],
+  ])('refuses %j', (text, message) => {
+    expect(() => readCertificate(text)).toThrow(
+      expect.objectContaining({ code: 'CertificateAuthority', message: expect.stringMatching(message) }),
+    );
+  });
+});
+
+describe('keyMatches', () => {
+  it('tells whether a key belongs to a certificate', () => {
+    expect(keyMatches(leaf.certificate, leaf.privateKey)).toBe(true);
+    expect(keyMatches(leaf.certificate, authority.privateKey)).toBe(false);
+    expect(keyMatches(leaf.certificate, 'garbage')).toBe(false);
+    expect(keyMatches('garbage', leaf.privateKey)).toBe(false);
+  });
+});
+
+describe('isSignedBy', () => {
+  it('tells who signed a certificate, also from a bundle', () => {
+    expect(isSignedBy(leaf.certificate, authority.certificate)).toBe(true);
+    expect(isSignedBy(leaf.certificate, stranger.certificate + authority.certificate)).toBe(true);
+    expect(isSignedBy(authority.certificate, authority.certificate)).toBe(true);
+  });
+
+  it('is not fooled by a CA of the same name', () => {
+    expect(isSignedBy(leaf.certificate, stranger.certificate)).toBe(false);
+    expect(isSignedBy(leaf.certificate, 'garbage')).toBe(false);
+    expect(isSignedBy(leaf.certificate, leaf.certificate)).toBe(false);
+  });
+});
+
+describe('readTlsSecret', () => {
+  it('tells what a Secret holds', () => {
+    const facts = readTlsSecret({ ...leaf, ca: authority.certificate });
+    expect(facts).toMatchObject({ keyMatches: true, signedByCa: true });
+    expect(facts?.certificate).toEqual(readCertificate(leaf.certificate));
+    expect(facts?.ca).toEqual(readCertificate(authority.certificate));
+  });
+
+  it('names the CA of a bundle that signed, else the first', () => {
+    const signed = readTlsSecret({ ...leaf, ca: stranger.certificate + authority.certificate });
+    expect(signed?.ca?.sha256).toBe(readCertificate(authority.certificate).sha256);
+    const unsigned = readTlsSecret({ ...leaf, ca: stranger.certificate });
+    expect(unsigned).toMatchObject({ signedByCa: false, keyMatches: true });
+    expect(unsigned?.ca?.sha256).toBe(readCertificate(stranger.certificate).sha256);
+  });
+
+  it('copes with what is missing', () => {
+    expect(readTlsSecret({})).toBeUndefined();
+    expect(readTlsSecret({ certificate: '', privateKey: '', ca: '' })).toBeUndefined();
+    expect(readTlsSecret({ ...leaf, certificate: 'garbage' })).toBeUndefined();
+    expect(readTlsSecret({ certificate: leaf.certificate })).toMatchObject({
+      ca: undefined,
+      keyMatches: false,
+      signedByCa: false,
+    });
+  });
+
+  it('gives away nothing of the key', () => {
+    const secret = leaf.privateKey.split('\n')[3] ?? '';
+    expect(JSON.stringify(readTlsSecret({ ...leaf, ca: authority.certificate }))).not.toContain(secret);
+  });
+});
