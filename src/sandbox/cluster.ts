@@ -1,0 +1,242 @@
+/** One cluster of a sandbox: its API server, what is installed in it, its controllers and stand-ins. */
+import { createAuthority } from '../pki/authority.ts';
+import { issueCertificate } from '../pki/issue.ts';
+import type { ApiServer, PodRuntime, Store, StoreEvent } from './apiserver/api.ts';
+import { ApiError } from './apiserver/errors.ts';
+import { startApiServer } from './apiserver/server.ts';
+import { isPublished } from './cluster-state.ts';
+import type { Controller, ControllerWorld } from './controllers/controller.ts';
+import { createDaemonSetController } from './controllers/daemon-set.ts';
+import { createDeploymentController } from './controllers/deployment.ts';
+import { createEndpointSliceController } from './controllers/endpoint-slice.ts';
+import { createKubelet, type Kubelet } from './controllers/kubelet.ts';
+import { createLoadBalancerController, type LoadBalancers } from './controllers/load-balancer.ts';
+import { createReplicaSetController } from './controllers/replica-set.ts';
+import { createScheduler } from './controllers/scheduler.ts';
+import { createWorkQueue } from './controllers/work-queue.ts';
+import { loadBalancerAddress } from './fixtures/addresses.ts';
+import { type CaPem, ciliumObjects, kubernetesService } from './fixtures/cilium-install.ts';
+import { nodeObjects } from './fixtures/nodes.ts';
+import { providerProfile } from './fixtures/providers.ts';
+import type { VirtualNetwork } from './network.ts';
+import { type DaemonSet, type Deployment, type Service, typeOf } from './objects.ts';
+import type { ClusterProfile, SandboxTimings } from './options.ts';
+import { createPodRuntime } from './pod-runtime.ts';
+import type { ContainerContext, ContainerProcess } from './process.ts';
+import { startPlaceholder } from './process.ts';
+import { runAgent } from './programs/agent.ts';
+import { isApiserverProcess, runApiserver } from './programs/apiserver.ts';
+import { runEtcd } from './programs/etcd.ts';
+import { runKvstoremesh } from './programs/kvstoremesh.ts';
+
+export const KUBERNETES_VERSION = 'v1.36.1';
+
+/** A running cluster of a sandbox, with what tests and demonstrations may break. */
+export interface SandboxCluster {
+  /** Cilium's cluster-name. */
+  name: string;
+  id: number;
+  /** The kubeconfig context. */
+  context: string;
+  /** The API server's address. */
+  url: string;
+  store: Store;
+  /** The CA in Secret cilium-ca as the sandbox made it; for tests that issue certificates of their own. */
+  ca: CaPem | undefined;
+  /** For the kubeconfig: the administrator's credentials. */
+  access: { ca: string; certificate: string; privateKey: string };
+  /** While set, LoadBalancer Services without an address stay so. */
+  setLoadBalancersPending(pending: boolean): void;
+  /** Ends a pod's programs and keeps them down, as if they hung: the pod stays, not ready. */
+  stopPod(namespace: string, name: string): void;
+  startPod(namespace: string, name: string): void;
+  /** Resolves when all Deployments and DaemonSets are fully ready. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  profile: ClusterProfile;
+  /** What Secret cilium-ca holds; undefined for no Secret. */
+  ca: CaPem | undefined;
+  network: VirtualNetwork;
+  timings: SandboxTimings;
+  now(): Date;
+  onError(error: unknown): void;
+}
+
+/** Starts a cluster and installs Cilium in it; resolves when all its pods are ready. */
+export async function startCluster(options: ClusterOptions): Promise<SandboxCluster> {
+  const { profile, network, timings, now, onError } = options;
+  const provider = providerProfile(profile.provider);
+  const kubernetesVersion = `${KUBERNETES_VERSION}${provider.versionSuffix}`;
+  // The API server's certificates follow the machine's clock: its clients are real.
+  const authority = await createAuthority({ commonName: `${profile.context} sandbox` });
+  const [serving, admin] = await Promise.all([
+    issueCertificate(authority, {
+      commonName: 'kube-apiserver',
+      usages: ['server'],
+      dnsNames: ['localhost', 'kubernetes.default.svc'],
+      ipAddresses: ['127.0.0.1'],
+    }),
+    issueCertificate(authority, {
+      commonName: 'sandbox-admin',
+      organization: 'system:masters',
+      usages: ['client'],
+      dnsNames: [],
+      ipAddresses: [],
+    }),
+  ]);
+  let runtime: PodRuntime | undefined;
+  const running = () => {
+    if (!runtime) throw new ApiError(503, 'ServiceUnavailable', 'the sandbox is still starting');
+    return runtime;
+  };
+  const server = await startApiServer({
+    name: profile.context,
+    ...serving,
+    clientCa: authority.certificate,
+    kubernetesVersion,
+    runtime: {
+      exec: async (request) => running().exec(request),
+      portForward: async (...pod) => running().portForward(...pod),
+      logs: (...container) => running().logs(...container),
+    },
+  });
+  const { store } = server;
+  const world: ControllerWorld = { store, now, queue: createWorkQueue(onError) };
+  const loadBalancers = loadBalancersOf(profile);
+  const balancer = createLoadBalancerController(world, loadBalancers);
+  network.attach({ name: profile.name, store, loadBalancerAddresses: balancer.addresses });
+  const kubelet = createKubelet(world, timings, (context) => startProgram(context, options, store));
+  runtime = createPodRuntime(kubelet, timings.execDelayMs);
+  const unsubscribe = startControllers(world, [
+    createDeploymentController(world),
+    createReplicaSetController(world),
+    createDaemonSetController(world),
+    createScheduler(world),
+    kubelet.controller,
+    balancer.controller,
+    createEndpointSliceController(world),
+    createPublisher(world, kubelet),
+  ]);
+  for (const object of [
+    ...kubernetesService(server.url),
+    ...nodeObjects(profile, kubernetesVersion, now()),
+    ...ciliumObjects(profile, options.ca),
+  ]) {
+    store.create(object, 'helm');
+  }
+  const settled = () => untilSettled(store);
+  await settled();
+  return {
+    name: profile.name,
+    id: profile.id,
+    context: profile.context,
+    url: server.url,
+    store,
+    ca: options.ca,
+    access: { ca: authority.certificate, ...admin },
+    setLoadBalancersPending(pending) {
+      loadBalancers.pending = pending;
+      balancer.resync();
+    },
+    stopPod: kubelet.stop,
+    startPod: kubelet.start,
+    settled,
+    close: () => stop(server, world, kubelet, unsubscribe),
+  };
+}
+
+async function stop(server: ApiServer, world: ControllerWorld, kubelet: Kubelet, unsubscribe: () => void) {
+  unsubscribe();
+  world.queue.close();
+  kubelet.close();
+  await server.close();
+}
+
+function startControllers({ store }: ControllerWorld, controllers: readonly Controller[]): () => void {
+  return store.subscribe((event) => {
+    for (const controller of controllers) controller(event);
+  });
+}
+
+/** Lets the running clustermesh-apiservers publish the cluster's state after it has changed. */
+function createPublisher(world: ControllerWorld, kubelet: Kubelet): Controller {
+  return ({ object }: StoreEvent) => {
+    if (!isPublished(object)) return;
+    world.queue.add('Publisher', () => {
+      for (const process of kubelet.processes()) {
+        if (isApiserverProcess(process)) process.publish();
+      }
+    });
+  };
+}
+
+function loadBalancersOf(profile: ClusterProfile): LoadBalancers {
+  const { loadBalancer, region } = providerProfile(profile.provider);
+  return {
+    pending: false,
+    kind: loadBalancer,
+    address: (index) => loadBalancerAddress(profile.subnet, index),
+    hostname: ({ metadata }: Service) =>
+      `internal-${metadata.uid?.replaceAll('-', '')}-sandbox.${region}.elb.amazonaws.com`,
+  };
+}
+
+/** Chooses the stand-in for a container by the program that it runs. */
+function startProgram(context: ContainerContext, options: ClusterOptions, store: Store): ContainerProcess {
+  const { profile, network, timings, now } = options;
+  const { name, id, maxConnectedClusters } = profile;
+  const [program = '', command] = context.argv;
+  const file = program.split('/').pop();
+  const own = { name, id, maxConnectedClusters };
+  const mesh = { own, network, timings, now, honoursAliases: atLeast(imageVersion(context), 1, 20) };
+  if (file === 'cilium-agent') return runAgent(context, { ...mesh, version: imageVersion(context) });
+  if (file === 'etcd') return runEtcd(context, { clusterName: name, network, now });
+  if (file === 'clustermesh-apiserver' && command === 'clustermesh')
+    return runApiserver(context, { own, store, network, now });
+  if (file === 'clustermesh-apiserver' && command === 'kvstoremesh') return runKvstoremesh(context, mesh);
+  return startPlaceholder(context, now);
+}
+
+function imageVersion({ container }: ContainerContext): string {
+  return /:v?(\d+\.\d+\.\d+[^@]*)/.exec(container.image)?.[1] ?? '0.0.0';
+}
+
+function atLeast(version: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = version.split('.').map(Number);
+  return a > major || (a === major && b >= minor);
+}
+
+function untilSettled(store: Store): Promise<void> {
+  return new Promise((done) => {
+    const check = () => {
+      if (!isSettled(store)) return false;
+      done();
+      return true;
+    };
+    if (check()) return;
+    const unsubscribe = store.subscribe(({ object }) => {
+      if ((object.kind === 'Deployment' || object.kind === 'DaemonSet') && check()) unsubscribe();
+    });
+  });
+}
+
+function isSettled(store: Store): boolean {
+  const deployments = store.list(typeOf('Deployment')) as Deployment[];
+  const daemonSets = store.list(typeOf('DaemonSet')) as DaemonSet[];
+  return (
+    deployments.every(({ spec, status, metadata }) => {
+      const wanted = spec.replicas ?? 1;
+      const counts = [status?.replicas, status?.updatedReplicas, status?.readyReplicas];
+      return status?.observedGeneration === metadata.generation && counts.every((count) => (count ?? 0) === wanted);
+    }) &&
+    daemonSets.every(
+      ({ status, metadata }) =>
+        status?.observedGeneration === metadata.generation &&
+        status?.numberReady === status?.desiredNumberScheduled &&
+        (status?.updatedNumberScheduled ?? 0) === status?.desiredNumberScheduled,
+    )
+  );
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import type { Store, StoreEvent } from '../apiserver/api.ts';
+import type { WorkQueue } from './work-queue.ts';
+
+/** What a controller works with. */
+export interface ControllerWorld {
+  store: Store;
+  queue: WorkQueue;
+  now(): Date;
+}
+
+/** Hears of every change in the store; asks the queue for work. */
+export type Controller = (event: StoreEvent) => void;
+
+/** The field manager of the sandbox's controllers, as the real ones have it. */
+export const CONTROLLER_MANAGER = 'kube-controller-manager';
+
+/** Letters and digits that Kubernetes uses in generated names: no vowels, so no words. */
+const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
+
+/** A short suffix for generated names, the same for the same text. */
+export function nameSuffix(text: string, length: number): string {
+  const digest = createHash('sha256').update(text).digest();
+  return Array.from(digest.subarray(0, length), (byte) => NAME_ALPHABET[byte % NAME_ALPHABET.length]).join('');
+}
+
+/** `2` or `25%` of `total`, as Kubernetes' IntOrString. */
+export function resolveCount(
+  value: number | string | undefined,
+  total: number,
+  round: 'up' | 'down',
+  fallback: number,
+) {
+  if (value === undefined) return fallback;
+  if (typeof value === 'number') return value;
+  const share = (Number.parseFloat(value) / 100) * total;
+  return round === 'up' ? Math.ceil(share) : Math.floor(share);
+}
+
+/** JSON with sorted keys: equal for values that differ only in the order of fields or in absent ones. */
+export function stableJson(value: unknown): string {
+  return JSON.stringify(value, (_key, entry: unknown) =>
+    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : entry,
+  );
+}
+
+export function sameJson(a: unknown, b: unknown): boolean {
+  return stableJson(a ?? null) === stableJson(b ?? null);
+}

@@ -1,0 +1,124 @@
+import {
+  type DaemonSet,
+  isControlledBy,
+  isPodReady,
+  matches,
+  type Node,
+  ownerReference,
+  type Pod,
+  ref,
+  typeOf,
+} from '../objects.ts';
+import {
+  CONTROLLER_MANAGER,
+  type Controller,
+  type ControllerWorld,
+  nameSuffix,
+  resolveCount,
+  sameJson,
+  stableJson,
+} from './controller.ts';
+
+const HASH = 'controller-revision-hash';
+
+/** Keeps one pod per node, and replaces pods of a former template within the update's unavailability. */
+export function createDaemonSetController(world: ControllerWorld): Controller {
+  return ({ type, object }) => {
+    if (object.kind === 'DaemonSet' && type !== 'DELETED')
+      enqueue(world, object.metadata.namespace, object.metadata.name);
+    if (object.kind === 'Node') {
+      for (const set of world.store.list(typeOf('DaemonSet')))
+        enqueue(world, set.metadata.namespace, set.metadata.name);
+    }
+    if (object.kind !== 'Pod') return;
+    for (const owner of object.metadata.ownerReferences ?? []) {
+      if (owner.kind === 'DaemonSet') enqueue(world, object.metadata.namespace, owner.name);
+    }
+  };
+}
+
+function enqueue(world: ControllerWorld, namespace: string | undefined, name: string) {
+  world.queue.add(`DaemonSet/${namespace}/${name}`, () => reconcile(world, namespace, name));
+}
+
+function reconcile(world: ControllerWorld, namespace: string | undefined, name: string) {
+  const { store } = world;
+  const set = store.get(ref('DaemonSet', namespace, name)) as DaemonSet | undefined;
+  if (!set || set.metadata.deletionTimestamp) return;
+  const hash = nameSuffix(stableJson(set.spec.template), 10);
+  const selector = set.spec.template.spec.nodeSelector ?? {};
+  const nodes = (store.list(typeOf('Node')) as Node[]).filter(
+    (node) => Object.keys(selector).length === 0 || matches(node.metadata.labels, selector),
+  );
+  const pods = (store.list({ ...typeOf('Pod'), namespace: namespace ?? '' }) as Pod[]).filter(
+    (pod) => isControlledBy(pod, set) && !pod.metadata.deletionTimestamp,
+  );
+  const podOf = new Map(pods.map((pod) => [pod.spec.nodeName, pod]));
+  for (const node of nodes) {
+    if (!podOf.has(node.metadata.name)) createPod(world, set, node.metadata.name, hash);
+  }
+  const names = new Set(nodes.map((node) => node.metadata.name));
+  for (const pod of pods) {
+    if (!names.has(pod.spec.nodeName ?? '')) store.delete(ref('Pod', namespace, pod.metadata.name));
+  }
+  replaceOutdated(world, set, pods, hash, nodes.length);
+  writeStatus(world, set, pods, hash, nodes.length);
+}
+
+function createPod({ store }: ControllerWorld, set: DaemonSet, nodeName: string, hash: string) {
+  const { metadata, spec } = set.spec.template;
+  const taken = (name: string) => store.get(ref('Pod', set.metadata.namespace, name)) !== undefined;
+  let name: string;
+  let serial = 0;
+  do {
+    const seed = `${set.metadata.uid} ${set.metadata.resourceVersion} ${nodeName} ${serial++}`;
+    name = `${set.metadata.name}-${nameSuffix(seed, 5)}`;
+  } while (taken(name));
+  const pod: Pod = {
+    ...typeOf('Pod'),
+    metadata: {
+      ...metadata,
+      name,
+      generateName: `${set.metadata.name}-`,
+      namespace: set.metadata.namespace ?? '',
+      labels: { ...metadata?.labels, [HASH]: hash, 'pod-template-generation': String(set.metadata.generation ?? 1) },
+      ownerReferences: [ownerReference(set)],
+    },
+    spec: { ...spec, nodeName },
+  };
+  store.create(pod, CONTROLLER_MANAGER);
+}
+
+function replaceOutdated({ store }: ControllerWorld, set: DaemonSet, pods: Pod[], hash: string, nodes: number) {
+  const { updateStrategy } = set.spec;
+  if (updateStrategy?.type === 'OnDelete') return;
+  const allowed = resolveCount(updateStrategy?.rollingUpdate?.maxUnavailable, nodes, 'up', 1);
+  const outdated = pods.filter((pod) => pod.metadata.labels?.[HASH] !== hash);
+  const unready = nodes - pods.filter(isPodReady).length;
+  const broken = outdated.filter((pod) => !isPodReady(pod));
+  const working = outdated.filter(isPodReady).slice(0, Math.max(0, allowed - unready));
+  for (const pod of [...broken, ...working]) store.delete(ref('Pod', set.metadata.namespace, pod.metadata.name));
+}
+
+function writeStatus({ store }: ControllerWorld, set: DaemonSet, pods: Pod[], hash: string, nodes: number) {
+  const ready = pods.filter(isPodReady).length;
+  const updated = pods.filter((pod) => pod.metadata.labels?.[HASH] === hash).length;
+  const status = {
+    currentNumberScheduled: pods.length,
+    numberMisscheduled: 0,
+    desiredNumberScheduled: nodes,
+    numberReady: ready,
+    observedGeneration: set.metadata.generation,
+    ...(updated > 0 && { updatedNumberScheduled: updated }),
+    ...(ready > 0 && { numberAvailable: ready }),
+    ...(nodes > ready && { numberUnavailable: nodes - ready }),
+  };
+  if (sameJson(status, set.status)) return;
+  store.update(
+    ref('DaemonSet', set.metadata.namespace, set.metadata.name),
+    (object) => {
+      object.status = status;
+    },
+    CONTROLLER_MANAGER,
+  );
+}

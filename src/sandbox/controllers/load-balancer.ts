@@ -1,0 +1,80 @@
+import { ref, type Service, typeOf } from '../objects.ts';
+import { type Controller, type ControllerWorld, sameJson } from './controller.ts';
+
+/** How the sandbox's cloud gives addresses to LoadBalancer Services. */
+export interface LoadBalancers {
+  /** While true, LoadBalancer Services that have no address get none. */
+  pending: boolean;
+  /** What the Service's status shows. `none`: no load balancers at all, as in kind. */
+  readonly kind: 'ip' | 'hostname' | 'none';
+  /** The n-th (from 0) address of this cluster's pool. */
+  address(index: number): string;
+  /** The host name for the Service. */
+  hostname(service: Service): string;
+}
+
+export interface LoadBalancerController {
+  controller: Controller;
+  /** The Services' addresses, also of those that show a host name; by `namespace/name`. */
+  addresses: ReadonlyMap<string, string>;
+  /** Looks at all Services again: `pending` has changed. */
+  resync(): void;
+}
+
+/** Stands in for a cloud: gives Services of type LoadBalancer an address, and takes it back. */
+export function createLoadBalancerController(
+  world: ControllerWorld,
+  loadBalancers: LoadBalancers,
+): LoadBalancerController {
+  const addresses = new Map<string, string>();
+
+  function reconcile(namespace: string | undefined, name: string) {
+    const service = world.store.get(ref('Service', namespace, name)) as Service | undefined;
+    if (!service) return;
+    const status = { loadBalancer: ingressOf(service) };
+    if (sameJson(service.status, status)) return;
+    world.store.update(
+      ref('Service', namespace, name),
+      (object) => {
+        object.status = status;
+      },
+      'cloud-controller-manager',
+    );
+  }
+
+  function ingressOf(service: Service): NonNullable<NonNullable<Service['status']>['loadBalancer']> {
+    const key = `${service.metadata.namespace}/${service.metadata.name}`;
+    if (service.spec.type !== 'LoadBalancer' || loadBalancers.kind === 'none') {
+      addresses.delete(key);
+      return {};
+    }
+    if (loadBalancers.pending && !addresses.has(key)) return {};
+    const address = addresses.get(key) ?? freeAddress();
+    addresses.set(key, address);
+    if (loadBalancers.kind === 'ip') return { ingress: [{ ip: address, ipMode: 'VIP' }] };
+    return { ingress: [{ hostname: loadBalancers.hostname(service) }] };
+  }
+
+  function freeAddress(): string {
+    const taken = new Set(addresses.values());
+    for (let index = 0; ; index++) {
+      const address = loadBalancers.address(index);
+      if (!taken.has(address)) return address;
+    }
+  }
+
+  const controller: Controller = ({ type, object }) => {
+    if (object.kind !== 'Service') return;
+    const { namespace, name } = object.metadata;
+    if (type === 'DELETED') addresses.delete(`${namespace}/${name}`);
+    else world.queue.add(`LoadBalancer/${namespace}/${name}`, () => reconcile(namespace, name));
+  };
+
+  return {
+    controller,
+    addresses,
+    resync() {
+      for (const object of world.store.list(typeOf('Service'))) controller({ type: 'MODIFIED', object });
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import {
+  type Condition,
+  type Container,
+  type ContainerStatus,
+  type Pod,
+  type PodStatus,
+  timestamp,
+  withCondition,
+} from '../objects.ts';
+
+/** What a kubelet knows of one container. */
+export interface ContainerState {
+  container: Container;
+  /** Set while it does not run: why. */
+  waiting?: { reason: string; message?: string | undefined } | undefined;
+  ready: boolean;
+  restarts: number;
+}
+
+export interface PodFacts {
+  ip: string;
+  hostIp: string;
+  startedAt: Date;
+  containers: readonly ContainerState[];
+}
+
+/** The status of a pod with containers, as a kubelet writes it. */
+export function podStatus(pod: Pod, { ip, hostIp, startedAt, containers }: PodFacts, at: Date): PodStatus {
+  const now = timestamp(at);
+  const running = containers.every(({ waiting }) => !waiting);
+  const started = containers.some(({ waiting, restarts }) => !waiting || restarts > 0);
+  const unready = containers.filter(({ ready }) => !ready).map(({ container }) => container.name);
+  const because: Partial<Condition> =
+    unready.length === 0
+      ? {}
+      : { reason: 'ContainersNotReady', message: `containers with unready status: [${unready.join(' ')}]` };
+  const ready: Condition['status'] = unready.length === 0 ? 'True' : 'False';
+  const conditions: Condition[] = [
+    { type: 'PodReadyToStartContainers', status: 'True' },
+    { type: 'Initialized', status: 'True' },
+    { ...because, type: 'Ready', status: ready },
+    { ...because, type: 'ContainersReady', status: ready },
+    { type: 'PodScheduled', status: 'True' },
+  ];
+  const former = pod.status?.conditions ?? [];
+  const initContainers = pod.spec.initContainers ?? [];
+  return {
+    phase: running || started ? 'Running' : 'Pending',
+    conditions: conditions.flatMap((condition) => withCondition(former, condition, now).slice(-1)),
+    hostIP: hostIp,
+    hostIPs: [{ ip: hostIp }],
+    podIP: ip,
+    podIPs: [{ ip }],
+    startTime: timestamp(startedAt),
+    qosClass: 'BestEffort',
+    ...(initContainers.length > 0 && {
+      initContainerStatuses: initContainers.map((container) => completed(pod, container, startedAt)),
+    }),
+    containerStatuses: containers.map((state) => containerStatus(pod, state, startedAt)),
+  };
+}
+
+/** The status of a pod whose containers cannot be made yet. */
+export function pendingStatus(pod: Pod, reason: string, message: string, at: Date): PodStatus {
+  const now = timestamp(at);
+  const names = pod.spec.containers.map(({ name }) => name).join(' ');
+  const because = { reason: 'ContainersNotReady', message: `containers with unready status: [${names}]` };
+  const former = pod.status?.conditions ?? [];
+  const conditions: Condition[] = [
+    { type: 'Ready', status: 'False', ...because },
+    { type: 'ContainersReady', status: 'False', ...because },
+    { type: 'PodScheduled', status: 'True' },
+  ];
+  return {
+    phase: 'Pending',
+    conditions: conditions.flatMap((condition) => withCondition(former, condition, now).slice(-1)),
+    qosClass: 'BestEffort',
+    containerStatuses: pod.spec.containers.map((container) => ({
+      name: container.name,
+      image: container.image,
+      imageID: '',
+      ready: false,
+      started: false,
+      restartCount: 0,
+      state: { waiting: { reason, ...(reason === 'ContainerCreating' ? {} : { message }) } },
+    })),
+  };
+}
+
+function containerStatus(pod: Pod, state: ContainerState, startedAt: Date): ContainerStatus {
+  const { container, waiting, ready, restarts } = state;
+  return {
+    name: container.name,
+    image: container.image,
+    imageID: waiting ? '' : container.image,
+    ...(!waiting && { containerID: containerId(pod, container) }),
+    ready,
+    started: !waiting,
+    restartCount: restarts,
+    state: waiting ? { waiting } : { running: { startedAt: timestamp(startedAt) } },
+  };
+}
+
+function completed(pod: Pod, container: Container, at: Date): ContainerStatus {
+  const time = timestamp(at);
+  return {
+    name: container.name,
+    image: container.image,
+    imageID: container.image,
+    containerID: containerId(pod, container),
+    ready: true,
+    started: false,
+    restartCount: 0,
+    state: { terminated: { exitCode: 0, reason: 'Completed', startedAt: time, finishedAt: time } },
+  };
+}
+
+function containerId(pod: Pod, container: Container): string {
+  return `sandbox://${createHash('sha256').update(`${pod.metadata.uid} ${container.name}`).digest('hex')}`;
+}

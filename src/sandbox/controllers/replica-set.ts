@@ -1,0 +1,84 @@
+import { isControlledBy, isPodReady, ownerReference, type Pod, type ReplicaSet, ref, typeOf } from '../objects.ts';
+import { CONTROLLER_MANAGER, type Controller, type ControllerWorld, nameSuffix, sameJson } from './controller.ts';
+
+/** Keeps as many pods as a ReplicaSet asks for. */
+export function createReplicaSetController(world: ControllerWorld): Controller {
+  return ({ type, object }) => {
+    if (object.kind === 'ReplicaSet' && type !== 'DELETED')
+      enqueue(world, object.metadata.namespace, object.metadata.name);
+    if (object.kind !== 'Pod') return;
+    for (const owner of object.metadata.ownerReferences ?? []) {
+      if (owner.kind === 'ReplicaSet') enqueue(world, object.metadata.namespace, owner.name);
+    }
+  };
+}
+
+function enqueue(world: ControllerWorld, namespace: string | undefined, name: string) {
+  world.queue.add(`ReplicaSet/${namespace}/${name}`, () => reconcile(world, namespace, name));
+}
+
+function reconcile(world: ControllerWorld, namespace: string | undefined, name: string) {
+  const { store } = world;
+  const set = store.get(ref('ReplicaSet', namespace, name)) as ReplicaSet | undefined;
+  if (!set || set.metadata.deletionTimestamp) return;
+  const pods = (store.list({ ...typeOf('Pod'), namespace: namespace ?? '' }) as Pod[]).filter(
+    (pod) => isControlledBy(pod, set) && !pod.metadata.deletionTimestamp,
+  );
+  const wanted = set.spec.replicas ?? 1;
+  if (pods.length < wanted) createPods(world, set, pods, wanted - pods.length);
+  if (pods.length > wanted) {
+    for (const pod of leastUsefulFirst(pods).slice(0, pods.length - wanted)) {
+      store.delete(ref('Pod', namespace, pod.metadata.name));
+    }
+  }
+  writeStatus(world, set, pods);
+}
+
+function createPods({ store }: ControllerWorld, set: ReplicaSet, pods: Pod[], count: number) {
+  const { template } = set.spec;
+  const taken = new Set(pods.map((pod) => pod.metadata.name));
+  for (let serial = 0, left = count; left > 0; serial++) {
+    // The resourceVersion changes with every scaling, so a successor does not take a dead pod's name.
+    const name = `${set.metadata.name}-${nameSuffix(`${set.metadata.uid} ${set.metadata.resourceVersion} ${serial}`, 5)}`;
+    if (taken.has(name) || store.get(ref('Pod', set.metadata.namespace, name))) continue;
+    const pod: Pod = {
+      ...typeOf('Pod'),
+      metadata: {
+        ...template.metadata,
+        name,
+        generateName: `${set.metadata.name}-`,
+        namespace: set.metadata.namespace ?? '',
+        ownerReferences: [ownerReference(set)],
+      },
+      spec: template.spec,
+    };
+    store.create(pod, CONTROLLER_MANAGER);
+    left--;
+  }
+}
+
+function leastUsefulFirst(pods: readonly Pod[]): Pod[] {
+  return [...pods].sort(
+    (a, b) =>
+      Number(isPodReady(a)) - Number(isPodReady(b)) ||
+      (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
+  );
+}
+
+function writeStatus({ store }: ControllerWorld, set: ReplicaSet, pods: Pod[]) {
+  const ready = pods.filter(isPodReady).length;
+  const status = {
+    replicas: pods.length,
+    ...(pods.length > 0 && { fullyLabeledReplicas: pods.length }),
+    ...(ready > 0 && { readyReplicas: ready, availableReplicas: ready }),
+    observedGeneration: set.metadata.generation,
+  };
+  if (sameJson(status, set.status)) return;
+  store.update(
+    ref('ReplicaSet', set.metadata.namespace, set.metadata.name),
+    (object) => {
+      object.status = status;
+    },
+    CONTROLLER_MANAGER,
+  );
+}

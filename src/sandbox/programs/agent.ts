@@ -1,0 +1,64 @@
+import { followPeers } from '../peers.ts';
+import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
+import { troubleshoot } from '../troubleshoot.ts';
+import type { MeshProgramOptions } from './kvstoremesh.ts';
+import { formatRemoteClusters, wantsJson, writeAll } from './status-text.ts';
+
+/** The container `cilium-agent`: connects to each peer, or to the own cluster's cache of it. It has no datapath. */
+export function runAgent(
+  context: ContainerContext,
+  options: MeshProgramOptions & { version: string },
+): ContainerProcess {
+  const { own, network, now, version } = options;
+  const log = createProcessLog(context.container.name, now);
+  const peers = followPeers({
+    ...options,
+    context,
+    log: log.write,
+    onState: () => undefined,
+    onRemoved: () => undefined,
+  });
+
+  function statusDocument() {
+    const clusters = peers.statuses();
+    return {
+      cilium: { msg: `${version} (simulated by meshctl's sandbox)`, state: 'Ok' },
+      cluster: { name: own.name, self: `${own.name}/${context.pod.spec.nodeName}` },
+      ...(own.id > 0 && { 'cluster-mesh': clusters.length > 0 ? { clusters } : {} }),
+      kubernetes: { msg: '', state: 'Ok' },
+    };
+  }
+
+  function statusText() {
+    const clusters = peers.statuses();
+    const ready = clusters.filter((cluster) => cluster.ready === true).length;
+    const mesh = `ClusterMesh:\t${ready}/${clusters.length} remote clusters ready\n${formatRemoteClusters(clusters, now())}`;
+    return `Kubernetes:\tOk\t\nCilium:\tOk   ${version} (simulated by meshctl's sandbox)\n${own.id > 0 ? mesh : ''}`;
+  }
+
+  return {
+    ready: () => true,
+    logs: log.lines,
+    filesChanged: peers.filesChanged,
+    async exec(argv, { stdout }) {
+      const [program = '', command, ...rest] = argv;
+      if (!/(^|\/)cilium(-dbg)?$/.test(program)) return undefined;
+      if (command === 'status') {
+        await writeAll(stdout, wantsJson(rest) ? `${JSON.stringify(statusDocument(), undefined, 2)}\n` : statusText());
+        return 0;
+      }
+      if (command === 'version') {
+        const line = `${version} (simulated by meshctl's sandbox)`;
+        await writeAll(stdout, `Client: ${line}\nDaemon: ${line}\n`);
+        return 0;
+      }
+      if (command === 'troubleshoot' && rest[0] === 'clustermesh') {
+        const names = rest.slice(1).filter((word) => !word.startsWith('-'));
+        await writeAll(stdout, await troubleshoot({ context, peers, own, network, now, names }));
+        return 0;
+      }
+      return undefined;
+    },
+    close: peers.close,
+  };
+}

@@ -1,0 +1,106 @@
+import type { VirtualNetwork } from '../network.ts';
+import { followPeers, type OwnCluster } from '../peers.ts';
+import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
+import {
+  type ClusterConfig,
+  type ConnectionTimings,
+  type PeerState,
+  type StateKind,
+  statePrefix,
+} from '../remote-cluster.ts';
+import { troubleshoot } from '../troubleshoot.ts';
+import { connectLocalEtcd } from './local-etcd.ts';
+import { formatRemoteClusters, wantsJson, writeAll } from './status-text.ts';
+
+const KINDS: readonly StateKind[] = ['nodes', 'endpoints', 'identities', 'services'];
+
+export interface MeshProgramOptions {
+  own: OwnCluster;
+  network: VirtualNetwork;
+  honoursAliases: boolean;
+  timings: ConnectionTimings;
+  now(): Date;
+}
+
+/** The container `kvstoremesh`: connects to each peer and keeps a copy of its state in the pod's own etcd. */
+export function runKvstoremesh(context: ContainerContext, options: MeshProgramOptions): ContainerProcess {
+  const { own, network, now } = options;
+  const log = createProcessLog(context.container.name, now);
+  /** What the peers last said; goes into each new local etcd. */
+  const states = new Map<string, { config: ClusterConfig; state: PeerState }>();
+
+  const local = connectLocalEtcd({
+    context,
+    clusterName: own.name,
+    network,
+    now,
+    log: log.write,
+    onConnected() {
+      for (const peer of states.keys()) republish(peer);
+    },
+  });
+
+  /** As Cilium's pkg/clustermesh/kvstoremesh: the state moves below cilium/cache, the configuration says so. */
+  function republish(peer: string) {
+    const etcd = local.etcd();
+    const known = states.get(peer);
+    if (!etcd || !known) return;
+    for (const kind of KINDS) {
+      const from = statePrefix(kind, peer, false);
+      const to = statePrefix(kind, peer, true);
+      const entries = [...known.state[kind]].map(([key, value]): [string, string] => [
+        to + key.slice(from.length),
+        value,
+      ]);
+      etcd.replacePrefix(to, new Map(entries));
+    }
+    const capabilities = { ...known.config.capabilities, syncedCanaries: true, cached: true };
+    etcd.put(`cilium/cluster-config/${peer}`, JSON.stringify({ ...known.config, capabilities }));
+  }
+
+  const peers = followPeers({
+    ...options,
+    context,
+    log: log.write,
+    onState(peer, config, state) {
+      states.set(peer, { config, state });
+      republish(peer);
+    },
+    onRemoved(peer) {
+      states.delete(peer);
+      const etcd = local.etcd();
+      for (const kind of KINDS) etcd?.replacePrefix(statePrefix(kind, peer, true), new Map());
+      etcd?.replacePrefix(`cilium/cluster-config/${peer}`, new Map());
+    },
+  });
+
+  return {
+    ready: () => local.etcd() !== undefined,
+    logs: log.lines,
+    filesChanged() {
+      local.retry();
+      peers.filesChanged();
+    },
+    async exec(argv, streams) {
+      const [program, command, subcommand, ...rest] = argv;
+      if (!program?.endsWith('clustermesh-apiserver') || command !== 'kvstoremesh-dbg') return undefined;
+      if (subcommand === 'status') {
+        const clusters = peers.statuses();
+        const ready = clusters.filter((cluster) => cluster.ready === true).length;
+        const text = `KVStoreMesh:\t${ready}/${clusters.length} remote clusters ready\n${formatRemoteClusters(clusters, now())}`;
+        await writeAll(streams.stdout, wantsJson(rest) ? `${JSON.stringify(clusters, undefined, 2)}\n` : text);
+        return 0;
+      }
+      if (subcommand === 'troubleshoot') {
+        const names = rest.filter((word) => !word.startsWith('-'));
+        await writeAll(streams.stdout, await troubleshoot({ context, peers, own, network, now, names }));
+        return 0;
+      }
+      return undefined;
+    },
+    close() {
+      peers.close();
+      local.close();
+    },
+  };
+}

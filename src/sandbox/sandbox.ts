@@ -1,0 +1,78 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAuthority } from '../pki/authority.ts';
+import { type SandboxCluster, startCluster } from './cluster.ts';
+import type { CaPem } from './fixtures/cilium-install.ts';
+import { kubeconfigFor } from './kubeconfig.ts';
+import { createVirtualNetwork, type VirtualNetwork } from './network.ts';
+import { type ClusterProfile, DEFAULT_TIMINGS, resolveProfiles, type SandboxOptions } from './options.ts';
+
+export type { SandboxCluster } from './cluster.ts';
+export type { SandboxClusterOptions, SandboxOptions, SandboxTimings } from './options.ts';
+
+/** Embedded clusters on loopback. */
+export interface Sandbox {
+  /** Has a context for each cluster; only its owner can read it. */
+  kubeconfigPath: string;
+  clusters: readonly SandboxCluster[];
+  /** Joins the clusters; links can be cut and mended by cluster name. */
+  network: VirtualNetwork;
+  /** Ends everything and removes the kubeconfig. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts clusters as an installed Cilium without Cluster Mesh leaves them. Real are their API servers (TLS, client
+ * certificates), objects, certificates and every TLS handshake between them; etcd and Cilium's programs are stood in
+ * for, and there is no datapath. Resolves when all pods are ready. Throws `Usage` for impossible options.
+ */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const profiles = resolveProfiles(options);
+  const timings = { ...DEFAULT_TIMINGS, ...options.timings };
+  const now = options.clock ?? (() => new Date());
+  const onError = options.onError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)));
+  const authorities = await createAuthorities(profiles, options, now());
+  const network = createVirtualNetwork(timings.connectTimeoutMs);
+  const started = await Promise.allSettled(
+    profiles.map((profile, index) => startCluster({ profile, ca: authorities[index], network, timings, now, onError })),
+  );
+  const clusters = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const closeClusters = async () => {
+    network.close();
+    await Promise.all(clusters.map((cluster) => cluster.close()));
+  };
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed) {
+    await closeClusters();
+    throw failed.reason;
+  }
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'meshctl-sandbox-')));
+  const kubeconfigPath = join(directory, 'kubeconfig.yaml');
+  await writeFile(kubeconfigPath, kubeconfigFor(clusters), { mode: 0o600 });
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    await closeClusters();
+    await rm(options.directory === undefined ? directory : kubeconfigPath, { recursive: true, force: true });
+  };
+  return {
+    kubeconfigPath,
+    clusters,
+    network,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+async function createAuthorities(
+  profiles: readonly ClusterProfile[],
+  { sharedCa, withoutCa }: SandboxOptions,
+  now: Date,
+): Promise<(CaPem | undefined)[]> {
+  if (withoutCa) return profiles.map(() => undefined);
+  if (!sharedCa) return Promise.all(profiles.map(() => createAuthority({ now })));
+  const shared = await createAuthority({ now });
+  return profiles.map(() => shared);
+}
