@@ -40,8 +40,10 @@ export interface SandboxOptions {
   provider?: Provider;
   /** Time as certificates' validity is judged by. Default the machine's. */
   clock?: () => Date;
-  /** Where the kubeconfig goes; default a new temporary directory, removed on close. */
+  /** The folder that the kubeconfig goes to; default a new temporary one, removed on close. */
   directory?: string;
+  /** The very file for the kubeconfig, instead; it must not exist. Removed on close. */
+  kubeconfigPath?: string;
   /** All clusters have the same cilium-ca. */
   sharedCa?: boolean;
   /** No cluster has a cilium-ca Secret, like a Cilium without Hubble and Cluster Mesh. */

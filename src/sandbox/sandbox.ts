@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MeshctlError } from '../mesh/errors.ts';
 import { createAuthority } from '../pki/authority.ts';
 import { type SandboxCluster, startCluster } from './cluster.ts';
 import type { CaPem } from './fixtures/cilium-install.ts';
@@ -47,16 +48,17 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     await closeClusters();
     throw failed.reason;
   }
-  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'meshctl-sandbox-')));
-  const kubeconfigPath = join(directory, 'kubeconfig.yaml');
-  await writeFile(kubeconfigPath, kubeconfigFor(clusters), { mode: 0o600 });
+  const kubeconfig = await writeKubeconfig(clusters, options).catch(async (error: unknown) => {
+    await closeClusters();
+    throw error;
+  });
   let closing: Promise<void> | undefined;
   const close = async () => {
     await closeClusters();
-    await rm(options.directory === undefined ? directory : kubeconfigPath, { recursive: true, force: true });
+    await kubeconfig.remove();
   };
   return {
-    kubeconfigPath,
+    kubeconfigPath: kubeconfig.path,
     clusters,
     network,
     close: () => {
@@ -64,6 +66,28 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       return closing;
     },
   };
+}
+
+async function writeKubeconfig(
+  clusters: readonly SandboxCluster[],
+  { directory, kubeconfigPath }: SandboxOptions,
+): Promise<{ path: string; remove(): Promise<void> }> {
+  const ownDirectory =
+    directory === undefined && kubeconfigPath === undefined
+      ? await mkdtemp(join(tmpdir(), 'meshctl-sandbox-'))
+      : undefined;
+  const path = kubeconfigPath ?? join(ownDirectory ?? directory ?? '.', 'kubeconfig.yaml');
+  try {
+    // `wx`: a kubeconfig that is there already is someone's.
+    await writeFile(path, kubeconfigFor(clusters), { mode: 0o600, flag: 'wx' });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    throw new MeshctlError('Usage', `The file ${path} exists already`, {
+      hint: 'Name a new file: the sandbox removes it at the end.',
+      cause,
+    });
+  }
+  return { path, remove: () => rm(ownDirectory ?? path, { recursive: true, force: true }) };
 }
 
 async function createAuthorities(

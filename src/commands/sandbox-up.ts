@@ -1,0 +1,52 @@
+import { resolve } from 'node:path';
+import { startSandbox } from '../sandbox/sandbox.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { untilAborted } from './until-aborted.ts';
+
+interface Options {
+  clusters: number;
+  nodes: number;
+  ciliumVersion: string;
+  kubeconfigOut?: string;
+}
+
+/** `meshctl sandbox up`: runs embedded clusters until Ctrl-C and leaves nothing behind. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const { clusters, nodes, ciliumVersion, kubeconfigOut } = parsed as unknown as Options;
+  const { theme, print, signal } = context;
+  const task = context.progress.start(`Starting ${clusters} simulated clusters`);
+  const sandbox = await startSandbox({
+    clusters,
+    nodes,
+    ciliumVersion,
+    ...(kubeconfigOut !== undefined && { kubeconfigPath: resolve(context.cwd, kubeconfigOut) }),
+  }).catch((error: unknown) => {
+    task.fail();
+    throw error;
+  });
+  try {
+    task.done(`${clusters} simulated clusters with Cilium ${ciliumVersion} are up`);
+    const [first, second] = sandbox.clusters;
+    print(`${theme.bold('kubeconfig')}  ${sandbox.kubeconfigPath}\n`);
+    print(`${theme.bold('contexts')}    ${sandbox.clusters.map((cluster) => cluster.context).join(', ')}\n\n`);
+    print(theme.dim(`Real: ${REAL}; simulated: ${SIMULATED}.\n\n`));
+    print('In another terminal:\n');
+    print(`  export KUBECONFIG=${sandbox.kubeconfigPath}\n`);
+    print(`  meshctl clustermesh enable --context ${sandbox.clusters.map((cluster) => cluster.context).join(',')}\n`);
+    if (first && second) {
+      print(`  meshctl clustermesh connect --context ${first.context} --destination-context ${second.context}\n`);
+    }
+    print('\nCtrl-C ends the clusters.\n');
+    await untilAborted(signal);
+  } finally {
+    await sandbox.close();
+  }
+  return {
+    kind: 'Sandbox',
+    data: { contexts: sandbox.clusters.map((cluster) => cluster.context) },
+    text: () => 'The clusters are gone.',
+  };
+}
+
+const REAL = 'API servers, objects, certificates and the TLS handshakes between the clusters';
+const SIMULATED = 'etcd, Cilium’s programs, kubelets and the network';
