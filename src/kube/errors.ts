@@ -1,5 +1,5 @@
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
-import { type AuthKind, loginHint } from './credentials.ts';
+import { type AuthKind, loginHint } from './auth-kind.ts';
 
 /** What was attempted, in the words of the API: everything that messages need. */
 export interface ApiAction {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorOfAbort } from './errors.ts';
 
 /** How often and how long to try again; the only place that decides it. */
 export interface RetryPolicy {
@@ -49,7 +50,11 @@ function retryAfterMs(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : undefined;
 }
 
-/** Waits; rejects with the signal's reason when it is aborted. */
+/** Waits. Throws what an aborted signal means: `Interrupted` or `Timeout`. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal });
+  try {
+    await delay(ms, undefined, { signal });
+  } catch {
+    throw errorOfAbort(signal);
+  }
 }

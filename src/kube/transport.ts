@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { WebSocket } from 'ws';
+import { MeshctlError } from '../mesh/errors.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
 import type { ApiAction } from './errors.ts';
 import { errorOfAbort, errorOfProtocol, errorOfRefusal, errorOfTimeout, errorOfTransport } from './errors.ts';
@@ -98,9 +99,7 @@ export function createTransport(options: TransportOptions): Transport {
         );
         if (waitMs === undefined) throw errorOfTransport(request.action, error);
       }
-      await sleep(waitMs, signal).catch(() => {
-        throw errorOfAbort(signal);
-      });
+      await sleep(waitMs, signal);
     }
   }
 
@@ -135,7 +134,9 @@ export function createTransport(options: TransportOptions): Transport {
     return errorOfRefusal(request.action, { status, body }, identity);
   }
 
-  const signalOf = (own: AbortSignal | undefined) => own ?? options.signal;
+  /** Closing ends what is still under way, e.g. the other requests of a pass that has failed. */
+  const closed = new AbortController();
+  const signalOf = (own: AbortSignal | undefined) => AbortSignal.any([own ?? options.signal, closed.signal]);
 
   /** Aborts at the caller's wish or after the time for one request; says which. */
   function limited(request: Pick<ApiRequest, 'action'>, signal: AbortSignal) {
@@ -211,6 +212,7 @@ export function createTransport(options: TransportOptions): Transport {
     },
 
     close() {
+      closed.abort(new MeshctlError('Interrupted', 'the connection to the cluster was closed'));
       credentials.close();
     },
   };

@@ -59,7 +59,7 @@ async function serve(answer: Answer, certificate = server): Promise<number> {
   listener.on('stream', (stream, headers) => {
     expect(headers[':path']).toBe(RANGE_PATH);
     const reader = createMessageReader();
-    const user = (stream.session?.socket as TLSSocket | undefined)?.getPeerCertificate().subject.CN ?? '';
+    const user = (stream.session?.socket as TLSSocket | undefined)?.getPeerCertificate().subject.CN as string;
     stream.on('error', () => undefined);
     stream.on('data', (chunk: Buffer) => {
       for (const message of reader.push(chunk))

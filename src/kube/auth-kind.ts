@@ -1,0 +1,27 @@
+import type { KubeconfigUser } from './kubeconfig.ts';
+
+/** How a context proves who the user is; for messages. */
+export type AuthKind =
+  | { kind: 'exec'; command: string; installHint?: string | undefined }
+  | { kind: 'client certificate' | 'token' | 'token file' | 'password' | 'auth provider' | 'none' };
+
+export function authKindOf(user: KubeconfigUser): AuthKind {
+  if (user.exec) {
+    const exec = user.exec as { command?: string; installHint?: string };
+    return { kind: 'exec', command: exec.command ?? '', installHint: exec.installHint };
+  }
+  if (user.authProvider) return { kind: 'auth provider' };
+  if (user.tokenFile) return { kind: 'token file' };
+  if (user.token) return { kind: 'token' };
+  if (user.certData || user.certFile) return { kind: 'client certificate' };
+  return { kind: user.username ? 'password' : 'none' };
+}
+
+/** What to run when a credential plugin has nothing valid to give. */
+export function loginHint(command: string): string {
+  const name = command.split(/[\\/]/).at(-1) ?? command;
+  if (name.startsWith('aws')) return 'log in again, e.g. aws sso login';
+  if (name.startsWith('gke-gcloud') || name === 'gcloud') return 'log in again: gcloud auth login';
+  if (name.startsWith('kubelogin') || name === 'az') return 'log in again, e.g. az login';
+  return `log in again with what ${name} takes its credentials from`;
+}
