@@ -28,7 +28,7 @@ export function parseTarget(kinds: Kinds, path: string): ResourceTarget | undefi
     namespace !== undefined && kinds.byPlural(group, version, segments[2] ?? '')?.namespaced === true;
   const [plural, name, subresource, ...rest] = isNamespaced ? segments.slice(2) : segments;
   const resource = kinds.byPlural(group, version, plural ?? '');
-  if (!resource) throw noSuchPath();
+  if (!resource) return undefined;
   if (name !== undefined && resource.namespaced && !isNamespaced) throw noSuchPath();
   return {
     resource,

@@ -1,13 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { PodRuntime } from './api.ts';
-import { type ApiError, badRequest, noSuchPath } from './errors.ts';
-import { execParameters, runExec } from './exec.ts';
+import { ApiError, badRequest, noSuchPath } from './errors.ts';
+import { type ExecParameters, execParameters, runExec } from './exec.ts';
+import { SPDY_EXEC_PROTOCOL, spdyExecSession } from './exec-spdy.ts';
 import { EXEC_PROTOCOLS, webSocketExecSession } from './exec-websocket.ts';
 import type { ClusterState } from './lifecycle.ts';
 import { chooseContainer } from './pod-connection.ts';
 import { forwardPorts, PORT_FORWARD_PROTOCOLS, requestedPorts } from './port-forward.ts';
+import {
+  forwardPortsOverSpdy,
+  SPDY_PORT_FORWARD_PROTOCOL,
+  TUNNELED_PORT_FORWARD_PROTOCOL,
+} from './port-forward-spdy.ts';
 import { requireObject } from './reads.ts';
 import type { ResourceTarget } from './request-target.ts';
 
@@ -20,7 +26,7 @@ export interface UpgradeRequest {
   target: ResourceTarget | undefined;
 }
 
-/** Serves exec and port-forward over WebSocket. */
+/** Serves exec and port-forward over WebSocket and SPDY. */
 export interface Upgrades {
   /** Throws ApiError before the protocol is switched. */
   serve(state: ClusterState, runtime: PodRuntime, upgrade: UpgradeRequest): void;
@@ -35,7 +41,26 @@ export function refuseUpgrade(socket: Duplex, error: ApiError): void {
   socket.end(head + body);
 }
 
-/** Makes the WebSocket side of a server. */
+const EMPTY = Buffer.alloc(0);
+
+/** Switches to SPDY/3.1 with the given protocol. Throws 403 where the client does not offer it, as a real server does. */
+function switchToSpdy(request: IncomingMessage, socket: Duplex, protocol: string): void {
+  const offered = [request.headers['x-stream-protocol-version'] ?? []]
+    .flat()
+    .flatMap((line) => line.split(',').map((name) => name.trim()));
+  if (!offered.includes(protocol)) {
+    throw new ApiError(
+      403,
+      'Forbidden',
+      `unable to upgrade: unable to negotiate protocol: client supports ${offered.join(', ')}, server accepts ${protocol}`,
+    );
+  }
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: SPDY/3.1\r\nx-stream-protocol-version: ${protocol}\r\n\r\n`,
+  );
+}
+
+/** Makes the part of a server that speaks with pods. */
 export function createUpgrades(): Upgrades {
   const choose = (supported: readonly string[]): WebSocketServer =>
     new WebSocketServer({
@@ -43,25 +68,65 @@ export function createUpgrades(): Upgrades {
       handleProtocols: (offered) => supported.find((protocol) => offered.has(protocol)) ?? false,
     });
   const execs = choose(EXEC_PROTOCOLS);
-  const forwards = choose(PORT_FORWARD_PROTOCOLS);
+  const forwards = choose([TUNNELED_PORT_FORWARD_PROTOCOL, ...PORT_FORWARD_PROTOCOLS]);
+
+  const serveExec = (
+    runtime: PodRuntime,
+    { request, socket, head }: UpgradeRequest,
+    parameters: ExecParameters,
+  ): void => {
+    if (isWebSocket(request)) {
+      execs.handleUpgrade(
+        request,
+        socket,
+        head,
+        (client) => void runExec(runtime, parameters, webSocketExecSession(client)),
+      );
+      return;
+    }
+    switchToSpdy(request, socket, SPDY_EXEC_PROTOCOL);
+    spdyExecSession(socket, head, parameters).then(
+      (session) => runExec(runtime, parameters, session),
+      () => socket.destroy(),
+    );
+  };
+
+  const servePortForward = (
+    runtime: PodRuntime,
+    { request, socket, head, query }: UpgradeRequest,
+    place: { namespace: string; pod: string },
+  ): void => {
+    if (!isWebSocket(request)) {
+      switchToSpdy(request, socket, SPDY_PORT_FORWARD_PROTOCOL);
+      forwardPortsOverSpdy(runtime, place, socket, head);
+      return;
+    }
+    const isTunneled = (request.headers['sec-websocket-protocol'] ?? '').includes(TUNNELED_PORT_FORWARD_PROTOCOL);
+    const ports = isTunneled ? [] : requestedPorts(query);
+    forwards.handleUpgrade(request, socket, head, (client) => {
+      if (!isTunneled) return forwardPorts(runtime, place, ports, client);
+      const tunnel = createWebSocketStream(client);
+      tunnel.on('error', () => client.terminate());
+      forwardPortsOverSpdy(runtime, place, tunnel, EMPTY);
+    });
+  };
 
   return {
-    serve: (state, runtime, { request, socket, head, query, target }) => {
+    serve: (state, runtime, upgrade) => {
+      const { target, request, query } = upgrade;
       if (target?.resource.kind !== 'Pod' || target.name === undefined || target.namespace === undefined)
         throw noSuchPath();
-      if (target.subresource !== 'exec' && target.subresource !== 'portforward') throw noSuchPath();
       const pod = requireObject(state, target);
       const place = { namespace: target.namespace, pod: target.name };
-      if (request.headers.upgrade?.toLowerCase() !== 'websocket')
-        throw badRequest('unable to upgrade: only WebSocket is supported');
+      if (!isWebSocket(request) && !isSpdy(request))
+        throw badRequest('unable to upgrade: neither to WebSocket nor to SPDY/3.1');
       if (target.subresource === 'exec') {
-        const parameters = execParameters(query, { ...place, container: chooseContainer(pod, query.get('container')) });
-        execs.handleUpgrade(request, socket, head, (client) => {
-          void runExec(runtime, parameters, webSocketExecSession(client));
-        });
+        const container = chooseContainer(pod, query.get('container'));
+        serveExec(runtime, upgrade, execParameters(query, { ...place, container }));
+      } else if (target.subresource === 'portforward') {
+        servePortForward(runtime, upgrade, place);
       } else {
-        const ports = requestedPorts(query);
-        forwards.handleUpgrade(request, socket, head, (client) => forwardPorts(runtime, place, ports, client));
+        throw noSuchPath();
       }
     },
     close: () => {
@@ -72,3 +137,7 @@ export function createUpgrades(): Upgrades {
     },
   };
 }
+
+const protocolOf = (request: IncomingMessage): string => request.headers.upgrade?.toLowerCase() ?? '';
+const isWebSocket = (request: IncomingMessage): boolean => protocolOf(request) === 'websocket';
+const isSpdy = (request: IncomingMessage): boolean => protocolOf(request) === 'spdy/3.1';
