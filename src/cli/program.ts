@@ -86,7 +86,8 @@ function groupFor(program: Command, path: readonly string[], texts: ProgramTexts
 
 function createOption(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.description);
-  if (spec.default !== undefined) option.default(spec.default);
+  if (typeof spec.default === 'string' && spec.parse) option.default(spec.parse(spec.default), spec.default);
+  else if (spec.default !== undefined) option.default(spec.default);
   if (spec.choices) option.choices(spec.choices);
   if (spec.required) option.makeOptionMandatory();
   if (spec.hidden) option.hideHelp();

@@ -46,7 +46,7 @@ export async function connectClusters(
   targets: readonly Target[],
   options: ConnectOptions,
 ): Promise<ConnectOutcome> {
-  const members = await during(flow, 'Reading the clusters', () => readMembers(flow, targets));
+  const members = await during(flow, 'Reading the clusters', () => readMembers(targets));
   const directions = everyDirection(members);
   for (const warning of new Set(directions.flatMap(({ warnings }) => warnings))) flow.progress.warn(warning);
   const run = new ConnectRun(flow, targets, directions, options);
@@ -69,7 +69,7 @@ export async function connectClusters(
   };
 }
 
-async function readMembers(flow: Flow, targets: readonly Target[]): Promise<Member[]> {
+async function readMembers(targets: readonly Target[]): Promise<Member[]> {
   const snapshots = await Promise.all(
     targets.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
   );

@@ -67,13 +67,15 @@ export async function enableCluster(flow: Flow, target: Target, options: EnableO
   await awaitRollout(flow, target, options.waitMs);
 
   const endpoints = serviceEndpoints(final.snapshot);
+  // The first look says why: by the second one, the Service is there because of it.
+  const { type, evidence } = draft.settings.exposure;
   return {
     context,
     cluster: final.cluster,
     ciliumVersion: formatVersion(final.version),
     service: {
-      type: final.settings.exposure.type,
-      evidence: final.settings.exposure.evidence,
+      type,
+      evidence,
       endpoints: endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [],
     },
     kvstoremesh: final.settings.kvstoremesh,

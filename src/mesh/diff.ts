@@ -14,6 +14,9 @@ const LIST_KEYS: readonly (readonly string[])[] = [
   ['ip'],
 ];
 
+/** Parts of list keys that the API server fills in where an object leaves them out. */
+const DEFAULTED_KEYS: Readonly<Record<string, unknown>> = { protocol: 'TCP' };
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -25,7 +28,7 @@ function isEmpty(value: unknown): boolean {
 }
 
 function entryKey(entry: unknown, keys: readonly string[]): string {
-  return keys.map((key) => (isRecord(entry) ? String(entry[key] ?? '') : '')).join('/');
+  return keys.map((key) => (isRecord(entry) ? String(entry[key] ?? DEFAULTED_KEYS[key] ?? '') : '')).join('/');
 }
 
 function listKeysOf(list: readonly unknown[]): readonly string[] | undefined {
@@ -86,9 +89,6 @@ function stepInto(token: string, live: unknown, desired: unknown, path: string) 
   }
   return undefined;
 }
-
-/** Parts of list keys that the API server fills in where an object leaves them out. */
-const DEFAULTED_KEYS: Readonly<Record<string, unknown>> = { protocol: 'TCP' };
 
 /**
  * The fields of `desired` that `live` lacks or has otherwise. Fields that only `live` has are the API server's defaults or

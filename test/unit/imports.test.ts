@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
+
+/** Which rooms each room may import from; every room may import from itself. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  mesh: [],
+  pki: ['mesh'],
+  manifests: ['mesh'],
+  etcd: ['mesh'],
+  kube: ['etcd', 'pki', 'mesh'],
+  views: ['mesh'],
+  flows: ['kube', 'etcd', 'pki', 'manifests', 'mesh'],
+  commands: ['flows', 'kube', 'etcd', 'pki', 'manifests', 'mesh', 'views'],
+  cli: ['commands', 'mesh', 'views'],
+  sandbox: ['mesh', 'pki', 'etcd'],
+  'main.ts': ['cli', 'commands', 'mesh', 'views'],
+};
+/** The commands that are about the sandbox may import it. */
+const SANDBOX_COMMANDS = ['commands/sandbox-up.ts', 'commands/demo.ts'];
+/** Loading these takes long: `--help` must not reach them except through a lazy import. */
+const HEAVY = ['@kubernetes/client-node', 'node-forge', 'ora', 'execa', 'yaml', 'ws'];
+
+interface Import {
+  from: string;
+  to: string;
+  typeOnly: boolean;
+  lazy: boolean;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const imports = files.flatMap((file) => importsOf(file, readFileSync(join(SRC, file), 'utf8')));
+
+function importsOf(from: string, text: string): Import[] {
+  const found: Import[] = [];
+  for (const [, type, specifier] of text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^;]*?\sfrom\s+)?'([^']+)'/gm)) {
+    if (specifier) found.push({ from, to: target(from, specifier), typeOnly: type !== undefined, lazy: false });
+  }
+  for (const [, specifier] of text.matchAll(/\bimport\('([^']+)'\)/g)) {
+    if (specifier) found.push({ from, to: target(from, specifier), typeOnly: false, lazy: true });
+  }
+  return found;
+}
+
+function target(from: string, specifier: string): string {
+  return specifier.startsWith('.') ? relative(SRC, resolve(SRC, dirname(from), specifier)) : specifier;
+}
+
+function roomOf(path: string): string | undefined {
+  const room = path.split('/')[0];
+  return room !== undefined && room in ARROWS ? room : undefined;
+}
+
+describe('imports', () => {
+  it('are found at all', () => {
+    expect(files.length).toBeGreaterThan(40);
+    expect(imports.length).toBeGreaterThan(100);
+  });
+
+  it('go only along the arrows of the design', () => {
+    const forbidden = imports.filter(({ from, to }) => {
+      const [source, destination] = [roomOf(from), roomOf(to)];
+      if (!source || !destination || source === destination) return false;
+      if (destination === 'sandbox') return !SANDBOX_COMMANDS.includes(from);
+      return !ARROWS[source]?.includes(destination);
+    });
+    expect(forbidden).toEqual([]);
+  });
+
+  it('keep every file in a room', () => {
+    expect(files.filter((file) => roomOf(file) === undefined)).toEqual([]);
+  });
+
+  it('keep mesh pure', () => {
+    const outside = imports.filter(({ from, to }) => roomOf(from) === 'mesh' && roomOf(to) !== 'mesh');
+    expect(outside).toEqual([]);
+  });
+
+  it('load nothing heavy for --help', () => {
+    const reached = new Set<string>();
+    const queue = ['main.ts'];
+    for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+      if (reached.has(file)) continue;
+      reached.add(file);
+      queue.push(
+        ...imports.filter(({ from, typeOnly, lazy }) => from === file && !typeOnly && !lazy).map(({ to }) => to),
+      );
+    }
+    expect(reached).toContain('commands/registry.ts');
+    const heavy = [...reached].filter((file) => HEAVY.some((name) => file === name || file.startsWith(`${name}/`)));
+    expect(heavy).toEqual([]);
+  });
+});

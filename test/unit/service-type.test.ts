@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { serviceEndpoints } from '../../src/mesh/endpoints.ts';
+import { defaultNodePort } from '../../src/mesh/node-port.ts';
+import { detectServiceExposure } from '../../src/mesh/service-type.ts';
+import { loadBalancerService, serviceObject, snapshotOf } from '../support/snapshots.ts';
+
+const nodesOf = (...providerIds: (string | undefined)[]) =>
+  providerIds.map((providerId, index) => ({
+    name: `node-${index}`,
+    ready: true,
+    providerId,
+    labels: {},
+    addresses: [],
+    podCidrs: [],
+  }));
+
+describe('detectServiceExposure', () => {
+  it.each([
+    ['gce://project/zone/node', 'networking.gke.io/load-balancer-type', 'Internal'],
+    ['azure:///subscriptions/x', 'service.beta.kubernetes.io/azure-load-balancer-internal', 'true'],
+    ['aws:///eu-west-1a/i-1', 'service.beta.kubernetes.io/aws-load-balancer-scheme', 'internal'],
+    ['aws:///eu-west-1a/i-1', 'service.beta.kubernetes.io/aws-load-balancer-internal', 'true'],
+    ['hcloud://1', 'load-balancer.hetzner.cloud/use-private-ip', 'true'],
+    ['ocid1.instance.oc1.x', 'service.beta.kubernetes.io/oci-load-balancer-internal', 'true'],
+  ])('keeps the load balancer of %s private with %s', (providerId, annotation, value) => {
+    const exposure = detectServiceExposure(snapshotOf({ nodes: nodesOf(providerId) }));
+    expect(exposure.type).toBe('LoadBalancer');
+    expect(exposure.annotations[annotation]).toBe(value);
+    expect(exposure.warning).toBeUndefined();
+  });
+
+  it.each([['kind://docker/a/b'], ['minikube://a'], ['metal3://a'], [undefined]])(
+    'falls back to NodePort with a reason for %s',
+    (providerId) => {
+      const exposure = detectServiceExposure(snapshotOf({ nodes: nodesOf(providerId) }));
+      expect(exposure).toMatchObject({ type: 'NodePort', annotations: {}, warning: expect.any(String) });
+    },
+  );
+
+  it('is not led astray by the name of the context', () => {
+    const exposure = detectServiceExposure(snapshotOf({ context: 'eks-prod', nodes: nodesOf('kind://docker/a/b') }));
+    expect(exposure.type).toBe('NodePort');
+  });
+
+  it('goes by the most of the nodes', () => {
+    const nodes = nodesOf('kind://a', 'gce://a', 'gce://b');
+    expect(detectServiceExposure(snapshotOf({ nodes })).evidence[0]).toContain('2 of 3 nodes');
+  });
+});
+
+describe('defaultNodePort', () => {
+  it('is another one for each id, within the range', () => {
+    const ports = new Set(Array.from({ length: 511 }, (_, index) => defaultNodePort(index + 1)));
+    expect(ports.size).toBe(511);
+    expect(Math.min(...ports)).toBeGreaterThanOrEqual(30000);
+    expect(Math.max(...ports)).toBeLessThanOrEqual(32767);
+    expect(defaultNodePort(1)).toBe(32379);
+  });
+});
+
+describe('serviceEndpoints', () => {
+  it.each([
+    [
+      'all addresses of a load balancer',
+      loadBalancerService('10.9.0.1', '10.9.0.2'),
+      { hosts: ['10.9.0.1', '10.9.0.2'], port: 2379 },
+    ],
+    [
+      'its host name where it has no address',
+      serviceObject(
+        { type: 'LoadBalancer', ports: [{ port: 2379 }] },
+        { loadBalancer: { ingress: [{ hostname: 'lb.example' }] } },
+      ),
+      { hosts: ['lb.example'], port: 2379 },
+    ],
+    ['nothing while it waits', loadBalancerService(), undefined],
+    [
+      'ready nodes for a NodePort',
+      serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 32380 }] }),
+      { hosts: ['10.0.0.1', '10.0.0.2'], port: 32380 },
+    ],
+    [
+      'the cluster IP',
+      serviceObject({ type: 'ClusterIP', clusterIP: '10.96.0.9', ports: [{ port: 2379 }] }),
+      { hosts: ['10.96.0.9'], port: 2379 },
+    ],
+  ])('gives %s', (_case, service, endpoints) => {
+    expect(serviceEndpoints(snapshotOf({ live: [service] }))).toEqual(endpoints);
+  });
+
+  it('prefers external addresses and passes over nodes that are not ready', () => {
+    const node = (name: string, ready: boolean, external?: string) => ({
+      name,
+      ready,
+      labels: {},
+      addresses: [
+        { type: 'InternalIP', address: '10.0.0.1' },
+        ...(external ? [{ type: 'ExternalIP', address: external }] : []),
+      ],
+      podCidrs: [],
+    });
+    const service = serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 32379 }] });
+    const nodes = [node('a', true, '203.0.113.1'), node('b', false, '203.0.113.2')];
+    expect(serviceEndpoints(snapshotOf({ nodes, live: [service] }))?.hosts).toEqual(['203.0.113.1']);
+  });
+});

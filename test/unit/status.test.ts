@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { ADVICE, classifyFailure } from '../../src/mesh/failure-reason.ts';
+import { evaluateStatus, type PollResult, type RemoteClusterReport, type StatusInput } from '../../src/mesh/status.ts';
+import { statusText } from '../../src/views/status-view.ts';
+
+const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
+const ready = (name: string): RemoteClusterReport => ({ name, ready: true, connected: true });
+const answers = (...names: string[]): PollResult[] => names.map((name) => ({ name, clusters: [ready('mesh-2')] }));
+
+function input(overrides: Partial<StatusInput> = {}): StatusInput {
+  return {
+    context: 'one',
+    namespace: 'kube-system',
+    clusterName: 'mesh-1',
+    clusterId: 1,
+    peers: ['mesh-2'],
+    enabled: true,
+    agents: answers('node-1', 'node-2'),
+    kvstoremesh: { enabled: true, peers: ['mesh-2'], replicas: answers('pod-1') },
+    ...overrides,
+  };
+}
+
+const text = (overrides: Partial<StatusInput> = {}) =>
+  statusText(evaluateStatus(input(overrides)), 'kube-system', plain);
+
+describe('status', () => {
+  it('prints the three lines of the article when all is well', () => {
+    expect(evaluateStatus(input()).healthy).toBe(true);
+    expect(text()).toMatchInlineSnapshot(`
+      "✅ All 2 nodes are connected to all clusters
+      🔌 Cluster Connections:
+        • mesh-2: 2/2 configured, 2/2 connected"
+    `);
+  });
+
+  it('says a reason once with its nodes and the next command', () => {
+    const lost: RemoteClusterReport = { name: 'mesh-2', status: 'dial tcp 10.0.0.1:2379: connect: connection refused' };
+    const agents = [...answers('node-1'), { name: 'node-2', clusters: [lost] }, { name: 'node-3', clusters: [] }];
+    const report = evaluateStatus(input({ agents }));
+    expect(report.healthy).toBe(false);
+    expect(report.problems.map((problem) => [problem.class, problem.nodes])).toEqual([
+      ['refused', ['node-2']],
+      ['not-configured', ['node-3']],
+    ]);
+    expect(text({ agents })).toMatchInlineSnapshot(`
+      "❌ 2 of 3 nodes are not connected to all clusters
+      🔌 Cluster Connections:
+        • mesh-2: 2/3 configured, 1/3 connected
+      ⚠️  mesh-2: the peer's clustermesh-apiserver refuses connections — node-2
+           dial tcp 10.0.0.1:2379: connect: connection refused
+         → kubectl --context <context of mesh-2> -n kube-system get pods -l k8s-app=clustermesh-apiserver
+      ⚠️  mesh-2: the peering file has not reached the node yet — node-3
+           the peer is not among its remote clusters
+         → kubelets refresh mounted Secrets about every minute; if it stays so: kubectl --context one -n kube-system get secret cilium-clustermesh"
+    `);
+  });
+
+  it('groups nodes whose messages differ only in numbers', () => {
+    const agents = [1, 2, 3, 4, 5].map((number) => ({
+      name: `node-${number}`,
+      clusters: [{ name: 'mesh-2', status: `read tcp 10.0.0.${number}:4${number}: i/o timeout` }],
+    }));
+    const { problems } = evaluateStatus(input({ agents }));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatchObject({
+      class: 'timed-out',
+      nodes: ['node-1', 'node-2', 'node-3', 'node-4', 'node-5'],
+    });
+    expect(text({ agents })).toContain('node-1, node-2, node-3 and 2 more');
+  });
+
+  it.each<[string, Partial<StatusInput>, string]>([
+    ['no peer', { peers: [] }, 'is connected to no cluster'],
+    ['no clustermesh-apiserver', { peers: [], enabled: false }, 'is not enabled'],
+    ['no agent', { agents: [] }, 'No Cilium agent runs'],
+    [
+      'no KVStoreMesh replica',
+      { kvstoremesh: { enabled: true, peers: [], replicas: [] } },
+      'No KVStoreMesh replica runs',
+    ],
+    [
+      'a KVStoreMesh that lacks the peer',
+      { kvstoremesh: { enabled: true, peers: [], replicas: [{ name: 'pod-1', clusters: [] }] } },
+      '1 of 1 KVStoreMesh replicas are not connected',
+    ],
+    [
+      'an agent that does not answer',
+      { agents: [{ name: 'node-1', error: 'no answer within 10 s' }] },
+      'no answer within 10 s',
+    ],
+  ])('is not healthy with %s', (_case, overrides, says) => {
+    expect(evaluateStatus(input(overrides)).healthy).toBe(false);
+    expect(text(overrides)).toContain(says);
+  });
+
+  it('is healthy without KVStoreMesh', () => {
+    expect(evaluateStatus(input({ kvstoremesh: { enabled: false, peers: [], replicas: [] } })).healthy).toBe(true);
+  });
+
+  it('tells what is still being read', () => {
+    const report: RemoteClusterReport = {
+      name: 'mesh-2',
+      connected: true,
+      status: 'etcd: 1/1 connected',
+      config: { required: true, retrieved: true },
+      synced: { nodes: true, services: false },
+    };
+    const { problems } = evaluateStatus(input({ agents: [{ name: 'node-1', clusters: [report] }] }));
+    expect(problems[0]).toMatchObject({ class: 'syncing', message: 'etcd: 1/1 connected (waiting for services)' });
+  });
+});
+
+describe('classifyFailure', () => {
+  it.each([
+    ['x509: certificate has expired or is not yet valid: current time 2026', 'tls-expired'],
+    ['x509: certificate signed by unknown authority', 'tls-unknown-ca'],
+    ['x509: certificate is valid for 127.0.0.1, not 10.0.0.1', 'tls-name'],
+    ["x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs", 'tls-name'],
+    ['remote error: tls: bad certificate', 'tls-client-rejected'],
+    ['remote error: tls: unknown certificate authority', 'tls-client-rejected'],
+    ['etcdserver: permission denied', 'permission-denied'],
+    ['lookup mesh-2.mesh.cilium.io: no such host', 'cannot-resolve'],
+    ['dial tcp 10.0.0.1:2379: connect: connection refused', 'refused'],
+    ['dial tcp 10.0.0.1:2379: i/o timeout', 'timed-out'],
+    ['context deadline exceeded', 'timed-out'],
+    ['Waiting for initial connection to be established', 'starting'],
+    ['something new', 'unknown'],
+  ])('takes "%s" for %s', (message, expected) => {
+    expect(classifyFailure(message)).toBe(expected);
+  });
+
+  it('has words and a next step for every class', () => {
+    for (const { says, hint } of Object.values(ADVICE)) {
+      expect(says).toBeTruthy();
+      expect(hint({ context: 'one', namespace: 'kube-system', peer: 'mesh-2' })).toBeTruthy();
+    }
+  });
+});
