@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml } from 'yaml';
 import { ApiError, badRequest, unsupportedMediaType } from './errors.ts';
+import { decodeProtobuf } from './protobuf.ts';
 
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 const LIMIT_BYTES = 3 * 1024 * 1024;
 
 export interface RequestBody {
@@ -25,8 +27,10 @@ export async function readBody(request: IncomingMessage): Promise<RequestBody> {
       throw new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${LIMIT_BYTES}`);
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString('utf8');
+  const bytes = Buffer.concat(chunks);
   const mediaType = mediaTypeOf(request);
+  if (mediaType === PROTOBUF) return { mediaType, value: bytes.length > 0 ? decodeProtobuf(bytes) : undefined };
+  const text = bytes.toString('utf8');
   if (text.trim() === '') return { mediaType, value: undefined };
   const isYaml = mediaType.endsWith('yaml');
   if (!isYaml && !mediaType.endsWith('json')) throw unsupportedMediaType(['application/json', 'application/yaml']);
