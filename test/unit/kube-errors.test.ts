@@ -1,0 +1,219 @@
+import { describe, expect, test } from 'vitest';
+import type { AuthKind } from '../../src/kube/auth-kind.ts';
+import { type ApiAction, errorOfRefusal, errorOfTransport } from '../../src/kube/errors.ts';
+import type { MeshctlError } from '../../src/mesh/errors.ts';
+import { failure } from '../support/kube-server.ts';
+
+const action: ApiAction = {
+  context: 'c1',
+  server: 'https://api.test:6443',
+  verb: 'patch',
+  target: 'Secret kube-system/cilium-ca',
+  apiGroup: '',
+  resource: 'secrets',
+  namespace: 'kube-system',
+};
+
+function refused(
+  status: number,
+  body: unknown,
+  { auth = { kind: 'token' } as AuthKind, certificateNotAfter = undefined as Date | undefined, on = action } = {},
+): MeshctlError {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return errorOfRefusal(on, { status, body: text }, { auth, certificateNotAfter });
+}
+
+describe('401', () => {
+  const unauthorized = failure(401, 'Unauthorized', 'Unauthorized');
+
+  test.each<[AuthKind, string]>([
+    [{ kind: 'exec', command: '/opt/bin/aws' }, 'log in again, e.g. aws sso login'],
+    [{ kind: 'exec', command: 'gke-gcloud-auth-plugin' }, 'log in again: gcloud auth login'],
+    [{ kind: 'exec', command: 'kubelogin' }, 'log in again, e.g. az login'],
+    [{ kind: 'exec', command: 'corp-login' }, 'log in again with what corp-login takes its credentials from'],
+    [{ kind: 'token' }, 'the token may have expired: get a new one'],
+    [{ kind: 'none' }, 'the kubeconfig gives this context no credentials'],
+  ])('%o', (auth, hint) => {
+    expect(refused(401, unauthorized, { auth })).toMatchObject({
+      code: 'Unauthenticated',
+      message: 'context "c1": the API server does not accept the credentials',
+      hint,
+    });
+  });
+
+  test('an expired client certificate', () => {
+    const auth = { kind: 'client certificate' } as const;
+    const certificateNotAfter = new Date('2024-02-03T04:05:06Z');
+    expect(refused(401, unauthorized, { auth, certificateNotAfter }).hint).toBe(
+      'the client certificate expired on 2024-02-03: fetch a new kubeconfig',
+    );
+  });
+});
+
+describe('403', () => {
+  test('names user, verb, resource, namespace and the rule that is missing', () => {
+    const message =
+      'secrets "cilium-ca" is forbidden: User "jane" cannot patch resource "secrets" in API group "" in the namespace "kube-system"';
+    expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({
+      code: 'Forbidden',
+      message:
+        'context "c1": user "jane" may not patch secrets in namespace kube-system (Secret kube-system/cilium-ca)',
+      hint: 'grant it in namespace kube-system with a rule: apiGroups [""], resources ["secrets"], verbs ["patch"]',
+      details: { user: 'jane', rule: { apiGroup: '', resource: 'secrets', verb: 'patch', namespace: 'kube-system' } },
+    });
+  });
+
+  test('takes the rule from the answer: it may be about impersonation', () => {
+    const message =
+      'users "root" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster scope';
+    expect(refused(403, failure(403, 'Forbidden', message)).hint).toContain(
+      'resources ["users"], verbs ["impersonate"]',
+    );
+  });
+
+  test('an anonymous user has no credentials rather than too few rights', () => {
+    const message =
+      'secrets is forbidden: User "system:anonymous" cannot list resource "secrets" in API group "" at the cluster scope';
+    expect(refused(403, failure(403, 'Forbidden', message)).hint).toBe(
+      'the kubeconfig gives this context no credentials that the API server knows',
+    );
+  });
+
+  test('quotas and Pod Security are no matter of rights', () => {
+    const message = 'pods "p" is forbidden: violates PodSecurity "restricted:latest"';
+    expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({
+      code: 'Rejected',
+      message: `context "c1": cannot patch Secret kube-system/cilium-ca: ${message}`,
+    });
+  });
+});
+
+describe('404', () => {
+  test('the object', () => {
+    const status = failure(404, 'NotFound', 'secrets "cilium-ca" not found', { kind: 'secrets', name: 'cilium-ca' });
+    expect(refused(404, status)).toMatchObject({
+      code: 'NotFound',
+      message: 'context "c1": Secret kube-system/cilium-ca does not exist',
+    });
+  });
+
+  test('the namespace', () => {
+    const status = failure(404, 'NotFound', 'namespaces "kube-system" not found', {
+      kind: 'namespaces',
+      name: 'kube-system',
+    });
+    expect(refused(404, status).message).toBe('context "c1": namespace kube-system does not exist');
+  });
+
+  test('the kind', () => {
+    const on = {
+      ...action,
+      target: 'ServiceMonitor a/b',
+      resource: 'servicemonitors',
+      apiGroup: 'monitoring.coreos.com',
+    };
+    expect(refused(404, '404 page not found\n', { on }).message).toBe(
+      'context "c1": the API server serves no servicemonitors in API group monitoring.coreos.com',
+    );
+  });
+});
+
+describe('409', () => {
+  test('names the fields and their owners', () => {
+    const causes = [
+      { reason: 'FieldManagerConflict', message: 'conflict with "helm" using apps/v1', field: '.spec.replicas' },
+      { reason: 'FieldManagerConflict', message: 'conflict with "kubectl-edit" using apps/v1', field: '.spec.paused' },
+    ];
+    expect(refused(409, failure(409, 'Conflict', 'Apply failed with 2 conflicts', { causes }))).toMatchObject({
+      code: 'Conflict',
+      message:
+        'context "c1": cannot apply Secret kube-system/cilium-ca: other managers own .spec.replicas (helm), .spec.paused (kubectl-edit)',
+      hint: 'take the fields over with --force-conflicts',
+    });
+  });
+
+  test('someone else wrote, or created it', () => {
+    expect(refused(409, failure(409, 'Conflict', 'the object has been modified'))).toMatchObject({
+      code: 'Conflict',
+      hint: 'someone else changed it meanwhile; run the command again',
+    });
+    expect(refused(409, failure(409, 'AlreadyExists', 'exists'))).toMatchObject({
+      code: 'Conflict',
+      message: 'context "c1": Secret kube-system/cilium-ca exists already',
+      details: { reason: 'AlreadyExists' },
+    });
+  });
+});
+
+describe('rejected objects', () => {
+  test('422 with its causes', () => {
+    const causes = [{ reason: 'FieldValueInvalid', message: 'Invalid value: 70000', field: 'spec.ports[0].port' }];
+    expect(
+      refused(422, failure(422, 'Invalid', 'Service "x" is invalid: spec.ports[0].port', { causes })),
+    ).toMatchObject({
+      code: 'Rejected',
+      message:
+        'context "c1": the API server rejects to patch Secret kube-system/cilium-ca: Service "x" is invalid: spec.ports[0].port',
+      details: { causes: [{ field: 'spec.ports[0].port', message: 'Invalid value: 70000' }] },
+    });
+  });
+
+  test.each([400, 403, 500])('an admission webhook that says no with %i', (code) => {
+    const status = failure(
+      code,
+      'Forbidden',
+      'admission webhook "policy.example.com" denied the request: no NodePorts here',
+    );
+    expect(refused(code, status)).toMatchObject({
+      code: 'Rejected',
+      message:
+        'context "c1": admission webhook "policy.example.com" rejects to patch Secret kube-system/cilium-ca: no NodePorts here',
+      details: { webhook: 'policy.example.com' },
+    });
+  });
+
+  test('an admission webhook that does not answer', () => {
+    const message = 'Internal error occurred: failed calling webhook "policy.example.com": context deadline exceeded';
+    expect(refused(500, failure(500, 'InternalError', message))).toMatchObject({
+      code: 'ApiFailure',
+      hint: 'is the service behind webhook "policy.example.com" running?',
+    });
+  });
+
+  test('what a decoder quotes of a Secret does not get out', () => {
+    const quoted = 'error found in #10 byte of ...|":"s3cret"|..., bigger context ...|"tls.key":"s3cret"|...';
+    const message = `Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0, ${quoted}`;
+    const error = refused(400, failure(400, 'BadRequest', message));
+    expect(error.message).toContain('illegal base64 data at input byte 0');
+    expect(JSON.stringify([error.message, error.hint, error.details])).not.toContain('s3cret');
+  });
+});
+
+test("a proxy's page is not quoted", () => {
+  expect(refused(502, '<html><h1>Bad Gateway</h1></html>').message).toBe(
+    'context "c1": cannot patch Secret kube-system/cilium-ca: the API server answers 502: HTTP 502',
+  );
+});
+
+describe('transport', () => {
+  test.each([
+    ['ECONNREFUSED', 'connection refused'],
+    ['ENOTFOUND', 'host name not found'],
+    ['ECONNRESET', 'connection reset'],
+    ['ETIMEDOUT', 'no answer'],
+    ['CERT_HAS_EXPIRED', 'its certificate has expired'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'its certificate is from an unknown CA'],
+  ])('%s', (code, words) => {
+    expect(errorOfTransport(action, Object.assign(new Error('raw'), { code }))).toMatchObject({
+      code: 'ClusterUnreachable',
+      message: `context "c1": cannot reach the API server https://api.test:6443: ${words}`,
+    });
+  });
+
+  test('a server that hangs up on the client certificate', () => {
+    const raw = Object.assign(new Error('0:error:ssl/tls alert certificate required:x'), {
+      code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
+    });
+    expect(errorOfTransport(action, raw)).toMatchObject({ code: 'Unauthenticated' });
+  });
+});
