@@ -15,6 +15,7 @@ import { checkSupported, formatVersion, parseVersion, supportedRange } from '../
 import { createAuthority } from '../pki/authority.ts';
 import { issueCertificate } from '../pki/issue.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { parseSwitch } from './option-values.ts';
 
 /** The options of `clustermesh render` as the registry declares them. */
 interface RenderOptions {
@@ -90,7 +91,7 @@ function valuesOf(options: RenderOptions, { progress }: CommandContext): RenderV
     serviceAnnotations: Object.fromEntries(options.serviceAnnotation ?? []),
     nodePort: options.nodePort ?? defaultNodePort(clusterId),
     replicas,
-    kvstoremesh: options.enableKvstoremesh !== 'false',
+    kvstoremesh: parseSwitch(options.enableKvstoremesh) ?? true,
   };
 }
 
@@ -137,9 +138,13 @@ function toJsonList(items: readonly KubeObject[]): string {
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, null, 2);
 }
 
-function toYamlDocuments(objects: readonly KubeObject[], { clusterName, clusterId }: RenderOptions): string {
-  // The name and the id are not in the objects: the pods read them from cilium-config.
-  const head = `# Cluster Mesh for a Cilium whose cilium-config has cluster-name: ${clusterName}, cluster-id: "${clusterId}"\n`;
+function toYamlDocuments(objects: readonly KubeObject[], options: RenderOptions): string {
+  const { clusterName, clusterId, withCertificates } = options;
+  const head = [
+    // The name and the id are not in the objects: the pods read them from cilium-config.
+    `# Cluster Mesh for a Cilium whose cilium-config has cluster-name: ${clusterName}, cluster-id: "${clusterId}"\n`,
+    ...(withCertificates ? ['# It holds private keys, that of the CA too: keep it out of repositories.\n'] : []),
+  ];
   const documents = objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }));
-  return `${head}---\n${documents.join('---\n')}`;
+  return `${head.join('')}---\n${documents.join('---\n')}`;
 }

@@ -1,0 +1,152 @@
+import { X509Certificate } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import type { Host } from '../../src/cli/host.ts';
+import { run } from '../../src/main.ts';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { isSignedBy, keyMatches } from '../../src/pki/read.ts';
+
+const PACKAGE_ROOT = new URL('../../', import.meta.url);
+const NOW = new Date('2026-03-01T12:00:00Z');
+const MESH_1 = ['--cilium-version', '1.20.0', '--cluster-name', 'mesh-1', '--cluster-id', '1'];
+
+async function render(...args: string[]) {
+  const written = { stdout: '', stderr: '' };
+  const sink = (name: 'stdout' | 'stderr') => ({
+    isTty: false,
+    write(text: string) {
+      written[name] += text;
+    },
+  });
+  const host: Host = {
+    stdout: sink('stdout'),
+    stderr: sink('stderr'),
+    env: {},
+    cwd: '/',
+    now: () => NOW,
+    signal: new AbortController().signal,
+    packageRoot: PACKAGE_ROOT,
+  };
+  const exitCode = await run(['clustermesh', 'render', ...args], host);
+  return { exitCode, ...written };
+}
+
+async function renderList(...args: string[]): Promise<KubeObject[]> {
+  const { exitCode, stdout } = await render(...args, '-o', 'json');
+  expect(exitCode).toBe(0);
+  const list = JSON.parse(stdout) as { apiVersion: string; kind: string; items: KubeObject[] };
+  expect(list).toMatchObject({ apiVersion: 'v1', kind: 'List' });
+  return list.items;
+}
+
+function find(objects: readonly KubeObject[], kind: string, name = 'clustermesh-apiserver'): KubeObject {
+  const object = objects.find((candidate) => candidate.kind === kind && candidate.metadata.name === name);
+  if (!object) throw new Error(`there is no ${kind} ${name}`);
+  return object;
+}
+
+describe('clustermesh render', () => {
+  it('prints YAML documents, the same objects as the JSON list', async () => {
+    const { exitCode, stdout } = await render(...MESH_1);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^# .*cluster-name: mesh-1, cluster-id: "1"\n---\napiVersion: v1\nkind: ServiceAccount\n/);
+    const documents = parseAllDocuments(stdout).map((document) => {
+      expect(document.errors).toEqual([]);
+      return document.toJS() as KubeObject;
+    });
+    expect(documents).toEqual(await renderList(...MESH_1));
+  });
+
+  it('leaves the certificates out', async () => {
+    const objects = await renderList(...MESH_1);
+    const secrets = objects.filter(({ type }) => type === 'kubernetes.io/tls');
+    expect(secrets.map(({ metadata }) => metadata.name).sort()).toEqual(
+      ['admin', 'local', 'remote', 'server'].map((name) => `clustermesh-apiserver-${name}-cert`),
+    );
+    for (const { data } of secrets) expect(data).toEqual({ 'ca.crt': '', 'tls.crt': '', 'tls.key': '' });
+    expect(objects.map(({ metadata }) => metadata.name)).not.toContain('cilium-ca');
+  });
+
+  it('issues them with --with-certificates', async () => {
+    const objects = await renderList(...MESH_1, '--with-certificates');
+    const text = (name: string, key: string) => {
+      const data = find(objects, 'Secret', name).data as Record<string, string>;
+      return Buffer.from(data[key] ?? '', 'base64').toString();
+    };
+    expect(objects[0]?.metadata.name).toBe('cilium-ca');
+    const ca = text('cilium-ca', 'ca.crt');
+    expect(keyMatches(ca, text('cilium-ca', 'ca.key'))).toBe(true);
+    for (const [name, subject] of Object.entries({
+      server: 'clustermesh-apiserver.kube-system.svc',
+      admin: 'admin-mesh-1',
+      local: 'local-mesh-1',
+      remote: 'remote',
+    })) {
+      const secret = `clustermesh-apiserver-${name}-cert`;
+      const certificate = text(secret, 'tls.crt');
+      expect(new X509Certificate(certificate).subject).toBe(`CN=${subject}`);
+      expect(isSignedBy(certificate, ca)).toBe(true);
+      expect(keyMatches(certificate, text(secret, 'tls.key'))).toBe(true);
+      expect(text(secret, 'ca.crt')).toBe(ca);
+    }
+  });
+
+  it('says in the manifests that they hold private keys', async () => {
+    const { stdout } = await render(...MESH_1, '--with-certificates');
+    expect(stdout).toMatch(/^# [^\n]*\n# It holds private keys[^\n]*\n---\n/);
+    expect((await render(...MESH_1)).stdout).not.toContain('private keys');
+  });
+
+  it('takes every option', async () => {
+    const objects = await renderList(
+      ...['--cilium-version', 'v1.19.6', '--cluster-name', 'edge-7', '--cluster-id', '300'],
+      ...['--max-connected-clusters', '511', '--service-type', 'NodePort', '--node-port', '31000', '--replicas', '2'],
+      ...['--service-annotation', 'a.example/b=c=d', '--service-annotation', 'e=', '-n', 'cilium'],
+      ...['--enable-kvstoremesh=false', '--image', 'registry.example/mesh:1'],
+    );
+    const service = find(objects, 'Service');
+    expect(service.metadata).toMatchObject({ namespace: 'cilium', annotations: { 'a.example/b': 'c=d', e: '' } });
+    expect(service.spec).toMatchObject({
+      type: 'NodePort',
+      ports: [{ port: 2379, nodePort: 31000 }],
+      sessionAffinity: 'ClientIP',
+    });
+    const deployment = JSON.stringify(find(objects, 'Deployment'));
+    expect(deployment).toContain('--max-connected-clusters=511');
+    expect(deployment).toContain('"image":"registry.example/mesh:1"');
+    expect(deployment).not.toContain('kvstoremesh');
+  });
+
+  it('has a load balancer by default, and a NodePort of its own for each id', async () => {
+    expect(find(await renderList(...MESH_1), 'Service').spec).toMatchObject({ type: 'LoadBalancer' });
+    const ports = async (id: string) => {
+      const cluster = ['--cilium-version', '1.20.0', '--cluster-name', `mesh-${id}`, '--cluster-id', id];
+      return find(await renderList(...cluster, '--service-type', 'NodePort'), 'Service').spec;
+    };
+    expect(await ports('1')).toMatchObject({ ports: [{ nodePort: 32379 }] });
+    expect(await ports('2')).toMatchObject({ ports: [{ nodePort: 32380 }] });
+  });
+
+  it.each([
+    ['--cluster-name', 'default', 2, /--cluster-name default: the name is "default"/],
+    ['--cluster-name', 'Mesh_1', 2, /--cluster-name Mesh_1: only lower-case/],
+    ['--cluster-name', 'm'.repeat(33), 2, /33 characters, 32 are allowed/],
+    ['--cluster-id', '256', 2, /--cluster-id 256: ids go from 1 to 255/],
+    ['--cluster-id', '0', 2, /"0" is not a whole number from 1 on/],
+    ['--cilium-version', 'latest', 2, /--cilium-version "latest" is not a version/],
+    ['--cilium-version', '1.15.9', 1, /Cilium 1.15.9 is older than meshctl supports \(1.16 to 1.21\)/],
+    ['--service-type', 'ExternalName', 2, /ExternalName/],
+    ['--node-port', '32379', 2, /--node-port does not go with a Service of type LoadBalancer/],
+    ['--max-connected-clusters', '300', 2, /300/],
+  ])('refuses %s %s', async (flag, value, exitCode, message) => {
+    const result = await render(...MESH_1, flag, value);
+    expect(result).toMatchObject({ exitCode, stdout: '' });
+    expect(result.stderr).toMatch(message);
+  });
+
+  it('asks for what it needs', async () => {
+    const { exitCode, stderr } = await render('--cilium-version', '1.20.0', '--cluster-id', '1');
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('--cluster-name');
+  });
+});
