@@ -38,7 +38,7 @@ export async function execInPod(
 ): Promise<ExecResult> {
   const { namespace, pod, container, command, timeoutMs, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
   const target = `container ${container} of Pod ${namespace}/${pod}`;
-  // Kubernetes authorises exec over WebSocket as create, although it is a GET.
+  // As a GET it needs the verb get; from Kubernetes 1.35 on also create, as exec over SPDY always has.
   const action: ApiAction = { ...at, verb: 'create', target, apiGroup: '', resource: 'pods/exec', namespace };
   const query = new URLSearchParams({ container, stdout: 'true', stderr: 'true' });
   for (const word of command) query.append('command', word);

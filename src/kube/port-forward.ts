@@ -32,7 +32,7 @@ export async function forwardPort(
   { namespace, pod, port, signal: own }: PortForwardOptions,
 ): Promise<Duplex> {
   const target = `port ${port} of Pod ${namespace}/${pod}`;
-  // Kubernetes authorises port-forward over WebSocket as create, although it is a GET.
+  // As a GET it needs the verb get; from Kubernetes 1.35 on also create, as over SPDY always.
   const action: ApiAction = { ...at, verb: 'create', target, apiGroup: '', resource: 'pods/portforward', namespace };
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/portforward?ports=${port}`;
   const signal = transport.signalOf(own);
