@@ -4,16 +4,16 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { CertificateUsage } from '../mesh/certificates.ts';
+import { readCertificate } from '../pki/read.ts';
 
 export interface VerifyOptions {
   roots: readonly X509Certificate[];
   now: Date;
-  usage: 'server' | 'client';
+  usage: CertificateUsage;
   /** The host dialled; absent for client certificates. */
   host?: string;
 }
-
-const EXTENDED_KEY_USAGE = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
 
 /** Why `leaf` is not to be trusted, in the order of Go's Certificate.Verify; undefined when it is. */
 export function verifyCertificate(leaf: X509Certificate, options: VerifyOptions): string | undefined {
@@ -32,7 +32,7 @@ export function parseCertificates(pem: string): X509Certificate[] {
 
 /** The subject's common name. */
 export function commonNameOf(certificate: X509Certificate): string {
-  return /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? '';
+  return readCertificate(certificate.toString()).commonName;
 }
 
 /** The TLS alert that Go's server sends for a client certificate that failed so (crypto/tls, processCertsFromClient). */
@@ -52,15 +52,12 @@ function expiry(certificate: X509Certificate, now: Date): string | undefined {
 }
 
 function hostMismatch(certificate: X509Certificate, host: string): string | undefined {
-  const names = (certificate.subjectAltName ?? '').split(', ');
-  const ofType = (type: string) => names.filter((name) => name.startsWith(type)).map((name) => name.slice(type.length));
-  const addresses = ofType('IP Address:');
-  const dnsNames = ofType('DNS:');
+  const { ipAddresses, dnsNames } = readCertificate(certificate.toString());
   if (isIP(host)) {
     if (certificate.checkIP(host) !== undefined) return undefined;
-    if (addresses.length === 0)
+    if (ipAddresses.length === 0)
       return `x509: cannot validate certificate for ${host} because it doesn't contain any IP SANs`;
-    return `x509: certificate is valid for ${addresses.join(', ')}, not ${host}`;
+    return `x509: certificate is valid for ${ipAddresses.join(', ')}, not ${host}`;
   }
   if (certificate.checkHost(host, { subject: 'never' }) !== undefined) return undefined;
   if (dnsNames.length === 0) return `x509: certificate is not valid for any names, but wanted to match ${host}`;
@@ -78,9 +75,7 @@ function untrusted(leaf: X509Certificate, { roots, now, usage }: VerifyOptions):
   }
   const expired = expiry(issuer, now);
   if (expired) return expired;
-  // Node's `keyUsage` is the extended key usage.
-  const usages: readonly string[] | undefined = leaf.keyUsage;
-  if (usages && !usages.includes(EXTENDED_KEY_USAGE[usage])) {
+  if (!readCertificate(leaf.toString()).usages.includes(usage)) {
     return 'x509: certificate specifies an incompatible key usage';
   }
   return undefined;

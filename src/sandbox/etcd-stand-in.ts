@@ -161,7 +161,7 @@ function answer(stream: ServerHttp2Stream, code: number, message: string, body?:
   if (stream.destroyed) return;
   const status = {
     'grpc-status': String(code),
-    ...(message && { 'grpc-message': encodeURIComponent(message).replaceAll('%20', ' ') }),
+    ...(message && { 'grpc-message': message }),
   };
   const headers = { ':status': 200, 'content-type': 'application/grpc' };
   if (!body) {

@@ -5,6 +5,7 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
+import { readCertificate } from '../pki/read.ts';
 import { parseCertificates, verifyCertificate } from './certificate-verification.ts';
 import { type ClientFiles, ConnectionFailure, openEtcdSession } from './etcd-session.ts';
 import type { VirtualNetwork } from './network.ts';
@@ -137,11 +138,12 @@ function readable(pem: string): X509Certificate[] {
 function describe(certificate: X509Certificate): string[] {
   const colons = (hex: string) => (hex.toLowerCase().match(/../g) ?? []).join(':');
   const name = (text: string) => text.split('\n').reverse().join(',');
-  const names = certificate.subjectAltName?.split(', ').map((entry) => `  - ${entry.replace(/^[^:]+:/, '')}`);
+  const { dnsNames, ipAddresses } = readCertificate(certificate.toString());
+  const names = [...dnsNames, ...ipAddresses].map((entry) => `  - ${entry}`);
   return [
     `- Serial number:       ${colons(certificate.serialNumber)}`,
     `  Subject:             ${name(certificate.subject)}`,
-    ...(names ? ['  Subject alternative names:', ...names] : []),
+    ...(names.length > 0 ? ['  Subject alternative names:', ...names] : []),
     `  Issuer:              ${name(certificate.issuer)}`,
     '  Validity:',
     `    Not before:  ${goTime(certificate.validFrom)}`,

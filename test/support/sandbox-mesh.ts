@@ -1,0 +1,256 @@
+import { type ClusterClient, connectCluster } from '../../src/kube/client.ts';
+import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
+import { loadTemplates } from '../../src/manifests/load.ts';
+import { renderClusterMesh } from '../../src/manifests/render.ts';
+import type { CertificateSpec } from '../../src/mesh/certificates.ts';
+import { DEFAULT_SETTINGS } from '../../src/mesh/cilium-install.ts';
+import { certificateSpecs, peerCertificateSpec } from '../../src/mesh/cluster-certificates.ts';
+import type { ObjectRef } from '../../src/mesh/kube-object.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peer-config.ts';
+import { parseVersion } from '../../src/mesh/versions.ts';
+import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
+import {
+  type Sandbox,
+  type SandboxCluster,
+  type SandboxOptions,
+  type SandboxTimings,
+  startSandbox,
+} from '../../src/sandbox/sandbox.ts';
+
+/** Short enough for tests; the order of things stays as in reality. */
+export const TEST_TIMINGS: SandboxTimings = {
+  secretSyncMs: 50,
+  podStartMs: 0,
+  connectTimeoutMs: 100,
+  retryMs: 50,
+  permissionDeniedRetryMs: 200,
+  resyncMs: 100,
+  execDelayMs: 0,
+};
+
+const NAMESPACE = 'kube-system';
+const DEADLINE_MS = 5_000;
+const POLL_MS = 20;
+
+/** A sandbox for one test file: quick, and with its internal errors at hand. */
+export interface TestSandbox extends Sandbox {
+  /** Errors in the sandbox's own workings; a test should find none. */
+  errors: unknown[];
+  /** Through the real API server of a context. */
+  client(context: string): ClusterClient;
+}
+
+export async function startTestSandbox(options: SandboxOptions = {}): Promise<TestSandbox> {
+  const errors: unknown[] = [];
+  const sandbox = await startSandbox({
+    ...options,
+    timings: { ...TEST_TIMINGS, ...options.timings },
+    onError: (error) => errors.push(error),
+  });
+  const abort = new AbortController();
+  const kubeconfig = await loadKubeconfig({ path: sandbox.kubeconfigPath, env: {}, cwd: '/' });
+  const clients = new Map(
+    sandbox.clusters.map(({ context }) => [
+      context,
+      connectCluster(kubeconfig, {
+        context,
+        requestTimeoutMs: DEADLINE_MS,
+        userAgent: 'test',
+        signal: abort.signal,
+      }),
+    ]),
+  );
+  return {
+    ...sandbox,
+    errors,
+    client: (context) => found(clients.get(context), context),
+    async close() {
+      for (const client of clients.values()) client.close();
+      await sandbox.close();
+    },
+  };
+}
+
+export function found<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`${what} is missing`);
+  return value;
+}
+
+/** Repeats `read` until `accept` takes its value; fails with the last value at the deadline. */
+export async function eventually<T>(
+  read: () => T | Promise<T>,
+  accept: (value: T) => boolean,
+  what: string,
+): Promise<T> {
+  const end = Date.now() + DEADLINE_MS;
+  for (;;) {
+    const value = await read();
+    if (accept(value)) return value;
+    if (Date.now() > end) throw new Error(`${what}: not so in time; last: ${JSON.stringify(value, undefined, 1)}`);
+    await new Promise((done) => setTimeout(done, POLL_MS));
+  }
+}
+
+export const refs = {
+  secret: (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Secret', namespace: NAMESPACE, name }),
+  configMap: (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'ConfigMap', namespace: NAMESPACE, name }),
+  service: (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Service', namespace: NAMESPACE, name }),
+  deployment: (name: string): ObjectRef => ({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: NAMESPACE, name }),
+};
+
+/** Sets keys of a Secret; undefined removes one. */
+export function setSecret(cluster: SandboxCluster, name: string, data: Record<string, string | undefined>): void {
+  const encoded = Object.entries(data).map(([key, value]) => [key, value && Buffer.from(value).toString('base64')]);
+  cluster.store.update(refs.secret(name), (secret) => {
+    const merged = { ...(secret.data as object | undefined), ...Object.fromEntries(encoded) };
+    secret.data = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
+  });
+}
+
+export function setUsers(cluster: SandboxCluster, users: readonly string[]): void {
+  cluster.store.update(refs.configMap('clustermesh-remote-users'), (configMap) => {
+    configMap.data = { 'users.yaml': remoteUsersFile(users.map((name) => ({ name, role: 'remote' }))) };
+  });
+}
+
+/** Issues a certificate from the cluster's CA into a Secret of type kubernetes.io/tls. */
+export async function issueInto(
+  cluster: SandboxCluster,
+  secret: string,
+  spec: CertificateSpec,
+  options: IssueOptions = {},
+  signer: SandboxCluster = cluster,
+): Promise<void> {
+  const authority = found(signer.ca, `the CA of ${signer.name}`);
+  const issued = await issueCertificate(authority, spec, options);
+  setSecret(cluster, secret, {
+    'ca.crt': authority.certificate,
+    'tls.crt': issued.certificate,
+    'tls.key': issued.privateKey,
+  });
+}
+
+export interface ByHand {
+  kvstoremesh: boolean;
+  serviceType?: 'LoadBalancer' | 'NodePort';
+  replicas?: number;
+  ciliumVersion?: string;
+}
+
+/** Puts up a clustermesh-apiserver by writing its objects; gives the address at which peers reach it. */
+export async function enableByHand(cluster: SandboxCluster, options: ByHand): Promise<{ host: string; port: number }> {
+  const { kvstoremesh, serviceType = 'LoadBalancer', replicas = 1, ciliumVersion = '1.20.0' } = options;
+  const objects = renderClusterMesh(await loadTemplates(new URL('../../', import.meta.url)), {
+    ciliumVersion: found(parseVersion(ciliumVersion), 'the version'),
+    image: `quay.io/cilium/clustermesh-apiserver:v${ciliumVersion}`,
+    namespace: NAMESPACE,
+    clusterName: cluster.name,
+    maxConnectedClusters: 255,
+    settings: DEFAULT_SETTINGS,
+    serviceType,
+    serviceAnnotations: {},
+    replicas,
+    kvstoremesh,
+  });
+  const deployment = found(objects.pop(), 'the Deployment');
+  for (const object of objects) cluster.store.create(object);
+  const address = await eventually(
+    () => addressOf(cluster),
+    ({ host }) => host !== '',
+    'an address of the Service',
+  );
+  const specs = certificateSpecs({
+    clusterName: cluster.name,
+    namespace: NAMESPACE,
+    serviceAddresses: [address.host],
+    kvstoremesh,
+  });
+  for (const { secret, spec } of specs) await issueInto(cluster, secret, spec);
+  cluster.store.create(deployment);
+  await cluster.settled();
+  return address;
+}
+
+function addressOf(cluster: SandboxCluster): { host: string; port: number } {
+  const service = cluster.store.get(refs.service('clustermesh-apiserver'));
+  const spec = service?.spec as { type: string; ports: { nodePort: number }[] };
+  if (spec.type === 'NodePort') {
+    const [node] = cluster.store.list({ apiVersion: 'v1', kind: 'Node' });
+    const { addresses } = (node?.status ?? {}) as { addresses?: { address: string }[] };
+    return { host: addresses?.[0]?.address ?? '', port: spec.ports[0]?.nodePort ?? 0 };
+  }
+  const { loadBalancer } = (service?.status ?? {}) as {
+    loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] };
+  };
+  const [ingress] = loadBalancer?.ingress ?? [];
+  return { host: ingress?.ip ?? ingress?.hostname ?? '', port: 2379 };
+}
+
+/** Lets `local` dial `remote` at an address, with a certificate of the remote's CA; in the order serve, then dial. */
+export async function peerByHand(
+  local: SandboxCluster,
+  remote: SandboxCluster,
+  { host, port }: { host: string; port: number },
+  { kvstoremesh }: ByHand,
+): Promise<void> {
+  const authority = found(remote.ca, `the CA of ${remote.name}`);
+  const issued = await issueCertificate(authority, peerCertificateSpec(local.name));
+  setUsers(remote, [`remote-${local.name}`]);
+  setSecret(local, kvstoremesh ? 'cilium-kvstoremesh' : 'cilium-clustermesh', {
+    [`${remote.name}.etcd-client-ca.crt`]: authority.certificate,
+    [`${remote.name}.etcd-client.crt`]: issued.certificate,
+    [`${remote.name}.etcd-client.key`]: issued.privateKey,
+    [remote.name]: remotePeerFile(remote.name, { addresses: [`${host}:${port}`] }, `${remote.name}.`),
+  });
+  if (kvstoremesh) setSecret(local, 'cilium-clustermesh', { [remote.name]: cachedPeerFile(NAMESPACE) });
+}
+
+/** What an agent or KVStoreMesh says of a peer. */
+export interface PeerReport {
+  name: string;
+  ready?: boolean;
+  connected?: boolean;
+  status: string;
+  config?: Record<string, unknown>;
+  synced?: Record<string, boolean>;
+  'num-nodes'?: number;
+  'num-failures'?: number;
+}
+
+/** Runs a command in the first pod with a label, over the API server's exec. */
+export async function execIn(
+  sandbox: TestSandbox,
+  context: string,
+  label: string,
+  container: string,
+  command: readonly string[],
+): Promise<{ stdout: string; stderr: string; exitCode: number }> {
+  const client = sandbox.client(context);
+  const [pod] = await client.listAll({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    namespace: NAMESPACE,
+    labelSelector: `k8s-app=${label}`,
+  });
+  const name = found(pod, `a pod of ${label}`).metadata.name;
+  return client.exec({ namespace: NAMESPACE, pod: name, container, command, timeoutMs: DEADLINE_MS });
+}
+
+/** The agents' reports on their peers, of the first node. */
+export async function agentReports(sandbox: TestSandbox, context: string): Promise<PeerReport[]> {
+  const { stdout } = await execIn(sandbox, context, 'cilium', 'cilium-agent', ['cilium', 'status', '-o', 'json']);
+  return (JSON.parse(stdout) as { 'cluster-mesh'?: { clusters?: PeerReport[] } })['cluster-mesh']?.clusters ?? [];
+}
+
+/** KVStoreMesh's reports on its peers, of the first replica. */
+export async function kvstoremeshReports(sandbox: TestSandbox, context: string): Promise<PeerReport[]> {
+  const command = ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'status', '-o', 'json'];
+  const { stdout } = await execIn(sandbox, context, 'clustermesh-apiserver', 'kvstoremesh', command);
+  return JSON.parse(stdout) as PeerReport[];
+}
+
+/** What the agents' `troubleshoot` says of a peer. */
+export async function troubleshoot(sandbox: TestSandbox, context: string): Promise<string> {
+  const command = ['cilium-dbg', 'troubleshoot', 'clustermesh'];
+  return (await execIn(sandbox, context, 'cilium', 'cilium-agent', command)).stdout;
+}
