@@ -6,7 +6,7 @@ import { discover, versionInfo } from './discovery.ts';
 import { type ApiError, methodNotAllowed, noSuchPath } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { type ClusterState, updateObject } from './lifecycle.ts';
-import { openApi } from './openapi.ts';
+import { openApi, openApiV2 } from './openapi.ts';
 import { chooseContainer } from './pod-connection.ts';
 import { presentList, presentObject, representationOf } from './presentation.ts';
 import { getObject, listObjects, requireObject } from './reads.ts';
@@ -38,7 +38,10 @@ export interface Services {
 }
 
 function reply(response: ServerResponse, code: number, body: JsonObject, mediaType = 'application/json'): void {
-  const bytes = Buffer.from(JSON.stringify(body));
+  replyBytes(response, code, Buffer.from(JSON.stringify(body)), mediaType);
+}
+
+function replyBytes(response: ServerResponse, code: number, bytes: Buffer, mediaType: string): void {
   response.writeHead(code, {
     'content-type': mediaType,
     'content-length': bytes.length,
@@ -48,8 +51,7 @@ function reply(response: ServerResponse, code: number, body: JsonObject, mediaTy
 }
 
 function replyText(response: ServerResponse, text: string): void {
-  response.writeHead(200, { 'content-type': 'text/plain' });
-  response.end(text);
+  replyBytes(response, 200, Buffer.from(text), 'text/plain');
 }
 
 /** Answers with a Status. */
@@ -73,6 +75,10 @@ export async function dispatch(services: Services, served: ServedRequest): Promi
   if (request.method !== 'GET') throw noSuchPath();
   if (HEALTH.has(path)) return replyText(response, 'ok');
   if (path === '/version') return reply(response, 200, versionInfo(services.kubernetesVersion));
+  if (path === '/openapi/v2') {
+    const { body, mediaType } = openApiV2(request.headers.accept ?? '');
+    return replyBytes(response, 200, body, mediaType);
+  }
   const schema = openApi(services.state.kinds, path);
   if (schema) return reply(response, 200, schema);
   const discovered = discover(services.state.kinds, path, request.headers.accept ?? '');

@@ -13,6 +13,7 @@ import {
   writeOwnership,
 } from './managed-fields.ts';
 import type { ObjectLog } from './object-log.ts';
+import { dropOmitted } from './omitted-values.ts';
 import { allocateServiceAddresses } from './service-addresses.ts';
 import { rfc3339 } from './time.ts';
 
@@ -43,6 +44,12 @@ function withoutForeignParts(resource: ResourceType, object: KubeObject, manager
   return part;
 }
 
+/** What decoding, defaulting and encoding make of an object of a built-in kind. Changes the object. */
+function normalize(object: KubeObject): void {
+  dropOmitted(object, object.kind);
+  applyDefaults(object);
+}
+
 function isMainChange(resource: ResourceType, before: KubeObject, after: KubeObject): boolean {
   const main = (object: KubeObject): KubeObject => ({ ...object, metadata: { name: '' }, status: undefined });
   return resource.generation && !equal(main(before), main(after));
@@ -70,7 +77,7 @@ export function createObject(
   if (resource.generation) metadata.generation = 1;
   delete metadata.resourceVersion;
   delete metadata.managedFields;
-  if (!resource.custom) applyDefaults(object);
+  if (!resource.custom) normalize(object);
   const part = withoutForeignParts(resource, object, options.manager);
   const owners = options.owners ?? ownersAfterUpdate(schemaOf(resource), undefined, part, [], options.manager);
   writeOwnership(object, owners, []);
@@ -104,7 +111,7 @@ export function updateObject(
     ...(kept.deletionTimestamp === undefined ? {} : { deletionTimestamp: kept.deletionTimestamp }),
     ...(kept.generation === undefined ? {} : { generation: kept.generation }),
   };
-  if (!resource.custom) applyDefaults(object);
+  if (!resource.custom) normalize(object);
   const formerOwners = readOwnership(before);
   // A client may hand in other owners: kubectl does when it moves from client-side to server-side apply.
   const base = object.metadata.managedFields?.length ? readOwnership(object) : formerOwners;

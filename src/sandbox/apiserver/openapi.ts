@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { PbfWriter } from 'pbf';
 import type { JsonObject } from './json.ts';
 import type { Kinds } from './kinds.ts';
 
@@ -45,6 +46,32 @@ function patchOperation(kind: { group: string; version: string; kind: string }):
       },
     },
     responses: { 200: { description: 'OK' } },
+  };
+}
+
+/**
+ * The answer to /openapi/v2: a document without schemas. kubectl, which only takes protobuf, checks the items of a List
+ * with it; kinds that it does not find there it leaves to the server.
+ */
+export function openApiV2(accept: string): { body: Buffer; mediaType: string } {
+  const info = { title: 'Kubernetes', version: 'unversioned' };
+  // What clients ask for is no valid media type, so the answer names it otherwise.
+  if (!accept.includes('application/com.github.proto-openapi.spec.v2@v1.0+protobuf')) {
+    return { body: Buffer.from(JSON.stringify({ swagger: '2.0', info, paths: {} })), mediaType: 'application/json' };
+  }
+  const writer = new PbfWriter();
+  writer.writeStringField(1, '2.0');
+  writer.writeMessage(
+    2,
+    (_, pbf) => {
+      pbf.writeStringField(1, info.title);
+      pbf.writeStringField(2, info.version);
+    },
+    undefined,
+  );
+  return {
+    body: Buffer.from(writer.finish()),
+    mediaType: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
   };
 }
 

@@ -44,7 +44,7 @@ export function checkFields(
     const list = unknown.map((path) => `.${path}: field not declared in schema`);
     const place = `${namespace ?? ''}/${name}; ${object.apiVersion}, Kind=${object.kind}`;
     const lines = list.length === 1 ? list[0] : `errors:\n  ${list.join('\n  ')}`;
-    throw new ApiError(500, 'InternalError', `failed to create typed patch object (${place}): ${lines}`);
+    throw new ApiError(500, '', `failed to create typed patch object (${place}): ${lines}`);
   }
   const texts = unknown.map((path) => `unknown field "${path}"`);
   const level = query.get('fieldValidation') ?? 'Warn';
