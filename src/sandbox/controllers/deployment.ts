@@ -138,7 +138,8 @@ function writeStatus(
   const ready = total('readyReplicas');
   const newest = sets.find((set) => set.metadata.uid === current?.metadata.uid);
   const updated = newest?.status?.replicas ?? 0;
-  const unavailable = Math.max(0, wanted - ready);
+  const askedFor = sets.reduce((sum, set) => sum + (set.spec.replicas ?? 0), 0);
+  const unavailable = Math.max(0, askedFor - ready);
   const mayLack = resolveCount(
     deployment.spec.strategy?.rollingUpdate?.maxUnavailable,
     wanted,
@@ -147,7 +148,7 @@ function writeStatus(
   );
   const now = timestamp(world.now());
   const available: Condition =
-    unavailable <= mayLack
+    ready >= wanted - mayLack
       ? condition('Available', true, 'MinimumReplicasAvailable', 'Deployment has minimum availability.')
       : condition('Available', false, 'MinimumReplicasUnavailable', 'Deployment does not have minimum availability.');
   const done = updated === wanted && replicas === wanted && ready === wanted;
