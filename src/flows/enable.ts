@@ -10,7 +10,13 @@ import { hostPort, loadBalancerHosts, serviceEndpoints } from '../mesh/endpoints
 import { MeshctlError } from '../mesh/errors.ts';
 import { requireIdentity } from '../mesh/identity.ts';
 import { type KubeObject, refOf } from '../mesh/kube-object.ts';
-import { APISERVER, APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../mesh/names.ts';
+import {
+  APISERVER,
+  APISERVER_SELECTOR,
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  CA_SECRET,
+} from '../mesh/names.ts';
 import type { Plan, Step } from '../mesh/plan.ts';
 import { rolloutState } from '../mesh/rollout.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
@@ -126,8 +132,8 @@ async function prepare(flow: Flow, target: Target, templates: Templates, options
 }
 
 /** The steps after which the Service gets its address. */
-function isFoundation({ object, write }: Step): boolean {
-  return write?.method === 'authority' || (object.kind === 'Service' && object.name === APISERVER);
+function isFoundation({ object }: Step): boolean {
+  return object.name === CA_SECRET || (object.kind === 'Service' && object.name === APISERVER);
 }
 
 async function applyAll(

@@ -98,7 +98,7 @@ function stepInto(token: string, live: unknown, desired: unknown, path: string) 
  * @param path prefix for the paths of the changes
  */
 export function changesTo(live: unknown, desired: unknown, path = ''): Change[] {
-  if (isEmpty(desired) && isEmpty(live)) return [];
+  if (desired === undefined || (isEmpty(desired) && isEmpty(live))) return [];
   if (isRecord(desired)) {
     const present = isRecord(live) ? live : {};
     if (!isRecord(live) && Object.keys(desired).length === 0) return [{ path, from: live, to: desired }];

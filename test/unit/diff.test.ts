@@ -102,6 +102,12 @@ describe('applyChanges', () => {
     ]);
   });
 
+  it('has no opinion on annotations that others made where it wants none', () => {
+    const live = object({}, { 'deployment.kubernetes.io/revision': '1' });
+    const { annotations: _none, ...metadata } = live.metadata;
+    expect(applyChanges(live, { ...live, metadata }, 'meshctl')).toEqual([]);
+  });
+
   it('leaves alone what other managers own', () => {
     const live = owned(object({ spec: { a: 1, b: 2 } }), 'helm', { 'f:spec': { 'f:b': {} } });
     expect(applyChanges(live, object({ spec: { a: 1 } }), 'meshctl')).toEqual([]);

@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest';
+import { loadTemplates } from '../../src/manifests/load.ts';
+import { renderClusterMesh } from '../../src/manifests/render.ts';
+import { DEFAULT_SETTINGS } from '../../src/mesh/cilium-install.ts';
+import { certificateSpecs } from '../../src/mesh/cluster-certificates.ts';
+import { type EnableChoices, planEnable, settleEnable } from '../../src/mesh/enable.ts';
+import { serviceEndpoints } from '../../src/mesh/endpoints.ts';
+import { requireIdentity } from '../../src/mesh/identity.ts';
+import { type KubeObject, keyOf, refOf } from '../../src/mesh/kube-object.ts';
+import type { Plan } from '../../src/mesh/plan.ts';
+import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import {
+  apiserverDeployment,
+  caFacts,
+  loadBalancerService,
+  NOW,
+  serviceObject,
+  snapshotOf,
+  tlsFacts,
+} from '../support/snapshots.ts';
+
+const templates = await loadTemplates(new URL('../../', import.meta.url));
+
+function render(snapshot: ClusterSnapshot, choices: EnableChoices = {}): KubeObject[] {
+  const identity = requireIdentity(snapshot);
+  const { exposure, nodePort, replicas, kvstoremesh } = settleEnable(snapshot, identity, choices);
+  return renderClusterMesh(templates, {
+    ciliumVersion: { major: 1, minor: 20, patch: 0, suffix: '' },
+    image: 'quay.io/cilium/clustermesh-apiserver:v1.20.0',
+    namespace: snapshot.namespace,
+    clusterName: identity.name,
+    maxConnectedClusters: identity.maxConnectedClusters,
+    settings: DEFAULT_SETTINGS,
+    serviceType: exposure.type,
+    serviceAnnotations: exposure.annotations,
+    nodePort,
+    replicas,
+    kvstoremesh,
+  });
+}
+
+function plan(snapshot: ClusterSnapshot, choices: EnableChoices = {}): Plan {
+  const { kvstoremesh } = settleEnable(snapshot, requireIdentity(snapshot), choices);
+  return planEnable({
+    snapshot,
+    objects: render(snapshot, choices),
+    certificates: certificatesOf(snapshot, kvstoremesh),
+    now: NOW,
+  });
+}
+
+function certificatesOf(snapshot: ClusterSnapshot, kvstoremesh: boolean) {
+  const serviceAddresses = serviceEndpoints(snapshot)?.hosts ?? [];
+  return certificateSpecs({ clusterName: 'mesh-1', namespace: 'kube-system', serviceAddresses, kvstoremesh });
+}
+
+const on = (providerId: string): Partial<ClusterSnapshot> => ({
+  nodes: [
+    {
+      name: 'a',
+      ready: true,
+      providerId,
+      labels: {},
+      addresses: [{ type: 'InternalIP', address: '10.0.0.1' }],
+      podCidrs: [],
+    },
+  ],
+});
+
+/** The cluster after a whole run. */
+function enabled(overrides: Partial<ClusterSnapshot> = {}, choices: EnableChoices = {}): ClusterSnapshot {
+  const before = snapshotOf(overrides);
+  const objects = render(before, choices).map((object) =>
+    object.kind === 'Service' && object.metadata.name === 'clustermesh-apiserver'
+      ? { ...object, status: loadBalancerService('10.9.0.1').status }
+      : object,
+  );
+  const live = new Map(objects.map((object) => [keyOf(refOf(object)), object]));
+  const after = { ...before, objects: live };
+  const certificates = certificatesOf(after, choices.kvstoremesh ?? true);
+  return { ...after, tlsSecrets: new Map(certificates.map(({ secret, spec }) => [secret, tlsFacts('ca-one', spec)])) };
+}
+
+const names = ({ steps }: Plan) => steps.map(({ action, object }) => `${action} ${object.kind} ${object.name}`);
+
+describe('planEnable', () => {
+  it('creates what pods refer to before the Deployment, and the Service before its certificate', () => {
+    expect(names(plan(snapshotOf({ ...on('gce://x'), ca: undefined })))).toMatchInlineSnapshot(`
+      [
+        "create Secret cilium-ca",
+        "create Service clustermesh-apiserver",
+        "create Secret clustermesh-apiserver-server-cert",
+        "create Secret clustermesh-apiserver-admin-cert",
+        "create Secret clustermesh-apiserver-local-cert",
+        "create Secret clustermesh-apiserver-remote-cert",
+        "create ServiceAccount clustermesh-apiserver",
+        "create ClusterRole clustermesh-apiserver",
+        "create ClusterRoleBinding clustermesh-apiserver",
+        "create Service clustermesh-apiserver-metrics",
+        "create Secret cilium-clustermesh",
+        "create Secret cilium-kvstoremesh",
+        "create ConfigMap clustermesh-remote-users",
+        "create Deployment clustermesh-apiserver",
+      ]
+    `);
+  });
+
+  it('keeps everything on a second run', () => {
+    const { steps } = plan(enabled(on('gce://x')));
+    expect(steps.filter(({ action }) => action !== 'keep')).toEqual([]);
+  });
+
+  it('plans exactly the change of an option', () => {
+    const changed = plan(enabled(on('gce://x')), { replicas: 3 }).steps.filter(({ action }) => action !== 'keep');
+    expect(
+      changed.map(({ object, changes }) => [object.kind, changes.map(({ path, from, to }) => [path, from, to])]),
+    ).toEqual([
+      ['Service', [['spec.sessionAffinity', undefined, 'ClientIP']]],
+      ['Deployment', [['spec.replicas', 1, 3]]],
+    ]);
+  });
+
+  it('does not touch what connect has filled', () => {
+    const before = enabled(on('gce://x'));
+    const users: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'clustermesh-remote-users', namespace: 'kube-system' },
+      data: { 'users.yaml': 'users:\n- name: remote-mesh-2\n  role: remote\n' },
+    };
+    const snapshot = { ...before, objects: new Map([...before.objects, [keyOf(refOf(users)), users]]) };
+    expect(plan(snapshot).steps.find(({ object }) => object.name === users.metadata.name)?.action).toBe('keep');
+  });
+
+  it('issues the server certificate anew for a new address, and keeps the names that peers may dial', () => {
+    const before = enabled(on('gce://x'));
+    const moved = loadBalancerService('10.9.0.2');
+    const live = before.objects.get(keyOf(refOf(moved)));
+    const snapshot = {
+      ...before,
+      objects: new Map([...before.objects, [keyOf(refOf(moved)), { ...moved, ...live, status: moved.status }]]),
+    };
+    const [step, ...others] = plan(snapshot).steps.filter(({ action }) => action !== 'keep');
+    expect(others).toEqual([]);
+    expect(step?.why).toBe('it does not cover 10.9.0.2');
+    expect(step?.write).toMatchObject({
+      certificates: [{ spec: { ipAddresses: expect.arrayContaining(['10.9.0.1', '10.9.0.2']) } }],
+    });
+  });
+
+  it('says that the address will come into the certificate', () => {
+    const step = plan(snapshotOf(on('gce://x'))).steps.find(({ object }) => object.name.endsWith('server-cert'));
+    expect(step?.changes[0]?.to).toContain("and the Service's address");
+  });
+
+  it('issues all leaves anew under another CA', () => {
+    const changed = plan({ ...enabled(on('gce://x')), ca: caFacts('ca-two') }).steps.filter(
+      ({ action }) => action !== 'keep',
+    );
+    expect(changed.map(({ object }) => object.name)).toEqual([
+      'clustermesh-apiserver-server-cert',
+      'clustermesh-apiserver-admin-cert',
+      'clustermesh-apiserver-local-cert',
+      'clustermesh-apiserver-remote-cert',
+    ]);
+  });
+
+  it('refuses to issue with a CA whose key is elsewhere, but keeps what is valid', () => {
+    const ca = { ...caFacts('ca-one'), hasKey: false };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'cilium-ca', namespace: 'kube-system' } };
+    expect(() => plan(snapshotOf({ ...on('gce://x'), ca, live: [secret] }))).toThrow(/has no ca\.key/);
+    expect(plan({ ...enabled(on('gce://x')), ca }).steps.every(({ action }) => action === 'keep')).toBe(true);
+  });
+});
+
+describe('settleEnable', () => {
+  const settle = (overrides: Parameters<typeof snapshotOf>[0], choices: EnableChoices = {}) => {
+    const snapshot = snapshotOf(overrides);
+    return settleEnable(snapshot, requireIdentity(snapshot), choices);
+  };
+
+  it('detects where nothing is said and nothing is there', () => {
+    expect(settle(on('aws:///x'))).toMatchObject({
+      exposure: { type: 'LoadBalancer' },
+      replicas: 1,
+      kvstoremesh: true,
+    });
+  });
+
+  it('leaves an existing Service as it is', () => {
+    const live = [
+      serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 31000 }] }),
+      apiserverDeployment({ kvstoremesh: false }),
+    ];
+    expect(settle({ ...on('aws:///x'), live })).toMatchObject({
+      exposure: { type: 'NodePort' },
+      nodePort: 31000,
+      kvstoremesh: false,
+    });
+  });
+
+  it('keeps a load balancer private also when its type was chosen by hand', () => {
+    const { exposure } = settle(on('aws:///x'), { serviceType: 'LoadBalancer', serviceAnnotations: { mine: 'x' } });
+    expect(exposure.annotations).toMatchObject({
+      'service.beta.kubernetes.io/aws-load-balancer-scheme': 'internal',
+      mine: 'x',
+    });
+  });
+
+  it('takes choices before what is there', () => {
+    const live = [serviceObject({ type: 'LoadBalancer', ports: [{ port: 2379 }] })];
+    expect(settle({ live }, { serviceType: 'NodePort', nodePort: 30001, replicas: 2 })).toMatchObject({
+      exposure: { type: 'NodePort' },
+      nodePort: 30001,
+      replicas: 2,
+    });
+  });
+});
