@@ -1,0 +1,294 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { applySteps, type Journal } from '../../src/kube/apply.ts';
+import { rollback } from '../../src/kube/rollback.ts';
+import type { KubeObject, ObjectRef } from '../../src/mesh/kube-object.ts';
+import type { ReadyWrite, Step } from '../../src/mesh/plan.ts';
+import { type KubeSandbox, startKubeSandbox } from '../support/kube-sandbox.ts';
+
+let sandbox: KubeSandbox;
+/** What the API server does with the next request of a verb. */
+const faults = new Map<string, () => 'drop' | undefined>();
+
+beforeAll(async () => {
+  sandbox = await startKubeSandbox({ intercept: async ({ verb }) => faults.get(verb)?.() });
+});
+
+afterEach(() => {
+  faults.clear();
+  for (const { metadata } of sandbox.store.list({ apiVersion: 'v1', kind: 'ConfigMap' }))
+    sandbox.store.delete(ref(metadata.name));
+});
+
+afterAll(() => sandbox.close());
+
+const configMap = (name: string, data: Record<string, string>): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'n' },
+  data,
+});
+const ref = (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'n', name });
+const dataOf = (name: string) => sandbox.store.get(ref(name))?.data;
+
+/** A step that finds the cluster as it is now. */
+function step(name: string, write: Step['write'], action: Step['action'] = 'update'): Step {
+  return {
+    cluster: 'c1',
+    action,
+    object: ref(name),
+    changes: [],
+    why: 'test',
+    write,
+    before: sandbox.store.get(ref(name)),
+  };
+}
+
+const materialise = async ({ write }: Step) => write as ReadyWrite;
+const run = (steps: Step[], more: Partial<Parameters<typeof applySteps>[2]> = {}) =>
+  applySteps(sandbox.client, steps, { materialise, ...more });
+const undo = async (journal: Journal) =>
+  (await rollback(sandbox.client, journal)).map(({ ref: { name }, outcome }) => `${name} ${outcome}`);
+
+describe('applySteps', () => {
+  test('writes in order, by each method, and keeps a journal', async () => {
+    sandbox.store.create(configMap('patched', { a: '1' }));
+    sandbox.store.create(configMap('deleted', { a: '1' }));
+    const told: string[] = [];
+    const { journal, error } = await run(
+      [
+        step('kept', undefined, 'keep'),
+        step('created', { method: 'create', object: configMap('created', { a: '1' }) }),
+        step('applied', { method: 'apply', object: configMap('applied', { a: '1' }) }),
+        step('patched', { method: 'patch', patch: { data: { a: null, b: '2' } } }),
+        step('deleted', { method: 'delete' }),
+      ],
+      { onStep: ({ object }) => told.push(object.name) },
+    );
+    expect(error).toBeUndefined();
+    expect(told).toEqual(['created', 'applied', 'patched', 'deleted']);
+    expect(journal.cluster).toBe('c1');
+    expect(
+      journal.entries.map(({ ref: { name }, before, after, certain }) => [name, before?.data, after?.data, certain]),
+    ).toEqual([
+      ['created', undefined, { a: '1' }, true],
+      ['applied', undefined, { a: '1' }, true],
+      ['patched', { a: '1' }, { b: '2' }, true],
+      ['deleted', { a: '1' }, undefined, true],
+    ]);
+    expect(dataOf('patched')).toEqual({ b: '2' });
+    expect(sandbox.store.get(ref('deleted'))).toBeUndefined();
+  });
+
+  test('a dry run writes nothing, but the API server checks it', async () => {
+    const { journal } = await run([step('a', { method: 'apply', object: configMap('a', { a: '1' }) })], {
+      dryRun: true,
+    });
+    expect(journal.entries).toEqual([]);
+    expect(sandbox.store.get(ref('a'))).toBeUndefined();
+    sandbox.store.create(configMap('b', {}));
+    const refused = await run([step('b', { method: 'create', object: configMap('b', {}) })], { dryRun: true });
+    expect(refused.error).toMatchObject({ code: 'Conflict' });
+  });
+
+  test('stops at the first failure, with what was written until then', async () => {
+    sandbox.store.create(configMap('b', {}));
+    const { journal, error } = await run([
+      step('a', { method: 'apply', object: configMap('a', { a: '1' }) }),
+      step('b', { method: 'create', object: configMap('b', {}) }),
+      step('c', { method: 'apply', object: configMap('c', {}) }),
+    ]);
+    expect(error).toMatchObject({ code: 'Conflict', details: { reason: 'AlreadyExists' } });
+    expect(journal.entries.map((entry) => entry.ref.name)).toEqual(['a']);
+    expect(sandbox.store.get(ref('c'))).toBeUndefined();
+  });
+
+  test("another manager's field is a conflict, unless it is forced", async () => {
+    sandbox.store.create(configMap('a', { a: 'theirs' }), 'helm');
+    const wanted = step('a', { method: 'apply', object: configMap('a', { a: 'ours' }) });
+    expect((await run([wanted])).error).toMatchObject({
+      code: 'Conflict',
+      message: 'context "c1": cannot apply ConfigMap n/a: other managers own .data.a (helm)',
+    });
+    expect((await run([wanted], { force: true })).error).toBeUndefined();
+    expect(dataOf('a')).toEqual({ a: 'ours' });
+  });
+
+  test('a patch for an older version is refused', async () => {
+    const { metadata } = sandbox.store.create(configMap('a', { a: '1' }));
+    sandbox.store.update(ref('a'), (live) => {
+      live.data = { a: '2' };
+    });
+    const { resourceVersion } = metadata;
+    const { error } = await run([step('a', { method: 'patch', patch: { data: { a: '3' } }, resourceVersion })]);
+    expect(error).toMatchObject({ code: 'Conflict' });
+    expect(dataOf('a')).toEqual({ a: '2' });
+  });
+
+  test('Ctrl-C stops between steps', async () => {
+    const stop = new AbortController();
+    const { journal, error } = await run(
+      [
+        step('a', { method: 'apply', object: configMap('a', {}) }),
+        step('b', { method: 'apply', object: configMap('b', {}) }),
+      ],
+      {
+        signal: stop.signal,
+        materialise: async (one) => {
+          if (one.object.name === 'b') stop.abort();
+          return materialise(one);
+        },
+      },
+    );
+    expect(error).toMatchObject({ code: 'Interrupted' });
+    expect(journal.entries[0]).toMatchObject({ certain: true });
+    expect(sandbox.store.get(ref('b'))).toBeUndefined();
+  });
+});
+
+describe('rollback', () => {
+  test('puts back everything, the last write first', async () => {
+    sandbox.store.create(configMap('patched', { a: '1', same: 's' }));
+    sandbox.store.create({
+      ...configMap('deleted', { a: '1' }),
+      metadata: { name: 'deleted', namespace: 'n', labels: { l: 'v' } },
+    });
+    const { journal } = await run([
+      step('created', { method: 'create', object: configMap('created', { a: '1' }) }),
+      step('patched', {
+        method: 'patch',
+        patch: { data: { a: '2', b: 'new' }, metadata: { annotations: { x: 'y' } } },
+      }),
+      step('deleted', { method: 'delete' }),
+    ]);
+    expect(await undo(journal)).toEqual(['deleted restored', 'patched restored', 'created restored']);
+    expect(sandbox.store.get(ref('created'))).toBeUndefined();
+    expect(sandbox.store.get(ref('patched'))).toMatchObject({ data: { a: '1', same: 's' } });
+    expect(sandbox.store.get(ref('patched'))?.metadata.annotations ?? {}).toEqual({});
+    expect(sandbox.store.get(ref('deleted'))).toMatchObject({ data: { a: '1' }, metadata: { labels: { l: 'v' } } });
+    expect(await undo(journal)).toEqual(['deleted unchanged', 'patched unchanged', 'created unchanged']);
+  });
+
+  test('what was applied over an earlier state goes back to it, and can be applied again', async () => {
+    await run([step('a', { method: 'apply', object: configMap('a', { a: '1', gone: 'g' }) })]);
+    const second = () => step('a', { method: 'apply', object: configMap('a', { a: '2', more: 'm' }) });
+    const { journal } = await run([second()]);
+    expect(dataOf('a')).toEqual({ a: '2', more: 'm' });
+    expect(await undo(journal)).toEqual(['a restored']);
+    expect(dataOf('a')).toEqual({ a: '1', gone: 'g' });
+    const again = await run([second()]);
+    expect(again.error).toBeUndefined();
+    expect(dataOf('a')).toMatchObject({ a: '2', more: 'm' });
+  });
+
+  test("leaves others' later writes alone", async () => {
+    sandbox.store.create(configMap('a', { mine: '1' }));
+    const { journal } = await run([
+      step('a', { method: 'patch', patch: { data: { mine: '2', added: 'x', taken: 'y' } } }),
+      step('b', { method: 'create', object: configMap('b', { mine: '1' }) }),
+    ]);
+    for (const name of ['a', 'b']) {
+      sandbox.store.update(ref(name), (live) => {
+        live.data = { ...(live.data as object), theirs: 't', taken: 'theirs' };
+      });
+    }
+    expect(await undo(journal)).toEqual(['b restored', 'a restored']);
+    expect(dataOf('a')).toEqual({ mine: '1', theirs: 't', taken: 'theirs' });
+    expect(dataOf('b')).toEqual({ theirs: 't', taken: 'theirs' });
+  });
+
+  test('leaves an object alone that was made anew under its name', async () => {
+    const { journal } = await run([step('a', { method: 'create', object: configMap('a', { a: '1' }) })]);
+    sandbox.store.delete(ref('a'));
+    sandbox.store.create(configMap('a', { a: '1' }));
+    expect(await undo(journal)).toEqual(['a unchanged']);
+    expect(dataOf('a')).toEqual({ a: '1' });
+  });
+
+  test('goes on past a failure and says which', async () => {
+    sandbox.store.create(configMap('b', { a: '1' }));
+    const { journal } = await run([
+      step('a', { method: 'create', object: configMap('a', {}) }),
+      step('b', { method: 'patch', patch: { data: { a: '2' } } }),
+    ]);
+    faults.set('patch', () => 'drop');
+    const results = await rollback(sandbox.client, journal);
+    expect(results).toMatchObject([
+      { ref: { name: 'b' }, outcome: 'failed', error: { code: 'ClusterUnreachable' } },
+      { ref: { name: 'a' }, outcome: 'restored' },
+    ]);
+  });
+
+  test("runs although the client's signal is aborted", async () => {
+    const stop = new AbortController();
+    const client = sandbox.open({ signal: stop.signal });
+    const { journal } = await applySteps(client, [step('a', { method: 'create', object: configMap('a', {}) })], {
+      materialise,
+    });
+    stop.abort();
+    expect(await rollback(client, journal)).toMatchObject([{ outcome: 'restored' }]);
+    expect(sandbox.store.get(ref('a'))).toBeUndefined();
+  });
+
+  test('a change between the look and the write is looked at again', async () => {
+    sandbox.store.create(configMap('a', { a: '1' }));
+    const { journal } = await run([step('a', { method: 'patch', patch: { data: { a: '2' } } })]);
+    faults.set('patch', () => {
+      faults.delete('patch');
+      sandbox.store.update(ref('a'), (live) => {
+        live.data = { ...(live.data as object), theirs: 't' };
+      });
+      return undefined;
+    });
+    expect(await undo(journal)).toEqual(['a restored']);
+    expect(dataOf('a')).toEqual({ a: '1', theirs: 't' });
+  });
+
+  describe('writes whose answer was lost', () => {
+    test.each(['create', 'patch', 'delete'])('a %s that did not happen', async (verb) => {
+      sandbox.store.create(configMap('there', { a: '1' }));
+      const writes: Record<string, Step> = {
+        create: step('new', { method: 'create', object: configMap('new', { a: '1' }) }),
+        patch: step('there', { method: 'patch', patch: { data: { a: '2' } } }),
+        delete: step('there', { method: 'delete' }),
+      };
+      faults.set(verb, () => 'drop');
+      const { journal, error } = await run([writes[verb] as Step]);
+      expect(error).toMatchObject({ code: 'ClusterUnreachable' });
+      expect(journal.entries).toMatchObject([{ certain: false }]);
+      faults.clear();
+      expect(await rollback(sandbox.client, journal)).toMatchObject([{ outcome: 'unchanged' }]);
+      expect(dataOf('there')).toEqual({ a: '1' });
+    });
+
+    test('a create, a patch and a delete that did', async () => {
+      sandbox.store.create(configMap('patched', { a: '1' }));
+      sandbox.store.create(configMap('deleted', { a: '1' }));
+      const steps = [
+        step('created', { method: 'create', object: configMap('created', { a: '1' }) }),
+        step('patched', { method: 'patch', patch: { data: { a: '2' } } }),
+        step('deleted', { method: 'delete' }),
+      ];
+      const journal: Journal = { cluster: 'c1', entries: [] };
+      for (const one of steps) {
+        // The write happens, but its answer does not arrive.
+        const write = one.write as ReadyWrite;
+        if (write.method === 'create') sandbox.store.create(write.object, 'meshctl');
+        else if (write.method === 'delete') sandbox.store.delete(one.object);
+        else {
+          sandbox.store.update(one.object, (live) => {
+            live.data = { a: '2' };
+          });
+        }
+        const after =
+          write.method === 'delete'
+            ? undefined
+            : configMap(one.object.name, { a: write.method === 'create' ? '1' : '2' });
+        journal.entries.push({ ref: one.object, before: one.before, after, certain: false });
+      }
+      expect(await undo(journal)).toEqual(['deleted restored', 'patched restored', 'created restored']);
+      expect(sandbox.store.get(ref('created'))).toBeUndefined();
+      expect(dataOf('patched')).toEqual({ a: '1' });
+      expect(dataOf('deleted')).toEqual({ a: '1' });
+    });
+  });
+});
