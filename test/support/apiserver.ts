@@ -126,6 +126,8 @@ export function call(test: TestServer, path: string, options: Call = {}): Promis
   const { method = 'GET', body, type = 'application/json', accept = 'application/json', headers = {} } = options;
   const identity = 'as' in options ? options.as : test.admin;
   const { ca } = test;
+  const payload = body === undefined ? undefined : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  const length = payload ? { 'content-type': type, 'content-length': payload.length } : {};
   const tls = identity ? { ca, cert: identity.certificate, key: identity.privateKey } : { ca };
   return new Promise((resolve, reject) => {
     const request = httpsRequest(
@@ -134,7 +136,7 @@ export function call(test: TestServer, path: string, options: Call = {}): Promis
         ...tls,
         method,
         agent: false,
-        headers: { accept, ...(body === undefined ? {} : { 'content-type': type }), ...headers },
+        headers: { accept, ...length, ...headers },
       },
       (response) => {
         const chunks: Buffer[] = [];
@@ -153,7 +155,7 @@ export function call(test: TestServer, path: string, options: Call = {}): Promis
       },
     );
     request.on('error', reject);
-    request.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+    request.end(payload);
   });
 }
 

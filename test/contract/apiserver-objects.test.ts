@@ -1,0 +1,394 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { call, startTestServer, type TestServer } from '../support/apiserver.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const SECRETS = '/api/v1/namespaces/default/secrets';
+const PODS = '/api/v1/namespaces/default/pods';
+const SERVICES = '/api/v1/namespaces/default/services';
+
+const post = (path: string, body: unknown) => call(server, path, { method: 'POST', body });
+const put = (path: string, body: unknown) => call(server, path, { method: 'PUT', body });
+const remove = (path: string, body?: unknown) => call(server, path, { method: 'DELETE', body });
+const pod = (name: string, extra: object = {}) => ({
+  metadata: { name, ...extra },
+  spec: { containers: [{ name: 'c', image: 'i:1' }] },
+});
+
+describe('life of an object', () => {
+  test('create, get, replace, delete', async () => {
+    const created = await post(SECRETS, { metadata: { name: 'life' }, stringData: { key: 'value' } });
+    expect(created.status).toBe(201);
+    expect(created.body).toMatchObject({ kind: 'Secret', apiVersion: 'v1', type: 'Opaque', data: { key: 'dmFsdWU=' } });
+    expect(created.body.stringData).toBeUndefined();
+    expect(created.body.metadata.uid).toMatch(/^[0-9a-f-]{36}$/);
+    expect((await post(SECRETS, { metadata: { name: 'life' } })).body).toMatchObject({
+      code: 409,
+      reason: 'AlreadyExists',
+      message: 'secrets "life" already exists',
+    });
+
+    const changed = await put(`${SECRETS}/life`, { ...created.body, data: { key: 'bmV3' } });
+    expect(changed.body.data).toEqual({ key: 'bmV3' });
+    const stale = await put(`${SECRETS}/life`, { ...created.body, data: {} });
+    expect(stale.body).toMatchObject({
+      code: 409,
+      reason: 'Conflict',
+      message:
+        'Operation cannot be fulfilled on secrets "life": the object has been modified; please apply your changes to the latest version and try again',
+    });
+
+    const refused = await remove(`${SECRETS}/life`, { preconditions: { uid: 'other' } });
+    expect(refused.body).toMatchObject({ code: 409, reason: 'Conflict' });
+    expect((await remove(`${SECRETS}/life`)).body).toMatchObject({ kind: 'Status', status: 'Success' });
+    expect((await call(server, `${SECRETS}/life`)).body).toEqual({
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: 'secrets "life" not found',
+      reason: 'NotFound',
+      details: { name: 'life', kind: 'secrets' },
+      code: 404,
+    });
+  });
+
+  test('a write that changes nothing keeps the resourceVersion', async () => {
+    const { body } = await post(SECRETS, { metadata: { name: 'same' }, data: { a: 'YQ==' } });
+    expect((await put(`${SECRETS}/same`, body)).body.metadata.resourceVersion).toBe(body.metadata.resourceVersion);
+  });
+
+  test('generateName, missing namespace, namespace that differs, dry run', async () => {
+    expect((await post(PODS, pod('', { generateName: 'gen-' }))).body.metadata.name).toMatch(/^gen-[0-9a-f]{5}$/);
+    expect((await post('/api/v1/namespaces/nowhere/secrets', { metadata: { name: 'x' } })).body).toMatchObject({
+      code: 404,
+      message: 'namespaces "nowhere" not found',
+    });
+    expect((await post(SECRETS, { metadata: { name: 'x', namespace: 'other' } })).status).toBe(400);
+    expect((await post(`${SECRETS}?dryRun=All`, { metadata: { name: 'dry' } })).status).toBe(201);
+    expect((await call(server, `${SECRETS}/dry`)).status).toBe(404);
+  });
+
+  test('the status is written through its subresource only, the generation follows the spec', async () => {
+    const deployments = '/apis/apps/v1/namespaces/default/deployments';
+    const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i:1' }] } };
+    const spec = { selector: { matchLabels: { a: 'b' } }, template };
+    const { body: created } = await post(deployments, { metadata: { name: 'web' }, spec, status: { replicas: 7 } });
+    expect([created.status, created.metadata.generation]).toEqual([{}, 1]);
+    const { body: status } = await put(`${deployments}/web/status`, {
+      ...created,
+      spec: { replicas: 9 },
+      status: { replicas: 3 },
+    });
+    expect([status.status.replicas, status.spec.replicas, status.metadata.generation]).toEqual([3, 1, 1]);
+    const scale = await call(server, `${deployments}/web/scale`, {
+      method: 'PATCH',
+      body: { spec: { replicas: 4 } },
+      type: 'application/merge-patch+json',
+    });
+    expect(scale.body).toMatchObject({
+      kind: 'Scale',
+      spec: { replicas: 4 },
+      status: { replicas: 3, selector: 'a=b' },
+    });
+    const { body: scaled } = await call(server, `${deployments}/web`);
+    expect([scaled.spec.replicas, scaled.status.replicas, scaled.metadata.generation]).toEqual([4, 3, 2]);
+  });
+
+  test('finalizers keep a deleted object until they are gone', async () => {
+    const { body } = await post(SECRETS, { metadata: { name: 'held', finalizers: ['example.com/hold'] } });
+    expect((await remove(`${SECRETS}/held`)).body.metadata.deletionTimestamp).toBeDefined();
+    const { body: marked } = await call(server, `${SECRETS}/held`);
+    await put(`${SECRETS}/held`, { ...marked, metadata: { ...marked.metadata, finalizers: [] } });
+    expect((await call(server, `${SECRETS}/held`)).status).toBe(404);
+    expect(body.metadata.deletionTimestamp).toBeUndefined();
+  });
+
+  test('dependents go with their owner, or are orphaned', async () => {
+    for (const [name, policy, left] of [
+      ['cascade', 'Background', 404],
+      ['orphan', 'Orphan', 200],
+    ] as const) {
+      const { body: owner } = await post('/api/v1/namespaces/default/configmaps', { metadata: { name } });
+      const reference = { apiVersion: 'v1', kind: 'ConfigMap', name, uid: owner.metadata.uid };
+      await post(PODS, pod(`${name}-pod`, { ownerReferences: [reference] }));
+      await remove(`/api/v1/namespaces/default/configmaps/${name}?propagationPolicy=${policy}`);
+      const dependent = await call(server, `${PODS}/${name}-pod`);
+      expect([name, dependent.status]).toEqual([name, left]);
+      if (left === 200) expect(dependent.body.metadata.ownerReferences).toBeUndefined();
+    }
+  });
+
+  test('a namespace takes its objects along; deletecollection takes the selected', async () => {
+    await post('/api/v1/namespaces', { metadata: { name: 'short' } });
+    const configs = '/api/v1/namespaces/short/configmaps';
+    for (const [name, tier] of [
+      ['a', 'x'],
+      ['b', 'x'],
+      ['c', 'y'],
+    ])
+      await post(configs, { metadata: { name, labels: { tier } } });
+    expect((await remove(`${configs}?labelSelector=tier%3Dx`)).body.items).toHaveLength(2);
+    expect((await call(server, configs)).body.items.map((item: KubeObject) => item.metadata.name)).toEqual(['c']);
+    await remove('/api/v1/namespaces/short');
+    expect((await call(server, '/api/v1/namespaces/short')).status).toBe(404);
+    expect(server.server.store.list({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'short' })).toEqual([]);
+  });
+
+  test('a CustomResourceDefinition serves its kind', async () => {
+    const names = { kind: 'ServiceMonitor', plural: 'servicemonitors', singular: 'servicemonitor' };
+    const versions = [{ name: 'v1', served: true, storage: true, subresources: { status: {} } }];
+    const spec = { group: 'monitoring.coreos.com', names, scope: 'Namespaced', versions };
+    const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    const path = '/apis/monitoring.coreos.com/v1/namespaces/default/servicemonitors';
+    expect((await call(server, path)).status).toBe(404);
+    const { body } = await post(crds, { metadata: { name: 'servicemonitors.monitoring.coreos.com' }, spec });
+    expect(body.status.conditions.map((condition: { type: string }) => condition.type)).toContain('Established');
+    expect((await post(path, { metadata: { name: 'm' }, spec: { any: ['thing'] } })).status).toBe(201);
+    const { body: list } = await call(server, path);
+    expect(list.items[0]).toMatchObject({
+      apiVersion: 'monitoring.coreos.com/v1',
+      kind: 'ServiceMonitor',
+      spec: { any: ['thing'] },
+    });
+    await remove(`${crds}/servicemonitors.monitoring.coreos.com`);
+    expect((await call(server, path)).status).toBe(404);
+  });
+
+  test('all versions of a kind show the same objects', async () => {
+    await post('/apis/cilium.io/v2alpha1/ciliumloadbalancerippools', {
+      metadata: { name: 'pool' },
+      spec: { blocks: [] },
+    });
+    expect((await call(server, '/apis/cilium.io/v2/ciliumloadbalancerippools/pool')).body.apiVersion).toBe(
+      'cilium.io/v2',
+    );
+  });
+});
+
+describe('lists', () => {
+  const NODES = '/api/v1/nodes';
+  beforeAll(async () => {
+    for (let index = 0; index < 7; index += 1) {
+      await post(NODES, {
+        metadata: { name: `n${index}`, labels: { zone: index % 2 ? 'b' : 'a', ...(index > 4 ? { gpu: 'yes' } : {}) } },
+      });
+    }
+  });
+  const names = async (query: string): Promise<string[]> =>
+    (await call(server, `${NODES}?${query}`)).body.items.map((item: KubeObject) => item.metadata.name);
+
+  test.each([
+    ['labelSelector=zone%3Da', ['n0', 'n2', 'n4', 'n6']],
+    ['labelSelector=zone%21%3Da', ['n1', 'n3', 'n5']],
+    [`labelSelector=${encodeURIComponent('zone in (b, c),!gpu')}`, ['n1', 'n3']],
+    [`labelSelector=${encodeURIComponent('zone notin (b),gpu')}`, ['n6']],
+    ['fieldSelector=metadata.name%3Dn3', ['n3']],
+    [`fieldSelector=${encodeURIComponent('metadata.name!=n3')}`, ['n0', 'n1', 'n2', 'n4', 'n5', 'n6']],
+  ])('%s', async (query, expected) => {
+    expect(await names(query)).toEqual(expected);
+  });
+
+  test('selectors that cannot be read or served are refused', async () => {
+    expect((await call(server, `${NODES}?labelSelector=${encodeURIComponent('a in (')}`)).status).toBe(400);
+    expect((await call(server, `${NODES}?fieldSelector=spec.nope%3D1`)).body.message).toBe(
+      'field label not supported: spec.nope',
+    );
+  });
+
+  test('pages are of one snapshot', async () => {
+    const first = (await call(server, `${NODES}?limit=3`)).body;
+    expect(first.metadata.remainingItemCount).toBe(4);
+    await post(NODES, { metadata: { name: 'n00' } });
+    await remove(`${NODES}/n3`);
+    const second = (await call(server, `${NODES}?limit=3&continue=${first.metadata.continue}`)).body;
+    expect(second.items.map((item: KubeObject) => item.metadata.name)).toEqual(['n3', 'n4', 'n5']);
+    expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
+    const third = (await call(server, `${NODES}?limit=3&continue=${second.metadata.continue}`)).body;
+    expect([third.items.length, third.metadata.continue]).toEqual([1, undefined]);
+  });
+
+  test('a continue token of forgotten times is expired', async () => {
+    const { continue: token } = (await call(server, `${NODES}?limit=1`)).body.metadata;
+    const ref = { apiVersion: 'v1', kind: 'Node', name: 'n0' };
+    for (let index = 0; index < 9000; index += 1) {
+      server.server.store.update(ref, (node) => {
+        node.metadata.annotations = { count: String(index) };
+      });
+    }
+    expect((await call(server, `${NODES}?limit=1&continue=${token}`)).body).toMatchObject({
+      code: 410,
+      reason: 'Expired',
+    });
+  });
+
+  test('items of built-in kinds carry no kind, as from a real server', async () => {
+    const { body } = await call(server, NODES);
+    expect(body.kind).toBe('NodeList');
+    expect(body.items[0].kind).toBeUndefined();
+  });
+});
+
+describe('services', () => {
+  const service = (name: string, spec: object) => ({ metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } });
+
+  test('addresses and ports are given, kept, and not given twice', async () => {
+    const { body: first } = await post(
+      SERVICES,
+      service('first', { type: 'NodePort', ports: [{ port: 80, nodePort: 32379 }] }),
+    );
+    expect(first.spec).toMatchObject({
+      clusterIP: expect.stringMatching(/^10\.96\./),
+      ports: [{ port: 80, protocol: 'TCP', targetPort: 80, nodePort: 32379 }],
+      sessionAffinity: 'None',
+      internalTrafficPolicy: 'Cluster',
+      externalTrafficPolicy: 'Cluster',
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+    });
+    const taken = await post(SERVICES, service('second', { type: 'NodePort', ports: [{ port: 80, nodePort: 32379 }] }));
+    expect(taken.body).toMatchObject({
+      code: 422,
+      reason: 'Invalid',
+      message:
+        'Service "second" is invalid: spec.ports[0].nodePort: Invalid value: 32379: provided port is already allocated',
+    });
+    const outside = await post(SERVICES, service('third', { type: 'NodePort', ports: [{ port: 80, nodePort: 8080 }] }));
+    expect(outside.body.details.causes[0].message).toContain('The range of valid ports is 30000-32767');
+    const { body: second } = await post(SERVICES, service('second', { type: 'LoadBalancer' }));
+    expect(second.spec.clusterIP).not.toBe(first.spec.clusterIP);
+    expect(second.spec.ports[0].nodePort).toBeGreaterThanOrEqual(30000);
+
+    const { body: kept } = await put(
+      `${SERVICES}/second`,
+      service('second', { type: 'LoadBalancer', ports: [{ port: 80, targetPort: 8080 }] }),
+    );
+    expect([kept.spec.clusterIP, kept.spec.ports[0].nodePort]).toEqual([
+      second.spec.clusterIP,
+      second.spec.ports[0].nodePort,
+    ]);
+    const moved = await put(`${SERVICES}/second`, service('second', { clusterIP: '10.96.200.200' }));
+    expect(moved.body.message).toContain('may not change once set');
+  });
+});
+
+describe('validation', () => {
+  const selector = { matchLabels: { a: 'b' } };
+  test.each([
+    [SECRETS, { metadata: { name: 'Bad_Name' } }, 'metadata.name'],
+    [SECRETS, { metadata: {} }, 'metadata.name'],
+    [SECRETS, { metadata: { name: 'x', labels: { a: 'not valid' } } }, 'metadata.labels'],
+    [SECRETS, { metadata: { name: 'x' }, type: 'kubernetes.io/tls', data: { 'tls.crt': '' } }, 'data[tls.key]'],
+    [SERVICES, { metadata: { name: 'x' }, spec: {} }, 'spec.ports'],
+    [SERVICES, { metadata: { name: 'x' }, spec: { type: 'Nope', ports: [{ port: 1 }] } }, 'spec.type'],
+    [PODS, { metadata: { name: 'x' }, spec: {} }, 'spec.containers'],
+    [
+      '/apis/apps/v1/namespaces/default/deployments',
+      { metadata: { name: 'x' }, spec: { template: pod('x') } },
+      'spec.selector',
+    ],
+    [
+      '/apis/apps/v1/namespaces/default/daemonsets',
+      { metadata: { name: 'x' }, spec: { selector, template: pod('x') } },
+      'spec.template.metadata.labels',
+    ],
+  ])('POST %s %j', async (path, body, field) => {
+    const answer = await post(path, body);
+    expect(answer.body).toMatchObject({ code: 422, reason: 'Invalid' });
+    expect(answer.body.details.causes.map((cause: { field: string }) => cause.field)).toContain(field);
+  });
+
+  test('what may not change is refused', async () => {
+    await post(SECRETS, { metadata: { name: 'typed' }, type: 'Opaque' });
+    const { body } = await put(`${SECRETS}/typed`, { metadata: { name: 'typed' }, type: 'example.com/other' });
+    expect(body.message).toBe(
+      'Secret "typed" is invalid: type: Invalid value: "example.com/other": field is immutable',
+    );
+  });
+
+  test('unknown fields warn, or fail where that is asked for', async () => {
+    const body = { ...pod('odd'), spec: { ...pod('odd').spec, restartPolice: 'Never' } };
+    const warned = await post(PODS, body);
+    expect([warned.status, warned.headers.warning]).toEqual([201, '299 - "unknown field \\"spec.restartPolice\\""']);
+    expect(warned.body.spec.restartPolice).toBeUndefined();
+    const strict = await post(`${PODS}?fieldValidation=Strict`, body);
+    expect(strict.body.message).toBe(
+      'Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "spec.restartPolice"',
+    );
+  });
+
+  test('bodies that are none are refused', async () => {
+    expect((await call(server, SECRETS, { method: 'POST', body: '{', type: 'application/json' })).status).toBe(400);
+    expect((await call(server, SECRETS, { method: 'POST', body: 'x', type: 'text/csv' })).status).toBe(415);
+    expect((await post(SECRETS, { kind: 'ConfigMap', metadata: { name: 'x' } })).status).toBe(400);
+  });
+});
+
+describe('defaults', () => {
+  test('pods get what kubectl diff would notice', async () => {
+    const spec = {
+      containers: [
+        {
+          name: 'c',
+          image: 'i',
+          ports: [{ containerPort: 1 }],
+          readinessProbe: { httpGet: { port: 1 } },
+          env: [{ name: 'A', value: '' }],
+        },
+      ],
+      volumes: [
+        { name: 's', secret: { secretName: 's' } },
+        { name: 'h', hostPath: { path: '/' } },
+        { name: 'e', emptyDir: {} },
+      ],
+      hostNetwork: false,
+    };
+    const { body } = await post(PODS, { metadata: { name: 'full' }, spec });
+    expect(body.spec).toEqual({
+      containers: [
+        {
+          name: 'c',
+          image: 'i',
+          imagePullPolicy: 'Always',
+          terminationMessagePath: '/dev/termination-log',
+          terminationMessagePolicy: 'File',
+          resources: {},
+          env: [{ name: 'A' }],
+          ports: [{ containerPort: 1, protocol: 'TCP' }],
+          readinessProbe: {
+            httpGet: { port: 1, path: '/', scheme: 'HTTP' },
+            timeoutSeconds: 1,
+            periodSeconds: 10,
+            successThreshold: 1,
+            failureThreshold: 3,
+          },
+        },
+      ],
+      volumes: [
+        { name: 's', secret: { secretName: 's', defaultMode: 420 } },
+        { name: 'h', hostPath: { path: '/', type: '' } },
+        { name: 'e', emptyDir: {} },
+      ],
+      restartPolicy: 'Always',
+      terminationGracePeriodSeconds: 30,
+      dnsPolicy: 'ClusterFirst',
+      securityContext: {},
+      schedulerName: 'default-scheduler',
+      enableServiceLinks: true,
+    });
+  });
+});
+
+test('tables for kubectl get', async () => {
+  const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+  const { body } = await call(server, '/api/v1/namespaces/default', { accept });
+  expect(body.kind).toBe('Table');
+  expect(body.columnDefinitions.map((column: { name: string }) => column.name)).toEqual(['Name', 'Status', 'Age']);
+  expect(body.rows[0].cells.slice(0, 2)).toEqual(['default', 'Active']);
+  expect(body.rows[0].object.kind).toBe('PartialObjectMetadata');
+});
