@@ -19,8 +19,17 @@ export function prefixEnd(start: string): string {
   return start.slice(0, -1) + String.fromCharCode(start.charCodeAt(start.length - 1) + 1);
 }
 
+/** After all keys. */
+const END_OF_KEYS = '\uffff';
+
+/** The exclusive end that a request means; undefined where it asks for one key. In etcd a zero byte stands for the end. */
+export function rangeEndOf(bytes: Uint8Array | undefined): string | undefined {
+  const text = bytes && Buffer.from(bytes).toString();
+  return text === '\0' ? END_OF_KEYS : text || undefined;
+}
+
 function rangesOf(role: string, cluster: string): KeyRange[] {
-  if (role === 'root') return [{ start: '', end: '\uffff' }];
+  if (role === 'root') return [{ start: '', end: END_OF_KEYS }];
   if (role === 'local') {
     return ['cilium/.heartbeat', 'cilium/cache/', 'cilium/cluster-config/', 'cilium/synced/'].map(prefix);
   }

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { decodeRangeRequest, encodeRangeResponse, frameMessage, RANGE_PATH, readMessages } from '../etcd/wire.ts';
 import { alertFor, commonNameOf, parseCertificates, verifyCertificate } from './certificate-verification.ts';
-import { builtInUsers, mayRead } from './etcd-permissions.ts';
+import { builtInUsers, mayRead, rangeEndOf } from './etcd-permissions.ts';
 
 /** gRPC status codes. */
 const OK = 0;
@@ -109,7 +109,7 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     const [message = new Uint8Array()] = readMessages(body);
     const request = decodeRangeRequest(message);
     const key = Buffer.from(request.key).toString();
-    const end = request.rangeEnd?.length ? Buffer.from(request.rangeEnd).toString() : undefined;
+    const end = rangeEndOf(request.rangeEnd);
     const role = users.get(user);
     if (role === undefined || !mayRead(role, clusterName)(key, end)) {
       options.log(`level=warning msg="permission denied" user-name="${user}" key="${key}"`);

@@ -1,0 +1,110 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { createStore } from '../../src/sandbox/apiserver/store.ts';
+import { createVirtualNetwork, type VirtualNetwork } from '../../src/sandbox/network.ts';
+
+let network: VirtualNetwork;
+let backend: Server;
+let realPort: number;
+const POD = '10.2.0.10';
+
+beforeEach(async () => {
+  network = createVirtualNetwork(20);
+  backend = createServer((socket) => socket.on('error', () => undefined));
+  backend.listen(0, '127.0.0.1');
+  await once(backend, 'listening');
+  realPort = (backend.address() as { port: number }).port;
+  network.attach({ name: 'a', store: createStore(), loadBalancerAddresses: new Map() });
+  const store = createStore();
+  store.create({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'n1' },
+    spec: {},
+    status: { addresses: [{ type: 'InternalIP', address: '172.18.2.11' }] },
+  });
+  const service: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 's', namespace: 'default' },
+    spec: { type: 'LoadBalancer', clusterIP: '10.96.0.77', ports: [{ port: 2379, nodePort: 32379 }] },
+    status: { loadBalancer: { ingress: [{ hostname: 'lb.example' }] } },
+  };
+  store.create(service);
+  store.create({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 's-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 's' } },
+    addressType: 'IPv4',
+    ports: [{ port: 2379, protocol: 'TCP' }],
+    endpoints: [{ addresses: [POD], conditions: { ready: true, serving: true, terminating: false } }],
+  });
+  network.attach({ name: 'b', store, loadBalancerAddresses: new Map([['default/s', '172.18.2.100']]) });
+});
+
+afterEach(() => {
+  network.close();
+  backend.close();
+});
+
+async function reaches(from: string, host: string, port: number): Promise<void> {
+  const socket = await network.dial(from, host, port);
+  expect(socket.remotePort).toBe(realPort);
+  socket.destroy();
+}
+
+describe('with a ready pod that listens', () => {
+  beforeEach(() => void network.listen('b', POD, 2379, realPort));
+
+  it.each([
+    ['a', '172.18.2.100', 2379],
+    ['a', 'lb.example', 2379],
+    ['a', '172.18.2.11', 32379],
+    ['b', 's.default.svc', 2379],
+    ['b', 's.default.svc.cluster.local', 2379],
+    ['b', '10.96.0.77', 2379],
+    ['b', POD, 2379],
+  ])('cluster %s reaches %s:%i', reaches);
+
+  it('cluster IPs, pods and service names mean nothing to the other cluster', async () => {
+    await expect(network.dial('a', '10.96.0.77', 2379)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await expect(network.dial('a', POD, 2379)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await expect(network.dial('a', 's.default.svc', 2379)).rejects.toMatchObject({
+      code: 'ENOTFOUND',
+      message: 'lookup s.default.svc on 10.96.0.10:53: no such host',
+    });
+  });
+
+  it('refuses other ports', async () => {
+    await expect(network.dial('a', '172.18.2.100', 80)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(network.dial('a', '172.18.2.11', 30000)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('a cut link breaks connections and swallows new ones, until it is mended', async () => {
+    const socket = await network.dial('a', '172.18.2.100', 2379);
+    const closed = once(socket, 'close');
+    network.cutLink('b', 'a');
+    await closed;
+    await expect(network.dial('a', '172.18.2.100', 2379)).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      message: 'dial tcp 172.18.2.100:2379: i/o timeout',
+    });
+    await reaches('b', 's.default.svc', 2379);
+    network.mendLink('a', 'b');
+    await reaches('a', '172.18.2.100', 2379);
+  });
+
+  it('resolves names that a test adds', async () => {
+    network.addHost('mesh.example', '172.18.2.100');
+    await reaches('a', 'mesh.example', 2379);
+  });
+});
+
+it('refuses where the pod does not listen', async () => {
+  await expect(network.dial('a', '172.18.2.100', 2379)).rejects.toMatchObject({
+    code: 'ECONNREFUSED',
+    message: 'dial tcp 172.18.2.100:2379: connect: connection refused',
+  });
+});

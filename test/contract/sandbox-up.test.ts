@@ -1,0 +1,67 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { CommandContext } from '../../src/commands/command.ts';
+import { run } from '../../src/commands/sandbox-up.ts';
+
+const plain: CommandContext['theme'] = { bold: same, dim: same, ok: same, warn: same, fail: same };
+const ended = () => undefined;
+const quiet: CommandContext['progress'] = {
+  start: () => ({ update: ended, done: ended, fail: ended, stop: ended }),
+  warn: ended,
+  info: ended,
+};
+
+function same(text: string): string {
+  return text;
+}
+
+it('runs clusters until it is aborted, says how to reach them and what is simulated, and leaves nothing behind', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'sandbox-up-test-'));
+  const abort = new AbortController();
+  let output = '';
+  const context: CommandContext = {
+    progress: quiet,
+    print(text) {
+      output += text;
+      if (output.includes('Ctrl-C')) up();
+    },
+    theme: plain,
+    env: {},
+    cwd: directory,
+    userAgent: 'test',
+    packageRoot: new URL('../../', import.meta.url),
+    now: () => new Date(),
+    signal: abort.signal,
+    runCommand: async () => 0,
+    debug: false,
+    debugLog: ended,
+  };
+  let up: () => void = ended;
+  const isUp = new Promise<void>((done) => {
+    up = done;
+  });
+  const running = run(context, { clusters: 2, nodes: 1, ciliumVersion: '1.20.0', kubeconfigOut: 'sandbox.yaml' });
+  await isUp;
+  const kubeconfig = join(directory, 'sandbox.yaml');
+  expect((await stat(kubeconfig)).isFile()).toBe(true);
+  expect(output.replaceAll(directory, 'DIR')).toMatchInlineSnapshot(`
+    "kubeconfig  DIR/sandbox.yaml
+    contexts    mesh-1, mesh-2
+
+    Real: API servers, objects, certificates and the TLS handshakes between the clusters; simulated: etcd, Cilium’s programs, kubelets and the network.
+
+    In another terminal:
+      export KUBECONFIG=DIR/sandbox.yaml
+      meshctl clustermesh enable --context mesh-1,mesh-2
+      meshctl clustermesh connect --context mesh-1 --destination-context mesh-2
+
+    Ctrl-C ends the clusters.
+    "
+  `);
+  abort.abort();
+  expect(await running).toMatchObject({ kind: 'Sandbox' });
+  expect(await readdir(directory)).toEqual([]);
+  await rm(directory, { recursive: true });
+});
