@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Host, processHost } from './cli/host.ts';
 import { isDocumentFormat, writeResult } from './cli/output.ts';
 import { createProgram, parseArguments } from './cli/program.ts';
-import { plainProgress, silentProgress, spinnerProgress } from './cli/progress.ts';
+import { plainProgress, quietProgress, spinnerProgress } from './cli/progress.ts';
 import { reportError } from './cli/report-error.ts';
 import { colourWanted, createTheme } from './cli/theme.ts';
 import type { CommandContext, CommandSpec, ParsedOptions, Progress } from './commands/command.ts';
@@ -60,8 +60,8 @@ async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host)
 }
 
 async function progressFor(options: ParsedOptions, host: Host): Promise<Progress> {
-  if (isDocumentFormat(options.output)) return silentProgress();
   const theme = createTheme(colourWanted(host.env, host.stderr));
+  if (isDocumentFormat(options.output)) return quietProgress(host.stderr, theme);
   const spins = host.stderr.isTty && !host.env.CI && host.env.TERM !== 'dumb' && !options.debug;
   return spins ? spinnerProgress(process.stderr, theme) : plainProgress(host.stderr, theme);
 }

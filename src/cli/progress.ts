@@ -3,10 +3,10 @@ import type { Progress, Task } from '../commands/command.ts';
 import type { Theme } from '../views/theme.ts';
 import type { TextSink } from './host.ts';
 
-/** Says nothing: for `-o json|yaml`. Warnings of a silent run belong into its document. */
-export function silentProgress(): Progress {
+/** Only warnings: for `-o json|yaml`, where stdout is read by a program and stderr by whoever looks into the log. */
+export function quietProgress(sink: TextSink, theme: Theme): Progress {
   const task: Task = { update() {}, done() {}, fail() {}, stop() {} };
-  return { start: () => task, warn() {}, info() {} };
+  return { start: () => task, warn: plainProgress(sink, theme).warn, info() {} };
 }
 
 /** One plain line for each thing that ends or fails, for logs; and for each start, so that a hang shows where. */

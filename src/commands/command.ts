@@ -52,7 +52,7 @@ export interface CommandResult {
   raw?: string;
 }
 
-/** Progress goes to stderr: a spinner on a TTY, one plain line per event elsewhere, nothing with `-o json|yaml`. */
+/** Progress goes to stderr: a spinner on a TTY, one plain line per event elsewhere, only warnings with `-o json|yaml`. */
 export interface Progress {
   /** Starts a task. Each task ends with exactly one of done, fail or stop. */
   start(text: string): Task;

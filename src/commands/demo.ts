@@ -33,7 +33,9 @@ const SCENES: readonly Scene[] = [
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const { keep } = parsed as { keep: boolean };
   const { theme, print, signal } = context;
-  print(`${theme.bold('meshctl demo')}: two clusters with Cilium, one in a "GKE" and one in an "EKS", become one mesh.\n`);
+  print(
+    `${theme.bold('meshctl demo')}: two clusters with Cilium, one in a "GKE" and one in an "EKS", become one mesh.\n`,
+  );
   print(theme.dim('Embedded in this process: API servers, certificates and TLS handshakes are real,\n'));
   print(theme.dim('etcd, Cilium’s agents and the datapath are simulated.\n'));
   const sandbox = await startSandbox({
@@ -54,7 +56,9 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
       }
     }
     if (keep) {
-      print(`\nThe sandbox stays up until Ctrl-C. In another terminal:\n  export KUBECONFIG=${sandbox.kubeconfigPath}\n`);
+      print(
+        `\nThe sandbox stays up until Ctrl-C. In another terminal:\n  export KUBECONFIG=${sandbox.kubeconfigPath}\n`,
+      );
       await untilAborted(signal);
     }
   } finally {

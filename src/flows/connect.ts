@@ -3,7 +3,7 @@ import { type RollbackResult, rollback } from '../kube/rollback.ts';
 import { readSnapshot } from '../kube/snapshot.ts';
 import {
   type Direction,
-  hasKvstoremesh,
+  dialingSecret,
   type Member,
   planDial,
   planDirection,
@@ -14,7 +14,7 @@ import { hostPort, requireEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { requireCompatible, requireIdentity } from '../mesh/identity.ts';
 import { describeRef, keyOf } from '../mesh/kube-object.ts';
-import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../mesh/names.ts';
+import { secretRef } from '../mesh/names.ts';
 import { peerCertificateKeys } from '../mesh/peer-config.ts';
 import type { Plan, ReadyWrite, Step } from '../mesh/plan.ts';
 import { decodeText, secretTexts } from '../mesh/secret-data.ts';
@@ -202,7 +202,7 @@ class ConnectRun {
   /** The client certificate of a direction: the one just issued, else the one that the Secret has. */
   #credential({ client, server }: Direction): Credential {
     const { snapshot } = client;
-    const name = hasKvstoremesh(snapshot) ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
+    const name = dialingSecret(snapshot);
     const ref = secretRef(snapshot.namespace, name);
     const step = this.#dialPlan.steps.find(
       ({ cluster, object }) => cluster === snapshot.context && object.name === name,

@@ -3,6 +3,7 @@ import { readSnapshot } from '../kube/snapshot.ts';
 import { waitForObject } from '../kube/wait.ts';
 import { loadTemplates, type Templates } from '../manifests/load.ts';
 import { renderClusterMesh } from '../manifests/render.ts';
+import { isRolledOut } from '../mesh/apiserver-deployment.ts';
 import { readCiliumInstall } from '../mesh/cilium-install.ts';
 import { certificateSpecs } from '../mesh/cluster-certificates.ts';
 import { awaitsAddress, type EnableChoices, type EnableSettings, planEnable, settleEnable } from '../mesh/enable.ts';
@@ -18,7 +19,6 @@ import {
   CA_SECRET,
 } from '../mesh/names.ts';
 import type { Plan, Step } from '../mesh/plan.ts';
-import { rolloutState } from '../mesh/rollout.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { type CiliumVersion, formatVersion, supportedRange } from '../mesh/versions.ts';
 import { during, type Flow, type Target } from './flow.ts';
@@ -194,7 +194,7 @@ async function awaitAddress(flow: Flow, { client, namespace }: Target, draft: Dr
 async function awaitRollout(flow: Flow, { client, namespace }: Target, waitMs: number): Promise<void> {
   const ref = apiserverDeploymentRef(namespace);
   const ready = (deployment: KubeObject | undefined): true | undefined =>
-    deployment && rolloutState(deployment).done ? true : undefined;
+    deployment && isRolledOut(deployment) ? true : undefined;
   try {
     await during(
       flow,

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { ExecResult } from '../kube/exec.ts';
+import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
@@ -86,7 +87,7 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
   const peersOf = (secret: KubeObject | undefined): string[] =>
     peersIn(secretTexts(secret)).filter((peer) => peer !== identity.name);
   const peers = peersOf(agentSecret);
-  const kvstoremesh = hasContainer(deployment, KVSTOREMESH_CONTAINER);
+  const kvstoremesh = runsKvstoremesh(deployment) ?? false;
   const poller = createPoller(flow, target, options);
   const [agents, replicas] = await Promise.all([poller.ask(AGENTS), kvstoremesh ? poller.ask(REPLICAS) : []]);
   return {
@@ -99,11 +100,6 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     agents,
     kvstoremesh: { enabled: kvstoremesh, peers: peersOf(kvstoremeshSecret), replicas },
   };
-}
-
-function hasContainer(deployment: KubeObject | undefined, name: string): boolean {
-  const spec = deployment?.spec as { template?: { spec?: { containers?: { name: string }[] } } } | undefined;
-  return spec?.template?.spec?.containers?.some((container) => container.name === name) ?? false;
 }
 
 function createPoller(flow: Flow, { client, namespace }: Target, options: PollOptions) {

@@ -11,6 +11,8 @@ export interface ApiAction {
   verb: string;
   /** What it was attempted on, for people: `Secret kube-system/cilium-ca`. */
   target: string;
+  /** What was attempted, for people, after "cannot"; default: verb and target. */
+  attempt?: string | undefined;
   /** As in RBAC, e.g. `secrets` or `pods/exec`; absent for non-resource paths. */
   resource?: string | undefined;
   apiGroup?: string | undefined;
@@ -58,6 +60,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
     ...(status?.reason ? { reason: status.reason } : {}),
   };
   const said = saidBy(refusal, status);
+  const cannot = `cannot ${attemptOf(action)}`;
   const fail: Fail = (errorCode, text, hint, more) =>
     new MeshctlError(errorCode, `context "${action.context}": ${text}`, { hint, details: { ...details, ...more } });
 
@@ -66,7 +69,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
     const why = webhook[2] ? `: ${plainWords(webhook[2])}` : '';
     return fail(
       'Rejected',
-      `admission webhook "${webhook[1]}" rejects to ${action.verb} ${action.target}${why}`,
+      `${cannot}: admission webhook "${webhook[1]}" denies it${why}`,
       undefined,
       {
         webhook: webhook[1],
@@ -78,7 +81,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   if (code === 403) {
     const denied = /User "([^"]*)" cannot/.exec(status?.message ?? '');
     // Admission (quota, Pod Security, a namespace that is being deleted) also answers 403.
-    if (status?.message && !denied) return fail('Rejected', `cannot ${action.verb} ${action.target}: ${said}`);
+    if (status?.message && !denied) return fail('Rejected', `${cannot}: ${said}`);
     return forbidden(action, denied?.[1], status?.message ?? '', fail);
   }
   if (code === 404) return fail('NotFound', notFoundWords(action, status));
@@ -86,13 +89,13 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
     return fail('Conflict', `${action.target} exists already`, 'run the command again');
   }
   if (code === 409) return conflict(action, status, said, fail);
-  if (code === 410) return fail('ApiFailure', `cannot ${action.verb} ${action.target}: ${said}`);
+  if (code === 410) return fail('ApiFailure', `${cannot}: ${said}`);
   if (code === 400 || code === 413 || code === 415 || code === 422) {
     const causes = (status?.details?.causes ?? []).map((cause) => ({
       field: cause.field,
       message: plainWords(cause.message ?? ''),
     }));
-    return fail('Rejected', `the API server rejects to ${action.verb} ${action.target}: ${said}`, undefined, {
+    return fail('Rejected', `${cannot}: ${said}`, undefined, {
       causes,
     });
   }
@@ -100,7 +103,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   if (calling) {
     return fail(
       'ApiFailure',
-      `cannot ${action.verb} ${action.target}: ${said}`,
+      `${cannot}: ${said}`,
       `is the service behind webhook "${calling[1]}" running?`,
       {
         webhook: calling[1],
@@ -111,7 +114,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
     code === 429
       ? 'the API server is overloaded; try again later'
       : 'try again; if it lasts, look at the API server and its etcd';
-  return fail('ApiFailure', `cannot ${action.verb} ${action.target}: the API server answers ${code}: ${said}`, hint);
+  return fail('ApiFailure', `${cannot}: the API server answers ${code}: ${said}`, hint);
 }
 
 type Fail = (code: ErrorCode, text: string, hint?: string, more?: Record<string, unknown>) => MeshctlError;
@@ -146,7 +149,7 @@ function conflict(action: ApiAction, status: KubeStatus | undefined, said: strin
   if (owned.length === 0) {
     return fail(
       'Conflict',
-      `cannot ${action.verb} ${action.target}: ${said}`,
+      `cannot ${attemptOf(action)}: ${said}`,
       'someone else changed it meanwhile; run the command again',
     );
   }
@@ -250,7 +253,7 @@ function transportHint(action: ApiAction, code: string): string {
 export function errorOfTimeout(action: ApiAction, timeoutMs: number): MeshctlError {
   return new MeshctlError(
     'ClusterUnreachable',
-    `context "${action.context}": the API server ${action.server} did not answer within ${timeoutMs / 1000} s (${action.verb} ${action.target})`,
+    `context "${action.context}": the API server ${action.server} did not answer within ${timeoutMs / 1000} s (${attemptOf(action)})`,
     { hint: transportHint(action, ''), details: { context: action.context, server: action.server, timeoutMs } },
   );
 }
@@ -268,7 +271,7 @@ export function errorOfAbort(signal: AbortSignal): MeshctlError {
 export function errorOfProtocol(action: ApiAction, what: string): MeshctlError {
   return new MeshctlError(
     'ApiFailure',
-    `context "${action.context}": cannot ${action.verb} ${action.target}: ${what}`,
+    `context "${action.context}": cannot ${attemptOf(action)}: ${what}`,
     {
       hint: `is ${action.server} a Kubernetes API server?`,
       details: { context: action.context, server: action.server },

@@ -1,4 +1,5 @@
 import { parse } from 'yaml';
+import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
 import type { TlsSecretFacts } from '../mesh/certificates.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../mesh/kube-object.ts';
@@ -11,7 +12,6 @@ import {
   CA_SECRET,
   CILIUM_CONFIG,
   configMapRef,
-  KVSTOREMESH_CONTAINER,
   KVSTOREMESH_PEERS_SECRET,
   REMOTE_CERT_SECRET,
   REMOTE_USERS_CONFIGMAP,
@@ -62,7 +62,11 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const ca = authoritySecret && caFactsOf(secretTexts(authoritySecret));
   if (authoritySecret) objects.set(keyOf(secretRef(namespace, CA_SECRET)), withoutPrivateKeys(authoritySecret));
   const users = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
-  const peers = secretNamed(hasKvstoremesh(objects, namespace) ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET);
+  const peers = secretNamed(
+    runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))))
+      ? KVSTOREMESH_PEERS_SECRET
+      : AGENT_PEERS_SECRET,
+  );
   return {
     context: client.context,
     server: client.server,
@@ -183,11 +187,6 @@ function peerFactsOf(secret: KubeObject | undefined): Map<string, TlsSecretFacts
     if (read) facts.set(peer, read);
   }
   return facts;
-}
-
-function hasKvstoremesh(objects: ReadonlyMap<string, KubeObject>, namespace: string): boolean {
-  const spec = objects.get(keyOf(apiserverDeploymentRef(namespace)))?.spec as PodTemplateSpec | undefined;
-  return spec?.template?.spec?.containers?.some(({ name }) => name === KVSTOREMESH_CONTAINER) ?? false;
 }
 
 interface PodTemplateSpec {

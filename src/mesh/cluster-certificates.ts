@@ -1,7 +1,6 @@
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificates.ts';
 import { isIpAddress } from './endpoints.ts';
 import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET, serviceHostname } from './names.ts';
-import { remoteUserName } from './peer-config.ts';
 
 /** Certificates are issued anew from this time before their end. */
 export const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
@@ -40,11 +39,6 @@ export function certificateSpecs(cluster: {
     ...(kvstoremesh ? [{ secret: 'clustermesh-apiserver-local-cert', spec: clientSpec(`local-${clusterName}`) }] : []),
     { secret: REMOTE_CERT_SECRET, spec: clientSpec('remote') },
   ];
-}
-
-/** The certificate with which a cluster logs in to a peer whose CA issued it. */
-export function peerCertificateSpec(localCluster: string): CertificateSpec {
-  return clientSpec(remoteUserName(localCluster));
 }
 
 /**
@@ -105,7 +99,8 @@ function reasonOfTime(
   return undefined;
 }
 
-function clientSpec(commonName: string): CertificateSpec {
+/** A certificate with which a client logs in to etcd as the user that its CN names. */
+export function clientSpec(commonName: string): CertificateSpec {
   return { commonName, usages: ['client'], dnsNames: [], ipAddresses: [] };
 }
 

@@ -1,15 +1,14 @@
+import { makesRemoteUsers, runsKvstoremesh } from './apiserver-deployment.ts';
 import { requireSigner } from './certificate-authority.ts';
-import type { CertificateSpec } from './certificates.ts';
-import { reasonToReissue } from './cluster-certificates.ts';
+import { clientSpec, reasonToReissue } from './cluster-certificates.ts';
 import { hostPort, isIpAddress, type ServiceEndpoints } from './endpoints.ts';
 import { MeshctlError } from './errors.ts';
 import type { ClusterIdentity } from './identity.ts';
-import { keyOf, type ObjectRef } from './kube-object.ts';
+import { type KubeObject, keyOf, type ObjectRef } from './kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   apiserverDeploymentRef,
   configMapRef,
-  KVSTOREMESH_CONTAINER,
   KVSTOREMESH_PEERS_SECRET,
   REMOTE_USERS_CONFIGMAP,
   SERVER_CERT_SECRET,
@@ -51,26 +50,13 @@ const SHARED_USER = 'remote';
 /** The etcd role that may read what a cluster publishes for its peers. */
 const REMOTE_ROLE = 'remote';
 
-interface DeploymentSpec {
-  template: { spec: { containers: { name: string; args?: string[] }[] } };
+function apiserverOf(snapshot: ClusterSnapshot): KubeObject | undefined {
+  return snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
 }
 
-function containersOf(snapshot: ClusterSnapshot): DeploymentSpec['template']['spec']['containers'] | undefined {
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
-  return (deployment?.spec as DeploymentSpec | undefined)?.template.spec.containers;
-}
-
-/** Whether this cluster reads its peers through KVStoreMesh. */
-export function hasKvstoremesh(snapshot: ClusterSnapshot): boolean {
-  return containersOf(snapshot)?.some(({ name }) => name === KVSTOREMESH_CONTAINER) ?? false;
-}
-
-/** Whether the clustermesh-apiserver makes an etcd user per peer (Cilium's authMode other than `legacy`). */
-function hasRemoteUsers(snapshot: ClusterSnapshot): boolean {
-  const flagged = containersOf(snapshot)?.some(({ args }) =>
-    args?.some((arg) => arg.startsWith('--cluster-users-enabled')),
-  );
-  return Boolean(flagged) && snapshot.remoteUsers !== undefined;
+/** The Secret by which this cluster dials its peers: KVStoreMesh's, or without it the agents'. */
+export function dialingSecret(snapshot: ClusterSnapshot): string {
+  return runsKvstoremesh(apiserverOf(snapshot)) ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
 }
 
 /**
@@ -112,7 +98,7 @@ export function planDirection(client: Member, server: Member): Direction {
       },
     );
   }
-  const users = hasRemoteUsers(server.snapshot);
+  const users = makesRemoteUsers(apiserverOf(server.snapshot)) && server.snapshot.remoteUsers !== undefined;
   if (!users) {
     warnings.push(
       `context "${server.snapshot.context}": its clustermesh-apiserver has no users of its own for peers (authMode legacy), ` +
@@ -147,7 +133,7 @@ export function planServe(directions: readonly Direction[], now: Date): Plan {
 export function planDial(directions: readonly Direction[], now: Date): Plan {
   const steps = groupBy(directions, ({ client }) => client).flatMap(([client, outgoing]) => [
     dialStep(client, outgoing, now),
-    ...(hasKvstoremesh(client.snapshot) ? [cachedFilesStep(client, outgoing)] : []),
+    ...(runsKvstoremesh(apiserverOf(client.snapshot)) ? [cachedFilesStep(client, outgoing)] : []),
   ]);
   return { steps };
 }
@@ -240,7 +226,7 @@ function remoteUserSteps({ snapshot }: Member, incoming: readonly Direction[]): 
 /** One Secret gets, for each peer: the client certificate where it needs a new one, and the file that dials. */
 function dialStep(client: Member, outgoing: readonly Direction[], now: Date): Step {
   const { snapshot } = client;
-  const ref = secretRef(snapshot.namespace, hasKvstoremesh(snapshot) ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET);
+  const ref = secretRef(snapshot.namespace, dialingSecret(snapshot));
   const live = snapshot.objects.get(keyOf(ref));
   const certificates: CertificateOrder[] = [];
   const data: Record<string, string> = {};
@@ -249,7 +235,7 @@ function dialStep(client: Member, outgoing: readonly Direction[], now: Date): St
   for (const { server, user, endpoint } of outgoing) {
     const peer = server.identity.name;
     const keys = peerCertificateKeys(peer);
-    const spec: CertificateSpec = { commonName: user, usages: ['client'], dnsNames: [], ipAddresses: [] };
+    const spec = clientSpec(user);
     const present = snapshot.peerCertificates.get(peer);
     const reason = reasonToReissue(
       present,

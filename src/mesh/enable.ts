@@ -1,3 +1,4 @@
+import { replicasOf, runsKvstoremesh } from './apiserver-deployment.ts';
 import { requireSigner } from './certificate-authority.ts';
 import type { CertificateSpec } from './certificates.ts';
 import { reasonToReissue, type SecretCertificate } from './cluster-certificates.ts';
@@ -10,7 +11,6 @@ import {
   apiserverDeploymentRef,
   apiserverServiceRef,
   CA_SECRET,
-  KVSTOREMESH_CONTAINER,
   SERVER_CERT_SECRET,
   secretRef,
 } from './names.ts';
@@ -43,11 +43,6 @@ interface ServiceSpec {
   ports?: { nodePort?: number }[];
 }
 
-interface DeploymentSpec {
-  replicas?: number;
-  template?: { spec?: { containers?: { name: string }[] } };
-}
-
 /**
  * Choices, then what is in the cluster, then defaults: a run without flags never turns back what an earlier run with flags
  * made, and never moves a Service that peers already dial.
@@ -57,16 +52,13 @@ export function settleEnable(
   identity: ClusterIdentity,
   choices: EnableChoices,
 ): EnableSettings {
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)))?.spec as
-    | DeploymentSpec
-    | undefined;
-  const containers = deployment?.template?.spec?.containers;
+  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
   const exposure = settleExposure(snapshot, choices);
   return {
     exposure,
     ...(exposure.type === 'NodePort' ? { nodePort: settleNodePort(snapshot, identity, choices) } : {}),
-    replicas: choices.replicas ?? deployment?.replicas ?? 1,
-    kvstoremesh: choices.kvstoremesh ?? containers?.some(({ name }) => name === KVSTOREMESH_CONTAINER) ?? true,
+    replicas: choices.replicas ?? replicasOf(deployment) ?? 1,
+    kvstoremesh: choices.kvstoremesh ?? runsKvstoremesh(deployment) ?? true,
   };
 }
 

@@ -10,7 +10,7 @@ import { loadTemplates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { CertificateSpec } from '../../src/mesh/certificates.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium-install.ts';
-import { certificateSpecs, peerCertificateSpec } from '../../src/mesh/cluster-certificates.ts';
+import { certificateSpecs, clientSpec } from '../../src/mesh/cluster-certificates.ts';
 import { parseVersion } from '../../src/mesh/versions.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
@@ -135,9 +135,9 @@ describe.skipIf(missing.length > 0).each(CASES)(
       const stranger = await createAuthority();
       await Promise.all([
         ...certificateSpecs(CLUSTER).map(({ secret, spec }) => mount(secret, authority, spec)),
-        mount('peer', authority, peerCertificateSpec('mesh-2')),
-        mount('unknown-peer', authority, peerCertificateSpec('mesh-3')),
-        mount('stranger', stranger, peerCertificateSpec('mesh-2')),
+        mount('peer', authority, clientSpec('remote-mesh-2')),
+        mount('unknown-peer', authority, clientSpec('remote-mesh-3')),
+        mount('stranger', stranger, clientSpec('remote-mesh-2')),
       ]);
       port = await freePort();
       const args = await etcdArguments(version, folder, port, [await freePort(), await freePort()]);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { certificateSpecs, peerCertificateSpec } from '../../src/mesh/cluster-certificates.ts';
+import { certificateSpecs } from '../../src/mesh/cluster-certificates.ts';
 import { remotePeerFile } from '../../src/mesh/peer-config.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
@@ -11,6 +11,7 @@ import {
   found,
   issueInto,
   peerByHand,
+  peerCertificateSpec,
   refs,
   setSecret,
   setUsers,

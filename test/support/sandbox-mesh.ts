@@ -4,7 +4,7 @@ import { loadTemplates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { CertificateSpec } from '../../src/mesh/certificates.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium-install.ts';
-import { certificateSpecs, peerCertificateSpec } from '../../src/mesh/cluster-certificates.ts';
+import { certificateSpecs } from '../../src/mesh/cluster-certificates.ts';
 import type { ObjectRef } from '../../src/mesh/kube-object.ts';
 import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peer-config.ts';
 import { parseVersion } from '../../src/mesh/versions.ts';
@@ -184,6 +184,11 @@ function addressOf(cluster: SandboxCluster): { host: string; port: number } {
   };
   const [ingress] = loadBalancer?.ingress ?? [];
   return { host: ingress?.ip ?? ingress?.hostname ?? '', port: 2379 };
+}
+
+/** The client certificate with which a cluster logs in to a peer. */
+export function peerCertificateSpec(local: string): CertificateSpec {
+  return { commonName: `remote-${local}`, usages: ['client'], dnsNames: [], ipAddresses: [] };
 }
 
 /** Lets `local` dial `remote` at an address, with a certificate of the remote's CA; in the order serve, then dial. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates.ts';
-import { certificateSpecs, peerCertificateSpec, reasonToReissue } from '../../src/mesh/cluster-certificates.ts';
+import { certificateSpecs, clientSpec, reasonToReissue } from '../../src/mesh/cluster-certificates.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const inDays = (days: number) => new Date(NOW.getTime() + days * 24 * 60 * 60 * 1000);
@@ -81,9 +81,9 @@ describe('certificateSpecs', () => {
   });
 });
 
-describe('peerCertificateSpec', () => {
-  it('names the user that the remote knows the cluster by', () => {
-    expect(peerCertificateSpec('mesh-1')).toEqual({
+describe('clientSpec', () => {
+  it('is for a client, and names its user', () => {
+    expect(clientSpec('remote-mesh-1')).toEqual({
       commonName: 'remote-mesh-1',
       usages: ['client'],
       dnsNames: [],

@@ -1,0 +1,52 @@
+import type { KubeObject } from './kube-object.ts';
+import { KVSTOREMESH_CONTAINER } from './names.ts';
+
+interface DeploymentSpec {
+  replicas?: number;
+  template?: { spec?: { containers?: Container[] } };
+}
+
+interface Container {
+  name: string;
+  args?: string[];
+}
+
+interface DeploymentStatus {
+  observedGeneration?: number;
+  replicas?: number;
+  updatedReplicas?: number;
+  availableReplicas?: number;
+}
+
+/** Whether the clustermesh-apiserver runs KVStoreMesh; undefined when there is no Deployment to tell. */
+export function runsKvstoremesh(deployment: KubeObject | undefined): boolean | undefined {
+  return containersOf(deployment)?.some(({ name }) => name === KVSTOREMESH_CONTAINER);
+}
+
+/** Whether it makes an etcd user per peer (Cilium's authMode other than `legacy`). */
+export function makesRemoteUsers(deployment: KubeObject | undefined): boolean {
+  const flag = '--cluster-users-enabled';
+  return containersOf(deployment)?.some(({ args }) => args?.some((arg) => arg.startsWith(flag))) ?? false;
+}
+
+/** The replicas asked for; undefined when there is no Deployment to tell. */
+export function replicasOf(deployment: KubeObject | undefined): number | undefined {
+  return deployment && (specOf(deployment)?.replicas ?? 1);
+}
+
+/** Whether a rollout is done: all replicas are of the newest template and available, and there are no others. */
+export function isRolledOut(deployment: KubeObject): boolean {
+  const wanted = replicasOf(deployment) ?? 1;
+  const status = (deployment.status ?? {}) as DeploymentStatus;
+  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
+  const seen = observedGeneration >= (deployment.metadata.generation ?? 0);
+  return seen && updatedReplicas >= wanted && availableReplicas >= wanted && replicas <= wanted;
+}
+
+function specOf(deployment: KubeObject | undefined): DeploymentSpec | undefined {
+  return deployment?.spec as DeploymentSpec | undefined;
+}
+
+function containersOf(deployment: KubeObject | undefined): Container[] | undefined {
+  return specOf(deployment)?.template?.spec?.containers;
+}
