@@ -32,8 +32,6 @@ export interface ObjectLog {
   subscribe(listener: (change: Change) => void): () => void;
 }
 
-const REMEMBERED_CHANGES = 4096;
-
 const storageKey = (resource: ResourceType): string => `${resource.group}/${resource.kind}`;
 const nameKey = (namespace: string | undefined, name: string): string => `${namespace ?? ''}/${name}`;
 const keyOfObject = (object: KubeObject): string => nameKey(object.metadata.namespace, object.metadata.name);
@@ -43,8 +41,8 @@ const compareKeys = (a: KubeObject, b: KubeObject): number => {
   return left < right ? -1 : left > right ? 1 : 0;
 };
 
-/** An empty log. `remembered` bounds the changes kept for watches and continued lists. */
-export function createObjectLog(remembered = REMEMBERED_CHANGES): ObjectLog {
+/** An empty log. It keeps between one and two times `remembered` changes for watches and continued lists. */
+export function createObjectLog(remembered: number): ObjectLog {
   const objects = new Map<string, Map<string, KubeObject>>();
   const listeners = new Set<(change: Change) => void>();
   const pending: Change[] = [];

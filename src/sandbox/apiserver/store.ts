@@ -16,10 +16,11 @@ const DEFAULT_MANAGER = 'kube-controller-manager';
 
 /**
  * A new cluster's objects: the four namespaces of every cluster, nothing else. Objects are defaulted as the API server
- * defaults them, Services get their addresses, deletion takes dependents along; nothing is validated.
+ * defaults them, Services get their addresses, deletion takes dependents along; nothing is validated. At least the last
+ * `rememberedChanges` can be watched and listed again.
  */
-export function createStore(): ClusterStore {
-  const state: ClusterState = { log: createObjectLog(), kinds: createKinds() };
+export function createStore({ rememberedChanges = 4096 } = {}): ClusterStore {
+  const state: ClusterState = { log: createObjectLog(rememberedChanges), kinds: createKinds() };
 
   const find = (ref: ObjectRef): { resource: ResourceType; object: KubeObject } => {
     const resource = state.kinds.require(ref.apiVersion, ref.kind);
