@@ -123,7 +123,7 @@ function clientOver(transport: Transport, at: { context: string; server: string 
   async function applyOnce(object: KubeObject, { force = false, dryRun, signal }: ApplyOptions): Promise<KubeObject> {
     const ref = refOf(object);
     return objectFrom({
-      action: onObject('patch', ref),
+      action: { ...onObject('patch', ref), attempt: `apply ${describeRef(ref)}` },
       method: 'PATCH',
       path: `${objectPath(ref)}${writeQuery(dryRun, { force: String(force) })}`,
       contentType: 'application/apply-patch+yaml',

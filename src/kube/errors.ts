@@ -19,6 +19,10 @@ export interface ApiAction {
   namespace?: string | undefined;
 }
 
+function attemptOf({ attempt, verb, target }: ApiAction): string {
+  return attempt ?? `${verb} ${target}`;
+}
+
 /** A refused request. */
 export interface ApiRefusal {
   status: number;
@@ -67,14 +71,9 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   const webhook = /admission webhook "([^"]+)" denied the request(?:: (.*))?/s.exec(status?.message ?? '');
   if (webhook) {
     const why = webhook[2] ? `: ${plainWords(webhook[2])}` : '';
-    return fail(
-      'Rejected',
-      `${cannot}: admission webhook "${webhook[1]}" denies it${why}`,
-      undefined,
-      {
-        webhook: webhook[1],
-      },
-    );
+    return fail('Rejected', `${cannot}: admission webhook "${webhook[1]}" denies it${why}`, undefined, {
+      webhook: webhook[1],
+    });
   }
   if (code === 401)
     return fail('Unauthenticated', 'the API server does not accept the credentials', unauthenticatedHint(identity));
@@ -84,7 +83,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
     if (status?.message && !denied) return fail('Rejected', `${cannot}: ${said}`);
     return forbidden(action, denied?.[1], status?.message ?? '', fail);
   }
-  if (code === 404) return fail('NotFound', notFoundWords(action, status));
+  if (code === 404) return notFound(action, status, fail);
   if (code === 409 && status?.reason === 'AlreadyExists') {
     return fail('Conflict', `${action.target} exists already`, 'run the command again');
   }
@@ -101,14 +100,9 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   }
   const calling = /failed calling webhook "([^"]+)"/.exec(status?.message ?? '');
   if (calling) {
-    return fail(
-      'ApiFailure',
-      `${cannot}: ${said}`,
-      `is the service behind webhook "${calling[1]}" running?`,
-      {
-        webhook: calling[1],
-      },
-    );
+    return fail('ApiFailure', `${cannot}: ${said}`, `is the service behind webhook "${calling[1]}" running?`, {
+      webhook: calling[1],
+    });
   }
   const hint =
     code === 429
@@ -120,23 +114,27 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
 type Fail = (code: ErrorCode, text: string, hint?: string, more?: Record<string, unknown>) => MeshctlError;
 
 function forbidden(action: ApiAction, user: string | undefined, message: string, fail: Fail): MeshctlError {
-  // The server names the rule that it missed, which may differ from what was asked (impersonation, exec).
-  const rule = /cannot (\S+) resource "([^"]*)" in API group "([^"]*)"/.exec(message);
-  const verb = rule?.[1] ?? action.verb;
-  const resource = rule?.[2] ?? action.resource ?? '';
-  const apiGroup = rule?.[3] ?? action.apiGroup ?? '';
-  const scope = action.namespace ? ` in namespace ${action.namespace}` : '';
-  const anonymous = user === 'system:anonymous';
   const who = user === undefined ? 'the user' : `user "${user}"`;
-  const needed = `apiGroups ["${apiGroup}"], resources ["${resource}"], verbs ["${verb}"]`;
-  return fail(
-    'Forbidden',
-    `${who} may not ${verb} ${resource || action.target}${scope} (${action.target})`,
-    anonymous
+  const scope = action.namespace ? ` in namespace ${action.namespace}` : '';
+  // The server names the rule that it missed, which may differ from what was asked: exec needs two verbs.
+  const missed = /cannot (\S+) resource "([^"]*)" in API group "([^"]*)"/.exec(message);
+  const verb = missed?.[1] ?? action.verb;
+  const resource = missed?.[2] ?? action.resource ?? action.target;
+  const apiGroup = missed?.[3] ?? action.apiGroup ?? '';
+  // From Kubernetes 1.36 on the verb may be e.g. impersonate-on:user-info:get, of the resource asked for.
+  if (verb.startsWith('impersonate')) {
+    const hint = 'grant it with a rule: apiGroups [""], resources ["users", "groups"], verbs ["impersonate"]';
+    return fail('Forbidden', `${who} may not act as somebody else`, hint, { user });
+  }
+  const rule = `apiGroups ["${apiGroup}"], resources ["${resource}"], verbs ["${verb}"]`;
+  const hint =
+    user === 'system:anonymous'
       ? 'the kubeconfig gives this context no credentials that the API server knows'
-      : `grant it${scope} with a rule: ${needed}`,
-    { user, rule: { apiGroup, resource, verb, namespace: action.namespace } },
-  );
+      : `grant it${scope} with a rule: ${rule}`;
+  return fail('Forbidden', `cannot ${attemptOf(action)}: ${who} may not ${verb} ${resource}${scope}`, hint, {
+    user,
+    rule: { apiGroup, resource, verb, namespace: action.namespace },
+  });
 }
 
 function conflict(action: ApiAction, status: KubeStatus | undefined, said: string, fail: Fail): MeshctlError {
@@ -156,7 +154,7 @@ function conflict(action: ApiAction, status: KubeStatus | undefined, said: strin
   const words = owned.map(({ field, manager }) => `${field} (${manager})`).join(', ');
   return fail(
     'Conflict',
-    `cannot apply ${action.target}: other managers own ${words}`,
+    `cannot ${attemptOf(action)}: other managers own ${words}`,
     'take the fields over with --force-conflicts',
     {
       conflicts: owned,
@@ -164,13 +162,15 @@ function conflict(action: ApiAction, status: KubeStatus | undefined, said: strin
   );
 }
 
-function notFoundWords(action: ApiAction, status: KubeStatus | undefined): string {
+function notFound(action: ApiAction, status: KubeStatus | undefined, fail: Fail): MeshctlError {
   const { kind, name } = status?.details ?? {};
-  if (kind === 'namespaces' && name && name === action.namespace) return `namespace ${name} does not exist`;
-  // Without a name in the answer it is the kind that is not served, e.g. a missing CRD.
-  if (!name)
-    return `the API server serves no ${action.resource ?? action.target}${action.apiGroup ? ` in API group ${action.apiGroup}` : ''}`;
-  return `${action.target} does not exist`;
+  if (kind === 'namespaces' && name && name === action.namespace) {
+    return fail('NotFound', `namespace ${name} does not exist`, 'name another with -n, or create it');
+  }
+  if (name) return fail('NotFound', `${action.target} does not exist`);
+  // Without a name in the answer it is the kind that is not served, e.g. because its CRD is missing.
+  const group = action.apiGroup ? ` in API group ${action.apiGroup}` : '';
+  return fail('NotFound', `the API server serves no ${action.resource ?? action.target}${group}`);
 }
 
 function unauthenticatedHint({ auth, certificateNotAfter }: Identity): string {
@@ -269,14 +269,10 @@ export function errorOfAbort(signal: AbortSignal): MeshctlError {
 
 /** An answer that breaks the protocol. */
 export function errorOfProtocol(action: ApiAction, what: string): MeshctlError {
-  return new MeshctlError(
-    'ApiFailure',
-    `context "${action.context}": cannot ${attemptOf(action)}: ${what}`,
-    {
-      hint: `is ${action.server} a Kubernetes API server?`,
-      details: { context: action.context, server: action.server },
-    },
-  );
+  return new MeshctlError('ApiFailure', `context "${action.context}": cannot ${attemptOf(action)}: ${what}`, {
+    hint: `is ${action.server} a Kubernetes API server?`,
+    details: { context: action.context, server: action.server },
+  });
 }
 
 /** The `Status` in a body, if it is one. */

@@ -37,9 +37,17 @@ export async function execInPod(
   options: ExecOptions,
 ): Promise<ExecResult> {
   const { namespace, pod, container, command, timeoutMs, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
-  const target = `container ${container} of Pod ${namespace}/${pod}`;
+  const place = `container ${container} of Pod ${namespace}/${pod}`;
   // As a GET it needs the verb get; from Kubernetes 1.35 on also create, as exec over SPDY always has.
-  const action: ApiAction = { ...at, verb: 'create', target, apiGroup: '', resource: 'pods/exec', namespace };
+  const action: ApiAction = {
+    ...at,
+    verb: 'get',
+    target: `Pod ${namespace}/${pod}`,
+    attempt: `run ${command.join(' ')} in ${place}`,
+    apiGroup: '',
+    resource: 'pods/exec',
+    namespace,
+  };
   const query = new URLSearchParams({ container, stdout: 'true', stderr: 'true' });
   for (const word of command) query.append('command', word);
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/exec?${query}`;
@@ -47,8 +55,8 @@ export async function execInPod(
   const own = transport.signalOf(options.signal);
   const clock = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([own, clock]);
-  const said = `context "${at.context}": ${command.join(' ')} in ${target}`;
-  const details = { context: at.context, object: target, command: [...command] };
+  const said = `context "${at.context}": ${command.join(' ')} in ${place}`;
+  const details = { context: at.context, object: place, command: [...command] };
   const failed = (why: string) => new MeshctlError('ExecFailed', `${said} ${why}`, { details });
   const aborted = () =>
     own.aborted

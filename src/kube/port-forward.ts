@@ -31,16 +31,24 @@ export async function forwardPort(
   at: { context: string; server: string },
   { namespace, pod, port, signal: own }: PortForwardOptions,
 ): Promise<Duplex> {
-  const target = `port ${port} of Pod ${namespace}/${pod}`;
+  const place = `port ${port} of Pod ${namespace}/${pod}`;
   // As a GET it needs the verb get; from Kubernetes 1.35 on also create, as over SPDY always.
-  const action: ApiAction = { ...at, verb: 'create', target, apiGroup: '', resource: 'pods/portforward', namespace };
+  const action: ApiAction = {
+    ...at,
+    verb: 'get',
+    target: `Pod ${namespace}/${pod}`,
+    attempt: `forward ${place}`,
+    apiGroup: '',
+    resource: 'pods/portforward',
+    namespace,
+  };
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/portforward?ports=${port}`;
   const signal = transport.signalOf(own);
   const socket = await transport.openWebSocket({ action, path, signal }, PROTOCOLS);
   return streamOver(socket, signal, (why) => {
-    return new MeshctlError('PortForwardFailed', `context "${at.context}": cannot forward ${target}: ${why}`, {
+    return new MeshctlError('PortForwardFailed', `context "${at.context}": cannot forward ${place}: ${why}`, {
       hint: 'is the pod running, and does it listen on that port?',
-      details: { context: at.context, object: target },
+      details: { context: at.context, object: place },
     });
   });
 }

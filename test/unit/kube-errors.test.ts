@@ -57,18 +57,31 @@ describe('403', () => {
     expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({
       code: 'Forbidden',
       message:
-        'context "c1": user "jane" may not patch secrets in namespace kube-system (Secret kube-system/cilium-ca)',
+        'context "c1": cannot patch Secret kube-system/cilium-ca: user "jane" may not patch secrets in namespace kube-system',
       hint: 'grant it in namespace kube-system with a rule: apiGroups [""], resources ["secrets"], verbs ["patch"]',
       details: { user: 'jane', rule: { apiGroup: '', resource: 'secrets', verb: 'patch', namespace: 'kube-system' } },
     });
   });
 
-  test('takes the rule from the answer: it may be about impersonation', () => {
+  test('takes the rule from the answer: exec needs two verbs', () => {
+    const on = { ...action, attempt: 'run id in container c of Pod n/p', verb: 'get', resource: 'pods/exec' };
     const message =
-      'users "root" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster scope';
-    expect(refused(403, failure(403, 'Forbidden', message)).hint).toContain(
-      'resources ["users"], verbs ["impersonate"]',
+      'pods "p" is forbidden: User "jane" cannot create resource "pods/exec" in API group "" in the namespace "n"';
+    const error = refused(403, failure(403, 'Forbidden', message), { on });
+    expect(error.message).toBe(
+      'context "c1": cannot run id in container c of Pod n/p: user "jane" may not create pods/exec in namespace kube-system',
     );
+    expect(error.hint).toContain('resources ["pods/exec"], verbs ["create"]');
+  });
+
+  test.each([
+    'users "root" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster scope',
+    'secrets "a" is forbidden: User "jane" cannot impersonate-on:user-info:get resource "secrets" in API group "" in the namespace "n"',
+  ])('impersonation: %s', (message) => {
+    expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({
+      message: 'context "c1": user "jane" may not act as somebody else',
+      hint: 'grant it with a rule: apiGroups [""], resources ["users", "groups"], verbs ["impersonate"]',
+    });
   });
 
   test('an anonymous user has no credentials rather than too few rights', () => {
@@ -127,7 +140,7 @@ describe('409', () => {
     expect(refused(409, failure(409, 'Conflict', 'Apply failed with 2 conflicts', { causes }))).toMatchObject({
       code: 'Conflict',
       message:
-        'context "c1": cannot apply Secret kube-system/cilium-ca: other managers own .spec.replicas (helm), .spec.paused (kubectl-edit)',
+        'context "c1": cannot patch Secret kube-system/cilium-ca: other managers own .spec.replicas (helm), .spec.paused (kubectl-edit)',
       hint: 'take the fields over with --force-conflicts',
     });
   });
@@ -152,8 +165,7 @@ describe('rejected objects', () => {
       refused(422, failure(422, 'Invalid', 'Service "x" is invalid: spec.ports[0].port', { causes })),
     ).toMatchObject({
       code: 'Rejected',
-      message:
-        'context "c1": the API server rejects to patch Secret kube-system/cilium-ca: Service "x" is invalid: spec.ports[0].port',
+      message: 'context "c1": cannot patch Secret kube-system/cilium-ca: Service "x" is invalid: spec.ports[0].port',
       details: { causes: [{ field: 'spec.ports[0].port', message: 'Invalid value: 70000' }] },
     });
   });
@@ -167,7 +179,7 @@ describe('rejected objects', () => {
     expect(refused(code, status)).toMatchObject({
       code: 'Rejected',
       message:
-        'context "c1": admission webhook "policy.example.com" rejects to patch Secret kube-system/cilium-ca: no NodePorts here',
+        'context "c1": cannot patch Secret kube-system/cilium-ca: admission webhook "policy.example.com" denies it: no NodePorts here',
       details: { webhook: 'policy.example.com' },
     });
   });
