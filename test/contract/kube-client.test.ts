@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { ServerResponse } from 'node:http';
+import http, { type ServerResponse } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join as joinPath } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
@@ -276,9 +276,9 @@ describe('credentials', () => {
   });
 
   test('a token file is read, and read again when its token is refused', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'meshctl-token-'));
+    const folder = await mkdtemp(joinPath(tmpdir(), 'meshctl-token-'));
     opened.push({ close: () => rm(folder, { recursive: true }) });
-    const tokenFile = join(folder, 'token');
+    const tokenFile = joinPath(folder, 'token');
     await writeFile(tokenFile, 'old\n');
     const server = await serve(({ headers }, response) => {
       if (headers.authorization === 'Bearer new') return sendJson(response, 200, object('a'));
@@ -385,23 +385,45 @@ describe('credentials', () => {
 describe('ways to the server', () => {
   test('through an HTTP proxy', async () => {
     const server = await serve(good);
-    const proxied: string[] = [];
-    const proxy = net.createServer((downstream) => {
+    const asked: string[] = [];
+    const proxy = await listen((downstream) => {
       downstream.once('data', (head) => {
-        proxied.push(head.toString('latin1').split('\r\n')[0] ?? '');
-        const upstream = net.connect(server.port, '127.0.0.1', () => downstream.write('HTTP/1.1 200 OK\r\n\r\n'));
-        downstream.pipe(upstream).pipe(downstream);
-        upstream.on('error', () => downstream.destroy());
+        asked.push(head.toString('latin1').split('\r\n')[0] ?? '');
+        join(downstream, server.port, 'HTTP/1.1 200 OK\r\n\r\n');
       });
-      downstream.on('error', () => undefined);
     });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    opened.push({ close: () => new Promise<void>((resolve) => proxy.close(() => resolve())) });
-    const { port } = proxy.address() as AddressInfo;
-    const client = open(server.url, { cluster: { proxyUrl: `http://127.0.0.1:${port}` } });
+    const client = open(server.url, { cluster: { proxyUrl: `http://127.0.0.1:${proxy}` } });
     expect(await client.get(SECRET)).toBeDefined();
     expect(await client.get(SECRET)).toBeDefined();
-    expect(proxied).toEqual([`CONNECT 127.0.0.1:${server.port} HTTP/1.1`]);
+    expect(asked).toEqual([`CONNECT 127.0.0.1:${server.port} HTTP/1.1`]);
+  });
+
+  test('through a SOCKS proxy', async () => {
+    const server = await serve(good);
+    const asked: string[] = [];
+    const proxy = await listen((downstream) => {
+      // RFC 1928: methods, then one request with an IPv4 address.
+      downstream.once('data', () => {
+        downstream.write(Buffer.of(5, 0));
+        downstream.once('data', (request) => {
+          asked.push(`${request.subarray(4, 8).join('.')}:${request.readUInt16BE(8)}`);
+          join(downstream, server.port, Buffer.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0));
+        });
+      });
+    });
+    const client = open(server.url, { cluster: { proxyUrl: `socks5://127.0.0.1:${proxy}` } });
+    expect(await client.get(SECRET)).toBeDefined();
+    expect(await client.get(SECRET)).toBeDefined();
+    expect(asked).toEqual([`127.0.0.1:${server.port}`]);
+  });
+
+  test('over plain HTTP, as to kubectl proxy', async () => {
+    const plain = http.createServer((_request, response) => sendJson(response, 200, object('a')));
+    await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
+    opened.push({ close: () => new Promise<void>((resolve) => plain.close(() => resolve())) });
+    const client = open(`http://127.0.0.1:${(plain.address() as AddressInfo).port}`);
+    expect(await client.get(SECRET)).toBeDefined();
+    client.close();
   });
 
   test('tls-server-name is what the certificate is checked for', async () => {
@@ -454,10 +476,8 @@ describe('a server that cannot be reached', () => {
   });
 
   test('it does not speak TLS', async () => {
-    const plain = net.createServer((socket) => socket.resume().end('HTTP/1.0 400 Bad Request\r\n\r\n'));
-    await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
-    opened.push({ close: () => new Promise<void>((resolve) => plain.close(() => resolve())) });
-    const client = open(`https://127.0.0.1:${(plain.address() as AddressInfo).port}`);
+    const port = await listen((socket) => socket.resume().end('HTTP/1.0 400 Bad Request\r\n\r\n'));
+    const client = open(`https://127.0.0.1:${port}`);
     await expect(client.get(SECRET)).rejects.toMatchObject({
       code: 'ClusterUnreachable',
       message: expect.stringContaining('it does not speak TLS'),
@@ -472,3 +492,29 @@ describe('a server that cannot be reached', () => {
     });
   });
 });
+
+/** A TCP server; gives its port. */
+async function listen(onConnection: (socket: net.Socket) => void): Promise<number> {
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    onConnection(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  opened.push({
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Joins a proxied connection to a port, after an answer of the proxy. */
+function join(downstream: net.Socket, port: number, answer: string | Buffer): void {
+  const upstream = net.connect(port, '127.0.0.1', () => downstream.write(answer));
+  downstream.pipe(upstream).pipe(downstream);
+  upstream.on('error', () => downstream.destroy());
+}
