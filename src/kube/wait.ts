@@ -33,7 +33,7 @@ export function waitForObject<T>(
  * Lists and watches until `accept` gives something other than undefined for the objects selected; it is asked once
  * for the list and again after each change, so no state is missed. A watch that ends is taken up again where it
  * ended; one that breaks or is too old (410) begins with a new list; where watching is not possible at all, lists are
- * taken at intervals.
+ * taken at intervals. Only the first list must succeed: an API server that goes away meanwhile is waited for.
  */
 export async function waitForList<T>(
   client: ClusterClient,
@@ -43,20 +43,26 @@ export async function waitForList<T>(
 ): Promise<T> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([own, deadline]);
+  let lastTrouble: unknown;
   try {
+    let state = await listState(client, selection, signal);
     for (;;) {
-      const { objects, resourceVersion } = await listState(client, selection, signal);
-      const found = accept([...objects.values()]);
+      const found = accept([...state.objects.values()]);
       if (found !== undefined) return found;
-      const seen = await watchState(client, selection, { objects, resourceVersion, accept, signal });
+      const seen = await watchState(client, selection, { ...state, accept, signal });
       if (seen.found !== undefined) return seen.found;
       // A watch that worked for a while is worth a new one at once; else this loop would be a busy one.
       if (!seen.progressed) await sleep(pollIntervalMs, signal);
+      state = await listState(client, selection, signal, (trouble) => {
+        lastTrouble = trouble;
+        return sleep(pollIntervalMs, signal);
+      });
     }
   } catch (error) {
     if (own.aborted) throw errorOfAbort(own);
     if (deadline.aborted) {
       throw new MeshctlError('Timeout', `context "${client.context}": waited ${timeoutMs / 1000} s for ${waitingFor}`, {
+        cause: lastTrouble,
         details: { context: client.context, timeoutMs },
       });
     }
@@ -64,14 +70,30 @@ export async function waitForList<T>(
   }
 }
 
-async function listState(client: ClusterClient, selection: Selection, signal: AbortSignal) {
-  const objects = new Map<string, KubeObject>();
-  let resourceVersion = '';
-  for await (const page of client.listPages(selection, { signal })) {
-    for (const item of page.items) objects.set(identityOf(item), item);
-    resourceVersion = page.resourceVersion;
+/**
+ * The objects now. With `pause`, an API server that is away (restarting, say) is waited for: a wait that has begun
+ * should outlast that.
+ */
+async function listState(
+  client: ClusterClient,
+  selection: Selection,
+  signal: AbortSignal,
+  pause?: (trouble: unknown) => Promise<void>,
+): Promise<{ objects: Map<string, KubeObject>; resourceVersion: string }> {
+  for (;;) {
+    try {
+      const objects = new Map<string, KubeObject>();
+      let resourceVersion = '';
+      for await (const page of client.listPages(selection, { signal })) {
+        for (const item of page.items) objects.set(identityOf(item), item);
+        resourceVersion = page.resourceVersion;
+      }
+      return { objects, resourceVersion };
+    } catch (error) {
+      if (!pause || signal.aborted || !isTrouble(error)) throw error;
+      await pause(error);
+    }
   }
-  return { objects, resourceVersion };
 }
 
 interface WatchState<T> {
@@ -100,7 +122,7 @@ async function watchState<T>(
         if (found !== undefined) return { found, progressed };
       }
     } catch (error) {
-      if (signal.aborted || !isPassing(error)) throw error;
+      if (signal.aborted || !isUnwatchable(error)) throw error;
       return { found: undefined, progressed };
     }
     progressed ||= version !== before;
@@ -109,10 +131,15 @@ async function watchState<T>(
   }
 }
 
-/** Whether a new list may mend it. What the API server refuses for good stays refused. */
-function isPassing(error: unknown): boolean {
+/** Whether the API server is away or failing, rather than refusing. */
+function isTrouble(error: unknown): boolean {
+  return error instanceof MeshctlError && (error.code === 'ApiFailure' || error.code === 'ClusterUnreachable');
+}
+
+/** Whether lists may do instead of a watch: some users may list but not watch. */
+function isUnwatchable(error: unknown): boolean {
   return (
-    error instanceof MeshctlError && ['ApiFailure', 'ClusterUnreachable', 'Forbidden', 'Rejected'].includes(error.code)
+    isTrouble(error) || (error instanceof MeshctlError && (error.code === 'Forbidden' || error.code === 'Rejected'))
   );
 }
 

@@ -168,6 +168,20 @@ describe('watches that do not last', () => {
     expect(await waitForObject(client, REF, isDone, options())).toBe('done');
   });
 
+  test('an API server that goes away meanwhile is waited for', async () => {
+    const away: Handle = (_, response) => sendJson(response, 503, failure(503, 'ServiceUnavailable', 'shutting down'));
+    const { client } = await serve(
+      [(_, response) => list(response, 5, 'new'), away, away, away, away, (_, response) => list(response, 9, 'done')],
+      [(request) => request.socket.destroy()],
+    );
+    expect(await waitForObject(client, REF, isDone, options())).toBe('done');
+  });
+
+  test('but not one that is away from the start', async () => {
+    const { client } = await serve([(_, response) => sendJson(response, 500, failure(500, 'InternalError', 'no'))], []);
+    await expect(waitForObject(client, REF, isDone, options())).rejects.toMatchObject({ code: 'ApiFailure' });
+  });
+
   test('a user who may list but not watch takes lists', async () => {
     const message =
       'configmaps is forbidden: User "jane" cannot watch resource "configmaps" in API group "" in the namespace "n"';
