@@ -1,0 +1,57 @@
+import { tmpdir } from 'node:os';
+import { run } from '../../src/main.ts';
+
+/** The folder that an installed meshctl would have as its own. */
+export const PACKAGE_ROOT = new URL('../../', import.meta.url);
+
+export interface CliOptions {
+  /** The whole environment: nothing of the test's own comes along. */
+  env?: Record<string, string | undefined>;
+  /** Aborting it is Ctrl-C. */
+  signal?: AbortSignal;
+  cwd?: string;
+  /** Width of both streams; with `isTty` only a terminal has one. */
+  columns?: number;
+  isTty?: boolean;
+  /** Hears each piece of output as it is written, e.g. to press Ctrl-C at a certain line. */
+  onOutput?: (text: string, stream: 'stdout' | 'stderr') => void;
+}
+
+export interface CliResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs one meshctl command line in this process, with the real main but a terminal of its own. */
+export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const { env = {}, signal = new AbortController().signal, cwd = tmpdir(), columns, isTty = false } = options;
+  const written = { stdout: '', stderr: '' };
+  const sink = (stream: 'stdout' | 'stderr') => ({
+    write(text: string) {
+      written[stream] += text;
+      options.onOutput?.(text, stream);
+    },
+    isTty,
+    columns,
+  });
+  const exitCode = await run(argv, {
+    stdout: sink('stdout'),
+    stderr: sink('stderr'),
+    env,
+    cwd,
+    signal,
+    now: () => new Date(),
+    packageRoot: PACKAGE_ROOT,
+  });
+  return { exitCode, ...written };
+}
+
+/** The document that a command printed with `-o json`. */
+export function jsonOf(result: CliResult): Record<string, unknown> {
+  try {
+    return JSON.parse(result.stdout) as Record<string, unknown>;
+  } catch {
+    throw new Error(`no JSON on stdout (exit ${result.exitCode}):\n${result.stdout}\n${result.stderr}`);
+  }
+}
