@@ -1,0 +1,67 @@
+import type { ClusterSnapshot } from '../snapshot.ts';
+
+/** How bad a finding is. `skip`: it could not be looked at, for the reason in its words. */
+export type Severity = 'pass' | 'warn' | 'fail' | 'skip';
+
+/** What one check found, as data: tests and `-o json` go by the id, people by the check's words. */
+export interface Finding {
+  /** That of its check. */
+  id: string;
+  severity: Severity;
+  /** The context it is about; absent where it is about several clusters or the whole mesh. */
+  cluster?: string | undefined;
+  /** The facts for the words. Never secret bytes. */
+  args: Readonly<Record<string, FindingArgument>>;
+  /** What the operator can do: one sentence or command. */
+  hint?: string | undefined;
+}
+
+export type FindingArgument = string | number | boolean | readonly string[];
+
+/** What checks look at. */
+export interface CheckInput {
+  /** All clusters of the question. */
+  clusters: readonly ClusterSnapshot[];
+  now: Date;
+}
+
+/** One check as a record; pure. `Input` is wider for checks that need more than snapshots. */
+export interface Check<Input extends CheckInput = CheckInput> {
+  /** Unique and stable: what --skip-checks and --suppress name, e.g. `cluster-id-unique`. */
+  id: string;
+  category: string;
+  /** What is so when it passes, e.g. `cluster ids are unique`. */
+  title: string;
+  /** Ids of checks without which this one says nothing: it is skipped when one of them fails or is skipped. */
+  needs?: readonly string[] | undefined;
+  /** Only what is wrong, or could not be looked at; nothing when all is well. */
+  run(input: Input): readonly Finding[];
+  /** A finding in words: one clause without a final stop. */
+  says(finding: Finding): string;
+}
+
+/**
+ * Runs checks in their order.
+ * @param skip ids that the operator does not want to hear of
+ * @returns at least one finding for each check: one `pass` for a check that found nothing, one `skip` for one that was
+ * not run because of what it needs
+ */
+export function runChecks<Input extends CheckInput>(
+  checks: readonly Check<Input>[],
+  input: Input,
+  skip: readonly string[] = [],
+): Finding[] {
+  const lost = new Set<string>();
+  const findings: Finding[] = [];
+  for (const check of checks) {
+    if (skip.includes(check.id)) continue;
+    const missing = check.needs?.find((id) => lost.has(id));
+    const found: readonly Finding[] =
+      missing === undefined
+        ? check.run(input)
+        : [{ id: check.id, severity: 'skip', args: { needs: missing }, hint: `It needs ${missing} to pass.` }];
+    if (found.some(({ severity }) => severity === 'fail' || severity === 'skip')) lost.add(check.id);
+    findings.push(...(found.length > 0 ? found : [{ id: check.id, severity: 'pass' as const, args: {} }]));
+  }
+  return findings;
+}
