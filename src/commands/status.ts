@@ -1,3 +1,4 @@
+import { explainProblems } from '../flows/explain-status.ts';
 import { pollStatus } from '../flows/poll-status.ts';
 import type { ClusterClient } from '../kube/client.ts';
 import { sleep } from '../kube/retry.ts';
@@ -47,7 +48,8 @@ async function watchUntilHealthy(
     for (;;) {
       const input = await pollStatus(context, { client, namespace }, { parallel, nodeTimeoutMs: nodeTimeout });
       const report = evaluateStatus(input);
-      if (report.healthy || Date.now() + LOOK_INTERVAL_MS > deadline) return report;
+      if (report.healthy) return report;
+      if (Date.now() + LOOK_INTERVAL_MS > deadline) return explainProblems(context, { client, namespace }, report);
       task.update(waitingFor(report));
       await sleep(LOOK_INTERVAL_MS, context.signal);
     }

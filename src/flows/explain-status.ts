@@ -1,0 +1,58 @@
+import { AGENT_CONTAINER, AGENT_SELECTOR, APISERVER_SELECTOR, KVSTOREMESH_CONTAINER } from '../mesh/names.ts';
+import { nodeOf } from '../mesh/pods.ts';
+import type { StatusProblem, StatusReport } from '../mesh/status.ts';
+import { explainStatus, reasonIn, vagueProblems } from '../mesh/troubleshoot.ts';
+import type { Flow, Target } from './flow.ts';
+
+/** Its longest step is a dial that times out. */
+const TROUBLESHOOT_TIMEOUT_MS = 15_000;
+
+const PROGRAMS = {
+  agent: {
+    selector: AGENT_SELECTOR,
+    container: AGENT_CONTAINER,
+    command: ['cilium-dbg', 'troubleshoot', 'clustermesh'],
+  },
+  kvstoremesh: {
+    selector: APISERVER_SELECTOR,
+    container: KVSTOREMESH_CONTAINER,
+    command: ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'troubleshoot'],
+  },
+} as const;
+
+/**
+ * Finds out why, where the status only says that a peer is waited for: one `troubleshoot` for each problem, in one of the
+ * pods that have it. What cannot be found out stays as it was.
+ */
+export async function explainProblems(flow: Flow, target: Target, report: StatusReport): Promise<StatusReport> {
+  const reasons = new Map<StatusProblem, Pick<StatusProblem, 'class' | 'message'>>();
+  await Promise.all(
+    vagueProblems(report).map(async (problem) => {
+      const reason = await troubleshoot(flow, target, problem);
+      if (reason) reasons.set(problem, reason);
+    }),
+  );
+  return explainStatus(report, reasons);
+}
+
+async function troubleshoot(flow: Flow, { client, namespace }: Target, problem: StatusProblem) {
+  const { selector, container, command } = PROGRAMS[problem.component];
+  const [example] = problem.nodes;
+  try {
+    const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector });
+    const pod = pods.find((candidate) => candidate.metadata.name === example || nodeOf(candidate) === example);
+    if (!pod) return undefined;
+    const { stdout } = await client.exec({
+      namespace,
+      pod: pod.metadata.name,
+      container,
+      command: [...command, problem.peer],
+      timeoutMs: TROUBLESHOOT_TIMEOUT_MS,
+      signal: flow.signal,
+    });
+    return reasonIn(stdout);
+  } catch {
+    flow.signal.throwIfAborted();
+    return undefined;
+  }
+}

@@ -1,0 +1,44 @@
+import { classifyFailure, type FailureClass } from './failure-reason.ts';
+import type { StatusProblem, StatusReport } from './status.ts';
+
+/**
+ * Agents and KVStoreMesh do not put into their status why a peer cannot be reached: it says "Waiting for initial
+ * connection to be established" whatever the cause (Cilium's pkg/clustermesh/common/remote_cluster.go). Their
+ * `troubleshoot` command tries the connection and says.
+ */
+const VAGUE: readonly FailureClass[] = ['starting', 'unknown', 'config-not-retrieved'];
+
+/** The problems whose reason only `troubleshoot` can tell. */
+export function vagueProblems(report: StatusReport): StatusProblem[] {
+  return report.problems.filter((problem) => VAGUE.includes(problem.class));
+}
+
+/** What failed, by the `❌` lines of a troubleshoot output; undefined when all went well. */
+export function reasonIn(output: string): Pick<StatusProblem, 'class' | 'message'> | undefined {
+  const failures = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line.startsWith('❌'))
+    .map((line) => line.replace(/^❌\s*/, ''));
+  const reasons = failures.map((message) => ({ class: classifyFailure(message), message }));
+  return reasons.find((reason) => reason.class !== 'unknown') ?? reasons[0];
+}
+
+/**
+ * The report with vague reasons replaced. Where KVStoreMesh itself lacks the peer, the agents' waiting is its
+ * consequence and is not said a second time.
+ */
+export function explainStatus(
+  report: StatusReport,
+  reasons: ReadonlyMap<StatusProblem, Pick<StatusProblem, 'class' | 'message'>>,
+): StatusReport {
+  const problems = report.problems
+    .map((problem) => ({ ...problem, ...reasons.get(problem) }))
+    .filter((problem, _index, all) => !isConsequence(problem, all));
+  return { ...report, problems };
+}
+
+function isConsequence(problem: StatusProblem, all: readonly StatusProblem[]): boolean {
+  const cause = all.some(({ component, peer }) => component === 'kvstoremesh' && peer === problem.peer);
+  return cause && problem.component === 'agent' && VAGUE.includes(problem.class);
+}
