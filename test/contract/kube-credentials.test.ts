@@ -1,0 +1,155 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { issueCertificate } from '../../src/pki/issue.ts';
+import { good, SECRET, secretNamed, useScriptedCluster } from '../support/kube-scripted.ts';
+import { failure, sendJson } from '../support/kube-server.ts';
+
+const { closeLater, identity, open, serve } = useScriptedCluster();
+
+describe('credentials', () => {
+  test('a client certificate', async () => {
+    const jane = await issueCertificate(identity().authority, {
+      commonName: 'jane',
+      usages: ['client'],
+      dnsNames: [],
+      ipAddresses: [],
+    });
+    const server = await serve(good);
+    const base64 = (text: string) => Buffer.from(text).toString('base64');
+    await open(server.url, { user: { certData: base64(jane.certificate), keyData: base64(jane.privateKey) } }).get(
+      SECRET,
+    );
+    expect(server.seen[0]?.clientName).toBe('jane');
+  });
+
+  test('token, password, impersonation', async () => {
+    const server = await serve(good);
+    const headersOf = async (...settings: Parameters<typeof open> extends [string, ...infer Rest] ? Rest : never) => {
+      await open(server.url, ...settings).get(SECRET);
+      const { authorization, 'impersonate-user': as, 'impersonate-group': groups } = server.seen.at(-1)?.headers ?? {};
+      return { authorization, as, groups };
+    };
+    expect(await headersOf({ user: { token: 't0' } })).toEqual({ authorization: 'Bearer t0' });
+    expect(await headersOf({ user: { username: 'u', password: 'p' } })).toEqual({
+      authorization: `Basic ${btoa('u:p')}`,
+    });
+    const inConfig = { user: { token: 't0', impersonateUser: 'ann', impersonateGroups: ['g'] } };
+    expect(await headersOf(inConfig)).toMatchObject({ as: 'ann', groups: 'g' });
+    expect(await headersOf(inConfig, { as: 'bob', asGroup: ['a', 'b'] })).toMatchObject({ as: 'bob', groups: 'a, b' });
+    expect(await headersOf(inConfig, { as: 'bob' })).toEqual({ authorization: 'Bearer t0', as: 'bob' });
+  });
+
+  test('a group without a user is a mistake', () => {
+    expect(() => open('https://127.0.0.1:1', {}, { asGroup: ['g'] })).toThrow(
+      expect.objectContaining({ code: 'Usage' }),
+    );
+  });
+
+  test('a token file is read, and read again when its token is refused', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'meshctl-token-'));
+    closeLater({ close: () => rm(folder, { recursive: true }) });
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, 'old\n');
+    const server = await serve(({ headers }, response) => {
+      if (headers.authorization === 'Bearer new') return sendJson(response, 200, secretNamed('a'));
+      return writeFile(tokenFile, 'new\n').then(() =>
+        sendJson(response, 401, failure(401, 'Unauthorized', 'Unauthorized')),
+      );
+    });
+    await open(server.url, { user: { tokenFile } }).get(SECRET);
+    expect(server.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer old', 'Bearer new']);
+  });
+
+  describe('credential plugins', () => {
+    const plugin = (script: string, more: Record<string, unknown> = {}) => ({
+      user: {
+        exec: {
+          apiVersion: 'client.authentication.k8s.io/v1',
+          command: process.execPath,
+          args: ['-e', script],
+          ...more,
+        },
+      },
+    });
+
+    test('one is run, told what it is for, and asked again when its token is refused', async () => {
+      const server = await serve(({ headers }, response) => {
+        const expected = server.seen.length > 1;
+        sendJson(
+          response,
+          expected ? 200 : 401,
+          expected ? secretNamed('a') : failure(401, 'Unauthorized', String(headers.accept)),
+        );
+      });
+      const script = `const {apiVersion, spec} = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
+        const token = [process.pid, spec.cluster.server, spec.interactive].join(' ');
+        console.log(JSON.stringify({apiVersion, kind: 'ExecCredential', status: {token}}))`;
+      const client = open(server.url, plugin(script, { provideClusterInfo: true }));
+      await Promise.all([client.get(SECRET)]);
+      const [first, second] = server.seen.map(({ headers }) => headers.authorization);
+      expect(first).toMatch(new RegExp(`^Bearer \\d+ ${server.url} false$`));
+      expect(second).toMatch(/^Bearer \d+ /);
+      expect(second).not.toBe(first);
+    });
+
+    test('one is run once for requests at the same time', async () => {
+      const server = await serve(good);
+      const client = open(server.url, plugin(`console.log(JSON.stringify({status: {token: String(process.pid)}}))`));
+      await Promise.all([client.get(SECRET), client.get(SECRET), client.get(SECRET)]);
+      expect(new Set(server.seen.map(({ headers }) => headers.authorization)).size).toBe(1);
+    });
+
+    test('one that is not installed', async () => {
+      const user = { exec: { command: 'no-such-plugin', installHint: 'install it from example.com' } };
+      await expect(open('https://127.0.0.1:1', { user }).get(SECRET)).rejects.toMatchObject({
+        code: 'Unauthenticated',
+        message: 'context "c1": credential plugin "no-such-plugin" is not installed or not in PATH',
+        hint: 'install it from example.com',
+      });
+    });
+
+    test('one that fails: its own words', async () => {
+      const client = open(
+        'https://127.0.0.1:1',
+        plugin(`console.error('trace\\nthe SSO session has expired'); process.exit(3)`),
+      );
+      await expect(client.get(SECRET)).rejects.toMatchObject({
+        code: 'Unauthenticated',
+        message: expect.stringMatching(
+          /^context "c1": credential plugin ".*node" failed: the SSO session has expired$/,
+        ),
+      });
+    });
+
+    test('one whose answer is no credential, which might yet be secret', async () => {
+      const error = await open('https://127.0.0.1:1', plugin(`console.log('s3cret')`))
+        .get(SECRET)
+        .catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        code: 'Unauthenticated',
+        message: expect.stringContaining('its answer is not an ExecCredential'),
+      });
+      expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('s3cret');
+    });
+
+    test('one that hangs does not outlast Ctrl-C', async () => {
+      const stop = new AbortController();
+      const client = open('https://127.0.0.1:1', plugin('setTimeout(() => {}, 2000)'), { signal: stop.signal });
+      const getting = client.get(SECRET);
+      setImmediate(() => stop.abort());
+      await expect(getting).rejects.toMatchObject({ code: 'Interrupted' });
+    });
+  });
+
+  test('a file that the kubeconfig names but that is missing', async () => {
+    const client = open('https://127.0.0.1:1', {
+      user: { certFile: '/nowhere/jane.crt', keyFile: '/nowhere/jane.key' },
+    });
+    await expect(client.get(SECRET)).rejects.toMatchObject({
+      code: 'KubeconfigInvalid',
+      message: 'context "c1": file /nowhere/jane.crt, named in kubeconfig kubeconfig, does not exist',
+    });
+  });
+});
