@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
-import type https from 'node:https';
+import https from 'node:https';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type AuthKind, authKindOf, loginHint } from './auth-kind.ts';
@@ -124,7 +125,18 @@ function tuneAgent(agent: http.Agent): void {
   // One agent per cluster keeps connections for all its requests.
   tunable.keepAlive = true;
   // As in Go, which every other client of the API server uses: any certificate in the CA file is an anchor.
-  Object.assign(tunable.options ?? {}, { allowPartialTrustChain: true });
+  const options = Object.assign(tunable.options ?? {}, { allowPartialTrustChain: true });
+  // Without it each connection parses the certificates and the key anew, which costs more than the handshake itself.
+  if (agent instanceof https.Agent) Object.assign(options, { secureContext: sharedContext(options) });
+}
+
+/** Undefined for certificates that cannot be read: the handshake then fails with OpenSSL's own words. */
+function sharedContext(options: SecureContextOptions): SecureContext | undefined {
+  try {
+    return createSecureContext(options);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
