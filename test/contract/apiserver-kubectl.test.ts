@@ -306,8 +306,9 @@ describe.skipIf(skip)('an unmodified kubectl', { timeout: 60_000 }, () => {
   });
 
   test('delete', async () => {
-    expect(await run('delete', '-f', manifest)).toBe(
-      'deployment.apps "web" deleted\nservice "web" deleted\npod "p" deleted',
+    // Newer ones add the namespace.
+    expect(await run('delete', '-f', manifest)).toMatch(
+      /^deployment.apps "web" deleted.*\nservice "web" deleted.*\npod "p" deleted/,
     );
     await run('create', 'namespace', 'gone');
     await run('delete', 'namespace', 'gone');

@@ -381,7 +381,45 @@ describe('defaults', () => {
       securityContext: {},
       schedulerName: 'default-scheduler',
       enableServiceLinks: true,
+      priority: 0,
+      preemptionPolicy: 'PreemptLowerPriority',
+      tolerations: ['not-ready', 'unreachable'].map((condition) => ({
+        key: `node.kubernetes.io/${condition}`,
+        operator: 'Exists',
+        effect: 'NoExecute',
+        tolerationSeconds: 300,
+      })),
     });
+  });
+
+  test.each([
+    ['1000m', '1'],
+    ['0.5', '500m'],
+    ['1024Mi', '1Gi'],
+    ['1.5Gi', '1536Mi'],
+    ['1500k', '1500k'],
+    ['128974848', '128974848'],
+    ['0', '0'],
+  ])('the quantity %s comes back as %s', async (given, canonical) => {
+    const containers = [{ name: 'c', image: 'i:1', resources: { limits: { memory: given } } }];
+    const { body } = await post(`${PODS}?dryRun=All`, { metadata: { name: 'quantity' }, spec: { containers } });
+    const memory = canonical;
+    expect(body.spec.containers[0].resources).toEqual({ limits: { memory }, requests: { memory } });
+  });
+
+  test('the empty values that decoding drops, and those that it keeps', async () => {
+    const configs = '/api/v1/namespaces/default/configmaps';
+    const { body } = await post(configs, {
+      metadata: { name: 'empty', labels: {}, annotations: { a: '' } },
+      data: {},
+      immutable: false,
+    });
+    expect([body.data, body.immutable, body.metadata.labels, body.metadata.annotations]).toEqual([
+      undefined,
+      false,
+      undefined,
+      { a: '' },
+    ]);
   });
 });
 

@@ -330,7 +330,7 @@ describe('server-side apply', () => {
     ).toBe(400);
     expect((await apply(server, `${CONFIGS}/x`, { ...body, metadata: { name: 'other' } })).status).toBe(400);
     expect((await apply(server, `${CONFIGS}/x`, { ...body, dataa: {} })).body.message).toBe(
-      'failed to create typed patch object (default/x; v1, Kind=ConfigMap): .dataa: field not declared in schema',
+      'failed to create typed patch object (/x; /v1, Kind=ConfigMap): .dataa: field not declared in schema',
     );
   });
 

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../mesh/kube-object.ts';
 import { childObject, isObject, type JsonObject, objectAt, objectsAt, setDefaults } from './json.ts';
-import { defaultPodSpec, defaultPodTemplate } from './pod-defaulting.ts';
+import { defaultPod, defaultPodSpec, defaultPodTemplate } from './pod-defaulting.ts';
 
 const rollingUpdate = (spec: JsonObject, field: string, defaults: JsonObject): void => {
   const strategy = childObject(spec, field);
@@ -9,14 +9,13 @@ const rollingUpdate = (spec: JsonObject, field: string, defaults: JsonObject): v
 };
 
 const DEFAULTERS: Record<string, (object: KubeObject, spec: JsonObject) => void> = {
-  Namespace: (object, spec) => {
-    setDefaults(spec, { finalizers: ['kubernetes'] });
+  Namespace: (object) => {
     setDefaults(childObject(object, 'status'), { phase: 'Active' });
     setDefaults(childObject(object.metadata, 'labels'), { 'kubernetes.io/metadata.name': object.metadata.name });
   },
   Pod: (object, spec) => {
     defaultPodSpec(spec);
-    setDefaults(spec, { enableServiceLinks: true });
+    defaultPod(spec);
     setDefaults(childObject(object, 'status'), { phase: 'Pending', qosClass: qosClassOf(spec) });
   },
   Secret: (object) => {
@@ -126,7 +125,6 @@ const DEFAULTERS: Record<string, (object: KubeObject, spec: JsonObject) => void>
 };
 
 const WITH_SPEC = new Set([
-  'Namespace',
   'Pod',
   'Service',
   'Deployment',

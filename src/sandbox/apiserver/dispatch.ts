@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerReview, reviewOf } from './access-reviews.ts';
 import type { AccessRequest, PodRuntime } from './api.ts';
 import type { Identity } from './authentication.ts';
+import { remove, removeAll } from './deletes.ts';
 import { discover, versionInfo } from './discovery.ts';
 import { type ApiError, methodNotAllowed, noSuchPath } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
@@ -14,7 +15,8 @@ import { readBody } from './request-body.ts';
 import type { ResourceTarget } from './request-target.ts';
 import { scaleOf, withScale } from './scale.ts';
 import { serveWatch } from './watch.ts';
-import { create, patch, patched, remove, removeAll, update, type WriteRequest } from './writes.ts';
+import { isDryRun, managerOf, type WriteRequest } from './write-request.ts';
+import { create, patch, patched, update } from './writes.ts';
 
 /** One authenticated and authorized request. */
 export interface ServedRequest {
@@ -79,7 +81,7 @@ export async function dispatch(services: Services, served: ServedRequest): Promi
     const { body, mediaType } = openApiV2(request.headers.accept ?? '');
     return replyBytes(response, 200, body, mediaType);
   }
-  const schema = openApi(services.state.kinds, path);
+  const schema = path.startsWith('/openapi/v3') ? openApi(services.state.kinds, path) : undefined;
   if (schema) return reply(response, 200, schema);
   const discovered = discover(services.state.kinds, path, request.headers.accept ?? '');
   if (!discovered) throw noSuchPath();
@@ -161,11 +163,9 @@ async function serveScale(services: Services, served: ServedRequest, target: Res
       ? patched({ ...target, resource: { ...target.resource, custom: false } }, scaleOf(before), write.body)
       : write.body.value;
   const next = withScale(before, isObject(scale) ? scale : {});
-  const name = served.query.get('fieldManager') || (write.userAgent.split('/')[0] ?? 'unknown');
-  const dryRun = served.query.get('dryRun') === 'All';
   const stored = updateObject(services.state, target.resource, before, next, {
-    manager: { name, subresource: 'scale' },
-    dryRun,
+    manager: managerOf(write),
+    dryRun: isDryRun(served.query),
   });
   return reply(response, 200, scaleOf(stored));
 }

@@ -24,6 +24,7 @@ export interface NamedResource {
 /** An answer that is not a success, as a Kubernetes `Status`. Thrown by everything that serves a request. */
 export class ApiError extends Error {
   readonly code: number;
+  /** Empty where the server gives none. */
   readonly reason: string;
   readonly details: StatusDetails | undefined;
 
@@ -43,7 +44,7 @@ export class ApiError extends Error {
       metadata: {},
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
+      ...(this.reason ? { reason: this.reason } : {}),
       ...(this.details ? { details: { ...this.details } } : {}),
       code: this.code,
     };
@@ -91,7 +92,12 @@ export function invalid(kind: { group: string; kind: string }, name: string, cau
   const lines = causes.map((cause) => `${cause.field}: ${cause.message}`);
   const list = lines.length === 1 ? lines[0] : `[${lines.join(', ')}]`;
   const qualified = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
-  const details = { name, ...(kind.group ? { group: kind.group } : {}), kind: kind.kind, causes };
+  const details = {
+    ...(name ? { name } : {}),
+    ...(kind.group ? { group: kind.group } : {}),
+    ...(kind.kind ? { kind: kind.kind } : {}),
+    causes,
+  };
   return new ApiError(422, 'Invalid', `${qualified} "${name}" is invalid: ${list}`, details);
 }
 

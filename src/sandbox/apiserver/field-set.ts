@@ -119,7 +119,7 @@ export function fieldsOf(schema: Schema, value: unknown, path = '', whole = fals
   if (Array.isArray(value)) {
     const structure = listStructure(schema, path);
     if (!structure) return emptyFields(true);
-    const set = emptyFields(whole && !isInline(path));
+    const set = emptyFields(whole && !isInline(schema, path));
     for (const item of value) {
       const child = structure.type === 'map' ? fieldsOf(schema, item, path, whole) : emptyFields();
       child.self = true;
@@ -128,7 +128,7 @@ export function fieldsOf(schema: Schema, value: unknown, path = '', whole = fals
     return set;
   }
   if (!isObject(value) || Object.keys(value).length === 0 || isAtomicMap(schema, path)) return emptyFields(true);
-  const set = emptyFields(whole && !isInline(path));
+  const set = emptyFields(whole && !isInline(schema, path));
   for (const [field, child] of Object.entries(value)) {
     const fields = fieldsOf(schema, child, fieldPath(path, field), whole);
     if (!isEmptyFields(fields)) set.children.set(`f:${field}`, fields);
@@ -139,18 +139,19 @@ export function fieldsOf(schema: Schema, value: unknown, path = '', whole = fals
 // Parts that every object of their kind has, so that nobody adds them.
 const INLINE = new Set([
   'containers',
+  'jobTemplate',
+  'loadBalancer',
   'metadata',
+  'names',
   'spec',
   'status',
-  'template',
-  'jobTemplate',
   'strategy',
+  'template',
   'updateStrategy',
-  'resources',
-  'loadBalancer',
 ]);
 
-function isInline(path: string): boolean {
+function isInline(schema: Schema, path: string): boolean {
+  if (schema.custom) return path === '' || path === 'metadata';
   return path === '' || INLINE.has(path.slice(path.lastIndexOf('.') + 1));
 }
 

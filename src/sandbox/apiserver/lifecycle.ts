@@ -14,7 +14,7 @@ import {
 } from './managed-fields.ts';
 import type { ObjectLog } from './object-log.ts';
 import { dropOmitted } from './omitted-values.ts';
-import { allocateServiceAddresses } from './service-addresses.ts';
+import { setServerFields } from './server-fields.ts';
 import { rfc3339 } from './time.ts';
 
 /** The state of one cluster: its objects and the kinds it knows. */
@@ -81,7 +81,7 @@ export function createObject(
   const part = withoutForeignParts(resource, object, options.manager);
   const owners = options.owners ?? ownersAfterUpdate(schemaOf(resource), undefined, part, [], options.manager);
   writeOwnership(object, owners, []);
-  if (resource.kind === 'Service' && resource.group === '') allocateServiceAddresses(state.log, state.kinds, object);
+  if (!resource.custom) setServerFields(state, object);
   if (options.dryRun) return object;
   const stored = state.log.put(resource, object);
   if (isDefinition(stored)) state.kinds.define(stored);
@@ -120,8 +120,7 @@ export function updateObject(
   const owners =
     options.owners ?? ownersAfterUpdate(schemaOf(resource), changedBefore, changedAfter, base, options.manager);
   writeOwnership(object, owners, formerOwners);
-  if (resource.kind === 'Service' && resource.group === '')
-    allocateServiceAddresses(state.log, state.kinds, object, before);
+  if (!resource.custom) setServerFields(state, object, before);
   if (equal(before, object)) return before;
   if (isMainChange(resource, before, object)) object.metadata.generation = (kept.generation ?? 0) + 1;
   if (options.dryRun) return object;

@@ -8,9 +8,9 @@ interface Operation {
   value?: unknown;
 }
 
-function refuse(message: string): ApiError {
-  const text = 'the server rejected our request due to an error in our request';
-  return new ApiError(422, 'Invalid', text, { causes: [{ reason: 'UnexpectedServerResponse', message }] });
+/** A real server does not tell what is wrong with the patch either. */
+function refuse(): ApiError {
+  return new ApiError(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
 }
 
 function segmentsOf(pointer: string): string[] {
@@ -25,7 +25,7 @@ function read(root: unknown, path: string): unknown {
   let current = root;
   for (const segment of segmentsOf(path)) {
     const next = Array.isArray(current) ? current[Number(segment)] : isObject(current) ? current[segment] : undefined;
-    if (next === undefined) throw refuse(`the path ${path} does not exist`);
+    if (next === undefined) throw refuse();
     current = next;
   }
   return current;
@@ -34,7 +34,7 @@ function read(root: unknown, path: string): unknown {
 function write(root: unknown, path: string, change: (parent: unknown, key: string) => void): void {
   const segments = segmentsOf(path);
   const last = segments.pop();
-  if (last === undefined) throw refuse('the whole object cannot be the target of an operation');
+  if (last === undefined) throw refuse();
   const parentPath = segments.map((segment) => `/${segment.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
   change(read(root, parentPath), last);
 }
@@ -42,13 +42,12 @@ function write(root: unknown, path: string, change: (parent: unknown, key: strin
 function add(parent: unknown, key: string, value: unknown): void {
   if (Array.isArray(parent)) {
     const index = key === '-' ? parent.length : Number(key);
-    if (!Number.isInteger(index) || index < 0 || index > parent.length)
-      throw refuse(`index ${key} is out of the list's bounds`);
+    if (!Number.isInteger(index) || index < 0 || index > parent.length) throw refuse();
     parent.splice(index, 0, value);
   } else if (isObject(parent)) {
     parent[key] = value;
   } else {
-    throw refuse(`nothing can be added at ${key}`);
+    throw refuse();
   }
 }
 
@@ -66,7 +65,7 @@ export function jsonPatch(target: unknown, patch: unknown): unknown {
     if (typeof path !== 'string') throw badRequest('error decoding patch: an operation lacks its path');
     switch (op) {
       case 'test':
-        if (!equal(readOrNull(result, path), value ?? null)) throw refuse(`testing value ${path} failed`);
+        if (!equal(readOrNull(result, path), value ?? null)) throw refuse();
         break;
       case 'add':
         write(result, path, (parent, key) => add(parent, key, clone(value)));

@@ -1,4 +1,5 @@
 import { childObject, isObject, type JsonObject, objectAt, objectsAt, setDefaults, valueAt } from './json.ts';
+import { canonicalizeResources } from './quantities.ts';
 
 const OCTAL_0644 = 0o644;
 
@@ -46,8 +47,7 @@ function defaultContainer(container: JsonObject): void {
     terminationMessagePolicy: 'File',
     resources: {},
   });
-  const limits = objectAt(container, 'resources', 'limits');
-  if (limits) setDefaults(childObject(childObject(container, 'resources'), 'requests'), limits);
+  if (isObject(container.resources)) canonicalizeResources(container.resources);
   for (const port of objectsAt(container, 'ports')) setDefaults(port, { protocol: 'TCP' });
   for (const variable of objectsAt(container, 'env')) {
     const fieldRef = objectAt(variable, 'valueFrom', 'fieldRef');
@@ -77,10 +77,16 @@ export function defaultPodSpec(spec: JsonObject): void {
   for (const list of ['initContainers', 'containers'])
     for (const container of objectsAt(spec, list)) defaultContainer(container);
   for (const volume of objectsAt(spec, 'volumes')) defaultVolume(volume);
-  if (spec.hostNetwork === true) {
-    for (const port of objectsAt(spec, 'containers').flatMap((container) => objectsAt(container, 'ports'))) {
-      setDefaults(port, { hostPort: port.containerPort });
-    }
+}
+
+/** Fills in what a Pod's spec gets beyond that of a template. */
+export function defaultPod(spec: JsonObject): void {
+  setDefaults(spec, { enableServiceLinks: true });
+  for (const container of [...objectsAt(spec, 'initContainers'), ...objectsAt(spec, 'containers')]) {
+    const limits = objectAt(container, 'resources', 'limits');
+    if (limits) setDefaults(childObject(childObject(container, 'resources'), 'requests'), limits);
+    if (spec.hostNetwork !== true) continue;
+    for (const port of objectsAt(container, 'ports')) setDefaults(port, { hostPort: port.containerPort });
   }
 }
 

@@ -33,7 +33,8 @@ export async function readBody(request: IncomingMessage): Promise<RequestBody> {
   const text = bytes.toString('utf8');
   if (text.trim() === '') return { mediaType, value: undefined };
   const isYaml = mediaType.endsWith('yaml');
-  if (!isYaml && !mediaType.endsWith('json')) throw unsupportedMediaType(['application/json', 'application/yaml']);
+  if (!isYaml && !mediaType.endsWith('json'))
+    throw unsupportedMediaType(['application/json', 'application/yaml', PROTOBUF]);
   try {
     return { mediaType, value: isYaml ? parseYaml(text) : JSON.parse(text) };
   } catch (error) {

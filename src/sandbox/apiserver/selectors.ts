@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../mesh/kube-object.ts';
-import { badRequest } from './errors.ts';
+import { type ApiError, badRequest } from './errors.ts';
 import { valueAt } from './json.ts';
 import type { ResourceType } from './kinds.ts';
 
@@ -80,6 +80,11 @@ const SELECTABLE: Record<string, readonly string[]> = {
   Job: ['status.successful'],
 };
 
+function unknownField(resource: ResourceType, field: string): ApiError {
+  if (resource.custom || SELECTABLE[resource.kind]) return badRequest(`field label not supported: ${field}`);
+  return badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
+}
+
 /** Reads `metadata.name=x,status.phase!=Running`. Throws 400 for fields that the kind cannot be selected by. */
 export function parseFieldSelector(resource: ResourceType, text: string): Selector {
   const tests = splitTerms(text).map((term): Selector => {
@@ -88,7 +93,7 @@ export function parseFieldSelector(resource: ResourceType, text: string): Select
     const { field, operator, value } = match;
     const known =
       field === 'metadata.name' || field === 'metadata.namespace' || (SELECTABLE[resource.kind] ?? []).includes(field);
-    if (!known) throw badRequest(`field label not supported: ${field}`);
+    if (!known) throw unknownField(resource, field);
     const path = field.split('.');
     return (object) => (String(valueAt(object, ...path) ?? '') === value) === (operator !== '!=');
   });

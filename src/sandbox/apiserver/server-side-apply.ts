@@ -50,7 +50,8 @@ export function serverSideApply(
     operation: 'Apply',
     apiVersion: config.apiVersion,
     ...(manager.subresource ? { subresource: manager.subresource } : {}),
-    fields: ownable(fieldsOf(schema, config)),
+    // Also of the nulls: they are owned, and set nothing.
+    fields: ownable(fieldsOf(schema, configuration)),
   };
   const mine = owners.find((owner) => sameOwner(owner, applier));
   const others = owners.filter((owner) => owner !== mine);

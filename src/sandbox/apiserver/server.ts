@@ -11,6 +11,7 @@ import { createStore } from './store.ts';
 import { createUpgrades, refuseUpgrade } from './upgrades.ts';
 
 const MASTERS = 'system:masters';
+const KEEP_ALIVE_MS = 180_000;
 
 function accessOf(identity: Identity, target: ResourceTarget | undefined, verb: string): AccessRequest {
   return {
@@ -111,6 +112,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     requestCert: true,
     rejectUnauthorized: false,
   });
+  // Idle connections live as long as with a real server, so that clients do not run into one that is just being closed.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.on('secureConnection', (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));

@@ -1,7 +1,8 @@
 import type { KubeObject } from '../../mesh/kube-object.ts';
-import { ApiError, badRequest } from './errors.ts';
+import { ApiError, badRequest, invalid } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
 import type { ResourceType } from './kinds.ts';
+import { parseApiVersion } from './kinds.ts';
 import { KNOWN_FIELDS } from './known-fields.ts';
 
 /** Takes unknown fields out of an object, gives their paths: `spec.template.spec.containers[0].imagee`. */
@@ -24,35 +25,53 @@ function dropUnknown(object: JsonObject, typeName: string, path: string, unknown
   }
 }
 
+function unknownFields(resource: ResourceType, object: KubeObject): string[] {
+  const unknown: string[] = [];
+  if (!resource.custom) dropUnknown(object, resource.kind, '', unknown);
+  return unknown;
+}
+
+type Warn = (text: string) => void;
+
+function judge(unknown: string[], query: URLSearchParams, warn: Warn, refuse: (why: string) => ApiError): void {
+  const texts = unknown.map((path) => `unknown field "${path}"`);
+  const level = query.get('fieldValidation') ?? 'Warn';
+  if (texts.length > 0 && level === 'Strict') throw refuse(`strict decoding error: ${texts.join(', ')}`);
+  if (level === 'Warn') for (const text of texts) warn(text);
+}
+
 /**
  * Drops the fields that a built-in kind does not have, as decoding does. With `fieldValidation=Strict` it throws 400,
- * with Warn (the default) it warns; an apply with such a field is always refused. Custom resources are not checked.
+ * with Warn (the default) it warns. Custom resources are not checked. Changes the object.
  */
-export function checkFields(
+export function checkFields(resource: ResourceType, object: KubeObject, query: URLSearchParams, warn: Warn): void {
+  const { version } = parseApiVersion(object.apiVersion);
+  judge(unknownFields(resource, object), query, warn, (why) =>
+    badRequest(`${object.kind} in version "${version}" cannot be handled as a ${object.kind}: ${why}`),
+  );
+}
+
+/** As checkFields, for the outcome of a patch: throws 422. */
+export function checkPatchedFields(
   resource: ResourceType,
   object: KubeObject,
   query: URLSearchParams,
-  warn: (text: string) => void,
-  isApply = false,
+  warn: Warn,
 ): void {
-  if (resource.custom) return;
-  const unknown: string[] = [];
-  dropUnknown(object, resource.kind, '', unknown);
-  if (unknown.length === 0) return;
-  if (isApply) {
-    const { namespace, name } = object.metadata;
-    const list = unknown.map((path) => `.${path}: field not declared in schema`);
-    const place = `${namespace ?? ''}/${name}; ${object.apiVersion}, Kind=${object.kind}`;
-    const lines = list.length === 1 ? list[0] : `errors:\n  ${list.join('\n  ')}`;
-    throw new ApiError(500, '', `failed to create typed patch object (${place}): ${lines}`);
-  }
-  const texts = unknown.map((path) => `unknown field "${path}"`);
-  const level = query.get('fieldValidation') ?? 'Warn';
-  if (level === 'Strict') {
-    const version = object.apiVersion.split('/').at(-1);
-    throw badRequest(
-      `${object.kind} in version "${version}" cannot be handled as a ${object.kind}: strict decoding error: ${texts.join(', ')}`,
-    );
-  }
-  if (level === 'Warn') for (const text of texts) warn(text);
+  const text = JSON.stringify(JSON.stringify(object));
+  judge(unknownFields(resource, object), query, warn, (why) =>
+    invalid({ group: '', kind: '' }, '', [
+      { reason: 'FieldValueInvalid', message: `Invalid value: ${text}: ${why}`, field: 'patch' },
+    ]),
+  );
+}
+
+/** For an applied configuration: an unknown field is always refused, with 500 and no reason, as a real server does. */
+export function checkAppliedFields(resource: ResourceType, object: KubeObject): void {
+  const errors = unknownFields(resource, object).map((path) => `.${path}: field not declared in schema`);
+  if (errors.length === 0) return;
+  const { group, version } = parseApiVersion(object.apiVersion);
+  const place = `${object.metadata.namespace ?? ''}/${object.metadata.name}; ${group}/${version}, Kind=${object.kind}`;
+  const list = errors.length === 1 ? errors[0] : `errors:\n  ${errors.join('\n  ')}`;
+  throw new ApiError(500, '', `failed to create typed patch object (${place}): ${list}`);
 }

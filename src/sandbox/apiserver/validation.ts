@@ -68,9 +68,10 @@ function serviceCauses(service: KubeObject): StatusCause[] {
     causes.push(required('spec.ports'));
   ports.forEach((port, index) => {
     const field = `spec.ports[${index}]`;
-    const number = port.port;
-    if (typeof number !== 'number' || number < 1 || number > LAST_PORT) {
-      causes.push(wrong(`${field}.port`, number ?? 0, `must be between 1 and ${LAST_PORT}, inclusive`));
+    for (const name of ['port', 'targetPort']) {
+      const number = port[name] ?? port.port ?? 0;
+      if (typeof number !== 'number' || (number >= 1 && number <= LAST_PORT)) continue;
+      causes.push(wrong(`${field}.${name}`, number, `must be between 1 and ${LAST_PORT}, inclusive`));
     }
     if (ports.length > 1 && !port.name) causes.push(required(`${field}.name`));
   });
@@ -89,11 +90,11 @@ function podSpecCauses(spec: JsonObject | undefined, path: string): StatusCause[
 
 function workloadCauses(workload: KubeObject): StatusCause[] {
   const selector = objectAt(workload, 'spec', 'selector');
-  const labels = objectAt(workload, 'spec', 'template', 'metadata', 'labels') ?? {};
-  const causes: StatusCause[] = [];
-  if (!selector) causes.push(required('spec.selector'));
-  else if (Object.entries(objectAt(selector, 'matchLabels') ?? {}).some(([key, value]) => labels[key] !== value)) {
-    causes.push(wrong('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
+  const labels = objectAt(workload, 'spec', 'template', 'metadata', 'labels');
+  const wanted = Object.entries(objectAt(selector, 'matchLabels') ?? {});
+  const causes: StatusCause[] = selector ? [] : [required('spec.selector')];
+  if (!selector || wanted.some(([key, value]) => labels?.[key] !== value)) {
+    causes.push(wrong('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'));
   }
   return [...causes, ...podSpecCauses(objectAt(workload, 'spec', 'template', 'spec'), 'spec.template.spec')];
 }
@@ -139,7 +140,7 @@ function causesOf(resource: ResourceType, object: KubeObject): StatusCause[] {
 }
 
 function refuse(resource: ResourceType, object: KubeObject, causes: StatusCause[]): void {
-  if (causes.length > 0) throw invalid(resource, object.metadata.name, causes);
+  if (causes.length > 0) throw invalid(resource, object.metadata.name ?? '', causes);
 }
 
 /** Throws 422 with a cause per field for what a real server would not store either. Not all of what it checks is checked. */
