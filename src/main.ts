@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { confirm } from './cli/confirm.ts';
 import { type Host, processHost } from './cli/host.ts';
 import { isDocumentFormat, writeResult } from './cli/output.ts';
 import { createProgram, parseArguments } from './cli/program.ts';
@@ -39,6 +40,7 @@ async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host)
   const context: CommandContext = {
     progress: await progressFor(options, host),
     print: (text) => host.stdout.write(text),
+    confirm: (question, about) => confirm(host, question, about),
     theme,
     env: host.env,
     cwd: host.cwd,

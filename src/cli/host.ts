@@ -2,6 +2,8 @@
 export interface Host {
   stdout: TextSink;
   stderr: TextSink;
+  /** Absent: there is nobody to ask. */
+  keyboard?: Keyboard | undefined;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   now(): Date;
@@ -9,6 +11,12 @@ export interface Host {
   signal: AbortSignal;
   /** The folder of the installed package, with a slash at its end. */
   packageRoot: URL;
+}
+
+/** Someone at a terminal. */
+export interface Keyboard {
+  /** The line that is typed after `prompt`; undefined at the end of input. Rejects when the signal is aborted. */
+  ask(prompt: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** A terminal or a pipe. */
@@ -34,12 +42,29 @@ export function processHost(packageRoot: URL): Host {
   return {
     stdout: sinkOf(process.stdout),
     stderr: sinkOf(process.stderr),
+    keyboard: process.stdin.isTTY && process.stderr.isTTY ? { ask: askOnTerminal } : undefined,
     env: process.env,
     cwd: process.cwd(),
     now: () => new Date(),
     signal: controller.signal,
     packageRoot,
   };
+}
+
+async function askOnTerminal(prompt: string, signal: AbortSignal): Promise<string | undefined> {
+  const { createInterface } = await import('node:readline');
+  const reader = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await new Promise((resolve, reject) => {
+      reader.on('close', () => resolve(undefined));
+      // readline takes Ctrl-C for itself while it reads; the process shall hear of it as always.
+      reader.on('SIGINT', () => process.emit('SIGINT'));
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      reader.question(prompt, resolve);
+    });
+  } finally {
+    reader.close();
+  }
 }
 
 function sinkOf(stream: NodeJS.WriteStream): TextSink {

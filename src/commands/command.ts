@@ -46,8 +46,8 @@ export interface CommandResult {
   data: Record<string, unknown>;
   /** The same data for people. Ends without a newline; empty means nothing to say. */
   text(theme: Theme): string;
-  /** 0 unless the result itself is a failure (an unhealthy mesh). */
-  exitCode?: 0 | 1;
+  /** 0 unless the result itself is a failure, e.g. an unhealthy mesh. */
+  exitCode?: number;
   /** Replaces the document with this very text for other formats, e.g. manifests. */
   raw?: string;
 }
@@ -74,6 +74,11 @@ export interface CommandContext {
   progress: Progress;
   /** Writes to stdout at once, for commands that go on (sandbox, demo, --watch). */
   print(text: string): void;
+  /**
+   * Asks a yes-or-no question on the terminal, below `about`.
+   * @throws MeshctlError `Usage` where there is no terminal to ask on; the hint names --yes
+   */
+  confirm(question: string, about: string): Promise<boolean>;
   theme: Theme;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;

@@ -1,7 +1,7 @@
 import { connectClusters } from '../flows/connect.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { connectText } from '../views/connect-view.ts';
-import { stepData } from '../views/plan-view.ts';
+import { stepData } from '../views/plan-data.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 

@@ -21,6 +21,19 @@ const RESULT_FORMAT: OptionSpec = {
   default: 'text',
 };
 
+/** For commands that write. With `--dry-run` they give the plan. */
+const DRY_RUN: OptionSpec = {
+  flags: '--dry-run [mode]',
+  description: 'print the plan and change nothing; "server" also lets the API server judge it (default mode: client)',
+  choices: ['client', 'server'],
+};
+
+const PLAN_FORMAT: OptionSpec = {
+  ...RESULT_FORMAT,
+  description: 'format of the result, or with --dry-run of the plan; manifests: its objects, for GitOps',
+  choices: ['text', 'json', 'yaml', 'manifests'],
+};
+
 const waitDuration = (what: string, standard: string): OptionSpec => ({
   flags: '--wait-duration <duration>',
   description: `longest wait ${what}`,
@@ -81,7 +94,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         description: 'clustermesh-apiserver image (default: the one beside the agents’ image)',
       },
       waitDuration('for the load balancer and for the pods, each', '5m'),
-      RESULT_FORMAT,
+      DRY_RUN,
+      PLAN_FORMAT,
     ],
     load: () => import('./enable.ts'),
   },

@@ -89,6 +89,30 @@ export async function enableCluster(flow: Flow, target: Target, options: EnableO
   };
 }
 
+/** What enable would do in one cluster, as far as can be told before the Service has its address. */
+export interface EnablePlan {
+  steps: readonly Step[];
+  /** How the plan came about, for people. */
+  notes: readonly string[];
+}
+
+/** Plans, and changes nothing. */
+export async function planEnableCluster(flow: Flow, target: Target, options: EnableOptions): Promise<EnablePlan> {
+  const templates = await loadTemplates(flow.packageRoot);
+  const { context } = target.client;
+  const { plan, settings, version } = await during(flow, `${context}: reading the cluster`, () =>
+    prepare(flow, target, templates, options),
+  );
+  const { type, evidence, warning } = settings.exposure;
+  return {
+    steps: plan.steps,
+    notes: [
+      `Cilium ${formatVersion(version)}`,
+      `Service type ${type}: ${evidence.join('; ')}${warning ? ` (${warning})` : ''}`,
+    ],
+  };
+}
+
 /** Reads the cluster and plans; the plan is a function of what was read. */
 async function prepare(flow: Flow, target: Target, templates: Templates, options: EnableOptions): Promise<Draft> {
   const { client, namespace } = target;

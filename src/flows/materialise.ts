@@ -8,18 +8,19 @@ import { type Authority, createAuthority } from '../pki/authority.ts';
 import { issueCertificate } from '../pki/issue.ts';
 import type { Target } from './flow.ts';
 
-/** The CAs that may sign, by context. */
-export type Authorities = ReadonlyMap<string, Authority>;
+/** The CAs that may sign, by context. A CA that is generated joins them. */
+export type Authorities = Map<string, Authority>;
 
 /**
  * Makes the bytes of a deferred step: generates the CA, or issues the certificates. Private keys exist only in what is
- * returned.
+ * returned and in `authorities`.
  */
 export async function materialise(step: Step, authorities: Authorities, now: Date): Promise<ReadyWrite> {
   const { write } = step;
   if (!write) throw new MeshctlError('Bug', `step for ${step.object.name} has nothing to write`);
   if (write.method === 'authority') {
     const authority = await createAuthority({ commonName: write.commonName, now });
+    authorities.set(step.cluster, authority);
     const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
     return { method: 'create', object: { ...write.secret, data } };
   }
@@ -39,13 +40,15 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
 }
 
 /**
- * The CAs that sign something in these steps, with their keys. Nothing is read where nothing is signed.
+ * The CAs that sign something in these steps, with their keys. Nothing is read where nothing is signed, or where the
+ * steps themselves generate the CA.
  * @throws MeshctlError `CertificateAuthority` when one has gone since the plan was made
  */
 export async function readAuthorities(targets: readonly Target[], steps: readonly Step[]): Promise<Authorities> {
   const signers = new Set(
     steps.flatMap(({ write }) => (write?.method === 'issue' ? write.certificates.map(({ signer }) => signer) : [])),
   );
+  for (const { cluster, write } of steps) if (write?.method === 'authority') signers.delete(cluster);
   const signing = targets.filter(({ client }) => signers.has(client.context));
   const entries = signing.map(async ({ client, namespace }): Promise<[string, Authority]> => {
     const authority = await readAuthority(client, namespace);

@@ -48,7 +48,9 @@ function listKeysOf(list: readonly unknown[]): readonly string[] | undefined {
 export function applyChanges(live: KubeObject, desired: KubeObject, manager: string): Change[] {
   const { metadata, ...content } = desired;
   const wanted = { ...content, metadata: { labels: metadata.labels, annotations: metadata.annotations } };
-  return [...changesTo(live, wanted), ...givenUp(live, desired, manager)];
+  const changes = [...changesTo(live, wanted), ...givenUp(live, desired, manager)];
+  // Plans are printed: no value of a Secret may get into one.
+  return desired.kind === 'Secret' ? changes.map(({ path }) => ({ path })) : changes;
 }
 
 /** Fields that `manager` owns by an earlier apply and that `desired` does not have: the API server removes them. */

@@ -163,7 +163,7 @@ function authorityStep(snapshot: ClusterSnapshot): Step {
 function applyStep(snapshot: ClusterSnapshot, object: KubeObject, purpose = ''): Step {
   const ref = refOf(object);
   const before = snapshot.objects.get(keyOf(ref));
-  const base = { cluster: snapshot.context, object: ref, before };
+  const base = { cluster: snapshot.context, object: ref, before, wanted: object };
   if (!before) return { ...base, action: 'create', changes: [], why: purpose, write: { method: 'apply', object } };
   const changes = applyChanges(before, object, FIELD_MANAGER);
   if (changes.length === 0) return { ...base, action: 'keep', changes, why: 'as wanted' };

@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'PortForwardFailed'
   | 'CredentialRefused'
   | 'Timeout'
+  | 'Declined'
   | 'RolledBack'
   | 'SandboxFailed'
   // The user stopped it: exit 130.

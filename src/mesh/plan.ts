@@ -75,6 +75,8 @@ export interface Step {
   /** The reason, one short clause for people. */
   why: string;
   write?: StepWrite | undefined;
+  /** The object as it should be, where meshctl makes all of it; also of a `keep`. For `-o manifests`. */
+  wanted?: KubeObject | undefined;
   /** The live object, for undoing; absent when it does not exist. */
   before?: KubeObject | undefined;
 }

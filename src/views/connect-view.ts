@@ -1,5 +1,6 @@
 import type { Step } from '../mesh/plan.ts';
-import { countActions, summariseActions } from './plan-view.ts';
+import { countActions } from './plan-data.ts';
+import { summariseActions } from './plan-view.ts';
 import type { Theme } from './theme.ts';
 
 /** What connect shows. */

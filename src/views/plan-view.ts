@@ -1,12 +1,56 @@
-import type { Step, StepAction } from '../mesh/plan.ts';
+import type { MeshctlError } from '../mesh/errors.ts';
+import { describeRef } from '../mesh/kube-object.ts';
+import type { Change, Step, StepAction } from '../mesh/plan.ts';
+import { countActions, type SecretDigest, type SecretKeyChange, type StepData, stepData } from './plan-data.ts';
 import type { Theme } from './theme.ts';
 
-/** How many steps of a plan there are for each action. */
-export function countActions(steps: readonly Pick<Step, 'action'>[]): Record<StepAction, number> {
-  const counts: Record<StepAction, number> = { create: 0, update: 0, delete: 0, keep: 0 };
-  for (const { action } of steps) counts[action] += 1;
-  return counts;
+/** What an API server said to a step that was sent as a dry run: `accepted`, or why not. */
+export type Verdict = 'accepted' | MeshctlError;
+
+/** A plan with what belongs to it, for `--dry-run` and for questions. */
+export interface PlanReport {
+  steps: readonly Step[];
+  /** What led to the plan, by context, e.g. how the Service's type was found. */
+  notes?: Readonly<Record<string, readonly string[]>>;
+  /** Only with `--dry-run=server`. */
+  verdicts?: ReadonlyMap<Step, Verdict>;
 }
+
+/** The plan as the data of a document. */
+export function planData({ steps, notes = {}, verdicts }: PlanReport): Record<string, unknown> {
+  return {
+    summary: countActions(steps),
+    clusters: contextsOf(steps).map((context) => ({
+      context,
+      ...(notes[context] ? { notes: notes[context] } : {}),
+      steps: steps
+        .filter(({ cluster }) => cluster === context)
+        .map((step) => ({ ...stepData(step), ...verdictData(verdicts?.get(step)) })),
+    })),
+  };
+}
+
+/** The plan for people: a block for each cluster, a line for each object, its changes below. */
+export function planText(report: PlanReport, theme: Theme): string {
+  const { steps, notes = {} } = report;
+  const blocks = contextsOf(steps).map((context) =>
+    [
+      `Context ${theme.bold(context)}:`,
+      ...(notes[context] ?? []).map((note) => `  ${theme.dim(`# ${note}`)}`),
+      ...steps.filter(({ cluster }) => cluster === context).flatMap((step) => stepLines(step, report, theme)),
+    ].join('\n'),
+  );
+  return [...blocks, `Plan: ${planSummary(steps)}.`].join('\n');
+}
+
+/** `3 to create, 1 to update, 8 to keep`. */
+export function planSummary(steps: readonly Step[]): string {
+  const counts = countActions(steps);
+  const parts = ACTIONS.filter((action) => counts[action] > 0).map((action) => `${counts[action]} to ${action}`);
+  return parts.length > 0 ? parts.join(', ') : 'nothing to do';
+}
+
+const ACTIONS: readonly StepAction[] = ['create', 'update', 'delete', 'keep'];
 
 const DONE: Readonly<Record<StepAction, string>> = {
   create: 'created',
@@ -17,17 +61,72 @@ const DONE: Readonly<Record<StepAction, string>> = {
 
 /** `9 created, 3 kept`; `nothing to change` when all are kept. */
 export function summariseActions(counts: Readonly<Record<StepAction, number>>, theme: Theme): string {
-  const parts = (['create', 'update', 'delete', 'keep'] as const).filter((action) => counts[action] > 0);
+  const parts = ACTIONS.filter((action) => counts[action] > 0);
   if (parts.every((action) => action === 'keep')) return theme.dim('nothing to change');
   return parts.map((action) => `${counts[action]} ${DONE[action]}`).join(', ');
 }
 
-/** A step as data for `-o json`: what is done to which object and why. Changes hold no secret bytes by construction. */
-export function stepData({ action, object, why, changes }: Step): Record<string, unknown> {
-  return { action, object, why, changes: object.kind === 'Secret' ? changes.map(withoutValues) : changes };
+function verdictData(verdict: Verdict | undefined): Record<string, unknown> {
+  if (!verdict) return {};
+  if (verdict === 'accepted') return { server: { accepted: true } };
+  const { code, message, hint } = verdict;
+  return { server: { accepted: false, code, message, ...(hint ? { hint } : {}) } };
 }
 
-/** Of a Secret only what meshctl itself wrote as words may show: paths, and what a new value is. */
-function withoutValues({ path, to }: Step['changes'][number]): Record<string, unknown> {
-  return { path, ...(typeof to === 'string' ? { to } : {}) };
+function stepLines(step: Step, { verdicts }: PlanReport, theme: Theme): string[] {
+  const data = stepData(step);
+  const line = `${data.action} ${describeRef(data.object)}${data.why ? ` ${theme.dim(`(${data.why})`)}` : ''}`;
+  return [
+    `  ${MARKS[data.action](theme)} ${data.action === 'keep' ? theme.dim(line) : line}`,
+    ...changeLines(data).map((text) => `      ${text}`),
+    ...verdictLines(verdicts?.get(step), theme).map((text) => `      ${text}`),
+  ];
+}
+
+const MARKS: Readonly<Record<StepAction, (theme: Theme) => string>> = {
+  create: (theme) => theme.ok('+'),
+  update: (theme) => theme.warn('~'),
+  delete: (theme) => theme.fail('-'),
+  keep: (theme) => theme.dim('='),
+};
+
+function changeLines({ changes, secretKeys = [] }: StepData): string[] {
+  const later = secretKeys.filter(({ to }) => typeof to === 'string');
+  const now = secretKeys.filter(({ to }) => typeof to !== 'string');
+  const words = later.map(({ to }) => to)[0];
+  return [
+    ...changes.map(changeLine),
+    ...(words === undefined ? [] : [`keys ${later.map(({ key }) => key).join(', ')}: ${words}`]),
+    ...now.map(secretKeyLine),
+  ];
+}
+
+/** An added field shows what it gets, a removed one that it goes. */
+function changeLine({ path, from, to }: Change): string {
+  if (to === undefined) return from === undefined ? path : `${path}: ${shown(from)} → (removed)`;
+  return from === undefined ? `${path}: ${shown(to)}` : `${path}: ${shown(from)} → ${shown(to)}`;
+}
+
+function secretKeyLine({ key, from, to }: SecretKeyChange): string {
+  const words = (value: SecretDigest | string) =>
+    typeof value === 'string' ? value : `${value.bytes} bytes, sha256:${value.sha256}`;
+  if (to === undefined) return `key ${key}: ${from ? words(from) : ''} → (removed)`;
+  return from === undefined ? `key ${key}: ${words(to)}` : `key ${key}: ${words(from)} → ${words(to)}`;
+}
+
+const MOST_CHARACTERS = 160;
+
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value.trimEnd() : JSON.stringify(value);
+  const line = text.replaceAll('\n', '⏎');
+  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line;
+}
+
+function verdictLines(verdict: Verdict | undefined, theme: Theme): string[] {
+  if (!verdict || verdict === 'accepted') return [];
+  return [theme.fail(verdict.message), ...(verdict.hint ? [`→ ${verdict.hint}`] : [])];
+}
+
+function contextsOf(steps: readonly Step[]): string[] {
+  return [...new Set(steps.map(({ cluster }) => cluster))];
 }

@@ -27,6 +27,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
       output += text;
       if (output.includes('Ctrl-C')) up();
     },
+    confirm: async () => false,
     theme: plain,
     env: {},
     cwd: directory,

@@ -13,6 +13,8 @@ export interface CliOptions {
   /** Width of both streams; with `isTty` only a terminal has one. */
   columns?: number;
   isTty?: boolean;
+  /** What is typed when meshctl asks, a line for each question; absent: there is nobody to ask. */
+  answers?: readonly string[];
   /** Hears each piece of output as it is written, e.g. to press Ctrl-C at a certain line. */
   onOutput?: (text: string, stream: 'stdout' | 'stderr') => void;
 }
@@ -35,9 +37,15 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     isTty,
     columns,
   });
+  const answers = options.answers && [...options.answers];
+  const ask = async (prompt: string): Promise<string | undefined> => {
+    sink('stderr').write(prompt);
+    return answers?.shift();
+  };
   const exitCode = await run(argv, {
     stdout: sink('stdout'),
     stderr: sink('stderr'),
+    keyboard: answers && { ask },
     env,
     cwd,
     signal,

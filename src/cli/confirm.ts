@@ -1,0 +1,17 @@
+import { MeshctlError } from '../mesh/errors.ts';
+import type { Host } from './host.ts';
+
+/**
+ * Shows `about` and asks a yes-or-no question, on stderr: stdout is for results. Anything but `y` or `yes` is a no.
+ * @throws MeshctlError `Usage` where there is nobody to ask; whatever the signal's abortion means
+ */
+export async function confirm(host: Host, question: string, about: string): Promise<boolean> {
+  if (!host.keyboard) {
+    throw new MeshctlError('Usage', `this has to be confirmed, and there is no terminal to ask on: ${question}`, {
+      hint: 'Look at the plan with --dry-run, then run it with --yes.',
+    });
+  }
+  host.stderr.write(`${about}\n`);
+  const answer = await host.keyboard.ask(`${question} [y/N] `, host.signal);
+  return /^y(es)?$/i.test(answer?.trim() ?? '');
+}

@@ -1,0 +1,66 @@
+import { stringify } from 'yaml';
+import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import type { Step } from '../mesh/plan.ts';
+import { planManifests } from '../views/plan-manifests.ts';
+import { type PlanReport, planData, planText } from '../views/plan-view.ts';
+import type { CommandContext, CommandResult } from './command.ts';
+
+export type DryRun = 'client' | 'server';
+
+/** The flags of commands that write, as parsed; see DRY_RUN, YES and PLAN_FORMAT in registry.ts. */
+export interface PlanFlags {
+  dryRun?: DryRun | true;
+  output: 'text' | 'json' | 'yaml' | 'manifests';
+}
+
+/**
+ * Whether only the plan is wanted, and whether the API server shall judge it. A bare `--dry-run` is `client`.
+ * @throws MeshctlError `Usage` for `-o manifests` without it: manifests are not what a run did
+ */
+export function dryRunOf({ dryRun, output }: PlanFlags): DryRun | undefined {
+  if (output === 'manifests' && !dryRun) {
+    throw new MeshctlError('Usage', '-o manifests goes with --dry-run only', { hint: 'Add --dry-run.' });
+  }
+  return dryRun === true ? 'client' : dryRun;
+}
+
+/** What a command with `--dry-run` gives back: the plan in the format that was asked for. */
+export function planResult(report: PlanReport, dryRun: DryRun, output: PlanFlags['output']): CommandResult {
+  const refusals = [...(report.verdicts?.values() ?? [])].filter((verdict) => verdict !== 'accepted');
+  const closing =
+    dryRun === 'client'
+      ? 'Nothing was changed (--dry-run).'
+      : `Nothing was changed (--dry-run=server): the API server ${refusals.length === 0 ? 'accepts all of it' : `refuses ${refusals.length} of the steps`}.`;
+  return {
+    kind: 'Plan',
+    data: { dryRun, ...planData(report) },
+    text: (theme) => `${planText(report, theme)}\n${closing}`,
+    exitCode: refusals[0] ? exitCodeOf(refusals[0].code) : 0,
+    ...(output === 'manifests' ? { raw: manifestsText(report.steps) } : {}),
+  };
+}
+
+function manifestsText(steps: readonly Step[]): string {
+  return planManifests(steps)
+    .clusters.map(({ context, objects, leftOut }) => {
+      const head = [`# Context ${context}`, ...leftOut.map((words) => `# left out: ${words}`)].join('\n');
+      const documents = objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }));
+      return `${head}\n---\n${documents.join('---\n')}`;
+    })
+    .join('---\n');
+}
+
+/**
+ * Shows a plan that takes something away and asks whether to carry it out; with `--yes` neither.
+ * @param question one sentence that ends with a question mark
+ * @throws MeshctlError `Usage` where nobody can be asked, `Declined` when the answer is no
+ */
+export async function confirmPlan(
+  context: CommandContext,
+  report: PlanReport,
+  { question, yes }: { question: string; yes: boolean },
+): Promise<void> {
+  if (yes || report.steps.every(({ action }) => action === 'keep')) return;
+  const agreed = await context.confirm(question, planText(report, context.theme));
+  if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the plan was not confirmed');
+}

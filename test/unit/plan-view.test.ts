@@ -1,0 +1,208 @@
+import { describe, expect, it } from 'vitest';
+import { confirm } from '../../src/cli/confirm.ts';
+import { createTheme } from '../../src/cli/theme.ts';
+import { dryRunOf, planResult } from '../../src/commands/plan-result.ts';
+import { applyChanges } from '../../src/mesh/diff.ts';
+import { MeshctlError } from '../../src/mesh/errors.ts';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { type Step, TLS_KEYS } from '../../src/mesh/plan.ts';
+import { encodeText } from '../../src/mesh/secret-data.ts';
+
+const plain = createTheme(false);
+const SECRET_WORDS = 'the private key itself';
+
+function object(kind: string, name: string, more: Record<string, unknown> = {}): KubeObject {
+  return { apiVersion: 'v1', kind, metadata: { name, namespace: 'kube-system' }, ...more };
+}
+
+function step(action: Step['action'], of: KubeObject, more: Partial<Step> = {}): Step {
+  const { apiVersion, kind, metadata } = of;
+  return {
+    cluster: 'one',
+    action,
+    object: { apiVersion, kind, namespace: metadata.namespace, name: metadata.name },
+    changes: [],
+    why: 'because',
+    ...more,
+  };
+}
+
+const peers = object('Secret', 'cilium-clustermesh', { data: { 'mesh-2': encodeText('old'), gone: encodeText('x') } });
+const service = object('Service', 'clustermesh-apiserver', { spec: { type: 'NodePort' } });
+const steps: Step[] = [
+  step('create', object('Secret', 'cilium-ca'), {
+    write: { method: 'authority', commonName: 'Cilium CA', secret: object('Secret', 'cilium-ca') },
+  }),
+  step('update', service, {
+    wanted: service,
+    changes: [
+      { path: 'spec.type', from: 'LoadBalancer', to: 'NodePort' },
+      { path: 'spec.clusterIP', from: '10.0.0.1' },
+    ],
+    write: { method: 'apply', object: service },
+  }),
+  step('update', peers, {
+    before: peers,
+    changes: [{ path: 'data.mesh-2', from: encodeText(SECRET_WORDS), to: 'dials 10.0.0.1:2379' }],
+    write: { method: 'patch', patch: { data: { 'mesh-2': encodeText(SECRET_WORDS), gone: null } } },
+  }),
+  step('delete', object('Secret', 'old'), {
+    cluster: 'two',
+    before: object('Secret', 'old', { data: { 'tls.key': encodeText(SECRET_WORDS) } }),
+    write: { method: 'delete' },
+  }),
+  step('keep', object('ConfigMap', 'kept'), { cluster: 'two', wanted: object('ConfigMap', 'kept') }),
+];
+
+describe('a plan', () => {
+  it('is shown per cluster and object with reasons and changes', () => {
+    expect(
+      planResult({ steps, notes: { one: ['Cilium 1.20.0'] } }, 'client', 'text').text(plain),
+    ).toMatchInlineSnapshot(`
+      "Context one:
+        # Cilium 1.20.0
+        + create Secret kube-system/cilium-ca (because)
+            keys ca.crt, ca.key: made when the plan is applied
+        ~ update Service kube-system/clustermesh-apiserver (because)
+            spec.type: LoadBalancer → NodePort
+            spec.clusterIP: 10.0.0.1 → (removed)
+        ~ update Secret kube-system/cilium-clustermesh (because)
+            data.mesh-2: dials 10.0.0.1:2379
+            key gone: 1 bytes, sha256:2d711642b726 → (removed)
+            key mesh-2: 3 bytes, sha256:cba06b5736fa → 22 bytes, sha256:a946f758f244
+      Context two:
+        - delete Secret kube-system/old (because)
+            key tls.key: 22 bytes, sha256:a946f758f244 → (removed)
+        = keep ConfigMap kube-system/kept (because)
+      Plan: 1 to create, 2 to update, 1 to delete, 1 to keep.
+      Nothing was changed (--dry-run)."
+    `);
+  });
+
+  it('holds no secret bytes, in no format', () => {
+    for (const output of ['text', 'json', 'yaml', 'manifests'] as const) {
+      const result = planResult({ steps }, 'client', output);
+      const all = [JSON.stringify(result.data), result.text(plain), result.raw ?? ''].join('\n');
+      expect(all).not.toContain(SECRET_WORDS);
+      expect(all).not.toContain(encodeText(SECRET_WORDS));
+    }
+  });
+
+  it('gives the objects for GitOps, kept ones too, and says which it leaves out', () => {
+    const { raw } = planResult({ steps }, 'client', 'manifests');
+    expect(raw).toMatchInlineSnapshot(`
+      "# Context one
+      # left out: Secret kube-system/cilium-ca: holds private keys or peers
+      # left out: Secret kube-system/cilium-clustermesh: holds private keys or peers
+      ---
+      apiVersion: v1
+      kind: Service
+      metadata:
+        name: clustermesh-apiserver
+        namespace: kube-system
+      spec:
+        type: NodePort
+      ---
+      # Context two
+      ---
+      apiVersion: v1
+      kind: ConfigMap
+      metadata:
+        name: kept
+        namespace: kube-system
+      "
+    `);
+  });
+
+  it('fails with what the API server refuses', () => {
+    const [, second] = steps;
+    if (!second) throw new Error('no second step');
+    const refusal = new MeshctlError('Forbidden', 'context "one": not allowed', { hint: 'grant it' });
+    const result = planResult({ steps, verdicts: new Map([[second, refusal]]) }, 'server', 'text');
+    expect(result.exitCode).toBe(3);
+    expect(result.text(plain)).toContain('context "one": not allowed\n      → grant it');
+    expect(JSON.stringify(result.data)).toContain('"server":{"accepted":false,"code":"Forbidden"');
+  });
+
+  it('words the keys of certificates that are issued later', () => {
+    const issue = step('create', object('Secret', 'server-cert'), {
+      write: {
+        method: 'issue',
+        certificates: [
+          { spec: { commonName: 'x', usages: [], dnsNames: [], ipAddresses: [] }, signer: 'one', keys: TLS_KEYS },
+        ],
+        data: {},
+        secret: object('Secret', 'server-cert'),
+        into: 'apply',
+      },
+    });
+    expect(planResult({ steps: [issue] }, 'client', 'text').text(plain)).toContain(
+      'keys ca.crt, tls.crt, tls.key: made when the plan is applied',
+    );
+  });
+});
+
+describe('applyChanges', () => {
+  it('names the fields of a Secret without their values', () => {
+    const secret = (text: string) => object('Secret', 'x', { data: { key: encodeText(text) } });
+    expect(applyChanges(secret('a'), secret('b'), 'meshctl')).toEqual([{ path: 'data.key' }]);
+  });
+});
+
+describe('dryRunOf', () => {
+  it('takes a bare --dry-run for client', () => {
+    expect(dryRunOf({ dryRun: true, output: 'text' })).toBe('client');
+    expect(dryRunOf({ dryRun: 'server', output: 'manifests' })).toBe('server');
+    expect(dryRunOf({ output: 'text' })).toBeUndefined();
+  });
+
+  it('does not give manifests of a run', () => {
+    expect(() => dryRunOf({ output: 'manifests' })).toThrow(/--dry-run only/);
+  });
+});
+
+describe('confirm', () => {
+  const hostWith = (answer: string | undefined) => {
+    let shown = '';
+    const write = (text: string) => {
+      shown += text;
+    };
+    const sink = { isTty: true, write };
+    const keyboard = {
+      ask: async (prompt: string) => {
+        shown += prompt;
+        return answer;
+      },
+    };
+    const host = {
+      stdout: { isTty: false, write: () => expect.fail('stdout is for results') },
+      stderr: sink,
+      env: {},
+      cwd: '/',
+      now: () => new Date(),
+      signal: new AbortController().signal,
+      packageRoot: new URL('file:///'),
+    };
+    return { host, asked: { ...host, keyboard }, shown: () => shown };
+  };
+
+  it.each([
+    ['y', true],
+    ['YES', true],
+    ['n', false],
+    ['', false],
+    [undefined, false],
+  ])('takes %j for %s', async (answer, agreed) => {
+    const { asked, shown } = hostWith(answer);
+    expect(await confirm(asked, 'Remove it?', 'The plan')).toBe(agreed);
+    expect(shown()).toBe('The plan\nRemove it? [y/N] ');
+  });
+
+  it('needs --yes where there is no terminal', async () => {
+    const { host } = hostWith('y');
+    await expect(confirm(host, 'Remove it?', 'The plan')).rejects.toMatchObject({
+      code: 'Usage',
+      hint: expect.stringContaining('--yes'),
+    });
+  });
+});
