@@ -63,7 +63,7 @@ export interface ApiServerOptions {
   tokens?: ReadonlyMap<string, { user: string; groups: string[] }>;
   /**
    * Authorization; group system:masters may always do everything. `undefined` allows; a string is the reason for 403.
-   * Default: only system:masters.
+   * Default: by the roles and bindings in the store.
    */
   authorize?: (request: AccessRequest) => string | undefined;
   /** Called before each request is served; may throw an ApiError, delay, or destroy the socket: for fault tests. */

@@ -6,6 +6,7 @@ import type { AccessRequest, ApiServer, ApiServerOptions } from './api.ts';
 import { authenticate, forbidden, type Identity, impersonated } from './authentication.ts';
 import { dispatch, replyError, type ServedRequest, type Services } from './dispatch.ts';
 import { toApiError } from './errors.ts';
+import { authorizeByRoles } from './rbac.ts';
 import { parseTarget, type ResourceTarget, verbOf } from './request-target.ts';
 import { createStore } from './store.ts';
 import { createUpgrades, refuseUpgrade } from './upgrades.ts';
@@ -38,7 +39,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
   const decide = (access: AccessRequest): string | undefined => {
     if (access.groups.includes(MASTERS)) return undefined;
-    return options.authorize ? options.authorize(access) : '';
+    return options.authorize ? options.authorize(access) : authorizeByRoles(store, access);
   };
   const check = (identity: Identity, access: AccessRequest): void => {
     const why = decide(access);
