@@ -1,6 +1,6 @@
 import { MeshctlError } from '../mesh/errors.ts';
-import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
-import type { ReadyWrite, Step } from '../mesh/plan.ts';
+import { describeRef, type KubeObject, type ObjectRef } from '../mesh/kube-object.ts';
+import type { Edit, ReadyWrite, Step } from '../mesh/plan.ts';
 import type { ClusterClient } from './client.ts';
 import { errorOfAbort } from './errors.ts';
 import { mergePatch, overlay } from './merge-patch.ts';
@@ -14,6 +14,8 @@ export interface JournalEntry {
   after: KubeObject | undefined;
   /** False when the connection broke before the answer: the write may or may not have happened. */
   certain: boolean;
+  /** What takes it back from the object as it is then; absent: field by field. */
+  undo?: ((live: KubeObject) => Edit | undefined) | undefined;
 }
 
 /** The writes of one cluster in their order, for undoing them. */
@@ -57,24 +59,9 @@ export async function applySteps(
       if (signal?.aborted) throw errorOfAbort(signal);
       onStep?.(step);
       const write = await materialise(step);
-      if (dryRun) {
-        await send(client, step.object, write, { force, dryRun, signal });
-        continue;
-      }
-      const entry: JournalEntry = {
-        ref: step.object,
-        before: step.before,
-        after: expectedAfter(step.before, write),
-        certain: false,
-      };
-      journal.entries.push(entry);
-      try {
-        entry.after = await send(client, step.object, write, { force, signal });
-        entry.certain = true;
-      } catch (error) {
-        if (changedNothing(error)) journal.entries.pop();
-        throw error;
-      }
+      const options = { force, dryRun, signal };
+      if (write.method === 'edit') await edit(client, step, write, journal, options);
+      else await record(client, { ref: step.object, before: step.before, write }, journal, options);
     }
     return { journal };
   } catch (error) {
@@ -83,23 +70,106 @@ export async function applySteps(
   }
 }
 
+/** Several operators may write at once, and each round one of them gets on: more rounds than this are a fight. */
+const MOST_ROUNDS = 20;
+
+type SentWrite = Exclude<ReadyWrite, { method: 'edit' }>;
+
+interface SendOptions {
+  force?: boolean | undefined;
+  dryRun?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Makes the change from the object as the plan saw it, and anew from what is there whenever someone else was faster. */
+async function edit(
+  client: ClusterClient,
+  { object: ref, before }: Step,
+  write: Extract<ReadyWrite, { method: 'edit' }>,
+  journal: Journal,
+  options: SendOptions,
+): Promise<void> {
+  let live = before;
+  for (let round = 1; ; round++) {
+    const sent = sentWrite(client, ref, write, live);
+    if (!sent) return;
+    const seen = live;
+    const undo = seen && write.undo && ((now: KubeObject) => write.undo?.(seen, now));
+    try {
+      await record(client, { ref, before: seen, write: sent, undo }, journal, options);
+      return;
+    } catch (error) {
+      const conflict = error instanceof MeshctlError && error.code === 'Conflict';
+      if (!conflict || round === MOST_ROUNDS) throw error;
+      live = await client.get(ref, { signal: options.signal });
+      // An answer may have been lost and the request repeated: what was to be done is there, perhaps by ourselves.
+      if (seen && live && !write.edit(live) && !options.dryRun) {
+        journal.entries.push({ ref, before: seen, after: expectedAfter(seen, sent), certain: false, undo });
+      }
+    }
+  }
+}
+
+/** What an edit comes to for the object as it is; undefined when nothing has to change. */
+function sentWrite(
+  client: ClusterClient,
+  ref: ObjectRef,
+  { create, edit }: Extract<ReadyWrite, { method: 'edit' }>,
+  live: KubeObject | undefined,
+): SentWrite | undefined {
+  if (live) {
+    const change = edit(live);
+    const { uid, resourceVersion } = live.metadata;
+    if (change === 'delete') return { method: 'delete', uid, resourceVersion };
+    return change && { method: 'patch', patch: change.patch, resourceVersion };
+  }
+  if (create) return { method: 'create', object: create };
+  throw new MeshctlError('NotFound', `context "${client.context}": ${describeRef(ref)} is gone`, {
+    hint: 'Run the same command again.',
+    details: { context: client.context, object: describeRef(ref) },
+  });
+}
+
+/** Sends a write and keeps account of it: before the answer as what should come of it, after it as what did. */
+async function record(
+  client: ClusterClient,
+  { ref, before, write, undo }: Pick<JournalEntry, 'ref' | 'before' | 'undo'> & { write: SentWrite },
+  journal: Journal,
+  options: SendOptions,
+): Promise<void> {
+  if (options.dryRun) {
+    await send(client, ref, write, options);
+    return;
+  }
+  const entry: JournalEntry = { ref, before, after: expectedAfter(before, write), certain: false, undo };
+  journal.entries.push(entry);
+  try {
+    entry.after = await send(client, ref, write, options);
+    entry.certain = true;
+  } catch (error) {
+    if (changedNothing(error)) journal.entries.splice(journal.entries.indexOf(entry), 1);
+    throw error;
+  }
+}
+
 /** Gives what the API server stored; undefined after a deletion. */
 async function send(
   client: ClusterClient,
   ref: ObjectRef,
-  write: ReadyWrite,
-  options: { force?: boolean | undefined; dryRun?: boolean | undefined; signal?: AbortSignal | undefined },
+  write: SentWrite,
+  options: SendOptions,
 ): Promise<KubeObject | undefined> {
   if (write.method === 'apply') return client.apply(write.object, options);
   if (write.method === 'create') return client.create(write.object, options);
   if (write.method === 'patch') {
     return client.patch(ref, write.patch, { ...options, resourceVersion: write.resourceVersion });
   }
-  await client.delete(ref, options);
+  const { uid, resourceVersion } = write;
+  await client.delete(ref, { ...options, uid, resourceVersion });
   return undefined;
 }
 
-function expectedAfter(before: KubeObject | undefined, write: ReadyWrite): KubeObject | undefined {
+function expectedAfter(before: KubeObject | undefined, write: SentWrite): KubeObject | undefined {
   if (write.method === 'delete') return undefined;
   if (write.method === 'patch') return before && (mergePatch(before, write.patch) as KubeObject);
   return before ? (overlay(before, write.object) as KubeObject) : write.object;

@@ -1,5 +1,6 @@
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/kube-object.ts';
+import type { Edit } from '../mesh/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
 import { contains, inversePatch } from './merge-patch.ts';
@@ -61,14 +62,19 @@ async function undoOnce(client: ClusterClient, entry: JournalEntry, signal: Abor
   const live = await client.get(ref, { signal });
   if (!after) return before !== undefined && !live ? recreate(client, before, signal) : false;
   if (!live || isAnother(live, entry)) return false;
-  if (!before && holdsNothingElse(live, after)) {
-    const { uid, resourceVersion } = live.metadata;
-    return client.delete(ref, { uid, resourceVersion, signal });
-  }
-  const patch = inversePatch(restorable(before), restorable(after), restorable(live));
-  if (!patch) return false;
-  await client.patch(ref, patch, { resourceVersion: live.metadata.resourceVersion, signal });
+  const { uid, resourceVersion } = live.metadata;
+  const edit = editToUndo(entry, live, after);
+  if (!edit) return false;
+  if (edit === 'delete') return client.delete(ref, { uid, resourceVersion, signal });
+  await client.patch(ref, edit.patch, { resourceVersion, signal });
   return true;
+}
+
+function editToUndo({ before, undo }: JournalEntry, live: KubeObject, after: KubeObject): Edit | undefined {
+  if (undo) return undo(live);
+  if (!before && holdsNothingElse(live, after)) return 'delete';
+  const patch = inversePatch(restorable(before), restorable(after), restorable(live));
+  return patch && { patch };
 }
 
 /** Whether the object of that name is not the one that was written. */

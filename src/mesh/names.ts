@@ -12,6 +12,10 @@ export const AGENT_PEERS_SECRET = 'cilium-clustermesh';
 /** Secret with a file per peer, mounted by KVStoreMesh. */
 export const KVSTOREMESH_PEERS_SECRET = 'cilium-kvstoremesh';
 export const REMOTE_USERS_CONFIGMAP = 'clustermesh-remote-users';
+/** The etcd role that may read what a cluster publishes for its peers. */
+export const REMOTE_ROLE = 'remote';
+/** The etcd user that every clustermesh-apiserver has from its start, for peers that share the CA. */
+export const SHARED_USER = 'remote';
 export const CA_SECRET = 'cilium-ca';
 export const SERVER_CERT_SECRET = 'clustermesh-apiserver-server-cert';
 export const REMOTE_CERT_SECRET = 'clustermesh-apiserver-remote-cert';

@@ -34,7 +34,21 @@ export type StepWrite =
    * between, and the caller plans anew.
    */
   | { method: 'patch'; patch: Record<string, unknown>; resourceVersion?: string | undefined }
-  | { method: 'delete' }
+  /** With `uid` or `resourceVersion` refused if it is another object, or no longer at this version. */
+  | { method: 'delete'; uid?: string | undefined; resourceVersion?: string | undefined }
+  /**
+   * A change that is made from what is there, for values that several writers share (a list, a file in one key). The API
+   * server refuses it if someone wrote in between; then it is made anew from the object as it is by then.
+   */
+  | {
+      method: 'edit';
+      /** POSTed where there is no such object. */
+      create?: KubeObject | undefined;
+      /** Undefined when nothing has to change. */
+      edit: (live: KubeObject) => Edit | undefined;
+      /** Takes back what `edit` did to `before`; without it, each field that still is as it was written. */
+      undo?: ((before: KubeObject, live: KubeObject) => Edit | undefined) | undefined;
+    }
   /** A new CA, generated at apply time and put into this Secret (POST: an existing CA is never overwritten). */
   | { method: 'authority'; commonName: string; secret: KubeObject }
   /**
@@ -46,6 +60,10 @@ export type StepWrite =
       certificates: readonly CertificateOrder[];
       /** Further keys that must arrive together with the certificates, as text. */
       data: Readonly<Record<string, string>>;
+      /** Certificates that exist in another cluster's Secret and are copied as they are. */
+      copies?: readonly CertificateCopy[] | undefined;
+      /** Keys that go. */
+      remove?: readonly string[] | undefined;
       /** The Secret without its data. */
       secret: KubeObject;
       into: 'apply' | 'patch';
@@ -58,6 +76,17 @@ export interface CertificateOrder {
   signer: string;
   keys: CertificateKeys;
 }
+
+/** A certificate in a `kubernetes.io/tls` Secret of another cluster, with its key, and where it goes. */
+export interface CertificateCopy {
+  /** The context that has it. */
+  from: string;
+  secret: string;
+  keys: CertificateKeys;
+}
+
+/** A JSON merge patch, or the end of an object that is of no more use. */
+export type Edit = { patch: Record<string, unknown> } | 'delete';
 
 /** Writes whose bytes exist only at apply time. */
 export type DeferredWrite = Extract<StepWrite, { method: 'authority' | 'issue' }>;

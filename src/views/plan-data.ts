@@ -60,7 +60,7 @@ function withoutFormerValue({ path, to }: Change): Change {
 function secretKeyChanges({ write, before }: Step): SecretKeyChange[] {
   if (!write) return [];
   const present = encodedData(before);
-  const wanted = wantedKeys(write);
+  const wanted = wantedKeys(write, before);
   const replaced = write.method === 'apply' || write.method === 'create' || write.method === 'delete';
   const keys = new Set([...Object.keys(wanted), ...(replaced ? Object.keys(present) : [])]);
   return [...keys].sort().flatMap((key) => {
@@ -78,7 +78,7 @@ function secretKeyChanges({ write, before }: Step): SecretKeyChange[] {
 }
 
 /** By key: base64, {@link ISSUED_LATER}, or null for a key that is removed. */
-function wantedKeys(write: NonNullable<Step['write']>): Record<string, string | null> {
+function wantedKeys(write: NonNullable<Step['write']>, before: KubeObject | undefined): Record<string, string | null> {
   switch (write.method) {
     case 'apply':
     case 'create':
@@ -89,10 +89,16 @@ function wantedKeys(write: NonNullable<Step['write']>): Record<string, string | 
       return { 'ca.crt': ISSUED_LATER, 'ca.key': ISSUED_LATER };
     case 'issue': {
       const texts = Object.entries(write.data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
-      const issued = write.certificates.flatMap(({ keys }) =>
+      const issued = [...write.certificates, ...(write.copies ?? [])].flatMap(({ keys }) =>
         [keys.ca, keys.certificate, keys.privateKey].map((key) => [key, ISSUED_LATER]),
       );
-      return Object.fromEntries([...texts, ...issued]) as Record<string, string>;
+      const removed = (write.remove ?? []).map((key) => [key, null]);
+      return Object.fromEntries([...removed, ...texts, ...issued]) as Record<string, string | null>;
+    }
+    case 'edit': {
+      const edit = before ? write.edit(before) : undefined;
+      if (edit === 'delete') return Object.fromEntries(Object.keys(encodedData(before)).map((key) => [key, null]));
+      return edit ? ((edit.patch.data ?? {}) as Record<string, string | null>) : encodedData(write.create);
     }
     case 'delete':
       return {};

@@ -1,0 +1,121 @@
+import { MeshctlError } from './errors.ts';
+import type { KubeObject } from './kube-object.ts';
+import { REMOTE_ROLE } from './names.ts';
+import { remoteUsersFile } from './peer-config.ts';
+import type { Edit } from './plan.ts';
+
+/**
+ * Changes to `users.yaml` of ConfigMap clustermesh-remote-users, which holds all peers in one value. They are made to the
+ * text, so that everything else in it stays byte for byte: comments, order, the entries of others.
+ */
+
+/** One entry of the list and the lines it takes up. */
+interface Entry {
+  name: string;
+  role: string | undefined;
+  /** First line, and the line after the last. */
+  start: number;
+  end: number;
+}
+
+const FILE = 'users.yaml';
+const EMPTY_LIST = /^users:\s*(\[\s*\]|null|~)?\s*(#.*)?$/;
+const FIELD = /^(\s*)(-\s+)?(name|role):\s*(?:"([^"]*)"|'([^']*)'|([^\s"'#]+))\s*(#.*)?$/;
+
+/** Lets users in with the role of peers. */
+export function addUsersEdit(names: readonly string[]): (live: KubeObject) => Edit | undefined {
+  return (live) => editOf(live, addUsers(fileOf(live), names));
+}
+
+/** Shuts users out. */
+export function removeUsersEdit(names: readonly string[]): (live: KubeObject) => Edit | undefined {
+  return (live) => editOf(live, removeUsers(fileOf(live), names));
+}
+
+/** Takes {@link addUsersEdit} back: shuts out who was not let in before, whatever others have added since. */
+export function undoAddUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
+  return (before, live) => {
+    const had = userNames(fileOf(before));
+    return removeUsersEdit(names.filter((name) => !had.includes(name)))(live);
+  };
+}
+
+/** Takes {@link removeUsersEdit} back: lets in who was let in before. */
+export function undoRemoveUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
+  return (before, live) => {
+    const had = userNames(fileOf(before));
+    return addUsersEdit(names.filter((name) => had.includes(name)))(live);
+  };
+}
+
+/** The text with users of role `remote` for these names; those with another role get this one. */
+export function addUsers(text: string, names: readonly string[]): string {
+  const entries = readEntries(text);
+  const missing = names.filter((name) => !entries.some((entry) => entry.name === name && entry.role === REMOTE_ROLE));
+  if (missing.length === 0) return text;
+  const lines = linesOf(removeUsers(text, missing));
+  const indent = /^\s*/.exec(linesOf(text)[entries[0]?.start ?? -1] ?? '')?.[0] ?? '';
+  const added = missing.flatMap((name) => [`${indent}- name: ${name}`, `${indent}  role: ${REMOTE_ROLE}`]);
+  const last = readEntries(lines.join('\n')).at(-1);
+  if (last) return [...lines.slice(0, last.end), ...added, ...lines.slice(last.end)].join('\n');
+  const head = lines.findIndex((line) => EMPTY_LIST.test(line));
+  if (head === -1) return remoteUsersFile(missing.map((name) => ({ name, role: REMOTE_ROLE })));
+  return [...lines.slice(0, head), 'users:', ...added, ...lines.slice(head + 1)].join('\n');
+}
+
+/** The text without these users. */
+export function removeUsers(text: string, names: readonly string[]): string {
+  const gone = readEntries(text).filter(({ name }) => names.includes(name));
+  return linesOf(text)
+    .filter((_, index) => !gone.some(({ start, end }) => index >= start && index < end))
+    .join('\n');
+}
+
+/** The names of the users in the text, in its order. */
+export function userNames(text: string): string[] {
+  return readEntries(text).map(({ name }) => name);
+}
+
+function editOf(live: KubeObject, text: string): Edit | undefined {
+  return text === fileOf(live) ? undefined : { patch: { data: { [FILE]: text } } };
+}
+
+function fileOf(configMap: KubeObject): string {
+  return (configMap.data as Record<string, string> | undefined)?.[FILE] ?? '';
+}
+
+/**
+ * The list in the block style in which Cilium's chart and meshctl write it, with any indentation, quotes and comments.
+ * @throws MeshctlError `Rejected` for YAML in another style: changing it blindly could shut peers out
+ */
+function readEntries(text: string): Entry[] {
+  const entries: Entry[] = [];
+  linesOf(text).forEach((line, index) => {
+    if (/^\s*(#.*|---)?$/.test(line) || /^users:\s*(#.*)?$/.test(line) || EMPTY_LIST.test(line)) return;
+    const [, , dash, key, ...values] = FIELD.exec(line) ?? [];
+    const value = values.slice(0, 3).find((text) => text !== undefined) ?? '';
+    const current = entries.at(-1);
+    if (dash && key) entries.push({ name: '', role: undefined, start: index, end: index + 1 });
+    else if (!key || !current) throw notUnderstood(line);
+    const entry = entries.at(-1);
+    if (!entry) return;
+    if (key === 'name') entry.name = value;
+    else entry.role = value;
+    entry.end = index + 1;
+  });
+  return entries;
+}
+
+function notUnderstood(line: string): MeshctlError {
+  return new MeshctlError(
+    'Rejected',
+    `ConfigMap clustermesh-remote-users: "${line.trim()}" in users.yaml is not a user`,
+    {
+      hint: 'Write users.yaml as a list of entries with name and role, one field a line, as Cilium’s chart does.',
+    },
+  );
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n');
+}

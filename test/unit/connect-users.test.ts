@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import {
+  addUsers,
+  addUsersEdit,
+  removeUsers,
+  removeUsersEdit,
+  undoAddUsers,
+  undoRemoveUsers,
+} from '../../src/mesh/remote-users.ts';
+
+const EMPTY = 'users:\n';
+const ONE = 'users:\n- name: remote-a\n  role: remote\n';
+const COMMENTED =
+  '# peers\nusers:\n  # by hand\n  - name: "ops"\n    role: root\n  - role: remote\n    name: remote-a # a\n';
+
+const configMap = (text: string) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'clustermesh-remote-users' },
+  data: { 'users.yaml': text },
+});
+
+describe('users.yaml', () => {
+  it.each([EMPTY, 'users: []\n', 'users: null\n', ''])('gets its first user: %j', (text) => {
+    expect(addUsers(text, ['remote-a'])).toBe(ONE);
+  });
+
+  it.each([EMPTY, ONE, COMMENTED])('is byte for byte as before when users come and go: %j', (text) => {
+    const grown = addUsers(text, ['remote-b', 'remote-c']);
+    expect(grown).not.toBe(text);
+    expect(removeUsers(grown, ['remote-b', 'remote-c'])).toBe(text);
+  });
+
+  it('keeps comments, order, indentation and the entries of others', () => {
+    expect(addUsers(COMMENTED, ['remote-b'])).toBe(`${COMMENTED}  - name: remote-b\n    role: remote\n`);
+    expect(removeUsers(COMMENTED, ['remote-a'])).toBe(
+      '# peers\nusers:\n  # by hand\n  - name: "ops"\n    role: root\n',
+    );
+  });
+
+  it('changes nothing when the user is there, and gives it the right role when it has another', () => {
+    expect(addUsers(ONE, ['remote-a'])).toBe(ONE);
+    expect(addUsers('users:\n- name: remote-a\n  role: root\n', ['remote-a'])).toBe(ONE);
+    expect(addUsersEdit(['remote-a'])(configMap(ONE))).toBeUndefined();
+    expect(removeUsersEdit(['remote-b'])(configMap(ONE))).toBeUndefined();
+  });
+
+  it.each(['users: [{name: remote-a, role: remote}]\n', 'peers:\n- a\n', 'users:\n- *anchor\n'])(
+    'is not touched in a style that is not understood: %j',
+    (text) => {
+      expect(() => addUsers(text, ['remote-b'])).toThrow(/is not a user/);
+    },
+  );
+});
+
+describe('undoing', () => {
+  it('takes back only what was added, whoever has written since', () => {
+    const later = configMap(addUsers(ONE, ['remote-b', 'remote-else']));
+    expect(undoAddUsers(['remote-a', 'remote-b'])(configMap(ONE), later)).toEqual({
+      patch: { data: { 'users.yaml': addUsers(ONE, ['remote-else']) } },
+    });
+  });
+
+  it('lets in again only who was in before', () => {
+    expect(undoRemoveUsers(['remote-a', 'remote-b'])(configMap(ONE), configMap(EMPTY))).toEqual({
+      patch: { data: { 'users.yaml': ONE } },
+    });
+  });
+});
