@@ -1,0 +1,135 @@
+/**
+ * Which backends a Cilium agent sends a Service's new connections to, from what each cluster says about that Service.
+ * The rules are those of Cilium 1.20: pkg/annotation/clustermesh.go (annotations), operator/watchers/service_sync.go (what
+ * a cluster publishes), pkg/loadbalancer/reflectors/conversions.go (states), pkg/clustermesh/selectbackends.go (affinity)
+ * and pkg/loadbalancer/reconciler/bpf_reconciler.go (what a connection can reach).
+ */
+
+export type Affinity = 'none' | 'local' | 'remote';
+
+/** A Service's annotations, as Cilium takes them. */
+export interface Sharing {
+  /** It also uses the backends of the remote clusters. Cilium calls it includeExternal. */
+  global: boolean;
+  /** The remote clusters may use its backends; false for a Service that is not global. */
+  shared: boolean;
+  affinity: Affinity;
+  /** An affinity that Cilium does not know: it takes it for none and warns in the agent's log. */
+  unknownAffinity?: string | undefined;
+}
+
+/** A backend, as its EndpointSlice has it. */
+export interface Backend {
+  ready: boolean;
+  /** Ready, were it not terminating. */
+  serving: boolean;
+  terminating: boolean;
+  /** The EndpointSlice has annotation `service.cilium.io/weight: "0"`: out of use in its own cluster. */
+  maintenance?: boolean | undefined;
+  /** The agent's own health check found it dead. Kubernetes' readiness is not this. */
+  unhealthy?: boolean | undefined;
+}
+
+/** One cluster's Service. The same Service of several clusters has the same name and namespace. */
+export interface ClusterService<B extends Backend = Backend> {
+  cluster: string;
+  sharing: Sharing;
+  /** Without frontends: agents balance nothing. */
+  headless: boolean;
+  /** Whether its namespace takes part in the mesh: see {@link isNamespaceGlobal}. Decides what is published only. */
+  namespaceGlobal: boolean;
+  backends: readonly B[];
+}
+
+/** A backend and the cluster that it runs in. */
+export interface SelectedBackend<B extends Backend = Backend> {
+  cluster: string;
+  backend: B;
+}
+
+/** Each annotation and the older name that Cilium still reads where the newer is absent. */
+export const SERVICE_ANNOTATIONS = {
+  global: { name: 'service.cilium.io/global', legacy: 'io.cilium/global-service' },
+  shared: { name: 'service.cilium.io/shared', legacy: 'io.cilium/shared-service' },
+  affinity: { name: 'service.cilium.io/affinity', legacy: 'io.cilium/service-affinity' },
+} as const;
+
+/** On a Namespace; wins over `clustermesh-default-global-namespace` of cilium-config. */
+export const NAMESPACE_ANNOTATION = 'clustermesh.cilium.io/global';
+
+type Annotations = Readonly<Record<string, string>> | undefined;
+
+/** What a Service's annotations mean. Values count in any case; shared and affinity count only on a global Service. */
+export function readSharing(annotations: Annotations): Sharing {
+  const read = ({ name, legacy }: { name: string; legacy: string }): string | undefined =>
+    (annotations?.[name] ?? annotations?.[legacy])?.toLowerCase();
+  if (read(SERVICE_ANNOTATIONS.global) !== 'true') return { global: false, shared: false, affinity: 'none' };
+  const shared = (read(SERVICE_ANNOTATIONS.shared) ?? 'true') === 'true';
+  const affinity = read(SERVICE_ANNOTATIONS.affinity) || 'none';
+  if (affinity === 'none' || affinity === 'local' || affinity === 'remote') return { global: true, shared, affinity };
+  return { global: true, shared, affinity: 'none', unknownAffinity: affinity };
+}
+
+/** @param globalByDefault `clustermesh-default-global-namespace` of the same cluster's cilium-config; absent is true */
+export function isNamespaceGlobal(annotations: Annotations, globalByDefault: boolean): boolean {
+  const value = annotations?.[NAMESPACE_ANNOTATION];
+  return value === undefined ? globalByDefault : value.toLowerCase() === 'true';
+}
+
+/** Whether a cluster's etcd offers the Service's backends to the other clusters. */
+export function isPublished({ sharing, namespaceGlobal }: ClusterService): boolean {
+  return sharing.shared && namespaceGlobal;
+}
+
+/** The backends that a cluster offers to the others: the ready ones, and those that still serve while they terminate. */
+export function publishedBackends<B extends Backend>(service: ClusterService<B>): readonly B[] {
+  return isPublished(service) ? service.backends.filter(({ ready, serving }) => ready || serving) : [];
+}
+
+/**
+ * The backends that new connections go to from a pod in `localCluster`.
+ * @param services of the clusters that the local agents read, itself included; those without the Service are absent
+ * @returns none where the local cluster has no such Service, or a headless one: its agents then have no frontend
+ */
+export function selectBackends<B extends Backend>(
+  services: readonly ClusterService<B>[],
+  localCluster: string,
+): SelectedBackend<B>[] {
+  const local = services.find(({ cluster }) => cluster === localCluster);
+  if (!local || local.headless) return [];
+  const localActive = ofState(local, local.backends, 'active');
+  const localTerminating = ofState(local, local.backends, 'terminating');
+  // A published backend is active to the others, whatever it was called at home.
+  const remote = local.sharing.global
+    ? services
+        .filter((service) => service !== local)
+        .flatMap((service) => publishedBackends(service).map((backend) => ({ cluster: service.cluster, backend })))
+        .filter(({ backend }) => !backend.unhealthy)
+    : [];
+  const active = preferred(local.sharing.affinity, localActive, remote);
+  return active.length > 0 ? active : localTerminating;
+}
+
+function preferred<T>(affinity: Affinity, local: readonly T[], remote: readonly T[]): T[] {
+  if (affinity === 'local' && local.length > 0) return [...local];
+  if (affinity === 'remote' && remote.length > 0) return [...remote];
+  return [...local, ...remote];
+}
+
+function ofState<B extends Backend>(
+  { cluster }: ClusterService<B>,
+  backends: readonly B[],
+  state: 'active' | 'terminating',
+): SelectedBackend<B>[] {
+  return backends.filter((backend) => stateOf(backend) === state).map((backend) => ({ cluster, backend }));
+}
+
+/**
+ * What an agent takes a backend of its own cluster for. Terminating ones that still serve are used when no other is left
+ * (KEP-1669); a ready one is active even while it terminates, as kube-proxy has it.
+ */
+export function stateOf(backend: Backend): 'active' | 'terminating' | 'unused' {
+  if (backend.maintenance || backend.unhealthy) return 'unused';
+  if (backend.ready) return 'active';
+  return backend.terminating && backend.serving ? 'terminating' : 'unused';
+}
