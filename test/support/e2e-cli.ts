@@ -10,9 +10,10 @@ export interface Meshctl {
   status(context: string): Promise<StatusReport>;
 }
 
-export function meshctlWith(kubeconfigPath: string): Meshctl {
+/** @param env further environment, e.g. for credential plugins */
+export function meshctlWith(kubeconfigPath: string, env: CliOptions['env'] = {}): Meshctl {
   const call = (argv: readonly string[], options: CliOptions = {}) =>
-    runCli(argv, { ...options, env: { KUBECONFIG: kubeconfigPath, ...options.env } });
+    runCli(argv, { ...options, env: { ...env, KUBECONFIG: kubeconfigPath, ...options.env } });
   const ok = async (argv: readonly string[], options?: CliOptions) => {
     const result = await call(argv, options);
     expect(result.exitCode, `meshctl ${argv.join(' ')}\n${result.stdout}\n${result.stderr}`).toBe(0);

@@ -81,8 +81,9 @@ export async function eventually<T>(
   read: () => T | Promise<T>,
   accept: (value: T) => boolean,
   what: string,
+  deadlineMs = DEADLINE_MS,
 ): Promise<T> {
-  const end = Date.now() + DEADLINE_MS;
+  const end = Date.now() + deadlineMs;
   for (;;) {
     const value = await read();
     if (accept(value)) return value;

@@ -1,0 +1,212 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import { ADVICE } from '../../src/mesh/failure-reason.ts';
+import {
+  AGENT_PEERS_SECRET,
+  AGENT_SELECTOR,
+  APISERVER_SELECTOR,
+  apiserverDeploymentRef,
+  configMapRef,
+  KVSTOREMESH_PEERS_SECRET,
+  REMOTE_USERS_CONFIGMAP,
+  secretRef,
+} from '../../src/mesh/names.ts';
+import { remoteUsersFile } from '../../src/mesh/peer-config.ts';
+import type { StatusReport } from '../../src/mesh/status.ts';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, healthyText, waitForStatus } from '../support/e2e-cli.ts';
+import { namedContexts, openTwoContexts, type TwoContexts } from '../support/e2e-contexts.ts';
+import { deleteObjectsBeyond, objectSet, runningPods } from '../support/e2e-objects.ts';
+import { eventually } from '../support/sandbox-mesh.ts';
+
+/**
+ * The main flows, one after the other, on a sandbox or on the two real clusters that KUBECONFIG and
+ * MESHCTL_E2E_CONTEXTS=a,b name. Those must have Cilium and no Cluster Mesh, and are left as they were.
+ */
+const NAMESPACE = 'kube-system';
+const real = namedContexts(process.env) !== undefined;
+
+interface ResultSteps {
+  steps: { action: string; object: { kind: string; name: string } }[];
+}
+interface EnabledClusters {
+  clusters: (ResultSteps & { context: string; cluster: { name: string; id: number } })[];
+}
+
+let mesh: TwoContexts;
+let a: string;
+let b: string;
+let before: Map<string, string>[];
+/** Names in the mesh, in the contexts' order. */
+let names: string[];
+
+const clientOf = (context: string): ClusterClient => (context === a ? mesh.clients[0] : mesh.clients[1]);
+const peerOf = (context: string): string | undefined => names[context === a ? 1 : 0];
+const actionsIn = ({ steps }: ResultSteps) => [...new Set(steps.map(({ action }) => action))];
+
+/** Polls until the status of a context is so; gives that report. */
+function statusBecomes(context: string, accept: (report: StatusReport) => boolean, what: string) {
+  return eventually(() => mesh.meshctl.status(context), accept, `status of ${context}: ${what}`, mesh.patience.ms);
+}
+
+async function expectConnected(context: string): Promise<void> {
+  const { stdout } = await mesh.meshctl.ok(waitForStatus(context, mesh.patience.flag));
+  const { nodes } = await mesh.meshctl.status(context);
+  expect(nodes.total).toBeGreaterThan(0);
+  expect(stdout).toBe(healthyText(nodes.total, peerOf(context) ?? ''));
+}
+
+async function scaleApiserver(context: string, replicas: number): Promise<void> {
+  await clientOf(context).patch(apiserverDeploymentRef(NAMESPACE), { spec: { replicas } });
+}
+
+describe('enable, connect, status, break, mend, disconnect', { timeout: real ? 600_000 : 60_000 }, () => {
+  beforeAll(async () => {
+    mesh = await openTwoContexts(process.env);
+    [a, b] = mesh.contexts;
+    before = await Promise.all(mesh.clients.map(objectSet));
+    for (const [index, objects] of before.entries()) {
+      const enabled = [...objects.keys()].filter((name) => name.includes('clustermesh'));
+      if (enabled.length > 0)
+        throw new Error(`${mesh.contexts[index]} has Cluster Mesh already: ${enabled.join(', ')}`);
+    }
+  });
+
+  afterAll(async () => {
+    if (before) {
+      await Promise.all(mesh.clients.map((client, index) => deleteObjectsBeyond(client, before[index] ?? new Map())));
+    }
+    await mesh?.close();
+  });
+
+  it('enables both', async () => {
+    const result = jsonOf(await mesh.meshctl.ok(enable(`${a},${b}`, '-o', 'json'))) as unknown as EnabledClusters;
+    names = result.clusters.map(({ cluster }) => cluster.name);
+    expect(result.clusters.map(({ context }) => context)).toEqual([a, b]);
+    for (const cluster of result.clusters) expect(actionsIn(cluster)).toContain('create');
+  });
+
+  it('changes nothing the second time', async () => {
+    const enabled = await Promise.all(mesh.clients.map(objectSet));
+    const result = jsonOf(await mesh.meshctl.ok(enable(`${a},${b}`, '-o', 'json'))) as unknown as EnabledClusters;
+    expect(result.clusters.map(actionsIn)).toEqual([['keep'], ['keep']]);
+    expect(await Promise.all(mesh.clients.map(objectSet))).toEqual(enabled);
+  });
+
+  it('is not connected yet, says status', async () => {
+    const { exitCode, stdout } = await mesh.meshctl(['clustermesh', 'status', '--context', a]);
+    expect(exitCode).toBe(1);
+    expect(stdout).toBe(
+      `⚠️  ${names[0]} is connected to no cluster\n` +
+        `   → meshctl clustermesh connect --context ${a} --destination-context <context>\n`,
+    );
+  });
+
+  it('connects, and no agent or apiserver restarts', async () => {
+    const pods = () =>
+      Promise.all(
+        mesh.clients.flatMap((client) => [
+          runningPods(client, AGENT_SELECTOR),
+          runningPods(client, APISERVER_SELECTOR),
+        ]),
+      );
+    const running = await pods();
+    expect(running.map((some) => Object.keys(some).length)).not.toContain(0);
+    const { stdout } = await mesh.meshctl.ok(connect(a, b));
+    expect(stdout).toContain(`✅ Connected ${names[0]} and ${names[1]}\n`);
+    await expectConnected(a);
+    await expectConnected(b);
+    expect(await pods()).toEqual(running);
+  });
+
+  it('reports the healthy mesh as data', async () => {
+    const report = await mesh.meshctl.status(a);
+    const { total } = report.nodes;
+    expect(report).toMatchObject({
+      kind: 'StatusReport',
+      context: a,
+      cluster: { name: names[0] },
+      healthy: true,
+      nodes: { total, connected: total },
+      kvstoremesh: { enabled: true, replicas: 1, connected: 1 },
+      peers: [
+        {
+          name: names[1],
+          agents: { configured: total, connected: total, total },
+          kvstoremesh: { configured: 1, connected: 1, total: 1 },
+        },
+      ],
+      problems: [],
+    });
+  });
+
+  it('changes nothing when connected again, from either side', async () => {
+    for (const argv of [connect(a, b, '-o', 'json'), connect(b, a, '-o', 'json')]) {
+      expect(actionsIn(jsonOf(await mesh.meshctl.ok(argv)) as unknown as ResultSteps)).toEqual(['keep']);
+    }
+  });
+
+  it('turns unhealthy when the peer deletes the user, and connect mends it', async () => {
+    const users = configMapRef(NAMESPACE, REMOTE_USERS_CONFIGMAP);
+    await clientOf(b).patch(users, { data: { 'users.yaml': remoteUsersFile([]) } });
+    const { problems } = await statusBecomes(
+      a,
+      (report) => report.problems.some(({ class: reason }) => reason === 'permission-denied'),
+      'permission denied',
+    );
+    expect(problems[0]).toMatchObject({ peer: names[1] });
+    const { exitCode, stdout } = await mesh.meshctl(['clustermesh', 'status', '--context', a]);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(ADVICE['permission-denied'].says);
+    await mesh.meshctl.ok(connect(a, b));
+    await expectConnected(a);
+  });
+
+  it('turns unhealthy when the apiserver of the peer is scaled to zero, and recovers', async () => {
+    await scaleApiserver(b, 0);
+    // A load balancer without a backend refuses, or does not answer at all.
+    const isUnreachable = ({ problems }: StatusReport) =>
+      problems.some(({ class: reason }) => reason === 'refused' || reason === 'timed-out');
+    const { healthy } = await statusBecomes(a, isUnreachable, 'unreachable');
+    expect(healthy).toBe(false);
+    const { exitCode, stdout } = await mesh.meshctl(['clustermesh', 'status', '--context', b]);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('❌ No KVStoreMesh replica runs');
+    await scaleApiserver(b, 1);
+    await expectConnected(b);
+    await expectConnected(a);
+  });
+
+  it('can be disconnected by hand', async () => {
+    for (const [context, peer] of [
+      [a, names[1]],
+      [b, names[0]],
+    ]) {
+      const client = clientOf(context ?? '');
+      const keys = [peer, ...['-ca.crt', '.crt', '.key'].map((end) => `${peer}.etcd-client${end}`)];
+      const data = Object.fromEntries(keys.map((key) => [key, null]));
+      for (const name of [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET]) {
+        await client.patch(secretRef(NAMESPACE, name), { data });
+      }
+      const users = { data: { 'users.yaml': remoteUsersFile([]) } };
+      await client.patch(configMapRef(NAMESPACE, REMOTE_USERS_CONFIGMAP), users);
+    }
+    for (const context of mesh.contexts) {
+      const report = await statusBecomes(context, ({ peers }) => peers.length === 0, 'no peers');
+      expect(report).toMatchObject({ healthy: false, enabled: true });
+    }
+  });
+
+  it('leaves the clusters as they were', async () => {
+    await Promise.all(mesh.clients.map((client, index) => deleteObjectsBeyond(client, before[index] ?? new Map())));
+    for (const [index, client] of mesh.clients.entries()) {
+      await eventually(
+        () => objectSet(client),
+        (objects) => objects.size === before[index]?.size,
+        'all deleted',
+        mesh.patience.ms,
+      );
+      expect(await objectSet(client)).toEqual(before[index]);
+    }
+  });
+});
