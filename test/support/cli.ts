@@ -1,8 +1,6 @@
 import { tmpdir } from 'node:os';
 import { run } from '../../src/main.ts';
-
-/** The folder that an installed meshctl would have as its own. */
-export const PACKAGE_ROOT = new URL('../../', import.meta.url);
+import { PACKAGE_ROOT, requireValid } from './schemas.ts';
 
 export interface CliOptions {
   /** The whole environment: nothing of the test's own comes along. */
@@ -55,11 +53,14 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   return { exitCode, ...written };
 }
 
-/** The document that a command printed with `-o json`. */
+/** The document that a command printed with `-o json`, valid by the schema of its kind. */
 export function jsonOf(result: CliResult): Record<string, unknown> {
+  let document: Record<string, unknown>;
   try {
-    return JSON.parse(result.stdout) as Record<string, unknown>;
+    document = JSON.parse(result.stdout) as Record<string, unknown>;
   } catch {
     throw new Error(`no JSON on stdout (exit ${result.exitCode}):\n${result.stdout}\n${result.stderr}`);
   }
+  requireValid(document);
+  return document;
 }
