@@ -44,10 +44,11 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const full = purpose !== 'status';
   const daemonSetRef: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace, name: 'cilium' };
   const refs = uniqueRefs([...fixedRefs(namespace, full), ...(options.refs ?? [])]);
-  const [version, apiGroups, nodes, ciliumConfig, daemonSet, live] = await Promise.all([
+  const [version, apiGroups, nodes, ciliumPodCidrs, ciliumConfig, daemonSet, live] = await Promise.all([
     client.version(),
     full ? client.apiGroups() : [],
     full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
+    purpose === 'connect' ? readCiliumPodCidrs(client) : undefined,
     client.get(configMapRef(namespace, CILIUM_CONFIG)),
     client.get(daemonSetRef),
     Promise.all(refs.map((ref) => client.get(ref))),
@@ -75,6 +76,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     ciliumConfig: ciliumConfig && dataOf(ciliumConfig),
     agent: daemonSet && agentFactsOf(daemonSet),
     nodes: nodes.map(nodeFactsOf),
+    ciliumPodCidrs,
     apiGroups,
     objects,
     tlsSecrets: tlsFactsOf([...objects.values()]),
@@ -104,6 +106,17 @@ export async function findCiliumNamespaces(client: ClusterClient): Promise<strin
     return [...new Set(found.flatMap(({ metadata }) => metadata.namespace ?? []))].sort();
   } catch (error) {
     if (error instanceof MeshctlError && error.code === 'Forbidden') return [];
+    throw error;
+  }
+}
+
+/** The pod ranges that Cilium's own IPAM gave to nodes; undefined where the user may not look, or the kind is not there. */
+async function readCiliumPodCidrs(client: ClusterClient): Promise<string[] | undefined> {
+  try {
+    const nodes = await client.listAll({ apiVersion: 'cilium.io/v2', kind: 'CiliumNode' });
+    return nodes.flatMap(({ spec }) => (spec as { ipam?: { podCIDRs?: string[] } } | undefined)?.ipam?.podCIDRs ?? []);
+  } catch (error) {
+    if (error instanceof MeshctlError && (error.code === 'Forbidden' || error.code === 'NotFound')) return undefined;
     throw error;
   }
 }

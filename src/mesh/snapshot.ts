@@ -36,6 +36,8 @@ export interface ClusterSnapshot {
   /** DaemonSet cilium; undefined when there is none. */
   agent?: AgentFacts | undefined;
   nodes: readonly NodeFacts[];
+  /** `spec.ipam.podCIDRs` of all CiliumNodes; undefined when they were not read, or may not be. */
+  ciliumPodCidrs?: readonly string[] | undefined;
   /** Names of the API groups served, e.g. `metallb.io`. */
   apiGroups: readonly string[];
   /** The live objects that meshctl may write, by {@link keyOf}; absent ones are absent. */

@@ -23,6 +23,8 @@ export interface CheckInput {
   /** All clusters of the question. */
   clusters: readonly ClusterSnapshot[];
   now: Date;
+  /** The ids that clusters know of their peers, by context and peer name; as far as they could be read. */
+  peerIds?: ReadonlyMap<string, ReadonlyMap<string, number>> | undefined;
 }
 
 /** One check as a record; pure. `Input` is wider for checks that need more than snapshots. */
@@ -64,4 +66,9 @@ export function runChecks<Input extends CheckInput>(
     findings.push(...(found.length > 0 ? found : [{ id: check.id, severity: 'pass' as const, args: {} }]));
   }
   return findings;
+}
+
+/** A list among a finding's facts as words. */
+export function listed(value: FindingArgument | undefined, separator = ', '): string {
+  return Array.isArray(value) ? value.join(separator) : String(value);
 }

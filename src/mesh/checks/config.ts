@@ -1,0 +1,124 @@
+import { groupBy } from '../pairs.ts';
+import type { ClusterSnapshot } from '../snapshot.ts';
+import { type Check, type Finding, listed, type Severity } from './check.ts';
+
+type Config = Readonly<Record<string, string>>;
+
+interface Agreement {
+  id: string;
+  title: string;
+  severity: Severity;
+  /** The setting in words; undefined where it does not apply. Cilium's defaults stand for absent keys. */
+  read(config: Config): string | undefined;
+  /** What comes of a difference. */
+  consequence: string;
+  hint: string;
+}
+
+const enabled = (config: Config, key: string, absent: boolean) => (config[key] ?? String(absent)) === 'true';
+
+/** Before 1.14 `tunnel: disabled|vxlan|geneve` said both. */
+function routingMode(config: Config): string {
+  return config['routing-mode'] ?? (config.tunnel === 'disabled' ? 'native' : 'tunnel');
+}
+
+function tunnelProtocol(config: Config): string | undefined {
+  if (routingMode(config) !== 'tunnel') return undefined;
+  return config['tunnel-protocol'] ?? (config.tunnel && config.tunnel !== 'disabled' ? config.tunnel : 'vxlan');
+}
+
+function encryption(config: Config): string {
+  if (enabled(config, 'enable-wireguard', false)) return 'WireGuard';
+  return enabled(config, 'enable-ipsec', false) ? 'IPsec' : 'none';
+}
+
+const AGREEMENTS: readonly Agreement[] = [
+  {
+    id: 'datapath-mode',
+    title: 'all clusters route alike',
+    severity: 'fail',
+    read: routingMode,
+    consequence: 'the routing mode differs',
+    hint: 'All clusters of a mesh need the same routing-mode in ConfigMap cilium-config: tunnel or native.',
+  },
+  {
+    id: 'tunnel-protocol',
+    title: 'all clusters use the same tunnel',
+    severity: 'fail',
+    read: tunnelProtocol,
+    consequence: 'the tunnel protocol differs',
+    hint: 'All clusters of a mesh need the same tunnel-protocol in ConfigMap cilium-config: vxlan or geneve.',
+  },
+  {
+    id: 'encryption',
+    title: 'all clusters encrypt alike',
+    severity: 'warn',
+    read: encryption,
+    consequence: 'encryption differs, so traffic between these clusters is not encrypted, or is dropped',
+    hint: 'Enable the same encryption (WireGuard or IPsec) in all clusters, or in none.',
+  },
+  {
+    id: 'policy-default-local-cluster',
+    title: 'policies mean the same clusters everywhere',
+    severity: 'warn',
+    read: (config) => config['policy-default-local-cluster'],
+    consequence: 'policy-default-local-cluster differs, so the same policy selects other peers here and there',
+    hint: 'Set policy-default-local-cluster alike in ConfigMap cilium-config of all clusters.',
+  },
+];
+
+/** Settings in which clusters of one mesh must, or should, agree. */
+export const CONFIG_CHECKS: readonly Check[] = [
+  ...AGREEMENTS.map(
+    (agreement): Check => ({
+      id: agreement.id,
+      category: 'config',
+      title: agreement.title,
+      run: ({ clusters }) => disagreement(clusters, agreement),
+      says: ({ args }) => `${agreement.consequence} (${listed(args.settings, '; ')})`,
+    }),
+  ),
+  {
+    id: 'ip-families',
+    category: 'config',
+    title: 'all clusters have the same IP families',
+    run: ({ clusters }) => {
+      const found = disagreement(clusters, {
+        id: 'ip-families',
+        severity: 'warn',
+        read: familiesOf,
+        hint: FAMILY_HINT,
+      });
+      const common = ['IPv4', 'IPv6'].some((family) =>
+        clusters.every(({ ciliumConfig }) => familiesOf(ciliumConfig ?? {}).includes(family)),
+      );
+      return common ? found : found.map((finding) => ({ ...finding, severity: 'fail' as const }));
+    },
+    says: ({ severity, args }) =>
+      `${severity === 'fail' ? 'there is no IP family that all clusters have' : 'the IP families differ'} (${listed(args.settings, '; ')})`,
+  },
+];
+
+const FAMILY_HINT = 'Pods reach each other only over families that both clusters have (enable-ipv4, enable-ipv6).';
+
+function familiesOf(config: Config): string {
+  const families = [
+    ...(enabled(config, 'enable-ipv4', true) ? ['IPv4'] : []),
+    ...(enabled(config, 'enable-ipv6', false) ? ['IPv6'] : []),
+  ];
+  return families.join('+');
+}
+
+function disagreement(
+  clusters: readonly ClusterSnapshot[],
+  { id, severity, read, hint }: Pick<Agreement, 'id' | 'severity' | 'read' | 'hint'>,
+): Finding[] {
+  const readable = clusters.flatMap(({ context, ciliumConfig }) => {
+    const setting = ciliumConfig && read(ciliumConfig);
+    return setting === undefined ? [] : [{ context, setting }];
+  });
+  const groups = groupBy(readable, ({ setting }) => setting);
+  if (groups.size < 2) return [];
+  const settings = [...groups].map(([setting, same]) => `${same.map(({ context }) => context).join(', ')}: ${setting}`);
+  return [{ id, severity, args: { settings }, hint }];
+}

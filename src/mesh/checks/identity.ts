@@ -1,0 +1,164 @@
+import { MeshctlError } from '../errors.ts';
+import { identityOf, requireIdentity } from '../identity.ts';
+import { groupBy, pairsOf } from '../pairs.ts';
+import { configuredPeers } from '../peers.ts';
+import type { ClusterSnapshot } from '../snapshot.ts';
+import { type Check, type CheckInput, type Finding, listed } from './check.ts';
+
+const NAME_HINT = 'Each cluster needs its own cluster-name in ConfigMap cilium-config.';
+
+/** Names, ids and ranges: what tells the clusters of a mesh apart. Those already connected count too. */
+export const IDENTITY_CHECKS: readonly Check[] = [
+  {
+    id: 'cluster-identity',
+    category: 'identity',
+    title: 'each cluster has a name and an id that can be used in a mesh',
+    run: ({ clusters }) => clusters.flatMap(unusableIdentity),
+    says: ({ args }) => String(args.reason),
+  },
+  {
+    id: 'cluster-name-unique',
+    category: 'identity',
+    title: 'cluster names are unique',
+    needs: ['cluster-identity'],
+    run: ({ clusters }) =>
+      [...groupBy(clusters, nameOf)]
+        .filter(([, same]) => same.length > 1)
+        .map(([name, same]) => ({
+          id: 'cluster-name-unique',
+          severity: 'fail',
+          args: { name, contexts: same.map(({ context }) => context) },
+          hint: `${NAME_HINT} (Do these contexts lead to one cluster?)`,
+        })),
+    says: ({ args }) => `contexts ${listed(args.contexts)}: the clusters are all named "${args.name}"`,
+  },
+  {
+    id: 'cluster-id-unique',
+    category: 'identity',
+    title: 'cluster ids are unique',
+    needs: ['cluster-identity'],
+    run: (input) =>
+      pairsOf(knownClusters(input))
+        .filter(([one, other]) => one.id === other.id && one.name !== other.name)
+        .map(([one, other]) => ({
+          id: 'cluster-id-unique',
+          severity: 'fail',
+          args: { clusterId: one.id, clusters: [one.label, other.label] },
+          hint: 'Each cluster needs its own cluster-id in ConfigMap cilium-config; changing it restarts the agents.',
+        })),
+    says: ({ args }) => `${listed(args.clusters)}: both clusters have the id ${args.clusterId}`,
+  },
+  {
+    id: 'peer-identity',
+    category: 'identity',
+    title: 'clusters that are already connected are the ones that they are taken for',
+    needs: ['cluster-identity'],
+    run: differentPeers,
+    says: ({ args }) =>
+      `context "${args.context}" is connected to a cluster "${args.name}" with the id ${args.known}, but context "${args.named}" has that name with the id ${args.id}`,
+  },
+  {
+    id: 'max-connected-clusters-equal',
+    category: 'identity',
+    title: 'max-connected-clusters is the same everywhere',
+    needs: ['cluster-identity'],
+    run: ({ clusters }) => {
+      const values = [...groupBy(clusters, (cluster) => identityOf(cluster.ciliumConfig ?? {}).maxConnectedClusters)];
+      if (values.length < 2) return [];
+      const settings = values.map(([max, same]) => `${same.map(({ context }) => context).join(', ')}: ${max}`);
+      return [
+        {
+          id: 'max-connected-clusters-equal',
+          severity: 'fail',
+          args: { settings },
+          hint: 'All clusters of a mesh need the same max-connected-clusters, because it is part of the identity layout.',
+        },
+      ];
+    },
+    says: ({ args }) => `max-connected-clusters differs (${listed(args.settings, '; ')})`,
+  },
+  {
+    id: 'mesh-size',
+    category: 'identity',
+    title: 'the mesh is not larger than max-connected-clusters',
+    needs: ['cluster-identity'],
+    run: ({ clusters }) => {
+      const names = new Set(clusters.flatMap((cluster) => [nameOf(cluster), ...configuredPeers(cluster)]));
+      const max = Math.min(...clusters.map((cluster) => identityOf(cluster.ciliumConfig ?? {}).maxConnectedClusters));
+      if (names.size <= max) return [];
+      return [
+        {
+          id: 'mesh-size',
+          severity: 'fail',
+          args: { clusters: names.size, max },
+          hint: 'A mesh of up to 511 clusters needs max-connected-clusters: "511" in all of them, set when they are installed.',
+        },
+      ];
+    },
+    says: ({ args }) => `the mesh would have ${args.clusters} clusters, and max-connected-clusters is ${args.max}`,
+  },
+];
+
+function unusableIdentity(cluster: ClusterSnapshot): Finding[] {
+  try {
+    requireIdentity(cluster);
+    return [];
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+    return [
+      {
+        id: 'cluster-identity',
+        severity: 'fail',
+        cluster: cluster.context,
+        args: { reason: error.message },
+        hint: error.hint,
+      },
+    ];
+  }
+}
+
+interface KnownCluster {
+  name: string;
+  id: number;
+  /** For words. */
+  label: string;
+}
+
+/** The clusters themselves, and peers of theirs whose ids are known. */
+function knownClusters({ clusters, peerIds }: CheckInput): KnownCluster[] {
+  const own = clusters.map((cluster) => ({
+    name: nameOf(cluster),
+    id: identityOf(cluster.ciliumConfig ?? {}).id,
+    label: `context "${cluster.context}"`,
+  }));
+  const names = new Set(own.map(({ name }) => name));
+  const peers = clusters.flatMap(({ context }) =>
+    [...(peerIds?.get(context) ?? [])]
+      .filter(([name]) => !names.has(name))
+      .map(([name, id]) => ({ name, id, label: `"${name}" (connected to context "${context}")` })),
+  );
+  return [...own, ...new Map(peers.map((peer) => [`${peer.name}/${peer.id}`, peer])).values()];
+}
+
+function differentPeers({ clusters, peerIds }: CheckInput): Finding[] {
+  return clusters.flatMap(({ context }) =>
+    clusters.flatMap((named): Finding[] => {
+      const { name, id } = identityOf(named.ciliumConfig ?? {});
+      const known = peerIds?.get(context)?.get(name);
+      if (known === undefined || known === id) return [];
+      return [
+        {
+          id: 'peer-identity',
+          severity: 'fail',
+          cluster: context,
+          args: { context, name, known, named: named.context, id },
+          hint: `If that cluster was replaced, forget the former one: meshctl clustermesh disconnect --context ${context} --peer ${name}`,
+        },
+      ];
+    }),
+  );
+}
+
+function nameOf({ ciliumConfig }: ClusterSnapshot): string {
+  return identityOf(ciliumConfig ?? {}).name;
+}

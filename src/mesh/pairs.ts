@@ -1,0 +1,15 @@
+/** Every two of the values, each pair once, in their order. */
+export function pairsOf<T>(values: readonly T[]): [T, T][] {
+  return values.flatMap((one, index) => values.slice(index + 1).map((other): [T, T] => [one, other]));
+}
+
+/** The values in groups of equal keys, in the order of their first appearance. */
+export function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]> {
+  const groups = new Map<K, V[]>();
+  for (const value of values) {
+    const group = groups.get(keyOf(value));
+    if (group) group.push(value);
+    else groups.set(keyOf(value), [value]);
+  }
+  return groups;
+}

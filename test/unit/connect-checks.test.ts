@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { type Check, type CheckInput, type Finding, runChecks } from '../../src/mesh/checks/check.ts';
+import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
+import { overlap, parseCidr } from '../../src/mesh/cidr.ts';
+import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import { NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
+
+interface Shape {
+  config?: Record<string, string>;
+  overrides?: Parameters<typeof snapshotOf>[0];
+}
+
+/** Cluster mesh-<id> with pods in 10.<id>.0.0/16. */
+function cluster(id: number, { config = {}, overrides = {} }: Shape = {}): ClusterSnapshot {
+  return snapshotOf({
+    context: `context-${id}`,
+    ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...config },
+    ciliumPodCidrs: [`10.${id}.0.0/24`, `10.${id}.1.0/24`],
+    ...overrides,
+  });
+}
+
+function wrong(clusters: readonly ClusterSnapshot[], more: Partial<CheckInput> = {}): Finding[] {
+  return runChecks(COMPATIBILITY_CHECKS, { clusters, now: NOW, ...more }).filter(({ severity }) => severity !== 'pass');
+}
+
+const ids = (findings: readonly Finding[]) => findings.map(({ id, severity }) => `${severity} ${id}`);
+
+const nodePort = (port: number) => serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: port }] });
+
+describe('clusters that fit', () => {
+  it('pass every check, each said once', () => {
+    const findings = runChecks(COMPATIBILITY_CHECKS, { clusters: [cluster(1), cluster(2), cluster(3)], now: NOW });
+    expect(findings.map(({ severity }) => severity)).toEqual(COMPATIBILITY_CHECKS.map(() => 'pass'));
+    expect(new Set(findings.map(({ id }) => id)).size).toBe(COMPATIBILITY_CHECKS.length);
+  });
+});
+
+describe('what is wrong with a mesh', () => {
+  const cases: [string, Shape, string[]][] = [
+    ['no name', { config: { 'cluster-name': 'default' } }, ['fail cluster-identity']],
+    ['an id beyond the range', { config: { 'cluster-id': '256' } }, ['fail cluster-identity']],
+    ['an external kvstore', { config: { 'identity-allocation-mode': 'kvstore' } }, ['fail cluster-identity']],
+    ['the same name', { config: { 'cluster-name': 'mesh-1' } }, ['fail cluster-name-unique']],
+    ['the same id', { config: { 'cluster-id': '1' } }, ['fail cluster-id-unique']],
+    ['another identity layout', { config: { 'max-connected-clusters': '511' } }, ['fail max-connected-clusters-equal']],
+    ['native routing', { config: { 'routing-mode': 'native' } }, ['fail datapath-mode']],
+    ['another tunnel', { config: { 'tunnel-protocol': 'geneve' } }, ['fail tunnel-protocol']],
+    ['encryption on one side', { config: { 'enable-wireguard': 'true' } }, ['warn encryption']],
+    ['one family more', { config: { 'enable-ipv6': 'true' } }, ['warn ip-families']],
+    ['no common family', { config: { 'enable-ipv4': 'false', 'enable-ipv6': 'true' } }, ['fail ip-families']],
+    ['two minors between', { overrides: { agent: agent('v1.18.2') } }, ['fail version-skew']],
+    ['one minor between', { overrides: { agent: agent('v1.19.0-rc.1') } }, []],
+    ['no version', { overrides: { agent: agent('latest') } }, ['skip version-skew']],
+    [
+      'the same pod range',
+      { overrides: { ciliumPodCidrs: ['10.7.0.0/24', '10.1.0.0/16'] } },
+      ['fail pod-cidr-overlap'],
+    ],
+    ['an unused range of Kubernetes', { overrides: { nodes: [node('10.1.0.0/24')] } }, []],
+    [
+      'a range of Kubernetes that Cilium uses',
+      { config: { ipam: 'kubernetes' }, overrides: { ciliumPodCidrs: [], nodes: [node('10.1.0.0/24')] } },
+      ['fail pod-cidr-overlap'],
+    ],
+    [
+      'a Service that nobody reaches',
+      { overrides: { live: [serviceObject({ type: 'ClusterIP' })] } },
+      ['warn service-reachable'],
+    ],
+  ];
+
+  it.each(cases)('%s', (_, shape, expected) => {
+    const clusters = [cluster(1), cluster(2, shape)];
+    const findings = wrong(clusters);
+    expect(ids(findings).filter((words) => !words.startsWith('skip') || expected.includes(words))).toEqual(expected);
+    for (const finding of findings) {
+      const check = COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id);
+      if (finding.args.needs === undefined) expect(check?.says(finding)).not.toMatch(/undefined|\[object/);
+    }
+  });
+
+  it('two NodePorts alike are an error only with kube-proxy replacement', () => {
+    const live = { live: [nodePort(32379)] };
+    const clusters = [cluster(1, { overrides: live }), cluster(2, { overrides: live })];
+    expect(ids(wrong(clusters))).toEqual(['warn node-port-unique']);
+    const replaced = cluster(3, { overrides: live, config: { 'kube-proxy-replacement': 'true' } });
+    expect(ids(wrong([...clusters, replaced]))).toEqual(['fail node-port-unique']);
+    expect(wrong([cluster(1, { overrides: live }), cluster(2, { overrides: { live: [nodePort(32380)] } })])).toEqual(
+      [],
+    );
+  });
+
+  it('clusters that are already connected count: an id that a peer has, a name that another cluster has', () => {
+    const peerIds = new Map([['context-1', new Map([['mesh-9', 2]])]]);
+    expect(ids(wrong([cluster(1), cluster(2)], { peerIds }))).toEqual(['fail cluster-id-unique']);
+    const replaced = new Map([['context-1', new Map([['mesh-2', 7]])]]);
+    expect(ids(wrong([cluster(1), cluster(2)], { peerIds: replaced }))).toEqual(['fail peer-identity']);
+  });
+});
+
+describe('runChecks', () => {
+  const check = (id: string, severity?: Finding['severity'], needs?: string[]): Check => ({
+    id,
+    category: 'c',
+    title: id,
+    needs,
+    run: () => (severity ? [{ id, severity, args: {} }] : []),
+    says: () => id,
+  });
+
+  it('skips what needs a check that failed, and what needs that in turn; leaves out what nobody wants to hear', () => {
+    const checks = [check('a', 'fail'), check('b', undefined, ['a']), check('c', undefined, ['b']), check('d', 'warn')];
+    expect(ids(runChecks(checks, { clusters: [], now: NOW }, ['d']))).toEqual(['fail a', 'skip b', 'skip c']);
+  });
+});
+
+describe('parseCidr', () => {
+  const ranges = (a: string, b: string) => {
+    const [one, other] = [parseCidr(a), parseCidr(b)];
+    return one && other ? overlap(one, other) : undefined;
+  };
+
+  it.each([
+    ['10.0.0.0/8', '10.255.255.255', true],
+    ['10.0.0.0/25', '10.0.0.128/25', false],
+    ['0.0.0.0/0', '203.0.113.9/32', true],
+    ['fd00::/64', 'FD00:0:0:0:ffff::1', true],
+    ['fd00::/64', 'fd00:0:0:1::/64', false],
+    ['::/0', '10.0.0.0/8', false],
+    ['::ffff:10.0.0.1/128', '::ffff:a00:1', true],
+    ['10.0.0.0/33', '10.0.0.0/8', undefined],
+    ['10.0.0/8', '10.0.0.0/8', undefined],
+    ['nonsense', '::', undefined],
+  ])('%s and %s: %s', (a, b, expected) => {
+    expect(ranges(a, b)).toBe(expected);
+  });
+});
+
+function agent(tag: string) {
+  return { image: `quay.io/cilium/cilium:${tag}`, desired: 1, ready: 1 };
+}
+
+function node(podCidr: string) {
+  return { name: 'n', ready: true, labels: {}, addresses: [], podCidrs: [podCidr] };
+}
