@@ -24,6 +24,8 @@ export type Condition = {
   when?: (values: RenderValues) => boolean;
 } & (
   | { action: 'set'; value: (values: RenderValues) => unknown }
+  /** Adds keys to a mapping. */
+  | { action: 'merge'; value: (values: RenderValues) => Readonly<Record<string, unknown>> }
   /** Puts an entry at the end of a list. */
   | { action: 'append'; value: (values: RenderValues) => unknown }
   | { action: 'remove' }
@@ -120,6 +122,28 @@ export const CONDITIONS: readonly Condition[] = [
     value: (v) => v.loadBalancerClass,
   },
   {
+    template: 'service',
+    path: ['spec', 'loadBalancerIP'],
+    when: ({ serviceType, loadBalancerIp }) => serviceType === 'LoadBalancer' && loadBalancerIp !== undefined,
+    action: 'set',
+    value: (v) => v.loadBalancerIp,
+  },
+  {
+    template: 'service',
+    path: ['spec', 'loadBalancerSourceRanges'],
+    when: ({ serviceType, loadBalancerSourceRanges = [] }) =>
+      serviceType === 'LoadBalancer' && loadBalancerSourceRanges.length > 0,
+    action: 'set',
+    value: (v) => [...(v.loadBalancerSourceRanges ?? [])],
+  },
+  {
+    template: 'service',
+    path: ['spec', 'externalTrafficPolicy'],
+    when: ({ externalTrafficPolicy }) => externalTrafficPolicy !== undefined,
+    action: 'set',
+    value: (v) => v.externalTrafficPolicy,
+  },
+  {
     // The API server refuses the field on a Service that is not reachable from outside; the chart leaves that to the user.
     template: 'service',
     path: ['spec', 'externalTrafficPolicy'],
@@ -145,6 +169,28 @@ export const CONDITIONS: readonly Condition[] = [
     value: (v) => remoteUsersFile([{ name: remoteUserName(v.clusterName), role: 'remote' }]),
   },
 
+  { template: 'pod-disruption-budget', path: [], when: (v) => !v.podDisruptionBudget, action: 'remove' },
+  { template: 'service-monitor', path: [], when: (v) => !v.serviceMonitor, action: 'remove' },
+  {
+    template: 'service-monitor',
+    path: ['spec', 'namespaceSelector', 'matchNames'],
+    action: 'set',
+    value: (v) => [v.namespace],
+  },
+  {
+    template: 'service-monitor',
+    path: ['metadata', 'labels', 'app.kubernetes.io/name'],
+    versions: [{ until: '1.18.0-pre.0' }],
+    action: 'remove',
+  },
+  {
+    // kvmesh-metrics
+    template: 'service-monitor',
+    path: ['spec', 'endpoints', 1],
+    when: withoutKvstoremesh,
+    action: 'remove',
+  },
+
   // Deployment
   { template: 'deployment', path: ['spec', 'replicas'], action: 'set', value: (v) => v.replicas },
   {
@@ -160,6 +206,36 @@ export const CONDITIONS: readonly Condition[] = [
       path: [...container, 'image'],
       action: 'set',
       value: (v) => v.image,
+    }),
+  ),
+  {
+    template: 'deployment',
+    path: ['spec', 'template', 'metadata', 'annotations'],
+    when: ({ podAnnotations = {} }) => Object.keys(podAnnotations).length > 0,
+    action: 'merge',
+    value: (v) => v.podAnnotations ?? {},
+  },
+  {
+    template: 'deployment',
+    path: [...POD, 'imagePullSecrets'],
+    when: ({ pullSecrets = [] }) => pullSecrets.length > 0,
+    action: 'set',
+    value: (v) => (v.pullSecrets ?? []).map((name) => ({ name })),
+  },
+  {
+    template: 'deployment',
+    path: [...POD, 'volumes', 'etcd-data-dir', 'emptyDir', 'medium'],
+    when: ({ etcdStorage }) => etcdStorage === 'memory',
+    action: 'set',
+    value: () => 'Memory',
+  },
+  ...[ETCD, APISERVER, KVSTOREMESH].map(
+    (container): Condition => ({
+      template: 'deployment',
+      path: [...container, 'resources'],
+      when: ({ resources = {} }) => resources[container[4]] !== undefined,
+      action: 'set',
+      value: ({ resources = {} }) => resources[container[4]],
     }),
   ),
   ...[INIT, APISERVER, KVSTOREMESH].map((container) =>

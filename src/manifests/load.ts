@@ -17,6 +17,8 @@ export const TEMPLATE_NAMES = [
   'agent-peers',
   'kvstoremesh-peers',
   'remote-users',
+  'pod-disruption-budget',
+  'service-monitor',
   'deployment',
 ] as const;
 

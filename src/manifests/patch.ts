@@ -27,6 +27,8 @@ export function patchObject(object: KubeObject, condition: Condition, values: Re
   if (key === undefined) throw misfit(last);
   if (condition.action === 'set') {
     Reflect.set(parent, key, condition.value(values));
+  } else if (condition.action === 'merge') {
+    Reflect.set(parent, key, { ...(Reflect.get(parent, key) as object | undefined), ...condition.value(values) });
   } else if (condition.action === 'append') {
     const list: unknown = Reflect.get(parent, key);
     if (!Array.isArray(list)) throw misfit(last);

@@ -8,8 +8,24 @@ interface DeploymentSpec {
 
 interface Container {
   name: string;
+  image?: string;
   args?: string[];
+  resources?: ResourceRequirements;
 }
+
+/** Quantities by resource, e.g. `{ cpu: '100m', memory: '64Mi' }`. */
+export interface ResourceRequirements {
+  requests?: Readonly<Record<string, string>>;
+  limits?: Readonly<Record<string, string>>;
+}
+
+/** The containers of the clustermesh-apiserver's pods. */
+export const CONTAINERS = ['etcd', 'apiserver', 'kvstoremesh'] as const;
+export type ContainerName = (typeof CONTAINERS)[number];
+export type ContainerResources = Readonly<Partial<Record<ContainerName, ResourceRequirements>>>;
+
+/** Where etcd keeps its data: on the node's disk, or in its memory, which counts against the container's limit. */
+export type EtcdStorage = 'disk' | 'memory';
 
 interface DeploymentStatus {
   observedGeneration?: number;

@@ -3,6 +3,9 @@ import type { ClusterSnapshot } from './snapshot.ts';
 export type ServiceType = 'LoadBalancer' | 'NodePort' | 'ClusterIP';
 export const SERVICE_TYPES: readonly ServiceType[] = ['LoadBalancer', 'NodePort', 'ClusterIP'];
 
+/** Whether traffic to a node is also passed on to other nodes' pods (`Cluster`), at the cost of the source address. */
+export type TrafficPolicy = 'Cluster' | 'Local';
+
 /** How the clustermesh-apiserver is exposed, and why. */
 export interface ServiceExposure {
   type: ServiceType;

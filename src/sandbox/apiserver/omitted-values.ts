@@ -1,5 +1,5 @@
+import { KNOWN_FIELDS } from '../../mesh/known-fields.ts';
 import { isObject, type JsonObject } from './json.ts';
-import { KNOWN_FIELDS } from './known-fields.ts';
 
 // The server decodes built-in kinds into Go structs and encodes them again. Null never survives that, nor do the empty
 // values of fields that are no pointers: `data: {}`, `hostNetwork: false`, `initialDelaySeconds: 0`, `medium: ""`.

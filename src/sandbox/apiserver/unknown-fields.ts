@@ -1,9 +1,9 @@
+import { KNOWN_FIELDS } from '../../mesh/known-fields.ts';
 import type { KubeObject } from '../../mesh/kube-object.ts';
 import { ApiError, badRequest, invalid } from './errors.ts';
 import { isObject, type JsonObject } from './json.ts';
 import type { ResourceType } from './kinds.ts';
 import { parseApiVersion } from './kinds.ts';
-import { KNOWN_FIELDS } from './known-fields.ts';
 
 /** Takes unknown fields out of an object, gives their paths: `spec.template.spec.containers[0].imagee`. */
 function dropUnknown(object: JsonObject, typeName: string, path: string, unknown: string[]): void {
