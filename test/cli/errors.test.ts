@@ -1,0 +1,309 @@
+import { createServer } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apiserverDeploymentRef, configMapRef, SERVER_CERT_SECRET, secretRef } from '../../src/mesh/names.ts';
+import { createAuthority } from '../../src/pki/authority.ts';
+import { issueCertificate } from '../../src/pki/issue.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { type CliOptions, type CliResult, jsonOf, runCli } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { type KubeconfigVariants, kubeconfigVariants, replaceCredentials } from '../support/e2e-kubeconfig.ts';
+import { found, peerCertificateSpec, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+const NAMESPACE = 'kube-system';
+const DAY_MS = 24 * 60 * 60 * 1000;
+const STATUS = ['clustermesh', 'status', '--context', 'mesh-1'];
+
+/** Every command that reaches clusters: their errors on the way there are the same. */
+const COMMANDS: [name: string, argv: string[]][] = [
+  ['enable', enable('mesh-1')],
+  ['connect', connect('mesh-1', 'mesh-2')],
+  ['status', STATUS],
+];
+
+let sandbox: TestSandbox;
+let one: SandboxCluster;
+let two: SandboxCluster;
+let meshctl: Meshctl;
+let variants: KubeconfigVariants;
+let expired: { certificate: string; privateKey: string };
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ nodes: 1 });
+  one = found(sandbox.clusters[0], 'mesh-1');
+  two = found(sandbox.clusters[1], 'mesh-2');
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  variants = await kubeconfigVariants(sandbox.kubeconfigPath);
+  const now = new Date(Date.now() - 2 * DAY_MS);
+  expired = await issueCertificate(await createAuthority(), peerCertificateSpec('x'), { now, validityMs: DAY_MS });
+});
+
+afterAll(async () => {
+  expect(sandbox?.errors).toEqual([]);
+  await variants?.remove();
+  await sandbox?.close();
+});
+
+/** What is said of a failure: the exit status, and the sentence with its hint, after the progress lines. */
+function failure({ exitCode, stdout, stderr }: CliResult): { exitCode: number; says: string } {
+  expect(stdout).toBe('');
+  return { exitCode, says: stderr.slice(stderr.lastIndexOf('✖ ')) };
+}
+
+/** The same failure with `-o json`: a document on stdout, and the same exit status. */
+async function failureAsData(argv: readonly string[], options?: CliOptions) {
+  const result = await meshctl([...argv, '-o', 'json'], options);
+  expect(result.stderr).toBe('');
+  const { kind, error } = jsonOf(result) as { kind: string; error: { code: string; details: object } };
+  expect(kind).toBe('Error');
+  return { exitCode: result.exitCode, ...error };
+}
+
+/** While `work` runs, cilium-config has other values; undefined removes a key. */
+async function withCiliumConfig<T>(
+  cluster: SandboxCluster,
+  values: Record<string, string | undefined>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const ref = configMapRef(NAMESPACE, 'cilium-config');
+  const former = found(cluster.store.get(ref), 'cilium-config').data as Record<string, string>;
+  const changed = Object.entries({ ...former, ...values }).filter(([, value]) => value !== undefined);
+  cluster.store.update(ref, (object) => {
+    object.data = Object.fromEntries(changed);
+  });
+  try {
+    return await work();
+  } finally {
+    cluster.store.update(ref, (object) => {
+      object.data = former;
+    });
+  }
+}
+
+describe('the kubeconfig', () => {
+  it('is missing', async () => {
+    for (const [, argv] of COMMANDS) {
+      const result = await runCli(argv, { env: { HOME: variants.directory } });
+      expect(failure(result)).toEqual({
+        exitCode: 2,
+        says:
+          `✖ no kubeconfig: ${variants.directory}/.kube/config does not exist\n` +
+          '  → give --kubeconfig FILE or set KUBECONFIG\n',
+      });
+    }
+  });
+
+  it('is missing where --kubeconfig says', async () => {
+    const { exitCode, says } = failure(await meshctl([...STATUS, '--kubeconfig', 'none.yaml'], { cwd: '/' }));
+    expect(exitCode).toBe(2);
+    expect(says).toContain('no kubeconfig: /none.yaml does not exist');
+  });
+
+  it.each([
+    ['enable', enable('mesh-3')],
+    ['connect', connect('mesh-1', 'mesh-3')],
+    ['status', ['clustermesh', 'status', '--context', 'mesh-3']],
+  ])('has no such context: %s', async (_name, argv) => {
+    expect(failure(await meshctl(argv))).toEqual({
+      exitCode: 2,
+      says: `✖ context "mesh-3" is not in kubeconfig ${sandbox.kubeconfigPath}\n  → contexts: mesh-1, mesh-2\n`,
+    });
+    expect(await failureAsData(argv)).toMatchObject({
+      exitCode: 2,
+      code: 'ContextUnknown',
+      details: { context: 'mesh-3' },
+    });
+  });
+});
+
+describe.each(COMMANDS)('%s fails', (_name, argv) => {
+  const unauthenticated = '✖ context "mesh-1": the API server does not accept the credentials\n';
+
+  it('when the connection is refused', async () => {
+    const port = await closedPort();
+    const path = await variants.write('refused.yaml', ({ clusters }) => {
+      for (const { cluster } of clusters) cluster.server = `https://127.0.0.1:${port}`;
+    });
+    const env = { KUBECONFIG: path };
+    expect(failure(await meshctl(argv, { env }))).toEqual({
+      exitCode: 3,
+      says:
+        `✖ context "mesh-1": cannot reach the API server https://127.0.0.1:${port}: connection refused\n` +
+        '  → is the cluster up, and reachable from here? try: kubectl --context mesh-1 get ns\n',
+    });
+    expect(await failureAsData(argv, { env })).toMatchObject({
+      exitCode: 3,
+      code: 'ClusterUnreachable',
+      details: { context: 'mesh-1', code: 'ECONNREFUSED' },
+    });
+  });
+
+  it('with an expired client certificate', async () => {
+    const path = await variants.write('expired.yaml', (kubeconfig) =>
+      replaceCredentials(kubeconfig, {
+        'client-certificate-data': Buffer.from(expired.certificate).toString('base64'),
+        'client-key-data': Buffer.from(expired.privateKey).toString('base64'),
+      }),
+    );
+    const { exitCode, says } = failure(await meshctl(argv, { env: { KUBECONFIG: path } }));
+    expect(exitCode).toBe(3);
+    expect(says).toMatch(
+      /^✖ context "mesh-1": the API server does not accept the credentials\n {2}→ the client certificate expired on \d{4}-\d\d-\d\d: fetch a new kubeconfig\n$/,
+    );
+  });
+
+  it('with an expired token', async () => {
+    const path = await variants.write('token.yaml', (kubeconfig) =>
+      replaceCredentials(kubeconfig, { token: 'not-any-more' }),
+    );
+    const env = { KUBECONFIG: path };
+    const { exitCode, says } = failure(await meshctl(argv, { env }));
+    expect(exitCode).toBe(3);
+    expect(says).toBe(`${unauthenticated}  → the token may have expired: get a new one\n`);
+    const data = await failureAsData(argv, { env });
+    expect(data).toMatchObject({ exitCode: 3, code: 'Unauthenticated', details: { httpStatus: 401 } });
+    expect(JSON.stringify(data)).not.toContain('not-any-more');
+  });
+
+  it('as a user without rights', async () => {
+    const { exitCode, says } = failure(await meshctl([...argv, '--as', 'jane']));
+    expect(exitCode).toBe(3);
+    expect(says).toMatch(
+      /^✖ context "mesh-1": cannot \w+ .*: user "jane" may not \w+ [\w/]+( in namespace kube-system)?\n {2}→ grant it.* with a rule: apiGroups \["[^"]*"\], resources \["[^"]+"\], verbs \["\w+"\]\n$/,
+    );
+    expect(await failureAsData([...argv, '--as', 'jane'])).toMatchObject({
+      exitCode: 3,
+      code: 'Forbidden',
+      details: { context: 'mesh-1', user: 'jane', httpStatus: 403 },
+    });
+  });
+
+  it('without Cilium', async () => {
+    const [context, namespace] = ['mesh-1', 'elsewhere'];
+    const { exitCode, says } = failure(await meshctl([...argv, '-n', namespace]));
+    expect(exitCode).toBe(1);
+    expect(says).toBe(
+      `✖ context "${context}": no Cilium in namespace ${namespace} (there is no ConfigMap cilium-config)\n` +
+        '  → Install Cilium first, or name its namespace with -n.\n',
+    );
+    expect(await failureAsData([...argv, '-n', namespace])).toMatchObject({
+      exitCode: 1,
+      code: 'CiliumMissing',
+      details: { context, namespace },
+    });
+  });
+});
+
+/** A port at which nobody listens. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+describe('the command line', () => {
+  it.each([
+    [['clustermesh', 'enable', '--contxt', 'a'], "unknown option '--contxt'", '(Did you mean --context?)'],
+    [['clustermesh', 'enabel'], "unknown command 'enabel'", '(Did you mean enable?)'],
+    [['clustermesh', 'connect'], "required option '--destination-context <context>' not specified", ''],
+    [['clustermesh', 'enable', 'mesh-1'], 'too many arguments', ''],
+    [['clustermesh', 'status', '--wait-duration', '5'], '"5" is not a duration', 'Write it like 90s, 5m or 1h30m.'],
+    [['clustermesh', 'status', '--parallel', '0'], '"0" is not a whole number from 1 on', ''],
+    [['clustermesh', 'status', '-o', 'xml'], "argument 'xml' is invalid", 'Allowed choices are summary'],
+    [['clustermesh', 'enable', '--service-annotation', 'x'], '"x" is not key=value', ''],
+    [['clustermesh'], 'a command is missing', ''],
+    [connect('mesh-1', 'mesh-1'), 'context "mesh-1" is named twice', ''],
+    [enable('mesh-1,'), '"mesh-1," has an empty entry', ''],
+    [enable('mesh-1', '--as-group', 'admins'), 'a group can be impersonated only together with a user', 'add --as'],
+  ])('is wrong: %j', async (argv, words, more) => {
+    const { exitCode, says } = failure(await meshctl(argv));
+    expect(exitCode).toBe(2);
+    expect(says).toContain(words);
+    expect(says).toContain(more);
+  });
+
+  it('is wrong, in the format that was asked for', async () => {
+    expect(await failureAsData(['clustermesh', 'connect'])).toMatchObject({ exitCode: 2, code: 'Usage' });
+    const { exitCode, stdout } = await meshctl(['clustermesh', 'connect', '--output=yaml']);
+    expect(exitCode).toBe(2);
+    expect(stdout).toMatch(/^apiVersion: meshctl.io\/v1alpha1\nkind: Error\nerror:\n {2}code: Usage\n/);
+  });
+});
+
+describe('a cluster that cannot be meshed', () => {
+  it.each([
+    [{ 'cluster-name': 'default' }, 'cluster name "default"', 'Set cluster-name'],
+    [{ 'cluster-name': undefined }, 'cluster name "default"', 'Set cluster-name'],
+    [{ 'cluster-name': 'Mesh_1' }, 'cluster name "Mesh_1"', 'Set cluster-name'],
+    [{ 'cluster-id': '0' }, 'cluster id 0', 'Set cluster-id'],
+    [{ 'cluster-id': undefined }, 'cluster id 0', 'Set cluster-id'],
+    [{ 'cluster-id': '256' }, 'cluster id 256', 'Set cluster-id'],
+    [{ 'max-connected-clusters': '300' }, 'max-connected-clusters 300', 'Set max-connected-clusters'],
+    [{ 'identity-allocation-mode': 'kvstore' }, 'an external kvstore', 'identity-allocation-mode crd'],
+  ])('because of %j', async (values, words, hint) => {
+    await withCiliumConfig(one, values, async () => {
+      for (const argv of [enable('mesh-1'), connect('mesh-2', 'mesh-1')]) {
+        const { exitCode, says } = failure(await meshctl(argv));
+        expect(exitCode).toBe(1);
+        expect(says).toContain('context "mesh-1": ');
+        expect(says).toContain(words);
+        expect(says).toContain(hint);
+      }
+      expect(await failureAsData(enable('mesh-1'))).toMatchObject({
+        code: 'ClusterIdentity',
+        details: { context: 'mesh-1', object: 'ConfigMap kube-system/cilium-config' },
+      });
+    });
+  });
+
+  it.each([
+    [{ 'cluster-name': 'mesh-2' }, 'both clusters are named "mesh-2"', 'Each cluster needs its own cluster-name'],
+    [{ 'cluster-id': '2' }, 'both clusters have the id 2', 'Each cluster needs its own cluster-id'],
+    [{ 'max-connected-clusters': '511' }, 'max-connected-clusters differs (511 and 255)', 'the same max-connected'],
+  ])('with another because of %j', async (values, words, hint) => {
+    await withCiliumConfig(one, values, async () => {
+      const argv = connect('mesh-1', 'mesh-2');
+      const { exitCode, says } = failure(await meshctl(argv));
+      expect(exitCode).toBe(1);
+      expect(says).toContain(`contexts "mesh-1" and "mesh-2": ${words}`);
+      expect(says).toContain(hint);
+      expect(await failureAsData(argv)).toMatchObject({
+        code: 'Incompatible',
+        details: { contexts: ['mesh-1', 'mesh-2'] },
+      });
+    });
+  });
+});
+
+describe('a peer', () => {
+  it('that is not enabled, or half enabled, cannot be connected', async () => {
+    const refusal = async () => {
+      const result = failure(await meshctl(connect('mesh-1', 'mesh-2')));
+      expect(result.exitCode).toBe(1);
+      expect(result.says).toContain('  → Run: meshctl clustermesh enable --context mesh-2\n');
+      return result.says.split('\n')[0];
+    };
+    await meshctl.ok(enable('mesh-1'));
+    expect(await refusal()).toBe('✖ context "mesh-2": Cluster Mesh is not enabled');
+
+    await meshctl.ok(enable('mesh-2'));
+    two.store.delete(secretRef(NAMESPACE, SERVER_CERT_SECRET));
+    expect(await refusal()).toBe(
+      `✖ context "mesh-2": Cluster Mesh is only half enabled (there is no Secret ${SERVER_CERT_SECRET})`,
+    );
+
+    await meshctl.ok(enable('mesh-2'));
+    two.store.delete(apiserverDeploymentRef(NAMESPACE));
+    expect(await refusal()).toBe(
+      '✖ context "mesh-2": Cluster Mesh is only half enabled (there is no Deployment clustermesh-apiserver)',
+    );
+    expect(await failureAsData(connect('mesh-1', 'mesh-2'))).toMatchObject({
+      code: 'ClusterMeshNotEnabled',
+      details: { context: 'mesh-2', missing: ['Deployment clustermesh-apiserver'] },
+    });
+
+    await meshctl.ok(enable('mesh-2'));
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  });
+});

@@ -1,0 +1,41 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+
+/** A kubeconfig file's content, as far as tests change it. */
+export interface KubeconfigFile {
+  clusters: { name: string; cluster: Record<string, string> }[];
+  users: { name: string; user: Record<string, string> }[];
+  contexts: { name: string; context: Record<string, string> }[];
+  'current-context': string;
+}
+
+/** A folder for the variants of one kubeconfig. */
+export interface KubeconfigVariants {
+  directory: string;
+  /** Writes the kubeconfig with a change. Gives its path. */
+  write(name: string, change: (kubeconfig: KubeconfigFile) => void): Promise<string>;
+  remove(): Promise<void>;
+}
+
+export async function kubeconfigVariants(originalPath: string): Promise<KubeconfigVariants> {
+  const original = await readFile(originalPath, 'utf8');
+  const directory = await mkdtemp(join(tmpdir(), 'meshctl-test-'));
+  return {
+    directory,
+    async write(name, change) {
+      const kubeconfig = parse(original) as KubeconfigFile;
+      change(kubeconfig);
+      const path = join(directory, name);
+      await writeFile(path, stringify(kubeconfig), { mode: 0o600 });
+      return path;
+    },
+    remove: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+/** Gives every user of a kubeconfig these credentials instead of their own. */
+export function replaceCredentials(kubeconfig: KubeconfigFile, user: Record<string, string>): void {
+  for (const entry of kubeconfig.users) entry.user = user;
+}
