@@ -24,6 +24,7 @@ import type { AgentFacts, CaFacts, ClusterSnapshot, NodeFacts, RemoteUser } from
 import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readCertificate, readTlsSecret } from '../pki/read.ts';
 import type { ClusterClient } from './client.ts';
+import { readProbes, readUsedNodePorts } from './probes.ts';
 
 export interface SnapshotOptions {
   /** Cilium's. */
@@ -44,15 +45,21 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const full = purpose !== 'status';
   const daemonSetRef: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace, name: 'cilium' };
   const refs = uniqueRefs([...fixedRefs(namespace, full), ...(options.refs ?? [])]);
-  const [version, apiGroups, nodes, ciliumPodCidrs, ciliumConfig, daemonSet, live] = await Promise.all([
-    client.version(),
-    full ? client.apiGroups() : [],
-    full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
-    purpose === 'connect' ? readCiliumPodCidrs(client) : undefined,
-    client.get(configMapRef(namespace, CILIUM_CONFIG)),
-    client.get(daemonSetRef),
-    Promise.all(refs.map((ref) => client.get(ref))),
-  ]);
+  const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
+  const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
+  const nodePorts = purpose === 'enable' ? readUsedNodePorts(client, namespace) : undefined;
+  const [version, apiGroups, probed, usedNodePorts, nodes, ciliumPodCidrs, ciliumConfig, daemonSet, live] =
+    await Promise.all([
+      client.version(),
+      apiGroupsRead,
+      probes,
+      nodePorts,
+      full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
+      purpose === 'connect' ? readCiliumPodCidrs(client) : undefined,
+      client.get(configMapRef(namespace, CILIUM_CONFIG)),
+      client.get(daemonSetRef),
+      Promise.all(refs.map((ref) => client.get(ref))),
+    ]);
   const objects = new Map<string, KubeObject>();
   refs.forEach((ref, index) => {
     const object = live[index];
@@ -78,6 +85,8 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     nodes: nodes.map(nodeFactsOf),
     ciliumPodCidrs,
     apiGroups,
+    probed,
+    usedNodePorts,
     objects,
     tlsSecrets: tlsFactsOf([...objects.values()]),
     ca,

@@ -40,6 +40,10 @@ export interface ClusterSnapshot {
   ciliumPodCidrs?: readonly string[] | undefined;
   /** Names of the API groups served, e.g. `metallb.io`. */
   apiGroups: readonly string[];
+  /** Objects that tell what gives Services addresses, see load-balancer-capability.ts; read for enable only. */
+  probed?: readonly KubeObject[] | undefined;
+  /** Node ports of other Services than the clustermesh-apiserver's; read for enable only. */
+  usedNodePorts?: readonly number[] | undefined;
   /** The live objects that meshctl may write, by {@link keyOf}; absent ones are absent. */
   objects: ReadonlyMap<string, KubeObject>;
   /** What the `*-cert` Secrets hold, by Secret name; absent when the Secret is missing or holds no readable certificate. */

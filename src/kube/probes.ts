@@ -1,0 +1,36 @@
+import { MeshctlError } from '../mesh/errors.ts';
+import type { KubeObject } from '../mesh/kube-object.ts';
+import { LOAD_BALANCER_PROBES } from '../mesh/load-balancer-capability.ts';
+import { APISERVER } from '../mesh/names.ts';
+import type { ClusterClient } from './client.ts';
+import type { Selection } from './list-watch.ts';
+
+/**
+ * The objects that tell what gives Services addresses. An operator who may not look there gets a choice with less
+ * evidence, no failure.
+ * @param apiGroups those that are served
+ */
+export async function readProbes(client: ClusterClient, apiGroups: readonly string[]): Promise<KubeObject[]> {
+  const wanted = LOAD_BALANCER_PROBES.filter(({ group }) => group === undefined || apiGroups.includes(group));
+  const lists = await Promise.all(wanted.map((probe) => listOrNothing(client, probe)));
+  return lists.flat();
+}
+
+/** Node ports of all Services but the clustermesh-apiserver's; empty for an operator who may not list them. */
+export async function readUsedNodePorts(client: ClusterClient, namespace: string): Promise<number[]> {
+  const services = await listOrNothing(client, { apiVersion: 'v1', kind: 'Service' });
+  return services
+    .filter(({ metadata }) => metadata.namespace !== namespace || metadata.name !== APISERVER)
+    .flatMap(({ spec }) => (spec as { ports?: { nodePort?: number }[] } | undefined)?.ports ?? [])
+    .flatMap(({ nodePort }) => nodePort ?? []);
+}
+
+/** Empty where the kind is not served or may not be listed. */
+async function listOrNothing(client: ClusterClient, selection: Selection): Promise<KubeObject[]> {
+  try {
+    return await client.listAll(selection);
+  } catch (error) {
+    if (error instanceof MeshctlError && (error.code === 'Forbidden' || error.code === 'NotFound')) return [];
+    throw error;
+  }
+}
