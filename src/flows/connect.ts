@@ -1,5 +1,4 @@
 import { applySteps, type Journal } from '../kube/apply.ts';
-import { type RollbackResult, rollback } from '../kube/rollback.ts';
 import { readSnapshot } from '../kube/snapshot.ts';
 import {
   type Direction,
@@ -22,6 +21,7 @@ import { during, type Flow, type Target } from './flow.ts';
 import { type Authorities, materialise, readAuthorities } from './materialise.ts';
 import { nudgePods } from './nudge.ts';
 import { type Credential, proveCredential } from './prove.ts';
+import { putBack } from './put-back.ts';
 
 export interface ConnectOptions {
   /** How long a remote etcd may take to let a new peer in. */
@@ -55,7 +55,7 @@ export async function connectClusters(
     await run.prove();
     await run.dial();
   } catch (error) {
-    await undo(flow, targets, run.journals, error);
+    await putBack(flow, targets, run.journals, error);
     throw error;
   }
   return {
@@ -237,35 +237,4 @@ function writtenTexts(write: ReadyWrite | undefined): Record<string, string> {
   if (write?.method !== 'patch') return {};
   const data = (write.patch.data ?? {}) as Record<string, string>;
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, decodeText(value)]));
-}
-
-/** Puts every cluster back and says so per cluster; the error that led here goes on its way. */
-async function undo(
-  flow: Flow,
-  targets: readonly Target[],
-  journals: readonly Journal[],
-  cause: unknown,
-): Promise<void> {
-  const touched = targets.flatMap((target) => {
-    const entries = journals
-      .filter(({ cluster }) => cluster === target.client.context)
-      .flatMap(({ entries }) => entries);
-    return entries.length > 0 ? [{ target, journal: { cluster: target.client.context, entries } }] : [];
-  });
-  const results = await Promise.all(
-    touched.map(async ({ target, journal }) => {
-      const { context } = target.client;
-      const task = flow.progress.start(`${context}: putting back ${journal.entries.length} objects`);
-      const undone = await rollback(target.client, journal);
-      const failed = undone.filter(({ outcome }) => outcome === 'failed');
-      if (failed.length === 0) task.done(`${context}: is as before`);
-      else task.fail(`${context}: could not put back ${failed.map(({ ref }) => describeRef(ref)).join(', ')}`);
-      return { context, objects: undone.map(rollbackData) };
-    }),
-  );
-  if (cause instanceof MeshctlError) cause.details.rollback = results;
-}
-
-function rollbackData({ ref, outcome, error }: RollbackResult): Record<string, unknown> {
-  return { object: describeRef(ref), outcome, ...(error ? { error: error.message } : {}) };
 }
