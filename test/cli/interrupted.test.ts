@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { type CliResult, jsonOf } from '../support/cli.ts';
+import { connect, enable, healthyText, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { objectSet } from '../support/e2e-objects.ts';
+import { found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let one: SandboxCluster;
+let two: SandboxCluster;
+let meshctl: Meshctl;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ nodes: 1 });
+  one = found(sandbox.clusters[0], 'mesh-1');
+  two = found(sandbox.clusters[1], 'mesh-2');
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+});
+
+afterAll(async () => {
+  expect(sandbox?.errors).toEqual([]);
+  await sandbox?.close();
+});
+
+/** Runs a command line and presses Ctrl-C as soon as the terminal shows these words. */
+async function interruptAtWords(argv: readonly string[], words: string): Promise<CliResult> {
+  const ctrlC = new AbortController();
+  let seen = '';
+  const result = await meshctl(argv, {
+    signal: ctrlC.signal,
+    onOutput(text) {
+      seen += text;
+      if (seen.includes(words)) ctrlC.abort();
+    },
+  });
+  expect(ctrlC.signal.aborted, `"${words}" was shown:\n${seen}`).toBe(true);
+  return result;
+}
+
+/** Runs a command line and presses Ctrl-C as soon as the cluster has stored such an object. */
+async function interruptAtWrite(
+  argv: readonly string[],
+  cluster: SandboxCluster,
+  isIt: (object: KubeObject) => boolean,
+): Promise<CliResult> {
+  const ctrlC = new AbortController();
+  const unsubscribe = cluster.store.subscribe(({ object }) => {
+    if (isIt(object)) ctrlC.abort();
+  });
+  try {
+    const result = await meshctl(argv, { signal: ctrlC.signal });
+    expect(ctrlC.signal.aborted, 'it was written').toBe(true);
+    return result;
+  } finally {
+    unsubscribe();
+  }
+}
+
+const named = (kind: string, name: string) => (object: KubeObject) =>
+  object.kind === kind && object.metadata.name === name;
+
+function expectInterrupted({ exitCode, stdout, stderr }: CliResult): void {
+  expect(stderr).toMatch(/✖ interrupted\n$/);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: '' });
+}
+
+const objectSets = () => Promise.all([objectSet(sandbox.client('mesh-1')), objectSet(sandbox.client('mesh-2'))]);
+
+describe('Ctrl-C', () => {
+  it('ends the wait for a load balancer', async () => {
+    one.setLoadBalancersPending(true);
+    expectInterrupted(await interruptAtWords(enable('mesh-1'), 'waiting for the address of the load balancer'));
+    one.setLoadBalancersPending(false);
+  });
+
+  it('stops enable between two objects; the next run goes on from there', async () => {
+    const written = named('ConfigMap', 'clustermesh-remote-users');
+    expectInterrupted(await interruptAtWrite(enable('mesh-1'), one, written));
+    const deployments = one.store.list({ apiVersion: 'apps/v1', kind: 'Deployment' });
+    expect(deployments.map(({ metadata }) => metadata.name)).not.toContain('clustermesh-apiserver');
+    await meshctl.ok(enable('mesh-1,mesh-2'));
+  });
+
+  it.each([
+    ['while a peer is being let in', () => interruptAtWords(connect('mesh-1', 'mesh-2'), '… Letting the peers in')],
+    [
+      'when a peer has been let in',
+      () => interruptAtWrite(connect('mesh-1', 'mesh-2'), two, named('ConfigMap', 'clustermesh-remote-users')),
+    ],
+    ['while the credentials are proved', () => interruptAtWords(connect('mesh-1', 'mesh-2'), '… Proving')],
+    [
+      'when a peering file has been written',
+      () => interruptAtWrite(connect('mesh-1', 'mesh-2'), one, named('Secret', 'cilium-kvstoremesh')),
+    ],
+  ])('makes connect put everything back: %s', async (_when, interrupt) => {
+    const before = await objectSets();
+    expectInterrupted(await interrupt());
+    expect(await objectSets()).toEqual(before);
+  });
+
+  it('makes connect tell programs what it put back', async () => {
+    const before = await objectSets();
+    const written = named('Secret', 'cilium-kvstoremesh');
+    const result = await interruptAtWrite(connect('mesh-1', 'mesh-2', '-o', 'json'), one, written);
+    expect(result.exitCode).toBe(130);
+    const { error } = jsonOf(result) as { error: { code: string; details: { rollback: { context: string }[] } } };
+    expect(error.code).toBe('Interrupted');
+    expect(error.details.rollback.map(({ context }) => context)).toContain('mesh-1');
+    expect(await objectSets()).toEqual(before);
+  });
+
+  it('ends status --wait', async () => {
+    expectInterrupted(await interruptAtWords(waitForStatus('mesh-1', '10m'), 'Waiting for mesh-1 to be connected'));
+  });
+
+  it('leaves clusters that can be connected afterwards', async () => {
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    const { stdout } = await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    expect(stdout).toBe(healthyText(1, 'mesh-2'));
+  });
+});
