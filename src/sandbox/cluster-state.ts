@@ -1,19 +1,21 @@
 /** What a clustermesh-apiserver publishes about its cluster (Cilium's pkg/kvstore and clustermesh-apiserver/clustermesh). */
+import { isNamespaceGlobal, publishedBackends, readSharing } from '../mesh/backends.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import type { Store } from './apiserver/api.ts';
-import { type EndpointSlice, type Pod, type Service, typeOf } from './objects.ts';
+import type { PublishedService } from './datapath.ts';
+import { type ConfigMap, type EndpointSlice, type Pod, ref, type Service, typeOf } from './objects.ts';
 import type { OwnCluster } from './peers.ts';
 import { statePrefix } from './remote-cluster.ts';
 
 /** Whether a change of this kind changes the published state. */
 export function isPublished({ kind }: KubeObject): boolean {
-  return kind === 'CiliumNode' || kind === 'Pod' || kind === 'Service' || kind === 'EndpointSlice';
+  return ['CiliumNode', 'Pod', 'Service', 'EndpointSlice', 'Namespace'].includes(kind);
 }
 
 /** Entries by the prefix under which they are all there is. */
 export function publishedState(store: Store, own: OwnCluster, now: Date): Map<string, Map<string, string>> {
   const pods = (store.list(typeOf('Pod')) as Pod[]).filter((pod) => pod.status?.podIP && !pod.spec.hostNetwork);
-  const identities = identitiesOf(pods);
+  const identities = identitiesOf(pods, own.name);
   const config = {
     id: own.id,
     capabilities: { syncedCanaries: true, maxConnectedClusters: own.maxConnectedClusters },
@@ -44,7 +46,7 @@ export function publishedState(store: Store, own: OwnCluster, now: Date): Map<st
         {
           IP: pod.status?.podIP,
           HostIP: pod.status?.hostIP,
-          ID: identities.get(labelsOf(pod)),
+          ID: identities.get(labelsOf(pod, own.name)),
           K8sNamespace: pod.metadata.namespace,
           K8sPodName: pod.metadata.name,
         },
@@ -73,62 +75,79 @@ function nodesOf(store: Store, own: OwnCluster): [string, unknown][] {
   });
 }
 
-function labelsOf({ metadata }: Pod): string {
-  const labels = Object.entries(metadata.labels ?? {}).map(([key, value]) => `k8s:${key}=${value};`);
-  return [...labels, `k8s:io.kubernetes.pod.namespace=${metadata.namespace};`].sort().join('');
+function labelsOf({ metadata }: Pod, cluster: string): string {
+  const labels = {
+    ...metadata.labels,
+    'io.cilium.k8s.policy.cluster': cluster,
+    'io.kubernetes.pod.namespace': metadata.namespace,
+  };
+  return Object.entries(labels)
+    .map(([key, value]) => `k8s:${key}=${value};`)
+    .sort()
+    .join('');
 }
 
 /** One numeric identity per set of labels; the lower 256 are reserved. */
-function identitiesOf(pods: readonly Pod[]): Map<string, number> {
-  const sets = [...new Set(pods.map(labelsOf))].sort();
+function identitiesOf(pods: readonly Pod[], cluster: string): Map<string, number> {
+  const sets = [...new Set(pods.map((pod) => labelsOf(pod, cluster)))].sort();
   return new Map(sets.map((labels, index) => [labels, 256 + index]));
 }
 
+/** The Services that other clusters may use (Cilium's operator/watchers/service_sync.go and pkg/clustermesh/store). */
 function globalServicesOf(store: Store, own: OwnCluster): [string, unknown][] {
-  const services = (store.list(typeOf('Service')) as Service[]).filter(({ metadata }) =>
-    isTrue(metadata.annotations, 'service.cilium.io/global', 'io.cilium/global-service'),
-  );
-  return services.map((service) => {
-    const { namespace = '', name, annotations, labels } = service.metadata;
-    const ports = Object.fromEntries(
-      (service.spec.ports ?? []).map((port) => [
-        port.name ?? '',
-        { Protocol: port.protocol ?? 'TCP', Port: port.port },
-      ]),
-    );
-    const slices = store.list({
-      ...typeOf('EndpointSlice'),
-      namespace,
-      labels: { 'kubernetes.io/service-name': name },
-    }) as EndpointSlice[];
-    const backends = slices.flatMap((slice) => {
-      const targets = Object.fromEntries(
-        slice.ports.map((port) => [port.name ?? '', { Protocol: port.protocol, Port: port.port }]),
-      );
-      const ready = slice.endpoints.filter(({ conditions }) => conditions.ready);
-      return ready.flatMap(({ addresses }) => addresses.map((address) => [address, targets] as const));
+  const config = store.get(ref('ConfigMap', 'kube-system', 'cilium-config')) as ConfigMap | undefined;
+  const globalByDefault = config?.data?.['clustermesh-default-global-namespace'] !== 'false';
+  const isGlobal = (namespace: string) =>
+    isNamespaceGlobal(store.get(ref('Namespace', undefined, namespace))?.metadata.annotations, globalByDefault);
+  return (store.list(typeOf('Service')) as Service[])
+    .filter(({ metadata }) => readSharing(metadata.annotations).global && isGlobal(metadata.namespace ?? ''))
+    .map((service) => {
+      const { namespace = '', name, labels } = service.metadata;
+      const sharing = readSharing(service.metadata.annotations);
+      const value = {
+        cluster: own.name,
+        namespace,
+        name,
+        frontends: frontendsOf(service),
+        backends: backendsOf(store, own, service),
+        labels: labels ?? {},
+        selector: service.spec.selector ?? {},
+        includeExternal: true,
+        shared: sharing.shared,
+        clusterID: own.id,
+      };
+      return [`${namespace}/${name}`, value];
     });
-    const shared = !isFalse(annotations, 'service.cilium.io/shared', 'io.cilium/shared-service');
-    const value = {
-      cluster: own.name,
-      namespace,
-      name,
-      frontends: service.spec.clusterIP === 'None' ? {} : { [service.spec.clusterIP ?? '']: ports },
-      backends: shared ? Object.fromEntries(backends) : {},
-      labels: labels ?? {},
-      selector: service.spec.selector ?? {},
-      includeExternal: true,
-      shared,
-      clusterID: own.id,
-    };
-    return [`${namespace}/${name}`, value];
+}
+
+function frontendsOf({ spec }: Service): Record<string, unknown> {
+  if (spec.clusterIP === undefined || spec.clusterIP === 'None') return {};
+  const ports = (spec.ports ?? []).map((port) => [
+    port.name ?? '',
+    { Protocol: port.protocol ?? 'TCP', Port: port.port },
+  ]);
+  return { [spec.clusterIP]: Object.fromEntries(ports) };
+}
+
+/** By address and port name; empty for a Service that is not shared. */
+function backendsOf(store: Store, own: OwnCluster, { metadata, spec }: Service): PublishedService['backends'] {
+  const { namespace = '', name, annotations } = metadata;
+  const labels = { 'kubernetes.io/service-name': name };
+  const slices = store.list({ ...typeOf('EndpointSlice'), namespace, labels }) as EndpointSlice[];
+  const backends = slices.flatMap(({ ports, endpoints }) => {
+    const targets = Object.fromEntries(
+      ports.map((port) => [port.name ?? '', { Protocol: port.protocol, Port: port.port }]),
+    );
+    return endpoints.flatMap(({ addresses, conditions }) =>
+      addresses.map((address) => ({ ...conditions, address, targets })),
+    );
   });
-}
-
-function isTrue(annotations: Record<string, string> | undefined, ...keys: string[]): boolean {
-  return keys.map((key) => annotations?.[key]).find((value) => value !== undefined) === 'true';
-}
-
-function isFalse(annotations: Record<string, string> | undefined, ...keys: string[]): boolean {
-  return keys.map((key) => annotations?.[key]).find((value) => value !== undefined) === 'false';
+  const published = publishedBackends({
+    cluster: own.name,
+    sharing: readSharing(annotations),
+    headless: spec.clusterIP === 'None',
+    namespaceGlobal: true,
+    backends,
+  });
+  return Object.fromEntries(published.map(({ address, targets }) => [address, targets]));
 }

@@ -14,20 +14,22 @@ import { createLoadBalancerController, type LoadBalancers } from './controllers/
 import { createReplicaSetController } from './controllers/replica-set.ts';
 import { createScheduler } from './controllers/scheduler.ts';
 import { createWorkQueue } from './controllers/work-queue.ts';
+import type { Datapath } from './datapath.ts';
 import { loadBalancerAddress } from './fixtures/addresses.ts';
 import { type CaPem, ciliumObjects, kubernetesService } from './fixtures/cilium-install.ts';
 import { nodeObjects } from './fixtures/nodes.ts';
 import { providerProfile } from './fixtures/providers.ts';
 import type { VirtualNetwork } from './network.ts';
-import { type DaemonSet, type Deployment, type Service, typeOf } from './objects.ts';
+import { type DaemonSet, type Deployment, type Pod, type Service, typeOf } from './objects.ts';
 import type { ClusterProfile, SandboxTimings } from './options.ts';
 import { createPodRuntime } from './pod-runtime.ts';
+import { allowsIngress } from './policy.ts';
 import type { ContainerContext, ContainerProcess } from './process.ts';
-import { startPlaceholder } from './process.ts';
 import { runAgent } from './programs/agent.ts';
 import { isApiserverProcess, runApiserver } from './programs/apiserver.ts';
 import { runEtcd } from './programs/etcd.ts';
 import { runKvstoremesh } from './programs/kvstoremesh.ts';
+import { runWorkload } from './programs/workload.ts';
 
 export const KUBERNETES_VERSION = 'v1.36.1';
 
@@ -107,8 +109,17 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
   const world: ControllerWorld = { store, now, queue: createWorkQueue(onError) };
   const loadBalancers = loadBalancersOf(profile);
   const balancer = createLoadBalancerController(world, loadBalancers);
-  network.attach({ name: profile.name, store, loadBalancerAddresses: balancer.addresses });
-  const kubelet = createKubelet(world, timings, (context) => startProgram(context, options, store));
+  network.attach({
+    name: profile.name,
+    store,
+    loadBalancerAddresses: balancer.addresses,
+    admits(source, address) {
+      const target = (store.list(typeOf('Pod')) as Pod[]).find(({ status }) => status?.podIP === address);
+      return target === undefined || allowsIngress(store, profile.name, target, source);
+    },
+  });
+  const datapaths = new Map<string, Datapath>();
+  const kubelet = createKubelet(world, timings, (context) => startProgram(context, options, store, datapaths));
   runtime = createPodRuntime(kubelet, timings.execDelayMs);
   const unsubscribe = startControllers(world, [
     createDeploymentController(world),
@@ -185,19 +196,26 @@ function loadBalancersOf(profile: ClusterProfile): LoadBalancers {
 }
 
 /** Chooses the stand-in for a container by the program that it runs. */
-function startProgram(context: ContainerContext, options: ClusterOptions, store: Store): ContainerProcess {
+function startProgram(
+  context: ContainerContext,
+  options: ClusterOptions,
+  store: Store,
+  datapaths: Map<string, Datapath>,
+): ContainerProcess {
   const { profile, network, timings, now } = options;
   const { name, id, maxConnectedClusters } = profile;
   const [program = '', command] = context.argv;
   const file = program.split('/').pop();
   const own = { name, id, maxConnectedClusters };
   const mesh = { own, network, timings, now, honoursAliases: atLeast(imageVersion(context), 1, 20) };
-  if (file === 'cilium-agent') return runAgent(context, { ...mesh, version: imageVersion(context) });
+  if (file === 'cilium-agent') {
+    return runAgent(context, { ...mesh, version: imageVersion(context), store, datapaths });
+  }
   if (file === 'etcd') return runEtcd(context, { clusterName: name, network, now });
   if (file === 'clustermesh-apiserver' && command === 'clustermesh')
     return runApiserver(context, { own, store, network, now });
   if (file === 'clustermesh-apiserver' && command === 'kvstoremesh') return runKvstoremesh(context, mesh);
-  return startPlaceholder(context, now);
+  return runWorkload(context, { clusterName: name, network, datapaths, now });
 }
 
 function imageVersion({ container }: ContainerContext): string {

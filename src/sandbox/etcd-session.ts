@@ -41,10 +41,18 @@ export interface EtcdSession {
   get(key: string): Promise<string | undefined>;
   /** Reads all keys with a prefix. Rejects with ConnectionFailure. */
   list(prefix: string): Promise<Map<string, string>>;
+  /** Calls back each time that the etcd says that its state has changed. */
+  onChange(listener: () => void): void;
   /** Resolves when the connection has ended, whoever ended it. */
   closed: Promise<void>;
   close(): void;
 }
+
+/**
+ * What the etcd stand-in sends over each connection when its state has changed, in place of the watches that it does not
+ * have: an HTTP/2 ping, which any other client just answers.
+ */
+export const CHANGED_PING = Buffer.from('changed!');
 
 /** How long an open connection may leave a call without an answer. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -81,6 +89,11 @@ export async function openEtcdSession(socket: Socket, options: SessionOptions): 
     etcdId: createHash('sha256').update(String(socket.remotePort)).digest('hex').slice(0, 16),
     get: async (key) => (await read(key)).get(key),
     list: (prefix) => read(prefix, prefixEnd(prefix)),
+    onChange(listener) {
+      session.on('ping', (payload: Buffer) => {
+        if (payload.equals(CHANGED_PING)) listener();
+      });
+    },
     closed,
     close: () => session.destroy(),
   };

@@ -7,11 +7,15 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { decodeRangeRequest, encodeRangeResponse, frameMessage, RANGE_PATH, readMessages } from '../etcd/wire.ts';
 import { alertFor, commonNameOf, parseCertificates, verifyCertificate } from './certificate-verification.ts';
 import { builtInUsers, mayRead, rangeEndOf } from './etcd-permissions.ts';
+import { CHANGED_PING } from './etcd-session.ts';
 
 /** gRPC status codes. */
 const OK = 0;
 const PERMISSION_DENIED = 7;
 const UNIMPLEMENTED = 12;
+
+/** What clients watch: state, not heartbeats. */
+const WATCHED = /^cilium\/(state|cache)\//;
 
 export interface EtcdOptions {
   clusterName: string;
@@ -49,6 +53,15 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
   const sockets = new Set<TLSSocket>();
   const sessions = new Map<ServerHttp2Session, string>();
   let users: ReadonlyMap<string, string> = builtInUsers(clusterName);
+  let telling: NodeJS.Immediate | undefined;
+
+  /** Stands in for etcd's watches: every connected client hears that the state has changed, and reads it again. */
+  function tellClients() {
+    telling ??= setImmediate(() => {
+      telling = undefined;
+      for (const session of sessions.keys()) if (!session.destroyed) session.ping(CHANGED_PING, () => undefined);
+    });
+  }
 
   const server: Server = createServer({
     cert: options.certificate,
@@ -143,12 +156,15 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     },
     put: (key, value) => void entries.set(key, value),
     replacePrefix(prefix, next) {
-      for (const key of [...entries.keys()].filter((entry) => entry.startsWith(prefix) && !next.has(entry)))
-        entries.delete(key);
+      const gone = [...entries.keys()].filter((entry) => entry.startsWith(prefix) && !next.has(entry));
+      const isNews = gone.length > 0 || [...next].some(([key, value]) => entries.get(key) !== value);
+      for (const key of gone) entries.delete(key);
       for (const [key, value] of next) entries.set(key, value);
+      if (isNews && WATCHED.test(prefix)) tellClients();
     },
     list: (prefix) => [...entries].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1)),
     close() {
+      if (telling) clearImmediate(telling);
       server.close();
       http1.close();
       for (const session of sessions.keys()) session.destroy();

@@ -5,7 +5,7 @@ import { type EndpointSlice, type Node, type Service, typeOf } from './objects.t
 /** Thrown by `dial`, with the code that Node's own connections would give. */
 export class DialError extends Error {
   override readonly name = 'DialError';
-  readonly code: 'ENOTFOUND' | 'ECONNREFUSED' | 'ETIMEDOUT';
+  readonly code: 'ENOTFOUND' | 'ECONNREFUSED' | 'ETIMEDOUT' | 'EHOSTUNREACH';
 
   /** The message is Go's, as Cilium prints it. */
   constructor(code: DialError['code'], message: string) {
@@ -20,6 +20,15 @@ export interface NetworkCluster {
   store: Store;
   /** Addresses of LoadBalancer Services, by `namespace/name`. */
   loadBalancerAddresses: ReadonlyMap<string, string>;
+  /** Whether a packet may enter the pod at an address; without an answer it is dropped. */
+  admits(source: PodIdentity, address: string): boolean;
+}
+
+/** Who sends a packet, as Cilium's identities tell. */
+export interface PodIdentity {
+  cluster: string;
+  namespace: string;
+  labels: Readonly<Record<string, string>>;
 }
 
 /**
@@ -35,6 +44,8 @@ export interface VirtualNetwork {
   resolve(fromCluster: string, host: string): string[];
   /** Opens a TCP connection from a cluster. Rejects with DialError. */
   dial(fromCluster: string, host: string, port: number): Promise<Socket>;
+  /** Opens a TCP connection from pod to pod, across clusters too. Rejects with DialError. */
+  dialPod(source: PodIdentity, target: PodAddress): Promise<Socket>;
   /** Lets a host name resolve everywhere, as public DNS does. */
   addHost(name: string, address: string): void;
   /** From now on nothing goes through between two clusters; what is connected breaks. */
@@ -49,7 +60,8 @@ export interface VirtualNetwork {
   close(): void;
 }
 
-interface Backend {
+/** A port of a pod or of a node. */
+export interface PodAddress {
   cluster: string;
   address: string;
   port: number;
@@ -98,13 +110,13 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   }
 
   /** Where an address leads; `cluster` is set as soon as someone has it, also when nothing answers at the port. */
-  function route(fromCluster: string, address: string, port: number): { cluster?: string; backends: Backend[] } {
+  function route(fromCluster: string, address: string, port: number): { cluster?: string; backends: PodAddress[] } {
     const own = clusters.get(fromCluster);
     if (own) {
       const service = services(own).find(({ spec }) => spec.clusterIP === address);
       if (service) return { cluster: own.name, backends: backendsOf(own, service, ({ port: p }) => p === port) };
-      const direct: Backend = { cluster: own.name, address, port };
-      if (listeners.has(keyOfBackend(direct))) return { cluster: own.name, backends: [direct] };
+      const direct: PodAddress = { cluster: own.name, address, port };
+      if (listeners.has(keyOfAddress(direct))) return { cluster: own.name, backends: [direct] };
     }
     for (const cluster of clusters.values()) {
       for (const service of services(cluster)) {
@@ -120,8 +132,8 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       const backends = services(cluster).flatMap((service) =>
         backendsOf(cluster, service, ({ nodePort }) => nodePort === port),
       );
-      const onHost: Backend = { cluster: cluster.name, address, port };
-      return { cluster: cluster.name, backends: listeners.has(keyOfBackend(onHost)) ? [onHost] : backends };
+      const onHost: PodAddress = { cluster: cluster.name, address, port };
+      return { cluster: cluster.name, backends: listeners.has(keyOfAddress(onHost)) ? [onHost] : backends };
     }
     return { backends: [] };
   }
@@ -130,7 +142,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     cluster: NetworkCluster,
     service: Service,
     wanted: (port: { port: number; nodePort?: number }) => boolean,
-  ): Backend[] {
+  ): PodAddress[] {
     const index = (service.spec.ports ?? []).findIndex(wanted);
     if (index < 0) return [];
     const { namespace = '', name } = service.metadata;
@@ -153,10 +165,24 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       throw new DialError('ETIMEDOUT', `dial tcp ${name}: i/o timeout`);
     }
     const backend = backends[turn++ % Math.max(1, backends.length)];
-    const realPort = backend && listeners.get(keyOfBackend(backend));
+    return reach(fromCluster, cluster, backend, name);
+  }
+
+  async function dialPod(source: PodIdentity, target: PodAddress): Promise<Socket> {
+    const name = `${target.address}:${target.port}`;
+    const isCut = cuts.has(linkOf(source.cluster, target.cluster));
+    if (isCut || !clusters.get(target.cluster)?.admits(source, target.address)) {
+      await hang();
+      throw new DialError('ETIMEDOUT', `dial tcp ${name}: i/o timeout`);
+    }
+    return reach(source.cluster, target.cluster, target, name);
+  }
+
+  async function reach(from: string, to: string, target: PodAddress | undefined, name: string): Promise<Socket> {
+    const realPort = target && listeners.get(keyOfAddress(target));
     if (realPort === undefined) throw new DialError('ECONNREFUSED', `dial tcp ${name}: connect: connection refused`);
     const socket = await open(realPort, name);
-    connections.set(socket, linkOf(fromCluster, cluster));
+    connections.set(socket, linkOf(from, to));
     socket.once('close', () => connections.delete(socket));
     return socket;
   }
@@ -188,9 +214,10 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     alerts,
     resolve,
     dial,
+    dialPod,
     attach: (cluster) => void clusters.set(cluster.name, cluster),
     listen(cluster, address, port, realPort) {
-      const key = keyOfBackend({ cluster, address, port });
+      const key = keyOfAddress({ cluster, address, port });
       listeners.set(key, realPort);
       return () => {
         if (listeners.get(key) === realPort) listeners.delete(key);
@@ -211,6 +238,6 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   };
 }
 
-function keyOfBackend({ cluster, address, port }: Backend): string {
+function keyOfAddress({ cluster, address, port }: PodAddress): string {
   return `${cluster} ${address} ${port}`;
 }

@@ -181,6 +181,7 @@ const API_VERSIONS = {
   DaemonSet: 'apps/v1',
   EndpointSlice: 'discovery.k8s.io/v1',
   CiliumNode: 'cilium.io/v2',
+  CiliumNetworkPolicy: 'cilium.io/v2',
 } as const;
 
 /** The kinds that the sandbox's own parts handle. */

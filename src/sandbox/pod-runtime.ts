@@ -41,7 +41,7 @@ export function createPodRuntime(kubelet: Kubelet, execDelayMs: number): PodRunt
       const [program = ''] = request.command;
       await writeAll(
         request.stderr,
-        `exec: "${program}": not in this container: it is simulated by meshctl's sandbox, which stands in only for Cilium's status commands\n`,
+        `exec: "${program}": not in this container: it is simulated by meshctl's sandbox, which has curl, wget, cat, echo, hostname and Cilium's status commands\n`,
       );
       return NOT_FOUND_EXIT_CODE;
     },

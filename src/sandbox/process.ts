@@ -33,6 +33,8 @@ export interface ContainerProcess {
   filesChanged?(): void;
   /** Runs a program of the container's image. Resolves with its exit code, or undefined where it has no such program. */
   exec?(argv: readonly string[], streams: ExecStreams): Promise<number | undefined>;
+  /** How long the program goes on after its pod was deleted, to end what it has begun. Absent: it ends at once. */
+  drainMs?: number;
   /** Lines of the container's log. */
   logs(): readonly string[];
   /** Ends the program and all that it holds. */
@@ -59,10 +61,4 @@ export function createProcessLog(container: string, now: () => Date): ProcessLog
   };
   write(`level=info msg="Container ${container} is simulated: meshctl's sandbox stands in for its program"`);
   return { write, lines: () => lines };
-}
-
-/** The stand-in for a program that the sandbox knows nothing of: it runs, and is ready. */
-export function startPlaceholder(context: ContainerContext, now: () => Date): ContainerProcess {
-  const log = createProcessLog(context.container.name, now);
-  return { ready: () => true, logs: log.lines, close: () => undefined };
 }

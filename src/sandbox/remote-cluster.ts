@@ -13,7 +13,7 @@ export interface ConnectionTimings {
    * that dialling before the user exists hurts here too.
    */
   permissionDeniedRetryMs: number;
-  /** How often the peer's state is read again. Real clients have it pushed to them. */
+  /** How often the peer's state is read again at least; after a change it is at once, as if it were pushed. */
   resyncMs: number;
 }
 
@@ -174,12 +174,18 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
   /** Reads the peer's configuration, then its state again and again, until the connection ends. */
   async function follow(opened: EtcdSession, current: () => boolean) {
     let over = false;
+    let changed = false;
     void opened.closed.then(() => {
       over = true;
       if (current()) wake?.();
     });
+    opened.onChange(() => {
+      changed = true;
+      if (current()) wake?.();
+    });
     asked = true;
     while (current() && !over) {
+      changed = false;
       config ??= await readConfig(opened);
       if (config) {
         const refusal = options.refuses(config);
@@ -190,7 +196,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
           if (current()) options.onState(config, state);
         }
       }
-      if (!over) await pause(config ? timings.resyncMs : timings.retryMs);
+      if (!over && !changed) await pause(config ? timings.resyncMs : timings.retryMs);
     }
     throw new ConnectionFailure('etcd', 'not able to connect to any etcd endpoints');
   }

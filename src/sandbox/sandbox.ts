@@ -25,8 +25,8 @@ export interface Sandbox {
 
 /**
  * Starts clusters as an installed Cilium without Cluster Mesh leaves them. Real are their API servers (TLS, client
- * certificates), objects, certificates and every TLS handshake between them; etcd and Cilium's programs are stood in
- * for, and there is no datapath. Resolves when all pods are ready. Throws `Usage` for impossible options.
+ * certificates), objects, certificates and every TLS handshake between them; etcd, Cilium's programs and
+ * the datapath are stood in for. Resolves when all pods are ready. Throws `Usage` for impossible options.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const profiles = resolveProfiles(options);

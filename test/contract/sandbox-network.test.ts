@@ -16,7 +16,7 @@ beforeEach(async () => {
   backend.listen(0, '127.0.0.1');
   await once(backend, 'listening');
   realPort = (backend.address() as { port: number }).port;
-  network.attach({ name: 'a', store: createStore(), loadBalancerAddresses: new Map() });
+  network.attach({ name: 'a', store: createStore(), loadBalancerAddresses: new Map(), admits: () => true });
   const store = createStore();
   store.create({
     apiVersion: 'v1',
@@ -41,7 +41,12 @@ beforeEach(async () => {
     ports: [{ port: 2379, protocol: 'TCP' }],
     endpoints: [{ addresses: [POD], conditions: { ready: true, serving: true, terminating: false } }],
   });
-  network.attach({ name: 'b', store, loadBalancerAddresses: new Map([['default/s', '172.18.2.100']]) });
+  network.attach({
+    name: 'b',
+    store,
+    loadBalancerAddresses: new Map([['default/s', '172.18.2.100']]),
+    admits: () => true,
+  });
 });
 
 afterEach(() => {

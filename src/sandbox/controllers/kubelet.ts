@@ -60,6 +60,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
   const running = new Map<string, Running>();
   const stopped = new Set<string>();
   const addresses = new Set<string>();
+  const draining = new Set<ContainerProcess>();
   let closed = false;
 
   const keyOfPod = (namespace: string | undefined, name: string) => `${namespace}/${name}`;
@@ -70,7 +71,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
     const { namespace, name } = object.metadata;
     if (object.kind === 'Pod') {
       const pod = running.get(keyOfPod(namespace, name));
-      if (pod && (type === 'DELETED' || pod.pod.metadata.uid !== object.metadata.uid)) end(pod);
+      if (pod && (type === 'DELETED' || pod.pod.metadata.uid !== object.metadata.uid)) terminate(pod);
       // A kubelet syncs a pod, with its mounts, as soon as the pod itself changes.
       else if (pod && !sameJson(pod.annotations, object.metadata.annotations)) {
         pod.annotations = object.metadata.annotations;
@@ -106,7 +107,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
     const current = running.get(keyOfPod(namespace, name));
     if (!pod?.spec.nodeName) return;
     if (pod.metadata.deletionTimestamp) {
-      if (current) end(current);
+      if (current) terminate(current);
       store.delete(ref('Pod', namespace, name));
       return;
     }
@@ -263,6 +264,22 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
     closeProcesses(state);
   }
 
+  /** Ends a deleted pod, whose programs may need a moment; its address stays theirs until then. */
+  function terminate(state: Running) {
+    const lasting = [...state.processes].filter(([, { drainMs = 0 }]) => drainMs > 0);
+    for (const [name, process] of lasting) {
+      state.processes.delete(name);
+      draining.add(process);
+      queue.addAfter(process.drainMs ?? 0, `Drain/${state.pod.metadata.uid}/${name}`, () => {
+        process.close();
+        draining.delete(process);
+        addresses.delete(state.ip);
+      });
+    }
+    end(state);
+    if (lasting.length > 0) addresses.add(state.ip);
+  }
+
   return {
     controller: (event) => {
       if (!closed) controller(event);
@@ -285,6 +302,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
     close() {
       closed = true;
       for (const state of [...running.values()]) end(state);
+      for (const process of draining) process.close();
     },
   };
 }

@@ -1,22 +1,32 @@
+import type { Store } from '../apiserver/api.ts';
+import { createDatapath, type Datapath } from '../datapath.ts';
 import { followPeers } from '../peers.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
+import type { PeerState } from '../remote-cluster.ts';
 import { troubleshoot } from '../troubleshoot.ts';
 import type { MeshProgramOptions } from './kvstoremesh.ts';
 import { formatRemoteClusters, wantsJson, writeAll } from './status-text.ts';
 
-/** The container `cilium-agent`: connects to each peer, or to the own cluster's cache of it. It has no datapath. */
-export function runAgent(
-  context: ContainerContext,
-  options: MeshProgramOptions & { version: string },
-): ContainerProcess {
+export interface AgentOptions extends MeshProgramOptions {
+  version: string;
+  store: Store;
+  /** By node. Each agent puts its node's in; like the real one it stays when the agent ends. */
+  datapaths: Map<string, Datapath>;
+}
+
+/** The container `cilium-agent`: connects to each peer, or to the own cluster's cache of it, and feeds its node's datapath. */
+export function runAgent(context: ContainerContext, options: AgentOptions): ContainerProcess {
   const { own, network, now, version } = options;
   const log = createProcessLog(context.container.name, now);
+  const remotes = new Map<string, PeerState>();
+  const knowledge = { cluster: own.name, store: options.store, remotes };
+  options.datapaths.set(context.pod.spec.nodeName ?? '', createDatapath(knowledge, network));
   const peers = followPeers({
     ...options,
     context,
     log: log.write,
-    onState: () => undefined,
-    onRemoved: () => undefined,
+    onState: (peer, _config, state) => void remotes.set(peer, state),
+    onRemoved: (peer) => void remotes.delete(peer),
   });
 
   function statusDocument() {

@@ -1,0 +1,87 @@
+/** The requests of the connectivity test: a curl command line for a client's container, and what its output says. */
+import type { Sample } from './connectivity.ts';
+
+export interface Requests {
+  /** A name or an address. */
+  host: string;
+  port: number;
+  count: number;
+  /** For each. */
+  timeoutMs: number;
+  /** At most so many a second; absent: one after the other. */
+  perSecond?: number | undefined;
+  /** Ends at the first that fails. */
+  failEarly?: boolean | undefined;
+}
+
+const MARK = 'meshctl-sample:';
+const FIELDS = ['exitcode', 'http_code', 'time_total', 'remote_ip', 'errormsg'];
+
+/**
+ * One curl for all requests, each over a connection of its own: Cilium chooses a backend for each connection. `--rate` is
+ * in curl from 7.84 on, `exitcode` and `errormsg` from 7.75 on.
+ */
+export function requestCommand({ host, port, count, timeoutMs, perSecond, failEarly }: Requests): string[] {
+  const authority = host.includes(':') ? `[${host}]` : host;
+  return [
+    'curl',
+    '-s',
+    ...(failEarly ? ['--fail-early'] : []),
+    ...(perSecond === undefined ? [] : ['--rate', `${perSecond}/s`]),
+    ...['-m', String(timeoutMs / 1000), '-H', 'Connection: close'],
+    ...['-w', `\\n${MARK}${FIELDS.map((field) => `%{${field}}`).join('|')}\\n`],
+    `http://${authority}:${port}/hostname?[1-${count}]`,
+  ];
+}
+
+/**
+ * Reads curl's output.
+ * @param clusters whose echo pods may answer: a pod is told by its name `echo-<cluster>-…` in the body
+ * @param perSecond as in the command: with it, times of beginnings are known
+ * @param startMs when the first request began
+ */
+export function readSamples(
+  output: string,
+  { clusters, perSecond, startMs = 0 }: { clusters: readonly string[]; perSecond?: number; startMs?: number },
+): Sample[] {
+  const samples: Sample[] = [];
+  const intervalMs = perSecond === undefined ? 0 : 1000 / perSecond;
+  let next = startMs;
+  let body: string[] = [];
+  for (const line of output.split('\n')) {
+    if (!line.startsWith(MARK)) {
+      body.push(line);
+      continue;
+    }
+    const sample = { startMs: next, ...readSample(line.slice(MARK.length), body.join('\n'), clusters) };
+    samples.push(sample);
+    next = sample.startMs + Math.max(intervalMs, sample.totalMs);
+    body = [];
+  }
+  return samples;
+}
+
+function readSample(line: string, body: string, clusters: readonly string[]): Omit<Sample, 'startMs'> {
+  const [exitCode, status, total, address, ...message] = line.split('|');
+  const measured = { totalMs: Number(total) * 1000, ...(address && { address }) };
+  if (exitCode !== '0') return { ...measured, error: reasonOf(Number(exitCode), message.join('|')) };
+  if (status !== '200') return { ...measured, error: `HTTP ${status}` };
+  const answeredBy = clusters.find((cluster) => podOf(cluster).test(body));
+  return answeredBy === undefined
+    ? { ...measured, error: 'answered by no pod of this test' }
+    : { ...measured, answeredBy };
+}
+
+/** A cluster's echo pod by name, not part of a longer one. */
+function podOf(cluster: string): RegExp {
+  return new RegExp(`(?<![a-z0-9-])echo-${cluster}-[a-z0-9]+-[a-z0-9]+(?![a-z0-9-])`);
+}
+
+/** Reasons that are the same for all requests of a kind, without the numbers that curl adds. */
+function reasonOf(exitCode: number, message: string): string {
+  if (exitCode === 6) return 'name not resolved';
+  if (exitCode === 7) return 'connection refused or unreachable';
+  if (exitCode === 28) return 'timed out';
+  if (exitCode === 52 || exitCode === 56) return 'connection broke';
+  return `curl ${exitCode}${message && ` (${message})`}`;
+}

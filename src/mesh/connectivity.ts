@@ -1,0 +1,161 @@
+/** What the connectivity test asks, and how answers are judged. */
+
+export const SCENARIOS = {
+  dns: 'DNS',
+  'pod-to-pod': 'pod to pod by address',
+  'global-service': 'global service',
+  spread: 'spread over the clusters (affinity none)',
+  'affinity-remote': 'remote preference (affinity remote)',
+  'affinity-local': 'local preference (affinity local)',
+  failover: 'failover without local backends',
+  return: 'return when local backends come back',
+  policy: 'policy that allows one cluster only',
+} as const;
+
+export type Scenario = keyof typeof SCENARIOS;
+
+/** One request of a client. */
+export interface Sample {
+  /** When it began, in milliseconds since whatever the caller counts from. */
+  startMs: number;
+  totalMs: number;
+  /** Of the body. */
+  answeredBy?: string | undefined;
+  /** The address that was connected to, a Service's or a pod's; absent where there was no connection. */
+  address?: string | undefined;
+  /** Why there is no good answer. */
+  error?: string | undefined;
+}
+
+/** Samples counted. */
+export interface Tally {
+  sent: number;
+  answered: number;
+  /** Answers by cluster. */
+  answeredBy: Record<string, number>;
+  /** Failures by reason. */
+  errors: Record<string, number>;
+}
+
+export interface Percentiles {
+  p50: number;
+  p90: number;
+  p99: number;
+  max: number;
+}
+
+/** How long a failover took, from what a client saw and what the API server said. */
+export interface FailoverTimes {
+  /** From scaling to zero until no endpoint was ready in the EndpointSlices; undefined when that did not happen. */
+  endpointsGoneMs?: number | undefined;
+  /** From scaling to zero until another cluster answered first. */
+  firstRemoteAnswerMs?: number | undefined;
+  /** The longest time between two good answers. */
+  longestGapMs: number;
+  sent: number;
+  lost: number;
+  /** Of these, requests that began after the endpoints were gone. */
+  lostAfterEndpointsGone: number;
+}
+
+export interface ScenarioResult {
+  scenario: Scenario;
+  /** The cluster whose client asks. */
+  from: string;
+  /** The cluster that is asked, where it is a certain one. */
+  to?: string | undefined;
+  result: 'pass' | 'fail' | 'skip';
+  /** What was seen, or why it was skipped. */
+  evidence: string;
+  requests?: Tally | undefined;
+  latencyMs?: Percentiles | undefined;
+  failover?: FailoverTimes | undefined;
+}
+
+/** The data of `connectivity test -o json`. */
+export interface ConnectivityReport {
+  passed: boolean;
+  namespace: string;
+  image: string;
+  clusters: { context: string; name: string }[];
+  scenarios: ScenarioResult[];
+}
+
+/** What answers should look like. */
+export type Expectation =
+  /** Every request is answered by one of these. */
+  | { kind: 'only'; clusters: readonly string[] }
+  /** Every request is answered, and each of these answers some. */
+  | { kind: 'each'; clusters: readonly string[] }
+  /** Nobody answers. */
+  | { kind: 'none' };
+
+export function tally(samples: readonly Sample[]): Tally {
+  const answeredBy: Record<string, number> = {};
+  const errors: Record<string, number> = {};
+  for (const { answeredBy: cluster, error } of samples) {
+    if (error !== undefined) errors[error] = (errors[error] ?? 0) + 1;
+    else if (cluster !== undefined) answeredBy[cluster] = (answeredBy[cluster] ?? 0) + 1;
+  }
+  const answered = Object.values(answeredBy).reduce((sum, count) => sum + count, 0);
+  return { sent: samples.length, answered, answeredBy, errors };
+}
+
+export function meets({ sent, answered, answeredBy }: Tally, expectation: Expectation): boolean {
+  if (expectation.kind === 'none') return sent > 0 && answered === 0;
+  const { clusters } = expectation;
+  const whole = sent > 0 && answered === sent && Object.keys(answeredBy).every((cluster) => clusters.includes(cluster));
+  return whole && (expectation.kind === 'only' || clusters.every((cluster) => (answeredBy[cluster] ?? 0) > 0));
+}
+
+/** e.g. `20 of 20 answered (mesh-1 11, mesh-2 9)`, `8 of 20 answered (mesh-1 8); 12 failed: timed out`. */
+export function describeTally({ sent, answered, answeredBy, errors }: Tally): string {
+  const by = Object.entries(answeredBy)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([cluster, count]) => `${cluster} ${count}`)
+    .join(', ');
+  const failures = Object.entries(errors).map(([error, count]) => `; ${count} failed: ${error}`);
+  return `${answered} of ${sent} answered${by && ` (${by})`}${failures.join('')}`;
+}
+
+/** By the nearest rank, in milliseconds with three decimals; undefined without good answers. */
+export function percentiles(samples: readonly Sample[]): Percentiles | undefined {
+  const sorted = samples
+    .filter(({ error }) => error === undefined)
+    .map(({ totalMs }) => totalMs)
+    .sort((a, b) => a - b);
+  const last = sorted.at(-1);
+  if (last === undefined) return undefined;
+  const rank = (share: number) => rounded(sorted[Math.ceil(share * sorted.length) - 1] ?? last);
+  return { p50: rank(0.5), p90: rank(0.9), p99: rank(0.99), max: rounded(last) };
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/**
+ * Measures a failover.
+ * @param samples all requests of a client from before the scaling on, in the order of their beginnings
+ * @param scaledAt when the local backends were scaled to zero, on the samples' clock
+ * @param goneAt when no ready endpoint was left
+ */
+export function measureFailover(
+  samples: readonly Sample[],
+  { own, scaledAt, goneAt }: { own: string; scaledAt: number; goneAt: number | undefined },
+): FailoverTimes {
+  const failed = samples.filter(({ error }) => error !== undefined);
+  const good = samples.filter(({ error }) => error === undefined);
+  const remote = good.find(({ answeredBy }) => answeredBy !== own);
+  const ends = good.map(({ startMs, totalMs }) => startMs + totalMs);
+  const gaps = ends.slice(1).map((end, index) => end - (ends[index] ?? end));
+  return {
+    endpointsGoneMs: goneAt === undefined ? undefined : Math.round(goneAt - scaledAt),
+    firstRemoteAnswerMs: remote && Math.round(remote.startMs + remote.totalMs - scaledAt),
+    longestGapMs: Math.round(gaps.reduce((longest, gap) => Math.max(longest, gap), 0)),
+    sent: samples.length,
+    lost: failed.length,
+    lostAfterEndpointsGone:
+      goneAt === undefined ? failed.length : failed.filter(({ startMs }) => startMs > goneAt).length,
+  };
+}

@@ -1,0 +1,260 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { ExecResult } from '../../src/kube/exec.ts';
+import { measureFailover, tally } from '../../src/mesh/connectivity.ts';
+import { readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import {
+  enableByHand,
+  eventually,
+  found,
+  peerByHand,
+  startTestSandbox,
+  type TestSandbox,
+} from '../support/sandbox-mesh.ts';
+
+const NAMES = ['mesh-1', 'mesh-2'];
+const OPTIONS = { kvstoremesh: true };
+/** Nothing is read again but when it is pushed. */
+const HOUR_MS = 3_600_000;
+
+let sandbox: TestSandbox;
+let one: SandboxCluster;
+let two: SandboxCluster;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ timings: { resyncMs: HOUR_MS } });
+  one = found(sandbox.clusters[0], 'mesh-1');
+  two = found(sandbox.clusters[1], 'mesh-2');
+  const addresses = await Promise.all([one, two].map((cluster) => enableByHand(cluster, OPTIONS)));
+  await peerByHand(one, two, found(addresses[1], 'address'), OPTIONS);
+  await peerByHand(two, one, found(addresses[0], 'address'), OPTIONS);
+  for (const cluster of [one, two]) {
+    for (const object of workload(cluster.name)) cluster.store.create(object);
+    await cluster.settled();
+  }
+  await eventually(() => askers('mesh-1', 10), isFrom('mesh-1', 'mesh-2'), 'answers from both');
+  await eventually(() => askers('mesh-2', 10), isFrom('mesh-1', 'mesh-2'), 'answers from both');
+}, 20_000);
+
+afterAll(async () => {
+  await sandbox?.close();
+});
+
+afterEach(() => {
+  expect(sandbox.errors).toEqual([]);
+});
+
+/** The article's: an echo server that tells its name, and a client. */
+function workload(cluster: string): KubeObject[] {
+  const metadata = (name: string) => ({ name, namespace: 'default' });
+  const deployment = (name: string, app: string, image: string, replicas: number): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: metadata(name),
+    spec: {
+      replicas,
+      selector: { matchLabels: { app } },
+      template: { metadata: { labels: { app } }, spec: { containers: [{ name: app, image }] } },
+    },
+  });
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { ...metadata('rebel-base'), annotations: { 'service.cilium.io/global': 'true' } },
+      spec: {
+        type: 'ClusterIP',
+        clusterIP: '10.96.7.7',
+        selector: { app: 'rebel-base' },
+        ports: [{ port: 80, targetPort: 8080 }],
+      },
+    },
+    deployment(`echo-${cluster}`, 'rebel-base', 'example.com/echo:1', 2),
+    deployment('x-wing', 'x-wing', 'example.com/curl:1', 1),
+  ];
+}
+
+async function podOf(context: string, app: string): Promise<KubeObject> {
+  const selection = { apiVersion: 'v1', kind: 'Pod', namespace: 'default', labelSelector: `app=${app}` };
+  return found((await sandbox.client(context).listAll(selection))[0], `a pod of ${app}`);
+}
+
+async function exec(context: string, command: readonly string[]): Promise<ExecResult> {
+  const { name } = (await podOf(context, 'x-wing')).metadata;
+  const where = { namespace: 'default', pod: name, container: 'x-wing' };
+  return sandbox.client(context).exec({ ...where, command, timeoutMs: 20_000 });
+}
+
+/** Who answers requests from a cluster's x-wing. */
+async function askers(context: string, count: number, host = 'rebel-base', port = 80) {
+  const { stdout } = await exec(context, requestCommand({ host, port, count, timeoutMs: 1000 }));
+  return tally(readSamples(stdout, { clusters: NAMES }));
+}
+
+const isFrom =
+  (...clusters: string[]) =>
+  ({ sent, answered, answeredBy }: Awaited<ReturnType<typeof askers>>) =>
+    answered === sent && Object.keys(answeredBy).sort().join() === clusters.join();
+
+function annotate(cluster: SandboxCluster, annotations: Record<string, string>) {
+  cluster.store.update(
+    { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'rebel-base' },
+    ({ metadata }) => {
+      metadata.annotations = { 'service.cilium.io/global': 'true', ...annotations };
+    },
+  );
+}
+
+function scale(cluster: SandboxCluster, replicas: number) {
+  const ref = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'default', name: `echo-${cluster.name}` };
+  cluster.store.update(ref, (deployment) => {
+    (deployment.spec as { replicas: number }).replicas = replicas;
+  });
+}
+
+/** Resolves with the time at which no endpoint of the cluster's rebel-base is ready. */
+function endpointsGone(cluster: SandboxCluster): Promise<number> {
+  return new Promise((done) => {
+    const unsubscribe = cluster.store.subscribe(({ object }) => {
+      if (object.kind !== 'EndpointSlice' || !object.metadata.name.startsWith('rebel-base')) return;
+      const { endpoints } = object as unknown as { endpoints: { conditions: { ready: boolean } }[] };
+      if (endpoints.some(({ conditions }) => conditions.ready)) return;
+      unsubscribe();
+      done(Date.now());
+    });
+  });
+}
+
+describe("requests from a sandbox's pods", () => {
+  it('go to a Service by each of its names and by its address', async () => {
+    for (const host of [
+      'rebel-base.default',
+      'rebel-base.default.svc',
+      'rebel-base.default.svc.cluster.local',
+      '10.96.7.7',
+    ]) {
+      expect((await askers('mesh-1', 2, host)).answered, host).toBe(2);
+    }
+    const { stdout, stderr, exitCode } = await exec('mesh-1', ['curl', '-sS', '-m', '1', 'no-such-service']);
+    expect({ stdout, stderr, exitCode }).toEqual({
+      stdout: '',
+      stderr: 'curl: (6) Could not resolve host: no-such-service\n',
+      exitCode: 6,
+    });
+  });
+
+  it('are answered as curl and wget would show it', async () => {
+    const plain = await exec('mesh-1', ['curl', '-s', 'rebel-base']);
+    expect(JSON.parse(plain.stdout)).toMatchObject({
+      Galaxy: 'Alderaan',
+      Cluster: expect.stringMatching(/^mesh-[12]$/),
+    });
+    const code = await exec('mesh-1', ['curl', '-so', '/dev/null', '-w', '%{http_code} %{remote_ip}\\n', 'rebel-base']);
+    expect(code.stdout).toBe('200 10.96.7.7\n');
+    const wget = await exec('mesh-1', ['wget', '-qO-', '-T3', 'http://rebel-base/hostname']);
+    expect(wget.stdout).toMatch(/^echo-mesh-[12]-/);
+    const unknown = await exec('mesh-1', ['curl', '--http3', 'rebel-base']);
+    expect(unknown).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--http3') });
+  });
+
+  it('reach pods of both clusters by address, and no port that nobody listens on', async () => {
+    const { podIP = '' } = (await podOf('mesh-2', 'rebel-base')).status as { podIP?: string };
+    expect(await askers('mesh-1', 2, podIP, 8080)).toMatchObject({ answeredBy: { 'mesh-2': 2 } });
+    expect((await askers('mesh-1', 1, podIP, 81)).errors).toEqual({ 'connection refused or unreachable': 1 });
+  });
+
+  it.each([
+    ['local', 'mesh-1'],
+    ['remote', 'mesh-2'],
+  ])('follow affinity %s', async (affinity, answering) => {
+    annotate(one, { 'service.cilium.io/affinity': affinity });
+    expect(await askers('mesh-1', 8)).toMatchObject({ answeredBy: { [answering]: 8 } });
+    annotate(one, {});
+  });
+
+  it('do not use what a cluster keeps to itself', async () => {
+    annotate(two, { 'service.cilium.io/shared': 'false' });
+    await eventually(() => askers('mesh-1', 4), isFrom('mesh-1'), 'only local answers');
+    expect(await askers('mesh-2', 4)).toMatchObject({ answered: 4 });
+    annotate(two, {});
+    await eventually(() => askers('mesh-1', 4), isFrom('mesh-1', 'mesh-2'), 'answers from both');
+  });
+
+  it('are dropped by a policy that allows one cluster only', async () => {
+    const { podIP = '' } = (await podOf('mesh-2', 'rebel-base')).status as { podIP?: string };
+    const policy = (cluster: string): KubeObject => ({
+      apiVersion: 'cilium.io/v2',
+      kind: 'CiliumNetworkPolicy',
+      metadata: { name: cluster, namespace: 'default' },
+      spec: {
+        endpointSelector: { matchLabels: { app: 'rebel-base' } },
+        ingress: [{ fromEndpoints: [{ matchLabels: { app: 'x-wing', 'io.cilium.k8s.policy.cluster': cluster } }] }],
+      },
+    });
+    const policyRef = (name: string) => ({
+      apiVersion: 'cilium.io/v2',
+      kind: 'CiliumNetworkPolicy',
+      namespace: 'default',
+      name,
+    });
+    two.store.create(policy('mesh-2'));
+    expect((await askers('mesh-1', 1, podIP, 8080)).errors).toEqual({ 'timed out': 1 });
+    expect(await askers('mesh-2', 1, podIP, 8080)).toMatchObject({ answered: 1 });
+    two.store.create(policy('mesh-1'));
+    two.store.delete(policyRef('mesh-2'));
+    expect(await askers('mesh-1', 1, podIP, 8080)).toMatchObject({ answered: 1 });
+    expect((await askers('mesh-2', 1, podIP, 8080)).errors).toEqual({ 'timed out': 1 });
+    two.store.delete(policyRef('mesh-1'));
+  });
+
+  it('time out over a cut link, while backends of the other side stay chosen', async () => {
+    sandbox.network.cutLink('mesh-1', 'mesh-2');
+    const cut = await askers('mesh-1', 4);
+    expect(cut).toMatchObject({ answeredBy: { 'mesh-1': 2 }, errors: { 'timed out': 2 } });
+    sandbox.network.mendLink('mesh-1', 'mesh-2');
+    await eventually(() => askers('mesh-1', 4), isFrom('mesh-1', 'mesh-2'), 'answers from both');
+  });
+
+  it('meet a stopped pod until its endpoint is not ready any more', async () => {
+    annotate(one, { 'service.cilium.io/affinity': 'local' });
+    const { name } = (await podOf('mesh-1', 'rebel-base')).metadata;
+    const stopped = new Promise<void>((done) => {
+      const unsubscribe = one.store.subscribe(({ object }) => {
+        if (object.kind !== 'EndpointSlice') return;
+        unsubscribe();
+        done();
+      });
+    });
+    one.stopPod('default', name);
+    await stopped;
+    expect(await askers('mesh-1', 6)).toMatchObject({ answeredBy: { 'mesh-1': 6 } });
+    one.startPod('default', name);
+    await one.settled();
+    annotate(one, {});
+  });
+
+  it('200 a second lose none once the local endpoints are gone', async ({ annotate: note }) => {
+    annotate(one, { 'service.cilium.io/affinity': 'local' });
+    const perSecond = 200;
+    const stream = { host: 'rebel-base', port: 80, count: 600, timeoutMs: 1000, perSecond };
+    const startMs = Date.now();
+    const running = exec('mesh-1', requestCommand(stream));
+    await new Promise((done) => setTimeout(done, 1000));
+    const gone = endpointsGone(one);
+    const scaledAt = Date.now();
+    scale(one, 0);
+    const goneAt = await gone;
+    const { stdout } = await running;
+    const samples = readSamples(stdout, { clusters: NAMES, perSecond, startMs });
+    const times = measureFailover(samples, { own: 'mesh-1', scaledAt, goneAt });
+    await note(`200 requests a second: ${JSON.stringify(times)}`);
+    expect(tally(samples).answeredBy).toMatchObject({ 'mesh-1': expect.any(Number), 'mesh-2': expect.any(Number) });
+    expect(times).toMatchObject({ sent: 600, lost: 0, lostAfterEndpointsGone: 0 });
+    expect(times.longestGapMs).toBeLessThan(1000);
+    scale(one, 2);
+    await one.settled();
+    await eventually(() => askers('mesh-1', 4), isFrom('mesh-1'), 'local answers again');
+    annotate(one, {});
+  });
+});
