@@ -25,8 +25,9 @@ export interface Sandbox {
 
 /**
  * Starts clusters as an installed Cilium without Cluster Mesh leaves them. Real are their API servers (TLS, client
- * certificates), objects, certificates and every TLS handshake between them; etcd, Cilium's programs and
- * the datapath are stood in for. Resolves when all pods are ready. Throws `Usage` for impossible options.
+ * certificates), objects, certificates, every TLS handshake between them, and the HTTP requests between their pods; etcd,
+ * Cilium's programs and the datapath are stood in for. Resolves when all pods are ready. Throws `Usage` for impossible
+ * options.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const profiles = resolveProfiles(options);
