@@ -8,14 +8,14 @@ export interface TwoContexts {
   contexts: readonly [string, string];
   clients: readonly [ClusterClient, ClusterClient];
   meshctl: Meshctl;
-  /** How long a change may take to be seen, as meshctl's flags have it; and in milliseconds. */
-  patience: { flag: string; ms: number };
+  /** How long a change may take to be seen: as meshctl's flags have it, and for polling. */
+  patience: { flag: string; polling: { deadlineMs: number; pollMs: number } };
   close(): Promise<void>;
 }
 
-const SANDBOX = { flag: '20s', ms: 20_000 };
-/** Kubelets refresh mounted files every minute or two, unless they are nudged. */
-const REAL = { flag: '4m', ms: 240_000 };
+const SANDBOX = { flag: '20s', polling: { deadlineMs: 20_000, pollMs: 50 } };
+/** Kubelets refresh mounted files every minute or two; after a refusal KVStoreMesh tries again in almost three minutes. */
+const REAL = { flag: '5m', polling: { deadlineMs: 300_000, pollMs: 2_000 } };
 
 /** The two contexts that MESHCTL_E2E_CONTEXTS names in the kubeconfig; undefined for a sandbox. */
 export function namedContexts(env: Readonly<Record<string, string | undefined>>): [string, string] | undefined {

@@ -81,14 +81,14 @@ export async function eventually<T>(
   read: () => T | Promise<T>,
   accept: (value: T) => boolean,
   what: string,
-  deadlineMs = DEADLINE_MS,
+  { deadlineMs = DEADLINE_MS, pollMs = POLL_MS } = {},
 ): Promise<T> {
   const end = Date.now() + deadlineMs;
   for (;;) {
     const value = await read();
     if (accept(value)) return value;
     if (Date.now() > end) throw new Error(`${what}: not so in time; last: ${JSON.stringify(value, undefined, 1)}`);
-    await new Promise((done) => setTimeout(done, POLL_MS));
+    await new Promise((done) => setTimeout(done, pollMs));
   }
 }
 

@@ -1,0 +1,138 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
+import { runCli } from '../support/cli.ts';
+import { PACKAGE_ROOT } from '../support/schemas.ts';
+
+const COLUMNS = 80;
+
+async function textOf(...argv: string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await runCli(argv, { columns: COLUMNS, isTty: true });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  return stdout;
+}
+
+describe('help', () => {
+  it('names every group of commands, and its short name', async () => {
+    const text = await textOf('--help');
+    for (const [group, description] of Object.entries(COMMAND_GROUPS)) {
+      const alias = COMMAND_ALIASES[group];
+      expect(text).toContain(`  ${group}${alias ? `|${alias}` : ''} `);
+      expect(text).toContain(description);
+    }
+    expect(await textOf('help')).toBe(text);
+  });
+
+  it('is an error where a command is missing, and is shown all the same', async () => {
+    const { exitCode, stdout, stderr } = await runCli([]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain('Usage: meshctl [options] [command]');
+    expect(stderr).toMatch(/✖ a command is missing\n/);
+  });
+
+  it('tells the version', async () => {
+    const { version } = JSON.parse(await readFile(new URL('package.json', PACKAGE_ROOT), 'utf8')) as {
+      version: string;
+    };
+    expect(await textOf('--version')).toBe(`${version}\n`);
+  });
+
+  it.each(COMMANDS.map((command) => [command.path.join(' '), command] as const))('of %s', async (line, command) => {
+    const text = await textOf(...command.path, '--help');
+    expect(text).toContain(`Usage: meshctl ${line} [options]\n`);
+    const flags = command.options.filter(({ hidden }) => !hidden).map((option) => option.flags);
+    const shared = command.reachesClusters ? ['--kubeconfig <path>', '-n, --namespace <namespace>'] : [];
+    for (const flag of [...flags, ...shared, '--debug', '-h, --help']) expect(text).toContain(`  ${flag} `);
+    for (const example of command.examples ?? []) {
+      expect(text).toContain(`  # ${example.what}\n  ${example.line}\n`);
+    }
+    const [described = ''] = text.split('\nExamples:');
+    expect(described.split('\n').filter((row) => row.length > COLUMNS)).toEqual([]);
+  });
+});
+
+describe('the installed program', () => {
+  let root: string;
+  let meta: { outputs: Record<string, { inputs: Record<string, unknown> }> };
+
+  /** As `npm run build` does it, but not into the checkout. */
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'meshctl-test-'));
+    const checkout = fileURLToPath(PACKAGE_ROOT);
+    const { scripts } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8')) as {
+      scripts: { build: string };
+    };
+    const metafile = join(root, 'meta.json');
+    const build = scripts.build
+      .slice(scripts.build.indexOf('esbuild '))
+      .replace('--outdir=dist', `--outdir=${root}/dist --metafile=${metafile}`);
+    await execa(build, { shell: true, preferLocal: true, cwd: checkout });
+    meta = JSON.parse(await readFile(metafile, 'utf8')) as typeof meta;
+    await mkdir(join(root, 'bin'));
+    await cp(join(checkout, 'bin/meshctl.js'), join(root, 'bin/meshctl.js'));
+    await cp(join(checkout, 'package.json'), join(root, 'package.json'));
+  });
+
+  afterAll(async () => {
+    await rm(root, { recursive: true, force: true });
+  });
+
+  const start = (args: readonly string[], options: { nodeOptions?: string[]; env?: Record<string, string> } = {}) =>
+    execa(process.execPath, [...(options.nodeOptions ?? []), join(root, 'bin/meshctl.js'), ...args], {
+      reject: false,
+      extendEnv: false,
+      env: { HOME: root, ...options.env },
+      cwd: root,
+    });
+
+  /** The npm packages that a command line loads: Node's own coverage tells the files, esbuild what is in them. */
+  async function packagesLoadedBy(...args: string[]): Promise<{ exitCode: number | undefined; packages: Set<string> }> {
+    const coverage = await mkdtemp(join(root, 'coverage-'));
+    const { exitCode } = await start(args, { env: { NODE_V8_COVERAGE: coverage } });
+    const [report] = await readdir(coverage);
+    const { result } = JSON.parse(await readFile(join(coverage, report ?? ''), 'utf8')) as {
+      result: { url: string }[];
+    };
+    const loaded = result
+      .filter(({ url }) => url.startsWith('file:'))
+      .map(({ url }) => relative(root, fileURLToPath(url)));
+    expect(loaded).toContain('dist/main.js');
+    const inputs = Object.entries(meta.outputs)
+      .filter(([output]) => loaded.some((file) => basename(file) === basename(output)))
+      .flatMap(([, { inputs }]) => Object.keys(inputs));
+    const packages = inputs.flatMap((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? []);
+    return { exitCode, packages: new Set(packages) };
+  }
+
+  it.each([[['--help']], [['clustermesh', 'connect', '--help']], [['--version']]])(
+    'loads next to nothing for %j',
+    async (argv) => {
+      const { exitCode, packages } = await packagesLoadedBy(...argv);
+      expect(exitCode).toBe(0);
+      expect([...packages].sort()).toEqual(['chalk', 'commander']);
+    },
+  );
+
+  it('loads what a command needs when it runs', async () => {
+    const { exitCode, packages } = await packagesLoadedBy('clustermesh', 'status');
+    expect(exitCode).toBe(2);
+    expect([...packages]).toEqual(expect.arrayContaining(['@kubernetes/client-node', 'yaml']));
+  });
+
+  it.each(['18.20.4', '20.18.3'])('refuses Node.js %s in a sentence', async (version) => {
+    const pretend =
+      `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } });` +
+      `Object.defineProperty(process, "version", { value: "v${version}" });`;
+    const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(pretend)}`];
+    const { exitCode, stdout, stderr } = await start(['--help'], { nodeOptions });
+    expect({ exitCode, stdout, stderr }).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr: `meshctl needs Node.js 20.19 or newer; this is v${version}. See https://nodejs.org`,
+    });
+  });
+});
