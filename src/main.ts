@@ -42,6 +42,7 @@ async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host)
     print: (text) => host.stdout.write(text),
     confirm: (question, about) => confirm(host, question, about),
     theme,
+    interactive: host.stdout.isTty,
     env: host.env,
     cwd: host.cwd,
     userAgent: `meshctl/${await packageVersion(host)}`,

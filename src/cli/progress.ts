@@ -5,7 +5,7 @@ import type { TextSink } from './host.ts';
 
 /** Only warnings: for `-o json|yaml`, where stdout is read by a program and stderr by whoever looks into the log. */
 export function quietProgress(sink: TextSink, theme: Theme): Progress {
-  const task: Task = { update() {}, done() {}, fail() {}, stop() {} };
+  const task: Task = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
   return { start: () => task, warn: plainProgress(sink, theme).warn, info() {} };
 }
 
@@ -21,6 +21,7 @@ export function plainProgress(sink: TextSink, theme: Theme): Progress {
           if (next !== current) line(theme.dim('…'), next);
           current = next;
         },
+        tick() {},
         done: (last = current) => line(theme.ok('✔'), last),
         fail: (last = current) => line(theme.fail('✖'), last),
         stop() {},
@@ -55,12 +56,14 @@ export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme):
       let current = text;
       running.push(current);
       show();
+      const update = (next: string): void => {
+        running[running.lastIndexOf(current)] = next;
+        current = next;
+        show();
+      };
       return {
-        update(next) {
-          running[running.lastIndexOf(current)] = next;
-          current = next;
-          show();
-        },
+        update,
+        tick: update,
         done(last = current) {
           end(current);
           leave(theme.ok('✔'), last);

@@ -63,6 +63,8 @@ export interface Progress {
 
 export interface Task {
   update(text: string): void;
+  /** A state that goes by, e.g. a count: shown only where the next one can take its place, on a terminal. */
+  tick(text: string): void;
   done(text?: string): void;
   fail(text?: string): void;
   /** Ends without a word. */
@@ -80,6 +82,8 @@ export interface CommandContext {
    */
   confirm(question: string, about: string): Promise<boolean>;
   theme: Theme;
+  /** Whether stdout is a terminal, on which a text can be redrawn in place. */
+  interactive: boolean;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   /** `meshctl/VERSION`, as API servers see it. */

@@ -20,6 +20,15 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** `10%` or `10`: more than 0 and at most 100 percent. */
+export function parsePercent(text: string): number {
+  const percent = Number(text.replace(/%$/, ''));
+  if (!/^\d+(\.\d+)?%?$/.test(text) || percent <= 0 || percent > 100) {
+    throw new MeshctlError('Usage', `"${text}" is not a share in percent`, { hint: 'Write it like 10%.' });
+  }
+  return percent;
+}
+
 /** `a,b,c` as a list without empty entries. */
 export function parseList(text: string): string[] {
   const entries = text.split(',').map((entry) => entry.trim());

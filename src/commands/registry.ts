@@ -1,5 +1,5 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
-import { parseCount, parseDuration, parseKeyValue, parseList } from './option-values.ts';
+import { parseCount, parseDuration, parseKeyValue, parseList, parsePercent } from './option-values.ts';
 
 /** What each group of commands is, for help. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
@@ -128,17 +128,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Tell whether all nodes are connected to all clusters',
     description:
       'Asks every Cilium agent and every KVStoreMesh replica, and compares their answers with the peers that are configured. ' +
-      'Exits 0 only when every node is connected to every configured peer.',
+      'What is wrong is shown once for all nodes that have it, with the next command to run. With several contexts, a matrix ' +
+      'of all clusters. Exits 0 only when every node is connected to every configured peer.',
     examples: [
       { line: 'meshctl clustermesh status --context gke --wait', what: 'wait until the mesh is up' },
+      { line: 'meshctl clustermesh status --all', what: 'every cluster of the kubeconfig that runs Cilium' },
       { line: 'meshctl clustermesh status -o json | jq .healthy', what: 'for scripts' },
     ],
     reachesClusters: true,
     options: [
-      CONTEXT,
+      { ...CONTEXT, description: 'kubeconfig contexts, comma-separated (default: the current one)', parse: parseList },
+      { flags: '--all', description: 'all contexts of the kubeconfig that run Cilium', default: false },
       { flags: '--wait', description: 'wait until every node is connected', default: false },
       waitDuration('with --wait', '5m'),
-      { flags: '--parallel <count>', description: 'agents asked at a time', default: 50, parse: parseCount },
+      { flags: '--watch', description: 'show the status again and again until Ctrl-C', default: false },
+      { flags: '--parallel <count>', description: 'most agents asked at a time', default: 50, parse: parseCount },
       {
         flags: '--node-timeout <duration>',
         description: 'longest wait for one agent',
@@ -146,9 +150,14 @@ export const COMMANDS: readonly CommandSpec[] = [
         parse: parseDuration,
       },
       {
+        flags: '--sample <percent>',
+        description: 'ask only so many percent of the nodes, for very large clusters',
+        parse: parsePercent,
+      },
+      {
         flags: '-o, --output <format>',
         description: 'format of the result',
-        choices: ['summary', 'json', 'yaml'],
+        choices: ['summary', 'wide', 'json', 'yaml', 'junit'],
         default: 'summary',
       },
     ],

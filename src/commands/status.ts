@@ -1,66 +1,88 @@
-import { explainProblems } from '../flows/explain-status.ts';
-import { pollStatus } from '../flows/poll-status.ts';
-import type { ClusterClient } from '../kube/client.ts';
-import { sleep } from '../kube/retry.ts';
-import { evaluateStatus, type StatusReport } from '../mesh/status.ts';
+import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../flows/status.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { evaluateMesh } from '../mesh/mesh-status.ts';
+import { meshStatusText } from '../views/matrix-view.ts';
+import { printable } from '../views/printable.ts';
+import { statusJunit } from '../views/status-junit.ts';
 import { statusText } from '../views/status-view.ts';
+import { statusWideText } from '../views/status-wide.ts';
+import type { Theme } from '../views/theme.ts';
+import { allCiliumContexts } from './all-contexts.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 
-interface StatusOptions extends ClusterFlags {
-  context?: string;
+interface StatusFlags extends ClusterFlags {
+  context?: string[];
+  all: boolean;
   wait: boolean;
   /** Milliseconds. */
   waitDuration: number;
+  watch: boolean;
   parallel: number;
   /** Milliseconds. */
   nodeTimeout: number;
+  sample?: number;
+  output: 'summary' | 'wide' | 'json' | 'yaml' | 'junit';
 }
 
-/** How long between two looks with --wait. */
-const LOOK_INTERVAL_MS = 1000;
+const CLEAR_SCREEN = '\u001b[2J';
+const CLEAR_FROM_TOP = '\u001b[H\u001b[J';
 
 /** `meshctl clustermesh status`: exit 0 only when every node is connected to every configured peer. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const options = parsed as unknown as StatusOptions;
-  const report = await withClusters(context, options, [options.context], async ([client]) =>
-    client ? watchUntilHealthy(context, client, options) : undefined,
-  );
-  if (!report) throw new Error('no cluster was opened');
-  return {
-    kind: 'StatusReport',
-    data: { ...report },
-    text: (theme) => statusText(report, options.namespace, theme),
-    exitCode: report.healthy ? 0 : 1,
-  };
+  const flags = parsed as unknown as StatusFlags;
+  checkFlags(flags);
+  const contexts = flags.all ? await allCiliumContexts(context, flags) : (flags.context ?? [undefined]);
+  return withClusters(context, flags, contexts, async (clients) => {
+    const targets = clients.map((client) => ({ client, namespace: flags.namespace }));
+    const options = {
+      parallel: flags.parallel,
+      nodeTimeoutMs: flags.nodeTimeout,
+      samplePercent: flags.sample,
+      details: flags.output === 'wide',
+    };
+    const resultOf = (look: Look) => statusResult(look, flags, flags.all || targets.length > 1);
+    if (flags.watch) {
+      if (context.interactive) context.print(CLEAR_SCREEN);
+      await watchStatus(context, targets, options, (look) => {
+        const text = resultOf(look).text(context.theme);
+        context.print(context.interactive ? `${CLEAR_FROM_TOP}${text}\n` : `${text}\n\n`);
+      });
+      return { kind: 'StatusReport', data: {}, text: () => '' };
+    }
+    if (flags.wait) return resultOf(await waitForHealth(context, targets, options, flags.waitDuration));
+    return resultOf(await lookAtClusters(context, targets, options));
+  });
 }
 
-/** One look, or with --wait as many as it takes; the last report is the result, healthy or not. */
-async function watchUntilHealthy(
-  context: CommandContext,
-  client: ClusterClient,
-  options: StatusOptions,
-): Promise<StatusReport> {
-  const deadline = Date.now() + (options.wait ? options.waitDuration : 0);
-  const { namespace, parallel, nodeTimeout } = options;
-  const task = context.progress.start(`Asking the agents of ${client.context}`);
-  try {
-    for (;;) {
-      const input = await pollStatus(context, { client, namespace }, { parallel, nodeTimeoutMs: nodeTimeout });
-      const report = evaluateStatus(input);
-      if (report.healthy) return report;
-      if (Date.now() + LOOK_INTERVAL_MS > deadline) return explainProblems(context, { client, namespace }, report);
-      task.update(waitingFor(report));
-      await sleep(LOOK_INTERVAL_MS, context.signal);
-    }
-  } finally {
-    task.stop();
+function checkFlags(flags: StatusFlags): void {
+  const refuse = (message: string, hint: string): never => {
+    throw new MeshctlError('Usage', message, { hint });
+  };
+  if (flags.all && flags.context) refuse('--all and --context exclude each other', 'Give one of them.');
+  if (flags.watch && flags.wait) refuse('--watch and --wait exclude each other', 'Give one of them.');
+  if (flags.watch && flags.output !== 'summary' && flags.output !== 'wide') {
+    refuse(`--watch shows a text, not ${flags.output}`, 'Leave -o out, or give -o wide.');
   }
 }
 
-function waitingFor({ context, nodes, peers, enabled }: StatusReport): string {
-  if (!enabled) return `Waiting for Cluster Mesh to be enabled in ${context}`;
-  if (peers.length === 0) return `Waiting for ${context} to be connected to a cluster`;
-  const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
-  return `Waiting for ${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to connect to ${lacking.join(', ') || 'all clusters'}`;
+/** A report of one cluster, or of a mesh where several were asked for. */
+function statusResult(look: Look, { namespace, output }: StatusFlags, several: boolean): CommandResult {
+  const exitCode = isHealthy(look) ? 0 : 1;
+  const mesh = printable(evaluateMesh(look.reports, look.unreachable));
+  const [single] = mesh.clusters;
+  const junit = () => statusJunit(mesh.clusters, namespace, mesh.unreachable);
+  if (several || !single) {
+    const text = (theme: Theme) =>
+      output === 'wide'
+        ? [
+            meshStatusText(mesh, namespace, theme),
+            ...mesh.clusters.map((cluster) => statusWideText(cluster, namespace, theme)),
+          ].join('\n\n')
+        : meshStatusText(mesh, namespace, theme);
+    return { kind: 'MeshStatusReport', data: { ...mesh }, text: output === 'junit' ? junit : text, exitCode };
+  }
+  const text = (theme: Theme) =>
+    output === 'wide' ? statusWideText(single, namespace, theme) : statusText(single, namespace, theme);
+  return { kind: 'StatusReport', data: { ...single }, text: output === 'junit' ? junit : text, exitCode };
 }

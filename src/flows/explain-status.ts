@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { AGENT_CONTAINER, AGENT_SELECTOR, APISERVER_SELECTOR, KVSTOREMESH_CONTAINER } from '../mesh/names.ts';
 import { nodeOf } from '../mesh/pods.ts';
 import type { StatusProblem, StatusReport } from '../mesh/status.ts';
@@ -6,6 +7,7 @@ import type { Flow, Target } from './flow.ts';
 
 /** Its longest step is a dial that times out. */
 const TROUBLESHOOT_TIMEOUT_MS = 15_000;
+const TROUBLESHOOTS_AT_A_TIME = 8;
 
 const PROGRAMS = {
   agent: {
@@ -26,11 +28,14 @@ const PROGRAMS = {
  */
 export async function explainProblems(flow: Flow, target: Target, report: StatusReport): Promise<StatusReport> {
   const reasons = new Map<StatusProblem, Pick<StatusProblem, 'class' | 'message'>>();
+  const limit = pLimit(TROUBLESHOOTS_AT_A_TIME);
   await Promise.all(
-    vagueProblems(report).map(async (problem) => {
-      const reason = await troubleshoot(flow, target, problem);
-      if (reason) reasons.set(problem, reason);
-    }),
+    vagueProblems(report).map((problem) =>
+      limit(async () => {
+        const reason = await troubleshoot(flow, target, problem);
+        if (reason) reasons.set(problem, reason);
+      }),
+    ),
   );
   return explainStatus(report, reasons);
 }

@@ -16,6 +16,7 @@ interface FlowProgress {
 
 interface FlowTask {
   update(text: string): void;
+  tick(text: string): void;
   done(text?: string): void;
   fail(text?: string): void;
   stop(): void;

@@ -1,5 +1,5 @@
-import pLimit from 'p-limit';
 import type { ExecResult } from '../kube/exec.ts';
+import { sleep } from '../kube/retry.ts';
 import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
@@ -13,67 +13,100 @@ import {
   CILIUM_CONFIG,
   configMapRef,
   KVSTOREMESH_CONTAINER,
-  KVSTOREMESH_PEERS_SECRET,
   secretRef,
 } from '../mesh/names.ts';
 import { peersIn } from '../mesh/peer-config.ts';
 import { isPodRunning, nodeOf } from '../mesh/pods.ts';
+import { type RemoteClusterReport, remoteClusters, remoteClustersOfAgent } from '../mesh/remote-cluster-report.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
-import type { PollResult, RemoteClusterReport, StatusInput } from '../mesh/status.ts';
+import {
+  createTally,
+  type PollResult,
+  type StatusComponent,
+  type StatusExpectation,
+  type StatusReport,
+} from '../mesh/status.ts';
+import { type AdaptiveLimit, createAdaptiveLimit } from './adaptive-limit.ts';
 import type { Flow, Target } from './flow.ts';
 
 export interface PollOptions {
-  /** Execs at a time. */
+  /** Most execs at a time. */
   parallel: number;
-  /** For one exec. */
+  /** For one node, its pod's successors included. */
   nodeTimeoutMs: number;
-  /** Called as answers come in. */
+  /** Ask only so many percent of the nodes. */
+  samplePercent?: number | undefined;
+  /** Keep what each node said of each peer. */
+  details?: boolean | undefined;
+  /** Called as answers come in. `total` grows while pods are still being listed. */
   onProgress?: ((answered: number, total: number) => void) | undefined;
 }
 
-const AGENT_STATUS = ['cilium', 'status', '-o', 'json'];
-const KVSTOREMESH_STATUS = ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'status', '-o', 'json'];
+/** A pod as far as it is remembered: a whole one is some kilobytes, and there are thousands. */
+interface PodFacts {
+  name: string;
+  uid: string | undefined;
+  node: string | undefined;
+  running: boolean;
+  deleted: boolean;
+}
 
-/** A pod may be replaced while it is asked; its successor is asked instead, so often at most. */
-const MOST_SUCCESSORS = 2;
-
-interface Container {
+interface Program {
+  component: StatusComponent;
   selector: string;
   container: string;
   command: readonly string[];
   /** What a pod's answer is known by. */
-  nameOf(pod: KubeObject): string;
-  parse(stdout: string): readonly RemoteClusterReport[];
+  nameOf(pod: PodFacts): string;
+  parse(document: unknown): readonly RemoteClusterReport[] | undefined;
 }
 
-const AGENTS: Container = {
+const AGENTS: Program = {
+  component: 'agent',
   selector: AGENT_SELECTOR,
   container: AGENT_CONTAINER,
-  command: AGENT_STATUS,
-  nameOf: (pod) => nodeOf(pod) ?? pod.metadata.name,
-  parse: (stdout) =>
-    (JSON.parse(stdout) as { 'cluster-mesh'?: { clusters?: RemoteClusterReport[] } })['cluster-mesh']?.clusters ?? [],
+  command: ['cilium', 'status', '-o', 'json'],
+  nameOf: (pod) => pod.node ?? pod.name,
+  parse: remoteClustersOfAgent,
 };
 
-const REPLICAS: Container = {
+const REPLICAS: Program = {
+  component: 'kvstoremesh',
   selector: APISERVER_SELECTOR,
   container: KVSTOREMESH_CONTAINER,
-  command: KVSTOREMESH_STATUS,
-  nameOf: (pod) => pod.metadata.name,
-  parse: (stdout) => (JSON.parse(stdout) as RemoteClusterReport[] | null) ?? [],
+  command: ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'status', '-o', 'json'],
+  nameOf: (pod) => pod.name,
+  parse: remoteClusters,
 };
 
+/** Longer than any healthy agent takes. */
+const SLOW_AFTER_MS = 1000;
+/** How often a pod that is being replaced is looked for. */
+const SUCCESSOR_INTERVAL_MS = 300;
+/** A pod that is gone and has no successor after this time was taken away for good. */
+const SUCCESSOR_WAIT_MS = 3000;
+
 /**
- * Asks one cluster what {@link evaluateStatus} needs: its peers by the Secrets, and every agent and KVStoreMesh replica.
- * An agent that does not answer is part of the result, not an error.
+ * Asks one cluster how it is connected: its peers by the Secrets, then every agent and KVStoreMesh replica, while their
+ * pods are still being listed. An agent that does not answer is part of the result, not an error.
  * @throws MeshctlError `CiliumMissing`, and what keeps the cluster from being asked at all
  */
-export async function pollStatus(flow: Flow, target: Target, options: PollOptions): Promise<StatusInput> {
-  const { client, namespace } = target;
-  const [config, agentSecret, kvstoremeshSecret, deployment] = await Promise.all([
+export async function pollStatus(flow: Flow, target: Target, options: PollOptions): Promise<StatusReport> {
+  const expected = await readExpectation(target);
+  const tally = createTally(expected, { details: options.details ?? false });
+  const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
+  const poll: Poll = { flow, target, options, limit, add: tally.add, listed: 0, sampled: 0, answered: 0 };
+  await Promise.all([askAll(poll, AGENTS), ...(expected.kvstoremesh ? [askAll(poll, REPLICAS)] : [])]);
+  const report = tally.report();
+  const { samplePercent: percent } = options;
+  if (percent === undefined || percent >= 100) return report;
+  return { ...report, sample: { percent, asked: report.nodes.total, nodes: poll.listed } };
+}
+
+async function readExpectation({ client, namespace }: Target): Promise<StatusExpectation> {
+  const [config, secret, deployment] = await Promise.all([
     client.get(configMapRef(namespace, CILIUM_CONFIG)),
     client.get(secretRef(namespace, AGENT_PEERS_SECRET)),
-    client.get(secretRef(namespace, KVSTOREMESH_PEERS_SECRET)),
     client.get(apiserverDeploymentRef(namespace)),
   ]);
   if (!config) {
@@ -84,87 +117,156 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
     );
   }
   const identity = identityOf((config.data ?? {}) as Record<string, string>);
-  const peersOf = (secret: KubeObject | undefined): string[] =>
-    peersIn(secretTexts(secret)).filter((peer) => peer !== identity.name);
-  const peers = peersOf(agentSecret);
-  const kvstoremesh = runsKvstoremesh(deployment) ?? false;
-  const poller = createPoller(flow, target, options);
-  const [agents, replicas] = await Promise.all([poller.ask(AGENTS), kvstoremesh ? poller.ask(REPLICAS) : []]);
   return {
     context: client.context,
-    namespace,
     clusterName: identity.name,
     clusterId: identity.id,
-    peers,
+    peers: peersIn(secretTexts(secret)).filter((peer) => peer !== identity.name),
     enabled: deployment !== undefined,
-    agents,
-    kvstoremesh: { enabled: kvstoremesh, peers: peersOf(kvstoremeshSecret), replicas },
+    kvstoremesh: runsKvstoremesh(deployment) ?? false,
   };
 }
 
-function createPoller(flow: Flow, { client, namespace }: Target, options: PollOptions) {
-  const limit = pLimit(options.parallel);
-  let answered = 0;
-  let total = 0;
+interface Poll {
+  flow: Flow;
+  target: Target;
+  options: PollOptions;
+  limit: AdaptiveLimit;
+  add(component: StatusComponent, result: PollResult): void;
+  /** Nodes seen, asked or not. */
+  listed: number;
+  /** Pods to ask so far. */
+  sampled: number;
+  answered: number;
+  /** What keeps all pods from being asked, thrown when everything under way has ended. */
+  failure?: unknown;
+}
 
-  const podsOf = ({ selector }: Container): Promise<KubeObject[]> =>
-    client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector });
+/** Replicas that went away while they were asked are looked for so often. */
+const MOST_LOOKS = 3;
 
-  async function ask(of: Container): Promise<PollResult[]> {
-    const pods = (await podsOf(of)).filter((pod) => !pod.metadata.deletionTimestamp);
-    total += pods.length;
-    return Promise.all(
-      pods.map((pod) =>
-        limit(async () => {
-          const result = await askPod(of, pod, MOST_SUCCESSORS);
-          answered += 1;
-          options.onProgress?.(answered, total);
-          return result;
-        }),
-      ),
-    );
+async function askAll(poll: Poll, of: Program): Promise<void> {
+  const known = new Set<string | undefined>();
+  for (let look = 1; look <= MOST_LOOKS; look++) {
+    let gone = 0;
+    const asked: Promise<void>[] = [];
+    for await (const page of poll.target.client.listPages(selectionOf(poll, of))) {
+      for (const pod of page.items.map(factsOf)) {
+        if (poll.failure || pod.deleted || known.has(pod.uid) || !isSampled(poll, of)) continue;
+        known.add(pod.uid);
+        poll.sampled += 1;
+        asked.push(
+          askOne(poll, of, pod).then((answered) => {
+            if (!answered) gone += 1;
+          }),
+        );
+      }
+      poll.options.onProgress?.(poll.answered, poll.sampled);
+    }
+    await Promise.all(asked);
+    if (poll.failure) throw poll.failure;
+    // An agent's successor is on its node and has been asked; a replica's is anywhere.
+    if (gone === 0 || of === AGENTS) return;
   }
+}
 
-  async function askPod(of: Container, pod: KubeObject, successors: number): Promise<PollResult> {
+/** Spreads the sample evenly over the list: the n-th node is asked when the wanted share passes a whole number. */
+function isSampled(poll: Poll, of: Program): boolean {
+  if (of !== AGENTS) return true;
+  const share = (poll.options.samplePercent ?? 100) / 100;
+  poll.listed += 1;
+  return Math.ceil(poll.listed * share) > Math.ceil((poll.listed - 1) * share);
+}
+
+/** Never rejects. @returns false when the pod is gone */
+async function askOne(poll: Poll, of: Program, pod: PodFacts): Promise<boolean> {
+  try {
+    const result = await poll.limit(async () => (poll.failure ? undefined : askPod(poll, of, pod)));
+    if (result) poll.add(of.component, result);
+    return result !== undefined;
+  } catch (error) {
+    // What keeps one pod from answering is its result; what holds for all pods alike is one error.
+    if (!(error instanceof MeshctlError) || isForEveryPod(error)) poll.failure ??= error;
+    else poll.add(of.component, { name: of.nameOf(pod), error: error.message });
+    return true;
+  } finally {
+    poll.answered += 1;
+    poll.options.onProgress?.(poll.answered, poll.sampled);
+  }
+}
+
+/** Follows a pod that is replaced. @returns undefined when it is gone for good */
+async function askPod(poll: Poll, of: Program, first: PodFacts): Promise<PollResult | undefined> {
+  const { target, options, flow } = poll;
+  const { client, namespace } = target;
+  const deadline = Date.now() + options.nodeTimeoutMs;
+  let pod = first;
+  for (;;) {
     const name = of.nameOf(pod);
-    if (!isPodRunning(pod)) return { name, error: `pod ${pod.metadata.name} is not running` };
     try {
+      if (!pod.running) throw new MeshctlError('ExecFailed', `pod ${pod.name} is not running`);
       const result = await client.exec({
         namespace,
-        pod: pod.metadata.name,
+        pod: pod.name,
         container: of.container,
         command: of.command,
-        timeoutMs: options.nodeTimeoutMs,
+        timeoutMs: Math.max(1, deadline - Date.now()),
         signal: flow.signal,
       });
       return { name, ...readAnswer(of, result) };
     } catch (error) {
       flow.signal.throwIfAborted();
-      if (isForEveryPod(error)) throw error;
-      const successor = successors > 0 ? await successorOf(of, pod) : undefined;
-      if (successor) return askPod(of, successor, successors - 1);
-      return { name, error: error instanceof Error ? error.message : String(error) };
+      if (isForEveryPod(error) || Date.now() >= deadline) throw error;
+      const next = await successorOf(poll, of, pod, Math.min(deadline, Date.now() + SUCCESSOR_WAIT_MS));
+      if (next === 'same') throw error;
+      if (next === 'none') return undefined;
+      pod = next;
     }
   }
-
-  /** The pod that took the place of one that is gone; undefined while the pod itself is still there. */
-  async function successorOf(of: Container, pod: KubeObject): Promise<KubeObject | undefined> {
-    const pods = await podsOf(of);
-    if (pods.some(({ metadata }) => metadata.uid === pod.metadata.uid && !metadata.deletionTimestamp)) return undefined;
-    return pods.find((other) => nodeOf(other) === nodeOf(pod) && !other.metadata.deletionTimestamp);
-  }
-
-  return { ask };
 }
 
-function readAnswer(of: Container, { stdout, stderr, exitCode }: ExecResult): Omit<PollResult, 'name'> {
-  if (exitCode !== 0)
-    return { error: `${of.command.join(' ')} ended with ${exitCode}: ${firstLine(stderr || stdout)}` };
+/** The pod of a DaemonSet that takes the place of one that is gone. */
+async function successorOf(
+  { target: { client, namespace }, flow }: Poll,
+  of: Program,
+  pod: PodFacts,
+  until: number,
+): Promise<PodFacts | 'same' | 'none'> {
+  const same = await client.get({ apiVersion: 'v1', kind: 'Pod', namespace, name: pod.name });
+  if (same && same.metadata.uid === pod.uid && !same.metadata.deletionTimestamp) return 'same';
+  if (of !== AGENTS || pod.node === undefined) return 'none';
+  for (;;) {
+    const onNode = await client.listAll({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace,
+      labelSelector: of.selector,
+      fieldSelector: `spec.nodeName=${pod.node}`,
+    });
+    const next = onNode.map(factsOf).find(({ uid, running }) => uid !== pod.uid && running);
+    if (next) return next;
+    if (Date.now() + SUCCESSOR_INTERVAL_MS > until) return 'none';
+    await sleep(SUCCESSOR_INTERVAL_MS, flow.signal);
+  }
+}
+
+function selectionOf({ target: { namespace } }: Poll, { selector }: Program) {
+  return { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector };
+}
+
+function factsOf(pod: KubeObject): PodFacts {
+  const { name, uid, deletionTimestamp } = pod.metadata;
+  return { name, uid, node: nodeOf(pod), running: isPodRunning(pod), deleted: deletionTimestamp !== undefined };
+}
+
+function readAnswer(of: Program, { stdout, stderr, exitCode }: ExecResult): Omit<PollResult, 'name'> {
+  const command = of.command.join(' ');
+  if (exitCode !== 0) return { error: `${command} ended with ${exitCode}: ${firstLine(stderr || stdout)}` };
   try {
-    const clusters = of.parse(stdout);
-    return Array.isArray(clusters) ? { clusters } : { error: `${of.command.join(' ')} gave no list of clusters` };
+    const clusters = of.parse(JSON.parse(stdout));
+    return clusters ? { clusters } : { error: `${command} gave no list of clusters` };
   } catch {
-    return { error: `${of.command.join(' ')} gave no JSON: ${firstLine(stdout)}` };
+    return { error: `${command} gave no JSON: ${firstLine(stdout)}` };
   }
 }
 
@@ -175,8 +277,13 @@ function isForEveryPod(error: unknown): boolean {
   );
 }
 
-/** Agents' output is not trusted: without control characters, and short. */
+/** An API server or kubelet with too much to do breaks off, refuses or does not answer. */
+function isOverload(error: unknown): boolean {
+  return error instanceof MeshctlError && ['ApiFailure', 'Timeout', 'ExecFailed'].includes(error.code);
+}
+
+/** Of an answer that is no answer, the beginning. */
 function firstLine(text: string): string {
-  const line = text.trim().split('\n', 1)[0] ?? '';
-  return line.replace(/\p{Cc}/gu, ' ').slice(0, 200);
+  const line = text.slice(0, 2000).trim().split('\n', 1)[0] ?? '';
+  return [...line.slice(0, 200)].join('');
 }

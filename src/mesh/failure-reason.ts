@@ -40,66 +40,98 @@ export function classifyFailure(message: string): FailureClass {
   return PATTERNS.find(([, pattern]) => pattern.test(message))?.[0] ?? 'unknown';
 }
 
+/** What failed where; enough to say what to do. */
+export interface FailurePlace {
+  /** Of the cluster that lacks the peer. */
+  context: string;
+  namespace: string;
+  peer: string;
+  /** Who lacks it; default an agent. */
+  component?: 'agent' | 'kvstoremesh';
+  /** With KVStoreMesh, agents read the peer's state from their own cluster's clustermesh-apiserver. */
+  kvstoremesh?: boolean;
+}
+
 interface Advice {
   /** In the operator's words, without the peer's name. */
   says: string;
   /** What to do next; a command where one exists. */
-  hint(where: { context: string; namespace: string; peer: string }): string;
+  hint(place: FailurePlace): string;
 }
 
-const reconnect = ({ context, peer }: { context: string; peer: string }) =>
-  `meshctl clustermesh connect --context ${context} --destination-context <context of ${peer}>`;
+/** Whether the server that is dialled is the own cluster's. */
+function dialsOwnServer({ component = 'agent', kvstoremesh = false }: FailurePlace): boolean {
+  return component === 'agent' && kvstoremesh;
+}
+
+/** The context of the clustermesh-apiserver that is dialled. */
+function serverContext(place: FailurePlace): string {
+  return dialsOwnServer(place) ? place.context : `<context of ${place.peer}>`;
+}
+
+/** The command that renews what the connection needs. */
+function mend(place: FailurePlace): string {
+  const { context } = place;
+  return dialsOwnServer(place)
+    ? `meshctl clustermesh enable --context ${context}`
+    : `meshctl clustermesh connect --context ${context} --destination-context ${serverContext(place)}`;
+}
+
+const kubectl = (context: string, { namespace }: FailurePlace, command: string) =>
+  `kubectl --context ${context} -n ${namespace} ${command}`;
 
 /** Words and next step of each class. */
 export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   'not-configured': {
     says: 'the peering file has not reached the node yet',
-    hint: ({ context, namespace }) =>
-      `kubelets refresh mounted Secrets about every minute; if it stays so: kubectl --context ${context} -n ${namespace} get secret cilium-clustermesh`,
+    hint: (place) => {
+      const secret = place.component === 'kvstoremesh' ? 'cilium-kvstoremesh' : 'cilium-clustermesh';
+      return `kubelets refresh mounted Secrets about every minute; if it stays so: ${kubectl(place.context, place, `get secret ${secret}`)}`;
+    },
   },
   'cannot-resolve': {
     says: "the peer's host name cannot be resolved",
-    hint: (where) => `check DNS for the peer's load balancer, then ${reconnect(where)}`,
+    hint: (place) => `check DNS for the host name in the peering file, then ${mend(place)}`,
   },
   refused: {
     says: "the peer's clustermesh-apiserver refuses connections",
-    hint: ({ peer, namespace }) =>
-      `kubectl --context <context of ${peer}> -n ${namespace} get pods -l k8s-app=clustermesh-apiserver`,
+    hint: (place) => kubectl(serverContext(place), place, 'get pods -l k8s-app=clustermesh-apiserver'),
   },
   'timed-out': {
     says: "the peer's clustermesh-apiserver cannot be reached",
-    hint: ({ peer }) =>
-      `check routes, VPN and firewalls from the nodes to the address of ${peer} (TCP 2379 or its NodePort)`,
+    hint: (place) =>
+      dialsOwnServer(place)
+        ? kubectl(place.context, place, 'get pods,endpointslices -l k8s-app=clustermesh-apiserver')
+        : `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort)`,
   },
   'tls-unknown-ca': {
     says: "the peer's server certificate is signed by another CA than the one trusted here",
-    hint: (where) => `the CA of ${where.peer} has changed: ${reconnect(where)}`,
+    hint: (place) => `the CA has changed: ${mend(place)}`,
   },
   'tls-expired': {
     says: 'a certificate has expired or is not valid yet',
-    hint: ({ peer }) =>
-      `meshctl clustermesh enable --context <context of ${peer}> renews it; also check the clocks of both clusters`,
+    hint: (place) =>
+      `meshctl clustermesh enable --context ${serverContext(place)} renews it; also check the clocks of both clusters`,
   },
   'tls-name': {
     says: "the peer's server certificate does not cover the address that is dialled",
-    hint: (where) => reconnect(where),
+    hint: mend,
   },
   'tls-client-rejected': {
     says: 'the peer does not accept the client certificate',
-    hint: (where) => reconnect(where),
+    hint: mend,
   },
   'permission-denied': {
     says: 'the peer does not let this cluster in (no such etcd user, or not its role)',
-    hint: (where) => reconnect(where),
+    hint: mend,
   },
   'config-invalid': {
     says: 'the peering file or a certificate file is missing or cannot be read',
-    hint: (where) => reconnect(where),
+    hint: mend,
   },
   'config-not-retrieved': {
-    says: "the peer's cluster configuration has not been read",
-    hint: ({ peer, namespace }) =>
-      `kubectl --context <context of ${peer}> -n ${namespace} logs deployment/clustermesh-apiserver -c apiserver`,
+    says: "the peer's cluster configuration has not been read: it is not published, or another cluster answers",
+    hint: (place) => kubectl(serverContext(place), place, 'logs deployment/clustermesh-apiserver -c apiserver'),
   },
   'wrong-cluster': {
     says: 'another cluster answers at the peer’s address',
@@ -108,8 +140,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'peer-data-missing': {
     says: 'KVStoreMesh has no data of the peer yet',
-    hint: ({ context, namespace }) =>
-      `kubectl --context ${context} -n ${namespace} logs deployment/clustermesh-apiserver -c kvstoremesh`,
+    hint: (place) => kubectl(place.context, place, 'logs deployment/clustermesh-apiserver -c kvstoremesh'),
   },
   syncing: {
     says: 'connected, still reading the peer’s state',
@@ -121,11 +152,35 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'agent-unreachable': {
     says: 'the agent could not be asked',
-    hint: ({ context, namespace }) => `kubectl --context ${context} -n ${namespace} get pods -l k8s-app=cilium -o wide`,
+    hint: (place) => {
+      const app = place.component === 'kvstoremesh' ? 'clustermesh-apiserver' : 'cilium';
+      return kubectl(place.context, place, `get pods -l k8s-app=${app} -o wide`);
+    },
   },
   unknown: {
     says: 'not ready',
-    hint: ({ context, namespace, peer }) =>
-      `kubectl --context ${context} -n ${namespace} exec ds/cilium -c cilium-agent -- cilium-dbg troubleshoot clustermesh ${peer}`,
+    hint: (place) =>
+      kubectl(
+        place.context,
+        place,
+        place.component === 'kvstoremesh'
+          ? `exec deploy/clustermesh-apiserver -c kvstoremesh -- /usr/bin/clustermesh-apiserver kvstoremesh-dbg troubleshoot ${place.peer}`
+          : `exec ds/cilium -c cilium-agent -- cilium-dbg troubleshoot clustermesh ${place.peer}`,
+      ),
   },
 };
+
+/** The words and the next step for what failed somewhere. */
+export function adviceFor(failure: FailureClass, place: FailurePlace): { says: string; hint: string } {
+  const { says, hint } = ADVICE[failure];
+  if (failure === 'agent-unreachable' && place.component === 'kvstoremesh') {
+    return { says: 'the KVStoreMesh replica could not be asked', hint: hint(place) };
+  }
+  // The same words hold for the server that agents dial behind KVStoreMesh, which is not the peer's.
+  const whose = dialsOwnServer(place)
+    ? says
+        .replace(/^the peer's clustermesh-apiserver/, 'the own clustermesh-apiserver')
+        .replace(/^the peer('s)? (?=server|host|does)/, (_all, owns) => `the own clustermesh-apiserver${owns ?? ''} `)
+    : says;
+  return { says: whose, hint: hint(place) };
+}

@@ -1,18 +1,7 @@
 import { classifyFailure, type FailureClass } from './failure-reason.ts';
+import type { RemoteClusterReport } from './remote-cluster-report.ts';
 
-/**
- * One remote cluster as an agent or KVStoreMesh reports it (Cilium's api/v1 model RemoteCluster). Its JSON leaves out
- * false, zero and empty fields.
- */
-export interface RemoteClusterReport {
-  name: string;
-  ready?: boolean;
-  connected?: boolean;
-  status?: string;
-  'num-failures'?: number;
-  config?: { required?: boolean; retrieved?: boolean; 'cluster-id'?: number };
-  synced?: Record<string, boolean>;
-}
+export type StatusComponent = 'agent' | 'kvstoremesh';
 
 /** What one agent or KVStoreMesh replica said, or why it said nothing. */
 export interface PollResult {
@@ -22,29 +11,30 @@ export interface PollResult {
   error?: string | undefined;
 }
 
-/** Everything that status needs to know of one cluster. */
-export interface StatusInput {
+/** What a cluster's own objects say should be, before anyone is asked. */
+export interface StatusExpectation {
   context: string;
-  namespace: string;
   clusterName: string;
   clusterId: number;
   /** Peers by the Secret's word: what the agents should be connected to. */
   peers: readonly string[];
   /** Whether Cluster Mesh is enabled here: the clustermesh-apiserver exists. */
   enabled: boolean;
-  agents: readonly PollResult[];
-  kvstoremesh: { enabled: boolean; peers: readonly string[]; replicas: readonly PollResult[] };
+  /** Whether the clustermesh-apiserver runs KVStoreMesh. */
+  kvstoremesh: boolean;
 }
 
 /** One reason why some nodes lack a peer, said once. */
 export interface StatusProblem {
   peer: string;
-  component: 'agent' | 'kvstoremesh';
+  component: StatusComponent;
   class: FailureClass;
   /** The report's own words, of one example. */
   message: string;
   /** Names of the nodes or replicas that it holds for. */
   nodes: string[];
+  /** How many nodes lack the peer because these replicas do. */
+  nodesWaiting?: number | undefined;
 }
 
 export interface ConnectionCounts {
@@ -59,17 +49,43 @@ export interface PeerStatus {
   kvstoremesh?: ConnectionCounts | undefined;
 }
 
+/** How one node or replica is with each peer. */
+export interface NodeStatus {
+  name: string;
+  component: StatusComponent;
+  peers: Record<string, 'connected' | FailureClass>;
+}
+
+/** Set where only some of the nodes were asked. */
+export interface Sample {
+  percent: number;
+  asked: number;
+  nodes: number;
+}
+
 /** The status of one cluster's connections; the data of `clustermesh status -o json`. */
 export interface StatusReport {
   context: string;
   cluster: { name: string; id: number };
   healthy: boolean;
   enabled: boolean;
+  sample?: Sample | undefined;
   nodes: { total: number; connected: number };
   kvstoremesh: { enabled: boolean; replicas: number; connected: number };
   peers: PeerStatus[];
   problems: StatusProblem[];
+  /** Only where asked for: it grows with the nodes. */
+  details?: NodeStatus[] | undefined;
 }
+
+/** Collects answers one by one; what it keeps grows with the peers and with what is wrong, not with the nodes. */
+export interface StatusTally {
+  add(component: StatusComponent, result: PollResult): void;
+  report(): StatusReport;
+}
+
+/** Messages of one class that are told apart; an agent could make them all different. */
+const MOST_MESSAGES = 10;
 
 /** Whether a report says that the peer can be used: connected, its configuration read, everything synchronised. */
 export function isConnected(report: RemoteClusterReport): boolean {
@@ -77,77 +93,101 @@ export function isConnected(report: RemoteClusterReport): boolean {
 }
 
 /**
- * Judges what agents and KVStoreMesh said against what the Secrets say should be. A mesh without peers is not a healthy
+ * Judges what agents and KVStoreMesh say against what the Secrets say should be. A mesh without peers is not a healthy
  * one: nothing is connected.
  */
-export function evaluateStatus(input: StatusInput): StatusReport {
-  const { agents, kvstoremesh } = input;
+export function createTally(expected: StatusExpectation, { details = false } = {}): StatusTally {
   const problems: StatusProblem[] = [];
-  const peers = input.peers.map((name): PeerStatus => {
-    const agentCounts = countPeer(name, agents, 'agent', problems);
-    if (!kvstoremesh.enabled) return { name, agents: agentCounts };
-    return { name, agents: agentCounts, kvstoremesh: countPeer(name, kvstoremesh.replicas, 'kvstoremesh', problems) };
-  });
-  const connectedToAll = (results: readonly PollResult[]) =>
-    results.filter((result) =>
-      input.peers.every((peer) => result.clusters?.some((report) => report.name === peer && isConnected(report))),
-    ).length;
-  const nodes = { total: agents.length, connected: input.peers.length > 0 ? connectedToAll(agents) : 0 };
-  const replicas = {
-    enabled: kvstoremesh.enabled,
-    replicas: kvstoremesh.replicas.length,
-    connected: input.peers.length > 0 ? connectedToAll(kvstoremesh.replicas) : 0,
-  };
-  const healthy =
-    input.enabled &&
-    input.peers.length > 0 &&
-    nodes.total > 0 &&
-    nodes.connected === nodes.total &&
-    (!replicas.enabled || (replicas.replicas > 0 && replicas.connected === replicas.replicas));
-  return {
-    context: input.context,
-    cluster: { name: input.clusterName, id: input.clusterId },
-    healthy,
-    enabled: input.enabled,
-    nodes,
-    kvstoremesh: replicas,
-    peers,
-    problems,
-  };
+  const rows: NodeStatus[] = [];
+  const tallies = { agent: countsOf(expected.peers), kvstoremesh: countsOf(expected.peers) };
+
+  function add(component: StatusComponent, result: PollResult): void {
+    const tally = tallies[component];
+    tally.total += 1;
+    let connected = 0;
+    const row: NodeStatus = { name: result.name, component, peers: {} };
+    for (const [peer, counts] of tally.peers) {
+      const report = result.clusters?.find(({ name }) => name === peer);
+      if (report) counts.configured += 1;
+      if (report && isConnected(report)) {
+        counts.connected += 1;
+        connected += 1;
+        row.peers[peer] = 'connected';
+        continue;
+      }
+      const failure = failureOf(result, report, expected.clusterId);
+      row.peers[peer] = failure.class;
+      addProblem(problems, { peer, component, ...failure, nodes: [result.name] });
+    }
+    if (connected > 0 && connected === tally.peers.size) tally.connectedToAll += 1;
+    if (details) rows.push(row);
+  }
+
+  function report(): StatusReport {
+    const { agent, kvstoremesh } = tallies;
+    const healthy =
+      expected.enabled &&
+      expected.peers.length > 0 &&
+      agent.total > 0 &&
+      agent.connectedToAll === agent.total &&
+      (!expected.kvstoremesh || (kvstoremesh.total > 0 && kvstoremesh.connectedToAll === kvstoremesh.total));
+    return {
+      context: expected.context,
+      cluster: { name: expected.clusterName, id: expected.clusterId },
+      healthy,
+      enabled: expected.enabled,
+      nodes: { total: agent.total, connected: agent.connectedToAll },
+      kvstoremesh: {
+        enabled: expected.kvstoremesh,
+        replicas: kvstoremesh.total,
+        connected: kvstoremesh.connectedToAll,
+      },
+      peers: expected.peers.map((name) => ({
+        name,
+        agents: connectionCounts(agent, name),
+        ...(expected.kvstoremesh ? { kvstoremesh: connectionCounts(kvstoremesh, name) } : {}),
+      })),
+      problems: problems.map((problem) => ({ ...problem, nodes: [...problem.nodes].sort() })),
+      ...(details ? { details: rows.sort((a, b) => (a.name < b.name ? -1 : 1)) } : {}),
+    };
+  }
+
+  return { add, report };
 }
 
-function countPeer(
-  peer: string,
-  results: readonly PollResult[],
-  component: StatusProblem['component'],
-  problems: StatusProblem[],
-): ConnectionCounts {
-  const counts: ConnectionCounts = { configured: 0, connected: 0, total: results.length };
-  for (const result of results) {
-    const report = result.clusters?.find(({ name }) => name === peer);
-    if (report) counts.configured += 1;
-    if (report && isConnected(report)) {
-      counts.connected += 1;
-      continue;
-    }
-    addProblem(problems, { peer, component, ...failureOf(result, report), nodes: [result.name] });
-  }
-  return counts;
+interface ComponentTally {
+  total: number;
+  connectedToAll: number;
+  peers: Map<string, { configured: number; connected: number }>;
+}
+
+function countsOf(peers: readonly string[]): ComponentTally {
+  return { total: 0, connectedToAll: 0, peers: new Map(peers.map((peer) => [peer, { configured: 0, connected: 0 }])) };
+}
+
+function connectionCounts({ peers, total }: ComponentTally, peer: string): ConnectionCounts {
+  return { configured: 0, connected: 0, ...peers.get(peer), total };
 }
 
 function failureOf(
   result: PollResult,
   report: RemoteClusterReport | undefined,
+  ownId: number,
 ): { class: FailureClass; message: string } {
   if (!result.clusters) return { class: 'agent-unreachable', message: result.error ?? 'no answer' };
   if (!report) return { class: 'not-configured', message: 'the peer is not among its remote clusters' };
   const message = report.status ?? '';
+  if (ownId > 0 && report.config?.['cluster-id'] === ownId) {
+    return { class: 'wrong-cluster', message: `the cluster at its address has the id ${ownId}, which is our own` };
+  }
   const byWords = classifyFailure(message);
   if (byWords !== 'unknown' && byWords !== 'starting') return { class: byWords, message };
   if (report.connected && report.config?.required && !report.config.retrieved) {
     return { class: 'config-not-retrieved', message };
   }
-  const behind = Object.entries(report.synced ?? {}).flatMap(([what, done]) => (done ? [] : [what]));
+  const behind = ['nodes', 'endpoints', 'identities', 'services', ...Object.keys(report.synced ?? {})].filter(
+    (what, index, all) => all.indexOf(what) === index && report.synced?.[what] !== true,
+  );
   if (report.connected && report.config?.retrieved && behind.length > 0) {
     return { class: 'syncing', message: `${message} (waiting for ${behind.join(', ')})`.trim() };
   }
@@ -156,14 +196,14 @@ function failureOf(
 
 /** Problems that differ only in the node are one. */
 function addProblem(problems: StatusProblem[], problem: StatusProblem): void {
-  const same = problems.find(
-    ({ peer, component, class: kind, message }) =>
-      peer === problem.peer &&
-      component === problem.component &&
-      kind === problem.class &&
-      generalise(message) === generalise(problem.message),
+  const ofClass = problems.filter(
+    ({ peer, component, class: kind }) =>
+      peer === problem.peer && component === problem.component && kind === problem.class,
   );
-  if (same) same.nodes.push(...problem.nodes);
+  const words = generalise(problem.message);
+  const same = ofClass.find(({ message }) => generalise(message) === words);
+  const joined = same ?? (ofClass.length >= MOST_MESSAGES ? ofClass.at(-1) : undefined);
+  if (joined) joined.nodes.push(...problem.nodes);
   else problems.push(problem);
 }
 

@@ -8,9 +8,9 @@ import type { StatusProblem, StatusReport } from './status.ts';
  */
 const VAGUE: readonly FailureClass[] = ['starting', 'unknown', 'config-not-retrieved'];
 
-/** The problems whose reason only `troubleshoot` can tell. */
-export function vagueProblems(report: StatusReport): StatusProblem[] {
-  return report.problems.filter((problem) => VAGUE.includes(problem.class));
+/** The problems whose reason only `troubleshoot` can tell, and no other problem explains. */
+export function vagueProblems({ problems }: StatusReport): StatusProblem[] {
+  return problems.filter((problem) => VAGUE.includes(problem.class) && !isConsequence(problem, problems));
 }
 
 /** What failed, by the `❌` lines of a troubleshoot output; undefined when all went well. */
@@ -32,9 +32,16 @@ export function explainStatus(
   report: StatusReport,
   reasons: ReadonlyMap<StatusProblem, Pick<StatusProblem, 'class' | 'message'>>,
 ): StatusReport {
-  const problems = report.problems
-    .map((problem) => ({ ...problem, ...reasons.get(problem) }))
-    .filter((problem, _index, all) => !isConsequence(problem, all));
+  const causes = report.problems.filter((problem) => !isConsequence(problem, report.problems));
+  const problems = causes.map((problem): StatusProblem => {
+    const waiting = new Set(
+      report.problems
+        .filter((other) => other.peer === problem.peer && isConsequence(other, report.problems))
+        .flatMap(({ nodes }) => nodes),
+    );
+    const consequence = problem.component === 'kvstoremesh' && waiting.size > 0 ? { nodesWaiting: waiting.size } : {};
+    return { ...problem, ...reasons.get(problem), ...consequence };
+  });
   return { ...report, problems };
 }
 

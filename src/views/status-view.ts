@@ -1,4 +1,4 @@
-import { ADVICE } from '../mesh/failure-reason.ts';
+import { adviceFor } from '../mesh/failure-reason.ts';
 import type { PeerStatus, StatusProblem, StatusReport } from '../mesh/status.ts';
 import type { Theme } from './theme.ts';
 
@@ -19,18 +19,22 @@ export function statusText(report: StatusReport, namespace: string, theme: Theme
   return lines.join('\n');
 }
 
-function headline(report: StatusReport, theme: Theme): string {
-  const { nodes, cluster } = report;
+/** One line on the cluster's nodes; says so when only a sample of them was asked. */
+export function headline(report: StatusReport, theme: Theme): string {
+  const { nodes, cluster, sample } = report;
   if (!report.enabled && report.peers.length === 0)
     return `❌ ${theme.fail(`Cluster Mesh is not enabled in ${cluster.name}`)}`;
   if (report.peers.length === 0) return `⚠️  ${theme.warn(`${cluster.name} is connected to no cluster`)}`;
   if (nodes.total === 0) return `❌ ${theme.fail(`No Cilium agent runs in ${cluster.name}`)}`;
-  if (nodes.connected === nodes.total) return `✅ All ${nodes.total} nodes are connected to all clusters`;
+  const which = sample ? `${nodes.total} sampled nodes` : `${nodes.total} nodes`;
+  const note = sample ? theme.warn(` (a sample of ${sample.percent}%: ${sample.asked} of ${sample.nodes} nodes)`) : '';
+  if (nodes.connected === nodes.total) return `✅ All ${which} are connected to all clusters${note}`;
   const lacking = nodes.total - nodes.connected;
-  return `❌ ${theme.fail(`${lacking} of ${nodes.total} nodes are not connected to all clusters`)}`;
+  return `❌ ${theme.fail(`${lacking} of ${which} are not connected to all clusters`)}${note}`;
 }
 
-function replicaLines({ kvstoremesh, peers }: StatusReport, theme: Theme): string[] {
+/** A line when KVStoreMesh lacks something, else none. */
+export function replicaLines({ kvstoremesh, peers }: StatusReport, theme: Theme): string[] {
   if (
     !kvstoremesh.enabled ||
     peers.length === 0 ||
@@ -52,16 +56,29 @@ function peerLine({ name, agents }: PeerStatus, theme: Theme): string {
   return `  • ${theme.bold(name)}: ${count(agents.configured, 'configured')}, ${count(agents.connected, 'connected')}`;
 }
 
-function problemLines(problem: StatusProblem, { context }: StatusReport, namespace: string, theme: Theme): string[] {
-  const advice = ADVICE[problem.class];
-  const shown = problem.nodes.slice(0, NODES_SHOWN).join(', ');
-  const more = problem.nodes.length > NODES_SHOWN ? ` and ${problem.nodes.length - NODES_SHOWN} more` : '';
-  const where = problem.component === 'kvstoremesh' ? `KVStoreMesh (${shown}${more})` : `${shown}${more}`;
+/** A reason in words, with an example of whom it holds for, the agent's own words and the next step. */
+export function problemLines(
+  problem: StatusProblem,
+  { context, kvstoremesh }: StatusReport,
+  namespace: string,
+  theme: Theme,
+): string[] {
+  const { peer, component } = problem;
+  const advice = adviceFor(problem.class, { context, namespace, peer, component, kvstoremesh: kvstoremesh.enabled });
   return [
-    `${theme.warn('⚠️ ')} ${problem.peer}: ${advice.says} — ${where}`,
+    `${theme.warn('⚠️ ')} ${peer}: ${advice.says} — ${placesOf(problem)}`,
     ...(problem.message ? [`     ${theme.dim(problem.message)}`] : []),
-    step(advice.hint({ context, namespace, peer: problem.peer }), theme),
+    step(advice.hint, theme),
   ];
+}
+
+/** `node-1, node-2, node-3 and 2 more`, `KVStoreMesh (pod-1), for which 2 nodes wait`. */
+export function placesOf({ component, nodes, nodesWaiting }: StatusProblem): string {
+  const shown = nodes.slice(0, NODES_SHOWN).join(', ');
+  const names = nodes.length > NODES_SHOWN ? `${shown} and ${nodes.length - NODES_SHOWN} more` : shown;
+  if (component === 'agent') return names;
+  const waiting = nodesWaiting === undefined ? '' : `, for which ${nodesWaiting} nodes wait`;
+  return `KVStoreMesh (${names})${waiting}`;
 }
 
 function step(text: string, theme: Theme): string {

@@ -8,7 +8,7 @@ import { run } from '../../src/commands/sandbox-up.ts';
 const plain: CommandContext['theme'] = { bold: same, dim: same, ok: same, warn: same, fail: same };
 const ended = () => undefined;
 const quiet: CommandContext['progress'] = {
-  start: () => ({ update: ended, done: ended, fail: ended, stop: ended }),
+  start: () => ({ update: ended, tick: ended, done: ended, fail: ended, stop: ended }),
   warn: ended,
   info: ended,
 };
@@ -23,6 +23,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   let output = '';
   const context: CommandContext = {
     progress: quiet,
+    interactive: false,
     print(text) {
       output += text;
       if (output.includes('Ctrl-C')) up();

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { certificateSpecs } from '../../src/mesh/cluster-certificates.ts';
-import { ADVICE, type FailureClass } from '../../src/mesh/failure-reason.ts';
+import { adviceFor, type FailureClass } from '../../src/mesh/failure-reason.ts';
 import { encodeText } from '../../src/mesh/secret-data.ts';
-import type { StatusProblem } from '../../src/mesh/status.ts';
+import type { StatusProblem, StatusReport } from '../../src/mesh/status.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
@@ -62,6 +62,8 @@ async function namesReason(
   reason: FailureClass,
   { component = 'kvstoremesh', whileHealthy }: Expected = {},
 ): Promise<StatusProblem> {
+  const place = { context: 'mesh-1', namespace: 'kube-system', peer: 'mesh-2', component };
+  const adviceIn = (looked: StatusReport) => adviceFor(reason, { ...place, kvstoremesh: looked.kvstoremesh.enabled });
   const isIt = (problem: StatusProblem) => problem.class === reason && problem.component === component;
   const { report, text } = await eventually(
     async () => {
@@ -69,14 +71,12 @@ async function namesReason(
       if (looked.healthy) whileHealthy?.(scene);
       return { report: looked, text: await scene.meshctl(['clustermesh', 'status', '--context', 'mesh-1']) };
     },
-    (looked) => looked.report.problems.some(isIt) && looked.text.stdout.includes(ADVICE[reason].says),
+    (looked) => looked.report.problems.some(isIt) && looked.text.stdout.includes(adviceIn(looked.report).says),
     `status names ${reason}`,
   );
   expect(report).toMatchObject({ apiVersion: 'meshctl.io/v1alpha1', kind: 'StatusReport', healthy: false });
   expect(text.exitCode).toBe(1);
-  expect(text.stdout).toContain(
-    `→ ${ADVICE[reason].hint({ context: 'mesh-1', namespace: 'kube-system', peer: 'mesh-2' })}`,
-  );
+  expect(text.stdout).toContain(`→ ${adviceIn(report).hint}`);
   return found(report.problems.find(isIt), reason);
 }
 

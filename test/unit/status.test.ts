@@ -1,24 +1,37 @@
 import { describe, expect, it } from 'vitest';
 import { ADVICE, classifyFailure } from '../../src/mesh/failure-reason.ts';
-import { evaluateStatus, type PollResult, type RemoteClusterReport, type StatusInput } from '../../src/mesh/status.ts';
+import type { RemoteClusterReport } from '../../src/mesh/remote-cluster-report.ts';
+import { createTally, type PollResult, type StatusExpectation, type StatusReport } from '../../src/mesh/status.ts';
 import { statusText } from '../../src/views/status-view.ts';
 
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
 const ready = (name: string): RemoteClusterReport => ({ name, ready: true, connected: true });
 const answers = (...names: string[]): PollResult[] => names.map((name) => ({ name, clusters: [ready('mesh-2')] }));
 
+interface StatusInput extends StatusExpectation {
+  agents: PollResult[];
+  replicas: PollResult[];
+}
+
 function input(overrides: Partial<StatusInput> = {}): StatusInput {
   return {
     context: 'one',
-    namespace: 'kube-system',
     clusterName: 'mesh-1',
     clusterId: 1,
     peers: ['mesh-2'],
     enabled: true,
     agents: answers('node-1', 'node-2'),
-    kvstoremesh: { enabled: true, peers: ['mesh-2'], replicas: answers('pod-1') },
+    kvstoremesh: true,
+    replicas: answers('pod-1'),
     ...overrides,
   };
+}
+
+function evaluateStatus({ agents, replicas, ...expected }: StatusInput): StatusReport {
+  const tally = createTally(expected);
+  for (const agent of agents) tally.add('agent', agent);
+  for (const replica of replicas) tally.add('kvstoremesh', replica);
+  return tally.report();
 }
 
 const text = (overrides: Partial<StatusInput> = {}) =>
@@ -47,9 +60,9 @@ describe('status', () => {
       "❌ 2 of 3 nodes are not connected to all clusters
       🔌 Cluster Connections:
         • mesh-2: 2/3 configured, 1/3 connected
-      ⚠️  mesh-2: the peer's clustermesh-apiserver refuses connections — node-2
+      ⚠️  mesh-2: the own clustermesh-apiserver refuses connections — node-2
            dial tcp 10.0.0.1:2379: connect: connection refused
-         → kubectl --context <context of mesh-2> -n kube-system get pods -l k8s-app=clustermesh-apiserver
+         → kubectl --context one -n kube-system get pods -l k8s-app=clustermesh-apiserver
       ⚠️  mesh-2: the peering file has not reached the node yet — node-3
            the peer is not among its remote clusters
          → kubelets refresh mounted Secrets about every minute; if it stays so: kubectl --context one -n kube-system get secret cilium-clustermesh"
@@ -74,14 +87,10 @@ describe('status', () => {
     ['no peer', { peers: [] }, 'is connected to no cluster'],
     ['no clustermesh-apiserver', { peers: [], enabled: false }, 'is not enabled'],
     ['no agent', { agents: [] }, 'No Cilium agent runs'],
-    [
-      'no KVStoreMesh replica',
-      { kvstoremesh: { enabled: true, peers: [], replicas: [] } },
-      'No KVStoreMesh replica runs',
-    ],
+    ['no KVStoreMesh replica', { replicas: [] }, 'No KVStoreMesh replica runs'],
     [
       'a KVStoreMesh that lacks the peer',
-      { kvstoremesh: { enabled: true, peers: [], replicas: [{ name: 'pod-1', clusters: [] }] } },
+      { replicas: [{ name: 'pod-1', clusters: [] }] },
       '1 of 1 KVStoreMesh replicas are not connected',
     ],
     [
@@ -95,7 +104,7 @@ describe('status', () => {
   });
 
   it('is healthy without KVStoreMesh', () => {
-    expect(evaluateStatus(input({ kvstoremesh: { enabled: false, peers: [], replicas: [] } })).healthy).toBe(true);
+    expect(evaluateStatus(input({ kvstoremesh: false, replicas: [] })).healthy).toBe(true);
   });
 
   it('tells what is still being read', () => {
@@ -104,7 +113,7 @@ describe('status', () => {
       connected: true,
       status: 'etcd: 1/1 connected',
       config: { required: true, retrieved: true },
-      synced: { nodes: true, services: false },
+      synced: { nodes: true, endpoints: true, identities: true },
     };
     const { problems } = evaluateStatus(input({ agents: [{ name: 'node-1', clusters: [report] }] }));
     expect(problems[0]).toMatchObject({ class: 'syncing', message: 'etcd: 1/1 connected (waiting for services)' });

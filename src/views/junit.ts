@@ -1,0 +1,47 @@
+/** One thing that was looked at, for programs that read test results. */
+export interface JunitCase {
+  name: string;
+  /** Groups cases, e.g. a category. */
+  className: string;
+  failure?: { type: string; message: string; text: string } | undefined;
+  skipped?: string | undefined;
+}
+
+/** A JUnit report (the format of Jenkins and GitLab). Texts must be printable already: XML allows no control characters. */
+export function junitXml(suites: readonly { name: string; cases: readonly JunitCase[] }[]): string {
+  const body = suites.flatMap(({ name, cases }) => [
+    `  <testsuite name="${escapeXml(name)}" ${countsOf(cases)}>`,
+    ...cases.flatMap(caseLines),
+    '  </testsuite>',
+  ]);
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites ${countsOf(suites.flatMap(({ cases }) => cases))}>`,
+    ...body,
+    '</testsuites>',
+  ].join('\n');
+}
+
+function caseLines({ name, className, failure, skipped }: JunitCase): string[] {
+  const open = `    <testcase classname="${escapeXml(className)}" name="${escapeXml(name)}"`;
+  if (failure) {
+    const { type, message, text } = failure;
+    return [
+      `${open}>`,
+      `      <failure type="${escapeXml(type)}" message="${escapeXml(message)}">${escapeXml(text)}</failure>`,
+      '    </testcase>',
+    ];
+  }
+  if (skipped !== undefined) return [`${open}>`, `      <skipped message="${escapeXml(skipped)}"/>`, '    </testcase>'];
+  return [`${open}/>`];
+}
+
+function countsOf(cases: readonly JunitCase[]): string {
+  const failures = cases.filter(({ failure }) => failure).length;
+  const skipped = cases.filter((entry) => entry.skipped !== undefined).length;
+  return `tests="${cases.length}" failures="${failures}" skipped="${skipped}"`;
+}
+
+function escapeXml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+}

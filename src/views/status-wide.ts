@@ -1,0 +1,30 @@
+import type { StatusReport } from '../mesh/status.ts';
+import { statusText } from './status-view.ts';
+import { type Cell, tableLines } from './table.ts';
+import type { Theme } from './theme.ts';
+
+/** The report with more: KVStoreMesh per peer, and what each node and replica says of each peer. */
+export function statusWideText(report: StatusReport, namespace: string, theme: Theme): string {
+  const lines = [statusText(report, namespace, theme)];
+  const peers = report.peers.map(({ name }) => name);
+  if (report.kvstoremesh.enabled && peers.length > 0) {
+    const rows = report.peers.map(({ name, kvstoremesh: counts }) => {
+      const { configured = 0, connected = 0, total = 0 } = counts ?? {};
+      return [`• ${name}:`, `${configured}/${total} configured, ${connected}/${total} connected`];
+    });
+    lines.push('🗄️  KVStoreMesh replicas:', ...tableLines(rows, '  '));
+  }
+  const details = report.details ?? [];
+  if (details.length > 0 && peers.length > 0) {
+    const rows = details.map(({ name, component, peers: states }): (Cell | string)[] => [
+      component === 'agent' ? name : `${name} (KVStoreMesh)`,
+      ...peers.map((peer): Cell => {
+        const state = states[peer] ?? 'not-configured';
+        return { text: state, style: state === 'connected' ? theme.ok : theme.fail };
+      }),
+    ]);
+    const head = ['NODE', ...peers.map((peer) => peer.toUpperCase())].map((text) => ({ text, style: theme.bold }));
+    lines.push('', ...tableLines([head, ...rows]));
+  }
+  return lines.join('\n');
+}
