@@ -203,9 +203,15 @@ function certificateStep({ snapshot, now }: EnableInput, { secret, spec }: Secre
       certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS }],
       data: {},
       secret: emptySecret(ref, 'kubernetes.io/tls'),
-      into: 'apply',
+      // Whoever applied what `render` printed owns the empty fields, and means them to be filled.
+      into: isUnfilled(before) ? 'patch' : 'apply',
     },
   };
+}
+
+/** A Secret as `render` prints it: the API server demands the keys, but there is nothing in them. */
+function isUnfilled(secret: KubeObject | undefined): boolean {
+  return secret !== undefined && Object.values(secret.data ?? {}).every((value) => value === '');
 }
 
 /** Names that an earlier certificate covered stay covered: peers may dial them. */
