@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connect, enable, meshctlWith } from '../support/e2e-cli.ts';
+import { missingProgram, programAgainst } from '../support/e2e-programs.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+describe.skipIf(missingProgram('cilium', 'version', '--client'))("upstream's cilium on a sandbox", () => {
+  let sandbox: TestSandbox;
+
+  beforeAll(async () => {
+    sandbox = await startTestSandbox();
+    const meshctl = meshctlWith(sandbox.kubeconfigPath);
+    await meshctl.ok(enable('mesh-1,mesh-2'));
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  });
+
+  afterAll(async () => {
+    await sandbox?.close();
+  });
+
+  it('finds every node and replica connected', async () => {
+    const cilium = programAgainst(sandbox.kubeconfigPath, 'cilium');
+    const text = await cilium(['clustermesh', 'status', '--context', 'mesh-1', '--wait', '--wait-duration', '20s']);
+    expect(text).toContain('✅ Service "clustermesh-apiserver" of type "LoadBalancer" found');
+    expect(text).toContain('  - 172.18.1.100:2379');
+    expect(text).toContain('✅ All 2 nodes are connected to all clusters');
+    expect(text).toContain('✅ All 1 KVStoreMesh replicas are connected to all clusters');
+    expect(text).toContain('  - mesh-2: 2/2 configured, 2/2 connected - KVStoreMesh: 1/1 configured, 1/1 connected');
+  });
+});

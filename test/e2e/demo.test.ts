@@ -1,0 +1,54 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type CliOptions, runCli } from '../support/cli.ts';
+import { healthyText } from '../support/e2e-cli.ts';
+
+let directory: string;
+let listeners: number;
+
+/** Sockets that this process listens on. */
+const listening = () => process.getActiveResourcesInfo().filter((name) => /^(TCP|Pipe)ServerWrap$/.test(name)).length;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'meshctl-test-'));
+  vi.stubEnv('TMPDIR', directory);
+  listeners = listening();
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  expect(await readdir(directory)).toEqual([]);
+  expect(listening()).toBe(listeners);
+  await rm(directory, { recursive: true });
+});
+
+it('shows each command as typed with its real output, and ends with both clusters connected', async () => {
+  const { exitCode, stdout, stderr } = await runCli(['demo']);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  expect(stdout.match(/^\$ .*/gm)).toEqual([
+    '$ meshctl clustermesh enable --context gke,eks',
+    '$ meshctl clustermesh connect --context gke --destination-context eks',
+    '$ meshctl clustermesh status --context gke --wait',
+    '$ meshctl clustermesh status --context eks --wait',
+  ]);
+  expect(stdout).toContain('✅ Connected mesh-1 and mesh-2\n');
+  expect(stdout).toContain(`\n$ meshctl clustermesh status --context gke --wait\n${healthyText(2, 'mesh-2')}`);
+  expect(stdout.endsWith(`\n$ meshctl clustermesh status --context eks --wait\n${healthyText(2, 'mesh-1')}`)).toBe(
+    true,
+  );
+});
+
+it.each<[string, string[], string]>([
+  ['in the middle', ['demo'], '✅ Cluster Mesh is enabled in'],
+  ['while it is kept up', ['demo', '--keep'], 'The sandbox stays up until Ctrl-C'],
+])('leaves nothing behind after Ctrl-C %s', async (_when, argv, words) => {
+  const ctrlC = new AbortController();
+  const onOutput: CliOptions['onOutput'] = (text) => {
+    if (text.includes(words)) ctrlC.abort();
+  };
+  const { exitCode, stderr } = await runCli(argv, { signal: ctrlC.signal, onOutput });
+  expect(ctrlC.signal.aborted).toBe(true);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: argv.includes('--keep') ? 0 : 130 });
+});
