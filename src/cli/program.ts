@@ -61,10 +61,20 @@ function addCommand(program: Command, spec: CommandSpec, texts: ProgramTexts, ru
   const name = spec.path.at(-1);
   if (name === undefined) return;
   const command = new Command(name).summary(spec.summary).description(spec.description ?? `${spec.summary}.`);
-  const options = [...spec.options, ...(spec.reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS];
-  for (const option of options) command.addOption(createOption(option));
+  const own = spec.options.map(createOption);
+  const shared = [...(spec.reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS]
+    .map(createOption)
+    .filter(({ long }) => !own.some((option) => option.long === long));
+  for (const option of [...own, ...shared]) command.addOption(option);
+  const words = spec.arguments ?? [];
+  for (const { name: word, description, optional } of words) {
+    command.argument(optional ? `[${word}]` : `<${word}>`, description);
+  }
   if (spec.examples) command.addHelpText('after', examplesText(spec.examples));
-  command.action(async () => runner(spec, command.opts()));
+  command.action(async (...given: unknown[]) => {
+    const values = words.flatMap(({ name: word }, index) => (given[index] === undefined ? [] : [[word, given[index]]]));
+    await runner(spec, { ...command.opts(), ...Object.fromEntries(values) });
+  });
   groupFor(program, spec.path.slice(0, -1), texts).addCommand(command);
 }
 

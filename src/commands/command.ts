@@ -17,6 +17,15 @@ export interface OptionSpec {
   hidden?: boolean;
 }
 
+/** One word after the command's name. */
+export interface ArgumentSpec {
+  /** The key under which the value joins the parsed options. */
+  name: string;
+  description: string;
+  /** May be left out. */
+  optional?: boolean;
+}
+
 /** The parsed options by commander's camelCase names. A command module narrows it to its own interface. */
 export type ParsedOptions = Record<string, unknown>;
 
@@ -28,6 +37,8 @@ export interface CommandSpec {
   summary: string;
   description?: string;
   examples?: readonly { line: string; what: string }[];
+  arguments?: readonly ArgumentSpec[];
+  /** One with the name of a shared flag takes its place. */
   options: readonly OptionSpec[];
   /** Adds the shared flags that reach clusters: --kubeconfig, --context, -n, --as, --as-group, --request-timeout. */
   reachesClusters?: boolean;

@@ -1,9 +1,12 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseDuration, parseKeyValue, parseList, parsePercent } from './option-values.ts';
+import { SERVICE_COMMANDS } from './service-specs.ts';
+import { DRY_RUN, PLAN_FORMAT, RESULT_FORMAT } from './shared-options.ts';
 
 /** What each group of commands is, for help. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   clustermesh: 'Join clusters into a mesh, and see how it is',
+  service: 'Services that several clusters serve together',
   sandbox: 'Embedded clusters on this machine, to try things out',
 };
 
@@ -12,26 +15,6 @@ export const COMMAND_ALIASES: Readonly<Record<string, string>> = { clustermesh: 
 const CONTEXT: OptionSpec = {
   flags: '--context <context>',
   description: 'kubeconfig context (default: the current one)',
-};
-
-const RESULT_FORMAT: OptionSpec = {
-  flags: '-o, --output <format>',
-  description: 'format of the result',
-  choices: ['text', 'json', 'yaml'],
-  default: 'text',
-};
-
-/** For commands that write. With `--dry-run` they give the plan. */
-const DRY_RUN: OptionSpec = {
-  flags: '--dry-run [mode]',
-  description: 'print the plan and change nothing; "server" also lets the API server judge it (default mode: client)',
-  choices: ['client', 'server'],
-};
-
-const PLAN_FORMAT: OptionSpec = {
-  ...RESULT_FORMAT,
-  description: 'format of the result, or with --dry-run of the plan; manifests: its objects, for GitOps',
-  choices: ['text', 'json', 'yaml', 'manifests'],
 };
 
 const waitDuration = (what: string, standard: string): OptionSpec => ({
@@ -203,6 +186,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('./render.ts'),
   },
+  ...SERVICE_COMMANDS,
   {
     path: ['sandbox', 'up'],
     summary: 'Run embedded clusters until Ctrl-C',

@@ -43,7 +43,8 @@ describe('help', () => {
 
   it.each(COMMANDS.map((command) => [command.path.join(' '), command] as const))('of %s', async (line, command) => {
     const text = await textOf(...command.path, '--help');
-    expect(text).toContain(`Usage: meshctl ${line} [options]\n`);
+    const words = (command.arguments ?? []).map(({ name, optional }) => (optional ? ` [${name}]` : ` <${name}>`));
+    expect(text).toContain(`Usage: meshctl ${line} [options]${words.join('')}\n`);
     const flags = command.options.filter(({ hidden }) => !hidden).map((option) => option.flags);
     const shared = command.reachesClusters ? ['--kubeconfig <path>', '-n, --namespace <namespace>'] : [];
     for (const flag of [...flags, ...shared, '--debug', '-h, --help']) expect(text).toContain(`  ${flag} `);

@@ -1,0 +1,100 @@
+import { type MeshMember, readMembers, readServices, type ServiceScope } from '../flows/read-services.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { ClusterServices } from '../mesh/services.ts';
+import type { ReadCluster } from '../views/service-list-view.ts';
+import { allCiliumContexts } from './all-contexts.ts';
+import { type ClusterFlags, withClusters } from './cluster-flags.ts';
+import type { CommandContext } from './command.ts';
+
+/** The flags of the service commands, as parsed. `-n` is the Services' namespace there. */
+export interface ServiceFlags extends Omit<ClusterFlags, 'namespace'> {
+  context?: string[];
+  all?: boolean;
+  allNamespaces?: boolean;
+  namespace?: string;
+  ciliumNamespace: string;
+}
+
+/** Where `NAME` without a namespace is looked for, as kubectl does. */
+const DEFAULT_NAMESPACE = 'default';
+
+/** The Service that an argument names: `NAMESPACE/NAME`, or `NAME` in the namespace of `-n`. */
+export function serviceNamed(
+  text: string,
+  { namespace, allNamespaces }: ServiceFlags,
+): { namespace: string; name: string } {
+  const [first = '', second, ...rest] = text.split('/');
+  const named =
+    second === undefined
+      ? { namespace: namespace ?? DEFAULT_NAMESPACE, name: first }
+      : { namespace: first, name: second };
+  if (rest.length > 0 || named.name === '' || named.namespace === '') {
+    throw new MeshctlError('Usage', `"${text}" is not NAMESPACE/NAME`);
+  }
+  if (allNamespaces) throw new MeshctlError('Usage', '--all-namespaces does not go with the name of a service');
+  if (second !== undefined && namespace !== undefined && namespace !== first) {
+    throw new MeshctlError('Usage', `"${text}" is in namespace ${first}, not in ${namespace} (--namespace)`);
+  }
+  return named;
+}
+
+/** The namespace that a command without a Service's name looks at; undefined for all. */
+export function namespaceOf({ namespace, allNamespaces }: ServiceFlags): string | undefined {
+  if (!allNamespaces || namespace === undefined) return namespace;
+  throw new MeshctlError('Usage', '--all-namespaces and --namespace exclude each other', { hint: 'Give one of them.' });
+}
+
+/** Opens the clusters of `--context` or `--all`, and closes them whatever happens. */
+export async function withMembers<T>(
+  context: CommandContext,
+  flags: ServiceFlags,
+  work: (members: readonly MeshMember[]) => Promise<T>,
+): Promise<T> {
+  const { all, context: contexts, ciliumNamespace } = flags;
+  if (all && contexts) {
+    throw new MeshctlError('Usage', '--all and --context exclude each other', { hint: 'Give one of them.' });
+  }
+  const opening = { ...flags, namespace: ciliumNamespace };
+  const names = all ? await allCiliumContexts(context, opening) : (contexts ?? [undefined]);
+  return withClusters(context, opening, names, async (clients) =>
+    work(await readMembers(clients.map((client) => ({ client, namespace: ciliumNamespace })))),
+  );
+}
+
+/** Reads what is in scope from the clusters of `--context` or `--all`. */
+export async function readMeshServices(
+  context: CommandContext,
+  flags: ServiceFlags,
+  scope: ServiceScope,
+): Promise<ClusterServices[]> {
+  const task = context.progress.start('Reading the services');
+  try {
+    return await withMembers(context, flags, (members) => readServices(context, members, scope));
+  } finally {
+    task.stop();
+  }
+}
+
+/** The clusters that were read, with those of their peers that were not. */
+export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[] {
+  const names = new Set(clusters.map(({ cluster }) => cluster));
+  return clusters.map(({ cluster, context, peers = [] }) => ({
+    cluster,
+    context,
+    unread: peers.filter((peer) => !names.has(peer)),
+  }));
+}
+
+/** @throws MeshctlError `NotFound` when none of the clusters has the Service */
+export function requireDefined(
+  clusters: readonly ClusterServices[],
+  service: { namespace: string; name: string },
+): void {
+  if (clusters.some(({ services }) => services.size > 0)) return;
+  const contexts = clusters.map(({ context }) => context);
+  throw new MeshctlError(
+    'NotFound',
+    `no Service ${service.namespace}/${service.name} in ${contexts.map((name) => `context "${name}"`).join(', ')}`,
+    { hint: 'meshctl service list shows the global services.', details: { contexts, ...service } },
+  );
+}

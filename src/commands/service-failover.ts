@@ -1,0 +1,51 @@
+import { MeshctlError } from '../mesh/errors.ts';
+import type { ClusterServices } from '../mesh/services.ts';
+import { survivalOf } from '../mesh/survival.ts';
+import { failoverText, isSurvivable } from '../views/service-failover-view.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import {
+  namespaceOf,
+  readClusters,
+  readMeshServices,
+  requireDefined,
+  type ServiceFlags,
+  serviceNamed,
+} from './service-clusters.ts';
+
+interface FailoverFlags extends ServiceFlags {
+  service?: string;
+  without?: string;
+  requireSurvivable: boolean;
+}
+
+/** `meshctl service failover`: who would serve if a cluster went. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as FailoverFlags;
+  const named = flags.service === undefined ? undefined : serviceNamed(flags.service, flags);
+  const scope = named ?? { namespace: namespaceOf(flags) };
+  const clusters = await readMeshServices(context, flags, scope);
+  if (clusters.length < 2) {
+    throw new MeshctlError('Usage', 'a failover needs at least two clusters', {
+      hint: 'Name them with --context a,b, or take all with --all.',
+    });
+  }
+  if (named) requireDefined(clusters, named);
+  const without = flags.without === undefined ? undefined : lostCluster(clusters, flags.without);
+  const report = { clusters: readClusters(clusters), services: survivalOf(clusters, without) };
+  const survivable = isSurvivable(report);
+  return {
+    kind: 'FailoverReport',
+    data: { survivable, ...report },
+    text: (theme) => failoverText(report, theme),
+    exitCode: flags.requireSurvivable && !survivable ? 1 : 0,
+  };
+}
+
+/** The cluster that `--without` means, by its name in the mesh or by its context. */
+function lostCluster(clusters: readonly ClusterServices[], text: string): string {
+  const found = clusters.find(({ cluster }) => cluster === text) ?? clusters.find(({ context }) => context === text);
+  if (found) return found.cluster;
+  throw new MeshctlError('Usage', `--without "${text}" is none of the clusters`, {
+    hint: `They are ${clusters.map(({ cluster }) => cluster).join(', ')}.`,
+  });
+}

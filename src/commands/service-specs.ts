@@ -1,0 +1,142 @@
+import type { ArgumentSpec, CommandSpec, OptionSpec } from './command.ts';
+import { parseList } from './option-values.ts';
+import { DRY_RUN, PLAN_FORMAT, RESULT_FORMAT, YES } from './shared-options.ts';
+
+const SERVICE: ArgumentSpec = { name: 'service', description: 'NAMESPACE/NAME, or NAME in the namespace of -n' };
+
+const CONTEXTS: OptionSpec = {
+  flags: '--context <contexts>',
+  description: 'kubeconfig contexts, comma-separated (default: the current one)',
+  parse: parseList,
+};
+
+const ALL: OptionSpec = {
+  flags: '--all',
+  description: 'all contexts of the kubeconfig that run Cilium',
+  default: false,
+};
+
+const ALL_NAMESPACES: OptionSpec = {
+  flags: '-A, --all-namespaces',
+  description: 'services of all namespaces, which is the default',
+  default: false,
+};
+
+const NAMESPACE: OptionSpec = { flags: '-n, --namespace <namespace>', description: 'namespace of the services' };
+
+const CILIUM_NAMESPACE: OptionSpec = {
+  flags: '--cilium-namespace <namespace>',
+  description: 'namespace that Cilium runs in',
+  default: 'kube-system',
+};
+
+/** The commands about global services. */
+export const SERVICE_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['service', 'list'],
+    summary: 'List the services that are global in any of the clusters',
+    description:
+      'Shows for each global service where it is defined, how it is shared, how many of its backends are ready, what the ' +
+      'agents of each cluster send new connections to now, and what is odd about it.',
+    examples: [
+      { line: 'meshctl service list --context gke,eks', what: 'two clusters' },
+      { line: 'meshctl service list --all -n shop -o wide', what: 'one namespace in every cluster of the kubeconfig' },
+    ],
+    reachesClusters: true,
+    options: [
+      CONTEXTS,
+      ALL,
+      ALL_NAMESPACES,
+      NAMESPACE,
+      CILIUM_NAMESPACE,
+      { ...RESULT_FORMAT, choices: ['text', 'wide', 'json', 'yaml'] },
+    ],
+    load: () => import('./service-list.ts'),
+  },
+  {
+    path: ['service', 'describe'],
+    summary: 'Show one service in all clusters, with its backends',
+    examples: [
+      { line: 'meshctl service describe default/rebel-base --context gke,eks', what: 'backends, nodes, zones' },
+    ],
+    reachesClusters: true,
+    arguments: [SERVICE],
+    options: [CONTEXTS, ALL, NAMESPACE, CILIUM_NAMESPACE, RESULT_FORMAT],
+    load: () => import('./service-describe.ts'),
+  },
+  {
+    path: ['service', 'global'],
+    summary: 'Make a service global in all named clusters, or change how it is shared',
+    description:
+      'Annotates the service of that name in every named cluster. What is not given stays as it is; annotations under their ' +
+      'older names get the newer ones. If anything fails, everything is put back.',
+    examples: [
+      { line: 'meshctl service global default/rebel-base --context gke,eks', what: 'global in both' },
+      {
+        line: 'meshctl service global default/rebel-base --context gke,eks --affinity local',
+        what: 'prefer local backends',
+      },
+      {
+        line: 'meshctl service global default/rebel-base --context gke,eks --create-missing',
+        what: 'copy it to where it is missing',
+      },
+    ],
+    reachesClusters: true,
+    arguments: [SERVICE],
+    options: [
+      CONTEXTS,
+      {
+        flags: '--affinity <affinity>',
+        description: 'backends to prefer (default: as it is, else none)',
+        choices: ['local', 'remote', 'none'],
+      },
+      {
+        flags: '--shared [boolean]',
+        description: 'let the other clusters use the backends (default: as it is, else true)',
+        choices: ['true', 'false'],
+      },
+      {
+        flags: '--create-missing',
+        description: 'copy the service, its selector and ports, to clusters that lack it',
+        default: false,
+      },
+      { flags: '--remove', description: 'make it no longer global', default: false },
+      YES,
+      DRY_RUN,
+      NAMESPACE,
+      CILIUM_NAMESPACE,
+      PLAN_FORMAT,
+    ],
+    load: () => import('./service-global.ts'),
+  },
+  {
+    path: ['service', 'failover'],
+    summary: 'Tell who would serve if a cluster went',
+    description:
+      'Works out for each service and each cluster lost which backends the other clusters would use, and how many are left. ' +
+      'Without a service: all that are global. Nothing is changed.',
+    examples: [
+      {
+        line: 'meshctl service failover --context gke,eks --require-survivable',
+        what: 'a gate for game days: exit 1 if one would fail',
+      },
+      {
+        line: 'meshctl service failover default/rebel-base --all --without gke',
+        what: 'one service, one cluster lost',
+      },
+    ],
+    reachesClusters: true,
+    arguments: [{ ...SERVICE, description: `${SERVICE.description} (default: all global services)`, optional: true }],
+    options: [
+      CONTEXTS,
+      ALL,
+      { flags: '--without <cluster>', description: 'only the loss of this cluster (name or context)' },
+      { flags: '--require-survivable', description: 'exit 1 unless every service survives', default: false },
+      ALL_NAMESPACES,
+      NAMESPACE,
+      CILIUM_NAMESPACE,
+      RESULT_FORMAT,
+    ],
+    load: () => import('./service-failover.ts'),
+  },
+];

@@ -1,0 +1,26 @@
+import type { OptionSpec } from './command.ts';
+
+/** Flags that several commands have in the same way. */
+
+export const RESULT_FORMAT: OptionSpec = {
+  flags: '-o, --output <format>',
+  description: 'format of the result',
+  choices: ['text', 'json', 'yaml'],
+  default: 'text',
+};
+
+/** For commands that write. With `--dry-run` they give the plan. */
+export const DRY_RUN: OptionSpec = {
+  flags: '--dry-run [mode]',
+  description: 'print the plan and change nothing; "server" also lets the API server judge it (default mode: client)',
+  choices: ['client', 'server'],
+};
+
+export const PLAN_FORMAT: OptionSpec = {
+  ...RESULT_FORMAT,
+  description: 'format of the result, or with --dry-run of the plan; manifests: its objects, for GitOps',
+  choices: ['text', 'json', 'yaml', 'manifests'],
+};
+
+/** For commands that take something away. */
+export const YES: OptionSpec = { flags: '-y, --yes', description: 'do not ask whether to go on', default: false };

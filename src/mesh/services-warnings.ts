@@ -1,0 +1,119 @@
+import { SERVICE_ANNOTATIONS } from './backends.ts';
+import type { ServiceDefinition, ServiceInCluster } from './services.ts';
+
+/** What keeps a global Service from doing what people expect of one. */
+export type ServiceWarningId =
+  | 'one-cluster'
+  | 'namespace-missing'
+  | 'annotations-differ'
+  | 'ports-differ'
+  | 'selectors-differ'
+  | 'legacy-annotations'
+  | 'unknown-affinity'
+  | 'namespace-not-global'
+  | 'not-shared'
+  | 'headless'
+  | 'no-ready-backend'
+  | 'unserved';
+
+export interface ServiceWarning {
+  id: ServiceWarningId;
+  /** The clusters that it is about. */
+  clusters: readonly string[];
+  /** By cluster, where the clusters differ: what each of them has. */
+  values?: Readonly<Record<string, string>> | undefined;
+}
+
+type Defined = ServiceInCluster & { definition: ServiceDefinition };
+type Rule = (defined: readonly Defined[], all: readonly ServiceInCluster[]) => ServiceWarning[];
+
+/**
+ * The warnings about one Service that is global in at least one cluster; none about others.
+ * @param annotations of the Service, by cluster
+ */
+export function warningsOf(
+  clusters: readonly ServiceInCluster[],
+  annotations: ReadonlyMap<string, Readonly<Record<string, string>>>,
+): ServiceWarning[] {
+  const defined = clusters.filter((entry): entry is Defined => entry.definition !== undefined);
+  if (!defined.some(({ definition }) => definition.global)) return [];
+  return [...RULES.flatMap((rule) => rule(defined, clusters)), ...legacyNames(annotations)];
+}
+
+const RULES: readonly Rule[] = [
+  (defined, all) => (all.length > 1 && defined.length === 1 ? [about('one-cluster', defined)] : []),
+  (_, all) =>
+    some(
+      'namespace-missing',
+      all.filter(({ namespaceExists }) => !namespaceExists),
+    ),
+  (defined) =>
+    differing('annotations-differ', defined, ({ global, shared, affinity }) =>
+      global ? `global, ${shared ? 'shared' : 'not shared'}, affinity ${affinity}` : 'not global',
+    ),
+  (defined) =>
+    differing('ports-differ', defined, ({ ports }) =>
+      ports
+        .map(({ name, port, protocol }) => `${name ? `${name} ` : ''}${port}/${protocol}`)
+        .sort()
+        .join(', '),
+    ),
+  (defined) =>
+    differing('selectors-differ', defined, ({ selector }) =>
+      Object.entries(selector)
+        .map(([key, value]) => `${key}=${value}`)
+        .sort()
+        .join(','),
+    ),
+  (defined) => {
+    const unknown = defined.filter(({ definition }) => definition.unknownAffinity !== undefined);
+    if (unknown.length === 0) return [];
+    const values = unknown.map(({ cluster, definition }) => [cluster, definition.unknownAffinity ?? '']);
+    return [{ ...about('unknown-affinity', unknown), values: Object.fromEntries(values) }];
+  },
+  (defined) => someGlobal('namespace-not-global', defined, ({ namespaceGlobal }) => !namespaceGlobal),
+  (defined) => {
+    const global = defined.filter(({ definition }) => definition.global);
+    return global.every(({ definition }) => !definition.shared) ? [about('not-shared', global)] : [];
+  },
+  (defined) => someGlobal('headless', defined, ({ headless }) => headless),
+  (defined) => {
+    if (defined.every(({ definition }) => definition.ready === 0)) return [about('no-ready-backend', defined)];
+    return someGlobal('unserved', defined, ({ uses, headless }) => uses.length === 0 && !headless);
+  },
+];
+
+function legacyNames(annotations: ReadonlyMap<string, Readonly<Record<string, string>>>): ServiceWarning[] {
+  const legacy = Object.values(SERVICE_ANNOTATIONS).map((annotation) => annotation.legacy);
+  const clusters = [...annotations].filter(([, found]) => legacy.some((name) => found[name] !== undefined));
+  if (clusters.length === 0) return [];
+  return [{ id: 'legacy-annotations', clusters: clusters.map(([cluster]) => cluster) }];
+}
+
+function about(id: ServiceWarningId, entries: readonly ServiceInCluster[]): ServiceWarning {
+  return { id, clusters: entries.map(({ cluster }) => cluster) };
+}
+
+function some(id: ServiceWarningId, entries: readonly ServiceInCluster[]): ServiceWarning[] {
+  return entries.length > 0 ? [about(id, entries)] : [];
+}
+
+function someGlobal(
+  id: ServiceWarningId,
+  defined: readonly Defined[],
+  applies: (definition: ServiceDefinition) => boolean,
+): ServiceWarning[] {
+  return some(
+    id,
+    defined.filter(({ definition }) => definition.global && applies(definition)),
+  );
+}
+
+function differing(
+  id: ServiceWarningId,
+  defined: readonly Defined[],
+  say: (definition: ServiceDefinition) => string,
+): ServiceWarning[] {
+  const values = Object.fromEntries(defined.map(({ cluster, definition }) => [cluster, say(definition)]));
+  return new Set(Object.values(values)).size > 1 ? [{ ...about(id, defined), values }] : [];
+}

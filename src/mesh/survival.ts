@@ -1,0 +1,73 @@
+import {
+  type ClusterServices,
+  joinServices,
+  type MeshService,
+  selectionInputs,
+  serviceKey,
+  type Use,
+  usesIn,
+} from './services.ts';
+
+/** What a cluster's pods are left with when another cluster is gone. */
+export interface Survivor {
+  cluster: string;
+  uses: readonly Use[];
+}
+
+/** A Service without one of the clusters. */
+export interface Loss {
+  /** The cluster that is gone. */
+  without: string;
+  /** Every other cluster that has the Service still has a ready backend to use. */
+  survives: boolean;
+  /** The other clusters that have the Service. */
+  served: readonly Survivor[];
+  /** Backends that new connections from the other clusters can go to, each counted once. */
+  left: number;
+}
+
+export interface ServiceSurvival {
+  namespace: string;
+  name: string;
+  /** Backends that new connections can go to now, from anywhere, each counted once. */
+  now: number;
+  losses: readonly Loss[];
+}
+
+/**
+ * Who would serve each Service if a cluster went, with its backends and its pods.
+ * @param without only this cluster; absent: each in turn
+ */
+export function survivalOf(clusters: readonly ClusterServices[], without?: string): ServiceSurvival[] {
+  const lost = without === undefined ? clusters.map(({ cluster }) => cluster) : [without];
+  return joinServices(clusters).map((service) => ({
+    namespace: service.namespace,
+    name: service.name,
+    now: capacity(survivors(clusters, service)),
+    losses: lost.map((cluster) => {
+      const served = survivors(
+        clusters.filter((other) => other.cluster !== cluster),
+        service,
+      );
+      const survives = served.length > 0 && served.every(({ uses }) => uses.length > 0);
+      return { without: cluster, survives, served, left: capacity(served) };
+    }),
+  }));
+}
+
+function survivors(clusters: readonly ClusterServices[], service: MeshService): Survivor[] {
+  const key = serviceKey(service);
+  const inputs = selectionInputs(clusters, key);
+  return clusters
+    .filter(({ services }) => services.has(key))
+    .map((of) => ({ cluster: of.cluster, uses: usesIn(of, inputs) }));
+}
+
+/** Each user of a cluster's backends uses the same ones, so the largest count is all of them. */
+function capacity(served: readonly Survivor[]): number {
+  const most = new Map<string, number>();
+  for (const { cluster, backends } of served.flatMap(({ uses }) => uses)) {
+    most.set(cluster, Math.max(most.get(cluster) ?? 0, backends));
+  }
+  return [...most.values()].reduce((sum, count) => sum + count, 0);
+}

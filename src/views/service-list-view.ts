@@ -1,0 +1,108 @@
+import type { MeshService, ServiceDefinition, ServiceInCluster, Use } from '../mesh/services.ts';
+import { warningData, warningLines } from './service-warnings-view.ts';
+import { type Cell, tableLines } from './table.ts';
+import type { Theme } from './theme.ts';
+
+/** The clusters that were read, and what their agents read beyond them. */
+export interface ReadCluster {
+  cluster: string;
+  context: string;
+  /** Peers whose Services were not read: what they add is not counted. */
+  unread: readonly string[];
+}
+
+export interface ServiceListing {
+  clusters: readonly ReadCluster[];
+  services: readonly MeshService[];
+}
+
+/** The document's data: the backends as counts, the warnings with their words. */
+export function serviceListData({ clusters, services }: ServiceListing): Record<string, unknown> {
+  return {
+    clusters,
+    services: services.map((service) => ({
+      ...service,
+      clusters: service.clusters.map(({ definition, ...entry }) => ({
+        ...entry,
+        ...(definition ? { definition: { ...definition, backends: definition.backends.length } } : {}),
+      })),
+      warnings: service.warnings.map((warning) => warningData(warning, service)),
+    })),
+  };
+}
+
+/** `service list`: a row for each Service and cluster, then the warnings. */
+export function serviceListText(listing: ServiceListing, wide: boolean, theme: Theme): string {
+  const { clusters, services } = listing;
+  const names = clusters.map(({ cluster }) => theme.bold(cluster)).join(', ');
+  if (services.length === 0) return [`No service is global in ${names}`, ...unreadLines(clusters, theme)].join('\n');
+  const head = ['NAMESPACE', 'NAME', 'CLUSTER', ...(wide ? WIDE_HEAD : HEAD)].map((text) => ({
+    text,
+    style: theme.bold,
+  }));
+  const rows = services.flatMap((service) =>
+    service.clusters.map((entry): (Cell | string)[] => [
+      service.namespace,
+      service.name,
+      entry.cluster,
+      ...definitionCells(entry, wide, theme),
+    ]),
+  );
+  const warned = services.filter(({ warnings }) => warnings.length > 0);
+  return [
+    ...tableLines([head, ...rows]),
+    '',
+    ...warned.flatMap((service) => warningLines(service, theme)),
+    ...unreadLines(clusters, theme),
+    `${counted(services.length, 'global service')} in ${names}${warned.length > 0 ? `, ${warned.length} with warnings` : ''}`,
+  ].join('\n');
+}
+
+const HEAD = ['GLOBAL', 'SHARED', 'AFFINITY', 'READY', 'USES NOW'];
+const WIDE_HEAD = ['GLOBAL', 'SHARED', 'AFFINITY', 'PUBLISHED', 'TYPE', 'PORTS', 'READY', 'USES NOW'];
+
+function definitionCells({ definition, namespaceExists }: ServiceInCluster, wide: boolean, theme: Theme): Cell[] {
+  if (!definition) {
+    const text = namespaceExists ? 'not defined' : 'no such namespace';
+    return [{ text, style: theme.dim }];
+  }
+  const { global, shared, affinity, published, type, headless, ports, ready, backends } = definition;
+  const yes = (value: boolean): Cell => ({ text: value ? 'yes' : 'no', style: value ? undefined : theme.warn });
+  const wideCells: Cell[] = [
+    yes(published),
+    { text: headless ? `${type}, headless` : type },
+    { text: ports.map(({ port, protocol }) => `${port}/${protocol}`).join(',') || '-' },
+  ];
+  return [
+    yes(global),
+    global ? yes(shared) : { text: '-' },
+    { text: global ? affinity : '-' },
+    ...(wide ? wideCells : []),
+    { text: `${ready}/${backends.length}`, style: ready === 0 ? theme.warn : undefined },
+    usesCell(definition, theme),
+  ];
+}
+
+function usesCell({ uses, headless }: ServiceDefinition, theme: Theme): Cell {
+  if (headless) return { text: 'DNS only', style: theme.dim };
+  return uses.length > 0 ? { text: usesText(uses) } : { text: 'nothing', style: theme.fail };
+}
+
+/** `mesh-1 (2), mesh-2 (1)`; nothing for none. */
+export function usesText(uses: readonly Use[]): string {
+  return uses.map(({ cluster, backends }) => `${cluster} (${backends})`).join(', ');
+}
+
+/** What the report cannot know. */
+export function unreadLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
+  return clusters
+    .filter(({ unread }) => unread.length > 0)
+    .map(({ cluster, unread }) =>
+      theme.dim(`${cluster} is also connected to ${unread.join(', ')}, of which no context was given: not counted`),
+    );
+}
+
+/** `1 backend`, `2 backends`. */
+export function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}

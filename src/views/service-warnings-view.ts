@@ -1,0 +1,90 @@
+import { NAMESPACE_ANNOTATION } from '../mesh/backends.ts';
+import type { MeshService } from '../mesh/services.ts';
+import type { ServiceWarning, ServiceWarningId } from '../mesh/services-warnings.ts';
+import type { Theme } from './theme.ts';
+
+/** A warning as data, with its words. */
+export interface WarningData extends ServiceWarning {
+  message: string;
+  hint?: string;
+}
+
+interface Words {
+  message: string;
+  hint?: string | undefined;
+}
+
+/** A warning with its words, for `-o json`. */
+export function warningData(warning: ServiceWarning, service: MeshService): WarningData {
+  const { message, hint } = WORDS[warning.id](warning, service);
+  return { ...warning, message, ...(hint ? { hint } : {}) };
+}
+
+/** One line for a warning, one for what to do about it. */
+export function warningLines(service: MeshService, theme: Theme): string[] {
+  const subject = theme.bold(`${service.namespace}/${service.name}`);
+  return service.warnings.flatMap((warning) => {
+    const { message, hint } = warningData(warning, service);
+    return [`⚠️  ${subject}: ${message}`, ...(hint ? [`   ${theme.dim('→')} ${hint}`] : [])];
+  });
+}
+
+const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service: MeshService) => Words>> = {
+  'one-cluster': ({ clusters }, service) => ({
+    message: `is defined in ${list(clusters)} only: no other cluster can ask for it or add backends`,
+    hint: `${annotate(service)} --create-missing`,
+  }),
+  'namespace-missing': ({ clusters }, { namespace }) => ({
+    message: `${list(clusters)} ${clusters.length === 1 ? 'has' : 'have'} no namespace ${namespace}`,
+  }),
+  'annotations-differ': ({ values = {} }, service) => ({
+    message: `the clusters' annotations differ: ${byCluster(values)}`,
+    hint: `${annotate(service)}, with --affinity and --shared as they should be`,
+  }),
+  'ports-differ': ({ values = {} }) => ({
+    message: `the clusters' ports differ: ${byCluster(values)}; backends of a port that the other cluster does not name are not used`,
+  }),
+  'selectors-differ': ({ values = {} }) => ({
+    message: `the clusters' selectors differ: ${byCluster(values, 'none')}`,
+  }),
+  'legacy-annotations': ({ clusters }, service) => ({
+    message: `${list(clusters)} ${clusters.length === 1 ? 'uses' : 'use'} the older annotation names io.cilium/…, which a newer name beside them overrides`,
+    hint: `${annotate(service)} renames them`,
+  }),
+  'unknown-affinity': ({ values = {} }, service) => ({
+    message: `Cilium knows no such affinity and takes it for none: ${byCluster(values)}`,
+    hint: `${annotate(service)} --affinity none`,
+  }),
+  'namespace-not-global': ({ clusters }, { namespace, clusters: all }) => ({
+    message: `namespace ${namespace} is not global in ${list(clusters)}: the other clusters get no backends from there`,
+    hint: all
+      .filter(({ cluster }) => clusters.includes(cluster))
+      .map(({ context }) => `kubectl --context ${context} annotate namespace ${namespace} ${NAMESPACE_ANNOTATION}=true`)
+      .join('; '),
+  }),
+  'not-shared': (_, service) => ({
+    message: 'is shared by no cluster: each one uses its own backends only',
+    hint: `${annotate(service)} --shared=true`,
+  }),
+  headless: ({ clusters }) => ({
+    message: `is headless in ${list(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
+  }),
+  'no-ready-backend': () => ({ message: 'has no ready backend in any cluster: requests fail' }),
+  unserved: ({ clusters }) => ({
+    message: `requests from ${list(clusters)} fail: no backend that may be used from there is ready`,
+  }),
+};
+
+function annotate({ namespace, name, clusters }: MeshService): string {
+  return `meshctl service global ${namespace}/${name} --context ${clusters.map(({ context }) => context).join(',')}`;
+}
+
+function list(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
+function byCluster(values: Readonly<Record<string, string>>, empty = '-'): string {
+  return Object.entries(values)
+    .map(([cluster, value]) => `${cluster} (${value || empty})`)
+    .join(', ');
+}

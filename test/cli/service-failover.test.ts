@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CliResult, jsonOf, runCli } from '../support/cli.ts';
+import { addService, type ServiceClusters, startServiceClusters } from '../support/service-clusters.ts';
+
+let clusters: ServiceClusters;
+
+const failover = (...argv: string[]): Promise<CliResult> =>
+  runCli(['service', 'failover', ...argv], { env: { KUBECONFIG: clusters.kubeconfigPath } });
+const ALL = ['--context', 'one,two,three'];
+
+interface Survival {
+  name: string;
+  now: number;
+  losses: { without: string; survives: boolean; left: number; served: { cluster: string; uses: unknown[] }[] }[];
+}
+
+async function survivalOf(name: string): Promise<Record<string, [survives: boolean, left: number]>> {
+  const { services } = jsonOf(await failover(`default/${name}`, ...ALL, '-o', 'json')) as { services?: Survival[] };
+  const [service] = services ?? [];
+  expect(service?.name).toBe(name);
+  return Object.fromEntries(service?.losses.map(({ without, survives, left }) => [without, [survives, left]]) ?? []);
+}
+
+beforeAll(async () => {
+  clusters = await startServiceClusters();
+  const { one, two, three } = clusters.stores;
+  for (const store of [one, two, three]) addService(store, 'spread', { ready: 2 });
+  addService(one, 'local', { mesh: { global: 'true', affinity: 'local' }, ready: 3 });
+  addService(two, 'local', { mesh: { global: 'true', affinity: 'local' }, ready: 1 });
+  addService(one, 'borrowed');
+  addService(two, 'borrowed', { ready: 0 });
+  addService(one, 'hidden', { mesh: { global: 'true', shared: 'false' } });
+  addService(two, 'hidden', { ready: 0 });
+  addService(three, 'hidden');
+  addService(one, 'only');
+});
+afterAll(() => clusters.close());
+
+describe('service failover', () => {
+  it.each([
+    ['spread', { 'mesh-1': [true, 4], 'mesh-2': [true, 4], 'mesh-3': [true, 4] }],
+    // Each cluster uses its own; the one that is left has what it has.
+    ['local', { 'mesh-1': [true, 1], 'mesh-2': [true, 3], 'mesh-3': [true, 4] }],
+    // mesh-2 has no backend of its own.
+    ['borrowed', { 'mesh-1': [false, 0], 'mesh-2': [true, 1], 'mesh-3': [true, 1] }],
+    // mesh-2 may use those of mesh-3 only; mesh-1 has its own.
+    ['hidden', { 'mesh-1': [true, 1], 'mesh-2': [true, 2], 'mesh-3': [false, 1] }],
+    ['only', { 'mesh-1': [false, 0], 'mesh-2': [true, 1], 'mesh-3': [true, 1] }],
+  ])('of %s', async (name, losses) => {
+    expect(await survivalOf(name)).toEqual(losses);
+  });
+
+  it('looks at all global services, and at one loss, for a game day', async () => {
+    const { exitCode, stdout } = await failover(...ALL, '--without', 'one');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatchInlineSnapshot(`
+      "NAMESPACE  NAME      WITHOUT  SURVIVES  READY LEFT     WHO SERVES
+      default    borrowed  mesh-1   NO        0 of 1 (0 %)   mesh-2 ← nobody
+      default    hidden    mesh-1   yes       1 of 2 (50 %)  mesh-2 ← mesh-3 (1); mesh-3 ← mesh-3 (1)
+      default    local     mesh-1   yes       1 of 4 (25 %)  mesh-2 ← mesh-2 (1)
+      default    only      mesh-1   NO        0 of 1 (0 %)   no other cluster has the service
+      default    spread    mesh-1   yes       4 of 6 (67 %)  mesh-2 ← mesh-2 (2), mesh-3 (2); mesh-3 ← mesh-3 (2), mesh-2 (2)
+
+      ❌ 2 of 5 global services would fail:
+         default/borrowed: without mesh-1
+         default/only: without mesh-1
+      "
+    `);
+  });
+
+  it('fails with --require-survivable when one would not survive', async () => {
+    const result = await failover(...ALL, '--require-survivable', '-o', 'json');
+    expect(result.exitCode).toBe(1);
+    expect(jsonOf(result)).toMatchObject({ kind: 'FailoverReport', survivable: false });
+    expect((await failover(...ALL, '--require-survivable', '--without', 'mesh-2')).exitCode).toBe(0);
+    expect((await failover('default/spread', ...ALL, '--require-survivable')).exitCode).toBe(0);
+  });
+
+  it.each([
+    [['--context', 'one'], 2, 'a failover needs at least two clusters'],
+    [[...ALL, '--without', 'mesh-9'], 2, '--without "mesh-9" is none of the clusters'],
+    [['default/absent', ...ALL], 1, 'no Service default/absent'],
+  ])('refuses %j', async (argv, exitCode, message) => {
+    const result = await failover(...argv);
+    expect(result).toMatchObject({ exitCode, stdout: '' });
+    expect(result.stderr).toContain(message);
+  });
+});

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { type CliOptions, type CliResult, jsonOf, runCli } from '../support/cli.ts';
+import {
+  addService,
+  namespaceObject,
+  type ServiceClusters,
+  serviceObjects,
+  startServiceClusters,
+} from '../support/service-clusters.ts';
+
+let clusters: ServiceClusters;
+/** Contexts whose API server refuses to change Services. */
+const readOnly = new Set<string>();
+const CONTEXTS = ['one', 'two'];
+
+const global = (argv: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+  runCli(['service', 'global', ...argv], { ...options, env: { KUBECONFIG: clusters.kubeconfigPath } });
+const BOTH = ['--context', 'one,two'];
+
+function serviceIn(context: string, name = 'base'): KubeObject | undefined {
+  return clusters.stores[context]?.get({ apiVersion: 'v1', kind: 'Service', namespace: 'default', name });
+}
+
+const annotationsIn = (context: string, name?: string) => serviceIn(context, name)?.metadata.annotations ?? {};
+
+beforeAll(async () => {
+  const refusing = (context: string) => ({
+    async intercept({ httpMethod, resource }: { httpMethod: string; resource: string }): Promise<undefined> {
+      if (readOnly.has(context) && resource === 'services' && httpMethod !== 'GET') {
+        throw new ApiError(422, 'Invalid', 'admission said no');
+      }
+    },
+  });
+  clusters = await startServiceClusters(CONTEXTS, Object.fromEntries(CONTEXTS.map((name) => [name, refusing(name)])));
+});
+beforeEach(() => {
+  readOnly.clear();
+  for (const context of CONTEXTS) {
+    const store = clusters.stores[context];
+    for (const apiVersion of ['v1', 'discovery.k8s.io/v1']) {
+      const type = { apiVersion, kind: apiVersion === 'v1' ? 'Service' : 'EndpointSlice', namespace: 'default' };
+      for (const { metadata } of store?.list(type) ?? []) store?.delete({ ...type, name: metadata.name });
+    }
+    const [service] = serviceObjects('base', { mesh: {} });
+    if (service) store?.create(service);
+  }
+});
+afterAll(() => clusters.close());
+
+describe('service global', () => {
+  it('annotates the Service in all named clusters, and changes nothing the second time', async () => {
+    const first = await global(['default/base', ...BOTH]);
+    expect(first).toMatchObject({ exitCode: 0 });
+    expect(first.stdout).toBe(
+      [
+        '✅ default/base is global in one, two',
+        '  • one: service.cilium.io/global=true',
+        '  • two: service.cilium.io/global=true',
+        '',
+      ].join('\n'),
+    );
+    for (const context of ['one', 'two'])
+      expect(annotationsIn(context)).toEqual({ 'service.cilium.io/global': 'true' });
+    const second = await global(['default/base', ...BOTH, '-o', 'json']);
+    expect(jsonOf(second)).toMatchObject({
+      kind: 'GlobalServiceResult',
+      global: true,
+      steps: [
+        { cluster: 'one', action: 'keep' },
+        { cluster: 'two', action: 'keep' },
+      ],
+    });
+  });
+
+  it('sets affinity and sharing, and leaves what is not given', async () => {
+    await global(['default/base', ...BOTH, '--affinity', 'local', '--shared=false']);
+    await global(['default/base', ...BOTH, '--affinity', 'remote']);
+    expect(annotationsIn('two')).toEqual({
+      'service.cilium.io/global': 'true',
+      'service.cilium.io/shared': 'false',
+      'service.cilium.io/affinity': 'remote',
+    });
+  });
+
+  it('renames annotations under their older names', async () => {
+    clusters.stores.one?.update({ apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'base' }, (object) => {
+      object.metadata.annotations = {
+        'io.cilium/global-service': 'true',
+        'io.cilium/service-affinity': 'local',
+        'io.cilium/shared-service': 'false',
+        'service.cilium.io/shared': 'true',
+        'example.com/kept': 'yes',
+      };
+    });
+    expect((await global(['default/base', '--context', 'one'])).exitCode).toBe(0);
+    expect(annotationsIn('one')).toEqual({
+      'service.cilium.io/global': 'true',
+      'service.cilium.io/affinity': 'local',
+      'service.cilium.io/shared': 'true',
+      'example.com/kept': 'yes',
+    });
+  });
+
+  it('shows the plan with --dry-run and writes nothing', async () => {
+    const { exitCode, stdout } = await global(['default/base', ...BOTH, '--affinity', 'local', '--dry-run=server']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatchInlineSnapshot(`
+      "Context one:
+        ~ update Service default/base (takes part in the mesh)
+            metadata.annotations[service.cilium.io/global]: true
+            metadata.annotations[service.cilium.io/affinity]: local
+      Context two:
+        ~ update Service default/base (takes part in the mesh)
+            metadata.annotations[service.cilium.io/global]: true
+            metadata.annotations[service.cilium.io/affinity]: local
+      Plan: 2 to update.
+      Nothing was changed (--dry-run=server): the API server accepts all of it.
+      "
+    `);
+    expect(annotationsIn('one')).toEqual({});
+  });
+
+  it('puts every cluster back when one refuses', async () => {
+    readOnly.add('two');
+    const result = await global(['default/base', ...BOTH]);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/one: is as before/);
+    expect(annotationsIn('one')).toEqual({});
+    expect(annotationsIn('two')).toEqual({});
+  });
+
+  it('names the clusters that lack it, and touches none', async () => {
+    addService(clusters.stores.one, 'lonely', { mesh: {} });
+    const result = await global(['default/lonely', ...BOTH]);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('no Service default/lonely in context "two"');
+    expect(result.stderr).toContain('Add --create-missing');
+    expect(annotationsIn('one', 'lonely')).toEqual({});
+  });
+
+  it('copies selector and ports with --create-missing', async () => {
+    addService(clusters.stores.one, 'lonely', {
+      mesh: {},
+      annotations: { 'example.com/team': 'a' },
+      spec: { type: 'NodePort', ports: [{ name: 'http', port: 80, targetPort: 'web', nodePort: 30080 }] },
+    });
+    const argv = ['default/lonely', ...BOTH, '--create-missing', '--affinity', 'local'];
+    expect((await global(argv)).exitCode).toBe(0);
+    const copy = serviceIn('two', 'lonely');
+    expect(copy?.metadata.annotations).toEqual({
+      'service.cilium.io/global': 'true',
+      'service.cilium.io/affinity': 'local',
+    });
+    expect(copy?.spec).toMatchObject({
+      type: 'ClusterIP',
+      selector: { app: 'lonely' },
+      ports: [{ name: 'http', port: 80, targetPort: 'web' }],
+    });
+    expect(JSON.stringify(copy?.spec)).not.toContain('nodePort');
+    expect(jsonOf(await global([...argv, '-o', 'json']))).toMatchObject({
+      steps: [{ action: 'keep' }, { action: 'keep' }],
+    });
+  });
+
+  it('copies nothing into a namespace that is not there', async () => {
+    clusters.stores.one?.create(namespaceObject('shop'));
+    addService(clusters.stores.one, 'cart', { namespace: 'shop', mesh: {} });
+    const result = await global(['shop/cart', ...BOTH, '--create-missing']);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('no namespace shop in context "two"');
+    expect(result.stderr).toContain('kubectl --context two create namespace shop');
+  });
+
+  it('asks before it takes the Service out of the mesh', async () => {
+    await global(['default/base', ...BOTH, '--affinity', 'local']);
+    const no = await global(['default/base', ...BOTH, '--remove'], { answers: ['n'] });
+    expect(no.exitCode).toBe(1);
+    expect(annotationsIn('one')).toMatchObject({ 'service.cilium.io/global': 'true' });
+    const yes = await global(['default/base', ...BOTH, '--remove', '--yes']);
+    expect(yes.exitCode).toBe(0);
+    expect(yes.stdout).toContain('✅ default/base is no longer global in one, two');
+    for (const context of ['one', 'two']) expect(annotationsIn(context)).toEqual({});
+  });
+
+  it.each([
+    [['base/'], 2, '"base/" is not NAMESPACE/NAME'],
+    [['default/base', '--remove', '--affinity', 'local'], 2, '--remove does not go with --affinity'],
+    [['default/base', '--affinity', 'near'], 2, 'Allowed choices are local, remote, none'],
+    [['default/base', '-o', 'manifests'], 2, '-o manifests goes with --dry-run only'],
+    [['default/absent', ...BOTH], 1, 'no Service default/absent in contexts "one", "two"'],
+  ])('refuses %j', async (argv, exitCode, message) => {
+    const result = await global(argv);
+    expect(result.exitCode).toBe(exitCode);
+    expect(result.stderr).toContain(message);
+  });
+
+  it('refuses a Service of type ExternalName', async () => {
+    clusters.stores.one?.create({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'outside', namespace: 'default' },
+      spec: { type: 'ExternalName', externalName: 'example.com' },
+    });
+    const result = await global(['default/outside', '--context', 'one']);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('is of type ExternalName');
+  });
+});
