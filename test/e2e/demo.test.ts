@@ -5,6 +5,9 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type CliOptions, runCli } from '../support/cli.ts';
 import { healthyText } from '../support/e2e-cli.ts';
 
+/** The demo keeps to its own times, and makes the keys of two clusters. */
+vi.setConfig({ testTimeout: 120_000 });
+
 let directory: string;
 let listeners: number;
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { ADVICE } from '../../src/mesh/failure-reason.ts';
-import { refOf } from '../../src/mesh/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
   APISERVER_SELECTOR,
   apiserverDeploymentRef,
   configMapRef,
+  KVSTOREMESH_CONTAINER,
   KVSTOREMESH_PEERS_SECRET,
   REMOTE_USERS_CONFIGMAP,
   secretRef,
@@ -57,14 +57,26 @@ async function expectConnected(context: string): Promise<void> {
   expect(stdout).toBe(healthyText(nodes.total, peerOf(context) ?? ''));
 }
 
+const apiserverPods = (context: string) =>
+  clientOf(context).listAll({ apiVersion: 'v1', kind: 'Pod', namespace: NAMESPACE, labelSelector: APISERVER_SELECTOR });
+
 async function scaleApiserver(context: string, replicas: number): Promise<void> {
   await clientOf(context).patch(apiserverDeploymentRef(NAMESPACE), { spec: { replicas } });
+  const count = async () => (await apiserverPods(context)).length;
+  await eventually(count, (pods) => pods === replicas, `${replicas} pods in ${context}`, mesh.patience.polling);
 }
 
-async function restartApiserver(context: string): Promise<void> {
-  const client = clientOf(context);
-  const selection = { apiVersion: 'v1', kind: 'Pod', namespace: NAMESPACE, labelSelector: APISERVER_SELECTOR };
-  for (const pod of await client.listAll(selection)) await client.delete(refOf(pod));
+/** What KVStoreMesh of a context finds when it connects to its peer once more. */
+async function troubleshoot(context: string): Promise<string> {
+  const [pod] = await apiserverPods(context);
+  const { stdout } = await clientOf(context).exec({
+    namespace: NAMESPACE,
+    pod: pod?.metadata.name ?? '',
+    container: KVSTOREMESH_CONTAINER,
+    command: ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'troubleshoot'],
+    timeoutMs: 30_000,
+  });
+  return stdout;
 }
 
 describe('enable, connect, status, break, mend, disconnect', { timeout: real ? 900_000 : 60_000 }, () => {
@@ -156,8 +168,11 @@ describe('enable, connect, status, break, mend, disconnect', { timeout: real ? 9
   it('turns unhealthy when the peer has deleted the user, and connect mends it', async () => {
     const users = configMapRef(NAMESPACE, REMOTE_USERS_CONFIGMAP);
     await clientOf(b).patch(users, { data: { 'users.yaml': remoteUsersFile([]) } });
-    // etcd asks who someone is for each request, but not again for a watch that is open: that ends with the pod.
-    await restartApiserver(b);
+    const isGone = (said: string) => said.includes('permission denied');
+    await eventually(() => troubleshoot(a), isGone, 'the user is gone', mesh.patience.polling);
+    // etcd asks who someone is at each request, but not again for a watch that is open: that ends with the pod.
+    await scaleApiserver(b, 0);
+    await scaleApiserver(b, 1);
     const { problems } = await statusBecomes(
       a,
       (report) => report.problems.some(({ class: reason }) => reason === 'permission-denied'),
