@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
+import { HEALTH_COMMANDS } from './health-specs.ts';
 import { parseCount, parseDuration, parseKeyValue, parseList, parsePercent } from './option-values.ts';
 import { SERVICE_COMMANDS } from './service-specs.ts';
 import { DRY_RUN, PLAN_FORMAT, RESULT_FORMAT } from './shared-options.ts';
@@ -186,6 +187,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('./render.ts'),
   },
+  ...HEALTH_COMMANDS,
   ...SERVICE_COMMANDS,
   {
     path: ['sandbox', 'up'],

@@ -1,0 +1,86 @@
+import { checkClusters } from '../flows/check.ts';
+import type { Flow, Target } from '../flows/flow.ts';
+import { sleep } from '../kube/retry.ts';
+import { type CheckEntry, categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../mesh/checks/catalogue.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { checkJunit, checkText } from '../views/check-view.ts';
+import { printable } from '../views/printable.ts';
+import { allCiliumContexts } from './all-contexts.ts';
+import { type ClusterFlags, withClusters } from './cluster-flags.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+
+interface CheckFlags extends ClusterFlags {
+  context?: string[];
+  all: boolean;
+  pre: boolean;
+  category?: string[];
+  suppress?: string[];
+  failOn: 'fail' | 'warn';
+  wait: boolean;
+  /** Milliseconds. */
+  waitDuration: number;
+  parallel: number;
+  /** Milliseconds. */
+  nodeTimeout: number;
+  output: 'table' | 'short' | 'json' | 'yaml' | 'junit';
+}
+
+const LOOK_INTERVAL_MS = 2000;
+
+/** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as CheckFlags;
+  const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
+  requireKnown('category', flags.category ?? [], categoriesOf(checks));
+  requireKnown(
+    'check',
+    flags.suppress ?? [],
+    MESH_CHECKS.map(({ id }) => id),
+  );
+  const contexts = flags.all ? await allCiliumContexts(context, flags) : (flags.context ?? [undefined]);
+  const entries = await withClusters(context, flags, contexts, (clients) =>
+    check(
+      context,
+      clients.map((client) => ({ client, namespace: flags.namespace })),
+      flags,
+    ),
+  );
+  const shown = printable(entries);
+  return {
+    kind: 'CheckReport',
+    data: { passed: isPassed(entries, flags), checks: shown },
+    text: (theme) => (flags.output === 'junit' ? checkJunit(shown) : checkText(shown, flags.output === 'short', theme)),
+    exitCode: isPassed(entries, flags) ? 0 : 1,
+  };
+}
+
+async function check(flow: Flow, targets: readonly Target[], flags: CheckFlags): Promise<CheckEntry[]> {
+  const { pre, category = [], suppress = [], parallel, nodeTimeout } = flags;
+  const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout };
+  const deadline = Date.now() + (flags.wait ? flags.waitDuration : 0);
+  let said = '';
+  for (;;) {
+    const entries = await checkClusters(flow, targets, options);
+    if (isPassed(entries, flags) || Date.now() + LOOK_INTERVAL_MS > deadline) return entries;
+    const waiting = entries.filter((entry) => isBad(entry, flags)).map(({ title }) => title);
+    const text = printable(`Waiting until ${[...new Set(waiting)].join('; ')}`);
+    if (text !== said) flow.progress.info(text);
+    said = text;
+    await sleep(LOOK_INTERVAL_MS, flow.signal);
+  }
+}
+
+function isBad({ severity }: CheckEntry, { failOn }: CheckFlags): boolean {
+  return severity === 'fail' || (failOn === 'warn' && severity === 'warn');
+}
+
+function isPassed(entries: readonly CheckEntry[], flags: CheckFlags): boolean {
+  return !entries.some((entry) => isBad(entry, flags));
+}
+
+function requireKnown(what: string, names: readonly string[], known: readonly string[]): void {
+  for (const name of names) {
+    if (known.includes(name)) continue;
+    throw new MeshctlError('Usage', `there is no ${what} "${name}"`, { hint: `There are: ${known.join(', ')}` });
+  }
+}

@@ -1,0 +1,74 @@
+import type { CommandSpec, OptionSpec } from './command.ts';
+import { parseCount, parseDuration, parseList } from './option-values.ts';
+
+const CONTEXTS: OptionSpec = {
+  flags: '--context <contexts>',
+  description: 'kubeconfig contexts, comma-separated (default: the current one)',
+  parse: parseList,
+};
+
+const ALL: OptionSpec = {
+  flags: '--all',
+  description: 'all contexts of the kubeconfig that run Cilium',
+  default: false,
+};
+
+const NODE_TIMEOUT: OptionSpec = {
+  flags: '--node-timeout <duration>',
+  description: 'longest wait for one agent',
+  default: '10s',
+  parse: parseDuration,
+};
+
+const PARALLEL: OptionSpec = {
+  flags: '--parallel <count>',
+  description: 'most agents asked at a time',
+  default: 50,
+  parse: parseCount,
+};
+
+/** Commands that look at a mesh and find what is wrong with it. */
+export const HEALTH_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['clustermesh', 'check'],
+    summary: 'Look for what is wrong, or will be, with the next step for each finding',
+    description:
+      'Reads the clusters and judges names and ids, settings, versions, addresses, the network between nodes, the ' +
+      'clustermesh-apiserver, certificates, peers and ownership. Exits 1 when a check fails.',
+    examples: [
+      { line: 'meshctl clustermesh check --pre --context gke,eks', what: 'before enable and connect' },
+      { line: 'meshctl clustermesh check --all -o short', what: 'only what is not well' },
+      { line: 'meshctl clustermesh check --category tls,peers --fail-on warn -o junit', what: 'in a pipeline' },
+    ],
+    reachesClusters: true,
+    options: [
+      CONTEXTS,
+      ALL,
+      { flags: '--pre', description: 'only what can be judged before enable and connect', default: false },
+      { flags: '--category <categories>', description: 'only these categories, comma-separated', parse: parseList },
+      { flags: '--suppress <ids>', description: 'leave out these checks, comma-separated', parse: parseList },
+      {
+        flags: '--fail-on <severity>',
+        description: 'what makes the exit status 1',
+        choices: ['fail', 'warn'],
+        default: 'fail',
+      },
+      { flags: '--wait', description: 'look again until all is well', default: false },
+      {
+        flags: '--wait-duration <duration>',
+        description: 'longest wait with --wait',
+        default: '5m',
+        parse: parseDuration,
+      },
+      PARALLEL,
+      NODE_TIMEOUT,
+      {
+        flags: '-o, --output <format>',
+        description: 'format of the result; short: only what is not well',
+        choices: ['table', 'short', 'json', 'yaml', 'junit'],
+        default: 'table',
+      },
+    ],
+    load: () => import('./check.ts'),
+  },
+];

@@ -1,0 +1,125 @@
+import pLimit from 'p-limit';
+import { readSnapshot } from '../kube/snapshot.ts';
+import { readBgpPrefixes, readBgpSessions, readHealth } from '../mesh/checks/agent-answers.ts';
+import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../mesh/checks/catalogue.ts';
+import { runChecks } from '../mesh/checks/check.ts';
+import type { ClusterObservation, ContainerFacts, MeshCheckInput, NodeObservation } from '../mesh/checks/mesh-input.ts';
+import { isTunnel } from '../mesh/checks/network.ts';
+import { APISERVER_SELECTOR } from '../mesh/names.ts';
+import { readRoutes } from '../mesh/routes.ts';
+import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import { type Agent, listAgents } from './ask-agents.ts';
+import { during, type Flow, type Target } from './flow.ts';
+import { pollStatus } from './poll-status.ts';
+
+export interface CheckOptions {
+  /** Only what can be judged before enable and connect. */
+  pre: boolean;
+  /** Only these categories; all when empty. */
+  categories: readonly string[];
+  /** Ids that the operator does not want to hear of. */
+  suppress: readonly string[];
+  parallel: number;
+  nodeTimeoutMs: number;
+}
+
+/** cilium-health on one node tells of all others; a few nodes are enough to see what is wrong. */
+const MOST_AGENTS_ASKED = 10;
+const AGENTS_AT_A_TIME = 10;
+
+/** Reads the clusters and judges them. Of a check whose category was not asked for, nothing is read or said. */
+export async function checkClusters(
+  flow: Flow,
+  targets: readonly Target[],
+  options: CheckOptions,
+): Promise<CheckEntry[]> {
+  const wanted = <T extends { category: string }>(checks: readonly T[]): T[] =>
+    checks.filter(({ category }) => options.categories.length === 0 || options.categories.includes(category));
+  return during(flow, `Checking ${targets.map(({ client }) => client.context).join(', ')}`, async () => {
+    const clusters = await Promise.all(
+      targets.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
+    );
+    const now = flow.now();
+    if (options.pre) {
+      const checks = wanted(PRE_CHECKS);
+      return describeFindings(checks, runChecks(checks, { clusters, now }, options.suppress));
+    }
+    const checks = wanted(MESH_CHECKS);
+    const categories = new Set(checks.map(({ category }) => category));
+    const observations = await Promise.all(
+      targets.map(async (target, index): Promise<[string, ClusterObservation]> => {
+        const snapshot = clusters[index];
+        const { context } = target.client;
+        return [context, await observe(flow, target, snapshot, categories, options)];
+      }),
+    );
+    const input: MeshCheckInput = { clusters, now, observed: new Map(observations) };
+    return describeFindings(checks, runChecks(checks, input, options.suppress));
+  });
+}
+
+async function observe(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot | undefined,
+  categories: ReadonlySet<string>,
+  { parallel, nodeTimeoutMs }: CheckOptions,
+): Promise<ClusterObservation> {
+  const [containers, nodes, status] = await Promise.all([
+    categories.has('apiserver') ? apiserverContainers(target) : [],
+    categories.has('network') && snapshot ? observeNodes(flow, target, snapshot, nodeTimeoutMs) : [],
+    categories.has('peers') && snapshot?.ciliumConfig
+      ? pollStatus(flow, target, { parallel, nodeTimeoutMs })
+      : undefined,
+  ]);
+  return { containers, nodes, status };
+}
+
+async function apiserverContainers({ client, namespace }: Target): Promise<ContainerFacts[]> {
+  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
+  return pods
+    .filter(({ metadata }) => !metadata.deletionTimestamp)
+    .flatMap((pod) => {
+      const status = pod.status as
+        | { containerStatuses?: { name: string; ready?: boolean; restartCount?: number }[] }
+        | undefined;
+      return (status?.containerStatuses ?? []).map(({ name, ready = false, restartCount = 0 }) => ({
+        pod: pod.metadata.name,
+        container: name,
+        ready,
+        restarts: restartCount,
+      }));
+    });
+}
+
+async function observeNodes(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot,
+  timeoutMs: number,
+): Promise<NodeObservation[]> {
+  const agents = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
+  const limit = pLimit(AGENTS_AT_A_TIME);
+  return Promise.all(agents.map((agent) => limit(() => observeNode(agent, snapshot))));
+}
+
+async function observeNode(
+  agent: Agent,
+  { ciliumConfig = {}, ...snapshot }: ClusterSnapshot,
+): Promise<NodeObservation> {
+  const bgp = ciliumConfig['enable-bgp-control-plane'] === 'true';
+  const native = !isTunnel({ ...snapshot, ciliumConfig });
+  const [health, sessions, prefixes, routes] = await Promise.all([
+    agent.json(['cilium-health', 'status', '-o', 'json']),
+    bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
+    bgp ? agent.json(['cilium-dbg', 'bgp', 'routes', 'available', 'ipv4', 'unicast', '-o', 'json']) : undefined,
+    native ? agent.json(['ip', '-json', 'route', 'show']) : undefined,
+  ]);
+  return {
+    node: agent.node,
+    health: readHealth(health),
+    bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
+    bgpPrefixes: prefixes === undefined ? undefined : readBgpPrefixes(prefixes),
+    routes: readRoutes(routes),
+  };
+}

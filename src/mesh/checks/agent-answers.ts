@@ -1,0 +1,59 @@
+import type { BgpSession, NodeHealth } from './mesh-input.ts';
+
+const MOST_NODES = 10_000;
+const MOST_PREFIXES = 100_000;
+const LONGEST_WORD = 128;
+
+/**
+ * Nodes in the answer of `cilium-health status -o json` (Cilium's api/v1/health): a probe that went through has no
+ * status text. @param document parsed, not trusted
+ */
+export function readHealth(document: unknown): NodeHealth[] | undefined {
+  const nodes = recordOf(document).nodes;
+  if (!Array.isArray(nodes)) return undefined;
+  return nodes.slice(0, MOST_NODES).map((entry: unknown) => {
+    const node = recordOf(entry);
+    const host = recordOf(recordOf(node.host)['primary-address']);
+    const endpoint = recordOf(recordOf(node['health-endpoint'])['primary-address']);
+    const problems = [
+      ...problemsOf('node', host),
+      ...problemsOf('endpoint', Object.keys(endpoint).length > 0 ? endpoint : recordOf(node.endpoint)),
+    ];
+    return { node: wordOf(node.name), problems };
+  });
+}
+
+function problemsOf(what: string, path: Record<string, unknown>): string[] {
+  return ['icmp', 'http'].flatMap((probe) => {
+    const status = recordOf(path[probe]).status;
+    return typeof status === 'string' && status !== '' ? [`${what} ${probe}: ${wordOf(status)}`] : [];
+  });
+}
+
+/** Sessions in the answer of `cilium-dbg bgp peers -o json`. @param document parsed, not trusted */
+export function readBgpSessions(document: unknown): BgpSession[] | undefined {
+  if (document === null) return [];
+  if (!Array.isArray(document)) return undefined;
+  return document.slice(0, MOST_NODES).map((entry: unknown) => {
+    const peer = recordOf(entry);
+    return { peer: wordOf(peer['peer-address']), state: wordOf(peer['session-state']) || 'unknown' };
+  });
+}
+
+/** Prefixes in the answer of `cilium-dbg bgp routes … -o json`. @param document parsed, not trusted */
+export function readBgpPrefixes(document: unknown): string[] | undefined {
+  if (document === null) return [];
+  if (!Array.isArray(document)) return undefined;
+  return document.slice(0, MOST_PREFIXES).flatMap((entry: unknown) => {
+    const { prefix } = recordOf(entry);
+    return typeof prefix === 'string' ? [wordOf(prefix)] : [];
+  });
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+function wordOf(value: unknown): string {
+  return typeof value === 'string' ? [...value.slice(0, LONGEST_WORD)].join('') : '';
+}

@@ -1,0 +1,55 @@
+import { APISERVER_CHECKS } from './apiserver.ts';
+import type { Check, Finding } from './check.ts';
+import { COMPATIBILITY_CHECKS } from './compatibility.ts';
+import type { MeshCheck } from './mesh-input.ts';
+import { NETWORK_CHECKS } from './network.ts';
+import { OWNERSHIP_CHECKS } from './ownership.ts';
+import { PEER_CHECKS } from './peers.ts';
+import { TLS_CHECKS } from './tls.ts';
+
+/** What can be judged before enable and connect. */
+export const PRE_CHECKS: readonly Check[] = COMPATIBILITY_CHECKS;
+
+/** All checks, in the order in which they are run and shown. */
+export const MESH_CHECKS: readonly MeshCheck[] = [
+  ...COMPATIBILITY_CHECKS,
+  ...NETWORK_CHECKS,
+  ...APISERVER_CHECKS,
+  ...TLS_CHECKS,
+  ...PEER_CHECKS,
+  ...OWNERSHIP_CHECKS,
+];
+
+/** The categories of checks, each once, in their order. */
+export function categoriesOf(checks: readonly Pick<Check, 'category'>[]): string[] {
+  return [...new Set(checks.map(({ category }) => category))];
+}
+
+/** A finding with the words of its check, as data: an entry of `clustermesh check -o json`. */
+export interface CheckEntry extends Finding {
+  category: string;
+  /** What is so when the check passes. */
+  title: string;
+  /** What is not so; absent when it passes. */
+  message?: string | undefined;
+}
+
+/** Findings with their checks' words. */
+export function describeFindings(
+  checks: readonly Pick<MeshCheck, 'id' | 'category' | 'title' | 'says'>[],
+  findings: readonly Finding[],
+): CheckEntry[] {
+  const byId = new Map(checks.map((check) => [check.id, check]));
+  return findings.flatMap((finding) => {
+    const check = byId.get(finding.id);
+    if (!check) return [];
+    const { category, title } = check;
+    return [
+      { ...finding, category, title, ...(finding.severity === 'pass' ? {} : { message: wordsOf(check, finding) }) },
+    ];
+  });
+}
+
+function wordsOf({ says }: Pick<MeshCheck, 'says'>, finding: Finding): string {
+  return finding.args.needs === undefined ? says(finding) : `not looked at, because ${finding.args.needs} did not pass`;
+}

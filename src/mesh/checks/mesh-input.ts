@@ -1,0 +1,66 @@
+import type { NodeRoute } from '../routes.ts';
+import type { StatusReport } from '../status.ts';
+import type { Check, CheckInput, Finding, Severity } from './check.ts';
+
+/** A path between two nodes as cilium-health probed it. */
+export interface NodeHealth {
+  /** `<cluster>/<node>`. */
+  node: string;
+  /** What is wrong; empty when all probes went through. */
+  problems: readonly string[];
+}
+
+export interface BgpSession {
+  /** The neighbour's address. */
+  peer: string;
+  /** `established` when it works. */
+  state: string;
+}
+
+/** What one agent said beyond its status. Each part is undefined where it could not be asked. */
+export interface NodeObservation {
+  node: string;
+  health?: readonly NodeHealth[] | undefined;
+  bgpSessions?: readonly BgpSession[] | undefined;
+  /** Prefixes among the advertised and learned routes of its BGP routers. */
+  bgpPrefixes?: readonly string[] | undefined;
+  routes?: readonly NodeRoute[] | undefined;
+}
+
+/** A container of a clustermesh-apiserver pod. */
+export interface ContainerFacts {
+  pod: string;
+  container: string;
+  ready: boolean;
+  restarts: number;
+}
+
+/** What a cluster showed beyond its snapshot. */
+export interface ClusterObservation {
+  containers: readonly ContainerFacts[];
+  /** Some of the nodes, in a large cluster. */
+  nodes: readonly NodeObservation[];
+  status?: StatusReport | undefined;
+  /** What an enable would change, one clause each; undefined where that cannot be planned, for the reason in `driftUnknown`. */
+  drift?: readonly string[] | undefined;
+  driftUnknown?: string | undefined;
+}
+
+/** What the checks of a mesh that is up look at. */
+export interface MeshCheckInput extends CheckInput {
+  /** By context. */
+  observed: ReadonlyMap<string, ClusterObservation>;
+}
+
+export type MeshCheck = Check<MeshCheckInput>;
+
+/** A finding about one cluster. */
+export function findingOf(
+  id: string,
+  severity: Severity,
+  cluster: string,
+  args: Finding['args'],
+  hint?: string,
+): Finding {
+  return { id, severity, cluster, args: { context: cluster, ...args }, ...(hint ? { hint } : {}) };
+}

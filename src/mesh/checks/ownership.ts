@@ -1,0 +1,56 @@
+import { describeRef, type KubeObject, refOf } from '../kube-object.ts';
+import { FIELD_MANAGER } from '../plan.ts';
+import { listed } from './check.ts';
+import { findingOf, type MeshCheck } from './mesh-input.ts';
+
+/** Who may write to these objects besides meshctl: Kubernetes' own controllers write status and annotations. */
+const CONTROLLERS =
+  /^(kube-controller-manager|kubelet|cloud-controller-manager|.*-controller|.*-controller-manager|k3s|rke2)$/;
+
+/** Whether the objects are as meshctl wrote them, and whether others write to them too. */
+export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
+  {
+    id: 'ownership-drift',
+    category: 'ownership',
+    title: 'objects are as the plan has them',
+    run: ({ clusters, observed }) =>
+      clusters.flatMap(({ context }) => {
+        const seen = observed.get(context);
+        if (!seen?.drift) {
+          return [
+            findingOf('ownership-drift', 'skip', context, { reason: seen?.driftUnknown ?? 'it was not planned' }),
+          ];
+        }
+        const { drift } = seen;
+        const hint = `See it: meshctl clustermesh enable --context ${context} --dry-run`;
+        return drift.length > 0 ? [findingOf('ownership-drift', 'warn', context, { changes: drift }, hint)] : [];
+      }),
+    says: ({ args }) => `context "${args.context}": ${args.reason ?? `enable would change ${listed(args.changes)}`}`,
+  },
+  {
+    id: 'ownership-managers',
+    category: 'ownership',
+    title: 'no one else writes to what meshctl manages',
+    run: ({ clusters }) =>
+      clusters.flatMap(({ context, objects }) => {
+        const shared = [...objects.values()].flatMap((object) => {
+          const managers = foreignManagers(object);
+          return managers.length > 0 ? [`${describeRef(refOf(object))} (${managers.join(', ')})`] : [];
+        });
+        const hint = 'Two writers undo each other. Let only one of them manage the object, or name the fields apart.';
+        return shared.length > 0 ? [findingOf('ownership-managers', 'warn', context, { objects: shared }, hint)] : [];
+      }),
+    says: ({ args }) => `context "${args.context}": others write to ${listed(args.objects)}`,
+  },
+];
+
+/** Other managers of an object that meshctl has applied. */
+function foreignManagers({ metadata }: KubeObject): string[] {
+  const entries = metadata.managedFields ?? [];
+  const applied = entries.some(({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply');
+  if (!applied) return [];
+  const others = entries
+    .filter(({ manager = '', subresource }) => manager !== FIELD_MANAGER && !subresource && !CONTROLLERS.test(manager))
+    .map(({ manager = 'unknown' }) => manager);
+  return [...new Set(others)].sort();
+}

@@ -1,0 +1,141 @@
+import { runsKvstoremesh } from '../apiserver-deployment.ts';
+import { hostPort, serviceEndpoints } from '../endpoints.ts';
+import { identityOf } from '../identity.ts';
+import { keyOf } from '../kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  apiserverDeploymentRef,
+  KVSTOREMESH_PEERS_SECRET,
+  meshHostname,
+  secretRef,
+} from '../names.ts';
+import { peersIn, remoteUserName } from '../peer-config.ts';
+import { configuredPeers } from '../peers.ts';
+import { secretTexts } from '../secret-data.ts';
+import type { ClusterSnapshot } from '../snapshot.ts';
+import { type Finding, listed, type Severity } from './check.ts';
+import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { expiry } from './tls.ts';
+
+const nameOf = ({ ciliumConfig }: ClusterSnapshot) => identityOf(ciliumConfig ?? {}).name;
+const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot) =>
+  `meshctl clustermesh connect --context ${from.context} --destination-context ${to.context}`;
+
+/** For each cluster and each of its peers that is among the clusters. */
+function perPeer(
+  id: string,
+  title: string,
+  judge: (
+    from: ClusterSnapshot,
+    to: ClusterSnapshot,
+    now: Date,
+  ) => { severity: Severity; reason: string; hint?: string } | undefined,
+): MeshCheck {
+  return {
+    id,
+    category: 'peers',
+    title,
+    run: ({ clusters, now }) =>
+      clusters.flatMap((from) =>
+        clusters
+          .filter((to) => to !== from && configuredPeers(from).includes(nameOf(to)))
+          .flatMap((to): Finding[] => {
+            const found = judge(from, to, now);
+            if (!found) return [];
+            const { severity, reason, hint = reconnect(from, to) } = found;
+            return [findingOf(id, severity, from.context, { peer: nameOf(to), reason }, hint)];
+          }),
+      ),
+    says: ({ args }) => `context "${args.context}", peer ${args.peer}: ${args.reason}`,
+  };
+}
+
+/** The files by which clusters dial each other, against what the peers are now. */
+export const PEER_CHECKS: readonly MeshCheck[] = [
+  {
+    id: 'peers-connected',
+    category: 'peers',
+    title: 'every node is connected to every peer',
+    run: ({ clusters, observed }) =>
+      clusters.flatMap(({ context }): Finding[] => {
+        const status = observed.get(context)?.status;
+        if (!status) return [findingOf('peers-connected', 'skip', context, { reason: 'its agents were not asked' })];
+        if (status.healthy) return [];
+        const reason = !status.enabled
+          ? 'Cluster Mesh is not enabled'
+          : status.peers.length === 0
+            ? 'it is connected to no cluster'
+            : `${status.nodes.total - status.nodes.connected} of ${status.nodes.total} nodes lack a peer (${[...new Set(status.problems.map((problem) => `${problem.peer}: ${problem.class}`))].join(', ')})`;
+        return [
+          findingOf('peers-connected', 'fail', context, { reason }, `meshctl clustermesh status --context ${context}`),
+        ];
+      }),
+    says: ({ args }) => `context "${args.context}": ${args.reason}`,
+  },
+  perPeer('peers-mutual', 'peers are configured in both directions', (from, to) =>
+    configuredPeers(to).includes(nameOf(from))
+      ? undefined
+      : { severity: 'warn', reason: `${nameOf(to)} is not configured to dial back` },
+  ),
+  {
+    id: 'peers-files',
+    category: 'peers',
+    title: "agents and KVStoreMesh have the same peers' files",
+    run: ({ clusters }) =>
+      clusters.flatMap((cluster) => {
+        const { context, namespace, objects } = cluster;
+        if (!runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))))) return [];
+        const [agents, replicas] = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET].map((name) =>
+          peersIn(secretTexts(objects.get(keyOf(secretRef(namespace, name))))),
+        );
+        const differing = [
+          ...(agents ?? []).filter((peer) => !replicas?.includes(peer)),
+          ...(replicas ?? []).filter((peer) => !agents?.includes(peer)),
+        ];
+        const hint = `meshctl clustermesh connect --context ${context} --destination-context <context of the peer>`;
+        return differing.length > 0 ? [findingOf('peers-files', 'fail', context, { peers: differing }, hint)] : [];
+      }),
+    says: ({ args }) =>
+      `context "${args.context}": ${listed(args.peers)} is in only one of the Secrets cilium-clustermesh and cilium-kvstoremesh`,
+  },
+  perPeer('peers-endpoint', "peering files have the address that the peer's Service has now", (from, to) => {
+    const dialled = dialledBy(from, nameOf(to));
+    const now = serviceEndpoints(to);
+    if (dialled.length === 0 || !now) return undefined;
+    const current = new Set(now.hosts.map((host) => hostPort(host, now.port)));
+    const alias = meshHostname(nameOf(to));
+    const stale = dialled.filter((endpoint) => !current.has(endpoint) && !endpoint.startsWith(`${alias}:`));
+    if (stale.length === 0) return undefined;
+    const reason = `it dials ${stale.join(', ')}, but the Service has ${[...current].join(', ')}`;
+    return { severity: stale.length === dialled.length ? 'fail' : 'warn', reason };
+  }),
+  perPeer(
+    'peers-certificate',
+    'client certificates for peers are valid and from the CA that checks them',
+    (from, to, now) => {
+      const facts = from.peerCertificates.get(nameOf(to));
+      if (!facts) return undefined;
+      if (!facts.keyMatches) return { severity: 'fail', reason: 'the private key belongs to another certificate' };
+      if (!facts.signedByCa)
+        return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA" };
+      return expiry(facts.certificate, now);
+    },
+  ),
+  perPeer('peers-user', 'peers have an etcd user for the certificate that dials them', (from, to) => {
+    const user = from.peerCertificates.get(nameOf(to))?.certificate.commonName;
+    // `remote` is built in; without a ConfigMap of users the peer's Cilium does not use them.
+    if (user === undefined || user === 'remote' || to.remoteUsers === undefined) return undefined;
+    if (to.remoteUsers.some(({ name }) => name === user)) return undefined;
+    const expected = remoteUserName(nameOf(from));
+    const reason = `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
+    return { severity: 'fail', reason };
+  }),
+];
+
+/** `host:port` of a peer's file, as far as its endpoints go; the one of KVStoreMesh where that dials. */
+function dialledBy({ objects, namespace }: ClusterSnapshot, peer: string): string[] {
+  const kvstoremesh = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) ?? false;
+  const secret = objects.get(keyOf(secretRef(namespace, kvstoremesh ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET)));
+  const file = secretTexts(secret)[peer] ?? '';
+  return [...file.matchAll(/^\s*- ['"]?https:\/\/([^\s'"]+)/gm)].flatMap(([, endpoint]) => endpoint ?? []);
+}

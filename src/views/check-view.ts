@@ -1,0 +1,59 @@
+import type { CheckEntry } from '../mesh/checks/catalogue.ts';
+import type { Severity } from '../mesh/checks/check.ts';
+import { type JunitCase, junitXml } from './junit.ts';
+import type { Theme } from './theme.ts';
+
+const MARKS: Readonly<Record<Severity, string>> = { pass: '√', warn: '‼', fail: '×', skip: '–' };
+
+/** All checks by category; `short` leaves out what passed. */
+export function checkText(entries: readonly CheckEntry[], short: boolean, theme: Theme): string {
+  const lines: string[] = [];
+  for (const category of new Set(entries.map((entry) => entry.category))) {
+    const all = entries.filter((entry) => entry.category === category);
+    const shown = short ? all.filter(({ severity }) => severity !== 'pass') : all;
+    if (shown.length === 0) continue;
+    lines.push(theme.bold(category), '-'.repeat(category.length));
+    lines.push(...shown.flatMap((entry) => entryLines(entry, theme)), '');
+  }
+  lines.push(summary(entries, theme));
+  return lines.join('\n');
+}
+
+function entryLines({ severity, title, message, id, hint }: CheckEntry, theme: Theme): string[] {
+  const paint = { pass: theme.ok, warn: theme.warn, fail: theme.fail, skip: theme.dim }[severity];
+  return [
+    `${paint(MARKS[severity])} ${title}`,
+    ...(message ? [`    ${message} ${theme.dim(`(${id})`)}`] : []),
+    ...(hint && severity !== 'skip' ? [`    ${theme.dim('→')} ${hint}`] : []),
+  ];
+}
+
+function summary(entries: readonly CheckEntry[], theme: Theme): string {
+  const count = (severity: Severity) => entries.filter((entry) => entry.severity === severity).length;
+  const [failed, warned, skipped] = [count('fail'), count('warn'), count('skip')];
+  const parts = [
+    ...(failed > 0 ? [theme.fail(`${failed} failed`)] : []),
+    ...(warned > 0 ? [theme.warn(`${warned} ${warned === 1 ? 'warning' : 'warnings'}`)] : []),
+    ...(skipped > 0 ? [`${skipped} not looked at`] : []),
+    `${count('pass')} passed`,
+  ];
+  return `${failed > 0 ? '❌' : warned > 0 ? '⚠️ ' : '✅'} Checks: ${parts.join(', ')}`;
+}
+
+/** A suite for each category, a case for each finding. */
+export function checkJunit(entries: readonly CheckEntry[]): string {
+  const categories = [...new Set(entries.map(({ category }) => category))];
+  return junitXml(
+    categories.map((category) => ({
+      name: category,
+      cases: entries.filter((entry) => entry.category === category).map(caseOf),
+    })),
+  );
+}
+
+function caseOf({ id, category, cluster, severity, title, message = '', hint = '' }: CheckEntry): JunitCase {
+  const name = cluster ? `${title} (${cluster})` : title;
+  const className = `${category}.${id}`;
+  if (severity === 'fail') return { name, className, failure: { type: id, message, text: `${message}\n→ ${hint}` } };
+  return { name, className, ...(severity === 'skip' ? { skipped: message } : {}) };
+}

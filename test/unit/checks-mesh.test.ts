@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { readBgpPrefixes, readBgpSessions, readHealth } from '../../src/mesh/checks/agent-answers.ts';
+import { describeFindings, MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
+import { type Finding, runChecks } from '../../src/mesh/checks/check.ts';
+import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../src/mesh/checks/mesh-input.ts';
+import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf } from '../support/snapshots.ts';
+
+const node = (podCidr: string) => ({ name: 'node-1', ready: true, labels: {}, addresses: [], podCidrs: [podCidr] });
+const config = (id: number, more: Record<string, string> = {}) => ({
+  'cluster-name': `mesh-${id}`,
+  'cluster-id': String(id),
+  ...more,
+});
+const NATIVE = { 'routing-mode': 'native', 'enable-bgp-control-plane': 'true' };
+
+function inputOf(
+  observation: Partial<ClusterObservation>,
+  first: Parameters<typeof snapshotOf>[0] = {},
+): MeshCheckInput {
+  const clusters: ClusterSnapshot[] = [
+    snapshotOf({ context: 'one', ciliumConfig: config(1), nodes: [node('10.1.0.0/24')], ...first }),
+    snapshotOf({ context: 'two', ciliumConfig: config(2), nodes: [node('10.2.0.0/24')] }),
+  ];
+  return { clusters, now: NOW, observed: new Map([['one', { containers: [], nodes: [], ...observation }]]) };
+}
+
+function findingsOf(id: string, input: MeshCheckInput): Finding[] {
+  const check = MESH_CHECKS.filter((one) => one.id === id).map((one) => ({ ...one, needs: undefined }));
+  return runChecks(check, input);
+}
+
+const severities = (id: string, input: MeshCheckInput) => findingsOf(id, input).map(({ severity }) => severity);
+
+const observed = (more: Partial<NodeObservation>): Partial<ClusterObservation> => ({
+  nodes: [{ node: 'node-1', ...more }],
+});
+
+describe('checks of the network', () => {
+  const health = (status: string) =>
+    readHealth({
+      nodes: [
+        { name: 'mesh-1/node-1', host: { 'primary-address': { icmp: {}, http: {} } } },
+        { name: 'mesh-2/node-1', host: { 'primary-address': { icmp: { latency: 5 }, http: { status } } } },
+      ],
+    });
+
+  it.each([
+    ['node-health', 'pass', observed({ health: health('') }), {}],
+    ['node-health', 'fail', observed({ health: health('connection timed out') }), {}],
+    ['node-health', 'skip', observed({}), {}],
+    ['bgp-sessions', 'pass', observed({}), {}],
+    ['bgp-sessions', 'skip', observed({}), NATIVE],
+    [
+      'bgp-sessions',
+      'pass',
+      observed({ bgpSessions: readBgpSessions([{ 'peer-address': '10.0.0.1', 'session-state': 'established' }]) }),
+      NATIVE,
+    ],
+    [
+      'bgp-sessions',
+      'fail',
+      observed({ bgpSessions: readBgpSessions([{ 'peer-address': '10.0.0.1', 'session-state': 'active' }]) }),
+      NATIVE,
+    ],
+    ['bgp-pod-cidrs', 'pass', observed({ bgpPrefixes: readBgpPrefixes([{ prefix: '10.2.0.0/16' }]) }), NATIVE],
+    ['bgp-pod-cidrs', 'warn', observed({ bgpPrefixes: readBgpPrefixes([{ prefix: '10.3.0.0/16' }]) }), NATIVE],
+    ['native-routes', 'pass', observed({ routes: [{ destination: '10.2.0.0/24', via: '10.0.0.9' }] }), NATIVE],
+    ['native-routes', 'pass', observed({ routes: [{ destination: 'default', via: '10.0.0.1' }] }), NATIVE],
+    ['native-routes', 'fail', observed({ routes: [{ destination: '10.1.0.0/24' }] }), NATIVE],
+    ['native-routes', 'pass', observed({ routes: [] }), {}],
+  ])('%s: %s', (id, severity, observation, more) => {
+    expect(severities(id, inputOf(observation, { ciliumConfig: config(1, more) }))).toEqual([severity]);
+  });
+
+  it('names the node that is not reached and why', () => {
+    const input = inputOf(observed({ health: health('connection timed out') }));
+    const [entry] = describeFindings(MESH_CHECKS, findingsOf('node-health', input));
+    expect(entry?.message).toBe('context "one": node-1 to mesh-2/node-1 (node http: connection timed out)');
+  });
+});
+
+describe('checks of the clustermesh-apiserver', () => {
+  const ready = [{ pod: 'p', container: 'etcd', ready: true, restarts: 0 }];
+
+  it.each([
+    ['apiserver-deployed', 'pass', [apiserverDeployment()]],
+    ['apiserver-deployed', 'fail', []],
+    ['apiserver-ready', 'pass', [apiserverDeployment()]],
+    ['apiserver-ready', 'fail', [{ ...apiserverDeployment(), status: {} }]],
+    ['apiserver-address', 'pass', [apiserverDeployment(), loadBalancerService('10.0.0.1')]],
+    ['apiserver-address', 'fail', [apiserverDeployment(), loadBalancerService()]],
+    ['apiserver-private', 'pass', [loadBalancerService('10.0.0.1', 'fd00::1')]],
+    ['apiserver-private', 'warn', [loadBalancerService('203.0.113.7')]],
+  ])('%s: %s', (id, severity, live) => {
+    const input = inputOf({ containers: ready }, { live });
+    const ofFirst = findingsOf(id, input).filter(({ cluster }) => cluster !== 'two');
+    const expected = severity === 'pass' && id === 'apiserver-deployed' ? [] : [severity];
+    expect(ofFirst.map((finding) => finding.severity)).toEqual(expected);
+  });
+
+  it.each([
+    ['pass', { ready: true, restarts: 1 }],
+    ['warn', { ready: true, restarts: 9 }],
+    ['fail', { ready: false, restarts: 0 }],
+  ])('apiserver-etcd: %s', (severity, facts) => {
+    const input = inputOf({ containers: [{ pod: 'p', container: 'etcd', ...facts }] });
+    expect(severities('apiserver-etcd', input)).toEqual([severity]);
+  });
+});
+
+describe('checks of CAs and ownership', () => {
+  it.each([
+    ['pass', '2029-01-01'],
+    ['warn', '2026-06-20'],
+    ['fail', '2026-05-01'],
+  ])('tls-ca-expiry: %s', (severity, day) => {
+    const ca = caFacts('ca-one');
+    const dated = { ...ca, certificate: { ...ca.certificate, notAfter: new Date(day) } };
+    expect(severities('tls-ca-expiry', inputOf({}, { ca: dated }))).toEqual([severity]);
+  });
+
+  it.each([
+    ['pass', []],
+    ['warn', ['update Deployment clustermesh-apiserver']],
+    ['skip', undefined],
+  ])('ownership-drift: %s', (severity, drift) => {
+    const input = inputOf({ drift });
+    const [first] = findingsOf('ownership-drift', { ...input, clusters: input.clusters.slice(0, 1) });
+    expect(first?.severity).toBe(severity);
+  });
+});
+
+describe('the catalogue', () => {
+  it('has each id once', () => {
+    const ids = MESH_CHECKS.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('needs only checks that come before', () => {
+    MESH_CHECKS.forEach(({ needs = [] }, index) => {
+      const before = MESH_CHECKS.slice(0, index).map(({ id }) => id);
+      expect(before).toEqual(expect.arrayContaining([...needs]));
+    });
+  });
+});
