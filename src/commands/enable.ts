@@ -1,90 +1,184 @@
-import { type EnableOptions, enableCluster, planEnableCluster } from '../flows/enable.ts';
+import { resolve } from 'node:path';
+import { type EnableOutcome, enableCluster, givenAuthorities, planEnableCluster } from '../flows/enable.ts';
 import type { Target } from '../flows/flow.ts';
-import { allOrFirstError } from '../flows/parallel.ts';
+import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../flows/given-authority.ts';
+import type { EnableDraft, EnableOptions } from '../flows/plan-enable.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
-import { MeshctlError } from '../mesh/errors.ts';
-import type { ServiceType } from '../mesh/service-type.ts';
-import { parseVersion } from '../mesh/versions.ts';
-import { enableText } from '../views/enable-view.ts';
+import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import { type EnableFailure, enableText, failureData } from '../views/enable-view.ts';
 import { stepData } from '../views/plan-data.ts';
+import type { PlanReport } from '../views/plan-view.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
-import { parseSwitch } from './option-values.ts';
-import { dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
+import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
+import { confirmPlan, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
 
-interface EnableFlags extends ClusterFlags, PlanFlags {
+interface EnableFlags extends ClusterFlags, PlanFlags, ApiserverFlags {
   context?: string[];
-  serviceType?: ServiceType;
-  serviceAnnotation?: [key: string, value: string][];
-  nodePort?: number;
-  replicas?: number;
-  enableKvstoremesh?: 'true' | 'false' | true;
+  caFromContext?: string;
+  caCert?: string;
+  caKey?: string;
+  replaceCa: boolean;
+  /** Milliseconds. */
+  certValidity?: number;
+  keySize: string;
   ciliumVersion?: string;
-  image?: string;
+  maxConnectedClusters?: string;
+  forceConflicts: boolean;
+  yes: boolean;
   /** Milliseconds. */
   waitDuration: number;
 }
 
-/** `meshctl clustermesh enable`: all named clusters in parallel. */
+/** A cluster with its plan. */
+interface Planned {
+  target: Target;
+  draft: EnableDraft;
+}
+
+/** `meshctl clustermesh enable`: all named clusters in parallel; what fails in one does not keep the others from it. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as EnableFlags;
-  const options = {
-    serviceType: flags.serviceType,
-    serviceAnnotations: flags.serviceAnnotation && Object.fromEntries(flags.serviceAnnotation),
-    nodePort: flags.nodePort,
-    replicas: flags.replicas,
-    kvstoremesh: parseSwitch(flags.enableKvstoremesh),
-    ciliumVersion: versionOf(flags),
-    image: flags.image,
-    waitMs: flags.waitDuration,
-  };
+  const options = optionsOf(flags);
   const dryRun = dryRunOf(flags);
-  return withClusters(context, flags, flags.context ?? [undefined], async (clients) => {
-    const targets = clients.map((client) => ({ client, namespace: flags.namespace }));
-    return dryRun ? plan(context, targets, options, flags) : enable(context, targets, options);
+  const names: readonly (string | undefined)[] = flags.context ?? [undefined];
+  const opened = flags.caFromContext ? [...names, flags.caFromContext] : names;
+  return withClusters(context, flags, opened, async (clients) => {
+    const all = clients.map((client) => ({ client, namespace: flags.namespace }));
+    const targets = all.slice(0, names.length);
+    const givenAuthority = await broughtAuthority(context, flags, targets, all[names.length]);
+    const complete = { ...options, givenAuthority };
+    const { done: planned, failures } = await eachCluster(targets, async (target) => ({
+      target,
+      draft: await planEnableCluster(context, target, complete),
+    }));
+    const report = reportOf(planned);
+    if (dryRun) return dryRunResult(context, flags, complete, { planned, report, failures });
+    await confirmPlan(context, onlyReplacements(planned), {
+      question: `Replace the CA of ${planned.map(({ target }) => target.client.context).join(', ')}?`,
+      yes: flags.yes,
+    });
+    return enableAll(context, complete, planned, failures);
   });
 }
 
-async function plan(
+function optionsOf(flags: EnableFlags): EnableOptions {
+  if ((flags.caCert === undefined) !== (flags.caKey === undefined)) {
+    throw new MeshctlError('Usage', '--ca-cert and --ca-key go together');
+  }
+  if (flags.caCert !== undefined && flags.caFromContext !== undefined) {
+    throw new MeshctlError('Usage', '--ca-cert does not go with --ca-from-context: there can be one CA only');
+  }
+  const { maxConnectedClusters } = flags;
+  return {
+    ...choicesOf(flags),
+    ciliumVersion: flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion),
+    image: flags.image,
+    replaceAuthority: flags.replaceCa,
+    issuing: { validityMs: flags.certValidity, keySize: Number(flags.keySize) },
+    maxConnectedClusters: maxConnectedClusters === undefined ? undefined : Number(maxConnectedClusters),
+    force: flags.forceConflicts,
+    waitMs: flags.waitDuration,
+  };
+}
+
+async function broughtAuthority(
   context: CommandContext,
+  { caCert, caKey, keySize }: EnableFlags,
   targets: readonly Target[],
-  options: EnableOptions,
+  source: Target | undefined,
+): Promise<BroughtAuthority | undefined> {
+  if (caCert !== undefined && caKey !== undefined) {
+    return authorityOfFiles(context, resolve(context.cwd, caCert), resolve(context.cwd, caKey));
+  }
+  if (!source) return undefined;
+  const mayGenerate = targets.some(({ client }) => client.context === source.client.context);
+  return authorityOfContext(context, source, { mayGenerate, keySize: Number(keySize) });
+}
+
+/** Does the work for all of them in parallel. With one cluster, its error is the command's. */
+async function eachCluster<T extends { client: Target['client'] } | Planned, R>(
+  clusters: readonly T[],
+  work: (cluster: T) => Promise<R>,
+): Promise<{ done: R[]; failures: EnableFailure[] }> {
+  const settled = await Promise.allSettled(clusters.map(work));
+  const failures: EnableFailure[] = [];
+  const done: R[] = [];
+  settled.forEach((result, index) => {
+    const cluster = clusters[index];
+    if (result.status === 'fulfilled') done.push(result.value);
+    else if (cluster === undefined || clusters.length === 1 || !(result.reason instanceof MeshctlError))
+      throw result.reason;
+    else failures.push({ context: contextOf(cluster), error: result.reason });
+  });
+  return { done, failures };
+}
+
+function contextOf(cluster: { client: Target['client'] } | Planned): string {
+  return 'client' in cluster ? cluster.client.context : cluster.target.client.context;
+}
+
+function reportOf(planned: readonly Planned[]): PlanReport {
+  return {
+    steps: planned.flatMap(({ draft }) => draft.plan.steps),
+    notes: Object.fromEntries(planned.map(({ target, draft }) => [target.client.context, draft.notes])),
+  };
+}
+
+/** What has to be confirmed; nothing where no CA is replaced. */
+function onlyReplacements(planned: readonly Planned[]): PlanReport {
+  return reportOf(planned.filter(({ draft }) => draft.authority.replaces));
+}
+
+async function dryRunResult(
+  context: CommandContext,
   flags: EnableFlags,
-): Promise<CommandResult> {
-  const plans = await allOrFirstError(
-    targets.map(async (target) => planEnableCluster(context, target, options)),
-    context.progress,
-  );
-  const steps = plans.flatMap((one) => one.steps);
-  const notes = Object.fromEntries(targets.map(({ client }, index) => [client.context, plans[index]?.notes ?? []]));
-  const dryRun = dryRunOf(flags);
-  const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, steps) } : {};
-  return planResult({ steps, notes, ...verdicts }, dryRun ?? 'client', flags.output);
-}
-
-async function enable(
-  context: CommandContext,
-  targets: readonly Target[],
   options: EnableOptions,
+  {
+    planned,
+    report,
+    failures,
+  }: { planned: readonly Planned[]; report: PlanReport; failures: readonly EnableFailure[] },
 ): Promise<CommandResult> {
-  const outcomes = await allOrFirstError(
-    targets.map((target) => enableCluster(context, target, options)),
-    context.progress,
-  );
-  const clusters = outcomes.map((outcome) => ({ ...outcome, steps: outcome.steps.map(stepData) }));
-  return { kind: 'EnableResult', data: { clusters }, text: (theme) => enableText(outcomes, theme) };
+  const dryRun = dryRunOf(flags) ?? 'client';
+  const [failure] = failures;
+  if (failure && planned.length === 0) throw failure.error;
+  for (const { error } of failures)
+    context.progress.warn(error.hint ? `${error.message} → ${error.hint}` : error.message);
+  const targets = planned.map(({ target }) => target);
+  const given = givenAuthorities(options);
+  const verdicts =
+    dryRun === 'server'
+      ? { verdicts: await tryOnServer(context, targets, report.steps, { force: options.force, given }) }
+      : {};
+  const result = planResult({ ...report, ...verdicts }, dryRun, flags.output);
+  if (!failure) return result;
+  return {
+    ...result,
+    data: { ...result.data, failures: failures.map(failureData) },
+    exitCode: exitCodeOf(failure.error.code),
+  };
 }
 
-function versionOf({ ciliumVersion, nodePort, serviceType }: EnableFlags) {
-  if (nodePort !== undefined && serviceType !== undefined && serviceType !== 'NodePort') {
-    throw new MeshctlError('Usage', `--node-port does not go with --service-type ${serviceType}`);
-  }
-  if (ciliumVersion === undefined) return undefined;
-  const version = parseVersion(ciliumVersion);
-  if (!version) {
-    throw new MeshctlError('Usage', `--cilium-version "${ciliumVersion}" is not a version`, {
-      hint: 'Write it like 1.20.0',
-    });
-  }
-  return version;
+async function enableAll(
+  context: CommandContext,
+  options: EnableOptions,
+  planned: readonly Planned[],
+  earlier: readonly EnableFailure[],
+): Promise<CommandResult> {
+  const { done, failures: later } = await eachCluster(
+    planned,
+    ({ target, draft }): Promise<EnableOutcome> => enableCluster(context, target, options, draft),
+  );
+  const failures = [...earlier, ...later];
+  const [failure] = failures;
+  return {
+    kind: 'EnableResult',
+    data: {
+      clusters: done.map((outcome) => ({ ...outcome, steps: outcome.steps.map(stepData) })),
+      ...(failure ? { failures: failures.map(failureData) } : {}),
+    },
+    text: (theme) => enableText(done, failures, theme),
+    exitCode: failure ? exitCodeOf(failure.error.code) : 0,
+  };
 }

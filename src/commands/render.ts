@@ -9,27 +9,21 @@ import { checkClusterId, checkClusterName } from '../mesh/identity.ts';
 import { describeRef, type KubeObject, refOf } from '../mesh/kube-object.ts';
 import { CA_SECRET } from '../mesh/names.ts';
 import { defaultNodePort } from '../mesh/node-port.ts';
+import { applySettings } from '../mesh/object-settings.ts';
 import { encodeText } from '../mesh/secret-data.ts';
-import type { ServiceType } from '../mesh/service-type.ts';
-import { checkSupported, formatVersion, parseVersion, supportedRange } from '../mesh/versions.ts';
+import { checkSupported, formatVersion, supportedRange } from '../mesh/versions.ts';
 import { createAuthority } from '../pki/authority.ts';
 import { issueCertificate } from '../pki/issue.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
-import { parseSwitch } from './option-values.ts';
+import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
 
 /** The options of `clustermesh render` as the registry declares them. */
-interface RenderOptions {
+interface RenderOptions extends ApiserverFlags {
   ciliumVersion: string;
   clusterName: string;
   clusterId: number;
   namespace: string;
-  serviceType?: ServiceType;
-  serviceAnnotation?: readonly (readonly [key: string, value: string])[];
-  nodePort?: number;
-  replicas?: number;
-  enableKvstoremesh?: 'true' | 'false' | true;
   maxConnectedClusters: string;
-  image?: string;
   withCertificates: boolean;
   output: 'yaml' | 'json';
 }
@@ -41,7 +35,8 @@ interface RenderOptions {
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const options = parsed as unknown as RenderOptions;
   const values = valuesOf(options, context);
-  const objects = renderClusterMesh(await loadTemplates(context.packageRoot), values);
+  const rendered = renderClusterMesh(await loadTemplates(context.packageRoot), values);
+  const objects = applySettings(rendered, choicesOf(options).settings, () => undefined);
   if (options.withCertificates) {
     objects.unshift(...(await fillCertificates(objects, values, context.now())));
     context.progress.warn('the output holds private keys, that of the CA too: keep it out of repositories');
@@ -60,16 +55,13 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
 }
 
 function valuesOf(options: RenderOptions, { progress }: CommandContext): RenderValues {
-  const { clusterName, clusterId, namespace, replicas = 1, serviceType = 'LoadBalancer' } = options;
+  const { clusterName, clusterId, namespace } = options;
+  const { settings: _settings, serviceAnnotations = {}, ...choices } = choicesOf(options);
+  const { serviceType = 'LoadBalancer' } = choices;
   const maxConnectedClusters = Number(options.maxConnectedClusters);
   refuse('--cluster-name', clusterName, checkClusterName(clusterName));
   refuse('--cluster-id', clusterId, checkClusterId(clusterId, maxConnectedClusters));
-  const ciliumVersion = parseVersion(options.ciliumVersion);
-  if (ciliumVersion === undefined) {
-    throw new MeshctlError('Usage', `--cilium-version "${options.ciliumVersion}" is not a version`, {
-      hint: 'Write it like 1.20.0',
-    });
-  }
+  const ciliumVersion = ciliumVersionOf(options.ciliumVersion);
   if (checkSupported(ciliumVersion).untested) {
     progress.warn(
       `Cilium ${formatVersion(ciliumVersion)} is newer than this meshctl knows (${supportedRange()}); the newest objects are used`,
@@ -81,6 +73,7 @@ function valuesOf(options: RenderOptions, { progress }: CommandContext): RenderV
     });
   }
   return {
+    ...choices,
     ciliumVersion,
     image: options.image ?? `quay.io/cilium/clustermesh-apiserver:v${formatVersion(ciliumVersion)}`,
     namespace,
@@ -88,10 +81,10 @@ function valuesOf(options: RenderOptions, { progress }: CommandContext): RenderV
     maxConnectedClusters,
     settings: DEFAULT_SETTINGS,
     serviceType,
-    serviceAnnotations: Object.fromEntries(options.serviceAnnotation ?? []),
-    nodePort: options.nodePort ?? defaultNodePort(clusterId),
-    replicas,
-    kvstoremesh: parseSwitch(options.enableKvstoremesh) ?? true,
+    serviceAnnotations,
+    nodePort: choices.nodePort ?? defaultNodePort(clusterId),
+    replicas: choices.replicas ?? 1,
+    kvstoremesh: choices.kvstoremesh ?? true,
   };
 }
 

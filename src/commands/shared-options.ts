@@ -1,6 +1,19 @@
 import type { OptionSpec } from './command.ts';
+import { parseDuration } from './option-values.ts';
 
 /** Flags that several commands have in the same way. */
+
+export const CONTEXT: OptionSpec = {
+  flags: '--context <context>',
+  description: 'kubeconfig context (default: the current one)',
+};
+
+export const waitDuration = (what: string, standard: string): OptionSpec => ({
+  flags: '--wait-duration <duration>',
+  description: `longest wait ${what}`,
+  default: standard,
+  parse: parseDuration,
+});
 
 export const RESULT_FORMAT: OptionSpec = {
   flags: '-o, --output <format>',
@@ -24,3 +37,9 @@ export const PLAN_FORMAT: OptionSpec = {
 
 /** For commands that take something away. */
 export const YES: OptionSpec = { flags: '-y, --yes', description: 'do not ask whether to go on', default: false };
+
+export const FORCE_CONFLICTS: OptionSpec = {
+  flags: '--force-conflicts',
+  description: 'take over fields that Helm or other managers own',
+  default: false,
+};

@@ -8,6 +8,9 @@ import { type Authority, createAuthority } from '../pki/authority.ts';
 import { issueCertificate } from '../pki/issue.ts';
 import type { Target } from './flow.ts';
 
+/** Bits; Cilium's own certificates have as many. */
+const KEY_SIZE = 2048;
+
 /** The CAs that may sign, by context. A CA that is generated joins them. */
 export type Authorities = Map<string, Authority>;
 
@@ -19,17 +22,23 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
   const { write } = step;
   if (!write) throw new MeshctlError('Bug', `step for ${step.object.name} has nothing to write`);
   if (write.method === 'authority') {
-    const authority = await createAuthority({ commonName: write.commonName, now });
+    const { commonName, given, keySize = KEY_SIZE, secret } = write;
+    const authority =
+      given === undefined ? await createAuthority({ commonName, keySize, now }) : authorities.get(given);
+    if (!authority) throw new MeshctlError('Bug', `the CA "${given}" was not read`);
     authorities.set(step.cluster, authority);
-    const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
-    return { method: 'create', object: { ...write.secret, data } };
+    return authorityWrite(step, secret, authority);
   }
   if (write.method !== 'issue') return write;
   const data = Object.fromEntries(Object.entries(write.data).map(([key, text]) => [key, encodeText(text)]));
-  for (const { spec, signer, keys } of write.certificates) {
+  for (const { spec, signer, keys, validityMs, keySize = KEY_SIZE } of write.certificates) {
     const authority = authorities.get(signer);
     if (!authority) throw new MeshctlError('Bug', `the CA of context "${signer}" was not read`);
-    const issued = await issueCertificate(authority, spec, { now });
+    const issued = await issueCertificate(authority, spec, {
+      now,
+      keySize,
+      ...(validityMs === undefined ? {} : { validityMs }),
+    });
     data[keys.ca] = encodeText(authority.certificate);
     data[keys.certificate] = encodeText(issued.certificate);
     data[keys.privateKey] = encodeText(issued.privateKey);
@@ -37,6 +46,22 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
   const object: KubeObject = { ...write.secret, data };
   if (write.into === 'apply') return { method: 'apply', object };
   return step.action === 'create' ? { method: 'create', object } : { method: 'patch', patch: { data } };
+}
+
+/** Where another CA was, no key may go on telling of it, not even those that cert-manager writes. */
+function authorityWrite({ action, before }: Step, secret: KubeObject, authority: Authority): ReadyWrite {
+  const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
+  if (action === 'create') return { method: 'create', object: { ...secret, data } };
+  // The API server insists on these two keys in Secrets of that type.
+  const tlsKeys =
+    before?.type === 'kubernetes.io/tls'
+      ? { 'tls.crt': data['ca.crt'], 'tls.key': data['ca.key'] }
+      : { 'tls.crt': null, 'tls.key': null };
+  return {
+    method: 'patch',
+    patch: { data: { ...data, ...tlsKeys } },
+    resourceVersion: before?.metadata.resourceVersion,
+  };
 }
 
 /**

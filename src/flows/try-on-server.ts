@@ -4,7 +4,7 @@ import type { MeshctlError } from '../mesh/errors.ts';
 import type { Step } from '../mesh/plan.ts';
 import type { Flow, Target } from './flow.ts';
 import { during } from './flow.ts';
-import { materialise, readAuthorities } from './materialise.ts';
+import { type Authorities, materialise, readAuthorities } from './materialise.ts';
 
 /**
  * Sends every write of a plan as a dry run, so that admission and permissions are tried and nothing is stored. Goes on
@@ -14,10 +14,10 @@ export async function tryOnServer(
   flow: Flow,
   targets: readonly Target[],
   steps: readonly Step[],
-  { force }: { force?: boolean | undefined } = {},
+  { force, given = new Map() }: { force?: boolean | undefined; given?: Authorities | undefined } = {},
 ): Promise<Map<Step, 'accepted' | MeshctlError>> {
   const verdicts = new Map<Step, 'accepted' | MeshctlError>();
-  const authorities = await readAuthorities(targets, steps);
+  const authorities = new Map([...given, ...(await readAuthorities(targets, steps))]);
   // CAs that are yet to be made come first: a certificate of one cluster may be signed by the CA of another.
   const ordered = [...steps].sort((a, b) => Number(isAuthority(b)) - Number(isAuthority(a)));
   await during(flow, 'Asking the API servers', async () => {

@@ -3,7 +3,13 @@ import { KVSTOREMESH_CONTAINER } from './names.ts';
 
 interface DeploymentSpec {
   replicas?: number;
-  template?: { spec?: { containers?: Container[] } };
+  template?: { spec?: PodSpec };
+}
+
+interface PodSpec {
+  containers?: Container[];
+  imagePullSecrets?: { name: string }[];
+  volumes?: { name: string; emptyDir?: { medium?: string } }[];
 }
 
 interface Container {
@@ -48,6 +54,28 @@ export function makesRemoteUsers(deployment: KubeObject | undefined): boolean {
 /** The replicas asked for; undefined when there is no Deployment to tell. */
 export function replicasOf(deployment: KubeObject | undefined): number | undefined {
   return deployment && (specOf(deployment)?.replicas ?? 1);
+}
+
+/** The image that it runs; undefined when there is no Deployment to tell. */
+export function imageOf(deployment: KubeObject | undefined): string | undefined {
+  return containersOf(deployment)?.find(({ name }) => name === 'apiserver')?.image;
+}
+
+/** Requests and limits of the containers that have some. */
+export function resourcesOf(deployment: KubeObject | undefined): ContainerResources {
+  const known = containersOf(deployment)?.filter(({ resources }) => Object.keys(resources ?? {}).length > 0) ?? [];
+  return Object.fromEntries(known.map(({ name, resources }) => [name, resources]));
+}
+
+/** Names of the Secrets with which its image is pulled; undefined when there are none. */
+export function pullSecretsOf(deployment: KubeObject | undefined): string[] | undefined {
+  return specOf(deployment)?.template?.spec?.imagePullSecrets?.map(({ name }) => name);
+}
+
+/** Where its etcd keeps its data; undefined when there is no Deployment to tell. */
+export function etcdStorageOf(deployment: KubeObject | undefined): EtcdStorage | undefined {
+  const volume = specOf(deployment)?.template?.spec?.volumes?.find(({ name }) => name === 'etcd-data-dir');
+  return volume && (volume.emptyDir?.medium === 'Memory' ? 'memory' : 'disk');
 }
 
 /** Whether a rollout is done: all replicas are of the newest template and available, and there are no others. */

@@ -114,6 +114,7 @@ export function changesTo(live: unknown, desired: unknown, path = ''): Change[] 
 
 function listChanges(live: unknown, desired: readonly unknown[], path: string): Change[] {
   const present: readonly unknown[] = Array.isArray(live) ? live : [];
+  if (path.endsWith('.args')) return sameArguments(present, desired) ? [] : [change(path, live, desired)];
   const keys = listKeysOf(desired);
   if (!keys) return JSON.stringify(present) === JSON.stringify(desired) ? [] : unkeyedChanges(present, desired, path);
   const byKey = new Map(present.map((entry) => [entryKey(entry, keys), entry]));
@@ -122,6 +123,12 @@ function listChanges(live: unknown, desired: readonly unknown[], path: string): 
     return changesTo(byKey.get(key), entry, `${path}[${key}]`);
   });
   return changes;
+}
+
+/** A program's flags mean the same in any order; what comes first is its command. */
+function sameArguments(live: readonly unknown[], desired: readonly unknown[]): boolean {
+  const ordered = ([first, ...rest]: readonly unknown[]) => JSON.stringify([first, ...rest.map(String).sort()]);
+  return ordered(live) === ordered(desired);
 }
 
 /** Lists without a key: of records compared one by one where the lengths agree (defaults may be added), else whole. */

@@ -1,107 +1,28 @@
-import { replicasOf, runsKvstoremesh } from './apiserver-deployment.ts';
 import { requireSigner } from './certificate-authority.ts';
-import type { CertificateSpec } from './certificates.ts';
+import type { CertificateFacts, CertificateSpec } from './certificates.ts';
 import { reasonToReissue, type SecretCertificate } from './cluster-certificates.ts';
 import { applyChanges } from './diff.ts';
-import { serviceEndpoints } from './endpoints.ts';
-import type { ClusterIdentity } from './identity.ts';
-import { type KubeObject, keyOf, refOf } from './kube-object.ts';
+import { isIpAddress, serviceEndpoints } from './endpoints.ts';
+import { MeshctlError } from './errors.ts';
+import { type KubeObject, keyOf, type ObjectRef, refOf } from './kube-object.ts';
 import {
+  AGENT_PEERS_SECRET,
   APISERVER,
-  apiserverDeploymentRef,
-  apiserverServiceRef,
   CA_SECRET,
+  KVSTOREMESH_PEERS_SECRET,
   SERVER_CERT_SECRET,
   secretRef,
+  serviceHostname,
 } from './names.ts';
-import { defaultNodePort } from './node-port.ts';
-import { FIELD_MANAGER, type Plan, type Step, TLS_KEYS } from './plan.ts';
-import { emptySecret } from './secret-data.ts';
-import { detectServiceExposure, type ServiceExposure, type ServiceType } from './service-type.ts';
+import { conflictsOf, describeConflicts, foreignOwner, isOurs, withoutOwnMarks } from './ownership.ts';
+import { peersIn } from './peer-config.ts';
+import { type CertificateOrder, FIELD_MANAGER, type Plan, type Step, TLS_KEYS } from './plan.ts';
+import type { AuthorityPlan } from './plan-authority.ts';
+import { emptySecret, secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
-/** What the operator may choose; absent means: as it is in the cluster, else the default. */
-export interface EnableChoices {
-  serviceType?: ServiceType | undefined;
-  serviceAnnotations?: Readonly<Record<string, string>> | undefined;
-  nodePort?: number | undefined;
-  replicas?: number | undefined;
-  kvstoremesh?: boolean | undefined;
-}
-
-/** The choices as they come out for one cluster. */
-export interface EnableSettings {
-  exposure: ServiceExposure;
-  /** Only with type NodePort. */
-  nodePort?: number | undefined;
-  replicas: number;
-  kvstoremesh: boolean;
-}
-
-interface ServiceSpec {
-  type?: ServiceType;
-  ports?: { nodePort?: number }[];
-}
-
-/**
- * Choices, then what is in the cluster, then defaults: a run without flags never turns back what an earlier run with flags
- * made, and never moves a Service that peers already dial.
- */
-export function settleEnable(
-  snapshot: ClusterSnapshot,
-  identity: ClusterIdentity,
-  choices: EnableChoices,
-): EnableSettings {
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
-  const exposure = settleExposure(snapshot, choices);
-  return {
-    exposure,
-    ...(exposure.type === 'NodePort' ? { nodePort: settleNodePort(snapshot, identity, choices) } : {}),
-    replicas: choices.replicas ?? replicasOf(deployment) ?? 1,
-    kvstoremesh: choices.kvstoremesh ?? runsKvstoremesh(deployment) ?? true,
-  };
-}
-
-function liveService(snapshot: ClusterSnapshot): KubeObject | undefined {
-  return snapshot.objects.get(keyOf(apiserverServiceRef(snapshot.namespace)));
-}
-
-function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices): ServiceExposure {
-  const live = liveService(snapshot);
-  const liveType = (live?.spec as ServiceSpec | undefined)?.type;
-  const detected = detectServiceExposure(snapshot);
-  const base: ServiceExposure = choices.serviceType
-    ? {
-        type: choices.serviceType,
-        // The cloud's annotations keep a load balancer private however its type was chosen.
-        annotations: choices.serviceType === 'LoadBalancer' ? detected.annotations : {},
-        evidence: ['--service-type'],
-      }
-    : live && liveType
-      ? { type: liveType, annotations: ownAnnotations(live, detected), evidence: ['the Service exists with this type'] }
-      : detected;
-  return { ...base, annotations: { ...base.annotations, ...choices.serviceAnnotations } };
-}
-
-/** Annotations to go on applying: those that an earlier run set and still belong to meshctl, else the detected ones. */
-function ownAnnotations(live: KubeObject, detected: ServiceExposure): Readonly<Record<string, string>> {
-  const applied = live.metadata.managedFields?.find(
-    ({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply',
-  );
-  if (!applied) return detected.annotations;
-  const fields = (applied.fieldsV1?.['f:metadata'] as Record<string, Record<string, unknown>> | undefined)?.[
-    'f:annotations'
-  ];
-  const names = Object.keys(fields ?? {}).map((field) => field.replace(/^f:/, ''));
-  const present = live.metadata.annotations ?? {};
-  return Object.fromEntries(names.flatMap((name) => (present[name] === undefined ? [] : [[name, present[name]]])));
-}
-
-function settleNodePort(snapshot: ClusterSnapshot, identity: ClusterIdentity, choices: EnableChoices): number {
-  const live = liveService(snapshot)?.spec as ServiceSpec | undefined;
-  const livePort = live?.type === 'NodePort' ? live.ports?.[0]?.nodePort : undefined;
-  return choices.nodePort ?? livePort ?? defaultNodePort(identity.id);
-}
+/** Names on the pods the CA that their etcd has read: another one is another template, so they are replaced. */
+export const POD_CA_ANNOTATION = 'meshctl.io/ca';
 
 /** What the plan of one cluster is made from. */
 export interface EnableInput {
@@ -109,15 +30,23 @@ export interface EnableInput {
   /** All objects as rendered for this cluster; those of certificates without data. */
   objects: readonly KubeObject[];
   certificates: readonly SecretCertificate[];
+  authority: AuthorityPlan;
+  /** Everything that other options would render: what meshctl made of it and is not rendered goes. */
+  possible: readonly ObjectRef[];
+  /** Of certificates that are issued; absent: the defaults. */
+  issuing?: Pick<CertificateOrder, 'validityMs' | 'keySize'> | undefined;
+  /** Take over what others have made. */
+  force: boolean;
   now: Date;
 }
 
 /**
  * The ordered steps that turn a cluster into one with the rendered clustermesh-apiserver: the CA, the Service (its address
- * goes into the server certificate), certificates, everything that the pods refer to, and the Deployment at the end.
+ * goes into the server certificate), certificates, everything that the pods refer to, the Deployment, and at the end the
+ * removal of what earlier options needed.
  */
 export function planEnable(input: EnableInput): Plan {
-  const { snapshot, objects, certificates } = input;
+  const { objects, certificates } = input;
   const isService = (object: KubeObject): boolean => object.kind === 'Service' && object.metadata.name === APISERVER;
   const certificateNames = new Set(certificates.map(({ secret }) => secret));
   const isCertificate = (object: KubeObject): boolean =>
@@ -125,15 +54,39 @@ export function planEnable(input: EnableInput): Plan {
   const others = objects.filter((object) => !isService(object) && !isCertificate(object));
   return {
     steps: [
-      authorityStep(snapshot),
-      ...objects.filter(isService).map((object) => applyStep(snapshot, object, 'peers dial it')),
+      input.authority.step,
+      ...objects.filter(isService).map((object) => applyStep(input, object, 'peers dial it')),
       ...certificates.map((certificate) => certificateStep(input, certificate)),
       ...others
         .filter(({ kind }) => kind !== 'Deployment')
-        .map((object) => (isShared(object) ? createStep(snapshot, object) : applyStep(snapshot, object))),
-      ...others.filter(({ kind }) => kind === 'Deployment').map((object) => applyStep(snapshot, object)),
+        .map((object) => (isShared(object) ? createStep(input, object) : applyStep(input, object))),
+      ...others.filter(({ kind }) => kind === 'Deployment').map((object) => applyStep(input, object)),
+      ...leftoverSteps(input),
     ],
   };
+}
+
+/**
+ * Refuses a plan that would overwrite what others have set.
+ * @throws MeshctlError `Conflict`, naming owners and fields
+ */
+export function requireNoConflicts({ context }: ClusterSnapshot, steps: readonly Step[]): void {
+  const disputed = steps.flatMap(({ conflicts = [], before, object }) =>
+    conflicts.length > 0 ? [{ owner: foreignOwner(before), words: describeConflicts(object, conflicts) }] : [],
+  );
+  if (disputed.length === 0) return;
+  const owners = [...new Set(disputed.flatMap(({ owner }) => owner ?? []))];
+  const whose = owners.length > 0 ? `${owners.join(' and ')} owns` : 'others own';
+  throw new MeshctlError(
+    'Conflict',
+    `context "${context}": ${whose} fields that would have to change: ${disputed.map(({ words }) => words).join('; ')}`,
+    {
+      hint: owners.some((owner) => owner.startsWith('Helm'))
+        ? 'Let Helm do it: meshctl clustermesh enable --via-helm. To take the fields over: --force-conflicts.'
+        : 'Change them where they are managed, or take the fields over with --force-conflicts.',
+      details: { context, conflicts: steps.flatMap(({ conflicts = [] }) => conflicts) },
+    },
+  );
 }
 
 /** Whether the Service has what peers will dial; a load balancer may still be waiting for its address. */
@@ -141,36 +94,48 @@ export function awaitsAddress(snapshot: ClusterSnapshot): boolean {
   return serviceEndpoints(snapshot) === undefined;
 }
 
+/**
+ * What goes into {@link POD_CA_ANNOTATION}: the certificate that etcd will find beside its own at the next start.
+ * Undefined while the CA is yet to be generated.
+ */
+export function caFingerprint({
+  snapshot,
+  authority,
+  certificates,
+  now,
+}: Omit<EnableInput, 'objects' | 'possible' | 'force'>) {
+  const server = certificates.find(({ secret }) => secret === SERVER_CERT_SECRET);
+  const present = snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
+  const stays = server && authority.certificate && !reissueReason(present, server.spec, authority, now);
+  return (stays ? present?.ca : authority.certificate)?.sha256.slice(0, 16);
+}
+
 /** Objects that connect fills: enable makes them once and leaves what is in them. */
 function isShared(object: KubeObject): boolean {
   return object.kind === 'Secret' || (object.kind === 'ConfigMap' && object.metadata.name !== 'cilium-config');
 }
 
-function authorityStep(snapshot: ClusterSnapshot): Step {
-  const ref = secretRef(snapshot.namespace, CA_SECRET);
-  const live = snapshot.objects.get(keyOf(ref));
-  const base = { cluster: snapshot.context, object: ref, changes: [] };
-  if (snapshot.ca || live) return { ...base, action: 'keep', why: 'the cluster has a CA', before: live };
-  const secret = emptySecret(ref, 'Opaque');
-  return {
-    ...base,
-    action: 'create',
-    why: 'the cluster has no CA yet',
-    write: { method: 'authority', commonName: 'Cilium CA', secret },
-  };
-}
-
-function applyStep(snapshot: ClusterSnapshot, object: KubeObject, purpose = ''): Step {
+function applyStep({ snapshot, force }: EnableInput, object: KubeObject, purpose = ''): Step {
   const ref = refOf(object);
   const before = snapshot.objects.get(keyOf(ref));
-  const base = { cluster: snapshot.context, object: ref, before, wanted: object };
-  if (!before) return { ...base, action: 'create', changes: [], why: purpose, write: { method: 'apply', object } };
-  const changes = applyChanges(before, object, FIELD_MANAGER);
-  if (changes.length === 0) return { ...base, action: 'keep', changes, why: 'as wanted' };
-  return { ...base, action: 'update', changes, why: purpose || 'differs', write: { method: 'apply', object } };
+  const owner = force ? undefined : foreignOwner(before);
+  const wanted = owner === undefined ? object : withoutOwnMarks(object);
+  const base = { cluster: snapshot.context, object: ref, before, wanted };
+  const write = { method: 'apply', object: wanted } as const;
+  if (!before) return { ...base, action: 'create', changes: [], why: purpose, write };
+  const changes = applyChanges(before, wanted, FIELD_MANAGER);
+  if (changes.length === 0) return { ...base, action: 'keep', changes, why: owner ? `made by ${owner}` : 'as wanted' };
+  const rolls = changes.some(({ path }) => path.endsWith(POD_CA_ANNOTATION));
+  const why = purpose || (rolls ? 'differs; etcd reads its CA only at its start' : 'differs');
+  return { ...base, action: 'update', changes, why, write, ...disputes(before, changes, force) };
 }
 
-function createStep(snapshot: ClusterSnapshot, object: KubeObject): Step {
+function disputes(before: KubeObject | undefined, changes: Step['changes'], force: boolean): Pick<Step, 'conflicts'> {
+  const conflicts = before && !force ? conflictsOf(before, changes) : [];
+  return conflicts.length > 0 ? { conflicts } : {};
+}
+
+function createStep({ snapshot }: EnableInput, object: KubeObject): Step {
   const ref = refOf(object);
   const before = snapshot.objects.get(keyOf(ref));
   const base = { cluster: snapshot.context, object: ref, changes: [], before };
@@ -178,34 +143,43 @@ function createStep(snapshot: ClusterSnapshot, object: KubeObject): Step {
   return { ...base, action: 'create', why: 'will hold the peers', write: { method: 'create', object } };
 }
 
-function certificateStep({ snapshot, now }: EnableInput, { secret, spec }: SecretCertificate): Step {
+function certificateStep(input: EnableInput, { secret, spec }: SecretCertificate): Step {
+  const { snapshot, authority, force, now } = input;
   const ref = secretRef(snapshot.namespace, secret);
   const before = snapshot.objects.get(keyOf(ref));
   const present = snapshot.tlsSecrets.get(secret);
   const base = { cluster: snapshot.context, object: ref, before };
-  const reason = snapshot.ca ? reasonToReissue(present, spec, snapshot.ca.certificate, now) : 'the CA is new';
-  // A new CA is made in this very plan; one that is there must be able to sign.
-  if (reason && snapshot.objects.has(keyOf(secretRef(snapshot.namespace, CA_SECRET)))) {
-    requireSigner(snapshot, `certificate ${spec.commonName}`);
+  const owner = force || isUnfilled(before) ? undefined : foreignOwner(before);
+  // Peers reach what others have made by its name in the mesh: their certificates cover no addresses.
+  const needed = owner === undefined ? spec : withoutAddresses(spec, snapshot.namespace);
+  const reason = reissueReason(present, needed, authority, now);
+  if (!reason) {
+    const until = `valid until ${dayOf(present?.certificate.notAfter)}`;
+    return { ...base, action: 'keep', changes: [], why: owner ? `${until}, made by ${owner}` : until };
   }
-  if (!reason)
-    return { ...base, action: 'keep', changes: [], why: `valid until ${dayOf(present?.certificate.notAfter)}` };
+  // A CA that comes with this very plan has its key; one that is there must be able to sign.
+  if (authority.step.action === 'keep') requireSigner(snapshot, `certificate ${spec.commonName}`);
   const wanted = secret === SERVER_CERT_SECRET ? withPresentNames(spec, present?.certificate) : spec;
   const names = [...wanted.dnsNames, ...wanted.ipAddresses].join(', ');
   const pending = secret === SERVER_CERT_SECRET && awaitsAddress(snapshot) ? ", and the Service's address" : '';
+  // Whoever applied what `render` printed owns the empty fields, and means them to be filled.
+  const unfilled = isUnfilled(before);
+  const changes = [
+    { path: 'data.tls.crt', to: `certificate ${spec.commonName}${names ? ` for ${names}${pending}` : ''}` },
+  ];
   return {
     ...base,
     action: before ? 'update' : 'create',
-    changes: [{ path: 'data.tls.crt', to: `certificate ${spec.commonName}${names ? ` for ${names}${pending}` : ''}` }],
+    changes,
     why: reason,
     write: {
       method: 'issue',
-      certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS }],
+      certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS, ...input.issuing }],
       data: {},
-      secret: emptySecret(ref, 'kubernetes.io/tls'),
-      // Whoever applied what `render` printed owns the empty fields, and means them to be filled.
-      into: isUnfilled(before) ? 'patch' : 'apply',
+      secret: secretWithoutData(input, ref),
+      into: unfilled ? 'patch' : 'apply',
     },
+    ...(unfilled ? {} : disputes(before, changes, force)),
   };
 }
 
@@ -214,10 +188,56 @@ function isUnfilled(secret: KubeObject | undefined): boolean {
   return secret !== undefined && Object.values(secret.data ?? {}).every((value) => value === '');
 }
 
+/** As rendered: with its labels, and what the operator has set. */
+function secretWithoutData({ objects }: EnableInput, ref: ObjectRef): KubeObject {
+  const rendered = objects.find((object) => keyOf(refOf(object)) === keyOf(ref));
+  if (!rendered) return emptySecret(ref, 'kubernetes.io/tls');
+  const { data: _data, ...secret } = rendered;
+  return secret as KubeObject;
+}
+
+function reissueReason(
+  present: Parameters<typeof reasonToReissue>[0],
+  spec: CertificateSpec,
+  { step, certificate }: AuthorityPlan,
+  now: Date,
+): string | undefined {
+  if (certificate) return reasonToReissue(present, spec, certificate, now);
+  return step.action === 'keep' ? (present ? undefined : 'there is no certificate yet') : 'the CA is new';
+}
+
+/** What earlier options needed and these do not. Secrets with peers in them stay: connect moves those. */
+function leftoverSteps({ snapshot, objects, possible }: EnableInput): Step[] {
+  const rendered = new Set(objects.map((object) => keyOf(refOf(object))));
+  return possible
+    .filter((ref) => !rendered.has(keyOf(ref)))
+    .flatMap((ref): Step[] => {
+      const before = snapshot.objects.get(keyOf(ref));
+      if (!before || !isOurs(before)) return [];
+      const base = { cluster: snapshot.context, object: ref, changes: [], before };
+      const peers = isPeersSecret(ref) ? peersIn(secretTexts(before)) : [];
+      if (peers.length > 0) return [{ ...base, action: 'keep', why: `holds ${peers.join(', ')}` }];
+      return [{ ...base, action: 'delete', why: 'these options do not need it', write: { method: 'delete' } }];
+    });
+}
+
+function isPeersSecret({ kind, name }: ObjectRef): boolean {
+  return kind === 'Secret' && (name === AGENT_PEERS_SECRET || name === KVSTOREMESH_PEERS_SECRET);
+}
+
+function withoutAddresses(spec: CertificateSpec, namespace: string): CertificateSpec {
+  const own = [serviceHostname(namespace), '*.mesh.cilium.io'];
+  return {
+    ...spec,
+    dnsNames: spec.dnsNames.filter((name) => own.includes(name)),
+    ipAddresses: spec.ipAddresses.filter((ip) => !isIpAddress(ip)),
+  };
+}
+
 /** Names that an earlier certificate covered stay covered: peers may dial them. */
 function withPresentNames(
   spec: CertificateSpec,
-  present: Pick<CertificateSpec, 'dnsNames' | 'ipAddresses'> | undefined,
+  present: Pick<CertificateFacts, 'dnsNames' | 'ipAddresses'> | undefined,
 ): CertificateSpec {
   if (!present) return spec;
   return {
@@ -229,4 +249,9 @@ function withPresentNames(
 
 function dayOf(date: Date | undefined): string {
   return date?.toISOString().slice(0, 10) ?? 'an unknown day';
+}
+
+/** Steps after which the Service gets its address; everything else needs the CA and that address. */
+export function isFoundation({ object }: Step): boolean {
+  return object.name === CA_SECRET || (object.kind === 'Service' && object.name === APISERVER);
 }

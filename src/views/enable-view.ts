@@ -1,3 +1,4 @@
+import type { MeshctlError } from '../mesh/errors.ts';
 import type { Step } from '../mesh/plan.ts';
 import { countActions } from './plan-data.ts';
 import { summariseActions } from './plan-view.ts';
@@ -12,16 +13,38 @@ export interface EnabledCluster {
   steps: readonly Pick<Step, 'action'>[];
 }
 
+/** A cluster of several that failed while others went on. */
+export interface EnableFailure {
+  context: string;
+  error: MeshctlError;
+}
+
 /** The result of `clustermesh enable`, a paragraph for each cluster. */
-export function enableText(clusters: readonly EnabledCluster[], theme: Theme): string {
-  return clusters
-    .map(({ context, cluster, service, kvstoremesh, steps }) =>
-      [
-        `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id})`,
-        `  • Service: ${service.type}, ${service.endpoints.join(', ') || 'no address'} ${theme.dim(`(${service.evidence.join('; ')})`)}`,
-        `  • KVStoreMesh: ${kvstoremesh ? 'on' : 'off'}`,
-        `  • Objects: ${summariseActions(countActions(steps), theme)}`,
-      ].join('\n'),
-    )
-    .join('\n');
+export function enableText(
+  clusters: readonly EnabledCluster[],
+  failures: readonly EnableFailure[],
+  theme: Theme,
+): string {
+  const done = clusters.map(({ context, cluster, service, kvstoremesh, steps }) =>
+    [
+      `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id})`,
+      `  • Service: ${service.type}, ${service.endpoints.join(', ') || 'no address'} ${theme.dim(`(${service.evidence.join('; ')})`)}`,
+      `  • KVStoreMesh: ${kvstoremesh ? 'on' : 'off'}`,
+      `  • Objects: ${summariseActions(countActions(steps), theme)}`,
+    ].join('\n'),
+  );
+  const failed = failures.map(({ context, error }) =>
+    [
+      `❌ Cluster Mesh is not enabled in context ${theme.bold(context)}`,
+      `  • ${error.message}`,
+      ...(error.hint ? [`  ${theme.dim('→')} ${error.hint}`] : []),
+    ].join('\n'),
+  );
+  return [...done, ...failed].join('\n');
+}
+
+/** A failure as data. */
+export function failureData({ context, error }: EnableFailure): Record<string, unknown> {
+  const { code, message, hint, details } = error;
+  return { context, error: { code, message, ...(hint ? { hint } : {}), details } };
 }

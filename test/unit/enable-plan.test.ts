@@ -3,11 +3,13 @@ import { loadTemplates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium-install.ts';
 import { certificateSpecs } from '../../src/mesh/cluster-certificates.ts';
-import { type EnableChoices, planEnable, settleEnable } from '../../src/mesh/enable.ts';
+import { planEnable } from '../../src/mesh/enable.ts';
+import { type EnableChoices, settleEnable } from '../../src/mesh/enable-settings.ts';
 import { serviceEndpoints } from '../../src/mesh/endpoints.ts';
 import { requireIdentity } from '../../src/mesh/identity.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/kube-object.ts';
 import type { Plan } from '../../src/mesh/plan.ts';
+import { type AuthorityChoice, planAuthority } from '../../src/mesh/plan-authority.ts';
 import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
 import {
   apiserverDeployment,
@@ -23,7 +25,7 @@ const templates = await loadTemplates(new URL('../../', import.meta.url));
 
 function render(snapshot: ClusterSnapshot, choices: EnableChoices = {}): KubeObject[] {
   const identity = requireIdentity(snapshot);
-  const { exposure, nodePort, replicas, kvstoremesh } = settleEnable(snapshot, identity, choices);
+  const { exposure, ...values } = settleEnable(snapshot, identity, choices);
   return renderClusterMesh(templates, {
     ciliumVersion: { major: 1, minor: 20, patch: 0, suffix: '' },
     image: 'quay.io/cilium/clustermesh-apiserver:v1.20.0',
@@ -33,18 +35,24 @@ function render(snapshot: ClusterSnapshot, choices: EnableChoices = {}): KubeObj
     settings: DEFAULT_SETTINGS,
     serviceType: exposure.type,
     serviceAnnotations: exposure.annotations,
-    nodePort,
-    replicas,
-    kvstoremesh,
+    ...values,
   });
 }
 
-function plan(snapshot: ClusterSnapshot, choices: EnableChoices = {}): Plan {
+interface PlanOptions {
+  authority?: AuthorityChoice;
+  force?: boolean;
+}
+
+function plan(snapshot: ClusterSnapshot, choices: EnableChoices = {}, options: PlanOptions = {}): Plan {
   const { kvstoremesh } = settleEnable(snapshot, requireIdentity(snapshot), choices);
   return planEnable({
     snapshot,
     objects: render(snapshot, choices),
     certificates: certificatesOf(snapshot, kvstoremesh),
+    authority: planAuthority(snapshot, options.authority ?? {}),
+    possible: Object.values(templates).map(refOf),
+    force: options.force ?? false,
     now: NOW,
   });
 }

@@ -1,0 +1,159 @@
+import type { ClusterClient } from '../kube/client.ts';
+import { waitForList, waitForObject } from '../kube/wait.ts';
+import { isRolledOut } from '../mesh/apiserver-deployment.ts';
+import { loadBalancerHosts } from '../mesh/endpoints.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
+import { APISERVER, APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../mesh/names.ts';
+import { eventSentences, workloadTroubles } from '../mesh/workload-trouble.ts';
+import { during, type Flow, type Target } from './flow.ts';
+
+/**
+ * Waits until the load balancer of the Service has an address.
+ * @throws MeshctlError `Timeout`, with what the events of the Service say
+ */
+export async function awaitAddress(flow: Flow, { client, namespace }: Target, waitMs: number): Promise<void> {
+  const ref = apiserverServiceRef(namespace);
+  const hosts = (service: KubeObject | undefined): string[] | undefined => {
+    const found = service ? loadBalancerHosts(service) : [];
+    return found.length > 0 ? found : undefined;
+  };
+  await explainTimeout(
+    () =>
+      during(
+        flow,
+        `${client.context}: waiting for the address of the load balancer`,
+        () =>
+          waitForObject(client, ref, hosts, {
+            timeoutMs: waitMs,
+            signal: flow.signal,
+            waitingFor: `Service ${namespace}/${APISERVER} to get an address`,
+          }),
+        (found) => `${client.context}: load balancer at ${found.join(', ')}`,
+      ),
+    async (cause) => {
+      const events = await readEvents(client, ref);
+      const said = events.length > 0 ? `: ${events.join('; ')}` : ', and no event of it says why';
+      return new MeshctlError(
+        'Timeout',
+        `context "${client.context}": the load balancer of Service ${namespace}/${APISERVER} has no address after ${waitMs / 1000} s${said}`,
+        {
+          hint:
+            'Look at what gives addresses here (cloud controller, MetalLB, LB-IPAM), or do without: --service-type NodePort. ' +
+            'Run the same command again to go on.',
+          details: { context: client.context, object: `Service ${namespace}/${APISERVER}`, events },
+          cause,
+        },
+      );
+    },
+  );
+}
+
+/**
+ * Waits until all replicas of the clustermesh-apiserver are new and ready; what keeps them from it is shown meanwhile.
+ * @throws MeshctlError `Timeout`, with what the pods say
+ */
+export async function awaitRollout(flow: Flow, target: Target, waitMs: number): Promise<void> {
+  const { client, namespace } = target;
+  const ref = apiserverDeploymentRef(namespace);
+  const ready = (deployment: KubeObject | undefined): true | undefined =>
+    deployment && isRolledOut(deployment) ? true : undefined;
+  await explainTimeout(
+    () =>
+      during(
+        flow,
+        `${client.context}: waiting for the clustermesh-apiserver`,
+        async (task) => {
+          const over = new AbortController();
+          const watching = followTroubles(target, AbortSignal.any([flow.signal, over.signal]), waitMs, (says) =>
+            task.update(`${client.context}: waiting for the clustermesh-apiserver: ${says}`),
+          );
+          try {
+            return await waitForObject(client, ref, ready, {
+              timeoutMs: waitMs,
+              signal: flow.signal,
+              waitingFor: `Deployment ${namespace}/${APISERVER} to become ready`,
+            });
+          } finally {
+            over.abort();
+            await watching;
+          }
+        },
+        () => `${client.context}: clustermesh-apiserver is ready`,
+      ),
+    (cause) => rolloutError(target, waitMs, cause),
+  );
+}
+
+async function rolloutError({ client, namespace }: Target, waitMs: number, cause: MeshctlError): Promise<MeshctlError> {
+  const [deployment, pods] = await Promise.all([
+    client.get(apiserverDeploymentRef(namespace)),
+    client.listAll(podsOf(namespace)),
+  ]);
+  const [trouble, ...others] = workloadTroubles(deployment, pods);
+  const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
+  const said = trouble?.says ?? events.join('; ');
+  return new MeshctlError(
+    'Timeout',
+    `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${waitMs / 1000} s${said ? `: ${said}` : ''}`,
+    {
+      hint: `${
+        trouble?.hint ??
+        `See why: kubectl --context ${client.context} -n ${namespace} describe pods -l ${APISERVER_SELECTOR}.`
+      } Run the same command again to go on.`,
+      details: {
+        context: client.context,
+        object: `Deployment ${namespace}/${APISERVER}`,
+        reasons: [trouble?.says, ...others.map(({ says }) => says)].filter(Boolean),
+      },
+      cause,
+    },
+  );
+}
+
+/** Says each new trouble of the pods until the signal is aborted. Whoever may not list pods waits without. */
+async function followTroubles(
+  { client, namespace }: Target,
+  signal: AbortSignal,
+  timeoutMs: number,
+  say: (says: string) => void,
+): Promise<void> {
+  let last: string | undefined;
+  const look = (pods: readonly KubeObject[]): undefined => {
+    const says = workloadTroubles(undefined, pods)[0]?.says;
+    if (says !== undefined && says !== last) say(says);
+    last = says;
+  };
+  try {
+    await waitForList(client, podsOf(namespace), look, { timeoutMs, signal, waitingFor: 'the pods' });
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+  }
+}
+
+function podsOf(namespace: string) {
+  return { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
+}
+
+async function explainTimeout<T>(
+  work: () => Promise<T>,
+  explain: (cause: MeshctlError) => Promise<MeshctlError>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
+    throw await explain(error);
+  }
+}
+
+/** Empty for whoever may not read them. */
+async function readEvents(client: ClusterClient, { kind, namespace, name }: ObjectRef): Promise<string[]> {
+  try {
+    const fieldSelector = `involvedObject.kind=${kind},involvedObject.name=${name}`;
+    return eventSentences(await client.listAll({ apiVersion: 'v1', kind: 'Event', namespace, fieldSelector }));
+  } catch (error) {
+    if (error instanceof MeshctlError) return [];
+    throw error;
+  }
+}

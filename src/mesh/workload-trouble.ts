@@ -1,0 +1,80 @@
+import type { KubeObject } from './kube-object.ts';
+
+/** What keeps a workload from becoming ready, and what to do about it. */
+export interface WorkloadTrouble {
+  /** e.g. `pod x: container etcd: ImagePullBackOff: …`. */
+  says: string;
+  hint?: string;
+}
+
+interface ContainerStatus {
+  name: string;
+  ready?: boolean;
+  state?: { waiting?: { reason?: string; message?: string } };
+  lastState?: { terminated?: { reason?: string; message?: string; exitCode?: number } };
+}
+
+interface PodStatus {
+  containerStatuses?: ContainerStatus[];
+  initContainerStatuses?: ContainerStatus[];
+  conditions?: { type: string; status: string; reason?: string; message?: string }[];
+}
+
+/** Reasons that every container has for a moment. */
+const PASSING = new Set(['ContainerCreating', 'PodInitializing']);
+
+const HINTS: readonly [pattern: RegExp, hint: string][] = [
+  [
+    /ImagePull|ErrImage|InvalidImageName/,
+    'Give an image that the nodes can pull with --image, or credentials for its registry with --pull-secret.',
+  ],
+  [/Unschedulable/, 'Make room on the nodes, or ask for less with --resources.'],
+  [/quota|exceeded/i, 'Raise the quota of the namespace, or say with --resources what the containers need.'],
+  [/PodSecurity|forbidden/i, 'The policy of the namespace refuses the pods.'],
+];
+
+/** What keeps the pods of a Deployment from becoming ready, the most telling first. */
+export function workloadTroubles(deployment: KubeObject | undefined, pods: readonly KubeObject[]): WorkloadTrouble[] {
+  const said = [...pods.flatMap(podTroubles), ...deploymentTroubles(deployment)];
+  return [...new Set(said)].map((says) => {
+    const hint = HINTS.find(([pattern]) => pattern.test(says))?.[1];
+    return hint === undefined ? { says } : { says, hint };
+  });
+}
+
+function podTroubles({ metadata, status }: KubeObject): string[] {
+  const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = (status ?? {}) as PodStatus;
+  const containers = [...initContainerStatuses, ...containerStatuses].flatMap((container) => {
+    const trouble = containerTrouble(container);
+    return trouble ? [`pod ${metadata.name}: container ${container.name}: ${trouble}`] : [];
+  });
+  const unscheduled = conditions.find(({ type, status: is }) => type === 'PodScheduled' && is === 'False');
+  return unscheduled
+    ? [`pod ${metadata.name}: ${unscheduled.reason ?? 'not scheduled'}: ${unscheduled.message ?? ''}`]
+    : containers;
+}
+
+function containerTrouble({ state, lastState }: ContainerStatus): string | undefined {
+  const { reason, message } = state?.waiting ?? {};
+  if (reason === undefined || PASSING.has(reason)) return message && reason ? `${reason}: ${message}` : undefined;
+  const last = lastState?.terminated;
+  const end = last ? `, last ended with ${last.reason ?? 'exit code'} ${last.exitCode ?? ''}`.trimEnd() : '';
+  return `${reason}${message ? `: ${message}` : ''}${end}`;
+}
+
+function deploymentTroubles(deployment: KubeObject | undefined): string[] {
+  const { conditions = [] } = (deployment?.status ?? {}) as PodStatus;
+  return conditions.flatMap(({ type, status, message }) =>
+    type === 'ReplicaFailure' && status === 'True' && message ? [message] : [],
+  );
+}
+
+/** The newest events about an object, warnings before others, as sentences. */
+export function eventSentences(events: readonly KubeObject[], most = 3): string[] {
+  const timeOf = (event: KubeObject) => String(event.lastTimestamp ?? event.eventTime ?? '');
+  const warnings = (event: KubeObject) => Number(event.type === 'Warning');
+  return [...events]
+    .sort((a, b) => warnings(b) - warnings(a) || timeOf(b).localeCompare(timeOf(a)))
+    .slice(0, most)
+    .map(({ reason, message }) => `${String(reason ?? '')}: ${String(message ?? '').trim()}`);
+}
