@@ -1,9 +1,8 @@
-import type { CommandSpec } from './command.ts';
-import { APISERVER_OPTIONS, ENABLE_COMMANDS } from './enable-specs.ts';
-import { HEALTH_COMMANDS } from './health-specs.ts';
-import { parseCount, parseDuration, parseList, parsePercent } from './option-values.ts';
+import type { CommandSpec, OptionSpec } from './command.ts';
+import { CONNECT_COMMANDS } from './connect-specs.ts';
+import { parseCount, parseDuration, parseKeyValue, parseList, parsePercent } from './option-values.ts';
 import { SERVICE_COMMANDS } from './service-specs.ts';
-import { CONTEXT, RESULT_FORMAT, waitDuration } from './shared-options.ts';
+import { DRY_RUN, PLAN_FORMAT } from './shared-options.ts';
 
 /** What each group of commands is, for help. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
@@ -14,33 +13,77 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
 
 export const COMMAND_ALIASES: Readonly<Record<string, string>> = { clustermesh: 'mesh' };
 
+const CONTEXT: OptionSpec = {
+  flags: '--context <context>',
+  description: 'kubeconfig context (default: the current one)',
+};
+
+const waitDuration = (what: string, standard: string): OptionSpec => ({
+  flags: '--wait-duration <duration>',
+  description: `longest wait ${what}`,
+  default: standard,
+  parse: parseDuration,
+});
+
+/** Whether the clustermesh-apiserver caches remote clusters for the agents. Absent: as it is, else true. */
+const KVSTOREMESH: OptionSpec = {
+  flags: '--enable-kvstoremesh [boolean]',
+  description: 'run KVStoreMesh, the local cache of the remote clusters (default: as it is, else true)',
+  choices: ['true', 'false'],
+};
+
+const SERVICE_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--service-type <type>',
+    description: 'how peers reach the clustermesh-apiserver (default: as it is, else detected)',
+    choices: ['LoadBalancer', 'NodePort', 'ClusterIP'],
+  },
+  {
+    flags: '--service-annotation <key=value>',
+    description: 'annotation of the Service, repeatable',
+    repeatable: true,
+    parse: parseKeyValue,
+  },
+  { flags: '--node-port <port>', description: 'NodePort of the Service (30000-32767)', parse: parseCount },
+  { flags: '--replicas <count>', description: 'replicas of the clustermesh-apiserver', parse: parseCount },
+];
+
 /** Every command, as data. Their code is loaded when they run. */
 export const COMMANDS: readonly CommandSpec[] = [
-  ...ENABLE_COMMANDS,
   {
-    path: ['clustermesh', 'connect'],
-    summary: 'Connect clusters with each other',
+    path: ['clustermesh', 'enable'],
+    summary: 'Prepare clusters for the mesh: the clustermesh-apiserver and its certificates',
     description:
-      'Makes each side accept the other, proves with the very credentials that the remote etcd lets them in, and only then ' +
-      'writes the files by which the clusters dial each other. The clusters keep their own CAs. If anything fails, ' +
-      'everything is put back.',
+      'Deploys the clustermesh-apiserver with everything it needs: the CA if the cluster has none, certificates that cover ' +
+      'the address of its Service, RBAC, and the Service of the type that suits the cluster. Running it again changes only ' +
+      'what differs, and finishes what an interrupted run left.',
     examples: [
-      { line: 'meshctl clustermesh connect --context gke --destination-context eks', what: 'connect two clusters' },
+      { line: 'meshctl clustermesh enable --context gke', what: 'detect how to expose the clustermesh-apiserver' },
+      {
+        line: 'meshctl clustermesh enable --context a,b,c --service-type LoadBalancer',
+        what: 'several clusters at once',
+      },
     ],
     reachesClusters: true,
     options: [
-      CONTEXT,
+      { ...CONTEXT, description: 'kubeconfig contexts, comma-separated (default: the current one)', parse: parseList },
+      ...SERVICE_OPTIONS,
+      KVSTOREMESH,
       {
-        flags: '--destination-context <context>',
-        description: 'kubeconfig contexts of the remote clusters, comma-separated',
-        required: true,
-        parse: parseList,
+        flags: '--cilium-version <version>',
+        description: "Cilium's version, where the agents' image does not tell it",
       },
-      waitDuration("until the remote's etcd lets a new peer in", '2m'),
-      RESULT_FORMAT,
+      {
+        flags: '--image <image>',
+        description: 'clustermesh-apiserver image (default: the one beside the agents’ image)',
+      },
+      waitDuration('for the load balancer and for the pods, each', '5m'),
+      DRY_RUN,
+      PLAN_FORMAT,
     ],
-    load: () => import('./connect.ts'),
+    load: () => import('./enable.ts'),
   },
+  ...CONNECT_COMMANDS,
   {
     path: ['clustermesh', 'status'],
     summary: 'Tell whether all nodes are connected to all clusters',
@@ -98,13 +141,15 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--cluster-name <name>', description: "the cluster's name in the mesh", required: true },
       { flags: '--cluster-id <id>', description: "the cluster's id in the mesh", required: true, parse: parseCount },
       { flags: '-n, --namespace <namespace>', description: 'namespace that Cilium runs in', default: 'kube-system' },
-      ...APISERVER_OPTIONS,
+      ...SERVICE_OPTIONS,
+      KVSTOREMESH,
       {
         flags: '--max-connected-clusters <count>',
         description: 'size of the mesh, as in cilium-config',
         choices: ['255', '511'],
         default: '255',
       },
+      { flags: '--image <image>', description: 'clustermesh-apiserver image' },
       {
         flags: '--with-certificates',
         description: 'issue certificates from a new CA; prints private keys',
@@ -119,7 +164,6 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('./render.ts'),
   },
-  ...HEALTH_COMMANDS,
   ...SERVICE_COMMANDS,
   {
     path: ['sandbox', 'up'],

@@ -43,6 +43,8 @@ export interface EtcdRead {
   privateKey: string;
   /** A DNS name or IP address that etcd's certificate must hold. */
   serverName: string;
+  /** Further ones that it must hold. */
+  otherNames?: readonly string[] | undefined;
   key: string;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
@@ -54,6 +56,19 @@ export interface EtcdRead {
  * Throws an {@link EtcdReadError}, or the signal's reason when it is aborted.
  */
 export async function readKey(read: EtcdRead): Promise<string | undefined> {
+  return (await readPairs(read, undefined)).get(read.key);
+}
+
+/** Reads all keys that begin with `key`, as {@link readKey} does one. @returns the values by whole key */
+export function readPrefix(read: EtcdRead): Promise<Map<string, string>> {
+  const prefix = Buffer.from(read.key);
+  // etcd's end of a prefix: its last byte counted up. Keys are text, so that byte is never the highest.
+  const end = Buffer.from(prefix);
+  end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+  return readPairs(read, end);
+}
+
+async function readPairs(read: EtcdRead, rangeEnd: Uint8Array | undefined): Promise<Map<string, string>> {
   const clock = new AbortController();
   const timer = setTimeout(
     () => clock.abort(new EtcdReadError('timeout', `no answer within ${read.timeoutMs / 1000} s`)),
@@ -67,8 +82,8 @@ export async function readKey(read: EtcdRead): Promise<string | undefined> {
   try {
     signal.throwIfAborted();
     const secured = await shakeHands(read);
-    const answer = await call(secured, read);
-    return valueIn(answer);
+    checkOtherNames(secured, read.otherNames ?? []);
+    return pairsIn(await call(secured, read, rangeEnd));
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw error;
@@ -104,6 +119,13 @@ function shakeHands(read: EtcdRead): Promise<tls.TLSSocket> {
       reject(new EtcdReadError('unavailable', 'the connection closed during the TLS handshake')),
     );
   });
+}
+
+function checkOtherNames(secured: tls.TLSSocket, names: readonly string[]): void {
+  const certificate = secured.getPeerCertificate();
+  const uncovered = names.filter((name) => tls.checkServerIdentity(name, certificate) !== undefined);
+  if (uncovered.length === 0) return;
+  throw new EtcdReadError('tls-name', `etcd's certificate does not hold ${uncovered.join(', ')}`);
 }
 
 const HANDSHAKE_REASONS: Readonly<Record<string, [EtcdReadReason, string]>> = {
@@ -156,7 +178,7 @@ interface Answer {
   messages: Uint8Array[];
 }
 
-function call(secured: tls.TLSSocket, read: EtcdRead): Promise<Answer> {
+function call(secured: tls.TLSSocket, read: EtcdRead, rangeEnd: Uint8Array | undefined): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const host = isIP(read.serverName) === 6 ? `[${read.serverName}]` : read.serverName;
     const session = http2.connect(`https://${host}`, { createConnection: () => secured });
@@ -217,7 +239,7 @@ function call(secured: tls.TLSSocket, read: EtcdRead): Promise<Answer> {
       const message = String(trailers['grpc-message'] ?? head['grpc-message'] ?? '');
       resolve({ status: Number(status), message: decodePercent(message), messages });
     });
-    stream.end(frameMessage(encodeRangeRequest({ key: Buffer.from(read.key) })));
+    stream.end(frameMessage(encodeRangeRequest({ key: Buffer.from(read.key), rangeEnd })));
   });
 }
 
@@ -227,13 +249,13 @@ const GRPC_PERMISSION_DENIED = 7;
 const GRPC_UNAUTHENTICATED = 16;
 const GRPC_UNAVAILABLE = 14;
 
-function valueIn({ status, message, messages }: Answer): string | undefined {
+function pairsIn({ status, message, messages }: Answer): Map<string, string> {
   if (status === GRPC_OK) {
     const [first] = messages;
     if (!first) throw new EtcdReadError('protocol', 'the answer holds no message');
     try {
-      const [pair] = decodeRangeResponse(first).kvs;
-      return pair && Buffer.from(pair.value).toString('utf8');
+      const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
+      return new Map(decodeRangeResponse(first).kvs.map(({ key, value }) => [text(key), text(value)]));
     } catch (error) {
       throw new EtcdReadError('protocol', 'the answer is not readable', error);
     }

@@ -1,240 +1,196 @@
-import { applySteps, type Journal } from '../kube/apply.ts';
+import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
+import { type Finding, runChecks } from '../mesh/checks/check.ts';
+import { COMPATIBILITY_CHECKS } from '../mesh/checks/compatibility.ts';
+import { type ConnectionMode, dialsOf } from '../mesh/connection-mode.ts';
+import type { CredentialChoice } from '../mesh/credentials.ts';
+import { planDial } from '../mesh/dial-plan.ts';
 import {
   type Direction,
-  dialingSecret,
+  dialsThroughKvstoremesh,
   type Member,
-  planDial,
   planDirection,
-  planServe,
   requireEnabled,
-} from '../mesh/connect.ts';
+} from '../mesh/direction.ts';
+import { assignOverrides, type EndpointOverride } from '../mesh/endpoint-overrides.ts';
 import { hostPort, requireEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { requireCompatible, requireIdentity } from '../mesh/identity.ts';
-import { describeRef, keyOf } from '../mesh/kube-object.ts';
-import { secretRef } from '../mesh/names.ts';
-import { peerCertificateKeys } from '../mesh/peer-config.ts';
-import type { Plan, ReadyWrite, Step } from '../mesh/plan.ts';
-import { decodeText, secretTexts } from '../mesh/secret-data.ts';
+import { identityOf, requireIdentity } from '../mesh/identity.ts';
+import type { Plan, Step } from '../mesh/plan.ts';
+import { planServe } from '../mesh/serve-plan.ts';
+import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import { carryOut } from './connect-run.ts';
 import { during, type Flow, type Target } from './flow.ts';
-import { type Authorities, materialise, readAuthorities } from './materialise.ts';
-import { nudgePods } from './nudge.ts';
-import { type Credential, proveCredential } from './prove.ts';
-import { putBack } from './put-back.ts';
+import { readPeerIds } from './read-peer-ids.ts';
+
+/** Who is to be connected with whom. */
+export interface MeshRequest {
+  mode: ConnectionMode;
+  /** Absent when there are only destinations, which mode `mesh` joins with each other. */
+  source?: Target | undefined;
+  destinations: readonly Target[];
+}
 
 export interface ConnectOptions {
+  credentials?: CredentialChoice | undefined;
+  sourceEndpoints?: readonly EndpointOverride[] | undefined;
+  destinationEndpoints?: readonly EndpointOverride[] | undefined;
+  /** Ids of checks that do not count. */
+  skipChecks?: readonly string[] | undefined;
+  /** Clusters at a time. */
+  parallel: number;
+  /** False where port-forward is forbidden: credentials are handed out untried. */
+  proof?: boolean | undefined;
   /** How long a remote etcd may take to let a new peer in. */
   proofMs: number;
+  /** False leaves what stands when something fails. */
+  rollback?: boolean | undefined;
+}
+
+/** A connect that has been thought through; nothing is written yet. */
+export interface PreparedConnect {
+  targets: readonly Target[];
+  members: readonly Member[];
+  directions: readonly Direction[];
+  /** First every serving side, then, after the proofs, every file. */
+  serve: Plan;
+  dial: Plan;
+  warnings: readonly string[];
 }
 
 export interface ConnectOutcome {
   clusters: { context: string; name: string; id: number; endpoints: string[] }[];
+  connections: { from: string; to: string; credential: string; user: string; endpoints: readonly string[] }[];
   steps: readonly Step[];
+  warnings: readonly string[];
 }
 
-/** Someone else may write the users at the same time; more often than this is a fight. */
-const MOST_CONFLICTS = 5;
-
 /**
- * Connects every two of the clusters in both directions: serve, prove, then dial (CILIUM.md "Order matters"). Either all
- * of it stands at the end, or every cluster is put back.
- * @throws MeshctlError what kept a cluster from taking part; `RolledBack` details say what became of each object
+ * Reads every cluster once, validates the whole mesh and plans.
+ * @throws MeshctlError what keeps a cluster from taking part; `Incompatible` with all findings in its details
  */
-export async function connectClusters(
+export async function prepareConnect(
   flow: Flow,
-  targets: readonly Target[],
+  request: MeshRequest,
   options: ConnectOptions,
-): Promise<ConnectOutcome> {
-  const members = await during(flow, 'Reading the clusters', () => readMembers(targets));
-  const directions = everyDirection(members);
-  for (const warning of new Set(directions.flatMap(({ warnings }) => warnings))) flow.progress.warn(warning);
-  const run = new ConnectRun(flow, targets, directions, options);
-  try {
-    await run.serve();
-    await run.prove();
-    await run.dial();
-  } catch (error) {
-    await putBack(flow, targets, run.journals, error);
-    throw error;
-  }
+): Promise<PreparedConnect> {
+  const { source, destinations, mode } = request;
+  const targets = source ? [source, ...destinations] : destinations;
+  const snapshots = await during(flow, `Reading ${targets.length} clusters`, () => readAll(targets, options.parallel));
+  for (const snapshot of snapshots) requireEnabled(snapshot);
+  const peerIds = await readPeerIds(flow, targets, snapshots);
+  const findings = runChecks(
+    COMPATIBILITY_CHECKS,
+    { clusters: snapshots, now: flow.now(), peerIds },
+    options.skipChecks,
+  );
+  refuseIncompatible(findings);
+  const members = membersOf(snapshots, request, options);
+  const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
+  const now = flow.now();
+  const directions = dialsOf(mode, sourceMember, others).map(([client, server]) =>
+    planDirection(client, server, { credentials: options.credentials, now }),
+  );
+  const warnings = new Set([
+    ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
+    ...directions.flatMap(({ credential }) => credential.warnings),
+    ...aliasWarnings(directions),
+  ]);
   return {
-    clusters: members.map(({ snapshot, identity, endpoints }) => ({
-      context: snapshot.context,
-      name: identity.name,
-      id: identity.id,
-      endpoints: endpoints.hosts.map((host) => hostPort(host, endpoints.port)),
-    })),
-    steps: run.steps,
+    targets,
+    members,
+    directions,
+    serve: planServe(directions, now),
+    dial: planDial(directions, now),
+    warnings: [...warnings],
   };
 }
 
-async function readMembers(targets: readonly Target[]): Promise<Member[]> {
-  const snapshots = await Promise.all(
-    targets.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
+/**
+ * Connects: serve, prove, then dial (CILIUM.md "Order matters"). Either all of it stands at the end, or every cluster is
+ * put back.
+ * @throws MeshctlError what went wrong; `details.rollback` says what became of each cluster
+ */
+export async function connectClusters(
+  flow: Flow,
+  prepared: PreparedConnect,
+  options: ConnectOptions,
+): Promise<ConnectOutcome> {
+  const steps = await carryOut(flow, prepared, options);
+  return {
+    clusters: prepared.members.map(({ snapshot, identity, endpoints }) => ({
+      context: snapshot.context,
+      name: identity.name,
+      id: identity.id,
+      endpoints: endpoints.map(({ host, port }) => hostPort(host, port)),
+    })),
+    connections: prepared.directions.map(({ client, server, credential, endpoint }) => ({
+      from: client.identity.name,
+      to: server.identity.name,
+      credential: credential.kind,
+      user: credential.user,
+      endpoints: endpoint.addresses,
+    })),
+    steps,
+    warnings: prepared.warnings,
+  };
+}
+
+async function readAll(targets: readonly Target[], parallel: number): Promise<ClusterSnapshot[]> {
+  const limit = pLimit(parallel);
+  return Promise.all(
+    targets.map(({ client, namespace }) => limit(() => readSnapshot(client, { namespace, purpose: 'connect' }))),
   );
-  const identities = snapshots.map((snapshot) => ({ context: snapshot.context, identity: requireIdentity(snapshot) }));
-  identities.forEach((one, index) => {
-    for (const other of identities.slice(index + 1)) requireCompatible(one, other);
-  });
+}
+
+function membersOf(snapshots: readonly ClusterSnapshot[], request: MeshRequest, options: ConnectOptions): Member[] {
+  const named = snapshots.map(({ context, ciliumConfig }) => ({ context, name: identityOf(ciliumConfig ?? {}).name }));
+  const { sourceEndpoints = [], destinationEndpoints = [] } = options;
+  const sources = request.source ? named.slice(0, 1) : [];
+  const overrides = [
+    ...assignOverrides(sourceEndpoints, sources, '--source-endpoint'),
+    ...assignOverrides(destinationEndpoints, named.slice(sources.length), '--destination-endpoint'),
+  ];
   return snapshots.map((snapshot, index) => {
-    requireEnabled(snapshot);
-    const identity = identities[index]?.identity ?? requireIdentity(snapshot);
-    return { snapshot, identity, endpoints: requireEndpoints(snapshot) };
+    const given = overrides[index] ?? [];
+    return {
+      snapshot,
+      identity: requireIdentity(snapshot),
+      endpoints: given.length > 0 ? given : endpointsOf(snapshot),
+    };
   });
 }
 
-function everyDirection(members: readonly Member[]): Direction[] {
-  return members.flatMap((client) =>
-    members.filter((server) => server !== client).map((server) => planDirection(client, server)),
-  );
+function endpointsOf(snapshot: ClusterSnapshot) {
+  const { hosts, port } = requireEndpoints(snapshot);
+  return hosts.map((host) => ({ host, port }));
 }
 
-/** One run of connect: what it has written so far, for undoing. */
-class ConnectRun {
-  readonly journals: Journal[] = [];
-  readonly steps: Step[] = [];
-  readonly #flow: Flow;
-  readonly #targets: ReadonlyMap<string, Target>;
-  readonly #directions: readonly Direction[];
-  readonly #options: ConnectOptions;
-  /** The writes of the dial plan with their certificates, by step: issued once, proved, then sent. */
-  readonly #dialWrites = new Map<Step, ReadyWrite>();
-  #dialPlan: Plan = { steps: [] };
-
-  constructor(flow: Flow, targets: readonly Target[], directions: readonly Direction[], options: ConnectOptions) {
-    this.#flow = flow;
-    this.#targets = new Map(targets.map((target) => [target.client.context, target]));
-    this.#directions = directions;
-    this.#options = options;
-  }
-
-  /** Each side accepts its peers: users, and a server certificate that covers what they will dial. */
-  async serve(): Promise<void> {
-    // Everything that can be refused without writing is refused first.
-    this.#dialPlan = planDial(this.#directions, this.#flow.now());
-    const plan = planServe(this.#directions, this.#flow.now());
-    const authorities = await readAuthorities([...this.#targets.values()], [...plan.steps, ...this.#dialPlan.steps]);
-    for (const step of this.#dialPlan.steps) {
-      if (step.write) this.#dialWrites.set(step, await materialise(step, authorities, this.#flow.now()));
-    }
-    await during(this.#flow, 'Letting the peers in', () =>
-      this.#eachCluster(plan, async (target, steps) => {
-        await this.#applyServing(target, steps, authorities);
-        if (steps.some(({ action }) => action !== 'keep')) await nudgePods(this.#flow, target, 'apiserver');
-      }),
-    );
-  }
-
-  /** Each credential must open the remote's etcd before anyone dials with it. */
-  async prove(): Promise<void> {
-    await during(
-      this.#flow,
-      'Proving the credentials',
-      async () => {
-        await Promise.all(
-          this.#directions.map((direction) => {
-            const target = this.#target(direction.server.snapshot.context);
-            return proveCredential(this.#flow, target, direction, this.#credential(direction), this.#options.proofMs);
-          }),
-        );
-      },
-      () => `Proved ${this.#directions.length} credentials against the remote etcds`,
-    );
-  }
-
-  /** The files that make the clusters dial each other. */
-  async dial(): Promise<void> {
-    await during(this.#flow, 'Writing the peering files', () =>
-      this.#eachCluster(this.#dialPlan, async (target, steps) => {
-        await this.#apply(target, steps, async (step) => {
-          const write = this.#dialWrites.get(step);
-          if (!write) throw new MeshctlError('Bug', `${describeRef(step.object)} was not prepared`);
-          return write;
-        });
-        if (steps.some(({ action }) => action !== 'keep')) await nudgePods(this.#flow, target, 'apiserver-and-agents');
-      }),
-    );
-  }
-
-  /** Runs a plan's steps, clusters in parallel; waits for all of them, so that nothing is written after the undoing. */
-  async #eachCluster(plan: Plan, work: (target: Target, steps: readonly Step[]) => Promise<void>): Promise<void> {
-    const contexts = [...new Set(plan.steps.map(({ cluster }) => cluster))];
-    const results = await Promise.allSettled(
-      contexts.map((context) =>
-        work(
-          this.#target(context),
-          plan.steps.filter(({ cluster }) => cluster === context),
-        ),
-      ),
-    );
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-  }
-
-  /** Applies and, when another writer came in between, plans the cluster's serving steps anew from what is there now. */
-  async #applyServing(target: Target, steps: readonly Step[], authorities: Authorities): Promise<void> {
-    const { client, namespace } = target;
-    let current = steps;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#apply(target, current, (step) => materialise(step, authorities, this.#flow.now()));
-        return;
-      } catch (error) {
-        const conflict = error instanceof MeshctlError && error.code === 'Conflict';
-        if (!conflict || attempt === MOST_CONFLICTS) throw error;
-        const snapshot = await readSnapshot(client, { namespace, purpose: 'connect' });
-        const incoming = this.#directions
-          .filter(({ server }) => server.snapshot.context === client.context)
-          .map((direction) => ({ ...direction, server: { ...direction.server, snapshot } }));
-        current = planServe(regrouped(incoming), this.#flow.now()).steps;
-      }
-    }
-  }
-
-  async #apply(target: Target, steps: readonly Step[], ready: (step: Step) => Promise<ReadyWrite>): Promise<void> {
-    const { signal } = this.#flow;
-    const { journal, error } = await applySteps(target.client, steps, { materialise: ready, signal });
-    this.journals.push(journal);
-    if (error) throw error;
-    this.steps.push(...steps);
-  }
-
-  /** The client certificate of a direction: the one just issued, else the one that the Secret has. */
-  #credential({ client, server }: Direction): Credential {
-    const { snapshot } = client;
-    const name = dialingSecret(snapshot);
-    const ref = secretRef(snapshot.namespace, name);
-    const step = this.#dialPlan.steps.find(
-      ({ cluster, object }) => cluster === snapshot.context && object.name === name,
-    );
-    const data = {
-      ...secretTexts(snapshot.objects.get(keyOf(ref))),
-      ...writtenTexts(step && this.#dialWrites.get(step)),
-    };
-    const keys = peerCertificateKeys(server.identity.name);
-    return {
-      ca: data[keys.ca] ?? '',
-      certificate: data[keys.certificate] ?? '',
-      privateKey: data[keys.privateKey] ?? '',
-    };
-  }
-
-  #target(context: string): Target {
-    const target = this.#targets.get(context);
-    if (!target) throw new MeshctlError('Bug', `context "${context}" takes no part in this`);
-    return target;
-  }
+function sentenceOf(finding: Finding): string {
+  const check = COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id);
+  const words = `${check?.says(finding) ?? finding.id} [${finding.id}]`;
+  return finding.hint ? `${words} → ${finding.hint}` : words;
 }
 
-/** Directions of one server share one member, so that its steps are planned together. */
-function regrouped(incoming: readonly Direction[]): Direction[] {
-  const [first] = incoming;
-  return first ? incoming.map((direction) => ({ ...direction, server: first.server })) : [];
+function refuseIncompatible(findings: readonly Finding[]): void {
+  const failed = findings.filter(({ severity }) => severity === 'fail');
+  const [first] = failed;
+  if (!first) return;
+  const words = failed.map((finding) => COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id)?.says(finding));
+  throw new MeshctlError('Incompatible', `these clusters cannot be of one mesh: ${words.join('; ')}`, {
+    hint: `${first.hint ?? ''} (${failed.length > 1 ? 'Checks' : 'Check'}: ${[...new Set(failed.map(({ id }) => id))].join(', ')}; --skip-checks leaves checks out.)`.trim(),
+    details: { findings: failed },
+  });
 }
 
-function writtenTexts(write: ReadyWrite | undefined): Record<string, string> {
-  if (write?.method === 'create' || write?.method === 'apply') return secretTexts(write.object);
-  if (write?.method !== 'patch') return {};
-  const data = (write.patch.data ?? {}) as Record<string, string>;
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, decodeText(value)]));
+function aliasWarnings(directions: readonly Direction[]): string[] {
+  return directions
+    .filter(({ endpoint }) => endpoint.alias?.in === 'pods')
+    .map(({ client: { snapshot }, server }) => {
+      const restarted = dialsThroughKvstoremesh(snapshot) ? 'the clustermesh-apiserver' : 'every agent';
+      return (
+        `context "${snapshot.context}": the certificate of "${server.identity.name}" does not cover its address, and Cilium ` +
+        `before 1.20 needs hostAliases for that: ${restarted} will be restarted`
+      );
+    });
 }

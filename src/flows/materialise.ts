@@ -2,9 +2,11 @@ import { readAuthority } from '../kube/snapshot.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import { CA_SECRET } from '../mesh/names.ts';
-import type { ReadyWrite, Step } from '../mesh/plan.ts';
+import { setKeys } from '../mesh/peer-secrets.ts';
+import { type CertificateCopy, type CertificateOrder, type ReadyWrite, type Step, TLS_KEYS } from '../mesh/plan.ts';
 import { encodeText } from '../mesh/secret-data.ts';
 import { type Authority, createAuthority } from '../pki/authority.ts';
+import { generateRsaKey } from '../pki/certificate.ts';
 import { issueCertificate } from '../pki/issue.ts';
 import type { Target } from './flow.ts';
 
@@ -22,46 +24,57 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
   const { write } = step;
   if (!write) throw new MeshctlError('Bug', `step for ${step.object.name} has nothing to write`);
   if (write.method === 'authority') {
-    const { commonName, given, keySize = KEY_SIZE, secret } = write;
-    const authority =
-      given === undefined ? await createAuthority({ commonName, keySize, now }) : authorities.get(given);
-    if (!authority) throw new MeshctlError('Bug', `the CA "${given}" was not read`);
+    const authority = await createAuthority({ commonName: write.commonName, now });
     authorities.set(step.cluster, authority);
-    return authorityWrite(step, secret, authority);
+    const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
+    return { method: 'create', object: { ...write.secret, data } };
   }
   if (write.method !== 'issue') return write;
-  const data = Object.fromEntries(Object.entries(write.data).map(([key, text]) => [key, encodeText(text)]));
-  for (const { spec, signer, keys, validityMs, keySize = KEY_SIZE } of write.certificates) {
-    const authority = authorities.get(signer);
-    if (!authority) throw new MeshctlError('Bug', `the CA of context "${signer}" was not read`);
-    const issued = await issueCertificate(authority, spec, {
-      now,
-      keySize,
-      ...(validityMs === undefined ? {} : { validityMs }),
-    });
-    data[keys.ca] = encodeText(authority.certificate);
-    data[keys.certificate] = encodeText(issued.certificate);
-    data[keys.privateKey] = encodeText(issued.privateKey);
-  }
+  const data = {
+    ...Object.fromEntries(Object.entries(write.data).map(([key, text]) => [key, encodeText(text)])),
+    ...copiedData(write.copies ?? []),
+    ...(await issuedData(write.certificates, authorities, now)),
+  };
   const object: KubeObject = { ...write.secret, data };
   if (write.into === 'apply') return { method: 'apply', object };
-  return step.action === 'create' ? { method: 'create', object } : { method: 'patch', patch: { data } };
+  const removed = Object.fromEntries((write.remove ?? []).map((key) => [key, null]));
+  const create = step.action === 'create' ? object : undefined;
+  return { method: 'edit', create, edit: setKeys({ ...removed, ...data }) };
 }
 
-/** Where another CA was, no key may go on telling of it, not even those that cert-manager writes. */
-function authorityWrite({ action, before }: Step, secret: KubeObject, authority: Authority): ReadyWrite {
-  const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
-  if (action === 'create') return { method: 'create', object: { ...secret, data } };
-  // The API server insists on these two keys in Secrets of that type.
-  const tlsKeys =
-    before?.type === 'kubernetes.io/tls'
-      ? { 'tls.crt': data['ca.crt'], 'tls.key': data['ca.key'] }
-      : { 'tls.crt': null, 'tls.key': null };
-  return {
-    method: 'patch',
-    patch: { data: { ...data, ...tlsKeys } },
-    resourceVersion: before?.metadata.resourceVersion,
-  };
+/** All certificates of one Secret are one holder's, so they share one key: making keys is what takes time. */
+async function issuedData(
+  orders: readonly CertificateOrder[],
+  authorities: Authorities,
+  now: Date,
+): Promise<Record<string, string>> {
+  if (orders.length === 0) return {};
+  const key = await generateRsaKey(KEY_SIZE);
+  const issued = orders.map(async ({ spec, signer, keys }) => {
+    const authority = authorities.get(signer);
+    if (!authority) throw new MeshctlError('Bug', `the CA of context "${signer}" was not read`);
+    const { certificate, privateKey } = await issueCertificate(authority, spec, { now, key });
+    return {
+      [keys.ca]: encodeText(authority.certificate),
+      [keys.certificate]: encodeText(certificate),
+      [keys.privateKey]: encodeText(privateKey),
+    };
+  });
+  return Object.assign({}, ...(await Promise.all(issued))) as Record<string, string>;
+}
+
+function copiedData(copies: readonly CertificateCopy[]): Record<string, string> {
+  return Object.assign(
+    {},
+    ...copies.map(({ source, keys }) => {
+      const data = (source.data ?? {}) as Record<string, string>;
+      return {
+        [keys.ca]: data[TLS_KEYS.ca],
+        [keys.certificate]: data[TLS_KEYS.certificate],
+        [keys.privateKey]: data[TLS_KEYS.privateKey],
+      };
+    }),
+  ) as Record<string, string>;
 }
 
 /**

@@ -1,7 +1,16 @@
 import pLimit from 'p-limit';
-import { refOf } from '../mesh/kube-object.ts';
+import { type KubeObject, refOf } from '../mesh/kube-object.ts';
 import { AGENT_SELECTOR, APISERVER_SELECTOR } from '../mesh/names.ts';
 import type { Flow, Target } from './flow.ts';
+
+export interface Nudge {
+  /** Pods that read what was changed. */
+  pods: 'apiserver' | 'apiserver-and-agents';
+  /** Takes a former nudge's annotation away instead, which is a change too: for undoing, and for disconnect. */
+  withdraw?: boolean | undefined;
+  /** Instead of the client's own; after Ctrl-C there is still something to be said to pods. */
+  signal?: AbortSignal | undefined;
+}
 
 /** Beyond so many agents the patches would take longer than the kubelets' own next look. */
 const MOST_AGENTS_NUDGED = 300;
@@ -12,26 +21,22 @@ const ANNOTATION = 'meshctl.io/nudged-at';
  * Makes kubelets look at mounted Secrets and ConfigMaps now: they do so when a pod's annotation changes, else only every
  * minute or so (CILIUM.md "Nudge"). Nothing restarts. Not being allowed to is no failure, it only takes longer.
  */
-export async function nudgePods(
-  flow: Flow,
-  target: Target,
-  which: 'apiserver' | 'apiserver-and-agents',
-): Promise<void> {
+export async function nudgePods(flow: Flow, target: Target, { pods: which, withdraw, signal }: Nudge): Promise<void> {
   const selectors = which === 'apiserver' ? [APISERVER_SELECTOR] : [APISERVER_SELECTOR, AGENT_SELECTOR];
+  const { client, namespace } = target;
   const limit = pLimit(PATCHES_AT_A_TIME);
+  const nudge = (pod: KubeObject) => {
+    const nudged = pod.metadata.annotations?.[ANNOTATION] !== undefined;
+    const value = withdraw && nudged ? null : flow.now().toISOString();
+    return client.patch(refOf(pod), { metadata: { annotations: { [ANNOTATION]: value } } }, { signal });
+  };
   try {
     for (const labelSelector of selectors) {
-      const pods = await target.client.listAll({
-        apiVersion: 'v1',
-        kind: 'Pod',
-        namespace: target.namespace,
-        labelSelector,
-      });
+      const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector }, { signal });
       if (pods.length > MOST_AGENTS_NUDGED) continue;
-      const patch = { metadata: { annotations: { [ANNOTATION]: flow.now().toISOString() } } };
-      await Promise.allSettled(pods.map((pod) => limit(() => target.client.patch(refOf(pod), patch))));
+      await Promise.allSettled(pods.map((pod) => limit(() => nudge(pod))));
     }
   } catch {
-    flow.signal.throwIfAborted();
+    (signal ?? flow.signal).throwIfAborted();
   }
 }

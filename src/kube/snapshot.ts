@@ -7,12 +7,14 @@ import {
   AGENT_CONTAINER,
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
+  agentDaemonSetRef,
   apiserverDeploymentRef,
   apiserverServiceRef,
   CA_SECRET,
   CILIUM_CONFIG,
   configMapRef,
   KVSTOREMESH_PEERS_SECRET,
+  LOCAL_CERT_SECRET,
   REMOTE_CERT_SECRET,
   REMOTE_USERS_CONFIGMAP,
   SERVER_CERT_SECRET,
@@ -43,7 +45,7 @@ export interface SnapshotOptions {
 export async function readSnapshot(client: ClusterClient, options: SnapshotOptions): Promise<ClusterSnapshot> {
   const { namespace, purpose } = options;
   const full = purpose !== 'status';
-  const daemonSetRef: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace, name: 'cilium' };
+  const daemonSetRef = agentDaemonSetRef(namespace);
   const refs = uniqueRefs([...fixedRefs(namespace, full), ...(options.refs ?? [])]);
   const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
   const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
@@ -65,6 +67,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     const object = live[index];
     if (object) objects.set(keyOf(ref), object);
   });
+  if (daemonSet) objects.set(keyOf(daemonSetRef), daemonSet);
   const secretNamed = (name: string) => objects.get(keyOf(secretRef(namespace, name)));
   const authoritySecret = secretNamed(CA_SECRET);
   const ca = authoritySecret && caFactsOf(secretTexts(authoritySecret));
@@ -144,7 +147,7 @@ const CERTIFICATE_SECRETS = [
   SERVER_CERT_SECRET,
   REMOTE_CERT_SECRET,
   'clustermesh-apiserver-admin-cert',
-  'clustermesh-apiserver-local-cert',
+  LOCAL_CERT_SECRET,
 ];
 
 function uniqueRefs(refs: readonly ObjectRef[]): ObjectRef[] {

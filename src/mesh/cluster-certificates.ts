@@ -1,6 +1,6 @@
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificates.ts';
 import { isIpAddress } from './endpoints.ts';
-import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET, serviceHostname } from './names.ts';
+import { LOCAL_CERT_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, serviceHostname } from './names.ts';
 
 /** Certificates are issued anew from this time before their end. */
 export const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
@@ -36,7 +36,7 @@ export function certificateSpecs(cluster: {
     { secret: SERVER_CERT_SECRET, spec: server },
     { secret: 'clustermesh-apiserver-admin-cert', spec: clientSpec(`admin-${clusterName}`) },
     // Without KVStoreMesh there is no cache for the agents to read.
-    ...(kvstoremesh ? [{ secret: 'clustermesh-apiserver-local-cert', spec: clientSpec(`local-${clusterName}`) }] : []),
+    ...(kvstoremesh ? [{ secret: LOCAL_CERT_SECRET, spec: clientSpec(`local-${clusterName}`) }] : []),
     { secret: REMOTE_CERT_SECRET, spec: clientSpec('remote') },
   ];
 }
@@ -88,9 +88,7 @@ function reasonOfTime(
 ): string | undefined {
   if (certificate.notAfter <= now) return `it expired on ${dayOf(certificate.notAfter)}`;
   if (certificate.notBefore > now) return `it is not valid before ${certificate.notBefore.toISOString()}`;
-  // Short-lived certificates are renewed in the last third of their time.
-  const lifetimeMs = certificate.notAfter.getTime() - certificate.notBefore.getTime();
-  const soon = new Date(now.getTime() + Math.min(RENEW_BEFORE_MS, lifetimeMs / 3));
+  const soon = new Date(now.getTime() + RENEW_BEFORE_MS);
   // A leaf ends with its CA at the latest, so a new one helps only where the CA lives on.
   if (certificate.notAfter <= soon && ca.notAfter > certificate.notAfter) {
     return `it expires on ${dayOf(certificate.notAfter)}`;
@@ -107,7 +105,7 @@ export function clientSpec(commonName: string): CertificateSpec {
 }
 
 /** One spelling for each address, so that `2001:DB8:0::1` and `2001:db8::1` are equal. The URL standard defines it. */
-function canonicalIp(address: string): string {
+export function canonicalIp(address: string): string {
   const host = address.includes(':') ? `[${address}]` : address;
   return URL.canParse(`https://${host}/`) ? new URL(`https://${host}/`).hostname.replace(/^\[|\]$/g, '') : address;
 }

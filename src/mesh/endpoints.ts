@@ -11,18 +11,28 @@ export interface ServiceEndpoints {
   port: number;
 }
 
+/** One address that peers can dial. */
+export interface Endpoint {
+  /** An IP address or a host name. */
+  host: string;
+  port: number;
+}
+
 /** Several nodes serve a NodePort alike; so many are enough to survive the loss of some. */
 const NODE_PORT_HOSTS = 3;
 
 interface ServiceSpec {
   type?: string;
   clusterIP?: string;
+  clusterIPs?: string[];
+  ipFamilies?: string[];
   ports?: { port: number; nodePort?: number }[];
 }
 
 /**
  * The addresses that the Service has now, or undefined while a load balancer has none yet.
- * LoadBalancer: its IPs, else its host names. NodePort: some Ready nodes, the external address first. ClusterIP: its IP.
+ * LoadBalancer: its IPs, else its host names. NodePort: some Ready nodes, their external addresses where they have any.
+ * ClusterIP: its IPs. With two IP families, the addresses of both.
  */
 export function serviceEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints | undefined {
   const service = snapshot.objects.get(keyOf(apiserverServiceRef(snapshot.namespace)));
@@ -37,11 +47,12 @@ export function serviceEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints | 
     const nodePort = spec.ports?.[0]?.nodePort;
     const hosts = snapshot.nodes
       .filter((node) => node.ready)
-      .flatMap((node) => nodeAddress(node) ?? [])
-      .slice(0, NODE_PORT_HOSTS);
+      .slice(0, NODE_PORT_HOSTS)
+      .flatMap((node) => nodeAddresses(node, spec.ipFamilies));
     return nodePort && hosts.length > 0 ? { hosts, port: nodePort } : undefined;
   }
-  return spec.clusterIP ? { hosts: [spec.clusterIP], port } : undefined;
+  const hosts = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
+  return hosts.length > 0 ? { hosts, port } : undefined;
 }
 
 /** IPs of `status.loadBalancer.ingress`, or its host names where it has no IP (AWS). */
@@ -79,7 +90,14 @@ export function isIpAddress(host: string): boolean {
   return host.includes(':') || /^\d{1,3}(\.\d{1,3}){3}$/.test(host);
 }
 
-function nodeAddress(node: NodeFacts): string | undefined {
-  const of = (type: string) => node.addresses.find((address) => address.type === type)?.address;
-  return of('ExternalIP') ?? of('InternalIP');
+/** Of one type, so that an address which cannot be reached from elsewhere does not stand beside one that can. */
+function nodeAddresses({ addresses }: NodeFacts, families: readonly string[] = []): string[] {
+  const ipFamily = (address: string) => (address.includes(':') ? 'IPv6' : 'IPv4');
+  const of = (wanted: string) =>
+    addresses
+      .filter(({ type, address }) => type === wanted && isIpAddress(address))
+      .map(({ address }) => address)
+      .filter((address) => families.length === 0 || families.includes(ipFamily(address)));
+  const external = of('ExternalIP');
+  return external.length > 0 ? external : of('InternalIP');
 }

@@ -19,6 +19,7 @@ export const SHARED_USER = 'remote';
 export const CA_SECRET = 'cilium-ca';
 export const SERVER_CERT_SECRET = 'clustermesh-apiserver-server-cert';
 export const REMOTE_CERT_SECRET = 'clustermesh-apiserver-remote-cert';
+export const LOCAL_CERT_SECRET = 'clustermesh-apiserver-local-cert';
 export const CILIUM_CONFIG = 'cilium-config';
 /** Where agents and KVStoreMesh find the mounted files. */
 export const CONFIG_DIRECTORY = '/var/lib/cilium/clustermesh';
@@ -43,6 +44,10 @@ export function secretRef(namespace: string, name: string): ObjectRef {
 
 export function configMapRef(namespace: string, name: string): ObjectRef {
   return { apiVersion: 'v1', kind: 'ConfigMap', namespace, name };
+}
+
+export function agentDaemonSetRef(namespace: string): ObjectRef {
+  return { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace, name: 'cilium' };
 }
 
 export function apiserverServiceRef(namespace: string): ObjectRef {

@@ -2,12 +2,22 @@ import { CONFIG_DIRECTORY, ETCD_PORT, meshHostname, serviceHostname } from './na
 import type { CertificateKeys } from './plan.ts';
 import type { RemoteUser } from './snapshot.ts';
 
+/** Prefix of the certificate files by which clusters with one CA log in to each other. */
+export const COMMON_PREFIX = 'common-';
+
 /** How a cluster dials a peer's etcd. */
 export interface PeerEndpoint {
   /** `host:port` of each address, IPv6 in brackets. */
   addresses: readonly string[];
   /** Set when the certificate does not cover the addresses: these IPs answer to `<peer>.mesh.cilium.io`. */
-  alias?: { ips: readonly string[]; port: number } | undefined;
+  alias?: PeerAlias | undefined;
+}
+
+export interface PeerAlias {
+  ips: readonly string[];
+  ports: readonly number[];
+  /** Where the name is resolved: by the peering file itself (Cilium 1.20 and later), or by the pods' hostAliases. */
+  in: 'file' | 'pods';
 }
 
 /**
@@ -21,7 +31,7 @@ export function remotePeerFile(peer: string, endpoint: PeerEndpoint, prefix: str
     ...dialled(peer, endpoint).map((host) => `- https://${host}`),
     ...certificateLines(prefix),
   ];
-  if (endpoint.alias) {
+  if (endpoint.alias?.in === 'file') {
     lines.push('cilium-host-aliases:', `- hostname: ${meshHostname(peer)}`, '  ips:');
     lines.push(...endpoint.alias.ips.map((ip) => `  - ${quoteIfNeeded(ip)}`));
   }
@@ -30,7 +40,7 @@ export function remotePeerFile(peer: string, endpoint: PeerEndpoint, prefix: str
 
 /** What a peering file's endpoints are: `host:port` each. */
 export function dialled(peer: string, endpoint: PeerEndpoint): readonly string[] {
-  return endpoint.alias ? [`${meshHostname(peer)}:${endpoint.alias.port}`] : endpoint.addresses;
+  return endpoint.alias?.ports.map((port) => `${meshHostname(peer)}:${port}`) ?? endpoint.addresses;
 }
 
 /** The file by which agents read a peer's data from their own cluster's KVStoreMesh cache. */

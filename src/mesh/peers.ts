@@ -1,7 +1,7 @@
 import { keyOf } from './kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from './names.ts';
-import { peersIn } from './peer-config.ts';
-import { secretTexts } from './secret-data.ts';
+import { COMMON_PREFIX, peersIn, remoteUserName } from './peer-config.ts';
+import { secretText, secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
 /** The Secrets that hold a file for each peer. */
@@ -11,4 +11,18 @@ export const PEER_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as co
 export function configuredPeers({ objects, namespace }: ClusterSnapshot): string[] {
   const names = PEER_SECRETS.flatMap((name) => peersIn(secretTexts(objects.get(keyOf(secretRef(namespace, name))))));
   return [...new Set(names)].sort();
+}
+
+/** The clusters that this one dials or lets in, as far as its files and users name them. */
+export function knownPeers(snapshot: ClusterSnapshot): string[] {
+  const prefix = remoteUserName('');
+  const users = (snapshot.remoteUsers ?? []).map(({ name }) => name).filter((name) => name.startsWith(prefix));
+  return [...new Set([...configuredPeers(snapshot), ...users.map((name) => name.slice(prefix.length))])].sort();
+}
+
+/** Whether a cluster logs in to a peer with the certificate that all clusters of one CA share. */
+export function usesCommonCertificate({ objects, namespace }: ClusterSnapshot, peer: string): boolean {
+  return PEER_SECRETS.some((name) =>
+    secretText(objects.get(keyOf(secretRef(namespace, name))), peer)?.includes(`/${COMMON_PREFIX}etcd-client`),
+  );
 }

@@ -76,6 +76,11 @@ export function userNames(text: string): string[] {
   return readEntries(text).map(({ name }) => name);
 }
 
+/** The role of a user; undefined when there is no such user. */
+export function userRole(configMap: KubeObject, name: string): string | undefined {
+  return readEntries(fileOf(configMap)).find((entry) => entry.name === name)?.role;
+}
+
 function editOf(live: KubeObject, text: string): Edit | undefined {
   return text === fileOf(live) ? undefined : { patch: { data: { [FILE]: text } } };
 }

@@ -28,8 +28,15 @@ export const CLOCK_SKEW_MS = 5 * 60 * 1000;
 /** Cilium's default, in Helm values `tls.…certValidityDuration` (days). */
 export const CILIUM_VALIDITY_MS = 1095 * 24 * 60 * 60 * 1000;
 
+/** A key pair in memory. */
+export interface RsaKey {
+  /** SubjectPublicKeyInfo, DER. */
+  publicKey: Buffer;
+  privateKey: KeyObject;
+}
+
 /** A new RSA key pair; node:crypto makes it on a worker thread. */
-export async function generateRsaKey(keySize: number): Promise<{ publicKey: Buffer; privateKey: KeyObject }> {
+export async function generateRsaKey(keySize: number): Promise<RsaKey> {
   const { publicKey, privateKey } = await generateKeyPairAsync('rsa', { modulusLength: keySize });
   return { publicKey: publicKey.export({ type: 'spki', format: 'der' }), privateKey };
 }

@@ -10,6 +10,7 @@ import {
   CLOCK_SKEW_MS,
   distinguishedName,
   generateRsaKey,
+  type RsaKey,
   rsaKeyToPem,
 } from './certificate.ts';
 import {
@@ -38,11 +39,13 @@ export interface IssueOptions {
   validityMs?: number;
   /** Bits of the RSA key. */
   keySize?: number;
+  /** Certified instead of a new one: several certificates of one holder may share it. */
+  key?: RsaKey | undefined;
   now?: Date;
 }
 
 /**
- * Issues a leaf certificate with a new RSA key, signed by a CA with an RSA, ECDSA or Ed25519 key.
+ * Issues a leaf certificate for an RSA key, a new one unless it is given, signed by a CA with an RSA, ECDSA or Ed25519 key.
  *
  * The certificate is valid from five minutes ago and never outlives its CA: with less of the CA's time left than
  * `validityMs`, it ends with the CA. Throws `CertificateAuthority` when the CA cannot sign: unreadable, no CA, expired,
@@ -51,10 +54,10 @@ export interface IssueOptions {
 export async function issueCertificate(
   authority: Authority,
   spec: CertificateSpec & { organization?: string },
-  { validityMs = CILIUM_VALIDITY_MS, keySize = 2048, now = new Date() }: IssueOptions = {},
+  { validityMs = CILIUM_VALIDITY_MS, keySize = 2048, key, now = new Date() }: IssueOptions = {},
 ): Promise<IssuedCertificate> {
   const signer = readSigner(authority, now);
-  const { publicKey, privateKey } = await generateRsaKey(keySize);
+  const { publicKey, privateKey } = key ?? (await generateRsaKey(keySize));
   const certificate = buildCertificate(
     {
       subject: distinguishedName(spec.commonName, spec.organization),

@@ -96,7 +96,7 @@ it('leaves agents connected but without the configuration where a new KVStoreMes
 
 it('honours host aliases in the peering file only from Cilium 1.20 on', async () => {
   const alias = (peer: string, ip: string) => ({
-    [peer]: remotePeerFile(peer, { addresses: [], alias: { ips: [ip], port: 2379 } }, `${peer}.`),
+    [peer]: remotePeerFile(peer, { addresses: [], alias: { ips: [ip], ports: [2379], in: 'file' } }, `${peer}.`),
   });
   const service = gke.store.get(refs.service('clustermesh-apiserver'));
   const { loadBalancer } = found(service, 'the Service').status as { loadBalancer: { ingress: { ip: string }[] } };

@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { type Member, planDial, planDirection, planServe, requireEnabled } from '../../src/mesh/connect.ts';
+import { planDial } from '../../src/mesh/dial-plan.ts';
+import {
+  type Direction,
+  planDirection as directionWith,
+  type Member,
+  requireEnabled,
+} from '../../src/mesh/direction.ts';
 import { requireEndpoints } from '../../src/mesh/endpoints.ts';
 import { requireIdentity } from '../../src/mesh/identity.ts';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
 import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peer-config.ts';
 import type { Step } from '../../src/mesh/plan.ts';
 import { encodeText } from '../../src/mesh/secret-data.ts';
+import { planServe } from '../../src/mesh/serve-plan.ts';
 import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
 import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
@@ -59,10 +66,40 @@ function member({
     ]),
     ...overrides,
   });
-  return { snapshot, identity: requireIdentity(snapshot), endpoints: requireEndpoints(snapshot) };
+  const { hosts, port } = requireEndpoints(snapshot);
+  const endpoints = hosts.map((host) => ({ host, port }));
+  return { snapshot, identity: requireIdentity(snapshot), endpoints };
 }
 
+/** Its certificates are there, made by a CA whose key is elsewhere. They cover no address. */
+function withoutCaKey(id: number): Member {
+  const bare = member({ id, covers: [], secrets: [secret('clustermesh-apiserver-remote-cert')] });
+  const remote = tlsFacts(`ca-${id}`, { commonName: 'remote', usages: ['client'] });
+  const { tlsSecrets } = bare.snapshot;
+  return {
+    ...bare,
+    snapshot: {
+      ...bare.snapshot,
+      ca: { ...caFacts(`ca-${id}`), hasKey: false },
+      tlsSecrets: new Map([...tlsSecrets, ['clustermesh-apiserver-remote-cert', remote]]),
+    },
+  };
+}
+
+const planDirection = (client: Member, server: Member): Direction => directionWith(client, server, { now: NOW });
 const both = (one: Member, two: Member) => [planDirection(one, two), planDirection(two, one)];
+const usersFile = (text: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'clustermesh-remote-users' },
+  data: { 'users.yaml': text },
+});
+const editOf = (step: Step | undefined, live: KubeObject) =>
+  step?.write?.method === 'edit' ? step.write.edit(live) : undefined;
+const edited = (step: Step | undefined, live: KubeObject) => {
+  const edit = editOf(step, live);
+  return edit === 'delete' ? edit : (edit?.patch.data as Record<string, string> | undefined)?.['users.yaml'];
+};
 const summary = (steps: readonly Step[]) =>
   steps.map(({ cluster, action, object }) => `${cluster} ${action} ${object.name}`);
 
@@ -75,10 +112,7 @@ describe('planServe', () => {
       'context-1 keep clustermesh-apiserver-server-cert',
       'context-1 update clustermesh-remote-users',
     ]);
-    expect(steps[1]?.write).toMatchObject({
-      method: 'patch',
-      patch: { data: { 'users.yaml': 'users:\n- name: remote-mesh-1\n  role: remote\n' } },
-    });
+    expect(edited(steps[1], usersFile('users:\n'))).toBe('users:\n- name: remote-mesh-1\n  role: remote\n');
   });
 
   it('adds users without losing those of others, in one step for several peers', () => {
@@ -90,7 +124,8 @@ describe('planServe', () => {
       'data.users.yaml[remote-mesh-1]',
       'data.users.yaml[remote-mesh-2]',
     ]);
-    expect(JSON.stringify(users[0]?.write)).toContain('remote-other');
+    const other = 'users:\n- name: remote-other\n  role: remote\n';
+    expect(edited(users[0], usersFile(other))).toContain(other);
   });
 
   it('renews a certificate that does not cover the address, keeping its other names', () => {
@@ -112,14 +147,17 @@ describe('planDirection', () => {
   });
 
   it('dials an alias where the CA key is elsewhere', () => {
-    const server = member({ id: 2, covers: [], overrides: { ca: { ...caFacts('ca-2'), hasKey: false } } });
-    expect(planDirection(member({ id: 1 }), server).endpoint.alias).toEqual({ ips: ['10.9.0.2'], port: 2379 });
+    expect(planDirection(member({ id: 1 }), withoutCaKey(2)).endpoint.alias).toEqual({
+      ips: ['10.9.0.2'],
+      ports: [2379],
+      in: 'file',
+    });
   });
 
   it('logs in as the common user where the server makes none for peers, and warns', () => {
     const direction = planDirection(member({ id: 1 }), member({ id: 2, users: false }));
-    expect(direction.user).toBe('remote');
-    expect(direction.warnings[0]).toContain('context-2');
+    expect(direction.credential.user).toBe('remote');
+    expect(direction.credential.warnings[0]).toContain('context-2');
     expect(planServe([direction], NOW).steps.map(({ object }) => object.kind)).toEqual(['Secret']);
   });
 });
@@ -133,7 +171,8 @@ describe('planDial', () => {
       data: { 'mesh-2': remotePeerFile('mesh-2', { addresses: ['10.9.0.2:2379'] }, 'mesh-2.') },
       into: 'patch',
     });
-    expect(steps[1]?.write).toMatchObject({ patch: { data: { 'mesh-2': encodeText(cachedPeerFile('kube-system')) } } });
+    const data = { 'mesh-2': encodeText(cachedPeerFile('kube-system')) };
+    expect(editOf(steps[1], secret('cilium-clustermesh'))).toEqual({ patch: { data } });
   });
 
   it('gives agents the remote file where there is no KVStoreMesh', () => {
@@ -173,8 +212,7 @@ describe('planDial', () => {
   });
 
   it('refuses when the CA that must sign has no key, naming the Secret', () => {
-    const server = member({ id: 2, overrides: { ca: { ...caFacts('ca-2'), hasKey: false } } });
-    expect(() => planDial([planDirection(member({ id: 1 }), server)], NOW)).toThrow(
+    expect(() => directionWith(member({ id: 1 }), withoutCaKey(2), { credentials: 'per-peer', now: NOW })).toThrow(
       /context "context-2".*kube-system\/cilium-ca has no ca\.key/,
     );
   });
@@ -212,7 +250,7 @@ describe('remotePeerFile', () => {
   });
 
   it('names aliases with the port of the Service', () => {
-    const endpoint = { addresses: [], alias: { ips: ['10.9.0.2', 'fd00::1'], port: 32380 } };
+    const endpoint = { addresses: [], alias: { ips: ['10.9.0.2', 'fd00::1'], ports: [32380], in: 'file' as const } };
     expect(remotePeerFile('mesh-2', endpoint, 'common-')).toContain(
       'cilium-host-aliases:\n- hostname: mesh-2.mesh.cilium.io\n  ips:\n  - 10.9.0.2\n  - "fd00::1"\n',
     );

@@ -1,0 +1,136 @@
+import { CONNECTION_MODES } from '../mesh/connection-mode.ts';
+import { CREDENTIAL_CHOICES } from '../mesh/credentials.ts';
+import { parseEndpointOverride } from '../mesh/endpoint-overrides.ts';
+import type { CommandSpec, OptionSpec } from './command.ts';
+import { parseCount, parseDuration, parseList } from './option-values.ts';
+import { DRY_RUN, PLAN_FORMAT, YES } from './shared-options.ts';
+
+/** Which clusters, and who dials whom; the same for connecting and disconnecting. */
+const MESH_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--context <context>', description: 'kubeconfig context of the source (default: the current one)' },
+  {
+    flags: '--destination-context <contexts>',
+    description: 'kubeconfig contexts of the other clusters, comma-separated; * and ? match several',
+    parse: parseList,
+  },
+  {
+    flags: '--destination-kubeconfig <path>',
+    description: 'kubeconfig file of the destinations, if it is another one',
+  },
+  { flags: '--all', description: 'all contexts of the kubeconfig that run Cilium', default: false },
+  {
+    flags: '--connection-mode <mode>',
+    description:
+      'bidirectional: the source and each destination; mesh: every two of all; unicast: only the source dials ' +
+      '(default: bidirectional, with --all mesh)',
+    choices: CONNECTION_MODES,
+  },
+  { flags: '--parallel <count>', description: 'clusters written to at a time', default: 16, parse: parseCount },
+];
+
+const NO_ROLLBACK: OptionSpec = {
+  flags: '--no-rollback',
+  description: 'leave what stands when something fails, instead of putting every cluster back',
+};
+
+/** The commands that join clusters and part them. */
+export const CONNECT_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['clustermesh', 'connect'],
+    summary: 'Connect clusters with each other',
+    description:
+      'Validates the whole mesh first. Then makes each side accept the others, proves with the very credentials that the ' +
+      'remote etcds let them in, and only then writes the files by which the clusters dial each other. Clusters keep their ' +
+      'own CAs, and no pod restarts. If anything fails, or on Ctrl-C, every cluster is put back.',
+    examples: [
+      { line: 'meshctl clustermesh connect --context gke --destination-context eks', what: 'connect two clusters' },
+      {
+        line: 'meshctl clustermesh connect --context a --destination-context "prod-*" --connection-mode mesh',
+        what: 'join several clusters, each with each',
+      },
+      { line: 'meshctl clustermesh connect --all --dry-run', what: 'what joining all clusters would write' },
+    ],
+    reachesClusters: true,
+    options: [
+      ...MESH_OPTIONS,
+      {
+        flags: '--destination-endpoint <endpoint>',
+        description: '[cluster=]host:port at which a destination is dialled instead of its Service, repeatable',
+        repeatable: true,
+        parse: parseEndpointOverride,
+      },
+      {
+        flags: '--source-endpoint <endpoint>',
+        description: 'host:port at which the source is dialled instead of its Service, repeatable',
+        repeatable: true,
+        parse: parseEndpointOverride,
+      },
+      {
+        flags: '--credentials <kind>',
+        description:
+          'shared-ca: the common certificate, where both sides have one CA; per-peer: a certificate for each peer, issued by ' +
+          'the side that checks it; legacy: the remote’s own certificate; auto: the first of these that is possible',
+        choices: CREDENTIAL_CHOICES,
+        default: 'auto',
+      },
+      {
+        flags: '--allow-mismatching-ca',
+        description: 'accepted, not needed: clusters with different CAs need no CA bundle',
+        default: false,
+      },
+      {
+        flags: '--skip-checks <ids>',
+        description: 'checks of the mesh that do not count, comma-separated',
+        parse: parseList,
+      },
+      { flags: '--no-proof', description: 'hand out credentials untried, where port-forward is forbidden' },
+      NO_ROLLBACK,
+      {
+        flags: '--wait-duration <duration>',
+        description: "longest wait until the remote's etcd lets a new peer in",
+        default: '2m',
+        parse: parseDuration,
+      },
+      DRY_RUN,
+      PLAN_FORMAT,
+    ],
+    load: () => import('./connect.ts'),
+  },
+  {
+    path: ['clustermesh', 'disconnect'],
+    summary: 'Disconnect clusters from each other',
+    description:
+      'Removes the files by which the clusters dial each other, their certificates, and the users that let them in, on both ' +
+      'sides. No pod restarts. A remote cluster that is gone is forgotten with --force, or with --peer by its name.',
+    examples: [
+      { line: 'meshctl clustermesh disconnect --context gke --destination-context eks', what: 'part two clusters' },
+      { line: 'meshctl clustermesh disconnect --context gke --peer mesh-2', what: 'forget a cluster that is gone' },
+    ],
+    reachesClusters: true,
+    options: [
+      ...MESH_OPTIONS,
+      {
+        flags: '--peer <names>',
+        description: 'names of clusters to forget here, without any access to them, comma-separated',
+        parse: parseList,
+      },
+      {
+        flags: '--force',
+        description: 'go on where a destination cannot be reached, and clean the other side',
+        default: false,
+      },
+      { flags: '--wait', description: 'wait until no agent reports the peer any more', default: false },
+      {
+        flags: '--wait-duration <duration>',
+        description: 'longest wait with --wait',
+        default: '2m',
+        parse: parseDuration,
+      },
+      NO_ROLLBACK,
+      YES,
+      DRY_RUN,
+      PLAN_FORMAT,
+    ],
+    load: () => import('./disconnect.ts'),
+  },
+];

@@ -1,0 +1,70 @@
+import type { DisconnectOptions, PreparedDisconnect } from '../flows/disconnect.ts';
+import { disconnectClusters, prepareDisconnect, prepareForgetting } from '../flows/disconnect.ts';
+import { tryOnServer } from '../flows/try-on-server.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { disconnectText } from '../views/disconnect-view.ts';
+import { stepData } from '../views/plan-data.ts';
+import { withClusters } from './cluster-flags.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { type MeshFlags, withMesh } from './mesh-targets.ts';
+import { confirmPlan, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
+
+interface DisconnectFlags extends MeshFlags, PlanFlags {
+  peer?: string[];
+  force: boolean;
+  parallel: number;
+  wait: boolean;
+  /** Milliseconds. */
+  waitDuration: number;
+  /** `--no-rollback`. */
+  rollback: boolean;
+  yes: boolean;
+}
+
+/** `meshctl clustermesh disconnect`: parts clusters, on both sides or, with `--peer`, on one. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as DisconnectFlags;
+  const { force, parallel, rollback, wait, waitDuration } = flags;
+  const options: DisconnectOptions = { force, parallel, rollback, waitMs: wait ? waitDuration : undefined };
+  const { peer } = flags;
+  if (!peer) {
+    return withMesh(context, flags, async (request) =>
+      carryOut(context, flags, await prepareDisconnect(context, request, options), options),
+    );
+  }
+  if (flags.all || flags.destinationContext) {
+    throw new MeshctlError('Usage', '--peer goes without --destination-context and --all: it is for one side only');
+  }
+  return withClusters(context, flags, [flags.context], async ([client]) => {
+    if (!client) throw new MeshctlError('Bug', 'no cluster was opened');
+    const source = { client, namespace: flags.namespace };
+    const mode = flags.connectionMode ?? 'bidirectional';
+    return carryOut(context, flags, await prepareForgetting(context, source, peer, mode), options);
+  });
+}
+
+async function carryOut(
+  context: CommandContext,
+  flags: DisconnectFlags,
+  prepared: PreparedDisconnect,
+  options: DisconnectOptions,
+): Promise<CommandResult> {
+  const dryRun = dryRunOf(flags);
+  const { steps: planned } = prepared.plan;
+  for (const warning of prepared.warnings) context.progress.warn(warning);
+  if (dryRun) {
+    const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
+    return planResult({ steps: planned, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+  }
+  await confirmPlan(context, { steps: planned }, { question: 'Disconnect these clusters?', yes: flags.yes });
+  const { parted, steps, warnings } = await disconnectClusters(context, prepared, options);
+  return {
+    kind: 'DisconnectResult',
+    data: {
+      disconnected: parted,
+      steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+      warnings,
+    },
+    text: (theme) => disconnectText({ parted, steps }, theme),
+  };
+}

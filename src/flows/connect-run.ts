@@ -1,0 +1,144 @@
+import { type Direction, dialingSecret } from '../mesh/direction.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
+import { REMOTE_CERT_SECRET, secretRef } from '../mesh/names.ts';
+import { groupBy } from '../mesh/pairs.ts';
+import { peerCertificateKeys } from '../mesh/peer-config.ts';
+import { configuredPeers } from '../mesh/peers.ts';
+import { type CertificateKeys, type ReadyWrite, type Step, TLS_KEYS } from '../mesh/plan.ts';
+import { decodeText, secretTexts } from '../mesh/secret-data.ts';
+import { createClusterWriter } from './apply-clusters.ts';
+import type { ConnectOptions, PreparedConnect } from './connect.ts';
+import { during, type Flow, type Target } from './flow.ts';
+import { materialise, readAuthorities } from './materialise.ts';
+import { nudgePods } from './nudge.ts';
+import { proveServer } from './prove.ts';
+import { putBack } from './put-back.ts';
+import type { ClientCertificate } from './refusal.ts';
+
+/** The writes of the dial plan with their certificates, by step: issued once, proved, then sent. */
+type ReadyWrites = ReadonlyMap<Step, ReadyWrite>;
+
+/** Serves, proves and dials, or puts every cluster back. @returns the steps as they were carried out */
+export async function carryOut(
+  flow: Flow,
+  prepared: PreparedConnect,
+  options: ConnectOptions,
+): Promise<readonly Step[]> {
+  const { targets, serve, dial, directions } = prepared;
+  const authorities = await readAuthorities(targets, [...serve.steps, ...dial.steps]);
+  const ready = await during(flow, 'Issuing client certificates', () =>
+    prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now())),
+  );
+  const writer = createClusterWriter(flow, targets, options.parallel);
+  try {
+    await during(flow, 'Letting the peers in', () =>
+      writer.write(
+        serve.steps,
+        (step) => materialise(step, authorities, flow.now()),
+        (target) => nudgePods(flow, target, { pods: 'apiserver' }),
+      ),
+    );
+    if (options.proof !== false) await prove(flow, targets, directions, dial.steps, ready, options.proofMs);
+    await during(flow, 'Writing the peering files', () =>
+      writer.write(
+        dial.steps,
+        async (step) => readyWrite(ready, step),
+        (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' }),
+      ),
+    );
+    return writer.steps;
+  } catch (error) {
+    await putBack(flow, targets, writer.journals, error, {
+      rollback: options.rollback,
+      mounted: true,
+      mend: (context) => mendCommand(directions, context),
+    });
+    throw error;
+  }
+}
+
+async function prepareWrites(steps: readonly Step[], make: (step: Step) => Promise<ReadyWrite>): Promise<ReadyWrites> {
+  const writes = steps.filter(({ write }) => write !== undefined);
+  return new Map(await Promise.all(writes.map(async (step): Promise<[Step, ReadyWrite]> => [step, await make(step)])));
+}
+
+function readyWrite(ready: ReadyWrites, step: Step): ReadyWrite {
+  const write = ready.get(step);
+  if (!write) throw new MeshctlError('Bug', `a write for ${step.object.name} was not prepared`);
+  return write;
+}
+
+/** Each credential must open the remote's etcd before anyone dials with it. */
+async function prove(
+  flow: Flow,
+  targets: readonly Target[],
+  directions: readonly Direction[],
+  steps: readonly Step[],
+  ready: ReadyWrites,
+  timeoutMs: number,
+): Promise<void> {
+  const byServer = groupBy(directions, ({ server }) => server.snapshot.context);
+  const proving = targets.flatMap((target) => {
+    const incoming = byServer.get(target.client.context) ?? [];
+    const proofs = incoming.map((direction) => ({ direction, certificate: credentialOf(direction, steps, ready) }));
+    return proofs.length > 0 ? [() => proveServer(flow, target, proofs, timeoutMs)] : [];
+  });
+  await during(
+    flow,
+    'Proving the credentials',
+    () => Promise.all(proving.map((run) => run())),
+    () => `Proved ${directions.length} credentials against the remote etcds`,
+  );
+}
+
+/** The client certificate of a direction: the one just issued, else the one that the Secret has. */
+function credentialOf(direction: Direction, steps: readonly Step[], ready: ReadyWrites): ClientCertificate {
+  const { snapshot } = direction.client;
+  const live = (name: string) => snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name)));
+  if (direction.credential.kind === 'shared-ca') return certificateIn(secretTexts(live(REMOTE_CERT_SECRET)), TLS_KEYS);
+  const name = dialingSecret(snapshot);
+  const step = steps.find(({ cluster, object }) => cluster === snapshot.context && object.name === name);
+  const write = step && ready.get(step);
+  const texts = { ...secretTexts(live(name)), ...writtenTexts(write, live(name)) };
+  return certificateIn(texts, peerCertificateKeys(direction.server.identity.name));
+}
+
+function writtenTexts(write: ReadyWrite | undefined, live: KubeObject | undefined): Record<string, string> {
+  if (write?.method !== 'edit') return {};
+  const edit = live ? write.edit(live) : undefined;
+  const data = live ? (edit === 'delete' ? {} : (edit?.patch.data ?? {})) : (write.create?.data ?? {});
+  return Object.fromEntries(
+    Object.entries(data as Record<string, string | null>).flatMap(([key, value]) =>
+      value === null ? [] : [[key, decodeText(value)]],
+    ),
+  );
+}
+
+function certificateIn(texts: Readonly<Record<string, string>>, keys: CertificateKeys): ClientCertificate {
+  const { [keys.ca]: ca = '', [keys.certificate]: certificate = '', [keys.privateKey]: privateKey = '' } = texts;
+  return { ca, certificate, privateKey };
+}
+
+/**
+ * What an operator runs for a cluster that could not be put back: where its peers are new to it, it forgets them; else
+ * connecting anew brings both sides together again.
+ */
+function mendCommand(directions: readonly Direction[], context: string): string {
+  const own = directions.filter(({ client, server }) =>
+    [client, server].some(({ snapshot }) => snapshot.context === context),
+  );
+  const others = new Map(
+    own
+      .map(({ client, server }) => (client.snapshot.context === context ? server : client))
+      .map((member) => [member.identity.name, member]),
+  );
+  const me = own.map(({ client, server }) => (client.snapshot.context === context ? client : server))[0];
+  const known = me ? configuredPeers(me.snapshot) : [];
+  const strangers = [...others.keys()].filter((name) => !known.includes(name));
+  if (strangers.length === others.size) {
+    return `meshctl clustermesh disconnect --context ${context} --peer ${strangers.join(',')} --yes`;
+  }
+  const contexts = [...others.values()].map(({ snapshot }) => snapshot.context);
+  return `meshctl clustermesh connect --context ${context} --destination-context ${contexts.join(',')}`;
+}

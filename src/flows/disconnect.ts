@@ -1,0 +1,209 @@
+import pLimit from 'p-limit';
+import { readSnapshot } from '../kube/snapshot.ts';
+import { type ConnectionMode, dialsOf } from '../mesh/connection-mode.ts';
+import { type Parting, partingsOf, planDisconnect } from '../mesh/disconnect-plan.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { identityOf } from '../mesh/identity.ts';
+import { knownPeers, usesCommonCertificate } from '../mesh/peers.ts';
+import type { Plan, ReadyWrite, Step } from '../mesh/plan.ts';
+import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import { createClusterWriter } from './apply-clusters.ts';
+import { awaitParted } from './await-parted.ts';
+import type { MeshRequest } from './connect.ts';
+import { during, type Flow, type Target } from './flow.ts';
+import { nudgePods } from './nudge.ts';
+import { putBack } from './put-back.ts';
+
+export interface DisconnectOptions {
+  /** Goes on where a destination cannot be reached. */
+  force?: boolean | undefined;
+  /** Clusters at a time. */
+  parallel: number;
+  /** False leaves what stands when something fails. */
+  rollback?: boolean | undefined;
+  /** How long agents may take to forget the peers; absent: they are not asked. */
+  waitMs?: number | undefined;
+}
+
+/** A disconnect that has been thought through; nothing is written yet. */
+export interface PreparedDisconnect {
+  targets: readonly Target[];
+  partings: readonly Parting[];
+  /** For each dial that ends: who dialled whom, by name. */
+  parted: readonly { from: string; to: string }[];
+  plan: Plan;
+  warnings: readonly string[];
+}
+
+export interface DisconnectOutcome {
+  parted: readonly { from: string; to: string }[];
+  steps: readonly Step[];
+  warnings: readonly string[];
+}
+
+/** Codes of a cluster that cannot be asked, as opposed to one that says no. */
+const DEAD: ReadonlySet<string> = new Set(['ClusterUnreachable', 'Timeout', 'Unauthenticated', 'CiliumMissing']);
+
+/**
+ * Reads the clusters and plans what each of them forgets.
+ * @throws MeshctlError why a cluster cannot be asked; with `force` only of the source, and `Usage` when it is not to be
+ * told which peer a dead destination is
+ */
+export async function prepareDisconnect(
+  flow: Flow,
+  request: MeshRequest,
+  options: DisconnectOptions,
+): Promise<PreparedDisconnect> {
+  const { source, destinations, mode } = request;
+  const targets = source ? [source, ...destinations] : destinations;
+  const snapshots = await during(flow, `Reading ${targets.length} clusters`, () => readAll(targets, options.parallel));
+  const dead = snapshots.flatMap((result, index) => {
+    const target = targets[index];
+    if (result instanceof MeshctlError && target && !(options.force && target !== source && DEAD.has(result.code)))
+      throw result;
+    return result instanceof MeshctlError && target ? [{ context: target.client.context, error: result }] : [];
+  });
+  const alive = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
+  const members = targets.map(({ client: { context } }): Member => {
+    const snapshot = alive.find((candidate) => candidate.context === context);
+    return snapshot
+      ? { context, snapshot, name: nameOf(snapshot) }
+      : { context, name: nameOfDead(context, dead.length, alive) };
+  });
+  const dials = dialsOf(mode, source ? members[0] : undefined, source ? members.slice(1) : members);
+  const prepared = prepare(targets, dials);
+  const unreached = dead.map(({ context, error }) => {
+    const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
+    return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: meshctl clustermesh disconnect --context ${context} --peer ${left.join(',')}`;
+  });
+  return { ...prepared, warnings: [...prepared.warnings, ...unreached] };
+}
+
+/** The same for peers known by name only, on one side. */
+export async function prepareForgetting(
+  flow: Flow,
+  source: Target,
+  peers: readonly string[],
+  mode: ConnectionMode,
+): Promise<PreparedDisconnect> {
+  const { client, namespace } = source;
+  const snapshot = await during(flow, `Reading ${client.context}`, () => readCluster(client, namespace));
+  const own: Member = { context: client.context, snapshot, name: nameOf(snapshot) };
+  const others = peers.map((name): Member => ({ context: name, name }));
+  const prepared = prepare([source], dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others));
+  const strangers = peers.filter((peer) => !knownPeers(snapshot).includes(peer));
+  const warnings = strangers.map(
+    (peer) =>
+      `context "${client.context}" knows no cluster "${peer}" (it knows: ${knownPeers(snapshot).join(', ') || 'none'})`,
+  );
+  return { ...prepared, warnings: [...prepared.warnings, ...warnings] };
+}
+
+/**
+ * Takes the peers out of every cluster, or puts every cluster back.
+ * @throws MeshctlError what went wrong; `details.rollback` says what became of each cluster. `Timeout` when agents still
+ * report a peer at the end of the wait; nothing is put back for that
+ */
+export async function disconnectClusters(
+  flow: Flow,
+  prepared: PreparedDisconnect,
+  options: DisconnectOptions,
+): Promise<DisconnectOutcome> {
+  const { targets, plan, partings } = prepared;
+  const writer = createClusterWriter(flow, targets, options.parallel);
+  try {
+    await during(flow, 'Taking the peers out', () =>
+      writer.write(
+        plan.steps,
+        async ({ write }) => write as ReadyWrite,
+        (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents', withdraw: true }),
+      ),
+    );
+  } catch (error) {
+    await putBack(flow, targets, writer.journals, error, {
+      rollback: options.rollback,
+      mounted: true,
+      mend: (context) => mendCommand(partings, context),
+    });
+    throw error;
+  }
+  if (options.waitMs !== undefined) await awaitParted(flow, targets, partings, options.waitMs);
+  return { parted: prepared.parted, steps: writer.steps, warnings: prepared.warnings };
+}
+
+interface Member {
+  context: string;
+  name: string;
+  /** Absent for a cluster that is not to be asked. */
+  snapshot?: ClusterSnapshot | undefined;
+}
+
+function prepare(targets: readonly Target[], dials: readonly [Member, Member][]): PreparedDisconnect {
+  const partings = partingsOf(dials);
+  const common = dials.filter(
+    ([client, server]) => client.snapshot && usesCommonCertificate(client.snapshot, server.name),
+  );
+  return {
+    targets,
+    partings,
+    parted: dials.map(([client, server]) => ({ from: client.name, to: server.name })),
+    plan: planDisconnect(partings),
+    warnings: common.map(
+      ([client, server]) =>
+        `"${client.name}" logged in to "${server.name}" with the certificate that all clusters of their CA have: it does not dial any more, but its certificate stays good`,
+    ),
+  };
+}
+
+async function readAll(targets: readonly Target[], parallel: number): Promise<(ClusterSnapshot | MeshctlError)[]> {
+  const limit = pLimit(parallel);
+  return Promise.all(
+    targets.map(({ client, namespace }) =>
+      limit(async () => {
+        try {
+          return await readCluster(client, namespace);
+        } catch (error) {
+          if (error instanceof MeshctlError) return error;
+          throw error;
+        }
+      }),
+    ),
+  );
+}
+
+async function readCluster(client: Target['client'], namespace: string): Promise<ClusterSnapshot> {
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'status' });
+  if (snapshot.ciliumConfig) return snapshot;
+  throw new MeshctlError('CiliumMissing', `context "${client.context}": no Cilium in namespace ${namespace}`, {
+    hint: 'Name its namespace with -n.',
+    details: { context: client.context, namespace },
+  });
+}
+
+function nameOf({ ciliumConfig }: ClusterSnapshot): string {
+  return identityOf(ciliumConfig ?? {}).name;
+}
+
+/** A cluster that cannot be asked is the peer of that name, or the only peer that is left. */
+function nameOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string {
+  const here = new Set(alive.map(nameOf));
+  const candidates = [...new Set(alive.flatMap(knownPeers))].filter((name) => !here.has(name));
+  const [only] = candidates;
+  if (candidates.includes(context)) return context;
+  if (deadCount === 1 && candidates.length === 1 && only !== undefined) return only;
+  throw new MeshctlError('Usage', `context "${context}" cannot be reached, so it is not known which peer it is`, {
+    hint: `Name the peer instead of the context: --peer ${candidates.join(' or --peer ') || '<name>'}`,
+    details: { context, candidates },
+  });
+}
+
+function mendCommand(partings: readonly Parting[], context: string): string {
+  const others = partings
+    .filter(({ snapshot }) => snapshot.context !== context)
+    .map(({ snapshot }) => snapshot.context);
+  const own = partings.find(({ snapshot }) => snapshot.context === context);
+  const peers = [...new Set([...(own?.undialled ?? []), ...(own?.unserved ?? [])])];
+  // Without the other side at hand only going on helps.
+  if (others.length === 0) return `meshctl clustermesh disconnect --context ${context} --peer ${peers.join(',')}`;
+  return `meshctl clustermesh connect --context ${context} --destination-context ${others.join(',')}`;
+}

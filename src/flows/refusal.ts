@@ -1,0 +1,190 @@
+import { type EtcdReadError, type EtcdReadReason, readPrefix } from '../etcd/read.ts';
+import type { Direction } from '../mesh/direction.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
+import {
+  CLUSTER_CONFIG_PREFIX,
+  configMapRef,
+  ETCD_PORT,
+  LOCAL_CERT_SECRET,
+  REMOTE_ROLE,
+  REMOTE_USERS_CONFIGMAP,
+  SHARED_USER,
+  secretRef,
+  serviceHostname,
+} from '../mesh/names.ts';
+import { configuredPeers } from '../mesh/peers.ts';
+import { TLS_KEYS } from '../mesh/plan.ts';
+import { userRole } from '../mesh/remote-users.ts';
+import { secretTexts } from '../mesh/secret-data.ts';
+import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import type { Flow, Target } from './flow.ts';
+
+/** A client certificate in memory, with the CA to trust. PEM. */
+export interface ClientCertificate {
+  ca: string;
+  certificate: string;
+  privateKey: string;
+}
+
+interface Words {
+  says: string;
+  hint: string;
+}
+
+const LOG_HINT =
+  'The apiserver container makes the users from ConfigMap clustermesh-remote-users; look at its log there.';
+
+/** What a refusal means to the operator once time is up; until then it is retried, because mounts and users follow late. */
+const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
+  'tls-unknown-ca': {
+    says: 'its server certificate is not signed by the CA in its Secret cilium-ca',
+    hint: 'The certificates were made by another CA. Run `meshctl clustermesh enable` there to renew them, and restart its clustermesh-apiserver if the CA was replaced.',
+  },
+  'tls-expired': {
+    says: 'its server certificate has expired or is not valid yet',
+    hint: 'Run `meshctl clustermesh enable` there to renew it, and check the clocks.',
+  },
+  'tls-name': {
+    says: 'its server certificate does not cover the address that peers will dial',
+    hint: 'The pods have not seen the new certificate. Look at the clustermesh-apiserver pods there.',
+  },
+  'tls-client-rejected': {
+    says: 'it refuses the client certificate',
+    hint: 'etcd reads its CA only at its start: if the CA was replaced, restart the clustermesh-apiserver there.',
+  },
+  'permission-denied': { says: 'it does not let the user in', hint: LOG_HINT },
+  unavailable: {
+    says: 'it cannot be reached through the API server',
+    hint: 'Look at the clustermesh-apiserver pods there.',
+  },
+  timeout: { says: 'it does not answer in time', hint: 'Look at the clustermesh-apiserver pods there.' },
+  protocol: {
+    says: 'it does not answer as etcd does',
+    hint: 'Look at the etcd container of the clustermesh-apiserver there.',
+  },
+};
+
+/** A refusal as the operator reads it. */
+export function refusalOf(error: EtcdReadError, direction: Direction): MeshctlError {
+  return refusal(direction, error.reason, REFUSALS[error.reason], error);
+}
+
+/** The etcd has no description of the cluster of that name. */
+export function notPublished({ server }: Direction): MeshctlError {
+  const { context } = server.snapshot;
+  return new MeshctlError(
+    'CredentialRefused',
+    `context "${context}": its etcd has no description of cluster "${server.identity.name}" yet`,
+    {
+      hint: 'The apiserver container writes it at its start; look at its log.',
+      details: { context, reason: 'cluster-config-missing' },
+    },
+  );
+}
+
+/**
+ * The last refusal, told more exactly where etcd says no more than that permission is denied: the user is gone from
+ * users.yaml, it has another role, or the cluster publishes itself under another name.
+ */
+export async function explainRefusal(
+  flow: Flow,
+  server: Target,
+  direction: Direction,
+  last: MeshctlError,
+  pods: readonly KubeObject[],
+): Promise<MeshctlError> {
+  const reason = last.details.reason;
+  if (reason !== 'permission-denied' && reason !== 'cluster-config-missing') return last;
+  const published = await publishedNames(flow, server, direction.server.snapshot, pods);
+  const { name } = direction.server.identity;
+  if (published && published.length > 0 && !published.includes(name)) {
+    const { context } = direction.server.snapshot;
+    return refusal(
+      direction,
+      'wrong-cluster-name',
+      {
+        says: `it publishes "${published.join('", "')}", but cilium-config says "${name}"`,
+        hint: `Restart what still runs with the old name: kubectl --context ${context} -n ${server.namespace} rollout restart deployment/clustermesh-apiserver`,
+      },
+      last,
+    );
+  }
+  const { user } = direction.credential;
+  if (reason !== 'permission-denied' || user === SHARED_USER) return last;
+  const configMap = await server.client.get(configMapRef(server.namespace, REMOTE_USERS_CONFIGMAP));
+  const role = configMap && userRole(configMap, user);
+  if (role === undefined) {
+    const says = 'someone has taken the user out of ConfigMap clustermesh-remote-users again';
+    return refusal(
+      direction,
+      'user-missing',
+      { says, hint: 'Find out who manages that ConfigMap (Helm, GitOps).' },
+      last,
+    );
+  }
+  if (role !== REMOTE_ROLE) {
+    const says = `the user has the role "${role}", not "${REMOTE_ROLE}"`;
+    return refusal(
+      direction,
+      'role-wrong',
+      { says, hint: 'Find out who manages ConfigMap clustermesh-remote-users.' },
+      last,
+    );
+  }
+  return last;
+}
+
+/**
+ * The clusters that an etcd describes: its own and, with KVStoreMesh, those in its cache. Read with the certificate of the
+ * cluster's own agents. Undefined where that is not possible.
+ */
+export async function readClusterConfigs(
+  flow: Flow,
+  { client, namespace }: Target,
+  snapshot: ClusterSnapshot,
+  pod: KubeObject,
+): Promise<Map<string, string> | undefined> {
+  const texts = secretTexts(snapshot.objects.get(keyOf(secretRef(namespace, LOCAL_CERT_SECRET))));
+  const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
+  if (!ca || !certificate || !privateKey) return undefined;
+  const { signal } = flow;
+  try {
+    const socket = await client.portForward({ namespace, pod: pod.metadata.name, port: ETCD_PORT, signal });
+    const serverName = serviceHostname(namespace);
+    const read = { socket, ca, certificate, privateKey, serverName, timeoutMs: READ_TIMEOUT_MS, signal };
+    const pairs = await readPrefix({ ...read, key: CLUSTER_CONFIG_PREFIX });
+    return new Map([...pairs].map(([key, value]) => [key.slice(CLUSTER_CONFIG_PREFIX.length), value]));
+  } catch {
+    // It is only for knowing more; what matters is proved on its own.
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+const READ_TIMEOUT_MS = 5_000;
+
+async function publishedNames(
+  flow: Flow,
+  server: Target,
+  snapshot: ClusterSnapshot,
+  [pod]: readonly KubeObject[],
+): Promise<string[] | undefined> {
+  const configs = pod && (await readClusterConfigs(flow, server, snapshot, pod));
+  const peers = configuredPeers(snapshot);
+  return configs && [...configs.keys()].filter((name) => !peers.includes(name));
+}
+
+function refusal(
+  { server, client, credential: { user } }: Direction,
+  reason: string,
+  { says, hint }: Words,
+  cause: Error,
+): MeshctlError {
+  const { context } = server.snapshot;
+  return new MeshctlError(
+    'CredentialRefused',
+    `context "${context}": etcd does not accept the credential for "${client.identity.name}" (user ${user}): ${says}`,
+    { hint, cause, details: { context, user, reason, message: cause.message } },
+  );
+}

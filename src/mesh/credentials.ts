@@ -1,0 +1,129 @@
+import { makesRemoteUsers } from './apiserver-deployment.ts';
+import { requireSigner } from './certificate-authority.ts';
+import type { TlsSecretFacts } from './certificates.ts';
+import { MeshctlError } from './errors.ts';
+import type { ClusterIdentity } from './identity.ts';
+import { keyOf } from './kube-object.ts';
+import { apiserverDeploymentRef, CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER } from './names.ts';
+import { remoteUserName } from './peer-config.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+
+/**
+ * With what a cluster logs in to a peer's etcd.
+ * - per-peer: a certificate of its own, issued by the peer's CA.
+ * - shared-ca: its own remote-cert, where both clusters have one CA.
+ * - legacy: the peer's remote-cert, which all of the peer's clients then share.
+ */
+export type CredentialKind = 'per-peer' | 'shared-ca' | 'legacy';
+export type CredentialChoice = 'auto' | CredentialKind;
+export const CREDENTIAL_CHOICES: readonly CredentialChoice[] = ['auto', 'per-peer', 'shared-ca', 'legacy'];
+
+export interface Credential {
+  kind: CredentialKind;
+  /** The etcd user: the certificate's CN. */
+  user: string;
+  warnings: readonly string[];
+}
+
+interface Party {
+  snapshot: ClusterSnapshot;
+  identity: ClusterIdentity;
+}
+
+/**
+ * Decides the credential of one direction. `auto`: the shared CA where there is one, else a certificate per peer, else,
+ * where the CA's key is out of reach, the peer's remote-cert.
+ * @throws MeshctlError `Incompatible` or `CertificateAuthority` when what was asked for cannot be
+ */
+export function chooseCredential(client: Party, server: Party, choice: CredentialChoice, now: Date): Credential {
+  const noSharedCa = reasonAgainstSharedCa(client, server, now);
+  if (choice === 'shared-ca' && noSharedCa) {
+    const contexts = [client.snapshot.context, server.snapshot.context];
+    throw new MeshctlError(
+      'Incompatible',
+      `contexts "${contexts.join('" and "')}" cannot use a shared CA: ${noSharedCa}`,
+      {
+        hint: 'Leave --credentials out: clusters with different CAs get a certificate per peer.',
+        details: { contexts },
+      },
+    );
+  }
+  if (choice === 'shared-ca' || (choice === 'auto' && !noSharedCa)) return sharedCredential(client);
+  if (choice === 'per-peer' || (choice === 'auto' && canSign(server))) return perPeerCredential(client, server);
+  return legacyCredential(client, server, now);
+}
+
+function sharedCredential({ snapshot }: Party): Credential {
+  const user = snapshot.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate.commonName ?? SHARED_USER;
+  return { kind: 'shared-ca', user, warnings: [] };
+}
+
+function perPeerCredential(client: Party, server: Party): Credential {
+  requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
+  if (managesUsers(server.snapshot))
+    return { kind: 'per-peer', user: remoteUserName(client.identity.name), warnings: [] };
+  return {
+    kind: 'per-peer',
+    user: SHARED_USER,
+    warnings: [
+      `context "${server.snapshot.context}": its clustermesh-apiserver has no users of its own for peers (authMode legacy), ` +
+        `so "${client.identity.name}" logs in as the common user "${SHARED_USER}" and cannot be cut off alone`,
+    ],
+  };
+}
+
+function legacyCredential(client: Party, server: Party, now: Date): Credential {
+  const { context, namespace, tlsSecrets } = server.snapshot;
+  const remote = tlsSecrets.get(REMOTE_CERT_SECRET);
+  const unusable = remote ? reasonAgainstCertificate(remote, now) : 'it is missing, or holds no readable certificate';
+  if (!remote || unusable) {
+    throw new MeshctlError(
+      'CertificateAuthority',
+      `context "${context}": there is no credential for "${client.identity.name}": Secret ${namespace}/${REMOTE_CERT_SECRET} cannot be used (${unusable})`,
+      {
+        hint: `Bring the CA's key back into Secret ${namespace}/${CA_SECRET}, or let what made the certificates renew them.`,
+        details: { context, object: `Secret ${namespace}/${REMOTE_CERT_SECRET}` },
+      },
+    );
+  }
+  return {
+    kind: 'legacy',
+    user: remote.certificate.commonName,
+    warnings: [
+      `context "${context}": "${client.identity.name}" gets this cluster's own remote-cert (--credentials legacy, or the key of the CA is not here): ` +
+        'it cannot be cut off alone, and must be connected anew when that certificate is renewed',
+    ],
+  };
+}
+
+/** Whether a cluster makes an etcd user for each entry of ConfigMap clustermesh-remote-users. */
+export function managesUsers({ objects, namespace, remoteUsers }: ClusterSnapshot): boolean {
+  return makesRemoteUsers(objects.get(keyOf(apiserverDeploymentRef(namespace)))) && remoteUsers !== undefined;
+}
+
+/** Whether certificates can be issued here that the cluster's etcd will accept, and peers will trust. */
+export function canSign({ snapshot }: Pick<Party, 'snapshot'>): boolean {
+  const { ca, tlsSecrets } = snapshot;
+  const trusted = tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+  return Boolean(ca?.hasKey && ca.keyMatches && trusted?.publicKeySha256 === ca.certificate.publicKeySha256);
+}
+
+function reasonAgainstSharedCa(client: Party, server: Party, now: Date): string | undefined {
+  const trusted = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+  const key = client.snapshot.ca?.certificate.publicKeySha256;
+  if (!key || !trusted || key !== trusted.publicKeySha256) return 'their CAs are different';
+  const own = client.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET);
+  if (!own) return `context "${client.snapshot.context}" has no Secret ${REMOTE_CERT_SECRET}`;
+  if (own.ca?.publicKeySha256 !== key)
+    return `the remote-cert of context "${client.snapshot.context}" is from another CA`;
+  return reasonAgainstCertificate(own, now);
+}
+
+function reasonAgainstCertificate(
+  { certificate, keyMatches, signedByCa }: TlsSecretFacts,
+  now: Date,
+): string | undefined {
+  if (!keyMatches) return 'its private key is missing or belongs to another certificate';
+  if (!signedByCa) return 'it is not signed by the CA that is with it';
+  return certificate.notAfter <= now ? `it expired on ${certificate.notAfter.toISOString().slice(0, 10)}` : undefined;
+}

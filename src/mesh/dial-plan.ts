@@ -1,0 +1,144 @@
+import { requireSigner } from './certificate-authority.ts';
+import type { TlsSecretFacts } from './certificates.ts';
+import { clientSpec, reasonToReissue } from './cluster-certificates.ts';
+import { type Direction, dialingSecret, dialsThroughKvstoremesh, type Member } from './direction.ts';
+import { MeshctlError } from './errors.ts';
+import { addAliasesStep } from './host-aliases.ts';
+import { type KubeObject, keyOf } from './kube-object.ts';
+import { AGENT_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef, serviceHostname } from './names.ts';
+import { groupBy } from './pairs.ts';
+import { COMMON_PREFIX, cachedPeerFile, dialled, peerCertificateKeys, remotePeerFile } from './peer-config.ts';
+import { newPeerSecret, setKeys } from './peer-secrets.ts';
+import type { CertificateCopy, CertificateOrder, Change, Plan, Step } from './plan.ts';
+import { encodeText, secretText, secretTexts } from './secret-data.ts';
+
+/**
+ * The client certificates and the files that make each cluster dial its peers. One step per object, however many peers.
+ * What pods need to find a peer comes first, the file by which KVStoreMesh dials before the one by which agents read its
+ * cache.
+ */
+export function planDial(directions: readonly Direction[], now: Date): Plan {
+  const steps = [...groupBy(directions, ({ client }) => client)].flatMap(([client, outgoing]) => {
+    const kvstoremesh = dialsThroughKvstoremesh(client.snapshot);
+    const aliases = outgoing.flatMap(({ server, endpoint: { alias } }) =>
+      alias?.in === 'pods' ? [{ peer: server.identity.name, ips: alias.ips }] : [],
+    );
+    return [
+      ...addAliasesStep(client.snapshot, kvstoremesh, aliases),
+      dialStep(client, outgoing, now),
+      ...(kvstoremesh ? [cachedFilesStep(client, outgoing)] : []),
+    ];
+  });
+  return { steps };
+}
+
+/** What one direction puts into the client's Secret, or takes out of it. */
+interface Entry {
+  data: Record<string, string>;
+  certificates: CertificateOrder[];
+  copies: CertificateCopy[];
+  remove: string[];
+  changes: Change[];
+  reasons: string[];
+}
+
+/** One Secret gets, for each peer: the client certificate where it needs a new one, and the file that dials. */
+function dialStep(client: Member, outgoing: readonly Direction[], now: Date): Step {
+  const { snapshot } = client;
+  const ref = secretRef(snapshot.namespace, dialingSecret(snapshot));
+  const live = snapshot.objects.get(keyOf(ref));
+  const texts = secretTexts(live);
+  const entries = outgoing.map((direction) => dialEntry(direction, texts, now));
+  const base = { cluster: snapshot.context, object: ref, before: live };
+  const changes = entries.flatMap((entry) => entry.changes);
+  if (changes.length === 0) {
+    const peers = outgoing.map(({ server }) => server.identity.name).join(', ');
+    return { ...base, action: 'keep', changes, why: `it dials ${peers}` };
+  }
+  return {
+    ...base,
+    action: live ? 'update' : 'create',
+    changes,
+    why: entries.flatMap(({ reasons }) => reasons).join('; '),
+    write: {
+      method: 'issue',
+      certificates: entries.flatMap(({ certificates }) => certificates),
+      copies: entries.flatMap(({ copies }) => copies),
+      data: Object.assign({}, ...entries.map(({ data }) => data)) as Record<string, string>,
+      remove: entries.flatMap(({ remove }) => remove),
+      secret: newPeerSecret(ref),
+      into: 'patch',
+    },
+  };
+}
+
+function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>, now: Date): Entry {
+  const { server, credential, endpoint } = direction;
+  const peer = server.identity.name;
+  const keys = peerCertificateKeys(peer);
+  const entry: Entry = { data: {}, certificates: [], copies: [], remove: [], changes: [], reasons: [] };
+  const reason = reasonForCertificate(direction, now);
+  if (credential.kind === 'shared-ca') {
+    entry.remove.push(...Object.values(keys).filter((key) => texts[key] !== undefined));
+    entry.changes.push(...entry.remove.map((key) => ({ path: `data.${key}` })));
+  } else if (reason && credential.kind === 'legacy') {
+    entry.copies.push({ source: remoteCertOf(server), keys });
+    entry.changes.push({ path: `data.${keys.certificate}`, to: `the remote-cert of ${peer}` });
+  } else if (reason) {
+    const spec = clientSpec(credential.user);
+    entry.certificates.push({ spec, signer: server.snapshot.context, keys });
+    entry.changes.push({
+      path: `data.${keys.certificate}`,
+      to: `client certificate ${credential.user}, issued by the CA of ${peer}`,
+    });
+  }
+  const file = remotePeerFile(peer, endpoint, credential.kind === 'shared-ca' ? COMMON_PREFIX : `${peer}.`);
+  if (texts[peer] !== file) {
+    entry.data[peer] = file;
+    entry.changes.push({ path: `data.${peer}`, to: `dials ${dialled(peer, endpoint).join(', ')}` });
+  }
+  if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);
+  return entry;
+}
+
+/** Why the certificate that the client has for a peer cannot stay; undefined when it can, or when it needs none. */
+function reasonForCertificate({ client, server, credential }: Direction, now: Date): string | undefined {
+  const present = client.snapshot.peerCertificates.get(server.identity.name);
+  if (credential.kind === 'shared-ca') return undefined;
+  if (credential.kind === 'legacy') return reasonToCopy(present, server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
+  const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
+  return reasonToReissue(present, clientSpec(credential.user), certificate, now);
+}
+
+function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): KubeObject {
+  const secret = objects.get(keyOf(secretRef(namespace, REMOTE_CERT_SECRET)));
+  if (!secret) throw new MeshctlError('Bug', `context "${context}": the remote-cert was chosen and is not there`);
+  return secret;
+}
+
+function reasonToCopy(present: TlsSecretFacts | undefined, original: TlsSecretFacts | undefined): string | undefined {
+  if (!present) return 'there is no certificate yet';
+  const same =
+    present.certificate.sha256 === original?.certificate.sha256 && present.ca?.sha256 === original.ca?.sha256;
+  return same && present.keyMatches ? undefined : 'the remote-cert has changed';
+}
+
+function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[]): Step {
+  const ref = secretRef(snapshot.namespace, AGENT_PEERS_SECRET);
+  const live = snapshot.objects.get(keyOf(ref));
+  const file = cachedPeerFile(snapshot.namespace);
+  const peers = outgoing.map(({ server }) => server.identity.name);
+  const stale = peers.filter((peer) => secretText(live, peer) !== file);
+  const base = { cluster: snapshot.context, object: ref, before: live };
+  if (stale.length === 0) {
+    return { ...base, action: 'keep', changes: [], why: `agents read ${peers.join(', ')} from KVStoreMesh` };
+  }
+  const data = Object.fromEntries(stale.map((peer) => [peer, encodeText(file)]));
+  return {
+    ...base,
+    action: live ? 'update' : 'create',
+    changes: stale.map((peer) => ({ path: `data.${peer}`, to: `dials ${serviceHostname(snapshot.namespace)}` })),
+    why: `agents read ${stale.join(', ')} from their own KVStoreMesh`,
+    write: { method: 'edit', create: { ...newPeerSecret(ref), data }, edit: setKeys(data) },
+  };
+}

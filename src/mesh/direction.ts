@@ -1,0 +1,126 @@
+import { runsKvstoremesh } from './apiserver-deployment.ts';
+import { canonicalIp } from './cluster-certificates.ts';
+import { type Credential, type CredentialChoice, canSign, chooseCredential } from './credentials.ts';
+import { type Endpoint, hostPort, isIpAddress } from './endpoints.ts';
+import { MeshctlError } from './errors.ts';
+import type { ClusterIdentity } from './identity.ts';
+import { keyOf, type ObjectRef } from './kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  apiserverDeploymentRef,
+  KVSTOREMESH_PEERS_SECRET,
+  meshHostname,
+  SERVER_CERT_SECRET,
+  secretRef,
+} from './names.ts';
+import type { PeerEndpoint } from './peer-config.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+import { compareMinors, versionOfImage } from './versions.ts';
+
+/** A cluster that takes part in a connect. */
+export interface Member {
+  snapshot: ClusterSnapshot;
+  identity: ClusterIdentity;
+  endpoints: readonly Endpoint[];
+}
+
+/** One direction of a connection: `client` dials `server`. */
+export interface Direction {
+  client: Member;
+  server: Member;
+  credential: Credential;
+  endpoint: PeerEndpoint;
+}
+
+/** From this version on a peering file can say itself what its host names mean. */
+const ALIASES_IN_FILES = { major: 1, minor: 20, patch: 0, suffix: '' };
+
+/** Whether this cluster dials its peers through KVStoreMesh, or from each agent. */
+export function dialsThroughKvstoremesh({ objects, namespace }: ClusterSnapshot): boolean {
+  return runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) ?? false;
+}
+
+/** The Secret by which this cluster dials its peers: KVStoreMesh's, or without it the agents'. */
+export function dialingSecret(snapshot: ClusterSnapshot): string {
+  return dialsThroughKvstoremesh(snapshot) ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
+}
+
+/**
+ * Refuses a cluster that has no complete clustermesh-apiserver.
+ * @throws MeshctlError `ClusterMeshNotEnabled`, naming what is missing
+ */
+export function requireEnabled(snapshot: ClusterSnapshot): void {
+  const { context, namespace } = snapshot;
+  const needed: ObjectRef[] = [apiserverDeploymentRef(namespace), secretRef(namespace, SERVER_CERT_SECRET)];
+  const missing = needed.filter((ref) => !snapshot.objects.has(keyOf(ref)));
+  if (missing.length === 0) return;
+  const what =
+    missing.length === needed.length
+      ? 'Cluster Mesh is not enabled'
+      : `Cluster Mesh is only half enabled (there is no ${missing.map((ref) => `${ref.kind} ${ref.name}`).join(', no ')})`;
+  throw new MeshctlError('ClusterMeshNotEnabled', `context "${context}": ${what}`, {
+    hint: `Run: meshctl clustermesh enable --context ${context}`,
+    details: { context, missing: missing.map((ref) => `${ref.kind} ${ref.name}`) },
+  });
+}
+
+/**
+ * How `client` will dial `server`, and with what.
+ * @throws MeshctlError `CertificateAuthority` or `Incompatible` when there is no way
+ */
+export function planDirection(
+  client: Member,
+  server: Member,
+  { credentials = 'auto', now }: { credentials?: CredentialChoice | undefined; now: Date },
+): Direction {
+  const credential = chooseCredential(client, server, credentials, now);
+  return { client, server, credential, endpoint: chooseEndpoint(client, server) };
+}
+
+/**
+ * The server's addresses where its certificate covers them or can be made to; of several those that it covers; else
+ * `<peer>.mesh.cilium.io` with aliases.
+ */
+function chooseEndpoint(client: Member, server: Member): PeerEndpoint {
+  const covered = canSign(server) ? server.endpoints : server.endpoints.filter(({ host }) => coversHost(server, host));
+  if (covered.length > 0) return { addresses: covered.map(({ host, port }) => hostPort(host, port)) };
+  const { context, namespace } = server.snapshot;
+  const aliased = server.endpoints.filter(({ host }) => isIpAddress(host));
+  if (aliased.length === 0 || !coversHost(server, meshHostname(server.identity.name))) {
+    const hosts = server.endpoints.map(({ host }) => host);
+    throw new MeshctlError(
+      'CertificateAuthority',
+      `context "${context}": the server certificate covers none of ${hosts.join(', ')}, and cannot be renewed here`,
+      {
+        hint: `Secret ${namespace}/${SERVER_CERT_SECRET} is from a CA whose key is not in Secret cilium-ca. Issue it with that name as a SAN, or with *.mesh.cilium.io and an IP address for the Service.`,
+        details: { context, hosts },
+      },
+    );
+  }
+  const version = versionOfImage(client.snapshot.agent?.image ?? '');
+  return {
+    addresses: aliased.map(({ host, port }) => hostPort(host, port)),
+    alias: {
+      ips: [...new Set(aliased.map(({ host }) => host))],
+      ports: [...new Set(aliased.map(({ port }) => port))],
+      in: version && compareMinors(version, ALIASES_IN_FILES) < 0 ? 'pods' : 'file',
+    },
+  };
+}
+
+/** Host names that a direction's server certificate must cover, as TLS will check them. */
+export function dialledHosts({ server, endpoint }: Direction): string[] {
+  if (endpoint.alias) return [meshHostname(server.identity.name)];
+  const dialled = new Set(endpoint.addresses);
+  return server.endpoints.filter(({ host, port }) => dialled.has(hostPort(host, port))).map(({ host }) => host);
+}
+
+function coversHost({ snapshot }: Member, host: string): boolean {
+  const facts = snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
+  if (!facts) return false;
+  if (isIpAddress(host)) return facts.ipAddresses.some((address) => canonicalIp(address) === canonicalIp(host));
+  const name = host.toLowerCase();
+  // A wildcard stands for exactly one label.
+  const wildcard = `*${name.slice(name.indexOf('.'))}`;
+  return facts.dnsNames.some((covered) => [name, wildcard].includes(covered.toLowerCase()));
+}

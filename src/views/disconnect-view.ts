@@ -1,0 +1,27 @@
+import type { Step } from '../mesh/plan.ts';
+import { countActions } from './plan-data.ts';
+import { summariseActions } from './plan-view.ts';
+import type { Theme } from './theme.ts';
+
+/** What disconnect shows. */
+export interface PartedClusters {
+  parted: readonly { from: string; to: string }[];
+  steps: readonly Pick<Step, 'action'>[];
+}
+
+/** The result of `clustermesh disconnect`. */
+export function disconnectText({ parted, steps }: PartedClusters, theme: Theme): string {
+  const counts = countActions(steps);
+  const objects = `  • Objects: ${summariseActions(counts, theme)}`;
+  if (counts.keep === steps.length) return ['✅ They were not connected', objects].join('\n');
+  const both = ({ from, to }: PartedClusters['parted'][number]) =>
+    parted.some((other) => other.from === to && other.to === from);
+  const lines = parted
+    .filter((dial) => !both(dial) || dial.from < dial.to)
+    .map((dial) =>
+      both(dial)
+        ? `  • ${theme.bold(dial.from)} and ${theme.bold(dial.to)}`
+        : `  • ${theme.bold(dial.from)} does not dial ${theme.bold(dial.to)} any more`,
+    );
+  return ['✅ Disconnected', ...lines, objects].join('\n');
+}
