@@ -73,6 +73,7 @@ async function namesReason(
     },
     (looked) => looked.report.problems.some(isIt) && looked.text.stdout.includes(adviceIn(looked.report).says),
     `status names ${reason}`,
+    { deadlineMs: 20_000 },
   );
   expect(report).toMatchObject({ apiVersion: 'meshctl.io/v1alpha1', kind: 'StatusReport', healthy: false });
   expect(text.exitCode).toBe(1);

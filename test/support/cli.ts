@@ -64,3 +64,9 @@ export function jsonOf(result: CliResult): Record<string, unknown> {
   requireValid(document);
   return document;
 }
+
+/** What is said of a failure: the sentence with its hint, after the progress lines; nothing on stdout. */
+export function failureOf({ exitCode, stdout, stderr }: CliResult): { exitCode: number; says: string } {
+  if (stdout !== '') throw new Error(`a failure has no result, but stdout has:\n${stdout}`);
+  return { exitCode, says: stderr.slice(stderr.lastIndexOf('✖ ')) };
+}

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { failureOf, jsonOf, runCli } from '../support/cli.ts';
+
+it.each([
+  ['clustermesh enable --contxt a', "unknown option '--contxt'", '(Did you mean --context?)'],
+  ['clustermesh enabel', "unknown command 'enabel'", '(Did you mean enable?)'],
+  ['clustermesh connect', "required option '--destination-context <context>' not specified", ''],
+  ['clustermesh enable mesh-1', 'too many arguments', ''],
+  ['clustermesh enable --context mesh-1,', '"mesh-1," has an empty entry', ''],
+  ['clustermesh enable --service-annotation x', '"x" is not key=value', ''],
+  ['clustermesh enable --service-type Ingress', "argument 'Ingress' is invalid", 'Allowed choices are LoadBalancer'],
+  ['clustermesh status --wait-duration 5', '"5" is not a duration', 'Write it like 90s, 5m or 1h30m.'],
+  ['clustermesh status --parallel 0', '"0" is not a whole number from 1 on', ''],
+  ['clustermesh status -o xml', "argument 'xml' is invalid", 'Allowed choices are summary'],
+  ['clustermesh', 'a command is missing', ''],
+])('says what is wrong with: meshctl %s', async (line, words, more) => {
+  const { exitCode, says } = failureOf(await runCli(line.split(' ')));
+  expect(exitCode).toBe(2);
+  expect(says).toContain(words);
+  expect(says).toContain(more);
+});
+
+it('says it in the format that was asked for', async () => {
+  const asJson = await runCli(['clustermesh', 'connect', '-o', 'json']);
+  expect(jsonOf(asJson)).toMatchObject({ kind: 'Error', error: { code: 'Usage' } });
+  expect(asJson).toMatchObject({ exitCode: 2, stderr: '' });
+  const asYaml = await runCli(['clustermesh', 'connect', '--output=yaml']);
+  expect(asYaml).toMatchObject({ exitCode: 2, stderr: '' });
+  expect(asYaml.stdout).toMatch(/^apiVersion: meshctl.io\/v1alpha1\nkind: Error\nerror:\n {2}code: Usage\n/);
+});
