@@ -1,35 +1,65 @@
-import { connectClusters } from '../flows/connect.ts';
-import { MeshctlError } from '../mesh/errors.ts';
+import { type ConnectOptions, connectClusters, prepareConnect } from '../flows/connect.ts';
+import { tryOnServer } from '../flows/try-on-server.ts';
+import type { CredentialChoice } from '../mesh/credentials.ts';
+import type { EndpointOverride } from '../mesh/endpoint-overrides.ts';
 import { connectText } from '../views/connect-view.ts';
 import { stepData } from '../views/plan-data.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { type MeshFlags, withMesh } from './mesh-targets.ts';
+import { dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
 
-interface ConnectFlags extends ClusterFlags {
-  context?: string;
-  destinationContext: string[];
+interface ConnectFlags extends MeshFlags, PlanFlags {
+  destinationEndpoint?: EndpointOverride[];
+  sourceEndpoint?: EndpointOverride[];
+  credentials: CredentialChoice;
+  allowMismatchingCa: boolean;
+  skipChecks?: string[];
+  parallel: number;
+  /** `--no-proof`. */
+  proof: boolean;
+  /** `--no-rollback`. */
+  rollback: boolean;
   /** Milliseconds. */
   waitDuration: number;
 }
 
-/** `meshctl clustermesh connect`: joins the clusters of the contexts with each other. */
+/** `meshctl clustermesh connect`: joins clusters with each other, all of them or none. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as ConnectFlags;
-  const outcome = await withClusters(context, flags, [flags.context, ...flags.destinationContext], (clients) => {
-    const names = clients.map((client) => client.context);
-    const twice = names.find((name, index) => names.indexOf(name) !== index);
-    if (twice) {
-      throw new MeshctlError('Usage', `context "${twice}" is named twice: a cluster cannot be connected with itself`);
-    }
-    const targets = clients.map((client) => ({ client, namespace: flags.namespace }));
-    return connectClusters(context, targets, { proofMs: flags.waitDuration });
-  });
-  return {
-    kind: 'ConnectResult',
-    data: {
-      clusters: outcome.clusters,
-      steps: outcome.steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
-    },
-    text: (theme) => connectText(outcome, theme),
+  const dryRun = dryRunOf(flags);
+  const options: ConnectOptions = {
+    credentials: flags.credentials,
+    sourceEndpoints: flags.sourceEndpoint,
+    destinationEndpoints: flags.destinationEndpoint,
+    skipChecks: flags.skipChecks,
+    parallel: flags.parallel,
+    proof: flags.proof,
+    proofMs: flags.waitDuration,
+    rollback: flags.rollback,
   };
+  if (flags.allowMismatchingCa) {
+    context.progress.info(
+      '--allow-mismatching-ca is not needed: clusters with different CAs keep them, and get a client certificate per peer from the side that checks it',
+    );
+  }
+  return withMesh(context, flags, async (request) => {
+    const prepared = await prepareConnect(context, request, options);
+    for (const warning of prepared.warnings) context.progress.warn(warning);
+    if (dryRun) {
+      const steps = [...prepared.serve.steps, ...prepared.dial.steps];
+      const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, steps) : undefined;
+      return planResult({ steps, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+    }
+    const { clusters, connections, steps, warnings } = await connectClusters(context, prepared, options);
+    return {
+      kind: 'ConnectResult',
+      data: {
+        clusters,
+        connections,
+        steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+        warnings,
+      },
+      text: (theme) => connectText({ clusters, mode: request.mode, connections, steps }, theme),
+    };
+  });
 }

@@ -1,8 +1,10 @@
-import type { CommandSpec, OptionSpec } from './command.ts';
+import type { CommandSpec } from './command.ts';
 import { CONNECT_COMMANDS } from './connect-specs.ts';
-import { parseCount, parseDuration, parseKeyValue, parseList, parsePercent } from './option-values.ts';
+import { APISERVER_OPTIONS, ENABLE_COMMANDS } from './enable-specs.ts';
+import { HEALTH_COMMANDS } from './health-specs.ts';
+import { parseCount, parseDuration, parseList, parsePercent } from './option-values.ts';
 import { SERVICE_COMMANDS } from './service-specs.ts';
-import { DRY_RUN, PLAN_FORMAT } from './shared-options.ts';
+import { CONTEXT, waitDuration } from './shared-options.ts';
 
 /** What each group of commands is, for help. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
@@ -13,76 +15,9 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
 
 export const COMMAND_ALIASES: Readonly<Record<string, string>> = { clustermesh: 'mesh' };
 
-const CONTEXT: OptionSpec = {
-  flags: '--context <context>',
-  description: 'kubeconfig context (default: the current one)',
-};
-
-const waitDuration = (what: string, standard: string): OptionSpec => ({
-  flags: '--wait-duration <duration>',
-  description: `longest wait ${what}`,
-  default: standard,
-  parse: parseDuration,
-});
-
-/** Whether the clustermesh-apiserver caches remote clusters for the agents. Absent: as it is, else true. */
-const KVSTOREMESH: OptionSpec = {
-  flags: '--enable-kvstoremesh [boolean]',
-  description: 'run KVStoreMesh, the local cache of the remote clusters (default: as it is, else true)',
-  choices: ['true', 'false'],
-};
-
-const SERVICE_OPTIONS: readonly OptionSpec[] = [
-  {
-    flags: '--service-type <type>',
-    description: 'how peers reach the clustermesh-apiserver (default: as it is, else detected)',
-    choices: ['LoadBalancer', 'NodePort', 'ClusterIP'],
-  },
-  {
-    flags: '--service-annotation <key=value>',
-    description: 'annotation of the Service, repeatable',
-    repeatable: true,
-    parse: parseKeyValue,
-  },
-  { flags: '--node-port <port>', description: 'NodePort of the Service (30000-32767)', parse: parseCount },
-  { flags: '--replicas <count>', description: 'replicas of the clustermesh-apiserver', parse: parseCount },
-];
-
 /** Every command, as data. Their code is loaded when they run. */
 export const COMMANDS: readonly CommandSpec[] = [
-  {
-    path: ['clustermesh', 'enable'],
-    summary: 'Prepare clusters for the mesh: the clustermesh-apiserver and its certificates',
-    description:
-      'Deploys the clustermesh-apiserver with everything it needs: the CA if the cluster has none, certificates that cover ' +
-      'the address of its Service, RBAC, and the Service of the type that suits the cluster. Running it again changes only ' +
-      'what differs, and finishes what an interrupted run left.',
-    examples: [
-      { line: 'meshctl clustermesh enable --context gke', what: 'detect how to expose the clustermesh-apiserver' },
-      {
-        line: 'meshctl clustermesh enable --context a,b,c --service-type LoadBalancer',
-        what: 'several clusters at once',
-      },
-    ],
-    reachesClusters: true,
-    options: [
-      { ...CONTEXT, description: 'kubeconfig contexts, comma-separated (default: the current one)', parse: parseList },
-      ...SERVICE_OPTIONS,
-      KVSTOREMESH,
-      {
-        flags: '--cilium-version <version>',
-        description: "Cilium's version, where the agents' image does not tell it",
-      },
-      {
-        flags: '--image <image>',
-        description: 'clustermesh-apiserver image (default: the one beside the agents’ image)',
-      },
-      waitDuration('for the load balancer and for the pods, each', '5m'),
-      DRY_RUN,
-      PLAN_FORMAT,
-    ],
-    load: () => import('./enable.ts'),
-  },
+  ...ENABLE_COMMANDS,
   ...CONNECT_COMMANDS,
   {
     path: ['clustermesh', 'status'],
@@ -141,15 +76,13 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--cluster-name <name>', description: "the cluster's name in the mesh", required: true },
       { flags: '--cluster-id <id>', description: "the cluster's id in the mesh", required: true, parse: parseCount },
       { flags: '-n, --namespace <namespace>', description: 'namespace that Cilium runs in', default: 'kube-system' },
-      ...SERVICE_OPTIONS,
-      KVSTOREMESH,
+      ...APISERVER_OPTIONS,
       {
         flags: '--max-connected-clusters <count>',
         description: 'size of the mesh, as in cilium-config',
         choices: ['255', '511'],
         default: '255',
       },
-      { flags: '--image <image>', description: 'clustermesh-apiserver image' },
       {
         flags: '--with-certificates',
         description: 'issue certificates from a new CA; prints private keys',
@@ -164,6 +97,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('./render.ts'),
   },
+  ...HEALTH_COMMANDS,
   ...SERVICE_COMMANDS,
   {
     path: ['sandbox', 'up'],

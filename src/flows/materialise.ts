@@ -24,10 +24,12 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
   const { write } = step;
   if (!write) throw new MeshctlError('Bug', `step for ${step.object.name} has nothing to write`);
   if (write.method === 'authority') {
-    const authority = await createAuthority({ commonName: write.commonName, now });
+    const { commonName, given, keySize = KEY_SIZE, secret } = write;
+    const authority =
+      given === undefined ? await createAuthority({ commonName, keySize, now }) : authorities.get(given);
+    if (!authority) throw new MeshctlError('Bug', `the CA "${given}" was not read`);
     authorities.set(step.cluster, authority);
-    const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
-    return { method: 'create', object: { ...write.secret, data } };
+    return authorityWrite(step, secret, authority);
   }
   if (write.method !== 'issue') return write;
   const data = {
@@ -42,6 +44,22 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
   return { method: 'edit', create, edit: setKeys({ ...removed, ...data }) };
 }
 
+/** Where another CA was, no key may go on telling of it, not even those that cert-manager writes. */
+function authorityWrite({ action, before }: Step, secret: KubeObject, authority: Authority): ReadyWrite {
+  const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
+  if (action === 'create') return { method: 'create', object: { ...secret, data } };
+  // The API server insists on these two keys in Secrets of that type.
+  const tlsKeys =
+    before?.type === 'kubernetes.io/tls'
+      ? { 'tls.crt': data['ca.crt'], 'tls.key': data['ca.key'] }
+      : { 'tls.crt': null, 'tls.key': null };
+  return {
+    method: 'patch',
+    patch: { data: { ...data, ...tlsKeys } },
+    resourceVersion: before?.metadata.resourceVersion,
+  };
+}
+
 /** All certificates of one Secret are one holder's, so they share one key: making keys is what takes time. */
 async function issuedData(
   orders: readonly CertificateOrder[],
@@ -49,11 +67,15 @@ async function issuedData(
   now: Date,
 ): Promise<Record<string, string>> {
   if (orders.length === 0) return {};
-  const key = await generateRsaKey(KEY_SIZE);
-  const issued = orders.map(async ({ spec, signer, keys }) => {
+  const key = await generateRsaKey(Math.max(...orders.map(({ keySize = KEY_SIZE }) => keySize)));
+  const issued = orders.map(async ({ spec, signer, keys, validityMs }) => {
     const authority = authorities.get(signer);
     if (!authority) throw new MeshctlError('Bug', `the CA of context "${signer}" was not read`);
-    const { certificate, privateKey } = await issueCertificate(authority, spec, { now, key });
+    const { certificate, privateKey } = await issueCertificate(authority, spec, {
+      now,
+      key,
+      ...(validityMs === undefined ? {} : { validityMs }),
+    });
     return {
       [keys.ca]: encodeText(authority.certificate),
       [keys.certificate]: encodeText(certificate),

@@ -88,7 +88,9 @@ function reasonOfTime(
 ): string | undefined {
   if (certificate.notAfter <= now) return `it expired on ${dayOf(certificate.notAfter)}`;
   if (certificate.notBefore > now) return `it is not valid before ${certificate.notBefore.toISOString()}`;
-  const soon = new Date(now.getTime() + RENEW_BEFORE_MS);
+  // Short-lived certificates are renewed in the last third of their time.
+  const lifetimeMs = certificate.notAfter.getTime() - certificate.notBefore.getTime();
+  const soon = new Date(now.getTime() + Math.min(RENEW_BEFORE_MS, lifetimeMs / 3));
   // A leaf ends with its CA at the latest, so a new one helps only where the CA lives on.
   if (certificate.notAfter <= soon && ca.notAfter > certificate.notAfter) {
     return `it expires on ${dayOf(certificate.notAfter)}`;

@@ -49,8 +49,18 @@ export type StepWrite =
       /** Takes back what `edit` did to `before`; without it, each field that still is as it was written. */
       undo?: ((before: KubeObject, live: KubeObject) => Edit | undefined) | undefined;
     }
-  /** A new CA, generated at apply time and put into this Secret (POST: an existing CA is never overwritten). */
-  | { method: 'authority'; commonName: string; secret: KubeObject }
+  /**
+   * A CA that is put into this Secret: generated at apply time, or one that was read from elsewhere (`given` names it
+   * among the authorities of the run). POST, or where the step is an update a merge patch at this very version.
+   */
+  | {
+      method: 'authority';
+      commonName: string;
+      given?: string | undefined;
+      /** Bits of the RSA key of one that is generated; default 2048. */
+      keySize?: number | undefined;
+      secret: KubeObject;
+    }
   /**
    * Certificates that are issued at apply time and put into a Secret together with other keys: by server-side apply
    * where the Secret is wholly ours, by merge patch where it holds more than this (POST if the step creates it).
@@ -75,6 +85,10 @@ export interface CertificateOrder {
   /** The context whose CA signs. */
   signer: string;
   keys: CertificateKeys;
+  /** Default: Cilium's three years. */
+  validityMs?: number | undefined;
+  /** Bits of the RSA key; default 2048. */
+  keySize?: number | undefined;
 }
 
 /** A certificate in a `kubernetes.io/tls` Secret of another cluster, with its key, and where it goes. */
@@ -105,6 +119,8 @@ export interface Step {
   write?: StepWrite | undefined;
   /** The object as it should be, where meshctl makes all of it; also of a `keep`. For `-o manifests`. */
   wanted?: KubeObject | undefined;
+  /** Fields that would be overwritten although another manager has set them; not without --force-conflicts. */
+  conflicts?: readonly { path: string; manager: string }[] | undefined;
   /** The live object, for undoing; absent when it does not exist. */
   before?: KubeObject | undefined;
 }
