@@ -1,5 +1,6 @@
 import type { CommandSpec } from './command.ts';
 import { CONNECT_COMMANDS } from './connect-specs.ts';
+import { CONNECTIVITY_COMMAND } from './connectivity-spec.ts';
 import { APISERVER_OPTIONS, ENABLE_COMMANDS } from './enable-specs.ts';
 import { HEALTH_COMMANDS } from './health-specs.ts';
 import { parseCount, parseDuration, parseList, parsePercent } from './option-values.ts';
@@ -10,6 +11,7 @@ import { CONTEXT, waitDuration } from './shared-options.ts';
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   clustermesh: 'Join clusters into a mesh, and see how it is',
   service: 'Services that several clusters serve together',
+  connectivity: 'Requests between clusters',
   sandbox: 'Embedded clusters on this machine, to try things out',
 };
 
@@ -99,6 +101,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...HEALTH_COMMANDS,
   ...SERVICE_COMMANDS,
+  CONNECTIVITY_COMMAND,
   {
     path: ['sandbox', 'up'],
     summary: 'Run embedded clusters until Ctrl-C',

@@ -40,7 +40,8 @@ export async function loadTemplates(packageRoot: URL): Promise<Templates> {
   return Object.fromEntries(entries) as Record<TemplateName, KubeObject>;
 }
 
-async function readTemplate(file: URL): Promise<KubeObject> {
+/** Reads one template. */
+export async function readTemplate(file: URL): Promise<KubeObject> {
   try {
     return parse(await readFile(file, 'utf8')) as KubeObject;
   } catch (cause) {

@@ -14,6 +14,9 @@ export interface Requests {
   failEarly?: boolean | undefined;
 }
 
+/** The error of a sample whose host has no address. */
+export const NAME_NOT_RESOLVED = 'name not resolved';
+
 const MARK = 'meshctl-sample:';
 const FIELDS = ['exitcode', 'http_code', 'time_total', 'remote_ip', 'errormsg'];
 
@@ -42,7 +45,11 @@ export function requestCommand({ host, port, count, timeoutMs, perSecond, failEa
  */
 export function readSamples(
   output: string,
-  { clusters, perSecond, startMs = 0 }: { clusters: readonly string[]; perSecond?: number; startMs?: number },
+  {
+    clusters,
+    perSecond,
+    startMs = 0,
+  }: { clusters: readonly string[]; perSecond?: number | undefined; startMs?: number | undefined },
 ): Sample[] {
   const samples: Sample[] = [];
   const intervalMs = perSecond === undefined ? 0 : 1000 / perSecond;
@@ -79,7 +86,7 @@ function podOf(cluster: string): RegExp {
 
 /** Reasons that are the same for all requests of a kind, without the numbers that curl adds. */
 function reasonOf(exitCode: number, message: string): string {
-  if (exitCode === 6) return 'name not resolved';
+  if (exitCode === 6) return NAME_NOT_RESOLVED;
   if (exitCode === 7) return 'connection refused or unreachable';
   if (exitCode === 28) return 'timed out';
   if (exitCode === 52 || exitCode === 56) return 'connection broke';

@@ -50,8 +50,8 @@ export interface FailoverTimes {
   endpointsGoneMs?: number | undefined;
   /** From scaling to zero until another cluster answered first. */
   firstRemoteAnswerMs?: number | undefined;
-  /** The longest time between two good answers. */
-  longestGapMs: number;
+  /** The longest time without service: from the beginning of a request that failed to the next good answer. */
+  outageMs: number;
   sent: number;
   lost: number;
   /** Of these, requests that began after the endpoints were gone. */
@@ -72,6 +72,14 @@ export interface ScenarioResult {
   failover?: FailoverTimes | undefined;
 }
 
+/** Latency of one path under many requests, with --perf. */
+export interface PathPerformance {
+  from: string;
+  to: string;
+  requests: Tally;
+  latencyMs?: Percentiles | undefined;
+}
+
 /** The data of `connectivity test -o json`. */
 export interface ConnectivityReport {
   passed: boolean;
@@ -79,6 +87,8 @@ export interface ConnectivityReport {
   image: string;
   clusters: { context: string; name: string }[];
   scenarios: ScenarioResult[];
+  /** Absent without --perf. */
+  performance?: PathPerformance[] | undefined;
 }
 
 /** What answers should look like. */
@@ -147,15 +157,25 @@ export function measureFailover(
   const failed = samples.filter(({ error }) => error !== undefined);
   const good = samples.filter(({ error }) => error === undefined);
   const remote = good.find(({ answeredBy }) => answeredBy !== own);
-  const ends = good.map(({ startMs, totalMs }) => startMs + totalMs);
-  const gaps = ends.slice(1).map((end, index) => end - (ends[index] ?? end));
   return {
     endpointsGoneMs: goneAt === undefined ? undefined : Math.round(goneAt - scaledAt),
     firstRemoteAnswerMs: remote && Math.round(remote.startMs + remote.totalMs - scaledAt),
-    longestGapMs: Math.round(gaps.reduce((longest, gap) => Math.max(longest, gap), 0)),
+    outageMs: Math.round(longestOutageMs(samples)),
     sent: samples.length,
     lost: failed.length,
     lostAfterEndpointsGone:
       goneAt === undefined ? failed.length : failed.filter(({ startMs }) => startMs > goneAt).length,
   };
+}
+
+function longestOutageMs(samples: readonly Sample[]): number {
+  let longest = 0;
+  let since: number | undefined;
+  for (const { startMs, totalMs, error } of samples) {
+    if (error !== undefined) since ??= startMs;
+    if (since === undefined) continue;
+    longest = Math.max(longest, startMs + totalMs - since);
+    if (error === undefined) since = undefined;
+  }
+  return longest;
 }

@@ -250,8 +250,7 @@ describe("requests from a sandbox's pods", () => {
     const times = measureFailover(samples, { own: 'mesh-1', scaledAt, goneAt });
     await note(`200 requests a second: ${JSON.stringify(times)}`);
     expect(tally(samples).answeredBy).toMatchObject({ 'mesh-1': expect.any(Number), 'mesh-2': expect.any(Number) });
-    expect(times).toMatchObject({ sent: 600, lost: 0, lostAfterEndpointsGone: 0 });
-    expect(times.longestGapMs).toBeLessThan(1000);
+    expect(times).toMatchObject({ sent: 600, lost: 0, lostAfterEndpointsGone: 0, outageMs: 0 });
     scale(one, 2);
     await one.settled();
     await eventually(() => askers('mesh-1', 4), isFrom('mesh-1'), 'local answers again');

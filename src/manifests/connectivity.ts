@@ -1,0 +1,75 @@
+import type { KubeObject } from '../mesh/kube-object.ts';
+import { readTemplate } from './load.ts';
+
+/** The objects of the connectivity test in one cluster. */
+export interface ConnectivityObjects {
+  namespace: KubeObject;
+  /** What the test needs from the start, in the order in which it is created. */
+  workload: readonly KubeObject[];
+  /** Lets only clients of one cluster into the echo pods. */
+  policy(fromCluster: string): KubeObject;
+}
+
+export interface ConnectivityValues {
+  namespace: string;
+  /** The cluster's name in the mesh. */
+  cluster: string;
+  image: string;
+}
+
+/** The name of a cluster's echo Deployment; its pods' names begin with it. */
+export function echoDeploymentName(cluster: string): string {
+  return `echo-${cluster}`;
+}
+
+/**
+ * Reads `templates/connectivity/` of the installed package and fills it in.
+ * @param packageRoot the folder that has `templates/`, with a final slash
+ * @throws MeshctlError `Bug` when one is missing or is no object: the package is damaged
+ */
+export async function renderConnectivity(packageRoot: URL, values: ConnectivityValues): Promise<ConnectivityObjects> {
+  const folder = new URL('templates/connectivity/', packageRoot);
+  const read = (name: string) => readTemplate(new URL(`${name}.yaml`, folder));
+  const [namespace, service, echo, client, policy] = await Promise.all([
+    read('namespace'),
+    read('service'),
+    read('echo'),
+    read('client'),
+    read('policy'),
+  ]);
+  const placed = (object: KubeObject, name = object.metadata.name): KubeObject => ({
+    ...object,
+    metadata: { ...object.metadata, name, namespace: values.namespace },
+  });
+  return {
+    namespace: { ...namespace, metadata: { ...namespace.metadata, name: values.namespace } },
+    workload: [
+      placed(service),
+      withImage(placed(echo, echoDeploymentName(values.cluster)), values.image),
+      withImage(placed(client), values.image),
+    ],
+    policy: (fromCluster) => onlyFrom(placed(policy), fromCluster),
+  };
+}
+
+interface DeploymentSpec {
+  template: { spec: { containers: Record<string, unknown>[] } };
+}
+
+function withImage(deployment: KubeObject, image: string): KubeObject {
+  const spec = structuredClone(deployment.spec) as DeploymentSpec;
+  for (const container of spec.template.spec.containers) container.image = image;
+  return { ...deployment, spec };
+}
+
+interface PolicySpec {
+  ingress: { fromEndpoints: { matchLabels: Record<string, string> }[] }[];
+}
+
+function onlyFrom(policy: KubeObject, cluster: string): KubeObject {
+  const spec = structuredClone(policy.spec) as PolicySpec;
+  for (const { fromEndpoints } of spec.ingress) {
+    for (const { matchLabels } of fromEndpoints) matchLabels['io.cilium.k8s.policy.cluster'] = cluster;
+  }
+  return { ...policy, spec };
+}

@@ -1,0 +1,121 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { ConnectivityReport, ScenarioResult } from '../../src/mesh/connectivity.ts';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+const NAMESPACE = 'meshctl-test';
+const TEST = ['connectivity', 'test', '--context', 'mesh-1,mesh-2'];
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox();
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
+});
+
+afterAll(async () => {
+  await sandbox?.close();
+});
+
+afterEach(() => {
+  expect(sandbox.errors).toEqual([]);
+  // Whatever happened, nothing is left behind.
+  for (const { store } of sandbox.clusters) {
+    expect(store.get({ apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE })).toBeUndefined();
+    expect(store.list({ apiVersion: 'v1', kind: 'Pod', namespace: NAMESPACE })).toEqual([]);
+  }
+});
+
+/** Each result in short: `failover mesh-1 pass`, `pod-to-pod mesh-1 mesh-2 fail`. */
+const verdicts = (report: ConnectivityReport, wanted?: ScenarioResult['result']) =>
+  report.scenarios
+    .filter(({ result }) => wanted === undefined || result === wanted)
+    .map(({ scenario, from, to }) => [scenario, from, ...(to ? [to] : [])].join(' '))
+    .sort();
+
+describe('connectivity test', () => {
+  it('passes every scenario on a connected mesh and shows what it saw', async () => {
+    const result = await meshctl([...TEST, '--perf', '-o', 'json']);
+    const report = jsonOf(result) as unknown as ConnectivityReport & { kind: string };
+    expect(verdicts(report, 'fail')).toEqual([]);
+    expect(verdicts(report, 'skip')).toEqual([]);
+    expect(result.exitCode).toBe(0);
+    expect(verdicts(report)).toEqual([
+      'affinity-local mesh-1',
+      'affinity-local mesh-2',
+      'affinity-remote mesh-1',
+      'affinity-remote mesh-2',
+      'dns mesh-1',
+      'dns mesh-2',
+      'failover mesh-1',
+      'failover mesh-2',
+      'global-service mesh-1',
+      'global-service mesh-2',
+      'pod-to-pod mesh-1 mesh-1',
+      'pod-to-pod mesh-1 mesh-2',
+      'pod-to-pod mesh-2 mesh-1',
+      'pod-to-pod mesh-2 mesh-2',
+      'policy mesh-1 mesh-1',
+      'policy mesh-1 mesh-2',
+      'policy mesh-2 mesh-1',
+      'policy mesh-2 mesh-2',
+      'return mesh-1',
+      'return mesh-2',
+      'spread mesh-1',
+      'spread mesh-2',
+    ]);
+    const failovers = report.scenarios.filter(({ scenario }) => scenario === 'failover');
+    for (const { failover } of failovers) {
+      expect(failover).toMatchObject({ lost: 0, outageMs: 0, firstRemoteAnswerMs: expect.any(Number) });
+    }
+    expect(report.performance).toHaveLength(4);
+    expect(report.performance?.[0]).toMatchObject({ requests: { sent: 500, answered: 500 } });
+  });
+
+  it('fails the right ones when the link is cut', async () => {
+    sandbox.network.cutLink('mesh-1', 'mesh-2');
+    const result = await meshctl([...TEST, '--settle-duration', '2s', '-o', 'json']);
+    sandbox.network.mendLink('mesh-1', 'mesh-2');
+    for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
+    const report = jsonOf(result) as unknown as ConnectivityReport;
+    expect(result.exitCode).toBe(1);
+    expect(verdicts(report, 'pass')).toEqual([
+      'affinity-local mesh-1',
+      'affinity-local mesh-2',
+      'dns mesh-1',
+      'dns mesh-2',
+      'pod-to-pod mesh-1 mesh-1',
+      'pod-to-pod mesh-2 mesh-2',
+      'return mesh-1',
+      'return mesh-2',
+    ]);
+    expect(verdicts(report, 'skip')).toEqual([
+      'policy mesh-1 mesh-1',
+      'policy mesh-1 mesh-2',
+      'policy mesh-2 mesh-1',
+      'policy mesh-2 mesh-2',
+    ]);
+  }, 300_000);
+
+  it('removes what it deployed after Ctrl-C', async () => {
+    const abort = new AbortController();
+    const result = await meshctl(TEST, {
+      signal: abort.signal,
+      onOutput: (text) => {
+        if (text.includes('pod to pod')) abort.abort();
+      },
+    });
+    expect(result.exitCode).toBe(130);
+  });
+
+  it('needs two clusters', async () => {
+    const result = await meshctl(['connectivity', 'test', '--context', 'mesh-1']);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain('at least two clusters');
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import type { ConnectivityReport } from '../../src/mesh/connectivity.ts';
+import { connectivityJunit, connectivityText } from '../../src/views/connectivity-view.ts';
+
+const plain = { bold: String, dim: String, ok: String, warn: String, fail: (text: string) => `!${text}!` };
+
+const REPORT: ConnectivityReport = {
+  passed: false,
+  namespace: 'meshctl-test',
+  image: 'example.com/echo:1',
+  clusters: [
+    { context: 'a', name: 'mesh-1' },
+    { context: 'b', name: 'mesh-2' },
+  ],
+  scenarios: [
+    { scenario: 'failover', from: 'mesh-1', result: 'pass', evidence: 'taken over after 90 ms' },
+    {
+      scenario: 'pod-to-pod',
+      from: 'mesh-1',
+      to: 'mesh-2',
+      result: 'fail',
+      evidence: '0 of 5 answered; 5 failed: timed out',
+      requests: { sent: 5, answered: 0, answeredBy: {}, errors: { 'timed out': 5 } },
+    },
+    {
+      scenario: 'pod-to-pod',
+      from: 'mesh-1',
+      to: 'mesh-1',
+      result: 'pass',
+      evidence: '20 of 20 answered (mesh-1 20)',
+      latencyMs: { p50: 0.5, p90: 1, p99: 2.25, max: 10 },
+    },
+    { scenario: 'policy', from: 'mesh-2', to: 'mesh-1', result: 'skip', evidence: 'not <reached>' },
+  ],
+};
+
+describe('the report of a connectivity test', () => {
+  it('shows each scenario with its evidence, latencies and the verdict', () => {
+    expect(connectivityText(REPORT, plain)).toBe(`pod to pod by address
+  ❌ mesh-1 → mesh-2: !0 of 5 answered; 5 failed: timed out!
+  ✅ mesh-1 → mesh-1: 20 of 20 answered (mesh-1 20)
+failover without local backends
+  ✅ from mesh-1: taken over after 90 ms
+policy that allows one cluster only
+  ⏭️  mesh-2 → mesh-1: not <reached>
+
+latency in ms
+                   p50  p90  p99  max
+  mesh-1 → mesh-1  0.5  1.0  2.3  10.0
+
+❌ !1 of 4 tests failed, 1 skipped (mesh-1, mesh-2)!`);
+  });
+
+  it('is a JUnit report for pipelines', () => {
+    const xml = connectivityJunit(REPORT);
+    expect(xml).toContain('<testsuite name="meshctl connectivity test" tests="4" failures="1" skipped="1">');
+    expect(xml).toContain('<testcase classname="connectivity.pod-to-pod" name="mesh-1 → mesh-1"/>');
+    expect(xml).toContain('<failure type="pod-to-pod" message="0 of 5 answered; 5 failed: timed out">');
+    expect(xml).toContain('<skipped message="not &lt;reached&gt;"/>');
+  });
+});

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import {
+  describeTally,
+  type Expectation,
+  measureFailover,
+  meets,
+  percentiles,
+  type Sample,
+  tally,
+} from '../../src/mesh/connectivity.ts';
+import { readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
+
+const by = (answeredBy: string, startMs = 0, totalMs = 10): Sample => ({ startMs, totalMs, answeredBy });
+const lost = (startMs = 0, totalMs = 10, error = 'timed out'): Sample => ({ startMs, totalMs, error });
+
+describe('expectations', () => {
+  const only = (...clusters: string[]): Expectation => ({ kind: 'only', clusters });
+  const each = (...clusters: string[]): Expectation => ({ kind: 'each', clusters });
+  const none: Expectation = { kind: 'none' };
+
+  it.each<[string, Sample[], Expectation, boolean]>([
+    ['all by the one', [by('a'), by('a')], only('a'), true],
+    ['some by another', [by('a'), by('b')], only('a'), false],
+    ['one lost', [by('a'), lost()], only('a'), false],
+    ['by either', [by('a'), by('b')], only('a', 'b'), true],
+    ['by either, one is enough', [by('a')], only('a', 'b'), true],
+    ['by each', [by('a'), by('b')], each('a', 'b'), true],
+    ['not by each', [by('a'), by('a')], each('a', 'b'), false],
+    ['by each, one lost', [by('a'), by('b'), lost()], each('a', 'b'), false],
+    ['by nobody', [lost(), lost()], none, true],
+    ['by somebody', [lost(), by('a')], none, false],
+    ['nothing sent: reached', [], only('a'), false],
+    ['nothing sent: not reached', [], none, false],
+  ])('%s', (_name, samples, expectation, met) => {
+    expect(meets(tally(samples), expectation)).toBe(met);
+  });
+
+  it('are described with who answered and why others failed', () => {
+    expect(describeTally(tally([by('b'), by('a'), by('b')]))).toBe('3 of 3 answered (a 1, b 2)');
+    expect(describeTally(tally([by('a'), lost(), lost(0, 1, 'HTTP 503')]))).toBe(
+      '1 of 3 answered (a 1); 1 failed: timed out; 1 failed: HTTP 503',
+    );
+    expect(describeTally(tally([lost()]))).toBe('0 of 1 answered; 1 failed: timed out');
+  });
+});
+
+describe('percentiles', () => {
+  it('are of the good answers, by the nearest rank', () => {
+    const samples = Array.from({ length: 100 }, (_, index) => by('a', 0, index + 1));
+    expect(percentiles([...samples, lost(0, 5000)])).toEqual({ p50: 50, p90: 90, p99: 99, max: 100 });
+    expect(percentiles([by('a', 0, 1.23456)])).toEqual({ p50: 1.235, p90: 1.235, p99: 1.235, max: 1.235 });
+    expect(percentiles([lost()])).toBeUndefined();
+  });
+});
+
+describe('a failover', () => {
+  it('is measured from the scaling on', () => {
+    const samples = [
+      by('own', 0),
+      by('own', 100),
+      lost(200, 50),
+      lost(300, 50),
+      by('other', 400, 20),
+      by('other', 500),
+    ];
+    expect(measureFailover(samples, { own: 'own', scaledAt: 150, goneAt: 250 })).toEqual({
+      endpointsGoneMs: 100,
+      firstRemoteAnswerMs: 270,
+      outageMs: 220,
+      sent: 6,
+      lost: 2,
+      lostAfterEndpointsGone: 1,
+    });
+  });
+
+  it('without loss has no outage; what lasts to the end counts', () => {
+    const about = { own: 'own', scaledAt: 50, goneAt: 60 };
+    expect(measureFailover([by('own', 0), by('other', 100)], about)).toMatchObject({ lost: 0, outageMs: 0 });
+    const never = measureFailover([by('own', 0), lost(100, 2000), lost(2100, 2000)], { ...about, goneAt: undefined });
+    expect(never).toEqual({
+      endpointsGoneMs: undefined,
+      firstRemoteAnswerMs: undefined,
+      outageMs: 4000,
+      sent: 3,
+      lost: 2,
+      lostAfterEndpointsGone: 2,
+    });
+  });
+});
+
+describe('requests', () => {
+  it('are one curl, with a connection for each', () => {
+    const command = requestCommand({
+      host: 'echo',
+      port: 80,
+      count: 20,
+      timeoutMs: 1500,
+      perSecond: 5,
+      failEarly: true,
+    });
+    expect(command).toContain('http://echo:80/hostname?[1-20]');
+    expect(command.join(' ')).toMatch(/^curl -s --fail-early --rate 5\/s -m 1\.5 -H Connection: close -w /);
+    expect(requestCommand({ host: 'fd00::7', port: 8080, count: 1, timeoutMs: 1000 })).toContain(
+      'http://[fd00::7]:8080/hostname?[1-1]',
+    );
+  });
+
+  const output = (...answers: [body: string, line: string][]) =>
+    answers.map(([body, line]) => `${body}\nmeshctl-sample:${line}\n`).join('');
+
+  it('are read with who answered, when the pace is known', () => {
+    const samples = readSamples(
+      output(
+        ['echo-mesh-1-6c9f-abcde', '0|200|0.005|10.96.0.9|'],
+        ['{"Pod":"echo-mesh-1-b-6c9f-abcde"}\n', '0|200|0.300|10.96.0.9|'],
+        ['', '28|000|2.000||Connection timed out after 2000 ms'],
+        ['', '6|000|0.001||Could not resolve host: echo'],
+        ['oops', '0|503|0.002|10.96.0.9|'],
+        ['<html>', '0|200|0.002|10.96.0.9|'],
+      ),
+      { clusters: ['mesh-1', 'mesh-1-b'], perSecond: 10, startMs: 1000 },
+    );
+    expect(samples).toEqual([
+      { startMs: 1000, totalMs: 5, address: '10.96.0.9', answeredBy: 'mesh-1' },
+      { startMs: 1100, totalMs: 300, address: '10.96.0.9', answeredBy: 'mesh-1-b' },
+      { startMs: 1400, totalMs: 2000, error: 'timed out' },
+      { startMs: 3400, totalMs: 1, error: 'name not resolved' },
+      { startMs: 3500, totalMs: 2, address: '10.96.0.9', error: 'HTTP 503' },
+      { startMs: 3600, totalMs: 2, address: '10.96.0.9', error: 'answered by no pod of this test' },
+    ]);
+  });
+
+  it('that curl could not make give no sample', () => {
+    expect(readSamples('', { clusters: ['a'] })).toEqual([]);
+  });
+});
