@@ -1,5 +1,6 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseDuration, parseList } from './option-values.ts';
+import { RESULT_FORMAT } from './shared-options.ts';
 
 const CONTEXTS: OptionSpec = {
   flags: '--context <contexts>',
@@ -70,5 +71,43 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       },
     ],
     load: () => import('./check.ts'),
+  },
+  {
+    path: ['clustermesh', 'certs', 'list'],
+    summary: 'List every certificate of the mesh',
+    description:
+      'Roles, subjects, names, issuers, what is left of their time, and who uses them. Keys are not read out.',
+    examples: [
+      { line: 'meshctl clustermesh certs list --all', what: 'all clusters of the kubeconfig that run Cilium' },
+    ],
+    reachesClusters: true,
+    options: [CONTEXTS, ALL, RESULT_FORMAT],
+    load: () => import('./certs-list.ts'),
+  },
+  {
+    path: ['clustermesh', 'certs', 'rotate'],
+    summary: 'Issue the certificates of the mesh anew, without cutting a peer off',
+    description:
+      'Renews the certificates of the clusters and those with which they dial each other; each one is proved before it is ' +
+      'handed out. With --ca, the CAs too, in two phases: first everyone trusts the old and the new CA, then all ' +
+      'certificates come from the new one, and only then the old one is let go.',
+    examples: [
+      { line: 'meshctl clustermesh certs rotate --context gke,eks', what: 'new certificates from the same CAs' },
+      { line: 'meshctl clustermesh certs rotate --ca --all', what: 'new CAs for the whole mesh' },
+    ],
+    reachesClusters: true,
+    options: [
+      CONTEXTS,
+      ALL,
+      { flags: '--ca', description: 'make new CAs too', default: false },
+      {
+        flags: '--wait-duration <duration>',
+        description: 'longest wait for each step to become live',
+        default: '5m',
+        parse: parseDuration,
+      },
+      RESULT_FORMAT,
+    ],
+    load: () => import('./certs-rotate.ts'),
   },
 ];

@@ -11,6 +11,7 @@ import { CONTEXT, waitDuration } from './shared-options.ts';
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   clustermesh: 'Join clusters into a mesh, and see how it is',
   service: 'Services that several clusters serve together',
+  'clustermesh certs': 'The certificates of the mesh',
   connectivity: 'Requests between clusters',
   sandbox: 'Embedded clusters on this machine, to try things out',
 };

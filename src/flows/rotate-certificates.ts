@@ -1,0 +1,364 @@
+import { readKey } from '../etcd/read.ts';
+import { sleep } from '../kube/retry.ts';
+import { readAuthority, readSnapshot } from '../kube/snapshot.ts';
+import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
+import type { CertificateSpec } from '../mesh/certificates.ts';
+import { certificateSpecs, clientSpec } from '../mesh/cluster-certificates.ts';
+import { serviceEndpoints } from '../mesh/endpoints.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { identityOf } from '../mesh/identity.ts';
+import { keyOf } from '../mesh/kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  APISERVER_SELECTOR,
+  apiserverDeploymentRef,
+  CA_SECRET,
+  CLUSTER_CONFIG_PREFIX,
+  ETCD_PORT,
+  KVSTOREMESH_PEERS_SECRET,
+  secretRef,
+  serviceHostname,
+} from '../mesh/names.ts';
+import { peerCertificateKeys, peersIn } from '../mesh/peer-config.ts';
+import { TLS_KEYS } from '../mesh/plan.ts';
+import { isPodReady } from '../mesh/pods.ts';
+import { encodeText, secretText, secretTexts } from '../mesh/secret-data.ts';
+import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import { type Authority, createAuthority } from '../pki/authority.ts';
+import { issueCertificate } from '../pki/issue.ts';
+import { awaitRollout } from './await-apiserver.ts';
+import { during, type Flow, type Target } from './flow.ts';
+import { nudgePods } from './nudge.ts';
+
+export interface RotateOptions {
+  /** The CAs too. */
+  ca: boolean;
+  /** For each step that has to become live. */
+  waitMs: number;
+}
+
+/** What was made anew. */
+export interface Rotation {
+  context: string;
+  secret: string;
+  subject: string;
+  peer?: string | undefined;
+}
+
+const PROOF_INTERVAL_MS = 500;
+const ATTEMPT_TIMEOUT_MS = 10_000;
+/** A line of a peering file that changes nothing but the file: Cilium reads CA files anew only with a changed config. */
+const RELOAD_MARK = /^# meshctl: rotated .*\n/m;
+
+interface Member {
+  target: Target;
+  snapshot: ClusterSnapshot;
+  name: string;
+  authority: Authority;
+}
+
+/** A cluster that dials another one of those that take part with a certificate of its own. */
+interface Dialling {
+  from: Member;
+  to: Member;
+  user: string;
+}
+
+/**
+ * Issues all leaves of the clusters anew, and the certificates with which they dial each other. With `ca`, first makes
+ * everyone trust the old CA and the new one, and takes the old one away only when every certificate is from the new one:
+ * at no moment would a connection be refused. A run that was interrupted leaves both trusted, and the next one goes on.
+ * @throws MeshctlError `CertificateAuthority` when a CA cannot sign or is shared; `Timeout` when something does not
+ * become live
+ */
+export async function rotateCertificates(
+  flow: Flow,
+  targets: readonly Target[],
+  options: RotateOptions,
+): Promise<Rotation[]> {
+  const members = await during(flow, 'Reading the clusters', () => readMembers(flow, targets, options.ca));
+  const diallings = members.flatMap((from) =>
+    members.flatMap((to): Dialling[] => {
+      const user = from.snapshot.peerCertificates.get(to.name)?.certificate.commonName;
+      return from === to || user === undefined ? [] : [{ from, to, user }];
+    }),
+  );
+  if (!options.ca) {
+    const done = await issueLeaves(flow, members, (member) => member.authority.certificate);
+    return [
+      ...done,
+      ...(await issuePeerCertificates(flow, diallings, options, ({ authority }) => authority.certificate)),
+    ];
+  }
+
+  const bundles = new Map<Member, string>();
+  const successors: Member[] = [];
+  for (const member of members) {
+    const authority = await createAuthority({ now: flow.now() });
+    const successor = { ...member, authority };
+    successors.push(successor);
+    bundles.set(successor, joinCertificates([authority.certificate, ...trustedNow(member, members)]));
+  }
+  const renewed = diallings.map(({ from, to, user }) => ({
+    from: sameMember(successors, from),
+    to: sameMember(successors, to),
+    user,
+  }));
+  const bundleOf = (member: Member) => bundles.get(member) ?? '';
+
+  await during(flow, 'Phase 1: trusting the old and the new CA', () =>
+    trust(flow, successors, renewed, bundleOf, options),
+  );
+  const done = await during(flow, 'Phase 2: issuing certificates from the new CA', async () => {
+    await Promise.all(
+      successors.map(async ({ target, authority }) => {
+        const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
+        await target.client.patch(secretRef(target.namespace, CA_SECRET), { data });
+      }),
+    );
+    return [
+      ...(await issueLeaves(flow, successors, bundleOf)),
+      ...(await issuePeerCertificates(flow, renewed, options, bundleOf)),
+    ];
+  });
+  await during(flow, 'Letting go of the old CA', () =>
+    trust(flow, successors, renewed, ({ authority }) => authority.certificate, options),
+  );
+  const authorities = successors.map(
+    ({ snapshot }): Rotation => ({ context: snapshot.context, secret: CA_SECRET, subject: 'Cilium CA' }),
+  );
+  return [...authorities, ...done];
+}
+
+async function readMembers(flow: Flow, targets: readonly Target[], ca: boolean): Promise<Member[]> {
+  const members = await Promise.all(
+    targets.map(async (target): Promise<Member> => {
+      const { client, namespace } = target;
+      const [snapshot, authority] = await Promise.all([
+        readSnapshot(client, { namespace, purpose: 'connect' }),
+        readAuthority(client, namespace),
+      ]);
+      if (!snapshot.objects.get(keyOf(apiserverDeploymentRef(namespace)))) {
+        throw new MeshctlError('ClusterMeshNotEnabled', `context "${client.context}": Cluster Mesh is not enabled`, {
+          hint: `meshctl clustermesh enable --context ${client.context}`,
+          details: { context: client.context },
+        });
+      }
+      if (!authority) {
+        throw new MeshctlError(
+          'CertificateAuthority',
+          `context "${client.context}": Secret ${namespace}/${CA_SECRET} has no CA with its key`,
+          { hint: 'Rotate where the key is kept, e.g. with cert-manager.', details: { context: client.context } },
+        );
+      }
+      return { target, snapshot, name: identityOf(snapshot.ciliumConfig ?? {}).name, authority };
+    }),
+  );
+  for (const { snapshot, name } of members) {
+    const strangers = [...snapshot.peerCertificates.keys()].filter(
+      (peer) => !members.some((other) => other.name === peer),
+    );
+    if (strangers.length === 0) continue;
+    const where = `context "${snapshot.context}": connected to ${strangers.join(', ')}, which no context was named for`;
+    const hint = 'Name the contexts of all peers: what they hold has to be renewed together.';
+    if (ca) throw new MeshctlError('Usage', where, { hint, details: { context: snapshot.context, peers: strangers } });
+    flow.progress.warn(`${where}; the certificates for dialling them stay (cluster ${name})`);
+  }
+  if (ca) refuseSharedAuthorities(members);
+  return members;
+}
+
+/** Peers that share a CA hold no certificates of their own, so that there is nothing to renew one after the other. */
+function refuseSharedAuthorities(members: readonly Member[]): void {
+  for (const [index, one] of members.entries()) {
+    const key = one.snapshot.ca?.certificate.publicKeySha256;
+    const other = members.slice(index + 1).find(({ snapshot }) => snapshot.ca?.certificate.publicKeySha256 === key);
+    if (!other) continue;
+    const contexts = [one.snapshot.context, other.snapshot.context];
+    throw new MeshctlError(
+      'CertificateAuthority',
+      `contexts ${contexts.map((name) => `"${name}"`).join(' and ')} share a CA`,
+      {
+        hint: 'Connect them with --credentials per-peer first; then each cluster can have a CA of its own.',
+        details: { contexts },
+      },
+    );
+  }
+}
+
+/** CAs that someone may still have a certificate from: what the Secrets trust now. */
+function trustedNow(member: Member, members: readonly Member[]): string[] {
+  const { snapshot, authority, name } = member;
+  const own = leavesOf(member).map(({ secret }) => secretOf(snapshot, secret, TLS_KEYS.ca));
+  const held = members.map((other) => secretOf(other.snapshot, diallingSecret(other), peerCertificateKeys(name).ca));
+  return [authority.certificate, ...[...own, ...held].flatMap((pem) => pem ?? [])];
+}
+
+/** Sets what clusters trust, on the side that serves and on the side that dials, and waits until both do. */
+async function trust(
+  flow: Flow,
+  members: readonly Member[],
+  diallings: readonly Dialling[],
+  bundleOf: (member: Member) => string,
+  { waitMs }: RotateOptions,
+): Promise<void> {
+  const mark = `# meshctl: rotated ${flow.now().toISOString()}\n`;
+  await Promise.all(
+    members.map(async (member) => {
+      const { client, namespace } = member.target;
+      for (const { secret } of leavesOf(member)) {
+        await client.patch(secretRef(namespace, secret), { data: { [TLS_KEYS.ca]: encodeText(bundleOf(member)) } });
+      }
+      const cas = diallings
+        .filter(({ from }) => from === member)
+        .map(({ to }): [string, string] => [peerCertificateKeys(to.name).ca, encodeText(bundleOf(to))]);
+      await client.patch(secretRef(namespace, diallingSecret(member)), { data: Object.fromEntries(cas) });
+      // The files' change makes Cilium read the CAs anew; it comes after them.
+      for (const name of new Set([KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET])) {
+        const texts = secretTexts(await client.get(secretRef(namespace, name)));
+        const files = peersIn(texts).map((peer) => [
+          peer,
+          encodeText(`${(texts[peer] ?? '').replace(RELOAD_MARK, '')}${mark}`),
+        ]);
+        if (files.length > 0) await client.patch(secretRef(namespace, name), { data: Object.fromEntries(files) });
+      }
+      await nudgePods(flow, member.target, { pods: 'apiserver-and-agents' });
+    }),
+  );
+  // etcd reads its CA only at its start; a new pod is ready before the old one goes.
+  await Promise.all(
+    members.map(async ({ target }) => {
+      const annotations = { 'meshctl.io/restarted-at': flow.now().toISOString() };
+      const patch = { spec: { template: { metadata: { annotations } } } };
+      await target.client.patch(apiserverDeploymentRef(target.namespace), patch);
+      await awaitRollout(flow, target, waitMs);
+    }),
+  );
+}
+
+async function issueLeaves(
+  flow: Flow,
+  members: readonly Member[],
+  caOf: (member: Member) => string,
+): Promise<Rotation[]> {
+  const issued = await Promise.all(
+    members.map(async (member) => {
+      const { client, namespace } = member.target;
+      const done: Rotation[] = [];
+      for (const { secret, spec } of leavesOf(member)) {
+        const { certificate, privateKey } = await issueCertificate(member.authority, spec, { now: flow.now() });
+        const data = {
+          [TLS_KEYS.ca]: encodeText(caOf(member)),
+          [TLS_KEYS.certificate]: encodeText(certificate),
+          [TLS_KEYS.privateKey]: encodeText(privateKey),
+        };
+        await client.patch(secretRef(namespace, secret), { data });
+        done.push({ context: client.context, secret, subject: spec.commonName });
+      }
+      await nudgePods(flow, member.target, { pods: 'apiserver-and-agents' });
+      return done;
+    }),
+  );
+  return issued.flat();
+}
+
+/** Issues and proves each one before it is handed out. */
+async function issuePeerCertificates(
+  flow: Flow,
+  diallings: readonly Dialling[],
+  { waitMs }: RotateOptions,
+  caOf: (member: Member) => string,
+): Promise<Rotation[]> {
+  const done = await Promise.all(
+    diallings.map(async ({ from, to, user }): Promise<Rotation> => {
+      const issued = await issueCertificate(to.authority, clientSpec(user), { now: flow.now() });
+      await awaitAccess(flow, to, { ca: caOf(to), ...issued }, waitMs);
+      const keys = peerCertificateKeys(to.name);
+      const data = {
+        [keys.ca]: encodeText(caOf(to)),
+        [keys.certificate]: encodeText(issued.certificate),
+        [keys.privateKey]: encodeText(issued.privateKey),
+      };
+      const secret = diallingSecret(from);
+      await from.target.client.patch(secretRef(from.target.namespace, secret), { data });
+      return { context: from.snapshot.context, secret, subject: user, peer: to.name };
+    }),
+  );
+  const dialling = new Set(diallings.map(({ from }) => from));
+  await Promise.all([...dialling].map(({ target }) => nudgePods(flow, target, { pods: 'apiserver-and-agents' })));
+  return done;
+}
+
+/** Waits until every ready clustermesh-apiserver pod lets a certificate in and shows one that its CAs verify. */
+async function awaitAccess(
+  flow: Flow,
+  { target: { client, namespace }, name }: Member,
+  credential: { ca: string; certificate: string; privateKey: string },
+  waitMs: number,
+): Promise<void> {
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
+    const pods = (await client.listAll(selection)).filter((pod) => isPodReady(pod));
+    try {
+      for (const pod of pods) {
+        const { signal } = flow;
+        const socket = await client.portForward({ namespace, pod: pod.metadata.name, port: ETCD_PORT, signal });
+        const read = { serverName: serviceHostname(namespace), key: `${CLUSTER_CONFIG_PREFIX}${name}`, signal };
+        await readKey({ socket, ...credential, ...read, timeoutMs: ATTEMPT_TIMEOUT_MS });
+      }
+      if (pods.length > 0) return;
+    } catch (error) {
+      flow.signal.throwIfAborted();
+      if (Date.now() > deadline) {
+        throw new MeshctlError('Timeout', `context "${client.context}": etcd does not let the new certificate in`, {
+          hint: 'The old and the new CA are both trusted, nothing is cut off. Run the same command again.',
+          details: { context: client.context },
+          cause: error,
+        });
+      }
+    }
+    await sleep(PROOF_INTERVAL_MS, flow.signal);
+  }
+}
+
+function leavesOf({ snapshot, name }: Member): { secret: string; spec: CertificateSpec }[] {
+  const { namespace, objects } = snapshot;
+  const specs = certificateSpecs({
+    clusterName: name,
+    namespace,
+    serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
+    kvstoremesh: runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) ?? false,
+  });
+  return specs.map(({ secret, spec }) => {
+    // Names that someone else put into the certificate may be dialled.
+    const now = snapshot.tlsSecrets.get(secret)?.certificate;
+    if (!now) return { secret, spec };
+    const dnsNames = [...new Set([...spec.dnsNames, ...now.dnsNames])];
+    return {
+      secret,
+      spec: { ...spec, dnsNames, ipAddresses: [...new Set([...spec.ipAddresses, ...now.ipAddresses])] },
+    };
+  });
+}
+
+function diallingSecret({ snapshot: { objects, namespace } }: Member): string {
+  const kvstoremesh = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))));
+  return kvstoremesh ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
+}
+
+function secretOf({ objects, namespace }: ClusterSnapshot, name: string, key: string): string | undefined {
+  return secretText(objects.get(keyOf(secretRef(namespace, name))), key);
+}
+
+function sameMember(members: readonly Member[], wanted: Member): Member {
+  return members.find(({ snapshot }) => snapshot === wanted.snapshot) ?? wanted;
+}
+
+/** PEM certificates as one file, each once, in their order. */
+function joinCertificates(pems: readonly string[]): string {
+  const blocks = pems.flatMap(
+    (pem) => pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [],
+  );
+  return `${[...new Set(blocks)].join('\n')}\n`;
+}

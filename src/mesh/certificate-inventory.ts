@@ -1,0 +1,75 @@
+import { runsKvstoremesh } from './apiserver-deployment.ts';
+import type { CertificateFacts, TlsSecretFacts } from './certificates.ts';
+import { identityOf } from './identity.ts';
+import { keyOf } from './kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  apiserverDeploymentRef,
+  apiserverDeploymentRef,
+  CA_SECRET,
+  KVSTOREMESH_PEERS_SECRET,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+} from './names.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+
+/** One certificate of a mesh. */
+export interface CertificateEntry {
+  context: string;
+  cluster: string;
+  secret: string;
+  role: 'ca' | 'server' | 'admin' | 'local' | 'remote' | 'peer';
+  /** The cluster that a peer's certificate lets in. */
+  peer?: string | undefined;
+  subject: string;
+  sans: string[];
+  issuer: string;
+  serial: string;
+  notAfter: string;
+  /** Whole days; negative when it has expired. */
+  expiresInDays: number;
+  usedBy: string;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const ROLES: Readonly<Record<string, { role: CertificateEntry['role']; usedBy: string }>> = {
+  [SERVER_CERT_SECRET]: { role: 'server', usedBy: 'etcd of the clustermesh-apiserver, towards peers and agents' },
+  'clustermesh-apiserver-admin-cert': { role: 'admin', usedBy: 'apiserver and kvstoremesh, towards their own etcd' },
+  'clustermesh-apiserver-local-cert': { role: 'local', usedBy: 'agents, towards the KVStoreMesh cache' },
+  [REMOTE_CERT_SECRET]: { role: 'remote', usedBy: 'peers that share the CA' },
+};
+
+/** Every certificate that one cluster has for the mesh: its CA, its own, and those with which it dials its peers. */
+export function listCertificates(snapshot: ClusterSnapshot, now: Date): CertificateEntry[] {
+  const { context, ciliumConfig, ca, tlsSecrets, peerCertificates, objects, namespace } = snapshot;
+  const entryOf = (
+    where: Pick<CertificateEntry, 'secret' | 'role' | 'usedBy' | 'peer'>,
+    facts: CertificateFacts,
+  ): CertificateEntry => ({
+    context,
+    cluster: identityOf(ciliumConfig ?? {}).name,
+    ...where,
+    subject: facts.commonName,
+    sans: [...facts.dnsNames, ...facts.ipAddresses],
+    issuer: facts.issuerCommonName,
+    serial: facts.serial,
+    notAfter: facts.notAfter.toISOString(),
+    expiresInDays: Math.floor((facts.notAfter.getTime() - now.getTime()) / DAY_MS),
+  });
+  const dialling = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))))
+    ? { secret: KVSTOREMESH_PEERS_SECRET, by: 'KVStoreMesh' }
+    : { secret: AGENT_PEERS_SECRET, by: 'agents' };
+  return [
+    ...(ca
+      ? [entryOf({ secret: CA_SECRET, role: 'ca', usedBy: 'signs the certificates of this cluster' }, ca.certificate)]
+      : []),
+    ...[...tlsSecrets].flatMap(([secret, { certificate }]: [string, TlsSecretFacts]) => {
+      const known = ROLES[secret];
+      return known ? [entryOf({ secret, ...known }, certificate)] : [];
+    }),
+    ...[...peerCertificates].map(([peer, { certificate }]) =>
+      entryOf({ secret: dialling.secret, role: 'peer', peer, usedBy: `${dialling.by}, towards ${peer}` }, certificate),
+    ),
+  ];
+}

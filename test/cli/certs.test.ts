@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { execIn, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox();
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  await meshctl.ok(waitForStatus('mesh-1', '20s'));
+  await meshctl.ok(waitForStatus('mesh-2', '20s'));
+});
+
+afterAll(() => sandbox.close());
+
+interface Entry {
+  context: string;
+  role: string;
+  secret: string;
+  subject: string;
+  serial: string;
+  issuer: string;
+  expiresInDays: number;
+}
+
+const BOTH = ['--context', 'mesh-1,mesh-2'];
+
+async function certificates(): Promise<Entry[]> {
+  return jsonOf(await meshctl.ok(['clustermesh', 'certs', 'list', ...BOTH, '-o', 'json'])).certificates as Entry[];
+}
+
+const serials = (entries: readonly Entry[], role: (role: string) => boolean) =>
+  entries.filter((entry) => role(entry.role)).map(({ serial }) => serial);
+
+/**
+ * Makes connections with what the pods have mounted, over and over, while work goes on: from KVStoreMesh to the peer and
+ * from the agents to their cache.
+ */
+async function pollingConnections<T>(
+  work: () => Promise<T>,
+): Promise<{ attempts: number; refused: string[]; result: T }> {
+  const refused: string[] = [];
+  const end = new AbortController();
+  let attempts = 0;
+  const poll = async (context: string, label: string, container: string, command: string[]) => {
+    while (!end.signal.aborted) {
+      // A pod that goes away in the middle of a question has no answer; its successor is asked next.
+      const answer = await execIn(sandbox, context, label, container, command).catch(() => undefined);
+      if (!answer) continue;
+      attempts += 1;
+      refused.push(...answer.stdout.split('\n').filter((line) => line.includes('❌')));
+    }
+  };
+  const polls = ['mesh-1', 'mesh-2'].flatMap((context) => [
+    poll(context, 'cilium', 'cilium-agent', ['cilium-dbg', 'troubleshoot', 'clustermesh']),
+    poll(context, 'clustermesh-apiserver', 'kvstoremesh', [
+      ...['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'troubleshoot'],
+    ]),
+  ]);
+  try {
+    const result = await work();
+    return { attempts, refused, result };
+  } finally {
+    end.abort();
+    await Promise.all(polls);
+  }
+}
+
+describe('certs list', () => {
+  it('has every certificate of each cluster with its role and its user', async () => {
+    const entries = await certificates();
+    const ofOne = entries.filter(({ context }) => context === 'mesh-1');
+    expect(ofOne.map(({ role, subject }) => [role, subject]).sort()).toEqual([
+      ['admin', 'admin-mesh-1'],
+      ['ca', 'Cilium CA'],
+      ['local', 'local-mesh-1'],
+      ['peer', 'remote-mesh-1'],
+      ['remote', 'remote'],
+      ['server', 'clustermesh-apiserver.kube-system.svc'],
+    ]);
+    expect(entries.every(({ expiresInDays }) => expiresInDays > 1000)).toBe(true);
+    const { stdout } = await meshctl.ok(['clustermesh', 'certs', 'list', ...BOTH]);
+    expect(stdout).toMatch(/^CONTEXT +ROLE +SUBJECT +ISSUER +EXPIRES IN +NAMES +USED BY\nmesh-1 +ca /);
+    expect(stdout).not.toContain('PRIVATE KEY');
+  });
+});
+
+describe('certs rotate', () => {
+  it('renews every leaf and each certificate for a peer; no connection is refused meanwhile', async () => {
+    const before = await certificates();
+    const { refused, attempts } = await pollingConnections(() =>
+      meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]),
+    );
+    expect(refused).toEqual([]);
+    expect(attempts).toBeGreaterThan(10);
+    const after = await certificates();
+    const leaf = (role: string) => role !== 'ca';
+    expect(serials(after, (role) => role === 'ca')).toEqual(serials(before, (role) => role === 'ca'));
+    expect(serials(after, leaf).filter((serial) => serials(before, leaf).includes(serial))).toEqual([]);
+    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+  });
+
+  it('renews the CAs in two phases; no connection is refused meanwhile', async () => {
+    const before = await certificates();
+    const { refused, attempts } = await pollingConnections(() =>
+      meshctl.ok(['clustermesh', 'certs', 'rotate', '--ca', ...BOTH]),
+    );
+    expect(refused).toEqual([]);
+    expect(attempts).toBeGreaterThan(10);
+    const old = before.map(({ serial }) => serial);
+    expect((await certificates()).filter(({ serial }) => old.includes(serial))).toEqual([]);
+    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-2', '20s'));
+    const check = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers', '-o', 'short']);
+    expect(check.stdout).toContain('✅');
+  });
+
+  it('refuses new CAs while a peer is not named, and changes nothing', async () => {
+    const before = await certificates();
+    const result = await meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--context', 'mesh-1']);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain('connected to mesh-2, which no context was named for');
+    expect(await certificates()).toEqual(before);
+  });
+});
