@@ -21,7 +21,7 @@ import { nodeObjects } from './fixtures/nodes.ts';
 import { providerProfile } from './fixtures/providers.ts';
 import type { VirtualNetwork } from './network.ts';
 import { type DaemonSet, type Deployment, type Pod, type Service, typeOf } from './objects.ts';
-import type { ClusterProfile, SandboxTimings } from './options.ts';
+import type { ClusterProfile, SandboxOptions, SandboxTimings } from './options.ts';
 import { createPodRuntime } from './pod-runtime.ts';
 import { allowsIngress } from './policy.ts';
 import type { ContainerContext, ContainerProcess } from './process.ts';
@@ -65,11 +65,12 @@ export interface ClusterOptions {
   timings: SandboxTimings;
   now(): Date;
   onError(error: unknown): void;
+  intercept?: SandboxOptions['intercept'];
 }
 
 /** Starts a cluster and installs Cilium in it; resolves when all its pods are ready. */
 export async function startCluster(options: ClusterOptions): Promise<SandboxCluster> {
-  const { profile, network, timings, now, onError } = options;
+  const { profile, network, timings, now, onError, intercept } = options;
   const provider = providerProfile(profile.provider);
   const kubernetesVersion = `${KUBERNETES_VERSION}${provider.versionSuffix}`;
   // The API server's certificates follow the machine's clock: its clients are real.
@@ -104,6 +105,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
       portForward: async (...pod) => running().portForward(...pod),
       logs: (...container) => running().logs(...container),
     },
+    ...(intercept ? { intercept: (request) => intercept(profile.context, request) } : {}),
   });
   const { store } = server;
   const world: ControllerWorld = { store, now, queue: createWorkQueue(onError) };

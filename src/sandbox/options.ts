@@ -1,4 +1,5 @@
 import { MeshctlError } from '../mesh/errors.ts';
+import type { ApiServerOptions, Fault } from './apiserver/api.ts';
 import { PROVIDERS, type Provider } from './fixtures/providers.ts';
 import type { ConnectionTimings } from './remote-cluster.ts';
 
@@ -18,6 +19,9 @@ export interface SandboxClusterOptions {
   /** Cilium's max-connected-clusters; default 255. */
   maxConnectedClusters?: number;
 }
+
+/** A request as an API server understands it: verb, resource, names. */
+export type InterceptedRequest = Parameters<NonNullable<ApiServerOptions['intercept']>>[0];
 
 export interface SandboxTimings extends ConnectionTimings {
   /** How long after a change a mounted Secret or ConfigMap reaches a pod; a kubelet takes up to a minute or two. */
@@ -49,6 +53,8 @@ export interface SandboxOptions {
   /** No cluster has a cilium-ca Secret, like a Cilium without Hubble and Cluster Mesh. */
   withoutCa?: boolean;
   timings?: Partial<SandboxTimings>;
+  /** Called before an API server of the sandbox serves a request, with its context: for faults, and for counting. */
+  intercept?: (context: string, request: InterceptedRequest) => Promise<Fault | undefined>;
   /** Hears of errors in the sandbox's own workings; default a process warning. */
   onError?: (error: unknown) => void;
 }

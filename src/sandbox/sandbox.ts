@@ -37,7 +37,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const authorities = await createAuthorities(profiles, options, now());
   const network = createVirtualNetwork(timings.connectTimeoutMs);
   const started = await Promise.allSettled(
-    profiles.map((profile, index) => startCluster({ profile, ca: authorities[index], network, timings, now, onError })),
+    profiles.map((profile, index) =>
+      startCluster({ profile, ca: authorities[index], network, timings, now, onError, intercept: options.intercept }),
+    ),
   );
   const clusters = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const closeClusters = async () => {

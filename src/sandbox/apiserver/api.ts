@@ -66,9 +66,12 @@ export interface ApiServerOptions {
    * Default: by the roles and bindings in the store.
    */
   authorize?: (request: AccessRequest) => string | undefined;
-  /** Called before each request is served; may throw an ApiError, delay, or destroy the socket: for fault tests. */
-  intercept?: (request: AccessRequest & { httpMethod: string; path: string }) => Promise<undefined | 'drop'>;
+  /** Called before each request is served; may throw an ApiError or delay: for fault tests. */
+  intercept?: (request: AccessRequest & { httpMethod: string; path: string }) => Promise<Fault | undefined>;
 }
+
+/** A connection that breaks: before the request is served, or after it was and before the answer is on its way. */
+export type Fault = 'drop' | 'drop-answer';
 
 export interface AccessRequest {
   user: string;

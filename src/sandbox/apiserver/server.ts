@@ -65,7 +65,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 
   /** Authenticates and authorizes. Undefined if a fault test wants the connection dropped. */
-  const admit = async (request: IncomingMessage): Promise<Omit<ServedRequest, 'response'> | undefined> => {
+  const admit = async (
+    request: IncomingMessage,
+    response?: ServerResponse,
+  ): Promise<Omit<ServedRequest, 'response'> | undefined> => {
     const url = new URL(request.url ?? '/', 'https://localhost');
     const path = url.pathname.length > 1 ? url.pathname.replace(/\/$/, '') : url.pathname;
     const method = request.method ?? 'GET';
@@ -73,14 +76,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const target = parseTarget(state.kinds, path);
     const verb = target ? verbOf(method, target, url.searchParams) : method.toLowerCase();
     const access = accessOf(identity, target, verb);
-    if ((await options.intercept?.({ ...access, httpMethod: method, path })) === 'drop') return undefined;
+    const fault = await options.intercept?.({ ...access, httpMethod: method, path });
+    if (fault === 'drop') return undefined;
+    if (fault === 'drop-answer' && response) breakBeforeAnswer(request, response);
     if (target) check(identity, access);
     return { request, path, query: url.searchParams, identity, verb, target };
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
-      const admitted = await admit(request);
+      const admitted = await admit(request, response);
       if (admitted) await dispatch(services, { ...admitted, response });
       else request.socket.destroy();
     } catch (error) {
@@ -136,4 +141,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       await closed;
     },
   };
+}
+
+/** Lets the request be served, and the connection break instead of an answer. */
+function breakBeforeAnswer(request: IncomingMessage, response: ServerResponse): void {
+  const end = () => {
+    request.socket.destroy();
+    return response;
+  };
+  Object.assign(response, { write: () => true, end });
 }
