@@ -5,7 +5,6 @@ import { keyOf } from './kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   apiserverDeploymentRef,
-  apiserverDeploymentRef,
   CA_SECRET,
   KVSTOREMESH_PEERS_SECRET,
   REMOTE_CERT_SECRET,
