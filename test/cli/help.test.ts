@@ -1,11 +1,11 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
 import { runCli } from '../support/cli.ts';
+import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
 
 const COLUMNS = 80;
@@ -60,32 +60,17 @@ describe('help', () => {
 
 describe('the installed program', () => {
   let root: string;
-  let meta: { outputs: Record<string, { inputs: Record<string, unknown> }> };
+  let installed: InstalledMeshctl;
 
-  /** As `npm run build` does it, but not into the checkout. */
   beforeAll(async () => {
-    root = await mkdtemp(join(tmpdir(), 'meshctl-test-'));
-    const checkout = fileURLToPath(PACKAGE_ROOT);
-    const { scripts } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8')) as {
-      scripts: { build: string };
-    };
-    const metafile = join(root, 'meta.json');
-    const build = scripts.build
-      .slice(scripts.build.indexOf('esbuild '))
-      .replace('--outdir=dist', `--outdir=${root}/dist --metafile=${metafile}`);
-    await execa(build, { shell: true, preferLocal: true, cwd: checkout });
-    meta = JSON.parse(await readFile(metafile, 'utf8')) as typeof meta;
-    await mkdir(join(root, 'bin'));
-    await cp(join(checkout, 'bin/meshctl.js'), join(root, 'bin/meshctl.js'));
-    await cp(join(checkout, 'package.json'), join(root, 'package.json'));
+    installed = await installMeshctl();
+    root = installed.root;
   });
 
-  afterAll(async () => {
-    await rm(root, { recursive: true, force: true });
-  });
+  afterAll(() => installed.remove());
 
   const start = (args: readonly string[], options: { nodeOptions?: string[]; env?: Record<string, string> } = {}) =>
-    execa(process.execPath, [...(options.nodeOptions ?? []), join(root, 'bin/meshctl.js'), ...args], {
+    execa(process.execPath, [...(options.nodeOptions ?? []), installed.entry, ...args], {
       reject: false,
       extendEnv: false,
       env: { HOME: root, ...options.env },
@@ -104,7 +89,7 @@ describe('the installed program', () => {
       .filter(({ url }) => url.startsWith('file:'))
       .map(({ url }) => relative(root, fileURLToPath(url)));
     expect(loaded).toContain('dist/main.js');
-    const inputs = Object.entries(meta.outputs)
+    const inputs = Object.entries(installed.meta.outputs)
       .filter(([output]) => loaded.some((file) => basename(file) === basename(output)))
       .flatMap(([, { inputs }]) => Object.keys(inputs));
     const packages = inputs.flatMap((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? []);
