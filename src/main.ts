@@ -41,6 +41,7 @@ async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host)
     progress: await progressFor(options, host),
     print: (text) => host.stdout.write(text),
     confirm: (question, about) => confirm(host, question, about),
+    canAsk: host.keyboard !== undefined,
     theme,
     interactive: host.stdout.isTty,
     env: host.env,

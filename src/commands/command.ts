@@ -92,6 +92,8 @@ export interface CommandContext {
    * @throws MeshctlError `Usage` where there is no terminal to ask on; the hint names --yes
    */
   confirm(question: string, about: string): Promise<boolean>;
+  /** Whether there is somebody to ask. */
+  canAsk: boolean;
   theme: Theme;
   /** Whether stdout is a terminal, on which a text can be redrawn in place. */
   interactive: boolean;

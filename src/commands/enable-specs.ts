@@ -136,11 +136,89 @@ export const ENABLE_COMMANDS: readonly CommandSpec[] = [
         choices: ['255', '511'],
       },
       FORCE_CONFLICTS,
+      {
+        flags: '--via-helm',
+        description: 'let your helm make the objects, by the values that helm-values prints',
+        default: false,
+      },
+      { flags: '--helm-release <name>', description: 'release that installed Cilium (default: cilium)' },
+      {
+        flags: '--helm-chart <chart>',
+        description: "Cilium's chart: a name, a path or an oci:// address",
+        default: 'cilium',
+      },
+      {
+        flags: '--helm-repo <url>',
+        description: 'where the chart of that name is',
+        default: 'https://helm.cilium.io',
+      },
       waitDuration('for the load balancer and for the pods, each', '5m'),
       YES,
       DRY_RUN,
       PLAN_FORMAT,
     ],
     load: () => import('./enable.ts'),
+  },
+  {
+    path: ['clustermesh', 'disable'],
+    summary: 'Remove what enable has made, and only that',
+    description:
+      'Takes the peers out first, then removes the clustermesh-apiserver and everything that meshctl made for it. What Helm or ' +
+      'others made stays. The CA goes only if meshctl put it there and nothing else uses it. Shows the plan and asks.',
+    examples: [
+      { line: 'meshctl clustermesh disable --context gke --dry-run', what: 'see what would go' },
+      {
+        line: 'meshctl clustermesh disable --context gke --disconnect --yes',
+        what: 'part from all peers, then remove',
+      },
+    ],
+    reachesClusters: true,
+    options: [
+      CONTEXT,
+      {
+        flags: '--disconnect',
+        description: 'first disconnect the peers that the kubeconfig leads to, on their side too',
+        default: false,
+      },
+      {
+        flags: '--keep-certificates',
+        description: 'leave the certificates and the CA for a later enable',
+        default: false,
+      },
+      waitDuration('for the pods to go', '2m'),
+      YES,
+      DRY_RUN,
+      PLAN_FORMAT,
+    ],
+    load: () => import('./disable.ts'),
+  },
+  {
+    path: ['clustermesh', 'helm-values'],
+    summary: 'Print the Helm values that make the same mesh',
+    description:
+      "Values of Cilium's chart for what enable would make in this cluster, with the type of Service that suits it. Private " +
+      'keys are never among them.',
+    examples: [
+      {
+        line: 'meshctl clustermesh helm-values --context gke | helm upgrade cilium cilium/cilium --reuse-values -f -',
+        what: 'let Helm do it',
+      },
+    ],
+    reachesClusters: true,
+    options: [
+      CONTEXT,
+      ...APISERVER_OPTIONS,
+      {
+        flags: '--cilium-version <version>',
+        description: "Cilium's version, where the agents' image does not tell it",
+      },
+      {
+        flags: '-o, --output <format>',
+        description: 'format of the values',
+        choices: ['yaml', 'json'],
+        default: 'yaml',
+      },
+    ],
+    load: () => import('./helm-values.ts'),
   },
 ];

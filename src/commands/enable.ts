@@ -11,9 +11,10 @@ import type { PlanReport } from '../views/plan-view.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
+import { checkHelmOptions, type HelmFlags, runViaHelm } from './enable-via-helm.ts';
 import { confirmPlan, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
 
-interface EnableFlags extends ClusterFlags, PlanFlags, ApiserverFlags {
+interface EnableFlags extends ClusterFlags, PlanFlags, ApiserverFlags, HelmFlags {
   context?: string[];
   caFromContext?: string;
   caCert?: string;
@@ -48,10 +49,16 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     const targets = all.slice(0, names.length);
     const givenAuthority = await broughtAuthority(context, flags, targets, all[names.length]);
     const complete = { ...options, givenAuthority };
+    if (flags.viaHelm) checkHelmOptions(complete);
     const { done: planned, failures } = await eachCluster(targets, async (target) => ({
       target,
       draft: await planEnableCluster(context, target, complete),
     }));
+    if (flags.viaHelm) {
+      const [failure] = failures;
+      if (failure) throw failure.error;
+      return runViaHelm(context, flags, complete, planned, dryRun);
+    }
     const report = reportOf(planned);
     if (dryRun) return dryRunResult(context, flags, complete, { planned, report, failures });
     await confirmPlan(context, onlyReplacements(planned), {

@@ -1,6 +1,7 @@
 import { MeshctlError } from './errors.ts';
 import { keyOf } from './kube-object.ts';
 import { CA_SECRET, secretRef } from './names.ts';
+import { foreignOwner } from './ownership.ts';
 import type { CaFacts, ClusterSnapshot } from './snapshot.ts';
 
 /**
@@ -16,9 +17,24 @@ export function requireSigner(snapshot: ClusterSnapshot, purpose: string): CaFac
     'CertificateAuthority',
     `context "${context}": ${purpose} cannot be issued: ${problemOf(snapshot, secret)}`,
     {
-      hint: 'The key of the CA is needed to sign. Restore it from its backup, or from what made the CA (cert-manager, Helm values).',
+      hint: adviceOf(snapshot),
       details: { context, object: secret },
     },
+  );
+}
+
+/** cert-manager keeps the keys of its CAs elsewhere, or issues from one that is nowhere in the cluster. */
+function adviceOf({ objects, namespace }: ClusterSnapshot): string {
+  const owner = foreignOwner(objects.get(keyOf(secretRef(namespace, CA_SECRET))));
+  if (owner?.startsWith('cert-manager')) {
+    return (
+      `The CA is made by ${owner}. Certificates that it has issued are kept and can be used; new ones it has to issue: ` +
+      'let the chart ask for them (clustermesh.apiserver.tls.auto.method=certmanager), or give the CA with --ca-cert and --ca-key.'
+    );
+  }
+  return (
+    'The key of the CA is needed to sign. Give the CA with --ca-cert and --ca-key, or restore the key from its backup. ' +
+    'Certificates that are there and valid are kept without it.'
   );
 }
 

@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'CredentialRefused'
   | 'Timeout'
   | 'Declined'
+  | 'HelmFailed'
   | 'RolledBack'
   | 'SandboxFailed'
   // The user stopped it: exit 130.

@@ -40,6 +40,14 @@ export function isOurs(object: KubeObject | undefined): boolean {
   return labels[MANAGED_BY] === FIELD_MANAGER && managedFields.some(({ manager }) => manager === FIELD_MANAGER);
 }
 
+/** Who has set keys of a Secret or ConfigMap. */
+export function managersOfData({ metadata }: KubeObject): string[] {
+  const setters = (metadata.managedFields ?? []).filter(({ fieldsV1 = {} }) =>
+    Object.keys((fieldsV1['f:data'] ?? {}) as object).some((token) => token.startsWith('f:')),
+  );
+  return [...new Set(setters.map(({ manager }) => manager ?? 'another manager'))];
+}
+
 /** An object without the marks that say it is meshctl's, for one that somebody else has made. */
 export function withoutOwnMarks(object: KubeObject): KubeObject {
   const { labels = {}, annotations = {}, ...metadata } = object.metadata;

@@ -25,6 +25,8 @@ export interface StepData {
   changes: readonly Change[];
   /** Only of Secrets that are written. */
   secretKeys?: readonly SecretKeyChange[];
+  /** Fields that another manager has set: not without --force-conflicts. */
+  conflicts?: readonly { path: string; manager: string }[];
 }
 
 const DIGEST_DIGITS = 12;
@@ -33,7 +35,8 @@ const ISSUED_LATER = 'made when the plan is applied';
 /** A step as data for `-o json`. Of a Secret show key names, sizes and digests, and what the planner says in words. */
 export function stepData(step: Step): StepData {
   const { action, object, why, changes } = step;
-  if (object.kind !== 'Secret') return { action, object, why, changes };
+  const conflicts = step.conflicts ? { conflicts: step.conflicts } : {};
+  if (object.kind !== 'Secret') return { action, object, why, changes, ...conflicts };
   const secretKeys = secretKeyChanges(step);
   return {
     action,
@@ -41,6 +44,7 @@ export function stepData(step: Step): StepData {
     why,
     changes: changes.map(withoutFormerValue),
     ...(secretKeys.length > 0 ? { secretKeys } : {}),
+    ...conflicts,
   };
 }
 

@@ -79,6 +79,9 @@ function stepLines(step: Step, { verdicts }: PlanReport, theme: Theme): string[]
   return [
     `  ${MARKS[data.action](theme)} ${data.action === 'keep' ? theme.dim(line) : line}`,
     ...changeLines(data).map((text) => `      ${text}`),
+    ...(data.conflicts ?? []).map(
+      ({ path, manager }) => `      ${theme.fail('!')} ${path} is owned by ${manager}: only with --force-conflicts`,
+    ),
     ...verdictLines(verdicts?.get(step), theme).map((text) => `      ${text}`),
   ];
 }
@@ -90,7 +93,8 @@ const MARKS: Readonly<Record<StepAction, (theme: Theme) => string>> = {
   keep: (theme) => theme.dim('='),
 };
 
-function changeLines({ changes, secretKeys = [] }: StepData): string[] {
+function changeLines({ action, changes, secretKeys = [] }: StepData): string[] {
+  if (action === 'delete') return secretKeys.length > 0 ? [`keys ${secretKeys.map(({ key }) => key).join(', ')}`] : [];
   const later = secretKeys.filter(({ to }) => typeof to === 'string');
   const now = secretKeys.filter(({ to }) => typeof to !== 'string');
   const words = later.map(({ to }) => to)[0];

@@ -29,6 +29,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
       if (output.includes('Ctrl-C')) up();
     },
     confirm: async () => false,
+    canAsk: false,
     theme: plain,
     env: {},
     cwd: directory,

@@ -72,7 +72,7 @@ describe('a plan', () => {
             key mesh-2: 3 bytes, sha256:cba06b5736fa → 22 bytes, sha256:a946f758f244
       Context two:
         - delete Secret kube-system/old (because)
-            key tls.key: 22 bytes, sha256:a946f758f244 → (removed)
+            keys tls.key
         = keep ConfigMap kube-system/kept (because)
       Plan: 1 to create, 2 to update, 1 to delete, 1 to keep.
       Nothing was changed (--dry-run)."

@@ -1,0 +1,90 @@
+import { applySteps } from '../kube/apply.ts';
+import { readSnapshot } from '../kube/snapshot.ts';
+import { waitForList } from '../kube/wait.ts';
+import { loadTemplates } from '../manifests/load.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { identityOf } from '../mesh/identity.ts';
+import { refOf } from '../mesh/kube-object.ts';
+import { APISERVER, APISERVER_SELECTOR } from '../mesh/names.ts';
+import { knownPeers } from '../mesh/peers.ts';
+import type { ReadyWrite, Step } from '../mesh/plan.ts';
+import { planDisable, stayingNotes, usersOfAuthority } from '../mesh/plan-disable.ts';
+import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import { during, type Flow, type Target } from './flow.ts';
+
+export interface DisableOptions {
+  keepCertificates: boolean;
+  /** For the pods to go. */
+  waitMs: number;
+}
+
+/** What disable would remove from one cluster. */
+export interface DisableDraft {
+  snapshot: ClusterSnapshot;
+  /** The cluster's own name. */
+  name: string;
+  /** Names of the clusters that it dials or lets in. */
+  peers: readonly string[];
+  steps: readonly Step[];
+  notes: readonly string[];
+}
+
+/** Reads the cluster and plans; writes nothing. @throws MeshctlError `CiliumMissing` */
+export async function draftDisable(flow: Flow, target: Target, options: DisableOptions): Promise<DisableDraft> {
+  const { client, namespace } = target;
+  const templates = await loadTemplates(flow.packageRoot);
+  const possible = Object.values(templates).map((template) => {
+    const ref = refOf(template);
+    return ref.namespace === undefined ? ref : { ...ref, namespace };
+  });
+  const refs = [...possible, ...usersOfAuthority(namespace)];
+  const snapshot = await during(flow, `${client.context}: reading the cluster`, () =>
+    readSnapshot(client, { namespace, purpose: 'connect', refs }),
+  );
+  if (!snapshot.ciliumConfig) {
+    throw new MeshctlError('CiliumMissing', `context "${client.context}": no Cilium in namespace ${namespace}`, {
+      hint: 'Name its namespace with -n.',
+      details: { context: client.context, namespace },
+    });
+  }
+  const { steps } = planDisable({ snapshot, possible, keepCertificates: options.keepCertificates });
+  return {
+    snapshot,
+    name: identityOf(snapshot.ciliumConfig).name,
+    peers: knownPeers(snapshot),
+    steps,
+    notes: stayingNotes(steps),
+  };
+}
+
+/**
+ * Removes what the plan says and waits until the pods have gone. Nothing is put back on failure: the next run goes on
+ * where this one stopped.
+ */
+export async function disableCluster(
+  flow: Flow,
+  { client, namespace }: Target,
+  { steps }: DisableDraft,
+  { waitMs }: DisableOptions,
+): Promise<void> {
+  const removals = steps.filter(({ action }) => action === 'delete');
+  if (removals.length === 0) return;
+  await during(flow, `${client.context}: removing ${removals.length} objects`, async (task) => {
+    const { error } = await applySteps(client, removals, {
+      materialise: async ({ write }) => write as ReadyWrite,
+      onStep: ({ object }) => task.update(`${client.context}: removing ${object.kind} ${object.name}`),
+      signal: flow.signal,
+    });
+    if (error) throw error;
+    task.update(`${client.context}: removed ${removals.length} objects`);
+  });
+  if (!removals.some(({ object }) => object.kind === 'Deployment')) return;
+  await during(flow, `${client.context}: waiting for the pods to go`, () =>
+    waitForList(
+      client,
+      { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR },
+      (pods) => (pods.length === 0 ? true : undefined),
+      { timeoutMs: waitMs, signal: flow.signal, waitingFor: `the pods of ${namespace}/${APISERVER} to go` },
+    ),
+  );
+}

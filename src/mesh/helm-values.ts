@@ -1,0 +1,162 @@
+import type { CiliumInstall } from './cilium-install.ts';
+import type { EnableSettings } from './enable-settings.ts';
+import { isIpAddress } from './endpoints.ts';
+import type { ClusterIdentity } from './identity.ts';
+import { keyOf } from './kube-object.ts';
+import { SERVER_CERT_SECRET, secretRef, serviceHostname } from './names.ts';
+import { COMMON_PREFIX } from './peer-config.ts';
+import { configuredPeers, knownPeers, PEER_SECRETS } from './peers.ts';
+import { secretText } from './secret-data.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+import { compareVersions, parseImage, parseVersion } from './versions.ts';
+
+/** Values of Cilium's chart, and what they cannot say. */
+export interface HelmValues {
+  values: Record<string, unknown>;
+  /** For people. */
+  notes: readonly string[];
+}
+
+export interface HelmInput {
+  snapshot: ClusterSnapshot;
+  identity: ClusterIdentity;
+  install: CiliumInstall;
+  settings: EnableSettings;
+  /** The clustermesh-apiserver's image. */
+  image: string;
+  /** Addresses of the Service, for the server certificate. */
+  serviceAddresses: readonly string[];
+}
+
+/**
+ * The values with which Cilium's chart makes the mesh that enable makes (keys: values.yaml of the charts 1.16 to 1.21). No
+ * private key gets into them: Helm finds the CA in Secret cilium-ca, and peers with a certificate of their own stay in the
+ * Secrets that connect writes.
+ */
+export function helmValues(input: HelmInput): HelmValues {
+  const { snapshot, identity, settings } = input;
+  const peers = sharedPeers(snapshot);
+  const names = knownPeers(snapshot);
+  const explicit = peers !== undefined && peers.length > 0;
+  return {
+    values: {
+      cluster: { name: identity.name, id: identity.id },
+      ...(settings.pullSecrets ? { imagePullSecrets: settings.pullSecrets.map((name) => ({ name })) } : {}),
+      clustermesh: {
+        useAPIServer: true,
+        maxConnectedClusters: identity.maxConnectedClusters,
+        config: {
+          enabled: explicit,
+          ...(explicit ? { clusters: peers } : names.length > 0 ? { clusters: names.map((name) => ({ name })) } : {}),
+        },
+        apiserver: apiserverValues(input),
+      },
+    },
+    notes: [
+      ...(explicit || names.length === 0
+        ? []
+        : [
+            `${names.join(', ')} have certificates of their own: their Secrets stay as meshctl connect wrote them (clustermesh.config.enabled=false)`,
+          ]),
+    ],
+  };
+}
+
+function apiserverValues({ snapshot, install, settings, image, serviceAddresses }: HelmInput): Record<string, unknown> {
+  const { resources = {}, etcdStorage } = settings;
+  const etcd = {
+    ...(etcdStorage ? { storageMedium: etcdStorage === 'memory' ? 'Memory' : 'Disk' } : {}),
+    ...(resources.etcd ? { resources: resources.etcd } : {}),
+  };
+  return {
+    ...imageValues(image, install.apiserverImage),
+    replicas: settings.replicas,
+    ...(resources.apiserver ? { resources: resources.apiserver } : {}),
+    ...(Object.keys(etcd).length > 0 ? { etcd } : {}),
+    kvstoremesh: {
+      enabled: settings.kvstoremesh,
+      ...(resources.kvstoremesh ? { resources: resources.kvstoremesh } : {}),
+    },
+    service: serviceValues(settings),
+    ...(settings.podDisruptionBudget ? { podDisruptionBudget: { enabled: true } } : {}),
+    ...(settings.serviceMonitor ? { metrics: { serviceMonitor: { enabled: true } } } : {}),
+    tls: tlsValues(snapshot, install, serviceAddresses),
+  };
+}
+
+/** Helm knows the image beside the agents' by itself. */
+function imageValues(image: string, derived: string): Record<string, unknown> {
+  if (image === derived) return {};
+  const { repository, tag, digest } = parseImage(image);
+  return {
+    image: {
+      repository,
+      ...(tag === undefined ? {} : { tag }),
+      ...(digest === undefined ? { useDigest: false } : { digest }),
+    },
+  };
+}
+
+function serviceValues(settings: EnableSettings): Record<string, unknown> {
+  const { exposure, nodePort, loadBalancerClass, loadBalancerIp, loadBalancerSourceRanges = [] } = settings;
+  const { externalTrafficPolicy } = settings;
+  const balanced = exposure.type === 'LoadBalancer';
+  return {
+    type: exposure.type,
+    ...(Object.keys(exposure.annotations).length > 0 ? { annotations: exposure.annotations } : {}),
+    ...(nodePort === undefined ? {} : { nodePort }),
+    ...(balanced && loadBalancerClass ? { loadBalancerClass } : {}),
+    ...(balanced && loadBalancerIp ? { loadBalancerIP: loadBalancerIp } : {}),
+    ...(balanced && loadBalancerSourceRanges.length > 0 ? { loadBalancerSourceRanges } : {}),
+    ...(externalTrafficPolicy ? { externalTrafficPolicy } : {}),
+  };
+}
+
+/** Since 1.20, the names of the server certificate are a matter of how it is made. */
+const SERVER_UNDER_AUTO = parseVersion('1.20.0-pre.0');
+
+function tlsValues(
+  { tlsSecrets, namespace }: ClusterSnapshot,
+  { version }: CiliumInstall,
+  addresses: readonly string[],
+): Record<string, unknown> {
+  const present = tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
+  const own = new Set(['127.0.0.1', '::1', serviceHostname(namespace), '*.mesh.cilium.io']);
+  const all = [...new Set([...addresses, ...(present?.ipAddresses ?? []), ...(present?.dnsNames ?? [])])];
+  const extra = all.filter((address) => !own.has(address));
+  const server = {
+    extraIpAddresses: extra.filter(isIpAddress),
+    extraDnsNames: extra.filter((address) => !isIpAddress(address)),
+  };
+  const underAuto = SERVER_UNDER_AUTO !== undefined && compareVersions(version, SERVER_UNDER_AUTO) >= 0;
+  return {
+    authMode: 'migration',
+    auto: { enabled: true, method: 'helm', ...(underAuto ? { server } : {}) },
+    ...(underAuto ? {} : { server }),
+  };
+}
+
+/** The peers as the chart takes them; undefined when one has a certificate of its own, whose key would have to be a value. */
+function sharedPeers(snapshot: ClusterSnapshot): Record<string, unknown>[] | undefined {
+  const files = configuredPeers(snapshot).map((name) => ({ name, file: remoteFileOf(snapshot, name) }));
+  if (files.some(({ file }) => !file.includes(`/${COMMON_PREFIX}etcd-client`))) return undefined;
+  return files.map(({ name, file }) => {
+    const endpoints = [...file.matchAll(/^\s*-\s*"?https:\/\/(\S+):(\d+)"?\s*$/gm)];
+    const hosts = endpoints.map(([, host = '']) => host.replace(/^\[|\]$/g, ''));
+    const aliases = [...file.matchAll(/^\s*-\s*"?([0-9a-fA-F.:]+)"?\s*$/gm)].map(([, ip = '']) => ip);
+    const ips = [...hosts, ...aliases].filter(isIpAddress);
+    const address = hosts.find((host) => !isIpAddress(host) && !host.endsWith('.mesh.cilium.io'));
+    return {
+      name,
+      port: Number(endpoints[0]?.[2] ?? 2379),
+      ...(address === undefined ? {} : { address }),
+      ...(ips.length > 0 ? { ips } : {}),
+    };
+  });
+}
+
+/** Of the two files of a peer, the one that leads to it: the other one leads to the local cache. */
+function remoteFileOf({ objects, namespace }: ClusterSnapshot, peer: string): string {
+  const files = PEER_SECRETS.map((name) => secretText(objects.get(keyOf(secretRef(namespace, name))), peer) ?? '');
+  return files.find((file) => file !== '') ?? '';
+}

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { jsonOf, runCli } from '../support/cli.ts';
+import { eventually, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ nodes: 1, withoutCa: true, clusters: [{}, {}] });
+});
+
+afterAll(async () => {
+  expect(sandbox.errors).toEqual([]);
+  await sandbox.close();
+});
+
+const meshctl = (...argv: string[]) =>
+  runCli(['clustermesh', ...argv], { env: { KUBECONFIG: sandbox.kubeconfigPath } });
+
+async function succeed(...argv: string[]) {
+  const result = await meshctl(...argv);
+  expect(result.exitCode, result.stdout + result.stderr).toBe(0);
+  return result;
+}
+
+const KINDS: [apiVersion: string, kind: string][] = [
+  ['v1', 'Secret'],
+  ['v1', 'ConfigMap'],
+  ['v1', 'Service'],
+  ['v1', 'ServiceAccount'],
+  ['v1', 'Pod'],
+  ['apps/v1', 'Deployment'],
+  ['apps/v1', 'ReplicaSet'],
+  ['apps/v1', 'DaemonSet'],
+  ['policy/v1', 'PodDisruptionBudget'],
+  ['discovery.k8s.io/v1', 'EndpointSlice'],
+  ['rbac.authorization.k8s.io/v1', 'ClusterRole'],
+  ['rbac.authorization.k8s.io/v1', 'ClusterRoleBinding'],
+];
+
+/** Everything that lives in a cluster, by name. */
+function objectsOf({ store }: SandboxCluster): string[] {
+  return KINDS.flatMap(([apiVersion, kind]) =>
+    store.list({ apiVersion, kind }).map(({ metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`),
+  ).sort();
+}
+
+const cluster = (index: number) => found(sandbox.clusters[index], 'the cluster');
+
+describe('disable', () => {
+  it('leaves the cluster as before enable', async () => {
+    const before = objectsOf(cluster(0));
+    await succeed('enable', '--context', 'mesh-1', '--pod-disruption-budget', '--replicas', '2');
+    expect(objectsOf(cluster(0))).not.toEqual(before);
+    const { stdout } = await succeed('disable', '--context', 'mesh-1', '--yes');
+    expect(stdout).toContain('✅ Cluster Mesh is disabled in mesh-1');
+    await eventually(
+      () => objectsOf(cluster(0)),
+      (objects) => JSON.stringify(objects) === JSON.stringify(before),
+      'the objects as before',
+    );
+  });
+
+  it('has nothing to do where nothing is', async () => {
+    expect((await succeed('disable', '--context', 'mesh-1', '--yes')).stdout).toContain('there is nothing to remove');
+  });
+
+  it('asks, and needs --yes where nobody can be asked', async () => {
+    await succeed('enable', '--context', 'mesh-1');
+    const { exitCode, stderr } = await meshctl('disable', '--context', 'mesh-1');
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('run it with --yes');
+    const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['no'] };
+    const declined = await runCli(['clustermesh', 'disable', '--context', 'mesh-1'], options);
+    expect(declined.exitCode).toBe(1);
+    expect(declined.stderr).toContain('- delete Deployment kube-system/clustermesh-apiserver (meshctl made it)');
+    expect(declined.stderr).toContain('Disable Cluster Mesh in mesh-1 (context mesh-1)? [y/N]');
+    expect(cluster(0).store.get(refs.deployment('clustermesh-apiserver'))).toBeDefined();
+  });
+
+  it('removes peers first and the CA last', async () => {
+    const { stdout } = await succeed('disable', '--context', 'mesh-1', '--dry-run');
+    const order = [...stdout.matchAll(/- delete (\S+ \S+)/g)].map(([, object]) => object);
+    expect(order).toMatchInlineSnapshot(`
+      [
+        "Secret kube-system/cilium-clustermesh",
+        "Secret kube-system/cilium-kvstoremesh",
+        "Deployment kube-system/clustermesh-apiserver",
+        "Service kube-system/clustermesh-apiserver",
+        "Service kube-system/clustermesh-apiserver-metrics",
+        "ConfigMap kube-system/clustermesh-remote-users",
+        "ClusterRoleBinding clustermesh-apiserver",
+        "ClusterRole clustermesh-apiserver",
+        "ServiceAccount kube-system/clustermesh-apiserver",
+        "Secret kube-system/clustermesh-apiserver-server-cert",
+        "Secret kube-system/clustermesh-apiserver-admin-cert",
+        "Secret kube-system/clustermesh-apiserver-local-cert",
+        "Secret kube-system/clustermesh-apiserver-remote-cert",
+        "Secret kube-system/cilium-ca",
+      ]
+    `);
+  });
+
+  it('leaves what others made, put into it, or still use', async () => {
+    const { store } = cluster(0);
+    store.update(refs.service('clustermesh-apiserver-metrics'), ({ metadata }) => {
+      metadata.annotations = { ...metadata.annotations, 'meta.helm.sh/release-name': 'cilium' };
+    });
+    store.update(
+      refs.configMap('clustermesh-remote-users'),
+      (users) => {
+        users.data = { ...(users.data as object), 'more.yaml': 'users:' };
+      },
+      'someone',
+    );
+    const ca = (store.get(refs.secret('cilium-ca'))?.data ?? {}) as Record<string, string>;
+    const server = store.get(refs.secret('clustermesh-apiserver-server-cert'));
+    store.create({
+      ...refs.secret('hubble-server-certs'),
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'hubble-server-certs', namespace: 'kube-system' },
+      type: 'kubernetes.io/tls',
+      data: { ...(server?.data as object), 'ca.crt': ca['ca.crt'] },
+    });
+    const { stdout, stderr } = await succeed('disable', '--context', 'mesh-1', '--dry-run');
+    expect(stdout).toContain('= keep Service kube-system/clustermesh-apiserver-metrics (made by Helm release cilium)');
+    expect(stdout).toContain('= keep ConfigMap kube-system/clustermesh-remote-users (someone put something into it)');
+    expect(stdout).toContain('= keep Secret kube-system/cilium-ca (it signed hubble-server-certs)');
+    expect(stderr).toBe('… mesh-1: reading the cluster\n✔ mesh-1: reading the cluster\n');
+    store.delete(refs.secret('hubble-server-certs'));
+  });
+
+  it('leaves the certificates for a later enable', async () => {
+    await succeed('disable', '--context', 'mesh-1', '--keep-certificates', '--yes');
+    const kept = cluster(0)
+      .store.list({ apiVersion: 'v1', kind: 'Secret' })
+      .map(({ metadata }) => metadata.name);
+    expect(kept).toEqual(
+      expect.arrayContaining(['cilium-ca', 'clustermesh-apiserver-admin-cert', 'clustermesh-apiserver-server-cert']),
+    );
+    const before = cluster(0).store.get(refs.secret('clustermesh-apiserver-admin-cert'))?.data;
+    await succeed('enable', '--context', 'mesh-1');
+    expect(cluster(0).store.get(refs.secret('clustermesh-apiserver-admin-cert'))?.data).toEqual(before);
+  });
+
+  it('warns of peers that still point here, and disconnects them where it shall', async () => {
+    await succeed('enable', '--context', 'mesh-2');
+    await succeed('connect', '--context', 'mesh-1', '--destination-context', 'mesh-2');
+    const peersOf2 = () => cluster(1).store.get(refs.secret('cilium-kvstoremesh'))?.data;
+
+    const warned = await succeed('disable', '--context', 'mesh-1', '--dry-run');
+    expect(warned.stderr).toMatch(/"mesh-2" still points here .*disconnect --context mesh-2 --peer mesh-1/);
+
+    const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['y', 'n'] };
+    const asked = await runCli(['clustermesh', 'disable', '--context', 'mesh-1'], options);
+    expect(asked.stderr).toContain('Disconnect mesh-2 first? [y/N]');
+    expect(peersOf2()).toHaveProperty('mesh-1');
+
+    const result = await meshctl('disable', '--context', 'mesh-1', '--disconnect', '--yes', '-o', 'json');
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(jsonOf(result)).toMatchObject({ kind: 'DisableResult', cluster: 'mesh-1', stillPointingHere: [] });
+    expect(peersOf2() ?? {}).not.toHaveProperty('mesh-1');
+    expect(cluster(0).store.get(refs.deployment('clustermesh-apiserver'))).toBeUndefined();
+  });
+});

@@ -1,0 +1,181 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { jsonOf, runCli } from '../support/cli.ts';
+import { enableByHand, found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'meshctl-helm-'));
+  sandbox = await startTestSandbox({ nodes: 1, clusters: [{ provider: 'aws' }, { ciliumVersion: '1.18.12' }] });
+});
+
+afterAll(async () => {
+  expect(sandbox.errors).toEqual([]);
+  await sandbox.close();
+  await rm(directory, { recursive: true });
+});
+
+/** A `helm` that writes down how it was called, says something and ends so. */
+async function fakeHelm(says: string, exitCode: number): Promise<void> {
+  const script = `#!/bin/sh
+for word in "$@"; do printf '%s\\n' "$word"; done > ${directory}/args
+cat > ${directory}/values
+printf '%b' ${JSON.stringify(says)}
+exit ${exitCode}
+`;
+  await writeFile(join(directory, 'helm'), script);
+  await chmod(join(directory, 'helm'), 0o755);
+}
+
+const meshctl = (...argv: string[]) =>
+  runCli(['clustermesh', ...argv], {
+    env: { KUBECONFIG: sandbox.kubeconfigPath, PATH: [directory, dirname('/bin/sh')].join(delimiter) },
+    cwd: directory,
+  });
+
+describe('helm-values', () => {
+  it('prints what makes the same mesh, without a private key', async () => {
+    const { stdout, exitCode } = await meshctl(
+      'helm-values',
+      '--context',
+      'mesh-1',
+      '--replicas',
+      '2',
+      '--resources',
+      'etcd:limits.memory=1Gi',
+    );
+    expect(exitCode).toBe(0);
+    expect(parse(stdout)).toMatchInlineSnapshot(`
+      {
+        "cluster": {
+          "id": 1,
+          "name": "mesh-1",
+        },
+        "clustermesh": {
+          "apiserver": {
+            "etcd": {
+              "resources": {
+                "limits": {
+                  "memory": "1Gi",
+                },
+              },
+            },
+            "kvstoremesh": {
+              "enabled": true,
+            },
+            "replicas": 2,
+            "service": {
+              "annotations": {
+                "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+                "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+              },
+              "type": "LoadBalancer",
+            },
+            "tls": {
+              "authMode": "migration",
+              "auto": {
+                "enabled": true,
+                "method": "helm",
+                "server": {
+                  "extraDnsNames": [],
+                  "extraIpAddresses": [],
+                },
+              },
+            },
+          },
+          "config": {
+            "enabled": false,
+          },
+          "maxConnectedClusters": 255,
+          "useAPIServer": true,
+        },
+      }
+    `);
+    expect(stdout).not.toContain('PRIVATE KEY');
+  });
+
+  it('puts the names of the certificate where the version has them', async () => {
+    await enableByHand(found(sandbox.clusters[1], 'cluster'), { kvstoremesh: true, ciliumVersion: '1.18.12' });
+    const { stdout } = await meshctl('helm-values', '--context', 'mesh-2', '-o', 'json');
+    const { clustermesh } = JSON.parse(stdout) as { clustermesh: { apiserver: { tls: unknown } } };
+    expect(clustermesh.apiserver.tls).toMatchObject({
+      authMode: 'migration',
+      server: { extraIpAddresses: [expect.stringMatching(/^172\./)], extraDnsNames: [] },
+    });
+  });
+
+  it('has no counterpart for --set', async () => {
+    const { exitCode, stderr } = await meshctl(
+      'helm-values',
+      '--context',
+      'mesh-1',
+      '--set',
+      'Deployment:spec.paused=true',
+    );
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('--set has no counterpart');
+  });
+});
+
+describe('enable --via-helm', () => {
+  it('runs helm with the values on its standard input, shows what it says, and waits', async () => {
+    await fakeHelm('Release "cilium" has been upgraded. Happy Helming!\\n', 0);
+    const result = await meshctl('enable', '--context', 'mesh-2', '--via-helm', '--wait-duration', '5s');
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(result.stdout).toContain('✅ Cluster Mesh is enabled in mesh-2 (context mesh-2, id 2) by Helm');
+    expect(result.stderr).toContain('helm: Release "cilium" has been upgraded.');
+    const args = (await readFile(join(directory, 'args'), 'utf8')).trim().split('\n');
+    expect(args).toEqual([
+      ...['upgrade', 'cilium', 'cilium', '--repo', 'https://helm.cilium.io', '--version', '1.18.12'],
+      ...['--namespace', 'kube-system', '--kube-context', 'mesh-2', '--reuse-values', '--values', '-'],
+    ]);
+    const values = parse(await readFile(join(directory, 'values'), 'utf8')) as Record<string, unknown>;
+    expect(values).toMatchObject({ clustermesh: { useAPIServer: true } });
+  });
+
+  it('says with --dry-run what it would run', async () => {
+    await fakeHelm('must not run', 1);
+    const result = await meshctl('enable', '--context', 'mesh-1', '--via-helm', '--dry-run', '-o', 'json');
+    expect(result.exitCode).toBe(0);
+    expect(jsonOf(result)).toMatchObject({ kind: 'HelmResult', dryRun: 'client', clusters: [{ context: 'mesh-1' }] });
+  });
+
+  it.each([
+    [
+      'Error: UPGRADE FAILED: Service "clustermesh-apiserver" in namespace "kube-system" exists and cannot be imported into the current release: invalid ownership metadata',
+      /cannot be imported/,
+      /disable --keep-certificates/,
+    ],
+    [
+      'Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress',
+      /another operation/,
+      /helm rollback/,
+    ],
+    ['Error: UPGRADE FAILED: "cilium" has no deployed releases', /no deployed releases/, /--helm-release/],
+    ['Error: something new', /something new/, /What Helm said is above/],
+  ])('says what to do about %j', async (says, message, hint) => {
+    await fakeHelm(`${says}\\n`, 1);
+    const result = await meshctl('enable', '--context', 'mesh-2', '--via-helm');
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).toMatch(hint);
+  });
+
+  it('says that helm is missing', async () => {
+    await rm(join(directory, 'helm'));
+    const result = await meshctl('enable', '--context', 'mesh-2', '--via-helm');
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('helm is not installed');
+  });
+
+  it('does not do what only meshctl can', async () => {
+    const result = await meshctl('enable', '--context', 'mesh-2', '--via-helm', '--replace-ca');
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain('--replace-ca does not go with --via-helm');
+  });
+});
