@@ -122,8 +122,18 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     path: ['demo'],
     summary: 'Show the whole story on embedded clusters',
-    description: 'Starts a sandbox with two clusters, enables and connects them, and shows their status.',
-    options: [{ flags: '--keep', description: 'leave the sandbox up at the end, until Ctrl-C', default: false }],
+    description:
+      'Starts a sandbox with two clusters and tells the story with the real commands: checks, enable, connect, status, a ' +
+      'global service, its affinity, an outage of all local pods while requests go on, and their return.',
+    options: [
+      { flags: '--keep', description: 'leave the sandbox up at the end, until Ctrl-C', default: false },
+      {
+        flags: '--pace <duration>',
+        description: 'pause after each scene (default: 2.5s on a terminal, else none)',
+        parse: parseDuration,
+      },
+      { flags: '--no-pause', description: 'do not pause, also on a terminal' },
+    ],
     load: () => import('./demo.ts'),
   },
 ];

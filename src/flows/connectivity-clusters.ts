@@ -2,7 +2,7 @@ import { waitForObject } from '../kube/wait.ts';
 import { type ConnectivityObjects, echoDeploymentName, renderConnectivity } from '../manifests/connectivity.ts';
 import { isRolledOut } from '../mesh/apiserver-deployment.ts';
 import type { Sample } from '../mesh/connectivity.ts';
-import { type Requests, readSamples, requestCommand } from '../mesh/connectivity-requests.ts';
+import { echoPodsOf, type Requests, readSamples, requestCommand } from '../mesh/connectivity-requests.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../mesh/kube-object.ts';
 import { isPodReady } from '../mesh/pods.ts';
@@ -149,7 +149,7 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
     timeoutMs: requests.count * Math.max(requests.timeoutMs, 1000 / (requests.perSecond ?? 1000)) + EXEC_SLACK_MS,
   });
   const endMs = Date.now();
-  const samples = readSamples(stdout, { clusters, perSecond: requests.perSecond });
+  const samples = readSamples(stdout, { answererOf: echoPodsOf(clusters), perSecond: requests.perSecond });
   const last = samples.at(-1);
   if (!last) {
     throw new MeshctlError(

@@ -5,6 +5,8 @@ export interface Requests {
   /** A name or an address. */
   host: string;
   port: number;
+  /** Default `/hostname`. */
+  path?: string | undefined;
   count: number;
   /** For each. */
   timeoutMs: number;
@@ -24,7 +26,8 @@ const FIELDS = ['exitcode', 'http_code', 'time_total', 'remote_ip', 'errormsg'];
  * One curl for all requests, each over a connection of its own: Cilium chooses a backend for each connection. `--rate` is
  * in curl from 7.84 on, `exitcode` and `errormsg` from 7.75 on.
  */
-export function requestCommand({ host, port, count, timeoutMs, perSecond, failEarly }: Requests): string[] {
+export function requestCommand({ path = '/hostname', ...requests }: Requests): string[] {
+  const { host, port, count, timeoutMs, perSecond, failEarly } = requests;
   const authority = host.includes(':') ? `[${host}]` : host;
   return [
     'curl',
@@ -33,24 +36,23 @@ export function requestCommand({ host, port, count, timeoutMs, perSecond, failEa
     ...(perSecond === undefined ? [] : ['--rate', `${perSecond}/s`]),
     ...['-m', String(timeoutMs / 1000), '-H', 'Connection: close'],
     ...['-w', `\\n${MARK}${FIELDS.map((field) => `%{${field}}`).join('|')}\\n`],
-    `http://${authority}:${port}/hostname?[1-${count}]`,
+    `http://${authority}:${port}${path}?[1-${count}]`,
   ];
+}
+
+export interface ReadOptions {
+  answererOf(body: string): string | undefined;
+  perSecond?: number | undefined;
+  startMs?: number | undefined;
 }
 
 /**
  * Reads curl's output.
- * @param clusters whose echo pods may answer: a pod is told by its name `echo-<cluster>-…` in the body
+ * @param answererOf the cluster that a body is from; undefined where it tells none
  * @param perSecond as in the command: with it, times of beginnings are known
  * @param startMs when the first request began
  */
-export function readSamples(
-  output: string,
-  {
-    clusters,
-    perSecond,
-    startMs = 0,
-  }: { clusters: readonly string[]; perSecond?: number | undefined; startMs?: number | undefined },
-): Sample[] {
+export function readSamples(output: string, { answererOf, perSecond, startMs = 0 }: ReadOptions): Sample[] {
   const samples: Sample[] = [];
   const intervalMs = perSecond === undefined ? 0 : 1000 / perSecond;
   let next = startMs;
@@ -60,7 +62,7 @@ export function readSamples(
       body.push(line);
       continue;
     }
-    const sample = { startMs: next, ...readSample(line.slice(MARK.length), body.join('\n'), clusters) };
+    const sample = { startMs: next, ...readSample(line.slice(MARK.length), body.join('\n'), answererOf) };
     samples.push(sample);
     next = sample.startMs + Math.max(intervalMs, sample.totalMs);
     body = [];
@@ -68,15 +70,20 @@ export function readSamples(
   return samples;
 }
 
-function readSample(line: string, body: string, clusters: readonly string[]): Omit<Sample, 'startMs'> {
+function readSample(line: string, body: string, answererOf: ReadOptions['answererOf']): Omit<Sample, 'startMs'> {
   const [exitCode, status, total, address, ...message] = line.split('|');
   const measured = { totalMs: Number(total) * 1000, ...(address && { address }) };
   if (exitCode !== '0') return { ...measured, error: reasonOf(Number(exitCode), message.join('|')) };
   if (status !== '200') return { ...measured, error: `HTTP ${status}` };
-  const answeredBy = clusters.find((cluster) => podOf(cluster).test(body));
+  const answeredBy = answererOf(body);
   return answeredBy === undefined
     ? { ...measured, error: 'answered by no pod of this test' }
     : { ...measured, answeredBy };
+}
+
+/** Tells clusters by their echo pods: the name of one, `echo-<cluster>-…`, is in the body. */
+export function echoPodsOf(clusters: readonly string[]): ReadOptions['answererOf'] {
+  return (body) => clusters.find((cluster) => podOf(cluster).test(body));
 }
 
 /** A cluster's echo pod by name, not part of a longer one. */

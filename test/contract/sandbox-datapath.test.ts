@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecResult } from '../../src/kube/exec.ts';
 import { measureFailover, tally } from '../../src/mesh/connectivity.ts';
-import { readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
+import { echoPodsOf, readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import {
@@ -89,7 +89,7 @@ async function exec(context: string, command: readonly string[]): Promise<ExecRe
 /** Who answers requests from a cluster's x-wing. */
 async function askers(context: string, count: number, host = 'rebel-base', port = 80) {
   const { stdout } = await exec(context, requestCommand({ host, port, count, timeoutMs: 1000 }));
-  return tally(readSamples(stdout, { clusters: NAMES }));
+  return tally(readSamples(stdout, { answererOf: echoPodsOf(NAMES) }));
 }
 
 const isFrom =
@@ -246,7 +246,7 @@ describe("requests from a sandbox's pods", () => {
     scale(one, 0);
     const goneAt = await gone;
     const { stdout } = await running;
-    const samples = readSamples(stdout, { clusters: NAMES, perSecond, startMs });
+    const samples = readSamples(stdout, { answererOf: echoPodsOf(NAMES), perSecond, startMs });
     const times = measureFailover(samples, { own: 'mesh-1', scaledAt, goneAt });
     await note(`200 requests a second: ${JSON.stringify(times)}`);
     expect(tally(samples).answeredBy).toMatchObject({ 'mesh-1': expect.any(Number), 'mesh-2': expect.any(Number) });

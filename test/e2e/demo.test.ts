@@ -8,6 +8,8 @@ import { healthyText } from '../support/e2e-cli.ts';
 /** The demo keeps to its own times, and makes the keys of two clusters. */
 vi.setConfig({ testTimeout: 120_000 });
 
+const ASK = "$ kubectl --context gke exec deploy/x-wing -- curl -s 'rebel-base?[1-20]'";
+
 let directory: string;
 let listeners: number;
 
@@ -31,10 +33,32 @@ it('shows each command as typed with its real output, and ends with both cluster
   const { exitCode, stdout, stderr } = await runCli(['demo']);
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
   expect(stdout.match(/^\$ .*/gm)).toEqual([
+    '$ meshctl clustermesh check --pre --context gke,eks',
     '$ meshctl clustermesh enable --context gke,eks',
     '$ meshctl clustermesh connect --context gke --destination-context eks',
     '$ meshctl clustermesh status --context gke --wait',
+    '$ meshctl clustermesh check --category network --context gke,eks',
+    '$ kubectl apply -f rebel-base.yaml    # in both clusters',
+    ASK,
+    '$ meshctl service global default/rebel-base --context gke,eks',
+    ASK,
+    '$ meshctl service list --context gke,eks',
+    '$ meshctl service global default/rebel-base --context gke,eks --affinity local',
+    ASK,
+    '$ kubectl --context gke scale deploy/rebel-base --replicas 0',
+    '$ kubectl --context gke scale deploy/rebel-base --replicas 2',
+    '$ meshctl clustermesh status --context gke --wait',
     '$ meshctl clustermesh status --context eks --wait',
+  ]);
+  const answers = [...stdout.matchAll(/((?: {2}mesh-\d .*\n)+) {2}(\d+ requests, .*)/g)].map(
+    ([, bars = '', verdict]) => [...(bars.match(/mesh-\d/g) ?? []), verdict],
+  );
+  expect(answers).toEqual([
+    ['mesh-1', '20 requests, none failed'],
+    ['mesh-1', 'mesh-2', '20 requests, none failed'],
+    ['mesh-1', '20 requests, none failed'],
+    ['mesh-1', 'mesh-2', '150 requests, none failed'],
+    ['mesh-1', '20 requests, none failed'],
   ]);
   expect(stdout).toContain('✅ Connected mesh-1 and mesh-2\n');
   expect(stdout).toContain(`\n$ meshctl clustermesh status --context gke --wait\n${healthyText(2, 'mesh-2')}`);

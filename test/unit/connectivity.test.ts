@@ -8,7 +8,7 @@ import {
   type Sample,
   tally,
 } from '../../src/mesh/connectivity.ts';
-import { readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
+import { echoPodsOf, readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
 
 const by = (answeredBy: string, startMs = 0, totalMs = 10): Sample => ({ startMs, totalMs, answeredBy });
 const lost = (startMs = 0, totalMs = 10, error = 'timed out'): Sample => ({ startMs, totalMs, error });
@@ -118,7 +118,7 @@ describe('requests', () => {
         ['oops', '0|503|0.002|10.96.0.9|'],
         ['<html>', '0|200|0.002|10.96.0.9|'],
       ),
-      { clusters: ['mesh-1', 'mesh-1-b'], perSecond: 10, startMs: 1000 },
+      { answererOf: echoPodsOf(['mesh-1', 'mesh-1-b']), perSecond: 10, startMs: 1000 },
     );
     expect(samples).toEqual([
       { startMs: 1000, totalMs: 5, address: '10.96.0.9', answeredBy: 'mesh-1' },
@@ -131,6 +131,6 @@ describe('requests', () => {
   });
 
   it('that curl could not make give no sample', () => {
-    expect(readSamples('', { clusters: ['a'] })).toEqual([]);
+    expect(readSamples('', { answererOf: echoPodsOf(['a']) })).toEqual([]);
   });
 });
