@@ -4,6 +4,7 @@ import { CONNECTIVITY_COMMAND } from './connectivity-spec.ts';
 import { APISERVER_OPTIONS, ENABLE_COMMANDS } from './enable-specs.ts';
 import { HEALTH_COMMANDS } from './health-specs.ts';
 import { parseCount, parseDuration, parseList, parsePercent } from './option-values.ts';
+import { POLICY_COMMANDS } from './policy-specs.ts';
 import { SERVICE_COMMANDS } from './service-specs.ts';
 import { CONTEXT, waitDuration } from './shared-options.ts';
 
@@ -101,6 +102,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./render.ts'),
   },
   ...HEALTH_COMMANDS,
+  ...POLICY_COMMANDS,
   ...SERVICE_COMMANDS,
   CONNECTIVITY_COMMAND,
   {
