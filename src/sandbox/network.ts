@@ -51,6 +51,8 @@ export interface VirtualNetwork {
   /** From now on nothing goes through between two clusters; what is connected breaks. */
   cutLink(a: string, b: string): void;
   mendLink(a: string, b: string): void;
+  /** Whether packets go through between two clusters. */
+  isLinkUp(a: string, b: string): boolean;
   /**
    * TLS alerts that listeners could not send: Node's TLS server closes the connection without one. By the client's
    * local port; the dialling stand-in reads (and removes) its own.
@@ -231,6 +233,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       }
     },
     mendLink: (a, b) => void cuts.delete(linkOf(a, b)),
+    isLinkUp: (a, b) => !cuts.has(linkOf(a, b)),
     close() {
       for (const socket of connections.keys()) socket.destroy();
       for (const finish of waiting) finish();

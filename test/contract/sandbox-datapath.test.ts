@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecResult } from '../../src/kube/exec.ts';
+import { readHealth } from '../../src/mesh/checks/agent-answers.ts';
 import { measureFailover, tally } from '../../src/mesh/connectivity.ts';
 import { echoPodsOf, readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
@@ -7,6 +8,7 @@ import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import {
   enableByHand,
   eventually,
+  execIn,
   found,
   peerByHand,
   startTestSandbox,
@@ -212,6 +214,27 @@ describe("requests from a sandbox's pods", () => {
     sandbox.network.cutLink('mesh-1', 'mesh-2');
     const cut = await askers('mesh-1', 4);
     expect(cut).toMatchObject({ answeredBy: { 'mesh-1': 2 }, errors: { 'timed out': 2 } });
+    sandbox.network.mendLink('mesh-1', 'mesh-2');
+    await eventually(() => askers('mesh-1', 4), isFrom('mesh-1', 'mesh-2'), 'answers from both');
+  });
+
+  it('time out as cilium-health says', async () => {
+    const problems = async () => {
+      const { stdout } = await execIn(sandbox, 'mesh-1', 'cilium', 'cilium-agent', [
+        'cilium-health',
+        'status',
+        '-o',
+        'json',
+      ]);
+      const nodes = readHealth(JSON.parse(stdout)) ?? [];
+      return Object.fromEntries(nodes.map(({ node, problems: found }) => [node, found.length]));
+    };
+    const nodes = ['mesh-1/mesh-1-node-1', 'mesh-1/mesh-1-node-2', 'mesh-2/mesh-2-node-1', 'mesh-2/mesh-2-node-2'];
+    expect(await problems()).toEqual(Object.fromEntries(nodes.map((node) => [node, 0])));
+    sandbox.network.cutLink('mesh-1', 'mesh-2');
+    expect(await problems()).toEqual(
+      Object.fromEntries(nodes.map((node) => [node, node.startsWith('mesh-2') ? 4 : 0])),
+    );
     sandbox.network.mendLink('mesh-1', 'mesh-2');
     await eventually(() => askers('mesh-1', 4), isFrom('mesh-1', 'mesh-2'), 'answers from both');
   });

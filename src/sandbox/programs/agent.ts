@@ -4,6 +4,7 @@ import { followPeers } from '../peers.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
 import type { PeerState } from '../remote-cluster.ts';
 import { troubleshoot } from '../troubleshoot.ts';
+import { healthStatus } from './cilium-health.ts';
 import type { MeshProgramOptions } from './kvstoremesh.ts';
 import { formatRemoteClusters, wantsJson, writeAll } from './status-text.ts';
 
@@ -52,6 +53,12 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
     filesChanged: peers.filesChanged,
     async exec(argv, { stdout }) {
       const [program = '', command, ...rest] = argv;
+      if (program.split('/').pop() === 'cilium-health' && command === 'status' && wantsJson(rest)) {
+        const self = { cluster: own.name, node: context.pod.spec.nodeName ?? '' };
+        const status = healthStatus(self, { store: options.store, network, remotes, now: now() });
+        await writeAll(stdout, `${JSON.stringify(status, undefined, 2)}\n`);
+        return 0;
+      }
       if (!/(^|\/)cilium(-dbg)?$/.test(program)) return undefined;
       if (command === 'status') {
         await writeAll(stdout, wantsJson(rest) ? `${JSON.stringify(statusDocument(), undefined, 2)}\n` : statusText());
