@@ -28,6 +28,13 @@ const PARALLEL: OptionSpec = {
   parse: parseCount,
 };
 
+const PICTURE_FORMAT: OptionSpec = {
+  flags: '-o, --output <format>',
+  description: 'format of the result',
+  choices: ['table', 'json', 'yaml', 'mermaid', 'dot', 'svg'],
+  default: 'table',
+};
+
 /** Commands that look at a mesh and find what is wrong with it. */
 export const HEALTH_COMMANDS: readonly CommandSpec[] = [
   {
@@ -109,5 +116,30 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       RESULT_FORMAT,
     ],
     load: () => import('./certs-rotate.ts'),
+  },
+  {
+    path: ['clustermesh', 'routes'],
+    summary: 'Show how nodes get to the pods of other clusters',
+    description:
+      'For each node the route to each remote pod range: via, device, and whether the kernel, BGP or the tunnel provides it. ' +
+      'Exits 1 when a route is missing.',
+    examples: [
+      { line: 'meshctl clustermesh routes --context gke,eks', what: 'a table, gaps marked' },
+      { line: 'meshctl clustermesh routes --all -o svg > routes.svg', what: 'a picture' },
+    ],
+    reachesClusters: true,
+    options: [CONTEXTS, ALL, PARALLEL, NODE_TIMEOUT, PICTURE_FORMAT],
+    load: () => import('./routes.ts'),
+  },
+  {
+    path: ['clustermesh', 'graph'],
+    summary: 'Draw the mesh, edges coloured by health',
+    examples: [
+      { line: 'meshctl clustermesh graph --all -o svg > mesh.svg', what: 'a picture for light and dark pages' },
+      { line: 'meshctl clustermesh graph --all -o mermaid', what: 'for Markdown' },
+    ],
+    reachesClusters: true,
+    options: [CONTEXTS, ALL, PARALLEL, NODE_TIMEOUT, PICTURE_FORMAT],
+    load: () => import('./graph.ts'),
   },
 ];

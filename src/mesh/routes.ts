@@ -13,6 +13,8 @@ export interface NodeRoute {
 export type RouteSource = 'kernel' | 'bgp' | 'tunnel';
 
 export interface RouteToPods {
+  /** The cluster of the node, by name. */
+  from: string;
   node: string;
   /** The remote cluster's name. */
   to: string;
@@ -21,6 +23,14 @@ export interface RouteToPods {
   via?: string | undefined;
   device?: string | undefined;
   source?: RouteSource | undefined;
+}
+
+/** The data of `clustermesh routes -o json`. */
+export interface RoutesReport {
+  /** Every node of every cluster has a route to every remote pod range. */
+  complete: boolean;
+  clusters: { context: string; name: string; mode: 'tunnel' | 'native'; podCidrs: number; nodes: number }[];
+  routes: RouteToPods[];
 }
 
 /** The devices by which Cilium hands packets to its tunnel. */
@@ -49,7 +59,7 @@ export function routeTo(
   podCidr: string,
   routes: readonly NodeRoute[],
   tunnel: boolean,
-): Omit<RouteToPods, 'node' | 'to'> {
+): Omit<RouteToPods, 'from' | 'node' | 'to'> {
   const wanted = parseCidr(podCidr);
   const holding = routes
     .flatMap((route) => {

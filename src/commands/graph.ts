@@ -1,0 +1,44 @@
+import { lookAtClusters } from '../flows/status.ts';
+import { graphOfStatus, type MeshGraph } from '../mesh/mesh-graph.ts';
+import { evaluateMesh } from '../mesh/mesh-status.ts';
+import { svgOf } from '../views/graph-svg.ts';
+import { dotOf, mermaidOf } from '../views/graph-text.ts';
+import { meshStatusText } from '../views/matrix-view.ts';
+import { printable } from '../views/printable.ts';
+import { allCiliumContexts } from './all-contexts.ts';
+import { type ClusterFlags, withClusters } from './cluster-flags.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+
+interface GraphFlags extends ClusterFlags {
+  context?: string[];
+  all: boolean;
+  parallel: number;
+  /** Milliseconds. */
+  nodeTimeout: number;
+  output: string;
+}
+
+/** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 whatever it shows. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as GraphFlags;
+  const contexts = flags.all ? await allCiliumContexts(context, flags) : (flags.context ?? [undefined]);
+  const mesh = await withClusters(context, flags, contexts, async (clients) => {
+    const targets = clients.map((client) => ({ client, namespace: flags.namespace }));
+    const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
+    const { reports, unreachable } = await lookAtClusters(context, targets, options);
+    return printable(evaluateMesh(reports, unreachable));
+  });
+  const graph = graphOfStatus(mesh);
+  return {
+    kind: 'MeshGraph',
+    data: { ...graph },
+    text: (theme) => drawingOf(graph, flags.output) ?? meshStatusText(mesh, flags.namespace, theme),
+  };
+}
+
+/** A graph in one of the formats for pictures; undefined for any other format. */
+export function drawingOf(graph: MeshGraph, format: string): string | undefined {
+  if (format === 'mermaid') return mermaidOf(graph);
+  if (format === 'dot') return dotOf(graph);
+  return format === 'svg' ? svgOf(graph) : undefined;
+}

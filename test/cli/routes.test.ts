@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+const BOTH = ['--context', 'mesh-1,mesh-2'];
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox();
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  await meshctl.ok(waitForStatus('mesh-1', '20s'));
+  await meshctl.ok(waitForStatus('mesh-2', '20s'));
+});
+
+afterAll(() => sandbox.close());
+
+describe('routes', () => {
+  it('shows for each node the way to each remote pod range', async () => {
+    const report = jsonOf(await meshctl.ok(['clustermesh', 'routes', ...BOTH, '-o', 'json']));
+    expect(report).toMatchObject({ complete: true });
+    expect((report.routes as unknown[]).length).toBe(2 * 2 * 2);
+    const { stdout } = await meshctl.ok(['clustermesh', 'routes', ...BOTH]);
+    expect(stdout).toContain('✅ All 4 nodes have a route to every remote pod range');
+    expect(stdout).toMatch(/mesh-1 +mesh-1-node-1 +mesh-2 +10\.2\.0\.0\/24 .*tunnel/);
+  });
+
+  it('draws itself', async () => {
+    const { stdout } = await meshctl.ok(['clustermesh', 'routes', ...BOTH, '-o', 'mermaid']);
+    expect(stdout).toContain('c0 -->|"4/4 tunnel"| c1');
+  });
+});
+
+describe('graph', () => {
+  it('has an edge for each direction, with its health', async () => {
+    const graph = jsonOf(await meshctl.ok(['clustermesh', 'graph', ...BOTH, '-o', 'json']));
+    expect(graph.edges).toEqual([
+      { from: 'mesh-1', to: 'mesh-2', state: 'ok', label: '2/2' },
+      { from: 'mesh-2', to: 'mesh-1', state: 'ok', label: '2/2' },
+    ]);
+    const { stdout } = await meshctl.ok(['clustermesh', 'graph', '--context', 'mesh-1', '-o', 'dot']);
+    expect(stdout).toContain('"mesh-1" -> "mesh-2" [label="2/2", color="#2da44e"];');
+    expect(stdout).toContain('style="rounded,dashed"');
+    const svg = await meshctl.ok(['clustermesh', 'graph', ...BOTH, '-o', 'svg']);
+    expect(svg.stdout).toMatch(/^<svg [\s\S]+<\/svg>\n$/);
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import type { MeshGraph } from '../../src/mesh/mesh-graph.ts';
+import { graphOfRoutes } from '../../src/mesh/mesh-graph.ts';
+import { type NodeRoute, readRoutes, routeTo } from '../../src/mesh/routes.ts';
+import { svgOf } from '../../src/views/graph-svg.ts';
+import { dotOf, mermaidOf } from '../../src/views/graph-text.ts';
+
+const ROUTES: readonly NodeRoute[] =
+  readRoutes([
+    { dst: 'default', gateway: '10.0.0.1', dev: 'eth0' },
+    { dst: '10.2.0.0/16', gateway: '10.0.0.2', dev: 'eth0', protocol: 'bgp' },
+    { dst: '10.2.1.0/24', gateway: '10.0.0.3', dev: 'eth0', protocol: 'static' },
+    { dst: '10.3.0.0/16', gateway: '10.1.0.9', dev: 'cilium_host', protocol: 'kernel' },
+    { gateway: 'no destination' },
+    null,
+  ]) ?? [];
+
+describe('routeTo', () => {
+  it.each([
+    ['the most specific route', '10.2.1.0/24', false, { via: '10.0.0.3', source: 'kernel' }],
+    ['a wider one of a routing daemon', '10.2.2.0/24', false, { via: '10.0.0.2', source: 'bgp' }],
+    ["one into Cilium's tunnel", '10.3.4.0/24', true, { device: 'cilium_host', source: 'tunnel' }],
+    ['the tunnel where the kernel has none', '10.9.0.0/24', true, { source: 'tunnel' }],
+  ])('finds %s', (_what, cidr, tunnel, expected) => {
+    expect(routeTo(cidr, ROUTES, tunnel)).toMatchObject(expected);
+  });
+
+  it('marks a gap: the default route does not count', () => {
+    expect(routeTo('10.9.0.0/24', ROUTES, false)).toEqual({ podCidr: '10.9.0.0/24' });
+    expect(routeTo('10.2.0.0/15', ROUTES, false).source).toBeUndefined();
+  });
+
+  it('takes nothing else for routes', () => {
+    expect(readRoutes({ dst: '10.0.0.0/8' })).toBeUndefined();
+    expect(readRoutes(undefined)).toBeUndefined();
+  });
+});
+
+const HOSTILE = '"><script>alert(1)</script>\\';
+const GRAPH: MeshGraph = {
+  title: 'Cluster Mesh',
+  nodes: [
+    { id: 'a', label: 'a', detail: '2 nodes', known: true },
+    { id: 'b', label: HOSTILE, detail: 'not asked', known: false },
+  ],
+  edges: [
+    { from: 'a', to: 'b', state: 'broken', label: '0/2' },
+    { from: 'b', to: 'a', state: 'ok', label: '2/2' },
+  ],
+};
+
+describe('pictures', () => {
+  it('Mermaid: nodes, labelled arrows, colours by state', () => {
+    expect(mermaidOf({ ...GRAPH, nodes: GRAPH.nodes.map((node) => ({ ...node, label: node.id })) })).toBe(
+      [
+        'flowchart LR',
+        '  c0["a<br/>2 nodes"]',
+        '  c1["b<br/>not asked"]',
+        '  c0 -.->|"0/2"| c1',
+        '  c1 -->|"2/2"| c0',
+        '  linkStyle 0 stroke:#cf222e,stroke-width:2px',
+        '  linkStyle 1 stroke:#2da44e,stroke-width:2px',
+      ].join('\n'),
+    );
+  });
+
+  it.each([
+    ['mermaid', mermaidOf, '#quot;#gt;#lt;script#gt;'],
+    ['dot', dotOf, '\\"><script>alert(1)</script>\\\\'],
+    ['svg', svgOf, '&quot;&gt;&lt;script&gt;'],
+  ])('%s: a name cannot break out of its place', (_format, draw, escaped) => {
+    expect(draw(GRAPH)).toContain(escaped);
+  });
+
+  it('the SVG is one file without references, light and dark', () => {
+    const svg = svgOf(GRAPH);
+    expect(svg).toContain('@media (prefers-color-scheme: dark)');
+    expect(svg.replace('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|href|@import/);
+    expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it('routes become an edge for each pair, by how many there are', () => {
+    const cluster = (name: string) => ({ context: name, name, mode: 'native' as const, podCidrs: 2, nodes: 1 });
+    const route = (podCidr: string, source?: 'kernel') => ({ from: 'a', node: 'n', to: 'b', podCidr, source });
+    const { edges } = graphOfRoutes({
+      complete: false,
+      clusters: [cluster('a'), cluster('b')],
+      routes: [route('10.2.0.0/24', 'kernel'), route('10.2.1.0/24')],
+    });
+    expect(edges).toEqual([{ from: 'a', to: 'b', state: 'partial', label: '1/2 kernel' }]);
+  });
+});
