@@ -58,8 +58,13 @@ function replyText(response: ServerResponse, text: string): void {
 
 /** Answers with a Status. */
 export function replyError(response: ServerResponse, error: ApiError): void {
-  if (response.headersSent) response.end();
-  else reply(response, error.code, error.toStatus());
+  if (response.headersSent) {
+    response.end();
+    return;
+  }
+  const { retryAfterSeconds } = error.details ?? {};
+  if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
+  reply(response, error.code, error.toStatus());
 }
 
 const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
