@@ -6,7 +6,7 @@ import type { Flow, Target } from './flow.ts';
 export interface Nudge {
   /** Pods that read what was changed. */
   pods: 'apiserver' | 'apiserver-and-agents';
-  /** Takes a former nudge's annotation away instead, which is a change too: for undoing, and for disconnect. */
+  /** Leaves no annotation behind, neither this nudge's nor a former one's: for undoing, and for disconnect. */
   withdraw?: boolean | undefined;
   /** Instead of the client's own; after Ctrl-C there is still something to be said to pods. */
   signal?: AbortSignal | undefined;
@@ -25,10 +25,12 @@ export async function nudgePods(flow: Flow, target: Target, { pods: which, withd
   const selectors = which === 'apiserver' ? [APISERVER_SELECTOR] : [APISERVER_SELECTOR, AGENT_SELECTOR];
   const { client, namespace } = target;
   const limit = pLimit(PATCHES_AT_A_TIME);
-  const nudge = (pod: KubeObject) => {
+  const annotate = (pod: KubeObject, value: string | null) =>
+    client.patch(refOf(pod), { metadata: { annotations: { [ANNOTATION]: value } } }, { signal });
+  const nudge = async (pod: KubeObject): Promise<void> => {
     const nudged = pod.metadata.annotations?.[ANNOTATION] !== undefined;
-    const value = withdraw && nudged ? null : flow.now().toISOString();
-    return client.patch(refOf(pod), { metadata: { annotations: { [ANNOTATION]: value } } }, { signal });
+    if (!withdraw || !nudged) await annotate(pod, flow.now().toISOString());
+    if (withdraw) await annotate(pod, null);
   };
   try {
     for (const labelSelector of selectors) {
