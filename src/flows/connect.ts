@@ -15,7 +15,7 @@ import {
 import { assignOverrides, type EndpointOverride } from '../mesh/endpoint-overrides.ts';
 import { hostPort, requireEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { identityOf, requireIdentity } from '../mesh/identity.ts';
+import { identityOf, requireCilium, requireIdentity } from '../mesh/identity.ts';
 import type { Plan, Step } from '../mesh/plan.ts';
 import { planServe } from '../mesh/serve-plan.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
@@ -77,7 +77,10 @@ export async function prepareConnect(
   const { source, destinations, mode } = request;
   const targets = source ? [source, ...destinations] : destinations;
   const snapshots = await during(flow, `Reading ${targets.length} clusters`, () => readAll(targets, options.parallel));
-  for (const snapshot of snapshots) requireEnabled(snapshot);
+  for (const snapshot of snapshots) {
+    requireCilium(snapshot);
+    requireEnabled(snapshot);
+  }
   const peerIds = await readPeerIds(flow, targets, snapshots);
   const findings = runChecks(
     COMPATIBILITY_CHECKS,

@@ -47,22 +47,31 @@ export function identityOf(ciliumConfig: Readonly<Record<string, string>>): Clus
 }
 
 /**
+ * Refuses a cluster without Cilium.
+ * @returns its cilium-config
+ * @throws MeshctlError `CiliumMissing`
+ */
+export function requireCilium(snapshot: ClusterSnapshot): Readonly<Record<string, string>> {
+  const { context, namespace, ciliumConfig, agent } = snapshot;
+  if (ciliumConfig && agent) return ciliumConfig;
+  const missing = ciliumConfig ? 'DaemonSet cilium' : 'ConfigMap cilium-config';
+  throw new MeshctlError(
+    'CiliumMissing',
+    `context "${context}": no Cilium in namespace ${namespace} (there is no ${missing})`,
+    {
+      hint: 'Install Cilium first, or name its namespace with -n.',
+      details: { context, namespace },
+    },
+  );
+}
+
+/**
  * The identity of a cluster that can join a mesh.
  * @throws MeshctlError `CiliumMissing` without Cilium, `ClusterIdentity` for a name, id or mode that cannot be meshed.
  */
 export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
-  const { context, namespace, ciliumConfig } = snapshot;
-  if (!ciliumConfig || !snapshot.agent) {
-    const missing = ciliumConfig ? 'DaemonSet cilium' : 'ConfigMap cilium-config';
-    throw new MeshctlError(
-      'CiliumMissing',
-      `context "${context}": no Cilium in namespace ${namespace} (there is no ${missing})`,
-      {
-        hint: 'Install Cilium first, or name its namespace with -n.',
-        details: { context, namespace },
-      },
-    );
-  }
+  const { context, namespace } = snapshot;
+  const ciliumConfig = requireCilium(snapshot);
   const identity = identityOf(ciliumConfig);
   const where = `ConfigMap ${namespace}/cilium-config`;
   const refuse = (what: string, reason: string, key: string, example: string): never => {

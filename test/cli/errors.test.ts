@@ -198,6 +198,7 @@ async function closedPort(): Promise<number> {
 
 describe('contexts and users', () => {
   it.each([
+    [['clustermesh', 'connect'], 'no destination is named', 'Name contexts with --destination-context'],
     [connect('mesh-1', 'mesh-1'), 'context "mesh-1" is named twice', 'cannot be connected with itself'],
     [enable('mesh-1', '--as-group', 'admins'), 'a group can be impersonated only together with a user', 'add --as'],
   ])('that do not go together: %j', async (argv, words, more) => {
@@ -205,71 +206,6 @@ describe('contexts and users', () => {
     expect(exitCode).toBe(2);
     expect(says).toContain(words);
     expect(says).toContain(more);
-  });
-});
-
-describe('a cluster that cannot be meshed', () => {
-  it.each([
-    ['the name default', { 'cluster-name': 'default' }, 'cluster name "default"', 'Set cluster-name'],
-    ['no name', { 'cluster-name': undefined }, 'cluster name "default"', 'Set cluster-name'],
-    ['a name that Cilium refuses', { 'cluster-name': 'Mesh_1' }, 'cluster name "Mesh_1"', 'Set cluster-name'],
-    ['the id 0', { 'cluster-id': '0' }, 'cluster id 0', 'Set cluster-id'],
-    ['no id', { 'cluster-id': undefined }, 'cluster id 0', 'Set cluster-id'],
-    ['an id out of range', { 'cluster-id': '256' }, 'cluster id 256', 'Set cluster-id'],
-    [
-      'an impossible size of the mesh',
-      { 'max-connected-clusters': '300' },
-      'max-connected-clusters 300',
-      'Set max-connected-clusters',
-    ],
-    [
-      'an external kvstore',
-      { 'identity-allocation-mode': 'kvstore' },
-      'an external kvstore',
-      'identity-allocation-mode crd',
-    ],
-  ])('because of %s', async (_what, values, words, hint) => {
-    await withCiliumConfig(one, values, async () => {
-      for (const argv of [enable('mesh-1'), connect('mesh-2', 'mesh-1')]) {
-        const { exitCode, says } = failureOf(await meshctl(argv));
-        expect(exitCode).toBe(1);
-        expect(says).toContain('context "mesh-1": ');
-        expect(says).toContain(words);
-        expect(says).toContain(hint);
-      }
-      expect(await failureAsData(enable('mesh-1'))).toMatchObject({
-        code: 'ClusterIdentity',
-        details: { context: 'mesh-1', object: 'ConfigMap kube-system/cilium-config' },
-      });
-    });
-  });
-
-  it.each([
-    [
-      'the same name',
-      { 'cluster-name': 'mesh-2' },
-      'both clusters are named "mesh-2"',
-      'Each cluster needs its own cluster-name',
-    ],
-    ['the same id', { 'cluster-id': '2' }, 'both clusters have the id 2', 'Each cluster needs its own cluster-id'],
-    [
-      'another size of the mesh',
-      { 'max-connected-clusters': '511' },
-      'max-connected-clusters differs (511 and 255)',
-      'the same max-connected',
-    ],
-  ])('with another because of %s', async (_what, values, words, hint) => {
-    await withCiliumConfig(one, values, async () => {
-      const argv = connect('mesh-1', 'mesh-2');
-      const { exitCode, says } = failureOf(await meshctl(argv));
-      expect(exitCode).toBe(1);
-      expect(says).toContain(`contexts "mesh-1" and "mesh-2": ${words}`);
-      expect(says).toContain(hint);
-      expect(await failureAsData(argv)).toMatchObject({
-        code: 'Incompatible',
-        details: { contexts: ['mesh-1', 'mesh-2'] },
-      });
-    });
   });
 });
 
@@ -310,5 +246,77 @@ describe('a peer', () => {
 
     await meshctl.ok(enable('mesh-2'));
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  });
+});
+
+describe('a cluster that cannot be meshed', () => {
+  it.each([
+    ['the name default', { 'cluster-name': 'default' }, 'cluster name "default"', 'Set cluster-name'],
+    ['no name', { 'cluster-name': undefined }, 'cluster name "default"', 'Set cluster-name'],
+    ['a name that Cilium refuses', { 'cluster-name': 'Mesh_1' }, 'cluster name "Mesh_1"', 'Set cluster-name'],
+    ['the id 0', { 'cluster-id': '0' }, 'cluster id 0', 'Set cluster-id'],
+    ['no id', { 'cluster-id': undefined }, 'cluster id 0', 'Set cluster-id'],
+    ['an id out of range', { 'cluster-id': '256' }, 'cluster id 256', 'Set cluster-id'],
+    [
+      'an impossible size of the mesh',
+      { 'max-connected-clusters': '300' },
+      'max-connected-clusters 300',
+      'Set max-connected-clusters',
+    ],
+    [
+      'an external kvstore',
+      { 'identity-allocation-mode': 'kvstore' },
+      'an external kvstore',
+      'identity-allocation-mode crd',
+    ],
+  ])('because of %s', async (_what, values, words, hint) => {
+    await withCiliumConfig(one, values, async () => {
+      for (const argv of [enable('mesh-1'), connect('mesh-1', 'mesh-2')]) {
+        const { exitCode, says } = failureOf(await meshctl(argv));
+        expect(exitCode).toBe(1);
+        expect(says).toContain('context "mesh-1": ');
+        expect(says).toContain(words);
+        expect(says).toContain(hint);
+      }
+      expect(await failureAsData(enable('mesh-1'))).toMatchObject({
+        code: 'ClusterIdentity',
+        details: { context: 'mesh-1', object: 'ConfigMap kube-system/cilium-config' },
+      });
+    });
+  });
+
+  it.each([
+    [
+      'the same name',
+      { 'cluster-name': 'mesh-2' },
+      'the clusters are all named "mesh-2"',
+      'Each cluster needs its own cluster-name',
+      'cluster-name-unique',
+    ],
+    [
+      'the same id',
+      { 'cluster-id': '2' },
+      'both clusters have the id 2',
+      'Each cluster needs its own cluster-id',
+      'cluster-id-unique',
+    ],
+    [
+      'another size of the mesh',
+      { 'max-connected-clusters': '511' },
+      'max-connected-clusters differs (mesh-1: 511; mesh-2: 255)',
+      'the same max-connected',
+      'max-connected-clusters-equal',
+    ],
+  ])('with another because of %s', async (_what, values, words, hint, check) => {
+    await withCiliumConfig(one, values, async () => {
+      const argv = connect('mesh-1', 'mesh-2');
+      const { exitCode, says } = failureOf(await meshctl(argv));
+      expect(exitCode).toBe(1);
+      for (const part of [words, 'mesh-1', 'mesh-2', hint]) expect(says).toContain(part);
+      expect(await failureAsData(argv)).toMatchObject({
+        code: 'Incompatible',
+        details: { findings: expect.arrayContaining([expect.objectContaining({ id: check, severity: 'fail' })]) },
+      });
+    });
   });
 });

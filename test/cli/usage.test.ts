@@ -4,7 +4,7 @@ import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 it.each([
   ['clustermesh enable --contxt a', "unknown option '--contxt'", '(Did you mean --context?)'],
   ['clustermesh enabel', "unknown command 'enabel'", '(Did you mean enable?)'],
-  ['clustermesh connect', "required option '--destination-context <context>' not specified", ''],
+  ['clustermesh render', "required option '--cilium-version <version>' not specified", ''],
   ['clustermesh enable mesh-1', 'too many arguments', ''],
   ['clustermesh enable --context mesh-1,', '"mesh-1," has an empty entry', ''],
   ['clustermesh enable --service-annotation x', '"x" is not key=value', ''],
@@ -21,10 +21,10 @@ it.each([
 });
 
 it('says it in the format that was asked for', async () => {
-  const asJson = await runCli(['clustermesh', 'connect', '-o', 'json']);
+  const asJson = await runCli(['clustermesh', 'render', '-o', 'json']);
   expect(jsonOf(asJson)).toMatchObject({ kind: 'Error', error: { code: 'Usage' } });
   expect(asJson).toMatchObject({ exitCode: 2, stderr: '' });
-  const asYaml = await runCli(['clustermesh', 'connect', '--output=yaml']);
+  const asYaml = await runCli(['clustermesh', 'render', '--output=yaml']);
   expect(asYaml).toMatchObject({ exitCode: 2, stderr: '' });
   expect(asYaml.stdout).toMatch(/^apiVersion: meshctl.io\/v1alpha1\nkind: Error\nerror:\n {2}code: Usage\n/);
 });
