@@ -1,20 +1,7 @@
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './command.ts';
-import { parseList } from './option-values.ts';
-import { DRY_RUN, PLAN_FORMAT, RESULT_FORMAT, YES } from './shared-options.ts';
+import { ALL, CONTEXTS, DRY_RUN, PLAN_FORMAT, RESULT_FORMAT, YES } from './shared-options.ts';
 
 const SERVICE: ArgumentSpec = { name: 'service', description: 'NAMESPACE/NAME, or NAME in the namespace of -n' };
-
-const CONTEXTS: OptionSpec = {
-  flags: '--context <contexts>',
-  description: 'kubeconfig contexts, comma-separated (default: the current one)',
-  parse: parseList,
-};
-
-const ALL: OptionSpec = {
-  flags: '--all',
-  description: 'all contexts of the kubeconfig that run Cilium',
-  default: false,
-};
 
 const ALL_NAMESPACES: OptionSpec = {
   flags: '-A, --all-namespaces',

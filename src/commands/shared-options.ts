@@ -1,11 +1,23 @@
 import type { OptionSpec } from './command.ts';
-import { parseDuration } from './option-values.ts';
+import { parseDuration, parseList } from './option-values.ts';
 
 /** Flags that several commands have in the same way. */
 
 export const CONTEXT: OptionSpec = {
   flags: '--context <context>',
   description: 'kubeconfig context (default: the current one)',
+};
+
+export const CONTEXTS: OptionSpec = {
+  flags: '--context <contexts>',
+  description: 'kubeconfig contexts, comma-separated (default: the current one)',
+  parse: parseList,
+};
+
+export const ALL: OptionSpec = {
+  flags: '--all',
+  description: 'all contexts of the kubeconfig that run Cilium',
+  default: false,
 };
 
 export const waitDuration = (what: string, standard: string): OptionSpec => ({

@@ -1,8 +1,14 @@
 import { applySteps } from '../kube/apply.ts';
-import { MeshctlError } from '../mesh/errors.ts';
-import { type GlobalIntent, planGlobalService, type ServiceSite, serviceRef } from '../mesh/global-service.ts';
+import {
+  annotationChanges,
+  type GlobalIntent,
+  planGlobalService,
+  type ServiceSite,
+  serviceRef,
+} from '../mesh/global-service.ts';
 import type { Step } from '../mesh/plan.ts';
 import { during, type Flow, type Target } from './flow.ts';
+import { materialise } from './materialise.ts';
 import { putBack } from './put-back.ts';
 
 /** The steps that make a Service global, or no longer so, in all these clusters. Throws what {@link planGlobalService} throws. */
@@ -39,12 +45,7 @@ export async function applyGlobalService(
         client,
         steps.filter(({ cluster }) => cluster === client.context),
         {
-          async materialise({ write }) {
-            if (!write || write.method === 'authority' || write.method === 'issue') {
-              throw new MeshctlError('Bug', 'a Service was planned as something else');
-            }
-            return write;
-          },
+          materialise: (step) => materialise(step, new Map(), flow.now()),
           signal: flow.signal,
         },
       ),
@@ -57,6 +58,18 @@ export async function applyGlobalService(
     targets,
     outcomes.map(({ journal }) => journal),
     failed,
+    { mend: (context) => mendingCommand(context, steps) },
   );
   throw failed;
+}
+
+/** What puts the Service of a cluster back by hand. */
+function mendingCommand(context: string, steps: readonly Step[]): string {
+  const step = steps.find(({ cluster }) => cluster === context);
+  const { namespace, name } = step?.object ?? {};
+  if (step?.action === 'create') return `kubectl --context ${context} -n ${namespace} delete service ${name}`;
+  const former = annotationChanges(step).map(({ annotation, from }) =>
+    from === undefined ? `${annotation}-` : `${annotation}=${from}`,
+  );
+  return `kubectl --context ${context} -n ${namespace} annotate --overwrite service ${name} ${former.join(' ')}`;
 }

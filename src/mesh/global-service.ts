@@ -108,9 +108,21 @@ function planSite(ref: ObjectRef, { context, live }: ServiceSite, source: KubeOb
   };
 }
 
+const ANNOTATION_PATH = /^metadata\.annotations\[(.+)\]$/;
+
 function changeOf(name: string, from: string | undefined, to: string | null): Change {
   const path = `metadata.annotations[${name}]`;
   return { path, ...(from === undefined ? {} : { from }), ...(to === null ? {} : { to }) };
+}
+
+/** The annotations that a step changes: absent `from`, it is new; absent `to`, it goes. */
+export function annotationChanges(
+  step: Pick<Step, 'changes'> | undefined,
+): { annotation: string; from?: unknown; to?: unknown }[] {
+  return (step?.changes ?? []).flatMap(({ path, ...values }) => {
+    const annotation = ANNOTATION_PATH.exec(path)?.[1];
+    return annotation === undefined ? [] : [{ annotation, ...values }];
+  });
 }
 
 /** By annotation: its value, or null for one that goes. */

@@ -1,4 +1,5 @@
-import type { Change, Step } from '../mesh/plan.ts';
+import { annotationChanges } from '../mesh/global-service.ts';
+import type { Step } from '../mesh/plan.ts';
 import type { Theme } from './theme.ts';
 
 /** The result of `service global`: what changed in each cluster. */
@@ -15,13 +16,14 @@ export function globalServiceText(
   ].join('\n');
 }
 
-function whatHappened({ action, changes }: Step, theme: Theme): string {
-  if (action === 'create') return 'created, with the selector and ports that it has elsewhere';
-  return changes.length > 0 ? changes.map(changeText).join(', ') : theme.dim('nothing to change');
-}
-
-function changeText({ path, from, to }: Change): string {
-  const annotation = /\[(.+)\]$/.exec(path)?.[1] ?? path;
-  if (to === undefined) return `${annotation} removed`;
-  return from === undefined ? `${annotation}=${to}` : `${annotation}=${to} (was ${from})`;
+function whatHappened(step: Step, theme: Theme): string {
+  if (step.action === 'create') return 'created, with the selector and ports that it has elsewhere';
+  const changes = annotationChanges(step);
+  if (changes.length === 0) return theme.dim('nothing to change');
+  return changes
+    .map(({ annotation, from, to }) => {
+      if (to === undefined) return `${annotation} removed`;
+      return from === undefined ? `${annotation}=${to}` : `${annotation}=${to} (was ${from})`;
+    })
+    .join(', ');
 }

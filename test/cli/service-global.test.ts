@@ -131,6 +131,17 @@ describe('service global', () => {
     expect(annotationsIn('two')).toEqual({});
   });
 
+  it('tells how to mend a cluster that cannot be put back', async () => {
+    readOnly.add('two');
+    const argv = ['default/base', ...BOTH, '--affinity', 'local'];
+    // The first write to one succeeds; from then on it refuses too.
+    const result = await global(argv, { onOutput: (text) => text.includes('putting back') && readOnly.add('one') });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain(
+      'kubectl --context one -n default annotate --overwrite service base service.cilium.io/global- service.cilium.io/affinity-',
+    );
+  });
+
   it('names the clusters that lack it, and touches none', async () => {
     addService(clusters.stores.one, 'lonely', { mesh: {} });
     const result = await global(['default/lonely', ...BOTH]);
