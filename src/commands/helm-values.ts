@@ -27,8 +27,9 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     const options = { ...choices, ciliumVersion, image: flags.image, waitMs: 0 };
     const draft = await planEnableCluster(context, { client, namespace: flags.namespace }, options);
     const { values, notes } = helmValuesOf(draft, options);
-    for (const note of notes) context.progress.info(note);
-    const text = flags.output === 'json' ? JSON.stringify(values, null, 2) : stringify(values);
+    for (const note of notes) context.progress.warn(note);
+    const comments = notes.map((note) => `# ${note}\n`).join('');
+    const text = flags.output === 'json' ? JSON.stringify(values, null, 2) : `${comments}${stringify(values)}`;
     return { kind: 'HelmValues', data: { values }, text: () => text, raw: text };
   });
 }

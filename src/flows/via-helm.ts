@@ -5,7 +5,7 @@ import { awaitsAddress } from '../mesh/enable.ts';
 import { settleImage } from '../mesh/enable-settings.ts';
 import { serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { type HelmValues, helmValues } from '../mesh/helm-values.ts';
+import { type HelmValues, helmValues, leavesUsersOut } from '../mesh/helm-values.ts';
 import { keyOf } from '../mesh/kube-object.ts';
 import { agentDaemonSetRef, REMOTE_USERS_CONFIGMAP } from '../mesh/names.ts';
 import type { ReadyWrite } from '../mesh/plan.ts';
@@ -91,7 +91,7 @@ export async function enableViaHelm(
   const users = draft.plan.steps.filter(
     ({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP,
   );
-  if (!helm.dryRun && users.length > 0 && !madeByChart(draft)) {
+  if (!helm.dryRun && users.length > 0 && leavesUsersOut(draft.install)) {
     const { error } = await applySteps(target.client, users, {
       materialise: async ({ write }) => write as ReadyWrite,
       signal: flow.signal,
@@ -107,11 +107,6 @@ export async function enableViaHelm(
     await awaitAddress(flow, target, waitMs);
   }
   await awaitRollout(flow, target, waitMs);
-}
-
-/** Before 1.19 the chart makes the users whenever it makes the clustermesh-apiserver. */
-function madeByChart({ install: { version } }: EnableDraft): boolean {
-  return version.major === 1 && version.minor < 19;
 }
 
 async function runHelm(flow: Flow, args: readonly string[], input: string, helm: HelmOptions): Promise<void> {

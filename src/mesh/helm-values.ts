@@ -3,7 +3,8 @@ import type { EnableSettings } from './enable-settings.ts';
 import { isIpAddress } from './endpoints.ts';
 import type { ClusterIdentity } from './identity.ts';
 import { keyOf } from './kube-object.ts';
-import { SERVER_CERT_SECRET, secretRef, serviceHostname } from './names.ts';
+import { configMapRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef, serviceHostname } from './names.ts';
+import { foreignOwner } from './ownership.ts';
 import { COMMON_PREFIX } from './peer-config.ts';
 import { configuredPeers, knownPeers, PEER_SECRETS } from './peers.ts';
 import { secretText } from './secret-data.ts';
@@ -37,7 +38,8 @@ export function helmValues(input: HelmInput): HelmValues {
   const { snapshot, identity, settings } = input;
   const peers = sharedPeers(snapshot);
   const names = knownPeers(snapshot);
-  const explicit = peers !== undefined && peers.length > 0;
+  // Once Helm makes the peering objects, it would delete them with `enabled: false`.
+  const explicit = (peers !== undefined && peers.length > 0) || madeByHelm(snapshot);
   return {
     values: {
       cluster: { name: identity.name, id: identity.id },
@@ -47,19 +49,48 @@ export function helmValues(input: HelmInput): HelmValues {
         maxConnectedClusters: identity.maxConnectedClusters,
         config: {
           enabled: explicit,
-          ...(explicit ? { clusters: peers } : names.length > 0 ? { clusters: names.map((name) => ({ name })) } : {}),
+          ...(names.length > 0 ? { clusters: peers ?? names.map((name) => ({ name })) } : {}),
         },
         apiserver: apiserverValues(input),
       },
     },
-    notes: [
-      ...(explicit || names.length === 0
-        ? []
-        : [
-            `${names.join(', ')} have certificates of their own: their Secrets stay as meshctl connect wrote them (clustermesh.config.enabled=false)`,
-          ]),
-    ],
+    notes: notesOf(input, { explicit, ownCertificates: peers === undefined }),
   };
+}
+
+function notesOf(
+  { snapshot, install }: HelmInput,
+  { explicit, ownCertificates }: { explicit: boolean; ownCertificates: boolean },
+): string[] {
+  const names = knownPeers(snapshot).join(', ');
+  const notes: string[] = [];
+  if (ownCertificates && explicit) {
+    notes.push(`${names}: Helm needs their certificates and keys too, as clustermesh.config.clusters[].tls`);
+  } else if (ownCertificates) {
+    notes.push(`${names}: their Secrets stay as meshctl connect wrote them (clustermesh.config.enabled: false)`);
+  }
+  if (!explicit && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
+    notes.push(
+      'The chart leaves ConfigMap clustermesh-remote-users to others, and the pods cannot start without it: ' +
+        'meshctl clustermesh enable --via-helm makes it',
+    );
+  }
+  return notes;
+}
+
+/** Whether the objects that hold the peers are Helm's. */
+function madeByHelm({ objects, namespace }: ClusterSnapshot): boolean {
+  const refs = [
+    configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
+    ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
+  ];
+  return refs.some((ref) => foreignOwner(objects.get(keyOf(ref)))?.startsWith('Helm') ?? false);
+}
+
+/** Since 1.19 the chart makes the users only where it knows the peers. */
+export function leavesUsersOut({ version }: CiliumInstall): boolean {
+  const since = parseVersion('1.19.0-pre.0');
+  return since !== undefined && compareVersions(version, since) >= 0;
 }
 
 function apiserverValues({ snapshot, install, settings, image, serviceAddresses }: HelmInput): Record<string, unknown> {
