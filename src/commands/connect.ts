@@ -1,7 +1,9 @@
 import { type ConnectOptions, connectClusters, prepareConnect } from '../flows/connect.ts';
+import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
 import type { CredentialChoice } from '../mesh/credentials.ts';
 import type { EndpointOverride } from '../mesh/endpoint-overrides.ts';
+import type { Step } from '../mesh/plan.ts';
 import { connectText } from '../views/connect-view.ts';
 import { stepData } from '../views/plan-data.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
@@ -46,7 +48,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     const prepared = await prepareConnect(context, request, options);
     for (const warning of prepared.warnings) context.progress.warn(warning);
     if (dryRun) {
-      const steps = [...prepared.serve.steps, ...prepared.dial.steps];
+      const steps = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, steps) : undefined;
       return planResult({ steps, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
@@ -62,4 +64,9 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
       text: (theme) => connectText({ clusters, mode: request.mode, connections, steps }, theme),
     };
   });
+}
+
+/** A plan is read cluster by cluster, as the operator named them. */
+function inOrderOf(targets: readonly Target[], steps: readonly Step[]): Step[] {
+  return targets.flatMap(({ client }) => steps.filter(({ cluster }) => cluster === client.context));
 }

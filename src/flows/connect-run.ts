@@ -27,7 +27,7 @@ export async function carryOut(
 ): Promise<readonly Step[]> {
   const { targets, serve, dial, directions } = prepared;
   const authorities = await readAuthorities(targets, [...serve.steps, ...dial.steps]);
-  const ready = await during(flow, 'Issuing client certificates', () =>
+  const issued = await during(flow, 'Issuing client certificates', () =>
     prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now())),
   );
   const writer = createClusterWriter(flow, targets, options.parallel);
@@ -39,11 +39,11 @@ export async function carryOut(
         (target) => nudgePods(flow, target, { pods: 'apiserver' }),
       ),
     );
-    if (options.proof !== false) await prove(flow, targets, directions, dial.steps, ready, options.proofMs);
+    if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options.proofMs);
     await during(flow, 'Writing the peering files', () =>
       writer.write(
         dial.steps,
-        async (step) => readyWrite(ready, step),
+        async (step) => readyWrite(issued, step),
         (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' }),
       ),
     );

@@ -1,3 +1,4 @@
+import { parseCidr } from './cidr.ts';
 import type { Endpoint } from './endpoints.ts';
 import { MeshctlError } from './errors.ts';
 import { ETCD_PORT } from './names.ts';
@@ -9,14 +10,15 @@ export interface EndpointOverride extends Endpoint {
 }
 
 const OVERRIDE =
-  /^(?:([^=]+)=)?(?:\[([0-9A-Fa-f:.]+)\](?::(\d+))?|([^:[\]/\s]+)(?::(\d+))?|([0-9A-Fa-f]*:[0-9A-Fa-f:.]*))$/;
+  /^(?:([^=]+)=)?(?:\[([0-9A-Fa-f:.]+)\](?::(\d+))?|([0-9A-Za-z][0-9A-Za-z._-]*)(?::(\d+))?|([0-9A-Fa-f]*:[0-9A-Fa-f:.]+))$/;
 
 /** Reads `[cluster=]host[:port]`, IPv6 in brackets where a port follows; the port is etcd's when none is given. */
 export function parseEndpointOverride(text: string): EndpointOverride {
   const [, cluster, bracketed, bracketedPort, name, namePort, bare] = OVERRIDE.exec(text) ?? [];
   const host = bracketed ?? name ?? bare;
   const port = Number(bracketedPort ?? namePort ?? ETCD_PORT);
-  if (host === undefined || port < 1 || port > 65_535) {
+  const readable = host !== undefined && (!host.includes(':') || parseCidr(host) !== undefined);
+  if (!readable || port < 1 || port > 65_535) {
     throw new MeshctlError('Usage', `"${text}" is not an endpoint`, {
       hint: 'Write it like mesh.example.com:2379, [2001:db8::7]:2379, or mesh-2=203.0.113.7:2379 for one of several clusters.',
     });

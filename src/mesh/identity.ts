@@ -107,37 +107,3 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
   if (badId) refuse(`cluster id ${ciliumConfig['cluster-id'] ?? 0}`, badId, 'cluster-id', 'cluster.id=1');
   return identity;
 }
-
-/**
- * Refuses two clusters that cannot be told apart or lay their identities out differently.
- * @throws MeshctlError `Incompatible`.
- */
-export function requireCompatible(
-  a: { context: string; identity: ClusterIdentity },
-  b: { context: string; identity: ClusterIdentity },
-): void {
-  const both = `contexts "${a.context}" and "${b.context}"`;
-  const details = { contexts: [a.context, b.context] };
-  if (a.identity.name === b.identity.name) {
-    throw new MeshctlError('Incompatible', `${both}: both clusters are named "${a.identity.name}"`, {
-      hint: 'Each cluster needs its own cluster-name in ConfigMap cilium-config. (Do both contexts lead to one cluster?)',
-      details,
-    });
-  }
-  if (a.identity.id === b.identity.id) {
-    throw new MeshctlError('Incompatible', `${both}: both clusters have the id ${a.identity.id}`, {
-      hint: 'Each cluster needs its own cluster-id in ConfigMap cilium-config; changing it restarts the agents.',
-      details,
-    });
-  }
-  if (a.identity.maxConnectedClusters !== b.identity.maxConnectedClusters) {
-    throw new MeshctlError(
-      'Incompatible',
-      `${both}: max-connected-clusters differs (${a.identity.maxConnectedClusters} and ${b.identity.maxConnectedClusters})`,
-      {
-        hint: 'All clusters of a mesh need the same max-connected-clusters, because it is part of the identity layout.',
-        details,
-      },
-    );
-  }
-}

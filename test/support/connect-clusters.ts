@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
 import type { InterceptedRequest, SandboxOptions } from '../../src/sandbox/options.ts';
@@ -75,10 +76,15 @@ const KINDS = [
   ['apps/v1', 'ReplicaSet'],
 ] as const;
 
-/** Without what every write changes by itself. */
+/** Without what every write changes by itself; of Secrets digests, for a failure prints all of it. */
 function comparable({ metadata, ...rest }: KubeObject): unknown {
   const { resourceVersion, managedFields, ...own } = metadata;
-  return { ...rest, metadata: own };
+  if (rest.kind !== 'Secret' || rest.data === undefined) return { ...rest, metadata: own };
+  const digests = Object.entries(rest.data as Record<string, string>).map(([key, value]) => [
+    key,
+    createHash('sha256').update(value).digest('hex').slice(0, 12),
+  ]);
+  return { ...rest, data: Object.fromEntries(digests), metadata: own };
 }
 
 /** Peers that every agent of every cluster is to see. */

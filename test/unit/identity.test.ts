@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MeshctlError } from '../../src/mesh/errors.ts';
-import { checkClusterId, checkClusterName, requireCompatible, requireIdentity } from '../../src/mesh/identity.ts';
+import { checkClusterId, checkClusterName, requireIdentity } from '../../src/mesh/identity.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 
 function errorOf(work: () => unknown): MeshctlError {
@@ -78,27 +78,5 @@ describe('requireIdentity', () => {
     const error = errorOf(() => requireIdentity(snapshotOf({ ciliumConfig: undefined, agent: undefined })));
     expect(error.code).toBe('CiliumMissing');
     expect(error.message).toContain('ConfigMap cilium-config');
-  });
-});
-
-describe('requireCompatible', () => {
-  const member = (context: string, name: string, id: number, maxConnectedClusters = 255) => ({
-    context,
-    identity: { name, id, maxConnectedClusters },
-  });
-
-  it('accepts clusters that differ in name and id', () => {
-    expect(() => requireCompatible(member('a', 'mesh-1', 1), member('b', 'mesh-2', 2))).not.toThrow();
-  });
-
-  it.each([
-    ['names', member('b', 'mesh-1', 2), 'named "mesh-1"'],
-    ['ids', member('b', 'mesh-2', 1), 'the id 1'],
-    ['sizes', member('b', 'mesh-2', 2, 511), '255 and 511'],
-  ])('refuses wrong %s', (_case, other, says) => {
-    const error = errorOf(() => requireCompatible(member('a', 'mesh-1', 1), other));
-    expect(error.code).toBe('Incompatible');
-    expect(error.message).toContain('contexts "a" and "b"');
-    expect(error.message).toContain(says);
   });
 });

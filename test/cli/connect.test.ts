@@ -1,0 +1,224 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { secretTexts } from '../../src/mesh/secret-data.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { jsonOf } from '../support/cli.ts';
+import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+
+let clusters: ConnectClusters;
+let before: Record<string, unknown>;
+
+beforeAll(async () => {
+  clusters = await startConnectClusters(3);
+  before = clusters.objects();
+}, 120_000);
+
+afterAll(async () => {
+  expect(clusters?.errors).toEqual([]);
+  await clusters?.close();
+});
+
+beforeEach(() => {
+  clusters.fault = undefined;
+});
+
+const connect = (...more: string[]) => clusters.meshctl(['clustermesh', 'connect', ...more]);
+const disconnect = (...more: string[]) => clusters.meshctl(['clustermesh', 'disconnect', ...more]);
+
+async function ok(run: ReturnType<typeof connect>): Promise<Record<string, unknown>> {
+  const result = await run;
+  expect(result.exitCode, result.stderr).toBe(0);
+  return result.stdout.startsWith('{') ? jsonOf(result) : {};
+}
+
+/** The peers that a cluster's agents dial. */
+function dials(context: string): string[] {
+  const { store } = found(
+    clusters.clusters.find((cluster) => cluster.context === context),
+    context,
+  );
+  return Object.keys(secretTexts(store.get(refs.secret('cilium-clustermesh')))).sort();
+}
+
+describe('modes', () => {
+  it('unicast makes only the source dial, bidirectional joins it with each, and disconnect undoes either', async () => {
+    await ok(connect('--context', 'mesh-1', '--destination-context', 'mesh-2,mesh-3', '--connection-mode', 'unicast'));
+    expect([dials('mesh-1'), dials('mesh-2'), dials('mesh-3')]).toEqual([['mesh-2', 'mesh-3'], [], []]);
+
+    await ok(connect('--context', 'mesh-1', '--destination-context', 'mesh-?'));
+    expect([dials('mesh-1'), dials('mesh-2'), dials('mesh-3')]).toEqual([['mesh-2', 'mesh-3'], ['mesh-1'], ['mesh-1']]);
+
+    await ok(
+      disconnect('--context', 'mesh-1', '--destination-context', 'mesh-2', '--connection-mode', 'unicast', '--yes'),
+    );
+    expect([dials('mesh-1'), dials('mesh-2')]).toEqual([['mesh-3'], ['mesh-1']]);
+    await ok(disconnect('--all', '--yes'));
+    expect(clusters.objects()).toEqual(before);
+  }, 60_000);
+
+  it('destinations may be in another kubeconfig, but not under a name that the first one has', async () => {
+    const other = join(dirname(clusters.kubeconfigPath), 'other.yaml');
+    const text = await readFile(clusters.kubeconfigPath, 'utf8');
+    await writeFile(other, text.replaceAll('mesh-2', 'elsewhere'), { mode: 0o600 });
+    await ok(connect('--context', 'mesh-1', '--destination-context', 'elsewhere', '--destination-kubeconfig', other));
+    expect(dials('mesh-2')).toEqual(['mesh-1']);
+    const clash = await connect(
+      '--context',
+      'mesh-1',
+      '--destination-context',
+      'mesh-*',
+      '--destination-kubeconfig',
+      other,
+    );
+    expect(clash.exitCode, clash.stderr).toBe(0);
+    const same = await connect(
+      '--context',
+      'mesh-1',
+      '--destination-context',
+      'mesh-1',
+      '--destination-kubeconfig',
+      other,
+    );
+    expect(same.exitCode).toBe(2);
+    expect(same.stderr).toContain('rename-context');
+    await ok(disconnect('--all', '--yes'));
+  }, 60_000);
+
+  it.each([
+    [['--context', 'mesh-1'], 'no destination is named'],
+    [['--context', 'mesh-1', '--destination-context', 'mesh-1'], 'is named twice'],
+    [['--context', 'mesh-1', '--destination-context', 'prod-*'], 'matches "prod-*"'],
+    [['--all', '--destination-context', 'mesh-2'], 'exclude each other'],
+    [['--all', '--connection-mode', 'unicast'], 'needs a cluster to start from'],
+    [['--context', 'mesh-1', '--destination-context', 'mesh-2,mesh-3', '--destination-endpoint', 'h:1'], '2 clusters'],
+  ])('%j is a usage error', async (argv, says) => {
+    const result = await connect(...argv);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain(says);
+  });
+});
+
+describe('credentials and endpoints', () => {
+  it('an address of one’s own is dialled and gets into the certificate', async () => {
+    const name = ['--destination-endpoint', 'mesh-2=lb.example:2379', '--destination-endpoint', '172.18.2.100:2379'];
+    const { connections } = await ok(
+      connect(
+        '--context',
+        'mesh-1',
+        '--destination-context',
+        'mesh-2',
+        '--connection-mode',
+        'unicast',
+        ...name,
+        '-o',
+        'json',
+      ),
+    );
+    expect(connections).toEqual([
+      {
+        from: 'mesh-1',
+        to: 'mesh-2',
+        credential: 'per-peer',
+        user: 'remote-mesh-1',
+        endpoints: ['lb.example:2379', '172.18.2.100:2379'],
+      },
+    ]);
+    await ok(disconnect('--all', '--yes'));
+    // The certificate keeps the name: others may dial it.
+    before = clusters.objects();
+  }, 60_000);
+
+  it('legacy hands out the remote’s own certificate, with a warning; --allow-mismatching-ca is explained', async () => {
+    const argv = [
+      '--context',
+      'mesh-1',
+      '--destination-context',
+      'mesh-3',
+      '--credentials',
+      'legacy',
+      '--allow-mismatching-ca',
+    ];
+    const result = await connect(...argv);
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(result.stderr).toContain('it cannot be cut off alone');
+    expect(result.stderr).toContain('--allow-mismatching-ca is not needed');
+    const status = ['clustermesh', 'status', '--context', 'mesh-1', '--wait', '--wait-duration', '30s'];
+    await ok(clusters.meshctl(status));
+    await ok(disconnect('--all', '--yes'));
+  }, 60_000);
+
+  it('the proof tells apart who keeps a peer out, and everything is put back', async () => {
+    const mesh3 = found(clusters.clusters[2], 'mesh-3');
+    const former = found(mesh3.store.get(refs.configMap('clustermesh-remote-users')), 'the users');
+    const stop = mesh3.store.subscribe(({ object }) => {
+      const { 'users.yaml': file = '' } = (object.data ?? {}) as Record<string, string>;
+      if (object.metadata.name !== 'clustermesh-remote-users' || !file.includes('remote-mesh-1')) return;
+      mesh3.store.update(refs.configMap('clustermesh-remote-users'), (live) => {
+        live.data = former.data;
+      });
+    });
+    const argv = ['--context', 'mesh-1', '--destination-context', 'mesh-3', '--wait-duration', '2s', '-o', 'json'];
+    const result = await connect(...argv);
+    stop();
+    expect(result.exitCode).toBe(1);
+    const { error } = jsonOf(result) as { error: { code: string; details: { reason: string } } };
+    expect([error.code, error.details.reason]).toEqual(['CredentialRefused', 'user-missing']);
+    expect(clusters.objects()).toEqual(before);
+
+    await ok(connect(...argv.slice(0, 4), '--no-proof'));
+    await ok(disconnect('--all', '--yes'));
+  }, 60_000);
+});
+
+describe('validation', () => {
+  it('stops before anything is written, names every check, and leaves out those that do not count', async () => {
+    const mesh2 = found(clusters.clusters[1], 'mesh-2');
+    const config = found(mesh2.store.get(refs.configMap('cilium-config')), 'cilium-config').data as object;
+    const set = (settings: Record<string, string>) =>
+      mesh2.store.update(refs.configMap('cilium-config'), (live) => {
+        live.data = { ...config, ...settings };
+      });
+    set({ 'tunnel-protocol': 'geneve', 'enable-wireguard': 'true' });
+    const argv = ['--context', 'mesh-1', '--destination-context', 'mesh-2'];
+    const refused = await connect(...argv, '-o', 'json');
+    const { error } = jsonOf(refused) as { error: { code: string; details: { findings: { id: string }[] } } };
+    expect([error.code, error.details.findings.map(({ id }) => id)]).toEqual(['Incompatible', ['tunnel-protocol']]);
+    const skipped = await connect(...argv, '--skip-checks', 'tunnel-protocol', '--dry-run');
+    expect(skipped.exitCode, skipped.stderr).toBe(0);
+    expect(skipped.stderr).toContain('[encryption]');
+    set({});
+  }, 60_000);
+});
+
+describe('disconnect', () => {
+  it('asks on a terminal, and needs --yes without one', async () => {
+    await ok(connect('--all'));
+    const argv = ['clustermesh', 'disconnect', '--all'];
+    expect((await clusters.meshctl(argv)).exitCode).toBe(2);
+    const declined = await clusters.meshctl(argv, { isTty: true, answers: ['n'] });
+    expect(declined.exitCode).toBe(1);
+    expect(dials('mesh-1')).toEqual(['mesh-2', 'mesh-3']);
+  }, 60_000);
+
+  it('cleans this side when the remote is dead: with --force, or by the peer’s name', async () => {
+    clusters.fault = async ({ context }) => {
+      if (context === 'mesh-3') throw new ApiError(401, 'Unauthorized', 'Unauthorized');
+      return undefined;
+    };
+    const argv = ['--context', 'mesh-1', '--destination-context', 'mesh-3', '--yes'];
+    expect((await disconnect(...argv)).exitCode).toBe(3);
+    const forced = await disconnect(...argv, '--force');
+    expect(forced.exitCode, forced.stderr).toBe(0);
+    expect(forced.stderr).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');
+    expect(dials('mesh-1')).toEqual(['mesh-2']);
+    await ok(disconnect('--context', 'mesh-2', '--peer', 'mesh-3', '--yes'));
+    expect(dials('mesh-2')).toEqual(['mesh-1']);
+
+    clusters.fault = undefined;
+    await ok(disconnect('--context', 'mesh-3', '--peer', 'mesh-1,mesh-2', '--yes'));
+    await ok(disconnect('--all', '--yes'));
+    expect(clusters.objects()).toEqual(before);
+  }, 60_000);
+});

@@ -1,0 +1,252 @@
+import { describe, expect, it } from 'vitest';
+import { dialsOf } from '../../src/mesh/connection-mode.ts';
+import { type CredentialChoice, chooseCredential } from '../../src/mesh/credentials.ts';
+import { planDial } from '../../src/mesh/dial-plan.ts';
+import { type Member, planDirection } from '../../src/mesh/direction.ts';
+import { planDisconnect } from '../../src/mesh/disconnect-plan.ts';
+import { assignOverrides, parseEndpointOverride } from '../../src/mesh/endpoint-overrides.ts';
+import { type Endpoint, serviceEndpoints } from '../../src/mesh/endpoints.ts';
+import { requireIdentity } from '../../src/mesh/identity.ts';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import { apiserverDeployment, caFacts, NOW, serviceObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+
+interface Shape {
+  /** The public key of cilium-ca. */
+  ca?: string;
+  caKey?: boolean;
+  /** That of the CA that made the server certificate and the remote-cert. */
+  madeBy?: string;
+  covers?: string[];
+  endpoints?: Endpoint[];
+  version?: string;
+  kvstoremesh?: boolean;
+  live?: KubeObject[];
+}
+
+function member(id: number, shape: Shape = {}): Member {
+  const { ca = `ca-${id}`, caKey = true, madeBy = ca, covers = [`10.9.0.${id}`], version = '1.20.0' } = shape;
+  const snapshot: ClusterSnapshot = snapshotOf({
+    context: `context-${id}`,
+    ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id) },
+    agent: { image: `quay.io/cilium/cilium:v${version}`, desired: 1, ready: 1 },
+    live: [
+      apiserverDeployment({ kvstoremesh: shape.kvstoremesh ?? true }),
+      ...['clustermesh-apiserver-remote-cert', 'cilium-kvstoremesh', 'cilium-clustermesh'].map(secret),
+      ...(shape.live ?? []),
+    ],
+    ca: { ...caFacts(ca), hasKey: caKey, keyMatches: caKey },
+    remoteUsers: [],
+    tlsSecrets: new Map([
+      ['clustermesh-apiserver-remote-cert', tlsFacts(madeBy, { commonName: 'remote', usages: ['client'] })],
+      [
+        'clustermesh-apiserver-server-cert',
+        tlsFacts(madeBy, { commonName: 's', dnsNames: ['*.mesh.cilium.io'], ipAddresses: covers }),
+      ],
+    ]),
+  });
+  const endpoints = shape.endpoints ?? [{ host: `10.9.0.${id}`, port: 2379 }];
+  return { snapshot, identity: requireIdentity(snapshot), endpoints };
+}
+
+const secret = (name: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name, namespace: 'kube-system' },
+  data: {},
+});
+
+const direction = (client: Member, server: Member) => planDirection(client, server, { now: NOW });
+
+describe('dialsOf', () => {
+  it.each([
+    ['bidirectional', ['ab', 'ba', 'ac', 'ca']],
+    ['mesh', ['ab', 'ba', 'ac', 'ca', 'bc', 'cb']],
+    ['unicast', ['ab', 'ac']],
+  ] as const)('%s', (mode, expected) => {
+    expect(dialsOf(mode, 'a', ['b', 'c']).map((pair) => pair.join(''))).toEqual(expected);
+  });
+
+  it('joins destinations with each other where there is no source', () => {
+    expect(dialsOf('mesh', undefined, ['a', 'b'])).toEqual([
+      ['a', 'b'],
+      ['b', 'a'],
+    ]);
+  });
+});
+
+describe('chooseCredential', () => {
+  const cases: [string, Shape, Shape, CredentialChoice, string][] = [
+    ['different CAs', {}, {}, 'auto', 'per-peer remote-mesh-1'],
+    ['one CA', { ca: 'x' }, { ca: 'x' }, 'auto', 'shared-ca remote'],
+    ['one CA, but certificates wanted', { ca: 'x' }, { ca: 'x' }, 'per-peer', 'per-peer remote-mesh-1'],
+    ['one CA without a key', { ca: 'x', caKey: false }, { ca: 'x', caKey: false }, 'auto', 'shared-ca remote'],
+    ['no key at the server', {}, { caKey: false }, 'auto', 'legacy remote'],
+    ['a CA that etcd does not trust', {}, { madeBy: 'former' }, 'auto', 'legacy remote'],
+    ['legacy wanted', {}, {}, 'legacy', 'legacy remote'],
+  ];
+  it.each(cases)('%s: %o, %o, %s', (_, client, server, choice, expected) => {
+    const { kind, user, warnings } = chooseCredential(member(1, client), member(2, server), choice, NOW);
+    expect(`${kind} ${user}`).toBe(expected);
+    expect(warnings).toHaveLength(kind === 'legacy' ? 1 : 0);
+  });
+
+  it.each([
+    ['shared-ca', {}, 'their CAs are different'],
+    ['per-peer', { caKey: false }, 'has no ca.key'],
+  ] as const)('%s that cannot be is refused', (choice, server, reason) => {
+    expect(() => chooseCredential(member(1), member(2, server), choice, NOW)).toThrow(reason);
+  });
+
+  it('copies the remote-cert for legacy, and takes certificates away for a shared CA', () => {
+    const [legacy] = planDial([direction(member(1), member(2, { caKey: false }))], NOW).steps;
+    expect(legacy?.write).toMatchObject({
+      method: 'issue',
+      certificates: [],
+      copies: [{ keys: { ca: 'mesh-2.etcd-client-ca.crt' } }],
+    });
+    const [shared] = planDial([direction(member(1, { ca: 'x' }), member(2, { ca: 'x' }))], NOW).steps;
+    expect(shared?.write).toMatchObject({ method: 'issue', certificates: [], copies: [] });
+    expect(JSON.stringify(shared?.write)).toContain('/common-etcd-client.crt');
+  });
+});
+
+describe('endpoints', () => {
+  it.each([
+    ['203.0.113.7', { host: '203.0.113.7', port: 2379 }],
+    ['mesh.example.com:32379', { host: 'mesh.example.com', port: 32379 }],
+    ['b=[2001:db8::7]:2380', { cluster: 'b', host: '2001:db8::7', port: 2380 }],
+    ['2001:db8::7', { host: '2001:db8::7', port: 2379 }],
+  ])('%s', (text, expected) => {
+    expect(parseEndpointOverride(text)).toEqual(expected);
+  });
+
+  it.each(['', 'a:b', 'host:0', 'host:70000', 'https://host:1', 'a=', '[::1'])('%j is none', (text) => {
+    expect(() => parseEndpointOverride(text)).toThrow(/is not an endpoint/);
+  });
+
+  it('are for the cluster that they name, or for the only one', () => {
+    const two = [
+      { context: 'x', name: 'a' },
+      { context: 'y', name: 'b' },
+    ];
+    const [first, second] = assignOverrides([parseEndpointOverride('y=h'), parseEndpointOverride('a=i:1')], two, '--e');
+    expect([first, second]).toEqual([[{ host: 'i', port: 1 }], [{ host: 'h', port: 2379 }]]);
+    expect(() => assignOverrides([parseEndpointOverride('h')], two, '--e')).toThrow('2 clusters');
+    expect(() => assignOverrides([parseEndpointOverride('c=h')], two, '--e')).toThrow('no cluster or context "c"');
+  });
+
+  it('of a NodePort are those of some Ready nodes, in the families of the Service', () => {
+    const node = (number: number, ready = true) => ({
+      name: `n${number}`,
+      ready,
+      labels: {},
+      podCidrs: [],
+      addresses: ['InternalIP', 'ExternalIP'].flatMap((type, index) => [
+        { type, address: `10.${index}.0.${number}` },
+        { type, address: `fd00:${index}::${number}` },
+      ]),
+    });
+    const spec = { type: 'NodePort', ipFamilies: ['IPv4', 'IPv6'], ports: [{ port: 2379, nodePort: 32379 }] };
+    const nodes = [node(1, false), node(2), node(3), node(4), node(5)];
+    const hosts = ['2', '3', '4'].flatMap((number) => [`10.1.0.${number}`, `fd00:1::${number}`]);
+    expect(serviceEndpoints(snapshotOf({ live: [serviceObject(spec)], nodes }))).toEqual({ hosts, port: 32379 });
+    const single = { ...spec, ipFamilies: ['IPv4'] };
+    expect(serviceEndpoints(snapshotOf({ live: [serviceObject(single)], nodes }))?.hosts).toEqual(
+      hosts.filter((host) => host.startsWith('10.')),
+    );
+  });
+
+  it('that the certificate does not cover are left out where it cannot be renewed, if another one is covered', () => {
+    const endpoints = [
+      { host: '10.9.0.2', port: 2379 },
+      { host: 'other.example', port: 2379 },
+    ];
+    expect(direction(member(1), member(2, { caKey: false, endpoints })).endpoint).toEqual({
+      addresses: ['10.9.0.2:2379'],
+    });
+    expect(direction(member(1), member(2, { endpoints })).endpoint.addresses).toHaveLength(2);
+  });
+});
+
+describe('aliases', () => {
+  const server = member(2, { caKey: false, covers: [] });
+  const stepsFor = (client: Member) => planDial([direction(client, server)], NOW).steps;
+
+  it('are in the file from Cilium 1.20 on', () => {
+    const [step] = stepsFor(member(1));
+    expect(JSON.stringify(step?.write)).toContain('cilium-host-aliases');
+    expect(stepsFor(member(1)).map(({ object }) => object.kind)).toEqual(['Secret', 'Secret']);
+  });
+
+  it.each([
+    [true, 'Deployment clustermesh-apiserver'],
+    [false, 'DaemonSet cilium'],
+  ])('are in the pods before that (KVStoreMesh %s), and go with disconnect', (kvstoremesh, workload) => {
+    const [kind = '', name = ''] = workload.split(' ');
+    const theirs = [{ ip: '10.9.0.2', hostnames: ['registry.example'] }];
+    const live: KubeObject = {
+      ...apiserverDeployment({ kvstoremesh }),
+      kind,
+      metadata: { name, namespace: 'kube-system' },
+    };
+    (live.spec as { template: { spec: Record<string, unknown> } }).template.spec.hostAliases = theirs;
+    const client = member(1, { version: '1.19.4', kvstoremesh, live: [live] });
+    const [step] = stepsFor(client);
+    expect(`${step?.object.kind} ${step?.object.name}`).toBe(workload);
+    expect(JSON.stringify(stepsFor(client)[1]?.write)).not.toContain('cilium-host-aliases');
+    if (step?.write?.method !== 'edit') throw new Error('no edit');
+    const edit = step.write.edit(live);
+    const aliased = [{ ip: '10.9.0.2', hostnames: ['registry.example', 'mesh-2.mesh.cilium.io'] }];
+    expect(edit).toEqual({
+      patch: {
+        metadata: { annotations: { 'meshctl.io/host-aliases': 'mesh-2' } },
+        spec: { template: { spec: { hostAliases: aliased } } },
+      },
+    });
+
+    const after = structuredClone(live);
+    after.metadata.annotations = { 'meshctl.io/host-aliases': 'mesh-2' };
+    (after.spec as { template: { spec: Record<string, unknown> } }).template.spec.hostAliases = aliased;
+    expect(step.write.edit(after)).toBeUndefined();
+    const gone = {
+      patch: {
+        metadata: { annotations: { 'meshctl.io/host-aliases': null } },
+        spec: { template: { spec: { hostAliases: theirs } } },
+      },
+    };
+    expect(step.write.undo?.(live, after)).toEqual(gone);
+    const { snapshot } = member(1, { version: '1.19.4', kvstoremesh, live: [after] });
+    const parting = planDisconnect([{ snapshot, undialled: ['mesh-2'], unserved: [] }]).steps.find(
+      ({ object }) => object.kind === kind,
+    );
+    if (parting?.write?.method !== 'edit') throw new Error('no edit');
+    expect(parting.write.edit(after)).toEqual(gone);
+  });
+});
+
+describe('planDisconnect', () => {
+  const peers = (data: Record<string, string>, annotations?: Record<string, string>): KubeObject => ({
+    ...secret('cilium-clustermesh'),
+    metadata: { name: 'cilium-clustermesh', namespace: 'kube-system', ...(annotations ? { annotations } : {}) },
+    data,
+  });
+  const stepFor = (object: KubeObject) =>
+    planDisconnect([{ snapshot: snapshotOf({ live: [object] }), undialled: ['b'], unserved: ['b'] }]).steps[0];
+
+  it('takes out what belongs to the peer and leaves what belongs to others', () => {
+    const step = stepFor(peers({ b: 'x', 'b.etcd-client.crt': 'x', 'b.etcd-client.key': 'x', bb: 'y' }));
+    if (step?.write?.method !== 'edit' || !step.before) throw new Error('no edit');
+    expect(step.write.edit(step.before)).toEqual({
+      patch: { data: { b: null, 'b.etcd-client.crt': null, 'b.etcd-client.key': null } },
+    });
+  });
+
+  it('deletes a Secret that connect made when nothing is left in it', () => {
+    const made = { 'meshctl.io/created-by': 'connect' };
+    expect(stepFor(peers({ b: 'x' }, made))?.action).toBe('delete');
+    expect(stepFor(peers({ b: 'x', c: 'x' }, made))?.action).toBe('update');
+    expect(stepFor(peers({ b: 'x' }))?.action).toBe('update');
+    expect(stepFor(peers({ c: 'x' }))?.action).toBe('keep');
+  });
+});
