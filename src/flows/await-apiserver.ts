@@ -87,8 +87,8 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
 
 async function rolloutError({ client, namespace }: Target, waitMs: number, cause: MeshctlError): Promise<MeshctlError> {
   const [deployment, pods] = await Promise.all([
-    client.get(apiserverDeploymentRef(namespace)),
-    client.listAll(podsOf(namespace)),
+    orNothing(client.get(apiserverDeploymentRef(namespace)), undefined),
+    orNothing(client.listAll(podsOf(namespace)), []),
   ]);
   const [trouble, ...others] = workloadTroubles(deployment, pods);
   const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
@@ -147,13 +147,19 @@ async function explainTimeout<T>(
   }
 }
 
-/** Empty for whoever may not read them. */
+/** What the events of an object say; empty for whoever may not read them. */
 async function readEvents(client: ClusterClient, { kind, namespace, name }: ObjectRef): Promise<string[]> {
+  const fieldSelector = `involvedObject.kind=${kind},involvedObject.name=${name}`;
+  const selection = { apiVersion: 'v1', kind: 'Event', namespace, fieldSelector };
+  return eventSentences(await orNothing(client.listAll(selection), []));
+}
+
+/** An explanation is worth less than the error that it is for: where it cannot be had, there is none. */
+async function orNothing<T>(read: Promise<T>, nothing: T): Promise<T> {
   try {
-    const fieldSelector = `involvedObject.kind=${kind},involvedObject.name=${name}`;
-    return eventSentences(await client.listAll({ apiVersion: 'v1', kind: 'Event', namespace, fieldSelector }));
+    return await read;
   } catch (error) {
-    if (error instanceof MeshctlError) return [];
+    if (error instanceof MeshctlError) return nothing;
     throw error;
   }
 }

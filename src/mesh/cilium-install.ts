@@ -1,6 +1,6 @@
 import { MeshctlError } from './errors.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
-import { apiserverImageFor, type CiliumVersion, checkSupported, versionOfImage } from './versions.ts';
+import { apiserverImageFor, type CiliumVersion, checkSupported, supportedRange, versionOfImage } from './versions.ts';
 
 /** Settings of an installed Cilium that its clustermesh-apiserver has to share. */
 export interface CiliumSettings {
@@ -64,14 +64,14 @@ export function readCiliumInstall(
     });
   }
   const version = overrides.version ?? versionOfImage(agent.image);
-  const apiserverImage = overrides.apiserverImage ?? apiserverImageFor(agent.image);
+  const apiserverImage = overrides.apiserverImage ?? apiserverImageFor(agent.image, overrides.version);
   if (version === undefined || apiserverImage === undefined) {
     const unknown = version === undefined ? "Cilium's version" : 'the clustermesh-apiserver image';
     throw new MeshctlError(
       'CiliumUnsupported',
-      `context "${context}": ${unknown} cannot be told from the agent's image ${agent.image}`,
+      `context "${context}": ${unknown} cannot be told from the agent's image ${agent.image} (supported: Cilium ${supportedRange()})`,
       {
-        hint: 'Use an image with a version tag, e.g. quay.io/cilium/cilium:v1.20.0',
+        hint: version === undefined ? 'Say it with --cilium-version, e.g. 1.20.0.' : 'Say it with --image.',
         details: { context, image: agent.image },
       },
     );

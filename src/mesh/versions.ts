@@ -86,10 +86,11 @@ export function versionOfImage(image: string): CiliumVersion | undefined {
 /**
  * The clustermesh-apiserver image that belongs to an agent's image: the same registry, path and tag, without the digest,
  * which is that of the agent. Suffixes of the name stay: `cilium-ci` goes with `clustermesh-apiserver-ci`. Undefined when
- * the reference has no tag or its name is not Cilium's, so that nothing tells what to run.
+ * the name is not Cilium's, or there is neither a tag nor a version, so that nothing tells what to run.
+ * @param version for an image without a tag: what the operator says that it is
  */
-export function apiserverImageFor(agentImage: string): string | undefined {
-  const { repository, tag } = parseImage(agentImage);
+export function apiserverImageFor(agentImage: string, version?: CiliumVersion): string | undefined {
+  const { repository, tag = version && `v${formatVersion(version)}` } = parseImage(agentImage);
   const slash = repository.lastIndexOf('/') + 1;
   const name = repository.slice(slash);
   if (tag === undefined || !/^cilium(-|$)/.test(name)) return undefined;

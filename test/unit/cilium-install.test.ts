@@ -54,12 +54,19 @@ describe('readCiliumInstall', () => {
     });
   });
 
+  it('finds the image beside one without a tag, where the operator says the version', () => {
+    const overrides = { version: parseVersion('1.20.0') };
+    expect(readCiliumInstall(snapshot('mirror.example/cilium/cilium@sha256:00'), overrides).apiserverImage).toBe(
+      'mirror.example/cilium/clustermesh-apiserver:v1.20.0',
+    );
+  });
+
   it.each([
     [snapshot(undefined), 'CiliumMissing', /^context "prod": there is no Cilium in namespace kube-system$/],
     [
       snapshot('quay.io/cilium/cilium:latest'),
       'CiliumUnsupported',
-      /version cannot be told from the agent's image quay.io\/cilium\/cilium:latest/,
+      /version cannot be told from the agent's image quay.io\/cilium\/cilium:latest \(supported: Cilium 1.16 to 1.21\)/,
     ],
     [snapshot('registry.example/agent:v1.20.0'), 'CiliumUnsupported', /clustermesh-apiserver image cannot be told/],
     [snapshot('quay.io/cilium/cilium:v1.15.2'), 'CiliumUnsupported', /^context "prod": Cilium 1.15.2 is older/],

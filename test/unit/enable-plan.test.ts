@@ -215,6 +215,20 @@ describe('settleEnable', () => {
     });
   });
 
+  it('keeps off the node ports of other Services and of peers', () => {
+    const peers: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'cilium-kvstoremesh', namespace: 'kube-system' },
+      data: { 'mesh-2': btoa('endpoints:\n- https://10.0.0.9:32379\n') },
+    };
+    const free = settle({}).nodePort;
+    expect(free).toBe(32379);
+    expect(settle({ live: [peers] }).nodePort).not.toBe(free);
+    expect(settle({ usedNodePorts: [32379] }).nodePort).not.toBe(free);
+    expect(() => settle({ usedNodePorts: [31000] }, { nodePort: 31000 })).toThrow(/another Service has the node port/);
+  });
+
   it('takes choices before what is there', () => {
     const live = [serviceObject({ type: 'LoadBalancer', ports: [{ port: 2379 }] })];
     expect(settle({ live }, { serviceType: 'NodePort', nodePort: 30001, replicas: 2 })).toMatchObject({

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from '../../src/mesh/kube-object.ts';
+import { conflictsOf, foreignOwner, isOurs, managersOfData, withoutOwnMarks } from '../../src/mesh/ownership.ts';
+
+const object = (metadata: Partial<ObjectMeta>): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'x', namespace: 'n', ...metadata },
+});
+
+const by = (manager: string, fieldsV1: Record<string, unknown> = { 'f:spec': {} }): ManagedFieldsEntry => ({
+  manager,
+  operation: 'Update',
+  fieldsV1,
+});
+
+const OURS = { labels: { 'app.kubernetes.io/managed-by': 'meshctl' } };
+
+describe('foreignOwner', () => {
+  it.each<[string, Partial<ObjectMeta>]>([
+    ['Helm release cilium', { annotations: { 'meta.helm.sh/release-name': 'cilium' }, managedFields: [by('helm')] }],
+    ['Helm', { labels: { 'app.kubernetes.io/managed-by': 'Helm' } }],
+    ['Flux apps', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }],
+    ['Argo CD', { annotations: { 'argocd.argoproj.io/tracking-id': 'a' }, ...OURS }],
+    ['cert-manager Certificate ca', { annotations: { 'cert-manager.io/certificate-name': 'ca' } }],
+    ['kubectl-client-side-apply', { managedFields: [by('kubectl-client-side-apply')] }],
+  ])('is %s', (owner, metadata) => {
+    expect(foreignOwner(object(metadata))).toBe(owner);
+    expect(isOurs(object(metadata))).toBe(false);
+  });
+
+  it('is nobody for what meshctl made, also where others have touched it', () => {
+    const metadata = { ...OURS, managedFields: [by('keda'), by('meshctl')] };
+    expect(foreignOwner(object(metadata))).toBeUndefined();
+    expect(isOurs(object(metadata))).toBe(true);
+  });
+
+  it('is nobody where nothing tells', () => {
+    expect(foreignOwner(object({}))).toBeUndefined();
+    expect(foreignOwner(undefined)).toBeUndefined();
+    expect(isOurs(object({}))).toBe(false);
+  });
+
+  it('does not count who writes the status only', () => {
+    expect(foreignOwner(object({ managedFields: [{ ...by('cloud'), subresource: 'status' }] }))).toBeUndefined();
+  });
+});
+
+describe('conflictsOf', () => {
+  const live = object({
+    managedFields: [
+      by('meshctl', { 'f:spec': { 'f:type': {} } }),
+      by('keda', {
+        'f:spec': {
+          'f:replicas': {},
+          'f:containers': { 'k:{"name":"etcd"}': { '.': {}, 'f:image': {} } },
+          'f:ports': { 'k:{"containerPort":80,"protocol":"TCP"}': { 'f:name': {} } },
+          'f:finalizers': { 'v:"a"': {} },
+        },
+        'f:metadata': { 'f:annotations': { 'f:a.b/c': {} } },
+      }),
+      { ...by('cloud', { 'f:status': { 'f:x': {} } }), subresource: 'status' },
+    ],
+  });
+
+  it.each([
+    'spec.replicas',
+    'spec.containers[etcd].image',
+    'spec.ports[80/TCP].name',
+    'spec.finalizers',
+    'metadata.annotations.a.b/c',
+    // A whole that another manager has a part of.
+    'spec.containers[etcd]',
+  ])('names the owner of %s', (path) => {
+    expect(conflictsOf(live, [{ path }])).toEqual([{ path, manager: 'keda' }]);
+  });
+
+  it.each([
+    'spec.type',
+    'spec.replicasX',
+    'spec.containers[apiserver].image',
+    'status.x',
+    'metadata.annotations.other',
+  ])('leaves %s', (path) => {
+    expect(conflictsOf(live, [{ path }])).toEqual([]);
+  });
+});
+
+describe('managersOfData', () => {
+  it('are those who set keys', () => {
+    const secret = object({
+      managedFields: [
+        by('meshctl', { 'f:data': { '.': {}, 'f:mesh-2': {} } }),
+        by('someone', { 'f:data': { 'f:other': {} } }),
+        by('labeller', { 'f:metadata': { 'f:labels': { 'f:a': {} } } }),
+        by('maker', { 'f:data': { '.': {} } }),
+      ],
+    });
+    expect(managersOfData(secret)).toEqual(['meshctl', 'someone']);
+  });
+});
+
+describe('withoutOwnMarks', () => {
+  it('leaves the labels and annotations that are not marks', () => {
+    const marked = object({
+      labels: { 'app.kubernetes.io/managed-by': 'meshctl', team: 'a' },
+      annotations: { 'meshctl.io/set': '{}' },
+    });
+    expect(withoutOwnMarks(marked).metadata).toEqual({ name: 'x', namespace: 'n', labels: { team: 'a' } });
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { eventSentences, workloadTroubles } from '../../src/mesh/workload-trouble.ts';
+
+const pod = (status: Record<string, unknown>): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'p' },
+  status,
+});
+const waiting = (reason: string, message?: string) => ({ name: 'etcd', state: { waiting: { reason, message } } });
+
+describe('workloadTroubles', () => {
+  it.each<[string, Record<string, unknown>, string, RegExp | undefined]>([
+    [
+      'an image',
+      { initContainerStatuses: [waiting('ErrImagePull', 'not found')] },
+      'pod p: container etcd: ErrImagePull: not found',
+      /--pull-secret/,
+    ],
+    [
+      'a crash',
+      {
+        containerStatuses: [
+          { ...waiting('CrashLoopBackOff'), lastState: { terminated: { reason: 'Error', exitCode: 1 } } },
+        ],
+      },
+      'pod p: container etcd: CrashLoopBackOff, last ended with Error 1',
+      undefined,
+    ],
+    [
+      'no room',
+      {
+        conditions: [
+          { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available' },
+        ],
+      },
+      'pod p: Unschedulable: 0/3 nodes are available',
+      /--resources/,
+    ],
+    [
+      'a volume',
+      { containerStatuses: [waiting('ContainerCreating', 'secret "x" not found')] },
+      'pod p: container etcd: ContainerCreating: secret "x" not found',
+      undefined,
+    ],
+  ])('tells of %s', (_what, status, says, hint) => {
+    const [trouble] = workloadTroubles(undefined, [pod(status)]);
+    expect(trouble?.says).toBe(says);
+    if (hint) expect(trouble?.hint).toMatch(hint);
+    else expect(trouble?.hint).toBeUndefined();
+  });
+
+  it('tells why there are no pods', () => {
+    const deployment = {
+      ...pod({ conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: q' }] }),
+      kind: 'Deployment',
+    };
+    expect(workloadTroubles(deployment, [])).toEqual([
+      { says: 'exceeded quota: q', hint: expect.stringContaining('quota') },
+    ]);
+  });
+
+  it('finds nothing in pods that start or run', () => {
+    const fine = [
+      pod({ containerStatuses: [waiting('ContainerCreating')] }),
+      pod({ containerStatuses: [{ name: 'a' }] }),
+    ];
+    expect(workloadTroubles(undefined, fine)).toEqual([]);
+  });
+});
+
+describe('eventSentences', () => {
+  const event = (type: string, reason: string, lastTimestamp: string) => ({
+    ...pod({}),
+    type,
+    reason,
+    message: 'm ',
+    lastTimestamp,
+  });
+
+  it('gives warnings first, then the newest, and not too many', () => {
+    const events = [
+      event('Normal', 'Old', '2026-01-01T00:00:00Z'),
+      event('Normal', 'New', '2026-01-03T00:00:00Z'),
+      event('Warning', 'Bad', '2026-01-02T00:00:00Z'),
+      event('Normal', 'Middle', '2026-01-02T00:00:00Z'),
+    ];
+    expect(eventSentences(events)).toEqual(['Bad: m', 'New: m', 'Middle: m']);
+  });
+});
