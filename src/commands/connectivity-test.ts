@@ -2,6 +2,7 @@ import { testConnectivity } from '../flows/connectivity.ts';
 import { readMembers } from '../flows/read-services.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { connectivityJunit, connectivityText } from '../views/connectivity-view.ts';
+import { printable } from '../views/printable.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 
@@ -45,7 +46,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   }
   const report = await withClusters(context, flags, flags.context, async (clients) => {
     const members = await readMembers(clients.map((client) => ({ client, namespace: ciliumNamespace })));
-    return testConnectivity(context, members, { namespace, image, keep, perf, waitMs, settleMs });
+    return printable(await testConnectivity(context, members, { namespace, image, keep, perf, waitMs, settleMs }));
   });
   return {
     kind: 'ConnectivityReport',

@@ -156,13 +156,19 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
       'ExecFailed',
       `context "${client.context}": curl in Pod ${cluster.namespace}/${pod.metadata.name} ended with ${exitCode} and no result`,
       {
-        hint: `The image must have curl 7.84 or newer (--image). It said: ${stderr.trim().slice(0, 200) || 'nothing'}`,
+        hint: `The image must have curl 7.84 or newer (--image). It said: ${firstLine(stderr) || 'nothing'}`,
         details: { context: client.context },
       },
     );
   }
   const offset = endMs - (last.startMs + last.totalMs);
   return samples.map((sample) => ({ ...sample, startMs: sample.startMs + offset }));
+}
+
+/** A container's words are not trusted: without control characters, and short. */
+function firstLine(text: string): string {
+  const line = text.trim().split('\n', 1)[0] ?? '';
+  return line.replace(/\p{Cc}/gu, ' ').slice(0, 200);
 }
 
 /** Removes what the test made; what cannot be removed is warned of. Goes on after Ctrl-C. */

@@ -128,6 +128,16 @@ export function describeTally({ sent, answered, answeredBy, errors }: Tally): st
   return `${answered} of ${sent} answered${by && ` (${by})`}${failures.join('')}`;
 }
 
+/** What answered requests lack of what was expected, to follow {@link describeTally}; empty where the failures say it all. */
+export function describeMiss({ answeredBy }: Tally, expectation: Expectation): string {
+  if (expectation.kind === 'none') return '';
+  const { kind, clusters } = expectation;
+  const answering = Object.keys(answeredBy);
+  const missing = kind === 'each' ? clusters.filter((cluster) => !answering.includes(cluster)) : [];
+  if (missing.length > 0) return `; none by ${missing.join(', ')}`;
+  return answering.every((cluster) => clusters.includes(cluster)) ? '' : `; expected only ${clusters.join(', ')}`;
+}
+
 /** By the nearest rank, in milliseconds with three decimals; undefined without good answers. */
 export function percentiles(samples: readonly Sample[]): Percentiles | undefined {
   const sorted = samples

@@ -75,7 +75,7 @@ describe('connectivity test', () => {
     }
     expect(report.performance).toHaveLength(4);
     expect(report.performance?.[0]).toMatchObject({ requests: { sent: 500, answered: 500 } });
-  });
+  }, 120_000);
 
   it('fails the right ones when the link is cut', async () => {
     sandbox.network.cutLink('mesh-1', 'mesh-2');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  describeMiss,
   describeTally,
   type Expectation,
   measureFailover,
@@ -41,6 +42,17 @@ describe('expectations', () => {
       '1 of 3 answered (a 1); 1 failed: timed out; 1 failed: HTTP 503',
     );
     expect(describeTally(tally([lost()]))).toBe('0 of 1 answered; 1 failed: timed out');
+  });
+});
+
+describe('what answers lack', () => {
+  it.each<[Expectation, Sample[], string]>([
+    [{ kind: 'each', clusters: ['a', 'b', 'c'] }, [by('a')], '; none by b, c'],
+    [{ kind: 'only', clusters: ['a'] }, [by('a'), by('b')], '; expected only a'],
+    [{ kind: 'only', clusters: ['a'] }, [by('a'), lost()], ''],
+    [{ kind: 'none' }, [by('a')], ''],
+  ])('%j', (expectation, samples, words) => {
+    expect(describeMiss(tally(samples), expectation)).toBe(words);
   });
 });
 
