@@ -2,7 +2,7 @@ import { waitForObject } from '../kube/wait.ts';
 import { type ConnectivityObjects, echoDeploymentName, renderConnectivity } from '../manifests/connectivity.ts';
 import { isRolledOut } from '../mesh/apiserver-deployment.ts';
 import type { Sample } from '../mesh/connectivity.ts';
-import { echoPodsOf, type Requests, readSamples, requestCommand } from '../mesh/connectivity-requests.ts';
+import { echoPodsOf, endedAt, type Requests, readSamples, requestCommand } from '../mesh/connectivity-requests.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../mesh/kube-object.ts';
 import { isPodReady } from '../mesh/pods.ts';
@@ -150,8 +150,7 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
   });
   const endMs = Date.now();
   const samples = readSamples(stdout, { answererOf: echoPodsOf(clusters), perSecond: requests.perSecond });
-  const last = samples.at(-1);
-  if (!last) {
+  if (samples.length === 0) {
     throw new MeshctlError(
       'ExecFailed',
       `context "${client.context}": curl in Pod ${cluster.namespace}/${pod.metadata.name} ended with ${exitCode} and no result`,
@@ -161,8 +160,7 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
       },
     );
   }
-  const offset = endMs - (last.startMs + last.totalMs);
-  return samples.map((sample) => ({ ...sample, startMs: sample.startMs + offset }));
+  return endedAt(samples, endMs);
 }
 
 /** A container's words are not trusted: without control characters, and short. */

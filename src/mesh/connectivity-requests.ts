@@ -43,19 +43,17 @@ export function requestCommand({ path = '/hostname', ...requests }: Requests): s
 export interface ReadOptions {
   answererOf(body: string): string | undefined;
   perSecond?: number | undefined;
-  startMs?: number | undefined;
 }
 
 /**
  * Reads curl's output.
  * @param answererOf the cluster that a body is from; undefined where it tells none
  * @param perSecond as in the command: with it, times of beginnings are known
- * @param startMs when the first request began
  */
-export function readSamples(output: string, { answererOf, perSecond, startMs = 0 }: ReadOptions): Sample[] {
+export function readSamples(output: string, { answererOf, perSecond }: ReadOptions): Sample[] {
   const samples: Sample[] = [];
   const intervalMs = perSecond === undefined ? 0 : 1000 / perSecond;
-  let next = startMs;
+  let next = 0;
   let body: string[] = [];
   for (const line of output.split('\n')) {
     if (!line.startsWith(MARK)) {
@@ -68,6 +66,13 @@ export function readSamples(output: string, { answererOf, perSecond, startMs = 0
     body = [];
   }
   return samples;
+}
+
+/** The same samples on the clock by which the last one ended at `endMs`. */
+export function endedAt(samples: readonly Sample[], endMs: number): Sample[] {
+  const last = samples.at(-1);
+  const offset = last ? endMs - (last.startMs + last.totalMs) : 0;
+  return samples.map((sample) => ({ ...sample, startMs: sample.startMs + offset }));
 }
 
 function readSample(line: string, body: string, answererOf: ReadOptions['answererOf']): Omit<Sample, 'startMs'> {

@@ -9,7 +9,7 @@ import {
   type Sample,
   tally,
 } from '../../src/mesh/connectivity.ts';
-import { echoPodsOf, readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
+import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
 
 const by = (answeredBy: string, startMs = 0, totalMs = 10): Sample => ({ startMs, totalMs, answeredBy });
 const lost = (startMs = 0, totalMs = 10, error = 'timed out'): Sample => ({ startMs, totalMs, error });
@@ -130,16 +130,21 @@ describe('requests', () => {
         ['oops', '0|503|0.002|10.96.0.9|'],
         ['<html>', '0|200|0.002|10.96.0.9|'],
       ),
-      { answererOf: echoPodsOf(['mesh-1', 'mesh-1-b']), perSecond: 10, startMs: 1000 },
+      { answererOf: echoPodsOf(['mesh-1', 'mesh-1-b']), perSecond: 10 },
     );
     expect(samples).toEqual([
-      { startMs: 1000, totalMs: 5, address: '10.96.0.9', answeredBy: 'mesh-1' },
-      { startMs: 1100, totalMs: 300, address: '10.96.0.9', answeredBy: 'mesh-1-b' },
-      { startMs: 1400, totalMs: 2000, error: 'timed out' },
-      { startMs: 3400, totalMs: 1, error: 'name not resolved' },
-      { startMs: 3500, totalMs: 2, address: '10.96.0.9', error: 'HTTP 503' },
-      { startMs: 3600, totalMs: 2, address: '10.96.0.9', error: 'answered by no pod of this test' },
+      { startMs: 0, totalMs: 5, address: '10.96.0.9', answeredBy: 'mesh-1' },
+      { startMs: 100, totalMs: 300, address: '10.96.0.9', answeredBy: 'mesh-1-b' },
+      { startMs: 400, totalMs: 2000, error: 'timed out' },
+      { startMs: 2400, totalMs: 1, error: 'name not resolved' },
+      { startMs: 2500, totalMs: 2, address: '10.96.0.9', error: 'HTTP 503' },
+      { startMs: 2600, totalMs: 2, address: '10.96.0.9', error: 'answered by no pod of this test' },
     ]);
+  });
+
+  it('are put on the clock by their end', () => {
+    expect(endedAt([by('a', 0, 10), by('a', 100, 20)], 5020)).toEqual([by('a', 4900, 10), by('a', 5000, 20)]);
+    expect(endedAt([], 5020)).toEqual([]);
   });
 
   it('that curl could not make give no sample', () => {
