@@ -1,15 +1,19 @@
 import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
+import { loadTemplates } from '../manifests/load.ts';
 import { readBgpPrefixes, readBgpSessions, readHealth } from '../mesh/checks/agent-answers.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../mesh/checks/catalogue.ts';
 import { runChecks } from '../mesh/checks/check.ts';
 import type { ClusterObservation, ContainerFacts, MeshCheckInput, NodeObservation } from '../mesh/checks/mesh-input.ts';
 import { isTunnel } from '../mesh/checks/network.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { describeRef } from '../mesh/kube-object.ts';
 import { APISERVER_SELECTOR } from '../mesh/names.ts';
 import { readRoutes } from '../mesh/routes.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { type Agent, listAgents } from './ask-agents.ts';
 import { during, type Flow, type Target } from './flow.ts';
+import { draftEnable } from './plan-enable.ts';
 import { pollStatus } from './poll-status.ts';
 
 export interface CheckOptions {
@@ -65,14 +69,28 @@ async function observe(
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs }: CheckOptions,
 ): Promise<ClusterObservation> {
-  const [containers, nodes, status] = await Promise.all([
+  const [containers, nodes, status, planned] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(target) : [],
     categories.has('network') && snapshot ? observeNodes(flow, target, snapshot, nodeTimeoutMs) : [],
     categories.has('peers') && snapshot?.ciliumConfig
       ? pollStatus(flow, target, { parallel, nodeTimeoutMs })
       : undefined,
+    categories.has('ownership') ? planDrift(flow, target) : {},
   ]);
-  return { containers, nodes, status };
+  return { containers, nodes, status, ...planned };
+}
+
+/** What an enable that keeps all choices as they are would change. */
+async function planDrift(flow: Flow, target: Target): Promise<Pick<ClusterObservation, 'drift' | 'driftUnknown'>> {
+  try {
+    const { plan } = await draftEnable(target, await loadTemplates(flow.packageRoot), { waitMs: 0 }, flow.now());
+    const changes = plan.steps.filter(({ action }) => action !== 'keep');
+    return { drift: changes.map(({ action, object }) => `${describeRef(object)} (${action})`) };
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    if (!(error instanceof MeshctlError)) throw error;
+    return { driftUnknown: error.message };
+  }
 }
 
 async function apiserverContainers({ client, namespace }: Target): Promise<ContainerFacts[]> {

@@ -84,6 +84,7 @@ export interface ClusterProfile {
 
 const DEFAULT_CILIUM_VERSION = '1.20.0';
 const MAX_SUBNET = 255;
+const MAX_NODES = 300;
 
 /** Fills in the defaults. Throws `Usage` for options that cannot be. */
 export function resolveProfiles(options: SandboxOptions): ClusterProfile[] {
@@ -123,8 +124,8 @@ function checkProfile(profile: ClusterProfile, profiles: readonly ClusterProfile
   if (profiles.some((other) => other !== profile && other.context === context)) {
     throw new MeshctlError('Usage', `Two sandbox clusters have the context "${context}"`);
   }
-  if (!Number.isInteger(nodes) || nodes < 0 || nodes > 250) {
-    throw new MeshctlError('Usage', `A sandbox cluster has 0 to 250 nodes, not ${nodes}`);
+  if (!Number.isInteger(nodes) || nodes < 0 || nodes > MAX_NODES) {
+    throw new MeshctlError('Usage', `A sandbox cluster has 0 to ${MAX_NODES} nodes, not ${nodes}`);
   }
   if (!PROVIDERS.has(provider)) {
     throw new MeshctlError('Usage', `The sandbox knows no provider "${provider}"`, {

@@ -131,6 +131,7 @@ describe('classifyFailure', () => {
     ['etcdserver: permission denied', 'permission-denied'],
     ['lookup mesh-2.mesh.cilium.io: no such host', 'cannot-resolve'],
     ['dial tcp 10.0.0.1:2379: connect: connection refused', 'refused'],
+    ['read tcp 10.0.0.9:40318->10.0.0.1:2379: read: connection reset by peer', 'refused'],
     ['dial tcp 10.0.0.1:2379: i/o timeout', 'timed-out'],
     ['context deadline exceeded', 'timed-out'],
     ['Waiting for initial connection to be established', 'starting'],

@@ -1,0 +1,73 @@
+import { bench, describe } from 'vitest';
+import type { Flow, Target } from '../../src/flows/flow.ts';
+import { pollStatus } from '../../src/flows/poll-status.ts';
+import { connect, enable, meshctlWith } from '../support/e2e-cli.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+const NODES = 300;
+const EXEC_MS = 30;
+const PARALLEL = 50;
+/** The agents' own work is not what is measured: after they have connected they keep still. */
+const TIMINGS = { execDelayMs: EXEC_MS, resyncMs: 600_000 };
+/** How much longer than the execs alone at this parallelism. */
+const MOST_OVERHEAD_MS = 1500;
+
+let sandbox: TestSandbox;
+let target: Target;
+const took: { one: number[]; many: number[] } = { one: [], many: [] };
+
+const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
+const flow: Flow = {
+  progress: { start: () => silent, warn() {}, info() {} },
+  now: () => new Date(),
+  signal: new AbortController().signal,
+  packageRoot: new URL('../../', import.meta.url),
+};
+
+async function status(parallel: number): Promise<number> {
+  const started = performance.now();
+  const report = await pollStatus(flow, target, { parallel, nodeTimeoutMs: 10_000 });
+  if (!report.healthy || report.nodes.total !== NODES) throw new Error(JSON.stringify(report.nodes));
+  return Math.round(performance.now() - started);
+}
+
+async function start(): Promise<void> {
+  sandbox = await startTestSandbox({ clusters: [{ nodes: NODES }, { nodes: 1 }], timings: TIMINGS });
+  const meshctl = meshctlWith(sandbox.kubeconfigPath);
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1', '--wait', '--wait-duration', '60s']);
+  target = { client: sandbox.client('mesh-1'), namespace: 'kube-system' };
+}
+
+async function stop(): Promise<void> {
+  await sandbox.close();
+  const best = { one: Math.min(...took.one), many: Math.min(...took.many) };
+  const least = Math.ceil(NODES / PARALLEL) * EXEC_MS;
+  const words = [
+    `one at a time ${best.one} ms, ${PARALLEL} at a time ${best.many} ms: ${(best.one / best.many).toFixed(1)} times as fast`,
+    `the execs alone need ${least} ms at that parallelism; overhead ${best.many - least} ms of at most ${MOST_OVERHEAD_MS}`,
+    `memory ${Math.round(process.memoryUsage().rss / 2 ** 20)} MB, with the sandbox in the same process`,
+  ];
+  console.log(words.join('\n'));
+  if (best.many - least > MOST_OVERHEAD_MS) throw new Error('status is too slow');
+}
+
+describe(`status of ${NODES} nodes, ${EXEC_MS} ms per exec`, () => {
+  const options = { iterations: 3, time: 0, warmupIterations: 1, warmupTime: 0 };
+  // Benchmarks have no beforeAll: the first one starts the sandbox, the last one ends it.
+  bench(
+    `${PARALLEL} at a time`,
+    async () => {
+      took.many.push(await status(PARALLEL));
+    },
+    { ...options, setup: (_, mode) => (mode === 'warmup' ? start() : undefined) },
+  );
+  bench(
+    'one at a time',
+    async () => {
+      took.one.push(await status(1));
+    },
+    { ...options, iterations: 1, warmupIterations: 0, teardown: (_, mode) => (mode === 'run' ? stop() : undefined) },
+  );
+});

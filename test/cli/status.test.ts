@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MeshStatusReport } from '../../src/mesh/mesh-status.ts';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { eventually, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: [{ nodes: 10 }, { nodes: 2 }, { nodes: 1 }] });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  await meshctl.ok(enable('mesh-1,mesh-2,mesh-3'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  await meshctl.ok(connect('mesh-2', 'mesh-3'));
+  for (const context of ['mesh-1', 'mesh-2', 'mesh-3']) await meshctl.ok(waitForStatus(context, '20s'));
+});
+
+afterAll(() => sandbox.close());
+
+describe('status of several clusters', () => {
+  it('is a matrix of who is connected to whom', async () => {
+    const { stdout } = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2,mesh-3']);
+    expect(stdout).toBe(
+      [
+        '✅ All 13 nodes of 3 clusters are connected to all clusters',
+        '🔌 Cluster Connections (nodes of the row connected to the column):',
+        '  FROM \\ TO  mesh-1  mesh-2   mesh-3',
+        '  mesh-1     ·       ✓ 10/10  –',
+        '  mesh-2     ✓ 2/2   ·        ✓ 2/2',
+        '  mesh-3     –       ✓ 1/1    ·',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('--all takes the contexts that run Cilium', async () => {
+    const result = await meshctl.ok(['clustermesh', 'status', '--all', '-o', 'json']);
+    const report = jsonOf(result) as unknown as MeshStatusReport & { kind: string };
+    expect(report.kind).toBe('MeshStatusReport');
+    expect(report.clusters.map(({ context }) => context)).toEqual(['mesh-1', 'mesh-2', 'mesh-3']);
+    expect(report.matrix.filter(({ state }) => state === 'connected')).toHaveLength(4);
+  });
+
+  it('refuses flags that exclude each other', async () => {
+    const all = await meshctl(['clustermesh', 'status', '--all', '--context', 'mesh-1']);
+    expect([all.exitCode, all.stderr]).toEqual([2, expect.stringContaining('exclude each other')]);
+    const watch = await meshctl(['clustermesh', 'status', '--watch', '-o', 'json', '--context', 'mesh-1']);
+    expect(watch.exitCode).toBe(2);
+  });
+});
+
+describe('status of one cluster', () => {
+  it('-o wide shows KVStoreMesh and each node', async () => {
+    const { stdout } = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-2', '-o', 'wide']);
+    expect(stdout).toMatch(/• mesh-1: +1\/1 configured, 1\/1 connected/);
+    expect(stdout).toMatch(/NODE +MESH-1 +MESH-3\n/);
+    expect(stdout).toMatch(/mesh-2-node-1 +connected +connected/);
+  });
+
+  it('-o junit has a case for each peer', async () => {
+    const { stdout } = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-2', '-o', 'junit']);
+    expect(stdout).toContain('<testsuite name="mesh-2" tests="2" failures="0" skipped="0">');
+    expect(stdout).toContain('<testcase classname="clustermesh.mesh-2" name="all nodes are connected to mesh-1"/>');
+  });
+
+  it('--sample asks some of the nodes and says so', async () => {
+    const { stdout } = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1', '--sample', '30%']);
+    expect(stdout).toContain('All 3 sampled nodes are connected to all clusters (a sample of 30%: 3 of 10 nodes)');
+    const report = jsonOf(
+      await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1', '--sample', '1%', '-o', 'json']),
+    );
+    expect(report.sample).toEqual({ percent: 1, asked: 1, nodes: 10 });
+    expect((await meshctl(['clustermesh', 'status', '--context', 'mesh-1', '--sample', '0%'])).exitCode).toBe(2);
+  });
+
+  it('--watch goes on until Ctrl-C, which is no failure; on a terminal it redraws in place', async () => {
+    const end = new AbortController();
+    let looks = 0;
+    const result = await meshctl(['clustermesh', 'status', '--context', 'mesh-2', '--watch'], {
+      isTty: true,
+      signal: end.signal,
+      onOutput(text) {
+        if (text.includes('All 2 nodes')) looks += 1;
+        if (looks === 2) end.abort();
+      },
+    });
+    expect(result.exitCode).toBe(0);
+    expect(result.stdout.startsWith('\u001b[2J\u001b[H\u001b[J✅ All 2 nodes')).toBe(true);
+  });
+
+  it('follows a pod that is replaced during the poll', async () => {
+    const cluster = found(sandbox.clusters[0], 'mesh-1');
+    const pods = cluster.store.list({ apiVersion: 'v1', kind: 'Pod' });
+    const agents = pods.filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'cilium');
+    let answer: Promise<unknown> | undefined;
+    for (const { metadata } of agents.slice(0, 3)) {
+      answer ??= meshctl.status('mesh-1');
+      cluster.store.delete({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name: metadata.name });
+    }
+    // No node is lost or counted twice, whether its first pod or the next one answered.
+    expect(await answer).toMatchObject({ nodes: { total: 10 } });
+    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+  });
+
+  it('--wait says what it waits for, once for each change', async () => {
+    const two = found(sandbox.clusters[1], 'mesh-2');
+    const scale = (replicas: number) =>
+      two.store.update(refs.deployment('clustermesh-apiserver'), (deployment) => {
+        deployment.spec = { ...(deployment.spec as object), replicas };
+      });
+    scale(0);
+    await eventually(
+      () => meshctl.status('mesh-3'),
+      ({ healthy }) => !healthy,
+      'mesh-3 notices',
+    );
+    const waiting = meshctl(waitForStatus('mesh-3', '20s'), {
+      onOutput(text) {
+        if (text.includes('Waiting for')) scale(1);
+      },
+    });
+    const { exitCode, stderr } = await waiting;
+    expect(exitCode).toBe(0);
+    const said = stderr.split('\n').filter((line) => line.includes('Waiting for'));
+    expect(said.length).toBeGreaterThan(0);
+    expect(new Set(said).size).toBe(said.length);
+  });
+});
