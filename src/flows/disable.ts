@@ -1,10 +1,9 @@
 import { applySteps } from '../kube/apply.ts';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { waitForList } from '../kube/wait.ts';
-import { loadTemplates } from '../manifests/load.ts';
+import { loadTemplates, templateRefs } from '../manifests/load.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
-import { refOf } from '../mesh/kube-object.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../mesh/names.ts';
 import { knownPeers } from '../mesh/peers.ts';
 import type { ReadyWrite, Step } from '../mesh/plan.ts';
@@ -33,10 +32,7 @@ export interface DisableDraft {
 export async function draftDisable(flow: Flow, target: Target, options: DisableOptions): Promise<DisableDraft> {
   const { client, namespace } = target;
   const templates = await loadTemplates(flow.packageRoot);
-  const possible = Object.values(templates).map((template) => {
-    const ref = refOf(template);
-    return ref.namespace === undefined ? ref : { ...ref, namespace };
-  });
+  const possible = templateRefs(templates, namespace);
   const refs = [...possible, ...usersOfAuthority(namespace)];
   const snapshot = await during(flow, `${client.context}: reading the cluster`, () =>
     readSnapshot(client, { namespace, purpose: 'connect', refs }),

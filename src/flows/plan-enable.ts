@@ -1,5 +1,5 @@
 import { readSnapshot } from '../kube/snapshot.ts';
-import type { Templates } from '../manifests/load.ts';
+import { type Templates, templateRefs } from '../manifests/load.ts';
 import { renderClusterMesh } from '../manifests/render.ts';
 import { type CiliumInstall, readCiliumInstall } from '../mesh/cilium-install.ts';
 import { certificateSpecs } from '../mesh/cluster-certificates.ts';
@@ -63,10 +63,7 @@ export async function draftEnable(
   options: EnableOptions,
   now: Date,
 ): Promise<EnableDraft> {
-  const possible = Object.values(templates).map((template) => {
-    const ref = refOf(template);
-    return ref.namespace === undefined ? ref : { ...ref, namespace };
-  });
+  const possible = templateRefs(templates, namespace);
   const snapshot = await readSnapshot(client, { namespace, purpose: 'enable', refs: possible });
   const identity = requireIdentity(snapshot);
   requireSize(snapshot, identity, options.maxConnectedClusters);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { MeshctlError } from '../mesh/errors.ts';
-import type { KubeObject } from '../mesh/kube-object.ts';
+import { type KubeObject, type ObjectRef, refOf } from '../mesh/kube-object.ts';
 
 /** The files of `templates/clustermesh/`, in the order in which their objects are created. */
 export const TEMPLATE_NAMES = [
@@ -50,4 +50,12 @@ export async function readTemplate(file: URL): Promise<KubeObject> {
       cause,
     });
   }
+}
+
+/** The objects that the templates can make in a namespace, whatever the options. */
+export function templateRefs(templates: Templates, namespace: string): ObjectRef[] {
+  return Object.values(templates).map((template) => {
+    const ref = refOf(template);
+    return ref.namespace === undefined ? ref : { ...ref, namespace };
+  });
 }

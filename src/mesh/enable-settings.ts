@@ -33,40 +33,40 @@ import {
 import type { ClusterSnapshot } from './snapshot.ts';
 import { parseImage } from './versions.ts';
 
-/** What the operator may choose; absent means: as it is in the cluster, else the default. */
-export interface EnableChoices {
-  serviceType?: ServiceType | undefined;
-  serviceAnnotations?: Readonly<Record<string, string>> | undefined;
+/** What the objects of a clustermesh-apiserver depend on, beside its Service's type. */
+export interface ApiserverSettings {
+  /** With type NodePort; absent lets the cluster choose. */
   nodePort?: number | undefined;
+  /** With type LoadBalancer, as the next two. */
   loadBalancerClass?: string | undefined;
   loadBalancerIp?: string | undefined;
+  /** CIDRs that may reach it; empty or absent: all. */
   loadBalancerSourceRanges?: readonly string[] | undefined;
+  /** Default `Cluster`. */
   externalTrafficPolicy?: TrafficPolicy | undefined;
-  replicas?: number | undefined;
-  kvstoremesh?: boolean | undefined;
+  replicas: number;
+  kvstoremesh: boolean;
+  /** Requests and limits by container; absent containers have none. */
   resources?: ContainerResources | undefined;
+  /** Names of Secrets with credentials for the image's registry. */
   pullSecrets?: readonly string[] | undefined;
+  /** Where etcd keeps its data; default `disk`, the node's. */
   etcdStorage?: EtcdStorage | undefined;
   podDisruptionBudget?: boolean | undefined;
   serviceMonitor?: boolean | undefined;
 }
 
+type Optional<T> = { [K in keyof T]?: T[K] | undefined };
+
+/** What the operator may choose; absent means: as it is in the cluster, else the default. */
+export interface EnableChoices extends Optional<ApiserverSettings> {
+  serviceType?: ServiceType | undefined;
+  serviceAnnotations?: Readonly<Record<string, string>> | undefined;
+}
+
 /** The choices as they come out for one cluster. */
-export interface EnableSettings {
+export interface EnableSettings extends ApiserverSettings {
   exposure: ServiceExposure;
-  /** Only with type NodePort. */
-  nodePort?: number | undefined;
-  loadBalancerClass?: string | undefined;
-  loadBalancerIp?: string | undefined;
-  loadBalancerSourceRanges?: readonly string[] | undefined;
-  externalTrafficPolicy?: TrafficPolicy | undefined;
-  replicas: number;
-  kvstoremesh: boolean;
-  resources?: ContainerResources | undefined;
-  pullSecrets?: readonly string[] | undefined;
-  etcdStorage?: EtcdStorage | undefined;
-  podDisruptionBudget: boolean;
-  serviceMonitor: boolean;
 }
 
 interface ServiceSpec {
