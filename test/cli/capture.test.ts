@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-const SCRIPT = fileURLToPath(new URL('../../scripts/capture.mjs', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../.ci/capture.mjs', import.meta.url));
 
 let directory: string;
 
