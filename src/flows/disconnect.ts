@@ -1,9 +1,11 @@
 import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { type ConnectionMode, dialsOf } from '../mesh/connection-mode.ts';
+import { dialsThroughKvstoremesh } from '../mesh/direction.ts';
 import { type Parting, partingsOf, planDisconnect } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
+import { KVSTOREMESH_PEERS_SECRET } from '../mesh/names.ts';
 import { knownPeers, usesCommonCertificate } from '../mesh/peers.ts';
 import type { Plan, ReadyWrite, Step } from '../mesh/plan.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
@@ -127,8 +129,28 @@ export async function disconnectClusters(
     });
     throw error;
   }
+  if (drains(prepared)) {
+    flow.progress.info(
+      'KVStoreMesh keeps what it has of a lost peer for three minutes; the same clusters can be connected again at once, but see each other only after that',
+    );
+  }
   if (options.waitMs !== undefined) await awaitParted(flow, targets, partings, options.waitMs);
   return { parted: prepared.parted, steps: writer.steps, warnings: prepared.warnings };
+}
+
+/**
+ * Whether a KVStoreMesh loses a peer that it had. It then waits for agents to let go first, and takes the peer up again
+ * only when it is through with that (Cilium's pkg/clustermesh/kvstoremesh: drainGracePeriod; measured: 80 to 180 s).
+ */
+function drains({ partings, plan }: PreparedDisconnect): boolean {
+  return partings.some(
+    ({ snapshot, undialled }) =>
+      undialled.length > 0 &&
+      dialsThroughKvstoremesh(snapshot) &&
+      plan.steps.some(({ cluster, object, action }) => {
+        return cluster === snapshot.context && object.name === KVSTOREMESH_PEERS_SECRET && action !== 'keep';
+      }),
+  );
 }
 
 interface Member {
