@@ -14,7 +14,7 @@ import {
   secretRef,
   serviceHostname,
 } from './names.ts';
-import { conflictsOf, describeConflicts, foreignOwner, isOurs, withoutOwnMarks } from './ownership.ts';
+import { conflictsOf, describeConflicts, foreignOwner, isOurs, managersOfData, withoutOwnMarks } from './ownership.ts';
 import { peersIn } from './peer-config.ts';
 import { type CertificateOrder, FIELD_MANAGER, type Plan, type Step, TLS_KEYS } from './plan.ts';
 import type { AuthorityPlan } from './plan-authority.ts';
@@ -149,7 +149,8 @@ function certificateStep(input: EnableInput, { secret, spec }: SecretCertificate
   const before = snapshot.objects.get(keyOf(ref));
   const present = snapshot.tlsSecrets.get(secret);
   const base = { cluster: snapshot.context, object: ref, before };
-  const owner = force || isUnfilled(before) ? undefined : foreignOwner(before);
+  const ours = isOursToFill(before);
+  const owner = force || ours ? undefined : foreignOwner(before);
   // Peers reach what others have made by its name in the mesh: their certificates cover no addresses.
   const needed = owner === undefined ? spec : withoutAddresses(spec, snapshot.namespace);
   const reason = reissueReason(present, needed, authority, now);
@@ -162,8 +163,6 @@ function certificateStep(input: EnableInput, { secret, spec }: SecretCertificate
   const wanted = secret === SERVER_CERT_SECRET ? withPresentNames(spec, present?.certificate) : spec;
   const names = [...wanted.dnsNames, ...wanted.ipAddresses].join(', ');
   const pending = secret === SERVER_CERT_SECRET && awaitsAddress(snapshot) ? ", and the Service's address" : '';
-  // Whoever applied what `render` printed owns the empty fields, and means them to be filled.
-  const unfilled = isUnfilled(before);
   const changes = [
     { path: 'data.tls.crt', to: `certificate ${spec.commonName}${names ? ` for ${names}${pending}` : ''}` },
   ];
@@ -177,15 +176,23 @@ function certificateStep(input: EnableInput, { secret, spec }: SecretCertificate
       certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS, ...input.issuing }],
       data: {},
       secret: secretWithoutData(input, ref),
-      into: unfilled ? 'patch' : 'apply',
+      into: ours && foreignOwner(before) ? 'patch' : 'apply',
     },
-    ...(unfilled ? {} : disputes(before, changes, force)),
+    ...disputes(before, changes, force || ours),
   };
 }
 
+/**
+ * Whether what is in a Secret is meshctl's, whoever made the Secret: whoever applied what `render` printed owns the empty
+ * fields, and means them to be filled.
+ */
+function isOursToFill(secret: KubeObject | undefined): boolean {
+  return secret !== undefined && (isUnfilled(secret) || managersOfData(secret).includes(FIELD_MANAGER));
+}
+
 /** A Secret as `render` prints it: the API server demands the keys, but there is nothing in them. */
-function isUnfilled(secret: KubeObject | undefined): boolean {
-  return secret !== undefined && Object.values(secret.data ?? {}).every((value) => value === '');
+function isUnfilled(secret: KubeObject): boolean {
+  return Object.values(secret.data ?? {}).every((value) => value === '');
 }
 
 /** As rendered: with its labels, and what the operator has set. */

@@ -173,6 +173,31 @@ describe('planEnable', () => {
     ]);
   });
 
+  it('renews what it has put into Secrets that others have made, and leaves what they have put there', () => {
+    const before = enabled(on('gce://x'));
+    const moved = loadBalancerService('10.9.0.2');
+    const server = (manager: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        name: 'clustermesh-apiserver-server-cert',
+        namespace: 'kube-system',
+        annotations: { 'argocd.argoproj.io/tracking-id': 'mesh' },
+        managedFields: [{ manager, operation: 'Update', fieldsV1: { 'f:data': { 'f:tls.crt': {} } } }],
+      },
+      data: { 'tls.crt': 'eA==' },
+    });
+    const service = { ...before.objects.get(keyOf(refOf(moved))), ...moved };
+    const planned = (manager: string) => {
+      const live = [service, server(manager)].map((object): [string, KubeObject] => [keyOf(refOf(object)), object]);
+      const { steps } = plan({ ...before, objects: new Map([...before.objects, ...live]) });
+      return steps.find(({ object }) => object.name === 'clustermesh-apiserver-server-cert');
+    };
+    expect(planned('meshctl')).toMatchObject({ action: 'update', write: { into: 'patch' } });
+    expect(planned('meshctl')?.conflicts).toBeUndefined();
+    expect(planned('argocd')).toMatchObject({ action: 'keep', why: expect.stringContaining('made by Argo CD') });
+  });
+
   it('refuses to issue with a CA whose key is elsewhere, but keeps what is valid', () => {
     const ca = { ...caFacts('ca-one'), hasKey: false };
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'cilium-ca', namespace: 'kube-system' } };
