@@ -1,4 +1,6 @@
 import { type Rotation, rotateCertificates } from '../flows/rotate-certificates.ts';
+import type { ClusterClient } from '../kube/client.ts';
+import { MeshctlError } from '../mesh/errors.ts';
 import { printable } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
 import { allCiliumContexts } from './all-contexts.ts';
@@ -9,6 +11,7 @@ interface CertsRotateFlags extends ClusterFlags {
   context?: string[];
   all: boolean;
   ca: boolean;
+  yes: boolean;
   /** Milliseconds. */
   waitDuration: number;
 }
@@ -17,15 +20,28 @@ interface CertsRotateFlags extends ClusterFlags {
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as CertsRotateFlags;
   const contexts = flags.all ? await allCiliumContexts(context, flags) : (flags.context ?? [undefined]);
-  const rotated = await withClusters(context, flags, contexts, (clients) =>
-    rotateCertificates(
+  const rotated = await withClusters(context, flags, contexts, async (clients) => {
+    if (flags.ca && !flags.yes) await confirmNewAuthorities(context, clients);
+    return rotateCertificates(
       context,
       clients.map((client) => ({ client, namespace: flags.namespace })),
       { ca: flags.ca, waitMs: flags.waitDuration },
-    ),
-  );
+    );
+  });
   const certificates = printable(rotated);
   return { kind: 'RotationResult', data: { certificates }, text: (theme) => rotationText(certificates, theme) };
+}
+
+/** A CA is replaced for good: everything else that trusts it (Hubble, say) has to get the new one from its own tool. */
+async function confirmNewAuthorities(context: CommandContext, clients: readonly ClusterClient[]): Promise<void> {
+  const names = clients.map((client) => client.context).join(', ');
+  const about = [
+    `New CAs for ${names}, and all certificates of the mesh from them, in two phases.`,
+    'The clustermesh-apiserver pods are replaced one by one; no agent restarts, no peer is cut off.',
+    'What else uses Secret cilium-ca (Hubble) keeps certificates of the old CA until its own tool renews them.',
+  ].join('\n');
+  const agreed = await context.confirm('Replace the CAs?', about);
+  if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the new CAs were not confirmed');
 }
 
 function rotationText(certificates: readonly Rotation[], theme: Theme): string {

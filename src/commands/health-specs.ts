@@ -1,18 +1,6 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseDuration, parseList } from './option-values.ts';
-import { RESULT_FORMAT } from './shared-options.ts';
-
-const CONTEXTS: OptionSpec = {
-  flags: '--context <contexts>',
-  description: 'kubeconfig contexts, comma-separated (default: the current one)',
-  parse: parseList,
-};
-
-const ALL: OptionSpec = {
-  flags: '--all',
-  description: 'all contexts of the kubeconfig that run Cilium',
-  default: false,
-};
+import { ALL, CONTEXTS, RESULT_FORMAT, YES } from './shared-options.ts';
 
 const NODE_TIMEOUT: OptionSpec = {
   flags: '--node-timeout <duration>',
@@ -106,7 +94,8 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
     options: [
       CONTEXTS,
       ALL,
-      { flags: '--ca', description: 'make new CAs too', default: false },
+      { flags: '--ca', description: 'make new CAs too; asks first', default: false },
+      YES,
       {
         flags: '--wait-duration <duration>',
         description: 'longest wait for each step to become live',
