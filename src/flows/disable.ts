@@ -65,15 +65,15 @@ export async function disableCluster(
 ): Promise<void> {
   const removals = steps.filter(({ action }) => action === 'delete');
   if (removals.length === 0) return;
-  await during(flow, `${client.context}: removing ${removals.length} objects`, async (task) => {
+  const remove = async (): Promise<void> => {
     const { error } = await applySteps(client, removals, {
       materialise: async ({ write }) => write as ReadyWrite,
-      onStep: ({ object }) => task.update(`${client.context}: removing ${object.kind} ${object.name}`),
       signal: flow.signal,
     });
     if (error) throw error;
-    task.update(`${client.context}: removed ${removals.length} objects`);
-  });
+  };
+  const count = removals.length === 1 ? 'one object' : `${removals.length} objects`;
+  await during(flow, `${client.context}: removing ${count}`, remove, () => `${client.context}: removed ${count}`);
   if (!removals.some(({ object }) => object.kind === 'Deployment')) return;
   await during(flow, `${client.context}: waiting for the pods to go`, () =>
     waitForList(

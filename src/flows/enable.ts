@@ -93,16 +93,16 @@ async function applyAll(
 ): Promise<void> {
   const writes = steps.filter(({ action }) => action !== 'keep');
   if (writes.length === 0) return;
-  await during(flow, `${client.context}: applying ${writes.length} objects`, async (task) => {
+  const apply = async (): Promise<void> => {
     const { error } = await applySteps(client, steps, {
       materialise: (step) => materialise(step, authorities, flow.now()),
       force,
-      onStep: ({ object }) => task.update(`${client.context}: applying ${object.kind} ${object.name}`),
       signal: flow.signal,
     });
     if (error) throw withNodePortHint(error);
-    task.update(`${client.context}: applied ${writes.length} objects`);
-  });
+  };
+  const count = writes.length === 1 ? 'one object' : `${writes.length} objects`;
+  await during(flow, `${client.context}: applying ${count}`, apply, () => `${client.context}: applied ${count}`);
 }
 
 /** A port that was taken while nobody could see by whom. */

@@ -31,8 +31,6 @@ export interface ApplyStepsOptions {
   force?: boolean | undefined;
   /** The API server checks everything and stores nothing; the journal stays empty. */
   dryRun?: boolean | undefined;
-  /** Called before each write. */
-  onStep?: ((step: Step) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -50,14 +48,13 @@ export interface ApplyOutcome {
 export async function applySteps(
   client: ClusterClient,
   steps: readonly Step[],
-  { materialise, force, dryRun, onStep, signal }: ApplyStepsOptions,
+  { materialise, force, dryRun, signal }: ApplyStepsOptions,
 ): Promise<ApplyOutcome> {
   const journal: Journal = { cluster: client.context, entries: [] };
   try {
     for (const step of steps) {
       if (step.action === 'keep' || !step.write) continue;
       if (signal?.aborted) throw errorOfAbort(signal);
-      onStep?.(step);
       const write = await materialise(step);
       const options = { force, dryRun, signal };
       if (write.method === 'edit') await edit(client, step, write, journal, options);
