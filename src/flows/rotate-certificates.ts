@@ -1,12 +1,7 @@
 import { readKey } from '../etcd/read.ts';
 import { sleep } from '../kube/retry.ts';
-import { readAuthority, readSnapshot } from '../kube/snapshot.ts';
-import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
-import type { CertificateSpec } from '../mesh/certificates.ts';
-import { certificateSpecs, clientSpec } from '../mesh/cluster-certificates.ts';
-import { serviceEndpoints } from '../mesh/endpoints.ts';
+import { clientSpec } from '../mesh/cluster-certificates.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { identityOf } from '../mesh/identity.ts';
 import { keyOf } from '../mesh/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -24,11 +19,12 @@ import { TLS_KEYS } from '../mesh/plan.ts';
 import { isPodReady } from '../mesh/pods.ts';
 import { encodeText, secretText, secretTexts } from '../mesh/secret-data.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
-import { type Authority, createAuthority } from '../pki/authority.ts';
+import { createAuthority } from '../pki/authority.ts';
 import { issueCertificate } from '../pki/issue.ts';
 import { awaitRollout } from './await-apiserver.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { nudgePods } from './nudge.ts';
+import { diallingSecret, leavesOf, type Member, readMembers } from './rotate-members.ts';
 
 export interface RotateOptions {
   /** The CAs too. */
@@ -49,13 +45,6 @@ const PROOF_INTERVAL_MS = 500;
 const ATTEMPT_TIMEOUT_MS = 10_000;
 /** A line of a peering file that changes nothing but the file: Cilium reads CA files anew only with a changed config. */
 const RELOAD_MARK = /^# meshctl: rotated .*\n/m;
-
-interface Member {
-  target: Target;
-  snapshot: ClusterSnapshot;
-  name: string;
-  authority: Authority;
-}
 
 /** A cluster that dials another one of those that take part with a certificate of its own. */
 interface Dialling {
@@ -128,62 +117,6 @@ export async function rotateCertificates(
     ({ snapshot }): Rotation => ({ context: snapshot.context, secret: CA_SECRET, subject: 'Cilium CA' }),
   );
   return [...authorities, ...done];
-}
-
-async function readMembers(flow: Flow, targets: readonly Target[], ca: boolean): Promise<Member[]> {
-  const members = await Promise.all(
-    targets.map(async (target): Promise<Member> => {
-      const { client, namespace } = target;
-      const [snapshot, authority] = await Promise.all([
-        readSnapshot(client, { namespace, purpose: 'connect' }),
-        readAuthority(client, namespace),
-      ]);
-      if (!snapshot.objects.get(keyOf(apiserverDeploymentRef(namespace)))) {
-        throw new MeshctlError('ClusterMeshNotEnabled', `context "${client.context}": Cluster Mesh is not enabled`, {
-          hint: `meshctl clustermesh enable --context ${client.context}`,
-          details: { context: client.context },
-        });
-      }
-      if (!authority) {
-        throw new MeshctlError(
-          'CertificateAuthority',
-          `context "${client.context}": Secret ${namespace}/${CA_SECRET} has no CA with its key`,
-          { hint: 'Rotate where the key is kept, e.g. with cert-manager.', details: { context: client.context } },
-        );
-      }
-      return { target, snapshot, name: identityOf(snapshot.ciliumConfig ?? {}).name, authority };
-    }),
-  );
-  for (const { snapshot, name } of members) {
-    const strangers = [...snapshot.peerCertificates.keys()].filter(
-      (peer) => !members.some((other) => other.name === peer),
-    );
-    if (strangers.length === 0) continue;
-    const where = `context "${snapshot.context}": connected to ${strangers.join(', ')}, which no context was named for`;
-    const hint = 'Name the contexts of all peers: what they hold has to be renewed together.';
-    if (ca) throw new MeshctlError('Usage', where, { hint, details: { context: snapshot.context, peers: strangers } });
-    flow.progress.warn(`${where}; the certificates for dialling them stay (cluster ${name})`);
-  }
-  if (ca) refuseSharedAuthorities(members);
-  return members;
-}
-
-/** Peers that share a CA hold no certificates of their own, so that there is nothing to renew one after the other. */
-function refuseSharedAuthorities(members: readonly Member[]): void {
-  for (const [index, one] of members.entries()) {
-    const key = one.snapshot.ca?.certificate.publicKeySha256;
-    const other = members.slice(index + 1).find(({ snapshot }) => snapshot.ca?.certificate.publicKeySha256 === key);
-    if (!other) continue;
-    const contexts = [one.snapshot.context, other.snapshot.context];
-    throw new MeshctlError(
-      'CertificateAuthority',
-      `contexts ${contexts.map((name) => `"${name}"`).join(' and ')} share a CA`,
-      {
-        hint: 'Connect them with --credentials per-peer first; then each cluster can have a CA of its own.',
-        details: { contexts },
-      },
-    );
-  }
 }
 
 /** CAs that someone may still have a certificate from: what the Secrets trust now. */
@@ -320,31 +253,6 @@ async function awaitAccess(
     }
     await sleep(PROOF_INTERVAL_MS, flow.signal);
   }
-}
-
-function leavesOf({ snapshot, name }: Member): { secret: string; spec: CertificateSpec }[] {
-  const { namespace, objects } = snapshot;
-  const specs = certificateSpecs({
-    clusterName: name,
-    namespace,
-    serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
-    kvstoremesh: runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) ?? false,
-  });
-  return specs.map(({ secret, spec }) => {
-    // Names that someone else put into the certificate may be dialled.
-    const now = snapshot.tlsSecrets.get(secret)?.certificate;
-    if (!now) return { secret, spec };
-    const dnsNames = [...new Set([...spec.dnsNames, ...now.dnsNames])];
-    return {
-      secret,
-      spec: { ...spec, dnsNames, ipAddresses: [...new Set([...spec.ipAddresses, ...now.ipAddresses])] },
-    };
-  });
-}
-
-function diallingSecret({ snapshot: { objects, namespace } }: Member): string {
-  const kvstoremesh = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))));
-  return kvstoremesh ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
 }
 
 function secretOf({ objects, namespace }: ClusterSnapshot, name: string, key: string): string | undefined {
