@@ -5,7 +5,7 @@ import { loadBalancerHosts } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
 import { APISERVER, APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../mesh/names.ts';
-import { eventSentences, workloadTroubles } from '../mesh/workload-trouble.ts';
+import { eventSentences, unreadiness, workloadTroubles } from '../mesh/workload-trouble.ts';
 import { during, type Flow, type Target } from './flow.ts';
 
 /**
@@ -92,7 +92,7 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
   ]);
   const [trouble, ...others] = workloadTroubles(deployment, pods);
   const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
-  const said = trouble?.says ?? events.join('; ');
+  const said = trouble?.says ?? [...pods.flatMap(unreadiness), ...events][0];
   return new MeshctlError(
     'Timeout',
     `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${waitMs / 1000} s${said ? `: ${said}` : ''}`,

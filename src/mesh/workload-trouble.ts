@@ -62,6 +62,17 @@ function containerTrouble({ state, lastState }: ContainerStatus): string | undef
   return `${reason}${message ? `: ${message}` : ''}${end}`;
 }
 
+/** What can be said of a pod that runs into no trouble and still is not ready. */
+export function unreadiness({ metadata, status, spec }: KubeObject): string[] {
+  const { containerStatuses } = (status ?? {}) as PodStatus;
+  if (!containerStatuses) {
+    const { nodeName } = (spec ?? {}) as { nodeName?: string };
+    return nodeName ? [`pod ${metadata.name}: the kubelet of node ${nodeName} has not started it`] : [];
+  }
+  const unready = containerStatuses.filter(({ ready, state }) => !ready && !state?.waiting).map(({ name }) => name);
+  return unready.length > 0 ? [`pod ${metadata.name}: not ready: ${unready.join(', ')}`] : [];
+}
+
 function deploymentTroubles(deployment: KubeObject | undefined): string[] {
   const { conditions = [] } = (deployment?.status ?? {}) as PodStatus;
   return conditions.flatMap(({ type, status, message }) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { eventSentences, workloadTroubles } from '../../src/mesh/workload-trouble.ts';
+import { eventSentences, unreadiness, workloadTroubles } from '../../src/mesh/workload-trouble.ts';
 
 const pod = (status: Record<string, unknown>): KubeObject => ({
   apiVersion: 'v1',
@@ -64,9 +64,23 @@ describe('workloadTroubles', () => {
   it('finds nothing in pods that start or run', () => {
     const fine = [
       pod({ containerStatuses: [waiting('ContainerCreating')] }),
-      pod({ containerStatuses: [{ name: 'a' }] }),
+      pod({ containerStatuses: [{ name: 'a', ready: true }] }),
     ];
     expect(workloadTroubles(undefined, fine)).toEqual([]);
+  });
+});
+
+describe('unreadiness', () => {
+  it('tells what can be said of pods that are merely not ready', () => {
+    const running = pod({
+      containerStatuses: [
+        { name: 'etcd', ready: true },
+        { name: 'apiserver', ready: false },
+      ],
+    });
+    expect(unreadiness(running)).toEqual(['pod p: not ready: apiserver']);
+    const bound = { ...pod({ phase: 'Pending' }), spec: { nodeName: 'n1' } };
+    expect(unreadiness(bound)).toEqual(['pod p: the kubelet of node n1 has not started it']);
   });
 });
 
