@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { setFlagsFromString } from 'node:v8';
 import { confirm } from './cli/confirm.ts';
 import { type Host, processHost } from './cli/host.ts';
 import { isDocumentFormat, writeResult } from './cli/output.ts';
@@ -32,8 +31,6 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
 
 /** The entry of bin/meshctl.js: runs the process's command line and sets its exit status. */
 export async function start(): Promise<void> {
-  // Answers of many agents are garbage at once: a young generation that does not grow keeps a third of the memory away.
-  setFlagsFromString('--semi-space-growth-factor=1');
   const host = processHost(new URL('../', import.meta.url));
   process.exitCode = await run(process.argv.slice(2), host);
 }
