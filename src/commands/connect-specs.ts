@@ -2,8 +2,8 @@ import { CONNECTION_MODES } from '../mesh/connection-mode.ts';
 import { CREDENTIAL_CHOICES } from '../mesh/credentials.ts';
 import { parseEndpointOverride } from '../mesh/endpoint-overrides.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
-import { parseCount, parseDuration, parseList } from './option-values.ts';
-import { DRY_RUN, PLAN_FORMAT, YES } from './shared-options.ts';
+import { parseCount, parseList } from './option-values.ts';
+import { DRY_RUN, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
 
 /** Which clusters, and who dials whom; the same for connecting and disconnecting. */
 const MESH_OPTIONS: readonly OptionSpec[] = [
@@ -85,12 +85,7 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
       },
       { flags: '--no-proof', description: 'hand out credentials untried, where port-forward is forbidden' },
       NO_ROLLBACK,
-      {
-        flags: '--wait-duration <duration>',
-        description: "longest wait until the remote's etcd lets a new peer in",
-        default: '2m',
-        parse: parseDuration,
-      },
+      waitDuration("until the remote's etcd lets a new peer in", '2m'),
       DRY_RUN,
       PLAN_FORMAT,
     ],
@@ -101,7 +96,7 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
     summary: 'Disconnect clusters from each other',
     description:
       'Removes the files by which the clusters dial each other, their certificates, and the users that let them in, on both ' +
-      'sides. No pod restarts. A remote cluster that is gone is forgotten with --force, or with --peer by its name.',
+      'sides, and waits until etcd refuses them and agents have forgotten them. No pod restarts. A remote cluster that is gone is forgotten with --force, or with --peer by its name.',
     examples: [
       { line: 'meshctl clustermesh disconnect --context gke --destination-context eks', what: 'part two clusters' },
       { line: 'meshctl clustermesh disconnect --context gke --peer mesh-2', what: 'forget a cluster that is gone' },
@@ -119,13 +114,11 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
         description: 'go on where a destination cannot be reached, and clean the other side',
         default: false,
       },
-      { flags: '--wait', description: 'wait until no agent reports the peer any more', default: false },
       {
-        flags: '--wait-duration <duration>',
-        description: 'longest wait with --wait',
-        default: '2m',
-        parse: parseDuration,
+        flags: '--no-wait',
+        description: 'do not wait until the remote etcds refuse the peers and no agent reports them any more',
       },
+      waitDuration('for that', '2m'),
       NO_ROLLBACK,
       YES,
       DRY_RUN,

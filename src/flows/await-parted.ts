@@ -5,6 +5,7 @@ import { MeshctlError } from '../mesh/errors.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../mesh/names.ts';
 import { isPodRunning } from '../mesh/pods.ts';
 import { remoteClustersOfAgent } from '../mesh/remote-cluster-report.ts';
+import { awaitShutOut } from './await-shut-out.ts';
 import { during, type Flow, type Target } from './flow.ts';
 
 const LOOK_INTERVAL_MS = 1_000;
@@ -13,29 +14,47 @@ const EXEC_TIMEOUT_MS = 10_000;
 const STATUS_COMMAND = ['cilium', 'status', '-o', 'json'];
 
 /**
- * Waits until no agent reports a cluster that its own does not dial any more.
- * @throws MeshctlError `Timeout`, naming the nodes that still do
+ * Waits until a disconnect has taken effect: the etcds refuse the peers, and no agent reports a cluster that its own does
+ * not dial any more.
+ * @returns what could not be seen, as warnings: a pod that does not answer is not known to have forgotten
+ * @throws MeshctlError `Timeout`, naming what still stands
  */
 export async function awaitParted(
   flow: Flow,
   targets: readonly Target[],
   partings: readonly Parting[],
   timeoutMs: number,
-): Promise<void> {
+): Promise<string[]> {
   const deadline = Date.now() + timeoutMs;
-  const waiting = partings.flatMap(({ snapshot, undialled }) => {
+  const forgotten = partings.flatMap(({ snapshot, undialled }) => {
     const target = targets.find(({ client }) => client.context === snapshot.context);
-    return target && undialled.length > 0 ? [awaitOne(flow, target, undialled, deadline)] : [];
+    return target && undialled.length > 0 ? [awaitForgotten(flow, target, undialled, deadline)] : [];
   });
-  await during(flow, 'Waiting until no agent reports the peers', () => Promise.all(waiting));
+  const warnings = await during(
+    flow,
+    'Waiting until the peers are shut out and forgotten',
+    () => Promise.all([awaitShutOut(flow, targets, partings, deadline), ...forgotten]),
+    () => 'The peers are shut out and forgotten',
+  );
+  return warnings.flat();
 }
 
-async function awaitOne(flow: Flow, target: Target, peers: readonly string[], deadline: number): Promise<void> {
+async function awaitForgotten(
+  flow: Flow,
+  target: Target,
+  peers: readonly string[],
+  deadline: number,
+): Promise<string[]> {
+  const { context } = target.client;
   for (;;) {
-    const reporting = await podsThatReport(target, peers);
-    if (reporting.length === 0) return;
+    const { reporting, silent } = await askAgents(target, peers);
+    if (reporting.length === 0) {
+      if (silent.length === 0) return [];
+      return [
+        `context "${context}": ${silent.join(', ')} did not say whether ${silent.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}`,
+      ];
+    }
     if (Date.now() + LOOK_INTERVAL_MS > deadline) {
-      const { context } = target.client;
       throw new MeshctlError(
         'Timeout',
         `context "${context}": agents still report ${peers.join(', ')}: ${reporting.join(', ')}`,
@@ -49,10 +68,15 @@ async function awaitOne(flow: Flow, target: Target, peers: readonly string[], de
   }
 }
 
-/** A pod that does not answer is taken for one that still reports: it is not known to have forgotten. */
-async function podsThatReport({ client, namespace }: Target, peers: readonly string[]): Promise<string[]> {
+/** The pods that report one of the peers, and those that do not answer. */
+async function askAgents(
+  { client, namespace }: Target,
+  peers: readonly string[],
+): Promise<{ reporting: string[]; silent: string[] }> {
   const limit = pLimit(EXECS_AT_A_TIME);
   const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR });
+  const reporting: string[] = [];
+  const silent: string[] = [];
   const looks = pods.filter(isPodRunning).map(({ metadata: { name: pod } }) =>
     limit(async () => {
       try {
@@ -65,12 +89,13 @@ async function podsThatReport({ client, namespace }: Target, peers: readonly str
         };
         const { stdout } = await client.exec(exec);
         const reported = remoteClustersOfAgent(JSON.parse(stdout)) ?? [];
-        return reported.some(({ name }) => peers.includes(name)) ? [pod] : [];
+        if (reported.some(({ name }) => peers.includes(name))) reporting.push(pod);
       } catch (error) {
         if (error instanceof MeshctlError && error.code === 'Interrupted') throw error;
-        return [pod];
+        silent.push(pod);
       }
     }),
   );
-  return (await Promise.all(looks)).flat();
+  await Promise.all(looks);
+  return { reporting, silent };
 }

@@ -12,9 +12,9 @@ import type { ConnectOptions, PreparedConnect } from './connect.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { materialise, readAuthorities } from './materialise.ts';
 import { nudgePods } from './nudge.ts';
+import type { ClientCertificate } from './open-etcd.ts';
 import { proveServer } from './prove.ts';
 import { putBack } from './put-back.ts';
-import type { ClientCertificate } from './refusal.ts';
 
 /** The writes of the dial plan with their certificates, by step: issued once, proved, then sent. */
 type ReadyWrites = ReadonlyMap<Step, ReadyWrite>;

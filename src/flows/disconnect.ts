@@ -6,7 +6,7 @@ import { type Parting, partingsOf, planDisconnect } from '../mesh/disconnect-pla
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../mesh/names.ts';
-import { knownPeers, usesCommonCertificate } from '../mesh/peers.ts';
+import { configuredPeers, knownPeers, logsInAsItself } from '../mesh/peers.ts';
 import type { Plan, ReadyWrite, Step } from '../mesh/plan.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { createClusterWriter } from './apply-clusters.ts';
@@ -23,7 +23,7 @@ export interface DisconnectOptions {
   parallel: number;
   /** False leaves what stands when something fails. */
   rollback?: boolean | undefined;
-  /** How long agents may take to forget the peers; absent: they are not asked. */
+  /** How long etcds may take to refuse the peers, and agents to forget them; absent: they are not asked. */
   waitMs?: number | undefined;
 }
 
@@ -103,8 +103,8 @@ export async function prepareForgetting(
 
 /**
  * Takes the peers out of every cluster, or puts every cluster back.
- * @throws MeshctlError what went wrong; `details.rollback` says what became of each cluster. `Timeout` when agents still
- * report a peer at the end of the wait; nothing is put back for that
+ * @throws MeshctlError what went wrong; `details.rollback` says what became of each cluster. `Timeout` when a peer is
+ * still let in or reported at the end of the wait; nothing is put back for that
  */
 export async function disconnectClusters(
   flow: Flow,
@@ -134,8 +134,10 @@ export async function disconnectClusters(
       'KVStoreMesh keeps what it has of a lost peer for three minutes; the same clusters can be connected again at once, but see each other only after that',
     );
   }
-  if (options.waitMs !== undefined) await awaitParted(flow, targets, partings, options.waitMs);
-  return { parted: prepared.parted, steps: writer.steps, warnings: prepared.warnings };
+  const { waitMs } = options;
+  const unseen = waitMs === undefined ? [] : await awaitParted(flow, targets, partings, waitMs);
+  for (const warning of unseen) flow.progress.warn(warning);
+  return { parted: prepared.parted, steps: writer.steps, warnings: [...prepared.warnings, ...unseen] };
 }
 
 /**
@@ -163,7 +165,8 @@ interface Member {
 function prepare(targets: readonly Target[], dials: readonly [Member, Member][]): PreparedDisconnect {
   const partings = partingsOf(dials);
   const common = dials.filter(
-    ([client, server]) => client.snapshot && usesCommonCertificate(client.snapshot, server.name),
+    ([{ snapshot }, { name: peer }]) =>
+      snapshot && configuredPeers(snapshot).includes(peer) && !logsInAsItself(snapshot, peer),
   );
   return {
     targets,
@@ -172,7 +175,7 @@ function prepare(targets: readonly Target[], dials: readonly [Member, Member][])
     plan: planDisconnect(partings),
     warnings: common.map(
       ([client, server]) =>
-        `"${client.name}" logged in to "${server.name}" with the certificate that all clusters of their CA have: it does not dial any more, but its certificate stays good`,
+        `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: it does not dial any more, but the certificate stays good`,
     ),
   };
 }

@@ -4,10 +4,11 @@ import { sleep } from '../kube/retry.ts';
 import { type Direction, dialledHosts } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
-import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX, ETCD_PORT, serviceHostname } from '../mesh/names.ts';
+import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../mesh/names.ts';
 import { isPodReady } from '../mesh/pods.ts';
 import type { Flow, Target } from './flow.ts';
-import { type ClientCertificate, explainRefusal, notPublished, refusalOf } from './refusal.ts';
+import { type ClientCertificate, openEtcd } from './open-etcd.ts';
+import { explainRefusal, notPublished, refusalOf } from './refusal.ts';
 
 /** A direction with the very credential that will be handed out for it. */
 export interface Proof {
@@ -92,26 +93,22 @@ function noReadyPod({ client: { context }, namespace }: Target): MeshctlError {
 
 async function tryPod(
   flow: Flow,
-  { client, namespace }: Target,
+  server: Target,
   { direction, certificate }: Proof,
   pod: KubeObject,
 ): Promise<MeshctlError | undefined> {
-  const { signal } = flow;
   const { identity } = direction.server;
   try {
-    const socket = await client.portForward({ namespace, pod: pod.metadata.name, port: ETCD_PORT, signal });
     const value = await readKey({
-      socket,
+      ...(await openEtcd(flow, server, pod)),
       ...certificate,
-      serverName: serviceHostname(namespace),
       otherNames: dialledHosts(direction),
       key: `${CLUSTER_CONFIG_PREFIX}${identity.name}`,
       timeoutMs: ATTEMPT_TIMEOUT_MS,
-      signal,
     });
     return value === undefined ? notPublished(direction) : checkIdentity(value, direction);
   } catch (error) {
-    signal.throwIfAborted();
+    flow.signal.throwIfAborted();
     if (error instanceof EtcdReadError) return refusalOf(error, direction);
     if (error instanceof MeshctlError && (error.code === 'PortForwardFailed' || error.code === 'NotFound')) {
       return new MeshctlError(error.code, error.message, {

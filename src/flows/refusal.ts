@@ -5,13 +5,11 @@ import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
 import {
   CLUSTER_CONFIG_PREFIX,
   configMapRef,
-  ETCD_PORT,
   LOCAL_CERT_SECRET,
   REMOTE_ROLE,
   REMOTE_USERS_CONFIGMAP,
   SHARED_USER,
   secretRef,
-  serviceHostname,
 } from '../mesh/names.ts';
 import { configuredPeers } from '../mesh/peers.ts';
 import { TLS_KEYS } from '../mesh/plan.ts';
@@ -19,13 +17,7 @@ import { userRole } from '../mesh/remote-users.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import type { Flow, Target } from './flow.ts';
-
-/** A client certificate in memory, with the CA to trust. PEM. */
-export interface ClientCertificate {
-  ca: string;
-  certificate: string;
-  privateKey: string;
-}
+import { openEtcd } from './open-etcd.ts';
 
 interface Words {
   says: string;
@@ -141,23 +133,20 @@ export async function explainRefusal(
  */
 export async function readClusterConfigs(
   flow: Flow,
-  { client, namespace }: Target,
+  target: Target,
   snapshot: ClusterSnapshot,
   pod: KubeObject,
 ): Promise<Map<string, string> | undefined> {
-  const texts = secretTexts(snapshot.objects.get(keyOf(secretRef(namespace, LOCAL_CERT_SECRET))));
+  const texts = secretTexts(snapshot.objects.get(keyOf(secretRef(target.namespace, LOCAL_CERT_SECRET))));
   const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
   if (!ca || !certificate || !privateKey) return undefined;
-  const { signal } = flow;
   try {
-    const socket = await client.portForward({ namespace, pod: pod.metadata.name, port: ETCD_PORT, signal });
-    const serverName = serviceHostname(namespace);
-    const read = { socket, ca, certificate, privateKey, serverName, timeoutMs: READ_TIMEOUT_MS, signal };
+    const read = { ...(await openEtcd(flow, target, pod)), ca, certificate, privateKey, timeoutMs: READ_TIMEOUT_MS };
     const pairs = await readPrefix({ ...read, key: CLUSTER_CONFIG_PREFIX });
     return new Map([...pairs].map(([key, value]) => [key.slice(CLUSTER_CONFIG_PREFIX.length), value]));
   } catch {
     // It is only for knowing more; what matters is proved on its own.
-    signal.throwIfAborted();
+    flow.signal.throwIfAborted();
     return undefined;
   }
 }

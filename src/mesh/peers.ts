@@ -1,7 +1,8 @@
+import { identityOf } from './identity.ts';
 import { keyOf } from './kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from './names.ts';
-import { COMMON_PREFIX, peersIn, remoteUserName } from './peer-config.ts';
-import { secretText, secretTexts } from './secret-data.ts';
+import { peersIn, remoteUserName } from './peer-config.ts';
+import { secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
 /** The Secrets that hold a file for each peer. */
@@ -20,9 +21,8 @@ export function knownPeers(snapshot: ClusterSnapshot): string[] {
   return [...new Set([...configuredPeers(snapshot), ...users.map((name) => name.slice(prefix.length))])].sort();
 }
 
-/** Whether a cluster logs in to a peer with the certificate that all clusters of one CA share. */
-export function usesCommonCertificate({ objects, namespace }: ClusterSnapshot, peer: string): boolean {
-  return PEER_SECRETS.some((name) =>
-    secretText(objects.get(keyOf(secretRef(namespace, name))), peer)?.includes(`/${COMMON_PREFIX}etcd-client`),
-  );
+/** Whether a cluster has a certificate of its own for a peer, so that the peer can shut it out and no other. */
+export function logsInAsItself({ ciliumConfig, peerCertificates }: ClusterSnapshot, peer: string): boolean {
+  const { name } = identityOf(ciliumConfig ?? {});
+  return peerCertificates.get(peer)?.certificate.commonName === remoteUserName(name);
 }

@@ -57,7 +57,7 @@ describe.each([
     const { summary } = JSON.parse(again.stdout) as { summary: Record<string, number> };
     expect(summary).toEqual({ create: 0, update: 0, delete: 0, keep: expect.any(Number) });
 
-    const parted = await clusters.meshctl(['clustermesh', 'disconnect', '--all', '--yes', '--wait']);
+    const parted = await clusters.meshctl(['clustermesh', 'disconnect', '--all', '--yes']);
     expect(parted.exitCode, parted.stderr).toBe(0);
     expect(clusters.objects()).toEqual(before);
     expect(clusters.errors).toEqual([]);

@@ -1,0 +1,111 @@
+import { EtcdReadError, readKey } from '../etcd/read.ts';
+import { sleep } from '../kube/retry.ts';
+import { dialingSecret } from '../mesh/direction.ts';
+import type { Parting } from '../mesh/disconnect-plan.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { identityOf } from '../mesh/identity.ts';
+import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
+import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX, secretRef } from '../mesh/names.ts';
+import { peerCertificateKeys } from '../mesh/peer-config.ts';
+import { logsInAsItself } from '../mesh/peers.ts';
+import { isPodReady } from '../mesh/pods.ts';
+import { secretTexts } from '../mesh/secret-data.ts';
+import type { Flow, Target } from './flow.ts';
+import { type ClientCertificate, openEtcd } from './open-etcd.ts';
+
+const LOOK_INTERVAL_MS = 500;
+const ATTEMPT_TIMEOUT_MS = 10_000;
+
+/** etcd knows the certificate's user no more, or takes no certificate of that CA. */
+const SHUT_OUT = new Set<string>(['permission-denied', 'tls-client-rejected']);
+
+/** One peer that a cluster's etcd must not let in any more, with the credential that it had. */
+interface FormerPeer {
+  server: Target;
+  /** Of the cluster that has the etcd. */
+  serverName: string;
+  client: string;
+  certificate: ClientCertificate;
+}
+
+/**
+ * Waits until the etcds refuse the very credentials that peers had: Cilium looks for changed users every few seconds. Of
+ * each cluster one former peer stands for all, because their users go together.
+ * @returns what could not be asked, as warnings
+ * @throws MeshctlError `Timeout`, naming the cluster that still lets a peer in
+ */
+export async function awaitShutOut(
+  flow: Flow,
+  targets: readonly Target[],
+  partings: readonly Parting[],
+  deadline: number,
+): Promise<string[]> {
+  const warnings = await Promise.all(formerPeers(targets, partings).map((former) => awaitOne(flow, former, deadline)));
+  return warnings.flat();
+}
+
+function formerPeers(targets: readonly Target[], partings: readonly Parting[]): FormerPeer[] {
+  return partings.flatMap(({ snapshot, unserved }): FormerPeer[] => {
+    const server = targets.find(({ client }) => client.context === snapshot.context);
+    const serverName = nameOf(snapshot);
+    const known = unserved.flatMap((client) => {
+      const dialler = partings.find((other) => nameOf(other.snapshot) === client)?.snapshot;
+      const certificate = dialler && certificateFor(dialler, serverName);
+      return server && certificate ? [{ server, serverName, client, certificate }] : [];
+    });
+    return known.slice(-1);
+  });
+}
+
+function nameOf({ ciliumConfig }: Parting['snapshot']): string {
+  return identityOf(ciliumConfig ?? {}).name;
+}
+
+/** The certificate that a cluster had of its own for a peer; undefined where others log in with the same. */
+function certificateFor(dialler: Parting['snapshot'], peer: string): ClientCertificate | undefined {
+  if (!logsInAsItself(dialler, peer)) return undefined;
+  const texts = secretTexts(dialler.objects.get(keyOf(secretRef(dialler.namespace, dialingSecret(dialler)))));
+  const keys = peerCertificateKeys(peer);
+  const { [keys.ca]: ca, [keys.certificate]: certificate, [keys.privateKey]: privateKey } = texts;
+  return ca && certificate && privateKey ? { ca, certificate, privateKey } : undefined;
+}
+
+async function awaitOne(flow: Flow, former: FormerPeer, deadline: number): Promise<string[]> {
+  const { client, namespace } = former.server;
+  for (;;) {
+    const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
+    const answers = await Promise.all(pods.filter(isPodReady).map((pod) => look(flow, former, pod)));
+    if (answers.every((answer) => answer === 'refused')) return [];
+    if (Date.now() + LOOK_INTERVAL_MS > deadline) {
+      const unasked = answers.find((answer) => answer instanceof Error);
+      if (unasked && !answers.includes('let in')) {
+        return [
+          `context "${client.context}": whether its etcd still lets "${former.client}" in is not known (${unasked.message})`,
+        ];
+      }
+      throw new MeshctlError('Timeout', `context "${client.context}": its etcd still lets "${former.client}" in`, {
+        hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: kubectl --context ${client.context} -n ${namespace} logs deployment/clustermesh-apiserver -c apiserver`,
+        details: { context: client.context, peer: former.client },
+      });
+    }
+    await sleep(LOOK_INTERVAL_MS, flow.signal);
+  }
+}
+
+async function look(
+  flow: Flow,
+  { server, serverName, certificate }: FormerPeer,
+  pod: KubeObject,
+): Promise<'refused' | 'let in' | Error> {
+  try {
+    const etcd = await openEtcd(flow, server, pod);
+    const key = `${CLUSTER_CONFIG_PREFIX}${serverName}`;
+    await readKey({ ...etcd, ...certificate, key, timeoutMs: ATTEMPT_TIMEOUT_MS });
+    return 'let in';
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    if (error instanceof EtcdReadError) return SHUT_OUT.has(error.reason) ? 'refused' : error;
+    if (error instanceof MeshctlError) return error;
+    throw error;
+  }
+}
