@@ -30,6 +30,7 @@ import { isApiserverProcess, runApiserver } from './programs/apiserver.ts';
 import { runEtcd } from './programs/etcd.ts';
 import { runKvstoremesh } from './programs/kvstoremesh.ts';
 import { runWorkload } from './programs/workload.ts';
+import type { Routers } from './routers.ts';
 
 export const KUBERNETES_VERSION = 'v1.36.1';
 
@@ -62,6 +63,7 @@ export interface ClusterOptions {
   /** What Secret cilium-ca holds; undefined for no Secret. */
   ca: CaPem | undefined;
   network: VirtualNetwork;
+  routers: Routers;
   timings: SandboxTimings;
   now(): Date;
   onError(error: unknown): void;
@@ -120,6 +122,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
       return target === undefined || allowsIngress(store, profile.name, target, source);
     },
   });
+  options.routers.attach({ name: profile.name, store, subnet: profile.subnet });
   const datapaths = new Map<string, Datapath>();
   const kubelet = createKubelet(world, timings, (context) => startProgram(context, options, store, datapaths));
   runtime = createPodRuntime(kubelet, timings.execDelayMs);
@@ -191,7 +194,7 @@ function loadBalancersOf(profile: ClusterProfile): LoadBalancers {
   return {
     pending: false,
     kind: loadBalancer,
-    address: (index) => loadBalancerAddress(profile.subnet, index),
+    address: (index, isPublic) => loadBalancerAddress(profile.subnet, index, isPublic),
     hostname: ({ metadata }: Service) =>
       `internal-${metadata.uid?.replaceAll('-', '')}-sandbox.${region}.elb.amazonaws.com`,
   };
@@ -204,14 +207,14 @@ function startProgram(
   store: Store,
   datapaths: Map<string, Datapath>,
 ): ContainerProcess {
-  const { profile, network, timings, now } = options;
+  const { profile, network, routers, timings, now } = options;
   const { name, id, maxConnectedClusters } = profile;
   const [program = '', command] = context.argv;
   const file = program.split('/').pop();
   const own = { name, id, maxConnectedClusters };
   const mesh = { own, network, timings, now, honoursAliases: atLeast(imageVersion(context), 1, 20) };
   if (file === 'cilium-agent') {
-    return runAgent(context, { ...mesh, version: imageVersion(context), store, datapaths });
+    return runAgent(context, { ...mesh, version: imageVersion(context), store, datapaths, routers });
   }
   if (file === 'etcd') return runEtcd(context, { clusterName: name, network, now });
   if (file === 'clustermesh-apiserver' && command === 'clustermesh')

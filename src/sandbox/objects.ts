@@ -182,6 +182,7 @@ const API_VERSIONS = {
   EndpointSlice: 'discovery.k8s.io/v1',
   CiliumNode: 'cilium.io/v2',
   CiliumNetworkPolicy: 'cilium.io/v2',
+  CiliumBGPAdvertisement: 'cilium.io/v2',
 } as const;
 
 /** The kinds that the sandbox's own parts handle. */

@@ -18,7 +18,15 @@ export interface SandboxClusterOptions {
   provider?: Provider;
   /** Cilium's max-connected-clusters; default 255. */
   maxConnectedClusters?: number;
+  /** How packets get to pods on other nodes; default `tunnel`. */
+  routing?: Routing;
 }
+
+/**
+ * `native`: the network has fixed routes to all pods. `native-bgp`: each node's agent has a BGP session with the router of
+ * every other such cluster, and the routes are what the routers learn.
+ */
+export type Routing = 'tunnel' | 'native' | 'native-bgp';
 
 /** A request as an API server understands it: verb, resource, names. */
 export type InterceptedRequest = Parameters<NonNullable<ApiServerOptions['intercept']>>[0];
@@ -78,6 +86,7 @@ export interface ClusterProfile {
   ciliumVersion: string;
   provider: Provider;
   maxConnectedClusters: number;
+  routing: Routing;
   /** Third octet of the cluster's addresses; unique in the sandbox, the id where possible. */
   subnet: number;
 }
@@ -105,6 +114,7 @@ export function resolveProfiles(options: SandboxOptions): ClusterProfile[] {
       ciliumVersion: (cluster.ciliumVersion ?? options.ciliumVersion ?? DEFAULT_CILIUM_VERSION).replace(/^v/, ''),
       provider: cluster.provider ?? options.provider ?? 'gce',
       maxConnectedClusters: cluster.maxConnectedClusters ?? 255,
+      routing: cluster.routing ?? 'tunnel',
       subnet: chooseSubnet(id, taken),
     };
   });

@@ -8,6 +8,7 @@ import type { CaPem } from './fixtures/cilium-install.ts';
 import { kubeconfigFor } from './kubeconfig.ts';
 import { createVirtualNetwork, type VirtualNetwork } from './network.ts';
 import { type ClusterProfile, DEFAULT_TIMINGS, resolveProfiles, type SandboxOptions } from './options.ts';
+import { createRouters, type Routers } from './routers.ts';
 
 export type { SandboxCluster } from './cluster.ts';
 export type { SandboxClusterOptions, SandboxOptions, SandboxTimings } from './options.ts';
@@ -19,6 +20,8 @@ export interface Sandbox {
   clusters: readonly SandboxCluster[];
   /** Joins the clusters; links can be cut and mended by cluster name. */
   network: VirtualNetwork;
+  /** Of clusters with native routing; BGP between two clusters can be stopped. */
+  routers: Routers;
   /** Ends everything and removes the kubeconfig. */
   close(): Promise<void>;
 }
@@ -36,9 +39,19 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const onError = options.onError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)));
   const authorities = await createAuthorities(profiles, options, now());
   const network = createVirtualNetwork(timings.connectTimeoutMs);
+  const routers = createRouters(network);
   const started = await Promise.allSettled(
     profiles.map((profile, index) =>
-      startCluster({ profile, ca: authorities[index], network, timings, now, onError, intercept: options.intercept }),
+      startCluster({
+        profile,
+        ca: authorities[index],
+        network,
+        routers,
+        timings,
+        now,
+        onError,
+        intercept: options.intercept,
+      }),
     ),
   );
   const clusters = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -64,6 +77,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     kubeconfigPath: kubeconfig.path,
     clusters,
     network,
+    routers,
     close: () => {
       closing ??= close();
       return closing;

@@ -7,11 +7,17 @@ export interface LoadBalancers {
   pending: boolean;
   /** What the Service's status shows. `none`: no load balancers at all, as in kind. */
   readonly kind: 'ip' | 'hostname' | 'none';
-  /** The n-th (from 0) address of this cluster's pool. */
-  address(index: number): string;
+  /** The n-th (from 0) address of one of this cluster's two pools. */
+  address(index: number, isPublic: boolean): string;
   /** The host name for the Service. */
   hostname(service: Service): string;
 }
+
+/** What asks a cloud for a public address. Without a word the sandbox's is private: it has no internet. */
+const EXTERNAL: readonly [annotation: string, value: string][] = [
+  ['networking.gke.io/load-balancer-type', 'External'],
+  ['service.beta.kubernetes.io/azure-load-balancer-internal', 'false'],
+];
 
 export interface LoadBalancerController {
   controller: Controller;
@@ -27,6 +33,8 @@ export function createLoadBalancerController(
   loadBalancers: LoadBalancers,
 ): LoadBalancerController {
   const addresses = new Map<string, string>();
+  /** Services whose address is public. */
+  const exposed = new Set<string>();
 
   function reconcile(namespace: string | undefined, name: string) {
     const service = world.store.get(ref('Service', namespace, name)) as Service | undefined;
@@ -49,16 +57,21 @@ export function createLoadBalancerController(
       return {};
     }
     if (loadBalancers.pending && !addresses.has(key)) return {};
-    const address = addresses.get(key) ?? freeAddress();
+    const address = addressOf(key, isExternal(service));
     addresses.set(key, address);
     if (loadBalancers.kind === 'ip') return { ingress: [{ ip: address, ipMode: 'VIP' }] };
     return { ingress: [{ hostname: loadBalancers.hostname(service) }] };
   }
 
-  function freeAddress(): string {
+  /** The address that the Service has, if it is of the right pool, else the first free one. */
+  function addressOf(key: string, isPublic: boolean): string {
+    const current = addresses.get(key);
+    if (current !== undefined && exposed.has(key) === isPublic) return current;
+    if (isPublic) exposed.add(key);
+    else exposed.delete(key);
     const taken = new Set(addresses.values());
     for (let index = 0; ; index++) {
-      const address = loadBalancers.address(index);
+      const address = loadBalancers.address(index, isPublic);
       if (!taken.has(address)) return address;
     }
   }
@@ -77,4 +90,8 @@ export function createLoadBalancerController(
       for (const object of world.store.list(typeOf('Service'))) controller({ type: 'MODIFIED', object });
     },
   };
+}
+
+function isExternal({ metadata }: Service): boolean {
+  return EXTERNAL.some(([annotation, value]) => metadata.annotations?.[annotation] === value);
 }

@@ -3,9 +3,13 @@ import { createDatapath, type Datapath } from '../datapath.ts';
 import { followPeers } from '../peers.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
 import type { PeerState } from '../remote-cluster.ts';
+import type { Routers } from '../routers.ts';
 import { troubleshoot } from '../troubleshoot.ts';
+import { bgpDocument, runsBgp } from './bgp.ts';
 import { healthStatus } from './cilium-health.ts';
+import { ipRouteDocument } from './ip-route.ts';
 import type { MeshProgramOptions } from './kvstoremesh.ts';
+import { viewOf } from './node-view.ts';
 import { formatRemoteClusters, wantsJson, writeAll } from './status-text.ts';
 
 export interface AgentOptions extends MeshProgramOptions {
@@ -13,6 +17,7 @@ export interface AgentOptions extends MeshProgramOptions {
   store: Store;
   /** By node. Each agent puts its node's in; like the real one it stays when the agent ends. */
   datapaths: Map<string, Datapath>;
+  routers: Routers;
 }
 
 /** The container `cilium-agent`: connects to each peer, or to the own cluster's cache of it, and feeds its node's datapath. */
@@ -53,16 +58,30 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
     filesChanged: peers.filesChanged,
     async exec(argv, { stdout }) {
       const [program = '', command, ...rest] = argv;
-      if (program.split('/').pop() === 'cilium-health' && command === 'status' && wantsJson(rest)) {
-        const self = { cluster: own.name, node: context.pod.spec.nodeName ?? '' };
-        const status = healthStatus(self, { store: options.store, network, remotes, now: now() });
-        await writeAll(stdout, `${JSON.stringify(status, undefined, 2)}\n`);
+      const view = () => viewOf(own.name, options.store, context.pod.spec.nodeName ?? '', remotes);
+      const answer = async (document: unknown) => {
+        await writeAll(stdout, `${JSON.stringify(document, undefined, 2)}\n`);
         return 0;
+      };
+      if (program.split('/').pop() === 'cilium-health' && command === 'status' && wantsJson(rest)) {
+        return answer(healthStatus(view(), { network, now: now() }));
+      }
+      if (program === 'ip' && argv.some((word) => /^-j(son)?$/.test(word))) {
+        const routes = ipRouteDocument(argv.slice(1), view(), options.routers);
+        return routes === undefined ? undefined : answer(routes);
       }
       if (!/(^|\/)cilium(-dbg)?$/.test(program)) return undefined;
       if (command === 'status') {
         await writeAll(stdout, wantsJson(rest) ? `${JSON.stringify(statusDocument(), undefined, 2)}\n` : statusText());
         return 0;
+      }
+      if (command === 'bgp' && wantsJson(rest)) {
+        if (!runsBgp(view())) {
+          await writeAll(stdout, 'BGP Control Plane is disabled\n');
+          return 0;
+        }
+        const document = bgpDocument(rest, view(), options.routers);
+        return document === undefined ? undefined : answer(document);
       }
       if (command === 'version') {
         const line = `${version} (simulated by meshctl's sandbox)`;

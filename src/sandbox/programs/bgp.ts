@@ -1,0 +1,119 @@
+/**
+ * `cilium-dbg bgp peers|routes -o json`, simulated: lists of Cilium's api/v1 models BgpPeer and BgpRoute
+ * (cilium-dbg/cmd/bgp_peer_get.go, bgp_route_get.go; pkg/bgp/api/conversions.go).
+ */
+import { advertisedPodCidrs, type Routers, routingOf } from '../routers.ts';
+import type { NodeView } from './node-view.ts';
+
+/** RFC 4760 and 4271, section 4.3. */
+const IPV4_UNICAST = { afi: 'ipv4', safi: 'unicast' };
+const TRANSITIVE = 0x40;
+const [ORIGIN, AS_PATH, NEXT_HOP] = [1, 2, 3];
+const AS_SEQUENCE = 2;
+const BGP_PORT = 179;
+const HOLD_TIME_SECONDS = 90;
+
+interface Path {
+  prefix: string;
+  /** Undefined for the node's own. */
+  from?: { address: string; asn: number };
+}
+
+/** The answer to the words after `bgp`, options last; undefined for a command that the stand-in does not have. */
+export function bgpDocument(words: readonly string[], view: NodeView, routers: Routers): unknown {
+  const options = words.findIndex((word) => word.startsWith('-'));
+  const [command, table = 'available', afi = 'ipv4', safi = 'unicast'] = words.slice(
+    0,
+    options < 0 ? undefined : options,
+  );
+  if (command === 'peers') return peers(view, routers);
+  if (command !== 'routes') return undefined;
+  // The clusters have no IPv6. Go prints an empty list of pointers as null.
+  if (afi !== 'ipv4' || safi !== 'unicast') return null;
+  const asn = routers.routerOf(view.cluster).asn;
+  const sessions = sessionsOf(view, routers);
+  if (table === 'advertised') {
+    return sessions
+      .filter(({ isEstablished }) => isEstablished)
+      .flatMap(({ router }) => own(view).map((path) => ({ neighbor: router.address, ...routeOf(path, asn) })));
+  }
+  const learned = sessions.flatMap(({ router, learned: prefixes }) =>
+    prefixes.map((prefix): Path => ({ prefix, from: router })),
+  );
+  return [...own(view), ...learned].map((path) => routeOf(path, asn));
+}
+
+/** Whether the cluster's agents run the BGP control plane. */
+export function runsBgp({ store }: NodeView): boolean {
+  return routingOf(store).bgp;
+}
+
+function sessionsOf({ cluster }: NodeView, routers: Routers) {
+  return routers.neighbours(cluster).flatMap(({ router, bgp }) => (bgp ? [{ router, ...bgp }] : []));
+}
+
+function peers(view: NodeView, routers: Routers) {
+  return sessionsOf(view, routers).map(({ router, isEstablished, learned }) => ({
+    'configured-hold-time-seconds': HOLD_TIME_SECONDS,
+    families: [
+      {
+        ...(isEstablished && { received: learned.length, accepted: learned.length, advertised: own(view).length }),
+        ...IPV4_UNICAST,
+      },
+    ],
+    'local-asn': routers.routerOf(view.cluster).asn,
+    'local-capabilities': null,
+    'peer-address': router.address,
+    'peer-asn': router.asn,
+    'peer-port': BGP_PORT,
+    'remote-capabilities': null,
+    // RFC 4271, section 8.2.2: an agent whose peer does not answer goes on trying.
+    'session-state': isEstablished ? 'established' : 'active',
+  }));
+}
+
+/** What this node's agent announces. */
+function own({ store, facts }: NodeView): Path[] {
+  const advertised = advertisedPodCidrs(store);
+  return (facts?.podCidrs ?? []).filter((cidr) => advertised.includes(cidr)).map((prefix) => ({ prefix }));
+}
+
+function routeOf({ prefix, from }: Path, asn: number) {
+  const attribute = (type: number, value: readonly number[]) => ({
+    base64: base64([TRANSITIVE, type, value.length, ...value]),
+  });
+  return {
+    paths: [
+      {
+        best: true,
+        family: IPV4_UNICAST,
+        nlri: { base64: nlri(prefix) },
+        'path-attributes': [
+          attribute(ORIGIN, [0]),
+          attribute(AS_PATH, from ? [AS_SEQUENCE, 1, ...uint32(from.asn)] : []),
+          attribute(NEXT_HOP, octets(from?.address ?? '0.0.0.0')),
+        ],
+      },
+    ],
+    prefix,
+    'router-asn': asn,
+  };
+}
+
+/** The prefix's length in bits, then as many octets as it needs. */
+function nlri(prefix: string): string {
+  const [address = '', length = '32'] = prefix.split('/');
+  return base64([Number(length), ...octets(address).slice(0, Math.ceil(Number(length) / 8))]);
+}
+
+function octets(address: string): number[] {
+  return address.split('.').map(Number);
+}
+
+function uint32(value: number): number[] {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff);
+}
+
+function base64(bytes: readonly number[]): string {
+  return Buffer.from(bytes).toString('base64');
+}

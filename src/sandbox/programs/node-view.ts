@@ -1,0 +1,41 @@
+import type { Store } from '../apiserver/api.ts';
+import { type CiliumNodeFacts, ciliumNodesOf } from '../cilium-nodes.ts';
+import type { PeerState } from '../remote-cluster.ts';
+
+/** What a node's agent sees: the own cluster, and what it last read of each peer. */
+export interface NodeView {
+  /** The own cluster's name. */
+  cluster: string;
+  store: Store;
+  node: string;
+  /** The node's own CiliumNode; undefined when it has gone. */
+  facts: CiliumNodeFacts | undefined;
+  remotes: ReadonlyMap<string, PeerState>;
+}
+
+export function viewOf(cluster: string, store: Store, node: string, remotes: NodeView['remotes']): NodeView {
+  return { cluster, store, node, facts: ciliumNodesOf(store).find(({ name }) => name === node), remotes };
+}
+
+/** A node of another cluster, as that published it (Cilium's pkg/node/types Node). */
+export interface RemoteNode {
+  cluster: string;
+  name: string;
+  internalIp: string;
+  podCidr: string | undefined;
+}
+
+/** The nodes of peers that the agent knows of. */
+export function remoteNodesOf({ remotes }: Pick<NodeView, 'remotes'>): RemoteNode[] {
+  return [...remotes].flatMap(([cluster, { nodes }]) =>
+    [...nodes.values()].map((text) => {
+      const { Name, IPAddresses, IPv4AllocCIDR } = JSON.parse(text) as {
+        Name: string;
+        IPAddresses?: { Type: string; IP: string }[];
+        IPv4AllocCIDR?: string;
+      };
+      const internalIp = IPAddresses?.find(({ Type }) => Type === 'InternalIP')?.IP ?? '';
+      return { cluster, name: Name, internalIp, podCidr: IPv4AllocCIDR };
+    }),
+  );
+}
