@@ -9,6 +9,7 @@ import { colourWanted, createTheme } from './cli/theme.ts';
 import type { CommandContext, CommandSpec, ParsedOptions, Progress } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
 import { MeshctlError } from './mesh/errors.ts';
+import { printableLines } from './views/printable.ts';
 
 /** Runs one command line. @returns the exit status; everything else happens through the host */
 export async function run(argv: readonly string[], host: Host): Promise<number> {
@@ -52,7 +53,7 @@ async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host)
     signal: host.signal,
     runCommand: (argv, env = {}) => run(argv, { ...host, env: { ...host.env, ...env } }),
     debug: options.debug === true,
-    debugLog: (text) => host.stderr.write(`${text}\n`),
+    debugLog: (text) => host.stderr.write(`${printableLines(text)}\n`),
   };
   const { run: runModule } = await spec.load();
   const result = await runModule(context, options);

@@ -1,4 +1,6 @@
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import { errorData } from '../views/error-data.ts';
+import { printableLines } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
 import type { Host } from './host.ts';
 import { isDocumentFormat, writeDocument } from './output.ts';
@@ -24,17 +26,15 @@ export async function reportError(
   options: { format: unknown; debug: boolean },
   thrown: unknown,
 ): Promise<number> {
-  const error = asMeshctlError(thrown, host.signal);
+  const failure = asMeshctlError(thrown, host.signal);
+  const error = errorData(failure);
   if (isDocumentFormat(options.format)) {
-    const { code, message, hint, details } = error;
-    await writeDocument(host, options.format, 'Error', {
-      error: { code, message, ...(hint ? { hint } : {}), details },
-    });
+    await writeDocument(host, options.format, 'Error', { error });
   } else {
     host.stderr.write(`${theme.fail('✖')} ${error.message}\n`);
     if (error.hint) host.stderr.write(`  ${theme.dim('→')} ${error.hint}\n`);
   }
-  if (options.debug) host.stderr.write(`${stackOf(error)}\n`);
+  if (options.debug) host.stderr.write(`${printableLines(stackOf(failure))}\n`);
   return exitCodeOf(error.code);
 }
 

@@ -63,7 +63,7 @@ async function check(flow: Flow, targets: readonly Target[], flags: CheckFlags):
     const entries = await checkClusters(flow, targets, options);
     if (isPassed(entries, flags) || Date.now() + LOOK_INTERVAL_MS > deadline) return entries;
     const waiting = entries.filter((entry) => isBad(entry, flags)).map(({ title }) => title);
-    const text = printable(`Waiting until ${[...new Set(waiting)].join('; ')}`);
+    const text = `Waiting until ${[...new Set(waiting)].join('; ')}`;
     if (text !== said) flow.progress.info(text);
     said = text;
     await sleep(LOOK_INTERVAL_MS, flow.signal);

@@ -6,6 +6,7 @@ import type { EndpointOverride } from '../mesh/endpoint-overrides.ts';
 import type { Step } from '../mesh/plan.ts';
 import { connectText } from '../views/connect-view.ts';
 import { stepData } from '../views/plan-data.ts';
+import { printable } from '../views/printable.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type MeshFlags, withMesh } from './mesh-targets.ts';
 import { dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
@@ -52,7 +53,8 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, steps) : undefined;
       return planResult({ steps, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
-    const { clusters, connections, steps, warnings } = await connectClusters(context, prepared, options);
+    const { steps, ...outcome } = await connectClusters(context, prepared, options);
+    const { clusters, connections, warnings } = printable(outcome);
     return {
       kind: 'ConnectResult',
       data: {

@@ -11,6 +11,7 @@ import { MeshctlError } from '../mesh/errors.ts';
 import type { Step } from '../mesh/plan.ts';
 import { disableText } from '../views/disable-view.ts';
 import { stepData } from '../views/plan-data.ts';
+import { printable } from '../views/printable.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { contextsOfClusters } from './contexts-of-clusters.ts';
@@ -114,15 +115,16 @@ async function carryOut(
   const final = parted ? await draftDisable(context, target, options) : draft;
   await disableCluster(context, target, final, options);
   const done = [...withoutRemoved(parted?.steps ?? [], final.steps), ...final.steps];
+  const { name, remaining } = printable({ name: draft.name, remaining: peers.remaining });
   return {
     kind: 'DisableResult',
     data: {
       context: target.client.context,
-      cluster: draft.name,
-      stillPointingHere: peers.remaining,
+      cluster: name,
+      stillPointingHere: remaining,
       steps: done.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
     },
-    text: (theme) => disableText({ context: target.client.context, name: draft.name, steps: done }, theme),
+    text: (theme) => disableText({ context: target.client.context, name, steps: done }, theme),
   };
 }
 

@@ -4,6 +4,7 @@ import { tryOnServer } from '../flows/try-on-server.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { disconnectText } from '../views/disconnect-view.ts';
 import { stepData } from '../views/plan-data.ts';
+import { printable } from '../views/printable.ts';
 import { withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type MeshFlags, withMesh } from './mesh-targets.ts';
@@ -57,7 +58,8 @@ async function carryOut(
     return planResult({ steps: planned, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
   }
   await confirmPlan(context, { steps: planned }, { question: 'Disconnect these clusters?', yes: flags.yes });
-  const { parted, steps, warnings } = await disconnectClusters(context, prepared, options);
+  const { steps, ...outcome } = await disconnectClusters(context, prepared, options);
+  const { parted, warnings } = printable(outcome);
   return {
     kind: 'DisconnectResult',
     data: {

@@ -2,6 +2,7 @@ import type { Target } from '../flows/flow.ts';
 import type { EnableDraft, EnableOptions } from '../flows/plan-enable.ts';
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../flows/via-helm.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { printableLines } from '../views/printable.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { DryRun, PlanFlags } from './plan-result.ts';
@@ -47,12 +48,14 @@ export async function runViaHelm(
     env: context.env,
     cwd: context.cwd,
   };
-  const clusters = planned.map(({ target, draft }) => ({
-    context: target.client.context,
-    cluster: { name: draft.identity.name, id: draft.identity.id },
-    command: ['helm', ...helmCommand(target, draft, helm)],
-    values: helmValuesOf(draft, options).values,
-  }));
+  const clusters = printableLines(
+    planned.map(({ target, draft }) => ({
+      context: target.client.context,
+      cluster: { name: draft.identity.name, id: draft.identity.id },
+      command: ['helm', ...helmCommand(target, draft, helm)],
+      values: helmValuesOf(draft, options).values,
+    })),
+  );
   if (dryRun !== 'client') {
     for (const { target, draft } of planned) await enableViaHelm(context, target, draft, options, helm);
   }

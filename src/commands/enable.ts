@@ -8,6 +8,7 @@ import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { type EnableFailure, enableText, failureData } from '../views/enable-view.ts';
 import { stepData } from '../views/plan-data.ts';
 import type { PlanReport } from '../views/plan-view.ts';
+import { printable } from '../views/printable.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
@@ -179,13 +180,14 @@ async function enableAll(
   );
   const failures = [...earlier, ...later];
   const [failure] = failures;
+  const outcomes = done.map(({ steps, ...outcome }) => ({ ...printable(outcome), steps }));
   return {
     kind: 'EnableResult',
     data: {
-      clusters: done.map((outcome) => ({ ...outcome, steps: outcome.steps.map(stepData) })),
+      clusters: outcomes.map((outcome) => ({ ...outcome, steps: outcome.steps.map(stepData) })),
       ...(failure ? { failures: failures.map(failureData) } : {}),
     },
-    text: (theme) => enableText(done, failures, theme),
+    text: (theme) => enableText(outcomes, failures, theme),
     exitCode: failure ? exitCodeOf(failure.error.code) : 0,
   };
 }

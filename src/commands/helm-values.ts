@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import { planEnableCluster } from '../flows/enable.ts';
 import { helmValuesOf } from '../flows/via-helm.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { printableLines } from '../views/printable.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
@@ -26,7 +27,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     if (!client) throw new MeshctlError('Bug', 'no cluster was opened');
     const options = { ...choices, ciliumVersion, image: flags.image, waitMs: 0 };
     const draft = await planEnableCluster(context, { client, namespace: flags.namespace }, options);
-    const { values, notes } = helmValuesOf(draft, options);
+    const { values, notes } = printableLines(helmValuesOf(draft, options));
     for (const note of notes) context.progress.warn(note);
     const comments = notes.map((note) => `# ${note}\n`).join('');
     const text = flags.output === 'json' ? JSON.stringify(values, null, 2) : `${comments}${stringify(values)}`;

@@ -3,6 +3,7 @@ import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import { ciliumPolicyFollowsDefault, networkPolicyFollowsDefault } from '../mesh/policy-scope.ts';
 import { type PolicyInspection, policyInspectionText } from '../views/policy-inspection-view.ts';
+import { printable } from '../views/printable.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 
@@ -20,7 +21,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   const opening = { ...flags, namespace: namespace ?? '' };
   const inspection = await withClusters(context, opening, [flags.context], async ([client]) => {
     if (!client) throw new MeshctlError('Bug', 'no cluster was opened');
-    return inspect(client, namespace);
+    return printable(await inspect(client, namespace));
   });
   return {
     kind: 'PolicyInspection',

@@ -3,6 +3,7 @@ import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import type { Step } from '../mesh/plan.ts';
 import { planManifests } from '../views/plan-manifests.ts';
 import { type PlanReport, planData, planText } from '../views/plan-view.ts';
+import { printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 
 export type DryRun = 'client' | 'server';
@@ -44,7 +45,9 @@ function manifestsText(steps: readonly Step[]): string {
   return planManifests(steps)
     .clusters.map(({ context, objects, leftOut }) => {
       const head = [`# Context ${context}`, ...leftOut.map((words) => `# left out: ${words}`)].join('\n');
-      const documents = objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }));
+      const documents = printableLines(objects).map((object) =>
+        stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
+      );
       return `${head}\n---\n${documents.join('---\n')}`;
     })
     .join('---\n');

@@ -1,6 +1,7 @@
 import { MeshctlError } from '../mesh/errors.ts';
 import type { ClusterServices } from '../mesh/services.ts';
 import { survivalOf } from '../mesh/survival.ts';
+import { printable } from '../views/printable.ts';
 import { failoverText, isSurvivable } from '../views/service-failover-view.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import {
@@ -31,7 +32,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   }
   if (named) requireDefined(clusters, named);
   const without = flags.without === undefined ? undefined : lostCluster(clusters, flags.without);
-  const report = { clusters: readClusters(clusters), services: survivalOf(clusters, without) };
+  const report = printable({ clusters: readClusters(clusters), services: survivalOf(clusters, without) });
   const survivable = isSurvivable(report);
   return {
     kind: 'FailoverReport',

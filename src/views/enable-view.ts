@@ -1,5 +1,6 @@
 import type { MeshctlError } from '../mesh/errors.ts';
 import type { Step } from '../mesh/plan.ts';
+import { errorData } from './error-data.ts';
 import { countActions } from './plan-data.ts';
 import { summariseActions } from './plan-view.ts';
 import type { Theme } from './theme.ts';
@@ -33,18 +34,18 @@ export function enableText(
       `  • Objects: ${summariseActions(countActions(steps), theme)}`,
     ].join('\n'),
   );
-  const failed = failures.map(({ context, error }) =>
-    [
+  const failed = failures.map(({ context, error }) => {
+    const { message, hint } = errorData(error);
+    return [
       `❌ Cluster Mesh is not enabled in context ${theme.bold(context)}`,
-      `  • ${error.message}`,
-      ...(error.hint ? [`  ${theme.dim('→')} ${error.hint}`] : []),
-    ].join('\n'),
-  );
+      `  • ${message}`,
+      ...(hint ? [`  ${theme.dim('→')} ${hint}`] : []),
+    ].join('\n');
+  });
   return [...done, ...failed].join('\n');
 }
 
 /** A failure as data. */
 export function failureData({ context, error }: EnableFailure): Record<string, unknown> {
-  const { code, message, hint, details } = error;
-  return { context, error: { code, message, ...(hint ? { hint } : {}), details } };
+  return { context, error: errorData(error) };
 }

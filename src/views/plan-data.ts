@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
 import type { Change, Step, StepAction } from '../mesh/plan.ts';
+import { printableLines } from './printable.ts';
 
 /** A value of a Secret as it may be shown. */
 export interface SecretDigest {
@@ -32,20 +33,20 @@ export interface StepData {
 const DIGEST_DIGITS = 12;
 const ISSUED_LATER = 'made when the plan is applied';
 
-/** A step as data for `-o json`. Of a Secret show key names, sizes and digests, and what the planner says in words. */
+/** A step as data for `-o json`. Of a Secret show key names, sizes and digests, and what the planner says in words; nothing of it can do anything to a terminal. */
 export function stepData(step: Step): StepData {
   const { action, object, why, changes } = step;
   const conflicts = step.conflicts ? { conflicts: step.conflicts } : {};
-  if (object.kind !== 'Secret') return { action, object, why, changes, ...conflicts };
+  if (object.kind !== 'Secret') return printableLines({ action, object, why, changes, ...conflicts });
   const secretKeys = secretKeyChanges(step);
-  return {
+  return printableLines({
     action,
     object,
     why,
     changes: changes.map(withoutFormerValue),
     ...(secretKeys.length > 0 ? { secretKeys } : {}),
     ...conflicts,
-  };
+  });
 }
 
 /** How many steps there are for each action. */

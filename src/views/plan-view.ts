@@ -1,7 +1,9 @@
 import type { MeshctlError } from '../mesh/errors.ts';
 import { describeRef } from '../mesh/kube-object.ts';
 import type { Change, Step, StepAction } from '../mesh/plan.ts';
+import { errorData } from './error-data.ts';
 import { countActions, type SecretDigest, type SecretKeyChange, type StepData, stepData } from './plan-data.ts';
+import { printable } from './printable.ts';
 import type { Theme } from './theme.ts';
 
 /** What an API server said to a step that was sent as a dry run: `accepted`, or why not. */
@@ -22,7 +24,7 @@ export function planData({ steps, notes = {}, verdicts }: PlanReport): Record<st
     summary: countActions(steps),
     clusters: contextsOf(steps).map((context) => ({
       context,
-      ...(notes[context] ? { notes: notes[context] } : {}),
+      ...(notes[context] ? { notes: printable(notes[context]) } : {}),
       steps: steps
         .filter(({ cluster }) => cluster === context)
         .map((step) => ({ ...stepData(step), ...verdictData(verdicts?.get(step)) })),
@@ -36,7 +38,7 @@ export function planText(report: PlanReport, theme: Theme): string {
   const blocks = contextsOf(steps).map((context) =>
     [
       `Context ${theme.bold(context)}:`,
-      ...(notes[context] ?? []).map((note) => `  ${theme.dim(`# ${note}`)}`),
+      ...printable(notes[context] ?? []).map((note) => `  ${theme.dim(`# ${note}`)}`),
       ...steps.filter(({ cluster }) => cluster === context).flatMap((step) => stepLines(step, report, theme)),
     ].join('\n'),
   );
@@ -69,7 +71,7 @@ export function summariseActions(counts: Readonly<Record<StepAction, number>>, t
 function verdictData(verdict: Verdict | undefined): Record<string, unknown> {
   if (!verdict) return {};
   if (verdict === 'accepted') return { server: { accepted: true } };
-  const { code, message, hint } = verdict;
+  const { code, message, hint } = errorData(verdict);
   return { server: { accepted: false, code, message, ...(hint ? { hint } : {}) } };
 }
 
@@ -122,13 +124,15 @@ const MOST_CHARACTERS = 160;
 
 function shown(value: unknown): string {
   const text = typeof value === 'string' ? value.trimEnd() : JSON.stringify(value);
-  const line = text.replaceAll('\n', '⏎');
-  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line;
+  // As characters: half of a surrogate pair is nothing to print.
+  const line = [...text.replaceAll('\n', '⏎')];
+  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS).join('')}…` : line.join('');
 }
 
 function verdictLines(verdict: Verdict | undefined, theme: Theme): string[] {
   if (!verdict || verdict === 'accepted') return [];
-  return [theme.fail(verdict.message), ...(verdict.hint ? [`→ ${verdict.hint}`] : [])];
+  const { message, hint } = errorData(verdict);
+  return [theme.fail(message), ...(hint ? [`→ ${hint}`] : [])];
 }
 
 function contextsOf(steps: readonly Step[]): string[] {

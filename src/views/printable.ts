@@ -11,12 +11,18 @@ const HARMLESS = '\u200d';
  * messages are others' words; commands send what they show through here, for people and for `-o json` alike.
  */
 export function printable<T>(data: T): T {
-  return cleaned(data) as T;
+  return cleaned(data, HARMLESS) as T;
 }
 
-function cleaned(value: unknown): unknown {
-  if (typeof value === 'string') return value.replace(UNSAFE, (char) => (char === HARMLESS ? char : '\ufffd'));
-  if (Array.isArray(value)) return value.map(cleaned);
+/** The same where a text may have several lines, e.g. the value of a field in a plan, or a failure with its hint. */
+export function printableLines<T>(data: T): T {
+  return cleaned(data, `${HARMLESS}\n\t`) as T;
+}
+
+function cleaned(value: unknown, harmless: string): unknown {
+  const clean = (part: unknown) => cleaned(part, harmless);
+  if (typeof value === 'string') return value.replace(UNSAFE, (char) => (harmless.includes(char) ? char : '\ufffd'));
+  if (Array.isArray(value)) return value.map(clean);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [cleaned(key), cleaned(entry)]));
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [clean(key), clean(entry)]));
 }

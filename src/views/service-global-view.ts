@@ -1,5 +1,6 @@
 import { annotationChanges } from '../mesh/global-service.ts';
 import type { Step } from '../mesh/plan.ts';
+import { printable } from './printable.ts';
 import type { Theme } from './theme.ts';
 
 /** The result of `service global`: what changed in each cluster. */
@@ -18,7 +19,7 @@ export function globalServiceText(
 
 function whatHappened(step: Step, theme: Theme): string {
   if (step.action === 'create') return 'created, with the selector and ports that it has elsewhere';
-  const changes = annotationChanges(step);
+  const changes = printable(annotationChanges(step));
   if (changes.length === 0) return theme.dim('nothing to change');
   return changes
     .map(({ annotation, from, to }) => {

@@ -1,142 +1,208 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { errorOfRefusal } from '../../src/kube/errors.ts';
 import { readBgpPrefixes, readBgpSessions, readHealth } from '../../src/mesh/checks/agent-answers.ts';
+import { MeshctlError } from '../../src/mesh/errors.ts';
 import { classifyFailure } from '../../src/mesh/failure-reason.ts';
 import { evaluateMesh } from '../../src/mesh/mesh-status.ts';
-import { remoteClusters, remoteClustersOfAgent } from '../../src/mesh/remote-cluster-report.ts';
+import type { Step } from '../../src/mesh/plan.ts';
+import {
+  type RemoteClusterReport,
+  remoteClusters,
+  remoteClustersOfAgent,
+} from '../../src/mesh/remote-cluster-report.ts';
 import { readRoutes } from '../../src/mesh/routes.ts';
 import { createTally } from '../../src/mesh/status.ts';
 import { reasonIn } from '../../src/mesh/troubleshoot.ts';
+import { errorData } from '../../src/views/error-data.ts';
 import { meshStatusText } from '../../src/views/matrix-view.ts';
-import { printable } from '../../src/views/printable.ts';
+import { planData, planText } from '../../src/views/plan-view.ts';
+import { printable, printableLines } from '../../src/views/printable.ts';
+import { globalServiceText } from '../../src/views/service-global-view.ts';
 import { statusJunit } from '../../src/views/status-junit.ts';
 import { statusText } from '../../src/views/status-view.ts';
 import { statusWideText } from '../../src/views/status-wide.ts';
+import { hostileDocument, hostileOutput, hostileText, hostileValue, RAW } from '../support/hostile.ts';
 
-const RUNS = 300;
+const MEBIBYTE = 1024 * 1024;
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
-const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
-const WORDS = [
-  'name',
-  'ready',
-  'connected',
-  'status',
-  'config',
-  'synced',
-  'clusters',
-  'cluster-mesh',
-  'nodes',
-  'host',
-  'primary-address',
-  'dst',
-  'prefix',
-  '__proto__',
-  'mesh-2',
-];
-const NASTY = ['\u001b[2J', '\u009b31m', '\u0007', '\r\n', '\u202e', '\u0000', '\ud800', '❌ x509: ', '</x>', '"'];
-
-/** Numbers in [0, 1) that are the same in every run. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-function anyText(random: () => number): string {
-  const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)];
-  return Array.from({ length: Math.floor(random() * 6) }, () => (random() < 0.5 ? pick(NASTY) : pick(WORDS))).join('');
-}
-
-function anyValue(random: () => number, depth: number): unknown {
-  const kind = Math.floor(random() * (depth > 0 ? 8 : 5));
-  if (kind === 0) return null;
-  if (kind === 1) return random() < 0.5;
-  if (kind === 2) return random() * 1e9 - 5e8;
-  if (kind <= 4) return anyText(random);
-  const length = Math.floor(random() * 5);
-  if (kind === 5) return Array.from({ length }, () => anyValue(random, depth - 1));
-  const key = () => (random() < 0.8 ? (WORDS[Math.floor(random() * WORDS.length)] ?? '') : anyText(random));
-  return Object.fromEntries(Array.from({ length }, () => [key(), anyValue(random, depth - 1)]));
-}
+const expected = { context: 'one', clusterName: 'mesh-1', clusterId: 1, enabled: true, kvstoremesh: true };
 
 describe('hostile answers', () => {
-  it('of any shape are read without a throw, or not taken for answers', () => {
-    const random = seeded(1);
-    for (let run = 0; run < RUNS; run++) {
-      const value = anyValue(random, 5);
-      for (const document of [value, { 'cluster-mesh': { clusters: value } }, { nodes: value }, [value]]) {
-        for (const read of [
-          remoteClustersOfAgent,
-          remoteClusters,
-          readHealth,
-          readBgpSessions,
-          readBgpPrefixes,
-          readRoutes,
-        ]) {
-          expect(() => read(document), JSON.stringify(document)).not.toThrow();
-        }
-      }
-    }
+  it.each([
+    ['an agent', remoteClustersOfAgent],
+    ['KVStoreMesh', remoteClusters],
+    ['cilium-health', readHealth],
+    ['bgp peers', readBgpSessions],
+    ['bgp routes', readBgpPrefixes],
+    ['ip route', readRoutes],
+  ])('of %s are read without a throw, or not taken for answers', (_program, read) => {
+    fc.assert(
+      fc.property(hostileDocument, (document) => {
+        const answer = read(document);
+        expect(answer === undefined || Array.isArray(answer)).toBe(true);
+      }),
+      { numRuns: 400 },
+    );
   });
 
-  it('never bring a raw control character to the terminal, in any view', () => {
-    const random = seeded(2);
-    for (let run = 0; run < RUNS; run++) {
-      const tally = createTally(
-        { context: 'one', clusterName: 'mesh-1', clusterId: 1, peers: ['mesh-2'], enabled: true, kvstoremesh: true },
-        { details: true },
-      );
-      for (let node = 0; node < 5; node++) {
-        const entry = { ...(anyValue(random, 3) as object), name: 'mesh-2', status: anyText(random) };
-        tally.add('agent', { name: anyText(random), clusters: remoteClusters([entry, anyValue(random, 3)]) });
-        tally.add('kvstoremesh', { name: anyText(random), error: anyText(random) });
-      }
-      const mesh = printable(
-        evaluateMesh([tally.report()], [{ context: anyText(random), code: 'x', message: anyText(random) }]),
-      );
-      const [report] = mesh.clusters;
-      if (!report) throw new Error('no report');
-      const views = [
-        statusText(report, 'kube-system', plain),
-        statusWideText(report, 'kube-system', plain),
-        meshStatusText(mesh, 'kube-system', plain),
-        statusJunit(mesh.clusters, 'kube-system', mesh.unreachable),
-        JSON.stringify(mesh),
-      ];
-      for (const view of views) expect(view).not.toMatch(RAW);
-    }
+  it('never bring a raw control character to the terminal, in any view of a status', () => {
+    const pod = fc.record({ name: hostileText, document: hostileDocument, error: hostileText, status: hostileText });
+    fc.assert(
+      fc.property(fc.array(pod, { maxLength: 5 }), hostileText, (pods, words) => {
+        const tally = createTally({ ...expected, peers: ['mesh-2'] }, { details: true });
+        for (const { name, document, error, status } of pods) {
+          const clusters: RemoteClusterReport[] = [{ name: 'mesh-2', status }, ...(remoteClusters(document) ?? [])];
+          tally.add('agent', { name, clusters });
+          tally.add('kvstoremesh', { name, error });
+        }
+        const mesh = printable(evaluateMesh([tally.report()], [{ context: words, code: 'x', message: words }]));
+        const [report] = mesh.clusters;
+        if (!report) throw new Error('no report');
+        for (const view of [
+          statusText(report, 'kube-system', plain),
+          statusWideText(report, 'kube-system', plain),
+          meshStatusText(mesh, 'kube-system', plain),
+          statusJunit(mesh.clusters, 'kube-system', mesh.unreachable),
+          JSON.stringify(mesh),
+        ])
+          expect(view).not.toMatch(RAW);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('of troubleshoot: only its failures count, whatever else is in it', () => {
+    fc.assert(
+      fc.property(hostileOutput, (output) => {
+        const hasFailure = output.split('\n').some((line) => line.trim().startsWith('❌'));
+        expect(reasonIn(output) !== undefined).toBe(hasFailure);
+      }),
+    );
+    expect(reasonIn('\u001b[31m❌ nothing\n  ❌ dial: connection refused')).toMatchObject({ class: 'refused' });
   });
 
   it('of 10 MB are read, and little of them is kept', () => {
-    const long = 'x'.repeat(10 * 1024 * 1024);
-    const [report] =
-      remoteClustersOfAgent(
-        JSON.parse(JSON.stringify({ 'cluster-mesh': { clusters: [{ name: 'a', status: long }] } })),
-      ) ?? [];
-    expect(report?.status).toHaveLength(300);
+    fc.assert(
+      fc.property(hostileText, (text) => {
+        const long = `x${text}`.repeat(Math.ceil((10 * MEBIBYTE) / (text.length + 1)));
+        const entry = { name: 'a', status: long, synced: { [long]: true } };
+        const [report] = remoteClustersOfAgent({ 'cluster-mesh': { clusters: [entry] } }) ?? [];
+        expect(JSON.stringify(report).length).toBeLessThan(4000);
+        expect(JSON.stringify(readHealth({ nodes: [{ name: long }] }))).toHaveLength(
+          JSON.stringify([{ node: long.slice(0, 128), problems: [] }]).length,
+        );
+        expect(classifyFailure(`${long} connection refused`)).toEqual(expect.any(String));
+        expect(reasonIn(`${long}\n❌ ${long}`)).toBeDefined();
+      }),
+      { numRuns: 5 },
+    );
     const many = Array.from({ length: 100_000 }, (_, index) => ({ name: `c${index}` }));
     expect(remoteClusters(many)).toHaveLength(1024);
-    expect(classifyFailure(`${long} connection refused`)).toBe('refused');
   });
 
   it('that all differ do not grow the report without end', () => {
-    const tally = createTally({
-      ...{ context: 'one', clusterName: 'mesh-1', clusterId: 1, peers: ['p'], enabled: true, kvstoremesh: false },
-    });
-    const random = seeded(3);
+    const tally = createTally({ ...expected, peers: ['p'] });
     for (let node = 0; node < 2000; node++) {
-      const status = Array.from({ length: 8 }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join('');
-      tally.add('agent', { name: `n${node}`, clusters: [{ name: 'p', status }] });
+      tally.add('agent', { name: `n${node}`, clusters: [{ name: 'p', status: node.toString(26) }] });
     }
     const { problems } = tally.report();
     expect(problems.length).toBeLessThanOrEqual(20);
     expect(problems.flatMap(({ nodes }) => nodes)).toHaveLength(2000);
   });
+});
 
-  it('of troubleshoot: only its failures count, whatever else is in it', () => {
-    expect(reasonIn('')).toBeUndefined();
-    expect(reasonIn('❌'.repeat(10_000))).toBeDefined();
-    expect(reasonIn(`\u001b[31m❌ nothing\n  ❌ dial: connection refused`)).toMatchObject({ class: 'refused' });
+describe('hostile words of API servers', () => {
+  const action = { context: 'one', server: 'https://one', verb: 'get', target: 'Secret n/s', resource: 'secrets' };
+  const who = { auth: { kind: 'none' as const } };
+
+  it('become one MeshctlError, which says nothing that a terminal would obey', () => {
+    const status = fc.record({
+      message: fc.oneof(
+        hostileText,
+        hostileText.map((words) => `admission webhook "${words}" denied the request: ${words}`),
+        hostileText.map((words) => `User "${words}" cannot get resource "${words}" in API group "${words}"`),
+      ),
+      reason: fc.oneof(fc.constantFrom('AlreadyExists', 'Conflict'), hostileText),
+      details: hostileValue,
+    });
+    const body = fc.oneof(
+      status.map((fields) => JSON.stringify({ kind: 'Status', ...fields })),
+      hostileOutput,
+    );
+    const code = fc.constantFrom(400, 401, 403, 404, 409, 410, 413, 422, 429, 500, 503);
+    fc.assert(
+      fc.property(code, body, (httpStatus, text) => {
+        const error = errorOfRefusal(action, { status: httpStatus, body: text }, who);
+        expect(error).toBeInstanceOf(MeshctlError);
+        const { message, hint = '', details } = errorData(error);
+        for (const face of [message, hint, JSON.stringify(details)]) expect(face).not.toMatch(RAW);
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
+
+describe('hostile objects', () => {
+  const change = fc.record({ path: hostileText, from: hostileValue, to: hostileValue }, { requiredKeys: ['path'] });
+  const step: fc.Arbitrary<Step> = fc.record({
+    cluster: fc.constant('one'),
+    action: fc.constantFrom('create', 'update', 'delete', 'keep'),
+    object: fc.record({
+      apiVersion: fc.constant('v1'),
+      kind: fc.constantFrom('Service', 'Secret', 'ConfigMap'),
+      namespace: hostileText,
+      name: hostileText,
+    }),
+    why: hostileText,
+    changes: fc.array(change, { maxLength: 3 }),
+    conflicts: fc.array(fc.record({ path: hostileText, manager: hostileText }), { maxLength: 2 }),
+  });
+
+  it('are planned for without a raw control character', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 3 }), hostileText, (steps, note) => {
+        const verdicts = new Map(steps.map((one) => [one, new MeshctlError('Rejected', note, { hint: note })]));
+        const report = { steps, notes: { one: [note] }, verdicts };
+        expect(planText(report, plain)).not.toMatch(RAW);
+        expect(JSON.stringify(planData(report))).not.toMatch(RAW);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('with annotations of any kind are made global without one', () => {
+    const names = ['service.cilium.io/global', 'service.cilium.io/affinity', 'io.cilium/global-service'];
+    const annotations = fc.dictionary(fc.constantFrom(...names), hostileText);
+    fc.assert(
+      fc.property(annotations, annotations, (from, to) => {
+        const object = { apiVersion: 'v1', kind: 'Service', namespace: 'n', name: 's' };
+        const changes = [...new Set([...Object.keys(from), ...Object.keys(to)])].map((name) => ({
+          path: `metadata.annotations["${name}"]`,
+          from: from[name],
+          to: to[name],
+        }));
+        const steps: Step[] = [{ cluster: 'one', action: 'update', object, why: '', changes }];
+        expect(globalServiceText({ namespace: 'n', name: 's' }, true, steps, plain)).not.toMatch(RAW);
+      }),
+    );
+  });
+});
+
+describe('what is made printable', () => {
+  it('has no raw control character, keeps its shape, and stays the same a second time', () => {
+    fc.assert(
+      fc.property(hostileValue, (value) => {
+        const clean = printable(value);
+        expect(JSON.stringify(clean) ?? '').not.toMatch(RAW);
+        expect(printable(clean)).toEqual(clean);
+        expect(Array.isArray(clean)).toBe(Array.isArray(value));
+      }),
+    );
+  });
+
+  it('keeps the lines where it may have several, and nothing else', () => {
+    expect(printable('a\nb\tc')).toBe('a\ufffdb\ufffdc');
+    expect(printableLines('a\nb\tc\u001b[2J\r\u202e')).toBe('a\nb\tc\ufffd[2J\ufffd\ufffd');
   });
 });
