@@ -15,6 +15,7 @@ import { type Agent, listAgents } from './ask-agents.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { draftEnable } from './plan-enable.ts';
 import { pollStatus } from './poll-status.ts';
+import { readPeerIds } from './read-peer-ids.ts';
 
 export interface CheckOptions {
   /** Only what can be judged before enable and connect. */
@@ -43,13 +44,15 @@ export async function checkClusters(
     const clusters = await Promise.all(
       targets.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
     );
-    const now = flow.now();
+    const categories = new Set(wanted(MESH_CHECKS).map(({ category }) => category));
+    // Also before a further connect: some of the clusters may be connected already.
+    const peerIds = categories.has('identity') ? await readPeerIds(flow, targets, clusters) : undefined;
+    const known = { clusters, now: flow.now(), peerIds };
     if (options.pre) {
       const checks = wanted(PRE_CHECKS);
-      return describeFindings(checks, runChecks(checks, { clusters, now }, options.suppress));
+      return describeFindings(checks, runChecks(checks, known, options.suppress));
     }
     const checks = wanted(MESH_CHECKS);
-    const categories = new Set(checks.map(({ category }) => category));
     const observations = await Promise.all(
       targets.map(async (target, index): Promise<[string, ClusterObservation]> => {
         const snapshot = clusters[index];
@@ -57,7 +60,7 @@ export async function checkClusters(
         return [context, await observe(flow, target, snapshot, categories, options)];
       }),
     );
-    const input: MeshCheckInput = { clusters, now, observed: new Map(observations) };
+    const input: MeshCheckInput = { ...known, observed: new Map(observations) };
     return describeFindings(checks, runChecks(checks, input, options.suppress));
   });
 }

@@ -1,0 +1,78 @@
+import { checkScenarios, configure, edit } from '../support/check-scenarios.ts';
+import { refs } from '../support/sandbox-mesh.ts';
+
+/** Agents do not look at the files of peers that there are not. */
+const NEVER_MS = 3_600_000;
+
+checkScenarios(
+  'identity',
+  { state: 'connected', options: { timings: { secretSyncMs: NEVER_MS } } },
+  {
+    'cluster-identity': [
+      {
+        when: 'a cluster has the id 0',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change: ({ two }) => configure(two, { 'cluster-id': '0' }),
+      },
+      {
+        when: 'a cluster has no name',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change: ({ two }) => configure(two, { 'cluster-name': undefined }),
+      },
+      {
+        when: 'Cilium keeps its state in a kvstore',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change: ({ two }) => configure(two, { 'identity-allocation-mode': 'kvstore' }),
+      },
+    ],
+    'cluster-name-unique': [
+      {
+        when: 'two clusters have one name',
+        severity: 'fail',
+        args: { name: 'mesh-1', contexts: ['mesh-1', 'mesh-2'] },
+        change: ({ two }) => configure(two, { 'cluster-name': 'mesh-1' }),
+      },
+    ],
+    'cluster-id-unique': [
+      {
+        when: 'two clusters have one id',
+        severity: 'fail',
+        args: { clusterId: 1 },
+        change: ({ two }) => configure(two, { 'cluster-id': '1' }),
+      },
+    ],
+    'peer-identity': [
+      {
+        when: 'a peer has another id than the one that it was connected with',
+        severity: 'fail',
+        cluster: 'mesh-1',
+        args: { name: 'mesh-2', known: 2, id: 7 },
+        change: ({ two }) => configure(two, { 'cluster-id': '7' }),
+      },
+    ],
+    'max-connected-clusters-equal': [
+      {
+        when: 'one cluster is made for 511',
+        severity: 'fail',
+        change: ({ two }) => configure(two, { 'max-connected-clusters': '511' }),
+      },
+    ],
+    'mesh-size': [
+      {
+        when: 'a cluster dials more peers than there may be',
+        severity: 'fail',
+        args: { clusters: 256, max: 255 },
+        change: ({ one }) => {
+          const file = Buffer.from('endpoints:\n- https://192.0.2.1:2379\n').toString('base64');
+          return edit(one, refs.secret('cilium-clustermesh'), (secret) => {
+            const more = Array.from({ length: 254 }, (_, index) => [`more-${index}`, file]);
+            secret.data = { ...(secret.data as object), ...Object.fromEntries(more) };
+          });
+        },
+      },
+    ],
+  },
+);
