@@ -53,17 +53,34 @@ export function prepareClusters(
 export async function deploy(flow: Flow, cluster: TestCluster, waitMs: number): Promise<void> {
   const { client } = cluster.member;
   const { namespace, workload } = cluster.objects;
-  await waitForObject(client, refOf(namespace), (live) => (live?.metadata.deletionTimestamp ? undefined : true), {
-    timeoutMs: waitMs,
-    signal: flow.signal,
-    waitingFor: `an earlier ${describeRef(refOf(namespace))} to be gone`,
-  });
-  if (!(await client.get(refOf(namespace)))) await client.create(namespace);
+  const isThere = (live: KubeObject | undefined) => (live?.metadata.deletionTimestamp ? undefined : true);
+  // Watching namespaces is a right that only those need who make and delete them.
+  if (!isThere(await client.get(refOf(namespace)))) {
+    await waitForObject(client, refOf(namespace), isThere, {
+      timeoutMs: waitMs,
+      signal: flow.signal,
+      waitingFor: `an earlier ${describeRef(refOf(namespace))} to be gone`,
+    });
+  }
+  if (!(await client.get(refOf(namespace)))) await createNamespace(cluster);
   // An interrupted run may have left one.
   await client.delete(refOf(cluster.objects.policy(cluster.name)));
   for (const object of workload) await client.apply(object, { force: true });
   for (const object of workload) {
     if (object.kind === 'Deployment') await awaitRollout(flow, cluster, object, waitMs);
+  }
+}
+
+async function createNamespace({ member, objects }: TestCluster): Promise<void> {
+  try {
+    await member.client.create(objects.namespace);
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+    throw new MeshctlError('Forbidden', error.message, {
+      hint: 'Have the namespace and a role in it made: kubectl apply -f templates/rbac/connectivity-test, of the package.',
+      cause: error,
+      details: error.details,
+    });
   }
 }
 

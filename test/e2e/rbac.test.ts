@@ -1,66 +1,158 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { COMMANDS } from '../../src/commands/registry.ts';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
-import { runCli } from '../support/cli.ts';
+import { type CliResult, runCli } from '../support/cli.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
 
 /** The roles that the package ships, and nothing else, let an operator run every command that reaches clusters. */
 const FOLDER = new URL('templates/rbac/', PACKAGE_ROOT);
-const AS_OPERATOR = ['--as', 'ann', '--as-group', 'meshctl-operators'];
+const TEST_FOLDER = new URL('connectivity-test/', FOLDER);
 const BOTH = 'mesh-1,mesh-2';
 
-let sandbox: Sandbox;
+const AS_ANYONE = ['--as', 'ann'];
+const AS_OPERATOR = [...AS_ANYONE, '--as-group', 'meshctl-operators'];
+const AS_TESTER = [...AS_ANYONE, '--as-group', 'meshctl-connectivity-testers'];
+
+let sandbox: TestSandbox;
 const as = (who: readonly string[], argv: readonly string[]) =>
   runCli([...argv, ...who], { env: { KUBECONFIG: sandbox.kubeconfigPath } });
 
-beforeAll(async () => {
-  sandbox = await startSandbox({ clusters: 2, nodes: 1 });
+/** As `kubectl apply -f` does: files in order, no folders. */
+function applyFolder(folder: URL): void {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
   for (const { store } of sandbox.clusters) {
-    for (const file of readdirSync(FOLDER))
-      store.create(parse(readFileSync(new URL(file, FOLDER), 'utf8')) as KubeObject);
-    store.create({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: 'web', namespace: 'default' },
-      spec: { ports: [{ port: 80 }], selector: { app: 'web' } },
-    });
+    for (const file of files.sort()) store.create(parse(readFileSync(new URL(file, folder), 'utf8')) as KubeObject);
   }
-});
-afterAll(() => sandbox.close());
+}
 
-const COMMANDS: readonly string[][] = [
+const service = (name: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, namespace: 'default' },
+  spec: { ports: [{ port: 80 }], selector: { app: name } },
+});
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ nodes: 1 });
+  applyFolder(FOLDER);
+  for (const { store } of sandbox.clusters) store.create(service('web'));
+  sandbox.clusters[0]?.store.create(service('alone'));
+});
+
+afterAll(async () => {
+  expect(sandbox?.errors).toEqual([]);
+  await sandbox?.close();
+});
+
+const TEST = ['connectivity', 'test', '--context', BOTH, '--settle-duration', '5s'];
+const JOIN = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
+const PART = ['clustermesh', 'disconnect', '--context', 'mesh-1'];
+
+const OPERATOR_RUNS: readonly string[][] = [
   ['clustermesh', 'check', '--pre', '--context', BOTH],
+  ['clustermesh', 'helm-values', '--context', 'mesh-1'],
   ['clustermesh', 'enable', '--context', BOTH, '--dry-run'],
   ['clustermesh', 'enable', '--context', BOTH],
-  ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'],
+  ['clustermesh', 'enable', '--context', BOTH, '--dry-run=server'],
+  [...JOIN, '--dry-run=server'],
+  JOIN,
   ['clustermesh', 'status', '--context', 'mesh-1', '--wait'],
-  ['clustermesh', 'status', '--context', BOTH, '--wait'],
+  ['clustermesh', 'status', '--all', '--wait'],
   ['clustermesh', 'check', '--context', BOTH, '--wait'],
   ['clustermesh', 'routes', '--context', BOTH],
   ['clustermesh', 'graph', '--context', BOTH, '-o', 'svg'],
   ['clustermesh', 'certs', 'list', '--context', BOTH],
   ['clustermesh', 'certs', 'rotate', '--context', BOTH],
+  ['clustermesh', 'certs', 'rotate', '--context', BOTH, '--ca', '--yes'],
   ['clustermesh', 'inspect-policy-default-local-cluster', '--context', 'mesh-1'],
+  ['clustermesh', 'inspect-policy-default-local-cluster', '--context', 'mesh-1', '-A'],
   ['service', 'global', 'default/web', '--context', BOTH],
+  ['service', 'global', 'default/alone', '--context', BOTH, '--create-missing'],
+  ['service', 'global', 'default/alone', '--context', BOTH, '--remove', '--yes'],
   ['service', 'list', '--context', BOTH],
   ['service', 'describe', 'default/web', '--context', BOTH],
   ['service', 'failover', '--context', BOTH],
-  ['clustermesh', 'helm-values', '--context', 'mesh-1'],
-  ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'],
-  ['clustermesh', 'disable', '--context', 'mesh-1', '--yes'],
+  [...PART, '--destination-context', 'mesh-2', '--yes'],
+  JOIN,
+  [...PART, '--peer', 'mesh-2', '--yes'],
+  ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes'],
   ['clustermesh', 'disable', '--context', 'mesh-2', '--yes', '--keep-certificates'],
 ];
 
-it.each(COMMANDS.map((argv) => [argv.join(' '), argv] as const))('an operator may: %s', async (_line, argv) => {
-  const { exitCode, stderr } = await as(AS_OPERATOR, argv);
+function expectAllowed({ exitCode, stdout, stderr }: CliResult): void {
   expect(stderr).not.toMatch(/forbidden|is not allowed|may not|cannot (get|list|watch|create|patch|delete)/i);
-  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  expect({ exitCode, stdout, stderr }).toMatchObject({ exitCode: 0 });
+}
+
+describe('the roles of an operator', () => {
+  it('are tried with every command that reaches clusters, but for the connectivity test with its own', () => {
+    const tried = new Set(OPERATOR_RUNS.map((argv) => pathOf(argv)));
+    const all = COMMANDS.filter(({ reachesClusters }) => reachesClusters).map(({ path }) => path.join(' '));
+    expect([...tried, pathOf(TEST)].sort()).toEqual(all.sort());
+  });
+
+  it.each(OPERATOR_RUNS.map((argv) => [argv.join(' '), argv] as const))(
+    'allow: %s',
+    async (_line, argv) => {
+      expectAllowed(await as(AS_OPERATOR, argv));
+    },
+    60_000,
+  );
 });
 
-it('and who is not an operator may not', async () => {
-  const { exitCode, stderr } = await as(['--as', 'ann'], ['clustermesh', 'enable', '--context', 'mesh-1']);
+/** The command's words in the registry, e.g. `certs rotate`. */
+function pathOf(argv: readonly string[]): string {
+  const spec = COMMANDS.find(({ path }) => path.every((word, index) => argv[index] === word));
+  return spec?.path.join(' ') ?? argv.join(' ');
+}
+
+it('who is not an operator may not', async () => {
+  const { exitCode, stderr } = await as(AS_ANYONE, ['clustermesh', 'enable', '--context', 'mesh-1']);
   expect(exitCode).toBe(3);
   expect(stderr).toContain('"mesh-1"');
+});
+
+describe('the roles of a connectivity tester', () => {
+  beforeAll(async () => {
+    expectAllowed(await as(AS_OPERATOR, ['clustermesh', 'enable', '--context', BOTH]));
+    expectAllowed(await as(AS_OPERATOR, JOIN));
+    expectAllowed(await as(AS_OPERATOR, ['clustermesh', 'status', '--context', BOTH, '--wait']));
+  }, 60_000);
+
+  it('are needed: an operator may not make the namespace, and is told what would help', async () => {
+    const { exitCode, stderr } = await as(AS_OPERATOR, TEST);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('may not create namespaces');
+    expect(stderr).toContain('kubectl apply -f templates/rbac/connectivity-test');
+  });
+
+  it('are needed also where the namespace is there', async () => {
+    applyFolder(TEST_FOLDER);
+    const { exitCode, stderr } = await as(AS_OPERATOR, TEST);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('may not delete ciliumnetworkpolicies in namespace meshctl-test');
+  });
+
+  it('suffice, and nothing but the namespace is left behind', async () => {
+    expectAllowed(await as(AS_TESTER, TEST));
+    for (const { store } of sandbox.clusters) {
+      expect(store.get({ apiVersion: 'v1', kind: 'Namespace', name: 'meshctl-test' })).toBeDefined();
+      for (const [apiVersion, kind] of [
+        ['apps/v1', 'Deployment'],
+        ['v1', 'Service'],
+        ['cilium.io/v2', 'CiliumNetworkPolicy'],
+      ] as const)
+        expect(store.list({ apiVersion, kind, namespace: 'meshctl-test' })).toEqual([]);
+    }
+  }, 120_000);
+
+  it('do not reach beyond their namespace', async () => {
+    const elsewhere = await as(AS_TESTER, [...TEST, '-n', 'default']);
+    expect(elsewhere.exitCode).toBe(3);
+    expect(elsewhere.stderr).toContain('default');
+    expect((await as(AS_TESTER, ['clustermesh', 'status', '--context', 'mesh-1'])).exitCode).toBe(3);
+  });
 });

@@ -15,6 +15,8 @@ const MASTERS = 'system:masters';
 const KEEP_ALIVE_MS = 180_000;
 
 function accessOf(identity: Identity, target: ResourceTarget | undefined, verb: string): AccessRequest {
+  // A namespace is in itself: roles there may name it (apiserver's request info).
+  const namespace = target?.resource.plural === 'namespaces' ? target.name : target?.namespace;
   return {
     user: identity.user,
     groups: identity.groups,
@@ -22,7 +24,7 @@ function accessOf(identity: Identity, target: ResourceTarget | undefined, verb: 
     apiGroup: target?.resource.group ?? '',
     resource: target?.resource.plural ?? '',
     ...(target?.subresource === undefined ? {} : { subresource: target.subresource }),
-    ...(target?.namespace === undefined ? {} : { namespace: target.namespace }),
+    ...(namespace === undefined ? {} : { namespace }),
     ...(target?.name === undefined ? {} : { name: target.name }),
   };
 }
