@@ -1,0 +1,107 @@
+import { issueCertificate } from '../../src/pki/issue.ts';
+import { type CheckMesh, checkScenarios, putBack, type Undo } from '../support/check-scenarios.ts';
+import { lasting } from '../support/foreign.ts';
+import { found, peerCertificateSpec, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
+
+const KVSTOREMESH = 'cilium-kvstoremesh';
+const AGENTS = 'cilium-clustermesh';
+
+/** Keys of a Secret with peers' files are set, or removed. */
+function setFiles(cluster: CheckMesh['one'], secret: string, files: Record<string, string | undefined>): Undo {
+  const undo = putBack(cluster, refs.secret(secret));
+  setSecret(cluster, secret, files);
+  return undo;
+}
+
+/** mesh-1 gets another certificate for mesh-2. */
+async function reissue({ one, two }: CheckMesh, validity: ReturnType<typeof lasting>): Promise<Undo> {
+  const issued = await issueCertificate(found(two.ca, 'a CA'), peerCertificateSpec('mesh-1'), validity);
+  return setFiles(one, KVSTOREMESH, {
+    'mesh-2.etcd-client.crt': issued.certificate,
+    'mesh-2.etcd-client.key': issued.privateKey,
+  });
+}
+
+const ofMesh1 = { severity: 'fail', cluster: 'mesh-1', args: { peer: 'mesh-2' } } as const;
+
+checkScenarios(
+  'peers',
+  { state: 'connected' },
+  {
+    'peers-connected': [
+      {
+        when: 'nothing goes through between the clusters',
+        severity: 'fail',
+        change({ sandbox }) {
+          sandbox.network.cutLink('mesh-1', 'mesh-2');
+          return () => sandbox.network.mendLink('mesh-1', 'mesh-2');
+        },
+      },
+      { when: 'a cluster has no Cluster Mesh', severity: 'fail', contexts: 'mesh-3', cluster: 'mesh-3' },
+    ],
+    'peers-mutual': [
+      {
+        when: 'a peer has forgotten the cluster that dials it',
+        severity: 'warn',
+        cluster: 'mesh-1',
+        args: { peer: 'mesh-2' },
+        change({ two }) {
+          const undo = [KVSTOREMESH, AGENTS].map((secret) => setFiles(two, secret, { 'mesh-1': undefined }));
+          return () => undo.forEach((each) => void each());
+        },
+      },
+    ],
+    'peers-files': [
+      {
+        when: 'only the agents have the file',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        args: { peers: ['mesh-1'] },
+        change: ({ two }) => setFiles(two, KVSTOREMESH, { 'mesh-1': undefined }),
+      },
+    ],
+    'peers-endpoint': [
+      {
+        ...ofMesh1,
+        when: 'the address is not that of the Service',
+        change: ({ one }) => setFiles(one, KVSTOREMESH, { 'mesh-2': 'endpoints:\n- https://10.9.9.9:2379\n' }),
+      },
+      {
+        ...ofMesh1,
+        when: 'one of two addresses is not that of the Service',
+        severity: 'warn',
+        change: ({ one }) =>
+          setFiles(one, KVSTOREMESH, {
+            'mesh-2': 'endpoints:\n- https://172.18.2.100:2379\n- https://10.9.9.9:2379\n',
+          }),
+      },
+    ],
+    'peers-certificate': [
+      {
+        ...ofMesh1,
+        when: 'the private key is that of another certificate',
+        change: ({ one, three }) =>
+          setFiles(one, KVSTOREMESH, { 'mesh-2.etcd-client.key': found(three.ca, 'a CA').privateKey }),
+      },
+      {
+        ...ofMesh1,
+        when: 'another CA is with it',
+        change: ({ one, three }) =>
+          setFiles(one, KVSTOREMESH, { 'mesh-2.etcd-client-ca.crt': found(three.ca, 'a CA').certificate }),
+      },
+      { ...ofMesh1, when: 'ten days are left', severity: 'warn', change: (mesh) => reissue(mesh, lasting(10)) },
+      { ...ofMesh1, when: 'it has expired', change: (mesh) => reissue(mesh, lasting(-1)) },
+    ],
+    'peers-user': [
+      {
+        ...ofMesh1,
+        when: 'the peer has no user for it',
+        change({ two }) {
+          const undo = putBack(two, refs.configMap('clustermesh-remote-users'));
+          setUsers(two, ['remote-other']);
+          return undo;
+        },
+      },
+    ],
+  },
+);

@@ -1,0 +1,130 @@
+import { createAuthority } from '../../src/pki/authority.ts';
+import {
+  type CheckMesh,
+  type CheckScenario,
+  checkScenarios,
+  edit,
+  putBack,
+  type Undo,
+} from '../support/check-scenarios.ts';
+import { lasting, serverCertificateSpec } from '../support/foreign.ts';
+import { found, issueInto, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
+
+const SERVER = 'clustermesh-apiserver-server-cert';
+
+/** mesh-2's Secret with the server certificate is changed. */
+const server = (
+  when: string,
+  severity: CheckScenario['severity'],
+  change: (mesh: CheckMesh) => unknown,
+): CheckScenario => ({
+  when,
+  severity,
+  cluster: 'mesh-2',
+  async change(mesh): Promise<Undo> {
+    const undo = putBack(mesh.two, refs.secret(SERVER));
+    await change(mesh);
+    return undo;
+  },
+});
+
+/** mesh-2's CA becomes another one. */
+async function replaceCa({ two }: CheckMesh, options: Parameters<typeof createAuthority>[0]): Promise<Undo> {
+  const undo = putBack(two, refs.secret('cilium-ca'));
+  const { certificate, privateKey } = await createAuthority(options);
+  setSecret(two, 'cilium-ca', { 'ca.crt': certificate, 'ca.key': privateKey });
+  return undo;
+}
+
+checkScenarios(
+  'tls',
+  { state: 'connected' },
+  {
+    'tls-present': [
+      server('the certificate cannot be read', 'fail', ({ two }) => setSecret(two, SERVER, { 'tls.crt': 'nonsense' })),
+      server('there is no certificate', 'fail', ({ two }) => setSecret(two, SERVER, { 'tls.crt': undefined })),
+    ],
+    'tls-chain': [
+      server('the certificate is from the CA of another cluster', 'fail', ({ two, three }) =>
+        issueInto(two, SERVER, serverCertificateSpec(two), {}, three),
+      ),
+      server('the CA that is with the certificate is another', 'fail', ({ two, three }) =>
+        setSecret(two, SERVER, { 'ca.crt': found(three.ca, 'a CA').certificate }),
+      ),
+    ],
+    'tls-key': [
+      server('the private key is that of another certificate', 'fail', ({ two, three }) =>
+        setSecret(two, SERVER, { 'tls.key': found(three.ca, 'a CA').privateKey }),
+      ),
+    ],
+    'tls-usage': [
+      server('the server certificate is for clients', 'fail', ({ two }) =>
+        issueInto(two, SERVER, { ...serverCertificateSpec(two), usages: ['client'] }),
+      ),
+      {
+        when: "the administrator's certificate names another user",
+        severity: 'fail',
+        cluster: 'mesh-2',
+        async change({ two }) {
+          const secret = 'clustermesh-apiserver-admin-cert';
+          const undo = putBack(two, refs.secret(secret));
+          await issueInto(two, secret, {
+            commonName: 'admin-other',
+            usages: ['client'],
+            dnsNames: ['localhost'],
+            ipAddresses: [],
+          });
+          return undo;
+        },
+      },
+    ],
+    'tls-names': [
+      server('the address of the load balancer is not covered, the mesh’s names are', 'warn', ({ two }) =>
+        issueInto(two, SERVER, { ...serverCertificateSpec(two), ipAddresses: ['127.0.0.1', '::1'] }),
+      ),
+      server('nothing that peers dial is covered', 'fail', ({ two }) =>
+        issueInto(two, SERVER, { ...serverCertificateSpec(two), dnsNames: ['localhost'] }),
+      ),
+    ],
+    'tls-expiry': [
+      server('ten days are left', 'warn', ({ two }) => issueInto(two, SERVER, serverCertificateSpec(two), lasting(10))),
+      server('it has expired', 'fail', ({ two }) => issueInto(two, SERVER, serverCertificateSpec(two), lasting(-1))),
+    ],
+    'tls-ca-expiry': [
+      {
+        when: 'ten days of the CA are left',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        change: (mesh) => replaceCa(mesh, lasting(10)),
+      },
+      {
+        when: 'the CA has expired',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change: (mesh) => replaceCa(mesh, lasting(-1)),
+      },
+    ],
+    'tls-ca-trust': [
+      {
+        when: 'a peer has another CA than the one that is trusted',
+        severity: 'fail',
+        cluster: 'mesh-1',
+        args: { peer: 'mesh-2' },
+        change: (mesh) => replaceCa(mesh, {}),
+      },
+    ],
+    'tls-orphaned-users': [
+      {
+        when: 'a user of a cluster that is no peer may log in',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        args: { users: ['remote-gone'] },
+        change({ two }) {
+          const undo = edit(two, refs.configMap('clustermesh-remote-users'), () => undefined);
+          setUsers(two, ['remote-mesh-1', 'remote-gone']);
+          return undo;
+        },
+      },
+    ],
+  },
+);
