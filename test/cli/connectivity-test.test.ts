@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectivityReport, ScenarioResult } from '../../src/mesh/connectivity.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 const NAMESPACE = 'meshctl-test';
@@ -118,4 +121,64 @@ describe('connectivity test', () => {
     expect(result.exitCode).toBe(2);
     expect(result.stderr).toContain('at least two clusters');
   });
+});
+
+describe('the built program', () => {
+  let installed: InstalledMeshctl;
+  beforeAll(async () => {
+    installed = await installMeshctl();
+  });
+  afterAll(() => installed?.remove());
+
+  /** Sends SIGINT, once, as soon as stderr has these words. */
+  async function interruptAt(words: string, ...more: string[]): Promise<{ code: number | null; stderr: string }> {
+    const child = spawn(process.execPath, [installed.entry, ...TEST, ...more], {
+      env: { KUBECONFIG: sandbox.kubeconfigPath },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let stderr = '';
+    let interrupted = false;
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+      if (interrupted || !stderr.includes(words)) return;
+      interrupted = true;
+      child.kill('SIGINT');
+    });
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(interrupted, stderr).toBe(true);
+    return { code, stderr };
+  }
+
+  const REMOVED = /✔ Removed namespace meshctl-test\n✖ interrupted\n$/;
+
+  it.each(['… Deploying', '… pod to pod', '… failover', '… policy'])(
+    'leaves nothing behind when it gets SIGINT at "%s"',
+    async (words) => {
+      const { code, stderr } = await interruptAt(words);
+      expect({ code, stderr }).toMatchObject({ code: 130, stderr: expect.stringMatching(REMOVED) });
+    },
+    60_000,
+  );
+
+  it('leaves a namespace that it did not make as it was', async () => {
+    const name = 'shop';
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', name };
+    for (const { store } of sandbox.clusters) {
+      const metadata = { name, annotations: { 'clustermesh.cilium.io/global': 'true', owner: 'the shop' } };
+      store.create({ apiVersion: 'v1', kind: 'Namespace', metadata });
+    }
+    const objects = () =>
+      sandbox.clusters.map(({ store }) => [
+        store.get(namespace),
+        ...['v1 Service', 'apps/v1 Deployment', 'cilium.io/v2 CiliumNetworkPolicy'].map((type) => {
+          const [apiVersion = '', kind = ''] = type.split(' ');
+          return store.list({ apiVersion, kind, namespace: name });
+        }),
+      ]);
+    const before = objects();
+    const { code } = await interruptAt('… policy', '--namespace', name);
+    expect(code).toBe(130);
+    expect(objects()).toEqual(before);
+    for (const { store } of sandbox.clusters) store.delete(namespace);
+  }, 60_000);
 });

@@ -29,6 +29,7 @@ export async function installMeshctl(): Promise<InstalledMeshctl> {
   await mkdir(join(root, 'bin'));
   await cp(join(checkout, 'bin/meshctl.js'), join(root, 'bin/meshctl.js'));
   await cp(join(checkout, 'package.json'), join(root, 'package.json'));
+  await cp(join(checkout, 'templates'), join(root, 'templates'), { recursive: true });
   return {
     root,
     entry: join(root, 'bin/meshctl.js'),
