@@ -3,7 +3,7 @@ import { CREDENTIAL_CHOICES } from '../mesh/credentials.ts';
 import { parseEndpointOverride } from '../mesh/endpoint-overrides.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseList } from './option-values.ts';
-import { DRY_RUN, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
+import { DRY_RUN, NO_ROLLBACK, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
 
 /** Which clusters, and who dials whom; the same for connecting and disconnecting. */
 const MESH_OPTIONS: readonly OptionSpec[] = [
@@ -27,11 +27,6 @@ const MESH_OPTIONS: readonly OptionSpec[] = [
   },
   { flags: '--parallel <count>', description: 'clusters written to at a time', default: 16, parse: parseCount },
 ];
-
-const NO_ROLLBACK: OptionSpec = {
-  flags: '--no-rollback',
-  description: 'leave what stands when something fails, instead of putting every cluster back',
-};
 
 /** The commands that join clusters and part them. */
 export const CONNECT_COMMANDS: readonly CommandSpec[] = [

@@ -17,6 +17,8 @@ interface GlobalFlags extends ServiceFlags, PlanFlags {
   shared?: 'true' | 'false' | true;
   remove: boolean;
   createMissing: boolean;
+  /** `--no-rollback`. */
+  rollback: boolean;
   yes: boolean;
 }
 
@@ -36,7 +38,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
       const question = `Take ${service.namespace}/${service.name} out of the mesh in these clusters?`;
       await confirmPlan(context, { steps }, { question, yes: flags.yes });
     }
-    await applyGlobalService(context, members, steps);
+    await applyGlobalService(context, members, steps, { rollback: flags.rollback });
     return result(service, intent, steps);
   });
 }

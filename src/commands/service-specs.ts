@@ -1,5 +1,5 @@
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './command.ts';
-import { ALL, CONTEXTS, DRY_RUN, PLAN_FORMAT, RESULT_FORMAT, YES } from './shared-options.ts';
+import { ALL, CONTEXTS, DRY_RUN, NO_ROLLBACK, PLAN_FORMAT, RESULT_FORMAT, YES } from './shared-options.ts';
 
 const SERVICE: ArgumentSpec = { name: 'service', description: 'NAMESPACE/NAME, or NAME in the namespace of -n' };
 
@@ -56,7 +56,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     summary: 'Make a service global in all named clusters, or change how it is shared',
     description:
       'Annotates the service of that name in every named cluster. What is not given stays as it is; annotations under their ' +
-      'older names get the newer ones. If anything fails, everything is put back.',
+      'older names get the newer ones. If anything fails, or on Ctrl-C, every cluster is put back.',
     examples: [
       { line: 'meshctl service global default/rebel-base --context gke,eks', what: 'global in both' },
       {
@@ -88,6 +88,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
         default: false,
       },
       { flags: '--remove', description: 'make it no longer global', default: false },
+      NO_ROLLBACK,
       YES,
       DRY_RUN,
       NAMESPACE,

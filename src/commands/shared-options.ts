@@ -50,6 +50,12 @@ export const PLAN_FORMAT: OptionSpec = {
 /** For commands that take something away. */
 export const YES: OptionSpec = { flags: '-y, --yes', description: 'do not ask whether to go on', default: false };
 
+/** For commands that write to several clusters, and to all or none of them. */
+export const NO_ROLLBACK: OptionSpec = {
+  flags: '--no-rollback',
+  description: 'leave what stands when something fails, instead of putting every cluster back',
+};
+
 export const FORCE_CONFLICTS: OptionSpec = {
   flags: '--force-conflicts',
   description: 'take over fields that Helm or other managers own',

@@ -86,7 +86,7 @@ async function leaveCluster(flow: Flow, { cluster, entries }: Journal, { mend }:
   const objects = [...new Set(entries.map(({ ref }) => describeRef(ref)))];
   const command = mend?.(cluster);
   flow.progress.warn(
-    `context "${cluster}": ${objects.join(', ')} stay as written (--no-rollback) ${command ? ` → to take them back: ${command}` : ''}`,
+    `context "${cluster}": ${objects.join(', ')} stay as written (--no-rollback)${command ? ` → to take them back: ${command}` : ''}`,
   );
   return {
     context: cluster,

@@ -33,11 +33,15 @@ export async function planGlobalServiceIn(
   return planGlobalService(ref, sites, intent).steps;
 }
 
-/** Writes the steps, clusters in parallel. Either all of it stands at the end, or every cluster is put back. */
+/**
+ * Writes the steps, clusters in parallel. Either all of it stands at the end, or every cluster is put back.
+ * @param rollback false leaves what stands when something fails
+ */
 export async function applyGlobalService(
   flow: Flow,
   targets: readonly Target[],
   steps: readonly Step[],
+  { rollback }: { rollback: boolean },
 ): Promise<void> {
   const outcomes = await Promise.all(
     targets.map(({ client }) =>
@@ -58,7 +62,7 @@ export async function applyGlobalService(
     targets,
     outcomes.map(({ journal }) => journal),
     failed,
-    { mend: (context) => mendingCommand(context, steps) },
+    { rollback, mend: (context) => mendingCommand(context, steps) },
   );
   throw failed;
 }

@@ -131,6 +131,19 @@ describe('service global', () => {
     expect(annotationsIn('two')).toEqual({});
   });
 
+  it('leaves what stands with --no-rollback, and says how to take it back', async () => {
+    readOnly.add('two');
+    const result = await global(['default/base', ...BOTH, '--no-rollback']);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain(
+      'context "one": Service default/base stay as written (--no-rollback) → to take them back: kubectl --context one -n default annotate --overwrite service base service.cilium.io/global-\n',
+    );
+    expect(annotationsIn('one')).toEqual({ 'service.cilium.io/global': 'true' });
+    readOnly.clear();
+    const again = await global(['default/base', ...BOTH]);
+    expect(again.stdout).toContain('  • one: nothing to change\n  • two: service.cilium.io/global=true');
+  });
+
   it('tells how to mend a cluster that cannot be put back', async () => {
     readOnly.add('two');
     const argv = ['default/base', ...BOTH, '--affinity', 'local'];
