@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EtcdReadError, readKey } from '../../src/etcd/read.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
+import { openEtcdSession } from '../../src/sandbox/etcd-session.ts';
 
 const present = !spawnSync('etcd', ['--version']).error && !spawnSync('etcdctl', ['version']).error;
 if (!present) console.warn('skipped: etcd and etcdctl are not on PATH (Debian: etcd-server, etcd-client)');
@@ -37,6 +38,7 @@ describe.skipIf(!present)('a real etcd with client certificates and users', () =
     for (const [name, authority] of [
       ['root', ca],
       ['remote-mesh-1', ca],
+      ['remote-mesh-2', ca],
       ['nobody', ca],
       ['stranger', otherCa],
     ] as const) {
@@ -76,8 +78,10 @@ describe.skipIf(!present)('a real etcd with client certificates and users', () =
     await etcdctl('user', 'grant-role', 'root', 'root');
     await etcdctl('role', 'add', 'remote');
     await etcdctl('role', 'grant-permission', '--prefix=true', 'remote', 'read', 'cilium/cluster-config/');
-    await etcdctl('user', 'add', 'remote-mesh-1', '--no-password');
-    await etcdctl('user', 'grant-role', 'remote-mesh-1', 'remote');
+    for (const user of ['remote-mesh-1', 'remote-mesh-2']) {
+      await etcdctl('user', 'add', user, '--no-password');
+      await etcdctl('user', 'grant-role', user, 'remote');
+    }
     await etcdctl('auth', 'enable');
   }, 60_000);
 
@@ -101,6 +105,43 @@ describe.skipIf(!present)('a real etcd with client certificates and users', () =
       '--command-timeout=20s',
     ];
     return promisify(execFile)('etcdctl', [...flags, ...args], { env: { ...process.env, ETCDCTL_API: '3' } });
+  }
+
+  /** A watch of the key, open until it is ended. */
+  async function watchAs(person: string) {
+    const { certificate, privateKey } = certificateOf(person);
+    await writeFile(join(folder, `${person}.crt`), certificate, { mode: 0o600 });
+    await writeFile(join(folder, `${person}.key`), privateKey, { mode: 0o600 });
+    const flags = [
+      `--endpoints=https://127.0.0.1:${port}`,
+      `--cacert=${join(folder, 'ca.crt')}`,
+      `--cert=${join(folder, `${person}.crt`)}`,
+      `--key=${join(folder, `${person}.key`)}`,
+    ];
+    const child = spawn('etcdctl', [...flags, 'watch', '--rev=1', KEY], {
+      env: { ...process.env, ETCDCTL_API: '3' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let heard = '';
+    let news = () => {};
+    child.stdout.on('data', (chunk: Buffer) => {
+      heard += chunk.toString();
+      news();
+    });
+    return {
+      /** Resolves once so many changes have been heard of since the watch began; those before it count too. */
+      async until(count: number) {
+        while (heard.split('PUT\n').length - 1 < count) {
+          await new Promise<void>((done) => {
+            news = done;
+          });
+        }
+      },
+      async end() {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      },
+    };
   }
 
   function certificateOf(person: string): IssuedCertificate {
@@ -151,6 +192,34 @@ describe.skipIf(!present)('a real etcd with client certificates and users', () =
 
   test('is not trusted with another CA', async () => {
     expect(await reasonOf(readAs('remote-mesh-1', KEY, otherCa))).toBe('tls-unknown-ca');
+  });
+
+  // What deleting a user cuts off, and what not: the sandbox's etcd does the same.
+  test('after a user is deleted refuses reads on open connections too, but goes on with watches that are open', async () => {
+    const { certificate, privateKey } = certificateOf('remote-mesh-2');
+    const socket = net.connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const session = await openEtcdSession(socket, {
+      files: { ca: ca.certificate, certificate, privateKey },
+      host: '127.0.0.1',
+      now: new Date(),
+      takeAlert: () => undefined,
+    });
+    const watch = await watchAs('remote-mesh-2');
+    try {
+      expect(await session.get(KEY)).toBe(VALUE);
+      await etcdctl('put', KEY, VALUE);
+      await watch.until(2);
+
+      await etcdctl('user', 'delete', 'remote-mesh-2');
+      await expect(session.get(KEY)).rejects.toThrow('etcdserver: permission denied');
+      expect(await reasonOf(readAs('remote-mesh-2'))).toBe('permission-denied');
+      await etcdctl('put', KEY, VALUE);
+      await watch.until(3);
+    } finally {
+      session.close();
+      await watch.end();
+    }
   });
 });
 
