@@ -4,16 +4,41 @@ import type { KubeObject } from '../mesh/kube-object.ts';
 import type { Store } from './apiserver/api.ts';
 import type { PublishedService } from './datapath.ts';
 import { type ConfigMap, type EndpointSlice, type Pod, ref, type Service, typeOf } from './objects.ts';
+import { STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';
 import type { OwnCluster } from './peers.ts';
-import { statePrefix } from './remote-cluster.ts';
 
-/** Whether a change of this kind changes the published state. */
+/** Whether a change of this kind changes the published state, or what may be read for it. */
 export function isPublished({ kind }: KubeObject): boolean {
-  return ['CiliumNode', 'Pod', 'Service', 'EndpointSlice', 'Namespace'].includes(kind);
+  const read = ['CiliumNode', 'Pod', 'Service', 'EndpointSlice', 'Namespace'];
+  return [...read, 'ClusterRole', 'ClusterRoleBinding'].includes(kind);
 }
 
-/** Entries by the prefix under which they are all there is. */
-export function publishedState(store: Store, own: OwnCluster, now: Date): Map<string, Map<string, string>> {
+interface Resource {
+  apiGroup: string;
+  resource: string;
+}
+
+/** What is read for each kind of published state. */
+const SOURCES: Readonly<Record<StateKind, readonly Resource[]>> = {
+  nodes: [{ apiGroup: 'cilium.io', resource: 'ciliumnodes' }],
+  identities: [{ apiGroup: 'cilium.io', resource: 'ciliumidentities' }],
+  endpoints: [{ apiGroup: 'cilium.io', resource: 'ciliumendpoints' }],
+  services: [
+    { apiGroup: '', resource: 'services' },
+    { apiGroup: 'discovery.k8s.io', resource: 'endpointslices' },
+  ],
+};
+
+/**
+ * Entries by the prefix under which they are all there is. A kind that may not be read is left out, with the canary that
+ * tells peers that all of it is there (Cilium's pkg/kvstore/store/syncstore.go).
+ */
+export function publishedState(
+  store: Store,
+  own: OwnCluster,
+  now: Date,
+  mayList: (resource: Resource) => boolean,
+): Map<string, Map<string, string>> {
   const pods = (store.list(typeOf('Pod')) as Pod[]).filter((pod) => pod.status?.podIP && !pod.spec.hostNetwork);
   const identities = identitiesOf(pods, own.name);
   const config = {
@@ -26,33 +51,27 @@ export function publishedState(store: Store, own: OwnCluster, now: Date): Map<st
       entries.map(([key, value]) => [`${prefix}${key}`, typeof value === 'string' ? value : JSON.stringify(value)]),
     ),
   ];
-  const synced = ['nodes', 'identities', 'ip', 'services'].map((kind): [string, string] => [
-    `cilium/state/${kind}/v1`,
-    now.toISOString(),
-  ]);
+  const entries: Record<StateKind, [string, unknown][]> = {
+    nodes: nodesOf(store, own),
+    identities: [...identities].map(([labels, id]) => [String(id), labels]),
+    endpoints: pods.map((pod) => [
+      pod.status?.podIP ?? '',
+      {
+        IP: pod.status?.podIP,
+        HostIP: pod.status?.hostIP,
+        ID: identities.get(labelsOf(pod, own.name)),
+        K8sNamespace: pod.metadata.namespace,
+        K8sPodName: pod.metadata.name,
+      },
+    ]),
+    services: globalServicesOf(store, own),
+  };
+  const readable = STATE_KINDS.filter((kind) => SOURCES[kind].every(mayList));
   return new Map([
     under('cilium/.heartbeat', [['', now.toISOString()]]),
     under('cilium/cluster-config/', [[own.name, config]]),
-    under(`cilium/synced/${own.name}/`, synced),
-    under(statePrefix('nodes', own.name, false), nodesOf(store, own)),
-    under(
-      statePrefix('identities', own.name, false),
-      [...identities].map(([labels, id]) => [String(id), labels]),
-    ),
-    under(
-      statePrefix('endpoints', own.name, false),
-      pods.map((pod) => [
-        pod.status?.podIP ?? '',
-        {
-          IP: pod.status?.podIP,
-          HostIP: pod.status?.hostIP,
-          ID: identities.get(labelsOf(pod, own.name)),
-          K8sNamespace: pod.metadata.namespace,
-          K8sPodName: pod.metadata.name,
-        },
-      ]),
-    ),
-    under(statePrefix('services', own.name, false), globalServicesOf(store, own)),
+    ...readable.map((kind) => under(statePrefix(kind, own.name, false), entries[kind])),
+    ...readable.map((kind) => under(syncedKey(kind, own.name, false), [['', now.toISOString()]])),
   ]);
 }
 

@@ -22,6 +22,7 @@ import { providerProfile } from './fixtures/providers.ts';
 import type { VirtualNetwork } from './network.ts';
 import { type DaemonSet, type Deployment, type Pod, type Service, typeOf } from './objects.ts';
 import type { ClusterProfile, SandboxOptions, SandboxTimings } from './options.ts';
+import type { OwnCluster } from './peers.ts';
 import { createPodRuntime } from './pod-runtime.ts';
 import { allowsIngress } from './policy.ts';
 import type { ContainerContext, ContainerProcess } from './process.ts';
@@ -208,10 +209,10 @@ function startProgram(
   datapaths: Map<string, Datapath>,
 ): ContainerProcess {
   const { profile, network, routers, timings, now } = options;
-  const { name, id, maxConnectedClusters } = profile;
+  const { name } = profile;
   const [program = '', command] = context.argv;
   const file = program.split('/').pop();
-  const own = { name, id, maxConnectedClusters };
+  const own = ownCluster(context, profile);
   const mesh = { own, network, timings, now, honoursAliases: atLeast(imageVersion(context), 1, 20) };
   if (file === 'cilium-agent') {
     return runAgent(context, { ...mesh, version: imageVersion(context), store, datapaths, routers });
@@ -221,6 +222,17 @@ function startProgram(
     return runApiserver(context, { own, store, network, now });
   if (file === 'clustermesh-apiserver' && command === 'kvstoremesh') return runKvstoremesh(context, mesh);
   return runWorkload(context, { clusterName: name, network, datapaths, now });
+}
+
+/** What a program takes its cluster for, as it was told when it started: by its flags, an agent by its ConfigMap. */
+function ownCluster({ argv, files }: ContainerContext, profile: ClusterProfile): OwnCluster {
+  const flag = (name: string) => argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const told = (name: string) => flag(name) ?? files().get(`/tmp/cilium/config-map/${name}`)?.toString();
+  return {
+    name: profile.name,
+    id: Number(told('cluster-id') ?? profile.id),
+    maxConnectedClusters: Number(told('max-connected-clusters') ?? profile.maxConnectedClusters),
+  };
 }
 
 function imageVersion({ container }: ContainerContext): string {

@@ -5,7 +5,7 @@ import { type Backend, type ClusterService, readSharing, selectBackends } from '
 import type { Store } from './apiserver/api.ts';
 import { DialError, type PodIdentity, type VirtualNetwork } from './network.ts';
 import { type EndpointSlice, type Pod, ref, type Service, typeOf } from './objects.ts';
-import { type PeerState, statePrefix } from './remote-cluster.ts';
+import { type PeerState, statePrefix } from './peer-state.ts';
 
 export interface Datapath {
   /** The addresses of a name or address, as the cluster's DNS and /etc/hosts give them to a pod. Throws DialError. */

@@ -39,6 +39,7 @@ export interface Volume {
 export interface PodSpec {
   nodeName?: string;
   hostNetwork?: boolean;
+  serviceAccountName?: string;
   nodeSelector?: Record<string, string>;
   hostAliases?: { ip: string; hostnames?: string[] }[] | null;
   initContainers?: Container[];

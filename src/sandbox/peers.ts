@@ -3,12 +3,12 @@ import type { Socket } from 'node:net';
 import type { VirtualNetwork } from './network.ts';
 import { DialError } from './network.ts';
 import { peersIn } from './peer-files.ts';
+import type { PeerState } from './peer-state.ts';
 import type { ContainerContext } from './process.ts';
 import {
   type ClusterConfig,
   type ConnectionTimings,
   connectRemoteCluster,
-  type PeerState,
   type RemoteCluster,
   type RemoteClusterStatus,
 } from './remote-cluster.ts';

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { ConnectionFailure, type EtcdSession, openEtcdSession } from './etcd-session.ts';
 import { DialError } from './network.ts';
 import { type Files, type PeerFile, parsePeerFile, readClientFiles } from './peer-files.ts';
+import { type PeerState, STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';
 
 export interface ConnectionTimings {
   /** Pause after a failed attempt. */
@@ -25,10 +26,6 @@ export interface ClusterConfig {
   id?: number;
   capabilities?: { syncedCanaries?: boolean; cached?: boolean; maxConnectedClusters?: number };
 }
-
-/** The peer's published state, by kind and key. */
-export type PeerState = Record<StateKind, Map<string, string>>;
-export type StateKind = 'nodes' | 'endpoints' | 'identities' | 'services';
 
 export interface RemoteClusterOptions {
   name: string;
@@ -53,18 +50,6 @@ export interface RemoteCluster {
   /** Certificate files changed: tries again now unless connected. */
   retryNow(): void;
   close(): void;
-}
-
-/** Where the state of a peer lies: in its own etcd, or in our cache of it (Cilium's pkg/kvstore, StateToCachePrefix). */
-export function statePrefix(kind: StateKind, cluster: string, cached: boolean): string {
-  const base = cached ? 'cilium/cache' : 'cilium/state';
-  const scope: Record<StateKind, [own: string, cached: string]> = {
-    nodes: [`nodes/v1/${cluster}/`, `nodes/v1/${cluster}/`],
-    endpoints: ['ip/v1/default/', `ip/v1/${cluster}/`],
-    identities: ['identities/v1/id/', `identities/v1/${cluster}/id/`],
-    services: [`services/v1/${cluster}/`, `services/v1/${cluster}/`],
-  };
-  return `${base}/${scope[kind][cached ? 1 : 0]}`;
 }
 
 const WAITING = 'Waiting for initial connection to be established';
@@ -192,7 +177,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
         if (refusal !== undefined) {
           log(`level=warn msg="Connection to remote cluster failed" clusterName=${name} error="${refusal}"`);
         } else {
-          state = await readState(opened, config.capabilities?.cached ?? false);
+          state = await readState(opened, config.capabilities ?? {});
           if (current()) options.onState(config, state);
         }
       }
@@ -214,9 +199,16 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
     return undefined;
   }
 
-  async function readState(opened: EtcdSession, cached: boolean): Promise<PeerState> {
+  async function readState(
+    opened: EtcdSession,
+    { cached = false, syncedCanaries = false }: NonNullable<ClusterConfig['capabilities']>,
+  ): Promise<PeerState> {
     const read = (kind: StateKind) => opened.list(statePrefix(kind, name, cached));
+    // First, so that what it promises is read.
+    const canaries = syncedCanaries ? await opened.list(`cilium/synced/${name}/`) : undefined;
+    const isSynced = (kind: StateKind) => canaries?.has(syncedKey(kind, name, cached)) ?? true;
     return {
+      synced: new Set(STATE_KINDS.filter(isSynced)),
       nodes: await read('nodes'),
       endpoints: await read('endpoints'),
       identities: await read('identities'),
@@ -235,10 +227,10 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
 
   return {
     status() {
-      const synced = state !== undefined;
+      const synced = STATE_KINDS.filter((kind) => state?.synced.has(kind));
       const status: RemoteClusterStatus = {
         name,
-        ready: session !== undefined && synced,
+        ready: session !== undefined && synced.length === STATE_KINDS.length,
         connected: session !== undefined,
         status: session
           ? `etcd: 1/1 connected, leases=0, lock leases=0, has-quorum=true: endpoint status checks are disabled, ID: ${session.etcdId}`
@@ -250,7 +242,7 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
         'num-shared-services': state?.services.size,
         'num-failures': failures,
         'last-failure': lastFailure?.toISOString() ?? NEVER,
-        synced: withoutEmpty({ nodes: synced, endpoints: synced, identities: synced, services: synced }),
+        synced: Object.fromEntries(synced.map((kind) => [kind, true])),
       };
       return withoutEmpty(status) as RemoteClusterStatus;
     },

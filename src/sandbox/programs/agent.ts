@@ -1,8 +1,8 @@
 import type { Store } from '../apiserver/api.ts';
 import { createDatapath, type Datapath } from '../datapath.ts';
+import type { PeerState } from '../peer-state.ts';
 import { followPeers } from '../peers.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
-import type { PeerState } from '../remote-cluster.ts';
 import type { Routers } from '../routers.ts';
 import { troubleshoot } from '../troubleshoot.ts';
 import { bgpDocument, runsBgp } from './bgp.ts';

@@ -1,4 +1,5 @@
 import type { Store } from '../apiserver/api.ts';
+import { authorizeByRoles } from '../apiserver/rbac.ts';
 import { publishedState } from '../cluster-state.ts';
 import { builtInUsers, parseUsers } from '../etcd-permissions.ts';
 import type { EtcdStandIn } from '../etcd-stand-in.ts';
@@ -43,7 +44,17 @@ export function runApiserver(
   function publish() {
     const etcd = local.etcd();
     if (!etcd) return;
-    for (const [prefix, entries] of publishedState(store, own, now())) etcd.replacePrefix(prefix, entries);
+    for (const [prefix, entries] of publishedState(store, own, now(), mayList)) etcd.replacePrefix(prefix, entries);
+  }
+
+  /** What it may not list stays as it was; a new etcd has nothing of it then. */
+  function mayList(resource: { apiGroup: string; resource: string }): boolean {
+    const { metadata, spec } = context.pod;
+    const user = `system:serviceaccount:${metadata.namespace}:${spec.serviceAccountName ?? 'default'}`;
+    const refusal = authorizeByRoles(store, { user, groups: ['system:serviceaccounts'], verb: 'list', ...resource });
+    if (refusal !== undefined)
+      log.write(`level=warn msg="Failed to list ${resource.resource}: forbidden" user=${user}`);
+    return refusal === undefined;
   }
 
   const local = connectLocalEtcd({

@@ -1,18 +1,11 @@
 import type { VirtualNetwork } from '../network.ts';
+import { type PeerState, STATE_KINDS, statePrefix, syncedKey } from '../peer-state.ts';
 import { followPeers, type OwnCluster } from '../peers.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
-import {
-  type ClusterConfig,
-  type ConnectionTimings,
-  type PeerState,
-  type StateKind,
-  statePrefix,
-} from '../remote-cluster.ts';
+import type { ClusterConfig, ConnectionTimings } from '../remote-cluster.ts';
 import { troubleshoot } from '../troubleshoot.ts';
 import { connectLocalEtcd } from './local-etcd.ts';
 import { formatRemoteClusters, wantsJson, writeAll } from './status-text.ts';
-
-const KINDS: readonly StateKind[] = ['nodes', 'endpoints', 'identities', 'services'];
 
 export interface MeshProgramOptions {
   own: OwnCluster;
@@ -45,7 +38,7 @@ export function runKvstoremesh(context: ContainerContext, options: MeshProgramOp
     const etcd = local.etcd();
     const known = states.get(peer);
     if (!etcd || !known) return;
-    for (const kind of KINDS) {
+    for (const kind of STATE_KINDS) {
       const from = statePrefix(kind, peer, false);
       const to = statePrefix(kind, peer, true);
       const entries = [...known.state[kind]].map(([key, value]): [string, string] => [
@@ -53,6 +46,7 @@ export function runKvstoremesh(context: ContainerContext, options: MeshProgramOp
         value,
       ]);
       etcd.replacePrefix(to, new Map(entries));
+      if (known.state.synced.has(kind)) etcd.put(syncedKey(kind, peer, true), now().toISOString());
     }
     const capabilities = { ...known.config.capabilities, syncedCanaries: true, cached: true };
     etcd.put(`cilium/cluster-config/${peer}`, JSON.stringify({ ...known.config, capabilities }));
@@ -69,8 +63,9 @@ export function runKvstoremesh(context: ContainerContext, options: MeshProgramOp
     onRemoved(peer) {
       states.delete(peer);
       const etcd = local.etcd();
-      for (const kind of KINDS) etcd?.replacePrefix(statePrefix(kind, peer, true), new Map());
+      for (const kind of STATE_KINDS) etcd?.replacePrefix(statePrefix(kind, peer, true), new Map());
       etcd?.replacePrefix(`cilium/cluster-config/${peer}`, new Map());
+      etcd?.replacePrefix(`cilium/synced/${peer}/`, new Map());
     },
   });
 
