@@ -164,10 +164,13 @@ describe('what breaks in reality breaks here', () => {
     await ready();
   });
 
-  it('a removed user: cut off at once, back when it is back', async () => {
+  it('a removed user: refused at once, cut off with its connection, back when it is back', async () => {
     setUsers(two, []);
-    await notConnected();
     await says('❌ Failed to retrieve key from etcd: etcdserver: permission denied');
+    // An open connection goes on with what it watches.
+    expect((await report())?.ready).toBe(true);
+    reconnect();
+    await notConnected();
     setUsers(two, ['remote-mesh-1']);
     await ready();
   });

@@ -176,7 +176,7 @@ describe('one thing breaks, with KVStoreMesh', () => {
 
   it('the remote user is deleted: connect lets it in again', async () => {
     setUsers(scene.two, []);
-    const problem = await namesReason(scene, 'permission-denied');
+    const problem = await namesReason(scene, 'permission-denied', { whileHealthy: reconnect });
     expect(problem).toMatchObject({ peer: 'mesh-2', nodes: [apiserverPodOf(scene.one)] });
     await scene.meshctl.ok(connect('mesh-1', 'mesh-2'));
     await becomesHealthy(scene);
@@ -260,7 +260,7 @@ describe('one thing breaks, without KVStoreMesh: every node says so', () => {
 
   it('the remote user is deleted', async () => {
     setUsers(scene.two, []);
-    await namesReason(scene, 'permission-denied', { component: 'agent', nodes: 2 });
+    await namesReason(scene, 'permission-denied', { component: 'agent', nodes: 2, whileHealthy: reconnect });
     await scene.meshctl.ok(connect('mesh-1', 'mesh-2'));
     await becomesHealthy(scene);
   });
