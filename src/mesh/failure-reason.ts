@@ -12,7 +12,6 @@ export type FailureClass =
   | 'config-invalid'
   | 'config-not-retrieved'
   | 'wrong-cluster'
-  | 'peer-data-missing'
   | 'syncing'
   | 'starting'
   | 'agent-unreachable'
@@ -138,10 +137,6 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
     says: 'another cluster answers at the peer’s address',
     hint: ({ peer }) =>
       `compare cluster-name and cluster-id of ${peer} with the peering file; two clusters with one NodePort dial themselves`,
-  },
-  'peer-data-missing': {
-    says: 'KVStoreMesh has no data of the peer yet',
-    hint: (place) => kubectl(place.context, place, 'logs deployment/clustermesh-apiserver -c kvstoremesh'),
   },
   syncing: {
     says: 'connected, still reading the peer’s state',

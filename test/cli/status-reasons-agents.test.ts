@@ -1,0 +1,3 @@
+import { reasonScenarios } from '../support/reason-scenarios.ts';
+
+reasonScenarios({ kvstoremesh: false });
