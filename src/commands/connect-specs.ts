@@ -91,7 +91,9 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
     summary: 'Disconnect clusters from each other',
     description:
       'Removes the files by which the clusters dial each other, their certificates, and the users that let them in, on both ' +
-      'sides, and waits until etcd refuses them and agents have forgotten them. No pod restarts. A remote cluster that is gone is forgotten with --force, or with --peer by its name.',
+      'sides, and waits until etcd refuses them and agents have forgotten them. No pod restarts. A remote cluster that is ' +
+      'gone is forgotten with --force, or with --peer by its name: it is refused as soon as etcd has lost its user, but a ' +
+      'connection that it still has open goes on with what it watches until that ends.',
     examples: [
       { line: 'meshctl clustermesh disconnect --context gke --destination-context eks', what: 'part two clusters' },
       { line: 'meshctl clustermesh disconnect --context gke --peer mesh-2', what: 'forget a cluster that is gone' },

@@ -6,6 +6,8 @@ import { type Parting, partingsOf, planDisconnect } from '../mesh/disconnect-pla
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../mesh/names.ts';
+import { groupBy } from '../mesh/pairs.ts';
+import { remoteUserName } from '../mesh/peer-config.ts';
 import { configuredPeers, knownPeers, logsInAsItself } from '../mesh/peers.ts';
 import type { Plan, ReadyWrite, Step } from '../mesh/plan.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
@@ -173,11 +175,30 @@ function prepare(targets: readonly Target[], dials: readonly [Member, Member][])
     partings,
     parted: dials.map(([client, server]) => ({ from: client.name, to: server.name })),
     plan: planDisconnect(partings),
-    warnings: common.map(
-      ([client, server]) =>
-        `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: it does not dial any more, but the certificate stays good`,
-    ),
+    warnings: [
+      ...common.map(
+        ([client, server]) =>
+          `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: it does not dial any more, but the certificate stays good`,
+      ),
+      ...openConnections(dials),
+    ],
   };
+}
+
+/**
+ * Of peers that are only shut out, because they cannot be told to let go: etcd refuses a user that is gone at once, but
+ * goes on with what an open connection watches.
+ */
+function openConnections(dials: readonly [Member, Member][]): string[] {
+  const shutOut = dials.filter(
+    ([client, { snapshot }]) =>
+      !client.snapshot && snapshot?.remoteUsers?.some(({ name }) => name === remoteUserName(client.name)),
+  );
+  return [...groupBy(shutOut, ([, server]) => server)].map(([{ context, snapshot }, parted]) => {
+    const restart = `kubectl --context ${context} -n ${snapshot?.namespace} rollout restart deployment/clustermesh-apiserver`;
+    const names = parted.map(([client]) => `"${client.name}"`).join(', ');
+    return `context "${context}" refuses ${names} from now on, but a connection that is still open goes on with what it watches → to end it too: ${restart}`;
+  });
 }
 
 async function readAll(targets: readonly Target[], parallel: number): Promise<(ClusterSnapshot | MeshctlError)[]> {

@@ -212,13 +212,18 @@ describe('disconnect', () => {
     const forced = await disconnect(...argv, '--force');
     expect(forced.exitCode, forced.stderr).toBe(0);
     expect(forced.stderr).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');
+    expect(forced.stderr).toContain(
+      'context "mesh-1" refuses "mesh-3" from now on, but a connection that is still open goes on with what it watches → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
+    );
     expect(dials('mesh-1')).toEqual(['mesh-2']);
     await ok(disconnect('--context', 'mesh-2', '--peer', 'mesh-3', '--yes'));
     expect(dials('mesh-2')).toEqual(['mesh-1']);
 
     clusters.fault = undefined;
     await ok(disconnect('--context', 'mesh-3', '--peer', 'mesh-1,mesh-2', '--yes'));
-    await ok(disconnect('--all', '--yes'));
+    const both = await disconnect('--all', '--yes');
+    expect(both.exitCode, both.stderr).toBe(0);
+    expect(both.stderr).not.toContain('still open');
     expect(clusters.objects()).toEqual(before);
   }, 60_000);
 });
