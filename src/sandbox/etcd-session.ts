@@ -100,7 +100,7 @@ export async function openEtcdSession(socket: Socket, options: SessionOptions): 
 }
 
 /** The client side of TLS, from PEM. Throws ConnectionFailure for files that Go's tls.X509KeyPair would refuse. */
-function secureContext({ ca, certificate, privateKey }: ClientFiles): SecureContext {
+export function secureContext({ ca, certificate, privateKey }: ClientFiles): SecureContext {
   if (!/-----BEGIN CERTIFICATE-----/.test(certificate)) {
     throw new ConnectionFailure('config', 'tls: failed to find any PEM data in certificate input');
   }

@@ -7,7 +7,7 @@ import type { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import { readCertificate } from '../pki/read.ts';
 import { parseCertificates, verifyCertificate } from './certificate-verification.ts';
-import { type ClientFiles, ConnectionFailure, openEtcdSession } from './etcd-session.ts';
+import { type ClientFiles, ConnectionFailure, openEtcdSession, secureContext } from './etcd-session.ts';
 import type { VirtualNetwork } from './network.ts';
 import { type PeerFile, parsePeerFile, peersIn, readClientFiles } from './peer-files.ts';
 import { CONFIG_DIRECTORY, type OwnCluster, type Peers } from './peers.ts';
@@ -47,6 +47,8 @@ async function peerLines(name: string, text: string, options: TroubleshootOption
   try {
     file = parsePeerFile(text);
     credentials = readClientFiles(file, options.context.files());
+    // etcd's client loads the key pair with its configuration.
+    secureContext(credentials);
   } catch (error) {
     return [...lines, `❌ Cannot parse etcd configuration: ${(error as Error).message}`];
   }
