@@ -76,7 +76,7 @@ async function observe(
     categories.has('apiserver') ? apiserverContainers(target) : [],
     categories.has('network') && snapshot ? observeNodes(flow, target, snapshot, nodeTimeoutMs) : [],
     categories.has('peers') && snapshot?.ciliumConfig
-      ? pollStatus(flow, target, { parallel, nodeTimeoutMs })
+      ? pollStatus(flow, target, { parallel, nodeTimeoutMs, redial: true })
       : undefined,
     categories.has('ownership') ? planDrift(flow, target) : {},
   ]);

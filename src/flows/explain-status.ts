@@ -1,7 +1,14 @@
 import pLimit from 'p-limit';
-import { AGENT_CONTAINER, AGENT_SELECTOR, APISERVER_SELECTOR, KVSTOREMESH_CONTAINER } from '../mesh/names.ts';
+import {
+  AGENT_CONTAINER,
+  AGENT_SELECTOR,
+  AGENT_TROUBLESHOOT,
+  APISERVER_SELECTOR,
+  KVSTOREMESH_CONTAINER,
+  KVSTOREMESH_TROUBLESHOOT,
+} from '../mesh/names.ts';
 import { nodeOf } from '../mesh/pods.ts';
-import type { StatusProblem, StatusReport } from '../mesh/status.ts';
+import type { FailureReason, StatusProblem, StatusReport } from '../mesh/status.ts';
 import { explainStatus, reasonIn, vagueProblems } from '../mesh/troubleshoot.ts';
 import type { Flow, Target } from './flow.ts';
 
@@ -13,12 +20,12 @@ const PROGRAMS = {
   agent: {
     selector: AGENT_SELECTOR,
     container: AGENT_CONTAINER,
-    command: ['cilium-dbg', 'troubleshoot', 'clustermesh'],
+    command: AGENT_TROUBLESHOOT,
   },
   kvstoremesh: {
     selector: APISERVER_SELECTOR,
     container: KVSTOREMESH_CONTAINER,
-    command: ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'troubleshoot'],
+    command: KVSTOREMESH_TROUBLESHOOT,
   },
 } as const;
 
@@ -27,7 +34,7 @@ const PROGRAMS = {
  * pods that have it. What cannot be found out stays as it was.
  */
 export async function explainProblems(flow: Flow, target: Target, report: StatusReport): Promise<StatusReport> {
-  const reasons = new Map<StatusProblem, Pick<StatusProblem, 'class' | 'message'>>();
+  const reasons = new Map<StatusProblem, FailureReason>();
   const limit = pLimit(TROUBLESHOOTS_AT_A_TIME);
   await Promise.all(
     vagueProblems(report).map((problem) =>

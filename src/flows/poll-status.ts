@@ -3,31 +3,21 @@ import { sleep } from '../kube/retry.ts';
 import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
-import type { KubeObject } from '../mesh/kube-object.ts';
-import {
-  AGENT_CONTAINER,
-  AGENT_PEERS_SECRET,
-  AGENT_SELECTOR,
-  APISERVER_SELECTOR,
-  apiserverDeploymentRef,
-  CILIUM_CONFIG,
-  configMapRef,
-  KVSTOREMESH_CONTAINER,
-  secretRef,
-} from '../mesh/names.ts';
+import { AGENT_PEERS_SECRET, apiserverDeploymentRef, CILIUM_CONFIG, configMapRef, secretRef } from '../mesh/names.ts';
 import { peersIn } from '../mesh/peer-config.ts';
-import { isPodRunning, nodeOf } from '../mesh/pods.ts';
-import { type RemoteClusterReport, remoteClusters, remoteClustersOfAgent } from '../mesh/remote-cluster-report.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
 import {
   createTally,
+  type FailureReason,
   type PollResult,
   type StatusComponent,
   type StatusExpectation,
   type StatusReport,
 } from '../mesh/status.ts';
+import { failingDials } from '../mesh/troubleshoot.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from './adaptive-limit.ts';
 import type { Flow, Target } from './flow.ts';
+import { AGENTS, factsOf, type PodFacts, REPLICAS, readAnswer, type StatusProgram } from './status-programs.ts';
 
 export interface PollOptions {
   /** Most execs at a time. */
@@ -38,46 +28,14 @@ export interface PollOptions {
   samplePercent?: number | undefined;
   /** Keep what each node said of each peer. */
   details?: boolean | undefined;
+  /**
+   * Has those who dial the peers make a new connection to each, once: their status does not say that a peer has gone away
+   * ("endpoint status checks are disabled": Cilium's pkg/clustermesh/common/remote_cluster.go, NoEndpointStatusChecks).
+   */
+  redial?: boolean | undefined;
   /** Called as answers come in. `total` grows while pods are still being listed. */
   onProgress?: ((answered: number, total: number) => void) | undefined;
 }
-
-/** A pod as far as it is remembered: a whole one is some kilobytes, and there are thousands. */
-interface PodFacts {
-  name: string;
-  uid: string | undefined;
-  node: string | undefined;
-  running: boolean;
-  deleted: boolean;
-}
-
-interface Program {
-  component: StatusComponent;
-  selector: string;
-  container: string;
-  command: readonly string[];
-  /** What a pod's answer is known by. */
-  nameOf(pod: PodFacts): string;
-  parse(document: unknown): readonly RemoteClusterReport[] | undefined;
-}
-
-const AGENTS: Program = {
-  component: 'agent',
-  selector: AGENT_SELECTOR,
-  container: AGENT_CONTAINER,
-  command: ['cilium', 'status', '-o', 'json'],
-  nameOf: (pod) => pod.node ?? pod.name,
-  parse: remoteClustersOfAgent,
-};
-
-const REPLICAS: Program = {
-  component: 'kvstoremesh',
-  selector: APISERVER_SELECTOR,
-  container: KVSTOREMESH_CONTAINER,
-  command: ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'status', '-o', 'json'],
-  nameOf: (pod) => pod.name,
-  parse: remoteClusters,
-};
 
 /** Longer than any healthy agent takes. */
 const SLOW_AFTER_MS = 1000;
@@ -95,7 +53,8 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
   const expected = await readExpectation(target);
   const tally = createTally(expected, { details: options.details ?? false });
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
-  const poll: Poll = { flow, target, options, limit, add: tally.add, listed: 0, sampled: 0, answered: 0 };
+  const redial = options.redial && expected.peers.length > 0 ? (expected.kvstoremesh ? REPLICAS : AGENTS) : undefined;
+  const poll: Poll = { flow, target, options, limit, redial, add: tally.add, listed: 0, sampled: 0, answered: 0 };
   await Promise.all([askAll(poll, AGENTS), ...(expected.kvstoremesh ? [askAll(poll, REPLICAS)] : [])]);
   const report = tally.report();
   const { samplePercent: percent } = options;
@@ -132,6 +91,8 @@ interface Poll {
   target: Target;
   options: PollOptions;
   limit: AdaptiveLimit;
+  /** Who is still to make new connections to the peers. */
+  redial: StatusProgram | undefined;
   add(component: StatusComponent, result: PollResult): void;
   /** Nodes seen, asked or not. */
   listed: number;
@@ -145,7 +106,7 @@ interface Poll {
 /** Replicas that went away while they were asked are looked for so often. */
 const MOST_LOOKS = 3;
 
-async function askAll(poll: Poll, of: Program): Promise<void> {
+async function askAll(poll: Poll, of: StatusProgram): Promise<void> {
   const known = new Set<string | undefined>();
   for (let look = 1; look <= MOST_LOOKS; look++) {
     let gone = 0;
@@ -171,7 +132,7 @@ async function askAll(poll: Poll, of: Program): Promise<void> {
 }
 
 /** Spreads the sample evenly over the list: the n-th node is asked when the wanted share passes a whole number. */
-function isSampled(poll: Poll, of: Program): boolean {
+function isSampled(poll: Poll, of: StatusProgram): boolean {
   if (of !== AGENTS) return true;
   const share = (poll.options.samplePercent ?? 100) / 100;
   poll.listed += 1;
@@ -179,7 +140,7 @@ function isSampled(poll: Poll, of: Program): boolean {
 }
 
 /** Never rejects. @returns false when the pod is gone */
-async function askOne(poll: Poll, of: Program, pod: PodFacts): Promise<boolean> {
+async function askOne(poll: Poll, of: StatusProgram, pod: PodFacts): Promise<boolean> {
   try {
     const result = await poll.limit(async () => (poll.failure ? undefined : askPod(poll, of, pod)));
     if (result) poll.add(of.component, result);
@@ -196,7 +157,7 @@ async function askOne(poll: Poll, of: Program, pod: PodFacts): Promise<boolean> 
 }
 
 /** Follows a pod that is replaced. @returns undefined when it is gone for good */
-async function askPod(poll: Poll, of: Program, first: PodFacts): Promise<PollResult | undefined> {
+async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<PollResult | undefined> {
   const { target, options, flow } = poll;
   const { client, namespace } = target;
   const deadline = Date.now() + options.nodeTimeoutMs;
@@ -205,15 +166,17 @@ async function askPod(poll: Poll, of: Program, first: PodFacts): Promise<PollRes
     const name = of.nameOf(pod);
     try {
       if (!pod.running) throw new MeshctlError('ExecFailed', `pod ${pod.name} is not running`);
-      const result = await client.exec({
-        namespace,
-        pod: pod.name,
-        container: of.container,
-        command: of.command,
-        timeoutMs: Math.max(1, deadline - Date.now()),
-        signal: flow.signal,
-      });
-      return { name, ...readAnswer(of, result) };
+      const exec = (command: readonly string[]) =>
+        client.exec({
+          namespace,
+          pod: pod.name,
+          container: of.container,
+          command,
+          timeoutMs: Math.max(1, deadline - Date.now()),
+          signal: flow.signal,
+        });
+      const [result, failing] = await Promise.all([exec(of.command), redial(poll, of, exec)]);
+      return { name, ...readAnswer(of, result), failingDials: failing };
     } catch (error) {
       flow.signal.throwIfAborted();
       if (isForEveryPod(error) || Date.now() >= deadline) throw error;
@@ -225,10 +188,29 @@ async function askPod(poll: Poll, of: Program, first: PodFacts): Promise<PollRes
   }
 }
 
+/**
+ * Of KVStoreMesh each replica makes new connections; without it one agent for all.
+ * @returns why they fail; undefined where there is no telling, because the program is too old for it
+ */
+async function redial(
+  poll: Poll,
+  of: StatusProgram,
+  exec: (command: readonly string[]) => Promise<ExecResult>,
+): Promise<Map<string, FailureReason> | undefined> {
+  if (poll.redial !== of) return undefined;
+  if (of === AGENTS) poll.redial = undefined;
+  try {
+    return failingDials((await exec(of.troubleshoot)).stdout);
+  } catch {
+    poll.flow.signal.throwIfAborted();
+    return undefined;
+  }
+}
+
 /** The pod of a DaemonSet that takes the place of one that is gone. */
 async function successorOf(
   { target: { client, namespace }, flow }: Poll,
-  of: Program,
+  of: StatusProgram,
   pod: PodFacts,
   until: number,
 ): Promise<PodFacts | 'same' | 'none'> {
@@ -250,24 +232,8 @@ async function successorOf(
   }
 }
 
-function selectionOf({ target: { namespace } }: Poll, { selector }: Program) {
+function selectionOf({ target: { namespace } }: Poll, { selector }: StatusProgram) {
   return { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector };
-}
-
-function factsOf(pod: KubeObject): PodFacts {
-  const { name, uid, deletionTimestamp } = pod.metadata;
-  return { name, uid, node: nodeOf(pod), running: isPodRunning(pod), deleted: deletionTimestamp !== undefined };
-}
-
-function readAnswer(of: Program, { stdout, stderr, exitCode }: ExecResult): Omit<PollResult, 'name'> {
-  const command = of.command.join(' ');
-  if (exitCode !== 0) return { error: `${command} ended with ${exitCode}: ${firstLine(stderr || stdout)}` };
-  try {
-    const clusters = of.parse(JSON.parse(stdout));
-    return clusters ? { clusters } : { error: `${command} gave no list of clusters` };
-  } catch {
-    return { error: `${command} gave no JSON: ${firstLine(stdout)}` };
-  }
 }
 
 /** Not being let in or reaching nothing holds for all pods alike: one clear error instead of many equal ones. */
@@ -280,10 +246,4 @@ function isForEveryPod(error: unknown): boolean {
 /** An API server or kubelet with too much to do breaks off, refuses or does not answer. */
 function isOverload(error: unknown): boolean {
   return error instanceof MeshctlError && ['ApiFailure', 'Timeout', 'ExecFailed'].includes(error.code);
-}
-
-/** Of an answer that is no answer, the beginning. */
-function firstLine(text: string): string {
-  const line = text.slice(0, 2000).trim().split('\n', 1)[0] ?? '';
-  return [...line.slice(0, 200)].join('');
 }

@@ -6,7 +6,7 @@ import { explainProblems } from './explain-status.ts';
 import type { Flow, Target } from './flow.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
 
-export type StatusOptions = Omit<PollOptions, 'onProgress'>;
+export type StatusOptions = Omit<PollOptions, 'onProgress' | 'redial'>;
 
 /** One look at several clusters. */
 export interface Look {
@@ -25,9 +25,9 @@ export async function lookAtClusters(flow: Flow, targets: readonly Target[], opt
   const names = namesOf(targets);
   const task = flow.progress.start(`Asking the agents of ${names}`);
   try {
-    const look = await pollAll(flow, targets, options, (answered, total) =>
-      task.tick(`Asking the agents of ${names}: ${answered}/${total} nodes`),
-    );
+    const onProgress = (answered: number, total: number) =>
+      task.tick(`Asking the agents of ${names}: ${answered}/${total} nodes`);
+    const look = await pollAll(flow, targets, { ...options, redial: true }, onProgress);
     return await explainLook(flow, targets, look);
   } finally {
     task.stop();
@@ -37,7 +37,7 @@ export async function lookAtClusters(flow: Flow, targets: readonly Target[], opt
 async function pollAll(
   flow: Flow,
   targets: readonly Target[],
-  options: StatusOptions,
+  options: Omit<PollOptions, 'onProgress'>,
   onProgress: (answered: number, total: number) => void = () => undefined,
 ): Promise<Look> {
   const counts = targets.map(() => ({ answered: 0, total: 0 }));
@@ -93,7 +93,9 @@ export async function waitForHealth(
   const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
   try {
     for (;;) {
-      const look = await pollAll(flow, targets, options);
+      const quick = await pollAll(flow, targets, options);
+      // A new connection to a peer that is not there takes seconds to fail: it is made only when all else is well.
+      const look = isHealthy(quick) ? await pollAll(flow, targets, { ...options, redial: true }) : quick;
       if (isHealthy(look)) return look;
       if (Date.now() + LOOK_INTERVAL_MS > deadline) return await explainLook(flow, targets, look);
       task.update(waitingFor(look));
@@ -113,7 +115,7 @@ export async function watchStatus(
 ): Promise<void> {
   try {
     for (;;) {
-      show(await explainLook(flow, targets, await pollAll(flow, targets, options)));
+      show(await explainLook(flow, targets, await pollAll(flow, targets, { ...options, redial: true })));
       await sleep(LOOK_INTERVAL_MS, flow.signal);
     }
   } catch (error) {
@@ -134,12 +136,14 @@ function waitingFor({ reports, unreachable }: Look): string {
   return `Waiting for ${words.join('; ')}`;
 }
 
-function lackOf({ context, nodes, kvstoremesh, peers, enabled }: StatusReport): string {
+function lackOf({ context, nodes, kvstoremesh, peers, enabled, problems }: StatusReport): string {
   if (!enabled) return `Cluster Mesh to be enabled in ${context}`;
   if (peers.length === 0) return `${context} to be connected to a cluster`;
   if (nodes.connected < nodes.total || nodes.total === 0) {
     const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
     return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to connect to ${lacking.join(', ') || 'all clusters'}`;
   }
+  const [heldOver] = problems.filter((problem) => problem.heldOver);
+  if (heldOver) return `a new connection of ${context} to ${heldOver.peer}`;
   return `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas of ${context} to connect`;
 }

@@ -25,8 +25,8 @@ const PATTERNS: readonly [FailureClass, RegExp][] = [
   ['tls-unknown-ca', /unknown authority|self[- ]signed certificate|unable to verify|crypto\/rsa: verification error/i],
   ['permission-denied', /permission denied|authentication failed|invalid auth token|user name is empty/i],
   ['cannot-resolve', /no such host|server misbehaving|ENOTFOUND|name resolution/i],
-  // A load balancer without a backend may take the connection and reset it.
-  ['refused', /connection refused|connection reset|ECONNREFUSED|ECONNRESET/i],
+  // A load balancer without a backend may take the connection and reset or close it.
+  ['refused', /connection refused|connection reset|ECONNREFUSED|ECONNRESET|connection: EOF|: EOF$|to \S+: EOF/i],
   ['timed-out', /i\/o timeout|deadline exceeded|timed out|no route to host|network is unreachable|ETIMEDOUT/i],
   ['wrong-cluster', /unexpected cluster|cluster ?id.*(mismatch|conflict|reserved|already)|name.*mismatch/i],
   ['config-invalid', /(yaml|unmarshal|parse|parsing|no endpoints|no such file|failed to (find|read|load)|invalid).*/i],

@@ -43,7 +43,7 @@ export function evaluateMesh(
   };
 }
 
-function cellOf({ cluster, peers }: StatusReport, to: string): MatrixCell {
+function cellOf({ cluster, peers, problems }: StatusReport, to: string): MatrixCell {
   const from = cluster.name;
   if (from === to) return { from, to, state: 'self' };
   const peer = peers.find(({ name }) => name === to);
@@ -52,6 +52,7 @@ function cellOf({ cluster, peers }: StatusReport, to: string): MatrixCell {
   const whole =
     agents.total > 0 &&
     agents.connected === agents.total &&
+    !problems.some((problem) => problem.peer === to) &&
     (!kvstoremesh || (kvstoremesh.total > 0 && kvstoremesh.connected === kvstoremesh.total));
   const { connected, total } = agents;
   return { from, to, state: whole ? 'connected' : 'disconnected', connected, total };

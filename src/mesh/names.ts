@@ -7,6 +7,9 @@ export const APISERVER_SELECTOR = 'k8s-app=clustermesh-apiserver';
 export const KVSTOREMESH_CONTAINER = 'kvstoremesh';
 export const AGENT_SELECTOR = 'k8s-app=cilium';
 export const AGENT_CONTAINER = 'cilium-agent';
+/** Print for each peer how a new connection to it goes; the names of peers may follow. */
+export const AGENT_TROUBLESHOOT = ['cilium-dbg', 'troubleshoot', 'clustermesh'] as const;
+export const KVSTOREMESH_TROUBLESHOOT = ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'troubleshoot'] as const;
 /** Secret with a file per peer, mounted by the agents. */
 export const AGENT_PEERS_SECRET = 'cilium-clustermesh';
 /** Secret with a file per peer, mounted by KVStoreMesh. */

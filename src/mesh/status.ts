@@ -3,12 +3,21 @@ import type { RemoteClusterReport } from './remote-cluster-report.ts';
 
 export type StatusComponent = 'agent' | 'kvstoremesh';
 
+/** Why a peer cannot be reached. */
+export interface FailureReason {
+  class: FailureClass;
+  /** The report's own words, of one example. */
+  message: string;
+}
+
 /** What one agent or KVStoreMesh replica said, or why it said nothing. */
 export interface PollResult {
   /** The node of an agent, the pod of a KVStoreMesh replica. */
   name: string;
   clusters?: readonly RemoteClusterReport[] | undefined;
   error?: string | undefined;
+  /** Why a connection that it made anew failed, by peer; absent where it was not asked to. */
+  failingDials?: ReadonlyMap<string, FailureReason> | undefined;
 }
 
 /** What a cluster's own objects say should be, before anyone is asked. */
@@ -25,16 +34,15 @@ export interface StatusExpectation {
 }
 
 /** One reason why some nodes lack a peer, said once. */
-export interface StatusProblem {
+export interface StatusProblem extends FailureReason {
   peer: string;
   component: StatusComponent;
-  class: FailureClass;
-  /** The report's own words, of one example. */
-  message: string;
   /** Names of the nodes or replicas that it holds for. */
   nodes: string[];
   /** How many nodes lack the peer because these replicas do. */
   nodesWaiting?: number | undefined;
+  /** The peer is reported as connected, but a new connection fails: what is known of it is not followed any more. */
+  heldOver?: true | undefined;
 }
 
 export interface ConnectionCounts {
@@ -113,6 +121,8 @@ export function createTally(expected: StatusExpectation, { details = false } = {
         counts.connected += 1;
         connected += 1;
         row.peers[peer] = 'connected';
+        const failing = result.failingDials?.get(peer);
+        if (failing) addProblem(problems, { peer, component, ...failing, nodes: [result.name], heldOver: true });
         continue;
       }
       const failure = failureOf(result, report, expected.clusterId);
@@ -130,6 +140,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
       expected.peers.length > 0 &&
       agent.total > 0 &&
       agent.connectedToAll === agent.total &&
+      problems.length === 0 &&
       (!expected.kvstoremesh || (kvstoremesh.total > 0 && kvstoremesh.connectedToAll === kvstoremesh.total));
     return {
       context: expected.context,
@@ -169,11 +180,7 @@ function connectionCounts({ peers, total }: ComponentTally, peer: string): Conne
   return { configured: 0, connected: 0, ...peers.get(peer), total };
 }
 
-function failureOf(
-  result: PollResult,
-  report: RemoteClusterReport | undefined,
-  ownId: number,
-): { class: FailureClass; message: string } {
+function failureOf(result: PollResult, report: RemoteClusterReport | undefined, ownId: number): FailureReason {
   if (!result.clusters) return { class: 'agent-unreachable', message: result.error ?? 'no answer' };
   if (!report) return { class: 'not-configured', message: 'the peer is not among its remote clusters' };
   const message = report.status ?? '';
@@ -197,8 +204,11 @@ function failureOf(
 /** Problems that differ only in the node are one. */
 function addProblem(problems: StatusProblem[], problem: StatusProblem): void {
   const ofClass = problems.filter(
-    ({ peer, component, class: kind }) =>
-      peer === problem.peer && component === problem.component && kind === problem.class,
+    ({ peer, component, class: kind, heldOver }) =>
+      peer === problem.peer &&
+      component === problem.component &&
+      kind === problem.class &&
+      heldOver === problem.heldOver,
   );
   const words = generalise(problem.message);
   const same = ofClass.find(({ message }) => generalise(message) === words);

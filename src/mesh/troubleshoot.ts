@@ -1,5 +1,5 @@
 import { classifyFailure, type FailureClass } from './failure-reason.ts';
-import type { StatusProblem, StatusReport } from './status.ts';
+import type { FailureReason, StatusProblem, StatusReport } from './status.ts';
 
 /**
  * Agents and KVStoreMesh do not put into their status why a peer cannot be reached: it says "Waiting for initial
@@ -14,7 +14,7 @@ export function vagueProblems({ problems }: StatusReport): StatusProblem[] {
 }
 
 /** What failed, by the `❌` lines of a troubleshoot output; undefined when all went well. */
-export function reasonIn(output: string): Pick<StatusProblem, 'class' | 'message'> | undefined {
+export function reasonIn(output: string): FailureReason | undefined {
   const failures = output
     .split('\n')
     .map((line) => line.trim())
@@ -25,13 +25,25 @@ export function reasonIn(output: string): Pick<StatusProblem, 'class' | 'message
 }
 
 /**
+ * Why new connections to peers fail, by peer, in a troubleshoot output that covers all of them. One address of several
+ * may fail: what counts is that etcd's client gets no connection.
+ */
+export function failingDials(output: string): Map<string, FailureReason> {
+  const sections = output.split(/^Cluster "(.*)":$/m).slice(1);
+  const reasons = sections.flatMap((peer, index): [string, FailureReason][] => {
+    const section = index % 2 === 0 ? (sections[index + 1] ?? '') : '';
+    const [, client = ''] = section.split('Etcd client:');
+    const reason = client.includes('❌') ? reasonIn(section) : undefined;
+    return reason ? [[peer, reason]] : [];
+  });
+  return new Map(reasons);
+}
+
+/**
  * The report with vague reasons replaced. Where KVStoreMesh itself lacks the peer, the agents' waiting is its
  * consequence and is not said a second time.
  */
-export function explainStatus(
-  report: StatusReport,
-  reasons: ReadonlyMap<StatusProblem, Pick<StatusProblem, 'class' | 'message'>>,
-): StatusReport {
+export function explainStatus(report: StatusReport, reasons: ReadonlyMap<StatusProblem, FailureReason>): StatusReport {
   const causes = report.problems.filter((problem) => !isConsequence(problem, report.problems));
   const problems = causes.map((problem): StatusProblem => {
     const waiting = new Set(

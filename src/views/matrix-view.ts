@@ -1,5 +1,5 @@
 import type { MatrixCell, MeshStatusReport } from '../mesh/mesh-status.ts';
-import { problemLines, statusText } from './status-view.ts';
+import { problemLines, replicaLines, statusText } from './status-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
 
@@ -19,7 +19,10 @@ export function meshStatusText(report: MeshStatusReport, namespace: string, them
     const text =
       cluster.peers.length === 0 || !cluster.enabled
         ? statusText(cluster, namespace, theme)
-        : cluster.problems.flatMap((problem) => problemLines(problem, cluster, namespace, theme)).join('\n');
+        : [
+            ...replicaLines(cluster, namespace, theme),
+            ...cluster.problems.flatMap((problem) => problemLines(problem, cluster, namespace, theme)),
+          ].join('\n');
     if (text) lines.push('', theme.bold(`${cluster.cluster.name} (context ${cluster.context})`), text);
   }
   return lines.join('\n');

@@ -43,9 +43,9 @@ function casesOf(report: StatusReport, namespace: string): JunitCase[] {
 
 function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport, namespace: string) {
   const replicas = kvstoremesh ?? { connected: 1, total: 1 };
-  const whole = agents.total > 0 && replicas.total > 0;
-  if (whole && agents.connected === agents.total && replicas.connected === replicas.total) return undefined;
   const problems = report.problems.filter(({ peer }) => peer === name);
+  const whole = agents.total > 0 && replicas.total > 0 && problems.length === 0;
+  if (whole && agents.connected === agents.total && replicas.connected === replicas.total) return undefined;
   const texts = problems.map((problem) => {
     const { says, hint } = adviceFor(problem.class, {
       context: report.context,

@@ -1,4 +1,5 @@
 import { adviceFor } from '../mesh/failure-reason.ts';
+import { APISERVER_SELECTOR } from '../mesh/names.ts';
 import type { PeerStatus, StatusProblem, StatusReport } from '../mesh/status.ts';
 import type { Theme } from './theme.ts';
 
@@ -7,7 +8,7 @@ const NODES_SHOWN = 3;
 
 /** The report of `clustermesh status`: the article's three lines when healthy, else also what is wrong and what to do. */
 export function statusText(report: StatusReport, namespace: string, theme: Theme): string {
-  const lines = [headline(report, theme), ...replicaLines(report, theme)];
+  const lines = [headline(report, theme), ...replicaLines(report, namespace, theme)];
   if (report.peers.length > 0) {
     lines.push('🔌 Cluster Connections:', ...report.peers.map((peer) => peerLine(peer, theme)));
   }
@@ -28,23 +29,30 @@ export function headline(report: StatusReport, theme: Theme): string {
   if (nodes.total === 0) return `❌ ${theme.fail(`No Cilium agent runs in ${cluster.name}`)}`;
   const which = sample ? `${nodes.total} sampled nodes` : `${nodes.total} nodes`;
   const note = sample ? theme.warn(` (a sample of ${sample.percent}%: ${sample.asked} of ${sample.nodes} nodes)`) : '';
-  if (nodes.connected === nodes.total) return `✅ All ${which} are connected to all clusters${note}`;
+  if (nodes.connected === nodes.total) {
+    return report.problems.some(({ heldOver }) => heldOver)
+      ? `❌ ${theme.fail(`All ${which} are connected to all clusters, but new connections fail`)}${note}`
+      : `✅ All ${which} are connected to all clusters${note}`;
+  }
   const lacking = nodes.total - nodes.connected;
   return `❌ ${theme.fail(`${lacking} of ${which} are not connected to all clusters`)}${note}`;
 }
 
 /** A line when KVStoreMesh lacks something, else none. */
-export function replicaLines({ kvstoremesh, peers }: StatusReport, theme: Theme): string[] {
+export function replicaLines({ context, kvstoremesh, peers }: StatusReport, namespace: string, theme: Theme): string[] {
   if (
     !kvstoremesh.enabled ||
     peers.length === 0 ||
     (kvstoremesh.replicas > 0 && kvstoremesh.connected === kvstoremesh.replicas)
   )
     return [];
-  const text =
-    kvstoremesh.replicas === 0
-      ? 'No KVStoreMesh replica runs'
-      : `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas are not connected to all clusters`;
+  if (kvstoremesh.replicas === 0) {
+    return [
+      `❌ ${theme.fail('No KVStoreMesh replica runs: nothing that changes in other clusters is noticed')}`,
+      step(`kubectl --context ${context} -n ${namespace} get deployment,pods -l ${APISERVER_SELECTOR}`, theme),
+    ];
+  }
+  const text = `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas are not connected to all clusters`;
   return [`❌ ${theme.fail(text)}`];
 }
 
@@ -66,7 +74,7 @@ export function problemLines(
   const { peer, component } = problem;
   const advice = adviceFor(problem.class, { context, namespace, peer, component, kvstoremesh: kvstoremesh.enabled });
   return [
-    `${theme.warn('⚠️ ')} ${peer}: ${advice.says} — ${placesOf(problem)}`,
+    `${theme.warn('⚠️ ')} ${peer}: ${problem.heldOver ? 'a new connection fails: ' : ''}${advice.says} — ${placesOf(problem)}`,
     ...(problem.message ? [`     ${theme.dim(problem.message)}`] : []),
     step(advice.hint, theme),
   ];

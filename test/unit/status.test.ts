@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ADVICE, classifyFailure } from '../../src/mesh/failure-reason.ts';
+import { evaluateMesh } from '../../src/mesh/mesh-status.ts';
 import type { RemoteClusterReport } from '../../src/mesh/remote-cluster-report.ts';
 import { createTally, type PollResult, type StatusExpectation, type StatusReport } from '../../src/mesh/status.ts';
+import { statusJunit } from '../../src/views/status-junit.ts';
 import { statusText } from '../../src/views/status-view.ts';
 
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
@@ -101,6 +103,29 @@ describe('status', () => {
   ])('is not healthy with %s', (_case, overrides, says) => {
     expect(evaluateStatus(input(overrides)).healthy).toBe(false);
     expect(text(overrides)).toContain(says);
+  });
+
+  it('does not trust a connection that could not be made anew', () => {
+    const dials = new Map([['mesh-2', { class: 'refused' as const, message: 'connect: connection refused' }]]);
+    const replicas = [{ name: 'pod-1', clusters: [ready('mesh-2')], failingDials: dials }];
+    const report = evaluateStatus(input({ replicas }));
+    expect(report.healthy).toBe(false);
+    expect(report.peers[0]?.kvstoremesh).toEqual({ configured: 1, connected: 1, total: 1 });
+    expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'disconnected', connected: 2 });
+    expect(statusJunit([report], 'kube-system')).toContain('type="refused"');
+    expect(text({ replicas })).toMatchInlineSnapshot(`
+      "❌ All 2 nodes are connected to all clusters, but new connections fail
+      🔌 Cluster Connections:
+        • mesh-2: 2/2 configured, 2/2 connected
+      ⚠️  mesh-2: a new connection fails: the peer's clustermesh-apiserver refuses connections — KVStoreMesh (pod-1)
+           connect: connection refused
+         → kubectl --context <context of mesh-2> -n kube-system get pods -l k8s-app=clustermesh-apiserver"
+    `);
+  });
+
+  it('says that no KVStoreMesh replica runs, and where to look', () => {
+    expect(evaluateStatus(input({ replicas: [] })).healthy).toBe(false);
+    expect(text({ replicas: [] })).toContain('get deployment,pods -l k8s-app=clustermesh-apiserver');
   });
 
   it('is healthy without KVStoreMesh', () => {

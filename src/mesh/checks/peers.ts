@@ -13,6 +13,7 @@ import { peersIn, remoteUserName } from '../peer-config.ts';
 import { configuredPeers } from '../peers.ts';
 import { secretTexts } from '../secret-data.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
+import type { StatusReport } from '../status.ts';
 import { type Finding, listed, type Severity } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';
@@ -50,6 +51,16 @@ function perPeer(
   };
 }
 
+function lackOf({ nodes, kvstoremesh, problems }: StatusReport): string {
+  const why = [...new Set(problems.map((problem) => `${problem.peer}: ${problem.class}`))].join(', ');
+  if (nodes.connected < nodes.total) {
+    return `${nodes.total - nodes.connected} of ${nodes.total} nodes lack a peer (${why})`;
+  }
+  if (kvstoremesh.enabled && kvstoremesh.replicas === 0) return 'no KVStoreMesh replica runs';
+  if (kvstoremesh.connected < kvstoremesh.replicas) return `a KVStoreMesh replica lacks a peer (${why})`;
+  return `a new connection to a peer fails (${why})`;
+}
+
 /** The files by which clusters dial each other, against what the peers are now. */
 export const PEER_CHECKS: readonly MeshCheck[] = [
   {
@@ -65,7 +76,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
           ? 'Cluster Mesh is not enabled'
           : status.peers.length === 0
             ? 'it is connected to no cluster'
-            : `${status.nodes.total - status.nodes.connected} of ${status.nodes.total} nodes lack a peer (${[...new Set(status.problems.map((problem) => `${problem.peer}: ${problem.class}`))].join(', ')})`;
+            : lackOf(status);
         return [
           findingOf('peers-connected', 'fail', context, { reason }, `meshctl clustermesh status --context ${context}`),
         ];

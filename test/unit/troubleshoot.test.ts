@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { failingDials } from '../../src/mesh/troubleshoot.ts';
+
+/** The form of Cilium's troubleshoot output, certificates left out. */
+const OUTPUT = `Found 3 cluster configurations
+
+Cluster "mesh-2":
+📄 Configuration path: /var/lib/cilium/clustermesh/mesh-2
+
+🔌 Endpoints:
+   - https://10.250.2.100:2379
+     ✅ TCP connection successfully established to 10.250.2.100:2379
+     ❌ Cannot establish TLS connection to 10.250.2.100:2379: EOF
+
+⚙️ Etcd client:
+   ❌ Failed to establish connection: context deadline exceeded
+
+Cluster "mesh-3":
+🔌 Endpoints:
+   - https://10.250.3.11:32379
+     ❌ Cannot establish TCP connection to 10.250.3.11:32379: dial tcp 10.250.3.11:32379: connect: connection refused
+   - https://10.250.3.12:32379
+     ✅ TCP connection successfully established to 10.250.3.12:32379
+
+⚙️ Etcd client:
+   ✅ Etcd connection successfully established
+
+Cluster "mesh-4":
+⚙️ Etcd client:
+   ❌ Failed to retrieve key from etcd: etcdserver: permission denied
+`;
+
+describe('what fails when peers are dialled anew', () => {
+  it('is told by peer; one address of several may fail', () => {
+    const failing = failingDials(OUTPUT);
+    expect([...failing].map(([peer, { class: reason }]) => [peer, reason])).toEqual([
+      ['mesh-2', 'refused'],
+      ['mesh-4', 'permission-denied'],
+    ]);
+    expect(failing.get('mesh-2')?.message).toBe('Cannot establish TLS connection to 10.250.2.100:2379: EOF');
+  });
+
+  it('is nothing where the program does not know the command', () => {
+    expect(failingDials('Error: unknown command "troubleshoot" for "kvstoremesh-dbg"')).toEqual(new Map());
+  });
+});
