@@ -1,8 +1,13 @@
-import { checkScenarios } from '../support/check-scenarios.ts';
+import { type CheckMesh, checkScenarios, cutLink, type Undo } from '../support/check-scenarios.ts';
 import { found } from '../support/sandbox-mesh.ts';
 
 const ADVERTISEMENT = { apiVersion: 'cilium.io/v2', kind: 'CiliumBGPAdvertisement', name: 'pod-cidrs' };
 const routing = 'native-bgp';
+
+function stopBgp({ sandbox }: CheckMesh): Undo {
+  sandbox.routers.stopBgp('mesh-1', 'mesh-2');
+  return () => sandbox.routers.startBgp('mesh-1', 'mesh-2');
+}
 
 checkScenarios(
   'network',
@@ -13,10 +18,7 @@ checkScenarios(
         when: 'nothing goes through between the clusters',
         severity: 'fail',
         cluster: 'mesh-1',
-        change({ sandbox }) {
-          sandbox.network.cutLink('mesh-1', 'mesh-2');
-          return () => sandbox.network.mendLink('mesh-1', 'mesh-2');
-        },
+        change: cutLink,
       },
     ],
     'bgp-sessions': [
@@ -25,19 +27,13 @@ checkScenarios(
         severity: 'fail',
         cluster: 'mesh-1',
         args: { cases: ['mesh-1-node-1 to 172.18.2.1 (active)'] },
-        change({ sandbox }) {
-          sandbox.routers.stopBgp('mesh-1', 'mesh-2');
-          return () => sandbox.routers.startBgp('mesh-1', 'mesh-2');
-        },
+        change: stopBgp,
       },
       {
         when: 'nothing goes through between the clusters',
         severity: 'fail',
         cluster: 'mesh-1',
-        change({ sandbox }) {
-          sandbox.network.cutLink('mesh-1', 'mesh-2');
-          return () => sandbox.network.mendLink('mesh-1', 'mesh-2');
-        },
+        change: cutLink,
       },
     ],
     'bgp-pod-cidrs': [
@@ -60,10 +56,7 @@ checkScenarios(
         severity: 'fail',
         cluster: 'mesh-1',
         args: { cases: ['mesh-1-node-1 has none to 10.2.0.0/24 of mesh-2'] },
-        change({ sandbox }) {
-          sandbox.routers.stopBgp('mesh-1', 'mesh-2');
-          return () => sandbox.routers.startBgp('mesh-1', 'mesh-2');
-        },
+        change: stopBgp,
       },
     ],
   },

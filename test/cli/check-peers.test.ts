@@ -1,5 +1,5 @@
 import { issueCertificate } from '../../src/pki/issue.ts';
-import { type CheckMesh, checkScenarios, putBack, type Undo } from '../support/check-scenarios.ts';
+import { type CheckMesh, checkScenarios, cutLink, putBack, type Undo } from '../support/check-scenarios.ts';
 import { lasting } from '../support/foreign.ts';
 import { found, peerCertificateSpec, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
@@ -32,10 +32,7 @@ checkScenarios(
       {
         when: 'nothing goes through between the clusters',
         severity: 'fail',
-        change({ sandbox }) {
-          sandbox.network.cutLink('mesh-1', 'mesh-2');
-          return () => sandbox.network.mendLink('mesh-1', 'mesh-2');
-        },
+        change: cutLink,
       },
       { when: 'a cluster has no Cluster Mesh', severity: 'fail', contexts: 'mesh-3', cluster: 'mesh-3' },
     ],

@@ -141,6 +141,12 @@ export function checkScenarios(category: string, setup: CheckSetup, scenarios: C
   }
 }
 
+/** Nothing goes through between mesh-1 and mesh-2. */
+export function cutLink({ sandbox }: Pick<CheckMesh, 'sandbox'>): Undo {
+  sandbox.network.cutLink('mesh-1', 'mesh-2');
+  return () => sandbox.network.mendLink('mesh-1', 'mesh-2');
+}
+
 /** Remembers an object; the result writes it back as it was. */
 export function putBack(cluster: SandboxCluster, ref: ObjectRef): Undo {
   const { apiVersion, kind, metadata, status, ...content } = found(cluster.store.get(ref), ref.name);

@@ -3,7 +3,7 @@ import type { FailureClass } from '../../src/mesh/failure-reason.ts';
 import type { StatusComponent } from '../../src/mesh/status.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { configure, edit, putBack, type Undo } from './check-scenarios.ts';
+import { configure, cutLink, edit, putBack, type Undo } from './check-scenarios.ts';
 import { lasting, serverCertificateSpec } from './foreign.ts';
 import { podsOf, type ReasonMesh, startReasonMesh } from './reason-mesh.ts';
 import { eventually, found, issueInto, peerCertificateSpec, refs, setSecret, setUsers } from './sandbox-mesh.ts';
@@ -65,10 +65,7 @@ const SCENARIOS: Readonly<Record<FailureClass, readonly [ReasonScenario, ...Reas
   'timed-out': [
     {
       when: 'nothing goes through',
-      change({ sandbox }) {
-        sandbox.network.cutLink('mesh-1', 'mesh-2');
-        return () => sandbox.network.mendLink('mesh-1', 'mesh-2');
-      },
+      change: cutLink,
     },
   ],
   'tls-unknown-ca': [
