@@ -6,7 +6,7 @@ import { createProgram, parseArguments } from './cli/program.ts';
 import { plainProgress, quietProgress, spinnerProgress } from './cli/progress.ts';
 import { reportError } from './cli/report-error.ts';
 import { colourWanted, createTheme } from './cli/theme.ts';
-import type { CommandContext, CommandSpec, ParsedOptions, Progress } from './commands/command.ts';
+import type { CommandContext, CommandSpec, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
 import { MeshctlError } from './mesh/errors.ts';
 import { printableLines } from './views/printable.ts';
@@ -64,7 +64,7 @@ async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host)
   return result.exitCode ?? 0;
 }
 
-async function progressFor(options: ParsedOptions, host: Host): Promise<Progress> {
+async function progressFor(options: ParsedOptions, host: Host): Promise<CommandContext['progress']> {
   const theme = createTheme(colourWanted(host.env, host.stderr));
   if (isDocumentFormat(options.output)) return quietProgress(host.stderr, theme);
   const spins = host.stderr.isTty && !host.env.CI && host.env.TERM !== 'dumb' && !options.debug;

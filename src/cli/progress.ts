@@ -1,8 +1,11 @@
 import type { Ora } from 'ora';
-import type { Progress, Task } from '../commands/command.ts';
+import type { CommandContext } from '../commands/command.ts';
 import { printableLines } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
 import type { TextSink } from './host.ts';
+
+type Progress = CommandContext['progress'];
+type Task = ReturnType<Progress['start']>;
 
 /** Only warnings: for `-o json|yaml`, where stdout is read by a program and stderr by whoever looks into the log. */
 export function quietProgress(sink: TextSink, theme: Theme): Progress {

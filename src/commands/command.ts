@@ -1,3 +1,4 @@
+import type { Flow } from '../flows/flow.ts';
 import type { Theme } from '../views/theme.ts';
 
 /** What every command is made of. The cli room turns specs into a program; commands never touch the terminal. */
@@ -63,28 +64,8 @@ export interface CommandResult {
   raw?: string;
 }
 
-/** Progress goes to stderr: a spinner on a TTY, one plain line per event elsewhere, only warnings with `-o json|yaml`. */
-export interface Progress {
-  /** Starts a task. Each task ends with exactly one of done, fail or stop. */
-  start(text: string): Task;
-  /** A note that stays, e.g. a warning. */
-  warn(text: string): void;
-  info(text: string): void;
-}
-
-export interface Task {
-  update(text: string): void;
-  /** A state that goes by, e.g. a count: shown only where the next one can take its place, on a terminal. */
-  tick(text: string): void;
-  done(text?: string): void;
-  fail(text?: string): void;
-  /** Ends without a word. */
-  stop(): void;
-}
-
 /** The world as a command sees it. */
-export interface CommandContext {
-  progress: Progress;
+export interface CommandContext extends Flow {
   /** Writes to stdout at once, for commands that go on (sandbox, demo, --watch). */
   print(text: string): void;
   /**
@@ -101,11 +82,6 @@ export interface CommandContext {
   cwd: string;
   /** `meshctl/VERSION`, as API servers see it. */
   userAgent: string;
-  /** The folder of the installed package (has templates/ and package.json). */
-  packageRoot: URL;
-  now(): Date;
-  /** Aborted on Ctrl-C or SIGTERM. */
-  signal: AbortSignal;
   /** Runs another meshctl command line in this process, writing to the same terminal; for `demo`. */
   runCommand(argv: readonly string[], env?: Readonly<Record<string, string>>): Promise<number>;
   debug: boolean;

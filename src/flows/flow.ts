@@ -2,23 +2,30 @@ import type { ClusterClient } from '../kube/client.ts';
 
 /** What a workflow needs of the world; a command's context is one. */
 export interface Flow {
-  progress: FlowProgress;
+  progress: Progress;
   now(): Date;
+  /** Aborted on Ctrl-C or SIGTERM. */
   signal: AbortSignal;
+  /** The folder of the installed package (has templates/ and package.json). */
   packageRoot: URL;
 }
 
-interface FlowProgress {
-  start(text: string): FlowTask;
+/** Progress goes to stderr: a spinner on a TTY, one plain line per event elsewhere, only warnings with `-o json|yaml`. */
+interface Progress {
+  /** Starts a task. Each task ends with exactly one of done, fail or stop. */
+  start(text: string): Task;
+  /** A note that stays, e.g. a warning. */
   warn(text: string): void;
   info(text: string): void;
 }
 
-interface FlowTask {
+interface Task {
   update(text: string): void;
+  /** A state that goes by, e.g. a count: shown only where the next one can take its place, on a terminal. */
   tick(text: string): void;
   done(text?: string): void;
   fail(text?: string): void;
+  /** Ends without a word. */
   stop(): void;
 }
 
@@ -33,7 +40,7 @@ export interface Target {
 export async function during<T>(
   flow: Pick<Flow, 'progress'>,
   text: string,
-  work: (task: FlowTask) => Promise<T>,
+  work: (task: Task) => Promise<T>,
   done?: (result: T) => string,
 ): Promise<T> {
   const task = flow.progress.start(text);
