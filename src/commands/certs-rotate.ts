@@ -1,15 +1,12 @@
+import type { Target } from '../flows/flow.ts';
 import { type Rotation, rotateCertificates } from '../flows/rotate-certificates.ts';
-import type { ClusterClient } from '../kube/client.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { printable } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
-import { allCiliumContexts } from './all-contexts.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
-interface CertsRotateFlags extends ClusterFlags {
-  context?: string[];
-  all: boolean;
+interface CertsRotateFlags extends SeveralClustersFlags {
   ca: boolean;
   yes: boolean;
   /** Milliseconds. */
@@ -19,22 +16,17 @@ interface CertsRotateFlags extends ClusterFlags {
 /** `meshctl clustermesh certs rotate`: new leaves and certificates for peers; with --ca, new CAs in two phases. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as CertsRotateFlags;
-  const contexts = flags.all ? await allCiliumContexts(context, flags) : (flags.context ?? [undefined]);
-  const rotated = await withClusters(context, flags, contexts, async (clients) => {
-    if (flags.ca && !flags.yes) await confirmNewAuthorities(context, clients);
-    return rotateCertificates(
-      context,
-      clients.map((client) => ({ client, namespace: flags.namespace })),
-      { ca: flags.ca, waitMs: flags.waitDuration },
-    );
+  const rotated = await withChosenClusters(context, flags, async (targets) => {
+    if (flags.ca && !flags.yes) await confirmNewAuthorities(context, targets);
+    return rotateCertificates(context, targets, { ca: flags.ca, waitMs: flags.waitDuration });
   });
   const certificates = printable(rotated);
   return { kind: 'RotationResult', data: { certificates }, text: (theme) => rotationText(certificates, theme) };
 }
 
 /** A CA is replaced for good: everything else that trusts it (Hubble, say) has to get the new one from its own tool. */
-async function confirmNewAuthorities(context: CommandContext, clients: readonly ClusterClient[]): Promise<void> {
-  const names = clients.map((client) => client.context).join(', ');
+async function confirmNewAuthorities(context: CommandContext, targets: readonly Target[]): Promise<void> {
+  const names = targets.map(({ client }) => client.context).join(', ');
   const about = [
     `New CAs for ${names}, and all certificates of the mesh from them, in two phases.`,
     'The clustermesh-apiserver pods are replaced one by one; no agent restarts, no peer is cut off.',

@@ -5,13 +5,10 @@ import { type CheckEntry, categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../mesh/
 import { MeshctlError } from '../mesh/errors.ts';
 import { checkJunit, checkText } from '../views/check-view.ts';
 import { printable } from '../views/printable.ts';
-import { allCiliumContexts } from './all-contexts.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
-interface CheckFlags extends ClusterFlags {
-  context?: string[];
-  all: boolean;
+interface CheckFlags extends SeveralClustersFlags {
   pre: boolean;
   category?: string[];
   suppress?: string[];
@@ -37,14 +34,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     flags.suppress ?? [],
     MESH_CHECKS.map(({ id }) => id),
   );
-  const contexts = flags.all ? await allCiliumContexts(context, flags) : (flags.context ?? [undefined]);
-  const entries = await withClusters(context, flags, contexts, (clients) =>
-    check(
-      context,
-      clients.map((client) => ({ client, namespace: flags.namespace })),
-      flags,
-    ),
-  );
+  const entries = await withChosenClusters(context, flags, (targets) => check(context, targets, flags));
   const shown = printable(entries);
   return {
     kind: 'CheckReport',

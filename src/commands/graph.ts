@@ -5,13 +5,10 @@ import { svgOf } from '../views/graph-svg.ts';
 import { dotOf, mermaidOf } from '../views/graph-text.ts';
 import { meshStatusText } from '../views/matrix-view.ts';
 import { printable } from '../views/printable.ts';
-import { allCiliumContexts } from './all-contexts.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
-interface GraphFlags extends ClusterFlags {
-  context?: string[];
-  all: boolean;
+interface GraphFlags extends SeveralClustersFlags {
   parallel: number;
   /** Milliseconds. */
   nodeTimeout: number;
@@ -21,9 +18,7 @@ interface GraphFlags extends ClusterFlags {
 /** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 whatever it shows. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as GraphFlags;
-  const contexts = flags.all ? await allCiliumContexts(context, flags) : (flags.context ?? [undefined]);
-  const mesh = await withClusters(context, flags, contexts, async (clients) => {
-    const targets = clients.map((client) => ({ client, namespace: flags.namespace }));
+  const mesh = await withChosenClusters(context, flags, async (targets) => {
     const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
     const { reports, unreachable } = await lookAtClusters(context, targets, options);
     return printable(evaluateMesh(reports, unreachable));

@@ -2,9 +2,9 @@ import type { MeshRequest } from '../flows/connect.ts';
 import type { ClusterClient } from '../kube/client.ts';
 import type { ConnectionMode } from '../mesh/connection-mode.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { allCiliumContexts } from './all-contexts.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext } from './command.ts';
+import { allCiliumContexts } from './several-clusters.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */
 export interface MeshFlags extends ClusterFlags {

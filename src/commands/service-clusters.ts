@@ -2,14 +2,11 @@ import { type MeshMember, readMembers, readServices, type ServiceScope } from '.
 import { MeshctlError } from '../mesh/errors.ts';
 import type { ClusterServices } from '../mesh/services.ts';
 import type { ReadCluster } from '../views/service-list-view.ts';
-import { allCiliumContexts } from './all-contexts.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext } from './command.ts';
+import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
 /** The flags of the service commands, as parsed. `-n` is the Services' namespace there. */
-export interface ServiceFlags extends Omit<ClusterFlags, 'namespace'> {
-  context?: string[];
-  all?: boolean;
+export interface ServiceFlags extends Omit<SeveralClustersFlags, 'namespace'> {
   allNamespaces?: boolean;
   namespace?: string;
   ciliumNamespace: string;
@@ -50,15 +47,8 @@ export async function withMembers<T>(
   flags: ServiceFlags,
   work: (members: readonly MeshMember[]) => Promise<T>,
 ): Promise<T> {
-  const { all, context: contexts, ciliumNamespace } = flags;
-  if (all && contexts) {
-    throw new MeshctlError('Usage', '--all and --context exclude each other', { hint: 'Give one of them.' });
-  }
-  const opening = { ...flags, namespace: ciliumNamespace };
-  const names = all ? await allCiliumContexts(context, opening) : (contexts ?? [undefined]);
-  return withClusters(context, opening, names, async (clients) =>
-    work(await readMembers(clients.map((client) => ({ client, namespace: ciliumNamespace })))),
-  );
+  const opening = { ...flags, namespace: flags.ciliumNamespace };
+  return withChosenClusters(context, opening, async (targets) => work(await readMembers(targets)));
 }
 
 /** Reads what is in scope from the clusters of `--context` or `--all`. */

@@ -7,13 +7,10 @@ import { statusJunit } from '../views/status-junit.ts';
 import { statusText } from '../views/status-view.ts';
 import { statusWideText } from '../views/status-wide.ts';
 import type { Theme } from '../views/theme.ts';
-import { allCiliumContexts } from './all-contexts.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
-interface StatusFlags extends ClusterFlags {
-  context?: string[];
-  all: boolean;
+interface StatusFlags extends SeveralClustersFlags {
   wait: boolean;
   /** Milliseconds. */
   waitDuration: number;
@@ -32,16 +29,14 @@ const CLEAR_FROM_TOP = '\u001b[H\u001b[J';
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as StatusFlags;
   checkFlags(flags);
-  const contexts = flags.all ? await allCiliumContexts(context, flags) : (flags.context ?? [undefined]);
-  return withClusters(context, flags, contexts, async (clients) => {
-    const targets = clients.map((client) => ({ client, namespace: flags.namespace }));
+  return withChosenClusters(context, flags, async (targets) => {
     const options = {
       parallel: flags.parallel,
       nodeTimeoutMs: flags.nodeTimeout,
       samplePercent: flags.sample,
       details: flags.output === 'wide',
     };
-    const resultOf = (look: Look) => statusResult(look, flags, flags.all || targets.length > 1);
+    const resultOf = (look: Look) => statusResult(look, flags, flags.all === true || targets.length > 1);
     if (flags.watch) {
       if (context.interactive) context.print(CLEAR_SCREEN);
       await watchStatus(context, targets, options, (look) => {
@@ -59,7 +54,6 @@ function checkFlags(flags: StatusFlags): void {
   const refuse = (message: string, hint: string): never => {
     throw new MeshctlError('Usage', message, { hint });
   };
-  if (flags.all && flags.context) refuse('--all and --context exclude each other', 'Give one of them.');
   if (flags.watch && flags.wait) refuse('--watch and --wait exclude each other', 'Give one of them.');
   if (flags.watch && flags.output !== 'summary' && flags.output !== 'wide') {
     refuse(`--watch shows a text, not ${flags.output}`, 'Leave -o out, or give -o wide.');

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { COMMANDS } from '../../src/commands/registry.ts';
 import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 
 it.each([
@@ -18,6 +19,20 @@ it.each([
   expect(exitCode).toBe(2);
   expect(says).toContain(words);
   expect(says).toContain(more);
+});
+
+/** The words of the commands that take any number of clusters, all alike; `connect` and `disconnect` start from one. */
+const SEVERAL = COMMANDS.filter(
+  ({ options }) =>
+    options.some(({ flags }) => flags === '--all') && !options.some(({ flags }) => flags.startsWith('--destination')),
+).map(({ path, arguments: words = [] }) => [...path, ...words.map(() => 'default/web')].join(' '));
+
+it.each(SEVERAL)('takes --context or --all, not both: meshctl %s', async (line) => {
+  const { exitCode, says } = failureOf(await runCli([...line.split(' '), '--all', '--context', 'a']));
+  expect({ exitCode, says }).toEqual({
+    exitCode: 2,
+    says: '✖ --all and --context exclude each other\n  → Give one of them.\n',
+  });
 });
 
 it('says it in the format that was asked for', async () => {

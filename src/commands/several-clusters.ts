@@ -1,7 +1,31 @@
+import type { Target } from '../flows/flow.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { CILIUM_CONFIG, configMapRef } from '../mesh/names.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext } from './command.ts';
+
+/** The flags of commands that take several clusters, as parsed. */
+export interface SeveralClustersFlags extends ClusterFlags {
+  context?: string[];
+  all?: boolean;
+}
+
+/**
+ * Opens the clusters of `--context` or `--all`, else the current one, and closes them whatever happens.
+ * @throws MeshctlError `Usage` for both flags
+ */
+export async function withChosenClusters<T>(
+  context: CommandContext,
+  flags: SeveralClustersFlags,
+  work: (targets: readonly Target[]) => Promise<T>,
+): Promise<T> {
+  const { all, context: named, namespace } = flags;
+  if (all && named) {
+    throw new MeshctlError('Usage', '--all and --context exclude each other', { hint: 'Give one of them.' });
+  }
+  const names = all ? await allCiliumContexts(context, flags) : (named ?? [undefined]);
+  return withClusters(context, flags, names, (clients) => work(clients.map((client) => ({ client, namespace }))));
+}
 
 /**
  * The contexts of the kubeconfig whose clusters run Cilium, for `--all`; one for each API server. Contexts that cannot be
