@@ -46,7 +46,7 @@ async function testTarget(
     const { client } = target.member;
     const policy = target.objects.policy(allowed.name);
     try {
-      await client.apply(policy);
+      await client.apply(policy, { force: true });
     } catch (error) {
       if (!(error instanceof MeshctlError) || !['NotFound', 'Forbidden'].includes(error.code)) throw error;
       results.push({ ...about, result: 'skip', evidence: error.message });
