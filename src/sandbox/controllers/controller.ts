@@ -12,6 +12,29 @@ export interface ControllerWorld {
 /** Hears of every change in the store; asks the queue for work. */
 export type Controller = (event: StoreEvent) => void;
 
+/** Asks for work on each object of a kind that is new or has changed, and on the owner of each object of `owned` that has. */
+export function followOwned(kind: string, owned: string, enqueue: Enqueue): Controller {
+  return ({ type, object }) => {
+    const { namespace, name, ownerReferences = [] } = object.metadata;
+    if (object.kind === kind && type !== 'DELETED') enqueue(namespace, name);
+    if (object.kind !== owned) return;
+    for (const owner of ownerReferences) {
+      if (owner.kind === kind) enqueue(namespace, owner.name);
+    }
+  };
+}
+
+/** Queues work on objects of one kind: what is asked for several times before its turn is done once. */
+export function enqueuer(
+  world: ControllerWorld,
+  kind: string,
+  reconcile: (world: ControllerWorld, namespace: string | undefined, name: string) => void,
+): Enqueue {
+  return (namespace, name) => world.queue.add(`${kind}/${namespace}/${name}`, () => reconcile(world, namespace, name));
+}
+
+type Enqueue = (namespace: string | undefined, name: string) => void;
+
 /** The field manager of the sandbox's controllers, as the real ones have it. */
 export const CONTROLLER_MANAGER = 'kube-controller-manager';
 

@@ -13,6 +13,8 @@ import {
   CONTROLLER_MANAGER,
   type Controller,
   type ControllerWorld,
+  enqueuer,
+  followOwned,
   nameSuffix,
   resolveCount,
   sameJson,
@@ -23,22 +25,13 @@ const HASH = 'controller-revision-hash';
 
 /** Keeps one pod per node, and replaces pods of a former template within the update's unavailability. */
 export function createDaemonSetController(world: ControllerWorld): Controller {
-  return ({ type, object }) => {
-    if (object.kind === 'DaemonSet' && type !== 'DELETED')
-      enqueue(world, object.metadata.namespace, object.metadata.name);
-    if (object.kind === 'Node') {
-      for (const set of world.store.list(typeOf('DaemonSet')))
-        enqueue(world, set.metadata.namespace, set.metadata.name);
-    }
-    if (object.kind !== 'Pod') return;
-    for (const owner of object.metadata.ownerReferences ?? []) {
-      if (owner.kind === 'DaemonSet') enqueue(world, object.metadata.namespace, owner.name);
-    }
+  const enqueue = enqueuer(world, 'DaemonSet', reconcile);
+  const followSets = followOwned('DaemonSet', 'Pod', enqueue);
+  return (event) => {
+    followSets(event);
+    if (event.object.kind !== 'Node') return;
+    for (const { metadata } of world.store.list(typeOf('DaemonSet'))) enqueue(metadata.namespace, metadata.name);
   };
-}
-
-function enqueue(world: ControllerWorld, namespace: string | undefined, name: string) {
-  world.queue.add(`DaemonSet/${namespace}/${name}`, () => reconcile(world, namespace, name));
 }
 
 function reconcile(world: ControllerWorld, namespace: string | undefined, name: string) {

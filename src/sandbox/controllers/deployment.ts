@@ -4,6 +4,8 @@ import {
   CONTROLLER_MANAGER,
   type Controller,
   type ControllerWorld,
+  enqueuer,
+  followOwned,
   nameSuffix,
   resolveCount,
   sameJson,
@@ -14,18 +16,7 @@ const REVISION = 'deployment.kubernetes.io/revision';
 
 /** Keeps one ReplicaSet per pod template and moves replicas to the newest, within surge and unavailability. */
 export function createDeploymentController(world: ControllerWorld): Controller {
-  return ({ type, object }) => {
-    if (object.kind === 'Deployment' && type !== 'DELETED')
-      enqueue(world, object.metadata.namespace, object.metadata.name);
-    if (object.kind !== 'ReplicaSet') return;
-    for (const owner of object.metadata.ownerReferences ?? []) {
-      if (owner.kind === 'Deployment') enqueue(world, object.metadata.namespace, owner.name);
-    }
-  };
-}
-
-function enqueue(world: ControllerWorld, namespace: string | undefined, name: string) {
-  world.queue.add(`Deployment/${namespace}/${name}`, () => reconcile(world, namespace, name));
+  return followOwned('Deployment', 'ReplicaSet', enqueuer(world, 'Deployment', reconcile));
 }
 
 function reconcile(world: ControllerWorld, namespace: string | undefined, name: string) {

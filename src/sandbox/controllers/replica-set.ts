@@ -1,20 +1,17 @@
 import { isControlledBy, isPodReady, ownerReference, type Pod, type ReplicaSet, ref, typeOf } from '../objects.ts';
-import { CONTROLLER_MANAGER, type Controller, type ControllerWorld, nameSuffix, sameJson } from './controller.ts';
+import {
+  CONTROLLER_MANAGER,
+  type Controller,
+  type ControllerWorld,
+  enqueuer,
+  followOwned,
+  nameSuffix,
+  sameJson,
+} from './controller.ts';
 
 /** Keeps as many pods as a ReplicaSet asks for. */
 export function createReplicaSetController(world: ControllerWorld): Controller {
-  return ({ type, object }) => {
-    if (object.kind === 'ReplicaSet' && type !== 'DELETED')
-      enqueue(world, object.metadata.namespace, object.metadata.name);
-    if (object.kind !== 'Pod') return;
-    for (const owner of object.metadata.ownerReferences ?? []) {
-      if (owner.kind === 'ReplicaSet') enqueue(world, object.metadata.namespace, owner.name);
-    }
-  };
-}
-
-function enqueue(world: ControllerWorld, namespace: string | undefined, name: string) {
-  world.queue.add(`ReplicaSet/${namespace}/${name}`, () => reconcile(world, namespace, name));
+  return followOwned('ReplicaSet', 'Pod', enqueuer(world, 'ReplicaSet', reconcile));
 }
 
 function reconcile(world: ControllerWorld, namespace: string | undefined, name: string) {
