@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
+
+/** Every command line that an error, a check, a view or the README tells the operator to type can be typed. */
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const FLAG = /(?<![\w-])--?[a-z][a-z-]*/g;
+/** Of each command that reaches clusters (cli/program.ts); and of every command. */
+const SHARED = '--kubeconfig -n --namespace --as --as-group --request-timeout'.split(' ');
+const ALWAYS = ['--debug', '--help', '-h', '--version'];
+
+interface Line {
+  file: string;
+  text: string;
+}
+
+const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => join('src', file));
+
+const lines: Line[] = ['README.md', ...sources].flatMap((file) => {
+  const text = readFileSync(join(ROOT, file), 'utf8').replaceAll(/\$\{[^}]*\}/g, '<value>');
+  // Up to the end of the string, of the shell's command, or of the sentence.
+  return [...text.matchAll(/\bmeshctl ((?:clustermesh|mesh|service|connectivity|sandbox|demo)\b[^`'"\n#|;)]*)/g)].map(
+    ([, words = '']) => ({ file, text: words.split(/[.,:]\s|\sand\s|…|→/)[0]?.trim() ?? '' }),
+  );
+});
+
+function commandOf(text: string) {
+  const [first = '', ...rest] = text.split(/\s+/);
+  const alias = Object.entries(COMMAND_ALIASES).find(([, short]) => short === first)?.[0];
+  const words = [alias ?? first, ...rest];
+  const fitting = COMMANDS.filter(({ path }) => path.every((word, index) => words[index] === word));
+  return fitting.sort((a, b) => b.path.length - a.path.length)[0];
+}
+
+describe('command lines in messages', () => {
+  it('are found', () => {
+    expect(lines.length).toBeGreaterThan(60);
+  });
+
+  it('name commands that exist', () => {
+    expect(lines.filter(({ text }) => !commandOf(text) && !(text in COMMAND_GROUPS))).toEqual([]);
+  });
+
+  it('have only flags that the command has', () => {
+    const wrong = lines.filter(({ text }) => {
+      const command = commandOf(text);
+      const own = (command?.options ?? []).flatMap(({ flags }) => flags.match(FLAG) ?? []);
+      const known = [...own, ...ALWAYS, ...(command?.reachesClusters ? SHARED : [])];
+      return (text.match(FLAG) ?? []).some((flag) => !known.includes(flag));
+    });
+    expect(wrong).toEqual([]);
+  });
+});
