@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { checkScenarios, configure, edit } from '../support/check-scenarios.ts';
-import { refs } from '../support/sandbox-mesh.ts';
+import { checkScenarios, configure, edit, type Undo } from '../support/check-scenarios.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
 
 const SERVICE = refs.service('clustermesh-apiserver');
 const NODE_PORT = 32379;
@@ -25,6 +25,19 @@ function sameNodePort(clusters: readonly SandboxCluster[]) {
   return () => undo.forEach((one) => void one());
 }
 
+/** The only node of a cluster gets another address. */
+function renumberNode({ store }: SandboxCluster, address: string): Undo {
+  const node = { apiVersion: 'v1', kind: 'Node', name: 'mesh-2-node-1' };
+  const before = found(store.get(node), 'the node').status;
+  store.update(node, (object) => {
+    object.status = { ...(before as object), addresses: [{ type: 'InternalIP', address }] };
+  });
+  return () =>
+    store.update(node, (object) => {
+      object.status = before;
+    });
+}
+
 checkScenarios(
   'addresses',
   { state: 'enabled' },
@@ -40,6 +53,29 @@ checkScenarios(
             (spec as { ipam: { podCIDRs: string[] } }).ipam.podCIDRs = ['10.1.0.0/24'];
           });
         },
+      },
+    ],
+    'node-address-overlap': [
+      {
+        when: 'a node has the address of a node elsewhere',
+        severity: 'fail',
+        args: { contexts: ['mesh-1', 'mesh-2'], overlaps: ['172.18.1.11'] },
+        change: ({ two }) => renumberNode(two, '172.18.1.11'),
+      },
+      {
+        when: 'a node has the address of a pod elsewhere',
+        severity: 'fail',
+        args: { overlaps: ['10.1.0.0/24 and 10.1.0.7'] },
+        change: ({ two }) => renumberNode(two, '10.1.0.7'),
+      },
+    ],
+    'native-routing-cidr': [
+      {
+        when: 'the range of one cluster holds only its own pods',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        args: { peer: 'mesh-1', ranges: ['10.1.0.0/24'] },
+        change: ({ two }) => configure(two, { 'routing-mode': 'native', 'ipv4-native-routing-cidr': '10.2.0.0/16' }),
       },
     ],
     'node-port-unique': [

@@ -12,6 +12,7 @@ const WARN_AT_WORST = [
   'encryption',
   'policy-default-local-cluster',
   'service-reachable',
+  'native-routing-cidr',
   'bgp-pod-cidrs',
   'apiserver-private',
   'tls-orphaned-users',

@@ -16,6 +16,7 @@ function cluster(id: number, { config = {}, overrides = {} }: Shape = {}): Clust
     context: `context-${id}`,
     ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...config },
     ciliumPodCidrs: [`10.${id}.0.0/24`, `10.${id}.1.0/24`],
+    nodes: [],
     ...overrides,
   });
 }

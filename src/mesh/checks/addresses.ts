@@ -4,6 +4,7 @@ import { apiserverServiceRef } from '../names.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Check, type CheckInput, type Finding, listed } from './check.ts';
+import { routingMode } from './config.ts';
 
 /** Addresses that must not meet, within one mesh. */
 export const ADDRESS_CHECKS: readonly Check[] = [
@@ -11,9 +12,39 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     id: 'pod-cidr-overlap',
     category: 'addresses',
     title: 'pod address ranges do not overlap',
-    run: podCidrOverlaps,
+    run: ({ clusters }) =>
+      overlapsBetween(clusters, {
+        id: 'pod-cidr-overlap',
+        hint: 'Each cluster of a mesh needs pod ranges of its own; they are chosen when a cluster is made.',
+        rangesOf: podRanges,
+        between: (one, other) => commonRanges(one, other),
+      }),
+    says: (finding) => saysOverlap(finding, 'pods have the same addresses'),
+  },
+  {
+    id: 'node-address-overlap',
+    category: 'addresses',
+    title: 'node addresses are unique, and outside the pod ranges of other clusters',
+    run: ({ clusters }) =>
+      overlapsBetween(clusters, {
+        id: 'node-address-overlap',
+        hint: 'All nodes of a mesh reach each other at their InternalIP: each needs an address of its own.',
+        rangesOf: (cluster) => ({ nodes: nodeRanges(cluster), pods: podRanges(cluster) }),
+        between: (one, other) => [
+          ...commonRanges(one.nodes, other.nodes),
+          ...commonRanges(one.nodes, other.pods),
+          ...commonRanges(one.pods, other.nodes),
+        ],
+      }),
+    says: (finding) => saysOverlap(finding, 'nodes have addresses of nodes or pods of the other cluster'),
+  },
+  {
+    id: 'native-routing-cidr',
+    category: 'addresses',
+    title: 'native routing takes the pods of other clusters for pods',
+    run: maskedPods,
     says: ({ args }) =>
-      `contexts ${listed(args.contexts)}: pods have the same addresses (${listed(args.overlaps)}${args.more ? `, and ${args.more} more` : ''})`,
+      `context "${args.context}": ipv4-native-routing-cidr ${args.cidr} does not hold ${listed(args.ranges)}${andMore(args)} of ${args.peer}, so packets to these pods do not come from a pod's address`,
   },
   {
     id: 'node-port-unique',
@@ -41,33 +72,79 @@ export const ADDRESS_CHECKS: readonly Check[] = [
   },
 ];
 
-/** How many overlaps of two clusters are named. */
+/** How many overlaps, or ranges, of two clusters are named. */
 const MOST_SHOWN = 3;
 
-function podCidrOverlaps({ clusters }: CheckInput): Finding[] {
-  const ranges = clusters.map((cluster) => ({ cluster, ranges: podRanges(cluster) }));
+interface Overlaps<Ranges> {
+  id: string;
+  hint: string;
+  rangesOf(cluster: ClusterSnapshot): Ranges;
+  /** What two clusters have in common, in words. */
+  between(one: Ranges, other: Ranges): string[];
+}
+
+/** One finding for each pair of clusters that have addresses in common. */
+function overlapsBetween<Ranges>(
+  clusters: readonly ClusterSnapshot[],
+  { id, hint, rangesOf, between }: Overlaps<Ranges>,
+): Finding[] {
+  const ranges = clusters.map((cluster) => ({ context: cluster.context, ranges: rangesOf(cluster) }));
   return pairsOf(ranges).flatMap(([one, other]): Finding[] => {
-    const overlaps = commonRanges(one.ranges, other.ranges);
+    const overlaps = between(one.ranges, other.ranges);
     if (overlaps.length === 0) return [];
-    return [
-      {
-        id: 'pod-cidr-overlap',
-        severity: 'fail',
-        args: {
-          contexts: [one.cluster.context, other.cluster.context],
-          overlaps: overlaps.slice(0, MOST_SHOWN),
-          more: Math.max(0, overlaps.length - MOST_SHOWN),
-        },
-        hint: 'Each cluster of a mesh needs pod ranges of its own; they are chosen when a cluster is made.',
-      },
-    ];
+    const contexts = [one.context, other.context];
+    return [{ id, severity: 'fail', args: { contexts, overlaps: shown(overlaps), more: hidden(overlaps) }, hint }];
   });
 }
 
-type PodRange = AddressRange & { text: string };
+function shown(values: readonly string[]): readonly string[] {
+  return values.slice(0, MOST_SHOWN);
+}
+
+function hidden(values: readonly string[]): number {
+  return Math.max(0, values.length - MOST_SHOWN);
+}
+
+function saysOverlap({ args }: Finding, what: string): string {
+  return `contexts ${listed(args.contexts)}: ${what} (${listed(args.overlaps)}${andMore(args)})`;
+}
+
+function andMore({ more }: Finding['args']): string {
+  return more ? `, and ${more} more` : '';
+}
+
+/** With native routing Cilium masquerades what leaves for an address outside this range (option ipv4-native-routing-cidr). */
+function maskedPods({ clusters }: CheckInput): Finding[] {
+  return clusters.flatMap((cluster) => {
+    const { context, ciliumConfig: config = {} } = cluster;
+    const cidr = config['ipv4-native-routing-cidr'];
+    const own = cidr === undefined ? undefined : parseCidr(cidr);
+    const masquerades = config['enable-ipv4-masquerade'] !== 'false' && config['enable-ip-masq-agent'] !== 'true';
+    if (cidr === undefined || !own || !masquerades || routingMode(config) !== 'native') return [];
+    return clusters
+      .filter((other) => other !== cluster)
+      .flatMap((other): Finding[] => {
+        const ranges = podRanges(other)
+          .filter(({ family, first, last }) => family === 4 && (first < own.first || last > own.last))
+          .map(({ text }) => text);
+        if (ranges.length === 0) return [];
+        return [
+          {
+            id: 'native-routing-cidr',
+            severity: 'warn',
+            cluster: context,
+            args: { context, cidr, peer: other.context, ranges: shown(ranges), more: hidden(ranges) },
+            hint: 'Policies see the node instead of the pod. Set ipv4-native-routing-cidr to a range that holds the pods of all clusters.',
+          },
+        ];
+      });
+  });
+}
+
+type NamedRange = AddressRange & { text: string };
 
 /** Both lists are in order, and ranges of one cluster do not overlap: one walk along both finds all pairs. */
-function commonRanges(ours: readonly PodRange[], theirs: readonly PodRange[]): string[] {
+function commonRanges(ours: readonly NamedRange[], theirs: readonly NamedRange[]): string[] {
   const found: string[] = [];
   let [i, j] = [0, 0];
   for (;;) {
@@ -84,12 +161,25 @@ function commonRanges(ours: readonly PodRange[], theirs: readonly PodRange[]): s
  * Cilium's own IPAM writes what it gave to nodes into CiliumNodes. Those of Kubernetes count only where Cilium uses them:
  * a cloud or kubeadm may have set them all the same.
  */
-function podRanges({ ciliumPodCidrs, nodes, ciliumConfig }: ClusterSnapshot): PodRange[] {
+function podRanges({ ciliumPodCidrs, nodes, ciliumConfig }: ClusterSnapshot): NamedRange[] {
   const fromKubernetes = ciliumConfig?.ipam === 'kubernetes' || ciliumPodCidrs === undefined;
   const own = ciliumPodCidrs ?? [];
   const texts = own.length > 0 || !fromKubernetes ? own : nodes.flatMap(({ podCidrs }) => podCidrs);
+  return rangesIn(texts);
+}
+
+function nodeRanges({ nodes }: ClusterSnapshot): NamedRange[] {
+  return rangesIn(
+    nodes.flatMap(({ addresses }) =>
+      addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
+    ),
+  );
+}
+
+/** In order; what is no range is passed over. */
+function rangesIn(texts: readonly string[]): NamedRange[] {
   return [...new Set(texts)]
-    .flatMap((text): PodRange[] => {
+    .flatMap((text): NamedRange[] => {
       const range = parseCidr(text);
       return range ? [{ ...range, text }] : [];
     })

@@ -17,8 +17,8 @@ interface Agreement {
 
 const enabled = (config: Config, key: string, absent: boolean) => (config[key] ?? String(absent)) === 'true';
 
-/** Before 1.14 `tunnel: disabled|vxlan|geneve` said both. */
-function routingMode(config: Config): string {
+/** `tunnel` or `native`. Before 1.14 `tunnel: disabled|vxlan|geneve` said this and the protocol. */
+export function routingMode(config: Config): string {
   return config['routing-mode'] ?? (config.tunnel === 'disabled' ? 'native' : 'tunnel');
 }
 

@@ -3,6 +3,7 @@ import { identityOf } from '../identity.ts';
 import { routeTo } from '../routes.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
+import { routingMode } from './config.ts';
 import { type ClusterObservation, findingOf, type MeshCheck } from './mesh-input.ts';
 
 const MOST_SHOWN = 3;
@@ -98,7 +99,7 @@ export function podCidrsOf({ ciliumPodCidrs, nodes }: ClusterSnapshot): string[]
 
 /** Whether Cilium wraps packets to other nodes; it does unless told otherwise. */
 export function isTunnel({ ciliumConfig }: ClusterSnapshot): boolean {
-  return (ciliumConfig?.['routing-mode'] ?? 'tunnel') !== 'native';
+  return routingMode(ciliumConfig ?? {}) !== 'native';
 }
 
 function usesBgp(ciliumConfig: ClusterSnapshot['ciliumConfig']): boolean {
