@@ -3,7 +3,7 @@ import { type Templates, templateRefs } from '../manifests/load.ts';
 import { renderClusterMesh } from '../manifests/render.ts';
 import { type CiliumInstall, readCiliumInstall } from '../mesh/cilium-install.ts';
 import { certificateSpecs } from '../mesh/cluster-certificates.ts';
-import { caFingerprint, POD_CA_ANNOTATION, planEnable } from '../mesh/enable.ts';
+import { caFingerprint, POD_CA_ANNOTATION, planEnable, podCaMark } from '../mesh/enable.ts';
 import {
   type EnableChoices,
   type EnableSettings,
@@ -138,11 +138,9 @@ function podAnnotations(
   fingerprint = 'new',
 ): Readonly<Record<string, string>> {
   const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
-  const template = deployment?.spec as
-    | { template?: { metadata?: { annotations?: Record<string, string> } } }
-    | undefined;
-  const marked = template?.template?.metadata?.annotations?.[POD_CA_ANNOTATION] !== undefined;
-  return foreignOwner(deployment) && !replaces && !marked ? {} : { [POD_CA_ANNOTATION]: fingerprint };
+  return foreignOwner(deployment) && !replaces && podCaMark(deployment) === undefined
+    ? {}
+    : { [POD_CA_ANNOTATION]: fingerprint };
 }
 
 function warningsOf(snapshot: ClusterSnapshot, install: CiliumInstall, settings: EnableSettings): string[] {

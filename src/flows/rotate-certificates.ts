@@ -1,6 +1,7 @@
 import { readKey } from '../etcd/read.ts';
 import { sleep } from '../kube/retry.ts';
 import { clientSpec } from '../mesh/cluster-certificates.ts';
+import { caMark, POD_CA_ANNOTATION, podCaMark } from '../mesh/enable.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { keyOf } from '../mesh/kube-object.ts';
 import {
@@ -9,10 +10,8 @@ import {
   apiserverDeploymentRef,
   CA_SECRET,
   CLUSTER_CONFIG_PREFIX,
-  ETCD_PORT,
   KVSTOREMESH_PEERS_SECRET,
   secretRef,
-  serviceHostname,
 } from '../mesh/names.ts';
 import { peerCertificateKeys, peersIn } from '../mesh/peer-config.ts';
 import { TLS_KEYS } from '../mesh/plan.ts';
@@ -21,9 +20,11 @@ import { encodeText, secretText, secretTexts } from '../mesh/secret-data.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { createAuthority } from '../pki/authority.ts';
 import { issueCertificate } from '../pki/issue.ts';
+import { readCertificate } from '../pki/read.ts';
 import { awaitRollout } from './await-apiserver.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { nudgePods } from './nudge.ts';
+import { type ClientCertificate, openEtcd } from './open-etcd.ts';
 import { diallingSecret, leavesOf, type Member, readMembers } from './rotate-members.ts';
 
 export interface RotateOptions {
@@ -95,6 +96,23 @@ export async function rotateCertificates(
   }));
   const bundleOf = (member: Member) => bundles.get(member) ?? '';
 
+  try {
+    return await replaceAuthorities(flow, successors, renewed, bundleOf, options);
+  } catch (error) {
+    flow.progress.warn(
+      'Nothing is cut off: both CAs are trusted as far as it came. Run the same command again to go on.',
+    );
+    throw error;
+  }
+}
+
+async function replaceAuthorities(
+  flow: Flow,
+  successors: readonly Member[],
+  renewed: readonly Dialling[],
+  bundleOf: (member: Member) => string,
+  options: RotateOptions,
+): Promise<Rotation[]> {
   await during(flow, 'Phase 1: trusting the old and the new CA', () =>
     trust(flow, successors, renewed, bundleOf, options),
   );
@@ -160,8 +178,13 @@ async function trust(
   );
   // etcd reads its CA only at its start; a new pod is ready before the old one goes.
   await Promise.all(
-    members.map(async ({ target }) => {
-      const annotations = { 'meshctl.io/restarted-at': flow.now().toISOString() };
+    members.map(async (member) => {
+      const { target, snapshot } = member;
+      const marked = podCaMark(snapshot.objects.get(keyOf(apiserverDeploymentRef(target.namespace)))) !== undefined;
+      const annotations = {
+        'meshctl.io/restarted-at': flow.now().toISOString(),
+        ...(marked ? { [POD_CA_ANNOTATION]: caMark(readCertificate(bundleOf(member))) } : {}),
+      };
       const patch = { spec: { template: { metadata: { annotations } } } };
       await target.client.patch(apiserverDeploymentRef(target.namespace), patch);
       await awaitRollout(flow, target, waitMs);
@@ -225,20 +248,24 @@ async function issuePeerCertificates(
 /** Waits until every ready clustermesh-apiserver pod lets a certificate in and shows one that its CAs verify. */
 async function awaitAccess(
   flow: Flow,
-  { target: { client, namespace }, name }: Member,
-  credential: { ca: string; certificate: string; privateKey: string },
+  { target, name }: Member,
+  credential: ClientCertificate,
   waitMs: number,
 ): Promise<void> {
+  const { client, namespace } = target;
   const deadline = Date.now() + waitMs;
   for (;;) {
     const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
     const pods = (await client.listAll(selection)).filter((pod) => isPodReady(pod));
     try {
       for (const pod of pods) {
-        const { signal } = flow;
-        const socket = await client.portForward({ namespace, pod: pod.metadata.name, port: ETCD_PORT, signal });
-        const read = { serverName: serviceHostname(namespace), key: `${CLUSTER_CONFIG_PREFIX}${name}`, signal };
-        await readKey({ socket, ...credential, ...read, timeoutMs: ATTEMPT_TIMEOUT_MS });
+        const etcd = await openEtcd(flow, target, pod);
+        await readKey({
+          ...etcd,
+          ...credential,
+          key: `${CLUSTER_CONFIG_PREFIX}${name}`,
+          timeoutMs: ATTEMPT_TIMEOUT_MS,
+        });
       }
       if (pods.length > 0) return;
     } catch (error) {

@@ -107,7 +107,19 @@ export function caFingerprint({
   const server = certificates.find(({ secret }) => secret === SERVER_CERT_SECRET);
   const present = snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
   const stays = server && authority.certificate && !reissueReason(present, server.spec, authority, now);
-  return (stays ? present?.ca : authority.certificate)?.sha256.slice(0, 16);
+  const trusted = stays ? present?.ca : authority.certificate;
+  return trusted && caMark(trusted);
+}
+
+/** The value of {@link POD_CA_ANNOTATION} for pods that started with a CA. */
+export function caMark({ sha256 }: CertificateFacts): string {
+  return sha256.slice(0, 16);
+}
+
+/** The {@link POD_CA_ANNOTATION} of a Deployment's pods, if it has one. */
+export function podCaMark(deployment: KubeObject | undefined): string | undefined {
+  const spec = deployment?.spec as { template?: { metadata?: { annotations?: Record<string, string> } } } | undefined;
+  return spec?.template?.metadata?.annotations?.[POD_CA_ANNOTATION];
 }
 
 /** Objects that connect fills: enable makes them once and leaves what is in them. */

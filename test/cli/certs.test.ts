@@ -119,6 +119,25 @@ describe('certs rotate', () => {
     await meshctl.ok(waitForStatus('mesh-2', '20s'));
     const check = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers', '-o', 'short']);
     expect(check.stdout).toContain('✅');
+    const enabled = await meshctl.ok(['clustermesh', 'enable', ...BOTH, '--dry-run', '-o', 'json']);
+    expect(jsonOf(enabled).summary).toMatchObject({ create: 0, update: 0, delete: 0 });
+  });
+
+  it('goes on after it was interrupted', async () => {
+    const interrupt = new AbortController();
+    const stopped = await meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--yes', ...BOTH], {
+      signal: interrupt.signal,
+      onOutput: (text) => {
+        if (text.includes('Phase 2')) interrupt.abort();
+      },
+    });
+    expect(stopped.exitCode).toBe(130);
+    expect(stopped.stderr).toContain('Run the same command again to go on');
+    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(['clustermesh', 'certs', 'rotate', '--ca', '--yes', ...BOTH]);
+    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-2', '20s'));
+    await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers']);
   });
 
   it('refuses new CAs while a peer is not named, and changes nothing', async () => {
