@@ -90,7 +90,8 @@ async function offerDisconnect(
   peers: readonly string[],
 ): Promise<boolean> {
   if (flags.yes || dryRunOf(flags) || !context.canAsk) return false;
-  return context.confirm(`Disconnect ${peers.join(', ')} first?`, `${peers.join(', ')} still point here.`);
+  const names = printable(peers).join(', ');
+  return context.confirm(`Disconnect ${names} first?`, `${names} still point here.`);
 }
 
 async function carryOut(

@@ -171,6 +171,32 @@ describe('hostile objects', () => {
   }, 60_000);
 });
 
+describe('hostile names', () => {
+  it('are asked about without anything raw', async () => {
+    await fc.assert(
+      fc.asyncProperty(hostileText, async (text) => {
+        one.store.update(refs.configMap('cilium-config'), (object) => {
+          object.data = { ...(object.data as object), 'cluster-name': `mesh-1${text}` };
+        });
+        one.store.update(refs.configMap('clustermesh-remote-users'), (object) => {
+          object.data = {
+            'users.yaml': `users:\n${['mesh-2', text].map((name) => `- name: ${JSON.stringify(`remote-${name}`)}\n  role: remote\n`).join('')}`,
+          };
+        });
+        const { stderr, stdout } = await runCli(['clustermesh', 'disable', '--context', 'test'], {
+          env: { KUBECONFIG: `${kubeconfig.path}:${sandbox.kubeconfigPath}`, NO_COLOR: '1', CI: '1' },
+          isTty: true,
+          answers: ['n', 'n'],
+        });
+        expect(stderr).toContain('[y/N]');
+        expect(stderr).not.toMatch(RAW);
+        expect(stdout).not.toMatch(RAW);
+      }),
+      { numRuns: 15 },
+    );
+  }, 60_000);
+});
+
 describe('a hostile API server', () => {
   it('can refuse in any words: an error and its exit status, nothing raw', async () => {
     // Without those that are tried again first.
