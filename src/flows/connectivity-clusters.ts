@@ -6,6 +6,7 @@ import { echoPodsOf, endedAt, type Requests, readSamples, requestCommand } from 
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../mesh/kube-object.ts';
 import { isPodReady } from '../mesh/pods.ts';
+import { firstLine } from './first-line.ts';
 import type { Flow } from './flow.ts';
 import type { MeshMember } from './read-services.ts';
 
@@ -178,12 +179,6 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
     );
   }
   return endedAt(samples, endMs);
-}
-
-/** A container's words are not trusted: without control characters, and short. */
-function firstLine(text: string): string {
-  const line = text.trim().split('\n', 1)[0] ?? '';
-  return line.replace(/\p{Cc}/gu, ' ').slice(0, 200);
 }
 
 /** Removes what the test made; what cannot be removed is warned of. Goes on after Ctrl-C. */

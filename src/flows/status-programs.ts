@@ -11,6 +11,7 @@ import {
 import { isPodRunning, nodeOf } from '../mesh/pods.ts';
 import { type RemoteClusterReport, remoteClusters, remoteClustersOfAgent } from '../mesh/remote-cluster-report.ts';
 import type { PollResult, StatusComponent } from '../mesh/status.ts';
+import { firstLine } from './first-line.ts';
 
 /** A pod as far as it is remembered: a whole one is some kilobytes, and there are thousands. */
 export interface PodFacts {
@@ -70,10 +71,4 @@ export function readAnswer(of: StatusProgram, { stdout, stderr, exitCode }: Exec
   } catch {
     return { error: `${command} gave no JSON: ${firstLine(stdout)}` };
   }
-}
-
-/** Of an answer that is no answer, the beginning. */
-function firstLine(text: string): string {
-  const line = text.slice(0, 2000).trim().split('\n', 1)[0] ?? '';
-  return [...line.slice(0, 200)].join('');
 }
