@@ -204,8 +204,9 @@ export function connectRemoteCluster(options: RemoteClusterOptions): RemoteClust
     { cached = false, syncedCanaries = false }: NonNullable<ClusterConfig['capabilities']>,
   ): Promise<PeerState> {
     const read = (kind: StateKind) => opened.list(statePrefix(kind, name, cached));
-    // First, so that what it promises is read.
-    const canaries = syncedCanaries ? await opened.list(`cilium/synced/${name}/`) : undefined;
+    // Once for each connection, and before the state, so that what a canary promises is read.
+    const isComplete = !syncedCanaries || state?.synced.size === STATE_KINDS.length;
+    const canaries = isComplete ? undefined : await opened.list(`cilium/synced/${name}/`);
     const isSynced = (kind: StateKind) => canaries?.has(syncedKey(kind, name, cached)) ?? true;
     return {
       synced: new Set(STATE_KINDS.filter(isSynced)),

@@ -27,6 +27,7 @@ export function runApiserver(
   const usersEnabled = context.argv.some((word) => /^--cluster-users-enabled(=true)?$/.test(word));
   const usersPath = flag('cluster-users-config-path') ?? '/var/lib/cilium/etcd-config/users.yaml';
   let users = new Map<string, string>();
+  const listed = new Set<string>();
 
   function readUsers() {
     if (!usersEnabled) return;
@@ -47,14 +48,15 @@ export function runApiserver(
     for (const [prefix, entries] of publishedState(store, own, now(), mayList)) etcd.replacePrefix(prefix, entries);
   }
 
-  /** What it may not list stays as it was; a new etcd has nothing of it then. */
-  function mayList(resource: { apiGroup: string; resource: string }): boolean {
+  /** What it has listed once it goes on to watch. */
+  function mayList({ apiGroup, resource }: { apiGroup: string; resource: string }): boolean {
+    if (listed.has(resource)) return true;
     const { metadata, spec } = context.pod;
     const user = `system:serviceaccount:${metadata.namespace}:${spec.serviceAccountName ?? 'default'}`;
-    const refusal = authorizeByRoles(store, { user, groups: ['system:serviceaccounts'], verb: 'list', ...resource });
-    if (refusal !== undefined)
-      log.write(`level=warn msg="Failed to list ${resource.resource}: forbidden" user=${user}`);
-    return refusal === undefined;
+    const access = { user, groups: ['system:serviceaccounts'], verb: 'list', apiGroup, resource };
+    if (authorizeByRoles(store, access) === undefined) listed.add(resource);
+    else log.write(`level=warn msg="Failed to list ${resource}: forbidden" user=${user}`);
+    return listed.has(resource);
   }
 
   const local = connectLocalEtcd({
