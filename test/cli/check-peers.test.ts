@@ -1,6 +1,6 @@
 import { issueCertificate } from '../../src/pki/issue.ts';
+import { lasting } from '../support/certificate-specs.ts';
 import { type CheckMesh, checkScenarios, cutLink, putBack, type Undo } from '../support/check-scenarios.ts';
-import { lasting } from '../support/foreign.ts';
 import { found, peerCertificateSpec, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
 const KVSTOREMESH = 'cilium-kvstoremesh';

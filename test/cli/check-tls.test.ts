@@ -1,4 +1,5 @@
 import { createAuthority } from '../../src/pki/authority.ts';
+import { lasting, serverCertificateSpec } from '../support/certificate-specs.ts';
 import {
   type CheckMesh,
   type CheckScenario,
@@ -7,7 +8,6 @@ import {
   putBack,
   type Undo,
 } from '../support/check-scenarios.ts';
-import { lasting, serverCertificateSpec } from '../support/foreign.ts';
 import { found, issueInto, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';

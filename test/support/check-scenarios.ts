@@ -128,6 +128,7 @@ export function checkScenarios(category: string, setup: CheckSetup, scenarios: C
               () => look(id, contexts),
               (entries) => entries.some((entry) => entry.severity === severity),
               `${id} says ${severity}`,
+              { deadlineMs: 12_000 },
             );
             expect(seen.find((entry) => entry.severity === severity)).toMatchObject(wanted);
             expect(seen.every(({ message }) => message)).toBe(true);
@@ -135,7 +136,7 @@ export function checkScenarios(category: string, setup: CheckSetup, scenarios: C
             await undo?.();
           }
           const passes = (entries: CheckEntry[]) => entries.map((entry) => entry.severity).join() === 'pass';
-          await eventually(() => look(id), passes, `${id} passes again`, { deadlineMs: 10_000 });
+          await eventually(() => look(id), passes, `${id} passes again`, { deadlineMs: 12_000 });
         },
       );
     });

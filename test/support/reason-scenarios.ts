@@ -3,8 +3,8 @@ import type { FailureClass } from '../../src/mesh/failure-reason.ts';
 import type { StatusComponent } from '../../src/mesh/status.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { lasting, serverCertificateSpec } from './certificate-specs.ts';
 import { configure, cutLink, edit, putBack, type Undo } from './check-scenarios.ts';
-import { lasting, serverCertificateSpec } from './foreign.ts';
 import { podsOf, type ReasonMesh, startReasonMesh } from './reason-mesh.ts';
 import { eventually, found, issueInto, peerCertificateSpec, refs, setSecret, setUsers } from './sandbox-mesh.ts';
 
@@ -207,7 +207,7 @@ export function reasonScenarios({ kvstoremesh }: { kvstoremesh: boolean }): void
       () => mesh.meshctl.status('mesh-1'),
       ({ healthy, problems }) => healthy && problems.length === 0,
       'mesh-1 is healthy',
-      { deadlineMs: 10_000 },
+      { deadlineMs: 12_000 },
     );
 
   describe.each(Object.entries(SCENARIOS))('%s', (reason, scenarios) => {
