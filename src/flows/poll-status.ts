@@ -5,10 +5,13 @@ import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
 import { AGENT_PEERS_SECRET, apiserverDeploymentRef, CILIUM_CONFIG, configMapRef, secretRef } from '../mesh/names.ts';
 import { peersIn } from '../mesh/peer-config.ts';
+import type { RemoteClusterReport } from '../mesh/remote-cluster-report.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
 import {
   createTally,
   type FailureReason,
+  isConnected,
+  isUnchecked,
   type PollResult,
   type StatusComponent,
   type StatusExpectation,
@@ -28,10 +31,7 @@ export interface PollOptions {
   samplePercent?: number | undefined;
   /** Keep what each node said of each peer. */
   details?: boolean | undefined;
-  /**
-   * Has those who dial the peers make a new connection to each, once: their status does not say that a peer has gone away
-   * ("endpoint status checks are disabled": Cilium's pkg/clustermesh/common/remote_cluster.go, NoEndpointStatusChecks).
-   */
+  /** Has those who dial the peers, and do not look at them again, make a new connection to each. */
   redial?: boolean | undefined;
   /** Called as answers come in. `total` grows while pods are still being listed. */
   onProgress?: ((answered: number, total: number) => void) | undefined;
@@ -175,8 +175,8 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
           timeoutMs: Math.max(1, deadline - Date.now()),
           signal: flow.signal,
         });
-      const [result, failing] = await Promise.all([exec(of.command), redial(poll, of, exec)]);
-      return { name, ...readAnswer(of, result), failingDials: failing };
+      const answer = readAnswer(of, await exec(of.command));
+      return { name, ...answer, failingDials: await redial(poll, of, answer.clusters ?? [], exec) };
     } catch (error) {
       flow.signal.throwIfAborted();
       if (isForEveryPod(error) || Date.now() >= deadline) throw error;
@@ -195,9 +195,10 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
 async function redial(
   poll: Poll,
   of: StatusProgram,
+  clusters: readonly RemoteClusterReport[],
   exec: (command: readonly string[]) => Promise<ExecResult>,
 ): Promise<Map<string, FailureReason> | undefined> {
-  if (poll.redial !== of) return undefined;
+  if (poll.redial !== of || !clusters.some((cluster) => isConnected(cluster) && isUnchecked(cluster))) return undefined;
   if (of === AGENTS) poll.redial = undefined;
   try {
     return failingDials((await exec(of.troubleshoot)).stdout);

@@ -101,6 +101,14 @@ export function isConnected(report: RemoteClusterReport): boolean {
 }
 
 /**
+ * Whether a report goes on saying that a peer is connected when it has gone away: Cilium does not look at the endpoints of
+ * remote clusters again, and says so (pkg/kvstore/etcd.go, NoEndpointStatusChecks).
+ */
+export function isUnchecked({ status = '' }: RemoteClusterReport): boolean {
+  return status.includes('endpoint status checks are disabled');
+}
+
+/**
  * Judges what agents and KVStoreMesh say against what the Secrets say should be. A mesh without peers is not a healthy
  * one: nothing is connected.
  */
