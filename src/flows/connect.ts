@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { type Finding, runChecks } from '../mesh/checks/check.ts';
-import { COMPATIBILITY_CHECKS } from '../mesh/checks/compatibility.ts';
+import { COMPATIBILITY_CHECKS, forConnect } from '../mesh/checks/compatibility.ts';
 import { type ConnectionMode, dialsOf } from '../mesh/connection-mode.ts';
 import type { CredentialChoice } from '../mesh/credentials.ts';
 import { planDial } from '../mesh/dial-plan.ts';
@@ -82,11 +82,8 @@ export async function prepareConnect(
     requireEnabled(snapshot);
   }
   const peerIds = await readPeerIds(flow, targets, snapshots);
-  const findings = runChecks(
-    COMPATIBILITY_CHECKS,
-    { clusters: snapshots, now: flow.now(), peerIds },
-    options.skipChecks,
-  );
+  const input = { clusters: snapshots, now: flow.now(), peerIds };
+  const findings = forConnect(runChecks(COMPATIBILITY_CHECKS, input, options.skipChecks));
   refuseIncompatible(findings);
   const members = membersOf(snapshots, request, options);
   const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];

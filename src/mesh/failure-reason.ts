@@ -106,7 +106,10 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'tls-unknown-ca': {
     says: "the peer's server certificate is signed by another CA than the one trusted here",
-    hint: (place) => `the CA has changed: ${mend(place)}`,
+    hint: (place) =>
+      dialsOwnServer(place)
+        ? mend(place)
+        : `renew that certificate: meshctl clustermesh enable --context ${serverContext(place)}; if its CA was replaced, also ${mend(place)}`,
   },
   'tls-expired': {
     says: 'a certificate has expired or is not valid yet',

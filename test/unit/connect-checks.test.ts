@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Check, type CheckInput, type Finding, runChecks } from '../../src/mesh/checks/check.ts';
-import { COMPATIBILITY_CHECKS } from '../../src/mesh/checks/compatibility.ts';
+import { COMPATIBILITY_CHECKS, forConnect } from '../../src/mesh/checks/compatibility.ts';
 import { overlap, parseCidr } from '../../src/mesh/cidr.ts';
 import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
 import { NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
@@ -90,6 +90,14 @@ describe('what is wrong with a mesh', () => {
     expect(wrong([cluster(1, { overrides: live }), cluster(2, { overrides: { live: [nodePort(32380)] } })])).toEqual(
       [],
     );
+  });
+
+  it('nodes that share an address do not keep the others from being connected', () => {
+    const addresses = [{ type: 'InternalIP', address: '192.0.2.7' }];
+    const nodes = [{ name: 'node-1', ready: true, labels: {}, addresses, podCidrs: [] }];
+    const found = wrong([cluster(1, { overrides: { nodes } }), cluster(2, { overrides: { nodes } })]);
+    expect(ids(found)).toEqual(['fail node-address-overlap']);
+    expect(ids(forConnect(found))).toEqual(['warn node-address-overlap']);
   });
 
   it('clusters that are already connected count: an id that a peer has, a name that another cluster has', () => {

@@ -1,5 +1,5 @@
 import { ADDRESS_CHECKS } from './addresses.ts';
-import type { Check } from './check.ts';
+import type { Check, Finding } from './check.ts';
 import { CONFIG_CHECKS } from './config.ts';
 import { IDENTITY_CHECKS } from './identity.ts';
 import { VERSION_CHECKS } from './versions.ts';
@@ -11,3 +11,13 @@ export const COMPATIBILITY_CHECKS: readonly Check[] = [
   ...VERSION_CHECKS,
   ...ADDRESS_CHECKS,
 ];
+
+/** What fails for single nodes only, while the others can be connected. */
+const OF_SINGLE_NODES: readonly string[] = ['node-address-overlap'];
+
+/** Findings as connect takes them: what concerns single nodes does not stop it, but is said. */
+export function forConnect(findings: readonly Finding[]): Finding[] {
+  return findings.map((finding) =>
+    finding.severity === 'fail' && OF_SINGLE_NODES.includes(finding.id) ? { ...finding, severity: 'warn' } : finding,
+  );
+}
