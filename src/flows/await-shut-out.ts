@@ -76,8 +76,9 @@ async function awaitOne(flow: Flow, former: FormerPeer, deadline: number): Promi
     const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
     const answers = await Promise.all(pods.filter(isPodReady).map((pod) => look(flow, former, pod)));
     if (answers.every((answer) => answer === 'refused')) return [];
-    if (Date.now() + LOOK_INTERVAL_MS > deadline) {
-      const unasked = answers.find((answer) => answer instanceof Error);
+    const unasked = answers.find((answer) => answer instanceof Error);
+    const forbidden = unasked instanceof MeshctlError && unasked.code === 'Forbidden';
+    if (forbidden || Date.now() + LOOK_INTERVAL_MS > deadline) {
       if (unasked && !answers.includes('let in')) {
         return [
           `context "${client.context}": whether its etcd still lets "${former.client}" in is not known (${unasked.message})`,

@@ -1,33 +1,13 @@
 import pLimit from 'p-limit';
-import {
-  AGENT_CONTAINER,
-  AGENT_SELECTOR,
-  AGENT_TROUBLESHOOT,
-  APISERVER_SELECTOR,
-  KVSTOREMESH_CONTAINER,
-  KVSTOREMESH_TROUBLESHOOT,
-} from '../mesh/names.ts';
 import { nodeOf } from '../mesh/pods.ts';
 import type { FailureReason, StatusProblem, StatusReport } from '../mesh/status.ts';
 import { explainStatus, reasonIn, vagueProblems } from '../mesh/troubleshoot.ts';
 import type { Flow, Target } from './flow.ts';
+import { AGENTS, REPLICAS } from './status-programs.ts';
 
 /** Its longest step is a dial that times out. */
 const TROUBLESHOOT_TIMEOUT_MS = 15_000;
 const TROUBLESHOOTS_AT_A_TIME = 8;
-
-const PROGRAMS = {
-  agent: {
-    selector: AGENT_SELECTOR,
-    container: AGENT_CONTAINER,
-    command: AGENT_TROUBLESHOOT,
-  },
-  kvstoremesh: {
-    selector: APISERVER_SELECTOR,
-    container: KVSTOREMESH_CONTAINER,
-    command: KVSTOREMESH_TROUBLESHOOT,
-  },
-} as const;
 
 /**
  * Finds out why, where the status only says that a peer is waited for: one `troubleshoot` for each problem, in one of the
@@ -48,7 +28,7 @@ export async function explainProblems(flow: Flow, target: Target, report: Status
 }
 
 async function troubleshoot(flow: Flow, { client, namespace }: Target, problem: StatusProblem) {
-  const { selector, container, command } = PROGRAMS[problem.component];
+  const { selector, container, troubleshoot: command } = problem.component === 'agent' ? AGENTS : REPLICAS;
   const [example] = problem.nodes;
   try {
     const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector });

@@ -110,6 +110,7 @@ async function tryPod(
   } catch (error) {
     flow.signal.throwIfAborted();
     if (error instanceof EtcdReadError) return refusalOf(error, direction);
+    if (error instanceof MeshctlError && error.code === 'Forbidden') throw withoutProof(error);
     if (error instanceof MeshctlError && (error.code === 'PortForwardFailed' || error.code === 'NotFound')) {
       return new MeshctlError(error.code, error.message, {
         hint: error.hint,
@@ -119,6 +120,12 @@ async function tryPod(
     }
     throw error;
   }
+}
+
+/** Where port-forward is forbidden on purpose there is a way without it. */
+function withoutProof({ code, message, hint = '', details, cause }: MeshctlError): MeshctlError {
+  const way = 'Or connect with --no-proof: credentials are then handed out untried.';
+  return new MeshctlError(code, message, { hint: `${hint} ${way}`.trim(), details, cause });
 }
 
 function checkIdentity(value: string, { server }: Direction): undefined {

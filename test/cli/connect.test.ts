@@ -170,6 +170,26 @@ describe('credentials and endpoints', () => {
     await ok(connect(...argv.slice(0, 4), '--no-proof'));
     await ok(disconnect('--all', '--yes'));
   }, 60_000);
+
+  it('where port-forward is forbidden it says how to do without, and disconnect what it could not see', async () => {
+    clusters.fault = async ({ subresource }) => {
+      if (subresource !== 'portforward') return undefined;
+      const cannot =
+        'User "operator" cannot get resource "pods/portforward" in API group "" in the namespace "kube-system"';
+      throw new ApiError(403, 'Forbidden', `pods "clustermesh-apiserver" is forbidden: ${cannot}`);
+    };
+    const argv = ['--context', 'mesh-1', '--destination-context', 'mesh-3'];
+    const refused = await connect(...argv);
+    expect(refused.exitCode, refused.stderr).toBe(3);
+    expect(refused.stderr).toContain('--no-proof');
+    expect(clusters.objects()).toEqual(before);
+
+    await ok(connect(...argv, '--no-proof'));
+    const parted = await disconnect('--all', '--yes');
+    expect(parted.exitCode, parted.stderr).toBe(0);
+    expect(parted.stderr).toContain('whether its etcd still lets "mesh-1" in is not known');
+    clusters.fault = undefined;
+  }, 60_000);
 });
 
 describe('validation', () => {
