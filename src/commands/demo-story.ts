@@ -50,7 +50,7 @@ export function storyOf(context: CommandContext, { kubeconfigPath, gke, eks }: S
   });
   return [
     meshctl(
-      'Before anything is changed: can these clusters become a mesh? Names, routing, addresses.',
+      'Before anything is changed: can these clusters become a mesh? Names, addresses, BGP peerings, propagated routes.',
       ...['clustermesh', 'check', '--pre', '--context', CONTEXTS],
     ),
     meshctl(

@@ -32,8 +32,8 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   );
   const sandbox = await startSandbox({
     clusters: [
-      { name: 'mesh-1', context: 'gke', provider: 'gce' },
-      { name: 'mesh-2', context: 'eks', provider: 'aws' },
+      { name: 'mesh-1', context: 'gke', provider: 'gce', routing: 'native-bgp' },
+      { name: 'mesh-2', context: 'eks', provider: 'aws', routing: 'native-bgp' },
     ],
     nodes: 2,
   });

@@ -5,7 +5,7 @@ import { readBgpPrefixes, readBgpSessions, readHealth } from '../mesh/checks/age
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../mesh/checks/catalogue.ts';
 import { runChecks } from '../mesh/checks/check.ts';
 import type { ClusterObservation, ContainerFacts, MeshCheckInput, NodeObservation } from '../mesh/checks/mesh-input.ts';
-import { isTunnel } from '../mesh/checks/network.ts';
+import { isTunnel, usesBgp } from '../mesh/checks/network.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef } from '../mesh/kube-object.ts';
 import { APISERVER_SELECTOR } from '../mesh/names.ts';
@@ -44,15 +44,10 @@ export async function checkClusters(
     const clusters = await Promise.all(
       targets.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
     );
-    const categories = new Set(wanted(MESH_CHECKS).map(({ category }) => category));
+    const checks = wanted(options.pre ? PRE_CHECKS : MESH_CHECKS);
+    const categories = new Set(checks.map(({ category }) => category));
     // Also before a further connect: some of the clusters may be connected already.
     const peerIds = categories.has('identity') ? await readPeerIds(flow, targets, clusters) : undefined;
-    const known = { clusters, now: flow.now(), peerIds };
-    if (options.pre) {
-      const checks = wanted(PRE_CHECKS);
-      return describeFindings(checks, runChecks(checks, known, options.suppress));
-    }
-    const checks = wanted(MESH_CHECKS);
     const observations = await Promise.all(
       targets.map(async (target, index): Promise<[string, ClusterObservation]> => {
         const snapshot = clusters[index];
@@ -60,7 +55,7 @@ export async function checkClusters(
         return [context, await observe(flow, target, snapshot, categories, options)];
       }),
     );
-    const input: MeshCheckInput = { ...known, observed: new Map(observations) };
+    const input: MeshCheckInput = { clusters, now: flow.now(), peerIds, observed: new Map(observations) };
     return describeFindings(checks, runChecks(checks, input, options.suppress));
   });
 }
@@ -70,11 +65,13 @@ async function observe(
   target: Target,
   snapshot: ClusterSnapshot | undefined,
   categories: ReadonlySet<string>,
-  { parallel, nodeTimeoutMs }: CheckOptions,
+  { parallel, nodeTimeoutMs, pre }: CheckOptions,
 ): Promise<ClusterObservation> {
   const [containers, nodes, status, planned] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(target) : [],
-    categories.has('network') && snapshot ? observeNodes(flow, target, snapshot, nodeTimeoutMs) : [],
+    categories.has('network') && snapshot
+      ? observeNodes(flow, target, snapshot, { timeoutMs: nodeTimeoutMs, health: !pre })
+      : [],
     categories.has('peers') && snapshot?.ciliumConfig
       ? pollStatus(flow, target, { parallel, nodeTimeoutMs, redial: true })
       : undefined,
@@ -117,24 +114,24 @@ async function observeNodes(
   flow: Flow,
   target: Target,
   snapshot: ClusterSnapshot,
-  timeoutMs: number,
+  { timeoutMs, health }: { timeoutMs: number; health: boolean },
 ): Promise<NodeObservation[]> {
+  const questions = { health, bgp: usesBgp(snapshot.ciliumConfig), routes: !isTunnel(snapshot) };
+  if (!Object.values(questions).includes(true)) return [];
   const agents = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
   const limit = pLimit(AGENTS_AT_A_TIME);
-  return Promise.all(agents.map((agent) => limit(() => observeNode(agent, snapshot))));
+  return Promise.all(agents.map((agent) => limit(() => observeNode(agent, questions))));
 }
 
 async function observeNode(
   agent: Agent,
-  { ciliumConfig = {}, ...snapshot }: ClusterSnapshot,
+  asked: Readonly<Record<'health' | 'bgp' | 'routes', boolean>>,
 ): Promise<NodeObservation> {
-  const bgp = ciliumConfig['enable-bgp-control-plane'] === 'true';
-  const native = !isTunnel({ ...snapshot, ciliumConfig });
   const [health, sessions, prefixes, routes] = await Promise.all([
-    agent.json(['cilium-health', 'status', '-o', 'json']),
-    bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
-    bgp ? agent.json(['cilium-dbg', 'bgp', 'routes', 'available', 'ipv4', 'unicast', '-o', 'json']) : undefined,
-    native ? agent.json(['ip', '-json', 'route', 'show']) : undefined,
+    asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
+    asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
+    asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'routes', 'available', 'ipv4', 'unicast', '-o', 'json']) : undefined,
+    asked.routes ? agent.json(['ip', '-json', 'route', 'show']) : undefined,
   ]);
   return {
     node: agent.node,

@@ -2,13 +2,13 @@ import { APISERVER_CHECKS } from './apiserver.ts';
 import type { Check, Finding } from './check.ts';
 import { COMPATIBILITY_CHECKS } from './compatibility.ts';
 import type { MeshCheck } from './mesh-input.ts';
-import { NETWORK_CHECKS } from './network.ts';
+import { NETWORK_CHECKS, ROUTE_CHECKS } from './network.ts';
 import { OWNERSHIP_CHECKS } from './ownership.ts';
 import { PEER_CHECKS } from './peers.ts';
 import { TLS_CHECKS } from './tls.ts';
 
 /** What can be judged before enable and connect. */
-export const PRE_CHECKS: readonly Check[] = COMPATIBILITY_CHECKS;
+export const PRE_CHECKS: readonly MeshCheck[] = [...COMPATIBILITY_CHECKS, ...ROUTE_CHECKS];
 
 /** All checks, in the order in which they are run and shown. */
 export const MESH_CHECKS: readonly MeshCheck[] = [

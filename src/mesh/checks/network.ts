@@ -8,20 +8,8 @@ import { type ClusterObservation, findingOf, type MeshCheck } from './mesh-input
 
 const MOST_SHOWN = 3;
 
-/** Whether packets between nodes and pods of different clusters arrive. */
-export const NETWORK_CHECKS: readonly MeshCheck[] = [
-  perCluster('node-health', 'nodes reach the nodes of other clusters', ({ context, ciliumConfig }, { nodes }) => {
-    const asked = nodes.flatMap((node) => (node.health ? [{ ...node, health: node.health }] : []));
-    if (asked.length === 0) return [skipped('node-health', context, 'no agent could run cilium-health')];
-    const own = `${identityOf(ciliumConfig ?? {}).name}/`;
-    const broken = asked.flatMap(({ node, health }) =>
-      health
-        .filter((other) => !other.node.startsWith(own) && other.problems.length > 0)
-        .map((other) => `${node} to ${other.node} (${other.problems.join('; ')})`),
-    );
-    const hint = 'Check routes, VPN and firewalls between the nodes: health checks use TCP 4240 and ICMP.';
-    return broken.length > 0 ? [findingOf('node-health', 'fail', context, shown(broken), hint)] : [];
-  }),
+/** Whether packets to the pods of other clusters find their way. Clusters need not be connected for it. */
+export const ROUTE_CHECKS: readonly MeshCheck[] = [
   perCluster('bgp-sessions', 'BGP sessions are established', ({ context, ciliumConfig, namespace }, { nodes }) => {
     if (!usesBgp(ciliumConfig)) return [];
     const asked = nodes.flatMap(({ node, bgpSessions }) => (bgpSessions ? [{ node, bgpSessions }] : []));
@@ -66,6 +54,23 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
   }),
 ];
 
+/** Whether packets between nodes and pods of different clusters arrive. */
+export const NETWORK_CHECKS: readonly MeshCheck[] = [
+  perCluster('node-health', 'nodes reach the nodes of other clusters', ({ context, ciliumConfig }, { nodes }) => {
+    const asked = nodes.flatMap((node) => (node.health ? [{ ...node, health: node.health }] : []));
+    if (asked.length === 0) return [skipped('node-health', context, 'no agent could run cilium-health')];
+    const own = `${identityOf(ciliumConfig ?? {}).name}/`;
+    const broken = asked.flatMap(({ node, health }) =>
+      health
+        .filter((other) => !other.node.startsWith(own) && other.problems.length > 0)
+        .map((other) => `${node} to ${other.node} (${other.problems.join('; ')})`),
+    );
+    const hint = 'Check routes, VPN and firewalls between the nodes: health checks use TCP 4240 and ICMP.';
+    return broken.length > 0 ? [findingOf('node-health', 'fail', context, shown(broken), hint)] : [];
+  }),
+  ...ROUTE_CHECKS,
+];
+
 function perCluster(
   id: string,
   title: string,
@@ -102,7 +107,8 @@ export function isTunnel({ ciliumConfig }: ClusterSnapshot): boolean {
   return routingMode(ciliumConfig ?? {}) !== 'native';
 }
 
-function usesBgp(ciliumConfig: ClusterSnapshot['ciliumConfig']): boolean {
+/** Whether Cilium speaks BGP. */
+export function usesBgp(ciliumConfig: ClusterSnapshot['ciliumConfig']): boolean {
   return ciliumConfig?.['enable-bgp-control-plane'] === 'true';
 }
 
