@@ -1,12 +1,15 @@
 import type { Target } from '../flows/flow.ts';
+import { planRotation } from '../flows/plan-rotation.ts';
 import { type Rotation, rotateCertificates } from '../flows/rotate-certificates.ts';
+import { tryOnServer } from '../flows/try-on-server.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { printable } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { type DryRun, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
 import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
-interface CertsRotateFlags extends SeveralClustersFlags {
+interface CertsRotateFlags extends SeveralClustersFlags, PlanFlags {
   ca: boolean;
   yes: boolean;
   /** Milliseconds. */
@@ -16,12 +19,25 @@ interface CertsRotateFlags extends SeveralClustersFlags {
 /** `meshctl clustermesh certs rotate`: new leaves and certificates for peers; with --ca, new CAs in two phases. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as CertsRotateFlags;
+  const dryRun = dryRunOf(flags);
+  if (dryRun) return withChosenClusters(context, flags, (targets) => showPlan(context, targets, flags, dryRun));
   const rotated = await withChosenClusters(context, flags, async (targets) => {
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, targets);
     return rotateCertificates(context, targets, { ca: flags.ca, waitMs: flags.waitDuration });
   });
   const certificates = printable(rotated);
   return { kind: 'RotationResult', data: { certificates }, text: (theme) => rotationText(certificates, theme) };
+}
+
+async function showPlan(
+  context: CommandContext,
+  targets: readonly Target[],
+  { ca, output }: CertsRotateFlags,
+  dryRun: DryRun,
+): Promise<CommandResult> {
+  const plan = await planRotation(context, targets, ca);
+  const verdicts = dryRun === 'server' ? await tryOnServer(context, targets, plan.steps) : undefined;
+  return planResult({ ...plan, ...(verdicts && { verdicts }) }, dryRun, output);
 }
 
 /** A CA is replaced for good: everything else that trusts it (Hubble, say) has to get the new one from its own tool. */

@@ -1,6 +1,6 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseDuration, parseList } from './option-values.ts';
-import { ALL, CONTEXTS, RESULT_FORMAT, YES } from './shared-options.ts';
+import { ALL, CONTEXTS, DRY_RUN, RESULT_FORMAT, YES } from './shared-options.ts';
 
 const NODE_TIMEOUT: OptionSpec = {
   flags: '--node-timeout <duration>',
@@ -88,6 +88,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       'certificates come from the new one, and only then the old one is let go.',
     examples: [
       { line: 'meshctl clustermesh certs rotate --context gke,eks', what: 'new certificates from the same CAs' },
+      { line: 'meshctl clustermesh certs rotate --ca --all --dry-run', what: 'what would be made anew' },
       { line: 'meshctl clustermesh certs rotate --ca --all', what: 'new CAs for the whole mesh' },
     ],
     reachesClusters: true,
@@ -95,6 +96,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       CONTEXTS,
       ALL,
       { flags: '--ca', description: 'make new CAs too; asks first', default: false },
+      DRY_RUN,
       YES,
       {
         flags: '--wait-duration <duration>',

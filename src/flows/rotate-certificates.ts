@@ -1,31 +1,37 @@
 import { readKey } from '../etcd/read.ts';
 import { sleep } from '../kube/retry.ts';
 import { clientSpec } from '../mesh/cluster-certificates.ts';
-import { caMark, POD_CA_ANNOTATION, podCaMark } from '../mesh/enable.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { keyOf } from '../mesh/kube-object.ts';
 import {
-  AGENT_PEERS_SECRET,
   APISERVER_SELECTOR,
   apiserverDeploymentRef,
   CA_SECRET,
   CLUSTER_CONFIG_PREFIX,
-  KVSTOREMESH_PEERS_SECRET,
   secretRef,
 } from '../mesh/names.ts';
-import { peerCertificateKeys, peersIn } from '../mesh/peer-config.ts';
+import { peerCertificateKeys } from '../mesh/peer-config.ts';
 import { TLS_KEYS } from '../mesh/plan.ts';
 import { isPodReady } from '../mesh/pods.ts';
 import { encodeText, secretText, secretTexts } from '../mesh/secret-data.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { createAuthority } from '../pki/authority.ts';
 import { issueCertificate } from '../pki/issue.ts';
-import { readCertificate } from '../pki/read.ts';
 import { awaitRollout } from './await-apiserver.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { nudgePods } from './nudge.ts';
 import { type ClientCertificate, openEtcd } from './open-etcd.ts';
-import { diallingSecret, leavesOf, type Member, readMembers } from './rotate-members.ts';
+import {
+  type Dialling,
+  diallingSecret,
+  diallingsOf,
+  leavesOf,
+  type Member,
+  markedFiles,
+  PEERING_SECRETS,
+  readMembers,
+  restartPatch,
+} from './rotate-members.ts';
 
 export interface RotateOptions {
   /** The CAs too. */
@@ -44,15 +50,6 @@ export interface Rotation {
 
 const PROOF_INTERVAL_MS = 500;
 const ATTEMPT_TIMEOUT_MS = 10_000;
-/** A line of a peering file that changes nothing but the file: Cilium reads CA files anew only with a changed config. */
-const RELOAD_MARK = /^# meshctl: rotated .*\n/m;
-
-/** A cluster that dials another one of those that take part with a certificate of its own. */
-interface Dialling {
-  from: Member;
-  to: Member;
-  user: string;
-}
 
 /**
  * Issues all leaves of the clusters anew, and the certificates with which they dial each other. With `ca`, first makes
@@ -67,12 +64,7 @@ export async function rotateCertificates(
   options: RotateOptions,
 ): Promise<Rotation[]> {
   const members = await during(flow, 'Reading the clusters', () => readMembers(flow, targets, options.ca));
-  const diallings = members.flatMap((from) =>
-    members.flatMap((to): Dialling[] => {
-      const user = from.snapshot.peerCertificates.get(to.name)?.certificate.commonName;
-      return from === to || user === undefined ? [] : [{ from, to, user }];
-    }),
-  );
+  const diallings = diallingsOf(members);
   if (!options.ca) {
     const done = await issueLeaves(flow, members, (member) => member.authority.certificate);
     return [
@@ -153,7 +145,6 @@ async function trust(
   bundleOf: (member: Member) => string,
   { waitMs }: RotateOptions,
 ): Promise<void> {
-  const mark = `# meshctl: rotated ${flow.now().toISOString()}\n`;
   await Promise.all(
     members.map(async (member) => {
       const { client, namespace } = member.target;
@@ -165,27 +156,22 @@ async function trust(
         .map(({ to }): [string, string] => [peerCertificateKeys(to.name).ca, encodeText(bundleOf(to))]);
       await client.patch(secretRef(namespace, diallingSecret(member)), { data: Object.fromEntries(cas) });
       // The files' change makes Cilium read the CAs anew; it comes after them.
-      for (const name of new Set([KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET])) {
-        const texts = secretTexts(await client.get(secretRef(namespace, name)));
-        const files = peersIn(texts).map((peer) => [
-          peer,
-          encodeText(`${(texts[peer] ?? '').replace(RELOAD_MARK, '')}${mark}`),
-        ]);
-        if (files.length > 0) await client.patch(secretRef(namespace, name), { data: Object.fromEntries(files) });
+      for (const name of PEERING_SECRETS) {
+        const files = Object.entries(
+          markedFiles(secretTexts(await client.get(secretRef(namespace, name))), flow.now()),
+        );
+        if (files.length === 0) continue;
+        const data = Object.fromEntries(files.map(([peer, text]) => [peer, encodeText(text)]));
+        await client.patch(secretRef(namespace, name), { data });
       }
       await nudgePods(flow, member.target, { pods: 'apiserver-and-agents' });
     }),
   );
-  // etcd reads its CA only at its start; a new pod is ready before the old one goes.
+  // A new pod is ready before the old one goes.
   await Promise.all(
     members.map(async (member) => {
-      const { target, snapshot } = member;
-      const marked = podCaMark(snapshot.objects.get(keyOf(apiserverDeploymentRef(target.namespace)))) !== undefined;
-      const annotations = {
-        'meshctl.io/restarted-at': flow.now().toISOString(),
-        ...(marked ? { [POD_CA_ANNOTATION]: caMark(readCertificate(bundleOf(member))) } : {}),
-      };
-      const patch = { spec: { template: { metadata: { annotations } } } };
+      const { target } = member;
+      const patch = restartPatch(member, bundleOf(member), flow.now());
       await target.client.patch(apiserverDeploymentRef(target.namespace), patch);
       await awaitRollout(flow, target, waitMs);
     }),

@@ -2,13 +2,16 @@ import { readAuthority, readSnapshot } from '../kube/snapshot.ts';
 import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
 import type { CertificateSpec } from '../mesh/certificates.ts';
 import { certificateSpecs } from '../mesh/cluster-certificates.ts';
+import { caMark, POD_CA_ANNOTATION, podCaMark } from '../mesh/enable.ts';
 import { serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
 import { keyOf } from '../mesh/kube-object.ts';
 import { AGENT_PEERS_SECRET, apiserverDeploymentRef, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/names.ts';
+import { peersIn } from '../mesh/peer-config.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import type { Authority } from '../pki/authority.ts';
+import { readCertificate } from '../pki/read.ts';
 import type { Flow, Target } from './flow.ts';
 
 /** A cluster whose certificates are renewed, with the CA that signs them. */
@@ -18,6 +21,16 @@ export interface Member {
   name: string;
   authority: Authority;
 }
+
+/** A cluster that dials another one of those that take part with a certificate of its own. */
+export interface Dialling {
+  from: Member;
+  to: Member;
+  user: string;
+}
+
+/** A line of a peering file that changes nothing but the file: Cilium reads CA files anew only with a changed config. */
+const RELOAD_MARK = /^# meshctl: rotated .*\n/m;
 
 /**
  * Reads the clusters.
@@ -105,4 +118,38 @@ export function leavesOf({ snapshot, name }: Member): { secret: string; spec: Ce
 export function diallingSecret({ snapshot: { objects, namespace } }: Member): string {
   const kvstoremesh = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))));
   return kvstoremesh ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
+}
+
+/** Who dials whom with a certificate of its own. */
+export function diallingsOf(members: readonly Member[]): Dialling[] {
+  return members.flatMap((from) =>
+    members.flatMap((to): Dialling[] => {
+      const user = from.snapshot.peerCertificates.get(to.name)?.certificate.commonName;
+      return from === to || user === undefined ? [] : [{ from, to, user }];
+    }),
+  );
+}
+
+/** The Secrets whose peering files have to change for Cilium to read the CAs anew. */
+export const PEERING_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as const;
+
+/**
+ * The peering files of a Secret, by peer, with a mark that makes them differ from what they were.
+ * @param texts what is in the Secret
+ */
+export function markedFiles(texts: Readonly<Record<string, string>>, now: Date): Record<string, string> {
+  const mark = `# meshctl: rotated ${now.toISOString()}\n`;
+  return Object.fromEntries(
+    peersIn(texts).map((peer) => [peer, `${(texts[peer] ?? '').replace(RELOAD_MARK, '')}${mark}`]),
+  );
+}
+
+/** What makes the pods of the clustermesh-apiserver be replaced: etcd reads its CA only at its start. */
+export function restartPatch({ target, snapshot }: Member, ca: string, now: Date): Record<string, unknown> {
+  const marked = podCaMark(snapshot.objects.get(keyOf(apiserverDeploymentRef(target.namespace)))) !== undefined;
+  const annotations = {
+    'meshctl.io/restarted-at': now.toISOString(),
+    ...(marked ? { [POD_CA_ANNOTATION]: caMark(readCertificate(ca)) } : {}),
+  };
+  return { spec: { template: { metadata: { annotations } } } };
 }

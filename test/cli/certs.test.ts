@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import { execIn, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { requireValid } from '../support/schemas.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
@@ -88,6 +89,62 @@ describe('certs list', () => {
     const { stdout } = await meshctl.ok(['clustermesh', 'certs', 'list', ...BOTH]);
     expect(stdout).toMatch(/^CONTEXT +ROLE +SUBJECT +ISSUER +EXPIRES IN +NAMES +USED BY\nmesh-1 +ca /);
     expect(stdout).not.toContain('PRIVATE KEY');
+  });
+});
+
+describe('certs rotate --dry-run', () => {
+  const ROTATE = ['clustermesh', 'certs', 'rotate', ...BOTH, '--dry-run'];
+
+  interface PlanData {
+    clusters: { context: string; notes?: string[]; steps: { object: { kind: string; name: string }; why: string }[] }[];
+  }
+  const objectsOf = ({ clusters }: PlanData, context: string) =>
+    clusters.find((cluster) => cluster.context === context)?.steps.map(({ object }) => object.name);
+
+  const LEAVES = [
+    'clustermesh-apiserver-server-cert',
+    'clustermesh-apiserver-admin-cert',
+    'clustermesh-apiserver-local-cert',
+    'clustermesh-apiserver-remote-cert',
+  ];
+
+  it('says per Secret what would be renewed, and changes nothing', async () => {
+    const before = await certificates();
+    const plan = jsonOf(await meshctl.ok([...ROTATE, '-o', 'json']));
+    requireValid(plan);
+    for (const context of ['mesh-1', 'mesh-2']) {
+      expect(objectsOf(plan as unknown as PlanData, context)).toEqual([...LEAVES, 'cilium-kvstoremesh']);
+    }
+    expect(plan).toMatchObject({ kind: 'Plan', dryRun: 'client', summary: { create: 0, update: 10, delete: 0 } });
+    const { stdout } = await meshctl.ok(ROTATE);
+    expect(stdout).toContain('(a new certificate for "remote-mesh-1" to dial mesh-2)');
+    expect(stdout).toContain('Nothing was changed (--dry-run).');
+    expect(stdout).not.toContain('phase');
+    expect(await certificates()).toEqual(before);
+  });
+
+  it('with --ca says the two phases and which pods are replaced, and asks nothing', async () => {
+    const before = await certificates();
+    const data = jsonOf(await meshctl.ok([...ROTATE, '--ca', '-o', 'json'])) as unknown as PlanData;
+    expect(objectsOf(data, 'mesh-1')).toEqual([
+      'cilium-ca',
+      ...LEAVES,
+      'cilium-kvstoremesh',
+      'cilium-clustermesh',
+      'clustermesh-apiserver',
+    ]);
+    expect(data.clusters[0]?.notes).toMatchObject(
+      [/^phase 1: /, /^phase 2: /].map((text) => expect.stringMatching(text)),
+    );
+    expect((await meshctl.ok([...ROTATE, '--ca'])).stdout).toContain('pods are replaced one by one');
+    expect(await certificates()).toEqual(before);
+  });
+
+  it('lets the API servers judge it', async () => {
+    const before = await certificates();
+    const { stdout } = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--dry-run=server']);
+    expect(stdout).toContain('the API server accepts all of it');
+    expect(await certificates()).toEqual(before);
   });
 });
 
