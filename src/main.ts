@@ -72,10 +72,12 @@ async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host)
 }
 
 async function progressFor(options: ParsedOptions, host: Host): Promise<CommandContext['progress']> {
-  const theme = createTheme(colourWanted(host.env, host.stderr));
+  const colour = colourWanted(host.env, host.stderr);
+  const theme = createTheme(colour);
   if (isDocumentFormat(options.output)) return quietProgress(host.stderr, theme);
-  const spins = host.stderr.isTty && !host.env.CI && host.env.TERM !== 'dumb' && !options.debug;
-  return spins ? spinnerProgress(process.stderr, theme) : plainProgress(host.stderr, theme);
+  // A terminal without a size (of `script`, of a pipeline's runner) has no lines that could be redrawn.
+  const redraws = host.stderr.isTty && (host.stderr.columns ?? 0) > 0 && !host.env.CI && host.env.TERM !== 'dumb';
+  return redraws && !options.debug ? spinnerProgress(process.stderr, theme, colour) : plainProgress(host.stderr, theme);
 }
 
 function formatIn(argv: readonly string[]): string | undefined {

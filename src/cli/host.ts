@@ -7,7 +7,7 @@ export interface Host {
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   now(): Date;
-  /** Aborted on Ctrl-C and SIGTERM. */
+  /** Aborted on Ctrl-C, SIGTERM, and when the terminal is gone. */
   signal: AbortSignal;
   /** The folder of the installed package, with a slash at its end. */
   packageRoot: URL;
@@ -29,7 +29,8 @@ export interface TextSink {
 
 /**
  * The real process. The first Ctrl-C or SIGTERM aborts the signal, so that a command can put things back; a second one
- * ends the process at once. A reader that goes away (`| head`) is no error.
+ * ends the process at once. So does the terminal's end (SIGHUP, or only a failing write), but never at once: nobody is there
+ * any more who would wait. A reader that goes away (`| head`) is no error.
  */
 export function processHost(packageRoot: URL): Host {
   const controller = new AbortController();
@@ -39,9 +40,11 @@ export function processHost(packageRoot: URL): Host {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  const hangUp = (): void => controller.abort();
+  process.on('SIGHUP', hangUp);
   return {
-    stdout: sinkOf(process.stdout),
-    stderr: sinkOf(process.stderr),
+    stdout: sinkOf(process.stdout, hangUp),
+    stderr: sinkOf(process.stderr, hangUp),
     keyboard: process.stdin.isTTY && process.stderr.isTTY ? { ask: askOnTerminal } : undefined,
     env: process.env,
     cwd: process.cwd(),
@@ -67,9 +70,13 @@ async function askOnTerminal(prompt: string, signal: AbortSignal): Promise<strin
   }
 }
 
-function sinkOf(stream: NodeJS.WriteStream): TextSink {
+/** What a write to a terminal that is gone fails with. */
+const HUNG_UP: readonly (string | undefined)[] = ['EIO', 'ENXIO'];
+
+function sinkOf(stream: NodeJS.WriteStream, onHangUp: () => void): TextSink {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (HUNG_UP.includes(error.code)) onHangUp();
+    else if (error.code !== 'EPIPE') throw error;
   });
   return {
     write: (text) => void stream.write(text),

@@ -27,8 +27,8 @@ export async function writeDocument(
 ): Promise<void> {
   const document = { apiVersion: API_VERSION, kind, ...data };
   if (format === 'json') return host.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-  const { stringify } = await import('yaml');
-  host.stdout.write(stringify(document, { aliasDuplicateObjects: false }));
+  const { yamlDocument } = await import('./yaml-document.ts');
+  host.stdout.write(yamlDocument(document));
 }
 
 function withNewline(text: string): string {

@@ -124,8 +124,8 @@ function configure(command: Command, host: Host): void {
       writeErr: (text) => {
         if (!text.startsWith('error:')) host.stderr.write(text);
       },
-      getOutHelpWidth: () => host.stdout.columns ?? 100,
-      getErrHelpWidth: () => host.stderr.columns ?? 100,
+      getOutHelpWidth: () => host.stdout.columns || 100,
+      getErrHelpWidth: () => host.stderr.columns || 100,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });

@@ -37,10 +37,10 @@ export function plainProgress(sink: TextSink, theme: Theme): Progress {
 }
 
 /** A spinner per terminal line would fight for the cursor: one spinner shows the newest task, ended ones stay as lines. */
-export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme): Promise<Progress> {
+export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme, colour: boolean): Promise<Progress> {
   const { default: ora } = await import('ora');
   const running: string[] = [];
-  const spinner: Ora = ora({ stream, discardStdin: false });
+  const spinner: Ora = ora({ stream, discardStdin: false, color: colour && 'cyan' });
   const show = (): void => {
     const last = running.at(-1);
     const newest = last === undefined ? undefined : printableLines(last);

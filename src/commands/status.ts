@@ -1,5 +1,6 @@
+import type { Target } from '../flows/flow.ts';
 import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../flows/status.ts';
-import { MeshctlError } from '../mesh/errors.ts';
+import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { evaluateMesh } from '../mesh/mesh-status.ts';
 import { meshStatusText } from '../views/matrix-view.ts';
 import { printable } from '../views/printable.ts';
@@ -29,7 +30,7 @@ const CLEAR_FROM_TOP = '\u001b[H\u001b[J';
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as StatusFlags;
   checkFlags(flags);
-  return withChosenClusters(context, flags, async (targets) => {
+  const work = async (targets: readonly Target[]): Promise<CommandResult> => {
     const options = {
       parallel: flags.parallel,
       nodeTimeoutMs: flags.nodeTimeout,
@@ -47,7 +48,9 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     }
     if (flags.wait) return resultOf(await waitForHealth(context, targets, options, flags.waitDuration));
     return resultOf(await lookAtClusters(context, targets, options));
-  });
+  };
+  // A mesh of which a cluster cannot be asked is not known to be healthy.
+  return withChosenClusters(context, flags, work, 'counted');
 }
 
 function checkFlags(flags: StatusFlags): void {
@@ -62,7 +65,7 @@ function checkFlags(flags: StatusFlags): void {
 
 /** A report of one cluster, or of a mesh where several were asked for. */
 function statusResult(look: Look, { namespace, output }: StatusFlags, several: boolean): CommandResult {
-  const exitCode = isHealthy(look) ? 0 : 1;
+  const exitCode = look.unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : isHealthy(look) ? 0 : 1;
   const mesh = printable(evaluateMesh(look.reports, look.unreachable));
   const [single] = mesh.clusters;
   const junit = () => statusJunit(mesh.clusters, namespace, mesh.unreachable);

@@ -55,7 +55,8 @@ async function pollAll(
       } catch (error) {
         flow.signal.throwIfAborted();
         if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
-        return { context: target.client.context, code: error.code, message: error.message };
+        const { code, message, hint } = error;
+        return { context: target.client.context, code, message, ...(hint ? { hint } : {}) };
       }
     }),
   );

@@ -46,6 +46,8 @@ export interface FailurePlace {
   context: string;
   namespace: string;
   peer: string;
+  /** The peer's own context, where it is known. */
+  peerContext?: string | undefined;
   /** Who lacks it; default an agent. */
   component?: 'agent' | 'kvstoremesh';
   /** With KVStoreMesh, agents read the peer's state from their own cluster's clustermesh-apiserver. */
@@ -66,7 +68,7 @@ function dialsOwnServer({ component = 'agent', kvstoremesh = false }: FailurePla
 
 /** The context of the clustermesh-apiserver that is dialled. */
 function serverContext(place: FailurePlace): string {
-  return dialsOwnServer(place) ? place.context : `<context of ${place.peer}>`;
+  return dialsOwnServer(place) ? place.context : (place.peerContext ?? `<context of ${place.peer}>`);
 }
 
 /** The command that renews what the connection needs. */

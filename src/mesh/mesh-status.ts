@@ -16,6 +16,8 @@ export interface UnreachableCluster {
   context: string;
   code: string;
   message: string;
+  /** The next step. */
+  hint?: string | undefined;
 }
 
 /** The status of several clusters: the data of `clustermesh status --context a,b,c -o json`. */

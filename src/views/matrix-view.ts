@@ -1,5 +1,5 @@
 import type { MatrixCell, MeshStatusReport } from '../mesh/mesh-status.ts';
-import { problemLines, replicaLines, statusText } from './status-view.ts';
+import { problemLines, replicaLines, statusText, step } from './status-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
 
@@ -10,9 +10,11 @@ export function meshStatusText(report: MeshStatusReport, namespace: string, them
     lines.push('🔌 Cluster Connections (nodes of the row connected to the column):');
     lines.push(...matrixLines(report, theme));
   }
-  for (const { context, message } of report.unreachable) {
-    lines.push(`❌ ${theme.fail(context)}: ${message}`);
+  for (const { context, message, hint } of report.unreachable) {
+    lines.push('', `❌ ${theme.fail(message.startsWith('context ') ? message : `context "${context}": ${message}`)}`);
+    if (hint) lines.push(step(hint, theme));
   }
+  const contexts = new Map(report.clusters.map(({ cluster, context }) => [cluster.name, context]));
   for (const cluster of report.clusters) {
     if (cluster.healthy) continue;
     // Without peers the cluster's own report says what to do.
@@ -21,7 +23,9 @@ export function meshStatusText(report: MeshStatusReport, namespace: string, them
         ? statusText(cluster, namespace, theme)
         : [
             ...replicaLines(cluster, namespace, theme),
-            ...cluster.problems.flatMap((problem) => problemLines(problem, cluster, namespace, theme)),
+            ...cluster.problems.flatMap((problem) =>
+              problemLines(problem, cluster, namespace, theme, contexts.get(problem.peer)),
+            ),
           ].join('\n');
     if (text) lines.push('', theme.bold(`${cluster.cluster.name} (context ${cluster.context})`), text);
   }
@@ -35,8 +39,12 @@ function headline({ clusters, unreachable, healthy }: MeshStatusReport, theme: T
     const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
     return `✅ All ${nodes} nodes of ${total} clusters are connected to all clusters${sampled}`;
   }
-  const sound = clusters.filter((cluster) => cluster.healthy).length;
-  return `❌ ${theme.fail(`${total - sound} of ${total} clusters are not connected to all clusters`)}`;
+  const broken = clusters.filter((cluster) => !cluster.healthy).length;
+  const words = [
+    ...(unreachable.length > 0 ? [`${unreachable.length} of ${total} clusters cannot be asked`] : []),
+    ...(broken > 0 ? [`${broken} of ${total} clusters are not connected to all clusters`] : []),
+  ];
+  return `❌ ${theme.fail(words.join('; '))}`;
 }
 
 function matrixLines({ clusters, matrix }: MeshStatusReport, theme: Theme): string[] {

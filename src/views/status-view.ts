@@ -64,15 +64,20 @@ function peerLine({ name, agents }: PeerStatus, theme: Theme): string {
   return `  • ${theme.bold(name)}: ${count(agents.configured, 'configured')}, ${count(agents.connected, 'connected')}`;
 }
 
-/** A reason in words, with an example of whom it holds for, the agent's own words and the next step. */
+/**
+ * A reason in words, with an example of whom it holds for, the agent's own words and the next step.
+ * @param peerContext of the peer, where it is known
+ */
 export function problemLines(
   problem: StatusProblem,
   { context, kvstoremesh }: StatusReport,
   namespace: string,
   theme: Theme,
+  peerContext?: string,
 ): string[] {
   const { peer, component } = problem;
-  const advice = adviceFor(problem.class, { context, namespace, peer, component, kvstoremesh: kvstoremesh.enabled });
+  const place = { context, namespace, peer, peerContext, component, kvstoremesh: kvstoremesh.enabled };
+  const advice = adviceFor(problem.class, place);
   return [
     `${theme.warn('⚠️ ')} ${peer}: ${problem.heldOver ? 'a new connection fails: ' : ''}${advice.says} — ${placesOf(problem)}`,
     ...(problem.message ? [`     ${theme.dim(problem.message)}`] : []),
@@ -89,6 +94,7 @@ export function placesOf({ component, nodes, nodesWaiting }: StatusProblem): str
   return `KVStoreMesh (${names})${waiting}`;
 }
 
-function step(text: string, theme: Theme): string {
+/** The next step, under what it is for. */
+export function step(text: string, theme: Theme): string {
   return `   ${theme.dim('→')} ${text}`;
 }

@@ -3,6 +3,7 @@ import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
 import { runCli } from '../support/cli.ts';
 import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
@@ -109,6 +110,15 @@ describe('the installed program', () => {
     const { exitCode, packages } = await packagesLoadedBy('clustermesh', 'status');
     expect(exitCode).toBe(2);
     expect([...packages]).toEqual(expect.arrayContaining(['@kubernetes/client-node', 'yaml']));
+  });
+
+  it.each([
+    ['json', (text: string) => JSON.parse(text)],
+    ['yaml', (text: string) => parse(text)],
+  ])('prints one document of a failure with -o %s', async (format, read) => {
+    const { exitCode, stdout, stderr } = await start(['clustermesh', 'status', '-o', format]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: '' });
+    expect(read(stdout)).toMatchObject({ kind: 'Error', error: { code: 'KubeconfigMissing' } });
   });
 
   it.each(['18.20.4', '20.18.3'])('refuses Node.js %s in a sentence', async (version) => {

@@ -1,4 +1,7 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { MeshStatusReport } from '../../src/mesh/mesh-status.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
@@ -40,6 +43,23 @@ describe('status of several clusters', () => {
     expect(report.kind).toBe('MeshStatusReport');
     expect(report.clusters.map(({ context }) => context)).toEqual(['mesh-1', 'mesh-2', 'mesh-3']);
     expect(report.matrix.filter(({ state }) => state === 'connected')).toHaveLength(4);
+  });
+
+  it('is not green when a cluster cannot be asked, also with --all, and says what to do in it', async () => {
+    const kubeconfig = parse(await readFile(sandbox.kubeconfigPath, 'utf8')) as {
+      clusters: { name: string; cluster: { server: string } }[];
+    };
+    found(kubeconfig.clusters[1], 'mesh-2').cluster.server = 'https://127.0.0.1:9';
+    const env = { KUBECONFIG: join(dirname(sandbox.kubeconfigPath), 'one-is-down.yaml') };
+    await writeFile(env.KUBECONFIG, stringify(kubeconfig));
+    const json = await meshctl(['clustermesh', 'status', '--all', '-o', 'json'], { env });
+    expect(json.exitCode).toBe(3);
+    const { unreachable } = jsonOf(json) as unknown as MeshStatusReport;
+    expect(unreachable).toMatchObject([{ context: 'mesh-2', code: 'ClusterUnreachable' }]);
+    const { exitCode, stdout } = await meshctl(['clustermesh', 'status', '--context', 'mesh-1,mesh-2'], { env });
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain('❌ 1 of 2 clusters cannot be asked\n');
+    expect(stdout).toContain('   → is the cluster up');
   });
 
   it('refuses flags that exclude each other', async () => {

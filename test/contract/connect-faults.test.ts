@@ -163,9 +163,14 @@ describe('the built program', () => {
   });
   afterAll(() => installed?.remove());
 
-  it.each([2, 5, 8])(
-    'puts everything back when it gets SIGINT at write %i',
-    async (write) => {
+  it.each([
+    ['SIGINT', 2],
+    ['SIGINT', 5],
+    ['SIGINT', 8],
+    ['SIGHUP', 6],
+  ] as const)(
+    'puts everything back when it gets %s at write %i',
+    async (signal, write) => {
       const child = spawn(process.execPath, [installed.entry, ...CONNECT], {
         env: { KUBECONFIG: clusters.kubeconfigPath },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -177,7 +182,7 @@ describe('the built program', () => {
       const exited = once(child, 'exit');
       // Once: a second one would end the program at once, in the middle of putting things back.
       breakRequest(nth(write, isMeshWrite), () => {
-        child.kill('SIGINT');
+        child.kill(signal);
         clusters.fault = undefined;
         return undefined;
       });
