@@ -2,10 +2,10 @@ import { checkClusters } from '../flows/check.ts';
 import type { Flow, Target } from '../flows/flow.ts';
 import { sleep } from '../kube/retry.ts';
 import { type CheckEntry, categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../mesh/checks/catalogue.ts';
-import { MeshctlError } from '../mesh/errors.ts';
 import { checkJunit, checkText } from '../views/check-view.ts';
 import { printable } from '../views/printable.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { requireKnown } from './option-values.ts';
 import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
 interface CheckFlags extends SeveralClustersFlags {
@@ -66,11 +66,4 @@ function isBad({ severity }: CheckEntry, { failOn }: CheckFlags): boolean {
 
 function isPassed(entries: readonly CheckEntry[], flags: CheckFlags): boolean {
   return !entries.some((entry) => isBad(entry, flags));
-}
-
-function requireKnown(what: string, names: readonly string[], known: readonly string[]): void {
-  for (const name of names) {
-    if (known.includes(name)) continue;
-    throw new MeshctlError('Usage', `there is no ${what} "${name}"`, { hint: `There are: ${known.join(', ')}` });
-  }
 }

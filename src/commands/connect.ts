@@ -1,6 +1,7 @@
 import { type ConnectOptions, connectClusters, prepareConnect } from '../flows/connect.ts';
 import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
+import { COMPATIBILITY_CHECKS } from '../mesh/checks/compatibility.ts';
 import type { CredentialChoice } from '../mesh/credentials.ts';
 import type { EndpointOverride } from '../mesh/endpoint-overrides.ts';
 import type { Step } from '../mesh/plan.ts';
@@ -9,6 +10,7 @@ import { stepData } from '../views/plan-data.ts';
 import { printable } from '../views/printable.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type MeshFlags, withMesh } from './mesh-targets.ts';
+import { requireKnown } from './option-values.ts';
 import { dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
 
 interface ConnectFlags extends MeshFlags, PlanFlags {
@@ -30,6 +32,11 @@ interface ConnectFlags extends MeshFlags, PlanFlags {
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as ConnectFlags;
   const dryRun = dryRunOf(flags);
+  requireKnown(
+    'check',
+    flags.skipChecks ?? [],
+    COMPATIBILITY_CHECKS.map(({ id }) => id),
+  );
   const options: ConnectOptions = {
     credentials: flags.credentials,
     sourceEndpoints: flags.sourceEndpoint,

@@ -47,3 +47,11 @@ export function parseKeyValue(text: string): [key: string, value: string] {
 export function parseSwitch(value: 'true' | 'false' | true | undefined): boolean | undefined {
   return value === undefined ? undefined : value !== 'false';
 }
+
+/** @param what names are of, e.g. `check`. @throws MeshctlError `Usage` with the known ones when a name is not among them */
+export function requireKnown(what: string, names: readonly string[], known: readonly string[]): void {
+  for (const name of names) {
+    if (known.includes(name)) continue;
+    throw new MeshctlError('Usage', `there is no ${what} "${name}"`, { hint: `There are: ${known.join(', ')}` });
+  }
+}

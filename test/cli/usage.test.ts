@@ -13,6 +13,8 @@ it.each([
   ['clustermesh status --wait-duration 5', '"5" is not a duration', 'Write it like 90s, 5m or 1h30m.'],
   ['clustermesh status --parallel 0', '"0" is not a whole number from 1 on', ''],
   ['clustermesh status -o xml', "argument 'xml' is invalid", 'Allowed choices are summary'],
+  ['clustermesh check --suppress nope', 'there is no check "nope"', 'There are: cluster-identity'],
+  ['clustermesh connect --skip-checks nope', 'there is no check "nope"', 'There are: cluster-identity'],
   ['clustermesh', 'a command is missing', ''],
 ])('says what is wrong with: meshctl %s', async (line, words, more) => {
   const { exitCode, says } = failureOf(await runCli(line.split(' ')));
