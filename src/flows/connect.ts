@@ -77,10 +77,8 @@ export async function prepareConnect(
   const { source, destinations, mode } = request;
   const targets = source ? [source, ...destinations] : destinations;
   const snapshots = await during(flow, `Reading ${targets.length} clusters`, () => readAll(targets, options.parallel));
-  for (const snapshot of snapshots) {
-    requireCilium(snapshot);
-    requireEnabled(snapshot);
-  }
+  for (const snapshot of snapshots) requireCilium(snapshot);
+  requireEnabled(snapshots);
   const peerIds = await readPeerIds(flow, targets, snapshots);
   const input = { clusters: snapshots, now: flow.now(), peerIds };
   const findings = forConnect(runChecks(COMPATIBILITY_CHECKS, input, options.skipChecks));

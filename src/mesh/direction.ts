@@ -46,22 +46,37 @@ export function dialingSecret(snapshot: ClusterSnapshot): string {
 }
 
 /**
- * Refuses a cluster that has no complete clustermesh-apiserver.
- * @throws MeshctlError `ClusterMeshNotEnabled`, naming what is missing
+ * Refuses clusters that have no complete clustermesh-apiserver, all in one.
+ * @throws MeshctlError `ClusterMeshNotEnabled`, naming what is missing where
  */
-export function requireEnabled(snapshot: ClusterSnapshot): void {
-  const { context, namespace } = snapshot;
-  const needed: ObjectRef[] = [apiserverDeploymentRef(namespace), secretRef(namespace, SERVER_CERT_SECRET)];
-  const missing = needed.filter((ref) => !snapshot.objects.has(keyOf(ref)));
-  if (missing.length === 0) return;
-  const what =
-    missing.length === needed.length
-      ? 'Cluster Mesh is not enabled'
-      : `Cluster Mesh is only half enabled (there is no ${missing.map((ref) => `${ref.kind} ${ref.name}`).join(', no ')})`;
-  throw new MeshctlError('ClusterMeshNotEnabled', `context "${context}": ${what}`, {
-    hint: `Run: meshctl clustermesh enable --context ${context}`,
-    details: { context, missing: missing.map((ref) => `${ref.kind} ${ref.name}`) },
+export function requireEnabled(snapshots: readonly ClusterSnapshot[]): void {
+  const lacking = snapshots.flatMap((snapshot) => {
+    const missing = missingOf(snapshot);
+    return missing.length > 0 ? [{ context: snapshot.context, missing }] : [];
   });
+  if (lacking.length === 0) return;
+  throw new MeshctlError('ClusterMeshNotEnabled', lacking.map(describeLack).join('; '), {
+    hint: `Run: meshctl clustermesh enable --context ${lacking.map(({ context }) => context).join(',')}`,
+    details: { clusters: lacking },
+  });
+}
+
+/** What a cluster that serves its state must have. */
+const neededIn = (namespace: string): ObjectRef[] => [
+  apiserverDeploymentRef(namespace),
+  secretRef(namespace, SERVER_CERT_SECRET),
+];
+
+function missingOf({ objects, namespace }: ClusterSnapshot): string[] {
+  return neededIn(namespace)
+    .filter((ref) => !objects.has(keyOf(ref)))
+    .map(({ kind, name }) => `${kind} ${name}`);
+}
+
+function describeLack({ context, missing }: { context: string; missing: readonly string[] }): string {
+  return missing.length === neededIn('').length
+    ? `context "${context}": Cluster Mesh is not enabled`
+    : `context "${context}": Cluster Mesh is only half enabled (there is no ${missing.join(', no ')})`;
 }
 
 /**

@@ -225,6 +225,9 @@ describe('a peer', () => {
       expect(result.says).toContain('  → Run: meshctl clustermesh enable --context mesh-2\n');
       return result.says.split('\n')[0];
     };
+    const both = failureOf(await meshctl(connect('mesh-1', 'mesh-2'))).says;
+    expect(both).toContain('context "mesh-1": Cluster Mesh is not enabled; context "mesh-2": Cluster Mesh is not');
+    expect(both).toContain('  → Run: meshctl clustermesh enable --context mesh-1,mesh-2\n');
     await meshctl.ok(enable('mesh-1'));
     expect(await refusal()).toBe('✖ context "mesh-2": Cluster Mesh is not enabled');
 
@@ -241,7 +244,7 @@ describe('a peer', () => {
     );
     expect(await failureAsData(connect('mesh-1', 'mesh-2'))).toMatchObject({
       code: 'ClusterMeshNotEnabled',
-      details: { context: 'mesh-2', missing: ['Deployment clustermesh-apiserver'] },
+      details: { clusters: [{ context: 'mesh-2', missing: ['Deployment clustermesh-apiserver'] }] },
     });
 
     await meshctl.ok(enable('mesh-2'));

@@ -230,7 +230,7 @@ describe('requireEnabled', () => {
     [[], 'Cluster Mesh is not enabled'],
     [[apiserverDeployment()], 'half enabled (there is no Secret clustermesh-apiserver-server-cert)'],
   ])('says what is missing', (live, says) => {
-    expect(() => requireEnabled(snapshotOf({ live }))).toThrow(says);
+    expect(() => requireEnabled([snapshotOf({ live })])).toThrow(says);
   });
 });
 
