@@ -61,13 +61,17 @@ export async function prepareDisconnect(
   const { source, destinations, mode } = request;
   const targets = source ? [source, ...destinations] : destinations;
   const snapshots = await during(flow, `Reading ${targets.length} clusters`, () => readAll(targets, options.parallel));
-  const dead = snapshots.flatMap((result, index) => {
-    const target = targets[index];
-    if (result instanceof MeshctlError && target && !(options.force && target !== source && DEAD.has(result.code)))
-      throw result;
-    return result instanceof MeshctlError && target ? [{ context: target.client.context, error: result }] : [];
-  });
   const alive = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
+  const failed = snapshots.flatMap((result, index) => {
+    const target = targets[index];
+    return result instanceof MeshctlError && target ? [{ target, context: target.client.context, error: result }] : [];
+  });
+  const dead = failed.filter(({ target, error }) => target !== source && DEAD.has(error.code));
+  for (const one of failed) {
+    if (!dead.includes(one)) throw one.error;
+    if (!options.force)
+      throw withWayOut(one.error, source && (peerOfDead(one.context, dead.length, alive) ?? '<name>'));
+  }
   const members = targets.map(({ client: { context } }): Member => {
     const snapshot = alive.find((candidate) => candidate.context === context);
     return snapshot
@@ -178,7 +182,7 @@ function prepare(targets: readonly Target[], dials: readonly [Member, Member][])
     warnings: [
       ...common.map(
         ([client, server]) =>
-          `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: it does not dial any more, but the certificate stays good`,
+          `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: once it no longer dials, the certificate is still good`,
       ),
       ...openConnections(dials),
     ],
@@ -197,7 +201,7 @@ function openConnections(dials: readonly [Member, Member][]): string[] {
   return [...groupBy(shutOut, ([, server]) => server)].map(([{ context, snapshot }, parted]) => {
     const restart = `kubectl --context ${context} -n ${snapshot?.namespace} rollout restart deployment/clustermesh-apiserver`;
     const names = parted.map(([client]) => `"${client.name}"`).join(', ');
-    return `context "${context}" refuses ${names} from now on, but a connection that is still open goes on with what it watches → to end it too: ${restart}`;
+    return `context "${context}" refuses ${names} once etcd has lost the user, but a connection that is still open goes on with what it watches → to end it too: ${restart}`;
   });
 }
 
@@ -230,13 +234,34 @@ function nameOf({ ciliumConfig }: ClusterSnapshot): string {
   return identityOf(ciliumConfig ?? {}).name;
 }
 
-/** A cluster that cannot be asked is the peer of that name, or the only peer that is left. */
-function nameOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string {
+/** An error of a destination that may be gone for good, with what else can be done then; `peer` where a source forgets it. */
+function withWayOut(error: MeshctlError, peer: string | undefined): MeshctlError {
+  const byName = peer === undefined ? '' : `, or with --peer ${peer} instead of its context`;
+  const wayOut = `If that cluster is gone for good, forget it: with --force${byName}.`;
+  const { code, message, details } = error;
+  return new MeshctlError(code, message, {
+    hint: error.hint === undefined ? wayOut : `${wayOut} Else: ${error.hint}`,
+    details,
+    cause: error,
+  });
+}
+
+function peersElsewhere(alive: readonly ClusterSnapshot[]): string[] {
   const here = new Set(alive.map(nameOf));
-  const candidates = [...new Set(alive.flatMap(knownPeers))].filter((name) => !here.has(name));
-  const [only] = candidates;
+  return [...new Set(alive.flatMap(knownPeers))].filter((name) => !here.has(name));
+}
+
+/** A cluster that cannot be asked is the peer of that name, or the only peer that is left. */
+function peerOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string | undefined {
+  const candidates = peersElsewhere(alive);
   if (candidates.includes(context)) return context;
-  if (deadCount === 1 && candidates.length === 1 && only !== undefined) return only;
+  return deadCount === 1 && candidates.length === 1 ? candidates[0] : undefined;
+}
+
+function nameOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string {
+  const name = peerOfDead(context, deadCount, alive);
+  if (name !== undefined) return name;
+  const candidates = peersElsewhere(alive);
   throw new MeshctlError('Usage', `context "${context}" cannot be reached, so it is not known which peer it is`, {
     hint: `Name the peer instead of the context: --peer ${candidates.join(' or --peer ') || '<name>'}`,
     details: { context, candidates },

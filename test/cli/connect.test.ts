@@ -228,12 +228,14 @@ describe('disconnect', () => {
       return undefined;
     };
     const argv = ['--context', 'mesh-1', '--destination-context', 'mesh-3', '--yes'];
-    expect((await disconnect(...argv)).exitCode).toBe(3);
+    const refused = await disconnect(...argv);
+    expect(refused.exitCode).toBe(3);
+    expect(refused.stderr).toContain('forget it: with --force, or with --peer mesh-3 instead of its context. Else: ');
     const forced = await disconnect(...argv, '--force');
     expect(forced.exitCode, forced.stderr).toBe(0);
     expect(forced.stderr).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');
     expect(forced.stderr).toContain(
-      'context "mesh-1" refuses "mesh-3" from now on, but a connection that is still open goes on with what it watches → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
+      'context "mesh-1" refuses "mesh-3" once etcd has lost the user, but a connection that is still open goes on with what it watches → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
     );
     expect(dials('mesh-1')).toEqual(['mesh-2']);
     await ok(disconnect('--context', 'mesh-2', '--peer', 'mesh-3', '--yes'));
