@@ -61,5 +61,5 @@ describe.each([
     expect(parted.exitCode, parted.stderr).toBe(0);
     expect(clusters.objects()).toEqual(before);
     expect(clusters.errors).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 });
