@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { stripVTControlCharacters } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type AuthKind, authKindOf, loginHint } from './auth-kind.ts';
@@ -180,7 +181,21 @@ function notAfterOf(certificate: unknown): Date | undefined {
   }
 }
 
-const MAX_PLUGIN_WORDS = 300;
+const MAX_PLUGIN_LINES = 3;
+const MAX_PLUGIN_CHARACTERS = 300;
+const PYTHON_TRACE = /^Traceback \(most recent call last\):\n(?:[ \t].*\n)*/gm;
+
+/** The first lines of a plugin's stderr that say something, as one line; what comes later is often only punctuation. */
+function pluginWords(stderr: string): string {
+  const lines = stripVTControlCharacters(stderr)
+    .replaceAll('\r', '')
+    .replaceAll(PYTHON_TRACE, '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /[\p{L}\p{N}]/u.test(line));
+  const words = [...lines.slice(0, MAX_PLUGIN_LINES).join(' ')];
+  return words.length > MAX_PLUGIN_CHARACTERS ? `${words.slice(0, MAX_PLUGIN_CHARACTERS).join('')}…` : words.join('');
+}
 
 function credentialError(context: SelectedContext, auth: AuthKind, error: unknown): MeshctlError {
   const { code, path, message } = error as NodeJS.ErrnoException;
@@ -198,10 +213,10 @@ function credentialError(context: SelectedContext, auth: AuthKind, error: unknow
     }
     // What the plugin wrote to stderr is meant for people; its answer on stdout may be a credential and stays out.
     const badAnswer = error instanceof SyntaxError || error instanceof TypeError;
-    const words = badAnswer ? 'its answer is not an ExecCredential' : (message.trim().split('\n').at(-1) ?? '');
+    const words = badAnswer ? 'its answer is not an ExecCredential' : pluginWords(message);
     return new MeshctlError(
       'Unauthenticated',
-      `context "${context.name}": ${plugin} failed: ${words.slice(0, MAX_PLUGIN_WORDS) || 'it gave no reason'}`,
+      `context "${context.name}": ${plugin} failed: ${words || 'it gave no reason'}`,
       { hint: loginHint(auth.command), ...(badAnswer ? {} : { cause: error }), details },
     );
   }

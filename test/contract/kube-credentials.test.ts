@@ -110,17 +110,29 @@ describe('credentials', () => {
       });
     });
 
-    test('one that fails: its own words', async () => {
-      const client = open(
-        'https://127.0.0.1:1',
-        plugin(`console.error('trace\\nthe SSO session has expired'); process.exit(3)`),
-      );
-      await expect(client.get(SECRET)).rejects.toMatchObject({
-        code: 'Unauthenticated',
-        message: expect.stringMatching(
-          /^context "c1": credential plugin ".*node" failed: the SSO session has expired$/,
-        ),
-      });
+    test.each([
+      ['one line', 'the SSO session has expired', 'the SSO session has expired'],
+      [
+        'the first lines that say something',
+        'F1 cred.go:2] no token (err: ERROR: cannot refresh.\nPlease run:\n\n  $ gcloud auth login\n\nto go on.\n)\n',
+        'F1 cred.go:2] no token (err: ERROR: cannot refresh. Please run: $ gcloud auth login',
+      ],
+      ['no colours', '\x1b[31mexpired\x1b[0m\r\n', 'expired'],
+      [
+        'what follows a Python trace',
+        'Traceback (most recent call last):\n  File "a.py", line 1, in b\n    c()\nValueError: no profile\n',
+        'ValueError: no profile',
+      ],
+      ['no more than a few', 'x'.repeat(5000), `${'x'.repeat(300)}…`],
+      ['nothing', '\n)\n', 'it gave no reason'],
+    ])('one that fails: its own words: %s', async (_name, stderr, words) => {
+      const script = `console.log('s3cret'); process.stderr.write(${JSON.stringify(stderr)}, () => process.exit(3))`;
+      const error = await open('https://127.0.0.1:1', plugin(script))
+        .get(SECRET)
+        .catch((thrown: unknown) => thrown as Error);
+      expect(error).toMatchObject({ code: 'Unauthenticated' });
+      expect((error as Error).message).toBe(`context "c1": credential plugin "${process.execPath}" failed: ${words}`);
+      expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('s3cret');
     });
 
     test('one whose answer is no credential, which might yet be secret', async () => {
