@@ -36,17 +36,23 @@ export interface Target {
   namespace: string;
 }
 
-/** Runs a piece of work under a progress line that ends with it, whichever way. */
+/**
+ * Runs a piece of work under a progress line that ends with it, whichever way.
+ * @param done the line's words at the end
+ * @param good whether what came out is what was hoped for; if not, the line is that of a failure
+ */
 export async function during<T>(
   flow: Pick<Flow, 'progress'>,
   text: string,
   work: (task: Task) => Promise<T>,
   done?: (result: T) => string,
+  good: (result: T) => boolean = () => true,
 ): Promise<T> {
   const task = flow.progress.start(text);
   try {
     const result = await work(task);
-    task.done(done?.(result));
+    if (good(result)) task.done(done?.(result));
+    else task.fail(done?.(result));
     return result;
   } catch (error) {
     task.fail();
