@@ -21,6 +21,7 @@ import {
 } from './connectivity-clusters.ts';
 import { testFailover } from './connectivity-failover.ts';
 import { type Destination, judge, podsAt, type Question, TIMEOUT_MS } from './connectivity-judge.ts';
+import { requireConnected } from './connectivity-peers.ts';
 import { testPolicies } from './connectivity-policy.ts';
 import { during, type Flow } from './flow.ts';
 import { allOrFirstError } from './parallel.ts';
@@ -46,13 +47,15 @@ const SERVICE: Destination = { host: ECHO_SERVICE, port: SERVICE_PORT };
 /**
  * Deploys an echo server and a client in each cluster, asks in all the ways that a mesh should answer, and removes
  * everything again, whatever happens.
- * @throws MeshctlError what kept the test from being made; what it finds wrong is in the report
+ * @throws MeshctlError `ClusterMeshNotEnabled` or `NotFound` where the clusters are surely not connected, before anything is
+ * deployed; and what kept the test from being made; what it finds wrong is in the report
  */
 export async function testConnectivity(
   flow: Flow,
   members: readonly MeshMember[],
   options: ConnectivityOptions,
 ): Promise<ConnectivityReport> {
+  await during(flow, 'Looking whether the clusters are connected', () => requireConnected(members));
   const clusters = await prepareClusters(flow, members, options);
   try {
     await during(flow, `Deploying to namespace ${options.namespace}`, () =>
@@ -64,7 +67,7 @@ export async function testConnectivity(
     const scenarios = await runScenarios(flow, clusters, options);
     const performance = options.perf ? await measurePaths(flow, clusters) : undefined;
     return {
-      passed: scenarios.every(({ result }) => result !== 'fail'),
+      passed: hasPassed(scenarios),
       namespace: options.namespace,
       image: options.image,
       clusters: members.map(({ client, cluster }) => ({ context: client.context, name: cluster })),
@@ -92,7 +95,13 @@ async function runScenarios(
   const results: ScenarioResult[] = [];
   const run = async (scenario: Scenario, work: () => Promise<ScenarioResult[]>) => {
     flow.signal.throwIfAborted();
-    const found = await during(flow, SCENARIOS[scenario], work, (list) => `${SCENARIOS[scenario]}: ${countsOf(list)}`);
+    const found = await during(
+      flow,
+      SCENARIOS[scenario],
+      work,
+      (list) => `${SCENARIOS[scenario]}: ${countsOf(list)}`,
+      hasPassed,
+    );
     results.push(...found);
   };
   const each = (work: (cluster: TestCluster) => Promise<ScenarioResult>) => () => Promise.all(clusters.map(work));
@@ -114,7 +123,7 @@ async function runScenarios(
   );
   await run(
     'global-service',
-    service('global-service', () => ({ kind: 'only', clusters: names })),
+    service('global-service', (cluster) => ({ kind: 'only', clusters: names, some: others(cluster) })),
   );
   await run(
     'spread',
@@ -141,6 +150,10 @@ async function runScenarios(
   }
   await run('policy', () => testPolicies(flow, clusters, results, settleMs));
   return results;
+}
+
+function hasPassed(results: readonly ScenarioResult[]): boolean {
+  return results.every(({ result }) => result !== 'fail');
 }
 
 function countsOf(results: readonly ScenarioResult[]): string {

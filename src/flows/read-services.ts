@@ -97,25 +97,27 @@ export async function readServices(
 
 /** One cluster's Services without their backends. */
 async function readDefinitions(flow: Flow, member: MeshMember, scope: ServiceScope): Promise<ClusterServices> {
-  const { client, cluster, globalByDefault } = member;
+  const { client, namespace, cluster, globalByDefault } = member;
   const [peers, namespaces, services] = await Promise.all([
-    readPeers(flow, member),
+    readPeers(member),
     readNamespaces(client, scope.namespace),
     readServiceFacts(client, scope),
   ]);
+  if (!peers) {
+    flow.progress.warn(
+      `context "${client.context}": Secret ${namespace}/${AGENT_PEERS_SECRET} may not be read; taking ${cluster} to be connected to every cluster named`,
+    );
+  }
   return { context: client.context, cluster, globalByDefault, peers, namespaces, services };
 }
 
-/** The peers whose Services the agents read; undefined where Secrets may not be read. */
-async function readPeers(flow: Flow, { client, namespace, cluster }: MeshMember): Promise<string[] | undefined> {
+/** The peers that the agents read from; undefined where Secrets may not be read. */
+export async function readPeers({ client, namespace, cluster }: MeshMember): Promise<string[] | undefined> {
   try {
     const secret = await client.get(secretRef(namespace, AGENT_PEERS_SECRET));
     return peersIn(secretTexts(secret)).filter((peer) => peer !== cluster);
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
-    flow.progress.warn(
-      `context "${client.context}": Secret ${namespace}/${AGENT_PEERS_SECRET} may not be read; taking ${cluster} to be connected to every cluster named`,
-    );
     return undefined;
   }
 }

@@ -93,8 +93,8 @@ export interface ConnectivityReport {
 
 /** What answers should look like. */
 export type Expectation =
-  /** Every request is answered by one of these. */
-  | { kind: 'only'; clusters: readonly string[] }
+  /** Every request is answered by one of these; with `some`, at least one by one of those. */
+  | { kind: 'only'; clusters: readonly string[]; some?: readonly string[] }
   /** Every request is answered, and each of these answers some. */
   | { kind: 'each'; clusters: readonly string[] }
   /** Nobody answers. */
@@ -115,7 +115,9 @@ export function meets({ sent, answered, answeredBy }: Tally, expectation: Expect
   if (expectation.kind === 'none') return sent > 0 && answered === 0;
   const { clusters } = expectation;
   const whole = sent > 0 && answered === sent && Object.keys(answeredBy).every((cluster) => clusters.includes(cluster));
-  return whole && (expectation.kind === 'only' || clusters.every((cluster) => (answeredBy[cluster] ?? 0) > 0));
+  const answers = (cluster: string) => (answeredBy[cluster] ?? 0) > 0;
+  if (expectation.kind === 'each') return whole && clusters.every(answers);
+  return whole && (expectation.some?.some(answers) ?? true);
 }
 
 /** e.g. `20 of 20 answered (mesh-1 11, mesh-2 9)`, `8 of 20 answered (mesh-1 8); 12 failed: timed out`. */
@@ -135,7 +137,10 @@ export function describeMiss({ answeredBy }: Tally, expectation: Expectation): s
   const answering = Object.keys(answeredBy);
   const missing = kind === 'each' ? clusters.filter((cluster) => !answering.includes(cluster)) : [];
   if (missing.length > 0) return `; none by ${missing.join(', ')}`;
-  return answering.every((cluster) => clusters.includes(cluster)) ? '' : `; expected only ${clusters.join(', ')}`;
+  if (!answering.every((cluster) => clusters.includes(cluster))) return `; expected only ${clusters.join(', ')}`;
+  const some = kind === 'only' ? expectation.some : undefined;
+  if (answering.length === 0 || !some || some.some((cluster) => answering.includes(cluster))) return '';
+  return `; none by ${some.join(' or ')}`;
 }
 
 /** By the nearest rank, in milliseconds with three decimals; undefined without good answers. */

@@ -61,6 +61,12 @@ function verdict({ scenarios, clusters }: ConnectivityReport, theme: Theme): str
   const skipped = scenarios.filter(({ result }) => result === 'skip').length;
   const where = clusters.map(({ name }) => name).join(', ');
   const left = skipped > 0 ? `, ${skipped} skipped` : '';
-  if (failed > 0) return `❌ ${theme.fail(`${failed} of ${scenarios.length} tests failed${left} (${where})`)}`;
+  if (failed > 0) {
+    const contexts = clusters.map(({ context }) => context).join(',');
+    return [
+      `❌ ${theme.fail(`${failed} of ${scenarios.length} tests failed${left} (${where})`)}`,
+      `→ meshctl clustermesh status --context ${contexts}`,
+    ].join('\n');
+  }
   return `✅ All ${scenarios.length - skipped} tests passed${left} (${where})`;
 }

@@ -123,6 +123,40 @@ describe('connectivity test', () => {
   });
 });
 
+describe('connectivity test of clusters that are surely not connected', () => {
+  let apart: TestSandbox;
+  let run: Meshctl;
+  beforeAll(async () => {
+    apart = await startTestSandbox({ clusters: 3 });
+    run = meshctlWith(apart.kubeconfigPath);
+  });
+  afterAll(() => apart?.close());
+
+  async function refused(contexts: string): Promise<string> {
+    const before = apart.clusters.map(({ store }) => store.list({ apiVersion: 'v1', kind: 'Namespace' }).length);
+    const { exitCode, stderr } = await run(['connectivity', 'test', '--context', contexts]);
+    expect(exitCode).toBe(1);
+    expect(stderr).not.toContain('Deploying');
+    expect(apart.clusters.map(({ store }) => store.list({ apiVersion: 'v1', kind: 'Namespace' }).length)).toEqual(
+      before,
+    );
+    return stderr;
+  }
+
+  it('fails at once with the next step, and deploys nothing', async () => {
+    expect(await refused('mesh-1,mesh-2')).toContain('→ meshctl clustermesh enable --context mesh-1,mesh-2\n');
+    await run.ok(enable('mesh-1,mesh-2'));
+    const parted = await refused('mesh-1,mesh-2');
+    expect(parted).toContain('context "mesh-1": not connected to mesh-2; context "mesh-2": not connected to mesh-1');
+    expect(parted).toContain('→ meshctl clustermesh connect --context mesh-1 --destination-context mesh-2\n');
+    await run.ok(enable('mesh-3'));
+    await run.ok(connect('mesh-1', 'mesh-2'));
+    expect(await refused('mesh-1,mesh-2,mesh-3')).toContain(
+      '→ meshctl clustermesh connect --context mesh-1 --destination-context mesh-2,mesh-3 --connection-mode mesh\n',
+    );
+  }, 60_000);
+});
+
 describe('the built program', () => {
   let installed: InstalledMeshctl;
   beforeAll(async () => {

@@ -48,7 +48,8 @@ latency in ms
                    p50  p90  p99  max
   mesh-1 → mesh-1  0.5  1.0  2.3  10.0
 
-❌ !1 of 4 tests failed, 1 skipped (mesh-1, mesh-2)!`);
+❌ !1 of 4 tests failed, 1 skipped (mesh-1, mesh-2)!
+→ meshctl clustermesh status --context a,b`);
   });
 
   it('is a JUnit report for pipelines', () => {

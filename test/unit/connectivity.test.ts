@@ -17,6 +17,7 @@ const lost = (startMs = 0, totalMs = 10, error = 'timed out'): Sample => ({ star
 describe('expectations', () => {
   const only = (...clusters: string[]): Expectation => ({ kind: 'only', clusters });
   const each = (...clusters: string[]): Expectation => ({ kind: 'each', clusters });
+  const anyButAlso = (...some: string[]): Expectation => ({ kind: 'only', clusters: ['a', 'b'], some });
   const none: Expectation = { kind: 'none' };
 
   it.each<[string, Sample[], Expectation, boolean]>([
@@ -25,6 +26,9 @@ describe('expectations', () => {
     ['one lost', [by('a'), lost()], only('a'), false],
     ['by either', [by('a'), by('b')], only('a', 'b'), true],
     ['by either, one is enough', [by('a')], only('a', 'b'), true],
+    ['by either, but none by another', [by('a')], anyButAlso('b'), false],
+    ['by either, one by another', [by('a'), by('b')], anyButAlso('b'), true],
+    ['by either, all by another', [by('b')], anyButAlso('b'), true],
     ['by each', [by('a'), by('b')], each('a', 'b'), true],
     ['not by each', [by('a'), by('a')], each('a', 'b'), false],
     ['by each, one lost', [by('a'), by('b'), lost()], each('a', 'b'), false],
@@ -50,6 +54,9 @@ describe('what answers lack', () => {
     [{ kind: 'each', clusters: ['a', 'b', 'c'] }, [by('a')], '; none by b, c'],
     [{ kind: 'only', clusters: ['a'] }, [by('a'), by('b')], '; expected only a'],
     [{ kind: 'only', clusters: ['a'] }, [by('a'), lost()], ''],
+    [{ kind: 'only', clusters: ['a', 'b', 'c'], some: ['b', 'c'] }, [by('a')], '; none by b or c'],
+    [{ kind: 'only', clusters: ['a', 'b', 'c'], some: ['b', 'c'] }, [by('c')], ''],
+    [{ kind: 'only', clusters: ['a', 'b'], some: ['b'] }, [lost()], ''],
     [{ kind: 'none' }, [by('a')], ''],
   ])('%j', (expectation, samples, words) => {
     expect(describeMiss(tally(samples), expectation)).toBe(words);
