@@ -420,6 +420,13 @@ describe('defaults', () => {
       undefined,
       { a: '' },
     ]);
+    const slice = await post('/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
+      metadata: { name: 'unnamed' },
+      addressType: 'IPv4',
+      ports: [{ port: 80 }],
+      endpoints: [],
+    });
+    expect(slice.body).toMatchObject({ ports: [{ name: '', port: 80, protocol: 'TCP' }] });
   });
 });
 

@@ -68,6 +68,19 @@ describe.skipIf(missingProgram('kubectl', 'version', '--client'))('kubectl on a 
     expect(await kubectl('logs deploy/clustermesh-apiserver -c etcd')).toContain('is simulated');
   });
 
+  it('creates what its own commands make, and describes a Service with its endpoints', async () => {
+    await run(['create', 'deployment', 'web', '--image=nginx', '--port=80', '--replicas=2']);
+    await run(['rollout', 'status', 'deploy/web', '--timeout', '10s']);
+    await run(['expose', 'deployment', 'web', '--target-port=8080']);
+    const service = async () => run(['describe', 'svc', 'web']);
+    await expect.poll(service, { timeout: 10_000 }).toMatch(/^Endpoints: +\d\S+:8080,\d\S+:8080$/m);
+    await run(['create', 'deployment', 'idle', '--image=nginx', '--replicas=0', '--', 'sleep', '1d']);
+    expect(await run(['get', 'deploy', 'idle', '-o', 'jsonpath={.spec.replicas} {..command}'])).toBe(
+      '0 ["sleep","1d"]',
+    );
+    await run(['delete', 'deploy/web', 'deploy/idle', 'svc/web']);
+  });
+
   it('breaks and mends the mesh', async () => {
     await kubectl('scale deploy/clustermesh-apiserver --replicas 0 --context mesh-2');
     await kubectl('wait --for delete pod -l k8s-app=clustermesh-apiserver --timeout 10s --context mesh-2');

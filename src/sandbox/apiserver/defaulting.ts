@@ -41,6 +41,10 @@ const DEFAULTERS: Record<string, (object: KubeObject, spec: JsonObject) => void>
     else delete spec.allocateLoadBalancerNodePorts;
     setDefaults(childObject(object, 'status'), { loadBalancer: {} });
   },
+  // kubectl describe reads the name unseen.
+  EndpointSlice: (object) => {
+    for (const port of objectsAt(object, 'ports')) setDefaults(port, { name: '', protocol: 'TCP' });
+  },
   Deployment: (object, spec) => {
     setDefaults(spec, { replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600 });
     rollingUpdate(spec, 'strategy', { maxUnavailable: '25%', maxSurge: '25%' });

@@ -47,6 +47,7 @@ const KEPT_WHEN_EMPTY = new Set([
   'EndpointSlice.endpoints',
   'EndpointSlice.ports',
   'Endpoint.addresses',
+  'EndpointPort.name',
   'PodSpec.containers',
 ]);
 

@@ -2,12 +2,14 @@ import { PbfReader } from 'pbf';
 import { unsupportedMediaType } from './errors.ts';
 import type { JsonObject } from './json.ts';
 
-// kubectl sends protobuf from its typed commands (`create namespace`, `auth can-i`) whatever a server offers. These are
+// kubectl sends protobuf from its typed commands (`create deployment`, `auth can-i`) whatever a server offers. These are
 // the messages of those commands, by field number as in the generated.proto files of k8s.io/api and k8s.io/apimachinery.
 
 type FieldType =
   | 'string'
   | 'number'
+  /** Of a pointer, which is there only if it was set, to nought too. */
+  | 'optionalNumber'
   | 'boolean'
   | 'bytes'
   | 'strings'
@@ -47,6 +49,28 @@ const SERVICE_SPEC: Message = {
   7: ['sessionAffinity', 'string'],
   8: ['loadBalancerIP', 'string'],
   10: ['externalName', 'string'],
+};
+const CONTAINER: Message = {
+  1: ['name', 'string'],
+  2: ['image', 'string'],
+  3: ['command', 'strings'],
+  4: ['args', 'strings'],
+  6: [
+    'ports',
+    {
+      list: {
+        1: ['name', 'string'],
+        2: ['hostPort', 'number'],
+        3: ['containerPort', 'number'],
+        4: ['protocol', 'string'],
+      },
+    },
+  ],
+};
+const DEPLOYMENT_SPEC: Message = {
+  1: ['replicas', 'optionalNumber'],
+  2: ['selector', { 1: ['matchLabels', 'stringMap'] }],
+  3: ['template', { 1: ['metadata', META], 2: ['spec', { 2: ['containers', { list: CONTAINER }] }] }],
 };
 const RULE: Message = {
   1: ['verbs', 'strings'],
@@ -91,6 +115,7 @@ const MESSAGES: Record<string, Message> = {
     5: ['immutable', 'boolean'],
   },
   ServiceAccount: { 1: ['metadata', META] },
+  Deployment: { 1: ['metadata', META], 2: ['spec', DEPLOYMENT_SPEC] },
   Service: { 1: ['metadata', META], 2: ['spec', SERVICE_SPEC] },
   Role: ROLE,
   ClusterRole: ROLE,
@@ -146,14 +171,17 @@ function fieldReader(message: Message): (tag: number, into: JsonObject, reader: 
     } else {
       const value = typeof type === 'object' ? reader.readMessage(fieldReader(type), {}) : readScalar(reader, type);
       // Go's encoder writes the zero values that JSON leaves out.
-      if (value !== '' && value !== 0 && value !== false) into[name] = value;
+      if (type === 'optionalNumber' || (value !== '' && value !== 0 && value !== false)) into[name] = value;
     }
   };
 }
 
-function readScalar(reader: PbfReader, type: 'string' | 'number' | 'boolean' | 'bytes' | 'intOrString'): unknown {
+function readScalar(
+  reader: PbfReader,
+  type: Exclude<FieldType, 'strings' | 'stringMap' | 'bytesMap' | object>,
+): unknown {
   if (type === 'string') return reader.readString();
-  if (type === 'number') return reader.readVarint(true);
+  if (type === 'number' || type === 'optionalNumber') return reader.readVarint(true);
   if (type === 'boolean') return reader.readBoolean();
   if (type === 'bytes') return Buffer.from(reader.readBytes()).toString('base64');
   const parts = reader.readMessage(

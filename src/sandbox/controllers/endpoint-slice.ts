@@ -37,7 +37,7 @@ function reconcile({ store }: ControllerWorld, namespace: string | undefined, na
     (pod) => matches(pod.metadata.labels, selector) && pod.status?.podIP && pod.status.phase === 'Running',
   );
   const ports = (service.spec.ports ?? []).map((port) => ({
-    ...(port.name !== undefined && { name: port.name }),
+    name: port.name ?? '',
     port: targetPort(port, pods),
     protocol: port.protocol ?? 'TCP',
   }));
