@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -30,11 +31,17 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     print(`${theme.bold('kubeconfig')}  ${sandbox.kubeconfigPath}\n`);
     print(`${theme.bold('contexts')}    ${sandbox.clusters.map((cluster) => cluster.context).join(', ')}\n\n`);
     print(theme.dim(`Real: ${REAL}; simulated: ${SIMULATED}.\n\n`));
+    const contexts = sandbox.clusters.map((cluster) => cluster.context);
+    const demo = fileURLToPath(new URL('templates/demo', context.packageRoot));
     print('In another terminal:\n');
-    print(`  export KUBECONFIG=${sandbox.kubeconfigPath}\n`);
-    print(`  meshctl clustermesh enable --context ${sandbox.clusters.map((cluster) => cluster.context).join(',')}\n`);
+    print(`  export KUBECONFIG=${inShell(sandbox.kubeconfigPath)}\n`);
+    print(`  meshctl clustermesh enable --context ${contexts.join(',')}\n`);
     if (first && second) {
       print(`  meshctl clustermesh connect --context ${first.context} --destination-context ${second.context}\n`);
+    }
+    print(`  for c in ${contexts.join(' ')}; do kubectl --context $c apply -f ${inShell(demo)}; done\n`);
+    if (first && second) {
+      print(`  meshctl clustermesh status --context ${first.context},${second.context} --wait\n`);
     }
     print('\nCtrl-C ends the clusters.\n');
     await untilAborted(signal);
@@ -46,6 +53,11 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     data: { contexts: sandbox.clusters.map((cluster) => cluster.context) },
     text: () => 'The clusters are gone.',
   };
+}
+
+/** A path as one word for a shell. */
+function inShell(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 const REAL = 'API servers, objects, certificates and the TLS handshakes between the clusters';

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { CommandContext } from '../../src/commands/command.ts';
 import { run } from '../../src/commands/sandbox-up.ts';
@@ -49,7 +50,9 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   await isUp;
   const kubeconfig = join(directory, 'sandbox.yaml');
   expect((await stat(kubeconfig)).isFile()).toBe(true);
-  expect(output.replaceAll(directory, 'DIR')).toMatchInlineSnapshot(`
+  const packageFolder = fileURLToPath(context.packageRoot);
+  expect(await readdir(join(packageFolder, 'templates/demo'))).toContain('rebel-base.yaml');
+  expect(output.replaceAll(directory, 'DIR').replace(packageFolder, 'PACKAGE/')).toMatchInlineSnapshot(`
     "kubeconfig  DIR/sandbox.yaml
     contexts    mesh-1, mesh-2
 
@@ -59,6 +62,8 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
       export KUBECONFIG=DIR/sandbox.yaml
       meshctl clustermesh enable --context mesh-1,mesh-2
       meshctl clustermesh connect --context mesh-1 --destination-context mesh-2
+      for c in mesh-1 mesh-2; do kubectl --context $c apply -f PACKAGE/templates/demo; done
+      meshctl clustermesh status --context mesh-1,mesh-2 --wait
 
     Ctrl-C ends the clusters.
     "
