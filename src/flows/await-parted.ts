@@ -8,7 +8,7 @@ import { remoteClustersOfAgent } from '../mesh/remote-cluster-report.ts';
 import { awaitShutOut } from './await-shut-out.ts';
 import { during, type Flow, type Target } from './flow.ts';
 
-const LOOK_INTERVAL_MS = 1_000;
+const LOOK_INTERVAL_MS = 500;
 const EXECS_AT_A_TIME = 30;
 const EXEC_TIMEOUT_MS = 10_000;
 const STATUS_COMMAND = ['cilium', 'status', '-o', 'json'];

@@ -17,7 +17,7 @@ export interface Proof {
 }
 
 const ATTEMPT_TIMEOUT_MS = 10_000;
-const RETRY_INTERVAL_MS = 500;
+const RETRY_INTERVAL_MS = 250;
 /** Port-forwards to one cluster at a time. */
 const ATTEMPTS_AT_A_TIME = 8;
 

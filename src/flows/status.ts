@@ -14,8 +14,9 @@ export interface Look {
   unreachable: UnreachableCluster[];
 }
 
-/** How long between two looks. */
-const LOOK_INTERVAL_MS = 1000;
+/** How long between two looks while something is waited for, and while someone watches. */
+const LOOK_INTERVAL_MS = 500;
+const WATCH_INTERVAL_MS = 1000;
 
 /**
  * Looks at all clusters once, in parallel, and finds out the reasons that only `troubleshoot` can tell. Of one single
@@ -117,7 +118,7 @@ export async function watchStatus(
   try {
     for (;;) {
       show(await explainLook(flow, targets, await pollAll(flow, targets, { ...options, redial: true })));
-      await sleep(LOOK_INTERVAL_MS, flow.signal);
+      await sleep(WATCH_INTERVAL_MS, flow.signal);
     }
   } catch (error) {
     if (!flow.signal.aborted) throw error;
