@@ -1,6 +1,7 @@
 import type { ExecResult } from '../kube/exec.ts';
 import { sleep } from '../kube/retry.ts';
 import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
+import { agentsReadCache } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
 import { AGENT_PEERS_SECRET, apiserverDeploymentRef, CILIUM_CONFIG, configMapRef, secretRef } from '../mesh/names.ts';
@@ -53,7 +54,8 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
   const expected = await readExpectation(target);
   const tally = createTally(expected, { details: options.details ?? false });
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
-  const redial = options.redial && expected.peers.length > 0 ? (expected.kvstoremesh ? REPLICAS : AGENTS) : undefined;
+  const dialler = expected.enabled && expected.kvstoremesh ? REPLICAS : AGENTS;
+  const redial = options.redial && expected.peers.length > 0 ? dialler : undefined;
   const poll: Poll = { flow, target, options, limit, redial, add: tally.add, listed: 0, sampled: 0, answered: 0 };
   await Promise.all([askAll(poll, AGENTS), ...(expected.kvstoremesh ? [askAll(poll, REPLICAS)] : [])]);
   const report = tally.report();
@@ -82,7 +84,7 @@ async function readExpectation({ client, namespace }: Target): Promise<StatusExp
     clusterId: identity.id,
     peers: peersIn(secretTexts(secret)).filter((peer) => peer !== identity.name),
     enabled: deployment !== undefined,
-    kvstoremesh: runsKvstoremesh(deployment) ?? false,
+    kvstoremesh: runsKvstoremesh(deployment) ?? agentsReadCache(secret),
   };
 }
 

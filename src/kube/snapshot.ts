@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
-import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
 import type { TlsSecretFacts } from '../mesh/certificates.ts';
+import { dialingSecret } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../mesh/kube-object.ts';
 import {
@@ -73,11 +73,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const ca = authoritySecret && caFactsOf(secretTexts(authoritySecret));
   if (authoritySecret) objects.set(keyOf(secretRef(namespace, CA_SECRET)), withoutPrivateKeys(authoritySecret));
   const users = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
-  const peers = secretNamed(
-    runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))))
-      ? KVSTOREMESH_PEERS_SECRET
-      : AGENT_PEERS_SECRET,
-  );
+  const peers = secretNamed(dialingSecret({ objects, namespace }));
   return {
     context: client.context,
     server: client.server,

@@ -1,15 +1,7 @@
-import { runsKvstoremesh } from './apiserver-deployment.ts';
 import type { CertificateFacts, TlsSecretFacts } from './certificates.ts';
+import { dialingSecret } from './direction.ts';
 import { identityOf } from './identity.ts';
-import { keyOf } from './kube-object.ts';
-import {
-  AGENT_PEERS_SECRET,
-  apiserverDeploymentRef,
-  CA_SECRET,
-  KVSTOREMESH_PEERS_SECRET,
-  REMOTE_CERT_SECRET,
-  SERVER_CERT_SECRET,
-} from './names.ts';
+import { CA_SECRET, KVSTOREMESH_PEERS_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from './names.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
 /** One certificate of a mesh. */
@@ -41,7 +33,7 @@ const ROLES: Readonly<Record<string, { role: CertificateEntry['role']; usedBy: s
 
 /** Every certificate that one cluster has for the mesh: its CA, its own, and those with which it dials its peers. */
 export function listCertificates(snapshot: ClusterSnapshot, now: Date): CertificateEntry[] {
-  const { context, ciliumConfig, ca, tlsSecrets, peerCertificates, objects, namespace } = snapshot;
+  const { context, ciliumConfig, ca, tlsSecrets, peerCertificates } = snapshot;
   const entryOf = (
     where: Pick<CertificateEntry, 'secret' | 'role' | 'usedBy' | 'peer'>,
     facts: CertificateFacts,
@@ -56,9 +48,8 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
     notAfter: facts.notAfter.toISOString(),
     expiresInDays: Math.floor((facts.notAfter.getTime() - now.getTime()) / DAY_MS),
   });
-  const dialling = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))))
-    ? { secret: KVSTOREMESH_PEERS_SECRET, by: 'KVStoreMesh' }
-    : { secret: AGENT_PEERS_SECRET, by: 'agents' };
+  const peersSecret = dialingSecret(snapshot);
+  const dialler = peersSecret === KVSTOREMESH_PEERS_SECRET ? 'KVStoreMesh' : 'agents';
   return [
     ...(ca
       ? [entryOf({ secret: CA_SECRET, role: 'ca', usedBy: 'signs the certificates of this cluster' }, ca.certificate)]
@@ -68,7 +59,7 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
       return known ? [entryOf({ secret, ...known }, certificate)] : [];
     }),
     ...[...peerCertificates].map(([peer, { certificate }]) =>
-      entryOf({ secret: dialling.secret, role: 'peer', peer, usedBy: `${dialling.by}, towards ${peer}` }, certificate),
+      entryOf({ secret: peersSecret, role: 'peer', peer, usedBy: `${dialler}, towards ${peer}` }, certificate),
     ),
   ];
 }

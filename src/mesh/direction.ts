@@ -4,7 +4,7 @@ import { type Credential, type CredentialChoice, canSign, chooseCredential } fro
 import { type Endpoint, hostPort, isIpAddress } from './endpoints.ts';
 import { MeshctlError } from './errors.ts';
 import type { ClusterIdentity } from './identity.ts';
-import { keyOf, type ObjectRef } from './kube-object.ts';
+import { type KubeObject, keyOf, type ObjectRef } from './kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   apiserverDeploymentRef,
@@ -13,7 +13,8 @@ import {
   SERVER_CERT_SECRET,
   secretRef,
 } from './names.ts';
-import type { PeerEndpoint } from './peer-config.ts';
+import { type PeerEndpoint, readsOwnCache } from './peer-config.ts';
+import { secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import { compareMinors, versionOfImage } from './versions.ts';
 
@@ -35,13 +36,25 @@ export interface Direction {
 /** From this version on a peering file can say itself what its host names mean. */
 const ALIASES_IN_FILES = { major: 1, minor: 20, patch: 0, suffix: '' };
 
-/** Whether this cluster dials its peers through KVStoreMesh, or from each agent. */
-export function dialsThroughKvstoremesh({ objects, namespace }: ClusterSnapshot): boolean {
-  return runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) ?? false;
+type ClusterObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
+
+/**
+ * Whether this cluster dials its peers through KVStoreMesh, or from each agent. Where the Deployment is gone, the agents'
+ * files tell.
+ */
+export function dialsThroughKvstoremesh({ objects, namespace }: ClusterObjects): boolean {
+  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  return runsKvstoremesh(deployment) ?? agentsReadCache(objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET))));
+}
+
+/** Whether one of the agents' files is for the own KVStoreMesh cache. @param secret the agents' */
+export function agentsReadCache(secret: KubeObject | undefined): boolean {
+  const { namespace } = secret?.metadata ?? {};
+  return namespace !== undefined && Object.values(secretTexts(secret)).some((file) => readsOwnCache(file, namespace));
 }
 
 /** The Secret by which this cluster dials its peers: KVStoreMesh's, or without it the agents'. */
-export function dialingSecret(snapshot: ClusterSnapshot): string {
+export function dialingSecret(snapshot: ClusterObjects): string {
   return dialsThroughKvstoremesh(snapshot) ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
 }
 

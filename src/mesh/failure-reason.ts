@@ -15,6 +15,7 @@ export type FailureClass =
   | 'syncing'
   | 'starting'
   | 'agent-unreachable'
+  | 'own-apiserver-missing'
   | 'unknown';
 
 /** Patterns of what Go's TLS, net and etcd packages and Cilium's agent say, the most telling first. */
@@ -157,6 +158,10 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
       const app = place.component === 'kvstoremesh' ? 'clustermesh-apiserver' : 'cilium';
       return kubectl(place.context, place, `get pods -l k8s-app=${app} -o wide`);
     },
+  },
+  'own-apiserver-missing': {
+    says: 'the own clustermesh-apiserver, from which agents read its state, is not there',
+    hint: ({ context }) => `meshctl clustermesh enable --context ${context}`,
   },
   unknown: {
     says: 'not ready',

@@ -29,7 +29,7 @@ export interface StatusExpectation {
   peers: readonly string[];
   /** Whether Cluster Mesh is enabled here: the clustermesh-apiserver exists. */
   enabled: boolean;
-  /** Whether the clustermesh-apiserver runs KVStoreMesh. */
+  /** Whether the clustermesh-apiserver runs KVStoreMesh; where it is gone, whether agents still read KVStoreMesh's cache. */
   kvstoremesh: boolean;
 }
 
@@ -95,6 +95,9 @@ export interface StatusTally {
 /** Messages of one class that are told apart; an agent could make them all different. */
 const MOST_MESSAGES = 10;
 
+/** What keeps a node from a peer before anything is dialled. */
+const OF_THE_NODE: readonly FailureClass[] = ['not-configured', 'agent-unreachable'];
+
 /** Whether a report says that the peer can be used: connected, its configuration read, everything synchronised. */
 export function isConnected(report: RemoteClusterReport): boolean {
   return report.ready === true;
@@ -130,15 +133,22 @@ export function createTally(expected: StatusExpectation, { details = false } = {
         connected += 1;
         row.peers[peer] = 'connected';
         const failing = result.failingDials?.get(peer);
-        if (failing) addProblem(problems, { peer, component, ...failing, nodes: [result.name], heldOver: true });
+        if (failing)
+          addProblem(problems, { peer, component, ...causeOf(failing), nodes: [result.name], heldOver: true });
         continue;
       }
-      const failure = failureOf(result, report, expected.clusterId);
+      const failure = causeOf(failureOf(result, report, expected.clusterId));
       row.peers[peer] = failure.class;
       addProblem(problems, { peer, component, ...failure, nodes: [result.name] });
     }
     if (connected > 0 && connected === tally.peers.size) tally.connectedToAll += 1;
     if (details) rows.push(row);
+  }
+
+  /** Agents that read the cache of a KVStoreMesh that is gone can only say that they get no connection. */
+  function causeOf(failure: FailureReason): FailureReason {
+    const gone = !expected.enabled && expected.kvstoremesh;
+    return gone && !OF_THE_NODE.includes(failure.class) ? { ...failure, class: 'own-apiserver-missing' } : failure;
   }
 
   function report(): StatusReport {

@@ -5,6 +5,7 @@ import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { lasting, serverCertificateSpec } from './certificate-specs.ts';
 import { configure, cutLink, edit, putBack, type Undo } from './check-scenarios.ts';
+import { enable } from './e2e-cli.ts';
 import { podsOf, type ReasonMesh, startReasonMesh } from './reason-mesh.ts';
 import { eventually, found, issueInto, peerCertificateSpec, refs, setSecret, setUsers } from './sandbox-mesh.ts';
 
@@ -19,6 +20,8 @@ interface ReasonScenario {
   when: string;
   /** Who says it; else who dials the peer: KVStoreMesh, or the agents where there is none. */
   component?: StatusComponent;
+  /** It can be so only with KVStoreMesh. */
+  withKvstoremesh?: true;
   /** It is so already after the change; else mesh-1 has to dial mesh-2 anew. */
   atOnce?: true;
   /** Breaks it, and gives the way back. */
@@ -51,6 +54,17 @@ const SCENARIOS: Readonly<Record<FailureClass, readonly [ReasonScenario, ...Reas
       when: 'nobody knows the host name',
       change: ({ setFiles, fileOf }) =>
         setFiles({ 'mesh-2': fileOf('mesh-2').replace(/https:.*/, 'https://gone.example:2379') }),
+    },
+  ],
+  'own-apiserver-missing': [
+    {
+      when: 'the own clustermesh-apiserver was deleted',
+      component: 'agent',
+      withKvstoremesh: true,
+      change({ one, meshctl }) {
+        one.store.delete(refs.deployment('clustermesh-apiserver'));
+        return () => meshctl.ok(enable('mesh-1'));
+      },
     },
   ],
   refused: [
@@ -210,7 +224,14 @@ export function reasonScenarios({ kvstoremesh }: { kvstoremesh: boolean }): void
       { deadlineMs: 12_000 },
     );
 
-  describe.each(Object.entries(SCENARIOS))('%s', (reason, scenarios) => {
+  const possible = Object.entries(SCENARIOS)
+    .map(
+      ([reason, all]) =>
+        [reason, all.filter(({ withKvstoremesh = kvstoremesh }) => withKvstoremesh === kvstoremesh)] as const,
+    )
+    .filter(([, scenarios]) => scenarios.length > 0);
+
+  describe.each(possible)('%s', (reason, scenarios) => {
     it.each(scenarios.map((scenario) => [scenario.when, scenario] as const))('when %s', async (_when, scenario) => {
       const undo = await scenario.change(mesh);
       try {

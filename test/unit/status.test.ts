@@ -71,6 +71,22 @@ describe('status', () => {
     `);
   });
 
+  it('speaks of the own clustermesh-apiserver where agents read the cache of one that is gone', () => {
+    const lost: RemoteClusterReport = { name: 'mesh-2', status: 'dial tcp 10.0.0.1:2379: connect: connection refused' };
+    const agents = [{ name: 'node-1', clusters: [lost] }];
+    expect(text({ agents, enabled: false, replicas: [] })).toMatchInlineSnapshot(`
+      "❌ 1 of 1 nodes are not connected to all clusters
+      ❌ No KVStoreMesh replica runs: nothing that changes in other clusters is noticed
+         → kubectl --context one -n kube-system get deployment,pods -l k8s-app=clustermesh-apiserver
+      🔌 Cluster Connections:
+        • mesh-2: 1/1 configured, 0/1 connected
+      ⚠️  mesh-2: the own clustermesh-apiserver, from which agents read its state, is not there — node-1
+           dial tcp 10.0.0.1:2379: connect: connection refused
+         → meshctl clustermesh enable --context one
+         → meshctl clustermesh enable --context one"
+    `);
+  });
+
   it('groups nodes whose messages differ only in numbers', () => {
     const agents = [1, 2, 3, 4, 5].map((number) => ({
       name: `node-${number}`,

@@ -1,4 +1,5 @@
 import { runsKvstoremesh } from '../apiserver-deployment.ts';
+import { dialsThroughKvstoremesh } from '../direction.ts';
 import { hostPort, serviceEndpoints } from '../endpoints.ts';
 import { identityOf } from '../identity.ts';
 import { keyOf } from '../kube-object.ts';
@@ -9,7 +10,7 @@ import {
   meshHostname,
   secretRef,
 } from '../names.ts';
-import { peersIn, remoteUserName } from '../peer-config.ts';
+import { endpointsIn, peersIn, readsOwnCache, remoteUserName } from '../peer-config.ts';
 import { configuredPeers } from '../peers.ts';
 import { secretTexts } from '../secret-data.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
@@ -95,7 +96,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters }) =>
       clusters.flatMap((cluster) => {
         const { context, namespace, objects } = cluster;
-        if (!runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))))) return [];
+        if (!dialsThroughKvstoremesh(cluster)) return [];
         const [agents, replicas] = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET].map((name) =>
           peersIn(secretTexts(objects.get(keyOf(secretRef(namespace, name))))),
         );
@@ -110,7 +111,11 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       `context "${args.context}": ${listed(args.peers)} is in only one of the Secrets cilium-clustermesh and cilium-kvstoremesh`,
   },
   perPeer('peers-endpoint', "peering files have the address that the peer's Service has now", (from, to) => {
-    const dialled = dialledBy(from, nameOf(to));
+    const file = dialledBy(from, nameOf(to));
+    if (file === undefined) {
+      return { severity: 'fail', reason: 'agents read it from the own KVStoreMesh, which is not enabled' };
+    }
+    const dialled = endpointsIn(file);
     const now = serviceEndpoints(to);
     if (dialled.length === 0 || !now) return undefined;
     const current = new Set(now.hosts.map((host) => hostPort(host, now.port)));
@@ -143,10 +148,14 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
   }),
 ];
 
-/** `host:port` of a peer's file, as far as its endpoints go; the one of KVStoreMesh where that dials. */
-function dialledBy({ objects, namespace }: ClusterSnapshot, peer: string): string[] {
-  const kvstoremesh = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) ?? false;
-  const secret = objects.get(keyOf(secretRef(namespace, kvstoremesh ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET)));
-  const file = secretTexts(secret)[peer] ?? '';
-  return [...file.matchAll(/^\s*- ['"]?https:\/\/([^\s'"]+)/gm)].flatMap(([, endpoint]) => endpoint ?? []);
+/**
+ * The file by which a peer is dialled: the agents', or KVStoreMesh's where theirs is for its cache. Undefined where that
+ * cache is filled by no one.
+ */
+function dialledBy({ objects, namespace }: ClusterSnapshot, peer: string): string | undefined {
+  const fileIn = (name: string) => secretTexts(objects.get(keyOf(secretRef(namespace, name))))[peer] ?? '';
+  const file = fileIn(AGENT_PEERS_SECRET);
+  if (file !== '' && !readsOwnCache(file, namespace)) return file;
+  const isOff = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) === false;
+  return isOff && file !== '' ? undefined : fileIn(KVSTOREMESH_PEERS_SECRET);
 }
