@@ -44,7 +44,8 @@ export async function checkClusters(
     const clusters = await Promise.all(
       targets.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
     );
-    const checks = wanted(options.pre ? PRE_CHECKS : MESH_CHECKS);
+    const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
+    const checks = wanted(all);
     const categories = new Set(checks.map(({ category }) => category));
     // Also before a further connect: some of the clusters may be connected already.
     const peerIds = categories.has('identity') ? await readPeerIds(flow, targets, clusters) : undefined;
@@ -56,7 +57,8 @@ export async function checkClusters(
       }),
     );
     const input: MeshCheckInput = { clusters, now: flow.now(), peerIds, observed: new Map(observations) };
-    return describeFindings(checks, runChecks(checks, input, options.suppress));
+    // What a check needs can be of a category that was not asked for.
+    return describeFindings(checks, runChecks(all, input, options.suppress));
   });
 }
 

@@ -5,7 +5,7 @@ import { categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../../src/mesh/checks/cat
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
 import { type CheckMesh, checkEntries, edit, putBack, startCheckMesh } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
-import { waitForStatus } from '../support/e2e-cli.ts';
+import { enable, waitForStatus } from '../support/e2e-cli.ts';
 import { eventually, found, refs, setUsers } from '../support/sandbox-mesh.ts';
 
 const BOTH = 'mesh-1,mesh-2';
@@ -61,6 +61,31 @@ describe('check names what is wrong', () => {
     expect(failed.map(({ id }) => id)).toEqual(['apiserver-deployed', 'peers-connected']);
     expect(failed[0]?.hint).toBe('meshctl clustermesh enable --context mesh-3');
     expect(result.exitCode).toBe(1);
+  });
+
+  it('and of a cluster that is half enabled nothing that is not so', async () => {
+    mesh.one.store.delete(refs.deployment('clustermesh-apiserver'));
+    const entries = await checkEntries(mesh.meshctl, BOTH, '--category', 'tls,peers,ownership');
+    const severity = (id: string) => entries.filter((entry) => entry.id === id).map((entry) => entry.severity);
+    expect([severity('tls-present'), severity('ownership-drift')]).toEqual([['skip'], ['skip']]);
+    // The agents' files are for the own cache, and KVStoreMesh's are as they were.
+    const ofPeers = [
+      'peers-mutual',
+      'peers-files',
+      'peers-endpoint',
+      'peers-certificate',
+      'peers-user',
+      'tls-ca-trust',
+    ];
+    expect(ofPeers.map(severity)).toEqual(ofPeers.map(() => ['pass']));
+    setUsers(mesh.two, ['remote-other']);
+    const [user] = (await checkEntries(mesh.meshctl, BOTH, '--category', 'peers')).filter(
+      ({ id }) => id === 'peers-user',
+    );
+    expect(user).toMatchObject({ severity: 'fail', cluster: 'mesh-1' });
+    setUsers(mesh.two, ['remote-mesh-1']);
+    await mesh.meshctl.ok(enable('mesh-1'));
+    for (const context of ['mesh-1', 'mesh-2']) await mesh.meshctl.ok(waitForStatus(context, '20s'));
   });
 
   it('and with --wait until it is mended', async () => {

@@ -94,9 +94,7 @@ describe('checks of the clustermesh-apiserver', () => {
     ['apiserver-private', 'warn', [loadBalancerService('203.0.113.7')]],
   ])('%s: %s', (id, severity, live) => {
     const input = inputOf({ containers: ready }, { live });
-    const ofFirst = findingsOf(id, input).filter(({ cluster }) => cluster !== 'two');
-    const expected = severity === 'pass' && id === 'apiserver-deployed' ? [] : [severity];
-    expect(ofFirst.map((finding) => finding.severity)).toEqual(expected);
+    expect(severities(id, { ...input, clusters: input.clusters.slice(0, 1) })).toEqual([severity]);
   });
 
   it.each([
@@ -125,9 +123,38 @@ describe('checks of CAs and ownership', () => {
     ['warn', ['update Deployment clustermesh-apiserver']],
     ['skip', undefined],
   ])('ownership-drift: %s', (severity, drift) => {
-    const input = inputOf({ drift });
+    const input = inputOf({ drift }, { live: [apiserverDeployment()] });
     const [first] = findingsOf('ownership-drift', { ...input, clusters: input.clusters.slice(0, 1) });
     expect(first?.severity).toBe(severity);
+  });
+});
+
+describe('a cluster that is not enabled', () => {
+  const ofApiserver = ['apiserver-ready', 'apiserver-address', 'apiserver-etcd', 'tls-present', 'tls-chain'];
+
+  it('passes nothing that is about its clustermesh-apiserver; what holds for others is still looked at', () => {
+    const ready = { observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: 1 };
+    const live = [{ ...apiserverDeployment(), status: ready }];
+    const findings = runChecks(MESH_CHECKS, inputOf({ drift: [] }, { live }));
+    const of = (id: string) => findings.filter((finding) => finding.id === id);
+    for (const id of ofApiserver.filter((one) => one !== 'tls-chain')) {
+      expect(of(id).find(({ cluster }) => cluster === 'two')).toMatchObject({
+        severity: 'skip',
+        args: { needs: 'apiserver-deployed' },
+      });
+    }
+    expect(of('tls-chain').find(({ cluster }) => cluster === 'two')?.args.needs).toBe('tls-present');
+    expect(of('apiserver-address').map(({ cluster, severity }) => [cluster, severity])).toEqual([
+      ['two', 'skip'],
+      ['one', 'fail'],
+    ]);
+    const [drift] = describeFindings(MESH_CHECKS, of('ownership-drift'));
+    expect(drift).toMatchObject({ severity: 'skip', message: 'context "two": Cluster Mesh is not enabled yet' });
+    const [skipped] = describeFindings(
+      MESH_CHECKS,
+      of('tls-present').filter(({ cluster }) => cluster === 'two'),
+    );
+    expect(skipped?.message).toBe('context "two": not looked at, because apiserver-deployed did not pass');
   });
 });
 

@@ -42,6 +42,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     id: 'apiserver-ready',
     category: 'apiserver',
     title: 'all replicas of the clustermesh-apiserver are ready',
+    needs: ['apiserver-deployed'],
     run: ({ clusters }) =>
       clusters.flatMap((cluster) => {
         const { context, namespace } = cluster;
@@ -57,9 +58,10 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     id: 'apiserver-address',
     category: 'apiserver',
     title: 'the clustermesh-apiserver has an address',
+    needs: ['apiserver-deployed'],
     run: ({ clusters }) =>
       clusters
-        .filter((cluster) => deploymentOf(cluster) && !serviceEndpoints(cluster))
+        .filter((cluster) => !serviceEndpoints(cluster))
         .map(({ context, namespace }) =>
           findingOf(
             'apiserver-address',
@@ -98,6 +100,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     id: 'apiserver-etcd',
     category: 'apiserver',
     title: 'etcd and its companions run without restarts',
+    needs: ['apiserver-deployed'],
     run: ({ clusters, observed }) =>
       clusters.flatMap(({ context, namespace }) =>
         (observed.get(context)?.containers ?? [])

@@ -51,5 +51,7 @@ export function describeFindings(
 }
 
 function wordsOf({ says }: Pick<MeshCheck, 'says'>, finding: Finding): string {
-  return finding.args.needs === undefined ? says(finding) : `not looked at, because ${finding.args.needs} did not pass`;
+  const { needs, context } = finding.args;
+  if (needs === undefined) return says(finding);
+  return `${context === undefined ? '' : `context "${context}": `}not looked at, because ${needs} did not pass`;
 }

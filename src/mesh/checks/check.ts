@@ -34,7 +34,10 @@ export interface Check<Input extends CheckInput = CheckInput> {
   category: string;
   /** What is so when it passes, e.g. `cluster ids are unique`. */
   title: string;
-  /** Ids of checks without which this one says nothing: it is skipped when one of them fails or is skipped. */
+  /**
+   * Ids of checks without which this one says nothing: it is skipped when one of them fails or is skipped; where that is
+   * about single clusters, for those.
+   */
   needs?: readonly string[] | undefined;
   /** Only what is wrong, or could not be looked at; nothing when all is well. */
   run(input: Input): readonly Finding[];
@@ -46,26 +49,45 @@ export interface Check<Input extends CheckInput = CheckInput> {
  * Runs checks in their order.
  * @param skip ids that the operator does not want to hear of
  * @returns at least one finding for each check: one `pass` for a check that found nothing, one `skip` for one that was
- * not run because of what it needs
+ * not run because of what it needs, or for each cluster that it could not look at for that
  */
 export function runChecks<Input extends CheckInput>(
   checks: readonly Check<Input>[],
   input: Input,
   skip: readonly string[] = [],
 ): Finding[] {
-  const lost = new Set<string>();
+  const lost = new Map<string, ReadonlySet<string | undefined>>();
   const findings: Finding[] = [];
   for (const check of checks) {
     if (skip.includes(check.id)) continue;
-    const missing = check.needs?.find((id) => lost.has(id));
-    const found: readonly Finding[] =
-      missing === undefined
-        ? check.run(input)
-        : [{ id: check.id, severity: 'skip', args: { needs: missing }, hint: `It needs ${missing} to pass.` }];
-    if (found.some(({ severity }) => severity === 'fail' || severity === 'skip')) lost.add(check.id);
+    const found = runOne(check, input, lost);
+    const bad = found.filter(({ severity }) => severity === 'fail' || severity === 'skip');
+    if (bad.length > 0) lost.set(check.id, new Set(bad.map(({ cluster }) => cluster)));
     findings.push(...(found.length > 0 ? found : [{ id: check.id, severity: 'pass' as const, args: {} }]));
   }
   return findings;
+}
+
+/** @param lost by check, the clusters for which it did not pass; among them undefined where it is about several */
+function runOne<Input extends CheckInput>(
+  { id, needs = [], run }: Check<Input>,
+  input: Input,
+  lost: ReadonlyMap<string, ReadonlySet<string | undefined>>,
+): readonly Finding[] {
+  const skipped = (missing: string) => ({
+    id,
+    severity: 'skip' as const,
+    args: { needs: missing },
+    hint: `It needs ${missing} to pass.`,
+  });
+  const lostForAll = needs.find((need) => lost.get(need)?.has(undefined));
+  if (lostForAll !== undefined) return [skipped(lostForAll)];
+  const skips = input.clusters.flatMap(({ context }): Finding[] => {
+    const missing = needs.find((need) => lost.get(need)?.has(context));
+    return missing === undefined ? [] : [{ ...skipped(missing), cluster: context, args: { context, needs: missing } }];
+  });
+  const left = input.clusters.filter(({ context }) => !skips.some(({ cluster }) => cluster === context));
+  return [...skips, ...run({ ...input, clusters: left })];
 }
 
 /** A list among a finding's facts as words. */

@@ -1,4 +1,5 @@
-import { describeRef, type KubeObject, refOf } from '../kube-object.ts';
+import { describeRef, type KubeObject, keyOf, refOf } from '../kube-object.ts';
+import { apiserverDeploymentRef } from '../names.ts';
 import { FIELD_MANAGER } from '../plan.ts';
 import { listed } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
@@ -14,7 +15,11 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
     category: 'ownership',
     title: 'objects are as the plan has them',
     run: ({ clusters, observed }) =>
-      clusters.flatMap(({ context }) => {
+      clusters.flatMap(({ context, namespace, objects }) => {
+        if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) {
+          const hint = `meshctl clustermesh enable --context ${context}`;
+          return [findingOf('ownership-drift', 'skip', context, { reason: 'Cluster Mesh is not enabled yet' }, hint)];
+        }
         const seen = observed.get(context);
         if (!seen?.drift) {
           return [

@@ -61,6 +61,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     id: 'tls-present',
     category: 'tls',
     title: 'all certificates are there and can be read',
+    needs: ['apiserver-deployed'],
     run: ({ clusters }) =>
       clusters.flatMap((cluster) => {
         const secrets = certificatesOf(cluster).flatMap(({ secret, facts }) => (facts ? [] : [secret]));
