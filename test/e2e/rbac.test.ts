@@ -65,6 +65,7 @@ const OPERATOR_RUNS: readonly string[][] = [
   ['clustermesh', 'routes', '--context', BOTH],
   ['clustermesh', 'graph', '--context', BOTH, '-o', 'svg'],
   ['clustermesh', 'certs', 'list', '--context', BOTH],
+  ['clustermesh', 'certs', 'rotate', '--context', BOTH, '--ca', '--dry-run=server'],
   ['clustermesh', 'certs', 'rotate', '--context', BOTH],
   ['clustermesh', 'certs', 'rotate', '--context', BOTH, '--ca', '--yes'],
   ['clustermesh', 'inspect-policy-default-local-cluster', '--context', 'mesh-1'],
