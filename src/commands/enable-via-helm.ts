@@ -66,7 +66,7 @@ export async function runViaHelm(
       clusters
         .map(({ context: name, cluster, command }) =>
           dryRun
-            ? `Would run for context ${theme.bold(name)}: ${command.join(' ')} (values: meshctl clustermesh helm-values --context ${name})`
+            ? `Would run for context ${theme.bold(name)}: ${command.join(' ')}\n  with the values of: meshctl clustermesh helm-values --context ${name}`
             : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${name}, id ${cluster.id}) by Helm`,
         )
         .join('\n'),

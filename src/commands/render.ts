@@ -42,7 +42,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     context.progress.warn('the output holds private keys, that of the CA too: keep it out of repositories');
     context.progress.warn(
       "the server certificate cannot cover the Service's addresses, which are not known yet; " +
-        'once it runs, meshctl clustermesh enable issues one that does',
+        'once it runs, issue one that does: meshctl clustermesh enable',
     );
   }
   const raw = options.output === 'json' ? toJsonList(objects) : toYamlDocuments(objects, options);

@@ -85,6 +85,6 @@ export function requireDefined(
   throw new MeshctlError(
     'NotFound',
     `no Service ${service.namespace}/${service.name} in ${contexts.map((name) => `context "${name}"`).join(', ')}`,
-    { hint: 'meshctl service list shows the global services.', details: { contexts, ...service } },
+    { hint: 'See the global services: meshctl service list', details: { contexts, ...service } },
   );
 }

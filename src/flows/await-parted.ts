@@ -59,7 +59,7 @@ async function awaitForgotten(
         'Timeout',
         `context "${context}": agents still report ${peers.join(', ')}: ${reporting.join(', ')}`,
         {
-          hint: 'Kubelets refresh mounted Secrets about every minute; look again with `meshctl clustermesh status`.',
+          hint: 'Kubelets refresh mounted Secrets about every minute; then look again: meshctl clustermesh status',
           details: { context, pods: reporting },
         },
       );

@@ -31,11 +31,11 @@ const LOG_HINT =
 const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
   'tls-unknown-ca': {
     says: 'its server certificate is not signed by the CA in its Secret cilium-ca',
-    hint: 'The certificates were made by another CA. Run `meshctl clustermesh enable` there to renew them, and restart its clustermesh-apiserver if the CA was replaced.',
+    hint: 'The certificates were made by another CA. If the CA was replaced, restart the clustermesh-apiserver there; renew them there: meshctl clustermesh enable',
   },
   'tls-expired': {
     says: 'its server certificate has expired or is not valid yet',
-    hint: 'Run `meshctl clustermesh enable` there to renew it, and check the clocks.',
+    hint: 'Check the clocks, and renew it there: meshctl clustermesh enable',
   },
   'tls-name': {
     says: 'its server certificate does not cover the address that peers will dial',

@@ -133,7 +133,7 @@ async function runHelm(flow: Flow, args: readonly string[], input: string, helm:
 const HELM_TROUBLES: readonly [pattern: RegExp, hint: string][] = [
   [
     /invalid ownership metadata|cannot be imported into the current release/,
-    'meshctl made objects that Helm would make: hand them over with meshctl clustermesh disable --keep-certificates, then again --via-helm.',
+    'meshctl made objects that Helm would make. Before the next --via-helm hand them over: meshctl clustermesh disable --keep-certificates',
   ],
   [
     /another operation .* is in progress/,

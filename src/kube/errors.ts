@@ -155,7 +155,7 @@ function conflict(action: ApiAction, status: KubeStatus | undefined, said: strin
   return fail(
     'Conflict',
     `cannot ${attemptOf(action)}: other managers own ${words}`,
-    'take the fields over with meshctl clustermesh enable --force-conflicts',
+    'take the fields over: meshctl clustermesh enable --force-conflicts',
     {
       conflicts: owned,
     },

@@ -198,7 +198,7 @@ export function selectContext(kubeconfig: Kubeconfig, name?: string): SelectedCo
       'KubeconfigInvalid',
       `context "${wanted}" names ${missing}, which is not in kubeconfig ${where}`,
       {
-        hint: 'kubectl config view shows what the kubeconfig holds',
+        hint: 'see what the kubeconfig holds: kubectl config view',
         details: { context: wanted, files: kubeconfig.files },
       },
     );

@@ -82,7 +82,7 @@ export function requireNoConflicts({ context }: ClusterSnapshot, steps: readonly
     `context "${context}": ${whose} fields that would have to change: ${disputed.map(({ words }) => words).join('; ')}`,
     {
       hint: owners.some((owner) => owner.startsWith('Helm'))
-        ? 'Let Helm do it: meshctl clustermesh enable --via-helm. To take the fields over: --force-conflicts.'
+        ? 'Take the fields over with --force-conflicts, or let Helm do it: meshctl clustermesh enable --via-helm'
         : 'Change them where they are managed, or take the fields over with --force-conflicts.',
       details: { context, conflicts: steps.flatMap(({ conflicts = [] }) => conflicts) },
     },

@@ -73,8 +73,8 @@ export function requireEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints {
     `context "${context}": Service ${namespace}/${APISERVER} has no address that peers could dial`,
     {
       hint:
-        `See why: kubectl --context ${context} -n ${namespace} describe service ${APISERVER}; ` +
-        `or choose another type: meshctl clustermesh enable --context ${context} --service-type NodePort`,
+        'Another type needs no load balancer (enable --service-type NodePort). ' +
+        `See why it has none: kubectl --context ${context} -n ${namespace} describe service ${APISERVER}`,
       details: { context, object: `Service ${namespace}/${APISERVER}` },
     },
   );

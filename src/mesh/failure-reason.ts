@@ -94,7 +94,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'cannot-resolve': {
     says: "the peer's host name cannot be resolved",
-    hint: (place) => `check DNS for the host name in the peering file, then ${mend(place)}`,
+    hint: (place) => `check DNS for the host name in the peering file, then: ${mend(place)}`,
   },
   refused: {
     says: "the peer's clustermesh-apiserver refuses connections",
@@ -112,12 +112,12 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
     hint: (place) =>
       dialsOwnServer(place)
         ? mend(place)
-        : `renew that certificate: meshctl clustermesh enable --context ${serverContext(place)}; if its CA was replaced, also ${mend(place)}`,
+        : `renew that certificate and trust its CA: meshctl clustermesh enable --context ${serverContext(place)} && ${mend(place)}`,
   },
   'tls-expired': {
     says: 'a certificate has expired or is not valid yet',
     hint: (place) =>
-      `meshctl clustermesh enable --context ${serverContext(place)} renews it; also check the clocks of both clusters`,
+      `check the clocks of both clusters, and renew it: meshctl clustermesh enable --context ${serverContext(place)}`,
   },
   'tls-name': {
     says: "the peer's server certificate does not cover the address that is dialled",

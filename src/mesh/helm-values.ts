@@ -72,7 +72,7 @@ function notesOf(
   if (!explicit && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
     notes.push(
       'The chart leaves ConfigMap clustermesh-remote-users to others, and the pods cannot start without it: ' +
-        'meshctl clustermesh enable --via-helm makes it',
+        'let it be made: meshctl clustermesh enable --via-helm',
     );
   }
   return notes;

@@ -77,8 +77,8 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
   const refuse = (what: string, reason: string, key: string, example: string): never => {
     throw new MeshctlError('ClusterIdentity', `context "${context}": ${what} cannot be used in a mesh: ${reason}`, {
       hint:
-        `Set ${key} in ${where} (Helm: --set ${example}) and restart the agents ` +
-        `(kubectl --context ${context} -n ${namespace} rollout restart daemonset/cilium deployment/cilium-operator).`,
+        `Set ${key} in ${where} (Helm: --set ${example}) and restart the agents: ` +
+        `kubectl --context ${context} -n ${namespace} rollout restart daemonset/cilium deployment/cilium-operator`,
       details: { context, object: where, key },
     });
   };

@@ -39,7 +39,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'annotations-differ': ({ values = {} }, service) => ({
     message: `the clusters' annotations differ: ${byCluster(values)}`,
-    hint: `${annotate(service)}, with --affinity and --shared as they should be`,
+    hint: `with --affinity and --shared as they should be: ${annotate(service)}`,
   }),
   'ports-differ': ({ values = {} }) => ({
     message: `the clusters' ports differ: ${byCluster(values)}; backends of a port that the other cluster does not name are not used`,

@@ -90,7 +90,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
             'warn',
             context,
             { addresses },
-            `etcd asks every client for a certificate, but need not be public: meshctl clustermesh enable --context ${context} --service-annotation <the cloud's annotation for internal load balancers>`,
+            `etcd asks every client for a certificate, but need not be public: meshctl clustermesh enable --context ${context} --service-annotation <annotation for internal load balancers>`,
           ),
         ];
       }),

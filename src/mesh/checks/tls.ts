@@ -11,7 +11,7 @@ import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
-const renew = (context: string) => `meshctl clustermesh enable --context ${context} issues it anew`;
+const renew = (context: string) => `issue it anew: meshctl clustermesh enable --context ${context}`;
 
 /** The certificates that each cluster's clustermesh-apiserver needs, with what is there. */
 function certificatesOf(cluster: ClusterSnapshot) {
