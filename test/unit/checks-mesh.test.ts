@@ -3,6 +3,8 @@ import { readBgpPrefixes, readBgpSessions, readHealth } from '../../src/mesh/che
 import { describeFindings, MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { type Finding, runChecks } from '../../src/mesh/checks/check.ts';
 import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../src/mesh/checks/mesh-input.ts';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { cachedPeerFile } from '../../src/mesh/peer-config.ts';
 import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
 import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf } from '../support/snapshots.ts';
 
@@ -126,6 +128,28 @@ describe('checks of CAs and ownership', () => {
     const input = inputOf({ drift }, { live: [apiserverDeployment()] });
     const [first] = findingsOf('ownership-drift', { ...input, clusters: input.clusters.slice(0, 1) });
     expect(first?.severity).toBe(severity);
+  });
+});
+
+describe('a peer that agents read from the own cache', () => {
+  const secret = (name: string, file: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: 'kube-system' },
+    data: { 'mesh-2': Buffer.from(file).toString('base64') },
+  });
+  const cached = secret('cilium-clustermesh', cachedPeerFile('kube-system'));
+  const dialled = secret('cilium-kvstoremesh', 'endpoints:\n- https://10.0.0.2:2379\n');
+
+  it.each([
+    ['passes with the file of KVStoreMesh', [apiserverDeployment(), dialled], 'pass'],
+    ['passes with the file of a KVStoreMesh that is gone', [dialled], 'pass'],
+    ['fails where KVStoreMesh was turned off', [apiserverDeployment({ kvstoremesh: false }), dialled], 'fail'],
+  ])('%s', (_case, live, severity) => {
+    const [one] = inputOf({}, { live: [cached, ...live] }).clusters;
+    const two = snapshotOf({ context: 'two', ciliumConfig: config(2), live: [loadBalancerService('10.0.0.2')] });
+    const input = { clusters: one ? [one, two] : [], now: NOW, observed: new Map() };
+    expect(severities('peers-endpoint', input)).toEqual([severity]);
   });
 });
 
