@@ -78,7 +78,7 @@ async function createNamespace({ member, objects }: TestCluster): Promise<void> 
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
     throw new MeshctlError('Forbidden', error.message, {
-      hint: 'Have the namespace and a role in it made: kubectl apply -f templates/rbac/connectivity-test, of the package.',
+      hint: "Have the namespace and a role in it made, from the package's folder: kubectl apply -f templates/rbac/connectivity-test",
       cause: error,
       details: error.details,
     });
@@ -98,8 +98,8 @@ async function awaitRollout(flow: Flow, cluster: TestCluster, deployment: KubeOb
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
     throw new MeshctlError('Timeout', error.message, {
       hint:
-        `With --keep, look at them: kubectl --context ${client.context} -n ${cluster.namespace} describe pods. ` +
-        'If the image cannot be pulled, name another with --image.',
+        'If the image cannot be pulled, name another with --image. To look at the pods, keep them with --keep: ' +
+        `kubectl --context ${client.context} -n ${cluster.namespace} describe pods`,
       cause: error,
       details: error.details,
     });

@@ -13,8 +13,9 @@ export function statusText(report: StatusReport, namespace: string, theme: Theme
     lines.push('🔌 Cluster Connections:', ...report.peers.map((peer) => peerLine(peer, theme)));
   }
   for (const problem of report.problems) lines.push(...problemLines(problem, report, namespace, theme));
-  if (!report.enabled) lines.push(step(`meshctl clustermesh enable --context ${report.context}`, theme));
-  else if (report.peers.length === 0) {
+  const said = report.problems.some((problem) => problem.class === 'own-apiserver-missing');
+  if (!report.enabled && !said) lines.push(step(`meshctl clustermesh enable --context ${report.context}`, theme));
+  if (report.enabled && report.peers.length === 0) {
     lines.push(step(`meshctl clustermesh connect --context ${report.context} --destination-context <context>`, theme));
   }
   return lines.join('\n');

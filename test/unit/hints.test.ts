@@ -29,24 +29,19 @@ const lines: Line[] = ['README.md', ...sources].flatMap((file) => {
   );
 });
 
-/** Its hints have prose behind a command still. */
-const TO_BE_REWORDED = ['src/flows/connectivity-clusters.ts'];
-
 /** What follows a command up to the end of its string; examples in help, which a shell reads, are left out. */
-const tails: Line[] = sources
-  .filter((file) => !TO_BE_REWORDED.includes(file))
-  .flatMap((file) => {
-    const code = readFileSync(join(ROOT, file), 'utf8')
-      .split('\n')
-      .filter((line) => !/^\s*(\/?\*|\/\/)|\bline:/.test(line))
-      .join('\n')
-      .replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '<value>')
-      // A loop of the shell, printed as it is.
-      .replaceAll('; done', '');
-    const commands =
-      /\b(?:meshctl (?:clustermesh|service|connectivity|sandbox) |kubectl (?:--context |(?:apply|config|create|describe|edit|exec|get|logs|rollout) ))[^`'"\n]*/g;
-    return [...code.matchAll(commands)].map(([text]) => ({ file, text: text.trim() }));
-  });
+const tails: Line[] = sources.flatMap((file) => {
+  const code = readFileSync(join(ROOT, file), 'utf8')
+    .split('\n')
+    .filter((line) => !/^\s*(\/?\*|\/\/)|\bline:/.test(line))
+    .join('\n')
+    .replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '<value>')
+    // A loop of the shell, printed as it is.
+    .replaceAll('; done', '');
+  const commands =
+    /\b(?:meshctl (?:clustermesh|service|connectivity|sandbox) |kubectl (?:--context |(?:apply|config|create|describe|edit|exec|get|logs|rollout) ))[^`'"\n]*/g;
+  return [...code.matchAll(commands)].map(([text]) => ({ file, text: text.trim() }));
+});
 
 /** Words that are neither of the command nor flags with their values. */
 function strayWords(text: string): string[] {

@@ -82,7 +82,6 @@ describe('status', () => {
         • mesh-2: 1/1 configured, 0/1 connected
       ⚠️  mesh-2: the own clustermesh-apiserver, from which agents read its state, is not there — node-1
            dial tcp 10.0.0.1:2379: connect: connection refused
-         → meshctl clustermesh enable --context one
          → meshctl clustermesh enable --context one"
     `);
   });
