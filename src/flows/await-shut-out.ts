@@ -19,6 +19,9 @@ const ATTEMPT_TIMEOUT_MS = 10_000;
 /** etcd knows the certificate's user no more, or takes no certificate of that CA. */
 const SHUT_OUT = new Set<string>(['permission-denied', 'tls-client-rejected']);
 
+/** What may be otherwise a moment later; every other error stays what it is. */
+const PASSING = new Set<string>(['unavailable', 'timeout']);
+
 /** One peer that a cluster's etcd must not let in any more, with the credential that it had. */
 interface FormerPeer {
   server: Target;
@@ -77,13 +80,13 @@ async function awaitOne(flow: Flow, former: FormerPeer, deadline: number): Promi
     const answers = await Promise.all(pods.filter(isPodReady).map((pod) => look(flow, former, pod)));
     if (answers.every((answer) => answer === 'refused')) return [];
     const unasked = answers.find((answer) => answer instanceof Error);
-    const forbidden = unasked instanceof MeshctlError && unasked.code === 'Forbidden';
-    if (forbidden || Date.now() + LOOK_INTERVAL_MS > deadline) {
-      if (unasked && !answers.includes('let in')) {
-        return [
-          `context "${client.context}": whether its etcd still lets "${former.client}" in is not known (${unasked.message})`,
-        ];
-      }
+    const late = Date.now() + LOOK_INTERVAL_MS > deadline;
+    if (unasked && !answers.includes('let in') && (late || !mayPass(unasked))) {
+      return [
+        `context "${client.context}": whether its etcd still lets "${former.client}" in is not known (${unasked.message})`,
+      ];
+    }
+    if (late) {
       throw new MeshctlError('Timeout', `context "${client.context}": its etcd still lets "${former.client}" in`, {
         hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: kubectl --context ${client.context} -n ${namespace} logs deployment/clustermesh-apiserver -c apiserver`,
         details: { context: client.context, peer: former.client },
@@ -91,6 +94,11 @@ async function awaitOne(flow: Flow, former: FormerPeer, deadline: number): Promi
     }
     await sleep(LOOK_INTERVAL_MS, flow.signal);
   }
+}
+
+function mayPass(error: Error): boolean {
+  if (error instanceof EtcdReadError) return PASSING.has(error.reason);
+  return !(error instanceof MeshctlError && error.code === 'Forbidden');
 }
 
 async function look(
