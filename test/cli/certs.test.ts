@@ -48,14 +48,18 @@ async function pollingConnections<T>(
   const end = new AbortController();
   let attempts = 0;
   const poll = async (context: string, label: string, container: string, command: string[]) => {
+    let endedBefore = false;
     while (!end.signal.aborted) {
       // A pod that goes away in the middle of a question has no answer; its successor is asked next.
       const answer = await execIn(sandbox, context, label, container, command).catch(() => undefined);
       if (!answer) continue;
       attempts += 1;
-      // So has a connection whose server's pod ends in the middle of it; the next one must succeed.
+      // So has a connection whose server's pod ends in the middle of it, or has ended before the load balancer heard of it:
+      // the next one must succeed.
       const failures = answer.stdout.split('\n').filter((line) => line.includes('❌'));
-      refused.push(...failures.filter((line) => !line.includes('error reading from server: EOF')));
+      const ended = failures.filter((line) => /error reading from server: EOF|connection refused/.test(line));
+      refused.push(...failures.filter((line) => !ended.includes(line)), ...(endedBefore ? ended : []));
+      endedBefore = ended.length > 0;
     }
   };
   const polls = ['mesh-1', 'mesh-2'].flatMap((context) => [
