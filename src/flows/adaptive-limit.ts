@@ -15,7 +15,7 @@ export interface AdaptiveLimitOptions {
 }
 
 /** At the beginning so many at a time. */
-const START = 16;
+const START = 32;
 /** Answers that take so many times as long as the fastest one show that more at a time would only queue. */
 const QUEUEING_FACTOR = 3;
 
