@@ -69,6 +69,20 @@ checkScenarios(
         change: ({ two }) => renumberNode(two, '10.1.0.7'),
       },
     ],
+    'service-address-overlap': [
+      {
+        when: 'a pod range elsewhere holds the Service range',
+        severity: 'warn',
+        cluster: 'mesh-1',
+        args: { peer: 'mesh-2' },
+        change({ two }) {
+          const node = { apiVersion: 'cilium.io/v2', kind: 'CiliumNode', name: 'mesh-2-node-1' };
+          return edit(two, node, ({ spec }: KubeObject) => {
+            (spec as { ipam: { podCIDRs: string[] } }).ipam.podCIDRs = ['10.96.0.0/12'];
+          });
+        },
+      },
+    ],
     'native-routing-cidr': [
       {
         when: 'the range of one cluster holds only its own pods',

@@ -13,6 +13,7 @@ const WARN_AT_WORST = [
   'policy-default-local-cluster',
   'service-reachable',
   'native-routing-cidr',
+  'service-address-overlap',
   'bgp-pod-cidrs',
   'apiserver-private',
   'tls-orphaned-users',

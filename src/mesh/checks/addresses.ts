@@ -39,6 +39,14 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     says: (finding) => saysOverlap(finding, 'nodes have addresses of nodes or pods of the other cluster'),
   },
   {
+    id: 'service-address-overlap',
+    category: 'addresses',
+    title: 'pod ranges hold no Service addresses of other clusters (equal Service ranges are no matter)',
+    run: servicesAmongPods,
+    says: ({ args }) =>
+      `context "${args.context}": the pod ranges of ${args.peer} hold Service addresses of this cluster (${listed(args.overlaps)}${andMore(args)})`,
+  },
+  {
     id: 'native-routing-cidr',
     category: 'addresses',
     title: 'native routing takes the pods of other clusters for pods',
@@ -111,6 +119,32 @@ function saysOverlap({ args }: Finding, what: string): string {
 
 function andMore({ more }: Finding['args']): string {
   return more ? `, and ${more} more` : '';
+}
+
+/**
+ * Service addresses mean something in their own cluster only, so equal ranges do not meet. A pod elsewhere with such an
+ * address does: here it is taken for the Service. Of the Service range only the clustermesh-apiserver's part is known.
+ */
+function servicesAmongPods({ clusters }: CheckInput): Finding[] {
+  return clusters.flatMap((cluster) => {
+    const { clusterIPs = [] } = serviceSpecOf(cluster) ?? {};
+    return clusters
+      .filter((other) => other !== cluster)
+      .flatMap((other): Finding[] => {
+        const overlaps = commonRanges(rangesIn(clusterIPs), podRanges(other));
+        if (overlaps.length === 0) return [];
+        const { context } = cluster;
+        return [
+          {
+            id: 'service-address-overlap',
+            severity: 'warn',
+            cluster: context,
+            args: { context, peer: other.context, overlaps: shown(overlaps), more: hidden(overlaps) },
+            hint: 'Pods with such addresses cannot be reached from there: choose pod ranges outside the Service ranges of all clusters.',
+          },
+        ];
+      });
+  });
 }
 
 /** With native routing Cilium masquerades what leaves for an address outside this range (option ipv4-native-routing-cidr). */
@@ -188,6 +222,7 @@ function rangesIn(texts: readonly string[]): NamedRange[] {
 
 interface ServiceSpec {
   type?: string;
+  clusterIPs?: string[];
   ports?: { nodePort?: number }[];
 }
 
