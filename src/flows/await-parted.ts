@@ -2,16 +2,14 @@ import pLimit from 'p-limit';
 import { sleep } from '../kube/retry.ts';
 import type { Parting } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { AGENT_CONTAINER, AGENT_SELECTOR } from '../mesh/names.ts';
 import { isPodRunning } from '../mesh/pods.ts';
-import { remoteClustersOfAgent } from '../mesh/remote-cluster-report.ts';
 import { awaitShutOut } from './await-shut-out.ts';
 import { during, type Flow, type Target } from './flow.ts';
+import { AGENTS, readAnswer } from './status-programs.ts';
 
 const LOOK_INTERVAL_MS = 500;
 const EXECS_AT_A_TIME = 30;
 const EXEC_TIMEOUT_MS = 10_000;
-const STATUS_COMMAND = ['cilium', 'status', '-o', 'json'];
 
 /**
  * Waits until a disconnect has taken effect: the etcds refuse the peers, and no agent reports a cluster that its own does
@@ -34,7 +32,7 @@ export async function awaitParted(
     flow,
     'Waiting until the peers are shut out and forgotten',
     () => Promise.all([awaitShutOut(flow, targets, partings, deadline), ...forgotten]),
-    () => 'The peers are shut out and forgotten',
+    (unseen) => (unseen.flat().length === 0 ? 'The peers are shut out and forgotten' : 'Not all of it could be seen'),
   );
   return warnings.flat();
 }
@@ -74,22 +72,17 @@ async function askAgents(
   peers: readonly string[],
 ): Promise<{ reporting: string[]; silent: string[] }> {
   const limit = pLimit(EXECS_AT_A_TIME);
-  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR });
+  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENTS.selector });
   const reporting: string[] = [];
   const silent: string[] = [];
   const looks = pods.filter(isPodRunning).map(({ metadata: { name: pod } }) =>
     limit(async () => {
       try {
-        const exec = {
-          namespace,
-          pod,
-          container: AGENT_CONTAINER,
-          command: STATUS_COMMAND,
-          timeoutMs: EXEC_TIMEOUT_MS,
-        };
-        const { stdout } = await client.exec(exec);
-        const reported = remoteClustersOfAgent(JSON.parse(stdout)) ?? [];
-        if (reported.some(({ name }) => peers.includes(name))) reporting.push(pod);
+        const { container, command } = AGENTS;
+        const answer = await client.exec({ namespace, pod, container, command, timeoutMs: EXEC_TIMEOUT_MS });
+        const { clusters } = readAnswer(AGENTS, answer);
+        if (!clusters) silent.push(pod);
+        else if (clusters.some(({ name }) => peers.includes(name))) reporting.push(pod);
       } catch (error) {
         if (error instanceof MeshctlError && error.code === 'Interrupted') throw error;
         silent.push(pod);

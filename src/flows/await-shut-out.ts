@@ -3,7 +3,7 @@ import { sleep } from '../kube/retry.ts';
 import { dialingSecret } from '../mesh/direction.ts';
 import type { Parting } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { identityOf } from '../mesh/identity.ts';
+import { clusterNameOf } from '../mesh/identity.ts';
 import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
 import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX, secretRef } from '../mesh/names.ts';
 import { peerCertificateKeys } from '../mesh/peer-config.ts';
@@ -50,18 +50,14 @@ export async function awaitShutOut(
 function formerPeers(targets: readonly Target[], partings: readonly Parting[]): FormerPeer[] {
   return partings.flatMap(({ snapshot, unserved }): FormerPeer[] => {
     const server = targets.find(({ client }) => client.context === snapshot.context);
-    const serverName = nameOf(snapshot);
+    const serverName = clusterNameOf(snapshot);
     const known = unserved.flatMap((client) => {
-      const dialler = partings.find((other) => nameOf(other.snapshot) === client)?.snapshot;
+      const dialler = partings.find((other) => clusterNameOf(other.snapshot) === client)?.snapshot;
       const certificate = dialler && certificateFor(dialler, serverName);
       return server && certificate ? [{ server, serverName, client, certificate }] : [];
     });
     return known.slice(-1);
   });
-}
-
-function nameOf({ ciliumConfig }: Parting['snapshot']): string {
-  return identityOf(ciliumConfig ?? {}).name;
 }
 
 /** The certificate that a cluster had of its own for a peer; undefined where others log in with the same. */

@@ -15,7 +15,7 @@ import {
 import { assignOverrides, type EndpointOverride } from '../mesh/endpoint-overrides.ts';
 import { hostPort, requireEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { identityOf, requireCilium, requireIdentity } from '../mesh/identity.ts';
+import { clusterNameOf, requireCilium, requireIdentity } from '../mesh/identity.ts';
 import type { Plan, Step } from '../mesh/plan.ts';
 import { planServe } from '../mesh/serve-plan.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
@@ -142,7 +142,7 @@ async function readAll(targets: readonly Target[], parallel: number): Promise<Cl
 }
 
 function membersOf(snapshots: readonly ClusterSnapshot[], request: MeshRequest, options: ConnectOptions): Member[] {
-  const named = snapshots.map(({ context, ciliumConfig }) => ({ context, name: identityOf(ciliumConfig ?? {}).name }));
+  const named = snapshots.map((snapshot) => ({ context: snapshot.context, name: clusterNameOf(snapshot) }));
   const { sourceEndpoints = [], destinationEndpoints = [] } = options;
   const sources = request.source ? named.slice(0, 1) : [];
   const overrides = [

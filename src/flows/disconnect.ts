@@ -4,7 +4,7 @@ import { type ConnectionMode, dialsOf } from '../mesh/connection-mode.ts';
 import { dialsThroughKvstoremesh } from '../mesh/direction.ts';
 import { type Parting, partingsOf, planDisconnect } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { identityOf } from '../mesh/identity.ts';
+import { clusterNameOf } from '../mesh/identity.ts';
 import { KVSTOREMESH_PEERS_SECRET } from '../mesh/names.ts';
 import { groupBy } from '../mesh/pairs.ts';
 import { remoteUserName } from '../mesh/peer-config.ts';
@@ -75,7 +75,7 @@ export async function prepareDisconnect(
   const members = targets.map(({ client: { context } }): Member => {
     const snapshot = alive.find((candidate) => candidate.context === context);
     return snapshot
-      ? { context, snapshot, name: nameOf(snapshot) }
+      ? { context, snapshot, name: clusterNameOf(snapshot) }
       : { context, name: nameOfDead(context, dead.length, alive) };
   });
   const dials = dialsOf(mode, source ? members[0] : undefined, source ? members.slice(1) : members);
@@ -96,7 +96,7 @@ export async function prepareForgetting(
 ): Promise<PreparedDisconnect> {
   const { client, namespace } = source;
   const snapshot = await during(flow, `Reading ${client.context}`, () => readCluster(client, namespace));
-  const own: Member = { context: client.context, snapshot, name: nameOf(snapshot) };
+  const own: Member = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
   const others = peers.map((name): Member => ({ context: name, name }));
   const prepared = prepare([source], dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others));
   const strangers = peers.filter((peer) => !knownPeers(snapshot).includes(peer));
@@ -230,10 +230,6 @@ async function readCluster(client: Target['client'], namespace: string): Promise
   });
 }
 
-function nameOf({ ciliumConfig }: ClusterSnapshot): string {
-  return identityOf(ciliumConfig ?? {}).name;
-}
-
 /** An error of a destination that may be gone for good, with what else can be done then; `peer` where a source forgets it. */
 function withWayOut(error: MeshctlError, peer: string | undefined): MeshctlError {
   const byName = peer === undefined ? '' : `, or with --peer ${peer} instead of its context`;
@@ -247,7 +243,7 @@ function withWayOut(error: MeshctlError, peer: string | undefined): MeshctlError
 }
 
 function peersElsewhere(alive: readonly ClusterSnapshot[]): string[] {
-  const here = new Set(alive.map(nameOf));
+  const here = new Set(alive.map(clusterNameOf));
   return [...new Set(alive.flatMap(knownPeers))].filter((name) => !here.has(name));
 }
 

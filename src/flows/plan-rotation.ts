@@ -1,18 +1,18 @@
 import { clientSpec } from '../mesh/cluster-certificates.ts';
+import { dialingSecret } from '../mesh/direction.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../mesh/kube-object.ts';
 import { apiserverDeploymentRef, CA_SECRET, secretRef } from '../mesh/names.ts';
 import { peerCertificateKeys } from '../mesh/peer-config.ts';
+import { PEER_SECRETS } from '../mesh/peers.ts';
 import { type Step, type StepWrite, TLS_KEYS } from '../mesh/plan.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import {
   type Dialling,
-  diallingSecret,
   diallingsOf,
   leavesOf,
   type Member,
   markedFiles,
-  PEERING_SECRETS,
   readMembers,
   restartPatch,
 } from './rotate-members.ts';
@@ -69,9 +69,9 @@ function newAuthority(member: Member): Step {
 
 /** @param touched when the files are changed so that the CAs are read anew; undefined where they stay */
 function peeringSteps(member: Member, diallings: readonly Dialling[], touched: Date | undefined): Step[] {
-  return PEERING_SECRETS.flatMap((secret) => {
+  return PEER_SECRETS.flatMap((secret) => {
     const ref = secretRef(member.target.namespace, secret);
-    const orders = secret === diallingSecret(member) ? diallings : [];
+    const orders = secret === dialingSecret(member.snapshot) ? diallings : [];
     const files = touched ? markedFiles(secretTexts(member.snapshot.objects.get(keyOf(ref))), touched) : {};
     if (orders.length === 0 && Object.keys(files).length === 0) return [];
     const why = [

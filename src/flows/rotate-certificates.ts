@@ -1,6 +1,7 @@
 import { readKey } from '../etcd/read.ts';
 import { sleep } from '../kube/retry.ts';
 import { clientSpec } from '../mesh/cluster-certificates.ts';
+import { dialingSecret } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { keyOf } from '../mesh/kube-object.ts';
 import {
@@ -11,6 +12,7 @@ import {
   secretRef,
 } from '../mesh/names.ts';
 import { peerCertificateKeys } from '../mesh/peer-config.ts';
+import { PEER_SECRETS } from '../mesh/peers.ts';
 import { TLS_KEYS } from '../mesh/plan.ts';
 import { isPodReady } from '../mesh/pods.ts';
 import { encodeText, secretText, secretTexts } from '../mesh/secret-data.ts';
@@ -23,12 +25,10 @@ import { nudgePods } from './nudge.ts';
 import { type ClientCertificate, openEtcd } from './open-etcd.ts';
 import {
   type Dialling,
-  diallingSecret,
   diallingsOf,
   leavesOf,
   type Member,
   markedFiles,
-  PEERING_SECRETS,
   readMembers,
   restartPatch,
 } from './rotate-members.ts';
@@ -133,7 +133,9 @@ async function replaceAuthorities(
 function trustedNow(member: Member, members: readonly Member[]): string[] {
   const { snapshot, authority, name } = member;
   const own = leavesOf(member).map(({ secret }) => secretOf(snapshot, secret, TLS_KEYS.ca));
-  const held = members.map((other) => secretOf(other.snapshot, diallingSecret(other), peerCertificateKeys(name).ca));
+  const held = members.map((other) =>
+    secretOf(other.snapshot, dialingSecret(other.snapshot), peerCertificateKeys(name).ca),
+  );
   return [authority.certificate, ...[...own, ...held].flatMap((pem) => pem ?? [])];
 }
 
@@ -154,9 +156,9 @@ async function trust(
       const cas = diallings
         .filter(({ from }) => from === member)
         .map(({ to }): [string, string] => [peerCertificateKeys(to.name).ca, encodeText(bundleOf(to))]);
-      await client.patch(secretRef(namespace, diallingSecret(member)), { data: Object.fromEntries(cas) });
+      await client.patch(secretRef(namespace, dialingSecret(member.snapshot)), { data: Object.fromEntries(cas) });
       // The files' change makes Cilium read the CAs anew; it comes after them.
-      for (const name of PEERING_SECRETS) {
+      for (const name of PEER_SECRETS) {
         const files = Object.entries(
           markedFiles(secretTexts(await client.get(secretRef(namespace, name))), flow.now()),
         );
@@ -221,7 +223,7 @@ async function issuePeerCertificates(
         [keys.certificate]: encodeText(issued.certificate),
         [keys.privateKey]: encodeText(issued.privateKey),
       };
-      const secret = diallingSecret(from);
+      const secret = dialingSecret(from.snapshot);
       await from.target.client.patch(secretRef(from.target.namespace, secret), { data });
       return { context: from.snapshot.context, secret, subject: user, peer: to.name };
     }),

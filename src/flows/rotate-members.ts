@@ -1,13 +1,13 @@
 import { readAuthority, readSnapshot } from '../kube/snapshot.ts';
-import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
 import type { CertificateSpec } from '../mesh/certificates.ts';
 import { certificateSpecs } from '../mesh/cluster-certificates.ts';
+import { dialsThroughKvstoremesh } from '../mesh/direction.ts';
 import { caMark, POD_CA_ANNOTATION, podCaMark } from '../mesh/enable.ts';
 import { serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { identityOf } from '../mesh/identity.ts';
+import { clusterNameOf } from '../mesh/identity.ts';
 import { keyOf } from '../mesh/kube-object.ts';
-import { AGENT_PEERS_SECRET, apiserverDeploymentRef, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/names.ts';
+import { apiserverDeploymentRef, CA_SECRET } from '../mesh/names.ts';
 import { peersIn } from '../mesh/peer-config.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import type { Authority } from '../pki/authority.ts';
@@ -58,7 +58,7 @@ export async function readMembers(flow: Flow, targets: readonly Target[], ca: bo
           { hint: 'Rotate where the key is kept, e.g. with cert-manager.', details: { context: client.context } },
         );
       }
-      return { target, snapshot, name: identityOf(snapshot.ciliumConfig ?? {}).name, authority };
+      return { target, snapshot, name: clusterNameOf(snapshot), authority };
     }),
   );
   for (const { snapshot, name } of members) {
@@ -95,12 +95,12 @@ function refuseSharedAuthorities(members: readonly Member[]): void {
 
 /** The certificates of a cluster's own Secrets, as they are to be. */
 export function leavesOf({ snapshot, name }: Member): { secret: string; spec: CertificateSpec }[] {
-  const { namespace, objects } = snapshot;
+  const { namespace } = snapshot;
   const specs = certificateSpecs({
     clusterName: name,
     namespace,
     serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
-    kvstoremesh: runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) ?? false,
+    kvstoremesh: dialsThroughKvstoremesh(snapshot),
   });
   return specs.map(({ secret, spec }) => {
     // Names that someone else put into the certificate may be dialled.
@@ -114,12 +114,6 @@ export function leavesOf({ snapshot, name }: Member): { secret: string; spec: Ce
   });
 }
 
-/** The Secret with the files by which a cluster dials its peers. */
-export function diallingSecret({ snapshot: { objects, namespace } }: Member): string {
-  const kvstoremesh = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace))));
-  return kvstoremesh ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
-}
-
 /** Who dials whom with a certificate of its own. */
 export function diallingsOf(members: readonly Member[]): Dialling[] {
   return members.flatMap((from) =>
@@ -129,9 +123,6 @@ export function diallingsOf(members: readonly Member[]): Dialling[] {
     }),
   );
 }
-
-/** The Secrets whose peering files have to change for Cilium to read the CAs anew. */
-export const PEERING_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as const;
 
 /**
  * The peering files of a Secret, by peer, with a mark that makes them differ from what they were.

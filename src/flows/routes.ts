@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { isTunnel, podCidrsOf } from '../mesh/checks/network.ts';
-import { identityOf } from '../mesh/identity.ts';
+import { clusterNameOf } from '../mesh/identity.ts';
 import { type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../mesh/routes.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { listAgents } from './ask-agents.ts';
@@ -30,7 +30,7 @@ export async function readMeshRoutes(
       complete: routes.every(({ source }) => source !== undefined),
       clusters: snapshots.map((snapshot, index) => ({
         context: snapshot.context,
-        name: nameOf(snapshot),
+        name: clusterNameOf(snapshot),
         mode: isTunnel(snapshot) ? 'tunnel' : 'native',
         podCidrs: podCidrsOf(snapshot).length,
         nodes: perCluster[index]?.nodes ?? 0,
@@ -63,9 +63,9 @@ async function routesOfCluster(
           .filter((other) => other !== own)
           .flatMap((other) =>
             podCidrsOf(other).map((cidr) => ({
-              from: nameOf(own),
+              from: clusterNameOf(own),
               node: agent.node,
-              to: nameOf(other),
+              to: clusterNameOf(other),
               ...routeTo(cidr, known, isTunnel(own)),
             })),
           );
@@ -73,8 +73,4 @@ async function routesOfCluster(
     ),
   );
   return { routes: perNode.flat(), nodes: agents.length };
-}
-
-function nameOf({ ciliumConfig }: ClusterSnapshot): string {
-  return identityOf(ciliumConfig ?? {}).name;
 }

@@ -1,6 +1,6 @@
 import type { CertificateFacts, TlsSecretFacts } from './certificates.ts';
 import { dialingSecret } from './direction.ts';
-import { identityOf } from './identity.ts';
+import { clusterNameOf } from './identity.ts';
 import { CA_SECRET, KVSTOREMESH_PEERS_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from './names.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
@@ -39,7 +39,7 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
     facts: CertificateFacts,
   ): CertificateEntry => ({
     context,
-    cluster: identityOf(ciliumConfig ?? {}).name,
+    cluster: clusterNameOf({ ciliumConfig }),
     ...where,
     subject: facts.commonName,
     sans: [...facts.dnsNames, ...facts.ipAddresses],

@@ -46,6 +46,11 @@ export function identityOf(ciliumConfig: Readonly<Record<string, string>>): Clus
   };
 }
 
+/** The name of a cluster as its cilium-config has it. */
+export function clusterNameOf({ ciliumConfig }: Pick<ClusterSnapshot, 'ciliumConfig'>): string {
+  return identityOf(ciliumConfig ?? {}).name;
+}
+
 /**
  * Refuses a cluster without Cilium.
  * @returns its cilium-config

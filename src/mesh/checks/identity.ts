@@ -1,5 +1,5 @@
 import { MeshctlError } from '../errors.ts';
-import { identityOf, requireIdentity } from '../identity.ts';
+import { clusterNameOf, identityOf, requireIdentity } from '../identity.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
@@ -22,7 +22,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     title: 'cluster names are unique',
     needs: ['cluster-identity'],
     run: ({ clusters }) =>
-      [...groupBy(clusters, nameOf)]
+      [...groupBy(clusters, clusterNameOf)]
         .filter(([, same]) => same.length > 1)
         .map(([name, same]) => ({
           id: 'cluster-name-unique',
@@ -83,7 +83,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     title: 'the mesh is not larger than max-connected-clusters',
     needs: ['cluster-identity'],
     run: ({ clusters }) => {
-      const names = new Set(clusters.flatMap((cluster) => [nameOf(cluster), ...configuredPeers(cluster)]));
+      const names = new Set(clusters.flatMap((cluster) => [clusterNameOf(cluster), ...configuredPeers(cluster)]));
       const max = Math.min(...clusters.map((cluster) => identityOf(cluster.ciliumConfig ?? {}).maxConnectedClusters));
       if (names.size <= max) return [];
       return [
@@ -127,7 +127,7 @@ interface KnownCluster {
 /** The clusters themselves, and peers of theirs whose ids are known. */
 function knownClusters({ clusters, peerIds }: CheckInput): KnownCluster[] {
   const own = clusters.map((cluster) => ({
-    name: nameOf(cluster),
+    name: clusterNameOf(cluster),
     id: identityOf(cluster.ciliumConfig ?? {}).id,
     label: `context "${cluster.context}"`,
   }));
@@ -157,8 +157,4 @@ function differentPeers({ clusters, peerIds }: CheckInput): Finding[] {
       ];
     }),
   );
-}
-
-function nameOf({ ciliumConfig }: ClusterSnapshot): string {
-  return identityOf(ciliumConfig ?? {}).name;
 }

@@ -1,5 +1,5 @@
 import { parseCidr } from '../cidr.ts';
-import { identityOf } from '../identity.ts';
+import { clusterNameOf } from '../identity.ts';
 import { routeTo } from '../routes.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
@@ -59,7 +59,7 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
   perCluster('node-health', 'nodes reach the nodes of other clusters', ({ context, ciliumConfig }, { nodes }) => {
     const asked = nodes.flatMap((node) => (node.health ? [{ ...node, health: node.health }] : []));
     if (asked.length === 0) return [skipped('node-health', context, 'no agent could run cilium-health')];
-    const own = `${identityOf(ciliumConfig ?? {}).name}/`;
+    const own = `${clusterNameOf({ ciliumConfig })}/`;
     const broken = asked.flatMap(({ node, health }) =>
       health
         .filter((other) => !other.node.startsWith(own) && other.problems.length > 0)

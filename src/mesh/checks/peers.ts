@@ -1,7 +1,7 @@
 import { runsKvstoremesh } from '../apiserver-deployment.ts';
 import { dialsThroughKvstoremesh } from '../direction.ts';
 import { hostPort, serviceEndpoints } from '../endpoints.ts';
-import { identityOf } from '../identity.ts';
+import { clusterNameOf } from '../identity.ts';
 import { keyOf } from '../kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -19,7 +19,6 @@ import { type Finding, listed, type Severity } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';
 
-const nameOf = ({ ciliumConfig }: ClusterSnapshot) => identityOf(ciliumConfig ?? {}).name;
 const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot) =>
   `meshctl clustermesh connect --context ${from.context} --destination-context ${to.context}`;
 
@@ -40,12 +39,12 @@ function perPeer(
     run: ({ clusters, now }) =>
       clusters.flatMap((from) =>
         clusters
-          .filter((to) => to !== from && configuredPeers(from).includes(nameOf(to)))
+          .filter((to) => to !== from && configuredPeers(from).includes(clusterNameOf(to)))
           .flatMap((to): Finding[] => {
             const found = judge(from, to, now);
             if (!found) return [];
             const { severity, reason, hint = reconnect(from, to) } = found;
-            return [findingOf(id, severity, from.context, { peer: nameOf(to), reason }, hint)];
+            return [findingOf(id, severity, from.context, { peer: clusterNameOf(to), reason }, hint)];
           }),
       ),
     says: ({ args }) => `context "${args.context}", peer ${args.peer}: ${args.reason}`,
@@ -85,9 +84,9 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
   },
   perPeer('peers-mutual', 'peers are configured in both directions', (from, to) =>
-    configuredPeers(to).includes(nameOf(from))
+    configuredPeers(to).includes(clusterNameOf(from))
       ? undefined
-      : { severity: 'warn', reason: `${nameOf(to)} is not configured to dial back` },
+      : { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` },
   ),
   {
     id: 'peers-files',
@@ -111,7 +110,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       `context "${args.context}": ${listed(args.peers)} is in only one of the Secrets cilium-clustermesh and cilium-kvstoremesh`,
   },
   perPeer('peers-endpoint', "peering files have the address that the peer's Service has now", (from, to) => {
-    const file = dialledBy(from, nameOf(to));
+    const file = dialledBy(from, clusterNameOf(to));
     if (file === undefined) {
       return { severity: 'fail', reason: 'agents read it from the own KVStoreMesh, which is not enabled' };
     }
@@ -119,7 +118,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     const now = serviceEndpoints(to);
     if (dialled.length === 0 || !now) return undefined;
     const current = new Set(now.hosts.map((host) => hostPort(host, now.port)));
-    const alias = meshHostname(nameOf(to));
+    const alias = meshHostname(clusterNameOf(to));
     const stale = dialled.filter((endpoint) => !current.has(endpoint) && !endpoint.startsWith(`${alias}:`));
     if (stale.length === 0) return undefined;
     const reason = `it dials ${stale.join(', ')}, but the Service has ${[...current].join(', ')}`;
@@ -129,7 +128,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     'peers-certificate',
     'client certificates for peers are valid and from the CA that checks them',
     (from, to, now) => {
-      const facts = from.peerCertificates.get(nameOf(to));
+      const facts = from.peerCertificates.get(clusterNameOf(to));
       if (!facts) return undefined;
       if (!facts.keyMatches) return { severity: 'fail', reason: 'the private key belongs to another certificate' };
       if (!facts.signedByCa)
@@ -138,11 +137,11 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     },
   ),
   perPeer('peers-user', 'peers have an etcd user for the certificate that dials them', (from, to) => {
-    const user = from.peerCertificates.get(nameOf(to))?.certificate.commonName;
+    const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;
     // `remote` is built in; without a ConfigMap of users the peer's Cilium does not use them.
     if (user === undefined || user === 'remote' || to.remoteUsers === undefined) return undefined;
     if (to.remoteUsers.some(({ name }) => name === user)) return undefined;
-    const expected = remoteUserName(nameOf(from));
+    const expected = remoteUserName(clusterNameOf(from));
     const reason = `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
     return { severity: 'fail', reason };
   }),

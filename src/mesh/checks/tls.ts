@@ -2,7 +2,7 @@ import { runsKvstoremesh } from '../apiserver-deployment.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates.ts';
 import { certificateSpecs, RENEW_BEFORE_MS } from '../cluster-certificates.ts';
 import { serviceEndpoints } from '../endpoints.ts';
-import { identityOf } from '../identity.ts';
+import { clusterNameOf } from '../identity.ts';
 import { keyOf } from '../kube-object.ts';
 import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../names.ts';
 import { remoteUserName } from '../peer-config.ts';
@@ -18,14 +18,12 @@ function certificatesOf(cluster: ClusterSnapshot) {
   const deployment = cluster.objects.get(keyOf(apiserverDeploymentRef(cluster.namespace)));
   if (!deployment) return [];
   return certificateSpecs({
-    clusterName: nameOf(cluster),
+    clusterName: clusterNameOf(cluster),
     namespace: cluster.namespace,
     serviceAddresses: serviceEndpoints(cluster)?.hosts ?? [],
     kvstoremesh: runsKvstoremesh(deployment) ?? false,
   }).map(({ secret, spec }) => ({ secret, spec, facts: cluster.tlsSecrets.get(secret) }));
 }
-
-const nameOf = ({ ciliumConfig }: ClusterSnapshot) => identityOf(ciliumConfig ?? {}).name;
 
 /** A check of each certificate by itself. */
 function perCertificate(
@@ -119,7 +117,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters }) =>
       clusters.flatMap((cluster) =>
         clusters.flatMap((peer): Finding[] => {
-          const trusted = cluster.peerCertificates.get(nameOf(peer))?.ca;
+          const trusted = cluster.peerCertificates.get(clusterNameOf(peer))?.ca;
           if (peer === cluster || !trusted || !peer.ca) return [];
           if (trusted.publicKeySha256 === peer.ca.certificate.publicKeySha256) return [];
           const { context } = cluster;
@@ -128,7 +126,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
               'tls-ca-trust',
               'fail',
               context,
-              { peer: nameOf(peer), trusted: trusted.commonName },
+              { peer: clusterNameOf(peer), trusted: trusted.commonName },
               `meshctl clustermesh connect --context ${context} --destination-context ${peer.context}`,
             ),
           ];
@@ -154,8 +152,8 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
 
 /** Users of clusters that neither dial this one nor are dialled by it. */
 function orphanedUsers(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
-  const own = nameOf(cluster);
-  const dialling = all.filter((other) => configuredPeers(other).includes(own)).map(nameOf);
+  const own = clusterNameOf(cluster);
+  const dialling = all.filter((other) => configuredPeers(other).includes(own)).map(clusterNameOf);
   const used = new Set([own, ...dialling, ...configuredPeers(cluster)].map(remoteUserName));
   return (cluster.remoteUsers ?? []).map(({ name }) => name).filter((name) => name !== 'remote' && !used.has(name));
 }
