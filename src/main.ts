@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
+import { type Completion, completeData, completeProgress, completionFor, runFlagsOf } from './cli/complete-commands.ts';
 import { confirm } from './cli/confirm.ts';
 import { type Host, processHost } from './cli/host.ts';
 import { isDocumentFormat, writeResult } from './cli/output.ts';
@@ -18,8 +19,10 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
   const seen = { format: formatIn(argv), debug: argv.includes('--debug') };
   let exitCode = 0;
+  let complete: Completion = (text) => text;
   const runner = async (spec: CommandSpec, options: ParsedOptions): Promise<void> => {
-    exitCode = await runCommand(spec, options, host);
+    complete = completionFor(runFlagsOf(options), COMMANDS);
+    exitCode = await runCommand(spec, options, host, complete);
   };
   try {
     const version = await packageVersion(host);
@@ -27,7 +30,7 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
     await parseArguments(createProgram(COMMANDS, texts, host, runner), argv);
     return exitCode;
   } catch (thrown) {
-    return reportError(host, errorTheme, seen, thrown);
+    return reportError(host, errorTheme, { ...seen, complete }, thrown);
   }
 }
 
@@ -43,12 +46,17 @@ export async function start(): Promise<void> {
   process.exitCode = await run(process.argv.slice(2), host);
 }
 
-async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host): Promise<number> {
+async function runCommand(
+  spec: CommandSpec,
+  options: ParsedOptions,
+  host: Host,
+  complete: Completion,
+): Promise<number> {
   const theme = createTheme(colourWanted(host.env, host.stdout));
   const context: CommandContext = {
-    progress: await progressFor(options, host),
+    progress: completeProgress(await progressFor(options, host), complete),
     print: (text) => host.stdout.write(text),
-    confirm: (question, about) => confirm(host, question, about),
+    confirm: (question, about) => confirm(host, question, complete(about)),
     canAsk: host.keyboard !== undefined,
     theme,
     interactive: host.stdout.isTty,
@@ -67,7 +75,7 @@ async function runCommand(spec: CommandSpec, options: ParsedOptions, host: Host)
   if (host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined) {
     throw new MeshctlError('Interrupted', 'interrupted');
   }
-  await writeResult(host, theme, options.output, result);
+  await writeResult(host, theme, options.output, completeData(result, complete));
   return result.exitCode ?? 0;
 }
 

@@ -2,6 +2,7 @@ import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { errorData } from '../views/error-data.ts';
 import { printableLines } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
+import { type Completion, completed } from './complete-commands.ts';
 import type { Host } from './host.ts';
 import { isDocumentFormat, writeDocument } from './output.ts';
 
@@ -23,11 +24,11 @@ export function asMeshctlError(thrown: unknown, signal: AbortSignal): MeshctlErr
 export async function reportError(
   host: Host,
   theme: Theme,
-  options: { format: unknown; debug: boolean },
+  options: { format: unknown; debug: boolean; complete: Completion },
   thrown: unknown,
 ): Promise<number> {
   const failure = asMeshctlError(thrown, host.signal);
-  const error = errorData(failure);
+  const error = completed(errorData(failure), options.complete);
   if (isDocumentFormat(options.format)) {
     await writeDocument(host, options.format, 'Error', { error });
   } else {

@@ -13,7 +13,8 @@ import {
   SERVER_CERT_SECRET,
   secretRef,
 } from './names.ts';
-import { type PeerEndpoint, readsOwnCache } from './peer-config.ts';
+import type { PeerEndpoint } from './peer-config.ts';
+import { dialsOwnCache } from './peer-file.ts';
 import { secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import { compareMinors, versionOfImage } from './versions.ts';
@@ -50,7 +51,7 @@ export function dialsThroughKvstoremesh({ objects, namespace }: ClusterObjects):
 /** Whether one of the agents' files is for the own KVStoreMesh cache. @param secret the agents' */
 export function agentsReadCache(secret: KubeObject | undefined): boolean {
   const { namespace } = secret?.metadata ?? {};
-  return namespace !== undefined && Object.values(secretTexts(secret)).some((file) => readsOwnCache(file, namespace));
+  return namespace !== undefined && Object.values(secretTexts(secret)).some((file) => dialsOwnCache(file, namespace));
 }
 
 /** The Secret by which this cluster dials its peers: KVStoreMesh's, or without it the agents'. */

@@ -21,6 +21,7 @@ import {
   secretRef,
 } from './names.ts';
 import { defaultNodePort } from './node-port.ts';
+import { addressesIn } from './peer-file.ts';
 import { FIELD_MANAGER } from './plan.ts';
 import { secretTexts } from './secret-data.ts';
 import {
@@ -179,9 +180,7 @@ export function peerPorts({ objects, namespace }: ClusterSnapshot): number[] {
   const files = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET].flatMap((name) =>
     Object.values(secretTexts(objects.get(keyOf(secretRef(namespace, name))))),
   );
-  return files
-    .flatMap((file) => [...file.matchAll(/^\s*-\s*"?https:\/\/\S+:(\d+)"?\s*$/gm)])
-    .map(([, port]) => Number(port));
+  return files.flatMap(addressesIn).map((address) => Number(address.slice(address.lastIndexOf(':') + 1)));
 }
 
 function mergeResources(

@@ -49,16 +49,6 @@ export function cachedPeerFile(namespace: string): string {
   return `${['endpoints:', endpoint, ...certificateLines('local-')].join('\n')}\n`;
 }
 
-/** `host:port` of each endpoint of a peering file, whoever wrote it. */
-export function endpointsIn(file: string): string[] {
-  return [...file.matchAll(/^\s*- ['"]?https:\/\/([^\s'"]+)/gm)].flatMap(([, endpoint]) => endpoint ?? []);
-}
-
-/** Whether a peering file is for the own KVStoreMesh cache and not for the peer itself: it dials the own Service. */
-export function readsOwnCache(file: string, namespace: string): boolean {
-  return endpointsIn(file).includes(`${serviceHostname(namespace)}:${ETCD_PORT}`);
-}
-
 /** The Secret keys of a peer's own client certificate, for the prefix `<peer>.`. */
 export function peerCertificateKeys(peer: string): CertificateKeys {
   return {

@@ -19,6 +19,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   sandbox: ['mesh', 'pki', 'etcd'],
   'main.ts': ['cli', 'commands', 'mesh', 'views'],
 };
+/** What mesh may import: they compute, and do no I/O. */
+const PURE_LIBRARIES = ['ipaddr.js', 'yaml'];
 /** The commands that are about the sandbox may import it. */
 const SANDBOX_COMMANDS = ['commands/sandbox-up.ts', 'commands/demo.ts'];
 /** Loading these takes long: `--help` must not reach them except through a lazy import. */
@@ -74,8 +76,10 @@ describe('imports', () => {
     expect(files.filter((file) => roomOf(file) === undefined)).toEqual([]);
   });
 
-  it('keep mesh pure', () => {
-    const outside = imports.filter(({ from, to }) => roomOf(from) === 'mesh' && roomOf(to) !== 'mesh');
+  it('keep mesh pure: libraries that compute, and none that reads or writes', () => {
+    const outside = imports.filter(
+      ({ from, to }) => roomOf(from) === 'mesh' && roomOf(to) !== 'mesh' && !PURE_LIBRARIES.includes(to),
+    );
     expect(outside).toEqual([]);
   });
 

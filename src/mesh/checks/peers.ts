@@ -10,7 +10,8 @@ import {
   meshHostname,
   secretRef,
 } from '../names.ts';
-import { endpointsIn, peersIn, readsOwnCache, remoteUserName } from '../peer-config.ts';
+import { peersIn, remoteUserName } from '../peer-config.ts';
+import { addressesIn, dialsOwnCache } from '../peer-file.ts';
 import { configuredPeers } from '../peers.ts';
 import { secretTexts } from '../secret-data.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
@@ -114,7 +115,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     if (file === undefined) {
       return { severity: 'fail', reason: 'agents read it from the own KVStoreMesh, which is not enabled' };
     }
-    const dialled = endpointsIn(file);
+    const dialled = addressesIn(file);
     const now = serviceEndpoints(to);
     if (dialled.length === 0 || !now) return undefined;
     const current = new Set(now.hosts.map((host) => hostPort(host, now.port)));
@@ -154,7 +155,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
 function dialledBy({ objects, namespace }: ClusterSnapshot, peer: string): string | undefined {
   const fileIn = (name: string) => secretTexts(objects.get(keyOf(secretRef(namespace, name))))[peer] ?? '';
   const file = fileIn(AGENT_PEERS_SECRET);
-  if (file !== '' && !readsOwnCache(file, namespace)) return file;
+  if (file !== '' && !dialsOwnCache(file, namespace)) return file;
   const isOff = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) === false;
   return isOff && file !== '' ? undefined : fileIn(KVSTOREMESH_PEERS_SECRET);
 }

@@ -1,0 +1,38 @@
+/**
+ * Command lines that an operator is told to type. Whatever they name (contexts, files, peers) is quoted for a POSIX shell,
+ * so that a line can be typed as it is printed. The flags by which this very run reached its clusters (--kubeconfig, --as,
+ * a namespace that was given) are not added here: the cli room completes every line of a result with them, once.
+ */
+
+/** Where a command is to be run. */
+export interface CommandPlace {
+  /** Kubeconfig contexts; several are for meshctl only. */
+  context?: string | readonly string[] | undefined;
+  /** For kubectl, which does not find Cilium's namespace by itself. */
+  namespace?: string | undefined;
+}
+
+/** A word as a POSIX shell takes it for this very text. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * `meshctl clustermesh enable --context a,b --replicas 2`.
+ * @param command its path, e.g. `clustermesh enable`
+ * @param words arguments and flags, one word each; `<context of mesh-2>` stands for what nobody but the operator knows
+ */
+export function meshctlCommand(command: string, { context }: CommandPlace = {}, words: readonly string[] = []): string {
+  const contexts = context === undefined ? [] : typeof context === 'string' ? [context] : context;
+  const flags = contexts.length > 0 ? ['--context', contexts.join(',')] : [];
+  return ['meshctl', command, ...[...flags, ...words].map(shellWord)].join(' ');
+}
+
+/** `kubectl --context a -n kube-system get pods`. @param words one word each */
+export function kubectlCommand({ context, namespace }: CommandPlace, words: readonly string[]): string {
+  const flags = [
+    ...(typeof context === 'string' ? ['--context', context] : []),
+    ...(namespace === undefined ? [] : ['-n', namespace]),
+  ];
+  return ['kubectl', ...[...flags, ...words].map(shellWord)].join(' ');
+}
