@@ -1,9 +1,10 @@
 import { stringify } from 'yaml';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import { cutEffects } from '../mesh/peer-effects.ts';
 import type { Step } from '../mesh/plan.ts';
 import { planManifests } from '../views/plan-manifests.ts';
 import { type PlanReport, planData, planText } from '../views/plan-view.ts';
-import { printableLines } from '../views/printable.ts';
+import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 
 export type DryRun = 'client' | 'server';
@@ -66,4 +67,19 @@ export async function confirmPlan(
   if (yes || report.steps.every(({ action }) => action === 'keep')) return;
   const agreed = await context.confirm(question, planText(report, context.theme));
   if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the plan was not confirmed');
+}
+
+/**
+ * Asks before connections are cut; with `--yes`, and where none is, nobody is asked.
+ * @throws MeshctlError `Usage` where nobody can be asked, naming the peers and --yes; `Declined` when the answer is no
+ */
+export async function confirmCuts(
+  context: CommandContext,
+  report: PlanReport,
+  { yes }: { yes: boolean },
+): Promise<void> {
+  const cut = printable([...new Set(cutEffects(report.effects ?? []).map(({ peer }) => peer))]);
+  if (yes || cut.length === 0) return;
+  const question = `Go on, although ${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off?`;
+  await confirmPlan(context, report, { question, yes });
 }

@@ -80,6 +80,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     namespace,
     kubernetesVersion: version || undefined,
     ciliumConfig: ciliumConfig && dataOf(ciliumConfig),
+    identitySetAt: ciliumConfig && identitySetAt(ciliumConfig),
     agent: daemonSet && agentFactsOf(daemonSet),
     nodes: nodes.map(nodeFactsOf),
     ciliumPodCidrs,
@@ -238,6 +239,17 @@ function nodeFactsOf(node: KubeObject): NodeFacts {
     addresses: status.addresses ?? [],
     podCidrs: spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : []),
   };
+}
+
+/** The latest time at which a manager wrote that has set the name or the id. */
+function identitySetAt({ metadata }: KubeObject): Date | undefined {
+  const times = (metadata.managedFields ?? []).flatMap(({ fieldsV1, time }) => {
+    const data = (fieldsV1?.['f:data'] ?? {}) as Record<string, unknown>;
+    const sets = 'f:cluster-name' in data || 'f:cluster-id' in data;
+    return sets && time !== undefined ? [Date.parse(time)] : [];
+  });
+  const latest = Math.max(...times);
+  return Number.isFinite(latest) ? new Date(latest) : undefined;
 }
 
 /** `users:` of `name` and `role` (Cilium's pkg/clustermesh: users.yaml); entries without a name are passed over. */

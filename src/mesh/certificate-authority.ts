@@ -1,8 +1,51 @@
+import type { CertificateFacts } from './certificates.ts';
 import { MeshctlError } from './errors.ts';
 import { keyOf } from './kube-object.ts';
-import { CA_SECRET, secretRef } from './names.ts';
+import { CA_SECRET, SERVER_CERT_SECRET, secretRef } from './names.ts';
 import { foreignOwner } from './ownership.ts';
 import type { CaFacts, ClusterSnapshot } from './snapshot.ts';
+
+/**
+ * What Secret cilium-ca holds.
+ * - usable: a CA with its key
+ * - no-key: a CA whose key is kept elsewhere
+ * - wrong-key: what stands there for a key is unreadable, or belongs to another certificate
+ * - missing: there is no such Secret; - empty: it has no certificate; - unreadable: what stands there for one is none
+ */
+export type AuthorityState = 'usable' | 'no-key' | 'wrong-key' | 'missing' | 'empty' | 'unreadable';
+
+/** How it stands with the CA, of a snapshot that was read with the CA (every purpose but `status`). */
+export function authorityState({ ca, objects, namespace }: ClusterSnapshot): AuthorityState {
+  if (ca) return !ca.hasKey ? 'no-key' : ca.keyMatches ? 'usable' : 'wrong-key';
+  const secret = objects.get(keyOf(secretRef(namespace, CA_SECRET)));
+  if (!secret) return 'missing';
+  const data = (secret.data ?? {}) as Record<string, string>;
+  return data['ca.crt'] || data['tls.crt'] ? 'unreadable' : 'empty';
+}
+
+/**
+ * The CA that signed this cluster's certificates, where they are there and Secret cilium-ca no longer has any: a CA that
+ * was lost, as opposed to one that never was. Undefined otherwise.
+ */
+export function lostAuthority(snapshot: ClusterSnapshot): CertificateFacts | undefined {
+  if (snapshot.ca) return undefined;
+  return snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+}
+
+/** In words: `is missing`. */
+const STATE_WORDS: Readonly<Record<Exclude<AuthorityState, 'usable'>, string>> = {
+  missing: 'is missing',
+  empty: 'is empty',
+  unreadable: 'holds no readable certificate',
+  'no-key': 'has no ca.key',
+  'wrong-key': 'has a ca.key that is unreadable or belongs to another CA',
+};
+
+/** What is the matter with the CA, as the end of a sentence about its Secret; undefined for a usable one. */
+export function authorityTrouble(snapshot: ClusterSnapshot): string | undefined {
+  const state = authorityState(snapshot);
+  return state === 'usable' ? undefined : STATE_WORDS[state];
+}
 
 /**
  * The cluster's CA, with its key at hand.
@@ -11,11 +54,12 @@ import type { CaFacts, ClusterSnapshot } from './snapshot.ts';
  */
 export function requireSigner(snapshot: ClusterSnapshot, purpose: string): CaFacts {
   const { ca, context, namespace } = snapshot;
-  if (ca?.hasKey && ca.keyMatches) return ca;
+  const trouble = authorityTrouble(snapshot);
+  if (ca && !trouble) return ca;
   const secret = `Secret ${namespace}/${CA_SECRET}`;
   throw new MeshctlError(
     'CertificateAuthority',
-    `context "${context}": ${purpose} cannot be issued: ${problemOf(snapshot, secret)}`,
+    `context "${context}": ${purpose} cannot be issued: ${secret} ${trouble}`,
     {
       hint: adviceOf(snapshot),
       details: { context, object: secret },
@@ -36,13 +80,4 @@ function adviceOf({ objects, namespace }: ClusterSnapshot): string {
     'The key of the CA is needed to sign. Give the CA with --ca-cert and --ca-key, or restore the key from its backup. ' +
     'Certificates that are there and valid are kept without it.'
   );
-}
-
-function problemOf({ ca, objects, namespace }: ClusterSnapshot, secret: string): string {
-  if (!ca) {
-    return objects.has(keyOf(secretRef(namespace, CA_SECRET)))
-      ? `${secret} holds no readable certificate`
-      : `there is no ${secret}`;
-  }
-  return ca.hasKey ? `the ca.key in ${secret} belongs to another CA` : `${secret} has no ca.key`;
 }

@@ -33,6 +33,11 @@ export interface ClusterSnapshot {
   kubernetesVersion?: string | undefined;
   /** `data` of ConfigMap cilium-config; undefined when there is none. */
   ciliumConfig?: Readonly<Record<string, string>> | undefined;
+  /**
+   * When `cluster-name` or `cluster-id` in it was last set at the latest, by its managedFields: the manager that set them
+   * may have changed other keys since. Programs that started before may run with the former ones.
+   */
+  identitySetAt?: Date | undefined;
   /** DaemonSet cilium; undefined when there is none. */
   agent?: AgentFacts | undefined;
   nodes: readonly NodeFacts[];

@@ -1,5 +1,6 @@
 import type { MeshctlError } from '../mesh/errors.ts';
 import { describeRef } from '../mesh/kube-object.ts';
+import type { PeerEffect, PeerOutcome } from '../mesh/peer-effects.ts';
 import type { Change, Step, StepAction } from '../mesh/plan.ts';
 import { errorData } from './error-data.ts';
 import { countActions, type SecretDigest, type SecretKeyChange, type StepData, stepData } from './plan-data.ts';
@@ -14,17 +15,21 @@ export interface PlanReport {
   steps: readonly Step[];
   /** What led to the plan, by context, e.g. how the Service's type was found. */
   notes?: Readonly<Record<string, readonly string[]>>;
+  /** What becomes of the connections with known peers. */
+  effects?: readonly PeerEffect[];
   /** Only with `--dry-run=server`. */
   verdicts?: ReadonlyMap<Step, Verdict>;
 }
 
 /** The plan as the data of a document. */
-export function planData({ steps, notes = {}, verdicts }: PlanReport): Record<string, unknown> {
+export function planData(report: PlanReport): Record<string, unknown> {
+  const { steps, notes = {}, effects, verdicts } = report;
   return {
     summary: countActions(steps),
-    clusters: contextsOf(steps).map((context) => ({
+    clusters: contextsOf(report).map((context) => ({
       context,
       ...(notes[context] ? { notes: printable(notes[context]) } : {}),
+      ...(effects ? { peers: effects.filter(({ cluster }) => cluster === context).map(peerData) } : {}),
       steps: steps
         .filter(({ cluster }) => cluster === context)
         .map((step) => ({ ...stepData(step), ...verdictData(verdicts?.get(step)) })),
@@ -32,17 +37,47 @@ export function planData({ steps, notes = {}, verdicts }: PlanReport): Record<st
   };
 }
 
+/** What becomes of one connection, as data. */
+export function peerData({ peer, becomes, why, mend }: PeerEffect): Record<string, unknown> {
+  return printable({ peer, becomes, why, ...(mend === undefined ? {} : { mend }) });
+}
+
 /** The plan for people: a block for each cluster, a line for each object, its changes below. */
 export function planText(report: PlanReport, theme: Theme): string {
-  const { steps, notes = {} } = report;
-  const blocks = contextsOf(steps).map((context) =>
+  const { steps, notes = {}, effects = [] } = report;
+  const blocks = contextsOf(report).map((context) =>
     [
       `Context ${theme.bold(context)}:`,
       ...printable(notes[context] ?? []).map((note) => `  ${theme.dim(`# ${note}`)}`),
       ...steps.filter(({ cluster }) => cluster === context).flatMap((step) => stepLines(step, report, theme)),
+      ...effects.filter(({ cluster }) => cluster === context).flatMap((effect) => peerLines(effect, theme)),
     ].join('\n'),
   );
   return [...blocks, `Plan: ${planSummary(steps)}.`].join('\n');
+}
+
+const PEER_MARKS: Readonly<Record<PeerOutcome, (theme: Theme) => string>> = {
+  kept: (theme) => theme.dim('='),
+  moved: (theme) => theme.warn('~'),
+  cut: (theme) => theme.fail('✗'),
+  unknown: (theme) => theme.warn('?'),
+};
+
+const PEER_WORDS: Readonly<Record<PeerOutcome, string>> = {
+  kept: 'stays connected',
+  moved: 'stays connected',
+  cut: 'is cut off until it is connected again',
+  unknown: 'may be cut off',
+};
+
+/** What becomes of one connection, for people. */
+export function peerLines(effect: PeerEffect, theme: Theme): string[] {
+  const { peer, becomes, why, mend } = printable(effect);
+  const line = `peer ${peer} ${PEER_WORDS[becomes]}${why ? `: ${why}` : ''}`;
+  return [
+    `  ${PEER_MARKS[becomes](theme)} ${becomes === 'kept' ? theme.dim(line) : line}`,
+    ...(mend === undefined ? [] : [`      → ${mend}`]),
+  ];
 }
 
 /** `3 to create, 1 to update, 8 to keep`. */
@@ -135,6 +170,6 @@ function verdictLines(verdict: Verdict | undefined, theme: Theme): string[] {
   return [theme.fail(message), ...(hint ? [`→ ${hint}`] : [])];
 }
 
-function contextsOf(steps: readonly Step[]): string[] {
-  return [...new Set(steps.map(({ cluster }) => cluster))];
+function contextsOf({ steps, effects = [] }: PlanReport): string[] {
+  return [...new Set([...steps, ...effects].map(({ cluster }) => cluster))];
 }

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { confirm } from '../../src/cli/confirm.ts';
 import { createTheme } from '../../src/cli/theme.ts';
-import { dryRunOf, planResult } from '../../src/commands/plan-result.ts';
+import type { CommandContext } from '../../src/commands/command.ts';
+import { confirmCuts, dryRunOf, planResult } from '../../src/commands/plan-result.ts';
 import { applyChanges } from '../../src/mesh/diff.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { mergeEffects, type PeerEffect } from '../../src/mesh/peer-effects.ts';
 import { type Step, TLS_KEYS } from '../../src/mesh/plan.ts';
 import { encodeText } from '../../src/mesh/secret-data.ts';
+import { requireValid } from '../support/schemas.ts';
 
 const plain = createTheme(false);
 const SECRET_WORDS = 'the private key itself';
@@ -204,5 +207,69 @@ describe('confirm', () => {
       code: 'Usage',
       hint: expect.stringContaining('--yes'),
     });
+  });
+});
+
+describe('what becomes of peers', () => {
+  const effects: PeerEffect[] = [
+    { cluster: 'one', peer: 'mesh-3', becomes: 'kept', why: '' },
+    { cluster: 'one', peer: 'mesh-4', becomes: 'moved', why: 'its file goes to Secret cilium-clustermesh' },
+    {
+      cluster: 'one',
+      peer: 'mesh-2',
+      becomes: 'cut',
+      why: 'it dials 172.18.1.100:2379, which goes',
+      mend: 'meshctl clustermesh connect --context one --destination-context two',
+    },
+    { cluster: 'three', peer: 'mesh-1', becomes: 'unknown', why: 'no context leads to it' },
+  ];
+
+  it('stands below the steps of each cluster, also of one without steps', () => {
+    const [first] = steps;
+    expect(planResult({ steps: first ? [first] : [], effects }, 'client', 'text').text(plain)).toMatchInlineSnapshot(`
+      "Context one:
+        + create Secret kube-system/cilium-ca (because)
+            keys ca.crt, ca.key: made when the plan is applied
+        = peer mesh-3 stays connected
+        ~ peer mesh-4 stays connected: its file goes to Secret cilium-clustermesh
+        ✗ peer mesh-2 is cut off until it is connected again: it dials 172.18.1.100:2379, which goes
+            → meshctl clustermesh connect --context one --destination-context two
+      Context three:
+        ? peer mesh-1 may be cut off: no context leads to it
+      Plan: 1 to create.
+      Nothing was changed (--dry-run)."
+    `);
+  });
+
+  it('is data too', () => {
+    const { data, kind } = planResult({ steps, effects }, 'client', 'json');
+    requireValid({ apiVersion: 'meshctl.io/v1alpha1', kind, ...data });
+    const { clusters } = data as { clusters: { context: string; peers: unknown[] }[] };
+    expect(clusters.map(({ context, peers: list }) => [context, list.length])).toEqual([
+      ['one', 3],
+      ['two', 0],
+      ['three', 1],
+    ]);
+  });
+
+  it('counts the worst for each peer', () => {
+    const [kept, moved, cut] = effects.map((effect) => ({ ...effect, peer: 'mesh-2' }));
+    const other: PeerEffect = { cluster: 'one', peer: 'mesh-2', becomes: 'cut', why: 'its user goes' };
+    const merged = mergeEffects([kept, cut, moved, other].filter((effect) => effect !== undefined));
+    expect(merged).toEqual([{ ...cut, why: 'it dials 172.18.1.100:2379, which goes; its user goes' }]);
+  });
+
+  it.each([
+    ['asks when one is cut', effects, false, ['Go on, although mesh-2 is cut off?']],
+    ['asks nobody with --yes', effects, true, []],
+    ['asks nobody when none is cut', effects.filter(({ becomes }) => becomes !== 'cut'), false, []],
+  ])('%s', async (_words, of, yes, asked) => {
+    const questions: string[] = [];
+    const context = {
+      theme: plain,
+      confirm: async (question: string) => questions.push(question) > 0,
+    } as unknown as CommandContext;
+    await confirmCuts(context, { steps, effects: of }, { yes });
+    expect(questions).toEqual(asked);
   });
 });

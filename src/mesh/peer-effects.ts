@@ -1,0 +1,53 @@
+/**
+ * What a plan does to the connections with the clusters that stand on this one, or that this one stands on. Every command
+ * that writes says it in its plan, and asks before one is cut.
+ */
+
+/**
+ * - kept: nothing that the connection needs is changed.
+ * - moved: what it needs is changed in such an order that it goes on.
+ * - cut: it ends, until the clusters are connected again.
+ * - unknown: it hangs on what this run could not read, or it does not work as it is.
+ */
+export type PeerOutcome = 'kept' | 'moved' | 'cut' | 'unknown';
+
+/** What becomes of the connection with one peer, both directions taken together. */
+export interface PeerEffect {
+  /** The context of the cluster that the plan changes. */
+  cluster: string;
+  /** The peer's cluster name. */
+  peer: string;
+  becomes: PeerOutcome;
+  /** One clause for people; empty for `kept` without anything to say. */
+  why: string;
+  /** The command line that brings it back, for `cut`, or that makes it sure, for `unknown`. */
+  mend?: string | undefined;
+}
+
+/** The worst one counts. */
+const SEVERITY: readonly PeerOutcome[] = ['kept', 'moved', 'unknown', 'cut'];
+
+/**
+ * One effect for each cluster and peer, the worst, with all clauses that are as bad; in the order in which they came.
+ */
+export function mergeEffects(effects: readonly PeerEffect[]): PeerEffect[] {
+  const byPeer = new Map<string, PeerEffect>();
+  for (const effect of effects) {
+    const key = JSON.stringify([effect.cluster, effect.peer]);
+    const other = byPeer.get(key);
+    byPeer.set(key, other ? worse(other, effect) : effect);
+  }
+  return [...byPeer.values()];
+}
+
+function worse(a: PeerEffect, b: PeerEffect): PeerEffect {
+  const difference = SEVERITY.indexOf(a.becomes) - SEVERITY.indexOf(b.becomes);
+  if (difference !== 0) return difference > 0 ? a : b;
+  const why = [...new Set([a.why, b.why].filter((clause) => clause !== ''))].join('; ');
+  return { ...a, why, mend: a.mend ?? b.mend };
+}
+
+/** The connections that a plan ends. */
+export function cutEffects(effects: readonly PeerEffect[]): PeerEffect[] {
+  return effects.filter(({ becomes }) => becomes === 'cut');
+}
