@@ -24,7 +24,7 @@ import { peerCertificateKeys } from '../mesh/peer-config.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
 import type { AgentFacts, CaFacts, ClusterSnapshot, NodeFacts, RemoteUser } from '../mesh/snapshot.ts';
 import type { Authority } from '../pki/authority.ts';
-import { keyMatches, readCertificate, readTlsSecret } from '../pki/read.ts';
+import { keyMatches, readBundle, readCertificate, readTlsSecret } from '../pki/read.ts';
 import type { ClusterClient } from './client.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
 
@@ -167,6 +167,7 @@ function caFactsOf(texts: Record<string, string>): CaFacts | undefined {
   try {
     return {
       certificate: readCertificate(certificate),
+      bundle: readBundle(certificate),
       certificatePem: certificate,
       hasKey: privateKey !== undefined,
       keyMatches: privateKey !== undefined && keyMatches(certificate, privateKey),

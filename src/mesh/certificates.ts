@@ -26,6 +26,8 @@ export interface CertificateFacts {
   sha256: string;
   /** SHA-256 of the subject public key info, lower-case hexadecimal: equal for two certificates of one key. */
   publicKeySha256: string;
+  /** Bits of an RSA key; undefined for other kinds of keys. */
+  keyBits?: number | undefined;
 }
 
 /** A `kubernetes.io/tls` Secret's content as facts. */
@@ -33,8 +35,23 @@ export interface TlsSecretFacts {
   certificate: CertificateFacts;
   /** The CA in the same Secret (`ca.crt`), absent when missing or unreadable. */
   ca?: CertificateFacts | undefined;
+  /**
+   * Every certificate of `ca.crt`, in its order, {@link ca} among them: while a CA is being replaced, the new one and the
+   * former. Absent means that `ca` is the only one.
+   */
+  authorities?: readonly CertificateFacts[] | undefined;
   /** Whether the private key belongs to the certificate. */
   keyMatches: boolean;
   /** Whether the certificate's signature verifies with `ca`. */
   signedByCa: boolean;
+}
+
+/** The CAs that a Secret trusts, as its bundle has them. */
+export function trustedBy({ authorities, ca }: TlsSecretFacts): readonly CertificateFacts[] {
+  return authorities ?? (ca ? [ca] : []);
+}
+
+/** Whether a CA is among those that a Secret trusts. The key counts: a CA may have been renewed with its key. */
+export function trusts(secret: TlsSecretFacts, ca: CertificateFacts): boolean {
+  return trustedBy(secret).some(({ publicKeySha256 }) => publicKeySha256 === ca.publicKeySha256);
 }

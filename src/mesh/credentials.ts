@@ -1,6 +1,6 @@
 import { makesRemoteUsers } from './apiserver-deployment.ts';
 import { requireSigner } from './certificate-authority.ts';
-import type { TlsSecretFacts } from './certificates.ts';
+import { type TlsSecretFacts, trusts } from './certificates.ts';
 import { MeshctlError } from './errors.ts';
 import type { ClusterIdentity } from './identity.ts';
 import { keyOf } from './kube-object.ts';
@@ -104,8 +104,9 @@ export function managesUsers({ objects, namespace, remoteUsers }: ClusterSnapsho
 /** Whether certificates can be issued here that the cluster's etcd will accept, and peers will trust. */
 export function canSign({ snapshot }: Pick<Party, 'snapshot'>): boolean {
   const { ca, tlsSecrets } = snapshot;
-  const trusted = tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
-  return Boolean(ca?.hasKey && ca.keyMatches && trusted?.publicKeySha256 === ca.certificate.publicKeySha256);
+  const server = tlsSecrets.get(SERVER_CERT_SECRET);
+  // A bundle has both CAs while one takes the other's place.
+  return Boolean(ca?.hasKey && ca.keyMatches && server && trusts(server, ca.certificate));
 }
 
 function reasonAgainstSharedCa(client: Party, server: Party, now: Date): string | undefined {

@@ -64,6 +64,8 @@ export interface ClusterSnapshot {
 /** Secret cilium-ca as facts. */
 export interface CaFacts {
   certificate: CertificateFacts;
+  /** Every certificate of the Secret's bundle, in its order; absent means that `certificate` is the only one. */
+  bundle?: readonly CertificateFacts[] | undefined;
   /** PEM; not secret. */
   certificatePem: string;
   /** False for a CA whose key is kept elsewhere (cert-manager without `ca.key`). */

@@ -30,6 +30,11 @@ export function readCertificate(pem: string): CertificateFacts {
   });
 }
 
+/** Every certificate of a PEM bundle, in its order; none when one of them is not readable. */
+export function readBundle(pem: string): CertificateFacts[] {
+  return readable(pem).map(factsOf);
+}
+
 /** Whether a PEM private key belongs to the (first) certificate. False when either is not readable. */
 export function keyMatches(certificatePem: string, privateKeyPem: string): boolean {
   const [certificate] = readable(certificatePem);
@@ -61,6 +66,7 @@ export function readTlsSecret(secret: {
   return {
     certificate: factsOf(certificate),
     ca: ca && factsOf(ca),
+    authorities: authorities.map(factsOf),
     keyMatches: key !== undefined && certificate.checkPrivateKey(key),
     signedByCa: signer !== undefined,
   };
@@ -83,6 +89,7 @@ function factsOf(certificate: X509Certificate): CertificateFacts {
     notAfter: new Date(certificate.validTo),
     sha256: sha256(certificate.raw),
     publicKeySha256: sha256(certificate.publicKey.export({ type: 'spki', format: 'der' })),
+    keyBits: certificate.publicKey.asymmetricKeyDetails?.modulusLength,
   };
 }
 

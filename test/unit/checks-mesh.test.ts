@@ -6,7 +6,15 @@ import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
 import { cachedPeerFile } from '../../src/mesh/peer-config.ts';
 import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
-import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf } from '../support/snapshots.ts';
+import {
+  apiserverDeployment,
+  caFacts,
+  certificateFacts,
+  loadBalancerService,
+  NOW,
+  snapshotOf,
+  tlsFacts,
+} from '../support/snapshots.ts';
 
 const node = (podCidr: string) => ({ name: 'node-1', ready: true, labels: {}, addresses: [], podCidrs: [podCidr] });
 const config = (id: number, more: Record<string, string> = {}) => ({
@@ -150,6 +158,22 @@ describe('a peer that agents read from the own cache', () => {
     const two = snapshotOf({ context: 'two', ciliumConfig: config(2), live: [loadBalancerService('10.0.0.2')] });
     const input = { clusters: one ? [one, two] : [], now: NOW, observed: new Map() };
     expect(severities('peers-endpoint', input)).toEqual([severity]);
+  });
+});
+
+describe('tls-ca-trust', () => {
+  const held = (...cas: string[]) => {
+    const authorities = cas.map((key) => certificateFacts({ publicKeySha256: key }));
+    return new Map([['mesh-2', { ...tlsFacts('ca-former', {}), authorities }]]);
+  };
+
+  it.each([
+    ['the CA of the peer', 'pass', ['ca-one']],
+    ['both CAs, while one takes the other’s place', 'pass', ['ca-former', 'ca-one']],
+    ['both CAs, the other way round', 'pass', ['ca-one', 'ca-former']],
+    ['another CA', 'fail', ['ca-former']],
+  ])('a cluster that trusts %s for its peer: %s', (_name, severity, cas) => {
+    expect(severities('tls-ca-trust', inputOf({}, { peerCertificates: held(...cas) }))).toEqual([severity]);
   });
 });
 

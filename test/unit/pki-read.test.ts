@@ -101,6 +101,14 @@ describe('readTlsSecret', () => {
     expect(unsigned?.ca?.sha256).toBe(readCertificate(stranger.certificate).sha256);
   });
 
+  it('has every CA of the bundle, in its order, and the size of RSA keys', () => {
+    const facts = readTlsSecret({ ...leaf, ca: stranger.certificate + authority.certificate });
+    const shas = [stranger, authority].map(({ certificate }) => readCertificate(certificate).sha256);
+    expect(facts?.authorities?.map(({ sha256 }) => sha256)).toEqual(shas);
+    expect(facts?.certificate.keyBits).toBe(2048);
+    expect(readTlsSecret({ certificate: leaf.certificate })?.authorities).toEqual([]);
+  });
+
   it('copes with what is missing', () => {
     expect(readTlsSecret({})).toBeUndefined();
     expect(readTlsSecret({ certificate: '', privateKey: '', ca: '' })).toBeUndefined();

@@ -1,5 +1,5 @@
 import { runsKvstoremesh } from '../apiserver-deployment.ts';
-import type { CertificateFacts, TlsSecretFacts } from '../certificates.ts';
+import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates.ts';
 import { certificateSpecs, RENEW_BEFORE_MS } from '../cluster-certificates.ts';
 import { serviceEndpoints } from '../endpoints.ts';
 import { clusterNameOf } from '../identity.ts';
@@ -71,7 +71,8 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
   perCertificate('tls-chain', 'certificates are signed by the CA of their cluster', ({ facts }, { ca }) => {
     if (!facts.signedByCa)
       return { severity: 'fail', reason: 'it is not signed by the CA certificate that is with it' };
-    if (ca && facts.ca && facts.ca.publicKeySha256 !== ca.certificate.publicKeySha256) {
+    // While a CA is being replaced, both are trusted, and certificates of both are good.
+    if (ca && !trusts(facts, ca.certificate)) {
       return { severity: 'fail', reason: 'it is from another CA than the one in Secret cilium-ca' };
     }
     return undefined;
@@ -117,9 +118,9 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters }) =>
       clusters.flatMap((cluster) =>
         clusters.flatMap((peer): Finding[] => {
-          const trusted = cluster.peerCertificates.get(clusterNameOf(peer))?.ca;
-          if (peer === cluster || !trusted || !peer.ca) return [];
-          if (trusted.publicKeySha256 === peer.ca.certificate.publicKeySha256) return [];
+          const held = cluster.peerCertificates.get(clusterNameOf(peer));
+          const trusted = held?.ca;
+          if (peer === cluster || !held || !trusted || !peer.ca || trusts(held, peer.ca.certificate)) return [];
           const { context } = cluster;
           return [
             findingOf(
