@@ -74,22 +74,22 @@ async function readPairs(read: EtcdRead, rangeEnd: Uint8Array | undefined): Prom
     () => clock.abort(new EtcdReadError('timeout', `no answer within ${read.timeoutMs / 1000} s`)),
     read.timeoutMs,
   );
-  const signal = read.signal ? AbortSignal.any([read.signal, clock.signal]) : clock.signal;
+  const signals = read.signal ? [read.signal, clock.signal] : [clock.signal];
   const abort = () => read.socket.destroy();
-  signal.addEventListener('abort', abort, { once: true });
+  for (const signal of signals) signal.addEventListener('abort', abort);
   // After the outcome is known, whatever else the connection reports is of no interest.
   read.socket.on('error', () => undefined);
   try {
-    signal.throwIfAborted();
+    read.signal?.throwIfAborted();
     const secured = await shakeHands(read);
     checkOtherNames(secured, read.otherNames ?? []);
     return pairsIn(await call(secured, read, rangeEnd));
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw error;
+    const aborted = signals.find((signal) => signal.aborted);
+    throw aborted ? aborted.reason : error;
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
+    for (const signal of signals) signal.removeEventListener('abort', abort);
     read.socket.destroy();
   }
 }

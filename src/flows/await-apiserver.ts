@@ -1,4 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
+import { linkSignals } from '../kube/linked-signal.ts';
 import { waitForList, waitForObject } from '../kube/wait.ts';
 import { isRolledOut } from '../mesh/apiserver-deployment.ts';
 import { loadBalancerHosts } from '../mesh/endpoints.ts';
@@ -65,7 +66,8 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
         `${client.context}: waiting for the clustermesh-apiserver`,
         async (task) => {
           const over = new AbortController();
-          const watching = followTroubles(target, AbortSignal.any([flow.signal, over.signal]), waitMs, (says) =>
+          const { signal, unlink } = linkSignals(flow.signal, over.signal);
+          const watching = followTroubles(target, signal, waitMs, (says) =>
             task.update(`${client.context}: waiting for the clustermesh-apiserver: ${says}`),
           );
           try {
@@ -76,6 +78,7 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
             });
           } finally {
             over.abort();
+            unlink();
             await watching;
           }
         },

@@ -10,6 +10,7 @@ import type { ReadyWrite, Step } from '../mesh/plan.ts';
 import { planDisable, stayingNotes, usersOfAuthority } from '../mesh/plan-disable.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { during, type Flow, type Target } from './flow.ts';
+import { tellWhatStands } from './put-back.ts';
 
 export interface DisableOptions {
   keepCertificates: boolean;
@@ -66,11 +67,13 @@ export async function disableCluster(
   const removals = steps.filter(({ action }) => action === 'delete');
   if (removals.length === 0) return;
   const remove = async (): Promise<void> => {
-    const { error } = await applySteps(client, removals, {
+    const { error, journal } = await applySteps(client, removals, {
       materialise: async ({ write }) => write as ReadyWrite,
       signal: flow.signal,
     });
-    if (error) throw error;
+    if (!error) return;
+    tellWhatStands(flow, [journal], error);
+    throw error;
   };
   const count = removals.length === 1 ? 'one object' : `${removals.length} objects`;
   await during(flow, `${client.context}: removing ${count}`, remove, () => `${client.context}: removed ${count}`);

@@ -1,4 +1,4 @@
-import { applySteps } from '../kube/apply.ts';
+import { applySteps, type Journal } from '../kube/apply.ts';
 import { loadTemplates } from '../manifests/load.ts';
 import { awaitsAddress, isFoundation, requireNoConflicts } from '../mesh/enable.ts';
 import { hostPort, serviceEndpoints } from '../mesh/endpoints.ts';
@@ -9,6 +9,7 @@ import { awaitAddress, awaitRollout } from './await-apiserver.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { type Authorities, materialise, readAuthorities } from './materialise.ts';
 import { draftEnable, type EnableDraft, type EnableOptions } from './plan-enable.ts';
+import { tellWhatStands } from './put-back.ts';
 
 /** What became of one cluster. */
 export interface EnableOutcome {
@@ -42,18 +43,34 @@ export async function enableCluster(
   options: EnableOptions,
   draft: EnableDraft,
 ): Promise<EnableOutcome> {
+  const journals: Journal[] = [];
+  try {
+    return await enableIn(flow, target, options, draft, journals);
+  } catch (error) {
+    tellWhatStands(flow, journals, error);
+    throw error;
+  }
+}
+
+async function enableIn(
+  flow: Flow,
+  target: Target,
+  options: EnableOptions,
+  draft: EnableDraft,
+  journals: Journal[],
+): Promise<EnableOutcome> {
   const { context } = target.client;
   if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps);
 
   const foundation = draft.plan.steps.filter(isFoundation);
-  await applyAll(flow, target, foundation, options, givenAuthorities(options));
+  await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
   const pending = awaitsAddress(draft.snapshot);
   if (pending && draft.settings.exposure.type === 'LoadBalancer') await awaitAddress(flow, target, options.waitMs);
 
   const changed = pending || foundation.some(({ action }) => action !== 'keep');
   const final = changed ? await draftAgain(flow, target, options) : draft;
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
-  await applyAll(flow, target, rest, options, await readAuthorities([target], rest));
+  await applyAll(flow, target, rest, options, await readAuthorities([target], rest), journals);
   await awaitRollout(flow, target, options.waitMs);
 
   const endpoints = serviceEndpoints(final.snapshot);
@@ -90,15 +107,17 @@ async function applyAll(
   steps: readonly Step[],
   { force }: EnableOptions,
   authorities: Authorities,
+  journals: Journal[],
 ): Promise<void> {
   const writes = steps.filter(({ action }) => action !== 'keep');
   if (writes.length === 0) return;
   const apply = async (): Promise<void> => {
-    const { error } = await applySteps(client, steps, {
+    const { error, journal } = await applySteps(client, steps, {
       materialise: (step) => materialise(step, authorities, flow.now()),
       force,
       signal: flow.signal,
     });
+    journals.push(journal);
     if (error) throw withNodePortHint(error);
   };
   const count = writes.length === 1 ? 'one object' : `${writes.length} objects`;

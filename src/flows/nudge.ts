@@ -1,4 +1,6 @@
 import pLimit from 'p-limit';
+import { errorOfAbort } from '../kube/errors.ts';
+import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, refOf } from '../mesh/kube-object.ts';
 import { AGENT_SELECTOR, APISERVER_SELECTOR } from '../mesh/names.ts';
 import type { Flow, Target } from './flow.ts';
@@ -32,13 +34,16 @@ export async function nudgePods(flow: Flow, target: Target, { pods: which, withd
     if (!withdraw || !nudged) await annotate(pod, flow.now().toISOString());
     if (withdraw) await annotate(pod, null);
   };
-  try {
-    for (const labelSelector of selectors) {
+  for (const labelSelector of selectors) {
+    try {
       const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector }, { signal });
       if (pods.length > MOST_AGENTS_NUDGED) continue;
-      await Promise.allSettled(pods.map((pod) => limit(() => nudge(pod))));
+      const nudged = await Promise.allSettled(pods.map((pod) => limit(() => nudge(pod))));
+      for (const result of nudged) if (result.status === 'rejected') throw result.reason;
+    } catch (error) {
+      const stop = signal ?? flow.signal;
+      if (stop.aborted) throw errorOfAbort(stop);
+      if (!(error instanceof MeshctlError)) throw error;
     }
-  } catch {
-    (signal ?? flow.signal).throwIfAborted();
   }
 }

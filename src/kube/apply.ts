@@ -3,7 +3,7 @@ import { describeRef, type KubeObject, type ObjectRef } from '../mesh/kube-objec
 import type { Edit, ReadyWrite, Step } from '../mesh/plan.ts';
 import type { ClusterClient } from './client.ts';
 import { errorOfAbort } from './errors.ts';
-import { mergePatch, overlay } from './merge-patch.ts';
+import { equal, mergePatch, overlay } from './merge-patch.ts';
 
 /** One write that was sent. Holds whole objects, secrets among them: never printed. */
 export interface JournalEntry {
@@ -55,10 +55,7 @@ export async function applySteps(
     for (const step of steps) {
       if (step.action === 'keep' || !step.write) continue;
       if (signal?.aborted) throw errorOfAbort(signal);
-      const write = await materialise(step);
-      const options = { force, dryRun, signal };
-      if (write.method === 'edit') await edit(client, step, write, journal, options);
-      else await record(client, { ref: step.object, before: step.before, write }, journal, options);
+      await carryOut(client, step, await materialise(step), journal, { force, dryRun, signal });
     }
     return { journal };
   } catch (error) {
@@ -76,13 +73,18 @@ interface SendOptions {
   force?: boolean | undefined;
   dryRun?: boolean | undefined;
   signal?: AbortSignal | undefined;
+  onSend?: (() => void) | undefined;
 }
 
-/** Makes the change from the object as the plan saw it, and anew from what is there whenever someone else was faster. */
-async function edit(
+/**
+ * Makes the change to the object as the plan saw it, and anew to what is there whenever someone else was faster. What
+ * changes an object always names the version that it is meant for: a request that was given up and arrives late is refused
+ * once the object has moved on.
+ */
+async function carryOut(
   client: ClusterClient,
   { object: ref, before }: Step,
-  write: Extract<ReadyWrite, { method: 'edit' }>,
+  write: ReadyWrite,
   journal: Journal,
   options: SendOptions,
 ): Promise<void> {
@@ -91,43 +93,80 @@ async function edit(
     const sent = sentWrite(client, ref, write, live);
     if (!sent) return;
     const seen = live;
-    const undo = seen && write.undo && ((now: KubeObject) => write.undo?.(seen, now));
+    const takesBack = write.method === 'edit' ? write.undo : undefined;
+    const undo = takesBack && seen && ((now: KubeObject) => takesBack(seen, now));
     try {
       await record(client, { ref, before: seen, write: sent, undo }, journal, options);
       return;
     } catch (error) {
-      const conflict = error instanceof MeshctlError && error.code === 'Conflict';
-      if (!conflict || round === MOST_ROUNDS) throw error;
+      if (!isOvertaken(error, write)) throw error;
       live = await client.get(ref, { signal: options.signal });
-      // An answer may have been lost and the request repeated: what was to be done is there, perhaps by ourselves.
-      if (seen && live && !write.edit(live) && !options.dryRun) {
-        journal.entries.push({ ref, before: seen, after: expectedAfter(seen, sent), certain: false, undo });
-      }
+      // Someone else has done it, or an attempt of ours whose answer was lost; that one is in the journal.
+      if (seen && isDone(write, live)) return;
+      if (isForOneVersion(write) || isAnother(write, seen, live) || round === MOST_ROUNDS) throw error;
     }
   }
 }
 
-/** What an edit comes to for the object as it is; undefined when nothing has to change. */
+/** Whether the API server refused a write because the object is no longer as it was. */
+function isOvertaken(error: unknown, { method }: ReadyWrite): boolean {
+  if (!(error instanceof MeshctlError) || error.code !== 'Conflict') return false;
+  // Of server-side apply, the other conflict is with the owners of fields; of a create, with whoever made the object.
+  return method === 'edit' || (method !== 'create' && error.details.conflicts === undefined);
+}
+
+/** Whether the plan holds for the object as it was and for no other: then the caller plans anew. */
+function isForOneVersion(write: ReadyWrite): boolean {
+  return (write.method === 'patch' || write.method === 'delete') && write.resourceVersion !== undefined;
+}
+
+/** Whether what was to be deleted has gone, and an object of the same name is in its place. */
+function isAnother({ method }: ReadyWrite, seen: KubeObject | undefined, live: KubeObject | undefined): boolean {
+  return method === 'delete' && seen?.metadata.uid !== live?.metadata.uid;
+}
+
+function isDone(write: ReadyWrite, live: KubeObject | undefined): boolean {
+  if (write.method === 'delete') return live === undefined;
+  if (!live) return false;
+  if (write.method === 'edit') return write.edit(live) === undefined;
+  // An apply may also be there to take fields away, which does not show.
+  return write.method === 'patch' && equal(mergePatch(live, write.patch), live);
+}
+
+/** What a write comes to for the object as it is; undefined when nothing has to change. */
 function sentWrite(
   client: ClusterClient,
   ref: ObjectRef,
-  { create, edit }: Extract<ReadyWrite, { method: 'edit' }>,
+  write: ReadyWrite,
   live: KubeObject | undefined,
 ): SentWrite | undefined {
-  if (live) {
-    const change = edit(live);
-    const { uid, resourceVersion } = live.metadata;
-    if (change === 'delete') return { method: 'delete', uid, resourceVersion };
-    return change && { method: 'patch', patch: change.patch, resourceVersion };
+  const { uid, resourceVersion } = live?.metadata ?? {};
+  switch (write.method) {
+    case 'create':
+      return write;
+    case 'apply': {
+      if (resourceVersion === undefined) return write;
+      return { ...write, object: { ...write.object, metadata: { ...write.object.metadata, resourceVersion } } };
+    }
+    case 'patch':
+      return { resourceVersion, ...write };
+    case 'delete':
+      return { uid, resourceVersion, ...write };
+    case 'edit':
+      if (live) {
+        const change = write.edit(live);
+        if (change === 'delete') return { method: 'delete', uid, resourceVersion };
+        return change && { method: 'patch', patch: change.patch, resourceVersion };
+      }
+      if (write.create) return { method: 'create', object: write.create };
+      throw new MeshctlError('NotFound', `context "${client.context}": ${describeRef(ref)} is gone`, {
+        hint: 'Run the same command again.',
+        details: { context: client.context, object: describeRef(ref) },
+      });
   }
-  if (create) return { method: 'create', object: create };
-  throw new MeshctlError('NotFound', `context "${client.context}": ${describeRef(ref)} is gone`, {
-    hint: 'Run the same command again.',
-    details: { context: client.context, object: describeRef(ref) },
-  });
 }
 
-/** Sends a write and keeps account of it: before the answer as what should come of it, after it as what did. */
+/** Sends a write and keeps account of it: from when it goes out as what should come of it, after the answer as what did. */
 async function record(
   client: ClusterClient,
   { ref, before, write, undo }: Pick<JournalEntry, 'ref' | 'before' | 'undo'> & { write: SentWrite },
@@ -139,12 +178,14 @@ async function record(
     return;
   }
   const entry: JournalEntry = { ref, before, after: expectedAfter(before, write), certain: false, undo };
-  journal.entries.push(entry);
+  const onSend = (): void => {
+    if (!journal.entries.includes(entry)) journal.entries.push(entry);
+  };
   try {
-    entry.after = await send(client, ref, write, options);
+    entry.after = await send(client, ref, write, { ...options, onSend });
     entry.certain = true;
   } catch (error) {
-    if (changedNothing(error)) journal.entries.splice(journal.entries.indexOf(entry), 1);
+    if (changedNothing(error)) journal.entries = journal.entries.filter((other) => other !== entry);
     throw error;
   }
 }
@@ -172,9 +213,21 @@ function expectedAfter(before: KubeObject | undefined, write: SentWrite): KubeOb
   return before ? (overlay(before, write.object) as KubeObject) : write.object;
 }
 
-/** Whether the API server itself said no. Anything else (no answer, a 5xx) leaves open whether it wrote. */
+/** There was no connection to send anything over. */
+const NOT_CONNECTED: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/**
+ * Whether the API server itself said no, or was not reached, at the first attempt. Anything else (no answer, a 5xx, a
+ * refusal after an attempt that got no answer) leaves open whether it wrote.
+ */
 function changedNothing(error: unknown): boolean {
-  if (!(error instanceof MeshctlError)) return false;
-  const { httpStatus } = error.details;
-  return typeof httpStatus === 'number' && httpStatus < 500;
+  if (!(error instanceof MeshctlError) || error.details.repeated === true) return false;
+  const { httpStatus, code } = error.details;
+  return typeof httpStatus === 'number' ? httpStatus < 500 : NOT_CONNECTED.has(code);
 }

@@ -12,7 +12,10 @@ import { collectionPath, groupOf, objectPath, pluralOf } from './resources.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 import { type ApiRequest, createTransport, type Transport } from './transport.ts';
 
-/** For one call: replaces the client's own signal, so that undoing can go on after Ctrl-C. */
+/**
+ * For one call: replaces the client's own signal, so that undoing can go on after Ctrl-C. What was sent to be stored is let
+ * end all the same.
+ */
 export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
@@ -20,6 +23,8 @@ export interface CallOptions {
 export interface WriteOptions extends CallOptions {
   /** The API server checks everything and stores nothing. */
   dryRun?: boolean | undefined;
+  /** Told when the request goes out: from then on it may be carried out, whatever becomes of the answer. */
+  onSend?: (() => void) | undefined;
 }
 
 export interface ApplyOptions extends WriteOptions {
@@ -120,7 +125,10 @@ function clientOver(transport: Transport, at: { context: string; server: string 
     return body;
   }
 
-  async function applyOnce(object: KubeObject, { force = false, dryRun, signal }: ApplyOptions): Promise<KubeObject> {
+  async function applyOnce(
+    object: KubeObject,
+    { force = false, dryRun, signal, onSend }: ApplyOptions,
+  ): Promise<KubeObject> {
     const ref = refOf(object);
     return objectFrom({
       action: { ...onObject('patch', ref), attempt: `apply ${describeRef(ref)}` },
@@ -129,6 +137,8 @@ function clientOver(transport: Transport, at: { context: string; server: string 
       contentType: 'application/apply-patch+yaml',
       body: object,
       idempotent: true,
+      stores: !dryRun,
+      onSend,
       signal,
     });
   }
@@ -163,7 +173,7 @@ function clientOver(transport: Transport, at: { context: string; server: string 
 
     listPages: (selection, { signal } = {}) => listPages(transport, at, selection, signal),
 
-    create(object, { dryRun, signal } = {}) {
+    create(object, { dryRun, signal, onSend } = {}) {
       const { apiVersion, kind, namespace } = { ...object, namespace: object.metadata.namespace };
       return objectFrom({
         action: onObject('create', refOf(object)),
@@ -171,6 +181,8 @@ function clientOver(transport: Transport, at: { context: string; server: string 
         path: `${collectionPath({ apiVersion, kind, namespace })}${writeQuery(dryRun)}`,
         body: object,
         idempotent: false,
+        stores: !dryRun,
+        onSend,
         signal,
       });
     },
@@ -185,7 +197,7 @@ function clientOver(transport: Transport, at: { context: string; server: string 
       }
     },
 
-    patch(ref, patch, { resourceVersion, subresource, dryRun, signal } = {}) {
+    patch(ref, patch, { resourceVersion, subresource, dryRun, signal, onSend } = {}) {
       const metadata = patch.metadata as Record<string, unknown> | undefined;
       return objectFrom({
         action: onObject('patch', ref, subresource),
@@ -194,11 +206,13 @@ function clientOver(transport: Transport, at: { context: string; server: string 
         contentType: 'application/merge-patch+json',
         body: resourceVersion ? { ...patch, metadata: { ...metadata, resourceVersion } } : patch,
         idempotent: true,
+        stores: !dryRun,
+        onSend,
         signal,
       });
     },
 
-    async delete(ref, { uid, resourceVersion, dryRun, signal } = {}) {
+    async delete(ref, { uid, resourceVersion, dryRun, signal, onSend } = {}) {
       const { status } = await transport.request({
         action: onObject('delete', ref),
         method: 'DELETE',
@@ -213,6 +227,8 @@ function clientOver(transport: Transport, at: { context: string; server: string 
           ...(dryRun ? { dryRun: ['All'] } : {}),
         },
         idempotent: true,
+        stores: !dryRun,
+        onSend,
         expectedStatuses: [404],
         signal,
       });

@@ -1,5 +1,7 @@
+import type { WebSocket } from 'ws';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type ApiAction, errorOfAbort, type KubeStatus } from './errors.ts';
+import { linkSignals } from './linked-signal.ts';
 import type { Transport } from './transport.ts';
 
 export interface ExecOptions {
@@ -53,19 +55,47 @@ export async function execInPod(
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/exec?${query}`;
 
   const own = transport.signalOf(options.signal);
-  const clock = AbortSignal.timeout(timeoutMs);
-  const signal = AbortSignal.any([own, clock]);
+  const { signal, unlink } = linkSignals(own.signal, AbortSignal.timeout(timeoutMs));
   const said = `context "${at.context}": ${command.join(' ')} in ${place}`;
   const details = { context: at.context, object: place, command: [...command] };
   const failed = (why: string) => new MeshctlError('ExecFailed', `${said} ${why}`, { details });
   const aborted = () =>
-    own.aborted
-      ? errorOfAbort(own)
+    own.signal.aborted
+      ? errorOfAbort(own.signal)
       : new MeshctlError('Timeout', `${said} did not end within ${timeoutMs / 1000} s`, { details });
 
-  const socket = await transport.openWebSocket({ action, path, signal }, PROTOCOLS).catch((error: unknown) => {
+  try {
+    const socket = await transport.openWebSocket({ action, path, signal }, PROTOCOLS);
+    const { status, stdout, stderr } = await outcomeOver(socket, signal, { failed, aborted, maxOutputBytes });
+    const exitCode = exitCodeIn(status);
+    if (exitCode === undefined) throw failed(`could not run: ${status.message ?? status.reason ?? 'no reason given'}`);
+    return { stdout, stderr, exitCode };
+  } catch (error) {
     throw signal.aborted ? aborted() : error;
-  });
+  } finally {
+    unlink();
+    own.unlink();
+  }
+}
+
+interface Outcome {
+  status: KubeStatus;
+  stdout: string;
+  stderr: string;
+}
+
+interface OutcomeOptions {
+  failed: (why: string) => MeshctlError;
+  aborted: () => MeshctlError;
+  maxOutputBytes: number;
+}
+
+/** Collects what a command writes, until its status comes. */
+async function outcomeOver(
+  socket: WebSocket,
+  signal: AbortSignal,
+  { failed, aborted, maxOutputBytes }: OutcomeOptions,
+): Promise<Outcome> {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   let size = 0;
@@ -94,9 +124,7 @@ export async function execInPod(
       socket.on('close', () => reject(failed('broke off: the connection closed before its exit status came')));
       socket.resume();
     });
-    const exitCode = exitCodeIn(status);
-    if (exitCode === undefined) throw failed(`could not run: ${status.message ?? status.reason ?? 'no reason given'}`);
-    return { stdout: Buffer.concat(stdout).toString('utf8'), stderr: Buffer.concat(stderr).toString('utf8'), exitCode };
+    return { status, stdout: Buffer.concat(stdout).toString('utf8'), stderr: Buffer.concat(stderr).toString('utf8') };
   } finally {
     if (onAbort) signal.removeEventListener('abort', onAbort);
     socket.terminate();

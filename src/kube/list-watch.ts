@@ -1,14 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
-import {
-  type ApiAction,
-  errorOfAbort,
-  errorOfProtocol,
-  errorOfRefusal,
-  errorOfTransport,
-  type KubeStatus,
-} from './errors.ts';
+import { type ApiAction, errorOfProtocol, errorOfRefusal, errorOfTransport, type KubeStatus } from './errors.ts';
 import { collectionPath, groupOf, pluralOf } from './resources.ts';
 import type { Transport } from './transport.ts';
 
@@ -119,8 +112,6 @@ export async function* watchEvents(
       }
     }
   } catch (error) {
-    const signal = transport.signalOf(options.signal);
-    if (signal.aborted) throw errorOfAbort(signal);
     if (error instanceof SyntaxError) throw errorOfProtocol(action, 'the watch was cut off within an event');
     throw error instanceof MeshctlError ? error : errorOfTransport(action, error);
   } finally {

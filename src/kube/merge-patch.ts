@@ -30,12 +30,12 @@ export function inversePatch(before: unknown, after: unknown, live: unknown): Ma
   const [old, changed, current] = [asMapping(before), asMapping(after), asMapping(live)];
   for (const key of new Set([...Object.keys(old), ...Object.keys(changed)])) {
     const [from, to, now] = [old[key], changed[key], current[key]];
-    if (deepEqual(from, to)) continue;
+    if (equal(from, to)) continue;
     // A mapping that is wholly new goes as one, unless someone has added to it.
-    if (isMapping(to) && isMapping(now) && (isMapping(from) || !deepEqual(to, now))) {
+    if (isMapping(to) && isMapping(now) && (isMapping(from) || !equal(to, now))) {
       const inner = inversePatch(from, to, now);
       if (inner) patch[key] = inner;
-    } else if (deepEqual(to, now)) {
+    } else if (equal(to, now)) {
       patch[key] = from === undefined ? null : from;
     }
   }
@@ -44,21 +44,20 @@ export function inversePatch(before: unknown, after: unknown, live: unknown): Ma
 
 /** Whether every field of `expected` is in `actual` with the same value. */
 export function contains(actual: unknown, expected: unknown): boolean {
-  if (!isMapping(expected)) return deepEqual(actual, expected);
+  if (!isMapping(expected)) return equal(actual, expected);
   if (!isMapping(actual)) return false;
   return Object.entries(expected).every(([key, value]) => contains(actual[key], value));
 }
 
-function deepEqual(a: unknown, b: unknown): boolean {
+/** Whether both are the same JSON; the order of fields does not count. */
+export function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a) && Array.isArray(b)) {
-    return a.length === b.length && a.every((entry, index) => deepEqual(entry, b[index]));
+    return a.length === b.length && a.every((entry, index) => equal(entry, b[index]));
   }
   if (!isMapping(a) || !isMapping(b)) return false;
   const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && deepEqual(a[key], b[key]))
-  );
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]));
 }
 
 function asMapping(value: unknown): Mapping {

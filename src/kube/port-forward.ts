@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { ApiAction } from './errors.ts';
+import type { LinkedSignal } from './linked-signal.ts';
 import type { Transport } from './transport.ts';
 
 export interface PortForwardOptions {
@@ -43,9 +44,12 @@ export async function forwardPort(
     namespace,
   };
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/portforward?ports=${port}`;
-  const signal = transport.signalOf(own);
-  const socket = await transport.openWebSocket({ action, path, signal }, PROTOCOLS);
-  return streamOver(socket, signal, (why) => {
+  const link = transport.signalOf(own);
+  const socket = await transport.openWebSocket({ action, path, signal: link.signal }, PROTOCOLS).catch((error) => {
+    link.unlink();
+    throw error;
+  });
+  return streamOver(socket, link, (why) => {
     return new MeshctlError('PortForwardFailed', `context "${at.context}": cannot forward ${place}: ${why}`, {
       hint: 'is the pod running, and does it listen on that port?',
       details: { context: at.context, object: place },
@@ -53,7 +57,11 @@ export async function forwardPort(
   });
 }
 
-function streamOver(socket: WebSocket, signal: AbortSignal, failed: (why: string) => MeshctlError): Duplex {
+function streamOver(
+  socket: WebSocket,
+  { signal, unlink }: LinkedSignal,
+  failed: (why: string) => MeshctlError,
+): Duplex {
   const stream = new Duplex({
     read() {
       socket.resume();
@@ -67,6 +75,7 @@ function streamOver(socket: WebSocket, signal: AbortSignal, failed: (why: string
     },
     destroy(error, done) {
       signal.removeEventListener('abort', onAbort);
+      unlink();
       socket.terminate();
       done(error);
     },

@@ -1,15 +1,19 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/kube-object.ts';
 import type { Edit } from '../mesh/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
-import { contains, inversePatch } from './merge-patch.ts';
+import { contains, equal, inversePatch } from './merge-patch.ts';
 
 /** What became of one object of a journal. */
 export interface RollbackResult {
   ref: ObjectRef;
-  /** `unchanged`: the write never happened, or others have since replaced all of it. */
-  outcome: 'restored' | 'unchanged' | 'failed';
+  /**
+   * `unchanged`: the write never happened, or others have since replaced all of it. `may-arrive`: it is as before, but the
+   * object's creation was never answered, and nothing can refuse it if it still comes.
+   */
+  outcome: 'restored' | 'unchanged' | 'may-arrive' | 'failed';
   error?: MeshctlError | undefined;
 }
 
@@ -23,9 +27,17 @@ const ROLLBACK_TIMEOUT_MS = 120_000;
 /** An object may change between the look and the write; more often than this would be a fight. */
 const MAX_ATTEMPTS = 5;
 
+/** A creation that was given up is looked for so often in the end, and so long after each other. */
+const LATE_LOOKS = 4;
+const LATE_LOOK_INTERVAL_MS = 500;
+
+/** Set and taken away again, so that a write that was meant for the object as it was is refused if it still arrives. */
+const MOVED_ON = 'meshctl.io/moved-on';
+
 /**
  * Undoes the journal's writes, the last one first. Takes back only what was changed and is still so: later writes of
- * others stay. Goes on past failures and never throws.
+ * others stay. Of a write that was not answered, sees to it that it does not come later. Goes on past failures and never
+ * throws.
  */
 export async function rollback(
   client: ClusterClient,
@@ -33,20 +45,43 @@ export async function rollback(
   { signal = AbortSignal.timeout(ROLLBACK_TIMEOUT_MS) }: RollbackOptions = {},
 ): Promise<RollbackResult[]> {
   const results: RollbackResult[] = [];
-  for (const entry of journal.entries.toReversed()) {
+  const undoEntry = async (entry: JournalEntry): Promise<RollbackResult> => {
     const { ref } = entry;
     try {
-      results.push({ ref, outcome: (await undo(client, entry, signal)) ? 'restored' : 'unchanged' });
+      return { ref, outcome: await undo(client, entry, signal) };
     } catch (error) {
       const known = error instanceof MeshctlError ? error : new MeshctlError('Bug', String(error), { cause: error });
-      results.push({ ref, outcome: 'failed', error: known });
+      return { ref, outcome: 'failed', error: known };
     }
+  };
+  const late: JournalEntry[] = [];
+  for (const entry of journal.entries.toReversed()) {
+    const result = await undoEntry(entry);
+    if (result.outcome === 'may-arrive') late.push(entry);
+    else results.push(result);
   }
-  return results;
+  return [...results, ...(await Promise.all(late.map((entry) => undoLate(entry, undoEntry, signal))))];
 }
 
-/** Whether anything was written. */
-async function undo(client: ClusterClient, entry: JournalEntry, signal: AbortSignal): Promise<boolean> {
+/** A creation that has not been seen is looked for a little longer. */
+async function undoLate(
+  entry: JournalEntry,
+  undoEntry: (entry: JournalEntry) => Promise<RollbackResult>,
+  signal: AbortSignal,
+): Promise<RollbackResult> {
+  let result: RollbackResult = { ref: entry.ref, outcome: 'may-arrive' };
+  for (let look = 0; look < LATE_LOOKS && result.outcome === 'may-arrive' && !signal.aborted; look++) {
+    await delay(LATE_LOOK_INTERVAL_MS);
+    result = await undoEntry(entry);
+  }
+  return result;
+}
+
+async function undo(
+  client: ClusterClient,
+  entry: JournalEntry,
+  signal: AbortSignal,
+): Promise<Exclude<RollbackResult['outcome'], 'failed'>> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await undoOnce(client, entry, signal);
@@ -57,21 +92,39 @@ async function undo(client: ClusterClient, entry: JournalEntry, signal: AbortSig
   }
 }
 
-async function undoOnce(client: ClusterClient, entry: JournalEntry, signal: AbortSignal): Promise<boolean> {
-  const { ref, before, after } = entry;
+async function undoOnce(
+  client: ClusterClient,
+  entry: JournalEntry,
+  signal: AbortSignal,
+): Promise<Exclude<RollbackResult['outcome'], 'failed'>> {
+  const { ref, before, after, certain } = entry;
   const live = await client.get(ref, { signal });
-  if (!after) return before !== undefined && !live ? recreate(client, before, signal) : false;
-  if (!live || isAnother(live, entry)) return false;
+  if (!certain && !before && !live) return 'may-arrive';
+  if (!certain && live && live.metadata.resourceVersion === before?.metadata.resourceVersion) {
+    await moveOn(client, live, signal);
+    return 'unchanged';
+  }
+  if (!after)
+    return before !== undefined && !live && (await recreate(client, before, signal)) ? 'restored' : 'unchanged';
+  if (!live || isAnother(live, entry)) return 'unchanged';
   const { uid, resourceVersion } = live.metadata;
   const edit = editToUndo(entry, live, after);
-  if (!edit) return false;
-  if (edit === 'delete') return client.delete(ref, { uid, resourceVersion, signal });
+  if (!edit) return 'unchanged';
+  if (edit === 'delete') return (await client.delete(ref, { uid, resourceVersion, signal })) ? 'restored' : 'unchanged';
   await client.patch(ref, edit.patch, { resourceVersion, signal });
-  return true;
+  return 'restored';
+}
+
+/** Gives an object another version and leaves it as it is. */
+async function moveOn(client: ClusterClient, live: KubeObject, signal: AbortSignal): Promise<void> {
+  const marked = (value: string | null) => ({ metadata: { annotations: { [MOVED_ON]: value } } });
+  await client.patch(refOf(live), marked(''), { resourceVersion: live.metadata.resourceVersion, signal });
+  await client.patch(refOf(live), marked(null), { signal });
 }
 
 function editToUndo({ before, undo }: JournalEntry, live: KubeObject, after: KubeObject): Edit | undefined {
-  if (undo) return undo(live);
+  // While nobody else has written, what was there comes back to the byte.
+  if (undo && !equal(contentOf(live), contentOf(after))) return undo(live);
   if (!before && holdsNothingElse(live, after)) return 'delete';
   const patch = inversePatch(restorable(before), restorable(after), restorable(live));
   return patch && { patch };
@@ -107,6 +160,12 @@ async function recreate(client: ClusterClient, before: KubeObject, signal: Abort
     );
   }
   return true;
+}
+
+/** Without what only says by whom and when it was marked. */
+function contentOf(object: KubeObject): Record<string, unknown> {
+  const { metadata: _metadata, ...content } = restorable(object);
+  return content;
 }
 
 /** Without what the API server and controllers keep. */

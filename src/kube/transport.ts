@@ -5,6 +5,7 @@ import { MeshctlError } from '../mesh/errors.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
 import type { ApiAction } from './errors.ts';
 import { errorOfAbort, errorOfProtocol, errorOfRefusal, errorOfTimeout, errorOfTransport } from './errors.ts';
+import { type LinkedSignal, linkSignals } from './linked-signal.ts';
 import { type RetryPolicy, retryDelayMs, sleep } from './retry.ts';
 
 /** One request to the API server. */
@@ -17,6 +18,13 @@ export interface ApiRequest {
   contentType?: string;
   /** Whether it may be repeated when it is not known to have failed. */
   idempotent: boolean;
+  /**
+   * It changes something. Once it has been sent, its signal does not cut it off: whether it was carried out would not be
+   * known, and what comes late undoes the undoing. It ends with its answer or with the time for one request.
+   */
+  stores?: boolean | undefined;
+  /** Told before each attempt: from then on it may be carried out. */
+  onSend?: (() => void) | undefined;
   /** Statuses that the caller takes as data; all others from 400 on are errors. */
   expectedStatuses?: readonly number[];
   /** Aborts this request; replaces the client's own signal. */
@@ -36,8 +44,8 @@ export interface Transport {
   stream(request: ApiRequest): Promise<http.IncomingMessage>;
   /** An open WebSocket, paused until the caller listens and calls `resume()`. */
   openWebSocket(request: Pick<ApiRequest, 'action' | 'path' | 'signal'>, protocols: string[]): Promise<WebSocket>;
-  /** The signal that holds for a request. */
-  signalOf(own: AbortSignal | undefined): AbortSignal;
+  /** The signal that holds for a request, or for what it has opened; to be unlinked in the end. */
+  signalOf(own: AbortSignal | undefined): LinkedSignal;
   close(): void;
 }
 
@@ -60,14 +68,18 @@ export function createTransport(options: TransportOptions): Transport {
   const base = options.server.replace(/\/+$/, '');
   const { credentials } = options;
 
-  /** Asks until an answer stands. `attempt` resolves with the answer's head, whatever its status. */
+  /**
+   * Asks until an answer stands. `attempt` resolves with the answer's head, whatever its status.
+   * @returns `repeated`: an earlier attempt may have been carried out too
+   */
   async function answered<T extends { status: number; retryAfter?: string | undefined }>(
     request: Pick<ApiRequest, 'action' | 'idempotent' | 'path'> & { method: string },
     signal: AbortSignal,
     attempt: (login: Credentials) => Promise<T>,
     discard: (answer: T) => void,
-  ): Promise<T> {
+  ): Promise<T & { repeated: boolean }> {
     let renewed = false;
+    let repeated = false;
     for (let count = 1; ; count++) {
       if (signal.aborted) throw errorOfAbort(signal);
       const login = await abortable(credentials.get(), signal);
@@ -87,7 +99,8 @@ export function createTransport(options: TransportOptions): Transport {
           const outcome = { kind: 'response' as const, status: answer.status, retryAfter: answer.retryAfter };
           waitMs = retryDelayMs(outcome, { attempt: count, idempotent: request.idempotent, policy: options.retry });
         }
-        if (waitMs === undefined) return answer;
+        if (waitMs === undefined) return { ...answer, repeated };
+        repeated ||= answer.status >= 500;
         discard(answer);
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
@@ -97,7 +110,8 @@ export function createTransport(options: TransportOptions): Transport {
           { kind: 'error', code },
           { attempt: count, idempotent: request.idempotent, policy: options.retry },
         );
-        if (waitMs === undefined) throw errorOfTransport(request.action, error);
+        if (waitMs === undefined) throw withRepeated(errorOfTransport(request.action, error), repeated);
+        repeated = true;
       }
       await sleep(waitMs, signal);
     }
@@ -128,7 +142,7 @@ export function createTransport(options: TransportOptions): Transport {
     });
   }
 
-  async function refusal(request: ApiRequest, status: number, body: string): Promise<Error> {
+  async function refusal(request: ApiRequest, status: number, body: string): Promise<MeshctlError> {
     const login = await credentials.get();
     const identity = { auth: credentials.auth, certificateNotAfter: login.certificateNotAfter };
     return errorOfRefusal(request.action, { status, body }, identity);
@@ -136,86 +150,104 @@ export function createTransport(options: TransportOptions): Transport {
 
   /** Closing ends what is still under way, e.g. the other requests of a pass that has failed. */
   const closed = new AbortController();
-  const signalOf = (own: AbortSignal | undefined) => AbortSignal.any([own ?? options.signal, closed.signal]);
+  const signalOf = (own: AbortSignal | undefined) => linkSignals(own ?? options.signal, closed.signal);
 
-  /** Aborts at the caller's wish or after the time for one request; says which. */
-  function limited(request: Pick<ApiRequest, 'action'>, signal: AbortSignal) {
+  /** Runs one request under what may end it: the caller's wish, closing, and the time for one request. */
+  async function limited<T>(
+    { action, signal: own = options.signal }: Pick<ApiRequest, 'action' | 'signal'>,
+    work: (limit: { any: AbortSignal; withoutOwn: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
     const clock = new AbortController();
     const timer = setTimeout(
-      () => clock.abort(errorOfTimeout(request.action, options.requestTimeoutMs)),
+      () => clock.abort(errorOfTimeout(action, options.requestTimeoutMs)),
       options.requestTimeoutMs,
     );
-    return { signal: AbortSignal.any([signal, clock.signal]), stop: () => clearTimeout(timer) };
+    const withoutOwn = linkSignals(closed.signal, clock.signal);
+    const any = linkSignals(own, withoutOwn.signal);
+    try {
+      return await work({ any: any.signal, withoutOwn: withoutOwn.signal });
+    } finally {
+      clearTimeout(timer);
+      any.unlink();
+      withoutOwn.unlink();
+    }
   }
 
   return {
     signalOf,
 
-    async request(request) {
-      const limit = limited(request, signalOf(request.signal));
-      try {
+    request: (request) =>
+      limited(request, async (limit) => {
         const answer = await answered(
           request,
-          limit.signal,
+          limit.any,
           async (login) => {
-            const response = await exchange(request, login, limit.signal);
+            request.onSend?.();
+            const response = await exchange(request, login, request.stores ? limit.withoutOwn : limit.any);
             return { ...headOf(response), text: await textOf(response) };
           },
           () => undefined,
         );
         if (answer.status >= 400 && !request.expectedStatuses?.includes(answer.status)) {
-          throw await refusal(request, answer.status, answer.text);
+          throw withRepeated(await refusal(request, answer.status, answer.text), answer.repeated);
         }
         return { status: answer.status, body: parseBody(request, answer) };
-      } finally {
-        limit.stop();
-      }
-    },
+      }),
 
     async stream(request) {
+      // Outlives the request: whoever reads the body may be told to stop.
       const own = signalOf(request.signal);
-      const limit = limited(request, own);
       try {
-        const { response, status } = await answered(
-          request,
-          limit.signal,
-          async (login) => {
-            const response = await exchange(request, login, limit.signal);
-            return { ...headOf(response), response };
-          },
-          (answer) => answer.response.resume(),
-        );
-        if (status >= 400) throw await refusal(request, status, await textOf(response));
+        const response = await limited({ ...request, signal: own.signal }, async (limit) => {
+          const { response, status } = await answered(
+            request,
+            limit.any,
+            async (login) => {
+              const response = await exchange(request, login, limit.any);
+              return { ...headOf(response), response };
+            },
+            (answer) => answer.response.resume(),
+          );
+          if (status >= 400) throw await refusal(request, status, await textOf(response));
+          return response;
+        });
+        const stop = () => response.destroy(errorOfAbort(own.signal));
+        own.signal.addEventListener('abort', stop, { once: true });
+        response.once('close', own.unlink);
+        if (own.signal.aborted) stop();
         return response;
-      } finally {
-        limit.stop();
+      } catch (error) {
+        own.unlink();
+        throw error;
       }
     },
 
-    async openWebSocket(request, protocols) {
-      const get: ApiRequest = { ...request, method: 'GET', idempotent: true };
-      const limit = limited(request, signalOf(request.signal));
-      try {
+    openWebSocket: (request, protocols) =>
+      limited(request, async (limit) => {
+        const get: ApiRequest = { ...request, method: 'GET', idempotent: true };
         const { status, socket, text } = await answered(
           get,
-          limit.signal,
+          limit.any,
           (login) =>
-            upgrade(`${base.replace(/^http/, 'ws')}${request.path}`, protocols, login, options.userAgent, limit.signal),
+            upgrade(`${base.replace(/^http/, 'ws')}${request.path}`, protocols, login, options.userAgent, limit.any),
           () => undefined,
         );
         if (socket) return socket;
         if (status < 400) throw errorOfProtocol(request.action, `it answers ${status} instead of opening a WebSocket`);
         throw await refusal(get, status, text ?? '');
-      } finally {
-        limit.stop();
-      }
-    },
+      }),
 
     close() {
       closed.abort(new MeshctlError('Interrupted', 'the connection to the cluster was closed'));
       credentials.close();
     },
   };
+}
+
+/** Says in an error's details that it is not about the first attempt, of which there was no answer. */
+function withRepeated(error: MeshctlError, repeated: boolean): MeshctlError {
+  if (repeated) error.details.repeated = true;
+  return error;
 }
 
 interface Upgrade {

@@ -2,6 +2,7 @@ import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
 import type { ClusterClient } from './client.ts';
 import { errorOfAbort } from './errors.ts';
+import { linkSignals } from './linked-signal.ts';
 import type { Selection } from './list-watch.ts';
 import { sleep } from './retry.ts';
 
@@ -42,7 +43,7 @@ export async function waitForList<T>(
   { timeoutMs, signal: own, waitingFor, pollIntervalMs = 2000 }: WaitOptions,
 ): Promise<T> {
   const deadline = AbortSignal.timeout(timeoutMs);
-  const signal = AbortSignal.any([own, deadline]);
+  const { signal, unlink } = linkSignals(own, deadline);
   let lastTrouble: unknown;
   try {
     let state = await listState(client, selection, signal);
@@ -67,6 +68,8 @@ export async function waitForList<T>(
       });
     }
     throw error;
+  } finally {
+    unlink();
   }
 }
 

@@ -1,13 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { applySteps, type Journal } from '../../src/kube/apply.ts';
 import { rollback } from '../../src/kube/rollback.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/kube-object.ts';
 import type { ReadyWrite, Step } from '../../src/mesh/plan.ts';
+import type { Fault } from '../../src/sandbox/apiserver/api.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type KubeSandbox, startKubeSandbox } from '../support/kube-sandbox.ts';
 
 let sandbox: KubeSandbox;
 /** What the API server does with the next request of a verb. */
-const faults = new Map<string, () => 'drop' | undefined>();
+const faults = new Map<string, () => Fault | undefined | Promise<undefined>>();
 
 beforeAll(async () => {
   sandbox = await startKubeSandbox({ intercept: async ({ verb }) => faults.get(verb)?.() });
@@ -41,6 +43,22 @@ function step(name: string, write: Step['write'], action: Step['action'] = 'upda
     write,
     before: sandbox.store.get(ref(name)),
   };
+}
+
+/** Keeps the first request of a verb back until it is released; the client may have given it up by then. */
+function holdFirst(verb: string): { release(): void; served: Promise<void> } {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  faults.set(verb, async () => {
+    faults.delete(verb);
+    await released;
+    return undefined;
+  });
+  // The request is served in the turns after its release.
+  const served = released.then(() => new Promise<void>((resolve) => setTimeout(resolve, 50)));
+  return { release, served };
 }
 
 const materialise = async ({ write }: Step) => write as ReadyWrite;
@@ -117,6 +135,26 @@ describe('applySteps', () => {
     const { error } = await run([step('a', { method: 'patch', patch: { data: { a: '3' } }, resourceVersion })]);
     expect(error).toMatchObject({ code: 'Conflict' });
     expect(dataOf('a')).toEqual({ a: '2' });
+  });
+
+  test('Ctrl-C lets a write end that is under way, and no further one begins', async () => {
+    const stop = new AbortController();
+    const held = holdFirst('create');
+    const running = run(
+      [
+        step('a', { method: 'create', object: configMap('a', {}) }),
+        step('b', { method: 'create', object: configMap('b', {}) }),
+      ],
+      { signal: stop.signal },
+    );
+    await vi.waitFor(() => expect(faults.size).toBe(0));
+    stop.abort();
+    held.release();
+    const { journal, error } = await running;
+    expect(error).toMatchObject({ code: 'Interrupted' });
+    expect(journal.entries).toMatchObject([{ ref: { name: 'a' }, certain: true }]);
+    expect(await undo(journal)).toEqual(['a restored']);
+    expect(sandbox.store.get(ref('b'))).toBeUndefined();
   });
 
   test('Ctrl-C stops between steps', async () => {
@@ -251,7 +289,54 @@ describe('rollback', () => {
       expect(error).toMatchObject({ code: 'ClusterUnreachable' });
       expect(journal.entries).toMatchObject([{ certain: false }]);
       faults.clear();
-      expect(await rollback(sandbox.client, journal)).toMatchObject([{ outcome: 'unchanged' }]);
+      const outcome = verb === 'create' ? 'may-arrive' : 'unchanged';
+      expect(await rollback(sandbox.client, journal)).toMatchObject([{ outcome }]);
+      expect(dataOf('there')).toEqual({ a: '1' });
+      expect(sandbox.store.get(ref('there'))?.metadata.annotations ?? {}).toEqual({});
+    });
+
+    test.each(['create', 'patch', 'delete', 'apply'])(
+      'a %s that comes late finds that the object has moved on',
+      async (method) => {
+        sandbox.store.create(configMap('there', { a: '1' }));
+        const before = sandbox.store.get(ref('there'));
+        const steps: Record<string, Step> = {
+          create: step('new', { method: 'create', object: configMap('new', { a: '1' }) }),
+          patch: step('there', { method: 'patch', patch: { data: { a: '2' } } }),
+          delete: step('there', { method: 'delete' }),
+          apply: step('there', { method: 'apply', object: configMap('there', { a: '2' }) }),
+        };
+        const held = holdFirst(method === 'apply' ? 'patch' : method);
+        const client = sandbox.open({ requestTimeoutMs: 200 });
+        const { journal, error } = await applySteps(client, [steps[method] as Step], { materialise });
+        expect(error).toMatchObject({ code: 'ClusterUnreachable' });
+        // A creation cannot be refused beforehand, but is looked for once more.
+        const undoing = rollback(sandbox.client, journal);
+        if (method === 'create') held.release();
+        const outcomes = (await undoing).map(({ outcome }) => outcome);
+        held.release();
+        await held.served;
+        expect(outcomes).toEqual([method === 'create' ? 'restored' : 'unchanged']);
+        expect(sandbox.store.get(ref('there'))).toMatchObject({
+          data: before?.data,
+          metadata: { uid: before?.metadata.uid },
+        });
+        expect(sandbox.store.get(ref('new'))).toBeUndefined();
+      },
+    );
+
+    test('is taken back although a repetition of it was refused', async () => {
+      sandbox.store.create(configMap('there', { a: '1' }));
+      const attempts: ('drop-answer' | ApiError)[] = ['drop-answer', new ApiError(403, 'Forbidden', 'no more')];
+      faults.set('patch', () => {
+        const fault = attempts.shift();
+        if (fault instanceof ApiError) throw fault;
+        return fault;
+      });
+      const { journal, error } = await run([step('there', { method: 'patch', patch: { data: { a: '2' } } })]);
+      expect(error).toMatchObject({ code: 'Rejected' });
+      expect(dataOf('there')).toEqual({ a: '2' });
+      expect(await undo(journal)).toEqual(['there restored']);
       expect(dataOf('there')).toEqual({ a: '1' });
     });
 

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { describe, expect, test, vi } from 'vitest';
 import { answer, drop, good, SECRET, secretNamed, useScriptedCluster } from '../support/kube-scripted.ts';
 import { failure, sendJson } from '../support/kube-server.ts';
 
@@ -170,6 +171,38 @@ describe('trying again', () => {
       { signal: stop.signal, retry: { attempts: 9, baseDelayMs: 60_000, maxDelayMs: 60_000 } },
     );
     await expect(client.get(SECRET)).rejects.toMatchObject({ code: 'Interrupted' });
+  });
+
+  test('requests leave nothing on the signal that may end them', async () => {
+    const stop = new AbortController();
+    const server = await serve(good);
+    const client = open(server.url, {}, { signal: stop.signal });
+    await Promise.all(Array.from({ length: 30 }, () => client.get(SECRET)));
+    expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
+  });
+
+  test('Ctrl-C ends a read at once, but lets a write end', async () => {
+    const stop = new AbortController();
+    let release = (): void => undefined;
+    const server = await serve((request, response) => {
+      if (request.method === 'GET') return stop.abort();
+      release = () => good(request, response);
+    });
+    const client = open(server.url, {}, { signal: stop.signal });
+    const written = client.patch(SECRET, { data: {} });
+    await vi.waitFor(() => expect(server.seen).toHaveLength(1));
+    await expect(client.get(SECRET)).rejects.toMatchObject({ code: 'Interrupted' });
+    release();
+    expect(await written).toEqual(secretNamed('cilium-ca'));
+  });
+
+  test('a write without an answer ends in time, also after Ctrl-C', async () => {
+    const stop = new AbortController();
+    const server = await serve(() => stop.abort());
+    const client = open(server.url, {}, { signal: stop.signal, requestTimeoutMs: 100 });
+    await expect(client.patch(SECRET, {})).rejects.toMatchObject({
+      code: expect.stringMatching(/^(Interrupted|ClusterUnreachable)$/),
+    });
   });
 
   test("a call's own signal replaces the client's", async () => {

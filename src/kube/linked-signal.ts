@@ -1,0 +1,30 @@
+import { setMaxListeners } from 'node:events';
+
+/** A signal that follows others until it is let go. */
+export interface LinkedSignal {
+  signal: AbortSignal;
+  /** Stops following. Whoever made the link calls it when the work under the signal has ended. */
+  unlink(): void;
+}
+
+/**
+ * A signal that is aborted with the first of these, for the same reason. `AbortSignal.any` would do the same, but each one
+ * that it makes stays known to its sources, and the signal of a command lives as long as `--watch` runs.
+ */
+export function linkSignals(...sources: readonly AbortSignal[]): LinkedSignal {
+  const linked = new AbortController();
+  const follow = ({ target }: Event): void => abortWith(target as AbortSignal);
+  const unlink = (): void => {
+    for (const source of sources) source.removeEventListener('abort', follow);
+  };
+  function abortWith(source: AbortSignal): void {
+    unlink();
+    linked.abort(source.reason);
+  }
+  // Many requests at once are no leak: each one unlinks.
+  setMaxListeners(0, ...sources);
+  const aborted = sources.find((source) => source.aborted);
+  if (aborted) abortWith(aborted);
+  else for (const source of sources) source.addEventListener('abort', follow);
+  return { signal: linked.signal, unlink };
+}
