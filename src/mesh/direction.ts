@@ -1,5 +1,6 @@
 import { runsKvstoremesh } from './apiserver-deployment.ts';
 import { canonicalIp } from './cluster-certificates.ts';
+import { meshctlCommand } from './command-line.ts';
 import { type Credential, type CredentialChoice, canSign, chooseCredential } from './credentials.ts';
 import { type Endpoint, hostPort, isIpAddress } from './endpoints.ts';
 import { MeshctlError } from './errors.ts';
@@ -70,7 +71,7 @@ export function requireEnabled(snapshots: readonly ClusterSnapshot[]): void {
   });
   if (lacking.length === 0) return;
   throw new MeshctlError('ClusterMeshNotEnabled', lacking.map(describeLack).join('; '), {
-    hint: `Run: meshctl clustermesh enable --context ${lacking.map(({ context }) => context).join(',')}`,
+    hint: `Run: ${meshctlCommand('clustermesh enable', { context: lacking.map(({ context }) => context) })}`,
     details: { clusters: lacking },
   });
 }

@@ -1,6 +1,7 @@
 import { requireSigner } from './certificate-authority.ts';
 import type { CertificateFacts, CertificateSpec } from './certificates.ts';
 import { reasonToReissue, type SecretCertificate } from './cluster-certificates.ts';
+import { meshctlCommand } from './command-line.ts';
 import { applyChanges } from './diff.ts';
 import { isIpAddress, serviceEndpoints } from './endpoints.ts';
 import { MeshctlError } from './errors.ts';
@@ -82,7 +83,7 @@ export function requireNoConflicts({ context }: ClusterSnapshot, steps: readonly
     `context "${context}": ${whose} fields that would have to change: ${disputed.map(({ words }) => words).join('; ')}`,
     {
       hint: owners.some((owner) => owner.startsWith('Helm'))
-        ? 'Take the fields over with --force-conflicts, or let Helm do it: meshctl clustermesh enable --via-helm'
+        ? `Take the fields over with --force-conflicts, or let Helm do it: ${meshctlCommand('clustermesh enable', { context }, ['--via-helm'])}`
         : 'Change them where they are managed, or take the fields over with --force-conflicts.',
       details: { context, conflicts: steps.flatMap(({ conflicts = [] }) => conflicts) },
     },

@@ -1,3 +1,4 @@
+import { kubectlCommand } from './command-line.ts';
 import { MeshctlError } from './errors.ts';
 import type { KubeObject } from './kube-object.ts';
 import { keyOf } from './kube-object.ts';
@@ -74,7 +75,7 @@ export function requireEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints {
     {
       hint:
         'Another type needs no load balancer (enable --service-type NodePort). ' +
-        `See why it has none: kubectl --context ${context} -n ${namespace} describe service ${APISERVER}`,
+        `See why it has none: ${kubectlCommand({ context, namespace }, ['describe', 'service', APISERVER])}`,
       details: { context, object: `Service ${namespace}/${APISERVER}` },
     },
   );

@@ -1,3 +1,5 @@
+import { kubectlCommand, meshctlCommand } from './command-line.ts';
+
 /** Why a node is not connected to a peer, as classes; each has its words and the next step for the operator. */
 export type FailureClass =
   | 'not-configured'
@@ -49,6 +51,8 @@ export interface FailurePlace {
   peer: string;
   /** The peer's own context, where it is known. */
   peerContext?: string | undefined;
+  /** Cilium's namespace in the peer's cluster, where it is known; else taken to be the same. */
+  peerNamespace?: string | undefined;
   /** Who lacks it; default an agent. */
   component?: 'agent' | 'kvstoremesh';
   /** With KVStoreMesh, agents read the peer's state from their own cluster's clustermesh-apiserver. */
@@ -67,21 +71,33 @@ function dialsOwnServer({ component = 'agent', kvstoremesh = false }: FailurePla
   return component === 'agent' && kvstoremesh;
 }
 
-/** The context of the clustermesh-apiserver that is dialled. */
-function serverContext(place: FailurePlace): string {
-  return dialsOwnServer(place) ? place.context : (place.peerContext ?? `<context of ${place.peer}>`);
+/** Where the clustermesh-apiserver that is dialled runs. */
+function serverPlace(place: FailurePlace): { context: string; namespace: string } {
+  const { context, namespace, peer, peerContext, peerNamespace } = place;
+  if (dialsOwnServer(place)) return { context, namespace };
+  return { context: peerContext ?? `<context of ${peer}>`, namespace: peerNamespace ?? namespace };
 }
 
 /** The command that renews what the connection needs. */
 function mend(place: FailurePlace): string {
-  const { context } = place;
   return dialsOwnServer(place)
-    ? `meshctl clustermesh enable --context ${context}`
-    : `meshctl clustermesh connect --context ${context} --destination-context ${serverContext(place)}`;
+    ? enable(place)
+    : meshctlCommand('clustermesh connect', { context: place.context }, [
+        '--destination-context',
+        serverPlace(place).context,
+      ]);
 }
 
-const kubectl = (context: string, { namespace }: FailurePlace, command: string) =>
-  `kubectl --context ${context} -n ${namespace} ${command}`;
+const enable = ({ context }: { context: string }) => meshctlCommand('clustermesh enable', { context });
+
+const waitFor = ({ context }: FailurePlace) => meshctlCommand('clustermesh status', { context }, ['--wait']);
+
+const SERVER_LABEL = 'k8s-app=clustermesh-apiserver';
+
+const IN_AGENT = 'ds/cilium -c cilium-agent -- cilium-dbg troubleshoot clustermesh'.split(' ');
+const IN_KVSTOREMESH = (
+  'deploy/clustermesh-apiserver -c kvstoremesh -- ' + '/usr/bin/clustermesh-apiserver kvstoremesh-dbg troubleshoot'
+).split(' ');
 
 /** Words and next step of each class. */
 export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
@@ -89,7 +105,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
     says: 'the peering file has not reached the node yet',
     hint: (place) => {
       const secret = place.component === 'kvstoremesh' ? 'cilium-kvstoremesh' : 'cilium-clustermesh';
-      return `kubelets refresh mounted Secrets about every minute; if it stays so: ${kubectl(place.context, place, `get secret ${secret}`)}`;
+      return `kubelets refresh mounted Secrets about every minute; if it stays so: ${kubectlCommand(place, ['get', 'secret', secret])}`;
     },
   },
   'cannot-resolve': {
@@ -98,13 +114,13 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   refused: {
     says: "the peer's clustermesh-apiserver refuses connections",
-    hint: (place) => kubectl(serverContext(place), place, 'get pods -l k8s-app=clustermesh-apiserver'),
+    hint: (place) => kubectlCommand(serverPlace(place), ['get', 'pods', '-l', SERVER_LABEL]),
   },
   'timed-out': {
     says: "the peer's clustermesh-apiserver cannot be reached",
     hint: (place) =>
       dialsOwnServer(place)
-        ? kubectl(place.context, place, 'get pods,endpointslices -l k8s-app=clustermesh-apiserver')
+        ? kubectlCommand(serverPlace(place), ['get', 'pods,endpointslices', '-l', SERVER_LABEL])
         : `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort)`,
   },
   'tls-unknown-ca': {
@@ -112,12 +128,11 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
     hint: (place) =>
       dialsOwnServer(place)
         ? mend(place)
-        : `renew that certificate and trust its CA: meshctl clustermesh enable --context ${serverContext(place)} && ${mend(place)}`,
+        : `renew that certificate and trust its CA: ${enable(serverPlace(place))} && ${mend(place)}`,
   },
   'tls-expired': {
     says: 'a certificate has expired or is not valid yet',
-    hint: (place) =>
-      `check the clocks of both clusters, and renew it: meshctl clustermesh enable --context ${serverContext(place)}`,
+    hint: (place) => `check the clocks of both clusters, and renew it: ${enable(serverPlace(place))}`,
   },
   'tls-name': {
     says: "the peer's server certificate does not cover the address that is dialled",
@@ -137,7 +152,8 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'config-not-retrieved': {
     says: "the peer's cluster configuration has not been read: it is not published, or another cluster answers",
-    hint: (place) => kubectl(serverContext(place), place, 'logs deployment/clustermesh-apiserver -c apiserver'),
+    hint: (place) =>
+      kubectlCommand(serverPlace(place), ['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver']),
   },
   'wrong-cluster': {
     says: 'another cluster answers at the peer’s address',
@@ -146,33 +162,27 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   syncing: {
     says: 'connected, still reading the peer’s state',
-    hint: ({ context }) => `meshctl clustermesh status --context ${context} --wait`,
+    hint: waitFor,
   },
   starting: {
     says: 'waiting for the first connection',
-    hint: ({ context }) => `meshctl clustermesh status --context ${context} --wait`,
+    hint: waitFor,
   },
   'agent-unreachable': {
     says: 'the agent could not be asked',
     hint: (place) => {
       const app = place.component === 'kvstoremesh' ? 'clustermesh-apiserver' : 'cilium';
-      return kubectl(place.context, place, `get pods -l k8s-app=${app} -o wide`);
+      return kubectlCommand(place, ['get', 'pods', '-l', `k8s-app=${app}`, '-o', 'wide']);
     },
   },
   'own-apiserver-missing': {
     says: 'the own clustermesh-apiserver, from which agents read its state, is not there',
-    hint: ({ context }) => `meshctl clustermesh enable --context ${context}`,
+    hint: enable,
   },
   unknown: {
     says: 'not ready',
     hint: (place) =>
-      kubectl(
-        place.context,
-        place,
-        place.component === 'kvstoremesh'
-          ? `exec deploy/clustermesh-apiserver -c kvstoremesh -- /usr/bin/clustermesh-apiserver kvstoremesh-dbg troubleshoot ${place.peer}`
-          : `exec ds/cilium -c cilium-agent -- cilium-dbg troubleshoot clustermesh ${place.peer}`,
-      ),
+      kubectlCommand(place, ['exec', ...(place.component === 'kvstoremesh' ? IN_KVSTOREMESH : IN_AGENT), place.peer]),
   },
 };
 

@@ -1,4 +1,5 @@
 import { type Affinity, SERVICE_ANNOTATIONS } from './backends.ts';
+import { kubectlCommand } from './command-line.ts';
 import { MeshctlError } from './errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from './kube-object.ts';
 import type { Change, Plan, Step } from './plan.ts';
@@ -56,7 +57,9 @@ function requireCopyable(ref: ObjectRef, lacking: readonly ServiceSite[], intent
   const homeless = lacking.filter(({ namespaceExists }) => !namespaceExists).map(({ context }) => context);
   if (homeless.length === 0) return;
   throw new MeshctlError('NotFound', `no namespace ${ref.namespace} in ${contexts(homeless)}`, {
-    hint: homeless.map((context) => `kubectl --context ${context} create namespace ${ref.namespace}`).join('; '),
+    hint: homeless
+      .map((context) => kubectlCommand({ context }, ['create', 'namespace', ref.namespace ?? '']))
+      .join(' && '),
     details: { contexts: homeless, namespace: ref.namespace },
   });
 }

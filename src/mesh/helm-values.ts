@@ -1,4 +1,5 @@
 import type { CiliumInstall } from './cilium-install.ts';
+import { meshctlCommand } from './command-line.ts';
 import type { EnableSettings } from './enable-settings.ts';
 import { isIpAddress } from './endpoints.ts';
 import type { ClusterIdentity } from './identity.ts';
@@ -72,7 +73,7 @@ function notesOf(
   if (!explicit && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
     notes.push(
       'The chart leaves ConfigMap clustermesh-remote-users to others, and the pods cannot start without it: ' +
-        'let it be made: meshctl clustermesh enable --via-helm',
+        `let it be made: ${meshctlCommand('clustermesh enable', { context: snapshot.context }, ['--via-helm'])}`,
     );
   }
   return notes;

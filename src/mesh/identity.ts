@@ -1,3 +1,4 @@
+import { kubectlCommand } from './command-line.ts';
 import { MeshctlError } from './errors.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
@@ -83,7 +84,12 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
     throw new MeshctlError('ClusterIdentity', `context "${context}": ${what} cannot be used in a mesh: ${reason}`, {
       hint:
         `Set ${key} in ${where} (Helm: --set ${example}) and restart the agents: ` +
-        `kubectl --context ${context} -n ${namespace} rollout restart daemonset/cilium deployment/cilium-operator`,
+        kubectlCommand({ context, namespace }, [
+          'rollout',
+          'restart',
+          'daemonset/cilium',
+          'deployment/cilium-operator',
+        ]),
       details: { context, object: where, key },
     });
   };

@@ -1,4 +1,5 @@
 import type { CertificateFacts } from './certificates.ts';
+import { meshctlCommand } from './command-line.ts';
 import { MeshctlError } from './errors.ts';
 import { keyOf } from './kube-object.ts';
 import { CA_SECRET, secretRef } from './names.ts';
@@ -97,11 +98,13 @@ export function planAuthority(
 /** What follows from a replaced CA, for people. */
 export function replacementNotes(snapshot: ClusterSnapshot): string[] {
   const peers = (snapshot.remoteUsers ?? []).map(({ name }) => name.replace(/^remote-/, ''));
+  const reconnect = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
+    '--destination-context',
+    peers.map((peer) => `<context of ${peer}>`).join(','),
+  ]);
   return [
     'Replacing the CA restarts the clustermesh-apiserver: its etcd reads the CA only at its start',
-    ...(peers.length > 0
-      ? [`${peers.join(', ')} trust the former CA and are cut off until: meshctl clustermesh connect`]
-      : []),
+    ...(peers.length > 0 ? [`${peers.join(', ')} trust the former CA and are cut off until: ${reconnect}`] : []),
     "Hubble's certificates stay with the former CA until they are issued anew",
   ];
 }

@@ -1,8 +1,9 @@
 import { isRolledOut } from '../apiserver-deployment.ts';
 import { overlap, parseCidr } from '../cidr.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { isIpAddress, loadBalancerHosts, serviceEndpoints } from '../endpoints.ts';
 import { keyOf } from '../kube-object.ts';
-import { apiserverDeploymentRef, apiserverServiceRef } from '../names.ts';
+import { APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../names.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
 import { listed } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
@@ -34,7 +35,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
       clusters
         .filter((cluster) => !deploymentOf(cluster))
         .map(({ context }) =>
-          findingOf('apiserver-deployed', 'fail', context, {}, `meshctl clustermesh enable --context ${context}`),
+          findingOf('apiserver-deployed', 'fail', context, {}, meshctlCommand('clustermesh enable', { context })),
         ),
     says: ({ args }) => `context "${args.context}": there is no Deployment clustermesh-apiserver`,
   },
@@ -48,7 +49,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
         const { context, namespace } = cluster;
         const deployment = deploymentOf(cluster);
         if (!deployment || isRolledOut(deployment)) return [];
-        const hint = `kubectl --context ${context} -n ${namespace} describe pods -l k8s-app=clustermesh-apiserver`;
+        const hint = kubectlCommand({ context, namespace }, ['describe', 'pods', '-l', APISERVER_SELECTOR]);
         return [findingOf('apiserver-ready', 'fail', context, {}, hint)];
       }),
     says: ({ args }) =>
@@ -68,7 +69,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
             'fail',
             context,
             {},
-            `kubectl --context ${context} -n ${namespace} describe service clustermesh-apiserver`,
+            kubectlCommand({ context, namespace }, ['describe', 'service', 'clustermesh-apiserver']),
           ),
         ),
     says: ({ args }) =>
@@ -90,7 +91,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
             'warn',
             context,
             { addresses },
-            `etcd asks every client for a certificate, but need not be public: meshctl clustermesh enable --context ${context} --service-annotation <annotation for internal load balancers>`,
+            `etcd asks every client for a certificate, but need not be public: ${meshctlCommand('clustermesh enable', { context }, ['--service-annotation', '<annotation for internal load balancers>'])}`,
           ),
         ];
       }),
@@ -111,7 +112,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
               ready ? 'warn' : 'fail',
               context,
               { pod, container, restarts, ready },
-              `kubectl --context ${context} -n ${namespace} logs ${pod} -c ${container} --previous`,
+              kubectlCommand({ context, namespace }, ['logs', pod, '-c', container, '--previous']),
             ),
           ),
       ),

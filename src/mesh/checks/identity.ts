@@ -1,3 +1,4 @@
+import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { clusterNameOf, identityOf, requireIdentity } from '../identity.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
@@ -152,7 +153,7 @@ function differentPeers({ clusters, peerIds }: CheckInput): Finding[] {
           severity: 'fail',
           cluster: context,
           args: { context, name, known, named: named.context, id },
-          hint: `If that cluster was replaced, forget the former one: meshctl clustermesh disconnect --context ${context} --peer ${name}`,
+          hint: `If that cluster was replaced, forget the former one: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', name])}`,
         },
       ];
     }),

@@ -1,4 +1,5 @@
 import { parseCidr } from '../cidr.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { clusterNameOf } from '../identity.ts';
 import { routeTo } from '../routes.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
@@ -7,6 +8,7 @@ import { routingMode } from './config.ts';
 import { type ClusterObservation, findingOf, type MeshCheck } from './mesh-input.ts';
 
 const MOST_SHOWN = 3;
+const BGP_PEERS = 'exec ds/cilium -c cilium-agent -- cilium-dbg bgp peers'.split(' ');
 
 /** Whether packets to the pods of other clusters find their way. Clusters need not be connected for it. */
 export const ROUTE_CHECKS: readonly MeshCheck[] = [
@@ -19,7 +21,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
         .filter(({ state }) => state !== 'established')
         .map(({ peer, state }) => `${node} to ${peer} (${state})`),
     );
-    const hint = `kubectl --context ${context} -n ${namespace} exec ds/cilium -c cilium-agent -- cilium-dbg bgp peers`;
+    const hint = kubectlCommand({ context, namespace }, BGP_PEERS);
     return down.length > 0 ? [findingOf('bgp-sessions', 'fail', context, shown(down), hint)] : [];
   }),
   perCluster('bgp-pod-cidrs', 'pod ranges are among the BGP routes', (cluster, { nodes }, others) => {
@@ -49,7 +51,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
           .map((cidr) => `${node} has none to ${cidr} of ${other.context}`),
       ),
     );
-    const hint = `meshctl clustermesh routes --context ${[context, ...others.map((other) => other.context)].join(',')}`;
+    const hint = meshctlCommand('clustermesh routes', { context: [context, ...others.map((other) => other.context)] });
     return gaps.length > 0 ? [findingOf('native-routes', 'fail', context, shown(gaps), hint)] : [];
   }),
 ];

@@ -1,3 +1,4 @@
+import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../kube-object.ts';
 import { apiserverDeploymentRef } from '../names.ts';
 import { FIELD_MANAGER } from '../plan.ts';
@@ -17,7 +18,7 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters, observed }) =>
       clusters.flatMap(({ context, namespace, objects }) => {
         if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) {
-          const hint = `meshctl clustermesh enable --context ${context}`;
+          const hint = meshctlCommand('clustermesh enable', { context });
           return [findingOf('ownership-drift', 'skip', context, { reason: 'Cluster Mesh is not enabled yet' }, hint)];
         }
         const seen = observed.get(context);
@@ -27,7 +28,7 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
           ];
         }
         const { drift } = seen;
-        const hint = `See it: meshctl clustermesh enable --context ${context} --dry-run`;
+        const hint = `See it: ${meshctlCommand('clustermesh enable', { context }, ['--dry-run'])}`;
         return drift.length > 0 ? [findingOf('ownership-drift', 'warn', context, { changes: drift }, hint)] : [];
       }),
     says: ({ args }) => `context "${args.context}": ${args.reason ?? `enable would change ${listed(args.changes)}`}`,

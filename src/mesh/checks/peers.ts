@@ -1,4 +1,5 @@
 import { runsKvstoremesh } from '../apiserver-deployment.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { dialsThroughKvstoremesh } from '../direction.ts';
 import { hostPort, serviceEndpoints } from '../endpoints.ts';
 import { clusterNameOf } from '../identity.ts';
@@ -21,7 +22,7 @@ import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';
 
 const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot) =>
-  `meshctl clustermesh connect --context ${from.context} --destination-context ${to.context}`;
+  meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context]);
 
 /** For each cluster and each of its peers that is among the clusters. */
 function perPeer(
@@ -79,7 +80,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
             ? 'it is connected to no cluster'
             : lackOf(status);
         return [
-          findingOf('peers-connected', 'fail', context, { reason }, `meshctl clustermesh status --context ${context}`),
+          findingOf('peers-connected', 'fail', context, { reason }, meshctlCommand('clustermesh status', { context })),
         ];
       }),
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
@@ -104,7 +105,10 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
           ...(agents ?? []).filter((peer) => !replicas?.includes(peer)),
           ...(replicas ?? []).filter((peer) => !agents?.includes(peer)),
         ];
-        const hint = `meshctl clustermesh connect --context ${context} --destination-context <context of the peer>`;
+        const contexts = differing.map(
+          (peer) => clusters.find((other) => clusterNameOf(other) === peer)?.context ?? `<context of ${peer}>`,
+        );
+        const hint = meshctlCommand('clustermesh connect', { context }, ['--destination-context', contexts.join(',')]);
         return differing.length > 0 ? [findingOf('peers-files', 'fail', context, { peers: differing }, hint)] : [];
       }),
     says: ({ args }) =>

@@ -1,17 +1,18 @@
 import { runsKvstoremesh } from '../apiserver-deployment.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates.ts';
 import { certificateSpecs, RENEW_BEFORE_MS } from '../cluster-certificates.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { serviceEndpoints } from '../endpoints.ts';
 import { clusterNameOf } from '../identity.ts';
 import { keyOf } from '../kube-object.ts';
-import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../names.ts';
+import { apiserverDeploymentRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../names.ts';
 import { remoteUserName } from '../peer-config.ts';
 import { configuredPeers } from '../peers.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
-const renew = (context: string) => `issue it anew: meshctl clustermesh enable --context ${context}`;
+const renew = (context: string) => `issue it anew: ${meshctlCommand('clustermesh enable', { context })}`;
 
 /** The certificates that each cluster's clustermesh-apiserver needs, with what is there. */
 function certificatesOf(cluster: ClusterSnapshot) {
@@ -106,7 +107,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters, now }) =>
       clusters.flatMap(({ context, ca }) => {
         const found = ca && expiry(ca.certificate, now);
-        const hint = `meshctl clustermesh certs rotate --ca --context ${context}`;
+        const hint = meshctlCommand('clustermesh certs rotate', { context }, ['--ca']);
         return found ? [findingOf('tls-ca-expiry', found.severity, context, { reason: found.reason }, hint)] : [];
       }),
     says: ({ args }) => `context "${args.context}": Secret cilium-ca: ${args.reason}`,
@@ -128,7 +129,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
               'fail',
               context,
               { peer: clusterNameOf(peer), trusted: trusted.commonName },
-              `meshctl clustermesh connect --context ${context} --destination-context ${peer.context}`,
+              meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer.context]),
             ),
           ];
         }),
@@ -144,7 +145,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       clusters.flatMap((cluster) => {
         const users = orphanedUsers(cluster, clusters);
         const { context, namespace } = cluster;
-        const hint = `Whoever holds such a certificate is still let in: kubectl --context ${context} -n ${namespace} edit configmap clustermesh-remote-users`;
+        const hint = `Whoever holds such a certificate is still let in: ${kubectlCommand({ context, namespace }, ['edit', 'configmap', REMOTE_USERS_CONFIGMAP])}`;
         return users.length > 0 ? [findingOf('tls-orphaned-users', 'warn', context, { users }, hint)] : [];
       }),
     says: ({ args }) => `context "${args.context}": etcd users that no peer uses: ${listed(args.users)}`,
