@@ -2,6 +2,7 @@ import type { ClusterClient } from '../kube/client.ts';
 import { linkSignals } from '../kube/linked-signal.ts';
 import { waitForList, waitForObject } from '../kube/wait.ts';
 import { isRolledOut } from '../mesh/apiserver-deployment.ts';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import { loadBalancerHosts } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
@@ -41,7 +42,7 @@ export async function awaitAddress(flow: Flow, { client, namespace }: Target, wa
         {
           hint:
             'Look at what gives addresses here (cloud controller, MetalLB, LB-IPAM), or do without: --service-type NodePort. ' +
-            'Run the same command again to go on.',
+            GO_ON,
           details: { context: client.context, object: `Service ${namespace}/${APISERVER}`, events },
           cause,
         },
@@ -88,6 +89,8 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
   );
 }
 
+const GO_ON = 'Run the same command again to go on.';
+
 async function rolloutError({ client, namespace }: Target, waitMs: number, cause: MeshctlError): Promise<MeshctlError> {
   const [deployment, pods] = await Promise.all([
     orNothing(client.get(apiserverDeploymentRef(namespace)), undefined),
@@ -96,14 +99,17 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
   const [trouble, ...others] = workloadTroubles(deployment, pods);
   const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
   const said = trouble?.says ?? [...pods.flatMap(unreadiness), ...events][0];
+  const describe = kubectlCommand({ context: client.context, namespace }, [
+    'describe',
+    'pods',
+    '-l',
+    APISERVER_SELECTOR,
+  ]);
   return new MeshctlError(
     'Timeout',
     `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${waitMs / 1000} s${said ? `: ${said}` : ''}`,
     {
-      hint: `${
-        trouble?.hint ??
-        `See why: kubectl --context ${client.context} -n ${namespace} describe pods -l ${APISERVER_SELECTOR}.`
-      } Run the same command again to go on.`,
+      hint: trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`,
       details: {
         context: client.context,
         object: `Deployment ${namespace}/${APISERVER}`,

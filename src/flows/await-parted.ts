@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { sleep } from '../kube/retry.ts';
+import { meshctlCommand } from '../mesh/command-line.ts';
 import type { Parting } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { isPodRunning } from '../mesh/pods.ts';
@@ -57,7 +58,7 @@ async function awaitForgotten(
         'Timeout',
         `context "${context}": agents still report ${peers.join(', ')}: ${reporting.join(', ')}`,
         {
-          hint: 'Kubelets refresh mounted Secrets about every minute; then look again: meshctl clustermesh status',
+          hint: `Kubelets refresh mounted Secrets about every minute; then look again: ${meshctlCommand('clustermesh status', { context })}`,
           details: { context, pods: reporting },
         },
       );

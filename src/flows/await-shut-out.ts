@@ -1,5 +1,6 @@
 import { EtcdReadError, readKey } from '../etcd/read.ts';
 import { sleep } from '../kube/retry.ts';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import { dialingSecret } from '../mesh/direction.ts';
 import type { Parting } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
@@ -84,7 +85,7 @@ async function awaitOne(flow: Flow, former: FormerPeer, deadline: number): Promi
     }
     if (late) {
       throw new MeshctlError('Timeout', `context "${client.context}": its etcd still lets "${former.client}" in`, {
-        hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: kubectl --context ${client.context} -n ${namespace} logs deployment/clustermesh-apiserver -c apiserver`,
+        hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: ${kubectlCommand({ context: client.context, namespace }, ['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver'])}`,
         details: { context: client.context, peer: former.client },
       });
     }

@@ -1,3 +1,4 @@
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { type Direction, dialingSecret } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
@@ -137,8 +138,8 @@ function mendCommand(directions: readonly Direction[], context: string): string 
   const known = me ? configuredPeers(me.snapshot) : [];
   const strangers = [...others.keys()].filter((name) => !known.includes(name));
   if (strangers.length === others.size) {
-    return `meshctl clustermesh disconnect --context ${context} --peer ${strangers.join(',')} --yes`;
+    return meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(','), '--yes']);
   }
   const contexts = [...others.values()].map(({ snapshot }) => snapshot.context);
-  return `meshctl clustermesh connect --context ${context} --destination-context ${contexts.join(',')}`;
+  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', contexts.join(',')]);
 }

@@ -1,6 +1,7 @@
 import { waitForObject } from '../kube/wait.ts';
 import { type ConnectivityObjects, echoDeploymentName, renderConnectivity } from '../manifests/connectivity.ts';
 import { isRolledOut } from '../mesh/apiserver-deployment.ts';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import type { Sample } from '../mesh/connectivity.ts';
 import { echoPodsOf, endedAt, type Requests, readSamples, requestCommand } from '../mesh/connectivity-requests.ts';
 import { MeshctlError } from '../mesh/errors.ts';
@@ -77,8 +78,10 @@ async function createNamespace({ member, objects }: TestCluster): Promise<void> 
     await member.client.create(objects.namespace);
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+    const { context } = member.client;
+    const apply = kubectlCommand({ context }, ['apply', '-f', 'templates/rbac/connectivity-test']);
     throw new MeshctlError('Forbidden', error.message, {
-      hint: "Have the namespace and a role in it made, from the package's folder: kubectl apply -f templates/rbac/connectivity-test",
+      hint: `Have the namespace and a role in it made, from the package's folder: ${apply}`,
       cause: error,
       details: error.details,
     });
@@ -99,7 +102,7 @@ async function awaitRollout(flow: Flow, cluster: TestCluster, deployment: KubeOb
     throw new MeshctlError('Timeout', error.message, {
       hint:
         'If the image cannot be pulled, name another with --image. To look at the pods, keep them with --keep: ' +
-        `kubectl --context ${client.context} -n ${cluster.namespace} describe pods`,
+        kubectlCommand({ context: client.context, namespace: cluster.namespace }, ['describe', 'pods']),
       cause: error,
       details: error.details,
     });

@@ -1,3 +1,4 @@
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { apiserverDeploymentRef } from '../mesh/names.ts';
 import { type MeshMember, readPeers } from './read-services.ts';
@@ -21,11 +22,11 @@ export async function requireConnected(members: readonly MeshMember[]): Promise<
     throw new MeshctlError(
       'ClusterMeshNotEnabled',
       `${disabled.map((context) => `context "${context}"`).join(', ')}: Cluster Mesh is not enabled, so there is nothing to test`,
-      { hint: `meshctl clustermesh enable --context ${disabled.join(',')}`, details: { contexts: disabled } },
+      { hint: meshctlCommand('clustermesh enable', { context: disabled }), details: { contexts: disabled } },
     );
   }
   const [first, ...rest] = contexts;
-  const mode = rest.length > 1 ? ' --connection-mode mesh' : '';
+  const mode = rest.length > 1 ? ['--connection-mode', 'mesh'] : [];
   throw new MeshctlError(
     'NotFound',
     lacking
@@ -35,7 +36,11 @@ export async function requireConnected(members: readonly MeshMember[]): Promise<
       )
       .join('; '),
     {
-      hint: `meshctl clustermesh connect --context ${first} --destination-context ${rest.join(',')}${mode}`,
+      hint: meshctlCommand('clustermesh connect', { context: first }, [
+        '--destination-context',
+        rest.join(','),
+        ...mode,
+      ]),
       details: { contexts },
     },
   );

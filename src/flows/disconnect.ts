@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
+import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { type ConnectionMode, dialsOf } from '../mesh/connection-mode.ts';
 import { dialsThroughKvstoremesh } from '../mesh/direction.ts';
 import { type Parting, partingsOf, planDisconnect } from '../mesh/disconnect-plan.ts';
@@ -82,7 +83,7 @@ export async function prepareDisconnect(
   const prepared = prepare(targets, dials);
   const unreached = dead.map(({ context, error }) => {
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
-    return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: meshctl clustermesh disconnect --context ${context} --peer ${left.join(',')}`;
+    return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
   });
   return { ...prepared, warnings: [...prepared.warnings, ...unreached] };
 }
@@ -199,7 +200,11 @@ function openConnections(dials: readonly [Member, Member][]): string[] {
       !client.snapshot && snapshot?.remoteUsers?.some(({ name }) => name === remoteUserName(client.name)),
   );
   return [...groupBy(shutOut, ([, server]) => server)].map(([{ context, snapshot }, parted]) => {
-    const restart = `kubectl --context ${context} -n ${snapshot?.namespace} rollout restart deployment/clustermesh-apiserver`;
+    const restart = kubectlCommand({ context, namespace: snapshot?.namespace }, [
+      'rollout',
+      'restart',
+      'deployment/clustermesh-apiserver',
+    ]);
     const names = parted.map(([client]) => `"${client.name}"`).join(', ');
     return `context "${context}" refuses ${names} once etcd has lost the user, but a connection that is still open goes on with what it watches → to end it too: ${restart}`;
   });
@@ -271,6 +276,10 @@ function mendCommand(partings: readonly Parting[], context: string): string {
   const own = partings.find(({ snapshot }) => snapshot.context === context);
   const peers = [...new Set([...(own?.undialled ?? []), ...(own?.unserved ?? [])])];
   // Without the other side at hand only going on helps.
-  if (others.length === 0) return `meshctl clustermesh disconnect --context ${context} --peer ${peers.join(',')}`;
-  return `meshctl clustermesh connect --context ${context} --destination-context ${others.join(',')}`;
+  if (others.length === 0) return forget(context, peers);
+  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', others.join(',')]);
+}
+
+function forget(context: string, peers: readonly string[]): string {
+  return meshctlCommand('clustermesh disconnect', { context }, ['--peer', peers.join(',')]);
 }

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { EtcdReadError, readKey } from '../etcd/read.ts';
 import { sleep } from '../kube/retry.ts';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import { type Direction, dialledHosts } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
@@ -86,7 +87,7 @@ async function tryPods(
 
 function noReadyPod({ client: { context }, namespace }: Target): MeshctlError {
   return new MeshctlError('CredentialRefused', `context "${context}": no clustermesh-apiserver pod is ready`, {
-    hint: `kubectl --context ${context} -n ${namespace} describe pods -l ${APISERVER_SELECTOR}`,
+    hint: kubectlCommand({ context, namespace }, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
     details: { context, reason: 'no-ready-pod' },
   });
 }
@@ -136,7 +137,7 @@ function checkIdentity(value: string, { server }: Direction): undefined {
     'Incompatible',
     `context "${context}": cluster "${server.identity.name}" publishes the id ${id ?? 'of nobody'}, but cilium-config says ${server.identity.id}`,
     {
-      hint: `Restart what still runs with the old id: kubectl --context ${context} -n ${namespace} rollout restart deployment/clustermesh-apiserver`,
+      hint: `Restart what still runs with the old id: ${kubectlCommand({ context, namespace }, ['rollout', 'restart', 'deployment/clustermesh-apiserver'])}`,
       details: { context, reason: 'wrong-cluster-id' },
     },
   );

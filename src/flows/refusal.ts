@@ -1,8 +1,10 @@
 import { type EtcdReadError, type EtcdReadReason, readPrefix } from '../etcd/read.ts';
+import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import type { Direction } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
 import {
+  APISERVER_SELECTOR,
   CLUSTER_CONFIG_PREFIX,
   configMapRef,
   LOCAL_CERT_SECRET,
@@ -21,39 +23,53 @@ import { openEtcd } from './open-etcd.ts';
 
 interface Words {
   says: string;
-  hint: string;
+  /** With the command's place: the cluster whose etcd refuses. */
+  hint(place: Place): string;
 }
 
-const LOG_HINT =
-  'The apiserver container makes the users from ConfigMap clustermesh-remote-users; look at its log there.';
+interface Place {
+  context: string;
+  namespace: string;
+}
+
+const RESTART = ['rollout', 'restart', 'deployment/clustermesh-apiserver'];
+
+const seePods = (place: Place) => kubectlCommand(place, ['get', 'pods', '-l', APISERVER_SELECTOR]);
+const seeLog = (place: Place, container: string) =>
+  kubectlCommand(place, ['logs', 'deployment/clustermesh-apiserver', '-c', container]);
+
+const seeUsers = (place: Place) =>
+  `The apiserver container makes the users from ConfigMap clustermesh-remote-users; look at its log: ${seeLog(place, 'apiserver')}`;
 
 /** What a refusal means to the operator once time is up; until then it is retried, because mounts and users follow late. */
 const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
   'tls-unknown-ca': {
     says: 'its server certificate is not signed by the CA in its Secret cilium-ca',
-    hint: 'The certificates were made by another CA. If the CA was replaced, restart the clustermesh-apiserver there; renew them there: meshctl clustermesh enable',
+    hint: ({ context }) =>
+      `The certificates were made by another CA; renew them: ${meshctlCommand('clustermesh enable', { context })}`,
   },
   'tls-expired': {
     says: 'its server certificate has expired or is not valid yet',
-    hint: 'Check the clocks, and renew it there: meshctl clustermesh enable',
+    hint: ({ context }) => `Check the clocks, and renew it: ${meshctlCommand('clustermesh enable', { context })}`,
   },
   'tls-name': {
     says: 'its server certificate does not cover the address that peers will dial',
-    hint: 'The pods have not seen the new certificate. Look at the clustermesh-apiserver pods there.',
+    hint: (place) => `The pods have not seen the new certificate: ${seePods(place)}`,
   },
   'tls-client-rejected': {
     says: 'it refuses the client certificate',
-    hint: 'etcd reads its CA only at its start: if the CA was replaced, restart the clustermesh-apiserver there.',
+    hint: (place) =>
+      `etcd reads its CA only at its start; if the CA was replaced, restart it: ${kubectlCommand(place, RESTART)}`,
   },
-  'permission-denied': { says: 'it does not let the user in', hint: LOG_HINT },
+  'permission-denied': { says: 'it does not let the user in', hint: seeUsers },
   unavailable: {
     says: 'it cannot be reached through the API server',
-    hint: 'Look at the clustermesh-apiserver pods there.',
+    hint: seePods,
   },
-  timeout: { says: 'it does not answer in time', hint: 'Look at the clustermesh-apiserver pods there.' },
+  timeout: { says: 'it does not answer in time', hint: seePods },
   protocol: {
     says: 'it does not answer as etcd does',
-    hint: 'Look at the etcd container of the clustermesh-apiserver there.',
+    hint: (place) => seeLog(place, 'etcd'),
   },
 };
 
@@ -64,12 +80,12 @@ export function refusalOf(error: EtcdReadError, direction: Direction): MeshctlEr
 
 /** The etcd has no description of the cluster of that name. */
 export function notPublished({ server }: Direction): MeshctlError {
-  const { context } = server.snapshot;
+  const { context, namespace } = server.snapshot;
   return new MeshctlError(
     'CredentialRefused',
     `context "${context}": its etcd has no description of cluster "${server.identity.name}" yet`,
     {
-      hint: 'The apiserver container writes it at its start; look at its log.',
+      hint: `The apiserver container writes it at its start; look at its log: ${seeLog({ context, namespace }, 'apiserver')}`,
       details: { context, reason: 'cluster-config-missing' },
     },
   );
@@ -91,13 +107,12 @@ export async function explainRefusal(
   const published = await publishedNames(flow, server, direction.server.snapshot, pods);
   const { name } = direction.server.identity;
   if (published && published.length > 0 && !published.includes(name)) {
-    const { context } = direction.server.snapshot;
     return refusal(
       direction,
       'wrong-cluster-name',
       {
         says: `it publishes "${published.join('", "')}", but cilium-config says "${name}"`,
-        hint: `Restart what still runs with the old name: kubectl --context ${context} -n ${server.namespace} rollout restart deployment/clustermesh-apiserver`,
+        hint: (place) => `Restart what still runs with the old name: ${kubectlCommand(place, RESTART)}`,
       },
       last,
     );
@@ -111,7 +126,7 @@ export async function explainRefusal(
     return refusal(
       direction,
       'user-missing',
-      { says, hint: 'Find out who manages that ConfigMap (Helm, GitOps).' },
+      { says, hint: () => 'Find out who manages that ConfigMap (Helm, GitOps).' },
       last,
     );
   }
@@ -120,7 +135,7 @@ export async function explainRefusal(
     return refusal(
       direction,
       'role-wrong',
-      { says, hint: 'Find out who manages ConfigMap clustermesh-remote-users.' },
+      { says, hint: () => 'Find out who manages ConfigMap clustermesh-remote-users.' },
       last,
     );
   }
@@ -170,10 +185,10 @@ function refusal(
   { says, hint }: Words,
   cause: Error,
 ): MeshctlError {
-  const { context } = server.snapshot;
+  const { context, namespace } = server.snapshot;
   return new MeshctlError(
     'CredentialRefused',
     `context "${context}": etcd does not accept the credential for "${client.identity.name}" (user ${user}): ${says}`,
-    { hint, cause, details: { context, user, reason, message: cause.message } },
+    { hint: hint({ context, namespace }), cause, details: { context, user, reason, message: cause.message } },
   );
 }

@@ -1,6 +1,7 @@
 import { readAuthority, readSnapshot } from '../kube/snapshot.ts';
 import type { CertificateSpec } from '../mesh/certificates.ts';
 import { certificateSpecs } from '../mesh/cluster-certificates.ts';
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { dialsThroughKvstoremesh } from '../mesh/direction.ts';
 import { caMark, POD_CA_ANNOTATION, podCaMark } from '../mesh/enable.ts';
 import { serviceEndpoints } from '../mesh/endpoints.ts';
@@ -47,7 +48,7 @@ export async function readMembers(flow: Flow, targets: readonly Target[], ca: bo
       ]);
       if (!snapshot.objects.get(keyOf(apiserverDeploymentRef(namespace)))) {
         throw new MeshctlError('ClusterMeshNotEnabled', `context "${client.context}": Cluster Mesh is not enabled`, {
-          hint: `meshctl clustermesh enable --context ${client.context}`,
+          hint: meshctlCommand('clustermesh enable', { context: client.context }),
           details: { context: client.context },
         });
       }

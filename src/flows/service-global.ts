@@ -1,4 +1,5 @@
 import { applySteps } from '../kube/apply.ts';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import {
   annotationChanges,
   type GlobalIntent,
@@ -70,10 +71,10 @@ export async function applyGlobalService(
 /** What puts the Service of a cluster back by hand. */
 function mendingCommand(context: string, steps: readonly Step[]): string {
   const step = steps.find(({ cluster }) => cluster === context);
-  const { namespace, name } = step?.object ?? {};
-  if (step?.action === 'create') return `kubectl --context ${context} -n ${namespace} delete service ${name}`;
+  const { namespace, name = '' } = step?.object ?? {};
+  if (step?.action === 'create') return kubectlCommand({ context, namespace }, ['delete', 'service', name]);
   const former = annotationChanges(step).map(({ annotation, from }) =>
     from === undefined ? `${annotation}-` : `${annotation}=${from}`,
   );
-  return `kubectl --context ${context} -n ${namespace} annotate --overwrite service ${name} ${former.join(' ')}`;
+  return kubectlCommand({ context, namespace }, ['annotate', '--overwrite', 'service', name, ...former]);
 }

@@ -1,6 +1,7 @@
 import { ExecaError, execa } from 'execa';
 import { stringify } from 'yaml';
 import { applySteps } from '../kube/apply.ts';
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { awaitsAddress } from '../mesh/enable.ts';
 import { settleImage } from '../mesh/enable-settings.ts';
 import { serviceEndpoints } from '../mesh/endpoints.ts';
@@ -100,7 +101,7 @@ export async function enableViaHelm(
   }
   const args = helmCommand(target, draft, helm);
   await during(flow, `${target.client.context}: helm ${args.join(' ')}`, () =>
-    runHelm(flow, args, stringify(values), helm),
+    runHelm(flow, target.client.context, args, stringify(values), helm),
   );
   if (helm.dryRun) return;
   if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.snapshot)) {
@@ -109,7 +110,13 @@ export async function enableViaHelm(
   await awaitRollout(flow, target, waitMs);
 }
 
-async function runHelm(flow: Flow, args: readonly string[], input: string, helm: HelmOptions): Promise<void> {
+async function runHelm(
+  flow: Flow,
+  context: string,
+  args: readonly string[],
+  input: string,
+  helm: HelmOptions,
+): Promise<void> {
   try {
     const running = execa('helm', args, {
       input,
@@ -125,15 +132,16 @@ async function runHelm(flow: Flow, args: readonly string[], input: string, helm:
     await running;
   } catch (error) {
     flow.signal.throwIfAborted();
-    throw helmError(error, args);
+    throw helmError(error, context, args);
   }
 }
 
 /** What Helm stumbles over, and the way on. */
-const HELM_TROUBLES: readonly [pattern: RegExp, hint: string][] = [
+const HELM_TROUBLES: readonly [pattern: RegExp, hint: string, command?: readonly [path: string, flag: string]][] = [
   [
     /invalid ownership metadata|cannot be imported into the current release/,
-    'meshctl made objects that Helm would make. Before the next --via-helm hand them over: meshctl clustermesh disable --keep-certificates',
+    'meshctl made objects that Helm would make. Before the next --via-helm hand them over',
+    ['clustermesh disable', '--keep-certificates'],
   ],
   [
     /another operation .* is in progress/,
@@ -151,7 +159,7 @@ const HELM_TROUBLES: readonly [pattern: RegExp, hint: string][] = [
   [/forbidden/i, 'Helm needs the rights to everything in the chart, and to its Secrets of type helm.sh/release.v1.'],
 ];
 
-function helmError(error: unknown, args: readonly string[]): MeshctlError {
+function helmError(error: unknown, context: string, args: readonly string[]): MeshctlError {
   if (!(error instanceof ExecaError)) throw error;
   if (error.code === 'ENOENT') {
     return new MeshctlError('HelmFailed', 'helm is not installed, or not in PATH', {
@@ -164,7 +172,8 @@ function helmError(error: unknown, args: readonly string[]): MeshctlError {
     .filter((line) => /error|fail/i.test(line))
     .at(-1)
     ?.replace(/^Error: /, '');
-  const hint = HELM_TROUBLES.find(([pattern]) => pattern.test(String(error.all ?? '')))?.[1];
+  const [, words, command] = HELM_TROUBLES.find(([pattern]) => pattern.test(String(error.all ?? ''))) ?? [];
+  const hint = command ? `${words}: ${meshctlCommand(command[0], { context }, [command[1]])}` : words;
   return new MeshctlError(
     'HelmFailed',
     `helm ${args[0]} ${args[1]} ended with exit code ${error.exitCode ?? 'none'}${said ? `: ${said.trim()}` : ''}`,
