@@ -7,6 +7,7 @@ import {
 } from '../flows/disconnect.ts';
 import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Step } from '../mesh/plan.ts';
 import { disableText } from '../views/disable-view.ts';
@@ -68,7 +69,7 @@ async function withPeers<T>(
   for (const peer of remaining) {
     const where = known.get(peer) ?? `<context of ${peer}>`;
     context.progress.warn(
-      `"${peer}" still points here and will report "${name}" as failing → meshctl clustermesh disconnect --context ${where} --peer ${name}`,
+      `"${peer}" still points here and will report "${name}" as failing → ${meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name])}`,
     );
   }
   const options = { parallel: PARALLEL };

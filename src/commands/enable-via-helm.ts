@@ -1,6 +1,7 @@
 import type { Target } from '../flows/flow.ts';
 import type { EnableDraft, EnableOptions } from '../flows/plan-enable.ts';
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../flows/via-helm.ts';
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { printableLines } from '../views/printable.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
@@ -66,7 +67,7 @@ export async function runViaHelm(
       clusters
         .map(({ context: name, cluster, command }) =>
           dryRun
-            ? `Would run for context ${theme.bold(name)}: ${command.join(' ')}\n  with the values of: meshctl clustermesh helm-values --context ${name}`
+            ? `Would run for context ${theme.bold(name)}: ${command.join(' ')}\n  with the values of: ${meshctlCommand('clustermesh helm-values', { context: name })}`
             : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${name}, id ${cluster.id}) by Helm`,
         )
         .join('\n'),

@@ -1,5 +1,6 @@
 import type { MeshRequest } from '../flows/connect.ts';
 import type { ClusterClient } from '../kube/client.ts';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import type { ConnectionMode } from '../mesh/connection-mode.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
@@ -76,7 +77,7 @@ function namedTwice(name: string, { destinationKubeconfig }: MeshFlags): Meshctl
     return new MeshctlError('Usage', `context "${name}" is named twice: a cluster cannot be connected with itself`);
   }
   return new MeshctlError('Usage', `both kubeconfigs have a context "${name}", so messages could not tell them apart`, {
-    hint: `Rename one: kubectl --kubeconfig ${destinationKubeconfig} config rename-context ${name} <new name>`,
+    hint: `Rename one: ${kubectlCommand({}, ['--kubeconfig', destinationKubeconfig, 'config', 'rename-context', name, '<new name>'])}`,
   });
 }
 
@@ -98,7 +99,7 @@ async function expandGlobs(
       'ContextUnknown',
       `no context of kubeconfig ${kubeconfig.files.join(', ')} matches "${pattern}"`,
       {
-        hint: 'See them: kubectl config get-contexts',
+        hint: `See them: ${kubectlCommand({}, ['config', 'get-contexts'])}`,
       },
     );
   });

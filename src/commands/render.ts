@@ -4,6 +4,7 @@ import { renderClusterMesh } from '../manifests/render.ts';
 import type { RenderValues } from '../manifests/values.ts';
 import { DEFAULT_SETTINGS } from '../mesh/cilium-install.ts';
 import { certificateSpecs } from '../mesh/cluster-certificates.ts';
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { checkClusterId, checkClusterName } from '../mesh/identity.ts';
 import { describeRef, type KubeObject, refOf } from '../mesh/kube-object.ts';
@@ -42,7 +43,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     context.progress.warn('the output holds private keys, that of the CA too: keep it out of repositories');
     context.progress.warn(
       "the server certificate cannot cover the Service's addresses, which are not known yet; " +
-        'once it runs, issue one that does: meshctl clustermesh enable',
+        `once it runs, issue one that does: ${meshctlCommand('clustermesh enable')}`,
     );
   }
   const raw = options.output === 'json' ? toJsonList(objects) : toYamlDocuments(objects, options);

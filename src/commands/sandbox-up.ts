@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { kubectlCommand, meshctlCommand, shellWord } from '../mesh/command-line.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -34,14 +35,14 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     const contexts = sandbox.clusters.map((cluster) => cluster.context);
     const demo = fileURLToPath(new URL('templates/demo', context.packageRoot));
     print('In another terminal:\n');
-    print(`  export KUBECONFIG=${inShell(sandbox.kubeconfigPath)}\n`);
-    print(`  meshctl clustermesh enable --context ${contexts.join(',')}\n`);
+    print(`  export KUBECONFIG=${shellWord(sandbox.kubeconfigPath)}\n`);
+    print(`  ${meshctlCommand('clustermesh enable', { context: contexts })}\n`);
     if (first && second) {
-      print(`  meshctl clustermesh connect --context ${first.context} --destination-context ${second.context}\n`);
+      print(`  ${meshctlCommand('clustermesh connect', first, ['--destination-context', second.context])}\n`);
     }
-    print(`  for c in ${contexts.join(' ')}; do kubectl --context $c apply -f ${inShell(demo)}; done\n`);
+    for (const name of contexts) print(`  ${kubectlCommand({ context: name }, ['apply', '-f', demo])}\n`);
     if (first && second) {
-      print(`  meshctl clustermesh status --context ${first.context},${second.context} --wait\n`);
+      print(`  ${meshctlCommand('clustermesh status', { context: [first.context, second.context] }, ['--wait'])}\n`);
     }
     print('\nCtrl-C ends the clusters.\n');
     await untilAborted(signal);
@@ -53,11 +54,6 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     data: { contexts: sandbox.clusters.map((cluster) => cluster.context) },
     text: () => 'The clusters are gone.',
   };
-}
-
-/** A path as one word for a shell. */
-function inShell(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 const REAL = 'API servers, objects, certificates and the TLS handshakes between the clusters';

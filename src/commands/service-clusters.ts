@@ -1,4 +1,5 @@
 import { type MeshMember, readMembers, readServices, type ServiceScope } from '../flows/read-services.ts';
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { ClusterServices } from '../mesh/services.ts';
 import type { ReadCluster } from '../views/service-list-view.ts';
@@ -85,6 +86,9 @@ export function requireDefined(
   throw new MeshctlError(
     'NotFound',
     `no Service ${service.namespace}/${service.name} in ${contexts.map((name) => `context "${name}"`).join(', ')}`,
-    { hint: 'See the global services: meshctl service list', details: { contexts, ...service } },
+    {
+      hint: `See the global services: ${meshctlCommand('service list', { context: contexts })}`,
+      details: { contexts, ...service },
+    },
   );
 }

@@ -1,3 +1,4 @@
+import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
 import { type AuthKind, loginHint } from './auth-kind.ts';
 
@@ -155,7 +156,7 @@ function conflict(action: ApiAction, status: KubeStatus | undefined, said: strin
   return fail(
     'Conflict',
     `cannot ${attemptOf(action)}: other managers own ${words}`,
-    'take the fields over: meshctl clustermesh enable --force-conflicts',
+    `take the fields over: ${meshctlCommand('clustermesh enable', { context: action.context }, ['--force-conflicts'])}`,
     {
       conflicts: owned,
     },
@@ -246,7 +247,7 @@ function transportHint(action: ApiAction, code: string): string {
     return 'use a server address that the certificate names, or set tls-server-name in the kubeconfig';
   if (TRANSPORT_WORDS[code]?.endsWith('unknown CA'))
     return "fetch the cluster's kubeconfig anew: its CA is not the API server's";
-  return `is the cluster up, and reachable from here? try: kubectl --context ${action.context} get ns`;
+  return `is the cluster up, and reachable from here? try: ${kubectlCommand({ context: action.context }, ['get', 'ns'])}`;
 }
 
 /** A request that got no complete answer in time. */

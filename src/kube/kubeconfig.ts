@@ -3,6 +3,7 @@ import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Cluster, Context, User } from '@kubernetes/client-node/dist/config_types.js';
 import { newClusters, newContexts, newUsers } from '@kubernetes/client-node/dist/config_types.js';
 import { parse } from 'yaml';
+import { kubectlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 
 /** A kubeconfig user with the fields that client-node passes over. */
@@ -198,7 +199,7 @@ export function selectContext(kubeconfig: Kubeconfig, name?: string): SelectedCo
       'KubeconfigInvalid',
       `context "${wanted}" names ${missing}, which is not in kubeconfig ${where}`,
       {
-        hint: 'see what the kubeconfig holds: kubectl config view',
+        hint: `see what the kubeconfig holds: ${kubectlCommand({}, ['config', 'view'])}`,
         details: { context: wanted, files: kubeconfig.files },
       },
     );

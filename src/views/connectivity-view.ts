@@ -1,3 +1,4 @@
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { type ConnectivityReport, type Percentiles, SCENARIOS, type ScenarioResult } from '../mesh/connectivity.ts';
 import { junitXml } from './junit.ts';
 import { tableLines } from './table.ts';
@@ -62,10 +63,9 @@ function verdict({ scenarios, clusters }: ConnectivityReport, theme: Theme): str
   const where = clusters.map(({ name }) => name).join(', ');
   const left = skipped > 0 ? `, ${skipped} skipped` : '';
   if (failed > 0) {
-    const contexts = clusters.map(({ context }) => context).join(',');
     return [
       `❌ ${theme.fail(`${failed} of ${scenarios.length} tests failed${left} (${where})`)}`,
-      `→ meshctl clustermesh status --context ${contexts}`,
+      `→ ${meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) })}`,
     ].join('\n');
   }
   return `✅ All ${scenarios.length - skipped} tests passed${left} (${where})`;

@@ -1,4 +1,5 @@
 import { NAMESPACE_ANNOTATION } from '../mesh/backends.ts';
+import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import type { MeshService } from '../mesh/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../mesh/services-warnings.ts';
 import type { Theme } from './theme.ts';
@@ -32,7 +33,7 @@ export function warningLines(service: MeshService, theme: Theme): string[] {
 const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service: MeshService) => Words>> = {
   'one-cluster': ({ clusters }, service) => ({
     message: `is defined in ${list(clusters)} only: no other cluster can ask for it or add backends`,
-    hint: `${annotate(service)} --create-missing`,
+    hint: annotate(service, '--create-missing'),
   }),
   'namespace-missing': ({ clusters }, { namespace }) => ({
     message: `${list(clusters)} ${clusters.length === 1 ? 'has' : 'have'} no namespace ${namespace}`,
@@ -49,22 +50,24 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'legacy-annotations': ({ clusters }, service) => ({
     message: `${list(clusters)} ${clusters.length === 1 ? 'uses' : 'use'} the older annotation names io.cilium/…, which a newer name beside them overrides`,
-    hint: `${annotate(service)} renames them`,
+    hint: `rename them: ${annotate(service)}`,
   }),
   'unknown-affinity': ({ values = {} }, service) => ({
     message: `Cilium knows no such affinity and takes it for none: ${byCluster(values)}`,
-    hint: `${annotate(service)} --affinity none`,
+    hint: annotate(service, '--affinity', 'none'),
   }),
   'namespace-not-global': ({ clusters }, { namespace, clusters: all }) => ({
     message: `namespace ${namespace} is not global in ${list(clusters)}: the other clusters get no backends from there`,
     hint: all
       .filter(({ cluster }) => clusters.includes(cluster))
-      .map(({ context }) => `kubectl --context ${context} annotate namespace ${namespace} ${NAMESPACE_ANNOTATION}=true`)
-      .join('; '),
+      .map(({ context }) =>
+        kubectlCommand({ context }, ['annotate', 'namespace', namespace, `${NAMESPACE_ANNOTATION}=true`]),
+      )
+      .join(' && '),
   }),
   'not-shared': (_, service) => ({
     message: 'is shared by no cluster: each one uses its own backends only',
-    hint: `${annotate(service)} --shared=true`,
+    hint: annotate(service, '--shared=true'),
   }),
   headless: ({ clusters }) => ({
     message: `is headless in ${list(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
@@ -75,8 +78,9 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
 };
 
-function annotate({ namespace, name, clusters }: MeshService): string {
-  return `meshctl service global ${namespace}/${name} --context ${clusters.map(({ context }) => context).join(',')}`;
+function annotate({ namespace, name, clusters }: MeshService, ...flags: string[]): string {
+  const context = clusters.map((cluster) => cluster.context);
+  return meshctlCommand('service global', { context }, [`${namespace}/${name}`, ...flags]);
 }
 
 function list(names: readonly string[]): string {

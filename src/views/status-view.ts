@@ -1,3 +1,4 @@
+import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { adviceFor } from '../mesh/failure-reason.ts';
 import { APISERVER_SELECTOR } from '../mesh/names.ts';
 import type { PeerStatus, StatusProblem, StatusReport } from '../mesh/status.ts';
@@ -14,9 +15,9 @@ export function statusText(report: StatusReport, namespace: string, theme: Theme
   }
   for (const problem of report.problems) lines.push(...problemLines(problem, report, namespace, theme));
   const said = report.problems.some((problem) => problem.class === 'own-apiserver-missing');
-  if (!report.enabled && !said) lines.push(step(`meshctl clustermesh enable --context ${report.context}`, theme));
+  if (!report.enabled && !said) lines.push(step(meshctlCommand('clustermesh enable', report), theme));
   if (report.enabled && report.peers.length === 0) {
-    lines.push(step(`meshctl clustermesh connect --context ${report.context} --destination-context <context>`, theme));
+    lines.push(step(meshctlCommand('clustermesh connect', report, ['--destination-context', '<context>']), theme));
   }
   return lines.join('\n');
 }
@@ -50,7 +51,7 @@ export function replicaLines({ context, kvstoremesh, peers }: StatusReport, name
   if (kvstoremesh.replicas === 0) {
     return [
       `❌ ${theme.fail('No KVStoreMesh replica runs: nothing that changes in other clusters is noticed')}`,
-      step(`kubectl --context ${context} -n ${namespace} get deployment,pods -l ${APISERVER_SELECTOR}`, theme),
+      step(kubectlCommand({ context, namespace }, ['get', 'deployment,pods', '-l', APISERVER_SELECTOR]), theme),
     ];
   }
   const text = `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas are not connected to all clusters`;

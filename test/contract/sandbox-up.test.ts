@@ -62,7 +62,8 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
       export KUBECONFIG=DIR/sandbox.yaml
       meshctl clustermesh enable --context mesh-1,mesh-2
       meshctl clustermesh connect --context mesh-1 --destination-context mesh-2
-      for c in mesh-1 mesh-2; do kubectl --context $c apply -f PACKAGE/templates/demo; done
+      kubectl --context mesh-1 apply -f PACKAGE/templates/demo
+      kubectl --context mesh-2 apply -f PACKAGE/templates/demo
       meshctl clustermesh status --context mesh-1,mesh-2 --wait
 
     Ctrl-C ends the clusters.

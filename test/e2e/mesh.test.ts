@@ -126,7 +126,7 @@ describe('enable, connect, status, break, mend, disconnect', { timeout: real ? 9
     expect(exitCode).toBe(1);
     expect(stdout).toBe(
       `⚠️  ${names[0]} is connected to no cluster\n` +
-        `   → meshctl clustermesh connect --context ${a} --destination-context <context>\n`,
+        `   → meshctl clustermesh connect --context ${a} --destination-context '<context>'\n`,
     );
   });
 

@@ -134,7 +134,7 @@ describe('status', () => {
         • mesh-2: 2/2 configured, 2/2 connected
       ⚠️  mesh-2: a new connection fails: the peer's clustermesh-apiserver refuses connections — KVStoreMesh (pod-1)
            connect: connection refused
-         → kubectl --context <context of mesh-2> -n kube-system get pods -l k8s-app=clustermesh-apiserver"
+         → kubectl --context '<context of mesh-2>' -n kube-system get pods -l k8s-app=clustermesh-apiserver"
     `);
   });
 
