@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
 import { type Completion, completeData, completeProgress, completionFor, runFlagsOf } from './cli/complete-commands.ts';
@@ -10,7 +11,7 @@ import { reportError } from './cli/report-error.ts';
 import { colourWanted, createTheme } from './cli/theme.ts';
 import type { CommandContext, CommandSpec, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
-import { MeshctlError } from './mesh/errors.ts';
+import { exitCodeOf, MeshctlError } from './mesh/errors.ts';
 import { printableLines } from './views/printable.ts';
 
 /** Runs one command line. @returns the exit status; everything else happens through the host */
@@ -43,7 +44,27 @@ export async function start(): Promise<void> {
   // Answers of many agents are garbage at once: a young generation that does not grow saves a fifth of the memory.
   if (NODES_WITH_GROWTH_FACTOR.includes(major)) setFlagsFromString('--semi-space-growth-factor=1');
   const host = processHost(new URL('../', import.meta.url));
+  process.once('exit', (code) => {
+    // Node's own end of a process in which nothing is left to wait for, whatever it was in the middle of: without a word.
+    if (code !== UNSETTLED) return;
+    process.exitCode = exitCodeOf('Bug');
+    writeSync(
+      process.stderr.fd,
+      '✖ meshctl ended in the middle of its work. This is a bug in meshctl: please report it.\n',
+    );
+  });
   process.exitCode = await run(process.argv.slice(2), host);
+  leave();
+}
+
+/** Node's exit status for a top-level await that nothing can settle any more. */
+const UNSETTLED = 13;
+const LEAVE_AFTER_MS = 1000;
+
+/** The result is out, or on its way to a slow reader: nothing else (what a plugin left open, say) may keep the process. */
+function leave(): void {
+  const end = () => (process.stdout.writableLength > 0 ? leave() : process.exit());
+  setTimeout(end, LEAVE_AFTER_MS).unref();
 }
 
 async function runCommand(

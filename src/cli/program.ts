@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandSpec, OptionSpec, ParsedOptions } from '../commands/command.ts';
-import { parseDuration } from '../commands/option-values.ts';
+import { parseNamespace, parseTimeLimit } from '../commands/option-values.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Host } from './host.ts';
 
@@ -18,14 +18,19 @@ export interface ProgramTexts {
 /** Flags of all commands that reach clusters; named as in kubectl and cilium-cli. */
 const CLUSTER_OPTIONS: readonly OptionSpec[] = [
   { flags: '--kubeconfig <path>', description: 'kubeconfig file (default: $KUBECONFIG, else ~/.kube/config)' },
-  { flags: '-n, --namespace <namespace>', description: 'namespace that Cilium runs in', default: 'kube-system' },
+  {
+    flags: '-n, --namespace <namespace>',
+    description: 'namespace that Cilium runs in',
+    default: 'kube-system',
+    parse: parseNamespace,
+  },
   { flags: '--as <user>', description: 'user to impersonate' },
   { flags: '--as-group <group>', description: 'group to impersonate, repeatable', repeatable: true },
   {
     flags: '--request-timeout <duration>',
-    description: 'longest wait for one answer of an API server, e.g. 30s',
+    description: 'longest wait for one answer of an API server, e.g. 30s; 0: no limit',
     default: '30s',
-    parse: parseDuration,
+    parse: parseTimeLimit,
   },
 ];
 

@@ -38,6 +38,8 @@ export async function withClusters<T>(
           userAgent: context.userAgent,
           signal: context.signal,
           debug: context.debug ? context.debugLog : undefined,
+          warn: (text) => context.progress.warn(text),
+          env: context.env,
         }),
       );
     }

@@ -1,5 +1,5 @@
 import type { CommandSpec } from './command.ts';
-import { parseDuration, parseList } from './option-values.ts';
+import { parseDuration, parseList, parseNamespace } from './option-values.ts';
 
 export const CONNECTIVITY_COMMAND: CommandSpec = {
   path: ['connectivity', 'test'],
@@ -31,11 +31,13 @@ export const CONNECTIVITY_COMMAND: CommandSpec = {
       flags: '-n, --namespace <namespace>',
       description: 'namespace for the test; one that it made is removed at the end',
       default: 'meshctl-test',
+      parse: parseNamespace,
     },
     {
       flags: '--cilium-namespace <namespace>',
       description: 'namespace that Cilium runs in',
       default: 'kube-system',
+      parse: parseNamespace,
     },
     { flags: '--keep', description: 'leave everything deployed at the end', default: false },
     {

@@ -2,13 +2,38 @@ import { MeshctlError } from '../mesh/errors.ts';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
+/** The longest time that a timer of Node takes, some 24 days; longer ones are as good as this. Milliseconds. */
+export const LONGEST_DURATION_MS = 2 ** 31 - 1;
+
 /** A duration as Go and kubectl write it (`90s`, `5m`, `1h30m`, `500ms`). @returns milliseconds */
 export function parseDuration(text: string): number {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
     throw new MeshctlError('Usage', `"${text}" is not a duration`, { hint: 'Write it like 90s, 5m or 1h30m.' });
   }
-  return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS_MS[unit ?? ''] ?? 0), 0);
+  const sum = parts.reduce((total, [, amount, unit]) => total + Number(amount) * (UNITS_MS[unit ?? ''] ?? 0), 0);
+  return Math.min(sum, LONGEST_DURATION_MS);
+}
+
+/** A time limit, of which 0 means none, as in kubectl. @returns milliseconds */
+export function parseTimeLimit(text: string): number {
+  return (text === '0' ? 0 : parseDuration(text)) || LONGEST_DURATION_MS;
+}
+
+/** Kubernetes' DNS label (RFC 1123), which namespaces and Services have for a name. */
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** @param what it is the name of, e.g. `a namespace`. @throws MeshctlError `Usage` for what Kubernetes allows nobody */
+export function requireName(text: string, what: string): string {
+  if (DNS_LABEL.test(text)) return text;
+  throw new MeshctlError('Usage', `"${text}" cannot be the name of ${what}`, {
+    hint: 'Names have lower-case letters, digits and dashes, at most 63 characters.',
+  });
+}
+
+/** The name of a namespace. */
+export function parseNamespace(text: string): string {
+  return requireName(text, 'a namespace');
 }
 
 /** A whole number from 1 on. */

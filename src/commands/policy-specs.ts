@@ -1,4 +1,5 @@
 import type { CommandSpec } from './command.ts';
+import { parseNamespace } from './option-values.ts';
 import { CONTEXT } from './shared-options.ts';
 
 /** The commands about policies in a mesh. */
@@ -18,6 +19,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
       {
         flags: '-n, --namespace <namespace>',
         description: "namespace of the policies (default: the context's)",
+        parse: parseNamespace,
       },
       {
         flags: '-A, --all-namespaces',

@@ -3,7 +3,7 @@ import { CONNECT_COMMANDS } from './connect-specs.ts';
 import { CONNECTIVITY_COMMAND } from './connectivity-spec.ts';
 import { APISERVER_OPTIONS, ENABLE_COMMANDS } from './enable-specs.ts';
 import { HEALTH_COMMANDS } from './health-specs.ts';
-import { parseCount, parseDuration, parseList, parsePercent } from './option-values.ts';
+import { parseCount, parseDuration, parseList, parseNamespace, parsePercent } from './option-values.ts';
 import { POLICY_COMMANDS } from './policy-specs.ts';
 import { SERVICE_COMMANDS } from './service-specs.ts';
 import { CONTEXT, waitDuration } from './shared-options.ts';
@@ -79,7 +79,12 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--cilium-version <version>', description: "the cluster's Cilium version", required: true },
       { flags: '--cluster-name <name>', description: "the cluster's name in the mesh", required: true },
       { flags: '--cluster-id <id>', description: "the cluster's id in the mesh", required: true, parse: parseCount },
-      { flags: '-n, --namespace <namespace>', description: 'namespace that Cilium runs in', default: 'kube-system' },
+      {
+        flags: '-n, --namespace <namespace>',
+        description: 'namespace that Cilium runs in',
+        default: 'kube-system',
+        parse: parseNamespace,
+      },
       ...APISERVER_OPTIONS,
       {
         flags: '--max-connected-clusters <count>',

@@ -4,6 +4,7 @@ import { MeshctlError } from '../mesh/errors.ts';
 import type { ClusterServices } from '../mesh/services.ts';
 import type { ReadCluster } from '../views/service-list-view.ts';
 import type { CommandContext } from './command.ts';
+import { requireName } from './option-values.ts';
 import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
 /** The flags of the service commands, as parsed. `-n` is the Services' namespace there. */
@@ -26,9 +27,9 @@ export function serviceNamed(
     second === undefined
       ? { namespace: namespace ?? DEFAULT_NAMESPACE, name: first }
       : { namespace: first, name: second };
-  if (rest.length > 0 || named.name === '' || named.namespace === '') {
-    throw new MeshctlError('Usage', `"${text}" is not NAMESPACE/NAME`);
-  }
+  if (rest.length > 0) throw new MeshctlError('Usage', `"${text}" is not NAMESPACE/NAME`);
+  requireName(named.namespace, 'a namespace');
+  requireName(named.name, 'a Service');
   if (allNamespaces) throw new MeshctlError('Usage', '--all-namespaces does not go with the name of a service');
   if (second !== undefined && namespace !== undefined && namespace !== first) {
     throw new MeshctlError('Usage', `"${text}" is in namespace ${first}, not in ${namespace} (--namespace)`);

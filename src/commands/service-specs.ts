@@ -1,4 +1,5 @@
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './command.ts';
+import { parseNamespace } from './option-values.ts';
 import { ALL, CONTEXTS, DRY_RUN, NO_ROLLBACK, PLAN_FORMAT, RESULT_FORMAT, YES } from './shared-options.ts';
 
 const SERVICE: ArgumentSpec = { name: 'service', description: 'NAMESPACE/NAME, or NAME in the namespace of -n' };
@@ -9,12 +10,17 @@ const ALL_NAMESPACES: OptionSpec = {
   default: false,
 };
 
-const NAMESPACE: OptionSpec = { flags: '-n, --namespace <namespace>', description: 'namespace of the services' };
+const NAMESPACE: OptionSpec = {
+  flags: '-n, --namespace <namespace>',
+  description: 'namespace of the services',
+  parse: parseNamespace,
+};
 
 const CILIUM_NAMESPACE: OptionSpec = {
   flags: '--cilium-namespace <namespace>',
   description: 'namespace that Cilium runs in',
   default: 'kube-system',
+  parse: parseNamespace,
 };
 
 /** The commands about global services. */

@@ -2,14 +2,11 @@ import type { KubeconfigUser } from './kubeconfig.ts';
 
 /** How a context proves who the user is; for messages. */
 export type AuthKind =
-  | { kind: 'exec'; command: string; installHint?: string | undefined }
+  | { kind: 'exec'; command: string }
   | { kind: 'client certificate' | 'token' | 'token file' | 'password' | 'auth provider' | 'none' };
 
 export function authKindOf(user: KubeconfigUser): AuthKind {
-  if (user.exec) {
-    const exec = user.exec as { command?: string; installHint?: string };
-    return { kind: 'exec', command: exec.command ?? '', installHint: exec.installHint };
-  }
+  if (user.plugin) return { kind: 'exec', command: user.plugin.command };
   if (user.authProvider) return { kind: 'auth provider' };
   if (user.tokenFile) return { kind: 'token file' };
   if (user.token) return { kind: 'token' };

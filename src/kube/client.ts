@@ -3,13 +3,16 @@ import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/kube-object.ts';
 import { FIELD_MANAGER } from '../mesh/plan.ts';
 import { openCredentials } from './credentials.ts';
-import type { ApiAction } from './errors.ts';
+import { type ApiAction, errorOfProtocol, type Whereabouts } from './errors.ts';
 import { type ExecOptions, type ExecResult, execInPod } from './exec.ts';
 import { type Kubeconfig, selectContext } from './kubeconfig.ts';
 import { type ListPage, listPages, type Selection, type WatchEvent, watchEvents } from './list-watch.ts';
+import { isObjectOf, soundObject } from './object-shape.ts';
 import { forwardPort, type PortForwardOptions } from './port-forward.ts';
+import { proxyFor, withoutPassword } from './proxy.ts';
 import { collectionPath, groupOf, objectPath, pluralOf } from './resources.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
+import { shaped } from './shape.ts';
 import { type ApiRequest, createTransport, type Transport } from './transport.ts';
 
 /**
@@ -50,7 +53,7 @@ export interface DeleteOptions extends WriteOptions {
  */
 export interface ClusterClient {
   readonly context: string;
-  /** The API server's URL. */
+  /** The API server's URL, without a password. */
   readonly server: string;
   /** Undefined when there is no such object, or its kind is not served. */
   get(ref: ObjectRef, options?: CallOptions): Promise<KubeObject | undefined>;
@@ -95,6 +98,10 @@ export interface ConnectOptions {
   signal: AbortSignal;
   /** Gets a line per request; nothing secret. */
   debug?: ((line: string) => void) | undefined;
+  /** Gets what the API server warns of, and what is odd about the kubeconfig; each text once. */
+  warn?: ((text: string) => void) | undefined;
+  /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY; default: no proxy but the kubeconfig's. */
+  env?: Readonly<Record<string, string | undefined>> | undefined;
   retry?: RetryPolicy | undefined;
 }
 
@@ -102,13 +109,37 @@ export interface ConnectOptions {
 export function connectCluster(kubeconfig: Kubeconfig, options: ConnectOptions): ClusterClient {
   const context = selectContext(kubeconfig, options.context);
   const { server } = context.cluster;
-  const credentials = openCredentials(context, { as: options.as, asGroup: options.asGroup });
-  const { requestTimeoutMs, userAgent, signal, debug, retry = DEFAULT_RETRY } = options;
-  const transport = createTransport({ server, credentials, requestTimeoutMs, userAgent, signal, debug, retry });
-  return clientOver(transport, { context: context.name, server });
+  const { requestTimeoutMs, userAgent, signal, debug, warn, env = {}, retry = DEFAULT_RETRY } = options;
+  const proxy = proxyFor(server, context.cluster.proxyUrl, env);
+  const { as, asGroup } = options;
+  const credentials = openCredentials(context, { as, asGroup, proxy, timeoutMs: requestTimeoutMs, signal });
+  for (const warning of context.warnings) warn?.(warning);
+  const shown = withoutPassword(server);
+  const transport = createTransport({
+    server,
+    shown,
+    credentials,
+    requestTimeoutMs,
+    userAgent,
+    signal,
+    debug,
+    warn: warn && onceEach((text) => warn(`context "${context.name}": ${text}`)),
+    retry,
+  });
+  const through = proxy && `the proxy ${withoutPassword(proxy.url)} (${proxy.setBy})`;
+  return clientOver(transport, { context: context.name, server: shown, ...(through ? { through } : {}) });
 }
 
-function clientOver(transport: Transport, at: { context: string; server: string }): ClusterClient {
+/** API servers warn in every answer of the same thing. */
+function onceEach(say: (text: string) => void): (text: string) => void {
+  const said = new Set<string>();
+  return (text) => {
+    if (!said.has(text)) say(text);
+    said.add(text);
+  };
+}
+
+function clientOver(transport: Transport, at: Whereabouts): ClusterClient {
   const onObject = (verb: string, ref: ObjectRef, subresource?: string): ApiAction => ({
     ...at,
     verb,
@@ -118,11 +149,10 @@ function clientOver(transport: Transport, at: { context: string; server: string 
     namespace: ref.namespace,
   });
 
-  async function objectFrom(request: ApiRequest): Promise<KubeObject> {
+  /** The object in an answer, which must be the one that the request is about. */
+  async function objectFrom(request: ApiRequest, ref: ObjectRef): Promise<KubeObject> {
     const { body } = await transport.request(request);
-    if (!isObject(body))
-      throw new MeshctlError('Bug', `context "${at.context}": the answer holds no object (${request.action.target})`);
-    return body;
+    return theObject(request.action, body, ref);
   }
 
   async function applyOnce(
@@ -130,7 +160,7 @@ function clientOver(transport: Transport, at: { context: string; server: string 
     { force = false, dryRun, signal, onSend }: ApplyOptions,
   ): Promise<KubeObject> {
     const ref = refOf(object);
-    return objectFrom({
+    const request: ApiRequest = {
       action: { ...onObject('patch', ref), attempt: `apply ${describeRef(ref)}` },
       method: 'PATCH',
       path: `${objectPath(ref)}${writeQuery(dryRun, { force: String(force) })}`,
@@ -140,25 +170,25 @@ function clientOver(transport: Transport, at: { context: string; server: string 
       stores: !dryRun,
       onSend,
       signal,
-    });
+    };
+    return objectFrom(request, ref);
   }
 
   const client: ClusterClient = {
-    ...at,
+    context: at.context,
+    server: at.server,
 
     async get(ref, { signal } = {}) {
+      const action = onObject('get', ref);
       const { status, body } = await transport.request({
-        action: onObject('get', ref),
+        action,
         method: 'GET',
         path: objectPath(ref),
         idempotent: true,
         expectedStatuses: [404],
         signal,
       });
-      if (status === 404) return undefined;
-      if (!isObject(body))
-        throw new MeshctlError('Bug', `context "${at.context}": ${describeRef(ref)} came back as something else`);
-      return body;
+      return status === 404 ? undefined : theObject(action, body, ref);
     },
 
     async *list(selection, { signal } = {}) {
@@ -175,7 +205,7 @@ function clientOver(transport: Transport, at: { context: string; server: string 
 
     create(object, { dryRun, signal, onSend } = {}) {
       const { apiVersion, kind, namespace } = { ...object, namespace: object.metadata.namespace };
-      return objectFrom({
+      const request: ApiRequest = {
         action: onObject('create', refOf(object)),
         method: 'POST',
         path: `${collectionPath({ apiVersion, kind, namespace })}${writeQuery(dryRun)}`,
@@ -184,7 +214,8 @@ function clientOver(transport: Transport, at: { context: string; server: string 
         stores: !dryRun,
         onSend,
         signal,
-      });
+      };
+      return objectFrom(request, refOf(object));
     },
 
     async apply(object, options = {}) {
@@ -199,7 +230,7 @@ function clientOver(transport: Transport, at: { context: string; server: string 
 
     patch(ref, patch, { resourceVersion, subresource, dryRun, signal, onSend } = {}) {
       const metadata = patch.metadata as Record<string, unknown> | undefined;
-      return objectFrom({
+      const request: ApiRequest = {
         action: onObject('patch', ref, subresource),
         method: 'PATCH',
         path: `${objectPath(ref, subresource)}${writeQuery(dryRun)}`,
@@ -209,7 +240,8 @@ function clientOver(transport: Transport, at: { context: string; server: string 
         stores: !dryRun,
         onSend,
         signal,
-      });
+      };
+      return objectFrom(request, ref);
     },
 
     async delete(ref, { uid, resourceVersion, dryRun, signal, onSend } = {}) {
@@ -241,12 +273,14 @@ function clientOver(transport: Transport, at: { context: string; server: string 
 
     async version() {
       const { body } = await transport.request(nonResource('/version', 'the version'));
-      return String((body as { gitVersion?: unknown } | undefined)?.gitVersion ?? '');
+      const { gitVersion } = (shaped(body, { gitVersion: 'text' }) ?? {}) as { gitVersion?: string };
+      return gitVersion ?? '';
     },
 
     async apiGroups() {
       const { body } = await transport.request(nonResource('/apis', 'the API groups'));
-      return ((body as { groups?: { name: string }[] } | undefined)?.groups ?? []).map((group) => group.name);
+      const { groups = [] } = (shaped(body, { groups: [{ name: 'text' }] }) ?? {}) as { groups?: { name?: string }[] };
+      return groups.flatMap(({ name }) => name ?? []);
     },
 
     exec: (options) => execInPod(transport, at, options),
@@ -262,13 +296,25 @@ function clientOver(transport: Transport, at: { context: string; server: string 
   }
 }
 
+/** With Strict, an API server refuses a field that it does not know instead of dropping it in silence. */
 function writeQuery(dryRun: boolean | undefined, more: Record<string, string> = {}): string {
-  return `?${new URLSearchParams({ fieldManager: FIELD_MANAGER, ...more, ...(dryRun ? { dryRun: 'All' } : {}) })}`;
+  const query = {
+    fieldManager: FIELD_MANAGER,
+    fieldValidation: 'Strict',
+    ...more,
+    ...(dryRun ? { dryRun: 'All' } : {}),
+  };
+  return `?${new URLSearchParams(query)}`;
 }
 
-function isObject(body: unknown): body is KubeObject {
-  const { apiVersion, kind, metadata } = (body ?? {}) as Partial<KubeObject>;
-  return typeof apiVersion === 'string' && typeof kind === 'string' && typeof metadata === 'object';
+/** @throws MeshctlError `ApiFailure` for an answer that is something else than the object that it should be */
+function theObject(action: ApiAction, body: unknown, ref: ObjectRef): KubeObject {
+  const object = soundObject(body);
+  if (object && isObjectOf(object, ref)) return object;
+  throw errorOfProtocol(
+    action,
+    object ? `the answer is ${describeRef(refOf(object))}` : 'the answer is no such object',
+  );
 }
 
 function isConflictWithOurselves(error: unknown): boolean {

@@ -3,11 +3,12 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { stripVTControlCharacters } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { MeshctlError } from '../mesh/errors.ts';
-import { type AuthKind, authKindOf, loginHint } from './auth-kind.ts';
+import { type AuthKind, authKindOf } from './auth-kind.ts';
+import type { ExecEntry } from './exec-plugin.ts';
 import type { SelectedContext } from './kubeconfig.ts';
+import type { ServerProxy } from './proxy.ts';
 
 /** What every connection to one API server needs. Holds secrets: never printed. */
 export interface Credentials {
@@ -27,7 +28,10 @@ export interface Impersonation {
 /** Obtains credentials once and keeps them until they are refused. */
 export interface CredentialSource {
   readonly auth: AuthKind;
-  /** Throws `Unauthenticated` (a plugin failed) or `KubeconfigInvalid` (a file is missing or unreadable). */
+  /**
+   * Throws `Unauthenticated` (a plugin failed), `KubeconfigInvalid` (a file is missing or unreadable), or what the signal's
+   * abortion means.
+   */
   get(): Promise<Credentials>;
   /** Forgets what the API server refused with 401. False when asking again cannot give anything else. */
   renew(refused: Credentials): boolean;
@@ -35,17 +39,29 @@ export interface CredentialSource {
   close(): void;
 }
 
-export function openCredentials(context: SelectedContext, impersonation: Impersonation): CredentialSource {
+export interface CredentialOptions extends Impersonation {
+  /** By which the server is reached. */
+  proxy?: ServerProxy | undefined;
+  /** For a credential plugin, in milliseconds. */
+  timeoutMs: number;
+  /** Ends a credential plugin. */
+  signal: AbortSignal;
+}
+
+export function openCredentials(context: SelectedContext, options: CredentialOptions): CredentialSource {
   const auth = authKindOf(context.user);
-  const impersonationHeaders = headersOf(context, impersonation);
+  const impersonationHeaders = headersOf(context, options);
   const agents = new Set<http.Agent>();
+  // A connection to a proxy is no agent's before the proxy has answered.
+  const closing = new AbortController();
   let current: Promise<Credentials> | undefined;
   let settled: Credentials | undefined;
   return {
     auth,
     get() {
-      current ??= obtain(context, auth, impersonationHeaders).then(
+      current ??= obtain(context, auth, impersonationHeaders, options).then(
         (credentials) => {
+          Object.assign(credentials.agent, { proxyRequestOptions: { signal: closing.signal } });
           agents.add(credentials.agent);
           settled = credentials;
           return credentials;
@@ -67,6 +83,7 @@ export function openCredentials(context: SelectedContext, impersonation: Imperso
       return true;
     },
     close() {
+      closing.abort();
       for (const agent of agents) agent.destroy();
     },
   };
@@ -93,16 +110,19 @@ async function obtain(
   context: SelectedContext,
   auth: AuthKind,
   impersonationHeaders: Record<string, string | string[]>,
+  { proxy, timeoutMs, signal }: CredentialOptions,
 ): Promise<Credentials> {
-  const { cluster, user } = context;
+  const { user } = context;
+  const cluster = { ...context.cluster, proxyUrl: proxy?.url };
   const options: https.RequestOptions = {};
+  const plugin = user.plugin && (await pluginCredential(context, user.plugin, { timeoutMs, signal }));
   try {
     const token = user.tokenFile ? (await readFile(user.tokenFile, 'utf8')).trim() : user.token;
     const config = new KubeConfig();
     config.loadFromOptions({
       // client-node refuses a plain HTTP server (kubectl proxy) unless there is nothing to verify.
       clusters: [cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster],
-      users: [{ ...user, token, exec: user.exec ? withExecInfo(context) : undefined }],
+      users: [{ ...user, token, exec: undefined, ...plugin }],
       contexts: [{ name: context.name, cluster: cluster.name, user: user.name }],
       currentContext: context.name,
     });
@@ -140,35 +160,19 @@ function sharedContext(options: SecureContextOptions): SecureContext | undefined
   }
 }
 
-/**
- * client-node runs the plugin without KUBERNETES_EXEC_INFO, which tells it the version of its answer and, with
- * provideClusterInfo, the cluster (client.authentication.k8s.io).
- */
-function withExecInfo({ cluster, user }: SelectedContext): unknown {
-  const exec = user.exec as {
-    apiVersion?: string;
-    provideClusterInfo?: boolean;
-    env?: { name: string; value: string }[] | null;
+/** What a plugin gave, as client-node takes it. */
+async function pluginCredential(
+  context: SelectedContext,
+  entry: ExecEntry,
+  limits: { timeoutMs: number; signal: AbortSignal },
+): Promise<{ token?: string; certData?: string; keyData?: string }> {
+  const { runPlugin } = await import('./exec-plugin.ts');
+  const { token, certificate, privateKey } = await runPlugin(context, entry, limits);
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  return {
+    ...(token === undefined ? {} : { token }),
+    ...(certificate && privateKey ? { certData: base64(certificate), keyData: base64(privateKey) } : {}),
   };
-  const info = {
-    apiVersion: exec.apiVersion ?? 'client.authentication.k8s.io/v1',
-    kind: 'ExecCredential',
-    spec: {
-      interactive: false,
-      ...(exec.provideClusterInfo
-        ? {
-            cluster: {
-              server: cluster.server,
-              'tls-server-name': cluster.tlsServerName,
-              'insecure-skip-tls-verify': cluster.skipTLSVerify || undefined,
-              'certificate-authority-data': cluster.caData,
-              'proxy-url': cluster.proxyUrl,
-            },
-          }
-        : {}),
-    },
-  };
-  return { ...exec, env: [...(exec.env ?? []), { name: 'KUBERNETES_EXEC_INFO', value: JSON.stringify(info) }] };
 }
 
 function notAfterOf(certificate: unknown): Date | undefined {
@@ -181,45 +185,9 @@ function notAfterOf(certificate: unknown): Date | undefined {
   }
 }
 
-const MAX_PLUGIN_LINES = 3;
-const MAX_PLUGIN_CHARACTERS = 300;
-const PYTHON_TRACE = /^Traceback \(most recent call last\):\n(?:[ \t].*\n)*/gm;
-
-/** The first lines of a plugin's stderr that say something, as one line; what comes later is often only punctuation. */
-function pluginWords(stderr: string): string {
-  const lines = stripVTControlCharacters(stderr)
-    .replaceAll('\r', '')
-    .replaceAll(PYTHON_TRACE, '')
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => /[\p{L}\p{N}]/u.test(line));
-  const words = [...lines.slice(0, MAX_PLUGIN_LINES).join(' ')];
-  return words.length > MAX_PLUGIN_CHARACTERS ? `${words.slice(0, MAX_PLUGIN_CHARACTERS).join('')}…` : words.join('');
-}
-
 function credentialError(context: SelectedContext, auth: AuthKind, error: unknown): MeshctlError {
   const { code, path, message } = error as NodeJS.ErrnoException;
   const details = { context: context.name, auth: auth.kind };
-  if (auth.kind === 'exec' && !(code === 'ENOENT' && path !== auth.command)) {
-    const plugin = `credential plugin "${auth.command}"`;
-    if (code === 'ENOENT' || code === 'EACCES') {
-      const why = code === 'ENOENT' ? 'is not installed or not in PATH' : 'may not be executed';
-      return new MeshctlError('Unauthenticated', `context "${context.name}": ${plugin} ${why}`, {
-        hint:
-          auth.installHint?.trim() || `install ${auth.command}, or fix the exec entry of user "${context.user.name}"`,
-        cause: error,
-        details,
-      });
-    }
-    // What the plugin wrote to stderr is meant for people; its answer on stdout may be a credential and stays out.
-    const badAnswer = error instanceof SyntaxError || error instanceof TypeError;
-    const words = badAnswer ? 'its answer is not an ExecCredential' : pluginWords(message);
-    return new MeshctlError(
-      'Unauthenticated',
-      `context "${context.name}": ${plugin} failed: ${words || 'it gave no reason'}`,
-      { hint: loginHint(auth.command), ...(badAnswer ? {} : { cause: error }), details },
-    );
-  }
   if (code === 'ENOENT' || code === 'EACCES') {
     const why = code === 'ENOENT' ? 'does not exist' : 'cannot be read: permission denied';
     return new MeshctlError(

@@ -1,13 +1,20 @@
 import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
 import { type AuthKind, loginHint } from './auth-kind.ts';
+import { type Shape, shaped } from './shape.ts';
 
-/** What was attempted, in the words of the API: everything that messages need. */
-export interface ApiAction {
+/** The API server that is asked. */
+export interface Whereabouts {
   /** The kubeconfig context. */
   context: string;
-  /** The API server's URL. */
+  /** The API server's URL, without a password. */
   server: string;
+  /** The proxy in between, for people. */
+  through?: string | undefined;
+}
+
+/** What was attempted, in the words of the API: everything that messages need. */
+export interface ApiAction extends Whereabouts {
   /** As in RBAC: get, list, watch, create, patch, delete. */
   verb: string;
   /** What it was attempted on, for people: `Secret kube-system/cilium-ca`. */
@@ -234,9 +241,13 @@ export function errorOfTransport(action: ApiAction, error: unknown): MeshctlErro
   const words = TRANSPORT_WORDS[code] ?? (message || code);
   return new MeshctlError(
     'ClusterUnreachable',
-    `context "${action.context}": cannot reach the API server ${action.server}: ${words}`,
+    `context "${action.context}": cannot reach the API server ${serverOf(action)}: ${words}`,
     { hint: transportHint(action, code), cause: error, details },
   );
+}
+
+function serverOf({ server, through }: ApiAction): string {
+  return through ? `${server} through ${through}` : server;
 }
 
 function transportHint(action: ApiAction, code: string): string {
@@ -247,6 +258,8 @@ function transportHint(action: ApiAction, code: string): string {
     return 'use a server address that the certificate names, or set tls-server-name in the kubeconfig';
   if (TRANSPORT_WORDS[code]?.endsWith('unknown CA'))
     return "fetch the cluster's kubeconfig anew: its CA is not the API server's";
+  if (action.through)
+    return `is the proxy up, and does it let connections to that server through? It is ${action.through}`;
   return `is the cluster up, and reachable from here? try: ${kubectlCommand({ context: action.context }, ['get', 'ns'])}`;
 }
 
@@ -254,7 +267,7 @@ function transportHint(action: ApiAction, code: string): string {
 export function errorOfTimeout(action: ApiAction, timeoutMs: number): MeshctlError {
   return new MeshctlError(
     'ClusterUnreachable',
-    `context "${action.context}": the API server ${action.server} did not answer within ${timeoutMs / 1000} s (${attemptOf(action)})`,
+    `context "${action.context}": the API server ${serverOf(action)} did not answer within ${timeoutMs / 1000} s (${attemptOf(action)})`,
     { hint: transportHint(action, ''), details: { context: action.context, server: action.server, timeoutMs } },
   );
 }
@@ -276,11 +289,31 @@ export function errorOfProtocol(action: ApiAction, what: string): MeshctlError {
   });
 }
 
+const STATUS: Shape = {
+  kind: 'text',
+  status: 'text',
+  message: 'text',
+  reason: 'text',
+  code: 'number',
+  details: {
+    name: 'text',
+    group: 'text',
+    kind: 'text',
+    causes: [{ reason: 'text', message: 'text', field: 'text' }],
+    retryAfterSeconds: 'number',
+  },
+};
+
+/** A `Status` without what has not the type that it should have; a kubelet leaves its kind out. */
+export function soundStatus(value: unknown): KubeStatus | undefined {
+  return shaped(value, STATUS) as KubeStatus | undefined;
+}
+
 /** The `Status` in a body, if it is one. */
 export function parseStatus(body: string): KubeStatus | undefined {
   try {
-    const parsed = JSON.parse(body) as KubeStatus | null;
-    return parsed?.kind === 'Status' ? parsed : undefined;
+    const status = soundStatus(JSON.parse(body));
+    return status?.kind === 'Status' ? status : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,8 @@
 import type { WebSocket } from 'ws';
 import { MeshctlError } from '../mesh/errors.ts';
-import { type ApiAction, errorOfAbort, type KubeStatus } from './errors.ts';
+import { type ApiAction, errorOfAbort, type KubeStatus, soundStatus, type Whereabouts } from './errors.ts';
 import { linkSignals } from './linked-signal.ts';
+import { segment } from './resources.ts';
 import type { Transport } from './transport.ts';
 
 export interface ExecOptions {
@@ -33,11 +34,7 @@ const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
  * Throws `ExecFailed` (the command could not run, or the connection broke before its status came), `Timeout`,
  * `NotFound` (no such pod), `Forbidden` and so on.
  */
-export async function execInPod(
-  transport: Transport,
-  at: { context: string; server: string },
-  options: ExecOptions,
-): Promise<ExecResult> {
+export async function execInPod(transport: Transport, at: Whereabouts, options: ExecOptions): Promise<ExecResult> {
   const { namespace, pod, container, command, timeoutMs, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
   const place = `container ${container} of Pod ${namespace}/${pod}`;
   // As a GET it needs the verb get; from Kubernetes 1.35 on also create, as exec over SPDY always has.
@@ -52,7 +49,7 @@ export async function execInPod(
   };
   const query = new URLSearchParams({ container, stdout: 'true', stderr: 'true' });
   for (const word of command) query.append('command', word);
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/exec?${query}`;
+  const path = `/api/v1/namespaces/${segment(namespace, 'a namespace')}/pods/${segment(pod, 'a Pod')}/exec?${query}`;
 
   const own = transport.signalOf(options.signal);
   const { signal, unlink } = linkSignals(own.signal, AbortSignal.timeout(timeoutMs));
@@ -114,7 +111,7 @@ async function outcomeOver(
           else (channel === STDOUT ? stdout : stderr).push(payload);
         } else if (channel === STATUS && payload.length > 0) {
           try {
-            resolve(JSON.parse(payload.toString('utf8')) as KubeStatus);
+            resolve(soundStatus(JSON.parse(payload.toString('utf8'))) ?? {});
           } catch {
             reject(failed('ended with an unreadable status'));
           }

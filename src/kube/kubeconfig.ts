@@ -1,20 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
-import type { Cluster, Context, User } from '@kubernetes/client-node/dist/config_types.js';
-import { newClusters, newContexts, newUsers } from '@kubernetes/client-node/dist/config_types.js';
-import { parse } from 'yaml';
+import { delimiter, join, resolve } from 'node:path';
+import type { Cluster, Context } from '@kubernetes/client-node/dist/config_types.js';
 import { kubectlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { inClusterKubeconfig } from './in-cluster.ts';
+import { type KubeconfigFile, type KubeconfigUser, readKubeconfigFile } from './kubeconfig-file.ts';
+import type { ReadLimits } from './read-text-file.ts';
 
-/** A kubeconfig user with the fields that client-node passes over. */
-export interface KubeconfigUser extends User {
-  /** `tokenFile`, absolute. */
-  tokenFile?: string | undefined;
-  /** `as-groups`. */
-  impersonateGroups?: readonly string[] | undefined;
-  /** `as-uid`. */
-  impersonateUid?: string | undefined;
-}
+export type { KubeconfigUser } from './kubeconfig-file.ts';
 
 /** One or several kubeconfig files, merged as kubectl does: whoever names something first keeps it. */
 export interface Kubeconfig {
@@ -24,6 +16,20 @@ export interface Kubeconfig {
   contexts: readonly Context[];
   clusters: readonly Cluster[];
   users: readonly KubeconfigUser[];
+  /** Names that several files give to different things; the first file's counts, as in kubectl. */
+  shadowed?: readonly ShadowedEntry[] | undefined;
+  /** The file that a context is from, by its name. */
+  contextFiles?: ReadonlyMap<string, string> | undefined;
+}
+
+/** An entry of a later file that counts for nothing, because an earlier file has another one of that name. */
+export interface ShadowedEntry {
+  kind: 'cluster' | 'user';
+  name: string;
+  /** The file whose entry counts. */
+  file: string;
+  /** The file whose entry does not. */
+  other: string;
 }
 
 /** A context with the cluster and user that it names. */
@@ -34,26 +40,32 @@ export interface SelectedContext {
   /** Without a name in the context, an anonymous user. */
   user: KubeconfigUser;
   files: readonly string[];
+  /** Why it may not be what its author meant. */
+  warnings: readonly string[];
 }
 
-export interface KubeconfigSource {
+export interface KubeconfigSource extends ReadLimits {
   /** `--kubeconfig`; must exist. */
   path?: string | undefined;
   env: Readonly<Record<string, string | undefined>>;
   /** What relative paths start from. */
   cwd: string;
+  /** Where a pod has its service account; default: where Kubernetes mounts it. */
+  serviceAccount?: string | undefined;
 }
 
 /**
  * Reads `--kubeconfig`, else the files that KUBECONFIG lists (missing ones are passed over, as kubectl does), else
- * `~/.kube/config`. Entries that are broken in themselves are passed over too; using one is the error.
+ * `~/.kube/config`, else, in a pod, takes its service account. Entries that are broken in themselves are passed over too; using one is the error.
  * Throws `KubeconfigMissing` and `KubeconfigInvalid`.
  */
 export async function loadKubeconfig(source: KubeconfigSource): Promise<Kubeconfig> {
   const paths = candidatePaths(source);
-  const read = await Promise.all(paths.map((path) => readKubeconfigFile(path)));
+  const read = await Promise.all(paths.map((path) => readKubeconfigFile(path, source)));
   const files = read.filter((file) => file !== undefined);
   if (files.length === 0) {
+    const own = source.path ? undefined : await inClusterKubeconfig(source.env, source.serviceAccount);
+    if (own) return own;
     throw new MeshctlError(
       'KubeconfigMissing',
       `no kubeconfig: ${paths.join(', ') || 'no home directory'} does not exist`,
@@ -69,7 +81,31 @@ export async function loadKubeconfig(source: KubeconfigSource): Promise<Kubeconf
     contexts: firstOfEachName(files.flatMap((file) => file.contexts)),
     clusters: firstOfEachName(files.flatMap((file) => file.clusters)),
     users: firstOfEachName(files.flatMap((file) => file.users)),
+    shadowed: [
+      ...shadowedIn(files, 'cluster', (file) => file.clusters),
+      ...shadowedIn(files, 'user', (file) => file.users),
+    ],
+    contextFiles: new Map(
+      files.flatMap(({ path, contexts }) => contexts.map(({ name }) => [name, path] as const)).reverse(),
+    ),
   };
+}
+
+/** Equal entries, e.g. of a file that is listed twice, shadow nothing. */
+function shadowedIn(
+  files: readonly KubeconfigFile[],
+  kind: ShadowedEntry['kind'],
+  entriesOfFile: (file: KubeconfigFile) => readonly { name: string }[],
+): ShadowedEntry[] {
+  const first = new Map<string, { file: string; text: string }>();
+  return files.flatMap((file) =>
+    entriesOfFile(file).flatMap((entry): ShadowedEntry[] => {
+      const known = first.get(entry.name);
+      const text = JSON.stringify(entry);
+      if (!known) first.set(entry.name, { file: file.path, text });
+      return known && known.text !== text ? [{ kind, name: entry.name, file: known.file, other: file.path }] : [];
+    }),
+  );
 }
 
 function candidatePaths({ path, env, cwd }: KubeconfigSource): string[] {
@@ -78,89 +114,6 @@ function candidatePaths({ path, env, cwd }: KubeconfigSource): string[] {
   if (listed.length > 0) return listed.map((entry) => resolve(cwd, entry));
   const home = env.HOME ?? env.USERPROFILE;
   return home ? [join(home, '.kube', 'config')] : [];
-}
-
-interface KubeconfigFile {
-  path: string;
-  currentContext?: string | undefined;
-  contexts: Context[];
-  clusters: Cluster[];
-  users: KubeconfigUser[];
-}
-
-/** Undefined when the file does not exist. */
-async function readKubeconfigFile(path: string): Promise<KubeconfigFile | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    const why = code === 'EACCES' ? 'permission denied' : code === 'EISDIR' ? 'it is a directory' : String(code);
-    throw new MeshctlError('KubeconfigInvalid', `cannot read kubeconfig ${path}: ${why}`, {
-      cause: error,
-      details: { path },
-    });
-  }
-  let content: unknown;
-  try {
-    content = parse(text);
-  } catch (error) {
-    // The parser quotes the offending lines, which may hold credentials: only the position goes out.
-    const position = (error as { linePos?: { line: number; col: number }[] }).linePos?.[0];
-    const where = position ? ` at line ${position.line}, column ${position.col}` : '';
-    throw new MeshctlError('KubeconfigInvalid', `kubeconfig ${path} is not valid YAML${where}`, { details: { path } });
-  }
-  // An empty file is an empty kubeconfig, as for kubectl.
-  if (content === null) content = {};
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new MeshctlError('KubeconfigInvalid', `kubeconfig ${path} is not a kubeconfig: no mapping at the top`, {
-      details: { path },
-    });
-  }
-  return entriesOf(path, content as Record<string, unknown>);
-}
-
-function entriesOf(path: string, content: Record<string, unknown>): KubeconfigFile {
-  const folder = dirname(path);
-  const filter = { onInvalidEntry: 'filter' as const };
-  const current = content['current-context'];
-  const rawUsers = Array.isArray(content.users) ? content.users : [];
-  return {
-    path,
-    currentContext: typeof current === 'string' && current !== '' ? current : undefined,
-    contexts: newContexts(content.contexts, filter),
-    clusters: newClusters(content.clusters, filter).map((cluster) =>
-      cluster.caFile ? { ...cluster, caFile: absolute(folder, cluster.caFile) } : cluster,
-    ),
-    users: newUsers(rawUsers, filter).map((user) => completeUser(user, rawUserNamed(rawUsers, user.name), folder)),
-  };
-}
-
-function rawUserNamed(rawUsers: unknown[], name: string): Record<string, unknown> {
-  const entry = rawUsers.find((raw) => (raw as { name?: unknown } | null)?.name === name);
-  return (entry as { user?: Record<string, unknown> | null } | undefined)?.user ?? {};
-}
-
-function completeUser(user: User, raw: Record<string, unknown>, folder: string): KubeconfigUser {
-  const { tokenFile, 'as-groups': groups, 'as-uid': uid } = raw;
-  const exec = user.exec as { command?: string } | null | undefined;
-  return {
-    ...user,
-    ...(user.certFile ? { certFile: absolute(folder, user.certFile) } : {}),
-    ...(user.keyFile ? { keyFile: absolute(folder, user.keyFile) } : {}),
-    // A plugin named by a path is relative to the kubeconfig; a bare name is looked up in PATH.
-    ...(exec?.command && /[\\/]/.test(exec.command)
-      ? { exec: { ...exec, command: absolute(folder, exec.command) } }
-      : {}),
-    ...(typeof tokenFile === 'string' && tokenFile !== '' ? { tokenFile: absolute(folder, tokenFile) } : {}),
-    ...(Array.isArray(groups) ? { impersonateGroups: groups.map(String) } : {}),
-    ...(typeof uid === 'string' && uid !== '' ? { impersonateUid: uid } : {}),
-  };
-}
-
-function absolute(folder: string, file: string): string {
-  return isAbsolute(file) ? file : join(folder, file);
 }
 
 function firstOfEachName<T extends { name: string }>(entries: readonly T[]): T[] {
@@ -204,7 +157,41 @@ export function selectContext(kubeconfig: Kubeconfig, name?: string): SelectedCo
       },
     );
   }
-  return { name: wanted, namespace: context.namespace, cluster, user, files: kubeconfig.files };
+  requireUsable(wanted, cluster, user, kubeconfig.files);
+  const warnings = shadowWarnings(kubeconfig, context);
+  return { name: wanted, namespace: context.namespace, cluster, user, files: kubeconfig.files, warnings };
+}
+
+/** @throws MeshctlError `KubeconfigInvalid` for a server, a proxy or a plugin that nothing can be done with */
+function requireUsable(name: string, cluster: Cluster, user: KubeconfigUser, files: readonly string[]): void {
+  const fail = (why: string): never => {
+    throw new MeshctlError('KubeconfigInvalid', `context "${name}" of kubeconfig ${files.join(', ')}: ${why}`, {
+      details: { context: name, files },
+    });
+  };
+  if (!isUrl(cluster.server, ['http:', 'https:']))
+    fail(`cluster "${cluster.name}" has no server with an http or https URL`);
+  if (cluster.proxyUrl && !isUrl(cluster.proxyUrl, PROXY_PROTOCOLS))
+    fail(`the proxy-url of cluster "${cluster.name}" is no http, https or socks5 URL`);
+  if (user.plugin && user.plugin.command === '') fail(`the exec entry of user "${user.name}" names no command`);
+}
+
+const PROXY_PROTOCOLS = ['http:', 'https:', 'socks:', 'socks5:', 'socks5h:', 'socks4:', 'socks4a:'];
+
+function isUrl(text: string, protocols: readonly string[]): boolean {
+  return URL.canParse(text) && protocols.includes(new URL(text).protocol) && new URL(text).hostname !== '';
+}
+
+/** A context of a later file gets the cluster and the user of an earlier one that has the same names. */
+function shadowWarnings({ shadowed = [], contextFiles }: Kubeconfig, context: Context): string[] {
+  const own = contextFiles?.get(context.name);
+  return shadowed
+    .filter(({ kind, name, other }) => other === own && name === (kind === 'user' ? context.user : context.cluster))
+    .map(
+      ({ kind, name, file, other }) =>
+        `context "${context.name}" of ${other} uses the ${kind} "${name}" of ${file}: of two with one name, the first in KUBECONFIG counts. ` +
+        `Rename one of them, or use the file alone with --kubeconfig`,
+    );
 }
 
 const MAX_CONTEXTS_IN_HINT = 10;

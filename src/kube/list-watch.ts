@@ -1,8 +1,17 @@
 import { StringDecoder } from 'node:string_decoder';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
-import { type ApiAction, errorOfProtocol, errorOfRefusal, errorOfTransport, type KubeStatus } from './errors.ts';
+import {
+  type ApiAction,
+  errorOfProtocol,
+  errorOfRefusal,
+  errorOfTransport,
+  parseStatus,
+  type Whereabouts,
+} from './errors.ts';
+import { soundObject } from './object-shape.ts';
 import { collectionPath, groupOf, pluralOf } from './resources.ts';
+import { isRecord, type Shape, shaped } from './shape.ts';
 import type { Transport } from './transport.ts';
 
 /** Some objects of one kind. */
@@ -30,12 +39,8 @@ export interface WatchEvent {
   object: KubeObject;
 }
 
-interface Whereabouts {
-  context: string;
-  server: string;
-}
-
 const DEFAULT_PAGE_SIZE = 500;
+const LIST: Shape = { items: ['any'], metadata: { continue: 'text', resourceVersion: 'text' } };
 
 /**
  * The pages of a list. Objects in a list lack apiVersion and kind; they are put back. A continuation that has expired
@@ -62,19 +67,18 @@ export async function* listPages(
       expectedStatuses: next ? [410] : [],
       signal,
     });
-    const list = body as
-      | { items?: KubeObject[] | null; metadata?: { continue?: string; resourceVersion?: string } }
+    const list = shaped(body, LIST) as
+      | { items?: unknown[]; metadata?: { continue?: string; resourceVersion?: string } }
       | undefined;
     const token = list?.metadata?.continue;
     if (status === 410) {
       if (!token) throw errorOfProtocol(action, 'the list expired while it was read');
     } else {
       if (!list?.metadata) throw errorOfProtocol(action, 'the answer is not a list');
-      const items = (list.items ?? []).map((item) => ({
-        ...item,
-        apiVersion: selection.apiVersion,
-        kind: selection.kind,
-      }));
+      const { apiVersion, kind } = selection;
+      const items = (list.items ?? []).flatMap(
+        (item) => soundObject(isRecord(item) && { ...item, apiVersion, kind }) ?? [],
+      );
       yield { items, resourceVersion: list.metadata.resourceVersion ?? '' };
     }
     next = token;
@@ -101,15 +105,14 @@ export async function* watchEvents(
   const response = await transport.stream({ action, method: 'GET', path, idempotent: true, signal: options.signal });
   try {
     for await (const line of linesOf(response)) {
-      const event = JSON.parse(line) as { type: string; object: KubeObject };
-      if (event.type === 'ERROR') {
-        const status = event.object as unknown as KubeStatus;
-        const refusal = { status: status.code ?? 500, body: JSON.stringify({ ...status, kind: 'Status' }) };
+      const { type, object } = (JSON.parse(line) ?? {}) as { type?: unknown; object?: unknown };
+      if (type === 'ERROR') {
+        const body = JSON.stringify({ ...(isRecord(object) ? object : {}), kind: 'Status' });
+        const refusal = { status: parseStatus(body)?.code ?? 500, body };
         throw errorOfRefusal(action, refusal, { auth: { kind: 'none' } });
       }
-      if (event.type === 'ADDED' || event.type === 'MODIFIED' || event.type === 'DELETED') {
-        yield { type: event.type, object: event.object };
-      }
+      const sound = soundObject(object);
+      if (sound && (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED')) yield { type, object: sound };
     }
   } catch (error) {
     if (error instanceof SyntaxError) throw errorOfProtocol(action, 'the watch was cut off within an event');

@@ -1,8 +1,9 @@
 import { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { MeshctlError } from '../mesh/errors.ts';
-import type { ApiAction } from './errors.ts';
+import type { ApiAction, Whereabouts } from './errors.ts';
 import type { LinkedSignal } from './linked-signal.ts';
+import { segment } from './resources.ts';
 import type { Transport } from './transport.ts';
 
 export interface PortForwardOptions {
@@ -29,7 +30,7 @@ const PORT_NUMBER_BYTES = 2;
  */
 export async function forwardPort(
   transport: Transport,
-  at: { context: string; server: string },
+  at: Whereabouts,
   { namespace, pod, port, signal: own }: PortForwardOptions,
 ): Promise<Duplex> {
   const place = `port ${port} of Pod ${namespace}/${pod}`;
@@ -43,7 +44,7 @@ export async function forwardPort(
     resource: 'pods/portforward',
     namespace,
   };
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/portforward?ports=${port}`;
+  const path = `/api/v1/namespaces/${segment(namespace, 'a namespace')}/pods/${segment(pod, 'a Pod')}/portforward?ports=${port}`;
   const link = transport.signalOf(own);
   const socket = await transport.openWebSocket({ action, path, signal: link.signal }, PROTOCOLS).catch((error) => {
     link.unlink();

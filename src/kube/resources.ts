@@ -73,7 +73,7 @@ export function collectionPath(type: { apiVersion: string; kind: string; namespa
   const { plural, namespaced: isNamespaced } = resourceOf(type.kind);
   const root = type.apiVersion.includes('/') ? `/apis/${type.apiVersion}` : `/api/${type.apiVersion}`;
   return isNamespaced && type.namespace
-    ? `${root}/namespaces/${encodeURIComponent(type.namespace)}/${plural}`
+    ? `${root}/namespaces/${segment(type.namespace, 'a namespace')}/${plural}`
     : `${root}/${plural}`;
 }
 
@@ -82,8 +82,19 @@ export function objectPath(ref: ObjectRef, subresource?: string): string {
   if (resourceOf(ref.kind).namespaced && !ref.namespace) {
     throw new MeshctlError('Bug', `${ref.kind} ${ref.name} was addressed without a namespace`);
   }
-  const path = `${collectionPath(ref)}/${encodeURIComponent(ref.name)}`;
+  const path = `${collectionPath(ref)}/${segment(ref.name, `a ${ref.kind}`)}`;
   return subresource ? `${path}/${subresource}` : path;
+}
+
+/**
+ * A name as one segment of a path. Kubernetes allows no name that could be another path (apimachinery, IsValidPathSegmentName);
+ * `..` would lead to another object.
+ */
+export function segment(name: string, what: string): string {
+  if (name === '' || name === '.' || name === '..' || /[/%]/.test(name)) {
+    throw new MeshctlError('Rejected', `"${name}" cannot be the name of ${what}`);
+  }
+  return encodeURIComponent(name);
 }
 
 function resourceOf(kind: string): Resource {

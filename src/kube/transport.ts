@@ -51,6 +51,8 @@ export interface Transport {
 
 export interface TransportOptions {
   server: string;
+  /** The same for messages, without a password. */
+  shown: string;
   credentials: CredentialSource;
   /** For a whole request, body included; of a stream, for its headers. */
   requestTimeoutMs: number;
@@ -59,6 +61,8 @@ export interface TransportOptions {
   retry: RetryPolicy;
   /** Gets one line per attempt: method, URL, outcome, time. Never headers or bodies. */
   debug?: ((line: string) => void) | undefined;
+  /** Gets what the API server warns of (`Warning` headers, RFC 7234). */
+  warn?: ((text: string) => void) | undefined;
 }
 
 const MAX_REFUSAL_BYTES = 64 * 1024;
@@ -86,7 +90,7 @@ export function createTransport(options: TransportOptions): Transport {
       const startedMs = performance.now();
       const note = (outcome: unknown) =>
         options.debug?.(
-          `${request.method} ${base}${request.path} ${outcome} ${Math.round(performance.now() - startedMs)} ms`,
+          `${request.method} ${options.shown}${request.path} ${outcome} ${Math.round(performance.now() - startedMs)} ms`,
         );
       let waitMs: number | undefined;
       try {
@@ -135,9 +139,23 @@ export function createTransport(options: TransportOptions): Transport {
         },
         ...(login.auth ? { auth: login.auth } : {}),
       });
-      outgoing.once('response', resolve);
+      // A request that still waits for its connection, e.g. for a proxy's answer, does not heed its signal.
+      const abort = () => reject(errorOfAbort(signal));
+      signal.addEventListener('abort', abort, { once: true });
+      outgoing.once('response', (response) => {
+        for (const text of warningsIn(response.headers.warning)) options.warn?.(text);
+        resolve(response);
+      });
+      outgoing.once('upgrade', (response, socket) => {
+        socket.destroy();
+        reject(errorOfProtocol(request.action, `it answers ${response.statusCode} and another protocol`));
+      });
       // Stays on: an abort after the response is reported here too, and the body's reader sees it as well.
       outgoing.on('error', reject);
+      outgoing.once('close', () => {
+        signal.removeEventListener('abort', abort);
+        reject(new Error('the connection was closed before an answer'));
+      });
       outgoing.end(body);
     });
   }
@@ -152,11 +170,18 @@ export function createTransport(options: TransportOptions): Transport {
   const closed = new AbortController();
   const signalOf = (own: AbortSignal | undefined) => linkSignals(own ?? options.signal, closed.signal);
 
+  /** A plugin has a time of its own, so that an API server is not blamed for it. */
+  async function logIn(own: AbortSignal): Promise<void> {
+    const { signal, unlink } = linkSignals(own, closed.signal);
+    await abortable(credentials.get(), signal).finally(unlink);
+  }
+
   /** Runs one request under what may end it: the caller's wish, closing, and the time for one request. */
   async function limited<T>(
     { action, signal: own = options.signal }: Pick<ApiRequest, 'action' | 'signal'>,
     work: (limit: { any: AbortSignal; withoutOwn: AbortSignal }) => Promise<T>,
   ): Promise<T> {
+    await logIn(own);
     const clock = new AbortController();
     const timer = setTimeout(
       () => clock.abort(errorOfTimeout(action, options.requestTimeoutMs)),
@@ -190,6 +215,9 @@ export function createTransport(options: TransportOptions): Transport {
         );
         if (answer.status >= 400 && !request.expectedStatuses?.includes(answer.status)) {
           throw withRepeated(await refusal(request, answer.status, answer.text), answer.repeated);
+        }
+        if (answer.status >= 300 && answer.status < 400) {
+          throw errorOfProtocol(request.action, `it redirects to ${redirectTarget(answer.location)}`);
         }
         return { status: answer.status, body: parseBody(request, answer) };
       }),
@@ -300,8 +328,31 @@ function upgrade(
   });
 }
 
-function headOf(response: http.IncomingMessage): { status: number; retryAfter: string | undefined } {
-  return { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };
+interface Head {
+  status: number;
+  retryAfter: string | undefined;
+  location: string | undefined;
+}
+
+function headOf({ statusCode = 0, headers }: http.IncomingMessage): Head {
+  return { status: statusCode, retryAfter: headers['retry-after'], location: headers.location };
+}
+
+/** Where somebody between us and the API server wants to see us log in; without its query, which may hold a secret. */
+function redirectTarget(location: string | undefined): string {
+  if (location === undefined || !URL.canParse(location)) return 'another page';
+  const { origin, pathname } = new URL(location);
+  return `${origin}${pathname}`;
+}
+
+const MAX_WARNINGS = 5;
+
+/** Texts of a `Warning` header: `299 - "unknown field \"spec.foo\""`, several separated by commas. */
+function warningsIn(header: string | string[] | undefined): string[] {
+  const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
+  return [...text.slice(0, 4096).matchAll(/\b299 \S+ "((?:[^"\\]|\\.)*)"/g)]
+    .slice(0, MAX_WARNINGS)
+    .map(([, words = '']) => words.replace(/\\(.)/g, '$1'));
 }
 
 /** The whole body; of a refusal, its beginning. */

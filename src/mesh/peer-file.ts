@@ -29,7 +29,7 @@ export interface UnreadablePeerFile {
 export function readPeerFile(text: string): PeerFile | UnreadablePeerFile {
   let content: unknown;
   try {
-    content = parse(text, { logLevel: 'silent' });
+    content = parse(text, { logLevel: 'error' });
   } catch {
     return { unreadable: 'it is not valid YAML' };
   }

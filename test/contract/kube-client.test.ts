@@ -9,7 +9,7 @@ describe('requests', () => {
   test('get, create, apply, patch and delete say what the API server expects', async () => {
     const { client, server } = await answering(good);
     await client.get(SECRET);
-    await client.create(secretNamed('new'), { dryRun: true });
+    await client.create(secretNamed('cilium-ca'), { dryRun: true });
     await client.apply(secretNamed('cilium-ca'), { force: true });
     await client.patch(SECRET, { data: { a: null } }, { resourceVersion: '7', subresource: 'status' });
     await client.delete(SECRET, { uid: 'u', resourceVersion: '7', dryRun: true });
@@ -22,14 +22,18 @@ describe('requests', () => {
       ]),
     ).toEqual([
       [`GET ${path}/cilium-ca?`, undefined, undefined],
-      [`POST ${path}?fieldManager=meshctl&dryRun=All`, 'application/json', secretNamed('new')],
       [
-        `PATCH ${path}/cilium-ca?fieldManager=meshctl&force=true`,
+        `POST ${path}?fieldManager=meshctl&fieldValidation=Strict&dryRun=All`,
+        'application/json',
+        secretNamed('cilium-ca'),
+      ],
+      [
+        `PATCH ${path}/cilium-ca?fieldManager=meshctl&fieldValidation=Strict&force=true`,
         'application/apply-patch+yaml',
         secretNamed('cilium-ca'),
       ],
       [
-        `PATCH ${path}/cilium-ca/status?fieldManager=meshctl`,
+        `PATCH ${path}/cilium-ca/status?fieldManager=meshctl&fieldValidation=Strict`,
         'application/merge-patch+json',
         { data: { a: null }, metadata: { resourceVersion: '7' } },
       ],
@@ -109,7 +113,7 @@ describe('requests', () => {
     await client.apply({ ...secretNamed('cilium-ca'), data: { key: 'c2VjcmV0' } });
     expect(lines).toEqual([
       expect.stringMatching(
-        /^PATCH https:\/\/127\.0\.0\.1:\d+\/api\/v1\/namespaces\/kube-system\/secrets\/cilium-ca\?fieldManager=meshctl&force=false 200 \d+ ms$/,
+        /^PATCH https:\/\/127\.0\.0\.1:\d+\/api\/v1\/namespaces\/kube-system\/secrets\/cilium-ca\?fieldManager=meshctl&fieldValidation=Strict&force=false 200 \d+ ms$/,
       ),
     ]);
   });
@@ -144,7 +148,7 @@ describe('trying again', () => {
       answer(429, failure(429, 'TooManyRequests', 'slow'), { 'retry-after': '0' }),
       good,
     );
-    await client.create(secretNamed('a'));
+    await client.create(secretNamed('cilium-ca'));
     expect(server.seen).toHaveLength(2);
   });
 

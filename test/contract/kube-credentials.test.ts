@@ -53,7 +53,7 @@ describe('credentials', () => {
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, 'old\n');
     const server = await serve(({ headers }, response) => {
-      if (headers.authorization === 'Bearer new') return sendJson(response, 200, secretNamed('a'));
+      if (headers.authorization === 'Bearer new') return sendJson(response, 200, secretNamed('cilium-ca'));
       return writeFile(tokenFile, 'new\n').then(() =>
         sendJson(response, 401, failure(401, 'Unauthorized', 'Unauthorized')),
       );
@@ -65,7 +65,7 @@ describe('credentials', () => {
   describe('credential plugins', () => {
     const plugin = (script: string, more: Record<string, unknown> = {}) => ({
       user: {
-        exec: {
+        plugin: {
           apiVersion: 'client.authentication.k8s.io/v1',
           command: process.execPath,
           args: ['-e', script],
@@ -80,7 +80,7 @@ describe('credentials', () => {
         sendJson(
           response,
           expected ? 200 : 401,
-          expected ? secretNamed('a') : failure(401, 'Unauthorized', String(headers.accept)),
+          expected ? secretNamed('cilium-ca') : failure(401, 'Unauthorized', String(headers.accept)),
         );
       });
       const script = `const {apiVersion, spec} = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
@@ -102,7 +102,7 @@ describe('credentials', () => {
     });
 
     test('one that is not installed', async () => {
-      const user = { exec: { command: 'no-such-plugin', installHint: 'install it from example.com' } };
+      const user = { plugin: { command: 'no-such-plugin', installHint: 'install it from example.com' } };
       await expect(open('https://127.0.0.1:1', { user }).get(SECRET)).rejects.toMatchObject({
         code: 'Unauthenticated',
         message: 'context "c1": credential plugin "no-such-plugin" is not installed or not in PATH',

@@ -42,7 +42,7 @@ describe('ways to the server', () => {
   });
 
   test('over plain HTTP, as to kubectl proxy', async () => {
-    const plain = http.createServer((_request, response) => sendJson(response, 200, secretNamed('a')));
+    const plain = http.createServer((_request, response) => sendJson(response, 200, secretNamed('cilium-ca')));
     await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
     closeLater({ close: () => new Promise<void>((resolve) => plain.close(() => resolve())) });
     const client = open(`http://127.0.0.1:${(plain.address() as AddressInfo).port}`);

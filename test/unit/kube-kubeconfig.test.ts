@@ -164,11 +164,11 @@ describe('selectContext', () => {
       tokenFile: join(folder, 'sub/token'),
     });
     expect(selectContext(kubeconfig, 'plugin').user).toMatchObject({
-      exec: { command: join(folder, 'sub/bin/login') },
+      plugin: { command: join(folder, 'sub/bin/login'), env: [] },
       impersonateUser: 'jane',
       impersonateGroups: ['ops'],
       impersonateUid: '7',
     });
-    expect(selectContext(kubeconfig, 'installed').user.exec.command).toBe('aws');
+    expect(selectContext(kubeconfig, 'installed').user.plugin?.command).toBe('aws');
   });
 });

@@ -1,0 +1,52 @@
+/**
+ * What is read of documents that others wrote (answers of API servers, kubeconfigs), as shapes. Whatever has another type
+ * than its shape says is left out, so that code behind this may trust the types; fields that no shape names are kept as
+ * they are. A real API server never answers so: these are proxies, login pages, broken aggregators, hand-edited files.
+ */
+export type Shape =
+  | 'text'
+  | 'number'
+  | 'truth'
+  /** Anything at all. */
+  | 'any'
+  /** A list of one shape. */
+  | readonly [Shape]
+  | { readonly [field: string]: Shape };
+
+/** A mapping from any key to one shape, e.g. labels. */
+export const EACH = '*';
+
+/** Undefined where the value has not this shape; else the value, without what has not its own. */
+export function shaped(value: unknown, shape: Shape): unknown {
+  if (shape === 'any') return value;
+  if (shape === 'text') return typeof value === 'string' ? value : undefined;
+  if (shape === 'number') return typeof value === 'number' ? value : undefined;
+  if (shape === 'truth') return typeof value === 'boolean' ? value : undefined;
+  if (isList(shape)) return Array.isArray(value) ? shapedList(value, shape[0]) : undefined;
+  return isRecord(value) ? shapedRecord(value, shape) : undefined;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isList(shape: Shape): shape is readonly [Shape] {
+  return Array.isArray(shape);
+}
+
+/** The same list where all of it is as it should be, which is the rule. */
+function shapedList(list: readonly unknown[], shape: Shape): unknown[] {
+  return list.map((entry) => shaped(entry, shape)).filter((entry) => entry !== undefined);
+}
+
+function shapedRecord(record: Record<string, unknown>, shape: { readonly [field: string]: Shape }): unknown {
+  const each = shape[EACH];
+  return Object.fromEntries(
+    Object.entries(record).flatMap(([key, value]) => {
+      const wanted = Object.hasOwn(shape, key) && key !== EACH ? shape[key] : each;
+      if (wanted === undefined) return [[key, value]];
+      const kept = shaped(value, wanted);
+      return kept === undefined ? [] : [[key, kept]];
+    }),
+  );
+}
