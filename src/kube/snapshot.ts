@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import type { TlsSecretFacts } from '../mesh/certificates.ts';
+import { CERTIFICATE_SECRETS } from '../mesh/cluster-certificates.ts';
 import { dialingSecret } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../mesh/kube-object.ts';
@@ -14,25 +14,25 @@ import {
   CILIUM_CONFIG,
   configMapRef,
   KVSTOREMESH_PEERS_SECRET,
-  LOCAL_CERT_SECRET,
-  REMOTE_CERT_SECRET,
   REMOTE_USERS_CONFIGMAP,
-  SERVER_CERT_SECRET,
   secretRef,
 } from '../mesh/names.ts';
-import { peerCertificateKeys } from '../mesh/peer-config.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
 import type { AgentFacts, CaFacts, ClusterSnapshot, NodeFacts, RemoteUser } from '../mesh/snapshot.ts';
 import type { Authority } from '../pki/authority.ts';
-import { keyMatches, readBundle, readCertificate, readTlsSecret } from '../pki/read.ts';
+import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import type { ClusterClient } from './client.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
+import { peerFactsOf, tlsFactsOf, tlsFilesOf } from './tls-facts.ts';
 
 export interface SnapshotOptions {
   /** Cilium's. */
   namespace: string;
-  /** `status` needs neither nodes, nor API groups, nor what only enable writes: it can run with fewer rights. */
-  purpose: 'enable' | 'connect' | 'status';
+  /**
+   * `status` needs neither nodes, nor API groups, nor what only enable writes: it can run with fewer rights. `health` is
+   * what agents and the clustermesh-apiserver mount; where a Secret of them may not be read, that is data: `unread`.
+   */
+  purpose: 'enable' | 'connect' | 'status' | 'health';
   /** Further objects to read, e.g. those that the templates render. */
   refs?: readonly ObjectRef[] | undefined;
 }
@@ -44,23 +44,36 @@ export interface SnapshotOptions {
  */
 export async function readSnapshot(client: ClusterClient, options: SnapshotOptions): Promise<ClusterSnapshot> {
   const { namespace, purpose } = options;
-  const full = purpose !== 'status';
+  const full = purpose === 'enable' || purpose === 'connect';
   const daemonSetRef = agentDaemonSetRef(namespace);
-  const refs = uniqueRefs([...fixedRefs(namespace, full), ...(options.refs ?? [])]);
+  const refs = uniqueRefs([...fixedRefs(namespace, purpose), ...(options.refs ?? [])]);
+  const authorityKey = keyOf(secretRef(namespace, CA_SECRET));
+  const unread = new Set(refs.some((ref) => keyOf(ref) === authorityKey) ? [] : [authorityKey]);
+  const needed = neededRefs(namespace).map(keyOf);
+  const read = async (ref: ObjectRef): Promise<KubeObject | undefined> => {
+    try {
+      return await client.get(ref);
+    } catch (error) {
+      const tolerated = purpose === 'health' && !needed.includes(keyOf(ref));
+      if (!tolerated || !(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+      unread.add(keyOf(ref));
+      return undefined;
+    }
+  };
   const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
   const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
   const nodePorts = purpose === 'enable' ? readUsedNodePorts(client, namespace) : undefined;
   const [version, apiGroups, probed, usedNodePorts, nodes, ciliumPodCidrs, ciliumConfig, daemonSet, live] =
     await Promise.all([
-      client.version(),
+      purpose === 'health' ? '' : client.version(),
       apiGroupsRead,
       probes,
       nodePorts,
       full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
       purpose === 'connect' ? readCiliumPodCidrs(client) : undefined,
       client.get(configMapRef(namespace, CILIUM_CONFIG)),
-      client.get(daemonSetRef),
-      Promise.all(refs.map((ref) => client.get(ref))),
+      purpose === 'health' ? undefined : client.get(daemonSetRef),
+      Promise.all(refs.map(read)),
     ]);
   const objects = new Map<string, KubeObject>();
   refs.forEach((ref, index) => {
@@ -92,6 +105,8 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     ca,
     remoteUsers: users && remoteUsersIn(dataOf(users)['users.yaml']),
     peerCertificates: peerFactsOf(peers),
+    tlsFiles: tlsFilesOf([...objects.values()]),
+    unread,
   };
 }
 
@@ -130,8 +145,18 @@ async function readCiliumPodCidrs(client: ClusterClient): Promise<string[] | und
   }
 }
 
-function fixedRefs(namespace: string, full: boolean): ObjectRef[] {
-  const secrets = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, ...(full ? [CA_SECRET, ...CERTIFICATE_SECRETS] : [])];
+/** Without these nothing can be said of a cluster. */
+function neededRefs(namespace: string): ObjectRef[] {
+  return [apiserverDeploymentRef(namespace), secretRef(namespace, AGENT_PEERS_SECRET)];
+}
+
+function fixedRefs(namespace: string, purpose: SnapshotOptions['purpose']): ObjectRef[] {
+  const secrets = [
+    ...[AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET],
+    ...(purpose === 'status' ? [] : CERTIFICATE_SECRETS),
+    // The key in it is only for who signs; the health of a mesh does not hang on it.
+    ...(purpose === 'enable' || purpose === 'connect' ? [CA_SECRET] : []),
+  ];
   return [
     apiserverDeploymentRef(namespace),
     apiserverServiceRef(namespace),
@@ -139,13 +164,6 @@ function fixedRefs(namespace: string, full: boolean): ObjectRef[] {
     ...secrets.map((name) => secretRef(namespace, name)),
   ];
 }
-
-const CERTIFICATE_SECRETS = [
-  SERVER_CERT_SECRET,
-  REMOTE_CERT_SECRET,
-  'clustermesh-apiserver-admin-cert',
-  LOCAL_CERT_SECRET,
-];
 
 function uniqueRefs(refs: readonly ObjectRef[]): ObjectRef[] {
   return [...new Map(refs.map((ref) => [keyOf(ref), ref])).values()];
@@ -181,35 +199,6 @@ function caFactsOf(texts: Record<string, string>): CaFacts | undefined {
 function withoutPrivateKeys(secret: KubeObject): KubeObject {
   const { 'ca.key': _caKey, 'tls.key': _tlsKey, ...data } = dataOf(secret);
   return { ...secret, data };
-}
-
-function tlsFactsOf(objects: readonly KubeObject[]): Map<string, TlsSecretFacts> {
-  const facts = new Map<string, TlsSecretFacts>();
-  for (const object of objects) {
-    if (object.kind !== 'Secret' || object.metadata.name === CA_SECRET) continue;
-    const { 'tls.crt': certificate, 'tls.key': privateKey, 'ca.crt': ca } = secretTexts(object);
-    const read = readTlsSecret({ certificate, privateKey, ca });
-    if (read) facts.set(object.metadata.name, read);
-  }
-  return facts;
-}
-
-function peerFactsOf(secret: KubeObject | undefined): Map<string, TlsSecretFacts> {
-  const texts = secretTexts(secret);
-  const facts = new Map<string, TlsSecretFacts>();
-  const suffix = peerCertificateKeys('').certificate;
-  for (const key of Object.keys(texts)) {
-    if (!key.endsWith(suffix)) continue;
-    const peer = key.slice(0, -suffix.length);
-    const keys = peerCertificateKeys(peer);
-    const read = readTlsSecret({
-      certificate: texts[keys.certificate],
-      privateKey: texts[keys.privateKey],
-      ca: texts[keys.ca],
-    });
-    if (read) facts.set(peer, read);
-  }
-  return facts;
 }
 
 interface PodTemplateSpec {
@@ -257,7 +246,7 @@ function identitySetAt({ metadata }: KubeObject): Date | undefined {
 function remoteUsersIn(file: string | undefined): RemoteUser[] {
   let content: unknown;
   try {
-    content = parse(file ?? '');
+    content = parse(file ?? '', { logLevel: 'error' });
   } catch {
     // Unreadable for the clustermesh-apiserver too: there are no users then.
     return [];

@@ -56,6 +56,11 @@ export function replicasOf(deployment: KubeObject | undefined): number | undefin
   return deployment && (specOf(deployment)?.replicas ?? 1);
 }
 
+/** How many replicas serve now. */
+export function availableReplicasOf(deployment: KubeObject): number {
+  return ((deployment.status ?? {}) as DeploymentStatus).availableReplicas ?? 0;
+}
+
 /** The image that it runs; undefined when there is no Deployment to tell. */
 export function imageOf(deployment: KubeObject | undefined): string | undefined {
   return containersOf(deployment)?.find(({ name }) => name === 'apiserver')?.image;

@@ -30,6 +30,22 @@ export interface CertificateFacts {
   keyBits?: number | undefined;
 }
 
+/** A file that is not there, or that is and holds nothing of its kind. */
+export type FileLack = 'missing' | 'unreadable';
+
+/** The three files of a TLS identity, each as far as it can be read. Holds nothing secret. */
+export interface TlsFiles {
+  certificate: CertificateFacts | FileLack;
+  /** Told only where the certificate can be read; else `other` for any key. */
+  privateKey: 'matches' | 'other' | FileLack;
+  /** Of a bundle, the CA that signed the certificate, else the first. */
+  ca: CertificateFacts | FileLack;
+  /** Whether one of the CAs that are with it signed the certificate. */
+  signedByCa: boolean;
+  /** Every certificate of the bundle `ca`, in its order. */
+  authorities: readonly CertificateFacts[];
+}
+
 /** A `kubernetes.io/tls` Secret's content as facts. */
 export interface TlsSecretFacts {
   certificate: CertificateFacts;
@@ -49,6 +65,11 @@ export interface TlsSecretFacts {
 /** The CAs that a Secret trusts, as its bundle has them. */
 export function trustedBy({ authorities, ca }: TlsSecretFacts): readonly CertificateFacts[] {
   return authorities ?? (ca ? [ca] : []);
+}
+
+/** Whether certificates of a CA would be refused. @returns false where no CA can be read: that is told by itself */
+export function distrusts({ authorities }: TlsFiles, { publicKeySha256 }: CertificateFacts): boolean {
+  return authorities.length > 0 && !authorities.some((one) => one.publicKeySha256 === publicKeySha256);
 }
 
 /** Whether a CA is among those that a Secret trusts. The key counts: a CA may have been renewed with its key. */

@@ -1,9 +1,23 @@
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificates.ts';
 import { isIpAddress } from './endpoints.ts';
-import { LOCAL_CERT_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, serviceHostname } from './names.ts';
+import {
+  ADMIN_CERT_SECRET,
+  LOCAL_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+  serviceHostname,
+} from './names.ts';
 
 /** Certificates are issued anew from this time before their end. */
 export const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** The Secrets with a cluster's own certificates, those that some setups do without included. */
+export const CERTIFICATE_SECRETS: readonly string[] = [
+  SERVER_CERT_SECRET,
+  ADMIN_CERT_SECRET,
+  LOCAL_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+];
 
 /** A certificate of a cluster and the Secret (type `kubernetes.io/tls`) that holds it. */
 export interface SecretCertificate {
@@ -34,7 +48,7 @@ export function certificateSpecs(cluster: {
   };
   return [
     { secret: SERVER_CERT_SECRET, spec: server },
-    { secret: 'clustermesh-apiserver-admin-cert', spec: clientSpec(`admin-${clusterName}`) },
+    { secret: ADMIN_CERT_SECRET, spec: clientSpec(`admin-${clusterName}`) },
     // Without KVStoreMesh there is no cache for the agents to read.
     ...(kvstoremesh ? [{ secret: LOCAL_CERT_SECRET, spec: clientSpec(`local-${clusterName}`) }] : []),
     { secret: REMOTE_CERT_SECRET, spec: clientSpec('remote') },
@@ -86,8 +100,8 @@ function reasonOfTime(
   ca: CertificateFacts,
   now: Date,
 ): string | undefined {
-  if (certificate.notAfter <= now) return `it expired on ${dayOf(certificate.notAfter)}`;
-  if (certificate.notBefore > now) return `it is not valid before ${certificate.notBefore.toISOString()}`;
+  const invalid = validityFault(certificate, now);
+  if (invalid) return `it ${invalid}`;
   // Short-lived certificates are renewed in the last third of their time.
   const lifetimeMs = certificate.notAfter.getTime() - certificate.notBefore.getTime();
   const soon = new Date(now.getTime() + Math.min(RENEW_BEFORE_MS, lifetimeMs / 3));
@@ -99,6 +113,12 @@ function reasonOfTime(
     return `the CA certificate with it expires on ${dayOf(present.notAfter)}`;
   }
   return undefined;
+}
+
+/** Why a certificate is refused for its time, as the end of a sentence; undefined while it is valid. */
+export function validityFault({ notBefore, notAfter }: CertificateFacts, now: Date): string | undefined {
+  if (notAfter <= now) return `expired on ${dayOf(notAfter)}`;
+  return notBefore > now ? `is not valid before ${notBefore.toISOString()}` : undefined;
 }
 
 /** A certificate with which a client logs in to etcd as the user that its CN names. */

@@ -21,6 +21,7 @@ export const REMOTE_ROLE = 'remote';
 export const SHARED_USER = 'remote';
 export const CA_SECRET = 'cilium-ca';
 export const SERVER_CERT_SECRET = 'clustermesh-apiserver-server-cert';
+export const ADMIN_CERT_SECRET = 'clustermesh-apiserver-admin-cert';
 export const REMOTE_CERT_SECRET = 'clustermesh-apiserver-remote-cert';
 export const LOCAL_CERT_SECRET = 'clustermesh-apiserver-local-cert';
 export const CILIUM_CONFIG = 'cilium-config';

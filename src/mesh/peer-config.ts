@@ -4,6 +4,8 @@ import type { RemoteUser } from './snapshot.ts';
 
 /** Prefix of the certificate files by which clusters with one CA log in to each other. */
 export const COMMON_PREFIX = 'common-';
+/** Prefix of the certificate files by which agents log in to their own cluster's KVStoreMesh cache. */
+export const LOCAL_PREFIX = 'local-';
 
 /** How a cluster dials a peer's etcd. */
 export interface PeerEndpoint {
@@ -46,7 +48,7 @@ export function dialled(peer: string, endpoint: PeerEndpoint): readonly string[]
 /** The file by which agents read a peer's data from their own cluster's KVStoreMesh cache. */
 export function cachedPeerFile(namespace: string): string {
   const endpoint = `- https://${serviceHostname(namespace)}:${ETCD_PORT}`;
-  return `${['endpoints:', endpoint, ...certificateLines('local-')].join('\n')}\n`;
+  return `${['endpoints:', endpoint, ...certificateLines(LOCAL_PREFIX)].join('\n')}\n`;
 }
 
 /** The Secret keys of a peer's own client certificate, for the prefix `<peer>.`. */

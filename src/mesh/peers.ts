@@ -1,8 +1,8 @@
-import { identityOf } from './identity.ts';
+import { checkClusterName, clusterNameOf, identityOf } from './identity.ts';
 import { keyOf } from './kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from './names.ts';
-import { peersIn, remoteUserName } from './peer-config.ts';
-import { secretTexts } from './secret-data.ts';
+import { peerCertificateKeys, peersIn, remoteUserName } from './peer-config.ts';
+import { dataKeys, secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
 /** The Secrets that hold a file for each peer. */
@@ -14,11 +14,30 @@ export function configuredPeers({ objects, namespace }: ClusterSnapshot): string
   return [...new Set(names)].sort();
 }
 
+/**
+ * The clusters that this one should be connected to: those that any Secret of peers names, by a file that can be read or
+ * cannot, or by a certificate.
+ */
+export function expectedPeers(snapshot: ClusterSnapshot): string[] {
+  const { objects, namespace } = snapshot;
+  const suffix = peerCertificateKeys('').certificate;
+  const keys = PEER_SECRETS.flatMap((name) => dataKeys(objects.get(keyOf(secretRef(namespace, name)))));
+  const names = keys.map((key) => (key.endsWith(suffix) ? key.slice(0, -suffix.length) : key));
+  const own = clusterNameOf(snapshot);
+  return [...new Set(names)].filter((name) => checkClusterName(name) === undefined && name !== own).sort();
+}
+
 /** The clusters that this one dials or lets in, as far as its files and users name them. */
 export function knownPeers(snapshot: ClusterSnapshot): string[] {
   const prefix = remoteUserName('');
   const users = (snapshot.remoteUsers ?? []).map(({ name }) => name).filter((name) => name.startsWith(prefix));
-  return [...new Set([...configuredPeers(snapshot), ...users.map((name) => name.slice(prefix.length))])].sort();
+  return [
+    ...new Set([
+      ...configuredPeers(snapshot),
+      ...expectedPeers(snapshot),
+      ...users.map((name) => name.slice(prefix.length)),
+    ]),
+  ].sort();
 }
 
 /** Whether a cluster has a certificate of its own for a peer, so that the peer can shut it out and no other. */

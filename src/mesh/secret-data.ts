@@ -17,6 +17,11 @@ export function secretTexts(secret: KubeObject | undefined): Record<string, stri
   return Object.fromEntries(Object.entries(data).map(([key, encoded]) => [key, decodeText(encoded)]));
 }
 
+/** The keys of a Secret or ConfigMap. */
+export function dataKeys(object: KubeObject | undefined): string[] {
+  return Object.keys((object?.data as Record<string, string> | undefined) ?? {});
+}
+
 /** Text to base64, as a Secret's `data` holds it. */
 export function encodeText(text: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)));

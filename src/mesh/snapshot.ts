@@ -1,4 +1,4 @@
-import type { CertificateFacts, TlsSecretFacts } from './certificates.ts';
+import type { CertificateFacts, TlsFiles, TlsSecretFacts } from './certificates.ts';
 import type { KubeObject } from './kube-object.ts';
 
 /** A node as far as Cluster Mesh needs it. */
@@ -59,6 +59,13 @@ export interface ClusterSnapshot {
   remoteUsers?: readonly RemoteUser[] | undefined;
   /** Client certificates handed to this cluster for its peers, by peer name (from `<peer>.etcd-client.crt`). */
   peerCertificates: ReadonlyMap<string, TlsSecretFacts>;
+  /**
+   * TLS files with what is wrong with them, by the name of a `kubernetes.io/tls` Secret or by `<Secret>/<peer>` for the
+   * files `<peer>.etcd-client…` in a Secret of peers. Only of Secrets that are there, and of peers with any such file.
+   */
+  tlsFiles?: ReadonlyMap<string, TlsFiles> | undefined;
+  /** What was not read, or may not be, by {@link keyOf}: whether it is there is not known. */
+  unread?: ReadonlySet<string> | undefined;
 }
 
 /** Secret cilium-ca as facts. */

@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
-import type { CertificateFacts, CertificateUsage, TlsSecretFacts } from '../mesh/certificates.ts';
+import type { CertificateFacts, CertificateUsage, FileLack, TlsFiles, TlsSecretFacts } from '../mesh/certificates.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import {
   attributeOf,
@@ -57,19 +57,48 @@ export function readTlsSecret(secret: {
   privateKey?: string | undefined;
   ca?: string | undefined;
 }): TlsSecretFacts | undefined {
-  const [certificate] = readable(secret.certificate ?? '');
-  if (certificate === undefined) return undefined;
-  const authorities = readable(secret.ca ?? '');
-  const signer = authorities.find((ca) => signed(certificate, ca));
-  const ca = signer ?? authorities[0];
-  const key = readableKey(secret.privateKey ?? '');
+  const { certificate, ca, authorities, privateKey, signedByCa } = readTlsFiles(secret);
+  if (typeof certificate === 'string') return undefined;
   return {
-    certificate: factsOf(certificate),
-    ca: ca && factsOf(ca),
-    authorities: authorities.map(factsOf),
-    keyMatches: key !== undefined && certificate.checkPrivateKey(key),
-    signedByCa: signer !== undefined,
+    certificate,
+    ca: typeof ca === 'string' ? undefined : ca,
+    authorities,
+    keyMatches: privateKey === 'matches',
+    signedByCa,
   };
+}
+
+/** The same with what is wrong with each file. An empty file is as good as none. */
+export function readTlsFiles(files: {
+  certificate?: string | undefined;
+  privateKey?: string | undefined;
+  ca?: string | undefined;
+}): TlsFiles {
+  const [certificate] = readable(files.certificate ?? '');
+  const authorities = readable(files.ca ?? '');
+  const signer = certificate && authorities.find((ca) => signed(certificate, ca));
+  const ca = signer ?? authorities[0];
+  const key = readableKey(files.privateKey ?? '');
+  return {
+    certificate: (certificate && readFacts(certificate)) ?? lackOf(files.certificate),
+    privateKey: key === undefined ? lackOf(files.privateKey) : certificate?.checkPrivateKey(key) ? 'matches' : 'other',
+    ca: (ca && readFacts(ca)) ?? lackOf(files.ca),
+    signedByCa: signer !== undefined,
+    authorities: authorities.flatMap((one) => readFacts(one) ?? []),
+  };
+}
+
+function lackOf(file: string | undefined): FileLack {
+  return file ? 'unreadable' : 'missing';
+}
+
+/** Node reads some certificates whose extensions are none. */
+function readFacts(certificate: X509Certificate): CertificateFacts | undefined {
+  try {
+    return factsOf(certificate);
+  } catch {
+    return undefined;
+  }
 }
 
 function factsOf(certificate: X509Certificate): CertificateFacts {

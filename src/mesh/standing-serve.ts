@@ -1,0 +1,160 @@
+import { parse } from 'yaml';
+import { availableReplicasOf, makesRemoteUsers, replicasOf, runsKvstoremesh } from './apiserver-deployment.ts';
+import { distrusts, type TlsFiles } from './certificates.ts';
+import { CERTIFICATE_SECRETS, validityFault } from './cluster-certificates.ts';
+import { dialingSecret } from './direction.ts';
+import { clusterNameOf } from './identity.ts';
+import { type KubeObject, keyOf } from './kube-object.ts';
+import {
+  ADMIN_CERT_SECRET,
+  APISERVER,
+  apiserverDeploymentRef,
+  CA_SECRET,
+  configMapRef,
+  LOCAL_CERT_SECRET,
+  REMOTE_ROLE,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  SHARED_USER,
+  secretRef,
+} from './names.ts';
+import { foreignOwner } from './ownership.ts';
+import { expectedPeers } from './peers.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+import type { Fault, FaultsInput, ServeFaultId } from './standing.ts';
+import { certificatesNamed } from './standing-dial.ts';
+
+/** What is wrong with what a cluster serves its peers and its own agents with; nothing where Cluster Mesh is not enabled. */
+export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
+  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  if (!deployment) return [];
+  return [
+    ...replicaFaults(snapshot, deployment),
+    ...certificateFaults(snapshot, deployment, input.now),
+    ...authorityFaults(snapshot),
+    ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
+  ];
+}
+
+type Told = Pick<Fault, 'says' | 'object'> & { outage?: boolean; key?: string; peer?: string };
+
+function faultFor({ context, namespace }: ClusterSnapshot, id: ServeFaultId, { outage = true, ...told }: Told): Fault {
+  return { id, context, namespace, component: 'apiserver', outage, ...told };
+}
+
+function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[] {
+  const object = `Deployment ${APISERVER}`;
+  const wanted = replicasOf(deployment) ?? 1;
+  if (wanted === 0) {
+    return [faultFor(snapshot, 'apiserver-scaled-down', { object, says: 'its clustermesh-apiserver is scaled to 0' })];
+  }
+  if (availableReplicasOf(deployment) > 0) return [];
+  const says = `none of the ${wanted} replicas of its clustermesh-apiserver is ready`;
+  return [faultFor(snapshot, 'apiserver-not-ready', { object, says })];
+}
+
+function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, now: Date): Fault[] {
+  const { tlsFiles, unread, namespace } = snapshot;
+  if (!tlsFiles) return [];
+  const named = certificatesNamed(snapshot);
+  // Without KVStoreMesh there is no cache for which agents would need one.
+  const used = CERTIFICATE_SECRETS.filter((name) => name !== LOCAL_CERT_SECRET || runsKvstoremesh(deployment));
+  const server = tlsFiles.get(SERVER_CERT_SECRET);
+  return used.flatMap((name): Fault[] => {
+    if (unread?.has(keyOf(secretRef(namespace, name)))) return [];
+    const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
+    const found = certificateFault(tlsFiles.get(name), name === SERVER_CERT_SECRET ? undefined : server, now);
+    return found ? [faultFor(snapshot, found.id, { ...found, object: `Secret ${name}`, outage })] : [];
+  });
+}
+
+/** @param server of a client's certificate the one that must accept it */
+function certificateFault(
+  files: TlsFiles | undefined,
+  server: TlsFiles | undefined,
+  now: Date,
+): { id: ServeFaultId; says: string; key?: string } | undefined {
+  if (!files) return { id: 'certificate-missing', says: 'there is no such Secret' };
+  const { certificate, privateKey, ca, signedByCa } = files;
+  if (certificate === 'missing')
+    return { id: 'certificate-missing', says: 'the certificate is not there', key: 'tls.crt' };
+  if (certificate === 'unreadable') {
+    return { id: 'certificate-unreadable', says: 'the certificate cannot be read', key: 'tls.crt' };
+  }
+  if (privateKey === 'missing')
+    return { id: 'certificate-missing', says: 'the private key is not there', key: 'tls.key' };
+  if (privateKey === 'unreadable') {
+    return { id: 'certificate-unreadable', says: 'the private key cannot be read', key: 'tls.key' };
+  }
+  if (privateKey === 'other') {
+    return { id: 'certificate-key', says: 'the private key belongs to another certificate', key: 'tls.key' };
+  }
+  if (ca === 'missing') return { id: 'certificate-missing', says: 'the CA certificate is not there', key: 'ca.crt' };
+  if (ca === 'unreadable') {
+    return { id: 'certificate-unreadable', says: 'the CA certificate cannot be read', key: 'ca.crt' };
+  }
+  const invalid = validityFault(certificate, now);
+  if (invalid) return { id: 'certificate-expired', says: `the certificate ${invalid}`, key: 'tls.crt' };
+  if (!signedByCa) {
+    return {
+      id: 'certificate-issuer',
+      says: 'the certificate is not signed by the CA that is with it',
+      key: 'tls.crt',
+    };
+  }
+  if (server && distrusts(server, ca)) {
+    return { id: 'certificate-issuer', says: 'the certificate is from a CA that this cluster’s etcd does not accept' };
+  }
+  return undefined;
+}
+
+/** Known only where it was read. A cluster whose certificates others issue needs no CA of its own. */
+function authorityFaults(snapshot: ClusterSnapshot): Fault[] {
+  const { ca, objects, namespace, tlsFiles, unread } = snapshot;
+  if (ca || !tlsFiles || unread?.has(keyOf(secretRef(namespace, CA_SECRET)))) return [];
+  const server = objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)));
+  const object = `Secret ${CA_SECRET}`;
+  if (objects.has(keyOf(secretRef(namespace, CA_SECRET)))) {
+    const says = 'the CA certificate cannot be read: nothing can be renewed';
+    return [faultFor(snapshot, 'ca-unreadable', { object, says, outage: false })];
+  }
+  if (foreignOwner(server)?.startsWith('cert-manager')) return [];
+  const says = 'there is no such Secret: nothing can be renewed';
+  return [faultFor(snapshot, 'ca-missing', { object, says, outage: false })];
+}
+
+function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fault[] {
+  const { objects, namespace, unread, remoteUsers = [] } = snapshot;
+  const key = keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP));
+  if (unread?.has(key)) return [];
+  const object = `ConfigMap ${REMOTE_USERS_CONFIGMAP}`;
+  const configMap = objects.get(key);
+  if (!configMap) {
+    const says = 'there is no such ConfigMap, and peers log in as its users';
+    return [faultFor(snapshot, 'users-missing', { object, says })];
+  }
+  const lack = lackOfUsers((configMap.data as Record<string, unknown> | undefined)?.['users.yaml']);
+  if (lack) return [faultFor(snapshot, 'users-unreadable', { object, key: 'users.yaml', says: lack })];
+  const own = clusterNameOf(snapshot);
+  return others.flatMap((peer): Fault[] => {
+    if (!expectedPeers(peer).includes(own)) return [];
+    const facts = peer.tlsFiles?.get(`${dialingSecret(peer)}/${own}`)?.certificate;
+    const user = typeof facts === 'object' ? facts.commonName : SHARED_USER;
+    if (user === SHARED_USER || remoteUsers.some(({ name, role }) => name === user && role === REMOTE_ROLE)) return [];
+    const says = `${clusterNameOf(peer)} logs in as ${user}, and there is no such user`;
+    return [faultFor(snapshot, 'peer-user-missing', { object, key: 'users.yaml', says, peer: clusterNameOf(peer) })];
+  });
+}
+
+function lackOfUsers(text: unknown): string | undefined {
+  if (typeof text !== 'string') return 'there is no list of users';
+  try {
+    const content = parse(text, { logLevel: 'error' }) as { users?: unknown } | null;
+    const users = content?.users;
+    return Array.isArray(users) || users === null || content === null
+      ? undefined
+      : 'the list of users cannot be read: it has no "users"';
+  } catch {
+    return 'the list of users cannot be read: it is not valid YAML';
+  }
+}

@@ -1,0 +1,255 @@
+import { describe, expect, it } from 'vitest';
+import type { TlsFiles } from '../../src/mesh/certificates.ts';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peer-config.ts';
+import { expectedPeers, knownPeers } from '../../src/mesh/peers.ts';
+import { encodeText } from '../../src/mesh/secret-data.ts';
+import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import { describeFault, type Fault, type FaultsInput, faultsOf } from '../../src/mesh/standing.ts';
+import { apiserverDeployment, certificateFacts, NOW, snapshotOf } from '../support/snapshots.ts';
+
+const SERVER = 'clustermesh-apiserver-server-cert';
+const OWN_CERTIFICATES = ['server', 'admin', 'local', 'remote'].map((one) => `clustermesh-apiserver-${one}-cert`);
+const GARBAGE = 'endpoints: [';
+
+const authority = (key: string) => certificateFacts({ publicKeySha256: key, isCa: true });
+
+/** @param ca the key of the CA that signed it, and is with it */
+function tlsOf(ca: string, more: Partial<TlsFiles> = {}, commonName = 'remote'): TlsFiles {
+  return {
+    certificate: certificateFacts({ commonName }),
+    privateKey: 'matches',
+    ca: authority(ca),
+    signedByCa: true,
+    authorities: [authority(ca)],
+    ...more,
+  };
+}
+
+const object = (kind: string, name: string, data: Record<string, string>): KubeObject => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: { name, namespace: 'kube-system' },
+  data,
+});
+const secret = (name: string, texts: Record<string, string>) =>
+  object('Secret', name, Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, encodeText(text)])));
+
+interface Setup {
+  id?: number;
+  peer?: string;
+  /** Undefined: the Secret is not there. */
+  agents?: Record<string, string> | undefined;
+  replicas?: Record<string, string> | undefined;
+  users?: string | undefined;
+  tls?: Record<string, TlsFiles | undefined>;
+  deployment?: KubeObject;
+  snapshot?: Partial<ClusterSnapshot>;
+}
+
+/** mesh-1, enabled and connected to mesh-2, but for what is said otherwise. */
+function clusterOf(setup: Setup = {}): ClusterSnapshot {
+  const { id = 1, peer = `mesh-${3 - id}`, deployment = apiserverDeployment() } = setup;
+  const own = `mesh-${id}`;
+  const file = remotePeerFile(peer, { addresses: ['203.0.113.7:2379'] }, `${peer}.`);
+  const certificates = Object.fromEntries(
+    ['-ca.crt', '.crt', '.key'].map((suffix) => [`${peer}.etcd-client${suffix}`, 'a file']),
+  );
+  const { agents, replicas, users } = {
+    agents: { [peer]: cachedPeerFile('kube-system') },
+    replicas: { [peer]: file, ...certificates },
+    users: remoteUsersFile([{ name: `remote-${peer}`, role: 'remote' }]),
+    ...setup,
+  };
+  const tls = {
+    ...Object.fromEntries(OWN_CERTIFICATES.map((name) => [name, tlsOf(`ca-${own}`)])),
+    [`cilium-kvstoremesh/${peer}`]: tlsOf(`ca-${peer}`, {}, `remote-${own}`),
+    ...setup.tls,
+  };
+  return snapshotOf({
+    context: `context-${id}`,
+    ciliumConfig: { 'cluster-name': own, 'cluster-id': String(id) },
+    live: [
+      deployment,
+      ...(agents ? [secret('cilium-clustermesh', agents)] : []),
+      ...(replicas ? [secret('cilium-kvstoremesh', replicas)] : []),
+      ...(users === undefined ? [] : [object('ConfigMap', 'clustermesh-remote-users', { 'users.yaml': users })]),
+    ],
+    remoteUsers: users === undefined ? undefined : [{ name: `remote-${peer}`, role: 'remote' }],
+    tlsFiles: new Map(Object.entries(tls).flatMap(([name, files]) => (files ? [[name, files] as const] : []))),
+    ...setup.snapshot,
+  });
+}
+
+const faults = (setup: Setup = {}, input: Partial<FaultsInput> = {}) =>
+  faultsOf(clusterOf(setup), { now: NOW, ...input });
+const ids = (found: readonly Fault[]) => found.map(({ id, component }) => `${component} ${id}`);
+const expired = { certificate: certificateFacts({ notAfter: new Date('2026-05-01') }) };
+const file = remotePeerFile('mesh-2', { addresses: ['203.0.113.7:2379'] }, 'mesh-2.');
+const withFile = (text: string) => ({ replicas: { 'mesh-2': text, 'mesh-2.etcd-client.crt': 'a file' } });
+
+describe('what would not come back', () => {
+  it('is nothing where all is well, alone or with the peer read', () => {
+    expect(faults()).toEqual([]);
+    expect(faults({}, { others: [clusterOf({ id: 2 })] })).toEqual([]);
+  });
+
+  it.each<[string, Setup, string[]]>([
+    ['a peering file that is no YAML', withFile(GARBAGE), ['kvstoremesh peering-file-unreadable']],
+    ['a peering file that is no mapping', withFile('garbage'), ['kvstoremesh peering-file-unreadable']],
+    ['one without endpoints', withFile('endpoints: []'), ['kvstoremesh peering-file-unreadable']],
+    [
+      'one that Cilium passes over',
+      withFile('{"endpoints" : ["https://a:1"]}'),
+      ['kvstoremesh peering-file-unreadable'],
+    ],
+    ['garbage for the agents', { agents: { 'mesh-2': ': :' } }, ['agent peering-file-unreadable']],
+    ['no file for KVStoreMesh', { replicas: {} }, ['kvstoremesh peering-file-missing']],
+    ['no file for the agents', { agents: {} }, ['agent peering-file-missing']],
+    ['no Secret of KVStoreMesh', { replicas: undefined }, ['kvstoremesh peering-secret-missing']],
+    ['no Secret of the agents', { agents: undefined }, ['agent peering-secret-missing']],
+    [
+      'only a certificate that is left',
+      { agents: {}, replicas: { 'mesh-2.etcd-client.crt': 'a file' } },
+      ['kvstoremesh peering-file-missing', 'agent peering-file-missing'],
+    ],
+    [
+      'files for a cache that is off',
+      { deployment: apiserverDeployment({ kvstoremesh: false }) },
+      ['agent peering-file-no-cache'],
+    ],
+    ['no certificate', { tls: { 'cilium-kvstoremesh/mesh-2': undefined } }, ['kvstoremesh peer-certificate-missing']],
+    [
+      'a certificate that is none',
+      { tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-mesh-2', { certificate: 'unreadable' }) } },
+      ['kvstoremesh peer-certificate-unreadable'],
+    ],
+    [
+      'no private key',
+      { tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-mesh-2', { privateKey: 'missing' }) } },
+      ['kvstoremesh peer-certificate-missing'],
+    ],
+    [
+      'the key of another certificate',
+      { tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-mesh-2', { privateKey: 'other' }) } },
+      ['kvstoremesh peer-certificate-key'],
+    ],
+    [
+      'an expired certificate',
+      { tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-mesh-2', expired) } },
+      ['kvstoremesh peer-certificate-expired'],
+    ],
+    [
+      'a CA of the peer that is none',
+      { tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-mesh-2', { ca: 'unreadable' }) } },
+      ['kvstoremesh peer-certificate-unreadable'],
+    ],
+    ['no server certificate', { tls: { [SERVER]: undefined } }, ['apiserver certificate-missing']],
+    [
+      'an empty server certificate',
+      { tls: { [SERVER]: tlsOf('ca-mesh-1', { certificate: 'missing' }) } },
+      ['apiserver certificate-missing'],
+    ],
+    [
+      'an expired server certificate',
+      { tls: { [SERVER]: tlsOf('ca-mesh-1', expired) } },
+      ['apiserver certificate-expired'],
+    ],
+    [
+      "a client certificate that the cluster's etcd does not accept",
+      { tls: { 'clustermesh-apiserver-local-cert': tlsOf('ca-old') } },
+      ['apiserver certificate-issuer'],
+    ],
+    ['no ConfigMap of users', { users: undefined }, ['apiserver users-missing']],
+    ['users that are no YAML', { users: 'users: [' }, ['apiserver users-unreadable']],
+    ['users that are no list', { users: 'users: nobody' }, ['apiserver users-unreadable']],
+    [
+      'no replica',
+      { deployment: { ...apiserverDeployment(), spec: { ...(apiserverDeployment().spec as object), replicas: 0 } } },
+      ['apiserver apiserver-scaled-down'],
+    ],
+    [
+      'no replica that is ready',
+      { deployment: { ...apiserverDeployment(), status: {} } },
+      ['apiserver apiserver-not-ready'],
+    ],
+    ['no CA', { snapshot: { ca: undefined } }, ['apiserver ca-missing']],
+  ])('%s', (_what, setup, expected) => {
+    expect(ids(faults(setup))).toEqual(expected);
+  });
+
+  it('says where it is, in words without what is in it', () => {
+    const [found] = faults(withFile('endpoints: [ "https://user:password@host'));
+    expect(found).toMatchObject({ context: 'context-1', peer: 'mesh-2', key: 'mesh-2', outage: true });
+    expect(describeFault(found as Fault)).toBe(
+      'the peering file cannot be read: it is not valid YAML (Secret cilium-kvstoremesh, key mesh-2)',
+    );
+  });
+
+  it('is not what only cannot be renewed, nor what no file names', () => {
+    const outages = (setup: Setup) => faults(setup).map(({ id, outage }) => [id, outage]);
+    expect(outages({ snapshot: { ca: undefined } })).toEqual([['ca-missing', false]]);
+    const remote = 'clustermesh-apiserver-remote-cert';
+    expect(outages({ tls: { [remote]: undefined } })).toEqual([['certificate-missing', false]]);
+    const common = { ...withFile(file.replaceAll('/mesh-2.', '/common-')), tls: { [remote]: undefined } };
+    expect(outages(common)).toEqual([['certificate-missing', true]]);
+  });
+
+  it('is not known of what may not be read', () => {
+    const unread = new Set(['Secret/kube-system/cilium-kvstoremesh', `Secret/kube-system/${SERVER}`]);
+    const setup = { replicas: undefined, tls: { [SERVER]: undefined }, snapshot: { unread } };
+    expect(faults(setup)).toEqual([]);
+    expect(faults({ snapshot: { tlsFiles: undefined } })).toEqual([]);
+  });
+
+  it('is nothing of the apiserver where Cluster Mesh is not enabled', () => {
+    expect(faultsOf(snapshotOf({ tlsFiles: new Map(), ca: undefined }), { now: NOW })).toEqual([]);
+  });
+});
+
+describe('what would not come back, with the peer read', () => {
+  it.each<[string, Setup, Setup, string[]]>([
+    [
+      'a certificate from a CA that the peer does not accept',
+      { tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-old', { authorities: ['ca-old', 'ca-mesh-2'].map(authority) }) } },
+      {},
+      ['kvstoremesh peer-certificate-issuer'],
+    ],
+    [
+      'a server certificate of the peer from another CA than is trusted here',
+      {},
+      { tls: { [SERVER]: tlsOf('ca-new', { authorities: ['ca-new', 'ca-mesh-2'].map(authority) }) } },
+      ['kvstoremesh peer-ca'],
+    ],
+    [
+      'a peer that logs in as a user that there is not',
+      { snapshot: { remoteUsers: [{ name: 'remote-mesh-3', role: 'remote' }] } },
+      {},
+      ['apiserver peer-user-missing'],
+    ],
+    [
+      'a user with another role',
+      { snapshot: { remoteUsers: [{ name: 'remote-mesh-2', role: 'root' }] } },
+      {},
+      ['apiserver peer-user-missing'],
+    ],
+  ])('%s', (_what, setup, other, expected) => {
+    const others = [clusterOf({ id: 2, ...other })];
+    expect(ids(faults(setup, { others }))).toEqual(expected);
+    expect(faults(setup)).toEqual([]);
+  });
+});
+
+describe('the peers of a cluster', () => {
+  it('are those that any Secret names, readable or not, and by a certificate alone', () => {
+    const agents = { 'mesh-2': GARBAGE, 'mesh-1': 'endpoints:' };
+    const replicas = { 'mesh-3': 'garbage', 'mesh-4.etcd-client.crt': 'none', 'no name': 'endpoints:' };
+    const cluster = clusterOf({
+      agents,
+      replicas,
+      snapshot: { remoteUsers: [{ name: 'remote-mesh-5', role: 'remote' }] },
+    });
+    expect(expectedPeers(cluster)).toEqual(['mesh-2', 'mesh-3', 'mesh-4']);
+    expect(knownPeers(cluster)).toEqual(expect.arrayContaining(['mesh-2', 'mesh-3', 'mesh-4', 'mesh-5']));
+  });
+});
