@@ -4,7 +4,7 @@ import type { CertificateSpec } from '../../src/mesh/certificates.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
-import { isSignedBy, keyMatches, readCertificate, readTlsSecret } from '../../src/pki/read.ts';
+import { isSignedBy, keyMatches, readCertificate, readTlsFiles, readTlsSecret } from '../../src/pki/read.ts';
 import { authorityWith, KEY_PAIRS } from '../support/authorities.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
@@ -82,6 +82,25 @@ describe('isSignedBy', () => {
     expect(isSignedBy(leaf.certificate, stranger.certificate)).toBe(false);
     expect(isSignedBy(leaf.certificate, 'garbage')).toBe(false);
     expect(isSignedBy(leaf.certificate, leaf.certificate)).toBe(false);
+  });
+});
+
+describe('readTlsFiles', () => {
+  it('tells for each file whether it is there, can be read and fits', () => {
+    const states = (files: Parameters<typeof readTlsFiles>[0]) => {
+      const { certificate, privateKey, ca, signedByCa } = readTlsFiles(files);
+      const word = (one: object | string) => (typeof one === 'string' ? one : 'readable');
+      return [word(certificate), privateKey, word(ca), signedByCa].join(' ');
+    };
+    const all = { ...leaf, ca: authority.certificate };
+    expect(states(all)).toBe('readable matches readable true');
+    expect(states({})).toBe('missing missing missing false');
+    expect(states({ certificate: '', privateKey: '', ca: '' })).toBe('missing missing missing false');
+    expect(states({ ...all, certificate: 'not a cert' })).toBe('unreadable other readable false');
+    expect(states({ ...all, privateKey: 'not a key' })).toBe('readable unreadable readable true');
+    expect(states({ ...all, privateKey: stranger.privateKey })).toBe('readable other readable true');
+    expect(states({ ...all, ca: 'not a CA' })).toBe('readable matches unreadable false');
+    expect(states({ ...all, ca: stranger.certificate })).toBe('readable matches readable false');
   });
 });
 

@@ -211,7 +211,9 @@ describe('what would not come back, with the peer read', () => {
   it.each<[string, Setup, Setup, string[]]>([
     [
       'a certificate from a CA that the peer does not accept',
-      { tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-old', { authorities: ['ca-old', 'ca-mesh-2'].map(authority) }) } },
+      {
+        tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-old', { authorities: ['ca-old', 'ca-mesh-2'].map(authority) }) },
+      },
       {},
       ['kvstoremesh peer-certificate-issuer'],
     ],
