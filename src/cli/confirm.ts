@@ -1,5 +1,5 @@
 import { MeshctlError } from '../mesh/errors.ts';
-import { printableLines } from '../views/printable.ts';
+import { printableSentence } from '../views/printable.ts';
 import type { Host } from './host.ts';
 
 /**
@@ -13,6 +13,6 @@ export async function confirm(host: Host, question: string, about: string): Prom
     });
   }
   host.stderr.write(`${about}\n`);
-  const answer = await host.keyboard.ask(`${printableLines(question)} [y/N] `, host.signal);
+  const answer = await host.keyboard.ask(`${printableSentence(question)} [y/N] `, host.signal);
   return /^y(es)?$/i.test(answer?.trim() ?? '');
 }

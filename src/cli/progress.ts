@@ -1,6 +1,6 @@
 import type { Ora } from 'ora';
 import type { CommandContext } from '../commands/command.ts';
-import { printableLines } from '../views/printable.ts';
+import { printableSentence } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
 import type { TextSink } from './host.ts';
 
@@ -15,7 +15,7 @@ export function quietProgress(sink: TextSink, theme: Theme): Progress {
 
 /** One plain line for each thing that ends or fails, for logs; and for each start, so that a hang shows where. */
 export function plainProgress(sink: TextSink, theme: Theme): Progress {
-  const line = (mark: string, text: string): void => sink.write(`${mark} ${printableLines(text)}\n`);
+  const line = (mark: string, text: string): void => sink.write(`${mark} ${printableSentence(text)}\n`);
   return {
     start(text) {
       line(theme.dim('…'), text);
@@ -43,14 +43,14 @@ export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme, 
   const spinner: Ora = ora({ stream, discardStdin: false, color: colour && 'cyan' });
   const show = (): void => {
     const last = running.at(-1);
-    const newest = last === undefined ? undefined : printableLines(last);
+    const newest = last === undefined ? undefined : printableSentence(last);
     if (newest === undefined) spinner.stop();
     else if (spinner.isSpinning) spinner.text = newest;
     else spinner.start(newest);
   };
   const leave = (symbol: string, text: string): void => {
     spinner.stop();
-    stream.write(`${symbol} ${printableLines(text)}\n`);
+    stream.write(`${symbol} ${printableSentence(text)}\n`);
     show();
   };
   const end = (text: string): void => {

@@ -17,7 +17,7 @@ const META: Shape = {
   managedFields: [
     { manager: 'text', operation: 'text', time: 'text', subresource: 'text', fieldsV1: { [EACH]: { [EACH]: 'any' } } },
   ],
-  ownerReferences: [{ apiVersion: 'text', kind: 'text', name: 'text', uid: 'text' }],
+  ownerReferences: [{ 'apiVersion!': 'text', 'kind!': 'text', 'name!': 'text', 'uid!': 'text' }],
 };
 
 const CONDITIONS: Shape = [
@@ -29,15 +29,15 @@ const SELECTOR: Shape = {
 };
 
 const CONTAINER: Shape = {
-  name: 'text',
+  'name!': 'text',
   image: 'text',
   command: ['text'],
   args: ['text'],
-  env: [{ name: 'text', value: 'text', valueFrom: {} }],
+  env: [{ 'name!': 'text', value: 'text', valueFrom: {} }],
   envFrom: [{ configMapRef: { name: 'text' } }],
   ports: [{ name: 'text', containerPort: 'number' }],
   resources: { requests: {}, limits: {} },
-  volumeMounts: [{ name: 'text', mountPath: 'text' }],
+  volumeMounts: [{ 'name!': 'text', 'mountPath!': 'text' }],
   securityContext: {},
 };
 
@@ -45,13 +45,13 @@ const POD_SPEC: Shape = {
   nodeName: 'text',
   nodeSelector: TEXTS,
   tolerations: [{ key: 'text', operator: 'text', value: 'text', effect: 'text' }],
-  containers: [CONTAINER],
+  'containers!': [CONTAINER],
   initContainers: [CONTAINER],
-  hostAliases: [{ ip: 'text', hostnames: ['text'] }],
-  imagePullSecrets: [{ name: 'text' }],
+  hostAliases: [{ 'ip!': 'text', hostnames: ['text'] }],
+  imagePullSecrets: [{ 'name!': 'text' }],
   volumes: [
     {
-      name: 'text',
+      'name!': 'text',
       emptyDir: { medium: 'text' },
       configMap: { name: 'text' },
       secret: { secretName: 'text' },
@@ -71,7 +71,7 @@ const POD_SPEC: Shape = {
 
 const CONTAINER_STATUSES: Shape = [
   {
-    name: 'text',
+    'name!': 'text',
     ready: 'truth',
     restartCount: 'number',
     state: {
@@ -84,10 +84,10 @@ const CONTAINER_STATUSES: Shape = [
 ];
 
 const WORKLOAD: Shape = {
-  spec: {
+  'spec!': {
     replicas: 'number',
     selector: SELECTOR,
-    template: { metadata: { labels: TEXTS, annotations: TEXTS }, spec: POD_SPEC },
+    'template!': { metadata: { labels: TEXTS, annotations: TEXTS }, 'spec!': POD_SPEC },
   },
   status: {
     observedGeneration: 'number',
@@ -114,7 +114,7 @@ const KINDS: Readonly<Record<string, Shape>> = {
   DaemonSet: WORKLOAD,
   ReplicaSet: WORKLOAD,
   Pod: {
-    spec: POD_SPEC,
+    'spec!': POD_SPEC,
     status: {
       phase: 'text',
       reason: 'text',
@@ -129,7 +129,7 @@ const KINDS: Readonly<Record<string, Shape>> = {
     },
   },
   Service: {
-    spec: {
+    'spec!': {
       type: 'text',
       clusterIP: 'text',
       clusterIPs: ['text'],
@@ -141,7 +141,7 @@ const KINDS: Readonly<Record<string, Shape>> = {
       loadBalancerClass: 'text',
       loadBalancerSourceRanges: ['text'],
       selector: TEXTS,
-      ports: [{ name: 'text', protocol: 'text', port: 'number', nodePort: 'number', targetPort: 'any' }],
+      ports: [{ name: 'text', protocol: 'text', 'port!': 'number', nodePort: 'number', targetPort: 'any' }],
     },
     status: { loadBalancer: { ingress: [{ ip: 'text', hostname: 'text' }] }, conditions: CONDITIONS },
   },
@@ -151,16 +151,16 @@ const KINDS: Readonly<Record<string, Shape>> = {
       podCIDR: 'text',
       podCIDRs: ['text'],
       unschedulable: 'truth',
-      taints: [{ key: 'text', value: 'text', effect: 'text' }],
+      taints: [{ 'key!': 'text', value: 'text', effect: 'text' }],
     },
-    status: { addresses: [{ type: 'text', address: 'text' }], conditions: CONDITIONS },
+    status: { addresses: [{ 'type!': 'text', 'address!': 'text' }], conditions: CONDITIONS },
   },
   Namespace: { spec: {}, status: { phase: 'text', conditions: CONDITIONS } },
   EndpointSlice: {
     addressType: 'text',
     endpoints: [
       {
-        addresses: ['text'],
+        'addresses!': ['text'],
         nodeName: 'text',
         conditions: { ready: 'truth', serving: 'truth', terminating: 'truth' },
         targetRef: { kind: 'text', name: 'text' },
@@ -172,7 +172,7 @@ const KINDS: Readonly<Record<string, Shape>> = {
   CiliumNode: {
     spec: {
       addresses: [{ type: 'text', ip: 'text' }],
-      ipam: { podCIDRs: ['text'], pools: { allocated: [{ pool: 'text', cidrs: ['text'] }] } },
+      ipam: { podCIDRs: ['text'], pools: { allocated: [{ 'pool!': 'text', cidrs: ['text'] }] } },
       eni: {},
     },
     status: {},
@@ -192,8 +192,8 @@ export function soundObject(value: unknown): KubeObject | undefined {
   if (typeof apiVersion !== 'string' || typeof kind !== 'string' || !isRecord(metadata)) return undefined;
   if (typeof metadata.name !== 'string' || metadata.name === '') return undefined;
   const own = Object.hasOwn(KINDS, kind) ? (KINDS[kind] as { [field: string]: Shape }) : {};
-  const sound = shaped(value, { metadata: META, ...own }) as KubeObject;
-  return kind === 'Secret' ? withReadableData(sound) : sound;
+  const sound = shaped(value, { metadata: META, ...own }) as KubeObject | undefined;
+  return sound && kind === 'Secret' ? withReadableData(sound) : sound;
 }
 
 /** Whether it is the very object that was asked for: of this kind and name, in this namespace. */

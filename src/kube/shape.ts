@@ -13,6 +13,12 @@ export type Shape =
   | readonly [Shape]
   | { readonly [field: string]: Shape };
 
+/**
+ * A field `name!` must be there, in its shape: a mapping without it is none, so that an entry of a list is left out, and so is
+ * a field; where that one is needed too, what it is in.
+ */
+const NEEDED = '!';
+
 /** A mapping from any key to one shape, e.g. labels. */
 export const EACH = '*';
 
@@ -41,12 +47,19 @@ function shapedList(list: readonly unknown[], shape: Shape): unknown[] {
 
 function shapedRecord(record: Record<string, unknown>, shape: { readonly [field: string]: Shape }): unknown {
   const each = shape[EACH];
-  return Object.fromEntries(
-    Object.entries(record).flatMap(([key, value]) => {
-      const wanted = Object.hasOwn(shape, key) && key !== EACH ? shape[key] : each;
-      if (wanted === undefined) return [[key, value]];
-      const kept = shaped(value, wanted);
-      return kept === undefined ? [] : [[key, kept]];
-    }),
-  );
+  const entries = Object.entries(record).flatMap(([key, value]) => {
+    const wanted = shapeOf(shape, key) ?? each;
+    if (wanted === undefined) return [[key, value]];
+    const kept = shaped(value, wanted);
+    return kept === undefined ? [] : [[key, kept]];
+  });
+  const there = new Set(entries.map(([key]) => key));
+  const needed = Object.keys(shape).filter((field) => field.endsWith(NEEDED));
+  return needed.every((field) => there.has(field.slice(0, -1))) ? Object.fromEntries(entries) : undefined;
+}
+
+function shapeOf(shape: { readonly [field: string]: Shape }, key: string): Shape | undefined {
+  if (key === EACH || key.endsWith(NEEDED)) return undefined;
+  if (Object.hasOwn(shape, key)) return shape[key];
+  return Object.hasOwn(shape, `${key}${NEEDED}`) ? shape[`${key}${NEEDED}`] : undefined;
 }

@@ -24,6 +24,8 @@ const FIXED_PATHS = [
   /^apiVersion$/,
   /^kind$/,
   /^status\b/,
+  // As a whole they hold what must stay.
+  /^(metadata|spec)$/,
   /^metadata\.(?!labels\b|annotations\b)/,
   /^metadata\.labels\[app\.kubernetes\.io\/managed-by\]$/,
   /^metadata\.annotations\[meshctl\.io\//,

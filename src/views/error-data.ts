@@ -1,5 +1,5 @@
 import type { ErrorCode, MeshctlError } from '../mesh/errors.ts';
-import { printableLines } from './printable.ts';
+import { printableLines, printableSentence } from './printable.ts';
 
 /** An error as it is shown, for people and for `-o json`. */
 export interface ErrorData {
@@ -11,5 +11,10 @@ export interface ErrorData {
 
 /** What an error says. API servers and programs in clusters word much of it, so nothing of it can act on a terminal. */
 export function errorData({ code, message, hint, details }: MeshctlError): ErrorData {
-  return printableLines({ code, message, ...(hint ? { hint } : {}), details });
+  return {
+    code,
+    message: printableSentence(message),
+    ...(hint ? { hint: printableSentence(hint) } : {}),
+    details: printableLines(details),
+  };
 }

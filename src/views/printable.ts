@@ -19,6 +19,11 @@ export function printableLines<T>(data: T): T {
   return cleaned(data, `${HARMLESS}\n\t`) as T;
 }
 
+/** A sentence: whatever it quotes, it is one line, so that no value can look like a line of meshctl's own. */
+export function printableSentence(text: string): string {
+  return printable(text.trim().replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' '));
+}
+
 function cleaned(value: unknown, harmless: string): unknown {
   const clean = (part: unknown) => cleaned(part, harmless);
   if (typeof value === 'string') return value.replace(UNSAFE, (char) => (harmless.includes(char) ? char : '\ufffd'));

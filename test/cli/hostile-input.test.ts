@@ -1,0 +1,123 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** What an operator, or whoever wrote the script or the kubeconfig, may hand in. */
+let folder: string;
+let sandbox: TestSandbox;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'meshctl-input-'));
+  sandbox = await startTestSandbox({ nodes: 1 });
+});
+
+afterAll(async () => {
+  await sandbox?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const onSandbox = (argv: readonly string[]) => runCli(argv, { env: { KUBECONFIG: sandbox.kubeconfigPath } });
+
+describe('names that are none', () => {
+  test.each([
+    ['service', 'global', 'default/..', '--context', 'mesh-1'],
+    ['service', 'global', '../x', '--context', 'mesh-1'],
+    ['service', 'describe', 'default/..', '--context', 'mesh-1'],
+    ['service', 'describe', './x', '--context', 'mesh-1'],
+    ['service', 'describe', 'default/Web', '--context', 'mesh-1'],
+    ['service', 'list', '-n', '', '--context', 'mesh-1'],
+    ['clustermesh', 'status', '-n', '', '--context', 'mesh-1'],
+    ['clustermesh', 'status', '-n', '..', '--context', 'mesh-1'],
+    ['clustermesh', 'enable', '-n', 'a/b', '--context', 'mesh-1'],
+    ['connectivity', 'test', '-n', '..', '--context', 'mesh-1,mesh-2'],
+    ['clustermesh', 'enable', '--set', 'Service/clustermesh-apiserver:metadata=null', '--context', 'mesh-1'],
+  ])('meshctl %s %s %s %s is a usage error, and nothing is asked', async (...argv) => {
+    const before = sandbox.clusters.map(({ store }) => store.list({ apiVersion: 'v1', kind: 'Namespace' }));
+    const { exitCode, stderr } = await onSandbox(argv);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('✖ ') });
+    expect(sandbox.clusters.map(({ store }) => store.list({ apiVersion: 'v1', kind: 'Namespace' }))).toEqual(before);
+  });
+});
+
+describe('times', () => {
+  test('of a month are as long as a timer takes, and 0 is no limit', async () => {
+    const long = ['--wait-duration', '720h', '--request-timeout', '9999h'];
+    const waiting = await onSandbox(['clustermesh', 'enable', '--context', 'mesh-1', ...long]);
+    expect(waiting).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining('Timeout') });
+    expect(
+      await onSandbox(['clustermesh', 'certs', 'list', '--context', 'mesh-1', '--request-timeout', '0']),
+    ).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('a kubeconfig', () => {
+  const kubeconfig = async (cluster: object, user: object = { token: 't' }) => {
+    const path = join(folder, 'config');
+    const content = {
+      'current-context': 'a',
+      clusters: [{ name: 'a', cluster }],
+      users: [{ name: 'a', user }],
+      contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+    };
+    await writeFile(path, JSON.stringify(content));
+    return path;
+  };
+
+  test('whose proxy is silent: named, within the time limit', async () => {
+    const silent = net.createServer((socket) => void socket.resume().on('error', () => undefined));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const path = await kubeconfig({
+      server: 'https://10.0.0.1:6443',
+      'proxy-url': `http://u:s3cret@127.0.0.1:${port}`,
+    });
+    const { exitCode, stderr } = await runCli([
+      'clustermesh',
+      'status',
+      '--kubeconfig',
+      path,
+      '--request-timeout',
+      '200ms',
+    ]);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain(`through the proxy http://127.0.0.1:${port} (proxy-url in the kubeconfig)`);
+    expect(stderr).not.toContain('s3cret');
+    await new Promise((resolve) => silent.close(resolve));
+  });
+
+  test('whose plugin does not end: the plugin is blamed, not the API server', async () => {
+    const plugin = join(folder, 'plugin');
+    await writeFile(plugin, '#!/bin/sh\nexec sleep 30\n');
+    await chmod(plugin, 0o755);
+    const path = await kubeconfig({ server: 'https://127.0.0.1:1' }, { exec: { command: plugin } });
+    const { exitCode, stderr } = await runCli([
+      'clustermesh',
+      'status',
+      '--kubeconfig',
+      path,
+      '--request-timeout',
+      '200ms',
+    ]);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain(`credential plugin "${plugin}" failed: it did not end within 0.2 s`);
+  });
+
+  test('with a line break in a name forges no line', async () => {
+    const path = await kubeconfig({ server: 'https://127.0.0.1:1' });
+    const { exitCode, stderr } = await runCli([
+      'clustermesh',
+      'status',
+      '--kubeconfig',
+      path,
+      '--context',
+      'x\n✔ all is well',
+    ]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('x ✔ all is well');
+    expect(stderr.split('\n').filter((line) => line.startsWith('✔'))).toEqual([]);
+  });
+});
