@@ -1,5 +1,6 @@
 import type { CommandContext, CommandResult, CommandSpec, ParsedOptions } from '../commands/command.ts';
 import { shellWord } from '../mesh/command-line.ts';
+import { matchesAny } from '../mesh/context-patterns.ts';
 
 /** By what this run reached its clusters: a command that it tells the operator to type needs the same. */
 export interface RunFlags {
@@ -8,22 +9,47 @@ export interface RunFlags {
   ciliumNamespace?: string | undefined;
   as?: string | undefined;
   asGroup?: readonly string[] | undefined;
+  /** Where clusters are in another kubeconfig than the others. */
+  destination?: Destination | undefined;
 }
 
-const STANDARD_NAMESPACE = 'kube-system';
+interface Destination {
+  kubeconfig: string;
+  /** Whether a context is one of that kubeconfig's. */
+  holds(context: string): boolean;
+}
+
 /** A command of kubectl, as opposed to a word about it. */
 const KUBECTL =
   'kubectl(?= (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale)\\b)';
+/** Words as command-line.ts quotes them, up to what joins or ends commands. */
+const WORDS = "(?: (?!&& |→)(?:[^\\s';|]|'[^']*'|\\\\')+)*";
+/** The commands that name clusters of two kubeconfigs. */
+const PAIRING = /^meshctl clustermesh (connect|disconnect)$/;
 
 /** The flags of a run. In the service commands and the connectivity test, `-n` is not Cilium's namespace. */
-export function runFlagsOf({ kubeconfig, as, asGroup, namespace, ciliumNamespace }: ParsedOptions): RunFlags {
-  const cilium = ciliumNamespace ?? namespace;
+export function runFlagsOf(options: ParsedOptions): RunFlags {
+  const { kubeconfig, as, asGroup, namespace, ciliumNamespace } = options;
   return {
     kubeconfig: textOf(kubeconfig),
     as: textOf(as),
     asGroup: Array.isArray(asGroup) ? asGroup.map(String) : undefined,
-    ciliumNamespace: cilium === STANDARD_NAMESPACE ? undefined : textOf(cilium),
+    ciliumNamespace: textOf(ciliumNamespace ?? namespace),
+    destination: destinationOf(options),
   };
+}
+
+/** `connect --destination-kubeconfig`: all contexts but the source, or those that were named. */
+function destinationOf({
+  destinationKubeconfig,
+  destinationContext,
+  context,
+  all,
+}: ParsedOptions): Destination | undefined {
+  const kubeconfig = textOf(destinationKubeconfig);
+  if (kubeconfig === undefined) return undefined;
+  const patterns = Array.isArray(destinationContext) ? destinationContext.map(String) : [];
+  return { kubeconfig, holds: (name) => name !== context && (all === true || matchesAny(name, patterns)) };
 }
 
 /** Makes command lines in a text complete. */
@@ -31,25 +57,75 @@ export type Completion = (text: string) => string;
 
 /** @param commands the specs, by which command lines are known */
 export function completionFor(flags: RunFlags, commands: readonly CommandSpec[]): Completion {
-  const { kubeconfig, as, asGroup = [], ciliumNamespace } = flags;
-  const access = [
-    ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig]),
-    ...(as === undefined ? [] : ['--as', as]),
-    ...asGroup.flatMap((group) => ['--as-group', group]),
-  ];
-  if (access.length === 0 && ciliumNamespace === undefined) return (text) => text;
+  const { kubeconfig, as, asGroup = [], ciliumNamespace, destination } = flags;
+  if ([kubeconfig, as, ciliumNamespace, destination].every((flag) => flag === undefined) && asGroup.length === 0) {
+    return (text) => text;
+  }
+  const identity = [...(as === undefined ? [] : ['--as', as]), ...asGroup.flatMap((group) => ['--as-group', group])];
   const reaching = commands.filter(({ reachesClusters }) => reachesClusters);
   const paths = reaching.map(({ path }) => path.join(' ')).sort((a, b) => b.length - a.length);
-  // Up to the next command, the end of the line or of the sentence.
-  const line = new RegExp(`\\b(?:meshctl (?:${paths.join('|')})|${KUBECTL})(?= |$)(?=(?<rest>[^\\n;|]*))`, 'gm');
+  const line = new RegExp(`\\b(?<command>meshctl (?:${paths.join('|')})|${KUBECTL})(?= |$)(?<rest>${WORDS})`, 'gm');
+  const complete = ({ command, rest, elsewhere }: Line): string => {
+    if (/ --kubeconfig[ =]/.test(rest)) return command + rest;
+    const path = elsewhere ? destination?.kubeconfig : kubeconfig;
+    const others = PAIRING.test(command) && !elsewhere ? contextsAfter('destination-context', rest) : [];
+    const access = [
+      ...(path === undefined ? [] : ['--kubeconfig', path]),
+      ...(destination && others.some(destination.holds) ? ['--destination-kubeconfig', destination.kubeconfig] : []),
+      ...identity,
+      ...namespaceFlag(command, rest, ciliumNamespace),
+    ];
+    return [command, ...access.map(shellWord)].join(' ') + rest;
+  };
   return (text) =>
-    text.replace(line, (command: string, ...groups: unknown[]) => {
-      const { rest } = groups.at(-1) as { rest: string };
-      const [own = ''] = rest.split(/&& |→/);
-      if (/ --kubeconfig[ =]/.test(own)) return command;
-      const namespace = namespaceFlag(command, own, ciliumNamespace);
-      return [command, ...[...access, ...namespace].map(shellWord)].join(' ');
+    text.replace(line, (_line: string, ...groups: unknown[]) => {
+      const { command, rest } = groups.at(-1) as { command: string; rest: string };
+      return linesFor(command, rest, destination).map(complete).join(' && ');
     });
+}
+
+interface Line {
+  command: string;
+  /** With the space before it. */
+  rest: string;
+  /** Its contexts are those of the destinations' kubeconfig. */
+  elsewhere: boolean;
+}
+
+/**
+ * The lines that do the same with one kubeconfig each: contexts of both are told one after the other, and a pair is named
+ * from its source.
+ */
+function linesFor(command: string, rest: string, destination: Destination | undefined): Line[] {
+  const contexts = contextsAfter('context', rest);
+  const there = destination ? contexts.filter(destination.holds) : [];
+  if (there.length === 0) return [{ command, rest, elsewhere: false }];
+  const others = contextsAfter('destination-context', rest);
+  if (others.length > 0 && !others.some((name) => destination?.holds(name))) {
+    const swapped = withContexts('destination-context', withContexts('context', rest, others), contexts);
+    return [{ command, rest: swapped, elsewhere: false }];
+  }
+  const here = contexts.filter((name) => !there.includes(name));
+  return [
+    ...(here.length > 0 ? [{ command, rest: withContexts('context', rest, here), elsewhere: false }] : []),
+    { command, rest: withContexts('context', rest, there), elsewhere: true },
+  ];
+}
+
+const flagPattern = (flag: string) => new RegExp(`(?<= --${flag} )(?:[^\\s']|'[^']*'|\\\\')+`);
+
+/** The contexts that a flag names, without the shell's quotes. */
+function contextsAfter(flag: string, rest: string): string[] {
+  const [word] = flagPattern(flag).exec(rest) ?? [];
+  const text = word?.replaceAll(
+    /'([^']*)'|\\(')/g,
+    (_all, quoted: string | undefined, quote: string) => quoted ?? quote,
+  );
+  return text?.split(',') ?? [];
+}
+
+function withContexts(flag: string, rest: string, contexts: readonly string[]): string {
+  return rest.replace(flagPattern(flag), () => shellWord(contexts.join(',')));
 }
 
 /** Service commands keep `-n` for the Services; kubectl's lines name their namespace themselves. */

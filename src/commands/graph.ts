@@ -27,7 +27,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   return {
     kind: 'MeshGraph',
     data: { ...graph },
-    text: (theme) => drawingOf(graph, flags.output) ?? meshStatusText(mesh, flags.namespace, theme),
+    text: (theme) => drawingOf(graph, flags.output) ?? meshStatusText(mesh, theme),
   };
 }
 

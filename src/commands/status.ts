@@ -64,22 +64,18 @@ function checkFlags(flags: StatusFlags): void {
 }
 
 /** A report of one cluster, or of a mesh where several were asked for. */
-function statusResult(look: Look, { namespace, output }: StatusFlags, several: boolean): CommandResult {
+function statusResult(look: Look, { output }: StatusFlags, several: boolean): CommandResult {
   const exitCode = look.unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : isHealthy(look) ? 0 : 1;
   const mesh = printable(evaluateMesh(look.reports, look.unreachable));
   const [single] = mesh.clusters;
-  const junit = () => statusJunit(mesh.clusters, namespace, mesh.unreachable);
+  const junit = () => statusJunit(mesh.clusters, mesh.unreachable);
   if (several || !single) {
     const text = (theme: Theme) =>
       output === 'wide'
-        ? [
-            meshStatusText(mesh, namespace, theme),
-            ...mesh.clusters.map((cluster) => statusWideText(cluster, namespace, theme)),
-          ].join('\n\n')
-        : meshStatusText(mesh, namespace, theme);
+        ? [meshStatusText(mesh, theme), ...mesh.clusters.map((cluster) => statusWideText(cluster, theme))].join('\n\n')
+        : meshStatusText(mesh, theme);
     return { kind: 'MeshStatusReport', data: { ...mesh }, text: output === 'junit' ? junit : text, exitCode };
   }
-  const text = (theme: Theme) =>
-    output === 'wide' ? statusWideText(single, namespace, theme) : statusText(single, namespace, theme);
+  const text = (theme: Theme) => (output === 'wide' ? statusWideText(single, theme) : statusText(single, theme));
   return { kind: 'StatusReport', data: { ...single }, text: output === 'junit' ? junit : text, exitCode };
 }

@@ -80,6 +80,7 @@ async function readExpectation({ client, namespace }: Target): Promise<StatusExp
   const identity = identityOf((config.data ?? {}) as Record<string, string>);
   return {
     context: client.context,
+    namespace,
     clusterName: identity.name,
     clusterId: identity.id,
     peers: peersIn(secretTexts(secret)).filter((peer) => peer !== identity.name),

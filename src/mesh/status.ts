@@ -23,6 +23,8 @@ export interface PollResult {
 /** What a cluster's own objects say should be, before anyone is asked. */
 export interface StatusExpectation {
   context: string;
+  /** Cilium's. */
+  namespace: string;
   clusterName: string;
   clusterId: number;
   /** Peers by the Secret's word: what the agents should be connected to. */
@@ -74,6 +76,8 @@ export interface Sample {
 /** The status of one cluster's connections; the data of `clustermesh status -o json`. */
 export interface StatusReport {
   context: string;
+  /** Cilium's. */
+  namespace: string;
   cluster: { name: string; id: number };
   healthy: boolean;
   enabled: boolean;
@@ -162,6 +166,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
       (!expected.kvstoremesh || (kvstoremesh.total > 0 && kvstoremesh.connectedToAll === kvstoremesh.total));
     return {
       context: expected.context,
+      namespace: expected.namespace,
       cluster: { name: expected.clusterName, id: expected.clusterId },
       healthy,
       enabled: expected.enabled,

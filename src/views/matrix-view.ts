@@ -4,7 +4,7 @@ import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
 
 /** The status of several clusters: a matrix of who is connected to whom, then what is wrong in each cluster. */
-export function meshStatusText(report: MeshStatusReport, namespace: string, theme: Theme): string {
+export function meshStatusText(report: MeshStatusReport, theme: Theme): string {
   const lines = [headline(report, theme)];
   if (report.clusters.length > 0) {
     lines.push('🔌 Cluster Connections (nodes of the row connected to the column):');
@@ -14,18 +14,16 @@ export function meshStatusText(report: MeshStatusReport, namespace: string, them
     lines.push('', `❌ ${theme.fail(message.startsWith('context ') ? message : `context "${context}": ${message}`)}`);
     if (hint) lines.push(step(hint, theme));
   }
-  const contexts = new Map(report.clusters.map(({ cluster, context }) => [cluster.name, context]));
+  const clusters = new Map(report.clusters.map((cluster) => [cluster.cluster.name, cluster]));
   for (const cluster of report.clusters) {
     if (cluster.healthy) continue;
     // Without peers the cluster's own report says what to do.
     const text =
       cluster.peers.length === 0 || !cluster.enabled
-        ? statusText(cluster, namespace, theme)
+        ? statusText(cluster, theme)
         : [
-            ...replicaLines(cluster, namespace, theme),
-            ...cluster.problems.flatMap((problem) =>
-              problemLines(problem, cluster, namespace, theme, contexts.get(problem.peer)),
-            ),
+            ...replicaLines(cluster, theme),
+            ...cluster.problems.flatMap((problem) => problemLines(problem, cluster, theme, clusters.get(problem.peer))),
           ].join('\n');
     if (text) lines.push('', theme.bold(`${cluster.cluster.name} (context ${cluster.context})`), text);
   }

@@ -5,13 +5,9 @@ import { type JunitCase, junitXml } from './junit.ts';
 import { placesOf } from './status-view.ts';
 
 /** A suite for each cluster with a case for each peer; a cluster without peers fails as such. */
-export function statusJunit(
-  reports: readonly StatusReport[],
-  namespace: string,
-  unreachable: readonly UnreachableCluster[] = [],
-): string {
+export function statusJunit(reports: readonly StatusReport[], unreachable: readonly UnreachableCluster[] = []): string {
   return junitXml([
-    ...reports.map((report) => ({ name: report.context, cases: casesOf(report, namespace) })),
+    ...reports.map((report) => ({ name: report.context, cases: casesOf(report, reports) })),
     ...unreachable.map(({ context, code, message }) => ({
       name: context,
       cases: [
@@ -25,7 +21,7 @@ export function statusJunit(
   ]);
 }
 
-function casesOf(report: StatusReport, namespace: string): JunitCase[] {
+function casesOf(report: StatusReport, all: readonly StatusReport[]): JunitCase[] {
   const className = `clustermesh.${report.context}`;
   const { enabled, peers } = report;
   if (!enabled || peers.length === 0) {
@@ -37,20 +33,23 @@ function casesOf(report: StatusReport, namespace: string): JunitCase[] {
   return peers.map((peer) => ({
     name: `all nodes are connected to ${peer.name}`,
     className,
-    failure: failureOf(peer, report, namespace),
+    failure: failureOf(peer, report, all),
   }));
 }
 
-function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport, namespace: string) {
+function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport, all: readonly StatusReport[]) {
   const replicas = kvstoremesh ?? { connected: 1, total: 1 };
   const problems = report.problems.filter(({ peer }) => peer === name);
   const whole = agents.total > 0 && replicas.total > 0 && problems.length === 0;
   if (whole && agents.connected === agents.total && replicas.connected === replicas.total) return undefined;
+  const peer = all.find(({ cluster }) => cluster.name === name);
   const texts = problems.map((problem) => {
     const { says, hint } = adviceFor(problem.class, {
       context: report.context,
-      namespace,
+      namespace: report.namespace,
       peer: name,
+      peerContext: peer?.context,
+      peerNamespace: peer?.namespace,
       component: problem.component,
       kvstoremesh: report.kvstoremesh.enabled,
     });

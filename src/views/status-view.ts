@@ -8,12 +8,12 @@ import type { Theme } from './theme.ts';
 const NODES_SHOWN = 3;
 
 /** The report of `clustermesh status`: the article's three lines when healthy, else also what is wrong and what to do. */
-export function statusText(report: StatusReport, namespace: string, theme: Theme): string {
-  const lines = [headline(report, theme), ...replicaLines(report, namespace, theme)];
+export function statusText(report: StatusReport, theme: Theme): string {
+  const lines = [headline(report, theme), ...replicaLines(report, theme)];
   if (report.peers.length > 0) {
     lines.push('🔌 Cluster Connections:', ...report.peers.map((peer) => peerLine(peer, theme)));
   }
-  for (const problem of report.problems) lines.push(...problemLines(problem, report, namespace, theme));
+  for (const problem of report.problems) lines.push(...problemLines(problem, report, theme));
   const said = report.problems.some((problem) => problem.class === 'own-apiserver-missing');
   if (!report.enabled && !said) lines.push(step(meshctlCommand('clustermesh enable', report), theme));
   if (report.enabled && report.peers.length === 0) {
@@ -41,7 +41,7 @@ export function headline(report: StatusReport, theme: Theme): string {
 }
 
 /** A line when KVStoreMesh lacks something, else none. */
-export function replicaLines({ context, kvstoremesh, peers }: StatusReport, namespace: string, theme: Theme): string[] {
+export function replicaLines({ context, namespace, kvstoremesh, peers }: StatusReport, theme: Theme): string[] {
   if (
     !kvstoremesh.enabled ||
     peers.length === 0 ||
@@ -68,17 +68,24 @@ function peerLine({ name, agents }: PeerStatus, theme: Theme): string {
 
 /**
  * A reason in words, with an example of whom it holds for, the agent's own words and the next step.
- * @param peerContext of the peer, where it is known
+ * @param peerCluster the peer's own place, where it is known
  */
 export function problemLines(
   problem: StatusProblem,
-  { context, kvstoremesh }: StatusReport,
-  namespace: string,
+  { context, namespace, kvstoremesh }: StatusReport,
   theme: Theme,
-  peerContext?: string,
+  peerCluster?: { context: string; namespace: string },
 ): string[] {
   const { peer, component } = problem;
-  const place = { context, namespace, peer, peerContext, component, kvstoremesh: kvstoremesh.enabled };
+  const place = {
+    context,
+    namespace,
+    peer,
+    peerContext: peerCluster?.context,
+    peerNamespace: peerCluster?.namespace,
+    component,
+    kvstoremesh: kvstoremesh.enabled,
+  };
   const advice = adviceFor(problem.class, place);
   return [
     `${theme.warn('⚠️ ')} ${peer}: ${problem.heldOver ? 'a new connection fails: ' : ''}${advice.says} — ${placesOf(problem)}`,

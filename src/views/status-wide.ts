@@ -4,8 +4,8 @@ import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
 
 /** The report with more: KVStoreMesh per peer, and what each node and replica says of each peer. */
-export function statusWideText(report: StatusReport, namespace: string, theme: Theme): string {
-  const lines = [statusText(report, namespace, theme)];
+export function statusWideText(report: StatusReport, theme: Theme): string {
+  const lines = [statusText(report, theme)];
   const peers = report.peers.map(({ name }) => name);
   if (report.kvstoremesh.enabled && peers.length > 0) {
     const rows = report.peers.map(({ name, kvstoremesh: counts }) => {

@@ -61,7 +61,7 @@ describe('commands that a run tells the operator to type', () => {
 
   it('are left alone where nothing was given', () => {
     const text = 'meshctl clustermesh status --context a; kubectl get pods';
-    expect(completionFor(runFlagsOf({ namespace: 'kube-system' }), COMMANDS)(text)).toBe(text);
+    expect(completionFor(runFlagsOf({}), COMMANDS)(text)).toBe(text);
   });
 
   it('are not looked for in words about them', () => {
@@ -69,5 +69,64 @@ describe('commands that a run tells the operator to type', () => {
       'log in again, e.g. with kubectl and the same context',
     );
     expect(complete('meshctl demo')).toBe('meshctl demo');
+  });
+
+  describe('with clusters of two kubeconfigs', () => {
+    const both = completionFor(
+      runFlagsOf({
+        kubeconfig: 'here',
+        context: 'a',
+        destinationKubeconfig: 'their configs',
+        destinationContext: ['b', 'prod-*'],
+      }),
+      COMMANDS,
+    );
+    it.each([
+      [
+        'of the source',
+        'meshctl clustermesh status --context a',
+        'meshctl clustermesh status --kubeconfig here --context a',
+      ],
+      [
+        'of a destination',
+        "kubectl --context 'prod-1 (eu)' -n cilium get pods",
+        "kubectl --kubeconfig 'their configs' --context 'prod-1 (eu)' -n cilium get pods",
+      ],
+      [
+        'of both, as a pair',
+        'meshctl clustermesh connect --context a --destination-context b',
+        "meshctl clustermesh connect --kubeconfig here --destination-kubeconfig 'their configs' --context a --destination-context b",
+      ],
+      [
+        'of both, as a pair the other way round',
+        'meshctl clustermesh connect --context prod-2 --destination-context a',
+        "meshctl clustermesh connect --kubeconfig here --destination-kubeconfig 'their configs' --context a --destination-context prod-2",
+      ],
+      [
+        'of both, as a list',
+        'run: meshctl clustermesh enable --context a,b --force-conflicts',
+        "run: meshctl clustermesh enable --kubeconfig here --context a --force-conflicts && meshctl clustermesh enable --kubeconfig 'their configs' --context b --force-conflicts",
+      ],
+      [
+        'of two destinations',
+        'meshctl clustermesh connect --context b --destination-context prod-1',
+        "meshctl clustermesh connect --kubeconfig 'their configs' --context b --destination-context prod-1",
+      ],
+      [
+        'one after the other',
+        'meshctl clustermesh enable --context b && meshctl clustermesh connect --context a --destination-context b',
+        "meshctl clustermesh enable --kubeconfig 'their configs' --context b && meshctl clustermesh connect --kubeconfig here --destination-kubeconfig 'their configs' --context a --destination-context b",
+      ],
+    ])('name that %s', (_what, line, typed) => {
+      expect(both(line)).toBe(typed);
+    });
+
+    it('take all contexts but the source with --all', () => {
+      const all = completionFor(runFlagsOf({ context: 'a', destinationKubeconfig: 'there', all: true }), COMMANDS);
+      expect(all('meshctl clustermesh status --context x')).toBe(
+        'meshctl clustermesh status --kubeconfig there --context x',
+      );
+      expect(all('meshctl clustermesh status --context a')).toBe('meshctl clustermesh status --context a');
+    });
   });
 });

@@ -26,7 +26,14 @@ import { hostileDocument, hostileOutput, hostileText, hostileValue, RAW } from '
 
 const MEBIBYTE = 1024 * 1024;
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
-const expected = { context: 'one', clusterName: 'mesh-1', clusterId: 1, enabled: true, kvstoremesh: true };
+const expected = {
+  context: 'one',
+  namespace: 'kube-system',
+  clusterName: 'mesh-1',
+  clusterId: 1,
+  enabled: true,
+  kvstoremesh: true,
+};
 
 describe('hostile answers', () => {
   it.each([
@@ -60,10 +67,10 @@ describe('hostile answers', () => {
         const [report] = mesh.clusters;
         if (!report) throw new Error('no report');
         for (const view of [
-          statusText(report, 'kube-system', plain),
-          statusWideText(report, 'kube-system', plain),
-          meshStatusText(mesh, 'kube-system', plain),
-          statusJunit(mesh.clusters, 'kube-system', mesh.unreachable),
+          statusText(report, plain),
+          statusWideText(report, plain),
+          meshStatusText(mesh, plain),
+          statusJunit(mesh.clusters, mesh.unreachable),
           JSON.stringify(mesh),
         ])
           expect(view).not.toMatch(RAW);

@@ -141,7 +141,7 @@ describe('409', () => {
       code: 'Conflict',
       message:
         'context "c1": cannot patch Secret kube-system/cilium-ca: other managers own .spec.replicas (helm), .spec.paused (kubectl-edit)',
-      hint: 'take the fields over: meshctl clustermesh enable --force-conflicts',
+      hint: 'take the fields over: meshctl clustermesh enable --context c1 --force-conflicts',
     });
   });
 

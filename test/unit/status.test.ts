@@ -18,6 +18,7 @@ interface StatusInput extends StatusExpectation {
 function input(overrides: Partial<StatusInput> = {}): StatusInput {
   return {
     context: 'one',
+    namespace: 'kube-system',
     clusterName: 'mesh-1',
     clusterId: 1,
     peers: ['mesh-2'],
@@ -36,8 +37,7 @@ function evaluateStatus({ agents, replicas, ...expected }: StatusInput): StatusR
   return tally.report();
 }
 
-const text = (overrides: Partial<StatusInput> = {}) =>
-  statusText(evaluateStatus(input(overrides)), 'kube-system', plain);
+const text = (overrides: Partial<StatusInput> = {}) => statusText(evaluateStatus(input(overrides)), plain);
 
 describe('status', () => {
   it('prints the three lines of the article when all is well', () => {
@@ -127,7 +127,7 @@ describe('status', () => {
     expect(report.healthy).toBe(false);
     expect(report.peers[0]?.kvstoremesh).toEqual({ configured: 1, connected: 1, total: 1 });
     expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'disconnected', connected: 2 });
-    expect(statusJunit([report], 'kube-system')).toContain('type="refused"');
+    expect(statusJunit([report])).toContain('type="refused"');
     expect(text({ replicas })).toMatchInlineSnapshot(`
       "❌ All 2 nodes are connected to all clusters, but new connections fail
       🔌 Cluster Connections:
