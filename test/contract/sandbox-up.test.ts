@@ -52,7 +52,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   expect((await stat(kubeconfig)).isFile()).toBe(true);
   const packageFolder = fileURLToPath(context.packageRoot);
   expect(await readdir(join(packageFolder, 'templates/demo'))).toContain('rebel-base.yaml');
-  expect(output.replaceAll(directory, 'DIR').replace(packageFolder, 'PACKAGE/')).toMatchInlineSnapshot(`
+  expect(output.replaceAll(directory, 'DIR').replaceAll(packageFolder, 'PACKAGE/')).toMatchInlineSnapshot(`
     "kubeconfig  DIR/sandbox.yaml
     contexts    mesh-1, mesh-2
 
