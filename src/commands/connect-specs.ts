@@ -1,5 +1,5 @@
 import { CONNECTION_MODES } from '../mesh/connection-mode.ts';
-import { CREDENTIAL_CHOICES } from '../mesh/credentials.ts';
+import { CREDENTIAL_CHOICES } from '../mesh/credential-kind.ts';
 import { parseEndpointOverride } from '../mesh/endpoint-overrides.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseList } from './option-values.ts';
@@ -36,7 +36,8 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
     description:
       'Validates the whole mesh first. Then makes each side accept the others, proves with the very credentials that the ' +
       'remote etcds let them in, and only then writes the files by which the clusters dial each other. Clusters keep their ' +
-      'own CAs, and no pod restarts. If anything fails, or on Ctrl-C, every cluster is put back.',
+      'own CAs, and no pod restarts. If anything fails, or on Ctrl-C, every cluster is put back. What was chosen for a peer ' +
+      'before (endpoints, credentials, that only one side dials) stays until it is chosen anew.',
     examples: [
       { line: 'meshctl clustermesh connect --context gke --destination-context eks', what: 'connect two clusters' },
       {
@@ -50,13 +51,17 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
       ...MESH_OPTIONS,
       {
         flags: '--destination-endpoint <endpoint>',
-        description: '[cluster=]host:port at which a destination is dialled instead of its Service, repeatable',
+        description:
+          '[cluster=]host:port at which a destination is dialled instead of its Service, repeatable; kept by later runs ' +
+          'until [cluster=]service is given',
         repeatable: true,
         parse: parseEndpointOverride,
       },
       {
         flags: '--source-endpoint <endpoint>',
-        description: 'host:port at which the source is dialled instead of its Service, repeatable',
+        description:
+          'host:port at which the source is dialled instead of its Service, repeatable; kept by later runs until service ' +
+          'is given',
         repeatable: true,
         parse: parseEndpointOverride,
       },
@@ -64,9 +69,9 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
         flags: '--credentials <kind>',
         description:
           'shared-ca: the common certificate, where both sides have one CA; per-peer: a certificate for each peer, issued by ' +
-          'the side that checks it; legacy: the remote’s own certificate; auto: the first of these that is possible',
+          'the side that checks it; legacy: the remote’s own certificate; auto: the first of these that is possible ' +
+          '(default: as chosen before, else auto)',
         choices: CREDENTIAL_CHOICES,
-        default: 'auto',
       },
       {
         flags: '--allow-mismatching-ca',

@@ -2,7 +2,7 @@ import { type ConnectOptions, connectClusters, prepareConnect } from '../flows/c
 import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../mesh/checks/compatibility.ts';
-import type { CredentialChoice } from '../mesh/credentials.ts';
+import type { CredentialChoice } from '../mesh/credential-kind.ts';
 import type { EndpointOverride } from '../mesh/endpoint-overrides.ts';
 import type { Step } from '../mesh/plan.ts';
 import { connectText } from '../views/connect-view.ts';
@@ -16,7 +16,8 @@ import { dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
 interface ConnectFlags extends MeshFlags, PlanFlags {
   destinationEndpoint?: EndpointOverride[];
   sourceEndpoint?: EndpointOverride[];
-  credentials: CredentialChoice;
+  /** Absent: as chosen before. */
+  credentials?: CredentialChoice;
   allowMismatchingCa: boolean;
   skipChecks?: string[];
   parallel: number;

@@ -39,7 +39,12 @@ export async function withMesh<T>(
   const withDestinations = (source: ClusterClient | undefined) => async (): Promise<T> => {
     const names = await destinationNames(context, flags, destinationFlags, source?.context);
     return withClusters(context, destinationFlags, names, (clients) =>
-      work({ mode, source: source && targetOf(source), destinations: clients.map(targetOf) }),
+      work({
+        mode,
+        modeGiven: flags.connectionMode !== undefined,
+        source: source && targetOf(source),
+        destinations: clients.map(targetOf),
+      }),
     );
   };
   if (flags.all && !flags.context) return withDestinations(undefined)();

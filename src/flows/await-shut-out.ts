@@ -74,7 +74,13 @@ async function awaitOne(flow: Flow, former: FormerPeer, deadline: number): Promi
   const { client, namespace } = former.server;
   for (;;) {
     const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
-    const answers = await Promise.all(pods.filter(isPodReady).map((pod) => look(flow, former, pod)));
+    const ready = pods.filter(isPodReady);
+    if (ready.length === 0) {
+      return [
+        `context "${client.context}": no clustermesh-apiserver pod is ready, so whether its etcd lets "${former.client}" in once one is was not seen`,
+      ];
+    }
+    const answers = await Promise.all(ready.map((pod) => look(flow, former, pod)));
     if (answers.every((answer) => answer === 'refused')) return [];
     const unasked = answers.find((answer) => answer instanceof Error);
     const late = Date.now() + LOOK_INTERVAL_MS > deadline;

@@ -27,13 +27,13 @@ export async function carryOut(
   options: ConnectOptions,
 ): Promise<readonly Step[]> {
   const { targets, serve, dial, directions } = prepared;
-  const authorities = await readAuthorities(targets, [...serve.steps, ...dial.steps]);
-  const issued = await during(flow, 'Issuing client certificates', () =>
-    prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now())),
-  );
+  const steps = [...serve.steps, ...dial.steps];
+  const authorities = await readAuthorities(targets, steps);
+  const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
+  const issued = await duringChange(flow, 'Issuing client certificates', dial.steps.some(issues), issuing);
   const writer = createClusterWriter(flow, targets, options.parallel);
   try {
-    await during(flow, 'Letting the peers in', () =>
+    await duringChange(flow, 'Letting the peers in', serve.steps.some(isChange), () =>
       writer.write(
         serve.steps,
         (step) => materialise(step, authorities, flow.now()),
@@ -41,7 +41,7 @@ export async function carryOut(
       ),
     );
     if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options.proofMs);
-    await during(flow, 'Writing the peering files', () =>
+    await duringChange(flow, 'Writing the peering files', dial.steps.some(isChange), () =>
       writer.write(
         dial.steps,
         async (step) => readyWrite(issued, step),
@@ -58,6 +58,14 @@ export async function carryOut(
     throw error;
   }
 }
+
+/** Progress is shown of what really happens. */
+function duringChange<T>(flow: Flow, label: string, changes: boolean, work: () => Promise<T>): Promise<T> {
+  return changes ? during(flow, label, work) : work();
+}
+
+const isChange = ({ action }: Step): boolean => action !== 'keep';
+const issues = ({ write }: Step): boolean => write?.method === 'issue' && write.certificates.length > 0;
 
 async function prepareWrites(steps: readonly Step[], make: (step: Step) => Promise<ReadyWrite>): Promise<ReadyWrites> {
   const writes = steps.filter(({ write }) => write !== undefined);

@@ -3,7 +3,7 @@ import { readSnapshot } from '../kube/snapshot.ts';
 import { type Finding, runChecks } from '../mesh/checks/check.ts';
 import { COMPATIBILITY_CHECKS, forConnect } from '../mesh/checks/compatibility.ts';
 import { type ConnectionMode, dialsOf } from '../mesh/connection-mode.ts';
-import type { CredentialChoice } from '../mesh/credentials.ts';
+import type { CredentialChoice } from '../mesh/credential-kind.ts';
 import { planDial } from '../mesh/dial-plan.ts';
 import {
   type Direction,
@@ -13,10 +13,12 @@ import {
   requireEnabled,
 } from '../mesh/direction.ts';
 import { assignOverrides, type EndpointOverride } from '../mesh/endpoint-overrides.ts';
-import { hostPort, requireEndpoints } from '../mesh/endpoints.ts';
+import { type Endpoint, hostPort, serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { clusterNameOf, requireCilium, requireIdentity } from '../mesh/identity.ts';
+import { choiceNotes, oneWayNote, wantedDials } from '../mesh/kept-choices.ts';
 import type { Plan, Step } from '../mesh/plan.ts';
+import { requireReadyServers } from '../mesh/provable.ts';
 import { planServe } from '../mesh/serve-plan.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { carryOut } from './connect-run.ts';
@@ -26,6 +28,8 @@ import { readPeerIds } from './read-peer-ids.ts';
 /** Who is to be connected with whom. */
 export interface MeshRequest {
   mode: ConnectionMode;
+  /** Whether the operator asked for the mode; else connections that are one-way on purpose stay so. */
+  modeGiven?: boolean | undefined;
   /** Absent when there are only destinations, which mode `mesh` joins with each other. */
   source?: Target | undefined;
   destinations: readonly Target[];
@@ -86,13 +90,21 @@ export async function prepareConnect(
   const members = membersOf(snapshots, request, options);
   const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
   const now = flow.now();
-  const directions = dialsOf(mode, sourceMember, others).map(([client, server]) =>
-    planDirection(client, server, { credentials: options.credentials, now }),
+  const dials = wantedDials(dialsOf(mode, sourceMember, others), request.modeGiven ?? false);
+  const directions = dials.wanted.map(([client, server]) =>
+    planDirection(client, server, {
+      credentials: options.credentials,
+      mode: request.modeGiven ? mode : undefined,
+      now,
+    }),
   );
+  if (options.proof !== false) requireReadyServers([...new Set(directions.map(({ server }) => server.snapshot))]);
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...directions.flatMap(({ credential }) => credential.warnings),
     ...aliasWarnings(directions),
+    ...dials.oneWay.map(oneWayNote),
+    ...directions.flatMap(choiceNotes),
   ]);
   return {
     targets,
@@ -150,17 +162,16 @@ function membersOf(snapshots: readonly ClusterSnapshot[], request: MeshRequest, 
     ...assignOverrides(destinationEndpoints, named.slice(sources.length), '--destination-endpoint'),
   ];
   return snapshots.map((snapshot, index) => {
-    const given = overrides[index] ?? [];
-    return {
-      snapshot,
-      identity: requireIdentity(snapshot),
-      endpoints: given.length > 0 ? given : endpointsOf(snapshot),
-    };
+    const given = overrides[index];
+    const identity = requireIdentity(snapshot);
+    if (given === undefined || given === 'service')
+      return { snapshot, identity, endpoints: endpointsOf(snapshot), given };
+    return { snapshot, identity, endpoints: given, given: 'addresses' };
   });
 }
 
-function endpointsOf(snapshot: ClusterSnapshot) {
-  const { hosts, port } = requireEndpoints(snapshot);
+function endpointsOf(snapshot: ClusterSnapshot): Endpoint[] {
+  const { hosts, port } = serviceEndpoints(snapshot) ?? { hosts: [], port: 0 };
   return hosts.map((host) => ({ host, port }));
 }
 

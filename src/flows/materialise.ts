@@ -2,7 +2,7 @@ import { readAuthority } from '../kube/snapshot.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import { CA_SECRET } from '../mesh/names.ts';
-import { setKeys } from '../mesh/peer-secrets.ts';
+import { setKeys, withMarks } from '../mesh/peer-secrets.ts';
 import { type CertificateCopy, type CertificateOrder, type ReadyWrite, type Step, TLS_KEYS } from '../mesh/plan.ts';
 import { encodeText } from '../mesh/secret-data.ts';
 import { type Authority, createAuthority } from '../pki/authority.ts';
@@ -40,8 +40,8 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
   const object: KubeObject = { ...write.secret, data };
   if (write.into === 'apply') return { method: 'apply', object };
   const removed = Object.fromEntries((write.remove ?? []).map((key) => [key, null]));
-  const create = step.action === 'create' ? object : undefined;
-  return { method: 'edit', create, edit: setKeys({ ...removed, ...data }) };
+  const create = step.action === 'create' ? withMarks(object, write.marks ?? {}) : undefined;
+  return { method: 'edit', create, edit: setKeys({ ...removed, ...data }, write.marks) };
 }
 
 /** Where another CA was, no key may go on telling of it, not even those that cert-manager writes. */

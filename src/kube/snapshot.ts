@@ -7,6 +7,7 @@ import {
   AGENT_CONTAINER,
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
+  APISERVER_SELECTOR,
   agentDaemonSetRef,
   apiserverDeploymentRef,
   apiserverServiceRef,
@@ -17,8 +18,16 @@ import {
   REMOTE_USERS_CONFIGMAP,
   secretRef,
 } from '../mesh/names.ts';
+import { isPodReady, nodeOf } from '../mesh/pods.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
-import type { AgentFacts, CaFacts, ClusterSnapshot, NodeFacts, RemoteUser } from '../mesh/snapshot.ts';
+import type {
+  AgentFacts,
+  ApiserverPodFacts,
+  CaFacts,
+  ClusterSnapshot,
+  NodeFacts,
+  RemoteUser,
+} from '../mesh/snapshot.ts';
 import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import type { ClusterClient } from './client.ts';
@@ -63,18 +72,29 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
   const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
   const nodePorts = purpose === 'enable' ? readUsedNodePorts(client, namespace) : undefined;
-  const [version, apiGroups, probed, usedNodePorts, nodes, ciliumPodCidrs, ciliumConfig, daemonSet, live] =
-    await Promise.all([
-      purpose === 'health' ? '' : client.version(),
-      apiGroupsRead,
-      probes,
-      nodePorts,
-      full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
-      purpose === 'connect' ? readCiliumPodCidrs(client) : undefined,
-      client.get(configMapRef(namespace, CILIUM_CONFIG)),
-      purpose === 'health' ? undefined : client.get(daemonSetRef),
-      Promise.all(refs.map(read)),
-    ]);
+  const [
+    version,
+    apiGroups,
+    probed,
+    usedNodePorts,
+    nodes,
+    apiserverPods,
+    ciliumPodCidrs,
+    ciliumConfig,
+    daemonSet,
+    live,
+  ] = await Promise.all([
+    purpose === 'health' ? '' : client.version(),
+    apiGroupsRead,
+    probes,
+    nodePorts,
+    full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
+    full ? client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR }) : undefined,
+    purpose === 'connect' ? readCiliumPodCidrs(client) : undefined,
+    client.get(configMapRef(namespace, CILIUM_CONFIG)),
+    purpose === 'health' ? undefined : client.get(daemonSetRef),
+    Promise.all(refs.map(read)),
+  ]);
   const objects = new Map<string, KubeObject>();
   refs.forEach((ref, index) => {
     const object = live[index];
@@ -96,6 +116,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     identitySetAt: ciliumConfig && identitySetAt(ciliumConfig),
     agent: daemonSet && agentFactsOf(daemonSet),
     nodes: nodes.map(nodeFactsOf),
+    apiserverPods: apiserverPods?.map(podFactsOf),
     ciliumPodCidrs,
     apiGroups,
     probed,
@@ -215,8 +236,20 @@ function agentFactsOf(daemonSet: KubeObject): AgentFacts {
   };
 }
 
+function podFactsOf(pod: KubeObject): ApiserverPodFacts {
+  return { name: pod.metadata.name, node: nodeOf(pod), ready: isPodReady(pod) };
+}
+
+interface NodeSpec {
+  providerID?: string;
+  podCIDR?: string;
+  podCIDRs?: string[];
+  unschedulable?: boolean;
+  taints?: { key: string; value?: string; effect: string }[];
+}
+
 function nodeFactsOf(node: KubeObject): NodeFacts {
-  const spec = (node.spec ?? {}) as { providerID?: string; podCIDR?: string; podCIDRs?: string[] };
+  const spec = (node.spec ?? {}) as NodeSpec;
   const status = (node.status ?? {}) as {
     addresses?: { type: string; address: string }[];
     conditions?: { type: string; status: string }[];
@@ -228,6 +261,8 @@ function nodeFactsOf(node: KubeObject): NodeFacts {
     labels: node.metadata.labels ?? {},
     addresses: status.addresses ?? [],
     podCidrs: spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : []),
+    unschedulable: spec.unschedulable === true || undefined,
+    taints: spec.taints,
   };
 }
 

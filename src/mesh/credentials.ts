@@ -1,22 +1,16 @@
 import { makesRemoteUsers } from './apiserver-deployment.ts';
 import { requireSigner } from './certificate-authority.ts';
 import { type TlsSecretFacts, trusts } from './certificates.ts';
+import type { CredentialChoice, CredentialKind } from './credential-kind.ts';
 import { MeshctlError } from './errors.ts';
 import type { ClusterIdentity } from './identity.ts';
 import { keyOf } from './kube-object.ts';
 import { apiserverDeploymentRef, CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER } from './names.ts';
-import { remoteUserName } from './peer-config.ts';
+import { choicesFor } from './peer-choices.ts';
+import { peerCertificateKeys, remoteUserName } from './peer-config.ts';
+import { readPeerFile } from './peer-file.ts';
+import { dialingFile } from './peers.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
-
-/**
- * With what a cluster logs in to a peer's etcd.
- * - per-peer: a certificate of its own, issued by the peer's CA.
- * - shared-ca: its own remote-cert, where both clusters have one CA.
- * - legacy: the peer's remote-cert, which all of the peer's clients then share.
- */
-export type CredentialKind = 'per-peer' | 'shared-ca' | 'legacy';
-export type CredentialChoice = 'auto' | CredentialKind;
-export const CREDENTIAL_CHOICES: readonly CredentialChoice[] = ['auto', 'per-peer', 'shared-ca', 'legacy'];
 
 export interface Credential {
   kind: CredentialKind;
@@ -32,10 +26,60 @@ interface Party {
 
 /**
  * Decides the credential of one direction. `auto`: the shared CA where there is one, else a certificate per peer, else,
- * where the CA's key is out of reach, the peer's remote-cert.
+ * where the CA's key is out of reach, the peer's remote-cert. Without a choice, what was chosen before stays as long as it
+ * can, and a certificate per peer that is in use: with another one the peer could no longer be cut off alone.
  * @throws MeshctlError `Incompatible` or `CertificateAuthority` when what was asked for cannot be
  */
-export function chooseCredential(client: Party, server: Party, choice: CredentialChoice, now: Date): Credential {
+export function chooseCredential(
+  client: Party,
+  server: Party,
+  choice: CredentialChoice | undefined,
+  now: Date,
+): Credential {
+  return choice === undefined
+    ? (keptCredential(client, server, now) ?? decide(client, server, 'auto', now))
+    : decide(client, server, choice, now);
+}
+
+function keptCredential(client: Party, server: Party, now: Date): Credential | undefined {
+  const { credentials = kindInUse(client, server) } = choicesFor(client.snapshot, server.identity.name);
+  if (credentials === 'per-peer' && (canSign(server) || usableWithoutSigner(client, server, now))) {
+    return perPeerCredential(client, server);
+  }
+  const remote = server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET);
+  if (credentials === 'legacy' && remote && !reasonAgainstCertificate(remote, now)) {
+    return legacyCredential(client, server, now);
+  }
+  return undefined;
+}
+
+/** `per-peer` where that is what the client dials with now; of the others none is worth keeping by itself. */
+function kindInUse({ snapshot, identity }: Party, server: Party): CredentialKind | undefined {
+  const peer = server.identity.name;
+  const file = readPeerFile(dialingFile(snapshot, peer)?.text ?? '');
+  const own = 'unreadable' in file ? undefined : file.certFile?.split('/').at(-1);
+  const user = snapshot.peerCertificates.get(peer)?.certificate.commonName;
+  const isOwn = own === peerCertificateKeys(peer).certificate && user === remoteUserName(identity.name);
+  return isOwn ? 'per-peer' : undefined;
+}
+
+/**
+ * Whether the certificate that the client has of a peer's CA still serves, although nobody here could issue another one:
+ * the CA's key may have been taken offline since.
+ */
+export function usableWithoutSigner(client: Party, server: Party, now: Date): boolean {
+  const present = client.snapshot.peerCertificates.get(server.identity.name);
+  const trusted = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+  return (
+    present !== undefined &&
+    trusted !== undefined &&
+    present.ca?.publicKeySha256 === trusted.publicKeySha256 &&
+    present.certificate.commonName === peerUser(client, server) &&
+    reasonAgainstCertificate(present, now) === undefined
+  );
+}
+
+function decide(client: Party, server: Party, choice: CredentialChoice, now: Date): Credential {
   const noSharedCa = reasonAgainstSharedCa(client, server, now);
   if (choice === 'shared-ca' && noSharedCa) {
     const contexts = [client.snapshot.context, server.snapshot.context];
@@ -49,6 +93,9 @@ export function chooseCredential(client: Party, server: Party, choice: Credentia
     );
   }
   if (choice === 'shared-ca' || (choice === 'auto' && !noSharedCa)) return sharedCredential(client);
+  if (choice === 'per-peer' && !usableWithoutSigner(client, server, now)) {
+    requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
+  }
   if (choice === 'per-peer' || (choice === 'auto' && canSign(server))) return perPeerCredential(client, server);
   return legacyCredential(client, server, now);
 }
@@ -58,13 +105,17 @@ function sharedCredential({ snapshot }: Party): Credential {
   return { kind: 'shared-ca', user, warnings: [] };
 }
 
+/** The etcd user of a client that has a certificate of its own. */
+function peerUser(client: Party, server: Party): string {
+  return managesUsers(server.snapshot) ? remoteUserName(client.identity.name) : SHARED_USER;
+}
+
 function perPeerCredential(client: Party, server: Party): Credential {
-  requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
-  if (managesUsers(server.snapshot))
-    return { kind: 'per-peer', user: remoteUserName(client.identity.name), warnings: [] };
+  const user = peerUser(client, server);
+  if (user !== SHARED_USER) return { kind: 'per-peer', user, warnings: [] };
   return {
     kind: 'per-peer',
-    user: SHARED_USER,
+    user,
     warnings: [
       `context "${server.snapshot.context}": its clustermesh-apiserver has no users of its own for peers (authMode legacy), ` +
         `so "${client.identity.name}" logs in as the common user "${SHARED_USER}" and cannot be cut off alone`,

@@ -1,14 +1,17 @@
 import { requireSigner } from './certificate-authority.ts';
-import type { TlsSecretFacts } from './certificates.ts';
+import type { CertificateFacts, TlsSecretFacts } from './certificates.ts';
 import { clientSpec, reasonToReissue } from './cluster-certificates.ts';
+import { canSign, usableWithoutSigner } from './credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh, type Member } from './direction.ts';
 import { MeshctlError } from './errors.ts';
 import { addAliasesStep } from './host-aliases.ts';
 import { type KubeObject, keyOf } from './kube-object.ts';
-import { AGENT_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef, serviceHostname } from './names.ts';
+import { AGENT_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from './names.ts';
 import { groupBy } from './pairs.ts';
-import { COMMON_PREFIX, cachedPeerFile, dialled, peerCertificateKeys, remotePeerFile } from './peer-config.ts';
-import { newPeerSecret, setKeys } from './peer-secrets.ts';
+import { differingMarks, type Marks } from './peer-choices.ts';
+import { COMMON_PREFIX, cachedPeerFile, peerCertificateKeys, remotePeerFile } from './peer-config.ts';
+import { addressesIn, type PeerFile, readPeerFile, type UnreadablePeerFile } from './peer-file.ts';
+import { newPeerSecret, setKeys, withMarks } from './peer-secrets.ts';
 import type { CertificateCopy, CertificateOrder, Change, Plan, Step } from './plan.ts';
 import { encodeText, secretText, secretTexts } from './secret-data.ts';
 
@@ -50,7 +53,9 @@ function dialStep(client: Member, outgoing: readonly Direction[], now: Date): St
   const texts = secretTexts(live);
   const entries = outgoing.map((direction) => dialEntry(direction, texts, now));
   const base = { cluster: snapshot.context, object: ref, before: live };
-  const changes = entries.flatMap((entry) => entry.changes);
+  // What was chosen is written down where the agents' files are: with KVStoreMesh that is another Secret.
+  const marks = ref.name === AGENT_PEERS_SECRET ? newMarks(live, outgoing) : {};
+  const changes = [...entries.flatMap((entry) => entry.changes), ...markChanges(live, marks)];
   if (changes.length === 0) {
     const peers = outgoing.map(({ server }) => server.identity.name).join(', ');
     return { ...base, action: 'keep', changes, why: `it dials ${peers}` };
@@ -59,13 +64,14 @@ function dialStep(client: Member, outgoing: readonly Direction[], now: Date): St
     ...base,
     action: live ? 'update' : 'create',
     changes,
-    why: entries.flatMap(({ reasons }) => reasons).join('; '),
+    why: entries.flatMap(({ reasons }) => reasons).join('; ') || WRITES_DOWN,
     write: {
       method: 'issue',
       certificates: entries.flatMap(({ certificates }) => certificates),
       copies: entries.flatMap(({ copies }) => copies),
       data: Object.assign({}, ...entries.map(({ data }) => data)) as Record<string, string>,
       remove: entries.flatMap(({ remove }) => remove),
+      marks,
       secret: newPeerSecret(ref),
       into: 'patch',
     },
@@ -73,32 +79,83 @@ function dialStep(client: Member, outgoing: readonly Direction[], now: Date): St
 }
 
 function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>, now: Date): Entry {
-  const { server, credential, endpoint } = direction;
+  const { client, server, credential, endpoint } = direction;
   const peer = server.identity.name;
   const keys = peerCertificateKeys(peer);
   const entry: Entry = { data: {}, certificates: [], copies: [], remove: [], changes: [], reasons: [] };
   const reason = reasonForCertificate(direction, now);
+  const former = describePresent(client, peer, texts);
   if (credential.kind === 'shared-ca') {
     entry.remove.push(...Object.values(keys).filter((key) => texts[key] !== undefined));
     entry.changes.push(...entry.remove.map((key) => ({ path: `data.${key}` })));
   } else if (reason && credential.kind === 'legacy') {
     entry.copies.push({ source: remoteCertOf(server), keys });
-    entry.changes.push({ path: `data.${keys.certificate}`, to: `the remote-cert of ${peer}` });
+    entry.changes.push({ path: `data.${keys.certificate}`, ...former, to: `the remote-cert of ${peer}` });
   } else if (reason) {
     const spec = clientSpec(credential.user);
     entry.certificates.push({ spec, signer: server.snapshot.context, keys });
+    const ca = server.snapshot.ca?.certificate;
     entry.changes.push({
       path: `data.${keys.certificate}`,
-      to: `client certificate ${credential.user}, issued by the CA of ${peer}`,
+      ...former,
+      to: `client certificate ${credential.user}, issued by the CA of ${peer}${former && ca ? ` (${describeCa(ca)})` : ''}`,
     });
   }
   const file = remotePeerFile(peer, endpoint, credential.kind === 'shared-ca' ? COMMON_PREFIX : `${peer}.`);
-  if (texts[peer] !== file) {
+  if (!sameFile(texts[peer], file)) {
     entry.data[peer] = file;
-    entry.changes.push({ path: `data.${peer}`, to: `dials ${dialled(peer, endpoint).join(', ')}` });
+    const from = texts[peer] === undefined ? {} : { from: describeFile(texts[peer]) };
+    entry.changes.push({ path: `data.${peer}`, ...from, to: describeFile(file) });
   }
   if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);
   return entry;
+}
+
+/** Whoever wrote a file may have other quotes and another order. */
+function sameFile(present: string | undefined, wanted: string): boolean {
+  return present === wanted || (present !== undefined && isDeepEqual(readPeerFile(present), readPeerFile(wanted)));
+}
+
+function isDeepEqual(one: PeerFile | UnreadablePeerFile, other: PeerFile | UnreadablePeerFile): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** What a file dials, and as whom, in words. */
+function describeFile(text: string): string {
+  const file = readPeerFile(text);
+  if ('unreadable' in file) return `a file that cannot be read (${file.unreadable})`;
+  const shared = file.certFile?.split('/').at(-1)?.startsWith(COMMON_PREFIX) ? ' with the shared CA' : '';
+  const aliases = file.hostAliases.flatMap(({ ips }) => ips);
+  const names = aliases.length > 0 ? ` (${aliases.join(', ')})` : '';
+  return `dials ${addressesIn(text).join(', ')}${names}${shared}`;
+}
+
+/** The certificate that is there for a peer, for plans. */
+function describePresent({ snapshot }: Member, peer: string, texts: Readonly<Record<string, string>>) {
+  if (texts[peerCertificateKeys(peer).certificate] === undefined) return undefined;
+  const present = snapshot.peerCertificates.get(peer);
+  if (!present) return { from: 'a certificate that cannot be read' };
+  const ca = present.ca ? `, issued by ${describeCa(present.ca)}` : '';
+  return { from: `client certificate ${present.certificate.commonName}${ca}` };
+}
+
+function describeCa({ commonName, sha256 }: CertificateFacts): string {
+  return `CA "${commonName}", sha256:${sha256.slice(0, 12)}`;
+}
+
+/** Of all directions of one client. */
+function newMarks(live: KubeObject | undefined, outgoing: readonly Direction[]): Marks {
+  return differingMarks(live, Object.assign({}, ...outgoing.map(({ marks }) => marks)) as Marks);
+}
+
+const WRITES_DOWN = 'what was chosen is written down, for the next connect';
+
+function markChanges(live: KubeObject | undefined, marks: Marks): Change[] {
+  return Object.entries(marks).map(([name, to]) => {
+    const from = live?.metadata.annotations?.[name];
+    const path = `metadata.annotations[${name}]`;
+    return { path, ...(from === undefined ? {} : { from }), to: to ?? '(removed)' };
+  });
 }
 
 /** Why the certificate that the client has for a peer cannot stay; undefined when it can, or when it needs none. */
@@ -106,6 +163,7 @@ function reasonForCertificate({ client, server, credential }: Direction, now: Da
   const present = client.snapshot.peerCertificates.get(server.identity.name);
   if (credential.kind === 'shared-ca') return undefined;
   if (credential.kind === 'legacy') return reasonToCopy(present, server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
+  if (!canSign(server) && usableWithoutSigner(client, server, now)) return undefined;
   const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
   return reasonToReissue(present, clientSpec(credential.user), certificate, now);
 }
@@ -128,17 +186,27 @@ function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[]): 
   const live = snapshot.objects.get(keyOf(ref));
   const file = cachedPeerFile(snapshot.namespace);
   const peers = outgoing.map(({ server }) => server.identity.name);
-  const stale = peers.filter((peer) => secretText(live, peer) !== file);
+  const stale = peers.filter((peer) => !sameFile(secretText(live, peer), file));
+  const marks = newMarks(live, outgoing);
   const base = { cluster: snapshot.context, object: ref, before: live };
-  if (stale.length === 0) {
-    return { ...base, action: 'keep', changes: [], why: `agents read ${peers.join(', ')} from KVStoreMesh` };
+  const changes = [
+    ...stale.map((peer) => ({ path: `data.${peer}`, ...formerly(live, peer), to: describeFile(file) })),
+    ...markChanges(live, marks),
+  ];
+  if (changes.length === 0) {
+    return { ...base, action: 'keep', changes, why: `agents read ${peers.join(', ')} from KVStoreMesh` };
   }
   const data = Object.fromEntries(stale.map((peer) => [peer, encodeText(file)]));
   return {
     ...base,
     action: live ? 'update' : 'create',
-    changes: stale.map((peer) => ({ path: `data.${peer}`, to: `dials ${serviceHostname(snapshot.namespace)}` })),
-    why: `agents read ${stale.join(', ')} from their own KVStoreMesh`,
-    write: { method: 'edit', create: { ...newPeerSecret(ref), data }, edit: setKeys(data) },
+    changes,
+    why: stale.length > 0 ? `agents read ${stale.join(', ')} from their own KVStoreMesh` : WRITES_DOWN,
+    write: { method: 'edit', create: withMarks({ ...newPeerSecret(ref), data }, marks), edit: setKeys(data, marks) },
   };
+}
+
+function formerly(live: KubeObject | undefined, peer: string): { from?: string } {
+  const text = secretText(live, peer);
+  return text === undefined ? {} : { from: describeFile(text) };
 }

@@ -1,9 +1,19 @@
 import { runsKvstoremesh } from './apiserver-deployment.ts';
 import { canonicalIp } from './cluster-certificates.ts';
 import { meshctlCommand } from './command-line.ts';
-import { type Credential, type CredentialChoice, canSign, chooseCredential } from './credentials.ts';
-import { type Endpoint, hostPort, isIpAddress } from './endpoints.ts';
+import type { ConnectionMode } from './connection-mode.ts';
+import type { CredentialChoice } from './credential-kind.ts';
+import { type Credential, canSign, chooseCredential } from './credentials.ts';
+import {
+  type Endpoint,
+  hostPort,
+  isIpAddress,
+  reachableEndpoints,
+  requireEndpoints,
+  splitHostPort,
+} from './endpoints.ts';
 import { MeshctlError } from './errors.ts';
+import { foreignFile } from './foreign-file.ts';
 import type { ClusterIdentity } from './identity.ts';
 import { type KubeObject, keyOf, type ObjectRef } from './kube-object.ts';
 import {
@@ -14,8 +24,10 @@ import {
   SERVER_CERT_SECRET,
   secretRef,
 } from './names.ts';
+import { choicesFor, type Marks, marksFor } from './peer-choices.ts';
 import type { PeerEndpoint } from './peer-config.ts';
-import { dialsOwnCache } from './peer-file.ts';
+import { addressesIn, dialsOwnCache } from './peer-file.ts';
+import { configuredPeers, dialingFile } from './peers.ts';
 import { secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import { compareMinors, versionOfImage } from './versions.ts';
@@ -24,7 +36,10 @@ import { compareMinors, versionOfImage } from './versions.ts';
 export interface Member {
   snapshot: ClusterSnapshot;
   identity: ClusterIdentity;
+  /** What peers dial that have no choice of their own written down; empty where its Service has no address yet. */
   endpoints: readonly Endpoint[];
+  /** Whether the endpoints were named now: addresses of the operator's choice, or that it shall be the Service's again. */
+  given?: 'addresses' | 'service' | undefined;
 }
 
 /** One direction of a connection: `client` dials `server`. */
@@ -33,6 +48,16 @@ export interface Direction {
   server: Member;
   credential: Credential;
   endpoint: PeerEndpoint;
+  /** What of it was chosen now, or is chosen no longer, as annotations of the client's Secret. */
+  marks: Marks;
+}
+
+export interface DirectionOptions {
+  /** Absent: as it was chosen before, else `auto`. */
+  credentials?: CredentialChoice | undefined;
+  /** Of this connect, where it is the operator's choice. */
+  mode?: ConnectionMode | undefined;
+  now: Date;
 }
 
 /** From this version on a peering file can say itself what its host names mean. */
@@ -95,29 +120,63 @@ function describeLack({ context, missing }: { context: string; missing: readonly
 }
 
 /**
- * How `client` will dial `server`, and with what.
+ * How `client` will dial `server`, and with what. What was chosen before stays where nothing else is asked for.
  * @throws MeshctlError `CertificateAuthority` or `Incompatible` when there is no way
  */
-export function planDirection(
-  client: Member,
-  server: Member,
-  { credentials = 'auto', now }: { credentials?: CredentialChoice | undefined; now: Date },
-): Direction {
+export function planDirection(client: Member, server: Member, { credentials, mode, now }: DirectionOptions): Direction {
   const credential = chooseCredential(client, server, credentials, now);
-  return { client, server, credential, endpoint: chooseEndpoint(client, server) };
+  const endpoint = keptEndpoint(client, server) ?? chooseEndpoint(client, server, offeredTo(client, server));
+  const marks = marksFor(server.identity.name, {
+    endpoints: server.given === undefined ? undefined : server.given === 'service' ? null : server.endpoints,
+    credentials: credentials && (credential.kind === 'shared-ca' || credentials === 'auto' ? null : credential.kind),
+    mode: mode && (mode === 'unicast' && !dials(server, client) ? mode : null),
+  });
+  return { client, server, credential, endpoint, marks };
+}
+
+/** Whether a cluster has a file for a peer. */
+export function dials({ snapshot }: Pick<Member, 'snapshot'>, { identity }: Pick<Member, 'identity'>): boolean {
+  return configuredPeers(snapshot).includes(identity.name);
+}
+
+/** The addresses of which the client dials some. @throws MeshctlError `ClusterMeshNotEnabled` where there are none */
+function offeredTo(client: Member, server: Member): readonly Endpoint[] {
+  const { endpoints: chosen } = choicesFor(client.snapshot, server.identity.name);
+  if (chosen && !server.given) return chosen;
+  if (server.endpoints.length === 0) requireEndpoints(server.snapshot);
+  return server.endpoints;
+}
+
+/**
+ * What the client dials already, where it need not change: a file that a tool made says what its source wants, as long as
+ * nothing is chosen with meshctl.
+ */
+function keptEndpoint(client: Member, server: Member): PeerEndpoint | undefined {
+  const peer = server.identity.name;
+  if (server.given || choicesFor(client.snapshot, peer).endpoints) return undefined;
+  return foreignFile(client.snapshot, peer)?.endpoint ?? dialledNodes(client, server);
+}
+
+/** Nodes come and go: those of a NodePort that a client dials stay as long as all of them serve it and they are enough. */
+function dialledNodes(client: Member, server: Member): PeerEndpoint | undefined {
+  const addresses = addressesIn(dialingFile(client.snapshot, server.identity.name)?.text ?? '');
+  const reachable = reachableEndpoints(server.snapshot)?.map(({ host, port }) => hostPort(host, port)) ?? [];
+  const serve = addresses.every((address) => reachable.includes(address));
+  const covered = addresses.every((address) => canSign(server) || coversHost(server, splitHostPort(address).host));
+  return serve && covered && addresses.length >= Math.max(1, server.endpoints.length) ? { addresses } : undefined;
 }
 
 /**
  * The server's addresses where its certificate covers them or can be made to; of several those that it covers; else
  * `<peer>.mesh.cilium.io` with aliases.
  */
-function chooseEndpoint(client: Member, server: Member): PeerEndpoint {
-  const covered = canSign(server) ? server.endpoints : server.endpoints.filter(({ host }) => coversHost(server, host));
+function chooseEndpoint(client: Member, server: Member, offered: readonly Endpoint[]): PeerEndpoint {
+  const covered = canSign(server) ? offered : offered.filter(({ host }) => coversHost(server, host));
   if (covered.length > 0) return { addresses: covered.map(({ host, port }) => hostPort(host, port)) };
   const { context, namespace } = server.snapshot;
-  const aliased = server.endpoints.filter(({ host }) => isIpAddress(host));
+  const aliased = offered.filter(({ host }) => isIpAddress(host));
   if (aliased.length === 0 || !coversHost(server, meshHostname(server.identity.name))) {
-    const hosts = server.endpoints.map(({ host }) => host);
+    const hosts = offered.map(({ host }) => host);
     throw new MeshctlError(
       'CertificateAuthority',
       `context "${context}": the server certificate covers none of ${hosts.join(', ')}, and cannot be renewed here`,
@@ -141,8 +200,7 @@ function chooseEndpoint(client: Member, server: Member): PeerEndpoint {
 /** Host names that a direction's server certificate must cover, as TLS will check them. */
 export function dialledHosts({ server, endpoint }: Direction): string[] {
   if (endpoint.alias) return [meshHostname(server.identity.name)];
-  const dialled = new Set(endpoint.addresses);
-  return server.endpoints.filter(({ host, port }) => dialled.has(hostPort(host, port))).map(({ host }) => host);
+  return [...new Set(endpoint.addresses.map((address) => splitHostPort(address).host))];
 }
 
 function coversHost({ snapshot }: Member, host: string): boolean {

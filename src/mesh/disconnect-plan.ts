@@ -2,6 +2,7 @@ import { removeAliasesSteps } from './host-aliases.ts';
 import { keyOf } from './kube-object.ts';
 import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from './names.ts';
 import { groupBy } from './pairs.ts';
+import { type Marks, noMarks } from './peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from './peer-config.ts';
 import { removeKeys } from './peer-secrets.ts';
 import { PEER_SECRETS } from './peers.ts';
@@ -66,15 +67,15 @@ function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[
     const keys = peers.flatMap((peer) => [peer, ...Object.values(peerCertificateKeys(peer))]);
     const gone = keys.filter((key) => present.includes(key));
     const base = { cluster: snapshot.context, object, before };
-    if (gone.length === 0)
-      return [{ ...base, action: 'keep', changes: [], why: `it does not know ${peers.join(', ')}` }];
-    const edit = removeKeys(keys);
+    const edit = removeKeys(keys, Object.assign({}, ...peers.map(noMarks)) as Marks);
+    const wanted = edit(before);
+    if (!wanted) return [{ ...base, action: 'keep', changes: [], why: `it does not know ${peers.join(', ')}` }];
     return [
       {
         ...base,
-        action: edit(before) === 'delete' ? 'delete' : 'update',
+        action: wanted === 'delete' ? 'delete' : 'update',
         changes: [],
-        why: `does not dial ${peers.join(', ')} any more`,
+        why: gone.length > 0 ? `does not dial ${peers.join(', ')} any more` : 'what was chosen for them is forgotten',
         write: { method: 'edit', edit },
       },
     ];

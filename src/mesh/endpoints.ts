@@ -27,15 +27,26 @@ interface ServiceSpec {
   clusterIP?: string;
   clusterIPs?: string[];
   ipFamilies?: string[];
+  externalTrafficPolicy?: string;
   ports?: { port: number; nodePort?: number }[];
 }
 
 /**
  * The addresses that the Service has now, or undefined while a load balancer has none yet.
- * LoadBalancer: its IPs, else its host names. NodePort: some Ready nodes, their external addresses where they have any.
- * ClusterIP: its IPs. With two IP families, the addresses of both.
+ * LoadBalancer: its IPs, else its host names. NodePort: of some nodes that serve it, their external addresses where they
+ * have any. ClusterIP: its IPs. With two IP families, the addresses of both.
  */
 export function serviceEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints | undefined {
+  return endpointsOf(snapshot, NODE_PORT_HOSTS);
+}
+
+/** Every address at which the Service can be dialled now: of a NodePort those of all nodes that serve it. */
+export function reachableEndpoints(snapshot: ClusterSnapshot): Endpoint[] | undefined {
+  const { hosts, port } = endpointsOf(snapshot, Number.POSITIVE_INFINITY) ?? {};
+  return port === undefined ? undefined : hosts?.map((host) => ({ host, port }));
+}
+
+function endpointsOf(snapshot: ClusterSnapshot, mostNodes: number): ServiceEndpoints | undefined {
   const service = snapshot.objects.get(keyOf(apiserverServiceRef(snapshot.namespace)));
   if (!service) return undefined;
   const spec = service.spec as ServiceSpec;
@@ -46,14 +57,33 @@ export function serviceEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints | 
   }
   if (spec.type === 'NodePort') {
     const nodePort = spec.ports?.[0]?.nodePort;
-    const hosts = snapshot.nodes
-      .filter((node) => node.ready)
-      .slice(0, NODE_PORT_HOSTS)
+    const hosts = nodesServing(snapshot, spec.externalTrafficPolicy)
+      .slice(0, mostNodes)
       .flatMap((node) => nodeAddresses(node, spec.ipFamilies));
     return nodePort && hosts.length > 0 ? { hosts, port: nodePort } : undefined;
   }
   const hosts = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
   return hosts.length > 0 ? { hosts, port } : undefined;
+}
+
+/** Kubernetes' mark of nodes that no load balancer shall send anything to; kubeadm sets it on control planes. */
+const EXCLUDED = 'node.kubernetes.io/exclude-from-external-load-balancers';
+
+/**
+ * The nodes at which a NodePort can be dialled and is meant to be: Ready, not cordoned (they are about to go), not kept
+ * out of load balancing; where those are all that there are, Ready is enough. With `externalTrafficPolicy: Local` a node
+ * drops what has no ready pod on it, so only nodes with one count (Kubernetes' reference, "Traffic Policies").
+ */
+export function nodesServing(
+  { nodes, apiserverPods }: Pick<ClusterSnapshot, 'nodes' | 'apiserverPods'>,
+  externalTrafficPolicy?: string,
+): NodeFacts[] {
+  const ready = nodes.filter((node) => node.ready);
+  const meant = ready.filter(({ unschedulable, labels }) => !unschedulable && labels[EXCLUDED] === undefined);
+  if (externalTrafficPolicy !== 'Local' || !apiserverPods) return meant.length > 0 ? meant : ready;
+  const serving = new Set(apiserverPods.flatMap((pod) => (pod.ready && pod.node !== undefined ? [pod.node] : [])));
+  const local = (list: readonly NodeFacts[]) => list.filter(({ name }) => serving.has(name));
+  return local(meant).length > 0 ? local(meant) : local(ready);
 }
 
 /** IPs of `status.loadBalancer.ingress`, or its host names where it has no IP (AWS). */
@@ -84,6 +114,12 @@ export function requireEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints {
 /** `host:port`, with brackets around IPv6. */
 export function hostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The two parts of `host:port`, the host without brackets. */
+export function splitHostPort(address: string): Endpoint {
+  const end = address.lastIndexOf(':');
+  return { host: address.slice(0, end).replace(/^\[|\]$/g, ''), port: Number(address.slice(end + 1)) };
 }
 
 /** Whether a host is an IP address rather than a name (a name never has a colon, nor only digits and dots). */

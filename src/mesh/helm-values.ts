@@ -7,8 +7,7 @@ import { keyOf } from './kube-object.ts';
 import { configMapRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef, serviceHostname } from './names.ts';
 import { foreignOwner } from './ownership.ts';
 import { COMMON_PREFIX } from './peer-config.ts';
-import { configuredPeers, knownPeers, PEER_SECRETS } from './peers.ts';
-import { secretText } from './secret-data.ts';
+import { configuredPeers, dialingFile, knownPeers, PEER_SECRETS } from './peers.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import { compareVersions, parseImage, parseVersion } from './versions.ts';
 
@@ -170,7 +169,7 @@ function tlsValues(
 
 /** The peers as the chart takes them; undefined when one has a certificate of its own, whose key would have to be a value. */
 function sharedPeers(snapshot: ClusterSnapshot): Record<string, unknown>[] | undefined {
-  const files = configuredPeers(snapshot).map((name) => ({ name, file: remoteFileOf(snapshot, name) }));
+  const files = configuredPeers(snapshot).map((name) => ({ name, file: dialingFile(snapshot, name)?.text ?? '' }));
   if (files.some(({ file }) => !file.includes(`/${COMMON_PREFIX}etcd-client`))) return undefined;
   return files.map(({ name, file }) => {
     const endpoints = [...file.matchAll(/^\s*-\s*"?https:\/\/(\S+):(\d+)"?\s*$/gm)];
@@ -185,10 +184,4 @@ function sharedPeers(snapshot: ClusterSnapshot): Record<string, unknown>[] | und
       ...(ips.length > 0 ? { ips } : {}),
     };
   });
-}
-
-/** Of the two files of a peer, the one that leads to it: the other one leads to the local cache. */
-function remoteFileOf({ objects, namespace }: ClusterSnapshot, peer: string): string {
-  const files = PEER_SECRETS.map((name) => secretText(objects.get(keyOf(secretRef(namespace, name))), peer) ?? '');
-  return files.find((file) => file !== '') ?? '';
 }

@@ -80,6 +80,14 @@ export function removeAliasesSteps(snapshot: ClusterSnapshot, peers: readonly st
   });
 }
 
+/** The addresses that a peer's host name means in the pods that may dial it. */
+export function aliasedIps(snapshot: ClusterSnapshot, peer: string): string[] {
+  const workloads = [true, false].flatMap(
+    (kvstoremesh) => snapshot.objects.get(keyOf(dialerRef(snapshot, kvstoremesh))) ?? [],
+  );
+  return [...new Set(workloads.flatMap((workload) => ipsOf(workload, meshHostname(peer))))];
+}
+
 function formerOrders(former: KubeObject, orders: readonly AliasOrder[]): AliasOrder[] {
   return orders.map(({ peer }) => ({ peer, ips: ipsOf(former, meshHostname(peer)) }));
 }

@@ -18,19 +18,36 @@ export interface OwnedField {
  * Marks of tools come before managedFields, because a tool may have applied what meshctl rendered.
  */
 export function foreignOwner(object: KubeObject | undefined): string | undefined {
+  const tool = toolOwner(object);
+  if (tool !== undefined || !object) return tool;
+  const { managedFields = [] } = object.metadata;
+  const [first] = managedFields.filter(({ subresource }) => subresource === undefined);
+  const ours = managedFields.some(({ manager }) => manager === FIELD_MANAGER);
+  return first && !ours ? (first.manager ?? 'another manager') : undefined;
+}
+
+/** The tool that makes an object again and again from a source of its own, by its marks, for people. */
+export function toolOwner(object: KubeObject | undefined): string | undefined {
   if (!object) return undefined;
   const { labels = {}, annotations = {}, managedFields = [] } = object.metadata;
   const release = annotations['meta.helm.sh/release-name'];
   if (release !== undefined) return `Helm release ${release}`;
+  // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
+  const byArgo = managedFields.some(({ manager = '' }) => /^argocd-/.test(manager));
+  if (annotations['argocd.argoproj.io/tracking-id'] !== undefined || byArgo) return 'Argo CD';
   if (labels[MANAGED_BY] === 'Helm') return 'Helm';
   const flux = labels['kustomize.toolkit.fluxcd.io/name'] ?? labels['helm.toolkit.fluxcd.io/name'];
   if (flux !== undefined) return `Flux ${flux}`;
-  if (annotations['argocd.argoproj.io/tracking-id'] !== undefined) return 'Argo CD';
   const certificate = annotations['cert-manager.io/certificate-name'];
-  if (certificate !== undefined) return `cert-manager Certificate ${certificate}`;
-  const [first] = managedFields.filter(({ subresource }) => subresource === undefined);
-  const ours = managedFields.some(({ manager }) => manager === FIELD_MANAGER);
-  return first && !ours ? (first.manager ?? 'another manager') : undefined;
+  return certificate === undefined ? undefined : `cert-manager Certificate ${certificate}`;
+}
+
+/**
+ * Whose a field is, for people: the program's that set it, or where a tool has marked the object as its own, the tool's.
+ * What somebody set with kubectl is theirs, whoever made the object.
+ */
+export function fieldOwner(object: KubeObject | undefined, manager: string): string {
+  return /^kubectl/.test(manager) ? manager : (toolOwner(object) ?? manager);
 }
 
 /** Whether meshctl made it and it is nobody else's: what disable may remove. */
@@ -44,6 +61,14 @@ export function isOurs(object: KubeObject | undefined): boolean {
 export function managersOfData({ metadata }: KubeObject): string[] {
   const setters = (metadata.managedFields ?? []).filter(({ fieldsV1 = {} }) =>
     Object.keys((fieldsV1['f:data'] ?? {}) as object).some((token) => token.startsWith('f:')),
+  );
+  return [...new Set(setters.map(({ manager }) => manager ?? 'another manager'))];
+}
+
+/** Who has set one key of a Secret or ConfigMap. */
+export function managersOfKey({ metadata }: KubeObject, key: string): string[] {
+  const setters = (metadata.managedFields ?? []).filter(
+    ({ fieldsV1 = {} }) => ((fieldsV1['f:data'] ?? {}) as Record<string, unknown>)[`f:${key}`] !== undefined,
   );
   return [...new Set(setters.map(({ manager }) => manager ?? 'another manager'))];
 }

@@ -1,8 +1,9 @@
 import { checkClusterName, clusterNameOf, identityOf } from './identity.ts';
-import { keyOf } from './kube-object.ts';
+import { type KubeObject, keyOf } from './kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from './names.ts';
 import { peerCertificateKeys, peersIn, remoteUserName } from './peer-config.ts';
-import { dataKeys, secretTexts } from './secret-data.ts';
+import { dialsOwnCache } from './peer-file.ts';
+import { dataKeys, secretText, secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
 /** The Secrets that hold a file for each peer. */
@@ -38,6 +39,22 @@ export function knownPeers(snapshot: ClusterSnapshot): string[] {
       ...users.map((name) => name.slice(prefix.length)),
     ]),
   ].sort();
+}
+
+/**
+ * The file by which a cluster dials a peer, and the Secret that it is in: of the two that there may be, the one that does
+ * not lead to the own KVStoreMesh cache. Undefined where there is none.
+ */
+export function dialingFile(
+  { objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
+  peer: string,
+): { text: string; secret: KubeObject } | undefined {
+  for (const name of PEER_SECRETS) {
+    const secret = objects.get(keyOf(secretRef(namespace, name)));
+    const text = secretText(secret, peer);
+    if (secret && text && !dialsOwnCache(text, namespace)) return { text, secret };
+  }
+  return undefined;
 }
 
 /** Whether a cluster has a certificate of its own for a peer, so that the peer can shut it out and no other. */

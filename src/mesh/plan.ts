@@ -74,6 +74,8 @@ export type StepWrite =
       copies?: readonly CertificateCopy[] | undefined;
       /** Keys that go. */
       remove?: readonly string[] | undefined;
+      /** Annotations to set with `into: patch`, null for those that go. */
+      marks?: Readonly<Record<string, string | null>> | undefined;
       /** The Secret without its data. */
       secret: KubeObject;
       into: 'apply' | 'patch';

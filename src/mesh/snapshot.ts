@@ -11,6 +11,18 @@ export interface NodeFacts {
   /** In the API server's order. */
   addresses: readonly { type: string; address: string }[];
   podCidrs: readonly string[];
+  /** Cordoned. */
+  unschedulable?: boolean | undefined;
+  /** Absent when there are none. */
+  taints?: readonly { key: string; value?: string; effect: string }[] | undefined;
+}
+
+/** A clustermesh-apiserver pod. */
+export interface ApiserverPodFacts {
+  name: string;
+  /** Absent before it is scheduled. */
+  node?: string | undefined;
+  ready: boolean;
 }
 
 /** The cilium DaemonSet. */
@@ -41,6 +53,8 @@ export interface ClusterSnapshot {
   /** DaemonSet cilium; undefined when there is none. */
   agent?: AgentFacts | undefined;
   nodes: readonly NodeFacts[];
+  /** Undefined when they were not read. */
+  apiserverPods?: readonly ApiserverPodFacts[] | undefined;
   /** `spec.ipam.podCIDRs` of all CiliumNodes; undefined when they were not read, or may not be. */
   ciliumPodCidrs?: readonly string[] | undefined;
   /** Names of the API groups served, e.g. `metallb.io`. */

@@ -7,30 +7,48 @@ import type { Theme } from './theme.ts';
 /** What connect shows. */
 export interface ConnectedClusters {
   mode: ConnectionMode;
-  clusters: readonly { context: string; name: string; endpoints: readonly string[] }[];
-  connections: readonly { from: string; to: string; credential: string }[];
+  clusters: readonly { context: string; name: string }[];
+  connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
   steps: readonly Pick<Step, 'action'>[];
 }
 
 /** The result of `clustermesh connect`. */
 export function connectText({ mode, clusters, connections, steps }: ConnectedClusters, theme: Theme): string {
-  const names = clusters.map(({ name }) => theme.bold(name));
-  const [first = '', ...others] = names;
-  const headline =
-    mode === 'unicast'
-      ? `${first} dials ${listed(others)}`
-      : mode === 'mesh' || others.length === 1
-        ? `Connected ${listed(names)}${names.length > 2 ? ', each with each' : ''}`
-        : `Connected ${first} with ${listed(others)}`;
+  const bold = ({ name }: { name: string }) => theme.bold(name);
   const dialled = new Set(connections.map(({ to }) => to));
+  const dialling = new Set(connections.map(({ from }) => from));
+  const isSame = steps.every(({ action }) => action === 'keep');
   return [
-    `✅ ${headline}`,
+    `✅ ${isSame ? 'Nothing to change: ' : ''}${headline()}`,
     ...clusters
       .filter(({ name }) => dialled.has(name))
-      .map(({ name, endpoints }) => `  • ${theme.bold(name)} is dialled at ${endpoints.join(', ')}`),
+      .map((cluster) => `  • ${bold(cluster)} is dialled at ${addressesOf(cluster.name, connections)}`),
     `  • Credentials: ${credentialCounts(connections)}`,
-    `  • Objects: ${summariseActions(countActions(steps), theme)}`,
+    ...(isSame ? [] : [`  • Objects: ${summariseActions(countActions(steps), theme)}`]),
   ].join('\n');
+
+  function headline(): string {
+    const names = clusters.map(bold);
+    const [first = '', ...others] = names;
+    const [oneWay] = dialling;
+    if (dialling.size === 1 && oneWay !== undefined) {
+      return `${theme.bold(oneWay)} dials ${listed(clusters.filter(({ name }) => dialled.has(name)).map(bold))}`;
+    }
+    const [all, start] = isSame ? ['are connected', 'is connected'] : ['Connected', 'Connected'];
+    if (mode === 'mesh' || others.length === 1) {
+      const each = names.length > 2 ? ', each with each' : '';
+      return isSame ? `${listed(names)} ${all}${each}` : `${all} ${listed(names)}${each}`;
+    }
+    return isSame ? `${first} ${start} with ${listed(others)}` : `${start} ${first} with ${listed(others)}`;
+  }
+}
+
+/** Clusters may dial the same one at different addresses. */
+function addressesOf(name: string, connections: ConnectedClusters['connections']): string {
+  const incoming = connections.filter(({ to }) => to === name);
+  const ways = [...new Set(incoming.map(({ endpoints }) => endpoints.join(', ')))];
+  if (ways.length === 1) return ways[0] ?? '';
+  return incoming.map(({ from, endpoints }) => `${endpoints.join(', ')} (by ${from})`).join(', ');
 }
 
 const CREDENTIAL_WORDS: Readonly<Record<string, string>> = {

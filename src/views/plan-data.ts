@@ -43,7 +43,7 @@ export function stepData(step: Step): StepData {
     action,
     object,
     why,
-    changes: changes.map(withoutFormerValue),
+    changes: changes.map(withoutValues),
     ...(secretKeys.length > 0 ? { secretKeys } : {}),
     ...conflicts,
   });
@@ -56,9 +56,12 @@ export function countActions(steps: readonly Pick<Step, 'action'>[]): Record<Ste
   return counts;
 }
 
-/** Planners word what a Secret gets; what it had before is only a digest, in `secretKeys`. */
-function withoutFormerValue({ path, to }: Change): Change {
-  return typeof to === 'string' ? { path, to } : { path };
+/**
+ * Planners word what a Secret gets, and some what it had, in place of the values; those are only digests, in `secretKeys`.
+ */
+function withoutValues({ path, from, to }: Change): Change {
+  if (typeof to !== 'string') return { path };
+  return typeof from === 'string' ? { path, from, to } : { path, to };
 }
 
 /** The keys that a step writes to a Secret or removes from it, in alphabetical order. */

@@ -47,7 +47,8 @@ describe('modes', () => {
     await ok(connect('--context', 'mesh-1', '--destination-context', 'mesh-2,mesh-3', '--connection-mode', 'unicast'));
     expect([dials('mesh-1'), dials('mesh-2'), dials('mesh-3')]).toEqual([['mesh-2', 'mesh-3'], [], []]);
 
-    await ok(connect('--context', 'mesh-1', '--destination-context', 'mesh-?'));
+    const both = ['--connection-mode', 'bidirectional'];
+    await ok(connect('--context', 'mesh-1', '--destination-context', 'mesh-?', ...both));
     expect([dials('mesh-1'), dials('mesh-2'), dials('mesh-3')]).toEqual([['mesh-2', 'mesh-3'], ['mesh-1'], ['mesh-1']]);
 
     await ok(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dialsOf } from '../../src/mesh/connection-mode.ts';
-import { type CredentialChoice, chooseCredential } from '../../src/mesh/credentials.ts';
+import type { CredentialChoice } from '../../src/mesh/credential-kind.ts';
+import { chooseCredential } from '../../src/mesh/credentials.ts';
 import { planDial } from '../../src/mesh/dial-plan.ts';
 import { type Member, planDirection } from '../../src/mesh/direction.ts';
 import { planDisconnect } from '../../src/mesh/disconnect-plan.ts';

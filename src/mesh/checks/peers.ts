@@ -1,7 +1,8 @@
 import { runsKvstoremesh } from '../apiserver-deployment.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { dialsThroughKvstoremesh } from '../direction.ts';
-import { hostPort, serviceEndpoints } from '../endpoints.ts';
+import { hostPort, reachableEndpoints } from '../endpoints.ts';
+import { foreignFile } from '../foreign-file.ts';
 import { clusterNameOf } from '../identity.ts';
 import { keyOf } from '../kube-object.ts';
 import {
@@ -11,6 +12,7 @@ import {
   meshHostname,
   secretRef,
 } from '../names.ts';
+import { choicesFor } from '../peer-choices.ts';
 import { peersIn, remoteUserName } from '../peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peer-file.ts';
 import { configuredPeers } from '../peers.ts';
@@ -21,18 +23,21 @@ import { type Finding, listed, type Severity } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';
 
-const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot) =>
-  meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context]);
+const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot, ...more: string[]) =>
+  meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context, ...more]);
+
+interface Verdict {
+  severity: Severity;
+  reason: string;
+  /** Default: to connect the two anew. */
+  hint?: string;
+}
 
 /** For each cluster and each of its peers that is among the clusters. */
 function perPeer(
   id: string,
   title: string,
-  judge: (
-    from: ClusterSnapshot,
-    to: ClusterSnapshot,
-    now: Date,
-  ) => { severity: Severity; reason: string; hint?: string } | undefined,
+  judge: (from: ClusterSnapshot, to: ClusterSnapshot, now: Date) => Verdict | undefined,
 ): MeshCheck {
   return {
     id,
@@ -86,7 +91,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
   },
   perPeer('peers-mutual', 'peers are configured in both directions', (from, to) =>
-    configuredPeers(to).includes(clusterNameOf(from))
+    configuredPeers(to).includes(clusterNameOf(from)) || choicesFor(from, clusterNameOf(to)).mode === 'unicast'
       ? undefined
       : { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` },
   ),
@@ -114,21 +119,11 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     says: ({ args }) =>
       `context "${args.context}": ${listed(args.peers)} is in only one of the Secrets cilium-clustermesh and cilium-kvstoremesh`,
   },
-  perPeer('peers-endpoint', "peering files have the address that the peer's Service has now", (from, to) => {
-    const file = dialledBy(from, clusterNameOf(to));
-    if (file === undefined) {
-      return { severity: 'fail', reason: 'agents read it from the own KVStoreMesh, which is not enabled' };
-    }
-    const dialled = addressesIn(file);
-    const now = serviceEndpoints(to);
-    if (dialled.length === 0 || !now) return undefined;
-    const current = new Set(now.hosts.map((host) => hostPort(host, now.port)));
-    const alias = meshHostname(clusterNameOf(to));
-    const stale = dialled.filter((endpoint) => !current.has(endpoint) && !endpoint.startsWith(`${alias}:`));
-    if (stale.length === 0) return undefined;
-    const reason = `it dials ${stale.join(', ')}, but the Service has ${[...current].join(', ')}`;
-    return { severity: stale.length === dialled.length ? 'fail' : 'warn', reason };
-  }),
+  perPeer(
+    'peers-endpoint',
+    "peering files have the address that was chosen, or that the peer's Service has now",
+    judgeEndpoint,
+  ),
   perPeer(
     'peers-certificate',
     'client certificates for peers are valid and from the CA that checks them',
@@ -151,6 +146,39 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     return { severity: 'fail', reason };
   }),
 ];
+
+/** Whether the file by which a peer is dialled leads to it. */
+function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Verdict | undefined {
+  const peer = clusterNameOf(to);
+  const file = dialledBy(from, peer);
+  if (file === undefined) {
+    return { severity: 'fail', reason: 'agents read it from the own KVStoreMesh, which is not enabled' };
+  }
+  const dialled = addressesIn(file);
+  const alias = meshHostname(peer);
+  const astray = (right: ReadonlySet<string>) =>
+    dialled.filter((endpoint) => !right.has(endpoint) && !endpoint.startsWith(`${alias}:`));
+  const { endpoints: chosen } = choicesFor(from, peer);
+  if (chosen) {
+    const right = chosen.map(({ host, port }) => hostPort(host, port));
+    const others = astray(new Set(right));
+    const reason = `it dials ${others.join(', ')}, but ${right.join(', ')} was chosen (connect --destination-endpoint)`;
+    return others.length > 0 ? { severity: 'fail', reason } : undefined;
+  }
+  const current = reachableEndpoints(to);
+  if (dialled.length === 0 || !current) return undefined;
+  const right = new Set(current.map(({ host, port }) => hostPort(host, port)));
+  const stale = astray(right);
+  if (stale.length === 0) return undefined;
+  const reason = `it dials ${stale.join(', ')}, but the Service has ${[...right].join(', ')}`;
+  const foreign = foreignFile(from, peer);
+  // It may be how the peer is reached from there: only who wrote it knows, and connect leaves it alone.
+  if (foreign) {
+    const hint = reconnect(from, to, '--destination-endpoint', `${peer}=service`);
+    return { severity: 'warn', reason: `${reason}; ${foreign.owner} wrote it`, hint };
+  }
+  return { severity: stale.length === dialled.length ? 'fail' : 'warn', reason };
+}
 
 /**
  * The file by which a peer is dialled: the agents', or KVStoreMesh's where theirs is for its cache. Undefined where that

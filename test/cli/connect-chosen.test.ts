@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { secretTexts } from '../../src/mesh/secret-data.ts';
+import { jsonOf } from '../support/cli.ts';
+import { type ConnectClusters, isMeshWrite, startConnectClusters } from '../support/connect-clusters.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+
+let clusters: ConnectClusters;
+
+beforeAll(async () => {
+  clusters = await startConnectClusters(3);
+}, 120_000);
+
+afterAll(async () => {
+  expect(clusters?.errors).toEqual([]);
+  await clusters?.close();
+});
+
+const ARGV = ['--context', 'mesh-1', '--destination-context', 'mesh-2'];
+const connect = (...more: string[]) => clusters.meshctl(['clustermesh', 'connect', ...more]);
+const ok = async (...more: string[]) => {
+  const result = await connect(...more);
+  expect(result.exitCode, result.stderr).toBe(0);
+  return result;
+};
+const partAll = async () => {
+  const result = await clusters.meshctl(['clustermesh', 'disconnect', '--all', '--yes']);
+  expect(result.exitCode, result.stderr).toBe(0);
+};
+const storeOf = (context: string) =>
+  found(
+    clusters.clusters.find((cluster) => cluster.context === context),
+    context,
+  ).store;
+const fileOf = (context: string, peer: string) =>
+  secretTexts(storeOf(context).get(refs.secret('cilium-kvstoremesh')))[peer] ?? '';
+const findings = async (id: string) => {
+  const result = await clusters.meshctl(['clustermesh', 'check', '--context', 'mesh-1,mesh-2', '-o', 'json']);
+  const { checks } = jsonOf(result) as { checks: { id: string; severity: string }[] };
+  return checks.filter((entry) => entry.id === id).map(({ severity }) => severity);
+};
+
+describe('an endpoint that was chosen', () => {
+  it('stays, also when a third cluster comes, is healthy to check, and goes when the Service is asked for', async () => {
+    await ok(...ARGV);
+    const planned = await ok(...ARGV, '--destination-endpoint', 'mesh-2=lb.example', '--dry-run');
+    expect(planned.stdout).toMatch(/dials 172\.18\.2\.100:2379 → dials lb\.example:2379/);
+    await ok(...ARGV, '--destination-endpoint', 'mesh-2=lb.example', '--destination-endpoint', 'mesh-2=172.18.2.100');
+    const chosen = fileOf('mesh-1', 'mesh-2');
+    expect(chosen).toContain('https://lb.example:2379\n- https://172.18.2.100:2379\n');
+
+    const again = await ok(...ARGV);
+    expect(again.stdout).toContain('Nothing to change: mesh-1 and mesh-2 are connected');
+    expect(again.stdout).toContain('mesh-2 is dialled at lb.example:2379, 172.18.2.100:2379');
+    expect(again.stderr).not.toMatch(/Issuing|Letting|Writing/);
+    expect(again.stderr).toContain(
+      '→ dial the Service again: meshctl clustermesh connect --context mesh-1 --destination-context mesh-2 --destination-endpoint mesh-2=service',
+    );
+    await ok('--all');
+    expect(fileOf('mesh-1', 'mesh-2')).toBe(chosen);
+    expect(fileOf('mesh-3', 'mesh-2')).not.toContain('lb.example');
+    expect(await findings('peers-endpoint')).not.toContain('fail');
+
+    // What is lost comes back as it was chosen.
+    storeOf('mesh-1').delete(refs.secret('cilium-kvstoremesh'));
+    await ok(...ARGV);
+    expect(fileOf('mesh-1', 'mesh-2')).toBe(chosen);
+
+    await ok(...ARGV, '--destination-endpoint', 'mesh-2=service');
+    expect(fileOf('mesh-1', 'mesh-2')).toContain('endpoints:\n- https://172.18.2.100:2379\ntrusted');
+    expect((await connect(...ARGV)).stderr).not.toContain('lb.example');
+    await partAll();
+  }, 60_000);
+
+  it('that nobody chose follows the load balancer, and disconnect forgets what was chosen', async () => {
+    await ok(...ARGV, '--destination-endpoint', 'mesh-2=172.18.2.100', '--credentials', 'per-peer');
+    await partAll();
+    expect(storeOf('mesh-1').get(refs.secret('cilium-clustermesh'))?.metadata.annotations ?? {}).toEqual({});
+    await ok(...ARGV);
+    const expose = (type: string) =>
+      storeOf('mesh-2').update(refs.service('clustermesh-apiserver'), (live) => {
+        const spec = live.spec as { type: string; ports: { nodePort?: number }[] };
+        spec.type = type;
+        for (const port of spec.ports) port.nodePort = 32400;
+      });
+    expose('NodePort');
+    const moved = await ok(...ARGV, '--dry-run');
+    expect(moved.stdout).toMatch(/dials 172\.18\.2\.100:2379 → dials [\d.]+:32400/);
+    expect(await findings('peers-endpoint')).toContain('fail');
+    expose('LoadBalancer');
+    await partAll();
+  }, 60_000);
+
+  it.each(['999.1.1.1:2379', 'mesh-2=1.2.3:2379', '010.0.0.1', '-x.example', 'a..b'])(
+    '%s is refused before anything is read',
+    async (endpoint) => {
+      clusters.requests.length = 0;
+      const result = await connect(...ARGV, `--destination-endpoint=${endpoint}`);
+      expect(result.exitCode, result.stderr).toBe(2);
+      expect(result.stderr).toContain('is not an endpoint');
+      expect(clusters.requests).toEqual([]);
+    },
+  );
+});
+
+describe('a one-way connection', () => {
+  it('stays one-way until a mode is asked for, whose additions are shown', async () => {
+    const before = clusters.objects();
+    await ok(...ARGV, '--connection-mode', 'unicast');
+    const again = await ok(...ARGV);
+    expect(again.stdout).toContain('Nothing to change: mesh-1 dials mesh-2');
+    expect(again.stderr).toContain('--connection-mode bidirectional');
+    expect(fileOf('mesh-2', 'mesh-1')).toBe('');
+    await ok('--all');
+    expect(fileOf('mesh-2', 'mesh-1')).toBe('');
+    expect(await findings('peers-mutual')).not.toContain('warn');
+
+    const planned = await ok('--all', '--connection-mode', 'mesh', '--dry-run');
+    expect(planned.stderr).toContain('"mesh-2" begins to dial "mesh-1": until now that connection was one-way');
+    expect(planned.stdout).toContain('data.mesh-1: dials 172.18.1.100:2379');
+    await ok('--all', '--connection-mode', 'mesh');
+    expect(fileOf('mesh-2', 'mesh-1')).not.toBe('');
+    await partAll();
+    expect(clusters.objects()).toEqual(before);
+  }, 60_000);
+});
+
+describe('a remote that cannot be proved', () => {
+  it('is seen before anything is written, with the command that brings its pods up', async () => {
+    const ref = refs.deployment('clustermesh-apiserver');
+    const scale = (replicas: number) =>
+      storeOf('mesh-2').update(ref, (live) => {
+        (live.spec as { replicas: number }).replicas = replicas;
+      });
+    scale(0);
+    const pods = () => storeOf('mesh-2').list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' });
+    await expect.poll(() => pods().some(({ metadata }) => metadata.name.startsWith('clustermesh-'))).toBe(false);
+    clusters.requests.length = 0;
+    const result = await connect(...ARGV);
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('no clustermesh-apiserver pod is ready (its Deployment is scaled to 0)');
+    expect(result.stderr).toContain(
+      'kubectl --context mesh-2 -n kube-system scale deployment/clustermesh-apiserver --replicas=1',
+    );
+    expect(clusters.requests.filter(isMeshWrite)).toEqual([]);
+    scale(1);
+  }, 30_000);
+});
