@@ -1,5 +1,12 @@
 import { resolve } from 'node:path';
-import { type EnableOutcome, enableCluster, givenAuthorities, planEnableCluster } from '../flows/enable.ts';
+import {
+  concernsOthers,
+  type EnableOutcome,
+  enableCluster,
+  givenAuthorities,
+  planAgain,
+  planEnableCluster,
+} from '../flows/enable.ts';
 import type { Target } from '../flows/flow.ts';
 import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../flows/given-authority.ts';
 import type { EnableDraft, EnableOptions } from '../flows/plan-enable.ts';
@@ -7,13 +14,14 @@ import { tryOnServer } from '../flows/try-on-server.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { type EnableFailure, enableText, failureData } from '../views/enable-view.ts';
 import { stepData } from '../views/plan-data.ts';
-import type { PlanReport } from '../views/plan-view.ts';
+import { type PlanReport, peerData } from '../views/plan-view.ts';
 import { printable } from '../views/printable.ts';
 import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
 import { checkHelmOptions, type HelmFlags, runViaHelm } from './enable-via-helm.ts';
-import { confirmPlan, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
+import { withOtherClusters } from './other-clusters.ts';
+import { confirmCuts, confirmPlan, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
 
 interface EnableFlags extends ClusterFlags, PlanFlags, ApiserverFlags, HelmFlags {
   context?: string[];
@@ -42,7 +50,7 @@ interface Planned {
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as EnableFlags;
   const options = optionsOf(flags);
-  const dryRun = dryRunOf(flags);
+  dryRunOf(flags);
   const names: readonly (string | undefined)[] = flags.context ?? [undefined];
   const opened = flags.caFromContext ? [...names, flags.caFromContext] : names;
   return withClusters(context, flags, opened, async (clients) => {
@@ -51,23 +59,49 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     const givenAuthority = await broughtAuthority(context, flags, targets, all[names.length]);
     const complete = { ...options, givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete);
-    const { done: planned, failures } = await eachCluster(targets, async (target) => ({
+    const { done: first, failures } = await eachCluster(targets, async (target) => ({
       target,
       draft: await planEnableCluster(context, target, complete),
     }));
-    if (flags.viaHelm) {
-      const [failure] = failures;
-      if (failure) throw failure.error;
-      return runViaHelm(context, flags, complete, planned, dryRun);
-    }
-    const report = reportOf(planned);
-    if (dryRun) return dryRunResult(context, flags, complete, { planned, report, failures });
+    const finish = (planned: readonly Planned[], final: EnableOptions) =>
+      carryOut(context, flags, final, { planned, failures });
+    if (!first.some(({ draft }) => concernsOthers(draft))) return finish(first, complete);
+    const own = first.map(({ draft }) => draft.snapshot);
+    const contexts = targets.map(({ client }) => client.context);
+    return withOtherClusters(context, flags, contexts, async (read) => {
+      const final = { ...complete, others: [...own, ...read.map(({ snapshot }) => snapshot)] };
+      const { done: planned } = await eachCluster(first, async ({ target, draft }) => ({
+        target,
+        draft: await planAgain(context, draft, final),
+      }));
+      return finish(planned, final);
+    });
+  });
+}
+
+async function carryOut(
+  context: CommandContext,
+  flags: EnableFlags,
+  options: EnableOptions,
+  { planned, failures }: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
+): Promise<CommandResult> {
+  const dryRun = dryRunOf(flags);
+  for (const { target, draft } of planned) {
+    for (const warning of draft.warnings) context.progress.warn(`${target.client.context}: ${warning}`);
+  }
+  const report = reportOf(planned);
+  if (dryRun && !flags.viaHelm) return dryRunResult(context, flags, options, { planned, report, failures });
+  const [failure] = failures;
+  if (flags.viaHelm && failure) throw failure.error;
+  if (!dryRun) {
     await confirmPlan(context, onlyReplacements(planned), {
       question: `Replace the CA of ${planned.map(({ target }) => target.client.context).join(', ')}?`,
       yes: flags.yes,
     });
-    return enableAll(context, complete, planned, failures);
-  });
+    await confirmCuts(context, reportOf(planned.filter(({ draft }) => !draft.authority.replaces)), flags);
+  }
+  if (flags.viaHelm) return runViaHelm(context, flags, options, planned, dryRun);
+  return enableAll(context, options, planned, failures);
 }
 
 function optionsOf(flags: EnableFlags): EnableOptions {
@@ -129,6 +163,7 @@ function contextOf(cluster: { client: Target['client'] } | Planned): string {
 function reportOf(planned: readonly Planned[]): PlanReport {
   return {
     steps: planned.flatMap(({ draft }) => draft.plan.steps),
+    effects: planned.flatMap(({ draft }) => draft.effects),
     notes: Object.fromEntries(planned.map(({ target, draft }) => [target.client.context, draft.notes])),
   };
 }
@@ -180,11 +215,15 @@ async function enableAll(
   );
   const failures = [...earlier, ...later];
   const [failure] = failures;
-  const outcomes = done.map(({ steps, ...outcome }) => ({ ...printable(outcome), steps }));
+  const outcomes = done.map(({ steps, peers, ...outcome }) => ({ ...printable(outcome), peers, steps }));
   return {
     kind: 'EnableResult',
     data: {
-      clusters: outcomes.map((outcome) => ({ ...outcome, steps: outcome.steps.map(stepData) })),
+      clusters: outcomes.map(({ steps, peers, ...outcome }) => ({
+        ...outcome,
+        peers: peers.map(peerData),
+        steps: steps.map(stepData),
+      })),
       ...(failure ? { failures: failures.map(failureData) } : {}),
     },
     text: (theme) => enableText(outcomes, failures, theme),

@@ -1,7 +1,7 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { linkSignals } from '../kube/linked-signal.ts';
 import { waitForList, waitForObject } from '../kube/wait.ts';
-import { isRolledOut } from '../mesh/apiserver-deployment.ts';
+import { isRolledOut, replicasOf, scaleUpCommand } from '../mesh/apiserver-deployment.ts';
 import { kubectlCommand } from '../mesh/command-line.ts';
 import { loadBalancerHosts } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
@@ -53,14 +53,14 @@ export async function awaitAddress(flow: Flow, { client, namespace }: Target, wa
 
 /**
  * Waits until all replicas of the clustermesh-apiserver are new and ready; what keeps them from it is shown meanwhile.
- * @throws MeshctlError `Timeout`, with what the pods say
+ * @throws MeshctlError `Timeout`, with what the pods say; `ClusterMeshNotEnabled` where it is scaled to 0
  */
 export async function awaitRollout(flow: Flow, target: Target, waitMs: number): Promise<void> {
   const { client, namespace } = target;
   const ref = apiserverDeploymentRef(namespace);
-  const ready = (deployment: KubeObject | undefined): true | undefined =>
-    deployment && isRolledOut(deployment) ? true : undefined;
-  await explainTimeout(
+  const ready = (deployment: KubeObject | undefined): 'ready' | 'scaled down' | undefined =>
+    replicasOf(deployment) === 0 ? 'scaled down' : deployment && isRolledOut(deployment) ? 'ready' : undefined;
+  const state = await explainTimeout(
     () =>
       during(
         flow,
@@ -83,10 +83,21 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
             await watching;
           }
         },
-        () => `${client.context}: clustermesh-apiserver is ready`,
+        (found) => `${client.context}: clustermesh-apiserver is ${found === 'ready' ? 'ready' : 'not ready (0 of 0)'}`,
+        (found) => found === 'ready',
       ),
     (cause) => rolloutError(target, waitMs, cause),
   );
+  if (state === 'scaled down') throw scaledDown(target);
+}
+
+function scaledDown({ client: { context }, namespace }: Target): MeshctlError {
+  const object = `Deployment ${namespace}/${APISERVER}`;
+  return new MeshctlError('ClusterMeshNotEnabled', `context "${context}": ${object} has 0 replicas: nobody is served`, {
+    // Whoever scaled it owns the field by now, so that enable --replicas alone would be a conflict.
+    hint: scaleUpCommand(context, namespace),
+    details: { context, object, reason: 'scaled-to-zero' },
+  });
 }
 
 const GO_ON = 'Run the same command again to go on.';

@@ -1,14 +1,18 @@
 import { applySteps, type Journal } from '../kube/apply.ts';
 import { loadTemplates } from '../manifests/load.ts';
-import { awaitsAddress, isFoundation, requireNoConflicts } from '../mesh/enable.ts';
+import { isFoundation, requireNoConflicts } from '../mesh/enable.ts';
+import { awaitsAddress } from '../mesh/enable-certificates.ts';
 import { hostPort, serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { keyOf } from '../mesh/kube-object.ts';
+import { apiserverDeploymentRef, REMOTE_USERS_CONFIGMAP } from '../mesh/names.ts';
+import type { PeerEffect } from '../mesh/peer-effects.ts';
 import type { Step } from '../mesh/plan.ts';
 import { formatVersion } from '../mesh/versions.ts';
 import { awaitAddress, awaitRollout } from './await-apiserver.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { type Authorities, materialise, readAuthorities } from './materialise.ts';
-import { draftEnable, type EnableDraft, type EnableOptions } from './plan-enable.ts';
+import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './plan-enable.ts';
 import { tellWhatStands } from './put-back.ts';
 
 /** What became of one cluster. */
@@ -18,19 +22,34 @@ export interface EnableOutcome {
   ciliumVersion: string;
   service: { type: string; evidence: readonly string[]; endpoints: readonly string[] };
   kvstoremesh: boolean;
+  /** What became of the connections with known peers. */
+  peers: readonly PeerEffect[];
   /** In the order in which they were done, `keep` included. */
   steps: readonly Step[];
 }
 
-/** Plans, says what the operator should know of, and changes nothing. */
+/** Reads one cluster and plans; changes nothing. */
 export async function planEnableCluster(flow: Flow, target: Target, options: EnableOptions): Promise<EnableDraft> {
   const { context } = target.client;
   const templates = await loadTemplates(flow.packageRoot);
-  const draft = await during(flow, `${context}: reading the cluster`, () =>
-    draftEnable(target, templates, options, flow.now()),
+  return during(flow, `${context}: reading the cluster`, () => draftEnable(target, templates, options, flow.now()));
+}
+
+/** Plans anew from what was read, by what is known of other clusters since. */
+export async function planAgain(flow: Flow, { snapshot }: EnableDraft, options: EnableOptions): Promise<EnableDraft> {
+  return draftFrom(snapshot, await loadTemplates(flow.packageRoot), options, flow.now());
+}
+
+/**
+ * Whether a plan hangs on what other clusters say: what they dial, and as whom. They are read only then, since a
+ * kubeconfig may lead to many.
+ */
+export function concernsOthers({ effects, plan: { steps }, snapshot }: EnableDraft): boolean {
+  const enabled = snapshot.objects.has(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const restoresUsers = steps.some(
+    ({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP,
   );
-  for (const warning of draft.warnings) flow.progress.warn(`${context}: ${warning}`);
-  return draft;
+  return effects.some(({ becomes }) => becomes !== 'kept') || (enabled && restoresUsers);
 }
 
 /**
@@ -64,7 +83,7 @@ async function enableIn(
 
   const foundation = draft.plan.steps.filter(isFoundation);
   await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
-  const pending = awaitsAddress(draft.snapshot);
+  const pending = awaitsAddress(draft.planned);
   if (pending && draft.settings.exposure.type === 'LoadBalancer') await awaitAddress(flow, target, options.waitMs);
 
   const changed = pending || foundation.some(({ action }) => action !== 'keep');
@@ -86,6 +105,7 @@ async function enableIn(
       endpoints: endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [],
     },
     kvstoremesh: final.settings.kvstoremesh,
+    peers: draft.effects,
     steps: [...foundation, ...rest],
   };
 }

@@ -1,9 +1,12 @@
 import { readSnapshot } from '../kube/snapshot.ts';
 import { type Templates, templateRefs } from '../manifests/load.ts';
 import { renderClusterMesh } from '../manifests/render.ts';
+import { scaleUpCommand } from '../mesh/apiserver-deployment.ts';
 import { type CiliumInstall, readCiliumInstall } from '../mesh/cilium-install.ts';
 import { certificateSpecs } from '../mesh/cluster-certificates.ts';
-import { caFingerprint, POD_CA_ANNOTATION, planEnable, podCaMark } from '../mesh/enable.ts';
+import { planEnable } from '../mesh/enable.ts';
+import { caFingerprint, keptUnsigned } from '../mesh/enable-certificates.ts';
+import { enableEffects, usersToRestore } from '../mesh/enable-effects.ts';
 import {
   type EnableChoices,
   type EnableSettings,
@@ -15,11 +18,20 @@ import { serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type ClusterIdentity, requireIdentity } from '../mesh/identity.ts';
 import { type KubeObject, keyOf, refOf } from '../mesh/kube-object.ts';
-import { apiserverDeploymentRef } from '../mesh/names.ts';
+import { apiserverServiceRef, REMOTE_USERS_CONFIGMAP } from '../mesh/names.ts';
 import { applySettings, type ObjectSetting } from '../mesh/object-settings.ts';
-import { foreignOwner } from '../mesh/ownership.ts';
+import type { PeerEffect } from '../mesh/peer-effects.ts';
 import type { CertificateOrder, Plan } from '../mesh/plan.ts';
-import { type AuthorityPlan, type GivenAuthority, planAuthority, replacementNotes } from '../mesh/plan-authority.ts';
+import {
+  type AuthorityPlan,
+  authorityWarnings,
+  type GivenAuthority,
+  planAuthority,
+  replacementNotes,
+} from '../mesh/plan-authority.ts';
+import { withService } from '../mesh/planned-service.ts';
+import { podMarks, withPodMarks } from '../mesh/pod-marks.ts';
+import { addUsersEdit } from '../mesh/remote-users.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { type CiliumVersion, formatVersion, supportedRange } from '../mesh/versions.ts';
 import type { Authority } from '../pki/authority.ts';
@@ -39,6 +51,8 @@ export interface EnableOptions extends EnableChoices {
   maxConnectedClusters?: number | undefined;
   /** Take over fields that other managers own. */
   force?: boolean | undefined;
+  /** Other clusters, as far as they were read: who dials this one, and as whom. */
+  others?: readonly ClusterSnapshot[] | undefined;
   /** For the load balancer's address and for the pods, each. */
   waitMs: number;
 }
@@ -46,25 +60,41 @@ export interface EnableOptions extends EnableChoices {
 /** What enable would do in one cluster, and what it was made from. */
 export interface EnableDraft {
   snapshot: ClusterSnapshot;
+  /** The cluster with its Service as it will be. */
+  planned: ClusterSnapshot;
   identity: ClusterIdentity;
   install: CiliumInstall;
   settings: EnableSettings;
   authority: AuthorityPlan;
   plan: Plan;
+  /** What becomes of the connections with known peers. */
+  effects: readonly PeerEffect[];
   warnings: readonly string[];
   /** How the plan came about, for people. */
   notes: readonly string[];
 }
 
-/** Reads the cluster and plans; the plan is a function of what was read. Writes nothing. */
+/** Reads the cluster and plans. Writes nothing. */
 export async function draftEnable(
   { client, namespace }: Target,
   templates: Templates,
   options: EnableOptions,
   now: Date,
 ): Promise<EnableDraft> {
+  const refs = templateRefs(templates, namespace);
+  return draftFrom(await readSnapshot(client, { namespace, purpose: 'enable', refs }), templates, options, now);
+}
+
+/** The plan, which is a function of what was read. */
+export function draftFrom(
+  snapshot: ClusterSnapshot,
+  templates: Templates,
+  options: EnableOptions,
+  now: Date,
+): EnableDraft {
+  const { others = [] } = options;
+  const { namespace } = snapshot;
   const possible = templateRefs(templates, namespace);
-  const snapshot = await readSnapshot(client, { namespace, purpose: 'enable', refs: possible });
   const identity = requireIdentity(snapshot);
   requireSize(snapshot, identity, options.maxConnectedClusters);
   const install = readCiliumInstall(snapshot, { version: options.ciliumVersion, apiserverImage: options.image });
@@ -73,12 +103,6 @@ export async function draftEnable(
     given: options.givenAuthority,
     replace: options.replaceAuthority,
     keySize: options.issuing?.keySize,
-  });
-  const certificates = certificateSpecs({
-    clusterName: identity.name,
-    namespace,
-    serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
-    kvstoremesh: settings.kvstoremesh,
   });
   const { exposure, ...values } = settings;
   const rendered = renderClusterMesh(templates, {
@@ -91,24 +115,40 @@ export async function draftEnable(
     settings: install.settings,
     serviceType: exposure.type,
     serviceAnnotations: exposure.annotations,
-    podAnnotations: podAnnotations(snapshot, authority, caFingerprint({ snapshot, authority, certificates, now })),
   });
   const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
-  const objects = applySettings(rendered, options.settings ?? [], liveOf);
+  const users = usersToRestore(snapshot, others);
+  const set = applySettings(withUsers(rendered, users), options.settings ?? [], liveOf);
+  const planned = withRenderedService(snapshot, set);
+  const certificates = certificateSpecs({
+    clusterName: identity.name,
+    namespace,
+    serviceAddresses: serviceEndpoints(planned)?.hosts ?? [],
+    kvstoremesh: settings.kvstoremesh,
+  });
+  const ca = caFingerprint({ snapshot, planned, authority, certificates, now });
+  const marks = podMarks({ snapshot, identity, certificates, ca, replacesCa: authority.replaces, now });
+  const objects = withPodMarks(set, marks);
   const { issuing, force = false } = options;
-  const plan = planEnable({ snapshot, objects, certificates, authority, possible, issuing, force, now });
+  const plan = planEnable({ snapshot, planned, objects, certificates, authority, possible, issuing, force, now });
   return {
     snapshot,
+    planned,
     identity,
     install,
     settings,
     authority,
     plan,
-    warnings: warningsOf(snapshot, install, settings),
+    effects: enableEffects({ snapshot, planned, authority, steps: plan.steps, replicas: settings.replicas, others }),
+    warnings: [
+      ...authorityWarnings(snapshot, authority),
+      ...keptUnsigned(plan.steps),
+      ...warningsOf(snapshot, install, settings),
+    ],
     notes: [
       `Cilium ${formatVersion(install.version)}, ${settings.replicas} replicas, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
       `Service type ${exposure.type}: ${exposure.evidence.join('; ')}`,
-      ...(authority.replaces ? replacementNotes(snapshot) : []),
+      ...(authority.replaces ? replacementNotes() : []),
     ],
   };
 }
@@ -128,24 +168,26 @@ function requireSize(snapshot: ClusterSnapshot, identity: ClusterIdentity, wante
   );
 }
 
-/**
- * The mark that makes pods follow their CA. Pods that somebody else's tool describes are marked only where the CA was
- * replaced: they would restart for nothing.
- */
-function podAnnotations(
-  snapshot: ClusterSnapshot,
-  { replaces }: AuthorityPlan,
-  fingerprint = 'new',
-): Readonly<Record<string, string>> {
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
-  return foreignOwner(deployment) && !replaces && podCaMark(deployment) === undefined
-    ? {}
-    : { [POD_CA_ANNOTATION]: fingerprint };
+/** The ConfigMap of the users with these in it, for a cluster that has lost it. */
+function withUsers(objects: readonly KubeObject[], users: readonly string[]): KubeObject[] {
+  return objects.map((object) => {
+    if (object.kind !== 'ConfigMap' || object.metadata.name !== REMOTE_USERS_CONFIGMAP) return object;
+    const edit = addUsersEdit(users)(object);
+    return edit && edit !== 'delete' ? { ...object, data: edit.patch.data } : object;
+  });
+}
+
+function withRenderedService(snapshot: ClusterSnapshot, objects: readonly KubeObject[]): ClusterSnapshot {
+  const ref = apiserverServiceRef(snapshot.namespace);
+  const service = objects.find((object) => keyOf(refOf(object)) === keyOf(ref));
+  return service ? withService(snapshot, service) : snapshot;
 }
 
 function warningsOf(snapshot: ClusterSnapshot, install: CiliumInstall, settings: EnableSettings): string[] {
-  const { exposure, nodePort } = settings;
+  const { exposure, nodePort, replicas } = settings;
+  const scaleUp = scaleUpCommand(snapshot.context, snapshot.namespace);
   return [
+    ...(replicas === 0 ? [`the clustermesh-apiserver has 0 replicas, so this cluster serves nobody: ${scaleUp}`] : []),
     ...(install.untested
       ? [
           `Cilium ${formatVersion(install.version)} is newer than this meshctl knows (${supportedRange()}); the newest objects are used`,

@@ -2,7 +2,7 @@ import { ExecaError, execa } from 'execa';
 import { stringify } from 'yaml';
 import { applySteps } from '../kube/apply.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
-import { awaitsAddress } from '../mesh/enable.ts';
+import { awaitsAddress } from '../mesh/enable-certificates.ts';
 import { settleImage } from '../mesh/enable-settings.ts';
 import { serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
@@ -104,7 +104,7 @@ export async function enableViaHelm(
     runHelm(flow, target.client.context, args, stringify(values), helm),
   );
   if (helm.dryRun) return;
-  if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.snapshot)) {
+  if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {
     await awaitAddress(flow, target, waitMs);
   }
   await awaitRollout(flow, target, waitMs);

@@ -210,13 +210,6 @@ export const CONDITIONS: readonly Condition[] = [
   ),
   {
     template: 'deployment',
-    path: ['spec', 'template', 'metadata', 'annotations'],
-    when: ({ podAnnotations = {} }) => Object.keys(podAnnotations).length > 0,
-    action: 'merge',
-    value: (v) => v.podAnnotations ?? {},
-  },
-  {
-    template: 'deployment',
     path: [...POD, 'imagePullSecrets'],
     when: ({ pullSecrets = [] }) => pullSecrets.length > 0,
     action: 'set',

@@ -15,5 +15,4 @@ export interface RenderValues extends ApiserverSettings {
   settings: CiliumSettings;
   serviceType: ServiceType;
   serviceAnnotations: Readonly<Record<string, string>>;
-  podAnnotations?: Readonly<Record<string, string>> | undefined;
 }

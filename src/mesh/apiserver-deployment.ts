@@ -1,5 +1,6 @@
+import { kubectlCommand } from './command-line.ts';
 import type { KubeObject } from './kube-object.ts';
-import { KVSTOREMESH_CONTAINER } from './names.ts';
+import { APISERVER, KVSTOREMESH_CONTAINER } from './names.ts';
 
 interface DeploymentSpec {
   replicas?: number;
@@ -61,6 +62,11 @@ export function availableReplicasOf(deployment: KubeObject): number {
   return ((deployment.status ?? {}) as DeploymentStatus).availableReplicas ?? 0;
 }
 
+/** The command line that brings it back from 0 replicas, whoever scaled it down. */
+export function scaleUpCommand(context: string, namespace: string): string {
+  return kubectlCommand({ context, namespace }, ['scale', `deployment/${APISERVER}`, '--replicas=1']);
+}
+
 /** The image that it runs; undefined when there is no Deployment to tell. */
 export function imageOf(deployment: KubeObject | undefined): string | undefined {
   return containersOf(deployment)?.find(({ name }) => name === 'apiserver')?.image;
@@ -83,13 +89,16 @@ export function etcdStorageOf(deployment: KubeObject | undefined): EtcdStorage |
   return volume && (volume.emptyDir?.medium === 'Memory' ? 'memory' : 'disk');
 }
 
-/** Whether a rollout is done: all replicas are of the newest template and available, and there are no others. */
+/**
+ * Whether a rollout is done: all replicas are of the newest template and available, and there are no others. Without any
+ * replica nobody is served, so that is not done.
+ */
 export function isRolledOut(deployment: KubeObject): boolean {
   const wanted = replicasOf(deployment) ?? 1;
   const status = (deployment.status ?? {}) as DeploymentStatus;
   const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
   const seen = observedGeneration >= (deployment.metadata.generation ?? 0);
-  return seen && updatedReplicas >= wanted && availableReplicas >= wanted && replicas <= wanted;
+  return wanted > 0 && seen && updatedReplicas >= wanted && availableReplicas >= wanted && replicas <= wanted;
 }
 
 function specOf(deployment: KubeObject | undefined): DeploymentSpec | undefined {

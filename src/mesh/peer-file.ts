@@ -54,6 +54,20 @@ export function addressesIn(text: string): string[] {
   return 'unreadable' in file ? [] : file.endpoints.flatMap((endpoint) => hostPortOf(endpoint) ?? []);
 }
 
+/** The same with the addresses that the file itself gives host names (its host aliases). */
+export function dialledAddresses(text: string): string[] {
+  const file = readPeerFile(text);
+  if ('unreadable' in file) return [];
+  return addressesIn(text).flatMap((address) => {
+    const at = address.lastIndexOf(':');
+    const ips = file.hostAliases
+      .filter(({ hostname }) => hostname === address.slice(0, at))
+      .flatMap((alias) => alias.ips);
+    const written = (ip: string) => (ip.includes(':') ? `[${ip}]` : ip);
+    return ips.length > 0 ? ips.map((ip) => `${written(ip)}${address.slice(at)}`) : [address];
+  });
+}
+
 /** Whether a peering file is for the own KVStoreMesh cache and not for the peer itself: it dials the own Service. */
 export function dialsOwnCache(text: string, namespace: string): boolean {
   return addressesIn(text).includes(`${serviceHostname(namespace)}:${ETCD_PORT}`);

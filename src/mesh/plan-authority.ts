@@ -1,3 +1,4 @@
+import { authorityState, authorityTrouble, lostAuthority } from './certificate-authority.ts';
 import type { CertificateFacts } from './certificates.ts';
 import { meshctlCommand } from './command-line.ts';
 import { MeshctlError } from './errors.ts';
@@ -30,29 +31,36 @@ export interface AuthorityChoice {
 }
 
 export interface AuthorityPlan {
-  step: Step;
-  /** The CA that the cluster will have; undefined for one that is yet to be generated. */
+  /** Absent for a CA that was lost and stays so: there is nothing to keep and nothing to make. */
+  step?: Step | undefined;
+  /** The CA that the cluster's certificates will be from; undefined for one that is yet to be generated. */
   certificate: CertificateFacts | undefined;
   /** Something has to restart and to be connected anew. */
   replaces: boolean;
+  /** Whether the CA comes with this very plan, key and all. */
+  makes: boolean;
 }
 
 /**
- * Plans Secret cilium-ca.
- * @throws MeshctlError `CertificateAuthority` when another CA is there and may not be replaced
+ * Plans Secret cilium-ca. Certificates whose CA is gone mean a CA that was lost, not a new cluster: a new one would cut
+ * every peer off, so there is one only with `replace`.
+ * @throws MeshctlError `CertificateAuthority` when another CA is there, or was, and may not be replaced
  */
 export function planAuthority(
   snapshot: ClusterSnapshot,
   { given, replace = false, keySize }: AuthorityChoice,
 ): AuthorityPlan {
-  const { ca, context, namespace } = snapshot;
+  const { context, namespace } = snapshot;
   const ref = secretRef(namespace, CA_SECRET);
   const live = snapshot.objects.get(keyOf(ref));
   const base = { cluster: context, object: ref, before: live };
-  const make = (action: 'create' | 'update', why: string): AuthorityPlan => ({
+  const state = authorityState(snapshot);
+  const lost = lostAuthority(snapshot);
+  const present = snapshot.ca?.certificate ?? lost;
+  const make = (why: string, replaces: boolean): AuthorityPlan => ({
     step: {
       ...base,
-      action,
+      action: live ? 'update' : 'create',
       changes: [
         { path: 'data.ca.crt', to: given ? `CA "${given.certificate.commonName}" of ${given.origin}` : 'a new CA' },
       ],
@@ -66,45 +74,60 @@ export function planAuthority(
       },
     },
     certificate: given?.certificate,
-    replaces: action === 'update',
+    replaces,
+    makes: true,
   });
   const keep = (why: string): AuthorityPlan => ({
     step: { ...base, action: 'keep', changes: [], why },
-    certificate: ca?.certificate,
+    certificate: present,
     replaces: false,
+    makes: false,
   });
-  if (!live && !ca) return make('create', given ? `taken from ${given.origin}` : 'the cluster has no CA yet');
-  if (!given && !replace) return keep('the cluster has a CA');
-  if (given && ca?.certificate.publicKeySha256 === given.certificate.publicKeySha256) {
-    if (ca.hasKey && ca.keyMatches) return keep(`the cluster has the CA of ${given.origin}`);
-    return { ...make('update', 'the key of the CA was missing'), replaces: false };
+  if (given && present?.publicKeySha256 === given.certificate.publicKeySha256) {
+    if (state === 'usable') return keep(`the cluster has the CA of ${given.origin}`);
+    return make(lost ? 'the CA that signed the certificates comes back' : 'the key of the CA was missing', false);
   }
+  if (!given && !replace) {
+    if (lost) return { certificate: lost, replaces: false, makes: false };
+    if (state === 'missing') return make('the cluster has no CA yet', false);
+    return state === 'empty' ? make('the Secret is empty', false) : keep('the cluster has a CA');
+  }
+  if (!present && state !== 'unreadable')
+    return make(given ? `taken from ${given.origin}` : 'the cluster has no CA yet', false);
   if (replace) {
     requireReplaceable(snapshot);
-    return make('update', given ? `replaced by the CA of ${given.origin}` : 'replaced by a new CA');
+    return make(given ? `replaced by the CA of ${given.origin}` : 'replaced by a new CA', true);
   }
-  throw new MeshctlError(
-    'CertificateAuthority',
-    `context "${context}": Secret ${namespace}/${CA_SECRET} holds another CA than ${given?.origin}`,
-    {
-      hint:
-        'Clusters of a mesh may keep their own CAs. To replace it all the same, look at the plan: ' +
-        'add --replace-ca --dry-run.',
-      details: { context, object: `Secret ${namespace}/${CA_SECRET}` },
-    },
-  );
+  const other = lost
+    ? 'the certificates are from another CA than'
+    : state === 'unreadable'
+      ? `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)} that could be compared with`
+      : `Secret ${namespace}/${CA_SECRET} holds another CA than`;
+  throw new MeshctlError('CertificateAuthority', `context "${context}": ${other} ${given?.origin}`, {
+    hint:
+      'Clusters of a mesh may keep their own CAs. To replace it all the same, look at the plan: ' +
+      'add --replace-ca --dry-run.',
+    details: { context, object: `Secret ${namespace}/${CA_SECRET}` },
+  });
 }
 
-/** What follows from a replaced CA, for people. */
-export function replacementNotes(snapshot: ClusterSnapshot): string[] {
-  const peers = (snapshot.remoteUsers ?? []).map(({ name }) => name.replace(/^remote-/, ''));
-  const reconnect = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
-    '--destination-context',
-    peers.map((peer) => `<context of ${peer}>`).join(','),
-  ]);
+/** What an operator should know of a CA that cannot sign although nobody keeps its key elsewhere. */
+export function authorityWarnings(snapshot: ClusterSnapshot, { makes }: AuthorityPlan): string[] {
+  const state = authorityState(snapshot);
+  if (makes || state === 'usable' || state === 'no-key') return [];
+  const { context, namespace } = snapshot;
+  const renew = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
+  return [
+    `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: the certificates that are valid are kept, but none can be ` +
+      'issued, for a new peer or for one that expires. Bring the CA back from a backup (--ca-cert and --ca-key), ' +
+      `or have a new one and connect every peer again: ${renew}`,
+  ];
+}
+
+/** What follows from a replaced CA, for people; what becomes of peers is said of each of them. */
+export function replacementNotes(): string[] {
   return [
     'Replacing the CA restarts the clustermesh-apiserver: its etcd reads the CA only at its start',
-    ...(peers.length > 0 ? [`${peers.join(', ')} trust the former CA and are cut off until: ${reconnect}`] : []),
     "Hubble's certificates stay with the former CA until they are issued anew",
   ];
 }

@@ -1,8 +1,9 @@
 import type { MeshctlError } from '../mesh/errors.ts';
+import type { PeerEffect } from '../mesh/peer-effects.ts';
 import type { Step } from '../mesh/plan.ts';
 import { errorData } from './error-data.ts';
 import { countActions } from './plan-data.ts';
-import { summariseActions } from './plan-view.ts';
+import { peerLines, summariseActions } from './plan-view.ts';
 import type { Theme } from './theme.ts';
 
 /** What one cluster's enable shows. */
@@ -11,6 +12,8 @@ export interface EnabledCluster {
   cluster: { name: string; id: number };
   service: { type: string; evidence: readonly string[]; endpoints: readonly string[] };
   kvstoremesh: boolean;
+  /** What became of the connections with known peers. */
+  peers: readonly PeerEffect[];
   steps: readonly Pick<Step, 'action'>[];
 }
 
@@ -26,12 +29,13 @@ export function enableText(
   failures: readonly EnableFailure[],
   theme: Theme,
 ): string {
-  const done = clusters.map(({ context, cluster, service, kvstoremesh, steps }) =>
+  const done = clusters.map(({ context, cluster, service, kvstoremesh, peers, steps }) =>
     [
       `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id})`,
       `  • Service: ${service.type}, ${service.endpoints.join(', ') || 'no address'} ${theme.dim(`(${service.evidence.join('; ')})`)}`,
       `  • KVStoreMesh: ${kvstoremesh ? 'on' : 'off'}`,
       `  • Objects: ${summariseActions(countActions(steps), theme)}`,
+      ...peers.filter(({ becomes }) => becomes !== 'kept').flatMap((effect) => peerLines(effect, theme)),
     ].join('\n'),
   );
   const failed = failures.map(({ context, error }) => {

@@ -107,7 +107,13 @@ describe('enable', () => {
     [['--pod-disruption-budget'], [['create', 'PodDisruptionBudget', 'clustermesh-apiserver']]],
     [['--external-traffic-policy', 'Local'], [['update', 'Service', 'clustermesh-apiserver']]],
     [['--load-balancer-source-ranges', '10.0.0.0/8'], [['update', 'Service', 'clustermesh-apiserver']]],
-    [['--load-balancer-ip', '10.9.9.9'], [['update', 'Service', 'clustermesh-apiserver']]],
+    [
+      ['--load-balancer-ip', '10.9.9.9'],
+      [
+        ['update', 'Service', 'clustermesh-apiserver'],
+        ['update', 'Secret', 'clustermesh-apiserver-server-cert'],
+      ],
+    ],
     [['--service-annotation', 'a=b'], [['update', 'Service', 'clustermesh-apiserver']]],
     [['--set', 'ClusterRole:metadata.labels[team]=x'], [['update', 'ClusterRole', 'clustermesh-apiserver']]],
   ])('%j plans exactly that', async (flags, expected) => {

@@ -10,6 +10,7 @@ import { requireIdentity } from '../../src/mesh/identity.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/kube-object.ts';
 import type { Plan } from '../../src/mesh/plan.ts';
 import { type AuthorityChoice, planAuthority } from '../../src/mesh/plan-authority.ts';
+import { withService } from '../../src/mesh/planned-service.ts';
 import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
 import {
   apiserverDeployment,
@@ -46,10 +47,15 @@ interface PlanOptions {
 
 function plan(snapshot: ClusterSnapshot, choices: EnableChoices = {}, options: PlanOptions = {}): Plan {
   const { kvstoremesh } = settleEnable(snapshot, requireIdentity(snapshot), choices);
+  const objects = render(snapshot, choices);
+  const planned = objects
+    .filter(({ kind, metadata }) => kind === 'Service' && metadata.name === 'clustermesh-apiserver')
+    .reduce(withService, snapshot);
   return planEnable({
     snapshot,
-    objects: render(snapshot, choices),
-    certificates: certificatesOf(snapshot, kvstoremesh),
+    planned,
+    objects,
+    certificates: certificatesOf(planned, kvstoremesh),
     authority: planAuthority(snapshot, options.authority ?? {}),
     possible: Object.values(templates).map(refOf),
     force: options.force ?? false,

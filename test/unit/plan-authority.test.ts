@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { authorityState } from '../../src/mesh/certificate-authority.ts';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
 import {
   type AuthorityChoice,
+  authorityWarnings,
   type GivenAuthority,
   planAuthority,
-  replacementNotes,
 } from '../../src/mesh/plan-authority.ts';
-import { caFacts, certificateFacts, snapshotOf } from '../support/snapshots.ts';
+import { caFacts, certificateFacts, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const secret = (annotations: Record<string, string> = {}): KubeObject => ({
   apiVersion: 'v1',
@@ -36,12 +37,12 @@ describe('planAuthority', () => {
   });
 
   it('keeps the one that is there, also when the same one is given', () => {
-    expect(plan({}).step.action).toBe('keep');
+    expect(plan({}).step?.action).toBe('keep');
     expect(plan({ given: given('ca-one') }).step).toMatchObject({
       action: 'keep',
       why: 'the cluster has the CA of context "other"',
     });
-    expect(plan({ given: given('ca-one'), replace: true }).step.action).toBe('keep');
+    expect(plan({ given: given('ca-one'), replace: true }).step?.action).toBe('keep');
   });
 
   it('adds the key to a CA that has none', () => {
@@ -66,14 +67,64 @@ describe('planAuthority', () => {
     expect(() => plan({ replace: true }, { live })).toThrow(
       /made by cert-manager Certificate cilium-ca, which would put/,
     );
-    expect(plan({}, { live }).step.action).toBe('keep');
+    expect(plan({}, { live }).step?.action).toBe('keep');
   });
 });
 
-describe('replacementNotes', () => {
-  it('names the peers that are cut off', () => {
-    const notes = replacementNotes(snapshotOf({ remoteUsers: [{ name: 'remote-mesh-2', role: 'remote' }] }));
-    expect(notes.join('\n')).toContain('mesh-2 trust the former CA');
-    expect(replacementNotes(snapshotOf()).join('\n')).not.toContain('trust the former');
+describe('a CA that is not as it should be', () => {
+  const certified = { tlsSecrets: new Map([['clustermesh-apiserver-server-cert', tlsFacts('ca-one', {})]]) };
+  const withData = (data: Record<string, string>): KubeObject => ({ ...secret(), data });
+  const garbage = withData({ 'ca.crt': btoa('garbage') });
+  const wrongKey = { ca: { ...caFacts('ca-one'), keyMatches: false }, live: [withData({ 'ca.crt': 'x' })] };
+
+  it.each([
+    ['missing', { ca: undefined }],
+    ['empty', { ca: undefined, live: [withData({})] }],
+    ['empty', { ca: undefined, live: [withData({ 'ca.crt': '', 'ca.key': '' })] }],
+    ['unreadable', { ca: undefined, live: [garbage] }],
+    ['wrong-key', wrongKey],
+    ['no-key', { ca: { ...caFacts('ca-one'), hasKey: false, keyMatches: false }, live: [secret()] }],
+    ['usable', { live: [secret()] }],
+  ])('is told apart: %s', (state, overrides) => {
+    expect(authorityState(snapshotOf(overrides))).toBe(state);
+  });
+
+  it.each([
+    ['missing', { ca: undefined }],
+    ['empty', { ca: undefined, live: [withData({})] }],
+    ['unreadable', { ca: undefined, live: [garbage] }],
+  ])('is lost where certificates of it are there (%s): none is made, and it is said', (_state, overrides) => {
+    const snapshot = snapshotOf({ ...certified, ...overrides });
+    const lost = planAuthority(snapshot, {});
+    expect(lost).toEqual({
+      certificate: expect.objectContaining({ publicKeySha256: 'ca-one' }),
+      replaces: false,
+      makes: false,
+    });
+    expect(authorityWarnings(snapshot, lost).join()).toContain('meshctl clustermesh enable --context one --replace-ca');
+    expect(planAuthority(snapshot, { replace: true })).toMatchObject({ replaces: true, makes: true });
+    expect(planAuthority(snapshot, { given: given('ca-one') })).toMatchObject({
+      step: { why: 'the CA that signed the certificates comes back' },
+      replaces: false,
+    });
+    expect(() => planAuthority(snapshot, { given: given('ca-two') })).toThrow(
+      /the certificates are from another CA than context "other"/,
+    );
+  });
+
+  it('is made in an empty Secret where nothing was signed, and never over garbage unasked', () => {
+    const empty = snapshotOf({ ca: undefined, live: [withData({})] });
+    expect(planAuthority(empty, {})).toMatchObject({ step: { action: 'update', why: 'the Secret is empty' } });
+    const unreadable = snapshotOf({ ca: undefined, live: [garbage] });
+    expect(planAuthority(unreadable, {}).step?.action).toBe('keep');
+    expect(planAuthority(unreadable, { replace: true })).toMatchObject({ step: { action: 'update' }, replaces: true });
+    expect(() => planAuthority(unreadable, { given: given('ca-two') })).toThrow(/holds no readable certificate/);
+  });
+
+  it('is kept with a warning when its key is another one', () => {
+    const snapshot = snapshotOf(wrongKey);
+    const kept = planAuthority(snapshot, {});
+    expect(kept.step?.action).toBe('keep');
+    expect(authorityWarnings(snapshot, kept).join()).toContain('unreadable or belongs to another CA');
   });
 });

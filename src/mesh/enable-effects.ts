@@ -1,0 +1,156 @@
+import { meshctlCommand } from './command-line.ts';
+import { hostPort, serviceEndpoints } from './endpoints.ts';
+import { clusterNameOf } from './identity.ts';
+import { keyOf } from './kube-object.ts';
+import { apiserverDeploymentRef, apiserverServiceRef, SERVER_CERT_SECRET } from './names.ts';
+import { remoteUserName } from './peer-config.ts';
+import { mergeEffects, type PeerEffect } from './peer-effects.ts';
+import { dialledAddresses } from './peer-file.ts';
+import { configuredPeers, dialingFile, knownPeers } from './peers.ts';
+import type { Step } from './plan.ts';
+import type { AuthorityPlan } from './plan-authority.ts';
+import { formerName, podIdentity } from './pod-marks.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+
+export interface EnableEffectsInput {
+  snapshot: ClusterSnapshot;
+  /** The cluster with its Service as it will be. */
+  planned: ClusterSnapshot;
+  authority: AuthorityPlan;
+  steps: readonly Step[];
+  replicas: number;
+  /** Other clusters, as far as they were read. */
+  others: readonly ClusterSnapshot[];
+  /** Peers whose files go over to another Secret, with the words for it. */
+  moved?: { peers: readonly string[]; why: string } | undefined;
+}
+
+/** What becomes of the connections with all known peers; nothing where nothing is changed. */
+export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
+  const { snapshot, steps } = input;
+  if (steps.every(({ action }) => action === 'keep')) return [];
+  return mergeEffects(
+    peersOf(input).flatMap((peer) => effectsOn(input, peer).map((of) => ({ ...of, cluster: snapshot.context, peer }))),
+  );
+}
+
+/** All clusters that this one dials or lets in, and those of the others that dial this one. */
+function peersOf({ snapshot, others }: EnableEffectsInput): string[] {
+  const own = namesOf(snapshot);
+  const dialling = others.filter((other) => fileOfOther(other, own) !== undefined).map(clusterNameOf);
+  return [...new Set([...knownPeers(snapshot), ...dialling])].filter((name) => !own.includes(name)).sort();
+}
+
+/** The name that the cluster has, and the one that peers may know it by. */
+function namesOf(snapshot: ClusterSnapshot): string[] {
+  const name = clusterNameOf(snapshot);
+  const former = formerName(snapshot, { name });
+  return former === undefined ? [name] : [name, former];
+}
+
+function fileOfOther(other: ClusterSnapshot, names: readonly string[]): string | undefined {
+  return names.map((name) => dialingFile(other, name)?.text).find((file) => file !== undefined);
+}
+
+type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
+
+function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
+  const { snapshot, replicas, others, moved } = input;
+  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const where = other?.context ?? `<context of ${peer}>`;
+  const connect = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
+    '--destination-context',
+    where,
+  ]);
+  return [
+    { becomes: 'kept', why: '' },
+    ...(moved?.peers.includes(peer) ? [{ becomes: 'moved', why: moved.why } as const] : []),
+    ...(replicas === 0 ? [{ becomes: 'unknown', why: 'the clustermesh-apiserver has 0 replicas' } as const] : []),
+    ...accessEffects(input),
+    ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
+    ...authorityEffects(input).map((effect) => ({ ...effect, mend: connect })),
+    ...identityEffects(input, where, connect),
+  ];
+}
+
+interface ServiceSpec {
+  type?: string;
+  externalTrafficPolicy?: string;
+  loadBalancerSourceRanges?: string[];
+}
+
+function serviceSpec({ objects, namespace }: ClusterSnapshot): ServiceSpec {
+  return (objects.get(keyOf(apiserverServiceRef(namespace)))?.spec ?? {}) as ServiceSpec;
+}
+
+/** What the Service may answer less of from now on; whom that is cannot be read anywhere. */
+function accessEffects({ snapshot, planned }: EnableEffectsInput): Effect[] {
+  const [before, after] = [serviceSpec(snapshot), serviceSpec(planned)];
+  const ranges = after.loadBalancerSourceRanges ?? [];
+  const narrower = ranges.length > 0 && ranges.join() !== (before.loadBalancerSourceRanges ?? []).join();
+  const local = after.externalTrafficPolicy === 'Local' && before.externalTrafficPolicy !== 'Local';
+  return [
+    ...(narrower ? [{ becomes: 'unknown', why: `only clients in ${ranges.join(', ')} get in` } as const] : []),
+    ...(local ? [{ becomes: 'unknown', why: 'only nodes with a clustermesh-apiserver pod answer' } as const] : []),
+  ];
+}
+
+function addressEffects({ snapshot, planned }: EnableEffectsInput, other: ClusterSnapshot | undefined): Effect[] {
+  const before = addressesOf(snapshot);
+  const after = addressesOf(planned);
+  const type = { before: serviceSpec(snapshot).type, after: serviceSpec(planned).type };
+  // The cluster address stays with the Service, and the node port with a load balancer (apiserver: patchAllocatedValues).
+  const survives = type.before === 'ClusterIP' || (type.before === 'NodePort' && type.after === 'LoadBalancer');
+  const gone = survives ? [] : before.filter((address) => !after.includes(address));
+  if (gone.length === 0) return [];
+  const file = other && fileOfOther(other, namesOf(snapshot));
+  if (other && file === undefined) return [];
+  const dialled = file === undefined ? before : dialledAddresses(file);
+  const lost = dialled.filter((address) => gone.includes(address));
+  const why = `${file === undefined ? 'peers dial' : 'it dials'} ${dialled.join(', ')}`;
+  if (lost.length === dialled.length)
+    return [{ becomes: 'cut', why: `${why}, which ${lost.length === 1 ? 'goes' : 'go'}` }];
+  if (dialled.some((address) => after.includes(address))) return [];
+  return [{ becomes: 'unknown', why: `${why}, which may lead to ${gone.join(', ')}, which goes` }];
+}
+
+function addressesOf(snapshot: ClusterSnapshot): string[] {
+  const endpoints = serviceEndpoints(snapshot);
+  return endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [];
+}
+
+function authorityEffects({ snapshot, authority, steps }: EnableEffectsInput): Effect[] {
+  const present = snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+  const reissued = steps.some(({ action, object }) => action !== 'keep' && object.name === SERVER_CERT_SECRET);
+  if (!present || !reissued || present.publicKeySha256 === authority.certificate?.publicKeySha256) return [];
+  return [{ becomes: 'cut', why: `it trusts the former CA, "${present.commonName}"` }];
+}
+
+function identityEffects({ snapshot }: EnableEffectsInput, where: string, connect: string): Effect[] {
+  const name = clusterNameOf(snapshot);
+  const former = formerName(snapshot, { name });
+  if (former !== undefined) {
+    const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', former]);
+    return [{ becomes: 'cut', why: `it knows this cluster as "${former}"`, mend: `${forget} && ${connect}` }];
+  }
+  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const id = podIdentity(deployment)?.id;
+  const next = Number(snapshot.ciliumConfig?.['cluster-id'] ?? 0);
+  if (id === undefined || id === next) return [];
+  return [{ becomes: 'unknown', why: `this cluster's id was ${id} and becomes ${next}` }];
+}
+
+/**
+ * The users that the ConfigMap of them must have where it has gone: of every peer that this cluster dials, and of every
+ * cluster that was read and has a certificate for this one. A user without a certificate lets nobody in.
+ */
+export function usersToRestore(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
+  if (snapshot.remoteUsers !== undefined) return [];
+  const own = namesOf(snapshot);
+  const dialled = configuredPeers(snapshot).filter((peer) => !own.includes(peer));
+  const prefix = remoteUserName('');
+  const dialling = others.flatMap(({ peerCertificates }) =>
+    own.flatMap((name) => peerCertificates.get(name)?.certificate.commonName ?? []),
+  );
+  return [...new Set([...dialled.map(remoteUserName), ...dialling.filter((user) => user.startsWith(prefix))])].sort();
+}

@@ -1,0 +1,23 @@
+import type { SecretCertificate } from './cluster-certificates.ts';
+import type { KubeObject, ObjectRef } from './kube-object.ts';
+import type { CertificateOrder } from './plan.ts';
+import type { AuthorityPlan } from './plan-authority.ts';
+import type { ClusterSnapshot } from './snapshot.ts';
+
+/** What the plan of one cluster is made from. */
+export interface EnableInput {
+  snapshot: ClusterSnapshot;
+  /** The cluster with the Service as it will be; see {@link withService}. */
+  planned: ClusterSnapshot;
+  /** All objects as rendered for this cluster; those of certificates without data. */
+  objects: readonly KubeObject[];
+  certificates: readonly SecretCertificate[];
+  authority: AuthorityPlan;
+  /** Everything that other options would render: what meshctl made of it and is not rendered goes. */
+  possible: readonly ObjectRef[];
+  /** Of certificates that are issued; absent: the defaults. */
+  issuing?: Pick<CertificateOrder, 'validityMs' | 'keySize'> | undefined;
+  /** Take over what others have made. */
+  force: boolean;
+  now: Date;
+}

@@ -1,0 +1,169 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** mesh-1 and mesh-2 are connected; what enable does to one must not be felt by the other unless it was said. */
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+let two: SandboxCluster;
+const undos: (() => void)[] = [];
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  two = found(sandbox.clusters[1], 'mesh-2');
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  await bothConnected();
+});
+
+afterEach(async () => {
+  for (const undo of undos.splice(0).reverse()) undo();
+  await bothConnected();
+});
+
+afterAll(async () => {
+  expect(sandbox.errors).toEqual([]);
+  await sandbox.close();
+});
+
+const bothConnected = async () => {
+  for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
+};
+
+const ref = { ca: refs.secret('cilium-ca'), server: refs.secret('clustermesh-apiserver-server-cert') };
+const certificateOf = (cluster: SandboxCluster) =>
+  (found(cluster.store.get(ref.server), 'the Secret') as { data?: Record<string, string> }).data?.['tls.crt'];
+/** Makes an object anew after the test, as it was. */
+const breaks = (cluster: SandboxCluster, of: typeof ref.ca) => {
+  const { metadata, ...content } = found(cluster.store.get(of), of.name);
+  const { name, namespace, labels, annotations } = metadata;
+  undos.push(() => {
+    if (cluster.store.get(of)) cluster.store.delete(of);
+    cluster.store.create({ ...content, metadata: { name, namespace, labels, annotations } } as KubeObject, 'helm');
+  });
+};
+
+interface PlanDocument {
+  summary: Record<string, number>;
+  clusters: {
+    peers: { peer: string; becomes: string; why: string; mend?: string }[];
+    steps: { action: string; object: { kind: string; name: string } }[];
+  }[];
+}
+const planOf = async (...more: string[]) =>
+  jsonOf(await meshctl(enable('mesh-2', ...more, '--dry-run', '-o', 'json'))) as unknown as PlanDocument;
+const peersOf = async (...more: string[]) => (await planOf(...more)).clusters.flatMap(({ peers }) => peers);
+
+describe('a CA that is lost', () => {
+  it.each<[string, () => void]>([
+    ['deleted', () => two.store.delete(ref.ca)],
+    ['emptied', () => setSecret(two, 'cilium-ca', { 'ca.crt': undefined, 'ca.key': undefined })],
+    ['unreadable', () => setSecret(two, 'cilium-ca', { 'ca.crt': 'not a cert' })],
+    ['with a corrupt key', () => setSecret(two, 'cilium-ca', { 'ca.key': 'not a key' })],
+  ])('(%s) is not made anew: what is valid stays, the rest is done, and it is said', async (_how, act) => {
+    const before = certificateOf(two);
+    breaks(two, ref.ca);
+    act();
+    const result = await meshctl.ok(enable('mesh-2', '--replicas', '2'));
+    expect(certificateOf(two)).toBe(before);
+    expect(result.stderr).toContain('meshctl clustermesh enable --context mesh-2 --replace-ca');
+    expect(two.store.get(refs.deployment('clustermesh-apiserver'))).toMatchObject({ spec: { replicas: 2 } });
+    await meshctl.ok(enable('mesh-2', '--replicas', '1'));
+  });
+
+  it('is replaced only when asked to, and names who is cut off, with the command that mends', async () => {
+    breaks(two, ref.ca);
+    two.store.delete(ref.ca);
+    expect(await peersOf('--replace-ca')).toEqual([
+      {
+        peer: 'mesh-1',
+        becomes: 'cut',
+        why: 'it trusts the former CA, "Cilium CA"',
+        mend: 'meshctl clustermesh connect --context mesh-2 --destination-context mesh-1',
+      },
+    ]);
+    const asked = await meshctl(enable('mesh-2', '--replace-ca'));
+    expect(asked).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--yes') });
+    expect(two.store.get(ref.ca)).toBeUndefined();
+  });
+});
+
+describe('the users', () => {
+  it('come back as the peers use them', async () => {
+    two.store.delete(refs.configMap('clustermesh-remote-users'));
+    const result = await meshctl.ok(enable('mesh-2'));
+    expect(result.stdout).not.toContain('cut off');
+    expect(two.store.get(refs.configMap('clustermesh-remote-users'))).toMatchObject({
+      data: { 'users.yaml': 'users:\n- name: remote-mesh-1\n  role: remote\n' },
+    });
+  });
+});
+
+describe('a clustermesh-apiserver scaled to 0', () => {
+  it('is not ready, and the command that is printed scales it up', async () => {
+    const scale = (replicas: number) =>
+      two.store.update(
+        refs.deployment('clustermesh-apiserver'),
+        (deployment) => void Object.assign(deployment.spec as object, { replicas }),
+        'kubectl',
+      );
+    scale(0);
+    const planned = await meshctl.ok(enable('mesh-2', '--dry-run'));
+    expect(planned.stderr).toContain('has 0 replicas, so this cluster serves nobody');
+    const result = await meshctl(enable('mesh-2'));
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('Deployment kube-system/clustermesh-apiserver has 0 replicas: nobody is served');
+    expect(result.stderr).toContain(
+      '→ kubectl --context mesh-2 -n kube-system scale deployment/clustermesh-apiserver --replicas=1',
+    );
+    scale(1);
+    await meshctl.ok(enable('mesh-2'));
+  });
+});
+
+describe('a certificate Secret in which nothing is left', () => {
+  it.each(['', 'not a cert'])('is filled anew, whoever emptied it (%j)', async (text) => {
+    const patch = { data: { 'ca.crt': btoa(text), 'tls.crt': btoa(text), 'tls.key': btoa(text) } };
+    two.store.update(ref.server, (secret) => void Object.assign(secret, patch), 'kubectl-patch');
+    await meshctl.ok(enable('mesh-2'));
+    expect(atob(certificateOf(two) ?? '')).toContain('BEGIN CERTIFICATE');
+  });
+});
+
+describe('an address that peers dial', () => {
+  it.each<[string[], string]>([
+    [['--service-type', 'NodePort'], 'cut'],
+    [['--service-type', 'ClusterIP'], 'cut'],
+    [['--load-balancer-ip', '10.9.9.9'], 'kept'],
+    [['--replicas', '2'], 'kept'],
+    [['--load-balancer-source-ranges', '10.0.0.0/8'], 'unknown'],
+  ])('%j: %s', async (flags, becomes) => {
+    expect(await peersOf(...flags)).toMatchObject([{ peer: 'mesh-1', becomes }]);
+  });
+
+  it('goes only when it was agreed to; the plan is what is done, and the command that is printed mends', async () => {
+    const refused = await meshctl(enable('mesh-2', '--service-type', 'NodePort'));
+    expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('mesh-1 is cut off') });
+    const declined = await meshctl(enable('mesh-2', '--service-type', 'NodePort'), { answers: ['n'] });
+    expect(declined).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('it dials ') });
+
+    const planned = await planOf('--service-type', 'NodePort');
+    const done = jsonOf(
+      await meshctl.ok(enable('mesh-2', '--service-type', 'NodePort', '--yes', '-o', 'json')),
+    ) as unknown as PlanDocument;
+    const changed = ({ clusters }: PlanDocument) =>
+      clusters.flatMap(({ steps }) => steps.filter(({ action }) => action !== 'keep').map(({ object }) => object.name));
+    expect(changed(planned)).toEqual(['clustermesh-apiserver', 'clustermesh-apiserver-server-cert']);
+    expect(changed(done)).toEqual(changed(planned));
+    const [effect] = done.clusters.flatMap(({ peers }) => peers);
+    await meshctl.ok((effect?.mend ?? '').split(' ').slice(1));
+    await bothConnected();
+    // Node ports stay with a load balancer: nobody has to be asked.
+    expect(await peersOf('--service-type', 'LoadBalancer')).toMatchObject([{ becomes: 'kept' }]);
+    expect(await peersOf('--node-port', '31999')).toMatchObject([{ becomes: 'cut' }]);
+  });
+});
