@@ -46,7 +46,7 @@ const steps: Step[] = [
   }),
   step('update', peers, {
     before: peers,
-    changes: [{ path: 'data.mesh-2', from: encodeText(SECRET_WORDS), to: 'dials 10.0.0.1:2379' }],
+    changes: [{ path: 'data.mesh-2', from: 'dials 10.0.0.9:2379', to: 'dials 10.0.0.1:2379' }],
     write: { method: 'patch', patch: { data: { 'mesh-2': encodeText(SECRET_WORDS), gone: null } } },
   }),
   step('delete', object('Secret', 'old'), {
@@ -70,7 +70,7 @@ describe('a plan', () => {
             spec.type: LoadBalancer → NodePort
             spec.clusterIP: 10.0.0.1 → (removed)
         ~ update Secret kube-system/cilium-clustermesh (because)
-            data.mesh-2: dials 10.0.0.1:2379
+            data.mesh-2: dials 10.0.0.9:2379 → dials 10.0.0.1:2379
             key gone: 1 bytes, sha256:2d711642b726 → (removed)
             key mesh-2: 3 bytes, sha256:cba06b5736fa → 22 bytes, sha256:a946f758f244
       Context two:
