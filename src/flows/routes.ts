@@ -1,7 +1,8 @@
 import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
-import { isTunnel, podCidrsOf } from '../mesh/checks/network.ts';
+import { isTunnel } from '../mesh/checks/network.ts';
 import { clusterNameOf } from '../mesh/identity.ts';
+import { podCidrsOf } from '../mesh/pod-ranges.ts';
 import { type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../mesh/routes.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { listAgents } from './ask-agents.ts';

@@ -31,6 +31,7 @@ import type {
 import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import type { ClusterClient } from './client.ts';
+import { readCiliumNodes, readPodAddresses } from './pod-addresses.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
 import { peerFactsOf, tlsFactsOf, tlsFilesOf } from './tls-facts.ts';
 
@@ -72,29 +73,23 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
   const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
   const nodePorts = purpose === 'enable' ? readUsedNodePorts(client, namespace) : undefined;
-  const [
-    version,
-    apiGroups,
-    probed,
-    usedNodePorts,
-    nodes,
-    apiserverPods,
-    ciliumPodCidrs,
-    ciliumConfig,
-    daemonSet,
-    live,
-  ] = await Promise.all([
-    purpose === 'health' ? '' : client.version(),
-    apiGroupsRead,
-    probes,
-    nodePorts,
-    full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
-    full ? client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR }) : undefined,
-    purpose === 'connect' ? readCiliumPodCidrs(client) : undefined,
-    client.get(configMapRef(namespace, CILIUM_CONFIG)),
-    purpose === 'health' ? undefined : client.get(daemonSetRef),
-    Promise.all(refs.map(read)),
-  ]);
+  const [version, apiGroups, probed, usedNodePorts, nodes, apiserverPods, ciliumNodes, ciliumConfig, daemonSet, live] =
+    await Promise.all([
+      purpose === 'health' ? '' : client.version(),
+      apiGroupsRead,
+      probes,
+      nodePorts,
+      full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
+      full
+        ? client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR })
+        : undefined,
+      purpose === 'connect' ? readCiliumNodes(client) : undefined,
+      client.get(configMapRef(namespace, CILIUM_CONFIG)),
+      purpose === 'health' ? undefined : client.get(daemonSetRef),
+      Promise.all(refs.map(read)),
+    ]);
+  const { ipam } = ciliumConfig ? dataOf(ciliumConfig) : {};
+  const podAddresses = purpose === 'connect' ? await readPodAddresses(client, ciliumNodes, ipam) : {};
   const objects = new Map<string, KubeObject>();
   refs.forEach((ref, index) => {
     const object = live[index];
@@ -117,7 +112,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     agent: daemonSet && agentFactsOf(daemonSet),
     nodes: nodes.map(nodeFactsOf),
     apiserverPods: apiserverPods?.map(podFactsOf),
-    ciliumPodCidrs,
+    ...podAddresses,
     apiGroups,
     probed,
     usedNodePorts,
@@ -151,17 +146,6 @@ export async function findCiliumNamespaces(client: ClusterClient): Promise<strin
     return [...new Set(found.flatMap(({ metadata }) => metadata.namespace ?? []))].sort();
   } catch (error) {
     if (error instanceof MeshctlError && error.code === 'Forbidden') return [];
-    throw error;
-  }
-}
-
-/** The pod ranges that Cilium's own IPAM gave to nodes; undefined where the user may not look, or the kind is not there. */
-async function readCiliumPodCidrs(client: ClusterClient): Promise<string[] | undefined> {
-  try {
-    const nodes = await client.listAll({ apiVersion: 'cilium.io/v2', kind: 'CiliumNode' });
-    return nodes.flatMap(({ spec }) => (spec as { ipam?: { podCIDRs?: string[] } } | undefined)?.ipam?.podCIDRs ?? []);
-  } catch (error) {
-    if (error instanceof MeshctlError && (error.code === 'Forbidden' || error.code === 'NotFound')) return undefined;
     throw error;
   }
 }

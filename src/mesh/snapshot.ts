@@ -25,6 +25,13 @@ export interface ApiserverPodFacts {
   ready: boolean;
 }
 
+/** A subnet of a cloud from which pods have their addresses. */
+export interface PodSubnet {
+  /** The network (VPC) that it is of, as far as it is named. */
+  network?: string | undefined;
+  cidr: string;
+}
+
 /** The cilium DaemonSet. */
 export interface AgentFacts {
   /** The agent container's image as written. */
@@ -55,8 +62,15 @@ export interface ClusterSnapshot {
   nodes: readonly NodeFacts[];
   /** Undefined when they were not read. */
   apiserverPods?: readonly ApiserverPodFacts[] | undefined;
-  /** `spec.ipam.podCIDRs` of all CiliumNodes; undefined when they were not read, or may not be. */
+  /**
+   * What Cilium's IPAM gave to nodes, of all CiliumNodes: ranges, or with `ipam: crd` single addresses; undefined when
+   * they were not read, or may not be.
+   */
   ciliumPodCidrs?: readonly string[] | undefined;
+  /** The subnets of the nodes' cloud interfaces, from the status of CiliumNodes; undefined as above. */
+  podSubnets?: readonly PodSubnet[] | undefined;
+  /** The ranges of CiliumPodIPPools (`ipam: multi-pool`); undefined when they were not read, or may not be. */
+  podPools?: readonly string[] | undefined;
   /** Names of the API groups served, e.g. `metallb.io`. */
   apiGroups: readonly string[];
   /** Objects that tell what gives Services addresses, see load-balancer-capability.ts; read for enable only. */

@@ -10,19 +10,37 @@ export function checkText(entries: readonly CheckEntry[], short: boolean, theme:
   const lines: string[] = [];
   for (const category of new Set(entries.map((entry) => entry.category))) {
     const all = entries.filter((entry) => entry.category === category);
-    const shown = short ? all.filter(({ severity }) => severity !== 'pass') : all;
+    const shown = together(short ? all.filter(({ severity }) => severity !== 'pass') : all);
     if (shown.length === 0) continue;
     lines.push(theme.bold(category), '-'.repeat(category.length));
     lines.push(...shown.flatMap((entry) => entryLines(entry, theme)), '');
   }
-  lines.push(summary(entries, theme));
+  lines.push(summary(together(entries), theme));
   return lines.join('\n');
 }
 
-function entryLines({ severity, title, message, id, hint }: CheckEntry, theme: Theme): string[] {
+/** Clusters in which there was nothing to look at for the same reason, as one entry. */
+function together(entries: readonly CheckEntry[]): CheckEntry[] {
+  const same = (one: CheckEntry, other: CheckEntry) =>
+    one.severity === 'skip' &&
+    other.severity === 'skip' &&
+    one.id === other.id &&
+    one.args.needs === other.args.needs &&
+    one.args.reason === other.args.reason;
+  return entries.flatMap((entry, index) => {
+    if (entries.slice(0, index).some((earlier) => same(earlier, entry))) return [];
+    const alike = entries.filter((other) => other.cluster !== undefined && same(other, entry));
+    if (alike.length < 2 || entry.cluster === undefined) return [entry];
+    const reason = entry.message?.slice(`context "${entry.cluster}": `.length);
+    return [{ ...entry, message: `contexts ${alike.map(({ cluster }) => cluster).join(', ')}: ${reason}` }];
+  });
+}
+
+function entryLines({ severity, title, message, id, hint, args }: CheckEntry, theme: Theme): string[] {
   const paint = { pass: theme.ok, warn: theme.warn, fail: theme.fail, skip: theme.dim }[severity];
+  const where = severity === 'pass' && Array.isArray(args.contexts) ? ` (${args.contexts.join(', ')})` : '';
   return [
-    `${paint(MARKS[severity])} ${title}`,
+    `${paint(MARKS[severity])} ${title}${where}`,
     ...(message ? [`    ${message} ${theme.dim(`(${id})`)}`] : []),
     ...(hint && severity !== 'skip' ? [`    ${theme.dim('→')} ${hint}`] : []),
   ];

@@ -40,6 +40,30 @@ checkScenarios(
   'tls',
   { state: 'connected' },
   {
+    'tls-ca': [
+      {
+        when: 'the CA is gone, and what it signed is there',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change({ two }) {
+          const { metadata, type, data } = found(two.store.get(refs.secret('cilium-ca')), 'the CA');
+          two.store.delete(refs.secret('cilium-ca'));
+          const { name, namespace = '' } = metadata;
+          return () =>
+            two.store.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, type, data });
+        },
+      },
+      {
+        when: 'the CA cannot be read',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change({ two }) {
+          const undo = putBack(two, refs.secret('cilium-ca'));
+          setSecret(two, 'cilium-ca', { 'ca.crt': 'nonsense' });
+          return undo;
+        },
+      },
+    ],
     'tls-present': [
       server('the certificate cannot be read', 'fail', ({ two }) => setSecret(two, SERVER, { 'tls.crt': 'nonsense' })),
       server('there is no certificate', 'fail', ({ two }) => setSecret(two, SERVER, { 'tls.crt': undefined })),
@@ -117,11 +141,12 @@ checkScenarios(
       {
         when: 'a user of a cluster that is no peer may log in',
         severity: 'warn',
+        contexts: 'mesh-1,mesh-2,mesh-3',
         cluster: 'mesh-2',
-        args: { users: ['remote-gone'] },
+        args: { user: 'remote-mesh-3', peer: 'mesh-3' },
         change({ two }) {
           const undo = edit(two, refs.configMap('clustermesh-remote-users'), () => undefined);
-          setUsers(two, ['remote-mesh-1', 'remote-gone']);
+          setUsers(two, ['remote-mesh-1', 'remote-mesh-3']);
           return undo;
         },
       },

@@ -88,8 +88,8 @@ export async function startCheckMesh({ state, options = {} }: CheckSetup): Promi
 }
 
 /**
- * Tests of a category, generated from the catalogue: each of its checks passes in a mesh that is well, finds what each
- * of its scenarios breaks, and passes again when that is mended. A check without a scenario for the worst that it can
+ * Tests of a category, generated from the catalogue: each of its checks finds nothing wrong in a mesh that is well, finds
+ * what each of its scenarios breaks, and nothing again when that is mended. A check without a scenario for the worst that it can
  * say fails.
  */
 export function checkScenarios(category: string, setup: CheckSetup, scenarios: CheckScenarios): void {
@@ -103,9 +103,13 @@ export function checkScenarios(category: string, setup: CheckSetup, scenarios: C
   const look = async (id: string, contexts = CONTEXTS) =>
     (await checkEntries(mesh.meshctl, contexts, '--category', category)).filter((entry) => entry.id === id);
 
-  it(`all ${category} checks pass in a mesh that is well`, async () => {
+  it(`all ${category} checks find nothing wrong in a mesh that is well`, async () => {
     const entries = await checkEntries(mesh.meshctl, CONTEXTS, '--category', category);
-    expect(entries.map(({ id, severity }) => [id, severity])).toEqual(checks.map(({ id }) => [id, 'pass']));
+    expect([...new Set(entries.map(({ id }) => id))]).toEqual(checks.map(({ id }) => id));
+    // What is not looked at is so for its reason, e.g. NodePorts where there are load balancers.
+    expect(entries.filter(({ severity, message }) => severity !== 'pass' && !(severity === 'skip' && message))).toEqual(
+      [],
+    );
   });
 
   it('no scenario is for a check that there is not', () => {
@@ -122,6 +126,7 @@ export function checkScenarios(category: string, setup: CheckSetup, scenarios: C
       it.each(own.map((scenario) => [`${scenario.severity}: ${scenario.when}`, scenario] as const))(
         '%s',
         async (_title, { severity, contexts, cluster, args, change }) => {
+          const well = (await look(id)).map((entry) => entry.severity);
           const undo = await change?.(mesh);
           const wanted = { severity, ...(cluster !== undefined && { cluster }), ...(args && { args }) };
           try {
@@ -132,12 +137,12 @@ export function checkScenarios(category: string, setup: CheckSetup, scenarios: C
               { deadlineMs: 12_000 },
             );
             expect(seen.find((entry) => entry.severity === severity)).toMatchObject(wanted);
-            expect(seen.every(({ message }) => message)).toBe(true);
+            expect(seen.every((entry) => entry.severity === 'pass' || entry.message)).toBe(true);
           } finally {
             await undo?.();
           }
-          const passes = (entries: CheckEntry[]) => entries.map((entry) => entry.severity).join() === 'pass';
-          await eventually(() => look(id), passes, `${id} passes again`, { deadlineMs: 12_000 });
+          const isWell = (entries: CheckEntry[]) => entries.map((entry) => entry.severity).join() === well.join();
+          await eventually(() => look(id), isWell, `${id} is well again`, { deadlineMs: 12_000 });
         },
       );
     });

@@ -40,7 +40,22 @@ function findingsOf(id: string, input: MeshCheckInput): Finding[] {
   return runChecks(check, input);
 }
 
-const severities = (id: string, input: MeshCheckInput) => findingsOf(id, input).map(({ severity }) => severity);
+/** Of the first cluster; what passes names no cluster. */
+const severities = (id: string, input: MeshCheckInput) =>
+  findingsOf(id, input)
+    .filter(({ cluster }) => cluster === undefined || cluster === 'one')
+    .map(({ severity }) => severity);
+
+function scaledToZero(): KubeObject {
+  const deployment = apiserverDeployment();
+  return { ...deployment, spec: { ...(deployment.spec as object), replicas: 0 }, status: { observedGeneration: 1 } };
+}
+
+function issuedByCertManager(): KubeObject {
+  const name = 'clustermesh-apiserver-server-cert';
+  const annotations = { 'cert-manager.io/certificate-name': name };
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'kube-system', annotations } };
+}
 
 const observed = (more: Partial<NodeObservation>): Partial<ClusterObservation> => ({
   nodes: [{ node: 'node-1', ...more }],
@@ -59,7 +74,9 @@ describe('checks of the network', () => {
     ['node-health', 'pass', observed({ health: health('') }), {}],
     ['node-health', 'fail', observed({ health: health('connection timed out') }), {}],
     ['node-health', 'skip', observed({}), {}],
-    ['bgp-sessions', 'pass', observed({}), {}],
+    ['bgp-sessions', 'skip', observed({}), {}],
+    ['bgp-sessions', 'skip', observed({ bgpSessions: [] }), NATIVE],
+    ['node-health', 'skip', observed({ health: readHealth({ nodes: [{ name: 'mesh-1/node-2' }] }) }), {}],
     ['bgp-sessions', 'skip', observed({}), NATIVE],
     [
       'bgp-sessions',
@@ -78,7 +95,7 @@ describe('checks of the network', () => {
     ['native-routes', 'pass', observed({ routes: [{ destination: '10.2.0.0/24', via: '10.0.0.9' }] }), NATIVE],
     ['native-routes', 'pass', observed({ routes: [{ destination: 'default', via: '10.0.0.1' }] }), NATIVE],
     ['native-routes', 'fail', observed({ routes: [{ destination: '10.1.0.0/24' }] }), NATIVE],
-    ['native-routes', 'pass', observed({ routes: [] }), {}],
+    ['native-routes', 'skip', observed({ routes: [] }), {}],
   ])('%s: %s', (id, severity, observation, more) => {
     expect(severities(id, inputOf(observation, { ciliumConfig: config(1, more) }))).toEqual([severity]);
   });
@@ -98,6 +115,9 @@ describe('checks of the clustermesh-apiserver', () => {
     ['apiserver-deployed', 'fail', []],
     ['apiserver-ready', 'pass', [apiserverDeployment()]],
     ['apiserver-ready', 'fail', [{ ...apiserverDeployment(), status: {} }]],
+    ['apiserver-ready', 'fail', [scaledToZero()]],
+    ['apiserver-private', 'skip', [apiserverDeployment()]],
+    ['apiserver-private', 'skip', [loadBalancerService()]],
     ['apiserver-address', 'pass', [apiserverDeployment(), loadBalancerService('10.0.0.1')]],
     ['apiserver-address', 'fail', [apiserverDeployment(), loadBalancerService()]],
     ['apiserver-private', 'pass', [loadBalancerService('10.0.0.1', 'fd00::1')]],
@@ -118,6 +138,40 @@ describe('checks of the clustermesh-apiserver', () => {
 });
 
 describe('checks of CAs and ownership', () => {
+  const caSecret = (data: Record<string, string>): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'cilium-ca', namespace: 'kube-system' },
+    data,
+  });
+  const signed = { tlsSecrets: new Map([['clustermesh-apiserver-server-cert', tlsFacts('ca-one', {})]]) };
+
+  it.each([
+    ['is there', 'pass', { ...signed, live: [caSecret({ 'ca.crt': 'x' })] }],
+    ['has its key elsewhere', 'pass', { ...signed, ca: { ...caFacts('ca-one'), hasKey: false, keyMatches: false } }],
+    ['is not there yet', 'skip', { ca: undefined }],
+    ['is gone', 'fail', { ...signed, ca: undefined }],
+    ['is empty', 'fail', { ca: undefined, live: [caSecret({})] }],
+    ['cannot be read', 'fail', { ca: undefined, live: [caSecret({ 'ca.crt': 'x' })] }],
+    ["has another one's key", 'fail', { ...signed, ca: { ...caFacts('ca-one'), keyMatches: false } }],
+    ["is cert-manager's", 'skip', { ...signed, ca: undefined, live: [issuedByCertManager()] }],
+  ])('a CA that %s: %s', (_when, severity, first) => {
+    const findings = findingsOf('tls-ca', inputOf({}, first));
+    expect(findings.find(({ cluster = 'one' }) => cluster === 'one')?.severity).toBe(severity);
+    if (severity !== 'fail') return;
+    expect(findings[0]?.hint).toMatch(/meshctl clustermesh enable --context one --replace-ca --dry-run$/);
+  });
+
+  it.each([
+    ['that was not read', ['remote-mesh-9'], 'skip'],
+    ['that was read, and is no peer', ['remote-mesh-2'], 'warn'],
+    ['that is a user of its own kind', ['remote', 'admin-mesh-2'], 'skip'],
+  ])('a user of a cluster %s: %s', (_when, names, severity) => {
+    const remoteUsers = names.map((name) => ({ name, role: 'remote' }));
+    const [first] = findingsOf('tls-orphaned-users', inputOf({}, { remoteUsers }));
+    expect(first).toMatchObject({ severity, cluster: 'one' });
+  });
+
   it.each([
     ['pass', '2029-01-01'],
     ['warn', '2026-06-20'],
@@ -192,11 +246,12 @@ describe('a cluster that is not enabled', () => {
       });
     }
     expect(of('tls-chain').find(({ cluster }) => cluster === 'two')?.args.needs).toBe('tls-present');
+    expect(of('tls-orphaned-users').every((finding) => finding.severity === 'skip')).toBe(true);
     expect(of('apiserver-address').map(({ cluster, severity }) => [cluster, severity])).toEqual([
-      ['two', 'skip'],
       ['one', 'fail'],
+      ['two', 'skip'],
     ]);
-    const [drift] = describeFindings(MESH_CHECKS, of('ownership-drift'));
+    const [, drift] = describeFindings(MESH_CHECKS, of('ownership-drift'));
     expect(drift).toMatchObject({ severity: 'skip', message: 'context "two": Cluster Mesh is not enabled yet' });
     const [skipped] = describeFindings(
       MESH_CHECKS,

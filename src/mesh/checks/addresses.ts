@@ -1,11 +1,11 @@
-import { type AddressRange, overlap, parseCidr } from '../cidr.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { parseCidr } from '../cidr.ts';
 import { keyOf } from '../kube-object.ts';
 import { apiserverServiceRef } from '../names.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
+import { commonRanges, knownRanges, type NamedRange, type PodRanges, podRanges, rangesIn } from '../pod-ranges.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
-import { type Check, type CheckInput, type Finding, listed } from './check.ts';
-import { routingMode } from './config.ts';
+import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
+import { NO_CONFIG, routingMode } from './config.ts';
 
 /** Addresses that must not meet, within one mesh. */
 export const ADDRESS_CHECKS: readonly Check[] = [
@@ -13,29 +13,44 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     id: 'pod-cidr-overlap',
     category: 'addresses',
     title: 'pod address ranges do not overlap',
+    subject: besideOthers(podRangesOf),
     run: ({ clusters }) =>
       overlapsBetween(clusters, {
         id: 'pod-cidr-overlap',
         hint: 'Each cluster of a mesh needs pod ranges of its own; they are chosen when a cluster is made.',
         rangesOf: podRanges,
-        between: (one, other) => commonRanges(one, other),
+        between: podOverlaps,
       }),
-    says: (finding) => saysOverlap(finding, 'pods have the same addresses'),
+    says: (finding) =>
+      saysOverlap(
+        finding,
+        finding.severity === 'fail'
+          ? 'pods have the same addresses'
+          : 'nodes that are added may get pod ranges of the other cluster',
+      ),
   },
   {
     id: 'node-address-overlap',
     category: 'addresses',
     title: 'node addresses are unique, and outside the pod ranges of other clusters',
+    subject: besideOthers(nodesOf),
     run: ({ clusters }) =>
       overlapsBetween(clusters, {
         id: 'node-address-overlap',
         hint: 'All nodes of a mesh reach each other at their InternalIP: each needs an address of its own.',
-        rangesOf: (cluster) => ({ nodes: nodeRanges(cluster), pods: podRanges(cluster) }),
-        between: (one, other) => [
-          ...commonRanges(one.nodes, other.nodes),
-          ...commonRanges(one.nodes, other.pods),
-          ...commonRanges(one.pods, other.nodes),
-        ],
+        // Nodes and pods share the subnets of a cloud, which gives no address twice.
+        rangesOf: (cluster) => ({
+          nodes: nodeRanges(cluster),
+          pods: podRanges(cluster).given.filter(({ network }) => network === undefined),
+        }),
+        between: (one, other) => ({
+          severity: 'fail',
+          overlaps: [
+            ...commonRanges(one.nodes, other.nodes),
+            ...commonRanges(one.nodes, other.pods),
+            ...commonRanges(one.pods, other.nodes),
+          ],
+        }),
       }),
     says: (finding) => saysOverlap(finding, 'nodes have addresses of nodes or pods of the other cluster'),
   },
@@ -43,6 +58,12 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     id: 'service-address-overlap',
     category: 'addresses',
     title: 'pod ranges hold no Service addresses of other clusters (equal Service ranges are no matter)',
+    subject: (cluster, { clusters }) => {
+      const { clusterIPs = [] } = serviceSpecOf(cluster) ?? {};
+      const others = clusters.filter((other) => other !== cluster && knownRanges(other).length > 0);
+      if (clusterIPs.length === 0) return { things: [], otherwise: NO_SERVICE };
+      return { things: others.map(({ context }) => context), otherwise: 'no pod ranges of other clusters are known' };
+    },
     run: servicesAmongPods,
     says: ({ args }) =>
       `context "${args.context}": the pod ranges of ${args.peer} hold Service addresses of this cluster (${listed(args.overlaps)}${andMore(args)})`,
@@ -51,6 +72,12 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     id: 'native-routing-cidr',
     category: 'addresses',
     title: 'native routing takes the pods of other clusters for pods',
+    subject: (cluster, { clusters }) => {
+      const otherwise = notMasked(cluster);
+      const others = clusters.filter((other) => other !== cluster && knownRanges(other).length > 0);
+      if (otherwise !== undefined) return { things: [], otherwise };
+      return { things: others.map(({ context }) => context), otherwise: 'no pod ranges of other clusters are known' };
+    },
     run: maskedPods,
     says: ({ args }) =>
       `context "${args.context}": ipv4-native-routing-cidr ${args.cidr} does not hold ${listed(args.ranges)}${andMore(args)} of ${args.peer}, so packets to these pods do not come from a pod's address`,
@@ -59,6 +86,13 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     id: 'node-port-unique',
     category: 'addresses',
     title: 'no two clusters use the same NodePort',
+    subject: besideOthers((cluster) => {
+      const port = nodePortOf(cluster);
+      return {
+        things: port === undefined ? [] : [String(port)],
+        otherwise: 'its clustermesh-apiserver has no NodePort',
+      };
+    }),
     run: equalNodePorts,
     says: ({ args }) =>
       `contexts ${listed(args.contexts)}: the clustermesh-apiservers have the same NodePort ${args.port}`,
@@ -67,6 +101,7 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     id: 'service-reachable',
     category: 'addresses',
     title: 'the clustermesh-apiserver can be reached from outside its cluster',
+    subject: (cluster) => ({ things: [serviceSpecOf(cluster)?.type ?? []].flat(), otherwise: NO_SERVICE }),
     run: ({ clusters }) =>
       clusters
         .filter((cluster) => serviceSpecOf(cluster)?.type === 'ClusterIP')
@@ -75,11 +110,34 @@ export const ADDRESS_CHECKS: readonly Check[] = [
           severity: 'warn',
           cluster: context,
           args: { context },
-          hint: `Peers reach a ClusterIP only where the network routes it. Else: ${meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer'])}`,
+          hint: `Peers reach a ClusterIP only where the network routes it. Else: meshctl clustermesh enable --context ${context} --service-type LoadBalancer`,
         })),
     says: ({ args }) => `context "${args.context}": the clustermesh-apiserver's Service has the type ClusterIP`,
   },
 ];
+
+const NO_SERVICE = 'there is no Service clustermesh-apiserver yet';
+
+function podRangesOf(cluster: ClusterSnapshot): Subject {
+  const { given, pools, otherwise } = podRanges(cluster);
+  return { things: [...given, ...pools].map(({ text }) => text), otherwise };
+}
+
+function nodesOf(cluster: ClusterSnapshot): Subject {
+  return { things: nodeRanges(cluster).map(({ text }) => text), otherwise: 'no InternalIP of its nodes is known' };
+}
+
+/** Ranges that nodes have are in use; pools that meet mean that they will be, as nodes are added. */
+function podOverlaps(one: PodRanges, other: PodRanges): Overlap {
+  const now = commonRanges(one.given, other.given);
+  if (now.length > 0) return { severity: 'fail', overlaps: now };
+  const later = [
+    ...commonRanges(one.pools, other.pools),
+    ...commonRanges(one.pools, other.given),
+    ...commonRanges(one.given, other.pools),
+  ];
+  return { severity: 'warn', overlaps: later };
+}
 
 /** How many overlaps, or ranges, of two clusters are named. */
 const MOST_SHOWN = 3;
@@ -89,7 +147,12 @@ interface Overlaps<Ranges> {
   hint: string;
   rangesOf(cluster: ClusterSnapshot): Ranges;
   /** What two clusters have in common, in words. */
-  between(one: Ranges, other: Ranges): string[];
+  between(one: Ranges, other: Ranges): Overlap;
+}
+
+interface Overlap {
+  severity: 'warn' | 'fail';
+  overlaps: readonly string[];
 }
 
 /** One finding for each pair of clusters that have addresses in common. */
@@ -99,10 +162,10 @@ function overlapsBetween<Ranges>(
 ): Finding[] {
   const ranges = clusters.map((cluster) => ({ context: cluster.context, ranges: rangesOf(cluster) }));
   return pairsOf(ranges).flatMap(([one, other]): Finding[] => {
-    const overlaps = between(one.ranges, other.ranges);
+    const { severity, overlaps } = between(one.ranges, other.ranges);
     if (overlaps.length === 0) return [];
     const contexts = [one.context, other.context];
-    return [{ id, severity: 'fail', args: { contexts, overlaps: shown(overlaps), more: hidden(overlaps) }, hint }];
+    return [{ id, severity, args: { contexts, overlaps: shown(overlaps), more: hidden(overlaps) }, hint }];
   });
 }
 
@@ -126,13 +189,13 @@ function andMore({ more }: Finding['args']): string {
  * Service addresses mean something in their own cluster only, so equal ranges do not meet. A pod elsewhere with such an
  * address does: here it is taken for the Service. Of the Service range only the clustermesh-apiserver's part is known.
  */
-function servicesAmongPods({ clusters }: CheckInput): Finding[] {
+function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   return clusters.flatMap((cluster) => {
     const { clusterIPs = [] } = serviceSpecOf(cluster) ?? {};
-    return clusters
+    return all
       .filter((other) => other !== cluster)
       .flatMap((other): Finding[] => {
-        const overlaps = commonRanges(rangesIn(clusterIPs), podRanges(other));
+        const overlaps = commonRanges(rangesIn(clusterIPs), knownRanges(other));
         if (overlaps.length === 0) return [];
         const { context } = cluster;
         return [
@@ -148,18 +211,29 @@ function servicesAmongPods({ clusters }: CheckInput): Finding[] {
   });
 }
 
-/** With native routing Cilium masquerades what leaves for an address outside this range (option ipv4-native-routing-cidr). */
-function maskedPods({ clusters }: CheckInput): Finding[] {
+/**
+ * With native routing Cilium masquerades what leaves for an address outside this range (option ipv4-native-routing-cidr).
+ * @returns why that is not so here; undefined where it is
+ */
+function notMasked({ ciliumConfig: config }: ClusterSnapshot): string | undefined {
+  if (!config) return NO_CONFIG;
+  if (routingMode(config) !== 'native') return 'it does not route natively';
+  if (config['enable-ipv4-masquerade'] === 'false') return 'it does not masquerade';
+  if (config['enable-ip-masq-agent'] === 'true') return 'its ip-masq-agent says what is masqueraded';
+  const cidr = config['ipv4-native-routing-cidr'];
+  return cidr === undefined || !parseCidr(cidr) ? 'it has no ipv4-native-routing-cidr' : undefined;
+}
+
+function maskedPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   return clusters.flatMap((cluster) => {
     const { context, ciliumConfig: config = {} } = cluster;
-    const cidr = config['ipv4-native-routing-cidr'];
-    const own = cidr === undefined ? undefined : parseCidr(cidr);
-    const masquerades = config['enable-ipv4-masquerade'] !== 'false' && config['enable-ip-masq-agent'] !== 'true';
-    if (cidr === undefined || !own || !masquerades || routingMode(config) !== 'native') return [];
-    return clusters
+    const cidr = config['ipv4-native-routing-cidr'] ?? '';
+    const own = parseCidr(cidr);
+    if (!own) return [];
+    return all
       .filter((other) => other !== cluster)
       .flatMap((other): Finding[] => {
-        const ranges = podRanges(other)
+        const ranges = knownRanges(other)
           .filter(({ family, first, last }) => family === 4 && (first < own.first || last > own.last))
           .map(({ text }) => text);
         if (ranges.length === 0) return [];
@@ -176,49 +250,12 @@ function maskedPods({ clusters }: CheckInput): Finding[] {
   });
 }
 
-type NamedRange = AddressRange & { text: string };
-
-/** Both lists are in order, and ranges of one cluster do not overlap: one walk along both finds all pairs. */
-function commonRanges(ours: readonly NamedRange[], theirs: readonly NamedRange[]): string[] {
-  const found: string[] = [];
-  let [i, j] = [0, 0];
-  for (;;) {
-    const [one, other] = [ours[i], theirs[j]];
-    if (!one || !other) return found;
-    if (overlap(one, other)) found.push(one.text === other.text ? one.text : `${one.text} and ${other.text}`);
-    const oneEndsFirst = one.family === other.family ? one.last < other.last : one.family < other.family;
-    if (oneEndsFirst) i++;
-    else j++;
-  }
-}
-
-/**
- * Cilium's own IPAM writes what it gave to nodes into CiliumNodes. Those of Kubernetes count only where Cilium uses them:
- * a cloud or kubeadm may have set them all the same.
- */
-function podRanges({ ciliumPodCidrs, nodes, ciliumConfig }: ClusterSnapshot): NamedRange[] {
-  const fromKubernetes = ciliumConfig?.ipam === 'kubernetes' || ciliumPodCidrs === undefined;
-  const own = ciliumPodCidrs ?? [];
-  const texts = own.length > 0 || !fromKubernetes ? own : nodes.flatMap(({ podCidrs }) => podCidrs);
-  return rangesIn(texts);
-}
-
 function nodeRanges({ nodes }: ClusterSnapshot): NamedRange[] {
   return rangesIn(
     nodes.flatMap(({ addresses }) =>
       addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
     ),
   );
-}
-
-/** In order; what is no range is passed over. */
-function rangesIn(texts: readonly string[]): NamedRange[] {
-  return [...new Set(texts)]
-    .flatMap((text): NamedRange[] => {
-      const range = parseCidr(text);
-      return range ? [{ ...range, text }] : [];
-    })
-    .sort((a, b) => a.family - b.family || (a.first < b.first ? -1 : 1));
 }
 
 interface ServiceSpec {
@@ -231,11 +268,15 @@ function serviceSpecOf({ objects, namespace }: ClusterSnapshot): ServiceSpec | u
   return objects.get(keyOf(apiserverServiceRef(namespace)))?.spec as ServiceSpec | undefined;
 }
 
+function nodePortOf(cluster: ClusterSnapshot): number | undefined {
+  const spec = serviceSpecOf(cluster);
+  return spec?.type === 'NodePort' ? spec.ports?.[0]?.nodePort : undefined;
+}
+
 /** With kube-proxy replacement a node takes a known node's address with a NodePort of its own for itself. */
 function equalNodePorts({ clusters }: CheckInput): Finding[] {
   const exposed = clusters.flatMap((cluster) => {
-    const spec = serviceSpecOf(cluster);
-    const port = spec?.type === 'NodePort' ? spec.ports?.[0]?.nodePort : undefined;
+    const port = nodePortOf(cluster);
     return port === undefined ? [] : [{ cluster, port }];
   });
   return [...groupBy(exposed, ({ port }) => port)]
@@ -246,7 +287,7 @@ function equalNodePorts({ clusters }: CheckInput): Finding[] {
       args: { port, contexts: same.map(({ cluster }) => cluster.context) },
       hint:
         'With kube-proxy replacement such clusters dial themselves (cilium/cilium#24692). Give one another port: ' +
-        meshctlCommand('clustermesh enable', { context: same.at(-1)?.cluster.context }, ['--node-port', '<port>']),
+        `meshctl clustermesh enable --context ${same.at(-1)?.cluster.context} --node-port <port>`,
     }));
 }
 

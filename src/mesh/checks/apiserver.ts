@@ -1,11 +1,11 @@
-import { isRolledOut } from '../apiserver-deployment.ts';
+import { isRolledOut, replicasOf } from '../apiserver-deployment.ts';
 import { overlap, parseCidr } from '../cidr.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { isIpAddress, loadBalancerHosts, serviceEndpoints } from '../endpoints.ts';
+import { isIpAddress, serviceEndpoints } from '../endpoints.ts';
 import { keyOf } from '../kube-object.ts';
 import { APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../names.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
-import { listed } from './check.ts';
+import { type Finding, listed, type Subject, theCluster } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
 /** More restarts of etcd than this are not chance. */
@@ -31,6 +31,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     id: 'apiserver-deployed',
     category: 'apiserver',
     title: 'the clustermesh-apiserver is deployed',
+    subject: theCluster,
     run: ({ clusters }) =>
       clusters
         .filter((cluster) => !deploymentOf(cluster))
@@ -44,22 +45,20 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     category: 'apiserver',
     title: 'all replicas of the clustermesh-apiserver are ready',
     needs: ['apiserver-deployed'],
-    run: ({ clusters }) =>
-      clusters.flatMap((cluster) => {
-        const { context, namespace } = cluster;
-        const deployment = deploymentOf(cluster);
-        if (!deployment || isRolledOut(deployment)) return [];
-        const hint = kubectlCommand({ context, namespace }, ['describe', 'pods', '-l', APISERVER_SELECTOR]);
-        return [findingOf('apiserver-ready', 'fail', context, {}, hint)];
-      }),
+    subject: (cluster) => ({
+      things: deploymentOf(cluster) ? ['clustermesh-apiserver'] : [],
+      otherwise: 'there is no Deployment clustermesh-apiserver',
+    }),
+    run: ({ clusters }) => clusters.flatMap(unready),
     says: ({ args }) =>
-      `context "${args.context}": the Deployment clustermesh-apiserver is not fully rolled out and ready`,
+      `context "${args.context}": the Deployment clustermesh-apiserver ${args.replicas === 0 ? 'is scaled to 0 replicas, so it serves nobody' : 'is not fully rolled out and ready'}`,
   },
   {
     id: 'apiserver-address',
     category: 'apiserver',
     title: 'the clustermesh-apiserver has an address',
     needs: ['apiserver-deployed'],
+    subject: theCluster,
     run: ({ clusters }) =>
       clusters
         .filter((cluster) => !serviceEndpoints(cluster))
@@ -79,29 +78,31 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     id: 'apiserver-private',
     category: 'apiserver',
     title: 'the clustermesh-apiserver is not exposed to the internet',
+    subject: dialledAddresses,
     run: ({ clusters }) =>
-      clusters.flatMap(({ context, namespace, objects }) => {
-        const service = objects.get(keyOf(apiserverServiceRef(namespace)));
-        if ((service?.spec as { type?: string } | undefined)?.type !== 'LoadBalancer' || !service) return [];
-        const addresses = loadBalancerHosts(service).filter((host) => isIpAddress(host) && !isPrivate(host));
+      clusters.flatMap((cluster) => {
+        const { context } = cluster;
+        const addresses = dialledAddresses(cluster).things.filter((host) => !isPrivate(host));
         if (addresses.length === 0) return [];
-        return [
-          findingOf(
-            'apiserver-private',
-            'warn',
-            context,
-            { addresses },
-            `etcd asks every client for a certificate, but need not be public: ${meshctlCommand('clustermesh enable', { context }, ['--service-annotation', '<annotation for internal load balancers>'])}`,
-          ),
-        ];
+        const type = typeOf(cluster);
+        const hint =
+          type === 'LoadBalancer'
+            ? `etcd asks every client for a certificate, but need not be public: ${meshctlCommand('clustermesh enable', { context }, ['--service-annotation', '<annotation for internal load balancers>'])}`
+            : 'etcd asks every client for a certificate, but need not be public: let only the other clusters through the firewall.';
+        return [findingOf('apiserver-private', 'warn', context, { addresses, type }, hint)];
       }),
-    says: ({ args }) => `context "${args.context}": the load balancer has public addresses (${listed(args.addresses)})`,
+    says: ({ args }) =>
+      `context "${args.context}": the ${args.type === 'LoadBalancer' ? 'load balancer has' : 'nodes that peers dial have'} public addresses (${listed(args.addresses)})`,
   },
   {
     id: 'apiserver-etcd',
     category: 'apiserver',
     title: 'etcd and its companions run without restarts',
     needs: ['apiserver-deployed'],
+    subject: ({ context }, { observed }) => ({
+      things: (observed.get(context)?.containers ?? []).map(({ pod, container }) => `${pod}/${container}`),
+      otherwise: 'no pod of the clustermesh-apiserver has started a container',
+    }),
     run: ({ clusters, observed }) =>
       clusters.flatMap(({ context, namespace }) =>
         (observed.get(context)?.containers ?? [])
@@ -112,7 +113,13 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
               ready ? 'warn' : 'fail',
               context,
               { pod, container, restarts, ready },
-              kubectlCommand({ context, namespace }, ['logs', pod, '-c', container, '--previous']),
+              kubectlCommand({ context, namespace }, [
+                'logs',
+                pod,
+                '-c',
+                container,
+                ...(restarts > 0 ? ['--previous'] : []),
+              ]),
             ),
           ),
       ),
@@ -120,6 +127,35 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
       `context "${args.context}": container ${args.container} of ${args.pod} ${args.ready ? `has restarted ${args.restarts} times` : 'is not ready'}`,
   },
 ];
+
+/** Of a Deployment that wants no replicas, none can be unready: nobody is served all the same. */
+function unready(cluster: ClusterSnapshot): Finding[] {
+  const { context, namespace } = cluster;
+  const deployment = deploymentOf(cluster);
+  const replicas = replicasOf(deployment);
+  if (!deployment || (replicas !== 0 && isRolledOut(deployment))) return [];
+  const place = { context, namespace };
+  const hint =
+    replicas === 0
+      ? kubectlCommand(place, ['scale', 'deployment/clustermesh-apiserver', '--replicas=1'])
+      : kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]);
+  return [findingOf('apiserver-ready', 'fail', context, replicas === 0 ? { replicas } : {}, hint)];
+}
+
+function typeOf({ objects, namespace }: ClusterSnapshot): string {
+  return (objects.get(keyOf(apiserverServiceRef(namespace)))?.spec as { type?: string } | undefined)?.type ?? '';
+}
+
+/** The addresses at which peers dial from outside, as far as they say whether the internet leads there. */
+function dialledAddresses(cluster: ClusterSnapshot): Subject {
+  const type = typeOf(cluster);
+  if (type === '') return { things: [], otherwise: 'there is no Service clustermesh-apiserver' };
+  if (type === 'ClusterIP') return { things: [], otherwise: 'its Service has an address inside the cluster only' };
+  const hosts = serviceEndpoints(cluster)?.hosts ?? [];
+  const otherwise =
+    hosts.length === 0 ? 'its Service has no address yet' : `what is behind ${hosts.join(', ')} cannot be seen here`;
+  return { things: hosts.filter(isIpAddress), otherwise };
+}
 
 function isPrivate(host: string): boolean {
   const address = parseCidr(host);

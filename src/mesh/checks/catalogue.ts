@@ -1,4 +1,5 @@
 import { APISERVER_CHECKS } from './apiserver.ts';
+import { CA_CHECKS, TRUST_CHECKS } from './authority.ts';
 import type { Check, Finding } from './check.ts';
 import { COMPATIBILITY_CHECKS } from './compatibility.ts';
 import type { MeshCheck } from './mesh-input.ts';
@@ -8,14 +9,16 @@ import { PEER_CHECKS } from './peers.ts';
 import { TLS_CHECKS } from './tls.ts';
 
 /** What can be judged before enable and connect. */
-export const PRE_CHECKS: readonly MeshCheck[] = [...COMPATIBILITY_CHECKS, ...ROUTE_CHECKS];
+export const PRE_CHECKS: readonly MeshCheck[] = [...COMPATIBILITY_CHECKS, ...ROUTE_CHECKS, ...CA_CHECKS];
 
 /** All checks, in the order in which they are run and shown. */
 export const MESH_CHECKS: readonly MeshCheck[] = [
   ...COMPATIBILITY_CHECKS,
   ...NETWORK_CHECKS,
   ...APISERVER_CHECKS,
+  ...CA_CHECKS,
   ...TLS_CHECKS,
+  ...TRUST_CHECKS,
   ...PEER_CHECKS,
   ...OWNERSHIP_CHECKS,
 ];
@@ -51,7 +54,8 @@ export function describeFindings(
 }
 
 function wordsOf({ says }: Pick<MeshCheck, 'says'>, finding: Finding): string {
-  const { needs, context } = finding.args;
-  if (needs === undefined) return says(finding);
-  return `${context === undefined ? '' : `context "${context}": `}not looked at, because ${needs} did not pass`;
+  if (finding.severity !== 'skip') return says(finding);
+  const { needs, reason, context } = finding.args;
+  const why = needs === undefined ? reason : `not looked at, because ${needs} did not pass`;
+  return `${context === undefined ? '' : `context "${context}": `}${why}`;
 }

@@ -27,6 +27,14 @@ export interface CheckInput {
   peerIds?: ReadonlyMap<string, ReadonlyMap<string, number>> | undefined;
 }
 
+/** What a check has before it in one cluster. */
+export interface Subject {
+  /** Names of what it looks at: certificates, peers, ranges. */
+  things: readonly string[];
+  /** Why there are none, in one clause about the cluster: the reason of the skip. */
+  otherwise: string;
+}
+
 /** One check as a record; pure. `Input` is wider for checks that need more than snapshots. */
 export interface Check<Input extends CheckInput = CheckInput> {
   /** Unique and stable: what --skip-checks and --suppress name, e.g. `cluster-id-unique`. */
@@ -39,17 +47,41 @@ export interface Check<Input extends CheckInput = CheckInput> {
    * about single clusters, for those.
    */
   needs?: readonly string[] | undefined;
-  /** Only what is wrong, or could not be looked at; nothing when all is well. */
-  run(input: Input): readonly Finding[];
+  /** What there is to look at in a cluster. Nothing means that the check is skipped for it, never that it passes. */
+  subject(cluster: ClusterSnapshot, input: Input): Subject;
+  /**
+   * Only what is wrong; nothing when all is well.
+   * @param input with the clusters in which there is something to look at
+   * @param all also the others, for checks that hold a cluster against its peers
+   */
+  run(input: Input, all: readonly ClusterSnapshot[]): readonly Finding[];
   /** A finding in words: one clause without a final stop. */
   says(finding: Finding): string;
+}
+
+/** The subject of a check that is about a cluster as such: whatever it lacks is for the check to find. */
+export function theCluster({ context }: ClusterSnapshot): Subject {
+  return { things: [context], otherwise: '' };
+}
+
+/** A subject that means something only beside that of another cluster: skipped where no other one has any. */
+export function besideOthers<Input extends CheckInput>(
+  own: (cluster: ClusterSnapshot, input: Input) => Subject,
+): (cluster: ClusterSnapshot, input: Input) => Subject {
+  return (cluster, input) => {
+    const subject = own(cluster, input);
+    const hasOther = input.clusters.some((other) => other !== cluster && own(other, input).things.length > 0);
+    if (subject.things.length === 0 || hasOther) return subject;
+    return { things: [], otherwise: 'there is no other cluster to compare it with' };
+  };
 }
 
 /**
  * Runs checks in their order.
  * @param skip ids that the operator does not want to hear of
- * @returns at least one finding for each check: one `pass` for a check that found nothing, one `skip` for one that was
- * not run because of what it needs, or for each cluster that it could not look at for that
+ * @returns at least one finding for each check: `skip` for each cluster in which it had nothing to look at, or that lacks
+ * what it needs; `pass` where it looked at something and found nothing, with those clusters in `args.contexts` when there
+ * are skipped ones beside them
  */
 export function runChecks<Input extends CheckInput>(
   checks: readonly Check<Input>[],
@@ -63,31 +95,43 @@ export function runChecks<Input extends CheckInput>(
     const found = runOne(check, input, lost);
     const bad = found.filter(({ severity }) => severity === 'fail' || severity === 'skip');
     if (bad.length > 0) lost.set(check.id, new Set(bad.map(({ cluster }) => cluster)));
-    findings.push(...(found.length > 0 ? found : [{ id: check.id, severity: 'pass' as const, args: {} }]));
+    findings.push(...found);
   }
   return findings;
 }
 
 /** @param lost by check, the clusters for which it did not pass; among them undefined where it is about several */
 function runOne<Input extends CheckInput>(
-  { id, needs = [], run }: Check<Input>,
+  check: Check<Input>,
   input: Input,
   lost: ReadonlyMap<string, ReadonlySet<string | undefined>>,
 ): readonly Finding[] {
-  const skipped = (missing: string) => ({
+  const { id, needs = [] } = check;
+  const skipped = (args: Finding['args'], cluster?: string): Finding => ({
     id,
-    severity: 'skip' as const,
-    args: { needs: missing },
-    hint: `It needs ${missing} to pass.`,
+    severity: 'skip',
+    ...(cluster === undefined ? { args } : { cluster, args: { context: cluster, ...args } }),
+    ...(args.needs === undefined ? {} : { hint: `It needs ${args.needs} to pass.` }),
   });
   const lostForAll = needs.find((need) => lost.get(need)?.has(undefined));
-  if (lostForAll !== undefined) return [skipped(lostForAll)];
-  const skips = input.clusters.flatMap(({ context }): Finding[] => {
-    const missing = needs.find((need) => lost.get(need)?.has(context));
-    return missing === undefined ? [] : [{ ...skipped(missing), cluster: context, args: { context, needs: missing } }];
-  });
-  const left = input.clusters.filter(({ context }) => !skips.some(({ cluster }) => cluster === context));
-  return [...skips, ...run({ ...input, clusters: left })];
+  if (lostForAll !== undefined) return [skipped({ needs: lostForAll })];
+  if (input.clusters.length === 0) return [skipped({ reason: 'no cluster was looked at' })];
+  const lackOf = (context: string) => needs.find((need) => lost.get(need)?.has(context));
+  const all = input.clusters.filter(({ context }) => lackOf(context) === undefined);
+  const skips: Finding[] = [];
+  const clusters: ClusterSnapshot[] = [];
+  for (const cluster of input.clusters) {
+    const missing = lackOf(cluster.context);
+    const { things, otherwise } =
+      missing === undefined ? check.subject(cluster, { ...input, clusters: all }) : { things: [], otherwise: '' };
+    if (things.length > 0) clusters.push(cluster);
+    else skips.push(skipped(missing === undefined ? { reason: otherwise } : { needs: missing }, cluster.context));
+  }
+  if (clusters.length === 0) return skips;
+  const found = check.run({ ...input, clusters }, all);
+  if (found.length > 0) return [...found, ...skips];
+  const args = skips.length > 0 ? { contexts: clusters.map(({ context }) => context) } : {};
+  return [{ id, severity: 'pass', args }, ...skips];
 }
 
 /** A list among a finding's facts as words. */

@@ -1,6 +1,6 @@
 import { groupBy } from '../pairs.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
-import { type Check, type Finding, listed, type Severity } from './check.ts';
+import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './check.ts';
 
 type Config = Readonly<Record<string, string>>;
 
@@ -10,6 +10,8 @@ interface Agreement {
   severity: Severity;
   /** The setting in words; undefined where it does not apply. Cilium's defaults stand for absent keys. */
   read(config: Config): string | undefined;
+  /** Why it does not apply. */
+  otherwise?: string;
   /** What comes of a difference. */
   consequence: string;
   hint: string;
@@ -32,6 +34,9 @@ function encryption(config: Config): string {
   return enabled(config, 'enable-ipsec', false) ? 'IPsec' : 'none';
 }
 
+/** Why nothing can be said of a cluster's settings. */
+export const NO_CONFIG = 'there is no ConfigMap cilium-config';
+
 const AGREEMENTS: readonly Agreement[] = [
   {
     id: 'datapath-mode',
@@ -46,6 +51,7 @@ const AGREEMENTS: readonly Agreement[] = [
     title: 'all clusters use the same tunnel',
     severity: 'fail',
     read: tunnelProtocol,
+    otherwise: 'it routes natively',
     consequence: 'the tunnel protocol differs',
     hint: 'All clusters of a mesh need the same tunnel-protocol in ConfigMap cilium-config: vxlan or geneve.',
   },
@@ -62,6 +68,7 @@ const AGREEMENTS: readonly Agreement[] = [
     title: 'policies mean the same clusters everywhere',
     severity: 'warn',
     read: (config) => config['policy-default-local-cluster'],
+    otherwise: 'it does not set policy-default-local-cluster',
     consequence: 'policy-default-local-cluster differs, so the same policy selects other peers here and there',
     hint: 'Set policy-default-local-cluster alike in ConfigMap cilium-config of all clusters.',
   },
@@ -74,6 +81,7 @@ export const CONFIG_CHECKS: readonly Check[] = [
       id: agreement.id,
       category: 'config',
       title: agreement.title,
+      subject: besideOthers((cluster) => settingOf(cluster, agreement)),
       run: ({ clusters }) => disagreement(clusters, agreement),
       says: ({ args }) => `${agreement.consequence} (${listed(args.settings, '; ')})`,
     }),
@@ -82,6 +90,7 @@ export const CONFIG_CHECKS: readonly Check[] = [
     id: 'ip-families',
     category: 'config',
     title: 'all clusters have the same IP families',
+    subject: besideOthers((cluster) => settingOf(cluster, { read: familiesOf })),
     run: ({ clusters }) => {
       const found = disagreement(clusters, {
         id: 'ip-families',
@@ -107,6 +116,16 @@ function familiesOf(config: Config): string {
     ...(enabled(config, 'enable-ipv6', false) ? ['IPv6'] : []),
   ];
   return families.join('+');
+}
+
+/** A cluster's setting as what is looked at. */
+function settingOf(
+  { ciliumConfig }: ClusterSnapshot,
+  { read, otherwise = '' }: Pick<Agreement, 'read' | 'otherwise'>,
+): Subject {
+  if (!ciliumConfig) return { things: [], otherwise: NO_CONFIG };
+  const setting = read(ciliumConfig);
+  return { things: setting === undefined ? [] : [setting], otherwise };
 }
 
 function disagreement(

@@ -4,7 +4,8 @@ import { clusterNameOf, identityOf, requireIdentity } from '../identity.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
-import { type Check, type CheckInput, type Finding, listed } from './check.ts';
+import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject, theCluster } from './check.ts';
+import { NO_CONFIG } from './config.ts';
 
 const NAME_HINT = 'Each cluster needs its own cluster-name in ConfigMap cilium-config.';
 
@@ -14,6 +15,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     id: 'cluster-identity',
     category: 'identity',
     title: 'each cluster has a name and an id that can be used in a mesh',
+    subject: theCluster,
     run: ({ clusters }) => clusters.flatMap(unusableIdentity),
     says: ({ args }) => String(args.reason),
   },
@@ -22,6 +24,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     category: 'identity',
     title: 'cluster names are unique',
     needs: ['cluster-identity'],
+    subject: besideOthers(configOf),
     run: ({ clusters }) =>
       [...groupBy(clusters, clusterNameOf)]
         .filter(([, same]) => same.length > 1)
@@ -38,6 +41,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     category: 'identity',
     title: 'cluster ids are unique',
     needs: ['cluster-identity'],
+    subject: othersKnown,
     run: (input) =>
       pairsOf(knownClusters(input))
         .filter(([one, other]) => one.id === other.id && one.name !== other.name)
@@ -54,6 +58,10 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     category: 'identity',
     title: 'clusters that are already connected are the ones that they are taken for',
     needs: ['cluster-identity'],
+    subject: ({ context }, { clusters, peerIds }) => ({
+      things: clusters.map(clusterNameOf).filter((name) => peerIds?.get(context)?.has(name)),
+      otherwise: 'it keeps nothing of the clusters that are looked at',
+    }),
     run: differentPeers,
     says: ({ args }) =>
       `context "${args.context}" is connected to a cluster "${args.name}" with the id ${args.known}, but context "${args.named}" has that name with the id ${args.id}`,
@@ -63,6 +71,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     category: 'identity',
     title: 'max-connected-clusters is the same everywhere',
     needs: ['cluster-identity'],
+    subject: besideOthers(configOf),
     run: ({ clusters }) => {
       const values = [...groupBy(clusters, (cluster) => identityOf(cluster.ciliumConfig ?? {}).maxConnectedClusters)];
       if (values.length < 2) return [];
@@ -83,6 +92,10 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     category: 'identity',
     title: 'the mesh is not larger than max-connected-clusters',
     needs: ['cluster-identity'],
+    subject: (cluster, input) => {
+      const { things, otherwise } = othersKnown(cluster, input);
+      return { things: cluster.ciliumConfig ? [...things, ...configuredPeers(cluster)] : [], otherwise };
+    },
     run: ({ clusters }) => {
       const names = new Set(clusters.flatMap((cluster) => [clusterNameOf(cluster), ...configuredPeers(cluster)]));
       const max = Math.min(...clusters.map((cluster) => identityOf(cluster.ciliumConfig ?? {}).maxConnectedClusters));
@@ -118,6 +131,18 @@ function unusableIdentity(cluster: ClusterSnapshot): Finding[] {
   }
 }
 
+function configOf({ ciliumConfig }: ClusterSnapshot): Subject {
+  return { things: ciliumConfig ? ['cilium-config'] : [], otherwise: NO_CONFIG };
+}
+
+/** The clusters beside this one: those of the question, and those that it is connected to. */
+function othersKnown(cluster: ClusterSnapshot, { clusters, peerIds }: CheckInput): Subject {
+  if (!cluster.ciliumConfig) return configOf(cluster);
+  const others = clusters.filter((other) => other !== cluster && other.ciliumConfig).map(({ context }) => context);
+  const peers = peerIds?.get(cluster.context)?.keys() ?? [];
+  return { things: [...others, ...peers], otherwise: 'no other cluster is known' };
+}
+
 interface KnownCluster {
   name: string;
   id: number;
@@ -141,9 +166,9 @@ function knownClusters({ clusters, peerIds }: CheckInput): KnownCluster[] {
   return [...own, ...new Map(peers.map((peer) => [`${peer.name}/${peer.id}`, peer])).values()];
 }
 
-function differentPeers({ clusters, peerIds }: CheckInput): Finding[] {
+function differentPeers({ clusters, peerIds }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   return clusters.flatMap(({ context }) =>
-    clusters.flatMap((named): Finding[] => {
+    all.flatMap((named): Finding[] => {
       const { name, id } = identityOf(named.ciliumConfig ?? {});
       const known = peerIds?.get(context)?.get(name);
       if (known === undefined || known === id) return [];

@@ -1,107 +1,158 @@
 import { parseCidr } from '../cidr.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { clusterNameOf } from '../identity.ts';
-import { routeTo } from '../routes.ts';
+import { podCidrsOf } from '../pod-ranges.ts';
+import { type NodeRoute, routeTo } from '../routes.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
 import { routingMode } from './config.ts';
-import { type ClusterObservation, findingOf, type MeshCheck } from './mesh-input.ts';
+import {
+  type BgpSession,
+  findingOf,
+  type MeshCheck,
+  type MeshCheckInput,
+  type NodeHealth,
+  type NodeObservation,
+} from './mesh-input.ts';
 
 const MOST_SHOWN = 3;
-const BGP_PEERS = 'exec ds/cilium -c cilium-agent -- cilium-dbg bgp peers'.split(' ');
+
+/** What one agent was asked and answered. */
+type Told<Answer> = { node: string; answer: readonly Answer[] };
+
+interface NodeQuestion<Answer> {
+  id: string;
+  title: string;
+  /** Why the question does not arise in a cluster; undefined where it does. */
+  unasked?(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined;
+  /** What an agent said; undefined where it could not be asked. */
+  answer(node: NodeObservation): readonly Answer[] | undefined;
+  /** Why there is nothing to judge when no agent answered. */
+  silent: string;
+  /** What of the answers is judged; all of it by default. `nothing` is the reason when that is nothing. */
+  about?(answer: Answer, cluster: ClusterSnapshot): boolean;
+  nothing?: string;
+  severity: 'warn' | 'fail';
+  /** What is wrong, one clause each. */
+  judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
+  hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string;
+}
 
 /** Whether packets to the pods of other clusters find their way. Clusters need not be connected for it. */
 export const ROUTE_CHECKS: readonly MeshCheck[] = [
-  perCluster('bgp-sessions', 'BGP sessions are established', ({ context, ciliumConfig, namespace }, { nodes }) => {
-    if (!usesBgp(ciliumConfig)) return [];
-    const asked = nodes.flatMap(({ node, bgpSessions }) => (bgpSessions ? [{ node, bgpSessions }] : []));
-    if (asked.length === 0) return [skipped('bgp-sessions', context, 'no agent could tell its BGP peers')];
-    const down = asked.flatMap(({ node, bgpSessions }) =>
-      bgpSessions
-        .filter(({ state }) => state !== 'established')
-        .map(({ peer, state }) => `${node} to ${peer} (${state})`),
-    );
-    const hint = kubectlCommand({ context, namespace }, BGP_PEERS);
-    return down.length > 0 ? [findingOf('bgp-sessions', 'fail', context, shown(down), hint)] : [];
-  }),
-  perCluster('bgp-pod-cidrs', 'pod ranges are among the BGP routes', (cluster, { nodes }, others) => {
-    const { context, ciliumConfig } = cluster;
-    if (!usesBgp(ciliumConfig) || isTunnel(cluster)) return [];
-    const asked = nodes.flatMap(({ node, bgpPrefixes }) => (bgpPrefixes ? [{ node, bgpPrefixes }] : []));
-    if (asked.length === 0) return [skipped('bgp-pod-cidrs', context, 'no agent could tell its BGP routes')];
-    const gaps = asked.flatMap(({ node, bgpPrefixes }) =>
-      others.flatMap((other) =>
-        podCidrsOf(other)
-          .filter((cidr) => !bgpPrefixes.some((prefix) => holds(prefix, cidr)))
-          .map((cidr) => `${node} lacks ${cidr} of ${other.context}`),
+  askNodes<BgpSession>({
+    id: 'bgp-sessions',
+    title: 'BGP sessions are established',
+    unasked: ({ ciliumConfig }) => (usesBgp(ciliumConfig) ? undefined : NO_BGP),
+    answer: ({ bgpSessions }) => bgpSessions,
+    silent: 'no agent could tell its BGP peers',
+    nothing: 'its agents have no BGP peers',
+    severity: 'fail',
+    judge: (told) =>
+      told.flatMap(({ node, answer }) =>
+        answer.filter(({ state }) => state !== 'established').map(({ peer, state }) => `${node} to ${peer} (${state})`),
       ),
-    );
-    const hint = 'Let the routers of both sides exchange the pod ranges (CiliumBGPAdvertisement of type PodCIDR).';
-    return gaps.length > 0 ? [findingOf('bgp-pod-cidrs', 'warn', context, shown(gaps), hint)] : [];
+    hint: ({ context, namespace }) =>
+      kubectlCommand({ context, namespace }, [
+        ...['exec', 'ds/cilium', '-c', 'cilium-agent', '--', 'cilium-dbg', 'bgp', 'peers'],
+      ]),
   }),
-  perCluster('native-routes', 'nodes have a route to every remote pod range', (cluster, { nodes }, others) => {
-    const { context } = cluster;
-    if (isTunnel(cluster)) return [];
-    const asked = nodes.flatMap(({ node, routes }) => (routes ? [{ node, routes }] : []));
-    if (asked.length === 0) return [skipped('native-routes', context, 'no agent could tell its routes')];
-    const gaps = asked.flatMap(({ node, routes }) =>
-      others.flatMap((other) =>
-        podCidrsOf(other)
-          .filter((cidr) => !routeTo(cidr, routes, false).source && !routes.some(isDefault))
-          .map((cidr) => `${node} has none to ${cidr} of ${other.context}`),
+  askNodes<string>({
+    id: 'bgp-pod-cidrs',
+    title: 'pod ranges are among the BGP routes',
+    unasked: (cluster, others) =>
+      !usesBgp(cluster.ciliumConfig) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutRanges(others),
+    answer: ({ bgpPrefixes }) => bgpPrefixes,
+    silent: 'no agent could tell its BGP routes',
+    severity: 'warn',
+    judge: (told, _cluster, others) =>
+      told.flatMap(({ node, answer }) =>
+        others.flatMap((other) =>
+          podCidrsOf(other)
+            .filter((cidr) => !answer.some((prefix) => holds(prefix, cidr)))
+            .map((cidr) => `${node} lacks ${cidr} of ${other.context}`),
+        ),
       ),
-    );
-    const hint = meshctlCommand('clustermesh routes', { context: [context, ...others.map((other) => other.context)] });
-    return gaps.length > 0 ? [findingOf('native-routes', 'fail', context, shown(gaps), hint)] : [];
+    hint: () => 'Let the routers of both sides exchange the pod ranges (CiliumBGPAdvertisement of type PodCIDR).',
+  }),
+  askNodes<NodeRoute>({
+    id: 'native-routes',
+    title: 'nodes have a route to every remote pod range',
+    unasked: (cluster, others) => (isTunnel(cluster) ? TUNNELS : withoutRanges(others)),
+    answer: ({ routes }) => routes,
+    silent: 'no agent could tell its routes',
+    severity: 'fail',
+    judge: (told, _cluster, others) =>
+      told.flatMap(({ node, answer: routes }) =>
+        others.flatMap((other) =>
+          podCidrsOf(other)
+            .filter((cidr) => !routeTo(cidr, routes, false).source && !routes.some(isDefault))
+            .map((cidr) => `${node} has none to ${cidr} of ${other.context}`),
+        ),
+      ),
+    hint: ({ context }, others) =>
+      meshctlCommand('clustermesh routes', { context: [context, ...others.map((other) => other.context)] }),
   }),
 ];
 
 /** Whether packets between nodes and pods of different clusters arrive. */
 export const NETWORK_CHECKS: readonly MeshCheck[] = [
-  perCluster('node-health', 'nodes reach the nodes of other clusters', ({ context, ciliumConfig }, { nodes }) => {
-    const asked = nodes.flatMap((node) => (node.health ? [{ ...node, health: node.health }] : []));
-    if (asked.length === 0) return [skipped('node-health', context, 'no agent could run cilium-health')];
-    const own = `${clusterNameOf({ ciliumConfig })}/`;
-    const broken = asked.flatMap(({ node, health }) =>
-      health
-        .filter((other) => !other.node.startsWith(own) && other.problems.length > 0)
-        .map((other) => `${node} to ${other.node} (${other.problems.join('; ')})`),
-    );
-    const hint = 'Check routes, VPN and firewalls between the nodes: health checks use TCP 4240 and ICMP.';
-    return broken.length > 0 ? [findingOf('node-health', 'fail', context, shown(broken), hint)] : [];
+  askNodes<NodeHealth>({
+    id: 'node-health',
+    title: 'nodes reach the nodes of other clusters',
+    answer: ({ health }) => health,
+    silent: 'no agent could run cilium-health',
+    about: ({ node }, cluster) => !node.startsWith(`${clusterNameOf(cluster)}/`),
+    nothing: 'its agents know no node of another cluster',
+    severity: 'fail',
+    judge: (told) =>
+      told.flatMap(({ node, answer }) =>
+        answer
+          .filter(({ problems }) => problems.length > 0)
+          .map((other) => `${node} to ${other.node} (${other.problems.join('; ')})`),
+      ),
+    hint: () => 'Check routes, VPN and firewalls between the nodes: health checks use TCP 4240 and ICMP.',
   }),
   ...ROUTE_CHECKS,
 ];
 
-function perCluster(
-  id: string,
-  title: string,
-  judge: (cluster: ClusterSnapshot, seen: ClusterObservation, others: readonly ClusterSnapshot[]) => Finding[],
-): MeshCheck {
+const NO_BGP = 'Cilium does not speak BGP there';
+const TUNNELS = 'it tunnels what goes to other nodes';
+
+function withoutRanges(others: readonly ClusterSnapshot[]): string | undefined {
+  return others.some((other) => podCidrsOf(other).length > 0) ? undefined : 'no pod ranges of other clusters are known';
+}
+
+/** A check of what the agents of a cluster said. */
+function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
+  const { id, title, unasked, answer, silent, about, nothing = silent, severity, judge, hint } = question;
+  const toldBy = (cluster: ClusterSnapshot, { observed }: MeshCheckInput): Told<Answer>[] =>
+    (observed.get(cluster.context)?.nodes ?? []).flatMap((node) => {
+      const said = answer(node);
+      return said ? [{ node: node.node, answer: about ? said.filter((one) => about(one, cluster)) : said }] : [];
+    });
   return {
     id,
     category: 'network',
     title,
-    run: ({ clusters, observed }) =>
-      clusters.flatMap((cluster) => {
-        const seen = observed.get(cluster.context);
-        return seen
-          ? judge(
-              cluster,
-              seen,
-              clusters.filter((other) => other !== cluster),
-            )
-          : [];
+    subject(cluster, input) {
+      const others = input.clusters.filter((other) => other !== cluster);
+      const reason = unasked?.(cluster, others);
+      if (reason !== undefined) return { things: [], otherwise: reason };
+      const told = toldBy(cluster, input);
+      const seen = question.nothing === undefined ? told : told.filter((one) => one.answer.length > 0);
+      return { things: seen.map(({ node }) => node), otherwise: told.length > 0 ? nothing : silent };
+    },
+    run: (input, all) =>
+      input.clusters.flatMap((cluster): Finding[] => {
+        const others = all.filter((other) => other !== cluster);
+        const cases = judge(toldBy(cluster, input), cluster, others);
+        if (cases.length === 0) return [];
+        return [findingOf(id, severity, cluster.context, shown(cases), hint(cluster, others))];
       }),
     says: ({ args }) =>
-      `context "${args.context}": ${args.reason ?? `${listed(args.cases, '; ')}${args.more ? `; and ${args.more} more` : ''}`}`,
+      `context "${args.context}": ${listed(args.cases, '; ')}${args.more ? `; and ${args.more} more` : ''}`,
   };
-}
-
-/** The pod ranges of a cluster: Cilium's own, else those of Kubernetes. */
-export function podCidrsOf({ ciliumPodCidrs, nodes }: ClusterSnapshot): string[] {
-  const own = ciliumPodCidrs ?? [];
-  return [...new Set(own.length > 0 ? own : nodes.flatMap(({ podCidrs }) => podCidrs))].sort();
 }
 
 /** Whether Cilium wraps packets to other nodes; it does unless told otherwise. */
@@ -125,8 +176,4 @@ function holds(prefix: string, cidr: string): boolean {
 
 function shown(cases: readonly string[]): Finding['args'] {
   return { cases: cases.slice(0, MOST_SHOWN), more: Math.max(0, cases.length - MOST_SHOWN) };
-}
-
-function skipped(id: string, context: string, reason: string): Finding {
-  return findingOf(id, 'skip', context, { reason });
 }

@@ -15,28 +15,29 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
     id: 'ownership-drift',
     category: 'ownership',
     title: 'objects are as the plan has them',
+    subject: ({ context, namespace, objects }, { observed }) => {
+      if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) {
+        return { things: [], otherwise: 'Cluster Mesh is not enabled yet' };
+      }
+      const { drift, driftUnknown } = observed.get(context) ?? {};
+      return { things: drift ? ['plan'] : [], otherwise: driftUnknown ?? 'it was not planned' };
+    },
     run: ({ clusters, observed }) =>
-      clusters.flatMap(({ context, namespace, objects }) => {
-        if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) {
-          const hint = meshctlCommand('clustermesh enable', { context });
-          return [findingOf('ownership-drift', 'skip', context, { reason: 'Cluster Mesh is not enabled yet' }, hint)];
-        }
-        const seen = observed.get(context);
-        if (!seen?.drift) {
-          return [
-            findingOf('ownership-drift', 'skip', context, { reason: seen?.driftUnknown ?? 'it was not planned' }),
-          ];
-        }
-        const { drift } = seen;
+      clusters.flatMap(({ context }) => {
+        const drift = observed.get(context)?.drift ?? [];
         const hint = `See it: ${meshctlCommand('clustermesh enable', { context }, ['--dry-run'])}`;
         return drift.length > 0 ? [findingOf('ownership-drift', 'warn', context, { changes: drift }, hint)] : [];
       }),
-    says: ({ args }) => `context "${args.context}": ${args.reason ?? `enable would change ${listed(args.changes)}`}`,
+    says: ({ args }) => `context "${args.context}": enable would change ${listed(args.changes)}`,
   },
   {
     id: 'ownership-managers',
     category: 'ownership',
     title: 'no one else writes to what meshctl manages',
+    subject: ({ objects }) => ({
+      things: [...objects.values()].filter(isApplied).map((object) => describeRef(refOf(object))),
+      otherwise: 'there is nothing that meshctl applied',
+    }),
     run: ({ clusters }) =>
       clusters.flatMap(({ context, objects }) => {
         const shared = [...objects.values()].flatMap((object) => {
@@ -50,12 +51,14 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
   },
 ];
 
+function isApplied({ metadata: { managedFields = [] } }: KubeObject): boolean {
+  return managedFields.some(({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply');
+}
+
 /** Other managers of an object that meshctl has applied. */
-function foreignManagers({ metadata }: KubeObject): string[] {
-  const entries = metadata.managedFields ?? [];
-  const applied = entries.some(({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply');
-  if (!applied) return [];
-  const others = entries
+function foreignManagers(object: KubeObject): string[] {
+  if (!isApplied(object)) return [];
+  const others = (object.metadata.managedFields ?? [])
     .filter(({ manager = '', subresource }) => manager !== FIELD_MANAGER && !subresource && !CONTROLLERS.test(manager))
     .map(({ manager = 'unknown' }) => manager);
   return [...new Set(others)].sort();

@@ -10,6 +10,7 @@ import {
   apiserverDeploymentRef,
   KVSTOREMESH_PEERS_SECRET,
   meshHostname,
+  SHARED_USER,
   secretRef,
 } from '../names.ts';
 import { choicesFor } from '../peer-choices.ts';
@@ -38,24 +39,38 @@ function perPeer(
   id: string,
   title: string,
   judge: (from: ClusterSnapshot, to: ClusterSnapshot, now: Date) => Verdict | undefined,
+  /** Why there is nothing to judge of a peer; undefined where there is. */
+  lack: (from: ClusterSnapshot, to: ClusterSnapshot) => string | undefined = () => undefined,
 ): MeshCheck {
+  const peersAmong = (from: ClusterSnapshot, all: readonly ClusterSnapshot[]) =>
+    all.filter((to) => to !== from && configuredPeers(from).includes(clusterNameOf(to)));
   return {
     id,
     category: 'peers',
     title,
-    run: ({ clusters, now }) =>
+    subject(from, { clusters }) {
+      const peers = peersAmong(from, clusters);
+      const [reason = withoutPeers(from)] = peers.flatMap((to) => lack(from, to) ?? []);
+      const judged = peers.filter((to) => lack(from, to) === undefined);
+      return { things: judged.map(clusterNameOf), otherwise: reason };
+    },
+    run: ({ clusters, now }, all) =>
       clusters.flatMap((from) =>
-        clusters
-          .filter((to) => to !== from && configuredPeers(from).includes(clusterNameOf(to)))
-          .flatMap((to): Finding[] => {
-            const found = judge(from, to, now);
-            if (!found) return [];
-            const { severity, reason, hint = reconnect(from, to) } = found;
-            return [findingOf(id, severity, from.context, { peer: clusterNameOf(to), reason }, hint)];
-          }),
+        peersAmong(from, all).flatMap((to): Finding[] => {
+          const found = lack(from, to) === undefined ? judge(from, to, now) : undefined;
+          if (!found) return [];
+          const { severity, reason, hint = reconnect(from, to) } = found;
+          return [findingOf(id, severity, from.context, { peer: clusterNameOf(to), reason }, hint)];
+        }),
       ),
     says: ({ args }) => `context "${args.context}", peer ${args.peer}: ${args.reason}`,
   };
+}
+
+function withoutPeers(cluster: ClusterSnapshot): string {
+  return configuredPeers(cluster).length > 0
+    ? 'none of its peers is among the clusters that are looked at'
+    : 'it is connected to no cluster';
 }
 
 function lackOf({ nodes, kvstoremesh, problems }: StatusReport): string {
@@ -74,11 +89,14 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     id: 'peers-connected',
     category: 'peers',
     title: 'every node is connected to every peer',
+    subject: ({ context }, { observed }) => ({
+      things: observed.get(context)?.status ? ['status'] : [],
+      otherwise: 'its agents were not asked',
+    }),
     run: ({ clusters, observed }) =>
       clusters.flatMap(({ context }): Finding[] => {
         const status = observed.get(context)?.status;
-        if (!status) return [findingOf('peers-connected', 'skip', context, { reason: 'its agents were not asked' })];
-        if (status.healthy) return [];
+        if (!status || status.healthy) return [];
         const reason = !status.enabled
           ? 'Cluster Mesh is not enabled'
           : status.peers.length === 0
@@ -99,10 +117,14 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     id: 'peers-files',
     category: 'peers',
     title: "agents and KVStoreMesh have the same peers' files",
-    run: ({ clusters }) =>
+    subject: (cluster) => ({
+      things: dialsThroughKvstoremesh(cluster) ? configuredPeers(cluster) : [],
+      otherwise:
+        configuredPeers(cluster).length > 0 ? 'its agents dial their peers without KVStoreMesh' : withoutPeers(cluster),
+    }),
+    run: ({ clusters }, all) =>
       clusters.flatMap((cluster) => {
         const { context, namespace, objects } = cluster;
-        if (!dialsThroughKvstoremesh(cluster)) return [];
         const [agents, replicas] = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET].map((name) =>
           peersIn(secretTexts(objects.get(keyOf(secretRef(namespace, name))))),
         );
@@ -111,7 +133,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
           ...(replicas ?? []).filter((peer) => !agents?.includes(peer)),
         ];
         const contexts = differing.map(
-          (peer) => clusters.find((other) => clusterNameOf(other) === peer)?.context ?? `<context of ${peer}>`,
+          (peer) => all.find((other) => clusterNameOf(other) === peer)?.context ?? `<context of ${peer}>`,
         );
         const hint = meshctlCommand('clustermesh connect', { context }, ['--destination-context', contexts.join(',')]);
         return differing.length > 0 ? [findingOf('peers-files', 'fail', context, { peers: differing }, hint)] : [];
@@ -123,6 +145,13 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     'peers-endpoint',
     "peering files have the address that was chosen, or that the peer's Service has now",
     judgeEndpoint,
+    (from, to) => {
+      const file = dialledBy(from, clusterNameOf(to));
+      if (file === undefined) return undefined;
+      if (addressesIn(file).length === 0) return 'no address can be read from its peering file';
+      const { endpoints: chosen } = choicesFor(from, clusterNameOf(to));
+      return chosen || reachableEndpoints(to) ? undefined : `the Service of ${to.context} has no address`;
+    },
   ),
   perPeer(
     'peers-certificate',
@@ -135,17 +164,31 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
         return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA" };
       return expiry(facts.certificate, now);
     },
+    sharesCertificate,
   ),
-  perPeer('peers-user', 'peers have an etcd user for the certificate that dials them', (from, to) => {
-    const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;
-    // `remote` is built in; without a ConfigMap of users the peer's Cilium does not use them.
-    if (user === undefined || user === 'remote' || to.remoteUsers === undefined) return undefined;
-    if (to.remoteUsers.some(({ name }) => name === user)) return undefined;
-    const expected = remoteUserName(clusterNameOf(from));
-    const reason = `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
-    return { severity: 'fail', reason };
-  }),
+  perPeer(
+    'peers-user',
+    'peers have an etcd user for the certificate that dials them',
+    (from, to) => {
+      const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;
+      if (to.remoteUsers?.some(({ name }) => name === user)) return undefined;
+      const expected = remoteUserName(clusterNameOf(from));
+      const reason = `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
+      return { severity: 'fail', reason };
+    },
+    (from, to) => {
+      const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;
+      if (user === SHARED_USER) return 'it logs in as the user that every cluster has';
+      // Without a ConfigMap of users the peer's Cilium does not use them.
+      return to.remoteUsers === undefined ? `${to.context} has no ConfigMap of users` : sharesCertificate(from, to);
+    },
+  ),
 ];
+
+function sharesCertificate(from: ClusterSnapshot, to: ClusterSnapshot): string | undefined {
+  return from.peerCertificates.has(clusterNameOf(to))
+    ? undefined
+    : 'it has no readable client certificate of its own for the peer';
 
 /** Whether the file by which a peer is dialled leads to it. */
 function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Verdict | undefined {

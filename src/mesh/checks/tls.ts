@@ -1,13 +1,11 @@
 import { runsKvstoremesh } from '../apiserver-deployment.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates.ts';
 import { certificateSpecs, RENEW_BEFORE_MS } from '../cluster-certificates.ts';
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { serviceEndpoints } from '../endpoints.ts';
 import { clusterNameOf } from '../identity.ts';
 import { keyOf } from '../kube-object.ts';
-import { apiserverDeploymentRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../names.ts';
-import { remoteUserName } from '../peer-config.ts';
-import { configuredPeers } from '../peers.ts';
+import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../names.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
@@ -35,15 +33,21 @@ function perCertificate(
     cluster: ClusterSnapshot,
     now: Date,
   ) => { severity: 'warn' | 'fail'; reason: string } | undefined,
+  isJudged: (secret: string) => boolean = () => true,
 ): MeshCheck {
+  const judgedOf = (cluster: ClusterSnapshot) => certificatesOf(cluster).filter(({ secret }) => isJudged(secret));
   return {
     id,
     category: 'tls',
     title,
     needs: ['tls-present'],
+    subject: (cluster) => ({
+      things: judgedOf(cluster).flatMap(({ secret, facts }) => (facts ? [secret] : [])),
+      otherwise: 'there is no certificate that can be read',
+    }),
     run: ({ clusters, now }) =>
       clusters.flatMap((cluster) =>
-        certificatesOf(cluster).flatMap(({ facts, ...one }): Finding[] => {
+        judgedOf(cluster).flatMap(({ facts, ...one }): Finding[] => {
           const found = facts && judge({ ...one, facts }, cluster, now);
           if (!found) return [];
           const { context } = cluster;
@@ -54,13 +58,17 @@ function perCertificate(
   };
 }
 
-/** Certificates: of each cluster by themselves, and the trust between clusters. */
+/** The certificates of each cluster by themselves. */
 export const TLS_CHECKS: readonly MeshCheck[] = [
   {
     id: 'tls-present',
     category: 'tls',
     title: 'all certificates are there and can be read',
     needs: ['apiserver-deployed'],
+    subject: (cluster) => ({
+      things: certificatesOf(cluster).map(({ secret }) => secret),
+      otherwise: 'there is no clustermesh-apiserver that needs certificates',
+    }),
     run: ({ clusters }) =>
       clusters.flatMap((cluster) => {
         const secrets = certificatesOf(cluster).flatMap(({ secret, facts }) => (facts ? [] : [secret]));
@@ -89,76 +97,22 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     if (spec.usages.includes('server') || commonName === spec.commonName) return undefined;
     return { severity: 'fail', reason: `it is for the user "${commonName}", not "${spec.commonName}"` };
   }),
-  perCertificate('tls-names', 'server certificates cover the addresses that peers dial', ({ secret, facts, spec }) => {
-    if (secret !== SERVER_CERT_SECRET) return undefined;
-    const covered = new Set([...facts.certificate.dnsNames, ...facts.certificate.ipAddresses].map(lower));
-    const missing = [...spec.dnsNames, ...spec.ipAddresses].filter((name) => !covered.has(lower(name)));
-    // Peers can dial <cluster>.mesh.cilium.io instead where that is covered.
-    const severity = covered.has('*.mesh.cilium.io') ? 'warn' : 'fail';
-    return missing.length > 0 ? { severity, reason: `it does not cover ${missing.join(', ')}` } : undefined;
-  }),
+  perCertificate(
+    'tls-names',
+    'server certificates cover the addresses that peers dial',
+    ({ facts, spec }) => {
+      const covered = new Set([...facts.certificate.dnsNames, ...facts.certificate.ipAddresses].map(lower));
+      const missing = [...spec.dnsNames, ...spec.ipAddresses].filter((name) => !covered.has(lower(name)));
+      // Peers can dial <cluster>.mesh.cilium.io instead where that is covered.
+      const severity = covered.has('*.mesh.cilium.io') ? 'warn' : 'fail';
+      return missing.length > 0 ? { severity, reason: `it does not cover ${missing.join(', ')}` } : undefined;
+    },
+    (secret) => secret === SERVER_CERT_SECRET,
+  ),
   perCertificate('tls-expiry', 'certificates are valid for 30 days at least', ({ facts }, _cluster, now) =>
     expiry(facts.certificate, now),
   ),
-  {
-    id: 'tls-ca-expiry',
-    category: 'tls',
-    title: 'CAs are valid for 30 days at least',
-    run: ({ clusters, now }) =>
-      clusters.flatMap(({ context, ca }) => {
-        const found = ca && expiry(ca.certificate, now);
-        const hint = meshctlCommand('clustermesh certs rotate', { context }, ['--ca']);
-        return found ? [findingOf('tls-ca-expiry', found.severity, context, { reason: found.reason }, hint)] : [];
-      }),
-    says: ({ args }) => `context "${args.context}": Secret cilium-ca: ${args.reason}`,
-  },
-  {
-    id: 'tls-ca-trust',
-    category: 'tls',
-    title: 'clusters trust the CA of each of their peers',
-    run: ({ clusters }) =>
-      clusters.flatMap((cluster) =>
-        clusters.flatMap((peer): Finding[] => {
-          const held = cluster.peerCertificates.get(clusterNameOf(peer));
-          const trusted = held?.ca;
-          if (peer === cluster || !held || !trusted || !peer.ca || trusts(held, peer.ca.certificate)) return [];
-          const { context } = cluster;
-          return [
-            findingOf(
-              'tls-ca-trust',
-              'fail',
-              context,
-              { peer: clusterNameOf(peer), trusted: trusted.commonName },
-              meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer.context]),
-            ),
-          ];
-        }),
-      ),
-    says: ({ args }) =>
-      `context "${args.context}": trusts another CA ("${args.trusted}") for ${args.peer} than the one that ${args.peer} has now`,
-  },
-  {
-    id: 'tls-orphaned-users',
-    category: 'tls',
-    title: 'every etcd user belongs to a peer',
-    run: ({ clusters }) =>
-      clusters.flatMap((cluster) => {
-        const users = orphanedUsers(cluster, clusters);
-        const { context, namespace } = cluster;
-        const hint = `Whoever holds such a certificate is still let in: ${kubectlCommand({ context, namespace }, ['edit', 'configmap', REMOTE_USERS_CONFIGMAP])}`;
-        return users.length > 0 ? [findingOf('tls-orphaned-users', 'warn', context, { users }, hint)] : [];
-      }),
-    says: ({ args }) => `context "${args.context}": etcd users that no peer uses: ${listed(args.users)}`,
-  },
 ];
-
-/** Users of clusters that neither dial this one nor are dialled by it. */
-function orphanedUsers(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string[] {
-  const own = clusterNameOf(cluster);
-  const dialling = all.filter((other) => configuredPeers(other).includes(own)).map(clusterNameOf);
-  const used = new Set([own, ...dialling, ...configuredPeers(cluster)].map(remoteUserName));
-  return (cluster.remoteUsers ?? []).map(({ name }) => name).filter((name) => name !== 'remote' && !used.has(name));
-}
 
 /** What is wrong with a certificate's time. */
 export function expiry(

@@ -1,5 +1,6 @@
+import type { ClusterSnapshot } from '../snapshot.ts';
 import { type CiliumVersion, compareMinors, formatVersion, versionOfImage } from '../versions.ts';
-import { type Check, type CheckInput, type Finding, listed } from './check.ts';
+import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
 
 /** Cilium versions within one mesh. */
 export const VERSION_CHECKS: readonly Check[] = [
@@ -7,32 +8,37 @@ export const VERSION_CHECKS: readonly Check[] = [
     id: 'version-skew',
     category: 'versions',
     title: 'Cilium versions are at most one minor apart',
+    subject: besideOthers(versionOf),
     run: versionSkew,
-    says: ({ severity, args }) =>
-      severity === 'skip'
-        ? `Cilium's version cannot be told from the agent's image ${args.image}`
-        : `Cilium versions are more than one minor apart (${listed(args.versions, '; ')})`,
+    says: ({ args }) => `Cilium versions are more than one minor apart (${listed(args.versions, '; ')})`,
   },
 ];
 
+function versionOf({ agent }: ClusterSnapshot): Subject {
+  if (!agent) return { things: [], otherwise: 'there is no DaemonSet cilium' };
+  const version = versionOfImage(agent.image);
+  return {
+    things: version ? [formatVersion(version)] : [],
+    otherwise: `Cilium's version cannot be told from the agent's image ${agent.image}`,
+  };
+}
+
 function versionSkew({ clusters }: CheckInput): Finding[] {
-  const known: { context: string; version: CiliumVersion }[] = [];
-  const findings: Finding[] = [];
-  for (const { context, agent } of clusters) {
+  const known = clusters.flatMap(({ context, agent }): { context: string; version: CiliumVersion }[] => {
     const version = agent && versionOfImage(agent.image);
-    if (version) known.push({ context, version });
-    else findings.push({ id: 'version-skew', severity: 'skip', cluster: context, args: { image: agent?.image ?? '' } });
-  }
+    return version ? [{ context, version }] : [];
+  });
   const ordered = known.toSorted((a, b) => compareMinors(a.version, b.version));
   const [oldest, newest] = [ordered[0], ordered.at(-1)];
-  if (!oldest || !newest || oneMinorApart(oldest.version, newest.version)) return findings;
-  findings.push({
-    id: 'version-skew',
-    severity: 'fail',
-    args: { versions: [oldest, newest].map(({ context, version }) => `${context}: ${formatVersion(version)}`) },
-    hint: 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first, or go on with --skip-checks version-skew.',
-  });
-  return findings;
+  if (!oldest || !newest || oneMinorApart(oldest.version, newest.version)) return [];
+  return [
+    {
+      id: 'version-skew',
+      severity: 'fail',
+      args: { versions: [oldest, newest].map(({ context, version }) => `${context}: ${formatVersion(version)}`) },
+      hint: 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first, or go on with --skip-checks version-skew.',
+    },
+  ];
 }
 
 function oneMinorApart(older: CiliumVersion, newer: CiliumVersion): boolean {

@@ -1,0 +1,164 @@
+import { trusts } from '../certificates.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { clusterNameOf } from '../identity.ts';
+import { type KubeObject, keyOf } from '../kube-object.ts';
+import { CA_SECRET, SHARED_USER, secretRef } from '../names.ts';
+import { remoteUserName } from '../peer-config.ts';
+import { configuredPeers } from '../peers.ts';
+import type { ClusterSnapshot } from '../snapshot.ts';
+import type { Check, Finding, Subject } from './check.ts';
+import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { expiry } from './tls.ts';
+
+const NO_CA = 'there is no readable Secret cilium-ca';
+
+/** Whether certificates can be signed; enable needs it as well as a mesh that is up. */
+export const CA_CHECKS: readonly Check[] = [
+  {
+    id: 'tls-ca',
+    category: 'tls',
+    title: 'the CA is there and can sign',
+    subject: (cluster) => ({
+      things: certificatesSigned(cluster).length > 0 || caSecretOf(cluster) ? [CA_SECRET] : [],
+      otherwise: isIssuedElsewhere(cluster)
+        ? 'cert-manager issues its certificates, from a CA of its own'
+        : 'it has no CA yet, and nothing that one signed: enable makes one',
+    }),
+    run: ({ clusters }) =>
+      clusters.flatMap((cluster): Finding[] => {
+        const reason = brokenCa(cluster);
+        if (reason === undefined) return [];
+        const { context } = cluster;
+        const look = meshctlCommand('clustermesh enable', { context }, ['--replace-ca', '--dry-run']);
+        const hint = `Put Secret cilium-ca back from a backup. A new CA cuts off every peer that trusts this one; what it would do: ${look}`;
+        return [findingOf('tls-ca', 'fail', context, { reason }, hint)];
+      }),
+    says: ({ args }) => `context "${args.context}": ${args.reason}`,
+  },
+];
+
+/** The CAs of a mesh that is up: their time, who trusts them, and whom they let in. */
+export const TRUST_CHECKS: readonly MeshCheck[] = [
+  {
+    id: 'tls-ca-expiry',
+    category: 'tls',
+    title: 'CAs are valid for 30 days at least',
+    subject: ({ ca }) => ({ things: ca ? [CA_SECRET] : [], otherwise: NO_CA }),
+    run: ({ clusters, now }) =>
+      clusters.flatMap(({ context, ca }) => {
+        const found = ca && expiry(ca.certificate, now);
+        const hint = meshctlCommand('clustermesh certs rotate', { context }, ['--ca']);
+        return found ? [findingOf('tls-ca-expiry', found.severity, context, { reason: found.reason }, hint)] : [];
+      }),
+    says: ({ args }) => `context "${args.context}": Secret cilium-ca: ${args.reason}`,
+  },
+  {
+    id: 'tls-ca-trust',
+    category: 'tls',
+    title: 'clusters trust the CA of each of their peers',
+    subject: (cluster, { clusters }) => ({
+      things: trustsOf(cluster, clusters).map(({ peer }) => clusterNameOf(peer)),
+      otherwise: 'of none of its peers both the CA that it trusts and the CA that is there could be read',
+    }),
+    run: ({ clusters }, all) =>
+      clusters.flatMap((cluster) =>
+        trustsOf(cluster, all)
+          .filter(({ held, actual }) => !trusts(held, actual))
+          .map(({ peer, trusted }) =>
+            findingOf(
+              'tls-ca-trust',
+              'fail',
+              cluster.context,
+              { peer: clusterNameOf(peer), trusted: trusted.commonName },
+              meshctlCommand('clustermesh connect', { context: cluster.context }, [
+                '--destination-context',
+                peer.context,
+              ]),
+            ),
+          ),
+      ),
+    says: ({ args }) =>
+      `context "${args.context}": trusts another CA ("${args.trusted}") for ${args.peer} than the one that ${args.peer} has now`,
+  },
+  {
+    id: 'tls-orphaned-users',
+    category: 'tls',
+    title: 'every etcd user belongs to a peer',
+    subject: knownUsers,
+    run: ({ clusters }, all) =>
+      clusters.flatMap((cluster) =>
+        strangersOf(cluster, all)
+          .filter((other) => !isPeer(cluster, other))
+          .map((other) =>
+            findingOf(
+              'tls-orphaned-users',
+              'warn',
+              cluster.context,
+              { user: remoteUserName(clusterNameOf(other)), peer: other.context },
+              `Whoever holds its certificate is still let in. Shut it out: ${meshctlCommand('clustermesh disconnect', { context: cluster.context }, ['--destination-context', other.context])}`,
+            ),
+          ),
+      ),
+    says: ({ args }) =>
+      `context "${args.context}": etcd user ${args.user} may log in, but ${args.peer} is not connected to this cluster`,
+  },
+];
+
+function caSecretOf({ objects, namespace }: ClusterSnapshot): KubeObject | undefined {
+  return objects.get(keyOf(secretRef(namespace, CA_SECRET)));
+}
+
+/** Secrets with certificates that the cluster's CA must have signed. */
+function certificatesSigned(cluster: ClusterSnapshot): string[] {
+  return isIssuedElsewhere(cluster) ? [] : [...cluster.tlsSecrets.keys()];
+}
+
+/** cert-manager keeps the CA of an issuer wherever that is; it marks what it issues (annotation of its Certificates). */
+function isIssuedElsewhere({ tlsSecrets, objects, namespace }: ClusterSnapshot): boolean {
+  return [...tlsSecrets.keys()].some((name) =>
+    Boolean(objects.get(keyOf(secretRef(namespace, name)))?.metadata.annotations?.['cert-manager.io/certificate-name']),
+  );
+}
+
+function brokenCa(cluster: ClusterSnapshot): string | undefined {
+  const secret = caSecretOf(cluster);
+  const { ca } = cluster;
+  if (ca?.hasKey && !ca.keyMatches) return 'the private key in Secret cilium-ca belongs to another certificate';
+  // A CA whose key is kept elsewhere is as good as one that is here: others sign.
+  if (ca) return undefined;
+  if (!secret) return `Secret cilium-ca is gone, but ${certificatesSigned(cluster).join(', ')} are signed by a CA`;
+  const data = (secret.data ?? {}) as Record<string, string>;
+  const holds = Boolean(data['ca.crt'] || data['tls.crt']);
+  return holds ? 'the certificate in Secret cilium-ca cannot be read' : 'Secret cilium-ca holds no certificate';
+}
+
+/** The peers among the clusters whose CA is known from both sides. */
+function trustsOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
+  return all.flatMap((peer) => {
+    const held = cluster.peerCertificates.get(clusterNameOf(peer));
+    const trusted = held?.ca;
+    return peer !== cluster && held && trusted && peer.ca ? [{ peer, held, trusted, actual: peer.ca.certificate }] : [];
+  });
+}
+
+/** Only of a cluster that was read can be said that it does not log in. */
+function knownUsers(cluster: ClusterSnapshot, { clusters }: { clusters: readonly ClusterSnapshot[] }): Subject {
+  const users = (cluster.remoteUsers ?? []).map(({ name }) => name).filter((name) => name !== SHARED_USER);
+  const otherwise = !cluster.remoteUsers
+    ? 'there is no ConfigMap clustermesh-remote-users'
+    : users.length === 0
+      ? 'it lets no peer in by a user of its own'
+      : `${users.join(', ')} may be of clusters that are not looked at`;
+  return { things: strangersOf(cluster, clusters).map(clusterNameOf), otherwise };
+}
+
+/** The clusters, among those that were read, that have a user here. */
+function strangersOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+  const users = new Set((cluster.remoteUsers ?? []).map(({ name }) => name));
+  return all.filter((other) => other !== cluster && users.has(remoteUserName(clusterNameOf(other))));
+}
+
+function isPeer(cluster: ClusterSnapshot, other: ClusterSnapshot): boolean {
+  const [own, its] = [clusterNameOf(cluster), clusterNameOf(other)];
+  return configuredPeers(other).includes(own) || configuredPeers(cluster).includes(its);
+}

@@ -1,0 +1,241 @@
+/** A mesh of two clusters in which every check passes, and for each check how to take away what it looks at. */
+import type { ClusterObservation, MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peer-config.ts';
+import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import type { StatusReport } from '../../src/mesh/status.ts';
+import { apiserverDeployment, caFacts, NOW, serviceObject, snapshotOf, tlsFacts } from './snapshots.ts';
+
+export type { ClusterSnapshot };
+export type SubjectMesh = MeshCheckInput;
+
+/** How to take away what a check looks at. */
+export interface Removal {
+  /** Settings under which there is something to look at, beside those of the mesh. */
+  settings?: Record<string, string>;
+  takeAway(mesh: SubjectMesh): SubjectMesh;
+}
+
+const NAMESPACE = 'kube-system';
+const NATIVE = {
+  'routing-mode': 'native',
+  'enable-bgp-control-plane': 'true',
+  'ipv4-native-routing-cidr': '10.0.0.0/8',
+};
+
+function secret(name: string, data: Record<string, string>): KubeObject {
+  const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
+  const metadata = {
+    name,
+    namespace: NAMESPACE,
+    managedFields: [{ manager: 'meshctl', operation: 'Apply' as const }],
+  };
+  return { apiVersion: 'v1', kind: 'Secret', metadata, data: Object.fromEntries(encoded) };
+}
+
+/** Cluster mesh-<id>, connected to mesh-<peer>. */
+function wellCluster(id: number, peer: number, settings: Record<string, string>): ClusterSnapshot {
+  const [context, ca, peerCa] = [id === 1 ? 'one' : 'two', `ca-${id}`, `ca-${peer}`];
+  const file = remotePeerFile(`mesh-${peer}`, { addresses: [`172.18.${peer}.11:3000${peer}`] }, `mesh-${peer}.`);
+  const addresses = [`172.18.${id}.11`, 'clustermesh-apiserver.kube-system.svc', '*.mesh.cilium.io', 'localhost'];
+  const names = { dnsNames: addresses.slice(1), ipAddresses: ['127.0.0.1', '::1', ...addresses.slice(0, 1)] };
+  return snapshotOf({
+    context,
+    ciliumConfig: {
+      'cluster-name': `mesh-${id}`,
+      'cluster-id': String(id),
+      'policy-default-local-cluster': 'true',
+      ...settings,
+    },
+    ciliumPodCidrs: [`10.${id}.0.0/24`],
+    nodes: [
+      {
+        name: 'node-1',
+        ready: true,
+        labels: {},
+        addresses: [{ type: 'InternalIP', address: `172.18.${id}.11` }],
+        podCidrs: [],
+      },
+    ],
+    live: [
+      apiserverDeployment(),
+      serviceObject({
+        type: 'NodePort',
+        clusterIPs: ['192.168.0.9'],
+        ports: [{ port: 2379, nodePort: Number(`3000${id}`) }],
+      }),
+      secret('cilium-ca', { 'ca.crt': 'a CA' }),
+      secret('cilium-clustermesh', { [`mesh-${peer}`]: cachedPeerFile(NAMESPACE) }),
+      secret('cilium-kvstoremesh', { [`mesh-${peer}`]: file }),
+    ],
+    ca: caFacts(ca),
+    tlsSecrets: new Map([
+      ['clustermesh-apiserver-server-cert', tlsFacts(ca, { ...names, usages: ['server', 'client'] })],
+      ['clustermesh-apiserver-admin-cert', tlsFacts(ca, { commonName: `admin-mesh-${id}`, usages: ['client'] })],
+      ['clustermesh-apiserver-local-cert', tlsFacts(ca, { commonName: `local-mesh-${id}`, usages: ['client'] })],
+      ['clustermesh-apiserver-remote-cert', tlsFacts(ca, { commonName: 'remote', usages: ['client'] })],
+    ]),
+    peerCertificates: new Map([[`mesh-${peer}`, tlsFacts(peerCa, { commonName: `remote-mesh-${id}` })]]),
+    remoteUsers: [{ name: `remote-mesh-${peer}`, role: 'remote' }],
+  });
+}
+
+const HEALTHY: StatusReport = {
+  context: 'one',
+  enabled: true,
+  healthy: true,
+  nodes: { total: 1, connected: 1 },
+  kvstoremesh: { enabled: true, replicas: 1, connected: 1 },
+  peers: [],
+  problems: [],
+} as unknown as StatusReport;
+
+function wellObservation(id: number, peer: number): ClusterObservation {
+  return {
+    containers: [{ pod: 'clustermesh-apiserver-1', container: 'etcd', ready: true, restarts: 0 }],
+    nodes: [
+      {
+        node: 'node-1',
+        health: [
+          { node: `mesh-${id}/node-1`, problems: [] },
+          { node: `mesh-${peer}/node-1`, problems: [] },
+        ],
+        bgpSessions: [{ peer: '172.18.0.1', state: 'established' }],
+        bgpPrefixes: [`10.${peer}.0.0/24`],
+        routes: [{ destination: `10.${peer}.0.0/24`, via: '172.18.0.1' }],
+      },
+    ],
+    status: HEALTHY,
+    drift: [],
+  };
+}
+
+function wellMesh(settings: Record<string, string> = NATIVE): SubjectMesh {
+  return {
+    clusters: [wellCluster(1, 2, settings), wellCluster(2, 1, settings)],
+    now: NOW,
+    peerIds: new Map([
+      ['one', new Map([['mesh-2', 2]])],
+      ['two', new Map([['mesh-1', 1]])],
+    ]),
+    observed: new Map([
+      ['one', wellObservation(1, 2)],
+      ['two', wellObservation(2, 1)],
+    ]),
+  };
+}
+
+/** The mesh with other clusters; without what was seen of them beyond the snapshot where that is false. */
+function withClusters(
+  mesh: SubjectMesh,
+  change: (cluster: ClusterSnapshot) => ClusterSnapshot[],
+  observed = true,
+): SubjectMesh {
+  const clusters = mesh.clusters.flatMap(change);
+  return { ...mesh, clusters, ...(observed ? {} : { observed: new Map(), peerIds: undefined }) };
+}
+
+export const MESH = { wellMesh, withClusters };
+
+/** A cluster of which nothing but its context is known. */
+export function only({ context, server, namespace }: ClusterSnapshot): ClusterSnapshot {
+  const nothing = { nodes: [], apiGroups: [], objects: new Map(), tlsSecrets: new Map(), peerCertificates: new Map() };
+  return { context, server, namespace, ...nothing };
+}
+
+const each = (change: (cluster: ClusterSnapshot) => Partial<ClusterSnapshot>): Removal => ({
+  takeAway: (mesh) => withClusters(mesh, (cluster) => [{ ...cluster, ...change(cluster) }]),
+});
+
+const alone: Removal = {
+  takeAway: (mesh) => {
+    const one = withClusters(mesh, (cluster) => (cluster.context === 'one' ? [cluster] : []));
+    return { ...one, peerIds: undefined };
+  },
+};
+
+const noCluster: Removal = { takeAway: (mesh) => withClusters(mesh, () => []) };
+
+const setting = (key: string, value?: string): Removal =>
+  each(({ ciliumConfig = {} }) => {
+    const { [key]: _taken, ...rest } = ciliumConfig;
+    return { ciliumConfig: value === undefined ? rest : { ...rest, [key]: value } };
+  });
+
+const noConfig = each(() => ({ ciliumConfig: undefined }));
+
+const without = (...names: string[]): Removal =>
+  each(({ objects }) => ({
+    objects: new Map([...objects].filter(([key]) => !names.some((name) => key.endsWith(`/${name}`)))),
+  }));
+
+const observing = (change: (seen: ClusterObservation) => Partial<ClusterObservation>): Removal => ({
+  takeAway: (mesh) => ({
+    ...mesh,
+    observed: new Map([...mesh.observed].map(([context, seen]) => [context, { ...seen, ...change(seen) }])),
+  }),
+});
+
+const nodesWithout = (part: string): Removal =>
+  observing(({ nodes }) => ({ nodes: nodes.map((node) => ({ ...node, [part]: undefined })) }));
+
+const noPeers = without('cilium-clustermesh', 'cilium-kvstoremesh');
+const noCertificates = each(() => ({ tlsSecrets: new Map() }));
+const noPeerCertificates = each(() => ({ peerCertificates: new Map() }));
+const noService = without('clustermesh-apiserver');
+
+/** By check id. */
+export const REMOVALS: Readonly<Record<string, Removal>> = {
+  'cluster-identity': noCluster,
+  'cluster-name-unique': alone,
+  'cluster-id-unique': alone,
+  'peer-identity': { takeAway: (mesh) => ({ ...mesh, peerIds: undefined }) },
+  'max-connected-clusters-equal': alone,
+  'mesh-size': {
+    takeAway: (mesh) => noPeers.takeAway(alone.takeAway(mesh)),
+  },
+  'datapath-mode': noConfig,
+  'tunnel-protocol': { settings: {}, takeAway: setting('routing-mode', 'native').takeAway },
+  encryption: noConfig,
+  'policy-default-local-cluster': setting('policy-default-local-cluster'),
+  'ip-families': noConfig,
+  'version-skew': each(() => ({ agent: { image: 'quay.io/cilium/cilium:latest', desired: 1, ready: 1 } })),
+  'pod-cidr-overlap': setting('ipam', 'delegated-plugin'),
+  'node-address-overlap': each(() => ({ nodes: [] })),
+  'service-address-overlap': noService,
+  'native-routing-cidr': setting('ipv4-native-routing-cidr'),
+  'node-port-unique': each(({ objects }) => ({
+    objects: new Map([...objects, ['Service/kube-system/clustermesh-apiserver', serviceObject({ type: 'ClusterIP' })]]),
+  })),
+  'service-reachable': noService,
+  'node-health': nodesWithout('health'),
+  'bgp-sessions': setting('enable-bgp-control-plane'),
+  'bgp-pod-cidrs': nodesWithout('bgpPrefixes'),
+  'native-routes': setting('routing-mode', 'tunnel'),
+  'apiserver-deployed': noCluster,
+  'apiserver-ready': without('clustermesh-apiserver'),
+  'apiserver-address': noCluster,
+  'apiserver-private': noService,
+  'apiserver-etcd': observing(() => ({ containers: [] })),
+  'tls-ca': {
+    takeAway: (mesh) =>
+      each(() => ({ ca: undefined })).takeAway(noCertificates.takeAway(without('cilium-ca').takeAway(mesh))),
+  },
+  'tls-present': without('clustermesh-apiserver'),
+  'tls-chain': noCertificates,
+  'tls-key': noCertificates,
+  'tls-usage': noCertificates,
+  'tls-names': noCertificates,
+  'tls-expiry': noCertificates,
+  'tls-ca-expiry': each(() => ({ ca: undefined })),
+  'tls-ca-trust': noPeerCertificates,
+  'tls-orphaned-users': each(() => ({ remoteUsers: [{ name: 'remote-mesh-9', role: 'remote' }] })),
+  'peers-connected': observing(() => ({ status: undefined })),
+  'peers-mutual': noPeers,
+  'peers-files': noPeers,
+  'peers-endpoint': noPeers,
+  'peers-certificate': noPeerCertificates,
+  'peers-user': noPeerCertificates,
+  'ownership-drift': observing(() => ({ drift: undefined })),
+  'ownership-managers': each(() => ({ objects: new Map() })),
+};
