@@ -30,7 +30,13 @@ const OF_SUBNETS: readonly string[] = ['eni', 'azure', 'alibabacloud'];
 export function podRanges(snapshot: ClusterSnapshot): PodRanges {
   const { ciliumConfig: config, ciliumPodCidrs: own, nodes } = snapshot;
   const ofNodes = nodes.flatMap(({ podCidrs }) => podCidrs);
-  const ipam = config?.ipam ?? 'cluster-pool';
+  if (!config)
+    return {
+      given: [],
+      pools: [],
+      otherwise: 'there is no ConfigMap cilium-config to say where pods have addresses from',
+    };
+  const ipam = config.ipam ?? 'cluster-pool';
   const notRead = own === undefined ? ', and its CiliumNodes could not be read' : '';
   if (ipam === 'kubernetes') {
     return { given: rangesIn(own?.length ? own : ofNodes), pools: [], otherwise: 'its nodes have no podCIDRs' };
@@ -52,7 +58,7 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
   }
   const pools = [
     ...(snapshot.podPools ?? []),
-    ...(ipam === 'cluster-pool' ? CLUSTER_POOLS.flatMap((key) => wordsIn(config?.[key])) : []),
+    ...(ipam === 'cluster-pool' ? CLUSTER_POOLS.flatMap((key) => wordsIn(config[key])) : []),
   ];
   // Where CiliumNodes may not be read and no pool is named, what Kubernetes gave is the best guess.
   const guessed = own === undefined && pools.length === 0 ? ofNodes : [];

@@ -189,6 +189,7 @@ function sharesCertificate(from: ClusterSnapshot, to: ClusterSnapshot): string |
   return from.peerCertificates.has(clusterNameOf(to))
     ? undefined
     : 'it has no readable client certificate of its own for the peer';
+}
 
 /** Whether the file by which a peer is dialled leads to it. */
 function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Verdict | undefined {
