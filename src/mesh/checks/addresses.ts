@@ -1,4 +1,5 @@
 import { parseCidr } from '../cidr.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../kube-object.ts';
 import { apiserverServiceRef } from '../names.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
@@ -110,7 +111,7 @@ export const ADDRESS_CHECKS: readonly Check[] = [
           severity: 'warn',
           cluster: context,
           args: { context },
-          hint: `Peers reach a ClusterIP only where the network routes it. Else: meshctl clustermesh enable --context ${context} --service-type LoadBalancer`,
+          hint: `Peers reach a ClusterIP only where the network routes it. Else: ${meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer'])}`,
         })),
     says: ({ args }) => `context "${args.context}": the clustermesh-apiserver's Service has the type ClusterIP`,
   },
@@ -287,7 +288,7 @@ function equalNodePorts({ clusters }: CheckInput): Finding[] {
       args: { port, contexts: same.map(({ cluster }) => cluster.context) },
       hint:
         'With kube-proxy replacement such clusters dial themselves (cilium/cilium#24692). Give one another port: ' +
-        `meshctl clustermesh enable --context ${same.at(-1)?.cluster.context} --node-port <port>`,
+        meshctlCommand('clustermesh enable', { context: same.at(-1)?.cluster.context }, ['--node-port', '<port>']),
     }));
 }
 
