@@ -43,8 +43,9 @@ export function createProgram(specs: readonly CommandSpec[], texts: ProgramTexts
   const program = new Command('meshctl')
     .description('Join Kubernetes clusters that run Cilium into one Cluster Mesh')
     .version(texts.version, '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'show help for a command');
+    .helpCommand(false);
   for (const spec of specs) addCommand(program, spec, texts, runner);
+  program.addCommand(helpCommand(program));
   forEachCommand(program, (command) => configure(command, host));
   return program;
 }
@@ -83,6 +84,21 @@ function addCommand(program: Command, spec: CommandSpec, texts: ProgramTexts, ru
   groupFor(program, spec.path.slice(0, -1), texts).addCommand(command);
 }
 
+/** `help clustermesh enable`; commander's own knows one word. */
+function helpCommand(program: Command): Command {
+  return new Command('help')
+    .description('show help for a command')
+    .argument('[command...]', 'its words, e.g. clustermesh enable')
+    .action((words: readonly string[]) => {
+      const found = words.reduce<Command | undefined>(
+        (group, word) => group?.commands.find((one) => one.name() === word || one.aliases().includes(word)),
+        program,
+      );
+      if (!found) throw new MeshctlError('Usage', `unknown command '${words.join(' ')}'`, { hint: 'meshctl --help' });
+      found.outputHelp();
+    });
+}
+
 function groupFor(program: Command, path: readonly string[], texts: ProgramTexts): Command {
   let parent = program;
   path.forEach((name, depth) => {
@@ -106,13 +122,24 @@ function createOption(spec: OptionSpec): Option {
   if (spec.choices) option.choices(spec.choices);
   if (spec.required) option.makeOptionMandatory();
   if (spec.hidden) option.hideHelp();
-  const parse = spec.parse ?? ((text: string) => text);
+  const parse = (text: string): unknown => namingFlag(option, () => (spec.parse ? spec.parse(text) : text));
   if (spec.repeatable) {
     option.argParser((text: string, before: unknown) => [...(Array.isArray(before) ? before : []), parse(text)]);
   } else if (spec.parse) {
     option.argParser(parse);
   }
   return option;
+}
+
+/** A usage error about a value says whose value it is. */
+function namingFlag(option: Option, parse: () => unknown): unknown {
+  try {
+    return parse();
+  } catch (error) {
+    const flag = option.long ?? option.short ?? '';
+    if (!(error instanceof MeshctlError) || error.code !== 'Usage' || error.message.includes(flag)) throw error;
+    throw new MeshctlError('Usage', `${flag}: ${error.message}`, { hint: error.hint, details: error.details });
+  }
 }
 
 function examplesText(examples: NonNullable<CommandSpec['examples']>): string {

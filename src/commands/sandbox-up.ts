@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { kubectlCommand, meshctlCommand, shellWord } from '../mesh/command-line.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../mesh/versions.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -15,6 +17,7 @@ interface Options {
 /** `meshctl sandbox up`: runs embedded clusters until Ctrl-C and leaves nothing behind. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const { clusters, nodes, ciliumVersion, kubeconfigOut } = parsed as unknown as Options;
+  requireKnownVersion(ciliumVersion);
   const { theme, print, signal } = context;
   const task = context.progress.start(`Starting ${clusters} simulated clusters`);
   const sandbox = await startSandbox({
@@ -54,6 +57,15 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     data: { contexts: sandbox.clusters.map((cluster) => cluster.context) },
     text: () => 'The clusters are gone.',
   };
+}
+
+/** What meshctl refuses of a real cluster need not be tried on a simulated one. @throws MeshctlError `Usage` */
+function requireKnownVersion(text: string): void {
+  const version = parseVersion(text);
+  if (version && compareVersions(version, OLDEST_SUPPORTED) >= 0) return;
+  throw new MeshctlError('Usage', `--cilium-version: "${text}" is not a Cilium version from ${supportedRange()}`, {
+    hint: 'Give one such as 1.20.0.',
+  });
 }
 
 const REAL = 'API servers, objects, certificates and the TLS handshakes between the clusters';

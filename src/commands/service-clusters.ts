@@ -1,7 +1,7 @@
 import { type MeshMember, readMembers, readServices, type ServiceScope } from '../flows/read-services.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import type { ClusterServices } from '../mesh/services.ts';
+import { type ClusterServices, unreadPeers } from '../mesh/services.ts';
 import type { ReadCluster } from '../views/service-list-view.ts';
 import type { CommandContext } from './command.ts';
 import { requireName } from './option-values.ts';
@@ -69,12 +69,7 @@ export async function readMeshServices(
 
 /** The clusters that were read, with those of their peers that were not. */
 export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[] {
-  const names = new Set(clusters.map(({ cluster }) => cluster));
-  return clusters.map(({ cluster, context, peers = [] }) => ({
-    cluster,
-    context,
-    unread: peers.filter((peer) => !names.has(peer)),
-  }));
+  return clusters.map((of) => ({ cluster: of.cluster, context: of.context, unread: unreadPeers(of, clusters) }));
 }
 
 /** @throws MeshctlError `NotFound` when none of the clusters has the Service */

@@ -60,6 +60,8 @@ export interface ClusterClient {
   /** Objects as their pages arrive. */
   list(selection: Selection, options?: CallOptions): AsyncIterable<KubeObject>;
   listAll(selection: Selection, options?: CallOptions): Promise<KubeObject[]>;
+  /** What is kept of each object, so that a page and not the whole list is held: for thousands of Nodes or Services. */
+  collect<T>(selection: Selection, keep: (object: KubeObject) => readonly T[], options?: CallOptions): Promise<T[]>;
   /** Pages with the version to watch from. */
   listPages(selection: Selection, options?: CallOptions): AsyncIterable<ListPage>;
   create(object: KubeObject, options?: WriteOptions): Promise<KubeObject>;
@@ -199,6 +201,12 @@ function clientOver(transport: Transport, at: Whereabouts): ClusterClient {
       const objects: KubeObject[] = [];
       for await (const page of listPages(transport, at, selection, signal)) objects.push(...page.items);
       return objects;
+    },
+
+    async collect(selection, keep, { signal } = {}) {
+      const kept: ReturnType<typeof keep>[number][] = [];
+      for await (const page of listPages(transport, at, selection, signal)) kept.push(...page.items.flatMap(keep));
+      return kept;
     },
 
     listPages: (selection, { signal } = {}) => listPages(transport, at, selection, signal),

@@ -3,7 +3,6 @@ import type { KubeObject } from '../mesh/kube-object.ts';
 import { LOAD_BALANCER_PROBES } from '../mesh/load-balancer-capability.ts';
 import { APISERVER } from '../mesh/names.ts';
 import type { ClusterClient } from './client.ts';
-import type { Selection } from './list-watch.ts';
 
 /**
  * The objects that tell what gives Services addresses. An operator who may not look there gets a choice with less
@@ -12,23 +11,27 @@ import type { Selection } from './list-watch.ts';
  */
 export async function readProbes(client: ClusterClient, apiGroups: readonly string[]): Promise<KubeObject[]> {
   const wanted = LOAD_BALANCER_PROBES.filter(({ group }) => group === undefined || apiGroups.includes(group));
-  const lists = await Promise.all(wanted.map((probe) => listOrNothing(client, probe)));
+  const lists = await Promise.all(wanted.map((probe) => orNothing(client.listAll(probe))));
   return lists.flat();
 }
 
 /** Node ports of all Services but the clustermesh-apiserver's; empty for an operator who may not list them. */
 export async function readUsedNodePorts(client: ClusterClient, namespace: string): Promise<number[]> {
-  const services = await listOrNothing(client, { apiVersion: 'v1', kind: 'Service' });
-  return services
-    .filter(({ metadata }) => metadata.namespace !== namespace || metadata.name !== APISERVER)
-    .flatMap(({ spec }) => (spec as { ports?: { nodePort?: number }[] } | undefined)?.ports ?? [])
-    .flatMap(({ nodePort }) => nodePort ?? []);
+  return orNothing(
+    client.collect({ apiVersion: 'v1', kind: 'Service' }, ({ metadata, spec }) =>
+      metadata.namespace === namespace && metadata.name === APISERVER
+        ? []
+        : ((spec as { ports?: { nodePort?: number }[] } | undefined)?.ports ?? []).flatMap(
+            ({ nodePort }) => nodePort ?? [],
+          ),
+    ),
+  );
 }
 
 /** Empty where the kind is not served or may not be listed. */
-async function listOrNothing(client: ClusterClient, selection: Selection): Promise<KubeObject[]> {
+async function orNothing<T>(list: Promise<T[]>): Promise<T[]> {
   try {
-    return await client.listAll(selection);
+    return await list;
   } catch (error) {
     if (error instanceof MeshctlError && (error.code === 'Forbidden' || error.code === 'NotFound')) return [];
     throw error;

@@ -79,7 +79,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       apiGroupsRead,
       probes,
       nodePorts,
-      full ? client.listAll({ apiVersion: 'v1', kind: 'Node' }) : [],
+      full ? client.collect({ apiVersion: 'v1', kind: 'Node' }, (node) => [nodeFactsOf(node)]) : [],
       full
         ? client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR })
         : undefined,
@@ -110,7 +110,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     ciliumConfig: ciliumConfig && dataOf(ciliumConfig),
     identitySetAt: ciliumConfig && identitySetAt(ciliumConfig),
     agent: daemonSet && agentFactsOf(daemonSet),
-    nodes: nodes.map(nodeFactsOf),
+    nodes,
     apiserverPods: apiserverPods?.map(podFactsOf),
     ...podAddresses,
     apiGroups,

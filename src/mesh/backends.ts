@@ -110,6 +110,12 @@ export function selectBackends<B extends Backend>(
   return active.length > 0 ? active : localTerminating;
 }
 
+/** Whether a cluster's agents use what other clusters have of this Service, if they have any. */
+export function usesOthers({ sharing, headless, backends }: ClusterService): boolean {
+  const nearEnough = sharing.affinity === 'local' && backends.some((backend) => stateOf(backend) === 'active');
+  return sharing.global && !headless && !nearEnough;
+}
+
 function preferred<T>(affinity: Affinity, local: readonly T[], remote: readonly T[]): T[] {
   if (affinity === 'local' && local.length > 0) return [...local];
   if (affinity === 'remote' && remote.length > 0) return [...remote];

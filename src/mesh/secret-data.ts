@@ -24,7 +24,9 @@ export function dataKeys(object: KubeObject | undefined): string[] {
 
 /** Text to base64, as a Secret's `data` holds it. */
 export function encodeText(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+  const bytes = new TextEncoder().encode(text);
+  // One by one: a CA bundle has more characters than a call takes arguments.
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 
 /** The text of one `data` value. */

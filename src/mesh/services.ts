@@ -8,6 +8,7 @@ import {
   type Sharing,
   selectBackends,
   stateOf,
+  usesOthers,
 } from './backends.ts';
 import type { KubeObject } from './kube-object.ts';
 import { type ServiceWarning, warningsOf } from './services-warnings.ts';
@@ -74,8 +75,10 @@ export interface ServiceDefinition extends Sharing {
   /** Ready backends. */
   ready: number;
   backends: readonly ServiceBackend[];
-  /** What new connections from this cluster's pods go to. */
+  /** What new connections from this cluster's pods go to, as far as clusters were read. */
   uses: readonly Use[];
+  /** Clusters that were not read and whose backends its agents may use too: with affinity `remote` rather than these. */
+  usesUnread: readonly string[];
 }
 
 export interface ServiceInCluster {
@@ -124,13 +127,23 @@ function joinService(clusters: readonly ClusterServices[], key: string): MeshSer
       cluster,
       context,
       namespaceExists: of.namespaces.has(namespace),
-      definition: facts && define(of, facts, inputs),
+      definition: facts && define(of, facts, inputs, unreadPeers(of, clusters)),
     };
   });
   return { namespace, name, clusters: joined, warnings: warningsOf(joined, annotationsOf(clusters, key)) };
 }
 
-function define(of: ClusterServices, facts: ServiceFacts, inputs: readonly ClusterService[]): ServiceDefinition {
+/** The clusters that a cluster's agents read and this report does not. */
+export function unreadPeers({ peers = [] }: ClusterServices, clusters: readonly ClusterServices[]): string[] {
+  return peers.filter((peer) => !clusters.some(({ cluster }) => cluster === peer));
+}
+
+function define(
+  of: ClusterServices,
+  facts: ServiceFacts,
+  inputs: readonly ClusterService[],
+  unread: readonly string[],
+): ServiceDefinition {
   const { annotations, type, headless, ports, selector, backends } = facts;
   const namespaceGlobal = isGlobalIn(of, facts.namespace);
   const input = { cluster: of.cluster, sharing: readSharing(annotations), headless, namespaceGlobal, backends };
@@ -145,6 +158,7 @@ function define(of: ClusterServices, facts: ServiceFacts, inputs: readonly Clust
     ready: backends.filter((backend) => stateOf(backend) === 'active').length,
     backends,
     uses: usesIn(of, inputs),
+    usesUnread: usesOthers(input) ? unread : [],
   };
 }
 

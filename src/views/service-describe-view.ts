@@ -1,6 +1,6 @@
 import { stateOf } from '../mesh/backends.ts';
 import type { MeshService, ServiceBackend, ServiceDefinition, ServiceInCluster } from '../mesh/services.ts';
-import { type ReadCluster, unreadLines, usesText } from './service-list-view.ts';
+import { type ReadCluster, unreadLines, usesNowText } from './service-list-view.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
@@ -45,7 +45,7 @@ export function serviceDescribeText({ clusters, service }: ServiceDescription, t
 function clusterLines({ cluster, context, namespaceExists, definition }: ServiceInCluster, theme: Theme): string[] {
   const head = `${theme.bold(cluster)} (context ${context})`;
   if (!definition) return [`${head}: ${namespaceExists ? 'not defined' : 'has no such namespace'}`];
-  const { type, headless, ports, selector, backends, ready, uses } = definition;
+  const { type, headless, ports, selector, backends, ready } = definition;
   const facts: [string, string][] = [
     ['Sharing', sharingText(definition)],
     ['Type', headless ? `${type}, headless` : type],
@@ -56,7 +56,7 @@ function clusterLines({ cluster, context, namespaceExists, definition }: Service
         .map((pair) => pair.join('='))
         .join(',') || 'none',
     ],
-    ['Uses now', headless ? 'what DNS gives' : usesText(uses) || theme.fail('nothing')],
+    ['Uses now', headless ? 'what DNS gives' : usesNowText(definition) || theme.fail('nothing')],
     ['Backends', `${ready} of ${backends.length} ready`],
   ];
   return [

@@ -83,9 +83,17 @@ function definitionCells({ definition, namespaceExists }: ServiceInCluster, wide
   ];
 }
 
-function usesCell({ uses, headless }: ServiceDefinition, theme: Theme): Cell {
-  if (headless) return { text: 'DNS only', style: theme.dim };
-  return uses.length > 0 ? { text: usesText(uses) } : { text: 'nothing', style: theme.fail };
+function usesCell(definition: ServiceDefinition, theme: Theme): Cell {
+  if (definition.headless) return { text: 'DNS only', style: theme.dim };
+  const text = usesNowText(definition);
+  return text ? { text } : { text: 'nothing', style: theme.fail };
+}
+
+/** `mesh-1 (2), mesh-2 (not read)`; with affinity `remote`, what was not read comes first: `mesh-2 (not read), else mesh-1 (2)`. */
+export function usesNowText({ uses, usesUnread, affinity }: ServiceDefinition): string {
+  const unread = usesUnread.map((cluster) => `${cluster} (not read)`).join(', ');
+  const parts = [usesText(uses), unread].filter((part) => part !== '');
+  return affinity === 'remote' ? parts.reverse().join(', else ') : parts.join(', ');
 }
 
 /** `mesh-1 (2), mesh-2 (1)`; nothing for none. */

@@ -30,6 +30,11 @@ describe('help', () => {
     expect(await textOf('help')).toBe(text);
   });
 
+  it('is the same after help as before --help, for each command', async () => {
+    for (const { path } of COMMANDS) expect(await textOf('help', ...path)).toBe(await textOf(...path, '--help'));
+    expect(await runCli(['help', 'clustermesh', 'nope'])).toMatchObject({ exitCode: 2 });
+  });
+
   it('is an error where a command is missing, and is shown all the same', async () => {
     const { exitCode, stdout, stderr } = await runCli([]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });

@@ -15,6 +15,8 @@ it.each([
   ['clustermesh status -o xml', "argument 'xml' is invalid", 'Allowed choices are summary'],
   ['clustermesh check --suppress nope', 'there is no check "nope"', 'There are: cluster-identity'],
   ['clustermesh connect --skip-checks nope', 'there is no check "nope"', 'There are: cluster-identity'],
+  ['clustermesh enable --replicas x', '--replicas: "x" is not a whole number', ''],
+  ['sandbox up --cilium-version 1.10.0', '"1.10.0" is not a Cilium version from 1.16', 'Give one such as'],
   ['clustermesh', 'a command is missing', ''],
 ])('says what is wrong with: meshctl %s', async (line, words, more) => {
   const { exitCode, says } = failureOf(await runCli(line.split(' ')));
