@@ -1,21 +1,19 @@
-import { EtcdReadError, readKey } from '../etcd/read.ts';
-import { sleep } from '../kube/retry.ts';
+import { EtcdReadError } from '../etcd/read.ts';
 import { kubectlCommand } from '../mesh/command-line.ts';
 import { dialingSecret } from '../mesh/direction.ts';
 import type { Parting } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { clusterNameOf } from '../mesh/identity.ts';
-import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
-import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX, secretRef } from '../mesh/names.ts';
+import { keyOf } from '../mesh/kube-object.ts';
+import { secretRef } from '../mesh/names.ts';
 import { peerCertificateKeys } from '../mesh/peer-config.ts';
 import { logsInAsItself } from '../mesh/peers.ts';
-import { isPodReady } from '../mesh/pods.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
+import { createAsker, descriptionKey, type EtcdAnswer, readyPods, untilSettled } from './ask-etcd.ts';
 import type { Flow, Target } from './flow.ts';
-import { type ClientCertificate, openEtcd } from './open-etcd.ts';
+import type { ClientCertificate } from './open-etcd.ts';
 
 const LOOK_INTERVAL_MS = 500;
-const ATTEMPT_TIMEOUT_MS = 10_000;
 
 /** etcd knows the certificate's user no more, or takes no certificate of that CA. */
 const SHUT_OUT = new Set<string>(['permission-denied', 'tls-client-rejected']);
@@ -71,32 +69,31 @@ function certificateFor(dialler: Parting['snapshot'], peer: string): ClientCerti
 }
 
 async function awaitOne(flow: Flow, former: FormerPeer, deadline: number): Promise<string[]> {
-  const { client, namespace } = former.server;
-  for (;;) {
-    const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
-    const ready = pods.filter(isPodReady);
+  const { server, serverName, certificate } = former;
+  const { client, namespace } = server;
+  const ask = createAsker(flow, server);
+  const question = { credential: certificate, key: descriptionKey(serverName) };
+  return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (late) => {
+    const ready = await readyPods(server);
     if (ready.length === 0) {
       return [
         `context "${client.context}": no clustermesh-apiserver pod is ready, so whether its etcd lets "${former.client}" in once one is was not seen`,
       ];
     }
-    const answers = await Promise.all(ready.map((pod) => look(flow, former, pod)));
+    const answers = (await ask(ready, question)).map(verdictOf);
     if (answers.every((answer) => answer === 'refused')) return [];
     const unasked = answers.find((answer) => answer instanceof Error);
-    const late = Date.now() + LOOK_INTERVAL_MS > deadline;
     if (unasked && !answers.includes('let in') && (late || !mayPass(unasked))) {
       return [
         `context "${client.context}": whether its etcd still lets "${former.client}" in is not known (${unasked.message})`,
       ];
     }
-    if (late) {
-      throw new MeshctlError('Timeout', `context "${client.context}": its etcd still lets "${former.client}" in`, {
-        hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: ${kubectlCommand({ context: client.context, namespace }, ['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver'])}`,
-        details: { context: client.context, peer: former.client },
-      });
-    }
-    await sleep(LOOK_INTERVAL_MS, flow.signal);
-  }
+    if (!late) return undefined;
+    throw new MeshctlError('Timeout', `context "${client.context}": its etcd still lets "${former.client}" in`, {
+      hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: ${kubectlCommand({ context: client.context, namespace }, ['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver'])}`,
+      details: { context: client.context, peer: former.client },
+    });
+  });
 }
 
 function mayPass(error: Error): boolean {
@@ -104,20 +101,7 @@ function mayPass(error: Error): boolean {
   return !(error instanceof MeshctlError && error.code === 'Forbidden');
 }
 
-async function look(
-  flow: Flow,
-  { server, serverName, certificate }: FormerPeer,
-  pod: KubeObject,
-): Promise<'refused' | 'let in' | Error> {
-  try {
-    const etcd = await openEtcd(flow, server, pod);
-    const key = `${CLUSTER_CONFIG_PREFIX}${serverName}`;
-    await readKey({ ...etcd, ...certificate, key, timeoutMs: ATTEMPT_TIMEOUT_MS });
-    return 'let in';
-  } catch (error) {
-    flow.signal.throwIfAborted();
-    if (error instanceof EtcdReadError) return SHUT_OUT.has(error.reason) ? 'refused' : error;
-    if (error instanceof MeshctlError) return error;
-    throw error;
-  }
+function verdictOf(answer: EtcdAnswer): 'refused' | 'let in' | Error {
+  if ('value' in answer) return 'let in';
+  return answer.error instanceof EtcdReadError && SHUT_OUT.has(answer.error.reason) ? 'refused' : answer.error;
 }

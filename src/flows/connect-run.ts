@@ -1,24 +1,22 @@
 import { meshctlCommand } from '../mesh/command-line.ts';
 import { type Direction, dialingSecret } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
+import { keyOf } from '../mesh/kube-object.ts';
 import { REMOTE_CERT_SECRET, secretRef } from '../mesh/names.ts';
 import { groupBy } from '../mesh/pairs.ts';
 import { peerCertificateKeys } from '../mesh/peer-config.ts';
 import { configuredPeers } from '../mesh/peers.ts';
-import { type CertificateKeys, type ReadyWrite, type Step, TLS_KEYS } from '../mesh/plan.ts';
-import { decodeText, secretTexts } from '../mesh/secret-data.ts';
+import { type Step, TLS_KEYS } from '../mesh/plan.ts';
+import { secretTexts } from '../mesh/secret-data.ts';
 import { createClusterWriter } from './apply-clusters.ts';
 import type { ConnectOptions, PreparedConnect } from './connect.ts';
 import { during, type Flow, type Target } from './flow.ts';
+import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from './issued-writes.ts';
 import { materialise, readAuthorities } from './materialise.ts';
 import { nudgePods } from './nudge.ts';
 import type { ClientCertificate } from './open-etcd.ts';
 import { proveServer } from './prove.ts';
 import { putBack } from './put-back.ts';
-
-/** The writes of the dial plan with their certificates, by step: issued once, proved, then sent. */
-type ReadyWrites = ReadonlyMap<Step, ReadyWrite>;
 
 /** Serves, proves and dials, or puts every cluster back. @returns the steps as they were carried out */
 export async function carryOut(
@@ -67,17 +65,6 @@ function duringChange<T>(flow: Flow, label: string, changes: boolean, work: () =
 const isChange = ({ action }: Step): boolean => action !== 'keep';
 const issues = ({ write }: Step): boolean => write?.method === 'issue' && write.certificates.length > 0;
 
-async function prepareWrites(steps: readonly Step[], make: (step: Step) => Promise<ReadyWrite>): Promise<ReadyWrites> {
-  const writes = steps.filter(({ write }) => write !== undefined);
-  return new Map(await Promise.all(writes.map(async (step): Promise<[Step, ReadyWrite]> => [step, await make(step)])));
-}
-
-function readyWrite(ready: ReadyWrites, step: Step): ReadyWrite {
-  const write = ready.get(step);
-  if (!write) throw new MeshctlError('Bug', `a write for ${step.object.name} was not prepared`);
-  return write;
-}
-
 /** Each credential must open the remote's etcd before anyone dials with it. */
 async function prove(
   flow: Flow,
@@ -96,9 +83,17 @@ async function prove(
   await during(
     flow,
     'Proving the credentials',
-    () => Promise.all(proving.map((run) => run())),
+    () => Promise.all(proving.map((run) => run())).catch(withoutProof),
     () => `Proved ${directions.length} credentials against the remote etcds`,
   );
+}
+
+/** Where port-forward is forbidden on purpose there is a way without it. */
+function withoutProof(error: unknown): never {
+  if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+  const { code, message, hint = '', details, cause } = error;
+  const way = 'Or connect with --no-proof: credentials are then handed out untried.';
+  throw new MeshctlError(code, message, { hint: `${hint} ${way}`.trim(), details, cause });
 }
 
 /** The client certificate of a direction: the one just issued, else the one that the Secret has. */
@@ -108,25 +103,8 @@ function credentialOf(direction: Direction, steps: readonly Step[], ready: Ready
   if (direction.credential.kind === 'shared-ca') return certificateIn(secretTexts(live(REMOTE_CERT_SECRET)), TLS_KEYS);
   const name = dialingSecret(snapshot);
   const step = steps.find(({ cluster, object }) => cluster === snapshot.context && object.name === name);
-  const write = step && ready.get(step);
-  const texts = { ...secretTexts(live(name)), ...writtenTexts(write, live(name)) };
+  const texts = textsAfter(live(name), step && ready.get(step));
   return certificateIn(texts, peerCertificateKeys(direction.server.identity.name));
-}
-
-function writtenTexts(write: ReadyWrite | undefined, live: KubeObject | undefined): Record<string, string> {
-  if (write?.method !== 'edit') return {};
-  const edit = live ? write.edit(live) : undefined;
-  const data = live ? (edit === 'delete' ? {} : (edit?.patch.data ?? {})) : (write.create?.data ?? {});
-  return Object.fromEntries(
-    Object.entries(data as Record<string, string | null>).flatMap(([key, value]) =>
-      value === null ? [] : [[key, decodeText(value)]],
-    ),
-  );
-}
-
-function certificateIn(texts: Readonly<Record<string, string>>, keys: CertificateKeys): ClientCertificate {
-  const { [keys.ca]: ca = '', [keys.certificate]: certificate = '', [keys.privateKey]: privateKey = '' } = texts;
-  return { ca, certificate, privateKey };
 }
 
 /**

@@ -1,13 +1,24 @@
 import { readAuthority } from '../kube/snapshot.ts';
+import { caMark, podCaMark } from '../mesh/pod-marks.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import { CA_SECRET } from '../mesh/names.ts';
 import { setKeys, withMarks } from '../mesh/peer-secrets.ts';
-import { type CertificateCopy, type CertificateOrder, type ReadyWrite, type Step, TLS_KEYS } from '../mesh/plan.ts';
-import { encodeText } from '../mesh/secret-data.ts';
+import { certificateBlocks, joinCertificates } from '../mesh/pem.ts';
+import {
+  type CertificateCopy,
+  type CertificateOrder,
+  type ReadyWrite,
+  type Step,
+  type StepWrite,
+  TLS_KEYS,
+  type TrustOrder,
+} from '../mesh/plan.ts';
+import { encodeText, secretText } from '../mesh/secret-data.ts';
 import { type Authority, createAuthority } from '../pki/authority.ts';
 import { generateRsaKey } from '../pki/certificate.ts';
 import { issueCertificate } from '../pki/issue.ts';
+import { readBundle } from '../pki/read.ts';
 import type { Target } from './flow.ts';
 
 /** Bits; Cilium's own certificates have as many. */
@@ -24,24 +35,59 @@ export async function materialise(step: Step, authorities: Authorities, now: Dat
   const { write } = step;
   if (!write) throw new MeshctlError('Bug', `step for ${step.object.name} has nothing to write`);
   if (write.method === 'authority') {
-    const { commonName, given, keySize = KEY_SIZE, secret } = write;
-    const authority =
-      given === undefined ? await createAuthority({ commonName, keySize, now }) : authorities.get(given);
-    if (!authority) throw new MeshctlError('Bug', `the CA "${given}" was not read`);
+    const { given, secret } = write;
+    const authority = given === undefined ? await generateAuthority(write, now) : authorityOf(given, authorities);
     authorities.set(step.cluster, authority);
     return authorityWrite(step, secret, authority);
   }
+  if (write.method === 'restart') return restartWrite(write, authorities);
   if (write.method !== 'issue') return write;
+  const trust = (write.trust ?? []).map(({ key, ...cas }) => [key, encodeText(trustedText(cas, authorities))]);
   const data = {
     ...Object.fromEntries(Object.entries(write.data).map(([key, text]) => [key, encodeText(text)])),
     ...copiedData(write.copies ?? []),
-    ...(await issuedData(write.certificates, authorities, now)),
+    ...(await issuedData(step, write.certificates, authorities, now)),
+    ...(Object.fromEntries(trust) as Record<string, string>),
   };
   const object: KubeObject = { ...write.secret, data };
   if (write.into === 'apply') return { method: 'apply', object };
   const removed = Object.fromEntries((write.remove ?? []).map((key) => [key, null]));
+  if (write.into === 'exact') {
+    if (step.action === 'create') return { method: 'create', object };
+    const { resourceVersion } = step.before?.metadata ?? {};
+    return { method: 'patch', patch: { data: { ...removed, ...data } }, resourceVersion };
+  }
   const create = step.action === 'create' ? withMarks(object, write.marks ?? {}) : undefined;
   return { method: 'edit', create, edit: setKeys({ ...removed, ...data }, write.marks) };
+}
+
+/** Makes the CA that a step asks for. */
+export function generateAuthority(
+  { commonName, keySize = KEY_SIZE, validityMs }: Extract<StepWrite, { method: 'authority' }>,
+  now: Date,
+): Promise<Authority> {
+  return createAuthority({ commonName, keySize, now, ...(validityMs === undefined ? {} : { validityMs }) });
+}
+
+function authorityOf(name: string, authorities: Authorities): Authority {
+  const authority = authorities.get(name);
+  if (!authority) throw new MeshctlError('Bug', `the CA "${name}" was not read`);
+  return authority;
+}
+
+function trustedText({ authority, certificates }: Omit<TrustOrder, 'key'>, authorities: Authorities): string {
+  const first = authority === undefined ? [] : [authorityOf(authority, authorities).certificate];
+  return joinCertificates([...first, ...certificates]);
+}
+
+/** Made from what is there: controllers write to Deployments at any time. */
+function restartWrite(
+  { annotation, trust }: Extract<StepWrite, { method: 'restart' }>,
+  authorities: Authorities,
+): ReadyWrite {
+  const mark = caMark(readBundle(trustedText(trust, authorities)));
+  const patch = { spec: { template: { metadata: { annotations: { [annotation]: mark } } } } };
+  return { method: 'edit', edit: (live) => (podCaMark(live) === mark ? undefined : { patch }) };
 }
 
 /** Where another CA was, no key may go on telling of it, not even those that cert-manager writes. */
@@ -62,6 +108,7 @@ function authorityWrite({ action, before }: Step, secret: KubeObject, authority:
 
 /** All certificates of one Secret are one holder's, so they share one key: making keys is what takes time. */
 async function issuedData(
+  { before }: Step,
   orders: readonly CertificateOrder[],
   authorities: Authorities,
   now: Date,
@@ -69,20 +116,29 @@ async function issuedData(
   if (orders.length === 0) return {};
   const key = await generateRsaKey(Math.max(...orders.map(({ keySize = KEY_SIZE }) => keySize)));
   const issued = orders.map(async ({ spec, signer, keys, validityMs }) => {
-    const authority = authorities.get(signer);
-    if (!authority) throw new MeshctlError('Bug', `the CA of context "${signer}" was not read`);
+    const authority = authorityOf(signer, authorities);
     const { certificate, privateKey } = await issueCertificate(authority, spec, {
       now,
       key,
       ...(validityMs === undefined ? {} : { validityMs }),
     });
     return {
-      [keys.ca]: encodeText(authority.certificate),
+      [keys.ca]: encodeText(bundleWith(authority.certificate, secretText(before, keys.ca))),
       [keys.certificate]: encodeText(certificate),
       [keys.privateKey]: encodeText(privateKey),
     };
   });
   return Object.assign({}, ...(await Promise.all(issued))) as Record<string, string>;
+}
+
+/**
+ * What a Secret trusts stays where the signer is in it already: while a CA is being replaced, the former one must not go
+ * before everything that it has signed.
+ */
+function bundleWith(signer: string, present = ''): string {
+  const blocks = certificateBlocks(joinCertificates([present]));
+  const own = certificateBlocks(joinCertificates([signer]));
+  return own.every((block) => blocks.includes(block)) ? present : signer;
 }
 
 function copiedData(copies: readonly CertificateCopy[]): Record<string, string> {

@@ -1,14 +1,13 @@
-import pLimit from 'p-limit';
-import { EtcdReadError, readKey } from '../etcd/read.ts';
-import { sleep } from '../kube/retry.ts';
+import { EtcdReadError } from '../etcd/read.ts';
 import { kubectlCommand } from '../mesh/command-line.ts';
 import { type Direction, dialledHosts } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
-import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../mesh/names.ts';
-import { isPodReady } from '../mesh/pods.ts';
+import { APISERVER_SELECTOR } from '../mesh/names.ts';
+import { unreadiness, workloadTroubles } from '../mesh/workload-trouble.ts';
+import { apiserverPods, createAsker, descriptionKey, type EtcdAnswer, readyPods, untilSettled } from './ask-etcd.ts';
 import type { Flow, Target } from './flow.ts';
-import { type ClientCertificate, openEtcd } from './open-etcd.ts';
+import type { ClientCertificate } from './open-etcd.ts';
 import { explainRefusal, notPublished, refusalOf } from './refusal.ts';
 
 /** A direction with the very credential that will be handed out for it. */
@@ -17,10 +16,7 @@ export interface Proof {
   certificate: ClientCertificate;
 }
 
-const ATTEMPT_TIMEOUT_MS = 10_000;
 const RETRY_INTERVAL_MS = 250;
-/** Port-forwards to one cluster at a time. */
-const ATTEMPTS_AT_A_TIME = 8;
 
 /** Reasons after which other pods may be there than before. */
 const PODS_MAY_DIFFER = new Set(['no-ready-pod', 'unavailable', 'timeout']);
@@ -31,6 +27,7 @@ const PODS_MAY_DIFFER = new Set(['no-ready-pod', 'unavailable', 'timeout']);
  * cover what peers will dial. Users and certificates become live within seconds, so refusals are retried; until then with
  * one credential only, because all of them become live together. That makes one port-forward for each pod and credential,
  * and few more.
+ * @param say hears what is waited for, as a clause, each time that it changes
  * @throws MeshctlError `CredentialRefused` when time is up, naming the last refusal; `Incompatible` when another cluster
  * answers
  */
@@ -39,94 +36,73 @@ export async function proveServer(
   server: Target,
   proofs: readonly Proof[],
   timeoutMs: number,
+  say: (clause: string) => void = () => {},
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  const limit = pLimit(ATTEMPTS_AT_A_TIME);
+  const ask = createAsker(flow, server);
   // The last user in the list is the last to be made.
   let pending = [...proofs].reverse();
   let pods: readonly KubeObject[] | undefined;
-  while (pending.length > 0) {
-    pods ??= await readyPods(server);
-    const present = pods;
-    const attempt = async (proof: Proof) => ({
-      proof,
-      refusal: await limit(() => tryPods(flow, server, proof, present)),
-    });
-    const [pilot, ...others] = pending;
-    const first = pilot && (await attempt(pilot));
-    const results =
-      first && !first.refusal ? [first, ...(await Promise.all(others.map(attempt)))] : first ? [first] : [];
-    const proved = new Set(results.flatMap(({ proof, refusal }) => (refusal ? [] : [proof])));
-    pending = pending.filter((proof) => !proved.has(proof));
-    const refused = results.find(({ refusal }) => refusal);
-    if (!refused?.refusal) continue;
-    if (Date.now() + RETRY_INTERVAL_MS >= deadline) {
-      throw await explainRefusal(flow, server, refused.proof.direction, refused.refusal, present);
+  const attempt = async ({ direction, certificate }: Proof, present: readonly KubeObject[]) => {
+    if (present.length === 0) return noReadyPod(server, await apiserverPods(server));
+    const key = descriptionKey(direction.server.identity.name);
+    const question = { credential: certificate, key, otherNames: dialledHosts(direction), deadline };
+    const refusals = (await ask(present, question)).map((answer) => refusalIn(answer, direction));
+    return refusals.find((refusal) => refusal !== undefined);
+  };
+  await untilSettled(flow, { deadline, intervalMs: RETRY_INTERVAL_MS }, async (last) => {
+    while (pending.length > 0) {
+      const present = pods ?? (await readyPods(server));
+      pods = present;
+      const [pilot, ...others] = pending as [Proof, ...Proof[]];
+      const first = await attempt(pilot, present);
+      const refusals = first
+        ? [first]
+        : [undefined, ...(await Promise.all(others.map((proof) => attempt(proof, present))))];
+      // Those behind a pilot that was refused have not been tried.
+      const tried = pending.slice(0, refusals.length);
+      const refused = tried.flatMap((proof, index) => (refusals[index] ? [{ proof, refusal: refusals[index] }] : []));
+      pending = pending.filter((proof) => !tried.includes(proof) || refused.some((one) => one.proof === proof));
+      const [worst] = refused;
+      if (!worst) continue;
+      if (last) throw await explainRefusal(flow, server, worst.proof.direction, worst.refusal, present);
+      say(worst.refusal.message);
+      if (PODS_MAY_DIFFER.has(String(worst.refusal.details.reason))) pods = undefined;
+      return undefined;
     }
-    if (PODS_MAY_DIFFER.has(String(refused.refusal.details.reason))) pods = undefined;
-    await sleep(RETRY_INTERVAL_MS, flow.signal);
-  }
-}
-
-async function readyPods({ client, namespace }: Target): Promise<KubeObject[]> {
-  const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
-  return (await client.listAll(selection)).filter((pod) => isPodReady(pod));
-}
-
-/** One look at all ready pods. @returns the reason to try again, if any */
-async function tryPods(
-  flow: Flow,
-  server: Target,
-  proof: Proof,
-  pods: readonly KubeObject[],
-): Promise<MeshctlError | undefined> {
-  if (pods.length === 0) return noReadyPod(server);
-  const refusals = await Promise.all(pods.map((pod) => tryPod(flow, server, proof, pod)));
-  return refusals.find((refusal) => refusal !== undefined);
-}
-
-function noReadyPod({ client: { context }, namespace }: Target): MeshctlError {
-  return new MeshctlError('CredentialRefused', `context "${context}": no clustermesh-apiserver pod is ready`, {
-    hint: kubectlCommand({ context, namespace }, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
-    details: { context, reason: 'no-ready-pod' },
+    return true;
   });
 }
 
-async function tryPod(
-  flow: Flow,
-  server: Target,
-  { direction, certificate }: Proof,
-  pod: KubeObject,
-): Promise<MeshctlError | undefined> {
-  const { identity } = direction.server;
-  try {
-    const value = await readKey({
-      ...(await openEtcd(flow, server, pod)),
-      ...certificate,
-      otherNames: dialledHosts(direction),
-      key: `${CLUSTER_CONFIG_PREFIX}${identity.name}`,
-      timeoutMs: ATTEMPT_TIMEOUT_MS,
-    });
-    return value === undefined ? notPublished(direction) : checkIdentity(value, direction);
-  } catch (error) {
-    flow.signal.throwIfAborted();
-    if (error instanceof EtcdReadError) return refusalOf(error, direction);
-    if (error instanceof MeshctlError && error.code === 'Forbidden') throw withoutProof(error);
-    if (error instanceof MeshctlError && (error.code === 'PortForwardFailed' || error.code === 'NotFound')) {
-      return new MeshctlError(error.code, error.message, {
-        hint: error.hint,
-        cause: error,
-        details: { ...error.details, reason: 'unavailable' },
-      });
-    }
-    throw error;
-  }
+/** That nobody is there to be asked, with why no pod is ready. */
+export function noReadyPod({ client: { context }, namespace }: Target, pods: readonly KubeObject[]): MeshctlError {
+  const place = { context, namespace };
+  const look = kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]);
+  const trouble = workloadTroubles(undefined, pods)[0];
+  const why = pods.length === 0 ? 'there is none' : (trouble?.says ?? pods.flatMap(unreadiness).join('; '));
+  return new MeshctlError(
+    'CredentialRefused',
+    `context "${context}": no clustermesh-apiserver pod is ready${why ? ` (${why})` : ''}`,
+    {
+      hint: trouble?.hint ? `${trouble.hint} ${look}` : look,
+      details: { context, reason: 'no-ready-pod', pods: pods.map(({ metadata }) => metadata.name) },
+    },
+  );
 }
 
-/** Where port-forward is forbidden on purpose there is a way without it. */
-function withoutProof({ code, message, hint = '', details, cause }: MeshctlError): MeshctlError {
-  const way = 'Or connect with --no-proof: credentials are then handed out untried.';
-  return new MeshctlError(code, message, { hint: `${hint} ${way}`.trim(), details, cause });
+/** What an answer lacks to be a proof: undefined when nothing. */
+function refusalIn(answer: EtcdAnswer, direction: Direction): MeshctlError | undefined {
+  if ('value' in answer) {
+    return answer.value === undefined ? notPublished(direction) : checkIdentity(answer.value, direction);
+  }
+  const { error } = answer;
+  if (error instanceof EtcdReadError) return refusalOf(error, direction);
+  if (error.code !== 'PortForwardFailed' && error.code !== 'NotFound') throw error;
+  return new MeshctlError(error.code, error.message, {
+    hint: error.hint,
+    cause: error,
+    details: { ...error.details, reason: 'unavailable' },
+  });
 }
 
 function checkIdentity(value: string, { server }: Direction): undefined {

@@ -18,8 +18,8 @@ import { TLS_KEYS } from '../mesh/plan.ts';
 import { userRole } from '../mesh/remote-users.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import { askPod } from './ask-etcd.ts';
 import type { Flow, Target } from './flow.ts';
-import { openEtcd } from './open-etcd.ts';
 
 interface Words {
   says: string;
@@ -155,15 +155,12 @@ export async function readClusterConfigs(
   const texts = secretTexts(snapshot.objects.get(keyOf(secretRef(target.namespace, LOCAL_CERT_SECRET))));
   const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
   if (!ca || !certificate || !privateKey) return undefined;
-  try {
-    const read = { ...(await openEtcd(flow, target, pod)), ca, certificate, privateKey, timeoutMs: READ_TIMEOUT_MS };
-    const pairs = await readPrefix({ ...read, key: CLUSTER_CONFIG_PREFIX });
-    return new Map([...pairs].map(([key, value]) => [key.slice(CLUSTER_CONFIG_PREFIX.length), value]));
-  } catch {
-    // It is only for knowing more; what matters is proved on its own.
-    flow.signal.throwIfAborted();
-    return undefined;
-  }
+  const question = { credential: { ca, certificate, privateKey }, key: CLUSTER_CONFIG_PREFIX };
+  const deadline = Date.now() + READ_TIMEOUT_MS;
+  const answer = await askPod(flow, target, pod, { ...question, deadline }, readPrefix);
+  // It is only for knowing more; what matters is proved on its own.
+  if ('error' in answer) return undefined;
+  return new Map([...answer.value].map(([key, value]) => [key.slice(CLUSTER_CONFIG_PREFIX.length), value]));
 }
 
 const READ_TIMEOUT_MS = 5_000;

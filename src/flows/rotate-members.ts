@@ -12,7 +12,7 @@ import { peersIn } from '../mesh/peer-config.ts';
 import { caMark, POD_CA_ANNOTATION, podCaMark } from '../mesh/pod-marks.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import type { Authority } from '../pki/authority.ts';
-import { readCertificate } from '../pki/read.ts';
+import { readBundle } from '../pki/read.ts';
 import type { Flow, Target } from './flow.ts';
 
 /** A cluster whose certificates are renewed, with the CA that signs them. */
@@ -141,7 +141,7 @@ export function restartPatch({ target, snapshot }: Member, ca: string, now: Date
   const marked = podCaMark(snapshot.objects.get(keyOf(apiserverDeploymentRef(target.namespace)))) !== undefined;
   const annotations = {
     'meshctl.io/restarted-at': now.toISOString(),
-    ...(marked ? { [POD_CA_ANNOTATION]: caMark(readCertificate(ca)) } : {}),
+    ...(marked ? { [POD_CA_ANNOTATION]: caMark(readBundle(ca)) } : {}),
   };
   return { spec: { template: { metadata: { annotations } } } };
 }

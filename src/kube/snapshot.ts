@@ -41,8 +41,9 @@ export interface SnapshotOptions {
   /**
    * `status` needs neither nodes, nor API groups, nor what only enable writes: it can run with fewer rights. `health` is
    * what agents and the clustermesh-apiserver mount; where a Secret of them may not be read, that is data: `unread`.
+   * `certificates`: the objects that connect reads, without nodes and pods.
    */
-  purpose: 'enable' | 'connect' | 'status' | 'health';
+  purpose: 'enable' | 'connect' | 'certificates' | 'status' | 'health';
   /** Further objects to read, e.g. those that the templates render. */
   refs?: readonly ObjectRef[] | undefined;
 }
@@ -160,7 +161,7 @@ function fixedRefs(namespace: string, purpose: SnapshotOptions['purpose']): Obje
     ...[AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET],
     ...(purpose === 'status' ? [] : CERTIFICATE_SECRETS),
     // The key in it is only for who signs; the health of a mesh does not hang on it.
-    ...(purpose === 'enable' || purpose === 'connect' ? [CA_SECRET] : []),
+    ...(purpose === 'status' || purpose === 'health' ? [] : [CA_SECRET]),
   ];
   return [
     apiserverDeploymentRef(namespace),

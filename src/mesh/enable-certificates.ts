@@ -1,5 +1,5 @@
 import { requireSigner } from './certificate-authority.ts';
-import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificates.ts';
+import { type CertificateFacts, type CertificateSpec, type TlsSecretFacts, trustedBy } from './certificates.ts';
 import { reasonToReissue, type SecretCertificate } from './cluster-certificates.ts';
 import type { EnableInput } from './enable-input.ts';
 import { isIpAddress, serviceEndpoints } from './endpoints.ts';
@@ -27,9 +27,11 @@ export function caFingerprint(
   const { snapshot, authority, certificates } = input;
   const server = certificates.find(({ secret }) => secret === SERVER_CERT_SECRET);
   const present = snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
-  const stays = server && authority.certificate && !reissueReason(present, server, server.spec, input);
-  const trusted = stays ? present?.ca : authority.certificate;
-  return trusted && caMark(trusted);
+  if (!authority.certificate) return undefined;
+  const stays = present && server && !reissueReason(present, server, server.spec, input);
+  // A bundle that has the CA is left as it is: in the middle of a rotation it has the former one too.
+  const kept = present && trustedBy(present).some(({ sha256 }) => sha256 === authority.certificate?.sha256);
+  return caMark(stays || kept ? trustedBy(present) : [authority.certificate]);
 }
 
 /**

@@ -132,14 +132,26 @@ export function replacementNotes(): string[] {
   ];
 }
 
-/** cert-manager would put its own CA back. */
-function requireReplaceable({ context, namespace, objects }: ClusterSnapshot): void {
+/** Tools that would put their own CA back; Helm's chart takes over the one that it finds. */
+const RESTORERS = /^(cert-manager|Flux|Argo CD)/;
+
+/**
+ * Refuses to replace a CA that another tool would put back.
+ * @param force the operator knows, and has stopped that tool
+ * @throws MeshctlError `CertificateAuthority`, naming the owner
+ */
+export function requireReplaceable({ context, namespace, objects }: ClusterSnapshot, force = false): void {
   const owner = foreignOwner(objects.get(keyOf(secretRef(namespace, CA_SECRET))));
-  if (!owner?.startsWith('cert-manager')) return;
+  if (force || !owner || !RESTORERS.test(owner)) return;
   throw new MeshctlError(
     'CertificateAuthority',
     `context "${context}": Secret ${namespace}/${CA_SECRET} is made by ${owner}, which would put its CA back`,
-    { hint: 'Change that Certificate or its issuer instead.', details: { context } },
+    {
+      hint: owner.startsWith('cert-manager')
+        ? 'Change that Certificate or its issuer instead.'
+        : 'Change the CA where it is managed instead.',
+      details: { context, owner },
+    },
   );
 }
 

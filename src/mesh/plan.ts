@@ -59,6 +59,8 @@ export type StepWrite =
       given?: string | undefined;
       /** Bits of the RSA key of one that is generated; default 2048. */
       keySize?: number | undefined;
+      /** Of one that is generated; default ten years. */
+      validityMs?: number | undefined;
       secret: KubeObject;
     }
   /**
@@ -72,14 +74,31 @@ export type StepWrite =
       data: Readonly<Record<string, string>>;
       /** Certificates that exist in another cluster's Secret and are copied as they are. */
       copies?: readonly CertificateCopy[] | undefined;
+      /** Keys that get these CAs, whatever the certificates in this write come with. */
+      trust?: readonly TrustOrder[] | undefined;
       /** Keys that go. */
       remove?: readonly string[] | undefined;
       /** Annotations to set with `into: patch`, null for those that go. */
       marks?: Readonly<Record<string, string | null>> | undefined;
       /** The Secret without its data. */
       secret: KubeObject;
-      into: 'apply' | 'patch';
-    };
+      /**
+       * `exact`: by merge patch too, but only at the very version that the plan was made from: where someone wrote in
+       * between, the API server refuses it, and the caller plans anew.
+       */
+      into: 'apply' | 'patch' | 'exact';
+    }
+  /** Pods are replaced by an annotation of their template that names the CAs which their etcd reads at its start. */
+  | { method: 'restart'; annotation: string; trust: Omit<TrustOrder, 'key'> };
+
+/** CAs that go into one key of a Secret, as one PEM text. */
+export interface TrustOrder {
+  key: string;
+  /** The name, among the authorities of the run, of a CA that comes first. */
+  authority?: string | undefined;
+  /** PEM; in this order, each once. */
+  certificates: readonly string[];
+}
 
 /** One certificate to issue. */
 export interface CertificateOrder {
@@ -104,7 +123,7 @@ export interface CertificateCopy {
 export type Edit = { patch: Record<string, unknown> } | 'delete';
 
 /** Writes whose bytes exist only at apply time. */
-export type DeferredWrite = Extract<StepWrite, { method: 'authority' | 'issue' }>;
+export type DeferredWrite = Extract<StepWrite, { method: 'authority' | 'issue' | 'restart' }>;
 
 /** Writes that can be sent as they are. */
 export type ReadyWrite = Exclude<StepWrite, DeferredWrite>;
@@ -123,6 +142,8 @@ export interface Step {
   wanted?: KubeObject | undefined;
   /** Fields that would be overwritten although another manager has set them; not without --force-conflicts. */
   conflicts?: readonly { path: string; manager: string }[] | undefined;
+  /** The part of a plan that is carried out in several parts, one after the other. */
+  phase?: string | undefined;
   /** The live object, for undoing; absent when it does not exist. */
   before?: KubeObject | undefined;
 }

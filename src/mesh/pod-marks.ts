@@ -20,9 +20,9 @@ export const POD_CLUSTER_ANNOTATION = 'meshctl.io/cluster';
 /** When pods were last replaced for their own sake. */
 export const POD_RESTART_ANNOTATION = 'meshctl.io/restarted-at';
 
-/** The value of {@link POD_CA_ANNOTATION} for pods that started with a CA. */
-export function caMark({ sha256 }: CertificateFacts): string {
-  return sha256.slice(0, 16);
+/** The value of {@link POD_CA_ANNOTATION} for pods that started with these CAs. */
+export function caMark(authorities: readonly CertificateFacts[]): string {
+  return authorities.map(({ sha256 }) => sha256.slice(0, 16)).join(',');
 }
 
 /** The {@link POD_CA_ANNOTATION} of a Deployment's pods, if it has one. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
-import type { Change, Step, StepAction } from '../mesh/plan.ts';
+import { joinCertificates } from '../mesh/pem.ts';
+import type { Change, Step, StepAction, TrustOrder } from '../mesh/plan.ts';
+import { encodeText } from '../mesh/secret-data.ts';
 import { printableLines } from './printable.ts';
 
 /** A value of a Secret as it may be shown. */
@@ -100,17 +102,23 @@ function wantedKeys(write: NonNullable<Step['write']>, before: KubeObject | unde
       const issued = [...write.certificates, ...(write.copies ?? [])].flatMap(({ keys }) =>
         [keys.ca, keys.certificate, keys.privateKey].map((key) => [key, ISSUED_LATER]),
       );
+      const trusted = (write.trust ?? []).map((order) => [order.key, trustedValue(order)]);
       const removed = (write.remove ?? []).map((key) => [key, null]);
-      return Object.fromEntries([...removed, ...texts, ...issued]) as Record<string, string | null>;
+      return Object.fromEntries([...removed, ...texts, ...issued, ...trusted]) as Record<string, string | null>;
     }
     case 'edit': {
       const edit = before ? write.edit(before) : undefined;
       if (edit === 'delete') return Object.fromEntries(Object.keys(encodedData(before)).map((key) => [key, null]));
       return edit ? ((edit.patch.data ?? {}) as Record<string, string | null>) : encodedData(write.create);
     }
+    case 'restart':
     case 'delete':
       return {};
   }
+}
+
+function trustedValue({ authority, certificates }: TrustOrder): string {
+  return authority === undefined ? encodeText(joinCertificates(certificates)) : ISSUED_LATER;
 }
 
 function encodedData(secret: KubeObject | undefined): Record<string, string> {
