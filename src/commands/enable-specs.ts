@@ -1,5 +1,5 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
-import { parseCount, parseDuration, parseKeyValue, parseList } from './option-values.ts';
+import { parseCount, parseKeyValue, parseList, parseSpan } from './option-values.ts';
 import { CONTEXT, DRY_RUN, FORCE_CONFLICTS, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
 
 /** How the clustermesh-apiserver is exposed and made; of `enable` and `render` alike. */
@@ -85,7 +85,7 @@ const CERTIFICATE_OPTIONS: readonly OptionSpec[] = [
   {
     flags: '--cert-validity <duration>',
     description: 'validity of the certificates that are issued, e.g. 8760h (default: 3 years)',
-    parse: parseDuration,
+    parse: parseSpan,
   },
   {
     flags: '--key-size <bits>',

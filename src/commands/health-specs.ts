@@ -1,6 +1,6 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
-import { parseCount, parseDuration, parseList } from './option-values.ts';
-import { ALL, CONTEXTS, DRY_RUN, RESULT_FORMAT, YES } from './shared-options.ts';
+import { parseCount, parseDuration, parseList, parseSpan } from './option-values.ts';
+import { ALL, CONTEXTS, DRY_RUN, FORCE_CONFLICTS, RESULT_FORMAT, YES } from './shared-options.ts';
 
 const NODE_TIMEOUT: OptionSpec = {
   flags: '--node-timeout <duration>',
@@ -84,11 +84,16 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
     summary: 'Issue the certificates of the mesh anew, without cutting a peer off',
     description:
       'Renews the certificates of the clusters and those with which they dial each other; each one is proved before it is ' +
-      'handed out. With --ca, the CAs too, in two phases: first everyone trusts the old and the new CA, then all ' +
-      'certificates come from the new one, and only then the old one is let go.',
+      'handed out. Key sizes and validities stay as they are. With --ca, the CAs too: first everyone trusts the old and the ' +
+      'new CA, then all certificates come from the new one, and only then the old one is let go. A phase that fails is put ' +
+      'back; after an interruption the same command, also without --ca, goes on.',
     examples: [
       { line: 'meshctl clustermesh certs rotate --context gke,eks', what: 'new certificates from the same CAs' },
-      { line: 'meshctl clustermesh certs rotate --ca --all --dry-run', what: 'what would be made anew' },
+      { line: 'meshctl clustermesh certs rotate --all --older-than 30d', what: 'only those that are due' },
+      {
+        line: 'meshctl clustermesh certs rotate --ca --all --dry-run',
+        what: 'what would be made anew, phase by phase',
+      },
       { line: 'meshctl clustermesh certs rotate --ca --all', what: 'new CAs for the whole mesh' },
     ],
     reachesClusters: true,
@@ -96,6 +101,24 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       CONTEXTS,
       ALL,
       { flags: '--ca', description: 'make new CAs too; asks first', default: false },
+      {
+        flags: '--older-than <duration>',
+        description: 'only certificates that were issued so long ago, e.g. 30d or 720h',
+        parse: parseSpan,
+      },
+      { flags: '--peer <name>', description: 'only the certificates with which clusters dial this one' },
+      {
+        flags: '--cert-validity <duration>',
+        description: 'validity of the certificates that are issued, e.g. 8760h (default: as they are)',
+        parse: parseSpan,
+      },
+      {
+        flags: '--key-size <bits>',
+        description: 'size of RSA keys that are made (default: as they are)',
+        choices: ['2048', '3072', '4096'],
+      },
+      { flags: '--parallel <count>', description: 'clusters at a time', default: 16, parse: parseCount },
+      FORCE_CONFLICTS,
       DRY_RUN,
       YES,
       {

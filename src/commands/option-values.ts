@@ -1,18 +1,27 @@
 import { MeshctlError } from '../mesh/errors.ts';
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** The longest time that a timer of Node takes, some 24 days; longer ones are as good as this. Milliseconds. */
 export const LONGEST_DURATION_MS = 2 ** 31 - 1;
 
-/** A duration as Go and kubectl write it (`90s`, `5m`, `1h30m`, `500ms`). @returns milliseconds */
+/** A time to wait as Go and kubectl write it (`90s`, `5m`, `1h30m`, `500ms`). @returns milliseconds that a timer takes */
 export function parseDuration(text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
-    throw new MeshctlError('Usage', `"${text}" is not a duration`, { hint: 'Write it like 90s, 5m or 1h30m.' });
-  }
-  const sum = parts.reduce((total, [, amount, unit]) => total + Number(amount) * (UNITS_MS[unit ?? ''] ?? 0), 0);
+  const sum = sumOf(text, /(\d+(?:\.\d+)?)(ms|s|m|h)/g, 'Write it like 90s, 5m or 1h30m.');
   return Math.min(sum, LONGEST_DURATION_MS);
+}
+
+/** An age or a validity: no timer waits for it, so it may be years, and days are a unit too (`30d`). @returns milliseconds */
+export function parseSpan(text: string): number {
+  return sumOf(text, /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g, 'Write it like 30d, 8760h or 1h30m.');
+}
+
+function sumOf(text: string, pattern: RegExp, hint: string): number {
+  const parts = [...text.matchAll(pattern)];
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
+    throw new MeshctlError('Usage', `"${text}" is not a duration`, { hint });
+  }
+  return parts.reduce((total, [, amount, unit]) => total + Number(amount) * (UNITS_MS[unit ?? ''] ?? 0), 0);
 }
 
 /** A time limit, of which 0 means none, as in kubectl. @returns milliseconds */

@@ -1,44 +1,31 @@
-import { readKey } from '../etcd/read.ts';
-import { sleep } from '../kube/retry.ts';
-import { clientSpec } from '../mesh/cluster-certificates.ts';
-import { dialingSecret } from '../mesh/direction.ts';
+import pLimit from 'p-limit';
+import { meshctlCommand } from '../mesh/command-line.ts';
+import type { Member } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { keyOf } from '../mesh/kube-object.ts';
+import { CA_SECRET } from '../mesh/names.ts';
+import type { Step } from '../mesh/plan.ts';
+import { hasWork, planRotation, type RotationPhase } from '../mesh/rotation.ts';
 import {
-  APISERVER_SELECTOR,
-  apiserverDeploymentRef,
-  CA_SECRET,
-  CLUSTER_CONFIG_PREFIX,
-  secretRef,
-} from '../mesh/names.ts';
-import { peerCertificateKeys } from '../mesh/peer-config.ts';
-import { PEER_SECRETS } from '../mesh/peers.ts';
-import { TLS_KEYS } from '../mesh/plan.ts';
-import { isPodReady } from '../mesh/pods.ts';
-import { encodeText, secretText, secretTexts } from '../mesh/secret-data.ts';
-import type { ClusterSnapshot } from '../mesh/snapshot.ts';
-import { createAuthority } from '../pki/authority.ts';
-import { issueCertificate } from '../pki/issue.ts';
+  certificatesFrom,
+  presentAuthority,
+  strangersTo,
+  type TrustedAuthority,
+} from '../mesh/rotation-certificates.ts';
+import { successorName } from '../mesh/rotation-cluster.ts';
+import { readCertificate } from '../pki/read.ts';
 import { awaitRollout } from './await-apiserver.ts';
-import { during, type Flow, type Target } from './flow.ts';
-import { nudgePods } from './nudge.ts';
-import { type ClientCertificate, openEtcd } from './open-etcd.ts';
+import { during, type Flow } from './flow.ts';
+import type { Authorities } from './materialise.ts';
 import {
-  type Dialling,
-  diallingsOf,
-  leavesOf,
-  type Member,
-  markedFiles,
-  readMembers,
-  restartPatch,
-} from './rotate-members.ts';
-
-export interface RotateOptions {
-  /** The CAs too. */
-  ca: boolean;
-  /** For each step that has to become live. */
-  waitMs: number;
-}
+  makeSuccessors,
+  type PreparedRotation,
+  type RotateOptions,
+  requireUnowned,
+  rotationInput,
+} from './prepare-rotation.ts';
+import { readMembers } from './read-members.ts';
+import { requireProvable } from './require-provable.ts';
+import { credentialIn, type PhaseRun, runPhase } from './rotate-phase.ts';
 
 /** What was made anew. */
 export interface Rotation {
@@ -48,240 +35,237 @@ export interface Rotation {
   peer?: string | undefined;
 }
 
-const PROOF_INTERVAL_MS = 500;
-const ATTEMPT_TIMEOUT_MS = 10_000;
+export interface RotationOutcome {
+  certificates: readonly Rotation[];
+  /** As they were carried out, phase by phase. */
+  steps: readonly Step[];
+}
+
+/** More rounds than phases: someone else writes all the time. */
+const MOST_ROUNDS = 12;
+/** So often a phase is tried anew because someone else was faster. */
+const MOST_CONFLICTS = 3;
 
 /**
- * Issues all leaves of the clusters anew, and the certificates with which they dial each other. With `ca`, first makes
- * everyone trust the old CA and the new one, and takes the old one away only when every certificate is from the new one:
- * at no moment would a connection be refused. A run that was interrupted leaves both trusted, and the next one goes on.
- * @throws MeshctlError `CertificateAuthority` when a CA cannot sign or is shared; `Timeout` when something does not
- * become live
+ * Carries a rotation out phase by phase. Before each phase the clusters are read and planned anew, so that it goes on from
+ * what is there. A phase that fails is put back; those before it stay, because everything works between two of them.
+ * @throws MeshctlError what went wrong; `details.renewed` says what was renewed before
  */
 export async function rotateCertificates(
   flow: Flow,
-  targets: readonly Target[],
+  prepared: PreparedRotation,
   options: RotateOptions,
-): Promise<Rotation[]> {
-  const members = await during(flow, 'Reading the clusters', () => readMembers(flow, targets, options.ca));
-  const diallings = diallingsOf(members);
-  if (!options.ca) {
-    const done = await issueLeaves(flow, members, (member) => member.authority.certificate);
-    return [
-      ...done,
-      ...(await issuePeerCertificates(flow, diallings, options, ({ authority }) => authority.certificate)),
-    ];
-  }
-
-  const bundles = new Map<Member, string>();
-  const successors: Member[] = [];
-  for (const member of members) {
-    const authority = await createAuthority({ now: flow.now() });
-    const successor = { ...member, authority };
-    successors.push(successor);
-    bundles.set(successor, joinCertificates([authority.certificate, ...trustedNow(member, members)]));
-  }
-  const renewed = diallings.map(({ from, to, user }) => ({
-    from: sameMember(successors, from),
-    to: sameMember(successors, to),
-    user,
-  }));
-  const bundleOf = (member: Member) => bundles.get(member) ?? '';
-
+): Promise<RotationOutcome> {
+  requireUnowned(prepared.phases);
+  const steps: Step[] = [];
   try {
-    return await replaceAuthorities(flow, successors, renewed, bundleOf, options);
-  } catch (error) {
-    flow.progress.warn(
-      'Nothing is cut off: both CAs are trusted as far as it came. Run the same command again to go on.',
+    await requireAllProvable(flow, prepared, options);
+    const authorities = await makeSuccessors(
+      flow,
+      prepared.phases.flatMap((phase) => phase.steps),
     );
+    const successors = successorsIn(authorities, prepared);
+    await carryOut(flow, prepared, options, { authorities, successors, steps });
+    return { certificates: renewedBy(steps), steps };
+  } catch (error) {
+    sayWhatStands(flow, prepared, steps, error);
     throw error;
   }
 }
 
-async function replaceAuthorities(
+interface Progress {
+  authorities: Authorities;
+  successors: ReadonlyMap<string, TrustedAuthority>;
+  /** Of the phases that are done. */
+  steps: Step[];
+}
+
+async function carryOut(
   flow: Flow,
-  successors: readonly Member[],
-  renewed: readonly Dialling[],
-  bundleOf: (member: Member) => string,
+  prepared: PreparedRotation,
   options: RotateOptions,
-): Promise<Rotation[]> {
-  await during(flow, 'Phase 1: trusting the old and the new CA', () =>
-    trust(flow, successors, renewed, bundleOf, options),
-  );
-  const done = await during(flow, 'Phase 2: issuing certificates from the new CA', async () => {
-    await Promise.all(
-      successors.map(async ({ target, authority }) => {
-        const data = { 'ca.crt': encodeText(authority.certificate), 'ca.key': encodeText(authority.privateKey) };
-        await target.client.patch(secretRef(target.namespace, CA_SECRET), { data });
-      }),
-    );
-    return [
-      ...(await issueLeaves(flow, successors, bundleOf)),
-      ...(await issuePeerCertificates(flow, renewed, options, bundleOf)),
-    ];
-  });
-  await during(flow, 'Letting go of the old CA', () =>
-    trust(flow, successors, renewed, ({ authority }) => authority.certificate, options),
-  );
-  const authorities = successors.map(
-    ({ snapshot }): Rotation => ({ context: snapshot.context, secret: CA_SECRET, subject: 'Cilium CA' }),
-  );
-  return [...authorities, ...done];
-}
-
-/** CAs that someone may still have a certificate from: what the Secrets trust now. */
-function trustedNow(member: Member, members: readonly Member[]): string[] {
-  const { snapshot, authority, name } = member;
-  const own = leavesOf(member).map(({ secret }) => secretOf(snapshot, secret, TLS_KEYS.ca));
-  const held = members.map((other) =>
-    secretOf(other.snapshot, dialingSecret(other.snapshot), peerCertificateKeys(name).ca),
-  );
-  return [authority.certificate, ...[...own, ...held].flatMap((pem) => pem ?? [])];
-}
-
-/** Sets what clusters trust, on the side that serves and on the side that dials, and waits until both do. */
-async function trust(
-  flow: Flow,
-  members: readonly Member[],
-  diallings: readonly Dialling[],
-  bundleOf: (member: Member) => string,
-  { waitMs }: RotateOptions,
+  { authorities, successors, steps }: Progress,
 ): Promise<void> {
-  await Promise.all(
-    members.map(async (member) => {
-      const { client, namespace } = member.target;
-      for (const { secret } of leavesOf(member)) {
-        await client.patch(secretRef(namespace, secret), { data: { [TLS_KEYS.ca]: encodeText(bundleOf(member)) } });
-      }
-      const cas = diallings
-        .filter(({ from }) => from === member)
-        .map(({ to }): [string, string] => [peerCertificateKeys(to.name).ca, encodeText(bundleOf(to))]);
-      await client.patch(secretRef(namespace, dialingSecret(member.snapshot)), { data: Object.fromEntries(cas) });
-      // The files' change makes Cilium read the CAs anew; it comes after them.
-      for (const name of PEER_SECRETS) {
-        const files = Object.entries(
-          markedFiles(secretTexts(await client.get(secretRef(namespace, name))), flow.now()),
-        );
-        if (files.length === 0) continue;
-        const data = Object.fromEntries(files.map(([peer, text]) => [peer, encodeText(text)]));
-        await client.patch(secretRef(namespace, name), { data });
-      }
-      await nudgePods(flow, member.target, { pods: 'apiserver-and-agents' });
-    }),
-  );
-  // A new pod is ready before the old one goes.
-  await Promise.all(
-    members.map(async (member) => {
-      const { target } = member;
-      const patch = restartPatch(member, bundleOf(member), flow.now());
-      await target.client.patch(apiserverDeploymentRef(target.namespace), patch);
-      await awaitRollout(flow, target, waitMs);
-    }),
-  );
-}
-
-async function issueLeaves(
-  flow: Flow,
-  members: readonly Member[],
-  caOf: (member: Member) => string,
-): Promise<Rotation[]> {
-  const issued = await Promise.all(
-    members.map(async (member) => {
-      const { client, namespace } = member.target;
-      const done: Rotation[] = [];
-      for (const { secret, spec } of leavesOf(member)) {
-        const { certificate, privateKey } = await issueCertificate(member.authority, spec, { now: flow.now() });
-        const data = {
-          [TLS_KEYS.ca]: encodeText(caOf(member)),
-          [TLS_KEYS.certificate]: encodeText(certificate),
-          [TLS_KEYS.privateKey]: encodeText(privateKey),
-        };
-        await client.patch(secretRef(namespace, secret), { data });
-        done.push({ context: client.context, secret, subject: spec.commonName });
-      }
-      await nudgePods(flow, member.target, { pods: 'apiserver-and-agents' });
-      return done;
-    }),
-  );
-  return issued.flat();
-}
-
-/** Issues and proves each one before it is handed out. */
-async function issuePeerCertificates(
-  flow: Flow,
-  diallings: readonly Dialling[],
-  { waitMs }: RotateOptions,
-  caOf: (member: Member) => string,
-): Promise<Rotation[]> {
-  const done = await Promise.all(
-    diallings.map(async ({ from, to, user }): Promise<Rotation> => {
-      const issued = await issueCertificate(to.authority, clientSpec(user), { now: flow.now() });
-      await awaitAccess(flow, to, { ca: caOf(to), ...issued }, waitMs);
-      const keys = peerCertificateKeys(to.name);
-      const data = {
-        [keys.ca]: encodeText(caOf(to)),
-        [keys.certificate]: encodeText(issued.certificate),
-        [keys.privateKey]: encodeText(issued.privateKey),
-      };
-      const secret = dialingSecret(from.snapshot);
-      await from.target.client.patch(secretRef(from.target.namespace, secret), { data });
-      return { context: from.snapshot.context, secret, subject: user, peer: to.name };
-    }),
-  );
-  const dialling = new Set(diallings.map(({ from }) => from));
-  await Promise.all([...dialling].map(({ target }) => nudgePods(flow, target, { pods: 'apiserver-and-agents' })));
-  return done;
-}
-
-/** Waits until every ready clustermesh-apiserver pod lets a certificate in and shows one that its CAs verify. */
-async function awaitAccess(
-  flow: Flow,
-  { target, name }: Member,
-  credential: ClientCertificate,
-  waitMs: number,
-): Promise<void> {
-  const { client, namespace } = target;
-  const deadline = Date.now() + waitMs;
-  for (;;) {
-    const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
-    const pods = (await client.listAll(selection)).filter((pod) => isPodReady(pod));
+  const { targets, scope } = prepared;
+  const known = knownAuthorities(prepared.members, successors);
+  const title = titles(prepared.phases);
+  let members = prepared.members;
+  let conflicts = 0;
+  for (let round = 1; ; round++) {
+    const phases = planRotation(rotationInput(flow, { members, scope }, options, successors));
+    const phase = phases.find(hasWork);
+    if (!phase) return;
+    if (round > MOST_ROUNDS) throw tooManyWriters(members);
+    requireUnowned(phases);
+    const look = async (): Promise<Member[]> => {
+      const seen = await readMembers(targets, options.parallel, prepared.members);
+      requireNoNewPeers(
+        seen.filter(({ snapshot }) => scope.changing.has(snapshot.context)),
+        seen,
+      );
+      requireKnownAuthorities(seen, known);
+      return seen;
+    };
+    const run: PhaseRun = { phase, members, title: title(phase), authorities, look, mend: mendCommand(prepared) };
     try {
-      for (const pod of pods) {
-        const etcd = await openEtcd(flow, target, pod);
-        await readKey({
-          ...etcd,
-          ...credential,
-          key: `${CLUSTER_CONFIG_PREFIX}${name}`,
-          timeoutMs: ATTEMPT_TIMEOUT_MS,
-        });
-      }
-      if (pods.length > 0) return;
+      await runPhase(flow, targets, run, options);
+      steps.push(...phase.steps);
     } catch (error) {
-      flow.signal.throwIfAborted();
-      if (Date.now() > deadline) {
-        throw new MeshctlError('Timeout', `context "${client.context}": etcd does not let the new certificate in`, {
-          hint: 'The old and the new CA are both trusted, nothing is cut off. Run the same command again.',
-          details: { context: client.context },
-          cause: error,
-        });
-      }
+      const overtaken = error instanceof MeshctlError && error.code === 'Conflict' && error.details.stop !== true;
+      if (!overtaken || ++conflicts > MOST_CONFLICTS) throw error;
+      flow.progress.warn(`${error.message}: someone else was faster; looking again`);
     }
-    await sleep(PROOF_INTERVAL_MS, flow.signal);
+    members = await look();
   }
 }
 
-function secretOf({ objects, namespace }: ClusterSnapshot, name: string, key: string): string | undefined {
-  return secretText(objects.get(keyOf(secretRef(namespace, name))), key);
+/** `Phase 2 of 5: …`, by the phases that the plan had at the beginning. */
+function titles(phases: readonly RotationPhase[]): (phase: RotationPhase) => string {
+  const planned = phases.filter(hasWork);
+  return ({ name, title }) => {
+    const index = planned.findIndex((phase) => phase.name === name);
+    return index < 0 || planned.length === 1 ? capital(title) : `Phase ${index + 1} of ${planned.length}: ${title}`;
+  };
 }
 
-function sameMember(members: readonly Member[], wanted: Member): Member {
-  return members.find(({ snapshot }) => snapshot === wanted.snapshot) ?? wanted;
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** PEM certificates as one file, each once, in their order. */
-function joinCertificates(pems: readonly string[]): string {
-  const blocks = pems.flatMap(
-    (pem) => pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [],
+function successorsIn(authorities: Authorities, { members }: PreparedRotation): Map<string, TrustedAuthority> {
+  return new Map(
+    members.flatMap(({ snapshot: { context } }): [string, TrustedAuthority][] => {
+      const made = authorities.get(successorName(context));
+      return made ? [[context, { facts: readCertificate(made.certificate), pem: made.certificate }]] : [];
+    }),
   );
-  return `${[...new Set(blocks)].join('\n')}\n`;
+}
+
+/** Each server must be able to be proved, and, where its pods are to be replaced, be complete before that. */
+async function requireAllProvable(
+  flow: Flow,
+  { targets, members, phases }: PreparedRotation,
+  { waitMs, parallel }: RotateOptions,
+): Promise<void> {
+  const steps = phases.flatMap((phase) => phase.steps).filter(({ action }) => action !== 'keep');
+  const restarted = new Set(steps.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : [])));
+  const signers = steps.flatMap(({ write }) =>
+    write?.method === 'issue' ? write.certificates.filter(({ keys }) => keys.ca !== 'ca.crt') : [],
+  );
+  const proved = new Set(signers.map(({ signer }) => signer));
+  const limit = pLimit(parallel);
+  const looks = targets.map((target) =>
+    limit(async () => {
+      const { context } = target.client;
+      const server = members.find(({ snapshot }) => snapshot.context === context);
+      if (!server || !(proved.has(context) || restarted.has(context))) return;
+      const [credential] = certificatesFrom(server, members)
+        .filter(({ peer }) => peer !== undefined || !proved.has(context))
+        .map(credentialIn);
+      if (credential) {
+        const text = `${context}: looking whether its etcd can be asked`;
+        await during(flow, text, (task) =>
+          requireProvable(flow, target, { credential, cluster: server.identity.name, timeoutMs: waitMs }, (clause) =>
+            task.update(`${text}: ${clause}`),
+          ),
+        );
+      }
+      if (restarted.has(context)) await awaitRollout(flow, target, waitMs);
+    }),
+  );
+  const settled = await Promise.allSettled(looks);
+  for (const result of settled) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Every CA that may be met: what was trusted at the beginning, and the successors of this run. */
+function knownAuthorities(
+  members: readonly Member[],
+  successors: ReadonlyMap<string, TrustedAuthority>,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  return new Map(
+    members.map((member) => {
+      const { context } = member.snapshot;
+      const successor = successors.get(context);
+      return [context, new Set([...authoritiesOf(member, members), ...(successor ? [successor.facts.sha256] : [])])];
+    }),
+  );
+}
+
+function authoritiesOf(member: Member, members: readonly Member[]): string[] {
+  const beside = certificatesFrom(member, members).flatMap(({ facts }) => facts?.authorities ?? []);
+  return [...presentAuthority(member).map(({ facts }) => facts), ...beside].map(({ sha256 }) => sha256);
+}
+
+/** A CA that was not there before is another operator's: two rotations at once would take each other's CA away. */
+function requireKnownAuthorities(members: readonly Member[], known: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const member of members) {
+    const { context, namespace } = member.snapshot;
+    if (authoritiesOf(member, members).every((sha256) => known.get(context)?.has(sha256))) continue;
+    throw new MeshctlError('Conflict', `context "${context}": someone else is replacing the CA at the same time`, {
+      hint: 'Wait until that is done, then run the same command again.',
+      details: { context, object: `Secret ${namespace}/${CA_SECRET}`, stop: true },
+    });
+  }
+}
+
+/** A peer that came after the beginning may have been given a certificate of the former CA, and trust that one only. */
+function requireNoNewPeers(changing: readonly Member[], members: readonly Member[]): void {
+  for (const member of changing) {
+    const strangers = strangersTo(member, members);
+    if (strangers.length === 0) continue;
+    const { context } = member.snapshot;
+    const contexts = [
+      ...members.map(({ snapshot }) => snapshot.context),
+      ...strangers.map((peer) => `<context of ${peer}>`),
+    ];
+    throw new MeshctlError(
+      'Conflict',
+      `context "${context}": ${strangers.join(', ')} was connected meanwhile, with the former CA, which therefore stays trusted`,
+      {
+        hint: `To go on with all peers: ${meshctlCommand('clustermesh certs rotate', { context: contexts })}`,
+        details: { context, peers: strangers, stop: true },
+      },
+    );
+  }
+}
+
+function tooManyWriters(members: readonly Member[]): MeshctlError {
+  const contexts = members.map(({ snapshot }) => snapshot.context);
+  return new MeshctlError('Conflict', 'someone else goes on changing what was just written', {
+    hint: 'Find out who writes to the Secrets of the clustermesh-apiserver (Helm, GitOps, another meshctl).',
+    details: { contexts, stop: true },
+  });
+}
+
+function mendCommand({ targets }: PreparedRotation): () => string {
+  const context = targets.map(({ client }) => client.context);
+  return () => meshctlCommand('clustermesh certs rotate', { context });
+}
+
+function sayWhatStands(flow: Flow, { scope, targets }: PreparedRotation, steps: readonly Step[], error: unknown): void {
+  const renewed = renewedBy(steps);
+  if (error instanceof MeshctlError) error.details.renewed = renewed;
+  const what = renewed.map(({ context, subject, peer }) => `${context}: ${subject}${peer ? ` (for ${peer})` : ''}`);
+  const began = steps.some(({ action }) => action !== 'keep');
+  flow.progress.warn(
+    renewed.length > 0 ? `Renewed before it stopped: ${what.join(', ')}` : 'Nothing was renewed before it stopped',
+  );
+  if (!began) return;
+  const context = targets.map(({ client }) => client.context);
+  const again = meshctlCommand('clustermesh certs rotate', { context });
+  const trusted = scope.changing.size > 0 ? 'the new CA and the former one are both trusted. ' : '';
+  flow.progress.warn(`Nothing is cut off: ${trusted}To go on: ${again}`);
+}
+
+function renewedBy(steps: readonly Step[]): Rotation[] {
+  return steps.flatMap(({ cluster: context, object: { name: secret }, write }): Rotation[] => {
+    if (write?.method === 'authority') return [{ context, secret, subject: write.commonName }];
+    if (write?.method !== 'issue') return [];
+    return write.certificates.map(({ spec, keys }) => {
+      const peer = keys.ca.endsWith('.etcd-client-ca.crt')
+        ? keys.ca.slice(0, -'.etcd-client-ca.crt'.length)
+        : undefined;
+      return { context, secret, subject: spec.commonName, ...(peer === undefined ? {} : { peer }) };
+    });
+  });
 }

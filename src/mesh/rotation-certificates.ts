@@ -1,7 +1,7 @@
 import { type CertificateFacts, type CertificateSpec, type TlsSecretFacts, trustedBy } from './certificates.ts';
 import { certificateSpecs, clientSpec } from './cluster-certificates.ts';
 import { dialingSecret, dialsThroughKvstoremesh, type Member } from './direction.ts';
-import { caMark, podCaMark } from './enable.ts';
+import { caMark, podCaMark } from './pod-marks.ts';
 import { keyOf } from './kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from './names.ts';
 import { peerCertificateKeys, remoteUserName } from './peer-config.ts';

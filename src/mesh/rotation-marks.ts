@@ -15,9 +15,12 @@ export function markFiles(texts: Readonly<Record<string, string>>, now: Date): R
   );
 }
 
-/** Those that have a mark, without it. */
-export function unmarkFiles(texts: Readonly<Record<string, string>>): Record<string, string> {
-  const marked = peersIn(texts).filter((peer) => RELOAD_MARK.test(texts[peer] ?? ''));
+/** Those that have a mark, without it; with `all`, the others too, as they are. */
+export function unmarkFiles(
+  texts: Readonly<Record<string, string>>,
+  { all = false }: { all?: boolean } = {},
+): Record<string, string> {
+  const marked = peersIn(texts).filter((peer) => all || RELOAD_MARK.test(texts[peer] ?? ''));
   return Object.fromEntries(marked.map((peer) => [peer, withoutMark(texts[peer] ?? '')]));
 }
 

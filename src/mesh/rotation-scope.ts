@@ -108,7 +108,7 @@ function areConnected(one: Member, other: Member): boolean {
  * Peers that the run does not reach hold certificates of the former CA, and trust it.
  * @throws MeshctlError `Usage`, naming them
  */
-export function requireAllPeers(changing: readonly Member[], members: readonly Member[]): void {
+function requireAllPeers(changing: readonly Member[], members: readonly Member[]): void {
   for (const member of changing) {
     const strangers = strangersTo(member, members);
     if (strangers.length === 0) continue;

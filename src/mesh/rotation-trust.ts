@@ -1,5 +1,5 @@
 import { trustedBy, trusts } from './certificates.ts';
-import { caMark, POD_CA_ANNOTATION, podCaMark } from './enable.ts';
+import { caMark, POD_CA_ANNOTATION, podCaMark } from './pod-marks.ts';
 import { keyOf } from './kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from './names.ts';
 import { groupBy } from './pairs.ts';
@@ -74,6 +74,11 @@ function hasAll({ facts }: RotatedCertificate, authorities: readonly TrustedAuth
   return facts !== undefined && authorities.every((one) => trusts(facts, one.facts));
 }
 
+const MARK_WORDS = {
+  mark: 'a comment is added to the peering files, so that the CAs are read anew',
+  unmark: 'the comment is taken out of the peering files, so that the CAs are read anew',
+};
+
 interface TrustChange {
   one: RotatedCertificate;
   trust: TrustOrder;
@@ -92,20 +97,17 @@ function secretSteps(
   return input.members.flatMap((holder) => {
     const own = changes.filter(({ one }) => one.holder === holder);
     const bySecret = groupBy(own, ({ one }) => one.secret);
-    const names = [...new Set([...bySecret.keys(), ...PEER_SECRETS])];
+    const isForPeers = (secret: string) => (PEER_SECRETS as readonly string[]).includes(secret);
+    const names = [...[...bySecret.keys()].filter((secret) => !isForPeers(secret)), ...PEER_SECRETS];
     return names.flatMap((secret): Step[] => {
       const ref = secretRef(holder.snapshot.namespace, secret);
       const texts = secretTexts(holder.snapshot.objects.get(keyOf(ref)));
-      const isForPeers = (PEER_SECRETS as readonly string[]).includes(secret);
-      const marked = marks === 'unmark' ? unmarkFiles(texts) : own.length > 0 ? markFiles(texts, input.now) : {};
-      const files = isForPeers ? marked : {};
+      const files = isForPeers(secret) ? changedFiles(texts, own, marks, input.now) : {};
       const here = bySecret.get(secret) ?? [];
       if (here.length === 0 && Object.keys(files).length === 0) return [];
       const reasons = [
         ...(here.length > 0 ? [why] : []),
-        ...(Object.keys(files).length > 0
-          ? ['the peering files differ by a comment, so that the CAs are read anew']
-          : []),
+        ...(Object.keys(files).length > 0 ? [MARK_WORDS[marks]] : []),
       ];
       const write: StepWrite = {
         method: 'issue',
@@ -127,6 +129,17 @@ function secretSteps(
       return [{ ...stepBase(holder, ref), action: 'update', changes: [], why: reasons.join('; '), write, ...owned }];
     });
   });
+}
+
+function changedFiles(
+  texts: Readonly<Record<string, string>>,
+  changes: readonly TrustChange[],
+  marks: 'mark' | 'unmark',
+  now: Date,
+): Record<string, string> {
+  if (marks === 'mark') return changes.length > 0 ? markFiles(texts, now) : {};
+  // Of a CA that is yet to be made the files have no mark by now, and will have one.
+  return unmarkFiles(texts, { all: changes.some(({ trust }) => trust.authority !== undefined) });
 }
 
 function restartSteps(

@@ -28,6 +28,8 @@ export interface StepData {
   changes: readonly Change[];
   /** Only of Secrets that are written. */
   secretKeys?: readonly SecretKeyChange[];
+  /** The part of a plan that is carried out in several parts, one after the other. */
+  phase?: string;
   /** Fields that another manager has set: not without --force-conflicts. */
   conflicts?: readonly { path: string; manager: string }[];
 }
@@ -38,8 +40,11 @@ const ISSUED_LATER = 'made when the plan is applied';
 /** A step as data for `-o json`. Of a Secret show key names, sizes and digests, and what the planner says in words; nothing of it can do anything to a terminal. */
 export function stepData(step: Step): StepData {
   const { action, object, why, changes } = step;
-  const conflicts = step.conflicts ? { conflicts: step.conflicts } : {};
-  if (object.kind !== 'Secret') return printableLines({ action, object, why, changes, ...conflicts });
+  const further = {
+    ...(step.phase === undefined ? {} : { phase: step.phase }),
+    ...(step.conflicts ? { conflicts: step.conflicts } : {}),
+  };
+  if (object.kind !== 'Secret') return printableLines({ action, object, why, changes, ...further });
   const secretKeys = secretKeyChanges(step);
   return printableLines({
     action,
@@ -47,7 +52,7 @@ export function stepData(step: Step): StepData {
     why,
     changes: changes.map(withoutValues),
     ...(secretKeys.length > 0 ? { secretKeys } : {}),
-    ...conflicts,
+    ...further,
   });
 }
 

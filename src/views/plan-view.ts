@@ -1,5 +1,6 @@
 import type { MeshctlError } from '../mesh/errors.ts';
 import { describeRef } from '../mesh/kube-object.ts';
+import { groupBy } from '../mesh/pairs.ts';
 import type { PeerEffect, PeerOutcome } from '../mesh/peer-effects.ts';
 import type { Change, Step, StepAction } from '../mesh/plan.ts';
 import { errorData } from './error-data.ts';
@@ -49,11 +50,31 @@ export function planText(report: PlanReport, theme: Theme): string {
     [
       `Context ${theme.bold(context)}:`,
       ...printable(notes[context] ?? []).map((note) => `  ${theme.dim(`# ${note}`)}`),
-      ...steps.filter(({ cluster }) => cluster === context).flatMap((step) => stepLines(step, report, theme)),
+      ...phasedLines(
+        steps.filter(({ cluster }) => cluster === context),
+        report,
+        theme,
+      ),
       ...effects.filter(({ cluster }) => cluster === context).flatMap((effect) => peerLines(effect, theme)),
     ].join('\n'),
   );
   return [...blocks, `Plan: ${planSummary(steps)}.`].join('\n');
+}
+
+/** The steps of one cluster; those of a plan in phases below the name of each phase. */
+function phasedLines(steps: readonly Step[], report: PlanReport, theme: Theme): string[] {
+  const order = phasesOf(report.steps);
+  return [...groupBy(steps, ({ phase }) => phase)].flatMap(([phase, own]) => [
+    ...(phase === undefined
+      ? []
+      : [`  ${theme.bold(`Phase ${order.indexOf(phase) + 1} of ${order.length}`)}: ${phase}`]),
+    ...own.flatMap((step) => stepLines(step, report, theme)),
+  ]);
+}
+
+/** The names of the phases in which something is done, in their order. */
+function phasesOf(steps: readonly Step[]): string[] {
+  return [...new Set(steps.flatMap(({ phase }) => phase ?? []))];
 }
 
 const PEER_MARKS: Readonly<Record<PeerOutcome, (theme: Theme) => string>> = {

@@ -1,0 +1,32 @@
+import pLimit from 'p-limit';
+import { readSnapshot } from '../kube/snapshot.ts';
+import { type Member, requireEnabled } from '../mesh/direction.ts';
+import { serviceEndpoints } from '../mesh/endpoints.ts';
+import { requireCilium, requireIdentity } from '../mesh/identity.ts';
+import type { Target } from './flow.ts';
+
+/**
+ * Reads the clusters of a mesh with all that is needed to issue certificates.
+ * @param before as they were at an earlier look: what does not change meanwhile is not read again
+ * @param parallel clusters at a time
+ * @throws MeshctlError `ClusterMeshNotEnabled`, and what keeps a cluster from taking part
+ */
+export async function readMembers(
+  targets: readonly Target[],
+  parallel: number,
+  before: readonly Member[] = [],
+): Promise<Member[]> {
+  const limit = pLimit(parallel);
+  const purpose = before.length > 0 ? 'certificates' : 'connect';
+  const snapshots = await Promise.all(
+    targets.map(({ client, namespace }) => limit(() => readSnapshot(client, { namespace, purpose }))),
+  );
+  for (const snapshot of snapshots) requireCilium(snapshot);
+  requireEnabled(snapshots);
+  return snapshots.map((snapshot): Member => {
+    const earlier = before.find((member) => member.snapshot.context === snapshot.context);
+    const { hosts, port } = serviceEndpoints(snapshot) ?? { hosts: [], port: 0 };
+    const endpoints = earlier?.endpoints ?? hosts.map((host) => ({ host, port }));
+    return { snapshot, identity: requireIdentity(snapshot), endpoints };
+  });
+}

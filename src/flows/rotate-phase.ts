@@ -1,0 +1,149 @@
+import pLimit from 'p-limit';
+import type { Direction, Member } from '../mesh/direction.ts';
+import { keyOf } from '../mesh/kube-object.ts';
+import { secretRef } from '../mesh/names.ts';
+import { groupBy } from '../mesh/pairs.ts';
+import { joinCertificates } from '../mesh/pem.ts';
+import type { Step } from '../mesh/plan.ts';
+import type { RotationPhase } from '../mesh/rotation.ts';
+import { certificatesFrom, type RotatedCertificate } from '../mesh/rotation-certificates.ts';
+import { secretTexts } from '../mesh/secret-data.ts';
+import { type ClusterWriter, createClusterWriter } from './apply-clusters.ts';
+import { awaitRollout } from './await-apiserver.ts';
+import { during, type Flow, type Target } from './flow.ts';
+import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from './issued-writes.ts';
+import { type Authorities, materialise, readAuthorities } from './materialise.ts';
+import { nudgePods } from './nudge.ts';
+import type { ClientCertificate } from './open-etcd.ts';
+import { allOrFirstError } from './parallel.ts';
+import type { RotateOptions } from './prepare-rotation.ts';
+import { type Proof, proveServer } from './prove.ts';
+import { putBack } from './put-back.ts';
+
+/** One phase of a rotation, for the clusters as they were read for it. */
+export interface PhaseRun {
+  phase: RotationPhase;
+  members: readonly Member[];
+  /** For the progress line. */
+  title: string;
+  /** The CAs that this run has made. */
+  authorities: Authorities;
+  /** Reads the clusters again. @throws MeshctlError when a peer has come that would be cut off */
+  look: () => Promise<Member[]>;
+  /** The command that goes on. */
+  mend: (context: string) => string;
+}
+
+type Limits = Pick<RotateOptions, 'parallel' | 'waitMs'>;
+
+/** Carries a phase out, or puts every cluster back to what it was before it. @throws MeshctlError what went wrong */
+export async function runPhase(flow: Flow, targets: readonly Target[], run: PhaseRun, limits: Limits): Promise<void> {
+  const writer = createClusterWriter(flow, targets, limits.parallel);
+  try {
+    await during(
+      flow,
+      run.title,
+      (task) => {
+        const say = (clause: string) => task.update(`${run.title}: ${clause}`);
+        return carryOut(flow, targets, run, { ...limits, writer, say });
+      },
+      () => run.title,
+    );
+  } catch (error) {
+    await putBack(flow, targets, writer.journals, error, { mounted: true, mend: run.mend });
+    throw error;
+  }
+}
+
+interface PhaseWork extends Limits {
+  writer: ClusterWriter;
+  say: (clause: string) => void;
+}
+
+async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, work: PhaseWork): Promise<void> {
+  const { phase, members, look } = run;
+  const { writer, say } = work;
+  const authorities = new Map([...(await readAuthorities(targets, phase.steps)), ...run.authorities]);
+  const make = (step: Step) => materialise(step, authorities, flow.now());
+  const nudge = (target: Target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' });
+  const restarts = phase.steps.filter(({ write }) => write?.method === 'restart');
+  const others = phase.steps.filter((step) => !restarts.includes(step));
+  const ready = await prepareWrites(others, make);
+  if (phase.name === 'peers') await prove(flow, targets, proofsAfter(members, others, ready), work);
+  // Nobody may let go of the former CA before every pod shows a certificate of the new one.
+  if (phase.name === 'let-go') await prove(flow, targets, proofsOf(members), work);
+  say('writing');
+  await writer.write(others, async (step) => readyWrite(ready, step), nudge);
+  const critical = phase.name === 'leaves' || phase.name === 'let-go';
+  if (critical) await look();
+  if (restarts.length === 0) return;
+  say('replacing the pods of the clustermesh-apiserver');
+  await writer.write(restarts, make, async () => {});
+  const limit = pLimit(work.parallel);
+  const restarted = targets.filter(({ client }) => restarts.some(({ cluster }) => cluster === client.context));
+  await allOrFirstError(
+    restarted.map((target) => limit(() => awaitRollout(flow, target, work.waitMs))),
+    flow.progress,
+  );
+  if (critical) await look();
+}
+
+/** Each credential must open every pod of the server's etcd, whose certificate must be from the CA alone. */
+async function prove(
+  flow: Flow,
+  targets: readonly Target[],
+  proofs: readonly Proof[],
+  { parallel, waitMs, say }: PhaseWork,
+): Promise<void> {
+  const byServer = groupBy(proofs, ({ direction }) => direction.server.snapshot.context);
+  const limit = pLimit(parallel);
+  const proving = targets.flatMap((target) => {
+    const { context } = target.client;
+    const own = byServer.get(context) ?? [];
+    const hear = (clause: string) => say(`waiting: ${clause}`);
+    return own.length > 0 ? [limit(() => proveServer(flow, target, own, waitMs, hear))] : [];
+  });
+  if (proving.length > 0) say('proving the certificates against the etcds');
+  await allOrFirstError(proving, flow.progress);
+}
+
+/** Those that are about to be handed out. */
+function proofsAfter(members: readonly Member[], steps: readonly Step[], ready: ReadyWrites): Proof[] {
+  return members.flatMap((server) =>
+    certificatesFrom(server, members).flatMap((one): Proof[] => {
+      const { snapshot } = one.holder;
+      const step = steps.find(({ cluster, object }) => cluster === snapshot.context && object.name === one.secret);
+      const issues =
+        step?.write?.method === 'issue' && step.write.certificates.some(({ keys }) => keys.ca === one.keys.ca);
+      if (!step || !issues) return [];
+      const texts = textsAfter(step.before, readyWrite(ready, step));
+      return [proofOf(server, one, certificateIn(texts, one.keys))];
+    }),
+  );
+}
+
+/** Those that peers have. */
+function proofsOf(members: readonly Member[]): Proof[] {
+  return members.flatMap((server) =>
+    certificatesFrom(server, members)
+      .filter(({ peer }) => peer !== undefined)
+      .map((one) => proofOf(server, one, credentialIn(one))),
+  );
+}
+
+function proofOf(server: Member, { holder, spec }: RotatedCertificate, credential: ClientCertificate): Proof {
+  const ca = joinCertificates([server.snapshot.ca?.certificatePem ?? '']);
+  const direction: Direction = {
+    client: holder,
+    server,
+    credential: { kind: 'per-peer', user: spec.commonName, warnings: [] },
+    endpoint: { addresses: [] },
+  };
+  return { direction, certificate: { ...credential, ca } };
+}
+
+/** A certificate with its key, as it is in its Secret. */
+export function credentialIn({ holder, secret, keys }: RotatedCertificate): ClientCertificate {
+  const { objects, namespace } = holder.snapshot;
+  return certificateIn(secretTexts(objects.get(keyOf(secretRef(namespace, secret)))), keys);
+}
