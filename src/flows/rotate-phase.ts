@@ -138,6 +138,7 @@ function proofOf(server: Member, { holder, spec }: RotatedCertificate, credentia
     server,
     credential: { kind: 'per-peer', user: spec.commonName, warnings: [] },
     endpoint: { addresses: [] },
+    marks: {},
   };
   return { direction, certificate: { ...credential, ca } };
 }

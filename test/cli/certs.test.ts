@@ -100,10 +100,15 @@ describe('certs rotate --dry-run', () => {
   const ROTATE = ['clustermesh', 'certs', 'rotate', ...BOTH, '--dry-run'];
 
   interface PlanData {
-    clusters: { context: string; notes?: string[]; steps: { object: { kind: string; name: string }; why: string }[] }[];
+    clusters: {
+      context: string;
+      peers: { peer: string; becomes: string }[];
+      steps: { object: { kind: string; name: string }; phase: string }[];
+    }[];
   }
-  const objectsOf = ({ clusters }: PlanData, context: string) =>
-    clusters.find((cluster) => cluster.context === context)?.steps.map(({ object }) => object.name);
+  const stepsOf = ({ clusters }: PlanData, context: string) =>
+    clusters.find((cluster) => cluster.context === context)?.steps ?? [];
+  const objectsOf = (plan: PlanData, context: string) => stepsOf(plan, context).map(({ object }) => object.name);
 
   const LEAVES = [
     'clustermesh-apiserver-server-cert',
@@ -122,25 +127,40 @@ describe('certs rotate --dry-run', () => {
     expect(plan).toMatchObject({ kind: 'Plan', dryRun: 'client', summary: { create: 0, update: 10, delete: 0 } });
     const { stdout } = await meshctl.ok(ROTATE);
     expect(stdout).toContain('(a new certificate for "remote-mesh-1" to dial mesh-2)');
+    expect(stdout).toContain('certificate remote-mesh-1 (2048 bit, 1095 days), issued by the CA of mesh-2');
+    expect(stdout).toContain('= peer mesh-2 stays connected');
     expect(stdout).toContain('Nothing was changed (--dry-run).');
-    expect(stdout).not.toContain('phase');
+    expect(stdout).toContain('Phase 2 of 2: issue the certificates with which clusters dial each other');
     expect(await certificates()).toEqual(before);
   });
 
-  it('with --ca says the two phases and which pods are replaced, and asks nothing', async () => {
+  it('with --ca says the phases and which pods are replaced, and asks nothing', async () => {
     const before = await certificates();
     const data = jsonOf(await meshctl.ok([...ROTATE, '--ca', '-o', 'json'])) as unknown as PlanData;
-    expect(objectsOf(data, 'mesh-1')).toEqual([
-      'cilium-ca',
-      ...LEAVES,
-      'cilium-kvstoremesh',
-      'cilium-clustermesh',
-      'clustermesh-apiserver',
+    requireValid(data as unknown as Record<string, unknown>);
+    const steps = stepsOf(data, 'mesh-1');
+    const phases = [...new Set(steps.map(({ phase }) => phase))];
+    expect(phases).toEqual([
+      'trust the new CA beside the former one',
+      'put the new CA in the place of the former one',
+      'issue the certificates of each cluster',
+      'issue the certificates with which clusters dial each other',
+      'let go of the former CA',
     ]);
-    expect(data.clusters[0]?.notes).toMatchObject(
-      [/^phase 1: /, /^phase 2: /].map((text) => expect.stringMatching(text)),
-    );
-    expect((await meshctl.ok([...ROTATE, '--ca'])).stdout).toContain('pods are replaced one by one');
+    const trusting = [...LEAVES, 'cilium-kvstoremesh', 'cilium-clustermesh', 'clustermesh-apiserver'];
+    const inPhase = (index: number) =>
+      steps.filter(({ phase }) => phase === phases[index]).map(({ object }) => object.name);
+    expect(phases.map((_, index) => inPhase(index))).toEqual([
+      trusting,
+      ['cilium-ca'],
+      LEAVES,
+      ['cilium-kvstoremesh'],
+      trusting,
+    ]);
+    expect(data.clusters[0]?.peers).toMatchObject([{ peer: 'mesh-2', becomes: 'moved' }]);
+    const { stdout } = await meshctl.ok([...ROTATE, '--ca']);
+    expect(stdout).toContain('Phase 5 of 5: let go of the former CA');
+    expect(stdout).toContain('its pods are replaced one by one');
     expect(await certificates()).toEqual(before);
   });
 
@@ -180,8 +200,13 @@ describe('certs rotate', () => {
     await meshctl.ok(waitForStatus('mesh-2', '20s'));
     const check = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers', '-o', 'short']);
     expect(check.stdout).toContain('✅');
-    const enabled = await meshctl.ok(['clustermesh', 'enable', ...BOTH, '--dry-run', '-o', 'json']);
-    expect(jsonOf(enabled).summary).toMatchObject({ create: 0, update: 0, delete: 0 });
+    for (const again of [
+      ['enable', ...BOTH],
+      ['connect', '--all', '--connection-mode', 'mesh'],
+    ]) {
+      const plan = await meshctl.ok(['clustermesh', ...again, '--dry-run', '-o', 'json']);
+      expect(jsonOf(plan).summary).toMatchObject({ create: 0, update: 0, delete: 0 });
+    }
   });
 
   it('goes on after it was interrupted', async () => {
@@ -189,11 +214,18 @@ describe('certs rotate', () => {
     const stopped = await meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--yes', ...BOTH], {
       signal: interrupt.signal,
       onOutput: (text) => {
-        if (text.includes('Phase 2')) interrupt.abort();
+        if (text.includes('Phase 3 of 5')) interrupt.abort();
       },
     });
     expect(stopped.exitCode).toBe(130);
-    expect(stopped.stderr).toContain('Run the same command again to go on');
+    expect(stopped.stderr).toContain('Renewed before it stopped: mesh-1: Cilium CA, mesh-2: Cilium CA');
+    expect(stopped.stderr).toContain('the new CA and the former one are both trusted');
+    expect(stopped.stderr).toMatch(/To go on: meshctl clustermesh certs rotate .*--context mesh-1,mesh-2$/m);
+    const tls = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls', '-o', 'short']);
+    expect(tls.stdout).toContain('✅');
+    const goesOn = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--dry-run']);
+    expect(goesOn.stdout).toContain('goes on with the rotation of the CA that was interrupted');
+    expect(goesOn.stdout).toContain('let go of the former CA');
     await meshctl.ok(waitForStatus('mesh-1', '20s'));
     await meshctl.ok(['clustermesh', 'certs', 'rotate', '--ca', '--yes', ...BOTH]);
     await meshctl.ok(waitForStatus('mesh-1', '20s'));
@@ -205,7 +237,8 @@ describe('certs rotate', () => {
     const before = await certificates();
     const result = await meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--yes', '--context', 'mesh-1']);
     expect(result.exitCode).toBe(2);
-    expect(result.stderr).toContain('connected to mesh-2, which no context was named for');
+    expect(result.stderr).toContain('connected to mesh-2, which no context was named for, and would be cut off');
+    expect(result.stderr).toContain('--context mesh-1,<context of mesh-2>');
     expect(await certificates()).toEqual(before);
   });
 
