@@ -1,5 +1,4 @@
 import { readAuthority } from '../kube/snapshot.ts';
-import { caMark, podCaMark } from '../mesh/pod-marks.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import { CA_SECRET } from '../mesh/names.ts';
@@ -14,6 +13,7 @@ import {
   TLS_KEYS,
   type TrustOrder,
 } from '../mesh/plan.ts';
+import { caMark, podCaMark } from '../mesh/pod-marks.ts';
 import { encodeText, secretText } from '../mesh/secret-data.ts';
 import { type Authority, createAuthority } from '../pki/authority.ts';
 import { generateRsaKey } from '../pki/certificate.ts';

@@ -1,13 +1,13 @@
 import { type CertificateFacts, type CertificateSpec, type TlsSecretFacts, trustedBy } from './certificates.ts';
 import { certificateSpecs, clientSpec } from './cluster-certificates.ts';
 import { dialingSecret, dialsThroughKvstoremesh, type Member } from './direction.ts';
-import { caMark, podCaMark } from './pod-marks.ts';
 import { keyOf } from './kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from './names.ts';
 import { peerCertificateKeys, remoteUserName } from './peer-config.ts';
 import { knownPeers } from './peers.ts';
 import { certificateBlocks } from './pem.ts';
 import { type CertificateKeys, TLS_KEYS } from './plan.ts';
+import { caMark, podCaMark } from './pod-marks.ts';
 import { secretText } from './secret-data.ts';
 
 /** A certificate of a cluster's CA, wherever it is, with the CAs that are beside it. */

@@ -1,10 +1,10 @@
 import { trustedBy, trusts } from './certificates.ts';
-import { caMark, POD_CA_ANNOTATION, podCaMark } from './pod-marks.ts';
 import { keyOf } from './kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from './names.ts';
 import { groupBy } from './pairs.ts';
 import { PEER_SECRETS } from './peers.ts';
 import type { Step, StepWrite, TrustOrder } from './plan.ts';
+import { caMark, POD_CA_ANNOTATION, podCaMark } from './pod-marks.ts';
 import { type RotatedCertificate, strangersTo, type TrustedAuthority } from './rotation-certificates.ts';
 import {
   bothCas,
