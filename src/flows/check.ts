@@ -9,6 +9,7 @@ import { isTunnel, usesBgp } from '../mesh/checks/network.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef } from '../mesh/kube-object.ts';
 import { APISERVER_SELECTOR } from '../mesh/names.ts';
+import { describeConflicts } from '../mesh/ownership.ts';
 import { readRoutes } from '../mesh/routes.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { type Agent, listAgents } from './ask-agents.ts';
@@ -83,11 +84,19 @@ async function observe(
 }
 
 /** What an enable that keeps all choices as they are would change. */
-async function planDrift(flow: Flow, target: Target): Promise<Pick<ClusterObservation, 'drift' | 'driftUnknown'>> {
+async function planDrift(
+  flow: Flow,
+  target: Target,
+): Promise<Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested'>> {
   try {
     const { plan } = await draftEnable(target, await loadTemplates(flow.packageRoot), { waitMs: 0 }, flow.now());
     const changes = plan.steps.filter(({ action }) => action !== 'keep');
-    return { drift: changes.map(({ action, object }) => `${describeRef(object)} (${action})`) };
+    return {
+      drift: changes.map(({ action, object }) => `${describeRef(object)} (${action})`),
+      contested: changes.flatMap(({ object, conflicts = [] }) =>
+        conflicts.length > 0 ? [describeConflicts(object, conflicts)] : [],
+      ),
+    };
   } catch (error) {
     flow.signal.throwIfAborted();
     if (!(error instanceof MeshctlError)) throw error;

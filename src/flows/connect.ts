@@ -15,6 +15,7 @@ import {
 import { assignOverrides, type EndpointOverride } from '../mesh/endpoint-overrides.ts';
 import { type Endpoint, hostPort, serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { foreignHomeNotes } from '../mesh/foreign-homes.ts';
 import { clusterNameOf, requireCilium, requireIdentity } from '../mesh/identity.ts';
 import { choiceNotes, oneWayNote, wantedDials } from '../mesh/kept-choices.ts';
 import type { Plan, Step } from '../mesh/plan.ts';
@@ -99,19 +100,22 @@ export async function prepareConnect(
     }),
   );
   if (options.proof !== false) requireReadyServers([...new Set(directions.map(({ server }) => server.snapshot))]);
+  const serve = planServe(directions, now);
+  const dial = planDial(directions, now);
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...directions.flatMap(({ credential }) => credential.warnings),
     ...aliasWarnings(directions),
     ...dials.oneWay.map(oneWayNote),
     ...directions.flatMap(choiceNotes),
+    ...foreignHomeNotes([...serve.steps, ...dial.steps]),
   ]);
   return {
     targets,
     members,
     directions,
-    serve: planServe(directions, now),
-    dial: planDial(directions, now),
+    serve,
+    dial,
     warnings: [...warnings],
   };
 }

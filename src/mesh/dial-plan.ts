@@ -4,6 +4,7 @@ import { clientSpec, reasonToReissue } from './cluster-certificates.ts';
 import { canSign, usableWithoutSigner } from './credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh, type Member } from './direction.ts';
 import { MeshctlError } from './errors.ts';
+import { ownerClause } from './foreign-homes.ts';
 import { addAliasesStep } from './host-aliases.ts';
 import { type KubeObject, keyOf } from './kube-object.ts';
 import { AGENT_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from './names.ts';
@@ -64,7 +65,7 @@ function dialStep(client: Member, outgoing: readonly Direction[], now: Date): St
     ...base,
     action: live ? 'update' : 'create',
     changes,
-    why: entries.flatMap(({ reasons }) => reasons).join('; ') || WRITES_DOWN,
+    why: `${entries.flatMap(({ reasons }) => reasons).join(', ') || WRITES_DOWN}${ownerClause(live)}`,
     write: {
       method: 'issue',
       certificates: entries.flatMap(({ certificates }) => certificates),
@@ -201,7 +202,7 @@ function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[]): 
     ...base,
     action: live ? 'update' : 'create',
     changes,
-    why: stale.length > 0 ? `agents read ${stale.join(', ')} from their own KVStoreMesh` : WRITES_DOWN,
+    why: `${stale.length > 0 ? `agents read ${stale.join(', ')} from their own KVStoreMesh` : WRITES_DOWN}${ownerClause(live)}`,
     write: { method: 'edit', create: withMarks({ ...newPeerSecret(ref), data }, marks), edit: setKeys(data, marks) },
   };
 }

@@ -5,7 +5,7 @@ import type { EnableInput } from './enable-input.ts';
 import { MeshctlError } from './errors.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from './kube-object.ts';
 import { AGENT_PEERS_SECRET, APISERVER, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from './names.ts';
-import { conflictsOf, describeConflicts, foreignOwner, isOurs, withoutOwnMarks } from './ownership.ts';
+import { conflictsOf, describeConflicts, fieldOwner, foreignOwner, isOurs, withoutOwnMarks } from './ownership.ts';
 import { peersIn } from './peer-config.ts';
 import { FIELD_MANAGER, type Plan, type Step } from './plan.ts';
 import { reasonToReplacePods } from './pod-marks.ts';
@@ -45,11 +45,18 @@ export function planEnable(input: EnableInput): Plan {
  */
 export function requireNoConflicts({ context }: ClusterSnapshot, steps: readonly Step[]): void {
   const disputed = steps.flatMap(({ conflicts = [], before, object }) =>
-    conflicts.length > 0 ? [{ owner: foreignOwner(before), words: describeConflicts(object, conflicts) }] : [],
+    conflicts.length > 0
+      ? [
+          {
+            owners: conflicts.map(({ manager }) => fieldOwner(before, manager)),
+            words: describeConflicts(object, conflicts),
+          },
+        ]
+      : [],
   );
   if (disputed.length === 0) return;
-  const owners = [...new Set(disputed.flatMap(({ owner }) => owner ?? []))];
-  const whose = owners.length > 0 ? `${owners.join(' and ')} owns` : 'others own';
+  const owners = [...new Set(disputed.flatMap((dispute) => dispute.owners))];
+  const whose = owners.length === 1 ? `${owners[0]} owns` : 'others own';
   throw new MeshctlError(
     'Conflict',
     `context "${context}": ${whose} fields that would have to change: ${disputed.map(({ words }) => words).join('; ')}`,

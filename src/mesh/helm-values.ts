@@ -49,13 +49,18 @@ export function helmValues(input: HelmInput): HelmValues {
         maxConnectedClusters: identity.maxConnectedClusters,
         config: {
           enabled: explicit,
-          ...(names.length > 0 ? { clusters: peers ?? names.map((name) => ({ name })) } : {}),
+          ...(names.length > 0 ? { clusters: clusterValues(names, peers) } : {}),
         },
         apiserver: apiserverValues(input),
       },
     },
     notes: notesOf(input, { explicit, ownCertificates: peers === undefined }),
   };
+}
+
+/** The chart makes a user for each cluster that it knows, also for one that is only let in. */
+function clusterValues(names: readonly string[], peers: readonly Record<string, unknown>[] = []) {
+  return names.map((name) => peers.find((peer) => peer.name === name) ?? { name });
 }
 
 function notesOf(

@@ -99,6 +99,19 @@ export function conflictsOf(live: KubeObject, changes: readonly Change[]): Owned
   });
 }
 
+/** The managers besides meshctl that have set a field which meshctl has applied too: they would undo each other. */
+export function rivalsOf({ metadata }: KubeObject): string[] {
+  const entries = (metadata.managedFields ?? []).filter(({ subresource }) => subresource === undefined);
+  const applied = entries
+    .filter(({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply')
+    .flatMap(ownedPaths);
+  const rivals = entries.filter(
+    (entry) =>
+      entry.manager !== FIELD_MANAGER && ownedPaths(entry).some((path) => applied.some((own) => overlaps(own, path))),
+  );
+  return [...new Set(rivals.map(({ manager }) => manager ?? 'another manager'))];
+}
+
 /** Paths of the fields that an entry of managedFields sets itself, written as in changes. */
 function ownedPaths({ fieldsV1 = {}, subresource }: ManagedFieldsEntry): string[] {
   return subresource === 'status' ? [] : leavesOf(fieldsV1, '');

@@ -2,6 +2,7 @@ import { reasonToReissue } from './cluster-certificates.ts';
 import { canSign, managesUsers } from './credentials.ts';
 import { type Direction, dialledHosts, type Member } from './direction.ts';
 import { isIpAddress } from './endpoints.ts';
+import { ownerClause } from './foreign-homes.ts';
 import { keyOf } from './kube-object.ts';
 import {
   configMapRef,
@@ -76,7 +77,7 @@ function remoteUserSteps({ snapshot }: Member, incoming: readonly Direction[]): 
       ...base,
       action: 'update',
       changes: missing.map((name) => ({ path: `data.users.yaml[${name}]`, to: { name, role: REMOTE_ROLE } })),
-      why: `lets ${missing.join(', ')} in`,
+      why: `lets ${missing.join(', ')} in${ownerClause(before)}`,
       write: { method: 'edit', edit: addUsersEdit(missing), undo: undoAddUsers(missing) },
     },
   ];

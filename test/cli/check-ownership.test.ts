@@ -27,14 +27,33 @@ checkScenarios(
     ],
     'ownership-managers': [
       {
-        when: 'someone else sets a field of the Deployment',
+        when: 'someone else sets a field that meshctl wants otherwise',
         severity: 'warn',
         cluster: 'mesh-2',
+        args: { objects: ['ClusterRole clustermesh-apiserver: rules (kubectl-edit)'] },
         change({ two }) {
-          const change = (deployment: KubeObject) => {
-            deployment.spec = { ...(deployment.spec as object), revisionHistoryLimit: 3 };
+          const change = (role: KubeObject) => {
+            role.rules = [];
           };
-          return edit(two, refs.deployment('clustermesh-apiserver'), change, 'kubectl-edit');
+          return edit(two, CLUSTER_ROLE, change, 'kubectl-edit');
+        },
+      },
+    ],
+    'ownership-peers': [
+      {
+        when: 'Helm makes the ConfigMap that holds the users',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        args: {
+          object: 'ConfigMap kube-system/clustermesh-remote-users',
+          owner: 'Helm release cilium',
+          keys: ['users.yaml'],
+        },
+        change({ two }) {
+          const change = ({ metadata }: KubeObject) => {
+            metadata.annotations = { 'meta.helm.sh/release-name': 'cilium' };
+          };
+          return edit(two, refs.configMap('clustermesh-remote-users'), change, 'helm');
         },
       },
     ],

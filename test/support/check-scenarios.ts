@@ -20,6 +20,7 @@ const WARN_AT_WORST = [
   'peers-mutual',
   'ownership-drift',
   'ownership-managers',
+  'ownership-peers',
 ];
 
 const CONTEXTS = 'mesh-1,mesh-2';

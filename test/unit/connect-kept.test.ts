@@ -3,12 +3,14 @@ import type { CredentialChoice } from '../../src/mesh/credential-kind.ts';
 import { planDial } from '../../src/mesh/dial-plan.ts';
 import { type Member, planDirection } from '../../src/mesh/direction.ts';
 import { nodesServing } from '../../src/mesh/endpoints.ts';
+import { foreignHomeNotes } from '../../src/mesh/foreign-homes.ts';
 import { requireIdentity } from '../../src/mesh/identity.ts';
 import { choiceNotes } from '../../src/mesh/kept-choices.ts';
-import type { KubeObject, ObjectMeta } from '../../src/mesh/kube-object.ts';
+import { type KubeObject, type ObjectMeta, refOf } from '../../src/mesh/kube-object.ts';
 import { COMMON_PREFIX, cachedPeerFile, remotePeerFile } from '../../src/mesh/peer-config.ts';
 import { requireReadyServers } from '../../src/mesh/provable.ts';
 import { encodeText } from '../../src/mesh/secret-data.ts';
+import { planServe } from '../../src/mesh/serve-plan.ts';
 import type { ApiserverPodFacts, NodeFacts } from '../../src/mesh/snapshot.ts';
 import {
   apiserverDeployment,
@@ -165,6 +167,37 @@ describe('an address that was not chosen', () => {
     const direction = plan(client({ file: alias, metadata: helm, live: [workload] }), server());
     expect(direction.steps.map(({ action }) => action)).toEqual(['keep', 'keep']);
     expect(choiceNotes(direction)).toEqual([]);
+  });
+});
+
+describe('an object that a tool makes', () => {
+  const users: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: 'clustermesh-remote-users',
+      namespace: 'kube-system',
+      annotations: { 'meta.helm.sh/release-name': 'cilium' },
+    },
+    data: { 'users.yaml': 'users: []' },
+  };
+
+  it('is named in the plan, with the values that its source must have', () => {
+    const two = server({ live: [loadBalancerService('10.9.0.2'), users] });
+    const { steps } = planServe([planDirection(client(), two, { credentials: 'per-peer', now: NOW })], NOW);
+    const step = steps.find(({ object }) => object.kind === 'ConfigMap');
+    expect(step?.why).toBe('lets remote-mesh-1 in; Helm release cilium makes this object');
+    expect(foreignHomeNotes(steps)).toEqual([
+      'context "two": ConfigMap kube-system/clustermesh-remote-users is made by Helm release cilium, whose next sync may ' +
+        'undo this (lets remote-mesh-1 in) → its values must name the peers in clustermesh.config.clusters: ' +
+        'meshctl clustermesh helm-values --context two',
+    ]);
+  });
+
+  it('is no matter where nothing is written into it', () => {
+    expect(
+      foreignHomeNotes([{ cluster: 'two', action: 'keep', object: refOf(users), changes: [], why: '', before: users }]),
+    ).toEqual([]);
   });
 });
 

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from '../../src/mesh/kube-object.ts';
-import { conflictsOf, foreignOwner, isOurs, managersOfData, withoutOwnMarks } from '../../src/mesh/ownership.ts';
+import {
+  conflictsOf,
+  fieldOwner,
+  foreignOwner,
+  isOurs,
+  managersOfData,
+  rivalsOf,
+  withoutOwnMarks,
+} from '../../src/mesh/ownership.ts';
 
 const object = (metadata: Partial<ObjectMeta>): KubeObject => ({
   apiVersion: 'v1',
@@ -20,6 +28,7 @@ describe('foreignOwner', () => {
   it.each<[string, Partial<ObjectMeta>]>([
     ['Helm release cilium', { annotations: { 'meta.helm.sh/release-name': 'cilium' }, managedFields: [by('helm')] }],
     ['Helm', { labels: { 'app.kubernetes.io/managed-by': 'Helm' } }],
+    ['Argo CD', { labels: { 'app.kubernetes.io/managed-by': 'Helm' }, managedFields: [by('argocd-controller')] }],
     ['Flux apps', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }],
     ['Argo CD', { annotations: { 'argocd.argoproj.io/tracking-id': 'a' }, ...OURS }],
     ['cert-manager Certificate ca', { annotations: { 'cert-manager.io/certificate-name': 'ca' } }],
@@ -83,6 +92,41 @@ describe('conflictsOf', () => {
     'metadata.annotations.other',
   ])('leaves %s', (path) => {
     expect(conflictsOf(live, [{ path }])).toEqual([]);
+  });
+});
+
+describe('fieldOwner', () => {
+  it.each([
+    ['helm', 'Helm release cilium'],
+    ['kubectl-client-side-apply', 'kubectl-client-side-apply'],
+  ])('of what %s has set on an object of Helm', (manager, owner) => {
+    const live = object({ annotations: { 'meta.helm.sh/release-name': 'cilium' } });
+    expect(fieldOwner(live, manager)).toBe(owner);
+  });
+
+  it('is the program, not who made the object, where no tool has marked it', () => {
+    const live = object({ managedFields: [by('kubectl-create'), by('kubectl-client-side-apply')] });
+    expect(fieldOwner(live, 'kubectl-client-side-apply')).toBe('kubectl-client-side-apply');
+  });
+});
+
+describe('rivalsOf', () => {
+  const applied = { ...by('meshctl', { 'f:spec': { 'f:replicas': {}, 'f:type': {} } }), operation: 'Apply' as const };
+  const annotation = (name: string) => ({ 'f:metadata': { 'f:annotations': { '.': {}, [`f:${name}`]: {} } } });
+  const restarted = { 'f:spec': { 'f:template': annotation('kubectl.kubernetes.io/restartedAt') } };
+
+  it.each([
+    ['kubectl rollout restart', by('kubectl-rollout', restarted)],
+    ['kubectl annotate', by('kubectl-annotate', annotation('team'))],
+    ['a controller’s status', { ...by('x', { 'f:spec': { 'f:replicas': {} } }), subresource: 'scale' }],
+    ['what meshctl itself has patched', by('meshctl', { 'f:spec': { 'f:type': {} } })],
+  ])('are none after %s', (_, entry) => {
+    expect(rivalsOf(object({ managedFields: [applied, entry] }))).toEqual([]);
+  });
+
+  it('are those who set what meshctl has applied', () => {
+    const managedFields = [applied, by('argocd-controller', { 'f:spec': { 'f:type': {} } })];
+    expect(rivalsOf(object({ managedFields }))).toEqual(['argocd-controller']);
   });
 });
 

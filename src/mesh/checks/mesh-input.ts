@@ -44,6 +44,8 @@ export interface ClusterObservation {
   /** What an enable would change, one clause each; undefined where that cannot be planned, for the reason in `driftUnknown`. */
   drift?: readonly string[] | undefined;
   driftUnknown?: string | undefined;
+  /** Fields that enable would change and others have set, one clause for each object. */
+  contested?: readonly string[] | undefined;
 }
 
 /** What the checks of a mesh that is up look at. */

@@ -1,13 +1,11 @@
 import { meshctlCommand } from '../command-line.ts';
+import { foreignHomes, peerObjects, valuesAdvice } from '../foreign-homes.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../kube-object.ts';
 import { apiserverDeploymentRef } from '../names.ts';
+import { rivalsOf } from '../ownership.ts';
 import { FIELD_MANAGER } from '../plan.ts';
 import { listed } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
-
-/** Who may write to these objects besides meshctl: Kubernetes' own controllers write status and annotations. */
-const CONTROLLERS =
-  /^(kube-controller-manager|kubelet|cloud-controller-manager|.*-controller|.*-controller-manager|k3s|rke2)$/;
 
 /** Whether the objects are as meshctl wrote them, and whether others write to them too. */
 export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
@@ -33,33 +31,51 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
   {
     id: 'ownership-managers',
     category: 'ownership',
-    title: 'no one else writes to what meshctl manages',
+    title: 'no one else writes the fields that meshctl manages',
     subject: ({ objects }) => ({
       things: [...objects.values()].filter(isApplied).map((object) => describeRef(refOf(object))),
       otherwise: 'there is nothing that meshctl applied',
     }),
-    run: ({ clusters }) =>
+    run: ({ clusters, observed }) =>
       clusters.flatMap(({ context, objects }) => {
         const shared = [...objects.values()].flatMap((object) => {
-          const managers = foreignManagers(object);
-          return managers.length > 0 ? [`${describeRef(refOf(object))} (${managers.join(', ')})`] : [];
+          const rivals = rivalsOf(object);
+          return rivals.length > 0 ? [`${describeRef(refOf(object))} (${rivals.join(', ')})`] : [];
         });
+        const disputed = [...new Set([...shared, ...(observed.get(context)?.contested ?? [])])];
         const hint = 'Two writers undo each other. Let only one of them manage the object, or name the fields apart.';
-        return shared.length > 0 ? [findingOf('ownership-managers', 'warn', context, { objects: shared }, hint)] : [];
+        return disputed.length > 0
+          ? [findingOf('ownership-managers', 'warn', context, { objects: disputed }, hint)]
+          : [];
       }),
-    says: ({ args }) => `context "${args.context}": others write to ${listed(args.objects)}`,
+    says: ({ args }) => `context "${args.context}": others write the same fields of ${listed(args.objects)}`,
+  },
+  {
+    id: 'ownership-peers',
+    category: 'ownership',
+    title: 'what connect wrote is not in objects that a tool makes anew',
+    subject: (snapshot) => ({
+      things: peerObjects(snapshot).map((object) => describeRef(refOf(object))),
+      otherwise: 'it has no objects for peers',
+    }),
+    run: ({ clusters }) =>
+      clusters.flatMap((snapshot) => {
+        const { context } = snapshot;
+        return foreignHomes(snapshot).map(({ object, owner, keys }) =>
+          findingOf(
+            'ownership-peers',
+            'warn',
+            context,
+            { object: describeRef(refOf(object)), owner, keys },
+            `${owner} may undo it at its next sync; ${valuesAdvice(context)}`,
+          ),
+        );
+      }),
+    says: ({ args }) =>
+      `context "${args.context}": ${args.object} is made by ${args.owner}, and connect has written ${listed(args.keys)} into it`,
   },
 ];
 
 function isApplied({ metadata: { managedFields = [] } }: KubeObject): boolean {
   return managedFields.some(({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply');
-}
-
-/** Other managers of an object that meshctl has applied. */
-function foreignManagers(object: KubeObject): string[] {
-  if (!isApplied(object)) return [];
-  const others = (object.metadata.managedFields ?? [])
-    .filter(({ manager = '', subresource }) => manager !== FIELD_MANAGER && !subresource && !CONTROLLERS.test(manager))
-    .map(({ manager = 'unknown' }) => manager);
-  return [...new Set(others)].sort();
 }

@@ -3,16 +3,20 @@ import { meshctlCommand } from '../command-line.ts';
 import { dialsThroughKvstoremesh } from '../direction.ts';
 import { hostPort, reachableEndpoints } from '../endpoints.ts';
 import { foreignFile } from '../foreign-file.ts';
+import { valuesAdvice } from '../foreign-homes.ts';
 import { clusterNameOf } from '../identity.ts';
 import { keyOf } from '../kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   apiserverDeploymentRef,
+  configMapRef,
   KVSTOREMESH_PEERS_SECRET,
   meshHostname,
+  REMOTE_USERS_CONFIGMAP,
   SHARED_USER,
   secretRef,
 } from '../names.ts';
+import { toolOwner } from '../ownership.ts';
 import { choicesFor } from '../peer-choices.ts';
 import { peersIn, remoteUserName } from '../peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peer-file.ts';
@@ -174,7 +178,11 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       if (to.remoteUsers?.some(({ name }) => name === user)) return undefined;
       const expected = remoteUserName(clusterNameOf(from));
       const reason = `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
-      return { severity: 'fail', reason };
+      const owner = toolOwner(to.objects.get(keyOf(configMapRef(to.namespace, REMOTE_USERS_CONFIGMAP))));
+      if (owner === undefined) return { severity: 'fail', reason };
+      // connect mends it, until the owner writes the users again.
+      const lasting = `${owner} makes the users there, and takes it out again at its next sync; for good, ${valuesAdvice(to.context)}`;
+      return { severity: 'fail', reason: `${reason}; ${lasting}` };
     },
     (from, to) => {
       const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;
