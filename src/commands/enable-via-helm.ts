@@ -1,8 +1,10 @@
 import type { Target } from '../flows/flow.ts';
 import type { EnableDraft, EnableOptions } from '../flows/plan-enable.ts';
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../flows/via-helm.ts';
+import { authorityTrouble, lostAuthority } from '../mesh/certificate-authority.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { CA_SECRET } from '../mesh/names.ts';
 import { printableLines } from '../views/printable.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import type { CommandContext, CommandResult } from './command.ts';
@@ -30,6 +32,31 @@ export function checkHelmOptions(options: EnableOptions): void {
   if (options.force) throw refuse('--force-conflicts');
 }
 
+/** @throws MeshctlError for what Helm would do to a mesh that works: it makes a new CA, and moves nobody's files */
+function requireSafeForHelm({ snapshot, move, settings }: EnableDraft): void {
+  const { context, namespace } = snapshot;
+  if (lostAuthority(snapshot)) {
+    throw new MeshctlError(
+      'CertificateAuthority',
+      `context "${context}": Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: Helm would make a new CA and cut every peer off`,
+      {
+        hint: 'Bring the CA back first, with --ca-cert and --ca-key in place of --via-helm.',
+        details: { context, object: `Secret ${namespace}/${CA_SECRET}` },
+      },
+    );
+  }
+  if (!move) return;
+  const flag = `--enable-kvstoremesh=${settings.kvstoremesh}`;
+  throw new MeshctlError(
+    'Incompatible',
+    `context "${context}": Helm cannot switch KVStoreMesh while ${move.peers.join(', ')} is connected: the peers' files have to move along`,
+    {
+      hint: `Let meshctl do it, then run this again: ${meshctlCommand('clustermesh enable', { context }, [flag, '--force-conflicts'])}`,
+      details: { context, peers: move.peers },
+    },
+  );
+}
+
 /** Lets Helm make the mesh in each cluster, one after the other: Helm's output would be mixed up. */
 export async function runViaHelm(
   context: CommandContext,
@@ -38,6 +65,7 @@ export async function runViaHelm(
   planned: readonly { target: Target; draft: EnableDraft }[],
   dryRun: DryRun | undefined,
 ): Promise<CommandResult> {
+  for (const { draft } of planned) requireSafeForHelm(draft);
   const helm: HelmOptions = {
     release: flags.helmRelease,
     chart: flags.helmChart,

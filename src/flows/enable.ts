@@ -7,11 +7,13 @@ import { MeshctlError } from '../mesh/errors.ts';
 import { keyOf } from '../mesh/kube-object.ts';
 import { apiserverDeploymentRef, REMOTE_USERS_CONFIGMAP } from '../mesh/names.ts';
 import type { PeerEffect } from '../mesh/peer-effects.ts';
+import type { PeerMove } from '../mesh/peer-move.ts';
 import type { Step } from '../mesh/plan.ts';
 import { formatVersion } from '../mesh/versions.ts';
 import { awaitAddress, awaitRollout } from './await-apiserver.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { type Authorities, materialise, readAuthorities } from './materialise.ts';
+import { awaitCache, requireConnected, switchAgents } from './move-peers.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './plan-enable.ts';
 import { tellWhatStands } from './put-back.ts';
 
@@ -89,7 +91,10 @@ async function enableIn(
   const changed = pending || foundation.some(({ action }) => action !== 'keep');
   const final = changed ? await draftAgain(flow, target, options) : draft;
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
-  await applyAll(flow, target, rest, options, await readAuthorities([target], rest), journals);
+  const authorities = await readAuthorities([target], rest);
+  const apply = (steps: readonly Step[]) => applyAll(flow, target, steps, options, authorities, journals);
+  if (final.move) await applyWithMove(flow, target, { apply, rest, move: final.move, waitMs: options.waitMs });
+  else await apply(rest);
   await awaitRollout(flow, target, options.waitMs);
 
   const endpoints = serviceEndpoints(final.snapshot);
@@ -108,6 +113,35 @@ async function enableIn(
     peers: draft.effects,
     steps: [...foundation, ...rest],
   };
+}
+
+interface MovingRun {
+  apply: (steps: readonly Step[]) => Promise<void>;
+  rest: readonly Step[];
+  move: PeerMove;
+  waitMs: number;
+}
+
+/**
+ * With peers that go over to other diallers: those first get the files and are seen to be connected, then the former ones
+ * let go. At every moment somebody dials (Cilium keeps a peer's state while its connection is made anew).
+ */
+async function applyWithMove(flow: Flow, target: Target, { apply, rest, move, waitMs }: MovingRun): Promise<void> {
+  await requireConnected(flow, target, move);
+  const at = (step: Step) => rest.indexOf(step);
+  await apply(rest.slice(0, at(move.before)));
+  if (move.to === 'agents') {
+    await switchAgents(flow, target, move.before, { move, waitMs });
+    await apply(rest.slice(at(move.before) + 1, at(move.after)));
+    await awaitRollout(flow, target, waitMs);
+    await apply(rest.slice(at(move.after)));
+    return;
+  }
+  await apply(rest.slice(at(move.before), at(move.after)));
+  await awaitRollout(flow, target, waitMs);
+  await awaitCache(flow, target, move, waitMs);
+  await switchAgents(flow, target, move.after, { move, waitMs });
+  await apply(rest.slice(at(move.after) + 1));
 }
 
 /** The CA that the operator brought along, for the step that puts it into the cluster. */

@@ -18,9 +18,10 @@ import { serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type ClusterIdentity, requireIdentity } from '../mesh/identity.ts';
 import { type KubeObject, keyOf, refOf } from '../mesh/kube-object.ts';
-import { apiserverServiceRef, REMOTE_USERS_CONFIGMAP } from '../mesh/names.ts';
+import { apiserverServiceRef, KVSTOREMESH_PEERS_SECRET, REMOTE_USERS_CONFIGMAP } from '../mesh/names.ts';
 import { applySettings, type ObjectSetting } from '../mesh/object-settings.ts';
 import type { PeerEffect } from '../mesh/peer-effects.ts';
+import { type PeerMove, planMove } from '../mesh/peer-move.ts';
 import type { CertificateOrder, Plan } from '../mesh/plan.ts';
 import {
   type AuthorityPlan,
@@ -67,6 +68,8 @@ export interface EnableDraft {
   settings: EnableSettings;
   authority: AuthorityPlan;
   plan: Plan;
+  /** The peers' files go over to other diallers. */
+  move: PeerMove | undefined;
   /** What becomes of the connections with known peers. */
   effects: readonly PeerEffect[];
   warnings: readonly string[];
@@ -130,7 +133,9 @@ export function draftFrom(
   const marks = podMarks({ snapshot, identity, certificates, ca, replacesCa: authority.replaces, now });
   const objects = withPodMarks(set, marks);
   const { issuing, force = false } = options;
-  const plan = planEnable({ snapshot, planned, objects, certificates, authority, possible, issuing, force, now });
+  const own = objects.find(({ metadata }) => metadata.name === KVSTOREMESH_PEERS_SECRET);
+  const move = planMove(snapshot, settings.kvstoremesh, own);
+  const plan = planEnable({ snapshot, planned, objects, certificates, authority, move, possible, issuing, force, now });
   return {
     snapshot,
     planned,
@@ -139,7 +144,16 @@ export function draftFrom(
     settings,
     authority,
     plan,
-    effects: enableEffects({ snapshot, planned, authority, steps: plan.steps, replicas: settings.replicas, others }),
+    move,
+    effects: enableEffects({
+      snapshot,
+      planned,
+      authority,
+      steps: plan.steps,
+      replicas: settings.replicas,
+      others,
+      move,
+    }),
     warnings: [
       ...authorityWarnings(snapshot, authority),
       ...keptUnsigned(plan.steps),

@@ -6,6 +6,7 @@ import { apiserverDeploymentRef, apiserverServiceRef, SERVER_CERT_SECRET } from 
 import { remoteUserName } from './peer-config.ts';
 import { mergeEffects, type PeerEffect } from './peer-effects.ts';
 import { dialledAddresses } from './peer-file.ts';
+import type { PeerMove } from './peer-move.ts';
 import { configuredPeers, dialingFile, knownPeers } from './peers.ts';
 import type { Step } from './plan.ts';
 import type { AuthorityPlan } from './plan-authority.ts';
@@ -21,8 +22,7 @@ export interface EnableEffectsInput {
   replicas: number;
   /** Other clusters, as far as they were read. */
   others: readonly ClusterSnapshot[];
-  /** Peers whose files go over to another Secret, with the words for it. */
-  moved?: { peers: readonly string[]; why: string } | undefined;
+  move?: PeerMove | undefined;
 }
 
 /** What becomes of the connections with all known peers; nothing where nothing is changed. */
@@ -55,7 +55,7 @@ function fileOfOther(other: ClusterSnapshot, names: readonly string[]): string |
 type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
 
 function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
-  const { snapshot, replicas, others, moved } = input;
+  const { snapshot, replicas, others, move } = input;
   const other = others.find((cluster) => clusterNameOf(cluster) === peer);
   const where = other?.context ?? `<context of ${peer}>`;
   const connect = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
@@ -64,13 +64,17 @@ function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
   ]);
   return [
     { becomes: 'kept', why: '' },
-    ...(moved?.peers.includes(peer) ? [{ becomes: 'moved', why: moved.why } as const] : []),
+    ...(move?.peers.includes(peer) ? [moveEffect(move)] : []),
     ...(replicas === 0 ? [{ becomes: 'unknown', why: 'the clustermesh-apiserver has 0 replicas' } as const] : []),
     ...accessEffects(input),
     ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
     ...authorityEffects(input).map((effect) => ({ ...effect, mend: connect })),
     ...identityEffects(input, where, connect),
   ];
+}
+
+function moveEffect({ before, after }: PeerMove): Effect {
+  return { becomes: 'moved', why: `its file goes from Secret ${after.object.name} to Secret ${before.object.name}` };
 }
 
 interface ServiceSpec {

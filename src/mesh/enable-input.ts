@@ -1,5 +1,6 @@
 import type { SecretCertificate } from './cluster-certificates.ts';
 import type { KubeObject, ObjectRef } from './kube-object.ts';
+import type { PeerMove } from './peer-move.ts';
 import type { CertificateOrder } from './plan.ts';
 import type { AuthorityPlan } from './plan-authority.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
@@ -13,6 +14,8 @@ export interface EnableInput {
   objects: readonly KubeObject[];
   certificates: readonly SecretCertificate[];
   authority: AuthorityPlan;
+  /** The peers' files go over to other diallers. */
+  move?: PeerMove | undefined;
   /** Everything that other options would render: what meshctl made of it and is not rendered goes. */
   possible: readonly ObjectRef[];
   /** Of certificates that are issued; absent: the defaults. */

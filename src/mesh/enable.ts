@@ -19,7 +19,7 @@ import type { ClusterSnapshot } from './snapshot.ts';
  * removal of what earlier options needed.
  */
 export function planEnable(input: EnableInput): Plan {
-  const { objects, certificates } = input;
+  const { objects, certificates, move } = input;
   const isService = (object: KubeObject): boolean => object.kind === 'Service' && object.metadata.name === APISERVER;
   const certificateNames = new Set(certificates.map(({ secret }) => secret));
   const isCertificate = (object: KubeObject): boolean =>
@@ -32,8 +32,11 @@ export function planEnable(input: EnableInput): Plan {
       ...certificates.map((certificate) => certificateStep(input, certificate)),
       ...others
         .filter(({ kind }) => kind !== 'Deployment')
+        .filter((object) => !isMoved(input, refOf(object)))
         .map((object) => (isShared(object) ? createStep(input, object) : applyStep(input, object))),
+      ...(move ? [move.before] : []),
       ...others.filter(({ kind }) => kind === 'Deployment').map((object) => applyStep(input, object)),
+      ...(move ? [move.after] : []),
       ...leftoverSteps(input),
     ],
   };
@@ -104,11 +107,17 @@ function createStep({ snapshot }: EnableInput, object: KubeObject): Step {
   return { ...base, action: 'create', why, write: { method: 'create', object } };
 }
 
+/** Whether the files of peers that move are in an object: then it has a step of its own. */
+function isMoved({ move }: EnableInput, ref: ObjectRef): boolean {
+  return move !== undefined && [move.before, move.after].some(({ object }) => keyOf(object) === keyOf(ref));
+}
+
 /** What earlier options needed and these do not. Secrets with peers in them stay: connect moves those. */
-function leftoverSteps({ snapshot, objects, possible }: EnableInput): Step[] {
+function leftoverSteps(input: EnableInput): Step[] {
+  const { snapshot, objects, possible } = input;
   const rendered = new Set(objects.map((object) => keyOf(refOf(object))));
   return possible
-    .filter((ref) => !rendered.has(keyOf(ref)))
+    .filter((ref) => !rendered.has(keyOf(ref)) && !isMoved(input, ref))
     .flatMap((ref): Step[] => {
       const before = snapshot.objects.get(keyOf(ref));
       if (!before || !isOurs(before)) return [];

@@ -8,7 +8,7 @@ export interface RemoteClusterReport {
   connected?: boolean;
   status?: string;
   'num-failures'?: number;
-  config?: { required?: boolean; retrieved?: boolean; 'cluster-id'?: number };
+  config?: { required?: boolean; retrieved?: boolean; 'cluster-id'?: number; kvstoremesh?: boolean };
   synced?: Record<string, boolean>;
 }
 
@@ -64,6 +64,8 @@ function configOf(config: Record<string, unknown>): NonNullable<RemoteClusterRep
   return {
     required: config.required === true,
     retrieved: config.retrieved === true,
+    // What is read is a cache (Cilium's cluster configuration, capability `cached`).
+    kvstoremesh: config.kvstoremesh === true,
     ...(typeof id === 'number' ? { 'cluster-id': id } : {}),
   };
 }

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../src/mesh/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
-import { found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { eventually, found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** mesh-1 and mesh-2 are connected; what enable does to one must not be felt by the other unless it was said. */
 let sandbox: TestSandbox;
@@ -167,3 +167,79 @@ describe('an address that peers dial', () => {
     expect(await peersOf('--node-port', '31999')).toMatchObject([{ becomes: 'cut' }]);
   });
 });
+
+describe('KVStoreMesh', () => {
+  /** What the agent of a cluster knows of the nodes, by `cilium-health`: Cilium keeps it while a connection is made anew. */
+  async function knowsPeer(context: string, peer: string): Promise<boolean> {
+    const client = sandbox.client(context);
+    const [pod] = await client.listAll({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace: 'kube-system',
+      labelSelector: 'k8s-app=cilium',
+    });
+    const command = ['cilium-health', 'status', '-o', 'json'];
+    const { stdout } = await client.exec({
+      namespace: 'kube-system',
+      pod: pod?.metadata.name ?? '',
+      container: 'cilium-agent',
+      command,
+      timeoutMs: 5000,
+    });
+    return stdout.includes(`"${peer}/`);
+  }
+  const dataOf = (name: string) =>
+    Object.keys((two.store.get(refs.secret(name)) as { data?: object } | undefined)?.data ?? {}).sort();
+
+  it.each([
+    ['false', 'cilium-clustermesh', 'cilium-kvstoremesh'],
+    ['true', 'cilium-kvstoremesh', 'cilium-clustermesh'],
+  ])('%s: the files move along, and no peer is lost at any moment', async (value, to, from) => {
+    const planned = await planOf(`--enable-kvstoremesh=${value}`);
+    expect(planned.clusters.flatMap(({ peers }) => peers)).toEqual([
+      { peer: 'mesh-1', becomes: 'moved', why: `its file goes from Secret ${from} to Secret ${to}` },
+    ]);
+    let over = false;
+    const looks: boolean[] = [];
+    const watching = (async () => {
+      while (!over) {
+        looks.push(await knowsPeer('mesh-2', 'mesh-1'), await knowsPeer('mesh-1', 'mesh-2'));
+        await new Promise(setImmediate);
+      }
+    })();
+    const result = await meshctl.ok(enable('mesh-2', `--enable-kvstoremesh=${value}`));
+    over = true;
+    await watching;
+    expect(looks.length).toBeGreaterThan(10);
+    expect(looks).not.toContain(false);
+    expect(result.stdout).toContain('peer mesh-1 stays connected');
+    await bothConnected();
+    expect(dataOf(to)).toEqual([
+      'mesh-1',
+      'mesh-1.etcd-client-ca.crt',
+      'mesh-1.etcd-client.crt',
+      'mesh-1.etcd-client.key',
+    ]);
+    const again = await planOf();
+    expect(again.summary).toMatchObject({ create: 0, update: 0, delete: 0 });
+  });
+
+  it('is not switched while a peer is not connected, since nobody could tell whether it works', async () => {
+    const secret = value(two, 'cilium-kvstoremesh', 'mesh-1');
+    setSecret(two, 'cilium-kvstoremesh', { 'mesh-1': secret.replace(/:\d+$/m, ':1') });
+    await eventually(
+      () => meshctl.status('mesh-2'),
+      ({ healthy }) => !healthy,
+      'the peer is lost',
+    );
+    const refused = await meshctl(enable('mesh-2', '--enable-kvstoremesh=false', '--wait-duration', '2s'));
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain('mesh-1 is not connected now');
+    setSecret(two, 'cilium-kvstoremesh', { 'mesh-1': secret });
+  });
+});
+
+function value(cluster: SandboxCluster, secret: string, key: string): string {
+  const { data = {} } = found(cluster.store.get(refs.secret(secret)), secret) as { data?: Record<string, string> };
+  return atob(data[key] ?? '');
+}
