@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandSpec, OptionSpec, ParsedOptions } from '../commands/command.ts';
-import { parseNamespace, parseTimeLimit } from '../commands/option-values.ts';
+import { parseTimeLimit } from '../commands/option-values.ts';
+import { NAMESPACE_OF_CILIUM } from '../commands/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Host } from './host.ts';
 
@@ -18,12 +19,7 @@ export interface ProgramTexts {
 /** Flags of all commands that reach clusters; named as in kubectl and cilium-cli. */
 const CLUSTER_OPTIONS: readonly OptionSpec[] = [
   { flags: '--kubeconfig <path>', description: 'kubeconfig file (default: $KUBECONFIG, else ~/.kube/config)' },
-  {
-    flags: '-n, --namespace <namespace>',
-    description: 'namespace that Cilium runs in',
-    default: 'kube-system',
-    parse: parseNamespace,
-  },
+  NAMESPACE_OF_CILIUM,
   { flags: '--as <user>', description: 'user to impersonate' },
   { flags: '--as-group <group>', description: 'group to impersonate, repeatable', repeatable: true },
   {
@@ -124,7 +120,18 @@ function createOption(spec: OptionSpec): Option {
   if (spec.hidden) option.hideHelp();
   const parse = (text: string): unknown => namingFlag(option, () => (spec.parse ? spec.parse(text) : text));
   if (spec.repeatable) {
-    option.argParser((text: string, before: unknown) => [...(Array.isArray(before) ? before : []), parse(text)]);
+    option.argParser((text: string, before: unknown) => {
+      const value = parse(text);
+      const added: unknown[] = spec.repeatable === 'lists' && Array.isArray(value) ? value : [value];
+      return [...(Array.isArray(before) ? before : []), ...added];
+    });
+  } else if (spec.once) {
+    option.argParser((text: string, before: unknown) => {
+      if (before === undefined) return parse(text);
+      throw new MeshctlError('Usage', `${option.long} is given twice: "${before}" and "${text}"`, {
+        hint: 'Give it once.',
+      });
+    });
   } else if (spec.parse) {
     option.argParser(parse);
   }

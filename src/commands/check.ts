@@ -2,11 +2,13 @@ import { checkClusters } from '../flows/check.ts';
 import type { Flow, Target } from '../flows/flow.ts';
 import { sleep } from '../kube/retry.ts';
 import { type CheckEntry, categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../mesh/checks/catalogue.ts';
+import { exitCodeOf } from '../mesh/errors.ts';
 import { checkJunit, checkText } from '../views/check-view.ts';
 import { printable } from '../views/printable.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import type { SilentCluster } from './find-clusters.ts';
 import { requireKnown } from './option-values.ts';
-import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
+import { type SeveralClustersFlags, withAnsweringClusters } from './several-clusters.ts';
 
 interface CheckFlags extends SeveralClustersFlags {
   pre: boolean;
@@ -34,13 +36,27 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     flags.suppress ?? [],
     MESH_CHECKS.map(({ id }) => id),
   );
-  const entries = await withChosenClusters(context, flags, (targets) => check(context, targets, flags));
+  return withAnsweringClusters(context, flags, async (targets, silent) => {
+    const dead = silent.map(notAnswering);
+    const entries = [...dead, ...(targets.length > 0 ? await check(context, targets, flags) : [])];
+    return resultOf(entries, flags, dead.length > 0);
+  });
+}
+
+/** A cluster that cannot be asked is as much of a finding as what is wrong in the others. */
+function notAnswering({ context, error: { message, hint } }: SilentCluster): CheckEntry {
+  const title = 'every cluster answers';
+  const says = { title, severity: 'fail', message, hint } as const;
+  return { id: 'cluster-answers', category: 'clusters', cluster: context, args: { context }, ...says };
+}
+
+function resultOf(entries: readonly CheckEntry[], flags: CheckFlags, incomplete: boolean): CommandResult {
   const shown = printable(entries);
   return {
     kind: 'CheckReport',
     data: { passed: isPassed(entries, flags), checks: shown },
     text: (theme) => (flags.output === 'junit' ? checkJunit(shown) : checkText(shown, flags.output === 'short', theme)),
-    exitCode: isPassed(entries, flags) ? 0 : 1,
+    exitCode: incomplete ? exitCodeOf('ClusterUnreachable') : isPassed(entries, flags) ? 0 : 1,
   };
 }
 

@@ -1,14 +1,42 @@
 import type { ClusterClient } from '../kube/client.ts';
+import type { Kubeconfig } from '../kube/kubeconfig.ts';
 import type { CommandContext } from './command.ts';
 
 /** The shared flags of commands that reach clusters, as parsed. */
 export interface ClusterFlags {
   kubeconfig?: string;
-  namespace: string;
+  /** Cilium's, as given: see {@link parseCiliumNamespaces}. */
+  namespace?: string;
   as?: string;
   asGroup?: string[];
   /** Milliseconds. */
   requestTimeout: number;
+}
+
+/** Reads the kubeconfig that the flags name. */
+export async function kubeconfigOf({ env, cwd }: CommandContext, { kubeconfig }: ClusterFlags): Promise<Kubeconfig> {
+  const { loadKubeconfig } = await import('../kube/kubeconfig.ts');
+  return loadKubeconfig({ path: kubeconfig, env, cwd });
+}
+
+/** What opens clients of a kubeconfig as the flags say. Each client has to be closed. */
+export async function opener(
+  context: CommandContext,
+  flags: ClusterFlags,
+): Promise<(kubeconfig: Kubeconfig, name: string | undefined) => ClusterClient> {
+  const { connectCluster } = await import('../kube/client.ts');
+  return (kubeconfig, name) =>
+    connectCluster(kubeconfig, {
+      context: name,
+      as: flags.as,
+      asGroup: flags.asGroup,
+      requestTimeoutMs: flags.requestTimeout,
+      userAgent: context.userAgent,
+      signal: context.signal,
+      debug: context.debug ? context.debugLog : undefined,
+      warn: (text) => context.progress.warn(text),
+      env: context.env,
+    });
 }
 
 /**
@@ -21,28 +49,10 @@ export async function withClusters<T>(
   contexts: readonly (string | undefined)[],
   work: (clients: readonly ClusterClient[]) => Promise<T>,
 ): Promise<T> {
-  const [{ loadKubeconfig }, { connectCluster }] = await Promise.all([
-    import('../kube/kubeconfig.ts'),
-    import('../kube/client.ts'),
-  ]);
-  const kubeconfig = await loadKubeconfig({ path: flags.kubeconfig, env: context.env, cwd: context.cwd });
+  const [kubeconfig, open] = await Promise.all([kubeconfigOf(context, flags), opener(context, flags)]);
   const clients: ClusterClient[] = [];
   try {
-    for (const name of contexts) {
-      clients.push(
-        connectCluster(kubeconfig, {
-          context: name,
-          as: flags.as,
-          asGroup: flags.asGroup,
-          requestTimeoutMs: flags.requestTimeout,
-          userAgent: context.userAgent,
-          signal: context.signal,
-          debug: context.debug ? context.debugLog : undefined,
-          warn: (text) => context.progress.warn(text),
-          env: context.env,
-        }),
-      );
-    }
+    for (const name of contexts) clients.push(open(kubeconfig, name));
     return await work(clients);
   } finally {
     for (const client of clients) client.close();

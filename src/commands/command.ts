@@ -9,8 +9,10 @@ export interface OptionSpec {
   description: string;
   default?: string | number | boolean;
   choices?: readonly string[];
-  /** May be given several times; the values arrive as an array. */
-  repeatable?: boolean;
+  /** May be given several times; the values arrive as an array, `lists` as one. */
+  repeatable?: boolean | 'lists';
+  /** May not be given several times: otherwise the last one counts. */
+  once?: boolean;
   /** Turns the text into the value; throws MeshctlError `Usage`. */
   parse?: (text: string) => unknown;
   /** Must be given. */

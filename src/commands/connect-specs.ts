@@ -3,21 +3,22 @@ import { CREDENTIAL_CHOICES } from '../mesh/credential-kind.ts';
 import { parseEndpointOverride } from '../mesh/endpoint-overrides.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseList } from './option-values.ts';
-import { DRY_RUN, NO_ROLLBACK, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
+import { ALL, CONTEXT, DRY_RUN, NO_ROLLBACK, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
 
 /** Which clusters, and who dials whom; the same for connecting and disconnecting. */
 const MESH_OPTIONS: readonly OptionSpec[] = [
-  { flags: '--context <context>', description: 'kubeconfig context of the source (default: the current one)' },
+  { ...CONTEXT, description: 'kubeconfig context of the source (default: the current one)' },
   {
     flags: '--destination-context <contexts>',
-    description: 'kubeconfig contexts of the other clusters, comma-separated; * and ? match several',
+    description: 'kubeconfig contexts of the other clusters, comma-separated or repeated; * and ? match several',
     parse: parseList,
+    repeatable: 'lists',
   },
   {
     flags: '--destination-kubeconfig <path>',
     description: 'kubeconfig file of the destinations, if it is another one',
   },
-  { flags: '--all', description: 'all contexts of the kubeconfig that run Cilium', default: false },
+  ALL,
   {
     flags: '--connection-mode <mode>',
     description:

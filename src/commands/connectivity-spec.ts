@@ -1,5 +1,6 @@
 import type { CommandSpec } from './command.ts';
-import { parseDuration, parseList, parseNamespace } from './option-values.ts';
+import { parseDuration, parseNamespace } from './option-values.ts';
+import { CILIUM_NAMESPACE_APART, CLUSTERS } from './shared-options.ts';
 
 export const CONNECTIVITY_COMMAND: CommandSpec = {
   path: ['connectivity', 'test'],
@@ -15,12 +16,7 @@ export const CONNECTIVITY_COMMAND: CommandSpec = {
   ],
   reachesClusters: true,
   options: [
-    {
-      flags: '--context <contexts>',
-      description: 'kubeconfig contexts of the clusters, comma-separated; two at least',
-      required: true,
-      parse: parseList,
-    },
+    ...CLUSTERS,
     {
       flags: '--image <image>',
       description:
@@ -33,12 +29,7 @@ export const CONNECTIVITY_COMMAND: CommandSpec = {
       default: 'meshctl-test',
       parse: parseNamespace,
     },
-    {
-      flags: '--cilium-namespace <namespace>',
-      description: 'namespace that Cilium runs in',
-      default: 'kube-system',
-      parse: parseNamespace,
-    },
+    CILIUM_NAMESPACE_APART,
     { flags: '--keep', description: 'leave everything deployed at the end', default: false },
     {
       flags: '--perf',

@@ -3,8 +3,8 @@ import { readMembers } from '../flows/read-services.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { connectivityJunit, connectivityText } from '../views/connectivity-view.ts';
 import { printable } from '../views/printable.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
 /**
  * Kubernetes' own test image: a web server that tells its name, and curl. The digest is that of tag 2.53 in Kubernetes'
@@ -14,9 +14,9 @@ const DEFAULT_IMAGE =
   'registry.k8s.io/e2e-test-images/agnhost:2.53@sha256:99c6b4bb4a1e1df3f0b3752168c89358794d02258ebebc26bf21c29399011a85';
 
 /** `--namespace` is where the test puts its pods. */
-interface ConnectivityFlags extends ClusterFlags {
-  context: string[];
-  ciliumNamespace: string;
+interface ConnectivityFlags extends Omit<SeveralClustersFlags, 'namespace'> {
+  namespace: string;
+  ciliumNamespace?: string;
   image?: string;
   keep: boolean;
   perf: boolean;
@@ -39,13 +39,15 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     waitDuration: waitMs,
     settleDuration: settleMs,
   } = flags;
-  if (flags.context.length < 2) {
-    throw new MeshctlError('Usage', 'a mesh is tested between at least two clusters', {
-      hint: 'Name their contexts: --context a,b',
-    });
-  }
-  const report = await withClusters(context, flags, flags.context, async (clients) => {
-    const members = await readMembers(clients.map((client) => ({ client, namespace: ciliumNamespace })));
+  const { namespace: _test, ...rest } = flags;
+  const opening = ciliumNamespace === undefined ? rest : { ...rest, namespace: ciliumNamespace };
+  const report = await withChosenClusters(context, opening, async (targets) => {
+    if (targets.length < 2) {
+      throw new MeshctlError('Usage', 'a mesh is tested between at least two clusters', {
+        hint: 'Name their contexts with --context a,b, or take all with --all.',
+      });
+    }
+    const members = await readMembers(targets);
     return printable(await testConnectivity(context, members, { namespace, image, keep, perf, waitMs, settleMs }));
   });
   return {

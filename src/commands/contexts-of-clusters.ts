@@ -1,8 +1,7 @@
 import { MeshctlError } from '../mesh/errors.ts';
-import { identityOf } from '../mesh/identity.ts';
-import { CILIUM_CONFIG, configMapRef } from '../mesh/names.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
+import type { ClusterFlags } from './cluster-flags.ts';
 import type { CommandContext } from './command.ts';
+import { quietly, withFoundClusters } from './find-clusters.ts';
 
 /**
  * The contexts of the kubeconfig that lead to the clusters of these names, as their cilium-config tells; names that no
@@ -19,28 +18,19 @@ export async function contextsOfClusters(
 
 /**
  * Every cluster with Cilium that a context of the kubeconfig leads to, by its name. Contexts that cannot be used are
- * passed over: they are not what the command is about.
+ * passed over without a word: they are not what the command is about.
  */
 export async function clustersOfKubeconfig(context: CommandContext, flags: ClusterFlags): Promise<Map<string, string>> {
-  const { loadKubeconfig } = await import('../kube/kubeconfig.ts');
-  const kubeconfig = await loadKubeconfig({ path: flags.kubeconfig, env: context.env, cwd: context.cwd });
-  const found = await Promise.all(
-    kubeconfig.contexts.map(async ({ name }) => [await clusterNameOf(context, flags, name), name] as const),
-  );
-  const known = found.flatMap(([cluster, name]) => (cluster === undefined ? [] : [[cluster, name] as const]));
-  // Several contexts may lead to one cluster: the first one counts.
-  return new Map(known.reverse());
-}
-
-async function clusterNameOf(context: CommandContext, flags: ClusterFlags, name: string): Promise<string | undefined> {
   try {
-    return await withClusters(context, flags, [name], async ([client]) => {
-      const config = await client?.get(configMapRef(flags.namespace, CILIUM_CONFIG));
-      return config && identityOf((config.data ?? {}) as Record<string, string>).name;
+    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered }) => {
+      const known = answered.flatMap(({ cluster, client }) =>
+        cluster === undefined ? [] : [[cluster, client.context] as const],
+      );
+      // Several contexts may lead to one cluster: the first one counts.
+      return new Map(known.reverse());
     });
   } catch (error) {
-    context.signal.throwIfAborted();
-    if (error instanceof MeshctlError) return undefined;
+    if (error instanceof MeshctlError && error.code === 'CiliumMissing') return new Map();
     throw error;
   }
 }

@@ -8,18 +8,16 @@ import {
 import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
-import { MeshctlError } from '../mesh/errors.ts';
 import type { Step } from '../mesh/plan.ts';
 import { disableText } from '../views/disable-view.ts';
 import { stepData } from '../views/plan-data.ts';
 import { printable } from '../views/printable.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { contextsOfClusters } from './contexts-of-clusters.ts';
 import { confirmPlan, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
+import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
-interface DisableFlags extends ClusterFlags, PlanFlags {
-  context?: string;
+interface DisableFlags extends SeveralClustersFlags, PlanFlags {
   disconnect: boolean;
   keepCertificates: boolean;
   yes: boolean;
@@ -30,21 +28,26 @@ interface DisableFlags extends ClusterFlags, PlanFlags {
 /** Clusters whose contexts are disconnected at a time. */
 const PARALLEL = 4;
 
+/** A cluster with what is to go there, and what becomes of its peers. */
+interface Leaving {
+  target: Target;
+  draft: DisableDraft;
+  parting: Parting;
+}
+
 /** `meshctl clustermesh disable`: takes away what meshctl made, its connections first. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as DisableFlags;
   const options: DisableOptions = { keepCertificates: flags.keepCertificates, waitMs: flags.waitDuration };
-  return withClusters(context, flags, [flags.context], async ([client]) => {
-    if (!client) throw new MeshctlError('Bug', 'no cluster was opened');
-    const target: Target = { client, namespace: flags.namespace };
-    const draft = await draftDisable(context, target, options);
-    return withPeers(context, flags, target, draft, (peers) =>
-      carryOut(context, flags, options, { target, draft, peers }),
+  return withChosenClusters(context, flags, async (targets) => {
+    const drafts = await Promise.all(
+      targets.map(async (target) => ({ target, draft: await draftDisable(context, target, options) })),
     );
+    return withAllPeers(context, flags, drafts, [], (leaving) => carryOut(context, flags, options, leaving));
   });
 }
 
-/** What is to be done about the peers, before anything else. */
+/** What is to be done about the peers of a cluster, before anything else. */
 interface Parting {
   /** The cluster's own side, and the other side of those that shall and can be disconnected. */
   prepared?: PreparedDisconnect;
@@ -52,34 +55,56 @@ interface Parting {
   remaining: readonly string[];
 }
 
-/** Finds the clusters that point here, asks about them, and opens those that are to be disconnected. */
+/** Opens the peers of one cluster after the other; they stay open until all is done. */
+async function withAllPeers<T>(
+  context: CommandContext,
+  flags: DisableFlags,
+  drafts: readonly Omit<Leaving, 'parting'>[],
+  ready: readonly Leaving[],
+  work: (leaving: readonly Leaving[]) => Promise<T>,
+): Promise<T> {
+  const next = drafts[ready.length];
+  if (!next) return work(ready);
+  const leaving = drafts.map(({ draft }) => draft.name);
+  return withPeers(context, flags, next, leaving, (parting) =>
+    withAllPeers(context, flags, drafts, [...ready, { ...next, parting }], work),
+  );
+}
+
+/**
+ * Finds the clusters that point here, asks about them, and opens those that are to be disconnected.
+ * @param leaving names of all clusters that are to be disabled: they point here no longer
+ */
 async function withPeers<T>(
   context: CommandContext,
   flags: DisableFlags,
-  source: Target,
-  { peers, name }: DisableDraft,
+  { target: source, draft: { peers, name } }: Omit<Leaving, 'parting'>,
+  leaving: readonly string[],
   work: (parting: Parting) => Promise<T>,
 ): Promise<T> {
   if (peers.length === 0) return work({ remaining: [] });
-  const known = await contextsOfClusters(context, flags, peers);
+  const staying = peers.filter((peer) => !leaving.includes(peer));
+  const known = await contextsOfClusters(context, flags, staying);
   const reachable = [...known.values()];
   const wanted =
     reachable.length > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
-  const remaining = peers.filter((peer) => !wanted || !known.has(peer));
+  const remaining = staying.filter((peer) => !wanted || !known.has(peer));
   for (const peer of remaining) {
     const where = known.get(peer) ?? `<context of ${peer}>`;
     context.progress.warn(
       `"${peer}" still points here and will report "${name}" as failing → ${meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name])}`,
     );
   }
-  const options = { parallel: PARALLEL };
   if (!wanted) {
     const prepared = await prepareForgetting(context, source, peers, 'bidirectional');
     return work({ prepared, remaining });
   }
-  return withClusters(context, flags, reachable, async (clients) => {
-    const destinations = clients.map((client) => ({ client, namespace: flags.namespace }));
-    const both = await prepareDisconnect(context, { source, destinations, mode: 'bidirectional' }, options);
+  return withChosenClusters(context, { ...flags, all: false, context: reachable }, async (destinations) => {
+    const both = await prepareDisconnect(
+      context,
+      { source, destinations, mode: 'bidirectional' },
+      { parallel: PARALLEL },
+    );
     return work({ prepared: both, remaining });
   });
 }
@@ -99,35 +124,61 @@ async function carryOut(
   context: CommandContext,
   flags: DisableFlags,
   options: DisableOptions,
-  { target, draft, peers }: { target: Target; draft: DisableDraft; peers: Parting },
+  leaving: readonly Leaving[],
 ): Promise<CommandResult> {
-  const parting = withoutRemoved(peers.prepared?.plan.steps ?? [], draft.steps);
-  const steps = [...parting, ...draft.steps];
-  const report = { steps, notes: { [target.client.context]: draft.notes } };
-  const targets = peers.prepared?.targets ?? [target];
+  const steps = leaving.flatMap(stepsOf);
+  const notes = Object.fromEntries(leaving.map(({ target, draft }) => [target.client.context, draft.notes]));
+  const report = { steps, notes };
+  const targets = uniqueTargets(leaving.flatMap(({ target, parting }) => parting.prepared?.targets ?? [target]));
   const dryRun = dryRunOf(flags);
   if (dryRun) {
     const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, steps) } : {};
     return planResult({ ...report, ...verdicts }, dryRun, flags.output);
   }
-  for (const note of draft.notes) context.progress.warn(note);
-  const question = `Disable Cluster Mesh in ${draft.name} (context ${target.client.context})?`;
-  await confirmPlan(context, report, { question, yes: flags.yes });
-  const parted = peers.prepared && (await disconnectClusters(context, peers.prepared, { parallel: PARALLEL }));
-  const final = parted ? await draftDisable(context, target, options) : draft;
-  await disableCluster(context, target, final, options);
-  const done = [...withoutRemoved(parted?.steps ?? [], final.steps), ...final.steps];
-  const { name, remaining } = printable({ name: draft.name, remaining: peers.remaining });
+  for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
+  const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
+  await confirmPlan(context, report, { question: `Disable Cluster Mesh in ${names}?`, yes: flags.yes });
+  const done: Disabled[] = [];
+  for (const one of leaving) done.push(await disableOne(context, options, one));
+  const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));
+  const data = clusters.map(({ steps: made, context: where, name, remaining }) => ({
+    context: where,
+    cluster: name,
+    stillPointingHere: remaining,
+    steps: made.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+  }));
   return {
     kind: 'DisableResult',
-    data: {
-      context: target.client.context,
-      cluster: name,
-      stillPointingHere: remaining,
-      steps: done.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
-    },
-    text: (theme) => disableText({ context: target.client.context, name, steps: done }, theme),
+    data: data.length === 1 ? { ...data[0] } : { clusters: data },
+    text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),
   };
+}
+
+interface Disabled {
+  context: string;
+  name: string;
+  remaining: readonly string[];
+  steps: Step[];
+}
+
+async function disableOne(
+  context: CommandContext,
+  options: DisableOptions,
+  { target, draft, parting }: Leaving,
+): Promise<Disabled> {
+  const parted = parting.prepared && (await disconnectClusters(context, parting.prepared, { parallel: PARALLEL }));
+  const final = parted ? await draftDisable(context, target, options) : draft;
+  await disableCluster(context, target, final, options);
+  const steps = [...withoutRemoved(parted?.steps ?? [], final.steps), ...final.steps];
+  return { context: target.client.context, name: draft.name, remaining: parting.remaining, steps };
+}
+
+function stepsOf({ draft, parting }: Leaving): Step[] {
+  return [...withoutRemoved(parting.prepared?.plan.steps ?? [], draft.steps), ...draft.steps];
+}
+
+function uniqueTargets(targets: readonly Target[]): Target[] {
+  return [...new Map(targets.map((target) => [target.client.context, target])).values()];
 }
 
 /** What is taken out of an object that is removed right after need not be shown. */

@@ -5,10 +5,10 @@ import { MeshctlError } from '../mesh/errors.ts';
 import { disconnectText } from '../views/disconnect-view.ts';
 import { stepData } from '../views/plan-data.ts';
 import { printable } from '../views/printable.ts';
-import { withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type MeshFlags, withMesh } from './mesh-targets.ts';
 import { confirmPlan, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
+import { withOneCluster } from './several-clusters.ts';
 
 interface DisconnectFlags extends MeshFlags, PlanFlags {
   peer?: string[];
@@ -36,9 +36,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   if (flags.all || flags.destinationContext) {
     throw new MeshctlError('Usage', '--peer goes without --destination-context and --all: it is for one side only');
   }
-  return withClusters(context, flags, [flags.context], async ([client]) => {
-    if (!client) throw new MeshctlError('Bug', 'no cluster was opened');
-    const source = { client, namespace: flags.namespace };
+  return withOneCluster(context, flags, async (source) => {
     const mode = flags.connectionMode ?? 'bidirectional';
     return carryOut(context, flags, await prepareForgetting(context, source, peer, mode), options);
   });

@@ -1,6 +1,6 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseKeyValue, parseList, parseSpan } from './option-values.ts';
-import { CONTEXT, DRY_RUN, FORCE_CONFLICTS, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
+import { CLUSTERS, DRY_RUN, FORCE_CONFLICTS, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
 
 /** How the clustermesh-apiserver is exposed and made; of `enable` and `render` alike. */
 export const APISERVER_OPTIONS: readonly OptionSpec[] = [
@@ -95,12 +95,6 @@ const CERTIFICATE_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-const CONTEXTS: OptionSpec = {
-  ...CONTEXT,
-  description: 'kubeconfig contexts, comma-separated (default: the current one)',
-  parse: parseList,
-};
-
 export const ENABLE_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['clustermesh', 'enable'],
@@ -123,7 +117,7 @@ export const ENABLE_COMMANDS: readonly CommandSpec[] = [
     ],
     reachesClusters: true,
     options: [
-      CONTEXTS,
+      ...CLUSTERS,
       ...APISERVER_OPTIONS,
       ...CERTIFICATE_OPTIONS,
       {
@@ -174,7 +168,7 @@ export const ENABLE_COMMANDS: readonly CommandSpec[] = [
     ],
     reachesClusters: true,
     options: [
-      CONTEXT,
+      ...CLUSTERS,
       {
         flags: '--disconnect',
         description: 'first disconnect the peers that the kubeconfig leads to, on their side too',
@@ -206,7 +200,7 @@ export const ENABLE_COMMANDS: readonly CommandSpec[] = [
     ],
     reachesClusters: true,
     options: [
-      CONTEXT,
+      ...CLUSTERS,
       ...APISERVER_OPTIONS,
       {
         flags: '--cilium-version <version>',

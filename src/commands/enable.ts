@@ -16,15 +16,14 @@ import { type EnableFailure, enableText, failureData } from '../views/enable-vie
 import { stepData } from '../views/plan-data.ts';
 import { type PlanReport, peerData } from '../views/plan-view.ts';
 import { printable } from '../views/printable.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
 import { checkHelmOptions, type HelmFlags, runViaHelm } from './enable-via-helm.ts';
 import { withOtherClusters } from './other-clusters.ts';
 import { confirmCuts, confirmPlan, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
+import { type SeveralClustersFlags, withOneCluster, withWritableClusters } from './several-clusters.ts';
 
-interface EnableFlags extends ClusterFlags, PlanFlags, ApiserverFlags, HelmFlags {
-  context?: string[];
+interface EnableFlags extends SeveralClustersFlags, PlanFlags, ApiserverFlags, HelmFlags {
   caFromContext?: string;
   caCert?: string;
   caKey?: string;
@@ -51,18 +50,15 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   const flags = parsed as unknown as EnableFlags;
   const options = optionsOf(flags);
   dryRunOf(flags);
-  const names: readonly (string | undefined)[] = flags.context ?? [undefined];
-  const opened = flags.caFromContext ? [...names, flags.caFromContext] : names;
-  return withClusters(context, flags, opened, async (clients) => {
-    const all = clients.map((client) => ({ client, namespace: flags.namespace }));
-    const targets = all.slice(0, names.length);
-    const givenAuthority = await broughtAuthority(context, flags, targets, all[names.length]);
+  return withWritableClusters(context, flags, async (targets, silent) => {
+    const givenAuthority = await broughtAuthority(context, flags, targets);
     const complete = { ...options, givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete);
-    const { done: first, failures } = await eachCluster(targets, async (target) => ({
+    const { done: first, failures: unplanned } = await eachCluster(targets, async (target) => ({
       target,
       draft: await planEnableCluster(context, target, complete),
     }));
+    const failures = [...silent, ...unplanned];
     const finish = (planned: readonly Planned[], final: EnableOptions) =>
       carryOut(context, flags, final, { planned, failures });
     if (!first.some(({ draft }) => concernsOthers(draft))) return finish(first, complete);
@@ -126,16 +122,19 @@ function optionsOf(flags: EnableFlags): EnableOptions {
 
 async function broughtAuthority(
   context: CommandContext,
-  { caCert, caKey, keySize }: EnableFlags,
+  flags: EnableFlags,
   targets: readonly Target[],
-  source: Target | undefined,
 ): Promise<BroughtAuthority | undefined> {
+  const { caCert, caKey, keySize } = flags;
   if (caCert !== undefined && caKey !== undefined) {
     return authorityOfFiles(context, resolve(context.cwd, caCert), resolve(context.cwd, caKey));
   }
-  if (!source) return undefined;
-  const mayGenerate = targets.some(({ client }) => client.context === source.client.context);
-  return authorityOfContext(context, source, { mayGenerate, keySize: Number(keySize) });
+  if (flags.caFromContext === undefined) return undefined;
+  const { all: _all, ...access } = flags;
+  return withOneCluster(context, { ...access, context: flags.caFromContext }, (source) => {
+    const mayGenerate = targets.some(({ client }) => client.context === source.client.context);
+    return authorityOfContext(context, source, { mayGenerate, keySize: Number(keySize) });
+  });
 }
 
 /** Does the work for all of them in parallel. With one cluster, its error is the command's. */

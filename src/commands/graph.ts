@@ -6,7 +6,7 @@ import { dotOf, mermaidOf } from '../views/graph-text.ts';
 import { meshStatusText } from '../views/matrix-view.ts';
 import { printable } from '../views/printable.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
-import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
+import { type SeveralClustersFlags, unreachableData, withAnsweringClusters } from './several-clusters.ts';
 
 interface GraphFlags extends SeveralClustersFlags {
   parallel: number;
@@ -18,10 +18,10 @@ interface GraphFlags extends SeveralClustersFlags {
 /** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 whatever it shows. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as GraphFlags;
-  const mesh = await withChosenClusters(context, flags, async (targets) => {
+  const mesh = await withAnsweringClusters(context, flags, async (targets, silent) => {
     const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
     const { reports, unreachable } = await lookAtClusters(context, targets, options);
-    return printable(evaluateMesh(reports, unreachable));
+    return printable(evaluateMesh(reports, [...unreachableData(silent), ...unreachable]));
   });
   const graph = graphOfStatus(mesh);
   return {

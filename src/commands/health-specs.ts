@@ -1,6 +1,6 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseDuration, parseList, parseSpan } from './option-values.ts';
-import { ALL, CONTEXTS, DRY_RUN, FORCE_CONFLICTS, RESULT_FORMAT, YES } from './shared-options.ts';
+import { CLUSTERS, DRY_RUN, FORCE_CONFLICTS, RESULT_FORMAT, YES } from './shared-options.ts';
 
 const NODE_TIMEOUT: OptionSpec = {
   flags: '--node-timeout <duration>',
@@ -38,8 +38,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
     ],
     reachesClusters: true,
     options: [
-      CONTEXTS,
-      ALL,
+      ...CLUSTERS,
       { flags: '--pre', description: 'only what can be judged before enable and connect', default: false },
       { flags: '--category <categories>', description: 'only these categories, comma-separated', parse: parseList },
       { flags: '--suppress <ids>', description: 'leave out these checks, comma-separated', parse: parseList },
@@ -76,7 +75,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       { line: 'meshctl clustermesh certs list --all', what: 'all clusters of the kubeconfig that run Cilium' },
     ],
     reachesClusters: true,
-    options: [CONTEXTS, ALL, RESULT_FORMAT],
+    options: [...CLUSTERS, RESULT_FORMAT],
     load: () => import('./certs-list.ts'),
   },
   {
@@ -98,8 +97,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
     ],
     reachesClusters: true,
     options: [
-      CONTEXTS,
-      ALL,
+      ...CLUSTERS,
       { flags: '--ca', description: 'make new CAs too; asks first', default: false },
       {
         flags: '--older-than <duration>',
@@ -142,7 +140,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       { line: 'meshctl clustermesh routes --all -o svg > routes.svg', what: 'a picture' },
     ],
     reachesClusters: true,
-    options: [CONTEXTS, ALL, PARALLEL, NODE_TIMEOUT, PICTURE_FORMAT],
+    options: [...CLUSTERS, PARALLEL, NODE_TIMEOUT, PICTURE_FORMAT],
     load: () => import('./routes.ts'),
   },
   {
@@ -153,7 +151,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       { line: 'meshctl clustermesh graph --all -o mermaid', what: 'for Markdown' },
     ],
     reachesClusters: true,
-    options: [CONTEXTS, ALL, PARALLEL, NODE_TIMEOUT, PICTURE_FORMAT],
+    options: [...CLUSTERS, PARALLEL, NODE_TIMEOUT, PICTURE_FORMAT],
     load: () => import('./graph.ts'),
   },
 ];

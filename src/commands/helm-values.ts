@@ -3,12 +3,11 @@ import { planEnableCluster } from '../flows/enable.ts';
 import { helmValuesOf } from '../flows/via-helm.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { printableLines } from '../views/printable.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
+import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
-interface HelmValuesFlags extends ClusterFlags, ApiserverFlags {
-  context?: string;
+interface HelmValuesFlags extends SeveralClustersFlags, ApiserverFlags {
   ciliumVersion?: string;
   output: 'yaml' | 'json';
 }
@@ -23,14 +22,38 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     });
   }
   const ciliumVersion = flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion);
-  return withClusters(context, flags, [flags.context], async ([client]) => {
-    if (!client) throw new MeshctlError('Bug', 'no cluster was opened');
-    const options = { ...choices, ciliumVersion, image: flags.image, waitMs: 0 };
-    const draft = await planEnableCluster(context, { client, namespace: flags.namespace }, options);
-    const { values, notes } = printableLines(helmValuesOf(draft, options));
-    for (const note of notes) context.progress.warn(note);
-    const comments = notes.map((note) => `# ${note}\n`).join('');
-    const text = flags.output === 'json' ? JSON.stringify(values, null, 2) : `${comments}${stringify(values)}`;
-    return { kind: 'HelmValues', data: { values }, text: () => text, raw: text };
+  const options = { ...choices, ciliumVersion, image: flags.image, waitMs: 0 };
+  return withChosenClusters(context, flags, async (targets) => {
+    const clusters: ClusterValues[] = [];
+    for (const target of targets) {
+      const draft = await planEnableCluster(context, target, options);
+      const { values, notes } = printableLines(helmValuesOf(draft, options));
+      for (const note of notes) context.progress.warn(note);
+      clusters.push({ context: target.client.context, values, notes });
+    }
+    const text = flags.output === 'json' ? jsonOf(clusters) : yamlOf(clusters);
+    return { kind: 'HelmValues', data: {}, text: () => text, raw: text };
   });
+}
+
+interface ClusterValues {
+  context: string;
+  values: Record<string, unknown>;
+  notes: readonly string[];
+}
+
+/** A document for each cluster. */
+function yamlOf(clusters: readonly ClusterValues[]): string {
+  const documents = clusters.map(({ context, values, notes }) => {
+    const comments = [...(clusters.length > 1 ? [`context ${context}`] : []), ...notes];
+    return `${comments.map((line) => `# ${line}\n`).join('')}${stringify(values)}`;
+  });
+  return documents.join('---\n');
+}
+
+/** The values, or where there are several clusters those of each by its context. */
+function jsonOf(clusters: readonly ClusterValues[]): string {
+  const [first] = clusters;
+  const of = Object.fromEntries(clusters.map(({ context, values }) => [context, values]));
+  return JSON.stringify(clusters.length === 1 ? first?.values : of, null, 2);
 }

@@ -1,11 +1,11 @@
 import type { MeshRequest } from '../flows/connect.ts';
-import type { ClusterClient } from '../kube/client.ts';
+import type { FirstLook } from '../flows/first-look.ts';
 import { kubectlCommand } from '../mesh/command-line.ts';
 import type { ConnectionMode } from '../mesh/connection-mode.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
+import type { ClusterFlags } from './cluster-flags.ts';
 import type { CommandContext } from './command.ts';
-import { allCiliumContexts } from './several-clusters.ts';
+import { type Found, identityOf, leaveOut, withFoundClusters } from './find-clusters.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */
 export interface MeshFlags extends ClusterFlags {
@@ -18,7 +18,8 @@ export interface MeshFlags extends ClusterFlags {
 }
 
 /**
- * Opens the clusters that the flags name, runs `work` with them, and closes them whatever happens.
+ * Opens the clusters that the flags name, runs `work` with them, and closes them whatever happens. One that does not answer
+ * is among them where it was named: a cluster that is gone can be disconnected.
  * @throws MeshctlError `Usage` when the flags name no two clusters, or one of them twice
  */
 export async function withMesh<T>(
@@ -27,37 +28,36 @@ export async function withMesh<T>(
   work: (request: MeshRequest) => Promise<T>,
 ): Promise<T> {
   const mode = flags.connectionMode ?? (flags.all ? 'mesh' : 'bidirectional');
-  if (flags.all && !flags.context && mode !== 'mesh') {
+  checkFlags(flags, mode);
+  const kubeconfig = flags.destinationKubeconfig ?? flags.kubeconfig;
+  const withDestinations = (source: FirstLook | undefined): Promise<T> => {
+    const except = flags.destinationKubeconfig ? undefined : source?.client.context;
+    const choice = { names: flags.destinationContext, all: flags.all, except, besides: source !== undefined };
+    return withFoundClusters(context, kubeconfig === undefined ? flags : { ...flags, kubeconfig }, choice, (found) =>
+      work({
+        mode,
+        modeGiven: flags.connectionMode !== undefined,
+        source,
+        destinations: destinationsOf(context, flags, found, source),
+      }),
+    );
+  };
+  if (flags.all && !flags.context) return withDestinations(undefined);
+  const names = flags.context === undefined ? undefined : [flags.context];
+  return withFoundClusters(context, flags, { names, besides: true }, ({ answered, silent }) => {
+    const [source] = answered;
+    if (source) return withDestinations(source);
+    throw silent[0]?.error ?? new MeshctlError('Bug', 'no cluster was opened');
+  });
+}
+
+function checkFlags(flags: MeshFlags, mode: ConnectionMode): void {
+  const { destinationContext = [], all } = flags;
+  if (all && !flags.context && mode !== 'mesh') {
     throw new MeshctlError('Usage', `--all with --connection-mode ${mode} needs a cluster to start from`, {
       hint: 'Name it with --context, or leave --connection-mode out to join all with all.',
     });
   }
-  const targetOf = (client: ClusterClient) => ({ client, namespace: flags.namespace });
-  const destinationFlags: ClusterFlags = flags.destinationKubeconfig
-    ? { ...flags, kubeconfig: flags.destinationKubeconfig }
-    : flags;
-  const withDestinations = (source: ClusterClient | undefined) => async (): Promise<T> => {
-    const names = await destinationNames(context, flags, destinationFlags, source?.context);
-    return withClusters(context, destinationFlags, names, (clients) =>
-      work({
-        mode,
-        modeGiven: flags.connectionMode !== undefined,
-        source: source && targetOf(source),
-        destinations: clients.map(targetOf),
-      }),
-    );
-  };
-  if (flags.all && !flags.context) return withDestinations(undefined)();
-  return withClusters(context, flags, [flags.context], ([source]) => withDestinations(source)());
-}
-
-async function destinationNames(
-  context: CommandContext,
-  flags: MeshFlags,
-  destinationFlags: ClusterFlags,
-  source: string | undefined,
-): Promise<string[]> {
-  const { destinationContext = [], all } = flags;
   if (all && destinationContext.length > 0) {
     throw new MeshctlError('Usage', '--all and --destination-context exclude each other');
   }
@@ -66,13 +66,28 @@ async function destinationNames(
       hint: 'Name contexts with --destination-context, or take all that run Cilium with --all.',
     });
   }
-  const names = all
-    ? await allCiliumContexts(context, destinationFlags)
-    : await expandGlobs(context, destinationFlags, destinationContext, source);
-  const others = all && !flags.destinationKubeconfig ? names.filter((name) => name !== source) : names;
-  if (source !== undefined && others.includes(source)) throw namedTwice(source, flags);
-  if (others.length + (source === undefined ? 0 : 1) < 2) {
-    throw new MeshctlError('Usage', `a mesh needs two clusters; there is only ${others[0] ?? source ?? 'none'}`);
+}
+
+function destinationsOf(
+  context: CommandContext,
+  flags: MeshFlags,
+  { answered, silent }: Found,
+  source: FirstLook | undefined,
+): FirstLook[] {
+  if (flags.all) for (const { context: name, error } of silent) leaveOut(context, name, error.message);
+  const found = [...answered, ...(flags.all ? [] : silent.map(({ target }) => target))];
+  const name = source?.client.context;
+  if (source && found.some(({ client }) => client.context === name)) throw namedTwice(source.client.context, flags);
+  const same = source && answered.find((other) => identityOf(other) === identityOf(source));
+  if (same && !flags.all) {
+    throw new MeshctlError('Usage', `contexts "${name}" and "${same.client.context}" are one cluster`, {
+      hint: 'A cluster cannot be connected with itself.',
+    });
+  }
+  const others = found.filter((other) => other !== same);
+  if (others.length + (source ? 1 : 0) < 2) {
+    const only = others[0]?.client.context ?? name ?? 'none';
+    throw new MeshctlError('Usage', `a mesh needs two clusters; there is only ${only}`);
   }
   return others;
 }
@@ -81,44 +96,8 @@ function namedTwice(name: string, { destinationKubeconfig }: MeshFlags): Meshctl
   if (!destinationKubeconfig) {
     return new MeshctlError('Usage', `context "${name}" is named twice: a cluster cannot be connected with itself`);
   }
+  const words = ['--kubeconfig', destinationKubeconfig, 'config', 'rename-context', name, '<new name>'];
   return new MeshctlError('Usage', `both kubeconfigs have a context "${name}", so messages could not tell them apart`, {
-    hint: `Rename one: ${kubectlCommand({}, ['--kubeconfig', destinationKubeconfig, 'config', 'rename-context', name, '<new name>'])}`,
+    hint: `Rename one: ${kubectlCommand({}, words)}`,
   });
-}
-
-/** Names as they are; `*` and `?` stand for what the kubeconfig has, without the source. */
-async function expandGlobs(
-  context: CommandContext,
-  flags: ClusterFlags,
-  patterns: readonly string[],
-  source: string | undefined,
-): Promise<string[]> {
-  if (!patterns.some(isGlob)) return [...patterns];
-  const { loadKubeconfig } = await import('../kube/kubeconfig.ts');
-  const kubeconfig = await loadKubeconfig({ path: flags.kubeconfig, env: context.env, cwd: context.cwd });
-  const expanded = patterns.flatMap((pattern) => {
-    if (!isGlob(pattern)) return [pattern];
-    const names = kubeconfig.contexts.map(({ name }) => name).filter((name) => globToRegExp(pattern).test(name));
-    if (names.length > 0) return names.filter((name) => name !== source);
-    throw new MeshctlError(
-      'ContextUnknown',
-      `no context of kubeconfig ${kubeconfig.files.join(', ')} matches "${pattern}"`,
-      {
-        hint: `See them: ${kubectlCommand({}, ['config', 'get-contexts'])}`,
-      },
-    );
-  });
-  return [...new Set(expanded)];
-}
-
-function isGlob(text: string): boolean {
-  return /[*?]/.test(text);
-}
-
-function globToRegExp(pattern: string): RegExp {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`);
 }

@@ -2,9 +2,9 @@ import type { Target } from '../flows/flow.ts';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
+import type { ClusterFlags } from './cluster-flags.ts';
 import type { CommandContext } from './command.ts';
-import { clustersOfKubeconfig } from './contexts-of-clusters.ts';
+import { quietly, withFoundClusters } from './find-clusters.ts';
 
 /** A cluster that is not what the command is about, but stands on it. */
 export interface OtherCluster {
@@ -15,7 +15,7 @@ export interface OtherCluster {
 /**
  * Opens and reads the clusters that other contexts of the kubeconfig lead to, runs `work` with them and closes them.
  * Those that cannot be read are left out: what is not known of them, the plan says.
- * @param contexts of the run itself, which are left out
+ * @param contexts of the run itself, whose clusters are left out
  */
 export async function withOtherClusters<T>(
   context: CommandContext,
@@ -23,13 +23,12 @@ export async function withOtherClusters<T>(
   contexts: readonly string[],
   work: (others: readonly OtherCluster[]) => Promise<T>,
 ): Promise<T> {
-  const known = [...(await clustersOfKubeconfig(context, flags)).values()];
-  const wanted = known.filter((name) => !contexts.includes(name));
-  return withClusters(context, flags, wanted, async (clients) => {
-    const read = clients.map(async (client): Promise<OtherCluster[]> => {
-      const target = { client, namespace: flags.namespace };
+  return withFoundClusters(quietly(context), flags, { all: true, first: contexts }, async ({ answered }) => {
+    const others = answered.filter(({ client }) => !contexts.includes(client.context));
+    const read = others.map(async (target): Promise<OtherCluster[]> => {
       try {
-        return [{ target, snapshot: await readSnapshot(client, { namespace: target.namespace, purpose: 'status' }) }];
+        const { client, namespace } = target;
+        return [{ target, snapshot: await readSnapshot(client, { namespace, purpose: 'status' }) }];
       } catch (error) {
         context.signal.throwIfAborted();
         if (error instanceof MeshctlError) return [];

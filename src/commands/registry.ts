@@ -3,10 +3,10 @@ import { CONNECT_COMMANDS } from './connect-specs.ts';
 import { CONNECTIVITY_COMMAND } from './connectivity-spec.ts';
 import { APISERVER_OPTIONS, ENABLE_COMMANDS } from './enable-specs.ts';
 import { HEALTH_COMMANDS } from './health-specs.ts';
-import { parseCount, parseDuration, parseList, parseNamespace, parsePercent } from './option-values.ts';
+import { parseCount, parseDuration, parseNamespace, parsePercent } from './option-values.ts';
 import { POLICY_COMMANDS } from './policy-specs.ts';
 import { SERVICE_COMMANDS } from './service-specs.ts';
-import { CONTEXT, waitDuration } from './shared-options.ts';
+import { CLUSTERS, waitDuration } from './shared-options.ts';
 
 /** What each group of commands is, for help. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
@@ -37,8 +37,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     reachesClusters: true,
     options: [
-      { ...CONTEXT, description: 'kubeconfig contexts, comma-separated (default: the current one)', parse: parseList },
-      { flags: '--all', description: 'all contexts of the kubeconfig that run Cilium', default: false },
+      ...CLUSTERS,
       { flags: '--wait', description: 'wait until every node is connected', default: false },
       waitDuration('with --wait', '5m'),
       { flags: '--watch', description: 'show the status again and again until Ctrl-C', default: false },

@@ -1,17 +1,25 @@
 import { type MeshMember, readMembers, readServices, type ServiceScope } from '../flows/read-services.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import type { UnreachableCluster } from '../mesh/mesh-status.ts';
 import { type ClusterServices, unreadPeers } from '../mesh/services.ts';
+import { printable } from '../views/printable.ts';
 import type { ReadCluster } from '../views/service-list-view.ts';
 import type { CommandContext } from './command.ts';
 import { requireName } from './option-values.ts';
-import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
+import {
+  type SeveralClustersFlags,
+  type Unanswered,
+  unreachableData,
+  withAnsweringClusters,
+  withChosenClusters,
+} from './several-clusters.ts';
 
 /** The flags of the service commands, as parsed. `-n` is the Services' namespace there. */
 export interface ServiceFlags extends Omit<SeveralClustersFlags, 'namespace'> {
   allNamespaces?: boolean;
   namespace?: string;
-  ciliumNamespace: string;
+  ciliumNamespace?: string;
 }
 
 /** Where `NAME` without a namespace is looked for, as kubectl does. */
@@ -49,8 +57,12 @@ export async function withMembers<T>(
   flags: ServiceFlags,
   work: (members: readonly MeshMember[]) => Promise<T>,
 ): Promise<T> {
-  const opening = { ...flags, namespace: flags.ciliumNamespace };
-  return withChosenClusters(context, opening, async (targets) => work(await readMembers(targets)));
+  return withChosenClusters(context, openingOf(flags), async (targets) => work(await readMembers(targets)));
+}
+
+/** The flags by which clusters are opened. `-n` is the Services' namespace there. */
+function openingOf({ namespace: _services, ciliumNamespace, ...flags }: ServiceFlags): SeveralClustersFlags {
+  return ciliumNamespace === undefined ? flags : { ...flags, namespace: ciliumNamespace };
 }
 
 /** Reads what is in scope from the clusters of `--context` or `--all`. */
@@ -62,6 +74,26 @@ export async function readMeshServices(
   const task = context.progress.start('Reading the services');
   try {
     return await withMembers(context, flags, (members) => readServices(context, members, scope));
+  } finally {
+    task.stop();
+  }
+}
+
+/** The same from the clusters that can be read, beside those that cannot. */
+export async function readAnsweringServices(
+  context: CommandContext,
+  flags: ServiceFlags,
+  scope: ServiceScope,
+): Promise<{ clusters: ClusterServices[]; unreachable: UnreachableCluster[] }> {
+  const task = context.progress.start('Reading the services');
+  try {
+    return await withAnsweringClusters(context, openingOf(flags), async (targets, silent) => {
+      const missing: Unanswered[] = [...silent];
+      const onFailure = (name: string, error: MeshctlError) => missing.push({ context: name, error });
+      const several = targets.length > 1 ? onFailure : undefined;
+      const clusters = await readServices(context, await readMembers(targets), scope, several);
+      return { clusters, unreachable: printable(unreachableData(missing)) };
+    });
   } finally {
     task.stop();
   }

@@ -1,8 +1,10 @@
 import { joinServices } from '../mesh/services.ts';
 import { printable } from '../views/printable.ts';
 import { serviceListData, serviceListText } from '../views/service-list-view.ts';
+import { unreachableLines } from '../views/unreachable-view.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
-import { namespaceOf, readClusters, readMeshServices, type ServiceFlags } from './service-clusters.ts';
+import { namespaceOf, readAnsweringServices, readClusters, type ServiceFlags } from './service-clusters.ts';
+import { exitCodeWith } from './several-clusters.ts';
 
 interface ListFlags extends ServiceFlags {
   output: 'text' | 'wide' | 'json' | 'yaml';
@@ -11,11 +13,13 @@ interface ListFlags extends ServiceFlags {
 /** `meshctl service list`: every Service that is global in one of the clusters. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as ListFlags;
-  const clusters = await readMeshServices(context, flags, { namespace: namespaceOf(flags) });
+  const { clusters, unreachable } = await readAnsweringServices(context, flags, { namespace: namespaceOf(flags) });
   const listing = printable({ clusters: readClusters(clusters), services: joinServices(clusters) });
   return {
     kind: 'ServiceList',
-    data: serviceListData(listing),
-    text: (theme) => serviceListText(listing, flags.output === 'wide', theme),
+    data: { ...serviceListData(listing), ...(unreachable.length > 0 ? { unreachable } : {}) },
+    text: (theme) =>
+      [serviceListText(listing, flags.output === 'wide', theme), ...unreachableLines(unreachable, theme)].join('\n'),
+    exitCode: exitCodeWith(unreachable),
   };
 }

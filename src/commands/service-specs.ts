@@ -1,6 +1,14 @@
 import type { ArgumentSpec, CommandSpec, OptionSpec } from './command.ts';
 import { parseNamespace } from './option-values.ts';
-import { ALL, CONTEXTS, DRY_RUN, NO_ROLLBACK, PLAN_FORMAT, RESULT_FORMAT, YES } from './shared-options.ts';
+import {
+  CILIUM_NAMESPACE_APART,
+  CLUSTERS,
+  DRY_RUN,
+  NO_ROLLBACK,
+  PLAN_FORMAT,
+  RESULT_FORMAT,
+  YES,
+} from './shared-options.ts';
 
 const SERVICE: ArgumentSpec = { name: 'service', description: 'NAMESPACE/NAME, or NAME in the namespace of -n' };
 
@@ -13,13 +21,6 @@ const ALL_NAMESPACES: OptionSpec = {
 const NAMESPACE: OptionSpec = {
   flags: '-n, --namespace <namespace>',
   description: 'namespace of the services',
-  parse: parseNamespace,
-};
-
-const CILIUM_NAMESPACE: OptionSpec = {
-  flags: '--cilium-namespace <namespace>',
-  description: 'namespace that Cilium runs in',
-  default: 'kube-system',
   parse: parseNamespace,
 };
 
@@ -37,11 +38,10 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     ],
     reachesClusters: true,
     options: [
-      CONTEXTS,
-      ALL,
+      ...CLUSTERS,
       ALL_NAMESPACES,
       NAMESPACE,
-      CILIUM_NAMESPACE,
+      CILIUM_NAMESPACE_APART,
       { ...RESULT_FORMAT, choices: ['text', 'wide', 'json', 'yaml'] },
     ],
     load: () => import('./service-list.ts'),
@@ -54,7 +54,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     ],
     reachesClusters: true,
     arguments: [SERVICE],
-    options: [CONTEXTS, ALL, NAMESPACE, CILIUM_NAMESPACE, RESULT_FORMAT],
+    options: [...CLUSTERS, NAMESPACE, CILIUM_NAMESPACE_APART, RESULT_FORMAT],
     load: () => import('./service-describe.ts'),
   },
   {
@@ -77,7 +77,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     reachesClusters: true,
     arguments: [SERVICE],
     options: [
-      CONTEXTS,
+      ...CLUSTERS,
       {
         flags: '--affinity <affinity>',
         description: 'backends to prefer (default: as it is, else none)',
@@ -98,7 +98,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
       YES,
       DRY_RUN,
       NAMESPACE,
-      CILIUM_NAMESPACE,
+      CILIUM_NAMESPACE_APART,
       PLAN_FORMAT,
     ],
     load: () => import('./service-global.ts'),
@@ -122,13 +122,12 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     reachesClusters: true,
     arguments: [{ ...SERVICE, description: `${SERVICE.description} (default: all global services)`, optional: true }],
     options: [
-      CONTEXTS,
-      ALL,
+      ...CLUSTERS,
       { flags: '--without <cluster>', description: 'only the loss of this cluster (name or context)' },
       { flags: '--require-survivable', description: 'exit 1 unless every service survives', default: false },
       ALL_NAMESPACES,
       NAMESPACE,
-      CILIUM_NAMESPACE,
+      CILIUM_NAMESPACE_APART,
       RESULT_FORMAT,
     ],
     load: () => import('./service-failover.ts'),

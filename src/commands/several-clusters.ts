@@ -1,84 +1,129 @@
 import type { Target } from '../flows/flow.ts';
-import { MeshctlError } from '../mesh/errors.ts';
-import { CILIUM_CONFIG, configMapRef } from '../mesh/names.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
+import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import type { UnreachableCluster } from '../mesh/mesh-status.ts';
+import type { ClusterFlags } from './cluster-flags.ts';
 import type { CommandContext } from './command.ts';
+import { type Choice, leaveOut, type SilentCluster, withFoundClusters } from './find-clusters.ts';
 
 /** The flags of commands that take several clusters, as parsed. */
 export interface SeveralClustersFlags extends ClusterFlags {
+  /** Names and globs. */
   context?: string[];
   all?: boolean;
 }
 
-/** What becomes of a context that cannot be asked whether it runs Cilium, with `--all`. */
-export type UnaskedContexts = 'left out' | 'counted';
+/** A cluster that has not answered, with why. */
+export type Unanswered = Pick<SilentCluster, 'context' | 'error'>;
 
 /**
- * Opens the clusters of `--context` or `--all`, else the current one, and closes them whatever happens.
- * @throws MeshctlError `Usage` for both flags
+ * Opens the clusters of `--context` or `--all`, else the current one, runs `work` with them and closes them. A cluster
+ * that was named must answer; with `--all`, one that does not is left out, and that is said.
+ * @throws MeshctlError `Usage` for both flags, and why a cluster does not answer
  */
 export async function withChosenClusters<T>(
   context: CommandContext,
   flags: SeveralClustersFlags,
   work: (targets: readonly Target[]) => Promise<T>,
-  unasked: UnaskedContexts = 'left out',
 ): Promise<T> {
-  const { all, context: named, namespace } = flags;
-  if (all && named) {
-    throw new MeshctlError('Usage', '--all and --context exclude each other', { hint: 'Give one of them.' });
-  }
-  const names = all ? await allCiliumContexts(context, flags, unasked) : (named ?? [undefined]);
-  return withClusters(context, flags, names, (clients) => work(clients.map((client) => ({ client, namespace }))));
+  return withWritableClusters(context, flags, async (targets, silent) => {
+    const [first] = silent;
+    if (first) throw first.error;
+    return work(targets);
+  });
 }
 
 /**
- * The contexts of the kubeconfig whose clusters run Cilium, for `--all`; one for each API server. Contexts that cannot be
- * used are warned of: a kubeconfig often has stale ones. So are those that cannot be reached, unless they count.
- * @throws MeshctlError `CiliumMissing` when there is none
+ * The same for commands that write to each cluster on its own: `work` gets also the clusters that were named and do not
+ * answer. With `--all` they are left out, for a kubeconfig often has some of clusters that are gone.
  */
-export async function allCiliumContexts(
+export async function withWritableClusters<T>(
   context: CommandContext,
-  flags: ClusterFlags,
-  unasked: UnaskedContexts = 'left out',
-): Promise<string[]> {
-  const { loadKubeconfig } = await import('../kube/kubeconfig.ts');
-  const kubeconfig = await loadKubeconfig({ path: flags.kubeconfig, env: context.env, cwd: context.cwd });
-  const servers = new Set<string>();
-  const candidates = kubeconfig.contexts.filter(({ cluster: name }) => {
-    const server = kubeconfig.clusters.find((cluster) => cluster.name === name)?.server ?? name;
-    return !servers.has(server) && servers.add(server);
-  });
-  const found = await Promise.all(
-    candidates.map(async ({ name }) => ((await runsCilium(context, flags, name, unasked)) ? [name] : [])),
-  );
-  const names = found.flat();
-  if (names.length > 0) return names;
-  throw new MeshctlError('CiliumMissing', `no context of kubeconfig ${kubeconfig.files.join(', ')} runs Cilium`, {
-    hint: 'Name contexts with --context, or the namespace of Cilium with -n.',
-    details: { files: kubeconfig.files },
+  flags: SeveralClustersFlags,
+  work: (targets: readonly Target[], silent: readonly SilentCluster[]) => Promise<T>,
+): Promise<T> {
+  return withAnsweringClusters(context, flags, async (targets, silent) => {
+    const [first] = silent;
+    if (first && targets.length === 0) throw first.error;
+    if (!flags.all) return work(targets, silent);
+    for (const { context: name, error } of silent) leaveOut(context, name, error.message);
+    return work(targets, []);
   });
 }
 
-/** Of a cluster, as opposed to a context that is not complete. */
-const UNASKED: readonly string[] = ['ClusterUnreachable', 'Unauthenticated', 'Forbidden', 'Timeout', 'ApiFailure'];
-
-async function runsCilium(
+/**
+ * The same for commands that do what they can: `work` gets the clusters that answered, and those that did not. Of one
+ * single cluster the error goes on its way.
+ */
+export async function withAnsweringClusters<T>(
   context: CommandContext,
-  flags: ClusterFlags,
-  name: string,
-  unasked: UnaskedContexts,
-): Promise<boolean> {
-  try {
-    return await withClusters(context, flags, [name], async ([client]) => {
-      const config = await client?.get(configMapRef(flags.namespace, CILIUM_CONFIG));
-      return config !== undefined;
-    });
-  } catch (error) {
-    context.signal.throwIfAborted();
-    if (!(error instanceof MeshctlError)) throw error;
-    if (unasked === 'counted' && UNASKED.includes(error.code)) return true;
-    const message = error.message.replace(`context "${name}": `, '');
-    context.progress.warn(`context "${name}" is left out: ${message}`);
-    return false;
+  flags: SeveralClustersFlags,
+  work: (targets: readonly Target[], silent: readonly SilentCluster[]) => Promise<T>,
+): Promise<T> {
+  return withFoundClusters(context, flags, choiceOf(flags), ({ answered, silent }) => {
+    const [only] = silent;
+    if (only && answered.length === 0 && silent.length === 1 && !flags.all) throw only.error;
+    return work(answered, silent);
+  });
+}
+
+/** Which clusters the flags choose. @throws MeshctlError `Usage` for both flags */
+export function choiceOf({ all, context: names }: SeveralClustersFlags): Choice {
+  if (all && names) {
+    throw new MeshctlError('Usage', '--all and --context exclude each other', { hint: 'Give one of them.' });
   }
+  return { all, names };
+}
+
+/** Opens the one cluster of a context. */
+export async function withOneCluster<T>(
+  context: CommandContext,
+  flags: ClusterFlags & { context?: string },
+  work: (target: Target) => Promise<T>,
+): Promise<T> {
+  const choice = { names: flags.context === undefined ? undefined : [flags.context] };
+  return withFoundClusters(context, flags, choice, ({ answered, silent }) => {
+    const [target] = answered;
+    if (target) return work(target);
+    throw silent[0]?.error ?? new MeshctlError('Bug', 'no cluster was opened');
+  });
+}
+
+/**
+ * Does something in each cluster, in parallel. A cluster where it fails is told apart; of one single cluster the error goes
+ * on its way.
+ */
+export async function whereItSucceeds<T>(
+  { signal }: CommandContext,
+  targets: readonly Target[],
+  work: (target: Target) => Promise<T>,
+): Promise<{ done: T[]; failed: Unanswered[] }> {
+  const failed: Unanswered[] = [];
+  const results = await Promise.all(
+    targets.map(async (target): Promise<T[]> => {
+      try {
+        return [await work(target)];
+      } catch (error) {
+        signal.throwIfAborted();
+        if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
+        failed.push({ context: target.client.context, error });
+        return [];
+      }
+    }),
+  );
+  return { done: results.flat(), failed };
+}
+
+/** Clusters that did not answer, as data. */
+export function unreachableData(clusters: readonly Unanswered[]): UnreachableCluster[] {
+  return clusters.map(({ context, error: { code, message, hint } }) => ({
+    context,
+    code,
+    message,
+    ...(hint ? { hint } : {}),
+  }));
+}
+
+/** The exit status of a result from which clusters are missing, else 0. */
+export function exitCodeWith(unreachable: readonly unknown[]): number {
+  return unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : 0;
 }

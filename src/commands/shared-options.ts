@@ -1,3 +1,4 @@
+import { parseCiliumNamespaces } from '../mesh/cilium-namespaces.ts';
 import type { OptionSpec } from './command.ts';
 import { parseDuration, parseList } from './option-values.ts';
 
@@ -6,12 +7,7 @@ import { parseDuration, parseList } from './option-values.ts';
 export const CONTEXT: OptionSpec = {
   flags: '--context <context>',
   description: 'kubeconfig context (default: the current one)',
-};
-
-export const CONTEXTS: OptionSpec = {
-  flags: '--context <contexts>',
-  description: 'kubeconfig contexts, comma-separated (default: the current one)',
-  parse: parseList,
+  once: true,
 };
 
 export const ALL: OptionSpec = {
@@ -19,6 +15,33 @@ export const ALL: OptionSpec = {
   description: 'all contexts of the kubeconfig that run Cilium',
   default: false,
 };
+
+/** For commands that take any number of clusters. */
+export const CLUSTERS: readonly OptionSpec[] = [
+  {
+    flags: '--context <contexts>',
+    description: 'kubeconfig contexts, comma-separated or repeated; * and ? match several (default: the current one)',
+    parse: parseList,
+    repeatable: 'lists',
+  },
+  ALL,
+];
+
+const CILIUM_NAMESPACE = {
+  description:
+    'namespace that Cilium runs in, or CONTEXT=NAMESPACE for one of several clusters, comma-separated (default: found by itself)',
+  parse: (text: string) => {
+    parseCiliumNamespaces(text);
+    return text;
+  },
+  once: true,
+} as const;
+
+/** Of every command that reaches clusters. */
+export const NAMESPACE_OF_CILIUM: OptionSpec = { flags: '-n, --namespace <namespace>', ...CILIUM_NAMESPACE };
+
+/** Where `-n` is about something else. */
+export const CILIUM_NAMESPACE_APART: OptionSpec = { flags: '--cilium-namespace <namespace>', ...CILIUM_NAMESPACE };
 
 export const waitDuration = (what: string, standard: string): OptionSpec => ({
   flags: '--wait-duration <duration>',

@@ -1,4 +1,3 @@
-import type { Target } from '../flows/flow.ts';
 import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../flows/status.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { evaluateMesh } from '../mesh/mesh-status.ts';
@@ -9,7 +8,8 @@ import { statusText } from '../views/status-view.ts';
 import { statusWideText } from '../views/status-wide.ts';
 import type { Theme } from '../views/theme.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
-import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
+import { awaitAnswers, withFoundClusters } from './find-clusters.ts';
+import { choiceOf, type SeveralClustersFlags, unreachableData } from './several-clusters.ts';
 
 interface StatusFlags extends SeveralClustersFlags {
   wait: boolean;
@@ -30,27 +30,38 @@ const CLEAR_FROM_TOP = '\u001b[H\u001b[J';
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as StatusFlags;
   checkFlags(flags);
-  const work = async (targets: readonly Target[]): Promise<CommandResult> => {
-    const options = {
-      parallel: flags.parallel,
-      nodeTimeoutMs: flags.nodeTimeout,
-      samplePercent: flags.sample,
-      details: flags.output === 'wide',
-    };
-    const resultOf = (look: Look) => statusResult(look, flags, flags.all === true || targets.length > 1);
+  const options = {
+    parallel: flags.parallel,
+    nodeTimeoutMs: flags.nodeTimeout,
+    samplePercent: flags.sample,
+    details: flags.output === 'wide',
+  };
+  return withFoundClusters(context, flags, choiceOf(flags), async (found) => {
+    const several = flags.all === true || found.answered.length + found.silent.length > 1;
+    const resultOf = (look: Look) => statusResult(look, flags, several);
+    const deadline = Date.now() + flags.waitDuration;
+    const { answered, silent } = flags.wait ? await awaitAnswers(context, flags, found, deadline) : found;
+    const [only] = silent;
+    if (only && !several) throw only.error;
+    // A mesh of which a cluster cannot be asked is not known to be healthy.
+    const complete = ({ reports, unreachable }: Look): Look => ({
+      reports,
+      unreachable: [...unreachableData(silent), ...unreachable],
+    });
     if (flags.watch) {
       if (context.interactive) context.print(CLEAR_SCREEN);
-      await watchStatus(context, targets, options, (look) => {
+      await watchStatus(context, [...answered, ...silent.map(({ target }) => target)], options, (look) => {
         const text = resultOf(look).text(context.theme);
         context.print(context.interactive ? `${CLEAR_FROM_TOP}${text}\n` : `${text}\n\n`);
       });
       return { kind: 'StatusReport', data: {}, text: () => '' };
     }
-    if (flags.wait) return resultOf(await waitForHealth(context, targets, options, flags.waitDuration));
-    return resultOf(await lookAtClusters(context, targets, options));
-  };
-  // A mesh of which a cluster cannot be asked is not known to be healthy.
-  return withChosenClusters(context, flags, work, 'counted');
+    if (answered.length === 0) return resultOf(complete({ reports: [], unreachable: [] }));
+    const look = flags.wait
+      ? await waitForHealth(context, answered, options, Math.max(0, deadline - Date.now()))
+      : await lookAtClusters(context, answered, options);
+    return resultOf(complete(look));
+  });
 }
 
 function checkFlags(flags: StatusFlags): void {

@@ -73,25 +73,50 @@ async function readMember(target: Target): Promise<MeshMember> {
   };
 }
 
-/** Reads the Services in scope from all clusters in parallel, their backends only for those that matter. */
+/**
+ * Reads the Services in scope from all clusters in parallel, their backends only for those that matter.
+ * @param onFailure hears of a cluster that cannot be read and is left out then; without it the error is thrown
+ */
 export async function readServices(
   flow: Flow,
   members: readonly MeshMember[],
   scope: ServiceScope,
+  onFailure?: (context: string, error: MeshctlError) => void,
 ): Promise<ClusterServices[]> {
-  const clusters = await Promise.all(members.map((member) => readDefinitions(flow, member, scope)));
-  const wanted = scope.name === undefined ? globalKeys(clusters) : undefined;
-  return Promise.all(
-    clusters.map(async (cluster, index) => {
-      const services = new Map([...cluster.services].filter(([key]) => wanted?.has(key) ?? true));
-      const client = members[index]?.client;
-      const backends = client ? await readBackends(client, services, scope) : new Map<string, ServiceBackend[]>();
-      const complete = [...services].map(([key, facts]): [string, ServiceFacts] => [
-        key,
-        { ...facts, backends: backends.get(key) ?? [] },
-      ]);
-      return { ...cluster, services: new Map(complete) };
+  const orNone = async <T>({ client }: MeshMember, reading: Promise<T>): Promise<T[]> => {
+    try {
+      return [await reading];
+    } catch (error) {
+      flow.signal.throwIfAborted();
+      if (!onFailure || !(error instanceof MeshctlError)) throw error;
+      onFailure(client.context, error);
+      return [];
+    }
+  };
+  const read = await Promise.all(
+    members.map(async (member) => {
+      const definitions = await orNone(member, readDefinitions(flow, member, scope));
+      return definitions.map((cluster) => ({ member, cluster }));
     }),
+  );
+  const found = read.flat();
+  const wanted = scope.name === undefined ? globalKeys(found.map(({ cluster }) => cluster)) : undefined;
+  const complete = await Promise.all(
+    found.map(async ({ member, cluster }) => {
+      const services = new Map([...cluster.services].filter(([key]) => wanted?.has(key) ?? true));
+      const backends = await orNone(member, readBackends(member.client, services, scope));
+      return backends.map((of) => ({ ...cluster, services: withBackends(services, of) }));
+    }),
+  );
+  return complete.flat();
+}
+
+function withBackends(
+  services: ReadonlyMap<string, ServiceFacts>,
+  backends: ReadonlyMap<string, ServiceBackend[]>,
+): Map<string, ServiceFacts> {
+  return new Map(
+    [...services].map(([key, facts]): [string, ServiceFacts] => [key, { ...facts, backends: backends.get(key) ?? [] }]),
   );
 }
 

@@ -40,6 +40,7 @@ async function pollAll(
   targets: readonly Target[],
   options: Omit<PollOptions, 'onProgress'>,
   onProgress: (answered: number, total: number) => void = () => undefined,
+  mayPass: (error: MeshctlError) => boolean = () => false,
 ): Promise<Look> {
   const counts = targets.map(() => ({ answered: 0, total: 0 }));
   const looks = await Promise.all(
@@ -55,7 +56,7 @@ async function pollAll(
         });
       } catch (error) {
         flow.signal.throwIfAborted();
-        if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
+        if (!(error instanceof MeshctlError) || (targets.length === 1 && !mayPass(error))) throw error;
         const { code, message, hint } = error;
         return { context: target.client.context, code, message, ...(hint ? { hint } : {}) };
       }
@@ -95,17 +96,28 @@ export async function waitForHealth(
   const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
   try {
     for (;;) {
-      const quick = await pollAll(flow, targets, options);
+      const quick = await pollAll(flow, targets, options, undefined, isPassing);
       // A new connection to a peer that is not there takes seconds to fail: it is made only when all else is well.
-      const look = isHealthy(quick) ? await pollAll(flow, targets, { ...options, redial: true }) : quick;
+      const look = isHealthy(quick)
+        ? await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing)
+        : quick;
       if (isHealthy(look)) return look;
-      if (Date.now() + LOOK_INTERVAL_MS > deadline) return await explainLook(flow, targets, look);
+      if (Date.now() + LOOK_INTERVAL_MS > deadline) {
+        // Of one single cluster that does not answer in the end, the error goes on its way.
+        if (targets.length === 1 && look.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
+        return await explainLook(flow, targets, look);
+      }
       task.update(waitingFor(look));
       await sleep(LOOK_INTERVAL_MS, flow.signal);
     }
   } finally {
     task.stop();
   }
+}
+
+/** Whether a cluster may answer at the next look. */
+function isPassing({ code }: MeshctlError): boolean {
+  return ['ClusterUnreachable', 'ApiFailure', 'Timeout', 'ExecFailed'].includes(code);
 }
 
 /** Looks until Ctrl-C. */

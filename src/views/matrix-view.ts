@@ -1,7 +1,8 @@
 import type { MatrixCell, MeshStatusReport } from '../mesh/mesh-status.ts';
-import { problemLines, replicaLines, statusText, step } from './status-view.ts';
+import { problemLines, replicaLines, statusText } from './status-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
+import { unreachableLines } from './unreachable-view.ts';
 
 /** The status of several clusters: a matrix of who is connected to whom, then what is wrong in each cluster. */
 export function meshStatusText(report: MeshStatusReport, theme: Theme): string {
@@ -10,10 +11,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme): string {
     lines.push('🔌 Cluster Connections (nodes of the row connected to the column):');
     lines.push(...matrixLines(report, theme));
   }
-  for (const { context, message, hint } of report.unreachable) {
-    lines.push('', `❌ ${theme.fail(message.startsWith('context ') ? message : `context "${context}": ${message}`)}`);
-    if (hint) lines.push(step(hint, theme));
-  }
+  for (const cluster of report.unreachable) lines.push('', ...unreachableLines([cluster], theme));
   const clusters = new Map(report.clusters.map((cluster) => [cluster.cluster.name, cluster]));
   for (const cluster of report.clusters) {
     if (cluster.healthy) continue;

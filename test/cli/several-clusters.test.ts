@@ -1,0 +1,267 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import type { InterceptedRequest } from '../../src/sandbox/options.ts';
+import { type CliResult, failureOf, jsonOf, runCli } from '../support/cli.ts';
+import { connect, enable } from '../support/e2e-cli.ts';
+import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** Which clusters a command is about: by flags, by contexts of a kubeconfig as people have them. */
+interface Kubeconfig {
+  contexts: { name: string; context: { cluster: string; user: string } }[];
+  clusters: { name: string; cluster: Record<string, string> }[];
+  users: { name: string; user: Record<string, string> }[];
+}
+
+let sandbox: TestSandbox;
+let intercept: (context: string, request: InterceptedRequest) => void = () => undefined;
+/** mesh-1, mesh-2, mesh-3 (Cilium in namespace cilium). */
+let plain: string;
+/** The same behind a stale context of mesh-1, with an alias of mesh-2, and a cluster that is down. */
+let grown: string;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({
+    clusters: 3,
+    nodes: 1,
+    intercept: async (context, request) => {
+      intercept(context, request);
+      return undefined;
+    },
+  });
+  const run = (argv: string[]) => runCli(argv, { env: { KUBECONFIG: sandbox.kubeconfigPath } });
+  expect((await run(enable('mesh-1,mesh-2'))).exitCode).toBe(0);
+  expect((await run(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
+  moveCilium('mesh-3', 'cilium');
+  plain = sandbox.kubeconfigPath;
+  const config = parse(await readFile(plain, 'utf8')) as Kubeconfig;
+  const of = (name: string) =>
+    found(
+      config.contexts.find((context) => context.name === name),
+      name,
+    ).context;
+  config.users.push({ name: 'stale', user: { token: 'expired' } });
+  config.clusters.push({ name: 'down', cluster: { server: 'https://127.0.0.1:9' } });
+  config.contexts.unshift({ name: 'a-stale', context: { ...of('mesh-1'), user: 'stale' } });
+  config.contexts.push(
+    { name: 'alias', context: of('mesh-2') },
+    { name: 'down', context: { cluster: 'down', user: 'stale' } },
+    { name: 'torn', context: { cluster: 'nowhere', user: 'stale' } },
+  );
+  grown = join(dirname(plain), 'grown.yaml');
+  await writeFile(grown, stringify(config));
+});
+
+beforeEach(() => {
+  intercept = () => undefined;
+});
+
+afterAll(async () => {
+  expect(sandbox.errors).toEqual([]);
+  await sandbox.close();
+});
+
+/** As on OpenShift. */
+function moveCilium(context: string, namespace: string): void {
+  const { store } = found(
+    sandbox.clusters.find((cluster) => cluster.context === context),
+    context,
+  );
+  store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  for (const ref of [refs.configMap('cilium-config'), { ...refs.deployment('cilium'), kind: 'DaemonSet' }]) {
+    const { metadata, ...object } = found(store.get(ref), ref.name) as KubeObject;
+    const { name, labels } = metadata;
+    store.delete(ref);
+    store.create({ ...object, metadata: { name, namespace, ...(labels ? { labels } : {}) } } as KubeObject);
+  }
+}
+
+const meshctl = (line: string, kubeconfig = plain): Promise<CliResult> =>
+  runCli(line.split(' '), { env: { KUBECONFIG: kubeconfig } });
+
+/** The contexts of which certificates are listed. */
+async function listed(flags: string, kubeconfig = plain) {
+  const result = await meshctl(`clustermesh certs list ${flags} -o json`, kubeconfig);
+  const { certificates, unreachable = [] } = jsonOf(result) as Record<string, { context: string }[]>;
+  const contexts = (list: { context: string }[] = []) => [...new Set(list.map(({ context }) => context))];
+  return { ...result, contexts: contexts(certificates), unreachable: contexts(unreachable) };
+}
+
+describe('--context', () => {
+  it.each([
+    ['several times', '--context mesh-1 --context mesh-2'],
+    ['as a list', '--context mesh-1,mesh-2'],
+    ['as a glob', '--context mesh-[12],mesh-1 --context mesh-2'.replace('mesh-[12],', '')],
+    ['as globs, each cluster once', '--context mesh-? --context *-1'],
+  ])('is taken %s', async (_how, flags) => {
+    const { contexts, exitCode } = await listed(flags);
+    expect({ contexts, exitCode }).toEqual({ contexts: ['mesh-1', 'mesh-2'], exitCode: 0 });
+  });
+
+  it.each([
+    ['clustermesh connect --context mesh-1 --context mesh-2 --destination-context mesh-3', '--context is given twice'],
+    ['clustermesh certs list --context nope-*', 'matches "nope-*"'],
+    ['clustermesh certs list --context mesh-1 --all', '--all and --context exclude each other'],
+  ])('is refused where it cannot be meant: %s', async (line, words) => {
+    const { exitCode, says } = failureOf(await meshctl(line));
+    expect(says).toContain(words);
+    expect(exitCode).toBe(2);
+  });
+
+  it.each([
+    'clustermesh enable --dry-run',
+    'clustermesh disable --dry-run',
+    'clustermesh helm-values',
+    'clustermesh certs rotate --dry-run',
+    'clustermesh check --pre',
+    'clustermesh graph',
+    'clustermesh routes',
+    'clustermesh status',
+    'service list',
+  ])('names two contexts of one cluster once, and says so: meshctl %s', async (line) => {
+    const { stderr, stdout } = await meshctl(`${line} --context mesh-2,alias`, grown);
+    expect(stderr).toContain('contexts "mesh-2" and "alias" are one cluster: "mesh-2" is used');
+    expect(stdout).not.toContain('alias');
+  });
+
+  it('does not connect a cluster with itself by another name', async () => {
+    const { exitCode, says } = failureOf(await meshctl(connect('mesh-2', 'alias').join(' '), grown));
+    expect(exitCode).toBe(2);
+    expect(says).toContain('contexts "mesh-2" and "alias" are one cluster');
+  });
+});
+
+describe('--all', () => {
+  it('asks first: the first context of a cluster that works is used, and nothing is dropped without a word', async () => {
+    const { contexts, unreachable, exitCode, stderr } = await listed('--all', grown);
+    expect(contexts).toEqual(['mesh-1', 'mesh-2', 'mesh-3'].slice(0, 2).concat(contexts.slice(2)));
+    expect(unreachable).toEqual(['down']);
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/context "a-stale" is left out: .*"mesh-1" leads to the same server/);
+    expect(stderr).toContain('contexts "mesh-2" and "alias" are one cluster: "mesh-2" is used');
+    expect(stderr).toContain('context "torn" is left out');
+  });
+
+  it('names the clusters without Cilium', async () => {
+    const { stderr } = await meshctl('clustermesh certs list --all -n elsewhere,mesh-1=kube-system');
+    expect(stderr).toContain('context "mesh-2" is left out: no Cilium in namespace elsewhere');
+  });
+
+  it.each(['clustermesh enable --dry-run', 'clustermesh certs rotate --dry-run', 'clustermesh helm-values'])(
+    'leaves out what is down, and says so: meshctl %s',
+    async (line) => {
+      const { stderr } = await meshctl(`${line} --all -n mesh-3=nowhere`, grown);
+      expect(stderr).toContain('context "down" is left out: cannot reach the API server');
+    },
+  );
+});
+
+describe('a cluster that is down', () => {
+  it.each([
+    ['clustermesh certs list', 'mesh-1'],
+    ['clustermesh check --category identity', 'cluster names are unique'],
+    ['service list', 'no service is global'],
+  ])('does not keep the others from: meshctl %s', async (line, words) => {
+    const { exitCode, stdout } = await meshctl(`${line} --context mesh-1,down,mesh-2`, grown);
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain('context "down": cannot reach the API server');
+    expect(stdout.toLowerCase()).toContain(words);
+    const json = await meshctl(`${line} --context mesh-1,down,mesh-2 -o json`, grown);
+    expect(JSON.stringify(jsonOf(json))).toContain('"down"');
+  });
+
+  it('is the whole failure where it is the only one', async () => {
+    const { exitCode, says } = failureOf(await meshctl('clustermesh certs list --context down', grown));
+    expect(exitCode).toBe(3);
+    expect(says).toContain('context "down": cannot reach the API server');
+  });
+});
+
+describe('the namespace of Cilium', () => {
+  it.each([
+    ['found by itself', ''],
+    ['given for one context', '-n mesh-3=cilium'],
+    ['given for all but some', '-n cilium,mesh-1=kube-system,mesh-2=kube-system'],
+  ])('is %s', async (_how, flags) => {
+    const { stdout } = await meshctl(`clustermesh status --context mesh-1,mesh-3 -o json ${flags}`.trim());
+    const { clusters } = JSON.parse(stdout) as { clusters: { context: string; namespace: string }[] };
+    expect(clusters.map(({ context, namespace }) => `${context}: ${namespace}`)).toEqual([
+      'mesh-1: kube-system',
+      'mesh-3: cilium',
+    ]);
+  });
+
+  it('is in the hints of its cluster', async () => {
+    const { stdout } = await meshctl('clustermesh status --context mesh-1,mesh-3 -n mesh-3=cilium');
+    expect(stdout).toContain('meshctl clustermesh enable -n mesh-3=cilium --context mesh-3');
+  });
+
+  it('costs one request where it is the usual one, and none where it was given', async () => {
+    const asked: string[] = [];
+    intercept = (_context, { path }) => void asked.push(path);
+    const count = async (flags: string) => {
+      asked.length = 0;
+      await meshctl(`clustermesh certs list --context mesh-1 ${flags}`.trim());
+      return asked.filter((path) => path === '/api/v1/namespaces/kube-system/configmaps/cilium-config').length;
+    };
+    const given = await count('-n kube-system');
+    expect(await count('')).toBe(given + 1);
+    expect(asked).not.toContain('/apis/apps/v1/daemonsets');
+  });
+
+  it.each([
+    ['-n cilium,other', 'names two namespaces'],
+    ['-n mesh-2=', '"mesh-2=" names no namespace'],
+    ['-n Kube_System', '"Kube_System" names no namespace'],
+  ])('is refused where it cannot be: %s', async (flags, words) => {
+    const { exitCode, says } = failureOf(await meshctl(`clustermesh status ${flags}`));
+    expect({ exitCode, says }).toEqual({ exitCode: 2, says: expect.stringContaining(words) });
+  });
+});
+
+describe('whoever may not read namespace kube-system', () => {
+  it('is told that contexts are told apart by their address', async () => {
+    intercept = (_context, { resource, name }) => {
+      if (resource === 'namespaces' && name === 'kube-system') {
+        throw new ApiError(403, 'Forbidden', 'namespaces "kube-system" is forbidden');
+      }
+    };
+    const { contexts, stderr, exitCode } = await listed('--context mesh-1,mesh-2,alias', grown);
+    expect({ contexts, exitCode }).toEqual({ contexts: ['mesh-1', 'mesh-2'], exitCode: 0 });
+    expect(stderr).toContain('"mesh-1", "mesh-2": namespace kube-system may not be read');
+  });
+});
+
+describe('status --wait', () => {
+  it('of one context outlives failures that pass', async () => {
+    let failing = 12;
+    intercept = (_context, { resource }) => {
+      if (resource === 'configmaps' && failing-- > 0) throw new ApiError(500, 'InternalError', 'etcd is slow');
+    };
+    const { exitCode, stderr } = await meshctl('clustermesh status --context mesh-1 --wait --wait-duration 20s');
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(failing).toBeLessThan(1);
+  });
+
+  it('ends with the failure that stays', async () => {
+    intercept = (_context, { resource }) => {
+      if (resource === 'configmaps') throw new ApiError(500, 'InternalError', 'etcd is gone');
+    };
+    const { exitCode, says } = failureOf(
+      await meshctl('clustermesh status --context mesh-1 --wait --wait-duration 1s'),
+    );
+    expect(says).toContain('etcd is gone');
+    expect(exitCode).not.toBe(0);
+  });
+});
+
+it('disables several clusters in one run, which then do not warn of each other', async () => {
+  const { exitCode, stdout, stderr } = await meshctl('clustermesh disable --context mesh-1,mesh-2 --yes');
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  expect(stdout).toContain('mesh-1');
+  expect(stdout).toContain('mesh-2');
+  expect(stderr).not.toContain('still points here');
+});
