@@ -22,7 +22,7 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
   let exitCode = 0;
   let complete: Completion = (text) => text;
   const runner = async (spec: CommandSpec, options: ParsedOptions): Promise<void> => {
-    complete = completionFor(runFlagsOf(options), COMMANDS);
+    complete = completionFor(runFlagsOf(options, spec), COMMANDS);
     exitCode = await runCommand(spec, options, host, complete);
   };
   try {

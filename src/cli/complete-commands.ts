@@ -27,14 +27,14 @@ const WORDS = "(?: (?!&& |→)(?:[^\\s';|]|'[^']*'|\\\\')+)*";
 /** The commands that name clusters of two kubeconfigs. */
 const PAIRING = /^meshctl clustermesh (connect|disconnect)$/;
 
-/** The flags of a run. In the service commands and the connectivity test, `-n` is not Cilium's namespace. */
-export function runFlagsOf(options: ParsedOptions): RunFlags {
+/** The flags of a run of a command. */
+export function runFlagsOf(options: ParsedOptions, command: CommandSpec): RunFlags {
   const { kubeconfig, as, asGroup, namespace, ciliumNamespace } = options;
   return {
     kubeconfig: textOf(kubeconfig),
     as: textOf(as),
     asGroup: Array.isArray(asGroup) ? asGroup.map(String) : undefined,
-    ciliumNamespace: textOf(ciliumNamespace ?? namespace),
+    ciliumNamespace: textOf(namespaceOptionOf(command) === '-n' ? namespace : ciliumNamespace),
     destination: destinationOf(options),
   };
 }
@@ -65,6 +65,13 @@ export function completionFor(flags: RunFlags, commands: readonly CommandSpec[])
   const reaching = commands.filter(({ reachesClusters }) => reachesClusters);
   const paths = reaching.map(({ path }) => path.join(' ')).sort((a, b) => b.length - a.length);
   const line = new RegExp(`\\b(?<command>meshctl (?:${paths.join('|')})|${KUBECTL})(?= |$)(?<rest>${WORDS})`, 'gm');
+  const flagOf = new Map(reaching.map((spec) => [`meshctl ${spec.path.join(' ')}`, namespaceOptionOf(spec)]));
+  // kubectl's lines name their namespace themselves.
+  const namespaceFlag = (command: string, rest: string): string[] => {
+    const flag = flagOf.get(command);
+    if (!flag || ciliumNamespace === undefined || / (-n|--namespace|--cilium-namespace)[ =]/.test(rest)) return [];
+    return [flag, ciliumNamespace];
+  };
   const complete = ({ command, rest, elsewhere }: Line): string => {
     if (/ --kubeconfig[ =]/.test(rest)) return command + rest;
     const path = elsewhere ? destination?.kubeconfig : kubeconfig;
@@ -73,7 +80,7 @@ export function completionFor(flags: RunFlags, commands: readonly CommandSpec[])
       ...(path === undefined ? [] : ['--kubeconfig', path]),
       ...(destination && others.some(destination.holds) ? ['--destination-kubeconfig', destination.kubeconfig] : []),
       ...identity,
-      ...namespaceFlag(command, rest, ciliumNamespace),
+      ...namespaceFlag(command, rest),
     ];
     return [command, ...access.map(shellWord)].join(' ') + rest;
   };
@@ -128,11 +135,11 @@ function withContexts(flag: string, rest: string, contexts: readonly string[]): 
   return rest.replace(flagPattern(flag), () => shellWord(contexts.join(',')));
 }
 
-/** Service commands keep `-n` for the Services; kubectl's lines name their namespace themselves. */
-function namespaceFlag(command: string, own: string, namespace: string | undefined): string[] {
-  if (namespace === undefined || command === 'kubectl' || / (-n|--namespace|--cilium-namespace)[ =]/.test(own))
-    return [];
-  return [command.startsWith('meshctl service ') ? '--cilium-namespace' : '-n', namespace];
+/** The flag by which a command takes Cilium's namespace; undefined where it needs none. */
+function namespaceOptionOf({ options }: CommandSpec): '-n' | '--cilium-namespace' | undefined {
+  if (options.some(({ flags }) => flags.startsWith('--cilium-namespace'))) return '--cilium-namespace';
+  // Its own `-n` is about something else.
+  return options.some(({ flags }) => flags.startsWith('-n,')) ? undefined : '-n';
 }
 
 /** A copy of plain data in which every text is complete. */

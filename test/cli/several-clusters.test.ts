@@ -226,7 +226,11 @@ describe('whoever may not read namespace kube-system', () => {
   it('is told that contexts are told apart by their address', async () => {
     intercept = (_context, { resource, name }) => {
       if (resource === 'namespaces' && name === 'kube-system') {
-        throw new ApiError(403, 'Forbidden', 'namespaces "kube-system" is forbidden');
+        throw new ApiError(
+          403,
+          'Forbidden',
+          'namespaces "kube-system" is forbidden: User "ann" cannot get resource "namespaces" in API group ""',
+        );
       }
     };
     const { contexts, stderr, exitCode } = await listed('--context mesh-1,mesh-2,alias', grown);

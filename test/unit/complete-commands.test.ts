@@ -5,6 +5,12 @@ import { kubectlCommand, meshctlCommand, shellWord } from '../../src/mesh/comman
 
 const FLAGS = { kubeconfig: '/tmp/my configs/a', ciliumNamespace: 'cilium', as: 'jane', asGroup: ['ops'] };
 const complete = completionFor(FLAGS, COMMANDS);
+
+const flagsOf = (options: Record<string, unknown>, path = 'clustermesh connect') => {
+  const spec = COMMANDS.find((command) => command.path.join(' ') === path);
+  if (!spec) throw new Error(`there is no ${path}`);
+  return runFlagsOf(options, spec);
+};
 const ACCESS = "--kubeconfig '/tmp/my configs/a' --as jane --as-group ops";
 
 describe('command lines', () => {
@@ -59,9 +65,22 @@ describe('commands that a run tells the operator to type', () => {
     );
   });
 
+  it.each([
+    ['clustermesh status', { namespace: 'cilium' }, 'cilium'],
+    ['service list', { namespace: 'shop' }, undefined],
+    ['service list', { namespace: 'shop', ciliumNamespace: 'mesh-2=cilium' }, 'mesh-2=cilium'],
+    ['connectivity test', { namespace: 'meshctl-test' }, undefined],
+    ['clustermesh inspect-policy-default-local-cluster', { namespace: 'shop' }, undefined],
+  ])('of %s do not take another namespace for Cilium’s', (path, options, namespace) => {
+    expect(flagsOf(options, path).ciliumNamespace).toBe(namespace);
+    const given = completionFor({ ciliumNamespace: 'cilium' }, COMMANDS);
+    const flag = { 'clustermesh status': ' -n cilium', 'service list': ' --cilium-namespace cilium' }[path];
+    if (flag) expect(given(`meshctl ${path} --context a`)).toBe(`meshctl ${path}${flag} --context a`);
+  });
+
   it('are left alone where nothing was given', () => {
     const text = 'meshctl clustermesh status --context a; kubectl get pods';
-    expect(completionFor(runFlagsOf({}), COMMANDS)(text)).toBe(text);
+    expect(completionFor(flagsOf({}), COMMANDS)(text)).toBe(text);
   });
 
   it('are not looked for in words about them', () => {
@@ -73,7 +92,7 @@ describe('commands that a run tells the operator to type', () => {
 
   describe('with clusters of two kubeconfigs', () => {
     const both = completionFor(
-      runFlagsOf({
+      flagsOf({
         kubeconfig: 'here',
         context: 'a',
         destinationKubeconfig: 'their configs',
@@ -122,7 +141,7 @@ describe('commands that a run tells the operator to type', () => {
     });
 
     it('take all contexts but the source with --all', () => {
-      const all = completionFor(runFlagsOf({ context: 'a', destinationKubeconfig: 'there', all: true }), COMMANDS);
+      const all = completionFor(flagsOf({ context: 'a', destinationKubeconfig: 'there', all: true }), COMMANDS);
       expect(all('meshctl clustermesh status --context x')).toBe(
         'meshctl clustermesh status --kubeconfig there --context x',
       );
