@@ -1,6 +1,8 @@
 import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../flows/status.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { evaluateMesh } from '../mesh/mesh-status.ts';
+import type { Contexts } from '../mesh/standing-advice.ts';
+import { adviseMesh, unknownContexts } from '../mesh/status-reasons.ts';
 import { meshStatusText } from '../views/matrix-view.ts';
 import { printable } from '../views/printable.ts';
 import { statusJunit } from '../views/status-junit.ts';
@@ -23,8 +25,12 @@ interface StatusFlags extends SeveralClustersFlags {
   output: 'summary' | 'wide' | 'json' | 'yaml' | 'junit';
 }
 
-const CLEAR_SCREEN = '\u001b[2J';
-const CLEAR_FROM_TOP = '\u001b[H\u001b[J';
+const LONGEST_LOOK_UP_MS = 3000;
+/** What a terminal is told: an empty screen; to the top; the rest of the line, or of the screen, is empty. */
+const EMPTY_SCREEN = '\u001b[2J\u001b[H';
+const TO_TOP = '\u001b[H';
+const EMPTY_LINE = '\u001b[K';
+const EMPTY_BELOW = '\u001b[J';
 
 /** `meshctl clustermesh status`: exit 0 only when every node is connected to every configured peer. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
@@ -38,7 +44,8 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   };
   return withFoundClusters(context, flags, choiceOf(flags), async (found) => {
     const several = flags.all === true || found.answered.length + found.silent.length > 1;
-    const resultOf = (look: Look) => statusResult(look, flags, several);
+    const contexts = knownContexts(context, flags);
+    const resultOf = async (look: Look) => statusResult(look, flags, several, await contexts(look));
     const deadline = Date.now() + flags.waitDuration;
     const { answered, silent } = flags.wait ? await awaitAnswers(context, flags, found, deadline) : found;
     const [only] = silent;
@@ -49,11 +56,9 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
       unreachable: [...unreachableData(silent), ...unreachable],
     });
     if (flags.watch) {
-      if (context.interactive) context.print(CLEAR_SCREEN);
-      await watchStatus(context, [...answered, ...silent.map(({ target }) => target)], options, (look) => {
-        const text = resultOf(look).text(context.theme);
-        context.print(context.interactive ? `${CLEAR_FROM_TOP}${text}\n` : `${text}\n\n`);
-      });
+      const show = screenOf(context);
+      const watched = [...answered, ...silent.map(({ target }) => target)];
+      await watchStatus(context, watched, options, async (look) => show((await resultOf(look)).text(context.theme)));
       return { kind: 'StatusReport', data: {}, text: () => '' };
     }
     if (answered.length === 0) return resultOf(complete({ reports: [], unreachable: [] }));
@@ -62,6 +67,40 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
       : await lookAtClusters(context, answered, options);
     return resultOf(complete(look));
   });
+}
+
+/**
+ * Shows texts one after the other: on a terminal each one in the place of the former, line by line, so that nothing
+ * flickers and nothing is left over; elsewhere each one that differs, below the former.
+ */
+function screenOf({ print, interactive, env }: CommandContext): (text: string) => void {
+  const redraws = interactive && env.TERM !== 'dumb';
+  let shown: string | undefined;
+  return (text) => {
+    if (text === shown) return;
+    if (!redraws) print(shown === undefined ? `${text}\n` : `\n${text}\n`);
+    else {
+      const lines = text.split('\n').map((line) => `${line}${EMPTY_LINE}\n`);
+      print(`${shown === undefined ? EMPTY_SCREEN : TO_TOP}${lines.join('')}${EMPTY_BELOW}`);
+    }
+    shown = text;
+  };
+}
+
+/** The contexts of peers that were not asked, where a next step would name them: each name is looked for once. */
+function knownContexts(context: CommandContext, flags: StatusFlags): (look: Look) => Promise<Contexts> {
+  const known = new Map<string, string>();
+  const sought = new Set<string>();
+  return async ({ reports, unreachable }) => {
+    const names = unknownContexts(evaluateMesh(reports, unreachable)).filter((name) => !sought.has(name));
+    if (names.length === 0) return known;
+    const { contextsOfClusters } = await import('./contexts-of-clusters.ts');
+    // A context that hangs is not worth the wait: it is only for a name in a next step.
+    const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_LOOK_UP_MS) };
+    for (const [name, found] of await contextsOfClusters(context, briefly, names)) known.set(name, found);
+    for (const name of names) sought.add(name);
+    return known;
+  };
 }
 
 function checkFlags(flags: StatusFlags): void {
@@ -75,18 +114,22 @@ function checkFlags(flags: StatusFlags): void {
 }
 
 /** A report of one cluster, or of a mesh where several were asked for. */
-function statusResult(look: Look, { output }: StatusFlags, several: boolean): CommandResult {
+function statusResult(look: Look, { output }: StatusFlags, several: boolean, contexts: Contexts): CommandResult {
   const exitCode = look.unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : isHealthy(look) ? 0 : 1;
-  const mesh = printable(evaluateMesh(look.reports, look.unreachable));
+  const mesh = printable(adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts));
   const [single] = mesh.clusters;
   const junit = () => statusJunit(mesh.clusters, mesh.unreachable);
   if (several || !single) {
     const text = (theme: Theme) =>
       output === 'wide'
-        ? [meshStatusText(mesh, theme), ...mesh.clusters.map((cluster) => statusWideText(cluster, theme))].join('\n\n')
-        : meshStatusText(mesh, theme);
+        ? [
+            meshStatusText(mesh, theme, contexts),
+            ...mesh.clusters.map((cluster) => statusWideText(cluster, theme, contexts)),
+          ].join('\n\n')
+        : meshStatusText(mesh, theme, contexts);
     return { kind: 'MeshStatusReport', data: { ...mesh }, text: output === 'junit' ? junit : text, exitCode };
   }
-  const text = (theme: Theme) => (output === 'wide' ? statusWideText(single, theme) : statusText(single, theme));
+  const text = (theme: Theme) =>
+    output === 'wide' ? statusWideText(single, theme, contexts) : statusText(single, theme, contexts);
   return { kind: 'StatusReport', data: { ...single }, text: output === 'junit' ? junit : text, exitCode };
 }

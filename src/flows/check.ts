@@ -70,17 +70,17 @@ async function observe(
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
 ): Promise<ClusterObservation> {
-  const [containers, nodes, status, planned] = await Promise.all([
+  const [containers, nodes, polled, planned] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(target) : [],
     categories.has('network') && snapshot
       ? observeNodes(flow, target, snapshot, { timeoutMs: nodeTimeoutMs, health: !pre })
       : [],
     categories.has('peers') && snapshot?.ciliumConfig
-      ? pollStatus(flow, target, { parallel, nodeTimeoutMs, redial: true })
+      ? pollStatus(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
       : undefined,
     categories.has('ownership') ? planDrift(flow, target) : {},
   ]);
-  return { containers, nodes, status, ...planned };
+  return { containers, nodes, status: polled?.report, ...planned };
 }
 
 /** What an enable that keeps all choices as they are would change. */

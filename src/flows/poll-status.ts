@@ -1,13 +1,15 @@
 import type { ExecResult } from '../kube/exec.ts';
 import { sleep } from '../kube/retry.ts';
-import { runsKvstoremesh } from '../mesh/apiserver-deployment.ts';
-import { agentsReadCache } from '../mesh/direction.ts';
+import { readSnapshot } from '../kube/snapshot.ts';
+import { dialsThroughKvstoremesh } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
-import { AGENT_PEERS_SECRET, apiserverDeploymentRef, CILIUM_CONFIG, configMapRef, secretRef } from '../mesh/names.ts';
-import { peersIn } from '../mesh/peer-config.ts';
+import { keyOf } from '../mesh/kube-object.ts';
+import { apiserverDeploymentRef, CILIUM_CONFIG } from '../mesh/names.ts';
+import { expectedPeers } from '../mesh/peers.ts';
 import type { RemoteClusterReport } from '../mesh/remote-cluster-report.ts';
-import { secretTexts } from '../mesh/secret-data.ts';
+import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import type { PolledCluster } from '../mesh/standing-status.ts';
 import {
   createTally,
   type FailureReason,
@@ -16,7 +18,6 @@ import {
   type PollResult,
   type StatusComponent,
   type StatusExpectation,
-  type StatusReport,
 } from '../mesh/status.ts';
 import { failingDials } from '../mesh/troubleshoot.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from './adaptive-limit.ts';
@@ -34,6 +35,8 @@ export interface PollOptions {
   details?: boolean | undefined;
   /** Has those who dial the peers, and do not look at them again, make a new connection to each. */
   redial?: boolean | undefined;
+  /** What is configured, where it has been read already. */
+  snapshot?: ClusterSnapshot | undefined;
   /** Called as answers come in. `total` grows while pods are still being listed. */
   onProgress?: ((answered: number, total: number) => void) | undefined;
 }
@@ -50,8 +53,10 @@ const SUCCESSOR_WAIT_MS = 3000;
  * pods are still being listed. An agent that does not answer is part of the result, not an error.
  * @throws MeshctlError `CiliumMissing`, and what keeps the cluster from being asked at all
  */
-export async function pollStatus(flow: Flow, target: Target, options: PollOptions): Promise<StatusReport> {
-  const expected = await readExpectation(target);
+export async function pollStatus(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
+  const snapshot =
+    options.snapshot ?? (await readSnapshot(target.client, { namespace: target.namespace, purpose: 'health' }));
+  const expected = expectationOf(snapshot);
   const tally = createTally(expected, { details: options.details ?? false });
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
   const dialler = expected.enabled && expected.kvstoremesh ? REPLICAS : AGENTS;
@@ -60,32 +65,28 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
   await Promise.all([askAll(poll, AGENTS), ...(expected.kvstoremesh ? [askAll(poll, REPLICAS)] : [])]);
   const report = tally.report();
   const { samplePercent: percent } = options;
-  if (percent === undefined || percent >= 100) return report;
-  return { ...report, sample: { percent, asked: report.nodes.total, nodes: poll.listed } };
+  if (percent === undefined || percent >= 100) return { report, snapshot };
+  return { report: { ...report, sample: { percent, asked: report.nodes.total, nodes: poll.listed } }, snapshot };
 }
 
-async function readExpectation({ client, namespace }: Target): Promise<StatusExpectation> {
-  const [config, secret, deployment] = await Promise.all([
-    client.get(configMapRef(namespace, CILIUM_CONFIG)),
-    client.get(secretRef(namespace, AGENT_PEERS_SECRET)),
-    client.get(apiserverDeploymentRef(namespace)),
-  ]);
-  if (!config) {
+function expectationOf(snapshot: ClusterSnapshot): StatusExpectation {
+  const { context, namespace, objects, ciliumConfig } = snapshot;
+  if (!ciliumConfig) {
     throw new MeshctlError(
       'CiliumMissing',
-      `context "${client.context}": no Cilium in namespace ${namespace} (there is no ConfigMap ${CILIUM_CONFIG})`,
-      { hint: 'Install Cilium first, or name its namespace with -n.', details: { context: client.context, namespace } },
+      `context "${context}": no Cilium in namespace ${namespace} (there is no ConfigMap ${CILIUM_CONFIG})`,
+      { hint: 'Install Cilium first, or name its namespace with -n.', details: { context, namespace } },
     );
   }
-  const identity = identityOf((config.data ?? {}) as Record<string, string>);
+  const identity = identityOf(ciliumConfig);
   return {
-    context: client.context,
+    context,
     namespace,
     clusterName: identity.name,
     clusterId: identity.id,
-    peers: peersIn(secretTexts(secret)).filter((peer) => peer !== identity.name),
-    enabled: deployment !== undefined,
-    kvstoremesh: runsKvstoremesh(deployment) ?? agentsReadCache(secret),
+    peers: expectedPeers(snapshot),
+    enabled: objects.has(keyOf(apiserverDeploymentRef(namespace))),
+    kvstoremesh: dialsThroughKvstoremesh(snapshot),
   };
 }
 
@@ -151,7 +152,7 @@ async function askOne(poll: Poll, of: StatusProgram, pod: PodFacts): Promise<boo
   } catch (error) {
     // What keeps one pod from answering is its result; what holds for all pods alike is one error.
     if (!(error instanceof MeshctlError) || isForEveryPod(error)) poll.failure ??= error;
-    else poll.add(of.component, { name: of.nameOf(pod), error: error.message });
+    else poll.add(of.component, { name: of.nameOf(pod), pod: pod.name, error: error.message });
     return true;
   } finally {
     poll.answered += 1;
@@ -179,7 +180,7 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
           signal: flow.signal,
         });
       const answer = readAnswer(of, await exec(of.command));
-      return { name, ...answer, failingDials: await redial(poll, of, answer.clusters ?? [], exec) };
+      return { name, pod: pod.name, ...answer, failingDials: await redial(poll, of, answer.clusters ?? [], exec) };
     } catch (error) {
       flow.signal.throwIfAborted();
       if (isForEveryPod(error) || Date.now() >= deadline) throw error;

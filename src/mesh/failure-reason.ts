@@ -1,8 +1,18 @@
 import { kubectlCommand, meshctlCommand } from './command-line.ts';
+import {
+  AGENT_PEERS_SECRET,
+  AGENT_SELECTOR,
+  AGENT_TROUBLESHOOT,
+  APISERVER,
+  APISERVER_SELECTOR,
+  KVSTOREMESH_PEERS_SECRET,
+  KVSTOREMESH_TROUBLESHOOT,
+} from './names.ts';
 
 /** Why a node is not connected to a peer, as classes; each has its words and the next step for the operator. */
 export type FailureClass =
   | 'not-configured'
+  | 'not-taken-up'
   | 'cannot-resolve'
   | 'refused'
   | 'timed-out'
@@ -57,17 +67,35 @@ export interface FailurePlace {
   component?: 'agent' | 'kvstoremesh';
   /** With KVStoreMesh, agents read the peer's state from their own cluster's clustermesh-apiserver. */
   kvstoremesh?: boolean;
+  /** Contexts of further clusters that lack the peer for the same reason. */
+  alsoFrom?: readonly string[] | undefined;
+  /** The pod of the example. */
+  pod?: string | undefined;
 }
 
 interface Advice {
-  /** In the operator's words, without the peer's name. */
-  says: string;
+  /** In the operator's words, without the peer's name. @param server who is dialled */
+  says(server: ServerWords, place: FailurePlace): string;
   /** What to do next; a command where one exists. */
   hint(place: FailurePlace): string;
 }
 
+/** How one speaks of the clustermesh-apiserver that is dialled. */
+interface ServerWords {
+  /** `the peer's clustermesh-apiserver`. */
+  apiserver: string;
+  /** The same where no server but a cluster is meant: `the peer`. */
+  who: string;
+}
+
+const PEER: ServerWords = { apiserver: "the peer's clustermesh-apiserver", who: 'the peer' };
+const OWN: ServerWords = {
+  apiserver: "this cluster's clustermesh-apiserver",
+  who: "this cluster's clustermesh-apiserver",
+};
+
 /** Whether the server that is dialled is the own cluster's. */
-function dialsOwnServer({ component = 'agent', kvstoremesh = false }: FailurePlace): boolean {
+export function dialsOwnServer({ component = 'agent', kvstoremesh = false }: FailurePlace): boolean {
   return component === 'agent' && kvstoremesh;
 }
 
@@ -78,13 +106,16 @@ function serverPlace(place: FailurePlace): { context: string; namespace: string 
   return { context: peerContext ?? `<context of ${peer}>`, namespace: peerNamespace ?? namespace };
 }
 
-/** The command that renews what the connection needs. */
+/** The command that renews what the connection needs; where several clusters lack one peer, one command for all. */
 function mend(place: FailurePlace): string {
-  return dialsOwnServer(place)
-    ? enable(place)
-    : meshctlCommand('clustermesh connect', { context: place.context }, [
+  if (dialsOwnServer(place)) return enable(place);
+  const { context, alsoFrom = [] } = place;
+  const peer = serverPlace(place).context;
+  return alsoFrom.length === 0
+    ? meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer])
+    : meshctlCommand('clustermesh connect', { context: peer }, [
         '--destination-context',
-        serverPlace(place).context,
+        [context, ...alsoFrom].join(),
       ]);
 }
 
@@ -92,111 +123,119 @@ const enable = ({ context }: { context: string }) => meshctlCommand('clustermesh
 
 const waitFor = ({ context }: FailurePlace) => meshctlCommand('clustermesh status', { context }, ['--wait']);
 
-const SERVER_LABEL = 'k8s-app=clustermesh-apiserver';
+const IN_AGENT = 'ds/cilium -c cilium-agent --'.split(' ');
+const IN_KVSTOREMESH = 'deploy/clustermesh-apiserver -c kvstoremesh --'.split(' ');
+const TROUBLESHOOT = {
+  agent: [...IN_AGENT, ...AGENT_TROUBLESHOOT],
+  kvstoremesh: [...IN_KVSTOREMESH, ...KVSTOREMESH_TROUBLESHOOT],
+};
 
-const IN_AGENT = 'ds/cilium -c cilium-agent -- cilium-dbg troubleshoot clustermesh'.split(' ');
-const IN_KVSTOREMESH = (
-  'deploy/clustermesh-apiserver -c kvstoremesh -- ' + '/usr/bin/clustermesh-apiserver kvstoremesh-dbg troubleshoot'
-).split(' ');
+/** Makes a new connection and says how each step of it goes. */
+const troubleshoot = (place: FailurePlace) =>
+  kubectlCommand(place, ['exec', ...TROUBLESHOOT[place.component ?? 'agent'], place.peer]);
+
+/** Shows the Deployment with its wanted replicas, also where there is no pod to be seen, and why there is none. */
+const describeServer = (place: FailurePlace) =>
+  kubectlCommand(serverPlace(place), ['describe', 'deployment', APISERVER]);
 
 /** Words and next step of each class. */
 export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   'not-configured': {
-    says: 'the peering file has not reached the node yet',
-    hint: (place) => {
-      const secret = place.component === 'kvstoremesh' ? 'cilium-kvstoremesh' : 'cilium-clustermesh';
-      return `kubelets refresh mounted Secrets about every minute; if it stays so: ${kubectlCommand(place, ['get', 'secret', secret])}`;
+    says: () => 'the peering file has not reached the node yet: kubelets refresh mounted Secrets about every minute',
+    hint: waitFor,
+  },
+  'not-taken-up': {
+    says: (_server, { component }) =>
+      `the peering file is in Secret ${peersSecretOf(component)}, and has not reached the node for minutes`,
+    hint: ({ context, namespace, component, pod }) => {
+      const app = component === 'kvstoremesh' ? APISERVER_SELECTOR : AGENT_SELECTOR;
+      return kubectlCommand({ context, namespace }, ['describe', 'pods', ...(pod ? [pod] : ['-l', app])]);
     },
   },
   'cannot-resolve': {
-    says: "the peer's host name cannot be resolved",
+    says: ({ apiserver }) => `the host name of ${apiserver} cannot be resolved`,
     hint: (place) => `check DNS for the host name in the peering file, then: ${mend(place)}`,
   },
   refused: {
-    says: "the peer's clustermesh-apiserver refuses connections",
-    hint: (place) => kubectlCommand(serverPlace(place), ['get', 'pods', '-l', SERVER_LABEL]),
+    says: ({ apiserver }) => `${apiserver} refuses connections`,
+    hint: describeServer,
   },
   'timed-out': {
-    says: "the peer's clustermesh-apiserver cannot be reached",
+    says: ({ apiserver }) => `${apiserver} cannot be reached`,
     hint: (place) =>
       dialsOwnServer(place)
-        ? kubectlCommand(serverPlace(place), ['get', 'pods,endpointslices', '-l', SERVER_LABEL])
-        : `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort)`,
+        ? describeServer(place)
+        : `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort), which this shows: ${troubleshoot(place)}`,
   },
   'tls-unknown-ca': {
-    says: "the peer's server certificate is signed by another CA than the one trusted here",
+    says: ({ apiserver }) => `the server certificate of ${apiserver} is signed by another CA than the one trusted here`,
     hint: (place) =>
       dialsOwnServer(place)
         ? mend(place)
         : `renew that certificate and trust its CA: ${enable(serverPlace(place))} && ${mend(place)}`,
   },
   'tls-expired': {
-    says: 'a certificate has expired or is not valid yet',
+    says: () => 'a certificate has expired or is not valid yet',
     hint: (place) => `check the clocks of both clusters, and renew it: ${enable(serverPlace(place))}`,
   },
   'tls-name': {
-    says: "the peer's server certificate does not cover the address that is dialled",
+    says: ({ apiserver }) => `the server certificate of ${apiserver} does not cover the address that is dialled`,
     hint: mend,
   },
   'tls-client-rejected': {
-    says: 'the peer does not accept the client certificate',
+    says: ({ who }) => `${who} does not accept the client certificate`,
     hint: mend,
   },
   'permission-denied': {
-    says: 'the peer does not let this cluster in (no such etcd user, or not its role)',
+    says: ({ who }) => `${who} does not let this cluster in (no such etcd user, or not its role)`,
     hint: mend,
   },
   'config-invalid': {
-    says: 'the peering file or a certificate file is missing or cannot be read',
+    says: () => 'the peering file or a certificate file is missing or cannot be read',
     hint: mend,
   },
   'config-not-retrieved': {
-    says: "the peer's cluster configuration has not been read: it is not published, or another cluster answers",
-    hint: (place) =>
-      kubectlCommand(serverPlace(place), ['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver']),
+    says: () => "the peer's cluster configuration has not been read: it is not published, or another cluster answers",
+    hint: (place) => kubectlCommand(serverPlace(place), ['logs', `deployment/${APISERVER}`, '-c', 'apiserver']),
   },
   'wrong-cluster': {
-    says: 'another cluster answers at the peer’s address',
-    hint: ({ peer }) =>
-      `compare cluster-name and cluster-id of ${peer} with the peering file; two clusters with one NodePort dial themselves`,
+    says: () => "another cluster answers at the peer's address",
+    hint: (place) =>
+      `compare cluster-name and cluster-id of ${place.peer} with the peering file (two clusters with one NodePort dial themselves): ${troubleshoot(place)}`,
   },
   syncing: {
-    says: 'connected, still reading the peer’s state',
+    says: () => "connected, still reading the peer's state",
     hint: waitFor,
   },
   starting: {
-    says: 'waiting for the first connection',
+    says: () => 'waiting for the first connection',
     hint: waitFor,
   },
   'agent-unreachable': {
-    says: 'the agent could not be asked',
+    says: (_server, { component }) =>
+      component === 'kvstoremesh' ? 'the KVStoreMesh replica could not be asked' : 'the agent could not be asked',
     hint: (place) => {
-      const app = place.component === 'kvstoremesh' ? 'clustermesh-apiserver' : 'cilium';
-      return kubectlCommand(place, ['get', 'pods', '-l', `k8s-app=${app}`, '-o', 'wide']);
+      const app = place.component === 'kvstoremesh' ? APISERVER_SELECTOR : AGENT_SELECTOR;
+      return kubectlCommand(place, ['get', 'pods', '-l', app, '-o', 'wide']);
     },
   },
   'own-apiserver-missing': {
-    says: 'the own clustermesh-apiserver, from which agents read its state, is not there',
+    says: ({ apiserver }) => `${apiserver}, from which agents read the state of peers, is not there`,
     hint: enable,
   },
   unknown: {
-    says: 'not ready',
-    hint: (place) =>
-      kubectlCommand(place, ['exec', ...(place.component === 'kvstoremesh' ? IN_KVSTOREMESH : IN_AGENT), place.peer]),
+    says: () => 'not ready',
+    hint: troubleshoot,
   },
 };
 
 /** The words and the next step for what failed somewhere. */
 export function adviceFor(failure: FailureClass, place: FailurePlace): { says: string; hint: string } {
   const { says, hint } = ADVICE[failure];
-  if (failure === 'agent-unreachable' && place.component === 'kvstoremesh') {
-    return { says: 'the KVStoreMesh replica could not be asked', hint: hint(place) };
-  }
-  // The same words hold for the server that agents dial behind KVStoreMesh, which is not the peer's.
-  const whose = dialsOwnServer(place)
-    ? says
-        .replace(/^the peer's clustermesh-apiserver/, 'the own clustermesh-apiserver')
-        .replace(/^the peer('s)? (?=server|host|does)/, (_all, owns) => `the own clustermesh-apiserver${owns ?? ''} `)
-    : says;
-  return { says: whose, hint: hint(place) };
+  // Agents behind KVStoreMesh dial their own cluster's server, which is not the peer's.
+  return { says: says(dialsOwnServer(place) ? OWN : PEER, place), hint: hint(place) };
+}
+
+function peersSecretOf(component: FailurePlace['component']): string {
+  return component === 'kvstoremesh' ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
 }

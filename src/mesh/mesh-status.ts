@@ -5,7 +5,8 @@ export interface MatrixCell {
   /** Clusters by name. */
   from: string;
   to: string;
-  state: 'self' | 'connected' | 'disconnected' | 'not-configured';
+  /** `at-risk`: all nodes are connected, but would not come back, or what changes is not noticed. */
+  state: 'self' | 'connected' | 'at-risk' | 'disconnected' | 'not-configured';
   /** Nodes of `from`; absent where nobody was asked. */
   connected?: number | undefined;
   total?: number | undefined;
@@ -41,21 +42,24 @@ export function evaluateMesh(
     healthy: clusters.length > 0 && unreachable.length === 0 && clusters.every(({ healthy }) => healthy),
     clusters: [...clusters],
     unreachable: [...unreachable],
-    matrix: clusters.flatMap((report) => columns.map((to) => cellOf(report, to))),
+    matrix: clusters.flatMap((report) => columns.map((to) => cellOf(report, to, clusters))),
   };
 }
 
-function cellOf({ cluster, peers, problems }: StatusReport, to: string): MatrixCell {
+function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]): MatrixCell {
+  const { cluster, peers, problems, faults } = report;
   const from = cluster.name;
   if (from === to) return { from, to, state: 'self' };
   const peer = peers.find(({ name }) => name === to);
   if (!peer) return { from, to, state: 'not-configured' };
   const { agents, kvstoremesh } = peer;
-  const whole =
-    agents.total > 0 &&
-    agents.connected === agents.total &&
-    !problems.some((problem) => problem.peer === to) &&
-    (!kvstoremesh || (kvstoremesh.total > 0 && kvstoremesh.connected === kvstoremesh.total));
   const { connected, total } = agents;
-  return { from, to, state: whole ? 'connected' : 'disconnected', connected, total };
+  if (total === 0 || connected < total) return { from, to, state: 'disconnected', connected, total };
+  const serving = all.find((other) => other.cluster.name === to)?.faults ?? [];
+  const isAtRisk =
+    problems.some((problem) => problem.peer === to) ||
+    (kvstoremesh && (kvstoremesh.total === 0 || kvstoremesh.connected < kvstoremesh.total)) ||
+    faults.some((fault) => fault.component !== 'apiserver' && (fault.peers ?? [fault.peer]).includes(to)) ||
+    serving.some((fault) => fault.component === 'apiserver' && [undefined, from].includes(fault.peer));
+  return { from, to, state: isAtRisk ? 'at-risk' : 'connected', connected, total };
 }

@@ -24,8 +24,13 @@ export function expectedPeers(snapshot: ClusterSnapshot): string[] {
   const suffix = peerCertificateKeys('').certificate;
   const keys = PEER_SECRETS.flatMap((name) => dataKeys(objects.get(keyOf(secretRef(namespace, name)))));
   const names = keys.map((key) => (key.endsWith(suffix) ? key.slice(0, -suffix.length) : key));
-  const own = clusterNameOf(snapshot);
-  return [...new Set(names)].filter((name) => checkClusterName(name) === undefined && name !== own).sort();
+  // What Cilium takes for a peer is one, whatever its name.
+  const peers = new Set([
+    ...configuredPeers(snapshot),
+    ...names.filter((name) => checkClusterName(name) === undefined),
+  ]);
+  peers.delete(clusterNameOf(snapshot));
+  return [...peers].sort();
 }
 
 /** The clusters that this one dials or lets in, as far as its files and users name them. */

@@ -38,8 +38,8 @@ export function dialFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault
     const key = keyOf(secretRef(snapshot.namespace, name));
     if (snapshot.unread?.has(key)) return [];
     const secret = snapshot.objects.get(key);
-    const says = 'there is no such Secret, and the peering files are in it';
-    if (!secret) return [faultFor(snapshot, component, { id: 'peering-secret-missing', says })];
+    const says = 'the peering files are not there';
+    if (!secret) return [faultFor(snapshot, component, { id: 'peering-secret-missing', says, peers })];
     const texts = secretTexts(secret);
     return peers.flatMap((peer) => fileFaults(snapshot, component, peer, texts[peer], input));
   });
@@ -58,10 +58,10 @@ export function certificatesNamed(snapshot: ClusterSnapshot): Set<string> {
   return new Set(places);
 }
 
-type Partial = { id: DialFaultId; says: string; peer?: string; key?: string };
+type Told = Pick<Fault, 'says' | 'peer' | 'peers' | 'key'> & { id: DialFaultId };
 
-function faultFor({ context, namespace }: ClusterSnapshot, component: Dialler, partial: Partial): Fault {
-  return { ...partial, context, namespace, component, object: `Secret ${SECRETS[component]}`, outage: true };
+function faultFor({ context, namespace }: ClusterSnapshot, component: Dialler, told: Told): Fault {
+  return { ...told, context, namespace, component, object: `Secret ${SECRETS[component]}`, outage: true };
 }
 
 function fileFaults(
@@ -72,7 +72,7 @@ function fileFaults(
   input: FaultsInput,
 ): Fault[] {
   const fault = (id: DialFaultId, says: string, key = peer) => faultFor(snapshot, component, { id, says, peer, key });
-  if (text === undefined) return [fault('peering-file-missing', 'there is no peering file')];
+  if (text === undefined) return [fault('peering-file-missing', 'the peering file is not there')];
   const file = readPeerFile(text);
   if ('unreadable' in file) {
     return [fault('peering-file-unreadable', `the peering file cannot be read: ${file.unreadable}`)];
@@ -84,7 +84,7 @@ function fileFaults(
   const { namespace, objects } = snapshot;
   if (component === 'agent' && dialsOwnCache(text, namespace)) {
     const isOff = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) === false;
-    const says = 'the peering file is for the cache of this cluster’s KVStoreMesh, which is off';
+    const says = "the peering file is for the cache of this cluster's KVStoreMesh, which is off";
     return isOff ? [fault('peering-file-no-cache', says)] : [];
   }
   return certificateFaults(snapshot, component, peer, file, input);

@@ -63,47 +63,56 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
   return used.flatMap((name): Fault[] => {
     if (unread?.has(keyOf(secretRef(namespace, name)))) return [];
     const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
-    const found = certificateFault(tlsFiles.get(name), name === SERVER_CERT_SECRET ? undefined : server, now);
+    const what = `the ${/-([a-z]+)-cert$/.exec(name)?.[1] ?? 'own'} certificate`;
+    const found = certificateFault(what, tlsFiles.get(name), name === SERVER_CERT_SECRET ? undefined : server, now);
     return found ? [faultFor(snapshot, found.id, { ...found, object: `Secret ${name}`, outage })] : [];
   });
 }
 
-/** @param server of a client's certificate the one that must accept it */
+/**
+ * @param what it is, in words
+ * @param server of a client's certificate the one that must accept it
+ */
 function certificateFault(
+  what: string,
   files: TlsFiles | undefined,
   server: TlsFiles | undefined,
   now: Date,
 ): { id: ServeFaultId; says: string; key?: string } | undefined {
-  if (!files) return { id: 'certificate-missing', says: 'there is no such Secret' };
+  if (!files) return { id: 'certificate-missing', says: `${what} is not there` };
   const { certificate, privateKey, ca, signedByCa } = files;
-  if (certificate === 'missing')
-    return { id: 'certificate-missing', says: 'the certificate is not there', key: 'tls.crt' };
+  if (certificate === 'missing') return { id: 'certificate-missing', says: `${what} is not there`, key: 'tls.crt' };
   if (certificate === 'unreadable') {
-    return { id: 'certificate-unreadable', says: 'the certificate cannot be read', key: 'tls.crt' };
+    return { id: 'certificate-unreadable', says: `${what} cannot be read`, key: 'tls.crt' };
   }
   if (privateKey === 'missing')
-    return { id: 'certificate-missing', says: 'the private key is not there', key: 'tls.key' };
+    return { id: 'certificate-missing', says: `the private key of ${what} is not there`, key: 'tls.key' };
   if (privateKey === 'unreadable') {
-    return { id: 'certificate-unreadable', says: 'the private key cannot be read', key: 'tls.key' };
+    return { id: 'certificate-unreadable', says: `the private key of ${what} cannot be read`, key: 'tls.key' };
   }
   if (privateKey === 'other') {
-    return { id: 'certificate-key', says: 'the private key belongs to another certificate', key: 'tls.key' };
+    return {
+      id: 'certificate-key',
+      says: `the private key belongs to another certificate than ${what}`,
+      key: 'tls.key',
+    };
   }
-  if (ca === 'missing') return { id: 'certificate-missing', says: 'the CA certificate is not there', key: 'ca.crt' };
+  if (ca === 'missing')
+    return { id: 'certificate-missing', says: `the CA certificate of ${what} is not there`, key: 'ca.crt' };
   if (ca === 'unreadable') {
-    return { id: 'certificate-unreadable', says: 'the CA certificate cannot be read', key: 'ca.crt' };
+    return { id: 'certificate-unreadable', says: `the CA certificate of ${what} cannot be read`, key: 'ca.crt' };
   }
   const invalid = validityFault(certificate, now);
-  if (invalid) return { id: 'certificate-expired', says: `the certificate ${invalid}`, key: 'tls.crt' };
+  if (invalid) return { id: 'certificate-expired', says: `${what} ${invalid}`, key: 'tls.crt' };
   if (!signedByCa) {
     return {
       id: 'certificate-issuer',
-      says: 'the certificate is not signed by the CA that is with it',
+      says: `${what} is not signed by the CA that is with it`,
       key: 'tls.crt',
     };
   }
   if (server && distrusts(server, ca)) {
-    return { id: 'certificate-issuer', says: 'the certificate is from a CA that this cluster’s etcd does not accept' };
+    return { id: 'certificate-issuer', says: `${what} is from a CA that this cluster's etcd does not accept` };
   }
   return undefined;
 }
@@ -119,7 +128,7 @@ function authorityFaults(snapshot: ClusterSnapshot): Fault[] {
     return [faultFor(snapshot, 'ca-unreadable', { object, says, outage: false })];
   }
   if (foreignOwner(server)?.startsWith('cert-manager')) return [];
-  const says = 'there is no such Secret: nothing can be renewed';
+  const says = 'the CA is not there: nothing can be renewed';
   return [faultFor(snapshot, 'ca-missing', { object, says, outage: false })];
 }
 
@@ -130,7 +139,7 @@ function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fa
   const object = `ConfigMap ${REMOTE_USERS_CONFIGMAP}`;
   const configMap = objects.get(key);
   if (!configMap) {
-    const says = 'there is no such ConfigMap, and peers log in as its users';
+    const says = 'the list of users as which peers log in is not there';
     return [faultFor(snapshot, 'users-missing', { object, says })];
   }
   const lack = lackOfUsers((configMap.data as Record<string, unknown> | undefined)?.['users.yaml']);
@@ -147,7 +156,7 @@ function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fa
 }
 
 function lackOfUsers(text: unknown): string | undefined {
-  if (typeof text !== 'string') return 'there is no list of users';
+  if (typeof text !== 'string') return 'the list of users as which peers log in is not there';
   try {
     const content = parse(text, { logLevel: 'error' }) as { users?: unknown } | null;
     const users = content?.users;

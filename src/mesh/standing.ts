@@ -45,6 +45,8 @@ export interface Fault {
   namespace: string;
   /** The other cluster, by name, where it is about one. */
   peer?: string | undefined;
+  /** The other clusters, where it is about all that are dialled. */
+  peers?: readonly string[] | undefined;
   /** Who would not come back: those that dial, or those that serve. */
   component: 'agent' | 'kvstoremesh' | 'apiserver';
   /** Kind and name, e.g. `Secret cilium-kvstoremesh`. */
@@ -53,6 +55,8 @@ export interface Fault {
   key?: string | undefined;
   /** Something would not come back after a restart; else only something cannot be renewed. */
   outage: boolean;
+  /** The next step; set once the contexts of all clusters are known. */
+  hint?: string | undefined;
   /** In words: one clause without a final stop and without a byte of what is secret. */
   says: string;
 }

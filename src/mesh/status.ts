@@ -1,5 +1,6 @@
 import { classifyFailure, type FailureClass } from './failure-reason.ts';
 import type { RemoteClusterReport } from './remote-cluster-report.ts';
+import type { Fault } from './standing.ts';
 
 export type StatusComponent = 'agent' | 'kvstoremesh';
 
@@ -16,6 +17,8 @@ export interface PollResult {
   name: string;
   clusters?: readonly RemoteClusterReport[] | undefined;
   error?: string | undefined;
+  /** The pod that was asked. */
+  pod?: string | undefined;
   /** Why a connection that it made anew failed, by peer; absent where it was not asked to. */
   failingDials?: ReadonlyMap<string, FailureReason> | undefined;
 }
@@ -27,7 +30,7 @@ export interface StatusExpectation {
   namespace: string;
   clusterName: string;
   clusterId: number;
-  /** Peers by the Secret's word: what the agents should be connected to. */
+  /** Peers by the Secrets' word: what the agents should be connected to. */
   peers: readonly string[];
   /** Whether Cluster Mesh is enabled here: the clustermesh-apiserver exists. */
   enabled: boolean;
@@ -38,6 +41,13 @@ export interface StatusExpectation {
 /** One reason why some nodes lack a peer, said once. */
 export interface StatusProblem extends FailureReason {
   peer: string;
+  /** What is broken in the configuration, where that is why. */
+  cause?: Fault | undefined;
+  /** In words, and the next step; set once the contexts of all clusters are known. */
+  says?: string | undefined;
+  hint?: string | undefined;
+  /** The pod of one of the nodes. */
+  pod?: string | undefined;
   component: StatusComponent;
   /** Names of the nodes or replicas that it holds for. */
   nodes: string[];
@@ -86,6 +96,8 @@ export interface StatusReport {
   kvstoremesh: { enabled: boolean; replicas: number; connected: number };
   peers: PeerStatus[];
   problems: StatusProblem[];
+  /** What is configured but broken, so that it would not come back after a restart; also where it explains a problem. */
+  faults: Fault[];
   /** Only where asked for: it grows with the nodes. */
   details?: NodeStatus[] | undefined;
 }
@@ -96,6 +108,8 @@ export interface StatusTally {
   report(): StatusReport;
 }
 
+/** A mesh has at most 511 clusters; agents could report more. */
+const MOST_STRANGERS = 511;
 /** Messages of one class that are told apart; an agent could make them all different. */
 const MOST_MESSAGES = 10;
 
@@ -127,26 +141,31 @@ export function createTally(expected: StatusExpectation, { details = false } = {
   function add(component: StatusComponent, result: PollResult): void {
     const tally = tallies[component];
     tally.total += 1;
+    addStrangers(tally, result, expected.clusterName);
+    const { pod } = result;
     let connected = 0;
-    const row: NodeStatus = { name: result.name, component, peers: {} };
+    const states = new Map<string, NodeStatus['peers'][string]>();
     for (const [peer, counts] of tally.peers) {
       const report = result.clusters?.find(({ name }) => name === peer);
       if (report) counts.configured += 1;
       if (report && isConnected(report)) {
         counts.connected += 1;
         connected += 1;
-        row.peers[peer] = 'connected';
+        states.set(peer, 'connected');
         const failing = result.failingDials?.get(peer);
         if (failing)
-          addProblem(problems, { peer, component, ...causeOf(failing), nodes: [result.name], heldOver: true });
+          addProblem(problems, { peer, component, ...causeOf(failing), nodes: [result.name], pod, heldOver: true });
         continue;
       }
       const failure = causeOf(failureOf(result, report, expected.clusterId));
-      row.peers[peer] = failure.class;
-      addProblem(problems, { peer, component, ...failure, nodes: [result.name] });
+      states.set(peer, failure.class);
+      addProblem(problems, { peer, component, ...failure, nodes: [result.name], pod });
     }
-    if (connected > 0 && connected === tally.peers.size) tally.connectedToAll += 1;
-    if (details) rows.push(row);
+    const known = (result.clusters ?? []).filter(({ name }) => tally.strangers.has(name));
+    for (const report of known) states.set(report.name, isConnected(report) ? 'connected' : 'unknown');
+    const isPart = connected > 0 || known.some(isConnected);
+    if (isPart && connected === tally.peers.size) tally.connectedToAll += 1;
+    if (details) rows.push({ name: result.name, component, peers: Object.fromEntries(states) });
   }
 
   /** Agents that read the cache of a KVStoreMesh that is gone can only say that they get no connection. */
@@ -176,12 +195,13 @@ export function createTally(expected: StatusExpectation, { details = false } = {
         replicas: kvstoremesh.total,
         connected: kvstoremesh.connectedToAll,
       },
-      peers: expected.peers.map((name) => ({
+      peers: [...expected.peers, ...strangersOf(tallies)].map((name) => ({
         name,
         agents: connectionCounts(agent, name),
         ...(expected.kvstoremesh ? { kvstoremesh: connectionCounts(kvstoremesh, name) } : {}),
       })),
       problems: problems.map((problem) => ({ ...problem, nodes: [...problem.nodes].sort() })),
+      faults: [],
       ...(details ? { details: rows.sort((a, b) => (a.name < b.name ? -1 : 1)) } : {}),
     };
   }
@@ -192,15 +212,33 @@ export function createTally(expected: StatusExpectation, { details = false } = {
 interface ComponentTally {
   total: number;
   connectedToAll: number;
-  peers: Map<string, { configured: number; connected: number }>;
+  peers: Map<string, PeerCounts>;
+  /** Clusters that it reports, and that no Secret names. */
+  strangers: Map<string, PeerCounts>;
+}
+
+type PeerCounts = Pick<ConnectionCounts, 'configured' | 'connected'>;
+
+function addStrangers({ peers, strangers }: ComponentTally, { clusters = [] }: PollResult, own: string): void {
+  for (const report of clusters) {
+    const isTooMany = !strangers.has(report.name) && strangers.size >= MOST_STRANGERS;
+    if (peers.has(report.name) || report.name === own || isTooMany) continue;
+    const { configured, connected } = strangers.get(report.name) ?? { configured: 0, connected: 0 };
+    strangers.set(report.name, { configured: configured + 1, connected: connected + (isConnected(report) ? 1 : 0) });
+  }
+}
+
+function strangersOf(tallies: Readonly<Record<StatusComponent, ComponentTally>>): string[] {
+  return [...new Set(Object.values(tallies).flatMap(({ strangers }) => [...strangers.keys()]))].sort();
 }
 
 function countsOf(peers: readonly string[]): ComponentTally {
-  return { total: 0, connectedToAll: 0, peers: new Map(peers.map((peer) => [peer, { configured: 0, connected: 0 }])) };
+  const none = () => ({ configured: 0, connected: 0 });
+  return { total: 0, connectedToAll: 0, peers: new Map(peers.map((peer) => [peer, none()])), strangers: new Map() };
 }
 
-function connectionCounts({ peers, total }: ComponentTally, peer: string): ConnectionCounts {
-  return { configured: 0, connected: 0, ...peers.get(peer), total };
+function connectionCounts({ peers, strangers, total }: ComponentTally, peer: string): ConnectionCounts {
+  return { configured: 0, connected: 0, ...(peers.get(peer) ?? strangers.get(peer)), total };
 }
 
 function failureOf(result: PollResult, report: RemoteClusterReport | undefined, ownId: number): FailureReason {
@@ -208,7 +246,10 @@ function failureOf(result: PollResult, report: RemoteClusterReport | undefined, 
   if (!report) return { class: 'not-configured', message: 'the peer is not among its remote clusters' };
   const message = report.status ?? '';
   if (ownId > 0 && report.config?.['cluster-id'] === ownId) {
-    return { class: 'wrong-cluster', message: `the cluster at its address has the id ${ownId}, which is our own` };
+    return {
+      class: 'wrong-cluster',
+      message: `the cluster at its address has the id ${ownId}, which is this cluster's own`,
+    };
   }
   const byWords = classifyFailure(message);
   if (byWords !== 'unknown' && byWords !== 'starting') return { class: byWords, message };

@@ -1,53 +1,92 @@
+import { meshctlCommand } from '../mesh/command-line.ts';
 import type { MatrixCell, MeshStatusReport } from '../mesh/mesh-status.ts';
-import { problemLines, replicaLines, statusText } from './status-view.ts';
+import { pairsOf } from '../mesh/pairs.ts';
+import type { Contexts } from '../mesh/standing-advice.ts';
+import type { StatusReport } from '../mesh/status.ts';
+import { reasonsOf } from '../mesh/status-reasons.ts';
+import { beginningLines, headline as ownHeadline, reasonLines, replicaLines, step } from './status-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
 import { unreachableLines } from './unreachable-view.ts';
 
-/** The status of several clusters: a matrix of who is connected to whom, then what is wrong in each cluster. */
-export function meshStatusText(report: MeshStatusReport, theme: Theme): string {
+/**
+ * The status of several clusters: a matrix of who is connected to whom, then what is wrong, each thing once.
+ * @param contexts of clusters that were not asked, as far as they are known
+ */
+export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?: Contexts): string {
   const lines = [headline(report, theme)];
   if (report.clusters.length > 0) {
     lines.push('🔌 Cluster Connections (nodes of the row connected to the column):');
     lines.push(...matrixLines(report, theme));
   }
   for (const cluster of report.unreachable) lines.push('', ...unreachableLines([cluster], theme));
-  const clusters = new Map(report.clusters.map((cluster) => [cluster.cluster.name, cluster]));
-  for (const cluster of report.clusters) {
-    if (cluster.healthy) continue;
-    // Without peers the cluster's own report says what to do.
-    const text =
-      cluster.peers.length === 0 || !cluster.enabled
-        ? statusText(cluster, theme)
-        : [
-            ...replicaLines(cluster, theme),
-            ...cluster.problems.flatMap((problem) => problemLines(problem, cluster, theme, clusters.get(problem.peer))),
-          ].join('\n');
-    if (text) lines.push('', theme.bold(`${cluster.cluster.name} (context ${cluster.context})`), text);
+  const reasons = reasonsOf(report, contexts);
+  const wrong = [
+    ...report.clusters.flatMap((cluster) => replicaLines(cluster, reasons, theme)),
+    ...reasons.flatMap((reason) => reasonLines(reason, theme)),
+  ];
+  if (wrong.length > 0) lines.push('', ...wrong);
+  const [first, ...rest] = unconnected(report);
+  if (first && rest.length === report.clusters.length - 1 && rest.length > 0 && first.enabled) {
+    // Nobody is connected to anybody: one command for all.
+    const others = rest.map(({ context }) => context).join(',');
+    return [
+      ...lines,
+      step(meshctlCommand('clustermesh connect', first, ['--destination-context', others]), theme),
+    ].join('\n');
+  }
+  for (const cluster of unconnected(report)) {
+    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme));
   }
   return lines.join('\n');
 }
 
-function headline({ clusters, unreachable, healthy }: MeshStatusReport, theme: Theme): string {
+/** Clusters that are no part of the mesh: the others need a word on them. */
+function unconnected({ clusters }: MeshStatusReport): StatusReport[] {
+  return clusters.filter(({ enabled, peers }) => !enabled || peers.length === 0);
+}
+
+function headline(report: MeshStatusReport, theme: Theme): string {
+  const { clusters, unreachable, healthy } = report;
   const nodes = clusters.reduce((sum, { nodes: { total } }) => sum + total, 0);
   const total = clusters.length + unreachable.length;
   if (healthy) {
     const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
-    return `✅ All ${nodes} nodes of ${total} clusters are connected to all clusters${sampled}`;
+    const apart = pairsApart(report);
+    const words = apart.length > 0 ? `all their peers; not with each other: ${apart.join(', ')}` : 'all clusters';
+    return `✅ All ${nodes} nodes of ${total} clusters are connected to ${words}${sampled}`;
   }
-  const broken = clusters.filter((cluster) => !cluster.healthy).length;
+  if (unreachable.length === 0 && unconnected(report).length === clusters.length) {
+    return `⚠️  ${theme.warn(total === 1 ? 'The cluster is connected to no other' : `None of the ${total} clusters is connected to another`)}`;
+  }
+  const whole = ({ nodes, peers }: StatusReport) =>
+    peers.length > 0 && nodes.total > 0 && nodes.connected === nodes.total;
+  const lacking = clusters.filter((cluster) => !whole(cluster)).length;
+  const atRisk = clusters.filter((cluster) => !cluster.healthy && whole(cluster)).length;
   const words = [
     ...(unreachable.length > 0 ? [`${unreachable.length} of ${total} clusters cannot be asked`] : []),
-    ...(broken > 0 ? [`${broken} of ${total} clusters are not connected to all clusters`] : []),
+    ...(lacking > 0 ? [`${lacking} of ${total} clusters are not connected to all clusters`] : []),
+    ...(atRisk > 0 ? [`${atRisk} of ${total} clusters are connected, but not well`] : []),
   ];
   return `❌ ${theme.fail(words.join('; '))}`;
 }
 
+/** Clusters that were asked and do not dial each other, each pair once: `mesh-1 – mesh-3`. */
+function pairsApart({ clusters, matrix }: MeshStatusReport): string[] {
+  const names = clusters.map(({ cluster }) => cluster.name);
+  const isApart = (from: string, to: string) =>
+    matrix.some((cell) => cell.from === from && cell.to === to && cell.state === 'not-configured');
+  return pairsOf(names)
+    .filter(([one, other]) => isApart(one, other) || isApart(other, one))
+    .map((pair) => pair.join(' – '));
+}
+
 function matrixLines({ clusters, matrix }: MeshStatusReport, theme: Theme): string[] {
   const columns = [...new Set(matrix.map(({ to }) => to))];
-  const head = ['FROM \\ TO', ...columns].map((text) => ({ text, style: theme.bold }));
-  const rows = clusters.map(({ cluster: { name } }): (Cell | string)[] => [
-    { text: name, style: theme.bold },
+  const named = clusters.some(({ context, cluster }) => context !== cluster.name);
+  const head = [named ? 'FROM (CONTEXT) \\ TO' : 'FROM \\ TO', ...columns].map((text) => ({ text, style: theme.bold }));
+  const rows = clusters.map(({ context, cluster: { name } }): (Cell | string)[] => [
+    { text: context === name ? name : `${name} (${context})`, style: theme.bold },
     ...columns.map((to) =>
       cellFor(
         matrix.find((cell) => cell.from === name && cell.to === to),
@@ -62,5 +101,6 @@ function cellFor(cell: MatrixCell | undefined, theme: Theme): Cell {
   if (!cell || cell.state === 'self') return { text: '·', style: theme.dim };
   if (cell.state === 'not-configured') return { text: '–', style: theme.dim };
   const text = `${cell.connected ?? 0}/${cell.total ?? 0}`;
+  if (cell.state === 'at-risk') return { text: `! ${text}`, style: theme.warn };
   return cell.state === 'connected' ? { text: `✓ ${text}`, style: theme.ok } : { text: `✗ ${text}`, style: theme.fail };
 }

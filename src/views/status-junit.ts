@@ -1,13 +1,16 @@
-import { adviceFor } from '../mesh/failure-reason.ts';
 import type { UnreachableCluster } from '../mesh/mesh-status.ts';
+import { describeFault, type Fault } from '../mesh/standing.ts';
 import type { PeerStatus, StatusReport } from '../mesh/status.ts';
 import { type JunitCase, junitXml } from './junit.ts';
 import { placesOf } from './status-view.ts';
 
-/** A suite for each cluster with a case for each peer; a cluster without peers fails as such. */
+/**
+ * A suite for each cluster with a case for each peer; a cluster without peers fails as such.
+ * @param reports with their words (adviseMesh)
+ */
 export function statusJunit(reports: readonly StatusReport[], unreachable: readonly UnreachableCluster[] = []): string {
   return junitXml([
-    ...reports.map((report) => ({ name: report.context, cases: casesOf(report, reports) })),
+    ...reports.map((report) => ({ name: report.context, cases: casesOf(report) })),
     ...unreachable.map(({ context, code, message }) => ({
       name: context,
       cases: [
@@ -21,7 +24,7 @@ export function statusJunit(reports: readonly StatusReport[], unreachable: reado
   ]);
 }
 
-function casesOf(report: StatusReport, all: readonly StatusReport[]): JunitCase[] {
+function casesOf(report: StatusReport): JunitCase[] {
   const className = `clustermesh.${report.context}`;
   const { enabled, peers } = report;
   if (!enabled || peers.length === 0) {
@@ -30,31 +33,35 @@ function casesOf(report: StatusReport, all: readonly StatusReport[]): JunitCase[
       { name: 'has peers', className, failure: { type: enabled ? 'no-peers' : 'not-enabled', message, text: message } },
     ];
   }
-  return peers.map((peer) => ({
-    name: `all nodes are connected to ${peer.name}`,
-    className,
-    failure: failureOf(peer, report, all),
-  }));
+  const serving = report.faults.filter(({ component, peer }) => component === 'apiserver' && peer === undefined);
+  return [
+    ...peers.map((peer) => ({
+      name: `all nodes are connected to ${peer.name}`,
+      className,
+      failure: failureOf(peer, report),
+    })),
+    { name: 'what peers and agents need of it is there', className, failure: failureOfFaults(serving) },
+  ];
 }
 
-function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport, all: readonly StatusReport[]) {
+function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport): JunitCase['failure'] {
   const replicas = kvstoremesh ?? { connected: 1, total: 1 };
   const problems = report.problems.filter(({ peer }) => peer === name);
   const whole = agents.total > 0 && replicas.total > 0 && problems.length === 0;
-  if (whole && agents.connected === agents.total && replicas.connected === replicas.total) return undefined;
-  const peer = all.find(({ cluster }) => cluster.name === name);
-  const texts = problems.map((problem) => {
-    const { says, hint } = adviceFor(problem.class, {
-      context: report.context,
-      namespace: report.namespace,
-      peer: name,
-      peerContext: peer?.context,
-      peerNamespace: peer?.namespace,
-      component: problem.component,
-      kvstoremesh: report.kvstoremesh.enabled,
-    });
-    return `${says} — ${placesOf(problem)}\n${problem.message}\n→ ${hint}`;
-  });
+  if (whole && agents.connected === agents.total && replicas.connected === replicas.total) {
+    return failureOfFaults(report.faults.filter(({ peer, peers = [peer] }) => peers.includes(name)));
+  }
+  const texts = problems.map(
+    (problem) => `${problem.says} — ${placesOf(problem)}\n${problem.message}\n→ ${problem.hint}`,
+  );
   const counts = `${agents.connected}/${agents.total} nodes are connected to ${name}`;
   return { type: problems[0]?.class ?? 'not-connected', message: counts, text: texts.join('\n') };
+}
+
+/** Connected, and broken all the same. */
+function failureOfFaults(faults: readonly Fault[]): JunitCase['failure'] {
+  const [first] = faults;
+  if (!first) return undefined;
+  const text = faults.map((fault) => `${describeFault(fault)}\n→ ${fault.hint}`).join('\n');
+  return { type: first.id, message: 'would not come back after a restart', text };
 }

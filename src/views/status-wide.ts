@@ -1,11 +1,12 @@
+import type { Contexts } from '../mesh/standing-advice.ts';
 import type { StatusReport } from '../mesh/status.ts';
 import { statusText } from './status-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
 
 /** The report with more: KVStoreMesh per peer, and what each node and replica says of each peer. */
-export function statusWideText(report: StatusReport, theme: Theme): string {
-  const lines = [statusText(report, theme)];
+export function statusWideText(report: StatusReport, theme: Theme, contexts?: Contexts): string {
+  const lines = [statusText(report, theme, contexts)];
   const peers = report.peers.map(({ name }) => name);
   if (report.kvstoremesh.enabled && peers.length > 0) {
     const rows = report.peers.map(({ name, kvstoremesh: counts }) => {
@@ -19,7 +20,7 @@ export function statusWideText(report: StatusReport, theme: Theme): string {
     const rows = details.map(({ name, component, peers: states }): (Cell | string)[] => [
       component === 'agent' ? name : `${name} (KVStoreMesh)`,
       ...peers.map((peer): Cell => {
-        const state = states[peer] ?? 'not-configured';
+        const state = (Object.hasOwn(states, peer) ? states[peer] : undefined) ?? 'not-configured';
         return { text: state, style: state === 'connected' ? theme.ok : theme.fail };
       }),
     ]);

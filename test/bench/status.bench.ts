@@ -27,7 +27,7 @@ const flow: Flow = {
 
 async function status(parallel: number): Promise<number> {
   const started = performance.now();
-  const report = await pollStatus(flow, target, { parallel, nodeTimeoutMs: 10_000 });
+  const { report } = await pollStatus(flow, target, { parallel, nodeTimeoutMs: 10_000 });
   if (!report.healthy || report.nodes.total !== NODES) throw new Error(JSON.stringify(report.nodes));
   return Math.round(performance.now() - started);
 }

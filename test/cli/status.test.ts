@@ -26,7 +26,7 @@ describe('status of several clusters', () => {
     const { stdout } = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2,mesh-3']);
     expect(stdout).toBe(
       [
-        '✅ All 13 nodes of 3 clusters are connected to all clusters',
+        '✅ All 13 nodes of 3 clusters are connected to all their peers; not with each other: mesh-1 – mesh-3',
         '🔌 Cluster Connections (nodes of the row connected to the column):',
         '  FROM \\ TO  mesh-1  mesh-2   mesh-3',
         '  mesh-1     ·       ✓ 10/10  –',
@@ -96,20 +96,42 @@ describe('status of one cluster', () => {
 
   it('--watch goes on until Ctrl-C, which is no failure; on a terminal it redraws in place', async () => {
     const end = new AbortController();
-    let looks = 0;
     const result = await meshctl(['clustermesh', 'status', '--context', 'mesh-2', '--watch'], {
       isTty: true,
       signal: end.signal,
-      onOutput(text) {
-        if (text.includes('All 2 nodes')) looks += 1;
-        if (looks === 2) end.abort();
-      },
+      onOutput: changing(end),
     });
     expect(result.exitCode).toBe(0);
-    expect(result.stdout.startsWith('\u001b[2J\u001b[H\u001b[J✅ All 2 nodes')).toBe(true);
+    const [first = '', ...redrawn] = result.stdout.split('\u001b[H').slice(1);
+    expect(result.stdout.startsWith('\u001b[2J\u001b[H✅ All 2 nodes')).toBe(true);
+    expect(redrawn.length).toBeGreaterThan(0);
+    expect(first.match(/\u001b\[2J/)).toBeNull();
+    for (const screen of [first, ...redrawn]) {
+      // Nothing of a former, longer line or screen is left.
+      expect(screen.endsWith('\u001b[J')).toBe(true);
+      for (const line of screen.split('\n').slice(0, -1)) expect(line.endsWith('\u001b[K')).toBe(true);
+    }
+  });
+
+  it.each([
+    ['a pipe', { isTty: false }],
+    ['a terminal that cannot redraw', { isTty: true, env: { TERM: 'dumb' } }],
+  ])('--watch shows each change once below the former on %s', async (_what, options) => {
+    const end = new AbortController();
+    const result = await meshctl(['clustermesh', 'status', '--context', 'mesh-2', '--watch'], {
+      ...options,
+      signal: end.signal,
+      onOutput: changing(end),
+    });
+    expect(result.exitCode).toBe(0);
+    const blocks = result.stdout.trimEnd().split('\n\n');
+    expect(blocks.length).toBeGreaterThan(1);
+    expect(blocks.every((block, index) => block !== blocks[index - 1])).toBe(true);
+    expect(result.stdout).not.toContain('\u001b[H');
   });
 
   it('follows a pod that is replaced during the poll', async () => {
+    await meshctl.ok(waitForStatus('mesh-1', '20s'));
     const cluster = found(sandbox.clusters[0], 'mesh-1');
     const pods = cluster.store.list({ apiVersion: 'v1', kind: 'Pod' });
     const agents = pods.filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'cilium');
@@ -147,3 +169,21 @@ describe('status of one cluster', () => {
     expect(new Set(said).size).toBe(said.length);
   });
 });
+
+/** Breaks mesh-2 when it is shown to be well, mends it when that is shown, and ends the watch when it is well again. */
+function changing(end: AbortController): (text: string) => void {
+  const two = found(sandbox.clusters[1], 'mesh-2');
+  const users = refs.configMap('clustermesh-remote-users');
+  const before = found(two.store.get(users), 'the users').data;
+  const setUsersFile = (data: unknown) => two.store.update(users, (object) => Object.assign(object, { data }));
+  let seen: 'well' | 'broken' | undefined;
+  return (text) => {
+    if (seen === undefined && text.includes('✅ All 2 nodes')) {
+      seen = 'well';
+      setUsersFile({ 'users.yaml': 'users: nobody' });
+    } else if (seen === 'well' && text.includes('would not come back')) {
+      seen = 'broken';
+      setUsersFile(before);
+    } else if (seen === 'broken' && text.includes('✅ All 2 nodes')) end.abort();
+  };
+}

@@ -13,6 +13,7 @@ import {
 } from '../../src/mesh/remote-cluster-report.ts';
 import { readRoutes } from '../../src/mesh/routes.ts';
 import { createTally } from '../../src/mesh/status.ts';
+import { adviseMesh } from '../../src/mesh/status-reasons.ts';
 import { reasonIn } from '../../src/mesh/troubleshoot.ts';
 import { errorData } from '../../src/views/error-data.ts';
 import { meshStatusText } from '../../src/views/matrix-view.ts';
@@ -63,7 +64,9 @@ describe('hostile answers', () => {
           tally.add('agent', { name, clusters });
           tally.add('kvstoremesh', { name, error });
         }
-        const mesh = printable(evaluateMesh([tally.report()], [{ context: words, code: 'x', message: words }]));
+        const mesh = printable(
+          adviseMesh(evaluateMesh([tally.report()], [{ context: words, code: 'x', message: words }])),
+        );
         const [report] = mesh.clusters;
         if (!report) throw new Error('no report');
         for (const view of [

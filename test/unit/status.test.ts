@@ -3,12 +3,16 @@ import { ADVICE, classifyFailure } from '../../src/mesh/failure-reason.ts';
 import { evaluateMesh } from '../../src/mesh/mesh-status.ts';
 import type { RemoteClusterReport } from '../../src/mesh/remote-cluster-report.ts';
 import { createTally, type PollResult, type StatusExpectation, type StatusReport } from '../../src/mesh/status.ts';
+import { adviseMesh } from '../../src/mesh/status-reasons.ts';
 import { statusJunit } from '../../src/views/status-junit.ts';
 import { statusText } from '../../src/views/status-view.ts';
 
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
 const ready = (name: string): RemoteClusterReport => ({ name, ready: true, connected: true });
 const answers = (...names: string[]): PollResult[] => names.map((name) => ({ name, clusters: [ready('mesh-2')] }));
+
+/** Of somebody who knows no other cluster. */
+const NOTHING: PollResult[] = [{ name: 'node-1', clusters: [] }];
 
 interface StatusInput extends StatusExpectation {
   agents: PollResult[];
@@ -62,12 +66,12 @@ describe('status', () => {
       "❌ 2 of 3 nodes are not connected to all clusters
       🔌 Cluster Connections:
         • mesh-2: 2/3 configured, 1/3 connected
-      ⚠️  mesh-2: the own clustermesh-apiserver refuses connections — node-2
+      ⚠️  mesh-2: this cluster's clustermesh-apiserver refuses connections — node-2
            dial tcp 10.0.0.1:2379: connect: connection refused
-         → kubectl --context one -n kube-system get pods -l k8s-app=clustermesh-apiserver
-      ⚠️  mesh-2: the peering file has not reached the node yet — node-3
+         → kubectl --context one -n kube-system describe deployment clustermesh-apiserver
+      ⚠️  mesh-2: the peering file has not reached the node yet: kubelets refresh mounted Secrets about every minute — node-3
            the peer is not among its remote clusters
-         → kubelets refresh mounted Secrets about every minute; if it stays so: kubectl --context one -n kube-system get secret cilium-clustermesh"
+         → meshctl clustermesh status --context one --wait"
     `);
   });
 
@@ -76,11 +80,11 @@ describe('status', () => {
     const agents = [{ name: 'node-1', clusters: [lost] }];
     expect(text({ agents, enabled: false, replicas: [] })).toMatchInlineSnapshot(`
       "❌ 1 of 1 nodes are not connected to all clusters
-      ❌ No KVStoreMesh replica runs: nothing that changes in other clusters is noticed
-         → kubectl --context one -n kube-system get deployment,pods -l k8s-app=clustermesh-apiserver
+      ⚠️  mesh-1: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed
+         → kubectl --context one -n kube-system describe deployment clustermesh-apiserver
       🔌 Cluster Connections:
         • mesh-2: 1/1 configured, 0/1 connected
-      ⚠️  mesh-2: the own clustermesh-apiserver, from which agents read its state, is not there — node-1
+      ⚠️  mesh-2: this cluster's clustermesh-apiserver, from which agents read the state of peers, is not there — node-1
            dial tcp 10.0.0.1:2379: connect: connection refused
          → meshctl clustermesh enable --context one"
     `);
@@ -101,14 +105,14 @@ describe('status', () => {
   });
 
   it.each<[string, Partial<StatusInput>, string]>([
-    ['no peer', { peers: [] }, 'is connected to no cluster'],
-    ['no clustermesh-apiserver', { peers: [], enabled: false }, 'is not enabled'],
+    ['no peer', { peers: [], agents: NOTHING, replicas: NOTHING }, 'is connected to no cluster'],
+    ['no clustermesh-apiserver', { peers: [], enabled: false, agents: NOTHING, replicas: [] }, 'is not enabled'],
     ['no agent', { agents: [] }, 'No Cilium agent runs'],
-    ['no KVStoreMesh replica', { replicas: [] }, 'No KVStoreMesh replica runs'],
+    ['no KVStoreMesh replica', { replicas: [] }, 'no KVStoreMesh replica runs'],
     [
       'a KVStoreMesh that lacks the peer',
       { replicas: [{ name: 'pod-1', clusters: [] }] },
-      '1 of 1 KVStoreMesh replicas are not connected',
+      'connected to all clusters, but 1 of 1 KVStoreMesh replicas are not',
     ],
     [
       'an agent that does not answer',
@@ -126,21 +130,21 @@ describe('status', () => {
     const report = evaluateStatus(input({ replicas }));
     expect(report.healthy).toBe(false);
     expect(report.peers[0]?.kvstoremesh).toEqual({ configured: 1, connected: 1, total: 1 });
-    expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'disconnected', connected: 2 });
-    expect(statusJunit([report])).toContain('type="refused"');
+    expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'at-risk', connected: 2 });
+    expect(statusJunit(adviseMesh(evaluateMesh([report], [])).clusters)).toContain('type="refused"');
     expect(text({ replicas })).toMatchInlineSnapshot(`
       "❌ All 2 nodes are connected to all clusters, but new connections fail
       🔌 Cluster Connections:
         • mesh-2: 2/2 configured, 2/2 connected
       ⚠️  mesh-2: a new connection fails: the peer's clustermesh-apiserver refuses connections — KVStoreMesh (pod-1)
            connect: connection refused
-         → kubectl --context '<context of mesh-2>' -n kube-system get pods -l k8s-app=clustermesh-apiserver"
+         → kubectl --context '<context of mesh-2>' -n kube-system describe deployment clustermesh-apiserver"
     `);
   });
 
   it('says that no KVStoreMesh replica runs, and where to look', () => {
     expect(evaluateStatus(input({ replicas: [] })).healthy).toBe(false);
-    expect(text({ replicas: [] })).toContain('get deployment,pods -l k8s-app=clustermesh-apiserver');
+    expect(text({ replicas: [] })).toContain('describe deployment clustermesh-apiserver');
   });
 
   it('is healthy without KVStoreMesh', () => {
@@ -182,8 +186,9 @@ describe('classifyFailure', () => {
 
   it('has words and a next step for every class', () => {
     for (const { says, hint } of Object.values(ADVICE)) {
-      expect(says).toBeTruthy();
-      expect(hint({ context: 'one', namespace: 'kube-system', peer: 'mesh-2' })).toBeTruthy();
+      const place = { context: 'one', namespace: 'kube-system', peer: 'mesh-2' };
+      expect(says({ apiserver: 'it', who: 'it' }, place)).toBeTruthy();
+      expect(hint(place)).toBeTruthy();
     }
   });
 });

@@ -1,0 +1,56 @@
+import { kubectlCommand, meshctlCommand } from './command-line.ts';
+import { APISERVER, APISERVER_SELECTOR, CA_SECRET } from './names.ts';
+import type { Fault, FaultId } from './standing.ts';
+
+/** The contexts of clusters by name, as far as they are known. */
+export type Contexts = ReadonlyMap<string, string>;
+
+/** The context of a cluster, or what stands for one that only the operator knows. */
+export function contextOf(contexts: Contexts, cluster: string): string {
+  return contexts.get(cluster) ?? `<context of ${cluster}>`;
+}
+
+/** What mends a fault: a command, or a sentence that ends with one. */
+export function mendOf(fault: Fault, contexts: Contexts): string {
+  return MENDS[fault.id](fault, contexts);
+}
+
+type Mend = (fault: Fault, contexts: Contexts) => string;
+
+const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer] }, contexts) => {
+  const destinations = peers.map((name) => contextOf(contexts, name));
+  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations.join(',')]);
+};
+
+const enable: Mend = ({ context }) => meshctlCommand('clustermesh enable', { context });
+
+const restoreAuthority: Mend = ({ context, namespace }) => {
+  const replace = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
+  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, which cuts peers off until they are connected anew: ${replace}`;
+};
+
+const MENDS: Readonly<Record<FaultId, Mend>> = {
+  'peering-secret-missing': connect,
+  'peering-file-missing': connect,
+  'peering-file-unreadable': connect,
+  'peering-file-no-cache': connect,
+  'peer-certificate-missing': connect,
+  'peer-certificate-unreadable': connect,
+  'peer-certificate-key': connect,
+  'peer-certificate-expired': connect,
+  'peer-certificate-issuer': connect,
+  'peer-ca': connect,
+  'peer-unconfigured': connect,
+  'certificate-missing': enable,
+  'certificate-unreadable': enable,
+  'certificate-key': enable,
+  'certificate-expired': enable,
+  'certificate-issuer': enable,
+  'ca-missing': restoreAuthority,
+  'ca-unreadable': restoreAuthority,
+  'users-missing': enable,
+  'users-unreadable': enable,
+  'peer-user-missing': connect,
+  'apiserver-scaled-down': (place) => kubectlCommand(place, ['scale', `deployment/${APISERVER}`, '--replicas=1']),
+  'apiserver-not-ready': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
+};
