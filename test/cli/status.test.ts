@@ -80,7 +80,7 @@ describe('status of one cluster', () => {
 
   it('-o junit has a case for each peer', async () => {
     const { stdout } = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-2', '-o', 'junit']);
-    expect(stdout).toContain('<testsuite name="mesh-2" tests="2" failures="0" skipped="0">');
+    expect(stdout).toContain('<testsuite name="mesh-2" tests="3" failures="0" skipped="0">');
     expect(stdout).toContain('<testcase classname="clustermesh.mesh-2" name="all nodes are connected to mesh-1"/>');
   });
 

@@ -236,7 +236,7 @@ describe('one thing breaks, with KVStoreMesh', () => {
     const { two, meshctl } = scene;
     const successor = await createAuthority();
     setSecret(two, 'cilium-ca', { 'ca.crt': successor.certificate, 'ca.key': successor.privateKey });
-    await meshctl.ok(enable('mesh-2'));
+    await meshctl.ok(enable('mesh-2', '--yes'));
     // etcd reads its CA only at its start.
     two.store.delete({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name: apiserverPodOf(two) });
     await two.settled();
