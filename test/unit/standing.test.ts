@@ -245,13 +245,13 @@ describe('what would not come back, with the peer read', () => {
 describe('the peers of a cluster', () => {
   it('are those that any Secret names, readable or not, and by a certificate alone', () => {
     const agents = { 'mesh-2': GARBAGE, 'mesh-1': 'endpoints:' };
-    const replicas = { 'mesh-3': 'garbage', 'mesh-4.etcd-client.crt': 'none', 'no name': 'endpoints:' };
+    const replicas = { 'mesh-3': 'garbage', 'mesh-4.etcd-client.crt': 'none', 'no name': 'garbage', Odd: 'endpoints:' };
     const cluster = clusterOf({
       agents,
       replicas,
       snapshot: { remoteUsers: [{ name: 'remote-mesh-5', role: 'remote' }] },
     });
-    expect(expectedPeers(cluster)).toEqual(['mesh-2', 'mesh-3', 'mesh-4']);
+    expect(expectedPeers(cluster)).toEqual(['Odd', 'mesh-2', 'mesh-3', 'mesh-4']);
     expect(knownPeers(cluster)).toEqual(expect.arrayContaining(['mesh-2', 'mesh-3', 'mesh-4', 'mesh-5']));
   });
 });
