@@ -1,6 +1,6 @@
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
-import { LOAD_BALANCER_PROBES } from '../mesh/load-balancer-capability.ts';
+import { LOAD_BALANCER_PROBES, type LoadBalancerProbe } from '../mesh/load-balancer-capability.ts';
 import { APISERVER } from '../mesh/names.ts';
 import type { ClusterClient } from './client.ts';
 
@@ -11,8 +11,24 @@ import type { ClusterClient } from './client.ts';
  */
 export async function readProbes(client: ClusterClient, apiGroups: readonly string[]): Promise<KubeObject[]> {
   const wanted = LOAD_BALANCER_PROBES.filter(({ group }) => group === undefined || apiGroups.includes(group));
-  const lists = await Promise.all(wanted.map((probe) => orNothing(client.listAll(probe))));
+  const lists = await Promise.all(wanted.map((probe) => listOfProbe(client, probe)));
   return lists.flat();
+}
+
+/** Of the newest version that is served. */
+async function listOfProbe(
+  client: ClusterClient,
+  { apiVersions, kind, labelSelector }: LoadBalancerProbe,
+): Promise<KubeObject[]> {
+  for (const apiVersion of apiVersions) {
+    try {
+      return await client.listAll({ apiVersion, kind, labelSelector });
+    } catch (error) {
+      if (!(error instanceof MeshctlError) || !['NotFound', 'Forbidden'].includes(error.code)) throw error;
+      if (error.code === 'Forbidden') return [];
+    }
+  }
+  return [];
 }
 
 /** Node ports of all Services but the clustermesh-apiserver's; empty for an operator who may not list them. */

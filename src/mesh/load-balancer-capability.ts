@@ -25,19 +25,22 @@ export function loadBalancerCapabilities({ probed = [], nodes, kubernetesVersion
   return found;
 }
 
-/** Lists that enable takes in addition, and the API group without which there is nothing to list. */
-export const LOAD_BALANCER_PROBES: readonly {
-  apiVersion: string;
+/** A list that enable takes in addition. */
+export interface LoadBalancerProbe {
+  /** The newest first: of these the first one that is served is asked. */
+  apiVersions: readonly string[];
   kind: string;
+  /** The API group without which there is nothing to list. */
   group?: string;
   labelSelector?: string;
-}[] = [
-  { apiVersion: 'metallb.io/v1beta1', kind: 'IPAddressPool', group: 'metallb.io' },
-  // v2 since Cilium 1.18.
-  { apiVersion: 'cilium.io/v2', kind: 'CiliumLoadBalancerIPPool', group: 'cilium.io' },
-  { apiVersion: 'cilium.io/v2alpha1', kind: 'CiliumLoadBalancerIPPool', group: 'cilium.io' },
-  { apiVersion: 'apps/v1', kind: 'DaemonSet' },
-  { apiVersion: 'apps/v1', kind: 'Deployment', labelSelector: 'app.kubernetes.io/name=kube-vip-cloud-provider' },
+}
+
+export const LOAD_BALANCER_PROBES: readonly LoadBalancerProbe[] = [
+  { apiVersions: ['metallb.io/v1beta1'], kind: 'IPAddressPool', group: 'metallb.io' },
+  // v2 since Cilium 1.18; since then the API server warns of v2alpha1.
+  { apiVersions: ['cilium.io/v2', 'cilium.io/v2alpha1'], kind: 'CiliumLoadBalancerIPPool', group: 'cilium.io' },
+  { apiVersions: ['apps/v1'], kind: 'DaemonSet' },
+  { apiVersions: ['apps/v1'], kind: 'Deployment', labelSelector: 'app.kubernetes.io/name=kube-vip-cloud-provider' },
 ];
 
 /** Of the DaemonSets that k3s makes for each LoadBalancer Service (k3s, pkg/cloudprovider/servicelb.go). */
