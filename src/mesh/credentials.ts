@@ -1,5 +1,5 @@
 import { makesRemoteUsers } from './apiserver-deployment.ts';
-import { requireSigner } from './certificate-authority.ts';
+import { authorityState, authorityTrouble, requireSigner } from './certificate-authority.ts';
 import { type TlsSecretFacts, trusts } from './certificates.ts';
 import type { CredentialChoice, CredentialKind } from './credential-kind.ts';
 import { MeshctlError } from './errors.ts';
@@ -97,7 +97,26 @@ function decide(client: Party, server: Party, choice: CredentialChoice, now: Dat
     requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
   }
   if (choice === 'per-peer' || (choice === 'auto' && canSign(server))) return perPeerCredential(client, server);
+  if (choice === 'auto') refuseBrokenAuthority(client, server);
   return legacyCredential(client, server, now);
+}
+
+/**
+ * A CA whose key is kept elsewhere is somebody's choice; one whose key is broken is a fault, for which nobody is to get a
+ * weaker credential unasked.
+ */
+function refuseBrokenAuthority(client: Party, { snapshot }: Party): void {
+  if (!['wrong-key', 'unreadable', 'empty'].includes(authorityState(snapshot))) return;
+  const { context, namespace } = snapshot;
+  const secret = `Secret ${namespace}/${CA_SECRET}`;
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": a client certificate for "${client.identity.name}" cannot be issued: ${secret} ${authorityTrouble(snapshot)}`,
+    {
+      hint: 'Restore that Secret from its backup. Without it, --credentials legacy hands out the common certificate, which cannot be taken back from one peer alone.',
+      details: { context, object: secret },
+    },
+  );
 }
 
 function sharedCredential({ snapshot }: Party): Credential {

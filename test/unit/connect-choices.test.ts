@@ -16,6 +16,8 @@ interface Shape {
   /** The public key of cilium-ca. */
   ca?: string;
   caKey?: boolean;
+  /** Whether that key is the CA's; default: where there is one. */
+  keyMatches?: boolean;
   /** That of the CA that made the server certificate and the remote-cert. */
   madeBy?: string;
   covers?: string[];
@@ -36,7 +38,7 @@ function member(id: number, shape: Shape = {}): Member {
       ...['clustermesh-apiserver-remote-cert', 'cilium-kvstoremesh', 'cilium-clustermesh'].map(secret),
       ...(shape.live ?? []),
     ],
-    ca: { ...caFacts(ca), hasKey: caKey, keyMatches: caKey },
+    ca: { ...caFacts(ca), hasKey: caKey, keyMatches: shape.keyMatches ?? caKey },
     remoteUsers: [],
     tlsSecrets: new Map([
       ['clustermesh-apiserver-remote-cert', tlsFacts(madeBy, { commonName: 'remote', usages: ['client'] })],
@@ -97,6 +99,18 @@ describe('chooseCredential', () => {
     ['per-peer', { caKey: false }, 'has no ca.key'],
   ] as const)('%s that cannot be is refused', (choice, server, reason) => {
     expect(() => chooseCredential(member(1), member(2, server), choice, NOW)).toThrow(reason);
+  });
+
+  it('gives nobody a weaker one because the key of the CA is broken, unless told to', () => {
+    const server = member(2, { keyMatches: false });
+    expect(() => chooseCredential(member(1), server, 'auto', NOW)).toThrow(
+      expect.objectContaining({
+        code: 'CertificateAuthority',
+        message: expect.stringContaining('has a ca.key that is unreadable or belongs to another CA'),
+        hint: expect.stringContaining('--credentials legacy'),
+      }) as Error,
+    );
+    expect(chooseCredential(member(1), server, 'legacy', NOW)).toMatchObject({ kind: 'legacy' });
   });
 
   it('copies the remote-cert for legacy, and takes certificates away for a shared CA', () => {
