@@ -83,6 +83,7 @@ async function runCommand(
     interactive: host.stdout.isTty,
     env: host.env,
     cwd: host.cwd,
+    kubeconfigs: new Map(),
     userAgent: `meshctl/${await packageVersion(host)}`,
     packageRoot: host.packageRoot,
     now: host.now,

@@ -13,10 +13,17 @@ export interface ClusterFlags {
   requestTimeout: number;
 }
 
-/** Reads the kubeconfig that the flags name. */
-export async function kubeconfigOf({ env, cwd }: CommandContext, { kubeconfig }: ClusterFlags): Promise<Kubeconfig> {
+/** The kubeconfig that the flags name. It is read once in a run: a pipe gives its text but once. */
+export async function kubeconfigOf(
+  { env, cwd, signal, kubeconfigs }: CommandContext,
+  { kubeconfig: path, requestTimeout }: Pick<ClusterFlags, 'kubeconfig' | 'requestTimeout'>,
+): Promise<Kubeconfig> {
   const { loadKubeconfig } = await import('../kube/kubeconfig.ts');
-  return loadKubeconfig({ path: kubeconfig, env, cwd });
+  const known = kubeconfigs.get(path);
+  if (known) return known;
+  const reading = loadKubeconfig({ path, env, cwd, signal, timeoutMs: requestTimeout });
+  kubeconfigs.set(path, reading);
+  return reading;
 }
 
 /** What opens clients of a kubeconfig as the flags say. Each client has to be closed. */

@@ -1,4 +1,5 @@
 import type { Flow } from '../flows/flow.ts';
+import type { Kubeconfig } from '../kube/kubeconfig.ts';
 import type { Theme } from '../views/theme.ts';
 
 /** What every command is made of. The cli room turns specs into a program; commands never touch the terminal. */
@@ -82,6 +83,8 @@ export interface CommandContext extends Flow {
   interactive: boolean;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
+  /** Those that this run has read, by `--kubeconfig`. */
+  kubeconfigs: Map<string | undefined, Promise<Kubeconfig>>;
   /** `meshctl/VERSION`, as API servers see it. */
   userAgent: string;
   /** Runs another meshctl command line in this process, writing to the same terminal; for `demo`. */

@@ -4,7 +4,7 @@ import type { KubeObject } from '../mesh/kube-object.ts';
 import { ciliumPolicyFollowsDefault, networkPolicyFollowsDefault } from '../mesh/policy-scope.ts';
 import { type PolicyInspection, policyInspectionText } from '../views/policy-inspection-view.ts';
 import { printable } from '../views/printable.ts';
-import { type ClusterFlags, withClusters } from './cluster-flags.ts';
+import { type ClusterFlags, kubeconfigOf, withClusters } from './cluster-flags.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 
 interface InspectFlags extends Omit<ClusterFlags, 'namespace'> {
@@ -33,9 +33,8 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
 
 /** The namespace that kubectl would take: the context's own. */
 async function namespaceOfContext(context: CommandContext, flags: InspectFlags): Promise<string> {
-  const { loadKubeconfig, selectContext } = await import('../kube/kubeconfig.ts');
-  const kubeconfig = await loadKubeconfig({ path: flags.kubeconfig, env: context.env, cwd: context.cwd });
-  return selectContext(kubeconfig, flags.context).namespace || 'default';
+  const { selectContext } = await import('../kube/kubeconfig.ts');
+  return selectContext(await kubeconfigOf(context, flags), flags.context).namespace || 'default';
 }
 
 /** @param namespace undefined: all of them, and the policies that are in none */

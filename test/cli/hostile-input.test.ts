@@ -1,7 +1,9 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -104,6 +106,15 @@ describe('a kubeconfig', () => {
     ]);
     expect(exitCode).toBe(3);
     expect(stderr).toContain(`credential plugin "${plugin}" failed: it did not end within 0.2 s`);
+  });
+
+  test('that is a pipe, as of <(command), is read once whatever the command', async () => {
+    const pipe = join(folder, 'pipe');
+    await promisify(execFile)('mkfifo', [pipe]);
+    const text = await readFile(sandbox.kubeconfigPath, 'utf8');
+    const line = ['clustermesh', 'certs', 'list', '--all', '--kubeconfig', pipe, '--request-timeout', '20s'];
+    const [result] = await Promise.all([runCli(line), writeFile(pipe, text)]);
+    expect(result).toMatchObject({ exitCode: 0 });
   });
 
   test('with a line break in a name forges no line', async () => {

@@ -34,6 +34,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     theme: plain,
     env: {},
     cwd: directory,
+    kubeconfigs: new Map(),
     userAgent: 'test',
     packageRoot: new URL('../../', import.meta.url),
     now: () => new Date(),
