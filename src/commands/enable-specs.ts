@@ -194,8 +194,8 @@ export const ENABLE_COMMANDS: readonly CommandSpec[] = [
       'keys are never among them.',
     examples: [
       {
-        line: 'meshctl clustermesh helm-values --context gke | helm upgrade cilium cilium/cilium --reuse-values -f -',
-        what: 'let Helm do it',
+        line: 'meshctl clustermesh helm-values --context gke | helm upgrade cilium cilium/cilium -n kube-system --version 1.20.0 --reuse-values -f -',
+        what: 'let Helm do it; without --version it would upgrade Cilium too',
       },
     ],
     reachesClusters: true,

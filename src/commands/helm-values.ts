@@ -1,11 +1,15 @@
 import { stringify } from 'yaml';
 import { planEnableCluster } from '../flows/enable.ts';
-import { helmValuesOf } from '../flows/via-helm.ts';
+import { helmCommand, helmValuesOf } from '../flows/via-helm.ts';
+import { shellWord } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { printableLines } from '../views/printable.ts';
+import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
 import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
+
+/** As the repository is called in Cilium's documentation. */
+const CHART = 'cilium/cilium';
 
 interface HelmValuesFlags extends SeveralClustersFlags, ApiserverFlags {
   ciliumVersion?: string;
@@ -25,11 +29,15 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   const options = { ...choices, ciliumVersion, image: flags.image, waitMs: 0 };
   return withChosenClusters(context, flags, async (targets) => {
     const clusters: ClusterValues[] = [];
+    const { kubeconfig, as, asGroup } = flags;
+    const helm = { chart: CHART, kubeconfig, as, asGroup, env: context.env, cwd: context.cwd };
     for (const target of targets) {
       const draft = await planEnableCluster(context, target, options);
       const { values, notes } = printableLines(helmValuesOf(draft, options));
       for (const note of notes) context.progress.warn(note);
-      clusters.push({ context: target.client.context, values, notes });
+      const command = ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
+      const comments = [`These values are for: ${printable(command)}`, ...notes];
+      clusters.push({ context: target.client.context, values, comments });
     }
     const text = flags.output === 'json' ? jsonOf(clusters) : yamlOf(clusters);
     return { kind: 'HelmValues', data: {}, text: () => text, raw: text };
@@ -39,14 +47,15 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
 interface ClusterValues {
   context: string;
   values: Record<string, unknown>;
-  notes: readonly string[];
+  /** For people, at the head of the document. */
+  comments: readonly string[];
 }
 
 /** A document for each cluster. */
 function yamlOf(clusters: readonly ClusterValues[]): string {
-  const documents = clusters.map(({ context, values, notes }) => {
-    const comments = [...(clusters.length > 1 ? [`context ${context}`] : []), ...notes];
-    return `${comments.map((line) => `# ${line}\n`).join('')}${stringify(values)}`;
+  const documents = clusters.map(({ context, values, comments }) => {
+    const heads = [...(clusters.length > 1 ? [`context ${context}`] : []), ...comments];
+    return `${heads.map((line) => `# ${line}\n`).join('')}${stringify(values)}`;
   });
   return documents.join('---\n');
 }

@@ -1,3 +1,4 @@
+import { PLATFORM_FLAGS } from '../mesh/platforms.ts';
 import type { CommandSpec } from './command.ts';
 import { CONNECT_COMMANDS } from './connect-specs.ts';
 import { CONNECTIVITY_COMMAND } from './connectivity-spec.ts';
@@ -66,12 +67,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     path: ['clustermesh', 'render'],
     summary: 'Print the objects that enable would apply, without a cluster',
     description:
-      'For GitOps. Certificates are left out (empty Secrets of the right type) unless --with-certificates is given, which ' +
-      'makes a new CA and prints private keys.',
+      'For GitOps. What only the cluster knows is left out: its users and peers, which connect writes, and the TLS Secrets; ' +
+      '--certificates says how those come. So the objects can be applied to a mesh that is up.',
     examples: [
       {
         line: 'meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 -o yaml',
         what: 'manifests for a repository',
+      },
+      {
+        line: 'meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 --platform gke --certificates cert-manager',
+        what: 'with an internal load balancer, and certificates that cert-manager keeps',
       },
     ],
     options: [
@@ -92,9 +97,23 @@ export const COMMANDS: readonly CommandSpec[] = [
         default: '255',
       },
       {
-        flags: '--with-certificates',
-        description: 'issue certificates from a new CA; prints private keys',
-        default: false,
+        flags: '--platform <platform>',
+        description: 'where the cluster runs: keeps its load balancer off the internet',
+        choices: PLATFORM_FLAGS,
+      },
+      {
+        flags: '--certificates <source>',
+        description:
+          'none: TLS Secrets come from elsewhere (enable makes them); cert-manager: Certificates for it; inline: for a new ' +
+          'cluster, issued from a new CA, prints private keys',
+        choices: ['none', 'cert-manager', 'inline'],
+        default: 'none',
+      },
+      {
+        flags: '--issuer <[kind/]name>',
+        description:
+          'what issues for --certificates cert-manager, e.g. ClusterIssuer/mesh (default: the Issuer of Cilium’s chart, ' +
+          'clustermesh-apiserver-issuer)',
       },
       {
         flags: '-o, --output <format>',

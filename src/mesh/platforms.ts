@@ -3,6 +3,8 @@ import type { ClusterSnapshot } from './snapshot.ts';
 /** A place where clusters run, and how it can be told from what the cluster says. */
 export interface Platform {
   name: string;
+  /** What `--platform` calls it; only of those with load balancers. */
+  flag?: string;
   /** What a LoadBalancer Service needs so that it stays off the public internet; undefined: it has no load balancers. */
   privateAnnotations?: Readonly<Record<string, string>>;
   /** Why there are no load balancers, for people; only without `privateAnnotations`. */
@@ -37,6 +39,7 @@ export interface PlatformEvidence {
 export const PLATFORMS: readonly Platform[] = [
   {
     name: 'Google Cloud',
+    flag: 'gke',
     privateAnnotations: {
       'networking.gke.io/load-balancer-type': 'Internal',
       'networking.gke.io/internal-load-balancer-allow-global-access': 'true',
@@ -49,6 +52,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
   {
     name: 'Azure',
+    flag: 'aks',
     privateAnnotations: { 'service.beta.kubernetes.io/azure-load-balancer-internal': 'true' },
     schemes: ['azure'],
     labels: ['kubernetes.azure.com/'],
@@ -58,6 +62,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
   {
     name: 'AWS',
+    flag: 'eks',
     privateAnnotations: {
       'service.beta.kubernetes.io/aws-load-balancer-scheme': 'internal',
       'service.beta.kubernetes.io/aws-load-balancer-internal': 'true',
@@ -70,6 +75,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
   {
     name: 'OpenStack',
+    flag: 'openstack',
     privateAnnotations: { 'service.beta.kubernetes.io/openstack-internal-load-balancer': 'true' },
     schemes: ['openstack'],
     labels: ['topology.cinder.csi.openstack.org/'],
@@ -79,6 +85,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
   {
     name: 'Oracle Cloud',
+    flag: 'oke',
     privateAnnotations: { 'service.beta.kubernetes.io/oci-load-balancer-internal': 'true' },
     schemes: ['ocid1', 'oci'],
     labels: ['oci.oraclecloud.com/', 'oke.oraclecloud.com/'],
@@ -88,6 +95,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
   {
     name: 'Alibaba Cloud',
+    flag: 'ack',
     privateAnnotations: { 'service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type': 'intranet' },
     schemes: ['alicloud'],
     labels: ['alibabacloud.com/', 'node.alibabacloud.com/'],
@@ -97,6 +105,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
   {
     name: 'IBM Cloud',
+    flag: 'iks',
     privateAnnotations: { 'service.kubernetes.io/ibm-load-balancer-cloud-provider-ip-type': 'private' },
     schemes: ['ibm'],
     labels: ['ibm-cloud.kubernetes.io/'],
@@ -106,6 +115,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
   {
     name: 'DigitalOcean',
+    flag: 'doks',
     privateAnnotations: { 'service.beta.kubernetes.io/do-loadbalancer-network': 'INTERNAL' },
     schemes: ['digitalocean'],
     labels: ['doks.digitalocean.com/'],
@@ -115,6 +125,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
   {
     name: 'Hetzner Cloud',
+    flag: 'hetzner',
     privateAnnotations: { 'load-balancer.hetzner.cloud/use-private-ip': 'true' },
     schemes: ['hcloud'],
     labels: ['instance.hetzner.cloud/', 'csi.hetzner.cloud/'],
@@ -124,6 +135,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
   {
     name: 'Akamai (Linode)',
+    flag: 'lke',
     // It has none: its load balancers are public, and a firewall is the way to close them.
     privateAnnotations: {},
     schemes: ['linode'],
@@ -151,6 +163,16 @@ export const PLATFORMS: readonly Platform[] = [
     contexts: [/^minikube$/],
   },
 ];
+
+/** What `--platform` may name: the known ones with load balancers, and clusters whose load balancers are within their network. */
+export const PLATFORM_FLAGS: readonly string[] = [...PLATFORMS.flatMap(({ flag }) => flag ?? []), 'bare-metal'];
+
+/** The annotations that keep a load balancer private there; undefined where there are none to that end. */
+export function privateAnnotationsOf(flag: string): Readonly<Record<string, string>> | undefined {
+  if (flag === 'bare-metal') return {};
+  const { privateAnnotations = {} } = PLATFORMS.find((platform) => platform.flag === flag) ?? {};
+  return Object.keys(privateAnnotations).length > 0 ? privateAnnotations : undefined;
+}
 
 /** What tells where a cluster runs, the strongest first. The context's name is not evidence: anyone may call it anything. */
 export function platformEvidence(snapshot: ClusterSnapshot): PlatformEvidence[] {

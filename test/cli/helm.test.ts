@@ -50,6 +50,9 @@ describe('helm-values', () => {
       'etcd:limits.memory=1Gi',
     );
     expect(exitCode).toBe(0);
+    expect(stdout).toMatch(
+      /^# These values are for: helm upgrade cilium cilium\/cilium --version 1\.20\.0 --namespace kube-system --kube-context mesh-1 .*--reuse-values --values -\n/,
+    );
     expect(parse(stdout)).toMatchInlineSnapshot(`
       {
         "cluster": {
@@ -149,7 +152,7 @@ describe('enable --via-helm', () => {
     [
       'Error: UPGRADE FAILED: Service "clustermesh-apiserver" in namespace "kube-system" exists and cannot be imported into the current release: invalid ownership metadata',
       /cannot be imported/,
-      /disable --keep-certificates/,
+      /disable --context mesh-2 --keep-certificates/,
     ],
     [
       'Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress',

@@ -57,18 +57,70 @@ describe('clustermesh render', () => {
     expect(documents).toEqual(await renderList(...MESH_1));
   });
 
-  it('leaves the certificates out', async () => {
+  it('leaves out what only the cluster knows: certificates, users, peers', async () => {
     const objects = await renderList(...MESH_1);
-    const secrets = objects.filter(({ type }) => type === 'kubernetes.io/tls');
-    expect(secrets.map(({ metadata }) => metadata.name).sort()).toEqual(
-      ['admin', 'local', 'remote', 'server'].map((name) => `clustermesh-apiserver-${name}-cert`),
-    );
-    for (const { data } of secrets) expect(data).toEqual({ 'ca.crt': '', 'tls.crt': '', 'tls.key': '' });
+    expect(objects.filter(({ type }) => type === 'kubernetes.io/tls')).toEqual([]);
     expect(objects.map(({ metadata }) => metadata.name)).not.toContain('cilium-ca');
+    for (const [kind, name] of [
+      ['ConfigMap', 'clustermesh-remote-users'],
+      ['Secret', 'cilium-clustermesh'],
+      ['Secret', 'cilium-kvstoremesh'],
+    ] as const) {
+      expect(find(objects, kind, name)).not.toHaveProperty('data');
+    }
   });
 
-  it('issues them with --with-certificates', async () => {
-    const objects = await renderList(...MESH_1, '--with-certificates');
+  it('lets cert-manager make the certificates, as Cilium’s chart does', async () => {
+    const objects = await renderList(...MESH_1, '--certificates', 'cert-manager', '--issuer', 'ClusterIssuer/mesh');
+    const certificates = objects.filter(({ kind }) => kind === 'Certificate');
+    expect(certificates.map(({ metadata }) => metadata.name)).toEqual(
+      ['server', 'admin', 'local', 'remote'].map((name) => `clustermesh-apiserver-${name}-cert`),
+    );
+    expect(certificates[0]).toMatchObject({
+      apiVersion: 'cert-manager.io/v1',
+      metadata: { namespace: 'kube-system' },
+      spec: {
+        issuerRef: { group: 'cert-manager.io', kind: 'ClusterIssuer', name: 'mesh' },
+        secretName: 'clustermesh-apiserver-server-cert',
+        commonName: 'clustermesh-apiserver.kube-system.svc',
+        dnsNames: ['clustermesh-apiserver.kube-system.svc', '*.mesh.cilium.io'],
+        ipAddresses: ['127.0.0.1', '::1'],
+        usages: ['digital signature', 'key encipherment', 'server auth', 'client auth'],
+        duration: '26280h0m0s',
+      },
+    });
+    expect(certificates[3]?.spec).toMatchObject({ commonName: 'remote' });
+    expect(objects.filter(({ type }) => type === 'kubernetes.io/tls')).toEqual([]);
+    const unnamed = await render(...MESH_1, '--platform', 'gke', '--certificates', 'cert-manager');
+    expect(unnamed.stderr).toContain('Issuer clustermesh-apiserver-issuer');
+    for (const [argv, says] of [
+      [['--issuer', 'x'], '--issuer is for --certificates cert-manager'],
+      [['--certificates', 'cert-manager', '--issuer', 'a/b/c'], 'is not an issuer'],
+    ] as const) {
+      expect(await render(...MESH_1, ...argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(says) });
+    }
+  });
+
+  it('warns of a load balancer that may be on the internet, unless it is kept off it', async () => {
+    expect((await render(...MESH_1)).stderr).toContain('on the internet on most clouds');
+    const platform = await render(...MESH_1, '--platform', 'gke', '-o', 'json');
+    expect(platform.stderr).not.toContain('internet');
+    expect(platform.stdout).toContain('"networking.gke.io/load-balancer-type": "Internal"');
+    for (const argv of [
+      ['--platform', 'bare-metal'],
+      ['--service-annotation', 'a=b'],
+      ['--service-type', 'ClusterIP'],
+    ]) {
+      expect((await render(...MESH_1, ...argv)).stderr).not.toContain('internet');
+    }
+    expect((await render(...MESH_1, '--platform', 'lke')).stderr).toContain(
+      'load balancers of lke are on the internet',
+    );
+    expect((await render(...MESH_1, '--platform', 'gke', '--service-type', 'NodePort')).exitCode).toBe(2);
+  });
+
+  it('issues them with --certificates inline', async () => {
+    const objects = await renderList(...MESH_1, '--certificates', 'inline');
     const text = (name: string, key: string) => {
       const data = find(objects, 'Secret', name).data as Record<string, string>;
       return Buffer.from(data[key] ?? '', 'base64').toString();
@@ -92,7 +144,7 @@ describe('clustermesh render', () => {
   });
 
   it('says in the manifests that they hold private keys', async () => {
-    const { stdout } = await render(...MESH_1, '--with-certificates');
+    const { stdout } = await render(...MESH_1, '--certificates', 'inline');
     expect(stdout).toMatch(/^# [^\n]*\n# It holds private keys[^\n]*\n---\n/);
     expect((await render(...MESH_1)).stdout).not.toContain('private keys');
   });
