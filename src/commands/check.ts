@@ -36,11 +36,14 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     flags.suppress ?? [],
     MESH_CHECKS.map(({ id }) => id),
   );
-  return withAnsweringClusters(context, flags, async (targets, silent) => {
+  const waitMs = flags.wait ? flags.waitDuration : 0;
+  const deadline = Date.now() + waitMs;
+  const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
     const dead = silent.map(notAnswering);
-    const entries = [...dead, ...(targets.length > 0 ? await check(context, targets, flags) : [])];
+    const entries = [...dead, ...(targets.length > 0 ? await check(context, targets, flags, deadline) : [])];
     return resultOf(entries, flags, dead.length > 0);
-  });
+  };
+  return withAnsweringClusters(context, flags, work, waitMs);
 }
 
 /** A cluster that cannot be asked is as much of a finding as what is wrong in the others. */
@@ -60,10 +63,14 @@ function resultOf(entries: readonly CheckEntry[], flags: CheckFlags, incomplete:
   };
 }
 
-async function check(flow: Flow, targets: readonly Target[], flags: CheckFlags): Promise<CheckEntry[]> {
+async function check(
+  flow: Flow,
+  targets: readonly Target[],
+  flags: CheckFlags,
+  deadline: number,
+): Promise<CheckEntry[]> {
   const { pre, category = [], suppress = [], parallel, nodeTimeout } = flags;
   const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout };
-  const deadline = Date.now() + (flags.wait ? flags.waitDuration : 0);
   let said = '';
   for (;;) {
     const entries = await checkClusters(flow, targets, options);

@@ -2,7 +2,7 @@ import type { Target } from '../flows/flow.ts';
 import type { EnableDraft, EnableOptions } from '../flows/plan-enable.ts';
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../flows/via-helm.ts';
 import { authorityTrouble, lostAuthority } from '../mesh/certificate-authority.ts';
-import { meshctlCommand } from '../mesh/command-line.ts';
+import { meshctlCommand, shellWord } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { CA_SECRET } from '../mesh/names.ts';
 import { printableLines } from '../views/printable.ts';
@@ -95,7 +95,7 @@ export async function runViaHelm(
       clusters
         .map(({ context: name, cluster, command }) =>
           dryRun
-            ? `Would run for context ${theme.bold(name)}: ${command.join(' ')}\n  with the values of: ${meshctlCommand('clustermesh helm-values', { context: name })}`
+            ? `Would run for context ${theme.bold(name)}: ${command.map(shellWord).join(' ')}\n  with the values of: ${meshctlCommand('clustermesh helm-values', { context: name })}`
             : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${name}, id ${cluster.id}) by Helm`,
         )
         .join('\n'),

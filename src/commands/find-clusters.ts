@@ -18,7 +18,7 @@ export interface Choice {
   all?: boolean | undefined;
   /** With `all`: contexts that are used rather than others of the same clusters. */
   first?: readonly string[] | undefined;
-  /** A context that globs and `all` leave out. */
+  /** A context that globs leave out. */
   except?: string | undefined;
   /** There are other clusters, from which these are to be told apart. */
   besides?: boolean | undefined;
@@ -109,8 +109,7 @@ export function namespacesOf({ namespace }: ClusterFlags): CiliumNamespaces {
 /** Names as they are; globs stand for what the kubeconfig has. */
 function contextsOf(kubeconfig: Kubeconfig, { names, all, first = [], except }: Choice): (string | undefined)[] {
   const known = kubeconfig.contexts.map(({ name }) => name);
-  if (all)
-    return [...new Set([...first.filter((name) => known.includes(name)), ...known])].filter((name) => name !== except);
+  if (all) return [...new Set([...first.filter((name) => known.includes(name)), ...known])];
   if (names === undefined) return [undefined];
   const expanded = names.flatMap((pattern) => {
     if (!isGlob(pattern) || known.includes(pattern)) return [pattern];

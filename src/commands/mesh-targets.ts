@@ -31,7 +31,7 @@ export async function withMesh<T>(
   checkFlags(flags, mode);
   const kubeconfig = flags.destinationKubeconfig ?? flags.kubeconfig;
   const withDestinations = (source: FirstLook | undefined): Promise<T> => {
-    const except = flags.destinationKubeconfig ? undefined : source?.client.context;
+    const except = source?.client.context;
     const choice = { names: flags.destinationContext, all: flags.all, except, besides: source !== undefined };
     return withFoundClusters(context, kubeconfig === undefined ? flags : { ...flags, kubeconfig }, choice, (found) =>
       work({
@@ -77,8 +77,9 @@ function destinationsOf(
   if (flags.all) for (const { context: name, error } of silent) leaveOut(context, name, error.message);
   const found = [...answered, ...(flags.all ? [] : silent.map(({ target }) => target))];
   const name = source?.client.context;
-  if (source && found.some(({ client }) => client.context === name)) throw namedTwice(source.client.context, flags);
   const same = source && answered.find((other) => identityOf(other) === identityOf(source));
+  const isNamesake = (other: FirstLook) => other.client.context === name && (other !== same || !flags.all);
+  if (source && found.some(isNamesake)) throw namedTwice(source.client.context, flags);
   if (same && !flags.all) {
     throw new MeshctlError('Usage', `contexts "${name}" and "${same.client.context}" are one cluster`, {
       hint: 'A cluster cannot be connected with itself.',

@@ -3,7 +3,7 @@ import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import type { UnreachableCluster } from '../mesh/mesh-status.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import type { CommandContext } from './command.ts';
-import { type Choice, leaveOut, type SilentCluster, withFoundClusters } from './find-clusters.ts';
+import { awaitAnswers, type Choice, leaveOut, type SilentCluster, withFoundClusters } from './find-clusters.ts';
 
 /** The flags of commands that take several clusters, as parsed. */
 export interface SeveralClustersFlags extends ClusterFlags {
@@ -53,21 +53,24 @@ export async function withWritableClusters<T>(
 /**
  * The same for commands that do what they can: `work` gets the clusters that answered, and those that did not. Of one
  * single cluster the error goes on its way.
+ * @param waitMs how long a cluster is waited for that may answer later
  */
 export async function withAnsweringClusters<T>(
   context: CommandContext,
   flags: SeveralClustersFlags,
   work: (targets: readonly Target[], silent: readonly SilentCluster[]) => Promise<T>,
+  waitMs = 0,
 ): Promise<T> {
-  return withFoundClusters(context, flags, choiceOf(flags), ({ answered, silent }) => {
+  return withFoundClusters(context, flags, choiceOf(flags), async (found) => {
+    const { answered, silent } = await awaitAnswers(context, flags, found, Date.now() + waitMs);
     const [only] = silent;
     if (only && answered.length === 0 && silent.length === 1 && !flags.all) throw only.error;
     return work(answered, silent);
   });
 }
 
-/** Which clusters the flags choose. @throws MeshctlError `Usage` for both flags */
-export function choiceOf({ all, context: names }: SeveralClustersFlags): Choice {
+/** @throws MeshctlError `Usage` for both flags */
+function choiceOf({ all, context: names }: SeveralClustersFlags): Choice {
   if (all && names) {
     throw new MeshctlError('Usage', '--all and --context exclude each other', { hint: 'Give one of them.' });
   }

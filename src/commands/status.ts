@@ -1,3 +1,4 @@
+import type { Target } from '../flows/flow.ts';
 import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../flows/status.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { evaluateMesh } from '../mesh/mesh-status.ts';
@@ -10,8 +11,8 @@ import { statusText } from '../views/status-view.ts';
 import { statusWideText } from '../views/status-wide.ts';
 import type { Theme } from '../views/theme.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
-import { awaitAnswers, withFoundClusters } from './find-clusters.ts';
-import { choiceOf, type SeveralClustersFlags, unreachableData } from './several-clusters.ts';
+import type { SilentCluster } from './find-clusters.ts';
+import { type SeveralClustersFlags, unreachableData, withAnsweringClusters } from './several-clusters.ts';
 
 interface StatusFlags extends SeveralClustersFlags {
   wait: boolean;
@@ -42,14 +43,12 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     samplePercent: flags.sample,
     details: flags.output === 'wide',
   };
-  return withFoundClusters(context, flags, choiceOf(flags), async (found) => {
-    const several = flags.all === true || found.answered.length + found.silent.length > 1;
+  const waitMs = flags.wait ? flags.waitDuration : 0;
+  const deadline = Date.now() + waitMs;
+  const work = async (answered: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
+    const several = flags.all === true || answered.length + silent.length > 1;
     const contexts = knownContexts(context, flags);
     const resultOf = async (look: Look) => statusResult(look, flags, several, await contexts(look));
-    const deadline = Date.now() + flags.waitDuration;
-    const { answered, silent } = flags.wait ? await awaitAnswers(context, flags, found, deadline) : found;
-    const [only] = silent;
-    if (only && !several) throw only.error;
     // A mesh of which a cluster cannot be asked is not known to be healthy.
     const complete = ({ reports, unreachable }: Look): Look => ({
       reports,
@@ -66,7 +65,8 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
       ? await waitForHealth(context, answered, options, Math.max(0, deadline - Date.now()))
       : await lookAtClusters(context, answered, options);
     return resultOf(complete(look));
-  });
+  };
+  return withAnsweringClusters(context, flags, work, waitMs);
 }
 
 /**

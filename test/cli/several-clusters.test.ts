@@ -150,13 +150,15 @@ describe('--all', () => {
     expect(stderr).toContain('context "mesh-2" is left out: no Cilium in namespace elsewhere');
   });
 
-  it.each(['clustermesh enable --dry-run', 'clustermesh certs rotate --dry-run', 'clustermesh helm-values'])(
-    'leaves out what is down, and says so: meshctl %s',
-    async (line) => {
-      const { stderr } = await meshctl(`${line} --all -n mesh-3=nowhere`, grown);
-      expect(stderr).toContain('context "down" is left out: cannot reach the API server');
-    },
-  );
+  it.each([
+    'clustermesh connect --dry-run',
+    'clustermesh enable --dry-run',
+    'clustermesh certs rotate --dry-run',
+    'clustermesh helm-values',
+  ])('leaves out what is down, and says so: meshctl %s', async (line) => {
+    const { stderr } = await meshctl(`${line} --all -n mesh-3=nowhere`, grown);
+    expect(stderr).toContain('context "down" is left out: cannot reach the API server');
+  });
 });
 
 describe('a cluster that is down', () => {
@@ -239,7 +241,19 @@ describe('whoever may not read namespace kube-system', () => {
   });
 });
 
-describe('status --wait', () => {
+describe('--wait', () => {
+  it('of two contexts waits for the one that does not answer yet', async () => {
+    let failing = 12;
+    intercept = (context, { resource }) => {
+      if (context === 'mesh-2' && resource === 'configmaps' && failing-- > 0)
+        throw new ApiError(500, 'InternalError', 'etcd is slow');
+    };
+    const line = '--context mesh-1,mesh-2 --wait --wait-duration 20s';
+    expect((await meshctl(`clustermesh check --category identity ${line}`)).exitCode).toBe(0);
+    failing = 12;
+    expect((await meshctl(`clustermesh status ${line}`)).exitCode).toBe(0);
+  });
+
   it('of one context outlives failures that pass', async () => {
     let failing = 12;
     intercept = (_context, { resource }) => {
