@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { lookAtCluster } from '../../src/flows/first-look.ts';
+import { parseCiliumNamespaces } from '../../src/mesh/cilium-namespaces.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { type KubeSandbox, startKubeSandbox } from '../support/kube-sandbox.ts';
+
+/** Cilium's namespace in one cluster, by what is there and by what was given. */
+const FORBIDDEN = (what: string) =>
+  new ApiError(403, 'Forbidden', `${what} is forbidden: User "ann" cannot get resource "${what}" in API group ""`);
+
+let cluster: KubeSandbox;
+let asked: string[] = [];
+let forbidden: (path: string) => boolean = () => false;
+
+beforeAll(async () => {
+  cluster = await startKubeSandbox({
+    intercept: async ({ path }) => {
+      asked.push(path);
+      if (forbidden(path)) throw FORBIDDEN(path);
+      return undefined;
+    },
+  });
+});
+
+beforeEach(() => {
+  asked = [];
+  forbidden = () => false;
+  for (const namespace of ['kube-system', 'cilium', 'second']) uninstall(namespace);
+});
+
+afterAll(() => cluster.close());
+
+const configIn = (namespace: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', namespace, name: 'cilium-config' });
+const agentIn = (namespace: string) => ({ apiVersion: 'apps/v1', kind: 'DaemonSet', namespace, name: 'cilium' });
+const namespaceOf = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', name });
+
+function uninstall(namespace: string): void {
+  for (const ref of [configIn(namespace), agentIn(namespace)]) if (cluster.store.get(ref)) cluster.store.delete(ref);
+}
+
+function install(namespace: string, name = 'mesh-1'): void {
+  const { store } = cluster;
+  if (!store.get(namespaceOf(namespace)))
+    store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  store.create({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'cilium-config', namespace },
+    data: { 'cluster-name': name, 'cluster-id': '1' },
+  });
+  const labels = { 'k8s-app': 'cilium' };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'cilium-agent', image: 'cilium' }] } };
+  store.create({
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'cilium', namespace, labels },
+    spec: { selector: { matchLabels: labels }, template },
+  });
+}
+
+const look = async (given?: string, alone = false) => {
+  const namespaces = given === undefined ? { of: new Map<string, string>() } : parseCiliumNamespaces(given);
+  const { namespace, cluster: name } = await lookAtCluster(cluster.client, namespaces, alone);
+  return { namespace, name };
+};
+
+describe('Cilium’s namespace', () => {
+  it('is kube-system where it is there, for two requests at once', async () => {
+    install('kube-system');
+    install('cilium');
+    expect(await look()).toEqual({ namespace: 'kube-system', name: 'mesh-1' });
+    expect(asked.sort()).toEqual([
+      '/api/v1/namespaces/kube-system',
+      '/api/v1/namespaces/kube-system/configmaps/cilium-config',
+    ]);
+  });
+
+  it('is not asked for where it was given and there is no other cluster', async () => {
+    expect(await look('cilium', true)).toEqual({ namespace: 'cilium', name: undefined });
+    expect(asked).toEqual([]);
+  });
+
+  it('is that of the agents elsewhere', async () => {
+    install('cilium');
+    expect(await look()).toEqual({ namespace: 'cilium', name: 'mesh-1' });
+    forbidden = (path) => path.includes('/kube-system');
+    expect(await look()).toEqual({ namespace: 'cilium', name: 'mesh-1' });
+  });
+
+  it('is to be given where there are several', async () => {
+    install('cilium', 'mesh-1');
+    install('second', 'mesh-2');
+    await expect(look()).rejects.toMatchObject({ code: 'Usage', message: expect.stringContaining('cilium, second') });
+    expect(await look('second')).toEqual({ namespace: 'second', name: 'mesh-2' });
+    expect(await look('mesh-2=second')).toEqual({ namespace: 'second', name: 'mesh-2' });
+    expect(await look(`${cluster.client.context}=cilium,second`)).toEqual({ namespace: 'cilium', name: 'mesh-1' });
+  });
+
+  it('is kube-system where nothing is found, or may be', async () => {
+    expect(await look()).toEqual({ namespace: 'kube-system', name: undefined });
+    forbidden = (path) => path.includes('daemonsets');
+    expect(await look()).toEqual({ namespace: 'kube-system', name: undefined });
+    forbidden = () => true;
+    await expect(look()).rejects.toMatchObject({ code: 'Forbidden' });
+  });
+});
+
+it.each([
+  ['cilium', {}, 'cilium'],
+  ['a=b', { a: 'b' }, undefined],
+  [
+    'arn:aws:eks:eu-west-1:1:cluster/a=b=cilium, kube-system',
+    { 'arn:aws:eks:eu-west-1:1:cluster/a=b': 'cilium' },
+    'kube-system',
+  ],
+])('reads %s', (text, of, others) => {
+  const read = parseCiliumNamespaces(text);
+  expect({ of: Object.fromEntries(read.of), others: read.others }).toEqual({ of, others });
+});
+
+it.each(['', 'a,b', '=cilium', 'a=', 'a,', 'A', 'a/b', '..'])('refuses "%s"', (text) => {
+  expect(() => parseCiliumNamespaces(text)).toThrow(expect.objectContaining({ code: 'Usage' }));
+});
