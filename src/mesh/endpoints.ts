@@ -80,10 +80,11 @@ export function nodesServing(
 ): NodeFacts[] {
   const ready = nodes.filter((node) => node.ready);
   const meant = ready.filter(({ unschedulable, labels }) => !unschedulable && labels[EXCLUDED] === undefined);
-  if (externalTrafficPolicy !== 'Local' || !apiserverPods) return meant.length > 0 ? meant : ready;
-  const serving = new Set(apiserverPods.flatMap((pod) => (pod.ready && pod.node !== undefined ? [pod.node] : [])));
-  const local = (list: readonly NodeFacts[]) => list.filter(({ name }) => serving.has(name));
-  return local(meant).length > 0 ? local(meant) : local(ready);
+  const serving = new Set(apiserverPods?.flatMap((pod) => (pod.ready && pod.node !== undefined ? [pod.node] : [])));
+  // Before the first pod is ready any node may come to serve.
+  const isLocal = externalTrafficPolicy === 'Local' && serving.size > 0;
+  const reached = (list: readonly NodeFacts[]) => (isLocal ? list.filter(({ name }) => serving.has(name)) : [...list]);
+  return reached(meant).length > 0 ? reached(meant) : reached(ready);
 }
 
 /** IPs of `status.loadBalancer.ingress`, or its host names where it has no IP (AWS). */

@@ -227,7 +227,7 @@ describe('nodes of a NodePort', () => {
     ['where no other is there, excluded ones', all.slice(0, 3), [], 'Cluster', ['n1', 'n2']],
     ['with a ready pod, for Local', all, [pod('a', 'n6'), pod('b', 'n7', false)], 'Local', ['n6']],
     ['with the pod, for Local, although excluded', all, [pod('a', 'n1')], 'Local', ['n1']],
-    ['none, for Local without a ready pod', all, [pod('a', 'n6', false)], 'Local', []],
+    ['any, for Local before a pod is ready', all, [pod('a', 'n6', false)], 'Local', ['n4', 'n5', 'n6', 'n7']],
   ])('%s', (_, nodes, apiserverPods, policy, expected) => {
     expect(nodesServing({ nodes, apiserverPods }, policy).map(({ name }) => name)).toEqual(expected);
   });
