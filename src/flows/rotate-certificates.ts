@@ -2,7 +2,8 @@ import pLimit from 'p-limit';
 import { meshctlCommand } from '../mesh/command-line.ts';
 import type { Member } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { CA_SECRET } from '../mesh/names.ts';
+import { CA_SECRET, SHARED_USER } from '../mesh/names.ts';
+import { peerCertificateKeys } from '../mesh/peer-config.ts';
 import type { Step } from '../mesh/plan.ts';
 import { hasWork, planRotation, type RotationPhase } from '../mesh/rotation.ts';
 import {
@@ -26,6 +27,9 @@ import {
 import { readMembers } from './read-members.ts';
 import { requireProvable } from './require-provable.ts';
 import { credentialIn, type PhaseRun, runPhase } from './rotate-phase.ts';
+
+/** How the key of a peer's CA ends. */
+const PEER_CA = peerCertificateKeys('').ca;
 
 /** What was made anew. */
 export interface Rotation {
@@ -261,11 +265,11 @@ function renewedBy(steps: readonly Step[]): Rotation[] {
   return steps.flatMap(({ cluster: context, object: { name: secret }, write }): Rotation[] => {
     if (write?.method === 'authority') return [{ context, secret, subject: write.commonName }];
     if (write?.method !== 'issue') return [];
-    return write.certificates.map(({ spec, keys }) => {
-      const peer = keys.ca.endsWith('.etcd-client-ca.crt')
-        ? keys.ca.slice(0, -'.etcd-client-ca.crt'.length)
-        : undefined;
-      return { context, secret, subject: spec.commonName, ...(peer === undefined ? {} : { peer }) };
+    const copied = (write.copies ?? []).map(({ keys }) => ({ subject: SHARED_USER, keys }));
+    const issued = write.certificates.map(({ spec, keys }) => ({ subject: spec.commonName, keys }));
+    return [...issued, ...copied].map(({ subject, keys }) => {
+      const peer = keys.ca.endsWith(PEER_CA) ? keys.ca.slice(0, -PEER_CA.length) : undefined;
+      return { context, secret, subject, ...(peer === undefined ? {} : { peer }) };
     });
   });
 }

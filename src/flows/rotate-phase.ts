@@ -113,9 +113,9 @@ function proofsAfter(members: readonly Member[], steps: readonly Step[], ready: 
     certificatesFrom(server, members).flatMap((one): Proof[] => {
       const { snapshot } = one.holder;
       const step = steps.find(({ cluster, object }) => cluster === snapshot.context && object.name === one.secret);
-      const issues =
-        step?.write?.method === 'issue' && step.write.certificates.some(({ keys }) => keys.ca === one.keys.ca);
-      if (!step || !issues) return [];
+      const handedOut =
+        step?.write?.method === 'issue' ? [...step.write.certificates, ...(step.write.copies ?? [])] : [];
+      if (!step || !handedOut.some(({ keys }) => keys.ca === one.keys.ca)) return [];
       const texts = textsAfter(step.before, readyWrite(ready, step));
       return [proofOf(server, one, certificateIn(texts, one.keys))];
     }),

@@ -2,7 +2,8 @@ import { type CertificateFacts, type CertificateSpec, type TlsSecretFacts, trust
 import { certificateSpecs, clientSpec } from './cluster-certificates.ts';
 import { dialingSecret, dialsThroughKvstoremesh, type Member } from './direction.ts';
 import { keyOf } from './kube-object.ts';
-import { apiserverDeploymentRef, secretRef } from './names.ts';
+import { apiserverDeploymentRef, REMOTE_CERT_SECRET, secretRef } from './names.ts';
+import { choicesFor } from './peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from './peer-config.ts';
 import { knownPeers } from './peers.ts';
 import { certificateBlocks } from './pem.ts';
@@ -19,6 +20,8 @@ export interface RotatedCertificate {
   spec: CertificateSpec;
   /** The cluster that is dialled with it; absent for a cluster's own. */
   peer?: string | undefined;
+  /** It is the server's own remote-cert, handed to a peer (credentials `legacy`). */
+  copied?: boolean | undefined;
   /** Undefined where there is none, or none that can be read. */
   facts: TlsSecretFacts | undefined;
 }
@@ -51,9 +54,15 @@ export function certificatesFrom(issuer: Member, members: readonly Member[]): Ro
       if (holder === issuer || present === undefined) return [];
       const facts = peerCertificates.get(name);
       const user = facts?.certificate.commonName ?? remoteUserName(holder.identity.name);
-      return [{ holder, secret, keys, spec: clientSpec(user), peer: name, facts }];
+      const copied = isRemoteCert(facts, issuer) || choicesFor(holder.snapshot, name).credentials === 'legacy';
+      return [{ holder, secret, keys, spec: clientSpec(user), peer: name, copied, facts }];
     }),
   ];
+}
+
+/** Whether a certificate is the very one that a cluster has for all peers that share its CA. */
+export function isRemoteCert(facts: TlsSecretFacts | undefined, { snapshot: { tlsSecrets } }: Member): boolean {
+  return facts !== undefined && facts.certificate.sha256 === tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate.sha256;
 }
 
 function ownCertificates(holder: Member): RotatedCertificate[] {

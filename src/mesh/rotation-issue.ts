@@ -1,9 +1,12 @@
 import { reasonToReissue } from './cluster-certificates.ts';
+import { meshctlCommand } from './command-line.ts';
 import type { Member } from './direction.ts';
-import { CA_SECRET, secretRef } from './names.ts';
+import { MeshctlError } from './errors.ts';
+import { type KubeObject, keyOf } from './kube-object.ts';
+import { CA_SECRET, REMOTE_CERT_SECRET, secretRef } from './names.ts';
 import { groupBy } from './pairs.ts';
 import type { Change, Step } from './plan.ts';
-import type { RotatedCertificate } from './rotation-certificates.ts';
+import { isRemoteCert, type RotatedCertificate } from './rotation-certificates.ts';
 import { bothCas, ownedKeys, type RotatedCluster, type RotationInput, stepBase } from './rotation-cluster.ts';
 import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from './rotation-lifetime.ts';
 import { emptySecret } from './secret-data.ts';
@@ -55,8 +58,13 @@ export function issueSteps(
   });
 }
 
-function faultOf(input: RotationInput, { issuer, pending }: RotatedCluster, { facts, spec }: RotatedCertificate) {
+function faultOf(input: RotationInput, { issuer, pending }: RotatedCluster, one: RotatedCertificate) {
+  const { facts, spec, copied } = one;
   if (pending !== undefined) return 'the CA is new';
+  if (copied) {
+    const original = issuer.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate.sha256 ?? '';
+    return isRemoteCert(facts, issuer) && !input.due.has(original) ? undefined : 'the remote-cert is another';
+  }
   const { ca } = issuer.snapshot;
   return ca && reasonToReissue(facts, spec, ca.certificate, input.now);
 }
@@ -78,19 +86,23 @@ function issueStep(input: RotationInput, holder: Member, secret: string, here: r
   if (conflict && due.every(({ fault }) => fault === undefined)) {
     return keep(`made by ${conflict.manager}, which renews it`);
   }
-  const issued = due.map((issue) => ({ issue, ...lifetimesOf(input, issue) }));
+  const issued = due.filter(({ one }) => !one.copied).map((issue) => ({ issue, ...lifetimesOf(input, issue) }));
+  const copied = due.filter(({ one }) => one.copied);
   return {
     ...base,
     action: base.before ? 'update' : 'create',
-    changes: issued.map(({ issue: { one, cluster }, wanted, present }): Change => {
-      const { commonName } = one.spec;
-      const by = one.peer === undefined ? '' : `, issued by the CA of ${cluster.issuer.identity.name}`;
-      const words = describeLifetime(wanted, present);
-      return {
-        path: `data.${one.keys.certificate}`,
-        to: `certificate ${commonName}${words ? ` (${words})` : ''}${by}`,
-      };
-    }),
+    changes: [
+      ...issued.map(({ issue: { one, cluster }, wanted, present }): Change => {
+        const { commonName } = one.spec;
+        const by = one.peer === undefined ? '' : `, issued by the CA of ${cluster.issuer.identity.name}`;
+        const words = describeLifetime(wanted, present);
+        return {
+          path: `data.${one.keys.certificate}`,
+          to: `certificate ${commonName}${words ? ` (${words})` : ''}${by}`,
+        };
+      }),
+      ...copied.map(({ one }) => ({ path: `data.${one.keys.certificate}`, to: `the remote-cert of ${one.peer}` })),
+    ],
     why: [...new Set(due.map(({ one, fault }) => reasonOf(one, fault)))].join('; '),
     write: {
       method: 'issue',
@@ -100,6 +112,7 @@ function issueStep(input: RotationInput, holder: Member, secret: string, here: r
         keys: one.keys,
         ...wanted,
       })),
+      copies: copied.map(({ one, cluster }) => ({ source: remoteCertOf(cluster.issuer), keys: one.keys })),
       data: {},
       trust: due.map(({ one, cluster }) => ({ key: one.keys.ca, ...bothCas(cluster) })),
       secret: emptySecret(ref, 'kubernetes.io/tls'),
@@ -107,6 +120,15 @@ function issueStep(input: RotationInput, holder: Member, secret: string, here: r
     },
     ...owned,
   };
+}
+
+function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): KubeObject {
+  const secret = objects.get(keyOf(secretRef(namespace, REMOTE_CERT_SECRET)));
+  if (secret) return secret;
+  throw new MeshctlError('CertificateAuthority', `context "${context}": there is no Secret ${REMOTE_CERT_SECRET}`, {
+    hint: meshctlCommand('clustermesh enable', { context }),
+    details: { context },
+  });
 }
 
 function reasonOf({ peer, spec }: RotatedCertificate, fault: string | undefined): string {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
-import { execIn, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { whileConnecting } from '../support/poll-connections.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
 
 let sandbox: TestSandbox;
@@ -36,46 +37,6 @@ async function certificates(): Promise<Entry[]> {
 
 const serials = (entries: readonly Entry[], role: (role: string) => boolean) =>
   entries.filter((entry) => role(entry.role)).map(({ serial }) => serial);
-
-/**
- * Makes connections with what the pods have mounted, over and over, while work goes on: from KVStoreMesh to the peer and
- * from the agents to their cache.
- */
-async function pollingConnections<T>(
-  work: () => Promise<T>,
-): Promise<{ attempts: number; refused: string[]; result: T }> {
-  const refused: string[] = [];
-  const end = new AbortController();
-  let attempts = 0;
-  const poll = async (context: string, label: string, container: string, command: string[]) => {
-    let endedBefore = false;
-    while (!end.signal.aborted) {
-      // A pod that goes away in the middle of a question has no answer; its successor is asked next.
-      const answer = await execIn(sandbox, context, label, container, command).catch(() => undefined);
-      if (!answer) continue;
-      attempts += 1;
-      // So has a connection whose server's pod ends in the middle of it, or has ended before the load balancer heard of it:
-      // the next one must succeed.
-      const failures = answer.stdout.split('\n').filter((line) => line.includes('❌'));
-      const ended = failures.filter((line) => /error reading from server: EOF|connection refused/.test(line));
-      refused.push(...failures.filter((line) => !ended.includes(line)), ...(endedBefore ? ended : []));
-      endedBefore = ended.length > 0;
-    }
-  };
-  const polls = ['mesh-1', 'mesh-2'].flatMap((context) => [
-    poll(context, 'cilium', 'cilium-agent', ['cilium-dbg', 'troubleshoot', 'clustermesh']),
-    poll(context, 'clustermesh-apiserver', 'kvstoremesh', [
-      ...['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'troubleshoot'],
-    ]),
-  ]);
-  try {
-    const result = await work();
-    return { attempts, refused, result };
-  } finally {
-    end.abort();
-    await Promise.all(polls);
-  }
-}
 
 describe('certs list', () => {
   it('has every certificate of each cluster with its role and its user', async () => {
@@ -175,7 +136,7 @@ describe('certs rotate --dry-run', () => {
 describe('certs rotate', () => {
   it('renews every leaf and each certificate for a peer; no connection is refused meanwhile', async () => {
     const before = await certificates();
-    const { refused, attempts } = await pollingConnections(() =>
+    const { refused, attempts } = await whileConnecting(sandbox, ['mesh-1', 'mesh-2'], () =>
       meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]),
     );
     expect(refused).toEqual([]);
@@ -189,7 +150,7 @@ describe('certs rotate', () => {
 
   it('renews the CAs in two phases; no connection is refused meanwhile', async () => {
     const before = await certificates();
-    const { refused, attempts } = await pollingConnections(() =>
+    const { refused, attempts } = await whileConnecting(sandbox, ['mesh-1', 'mesh-2'], () =>
       meshctl.ok(['clustermesh', 'certs', 'rotate', '--ca', '--yes', ...BOTH]),
     );
     expect(refused).toEqual([]);
@@ -227,7 +188,7 @@ describe('certs rotate', () => {
     expect(goesOn.stdout).toContain('goes on with the rotation of the CA that was interrupted');
     expect(goesOn.stdout).toContain('let go of the former CA');
     await meshctl.ok(waitForStatus('mesh-1', '20s'));
-    await meshctl.ok(['clustermesh', 'certs', 'rotate', '--ca', '--yes', ...BOTH]);
+    await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]);
     await meshctl.ok(waitForStatus('mesh-1', '20s'));
     await meshctl.ok(waitForStatus('mesh-2', '20s'));
     await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers']);

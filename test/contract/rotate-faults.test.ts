@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { type CliResult, jsonOf } from '../support/cli.ts';
+import {
+  type ConnectClusters,
+  isMeshWrite,
+  type SeenRequest,
+  startConnectClusters,
+  statusIsGreen,
+} from '../support/connect-clusters.ts';
+import { whileConnecting } from '../support/poll-connections.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+
+let clusters: ConnectClusters;
+const BOTH = ['--context', 'mesh-1,mesh-2'];
+const rotate = (...more: string[]) => clusters.meshctl(['clustermesh', 'certs', 'rotate', ...BOTH, ...more]);
+
+beforeAll(async () => {
+  clusters = await startConnectClusters(3);
+  const connected = await clusters.meshctl([
+    'clustermesh',
+    'connect',
+    '--context',
+    'mesh-1',
+    '--destination-context',
+    'mesh-2',
+  ]);
+  expect(connected.exitCode, connected.stderr).toBe(0);
+}, 120_000);
+
+afterAll(async () => {
+  expect(clusters?.errors).toEqual([]);
+  await clusters?.close();
+});
+
+beforeEach(() => {
+  clusters.fault = undefined;
+});
+
+interface Entry {
+  context: string;
+  role: string;
+  secret: string;
+  serial: string;
+  expiresInDays: number;
+}
+
+async function certificates(): Promise<Entry[]> {
+  const listed = await clusters.meshctl(['clustermesh', 'certs', 'list', ...BOTH, '-o', 'json']);
+  return jsonOf(listed).certificates as Entry[];
+}
+
+const serialOf = (entries: readonly Entry[], context: string, role: string) =>
+  entries.find((entry) => entry.context === context && entry.role === role)?.serial;
+
+function expectOk({ exitCode, stderr }: CliResult): void {
+  expect(exitCode, stderr).toBe(0);
+}
+
+const clusterOf = (context: string) =>
+  found(
+    clusters.clusters.find((cluster) => cluster.context === context),
+    context,
+  );
+
+/** Calls back at the n-th write, before it is carried out. */
+function atWrite(n: number, act: (request: SeenRequest) => void): void {
+  let seen = 0;
+  clusters.fault = async (request) => {
+    if (isMeshWrite(request) && ++seen === n) act(request);
+    return undefined;
+  };
+}
+
+/** As if the process had died: from the n-th write on nothing is written any more. */
+function deadFromWrite(n: number): void {
+  let seen = 0;
+  clusters.fault = async (request) => {
+    if (isMeshWrite(request)) seen += 1;
+    if (seen >= n && ['create', 'patch', 'update', 'delete'].includes(request.verb)) {
+      throw new ApiError(403, 'Forbidden', 'secrets is forbidden');
+    }
+    return undefined;
+  };
+}
+
+describe('a rotation of the CAs that is cut', () => {
+  // One in each phase: with two clusters there are 14, 2, 8, 2 and 14 writes.
+  it.each([
+    [9, '--ca'],
+    [16, 'plain'],
+    [20, 'plain'],
+    [26, '--ca'],
+    [33, 'plain'],
+  ])(
+    'at write %i goes on when it is run again (%s), and refuses nobody meanwhile',
+    async (write, how) => {
+      const { refused } = await whileConnecting(clusters, ['mesh-1', 'mesh-2'], async () => {
+        deadFromWrite(write);
+        const cut = await rotate('--ca', '--yes');
+        expect(cut.exitCode, cut.stderr).not.toBe(0);
+        clusters.fault = undefined;
+        expectOk(await rotate(...(how === 'plain' ? [] : ['--ca', '--yes'])));
+      });
+      expect(refused).toEqual([]);
+      const plan = await rotate('--ca', '--dry-run', '-o', 'json');
+      expect(JSON.stringify(jsonOf(plan))).not.toContain('goes on with the rotation');
+      expectOk(await clusters.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'tls']));
+    },
+    120_000,
+  );
+
+  it('puts a phase back that fails, and says what was renewed', async () => {
+    const before = await certificates();
+    let failed = false;
+    let seen = 0;
+    clusters.fault = async (request) => {
+      if (!isMeshWrite(request) || failed || ++seen < 20) return undefined;
+      failed = true;
+      throw new ApiError(422, 'Invalid', 'admission webhook said no');
+    };
+    const result = await rotate('--ca', '--yes');
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('is as before');
+    expect(result.stderr).toContain('Renewed before it stopped: mesh-1: Cilium CA, mesh-2: Cilium CA');
+    clusters.fault = undefined;
+    const after = await certificates();
+    expect(serialOf(after, 'mesh-1', 'server')).toBe(serialOf(before, 'mesh-1', 'server'));
+    expect(serialOf(after, 'mesh-1', 'ca')).not.toBe(serialOf(before, 'mesh-1', 'ca'));
+    expectOk(await rotate());
+    expectOk(await statusIsGreen(clusters));
+  }, 120_000);
+});
+
+describe('a rotation beside other operators', () => {
+  it('does not cut a cluster that is connected to one of them meanwhile', async () => {
+    let connecting: Promise<CliResult> | undefined;
+    // In the middle of the third phase, with what was read before the first one.
+    atWrite(10, () => {
+      connecting = clusters.meshctl([
+        'clustermesh',
+        'connect',
+        '--context',
+        'mesh-3',
+        '--destination-context',
+        'mesh-1',
+      ]);
+    });
+    const rotated = await rotate('--ca', '--yes');
+    const connected = await found(connecting, 'the connect');
+    clusters.fault = undefined;
+    if (connected.exitCode === 0) {
+      // Either the rotation saw the new peer and stopped, or the connect came after all of it.
+      if (rotated.exitCode !== 0) expect(rotated.stderr).toMatch(/mesh-3 was connected meanwhile|someone else/);
+    }
+    const all = ['--context', 'mesh-1,mesh-2,mesh-3'];
+    expectOk(
+      await clusters.meshctl([
+        'clustermesh',
+        'status',
+        ...(connected.exitCode === 0 ? all : BOTH),
+        '--wait',
+        '--wait-duration',
+        '20s',
+      ]),
+    );
+    expectOk(await clusters.meshctl(['clustermesh', 'certs', 'rotate', ...all]));
+    expectOk(
+      await clusters.meshctl([
+        'clustermesh',
+        'disconnect',
+        '--context',
+        'mesh-3',
+        '--destination-context',
+        'mesh-1',
+        '--yes',
+      ]),
+    );
+  }, 120_000);
+
+  it('goes on or stops without harm when two of them run at once', async () => {
+    const results = await Promise.all([rotate('--ca', '--yes'), rotate('--ca', '--yes')]);
+    for (const { exitCode, stderr } of results) {
+      if (exitCode !== 0) expect(stderr).toMatch(/at the same time|someone else|changed/i);
+    }
+    expectOk(await rotate());
+    expectOk(await statusIsGreen(clusters));
+    expectOk(await clusters.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'tls']));
+  }, 120_000);
+});
+
+describe('an etcd that cannot be asked', () => {
+  const scale = async (replicas: number) => {
+    const cluster = clusterOf('mesh-2');
+    cluster.store.update(refs.deployment('clustermesh-apiserver'), (deployment) => {
+      deployment.spec = { ...(deployment.spec as object), replicas };
+    });
+    await cluster.settled();
+  };
+
+  it('is said before anything is written, with the command that mends it', async () => {
+    await scale(0);
+    const before = await certificates();
+    const { exitCode, stderr } = await rotate('--wait-duration', '3s');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('context "mesh-2": no clustermesh-apiserver pod is ready: its Deployment is scaled to 0');
+    expect(stderr).toMatch(
+      /kubectl --context mesh-2 -n kube-system scale deployment\/clustermesh-apiserver --replicas 1/,
+    );
+    expect(stderr).toContain('Nothing was renewed before it stopped');
+    expect(await certificates()).toEqual(before);
+    await scale(1);
+    expectOk(await rotate());
+  }, 60_000);
+
+  it('ends a rotation in time, with the pods that are not ready', async () => {
+    const cluster = clusterOf('mesh-2');
+    const [pod] = cluster.store
+      .list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' })
+      .filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'clustermesh-apiserver');
+    const name = found(pod, 'the pod').metadata.name;
+    cluster.stopPod('kube-system', name);
+    const before = await certificates();
+    const started = performance.now();
+    const { exitCode, stderr } = await rotate('--wait-duration', '1s');
+    expect(exitCode).toBe(1);
+    expect(performance.now() - started).toBeLessThan(15_000);
+    expect(stderr).toContain('context "mesh-2": no clustermesh-apiserver pod is ready');
+    expect(stderr).toContain(name);
+    expect(await certificates()).toEqual(before);
+    cluster.startPod('kube-system', name);
+    expectOk(await rotate());
+  }, 60_000);
+});

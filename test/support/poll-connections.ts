@@ -1,0 +1,43 @@
+import { execIn, type TestSandbox } from './sandbox-mesh.ts';
+
+/**
+ * Makes connections with what the pods have mounted, over and over, while work goes on: from KVStoreMesh to the peer and
+ * from the agents to their cache.
+ */
+export async function whileConnecting<T>(
+  sandbox: TestSandbox,
+  contexts: readonly string[],
+  work: () => Promise<T>,
+): Promise<{ attempts: number; refused: string[]; result: T }> {
+  const refused: string[] = [];
+  const end = new AbortController();
+  let attempts = 0;
+  const poll = async (context: string, label: string, container: string, command: string[]) => {
+    let endedBefore = false;
+    while (!end.signal.aborted) {
+      // A pod that goes away in the middle of a question has no answer; its successor is asked next.
+      const answer = await execIn(sandbox, context, label, container, command).catch(() => undefined);
+      if (!answer) continue;
+      attempts += 1;
+      // So has a connection whose server's pod ends in the middle of it, or has ended before the load balancer heard of it:
+      // the next one must succeed.
+      const failures = answer.stdout.split('\n').filter((line) => line.includes('❌'));
+      const ended = failures.filter((line) => /error reading from server: EOF|connection refused/.test(line));
+      refused.push(...failures.filter((line) => !ended.includes(line)), ...(endedBefore ? ended : []));
+      endedBefore = ended.length > 0;
+    }
+  };
+  const polls = contexts.flatMap((context) => [
+    poll(context, 'cilium', 'cilium-agent', ['cilium-dbg', 'troubleshoot', 'clustermesh']),
+    poll(context, 'clustermesh-apiserver', 'kvstoremesh', [
+      ...['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'troubleshoot'],
+    ]),
+  ]);
+  try {
+    const result = await work();
+    return { attempts, refused, result };
+  } finally {
+    end.abort();
+    await Promise.all(polls);
+  }
+}
