@@ -92,10 +92,9 @@ describe('a rotation of the CAs of two clusters', () => {
     expect(peeringFiles(last)).toEqual(peeringFiles(mesh));
   });
 
-  // Each cut is gone on from in one of the two ways, those around the replacement in both.
   it.each([
-    ['with --ca', true, (cut: number) => cut % 2 === 1 || (cut > 12 && cut < 18)],
-    ['without', false, (cut: number) => cut % 2 === 0 || (cut > 12 && cut < 18)],
+    ['with --ca', true, (cut: number) => cut % 2 === 1],
+    ['without', false, (cut: number) => cut % 2 === 0],
   ])(
     'goes on after a cut at each write when it is run again %s',
     async (_name, ca, chosen) => {
@@ -108,7 +107,7 @@ describe('a rotation of the CAs of two clusters', () => {
 
   it('finishes what was begun, and begins nothing anew, once the CAs are in place', async () => {
     // After the second phase all CAs are new.
-    for (const cut of [16, 26, 30, 39]) {
+    for (const cut of [16, 30, 39]) {
       const state = states[cut - 1] ?? [];
       const world = copyOf(state);
       await rotateModel(world, { ca: true });
@@ -120,7 +119,7 @@ describe('a rotation of the CAs of two clusters', () => {
 it('a rotation of four clusters goes on after cuts in each phase', async () => {
   const four = await meshOf(4);
   const cuts = await afterEachWrite(four, true);
-  for (const cut of [9, 30, 40, 51, 78]) {
+  for (const cut of [9, 40, 78]) {
     await expectGoesOn(cuts[cut - 1] ?? [], cut % 2 === 0, `cut after write ${cut}`, four);
   }
 }, 120_000);
