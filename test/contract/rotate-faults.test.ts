@@ -154,16 +154,7 @@ describe('a rotation beside other operators', () => {
       if (rotated.exitCode !== 0) expect(rotated.stderr).toMatch(/mesh-3 was connected meanwhile|someone else/);
     }
     const all = ['--context', 'mesh-1,mesh-2,mesh-3'];
-    expectOk(
-      await clusters.meshctl([
-        'clustermesh',
-        'status',
-        ...(connected.exitCode === 0 ? all : BOTH),
-        '--wait',
-        '--wait-duration',
-        '20s',
-      ]),
-    );
+    await expectConnected(connected.exitCode === 0 ? all : BOTH);
     expectOk(await clusters.meshctl(['clustermesh', 'certs', 'rotate', ...all]));
     expectOk(
       await clusters.meshctl([

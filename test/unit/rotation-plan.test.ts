@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest';
+import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates.ts';
+import type { Member } from '../../src/mesh/direction.ts';
+import { identityOf } from '../../src/mesh/identity.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/kube-object.ts';
+import { hasWork, planRotation } from '../../src/mesh/rotation.ts';
+import { describeLifetime, lifetimeOf } from '../../src/mesh/rotation-lifetime.ts';
+import { type RotationChoice, scopeRotation } from '../../src/mesh/rotation-scope.ts';
+import { encodeText } from '../../src/mesh/secret-data.ts';
+import { apiserverDeployment, caFacts, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const daysAgo = (days: number) => new Date(NOW.getTime() - days * DAY_MS);
+
+const SERVER = 'clustermesh-apiserver-server-cert';
+const LEAVES = [SERVER, ...['admin', 'local', 'remote'].map((role) => `clustermesh-apiserver-${role}-cert`)];
+const names: Readonly<Record<string, string>> = { [SERVER]: 'clustermesh-apiserver.kube-system.svc' };
+
+interface Shape {
+  /** How old each leaf is, in days. */
+  age?: number;
+  facts?: Partial<CertificateFacts>;
+  metadata?: Partial<KubeObject['metadata']>;
+  ca?: Partial<KubeObject['metadata']>;
+}
+
+const pem = (text: string) => `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`;
+
+/** Cluster `mesh-<id>` in context `c<id>`, which dials the other of two clusters. */
+function member(id: 1 | 2, shape: Shape = {}, peers = [`mesh-${3 - id}`]): Member {
+  const key = `ca-${id}`;
+  const certificate = (commonName: string, sha256: string, caKey = key): TlsSecretFacts =>
+    tlsFacts(caKey, {
+      commonName,
+      sha256,
+      usages: ['server', 'client'],
+      dnsNames: ['clustermesh-apiserver.kube-system.svc', '*.mesh.cilium.io'],
+      ipAddresses: ['127.0.0.1', '::1'],
+      notBefore: daysAgo(shape.age ?? 100),
+      ...shape.facts,
+    });
+  const secret = (name: string, data: Record<string, string>, metadata: Shape['metadata'] = {}): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: 'kube-system', managedFields: [setBy('meshctl')], ...metadata },
+    data: Object.fromEntries(Object.entries(data).map(([name, text]) => [name, encodeText(text)])),
+  });
+  const role = (name: string) => names[name] ?? `${/apiserver-(\w+)-cert/.exec(name)?.[1]}-mesh-${id}`;
+  const user = (name: string) => (name.includes('remote') ? 'remote' : role(name));
+  const dialled = peers.flatMap((peer) => [
+    [peer, 'endpoints:\n- https://10.0.0.1:2379\n'],
+    [`${peer}.etcd-client-ca.crt`, pem(peer.replace('mesh', 'ca'))],
+    [`${peer}.etcd-client.crt`, pem(`client of ${peer}`)],
+  ]);
+  const snapshot = snapshotOf({
+    context: `c${id}`,
+    ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id) },
+    ca: { ...caFacts(key), certificatePem: pem(key) },
+    tlsSecrets: new Map(LEAVES.map((name) => [name, certificate(user(name), `${id} ${name}`)])),
+    peerCertificates: new Map(
+      peers.map((peer) => [peer, certificate(`remote-mesh-${id}`, `${id} ${peer}`, peer.replace('mesh', 'ca'))]),
+    ),
+    live: [
+      apiserverDeployment(),
+      secret('cilium-ca', { 'ca.crt': pem(key) }, shape.ca),
+      ...LEAVES.map((name) => secret(name, { 'ca.crt': pem(key), 'tls.crt': pem(name) }, shape.metadata)),
+      secret('cilium-kvstoremesh', Object.fromEntries(dialled)),
+    ],
+  });
+  return { snapshot, identity: identityOf(snapshot.ciliumConfig ?? {}), endpoints: [] };
+}
+
+function setBy(manager: string): ManagedFieldsEntry {
+  return { manager, operation: 'Update', fieldsV1: { 'f:data': { 'f:tls.crt': {} } } };
+}
+
+const HELM = { annotations: { 'meta.helm.sh/release-name': 'cilium' }, managedFields: [setBy('helm')] };
+const CERT_MANAGER = {
+  annotations: { 'cert-manager.io/certificate-name': 'mesh-ca' },
+  managedFields: [setBy('cert-manager')],
+};
+
+function plan(members: readonly Member[], choice: Partial<RotationChoice> & { asked?: object } = {}) {
+  const { asked = {}, ...rest } = choice;
+  const whole = { ca: false, force: false, ...rest };
+  const scope = scopeRotation(members, whole, NOW);
+  const phases = planRotation({
+    ...{ members, ...scope, successors: new Map(), asked, force: whole.force, now: NOW },
+    ...(whole.peer === undefined ? {} : { peer: whole.peer }),
+  });
+  return { scope, phases: phases.filter(hasWork), steps: phases.flatMap(({ steps }) => steps) };
+}
+
+const written = ({ steps }: ReturnType<typeof plan>) =>
+  steps.filter(({ action }) => action !== 'keep').map(({ cluster, object }) => `${cluster} ${object.name}`);
+
+describe('what a rotation makes anew', () => {
+  it('is everything, or what is old enough, or what a peer is dialled with', () => {
+    const mesh = [member(1, { age: 100 }), member(2, { age: 10 })];
+    expect(plan(mesh).phases.map(({ name }) => name)).toEqual(['leaves', 'peers']);
+    expect(written(plan(mesh))).toHaveLength(10);
+    const old = written(plan(mesh, { olderThanMs: 30 * DAY_MS }));
+    expect(old).toEqual([...LEAVES, 'cilium-kvstoremesh'].map((name) => `c1 ${name}`));
+    expect(written(plan(mesh, { olderThanMs: 365 * DAY_MS }))).toEqual([]);
+    expect(written(plan(mesh, { peer: 'mesh-2' }))).toEqual(['c1 cilium-kvstoremesh']);
+  });
+
+  it('has the key size and the validity that it had, unless told otherwise; what changes is shown', () => {
+    const facts = { keyBits: 3072, notAfter: new Date(daysAgo(100).getTime() + 90 * DAY_MS) };
+    const mesh = [member(1, { facts: { ...facts, notBefore: daysAgo(100) } }), member(2)];
+    const serverOf = (result: ReturnType<typeof plan>) => result.steps.find(({ object }) => object.name === SERVER);
+    const kept = serverOf(plan(mesh));
+    expect(kept?.changes[0]?.to).toContain('(3072 bit, 90 days)');
+    expect(kept?.write).toMatchObject({ certificates: [{ keySize: 3072, validityMs: 90 * DAY_MS }] });
+    const asked = serverOf(plan(mesh, { asked: { keySize: 4096, validityMs: 30 * DAY_MS } }));
+    expect(asked?.changes[0]?.to).toContain('(3072 bit → 4096 bit, 90 days → 30 days)');
+    expect(asked?.write).toMatchObject({ certificates: [{ keySize: 4096, validityMs: 30 * DAY_MS }] });
+  });
+
+  it.each([
+    ['whole days, dated back by minutes', 90 * DAY_MS + 300_000, undefined, 90 * DAY_MS],
+    ['hours', 12 * 3_600_000, undefined, 12 * 3_600_000],
+    ['as long as its CA was left', 61.3 * DAY_MS, 'ends with it', undefined],
+  ])('a lifetime of %s', (_name, lifetimeMs, ca, validityMs) => {
+    const notAfter = new Date(NOW.getTime() + lifetimeMs);
+    const leaf = certificateFacts({ notBefore: NOW, notAfter, keyBits: 2048 });
+    const authority = certificateFacts({ notAfter });
+    expect(lifetimeOf(leaf, ca === undefined ? undefined : authority)).toEqual({ keySize: 2048, validityMs });
+  });
+
+  it('says nothing of a lifetime that is not known', () => {
+    expect(describeLifetime({}, {})).toBe('');
+  });
+});
+
+describe('what others own', () => {
+  it('stays where it is good, with the owner’s name', () => {
+    const mesh = [member(1, { metadata: HELM }), member(2)];
+    const { steps } = plan(mesh);
+    const own = steps.filter(({ cluster, object }) => cluster === 'c1' && LEAVES.includes(object.name));
+    expect(own.map(({ action, why }) => [action, why])).toEqual(
+      LEAVES.map(() => ['keep', 'made by Helm release cilium, which renews it']),
+    );
+    expect(written(plan(mesh, { force: true }))).toContain(`c1 ${SERVER}`);
+  });
+
+  it('is disputed where a new CA makes it no longer good', () => {
+    const { steps } = plan([member(1, { metadata: HELM }), member(2)], { ca: true });
+    const disputed = steps.filter(({ conflicts }) => conflicts !== undefined);
+    expect(disputed.map(({ cluster }) => cluster)).toEqual(disputed.map(() => 'c1'));
+    expect(disputed[0]?.conflicts).toEqual([{ path: 'data.ca.crt', manager: 'Helm release cilium' }]);
+    expect(
+      plan([member(1, { metadata: HELM }), member(2)], { ca: true, force: true }).steps.some((step) => step.conflicts),
+    ).toBe(false);
+  });
+
+  it('refuses to replace the CA of a tool that would put its own back, unless forced', () => {
+    const mesh = [member(1, { ca: CERT_MANAGER }), member(2)];
+    expect(() => plan(mesh, { ca: true })).toThrow(
+      /made by cert-manager Certificate mesh-ca, which would put its CA back/,
+    );
+    expect(written(plan(mesh, { ca: true, force: true }))).toContain('c1 cilium-ca');
+    expect(written(plan(mesh))).toHaveLength(10);
+  });
+});
+
+describe('peers that are not named', () => {
+  const mesh = [member(1, {}, ['mesh-2', 'mesh-3']), member(2)];
+
+  it('would be cut off by a new CA: refused, with their names', () => {
+    expect(() => plan(mesh, { ca: true })).toThrow(
+      /connected to mesh-3, which no context was named for, and would be cut/,
+    );
+  });
+
+  it('keep their certificates otherwise', () => {
+    const { scope } = plan(mesh);
+    expect(scope.warnings).toEqual([
+      'context "c1": connected to mesh-3, which no context was named for; the certificates for dialling them stay',
+    ]);
+    expect(written(plan(mesh))).toHaveLength(10);
+  });
+
+  it('cannot be chosen by name without their context, nor at all if nobody dials them', () => {
+    expect(() => plan(mesh, { peer: 'mesh-3' })).toThrow(/issued by its CA, and no context was named for it/);
+    expect(() => plan(mesh, { peer: 'nope' })).toThrow(/no cluster dials a peer "nope"/);
+  });
+});
