@@ -53,7 +53,10 @@ export async function start(): Promise<void> {
       '✖ meshctl ended in the middle of its work. This is a bug in meshctl: please report it.\n',
     );
   });
-  process.exitCode = await run(process.argv.slice(2), host);
+  const exitCode = await run(process.argv.slice(2), host);
+  const lost = await host.drained();
+  if (lost) host.stderr.write(`✖ cannot write the result to stdout: ${lost.message}\n`);
+  process.exitCode = lost && exitCode === 0 ? 1 : exitCode;
   leave();
 }
 

@@ -27,12 +27,19 @@ export interface TextSink {
   columns?: number | undefined;
 }
 
+/** The host of a process, which can tell what became of its output. */
+export interface ProcessHost extends Host {
+  /** Resolves when the system has taken all of stdout; with the error if it did not. A reader that went away is none. */
+  drained(): Promise<Error | undefined>;
+}
+
 /**
  * The real process. The first Ctrl-C or SIGTERM aborts the signal, so that a command can put things back; a second one
- * ends the process at once. So does the terminal's end (SIGHUP, or only a failing write), but never at once: nobody is there
- * any more who would wait. A reader that goes away (`| head`) is no error.
+ * ends the process at once. So does the end of whoever reads along: SIGHUP, or a log that takes nothing any more (a
+ * terminal that is gone, a full disk, a closed pipe), but never at once: nobody is there any more who would wait. A reader
+ * of stdout that goes away (`| head`) is no error.
  */
-export function processHost(packageRoot: URL): Host {
+export function processHost(packageRoot: URL): ProcessHost {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
@@ -42,8 +49,14 @@ export function processHost(packageRoot: URL): Host {
   process.on('SIGTERM', stop);
   const hangUp = (): void => controller.abort();
   process.on('SIGHUP', hangUp);
+  let lost: NodeJS.ErrnoException | undefined;
+  const stdout = sinkOf(process.stdout, (error) => {
+    if (error.code === 'EPIPE') return;
+    lost ??= error;
+    if (HUNG_UP.includes(error.code)) hangUp();
+  });
   return {
-    stdout: sinkOf(process.stdout, hangUp),
+    stdout,
     stderr: sinkOf(process.stderr, hangUp),
     keyboard: process.stdin.isTTY && process.stderr.isTTY ? { ask: askOnTerminal } : undefined,
     env: process.env,
@@ -51,6 +64,10 @@ export function processHost(packageRoot: URL): Host {
     now: () => new Date(),
     signal: controller.signal,
     packageRoot,
+    async drained() {
+      await new Promise<void>((resolve) => writeSafely(process.stdout, '', () => resolve()));
+      return lost;
+    },
   };
 }
 
@@ -73,13 +90,10 @@ async function askOnTerminal(prompt: string, signal: AbortSignal): Promise<strin
 /** What a write to a terminal that is gone fails with. */
 const HUNG_UP: readonly (string | undefined)[] = ['EIO', 'ENXIO'];
 
-function sinkOf(stream: NodeJS.WriteStream, onHangUp: () => void): TextSink {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (HUNG_UP.includes(error.code)) onHangUp();
-    else if (error.code !== 'EPIPE') throw error;
-  });
+function sinkOf(stream: NodeJS.WriteStream, onFailure: (error: NodeJS.ErrnoException) => void): TextSink {
+  stream.on('error', onFailure);
   return {
-    write: (text) => void stream.write(text),
+    write: (text) => writeSafely(stream, text, (error) => error && onFailure(error)),
     get isTty() {
       return stream.isTTY === true;
     },
@@ -87,4 +101,17 @@ function sinkOf(stream: NodeJS.WriteStream, onHangUp: () => void): TextSink {
       return stream.columns;
     },
   };
+}
+
+/** Writes; what fails is told to `done` and never thrown, as Node's streams of files do. */
+function writeSafely(
+  stream: NodeJS.WriteStream,
+  text: string,
+  done: (error?: NodeJS.ErrnoException | null) => void,
+): void {
+  try {
+    stream.write(text, done);
+  } catch (error) {
+    done(error as NodeJS.ErrnoException);
+  }
 }

@@ -26,7 +26,7 @@ const MESH_OPTIONS: readonly OptionSpec[] = [
       '(default: bidirectional, with --all mesh)',
     choices: CONNECTION_MODES,
   },
-  { flags: '--parallel <count>', description: 'clusters written to at a time', default: 16, parse: parseCount },
+  { flags: '--parallel <count>', description: 'clusters read and written at a time', default: 16, parse: parseCount },
 ];
 
 /** The commands that join clusters and part them. */

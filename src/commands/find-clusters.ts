@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { type FirstLook, lookAtCluster, USUAL_NAMESPACE } from '../flows/first-look.ts';
 import { during } from '../flows/flow.ts';
 import type { ClusterClient } from '../kube/client.ts';
@@ -45,7 +46,7 @@ export interface Found {
  */
 export async function withFoundClusters<T>(
   context: CommandContext,
-  flags: ClusterFlags,
+  flags: ClusterFlags & { parallel?: number },
   choice: Choice,
   work: (found: Found) => Promise<T>,
 ): Promise<T> {
@@ -63,7 +64,8 @@ export async function withFoundClusters<T>(
       }
     }
     const alone = clients.length === 1 && !choice.all && !choice.besides;
-    const looks = await Promise.all(clients.map((client) => look(context, client, given, alone)));
+    const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
+    const looks = await Promise.all(clients.map((client) => limit(() => look(context, client, given, alone))));
     const found = each(context, looks, choice.all === true);
     if (choice.all && found.answered.length + found.silent.length === 0) throw noCilium(kubeconfig);
     return await work(found);
@@ -71,6 +73,9 @@ export async function withFoundClusters<T>(
     for (const client of clients) client.close();
   }
 }
+
+/** Clusters that are looked at at a time, where the command has no flag for it. */
+const LOOKS_AT_A_TIME = 16;
 
 /** What may be gone at the next attempt. */
 const PASSING: readonly string[] = ['ClusterUnreachable', 'ApiFailure', 'Timeout'];

@@ -15,6 +15,8 @@ export interface MeshFlags extends ClusterFlags {
   destinationKubeconfig?: string;
   all: boolean;
   connectionMode?: ConnectionMode;
+  /** Clusters at a time. */
+  parallel: number;
 }
 
 /**

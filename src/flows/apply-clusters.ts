@@ -21,6 +21,9 @@ export interface ClusterWriter {
   ): Promise<void>;
 }
 
+const WAITING =
+  'interrupted: writes that are under way are waited for; another Ctrl-C ends at once and leaves clusters half-way';
+
 /** @param parallel clusters at a time */
 export function createClusterWriter(flow: Flow, targets: readonly Target[], parallel: number): ClusterWriter {
   const journals: Journal[] = [];
@@ -51,7 +54,13 @@ export function createClusterWriter(flow: Flow, targets: readonly Target[], para
         const own = steps.filter(({ cluster }) => cluster === context);
         return limit(() => writeCluster(target, own, ready, after));
       });
-      await allOrFirstError(work, flow.progress);
+      const tell = (): void => flow.progress.info(WAITING);
+      flow.signal.addEventListener('abort', tell);
+      try {
+        await allOrFirstError(work, flow.progress);
+      } finally {
+        flow.signal.removeEventListener('abort', tell);
+      }
     },
   };
 }

@@ -73,18 +73,26 @@ export function createAsker(flow: Pick<Flow, 'signal'>, server: Target) {
     Promise.all(pods.map((pod) => limit(() => askPod(flow, server, pod, question))));
 }
 
+export interface Looking {
+  /** In milliseconds since the epoch. */
+  deadline: number;
+  intervalMs: number;
+  /** Lets a look in when it is its turn, where many clusters are looked at; between its looks a cluster takes no place. */
+  limit?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
+}
+
 /**
  * Looks again and again until there is a result.
  * @param look told at the deadline that it is the last one: it then gives a result or throws
  */
 export async function untilSettled<T>(
   flow: Pick<Flow, 'signal'>,
-  { deadline, intervalMs }: { deadline: number; intervalMs: number },
+  { deadline, intervalMs, limit = (work) => work() }: Looking,
   look: (last: boolean) => Promise<T | undefined>,
 ): Promise<T> {
   for (;;) {
     const last = Date.now() + intervalMs >= deadline;
-    const settled = await look(last);
+    const settled = await limit(() => look(last));
     if (settled !== undefined) return settled;
     if (last) throw new MeshctlError('Bug', 'the last look gave no result');
     await sleep(intervalMs, flow.signal);

@@ -4,7 +4,7 @@ import { meshctlCommand } from '../mesh/command-line.ts';
 import type { Parting } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { isPodRunning } from '../mesh/pods.ts';
-import { awaitShutOut } from './await-shut-out.ts';
+import { awaitShutOut, type PartingWait } from './await-shut-out.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { AGENTS, readAnswer } from './status-programs.ts';
 
@@ -15,6 +15,7 @@ const EXEC_TIMEOUT_MS = 10_000;
 /**
  * Waits until a disconnect has taken effect: the etcds refuse the peers, and no agent reports a cluster that its own does
  * not dial any more.
+ * @param parallel clusters asked at a time; one that is waited for is not being asked
  * @returns what could not be seen, as warnings: a pod that does not answer is not known to have forgotten
  * @throws MeshctlError `Timeout`, naming what still stands
  */
@@ -22,17 +23,18 @@ export async function awaitParted(
   flow: Flow,
   targets: readonly Target[],
   partings: readonly Parting[],
-  timeoutMs: number,
+  { timeoutMs, parallel }: { timeoutMs: number; parallel: number },
 ): Promise<string[]> {
   const deadline = Date.now() + timeoutMs;
+  const limit = pLimit(parallel);
   const forgotten = partings.flatMap(({ snapshot, undialled }) => {
     const target = targets.find(({ client }) => client.context === snapshot.context);
-    return target && undialled.length > 0 ? [awaitForgotten(flow, target, undialled, deadline)] : [];
+    return target && undialled.length > 0 ? [awaitForgotten(flow, target, undialled, { deadline, limit })] : [];
   });
   const warnings = await during(
     flow,
     'Waiting until the peers are shut out and forgotten',
-    () => Promise.all([awaitShutOut(flow, targets, partings, deadline), ...forgotten]),
+    () => Promise.all([awaitShutOut(flow, targets, partings, { deadline, limit }), ...forgotten]),
     (unseen) => (unseen.flat().length === 0 ? 'The peers are shut out and forgotten' : 'Not all of it could be seen'),
   );
   return warnings.flat();
@@ -42,11 +44,11 @@ async function awaitForgotten(
   flow: Flow,
   target: Target,
   peers: readonly string[],
-  deadline: number,
+  { deadline, limit }: PartingWait,
 ): Promise<string[]> {
   const { context } = target.client;
   for (;;) {
-    const { reporting, silent } = await askAgents(target, peers);
+    const { reporting, silent } = await limit(() => askAgents(target, peers));
     if (reporting.length === 0) {
       if (silent.length === 0) return [];
       return [
@@ -85,7 +87,7 @@ async function askAgents(
         if (!clusters) silent.push(pod);
         else if (clusters.some(({ name }) => peers.includes(name))) reporting.push(pod);
       } catch (error) {
-        if (error instanceof MeshctlError && error.code === 'Interrupted') throw error;
+        if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
         silent.push(pod);
       }
     }),

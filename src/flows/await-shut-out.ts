@@ -1,3 +1,4 @@
+import type { LimitFunction } from 'p-limit';
 import { EtcdReadError } from '../etcd/read.ts';
 import { kubectlCommand } from '../mesh/command-line.ts';
 import { dialingSecret } from '../mesh/direction.ts';
@@ -21,6 +22,14 @@ const SHUT_OUT = new Set<string>(['permission-denied', 'tls-client-rejected']);
 /** What may be otherwise a moment later; every other error stays what it is. */
 const PASSING = new Set<string>(['unavailable', 'timeout']);
 
+/** How long and by how many at once clusters are asked. */
+export interface PartingWait {
+  /** In milliseconds since the epoch. */
+  deadline: number;
+  /** Clusters at a time. */
+  limit: LimitFunction;
+}
+
 /** One peer that a cluster's etcd must not let in any more, with the credential that it had. */
 interface FormerPeer {
   server: Target;
@@ -40,9 +49,9 @@ export async function awaitShutOut(
   flow: Flow,
   targets: readonly Target[],
   partings: readonly Parting[],
-  deadline: number,
+  wait: PartingWait,
 ): Promise<string[]> {
-  const warnings = await Promise.all(formerPeers(targets, partings).map((former) => awaitOne(flow, former, deadline)));
+  const warnings = await Promise.all(formerPeers(targets, partings).map((former) => awaitOne(flow, former, wait)));
   return warnings.flat();
 }
 
@@ -68,12 +77,12 @@ function certificateFor(dialler: Parting['snapshot'], peer: string): ClientCerti
   return ca && certificate && privateKey ? { ca, certificate, privateKey } : undefined;
 }
 
-async function awaitOne(flow: Flow, former: FormerPeer, deadline: number): Promise<string[]> {
+async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: PartingWait): Promise<string[]> {
   const { server, serverName, certificate } = former;
   const { client, namespace } = server;
   const ask = createAsker(flow, server);
   const question = { credential: certificate, key: descriptionKey(serverName) };
-  return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (late) => {
+  return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
     const ready = await readyPods(server);
     if (ready.length === 0) {
       return [

@@ -49,7 +49,9 @@ export async function checkClusters(
     const checks = wanted(all);
     const categories = new Set(checks.map(({ category }) => category));
     // Also before a further connect: some of the clusters may be connected already.
-    const peerIds = categories.has('identity') ? await readPeerIds(flow, targets, clusters) : undefined;
+    const peerIds = categories.has('identity')
+      ? await readPeerIds(flow, targets, clusters, options.parallel)
+      : undefined;
     const observations = await Promise.all(
       targets.map(async (target, index): Promise<[string, ClusterObservation]> => {
         const snapshot = clusters[index];

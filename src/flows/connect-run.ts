@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { meshctlCommand } from '../mesh/command-line.ts';
 import { type Direction, dialingSecret } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
@@ -17,6 +18,7 @@ import { nudgePods } from './nudge.ts';
 import type { ClientCertificate } from './open-etcd.ts';
 import { proveServer } from './prove.ts';
 import { putBack } from './put-back.ts';
+import { requireStanding } from './still-standing.ts';
 
 /** Serves, proves and dials, or puts every cluster back. @returns the steps as they were carried out */
 export async function carryOut(
@@ -26,7 +28,7 @@ export async function carryOut(
 ): Promise<readonly Step[]> {
   const { targets, serve, dial, directions } = prepared;
   const steps = [...serve.steps, ...dial.steps];
-  const authorities = await readAuthorities(targets, steps);
+  const authorities = await readAuthorities(targets, steps, options.parallel);
   const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
   const issued = await duringChange(flow, 'Issuing client certificates', dial.steps.some(issues), issuing);
   const writer = createClusterWriter(flow, targets, options.parallel);
@@ -38,7 +40,7 @@ export async function carryOut(
         (target) => nudgePods(flow, target, { pods: 'apiserver' }),
       ),
     );
-    if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options.proofMs);
+    if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
     await duringChange(flow, 'Writing the peering files', dial.steps.some(isChange), () =>
       writer.write(
         dial.steps,
@@ -46,11 +48,13 @@ export async function carryOut(
         (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' }),
       ),
     );
+    await requireStanding(targets, directions, options.parallel);
     return writer.steps;
   } catch (error) {
     await putBack(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       mounted: true,
+      parallel: options.parallel,
       mend: (context) => mendCommand(directions, context),
     });
     throw error;
@@ -72,13 +76,14 @@ async function prove(
   directions: readonly Direction[],
   steps: readonly Step[],
   ready: ReadyWrites,
-  timeoutMs: number,
+  { proofMs, parallel }: ConnectOptions,
 ): Promise<void> {
+  const limit = pLimit(parallel);
   const byServer = groupBy(directions, ({ server }) => server.snapshot.context);
   const proving = targets.flatMap((target) => {
     const incoming = byServer.get(target.client.context) ?? [];
     const proofs = incoming.map((direction) => ({ direction, certificate: credentialOf(direction, steps, ready) }));
-    return proofs.length > 0 ? [() => proveServer(flow, target, proofs, timeoutMs)] : [];
+    return proofs.length > 0 ? [() => proveServer(flow, target, proofs, { timeoutMs: proofMs, limit })] : [];
   });
   await during(
     flow,

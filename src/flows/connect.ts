@@ -84,7 +84,7 @@ export async function prepareConnect(
   const snapshots = await during(flow, `Reading ${targets.length} clusters`, () => readAll(targets, options.parallel));
   for (const snapshot of snapshots) requireCilium(snapshot);
   requireEnabled(snapshots);
-  const peerIds = await readPeerIds(flow, targets, snapshots);
+  const peerIds = await readPeerIds(flow, targets, snapshots, options.parallel);
   const input = { clusters: snapshots, now: flow.now(), peerIds };
   const findings = forConnect(runChecks(COMPATIBILITY_CHECKS, input, options.skipChecks));
   refuseIncompatible(findings);

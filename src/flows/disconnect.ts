@@ -88,7 +88,10 @@ export async function prepareDisconnect(
   return { ...prepared, warnings: [...prepared.warnings, ...unreached] };
 }
 
-/** The same for peers known by name only, on one side. */
+/**
+ * The same for peers known by name only, on one side.
+ * @throws MeshctlError `NotFound` for a name of which nothing is there
+ */
 export async function prepareForgetting(
   flow: Flow,
   source: Target,
@@ -100,12 +103,24 @@ export async function prepareForgetting(
   const own: Member = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
   const others = peers.map((name): Member => ({ context: name, name }));
   const prepared = prepare([source], dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others));
-  const strangers = peers.filter((peer) => !knownPeers(snapshot).includes(peer));
-  const warnings = strangers.map(
-    (peer) =>
-      `context "${client.context}" knows no cluster "${peer}" (it knows: ${knownPeers(snapshot).join(', ') || 'none'})`,
+  requireKnown(snapshot, peers, own);
+  return prepared;
+}
+
+/** A name that is nowhere is a mistyped one; a peer of which only a trace is left is not. */
+function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: Member): void {
+  const { context } = snapshot;
+  const known = knownPeers(snapshot);
+  const strangers = peers.filter((peer) => {
+    const { steps } = planDisconnect(partingsOf(dialsOf('bidirectional', own, [{ context: peer, name: peer }])));
+    return !known.includes(peer) && steps.every(({ action }) => action === 'keep');
+  });
+  if (strangers.length === 0) return;
+  throw new MeshctlError(
+    'NotFound',
+    `context "${context}" knows no cluster ${strangers.map((peer) => `"${peer}"`).join(', ')}; it knows ${known.join(', ') || 'none'}`,
+    { hint: 'Nothing was changed.', details: { context, unknown: strangers, known } },
   );
-  return { ...prepared, warnings: [...prepared.warnings, ...warnings] };
 }
 
 /**
@@ -132,6 +147,7 @@ export async function disconnectClusters(
     await putBack(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       mounted: true,
+      parallel: options.parallel,
       mend: (context) => mendCommand(partings, context),
     });
     throw error;
@@ -141,10 +157,32 @@ export async function disconnectClusters(
       'KVStoreMesh keeps what it has of a lost peer for three minutes; the same clusters can be connected again at once, but see each other only after that',
     );
   }
-  const { waitMs } = options;
-  const unseen = waitMs === undefined ? [] : await awaitParted(flow, targets, partings, waitMs);
+  const unseen = await awaitTaken(flow, prepared, options);
   for (const warning of unseen) flow.progress.warn(warning);
   return { parted: prepared.parted, steps: writer.steps, warnings: [...prepared.warnings, ...unseen] };
+}
+
+/** Waits until it has taken effect. Where that ends early, all is written: what stands is said for each cluster. */
+async function awaitTaken(
+  flow: Flow,
+  { targets, partings }: PreparedDisconnect,
+  { waitMs, parallel }: DisconnectOptions,
+): Promise<string[]> {
+  if (waitMs === undefined) return [];
+  try {
+    return await awaitParted(flow, targets, partings, { timeoutMs: waitMs, parallel });
+  } catch (error) {
+    const stands = partings.map(({ snapshot: { context }, undialled, unserved }) => ({ context, undialled, unserved }));
+    for (const { context, undialled, unserved } of stands) {
+      const parts = [
+        ...(undialled.length > 0 ? [`it does not dial ${undialled.join(', ')} any more`] : []),
+        ...(unserved.length > 0 ? [`it has no user for ${unserved.join(', ')} any more`] : []),
+      ];
+      flow.progress.warn(`context "${context}": ${parts.join(', and ')}; that stands, nothing is put back`);
+    }
+    if (error instanceof MeshctlError) error.details.stands = stands;
+    throw error;
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { MeshctlError } from '../mesh/errors.ts';
 import { nodeOf } from '../mesh/pods.ts';
 import type { FailureReason, StatusProblem, StatusReport } from '../mesh/status.ts';
 import { explainStatus, reasonIn, vagueProblems } from '../mesh/troubleshoot.ts';
@@ -43,8 +44,9 @@ async function troubleshoot(flow: Flow, { client, namespace }: Target, problem: 
       signal: flow.signal,
     });
     return reasonIn(stdout);
-  } catch {
+  } catch (error) {
     flow.signal.throwIfAborted();
+    if (!(error instanceof MeshctlError)) throw error;
     return undefined;
   }
 }

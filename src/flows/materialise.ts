@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { readAuthority } from '../kube/snapshot.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
@@ -158,16 +159,22 @@ function copiedData(copies: readonly CertificateCopy[]): Record<string, string> 
 /**
  * The CAs that sign something in these steps, with their keys. Nothing is read where nothing is signed, or where the
  * steps themselves generate the CA.
+ * @param parallel clusters at a time
  * @throws MeshctlError `CertificateAuthority` when one has gone since the plan was made
  */
-export async function readAuthorities(targets: readonly Target[], steps: readonly Step[]): Promise<Authorities> {
+export async function readAuthorities(
+  targets: readonly Target[],
+  steps: readonly Step[],
+  parallel = 1,
+): Promise<Authorities> {
   const signers = new Set(
     steps.flatMap(({ write }) => (write?.method === 'issue' ? write.certificates.map(({ signer }) => signer) : [])),
   );
   for (const { cluster, write } of steps) if (write?.method === 'authority') signers.delete(cluster);
   const signing = targets.filter(({ client }) => signers.has(client.context));
+  const limit = pLimit(parallel);
   const entries = signing.map(async ({ client, namespace }): Promise<[string, Authority]> => {
-    const authority = await readAuthority(client, namespace);
+    const authority = await limit(() => readAuthority(client, namespace));
     if (authority) return [client.context, authority];
     throw new MeshctlError(
       'CertificateAuthority',

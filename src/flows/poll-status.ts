@@ -206,8 +206,9 @@ async function redial(
   if (of === AGENTS) poll.redial = undefined;
   try {
     return failingDials((await exec(of.troubleshoot)).stdout);
-  } catch {
+  } catch (error) {
     poll.flow.signal.throwIfAborted();
+    if (!(error instanceof MeshctlError)) throw error;
     return undefined;
   }
 }

@@ -5,7 +5,15 @@ import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import { APISERVER_SELECTOR } from '../mesh/names.ts';
 import { unreadiness, workloadTroubles } from '../mesh/workload-trouble.ts';
-import { apiserverPods, createAsker, descriptionKey, type EtcdAnswer, readyPods, untilSettled } from './ask-etcd.ts';
+import {
+  apiserverPods,
+  createAsker,
+  descriptionKey,
+  type EtcdAnswer,
+  type Looking,
+  readyPods,
+  untilSettled,
+} from './ask-etcd.ts';
 import type { Flow, Target } from './flow.ts';
 import type { ClientCertificate } from './open-etcd.ts';
 import { explainRefusal, notPublished, refusalOf } from './refusal.ts';
@@ -14,6 +22,14 @@ import { explainRefusal, notPublished, refusalOf } from './refusal.ts';
 export interface Proof {
   direction: Direction;
   certificate: ClientCertificate;
+}
+
+export interface ProofOptions {
+  timeoutMs: number;
+  /** See {@link Looking}. */
+  limit?: Looking['limit'];
+  /** Hears what is waited for, as a clause, each time that it changes. */
+  say?: (clause: string) => void;
 }
 
 const RETRY_INTERVAL_MS = 250;
@@ -27,7 +43,6 @@ const PODS_MAY_DIFFER = new Set(['no-ready-pod', 'unavailable', 'timeout']);
  * cover what peers will dial. Users and certificates become live within seconds, so refusals are retried; until then with
  * one credential only, because all of them become live together. That makes one port-forward for each pod and credential,
  * and few more.
- * @param say hears what is waited for, as a clause, each time that it changes
  * @throws MeshctlError `CredentialRefused` when time is up, naming the last refusal; `Incompatible` when another cluster
  * answers
  */
@@ -35,8 +50,7 @@ export async function proveServer(
   flow: Flow,
   server: Target,
   proofs: readonly Proof[],
-  timeoutMs: number,
-  say: (clause: string) => void = () => {},
+  { timeoutMs, limit, say = () => {} }: ProofOptions,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   const ask = createAsker(flow, server);
@@ -50,7 +64,7 @@ export async function proveServer(
     const refusals = (await ask(present, question)).map((answer) => refusalIn(answer, direction));
     return refusals.find((refusal) => refusal !== undefined);
   };
-  await untilSettled(flow, { deadline, intervalMs: RETRY_INTERVAL_MS }, async (last) => {
+  await untilSettled(flow, { deadline, intervalMs: RETRY_INTERVAL_MS, limit }, async (last) => {
     while (pending.length > 0) {
       const present = pods ?? (await readyPods(server));
       pods = present;

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { identityOf } from '../mesh/identity.ts';
 import { APISERVER_SELECTOR } from '../mesh/names.ts';
 import { configuredPeers } from '../mesh/peers.ts';
@@ -15,11 +16,15 @@ export async function readPeerIds(
   flow: Flow,
   targets: readonly Target[],
   snapshots: readonly ClusterSnapshot[],
+  parallel: number,
 ): Promise<Map<string, Map<string, number>>> {
+  const limit = pLimit(parallel);
   const read = targets.map(async (target, index): Promise<[string, Map<string, number>]> => {
     const snapshot = snapshots[index];
     const configs =
-      snapshot && configuredPeers(snapshot).length > 0 ? await configsOf(flow, target, snapshot) : undefined;
+      snapshot && configuredPeers(snapshot).length > 0
+        ? await limit(() => configsOf(flow, target, snapshot))
+        : undefined;
     const own = identityOf(snapshot?.ciliumConfig ?? {}).name;
     const ids = [...(configs ?? [])].flatMap(([name, config]): [string, number][] => {
       const id = clusterIdIn(config);

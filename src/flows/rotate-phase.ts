@@ -101,7 +101,7 @@ async function prove(
     const { context } = target.client;
     const own = byServer.get(context) ?? [];
     const hear = (clause: string) => say(`waiting: ${clause}`);
-    return own.length > 0 ? [limit(() => proveServer(flow, target, own, waitMs, hear))] : [];
+    return own.length > 0 ? [proveServer(flow, target, own, { timeoutMs: waitMs, limit, say: hear })] : [];
   });
   if (proving.length > 0) say('proving the certificates against the etcds');
   await allOrFirstError(proving, flow.progress);

@@ -1,4 +1,3 @@
-import { applySteps } from '../kube/apply.ts';
 import { kubectlCommand } from '../mesh/command-line.ts';
 import {
   annotationChanges,
@@ -8,9 +7,12 @@ import {
   serviceRef,
 } from '../mesh/global-service.ts';
 import type { Step } from '../mesh/plan.ts';
+import { createClusterWriter } from './apply-clusters.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { materialise } from './materialise.ts';
 import { putBack } from './put-back.ts';
+
+const CLUSTERS_AT_A_TIME = 16;
 
 /** The steps that make a Service global, or no longer so, in all these clusters. Throws what {@link planGlobalService} throws. */
 export async function planGlobalServiceIn(
@@ -44,28 +46,18 @@ export async function applyGlobalService(
   steps: readonly Step[],
   { rollback }: { rollback: boolean },
 ): Promise<void> {
-  const outcomes = await Promise.all(
-    targets.map(({ client }) =>
-      applySteps(
-        client,
-        steps.filter(({ cluster }) => cluster === client.context),
-        {
-          materialise: (step) => materialise(step, new Map(), flow.now()),
-          signal: flow.signal,
-        },
-      ),
-    ),
-  );
-  const failed = outcomes.find(({ error }) => error)?.error;
-  if (!failed) return;
-  await putBack(
-    flow,
-    targets,
-    outcomes.map(({ journal }) => journal),
-    failed,
-    { rollback, mend: (context) => mendingCommand(context, steps) },
-  );
-  throw failed;
+  const writer = createClusterWriter(flow, targets, CLUSTERS_AT_A_TIME);
+  try {
+    await writer.write(
+      steps,
+      (step) => materialise(step, new Map(), flow.now()),
+      async () => undefined,
+    );
+  } catch (error) {
+    const mend = (context: string): string => mendingCommand(context, steps);
+    await putBack(flow, targets, writer.journals, error, { rollback, parallel: CLUSTERS_AT_A_TIME, mend });
+    throw error;
+  }
 }
 
 /** What puts the Service of a cluster back by hand. */

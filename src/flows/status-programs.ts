@@ -65,10 +65,12 @@ export function factsOf(pod: KubeObject): PodFacts {
 export function readAnswer(of: StatusProgram, { stdout, stderr, exitCode }: ExecResult): Omit<PollResult, 'name'> {
   const command = of.command.join(' ');
   if (exitCode !== 0) return { error: `${command} ended with ${exitCode}: ${firstLine(stderr || stdout)}` };
+  let document: unknown;
   try {
-    const clusters = of.parse(JSON.parse(stdout));
-    return clusters ? { clusters } : { error: `${command} gave no list of clusters` };
+    document = JSON.parse(stdout);
   } catch {
     return { error: `${command} gave no JSON: ${firstLine(stdout)}` };
   }
+  const clusters = of.parse(document);
+  return clusters ? { clusters } : { error: `${command} gave no list of clusters` };
 }

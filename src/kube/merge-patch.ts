@@ -35,11 +35,16 @@ export function inversePatch(before: unknown, after: unknown, live: unknown): Ma
     if (isMapping(to) && isMapping(now) && (isMapping(from) || !equal(to, now))) {
       const inner = inversePatch(from, to, now);
       if (inner) patch[key] = inner;
-    } else if (equal(to, now)) {
+    } else if (equal(to, now) || (isEmpty(to) && isEmpty(now))) {
       patch[key] = from === undefined ? null : from;
     }
   }
   return Object.keys(patch).length > 0 ? patch : undefined;
+}
+
+/** API servers leave empty mappings out. */
+function isEmpty(value: unknown): boolean {
+  return value === undefined || (isMapping(value) && Object.keys(value).length === 0);
 }
 
 /** Whether every field of `expected` is in `actual` with the same value. */

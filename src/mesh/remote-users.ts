@@ -32,20 +32,47 @@ export function removeUsersEdit(names: readonly string[]): (live: KubeObject) =>
   return (live) => editOf(live, removeUsers(fileOf(live), names));
 }
 
-/** Takes {@link addUsersEdit} back: shuts out who was not let in before, whatever others have added since. */
+/** Takes {@link addUsersEdit} back: whoever was not let in before is shut out, whatever others have added since. */
 export function undoAddUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
+  return (before, live) => editOf(live, putBackUsers(fileOf(before), fileOf(live), names));
+}
+
+/** Takes {@link removeUsersEdit} back: whoever was let in before is again, unless somebody else has seen to it. */
+export function undoRemoveUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
   return (before, live) => {
-    const had = userNames(fileOf(before));
-    return removeUsersEdit(names.filter((name) => !had.includes(name)))(live);
+    const present = userNames(fileOf(live));
+    const absent = names.filter((name) => !present.includes(name));
+    return editOf(live, putBackUsers(fileOf(before), fileOf(live), absent));
   };
 }
 
-/** Takes {@link removeUsersEdit} back: lets in who was let in before. */
-export function undoRemoveUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
-  return (before, live) => {
-    const had = userNames(fileOf(before));
-    return addUsersEdit(names.filter((name) => had.includes(name)))(live);
-  };
+/**
+ * The text with these users as they were before: gone, or with the very lines that they had, after the one that they came
+ * after. What others have changed of other users stays.
+ */
+export function putBackUsers(before: string, live: string, names: readonly string[]): string {
+  const had = readEntries(before);
+  const text = removeUsers(live, names);
+  if (had.length === 0 && readEntries(text).length === 0) return before;
+  return had.reduce((current, entry, index) => {
+    if (!names.includes(entry.name)) return current;
+    const own = linesOf(before).slice(entry.start, entry.end);
+    const present = readEntries(current);
+    const former = had.slice(0, index).findLast(({ name }) => present.some((other) => other.name === name));
+    const after = present.find(({ name }) => name === former?.name);
+    if (!after && present.length === 0) return withFirstEntry(current, own) ?? before;
+    const at = after?.end ?? present[0]?.start ?? 0;
+    const lines = linesOf(current);
+    return [...lines.slice(0, at), ...own, ...lines.slice(at)].join('\n');
+  }, text);
+}
+
+/** The text of an empty list with these lines as its first entry; undefined where there is no list. */
+function withFirstEntry(text: string, entry: readonly string[]): string | undefined {
+  const lines = linesOf(text);
+  const head = lines.findIndex((line) => EMPTY_LIST.test(line));
+  if (head === -1) return undefined;
+  return [...lines.slice(0, head), 'users:', ...entry, ...lines.slice(head + 1)].join('\n');
 }
 
 /** The text with users of role `remote` for these names; those with another role get this one. */
@@ -58,9 +85,9 @@ export function addUsers(text: string, names: readonly string[]): string {
   const added = missing.flatMap((name) => [`${indent}- name: ${name}`, `${indent}  role: ${REMOTE_ROLE}`]);
   const last = readEntries(lines.join('\n')).at(-1);
   if (last) return [...lines.slice(0, last.end), ...added, ...lines.slice(last.end)].join('\n');
-  const head = lines.findIndex((line) => EMPTY_LIST.test(line));
-  if (head === -1) return remoteUsersFile(missing.map((name) => ({ name, role: REMOTE_ROLE })));
-  return [...lines.slice(0, head), 'users:', ...added, ...lines.slice(head + 1)].join('\n');
+  return (
+    withFirstEntry(lines.join('\n'), added) ?? remoteUsersFile(missing.map((name) => ({ name, role: REMOTE_ROLE })))
+  );
 }
 
 /** The text without these users. */

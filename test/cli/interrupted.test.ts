@@ -110,6 +110,36 @@ describe('Ctrl-C', () => {
     expect(await objectSets()).toEqual(before);
   });
 
+  it('says for each cluster what stands when a disconnect is interrupted', async () => {
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    const connected = await objectSets();
+    const pair = ['--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
+    const disconnect = ['clustermesh', 'disconnect', ...pair];
+    const early = await interruptAtWrite(
+      [...disconnect, '--parallel', '1'],
+      one,
+      named('Secret', 'cilium-kvstoremesh'),
+    );
+    expectInterrupted(early);
+    expect(early.stderr).toContain(
+      '… mesh-1: putting back 2 objects\n✔ mesh-1: is as before\nℹ mesh-2: nothing was written there\n',
+    );
+    expect(await objectSets()).toEqual(connected);
+
+    const late = await interruptAtWords(disconnect, 'Waiting until the peers are shut out');
+    expectInterrupted(late);
+    for (const [cluster, peer] of [
+      ['mesh-1', 'mesh-2'],
+      ['mesh-2', 'mesh-1'],
+    ]) {
+      expect(late.stderr).toContain(
+        `⚠ context "${cluster}": it does not dial ${peer} any more, and it has no user for ${peer} any more; that stands, nothing is put back\n`,
+      );
+    }
+    const again = await meshctl([...disconnect, '--dry-run', '-o', 'json']);
+    expect(jsonOf(again)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
+  });
+
   it('ends status --wait', async () => {
     expectInterrupted(await interruptAtWords(waitForStatus('mesh-1', '10m'), 'Waiting for mesh-1 to be connected'));
   });

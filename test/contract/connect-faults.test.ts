@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
@@ -163,6 +165,31 @@ describe('the built program', () => {
   });
   afterAll(() => installed?.remove());
 
+  /** Starts it; `exit` resolves with the exit status. */
+  function start(argv: readonly string[], stdio: { stdout?: 'pipe' | number; stderr?: 'pipe' | number } = {}) {
+    const { stdout = 'pipe', stderr = 'pipe' } = stdio;
+    const child = spawn(process.execPath, [installed.entry, ...argv], {
+      env: { KUBECONFIG: clusters.kubeconfigPath },
+      stdio: ['ignore', stdout, stderr],
+    });
+    const said = { stdout: '', stderr: '' };
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream]?.on('data', (chunk: Buffer) => {
+        said[stream] += chunk.toString();
+      });
+    }
+    return { child, said, exit: once(child, 'exit').then(([code]) => code as number) };
+  }
+
+  /** Does something when the n-th write arrives, once. */
+  function atWrite(n: number, act: () => void): void {
+    breakRequest(nth(n, isMeshWrite), () => {
+      act();
+      clusters.fault = undefined;
+      return undefined;
+    });
+  }
+
   it.each([
     ['SIGINT', 2],
     ['SIGINT', 5],
@@ -171,31 +198,74 @@ describe('the built program', () => {
   ] as const)(
     'puts everything back when it gets %s at write %i',
     async (signal, write) => {
-      const child = spawn(process.execPath, [installed.entry, ...CONNECT], {
-        env: { KUBECONFIG: clusters.kubeconfigPath },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let stderr = '';
-      child.stderr.on('data', (chunk: Buffer) => {
-        stderr += chunk.toString();
-      });
-      const exited = once(child, 'exit');
+      const { child, said, exit } = start(CONNECT);
       // Once: a second one would end the program at once, in the middle of putting things back.
-      breakRequest(nth(write, isMeshWrite), () => {
-        child.kill(signal);
-        clusters.fault = undefined;
-        return undefined;
-      });
-      const [code] = (await exited) as [number];
-      expect(code, stderr).toBe(130);
+      atWrite(write, () => child.kill(signal));
+      expect(await exit, said.stderr).toBe(130);
       expect(clusters.objects()).toEqual(before);
     },
     60_000,
   );
 
+  it.each([2, 7])(
+    'puts everything back when nobody reads its log any more, at write %i',
+    async (write) => {
+      const { child, exit } = start(CONNECT);
+      atWrite(write, () => child.stderr?.destroy());
+      expect(await exit).toBe(130);
+      expect(clusters.objects()).toEqual(before);
+    },
+    60_000,
+  );
+
+  it('begins nothing when its log is on a full disk', async () => {
+    const full = await open('/dev/full', 'w');
+    const { exit, said } = start([...CONNECT, '--debug', '-o', 'json'], { stderr: full.fd });
+    expect(await exit).toBe(130);
+    await full.close();
+    expect(said.stdout).toContain('"code": "Interrupted"');
+    expect(clusters.objects()).toEqual(before);
+  }, 60_000);
+
+  it('says that its result found no room, when all is done', async () => {
+    const full = await open('/dev/full', 'w');
+    const { exit, said } = start(CONNECT, { stdout: full.fd });
+    expect(await exit, said.stderr).toBe(1);
+    await full.close();
+    expect(said.stderr).toMatch(/✖ cannot write the result to stdout: ENOSPC: no space left on device, write\n$/);
+    const { stdout } = await clusters.meshctl([...CONNECT, '--dry-run', '-o', 'json']);
+    expect((JSON.parse(stdout) as { summary: object }).summary).toMatchObject({ create: 0, update: 0, delete: 0 });
+    expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
+  }, 60_000);
+
   it('connects afterwards as if nothing had been', async () => {
     await expectRerunConnects();
   }, 60_000);
+});
+
+describe('--parallel', () => {
+  it.each([
+    ['connect', [...CONNECT, '--parallel', '1']],
+    ['disconnect', [...DISCONNECT, '--parallel', '1']],
+  ])(
+    'holds for all that %s does',
+    async (_command, argv) => {
+      const busy = new Map<string, number>();
+      let most = 0;
+      clusters.fault = async ({ context }) => {
+        busy.set(context, (busy.get(context) ?? 0) + 1);
+        most = Math.max(most, [...busy.values()].filter((count) => count > 0).length);
+        await delay(2);
+        busy.set(context, (busy.get(context) ?? 0) - 1);
+        return undefined;
+      };
+      const result = await clusters.meshctl(argv);
+      clusters.fault = undefined;
+      expect(result.exitCode, result.stderr).toBe(0);
+      expect(most).toBe(1);
+    },
+    60_000,
+  );
 });
 
 describe('two operators at once', () => {
@@ -214,6 +284,52 @@ describe('two operators at once', () => {
     const { peers } = jsonOf(status) as { peers: { name: string }[] };
     expect(peers.map(({ name }) => name)).toEqual(['mesh-2', 'mesh-3']);
     expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
+    expect(clusters.objects()).toEqual(before);
+  }, 60_000);
+
+  it('one keeps what the other takes back, and notices', async () => {
+    const connect = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
+    const users = ({ resource, verb }: SeenRequest) => resource === 'configmaps' && verb === 'patch';
+    let goOn = (): void => undefined;
+    const failed = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let letIn = 0;
+    const peersLetIn = new Promise<void>((resolve) => {
+      // The first operator lets the peers in, and fails when it is about to dial.
+      clusters.fault = async (request) => {
+        if (users(request) && ++letIn === 2) resolve();
+        if (!isMeshWrite(request) || request.resource !== 'secrets') return undefined;
+        await secondHasRead;
+        throw new ApiError(422, 'Invalid', 'admission webhook said no');
+      };
+    });
+    let read = (): void => undefined;
+    const secondHasRead = new Promise<void>((resolve) => {
+      read = resolve;
+    });
+    const first = clusters.meshctl([...connect, '--no-proof']);
+    await peersLetIn;
+    // The second one sees the peers let in, keeps them, and dials only when the first has taken them back.
+    const second = clusters.meshctl([...connect, '--no-proof'], {
+      onOutput: (text) => {
+        if (!text.includes('Letting the peers in')) return;
+        clusters.fault = async (request) => {
+          if (!isMeshWrite(request) || request.resource !== 'secrets') return undefined;
+          await failed;
+          return undefined;
+        };
+        read();
+      },
+    });
+    expect((await first).stderr).toContain('is as before');
+    goOn();
+    const { exitCode, stderr } = await second;
+    expect(exitCode, stderr).toBe(1);
+    expect(stderr).toMatch(
+      /✖ context "mesh-1": user remote-mesh-2 in ConfigMap kube-system\/clustermesh-remote-users; context "mesh-2": user remote-mesh-1 in ConfigMap \S+: someone else has taken it away meanwhile/,
+    );
+    clusters.fault = undefined;
     expect(clusters.objects()).toEqual(before);
   }, 60_000);
 

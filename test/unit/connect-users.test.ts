@@ -61,6 +61,29 @@ describe('undoing', () => {
     });
   });
 
+  it.each([
+    ['the first', ['ops']],
+    ['the last', ['remote-a']],
+  ])('gives %s the very lines back, whoever came and went meanwhile', (_which, gone) => {
+    const others = ['remote-else', 'remote-more'];
+    const meanwhile = addUsers(removeUsers(COMMENTED, gone), others);
+    const undone = undoRemoveUsers(gone)(configMap(COMMENTED), configMap(meanwhile));
+    const text = (undone as { patch: { data: Record<string, string> } }).patch.data['users.yaml'] ?? '';
+    expect(removeUsers(text, others)).toBe(COMMENTED);
+  });
+
+  it('gives a user whose role was changed its lines back', () => {
+    const other = 'users:\n- role: admin # by hand\n  name: remote-a\n';
+    const changed = configMap(addUsers(addUsers(other, ['remote-a']), ['remote-else']));
+    const undone = undoAddUsers(['remote-a'])(configMap(other), changed);
+    expect(undone).toEqual({ patch: { data: { 'users.yaml': `${other}- name: remote-else\n  role: remote\n` } } });
+  });
+
+  it.each(['users: []\n', 'users: null # none\n', ''])('an empty list is as it was written: %j', (text) => {
+    const undone = undoAddUsers(['remote-a'])(configMap(text), configMap(addUsers(text, ['remote-a'])));
+    expect(undone).toEqual({ patch: { data: { 'users.yaml': text } } });
+  });
+
   it('lets in again only who was in before', () => {
     expect(undoRemoveUsers(['remote-a', 'remote-b'])(configMap(ONE), configMap(EMPTY))).toEqual({
       patch: { data: { 'users.yaml': ONE } },

@@ -56,6 +56,13 @@ describe('inversePatch', () => {
     expect(inversePatch({ metadata: {} }, after, live)).toEqual({ metadata: { annotations: { a: null } } });
   });
 
+  test('a mapping that became empty may be left out by the API server', () => {
+    const before = { data: { only: 'x' } };
+    expect(inversePatch(before, { data: {} }, {})).toEqual({ data: { only: 'x' } });
+    expect(inversePatch(before, {}, { data: {} })).toEqual({ data: { only: 'x' } });
+    expect(inversePatch({}, { data: { only: 'x' } }, { data: {} })).toBeUndefined();
+  });
+
   test('lists are one value', () => {
     const [before, after] = [{ list: [1, 2] }, { list: [1, 2, 3] }];
     expect(inversePatch(before, after, after)).toEqual({ list: [1, 2] });
