@@ -1,11 +1,7 @@
 import { type DisableDraft, type DisableOptions, disableCluster, draftDisable } from '../flows/disable.ts';
-import {
-  disconnectClusters,
-  type PreparedDisconnect,
-  prepareDisconnect,
-  prepareForgetting,
-} from '../flows/disconnect.ts';
+import { disconnectClusters } from '../flows/disconnect.ts';
 import type { Target } from '../flows/flow.ts';
+import { type PreparedDisconnect, prepareDisconnect, prepareForgetting } from '../flows/prepare-disconnect.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
 import type { Step } from '../mesh/plan.ts';

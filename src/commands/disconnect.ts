@@ -1,5 +1,10 @@
-import type { DisconnectOptions, PreparedDisconnect } from '../flows/disconnect.ts';
-import { disconnectClusters, prepareDisconnect, prepareForgetting } from '../flows/disconnect.ts';
+import { disconnectClusters } from '../flows/disconnect.ts';
+import {
+  type DisconnectOptions,
+  type PreparedDisconnect,
+  prepareDisconnect,
+  prepareForgetting,
+} from '../flows/prepare-disconnect.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { disconnectText } from '../views/disconnect-view.ts';

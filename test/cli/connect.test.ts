@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { secretTexts } from '../../src/mesh/secret-data.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
-import { jsonOf } from '../support/cli.ts';
+import { failureOf, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
@@ -239,6 +239,12 @@ describe('disconnect', () => {
       'context "mesh-1" refuses "mesh-3" once etcd has lost the user, but a connection that is still open goes on with what it watches → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
     );
     expect(dials('mesh-1')).toEqual(['mesh-2']);
+    const mistyped = await disconnect('--context', 'mesh-2', '--peer', 'mesh-3,nope', '--yes');
+    expect(failureOf(mistyped)).toEqual({
+      exitCode: 1,
+      says: '✖ context "mesh-2" knows no cluster "nope"; it knows mesh-1, mesh-3\n  → Nothing was changed.\n',
+    });
+    expect(dials('mesh-2')).toEqual(['mesh-1', 'mesh-3']);
     await ok(disconnect('--context', 'mesh-2', '--peer', 'mesh-3', '--yes'));
     expect(dials('mesh-2')).toEqual(['mesh-1']);
 

@@ -313,7 +313,7 @@ describe('two operators at once', () => {
     // The second one sees the peers let in, keeps them, and dials only when the first has taken them back.
     const second = clusters.meshctl([...connect, '--no-proof'], {
       onOutput: (text) => {
-        if (!text.includes('Letting the peers in')) return;
+        if (!text.includes('Issuing client certificates')) return;
         clusters.fault = async (request) => {
           if (!isMeshWrite(request) || request.resource !== 'secrets') return undefined;
           await failed;
