@@ -13,7 +13,7 @@ import {
   requireEnabled,
 } from '../mesh/direction.ts';
 import { assignOverrides, type EndpointOverride } from '../mesh/endpoint-overrides.ts';
-import { type Endpoint, hostPort, serviceEndpoints } from '../mesh/endpoints.ts';
+import { hostPort, listEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { foreignHomeNotes } from '../mesh/foreign-homes.ts';
 import { clusterNameOf, requireCilium, requireIdentity } from '../mesh/identity.ts';
@@ -169,14 +169,9 @@ function membersOf(snapshots: readonly ClusterSnapshot[], request: MeshRequest, 
     const given = overrides[index];
     const identity = requireIdentity(snapshot);
     if (given === undefined || given === 'service')
-      return { snapshot, identity, endpoints: endpointsOf(snapshot), given };
+      return { snapshot, identity, endpoints: listEndpoints(snapshot), given };
     return { snapshot, identity, endpoints: given, given: 'addresses' };
   });
-}
-
-function endpointsOf(snapshot: ClusterSnapshot): Endpoint[] {
-  const { hosts, port } = serviceEndpoints(snapshot) ?? { hosts: [], port: 0 };
-  return hosts.map((host) => ({ host, port }));
 }
 
 function sentenceOf(finding: Finding): string {

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { type Member, requireEnabled } from '../mesh/direction.ts';
-import { serviceEndpoints } from '../mesh/endpoints.ts';
+import { listEndpoints } from '../mesh/endpoints.ts';
 import { requireCilium, requireIdentity } from '../mesh/identity.ts';
 import type { Target } from './flow.ts';
 
@@ -25,8 +25,7 @@ export async function readMembers(
   requireEnabled(snapshots);
   return snapshots.map((snapshot): Member => {
     const earlier = before.find((member) => member.snapshot.context === snapshot.context);
-    const { hosts, port } = serviceEndpoints(snapshot) ?? { hosts: [], port: 0 };
-    const endpoints = earlier?.endpoints ?? hosts.map((host) => ({ host, port }));
+    const endpoints = earlier?.endpoints ?? listEndpoints(snapshot);
     return { snapshot, identity: requireIdentity(snapshot), endpoints };
   });
 }

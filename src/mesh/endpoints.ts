@@ -40,6 +40,12 @@ export function serviceEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints | 
   return endpointsOf(snapshot, NODE_PORT_HOSTS);
 }
 
+/** The same as a list; empty while there are none. */
+export function listEndpoints(snapshot: ClusterSnapshot): Endpoint[] {
+  const { hosts, port } = serviceEndpoints(snapshot) ?? { hosts: [], port: 0 };
+  return hosts.map((host) => ({ host, port }));
+}
+
 /** Every address at which the Service can be dialled now: of a NodePort those of all nodes that serve it. */
 export function reachableEndpoints(snapshot: ClusterSnapshot): Endpoint[] | undefined {
   const { hosts, port } = endpointsOf(snapshot, Number.POSITIVE_INFINITY) ?? {};

@@ -1,4 +1,4 @@
-import { hostPort, isIpAddress, serviceEndpoints, splitHostPort } from './endpoints.ts';
+import { hostPort, isIpAddress, reachableEndpoints, splitHostPort } from './endpoints.ts';
 import { aliasedIps } from './host-aliases.ts';
 import { meshHostname } from './names.ts';
 import { managersOfKey, toolOwner } from './ownership.ts';
@@ -39,9 +39,8 @@ export function foreignFile(snapshot: ClusterSnapshot, peer: string): ForeignFil
   return { owner, endpoint: { addresses: reached(ips), alias: { ips, ports, in: 'file' } }, leadsTo: reached(ips) };
 }
 
-/** Whether it leads to none of the addresses that the peer's Service has. */
+/** Whether it leads to none of the addresses at which the peer's Service can be dialled. */
 export function leadsElsewhere({ leadsTo }: ForeignFile, server: ClusterSnapshot): boolean {
-  const service = serviceEndpoints(server);
-  const current = new Set(service?.hosts.map((host) => hostPort(host, service.port)));
+  const current = new Set(reachableEndpoints(server)?.map(({ host, port }) => hostPort(host, port)));
   return current.size > 0 && !leadsTo.some((address) => current.has(address));
 }
