@@ -1,5 +1,7 @@
-import { kubectlCommand } from './command-line.ts';
+import { kubectlCommand, meshctlCommand } from './command-line.ts';
 import { MeshctlError } from './errors.ts';
+import { keyOf } from './kube-object.ts';
+import { apiserverDeploymentRef } from './names.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
 /** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
@@ -72,6 +74,21 @@ export function requireCilium(snapshot: ClusterSnapshot): Readonly<Record<string
 }
 
 /**
+ * The command line that restarts everything which reads name and id only at its start: agents, operator, and where there
+ * is one the clustermesh-apiserver, whose certificates and users are named for the cluster: `enable` sees to both.
+ */
+export function restartCommand({
+  context,
+  namespace,
+  objects,
+}: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects'>): string {
+  const programs = ['daemonset/cilium', 'deployment/cilium-operator'];
+  const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', ...programs]);
+  if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) return restart;
+  return `${restart} && ${meshctlCommand('clustermesh enable', { context })}`;
+}
+
+/**
  * The identity of a cluster that can join a mesh.
  * @throws MeshctlError `CiliumMissing` without Cilium, `ClusterIdentity` for a name, id or mode that cannot be meshed.
  */
@@ -83,13 +100,8 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
   const refuse = (what: string, reason: string, key: string, example: string): never => {
     throw new MeshctlError('ClusterIdentity', `context "${context}": ${what} cannot be used in a mesh: ${reason}`, {
       hint:
-        `Set ${key} in ${where} (Helm: --set ${example}) and restart the agents: ` +
-        kubectlCommand({ context, namespace }, [
-          'rollout',
-          'restart',
-          'daemonset/cilium',
-          'deployment/cilium-operator',
-        ]),
+        `Set ${key} in ${where} (Helm: --set ${example}) and restart what reads it only at its start: ` +
+        restartCommand(snapshot),
       details: { context, object: where, key },
     });
   };

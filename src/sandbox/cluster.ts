@@ -217,7 +217,8 @@ function startProgram(
   if (file === 'cilium-agent') {
     return runAgent(context, { ...mesh, version: imageVersion(context), store, datapaths, routers });
   }
-  if (file === 'etcd') return runEtcd(context, { clusterName: name, network, now });
+  if (file === 'etcd')
+    return runEtcd(context, { site: name, clusterName: configuredName(store) ?? name, network, now });
   if (file === 'clustermesh-apiserver' && command === 'clustermesh')
     return runApiserver(context, { own, store, network, now });
   if (file === 'clustermesh-apiserver' && command === 'kvstoremesh') return runKvstoremesh(context, mesh);
@@ -229,10 +230,17 @@ function ownCluster({ argv, files }: ContainerContext, profile: ClusterProfile):
   const flag = (name: string) => argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
   const told = (name: string) => flag(name) ?? files().get(`/tmp/cilium/config-map/${name}`)?.toString();
   return {
-    name: profile.name,
+    site: profile.name,
+    name: told('cluster-name') ?? profile.name,
     id: Number(told('cluster-id') ?? profile.id),
     maxConnectedClusters: Number(told('max-connected-clusters') ?? profile.maxConnectedClusters),
   };
+}
+
+/** What etcd-init is told by its environment. */
+function configuredName(store: Store): string | undefined {
+  const config = store.get({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' });
+  return (config?.data as Record<string, string> | undefined)?.['cluster-name'];
 }
 
 function imageVersion({ container }: ContainerContext): string {

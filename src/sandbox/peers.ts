@@ -18,6 +18,9 @@ export const CONFIG_DIRECTORY = '/var/lib/cilium/clustermesh';
 
 /** The cluster in which a stand-in runs. */
 export interface OwnCluster {
+  /** What the network knows it by: the sandbox's name for it, which stays. */
+  site: string;
+  /** Its cluster-name, as a program was told when it started. */
   name: string;
   id: number;
   maxConnectedClusters: number;
@@ -57,14 +60,14 @@ export function followPeers(options: PeersOptions): Peers {
     const fromPod = (context.pod.spec.hostAliases ?? [])
       .filter(({ hostnames }) => hostnames?.includes(host))
       .map(({ ip }) => ip);
-    return fromFile ?? (fromPod.length > 0 ? fromPod : network.resolve(own.name, host));
+    return fromFile ?? (fromPod.length > 0 ? fromPod : network.resolve(own.site, host));
   }
 
   async function dial(host: string, port: number, aliases: ReadonlyMap<string, string[]>): Promise<Socket> {
     let failure: unknown;
     for (const address of resolve(host, aliases)) {
       try {
-        return await network.dial(own.name, address, port);
+        return await network.dial(own.site, address, port);
       } catch (error) {
         failure = error;
       }

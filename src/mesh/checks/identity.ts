@@ -1,6 +1,6 @@
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
-import { clusterNameOf, identityOf, requireIdentity } from '../identity.ts';
+import { clusterNameOf, identityOf, requireIdentity, restartCommand } from '../identity.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
@@ -8,6 +8,9 @@ import { besideOthers, type Check, type CheckInput, type Finding, listed, type S
 import { NO_CONFIG } from './config.ts';
 
 const NAME_HINT = 'Each cluster needs its own cluster-name in ConfigMap cilium-config.';
+/** Of all clusters that are alike one may keep what it has. */
+const afterwards = (cluster: ClusterSnapshot | undefined): string =>
+  cluster ? ` Once it is set: ${restartCommand(cluster)}` : '';
 
 /** Names, ids and ranges: what tells the clusters of a mesh apart. Those already connected count too. */
 export const IDENTITY_CHECKS: readonly Check[] = [
@@ -32,7 +35,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
           id: 'cluster-name-unique',
           severity: 'fail',
           args: { name, contexts: same.map(({ context }) => context) },
-          hint: `${NAME_HINT} (Do these contexts lead to one cluster?)`,
+          hint: `${NAME_HINT} (Do these contexts lead to one cluster?)${afterwards(same.at(-1))}`,
         })),
     says: ({ args }) => `contexts ${listed(args.contexts)}: the clusters are all named "${args.name}"`,
   },
@@ -49,7 +52,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
           id: 'cluster-id-unique',
           severity: 'fail',
           args: { clusterId: one.id, clusters: [one.label, other.label] },
-          hint: 'Each cluster needs its own cluster-id in ConfigMap cilium-config; changing it restarts the agents.',
+          hint: `Each cluster needs its own cluster-id in ConfigMap cilium-config.${afterwards(input.clusters.find((cluster) => [one.name, other.name].includes(clusterNameOf(cluster))))}`,
         })),
     says: ({ args }) => `${listed(args.clusters)}: both clusters have the id ${args.clusterId}`,
   },

@@ -25,7 +25,7 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
   const { own, network, now, version } = options;
   const log = createProcessLog(context.container.name, now);
   const remotes = new Map<string, PeerState>();
-  const knowledge = { cluster: own.name, store: options.store, remotes };
+  const knowledge = { cluster: own.site, store: options.store, remotes };
   options.datapaths.set(context.pod.spec.nodeName ?? '', createDatapath(knowledge, network));
   const peers = followPeers({
     ...options,
@@ -58,7 +58,7 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
     filesChanged: peers.filesChanged,
     async exec(argv, { stdout }) {
       const [program = '', command, ...rest] = argv;
-      const view = () => viewOf(own.name, options.store, context.pod.spec.nodeName ?? '', remotes);
+      const view = () => viewOf(own.site, options.store, context.pod.spec.nodeName ?? '', remotes);
       const answer = async (document: unknown) => {
         await writeAll(stdout, `${JSON.stringify(document, undefined, 2)}\n`);
         return 0;

@@ -61,7 +61,7 @@ export function runApiserver(
 
   const local = connectLocalEtcd({
     context,
-    clusterName: own.name,
+    clusterName: own.site,
     network,
     now,
     log: log.write,

@@ -17,10 +17,13 @@ export function isEtcdProcess(process: ContainerProcess | undefined): process is
   return process !== undefined && 'etcd' in process;
 }
 
-/** Runs etcd with the certificate files that its arguments name. */
+/**
+ * Runs etcd with the certificate files that its arguments name.
+ * @param site where it listens; `clusterName`: whose root user etcd-init has made
+ */
 export function runEtcd(
   context: ContainerContext,
-  { clusterName, network, now }: { clusterName: string; network: VirtualNetwork; now(): Date },
+  { site, clusterName, network, now }: { site: string; clusterName: string; network: VirtualNetwork; now(): Date },
 ): EtcdProcess {
   const log = createProcessLog(context.container.name, now);
   let etcd: EtcdStandIn | undefined;
@@ -58,7 +61,7 @@ export function runEtcd(
     void started.listening.then((realPort) => {
       if (closed) return;
       port = realPort;
-      unlisten = network.listen(clusterName, context.pod.status?.podIP ?? '', ETCD_PORT, realPort);
+      unlisten = network.listen(site, context.pod.status?.podIP ?? '', ETCD_PORT, realPort);
       log.write('level=info msg="serving client traffic securely" address="[::]:2379"');
       for (const sibling of context.siblings.values()) sibling.filesChanged?.();
       context.changed();

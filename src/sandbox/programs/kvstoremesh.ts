@@ -24,7 +24,7 @@ export function runKvstoremesh(context: ContainerContext, options: MeshProgramOp
 
   const local = connectLocalEtcd({
     context,
-    clusterName: own.name,
+    clusterName: own.site,
     network,
     now,
     log: log.write,
