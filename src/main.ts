@@ -5,12 +5,14 @@ import { type Completion, completeData, completeProgress, completionFor, runFlag
 import { confirm } from './cli/confirm.ts';
 import { type Host, processHost } from './cli/host.ts';
 import { isDocumentFormat, writeResult } from './cli/output.ts';
+import { ownWords } from './cli/own-words.ts';
 import { createProgram, parseArguments } from './cli/program.ts';
 import { plainProgress, quietProgress, spinnerProgress } from './cli/progress.ts';
 import { reportError } from './cli/report-error.ts';
 import { colourWanted, createTheme } from './cli/theme.ts';
 import type { CommandContext, CommandSpec, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
+import { shellWord } from './mesh/command-line.ts';
 import { exitCodeOf, MeshctlError } from './mesh/errors.ts';
 import { printableLines } from './views/printable.ts';
 
@@ -23,7 +25,7 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
   let complete: Completion = (text) => text;
   const runner = async (spec: CommandSpec, options: ParsedOptions): Promise<void> => {
     complete = completionFor(runFlagsOf(options, spec), COMMANDS);
-    exitCode = await runCommand(spec, options, host, complete);
+    exitCode = await runCommand(spec, options, host, { complete, argv });
   };
   try {
     const version = await packageVersion(host);
@@ -74,11 +76,13 @@ async function runCommand(
   spec: CommandSpec,
   options: ParsedOptions,
   host: Host,
-  complete: Completion,
+  { complete, argv }: { complete: Completion; argv: readonly string[] },
 ): Promise<number> {
   const theme = createTheme(colourWanted(host.env, host.stdout));
   const context: CommandContext = {
     progress: completeProgress(await progressFor(options, host), complete),
+    again: (...words) =>
+      [`meshctl ${spec.path.join(' ')}`, ...[...ownWords(spec, argv), ...words].map(shellWord)].join(' '),
     print: (text) => host.stdout.write(text),
     confirm: (question, about) => confirm(host, question, complete(about)),
     canAsk: host.keyboard !== undefined,

@@ -69,6 +69,11 @@ export interface CommandResult {
 
 /** The world as a command sees it. */
 export interface CommandContext extends Flow {
+  /**
+   * The command line of this very run with further words, for hints. Without the flags by which it reached its clusters:
+   * those are added to every hint.
+   */
+  again(...words: readonly string[]): string;
   /** Writes to stdout at once, for commands that go on (sandbox, demo, --watch). */
   print(text: string): void;
   /**

@@ -4,6 +4,8 @@ import type { Target } from '../flows/flow.ts';
 import { type PreparedDisconnect, prepareDisconnect, prepareForgetting } from '../flows/prepare-disconnect.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
+import { keyOf } from '../mesh/kube-object.ts';
+import type { PeerEffect } from '../mesh/peer-effects.ts';
 import type { Step } from '../mesh/plan.ts';
 import { disableText } from '../views/disable-view.ts';
 import { stepData } from '../views/plan-data.ts';
@@ -124,7 +126,7 @@ async function carryOut(
 ): Promise<CommandResult> {
   const steps = leaving.flatMap(stepsOf);
   const notes = Object.fromEntries(leaving.map(({ target, draft }) => [target.client.context, draft.notes]));
-  const report = { steps, notes };
+  const report = { steps, notes, effects: leaving.flatMap(effectsOf) };
   const targets = uniqueTargets(leaving.flatMap(({ target, parting }) => parting.prepared?.targets ?? [target]));
   const dryRun = dryRunOf(flags);
   if (dryRun) {
@@ -150,6 +152,16 @@ async function carryOut(
   };
 }
 
+/** All connections of a cluster that leaves end. */
+function effectsOf({ target, draft, parting }: Leaving): PeerEffect[] {
+  const cluster = target.client.context;
+  return draft.peers.map((peer) => {
+    const points = parting.remaining.includes(peer);
+    const why = points ? 'this cluster leaves the mesh, and it goes on pointing here' : 'this cluster leaves the mesh';
+    return { cluster, peer, becomes: 'cut', why };
+  });
+}
+
 interface Disabled {
   context: string;
   name: string;
@@ -165,28 +177,28 @@ async function disableOne(
   const parted = parting.prepared && (await disconnectClusters(context, parting.prepared, { parallel: PARALLEL }));
   const final = parted ? await draftDisable(context, target, options) : draft;
   await disableCluster(context, target, final, options);
-  const steps = [...withoutRemoved(parted?.steps ?? [], final.steps), ...final.steps];
+  const steps = oneStepEach(parted?.steps ?? [], final.steps);
   return { context: target.client.context, name: draft.name, remaining: parting.remaining, steps };
 }
 
 function stepsOf({ draft, parting }: Leaving): Step[] {
-  return [...withoutRemoved(parting.prepared?.plan.steps ?? [], draft.steps), ...draft.steps];
+  return oneStepEach(parting.prepared?.plan.steps ?? [], draft.steps);
 }
 
 function uniqueTargets(targets: readonly Target[]): Target[] {
   return [...new Map(targets.map((target) => [target.client.context, target])).values()];
 }
 
-/** What is taken out of an object that is removed right after need not be shown. */
-function withoutRemoved(parting: readonly Step[], removals: readonly Step[]): Step[] {
-  return parting.filter(
-    ({ cluster, object }) =>
-      !removals.some(
-        (step) =>
-          step.action === 'delete' &&
-          step.cluster === cluster &&
-          step.object.kind === object.kind &&
-          step.object.name === object.name,
-      ),
-  );
+/**
+ * One step for each object: what is taken out of an object that is removed right after need not be shown, nor that an
+ * object stays which parting changes or removes.
+ */
+function oneStepEach(parting: readonly Step[], removals: readonly Step[]): Step[] {
+  const keyed = ({ cluster, object }: Step) => JSON.stringify([cluster, keyOf(object)]);
+  const going = new Set(removals.filter(({ action }) => action !== 'keep').map(keyed));
+  const shown = parting.filter((step) => !going.has(keyed(step)) && step.action !== 'keep');
+  const parted = new Set(shown.map(keyed));
+  const known = new Set(removals.map(keyed));
+  const kept = parting.filter((step) => step.action === 'keep' && !known.has(keyed(step)));
+  return [...shown, ...kept, ...removals.filter((step) => !parted.has(keyed(step)))];
 }

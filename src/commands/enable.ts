@@ -52,7 +52,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   dryRunOf(flags);
   return withWritableClusters(context, flags, async (targets, silent) => {
     const givenAuthority = await broughtAuthority(context, flags, targets);
-    const complete = { ...options, givenAuthority };
+    const complete = { ...options, forcing: context.again('--force-conflicts'), givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete);
     const { done: first, failures: unplanned } = await eachCluster(targets, async (target) => ({
       target,

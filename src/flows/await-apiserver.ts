@@ -7,7 +7,7 @@ import { loadBalancerHosts } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
 import { APISERVER, APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../mesh/names.ts';
-import { eventSentences, unreadiness, workloadTroubles } from '../mesh/workload-trouble.ts';
+import { crashesAnew, eventSentences, unreadiness, workloadTroubles } from '../mesh/workload-trouble.ts';
 import { during, type Flow, type Target } from './flow.ts';
 
 /**
@@ -51,12 +51,16 @@ export async function awaitAddress(flow: Flow, { client, namespace }: Target, wa
   );
 }
 
+/** New pods that crash for so long will not come up by themselves: a container may lose a race once or twice. */
+const CRASHING_FOR_MS = 10_000;
+
 /**
  * Waits until all replicas of the clustermesh-apiserver are new and ready; what keeps them from it is shown meanwhile.
- * @throws MeshctlError `Timeout`, with what the pods say; `ClusterMeshNotEnabled` where it is scaled to 0
+ * @throws MeshctlError `Timeout`, with what the pods say, also when new ones crash again and again; `ClusterMeshNotEnabled` where it is scaled to 0
  */
 export async function awaitRollout(flow: Flow, target: Target, waitMs: number): Promise<void> {
   const { client, namespace } = target;
+  const startedAt = Date.now();
   const ref = apiserverDeploymentRef(namespace);
   const ready = (deployment: KubeObject | undefined): 'ready' | 'scaled down' | undefined =>
     replicasOf(deployment) === 0 ? 'scaled down' : deployment && isRolledOut(deployment) ? 'ready' : undefined;
@@ -67,26 +71,33 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
         `${client.context}: waiting for the clustermesh-apiserver`,
         async (task) => {
           const over = new AbortController();
-          const { signal, unlink } = linkSignals(flow.signal, over.signal);
-          const watching = followTroubles(target, signal, waitMs, (says) =>
-            task.update(`${client.context}: waiting for the clustermesh-apiserver: ${says}`),
-          );
+          const hopeless = new AbortController();
+          const watch = linkSignals(flow.signal, over.signal);
+          const wait = linkSignals(flow.signal, hopeless.signal);
+          const watching = followTroubles(target, watch.signal, waitMs, {
+            say: (says) => task.update(`${client.context}: waiting for the clustermesh-apiserver: ${says}`),
+            giveUp: () => hopeless.abort(),
+          });
           try {
             return await waitForObject(client, ref, ready, {
               timeoutMs: waitMs,
-              signal: flow.signal,
+              signal: wait.signal,
               waitingFor: `Deployment ${namespace}/${APISERVER} to become ready`,
             });
+          } catch (error) {
+            if (!hopeless.signal.aborted || flow.signal.aborted) throw error;
+            throw new MeshctlError('Timeout', 'new pods crash', { cause: error });
           } finally {
             over.abort();
-            unlink();
+            watch.unlink();
+            wait.unlink();
             await watching;
           }
         },
         (found) => `${client.context}: clustermesh-apiserver is ${found === 'ready' ? 'ready' : 'not ready (0 of 0)'}`,
         (found) => found === 'ready',
       ),
-    (cause) => rolloutError(target, waitMs, cause),
+    (cause) => rolloutError(target, Date.now() - startedAt, cause),
   );
   if (state === 'scaled down') throw scaledDown(target);
 }
@@ -118,7 +129,7 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
   ]);
   return new MeshctlError(
     'Timeout',
-    `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${waitMs / 1000} s${said ? `: ${said}` : ''}`,
+    `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${Math.round(waitMs / 100) / 10} s${said ? `: ${said}` : ''}`,
     {
       hint: trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`,
       details: {
@@ -131,23 +142,34 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
   );
 }
 
-/** Says each new trouble of the pods until the signal is aborted. Whoever may not list pods waits without. */
+/**
+ * Says each new trouble of the pods until the signal is aborted, and gives up on new ones that go on crashing. Whoever may
+ * not list pods waits without.
+ */
 async function followTroubles(
   { client, namespace }: Target,
   signal: AbortSignal,
   timeoutMs: number,
-  say: (says: string) => void,
+  { say, giveUp }: { say: (says: string) => void; giveUp: () => void },
 ): Promise<void> {
   let last: string | undefined;
+  let crashing: NodeJS.Timeout | undefined;
   const look = (pods: readonly KubeObject[]): undefined => {
     const says = workloadTroubles(undefined, pods)[0]?.says;
     if (says !== undefined && says !== last) say(says);
     last = says;
+    if (crashesAnew(pods)) crashing ??= setTimeout(giveUp, CRASHING_FOR_MS);
+    else {
+      clearTimeout(crashing);
+      crashing = undefined;
+    }
   };
   try {
     await waitForList(client, podsOf(namespace), look, { timeoutMs, signal, waitingFor: 'the pods' });
   } catch (error) {
     if (!(error instanceof MeshctlError)) throw error;
+  } finally {
+    clearTimeout(crashing);
   }
 }
 

@@ -81,7 +81,7 @@ async function enableIn(
   journals: Journal[],
 ): Promise<EnableOutcome> {
   const { context } = target.client;
-  if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps);
+  if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing);
 
   const foundation = draft.plan.steps.filter(isFoundation);
   await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
@@ -159,7 +159,7 @@ async function applyAll(
   flow: Flow,
   { client }: Target,
   steps: readonly Step[],
-  { force }: EnableOptions,
+  { force, forcing }: EnableOptions,
   authorities: Authorities,
   journals: Journal[],
 ): Promise<void> {
@@ -172,10 +172,17 @@ async function applyAll(
       signal: flow.signal,
     });
     journals.push(journal);
-    if (error) throw withNodePortHint(error);
+    if (error) throw forcing ? withForcingHint(withNodePortHint(error), forcing) : withNodePortHint(error);
   };
   const count = writes.length === 1 ? 'one object' : `${writes.length} objects`;
   await during(flow, `${client.context}: applying ${count}`, apply, () => `${client.context}: applied ${count}`);
+}
+
+/** A field that somebody has set since it was read, or that managedFields did not tell of. */
+function withForcingHint(error: MeshctlError, forcing: string): MeshctlError {
+  const { code, message, details, cause } = error;
+  if (code !== 'Conflict' || details.conflicts === undefined) return error;
+  return new MeshctlError(code, message, { hint: `take the fields over: ${forcing}`, details, cause });
 }
 
 /** A port that was taken while nobody could see by whom. */

@@ -54,6 +54,8 @@ export interface EnableOptions extends EnableChoices {
   force?: boolean | undefined;
   /** Other clusters, as far as they were read: who dials this one, and as whom. */
   others?: readonly ClusterSnapshot[] | undefined;
+  /** This run's command line with --force-conflicts, for hints. */
+  forcing?: string | undefined;
   /** For the load balancer's address and for the pods, each. */
   waitMs: number;
 }

@@ -44,9 +44,14 @@ export function planEnable(input: EnableInput): Plan {
 
 /**
  * Refuses a plan that would overwrite what others have set.
+ * @param forcing the command line that would do it all the same
  * @throws MeshctlError `Conflict`, naming owners and fields
  */
-export function requireNoConflicts({ context }: ClusterSnapshot, steps: readonly Step[]): void {
+export function requireNoConflicts(
+  { context }: ClusterSnapshot,
+  steps: readonly Step[],
+  forcing = meshctlCommand('clustermesh enable', { context }, ['--force-conflicts']),
+): void {
   const disputed = steps.flatMap(({ conflicts = [], before, object }) =>
     conflicts.length > 0
       ? [
@@ -65,8 +70,8 @@ export function requireNoConflicts({ context }: ClusterSnapshot, steps: readonly
     `context "${context}": ${whose} fields that would have to change: ${disputed.map(({ words }) => words).join('; ')}`,
     {
       hint: owners.some((owner) => owner.startsWith('Helm'))
-        ? `Take the fields over with --force-conflicts, or let Helm do it: ${meshctlCommand('clustermesh enable', { context }, ['--via-helm'])}`
-        : 'Change them where they are managed, or take the fields over with --force-conflicts.',
+        ? `Let Helm do it with --via-helm, or take the fields over: ${forcing}`
+        : `Change them where they are managed, or take the fields over: ${forcing}`,
       details: { context, conflicts: steps.flatMap(({ conflicts = [] }) => conflicts) },
     },
   );

@@ -42,6 +42,19 @@ export function workloadTroubles(deployment: KubeObject | undefined, pods: reado
   });
 }
 
+/** Whether a pod of the newest template is in a crash loop; what older ones do will end with them. */
+export function crashesAnew(pods: readonly KubeObject[]): boolean {
+  const createdAt = ({ metadata }: KubeObject) => String(metadata.creationTimestamp ?? '');
+  const templateOf = ({ metadata }: KubeObject) => metadata.labels?.['pod-template-hash'];
+  const [youngest] = [...pods].sort((a, b) => createdAt(b).localeCompare(createdAt(a)));
+  return pods.some((pod) => {
+    const { containerStatuses = [], initContainerStatuses = [] } = (pod.status ?? {}) as PodStatus;
+    const isNew = youngest !== undefined && templateOf(pod) === templateOf(youngest);
+    const loops = ({ state }: ContainerStatus) => state?.waiting?.reason === 'CrashLoopBackOff';
+    return isNew && [...initContainerStatuses, ...containerStatuses].some(loops);
+  });
+}
+
 function podTroubles({ metadata, status }: KubeObject): string[] {
   const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = (status ?? {}) as PodStatus;
   const containers = [...initContainerStatuses, ...containerStatuses].flatMap((container) => {

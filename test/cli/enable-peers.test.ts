@@ -243,3 +243,48 @@ function value(cluster: SandboxCluster, secret: string, key: string): string {
   const { data = {} } = found(cluster.store.get(refs.secret(secret)), secret) as { data?: Record<string, string> };
   return atob(data[key] ?? '');
 }
+
+describe('a conflict', () => {
+  it('names the command that was run, with its flags', async () => {
+    const scaled = (replicas: number, manager: string) =>
+      two.store.update(
+        refs.deployment('clustermesh-apiserver'),
+        (deployment) => void Object.assign(deployment.spec as object, { replicas }),
+        manager,
+      );
+    scaled(3, 'kubectl');
+    const refused = await meshctl(enable('mesh-2', '--replicas', '2', '-n', 'kube-system'));
+    expect(refused.exitCode).toBe(1);
+    const [, hint = ''] = /→ .*(meshctl .*)/.exec(refused.stderr) ?? [];
+    expect(hint).toBe('meshctl clustermesh enable -n kube-system --context mesh-2 --replicas 2 --force-conflicts');
+    await meshctl.ok(hint.split(' ').slice(1));
+    await meshctl.ok(enable('mesh-2', '--replicas', '1'));
+  });
+});
+
+describe('disable', () => {
+  it('shows one step for each object, and what becomes of the peers', async () => {
+    const { data = {} } = found(two.store.get(refs.secret('cilium-kvstoremesh')), 'the Secret') as { data?: object };
+    breaks(two, refs.secret('cilium-kvstoremesh'));
+    two.store.delete(refs.secret('cilium-kvstoremesh'));
+    two.store.create({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        name: 'cilium-kvstoremesh',
+        namespace: 'kube-system',
+        annotations: { 'meshctl.io/created-by': 'connect' },
+      },
+      data,
+    });
+    const plan = jsonOf(
+      await meshctl(['clustermesh', 'disable', '--context', 'mesh-2', '--dry-run', '-o', 'json']),
+    ) as unknown as PlanDocument;
+    const steps = plan.clusters.flatMap((cluster) => cluster.steps);
+    const named = steps.filter(({ object }) => object.name === 'cilium-kvstoremesh');
+    expect(named.map(({ action }) => action)).toEqual(['delete']);
+    const names = steps.map(({ object }) => `${object.kind}/${object.name}`);
+    expect(new Set(names).size).toBe(names.length);
+    expect(plan.clusters.flatMap(({ peers }) => peers)).toMatchObject([{ peer: 'mesh-1', becomes: 'cut' }]);
+  });
+});

@@ -24,6 +24,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   let output = '';
   const context: CommandContext = {
     progress: quiet,
+    again: () => '',
     interactive: false,
     print(text) {
       output += text;

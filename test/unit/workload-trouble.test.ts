@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { eventSentences, unreadiness, workloadTroubles } from '../../src/mesh/workload-trouble.ts';
+import { crashesAnew, eventSentences, unreadiness, workloadTroubles } from '../../src/mesh/workload-trouble.ts';
 
 const pod = (status: Record<string, unknown>): KubeObject => ({
   apiVersion: 'v1',
@@ -101,5 +101,27 @@ describe('eventSentences', () => {
       event('Normal', 'Middle', '2026-01-02T00:00:00Z'),
     ];
     expect(eventSentences(events)).toEqual(['Bad: m', 'New: m', 'Middle: m']);
+  });
+});
+
+describe('crashesAnew', () => {
+  const pod = (hash: string, creationTimestamp: string, reason?: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: hash, labels: { 'pod-template-hash': hash }, creationTimestamp },
+    status: { containerStatuses: [{ name: 'etcd', state: reason ? { waiting: { reason } } : {} }] },
+  });
+
+  it.each<[string, KubeObject[], boolean]>([
+    ['no pods', [], false],
+    [
+      'an old pod crashes, the new one does not',
+      [pod('a', '2026-01-01', 'CrashLoopBackOff'), pod('b', '2026-01-02')],
+      false,
+    ],
+    ['the new pod crashes', [pod('a', '2026-01-01'), pod('b', '2026-01-02', 'CrashLoopBackOff')], true],
+    ['the new pod is being made', [pod('b', '2026-01-02', 'ContainerCreating')], false],
+  ])('%s', (_words, pods, crashes) => {
+    expect(crashesAnew(pods)).toBe(crashes);
   });
 });

@@ -1,0 +1,15 @@
+import { expect, it } from 'vitest';
+import { ownWords } from '../../src/cli/own-words.ts';
+
+it.each<[string, string[], string[]]>([
+  [
+    'clustermesh enable',
+    ['clustermesh', 'enable', '--context', 'a,b', '--replicas', '2'],
+    ['--context', 'a,b', '--replicas', '2'],
+  ],
+  ['clustermesh enable', ['cm', 'enable', '--kubeconfig', 'k', '--as=me', '-n', 'x', '--context=a'], ['--context=a']],
+  ['clustermesh enable', ['clustermesh', 'enable', '--dry-run=server', '-ojson', '--debug', '-y'], ['-y']],
+  ['service global', ['service', 'global', 'ns/name', '--shared', 'false'], ['ns/name', '--shared', 'false']],
+])('%s %j', (path, argv, words) => {
+  expect(ownWords({ path: path.split(' ') }, argv)).toEqual(words);
+});
