@@ -4,7 +4,7 @@ import { CONNECT_COMMANDS } from './connect-specs.ts';
 import { CONNECTIVITY_COMMAND } from './connectivity-spec.ts';
 import { APISERVER_OPTIONS, ENABLE_COMMANDS } from './enable-specs.ts';
 import { HEALTH_COMMANDS } from './health-specs.ts';
-import { parseCount, parseDuration, parseNamespace, parsePercent } from './option-values.ts';
+import { parseCount, parseDuration, parseList, parseNamespace, parsePercent } from './option-values.ts';
 import { POLICY_COMMANDS } from './policy-specs.ts';
 import { SERVICE_COMMANDS } from './service-specs.ts';
 import { CLUSTERS, waitDuration } from './shared-options.ts';
@@ -136,11 +136,21 @@ export const COMMANDS: readonly CommandSpec[] = [
       'handshake between clusters. Simulated: etcd, Cilium’s agent and its datapath.',
     examples: [
       { line: 'meshctl sandbox up --clusters 2 --nodes 2', what: 'two clusters, in another terminal: kubectl' },
+      { line: 'meshctl sandbox up --provider gke,eks,bare-metal', what: 'three, each of another kind' },
     ],
     options: [
-      { flags: '--clusters <count>', description: 'number of clusters', default: 2, parse: parseCount },
+      {
+        flags: '--clusters <count>',
+        description: 'number of clusters (default: 2, or one for each provider)',
+        parse: parseCount,
+      },
       { flags: '--nodes <count>', description: 'nodes of each cluster', default: 2, parse: parseCount },
       { flags: '--cilium-version <version>', description: 'Cilium version they pretend to run', default: '1.20.0' },
+      {
+        flags: '--provider <list>',
+        description: 'where they claim to run, one for all or one for each: gke (default), eks, aks, kind, bare-metal',
+        parse: parseList,
+      },
     ],
     load: () => import('./sandbox-up.ts'),
   },

@@ -3,23 +3,54 @@ import { fileURLToPath } from 'node:url';
 import { kubectlCommand, meshctlCommand, shellWord } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../mesh/versions.ts';
+import type { Provider } from '../sandbox/fixtures/providers.ts';
+import type { SandboxClusterOptions } from '../sandbox/options.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { requireKnown } from './option-values.ts';
 import { untilAborted } from './until-aborted.ts';
 
 interface Options {
-  clusters: number;
+  /** Default: one for each provider, else two. */
+  clusters?: number;
   nodes: number;
   ciliumVersion: string;
   kubeconfigOut?: string;
+  provider?: string[];
+}
+
+/** As operators name them. */
+const PROVIDER_NAMES: ReadonlyMap<string, Provider> = new Map([
+  ['gke', 'gce'],
+  ['eks', 'aws'],
+  ['aks', 'azure'],
+  ['kind', 'kind'],
+  ['bare-metal', 'bare-metal'],
+]);
+const DEFAULT_CLUSTERS = 2;
+
+/** What each cluster is like. @throws MeshctlError `Usage` for a provider that there is not, or as many as no cluster has */
+function clustersOf({ clusters, provider = [] }: Options): SandboxClusterOptions[] {
+  requireKnown('provider', provider, [...PROVIDER_NAMES.keys()]);
+  const count = clusters ?? (provider.length > 1 ? provider.length : DEFAULT_CLUSTERS);
+  if (provider.length > 1 && provider.length !== count) {
+    throw new MeshctlError('Usage', `--provider names ${provider.length} providers for ${count} clusters`, {
+      hint: 'Name one for all, or one for each cluster.',
+    });
+  }
+  return Array.from({ length: count }, (_, index) => {
+    const known = PROVIDER_NAMES.get(provider[index] ?? provider[0] ?? '');
+    return known ? { provider: known } : {};
+  });
 }
 
 /** `meshctl sandbox up`: runs embedded clusters until Ctrl-C and leaves nothing behind. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const { clusters, nodes, ciliumVersion, kubeconfigOut } = parsed as unknown as Options;
+  const { nodes, ciliumVersion, kubeconfigOut, ...options } = parsed as unknown as Options;
+  const clusters = clustersOf({ nodes, ciliumVersion, ...options });
   requireKnownVersion(ciliumVersion);
   const { theme, print, signal } = context;
-  const task = context.progress.start(`Starting ${clusters} simulated clusters`);
+  const task = context.progress.start(`Starting ${clusters.length} simulated clusters`);
   const sandbox = await startSandbox({
     clusters,
     nodes,
@@ -30,7 +61,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     throw error;
   });
   try {
-    task.done(`${clusters} simulated clusters with Cilium ${ciliumVersion} are up`);
+    task.done(`${clusters.length} simulated clusters with Cilium ${ciliumVersion} are up`);
     const [first, second] = sandbox.clusters;
     print(`${theme.bold('kubeconfig')}  ${sandbox.kubeconfigPath}\n`);
     print(`${theme.bold('contexts')}    ${sandbox.clusters.map((cluster) => cluster.context).join(', ')}\n\n`);

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { readPolicies } from '../kube/policies.ts';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { loadTemplates } from '../manifests/load.ts';
 import { readBgpPrefixes, readBgpSessions, readHealth } from '../mesh/checks/agent-answers.ts';
@@ -72,7 +73,7 @@ async function observe(
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
 ): Promise<ClusterObservation> {
-  const [containers, nodes, polled, planned] = await Promise.all([
+  const [containers, nodes, polled, planned, policies] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(target) : [],
     categories.has('network') && snapshot
       ? observeNodes(flow, target, snapshot, { timeoutMs: nodeTimeoutMs, health: !pre })
@@ -81,8 +82,9 @@ async function observe(
       ? pollStatus(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
       : undefined,
     categories.has('ownership') ? planDrift(flow, target) : {},
+    categories.has('apiserver') ? readPolicies(target.client, target.namespace) : undefined,
   ]);
-  return { containers, nodes, status: polled?.report, ...planned };
+  return { containers, nodes, status: polled?.report, policies, ...planned };
 }
 
 /** What an enable that keeps all choices as they are would change. */

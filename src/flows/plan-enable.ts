@@ -32,6 +32,7 @@ import {
 } from '../mesh/plan-authority.ts';
 import { withService } from '../mesh/planned-service.ts';
 import { podMarks, withPodMarks } from '../mesh/pod-marks.ts';
+import { enforcedLevel } from '../mesh/pod-security.ts';
 import { addUsersEdit } from '../mesh/remote-users.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { type CiliumVersion, formatVersion, supportedRange } from '../mesh/versions.ts';
@@ -120,6 +121,7 @@ export function draftFrom(
     settings: install.settings,
     serviceType: exposure.type,
     serviceAnnotations: exposure.annotations,
+    restricted: enforcedLevel(snapshot) === 'restricted',
   });
   const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
   const users = usersToRestore(snapshot, others);

@@ -33,6 +33,7 @@ import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import type { ClusterClient } from './client.ts';
 import { readCiliumNodes, readPodAddresses } from './pod-addresses.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
+import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
 import { peerFactsOf, tlsFactsOf, tlsFilesOf } from './tls-facts.ts';
 
 export interface SnapshotOptions {
@@ -74,6 +75,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
   const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
   const nodePorts = purpose === 'enable' ? readUsedNodePorts(client, namespace) : undefined;
+  const namespaceRead = full ? readNamespaceLabels(client, namespace) : undefined;
   const [version, apiGroups, probed, usedNodePorts, nodes, apiserverPods, ciliumNodes, ciliumConfig, daemonSet, live] =
     await Promise.all([
       purpose === 'health' ? '' : client.version(),
@@ -89,8 +91,12 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       purpose === 'health' ? undefined : client.get(daemonSetRef),
       Promise.all(refs.map(read)),
     ]);
-  const { ipam } = ciliumConfig ? dataOf(ciliumConfig) : {};
-  const podAddresses = purpose === 'connect' ? await readPodAddresses(client, ciliumNodes, ipam) : {};
+  const config = ciliumConfig && dataOf(ciliumConfig);
+  const [namespaceLabels, podAddresses, ipsecKeyDigest] = await Promise.all([
+    namespaceRead,
+    purpose === 'connect' ? readPodAddresses(client, ciliumNodes, config?.ipam) : {},
+    purpose === 'connect' ? readIpsecKeyDigest(client, namespace, config ?? {}) : undefined,
+  ]);
   const objects = new Map<string, KubeObject>();
   refs.forEach((ref, index) => {
     const object = live[index];
@@ -108,7 +114,9 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     server: client.server,
     namespace,
     kubernetesVersion: version || undefined,
-    ciliumConfig: ciliumConfig && dataOf(ciliumConfig),
+    ciliumConfig: config,
+    namespaceLabels,
+    ipsecKeyDigest,
     identitySetAt: ciliumConfig && identitySetAt(ciliumConfig),
     agent: daemonSet && agentFactsOf(daemonSet),
     nodes,

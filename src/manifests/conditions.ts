@@ -208,6 +208,14 @@ export const CONDITIONS: readonly Condition[] = [
       value: (v) => v.image,
     }),
   ),
+  // What else `restricted` asks for is in the template; upstream's chart does without, so only where it is needed.
+  {
+    template: 'deployment',
+    path: [...POD, 'securityContext'],
+    when: ({ restricted }) => restricted === true,
+    action: 'merge',
+    value: () => ({ seccompProfile: { type: 'RuntimeDefault' } }),
+  },
   {
     template: 'deployment',
     path: [...POD, 'imagePullSecrets'],

@@ -15,4 +15,6 @@ export interface RenderValues extends ApiserverSettings {
   settings: CiliumSettings;
   serviceType: ServiceType;
   serviceAnnotations: Readonly<Record<string, string>>;
+  /** The namespace enforces Pod Security's level `restricted`. */
+  restricted?: boolean | undefined;
 }

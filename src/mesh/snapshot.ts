@@ -57,6 +57,10 @@ export interface ClusterSnapshot {
    * may have changed other keys since. Programs that started before may run with the former ones.
    */
   identitySetAt?: Date | undefined;
+  /** Labels of Cilium's namespace; undefined when they were not read, or may not be. */
+  namespaceLabels?: Readonly<Record<string, string>> | undefined;
+  /** SHA-256 of the keys in Secret cilium-ipsec-keys, to compare; read where Cilium uses IPsec. */
+  ipsecKeyDigest?: string | undefined;
   /** DaemonSet cilium; undefined when there is none. */
   agent?: AgentFacts | undefined;
   nodes: readonly NodeFacts[];

@@ -85,16 +85,18 @@ export function versionOfImage(image: string): CiliumVersion | undefined {
 
 /**
  * The clustermesh-apiserver image that belongs to an agent's image: the same registry, path and tag, without the digest,
- * which is that of the agent. Suffixes of the name stay: `cilium-ci` goes with `clustermesh-apiserver-ci`. Undefined when
- * the name is not Cilium's, or there is neither a tag nor a version, so that nothing tells what to run.
+ * which is that of the agent. What is around the name stays: `cilium-ci` goes with `clustermesh-apiserver-ci`, and Rancher's
+ * `mirrored-cilium-cilium` with `mirrored-cilium-clustermesh-apiserver`. Undefined when the name is not Cilium's, or there is neither a tag nor a version, so that nothing tells what to run.
  * @param version for an image without a tag: what the operator says that it is
  */
 export function apiserverImageFor(agentImage: string, version?: CiliumVersion): string | undefined {
   const { repository, tag = version && `v${formatVersion(version)}` } = parseImage(agentImage);
   const slash = repository.lastIndexOf('/') + 1;
   const name = repository.slice(slash);
-  if (tag === undefined || !/^cilium(-|$)/.test(name)) return undefined;
-  return `${repository.slice(0, slash)}clustermesh-apiserver${name.slice('cilium'.length)}:${tag}`;
+  // Mirrors without folders put those of the original before its name: quay.io/cilium/cilium.
+  const [, mirrored = '', suffix] = /^((?:.*-)?cilium-)?cilium(-.*)?$/.exec(name) ?? [];
+  if (tag === undefined || !/^((?:.*-)?cilium-)?cilium(-.*)?$/.test(name)) return undefined;
+  return `${repository.slice(0, slash)}${mirrored}clustermesh-apiserver${suffix ?? ''}:${tag}`;
 }
 
 /**

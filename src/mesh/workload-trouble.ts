@@ -28,6 +28,11 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
     /ImagePull|ErrImage|InvalidImageName/,
     'Give an image that the nodes can pull with --image, or credentials for its registry with --pull-secret.',
   ],
+  [
+    /untolerated taint/,
+    "Let it tolerate a taint: --set 'Deployment/clustermesh-apiserver:spec.template.spec.tolerations=[{operator: Exists}]'.",
+  ],
+  [/Unschedulable.*were unschedulable/, 'Let a node take pods again: kubectl uncordon.'],
   [/Unschedulable/, 'Make room on the nodes, or ask for less with --resources.'],
   [/quota|exceeded/i, 'Raise the quota of the namespace, or say with --resources what the containers need.'],
   [/PodSecurity|forbidden/i, 'The policy of the namespace refuses the pods.'],

@@ -24,7 +24,7 @@ import { type DaemonSet, type Deployment, type Pod, type Service, typeOf } from 
 import type { ClusterProfile, SandboxOptions, SandboxTimings } from './options.ts';
 import type { OwnCluster } from './peers.ts';
 import { createPodRuntime } from './pod-runtime.ts';
-import { allowsIngress } from './policy.ts';
+import { allowsIngress, allowsOutside } from './policy.ts';
 import type { ContainerContext, ContainerProcess } from './process.ts';
 import { runAgent } from './programs/agent.ts';
 import { isApiserverProcess, runApiserver } from './programs/apiserver.ts';
@@ -121,6 +121,10 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     admits(source, address) {
       const target = (store.list(typeOf('Pod')) as Pod[]).find(({ status }) => status?.podIP === address);
       return target === undefined || allowsIngress(store, profile.name, target, source);
+    },
+    admitsOutside(address, port) {
+      const target = (store.list(typeOf('Pod')) as Pod[]).find(({ status }) => status?.podIP === address);
+      return target === undefined || allowsOutside(store, target, port);
     },
   });
   options.routers.attach({ name: profile.name, store, subnet: profile.subnet });

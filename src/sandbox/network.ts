@@ -22,6 +22,8 @@ export interface NetworkCluster {
   loadBalancerAddresses: ReadonlyMap<string, string>;
   /** Whether a packet may enter the pod at an address; without an answer it is dropped. */
   admits(source: PodIdentity, address: string): boolean;
+  /** The same for a packet from outside the cluster, to a port. */
+  admitsOutside(address: string, port: number): boolean;
 }
 
 /** Who sends a packet, as Cilium's identities tell. */
@@ -69,6 +71,14 @@ export interface PodAddress {
   port: number;
 }
 
+interface Route {
+  /** Whose address it is. */
+  cluster?: string;
+  backends: PodAddress[];
+  /** Nothing answers, not even that nobody listens. */
+  drops?: boolean;
+}
+
 const SYSTEM_DNS = '10.96.0.10:53';
 
 /** @param connectTimeoutMs how long a connection over a cut link hangs */
@@ -112,7 +122,7 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   }
 
   /** Where an address leads; `cluster` is set as soon as someone has it, also when nothing answers at the port. */
-  function route(fromCluster: string, address: string, port: number): { cluster?: string; backends: PodAddress[] } {
+  function route(fromCluster: string, address: string, port: number): Route {
     const own = clusters.get(fromCluster);
     if (own) {
       const service = services(own).find(({ spec }) => spec.clusterIP === address);
@@ -132,10 +142,12 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       );
       if (!node) continue;
       const backends = services(cluster).flatMap((service) =>
-        backendsOf(cluster, service, ({ nodePort }) => nodePort === port),
+        backendsOf(cluster, service, ({ nodePort }) => nodePort === port, node.metadata.name),
       );
       const onHost: PodAddress = { cluster: cluster.name, address, port };
-      return { cluster: cluster.name, backends: listeners.has(keyOfAddress(onHost)) ? [onHost] : backends };
+      if (listeners.has(keyOfAddress(onHost))) return { cluster: cluster.name, backends: [onHost] };
+      const isLocal = services(cluster).some((service) => isLocalNodePort(service, port));
+      return { cluster: cluster.name, backends, drops: isLocal && backends.length === 0 };
     }
     return { backends: [] };
   }
@@ -144,15 +156,19 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
     cluster: NetworkCluster,
     service: Service,
     wanted: (port: { port: number; nodePort?: number }) => boolean,
+    /** The node that was dialled: with `externalTrafficPolicy: Local` it serves only what is on it. */
+    nodeName?: string,
   ): PodAddress[] {
     const index = (service.spec.ports ?? []).findIndex(wanted);
     if (index < 0) return [];
     const { namespace = '', name } = service.metadata;
+    const isLocal = nodeName !== undefined && service.spec.externalTrafficPolicy === 'Local';
     const labels = { 'kubernetes.io/service-name': name };
     const slices = cluster.store.list({ ...typeOf('EndpointSlice'), namespace, labels }) as EndpointSlice[];
     return slices.flatMap((slice) =>
       slice.endpoints
         .filter(({ conditions }) => conditions.ready)
+        .filter((endpoint) => !isLocal || endpoint.nodeName === nodeName)
         .flatMap(({ addresses }) => addresses)
         .map((address) => ({ cluster: cluster.name, address, port: slice.ports[index]?.port ?? 0 })),
     );
@@ -161,12 +177,18 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   async function dial(fromCluster: string, host: string, port: number): Promise<Socket> {
     const [address = host] = resolve(fromCluster, host);
     const name = `${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
-    const { cluster, backends } = route(fromCluster, address, port);
-    if (cluster === undefined || cuts.has(linkOf(fromCluster, cluster))) {
+    const { cluster, backends, drops } = route(fromCluster, address, port);
+    if (cluster === undefined || drops || cuts.has(linkOf(fromCluster, cluster))) {
       await hang();
       throw new DialError('ETIMEDOUT', `dial tcp ${name}: i/o timeout`);
     }
     const backend = backends[turn++ % Math.max(1, backends.length)];
+    // What comes from the own cluster's nodes is let in: which node it is is not known here.
+    const isOutside = backend !== undefined && cluster !== fromCluster;
+    if (isOutside && !clusters.get(cluster)?.admitsOutside(backend.address, backend.port)) {
+      await hang();
+      throw new DialError('ETIMEDOUT', `dial tcp ${name}: i/o timeout`);
+    }
     return reach(fromCluster, cluster, backend, name);
   }
 
@@ -239,6 +261,11 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
       for (const finish of waiting) finish();
     },
   };
+}
+
+/** With `externalTrafficPolicy: Local` a node without a ready pod drops what comes to the port. */
+function isLocalNodePort({ spec }: Service, port: number): boolean {
+  return spec.externalTrafficPolicy === 'Local' && (spec.ports ?? []).some(({ nodePort }) => nodePort === port);
 }
 
 function keyOfAddress({ cluster, address, port }: PodAddress): string {

@@ -138,6 +138,7 @@ export interface Service extends KubeObject {
     clusterIP?: string;
     clusterIPs?: string[];
     externalIPs?: string[];
+    externalTrafficPolicy?: string;
     ports?: ServicePort[];
   };
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string; ipMode?: string }[] } };
@@ -155,7 +156,13 @@ export interface EndpointSlice extends KubeObject {
 }
 
 export interface Node extends KubeObject {
-  spec: { podCIDR?: string; podCIDRs?: string[]; providerID?: string; unschedulable?: boolean };
+  spec: {
+    podCIDR?: string;
+    podCIDRs?: string[];
+    providerID?: string;
+    unschedulable?: boolean;
+    taints?: { key: string; value?: string; effect: string }[];
+  };
   status?: { addresses?: { type: string; address: string }[]; conditions?: Condition[] };
 }
 
@@ -183,6 +190,8 @@ const API_VERSIONS = {
   EndpointSlice: 'discovery.k8s.io/v1',
   CiliumNode: 'cilium.io/v2',
   CiliumNetworkPolicy: 'cilium.io/v2',
+  CiliumClusterwideNetworkPolicy: 'cilium.io/v2',
+  NetworkPolicy: 'networking.k8s.io/v1',
   CiliumBGPAdvertisement: 'cilium.io/v2',
 } as const;
 

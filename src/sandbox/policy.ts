@@ -2,6 +2,7 @@
  * Ingress of CiliumNetworkPolicies as far as the sandbox stands in for it: `spec.ingress[].fromEndpoints[].matchLabels`,
  * with the labels `io.kubernetes.pod.namespace` and `io.cilium.k8s.policy.cluster`. A rule with anything else allows nobody.
  */
+import { ingressVerdict } from '../mesh/ingress-policy.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import type { Store } from './apiserver/api.ts';
 import type { PodIdentity } from './network.ts';
@@ -42,6 +43,20 @@ export function allowsIngress(store: Store, localCluster: string, target: Pod, s
       return selects({ ...selector, matchLabels: wanted }, identity);
     });
   return rules.length === 0 || rules.some(({ ingress }) => ingress?.some(isAllowed));
+}
+
+/** Whether policies of any kind let a connection from outside the cluster in to a port of a pod. */
+export function allowsOutside(store: Store, target: Pod, port: number): boolean {
+  const { namespace = '', labels = {} } = target.metadata;
+  const config = store.get(ref('ConfigMap', 'kube-system', 'cilium-config')) as ConfigMap | undefined;
+  const policies = (['NetworkPolicy', 'CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy'] as const).flatMap(
+    (kind) => store.list(typeOf(kind)),
+  );
+  const ports = target.spec.containers.flatMap((container) => container.ports ?? []);
+  const portName = ports.find(({ containerPort }) => containerPort === port)?.name;
+  return (
+    ingressVerdict(policies, { namespace, labels, port, portName }, config?.data?.['enable-policy']).lets === 'all'
+  );
 }
 
 function rulesOf({ spec, specs }: KubeObject): Rule[] {

@@ -1,4 +1,5 @@
 import { type CheckScenario, checkScenarios, configure } from '../support/check-scenarios.ts';
+import { refs } from '../support/sandbox-mesh.ts';
 
 /** mesh-2 differs in what cilium-config says. */
 const differing = (
@@ -19,6 +20,58 @@ checkScenarios(
       }),
     ],
     'tunnel-protocol': [differing('one cluster uses Geneve', 'fail', { 'tunnel-protocol': 'geneve' })],
+    'tunnel-port': [differing('one cluster uses another port', 'fail', { 'tunnel-port': '8473' })],
+    'global-namespaces': [
+      differing('one cluster shares by name only', 'warn', { 'clustermesh-default-global-namespace': 'false' }),
+    ],
+    'mcs-api': [differing('one cluster has it on', 'warn', { 'clustermesh-enable-mcs-api': 'true' })],
+    'cluster-id-of-eni': [differing('a cluster of ENIs has the id 128', 'warn', { ipam: 'eni', 'cluster-id': '128' })],
+    'wireguard-of-nodes': [
+      {
+        when: 'agents dial by themselves, with all that makes their way back another',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        change({ two }) {
+          const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'kube-system' };
+          const containers = [{ name: 'etcd', image: 'none' }];
+          two.store.create({
+            apiVersion: 'apps/v1',
+            kind: 'Deployment',
+            metadata: { name: 'clustermesh-apiserver', namespace: 'kube-system' },
+            spec: { replicas: 0, selector: { matchLabels: { a: 'b' } }, template: { spec: { containers } } },
+          });
+          const undo = configure(two, {
+            'enable-wireguard': 'true',
+            'encrypt-node': 'true',
+            'kube-proxy-replacement': 'true',
+          });
+          return () => {
+            undo();
+            two.store.delete({ ...deployment, name: 'clustermesh-apiserver' });
+          };
+        },
+      },
+    ],
+    'ipsec-keys': [
+      {
+        when: 'two clusters have different keys',
+        severity: 'fail',
+        args: { contexts: ['mesh-1', 'mesh-2'] },
+        change({ one, two }) {
+          const name = 'cilium-ipsec-keys';
+          const undo = [one, two].map((cluster) => {
+            const keys = Buffer.from(`3+ rfc4106(gcm(aes)) ${cluster.name} 128`).toString('base64');
+            const metadata = { name, namespace: 'kube-system' };
+            cluster.store.create({ apiVersion: 'v1', kind: 'Secret', metadata, data: { keys } });
+            return configure(cluster, { 'enable-ipsec': 'true' });
+          });
+          return () => {
+            for (const back of undo) back();
+            for (const { store } of [one, two]) store.delete(refs.secret(name));
+          };
+        },
+      },
+    ],
     encryption: [
       differing('one cluster uses WireGuard', 'warn', { 'enable-wireguard': 'true' }),
       differing('one cluster uses IPsec', 'warn', { 'enable-ipsec': 'true' }),

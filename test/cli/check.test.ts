@@ -20,6 +20,11 @@ afterAll(() => mesh.sandbox.close());
 
 /** What this mesh does not have: it tunnels, and has load balancers. */
 const NOT_THERE: [string, string][] = [
+  ['cluster-id-of-eni', 'it does not take addresses of cloud interfaces (ENI)'],
+  ['wireguard-of-nodes', 'it does not use WireGuard'],
+  ['ipsec-keys', 'it does not use IPsec'],
+  ['apiserver-pod-security', 'its namespace does not enforce "restricted"'],
+  ['node-port-local', 'its clustermesh-apiserver has no NodePort'],
   ['native-routing-cidr', 'it does not route natively'],
   ['node-port-unique', 'its clustermesh-apiserver has no NodePort'],
   ['bgp-sessions', 'Cilium does not speak BGP there'],
@@ -59,10 +64,15 @@ describe('check of a mesh that is well', () => {
   it('passes nothing about one cluster alone, or of a namespace without Cilium', async () => {
     const alone = await checkEntries(mesh.meshctl, 'mesh-1', '--pre');
     const passed = new Set(alone.filter(({ severity }) => severity === 'pass').map(({ id }) => id));
-    expect([...passed]).toEqual(['cluster-identity', 'cluster-id-unique', 'mesh-size', 'service-reachable', 'tls-ca']);
+    expect([...passed]).toEqual([
+      ...['cluster-identity', 'cluster-id-unique', 'mesh-size', 'service-reachable'],
+      ...['apiserver-schedulable', 'apiserver-policy', 'tls-ca'],
+    ]);
     const elsewhere = await checkEntries(mesh.meshctl, BOTH, '--pre', '-n', 'default');
+    // Nodes are the cluster's, whatever namespace Cilium is in.
     expect(elsewhere.filter(({ severity }) => severity === 'pass').map(({ id }) => id)).toEqual([
       'node-address-overlap',
+      'apiserver-schedulable',
     ]);
   });
 

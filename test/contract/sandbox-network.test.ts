@@ -9,6 +9,9 @@ let network: VirtualNetwork;
 let backend: Server;
 let realPort: number;
 const POD = '10.2.0.10';
+let nodes: ReturnType<typeof createStore>;
+/** Whether policies of cluster b let connections from outside in. */
+let admitted = true;
 
 beforeEach(async () => {
   network = createVirtualNetwork(20);
@@ -16,7 +19,13 @@ beforeEach(async () => {
   backend.listen(0, '127.0.0.1');
   await once(backend, 'listening');
   realPort = (backend.address() as { port: number }).port;
-  network.attach({ name: 'a', store: createStore(), loadBalancerAddresses: new Map(), admits: () => true });
+  network.attach({
+    name: 'a',
+    store: createStore(),
+    loadBalancerAddresses: new Map(),
+    admits: () => true,
+    admitsOutside: () => true,
+  });
   const store = createStore();
   store.create({
     apiVersion: 'v1',
@@ -46,7 +55,10 @@ beforeEach(async () => {
     store,
     loadBalancerAddresses: new Map([['default/s', '172.18.2.100']]),
     admits: () => true,
+    admitsOutside: () => admitted,
   });
+  nodes = store;
+  admitted = true;
 });
 
 afterEach(() => {
@@ -111,5 +123,35 @@ it('refuses where the pod does not listen', async () => {
   await expect(network.dial('a', '172.18.2.100', 2379)).rejects.toMatchObject({
     code: 'ECONNREFUSED',
     message: 'dial tcp 172.18.2.100:2379: connect: connection refused',
+  });
+});
+
+describe('what a cluster keeps out', () => {
+  const service = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 's' };
+  const slice = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace: 'default', name: 's-1' };
+  const dialNode = async () => {
+    const socket = await network.dial('a', '172.18.2.11', 32379);
+    socket.destroy();
+    return 'connected';
+  };
+
+  it('is dropped by policies, but from its own nodes', async () => {
+    network.listen('b', POD, 2379, realPort);
+    expect(await dialNode()).toBe('connected');
+    admitted = false;
+    await expect(dialNode()).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    (await network.dial('b', '172.18.2.11', 32379)).destroy();
+  });
+
+  it('is dropped by a node without a pod, with externalTrafficPolicy Local', async () => {
+    network.listen('b', POD, 2379, realPort);
+    nodes.update(service, ({ spec }) => {
+      (spec as { externalTrafficPolicy?: string }).externalTrafficPolicy = 'Local';
+    });
+    await expect(dialNode()).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    nodes.update(slice, (object) => {
+      for (const endpoint of object.endpoints as { nodeName?: string }[]) endpoint.nodeName = 'n1';
+    });
+    expect(await dialNode()).toBe('connected');
   });
 });

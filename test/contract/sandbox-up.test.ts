@@ -76,3 +76,13 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   expect(await readdir(directory)).toEqual([]);
   await rm(directory, { recursive: true });
 });
+
+const usage = (options: object) =>
+  run({ theme: plain } as CommandContext, { nodes: 1, ciliumVersion: '1.20.0', ...options });
+
+it.each([
+  [{ provider: ['gke', 'nowhere'] }, 'There are: gke, eks, aks, kind, bare-metal'],
+  [{ provider: ['gke', 'eks'], clusters: 3 }, 'Name one for all, or one for each cluster.'],
+])('takes a provider for all clusters, or one for each: %j is refused', async (options, hint) => {
+  await expect(usage(options)).rejects.toMatchObject({ code: 'Usage', hint: expect.stringContaining(hint) });
+});

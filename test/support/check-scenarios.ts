@@ -11,6 +11,10 @@ import { eventually, found, startTestSandbox, type TestSandbox } from './sandbox
 const WARN_AT_WORST = [
   'encryption',
   'policy-default-local-cluster',
+  'global-namespaces',
+  'mcs-api',
+  'cluster-id-of-eni',
+  'wireguard-of-nodes',
   'service-reachable',
   'native-routing-cidr',
   'service-address-overlap',

@@ -47,6 +47,8 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
       'policy-default-local-cluster': 'true',
       ...settings,
     },
+    namespaceLabels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
+    ipsecKeyDigest: 'digest',
     ciliumPodCidrs: [`10.${id}.0.0/24`],
     nodes: [
       {
@@ -58,7 +60,7 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
       },
     ],
     live: [
-      apiserverDeployment(),
+      restrictedDeployment(),
       serviceObject({
         type: 'NodePort',
         clusterIPs: ['192.168.0.9'],
@@ -78,6 +80,15 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
     peerCertificates: new Map([[`mesh-${peer}`, tlsFacts(peerCa, { commonName: `remote-mesh-${id}` })]]),
     remoteUsers: [{ name: `remote-mesh-${peer}`, role: 'remote' }],
   });
+}
+
+function restrictedDeployment(): KubeObject {
+  const deployment = apiserverDeployment();
+  const spec = deployment.spec as { template: { spec: { containers: object[] } } };
+  const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+  const containers = spec.template.spec.containers.map((container) => ({ ...container, securityContext }));
+  const pod = { containers, securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } };
+  return { ...deployment, spec: { ...spec, template: { ...spec.template, spec: pod } } };
 }
 
 const HEALTHY: StatusReport = {
@@ -107,6 +118,7 @@ function wellObservation(id: number, peer: number): ClusterObservation {
     ],
     status: HEALTHY,
     drift: [],
+    policies: [],
   };
 }
 
@@ -198,6 +210,18 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'tunnel-protocol': { settings: {}, takeAway: setting('routing-mode', 'native').takeAway },
   encryption: noConfig,
   'policy-default-local-cluster': setting('policy-default-local-cluster'),
+  'tunnel-port': { settings: {}, takeAway: setting('routing-mode', 'native').takeAway },
+  'global-namespaces': {
+    settings: { 'clustermesh-default-global-namespace': 'true' },
+    takeAway: setting('clustermesh-default-global-namespace').takeAway,
+  },
+  'mcs-api': noConfig,
+  'cluster-id-of-eni': {
+    settings: { 'cni-chaining-mode': 'aws-cni' },
+    takeAway: setting('cni-chaining-mode').takeAway,
+  },
+  'wireguard-of-nodes': { settings: { 'enable-wireguard': 'true' }, takeAway: setting('enable-wireguard').takeAway },
+  'ipsec-keys': each(() => ({ ipsecKeyDigest: undefined })),
   'ip-families': noConfig,
   'version-skew': each(() => ({ agent: { image: 'quay.io/cilium/cilium:latest', desired: 1, ready: 1 } })),
   'pod-cidr-overlap': setting('ipam', 'delegated-plugin'),
@@ -217,6 +241,10 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'apiserver-address': noCluster,
   'apiserver-private': noService,
   'apiserver-etcd': observing(() => ({ containers: [] })),
+  'apiserver-schedulable': each(() => ({ nodes: [] })),
+  'apiserver-pod-security': each(() => ({ namespaceLabels: undefined })),
+  'apiserver-policy': observing(() => ({ policies: undefined })),
+  'node-port-local': noService,
   'tls-ca': {
     takeAway: (mesh) =>
       each(() => ({ ca: undefined })).takeAway(noCertificates.takeAway(without('cilium-ca').takeAway(mesh))),
@@ -237,5 +265,6 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'peers-certificate': noPeerCertificates,
   'peers-user': noPeerCertificates,
   'ownership-drift': observing(() => ({ drift: undefined })),
+  'ownership-peers': each(() => ({ objects: new Map() })),
   'ownership-managers': each(() => ({ objects: new Map() })),
 };

@@ -4,6 +4,7 @@ import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { RenderValues } from '../../src/manifests/values.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium-install.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/kube-object.ts';
+import { restrictedViolations } from '../../src/mesh/pod-security.ts';
 import { parseVersion } from '../../src/mesh/versions.ts';
 
 const PACKAGE_ROOT = new URL('../../', import.meta.url);
@@ -304,4 +305,13 @@ describe('loadTemplates', () => {
   it('says that the package is damaged when one lacks', async () => {
     await expect(loadTemplates(new URL('no-such-package/', PACKAGE_ROOT))).rejects.toMatchObject({ code: 'Bug' });
   });
+});
+
+it('asks for a seccomp profile only in a namespace that enforces "restricted"; the rest of that level is met anyway', () => {
+  const snapshotOfPods = (changes: Partial<RenderValues>) => {
+    const objects = render('1.20.0', changes);
+    return restrictedViolations({ objects, namespace: 'kube-system' });
+  };
+  expect(snapshotOfPods({ restricted: true })).toEqual([]);
+  expect(snapshotOfPods({})).toEqual(['seccompProfile (etcd-init, etcd, apiserver, kvstoremesh)']);
 });

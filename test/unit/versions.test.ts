@@ -80,6 +80,8 @@ describe('images', () => {
       '1.21.0-pre.0',
       'quay.io/cilium/clustermesh-apiserver-dev:v1.21.0-pre.0',
     ],
+    ['rancher/mirrored-cilium-cilium:v1.18.3', '1.18.3', 'rancher/mirrored-cilium-clustermesh-apiserver:v1.18.3'],
+    ['registry.example/cilium-cilium:v1.18.3', '1.18.3', 'registry.example/cilium-clustermesh-apiserver:v1.18.3'],
     [`quay.io/cilium/cilium@${DIGEST}`, undefined, undefined],
     ['quay.io/cilium/cilium', undefined, undefined],
     ['registry.example:5000/cilium', undefined, undefined],

@@ -1,3 +1,4 @@
+import { ADMISSION_CHECKS } from './admission.ts';
 import { APISERVER_CHECKS } from './apiserver.ts';
 import { CA_CHECKS, TRUST_CHECKS } from './authority.ts';
 import type { Check, Finding } from './check.ts';
@@ -9,13 +10,19 @@ import { PEER_CHECKS } from './peers.ts';
 import { TLS_CHECKS } from './tls.ts';
 
 /** What can be judged before enable and connect. */
-export const PRE_CHECKS: readonly MeshCheck[] = [...COMPATIBILITY_CHECKS, ...ROUTE_CHECKS, ...CA_CHECKS];
+export const PRE_CHECKS: readonly MeshCheck[] = [
+  ...COMPATIBILITY_CHECKS,
+  ...ROUTE_CHECKS,
+  ...ADMISSION_CHECKS,
+  ...CA_CHECKS,
+];
 
 /** All checks, in the order in which they are run and shown. */
 export const MESH_CHECKS: readonly MeshCheck[] = [
   ...COMPATIBILITY_CHECKS,
   ...NETWORK_CHECKS,
   ...APISERVER_CHECKS,
+  ...ADMISSION_CHECKS,
   ...CA_CHECKS,
   ...TLS_CHECKS,
   ...TRUST_CHECKS,

@@ -1,5 +1,6 @@
 import { ADDRESS_CHECKS } from './addresses.ts';
 import type { Check, Finding } from './check.ts';
+import { COMBINATION_CHECKS } from './combinations.ts';
 import { CONFIG_CHECKS } from './config.ts';
 import { IDENTITY_CHECKS } from './identity.ts';
 import { VERSION_CHECKS } from './versions.ts';
@@ -8,6 +9,7 @@ import { VERSION_CHECKS } from './versions.ts';
 export const COMPATIBILITY_CHECKS: readonly Check[] = [
   ...IDENTITY_CHECKS,
   ...CONFIG_CHECKS,
+  ...COMBINATION_CHECKS,
   ...VERSION_CHECKS,
   ...ADDRESS_CHECKS,
 ];

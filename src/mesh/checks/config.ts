@@ -56,6 +56,22 @@ const AGREEMENTS: readonly Agreement[] = [
     hint: 'All clusters of a mesh need the same tunnel-protocol in ConfigMap cilium-config: vxlan or geneve.',
   },
   {
+    // Each node sends to its own port (Cilium's option tunnel-port), so both sides must have the same.
+    id: 'tunnel-port',
+    title: 'all clusters have the same tunnel port',
+    severity: 'fail',
+    read: (config) => {
+      const protocol = tunnelProtocol(config);
+      const port = config['tunnel-port'] ?? '0';
+      // Protocols differ in it too, which another check says.
+      const isDefault = port === '0' || port === (protocol === 'geneve' ? '6081' : '8472');
+      return protocol && (isDefault ? "the protocol's" : port);
+    },
+    otherwise: 'it routes natively',
+    consequence: 'the UDP port of the tunnel differs',
+    hint: 'All clusters of a mesh need the same tunnel-port in ConfigMap cilium-config.',
+  },
+  {
     id: 'encryption',
     title: 'all clusters encrypt alike',
     severity: 'warn',
@@ -71,6 +87,23 @@ const AGREEMENTS: readonly Agreement[] = [
     otherwise: 'it does not set policy-default-local-cluster',
     consequence: 'policy-default-local-cluster differs, so the same policy selects other peers here and there',
     hint: 'Set policy-default-local-cluster alike in ConfigMap cilium-config of all clusters.',
+  },
+  {
+    id: 'global-namespaces',
+    title: 'namespaces are global everywhere or nowhere',
+    severity: 'warn',
+    read: (config) => config['clustermesh-default-global-namespace'],
+    otherwise: 'it does not set clustermesh-default-global-namespace',
+    consequence: 'clustermesh-default-global-namespace differs, so one side shares Services that the other does not',
+    hint: 'Set clustermesh-default-global-namespace alike in ConfigMap cilium-config of all clusters.',
+  },
+  {
+    id: 'mcs-api',
+    title: 'the Multi-Cluster Services API is on everywhere or nowhere',
+    severity: 'warn',
+    read: (config) => (enabled(config, 'clustermesh-enable-mcs-api', false) ? 'on' : 'off'),
+    consequence: 'clustermesh-enable-mcs-api differs, so exported Services are not there in all clusters',
+    hint: 'Set clustermesh-enable-mcs-api alike in ConfigMap cilium-config of all clusters.',
   },
 ];
 

@@ -1,3 +1,4 @@
+import type { KubeObject } from '../kube-object.ts';
 import type { NodeRoute } from '../routes.ts';
 import type { StatusReport } from '../status.ts';
 import type { Check, CheckInput, Finding, Severity } from './check.ts';
@@ -41,6 +42,8 @@ export interface ClusterObservation {
   /** Some of the nodes, in a large cluster. */
   nodes: readonly NodeObservation[];
   status?: StatusReport | undefined;
+  /** NetworkPolicies and Cilium's policies that can select pods of Cilium's namespace; undefined where they may not be listed. */
+  policies?: readonly KubeObject[] | undefined;
   /** What an enable would change, one clause each; undefined where that cannot be planned, for the reason in `driftUnknown`. */
   drift?: readonly string[] | undefined;
   driftUnknown?: string | undefined;

@@ -1,7 +1,11 @@
+import { repels, type Toleration } from '../../mesh/taints.ts';
 import { matches, type Node, type Pod, ref, timestamp, typeOf, withCondition } from '../objects.ts';
 import type { Controller, ControllerWorld } from './controller.ts';
 
-/** Binds pods to nodes: those that match the node selector, the one with the fewest pods of the same labels first. */
+/**
+ * Binds pods to nodes: those that match the node selector, are not cordoned and have no taint that the pod does not
+ * tolerate; of those the one with the fewest pods of the same labels. What runs already stays: nothing is evicted.
+ */
 export function createScheduler(world: ControllerWorld): Controller {
   const enqueue = (namespace: string | undefined, name: string) =>
     world.queue.add(`Scheduler/${namespace}/${name}`, () => schedule(world, namespace, name));
@@ -19,11 +23,9 @@ export function createScheduler(world: ControllerWorld): Controller {
 function schedule({ store, now }: ControllerWorld, namespace: string | undefined, name: string) {
   const pod = store.get(ref('Pod', namespace, name)) as Pod | undefined;
   if (!pod || pod.spec.nodeName) return;
-  const selector = pod.spec.nodeSelector ?? {};
-  const nodes = (store.list(typeOf('Node')) as Node[]).filter(
-    (node) =>
-      !node.spec.unschedulable && (Object.keys(selector).length === 0 || matches(node.metadata.labels, selector)),
-  );
+  const all = store.list(typeOf('Node')) as Node[];
+  const refusals = all.map((node) => refusalOf(node, pod));
+  const nodes = all.filter((_, index) => refusals[index] === undefined);
   const pods = store.list(typeOf('Pod')) as Pod[];
   const alike = (node: Node) =>
     pods.filter(
@@ -41,7 +43,7 @@ function schedule({ store, now }: ControllerWorld, namespace: string | undefined
     );
     return;
   }
-  const message = `0/${nodes.length} nodes are available: no node matches the pod's node selector.`;
+  const message = unschedulableMessage(refusals);
   const before = pod.status?.conditions ?? [];
   if (before.some((condition) => condition.message === message)) return;
   const at = timestamp(now());
@@ -49,4 +51,24 @@ function schedule({ store, now }: ControllerWorld, namespace: string | undefined
     const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message } as const;
     object.status = { phase: 'Pending', conditions: withCondition(before, condition, at) };
   });
+}
+
+/** Why a node does not take a pod, in the words of the kube-scheduler's filters; undefined where it does. */
+function refusalOf({ metadata, spec }: Node, pod: Pod): string | undefined {
+  const { nodeSelector = {}, tolerations = [] } = pod.spec as {
+    nodeSelector?: Record<string, string>;
+    tolerations?: Toleration[];
+  };
+  if (spec.unschedulable) return 'were unschedulable';
+  const taint = (spec.taints ?? []).find((one) => repels(one, tolerations));
+  if (taint) return `had untolerated taint {${taint.key}: ${taint.value ?? ''}}`;
+  const isWanted = Object.keys(nodeSelector).length === 0 || matches(metadata.labels, nodeSelector);
+  return isWanted ? undefined : "didn't match Pod's node affinity/selector";
+}
+
+function unschedulableMessage(refusals: readonly (string | undefined)[]): string {
+  const reasons = [...new Set(refusals)].map(
+    (reason) => `${refusals.filter((other) => other === reason).length} node(s) ${reason}`,
+  );
+  return `0/${refusals.length} nodes are available: ${reasons.length > 0 ? reasons.join(', ') : 'no nodes'}.`;
 }

@@ -1,0 +1,190 @@
+import { kubectlCommand, meshctlCommand, shellWord } from '../command-line.ts';
+import { ingressVerdict } from '../ingress-policy.ts';
+import { keyOf } from '../kube-object.ts';
+import { APISERVER, apiserverDeploymentRef, apiserverServiceRef, ETCD_PORT } from '../names.ts';
+import { enforcedLevel, restrictedViolations } from '../pod-security.ts';
+import type { ClusterSnapshot, NodeFacts } from '../snapshot.ts';
+import { repels, type Taint, type Toleration, taintText } from '../taints.ts';
+import { type Finding, listed, type Subject } from './check.ts';
+import { NO_CONFIG } from './config.ts';
+import { findingOf, type MeshCheck } from './mesh-input.ts';
+
+/** As Cilium's chart labels the pods. */
+const POD_LABELS = { 'k8s-app': APISERVER, 'app.kubernetes.io/name': APISERVER, 'app.kubernetes.io/part-of': 'cilium' };
+const NODE_SELECTOR = { 'kubernetes.io/os': 'linux' };
+/** How many policies or nodes are named. */
+const MOST_SHOWN = 3;
+
+interface DeploymentSpec {
+  template?: {
+    metadata?: { labels?: Record<string, string> };
+    spec?: { tolerations?: Toleration[]; nodeSelector?: Record<string, string> };
+  };
+}
+
+/** What the cluster would refuse: to run the clustermesh-apiserver's pods, or to let peers through to them. */
+export const ADMISSION_CHECKS: readonly MeshCheck[] = [
+  {
+    id: 'apiserver-schedulable',
+    category: 'apiserver',
+    title: 'nodes take pods of the clustermesh-apiserver',
+    subject: ({ nodes }) => ({
+      things: nodes.map(({ name }) => name),
+      otherwise: 'it has no nodes that could be read',
+    }),
+    run: ({ clusters }) => clusters.flatMap(unschedulable),
+    says: ({ args }) =>
+      `context "${args.context}": no node takes ${args.running ? 'further pods of the running clustermesh-apiserver' : 'its pods'} (${listed(args.reasons, '; ')})`,
+  },
+  {
+    id: 'apiserver-pod-security',
+    category: 'apiserver',
+    title: 'the clustermesh-apiserver is as Pod Security of its namespace asks for',
+    subject: securedDeployment,
+    run: ({ clusters }) =>
+      clusters.flatMap((cluster): Finding[] => {
+        const lacks = restrictedViolations(cluster);
+        const { context } = cluster;
+        if (lacks.length === 0) return [];
+        const hint = `Its pods are refused when they start again. With what is asked for: ${meshctlCommand('clustermesh enable', { context })}`;
+        return [findingOf('apiserver-pod-security', 'fail', context, { lacks }, hint)];
+      }),
+    says: ({ args }) =>
+      `context "${args.context}": the namespace enforces "restricted", and the pods lack ${listed(args.lacks)}`,
+  },
+  {
+    id: 'apiserver-policy',
+    category: 'apiserver',
+    title: `network policies let peers in to TCP ${ETCD_PORT} of the clustermesh-apiserver`,
+    subject: ({ context, ciliumConfig }, { observed }) => {
+      const { policies } = observed.get(context) ?? {};
+      if (!ciliumConfig) return { things: [], otherwise: NO_CONFIG };
+      if (ciliumConfig['enable-policy'] === 'never')
+        return { things: [], otherwise: 'Cilium enforces no policies there' };
+      return { things: policies ? ['policies'] : [], otherwise: 'its policies may not be listed' };
+    },
+    run: ({ clusters, observed }) =>
+      clusters.flatMap((cluster) => shutOut(cluster, observed.get(cluster.context)?.policies ?? [])),
+    says: ({ args }) => {
+      const by = listed(args.by);
+      const closes = by === '' ? 'Cilium (enable-policy: always)' : by;
+      return `context "${args.context}": ${closes} ${args.lets === 'pods' ? 'lets in pods only, and peers come from nodes and load balancers' : 'lets nobody in'}`;
+    },
+  },
+  {
+    id: 'node-port-local',
+    category: 'apiserver',
+    title: 'the NodePort that peers dial is served wherever pods are',
+    subject: (cluster) => ({
+      things: serviceOf(cluster)?.type === 'NodePort' ? [APISERVER] : [],
+      otherwise: 'its clustermesh-apiserver has no NodePort',
+    }),
+    run: ({ clusters }) => clusters.flatMap(servedLocally),
+    says: ({ args }) =>
+      args.serving === 0
+        ? `context "${args.context}": externalTrafficPolicy is Local, and no ready node has a ready pod`
+        : `context "${args.context}": externalTrafficPolicy is Local, so only ${args.serving} of ${args.nodes} nodes serve peers, and others when pods move`,
+  },
+];
+
+function deploymentOf({ objects, namespace }: ClusterSnapshot): DeploymentSpec['template'] | undefined {
+  return (objects.get(keyOf(apiserverDeploymentRef(namespace)))?.spec as DeploymentSpec | undefined)?.template;
+}
+
+function serviceOf({
+  objects,
+  namespace,
+}: ClusterSnapshot): { type?: string; externalTrafficPolicy?: string } | undefined {
+  return objects.get(keyOf(apiserverServiceRef(namespace)))?.spec as { type?: string } | undefined;
+}
+
+/** No node would take a pod of the clustermesh-apiserver: as it is deployed, or as enable deploys it. */
+function unschedulable(cluster: ClusterSnapshot): Finding[] {
+  const { context, nodes, apiserverPods = [] } = cluster;
+  const { tolerations = [], nodeSelector = {} } = deploymentOf(cluster)?.spec ?? { nodeSelector: NODE_SELECTOR };
+  const lacksLabel = ({ labels }: NodeFacts) =>
+    Object.entries(nodeSelector).some(([key, value]) => labels[key] !== value);
+  const refusing = (node: NodeFacts) => (node.taints ?? []).filter((taint) => repels(taint, tolerations));
+  const isCordon = ({ key }: Taint) => key === 'node.kubernetes.io/unschedulable';
+  if (nodes.some((node) => !node.unschedulable && refusing(node).length === 0 && !lacksLabel(node))) return [];
+  const taints = nodes.flatMap(refusing).filter((taint) => !isCordon(taint));
+  const cordoned = nodes.filter(({ unschedulable: is }) => is);
+  const reasons = [
+    ...(cordoned.length > 0 ? [`cordoned: ${some(cordoned.map(({ name }) => name))}`] : []),
+    ...(taints.length > 0 ? [`tainted: ${some(taints.map(taintText))}`] : []),
+    ...(nodes.some(lacksLabel) ? [`not labelled ${Object.entries(nodeSelector).map((pair) => pair.join('='))}`] : []),
+  ];
+  const running = apiserverPods.some(({ ready }) => ready);
+  return [
+    findingOf(
+      'apiserver-schedulable',
+      running ? 'warn' : 'fail',
+      context,
+      { reasons, running },
+      roomHint(context, cordoned, taints),
+    ),
+  ];
+}
+
+function roomHint(context: string, [cordoned]: readonly NodeFacts[], taints: readonly Taint[]): string {
+  const [taint] = taints;
+  if (!taint && cordoned)
+    return `Let one of them take pods: ${kubectlCommand({ context }, ['uncordon', cordoned.name])}`;
+  if (!taint) return kubectlCommand({ context }, ['get', 'nodes', '--show-labels']);
+  const { key, value, effect } = taint;
+  const toleration = value ? { key, operator: 'Equal', value, effect } : { key, operator: 'Exists', effect };
+  const path = 'Deployment/clustermesh-apiserver:spec.template.spec.tolerations';
+  return `Let it tolerate a taint: ${meshctlCommand('clustermesh enable', { context }, ['--set', `${path}=${JSON.stringify([toleration])}`])}`;
+}
+
+function some(texts: readonly string[]): string {
+  const names = [...new Set(texts)];
+  const more = names.length - MOST_SHOWN;
+  return `${names.slice(0, MOST_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function securedDeployment(cluster: ClusterSnapshot): Subject {
+  if (!cluster.namespaceLabels) return { things: [], otherwise: 'the labels of its namespace may not be read' };
+  if (enforcedLevel(cluster) !== 'restricted')
+    return { things: [], otherwise: 'its namespace does not enforce "restricted"' };
+  return {
+    things: deploymentOf(cluster) ? [APISERVER] : [],
+    otherwise: 'Cluster Mesh is not enabled yet; enable deploys what "restricted" asks for',
+  };
+}
+
+function shutOut(cluster: ClusterSnapshot, policies: Parameters<typeof ingressVerdict>[0]): Finding[] {
+  const { context, namespace, ciliumConfig } = cluster;
+  const labels = deploymentOf(cluster)?.metadata?.labels ?? POD_LABELS;
+  const target = { namespace, labels, port: ETCD_PORT, portName: 'etcd' };
+  const { lets, by } = ingressVerdict(policies, target, ciliumConfig?.['enable-policy']);
+  if (lets === 'all') return [];
+  const severity = lets === 'pods' ? 'warn' : 'fail';
+  const apply = kubectlCommand({ context, namespace }, ['apply', '-f', '-']);
+  const hint = `Let connections in: echo ${shellWord(JSON.stringify(allowingPolicy()))} | ${apply}`;
+  return [findingOf('apiserver-policy', severity, context, { lets, by }, hint)];
+}
+
+/** Lets anyone in to etcd, which asks every client for a certificate. */
+function allowingPolicy() {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: APISERVER },
+    spec: {
+      podSelector: { matchLabels: { 'k8s-app': APISERVER } },
+      ingress: [{ ports: [{ protocol: 'TCP', port: ETCD_PORT }] }],
+    },
+  };
+}
+
+function servedLocally(cluster: ClusterSnapshot): Finding[] {
+  const { context, nodes, apiserverPods = [] } = cluster;
+  if (serviceOf(cluster)?.externalTrafficPolicy !== 'Local') return [];
+  const served = new Set(apiserverPods.filter(({ ready }) => ready).map(({ node }) => node));
+  const serving = nodes.filter(({ name, ready }) => ready && served.has(name)).length;
+  const hint = `Let every node serve: ${meshctlCommand('clustermesh enable', { context }, ['--external-traffic-policy', 'Cluster'])}`;
+  return [
+    findingOf('node-port-local', serving === 0 ? 'fail' : 'warn', context, { serving, nodes: nodes.length }, hint),
+  ];
+}

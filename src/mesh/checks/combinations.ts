@@ -1,0 +1,109 @@
+import { runsKvstoremesh } from '../apiserver-deployment.ts';
+import { identityOf } from '../identity.ts';
+import { keyOf } from '../kube-object.ts';
+import { apiserverDeploymentRef } from '../names.ts';
+import type { ClusterSnapshot } from '../snapshot.ts';
+import { besideOthers, type Check, type Finding, listed, type Subject } from './check.ts';
+import { NO_CONFIG, routingMode } from './config.ts';
+
+type Config = Readonly<Record<string, string>>;
+
+/** Something that is known not to work with Cluster Mesh, within one cluster. */
+interface Combination {
+  id: string;
+  title: string;
+  /** Where it is described. */
+  address: string;
+  /** What of the cluster's settings is looked at; undefined where it does not apply, for the reason in `otherwise`. */
+  applies(config: Config): boolean;
+  otherwise: string;
+  /** What is wrong, as a clause; undefined where nothing is. */
+  judge(config: Config, cluster: ClusterSnapshot): string | undefined;
+  hint: string;
+}
+
+const isOn = (config: Config, key: string) => config[key] === 'true';
+const HALF_OF_IDS = 128;
+
+const COMBINATIONS: readonly Combination[] = [
+  {
+    id: 'cluster-id-of-eni',
+    title: 'ids are below 128 where the cloud marks packets of its interfaces',
+    address: 'https://github.com/cilium/cilium/issues/21330',
+    applies: (config) =>
+      ['eni', 'alibabacloud'].includes(config.ipam ?? '') || config['cni-chaining-mode'] === 'aws-cni',
+    otherwise: 'it does not take addresses of cloud interfaces (ENI)',
+    judge: (config) => {
+      const { id } = identityOf(config);
+      return id >= HALF_OF_IDS ? `the id is ${id}; from 128 on policies drop what they allow` : undefined;
+    },
+    hint: 'Give the cluster an id below 128',
+  },
+  {
+    id: 'wireguard-of-nodes',
+    title: 'what WireGuard encrypts between nodes does not keep agents from dialling peers',
+    address: 'https://github.com/cilium/cilium/issues/31209',
+    applies: (config) => isOn(config, 'enable-wireguard'),
+    otherwise: 'it does not use WireGuard',
+    judge: (config, { objects, namespace }) => {
+      const dialsItself = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) === false;
+      const ofHosts = isOn(config, 'enable-host-firewall') ? 'the host firewall' : 'encryption of nodes (encrypt-node)';
+      const isAsymmetric =
+        dialsItself &&
+        routingMode(config) === 'tunnel' &&
+        !['false', 'disabled', undefined].includes(config['kube-proxy-replacement']) &&
+        (isOn(config, 'enable-host-firewall') || isOn(config, 'encrypt-node'));
+      return isAsymmetric
+        ? `agents dial peers themselves (no KVStoreMesh), with tunnels, kube-proxy replacement, WireGuard and ${ofHosts}: first connections to NodePorts may fail`
+        : undefined;
+    },
+    hint: 'Let KVStoreMesh dial (enable --enable-kvstoremesh)',
+  },
+];
+
+/** Settings that are known not to go together with Cluster Mesh, each with the address where that is described. */
+export const COMBINATION_CHECKS: readonly Check[] = [
+  ...COMBINATIONS.map(
+    ({ id, title, address, applies, otherwise, judge, hint }): Check => ({
+      id,
+      category: 'config',
+      title,
+      subject: ({ ciliumConfig: config }) => {
+        if (!config) return { things: [], otherwise: NO_CONFIG };
+        return { things: applies(config) ? ['cilium-config'] : [], otherwise };
+      },
+      run: ({ clusters }) =>
+        clusters.flatMap((cluster): Finding[] => {
+          const { context, ciliumConfig = {} } = cluster;
+          const reason = judge(ciliumConfig, cluster);
+          if (reason === undefined) return [];
+          return [{ id, severity: 'warn', cluster: context, args: { context, reason }, hint: `${hint}: ${address}` }];
+        }),
+      says: ({ args }) => `context "${args.context}": ${args.reason}`,
+    }),
+  ),
+  {
+    id: 'ipsec-keys',
+    category: 'config',
+    title: 'all clusters encrypt with the same IPsec key',
+    subject: besideOthers(ipsecKeyOf),
+    run: ({ clusters }) => {
+      const keys = new Set(clusters.map(({ ipsecKeyDigest }) => ipsecKeyDigest));
+      if (keys.size < 2) return [];
+      const contexts = clusters.map(({ context }) => context);
+      const hint =
+        'What one cluster encrypts the other cannot read. Give all the same Secret cilium-ipsec-keys: https://docs.cilium.io/en/stable/security/network/encryption-ipsec/#key-rotation';
+      return [{ id: 'ipsec-keys', severity: 'fail', args: { contexts }, hint }];
+    },
+    says: ({ args }) => `contexts ${listed(args.contexts)}: the keys in Secret cilium-ipsec-keys differ`,
+  },
+];
+
+function ipsecKeyOf({ ciliumConfig, ipsecKeyDigest }: ClusterSnapshot): Subject {
+  const otherwise = !ciliumConfig
+    ? NO_CONFIG
+    : isOn(ciliumConfig, 'enable-ipsec')
+      ? 'its Secret cilium-ipsec-keys could not be read'
+      : 'it does not use IPsec';
+  return { things: ipsecKeyDigest === undefined ? [] : ['key'], otherwise };
+}

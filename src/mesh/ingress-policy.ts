@@ -1,0 +1,170 @@
+import { describeRef, type KubeObject, refOf } from './kube-object.ts';
+
+/**
+ * Whether network policies let connections from outside a cluster in to a port of a pod: those of peers come from nodes,
+ * or through a load balancer, of which the cluster knows nothing before it is connected. Source: Kubernetes' reference of
+ * NetworkPolicy; Cilium's docs, "Policy Enforcement Modes", "Layer 3 Policies" and "Layer 4 Policies".
+ */
+
+/** The pod in question. */
+export interface PolicyTarget {
+  namespace: string;
+  labels: Readonly<Record<string, string>>;
+  port: number;
+  /** The port's name in the pod, which policies may use. */
+  portName?: string | undefined;
+}
+
+export interface IngressVerdict {
+  /** `pods`: only pods are let in, so peers are where they come from pods whose cluster is known. */
+  lets: 'all' | 'pods' | 'nobody';
+  /** The policies that close the pod, in words. Empty where Cilium closes every pod by itself. */
+  by: readonly string[];
+}
+
+interface LabelSelector {
+  matchLabels?: Record<string, string>;
+  matchExpressions?: { key: string; operator: string; values?: string[] }[];
+}
+
+interface NetworkPolicySpec {
+  podSelector?: LabelSelector;
+  policyTypes?: string[];
+  ingress?: {
+    from?: { ipBlock?: unknown }[];
+    ports?: { protocol?: string; port?: number | string; endPort?: number }[];
+  }[];
+}
+
+interface CiliumIngress {
+  fromEndpoints?: unknown[];
+  fromEntities?: string[];
+  toPorts?: { ports?: { port?: string | number; endPort?: number; protocol?: string }[] }[];
+  [from: string]: unknown;
+}
+
+interface CiliumSpec {
+  endpointSelector?: LabelSelector;
+  enableDefaultDeny?: { ingress?: boolean };
+  ingress?: CiliumIngress[];
+  ingressDeny?: CiliumIngress[];
+}
+
+/** What one policy has to say of the pod. */
+interface Word {
+  closes: boolean;
+  lets: IngressVerdict['lets'];
+  denies: boolean;
+}
+
+/**
+ * @param policies NetworkPolicies, CiliumNetworkPolicies and CiliumClusterwideNetworkPolicies, of any namespace
+ * @param enforcement Cilium's option `enable-policy`: `default`, `always` or `never`
+ */
+export function ingressVerdict(
+  policies: readonly KubeObject[],
+  target: PolicyTarget,
+  enforcement = 'default',
+): IngressVerdict {
+  if (enforcement === 'never') return { lets: 'all', by: [] };
+  const said = policies.flatMap((policy) =>
+    wordsOf(policy, target).map((word) => ({ ...word, by: describeRef(refOf(policy)) })),
+  );
+  const denying = said.filter(({ denies }) => denies);
+  if (denying.length > 0) return { lets: 'nobody', by: namesOf(denying) };
+  const closing = said.filter(({ closes }) => closes);
+  if (closing.length === 0 && enforcement !== 'always') return { lets: 'all', by: [] };
+  if (said.some(({ lets }) => lets === 'all')) return { lets: 'all', by: [] };
+  return { lets: said.some(({ lets }) => lets === 'pods') ? 'pods' : 'nobody', by: namesOf(closing) };
+}
+
+function namesOf(said: readonly { by: string }[]): string[] {
+  return [...new Set(said.map(({ by }) => by))];
+}
+
+function wordsOf(policy: KubeObject, target: PolicyTarget): Word[] {
+  const { kind, metadata, spec, specs } = policy;
+  if (kind !== 'CiliumClusterwideNetworkPolicy' && metadata.namespace !== target.namespace) return [];
+  if (kind === 'NetworkPolicy') return networkPolicyWords((spec ?? {}) as NetworkPolicySpec, target);
+  const all = [...(spec ? [spec] : []), ...((specs ?? []) as unknown[])] as CiliumSpec[];
+  return all.flatMap((one) => ciliumWords(one, target));
+}
+
+function networkPolicyWords(
+  { podSelector, policyTypes, ingress = [] }: NetworkPolicySpec,
+  target: PolicyTarget,
+): Word[] {
+  if (!selects(podSelector ?? {}, target.labels) || (policyTypes && !policyTypes.includes('Ingress'))) return [];
+  const open = ingress.filter(({ ports = [] }) => ports.length === 0 || ports.some((port) => coversPort(port, target)));
+  const outside = open.some(({ from = [] }) => from.length === 0 || from.some(({ ipBlock }) => ipBlock !== undefined));
+  return [{ closes: true, denies: false, lets: outside ? 'all' : open.length > 0 ? 'pods' : 'nobody' }];
+}
+
+function ciliumWords(
+  { endpointSelector, enableDefaultDeny, ingress, ingressDeny }: CiliumSpec,
+  target: PolicyTarget,
+): Word[] {
+  const labels = { ...target.labels, 'io.kubernetes.pod.namespace': target.namespace };
+  if (!endpointSelector || !selects(endpointSelector, labels) || (!ingress && !ingressDeny)) return [];
+  const open = (ingress ?? []).filter((rule) => appliesToPort(rule, target));
+  const denied = (ingressDeny ?? []).filter((rule) => appliesToPort(rule, target));
+  return [
+    {
+      closes: enableDefaultDeny?.ingress !== false,
+      denies: denied.some(meansWorld),
+      lets: open.some(meansOutside) ? 'all' : open.length > 0 ? 'pods' : 'nobody',
+    },
+  ];
+}
+
+/** Of an empty rule nobody is let in: that is how Cilium's policies say "deny everything". */
+function appliesToPort(rule: CiliumIngress, target: PolicyTarget): boolean {
+  const { toPorts } = rule;
+  if (!toPorts) return sourcesOf(rule).length > 0;
+  return toPorts.some(({ ports = [] }) => ports.length === 0 || ports.some((port) => coversPort(port, target)));
+}
+
+function sourcesOf(rule: CiliumIngress): string[] {
+  return Object.keys(rule).filter((key) => key.startsWith('from'));
+}
+
+const OUTSIDE = new Set(['world', 'world-ipv4', 'world-ipv6', 'all', 'remote-node', 'cluster']);
+
+function meansOutside(rule: CiliumIngress): boolean {
+  const sources = sourcesOf(rule);
+  if (sources.length === 0 || rule.fromEntities?.some((entity) => OUTSIDE.has(entity))) return true;
+  return sources.some((source) => source !== 'fromEndpoints' && source !== 'fromEntities');
+}
+
+function meansWorld(rule: CiliumIngress): boolean {
+  return sourcesOf(rule).length === 0 || (rule.fromEntities?.some((one) => one === 'all' || one === 'world') ?? false);
+}
+
+function coversPort(
+  { protocol = 'TCP', port, endPort }: { protocol?: string; port?: number | string; endPort?: number },
+  target: PolicyTarget,
+): boolean {
+  if (protocol !== 'TCP' && protocol !== 'ANY') return false;
+  if (port === undefined || port === 0 || port === '0') return true;
+  if (port === target.portName) return true;
+  const first = Number(port);
+  return first === target.port || (endPort !== undefined && first <= target.port && target.port <= endPort);
+}
+
+/** Whether labels match a selector; Cilium's prefixes for where labels come from (`k8s:`, `any:`) do not count. */
+function selects(
+  { matchLabels = {}, matchExpressions = [] }: LabelSelector,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  const labelOf = (key: string) => labels[key.replace(/^(k8s|any):/, '')];
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labelOf(key) === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => {
+      const value = labelOf(key);
+      if (operator === 'Exists') return value !== undefined;
+      if (operator === 'DoesNotExist') return value === undefined;
+      const isListed = value !== undefined && values.includes(value);
+      return operator === 'In' ? isListed : !isListed;
+    })
+  );
+}
