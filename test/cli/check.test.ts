@@ -170,10 +170,10 @@ describe('check names what is wrong', () => {
   });
 
   it('and warnings, which count with --fail-on warn', async () => {
-    const change = (deployment: KubeObject) => {
-      deployment.spec = { ...(deployment.spec as object), revisionHistoryLimit: 3 };
+    const change = ({ metadata }: KubeObject) => {
+      metadata.annotations = { 'meta.helm.sh/release-name': 'cilium' };
     };
-    const undo = edit(mesh.two, refs.deployment('clustermesh-apiserver'), change, 'kubectl-edit');
+    const undo = edit(mesh.two, refs.secret('cilium-kvstoremesh'), change, 'helm');
     const lenient = await check(BOTH, '--category', 'ownership');
     const strict = await check(BOTH, '--category', 'ownership', '--fail-on', 'warn');
     undo();
