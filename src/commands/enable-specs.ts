@@ -102,7 +102,8 @@ export const ENABLE_COMMANDS: readonly CommandSpec[] = [
     description:
       'Deploys the clustermesh-apiserver with everything it needs: the CA if the cluster has none, certificates that cover ' +
       'the address of its Service, RBAC, and the Service of the type that suits the cluster. Running it again changes only ' +
-      'what differs, and finishes what an interrupted run left. What was chosen by flags stays until it is chosen otherwise.',
+      'what differs, and finishes what an interrupted run left. What was chosen by flags stays until it is chosen otherwise. The plan names every ' +
+      'peer and what becomes of its connection; before one is cut off it asks, or needs --yes.',
     examples: [
       { line: 'meshctl clustermesh enable --context gke', what: 'detect how to expose the clustermesh-apiserver' },
       {

@@ -183,20 +183,26 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
   return endedAt(samples, endMs);
 }
 
+/** What is gone: the namespace, what the test put into somebody's namespace, or not all of it. */
+export type Removed = 'namespace' | 'objects' | 'nothing';
+
 /** Removes what the test made; what cannot be removed is warned of. Goes on after Ctrl-C. */
-export async function cleanUp(flow: Flow, cluster: TestCluster): Promise<void> {
+export async function cleanUp(flow: Flow, cluster: TestCluster): Promise<Removed> {
   const { client } = cluster.member;
   const { namespace, workload, policy } = cluster.objects;
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
   try {
     const live = await client.get(refOf(namespace), { signal });
-    if (!live) return;
+    if (!live) return 'namespace';
     const isOurs = live.metadata.labels?.[MANAGED_LABEL] === 'meshctl';
     const objects = isOurs ? [namespace] : [policy(cluster.name), ...workload.toReversed()];
     for (const object of objects) await client.delete(refOf(object), { signal });
+    return isOurs ? 'namespace' : 'objects';
   } catch (error) {
+    const remove = kubectlCommand({ context: client.context }, ['delete', 'namespace', cluster.namespace]);
     flow.progress.warn(
-      `${client.context}: could not remove namespace ${cluster.namespace}: ${error instanceof Error ? error.message : error}`,
+      `${client.context}: could not remove namespace ${cluster.namespace}: ${error instanceof Error ? error.message : error} → ${remove}`,
     );
+    return 'nothing';
   }
 }

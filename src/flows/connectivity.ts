@@ -77,8 +77,10 @@ export async function testConnectivity(
   } finally {
     if (!options.keep) {
       const task = flow.progress.start(`Removing namespace ${options.namespace}`);
-      await Promise.all(clusters.map((cluster) => cleanUp(flow, cluster)));
-      task.done(`Removed namespace ${options.namespace}`);
+      const removed = await Promise.all(clusters.map((cluster) => cleanUp(flow, cluster)));
+      if (removed.includes('nothing')) task.fail(`Namespace ${options.namespace} is not removed everywhere`);
+      else if (removed.includes('objects')) task.done(`Removed what the test put into namespace ${options.namespace}`);
+      else task.done(`Removed namespace ${options.namespace}`);
     }
   }
 }

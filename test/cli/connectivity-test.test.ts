@@ -210,7 +210,8 @@ describe('the built program', () => {
         }),
       ]);
     const before = objects();
-    const { code } = await interruptAt('… policy', '--namespace', name);
+    const { code, stderr } = await interruptAt('… policy', '--namespace', name);
+    expect(stderr).toContain('✔ Removed what the test put into namespace shop');
     expect(code).toBe(130);
     expect(objects()).toEqual(before);
     for (const { store } of sandbox.clusters) store.delete(namespace);
