@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { readPolicies } from '../kube/policies.ts';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { loadTemplates } from '../manifests/load.ts';
-import { readBgpPrefixes, readBgpSessions, readHealth } from '../mesh/checks/agent-answers.ts';
+import { readBgpPrefixes, readBgpSessions, readHealth, readOwnCluster } from '../mesh/checks/agent-answers.ts';
 import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../mesh/checks/catalogue.ts';
 import { runChecks } from '../mesh/checks/check.ts';
 import type { ClusterObservation, ContainerFacts, MeshCheckInput, NodeObservation } from '../mesh/checks/mesh-input.ts';
@@ -17,7 +17,7 @@ import { type Agent, listAgents } from './ask-agents.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { draftEnable } from './plan-enable.ts';
 import { pollStatus } from './poll-status.ts';
-import { readPeerIds } from './read-peer-ids.ts';
+import { type DescribedClusters, peerIdsIn, readDescribed } from './read-peer-ids.ts';
 
 export interface CheckOptions {
   /** Only what can be judged before enable and connect. */
@@ -50,17 +50,24 @@ export async function checkClusters(
     const checks = wanted(all);
     const categories = new Set(checks.map(({ category }) => category));
     // Also before a further connect: some of the clusters may be connected already.
-    const peerIds = categories.has('identity')
-      ? await readPeerIds(flow, targets, clusters, options.parallel)
-      : undefined;
+    const { parallel, pre } = options;
+    const described = categories.has('identity')
+      ? await readDescribed(flow, targets, clusters, { parallel, own: !pre })
+      : new Map<string, DescribedClusters>();
     const observations = await Promise.all(
       targets.map(async (target, index): Promise<[string, ClusterObservation]> => {
         const snapshot = clusters[index];
         const { context } = target.client;
-        return [context, await observe(flow, target, snapshot, categories, options)];
+        const seen = await observe(flow, target, snapshot, categories, options);
+        return [context, { ...seen, published: described.get(context)?.own }];
       }),
     );
-    const input: MeshCheckInput = { clusters, now: flow.now(), peerIds, observed: new Map(observations) };
+    const input: MeshCheckInput = {
+      clusters,
+      now: flow.now(),
+      peerIds: peerIdsIn(described),
+      observed: new Map(observations),
+    };
     // What a check needs can be of a category that was not asked for.
     return describeFindings(checks, runChecks(all, input, options.suppress));
   });
@@ -150,6 +157,7 @@ async function observeNode(
   ]);
   return {
     node: agent.node,
+    cluster: readOwnCluster(health),
     health: readHealth(health),
     bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
     bgpPrefixes: prefixes === undefined ? undefined : readBgpPrefixes(prefixes),

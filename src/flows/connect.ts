@@ -24,7 +24,7 @@ import { planServe } from '../mesh/serve-plan.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { carryOut } from './connect-run.ts';
 import { during, type Flow, type Target } from './flow.ts';
-import { readPeerIds } from './read-peer-ids.ts';
+import { peerIdsIn, readDescribed } from './read-peer-ids.ts';
 
 /** Who is to be connected with whom. */
 export interface MeshRequest {
@@ -84,7 +84,7 @@ export async function prepareConnect(
   const snapshots = await during(flow, `Reading ${targets.length} clusters`, () => readAll(targets, options.parallel));
   for (const snapshot of snapshots) requireCilium(snapshot);
   requireEnabled(snapshots);
-  const peerIds = await readPeerIds(flow, targets, snapshots, options.parallel);
+  const peerIds = peerIdsIn(await readDescribed(flow, targets, snapshots, { parallel: options.parallel }));
   const input = { clusters: snapshots, now: flow.now(), peerIds };
   const findings = forConnect(runChecks(COMPATIBILITY_CHECKS, input, options.skipChecks));
   refuseIncompatible(findings);

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { identityOf } from '../mesh/identity.ts';
-import { APISERVER_SELECTOR } from '../mesh/names.ts';
+import { keyOf } from '../mesh/kube-object.ts';
+import { APISERVER_SELECTOR, apiserverDeploymentRef } from '../mesh/names.ts';
 import { configuredPeers } from '../mesh/peers.ts';
 import { isPodReady } from '../mesh/pods.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
@@ -8,31 +9,54 @@ import type { Flow, Target } from './flow.ts';
 import { clusterIdIn } from './prove.ts';
 import { readClusterConfigs } from './refusal.ts';
 
+/** What the etcd of a cluster describes, as ids by name. */
+export interface DescribedClusters {
+  /** The cluster itself, as its clustermesh-apiserver took it at its start. */
+  own: ReadonlyMap<string, number>;
+  /** What KVStoreMesh keeps of its peers. */
+  peers: ReadonlyMap<string, number>;
+}
+
 /**
- * The ids of the clusters that these are already connected to, by context and peer name, from what KVStoreMesh keeps of
- * them: one look into one pod of each cluster that has peers. Whatever cannot be read is left out.
+ * What the etcds of clusters describe, by context: one look into one pod of each cluster that has peers, or with `own` of
+ * each that is enabled. Whatever cannot be read is left out.
  */
-export async function readPeerIds(
+export async function readDescribed(
   flow: Flow,
   targets: readonly Target[],
   snapshots: readonly ClusterSnapshot[],
-  parallel: number,
-): Promise<Map<string, Map<string, number>>> {
+  { parallel, own = false }: { parallel: number; own?: boolean },
+): Promise<Map<string, DescribedClusters>> {
   const limit = pLimit(parallel);
-  const read = targets.map(async (target, index): Promise<[string, Map<string, number>]> => {
+  const isAsked = (snapshot: ClusterSnapshot) =>
+    configuredPeers(snapshot).length > 0 ||
+    (own && snapshot.objects.has(keyOf(apiserverDeploymentRef(snapshot.namespace))));
+  const read = targets.map(async (target, index): Promise<[string, DescribedClusters]> => {
     const snapshot = snapshots[index];
-    const configs =
-      snapshot && configuredPeers(snapshot).length > 0
-        ? await limit(() => configsOf(flow, target, snapshot))
-        : undefined;
-    const own = identityOf(snapshot?.ciliumConfig ?? {}).name;
-    const ids = [...(configs ?? [])].flatMap(([name, config]): [string, number][] => {
+    const configs = snapshot && isAsked(snapshot) ? await limit(() => configsOf(flow, target, snapshot)) : undefined;
+    const name = identityOf(snapshot?.ciliumConfig ?? {}).name;
+    const ids = [...(configs ?? [])].flatMap(([cluster, config]) => {
       const id = clusterIdIn(config);
-      return id === undefined || name === own ? [] : [[name, id]];
+      return id === undefined ? [] : [{ cluster, id, isOwn: cluster === name || !isCached(config) }];
     });
-    return [target.client.context, new Map(ids)];
+    const mapOf = (list: typeof ids) => new Map(list.map(({ cluster, id }) => [cluster, id]));
+    return [
+      target.client.context,
+      { own: mapOf(ids.filter(({ isOwn }) => isOwn)), peers: mapOf(ids.filter(({ isOwn }) => !isOwn)) },
+    ];
   });
   return new Map(await Promise.all(read));
+}
+
+/** The ids of the clusters that these are already connected to, by context and peer name. */
+export function peerIdsIn(described: ReadonlyMap<string, DescribedClusters>): Map<string, ReadonlyMap<string, number>> {
+  return new Map([...described].map(([context, { peers }]) => [context, peers]));
+}
+
+/** KVStoreMesh marks the descriptions that it copies (Cilium's pkg/clustermesh/types: CiliumClusterConfigCapabilities). */
+function isCached(description: string): boolean {
+  const parsed = JSON.parse(description) as { capabilities?: { cached?: boolean } } | null;
+  return parsed?.capabilities?.cached === true;
 }
 
 async function configsOf(

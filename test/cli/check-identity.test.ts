@@ -53,6 +53,15 @@ checkScenarios(
         change: ({ two }) => configure(two, { 'cluster-id': '7' }),
       },
     ],
+    'identity-running': [
+      {
+        when: 'a cluster was renamed, and nothing was restarted',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        args: { wanted: 'mesh-9, id 2', reasons: ['the clustermesh-apiserver runs as mesh-2, id 2'] },
+        change: ({ two }) => configure(two, { 'cluster-name': 'mesh-9' }),
+      },
+    ],
     'max-connected-clusters-equal': [
       {
         when: 'one cluster is made for 511',

@@ -119,6 +119,7 @@ function wellObservation(id: number, peer: number): ClusterObservation {
     status: HEALTHY,
     drift: [],
     policies: [],
+    published: new Map([[`mesh-${id}`, id]]),
   };
 }
 
@@ -206,6 +207,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'mesh-size': {
     takeAway: (mesh) => noPeers.takeAway(alone.takeAway(mesh)),
   },
+  'identity-running': observing(() => ({ published: undefined, nodes: [] })),
   'datapath-mode': noConfig,
   'tunnel-protocol': { settings: {}, takeAway: setting('routing-mode', 'native').takeAway },
   encryption: noConfig,

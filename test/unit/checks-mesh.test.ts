@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readBgpPrefixes, readBgpSessions, readHealth } from '../../src/mesh/checks/agent-answers.ts';
+import { readBgpPrefixes, readBgpSessions, readHealth, readOwnCluster } from '../../src/mesh/checks/agent-answers.ts';
 import { describeFindings, MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { type Finding, runChecks } from '../../src/mesh/checks/check.ts';
 import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../src/mesh/checks/mesh-input.ts';
@@ -212,6 +212,45 @@ describe('a peer that agents read from the own cache', () => {
     const two = snapshotOf({ context: 'two', ciliumConfig: config(2), live: [loadBalancerService('10.0.0.2')] });
     const input = { clusters: one ? [one, two] : [], now: NOW, observed: new Map() };
     expect(severities('peers-endpoint', input)).toEqual([severity]);
+  });
+});
+
+describe('programs that were started before cilium-config was changed', () => {
+  const running = (published: [string, number][], cluster?: string) =>
+    inputOf({ published: new Map(published), nodes: cluster === undefined ? [] : [{ node: 'node-1', cluster }] });
+
+  it.each([
+    ['all have it', 'pass', running([['mesh-1', 1]], 'mesh-1')],
+    [
+      'etcd has the former description too',
+      'pass',
+      running([
+        ['prod', 1],
+        ['mesh-1', 1],
+      ]),
+    ],
+    ['the apiserver has the former name', 'fail', running([['prod', 1]])],
+    ['the apiserver has the former id', 'fail', running([['mesh-1', 9]])],
+    ['an agent has the former name', 'fail', running([['mesh-1', 1]], 'prod')],
+    ['nobody could be asked', 'skip', inputOf({})],
+  ])('%s: %s', (_when, severity, input) => {
+    expect(severities('identity-running', input)).toEqual([severity]);
+  });
+
+  it('are named, with the command that replaces them', () => {
+    const said = (input: MeshCheckInput) => describeFindings(MESH_CHECKS, findingsOf('identity-running', input))[0];
+    expect(said(running([['prod', 1]]))).toMatchObject({
+      message: 'context "one": cilium-config says mesh-1, id 1, but the clustermesh-apiserver runs as prod, id 1',
+      hint: expect.stringMatching(/meshctl clustermesh enable --context one$/),
+    });
+    expect(said(running([['prod', 1]], 'prod'))?.hint).toMatch(
+      /kubectl --context one -n kube-system rollout restart daemonset\/cilium deployment\/cilium-operator$/,
+    );
+  });
+
+  it('are told by the answer of cilium-health', () => {
+    expect(readOwnCluster({ local: { name: 'prod/node-1' } })).toBe('prod');
+    expect([readOwnCluster(null), readOwnCluster({ local: { name: 'node-1' } })]).toEqual([undefined, undefined]);
   });
 });
 

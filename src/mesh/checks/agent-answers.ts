@@ -23,6 +23,12 @@ export function readHealth(document: unknown): NodeHealth[] | undefined {
   });
 }
 
+/** The name under which the agent's cluster runs, in the same answer: its own node is `<cluster>/<node>`. */
+export function readOwnCluster(document: unknown): string | undefined {
+  const [, cluster] = /^([^/]+)\//.exec(wordOf(recordOf(recordOf(document).local).name)) ?? [];
+  return cluster;
+}
+
 function problemsOf(what: string, path: Record<string, unknown>): string[] {
   return ['icmp', 'http'].flatMap((probe) => {
     const status = recordOf(path[probe]).status;

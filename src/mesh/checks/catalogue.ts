@@ -7,6 +7,7 @@ import type { MeshCheck } from './mesh-input.ts';
 import { NETWORK_CHECKS, ROUTE_CHECKS } from './network.ts';
 import { OWNERSHIP_CHECKS } from './ownership.ts';
 import { PEER_CHECKS } from './peers.ts';
+import { RUNNING_CHECKS } from './running.ts';
 import { TLS_CHECKS } from './tls.ts';
 
 /** What can be judged before enable and connect. */
@@ -20,6 +21,7 @@ export const PRE_CHECKS: readonly MeshCheck[] = [
 /** All checks, in the order in which they are run and shown. */
 export const MESH_CHECKS: readonly MeshCheck[] = [
   ...COMPATIBILITY_CHECKS,
+  ...RUNNING_CHECKS,
   ...NETWORK_CHECKS,
   ...APISERVER_CHECKS,
   ...ADMISSION_CHECKS,

@@ -21,6 +21,8 @@ export interface BgpSession {
 /** What one agent said beyond its status. Each part is undefined where it could not be asked. */
 export interface NodeObservation {
   node: string;
+  /** The name that the agent has for its cluster. */
+  cluster?: string | undefined;
   health?: readonly NodeHealth[] | undefined;
   bgpSessions?: readonly BgpSession[] | undefined;
   /** Prefixes among the advertised and learned routes of its BGP routers. */
@@ -42,6 +44,8 @@ export interface ClusterObservation {
   /** Some of the nodes, in a large cluster. */
   nodes: readonly NodeObservation[];
   status?: StatusReport | undefined;
+  /** Ids by name under which the clustermesh-apiserver describes the cluster in etcd; undefined where it was not asked. */
+  published?: ReadonlyMap<string, number> | undefined;
   /** NetworkPolicies and Cilium's policies that can select pods of Cilium's namespace; undefined where they may not be listed. */
   policies?: readonly KubeObject[] | undefined;
   /** What an enable would change, one clause each; undefined where that cannot be planned, for the reason in `driftUnknown`. */
