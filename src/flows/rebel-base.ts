@@ -34,11 +34,22 @@ export async function deployRebelBase(flow: Flow, client: ClusterClient): Promis
 /** Scales rebel-base; resolves when its pods are ready or gone. */
 export async function scaleRebelBase(flow: Flow, client: ClusterClient, replicas: number): Promise<void> {
   await client.patch(DEPLOYMENT, { spec: { replicas } });
-  await awaitRollout(flow, client, DEPLOYMENT);
+  await awaitRollout(flow, client, DEPLOYMENT, replicas === 0 ? hasNoPods : isRolledOut);
 }
 
-async function awaitRollout({ signal }: Flow, client: ClusterClient, ref: ObjectRef): Promise<void> {
-  const accept = (live: KubeObject | undefined) => (live && isRolledOut(live) ? true : undefined);
+/** A Deployment that was scaled to none is never rolled out: it serves nobody. */
+function hasNoPods({ metadata, status }: KubeObject): boolean {
+  const { observedGeneration = 0, replicas = 0 } = (status ?? {}) as { observedGeneration?: number; replicas?: number };
+  return observedGeneration >= (metadata.generation ?? 0) && replicas === 0;
+}
+
+async function awaitRollout(
+  { signal }: Flow,
+  client: ClusterClient,
+  ref: ObjectRef,
+  isDone: (live: KubeObject) => boolean = isRolledOut,
+): Promise<void> {
+  const accept = (live: KubeObject | undefined) => (live && isDone(live) ? true : undefined);
   const waitingFor = `${ref.kind} ${ref.name} to be ready`;
   await waitForObject(client, ref, accept, { timeoutMs: ROLLOUT_MS, signal, waitingFor });
 }
