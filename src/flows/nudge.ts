@@ -8,6 +8,8 @@ import type { Flow, Target } from './flow.ts';
 export interface Nudge {
   /** Pods that read what was changed. */
   pods: 'apiserver' | 'apiserver-and-agents';
+  /** However many agents there are: what comes next hangs on what they have read. */
+  all?: boolean | undefined;
   /** Leaves no annotation behind, neither this nudge's nor a former one's: for undoing, and for disconnect. */
   withdraw?: boolean | undefined;
   /** Instead of the client's own; after Ctrl-C there is still something to be said to pods. */
@@ -23,7 +25,11 @@ const ANNOTATION = 'meshctl.io/nudged-at';
  * Makes kubelets look at mounted Secrets and ConfigMaps now: they do so when a pod's annotation changes, else only every
  * minute or so (CILIUM.md "Nudge"). Nothing restarts. Not being allowed to is no failure, it only takes longer.
  */
-export async function nudgePods(flow: Flow, target: Target, { pods: which, withdraw, signal }: Nudge): Promise<void> {
+export async function nudgePods(
+  flow: Flow,
+  target: Target,
+  { pods: which, all, withdraw, signal }: Nudge,
+): Promise<void> {
   const selectors = which === 'apiserver' ? [APISERVER_SELECTOR] : [APISERVER_SELECTOR, AGENT_SELECTOR];
   const { client, namespace } = target;
   const limit = pLimit(PATCHES_AT_A_TIME);
@@ -37,7 +43,7 @@ export async function nudgePods(flow: Flow, target: Target, { pods: which, withd
   for (const labelSelector of selectors) {
     try {
       const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector }, { signal });
-      if (pods.length > MOST_AGENTS_NUDGED) continue;
+      if (!all && pods.length > MOST_AGENTS_NUDGED) continue;
       const nudged = await Promise.allSettled(pods.map((pod) => limit(() => nudge(pod))));
       for (const result of nudged) if (result.status === 'rejected') throw result.reason;
     } catch (error) {

@@ -3,7 +3,7 @@ import { MeshctlError } from '../mesh/errors.ts';
 import { describeConflicts } from '../mesh/ownership.ts';
 import type { PeerEffect } from '../mesh/peer-effects.ts';
 import type { Step } from '../mesh/plan.ts';
-import { hasWork, planRotation, type RotationPhase } from '../mesh/rotation.ts';
+import { planRotation, type RotationPhase } from '../mesh/rotation.ts';
 import type { RotationInput } from '../mesh/rotation-cluster.ts';
 import type { Lifetime } from '../mesh/rotation-lifetime.ts';
 import { type RotationChoice, type RotationScope, rotationEffects, scopeRotation } from '../mesh/rotation-scope.ts';
@@ -25,7 +25,7 @@ export interface PreparedRotation {
   targets: readonly Target[];
   members: readonly Member[];
   scope: RotationScope;
-  /** Those in which something is done. */
+  /** Those with something in them. */
   phases: readonly RotationPhase[];
   effects: readonly PeerEffect[];
 }
@@ -41,7 +41,13 @@ export async function prepareRotation(
   );
   const scope = scopeRotation(members, options, flow.now());
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
-  return { targets, members, scope, phases: phases.filter(showsAnything), effects: rotationEffects(members, scope) };
+  return {
+    targets,
+    members,
+    scope,
+    phases: phases.filter(({ steps }) => steps.length > 0),
+    effects: rotationEffects(members, scope),
+  };
 }
 
 /** What the plan is made from, at any time of a rotation. */
@@ -81,8 +87,4 @@ export function requireUnowned(phases: readonly RotationPhase[]): void {
     hint: 'Let what made them renew them, or take them over with --force-conflicts.',
     details: { owners, conflicts: disputed.flatMap(({ conflicts = [] }) => conflicts) },
   });
-}
-
-function showsAnything(phase: RotationPhase): boolean {
-  return hasWork(phase) || phase.steps.length > 0;
 }

@@ -17,6 +17,7 @@ import { readCertificate } from '../pki/read.ts';
 import { awaitRollout } from './await-apiserver.ts';
 import { during, type Flow } from './flow.ts';
 import type { Authorities } from './materialise.ts';
+import { allOrFirstError } from './parallel.ts';
 import {
   makeSuccessors,
   type PreparedRotation,
@@ -177,8 +178,7 @@ async function requireAllProvable(
       if (restarted.has(context)) await awaitRollout(flow, target, waitMs);
     }),
   );
-  const settled = await Promise.allSettled(looks);
-  for (const result of settled) if (result.status === 'rejected') throw result.reason;
+  await allOrFirstError(looks, flow.progress);
 }
 
 /** Every CA that may be met: what was trusted at the beginning, and the successors of this run. */
@@ -256,7 +256,9 @@ function sayWhatStands(flow: Flow, { scope, targets }: PreparedRotation, steps: 
   );
   if (!began) return;
   const context = targets.map(({ client }) => client.context);
-  const again = meshctlCommand('clustermesh certs rotate', { context });
+  // Until the new CA is in place, only --ca goes on to it; a plain run would go back.
+  const ahead = scope.replace.size > 0 && !steps.some(({ write }) => write?.method === 'authority');
+  const again = meshctlCommand('clustermesh certs rotate', { context }, ahead ? ['--ca'] : []);
   const trusted = scope.changing.size > 0 ? 'the new CA and the former one are both trusted. ' : '';
   flow.progress.warn(`Nothing is cut off: ${trusted}To go on: ${again}`);
 }

@@ -65,7 +65,7 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
   const { writer, say } = work;
   const authorities = new Map([...(await readAuthorities(targets, phase.steps)), ...run.authorities]);
   const make = (step: Step) => materialise(step, authorities, flow.now());
-  const nudge = (target: Target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' });
+  const nudge = (target: Target) => nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
   const restarts = phase.steps.filter(({ write }) => write?.method === 'restart');
   const others = phase.steps.filter((step) => !restarts.includes(step));
   const ready = await prepareWrites(others, make);

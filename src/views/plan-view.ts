@@ -65,16 +65,19 @@ export function planText(report: PlanReport, theme: Theme): string {
 function phasedLines(steps: readonly Step[], report: PlanReport, theme: Theme): string[] {
   const order = phasesOf(report.steps);
   return [...groupBy(steps, ({ phase }) => phase)].flatMap(([phase, own]) => [
-    ...(phase === undefined
-      ? []
-      : [`  ${theme.bold(`Phase ${order.indexOf(phase) + 1} of ${order.length}`)}: ${phase}`]),
+    ...(phase === undefined ? [] : [`  ${phaseTitle(phase, order, theme)}`]),
     ...own.flatMap((step) => stepLines(step, report, theme)),
   ]);
 }
 
+function phaseTitle(phase: string, order: readonly string[], theme: Theme): string {
+  const index = order.indexOf(phase);
+  return index < 0 ? theme.dim(phase) : `${theme.bold(`Phase ${index + 1} of ${order.length}`)}: ${phase}`;
+}
+
 /** The names of the phases in which something is done, in their order. */
 function phasesOf(steps: readonly Step[]): string[] {
-  return [...new Set(steps.flatMap(({ phase }) => phase ?? []))];
+  return [...new Set(steps.flatMap(({ phase, action }) => (phase === undefined || action === 'keep' ? [] : [phase])))];
 }
 
 const PEER_MARKS: Readonly<Record<PeerOutcome, (theme: Theme) => string>> = {
