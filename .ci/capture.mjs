@@ -95,7 +95,7 @@ function linesOf(recorded) {
   }
   function addText(text) {
     for (let rest = text; rest !== ''; ) {
-      if (line.length === COLUMNS) endLine();
+      if (line.length === COLUMNS) breakLine(rest);
       const part = rest.slice(0, COLUMNS - line.length);
       const run = line.runs.at(-1);
       if (run?.style === style) run.text += part;
@@ -103,6 +103,28 @@ function linesOf(recorded) {
       line.length += part.length;
       rest = rest.slice(part.length);
     }
+  }
+  /** Between words, so that the picture can be read; within a word only where it is longer than a line. */
+  function breakLine(rest) {
+    const text = line.runs.map((run) => run.text).join('');
+    const start = rest.startsWith(' ') ? COLUMNS : text.lastIndexOf(' ') + 1;
+    const moved = text.slice(0, start).trim() === '' ? [] : takeFrom(start);
+    endLine();
+    line.runs = moved;
+    line.length = moved.reduce((sum, run) => sum + run.text.length, 0);
+  }
+  /** The runs of the line from a column on, which leave it. */
+  function takeFrom(column) {
+    const [kept, moved] = [[], []];
+    let at = 0;
+    for (const { style: own, text } of line.runs) {
+      const here = Math.max(0, Math.min(text.length, column - at));
+      if (here > 0) kept.push({ style: own, text: text.slice(0, here) });
+      if (here < text.length) moved.push({ style: own, text: text.slice(here) });
+      at += text.length;
+    }
+    line.runs = kept;
+    return moved;
   }
   if (line.length > 0) endLine();
   return lines;

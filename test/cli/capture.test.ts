@@ -42,6 +42,15 @@ it('breaks lines as a terminal of its width does', async () => {
   expect([...svg.matchAll(/<text [^>]*>(x*)</g)].map(([, line]) => line?.length)).toEqual([110, 110, 30]);
 });
 
+it('breaks lines between words, whatever their colours', async () => {
+  const words = `${'word '.repeat(21)}\\u001b[1mcluster\\u001b[22mmesh ends here`;
+  await capture(`console.log('${words}')`);
+  const svg = await readFile(join(directory, 'out.svg'), 'utf8');
+  const lines = (svg.match(/<text .*/g) ?? []).map((line) => line.replace(/<[^>]*>/g, ''));
+  expect(lines).toEqual(['word '.repeat(21), 'clustermesh ends here']);
+  expect(svg).toContain('<tspan font-weight="bold">cluster</tspan>mesh ends here');
+});
+
 it('writes nothing when the command fails', async () => {
   expect(await capture('process.exit(3)')).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('exited 3') });
   expect(await readdir(directory)).toEqual([]);
