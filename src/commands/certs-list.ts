@@ -1,6 +1,8 @@
 import type { Target } from '../flows/flow.ts';
 import { readSnapshot } from '../kube/snapshot.ts';
-import { listCertificates } from '../mesh/certificate-inventory.ts';
+import { certificateFaults, listCertificates } from '../mesh/certificate-inventory.ts';
+import { clusterNameOf } from '../mesh/identity.ts';
+import { CA_SECRET, secretRef } from '../mesh/names.ts';
 import { certificatesText } from '../views/certs-view.ts';
 import { printable } from '../views/printable.ts';
 import { unreachableLines } from '../views/unreachable-view.ts';
@@ -13,19 +15,27 @@ import {
   withAnsweringClusters,
 } from './several-clusters.ts';
 
-/** `meshctl clustermesh certs list`: every certificate of the mesh, never a key. */
+/** `meshctl clustermesh certs list`: every certificate of the mesh, never a key. Exit 1 where one is not there or of no use. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as SeveralClustersFlags;
   return withAnsweringClusters(context, flags, async (targets, silent) => {
-    const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });
+    const read = ({ client, namespace }: Target) =>
+      readSnapshot(client, { namespace, purpose: 'health', refs: [secretRef(namespace, CA_SECRET)] });
     const { done, failed } = await whereItSucceeds(context, targets, read);
-    const certificates = printable(done.flatMap((snapshot) => listCertificates(snapshot, context.now())));
+    const now = context.now();
+    const certificates = printable(done.flatMap((snapshot) => listCertificates(snapshot, now)));
+    const contexts = new Map(done.map((snapshot) => [clusterNameOf(snapshot), snapshot.context]));
+    const found = done.map((snapshot) => ({ snapshot, others: done.filter((other) => other !== snapshot) }));
+    const faults = printable(
+      found.flatMap(({ snapshot, others }) => certificateFaults(snapshot, { now, others }, contexts)),
+    );
     const unreachable = printable(unreachableData([...silent, ...failed]));
     return {
       kind: 'CertificateList',
-      data: { certificates, ...(unreachable.length > 0 ? { unreachable } : {}) },
-      text: (theme) => [certificatesText(certificates, theme), ...unreachableLines(unreachable, theme)].join('\n'),
-      exitCode: exitCodeWith(unreachable),
+      data: { certificates, faults, ...(unreachable.length > 0 ? { unreachable } : {}) },
+      text: (theme) =>
+        [certificatesText(certificates, faults, theme), ...unreachableLines(unreachable, theme)].join('\n'),
+      exitCode: exitCodeWith(unreachable) || (faults.length > 0 ? 1 : 0),
     };
   });
 }

@@ -70,7 +70,8 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
     path: ['clustermesh', 'certs', 'list'],
     summary: 'List every certificate of the mesh',
     description:
-      'Roles, subjects, names, issuers, what is left of their time, and who uses them. Keys are not read out.',
+      'Roles, subjects, issuers, serial numbers and what is left of their time; with -o json also names and who uses them. ' +
+      'Keys are not read out. Exits 1 when a certificate is not there or is of no use.',
     examples: [
       { line: 'meshctl clustermesh certs list --all', what: 'all clusters of the kubeconfig that run Cilium' },
     ],

@@ -1,8 +1,17 @@
 import type { CertificateFacts, TlsSecretFacts } from './certificates.ts';
 import { dialingSecret } from './direction.ts';
 import { clusterNameOf } from './identity.ts';
-import { CA_SECRET, KVSTOREMESH_PEERS_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from './names.ts';
+import {
+  ADMIN_CERT_SECRET,
+  CA_SECRET,
+  KVSTOREMESH_PEERS_SECRET,
+  LOCAL_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+} from './names.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
+import { describeFault, type FaultId, type FaultsInput, faultsOf } from './standing.ts';
+import { type Contexts, mendOf } from './standing-advice.ts';
 
 /** One certificate of a mesh. */
 export interface CertificateEntry {
@@ -22,12 +31,21 @@ export interface CertificateEntry {
   usedBy: string;
 }
 
+/** A certificate that should be there and is not, or cannot be used. */
+export interface CertificateFault extends Pick<CertificateEntry, 'context' | 'cluster' | 'secret' | 'role' | 'peer'> {
+  id: FaultId;
+  /** In words, with where it is. */
+  says: string;
+  /** The next step. */
+  hint: string;
+}
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const ROLES: Readonly<Record<string, { role: CertificateEntry['role']; usedBy: string }>> = {
   [SERVER_CERT_SECRET]: { role: 'server', usedBy: 'etcd of the clustermesh-apiserver, towards peers and agents' },
-  'clustermesh-apiserver-admin-cert': { role: 'admin', usedBy: 'apiserver and kvstoremesh, towards their own etcd' },
-  'clustermesh-apiserver-local-cert': { role: 'local', usedBy: 'agents, towards the KVStoreMesh cache' },
+  [ADMIN_CERT_SECRET]: { role: 'admin', usedBy: 'apiserver and kvstoremesh, towards their own etcd' },
+  [LOCAL_CERT_SECRET]: { role: 'local', usedBy: 'agents, towards the KVStoreMesh cache' },
   [REMOTE_CERT_SECRET]: { role: 'remote', usedBy: 'peers that share the CA' },
 };
 
@@ -62,4 +80,28 @@ export function listCertificates(snapshot: ClusterSnapshot, now: Date): Certific
       entryOf({ secret: peersSecret, role: 'peer', peer, usedBy: `${dialler}, towards ${peer}` }, certificate),
     ),
   ];
+}
+
+/** What keeps certificates of one cluster from being in the list, or from being of use. @param contexts by cluster name */
+export function certificateFaults(
+  snapshot: ClusterSnapshot,
+  input: FaultsInput,
+  contexts: Contexts,
+): CertificateFault[] {
+  return faultsOf(snapshot, input)
+    .filter(({ id }) => /^(ca-|certificate-|peer-certificate-|peer-ca$|peering-secret-missing$)/.test(id))
+    .map((fault): CertificateFault => {
+      const secret = fault.object.slice('Secret '.length);
+      const role = secret === CA_SECRET ? 'ca' : (ROLES[secret]?.role ?? 'peer');
+      return {
+        context: fault.context,
+        cluster: clusterNameOf(snapshot),
+        secret,
+        role,
+        ...(fault.peer === undefined ? {} : { peer: fault.peer }),
+        id: fault.id,
+        says: describeFault(fault),
+        hint: mendOf(fault, contexts),
+      };
+    });
 }
