@@ -48,15 +48,6 @@ checkScenarios(
         },
       },
     ],
-    'peers-files': [
-      {
-        when: 'only the agents have the file',
-        severity: 'fail',
-        cluster: 'mesh-2',
-        args: { peers: ['mesh-1'] },
-        change: ({ two }) => setFiles(two, KVSTOREMESH, { 'mesh-1': undefined }),
-      },
-    ],
     'peers-endpoint': [
       {
         ...ofMesh1,

@@ -116,7 +116,7 @@ describe('check names what is wrong', () => {
     // The agents' files are for the own cache, and KVStoreMesh's are as they were.
     const ofPeers = [
       'peers-mutual',
-      'peers-files',
+      'peering-file-missing',
       'peers-endpoint',
       'peers-certificate',
       'peers-user',

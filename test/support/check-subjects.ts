@@ -1,7 +1,8 @@
 /** A mesh of two clusters in which every check passes, and for each check how to take away what it looks at. */
+import type { TlsFiles } from '../../src/mesh/certificates.ts';
 import type { ClusterObservation, MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
 import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peer-config.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peer-config.ts';
 import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
 import type { StatusReport } from '../../src/mesh/status.ts';
 import { apiserverDeployment, caFacts, NOW, serviceObject, snapshotOf, tlsFacts } from './snapshots.ts';
@@ -31,6 +32,21 @@ function secret(name: string, data: Record<string, string>): KubeObject {
     managedFields: [{ manager: 'meshctl', operation: 'Apply' as const }],
   };
   return { apiVersion: 'v1', kind: 'Secret', metadata, data: Object.fromEntries(encoded) };
+}
+
+const OWN_CERTIFICATES = ['server', 'admin', 'local', 'remote'].map((role) => `clustermesh-apiserver-${role}-cert`);
+
+/** Files with which nothing is wrong. */
+function filesOf(ca: string): TlsFiles {
+  const { certificate, ca: authority } = tlsFacts(ca, {});
+  const authorities = authority ? [authority] : [];
+  return { certificate, privateKey: 'matches', ca: authority ?? 'missing', signedByCa: true, authorities };
+}
+
+function usersOf(peer: number): KubeObject {
+  const metadata = { name: 'clustermesh-remote-users', namespace: NAMESPACE };
+  const data = { 'users.yaml': remoteUsersFile([{ name: `remote-mesh-${peer}`, role: 'remote' }]) };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
 }
 
 /** Cluster mesh-<id>, connected to mesh-<peer>. */
@@ -66,6 +82,7 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
         clusterIPs: ['192.168.0.9'],
         ports: [{ port: 2379, nodePort: Number(`3000${id}`) }],
       }),
+      usersOf(peer),
       secret('cilium-ca', { 'ca.crt': 'a CA' }),
       secret('cilium-clustermesh', { [`mesh-${peer}`]: cachedPeerFile(NAMESPACE) }),
       secret('cilium-kvstoremesh', { [`mesh-${peer}`]: file }),
@@ -77,6 +94,7 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
       ['clustermesh-apiserver-local-cert', tlsFacts(ca, { commonName: `local-mesh-${id}`, usages: ['client'] })],
       ['clustermesh-apiserver-remote-cert', tlsFacts(ca, { commonName: 'remote', usages: ['client'] })],
     ]),
+    tlsFiles: new Map([...OWN_CERTIFICATES, `cilium-kvstoremesh/mesh-${peer}`].map((place) => [place, filesOf(ca)])),
     peerCertificates: new Map([[`mesh-${peer}`, tlsFacts(peerCa, { commonName: `remote-mesh-${id}` })]]),
     remoteUsers: [{ name: `remote-mesh-${peer}`, role: 'remote' }],
   });
@@ -262,10 +280,17 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'tls-orphaned-users': each(() => ({ remoteUsers: [{ name: 'remote-mesh-9', role: 'remote' }] })),
   'peers-connected': observing(() => ({ status: undefined })),
   'peers-mutual': noPeers,
-  'peers-files': noPeers,
   'peers-endpoint': noPeers,
   'peers-certificate': noPeerCertificates,
   'peers-user': noPeerCertificates,
+  'peering-secret-missing': noPeers,
+  'peering-file-missing': noPeers,
+  'peering-file-unreadable': noPeers,
+  'peering-file-no-cache': noPeers,
+  'peer-certificate-missing': noPeers,
+  'peer-certificate-unreadable': each(() => ({ tlsFiles: undefined })),
+  'users-missing': without('clustermesh-apiserver'),
+  'users-unreadable': without('clustermesh-apiserver'),
   'ownership-drift': observing(() => ({ drift: undefined })),
   'ownership-peers': each(() => ({ objects: new Map() })),
   'ownership-managers': each(() => ({ objects: new Map() })),

@@ -8,6 +8,7 @@ import { NETWORK_CHECKS, ROUTE_CHECKS } from './network.ts';
 import { OWNERSHIP_CHECKS } from './ownership.ts';
 import { PEER_CHECKS } from './peers.ts';
 import { RUNNING_CHECKS } from './running.ts';
+import { STANDING_CHECKS } from './standing.ts';
 import { TLS_CHECKS } from './tls.ts';
 
 /** What can be judged before enable and connect. */
@@ -29,6 +30,7 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
   ...TLS_CHECKS,
   ...TRUST_CHECKS,
   ...PEER_CHECKS,
+  ...STANDING_CHECKS,
   ...OWNERSHIP_CHECKS,
 ];
 

@@ -1,6 +1,5 @@
 import { runsKvstoremesh } from '../apiserver-deployment.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { dialsThroughKvstoremesh } from '../direction.ts';
 import { hostPort, reachableEndpoints } from '../endpoints.ts';
 import { foreignFile } from '../foreign-file.ts';
 import { valuesAdvice } from '../foreign-homes.ts';
@@ -18,13 +17,13 @@ import {
 } from '../names.ts';
 import { toolOwner } from '../ownership.ts';
 import { choicesFor } from '../peer-choices.ts';
-import { peersIn, remoteUserName } from '../peer-config.ts';
+import { remoteUserName } from '../peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peer-file.ts';
 import { configuredPeers } from '../peers.ts';
 import { secretTexts } from '../secret-data.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
 import type { StatusReport } from '../status.ts';
-import { type Finding, listed, type Severity } from './check.ts';
+import type { Finding, Severity } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';
 
@@ -117,34 +116,6 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       ? undefined
       : { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` },
   ),
-  {
-    id: 'peers-files',
-    category: 'peers',
-    title: "agents and KVStoreMesh have the same peers' files",
-    subject: (cluster) => ({
-      things: dialsThroughKvstoremesh(cluster) ? configuredPeers(cluster) : [],
-      otherwise:
-        configuredPeers(cluster).length > 0 ? 'its agents dial their peers without KVStoreMesh' : withoutPeers(cluster),
-    }),
-    run: ({ clusters }, all) =>
-      clusters.flatMap((cluster) => {
-        const { context, namespace, objects } = cluster;
-        const [agents, replicas] = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET].map((name) =>
-          peersIn(secretTexts(objects.get(keyOf(secretRef(namespace, name))))),
-        );
-        const differing = [
-          ...(agents ?? []).filter((peer) => !replicas?.includes(peer)),
-          ...(replicas ?? []).filter((peer) => !agents?.includes(peer)),
-        ];
-        const contexts = differing.map(
-          (peer) => all.find((other) => clusterNameOf(other) === peer)?.context ?? `<context of ${peer}>`,
-        );
-        const hint = meshctlCommand('clustermesh connect', { context }, ['--destination-context', contexts.join(',')]);
-        return differing.length > 0 ? [findingOf('peers-files', 'fail', context, { peers: differing }, hint)] : [];
-      }),
-    says: ({ args }) =>
-      `context "${args.context}": ${listed(args.peers)} is in only one of the Secrets cilium-clustermesh and cilium-kvstoremesh`,
-  },
   perPeer(
     'peers-endpoint',
     "peering files have the address that was chosen, or that the peer's Service has now",

@@ -1,0 +1,66 @@
+import { makesRemoteUsers } from '../apiserver-deployment.ts';
+import { clusterNameOf } from '../identity.ts';
+import { keyOf } from '../kube-object.ts';
+import { apiserverDeploymentRef } from '../names.ts';
+import { expectedPeers } from '../peers.ts';
+import type { ClusterSnapshot } from '../snapshot.ts';
+import { describeFault, type FaultId, faultsOf } from '../standing.ts';
+import { mendOf } from '../standing-advice.ts';
+import type { Finding, Subject } from './check.ts';
+import { findingOf, type MeshCheck } from './mesh-input.ts';
+
+/** Faults that no other check finds, with what is so where there is none. */
+const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
+  'peering-secret-missing': 'the Secrets with the peering files are there',
+  'peering-file-missing': 'agents and KVStoreMesh have a file for each peer',
+  'peering-file-unreadable': 'peering files can be read',
+  'peering-file-no-cache': 'agents dial no cache that is off',
+  'peer-certificate-missing': 'the certificate files that peering files name are there',
+  'peer-certificate-unreadable': 'the certificate files that peering files name can be read',
+  'users-missing': 'the list of users as which peers log in is there',
+  'users-unreadable': 'the list of users as which peers log in can be read',
+};
+
+/** What runs keeps what it has mounted; a check for each thing that would not come back after a restart. */
+export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(([id, title]): MeshCheck => {
+  const isOfPeers = id.startsWith('peer');
+  return {
+    id,
+    category: 'standing',
+    title,
+    ...(isOfPeers ? {} : { needs: ['apiserver-deployed'] }),
+    subject: id.startsWith('peer-certificate') ? theCertificates : isOfPeers ? thePeers : theUsers,
+    run: ({ clusters, now }, all) => {
+      const contexts = new Map(all.map((cluster) => [clusterNameOf(cluster), cluster.context]));
+      return clusters.flatMap((cluster) =>
+        faultsOf(cluster, { now })
+          .filter((fault) => fault.id === id)
+          .map((fault): Finding => {
+            const { peer, peers = peer === undefined ? [] : [peer], object, key = '' } = fault;
+            const args = { peers, object, key, reason: describeFault(fault) };
+            return findingOf(id, 'fail', cluster.context, args, mendOf(fault, contexts));
+          }),
+      );
+    },
+    says: ({ args }) => {
+      const about = Array.isArray(args.peers) && args.peers.length > 0 ? `, peer ${args.peers.join(', ')}` : '';
+      return `context "${args.context}"${about}: ${args.reason}`;
+    },
+  };
+});
+
+function thePeers(cluster: ClusterSnapshot): Subject {
+  return { things: expectedPeers(cluster), otherwise: 'it is configured to dial no cluster' };
+}
+
+function theCertificates(cluster: ClusterSnapshot): Subject {
+  return cluster.tlsFiles ? thePeers(cluster) : { things: [], otherwise: 'certificate files were not read' };
+}
+
+function theUsers({ objects, namespace }: ClusterSnapshot): Subject {
+  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  return {
+    things: makesRemoteUsers(deployment) ? ['users'] : [],
+    otherwise: 'its clustermesh-apiserver makes no users of its own for peers',
+  };
+}

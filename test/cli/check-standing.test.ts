@@ -1,0 +1,67 @@
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { checkScenarios, edit, type Undo } from '../support/check-scenarios.ts';
+import { refs, setSecret } from '../support/sandbox-mesh.ts';
+
+const KVSTOREMESH = 'cilium-kvstoremesh';
+const USERS = refs.configMap('clustermesh-remote-users');
+
+/** Sets keys of a Secret of mesh-1, or takes them away. */
+const secretWith = (name: string, data: Record<string, string | undefined>) => ({
+  change({ one }: { one: SandboxCluster }): Undo {
+    const before = one.store.get(refs.secret(name))?.data;
+    setSecret(one, name, data);
+    return () => one.store.update(refs.secret(name), (secret) => Object.assign(secret, { data: before }));
+  },
+});
+
+const without = (ref: ReturnType<typeof refs.secret>) => ({
+  change({ one }: { one: SandboxCluster }): Undo {
+    const before = one.store.get(ref);
+    one.store.delete(ref);
+    return () => before && one.store.create(before);
+  },
+});
+
+const ofMesh1 = { severity: 'fail', cluster: 'mesh-1' } as const;
+const ofMesh2 = { ...ofMesh1, args: { peers: ['mesh-2'] } } as const;
+
+checkScenarios(
+  'standing',
+  { state: 'connected' },
+  {
+    'peering-secret-missing': [{ ...ofMesh2, when: 'it is deleted', ...without(refs.secret(KVSTOREMESH)) }],
+    'peering-file-missing': [
+      { ...ofMesh2, when: 'only the agents have it', ...secretWith(KVSTOREMESH, { 'mesh-2': undefined }) },
+      { ...ofMesh2, when: 'only KVStoreMesh has it', ...secretWith('cilium-clustermesh', { 'mesh-2': undefined }) },
+    ],
+    'peering-file-unreadable': [
+      { ...ofMesh2, when: 'it is garbage', ...secretWith(KVSTOREMESH, { 'mesh-2': 'garbage' }) },
+      { ...ofMesh2, when: "the agents' is no YAML", ...secretWith('cilium-clustermesh', { 'mesh-2': 'endpoints: [' }) },
+    ],
+    'peering-file-no-cache': [
+      {
+        ...ofMesh2,
+        when: 'KVStoreMesh is taken out of the pods',
+        change: ({ one }) =>
+          edit(one, refs.deployment('clustermesh-apiserver'), (deployment) => {
+            const { template } = deployment.spec as { template: { spec: { containers: { name: string }[] } } };
+            template.spec.containers = template.spec.containers.filter(({ name }) => name !== 'kvstoremesh');
+          }),
+      },
+    ],
+    'peer-certificate-missing': [
+      { ...ofMesh2, when: 'the key is gone', ...secretWith(KVSTOREMESH, { 'mesh-2.etcd-client.key': undefined }) },
+    ],
+    'peer-certificate-unreadable': [
+      { ...ofMesh2, when: 'it is none', ...secretWith(KVSTOREMESH, { 'mesh-2.etcd-client.crt': 'not a cert' }) },
+    ],
+    'users-missing': [{ ...ofMesh1, when: 'it is deleted', ...without(USERS) }],
+    'users-unreadable': [
+      {
+        ...ofMesh1,
+        when: 'it is no list',
+        change: ({ one }) => edit(one, USERS, (users) => Object.assign(users, { data: { 'users.yaml': 'users: me' } })),
+      },
+    ],
+  },
+);
