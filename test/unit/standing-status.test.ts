@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { evaluateMesh } from '../../src/mesh/mesh-status.ts';
+import { cachedPeerFile } from '../../src/mesh/peer-config.ts';
+import { encodeText } from '../../src/mesh/secret-data.ts';
+import { judgeStanding } from '../../src/mesh/standing-status.ts';
+import { createTally, type PollResult, type StatusReport } from '../../src/mesh/status.ts';
+import { reasonsOf } from '../../src/mesh/status-reasons.ts';
+import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
+
+const secret = (name: string, texts: Record<string, string>, minutesOld = 0) => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: {
+    name,
+    namespace: 'kube-system',
+    creationTimestamp: new Date(NOW.getTime() - minutesOld * 60_000).toISOString(),
+  },
+  data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, encodeText(text)])),
+});
+const GOOD = { 'mesh-2': 'endpoints:\n- https://203.0.113.7:2379\n' };
+
+function judged(peers: string[], agent: PollResult, live: ReturnType<typeof secret>[]): StatusReport {
+  const tally = createTally({
+    context: 'one',
+    namespace: 'kube-system',
+    clusterName: 'mesh-1',
+    clusterId: 1,
+    peers,
+    enabled: true,
+    kvstoremesh: true,
+  });
+  tally.add('agent', agent);
+  const replica = { name: 'mesh-2', ready: true, connected: true };
+  tally.add('kvstoremesh', { name: 'pod-1', clusters: peers.length > 0 ? [replica] : [] });
+  const snapshot = snapshotOf({ live: [apiserverDeployment({ users: false }), ...live] });
+  const [report] = judgeStanding([{ report: tally.report(), snapshot }], NOW);
+  if (!report) throw new Error('no report');
+  return report;
+}
+
+const silent: PollResult = { name: 'node-1', pod: 'cilium-1', clusters: [] };
+const agents = (minutesOld: number) =>
+  secret('cilium-clustermesh', { 'mesh-2': cachedPeerFile('kube-system') }, minutesOld);
+const replicas = (files: Record<string, string> = GOOD) => secret('cilium-kvstoremesh', files);
+
+describe('a peer that a node does not know', () => {
+  it.each([
+    ['is on its way for two minutes', [agents(1), replicas()], 'not-configured', 'has not reached the node yet'],
+    ['is not taken up after that', [agents(3), replicas()], 'not-taken-up', 'for minutes'],
+    [
+      'is explained by a file that cannot be read',
+      [secret('cilium-clustermesh', { 'mesh-2': 'garbage' }, 3), replicas()],
+      'config-invalid',
+      'the peering file cannot be read: it is no mapping of settings (Secret cilium-clustermesh, key mesh-2)',
+    ],
+    [
+      'is explained by a Secret that is not there',
+      [replicas()],
+      'config-invalid',
+      'the peering files are not there (Secret cilium-clustermesh)',
+    ],
+  ])('%s', (_what, live, kind, says) => {
+    const report = judged(['mesh-2'], silent, live);
+    expect(report.healthy).toBe(false);
+    expect(report.problems.map((problem) => problem.class)).toEqual([kind]);
+    const [reason, ...more] = reasonsOf({ clusters: [report] }, new Map([['mesh-2', 'two']]));
+    expect(more).toEqual([]);
+    expect(reason?.says).toContain(says);
+    expect(reason?.hint).toMatch(/^(meshctl|kubectl) /);
+    expect(reason?.hint).not.toContain('<');
+  });
+});
+
+describe('a peer that agents have and no Secret names', () => {
+  it('is shown, and would not come back', () => {
+    const agent = { name: 'node-1', clusters: [{ name: 'mesh-2', ready: true, connected: true }] };
+    const report = judged([], agent, []);
+    expect(report).toMatchObject({ healthy: false, peers: [{ name: 'mesh-2', agents: { connected: 1, total: 1 } }] });
+    expect(report.faults.map(({ id, peer }) => [id, peer])).toEqual([['peer-unconfigured', 'mesh-2']]);
+    expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'at-risk' });
+  });
+});
