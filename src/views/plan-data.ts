@@ -50,7 +50,7 @@ export function stepData(step: Step): StepData {
     action,
     object,
     why,
-    changes: changes.map(withoutValues),
+    changes: changes.map((change) => withoutValues(change, step)),
     ...(secretKeys.length > 0 ? { secretKeys } : {}),
     ...further,
   });
@@ -65,10 +65,14 @@ export function countActions(steps: readonly Pick<Step, 'action'>[]): Record<Ste
 
 /**
  * Planners word what a Secret gets, and some what it had, in place of the values; those are only digests, in `secretKeys`.
+ * Whatever a planner says: what the Secret holds, encoded or not, goes no further.
  */
-function withoutValues({ path, from, to }: Change): Change {
-  if (typeof to !== 'string') return { path };
-  return typeof from === 'string' ? { path, from, to } : { path, to };
+function withoutValues({ path, from, to }: Change, { before }: Step): Change {
+  const encoded = Object.values((before?.data ?? {}) as Record<string, string>);
+  const isWords = (value: unknown): value is string =>
+    typeof value === 'string' && !encoded.some((held) => held === value || held === encodeText(value));
+  if (!isWords(to)) return { path };
+  return isWords(from) ? { path, from, to } : { path, to };
 }
 
 /** The keys that a step writes to a Secret or removes from it, in alphabetical order. */

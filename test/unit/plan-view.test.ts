@@ -9,6 +9,7 @@ import type { KubeObject } from '../../src/mesh/kube-object.ts';
 import { mergeEffects, type PeerEffect } from '../../src/mesh/peer-effects.ts';
 import { type Step, TLS_KEYS } from '../../src/mesh/plan.ts';
 import { encodeText } from '../../src/mesh/secret-data.ts';
+import { stepData } from '../../src/views/plan-data.ts';
 import { requireValid } from '../support/schemas.ts';
 
 const plain = createTheme(false);
@@ -207,6 +208,24 @@ describe('confirm', () => {
       code: 'Usage',
       hint: expect.stringContaining('--yes'),
     });
+  });
+});
+
+describe('a change of a Secret', () => {
+  it('shows what the planner says of it, and never what it holds, encoded or not', () => {
+    const held = encodeText(SECRET_WORDS);
+    const secret = { ...object('Secret', 'cilium-clustermesh'), data: { 'mesh-2': held } };
+    for (const from of [held, SECRET_WORDS]) {
+      const data = stepData(
+        step('update', secret, { before: secret, changes: [{ path: 'data.mesh-2', from, to: 'dials b' }] }),
+      );
+      expect(data.changes).toEqual([{ path: 'data.mesh-2', to: 'dials b' }]);
+    }
+    const worded = step('update', secret, {
+      before: secret,
+      changes: [{ path: 'data.mesh-2', from: 'dials a', to: held }],
+    });
+    expect(stepData(worded).changes).toEqual([{ path: 'data.mesh-2' }]);
   });
 });
 
