@@ -1,12 +1,14 @@
 import http from 'node:http';
 import https from 'node:https';
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
 import type { ApiAction } from './errors.ts';
 import { errorOfAbort, errorOfProtocol, errorOfRefusal, errorOfTimeout, errorOfTransport } from './errors.ts';
+import { headOf, redirectTarget, textOf, warningsIn } from './http-answer.ts';
 import { type LinkedSignal, linkSignals } from './linked-signal.ts';
 import { type RetryPolicy, retryDelayMs, sleep } from './retry.ts';
+import { upgrade } from './websocket-upgrade.ts';
 
 /** One request to the API server. */
 export interface ApiRequest {
@@ -64,9 +66,6 @@ export interface TransportOptions {
   /** Gets what the API server warns of (`Warning` headers, RFC 7234). */
   warn?: ((text: string) => void) | undefined;
 }
-
-const MAX_REFUSAL_BYTES = 64 * 1024;
-const MAX_WEBSOCKET_MESSAGE_BYTES = 32 * 1024 * 1024;
 
 export function createTransport(options: TransportOptions): Transport {
   const base = options.server.replace(/\/+$/, '');
@@ -276,96 +275,6 @@ export function createTransport(options: TransportOptions): Transport {
 function withRepeated(error: MeshctlError, repeated: boolean): MeshctlError {
   if (repeated) error.details.repeated = true;
   return error;
-}
-
-interface Upgrade {
-  status: number;
-  retryAfter?: string | undefined;
-  socket?: WebSocket;
-  text?: string;
-}
-
-function upgrade(
-  url: string,
-  protocols: string[],
-  login: Credentials,
-  userAgent: string,
-  signal: AbortSignal,
-): Promise<Upgrade> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, protocols, {
-      agent: login.agent,
-      // ws hands both on to node:http; its types leave multiple values of a header out.
-      headers: { 'user-agent': userAgent, ...(login.headers as Record<string, string>) },
-      ...(login.auth ? { auth: login.auth } : {}),
-      perMessageDeflate: false,
-      maxPayload: MAX_WEBSOCKET_MESSAGE_BYTES,
-    });
-    const abort = () => {
-      reject(signal.reason);
-      socket.terminate();
-    };
-    const settle = () => signal.removeEventListener('abort', abort);
-    signal.addEventListener('abort', abort, { once: true });
-    socket.once('open', () => {
-      // Frames may have come together with the answer: nothing is read until the caller listens.
-      socket.pause();
-      settle();
-      resolve({ status: 101, socket });
-    });
-    socket.once('unexpected-response', (_request, response) => {
-      textOf(response)
-        .then((text) => resolve({ ...headOf(response), text }), reject)
-        .finally(() => {
-          settle();
-          socket.terminate();
-        });
-    });
-    socket.on('error', (error) => {
-      settle();
-      reject(error);
-    });
-  });
-}
-
-interface Head {
-  status: number;
-  retryAfter: string | undefined;
-  location: string | undefined;
-}
-
-function headOf({ statusCode = 0, headers }: http.IncomingMessage): Head {
-  return { status: statusCode, retryAfter: headers['retry-after'], location: headers.location };
-}
-
-/** Where somebody between us and the API server wants to see us log in; without its query, which may hold a secret. */
-function redirectTarget(location: string | undefined): string {
-  if (location === undefined || !URL.canParse(location)) return 'another page';
-  const { origin, pathname } = new URL(location);
-  return `${origin}${pathname}`;
-}
-
-const MAX_WARNINGS = 5;
-
-/** Texts of a `Warning` header: `299 - "unknown field \"spec.foo\""`, several separated by commas. */
-function warningsIn(header: string | string[] | undefined): string[] {
-  const text = Array.isArray(header) ? header.join(', ') : (header ?? '');
-  return [...text.slice(0, 4096).matchAll(/\b299 \S+ "((?:[^"\\]|\\.)*)"/g)]
-    .slice(0, MAX_WARNINGS)
-    .map(([, words = '']) => words.replace(/\\(.)/g, '$1'));
-}
-
-/** The whole body; of a refusal, its beginning. */
-async function textOf(response: http.IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const refused = (response.statusCode ?? 0) >= 400;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    if (refused && size > MAX_REFUSAL_BYTES) continue;
-    chunks.push(chunk);
-    size += chunk.length;
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parseBody(request: ApiRequest, answer: { status: number; text: string }): unknown {

@@ -13,6 +13,7 @@ import {
   startConnectClusters,
 } from '../support/connect-clusters.ts';
 import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
+import { refs } from '../support/sandbox-mesh.ts';
 
 const CONNECT = ['clustermesh', 'connect', '--all', '--connection-mode', 'mesh'];
 const DISCONNECT = ['clustermesh', 'disconnect', '--all', '--yes'];
@@ -268,6 +269,21 @@ describe('--parallel', () => {
   );
 });
 
+const USERS = '# by hand\nusers:\n  - role: admin # first\n    name: "ops"\n';
+
+/** Writes users.yaml in every cluster. @returns what was there */
+function setUsersFiles(text: (index: number) => string): string[] {
+  return clusters.clusters.map(({ store }, index) => {
+    let former = '';
+    store.update(refs.configMap('clustermesh-remote-users'), (users) => {
+      const data = users.data as Record<string, string>;
+      former = data['users.yaml'] ?? '';
+      users.data = { ...data, 'users.yaml': text(index) };
+    });
+    return former;
+  });
+}
+
 describe('two operators at once', () => {
   it('connect different peers to one cluster and lose nothing', async () => {
     const connect = (peer: string) =>
@@ -286,6 +302,33 @@ describe('two operators at once', () => {
     expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
     expect(clusters.objects()).toEqual(before);
   }, 60_000);
+
+  it.each([1, 3, 5, 7, 9, 11])(
+    'whichever fails, at write %i of both, leaves nothing of its own and all of the other',
+    async (write) => {
+      const former = setUsersFiles(() => USERS);
+      const start = clusters.objects();
+      const pairs = ['mesh-2', 'mesh-3'];
+      breakRequest(nth(write, isMeshWrite), FAULTS[422] ?? (() => undefined));
+      const connect = (peer: string, ...more: string[]) =>
+        clusters.meshctl(['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', peer, ...more]);
+      const results = await Promise.all(pairs.map((peer) => connect(peer, '--no-proof')));
+      clusters.fault = undefined;
+      for (const [index, { exitCode }] of results.entries()) {
+        if (exitCode !== 0) continue;
+        const peer = pairs[index] ?? '';
+        const { stdout } = await connect(peer, '--dry-run', '-o', 'json');
+        expect(JSON.parse(stdout)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
+        const pair = ['--context', 'mesh-1', '--destination-context', peer];
+        const parted = await clusters.meshctl(['clustermesh', 'disconnect', ...pair, '--yes', '--no-wait']);
+        expect(parted.exitCode, parted.stderr).toBe(0);
+      }
+      expect(clusters.objects()).toEqual(start);
+      setUsersFiles((index) => former[index] ?? '');
+      expect(clusters.objects()).toEqual(before);
+    },
+    60_000,
+  );
 
   it('one keeps what the other takes back, and notices', async () => {
     const connect = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
