@@ -32,7 +32,7 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
     /untolerated taint/,
     "Let it tolerate a taint: --set 'Deployment/clustermesh-apiserver:spec.template.spec.tolerations=[{operator: Exists}]'.",
   ],
-  [/Unschedulable.*were unschedulable/, 'Let a node take pods again: kubectl uncordon.'],
+  [/Unschedulable.*were unschedulable/, 'Nodes are cordoned: uncordon one that can take the pods.'],
   [/Unschedulable/, 'Make room on the nodes, or ask for less with --resources.'],
   [/quota|exceeded/i, 'Raise the quota of the namespace, or say with --resources what the containers need.'],
   [/PodSecurity|forbidden/i, 'The policy of the namespace refuses the pods.'],

@@ -156,6 +156,21 @@ describe('check names what is wrong', () => {
     await meshctl.ok(waitForStatus('mesh-1', '20s'));
   });
 
+  it('and a user of a cluster that was looked at and is no peer, whom the command that is printed shuts out', async () => {
+    setUsers(mesh.two, ['remote-mesh-1', 'remote-mesh-3']);
+    const look = async (contexts: string) =>
+      (await checkEntries(mesh.meshctl, contexts, '--category', 'tls')).filter(({ id }) => id === 'tls-orphaned-users');
+    // Of a cluster that was not looked at nothing is said.
+    expect((await look(BOTH)).map(({ severity }) => severity)).toEqual(['pass']);
+    const [orphan] = await look(`${BOTH},mesh-3`);
+    expect(orphan).toMatchObject({ severity: 'warn', cluster: 'mesh-2', args: { user: 'remote-mesh-3' } });
+    const [, line = ''] = /meshctl (clustermesh disconnect .*)$/.exec(orphan?.hint ?? '') ?? [];
+    await mesh.meshctl.ok([...line.split(' '), '--yes']);
+    const users = mesh.two.store.get(refs.configMap('clustermesh-remote-users'))?.data as Record<string, string>;
+    expect(users['users.yaml']).toContain('remote-mesh-1');
+    expect(users['users.yaml']).not.toContain('remote-mesh-3');
+  });
+
   it('but nothing of a check that is suppressed', async () => {
     const undo = putBack(mesh.two, refs.configMap('clustermesh-remote-users'));
     setUsers(mesh.two, ['remote-other']);
