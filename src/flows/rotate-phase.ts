@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import type { Direction, Member } from '../mesh/direction.ts';
-import { keyOf } from '../mesh/kube-object.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { describeRef, keyOf } from '../mesh/kube-object.ts';
 import { secretRef } from '../mesh/names.ts';
 import { groupBy } from '../mesh/pairs.ts';
 import { joinCertificates } from '../mesh/pem.ts';
@@ -67,7 +68,8 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
   const make = (step: Step) => materialise(step, authorities, flow.now());
   const nudge = (target: Target) => nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
   const restarts = phase.steps.filter(({ write }) => write?.method === 'restart');
-  const others = phase.steps.filter((step) => !restarts.includes(step));
+  const rest = phase.steps.filter((step) => !restarts.includes(step));
+  const others = await Promise.all(rest.map((step) => withWholeAuthority(targets, step)));
   const ready = await prepareWrites(others, make);
   if (phase.name === 'peers') await prove(flow, targets, proofsAfter(members, others, ready), work);
   // Nobody may let go of the former CA before every pod shows a certificate of the new one.
@@ -86,6 +88,22 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
     flow.progress,
   );
   if (critical) await look();
+}
+
+/**
+ * A step that replaces a CA, with the Secret as it is, key and all: snapshots have no private key of a CA, and one that was
+ * put back without it could never sign again.
+ * @throws MeshctlError `Conflict` where someone has written to it since the plan was made
+ */
+async function withWholeAuthority(targets: readonly Target[], step: Step): Promise<Step> {
+  if (step.write?.method !== 'authority') return step;
+  const target = targets.find(({ client }) => client.context === step.cluster);
+  const before = await target?.client.get(step.object);
+  if (before?.metadata.resourceVersion === step.before?.metadata.resourceVersion) return { ...step, before };
+  throw new MeshctlError('Conflict', `context "${step.cluster}": ${describeRef(step.object)} was changed meanwhile`, {
+    hint: 'Run the same command again.',
+    details: { context: step.cluster, object: describeRef(step.object) },
+  });
 }
 
 /** Each credential must open every pod of the server's etcd, whose certificate must be from the CA alone. */

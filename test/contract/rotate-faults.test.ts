@@ -110,6 +110,28 @@ describe('a rotation of the CAs that is cut', () => {
     120_000,
   );
 
+  it('puts a CA back with its key', async () => {
+    const secrets = () =>
+      BOTH[1]?.split(',').map((context) => clusterOf(context).store.get(refs.secret('cilium-ca'))?.data);
+    const before = secrets();
+    let seen = 0;
+    let replaced = false;
+    clusters.fault = async (request) => {
+      if (!isMeshWrite(request) || !request.path.endsWith('/secrets/cilium-ca')) return undefined;
+      // The first of the two is written, the second refused.
+      if (++seen !== 2) return undefined;
+      replaced = true;
+      throw new ApiError(422, 'Invalid', 'admission webhook said no');
+    };
+    const result = await rotate('--ca', '--yes');
+    expect(result.exitCode).toBe(1);
+    expect(replaced).toBe(true);
+    clusters.fault = undefined;
+    expect(secrets()).toEqual(before);
+    expect(result.stderr).toMatch(/To go on: meshctl clustermesh certs rotate .*--ca$/m);
+    expectOk(await rotate());
+  }, 120_000);
+
   it('puts a phase back that fails, and says what was renewed', async () => {
     const before = await certificates();
     let failed = false;
