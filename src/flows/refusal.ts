@@ -2,7 +2,6 @@ import { type EtcdReadError, type EtcdReadReason, readPrefix } from '../etcd/rea
 import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import type { Direction } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { valuesAdvice } from '../mesh/foreign-homes.ts';
 import { type KubeObject, keyOf } from '../mesh/kube-object.ts';
 import {
   APISERVER_SELECTOR,
@@ -14,7 +13,6 @@ import {
   SHARED_USER,
   secretRef,
 } from '../mesh/names.ts';
-import { toolOwner } from '../mesh/ownership.ts';
 import { configuredPeers } from '../mesh/peers.ts';
 import { TLS_KEYS } from '../mesh/plan.ts';
 import { userRole } from '../mesh/remote-users.ts';
@@ -124,18 +122,11 @@ export async function explainRefusal(
   const configMap = await server.client.get(configMapRef(server.namespace, REMOTE_USERS_CONFIGMAP));
   const role = configMap && userRole(configMap, user);
   if (role === undefined) {
-    const owner = toolOwner(configMap);
-    const says = `${owner ?? 'someone'} has taken the user out of ConfigMap clustermesh-remote-users again`;
+    const says = 'someone has taken the user out of ConfigMap clustermesh-remote-users again';
     return refusal(
       direction,
       'user-missing',
-      {
-        says,
-        hint: () =>
-          owner === undefined
-            ? 'Find out who manages that ConfigMap (Helm, GitOps).'
-            : `Let ${owner} know the peers: ${valuesAdvice(server.client.context)}`,
-      },
+      { says, hint: () => 'Find out who manages that ConfigMap (Helm, GitOps).' },
       last,
     );
   }

@@ -187,8 +187,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
     hint: mend,
   },
   'permission-denied': {
-    says: ({ who }) =>
-      `${who} does not let this cluster in (no such etcd user, or not its role; where Helm or Argo CD makes the users, clustermesh.config.clusters of the values there must name this cluster, or each sync takes it out)`,
+    says: ({ who }) => `${who} does not let this cluster in (no such etcd user, or not its role)`,
     hint: mend,
   },
   'config-invalid': {

@@ -2,8 +2,9 @@
 import { isNamespaceGlobal, publishedBackends, readSharing } from '../mesh/backends.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import type { Store } from './apiserver/api.ts';
+import { ciliumConfigOf } from './cilium-config.ts';
 import type { PublishedService } from './datapath.ts';
-import { type ConfigMap, type EndpointSlice, type Pod, ref, type Service, typeOf } from './objects.ts';
+import { type EndpointSlice, type Pod, ref, type Service, typeOf } from './objects.ts';
 import { STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';
 import type { OwnCluster } from './peers.ts';
 
@@ -114,8 +115,7 @@ function identitiesOf(pods: readonly Pod[], cluster: string): Map<string, number
 
 /** The Services that other clusters may use (Cilium's operator/watchers/service_sync.go and pkg/clustermesh/store). */
 function globalServicesOf(store: Store, own: OwnCluster): [string, unknown][] {
-  const config = store.get(ref('ConfigMap', 'kube-system', 'cilium-config')) as ConfigMap | undefined;
-  const globalByDefault = config?.data?.['clustermesh-default-global-namespace'] !== 'false';
+  const globalByDefault = ciliumConfigOf(store)['clustermesh-default-global-namespace'] !== 'false';
   const isGlobal = (namespace: string) =>
     isNamespaceGlobal(store.get(ref('Namespace', undefined, namespace))?.metadata.annotations, globalByDefault);
   return (store.list(typeOf('Service')) as Service[])

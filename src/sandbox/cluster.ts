@@ -42,6 +42,8 @@ export interface SandboxCluster {
   id: number;
   /** The kubeconfig context. */
   context: string;
+  /** Cilium's. */
+  namespace: string;
   /** The API server's address. */
   url: string;
   store: Store;
@@ -154,6 +156,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     name: profile.name,
     id: profile.id,
     context: profile.context,
+    namespace: profile.namespace,
     url: server.url,
     store,
     ca: options.ca,

@@ -18,6 +18,8 @@ export interface SandboxClusterOptions {
   provider?: Provider;
   /** Cilium's max-connected-clusters; default 255. */
   maxConnectedClusters?: number;
+  /** Cilium's; default `kube-system`. */
+  namespace?: string;
   /** How packets get to pods on other nodes; default `tunnel`. */
   routing?: Routing;
 }
@@ -86,6 +88,7 @@ export interface ClusterProfile {
   ciliumVersion: string;
   provider: Provider;
   maxConnectedClusters: number;
+  namespace: string;
   routing: Routing;
   /** Third octet of the cluster's addresses; unique in the sandbox, the id where possible. */
   subnet: number;
@@ -114,6 +117,7 @@ export function resolveProfiles(options: SandboxOptions): ClusterProfile[] {
       ciliumVersion: (cluster.ciliumVersion ?? options.ciliumVersion ?? DEFAULT_CILIUM_VERSION).replace(/^v/, ''),
       provider: cluster.provider ?? options.provider ?? 'gce',
       maxConnectedClusters: cluster.maxConnectedClusters ?? 255,
+      namespace: cluster.namespace ?? 'kube-system',
       routing: cluster.routing ?? 'tunnel',
       subnet: chooseSubnet(id, taken),
     };

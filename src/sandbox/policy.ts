@@ -5,8 +5,9 @@
 import { ingressVerdict } from '../mesh/ingress-policy.ts';
 import type { KubeObject } from '../mesh/kube-object.ts';
 import type { Store } from './apiserver/api.ts';
+import { ciliumConfigOf } from './cilium-config.ts';
 import type { PodIdentity } from './network.ts';
-import { type ConfigMap, type Pod, ref, typeOf } from './objects.ts';
+import { type Pod, typeOf } from './objects.ts';
 
 const CLUSTER_LABEL = 'io.cilium.k8s.policy.cluster';
 const NAMESPACE_LABEL = 'io.kubernetes.pod.namespace';
@@ -24,9 +25,8 @@ interface Rule {
 /** Whether a pod's ingress policies let a source in. A pod that no policy with ingress selects lets everyone in. */
 export function allowsIngress(store: Store, localCluster: string, target: Pod, source: PodIdentity): boolean {
   const { namespace = '', labels = {} } = target.metadata;
-  const config = store.get(ref('ConfigMap', 'kube-system', 'cilium-config')) as ConfigMap | undefined;
   // With policy-default-local-cluster a selector that names no cluster means the local one.
-  const defaultCluster = config?.data?.['policy-default-local-cluster'] === 'true' ? localCluster : undefined;
+  const defaultCluster = ciliumConfigOf(store)['policy-default-local-cluster'] === 'true' ? localCluster : undefined;
   const rules = store
     .list({ ...typeOf('CiliumNetworkPolicy'), namespace })
     .flatMap(rulesOf)

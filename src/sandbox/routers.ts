@@ -3,10 +3,11 @@
  * routes: packets go where links are up, whatever the routes say.
  */
 import type { Store } from './apiserver/api.ts';
+import { ciliumConfigOf } from './cilium-config.ts';
 import { ciliumNodesOf } from './cilium-nodes.ts';
 import { routerAddress } from './fixtures/addresses.ts';
 import type { VirtualNetwork } from './network.ts';
-import { type ConfigMap, ref, typeOf } from './objects.ts';
+import { typeOf } from './objects.ts';
 
 /** The first of the private AS numbers (RFC 6996); each cluster has the one of its subnet. */
 const FIRST_PRIVATE_ASN = 64512;
@@ -45,8 +46,7 @@ export interface Routers {
 
 /** How a cluster's packets are routed, by its ConfigMap cilium-config. */
 export function routingOf(store: Store): { native: boolean; bgp: boolean } {
-  const config = store.get(ref('ConfigMap', 'kube-system', 'cilium-config')) as ConfigMap | undefined;
-  const { 'routing-mode': mode, 'enable-bgp-control-plane': bgp } = config?.data ?? {};
+  const { 'routing-mode': mode, 'enable-bgp-control-plane': bgp } = ciliumConfigOf(store);
   return { native: mode === 'native', bgp: bgp === 'true' };
 }
 

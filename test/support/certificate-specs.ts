@@ -6,10 +6,10 @@ import { found } from './sandbox-mesh.ts';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** What the server certificate of a sandbox cluster with the load balancer's first address is. */
-export function serverCertificateSpec({ name, id }: SandboxCluster): CertificateSpec {
+export function serverCertificateSpec({ name, id, namespace }: SandboxCluster): CertificateSpec {
   const specs = certificateSpecs({
     clusterName: name,
-    namespace: 'kube-system',
+    namespace,
     serviceAddresses: [`172.18.${id}.100`],
     kvstoremesh: true,
   });

@@ -92,24 +92,27 @@ export async function eventually<T>(
   }
 }
 
-export const refs = {
-  secret: (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Secret', namespace: NAMESPACE, name }),
-  configMap: (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'ConfigMap', namespace: NAMESPACE, name }),
-  service: (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Service', namespace: NAMESPACE, name }),
-  deployment: (name: string): ObjectRef => ({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: NAMESPACE, name }),
-};
+/** Objects in Cilium's namespace of a cluster, by name. */
+export const refsOf = ({ namespace }: Pick<SandboxCluster, 'namespace'>) => ({
+  secret: (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Secret', namespace, name }),
+  configMap: (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'ConfigMap', namespace, name }),
+  service: (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Service', namespace, name }),
+  deployment: (name: string): ObjectRef => ({ apiVersion: 'apps/v1', kind: 'Deployment', namespace, name }),
+});
+
+export const refs = refsOf({ namespace: NAMESPACE });
 
 /** Sets keys of a Secret; undefined removes one. */
 export function setSecret(cluster: SandboxCluster, name: string, data: Record<string, string | undefined>): void {
   const encoded = Object.entries(data).map(([key, value]) => [key, value && Buffer.from(value).toString('base64')]);
-  cluster.store.update(refs.secret(name), (secret) => {
+  cluster.store.update(refsOf(cluster).secret(name), (secret) => {
     const merged = { ...(secret.data as object | undefined), ...Object.fromEntries(encoded) };
     secret.data = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
   });
 }
 
 export function setUsers(cluster: SandboxCluster, users: readonly string[]): void {
-  cluster.store.update(refs.configMap('clustermesh-remote-users'), (configMap) => {
+  cluster.store.update(refsOf(cluster).configMap('clustermesh-remote-users'), (configMap) => {
     configMap.data = { 'users.yaml': remoteUsersFile(users.map((name) => ({ name, role: 'remote' }))) };
   });
 }
@@ -232,14 +235,18 @@ export async function execIn(
   command: readonly string[],
 ): Promise<{ stdout: string; stderr: string; exitCode: number }> {
   const client = sandbox.client(context);
+  const { namespace } = found(
+    sandbox.clusters.find((cluster) => cluster.context === context),
+    context,
+  );
   const [pod] = await client.listAll({
     apiVersion: 'v1',
     kind: 'Pod',
-    namespace: NAMESPACE,
+    namespace,
     labelSelector: `k8s-app=${label}`,
   });
   const name = found(pod, `a pod of ${label}`).metadata.name;
-  return client.exec({ namespace: NAMESPACE, pod: name, container, command, timeoutMs: DEADLINE_MS });
+  return client.exec({ namespace, pod: name, container, command, timeoutMs: DEADLINE_MS });
 }
 
 /** The agents' reports on their peers, of the first node. */
