@@ -1,4 +1,4 @@
-import { runsKvstoremesh } from './apiserver-deployment.ts';
+import { makesRemoteUsers, runsKvstoremesh } from './apiserver-deployment.ts';
 import { canonicalIp } from './cluster-certificates.ts';
 import { meshctlCommand } from './command-line.ts';
 import type { ConnectionMode } from './connection-mode.ts';
@@ -19,8 +19,10 @@ import { type KubeObject, keyOf, type ObjectRef } from './kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   apiserverDeploymentRef,
+  configMapRef,
   KVSTOREMESH_PEERS_SECRET,
   meshHostname,
+  REMOTE_USERS_CONFIGMAP,
   SERVER_CERT_SECRET,
   secretRef,
 } from './names.ts';
@@ -28,6 +30,7 @@ import { choicesFor, type Marks, marksFor } from './peer-choices.ts';
 import type { PeerEndpoint } from './peer-config.ts';
 import { addressesIn, dialsOwnCache } from './peer-file.ts';
 import { configuredPeers, dialingFile } from './peers.ts';
+import { lackOfUsers, restoreUsersCommand } from './remote-users.ts';
 import { secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import { compareMinors, versionOfImage } from './versions.ts';
@@ -94,6 +97,7 @@ export function requireEnabled(snapshots: readonly ClusterSnapshot[]): void {
     const missing = missingOf(snapshot);
     return missing.length > 0 ? [{ context: snapshot.context, missing }] : [];
   });
+  requireUsersFile(snapshots);
   if (lacking.length === 0) return;
   throw new MeshctlError('ClusterMeshNotEnabled', lacking.map(describeLack).join('; '), {
     hint: `Run: ${meshctlCommand('clustermesh enable', { context: lacking.map(({ context }) => context) })}`,
@@ -107,14 +111,37 @@ const neededIn = (namespace: string): ObjectRef[] => [
   secretRef(namespace, SERVER_CERT_SECRET),
 ];
 
-function missingOf({ objects, namespace }: ClusterSnapshot): string[] {
-  return neededIn(namespace)
-    .filter((ref) => !objects.has(keyOf(ref)))
-    .map(({ kind, name }) => `${kind} ${name}`);
+function missingOf({ objects, namespace, tlsFiles }: ClusterSnapshot): string[] {
+  const users = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
+  const makesUsers = makesRemoteUsers(objects.get(keyOf(apiserverDeploymentRef(namespace))));
+  const missing = [...neededIn(namespace), ...(makesUsers ? [users] : [])].filter((ref) => !objects.has(keyOf(ref)));
+  const server = tlsFiles?.get(SERVER_CERT_SECRET);
+  const isReadable = !server || (typeof server.certificate === 'object' && server.privateKey === 'matches');
+  return [
+    ...missing.map(({ kind, name }) => `${kind} ${name}`),
+    ...(isReadable ? [] : [`readable certificate with its key in Secret ${SERVER_CERT_SECRET}`]),
+  ];
+}
+
+/** Users of a file that cannot be read are let in until the next restart: no one may be added to it. */
+function requireUsersFile(snapshots: readonly ClusterSnapshot[]): void {
+  for (const { objects, context, namespace } of snapshots) {
+    const configMap = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
+    const lack = configMap && lackOfUsers(configMap);
+    if (lack === undefined) continue;
+    throw new MeshctlError(
+      'ClusterMeshNotEnabled',
+      `context "${context}": ${lack} (ConfigMap ${REMOTE_USERS_CONFIGMAP})`,
+      {
+        hint: restoreUsersCommand({ context, namespace }),
+        details: { context },
+      },
+    );
+  }
 }
 
 function describeLack({ context, missing }: { context: string; missing: readonly string[] }): string {
-  return missing.length === neededIn('').length
+  return neededIn('').every(({ kind, name }) => missing.includes(`${kind} ${name}`))
     ? `context "${context}": Cluster Mesh is not enabled`
     : `context "${context}": Cluster Mesh is only half enabled (there is no ${missing.join(', no ')})`;
 }

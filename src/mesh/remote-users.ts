@@ -1,6 +1,8 @@
+import { parse } from 'yaml';
+import { kubectlCommand, meshctlCommand } from './command-line.ts';
 import { MeshctlError } from './errors.ts';
 import type { KubeObject } from './kube-object.ts';
-import { REMOTE_ROLE } from './names.ts';
+import { REMOTE_ROLE, REMOTE_USERS_CONFIGMAP } from './names.ts';
 import { remoteUsersFile } from './peer-config.ts';
 import type { Edit } from './plan.ts';
 
@@ -101,6 +103,27 @@ export function removeUsers(text: string, names: readonly string[]): string {
 /** The names of the users in the text, in its order. */
 export function userNames(text: string): string[] {
   return readEntries(text).map(({ name }) => name);
+}
+
+/** Why the clustermesh-apiserver can read no users in the ConfigMap, as a clause; undefined where it can. */
+export function lackOfUsers({ data }: KubeObject): string | undefined {
+  const text = (data as Record<string, unknown> | undefined)?.[FILE];
+  if (typeof text !== 'string') return 'the list of users as which peers log in is not there';
+  try {
+    const content = parse(text, { logLevel: 'error' }) as { users?: unknown } | null;
+    const users = content?.users;
+    return Array.isArray(users) || users === null || content === null
+      ? undefined
+      : 'the list of users cannot be read: it has no "users"';
+  } catch {
+    return 'the list of users cannot be read: it is not valid YAML';
+  }
+}
+
+/** What cannot be read is nobody's list: enable makes a new one, of those who have a certificate. */
+export function restoreUsersCommand(place: { context: string; namespace: string }): string {
+  const forget = kubectlCommand(place, ['delete', 'configmap', REMOTE_USERS_CONFIGMAP]);
+  return `${forget} && ${meshctlCommand('clustermesh enable', { context: place.context })}`;
 }
 
 /** The role of a user; undefined when there is no such user. */

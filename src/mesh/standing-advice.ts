@@ -1,5 +1,6 @@
 import { kubectlCommand, meshctlCommand } from './command-line.ts';
 import { APISERVER, APISERVER_SELECTOR, CA_SECRET } from './names.ts';
+import { restoreUsersCommand } from './remote-users.ts';
 import type { Fault, FaultId } from './standing.ts';
 
 /** The contexts of clusters by name, as far as they are known. */
@@ -49,8 +50,9 @@ const MENDS: Readonly<Record<FaultId, Mend>> = {
   'ca-missing': restoreAuthority,
   'ca-unreadable': restoreAuthority,
   'users-missing': enable,
-  'users-unreadable': enable,
+  'users-unreadable': restoreUsersCommand,
   'peer-user-missing': connect,
+  'service-missing': enable,
   'apiserver-scaled-down': (place) => kubectlCommand(place, ['scale', `deployment/${APISERVER}`, '--replicas=1']),
   'apiserver-not-ready': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
 };

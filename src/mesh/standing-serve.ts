@@ -1,4 +1,3 @@
-import { parse } from 'yaml';
 import { availableReplicasOf, makesRemoteUsers, replicasOf, runsKvstoremesh } from './apiserver-deployment.ts';
 import { distrusts, type TlsFiles } from './certificates.ts';
 import { CERTIFICATE_SECRETS, validityFault } from './cluster-certificates.ts';
@@ -9,6 +8,7 @@ import {
   ADMIN_CERT_SECRET,
   APISERVER,
   apiserverDeploymentRef,
+  apiserverServiceRef,
   CA_SECRET,
   configMapRef,
   LOCAL_CERT_SECRET,
@@ -20,6 +20,7 @@ import {
 } from './names.ts';
 import { foreignOwner } from './ownership.ts';
 import { expectedPeers } from './peers.ts';
+import { lackOfUsers } from './remote-users.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import type { Fault, FaultsInput, ServeFaultId } from './standing.ts';
 import { certificatesNamed } from './standing-dial.ts';
@@ -29,6 +30,7 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
   const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
   if (!deployment) return [];
   return [
+    ...serviceFaults(snapshot),
     ...replicaFaults(snapshot, deployment),
     ...certificateFaults(snapshot, deployment, input.now),
     ...authorityFaults(snapshot),
@@ -40,6 +42,13 @@ type Told = Pick<Fault, 'says' | 'object'> & { outage?: boolean; key?: string; p
 
 function faultFor({ context, namespace }: ClusterSnapshot, id: ServeFaultId, { outage = true, ...told }: Told): Fault {
   return { id, context, namespace, component: 'apiserver', outage, ...told };
+}
+
+function serviceFaults(snapshot: ClusterSnapshot): Fault[] {
+  const key = keyOf(apiserverServiceRef(snapshot.namespace));
+  if (snapshot.objects.has(key) || snapshot.unread?.has(key)) return [];
+  const says = 'its clustermesh-apiserver has no Service';
+  return [faultFor(snapshot, 'service-missing', { object: `Service ${APISERVER}`, says })];
 }
 
 function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[] {
@@ -142,7 +151,7 @@ function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fa
     const says = 'the list of users as which peers log in is not there';
     return [faultFor(snapshot, 'users-missing', { object, says })];
   }
-  const lack = lackOfUsers((configMap.data as Record<string, unknown> | undefined)?.['users.yaml']);
+  const lack = lackOfUsers(configMap);
   if (lack) return [faultFor(snapshot, 'users-unreadable', { object, key: 'users.yaml', says: lack })];
   const own = clusterNameOf(snapshot);
   return others.flatMap((peer): Fault[] => {
@@ -153,17 +162,4 @@ function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fa
     const says = `${clusterNameOf(peer)} logs in as ${user}, and there is no such user`;
     return [faultFor(snapshot, 'peer-user-missing', { object, key: 'users.yaml', says, peer: clusterNameOf(peer) })];
   });
-}
-
-function lackOfUsers(text: unknown): string | undefined {
-  if (typeof text !== 'string') return 'the list of users as which peers log in is not there';
-  try {
-    const content = parse(text, { logLevel: 'error' }) as { users?: unknown } | null;
-    const users = content?.users;
-    return Array.isArray(users) || users === null || content === null
-      ? undefined
-      : 'the list of users cannot be read: it has no "users"';
-  } catch {
-    return 'the list of users cannot be read: it is not valid YAML';
-  }
 }

@@ -34,6 +34,7 @@ export type ServeFaultId =
   | 'users-missing'
   | 'users-unreadable'
   | 'peer-user-missing'
+  | 'service-missing'
   | 'apiserver-scaled-down'
   | 'apiserver-not-ready';
 

@@ -48,14 +48,14 @@ export function allowsIngress(store: Store, localCluster: string, target: Pod, s
 /** Whether policies of any kind let a connection from outside the cluster in to a port of a pod. */
 export function allowsOutside(store: Store, target: Pod, port: number): boolean {
   const { namespace = '', labels = {} } = target.metadata;
-  const config = store.get(ref('ConfigMap', 'kube-system', 'cilium-config')) as ConfigMap | undefined;
   const policies = (['NetworkPolicy', 'CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy'] as const).flatMap(
     (kind) => store.list(typeOf(kind)),
   );
   const ports = target.spec.containers.flatMap((container) => container.ports ?? []);
   const portName = ports.find(({ containerPort }) => containerPort === port)?.name;
   return (
-    ingressVerdict(policies, { namespace, labels, port, portName }, config?.data?.['enable-policy']).lets === 'all'
+    ingressVerdict(policies, { namespace, labels, port, portName }, ciliumConfigOf(store)['enable-policy']).lets ===
+    'all'
   );
 }
 

@@ -36,7 +36,10 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     ].join('\n');
   }
   for (const cluster of unconnected(report)) {
-    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme));
+    const dialling = report.clusters
+      .filter(({ peers }) => peers.some(({ name }) => name === cluster.cluster.name))
+      .map(({ context }) => context);
+    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, dialling));
   }
   return lines.join('\n');
 }

@@ -22,15 +22,19 @@ export function statusText(report: StatusReport, theme: Theme, contexts?: Contex
   return lines.join('\n');
 }
 
-/** How to begin, in a cluster that is not part of a mesh. */
-export function beginningLines(report: StatusReport, theme: Theme): string[] {
+/**
+ * How to begin, in a cluster that is not part of a mesh.
+ * @param dialling the contexts of clusters that dial this one: with them it was connected before
+ */
+export function beginningLines(report: StatusReport, theme: Theme, dialling: readonly string[] = []): string[] {
   const { enabled, peers, problems } = report;
   if (!enabled) {
     const isSaid = problems.some((problem) => problem.class === 'own-apiserver-missing');
     return isSaid ? [] : [step(meshctlCommand('clustermesh enable', report), theme)];
   }
   if (peers.length > 0) return [];
-  return [step(meshctlCommand('clustermesh connect', report, ['--destination-context', '<context>']), theme)];
+  const destinations = dialling.length > 0 ? dialling.join(',') : '<context>';
+  return [step(meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]), theme)];
 }
 
 /** One line on the cluster's nodes; says so when only a sample of them was asked. */

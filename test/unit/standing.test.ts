@@ -44,6 +44,8 @@ interface Setup {
   users?: string | undefined;
   tls?: Record<string, TlsFiles | undefined>;
   deployment?: KubeObject;
+  /** Whether the clustermesh-apiserver has one. */
+  service?: boolean;
   snapshot?: Partial<ClusterSnapshot>;
 }
 
@@ -71,6 +73,7 @@ function clusterOf(setup: Setup = {}): ClusterSnapshot {
     ciliumConfig: { 'cluster-name': own, 'cluster-id': String(id) },
     live: [
       deployment,
+      ...(setup.service === false ? [] : [object('Service', 'clustermesh-apiserver', {})]),
       ...(agents ? [secret('cilium-clustermesh', agents)] : []),
       ...(replicas ? [secret('cilium-kvstoremesh', replicas)] : []),
       ...(users === undefined ? [] : [object('ConfigMap', 'clustermesh-remote-users', { 'users.yaml': users })]),
@@ -107,6 +110,7 @@ describe('what would not come back', () => {
     ['no file for KVStoreMesh', { replicas: {} }, ['kvstoremesh peering-file-missing']],
     ['no file for the agents', { agents: {} }, ['agent peering-file-missing']],
     ['no Secret of KVStoreMesh', { replicas: undefined }, ['kvstoremesh peering-secret-missing']],
+    ['no Service of the clustermesh-apiserver', { service: false }, ['apiserver service-missing']],
     ['no Secret of the agents', { agents: undefined }, ['agent peering-secret-missing']],
     [
       'only a certificate that is left',

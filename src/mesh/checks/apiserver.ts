@@ -62,17 +62,17 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters }) =>
       clusters
         .filter((cluster) => !serviceEndpoints(cluster))
-        .map(({ context, namespace }) =>
-          findingOf(
-            'apiserver-address',
-            'fail',
-            context,
-            {},
-            kubectlCommand({ context, namespace }, ['describe', 'service', 'clustermesh-apiserver']),
-          ),
-        ),
+        .map(({ context, namespace, objects }) => {
+          const there = objects.has(keyOf(apiserverServiceRef(namespace)));
+          const hint = there
+            ? kubectlCommand({ context, namespace }, ['describe', 'service', 'clustermesh-apiserver'])
+            : meshctlCommand('clustermesh enable', { context });
+          return findingOf('apiserver-address', 'fail', context, { there }, hint);
+        }),
     says: ({ args }) =>
-      `context "${args.context}": the Service clustermesh-apiserver has no address that peers could dial`,
+      args.there === false
+        ? `context "${args.context}": there is no Service clustermesh-apiserver`
+        : `context "${args.context}": the Service clustermesh-apiserver has no address that peers could dial`,
   },
   {
     id: 'apiserver-private',

@@ -11,6 +11,7 @@ import {
   configMapRef,
   KVSTOREMESH_PEERS_SECRET,
   meshHostname,
+  REMOTE_ROLE,
   REMOTE_USERS_CONFIGMAP,
   SHARED_USER,
   secretRef,
@@ -146,9 +147,12 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     'peers have an etcd user for the certificate that dials them',
     (from, to) => {
       const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;
-      if (to.remoteUsers?.some(({ name }) => name === user)) return undefined;
+      const found = to.remoteUsers?.find(({ name }) => name === user);
+      if (found?.role === REMOTE_ROLE) return undefined;
       const expected = remoteUserName(clusterNameOf(from));
-      const reason = `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
+      const reason = found
+        ? `the etcd user ${user} has the role "${found.role}", not "${REMOTE_ROLE}"`
+        : `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
       const owner = toolOwner(to.objects.get(keyOf(configMapRef(to.namespace, REMOTE_USERS_CONFIGMAP))));
       if (owner === undefined) return { severity: 'fail', reason };
       // connect mends it, until the owner writes the users again.
