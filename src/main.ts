@@ -14,7 +14,7 @@ import type { CommandContext, CommandSpec, ParsedOptions } from './commands/comm
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
 import { shellWord } from './mesh/command-line.ts';
 import { exitCodeOf, MeshctlError } from './mesh/errors.ts';
-import { printableLines } from './views/printable.ts';
+import { printableLines, printableSentence } from './views/printable.ts';
 
 /** Runs one command line. @returns the exit status; everything else happens through the host */
 export async function run(argv: readonly string[], host: Host): Promise<number> {
@@ -55,10 +55,19 @@ export async function start(): Promise<void> {
       '✖ meshctl ended in the middle of its work. This is a bug in meshctl: please report it.\n',
     );
   });
+  // Node would end the process at once, in the middle of its writes, with a stack.
+  let unheard = false;
+  process.on('unhandledRejection', (reason) => {
+    if (unheard || host.signal.aborted) return;
+    unheard = true;
+    const words = reason instanceof Error ? reason.message : String(reason);
+    host.stderr.write(`✖ unexpected error: ${printableSentence(words)}\n`);
+  });
   const exitCode = await run(process.argv.slice(2), host);
   const lost = await host.drained();
   if (lost) host.stderr.write(`✖ cannot write the result to stdout: ${lost.message}\n`);
-  process.exitCode = lost && exitCode === 0 ? 1 : exitCode;
+  const failure = unheard ? exitCodeOf('Bug') : lost ? 1 : 0;
+  process.exitCode = exitCode || failure;
   leave();
 }
 
@@ -79,12 +88,13 @@ async function runCommand(
   { complete, argv }: { complete: Completion; argv: readonly string[] },
 ): Promise<number> {
   const theme = createTheme(colourWanted(host.env, host.stdout));
+  const again = (...words: readonly string[]) =>
+    [`meshctl ${spec.path.join(' ')}`, ...[...ownWords(spec, argv), ...words].map(shellWord)].join(' ');
   const context: CommandContext = {
     progress: completeProgress(await progressFor(options, host), complete),
-    again: (...words) =>
-      [`meshctl ${spec.path.join(' ')}`, ...[...ownWords(spec, argv), ...words].map(shellWord)].join(' '),
+    again,
     print: (text) => host.stdout.write(text),
-    confirm: (question, about) => confirm(host, question, complete(about)),
+    confirm: (question, about) => confirm(host, question, complete(about), again),
     canAsk: host.keyboard !== undefined,
     theme,
     interactive: host.stdout.isTty,

@@ -4,12 +4,18 @@ import type { Host } from './host.ts';
 
 /**
  * Shows `about` and asks a yes-or-no question, on stderr: stdout is for results. Anything but `y` or `yes` is a no.
+ * @param again this run's command line with more words
  * @throws MeshctlError `Usage` where there is nobody to ask; whatever the signal's abortion means
  */
-export async function confirm(host: Host, question: string, about: string): Promise<boolean> {
+export async function confirm(
+  host: Host,
+  question: string,
+  about: string,
+  again: (...words: readonly string[]) => string,
+): Promise<boolean> {
   if (!host.keyboard) {
     throw new MeshctlError('Usage', `this has to be confirmed, and there is no terminal to ask on: ${question}`, {
-      hint: 'Look at the plan with --dry-run, then run it with --yes.',
+      hint: `Look at the plan with --dry-run, then agree to it: ${again('--yes')}`,
     });
   }
   host.stderr.write(`${about}\n`);

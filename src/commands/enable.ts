@@ -12,6 +12,7 @@ import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../
 import type { EnableDraft, EnableOptions } from '../flows/plan-enable.ts';
 import { tryOnServer } from '../flows/try-on-server.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import { cutEffects } from '../mesh/peer-effects.ts';
 import { type EnableFailure, enableText, failureData } from '../views/enable-view.ts';
 import { stepData } from '../views/plan-data.ts';
 import { type PlanReport, peerData } from '../views/plan-view.ts';
@@ -90,10 +91,8 @@ async function carryOut(
   const [failure] = failures;
   if (flags.viaHelm && failure) throw failure.error;
   if (!dryRun) {
-    await confirmPlan(context, onlyReplacements(planned), {
-      question: `Replace the CA of ${planned.map(({ target }) => target.client.context).join(', ')}?`,
-      yes: flags.yes,
-    });
+    const replaced = onlyReplacements(planned);
+    await confirmPlan(context, replaced, { question: replacementQuestion(replaced), yes: flags.yes });
     await confirmCuts(context, reportOf(planned.filter(({ draft }) => !draft.authority.replaces)), flags);
   }
   if (flags.viaHelm) return runViaHelm(context, flags, options, planned, dryRun);
@@ -170,6 +169,12 @@ function reportOf(planned: readonly Planned[]): PlanReport {
 /** What has to be confirmed; nothing where no CA is replaced. */
 function onlyReplacements(planned: readonly Planned[]): PlanReport {
   return reportOf(planned.filter(({ draft }) => draft.authority.replaces));
+}
+
+function replacementQuestion({ steps, effects = [] }: PlanReport): string {
+  const contexts = [...new Set(steps.map(({ cluster }) => cluster))].join(', ');
+  const cut = printable([...new Set(cutEffects(effects).map(({ peer }) => peer))]);
+  return `Replace the CA of ${contexts}${cut.length > 0 ? `, which cuts off ${cut.join(', ')}` : ''}?`;
 }
 
 async function dryRunResult(

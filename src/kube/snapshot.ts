@@ -75,13 +75,26 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
   const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
   const nodePorts = purpose === 'enable' ? readUsedNodePorts(client, namespace) : undefined;
-  const namespaceRead = full ? readNamespaceLabels(client, namespace) : undefined;
-  const [version, apiGroups, probed, usedNodePorts, nodes, apiserverPods, ciliumNodes, ciliumConfig, daemonSet, live] =
+  const [
+    version,
+    apiGroups,
+    probed,
+    usedNodePorts,
+    namespaceLabels,
+    nodes,
+    apiserverPods,
+    ciliumNodes,
+    ciliumConfig,
+    daemonSet,
+    live,
+  ] =
+    // Whatever is begun is in this list: what fails after something else has failed must have somebody who hears of it.
     await Promise.all([
       purpose === 'health' ? '' : client.version(),
       apiGroupsRead,
       probes,
       nodePorts,
+      full ? readNamespaceLabels(client, namespace) : undefined,
       full ? client.collect({ apiVersion: 'v1', kind: 'Node' }, (node) => [nodeFactsOf(node)]) : [],
       full
         ? client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR })
@@ -92,8 +105,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       Promise.all(refs.map(read)),
     ]);
   const config = ciliumConfig && dataOf(ciliumConfig);
-  const [namespaceLabels, podAddresses, ipsecKeyDigest] = await Promise.all([
-    namespaceRead,
+  const [podAddresses, ipsecKeyDigest] = await Promise.all([
     purpose === 'connect' ? readPodAddresses(client, ciliumNodes, config?.ipam) : {},
     purpose === 'connect' ? readIpsecKeyDigest(client, namespace, config ?? {}) : undefined,
   ]);

@@ -213,7 +213,7 @@ describe('the CA', () => {
     expect(refused.stderr).toMatch(/holds another CA than .*other\.crt/);
     const unasked = await meshctl('enable', '--context', 'mesh-1', ...files, '--replace-ca');
     expect(unasked.exitCode).toBe(2);
-    expect(unasked.stderr).toContain('run it with --yes');
+    expect(unasked.stderr).toContain('then agree to it: meshctl clustermesh ');
   });
 
   it('shows what will restart, and restarts it', async () => {

@@ -165,6 +165,8 @@ describe('dryRunOf', () => {
   });
 });
 
+const again = (...words: readonly string[]) => ['meshctl', 'x', ...words].join(' ');
+
 describe('confirm', () => {
   const hostWith = (answer: string | undefined) => {
     let shown = '';
@@ -198,13 +200,13 @@ describe('confirm', () => {
     [undefined, false],
   ])('takes %j for %s', async (answer, agreed) => {
     const { asked, shown } = hostWith(answer);
-    expect(await confirm(asked, 'Remove it?', 'The plan')).toBe(agreed);
+    expect(await confirm(asked, 'Remove it?', 'The plan', again)).toBe(agreed);
     expect(shown()).toBe('The plan\nRemove it? [y/N] ');
   });
 
   it('needs --yes where there is no terminal', async () => {
     const { host } = hostWith('y');
-    await expect(confirm(host, 'Remove it?', 'The plan')).rejects.toMatchObject({
+    await expect(confirm(host, 'Remove it?', 'The plan', again)).rejects.toMatchObject({
       code: 'Usage',
       hint: expect.stringContaining('--yes'),
     });
