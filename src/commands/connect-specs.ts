@@ -3,7 +3,7 @@ import { CREDENTIAL_CHOICES } from '../mesh/credential-kind.ts';
 import { parseEndpointOverride } from '../mesh/endpoint-overrides.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseList } from './option-values.ts';
-import { ALL, CONTEXT, DRY_RUN, NO_ROLLBACK, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
+import { ALL, CONTEXT, DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
 
 /** Which clusters, and who dials whom; the same for connecting and disconnecting. */
 const MESH_OPTIONS: readonly OptionSpec[] = [
@@ -88,7 +88,7 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
       NO_ROLLBACK,
       waitDuration("until the remote's etcd lets a new peer in", '2m'),
       DRY_RUN,
-      PLAN_FORMAT,
+      RESULT_OR_PLAN_FORMAT,
     ],
     load: () => import('./connect.ts'),
   },
@@ -125,7 +125,7 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
       NO_ROLLBACK,
       YES,
       DRY_RUN,
-      PLAN_FORMAT,
+      RESULT_OR_PLAN_FORMAT,
     ],
     load: () => import('./disconnect.ts'),
   },

@@ -1,6 +1,14 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { parseCount, parseKeyValue, parseList, parseSpan } from './option-values.ts';
-import { CLUSTERS, DRY_RUN, FORCE_CONFLICTS, PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
+import {
+  CLUSTERS,
+  DRY_RUN,
+  FORCE_CONFLICTS,
+  PLAN_FORMAT,
+  RESULT_OR_PLAN_FORMAT,
+  waitDuration,
+  YES,
+} from './shared-options.ts';
 
 /** How the clustermesh-apiserver is exposed and made; of `enable` and `render` alike. */
 export const APISERVER_OPTIONS: readonly OptionSpec[] = [
@@ -183,7 +191,7 @@ export const ENABLE_COMMANDS: readonly CommandSpec[] = [
       waitDuration('for the pods to go', '2m'),
       YES,
       DRY_RUN,
-      PLAN_FORMAT,
+      RESULT_OR_PLAN_FORMAT,
     ],
     load: () => import('./disable.ts'),
   },

@@ -38,20 +38,26 @@ export function planResult(report: PlanReport, dryRun: DryRun, output: PlanFlags
     data: { dryRun, ...planData(report) },
     text: (theme) => `${planText(report, theme)}\n${closing}`,
     exitCode: refusals[0] ? exitCodeOf(refusals[0].code) : 0,
-    ...(output === 'manifests' ? { raw: manifestsText(report.steps) } : {}),
+    ...(output === 'manifests' ? manifestsOf(report.steps) : {}),
   };
 }
 
-function manifestsText(steps: readonly Step[]): string {
-  return planManifests(steps)
-    .clusters.map(({ context, objects, leftOut }) => {
-      const head = [`# Context ${context}`, ...leftOut.map((words) => `# left out: ${words}`)].join('\n');
-      const documents = printableLines(objects).map((object) =>
-        stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
-      );
-      return `${head}\n---\n${documents.join('---\n')}`;
-    })
-    .join('---\n');
+/** The objects as YAML documents. A plan without any is a failure: whoever pipes it on would apply nothing. */
+function manifestsOf(steps: readonly Step[]): { raw: string; exitCode?: number } {
+  const { clusters } = planManifests(steps);
+  const parts = clusters.map(({ context, objects, leftOut }) => ({
+    head: [`# Context ${context}`, ...leftOut.map((words) => `# left out: ${words}`)].join('\n'),
+    documents: printableLines(objects).map((object) =>
+      stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
+    ),
+  }));
+  const empty = parts.every(({ documents }) => documents.length === 0);
+  const raw = parts.map(({ head, documents }) => [`${head}\n`, ...documents].join('---\n')).join('');
+  if (!empty) return { raw };
+  return {
+    raw: `# No objects for GitOps: this command writes nothing that belongs in a repository\n${raw}`,
+    exitCode: 1,
+  };
 }
 
 /**

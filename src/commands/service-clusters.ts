@@ -36,6 +36,7 @@ export function serviceNamed(
       ? { namespace: namespace ?? DEFAULT_NAMESPACE, name: first }
       : { namespace: first, name: second };
   if (rest.length > 0) throw new MeshctlError('Usage', `"${text}" is not NAMESPACE/NAME`);
+  if (first === '' || second === '') throw new MeshctlError('Usage', `"${text}" is not NAMESPACE/NAME`);
   requireName(named.namespace, 'a namespace');
   requireName(named.name, 'a Service');
   if (allNamespaces) throw new MeshctlError('Usage', '--all-namespaces does not go with the name of a service');
@@ -65,21 +66,7 @@ function openingOf({ namespace: _services, ciliumNamespace, ...flags }: ServiceF
   return ciliumNamespace === undefined ? flags : { ...flags, namespace: ciliumNamespace };
 }
 
-/** Reads what is in scope from the clusters of `--context` or `--all`. */
-export async function readMeshServices(
-  context: CommandContext,
-  flags: ServiceFlags,
-  scope: ServiceScope,
-): Promise<ClusterServices[]> {
-  const task = context.progress.start('Reading the services');
-  try {
-    return await withMembers(context, flags, (members) => readServices(context, members, scope));
-  } finally {
-    task.stop();
-  }
-}
-
-/** The same from the clusters that can be read, beside those that cannot. */
+/** Reads what is in scope from the clusters of `--context` or `--all` that can be read, and names those that cannot. */
 export async function readAnsweringServices(
   context: CommandContext,
   flags: ServiceFlags,
@@ -108,15 +95,29 @@ export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[
 export function requireDefined(
   clusters: readonly ClusterServices[],
   service: { namespace: string; name: string },
+  unreachable: readonly UnreachableCluster[],
 ): void {
   if (clusters.some(({ services }) => services.size > 0)) return;
+  requireRead(clusters, unreachable, 1);
   const contexts = clusters.map(({ context }) => context);
+  const unseen = unreachable.map(({ context }) => `; context "${context}" could not be read`).join('');
   throw new MeshctlError(
     'NotFound',
-    `no Service ${service.namespace}/${service.name} in ${contexts.map((name) => `context "${name}"`).join(', ')}`,
+    `no Service ${service.namespace}/${service.name} in ${contexts.map((name) => `context "${name}"`).join(', ')}${unseen}`,
     {
       hint: `See the global services: ${meshctlCommand('service list', { context: contexts })}`,
       details: { contexts, ...service },
     },
   );
+}
+
+/** @throws MeshctlError why the first of the others could not be read, where there are fewer clusters than a command needs */
+export function requireRead(
+  clusters: readonly ClusterServices[],
+  unreachable: readonly UnreachableCluster[],
+  count: number,
+): void {
+  const [first] = unreachable;
+  if (clusters.length >= count || !first) return;
+  throw new MeshctlError(first.code, first.message, { hint: first.hint, details: { unreachable } });
 }

@@ -3,7 +3,14 @@ import { joinServices } from '../mesh/services.ts';
 import { printable } from '../views/printable.ts';
 import { serviceDescribeData, serviceDescribeText } from '../views/service-describe-view.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
-import { readClusters, readMeshServices, requireDefined, type ServiceFlags, serviceNamed } from './service-clusters.ts';
+import {
+  readAnsweringServices,
+  readClusters,
+  requireDefined,
+  type ServiceFlags,
+  serviceNamed,
+} from './service-clusters.ts';
+import { exitCodeWith } from './several-clusters.ts';
 
 interface DescribeFlags extends ServiceFlags {
   service: string;
@@ -13,14 +20,15 @@ interface DescribeFlags extends ServiceFlags {
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as DescribeFlags;
   const named = serviceNamed(flags.service, flags);
-  const clusters = await readMeshServices(context, flags, named);
-  requireDefined(clusters, named);
+  const { clusters, unreachable } = await readAnsweringServices(context, flags, named);
+  requireDefined(clusters, named, unreachable);
   const [service] = joinServices(clusters);
   if (!service) throw new MeshctlError('Bug', 'a Service that was read is not there');
-  const description = printable({ clusters: readClusters(clusters), service });
+  const description = printable({ clusters: readClusters(clusters), service, unreachable });
   return {
     kind: 'ServiceDescription',
     data: serviceDescribeData(description),
     text: (theme) => serviceDescribeText(description, theme),
+    exitCode: exitCodeWith(unreachable),
   };
 }

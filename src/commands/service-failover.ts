@@ -2,16 +2,18 @@ import { MeshctlError } from '../mesh/errors.ts';
 import type { ClusterServices } from '../mesh/services.ts';
 import { survivalOf } from '../mesh/survival.ts';
 import { printable } from '../views/printable.ts';
-import { failoverText, isSurvivable } from '../views/service-failover-view.ts';
+import { failoverData, failoverText, isSurvivable } from '../views/service-failover-view.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import {
   namespaceOf,
+  readAnsweringServices,
   readClusters,
-  readMeshServices,
   requireDefined,
+  requireRead,
   type ServiceFlags,
   serviceNamed,
 } from './service-clusters.ts';
+import { exitCodeWith } from './several-clusters.ts';
 
 interface FailoverFlags extends ServiceFlags {
   service?: string;
@@ -24,21 +26,22 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   const flags = parsed as unknown as FailoverFlags;
   const named = flags.service === undefined ? undefined : serviceNamed(flags.service, flags);
   const scope = named ?? { namespace: namespaceOf(flags) };
-  const clusters = await readMeshServices(context, flags, scope);
+  const { clusters, unreachable } = await readAnsweringServices(context, flags, scope);
+  requireRead(clusters, unreachable, 2);
   if (clusters.length < 2) {
     throw new MeshctlError('Usage', 'a failover needs at least two clusters', {
       hint: 'Name them with --context a,b, or take all with --all.',
     });
   }
-  if (named) requireDefined(clusters, named);
+  if (named) requireDefined(clusters, named, unreachable);
   const without = flags.without === undefined ? undefined : lostCluster(clusters, flags.without);
-  const report = printable({ clusters: readClusters(clusters), services: survivalOf(clusters, without) });
+  const report = printable({ clusters: readClusters(clusters), services: survivalOf(clusters, without), unreachable });
   const survivable = isSurvivable(report);
   return {
     kind: 'FailoverReport',
-    data: { survivable, ...report },
+    data: failoverData(report),
     text: (theme) => failoverText(report, theme),
-    exitCode: flags.requireSurvivable && !survivable ? 1 : 0,
+    exitCode: flags.requireSurvivable && !survivable ? 1 : exitCodeWith(unreachable),
   };
 }
 

@@ -1,7 +1,6 @@
 import { joinServices } from '../mesh/services.ts';
 import { printable } from '../views/printable.ts';
 import { serviceListData, serviceListText } from '../views/service-list-view.ts';
-import { unreachableLines } from '../views/unreachable-view.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import { namespaceOf, readAnsweringServices, readClusters, type ServiceFlags } from './service-clusters.ts';
 import { exitCodeWith } from './several-clusters.ts';
@@ -14,12 +13,11 @@ interface ListFlags extends ServiceFlags {
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as ListFlags;
   const { clusters, unreachable } = await readAnsweringServices(context, flags, { namespace: namespaceOf(flags) });
-  const listing = printable({ clusters: readClusters(clusters), services: joinServices(clusters) });
+  const listing = printable({ clusters: readClusters(clusters), services: joinServices(clusters), unreachable });
   return {
     kind: 'ServiceList',
-    data: { ...serviceListData(listing), ...(unreachable.length > 0 ? { unreachable } : {}) },
-    text: (theme) =>
-      [serviceListText(listing, flags.output === 'wide', theme), ...unreachableLines(unreachable, theme)].join('\n'),
+    data: serviceListData(listing),
+    text: (theme) => serviceListText(listing, flags.output === 'wide', theme),
     exitCode: exitCodeWith(unreachable),
   };
 }

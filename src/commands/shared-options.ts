@@ -70,6 +70,12 @@ export const PLAN_FORMAT: OptionSpec = {
   choices: ['text', 'json', 'yaml', 'manifests'],
 };
 
+/** For commands that only take away, or write only what belongs in no repository. */
+export const RESULT_OR_PLAN_FORMAT: OptionSpec = {
+  ...RESULT_FORMAT,
+  description: 'format of the result, or with --dry-run of the plan',
+};
+
 /** For commands that take something away. */
 export const YES: OptionSpec = { flags: '-y, --yes', description: 'do not ask whether to go on', default: false };
 

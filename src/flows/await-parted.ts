@@ -35,7 +35,9 @@ export async function awaitParted(
     flow,
     'Waiting until the peers are shut out and forgotten',
     () => Promise.all([awaitShutOut(flow, targets, partings, { deadline, limit }), ...forgotten]),
-    (unseen) => (unseen.flat().length === 0 ? 'The peers are shut out and forgotten' : 'Not all of it could be seen'),
+    (unseen) =>
+      unseen.flat().length === 0 ? 'The peers are shut out and forgotten' : 'Not all of it could be verified',
+    (unseen) => unseen.flat().length === 0,
   );
   return warnings.flat();
 }
@@ -52,7 +54,7 @@ async function awaitForgotten(
     if (reporting.length === 0) {
       if (silent.length === 0) return [];
       return [
-        `context "${context}": ${silent.join(', ')} did not say whether ${silent.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}`,
+        `context "${context}": ${silent.join(', ')} did not say whether ${silent.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}; look again: ${meshctlCommand('clustermesh status', { context })}`,
       ];
     }
     if (Date.now() + LOOK_INTERVAL_MS > deadline) {

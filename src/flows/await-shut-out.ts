@@ -4,6 +4,7 @@ import { kubectlCommand } from '../mesh/command-line.ts';
 import { dialingSecret } from '../mesh/direction.ts';
 import type { Parting } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { describeServer } from '../mesh/failure-reason.ts';
 import { clusterNameOf } from '../mesh/identity.ts';
 import { keyOf } from '../mesh/kube-object.ts';
 import { secretRef } from '../mesh/names.ts';
@@ -86,7 +87,7 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
     const ready = await readyPods(server);
     if (ready.length === 0) {
       return [
-        `context "${client.context}": no clustermesh-apiserver pod is ready, so whether its etcd lets "${former.client}" in once one is was not seen`,
+        `context "${client.context}": the user of "${former.client}" is removed, but no clustermesh-apiserver pod is ready, so it could not be verified that etcd refuses it; see why: ${describeServer({ context: client.context, namespace })}`,
       ];
     }
     const answers = (await ask(ready, question)).map(verdictOf);
@@ -94,7 +95,7 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
     const unasked = answers.find((answer) => answer instanceof Error);
     if (unasked && !answers.includes('let in') && (late || !mayPass(unasked))) {
       return [
-        `context "${client.context}": whether its etcd still lets "${former.client}" in is not known (${unasked.message})`,
+        `context "${client.context}": whether its etcd still lets "${former.client}" in could not be verified (${unasked.message})`,
       ];
     }
     if (!late) return undefined;

@@ -28,6 +28,11 @@ export async function disconnectClusters(
   options: DisconnectOptions,
 ): Promise<DisconnectOutcome> {
   const { targets, plan, partings } = prepared;
+  if (plan.steps.every(({ action }) => action === 'keep')) {
+    const unseen = await awaitNothing(flow, prepared, options);
+    for (const warning of unseen) flow.progress.warn(warning);
+    return { parted: [], steps: plan.steps, warnings: [...prepared.warnings, ...unseen] };
+  }
   const writer = createClusterWriter(flow, targets, options.parallel);
   try {
     await during(flow, 'Taking the peers out', () =>
@@ -54,6 +59,27 @@ export async function disconnectClusters(
   const unseen = await awaitTaken(flow, prepared, options);
   for (const warning of unseen) flow.progress.warn(warning);
   return { parted: prepared.parted, steps: writer.steps, warnings: [...prepared.warnings, ...unseen] };
+}
+
+/**
+ * Where nothing is left to take out. Only what an earlier run did not live to see, an agent that still reports a peer, is
+ * waited for, and said.
+ */
+async function awaitNothing(
+  flow: Flow,
+  prepared: PreparedDisconnect,
+  options: DisconnectOptions,
+): Promise<readonly string[]> {
+  const { targets, partings } = prepared;
+  if (options.waitMs === undefined) return [];
+  const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
+  const look = { ...flow, progress: { ...flow.progress, start: () => silent } };
+  try {
+    return await awaitParted(look, targets, partings, { timeoutMs: 0, parallel: options.parallel });
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
+    return awaitTaken(flow, prepared, options);
+  }
 }
 
 /** Waits until it has taken effect. Where that ends early, all is written: what stands is said for each cluster. */

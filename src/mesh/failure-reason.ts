@@ -1,4 +1,4 @@
-import { kubectlCommand, meshctlCommand } from './command-line.ts';
+import { type CommandPlace, kubectlCommand, meshctlCommand } from './command-line.ts';
 import {
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
@@ -135,8 +135,12 @@ const troubleshoot = (place: FailurePlace) =>
   kubectlCommand(place, ['exec', ...TROUBLESHOOT[place.component ?? 'agent'], place.peer]);
 
 /** Shows the Deployment with its wanted replicas, also where there is no pod to be seen, and why there is none. */
-const describeServer = (place: FailurePlace) =>
-  kubectlCommand(serverPlace(place), ['describe', 'deployment', APISERVER]);
+const describePeersServer = (place: FailurePlace) => describeServer(serverPlace(place));
+
+/** The same of the cluster at hand. */
+export function describeServer(place: CommandPlace): string {
+  return kubectlCommand(place, ['describe', 'deployment', APISERVER]);
+}
 
 /** Words and next step of each class. */
 export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
@@ -158,7 +162,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   refused: {
     says: ({ apiserver }) => `${apiserver} refuses connections`,
-    hint: describeServer,
+    hint: describePeersServer,
   },
   'timed-out': {
     says: ({ apiserver }) => `${apiserver} cannot be reached`,

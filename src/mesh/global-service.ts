@@ -96,8 +96,9 @@ function planSite(ref: ObjectRef, { context, live }: ServiceSite, source: KubeOb
   const changes = Object.entries(edits)
     .filter(([name, value]) => (present[name] ?? null) !== value)
     .map(([name, value]) => changeOf(name, present[name], value));
+  const wanted = manifestOf(live, edits);
   if (changes.length === 0)
-    return { cluster: context, action: 'keep', object: ref, changes, why: 'as it should be', before: live };
+    return { cluster: context, action: 'keep', object: ref, changes, why: 'as it should be', before: live, wanted };
   const why = intent === 'not-global' ? 'takes no part in the mesh any more' : 'takes part in the mesh';
   const patch = { metadata: { annotations: edits } };
   return {
@@ -108,6 +109,30 @@ function planSite(ref: ObjectRef, { context, live }: ServiceSite, source: KubeOb
     why,
     write: { method: 'patch', patch },
     before: live,
+    wanted,
+  };
+}
+
+/** Kubernetes' own, which an object brings along from the cluster that it was read from. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** A live Service with these annotations, as a repository would hold it: without what the API server fills in. */
+function manifestOf(live: KubeObject, edits: Readonly<Record<string, string | null>>): KubeObject {
+  const { namespace, name, labels, annotations } = live.metadata;
+  const merged = Object.entries<string | null>({ ...annotations, ...edits }).filter(
+    (entry): entry is [string, string] => entry[1] !== null && entry[0] !== LAST_APPLIED,
+  );
+  const { clusterIP, clusterIPs: _addresses, ...spec } = (live.spec ?? {}) as CopiedSpec & { clusterIPs?: string[] };
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      ...(namespace === undefined ? {} : { namespace }),
+      name,
+      ...(labels ? { labels } : {}),
+      ...(merged.length > 0 ? { annotations: Object.fromEntries(merged) } : {}),
+    },
+    spec: { ...(clusterIP === 'None' ? { clusterIP } : {}), ...spec },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ErrorCode } from './errors.ts';
 import type { StatusReport } from './status.ts';
 
 /** How the nodes of one cluster are connected to another one. */
@@ -15,7 +16,7 @@ export interface MatrixCell {
 /** A cluster that could not be asked at all. */
 export interface UnreachableCluster {
   context: string;
-  code: string;
+  code: ErrorCode;
   message: string;
   /** The next step. */
   hint?: string | undefined;

@@ -138,7 +138,7 @@ export interface Step {
   /** The reason, one short clause for people. */
   why: string;
   write?: StepWrite | undefined;
-  /** The object as it should be, where meshctl makes all of it; also of a `keep`. For `-o manifests`. */
+  /** The object as it should be, where meshctl makes all of it or it holds nothing of others; also of a `keep`. For `-o manifests`. */
   wanted?: KubeObject | undefined;
   /** Fields that would be overwritten although another manager has set them; not without --force-conflicts. */
   conflicts?: readonly { path: string; manager: string }[] | undefined;

@@ -12,8 +12,8 @@ export interface PartedClusters {
 /** The result of `clustermesh disconnect`. */
 export function disconnectText({ parted, steps }: PartedClusters, theme: Theme): string {
   const counts = countActions(steps);
+  if (counts.keep === steps.length) return '✅ Nothing to do: they are not connected';
   const objects = `  • Objects: ${summariseActions(counts, theme)}`;
-  if (counts.keep === steps.length) return ['✅ They were not connected', objects].join('\n');
   const both = ({ from, to }: PartedClusters['parted'][number]) =>
     parted.some((other) => other.from === to && other.to === from);
   const lines = parted

@@ -1,4 +1,4 @@
-import { describeRef, type KubeObject, refOf } from '../mesh/kube-object.ts';
+import { describeRef, type KubeObject } from '../mesh/kube-object.ts';
 import type { Step } from '../mesh/plan.ts';
 
 /** The objects of a plan for GitOps. */
@@ -14,7 +14,7 @@ export interface PlanManifests {
 
 /**
  * The objects that a plan wants, the kept ones too. Secrets are left out: what is in them is made in the cluster, and a
- * repository is no place for private keys. So are objects to which meshctl only adds something.
+ * repository is no place for private keys. So are objects of others, to which meshctl only adds something.
  */
 export function planManifests(steps: readonly Step[]): PlanManifests {
   const contexts = [...new Set(steps.map(({ cluster }) => cluster))];
@@ -22,15 +22,9 @@ export function planManifests(steps: readonly Step[]): PlanManifests {
     clusters: contexts.map((context) => {
       const own = steps.filter(({ cluster, action }) => cluster === context && action !== 'delete');
       const objects = own.flatMap((step) => manifestOf(step) ?? []);
-      const present = new Set(objects.map((object) => describeRef(refOf(object))));
-      const missing = own.map(({ object }) => object).filter((ref) => !present.has(describeRef(ref)));
-      return {
-        context,
-        objects,
-        leftOut: missing.map(
-          (ref) => `${describeRef(ref)}: ${ref.kind === 'Secret' ? 'holds private keys or peers' : 'holds the peers'}`,
-        ),
-      };
+      const missing = own.filter((step) => manifestOf(step) === undefined);
+      const reasons = missing.map((step) => `${describeRef(step.object)}: ${reasonOf(step)}`);
+      return { context, objects, leftOut: [...new Set(reasons)] };
     }),
   };
 }
@@ -39,4 +33,16 @@ function manifestOf({ object, write, wanted }: Step): KubeObject | undefined {
   if (object.kind === 'Secret') return undefined;
   if (wanted) return wanted;
   return write?.method === 'apply' || write?.method === 'create' ? write.object : undefined;
+}
+
+function reasonOf({ object, write }: Step): string {
+  if (object.kind === 'Secret') return 'holds private keys, which are made in the cluster and belong in no repository';
+  switch (write?.method) {
+    case 'restart':
+      return 'only its pods are restarted';
+    case undefined:
+      return 'stays as it is in the cluster';
+    default:
+      return 'meshctl changes entries of it in the cluster, beside those of others';
+  }
 }

@@ -1,17 +1,17 @@
 import { stateOf } from '../mesh/backends.ts';
 import type { MeshService, ServiceBackend, ServiceDefinition, ServiceInCluster } from '../mesh/services.ts';
-import { type ReadCluster, unreadLines, usesNowText } from './service-list-view.ts';
+import { type ReadClusters, unreadLines, usesNowText } from './service-list-view.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
+import { unreachableLines } from './unreachable-view.ts';
 
-export interface ServiceDescription {
-  clusters: readonly ReadCluster[];
+export interface ServiceDescription extends ReadClusters {
   service: MeshService;
 }
 
 /** The document's data: every backend, with what its own cluster's agents take it for. */
-export function serviceDescribeData({ clusters, service }: ServiceDescription): Record<string, unknown> {
+export function serviceDescribeData({ clusters, service, unreachable }: ServiceDescription): Record<string, unknown> {
   return {
     clusters,
     service: {
@@ -22,6 +22,7 @@ export function serviceDescribeData({ clusters, service }: ServiceDescription): 
       })),
       warnings: service.warnings.map((warning) => warningData(warning, service)),
     },
+    ...(unreachable.length > 0 ? { unreachable } : {}),
   };
 }
 
@@ -30,15 +31,17 @@ function withStates(definition: ServiceDefinition): Record<string, unknown> {
 }
 
 /** `service describe`: for each cluster what it says of the Service, its backends, and what it uses. */
-export function serviceDescribeText({ clusters, service }: ServiceDescription, theme: Theme): string {
+export function serviceDescribeText(description: ServiceDescription, theme: Theme): string {
+  const { service, unreachable } = description;
   const title = theme.bold(`${service.namespace}/${service.name}`);
   return [
     title,
     ...service.clusters.flatMap((entry) => ['', ...clusterLines(entry, theme)]),
     '',
     ...warningLines(service, theme),
-    ...unreadLines(clusters, theme),
+    ...unreadLines(description, theme),
     ...(service.warnings.length === 0 ? [`✅ ${service.namespace}/${service.name} has no warnings`] : []),
+    ...unreachableLines(unreachable, theme),
   ].join('\n');
 }
 

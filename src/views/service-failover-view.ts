@@ -1,10 +1,11 @@
+import type { Use } from '../mesh/services.ts';
 import type { Loss, ServiceSurvival } from '../mesh/survival.ts';
-import { counted, type ReadCluster, unreadLines, usesText } from './service-list-view.ts';
+import { counted, noneLines, type ReadClusters, unreadLines } from './service-list-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
+import { unreachableLines } from './unreachable-view.ts';
 
-export interface FailoverReport {
-  clusters: readonly ReadCluster[];
+export interface FailoverReport extends ReadClusters {
   services: readonly ServiceSurvival[];
 }
 
@@ -13,20 +14,28 @@ export function isSurvivable({ services }: FailoverReport): boolean {
   return services.every(({ losses }) => losses.every(({ survives }) => survives));
 }
 
+/** The document's data. */
+export function failoverData({ unreachable, ...report }: FailoverReport): Record<string, unknown> {
+  const survivable = isSurvivable({ ...report, unreachable });
+  return { survivable, ...report, ...(unreachable.length > 0 ? { unreachable } : {}) };
+}
+
 /** `service failover`: a row for each Service and cluster lost, then those that would fail. */
 export function failoverText(report: FailoverReport, theme: Theme): string {
-  const { clusters, services } = report;
-  if (services.length === 0) {
-    return [`No service is global in ${clusters.map(({ cluster }) => theme.bold(cluster)).join(', ')}`].join('\n');
-  }
-  const head = ['NAMESPACE', 'NAME', 'WITHOUT', 'SURVIVES', 'READY LEFT', 'WHO SERVES'].map((text) => ({
+  const { services, unreachable } = report;
+  if (services.length === 0) return noneLines(report, theme).join('\n');
+  const head = ['NAMESPACE', 'NAME', 'WITHOUT', 'SURVIVES', 'READY LEFT', 'SERVED BY'].map((text) => ({
     text,
     style: theme.bold,
   }));
   const rows = services.flatMap((service) => service.losses.map((loss) => lossCells(service, loss, theme)));
-  return [...tableLines([head, ...rows]), '', ...unreadLines(clusters, theme), ...summaryLines(report, theme)].join(
-    '\n',
-  );
+  return [
+    ...tableLines([head, ...rows]),
+    '',
+    ...unreadLines(report, theme),
+    ...summaryLines(report, theme),
+    ...unreachableLines(unreachable, theme),
+  ].join('\n');
 }
 
 function lossCells({ namespace, name, now }: ServiceSurvival, loss: Loss, theme: Theme): (Cell | string)[] {
@@ -40,8 +49,14 @@ function lossCells({ namespace, name, now }: ServiceSurvival, loss: Loss, theme:
     share,
     served.length === 0
       ? { text: 'no other cluster has the service', style: theme.fail }
-      : served.map(({ cluster, uses }) => `${cluster} ← ${usesText(uses) || 'nobody'}`).join('; '),
+      : served.map(({ cluster, uses }) => servedBy(cluster, uses)).join('; '),
   ];
+}
+
+/** `mesh-2 by itself (2)`, `mesh-2 by mesh-3 (1), mesh-1 (2)`. */
+function servedBy(cluster: string, uses: readonly Use[]): string {
+  if (uses.length === 0) return `${cluster} by nobody`;
+  return `${cluster} by ${uses.map((use) => `${use.cluster === cluster ? 'itself' : use.cluster} (${use.backends})`).join(', ')}`;
 }
 
 function summaryLines({ services }: FailoverReport, theme: Theme): string[] {
@@ -50,6 +65,6 @@ function summaryLines({ services }: FailoverReport, theme: Theme): string[] {
     return lost.length > 0 ? [`   ${namespace}/${name}: without ${lost.join(', or without ')}`] : [];
   });
   const total = counted(services.length, 'global service');
-  if (failing.length === 0) return [`✅ ${total}: requests would go on being answered`];
+  if (failing.length === 0) return [`✅ ${total}: none would fail`];
   return [`❌ ${theme.fail(`${failing.length} of ${total} would fail:`)}`, ...failing];
 }

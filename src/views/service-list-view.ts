@@ -1,7 +1,9 @@
+import type { UnreachableCluster } from '../mesh/mesh-status.ts';
 import type { MeshService, ServiceDefinition, ServiceInCluster, Use } from '../mesh/services.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
+import { unreachableLines } from './unreachable-view.ts';
 
 /** The clusters that were read, and what their agents read beyond them. */
 export interface ReadCluster {
@@ -14,10 +16,11 @@ export interface ReadCluster {
 export interface ServiceListing {
   clusters: readonly ReadCluster[];
   services: readonly MeshService[];
+  unreachable: readonly UnreachableCluster[];
 }
 
 /** The document's data: the backends as counts, the warnings with their words. */
-export function serviceListData({ clusters, services }: ServiceListing): Record<string, unknown> {
+export function serviceListData({ clusters, services, unreachable }: ServiceListing): Record<string, unknown> {
   return {
     clusters,
     services: services.map((service) => ({
@@ -28,6 +31,7 @@ export function serviceListData({ clusters, services }: ServiceListing): Record<
       })),
       warnings: service.warnings.map((warning) => warningData(warning, service)),
     })),
+    ...(unreachable.length > 0 ? { unreachable } : {}),
   };
 }
 
@@ -35,7 +39,7 @@ export function serviceListData({ clusters, services }: ServiceListing): Record<
 export function serviceListText(listing: ServiceListing, wide: boolean, theme: Theme): string {
   const { clusters, services } = listing;
   const names = clusters.map(({ cluster }) => theme.bold(cluster)).join(', ');
-  if (services.length === 0) return [`No service is global in ${names}`, ...unreadLines(clusters, theme)].join('\n');
+  if (services.length === 0) return noneLines(listing, theme).join('\n');
   const head = ['NAMESPACE', 'NAME', 'CLUSTER', ...(wide ? WIDE_HEAD : HEAD)].map((text) => ({
     text,
     style: theme.bold,
@@ -53,8 +57,9 @@ export function serviceListText(listing: ServiceListing, wide: boolean, theme: T
     ...tableLines([head, ...rows]),
     '',
     ...warned.flatMap((service) => warningLines(service, theme)),
-    ...unreadLines(clusters, theme),
+    ...unreadLines(listing, theme),
     `${counted(services.length, 'global service')} in ${names}${warned.length > 0 ? `, ${warned.length} with warnings` : ''}`,
+    ...unreachableLines(listing.unreachable, theme),
   ].join('\n');
 }
 
@@ -101,12 +106,33 @@ export function usesText(uses: readonly Use[]): string {
   return uses.map(({ cluster, backends }) => `${cluster} (${backends})`).join(', ');
 }
 
-/** What the report cannot know. */
-export function unreadLines(clusters: readonly ReadCluster[], theme: Theme): string[] {
+/** What was read, and what could not be. */
+export interface ReadClusters {
+  clusters: readonly ReadCluster[];
+  unreachable: readonly UnreachableCluster[];
+}
+
+/** What a report without any Service says. Where no cluster could be read, it says nothing of Services. */
+export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme): string[] {
+  const names = clusters.map(({ cluster }) => theme.bold(cluster)).join(', ');
+  return [
+    clusters.length === 0 ? 'No cluster could be read' : `No service is global in ${names}`,
+    ...unreadLines({ clusters, unreachable }, theme),
+    ...unreachableLines(unreachable, theme),
+  ];
+}
+
+/** What the report cannot know. Nobody knows which cluster it is that did not answer: its name is in there. */
+export function unreadLines({ clusters, unreachable }: ReadClusters, theme: Theme): string[] {
+  const silent = unreachable.map(({ context }) => `"${context}"`).join(', ');
+  const why =
+    unreachable.length === 0
+      ? 'of which no context was given'
+      : `which ${unreachable.length === 1 ? `may be context ${silent}, that` : `may be among the contexts ${silent}, that`} could not be read`;
   return clusters
     .filter(({ unread }) => unread.length > 0)
     .map(({ cluster, unread }) =>
-      theme.dim(`${cluster} is also connected to ${unread.join(', ')}, of which no context was given: not counted`),
+      theme.dim(`${cluster} is also connected to ${unread.join(', ')}, ${why}: not counted`),
     );
 }
 

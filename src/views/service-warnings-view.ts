@@ -40,7 +40,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'annotations-differ': ({ values = {} }, service) => ({
     message: `the clusters' annotations differ: ${byCluster(values)}`,
-    hint: `with --affinity and --shared as they should be: ${annotate(service)}`,
+    hint: `as in most of them: ${annotate(service, ...commonSharing(service))}`,
   }),
   'ports-differ': ({ values = {} }) => ({
     message: `the clusters' ports differ: ${byCluster(values)}; backends of a port that the other cluster does not name are not used`,
@@ -78,9 +78,27 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
 };
 
+/** In the clusters that have the Service, as far as it is not to be copied: a cluster without it refuses the command. */
 function annotate({ namespace, name, clusters }: MeshService, ...flags: string[]): string {
-  const context = clusters.map((cluster) => cluster.context);
+  const named = flags.includes('--create-missing') ? clusters : clusters.filter(({ definition }) => definition);
+  const context = named.map((cluster) => cluster.context);
   return meshctlCommand('service global', { context }, [`${namespace}/${name}`, ...flags]);
+}
+
+/** The flags for what most of the clusters where it is global have; of two that are as frequent, the first one's. */
+function commonSharing({ clusters }: MeshService): string[] {
+  const global = clusters.flatMap(({ definition }) => (definition?.global ? [definition] : []));
+  const affinity = mostFrequent(global.map((definition) => definition.affinity));
+  const shared = mostFrequent(global.map((definition) => definition.shared));
+  return ['--affinity', affinity ?? 'none', `--shared=${shared ?? true}`];
+}
+
+function mostFrequent<T>(values: readonly T[]): T | undefined {
+  const countOf = (value: T): number => values.filter((other) => other === value).length;
+  return values.reduce<T | undefined>(
+    (best, value) => (best === undefined || countOf(value) > countOf(best) ? value : best),
+    undefined,
+  );
 }
 
 function list(names: readonly string[]): string {

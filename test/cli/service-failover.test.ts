@@ -54,12 +54,12 @@ describe('service failover', () => {
     const { exitCode, stdout } = await failover(...ALL, '--without', 'one');
     expect(exitCode).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
-      "NAMESPACE  NAME      WITHOUT  SURVIVES  READY LEFT     WHO SERVES
-      default    borrowed  mesh-1   NO        0 of 1 (0 %)   mesh-2 ← nobody
-      default    hidden    mesh-1   yes       1 of 2 (50 %)  mesh-2 ← mesh-3 (1); mesh-3 ← mesh-3 (1)
-      default    local     mesh-1   yes       1 of 4 (25 %)  mesh-2 ← mesh-2 (1)
+      "NAMESPACE  NAME      WITHOUT  SURVIVES  READY LEFT     SERVED BY
+      default    borrowed  mesh-1   NO        0 of 1 (0 %)   mesh-2 by nobody
+      default    hidden    mesh-1   yes       1 of 2 (50 %)  mesh-2 by mesh-3 (1); mesh-3 by itself (1)
+      default    local     mesh-1   yes       1 of 4 (25 %)  mesh-2 by itself (1)
       default    only      mesh-1   NO        0 of 1 (0 %)   no other cluster has the service
-      default    spread    mesh-1   yes       4 of 6 (67 %)  mesh-2 ← mesh-2 (2), mesh-3 (2); mesh-3 ← mesh-3 (2), mesh-2 (2)
+      default    spread    mesh-1   yes       4 of 6 (67 %)  mesh-2 by itself (2), mesh-3 (2); mesh-3 by itself (2), mesh-2 (2)
 
       ❌ 2 of 5 global services would fail:
          default/borrowed: without mesh-1

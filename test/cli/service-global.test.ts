@@ -122,6 +122,36 @@ describe('service global', () => {
     expect(annotationsIn('one')).toEqual({});
   });
 
+  it('gives with -o manifests the Service as it will be, in each cluster', async () => {
+    const { stdout, exitCode } = await global([
+      'default/base',
+      ...BOTH,
+      '--affinity',
+      'local',
+      '--dry-run',
+      '-o',
+      'manifests',
+    ]);
+    expect(exitCode).toBe(0);
+    const [, one, two, ...rest] = stdout.split('---\n');
+    expect(rest).toEqual([]);
+    expect(one?.split('# Context two')[0]).toBe(two);
+    expect(two).toContain(
+      'annotations:\n    service.cilium.io/global: "true"\n    service.cilium.io/affinity: local\n',
+    );
+    expect(stdout).not.toMatch(/left out|uid|resourceVersion|clusterIP|status/);
+  });
+
+  it('is mended by the very command that list prints where clusters differ', async () => {
+    await global(['default/base', '--context', 'one', '--affinity', 'local', '--shared=false']);
+    const list = () => runCli(['service', 'list', ...BOTH], { env: { KUBECONFIG: clusters.kubeconfigPath } });
+    const [, line = ''] = /→ .*: meshctl service global (.*)$/m.exec((await list()).stdout) ?? [];
+    expect(line).toBe('--context one,two default/base --affinity local --shared=false');
+    expect(await global(line.split(' '))).toMatchObject({ exitCode: 0 });
+    expect((await list()).stdout).not.toContain('differ');
+    expect(annotationsIn('two')).toEqual(annotationsIn('one'));
+  });
+
   it('puts every cluster back when one refuses', async () => {
     readOnly.add('two');
     const result = await global(['default/base', ...BOTH]);

@@ -65,7 +65,7 @@ describe('hostile answers', () => {
           tally.add('kvstoremesh', { name, error });
         }
         const mesh = printable(
-          adviseMesh(evaluateMesh([tally.report()], [{ context: words, code: 'x', message: words }])),
+          adviseMesh(evaluateMesh([tally.report()], [{ context: words, code: 'Timeout', message: words }])),
         );
         const [report] = mesh.clusters;
         if (!report) throw new Error('no report');

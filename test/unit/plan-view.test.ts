@@ -96,8 +96,8 @@ describe('a plan', () => {
     const { raw } = planResult({ steps }, 'client', 'manifests');
     expect(raw).toMatchInlineSnapshot(`
       "# Context one
-      # left out: Secret kube-system/cilium-ca: holds private keys or peers
-      # left out: Secret kube-system/cilium-clustermesh: holds private keys or peers
+      # left out: Secret kube-system/cilium-ca: holds private keys, which are made in the cluster and belong in no repository
+      # left out: Secret kube-system/cilium-clustermesh: holds private keys, which are made in the cluster and belong in no repository
       ---
       apiVersion: v1
       kind: Service
@@ -106,7 +106,6 @@ describe('a plan', () => {
         namespace: kube-system
       spec:
         type: NodePort
-      ---
       # Context two
       ---
       apiVersion: v1

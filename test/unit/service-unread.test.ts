@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { createTheme } from '../../src/cli/theme.ts';
 import { type ClusterServices, joinServices } from '../../src/mesh/services.ts';
-import { usesNowText } from '../../src/views/service-list-view.ts';
+import { noneLines, unreadLines, usesNowText } from '../../src/views/service-list-view.ts';
 
 /** One cluster was named, whose agents use another one's backends too: what they use must not look complete. */
 function oneCluster(affinity: string, localReady: boolean, annotations: Record<string, string> = {}): ClusterServices {
@@ -24,6 +25,8 @@ function oneCluster(affinity: string, localReady: boolean, annotations: Record<s
   };
 }
 
+const plain = createTheme(false);
+
 describe('what a cluster uses, of whose peers no context was given', () => {
   test.each<[string, ClusterServices, string]>([
     ['no affinity', oneCluster('none', true), 'mesh-1 (1), mesh-2 (not read)'],
@@ -34,5 +37,24 @@ describe('what a cluster uses, of whose peers no context was given', () => {
   ])('%s', (_what, cluster, text) => {
     const definition = joinServices([cluster])[0]?.clusters[0]?.definition;
     expect(definition && usesNowText(definition)).toBe(text);
+  });
+});
+
+describe('clusters that could not be read', () => {
+  const refused = { context: 'three', code: 'Forbidden', message: 'context "three": not allowed' } as const;
+  const read = { cluster: 'mesh-1', context: 'one', unread: ['mesh-3'] };
+
+  test('a peer of which a context was given that does not answer is not one of which none was given', () => {
+    expect(unreadLines({ clusters: [read], unreachable: [refused] }, plain)).toEqual([
+      'mesh-1 is also connected to mesh-3, which may be context "three", that could not be read: not counted',
+    ]);
+    expect(unreadLines({ clusters: [read], unreachable: [] }, plain)[0]).toContain('no context was given');
+  });
+
+  test('none that was read says nothing about Services', () => {
+    expect(noneLines({ clusters: [], unreachable: [refused] }, plain)).toEqual([
+      'No cluster could be read',
+      '❌ context "three": not allowed',
+    ]);
   });
 });
