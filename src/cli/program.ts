@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { CommandSpec, OptionSpec, ParsedOptions } from '../commands/command.ts';
+import type { CommandSpec, OptionGroup, OptionSpec, ParsedOptions } from '../commands/command.ts';
 import { parseTimeLimit } from '../commands/option-values.ts';
-import { NAMESPACE_OF_CILIUM } from '../commands/shared-options.ts';
+import { grouped, NAMESPACE_OF_CILIUM } from '../commands/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Host } from './host.ts';
 
@@ -17,7 +17,7 @@ export interface ProgramTexts {
 }
 
 /** Flags of all commands that reach clusters; named as in kubectl and cilium-cli. */
-const CLUSTER_OPTIONS: readonly OptionSpec[] = [
+const CLUSTER_OPTIONS: readonly OptionSpec[] = grouped('clusters', [
   { flags: '--kubeconfig <path>', description: 'kubeconfig file (default: $KUBECONFIG, else ~/.kube/config)' },
   NAMESPACE_OF_CILIUM,
   { flags: '--as <user>', description: 'user to impersonate' },
@@ -28,11 +28,27 @@ const CLUSTER_OPTIONS: readonly OptionSpec[] = [
     default: '30s',
     parse: parseTimeLimit,
   },
-];
+]);
 
 const COMMON_OPTIONS: readonly OptionSpec[] = [
-  { flags: '--debug', description: 'show API requests and stack traces on stderr (never secret values)' },
+  {
+    flags: '--debug',
+    description: 'show API requests and stack traces on stderr (never secret values)',
+    group: 'output',
+  },
 ];
+
+/** Headings in help, in the order in which every command has them; what is a command's own comes before. */
+const OPTION_GROUPS: Readonly<Record<OptionGroup, string>> = {
+  exposure: 'Exposure:',
+  pods: 'Image and pods:',
+  certificates: 'Certificates:',
+  helm: 'Helm:',
+  run: 'How it runs:',
+  output: 'Output:',
+  clusters: 'Clusters and access:',
+};
+const GROUP_ORDER: readonly (OptionGroup | undefined)[] = [undefined, ...(Object.keys(OPTION_GROUPS) as OptionGroup[])];
 
 /** Turns command specs into a commander program. Nothing of a command is loaded before it runs. */
 export function createProgram(specs: readonly CommandSpec[], texts: ProgramTexts, host: Host, runner: Runner): Command {
@@ -63,11 +79,13 @@ function addCommand(program: Command, spec: CommandSpec, texts: ProgramTexts, ru
   const name = spec.path.at(-1);
   if (name === undefined) return;
   const command = new Command(name).summary(spec.summary).description(spec.description ?? `${spec.summary}.`);
-  const own = spec.options.map(createOption);
-  const shared = [...(spec.reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS]
-    .map(createOption)
-    .filter(({ long }) => !own.some((option) => option.long === long));
-  for (const option of [...own, ...shared]) command.addOption(option);
+  const names = new Set(spec.options.map(nameOf));
+  const shared = [...(spec.reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS];
+  const all = [...spec.options, ...shared.filter((option) => !names.has(nameOf(option)))];
+  for (const group of GROUP_ORDER) {
+    for (const option of all) if (option.group === group) command.addOption(createOption(option));
+  }
+  command.addHelpOption(new Option('-h, --help', 'display help for command').helpGroup(OPTION_GROUPS.output));
   const words = spec.arguments ?? [];
   for (const { name: word, description, optional } of words) {
     command.argument(optional ? `[${word}]` : `<${word}>`, description);
@@ -111,8 +129,14 @@ function groupFor(program: Command, path: readonly string[], texts: ProgramTexts
   return parent;
 }
 
+/** `--output` of `-o, --output <format>`. */
+function nameOf({ flags }: OptionSpec): string | undefined {
+  return /--[a-z-]+/.exec(flags)?.[0];
+}
+
 function createOption(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.description);
+  if (spec.group) option.helpGroup(OPTION_GROUPS[spec.group]);
   if (typeof spec.default === 'string' && spec.parse) option.default(spec.parse(spec.default), spec.default);
   else if (spec.default !== undefined) option.default(spec.default);
   if (spec.choices) option.choices(spec.choices);

@@ -19,7 +19,12 @@ export interface OptionSpec {
   /** Must be given. */
   required?: boolean;
   hidden?: boolean;
+  /** Under which heading help lists it; absent: under the first one, with what is this command's own. */
+  group?: OptionGroup;
 }
+
+/** The headings of options in help; program.ts has their words and their order. */
+export type OptionGroup = 'exposure' | 'pods' | 'certificates' | 'helm' | 'run' | 'output' | 'clusters';
 
 /** One word after the command's name. */
 export interface ArgumentSpec {

@@ -10,26 +10,34 @@ const MESH_OPTIONS: readonly OptionSpec[] = [
   { ...CONTEXT, description: 'kubeconfig context of the source (default: the current one)' },
   {
     flags: '--destination-context <contexts>',
+    group: 'clusters',
     description: 'kubeconfig contexts of the other clusters, comma-separated or repeated; * and ? match several',
     parse: parseList,
     repeatable: 'lists',
   },
   {
     flags: '--destination-kubeconfig <path>',
+    group: 'clusters',
     description: 'kubeconfig file of the destinations, if it is another one',
   },
   ALL,
   {
     flags: '--connection-mode <mode>',
     description:
-      'bidirectional: the source and each destination; mesh: every two of all; unicast: only the source dials ' +
+      'bidirectional: the source and each destination; mesh: every pair of clusters; unicast: only the source dials ' +
       '(default: bidirectional, with --all mesh)',
     choices: CONNECTION_MODES,
   },
-  { flags: '--parallel <count>', description: 'clusters read and written at a time', default: 16, parse: parseCount },
+  {
+    flags: '--parallel <count>',
+    group: 'run',
+    description: 'clusters read and written at a time',
+    default: 16,
+    parse: parseCount,
+  },
 ];
 
-/** The commands that join clusters and part them. */
+/** The commands that join clusters and disconnect them. */
 export const CONNECT_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['clustermesh', 'connect'],
@@ -43,9 +51,9 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
       { line: 'meshctl clustermesh connect --context gke --destination-context eks', what: 'connect two clusters' },
       {
         line: 'meshctl clustermesh connect --context a --destination-context "prod-*" --connection-mode mesh',
-        what: 'join several clusters, each with each',
+        what: 'join several clusters, every pair of them',
       },
-      { line: 'meshctl clustermesh connect --all --dry-run', what: 'what joining all clusters would write' },
+      { line: 'meshctl clustermesh connect --all --dry-run', what: 'what connecting all clusters would write' },
     ],
     reachesClusters: true,
     options: [
@@ -71,20 +79,24 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
         description:
           'shared-ca: the common certificate, where both sides have one CA; per-peer: a certificate for each peer, issued by ' +
           'the side that checks it; legacy: the remote’s own certificate; auto: the first of these that is possible ' +
-          '(default: as chosen before, else auto)',
+          '(default: keep what was chosen before, otherwise auto)',
         choices: CREDENTIAL_CHOICES,
       },
       {
         flags: '--allow-mismatching-ca',
-        description: 'accepted, not needed: clusters with different CAs need no CA bundle',
+        description: 'accepted for compatibility, not needed: clusters with different CAs need no CA bundle',
         default: false,
       },
       {
         flags: '--skip-checks <ids>',
-        description: 'checks of the mesh that do not count, comma-separated',
+        description: 'compatibility checks to skip, comma-separated',
         parse: parseList,
       },
-      { flags: '--no-proof', description: 'hand out credentials untried, where port-forward is forbidden' },
+      {
+        flags: '--no-proof',
+        group: 'run',
+        description: 'distribute credentials without verifying them first, where port-forward is forbidden',
+      },
       NO_ROLLBACK,
       waitDuration("until the remote's etcd lets a new peer in", '2m'),
       DRY_RUN,
@@ -101,7 +113,10 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
       'gone is forgotten with --force, or with --peer by its name: it is refused as soon as etcd has lost its user, but a ' +
       'connection that it still has open goes on with what it watches until that ends.',
     examples: [
-      { line: 'meshctl clustermesh disconnect --context gke --destination-context eks', what: 'part two clusters' },
+      {
+        line: 'meshctl clustermesh disconnect --context gke --destination-context eks',
+        what: 'disconnect two clusters',
+      },
       { line: 'meshctl clustermesh disconnect --context gke --peer mesh-2', what: 'forget a cluster that is gone' },
     ],
     reachesClusters: true,
@@ -114,11 +129,13 @@ export const CONNECT_COMMANDS: readonly CommandSpec[] = [
       },
       {
         flags: '--force',
-        description: 'go on where a destination cannot be reached, and clean the other side',
+        group: 'run',
+        description: "go on where a destination cannot be reached, and clean up the source's side",
         default: false,
       },
       {
         flags: '--no-wait',
+        group: 'run',
         description: 'do not wait until the remote etcds refuse the peers and no agent reports them any more',
       },
       waitDuration('for that', '2m'),

@@ -33,23 +33,26 @@ export const CONNECTIVITY_COMMAND: CommandSpec = {
     { flags: '--keep', description: 'leave everything deployed at the end', default: false },
     {
       flags: '--perf',
-      description: 'also measure latency from each cluster to each with many requests',
+      description: 'measure the latency from each cluster to each with 500 requests, not only with those of the test',
       default: false,
     },
     {
       flags: '--wait-duration <duration>',
+      group: 'run',
       description: 'longest wait for pods to be ready',
       default: '3m',
       parse: parseDuration,
     },
     {
       flags: '--settle-duration <duration>',
+      group: 'run',
       description: 'longest wait for a change to take effect in all clusters',
       default: '15s',
       parse: parseDuration,
     },
     {
       flags: '-o, --output <format>',
+      group: 'output',
       description: 'format of the result',
       choices: ['text', 'json', 'yaml', 'junit'],
       default: 'text',

@@ -14,7 +14,7 @@ import type { ServiceType, TrafficPolicy } from '../mesh/service-type.ts';
 import { type CiliumVersion, parseVersion } from '../mesh/versions.ts';
 import { parseSwitch } from './option-values.ts';
 
-/** The flags in APISERVER_OPTIONS (enable-specs.ts), as parsed. */
+/** The flags of apiserver-options.ts, as parsed. */
 export interface ApiserverFlags {
   serviceType?: ServiceType;
   serviceAnnotation?: [key: string, value: string][];

@@ -4,6 +4,7 @@ import { CLUSTERS, DRY_RUN, FORCE_CONFLICTS, RESULT_FORMAT, YES } from './shared
 
 const NODE_TIMEOUT: OptionSpec = {
   flags: '--node-timeout <duration>',
+  group: 'run',
   description: 'longest wait for one agent',
   default: '10s',
   parse: parseDuration,
@@ -11,13 +12,15 @@ const NODE_TIMEOUT: OptionSpec = {
 
 const PARALLEL: OptionSpec = {
   flags: '--parallel <count>',
-  description: 'most agents asked at a time',
+  group: 'run',
+  description: 'agents asked at the same time',
   default: 50,
   parse: parseCount,
 };
 
 const PICTURE_FORMAT: OptionSpec = {
   flags: '-o, --output <format>',
+  group: 'output',
   description: 'format of the result',
   choices: ['table', 'json', 'yaml', 'mermaid', 'dot', 'svg'],
   default: 'table',
@@ -27,13 +30,13 @@ const PICTURE_FORMAT: OptionSpec = {
 export const HEALTH_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['clustermesh', 'check'],
-    summary: 'Look for what is wrong, or will be, with the next step for each finding',
+    summary: 'Find what is wrong or will be, with the next step for each finding',
     description:
       'Reads the clusters and judges names and ids, settings, versions, addresses, the network between nodes, the ' +
       'clustermesh-apiserver, certificates, peers and ownership. Exits 1 when a check fails.',
     examples: [
       { line: 'meshctl clustermesh check --pre --context gke,eks', what: 'before enable and connect' },
-      { line: 'meshctl clustermesh check --all -o short', what: 'only what is not well' },
+      { line: 'meshctl clustermesh check --all -o short', what: 'only what is not in order' },
       { line: 'meshctl clustermesh check --category tls,peers --fail-on warn -o junit', what: 'in a pipeline' },
     ],
     reachesClusters: true,
@@ -48,9 +51,10 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
         choices: ['fail', 'warn'],
         default: 'fail',
       },
-      { flags: '--wait', description: 'look again until all is well', default: false },
+      { flags: '--wait', group: 'run', description: 'check again until nothing fails', default: false },
       {
         flags: '--wait-duration <duration>',
+        group: 'run',
         description: 'longest wait with --wait',
         default: '5m',
         parse: parseDuration,
@@ -59,7 +63,8 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       NODE_TIMEOUT,
       {
         flags: '-o, --output <format>',
-        description: 'format of the result; short: only what is not well',
+        group: 'output',
+        description: 'format of the result; short: only what is not in order',
         choices: ['table', 'short', 'json', 'yaml', 'junit'],
         default: 'table',
       },
@@ -70,8 +75,8 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
     path: ['clustermesh', 'certs', 'list'],
     summary: 'List every certificate of the mesh',
     description:
-      'Roles, subjects, issuers, serial numbers and what is left of their time; with -o json also names and who uses them. ' +
-      'Keys are not read out. Exits 1 when a certificate is not there or is of no use.',
+      'Roles, subjects, issuers, serial numbers and the time that is left; with -o json also names and who uses them. ' +
+      'Keys are not read out. Exits 1 when a certificate is missing or unusable.',
     examples: [
       { line: 'meshctl clustermesh certs list --all', what: 'all clusters of the kubeconfig that run Cilium' },
     ],
@@ -81,7 +86,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['clustermesh', 'certs', 'rotate'],
-    summary: 'Issue the certificates of the mesh anew, without cutting a peer off',
+    summary: 'Renew the certificates of the mesh without cutting off a peer',
     description:
       'Renews the certificates of the clusters and those with which they dial each other; each one is proved before it is ' +
       'handed out. Key sizes and validities stay as they are. With --ca, the CAs too: first everyone trusts the old and the ' +
@@ -92,7 +97,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       { line: 'meshctl clustermesh certs rotate --all --older-than 30d', what: 'only those that are due' },
       {
         line: 'meshctl clustermesh certs rotate --ca --all --dry-run',
-        what: 'what would be made anew, phase by phase',
+        what: 'what would be renewed, phase by phase',
       },
       { line: 'meshctl clustermesh certs rotate --ca --all', what: 'new CAs for the whole mesh' },
     ],
@@ -102,26 +107,27 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       { flags: '--ca', description: 'make new CAs too; asks first', default: false },
       {
         flags: '--older-than <duration>',
-        description: 'only certificates that were issued so long ago, e.g. 30d or 720h',
+        description: 'only certificates that were issued longer ago than this, e.g. 30d or 720h',
         parse: parseSpan,
       },
-      { flags: '--peer <name>', description: 'only the certificates with which clusters dial this one' },
+      { flags: '--peer <name>', description: 'only the certificates with which clusters log in to this one' },
       {
         flags: '--cert-validity <duration>',
-        description: 'validity of the certificates that are issued, e.g. 8760h (default: as they are)',
+        description: 'validity of new certificates, e.g. 8760h (default: keep theirs)',
         parse: parseSpan,
       },
       {
         flags: '--key-size <bits>',
-        description: 'size of RSA keys that are made (default: as they are)',
+        description: 'size of new RSA keys (default: keep theirs)',
         choices: ['2048', '3072', '4096'],
       },
-      { flags: '--parallel <count>', description: 'clusters at a time', default: 16, parse: parseCount },
+      { flags: '--parallel <count>', group: 'run', description: 'clusters at a time', default: 16, parse: parseCount },
       FORCE_CONFLICTS,
       DRY_RUN,
       YES,
       {
         flags: '--wait-duration <duration>',
+        group: 'run',
         description: 'longest wait for each step to become live',
         default: '5m',
         parse: parseDuration,

@@ -28,6 +28,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
       },
       {
         flags: '-o, --output <format>',
+        group: 'output',
         description: 'format of the result',
         choices: ['summary', 'json'],
         default: 'summary',

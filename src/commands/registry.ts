@@ -1,8 +1,9 @@
 import { PLATFORM_FLAGS } from '../mesh/platforms.ts';
+import { apiserverOptions, RENDER_DEFAULTS } from './apiserver-options.ts';
 import type { CommandSpec } from './command.ts';
 import { CONNECT_COMMANDS } from './connect-specs.ts';
 import { CONNECTIVITY_COMMAND } from './connectivity-spec.ts';
-import { APISERVER_OPTIONS, ENABLE_COMMANDS } from './enable-specs.ts';
+import { ENABLE_COMMANDS } from './enable-specs.ts';
 import { HEALTH_COMMANDS } from './health-specs.ts';
 import { parseCount, parseDuration, parseList, parseNamespace, parsePercent } from './option-values.ts';
 import { POLICY_COMMANDS } from './policy-specs.ts';
@@ -11,11 +12,11 @@ import { CLUSTERS, waitDuration } from './shared-options.ts';
 
 /** What each group of commands is, for help. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
-  clustermesh: 'Join clusters into a mesh, and see how it is',
+  clustermesh: 'Join clusters into a mesh and inspect it',
   service: 'Services that several clusters serve together',
   'clustermesh certs': 'The certificates of the mesh',
   connectivity: 'Requests between clusters',
-  sandbox: 'Embedded clusters on this machine, to try things out',
+  sandbox: 'Embedded clusters on this machine for trying things out',
 };
 
 export const COMMAND_ALIASES: Readonly<Record<string, string>> = { clustermesh: 'mesh' };
@@ -26,7 +27,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...CONNECT_COMMANDS,
   {
     path: ['clustermesh', 'status'],
-    summary: 'Tell whether all nodes are connected to all clusters',
+    summary: 'Show whether all nodes are connected to all clusters',
     description:
       'Asks every Cilium agent and every KVStoreMesh replica, and compares their answers with the peers that are configured. ' +
       'What is wrong is shown once for all nodes that have it, with the next command to run. With several contexts, a matrix ' +
@@ -39,23 +40,31 @@ export const COMMANDS: readonly CommandSpec[] = [
     reachesClusters: true,
     options: [
       ...CLUSTERS,
-      { flags: '--wait', description: 'wait until every node is connected', default: false },
+      { flags: '--wait', group: 'run', description: 'wait until every node is connected', default: false },
       waitDuration('with --wait', '5m'),
-      { flags: '--watch', description: 'show the status again and again until Ctrl-C', default: false },
-      { flags: '--parallel <count>', description: 'most agents asked at a time', default: 50, parse: parseCount },
+      { flags: '--watch', description: 'refresh the status until Ctrl-C', default: false },
+      {
+        flags: '--parallel <count>',
+        group: 'run',
+        description: 'agents asked at the same time',
+        default: 50,
+        parse: parseCount,
+      },
       {
         flags: '--node-timeout <duration>',
+        group: 'run',
         description: 'longest wait for one agent',
         default: '10s',
         parse: parseDuration,
       },
       {
         flags: '--sample <percent>',
-        description: 'ask only so many percent of the nodes, for very large clusters',
+        description: 'ask only this percentage of the nodes, for very large clusters',
         parse: parsePercent,
       },
       {
         flags: '-o, --output <format>',
+        group: 'output',
         description: 'format of the result',
         choices: ['summary', 'wide', 'json', 'yaml', 'junit'],
         default: 'summary',
@@ -68,14 +77,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Print the objects that enable would apply, without a cluster',
     description:
       'For GitOps. What only the cluster knows is left out: its users and peers, which connect writes, and the TLS Secrets; ' +
-      '--certificates says how those come. So the objects can be applied to a mesh that is up.',
+      '--certificates says how those come. So the objects can be applied to a running mesh.',
     examples: [
       {
         line: 'meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 -o yaml',
         what: 'manifests for a repository',
       },
       {
-        line: 'meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 --platform gke --certificates cert-manager',
+        line: `meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 \\
+    --platform gke --certificates cert-manager`,
         what: 'with an internal load balancer, and certificates that cert-manager keeps',
       },
     ],
@@ -89,7 +99,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         default: 'kube-system',
         parse: parseNamespace,
       },
-      ...APISERVER_OPTIONS,
+      ...apiserverOptions(RENDER_DEFAULTS),
       {
         flags: '--max-connected-clusters <count>',
         description: 'size of the mesh, as in cilium-config',
@@ -98,11 +108,13 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       {
         flags: '--platform <platform>',
+        group: 'exposure',
         description: 'where the cluster runs: keeps its load balancer off the internet',
         choices: PLATFORM_FLAGS,
       },
       {
         flags: '--certificates <source>',
+        group: 'certificates',
         description:
           'none: TLS Secrets come from elsewhere (enable makes them); cert-manager: Certificates for it; inline: for a new ' +
           'cluster, issued from a new CA, prints private keys',
@@ -111,12 +123,14 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       {
         flags: '--issuer <[kind/]name>',
+        group: 'certificates',
         description:
-          'what issues for --certificates cert-manager, e.g. ClusterIssuer/mesh (default: the Issuer of Cilium’s chart, ' +
+          'issuer for --certificates cert-manager, e.g. ClusterIssuer/mesh (default: the Issuer of Cilium’s chart, ' +
           'clustermesh-apiserver-issuer)',
       },
       {
         flags: '-o, --output <format>',
+        group: 'output',
         description: 'format of the objects',
         choices: ['yaml', 'json'],
         default: 'yaml',
@@ -136,7 +150,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'handshake between clusters. Simulated: etcd, Cilium’s agent and its datapath.',
     examples: [
       { line: 'meshctl sandbox up --clusters 2 --nodes 2', what: 'two clusters, in another terminal: kubectl' },
-      { line: 'meshctl sandbox up --provider gke,eks,bare-metal', what: 'three, each of another kind' },
+      { line: 'meshctl sandbox up --provider gke,eks,bare-metal', what: 'three, each on another platform' },
     ],
     options: [
       {
@@ -145,10 +159,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         parse: parseCount,
       },
       { flags: '--nodes <count>', description: 'nodes of each cluster', default: 2, parse: parseCount },
-      { flags: '--cilium-version <version>', description: 'Cilium version they pretend to run', default: '1.20.0' },
+      { flags: '--cilium-version <version>', description: 'Cilium version that they report', default: '1.20.0' },
       {
         flags: '--provider <list>',
-        description: 'where they claim to run, one for all or one for each: gke (default), eks, aks, kind, bare-metal',
+        description:
+          'platform that they report, one for all or one for each: gke (default), eks, aks, kind, bare-metal',
         parse: parseList,
       },
     ],
@@ -156,9 +171,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['demo'],
-    summary: 'Show the whole story on embedded clusters',
+    summary: 'Show a walkthrough on embedded clusters',
     description:
-      'Starts a sandbox with two clusters and tells the story with the real commands: checks, enable, connect, status, a ' +
+      'Starts a sandbox with two clusters and runs the real commands against it: checks, enable, connect, status, a ' +
       'global service, its affinity, an outage of all local pods while requests go on, and their return.',
     options: [
       { flags: '--keep', description: 'leave the sandbox up at the end, until Ctrl-C', default: false },

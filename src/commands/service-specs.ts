@@ -31,7 +31,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     summary: 'List the services that are global in any of the clusters',
     description:
       'Shows for each global service where it is defined, how it is shared, how many of its backends are ready, what the ' +
-      'agents of each cluster send new connections to now, and what is odd about it.',
+      'agents of each cluster send new connections to now, and what looks wrong.',
     examples: [
       { line: 'meshctl service list --context gke,eks', what: 'two clusters' },
       { line: 'meshctl service list --all -n shop -o wide', what: 'one namespace in every cluster of the kubeconfig' },
@@ -71,7 +71,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
       },
       {
         line: 'meshctl service global default/rebel-base --context gke,eks --create-missing',
-        what: 'copy it to where it is missing',
+        what: 'copy it to the clusters that lack it',
       },
     ],
     reachesClusters: true,
@@ -80,12 +80,12 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
       ...CLUSTERS,
       {
         flags: '--affinity <affinity>',
-        description: 'backends to prefer (default: as it is, else none)',
+        description: 'backends to prefer (default: keep the current value, otherwise none)',
         choices: ['local', 'remote', 'none'],
       },
       {
         flags: '--shared [boolean]',
-        description: 'let the other clusters use the backends (default: as it is, else true)',
+        description: 'let the other clusters use the backends (default: keep the current value, otherwise true)',
         choices: ['true', 'false'],
       },
       {
@@ -105,7 +105,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['service', 'failover'],
-    summary: 'Tell who would serve if a cluster went',
+    summary: 'Show who would serve if a cluster were lost',
     description:
       'Works out for each service and each cluster lost which backends the other clusters would use, and how many are left. ' +
       'Without a service: all that are global. Nothing is changed.',

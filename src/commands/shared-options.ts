@@ -1,19 +1,26 @@
 import { parseCiliumNamespaces } from '../mesh/cilium-namespaces.ts';
-import type { OptionSpec } from './command.ts';
+import type { OptionGroup, OptionSpec } from './command.ts';
 import { parseDuration, parseList } from './option-values.ts';
 
 /** Flags that several commands have in the same way. */
+
+/** Options under one heading, but for those that have one. */
+export function grouped(group: OptionGroup, options: readonly OptionSpec[]): OptionSpec[] {
+  return options.map((option) => ({ group, ...option }));
+}
 
 export const CONTEXT: OptionSpec = {
   flags: '--context <context>',
   description: 'kubeconfig context (default: the current one)',
   once: true,
+  group: 'clusters',
 };
 
 export const ALL: OptionSpec = {
   flags: '--all',
   description: 'all contexts of the kubeconfig that run Cilium',
   default: false,
+  group: 'clusters',
 };
 
 /** For commands that take any number of clusters. */
@@ -23,6 +30,7 @@ export const CLUSTERS: readonly OptionSpec[] = [
     description: 'kubeconfig contexts, comma-separated or repeated; * and ? match several (default: the current one)',
     parse: parseList,
     repeatable: 'lists',
+    group: 'clusters',
   },
   ALL,
 ];
@@ -35,6 +43,7 @@ const CILIUM_NAMESPACE = {
     return text;
   },
   once: true,
+  group: 'clusters',
 } as const;
 
 /** Of every command that reaches clusters. */
@@ -48,6 +57,7 @@ export const waitDuration = (what: string, standard: string): OptionSpec => ({
   description: `longest wait ${what}`,
   default: standard,
   parse: parseDuration,
+  group: 'run',
 });
 
 export const RESULT_FORMAT: OptionSpec = {
@@ -55,6 +65,7 @@ export const RESULT_FORMAT: OptionSpec = {
   description: 'format of the result',
   choices: ['text', 'json', 'yaml'],
   default: 'text',
+  group: 'output',
 };
 
 /** For commands that write. With `--dry-run` they give the plan. */
@@ -62,6 +73,7 @@ export const DRY_RUN: OptionSpec = {
   flags: '--dry-run [mode]',
   description: 'print the plan and change nothing; "server" also lets the API server judge it (default mode: client)',
   choices: ['client', 'server'],
+  group: 'run',
 };
 
 export const PLAN_FORMAT: OptionSpec = {
@@ -77,16 +89,23 @@ export const RESULT_OR_PLAN_FORMAT: OptionSpec = {
 };
 
 /** For commands that take something away. */
-export const YES: OptionSpec = { flags: '-y, --yes', description: 'do not ask whether to go on', default: false };
+export const YES: OptionSpec = {
+  flags: '-y, --yes',
+  description: 'do not ask whether to go on',
+  default: false,
+  group: 'run',
+};
 
 /** For commands that write to several clusters, and to all or none of them. */
 export const NO_ROLLBACK: OptionSpec = {
   flags: '--no-rollback',
   description: 'leave what stands when something fails, instead of putting every cluster back',
+  group: 'run',
 };
 
 export const FORCE_CONFLICTS: OptionSpec = {
   flags: '--force-conflicts',
   description: 'take over fields that Helm or other managers own',
   default: false,
+  group: 'run',
 };
