@@ -69,13 +69,14 @@ function shortcoming({ enabled, kvstoremesh, problems, faults }: StatusReport): 
 
 /** What to do where no KVStoreMesh replica runs and no reason says why; else nothing. */
 export function replicaLines(
-  { context, namespace, cluster, kvstoremesh, peers }: StatusReport,
+  { context, namespace, cluster, enabled, kvstoremesh, peers }: StatusReport,
   reasons: readonly StatusReason[],
   theme: Theme,
 ): string[] {
   if (!kvstoremesh.enabled || peers.length === 0 || kvstoremesh.replicas > 0) return [];
   const line = `${theme.warn('⚠️ ')} ${cluster.name}: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed`;
-  if (reasons.some(({ about }) => about.includes(cluster.name))) return [line];
+  // Where it is not enabled, that is the next step, and it is said below.
+  if (!enabled || reasons.some(({ about }) => about.includes(cluster.name))) return [line];
   return [line, step(kubectlCommand({ context, namespace }, ['describe', 'deployment', APISERVER]), theme)];
 }
 
