@@ -1,0 +1,6 @@
+import { describe } from 'vitest';
+import { AUTHORITY_FAULTS, CLUSTER_FAULTS } from '../support/fault-catalogue-clusters.ts';
+import { faultScenarios } from '../support/fault-scenarios.ts';
+
+describe('the CA, or something around the mesh, is broken', () =>
+  faultScenarios([...AUTHORITY_FAULTS, ...CLUSTER_FAULTS]));

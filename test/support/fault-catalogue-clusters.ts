@@ -1,0 +1,83 @@
+import { createAuthority } from '../../src/pki/authority.ts';
+import type { FaultEntry } from './fault.ts';
+import { TWO } from './fault-mesh.ts';
+import { change, dropSecret, emptySecret, setUsersText, USERS } from './fault-parts.ts';
+import { refsOf, setSecret } from './sandbox-mesh.ts';
+
+const CA = 'cilium-ca';
+
+/** The CA of mesh-2 is broken. All goes on, but nothing can be renewed. */
+export const AUTHORITY_FAULTS: readonly FaultEntry[] = [
+  {
+    id: 'ca-deleted',
+    what: 'the Secret of the CA is gone',
+    arrange: ({ two }) => dropSecret(two, CA),
+    status: [],
+    check: ['tls-ca'],
+    certs: [`${TWO} ca ca-missing`],
+    connect: 'keeps',
+    operator: true,
+    unconcerned: ['status', 'connect'],
+  },
+  {
+    id: 'ca-empty',
+    what: 'the Secret of the CA is empty',
+    arrange: ({ two }) => emptySecret(two, CA),
+    status: [],
+    check: ['tls-ca'],
+    certs: [`${TWO} ca ca-unreadable`],
+    connect: 'keeps',
+    operator: true,
+    unconcerned: ['status', 'connect'],
+  },
+  {
+    id: 'ca-garbage',
+    what: 'the certificate of the CA is no certificate',
+    arrange: ({ two }) => setSecret(two, CA, { 'ca.crt': 'not a cert' }),
+    status: [],
+    check: ['tls-ca'],
+    certs: [`${TWO} ca ca-unreadable`],
+    connect: 'keeps',
+    operator: true,
+    unconcerned: ['status', 'connect'],
+  },
+  {
+    id: 'ca-key-garbage',
+    what: 'the key of the CA is no key',
+    arrange: ({ two }) => setSecret(two, CA, { 'ca.key': 'not a key' }),
+    status: [],
+    check: ['tls-ca'],
+    connect: 'keeps',
+    operator: true,
+    unconcerned: ['status', 'connect'],
+  },
+  {
+    id: 'ca-key-of-another',
+    what: 'the key of the CA belongs to another one',
+    arrange: async ({ two }) => setSecret(two, CA, { 'ca.key': (await createAuthority()).privateKey }),
+    status: [],
+    check: ['tls-ca'],
+    connect: 'keeps',
+    operator: true,
+    unconcerned: ['status', 'connect'],
+  },
+];
+
+/** Something around the mesh is in the way. */
+export const CLUSTER_FAULTS: readonly FaultEntry[] = [
+  {
+    id: 'users-of-helm',
+    what: 'Helm made the list of the users, and its last upgrade took the peer out',
+    arrange({ two }) {
+      setUsersText(two, 'users: []\n');
+      change(two, refsOf(two).configMap(USERS), ({ metadata }) => {
+        metadata.labels = { ...metadata.labels, 'app.kubernetes.io/managed-by': 'Helm' };
+        metadata.annotations = { ...metadata.annotations, 'meta.helm.sh/release-name': 'cilium' };
+      });
+    },
+    noticed: true,
+    status: ['permission-denied', 'peer-user-missing'],
+    check: ['peers-user', 'peers-connected'],
+    connect: 'changes',
+  },
+];

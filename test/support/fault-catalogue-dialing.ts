@@ -1,0 +1,219 @@
+import { lasting } from './certificate-specs.ts';
+import type { FaultEntry } from './fault.ts';
+import { type FaultMesh, ONE } from './fault-mesh.ts';
+import { change, dropSecret, issued } from './fault-parts.ts';
+import { found, peerCertificateSpec, refsOf, setSecret } from './sandbox-mesh.ts';
+
+const REPLICAS_SECRET = 'cilium-kvstoremesh';
+const AGENTS_SECRET = 'cilium-clustermesh';
+
+/** Sets keys of the Secret by which mesh-1's KVStoreMesh dials mesh-2. */
+const setFiles = ({ one }: FaultMesh, files: Record<string, string | undefined>) =>
+  setSecret(one, REPLICAS_SECRET, files);
+
+const setClient = (mesh: FaultMesh, { certificate, privateKey }: { certificate: string; privateKey: string }) =>
+  setFiles(mesh, { 'mesh-2.etcd-client.crt': certificate, 'mesh-2.etcd-client.key': privateKey });
+
+const SPEC = peerCertificateSpec('mesh-1');
+
+/** What each entry here has: enable has nothing to do with it. */
+const COMMON = { enableAt: ONE, unconcerned: ['enable'] } as const;
+
+/** What mesh-1 dials mesh-2 with is broken. */
+export const DIALING_FAULTS: readonly FaultEntry[] = [
+  {
+    ...COMMON,
+    id: 'replicas-file-garbage',
+    what: 'the peering file for KVStoreMesh is not YAML',
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2': 'endpoints: [' }),
+    status: ['peering-file-unreadable'],
+    check: ['peering-file-unreadable'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'replicas-file-no-file',
+    what: 'the peering file for KVStoreMesh is a word',
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2': 'garbage' }),
+    noticed: true,
+    status: ['peering-file-unreadable'],
+    check: ['peering-file-unreadable'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'agents-file-garbage',
+    what: 'the peering file for the agents is not YAML',
+    arrange: ({ one }) => setSecret(one, AGENTS_SECRET, { 'mesh-2': 'endpoints: [' }),
+    status: ['peering-file-unreadable'],
+    check: ['peering-file-unreadable'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'replicas-secret-deleted',
+    what: 'the Secret with the peering files for KVStoreMesh is gone',
+    arrange: ({ one }) => dropSecret(one, REPLICAS_SECRET),
+    status: ['peering-secret-missing'],
+    check: ['peering-secret-missing'],
+    certs: [`${ONE} peer peering-secret-missing`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'agents-secret-deleted',
+    what: 'the Secret with the peering files for the agents is gone',
+    arrange: ({ one }) => dropSecret(one, AGENTS_SECRET),
+    status: ['peering-secret-missing'],
+    check: ['peering-secret-missing'],
+    certs: [`${ONE} peer peering-secret-missing`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'both-secrets-deleted',
+    what: 'both Secrets with the peering files are gone',
+    arrange: ({ one }) => {
+      dropSecret(one, REPLICAS_SECRET);
+      dropSecret(one, AGENTS_SECRET);
+    },
+    status: [],
+    check: ['peers-connected'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'peer-in-replicas-secret-only',
+    what: 'only KVStoreMesh has a peering file',
+    arrange: ({ one }) => setSecret(one, AGENTS_SECRET, { 'mesh-2': undefined }),
+    status: ['peering-file-missing'],
+    check: ['peering-file-missing'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'peer-in-agents-secret-only',
+    what: 'only the agents have a peering file',
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2': undefined }),
+    status: ['peering-file-missing'],
+    check: ['peering-file-missing'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'client-certificate-garbage',
+    what: 'the client certificate is no certificate',
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2.etcd-client.crt': 'not a cert' }),
+    status: ['peer-certificate-unreadable'],
+    check: ['peer-certificate-unreadable'],
+    certs: [`${ONE} peer peer-certificate-unreadable`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'client-certificate-deleted',
+    what: 'the client certificate is gone',
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2.etcd-client.crt': undefined }),
+    noticed: true,
+    status: ['peer-certificate-missing'],
+    check: ['peer-certificate-missing'],
+    certs: [`${ONE} peer peer-certificate-missing`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'client-key-of-another',
+    what: 'the private key belongs to another certificate',
+    arrange: async (mesh) => setFiles(mesh, { 'mesh-2.etcd-client.key': (await issued(SPEC)).privateKey }),
+    status: ['peer-certificate-key'],
+    check: ['peers-certificate'],
+    certs: [`${ONE} peer peer-certificate-key`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'client-certificate-expired',
+    what: 'the client certificate has expired',
+    arrange: async (mesh) => setClient(mesh, await issued(SPEC, mesh.two, lasting(-1))),
+    noticed: true,
+    status: ['tls-expired', 'peer-certificate-expired'],
+    check: ['peers-certificate', 'peers-connected'],
+    certs: [`${ONE} peer peer-certificate-expired`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'client-certificate-of-another-ca',
+    what: 'the client certificate is from a CA that the peer does not know',
+    arrange: async (mesh) => setClient(mesh, await issued(SPEC)),
+    noticed: true,
+    status: ['tls-client-rejected'],
+    check: ['peers-certificate', 'peers-connected'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'trusted-ca-of-another',
+    what: 'another CA is trusted than that of the peer',
+    arrange: async (mesh) => setFiles(mesh, { 'mesh-2.etcd-client-ca.crt': (await issued(SPEC)).ca }),
+    noticed: true,
+    status: ['tls-unknown-ca', 'peer-ca'],
+    check: ['tls-ca-trust', 'peers-connected'],
+    certs: [`${ONE} peer peer-ca`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'trusted-ca-garbage',
+    what: 'the CA that is trusted is no certificate',
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2.etcd-client-ca.crt': 'not a cert' }),
+    status: ['peer-certificate-unreadable'],
+    check: ['peer-certificate-unreadable'],
+    certs: [`${ONE} peer peer-certificate-unreadable`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'host-name-unknown',
+    what: 'nobody knows the host name in the peering file',
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2': fileOf(mesh).replace(/https:.*/, 'https://gone.example:2379') }),
+    noticed: true,
+    status: ['cannot-resolve'],
+    check: ['peers-endpoint', 'peers-connected'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'address-of-nobody',
+    what: 'the peering file has an address that the peer no longer has',
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2': fileOf(mesh).replace(/https:.*/, 'https://172.18.2.199:2379') }),
+    noticed: true,
+    status: ['timed-out'],
+    check: ['peers-endpoint', 'peers-connected'],
+    connect: 'changes',
+    evidence: /172\.18\.2\.199:2379: .*timeout/,
+  },
+  {
+    ...COMMON,
+    id: 'one-way',
+    what: 'mesh-2 does not dial back',
+    arrange: ({ two }) => {
+      for (const name of [REPLICAS_SECRET, AGENTS_SECRET]) {
+        change(two, refsOf(two).secret(name), (secret) => {
+          secret.data = {};
+        });
+      }
+    },
+    noticed: true,
+    status: [],
+    check: ['‼peers-mutual', 'peers-connected'],
+    connect: 'changes',
+  },
+];
+
+function fileOf({ one }: FaultMesh): string {
+  const { data } = found(one.store.get(refsOf(one).secret(REPLICAS_SECRET)), REPLICAS_SECRET) as {
+    data?: Record<string, string>;
+  };
+  return Buffer.from(data?.['mesh-2'] ?? '', 'base64').toString();
+}

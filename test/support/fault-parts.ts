@@ -1,0 +1,62 @@
+import type { CertificateSpec } from '../../src/mesh/certificates.ts';
+import type { KubeObject, ObjectRef } from '../../src/mesh/kube-object.ts';
+import { createAuthority } from '../../src/pki/authority.ts';
+import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { found, refsOf } from './sandbox-mesh.ts';
+
+export const SERVER_CERT = 'clustermesh-apiserver-server-cert';
+export const USERS = 'clustermesh-remote-users';
+
+export function change(cluster: SandboxCluster, ref: ObjectRef, edit: (object: KubeObject) => void): void {
+  cluster.store.update(ref, edit, 'kubectl-edit');
+}
+
+export function dropSecret(cluster: SandboxCluster, name: string): void {
+  cluster.store.delete(refsOf(cluster).secret(name));
+}
+
+/** The Secret stays, with nothing in it. */
+export function emptySecret(cluster: SandboxCluster, name: string): void {
+  change(cluster, refsOf(cluster).secret(name), (secret) => {
+    secret.data = {};
+  });
+}
+
+/** Users as text. */
+export function setUsersText(cluster: SandboxCluster, text: string): void {
+  change(cluster, refsOf(cluster).configMap(USERS), (configMap) => {
+    configMap.data = { 'users.yaml': text };
+  });
+}
+
+export function scaleTo(cluster: SandboxCluster, replicas: number): void {
+  change(cluster, refsOf(cluster).deployment('clustermesh-apiserver'), ({ spec }) => {
+    (spec as { replicas: number }).replicas = replicas;
+  });
+}
+
+/** A certificate with its key and CA; of a CA that nobody has without a signer. */
+export async function issued(spec: CertificateSpec, signer?: SandboxCluster, options: IssueOptions = {}) {
+  const authority = signer ? found(signer.ca, 'a CA') : await createAuthority();
+  const { certificate, privateKey } = await issueCertificate(authority, spec, options);
+  return { ca: authority.certificate, certificate, privateKey };
+}
+
+/** Another server certificate, under the owner that it had. */
+export async function serveWith(
+  cluster: SandboxCluster,
+  spec: CertificateSpec,
+  { signer, options }: { signer?: SandboxCluster | undefined; options?: IssueOptions | undefined } = {},
+): Promise<void> {
+  const { ca, certificate, privateKey } = await issued(spec, signer, options);
+  const files = { 'ca.crt': ca, 'tls.crt': certificate, 'tls.key': privateKey };
+  const encoded = Object.entries(files).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+  cluster.store.update(
+    refsOf(cluster).secret(SERVER_CERT),
+    (secret) => {
+      secret.data = Object.fromEntries(encoded);
+    },
+    'meshctl',
+  );
+}

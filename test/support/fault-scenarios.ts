@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CliResult } from './cli.ts';
+import { ADVISERS, type Adviser, type Aspect, type FaultEntry } from './fault.ts';
+import { BOTH, type FaultMesh, ONE, startFaultMesh, TWO } from './fault-mesh.ts';
+import { CHECK, follow, requireEvidence, STATUS, troubleOf, WITHOUT_KUBECTL } from './follow-printed.ts';
+import { isLook, type PrintedCommand, printedCommands } from './printed-commands.ts';
+import { eventually } from './sandbox-mesh.ts';
+import { certificateFaultsOf, findingsOf, idsOf, textOf, verdictOf } from './verdicts.ts';
+
+/** On a busy machine too. */
+const SEEN_WITHIN_MS = 6_000;
+/** Of one test; a machine that is busy with other things shall not fail it. */
+const TIMEOUT_MS = 120_000;
+/** How often an operator asks again. */
+const MOST_ROUNDS = 3;
+
+const CERTS = ['clustermesh', 'certs', 'list', '--context', BOTH, '-o', 'json'];
+const ENABLE = ['clustermesh', 'enable', '--wait-duration', '5s'];
+const CONNECT = ['clustermesh', 'connect', '--context', ONE, '--destination-context', TWO, '--wait-duration', '3s'];
+
+/**
+ * Tests of faults: for each, what every command says of it, and that following what was printed, exactly, mends it.
+ * One mesh for all of them; after each it is as it was.
+ */
+export function faultScenarios(faults: readonly FaultEntry[]): void {
+  let mesh: FaultMesh;
+  beforeAll(async () => {
+    mesh = await startFaultMesh();
+  }, TIMEOUT_MS);
+  afterAll(() => mesh?.close());
+  describe.each(faults.map((fault) => [fault.id, fault] as const))('%s', (_id, fault) => oneFault(fault, () => mesh));
+}
+
+interface Seen {
+  statusIds: string[];
+  status: CliResult;
+  check: CliResult;
+  certs: CliResult;
+  connect: CliResult;
+}
+
+function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
+  let seen: Seen;
+  let looked: Promise<unknown>;
+  const attempts = new Map<string, Promise<void>>();
+  // A pending one must still fail, so that it is noticed when it no longer does.
+  const runnerOf = (aspect: Aspect) =>
+    aspect === 'looks' && WITHOUT_KUBECTL ? it.skip : fault.pending?.[aspect] ? it.fails : it;
+  const test = (aspect: Aspect, name: string, work: () => unknown) =>
+    runnerOf(aspect)(
+      `${name}${fault.pending?.[aspect] ? ` (pending: ${fault.pending[aspect]})` : ''}`,
+      async () => {
+        await work();
+      },
+      TIMEOUT_MS,
+    );
+
+  beforeAll(async () => {
+    const mesh = meshOf();
+    await arrange(mesh, fault);
+    const look = async () => ({ json: await mesh.meshctl([...STATUS, '-o', 'json']) });
+    const { json } = await eventually(
+      look,
+      (found) => fault.status.every((id) => idsOf(found.json).includes(id)),
+      'status',
+      { deadlineMs: SEEN_WITHIN_MS },
+    ).catch(look);
+    seen = {
+      statusIds: idsOf(json),
+      status: await mesh.meshctl(STATUS),
+      check: await mesh.meshctl(CHECK),
+      certs: await mesh.meshctl(CERTS),
+      connect: await mesh.meshctl([...CONNECT, '--dry-run', '-o', 'json']),
+    };
+    const looks = WITHOUT_KUBECTL ? [] : [seen.status, seen.check].flatMap(printedCommands).filter(isLook);
+    looked = Promise.all(looks.map((command) => requireEvidence(mesh, fault, command)));
+    await looked.catch(() => undefined);
+  }, TIMEOUT_MS);
+
+  test('says status', 'status names it', () => {
+    expect(seen.statusIds).toEqual(expect.arrayContaining([...fault.status]));
+    const clean = fault.unconcerned?.includes('status');
+    expect(clean ? seen.status.exitCode === 0 : [1, 3].includes(seen.status.exitCode), textOf(seen.status)).toBe(true);
+  });
+  test('says check', 'check finds it', () => {
+    expect(findingsOf(seen.check), textOf(seen.check)).toEqual(expect.arrayContaining([...fault.check]));
+    const fails = fault.check.some((id) => !id.startsWith('‼'));
+    expect(seen.check.exitCode === 0, textOf(seen.check)).toBe(!fails);
+  });
+  test('says certs', 'certs list shows it', () => {
+    expect(certificateFaultsOf(seen.certs)).toEqual(fault.certs ?? []);
+  });
+  test('says connect', 'connect --dry-run knows it', () => {
+    expect(verdictOf(seen.connect), textOf(seen.connect)).toBe(fault.connect);
+  });
+  test('looks', 'what is printed only to look shows the evidence', async () => {
+    await looked;
+  });
+  for (const adviser of ADVISERS) {
+    test(`mends ${adviser}`, `what ${adviser} prints mends it`, () => mends(adviser));
+  }
+
+  async function mends(adviser: Adviser): Promise<void> {
+    const mesh = meshOf();
+    if (adviser === 'status' || adviser === 'check') {
+      const commands = printedCommands(seen[adviser]).filter((command) => !isLook(command));
+      const unconcerned = fault.unconcerned?.includes(adviser) ?? false;
+      if (commands.length === 0 && (fault.operator || unconcerned)) return;
+      if (commands.length === 0 && seen[adviser].exitCode === 0) throw new Error(`${adviser} is content with it`);
+      await once(commands, adviser);
+      return;
+    }
+    const words = adviser === 'connect' ? CONNECT : [...ENABLE, '--context', fault.enableAt ?? TWO];
+    const argv = [...words, '--kubeconfig', mesh.kubeconfigPath];
+    await once([{ line: argv.join(' '), program: 'meshctl', argv }], adviser);
+  }
+
+  /** The same commands by two advisers are tried once. */
+  function once(commands: readonly PrintedCommand[], adviser: Adviser): Promise<void> {
+    const words = commands.map(({ program, argv }) => [program, ...argv].sort());
+    const key = JSON.stringify([words, fault.unconcerned?.includes(adviser)]);
+    const attempt = attempts.get(key) ?? tryToMend(commands, adviser);
+    attempts.set(key, attempt);
+    return attempt;
+  }
+
+  async function tryToMend(commands: readonly PrintedCommand[], adviser: Adviser): Promise<void> {
+    const mesh = meshOf();
+    await arrange(mesh, fault);
+    const log: string[] = [];
+    const unconcerned = fault.unconcerned?.includes(adviser);
+    try {
+      let mended = await follow(mesh, fault, commands, log);
+      if (unconcerned) {
+        expect(mended, 'it prints nothing to mend').toBe(1);
+        return;
+      }
+      for (let round = 1; ; round++) {
+        const problem = await troubleOf(mesh);
+        if (!problem) return;
+        if (fault.operator) break;
+        if (round === MOST_ROUNDS) throw new Error(`not well after all of it:\n${problem}`);
+        const again = [await mesh.meshctl(STATUS), await mesh.meshctl(CHECK)].flatMap(printedCommands);
+        mended = await follow(mesh, fault, again, log);
+        if (mended === 0) throw new Error(`not well, and nothing more to type:\n${problem}`);
+      }
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : error}\n\nWhat was typed:\n${log.join('\n')}`);
+    }
+    await mesh.restore();
+    expect(await troubleOf(mesh)).toBeUndefined();
+  }
+}
+
+async function arrange(mesh: FaultMesh, fault: FaultEntry): Promise<void> {
+  await mesh.restore();
+  await fault.arrange(mesh);
+  if (!fault.noticed) return;
+  await eventually(
+    async () => {
+      mesh.redial();
+      return mesh.isConnected();
+    },
+    (connected) => !connected,
+    `${fault.id} is noticed`,
+    { pollMs: 100 },
+  );
+}

@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import type { CliResult } from './cli.ts';
+
+/** A command line that was printed for the operator, as a shell reads it. */
+export interface PrintedCommand {
+  /** As it stood there. */
+  line: string;
+  program: 'meshctl' | 'kubectl';
+  /** Without the program. */
+  argv: string[];
+}
+
+/** `→`, a sentence perhaps, and the commands up to the end of the line: house rule, a hint ends with its command. */
+const STEP =
+  /→ .*?\b((?:meshctl (?:clustermesh|service|connectivity)|kubectl (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale))\b.*)$/;
+const SHELL =
+  'say() { for word in "$@"; do printf "%s\\0" "$word"; done; printf "\\n\\0"; }; meshctl() { say meshctl "$@"; }; kubectl() { say kubectl "$@"; };';
+
+/** Every command that was printed after an arrow, on stdout and stderr, each line once, in its order. */
+export function printedCommands({ stdout, stderr }: Pick<CliResult, 'stdout' | 'stderr'>): PrintedCommand[] {
+  const lines = `${stderr}\n${stdout}`.split('\n').flatMap((line) => STEP.exec(line)?.[1] ?? []);
+  return [...new Set(lines)].flatMap(commandsIn);
+}
+
+/** What a real shell makes of a line; `a && b` are two commands. Fails where it cannot be typed as it is printed. */
+function commandsIn(line: string): PrintedCommand[] {
+  const said = execFileSync('sh', ['-euc', `${SHELL}\n${line}`], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return said
+    .split('\0\n\0')
+    .filter((text) => text !== '')
+    .map((text) => {
+      const [program, ...argv] = text.split('\0');
+      if (program !== 'meshctl' && program !== 'kubectl') throw new Error(`neither meshctl nor kubectl: ${line}`);
+      return { line, program, argv };
+    });
+}
+
+const LOOKS: Readonly<Record<PrintedCommand['program'], RegExp>> = {
+  meshctl: /^clustermesh (status|check|certs list|routes|graph)\b/,
+  kubectl: /(^| )(get|describe|logs|exec)( |$)/,
+};
+
+/** Whether it only looks; any other command is one that mends. */
+export function isLook({ program, argv }: PrintedCommand): boolean {
+  return LOOKS[program].test(argv.join(' ')) || argv.includes('--dry-run');
+}
