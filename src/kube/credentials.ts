@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
@@ -9,6 +8,7 @@ import { type AuthKind, authKindOf } from './auth-kind.ts';
 import type { ExecEntry } from './exec-plugin.ts';
 import type { SelectedContext } from './kubeconfig.ts';
 import type { ServerProxy } from './proxy.ts';
+import { type ReadLimits, readTextFile } from './read-text-file.ts';
 
 /** What every connection to one API server needs. Holds secrets: never printed. */
 export interface Credentials {
@@ -112,17 +112,17 @@ async function obtain(
   impersonationHeaders: Record<string, string | string[]>,
   { proxy, timeoutMs, signal }: CredentialOptions,
 ): Promise<Credentials> {
-  const { user } = context;
-  const cluster = { ...context.cluster, proxyUrl: proxy?.url };
+  const limits = { timeoutMs, signal };
+  const { cluster, user } = await withFilesRead(context, limits);
   const options: https.RequestOptions = {};
-  const plugin = user.plugin && (await pluginCredential(context, user.plugin, { timeoutMs, signal }));
+  const plugin = user.plugin && (await pluginCredential(context, user.plugin, limits));
   try {
-    const token = user.tokenFile ? (await readFile(user.tokenFile, 'utf8')).trim() : user.token;
+    const server = { ...cluster, proxyUrl: proxy?.url };
     const config = new KubeConfig();
     config.loadFromOptions({
       // client-node refuses a plain HTTP server (kubectl proxy) unless there is nothing to verify.
-      clusters: [cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster],
-      users: [{ ...user, token, exec: undefined, ...plugin }],
+      clusters: [server.server.startsWith('http:') ? { ...server, skipTLSVerify: true } : server],
+      users: [{ ...user, exec: undefined, ...plugin }],
       contexts: [{ name: context.name, cluster: cluster.name, user: user.name }],
       currentContext: context.name,
     });
@@ -160,6 +160,46 @@ function sharedContext(options: SecureContextOptions): SecureContext | undefined
   }
 }
 
+/**
+ * A context with the content of the files that it names in place of their names. client-node would read them where no
+ * signal reaches: a pipe would stop the whole process.
+ */
+async function withFilesRead(
+  { name, cluster, user, files }: SelectedContext,
+  limits: ReadLimits,
+): Promise<Pick<SelectedContext, 'cluster' | 'user'>> {
+  const read = async (path: string | undefined): Promise<string | undefined> => {
+    if (!path) return undefined;
+    const what = `file ${path} of kubeconfig ${files.join(', ')}`;
+    const text = await readTextFile(path, what, limits);
+    if (text !== undefined) return text;
+    throw new MeshctlError('KubeconfigInvalid', `context "${name}": ${what} does not exist`, {
+      details: { context: name },
+    });
+  };
+  const base64 = async (data: string | undefined, path: string | undefined): Promise<string | undefined> => {
+    const text = data ? undefined : await read(path);
+    return text === undefined ? data : Buffer.from(text).toString('base64');
+  };
+  const [caData, certData, keyData, token] = await Promise.all([
+    base64(cluster.caData, cluster.caFile),
+    base64(user.certData, user.certFile),
+    base64(user.keyData, user.keyFile),
+    read(user.tokenFile),
+  ]);
+  const { caFile: _caFile, ...ownCluster } = cluster;
+  const { certFile: _certFile, keyFile: _keyFile, ...ownUser } = user;
+  return {
+    cluster: { ...ownCluster, ...(caData === undefined ? {} : { caData }) },
+    user: {
+      ...ownUser,
+      ...(certData === undefined ? {} : { certData }),
+      ...(keyData === undefined ? {} : { keyData }),
+      ...(token === undefined ? {} : { token: token.trim() }),
+    },
+  };
+}
+
 /** What a plugin gave, as client-node takes it. */
 async function pluginCredential(
   context: SelectedContext,
@@ -186,16 +226,8 @@ function notAfterOf(certificate: unknown): Date | undefined {
 }
 
 function credentialError(context: SelectedContext, auth: AuthKind, error: unknown): MeshctlError {
-  const { code, path, message } = error as NodeJS.ErrnoException;
+  const message = error instanceof Error ? error.message : String(error);
   const details = { context: context.name, auth: auth.kind };
-  if (code === 'ENOENT' || code === 'EACCES') {
-    const why = code === 'ENOENT' ? 'does not exist' : 'cannot be read: permission denied';
-    return new MeshctlError(
-      'KubeconfigInvalid',
-      `context "${context.name}": file ${path ?? ''}, named in kubeconfig ${context.files.join(', ')}, ${why}`,
-      { cause: error, details },
-    );
-  }
   if (auth.kind === 'auth provider') {
     return new MeshctlError(
       'Unauthenticated',

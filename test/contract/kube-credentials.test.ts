@@ -161,7 +161,7 @@ describe('credentials', () => {
     });
     await expect(client.get(SECRET)).rejects.toMatchObject({
       code: 'KubeconfigInvalid',
-      message: 'context "c1": file /nowhere/jane.crt, named in kubeconfig kubeconfig, does not exist',
+      message: 'context "c1": file /nowhere/jane.crt of kubeconfig kubeconfig does not exist',
     });
   });
 });

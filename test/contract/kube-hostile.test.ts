@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MeshctlError } from '../../src/mesh/errors.ts';
@@ -144,6 +146,26 @@ describe('what never answers is named, and ends by its time and by Ctrl-C', () =
     const asked = errorOf(open('https://10.0.0.1', settings, { signal: controller.signal }).get(SECRET));
     setImmediate(() => controller.abort());
     expect(await asked).toMatchObject({ code: 'Interrupted' });
+  });
+
+  test.each([
+    ['tokenFile', (pipe: string) => ({ user: { tokenFile: pipe } })],
+    ['certificate-authority', (pipe: string) => ({ cluster: { caData: undefined, caFile: pipe } })],
+    ['client-certificate', (pipe: string) => ({ user: { certFile: pipe, keyFile: pipe } })],
+  ])('a pipe for a %s', async (_what, settings) => {
+    const folder = await mkdtemp(join(tmpdir(), 'meshctl-hostile-'));
+    closeLater({ close: () => rm(folder, { recursive: true }) });
+    const pipe = join(folder, 'pipe');
+    await promisify(execFile)('mkfifo', [pipe]);
+    const asking = (options: object) => errorOf(open('https://127.0.0.1:1', settings(pipe), options).get(SECRET));
+    expect(await asking({ requestTimeoutMs: 100 })).toMatchObject({
+      code: 'KubeconfigInvalid',
+      message: `cannot read file ${pipe} of kubeconfig kubeconfig: nothing came of it within 0.1 s`,
+    });
+    const controller = new AbortController();
+    const interrupted = asking({ signal: controller.signal });
+    controller.abort();
+    expect(await interrupted).toMatchObject({ code: 'Interrupted' });
   });
 
   test('a credential plugin', async () => {
