@@ -85,19 +85,24 @@ export async function runViaHelm(
       values: helmValuesOf(draft, options).values,
     })),
   );
-  if (dryRun !== 'client') {
+  if (dryRun === 'client') {
+    for (const { draft } of planned) {
+      for (const note of printableLines(helmValuesOf(draft, options).notes)) context.progress.info(note);
+    }
+  } else {
     for (const { target, draft } of planned) await enableViaHelm(context, target, draft, options, helm);
   }
   return {
     kind: 'HelmResult',
     data: { ...(dryRun ? { dryRun } : {}), clusters },
     text: (theme) =>
-      clusters
-        .map(({ context: name, cluster, command }) =>
+      [
+        ...clusters.map(({ context: name, cluster, command }) =>
           dryRun
             ? `Would run for context ${theme.bold(name)}: ${command.map(shellWord).join(' ')}\n  with the values of: ${meshctlCommand('clustermesh helm-values', { context: name })}`
             : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${name}, id ${cluster.id}) by Helm`,
-        )
-        .join('\n'),
+        ),
+        ...(dryRun ? [`Nothing was changed (--dry-run${dryRun === 'server' ? '=server' : ''}).`] : []),
+      ].join('\n'),
   };
 }

@@ -34,7 +34,8 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     for (const target of targets) {
       const draft = await planEnableCluster(context, target, options);
       const { values, notes } = printableLines(helmValuesOf(draft, options));
-      for (const note of notes) context.progress.warn(note);
+      // In YAML they are comments.
+      if (flags.output === 'json') for (const note of notes) context.progress.warn(note);
       const command = ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
       const comments = [`These values are for: ${printable(command)}`, ...notes];
       clusters.push({ context: target.client.context, values, comments });

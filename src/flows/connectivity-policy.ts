@@ -68,7 +68,7 @@ async function testTarget(
     results.push({
       ...about,
       result: shut.result === 'pass' && open.result === 'pass' ? 'pass' : 'fail',
-      evidence: `only ${allowed.name} is allowed; from ${allowed.name}: ${open.evidence}; from ${denied.name}: ${shut.evidence}`,
+      evidence: `only ${allowed.name} is allowed in: ${open.evidence}; ${keptOut(denied.name, shut)}`,
       latencyMs: open.latencyMs,
     });
   }
@@ -80,4 +80,10 @@ function isReached(results: readonly ScenarioResult[], from: string, to: string)
     (result) =>
       result.scenario === 'pod-to-pod' && result.from === from && result.to === to && result.result === 'pass',
   );
+}
+
+/** What nobody answers is a success here, so its words are not those of failures. */
+function keptOut(name: string, { result, evidence, requests }: ScenarioResult): string {
+  if (result !== 'pass' || !requests) return `${name} is not kept out: ${evidence}`;
+  return `${name} is kept out: ${requests.answered} of ${requests.sent} answered, as it should be`;
 }

@@ -95,16 +95,17 @@ async function runScenarios(
   const common = { names, settleMs };
   const others = (cluster: TestCluster) => names.filter((name) => name !== cluster.name);
   const results: ScenarioResult[] = [];
-  const run = async (scenario: Scenario, work: () => Promise<ScenarioResult[]>) => {
+  const run = async (scenario: Scenario, work: () => Promise<ScenarioResult[]>, where = '') => {
     flow.signal.throwIfAborted();
-    const found = await during(
-      flow,
-      SCENARIOS[scenario],
-      work,
-      (list) => `${SCENARIOS[scenario]}: ${countsOf(list)}`,
-      hasPassed,
-    );
-    results.push(...found);
+    const task = flow.progress.start(`${SCENARIOS[scenario]}${where}`);
+    try {
+      results.push(...(await work()));
+      // What came out is in the report.
+      task.stop();
+    } catch (error) {
+      task.fail();
+      throw error;
+    }
   };
   const each = (work: (cluster: TestCluster) => Promise<ScenarioResult>) => () => Promise.all(clusters.map(work));
   const service = (scenario: Scenario, expected: (cluster: TestCluster) => Expectation) =>
@@ -140,15 +141,10 @@ async function runScenarios(
   const localOnly = (cluster: TestCluster): Expectation => ({ kind: 'only', clusters: [cluster.name] });
   await run('affinity-local', service('affinity-local', localOnly));
   for (const cluster of clusters) {
-    await run('failover', async () => [await testFailover(flow, cluster, names, options)]);
-    await run('return', async () => [
-      await judge(flow, cluster, {
-        scenario: 'return',
-        destinations: [SERVICE],
-        expected: localOnly(cluster),
-        ...common,
-      }),
-    ]);
+    const where = `, from ${cluster.name}`;
+    await run('failover', async () => [await testFailover(flow, cluster, names, options)], where);
+    const back = { scenario: 'return', destinations: [SERVICE], expected: localOnly(cluster), ...common } as const;
+    await run('return', async () => [await judge(flow, cluster, back)], where);
   }
   await run('policy', () => testPolicies(flow, clusters, results, settleMs));
   return results;
@@ -156,19 +152,6 @@ async function runScenarios(
 
 function hasPassed(results: readonly ScenarioResult[]): boolean {
   return results.every(({ result }) => result !== 'fail');
-}
-
-function countsOf(results: readonly ScenarioResult[]): string {
-  const count = (wanted: ScenarioResult['result']) => results.filter(({ result }) => result === wanted).length;
-  const parts = [
-    [count('pass'), 'passed'],
-    [count('fail'), 'failed'],
-    [count('skip'), 'skipped'],
-  ] as const;
-  return parts
-    .filter(([number]) => number > 0)
-    .map(([number, word]) => `${number} ${word}`)
-    .join(', ');
 }
 
 /** The names of a Service that pods of its own namespace may use. */

@@ -4,10 +4,18 @@ import type { EnableSettings } from './enable-settings.ts';
 import { isIpAddress } from './endpoints.ts';
 import type { ClusterIdentity } from './identity.ts';
 import { keyOf } from './kube-object.ts';
-import { configMapRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET, secretRef, serviceHostname } from './names.ts';
-import { foreignOwner } from './ownership.ts';
+import {
+  apiserverDeploymentRef,
+  configMapRef,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  secretRef,
+  serviceHostname,
+} from './names.ts';
+import { foreignOwner, MANAGED_BY } from './ownership.ts';
 import { COMMON_PREFIX } from './peer-config.ts';
 import { configuredPeers, dialingFile, knownPeers, PEER_SECRETS } from './peers.ts';
+import { FIELD_MANAGER } from './plan.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 import { compareVersions, parseImage, parseVersion } from './versions.ts';
 
@@ -69,6 +77,13 @@ function notesOf(
 ): string[] {
   const names = knownPeers(snapshot).join(', ');
   const notes: string[] = [];
+  if (madeByMeshctl(snapshot)) {
+    const handOver = meshctlCommand('clustermesh disable', { context: snapshot.context }, ['--keep-certificates']);
+    notes.push(
+      `Helm refuses to adopt the objects that meshctl made in ${snapshot.context}; hand them over before helm runs, ` +
+        `which cuts the mesh until then: ${handOver}`,
+    );
+  }
   if (ownCertificates && explicit) {
     notes.push(`${names}: Helm needs their certificates and keys too, as clustermesh.config.clusters[].tls`);
   } else if (ownCertificates) {
@@ -81,6 +96,12 @@ function notesOf(
     );
   }
   return notes;
+}
+
+/** Whether meshctl made the clustermesh-apiserver: Helm takes over only what bears its own labels and annotations. */
+function madeByMeshctl({ objects, namespace }: ClusterSnapshot): boolean {
+  const live = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  return live?.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
 }
 
 /** Whether the objects that hold the peers are Helm's. */

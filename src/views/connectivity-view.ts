@@ -65,7 +65,7 @@ function verdict({ scenarios, clusters }: ConnectivityReport, theme: Theme): str
   if (failed > 0) {
     return [
       `❌ ${theme.fail(`${failed} of ${scenarios.length} tests failed${left} (${where})`)}`,
-      `→ ${meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) })}`,
+      `   ${theme.dim('→')} ${meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) })}`,
     ].join('\n');
   }
   return `✅ All ${scenarios.length - skipped} tests passed${left} (${where})`;

@@ -146,6 +146,8 @@ describe('enable --via-helm', () => {
     const result = await meshctl('enable', '--context', 'mesh-1', '--via-helm', '--dry-run', '-o', 'json');
     expect(result.exitCode).toBe(0);
     expect(jsonOf(result)).toMatchObject({ kind: 'HelmResult', dryRun: 'client', clusters: [{ context: 'mesh-1' }] });
+    const { stdout } = await meshctl('enable', '--context', 'mesh-1', '--via-helm', '--dry-run');
+    expect(stdout).toMatch(/\nNothing was changed \(--dry-run\)\.\n$/);
   });
 
   it.each([

@@ -49,7 +49,7 @@ latency in ms
   mesh-1 → mesh-1  0.5  1.0  2.3  10.0
 
 ❌ !1 of 4 tests failed, 1 skipped (mesh-1, mesh-2)!
-→ meshctl clustermesh status --context a,b`);
+   → meshctl clustermesh status --context a,b`);
   });
 
   it('is a JUnit report for pipelines', () => {
