@@ -7,6 +7,11 @@ import type { TextSink } from './host.ts';
 type Progress = CommandContext['progress'];
 type Task = ReturnType<Progress['start']>;
 
+/** The next step of a note stands on a line of its own, as under an error: it is there to be copied. */
+function sentenceOf(text: string): string {
+  return printableSentence(text).replace(' → ', '\n  → ');
+}
+
 /** Only warnings: for `-o json|yaml`, where stdout is read by a program and stderr by whoever looks into the log. */
 export function quietProgress(sink: TextSink, theme: Theme): Progress {
   const task: Task = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
@@ -15,7 +20,7 @@ export function quietProgress(sink: TextSink, theme: Theme): Progress {
 
 /** One plain line for each thing that ends or fails, for logs; and for each start, so that a hang shows where. */
 export function plainProgress(sink: TextSink, theme: Theme): Progress {
-  const line = (mark: string, text: string): void => sink.write(`${mark} ${printableSentence(text)}\n`);
+  const line = (mark: string, text: string): void => sink.write(`${mark} ${sentenceOf(text)}\n`);
   return {
     start(text) {
       line(theme.dim('…'), text);
@@ -50,7 +55,7 @@ export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme, 
   };
   const leave = (symbol: string, text: string): void => {
     spinner.stop();
-    stream.write(`${symbol} ${printableSentence(text)}\n`);
+    stream.write(`${symbol} ${sentenceOf(text)}\n`);
     show();
   };
   const end = (text: string): void => {

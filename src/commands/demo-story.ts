@@ -67,7 +67,7 @@ export function storyOf(context: CommandContext, { kubeconfigPath, gke, eks }: S
       ...['clustermesh', 'check', '--category', 'network', '--context', CONTEXTS],
     ),
     {
-      tells: 'The workload of the article: rebel-base answers in both clusters, x-wing asks.',
+      tells: 'A workload: rebel-base answers in both clusters, x-wing sends requests.',
       line: 'kubectl apply -f rebel-base.yaml    # in both clusters',
       async play() {
         const made = await Promise.all([gke, eks].map((client) => deployRebelBase(context, client)));

@@ -86,6 +86,25 @@ export function parseSwitch(value: 'true' | 'false' | true | undefined): boolean
 export function requireKnown(what: string, names: readonly string[], known: readonly string[]): void {
   for (const name of names) {
     if (known.includes(name)) continue;
-    throw new MeshctlError('Usage', `there is no ${what} "${name}"`, { hint: `There are: ${known.join(', ')}` });
+    const hint =
+      known.length > READABLE
+        ? `The nearest of ${known.length} are: ${nearest(name, known).join(', ')}`
+        : `There are: ${known.join(', ')}`;
+    throw new MeshctlError('Usage', `there is no ${what} "${name}"`, { hint });
   }
+}
+
+/** So many names can be read in a line or two. */
+const READABLE = 16;
+const SHOWN = 5;
+
+/** The names that are most like a text: those that share most pairs of letters with it. */
+function nearest(text: string, known: readonly string[]): string[] {
+  const pairs = (word: string) => new Set([...word].slice(1).map((letter, index) => `${word[index]}${letter}`));
+  const wanted = pairs(text);
+  const likeness = (word: string) => {
+    const own = pairs(word);
+    return (2 * [...wanted].filter((pair) => own.has(pair)).length) / (wanted.size + own.size || 1);
+  };
+  return [...known].sort((a, b) => likeness(b) - likeness(a)).slice(0, SHOWN);
 }

@@ -65,7 +65,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     const [first, second] = sandbox.clusters;
     print(`${theme.bold('kubeconfig')}  ${sandbox.kubeconfigPath}\n`);
     print(`${theme.bold('contexts')}    ${sandbox.clusters.map((cluster) => cluster.context).join(', ')}\n\n`);
-    print(theme.dim(`Real: ${REAL}; simulated: ${SIMULATED}.\n\n`));
+    print(theme.dim(`Real: ${REAL}.\nSimulated: ${SIMULATED}.\n\n`));
     const contexts = sandbox.clusters.map((cluster) => cluster.context);
     const demo = fileURLToPath(new URL('templates/demo', context.packageRoot));
     print('In another terminal:\n');

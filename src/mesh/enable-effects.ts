@@ -113,9 +113,19 @@ function addressEffects({ snapshot, planned }: EnableEffectsInput, other: Cluste
   const lost = dialled.filter((address) => gone.includes(address));
   const why = `${file === undefined ? 'peers dial' : 'it dials'} ${dialled.join(', ')}`;
   if (lost.length === dialled.length)
-    return [{ becomes: 'cut', why: `${why}, which ${lost.length === 1 ? 'goes' : 'go'}` }];
+    return [
+      {
+        becomes: 'cut',
+        why: `${why}, ${lost.length === 1 ? 'an address that is removed' : 'addresses that are removed'}`,
+      },
+    ];
   if (dialled.some((address) => after.includes(address))) return [];
-  return [{ becomes: 'unknown', why: `${why}, which may lead to ${gone.join(', ')}, which goes` }];
+  return [
+    {
+      becomes: 'unknown',
+      why: `${why}, which may lead to ${gone.join(', ')}, ${gone.length === 1 ? 'an address that is removed' : 'addresses that are removed'}`,
+    },
+  ];
 }
 
 function addressesOf(snapshot: ClusterSnapshot): string[] {

@@ -120,7 +120,7 @@ export function authorityWarnings(snapshot: ClusterSnapshot, { makes }: Authorit
   return [
     `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: the certificates that are valid are kept, but none can be ` +
       'issued, for a new peer or for one that expires. Bring the CA back from a backup (--ca-cert and --ca-key), ' +
-      `or have a new one and connect every peer again: ${renew}`,
+      `or have a new one and connect every peer again → ${renew}`,
   ];
 }
 

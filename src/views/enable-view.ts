@@ -32,7 +32,8 @@ export function enableText(
   const done = clusters.map(({ context, cluster, service, kvstoremesh, peers, steps }) =>
     [
       `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id})`,
-      `  • Service: ${service.type}, ${service.endpoints.join(', ') || 'no address'} ${theme.dim(`(${service.evidence.join('; ')})`)}`,
+      `  • Service: ${service.type}, ${service.endpoints.join(', ') || 'no address'}`,
+      ...service.evidence.map((seen) => `    ${theme.dim(seen)}`),
       `  • KVStoreMesh: ${kvstoremesh ? 'on' : 'off'}`,
       `  • Objects: ${summariseActions(countActions(steps), theme)}`,
       ...peers.filter(({ becomes }) => becomes !== 'kept').flatMap((effect) => peerLines(effect, theme)),

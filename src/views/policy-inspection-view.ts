@@ -21,7 +21,9 @@ function kindLines(kind: string, policies: Readonly<Record<string, boolean>>, th
   const affected = all.filter(([, changes]) => changes).length;
   const mark = (changes: boolean) => (changes ? '⚠️ ' : '✅');
   return [
-    `${mark(affected > 0)} ${theme.bold(kind)}: ${all.length - affected} of ${all.length} mean the same with policy-default-local-cluster`,
+    all.length === 0
+      ? `${theme.bold(kind)}: none`
+      : `${mark(affected > 0)} ${theme.bold(kind)}: ${affected} of ${all.length} would mean something else with policy-default-local-cluster`,
     ...all.map(
       ([name, changes]) => `  ${mark(changes)} ${name}${changes ? ': has a selector that names no cluster' : ''}`,
     ),

@@ -247,7 +247,7 @@ describe('disconnect', () => {
     expect(forced.exitCode, forced.stderr).toBe(0);
     expect(forced.stderr).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');
     expect(forced.stderr).toContain(
-      'context "mesh-1" refuses "mesh-3" once etcd has lost the user, but a connection that is still open goes on with what it watches → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
+      'context "mesh-1" refuses "mesh-3" once etcd has lost the user, but a connection that is still open goes on with what it watches\n  → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
     );
     expect(dials('mesh-1')).toEqual(['mesh-2']);
     const mistyped = await disconnect('--context', 'mesh-2', '--peer', 'mesh-3,nope', '--yes');

@@ -121,11 +121,11 @@ describe('inspect-policy-default-local-cluster', () => {
   it('shows it to people', async () => {
     expect((await inspect('-n', 'shop')).stdout).toBe(
       [
-        '⚠️  CiliumNetworkPolicy: 1 of 2 mean the same with policy-default-local-cluster',
+        '⚠️  CiliumNetworkPolicy: 1 of 2 would mean something else with policy-default-local-cluster',
         '  ✅ shop/closed',
         '  ⚠️  shop/open: has a selector that names no cluster',
-        '✅ CiliumClusterwideNetworkPolicy: 0 of 0 mean the same with policy-default-local-cluster',
-        '⚠️  NetworkPolicy: 0 of 1 mean the same with policy-default-local-cluster',
+        'CiliumClusterwideNetworkPolicy: none',
+        '⚠️  NetworkPolicy: 1 of 1 would mean something else with policy-default-local-cluster',
         '  ⚠️  shop/web: has a selector that names no cluster',
         '',
       ].join('\n'),

@@ -26,7 +26,7 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
         const hint = `See it: ${meshctlCommand('clustermesh enable', { context }, ['--dry-run'])}`;
         return drift.length > 0 ? [findingOf('ownership-drift', 'warn', context, { changes: drift }, hint)] : [];
       }),
-    says: ({ args }) => `context "${args.context}": enable would change ${listed(args.changes)}`,
+    says: ({ args }) => `context "${args.context}": enable would change ${countedFields(args.changes)}`,
   },
   {
     id: 'ownership-managers',
@@ -75,6 +75,12 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
       `context "${args.context}": ${args.object} is made by ${args.owner}, and connect has written ${listed(args.keys)} into it`,
   },
 ];
+
+/** Few are named; of more the first ones, for the plan shows them all. */
+function countedFields(changes: unknown): string {
+  const all = changes as readonly string[];
+  return all.length <= 2 ? listed(all) : `${listed(all.slice(0, 2))} and ${all.length - 2} more`;
+}
 
 function isApplied({ metadata: { managedFields = [] } }: KubeObject): boolean {
   return managedFields.some(({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply');
