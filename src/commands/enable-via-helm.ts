@@ -1,10 +1,11 @@
 import type { Target } from '../flows/flow.ts';
 import type { EnableDraft, EnableOptions } from '../flows/plan-enable.ts';
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../flows/via-helm.ts';
-import { authorityTrouble, lostAuthority } from '../mesh/certificate-authority.ts';
+import { authorityTrouble, waysBack } from '../mesh/certificate-authority.ts';
 import { meshctlCommand, shellWord } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { CA_SECRET } from '../mesh/names.ts';
+import { knownPeers } from '../mesh/peers.ts';
 import { printableLines } from '../views/printable.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import type { CommandContext, CommandResult } from './command.ts';
@@ -33,14 +34,14 @@ export function checkHelmOptions(options: EnableOptions): void {
 }
 
 /** @throws MeshctlError for what Helm would do to a mesh that works: it makes a new CA, and moves nobody's files */
-function requireSafeForHelm({ snapshot, move, settings }: EnableDraft): void {
+function requireSafeForHelm({ snapshot, authority, move, settings }: EnableDraft): void {
   const { context, namespace } = snapshot;
-  if (lostAuthority(snapshot)) {
+  if (!authority.step) {
     throw new MeshctlError(
       'CertificateAuthority',
       `context "${context}": Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: Helm would make a new CA and cut every peer off`,
       {
-        hint: 'Bring the CA back first, with --ca-cert and --ca-key in place of --via-helm.',
+        hint: `First ${waysBack(snapshot, knownPeers(snapshot))}`,
         details: { context, object: `Secret ${namespace}/${CA_SECRET}` },
       },
     );

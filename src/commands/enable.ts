@@ -59,19 +59,18 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
       target,
       draft: await planEnableCluster(context, target, complete),
     }));
-    const failures = [...silent, ...unplanned];
-    const finish = (planned: readonly Planned[], final: EnableOptions) =>
-      carryOut(context, flags, final, { planned, failures });
+    const finish = (planned: readonly Planned[], final: EnableOptions, refused: readonly EnableFailure[] = []) =>
+      carryOut(context, flags, final, { planned, failures: [...silent, ...unplanned, ...refused] });
     if (!first.some(({ draft }) => concernsOthers(draft))) return finish(first, complete);
     const own = first.map(({ draft }) => draft.snapshot);
     const contexts = targets.map(({ client }) => client.context);
     return withOtherClusters(context, flags, contexts, async (read) => {
       const final = { ...complete, others: [...own, ...read.map(({ snapshot }) => snapshot)] };
-      const { done: planned } = await eachCluster(first, async ({ target, draft }) => ({
+      const { done: planned, failures: refused } = await eachCluster(first, async ({ target, draft }) => ({
         target,
         draft: await planAgain(context, draft, final),
       }));
-      return finish(planned, final);
+      return finish(planned, final, refused);
     });
   });
 }

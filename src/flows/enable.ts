@@ -1,11 +1,11 @@
 import { applySteps, type Journal } from '../kube/apply.ts';
 import { loadTemplates } from '../manifests/load.ts';
+import { hasServed } from '../mesh/concerned-peers.ts';
 import { isFoundation, requireNoConflicts } from '../mesh/enable.ts';
 import { awaitsAddress } from '../mesh/enable-certificates.ts';
 import { hostPort, serviceEndpoints } from '../mesh/endpoints.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import { keyOf } from '../mesh/kube-object.ts';
-import { apiserverDeploymentRef, REMOTE_USERS_CONFIGMAP } from '../mesh/names.ts';
+import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../mesh/names.ts';
 import type { PeerEffect } from '../mesh/peer-effects.ts';
 import type { PeerMove } from '../mesh/peer-move.ts';
 import type { Step } from '../mesh/plan.ts';
@@ -46,12 +46,14 @@ export async function planAgain(flow: Flow, { snapshot }: EnableDraft, options: 
  * Whether a plan hangs on what other clusters say: what they dial, and as whom. They are read only then, since a
  * kubeconfig may lead to many.
  */
-export function concernsOthers({ effects, plan: { steps }, snapshot }: EnableDraft): boolean {
-  const enabled = snapshot.objects.has(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+export function concernsOthers({ authority, effects, plan: { steps }, snapshot }: EnableDraft): boolean {
+  const served = hasServed(snapshot);
+  // A peer may trust another CA than what is left here tells.
+  const changesTrust = authority.makes || !snapshot.tlsSecrets.has(SERVER_CERT_SECRET);
   const restoresUsers = steps.some(
     ({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP,
   );
-  return effects.some(({ becomes }) => becomes !== 'kept') || (enabled && restoresUsers);
+  return effects.some(({ becomes }) => becomes !== 'kept') || (served && (restoresUsers || changesTrust));
 }
 
 /**

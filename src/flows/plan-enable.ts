@@ -105,11 +105,12 @@ export function draftFrom(
   requireSize(snapshot, identity, options.maxConnectedClusters);
   const install = readCiliumInstall(snapshot, { version: options.ciliumVersion, apiserverImage: options.image });
   const settings = settleEnable(snapshot, identity, options);
-  const authority = planAuthority(snapshot, {
+  const choice = {
     given: options.givenAuthority,
     replace: options.replaceAuthority,
     keySize: options.issuing?.keySize,
-  });
+  };
+  const authority = planAuthority(snapshot, choice, others);
   const { exposure, ...values } = settings;
   const rendered = renderClusterMesh(templates, {
     ...values,

@@ -5,10 +5,11 @@ import { dialsThroughKvstoremesh } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { identityOf } from '../mesh/identity.ts';
 import { keyOf } from '../mesh/kube-object.ts';
-import { apiserverDeploymentRef, CILIUM_CONFIG } from '../mesh/names.ts';
+import { apiserverDeploymentRef, CA_SECRET, CILIUM_CONFIG, secretRef } from '../mesh/names.ts';
 import { expectedPeers } from '../mesh/peers.ts';
 import type { RemoteClusterReport } from '../mesh/remote-cluster-report.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import { faultsOf } from '../mesh/standing.ts';
 import type { PolledCluster } from '../mesh/standing-status.ts';
 import {
   createTally,
@@ -54,8 +55,7 @@ const SUCCESSOR_WAIT_MS = 3000;
  * @throws MeshctlError `CiliumMissing`, and what keeps the cluster from being asked at all
  */
 export async function pollStatus(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
-  const snapshot =
-    options.snapshot ?? (await readSnapshot(target.client, { namespace: target.namespace, purpose: 'health' }));
+  const snapshot = options.snapshot ?? (await readHealth(flow, target));
   const expected = expectationOf(snapshot);
   const tally = createTally(expected, { details: options.details ?? false });
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
@@ -67,6 +67,14 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
   const { samplePercent: percent } = options;
   if (percent === undefined || percent >= 100) return { report, snapshot };
   return { report: { ...report, sample: { percent, asked: report.nodes.total, nodes: poll.listed } }, snapshot };
+}
+
+/** The CA is read only where a certificate is amiss: the next step hangs on whether one can be issued. */
+async function readHealth({ now }: Flow, { client, namespace }: Target): Promise<ClusterSnapshot> {
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'health' });
+  const isAmiss = faultsOf(snapshot, { now: now() }).some(({ id }) => id.startsWith('certificate-'));
+  if (!isAmiss) return snapshot;
+  return readSnapshot(client, { namespace, purpose: 'health', refs: [secretRef(namespace, CA_SECRET)] });
 }
 
 function expectationOf(snapshot: ClusterSnapshot): StatusExpectation {

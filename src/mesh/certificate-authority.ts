@@ -1,8 +1,13 @@
+import { availableReplicasOf } from './apiserver-deployment.ts';
 import type { CertificateFacts } from './certificates.ts';
+import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
+import { meshctlCommand } from './command-line.ts';
+import { concernedPeers, hasServed } from './concerned-peers.ts';
 import { MeshctlError } from './errors.ts';
-import { keyOf } from './kube-object.ts';
-import { CA_SECRET, SERVER_CERT_SECRET, secretRef } from './names.ts';
+import { type KubeObject, keyOf } from './kube-object.ts';
+import { APISERVER, apiserverDeploymentRef, CA_SECRET, secretRef } from './names.ts';
 import { foreignOwner } from './ownership.ts';
+import { podCaMark } from './pod-marks.ts';
 import type { CaFacts, ClusterSnapshot } from './snapshot.ts';
 
 /**
@@ -23,13 +28,45 @@ export function authorityState({ ca, objects, namespace }: ClusterSnapshot): Aut
   return data['ca.crt'] || data['tls.crt'] ? 'unreadable' : 'empty';
 }
 
+/** A CA that was there and that Secret cilium-ca no longer has, as opposed to one that never was. */
+export interface LostAuthority {
+  /** As far as a Secret still has its certificate. */
+  certificate: CertificateFacts | undefined;
+  /** What tells of it, in words: `Secret clustermesh-apiserver-remote-cert`, `peers mesh-2`. */
+  traces: readonly string[];
+}
+
 /**
- * The CA that signed this cluster's certificates, where they are there and Secret cilium-ca no longer has any: a CA that
- * was lost, as opposed to one that never was. Undefined otherwise.
+ * The CA that was lost; undefined for one that is there, or never was. Whatever a CA must have been there for is a trace of
+ * it: certificates, whether they can be read or not, pods that started with them, and peers, which trust it.
+ * @param others other clusters, as far as they were read: they may dial this one although nothing here names them
  */
-export function lostAuthority(snapshot: ClusterSnapshot): CertificateFacts | undefined {
-  if (snapshot.ca) return undefined;
-  return snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+export function lostAuthority(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[] = [],
+): LostAuthority | undefined {
+  const { ca, namespace, objects, tlsSecrets } = snapshot;
+  if (ca) return undefined;
+  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  const peers = concernedPeers(snapshot, hasServed(snapshot) ? others : []);
+  const traces = [
+    ...CERTIFICATE_SECRETS.filter(
+      (name) => tlsSecrets.has(name) || !isUnfilled(objects.get(keyOf(secretRef(namespace, name)))),
+    ).map((name) => `Secret ${name}`),
+    // A Deployment by itself tells nothing: `render` prints it, and enable then makes what its pods wait for.
+    ...(podCaMark(deployment) !== undefined || (deployment && availableReplicasOf(deployment) > 0)
+      ? [`Deployment ${APISERVER}`]
+      : []),
+    ...(peers.length > 0 ? [`peers ${peers.join(', ')}`] : []),
+  ];
+  if (traces.length === 0) return undefined;
+  const certificate = CERTIFICATE_SECRETS.flatMap((name) => tlsSecrets.get(name)?.ca ?? [])[0];
+  return { certificate, traces };
+}
+
+/** A Secret that is not there, or as `render` prints it: the API server demands the keys, but there is nothing in them. */
+export function isUnfilled(secret: KubeObject | undefined): boolean {
+  return Object.values(secret?.data ?? {}).every((value) => value === '');
 }
 
 /** In words: `is missing`. */
@@ -67,8 +104,35 @@ export function requireSigner(snapshot: ClusterSnapshot, purpose: string): CaFac
   );
 }
 
+/**
+ * How a CA that can no longer sign comes back, as the end of a sentence.
+ * @param peers who trusts it, by name, as far as they are known
+ */
+export function waysBack({ context, namespace }: Place, peers: readonly string[] = []): string {
+  const replace = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
+  const whom = peers.length > 0 ? peers.join(', ') : 'peers';
+  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, which cuts ${whom} off until connected anew: ${replace}`;
+}
+
+type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
+
+/** Whether a CA was there and nothing can be signed with what is left of it: `enable` alone renews no certificate then. */
+export function hasLostSigner(snapshot: ClusterSnapshot): boolean {
+  if (snapshot.unread?.has(keyOf(secretRef(snapshot.namespace, CA_SECRET))) || isIssuedElsewhere(snapshot))
+    return false;
+  return authorityState(snapshot) === 'wrong-key' || lostAuthority(snapshot) !== undefined;
+}
+
+/** cert-manager keeps the CA of an issuer wherever that is; it marks what it issues (annotation of its Certificates). */
+export function isIssuedElsewhere({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
+  return CERTIFICATE_SECRETS.some((name) =>
+    Boolean(objects.get(keyOf(secretRef(namespace, name)))?.metadata.annotations?.['cert-manager.io/certificate-name']),
+  );
+}
+
 /** cert-manager keeps the keys of its CAs elsewhere, or issues from one that is nowhere in the cluster. */
-function adviceOf({ objects, namespace }: ClusterSnapshot): string {
+function adviceOf(snapshot: ClusterSnapshot): string {
+  const { context, objects, namespace } = snapshot;
   const owner = foreignOwner(objects.get(keyOf(secretRef(namespace, CA_SECRET))));
   if (owner?.startsWith('cert-manager')) {
     return (
@@ -76,8 +140,14 @@ function adviceOf({ objects, namespace }: ClusterSnapshot): string {
       'let the chart ask for them (clustermesh.apiserver.tls.auto.method=certmanager), or give the CA with --ca-cert and --ca-key.'
     );
   }
-  return (
-    'The key of the CA is needed to sign. Give the CA with --ca-cert and --ca-key, or restore the key from its backup. ' +
-    'Certificates that are there and valid are kept without it.'
-  );
+  const state = authorityState(snapshot);
+  if (state === 'no-key' || isIssuedElsewhere(snapshot)) {
+    return (
+      'The key of the CA is needed to sign. Give the CA with --ca-cert and --ca-key, or restore the key from its backup. ' +
+      'Certificates that are there and valid are kept without it.'
+    );
+  }
+  const neverWas = !hasServed(snapshot) && (state === 'missing' || state === 'empty');
+  if (neverWas) return meshctlCommand('clustermesh enable', { context });
+  return waysBack(snapshot, concernedPeers(snapshot, []));
 }

@@ -1,4 +1,4 @@
-import { requireSigner } from './certificate-authority.ts';
+import { isUnfilled, requireSigner } from './certificate-authority.ts';
 import { type CertificateFacts, type CertificateSpec, type TlsSecretFacts, trustedBy } from './certificates.ts';
 import { reasonToReissue, type SecretCertificate } from './cluster-certificates.ts';
 import type { EnableInput } from './enable-input.ts';
@@ -112,11 +112,6 @@ function withoutNames({ dnsNames, ipAddresses }: CertificateFacts, spec: Certifi
  */
 function isOursToFill(secret: KubeObject | undefined): boolean {
   return secret !== undefined && (isUnfilled(secret) || managersOfData(secret).includes(FIELD_MANAGER));
-}
-
-/** A Secret as `render` prints it: the API server demands the keys, but there is nothing in them. */
-function isUnfilled(secret: KubeObject): boolean {
-  return Object.values(secret.data ?? {}).every((value) => value === '');
 }
 
 /** A Secret in which nothing is worth being kept: no program could start with it. */

@@ -1,4 +1,6 @@
+import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 import { meshctlCommand } from './command-line.ts';
+import { concernedPeers, fileOfOther, namesOf } from './concerned-peers.ts';
 import { hostPort, serviceEndpoints } from './endpoints.ts';
 import { clusterNameOf } from './identity.ts';
 import { keyOf } from './kube-object.ts';
@@ -7,7 +9,7 @@ import { remoteUserName } from './peer-config.ts';
 import { mergeEffects, type PeerEffect } from './peer-effects.ts';
 import { dialledAddresses } from './peer-file.ts';
 import type { PeerMove } from './peer-move.ts';
-import { configuredPeers, dialingFile, knownPeers } from './peers.ts';
+import { configuredPeers } from './peers.ts';
 import type { Step } from './plan.ts';
 import type { AuthorityPlan } from './plan-authority.ts';
 import { formerName, podIdentity } from './pod-marks.ts';
@@ -30,26 +32,10 @@ export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
   const { snapshot, steps } = input;
   if (steps.every(({ action }) => action === 'keep')) return [];
   return mergeEffects(
-    peersOf(input).flatMap((peer) => effectsOn(input, peer).map((of) => ({ ...of, cluster: snapshot.context, peer }))),
+    concernedPeers(snapshot, input.others).flatMap((peer) =>
+      effectsOn(input, peer).map((of) => ({ ...of, cluster: snapshot.context, peer })),
+    ),
   );
-}
-
-/** All clusters that this one dials or lets in, and those of the others that dial this one. */
-function peersOf({ snapshot, others }: EnableEffectsInput): string[] {
-  const own = namesOf(snapshot);
-  const dialling = others.filter((other) => fileOfOther(other, own) !== undefined).map(clusterNameOf);
-  return [...new Set([...knownPeers(snapshot), ...dialling])].filter((name) => !own.includes(name)).sort();
-}
-
-/** The name that the cluster has, and the one that peers may know it by. */
-function namesOf(snapshot: ClusterSnapshot): string[] {
-  const name = clusterNameOf(snapshot);
-  const former = formerName(snapshot, { name });
-  return former === undefined ? [name] : [name, former];
-}
-
-function fileOfOther(other: ClusterSnapshot, names: readonly string[]): string | undefined {
-  return names.map((name) => dialingFile(other, name)?.text).find((file) => file !== undefined);
 }
 
 type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
@@ -68,7 +54,7 @@ function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
     ...(replicas === 0 ? [{ becomes: 'unknown', why: 'the clustermesh-apiserver has 0 replicas' } as const] : []),
     ...accessEffects(input),
     ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
-    ...authorityEffects(input).map((effect) => ({ ...effect, mend: connect })),
+    ...authorityEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
     ...identityEffects(input, where, connect),
   ];
 }
@@ -133,11 +119,24 @@ function addressesOf(snapshot: ClusterSnapshot): string[] {
   return endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [];
 }
 
-function authorityEffects({ snapshot, authority, steps }: EnableEffectsInput): Effect[] {
-  const present = snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+/** A new CA, or a certificate from another one, cuts off whoever trusts the former, whatever is left of that here. */
+function authorityEffects(
+  { snapshot, authority, steps }: EnableEffectsInput,
+  other: ClusterSnapshot | undefined,
+): Effect[] {
+  const { tlsSecrets } = snapshot;
   const reissued = steps.some(({ action, object }) => action !== 'keep' && object.name === SERVER_CERT_SECRET);
-  if (!present || !reissued || present.publicKeySha256 === authority.certificate?.publicKeySha256) return [];
-  return [{ becomes: 'cut', why: `it trusts the former CA, "${present.commonName}"` }];
+  if (!authority.makes && !reissued) return [];
+  const own = CERTIFICATE_SECRETS.flatMap((name) => tlsSecrets.get(name)?.ca ?? []);
+  const held = other && namesOf(snapshot).flatMap((name) => other.peerCertificates.get(name)?.ca ?? []);
+  const former = tlsSecrets.get(SERVER_CERT_SECRET)?.ca ?? held?.[0] ?? own[0];
+  if (former ? former.publicKeySha256 === authority.certificate?.publicKeySha256 : !authority.makes) return [];
+  return [
+    {
+      becomes: 'cut',
+      why: `it trusts the former CA, ${former ? `"${former.commonName}"` : 'of which nothing is left'}`,
+    },
+  ];
 }
 
 function identityEffects({ snapshot }: EnableEffectsInput, where: string, connect: string): Effect[] {

@@ -42,21 +42,23 @@ export interface AuthorityPlan {
 }
 
 /**
- * Plans Secret cilium-ca. Certificates whose CA is gone mean a CA that was lost, not a new cluster: a new one would cut
- * every peer off, so there is one only with `replace`.
+ * Plans Secret cilium-ca. Certificates whose CA is gone, and peers, mean a CA that was lost, not a new cluster: a new one
+ * would cut every peer off, so there is one only with `replace`.
+ * @param others other clusters, as far as they were read
  * @throws MeshctlError `CertificateAuthority` when another CA is there, or was, and may not be replaced
  */
 export function planAuthority(
   snapshot: ClusterSnapshot,
   { given, replace = false, keySize }: AuthorityChoice,
+  others: readonly ClusterSnapshot[] = [],
 ): AuthorityPlan {
   const { context, namespace } = snapshot;
   const ref = secretRef(namespace, CA_SECRET);
   const live = snapshot.objects.get(keyOf(ref));
   const base = { cluster: context, object: ref, before: live };
   const state = authorityState(snapshot);
-  const lost = lostAuthority(snapshot);
-  const present = snapshot.ca?.certificate ?? lost;
+  const lost = lostAuthority(snapshot, others);
+  const present = snapshot.ca?.certificate ?? lost?.certificate;
   const make = (why: string, replaces: boolean): AuthorityPlan => ({
     step: {
       ...base,
@@ -88,18 +90,20 @@ export function planAuthority(
     return make(lost ? 'the CA that signed the certificates comes back' : 'the key of the CA was missing', false);
   }
   if (!given && !replace) {
-    if (lost) return { certificate: lost, replaces: false, makes: false };
+    if (lost) return { certificate: lost.certificate, replaces: false, makes: false };
     if (state === 'missing') return make('the cluster has no CA yet', false);
     return state === 'empty' ? make('the Secret is empty', false) : keep('the cluster has a CA');
   }
-  if (!present && state !== 'unreadable')
+  if (!present && !lost && state !== 'unreadable')
     return make(given ? `taken from ${given.origin}` : 'the cluster has no CA yet', false);
   if (replace) {
     requireReplaceable(snapshot);
     return make(given ? `replaced by the CA of ${given.origin}` : 'replaced by a new CA', true);
   }
   const other = lost
-    ? 'the certificates are from another CA than'
+    ? lost.certificate
+      ? 'the certificates are from another CA than'
+      : `the former CA is lost (there are ${lost.traces.join(', ')}), and no certificate of it is left that could be compared with`
     : state === 'unreadable'
       ? `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)} that could be compared with`
       : `Secret ${namespace}/${CA_SECRET} holds another CA than`;

@@ -1,5 +1,6 @@
+import { waysBack } from './certificate-authority.ts';
 import { kubectlCommand, meshctlCommand } from './command-line.ts';
-import { APISERVER, APISERVER_SELECTOR, CA_SECRET } from './names.ts';
+import { APISERVER, APISERVER_SELECTOR } from './names.ts';
 import { restoreUsersCommand } from './remote-users.ts';
 import type { Fault, FaultId } from './standing.ts';
 
@@ -25,10 +26,10 @@ const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer]
 
 const enable: Mend = ({ context }) => meshctlCommand('clustermesh enable', { context });
 
-const restoreAuthority: Mend = ({ context, namespace }) => {
-  const replace = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
-  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, which cuts peers off until they are connected anew: ${replace}`;
-};
+/** Where the CA is lost too, enable alone would be refused. */
+const reissue: Mend = (fault, contexts) => (fault.unsigned ? waysBack(fault) : enable(fault, contexts));
+
+const restoreAuthority: Mend = (fault) => waysBack(fault);
 
 const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peering-secret-missing': connect,
@@ -42,11 +43,11 @@ const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-certificate-issuer': connect,
   'peer-ca': connect,
   'peer-unconfigured': connect,
-  'certificate-missing': enable,
-  'certificate-unreadable': enable,
-  'certificate-key': enable,
-  'certificate-expired': enable,
-  'certificate-issuer': enable,
+  'certificate-missing': reissue,
+  'certificate-unreadable': reissue,
+  'certificate-key': reissue,
+  'certificate-expired': reissue,
+  'certificate-issuer': reissue,
   'ca-missing': restoreAuthority,
   'ca-unreadable': restoreAuthority,
   'users-missing': enable,

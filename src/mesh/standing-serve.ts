@@ -1,4 +1,5 @@
 import { availableReplicasOf, makesRemoteUsers, replicasOf, runsKvstoremesh } from './apiserver-deployment.ts';
+import { hasLostSigner } from './certificate-authority.ts';
 import { distrusts, type TlsFiles } from './certificates.ts';
 import { CERTIFICATE_SECRETS, validityFault } from './cluster-certificates.ts';
 import { dialingSecret } from './direction.ts';
@@ -38,7 +39,7 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
   ];
 }
 
-type Told = Pick<Fault, 'says' | 'object'> & { outage?: boolean; key?: string; peer?: string };
+type Told = Pick<Fault, 'says' | 'object' | 'unsigned'> & { outage?: boolean; key?: string; peer?: string };
 
 function faultFor({ context, namespace }: ClusterSnapshot, id: ServeFaultId, { outage = true, ...told }: Told): Fault {
   return { id, context, namespace, component: 'apiserver', outage, ...told };
@@ -69,12 +70,13 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
   // Without KVStoreMesh there is no cache for which agents would need one.
   const used = CERTIFICATE_SECRETS.filter((name) => name !== LOCAL_CERT_SECRET || runsKvstoremesh(deployment));
   const server = tlsFiles.get(SERVER_CERT_SECRET);
+  const unsigned = hasLostSigner(snapshot) ? { unsigned: true } : {};
   return used.flatMap((name): Fault[] => {
     if (unread?.has(keyOf(secretRef(namespace, name)))) return [];
     const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
     const what = `the ${/-([a-z]+)-cert$/.exec(name)?.[1] ?? 'own'} certificate`;
     const found = certificateFault(what, tlsFiles.get(name), name === SERVER_CERT_SECRET ? undefined : server, now);
-    return found ? [faultFor(snapshot, found.id, { ...found, object: `Secret ${name}`, outage })] : [];
+    return found ? [faultFor(snapshot, found.id, { ...found, ...unsigned, object: `Secret ${name}`, outage })] : [];
   });
 }
 

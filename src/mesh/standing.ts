@@ -54,6 +54,8 @@ export interface Fault {
   object: string;
   /** The key in it. */
   key?: string | undefined;
+  /** It is about a certificate that no CA here can issue anew. */
+  unsigned?: boolean | undefined;
   /** Something would not come back after a restart; else only something cannot be renewed. */
   outage: boolean;
   /** The next step; set once the contexts of all clusters are known. */

@@ -1,3 +1,4 @@
+import { hasLostSigner, isIssuedElsewhere, lostAuthority } from '../certificate-authority.ts';
 import { trusts } from '../certificates.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { clusterNameOf } from '../identity.ts';
@@ -19,7 +20,7 @@ export const CA_CHECKS: readonly Check[] = [
     category: 'tls',
     title: 'the CA is there and can sign',
     subject: (cluster) => ({
-      things: certificatesSigned(cluster).length > 0 || caSecretOf(cluster) ? [CA_SECRET] : [],
+      things: hasLostSigner(cluster) || caSecretOf(cluster) ? [CA_SECRET] : [],
       otherwise: isIssuedElsewhere(cluster)
         ? 'cert-manager issues its certificates, from a CA of its own'
         : 'it has no CA yet, and nothing that one signed: enable makes one',
@@ -108,25 +109,14 @@ function caSecretOf({ objects, namespace }: ClusterSnapshot): KubeObject | undef
   return objects.get(keyOf(secretRef(namespace, CA_SECRET)));
 }
 
-/** Secrets with certificates that the cluster's CA must have signed. */
-function certificatesSigned(cluster: ClusterSnapshot): string[] {
-  return isIssuedElsewhere(cluster) ? [] : [...cluster.tlsSecrets.keys()];
-}
-
-/** cert-manager keeps the CA of an issuer wherever that is; it marks what it issues (annotation of its Certificates). */
-function isIssuedElsewhere({ tlsSecrets, objects, namespace }: ClusterSnapshot): boolean {
-  return [...tlsSecrets.keys()].some((name) =>
-    Boolean(objects.get(keyOf(secretRef(namespace, name)))?.metadata.annotations?.['cert-manager.io/certificate-name']),
-  );
-}
-
 function brokenCa(cluster: ClusterSnapshot): string | undefined {
   const secret = caSecretOf(cluster);
   const { ca } = cluster;
   if (ca?.hasKey && !ca.keyMatches) return 'the private key in Secret cilium-ca belongs to another certificate';
   // A CA whose key is kept elsewhere is as good as one that is here: others sign.
   if (ca) return undefined;
-  if (!secret) return `Secret cilium-ca is gone, but ${certificatesSigned(cluster).join(', ')} are signed by a CA`;
+  if (!secret)
+    return `Secret cilium-ca is gone, and a CA was there: there are ${lostAuthority(cluster)?.traces.join(', ')}`;
   const data = (secret.data ?? {}) as Record<string, string>;
   const holds = Boolean(data['ca.crt'] || data['tls.crt']);
   return holds ? 'the certificate in Secret cilium-ca cannot be read' : 'Secret cilium-ca holds no certificate';

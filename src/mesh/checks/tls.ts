@@ -1,4 +1,5 @@
 import { runsKvstoremesh } from '../apiserver-deployment.ts';
+import { hasLostSigner, waysBack } from '../certificate-authority.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates.ts';
 import { certificateSpecs, RENEW_BEFORE_MS } from '../cluster-certificates.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -6,11 +7,15 @@ import { serviceEndpoints } from '../endpoints.ts';
 import { clusterNameOf } from '../identity.ts';
 import { keyOf } from '../kube-object.ts';
 import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../names.ts';
+import { knownPeers } from '../peers.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
-const renew = (context: string) => `issue it anew: ${meshctlCommand('clustermesh enable', { context })}`;
+function renew(cluster: ClusterSnapshot): string {
+  if (hasLostSigner(cluster)) return `no CA can issue it: ${waysBack(cluster, knownPeers(cluster))}`;
+  return `issue it anew: ${meshctlCommand('clustermesh enable', { context: cluster.context })}`;
+}
 
 /** The certificates that each cluster's clustermesh-apiserver needs, with what is there. */
 function certificatesOf(cluster: ClusterSnapshot) {
@@ -51,7 +56,7 @@ function perCertificate(
           const found = facts && judge({ ...one, facts }, cluster, now);
           if (!found) return [];
           const { context } = cluster;
-          return [findingOf(id, found.severity, context, { secret: one.secret, reason: found.reason }, renew(context))];
+          return [findingOf(id, found.severity, context, { secret: one.secret, reason: found.reason }, renew(cluster))];
         }),
       ),
     says: ({ args }) => `context "${args.context}": Secret ${args.secret}: ${args.reason}`,
@@ -73,7 +78,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       clusters.flatMap((cluster) => {
         const secrets = certificatesOf(cluster).flatMap(({ secret, facts }) => (facts ? [] : [secret]));
         const { context } = cluster;
-        return secrets.length > 0 ? [findingOf('tls-present', 'fail', context, { secrets }, renew(context))] : [];
+        return secrets.length > 0 ? [findingOf('tls-present', 'fail', context, { secrets }, renew(cluster))] : [];
       }),
     says: ({ args }) => `context "${args.context}": no readable certificate in Secret ${listed(args.secrets)}`,
   },

@@ -1,0 +1,116 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type KubeObject, keyOf, type ObjectRef } from '../../src/mesh/kube-object.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** Of the CA of mesh-1 ever less is left; nothing may make a new one by which mesh-2 would be cut off unasked. */
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+let one: SandboxCluster;
+const lost = new Map<string, KubeObject>();
+
+const CA = refs.secret('cilium-ca');
+const certificate = (role: string) => refs.secret(`clustermesh-apiserver-${role}-cert`);
+const CERTIFICATES = ['server', 'admin', 'local', 'remote'].map(certificate);
+const WAYS_BACK =
+  'restore Secret kube-system/cilium-ca from its backup; or, which cuts mesh-2 off until connected anew: meshctl clustermesh enable --context mesh-1 --replace-ca';
+
+const keep = (ref: ObjectRef) => {
+  if (!lost.has(keyOf(ref))) lost.set(keyOf(ref), structuredClone(found(one.store.get(ref), ref.name)));
+};
+const remove = (...objects: ObjectRef[]) => {
+  for (const ref of objects) {
+    keep(ref);
+    one.store.delete(ref);
+  }
+};
+const empty = (...objects: ObjectRef[]) => {
+  for (const ref of objects) {
+    keep(ref);
+    one.store.update(ref, (secret) => {
+      secret.data = Object.fromEntries(Object.keys(secret.data ?? {}).map((key) => [key, '']));
+    });
+  }
+};
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  one = found(sandbox.clusters[0], 'mesh-1');
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
+});
+
+afterEach(() => {
+  for (const { metadata, ...content } of lost.values()) {
+    const { name, namespace, labels, annotations } = metadata;
+    const object = { ...content, metadata: { name, namespace, labels, annotations } } as KubeObject;
+    const { apiVersion, kind } = object;
+    const ref = { apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }) };
+    if (one.store.get(ref)) one.store.delete(ref);
+    one.store.create(object, 'meshctl');
+  }
+  lost.clear();
+});
+
+afterAll(() => sandbox.close());
+
+const STATES: [string, () => void][] = [
+  ['the CA and the server certificate deleted', () => remove(CA, certificate('server'))],
+  ['the CA and all certificates deleted', () => remove(CA, ...CERTIFICATES)],
+  ['the CA and the server certificate emptied', () => empty(CA, certificate('server'))],
+  ['the CA and all certificates emptied', () => empty(CA, ...CERTIFICATES)],
+  ['the CA and the certificate for peers deleted', () => remove(CA, certificate('remote'))],
+  [
+    'the Deployment deleted too',
+    () => remove(CA, ...CERTIFICATES, refs.deployment('clustermesh-apiserver'), refs.service('clustermesh-apiserver')),
+  ],
+];
+
+describe('a CA of which less is left than a server certificate', () => {
+  it.each(STATES)('%s: enable makes none, and says the way', async (_state, act) => {
+    act();
+    const before = one.store.get(CA);
+    const refused = await meshctl(enable('mesh-1'));
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(/certificate .+ cannot be issued: Secret kube-system\/cilium-ca is (missing|empty)/);
+    expect(refused.stderr).toContain(WAYS_BACK);
+    expect(one.store.get(CA)).toEqual(before);
+    const helm = await meshctl(enable('mesh-1', '--via-helm', '--dry-run'));
+    expect(helm).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('--replace-ca') });
+  });
+
+  it.each(STATES)('%s: --replace-ca names who is cut off, and asks', async (_state, act) => {
+    act();
+    const plan = jsonOf(await meshctl.ok(enable('mesh-1', '--replace-ca', '--dry-run', '-o', 'json')));
+    expect(plan).toMatchObject({ clusters: [{ peers: [{ peer: 'mesh-2', becomes: 'cut' }] }] });
+    expect(await meshctl(enable('mesh-1', '--replace-ca'))).toMatchObject({ exitCode: 2 });
+  });
+
+  it.each(STATES.slice(0, 5))('%s: what looks says it too', async (state, act) => {
+    act();
+    // Nothing that runs needs the certificate for peers, where each peer has one of its own: status is content.
+    const looks = [['certs', 'list'], ['check'], ...(state.includes('for peers') ? [] : [['status']])];
+    for (const look of looks) {
+      const { stdout } = await meshctl(['clustermesh', ...look, '--context', 'mesh-1']);
+      expect(stdout, look.join(' ')).toContain('meshctl clustermesh enable --context mesh-1 --replace-ca');
+      expect(stdout, look.join(' ')).not.toMatch(/enable --context mesh-1$/m);
+    }
+  });
+
+  it('is lost too where peers only dial in, as a user that all share', async () => {
+    const peers = ['cilium-kvstoremesh', 'cilium-clustermesh'].map(refs.secret);
+    remove(CA, ...CERTIFICATES, ...peers, refs.deployment('clustermesh-apiserver'));
+    const users = refs.configMap('clustermesh-remote-users');
+    keep(users);
+    one.store.update(users, (configMap) => {
+      configMap.data = { 'users.yaml': 'users: []\n' };
+    });
+    const refused = await meshctl(enable('mesh-1'));
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('--replace-ca') });
+    expect(one.store.get(CA)).toBeUndefined();
+  });
+});
