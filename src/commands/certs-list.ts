@@ -3,10 +3,13 @@ import { readSnapshot } from '../kube/snapshot.ts';
 import { certificateFaults, listCertificates } from '../mesh/certificate-inventory.ts';
 import { clusterNameOf } from '../mesh/identity.ts';
 import { CA_SECRET, secretRef } from '../mesh/names.ts';
+import { expectedPeers } from '../mesh/peers.ts';
+import { type Contexts, contextOf } from '../mesh/standing-advice.ts';
 import { certificatesText } from '../views/certs-view.ts';
 import { printable } from '../views/printable.ts';
 import { unreachableLines } from '../views/unreachable-view.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { contextsFor } from './contexts-of-clusters.ts';
 import {
   exitCodeWith,
   type SeveralClustersFlags,
@@ -26,9 +29,14 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     const certificates = printable(done.flatMap((snapshot) => listCertificates(snapshot, now)));
     const contexts = new Map(done.map((snapshot) => [clusterNameOf(snapshot), snapshot.context]));
     const found = done.map((snapshot) => ({ snapshot, others: done.filter((other) => other !== snapshot) }));
-    const faults = printable(
-      found.flatMap(({ snapshot, others }) => certificateFaults(snapshot, { now, others }, contexts)),
+    const unknown = found.flatMap(({ snapshot }) => expectedPeers(snapshot)).filter((peer) => !contexts.has(peer));
+    const faultsWith = (known: Contexts) =>
+      found.flatMap(({ snapshot, others }) => certificateFaults(snapshot, { now, others }, known));
+    const isNamed = faultsWith(contexts).some(({ hint }) =>
+      unknown.some((peer) => hint.includes(contextOf(new Map(), peer))),
     );
+    const looked = isNamed ? await contextsFor(context, flags)(unknown) : [];
+    const faults = printable(faultsWith(new Map([...looked, ...contexts])));
     const unreachable = printable(unreachableData([...silent, ...failed]));
     return {
       kind: 'CertificateList',

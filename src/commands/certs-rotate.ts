@@ -12,6 +12,7 @@ import { planText } from '../views/plan-view.ts';
 import { printable } from '../views/printable.ts';
 import { rotationText } from '../views/rotation-view.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
+import { contextsFor } from './contexts-of-clusters.ts';
 import { type DryRun, dryRunOf, type PlanFlags, planResult } from './plan-result.ts';
 import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
 
@@ -33,7 +34,7 @@ interface CertsRotateFlags extends SeveralClustersFlags, PlanFlags {
 /** `meshctl clustermesh certs rotate`: new certificates for clusters and peers; with --ca, new CAs, phase by phase. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as CertsRotateFlags;
-  const options = optionsOf(flags);
+  const options = { ...optionsOf(flags), contextsOf: contextsFor(context, flags) };
   const dryRun = dryRunOf(flags);
   const result = await withChosenClusters(context, flags, async (targets) => {
     const prepared = await prepareRotation(context, targets, options);

@@ -16,6 +16,18 @@ export async function contextsOfClusters(
   return new Map([...all].filter(([cluster]) => names.includes(cluster)));
 }
 
+/** A context that hangs is not worth a longer wait: it is only for a name in a next step. Milliseconds. */
+const LONGEST_LOOK_UP_MS = 3000;
+
+/** {@link contextsOfClusters} for hints: briefly, since nothing but a name hangs on it. */
+export function contextsFor(
+  context: CommandContext,
+  flags: ClusterFlags,
+): (names: readonly string[]) => Promise<Map<string, string>> {
+  const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_LOOK_UP_MS) };
+  return (names) => contextsOfClusters(context, briefly, names);
+}
+
 /**
  * Every cluster with Cilium that a context of the kubeconfig leads to, by its name. Contexts that cannot be used are
  * passed over without a word: they are not what the command is about.

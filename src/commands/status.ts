@@ -26,7 +26,6 @@ interface StatusFlags extends SeveralClustersFlags {
   output: 'summary' | 'wide' | 'json' | 'yaml' | 'junit';
 }
 
-const LONGEST_LOOK_UP_MS = 3000;
 /** What a terminal is told: an empty screen; to the top; the rest of the line, or of the screen, is empty. */
 const EMPTY_SCREEN = '\u001b[2J\u001b[H';
 const TO_TOP = '\u001b[H';
@@ -94,10 +93,8 @@ function knownContexts(context: CommandContext, flags: StatusFlags): (look: Look
   return async ({ reports, unreachable }) => {
     const names = unknownContexts(evaluateMesh(reports, unreachable)).filter((name) => !sought.has(name));
     if (names.length === 0) return known;
-    const { contextsOfClusters } = await import('./contexts-of-clusters.ts');
-    // A context that hangs is not worth the wait: it is only for a name in a next step.
-    const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_LOOK_UP_MS) };
-    for (const [name, found] of await contextsOfClusters(context, briefly, names)) known.set(name, found);
+    const { contextsFor } = await import('./contexts-of-clusters.ts');
+    for (const [name, found] of await contextsFor(context, flags)(names)) known.set(name, found);
     for (const name of names) sought.add(name);
     return known;
   };

@@ -4,9 +4,11 @@ import { describeConflicts } from '../mesh/ownership.ts';
 import type { PeerEffect } from '../mesh/peer-effects.ts';
 import type { Step } from '../mesh/plan.ts';
 import { planRotation, type RotationPhase } from '../mesh/rotation.ts';
+import { strangersTo } from '../mesh/rotation-certificates.ts';
 import type { RotationInput } from '../mesh/rotation-cluster.ts';
 import type { Lifetime } from '../mesh/rotation-lifetime.ts';
 import { type RotationChoice, type RotationScope, rotationEffects, scopeRotation } from '../mesh/rotation-scope.ts';
+import type { Contexts } from '../mesh/standing-advice.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { type Authorities, generateAuthority } from './materialise.ts';
 import { readMembers } from './read-members.ts';
@@ -18,6 +20,8 @@ export interface RotateOptions extends RotationChoice {
   parallel: number;
   /** For each step that has to become live. */
   waitMs: number;
+  /** The contexts of peers that were not named, for hints. */
+  contextsOf?: ((peers: readonly string[]) => Promise<Contexts>) | undefined;
 }
 
 /** A rotation that has been thought through; nothing is written yet. */
@@ -39,14 +43,16 @@ export async function prepareRotation(
   const members = await during(flow, `Reading ${targets.length} clusters`, () =>
     readMembers(targets, options.parallel),
   );
-  const scope = scopeRotation(members, options, flow.now());
+  const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];
+  const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
+  const scope = scopeRotation(members, options, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
   return {
     targets,
     members,
     scope,
     phases: phases.filter(({ steps }) => steps.length > 0),
-    effects: rotationEffects(members, scope),
+    effects: rotationEffects(members, scope, contexts),
   };
 }
 

@@ -54,7 +54,7 @@ function unaskedIn(answer: Awaited<ReturnType<typeof askPod>>, context: string):
 
 function noReplicas({ client: { context }, namespace }: Target): MeshctlError {
   const scale = kubectlCommand({ context, namespace }, [
-    ...['scale', 'deployment/clustermesh-apiserver', '--replicas', '1'],
+    ...['scale', 'deployment/clustermesh-apiserver', '--replicas=1'],
   ]);
   return new MeshctlError(
     'CredentialRefused',

@@ -70,7 +70,9 @@ function authorityStep(
     reasonToKeep(live, false) ??
     (keepCertificates ? '--keep-certificates' : users.length > 0 ? `it signed ${users.join(', ')}` : undefined);
   if (reason) return { ...base, action: 'keep', why: reason };
-  return { ...base, action: 'delete', why: 'meshctl put the CA there', write: { method: 'delete' } };
+  // The key is not read, and goes all the same.
+  const changes = snapshot.ca?.hasKey === false ? [] : [{ path: 'data.ca.key' }];
+  return { ...base, action: 'delete', changes, why: 'meshctl put the CA there', write: { method: 'delete' } };
 }
 
 /** Secrets that stay, with certificates of this CA. */

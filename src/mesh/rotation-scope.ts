@@ -7,6 +7,9 @@ import type { PeerEffect } from './peer-effects.ts';
 import { configuredPeers } from './peers.ts';
 import { requireReplaceable } from './plan-authority.ts';
 import { certificatesFrom, rotationStage, strangersTo } from './rotation-certificates.ts';
+import { describeFault, type Fault } from './standing.ts';
+import { type Contexts, contextOf, mendOf } from './standing-advice.ts';
+import { dialFaults } from './standing-dial.ts';
 
 /** What the operator asks for. */
 export interface RotationChoice {
@@ -38,7 +41,12 @@ export interface RotationScope {
  * @throws MeshctlError `CertificateAuthority` for a CA that cannot sign, is shared, or belongs to somebody else; `Usage`
  * for peers that are not among the clusters although their certificates would have to be renewed too
  */
-export function scopeRotation(members: readonly Member[], choice: RotationChoice, now: Date): RotationScope {
+export function scopeRotation(
+  members: readonly Member[],
+  choice: RotationChoice,
+  now: Date,
+  contexts: Contexts = new Map(),
+): RotationScope {
   for (const { snapshot } of members) requireSigner(snapshot, 'a new certificate');
   if (choice.peer !== undefined) requirePeer(members, choice.peer);
   const stages = new Map(members.map((member) => [member, rotationStage(member, members)]));
@@ -48,7 +56,7 @@ export function scopeRotation(members: readonly Member[], choice: RotationChoice
   const finished = goesOn ? inStage('settled') : [];
   const replaced = choice.ca ? members.filter((one) => stages.get(one) !== 'replaced' && !finished.includes(one)) : [];
   const changing = [...replaced, ...inStage('replaced')];
-  if (choice.peer === undefined) requireAllPeers(changing, members);
+  if (choice.peer === undefined) requireAllPeers(changing, members, contexts);
   if (replaced.length > 0) refuseCommonCredentials(members);
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
   const certificates = members.flatMap((member) => certificatesFrom(member, members));
@@ -72,16 +80,31 @@ export function scopeRotation(members: readonly Member[], choice: RotationChoice
     due: new Set(due),
     changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
-    warnings: members.flatMap((member) => strangerWarnings(member, members)),
+    warnings: members.flatMap((member) => [
+      ...strangerWarnings(member, members),
+      ...missingSecrets(member, members, contexts),
+    ]),
   };
 }
 
 /** What becomes of each peer of each cluster. */
-export function rotationEffects(members: readonly Member[], { changing }: RotationScope): PeerEffect[] {
+export function rotationEffects(
+  members: readonly Member[],
+  { changing }: RotationScope,
+  contexts: Contexts = new Map(),
+): PeerEffect[] {
   return members.flatMap((member): PeerEffect[] => {
     const { context } = member.snapshot;
     const peers = members.filter((other) => other !== member && areConnected(member, other));
     const moved = (peer: Member) => changing.has(context) || changing.has(peer.snapshot.context);
+    const gone = missingFaults(member).map((fault) => ({
+      why: `${fault.object} is not there, so nothing would connect again after a restart`,
+      mend: mendOf(fault, contextsKnown(members, contexts)),
+    }))[0];
+    if (gone) {
+      const names = [...peers.map(({ identity }) => identity.name), ...strangersTo(member, members)];
+      return names.map((peer): PeerEffect => ({ cluster: context, peer, becomes: 'unknown', ...gone }));
+    }
     return [
       ...peers.map((peer): PeerEffect => {
         const base = { cluster: context, peer: peer.identity.name };
@@ -108,17 +131,18 @@ function areConnected(one: Member, other: Member): boolean {
  * Peers that the run does not reach hold certificates of the former CA, and trust it.
  * @throws MeshctlError `Usage`, naming them
  */
-function requireAllPeers(changing: readonly Member[], members: readonly Member[]): void {
+function requireAllPeers(changing: readonly Member[], members: readonly Member[], contexts: Contexts): void {
   for (const member of changing) {
     const strangers = strangersTo(member, members);
     if (strangers.length === 0) continue;
     const { context } = member.snapshot;
-    const others = strangers.map((peer) => `<context of ${peer}>`);
+    const all = [...members.map((one) => one.snapshot.context), ...strangers.map((peer) => contextOf(contexts, peer))];
+    const together = meshctlCommand('clustermesh certs rotate', { context: all.join(',') }, ['--ca']);
     const gone = meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(',')]);
     throw new MeshctlError('Usage', `${describeStrangers(member, strangers)}, and would be cut off by a new CA`, {
       hint:
-        `What they hold has to be renewed together: name their contexts too (--context ${[...members.map((one) => one.snapshot.context), ...others].join(',')}). ` +
-        `A peer that is gone for good has to be forgotten first: ${gone}`,
+        `A peer that is gone for good has to be forgotten first (${gone}); what the others hold has to be renewed together: ` +
+        together,
       details: { context, peers: strangers },
     });
   }
@@ -133,6 +157,22 @@ function strangerWarnings(member: Member, members: readonly Member[]): string[] 
   return strangers.length > 0
     ? [`${describeStrangers(member, strangers)}; the certificates for dialling them stay`]
     : [];
+}
+
+/** Secrets of peers that are not there: what runs goes on without them, and no rotation brings them back. */
+function missingFaults({ snapshot }: Member): Fault[] {
+  return dialFaults(snapshot, { now: new Date(0) }).filter(({ id }) => id === 'peering-secret-missing');
+}
+
+function missingSecrets(member: Member, members: readonly Member[], contexts: Contexts): string[] {
+  return missingFaults(member).map(
+    (fault) =>
+      `context "${fault.context}": ${describeFault(fault)}, and are not made by a rotation: ${mendOf(fault, contextsKnown(members, contexts))}`,
+  );
+}
+
+function contextsKnown(members: readonly Member[], contexts: Contexts): Contexts {
+  return new Map([...contexts, ...members.map(({ identity, snapshot }) => [identity.name, snapshot.context] as const)]);
 }
 
 function requirePeer(members: readonly Member[], peer: string): void {

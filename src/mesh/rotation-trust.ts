@@ -33,7 +33,7 @@ export function trustSteps(input: RotationInput, clusters: readonly RotatedClust
     ...secretSteps(input, changed, 'mark', 'trusts both CAs'),
     ...lacking.flatMap((cluster) => {
       const mark = cluster.wanted && caMark(cluster.trusted.map(({ facts }) => facts));
-      return restartSteps(cluster, mark, bothCas(cluster), 'the new CA and the former one');
+      return restartSteps(cluster, { to: mark ?? BOTH }, bothCas(cluster), 'the new CA and the present one');
     }),
   ];
 }
@@ -57,7 +57,9 @@ export function letGoSteps(input: RotationInput, clusters: readonly RotatedClust
       const { wanted, others, pending, unfinished } = cluster;
       if (pending === undefined && !unfinished) return [];
       const mark = wanted && caMark([...wanted, ...others].map(({ facts }) => facts));
-      return restartSteps(cluster, mark, onlyWanted(cluster), 'the CA alone');
+      // By then the pods have both, as the phase before has left them.
+      const marks = { to: mark ?? 'that of the new CA', ...(pending === undefined ? {} : { from: BOTH }) };
+      return restartSteps(cluster, marks, onlyWanted(cluster), 'the CA alone');
     }),
   ];
 }
@@ -78,6 +80,9 @@ const MARK_WORDS = {
   mark: 'a comment is added to the peering files, so that the CAs are read anew',
   unmark: 'the comment is taken out of the peering files, so that the CAs are read anew',
 };
+
+/** The mark of pods that trust both CAs, in words, while the new one is yet to be made. */
+const BOTH = 'those of both CAs';
 
 interface TrustChange {
   one: RotatedCertificate;
@@ -109,6 +114,10 @@ function secretSteps(
         ...(here.length > 0 ? [why] : []),
         ...(Object.keys(files).length > 0 ? [MARK_WORDS[marks]] : []),
       ];
+      // A file that has no mark yet will have one by then.
+      const changes = Object.keys(files)
+        .filter((peer) => files[peer] === texts[peer])
+        .map((peer) => ({ path: `data.${peer}`, from: 'the file with the comment', to: 'without it, as it is now' }));
       const write: StepWrite = {
         method: 'issue',
         certificates: [],
@@ -126,7 +135,7 @@ function secretSteps(
               here.map(({ one }) => one.keys.ca),
             )
           : {};
-      return [{ ...stepBase(holder, ref), action: 'update', changes: [], why: reasons.join('; '), write, ...owned }];
+      return [{ ...stepBase(holder, ref), action: 'update', changes, why: reasons.join('; '), write, ...owned }];
     });
   });
 }
@@ -144,19 +153,19 @@ function changedFiles(
 
 function restartSteps(
   { issuer }: RotatedCluster,
-  mark: string | undefined,
+  { from, to }: { from?: string; to: string },
   trust: Omit<TrustOrder, 'key'>,
   trusted: string,
 ): Step[] {
   const base = stepBase(issuer, apiserverDeploymentRef(issuer.snapshot.namespace));
   const present = podCaMark(base.before);
-  if (!base.before || (mark !== undefined && mark === present)) return [];
+  if (!base.before || to === present) return [];
   const path = `spec.template.metadata.annotations.${POD_CA_ANNOTATION}`;
   return [
     {
       ...base,
       action: 'update',
-      changes: [{ path, from: present, to: mark ?? 'that of the new CA' }],
+      changes: [{ path, from: from ?? present, to }],
       why: `its pods are replaced one by one: etcd reads its CA only at its start, and is to trust ${trusted}`,
       write: { method: 'restart', annotation: POD_CA_ANNOTATION, trust },
     },

@@ -1,5 +1,5 @@
 import type { MeshctlError } from '../mesh/errors.ts';
-import { describeRef } from '../mesh/kube-object.ts';
+import { describeRef, keyOf } from '../mesh/kube-object.ts';
 import { groupBy } from '../mesh/pairs.ts';
 import type { PeerEffect, PeerOutcome } from '../mesh/peer-effects.ts';
 import type { Change, Step, StepAction } from '../mesh/plan.ts';
@@ -104,8 +104,13 @@ export function peerLines(effect: PeerEffect, theme: Theme): string[] {
   ];
 }
 
-/** `3 to create, 1 to update, 8 to keep`. */
+/** `3 to create, 1 to update, 8 to keep`; `60 writes to 18 objects` where some are written several times. */
 export function planSummary(steps: readonly Step[]): string {
+  const writes = steps.filter(({ action }) => action !== 'keep');
+  const objects = new Set(writes.map(({ cluster, object }) => JSON.stringify([cluster, keyOf(object)])));
+  if (objects.size < writes.length) {
+    return `${writes.length} writes to ${objects.size} ${objects.size === 1 ? 'object' : 'objects'}`;
+  }
   const counts = countActions(steps);
   const parts = ACTIONS.filter((action) => counts[action] > 0).map((action) => `${counts[action]} to ${action}`);
   return parts.length > 0 ? parts.join(', ') : 'nothing to do';
@@ -155,15 +160,32 @@ const MARKS: Readonly<Record<StepAction, (theme: Theme) => string>> = {
 };
 
 function changeLines({ action, changes, secretKeys = [] }: StepData): string[] {
-  if (action === 'delete') return secretKeys.length > 0 ? [`keys ${secretKeys.map(({ key }) => key).join(', ')}`] : [];
+  if (action === 'delete') {
+    // What is not read, as the key of a CA, the planner names.
+    const named = changes.flatMap(({ path }) => (path.startsWith(DATA) ? [path.slice(DATA.length)] : []));
+    const keys = [...new Set([...secretKeys.map(({ key }) => key), ...named])];
+    return keys.length > 0 ? [`keys ${keys.join(', ')}`] : [];
+  }
   const later = secretKeys.filter(({ to }) => typeof to === 'string');
   const now = secretKeys.filter(({ to }) => typeof to !== 'string');
   const words = later.map(({ to }) => to)[0];
   return [
-    ...changes.map(changeLine),
+    ...changes.map((change) => {
+      const digests = now.find(({ key }) => change.path === `${DATA}${key}`);
+      return digests ? describedKeyLine(change, digests) : changeLine(change);
+    }),
     ...(words === undefined ? [] : [`keys ${later.map(({ key }) => key).join(', ')}: ${words}`]),
-    ...now.map(secretKeyLine),
+    ...now.filter(({ key }) => !changes.some(({ path }) => path === `${DATA}${key}`)).map(secretKeyLine),
   ];
+}
+
+const DATA = 'data.';
+
+/** A key of which the planner says in words what it gets, with its digest, on one line. */
+function describedKeyLine(change: Change, digests: SecretKeyChange): string {
+  if (change.to === undefined || digests.to === undefined) return secretKeyLine(digests);
+  const { from, to } = digests;
+  return `${changeLine(change)} (${from === undefined ? '' : `${secretWords(from)} → `}${secretWords(to)})`;
 }
 
 /** An added field shows what it gets, a removed one that it goes. */
@@ -173,10 +195,14 @@ function changeLine({ path, from, to }: Change): string {
 }
 
 function secretKeyLine({ key, from, to }: SecretKeyChange): string {
-  const words = (value: SecretDigest | string) =>
-    typeof value === 'string' ? value : `${value.bytes} bytes, sha256:${value.sha256}`;
-  if (to === undefined) return `key ${key}: ${from ? words(from) : ''} → (removed)`;
-  return from === undefined ? `key ${key}: ${words(to)}` : `key ${key}: ${words(from)} → ${words(to)}`;
+  if (to === undefined) return `key ${key}: ${from ? secretWords(from) : ''} → (removed)`;
+  return from === undefined
+    ? `key ${key}: ${secretWords(to)}`
+    : `key ${key}: ${secretWords(from)} → ${secretWords(to)}`;
+}
+
+function secretWords(value: SecretDigest | string): string {
+  return typeof value === 'string' ? value : `${value.bytes} bytes, sha256:${value.sha256}`;
 }
 
 const MOST_CHARACTERS = 160;

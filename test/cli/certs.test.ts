@@ -104,8 +104,8 @@ describe('certs rotate --dry-run', () => {
     const steps = stepsOf(data, 'mesh-1');
     const phases = [...new Set(steps.map(({ phase }) => phase))];
     expect(phases).toEqual([
-      'trust the new CA beside the former one',
-      'put the new CA in the place of the former one',
+      'trust the new CA beside the present one',
+      'put the new CA in the place of the present one',
       'issue the certificates of each cluster',
       'issue the certificates with which clusters dial each other',
       'let go of the former CA',
@@ -201,7 +201,7 @@ describe('certs rotate', () => {
     const result = await meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--yes', '--context', 'mesh-1']);
     expect(result.exitCode).toBe(2);
     expect(result.stderr).toContain('connected to mesh-2, which no context was named for, and would be cut off');
-    expect(result.stderr).toContain('--context mesh-1,<context of mesh-2>');
+    expect(result.stderr).toContain('meshctl clustermesh certs rotate --context mesh-1,mesh-2 --ca');
     expect(await certificates()).toEqual(before);
   });
 
@@ -243,5 +243,36 @@ describe('certs list of a cluster that lacks some', () => {
       one.store.create(server);
       one.store.update(refs.secret('cilium-kvstoremesh'), (secret) => Object.assign(secret, { data: peers }));
     }
+  });
+});
+
+describe('a cluster whose Secret of peers is gone', () => {
+  it('is told of with the context of its peer, whoever looks', async () => {
+    const one = found(sandbox.clusters[0], 'mesh-1');
+    const ref = refs.secret('cilium-kvstoremesh');
+    const secret = found(one.store.get(ref), ref.name);
+    one.store.delete(ref);
+    const mend = 'meshctl clustermesh connect --context mesh-1 --destination-context mesh-2';
+    const list = await meshctl(['clustermesh', 'certs', 'list', '--context', 'mesh-1']);
+    expect(list).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(mend) });
+    const plan = await meshctl.ok(['clustermesh', 'certs', 'rotate', '--context', 'mesh-1', '--dry-run']);
+    expect(plan.stderr).toContain(`the peering files are not there (Secret cilium-kvstoremesh)`);
+    expect(plan.stdout).toContain('? peer mesh-2 may be cut off: Secret cilium-kvstoremesh is not there');
+    expect(plan.stdout).toContain(`→ ${mend}`);
+    const all = await meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--context', 'mesh-1', '--dry-run']);
+    expect(all.stderr).toContain('meshctl clustermesh certs rotate --context mesh-1,mesh-2 --ca');
+    one.store.create({ ...secret, metadata: { name: ref.name, namespace: 'kube-system' } });
+  });
+});
+
+describe('the text of a rotation of CAs', () => {
+  it('tells each phase from what the one before has left, and counts objects once', async () => {
+    const { stdout } = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--dry-run']);
+    expect(stdout).toMatch(/meshctl\.io\/ca: [0-9a-f,]+ → those of both CAs/);
+    expect(stdout).toContain('meshctl.io/ca: those of both CAs → that of the new CA');
+    expect(stdout).toMatch(
+      /Secret kube-system\/cilium-clustermesh [^\n]*taken out[^\n]*\n +data\.mesh-\d: the file with the comment/,
+    );
+    expect(stdout).toMatch(/Plan: \d+ writes to \d+ objects\./);
   });
 });

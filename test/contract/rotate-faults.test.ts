@@ -218,7 +218,7 @@ describe('an etcd that cannot be asked', () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain('context "mesh-2": no clustermesh-apiserver pod is ready: its Deployment is scaled to 0');
     expect(stderr).toMatch(
-      /kubectl --context mesh-2 -n kube-system scale deployment\/clustermesh-apiserver --replicas 1/,
+      /kubectl --context mesh-2 -n kube-system scale deployment\/clustermesh-apiserver --replicas=1/,
     );
     expect(stderr).toContain('Nothing was renewed before it stopped');
     expect(await certificates()).toEqual(before);

@@ -266,8 +266,8 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'apiserver-policy': observing(() => ({ policies: undefined })),
   'node-port-local': noService,
   'tls-ca': {
-    takeAway: (mesh) =>
-      each(() => ({ ca: undefined })).takeAway(noCertificates.takeAway(without('cilium-ca').takeAway(mesh))),
+    // Whatever is left of a mesh tells of a CA that was there.
+    ...each(() => ({ ca: undefined, objects: new Map(), remoteUsers: undefined, tlsSecrets: new Map() })),
   },
   'tls-present': without('clustermesh-apiserver'),
   'tls-chain': noCertificates,

@@ -175,9 +175,9 @@ describe('peers that are not named', () => {
 
   it('keep their certificates otherwise', () => {
     const { scope } = plan(mesh);
-    expect(scope.warnings).toEqual([
+    expect(scope.warnings).toContain(
       'context "c1": connected to mesh-3, which no context was named for; the certificates for dialling them stay',
-    ]);
+    );
     expect(written(plan(mesh))).toHaveLength(10);
   });
 

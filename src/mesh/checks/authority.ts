@@ -20,7 +20,7 @@ export const CA_CHECKS: readonly Check[] = [
     category: 'tls',
     title: 'the CA is there and can sign',
     subject: (cluster) => ({
-      things: hasLostSigner(cluster) || caSecretOf(cluster) ? [CA_SECRET] : [],
+      things: caSecretOf(cluster) || hasSigned(cluster) || hasLostSigner(cluster) ? [CA_SECRET] : [],
       otherwise: isIssuedElsewhere(cluster)
         ? 'cert-manager issues its certificates, from a CA of its own'
         : 'it has no CA yet, and nothing that one signed: enable makes one',
@@ -107,6 +107,11 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
 
 function caSecretOf({ objects, namespace }: ClusterSnapshot): KubeObject | undefined {
   return objects.get(keyOf(secretRef(namespace, CA_SECRET)));
+}
+
+/** Whether certificates are there that the cluster's CA must have signed. */
+function hasSigned(cluster: ClusterSnapshot): boolean {
+  return cluster.tlsSecrets.size > 0 && !isIssuedElsewhere(cluster);
 }
 
 function brokenCa(cluster: ClusterSnapshot): string | undefined {
