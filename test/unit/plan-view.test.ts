@@ -71,9 +71,8 @@ describe('a plan', () => {
             spec.type: LoadBalancer → NodePort
             spec.clusterIP: 10.0.0.1 → (removed)
         ~ update Secret kube-system/cilium-clustermesh (because)
-            data.mesh-2: dials 10.0.0.9:2379 → dials 10.0.0.1:2379
+            data.mesh-2: dials 10.0.0.9:2379 → dials 10.0.0.1:2379 (3 bytes, sha256:cba06b5736fa → 22 bytes, sha256:a946f758f244)
             key gone: 1 bytes, sha256:2d711642b726 → (removed)
-            key mesh-2: 3 bytes, sha256:cba06b5736fa → 22 bytes, sha256:a946f758f244
       Context two:
         - delete Secret kube-system/old (because)
             keys tls.key
