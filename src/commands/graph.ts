@@ -1,12 +1,12 @@
 import { lookAtClusters } from '../flows/status.ts';
 import { graphOfStatus, type MeshGraph } from '../mesh/mesh-graph.ts';
-import { evaluateMesh } from '../mesh/mesh-status.ts';
+import { evaluateMesh, type UnreachableCluster } from '../mesh/mesh-status.ts';
 import { svgOf } from '../views/graph-svg.ts';
 import { dotOf, mermaidOf } from '../views/graph-text.ts';
 import { meshStatusText } from '../views/matrix-view.ts';
 import { printable } from '../views/printable.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
-import { type SeveralClustersFlags, unreachableData, withAnsweringClusters } from './several-clusters.ts';
+import { exitCodeWith, type SeveralClustersFlags, unreachableData, withAnsweringClusters } from './several-clusters.ts';
 
 interface GraphFlags extends SeveralClustersFlags {
   parallel: number;
@@ -15,7 +15,7 @@ interface GraphFlags extends SeveralClustersFlags {
   output: string;
 }
 
-/** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 whatever it shows. */
+/** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 however they are, 3 when a cluster cannot be asked. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as GraphFlags;
   const mesh = await withAnsweringClusters(context, flags, async (targets, silent) => {
@@ -24,11 +24,22 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     return printable(evaluateMesh(reports, [...unreachableData(silent), ...unreachable]));
   });
   const graph = graphOfStatus(mesh);
+  const { unreachable } = mesh;
+  const drawing = drawingOf(graph, flags.output);
+  if (drawing !== undefined) warnOfMissing(context, unreachable);
   return {
     kind: 'MeshGraph',
-    data: { ...graph },
-    text: (theme) => drawingOf(graph, flags.output) ?? meshStatusText(mesh, theme),
+    data: { ...graph, ...(unreachable.length > 0 ? { unreachable } : {}) },
+    text: (theme) => drawing ?? meshStatusText(mesh, theme),
+    exitCode: exitCodeWith(unreachable),
   };
+}
+
+/** Says of a picture, which has no words for it, which clusters are missing and why. */
+export function warnOfMissing({ progress }: CommandContext, unreachable: readonly UnreachableCluster[]): void {
+  for (const { context, message } of unreachable) {
+    progress.warn(message.startsWith('context ') ? message : `context "${context}": ${message}`);
+  }
 }
 
 /** A graph in one of the formats for pictures; undefined for any other format. */

@@ -141,7 +141,8 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
     summary: 'Show how nodes get to the pods of other clusters',
     description:
       'For each node the route to each remote pod range: via, device, and whether the kernel, BGP or the tunnel provides it. ' +
-      'Exits 1 when a route is missing.',
+      'Of a tunnel it is known only where the node is connected to the cluster. Exits 1 when a route is missing or clusters ' +
+      'are not connected, 3 when a cluster cannot be asked.',
     examples: [
       { line: 'meshctl clustermesh routes --context gke,eks', what: 'a table, gaps marked' },
       { line: 'meshctl clustermesh routes --all -o svg > routes.svg', what: 'a picture' },
@@ -153,6 +154,9 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['clustermesh', 'graph'],
     summary: 'Draw the mesh, edges coloured by health',
+    description:
+      'Asks the agents as status does, and draws who is connected to whom. Exits 0 however they are connected, 3 when a ' +
+      'cluster cannot be asked: the picture lacks it. To judge the mesh, use status.',
     examples: [
       { line: 'meshctl clustermesh graph --all -o svg > mesh.svg', what: 'a picture for light and dark pages' },
       { line: 'meshctl clustermesh graph --all -o mermaid', what: 'for Markdown' },

@@ -3,8 +3,8 @@ import { graphOfRoutes } from '../mesh/mesh-graph.ts';
 import { printable } from '../views/printable.ts';
 import { routesText } from '../views/routes-view.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
-import { drawingOf } from './graph.ts';
-import { type SeveralClustersFlags, withChosenClusters } from './several-clusters.ts';
+import { drawingOf, warnOfMissing } from './graph.ts';
+import { exitCodeWith, type SeveralClustersFlags, unreachableData, withAnsweringClusters } from './several-clusters.ts';
 
 interface RoutesFlags extends SeveralClustersFlags {
   parallel: number;
@@ -13,17 +13,20 @@ interface RoutesFlags extends SeveralClustersFlags {
   output: string;
 }
 
-/** `meshctl clustermesh routes`: exit 1 when a node lacks a route to a remote pod range. */
+/** `meshctl clustermesh routes`: exit 1 when a node lacks a route to a remote pod range, 3 when a cluster cannot be asked. */
 export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
   const flags = parsed as unknown as RoutesFlags;
-  const report = await withChosenClusters(context, flags, (targets) =>
-    readMeshRoutes(context, targets, { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout }),
+  const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
+  const report = await withAnsweringClusters(context, flags, (targets, silent) =>
+    readMeshRoutes(context, targets, unreachableData(silent), options),
   );
   const shown = printable(report);
+  const drawing = drawingOf(graphOfRoutes(shown), flags.output);
+  if (drawing !== undefined) warnOfMissing(context, shown.unreachable);
   return {
     kind: 'RoutesReport',
     data: { ...shown },
-    text: (theme) => drawingOf(graphOfRoutes(shown), flags.output) ?? routesText(shown, theme),
-    exitCode: report.complete ? 0 : 1,
+    text: (theme) => drawing ?? routesText(shown, theme),
+    exitCode: exitCodeWith(report.unreachable) || (report.complete ? 0 : 1),
   };
 }

@@ -1,55 +1,92 @@
 import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { isTunnel } from '../mesh/checks/network.ts';
+import { MeshctlError } from '../mesh/errors.ts';
 import { clusterNameOf } from '../mesh/identity.ts';
+import type { UnreachableCluster } from '../mesh/mesh-status.ts';
 import { podCidrsOf } from '../mesh/pod-ranges.ts';
-import { type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../mesh/routes.ts';
+import { isComplete, type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../mesh/routes.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
 import { listAgents } from './ask-agents.ts';
 import { during, type Flow, type Target } from './flow.ts';
+import { pollStatus } from './poll-status.ts';
 
 export interface RoutesOptions {
   parallel: number;
   nodeTimeoutMs: number;
 }
 
-/** Asks every node for its routes and judges them against the pod ranges of the other clusters. */
+/** A cluster that answered, and which peers each of its nodes is connected to; of those that tunnel. */
+interface Seen {
+  target: Target;
+  snapshot: ClusterSnapshot;
+  connected: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/**
+ * Asks every node for its routes and judges them against the pod ranges of the other clusters.
+ * @param silent clusters that are known not to answer; those that cease to are added. Of one single cluster the error goes
+ * on its way.
+ */
 export async function readMeshRoutes(
   flow: Flow,
   targets: readonly Target[],
+  silent: readonly UnreachableCluster[],
   options: RoutesOptions,
 ): Promise<RoutesReport> {
+  const unreachable = [...silent];
+  const alone = targets.length + silent.length === 1;
+  const attempt = async <T>({ client: { context } }: Target, work: () => Promise<T>): Promise<T[]> => {
+    try {
+      return [await work()];
+    } catch (error) {
+      flow.signal.throwIfAborted();
+      if (!(error instanceof MeshctlError) || alone) throw error;
+      const { code, message, hint } = error;
+      unreachable.push({ context, code, message, ...(hint ? { hint } : {}) });
+      return [];
+    }
+  };
   return during(flow, `Reading the routes of ${targets.map(({ client }) => client.context).join(', ')}`, async () => {
-    const snapshots = await Promise.all(
-      targets.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
+    const looks = await Promise.all(targets.map((target) => attempt(target, () => look(flow, target, options))));
+    const seen = looks.flat();
+    const snapshots = seen.map(({ snapshot }) => snapshot);
+    const asked = await Promise.all(
+      seen.map((one) => attempt(one.target, () => routesOfCluster(flow, one, snapshots, options))),
     );
-    const perCluster = await Promise.all(
-      targets.map((target, index) => routesOfCluster(flow, target, snapshots, index, options)),
-    );
-    const routes = perCluster.flatMap((one) => one.routes);
-    return {
-      complete: routes.every(({ source }) => source !== undefined),
-      clusters: snapshots.map((snapshot, index) => ({
+    const perCluster = asked.flat();
+    const report = {
+      clusters: perCluster.map(({ snapshot, nodes }) => ({
         context: snapshot.context,
         name: clusterNameOf(snapshot),
-        mode: isTunnel(snapshot) ? 'tunnel' : 'native',
+        mode: isTunnel(snapshot) ? ('tunnel' as const) : ('native' as const),
         podCidrs: podCidrsOf(snapshot).length,
-        nodes: perCluster[index]?.nodes ?? 0,
+        nodes,
       })),
-      routes,
+      routes: perCluster.flatMap(({ routes }) => routes),
+      unreachable,
     };
+    return { complete: isComplete(report), ...report };
   });
+}
+
+async function look(flow: Flow, target: Target, { parallel, nodeTimeoutMs }: RoutesOptions): Promise<Seen> {
+  const { client, namespace } = target;
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'connect' });
+  if (!isTunnel(snapshot)) return { target, snapshot, connected: new Map() };
+  const { report } = await pollStatus(flow, target, { parallel, nodeTimeoutMs, snapshot, details: true });
+  const agents = (report.details ?? []).filter(({ component }) => component === 'agent');
+  const peersOf = (states: (typeof agents)[number]['peers']) =>
+    new Set(Object.entries(states).flatMap(([peer, state]) => (state === 'connected' ? [peer] : [])));
+  return { target, snapshot, connected: new Map(agents.map(({ name, peers }) => [name, peersOf(peers)])) };
 }
 
 async function routesOfCluster(
   flow: Flow,
-  target: Target,
+  { target, snapshot: own, connected }: Seen,
   snapshots: readonly ClusterSnapshot[],
-  index: number,
   { parallel, nodeTimeoutMs: timeoutMs }: RoutesOptions,
-): Promise<{ routes: RouteToPods[]; nodes: number }> {
-  const own = snapshots[index];
-  if (!own) return { routes: [], nodes: 0 };
+): Promise<{ snapshot: ClusterSnapshot; routes: RouteToPods[]; nodes: number }> {
   const agents = await listAgents(flow, target, { most: Number.POSITIVE_INFINITY, timeoutMs });
   const limit = pLimit(parallel);
   const perNode = await Promise.all(
@@ -62,16 +99,18 @@ async function routesOfCluster(
         const known = answers.flatMap((answer) => readRoutes(answer) ?? []);
         return snapshots
           .filter((other) => other !== own)
-          .flatMap((other) =>
-            podCidrsOf(other).map((cidr) => ({
+          .flatMap((other) => {
+            const to = clusterNameOf(other);
+            const tunnel = isTunnel(own) ? { connected: connected.get(agent.node)?.has(to) === true } : undefined;
+            return podCidrsOf(other).map((cidr) => ({
               from: clusterNameOf(own),
               node: agent.node,
-              to: clusterNameOf(other),
-              ...routeTo(cidr, known, isTunnel(own)),
-            })),
-          );
+              to,
+              ...routeTo(cidr, known, tunnel),
+            }));
+          });
       }),
     ),
   );
-  return { routes: perNode.flat(), nodes: agents.length };
+  return { snapshot: own, routes: perNode.flat(), nodes: agents.length };
 }

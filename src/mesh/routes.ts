@@ -1,4 +1,5 @@
 import { parseCidr } from './cidr.ts';
+import type { UnreachableCluster } from './mesh-status.ts';
 
 /** One entry of a node's routing table, as `ip -json route` prints it. */
 export interface NodeRoute {
@@ -23,14 +24,41 @@ export interface RouteToPods {
   via?: string | undefined;
   device?: string | undefined;
   source?: RouteSource | undefined;
+  /** The node is not connected to the cluster, so its tunnel does not lead there. */
+  connected?: false | undefined;
 }
 
 /** The data of `clustermesh routes -o json`. */
 export interface RoutesReport {
-  /** Every node of every cluster has a route to every remote pod range. */
+  /** Every node of every cluster has a route to every remote pod range, and there are some for each two clusters. */
   complete: boolean;
   clusters: { context: string; name: string; mode: 'tunnel' | 'native'; podCidrs: number; nodes: number }[];
   routes: RouteToPods[];
+  /** Clusters that could not be asked. */
+  unreachable: UnreachableCluster[];
+}
+
+/**
+ * Pairs of clusters, by name, of which no route was judged: the one has no agent that runs, or no pod range of the other is
+ * known.
+ */
+export function unjudgedPairs({ clusters, routes }: Pick<RoutesReport, 'clusters' | 'routes'>): [string, string][] {
+  return clusters.flatMap((from) =>
+    clusters
+      .filter((to) => to !== from && !routes.some((route) => route.from === from.name && route.to === to.name))
+      .map((to): [string, string] => [from.name, to.name]),
+  );
+}
+
+/** Whether all that there is to compare was compared, and every route is there. */
+export function isComplete(report: Omit<RoutesReport, 'complete'>): boolean {
+  const { routes, unreachable } = report;
+  return (
+    routes.length > 0 &&
+    unreachable.length === 0 &&
+    routes.every(({ source }) => source !== undefined) &&
+    unjudgedPairs(report).length === 0
+  );
 }
 
 /** The devices by which Cilium hands packets to its tunnel. */
@@ -52,13 +80,14 @@ export function readRoutes(document: unknown): NodeRoute[] | undefined {
 
 /**
  * The route to a range: the most specific one that holds all of it. The default route counts only where nothing says that
- * pods are routed natively over it.
- * @param tunnel whether the cluster's Cilium wraps packets to other nodes
+ * pods are routed natively over it, and the tunnel only where the node is connected: without that Cilium does not know the
+ * nodes at its other end.
+ * @param tunnel how the cluster's Cilium wraps packets to other nodes; undefined where it does not
  */
 export function routeTo(
   podCidr: string,
   routes: readonly NodeRoute[],
-  tunnel: boolean,
+  tunnel: { connected: boolean } | undefined,
 ): Omit<RouteToPods, 'from' | 'node' | 'to'> {
   const wanted = parseCidr(podCidr);
   const holding = routes
@@ -70,7 +99,10 @@ export function routeTo(
     })
     .sort((a, b) => (a.size < b.size ? -1 : 1));
   const [best] = holding;
-  if (!best) return tunnel ? { podCidr, source: 'tunnel' } : { podCidr };
+  if (!best) {
+    if (!tunnel) return { podCidr };
+    return tunnel.connected ? { podCidr, source: 'tunnel' } : { podCidr, connected: false };
+  }
   const { via, device, protocol = '' } = best.route;
   const source: RouteSource = TUNNEL_DEVICES.includes(device ?? '')
     ? 'tunnel'

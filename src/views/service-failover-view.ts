@@ -1,6 +1,7 @@
+import { counted } from '../mesh/counted.ts';
 import type { Use } from '../mesh/services.ts';
 import type { Loss, ServiceSurvival } from '../mesh/survival.ts';
-import { counted, noneLines, type ReadClusters, unreadLines } from './service-list-view.ts';
+import { noneLines, type ReadClusters, unreadLines } from './service-list-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
 import { unreachableLines } from './unreachable-view.ts';

@@ -1,3 +1,4 @@
+import { counted } from '../mesh/counted.ts';
 import type { UnreachableCluster } from '../mesh/mesh-status.ts';
 import type { MeshService, ServiceDefinition, ServiceInCluster, Use } from '../mesh/services.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
@@ -134,9 +135,4 @@ export function unreadLines({ clusters, unreachable }: ReadClusters, theme: Them
     .map(({ cluster, unread }) =>
       theme.dim(`${cluster} is also connected to ${unread.join(', ')}, ${why}: not counted`),
     );
-}
-
-/** `1 backend`, `2 backends`. */
-export function counted(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }

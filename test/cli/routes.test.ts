@@ -48,3 +48,25 @@ describe('graph', () => {
     expect(svg.stdout).toMatch(/^<svg [\s\S]+<\/svg>\n$/);
   });
 });
+
+describe('where there is nothing to see', () => {
+  it('one cluster alone is compared with none: exit 1', async () => {
+    const { exitCode, stdout } = await meshctl(['clustermesh', 'routes', '--context', 'mesh-1']);
+    expect(stdout).toContain('There is nothing to compare');
+    expect(stdout).not.toContain('✅');
+    expect(exitCode).toBe(1);
+  });
+
+  it('no tunnel is claimed to a cluster that is not connected: exit 1', async () => {
+    await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-2', '--disconnect', '--yes']);
+    const { exitCode, stdout } = await meshctl(['clustermesh', 'routes', ...BOTH]);
+    expect(stdout).toContain('not connected: mesh-1 → mesh-2, mesh-2 → mesh-1');
+    expect(stdout).toMatch(/mesh-1-node-1 +mesh-2 +10\.2\.0\.0\/24 +- +- +✗ not connected/);
+    expect(exitCode).toBe(1);
+    const report = jsonOf(await meshctl(['clustermesh', 'routes', ...BOTH, '-o', 'json']));
+    expect(report).toMatchObject({
+      complete: false,
+      routes: expect.arrayContaining([expect.objectContaining({ connected: false })]),
+    });
+  });
+});

@@ -166,6 +166,9 @@ describe('a cluster that is down', () => {
     ['clustermesh certs list', 'mesh-1'],
     ['clustermesh check --category identity', 'cluster names are unique'],
     ['service list', 'no service is global'],
+    ['service failover', 'no service is global'],
+    ['clustermesh routes', 'not all clusters were compared'],
+    ['clustermesh graph', '1 of 3 clusters cannot be asked'],
   ])('does not keep the others from: meshctl %s', async (line, words) => {
     const { exitCode, stdout } = await meshctl(`${line} --context mesh-1,down,mesh-2`, grown);
     expect(exitCode).toBe(3);

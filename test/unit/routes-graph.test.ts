@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { MeshGraph } from '../../src/mesh/mesh-graph.ts';
 import { graphOfRoutes } from '../../src/mesh/mesh-graph.ts';
-import { type NodeRoute, readRoutes, routeTo } from '../../src/mesh/routes.ts';
+import { isComplete, type NodeRoute, type RouteToPods, readRoutes, routeTo } from '../../src/mesh/routes.ts';
 import { svgOf } from '../../src/views/graph-svg.ts';
 import { dotOf, mermaidOf } from '../../src/views/graph-text.ts';
+import { routesText } from '../../src/views/routes-view.ts';
+import type { Theme } from '../../src/views/theme.ts';
+
+const same = (text: string) => text;
 
 const ROUTES: readonly NodeRoute[] =
   readRoutes([
@@ -17,22 +21,66 @@ const ROUTES: readonly NodeRoute[] =
 
 describe('routeTo', () => {
   it.each([
-    ['the most specific route', '10.2.1.0/24', false, { via: '10.0.0.3', source: 'kernel' }],
-    ['a wider one of a routing daemon', '10.2.2.0/24', false, { via: '10.0.0.2', source: 'bgp' }],
-    ["one into Cilium's tunnel", '10.3.4.0/24', true, { device: 'cilium_host', source: 'tunnel' }],
-    ['the tunnel where the kernel has none', '10.9.0.0/24', true, { source: 'tunnel' }],
+    ['the most specific route', '10.2.1.0/24', undefined, { via: '10.0.0.3', source: 'kernel' }],
+    ['a wider one of a routing daemon', '10.2.2.0/24', undefined, { via: '10.0.0.2', source: 'bgp' }],
+    ["one into Cilium's tunnel", '10.3.4.0/24', { connected: false }, { device: 'cilium_host', source: 'tunnel' }],
+    ['the tunnel where the kernel has none', '10.9.0.0/24', { connected: true }, { source: 'tunnel' }],
+    [
+      'no tunnel to a cluster that the node is not connected to',
+      '10.9.0.0/24',
+      { connected: false },
+      { connected: false },
+    ],
   ])('finds %s', (_what, cidr, tunnel, expected) => {
     expect(routeTo(cidr, ROUTES, tunnel)).toMatchObject(expected);
   });
 
   it('marks a gap: the default route does not count', () => {
-    expect(routeTo('10.9.0.0/24', ROUTES, false)).toEqual({ podCidr: '10.9.0.0/24' });
-    expect(routeTo('10.2.0.0/15', ROUTES, false).source).toBeUndefined();
+    expect(routeTo('10.9.0.0/24', ROUTES, undefined)).toEqual({ podCidr: '10.9.0.0/24' });
+    expect(routeTo('10.2.0.0/15', ROUTES, undefined).source).toBeUndefined();
   });
 
   it('takes nothing else for routes', () => {
     expect(readRoutes({ dst: '10.0.0.0/8' })).toBeUndefined();
     expect(readRoutes(undefined)).toBeUndefined();
+  });
+});
+
+const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
+const cluster = (name: string) => ({ context: name, name, mode: 'tunnel' as const, podCidrs: 1, nodes: 1 });
+const route = (from: string, to: string, found: Partial<RouteToPods> = { source: 'tunnel' }) => ({
+  ...{ from, to, node: 'n', podCidr: '10.2.0.0/24' },
+  ...found,
+});
+const DOWN = { context: 'c', code: 'ClusterUnreachable', message: 'cannot reach the API server' };
+
+describe('routesText', () => {
+  it.each([
+    ['all are there', ['a', 'b'], [route('a', 'b'), route('b', 'a')], [], true, '✅ All 2 nodes have a route'],
+    ['one cluster alone', ['a'], [], [], false, '⚠️  There is nothing to compare: only one cluster was looked at'],
+    ['one that answered', ['a'], [], [DOWN], false, '⚠️  There is nothing to compare: only 1 of 2 clusters answered'],
+    [
+      'not connected',
+      ['a', 'b'],
+      [route('a', 'b', { connected: false }), route('b', 'a')],
+      [],
+      false,
+      '❌ 1 of 2 routes is missing; not connected: a → b',
+    ],
+    [
+      'a cluster without pod ranges',
+      ['a', 'b'],
+      [route('a', 'b')],
+      [],
+      false,
+      '⚠️  1 route found, but not all clusters were compared',
+    ],
+  ] as const)('%s', (_what, names, routes, unreachable, complete, headline) => {
+    const report = { clusters: names.map(cluster), routes: [...routes], unreachable: [...unreachable] };
+    expect(isComplete(report)).toBe(complete);
+    const text = routesText({ complete, ...report }, PLAIN);
+    expect(text.split('\n')[0]).toContain(headline);
+    if (unreachable.length > 0) expect(text).toContain('context "c": cannot reach the API server');
   });
 });
 
@@ -86,6 +134,7 @@ describe('pictures', () => {
       complete: false,
       clusters: [cluster('a'), cluster('b')],
       routes: [route('10.2.0.0/24', 'kernel'), route('10.2.1.0/24')],
+      unreachable: [],
     });
     expect(edges).toEqual([{ from: 'a', to: 'b', state: 'partial', label: '1/2 kernel' }]);
   });

@@ -86,7 +86,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
       told.flatMap(({ node, answer: routes }) =>
         others.flatMap((other) =>
           podCidrsOf(other)
-            .filter((cidr) => !routeTo(cidr, routes, false).source && !routes.some(isDefault))
+            .filter((cidr) => !routeTo(cidr, routes, undefined).source && !routes.some(isDefault))
             .map((cidr) => `${node} has none to ${cidr} of ${other.context}`),
         ),
       ),

@@ -1,0 +1,23 @@
+/** `1 backend`, `2 backends`. */
+export function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+/**
+ * A part of a whole, with the verb that goes with the part: `1 of 3 nodes is`, `2 of 3 nodes are`, `the only node is`.
+ * @param verb for one and for several
+ */
+export function partOf(part: number, whole: number, word: string, verb: readonly [string, string]): string {
+  if (part === 1 && whole === 1) return `the only ${word} ${verb[0]}`;
+  return `${part} of ${counted(whole, word)} ${part === 1 ? verb[0] : verb[1]}`;
+}
+
+/** All of something, with the verb: `all 2 nodes are`, `the only node is`. @param verb for one and for several */
+export function allOf(count: number, word: string, verb: readonly [string, string]): string {
+  return count === 1 ? `the only ${word} ${verb[0]}` : `all ${count} ${word}s ${verb[1]}`;
+}
+
+/** The first letter as a sentence has it. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,53 @@
+import type { Theme } from './theme.ts';
+
+/** A terminal of ordinary width. */
+const COLUMNS = 100;
+/** Where commands begin that follow a sentence; they end with the text or at a semicolon. */
+const COMMAND = /: ((?:meshctl|kubectl) [^;]+)(?:; |$)/g;
+
+/**
+ * A next step under what it is for. One that is too long for a line has its sentence wrapped, and each command on a line of
+ * its own, whole, so that it can be copied.
+ * @param indent of the arrow, in spaces
+ */
+export function hintLines(hint: string, theme: Theme, indent = 3): string[] {
+  const margin = ' '.repeat(indent);
+  const arrow = `${margin}${theme.dim('→')} `;
+  if (indent + 2 + hint.length <= COLUMNS) return [`${arrow}${hint}`];
+  const parts = partsOf(hint);
+  const lines = parts.flatMap(({ text, isCommand }) =>
+    isCommand ? [`    ${text}`] : wrapped(text, COLUMNS - indent - 2),
+  );
+  // A command alone needs no sentence above it.
+  if (parts.length === 1 && parts[0]?.isCommand) return [`${arrow}${hint}`];
+  return lines.map((line, index) => (index === 0 ? `${arrow}${line}` : `${margin}  ${line}`));
+}
+
+interface Part {
+  text: string;
+  isCommand: boolean;
+}
+
+/** `sentence: command; sentence: command` as sentences with their colons, and commands. */
+function partsOf(hint: string): Part[] {
+  if (/^(meshctl|kubectl) [^;]+$/.test(hint)) return [{ text: hint, isCommand: true }];
+  const parts: Part[] = [];
+  let from = 0;
+  for (const match of hint.matchAll(COMMAND)) {
+    parts.push({ text: `${hint.slice(from, match.index)}:`, isCommand: false });
+    parts.push({ text: match[1] ?? '', isCommand: true });
+    from = match.index + match[0].length;
+  }
+  if (from < hint.length) parts.push({ text: hint.slice(from), isCommand: false });
+  return parts;
+}
+
+function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
