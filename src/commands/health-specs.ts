@@ -64,7 +64,7 @@ export const HEALTH_COMMANDS: readonly CommandSpec[] = [
       {
         flags: '-o, --output <format>',
         group: 'output',
-        description: 'format of the result; short: only what is not in order',
+        description: 'format of the result; short: only failures and warnings',
         choices: ['table', 'short', 'json', 'yaml', 'junit'],
         default: 'table',
       },

@@ -8,7 +8,7 @@ import { meshStatusText } from '../views/matrix-view.ts';
 import { printable } from '../views/printable.ts';
 import { statusJunit } from '../views/status-junit.ts';
 import { statusText } from '../views/status-view.ts';
-import { statusWideText } from '../views/status-wide.ts';
+import { statusDetailsText, statusWideText } from '../views/status-wide.ts';
 import type { Theme } from '../views/theme.ts';
 import type { CommandContext, CommandResult, ParsedOptions } from './command.ts';
 import type { SilentCluster } from './find-clusters.ts';
@@ -121,7 +121,7 @@ function statusResult(look: Look, { output }: StatusFlags, several: boolean, con
       output === 'wide'
         ? [
             meshStatusText(mesh, theme, contexts),
-            ...mesh.clusters.map((cluster) => statusWideText(cluster, theme, contexts)),
+            ...mesh.clusters.map((cluster) => statusDetailsText(cluster, theme)),
           ].join('\n\n')
         : meshStatusText(mesh, theme, contexts);
     return { kind: 'MeshStatusReport', data: { ...mesh }, text: output === 'junit' ? junit : text, exitCode };

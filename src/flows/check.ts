@@ -13,10 +13,12 @@ import { APISERVER_SELECTOR } from '../mesh/names.ts';
 import { describeConflicts } from '../mesh/ownership.ts';
 import { readRoutes } from '../mesh/routes.ts';
 import type { ClusterSnapshot } from '../mesh/snapshot.ts';
+import { judgeStanding, type PolledCluster } from '../mesh/standing-status.ts';
 import { type Agent, listAgents } from './ask-agents.ts';
+import { explainProblems } from './explain-status.ts';
 import { during, type Flow, type Target } from './flow.ts';
 import { draftEnable } from './plan-enable.ts';
-import { pollStatus } from './poll-status.ts';
+import { type PollOptions, pollStatus } from './poll-status.ts';
 import { type DescribedClusters, peerIdsIn, readDescribed } from './read-peer-ids.ts';
 
 export interface CheckOptions {
@@ -54,14 +56,22 @@ export async function checkClusters(
     const described = categories.has('identity')
       ? await readDescribed(flow, targets, clusters, { parallel, own: !pre })
       : new Map<string, DescribedClusters>();
-    const observations = await Promise.all(
-      targets.map(async (target, index): Promise<[string, ClusterObservation]> => {
+    const looks = await Promise.all(
+      targets.map(async (target, index) => {
         const snapshot = clusters[index];
         const { context } = target.client;
         const seen = await observe(flow, target, snapshot, categories, options);
-        return [context, { ...seen, published: described.get(context)?.own }];
+        return { context, ...seen, published: described.get(context)?.own };
       }),
     );
+    const statuses = judgeStanding(
+      looks.flatMap(({ polled }) => polled ?? []),
+      flow.now(),
+    );
+    const observations = looks.map(({ context, polled: _polled, ...seen }): [string, ClusterObservation] => {
+      const status = statuses.find((report) => report.context === context);
+      return [context, { ...seen, status }];
+    });
     const input: MeshCheckInput = {
       clusters,
       now: flow.now(),
@@ -79,19 +89,25 @@ async function observe(
   snapshot: ClusterSnapshot | undefined,
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
-): Promise<ClusterObservation> {
+): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
   const [containers, nodes, polled, planned, policies] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(target) : [],
     categories.has('network') && snapshot
       ? observeNodes(flow, target, snapshot, { timeoutMs: nodeTimeoutMs, health: !pre })
       : [],
     categories.has('peers') && snapshot?.ciliumConfig
-      ? pollStatus(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
+      ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
       : undefined,
     categories.has('ownership') ? planDrift(flow, target) : {},
     categories.has('apiserver') ? readPolicies(target.client, target.namespace) : undefined,
   ]);
-  return { containers, nodes, status: polled?.report, policies, ...planned };
+  return { containers, nodes, polled, policies, ...planned };
+}
+
+/** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */
+async function askAgents(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
+  const { report, snapshot } = await pollStatus(flow, target, options);
+  return { report: report.healthy ? report : await explainProblems(flow, target, report), snapshot };
 }
 
 /** What an enable that keeps all choices as they are would change. */

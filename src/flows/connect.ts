@@ -3,6 +3,7 @@ import { readSnapshot } from '../kube/snapshot.ts';
 import { type Finding, runChecks } from '../mesh/checks/check.ts';
 import { COMPATIBILITY_CHECKS, forConnect } from '../mesh/checks/compatibility.ts';
 import { type ConnectionMode, dialsOf } from '../mesh/connection-mode.ts';
+import { counted } from '../mesh/counted.ts';
 import type { CredentialChoice } from '../mesh/credential-kind.ts';
 import { planDial } from '../mesh/dial-plan.ts';
 import {
@@ -81,7 +82,9 @@ export async function prepareConnect(
 ): Promise<PreparedConnect> {
   const { source, destinations, mode } = request;
   const targets = source ? [source, ...destinations] : destinations;
-  const snapshots = await during(flow, `Reading ${targets.length} clusters`, () => readAll(targets, options.parallel));
+  const snapshots = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
+    readAll(targets, options.parallel),
+  );
   for (const snapshot of snapshots) requireCilium(snapshot);
   requireEnabled(snapshots);
   const peerIds = peerIdsIn(await readDescribed(flow, targets, snapshots, { parallel: options.parallel }));

@@ -4,6 +4,7 @@ import { renderClusterMesh } from '../manifests/render.ts';
 import { scaleUpCommand } from '../mesh/apiserver-deployment.ts';
 import { type CiliumInstall, readCiliumInstall } from '../mesh/cilium-install.ts';
 import { certificateSpecs } from '../mesh/cluster-certificates.ts';
+import { counted } from '../mesh/counted.ts';
 import { planEnable } from '../mesh/enable.ts';
 import { caFingerprint, keptUnsigned } from '../mesh/enable-certificates.ts';
 import { enableEffects, usersToRestore } from '../mesh/enable-effects.ts';
@@ -165,7 +166,7 @@ export function draftFrom(
       ...warningsOf(snapshot, install, settings),
     ],
     notes: [
-      `Cilium ${formatVersion(install.version)}, ${settings.replicas} replicas, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
+      `Cilium ${formatVersion(install.version)}, ${counted(settings.replicas, 'replica')}, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
       `Service type ${exposure.type}: ${exposure.evidence.join('; ')}`,
       ...(authority.replaces ? replacementNotes() : []),
     ],

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { readSnapshot } from '../kube/snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { type ConnectionMode, dialsOf } from '../mesh/connection-mode.ts';
+import { counted } from '../mesh/counted.ts';
 import { type Parting, partingsOf, planDisconnect } from '../mesh/disconnect-plan.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { clusterNameOf } from '../mesh/identity.ts';
@@ -49,7 +50,9 @@ export async function prepareDisconnect(
 ): Promise<PreparedDisconnect> {
   const { source, destinations, mode } = request;
   const targets = source ? [source, ...destinations] : destinations;
-  const snapshots = await during(flow, `Reading ${targets.length} clusters`, () => readAll(targets, options.parallel));
+  const snapshots = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
+    readAll(targets, options.parallel),
+  );
   const alive = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
   const failed = snapshots.flatMap((result, index) => {
     const target = targets[index];

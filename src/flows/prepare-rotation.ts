@@ -1,3 +1,4 @@
+import { counted } from '../mesh/counted.ts';
 import type { Member } from '../mesh/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeConflicts } from '../mesh/ownership.ts';
@@ -40,7 +41,7 @@ export async function prepareRotation(
   targets: readonly Target[],
   options: RotateOptions,
 ): Promise<PreparedRotation> {
-  const members = await during(flow, `Reading ${targets.length} clusters`, () =>
+  const members = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
     readMembers(targets, options.parallel),
   );
   const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];

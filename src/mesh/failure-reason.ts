@@ -61,7 +61,7 @@ export interface FailurePlace {
   peer: string;
   /** The peer's own context, where it is known. */
   peerContext?: string | undefined;
-  /** Cilium's namespace in the peer's cluster, where it is known; else taken to be the same. */
+  /** Cilium's namespace in the peer's cluster, where that was asked too; else taken to be the same. */
   peerNamespace?: string | undefined;
   /** Who lacks it; default an agent. */
   component?: 'agent' | 'kvstoremesh';
@@ -142,6 +142,12 @@ export function describeServer(place: CommandPlace): string {
   return kubectlCommand(place, ['describe', 'deployment', APISERVER]);
 }
 
+const isAsked = ({ peerNamespace }: FailurePlace) => peerNamespace !== undefined;
+
+/** Of a peer that was not asked it is not known whether it has a server at all: its own status says. */
+const lookAtBoth = (place: FailurePlace) =>
+  meshctlCommand('clustermesh status', { context: [place.context, serverPlace(place).context] });
+
 /** Words and next step of each class. */
 export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   'not-configured': {
@@ -162,7 +168,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   refused: {
     says: ({ apiserver }) => `${apiserver} refuses connections`,
-    hint: describePeersServer,
+    hint: (place) => (dialsOwnServer(place) || isAsked(place) ? describePeersServer(place) : lookAtBoth(place)),
   },
   'timed-out': {
     says: ({ apiserver }) => `${apiserver} cannot be reached`,

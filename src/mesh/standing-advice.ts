@@ -31,6 +31,18 @@ const reissue: Mend = (fault, contexts) => (fault.unsigned ? waysBack(fault) : e
 
 const restoreAuthority: Mend = (fault) => waysBack(fault);
 
+/** Those that dial a cluster that left the mesh forget it, each on its own side. */
+const forget: Mend = ({ context, peers = [] }, contexts) => {
+  const [name = context] = [...contexts].flatMap(([cluster, of]) => (of === context ? [cluster] : []));
+  const dialling = peers.map((peer) => contextOf(contexts, peer));
+  const parting = dialling.map((of) => meshctlCommand('clustermesh disconnect', { context: of }, ['--peer', name]));
+  const again = [
+    meshctlCommand('clustermesh enable', { context }),
+    meshctlCommand('clustermesh connect', { context }, ['--destination-context', dialling.join(',')]),
+  ];
+  return `forget it: ${parting.join(' && ')}; or join it again: ${again.join(' && ')}`;
+};
+
 const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peering-secret-missing': connect,
   'peering-file-missing': connect,
@@ -53,6 +65,8 @@ const MENDS: Readonly<Record<FaultId, Mend>> = {
   'users-missing': enable,
   'users-unreadable': restoreUsersCommand,
   'peer-user-missing': connect,
+  'mesh-disabled': forget,
+  'apiserver-missing': enable,
   'service-missing': enable,
   'apiserver-scaled-down': (place) => kubectlCommand(place, ['scale', `deployment/${APISERVER}`, '--replicas=1']),
   'apiserver-not-ready': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),

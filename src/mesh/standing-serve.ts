@@ -26,10 +26,10 @@ import type { ClusterSnapshot } from './snapshot.ts';
 import type { Fault, FaultsInput, ServeFaultId } from './standing.ts';
 import { certificatesNamed } from './standing-dial.ts';
 
-/** What is wrong with what a cluster serves its peers and its own agents with; nothing where Cluster Mesh is not enabled. */
+/** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
 export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
   const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
-  if (!deployment) return [];
+  if (!deployment) return absenceFaults(snapshot, input);
   return [
     ...serviceFaults(snapshot),
     ...replicaFaults(snapshot, deployment),
@@ -39,10 +39,24 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
   ];
 }
 
-type Told = Pick<Fault, 'says' | 'object' | 'unsigned'> & { outage?: boolean; key?: string; peer?: string };
+type Told = Pick<Fault, 'says' | 'object' | 'peers' | 'unsigned'> & { outage?: boolean; key?: string; peer?: string };
 
 function faultFor({ context, namespace }: ClusterSnapshot, id: ServeFaultId, { outage = true, ...told }: Told): Fault {
   return { id, context, namespace, component: 'apiserver', outage, ...told };
+}
+
+/** Others that dial a cluster find nobody: one that has peers of its own has lost its server, else it has left the mesh. */
+function absenceFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fault[] {
+  if (snapshot.unread?.has(keyOf(apiserverDeploymentRef(snapshot.namespace)))) return [];
+  const own = clusterNameOf(snapshot);
+  const peers = others.filter((other) => expectedPeers(other).includes(own)).map(clusterNameOf);
+  if (peers.length === 0) return [];
+  const object = `Deployment ${APISERVER}`;
+  if (expectedPeers(snapshot).length > 0) {
+    return [faultFor(snapshot, 'apiserver-missing', { object, says: 'its clustermesh-apiserver is not there' })];
+  }
+  const says = `Cluster Mesh is not enabled there, and ${peers.join(', ')} ${peers.length === 1 ? 'dials' : 'dial'} it`;
+  return [faultFor(snapshot, 'mesh-disabled', { object, says, peers })];
 }
 
 function serviceFaults(snapshot: ClusterSnapshot): Fault[] {
@@ -59,7 +73,8 @@ function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault
     return [faultFor(snapshot, 'apiserver-scaled-down', { object, says: 'its clustermesh-apiserver is scaled to 0' })];
   }
   if (availableReplicasOf(deployment) > 0) return [];
-  const says = `none of the ${wanted} replicas of its clustermesh-apiserver is ready`;
+  const whose = wanted === 1 ? 'the only replica' : `none of the ${wanted} replicas`;
+  const says = `${whose} of its clustermesh-apiserver is ${wanted === 1 ? 'not ready' : 'ready'}`;
   return [faultFor(snapshot, 'apiserver-not-ready', { object, says })];
 }
 
@@ -150,7 +165,7 @@ function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fa
   const object = `ConfigMap ${REMOTE_USERS_CONFIGMAP}`;
   const configMap = objects.get(key);
   if (!configMap) {
-    const says = 'the list of users as which peers log in is not there';
+    const says = 'the list of etcd users for peers is not there';
     return [faultFor(snapshot, 'users-missing', { object, says })];
   }
   const lack = lackOfUsers(configMap);

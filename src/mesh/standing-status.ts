@@ -45,6 +45,8 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   'users-missing': ['permission-denied', ...WITHOUT_SERVER],
   'users-unreadable': ['permission-denied', ...VAGUE],
   'peer-user-missing': ['permission-denied', ...VAGUE],
+  'mesh-disabled': [...WITHOUT_SERVER, 'cannot-resolve'],
+  'apiserver-missing': [...WITHOUT_SERVER, 'cannot-resolve', 'own-apiserver-missing'],
   'service-missing': [...WITHOUT_SERVER, 'cannot-resolve'],
   'apiserver-scaled-down': WITHOUT_SERVER,
   'apiserver-not-ready': WITHOUT_SERVER,

@@ -34,6 +34,8 @@ export type ServeFaultId =
   | 'users-missing'
   | 'users-unreadable'
   | 'peer-user-missing'
+  | 'mesh-disabled'
+  | 'apiserver-missing'
   | 'service-missing'
   | 'apiserver-scaled-down'
   | 'apiserver-not-ready';
@@ -46,7 +48,7 @@ export interface Fault {
   namespace: string;
   /** The other cluster, by name, where it is about one. */
   peer?: string | undefined;
-  /** The other clusters, where it is about all that are dialled. */
+  /** The other clusters, where it is about all that are dialled, or that dial it. */
   peers?: readonly string[] | undefined;
   /** Who would not come back: those that dial, or those that serve. */
   component: 'agent' | 'kvstoremesh' | 'apiserver';

@@ -1,10 +1,12 @@
 import { meshctlCommand } from '../mesh/command-line.ts';
+import { capital, counted, partOf } from '../mesh/counted.ts';
 import type { MatrixCell, MeshStatusReport } from '../mesh/mesh-status.ts';
 import { pairsOf } from '../mesh/pairs.ts';
 import type { Contexts } from '../mesh/standing-advice.ts';
 import type { StatusReport } from '../mesh/status.ts';
 import { reasonsOf } from '../mesh/status-reasons.ts';
-import { beginningLines, headline as ownHeadline, reasonLines, replicaLines, step } from './status-view.ts';
+import { hintLines } from './hint-lines.ts';
+import { beginningLines, headline as ownHeadline, reasonLines, replicaLines } from './status-view.ts';
 import { type Cell, tableLines } from './table.ts';
 import type { Theme } from './theme.ts';
 import { unreachableLines } from './unreachable-view.ts';
@@ -32,14 +34,17 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     const others = rest.map(({ context }) => context).join(',');
     return [
       ...lines,
-      step(meshctlCommand('clustermesh connect', first, ['--destination-context', others]), theme),
+      ...hintLines(meshctlCommand('clustermesh connect', first, ['--destination-context', others]), theme),
     ].join('\n');
   }
+  const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
   for (const cluster of unconnected(report)) {
-    const dialling = report.clusters
-      .filter(({ peers }) => peers.some(({ name }) => name === cluster.cluster.name))
-      .map(({ context }) => context);
-    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, dialling));
+    // What others lack because of it has been said, with what to do about it.
+    if (!cluster.enabled && told.has(cluster.cluster.name)) continue;
+    const others = report.clusters.filter((other) => other !== cluster && other.enabled);
+    const dialling = others.filter(({ peers }) => peers.some(({ name }) => name === cluster.cluster.name));
+    const destinations = (dialling.length > 0 ? dialling : others).map(({ context }) => context);
+    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, destinations));
   }
   return lines.join('\n');
 }
@@ -56,8 +61,9 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   if (healthy) {
     const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
     const apart = pairsApart(report);
-    const words = apart.length > 0 ? `all their peers; not with each other: ${apart.join(', ')}` : 'all clusters';
-    return `✅ All ${nodes} nodes of ${total} clusters are connected to ${words}${sampled}`;
+    const words = apart.length > 0 ? `all their peers (not peers of each other: ${apart.join('; ')})` : 'all clusters';
+    const all = nodes === 1 ? 'The only node' : `All ${nodes} nodes`;
+    return `✅ ${all} of ${counted(total, 'cluster')} ${nodes === 1 ? 'is' : 'are'} connected to ${words}${sampled}`;
   }
   if (unreachable.length === 0 && unconnected(report).length === clusters.length) {
     return `⚠️  ${theme.warn(total === 1 ? 'The cluster is connected to no other' : `None of the ${total} clusters is connected to another`)}`;
@@ -67,21 +73,23 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   const lacking = clusters.filter((cluster) => !whole(cluster)).length;
   const atRisk = clusters.filter((cluster) => !cluster.healthy && whole(cluster)).length;
   const words = [
-    ...(unreachable.length > 0 ? [`${unreachable.length} of ${total} clusters cannot be asked`] : []),
-    ...(lacking > 0 ? [`${lacking} of ${total} clusters are not connected to all clusters`] : []),
-    ...(atRisk > 0 ? [`${atRisk} of ${total} clusters are connected, but not well`] : []),
+    ...(unreachable.length > 0
+      ? [`${partOf(unreachable.length, total, 'cluster', ['cannot', 'cannot'])} be asked`]
+      : []),
+    ...(lacking > 0 ? [`${partOf(lacking, total, 'cluster', ['is', 'are'])} not connected to all clusters`] : []),
+    ...(atRisk > 0 ? [`${partOf(atRisk, total, 'cluster', ['is', 'are'])} connected, but not well`] : []),
   ];
-  return `❌ ${theme.fail(words.join('; '))}`;
+  return `❌ ${theme.fail(capital(words.join('; ')))}`;
 }
 
-/** Clusters that were asked and do not dial each other, each pair once: `mesh-1 – mesh-3`. */
+/** Clusters that were asked and do not dial each other, each pair once: `mesh-1 and mesh-3`. */
 function pairsApart({ clusters, matrix }: MeshStatusReport): string[] {
   const names = clusters.map(({ cluster }) => cluster.name);
   const isApart = (from: string, to: string) =>
     matrix.some((cell) => cell.from === from && cell.to === to && cell.state === 'not-configured');
   return pairsOf(names)
     .filter(([one, other]) => isApart(one, other) || isApart(other, one))
-    .map((pair) => pair.join(' – '));
+    .map((pair) => pair.join(' and '));
 }
 
 function matrixLines({ clusters, matrix }: MeshStatusReport, theme: Theme): string[] {

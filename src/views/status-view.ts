@@ -1,8 +1,10 @@
 import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
+import { allOf, capital, partOf } from '../mesh/counted.ts';
 import { APISERVER } from '../mesh/names.ts';
 import type { Contexts } from '../mesh/standing-advice.ts';
 import type { PeerStatus, StatusProblem, StatusReport } from '../mesh/status.ts';
 import { reasonsOf, type StatusReason } from '../mesh/status-reasons.ts';
+import { hintLines } from './hint-lines.ts';
 import type { Theme } from './theme.ts';
 
 /** Names of nodes and clusters shown for one reason before the rest is only counted. */
@@ -24,17 +26,17 @@ export function statusText(report: StatusReport, theme: Theme, contexts?: Contex
 
 /**
  * How to begin, in a cluster that is not part of a mesh.
- * @param dialling the contexts of clusters that dial this one: with them it was connected before
+ * @param others the contexts of the clusters that it is to be connected to, as far as they are known
  */
-export function beginningLines(report: StatusReport, theme: Theme, dialling: readonly string[] = []): string[] {
+export function beginningLines(report: StatusReport, theme: Theme, others: readonly string[] = []): string[] {
   const { enabled, peers, problems } = report;
   if (!enabled) {
     const isSaid = problems.some((problem) => problem.class === 'own-apiserver-missing');
-    return isSaid ? [] : [step(meshctlCommand('clustermesh enable', report), theme)];
+    return isSaid ? [] : hintLines(meshctlCommand('clustermesh enable', report), theme);
   }
   if (peers.length > 0) return [];
-  const destinations = dialling.length > 0 ? dialling.join(',') : '<context>';
-  return [step(meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]), theme)];
+  const destinations = others.length > 0 ? others.join(',') : '<context>';
+  return hintLines(meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]), theme);
 }
 
 /** One line on the cluster's nodes; says so when only a sample of them was asked. */
@@ -44,27 +46,33 @@ export function headline(report: StatusReport, theme: Theme): string {
     return `❌ ${theme.fail(`Cluster Mesh is not enabled in ${cluster.name}`)}`;
   if (report.peers.length === 0) return `⚠️  ${theme.warn(`${cluster.name} is connected to no cluster`)}`;
   if (nodes.total === 0) return `❌ ${theme.fail(`No Cilium agent runs in ${cluster.name}`)}`;
-  const which = sample ? `${nodes.total} sampled nodes` : `${nodes.total} nodes`;
+  const word = sample ? 'sampled node' : 'node';
   const note = sample ? theme.warn(` (a sample of ${sample.percent}%: ${sample.asked} of ${sample.nodes} nodes)`) : '';
   if (nodes.connected === nodes.total) {
-    const but = report.healthy ? undefined : shortcoming(report);
-    return but === undefined
-      ? `✅ All ${which} are connected to all clusters${note}`
-      : `❌ ${theme.fail(`All ${which} are connected to all clusters, but ${but}`)}${note}`;
+    const all = allOf(nodes.total, word, ['is', 'are']);
+    return report.healthy
+      ? `✅ ${capital(all)} connected to all clusters${note}`
+      : `❌ ${theme.fail(shortcoming(report, all))}${note}`;
   }
-  const lacking = nodes.total - nodes.connected;
-  return `❌ ${theme.fail(`${lacking} of ${which} are not connected to all clusters`)}${note}`;
+  const lacking = partOf(nodes.total - nodes.connected, nodes.total, word, ['is', 'are']);
+  return `❌ ${theme.fail(`${capital(lacking)} not connected to all clusters`)}${note}`;
 }
 
-/** Why a cluster is not healthy whose nodes are all connected; the worst that there is. */
-function shortcoming({ enabled, kvstoremesh, problems, faults }: StatusReport): string {
-  if (problems.some(({ heldOver }) => heldOver)) return 'new connections fail';
-  if (!enabled) return 'the clustermesh-apiserver is not there';
-  if (kvstoremesh.enabled && kvstoremesh.replicas === 0) return 'no KVStoreMesh replica runs';
+/**
+ * Why a cluster is not healthy whose nodes are all connected: the worst that there is, then what still works.
+ * @param all its nodes, with the verb
+ */
+function shortcoming({ enabled, kvstoremesh, problems, faults }: StatusReport, all: string): string {
+  const still = `${all} still connected to all clusters`;
+  if (problems.some(({ heldOver }) => heldOver)) return `New connections fail; ${still}`;
+  if (!enabled) return `The clustermesh-apiserver is not there; ${still}`;
+  if (kvstoremesh.enabled && kvstoremesh.replicas === 0) return `No KVStoreMesh replica runs; ${still}`;
   if (kvstoremesh.enabled && kvstoremesh.connected < kvstoremesh.replicas) {
-    return `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas are not`;
+    const lacking = kvstoremesh.replicas - kvstoremesh.connected;
+    return `${capital(partOf(lacking, kvstoremesh.replicas, 'KVStoreMesh replica', ['is', 'are']))} not connected to all clusters; ${all}`;
   }
-  return faults.length > 0 ? 'would not come back after a restart' : 'not all of it is well';
+  if (faults.length > 0) return `The connections would not come back after a restart; ${still}`;
+  return `Not all of it is well; ${still}`;
 }
 
 /** What to do where no KVStoreMesh replica runs and no reason says why; else nothing. */
@@ -75,9 +83,9 @@ export function replicaLines(
 ): string[] {
   if (!kvstoremesh.enabled || peers.length === 0 || kvstoremesh.replicas > 0) return [];
   const line = `${theme.warn('⚠️ ')} ${cluster.name}: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed`;
-  // Where it is not enabled, that is the next step, and it is said below.
   if (!enabled || reasons.some(({ about }) => about.includes(cluster.name))) return [line];
-  return [line, step(kubectlCommand({ context, namespace }, ['describe', 'deployment', APISERVER]), theme)];
+  const look = kubectlCommand({ context, namespace }, ['describe', 'deployment', APISERVER]);
+  return [line, ...hintLines(look, theme)];
 }
 
 function peerLine({ name, agents }: PeerStatus, theme: Theme): string {
@@ -98,7 +106,7 @@ export function reasonLines({ about, lead, says, places, message, hint }: Status
   return [
     `${theme.warn('⚠️ ')} ${someOf(about)}: ${words}${where.length > 0 ? ` — ${where.join('; ')}` : ''}`,
     ...(message ? [`     ${theme.dim(message)}`] : []),
-    step(hint, theme),
+    ...hintLines(hint, theme),
   ];
 }
 
@@ -106,16 +114,14 @@ export function reasonLines({ about, lead, says, places, message, hint }: Status
 export function placesOf({ component, nodes, nodesWaiting }: StatusProblem): string {
   const names = someOf(nodes);
   if (component === 'agent') return names;
-  const waiting = nodesWaiting === undefined ? '' : `, for which ${nodesWaiting} nodes wait`;
+  const waiting =
+    nodesWaiting === undefined
+      ? ''
+      : `, for which ${nodesWaiting === 1 ? 'one node waits' : `${nodesWaiting} nodes wait`}`;
   return `KVStoreMesh (${names})${waiting}`;
 }
 
 function someOf(names: readonly string[]): string {
   const shown = names.slice(0, NAMES_SHOWN).join(', ');
   return names.length > NAMES_SHOWN ? `${shown} and ${names.length - NAMES_SHOWN} more` : shown;
-}
-
-/** The next step, under what it is for. */
-export function step(text: string, theme: Theme): string {
-  return `   ${theme.dim('→')} ${text}`;
 }

@@ -6,7 +6,19 @@ import type { Theme } from './theme.ts';
 
 /** The report with more: KVStoreMesh per peer, and what each node and replica says of each peer. */
 export function statusWideText(report: StatusReport, theme: Theme, contexts?: Contexts): string {
-  const lines = [statusText(report, theme, contexts)];
+  return [statusText(report, theme, contexts), ...detailLines(report, theme)].join('\n');
+}
+
+/** The same of several clusters, below what the mesh has in common: each under its name. */
+export function statusDetailsText(report: StatusReport, theme: Theme): string {
+  const { cluster, context } = report;
+  const name = context === cluster.name ? cluster.name : `${cluster.name} (${context})`;
+  const details = detailLines(report, theme);
+  return [theme.bold(`${name}:`), ...(details.length > 0 ? details : [theme.dim('  no peers')])].join('\n');
+}
+
+function detailLines(report: StatusReport, theme: Theme): string[] {
+  const lines: string[] = [];
   const peers = report.peers.map(({ name }) => name);
   if (report.kvstoremesh.enabled && peers.length > 0) {
     const rows = report.peers.map(({ name, kvstoremesh: counts }) => {
@@ -25,7 +37,7 @@ export function statusWideText(report: StatusReport, theme: Theme, contexts?: Co
       }),
     ]);
     const head = ['NODE', ...peers.map((peer) => peer.toUpperCase())].map((text) => ({ text, style: theme.bold }));
-    lines.push('', ...tableLines([head, ...rows]));
+    lines.push(...tableLines([head, ...rows], '  '));
   }
-  return lines.join('\n');
+  return lines;
 }

@@ -1,10 +1,11 @@
 import type { UnreachableCluster } from '../mesh/mesh-status.ts';
+import { hintLines } from './hint-lines.ts';
 import type { Theme } from './theme.ts';
 
 /** A line for each cluster that did not answer, with what to do about it. */
 export function unreachableLines(clusters: readonly UnreachableCluster[], theme: Theme): string[] {
   return clusters.flatMap(({ context, message, hint }) => [
     `❌ ${theme.fail(message.startsWith('context ') ? message : `context "${context}": ${message}`)}`,
-    ...(hint ? [`   ${theme.dim('→')} ${hint}`] : []),
+    ...(hint ? hintLines(hint, theme) : []),
   ]);
 }

@@ -58,7 +58,17 @@ describe('where there is nothing to see', () => {
   });
 
   it('no tunnel is claimed to a cluster that is not connected: exit 1', async () => {
-    await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-2', '--disconnect', '--yes']);
+    await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-2', '--yes']);
+    // What mends is printed, whichever way mesh-1 notices, and does mend.
+    const status = await meshctl(['clustermesh', 'status', ...BOTH]);
+    expect(status.exitCode).toBe(1);
+    expect(status.stdout).toContain(
+      'mesh-2: a new connection fails: Cluster Mesh is not enabled there, and mesh-1 dials it',
+    );
+    expect(status.stdout).not.toMatch(/firewalls|kubectl .* describe/);
+    const [, forget = ''] = /meshctl (clustermesh disconnect .*)/.exec(status.stdout) ?? [];
+    expect(forget).toBe('clustermesh disconnect --context mesh-1 --peer mesh-2');
+    await meshctl.ok([...forget.split(' '), '--yes']);
     const { exitCode, stdout } = await meshctl(['clustermesh', 'routes', ...BOTH]);
     expect(stdout).toContain('not connected: mesh-1 → mesh-2, mesh-2 → mesh-1');
     expect(stdout).toMatch(/mesh-1-node-1 +mesh-2 +10\.2\.0\.0\/24 +- +- +✗ not connected/);

@@ -86,7 +86,7 @@ const BREAKS: readonly Break[] = [
   {
     what: 'the users deleted',
     faults: ['users-missing'],
-    says: 'mesh-1: connected, but would not come back: the list of users as which peers log in is not there (ConfigMap clustermesh-remote-users)',
+    says: 'mesh-1: connected, but would not come back: the list of etcd users for peers is not there (ConfigMap clustermesh-remote-users)',
     hint: ENABLE,
     change: ({ store }) => void store.delete(refs.configMap('clustermesh-remote-users')),
   },
@@ -177,7 +177,7 @@ describe('not connected', () => {
     }
     const stdout = await eventually(
       async () => (await status()).stdout,
-      (text) => text.includes('1 nodes are') || text.includes('2 of 2 nodes are not connected'),
+      (text) => text.includes('nodes is not') || text.includes('2 of 2 nodes are not connected'),
       'mesh-1 lacks mesh-2',
       { deadlineMs: 15_000 },
     );

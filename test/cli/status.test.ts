@@ -26,7 +26,7 @@ describe('status of several clusters', () => {
     const { stdout } = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2,mesh-3']);
     expect(stdout).toBe(
       [
-        '✅ All 13 nodes of 3 clusters are connected to all their peers; not with each other: mesh-1 – mesh-3',
+        '✅ All 13 nodes of 3 clusters are connected to all their peers (not peers of each other: mesh-1 and mesh-3)',
         '🔌 Cluster Connections (nodes of the row connected to the column):',
         '  FROM \\ TO  mesh-1  mesh-2   mesh-3',
         '  mesh-1     ·       ✓ 10/10  –',
@@ -76,6 +76,14 @@ describe('status of one cluster', () => {
     expect(stdout).toMatch(/• mesh-1: +1\/1 configured, 1\/1 connected/);
     expect(stdout).toMatch(/NODE +MESH-1 +MESH-3\n/);
     expect(stdout).toMatch(/mesh-2-node-1 +connected +connected/);
+  });
+
+  it('-o wide of several clusters has one headline, and details under the name of their cluster', async () => {
+    const { stdout } = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-2,mesh-3', '-o', 'wide']);
+    expect(stdout.match(/✅/g)).toHaveLength(1);
+    expect(stdout).toMatch(/\n\nmesh-2:\n {2}🗄️? /u);
+    expect(stdout).toMatch(/\n\nmesh-3:\n/);
+    expect(stdout).toMatch(/\n {2}mesh-3-node-1 +connected\n/);
   });
 
   it('-o junit has a case for each peer', async () => {

@@ -109,15 +109,17 @@ function restrictedDeployment(): KubeObject {
   return { ...deployment, spec: { ...spec, template: { ...spec.template, spec: pod } } };
 }
 
-const HEALTHY: StatusReport = {
-  context: 'one',
-  enabled: true,
-  healthy: true,
-  nodes: { total: 1, connected: 1 },
+const TWO_OF_TWO = { configured: 2, connected: 2, total: 2 };
+
+/** What the agents of a cluster say that is connected to the other one. */
+const healthy = (context: string, id: number): StatusReport => ({
+  ...{ context, namespace: 'kube-system', cluster: { name: `mesh-${id}`, id }, healthy: true, enabled: true },
+  nodes: { total: 2, connected: 2 },
   kvstoremesh: { enabled: true, replicas: 1, connected: 1 },
-  peers: [],
+  peers: [{ name: `mesh-${3 - id}`, agents: TWO_OF_TWO }],
   problems: [],
-} as unknown as StatusReport;
+  faults: [],
+});
 
 function wellObservation(id: number, peer: number): ClusterObservation {
   return {
@@ -134,7 +136,7 @@ function wellObservation(id: number, peer: number): ClusterObservation {
         routes: [{ destination: `10.${peer}.0.0/24`, via: '172.18.0.1' }],
       },
     ],
-    status: HEALTHY,
+    status: healthy(['one', 'two'][id - 1] ?? '', id),
     drift: [],
     policies: [],
     published: new Map([[`mesh-${id}`, id]]),

@@ -52,7 +52,7 @@ const route = (from: string, to: string, found: Partial<RouteToPods> = { source:
   ...{ from, to, node: 'n', podCidr: '10.2.0.0/24' },
   ...found,
 });
-const DOWN = { context: 'c', code: 'ClusterUnreachable', message: 'cannot reach the API server' };
+const DOWN = { context: 'c', code: 'ClusterUnreachable' as const, message: 'cannot reach the API server' };
 
 describe('routesText', () => {
   it.each([

@@ -5,7 +5,12 @@ import { encodeText } from '../../src/mesh/secret-data.ts';
 import { judgeStanding } from '../../src/mesh/standing-status.ts';
 import { createTally, type PollResult, type StatusReport } from '../../src/mesh/status.ts';
 import { reasonsOf } from '../../src/mesh/status-reasons.ts';
+import { meshStatusText } from '../../src/views/matrix-view.ts';
+import type { Theme } from '../../src/views/theme.ts';
 import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
+
+const same = (text: string) => text;
+const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
 
 const secret = (name: string, texts: Record<string, string>, minutesOld = 0) => ({
   apiVersion: 'v1',
@@ -17,6 +22,11 @@ const secret = (name: string, texts: Record<string, string>, minutesOld = 0) => 
   },
   data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, encodeText(text)])),
 });
+const SERVICE = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'clustermesh-apiserver', namespace: 'kube-system' },
+};
 const GOOD = { 'mesh-2': 'endpoints:\n- https://203.0.113.7:2379\n' };
 
 function judged(peers: string[], agent: PollResult, live: ReturnType<typeof secret>[]): StatusReport {
@@ -32,7 +42,7 @@ function judged(peers: string[], agent: PollResult, live: ReturnType<typeof secr
   tally.add('agent', agent);
   const replica = { name: 'mesh-2', ready: true, connected: true };
   tally.add('kvstoremesh', { name: 'pod-1', clusters: peers.length > 0 ? [replica] : [] });
-  const snapshot = snapshotOf({ live: [apiserverDeployment({ users: false }), ...live] });
+  const snapshot = snapshotOf({ live: [apiserverDeployment({ users: false }), SERVICE, ...live] });
   const [report] = judgeStanding([{ report: tally.report(), snapshot }], NOW);
   if (!report) throw new Error('no report');
   return report;
@@ -78,5 +88,50 @@ describe('a peer that agents have and no Secret names', () => {
     expect(report).toMatchObject({ healthy: false, peers: [{ name: 'mesh-2', agents: { connected: 1, total: 1 } }] });
     expect(report.faults.map(({ id, peer }) => [id, peer])).toEqual([['peer-unconfigured', 'mesh-2']]);
     expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'at-risk' });
+  });
+});
+
+describe('a peer that left the mesh', () => {
+  const dialling = (name: string, live: ReturnType<typeof secret>[]) =>
+    snapshotOf({ context: name, live: [apiserverDeployment({ users: false }), SERVICE, ...live] });
+
+  it('is the reason, and what mends is that the others forget it', () => {
+    const tally = createTally({
+      ...{ context: 'one', namespace: 'kube-system', clusterName: 'mesh-1', clusterId: 1 },
+      ...{ peers: ['mesh-2'], enabled: true, kvstoremesh: true },
+    });
+    const lost = { name: 'mesh-2', status: 'dial tcp 203.0.113.7:2379: i/o timeout' };
+    tally.add('agent', { name: 'node-1', clusters: [{ name: 'mesh-2', ready: true, connected: true }] });
+    tally.add('kvstoremesh', { name: 'pod-1', clusters: [lost] });
+    const left = createTally({
+      ...{ context: 'two', namespace: 'kube-system', clusterName: 'mesh-2', clusterId: 2 },
+      ...{ peers: [], enabled: false, kvstoremesh: false },
+    });
+    left.add('agent', { name: 'node-2', clusters: [] });
+    const reports = judgeStanding(
+      [
+        { report: tally.report(), snapshot: dialling('one', [agents(1), replicas()]) },
+        {
+          report: left.report(),
+          snapshot: snapshotOf({
+            context: 'two',
+            ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
+            live: [],
+          }),
+        },
+      ],
+      NOW,
+    );
+    const mesh = evaluateMesh(reports, []);
+    const reason = reasonsOf(mesh).find(({ about }) => about.includes('mesh-2'));
+    expect(reason?.says).toContain('Cluster Mesh is not enabled there, and mesh-1 dials it');
+    expect(reason?.hint).toBe(
+      'forget it: meshctl clustermesh disconnect --context one --peer mesh-2; or join it again: ' +
+        'meshctl clustermesh enable --context two && meshctl clustermesh connect --context two --destination-context one',
+    );
+    const text = meshStatusText(mesh, PLAIN);
+    expect(text).not.toContain('firewalls');
+    expect(text).toContain('\n         meshctl clustermesh disconnect --context one --peer mesh-2\n');
+    expect(text.match(/not enabled/g)).toHaveLength(1);
   });
 });

@@ -79,9 +79,8 @@ describe('status', () => {
     const lost: RemoteClusterReport = { name: 'mesh-2', status: 'dial tcp 10.0.0.1:2379: connect: connection refused' };
     const agents = [{ name: 'node-1', clusters: [lost] }];
     expect(text({ agents, enabled: false, replicas: [] })).toMatchInlineSnapshot(`
-      "❌ 1 of 1 nodes are not connected to all clusters
+      "❌ The only node is not connected to all clusters
       ⚠️  mesh-1: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed
-         → kubectl --context one -n kube-system describe deployment clustermesh-apiserver
       🔌 Cluster Connections:
         • mesh-2: 1/1 configured, 0/1 connected
       ⚠️  mesh-2: this cluster's clustermesh-apiserver, from which agents read the state of peers, is not there — node-1
@@ -112,7 +111,7 @@ describe('status', () => {
     [
       'a KVStoreMesh that lacks the peer',
       { replicas: [{ name: 'pod-1', clusters: [] }] },
-      'connected to all clusters, but 1 of 1 KVStoreMesh replicas are not',
+      '❌ The only KVStoreMesh replica is not connected to all clusters; all 2 nodes are\n',
     ],
     [
       'an agent that does not answer',
@@ -133,12 +132,12 @@ describe('status', () => {
     expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'at-risk', connected: 2 });
     expect(statusJunit(adviseMesh(evaluateMesh([report], [])).clusters)).toContain('type="refused"');
     expect(text({ replicas })).toMatchInlineSnapshot(`
-      "❌ All 2 nodes are connected to all clusters, but new connections fail
+      "❌ New connections fail; all 2 nodes are still connected to all clusters
       🔌 Cluster Connections:
         • mesh-2: 2/2 configured, 2/2 connected
       ⚠️  mesh-2: a new connection fails: the peer's clustermesh-apiserver refuses connections — KVStoreMesh (pod-1)
            connect: connection refused
-         → kubectl --context '<context of mesh-2>' -n kube-system describe deployment clustermesh-apiserver"
+         → meshctl clustermesh status --context 'one,<context of mesh-2>'"
     `);
   });
 

@@ -58,7 +58,7 @@ export const ADDRESS_CHECKS: readonly Check[] = [
   {
     id: 'service-address-overlap',
     category: 'addresses',
-    title: 'pod ranges hold no Service addresses of other clusters (equal Service ranges are no matter)',
+    title: 'pod ranges hold no Service addresses of other clusters (equal Service ranges are fine)',
     subject: (cluster, { clusters }) => {
       const { clusterIPs = [] } = serviceSpecOf(cluster) ?? {};
       const others = clusters.filter((other) => other !== cluster && knownRanges(other).length > 0);
@@ -72,7 +72,7 @@ export const ADDRESS_CHECKS: readonly Check[] = [
   {
     id: 'native-routing-cidr',
     category: 'addresses',
-    title: 'native routing takes the pods of other clusters for pods',
+    title: 'ipv4-native-routing-cidr covers the pods of the other clusters',
     subject: (cluster, { clusters }) => {
       const otherwise = notMasked(cluster);
       const others = clusters.filter((other) => other !== cluster && knownRanges(other).length > 0);

@@ -27,7 +27,7 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
   {
     id: 'apiserver-schedulable',
     category: 'apiserver',
-    title: 'nodes take pods of the clustermesh-apiserver',
+    title: 'the clustermesh-apiserver can be scheduled on a node',
     subject: ({ nodes }) => ({
       things: nodes.map(({ name }) => name),
       otherwise: 'it has no nodes that could be read',
@@ -39,7 +39,7 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
   {
     id: 'apiserver-pod-security',
     category: 'apiserver',
-    title: 'the clustermesh-apiserver is as Pod Security of its namespace asks for',
+    title: "the clustermesh-apiserver meets its namespace's Pod Security level",
     subject: securedDeployment,
     run: ({ clusters }) =>
       clusters.flatMap((cluster): Finding[] => {

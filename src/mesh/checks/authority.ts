@@ -59,7 +59,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     title: 'clusters trust the CA of each of their peers',
     subject: (cluster, { clusters }) => ({
       things: trustsOf(cluster, clusters).map(({ peer }) => clusterNameOf(peer)),
-      otherwise: 'of none of its peers both the CA that it trusts and the CA that is there could be read',
+      otherwise: "for no peer could both the CA trusted here and the peer's CA be read",
     }),
     run: ({ clusters }, all) =>
       clusters.flatMap((cluster) =>

@@ -48,7 +48,7 @@ export interface CheckEntry extends Finding {
   message?: string | undefined;
 }
 
-/** Findings with their checks' words. */
+/** Findings with their checks' words. What follows from another of them is a skip that points to it. */
 export function describeFindings(
   checks: readonly Pick<MeshCheck, 'id' | 'category' | 'title' | 'says'>[],
   findings: readonly Finding[],
@@ -58,10 +58,25 @@ export function describeFindings(
     const check = byId.get(finding.id);
     if (!check) return [];
     const { category, title } = check;
-    return [
-      { ...finding, category, title, ...(finding.severity === 'pass' ? {} : { message: wordsOf(check, finding) }) },
-    ];
+    const isSaid = findings.some((other) => byId.has(other.id) && isCauseOf(other, finding));
+    const said = isSaid ? pointingTo(finding) : finding;
+    return [{ ...said, category, title, ...(said.severity === 'pass' ? {} : { message: wordsOf(check, said) }) }];
   });
+}
+
+/** Whether what a finding comes from is what another one says, by its `foundBy`, in the cluster of its `foundIn`. */
+function isCauseOf({ id, severity, cluster }: Finding, { args }: Finding): boolean {
+  return severity === 'fail' && id === args.foundBy && [undefined, args.foundIn].includes(cluster);
+}
+
+/** One cause is one failure: what comes of it is not looked at on its own. */
+function pointingTo({ id, cluster, args: { foundBy } }: Finding): Finding {
+  const reason = `see ${foundBy}`;
+  return {
+    id,
+    severity: 'skip',
+    ...(cluster === undefined ? { args: { reason } } : { cluster, args: { context: cluster, reason } }),
+  };
 }
 
 function wordsOf({ says }: Pick<MeshCheck, 'says'>, finding: Finding): string {

@@ -70,9 +70,15 @@ export function besideOthers<Input extends CheckInput>(
 ): (cluster: ClusterSnapshot, input: Input) => Subject {
   return (cluster, input) => {
     const subject = own(cluster, input);
-    const hasOther = input.clusters.some((other) => other !== cluster && own(other, input).things.length > 0);
+    const others = input.clusters.filter((other) => other !== cluster);
+    const hasOther = others.some((other) => own(other, input).things.length > 0);
     if (subject.things.length === 0 || hasOther) return subject;
-    return { things: [], otherwise: 'there is no other cluster to compare it with' };
+    const names = others.map(({ context }) => context).join(', ');
+    const otherwise = names === '' ? 'there is no other cluster to compare it with' : `${names} has nothing to compare`;
+    return {
+      things: [],
+      otherwise: others.length > 1 ? `none of ${names} has anything to compare it with` : otherwise,
+    };
   };
 }
 

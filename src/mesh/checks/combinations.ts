@@ -41,7 +41,7 @@ const COMBINATIONS: readonly Combination[] = [
   },
   {
     id: 'wireguard-of-nodes',
-    title: 'what WireGuard encrypts between nodes does not keep agents from dialling peers',
+    title: 'WireGuard node encryption does not keep agents from dialling peers',
     address: 'https://github.com/cilium/cilium/issues/31209',
     applies: (config) => isOn(config, 'enable-wireguard'),
     otherwise: 'it does not use WireGuard',

@@ -81,7 +81,7 @@ const AGREEMENTS: readonly Agreement[] = [
   },
   {
     id: 'policy-default-local-cluster',
-    title: 'policies mean the same clusters everywhere',
+    title: 'policies select clusters in the same way everywhere',
     severity: 'warn',
     read: (config) => config['policy-default-local-cluster'],
     otherwise: 'it does not set policy-default-local-cluster',

@@ -59,11 +59,11 @@ export const IDENTITY_CHECKS: readonly Check[] = [
   {
     id: 'peer-identity',
     category: 'identity',
-    title: 'clusters that are already connected are the ones that they are taken for',
+    title: 'connected peers still have the name and id they were connected with',
     needs: ['cluster-identity'],
     subject: ({ context }, { clusters, peerIds }) => ({
       things: clusters.map(clusterNameOf).filter((name) => peerIds?.get(context)?.has(name)),
-      otherwise: 'it keeps nothing of the clusters that are looked at',
+      otherwise: 'it has no record of the other clusters',
     }),
     run: differentPeers,
     says: ({ args }) =>

@@ -12,7 +12,7 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
   {
     id: 'ownership-drift',
     category: 'ownership',
-    title: 'objects are as the plan has them',
+    title: 'objects are as enable would write them',
     subject: ({ context, namespace, objects }, { observed }) => {
       if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) {
         return { things: [], otherwise: 'Cluster Mesh is not enabled yet' };
@@ -53,7 +53,7 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
   {
     id: 'ownership-peers',
     category: 'ownership',
-    title: 'what connect wrote is not in objects that a tool makes anew',
+    title: 'no other tool regenerates the objects that connect wrote to',
     subject: (snapshot) => ({
       things: peerObjects(snapshot).map((object) => describeRef(refOf(object))),
       otherwise: 'it has no objects for peers',

@@ -23,10 +23,10 @@ import { addressesIn, dialsOwnCache } from '../peer-file.ts';
 import { configuredPeers } from '../peers.ts';
 import { secretTexts } from '../secret-data.ts';
 import type { ClusterSnapshot } from '../snapshot.ts';
-import type { StatusReport } from '../status.ts';
 import type { Finding, Severity } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';
+import { saysUnconnected, unconnected } from './unconnected.ts';
 
 const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot, ...more: string[]) =>
   meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context, ...more]);
@@ -77,16 +77,6 @@ function withoutPeers(cluster: ClusterSnapshot): string {
     : 'it is connected to no cluster';
 }
 
-function lackOf({ nodes, kvstoremesh, problems }: StatusReport): string {
-  const why = [...new Set(problems.map((problem) => `${problem.peer}: ${problem.class}`))].join(', ');
-  if (nodes.connected < nodes.total) {
-    return `${nodes.total - nodes.connected} of ${nodes.total} nodes lack a peer (${why})`;
-  }
-  if (kvstoremesh.enabled && kvstoremesh.replicas === 0) return 'no KVStoreMesh replica runs';
-  if (kvstoremesh.connected < kvstoremesh.replicas) return `a KVStoreMesh replica lacks a peer (${why})`;
-  return `a new connection to a peer fails (${why})`;
-}
-
 /** The files by which clusters dial each other, against what the peers are now. */
 export const PEER_CHECKS: readonly MeshCheck[] = [
   {
@@ -98,19 +88,8 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       otherwise: 'its agents were not asked',
     }),
     run: ({ clusters, observed }) =>
-      clusters.flatMap(({ context }): Finding[] => {
-        const status = observed.get(context)?.status;
-        if (!status || status.healthy) return [];
-        const reason = !status.enabled
-          ? 'Cluster Mesh is not enabled'
-          : status.peers.length === 0
-            ? 'it is connected to no cluster'
-            : lackOf(status);
-        return [
-          findingOf('peers-connected', 'fail', context, { reason }, meshctlCommand('clustermesh status', { context })),
-        ];
-      }),
-    says: ({ args }) => `context "${args.context}": ${args.reason}`,
+      unconnected(clusters.flatMap(({ context }) => observed.get(context)?.status ?? [])),
+    says: saysUnconnected,
   },
   perPeer('peers-mutual', 'peers are configured in both directions', (from, to) =>
     configuredPeers(to).includes(clusterNameOf(from)) || choicesFor(from, clusterNameOf(to)).mode === 'unicast'
@@ -179,7 +158,7 @@ function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Verdict | un
   const peer = clusterNameOf(to);
   const file = dialledBy(from, peer);
   if (file === undefined) {
-    return { severity: 'fail', reason: 'agents read it from the own KVStoreMesh, which is not enabled' };
+    return { severity: 'fail', reason: "agents read it from this cluster's KVStoreMesh, which is not enabled" };
   }
   const dialled = addressesIn(file);
   const alias = meshHostname(peer);

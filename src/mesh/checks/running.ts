@@ -4,12 +4,12 @@ import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck } from './mesh-input.ts';
 
-/** Whether programs run with the name and the id that cilium-config has now: they read them when they start. */
+/** Whether running pods use the name and id in cilium-config now: they read them when they start. */
 export const RUNNING_CHECKS: readonly MeshCheck[] = [
   {
     id: 'identity-running',
     category: 'identity',
-    title: 'programs run with the name and the id that cilium-config has',
+    title: 'running pods use the name and id in cilium-config',
     needs: ['cluster-identity'],
     subject: ({ context }, { observed }) => ({
       things: [...(observed.get(context)?.published?.keys() ?? []), ...agentsOf(observed.get(context)).keys()],

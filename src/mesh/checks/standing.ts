@@ -14,11 +14,11 @@ const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
   'peering-secret-missing': 'the Secrets with the peering files are there',
   'peering-file-missing': 'agents and KVStoreMesh have a file for each peer',
   'peering-file-unreadable': 'peering files can be read',
-  'peering-file-no-cache': 'agents dial no cache that is off',
+  'peering-file-no-cache': 'agents do not read from a KVStoreMesh cache that is off',
   'peer-certificate-missing': 'the certificate files that peering files name are there',
   'peer-certificate-unreadable': 'the certificate files that peering files name can be read',
-  'users-missing': 'the list of users as which peers log in is there',
-  'users-unreadable': 'the list of users as which peers log in can be read',
+  'users-missing': 'the list of etcd users for peers is there',
+  'users-unreadable': 'the list of etcd users for peers can be read',
 };
 
 /** What runs keeps what it has mounted; a check for each thing that would not come back after a restart. */

@@ -94,7 +94,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
   perCertificate('tls-key', 'private keys belong to their certificates', ({ facts }) =>
     facts.keyMatches ? undefined : { severity: 'fail', reason: 'the private key belongs to another certificate' },
   ),
-  perCertificate('tls-usage', 'certificates are for the use that they are put to', ({ facts, spec }) => {
+  perCertificate('tls-usage', 'certificates allow the usage they are needed for', ({ facts, spec }) => {
     const missing = spec.usages.filter((usage) => !facts.certificate.usages.includes(usage));
     if (missing.length > 0) return { severity: 'fail', reason: `it is not for ${missing.join(' and ')} use` };
     const { commonName } = facts.certificate;

@@ -1,0 +1,93 @@
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { AGENT_SELECTOR, APISERVER } from '../names.ts';
+import type { FaultId } from '../standing.ts';
+import type { StatusReport } from '../status.ts';
+import { reasonsOf, type StatusReason } from '../status-reasons.ts';
+import { type Finding, listed } from './check.ts';
+import { findingOf } from './mesh-input.ts';
+
+const ID = 'peers-connected';
+
+/** The checks that find a fault in the cluster that has it; where none is named, the one with the fault's own id. */
+const FOUND_BY: Readonly<Partial<Record<FaultId, string>>> = {
+  'mesh-disabled': 'apiserver-deployed',
+  'apiserver-missing': 'apiserver-deployed',
+  'apiserver-scaled-down': 'apiserver-ready',
+  'apiserver-not-ready': 'apiserver-ready',
+  'service-missing': 'apiserver-address',
+  'certificate-missing': 'tls-present',
+  'certificate-unreadable': 'tls-present',
+  'certificate-key': 'tls-key',
+  'certificate-expired': 'tls-expiry',
+  'certificate-issuer': 'tls-chain',
+  'peer-certificate-key': 'peers-certificate',
+  'peer-certificate-expired': 'peers-certificate',
+  'peer-certificate-issuer': 'peers-certificate',
+  'peer-ca': 'tls-ca-trust',
+  'peer-user-missing': 'peers-user',
+};
+
+/** Why nodes lack peers, as the status says it: each reason once, however many clusters have it. */
+export function unconnected(reports: readonly StatusReport[]): Finding[] {
+  const reasons = reasonsOf({ clusters: [...reports] }).filter(({ places }) => places.length > 0);
+  return [
+    ...reports.flatMap((report) => withoutReason(report, reports)),
+    ...reasons.map((reason) => findingFor(reason, reports)),
+  ];
+}
+
+/** What is wrong with a cluster as a whole, so that no single peer says why. */
+function withoutReason(report: StatusReport, reports: readonly StatusReport[]): Finding[] {
+  const { context, namespace, enabled, peers, nodes, kvstoremesh, problems } = report;
+  const place = { context, namespace };
+  const fail = (reason: string, hint: string, foundBy?: string): Finding[] => [
+    findingOf(ID, 'fail', context, { reason, ...(foundBy ? { foundBy, foundIn: context } : {}) }, hint),
+  ];
+  if (problems.length > 0) return [];
+  if (!enabled) {
+    return fail('Cluster Mesh is not enabled', meshctlCommand('clustermesh enable', { context }), 'apiserver-deployed');
+  }
+  if (peers.length === 0) {
+    const others = reports.filter((other) => other !== report && other.enabled).map((other) => other.context);
+    const destinations = others.length > 0 ? others.join(',') : '<context>';
+    const hint = meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations]);
+    return fail('it is connected to no cluster', hint);
+  }
+  if (nodes.total === 0) {
+    return fail('no Cilium agent runs', kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide']));
+  }
+  if (kvstoremesh.enabled && kvstoremesh.replicas === 0) {
+    const hint = kubectlCommand(place, ['describe', 'deployment', APISERVER]);
+    return fail('no KVStoreMesh replica runs', hint, 'apiserver-ready');
+  }
+  return [];
+}
+
+function findingFor({ about, lead, says, places, hint }: StatusReason, reports: readonly StatusReport[]): Finding {
+  const names = new Set(places.map(({ cluster }) => cluster));
+  const contexts = reports.filter(({ cluster }) => names.has(cluster.name)).map(({ context }) => context);
+  const peers = about.filter((name) => !names.has(name));
+  const [problem] = places.map((place) => place.problem);
+  const { cause } = problem ?? {};
+  const foundBy = cause
+    ? (FOUND_BY[cause.id] ?? cause.id)
+    : problem?.class === 'own-apiserver-missing'
+      ? 'apiserver-deployed'
+      : undefined;
+  const args = {
+    reason: [...(lead === undefined ? [] : [lead]), says].join(': '),
+    ...(peers.length > 0 ? { peers } : {}),
+    ...(foundBy === undefined ? {} : { foundBy, foundIn: cause?.context ?? contexts[0] ?? '' }),
+  };
+  const [context, ...more] = contexts;
+  return context !== undefined && more.length === 0
+    ? findingOf(ID, 'fail', context, args, hint)
+    : { id: ID, severity: 'fail', args: { contexts, ...args }, hint };
+}
+
+/** A finding of `unconnected` in words. */
+export function saysUnconnected({ args }: Finding): string {
+  const where = args.contexts ? `contexts ${listed(args.contexts)}` : `context "${args.context}"`;
+  const peers = Array.isArray(args.peers) ? `, peer ${listed(args.peers)}` : '';
+  return `${where}${peers}: ${args.reason}`;
+}
