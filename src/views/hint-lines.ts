@@ -16,7 +16,7 @@ export function hintLines(hint: string, theme: Theme, indent = 3): string[] {
   if (indent + 2 + hint.length <= COLUMNS) return [`${arrow}${hint}`];
   const parts = partsOf(hint);
   const lines = parts.flatMap(({ text, isCommand }) =>
-    isCommand ? [`    ${text}`] : wrapped(text, COLUMNS - indent - 2),
+    isCommand ? commandLines(text) : wrapped(text, COLUMNS - indent - 2),
   );
   // A command alone needs no sentence above it.
   if (parts.length === 1 && parts[0]?.isCommand) return [`${arrow}${hint}`];
@@ -40,6 +40,12 @@ function partsOf(hint: string): Part[] {
   }
   if (from < hint.length) parts.push({ text: hint.slice(from), isCommand: false });
   return parts;
+}
+
+/** A shell goes on after `&&` at the end of a line. */
+function commandLines(text: string): string[] {
+  const lines = 4 + text.length > COLUMNS ? text.replaceAll(' && ', ' &&\n').split('\n') : [text];
+  return lines.map((line) => `    ${line}`);
 }
 
 function wrapped(text: string, columns: number): string[] {

@@ -114,7 +114,7 @@ describe('connected, but would not come back', () => {
       const { exitCode, stdout } = await status();
       expect(exitCode).toBe(1);
       expect(stdout).toContain(
-        '❌ All 2 nodes are connected to all clusters, but would not come back after a restart\n',
+        '❌ The connections would not come back after a restart; all 2 nodes are still connected to all clusters\n',
       );
       expect(stdout).not.toContain('✅');
       expect(stdout).toContain('  • mesh-2: 2/2 configured, 2/2 connected\n');

@@ -30,6 +30,13 @@ describe('hintLines', () => {
     ]);
   });
 
+  it('breaks commands that follow each other where a shell goes on', () => {
+    expect(hintLines(`then: ${COMMAND} && meshctl demo`, PLAIN).slice(1)).toEqual([
+      `         ${COMMAND} &&`,
+      '         meshctl demo',
+    ]);
+  });
+
   it('leaves a command alone as it is', () => {
     expect(hintLines(COMMAND, PLAIN)).toEqual([`   → ${COMMAND}`]);
   });
