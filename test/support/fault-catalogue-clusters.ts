@@ -77,7 +77,7 @@ export const CLUSTER_FAULTS: readonly FaultEntry[] = [
     },
     noticed: true,
     status: ['permission-denied', 'peer-user-missing'],
-    check: ['peers-user', 'peers-connected'],
+    check: ['peers-user'],
     connect: 'changes',
   },
 ];
