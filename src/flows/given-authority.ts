@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readTextFile } from '../kube/read-text-file.ts';
 import { readAuthority } from '../kube/snapshot.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { CA_SECRET } from '../mesh/names.ts';
@@ -36,16 +36,22 @@ export async function authorityOfContext(
 
 /** The CA in two PEM files. @throws MeshctlError `Usage` for files that are not a CA with its key */
 export async function authorityOfFiles(flow: Flow, certFile: string, keyFile: string): Promise<BroughtAuthority> {
-  const [certificate, privateKey] = await Promise.all([readPem(certFile, '--ca-cert'), readPem(keyFile, '--ca-key')]);
+  const [certificate, privateKey] = await Promise.all([
+    readPem(flow, certFile, '--ca-cert'),
+    readPem(flow, keyFile, '--ca-key'),
+  ]);
   return checked({ certificate, privateKey }, certFile, flow.now());
 }
 
-async function readPem(file: string, flag: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new MeshctlError('Usage', `${flag}: ${file} cannot be read`, { cause });
-  }
+async function readPem({ signal }: Flow, file: string, flag: string): Promise<string> {
+  const text = await readTextFile(file, `${flag} ${file}`, { signal }).catch((cause: unknown) => {
+    if (!(cause instanceof MeshctlError) || cause.code !== 'KubeconfigInvalid') throw cause;
+    throw new MeshctlError('Usage', `${flag}: ${file} cannot be read (${cause.message.replace(/^.*?: /, '')})`, {
+      cause,
+    });
+  });
+  if (text === undefined) throw new MeshctlError('Usage', `${flag}: ${file} does not exist`);
+  return text;
 }
 
 function checked(authority: Authority, origin: string, now: Date): BroughtAuthority {

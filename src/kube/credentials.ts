@@ -131,32 +131,55 @@ async function obtain(
     throw credentialError(context, auth, error);
   }
   const agent = options.agent instanceof http.Agent ? options.agent : new http.Agent();
-  tuneAgent(agent);
+  tuneAgent(context, agent);
+  const headers = { ...(options.headers as Record<string, string> | undefined), ...impersonationHeaders };
+  requireSendable(context, headers);
   return {
     agent,
-    headers: { ...(options.headers as Record<string, string> | undefined), ...impersonationHeaders },
+    headers,
     auth: options.auth ?? undefined,
     certificateNotAfter: notAfterOf(options.cert),
   };
 }
 
+/** What no request could be made with. @throws MeshctlError `KubeconfigInvalid`, naming the field and nothing of its value */
+function requireSendable({ name, user, files }: SelectedContext, headers: http.OutgoingHttpHeaders): void {
+  for (const [header, value] of Object.entries(headers)) {
+    if ([value].flat().every((text) => !/[\0-\x08\x0a-\x1f\x7f]|[^\0-\xff]/.test(String(text)))) continue;
+    const field = header.toLowerCase() === 'authorization' ? 'token' : header;
+    throw new MeshctlError(
+      'KubeconfigInvalid',
+      `context "${name}": the ${field} of user "${user.name}" (kubeconfig ${files.join(', ')}) has a line break or another character that no header may have`,
+      { details: { context: name } },
+    );
+  }
+}
+
 /** What client-node, which makes the agent (also the proxies'), leaves at Node's defaults. */
-function tuneAgent(agent: http.Agent): void {
+function tuneAgent(context: SelectedContext, agent: http.Agent): void {
   const tunable = agent as http.Agent & { keepAlive: boolean; options?: https.AgentOptions };
   // One agent per cluster keeps connections for all its requests.
   tunable.keepAlive = true;
   // As in Go, which every other client of the API server uses: any certificate in the CA file is an anchor.
   const options = Object.assign(tunable.options ?? {}, { allowPartialTrustChain: true });
   // Without it each connection parses the certificates and the key anew, which costs more than the handshake itself.
-  if (agent instanceof https.Agent) Object.assign(options, { secureContext: sharedContext(options) });
+  if (agent instanceof https.Agent) Object.assign(options, { secureContext: sharedContext(context, options) });
 }
 
-/** Undefined for certificates that cannot be read: the handshake then fails with OpenSSL's own words. */
-function sharedContext(options: SecureContextOptions): SecureContext | undefined {
+/** @throws MeshctlError `KubeconfigInvalid` for a certificate or a key that is none */
+function sharedContext({ name, user, files }: SelectedContext, options: SecureContextOptions): SecureContext {
   try {
     return createSecureContext(options);
-  } catch {
-    return undefined;
+  } catch (error) {
+    const what = options.cert || options.key ? `client certificate or key of user "${user.name}"` : 'CA of the cluster';
+    throw new MeshctlError(
+      'KubeconfigInvalid',
+      `context "${name}": the ${what} (kubeconfig ${files.join(', ')}) cannot be read`,
+      {
+        cause: error,
+        details: { context: name },
+      },
+    );
   }
 }
 

@@ -46,9 +46,12 @@ export async function readTextFile(
   try {
     const stats = await file.stat();
     if (stats.isDirectory()) throw fail('it is a directory');
-    if (stats.isFile() && stats.size > MAX_BYTES) throw fail(tooLarge());
-    if (stats.isFile()) return await file.readFile('utf8');
-    return await textOfPipe(file, { timeoutMs, signal }, fail);
+    if (stats.isFIFO() || stats.isSocket()) return await textOfPipe(file, { timeoutMs, signal }, fail);
+    return await textOfFile(file, fail);
+  } catch (error) {
+    if (error instanceof MeshctlError) throw error;
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw fail(WHY[code] ?? code, error);
   } finally {
     await file.close().catch(ignoreClosed);
   }
@@ -61,6 +64,19 @@ function tooLarge(): string {
 /** The socket that read the pipe has closed it. */
 function ignoreClosed(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EBADF') throw error;
+}
+
+/** Of a plain file, or of a device, whose size says nothing: `/dev/null` is empty, `/dev/zero` never ends. */
+async function textOfFile(file: FileHandle, fail: (why: string) => MeshctlError): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for (;;) {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(64 * 1024));
+    if (bytesRead === 0) return Buffer.concat(chunks).toString('utf8');
+    size += bytesRead;
+    if (size > MAX_BYTES) throw fail(tooLarge());
+    chunks.push(buffer.subarray(0, bytesRead));
+  }
 }
 
 async function textOfPipe(

@@ -44,7 +44,7 @@ describe.each([
     // Users become live at their own time, so a look more or two at the pilot are no growth.
     for (const { context } of clusters.clusters) {
       const { reads = 0, writes = 0, forwards = 0 } = counts(clusters.requests, context);
-      expect(reads).toBeLessThanOrEqual(24);
+      expect(reads).toBeLessThanOrEqual(28);
       expect(writes).toBeLessThanOrEqual(sharedCa ? 5 : 6);
       expect(forwards).toBeGreaterThanOrEqual(size - 1);
       expect(forwards).toBeLessThan(size - 1 + 20);

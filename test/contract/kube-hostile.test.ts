@@ -223,6 +223,26 @@ describe('a credential plugin', () => {
   });
 });
 
+describe('a kubeconfig that no request can be made with is at fault itself', () => {
+  test.each([
+    ['a token with a line break', { user: { token: 's3\ncr3t' } }, 'the token of user "jane"'],
+    [
+      'a user to impersonate with one',
+      { user: { token: 't', impersonateUser: 'a\nb' } },
+      'the Impersonate-User of user',
+    ],
+    [
+      'a certificate that is none',
+      { user: { certData: btoa('s3cret'), keyData: btoa('s3cret') } },
+      'the client certificate or key of user "jane"',
+    ],
+  ])('%s', async (_what, settings, words) => {
+    const error = await errorOf(open('https://127.0.0.1:1', settings).get(SECRET));
+    expect(error).toMatchObject({ code: 'KubeconfigInvalid', message: expect.stringContaining(words) });
+    expect(JSON.stringify([error.message, error.hint, error.details])).not.toMatch(/s3|cr3t/);
+  });
+});
+
 describe('a kubeconfig server with a password', () => {
   test('is shown without it', async () => {
     const lines: string[] = [];

@@ -12,7 +12,7 @@ describe.skipIf(missingProgram('kubectl', 'version', '--client'))('what render p
   let kubectl: ReturnType<typeof programAgainst>;
 
   beforeAll(async () => {
-    sandbox = await startTestSandbox({ clusters: 1, nodes: 0 });
+    sandbox = await startTestSandbox({ clusters: 1, nodes: 0, withoutCa: true });
     kubectl = programAgainst(sandbox.kubeconfigPath, 'kubectl');
   });
 
@@ -40,8 +40,11 @@ describe.skipIf(missingProgram('kubectl', 'version', '--client'))('what render p
   it.each(['1.16.0', '1.17.0', '1.18.12', '1.19.0', '1.20.0', '1.21.0-pre.0'])(
     'for Cilium %s passes strict validation',
     async (version) => {
-      expect((await apply(await render(version))).trim().split('\n')).toHaveLength(13);
-      expect((await apply(await render(version, OPTIONS))).trim().split('\n')).toHaveLength(14);
+      const objects = async (...more: string[]) => (await apply(await render(version, more))).trim().split('\n');
+      // Without the Secrets of certificates, which only the cluster knows.
+      expect(await objects()).toHaveLength(9);
+      expect(await objects('--certificates', 'inline')).toHaveLength(14);
+      expect(await objects(...OPTIONS)).toHaveLength(10);
     },
   );
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterClient } from '../../src/kube/client.ts';
-import { ADVICE } from '../../src/mesh/failure-reason.ts';
+import { adviceFor } from '../../src/mesh/failure-reason.ts';
 import {
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
@@ -200,7 +200,8 @@ describe('enable, connect, status, break, mend, disconnect', { timeout: real ? 9
     expect(problems[0]).toMatchObject({ peer: names[1] });
     const { exitCode, stdout } = await mesh.meshctl(['clustermesh', 'status', '--context', a]);
     expect(exitCode).toBe(1);
-    expect(stdout).toContain(ADVICE['permission-denied'].says);
+    const place = { context: a, namespace: 'kube-system', peer: names[1] ?? '' };
+    expect(stdout).toContain(adviceFor('permission-denied', place).says);
     await mesh.meshctl.ok(connect(a, b));
     await expectConnected(a);
   });

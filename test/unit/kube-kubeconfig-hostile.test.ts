@@ -73,6 +73,21 @@ describe('a kubeconfig', () => {
     });
   });
 
+  test.each([
+    ['/dev/null', 'holds no contexts', 'ContextUnknown'],
+    ['/dev/zero', 'it has more than 16 MiB', 'KubeconfigInvalid'],
+  ])('that is %s', async (device, words, code) => {
+    const using = load(device).then((kubeconfig) => selectContext(kubeconfig, 'a'));
+    const error: MeshctlError = await using.then(
+      () => {
+        throw new Error('it was read');
+      },
+      (thrown: MeshctlError) => thrown,
+    );
+    expect(error.code).toBe(code);
+    expect(`${error.message} ${error.hint}`).toContain(words);
+  });
+
   test('that is a folder', async () => {
     await mkdir(path('folder'));
     await expect(load(path('folder'))).rejects.toMatchObject({ code: 'KubeconfigInvalid' });
