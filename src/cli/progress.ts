@@ -8,7 +8,7 @@ type Progress = CommandContext['progress'];
 type Task = ReturnType<Progress['start']>;
 
 /** The next step of a note stands on a line of its own, as under an error: it is there to be copied. */
-function sentenceOf(text: string): string {
+function noteOf(text: string): string {
   return printableSentence(text).replace(' → ', '\n  → ');
 }
 
@@ -20,7 +20,8 @@ export function quietProgress(sink: TextSink, theme: Theme): Progress {
 
 /** One plain line for each thing that ends or fails, for logs; and for each start, so that a hang shows where. */
 export function plainProgress(sink: TextSink, theme: Theme): Progress {
-  const line = (mark: string, text: string): void => sink.write(`${mark} ${sentenceOf(text)}\n`);
+  const line = (mark: string, text: string): void => sink.write(`${mark} ${printableSentence(text)}\n`);
+  const note = (mark: string, text: string): void => sink.write(`${mark} ${noteOf(text)}\n`);
   return {
     start(text) {
       line(theme.dim('…'), text);
@@ -36,8 +37,8 @@ export function plainProgress(sink: TextSink, theme: Theme): Progress {
         stop() {},
       };
     },
-    warn: (text) => line(theme.warn('⚠'), text),
-    info: (text) => line(theme.dim('ℹ'), text),
+    warn: (text) => note(theme.warn('⚠'), text),
+    info: (text) => note(theme.dim('ℹ'), text),
   };
 }
 
@@ -55,7 +56,7 @@ export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme, 
   };
   const leave = (symbol: string, text: string): void => {
     spinner.stop();
-    stream.write(`${symbol} ${sentenceOf(text)}\n`);
+    stream.write(`${symbol} ${text}\n`);
     show();
   };
   const end = (text: string): void => {
@@ -76,11 +77,11 @@ export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme, 
         tick: update,
         done(last = current) {
           end(current);
-          leave(theme.ok('✔'), last);
+          leave(theme.ok('✔'), printableSentence(last));
         },
         fail(last = current) {
           end(current);
-          leave(theme.fail('✖'), last);
+          leave(theme.fail('✖'), printableSentence(last));
         },
         stop() {
           end(current);
@@ -88,7 +89,7 @@ export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme, 
         },
       };
     },
-    warn: (text) => leave(theme.warn('⚠'), text),
-    info: (text) => leave(theme.dim('ℹ'), text),
+    warn: (text) => leave(theme.warn('⚠'), noteOf(text)),
+    info: (text) => leave(theme.dim('ℹ'), noteOf(text)),
   };
 }

@@ -166,7 +166,7 @@ describe('service global', () => {
     const result = await global(['default/base', ...BOTH, '--no-rollback']);
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toContain(
-      'context "one": Service default/base stays as written (--no-rollback) → to take them back: kubectl --context one -n default annotate --overwrite service base service.cilium.io/global-\n',
+      'context "one": Service default/base stays as written (--no-rollback)\n  → to take them back: kubectl --context one -n default annotate --overwrite service base service.cilium.io/global-\n',
     );
     expect(annotationsIn('one')).toEqual({ 'service.cilium.io/global': 'true' });
     readOnly.clear();
