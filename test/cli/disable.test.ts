@@ -150,7 +150,9 @@ describe('disable', () => {
     const peersOf2 = () => cluster(1).store.get(refs.secret('cilium-kvstoremesh'))?.data;
 
     const warned = await succeed('disable', '--context', 'mesh-1', '--dry-run');
-    expect(warned.stderr).toMatch(/"mesh-2" still points here .*disconnect --context mesh-2 --peer mesh-1/);
+    expect(warned.stderr).toMatch(
+      /"mesh-2" still points here [^→]*\n {2}→ meshctl clustermesh disconnect --context mesh-2 --peer mesh-1\n/,
+    );
 
     const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['y', 'n'] };
     const asked = await runCli(['clustermesh', 'disable', '--context', 'mesh-1'], options);

@@ -23,7 +23,6 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     status: ['refused', 'apiserver-missing', 'own-apiserver-missing'],
     check: ['apiserver-deployed'],
     connect: 'ClusterMeshNotEnabled',
-    pending: { looks: 'of a peer whose Deployment is gone status shows what is refused, not why' },
   },
   {
     id: 'server-certificate-deleted',
