@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createTheme } from '../../src/cli/theme.ts';
 import { certificateSpecs } from '../../src/mesh/cluster-certificates.ts';
 import type { FailureClass } from '../../src/mesh/failure-reason.ts';
 import { encodeText } from '../../src/mesh/secret-data.ts';
@@ -6,6 +7,7 @@ import type { StatusProblem } from '../../src/mesh/status.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { hintLines } from '../../src/views/hint-lines.ts';
 import { connect, enable, healthyText, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import {
   eventually,
@@ -79,7 +81,7 @@ async function namesReason(
   expect(report).toMatchObject({ apiVersion: 'meshctl.io/v1alpha1', kind: 'StatusReport', healthy: false });
   expect(text.exitCode).toBe(1);
   const problem = found(report.problems.find(isIt), reason);
-  expect(text.stdout).toContain(`→ ${problem.hint}`);
+  expect(text.stdout).toContain(hintLines(problem.hint ?? '', createTheme(false)).join('\n'));
   return problem;
 }
 

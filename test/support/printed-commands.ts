@@ -10,15 +10,19 @@ export interface PrintedCommand {
   argv: string[];
 }
 
-/** `→`, a sentence perhaps, and the commands up to the end of the line: house rule, a hint ends with its command. */
+/**
+ * `→`, a sentence perhaps, and the commands up to the end of the line: house rule, a hint ends with its command. One that is
+ * too long for its line stands on lines of its own below (views/hint-lines.ts).
+ */
 const STEP =
-  /→ .*?\b((?:meshctl (?:clustermesh|service|connectivity)|kubectl (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale))\b.*)$/;
+  /(?:→ .*?\b|^ +)((?:meshctl (?:clustermesh|service|connectivity)|kubectl (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale))\b.*)$/;
 const SHELL =
   'say() { for word in "$@"; do printf "%s\\0" "$word"; done; printf "\\n\\0"; }; meshctl() { say meshctl "$@"; }; kubectl() { say kubectl "$@"; };';
 
 /** Every command that was printed after an arrow, on stdout and stderr, each line once, in its order. */
 export function printedCommands({ stdout, stderr }: Pick<CliResult, 'stdout' | 'stderr'>): PrintedCommand[] {
-  const lines = `${stderr}\n${stdout}`.split('\n').flatMap((line) => STEP.exec(line)?.[1] ?? []);
+  const whole = `${stderr}\n${stdout}`.replaceAll(/ &&\n +/g, ' && ');
+  const lines = whole.split('\n').flatMap((line) => STEP.exec(line)?.[1] ?? []);
   return [...new Set(lines)].flatMap(commandsIn);
 }
 
