@@ -135,7 +135,7 @@ describe('connected, but would not come back', () => {
       expect(all.exitCode).toBe(1);
       expect(all.stdout).toContain(hint);
       expect(all.stdout).not.toContain('<context of');
-      expect(all.stdout).toMatch(/^❌ \d of 3 clusters are connected, but not well$/m);
+      expect(all.stdout).toMatch(/^❌ \d of 3 clusters (is|are) connected, but not well$/m);
       expect(all.stdout.match(/→/g)).toHaveLength(1);
     } finally {
       undo();
