@@ -19,6 +19,7 @@ import {
   secretRef,
 } from '../mesh/names.ts';
 import { isPodReady, nodeOf } from '../mesh/pods.ts';
+import { USERS_FILE } from '../mesh/remote-users.ts';
 import { secretTexts } from '../mesh/secret-data.ts';
 import type {
   AgentFacts,
@@ -140,7 +141,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     objects,
     tlsSecrets: tlsFactsOf([...objects.values()]),
     ca,
-    remoteUsers: users && remoteUsersIn(dataOf(users)['users.yaml']),
+    remoteUsers: users && remoteUsersIn(dataOf(users)[USERS_FILE]),
     peerCertificates: peerFactsOf(peers),
     tlsFiles: tlsFilesOf([...objects.values()]),
     unread,
@@ -283,7 +284,8 @@ function identitySetAt({ metadata }: KubeObject): Date | undefined {
 }
 
 /** `users:` of `name` and `role` (Cilium's pkg/clustermesh: users.yaml); entries without a name are passed over. */
-function remoteUsersIn(file: string | undefined): RemoteUser[] {
+function remoteUsersIn(file: string | undefined): RemoteUser[] | undefined {
+  if (file === undefined) return undefined;
   let content: unknown;
   try {
     content = parse(file ?? '', { logLevel: 'error' });

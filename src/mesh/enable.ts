@@ -9,7 +9,7 @@ import { conflictsOf, describeConflicts, fieldOwner, foreignOwner, isOurs, witho
 import { peersIn } from './peer-config.ts';
 import { FIELD_MANAGER, type Plan, type Step } from './plan.ts';
 import { reasonToReplacePods } from './pod-marks.ts';
-import { userNames } from './remote-users.ts';
+import { USERS_FILE, userNames } from './remote-users.ts';
 import { secretTexts } from './secret-data.ts';
 import type { ClusterSnapshot } from './snapshot.ts';
 
@@ -106,10 +106,23 @@ function createStep({ snapshot }: EnableInput, object: KubeObject): Step {
   const ref = refOf(object);
   const before = snapshot.objects.get(keyOf(ref));
   const base = { cluster: snapshot.context, object: ref, changes: [], before };
-  if (before) return { ...base, action: 'keep', why: 'holds the peers' };
-  const users = userNames((object.data as Record<string, string> | undefined)?.['users.yaml'] ?? '');
+  const file = (object.data as Record<string, string> | undefined)?.[USERS_FILE];
+  const users = userNames(file ?? '');
   const why = users.length > 0 ? `lets ${users.join(', ')} in, as before` : 'will hold the peers';
-  return { ...base, action: 'create', why, write: { method: 'create', object } };
+  if (!before) return { ...base, action: 'create', why, write: { method: 'create', object } };
+  const isThere = (live: KubeObject) => (live.data as Record<string, string> | undefined)?.[USERS_FILE] !== undefined;
+  // Whoever applied what render prints has made a ConfigMap without the file, which only the cluster knows.
+  if (file === undefined || isThere(before)) return { ...base, action: 'keep', why: 'holds the peers' };
+  return {
+    ...base,
+    action: 'update',
+    changes: [{ path: `data.${USERS_FILE}`, to: file }],
+    why,
+    write: {
+      method: 'edit',
+      edit: (live) => (isThere(live) ? undefined : { patch: { data: { [USERS_FILE]: file } } }),
+    },
+  };
 }
 
 /** Whether the files of peers that move are in an object: then it has a step of its own. */

@@ -20,7 +20,8 @@ interface Entry {
   end: number;
 }
 
-const FILE = 'users.yaml';
+/** The key of ConfigMap clustermesh-remote-users. */
+export const USERS_FILE = 'users.yaml';
 const EMPTY_LIST = /^users:\s*(\[\s*\]|null|~)?\s*(#.*)?$/;
 const FIELD = /^(\s*)(-\s+)?(name|role):\s*(?:"([^"]*)"|'([^']*)'|([^\s"'#]+))\s*(#.*)?$/;
 
@@ -107,7 +108,7 @@ export function userNames(text: string): string[] {
 
 /** Why the clustermesh-apiserver can read no users in the ConfigMap, as a clause; undefined where it can. */
 export function lackOfUsers({ data }: KubeObject): string | undefined {
-  const text = (data as Record<string, unknown> | undefined)?.[FILE];
+  const text = (data as Record<string, unknown> | undefined)?.[USERS_FILE];
   if (typeof text !== 'string') return 'the list of etcd users for peers is not there';
   try {
     const content = parse(text, { logLevel: 'error' }) as { users?: unknown } | null;
@@ -132,11 +133,11 @@ export function userRole(configMap: KubeObject, name: string): string | undefine
 }
 
 function editOf(live: KubeObject, text: string): Edit | undefined {
-  return text === fileOf(live) ? undefined : { patch: { data: { [FILE]: text } } };
+  return text === fileOf(live) ? undefined : { patch: { data: { [USERS_FILE]: text } } };
 }
 
 function fileOf(configMap: KubeObject): string {
-  return (configMap.data as Record<string, string> | undefined)?.[FILE] ?? '';
+  return (configMap.data as Record<string, string> | undefined)?.[USERS_FILE] ?? '';
 }
 
 /**

@@ -87,7 +87,7 @@ export interface ClusterSnapshot {
   tlsSecrets: ReadonlyMap<string, TlsSecretFacts>;
   /** Secret cilium-ca. */
   ca?: CaFacts | undefined;
-  /** The etcd users in ConfigMap clustermesh-remote-users (`users.yaml`); undefined when there is no such ConfigMap. */
+  /** The etcd users in ConfigMap clustermesh-remote-users (`users.yaml`); undefined when it, or that key of it, is not there. */
   remoteUsers?: readonly RemoteUser[] | undefined;
   /** Client certificates handed to this cluster for its peers, by peer name (from `<peer>.etcd-client.crt`). */
   peerCertificates: ReadonlyMap<string, TlsSecretFacts>;

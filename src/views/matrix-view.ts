@@ -62,8 +62,7 @@ function headline(report: MeshStatusReport, theme: Theme): string {
     const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
     const apart = pairsApart(report);
     const words = apart.length > 0 ? `all their peers (not peers of each other: ${apart.join('; ')})` : 'all clusters';
-    const all = nodes === 1 ? 'The only node' : `All ${nodes} nodes`;
-    return `✅ ${all} of ${counted(total, 'cluster')} ${nodes === 1 ? 'is' : 'are'} connected to ${words}${sampled}`;
+    return `✅ All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}${sampled}`;
   }
   if (unreachable.length === 0 && unconnected(report).length === clusters.length) {
     return `⚠️  ${theme.warn(total === 1 ? 'The cluster is connected to no other' : `None of the ${total} clusters is connected to another`)}`;

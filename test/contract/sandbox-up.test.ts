@@ -58,7 +58,8 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     "kubeconfig  DIR/sandbox.yaml
     contexts    mesh-1, mesh-2
 
-    Real: API servers, objects, certificates and the TLS handshakes between the clusters; simulated: etcd, Cilium’s programs, kubelets and the network.
+    Real: API servers, objects, certificates and the TLS handshakes between the clusters.
+    Simulated: etcd, Cilium’s programs, kubelets and the network.
 
     In another terminal:
       export KUBECONFIG=DIR/sandbox.yaml

@@ -228,7 +228,10 @@ describe('planDial', () => {
 describe('requireEnabled', () => {
   it.each([
     [[], 'Cluster Mesh is not enabled'],
-    [[apiserverDeployment()], 'half enabled (there is no Secret clustermesh-apiserver-server-cert)'],
+    [
+      [apiserverDeployment()],
+      'half enabled (there is no Secret clustermesh-apiserver-server-cert, no ConfigMap clustermesh-remote-users)',
+    ],
   ])('says what is missing', (live, says) => {
     expect(() => requireEnabled([snapshotOf({ live })])).toThrow(says);
   });
