@@ -1,6 +1,6 @@
 import type { CommandContext, CommandResult, CommandSpec, ParsedOptions } from '../commands/command.ts';
+import { matchesAny } from '../commands/targets/context-patterns.ts';
 import { shellWord } from '../mesh/command-line.ts';
-import { matchesAny } from '../mesh/context-patterns.ts';
 
 /** By what this run reached its clusters: a command that it tells the operator to type needs the same. */
 export interface RunFlags {

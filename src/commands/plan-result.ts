@@ -1,9 +1,9 @@
 import { stringify } from 'yaml';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
-import { cutEffects } from '../mesh/peer-effects.ts';
-import type { Step } from '../mesh/plan.ts';
-import { planManifests } from '../views/plan-manifests.ts';
-import { type PlanReport, planData, planText } from '../views/plan-view.ts';
+import { cutEffects } from '../mesh/plan/peer-effects.ts';
+import type { Step } from '../mesh/plan/plan.ts';
+import { planManifests } from '../views/plan/plan-manifests.ts';
+import { type PlanReport, planData, planText } from '../views/plan/plan-view.ts';
 import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 

@@ -1,13 +1,13 @@
-import { PLATFORM_FLAGS } from '../mesh/platforms.ts';
-import { apiserverOptions, RENDER_DEFAULTS } from './apiserver-options.ts';
+import { PLATFORM_FLAGS } from '../mesh/enable/platforms.ts';
+import { apiserverOptions, RENDER_DEFAULTS } from './clustermesh/apiserver-options.ts';
+import { CONNECT_COMMANDS } from './clustermesh/connect-specs.ts';
+import { ENABLE_COMMANDS } from './clustermesh/enable-specs.ts';
+import { HEALTH_COMMANDS } from './clustermesh/health-specs.ts';
+import { POLICY_COMMANDS } from './clustermesh/policy-specs.ts';
 import type { CommandSpec } from './command.ts';
-import { CONNECT_COMMANDS } from './connect-specs.ts';
-import { CONNECTIVITY_COMMAND } from './connectivity-spec.ts';
-import { ENABLE_COMMANDS } from './enable-specs.ts';
-import { HEALTH_COMMANDS } from './health-specs.ts';
+import { CONNECTIVITY_COMMAND } from './connectivity/test-spec.ts';
 import { parseCount, parseDuration, parseList, parseNamespace, parsePercent } from './option-values.ts';
-import { POLICY_COMMANDS } from './policy-specs.ts';
-import { SERVICE_COMMANDS } from './service-specs.ts';
+import { SERVICE_COMMANDS } from './service/service-specs.ts';
 import { CLUSTERS, waitDuration } from './shared-options.ts';
 
 /** What each group of commands is, for help. */
@@ -70,7 +70,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         default: 'summary',
       },
     ],
-    load: () => import('./status.ts'),
+    load: () => import('./clustermesh/status.ts'),
   },
   {
     path: ['clustermesh', 'render'],
@@ -136,7 +136,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         default: 'yaml',
       },
     ],
-    load: () => import('./render.ts'),
+    load: () => import('./clustermesh/render.ts'),
   },
   ...HEALTH_COMMANDS,
   ...POLICY_COMMANDS,
@@ -167,7 +167,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         parse: parseList,
       },
     ],
-    load: () => import('./sandbox-up.ts'),
+    load: () => import('./sandbox/up.ts'),
   },
   {
     path: ['demo'],
@@ -184,6 +184,6 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       { flags: '--no-pause', description: 'do not pause, also on a terminal' },
     ],
-    load: () => import('./demo.ts'),
+    load: () => import('./sandbox/demo.ts'),
   },
 ];

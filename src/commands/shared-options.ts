@@ -1,4 +1,4 @@
-import { parseCiliumNamespaces } from '../mesh/cilium-namespaces.ts';
+import { parseCiliumNamespaces } from '../mesh/cilium/namespaces.ts';
 import type { OptionGroup, OptionSpec } from './command.ts';
 import { parseDuration, parseList } from './option-values.ts';
 

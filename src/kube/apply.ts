@@ -1,6 +1,6 @@
 import { MeshctlError } from '../mesh/errors.ts';
-import { describeRef, type KubeObject, type ObjectRef } from '../mesh/kube-object.ts';
-import type { Edit, ReadyWrite, Step } from '../mesh/plan.ts';
+import { describeRef, type KubeObject, type ObjectRef } from '../mesh/objects/kube-object.ts';
+import type { Edit, ReadyWrite, Step } from '../mesh/plan/plan.ts';
 import type { ClusterClient } from './client.ts';
 import { errorOfAbort } from './errors.ts';
 import { equal, mergePatch, overlay } from './merge-patch.ts';

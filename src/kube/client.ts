@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { MeshctlError } from '../mesh/errors.ts';
-import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/kube-object.ts';
-import { FIELD_MANAGER } from '../mesh/plan.ts';
+import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
+import { FIELD_MANAGER } from '../mesh/plan/plan.ts';
 import { openCredentials } from './credentials.ts';
 import { type ApiAction, errorOfProtocol, type Whereabouts } from './errors.ts';
 import { type ExecOptions, type ExecResult, execInPod } from './exec.ts';

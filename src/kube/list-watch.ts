@@ -1,6 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import { MeshctlError } from '../mesh/errors.ts';
-import type { KubeObject } from '../mesh/kube-object.ts';
+import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import {
   type ApiAction,
   errorOfProtocol,

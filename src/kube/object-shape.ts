@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
+import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import { EACH, isRecord, type Shape, shaped } from './shape.ts';
 
 /** The fields of objects that meshctl reads, by kind. */

@@ -1,5 +1,5 @@
 import { MeshctlError } from '../mesh/errors.ts';
-import type { ObjectRef } from '../mesh/kube-object.ts';
+import type { ObjectRef } from '../mesh/objects/kube-object.ts';
 
 /** A kind's name in URLs, and whether its objects live in namespaces. */
 interface Resource {

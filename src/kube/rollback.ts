@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MeshctlError } from '../mesh/errors.ts';
-import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/kube-object.ts';
-import type { Edit } from '../mesh/plan.ts';
+import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
+import type { Edit } from '../mesh/plan/plan.ts';
 import type { Journal, JournalEntry } from './apply.ts';
 import type { ClusterClient } from './client.ts';
 import { contains, equal, inversePatch } from './merge-patch.ts';

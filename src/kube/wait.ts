@@ -1,5 +1,5 @@
 import { MeshctlError } from '../mesh/errors.ts';
-import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
+import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { ClusterClient } from './client.ts';
 import { errorOfAbort } from './errors.ts';
 import { linkSignals } from './linked-signal.ts';

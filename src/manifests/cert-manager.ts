@@ -1,6 +1,6 @@
-import type { CertificateUsage } from '../mesh/certificates.ts';
-import type { SecretCertificate } from '../mesh/cluster-certificates.ts';
-import type { KubeObject } from '../mesh/kube-object.ts';
+import type { CertificateUsage } from '../mesh/certificates/certificate.ts';
+import type { SecretCertificate } from '../mesh/certificates/cluster-certificates.ts';
+import type { KubeObject } from '../mesh/objects/kube-object.ts';
 
 /** What issues certificates for cert-manager. */
 export interface IssuerRef {

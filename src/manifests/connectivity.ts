@@ -1,4 +1,4 @@
-import type { KubeObject } from '../mesh/kube-object.ts';
+import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { readTemplate } from './load.ts';
 
 /** The objects of the connectivity test in one cluster. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { MeshctlError } from '../mesh/errors.ts';
-import { type KubeObject, type ObjectRef, refOf } from '../mesh/kube-object.ts';
+import { type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 
 /** The files of `templates/clustermesh/`, in the order in which their objects are created. */
 export const TEMPLATE_NAMES = [

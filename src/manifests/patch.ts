@@ -1,5 +1,5 @@
 import { MeshctlError } from '../mesh/errors.ts';
-import type { KubeObject } from '../mesh/kube-object.ts';
+import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import type { Condition } from './conditions.ts';
 import type { RenderValues } from './values.ts';
 

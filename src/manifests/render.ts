@@ -1,6 +1,6 @@
+import { type CiliumVersion, compareVersions, parseVersion } from '../mesh/cilium/versions.ts';
 import { MeshctlError } from '../mesh/errors.ts';
-import type { KubeObject } from '../mesh/kube-object.ts';
-import { type CiliumVersion, compareVersions, parseVersion } from '../mesh/versions.ts';
+import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { CONDITIONS, type Condition, type VersionRange } from './conditions.ts';
 import { TEMPLATE_NAMES, type Templates } from './load.ts';
 import { patchObject } from './patch.ts';

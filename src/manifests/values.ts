@@ -1,7 +1,7 @@
-import type { CiliumSettings } from '../mesh/cilium-install.ts';
-import type { ApiserverSettings } from '../mesh/enable-settings.ts';
-import type { ServiceType } from '../mesh/service-type.ts';
-import type { CiliumVersion } from '../mesh/versions.ts';
+import type { CiliumSettings } from '../mesh/cilium/install.ts';
+import type { CiliumVersion } from '../mesh/cilium/versions.ts';
+import type { ServiceType } from '../mesh/enable/service-type.ts';
+import type { ApiserverSettings } from '../mesh/enable/settings.ts';
 
 /** Everything that the objects of Cluster Mesh depend on. */
 export interface RenderValues extends ApiserverSettings {

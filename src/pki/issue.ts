@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import type { CertificateSpec } from '../mesh/certificates.ts';
+import type { CertificateSpec } from '../mesh/certificates/certificate.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Authority } from './authority.ts';
 import {

@@ -1,6 +1,12 @@
 import { createHash, createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
-import type { CertificateFacts, CertificateUsage, FileLack, TlsFiles, TlsSecretFacts } from '../mesh/certificates.ts';
+import type {
+  CertificateFacts,
+  CertificateUsage,
+  FileLack,
+  TlsFiles,
+  TlsSecretFacts,
+} from '../mesh/certificates/certificate.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import {
   attributeOf,

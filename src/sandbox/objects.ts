@@ -1,5 +1,5 @@
 /** The parts of Kubernetes objects that the sandbox's controllers and stand-ins read and write. */
-import type { KubeObject, ObjectRef } from '../mesh/kube-object.ts';
+import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 
 export interface EnvVar {
   name: string;

@@ -1,7 +1,7 @@
 import { MeshctlError } from '../mesh/errors.ts';
 import type { ApiServerOptions, Fault } from './apiserver/api.ts';
+import type { ConnectionTimings } from './cilium/remote-cluster.ts';
 import { PROVIDERS, type Provider } from './fixtures/providers.ts';
-import type { ConnectionTimings } from './remote-cluster.ts';
 
 /** What may differ between the clusters of a sandbox. */
 export interface SandboxClusterOptions {

@@ -6,9 +6,9 @@ import { createAuthority } from '../pki/authority.ts';
 import { type SandboxCluster, startCluster } from './cluster.ts';
 import type { CaPem } from './fixtures/cilium-install.ts';
 import { kubeconfigFor } from './kubeconfig.ts';
-import { createVirtualNetwork, type VirtualNetwork } from './network.ts';
 import { type ClusterProfile, DEFAULT_TIMINGS, resolveProfiles, type SandboxOptions } from './options.ts';
-import { createRouters, type Routers } from './routers.ts';
+import { createVirtualNetwork, type VirtualNetwork } from './pods/network.ts';
+import { createRouters, type Routers } from './pods/routers.ts';
 
 export type { SandboxCluster } from './cluster.ts';
 export type { SandboxClusterOptions, SandboxOptions, SandboxTimings } from './options.ts';

@@ -1,4 +1,4 @@
-import type { UnreachableCluster } from '../mesh/mesh-status.ts';
+import type { UnreachableCluster } from '../mesh/status/mesh-status.ts';
 import { hintLines } from './hint-lines.ts';
 import type { Theme } from './theme.ts';
 

@@ -1,6 +1,6 @@
 import { bench, describe } from 'vitest';
 import type { Flow, Target } from '../../src/flows/flow.ts';
-import { pollStatus } from '../../src/flows/poll-status.ts';
+import { pollStatus } from '../../src/flows/status/poll-status.ts';
 import { DEFAULT_TIMINGS } from '../../src/sandbox/options.ts';
 import { connect, enable, meshctlWith } from '../support/e2e-cli.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';

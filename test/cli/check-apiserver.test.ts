@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { checkScenarios, configure, edit, type Undo } from '../support/check-scenarios.ts';
 import { eventually, found, refs } from '../support/sandbox-mesh.ts';

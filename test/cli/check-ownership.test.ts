@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { checkScenarios, edit } from '../support/check-scenarios.ts';
 import { refs } from '../support/sandbox-mesh.ts';
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../../src/mesh/checks/catalogue.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CheckMesh, checkEntries, edit, putBack, startCheckMesh } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { enable, waitForStatus } from '../support/e2e-cli.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { secretTexts } from '../../src/mesh/secret-data.ts';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, isMeshWrite, startConnectClusters } from '../support/connect-clusters.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';

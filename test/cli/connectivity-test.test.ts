@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { ConnectivityReport, ScenarioResult } from '../../src/mesh/connectivity.ts';
+import type { ConnectivityReport, ScenarioResult } from '../../src/mesh/connectivity/connectivity.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { apiserverDeploymentRef, configMapRef, SERVER_CERT_SECRET, secretRef } from '../../src/mesh/names.ts';
+import { apiserverDeploymentRef, configMapRef, SERVER_CERT_SECRET, secretRef } from '../../src/mesh/objects/names.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
-import type { ClusterStore } from '../../src/sandbox/apiserver/store.ts';
+import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { startTestServer, type TestServer, writeKubeconfig } from '../support/apiserver.ts';
 import { type CliResult, jsonOf, runCli } from '../support/cli.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { Host } from '../../src/cli/host.ts';
 import { run } from '../../src/main.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { isSignedBy, keyMatches } from '../../src/pki/read.ts';
 
 const PACKAGE_ROOT = new URL('../../', import.meta.url);

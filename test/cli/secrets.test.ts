@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { secretTexts } from '../../src/mesh/secret-data.ts';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import type { CliResult } from '../support/cli.ts';
 import { connect, enable, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { ciliumPolicyFollowsDefault, networkPolicyFollowsDefault } from '../../src/mesh/policy-scope.ts';
+import { ciliumPolicyFollowsDefault, networkPolicyFollowsDefault } from '../../src/mesh/cilium/policy-scope.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CliResult, runCli } from '../support/cli.ts';
 import { namespaceObject, type ServiceClusters, startServiceClusters } from '../support/service-clusters.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { createStore } from '../../src/sandbox/apiserver/store.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { createStore } from '../../src/sandbox/apiserver/storage/store.ts';
 import { call, startTestServer, type TestServer } from '../support/apiserver.ts';
 
 let server: TestServer;

@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { createHeaderCoder } from '../../src/sandbox/apiserver/spdy-headers.ts';
+import { createHeaderCoder } from '../../src/sandbox/apiserver/streams/spdy-headers.ts';
 import { call, fakeRuntime, startTestServer, type TestServer, tlsOptions } from '../support/apiserver.ts';
 
 let server: TestServer;

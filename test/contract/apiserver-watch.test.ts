@@ -1,6 +1,6 @@
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createStore } from '../../src/sandbox/apiserver/store.ts';
+import { createStore } from '../../src/sandbox/apiserver/storage/store.ts';
 import { call, startTestServer, type TestServer, tlsOptions } from '../support/apiserver.ts';
 
 let server: TestServer;

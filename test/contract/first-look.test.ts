@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { lookAtCluster } from '../../src/flows/first-look.ts';
-import { parseCiliumNamespaces } from '../../src/mesh/cilium-namespaces.ts';
+import { lookAtCluster } from '../../src/flows/targets/first-look.ts';
+import { parseCiliumNamespaces } from '../../src/mesh/cilium/namespaces.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type KubeSandbox, startKubeSandbox } from '../support/kube-sandbox.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { applySteps, type Journal } from '../../src/kube/apply.ts';
 import { rollback } from '../../src/kube/rollback.ts';
-import type { KubeObject, ObjectRef } from '../../src/mesh/kube-object.ts';
-import type { ReadyWrite, Step } from '../../src/mesh/plan.ts';
+import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import type { ReadyWrite, Step } from '../../src/mesh/plan/plan.ts';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type KubeSandbox, startKubeSandbox } from '../support/kube-sandbox.ts';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { findCiliumNamespaces, readAuthority, readSnapshot } from '../../src/kube/snapshot.ts';
-import { type KubeObject, keyOf } from '../../src/mesh/kube-object.ts';
+import { type KubeObject, keyOf } from '../../src/mesh/objects/kube-object.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
+import { findCiliumNamespaces, readAuthority, readSnapshot } from '../../src/snapshot/read-snapshot.ts';
 import { type KubeSandbox, startKubeSandbox } from '../support/kube-sandbox.ts';
 
 const N = 'n';

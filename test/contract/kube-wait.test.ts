@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { waitForList, waitForObject } from '../../src/kube/wait.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { startTestServer } from '../support/apiserver.ts';
 import {
   failure,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RoutesReport } from '../../src/mesh/routes.ts';
+import type { RoutesReport } from '../../src/mesh/cilium/routes.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { execIn, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecResult } from '../../src/kube/exec.ts';
 import { readHealth } from '../../src/mesh/checks/agent-answers.ts';
-import { measureFailover, tally } from '../../src/mesh/connectivity.ts';
-import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { measureFailover, tally } from '../../src/mesh/connectivity/connectivity.ts';
+import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity/connectivity-requests.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import {
   enableByHand,

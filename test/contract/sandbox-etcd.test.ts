@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
-import { type EtcdSession, openEtcdSession } from '../../src/sandbox/etcd-session.ts';
-import { type EtcdStandIn, startEtcd } from '../../src/sandbox/etcd-stand-in.ts';
+import { type EtcdSession, openEtcdSession } from '../../src/sandbox/cilium/etcd-session.ts';
+import { type EtcdStandIn, startEtcd } from '../../src/sandbox/cilium/etcd-stand-in.ts';
 
 /** The same as test/unit/etcd-real.test.ts finds of a real etcd. */
 const USER = 'remote-mesh-1';

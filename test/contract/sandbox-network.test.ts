@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { createStore } from '../../src/sandbox/apiserver/store.ts';
-import { createVirtualNetwork, type VirtualNetwork } from '../../src/sandbox/network.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { createStore } from '../../src/sandbox/apiserver/storage/store.ts';
+import { createVirtualNetwork, type VirtualNetwork } from '../../src/sandbox/pods/network.ts';
 
 let network: VirtualNetwork;
 let backend: Server;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { CommandContext } from '../../src/commands/command.ts';
-import { run } from '../../src/commands/sandbox-up.ts';
+import { run } from '../../src/commands/sandbox/up.ts';
 
 const plain: CommandContext['theme'] = { bold: same, dim: same, ok: same, warn: same, fail: same };
 const ended = () => undefined;

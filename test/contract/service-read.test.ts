@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CliOptions, jsonOf, runCli } from '../support/cli.ts';
 import { addService, type ServiceClusters, serviceObjects, startServiceClusters } from '../support/service-clusters.ts';
 

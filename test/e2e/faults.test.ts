@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createTheme } from '../../src/cli/theme.ts';
-import { certificateSpecs } from '../../src/mesh/cluster-certificates.ts';
-import type { FailureClass } from '../../src/mesh/failure-reason.ts';
-import { encodeText } from '../../src/mesh/secret-data.ts';
-import type { StatusProblem } from '../../src/mesh/status.ts';
+import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificates.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import type { FailureClass } from '../../src/mesh/status/failure-reason.ts';
+import type { StatusProblem } from '../../src/mesh/status/status.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { connect, enable, healthyText, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import { missingProgram, programAgainst } from '../support/e2e-programs.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClusterClient } from '../../src/kube/client.ts';
-import { adviceFor } from '../../src/mesh/failure-reason.ts';
 import {
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
@@ -11,9 +10,10 @@ import {
   KVSTOREMESH_PEERS_SECRET,
   REMOTE_USERS_CONFIGMAP,
   secretRef,
-} from '../../src/mesh/names.ts';
-import { remoteUsersFile } from '../../src/mesh/peer-config.ts';
-import type { StatusReport } from '../../src/mesh/status.ts';
+} from '../../src/mesh/objects/names.ts';
+import { remoteUsersFile } from '../../src/mesh/peers/peer-config.ts';
+import { adviceFor } from '../../src/mesh/status/failure-reason.ts';
+import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, healthyText, waitForStatus } from '../support/e2e-cli.ts';
 import { namedContexts, openTwoContexts, type TwoContexts } from '../support/e2e-contexts.ts';

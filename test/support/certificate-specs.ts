@@ -1,5 +1,5 @@
-import type { CertificateSpec } from '../../src/mesh/certificates.ts';
-import { certificateSpecs } from '../../src/mesh/cluster-certificates.ts';
+import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
+import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificates.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { found } from './sandbox-mesh.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import type { Severity } from '../../src/mesh/checks/check.ts';
-import type { KubeObject, ObjectRef } from '../../src/mesh/kube-object.ts';
+import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from './cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from './e2e-cli.ts';

@@ -1,10 +1,10 @@
 /** A mesh of two clusters in which every check passes, and for each check how to take away what it looks at. */
-import type { TlsFiles } from '../../src/mesh/certificates.ts';
+import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
 import type { ClusterObservation, MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peer-config.ts';
-import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
-import type { StatusReport } from '../../src/mesh/status.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/peer-config.ts';
+import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { apiserverDeployment, caFacts, NOW, serviceObject, snapshotOf, tlsFacts } from './snapshots.ts';
 
 export type { ClusterSnapshot };

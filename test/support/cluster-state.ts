@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type KubeObject, refOf } from '../../src/mesh/kube-object.ts';
+import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 
 /** The kinds that meshctl writes; of Services those of applications too. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
 import type { InterceptedRequest, SandboxOptions } from '../../src/sandbox/options.ts';
 import { type CliOptions, type CliResult, runCli } from './cli.ts';

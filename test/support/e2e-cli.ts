@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { StatusReport } from '../../src/mesh/status.ts';
+import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { type CliOptions, type CliResult, jsonOf, runCli } from './cli.ts';
 
 /** Runs command lines against the clusters of one kubeconfig. */

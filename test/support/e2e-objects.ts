@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ClusterClient } from '../../src/kube/client.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { refOf } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { refOf } from '../../src/mesh/objects/kube-object.ts';
 
 const NAMESPACE = 'kube-system';
 

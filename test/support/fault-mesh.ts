@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { KubeObject, ObjectRef } from '../../src/mesh/kube-object.ts';
-import type { ClusterStore } from '../../src/sandbox/apiserver/store.ts';
+import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts';
 import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { type CliOptions, type CliResult, runCli } from './cli.ts';

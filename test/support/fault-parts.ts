@@ -1,5 +1,5 @@
-import type { CertificateSpec } from '../../src/mesh/certificates.ts';
-import type { KubeObject, ObjectRef } from '../../src/mesh/kube-object.ts';
+import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
+import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import type { FailureClass } from '../../src/mesh/failure-reason.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import type { StatusComponent } from '../../src/mesh/status.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import type { FailureClass } from '../../src/mesh/status/failure-reason.ts';
+import type { StatusComponent } from '../../src/mesh/status/status.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { putBack, type Undo } from './check-scenarios.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from './e2e-cli.ts';

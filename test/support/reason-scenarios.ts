@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import type { FailureClass } from '../../src/mesh/failure-reason.ts';
-import type { StatusComponent } from '../../src/mesh/status.ts';
+import type { FailureClass } from '../../src/mesh/status/failure-reason.ts';
+import type { StatusComponent } from '../../src/mesh/status/status.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { lasting, serverCertificateSpec } from './certificate-specs.ts';

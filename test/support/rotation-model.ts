@@ -1,22 +1,27 @@
 import { X509Certificate } from 'node:crypto';
+import { makeSuccessors } from '../../src/flows/certificates/prepare-rotation.ts';
+import { readMembers } from '../../src/flows/connect/read-members.ts';
 import type { Flow, Target } from '../../src/flows/flow.ts';
-import { type Authorities, materialise, readAuthorities } from '../../src/flows/materialise.ts';
-import { makeSuccessors } from '../../src/flows/prepare-rotation.ts';
-import { readMembers } from '../../src/flows/read-members.ts';
+import { type Authorities, materialise, readAuthorities } from '../../src/flows/write/materialise.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { mergePatch } from '../../src/kube/merge-patch.ts';
-import { certificateSpecs, clientSpec } from '../../src/mesh/cluster-certificates.ts';
-import type { Member } from '../../src/mesh/direction.ts';
-import { type KubeObject, keyOf, type ObjectRef, refOf } from '../../src/mesh/kube-object.ts';
-import { cachedPeerFile, peerCertificateKeys, remotePeerFile, remoteUsersFile } from '../../src/mesh/peer-config.ts';
-import { certificateBlocks } from '../../src/mesh/pem.ts';
-import type { ReadyWrite, Step } from '../../src/mesh/plan.ts';
-import { TLS_KEYS } from '../../src/mesh/plan.ts';
-import { hasWork, planRotation } from '../../src/mesh/rotation.ts';
-import type { TrustedAuthority } from '../../src/mesh/rotation-certificates.ts';
-import { successorName } from '../../src/mesh/rotation-cluster.ts';
-import { scopeRotation } from '../../src/mesh/rotation-scope.ts';
-import { encodeText, secretText, secretTexts } from '../../src/mesh/secret-data.ts';
+import { certificateSpecs, clientSpec } from '../../src/mesh/certificates/cluster-certificates.ts';
+import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
+import { hasWork, planRotation } from '../../src/mesh/certificates/rotation.ts';
+import type { TrustedAuthority } from '../../src/mesh/certificates/rotation-certificates.ts';
+import { successorName } from '../../src/mesh/certificates/rotation-cluster.ts';
+import { scopeRotation } from '../../src/mesh/certificates/rotation-scope.ts';
+import type { Member } from '../../src/mesh/connect/direction.ts';
+import { type KubeObject, keyOf, type ObjectRef, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { encodeText, secretText, secretTexts } from '../../src/mesh/objects/secret-data.ts';
+import {
+  cachedPeerFile,
+  peerCertificateKeys,
+  remotePeerFile,
+  remoteUsersFile,
+} from '../../src/mesh/peers/peer-config.ts';
+import type { ReadyWrite, Step } from '../../src/mesh/plan/plan.ts';
+import { TLS_KEYS } from '../../src/mesh/plan/plan.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { readCertificate } from '../../src/pki/read.ts';

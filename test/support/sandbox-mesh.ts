@@ -2,12 +2,12 @@ import { type ClusterClient, connectCluster } from '../../src/kube/client.ts';
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
 import { loadTemplates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
-import type { CertificateSpec } from '../../src/mesh/certificates.ts';
-import { DEFAULT_SETTINGS } from '../../src/mesh/cilium-install.ts';
-import { certificateSpecs } from '../../src/mesh/cluster-certificates.ts';
-import type { ObjectRef } from '../../src/mesh/kube-object.ts';
-import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peer-config.ts';
-import { parseVersion } from '../../src/mesh/versions.ts';
+import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
+import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificates.ts';
+import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import type { ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/peer-config.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import {
   type Sandbox,

@@ -1,6 +1,6 @@
-import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates.ts';
-import { type KubeObject, keyOf, refOf } from '../../src/mesh/kube-object.ts';
-import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 
 export const NOW = new Date('2026-06-01T00:00:00Z');
 

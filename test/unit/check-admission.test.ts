@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { runChecks } from '../../src/mesh/checks/check.ts';
-import { ingressVerdict } from '../../src/mesh/ingress-policy.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import type { ClusterSnapshot, NodeFacts } from '../../src/mesh/snapshot.ts';
+import type { ClusterSnapshot, NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
+import { ingressVerdict } from '../../src/mesh/objects/ingress-policy.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeployment, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 type Shape = Parameters<typeof snapshotOf>[0] & { policies?: KubeObject[] };

@@ -3,9 +3,9 @@ import { readBgpPrefixes, readBgpSessions, readHealth, readOwnCluster } from '..
 import { describeFindings, MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { type Finding, runChecks } from '../../src/mesh/checks/check.ts';
 import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../src/mesh/checks/mesh-input.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { cachedPeerFile } from '../../src/mesh/peer-config.ts';
-import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { cachedPeerFile } from '../../src/mesh/peers/peer-config.ts';
 import {
   apiserverDeployment,
   caFacts,

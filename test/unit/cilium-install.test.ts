@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_SETTINGS, readCiliumInstall, settingsOf } from '../../src/mesh/cilium-install.ts';
-import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
-import { parseVersion } from '../../src/mesh/versions.ts';
+import { DEFAULT_SETTINGS, readCiliumInstall, settingsOf } from '../../src/mesh/cilium/install.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 
 function snapshot(image: string | undefined, ciliumConfig: Record<string, string> | undefined = {}): ClusterSnapshot {
   return {

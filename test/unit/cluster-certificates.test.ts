@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates.ts';
-import { certificateSpecs, clientSpec, reasonToReissue } from '../../src/mesh/cluster-certificates.ts';
+import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
+import { certificateSpecs, clientSpec, reasonToReissue } from '../../src/mesh/certificates/cluster-certificates.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const inDays = (days: number) => new Date(NOW.getTime() + days * 24 * 60 * 60 * 1000);

@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { planDial } from '../../src/mesh/dial-plan.ts';
+import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import {
   type Direction,
   planDirection as directionWith,
   type Member,
   requireEnabled,
-} from '../../src/mesh/direction.ts';
-import { requireEndpoints } from '../../src/mesh/endpoints.ts';
-import { requireIdentity } from '../../src/mesh/identity.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peer-config.ts';
-import type { Step } from '../../src/mesh/plan.ts';
-import { encodeText } from '../../src/mesh/secret-data.ts';
-import { planServe } from '../../src/mesh/serve-plan.ts';
-import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+} from '../../src/mesh/connect/direction.ts';
+import { requireEndpoints } from '../../src/mesh/connect/endpoints.ts';
+import { planServe } from '../../src/mesh/connect/serve-plan.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import type { Step } from '../../src/mesh/plan/plan.ts';
 import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const SERVER_NAMES = ['clustermesh-apiserver.kube-system.svc', '*.mesh.cilium.io'];

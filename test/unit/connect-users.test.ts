@@ -6,7 +6,7 @@ import {
   removeUsersEdit,
   undoAddUsers,
   undoRemoveUsers,
-} from '../../src/mesh/remote-users.ts';
+} from '../../src/mesh/peers/remote-users.ts';
 
 const EMPTY = 'users:\n';
 const ONE = 'users:\n- name: remote-a\n  role: remote\n';

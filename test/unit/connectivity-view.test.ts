@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ConnectivityReport } from '../../src/mesh/connectivity.ts';
-import { connectivityJunit, connectivityText } from '../../src/views/connectivity-view.ts';
+import type { ConnectivityReport } from '../../src/mesh/connectivity/connectivity.ts';
+import { connectivityJunit, connectivityText } from '../../src/views/connectivity/connectivity-view.ts';
 
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: (text: string) => `!${text}!` };
 

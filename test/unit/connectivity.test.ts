@@ -8,8 +8,8 @@ import {
   percentiles,
   type Sample,
   tally,
-} from '../../src/mesh/connectivity.ts';
-import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity-requests.ts';
+} from '../../src/mesh/connectivity/connectivity.ts';
+import { echoPodsOf, endedAt, readSamples, requestCommand } from '../../src/mesh/connectivity/connectivity-requests.ts';
 
 const by = (answeredBy: string, startMs = 0, totalMs = 10): Sample => ({ startMs, totalMs, answeredBy });
 const lost = (startMs = 0, totalMs = 10, error = 'timed out'): Sample => ({ startMs, totalMs, error });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { applyChanges, changesTo } from '../../src/mesh/diff.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { applyChanges, changesTo } from '../../src/mesh/plan/diff.ts';
 
 describe('changesTo', () => {
   it.each<[string, unknown, unknown, { path: string; from?: unknown; to?: unknown }[]]>([

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EtcdReadError, readKey } from '../../src/etcd/read.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
-import { openEtcdSession } from '../../src/sandbox/etcd-session.ts';
+import { openEtcdSession } from '../../src/sandbox/cilium/etcd-session.ts';
 
 const present = !spawnSync('etcd', ['--version']).error && !spawnSync('etcdctl', ['version']).error;
 if (!present) console.warn('skipped: etcd and etcdctl are not on PATH (Debian: etcd-server, etcd-client)');

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { MeshGraph } from '../../src/mesh/mesh-graph.ts';
-import { svgOf } from '../../src/views/graph-svg.ts';
+import type { MeshGraph } from '../../src/mesh/status/mesh-graph.ts';
+import { svgOf } from '../../src/views/status/graph-svg.ts';
 import { type Pixels, readPng } from '../support/png.ts';
 
 const GRAPH: MeshGraph = {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
 import { kubectlCommand, meshctlCommand } from '../../src/mesh/command-line.ts';
-import { ADVICE, adviceFor, type FailureClass } from '../../src/mesh/failure-reason.ts';
+import { ADVICE, adviceFor, type FailureClass } from '../../src/mesh/status/failure-reason.ts';
 
 /**
  * Every command line that an error, a check, a view or the README tells the operator to type can be typed. Those of src/

@@ -2,27 +2,27 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { errorOfRefusal } from '../../src/kube/errors.ts';
 import { readBgpPrefixes, readBgpSessions, readHealth } from '../../src/mesh/checks/agent-answers.ts';
+import { readRoutes } from '../../src/mesh/cilium/routes.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
-import { classifyFailure } from '../../src/mesh/failure-reason.ts';
-import { evaluateMesh } from '../../src/mesh/mesh-status.ts';
-import type { Step } from '../../src/mesh/plan.ts';
+import type { Step } from '../../src/mesh/plan/plan.ts';
+import { classifyFailure } from '../../src/mesh/status/failure-reason.ts';
+import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import {
   type RemoteClusterReport,
   remoteClusters,
   remoteClustersOfAgent,
-} from '../../src/mesh/remote-cluster-report.ts';
-import { readRoutes } from '../../src/mesh/routes.ts';
-import { createTally } from '../../src/mesh/status.ts';
-import { adviseMesh } from '../../src/mesh/status-reasons.ts';
-import { reasonIn } from '../../src/mesh/troubleshoot.ts';
+} from '../../src/mesh/status/remote-cluster-report.ts';
+import { createTally } from '../../src/mesh/status/status.ts';
+import { adviseMesh } from '../../src/mesh/status/status-reasons.ts';
+import { reasonIn } from '../../src/mesh/status/troubleshoot.ts';
 import { errorData } from '../../src/views/error-data.ts';
-import { meshStatusText } from '../../src/views/matrix-view.ts';
-import { planData, planText } from '../../src/views/plan-view.ts';
+import { planData, planText } from '../../src/views/plan/plan-view.ts';
 import { printable, printableLines } from '../../src/views/printable.ts';
-import { globalServiceText } from '../../src/views/service-global-view.ts';
-import { statusJunit } from '../../src/views/status-junit.ts';
-import { statusText } from '../../src/views/status-view.ts';
-import { statusWideText } from '../../src/views/status-wide.ts';
+import { globalServiceText } from '../../src/views/services/service-global-view.ts';
+import { meshStatusText } from '../../src/views/status/matrix-view.ts';
+import { statusJunit } from '../../src/views/status/status-junit.ts';
+import { statusText } from '../../src/views/status/status-view.ts';
+import { statusWideText } from '../../src/views/status/status-wide.ts';
 import { hostileDocument, hostileOutput, hostileText, hostileValue, RAW } from '../support/hostile.ts';
 
 const MEBIBYTE = 1024 * 1024;

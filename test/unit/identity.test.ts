@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { checkClusterId, checkClusterName, requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
-import { checkClusterId, checkClusterName, requireIdentity } from '../../src/mesh/identity.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 
 function errorOf(work: () => unknown): MeshctlError {

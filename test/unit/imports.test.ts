@@ -12,9 +12,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   manifests: ['mesh'],
   etcd: ['mesh'],
   kube: ['etcd', 'pki', 'mesh'],
+  snapshot: ['kube', 'pki', 'mesh'],
   views: ['mesh'],
-  flows: ['kube', 'etcd', 'pki', 'manifests', 'mesh'],
-  commands: ['flows', 'kube', 'etcd', 'pki', 'manifests', 'mesh', 'views'],
+  flows: ['snapshot', 'kube', 'etcd', 'pki', 'manifests', 'mesh'],
+  commands: ['flows', 'snapshot', 'kube', 'etcd', 'pki', 'manifests', 'mesh', 'views'],
   cli: ['commands', 'mesh', 'views'],
   sandbox: ['mesh', 'pki', 'etcd'],
   'main.ts': ['cli', 'commands', 'mesh', 'views'],
@@ -22,7 +23,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 /** What mesh may import: they compute, and do no I/O. */
 const PURE_LIBRARIES = ['ipaddr.js', 'yaml'];
 /** The commands that are about the sandbox may import it. */
-const SANDBOX_COMMANDS = ['commands/sandbox-up.ts', 'commands/demo.ts'];
+const SANDBOX_COMMANDS = ['commands/sandbox/up.ts', 'commands/sandbox/demo.ts'];
 /** Loading these takes long: `--help` must not reach them except through a lazy import. */
 const HEAVY = ['@kubernetes/client-node', 'node-forge', 'ora', 'execa', 'yaml', 'ws'];
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ClusterClient } from '../../src/kube/client.ts';
-import { readProbes } from '../../src/kube/probes.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
+import { readProbes } from '../../src/snapshot/probes.ts';
 
 /** Answers lists of these apiVersions; others are not served. */
 function clientServing(served: readonly string[]) {

@@ -2,10 +2,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { loadTemplates, TEMPLATE_NAMES, type Templates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { RenderValues } from '../../src/manifests/values.ts';
-import { DEFAULT_SETTINGS } from '../../src/mesh/cilium-install.ts';
-import { type KubeObject, keyOf, refOf } from '../../src/mesh/kube-object.ts';
-import { restrictedViolations } from '../../src/mesh/pod-security.ts';
-import { parseVersion } from '../../src/mesh/versions.ts';
+import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
+import { parseVersion } from '../../src/mesh/cilium/versions.ts';
+import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { restrictedViolations } from '../../src/mesh/objects/pod-security.ts';
 
 const PACKAGE_ROOT = new URL('../../', import.meta.url);
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { defaultNodePort } from '../../src/mesh/node-port.ts';
+import { defaultNodePort } from '../../src/mesh/enable/node-port.ts';
 
 it('gives each cluster of the largest mesh its own port in the range', () => {
   const ports = Array.from({ length: 511 }, (_, index) => defaultNodePort(index + 1));

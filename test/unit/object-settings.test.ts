@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { applySettings, type ObjectSetting, SETTINGS_ANNOTATION } from '../../src/mesh/object-settings.ts';
+import { applySettings, type ObjectSetting, SETTINGS_ANNOTATION } from '../../src/mesh/enable/object-settings.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 
 const deployment = (): KubeObject => ({
   apiVersion: 'apps/v1',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from '../../src/mesh/kube-object.ts';
+import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from '../../src/mesh/objects/kube-object.ts';
 import {
   conflictsOf,
   fieldOwner,
@@ -8,7 +8,7 @@ import {
   managersOfData,
   rivalsOf,
   withoutOwnMarks,
-} from '../../src/mesh/ownership.ts';
+} from '../../src/mesh/objects/ownership.ts';
 
 const object = (metadata: Partial<ObjectMeta>): KubeObject => ({
   apiVersion: 'v1',

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CertificateSpec } from '../../src/mesh/certificates.ts';
+import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
 import { AUTHORITY_VALIDITY_MS, type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { CILIUM_VALIDITY_MS, distinguishedName } from '../../src/pki/certificate.ts';
 import { encode, objectIdentifier, parseCertificateDer, sequence, set, utf8 } from '../../src/pki/certificate-der.ts';

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { CertificateSpec } from '../../src/mesh/certificates.ts';
+import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';

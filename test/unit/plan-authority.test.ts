@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { authorityState } from '../../src/mesh/certificate-authority.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import { authorityState } from '../../src/mesh/certificates/authority.ts';
 import {
   type AuthorityChoice,
   authorityWarnings,
   type GivenAuthority,
   planAuthority,
-} from '../../src/mesh/plan-authority.ts';
+} from '../../src/mesh/certificates/plan-authority.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { caFacts, certificateFacts, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const secret = (annotations: Record<string, string> = {}): KubeObject => ({

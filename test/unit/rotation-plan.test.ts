@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates.ts';
-import type { Member } from '../../src/mesh/direction.ts';
-import { identityOf } from '../../src/mesh/identity.ts';
-import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/kube-object.ts';
-import { hasWork, planRotation } from '../../src/mesh/rotation.ts';
-import { describeLifetime, lifetimeOf } from '../../src/mesh/rotation-lifetime.ts';
-import { type RotationChoice, scopeRotation } from '../../src/mesh/rotation-scope.ts';
-import { encodeText } from '../../src/mesh/secret-data.ts';
+import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
+import { hasWork, planRotation } from '../../src/mesh/certificates/rotation.ts';
+import { describeLifetime, lifetimeOf } from '../../src/mesh/certificates/rotation-lifetime.ts';
+import { type RotationChoice, scopeRotation } from '../../src/mesh/certificates/rotation-scope.ts';
+import { identityOf } from '../../src/mesh/cilium/identity.ts';
+import type { Member } from '../../src/mesh/connect/direction.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { apiserverDeployment, caFacts, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { MeshGraph } from '../../src/mesh/mesh-graph.ts';
-import { graphOfRoutes } from '../../src/mesh/mesh-graph.ts';
-import { isComplete, type NodeRoute, type RouteToPods, readRoutes, routeTo } from '../../src/mesh/routes.ts';
-import { svgOf } from '../../src/views/graph-svg.ts';
-import { dotOf, mermaidOf } from '../../src/views/graph-text.ts';
-import { routesText } from '../../src/views/routes-view.ts';
+import { isComplete, type NodeRoute, type RouteToPods, readRoutes, routeTo } from '../../src/mesh/cilium/routes.ts';
+import type { MeshGraph } from '../../src/mesh/status/mesh-graph.ts';
+import { graphOfRoutes } from '../../src/mesh/status/mesh-graph.ts';
+import { routesText } from '../../src/views/checks/routes-view.ts';
+import { svgOf } from '../../src/views/status/graph-svg.ts';
+import { dotOf, mermaidOf } from '../../src/views/status/graph-text.ts';
 import type { Theme } from '../../src/views/theme.ts';
 
 const same = (text: string) => text;

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { CertificateSpec } from '../../src/mesh/certificates.ts';
+import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
-import { alertFor, parseCertificates, verifyCertificate } from '../../src/sandbox/certificate-verification.ts';
+import { alertFor, parseCertificates, verifyCertificate } from '../../src/sandbox/cilium/certificate-verification.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const HOUR_MS = 60 * 60 * 1000;

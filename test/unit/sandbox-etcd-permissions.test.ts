@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { builtInUsers, mayRead, parseUsers, prefixEnd, rangeEndOf } from '../../src/sandbox/etcd-permissions.ts';
+import { builtInUsers, mayRead, parseUsers, prefixEnd, rangeEndOf } from '../../src/sandbox/cilium/etcd-permissions.ts';
 
 const key = (name: string) => [name, undefined] as const;
 const prefix = (name: string) => [name, prefixEnd(name)] as const;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { AccessRequest } from '../../src/sandbox/apiserver/api.ts';
-import { authorizeByRoles } from '../../src/sandbox/apiserver/rbac.ts';
-import { createStore } from '../../src/sandbox/apiserver/store.ts';
+import { authorizeByRoles } from '../../src/sandbox/apiserver/auth/rbac.ts';
+import { createStore } from '../../src/sandbox/apiserver/storage/store.ts';
 
 const API = 'rbac.authorization.k8s.io/v1';
 

@@ -7,7 +7,7 @@ import {
   publishedBackends,
   readSharing,
   selectBackends,
-} from '../../src/mesh/backends.ts';
+} from '../../src/mesh/services/backends.ts';
 
 const STATES = {
   none: undefined,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { defaultNodePort } from '../../src/mesh/node-port.ts';
-import { detectServiceExposure, withChosenAnnotations } from '../../src/mesh/service-type.ts';
-import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { defaultNodePort } from '../../src/mesh/enable/node-port.ts';
+import { detectServiceExposure, withChosenAnnotations } from '../../src/mesh/enable/service-type.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 
 const node = (more: Partial<ClusterSnapshot['nodes'][number]> = {}) => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { serviceEndpoints } from '../../src/mesh/endpoints.ts';
-import { defaultNodePort } from '../../src/mesh/node-port.ts';
-import { detectServiceExposure } from '../../src/mesh/service-type.ts';
+import { serviceEndpoints } from '../../src/mesh/connect/endpoints.ts';
+import { defaultNodePort } from '../../src/mesh/enable/node-port.ts';
+import { detectServiceExposure } from '../../src/mesh/enable/service-type.ts';
 import { loadBalancerService, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 const nodesOf = (...providerIds: (string | undefined)[]) =>

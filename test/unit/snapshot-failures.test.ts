@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ClusterClient } from '../../src/kube/client.ts';
-import { readSnapshot } from '../../src/kube/snapshot.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
+import { readSnapshot } from '../../src/snapshot/read-snapshot.ts';
 
 /**
  * A cluster of which the `failing`-th request fails at once and all others when the client is closed for it: a rejection

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateMesh } from '../../src/mesh/mesh-status.ts';
-import { cachedPeerFile } from '../../src/mesh/peer-config.ts';
-import { encodeText } from '../../src/mesh/secret-data.ts';
-import { judgeStanding } from '../../src/mesh/standing-status.ts';
-import { createTally, type PollResult, type StatusReport } from '../../src/mesh/status.ts';
-import { reasonsOf } from '../../src/mesh/status-reasons.ts';
-import { meshStatusText } from '../../src/views/matrix-view.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { cachedPeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
+import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
+import { createTally, type PollResult, type StatusReport } from '../../src/mesh/status/status.ts';
+import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
+import { meshStatusText } from '../../src/views/status/matrix-view.ts';
 import type { Theme } from '../../src/views/theme.ts';
 import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { TlsFiles } from '../../src/mesh/certificates.ts';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peer-config.ts';
-import { expectedPeers, knownPeers } from '../../src/mesh/peers.ts';
-import { encodeText } from '../../src/mesh/secret-data.ts';
-import type { ClusterSnapshot } from '../../src/mesh/snapshot.ts';
-import { describeFault, type Fault, type FaultsInput, faultsOf } from '../../src/mesh/standing.ts';
+import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/peer-config.ts';
+import { expectedPeers, knownPeers } from '../../src/mesh/peers/peers.ts';
+import { describeFault, type Fault, type FaultsInput, faultsOf } from '../../src/mesh/status/standing.ts';
 import { apiserverDeployment, certificateFacts, NOW, snapshotOf } from '../support/snapshots.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';

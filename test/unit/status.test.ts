@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { ADVICE, classifyFailure } from '../../src/mesh/failure-reason.ts';
-import { evaluateMesh } from '../../src/mesh/mesh-status.ts';
-import type { RemoteClusterReport } from '../../src/mesh/remote-cluster-report.ts';
-import { createTally, type PollResult, type StatusExpectation, type StatusReport } from '../../src/mesh/status.ts';
-import { adviseMesh } from '../../src/mesh/status-reasons.ts';
-import { statusJunit } from '../../src/views/status-junit.ts';
-import { statusText } from '../../src/views/status-view.ts';
+import { ADVICE, classifyFailure } from '../../src/mesh/status/failure-reason.ts';
+import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
+import type { RemoteClusterReport } from '../../src/mesh/status/remote-cluster-report.ts';
+import {
+  createTally,
+  type PollResult,
+  type StatusExpectation,
+  type StatusReport,
+} from '../../src/mesh/status/status.ts';
+import { adviseMesh } from '../../src/mesh/status/status-reasons.ts';
+import { statusJunit } from '../../src/views/status/status-junit.ts';
+import { statusText } from '../../src/views/status/status-view.ts';
 
 const plain = { bold: String, dim: String, ok: String, warn: String, fail: String };
 const ready = (name: string): RemoteClusterReport => ({ name, ready: true, connected: true });

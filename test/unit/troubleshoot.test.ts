@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failingDials } from '../../src/mesh/troubleshoot.ts';
+import { failingDials } from '../../src/mesh/status/troubleshoot.ts';
 
 /** The form of Cilium's troubleshoot output, certificates left out. */
 const OUTPUT = `Found 3 cluster configurations

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/kube-object.ts';
-import { crashesAnew, eventSentences, unreadiness, workloadTroubles } from '../../src/mesh/workload-trouble.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { crashesAnew, eventSentences, unreadiness, workloadTroubles } from '../../src/mesh/objects/workload-trouble.ts';
 
 const pod = (status: Record<string, unknown>): KubeObject => ({
   apiVersion: 'v1',

@@ -1,10 +1,17 @@
-import { parseCidr } from '../cidr.ts';
+import { parseCidr } from '../cilium/cidr.ts';
+import {
+  commonRanges,
+  knownRanges,
+  type NamedRange,
+  type PodRanges,
+  podRanges,
+  rangesIn,
+} from '../cilium/pod-ranges.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { keyOf } from '../kube-object.ts';
-import { apiserverServiceRef } from '../names.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { apiserverServiceRef } from '../objects/names.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
-import { commonRanges, knownRanges, type NamedRange, type PodRanges, podRanges, rangesIn } from '../pod-ranges.ts';
-import type { ClusterSnapshot } from '../snapshot.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
 import { NO_CONFIG, routingMode } from './config.ts';
 

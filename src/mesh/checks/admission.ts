@@ -1,10 +1,10 @@
+import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../command-line.ts';
-import { ingressVerdict } from '../ingress-policy.ts';
-import { keyOf } from '../kube-object.ts';
-import { APISERVER, apiserverDeploymentRef, apiserverServiceRef, ETCD_PORT } from '../names.ts';
-import { enforcedLevel, restrictedViolations } from '../pod-security.ts';
-import type { ClusterSnapshot, NodeFacts } from '../snapshot.ts';
-import { repels, type Taint, type Toleration, taintText } from '../taints.ts';
+import { ingressVerdict } from '../objects/ingress-policy.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { APISERVER, apiserverDeploymentRef, apiserverServiceRef, ETCD_PORT } from '../objects/names.ts';
+import { enforcedLevel, restrictedViolations } from '../objects/pod-security.ts';
+import { repels, type Taint, type Toleration, taintText } from '../objects/taints.ts';
 import { type Finding, listed, type Subject } from './check.ts';
 import { NO_CONFIG } from './config.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';

@@ -1,10 +1,10 @@
-import { isRolledOut, replicasOf } from '../apiserver-deployment.ts';
-import { overlap, parseCidr } from '../cidr.ts';
+import { overlap, parseCidr } from '../cilium/cidr.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { isIpAddress, serviceEndpoints } from '../endpoints.ts';
-import { keyOf } from '../kube-object.ts';
-import { APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../names.ts';
-import type { ClusterSnapshot } from '../snapshot.ts';
+import { isIpAddress, serviceEndpoints } from '../connect/endpoints.ts';
+import { isRolledOut, replicasOf } from '../enable/apiserver-deployment.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
 import { type Finding, listed, type Subject, theCluster } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 

@@ -1,8 +1,8 @@
-import { runsKvstoremesh } from '../apiserver-deployment.ts';
-import { identityOf } from '../identity.ts';
-import { keyOf } from '../kube-object.ts';
-import { apiserverDeploymentRef } from '../names.ts';
-import type { ClusterSnapshot } from '../snapshot.ts';
+import { identityOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { runsKvstoremesh } from '../enable/apiserver-deployment.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../objects/names.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './check.ts';
 import { NO_CONFIG, routingMode } from './config.ts';
 

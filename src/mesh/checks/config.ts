@@ -1,5 +1,5 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy } from '../pairs.ts';
-import type { ClusterSnapshot } from '../snapshot.ts';
 import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './check.ts';
 
 type Config = Readonly<Record<string, string>>;

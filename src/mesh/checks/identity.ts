@@ -1,9 +1,9 @@
+import { clusterNameOf, identityOf, requireIdentity, restartCommand } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
-import { clusterNameOf, identityOf, requireIdentity, restartCommand } from '../identity.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
-import { configuredPeers } from '../peers.ts';
-import type { ClusterSnapshot } from '../snapshot.ts';
+import { configuredPeers } from '../peers/peers.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject, theCluster } from './check.ts';
 import { NO_CONFIG } from './config.ts';
 

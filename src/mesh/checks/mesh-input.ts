@@ -1,6 +1,6 @@
-import type { KubeObject } from '../kube-object.ts';
-import type { NodeRoute } from '../routes.ts';
-import type { StatusReport } from '../status.ts';
+import type { NodeRoute } from '../cilium/routes.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
+import type { StatusReport } from '../status/status.ts';
 import type { Check, CheckInput, Finding, Severity } from './check.ts';
 
 /** A path between two nodes as cilium-health probed it. */

@@ -1,9 +1,9 @@
-import { parseCidr } from '../cidr.ts';
+import { parseCidr } from '../cilium/cidr.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import { podCidrsOf } from '../cilium/pod-ranges.ts';
+import { type NodeRoute, routeTo } from '../cilium/routes.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { clusterNameOf } from '../identity.ts';
-import { podCidrsOf } from '../pod-ranges.ts';
-import { type NodeRoute, routeTo } from '../routes.ts';
-import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
 import { routingMode } from './config.ts';
 import {

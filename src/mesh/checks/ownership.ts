@@ -1,9 +1,9 @@
 import { meshctlCommand } from '../command-line.ts';
-import { foreignHomes, peerObjects, valuesAdvice } from '../foreign-homes.ts';
-import { describeRef, type KubeObject, keyOf, refOf } from '../kube-object.ts';
-import { apiserverDeploymentRef } from '../names.ts';
-import { rivalsOf } from '../ownership.ts';
-import { FIELD_MANAGER } from '../plan.ts';
+import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../objects/names.ts';
+import { rivalsOf } from '../objects/ownership.ts';
+import { foreignHomes, peerObjects, valuesAdvice } from '../peers/foreign-homes.ts';
+import { FIELD_MANAGER } from '../plan/plan.ts';
 import { listed } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 

@@ -1,10 +1,9 @@
-import { runsKvstoremesh } from '../apiserver-deployment.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { hostPort, reachableEndpoints } from '../endpoints.ts';
-import { foreignFile } from '../foreign-file.ts';
-import { valuesAdvice } from '../foreign-homes.ts';
-import { clusterNameOf } from '../identity.ts';
-import { keyOf } from '../kube-object.ts';
+import { hostPort, reachableEndpoints } from '../connect/endpoints.ts';
+import { runsKvstoremesh } from '../enable/apiserver-deployment.ts';
+import { keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   apiserverDeploymentRef,
@@ -15,14 +14,15 @@ import {
   REMOTE_USERS_CONFIGMAP,
   SHARED_USER,
   secretRef,
-} from '../names.ts';
-import { toolOwner } from '../ownership.ts';
-import { choicesFor } from '../peer-choices.ts';
-import { remoteUserName } from '../peer-config.ts';
-import { addressesIn, dialsOwnCache } from '../peer-file.ts';
-import { configuredPeers } from '../peers.ts';
-import { secretTexts } from '../secret-data.ts';
-import type { ClusterSnapshot } from '../snapshot.ts';
+} from '../objects/names.ts';
+import { toolOwner } from '../objects/ownership.ts';
+import { secretTexts } from '../objects/secret-data.ts';
+import { foreignFile } from '../peers/foreign-file.ts';
+import { valuesAdvice } from '../peers/foreign-homes.ts';
+import { choicesFor } from '../peers/peer-choices.ts';
+import { remoteUserName } from '../peers/peer-config.ts';
+import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
+import { configuredPeers } from '../peers/peers.ts';
 import type { Finding, Severity } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';

@@ -1,6 +1,6 @@
+import { identityOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { identityOf } from '../identity.ts';
-import type { ClusterSnapshot } from '../snapshot.ts';
 import { type Finding, listed } from './check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck } from './mesh-input.ts';
 

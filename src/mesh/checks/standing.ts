@@ -1,11 +1,11 @@
-import { makesRemoteUsers } from '../apiserver-deployment.ts';
-import { clusterNameOf } from '../identity.ts';
-import { keyOf } from '../kube-object.ts';
-import { apiserverDeploymentRef } from '../names.ts';
-import { expectedPeers } from '../peers.ts';
-import type { ClusterSnapshot } from '../snapshot.ts';
-import { describeFault, type FaultId, faultsOf } from '../standing.ts';
-import { mendOf } from '../standing-advice.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { makesRemoteUsers } from '../enable/apiserver-deployment.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../objects/names.ts';
+import { expectedPeers } from '../peers/peers.ts';
+import { describeFault, type FaultId, faultsOf } from '../status/standing.ts';
+import { mendOf } from '../status/standing-advice.ts';
 import type { Finding, Subject } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 

@@ -1,8 +1,8 @@
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { AGENT_SELECTOR, APISERVER } from '../names.ts';
-import type { FaultId } from '../standing.ts';
-import type { StatusReport } from '../status.ts';
-import { reasonsOf, type StatusReason } from '../status-reasons.ts';
+import { AGENT_SELECTOR, APISERVER } from '../objects/names.ts';
+import type { FaultId } from '../status/standing.ts';
+import type { StatusReport } from '../status/status.ts';
+import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf } from './mesh-input.ts';
 

@@ -1,5 +1,5 @@
-import type { ClusterSnapshot } from '../snapshot.ts';
-import { type CiliumVersion, compareMinors, formatVersion, versionOfImage } from '../versions.ts';
+import { type CiliumVersion, compareMinors, formatVersion, versionOfImage } from '../cilium/versions.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
 
 /** Cilium versions within one mesh. */

@@ -1,6 +1,6 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
-import type { KubeObject, ObjectRef } from '../../mesh/kube-object.ts';
-import type { ClusterStore } from './store.ts';
+import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
+import type { ClusterStore } from './storage/store.ts';
 
 /** A change in the store. `object` is the new state, or the last one for DELETED. */
 export interface StoreEvent {

@@ -1,4 +1,4 @@
-import type { JsonObject } from './json.ts';
+import type { JsonObject } from './fields/json.ts';
 
 /** One reason of a 409 or 422. */
 export interface StatusCause {

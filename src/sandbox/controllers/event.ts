@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../mesh/kube-object.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { ref, timestamp, typeOf } from '../objects.ts';
 import { type ControllerWorld, nameSuffix } from './controller.ts';
 

@@ -1,3 +1,4 @@
+import { type Container, type Node, type Pod, type PodStatus, ref, typeOf } from '../objects.ts';
 import {
   changedVolumes,
   containerFiles,
@@ -7,9 +8,8 @@ import {
   readEnvironment,
   readVolumes,
   type VolumeFiles,
-} from '../mounts.ts';
-import { type Container, type Node, type Pod, type PodStatus, ref, typeOf } from '../objects.ts';
-import type { ContainerProcess, StartProcess } from '../process.ts';
+} from '../pods/mounts.ts';
+import type { ContainerProcess, StartProcess } from '../pods/process.ts';
 import { type Controller, type ControllerWorld, sameJson } from './controller.ts';
 import { recordEvent } from './event.ts';
 import { type ContainerState, pendingStatus, podStatus } from './pod-status.ts';

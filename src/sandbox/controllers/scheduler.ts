@@ -1,4 +1,4 @@
-import { repels, type Toleration } from '../../mesh/taints.ts';
+import { repels, type Toleration } from '../../mesh/objects/taints.ts';
 import { matches, type Node, type Pod, ref, timestamp, typeOf, withCondition } from '../objects.ts';
 import type { Controller, ControllerWorld } from './controller.ts';
 

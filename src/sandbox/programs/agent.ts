@@ -1,10 +1,10 @@
 import type { Store } from '../apiserver/api.ts';
-import { createDatapath, type Datapath } from '../datapath.ts';
-import type { PeerState } from '../peer-state.ts';
-import { followPeers } from '../peers.ts';
-import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
-import type { Routers } from '../routers.ts';
-import { troubleshoot } from '../troubleshoot.ts';
+import { createDatapath, type Datapath } from '../cilium/datapath.ts';
+import type { PeerState } from '../cilium/peer-state.ts';
+import { followPeers } from '../cilium/peers.ts';
+import { troubleshoot } from '../cilium/troubleshoot.ts';
+import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';
+import type { Routers } from '../pods/routers.ts';
 import { bgpDocument, runsBgp } from './bgp.ts';
 import { healthStatus } from './cilium-health.ts';
 import { ipRouteDocument } from './ip-route.ts';

@@ -1,11 +1,11 @@
 import type { Store } from '../apiserver/api.ts';
-import { authorizeByRoles } from '../apiserver/rbac.ts';
-import { publishedState } from '../cluster-state.ts';
-import { builtInUsers, parseUsers } from '../etcd-permissions.ts';
-import type { EtcdStandIn } from '../etcd-stand-in.ts';
-import type { VirtualNetwork } from '../network.ts';
-import type { OwnCluster } from '../peers.ts';
-import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
+import { authorizeByRoles } from '../apiserver/auth/rbac.ts';
+import { publishedState } from '../cilium/cluster-state.ts';
+import { builtInUsers, parseUsers } from '../cilium/etcd-permissions.ts';
+import type { EtcdStandIn } from '../cilium/etcd-stand-in.ts';
+import type { OwnCluster } from '../cilium/peers.ts';
+import type { VirtualNetwork } from '../pods/network.ts';
+import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';
 import { connectLocalEtcd } from './local-etcd.ts';
 
 /** The container `apiserver`: publishes the cluster's state into etcd and keeps its users. */

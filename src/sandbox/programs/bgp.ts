@@ -2,7 +2,7 @@
  * `cilium-dbg bgp peers|routes -o json`, simulated: lists of Cilium's api/v1 models BgpPeer and BgpRoute
  * (cilium-dbg/cmd/bgp_peer_get.go, bgp_route_get.go; pkg/bgp/api/conversions.go).
  */
-import { advertisedPodCidrs, type Routers, routingOf } from '../routers.ts';
+import { advertisedPodCidrs, type Routers, routingOf } from '../pods/routers.ts';
 import type { NodeView } from './node-view.ts';
 
 /** RFC 4760 and 4271, section 4.3. */

@@ -1,5 +1,5 @@
-import { ciliumNodesOf } from '../cilium-nodes.ts';
-import type { VirtualNetwork } from '../network.ts';
+import { ciliumNodesOf } from '../cilium/cilium-nodes.ts';
+import type { VirtualNetwork } from '../pods/network.ts';
 import { type NodeView, remoteNodesOf } from './node-view.ts';
 
 /** What a probe that comes back says; in nanoseconds. */

@@ -1,8 +1,8 @@
 /** `curl` and `wget` for the sandbox's pods, as far as tests of a mesh use them. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Datapath } from '../datapath.ts';
+import type { Datapath } from '../cilium/datapath.ts';
 import type { Pod } from '../objects.ts';
-import type { ExecStreams } from '../process.ts';
+import type { ExecStreams } from '../pods/process.ts';
 import { sendRequest, type Transfer } from './http-request.ts';
 import { writeAll } from './status-text.ts';
 

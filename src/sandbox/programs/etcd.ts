@@ -1,7 +1,7 @@
-import type { EtcdStandIn } from '../etcd-stand-in.ts';
-import { startEtcd } from '../etcd-stand-in.ts';
-import type { VirtualNetwork } from '../network.ts';
-import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
+import type { EtcdStandIn } from '../cilium/etcd-stand-in.ts';
+import { startEtcd } from '../cilium/etcd-stand-in.ts';
+import type { VirtualNetwork } from '../pods/network.ts';
+import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';
 
 const ETCD_PORT = 2379;
 

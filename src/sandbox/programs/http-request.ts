@@ -1,8 +1,8 @@
 import { request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Datapath } from '../datapath.ts';
-import { DialError } from '../network.ts';
+import type { Datapath } from '../cilium/datapath.ts';
 import type { Pod } from '../objects.ts';
+import { DialError } from '../pods/network.ts';
 
 export interface HttpRequest {
   url: URL;

@@ -1,6 +1,6 @@
 /** `ip -json route show` on a node, simulated, in the form of iproute2's ip/iproute.c. */
-import { ciliumNodesOf } from '../cilium-nodes.ts';
-import { type Routers, routingOf } from '../routers.ts';
+import { ciliumNodesOf } from '../cilium/cilium-nodes.ts';
+import { type Routers, routingOf } from '../pods/routers.ts';
 import { type NodeView, remoteNodesOf } from './node-view.ts';
 
 interface KernelRoute {

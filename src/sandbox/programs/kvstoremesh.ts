@@ -1,9 +1,9 @@
-import type { VirtualNetwork } from '../network.ts';
-import { type PeerState, STATE_KINDS, statePrefix, syncedKey } from '../peer-state.ts';
-import { followPeers, type OwnCluster } from '../peers.ts';
-import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
-import type { ClusterConfig, ConnectionTimings } from '../remote-cluster.ts';
-import { troubleshoot } from '../troubleshoot.ts';
+import { type PeerState, STATE_KINDS, statePrefix, syncedKey } from '../cilium/peer-state.ts';
+import { followPeers, type OwnCluster } from '../cilium/peers.ts';
+import type { ClusterConfig, ConnectionTimings } from '../cilium/remote-cluster.ts';
+import { troubleshoot } from '../cilium/troubleshoot.ts';
+import type { VirtualNetwork } from '../pods/network.ts';
+import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';
 import { connectLocalEtcd } from './local-etcd.ts';
 import { formatRemoteClusters, wantsJson, writeAll } from './status-text.ts';
 

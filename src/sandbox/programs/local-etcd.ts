@@ -1,7 +1,7 @@
-import { type EtcdSession, openEtcdSession } from '../etcd-session.ts';
-import type { EtcdStandIn } from '../etcd-stand-in.ts';
-import type { VirtualNetwork } from '../network.ts';
-import type { ContainerContext } from '../process.ts';
+import { type EtcdSession, openEtcdSession } from '../cilium/etcd-session.ts';
+import type { EtcdStandIn } from '../cilium/etcd-stand-in.ts';
+import type { VirtualNetwork } from '../pods/network.ts';
+import type { ContainerContext } from '../pods/process.ts';
 import { isEtcdProcess } from './etcd.ts';
 
 /** Built into the image: /var/lib/cilium/etcd-config.yaml (Cilium's clustermesh-apiserver/etcd-config.yaml). */

@@ -1,6 +1,6 @@
 import type { Store } from '../apiserver/api.ts';
-import { type CiliumNodeFacts, ciliumNodesOf } from '../cilium-nodes.ts';
-import type { PeerState } from '../peer-state.ts';
+import { type CiliumNodeFacts, ciliumNodesOf } from '../cilium/cilium-nodes.ts';
+import type { PeerState } from '../cilium/peer-state.ts';
 
 /** What a node's agent sees: the own cluster, and what it last read of each peer. */
 export interface NodeView {

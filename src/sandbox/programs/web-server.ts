@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { VirtualNetwork } from '../network.ts';
-import type { ContainerContext } from '../process.ts';
+import type { VirtualNetwork } from '../pods/network.ts';
+import type { ContainerContext } from '../pods/process.ts';
 
 /** Images whose own program is a web server, with the port that it listens on. */
 const SERVERS: readonly [image: RegExp, port: number][] = [

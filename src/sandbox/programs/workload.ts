@@ -1,6 +1,6 @@
-import type { Datapath } from '../datapath.ts';
-import type { VirtualNetwork } from '../network.ts';
-import { type ContainerContext, type ContainerProcess, createProcessLog } from '../process.ts';
+import type { Datapath } from '../cilium/datapath.ts';
+import type { VirtualNetwork } from '../pods/network.ts';
+import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';
 import { runCurl, runWget } from './curl.ts';
 import { startWebServer, webServerPort } from './web-server.ts';
 

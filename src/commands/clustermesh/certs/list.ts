@@ -1,0 +1,49 @@
+import type { Target } from '../../../flows/flow.ts';
+import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
+import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
+import { CA_SECRET, secretRef } from '../../../mesh/objects/names.ts';
+import { expectedPeers } from '../../../mesh/peers/peers.ts';
+import { type Contexts, contextOf } from '../../../mesh/status/standing-advice.ts';
+import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
+import { certificatesText } from '../../../views/certificates/certs-view.ts';
+import { printable } from '../../../views/printable.ts';
+import { unreachableLines } from '../../../views/unreachable-view.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../../command.ts';
+import { contextsFor } from '../../targets/contexts-of-clusters.ts';
+import {
+  exitCodeWith,
+  type SeveralClustersFlags,
+  unreachableData,
+  whereItSucceeds,
+  withAnsweringClusters,
+} from '../../targets/several-clusters.ts';
+
+/** `meshctl clustermesh certs list`: every certificate of the mesh, never a key. Exit 1 where one is not there or of no use. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as SeveralClustersFlags;
+  return withAnsweringClusters(context, flags, async (targets, silent) => {
+    const read = ({ client, namespace }: Target) =>
+      readSnapshot(client, { namespace, purpose: 'health', refs: [secretRef(namespace, CA_SECRET)] });
+    const { done, failed } = await whereItSucceeds(context, targets, read);
+    const now = context.now();
+    const certificates = printable(done.flatMap((snapshot) => listCertificates(snapshot, now)));
+    const contexts = new Map(done.map((snapshot) => [clusterNameOf(snapshot), snapshot.context]));
+    const found = done.map((snapshot) => ({ snapshot, others: done.filter((other) => other !== snapshot) }));
+    const unknown = found.flatMap(({ snapshot }) => expectedPeers(snapshot)).filter((peer) => !contexts.has(peer));
+    const faultsWith = (known: Contexts) =>
+      found.flatMap(({ snapshot, others }) => certificateFaults(snapshot, { now, others }, known));
+    const isNamed = faultsWith(contexts).some(({ hint }) =>
+      unknown.some((peer) => hint.includes(contextOf(new Map(), peer))),
+    );
+    const looked = isNamed ? await contextsFor(context, flags)(unknown) : [];
+    const faults = printable(faultsWith(new Map([...looked, ...contexts])));
+    const unreachable = printable(unreachableData([...silent, ...failed]));
+    return {
+      kind: 'CertificateList',
+      data: { certificates, faults, ...(unreachable.length > 0 ? { unreachable } : {}) },
+      text: (theme) =>
+        [certificatesText(certificates, faults, theme), ...unreachableLines(unreachable, theme)].join('\n'),
+      exitCode: exitCodeWith(unreachable) || (faults.length > 0 ? 1 : 0),
+    };
+  });
+}

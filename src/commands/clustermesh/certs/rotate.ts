@@ -1,0 +1,98 @@
+import {
+  makeSuccessors,
+  type PreparedRotation,
+  prepareRotation,
+  type RotateOptions,
+} from '../../../flows/certificates/prepare-rotation.ts';
+import { rotateCertificates } from '../../../flows/certificates/rotate-certificates.ts';
+import type { Target } from '../../../flows/flow.ts';
+import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { MeshctlError } from '../../../mesh/errors.ts';
+import { rotationText } from '../../../views/certificates/rotation-view.ts';
+import { planText } from '../../../views/plan/plan-view.ts';
+import { printable } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../../command.ts';
+import { type DryRun, dryRunOf, type PlanFlags, planResult } from '../../plan-result.ts';
+import { contextsFor } from '../../targets/contexts-of-clusters.ts';
+import { type SeveralClustersFlags, withChosenClusters } from '../../targets/several-clusters.ts';
+
+interface CertsRotateFlags extends SeveralClustersFlags, PlanFlags {
+  ca: boolean;
+  yes: boolean;
+  /** Milliseconds. */
+  olderThan?: number;
+  peer?: string;
+  /** Milliseconds. */
+  certValidity?: number;
+  keySize?: string;
+  parallel: number;
+  forceConflicts: boolean;
+  /** Milliseconds. */
+  waitDuration: number;
+}
+
+/** `meshctl clustermesh certs rotate`: new certificates for clusters and peers; with --ca, new CAs, phase by phase. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as CertsRotateFlags;
+  const options = { ...optionsOf(flags), contextsOf: contextsFor(context, flags) };
+  const dryRun = dryRunOf(flags);
+  const result = await withChosenClusters(context, flags, async (targets) => {
+    const prepared = await prepareRotation(context, targets, options);
+    for (const warning of prepared.scope.warnings) context.progress.warn(warning);
+    if (dryRun) return showPlan(context, targets, prepared, dryRun, flags.output);
+    if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
+    return rotateCertificates(context, prepared, options);
+  });
+  if (!('certificates' in result)) return result;
+  const certificates = printable(result.certificates);
+  return { kind: 'RotationResult', data: { certificates }, text: (theme) => rotationText(certificates, theme) };
+}
+
+function optionsOf(flags: CertsRotateFlags): RotateOptions {
+  const { ca, olderThan, peer } = flags;
+  const partial = [...(olderThan === undefined ? [] : ['--older-than']), ...(peer === undefined ? [] : ['--peer'])];
+  if (ca && partial.length > 0) {
+    throw new MeshctlError('Usage', `--ca makes everything anew, so it does not go with ${partial.join(' and ')}`, {
+      hint: 'Leave one of them out.',
+    });
+  }
+  return {
+    ca,
+    olderThanMs: olderThan,
+    peer,
+    force: flags.forceConflicts,
+    asked: { keySize: flags.keySize === undefined ? undefined : Number(flags.keySize), validityMs: flags.certValidity },
+    parallel: flags.parallel,
+    waitMs: flags.waitDuration,
+  };
+}
+
+function reportOf({ phases, effects, scope }: PreparedRotation) {
+  return { steps: phases.flatMap(({ steps }) => steps), notes: scope.notes, effects };
+}
+
+async function showPlan(
+  context: CommandContext,
+  targets: readonly Target[],
+  prepared: PreparedRotation,
+  dryRun: DryRun,
+  output: PlanFlags['output'],
+): Promise<CommandResult> {
+  const report = reportOf(prepared);
+  if (dryRun === 'client') return planResult(report, dryRun, output);
+  // CAs that are thrown away: nothing that is made for a dry run is kept.
+  const given = await makeSuccessors(context, report.steps);
+  const verdicts = await tryOnServer(context, targets, report.steps, { given });
+  return planResult({ ...report, verdicts }, dryRun, output);
+}
+
+/** A CA is replaced for good: everything else that trusts it (Hubble, say) has to get the new one from its own tool. */
+async function confirmNewAuthorities(context: CommandContext, prepared: PreparedRotation): Promise<void> {
+  const about = [
+    planText(reportOf(prepared), context.theme),
+    'The clustermesh-apiserver pods are replaced one by one, twice; no agent restarts, no peer is cut off.',
+    'What else uses Secret cilium-ca (Hubble) keeps certificates of the old CA until its own tool renews them.',
+  ].join('\n');
+  const agreed = await context.confirm('Replace the CAs?', about);
+  if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the new CAs were not confirmed');
+}

@@ -1,0 +1,92 @@
+import { checkClusters } from '../../flows/checks/check.ts';
+import type { Flow, Target } from '../../flows/flow.ts';
+import { sleep } from '../../kube/retry.ts';
+import { type CheckEntry, categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
+import { exitCodeOf } from '../../mesh/errors.ts';
+import { checkJunit, checkText } from '../../views/checks/check-view.ts';
+import { printable } from '../../views/printable.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import { requireKnown } from '../option-values.ts';
+import type { SilentCluster } from '../targets/find-clusters.ts';
+import { type SeveralClustersFlags, withAnsweringClusters } from '../targets/several-clusters.ts';
+
+interface CheckFlags extends SeveralClustersFlags {
+  pre: boolean;
+  category?: string[];
+  suppress?: string[];
+  failOn: 'fail' | 'warn';
+  wait: boolean;
+  /** Milliseconds. */
+  waitDuration: number;
+  parallel: number;
+  /** Milliseconds. */
+  nodeTimeout: number;
+  output: 'table' | 'short' | 'json' | 'yaml' | 'junit';
+}
+
+const LOOK_INTERVAL_MS = 2000;
+
+/** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as CheckFlags;
+  const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
+  requireKnown('category', flags.category ?? [], categoriesOf(checks));
+  requireKnown(
+    'check',
+    flags.suppress ?? [],
+    MESH_CHECKS.map(({ id }) => id),
+  );
+  const waitMs = flags.wait ? flags.waitDuration : 0;
+  const deadline = Date.now() + waitMs;
+  const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
+    const dead = silent.map(notAnswering);
+    const entries = [...dead, ...(targets.length > 0 ? await check(context, targets, flags, deadline) : [])];
+    return resultOf(entries, flags, dead.length > 0);
+  };
+  return withAnsweringClusters(context, flags, work, waitMs);
+}
+
+/** A cluster that cannot be asked is as much of a finding as what is wrong in the others. */
+function notAnswering({ context, error: { message, hint } }: SilentCluster): CheckEntry {
+  const title = 'every cluster answers';
+  const says = { title, severity: 'fail', message, hint } as const;
+  return { id: 'cluster-answers', category: 'clusters', cluster: context, args: { context }, ...says };
+}
+
+function resultOf(entries: readonly CheckEntry[], flags: CheckFlags, incomplete: boolean): CommandResult {
+  const shown = printable(entries);
+  return {
+    kind: 'CheckReport',
+    data: { passed: isPassed(entries, flags), checks: shown },
+    text: (theme) => (flags.output === 'junit' ? checkJunit(shown) : checkText(shown, flags.output === 'short', theme)),
+    exitCode: incomplete ? exitCodeOf('ClusterUnreachable') : isPassed(entries, flags) ? 0 : 1,
+  };
+}
+
+async function check(
+  flow: Flow,
+  targets: readonly Target[],
+  flags: CheckFlags,
+  deadline: number,
+): Promise<CheckEntry[]> {
+  const { pre, category = [], suppress = [], parallel, nodeTimeout } = flags;
+  const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout };
+  let said = '';
+  for (;;) {
+    const entries = await checkClusters(flow, targets, options);
+    if (isPassed(entries, flags) || Date.now() + LOOK_INTERVAL_MS > deadline) return entries;
+    const waiting = entries.filter((entry) => isBad(entry, flags)).map(({ title }) => title);
+    const text = `Waiting until ${[...new Set(waiting)].join('; ')}`;
+    if (text !== said) flow.progress.info(text);
+    said = text;
+    await sleep(LOOK_INTERVAL_MS, flow.signal);
+  }
+}
+
+function isBad({ severity }: CheckEntry, { failOn }: CheckFlags): boolean {
+  return severity === 'fail' || (failOn === 'warn' && severity === 'warn');
+}
+
+function isPassed(entries: readonly CheckEntry[], flags: CheckFlags): boolean {
+  return !entries.some((entry) => isBad(entry, flags));
+}

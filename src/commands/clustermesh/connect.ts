@@ -1,0 +1,82 @@
+import { type ConnectOptions, connectClusters, prepareConnect } from '../../flows/connect/connect.ts';
+import type { Target } from '../../flows/flow.ts';
+import { tryOnServer } from '../../flows/write/try-on-server.ts';
+import { COMPATIBILITY_CHECKS } from '../../mesh/checks/compatibility.ts';
+import type { CredentialChoice } from '../../mesh/connect/credential-kind.ts';
+import type { EndpointOverride } from '../../mesh/connect/endpoint-overrides.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { connectText } from '../../views/connect/connect-view.ts';
+import { stepData } from '../../views/plan/plan-data.ts';
+import { printable } from '../../views/printable.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import { requireKnown } from '../option-values.ts';
+import { dryRunOf, type PlanFlags, planResult } from '../plan-result.ts';
+import { type MeshFlags, withMesh } from '../targets/mesh-targets.ts';
+
+interface ConnectFlags extends MeshFlags, PlanFlags {
+  destinationEndpoint?: EndpointOverride[];
+  sourceEndpoint?: EndpointOverride[];
+  /** Absent: as chosen before. */
+  credentials?: CredentialChoice;
+  allowMismatchingCa: boolean;
+  skipChecks?: string[];
+  parallel: number;
+  /** `--no-proof`. */
+  proof: boolean;
+  /** `--no-rollback`. */
+  rollback: boolean;
+  /** Milliseconds. */
+  waitDuration: number;
+}
+
+/** `meshctl clustermesh connect`: joins clusters with each other, all of them or none. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as ConnectFlags;
+  const dryRun = dryRunOf(flags);
+  requireKnown(
+    'check',
+    flags.skipChecks ?? [],
+    COMPATIBILITY_CHECKS.map(({ id }) => id),
+  );
+  const options: ConnectOptions = {
+    credentials: flags.credentials,
+    sourceEndpoints: flags.sourceEndpoint,
+    destinationEndpoints: flags.destinationEndpoint,
+    skipChecks: flags.skipChecks,
+    parallel: flags.parallel,
+    proof: flags.proof,
+    proofMs: flags.waitDuration,
+    rollback: flags.rollback,
+  };
+  if (flags.allowMismatchingCa) {
+    context.progress.info(
+      '--allow-mismatching-ca is not needed: clusters with different CAs keep them, and get a client certificate per peer from the side that checks it',
+    );
+  }
+  return withMesh(context, flags, async (request) => {
+    const prepared = await prepareConnect(context, request, options);
+    for (const warning of prepared.warnings) context.progress.warn(warning);
+    if (dryRun) {
+      const steps = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
+      const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, steps) : undefined;
+      return planResult({ steps, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+    }
+    const { steps, ...outcome } = await connectClusters(context, prepared, options);
+    const { clusters, connections, warnings } = printable(outcome);
+    return {
+      kind: 'ConnectResult',
+      data: {
+        clusters,
+        connections,
+        steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+        warnings,
+      },
+      text: (theme) => connectText({ clusters, mode: request.mode, connections, steps }, theme),
+    };
+  });
+}
+
+/** A plan is read cluster by cluster, as the operator named them. */
+function inOrderOf(targets: readonly Target[], steps: readonly Step[]): Step[] {
+  return targets.flatMap(({ client }) => steps.filter(({ cluster }) => cluster === client.context));
+}

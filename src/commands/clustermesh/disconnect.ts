@@ -1,0 +1,75 @@
+import { disconnectClusters } from '../../flows/connect/disconnect.ts';
+import {
+  type DisconnectOptions,
+  type PreparedDisconnect,
+  prepareDisconnect,
+  prepareForgetting,
+} from '../../flows/connect/prepare-disconnect.ts';
+import { tryOnServer } from '../../flows/write/try-on-server.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { disconnectText } from '../../views/connect/disconnect-view.ts';
+import { stepData } from '../../views/plan/plan-data.ts';
+import { printable } from '../../views/printable.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import { confirmPlan, dryRunOf, type PlanFlags, planResult } from '../plan-result.ts';
+import { type MeshFlags, withMesh } from '../targets/mesh-targets.ts';
+import { withOneCluster } from '../targets/several-clusters.ts';
+
+interface DisconnectFlags extends MeshFlags, PlanFlags {
+  peer?: string[];
+  force: boolean;
+  parallel: number;
+  wait: boolean;
+  /** Milliseconds. */
+  waitDuration: number;
+  /** `--no-rollback`. */
+  rollback: boolean;
+  yes: boolean;
+}
+
+/** `meshctl clustermesh disconnect`: parts clusters, on both sides or, with `--peer`, on one. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as DisconnectFlags;
+  const { force, parallel, rollback, wait, waitDuration } = flags;
+  const options: DisconnectOptions = { force, parallel, rollback, waitMs: wait ? waitDuration : undefined };
+  const { peer } = flags;
+  if (!peer) {
+    return withMesh(context, flags, async (request) =>
+      carryOut(context, flags, await prepareDisconnect(context, request, options), options),
+    );
+  }
+  if (flags.all || flags.destinationContext) {
+    throw new MeshctlError('Usage', '--peer goes without --destination-context and --all: it is for one side only');
+  }
+  return withOneCluster(context, flags, async (source) => {
+    const mode = flags.connectionMode ?? 'bidirectional';
+    return carryOut(context, flags, await prepareForgetting(context, source, peer, mode), options);
+  });
+}
+
+async function carryOut(
+  context: CommandContext,
+  flags: DisconnectFlags,
+  prepared: PreparedDisconnect,
+  options: DisconnectOptions,
+): Promise<CommandResult> {
+  const dryRun = dryRunOf(flags);
+  const { steps: planned } = prepared.plan;
+  for (const warning of prepared.warnings) context.progress.warn(warning);
+  if (dryRun) {
+    const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
+    return planResult({ steps: planned, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+  }
+  await confirmPlan(context, { steps: planned }, { question: 'Disconnect these clusters?', yes: flags.yes });
+  const { steps, ...outcome } = await disconnectClusters(context, prepared, options);
+  const { parted, warnings } = printable(outcome);
+  return {
+    kind: 'DisconnectResult',
+    data: {
+      disconnected: parted,
+      steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+      warnings,
+    },
+    text: (theme) => disconnectText({ parted, steps }, theme),
+  };
+}

@@ -1,0 +1,168 @@
+import type { CommandSpec, OptionSpec } from '../command.ts';
+import { parseSpan } from '../option-values.ts';
+import {
+  CLUSTERS,
+  DRY_RUN,
+  FORCE_CONFLICTS,
+  grouped,
+  PLAN_FORMAT,
+  RESULT_OR_PLAN_FORMAT,
+  waitDuration,
+  YES,
+} from '../shared-options.ts';
+import { apiserverOptions, KEPT_DEFAULTS } from './apiserver-options.ts';
+
+/** The CA and the certificates. */
+const CERTIFICATE_OPTIONS: readonly OptionSpec[] = grouped('certificates', [
+  { flags: '--ca-from-context <context>', description: 'use the CA of that cluster: one CA for the mesh' },
+  { flags: '--ca-cert <file>', description: 'use this CA (PEM); goes with --ca-key' },
+  { flags: '--ca-key <file>', description: 'the key of --ca-cert (PEM)' },
+  {
+    flags: '--replace-ca',
+    description: 'replace the existing CA with the given one or a new one; asks first',
+    default: false,
+  },
+  {
+    flags: '--cert-validity <duration>',
+    group: 'certificates',
+    description: 'validity of new certificates, e.g. 8760h (default: 3 years)',
+    parse: parseSpan,
+  },
+  {
+    flags: '--key-size <bits>',
+    group: 'certificates',
+    description: 'size of new RSA keys',
+    choices: ['2048', '3072', '4096'],
+    default: '2048',
+  },
+]);
+
+export const ENABLE_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['clustermesh', 'enable'],
+    summary: 'Prepare clusters for the mesh: the clustermesh-apiserver and its certificates',
+    description:
+      'Deploys the clustermesh-apiserver with everything it needs: the CA if the cluster has none, certificates that cover ' +
+      'the address of its Service, RBAC, and the Service of the type that suits the cluster. Running it again changes only ' +
+      'what differs, and finishes what an interrupted run left. What was chosen by flags stays until it is changed by a flag. The plan names every ' +
+      'peer and what becomes of its connection; before one is cut off it asks, or needs --yes.',
+    examples: [
+      { line: 'meshctl clustermesh enable --context gke', what: 'detect how to expose the clustermesh-apiserver' },
+      {
+        line: 'meshctl clustermesh enable --context a,b,c --service-type LoadBalancer',
+        what: 'several clusters at once',
+      },
+      { line: 'meshctl clustermesh enable --context gke --dry-run=server', what: 'the plan, judged by the API server' },
+      {
+        line: `meshctl clustermesh enable \\
+    --set 'Deployment:spec.template.spec.containers[etcd].resources.limits.memory=2Gi'`,
+        what: 'any field of any object',
+      },
+    ],
+    reachesClusters: true,
+    options: [
+      ...CLUSTERS,
+      ...apiserverOptions(KEPT_DEFAULTS),
+      ...CERTIFICATE_OPTIONS,
+      {
+        flags: '--cilium-version <version>',
+        description: "Cilium's version, where the tag of the agents' image does not give it",
+      },
+      {
+        flags: '--max-connected-clusters <count>',
+        description: 'refuse a cluster that was installed for another size of mesh',
+        choices: ['255', '511'],
+      },
+      FORCE_CONFLICTS,
+      {
+        flags: '--via-helm',
+        group: 'helm',
+        description: 'let your helm make the objects, from the values that helm-values prints',
+        default: false,
+      },
+      { flags: '--helm-release <name>', group: 'helm', description: 'release that installed Cilium (default: cilium)' },
+      {
+        flags: '--helm-chart <chart>',
+        group: 'helm',
+        description: "Cilium's chart: a name, a path or an oci:// address",
+        default: 'cilium',
+      },
+      {
+        flags: '--helm-repo <url>',
+        group: 'helm',
+        description: 'where the chart of that name is',
+        default: 'https://helm.cilium.io',
+      },
+      waitDuration('for the load balancer, and again for the pods', '5m'),
+      YES,
+      DRY_RUN,
+      PLAN_FORMAT,
+    ],
+    load: () => import('./enable.ts'),
+  },
+  {
+    path: ['clustermesh', 'disable'],
+    summary: 'Remove what enable has made, and only that',
+    description:
+      'Takes the peers out first, then removes the clustermesh-apiserver and everything that meshctl made for it. What Helm or ' +
+      'others made stays. The CA goes only if meshctl put it there and nothing else uses it. Shows the plan and asks.',
+    examples: [
+      { line: 'meshctl clustermesh disable --context gke --dry-run', what: 'see what would go' },
+      {
+        line: 'meshctl clustermesh disable --context gke --disconnect --yes',
+        what: 'disconnect from all peers, then remove',
+      },
+    ],
+    reachesClusters: true,
+    options: [
+      ...CLUSTERS,
+      {
+        flags: '--disconnect',
+        description: 'first disconnect the peers that the kubeconfig leads to, on their side too',
+        default: false,
+      },
+      {
+        flags: '--keep-certificates',
+        description: 'leave the certificates and the CA for a later enable',
+        default: false,
+      },
+      waitDuration('for the pods to go', '2m'),
+      YES,
+      DRY_RUN,
+      RESULT_OR_PLAN_FORMAT,
+    ],
+    load: () => import('./disable.ts'),
+  },
+  {
+    path: ['clustermesh', 'helm-values'],
+    summary: 'Print the Helm values that make the same mesh',
+    description:
+      "Values of Cilium's chart for what enable would make in this cluster, with the type of Service that suits it. Private " +
+      'keys are never among them.',
+    examples: [
+      {
+        line: `meshctl clustermesh helm-values --context gke |
+    helm upgrade cilium cilium/cilium --version 1.20.0 --namespace kube-system \\
+      --kube-context gke --reuse-values --values -`,
+        what: 'let Helm apply them; without --version it would upgrade Cilium too',
+      },
+    ],
+    reachesClusters: true,
+    options: [
+      ...CLUSTERS,
+      ...apiserverOptions(KEPT_DEFAULTS),
+      {
+        flags: '--cilium-version <version>',
+        description: "Cilium's version, where the tag of the agents' image does not give it",
+      },
+      {
+        flags: '-o, --output <format>',
+        group: 'output',
+        description: 'format of the values',
+        choices: ['yaml', 'json'],
+        default: 'yaml',
+      },
+    ],
+    load: () => import('./helm-values.ts'),
+  },
+];

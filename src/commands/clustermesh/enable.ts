@@ -1,0 +1,235 @@
+import { resolve } from 'node:path';
+import type { EnableDraft, EnableOptions } from '../../flows/enable/draft-enable.ts';
+import {
+  concernsOthers,
+  type EnableOutcome,
+  enableCluster,
+  givenAuthorities,
+  planAgain,
+  planEnableCluster,
+} from '../../flows/enable/enable.ts';
+import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../../flows/enable/given-authority.ts';
+import type { Target } from '../../flows/flow.ts';
+import { tryOnServer } from '../../flows/write/try-on-server.ts';
+import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
+import { cutEffects } from '../../mesh/plan/peer-effects.ts';
+import { type EnableFailure, enableText, failureData } from '../../views/enable/enable-view.ts';
+import { stepData } from '../../views/plan/plan-data.ts';
+import { type PlanReport, peerData } from '../../views/plan/plan-view.ts';
+import { printable } from '../../views/printable.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import { confirmCuts, confirmPlan, dryRunOf, type PlanFlags, planResult } from '../plan-result.ts';
+import { withOtherClusters } from '../targets/other-clusters.ts';
+import { type SeveralClustersFlags, withOneCluster, withWritableClusters } from '../targets/several-clusters.ts';
+import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
+import { checkHelmOptions, type HelmFlags, runViaHelm } from './enable-via-helm.ts';
+
+interface EnableFlags extends SeveralClustersFlags, PlanFlags, ApiserverFlags, HelmFlags {
+  caFromContext?: string;
+  caCert?: string;
+  caKey?: string;
+  replaceCa: boolean;
+  /** Milliseconds. */
+  certValidity?: number;
+  keySize: string;
+  ciliumVersion?: string;
+  maxConnectedClusters?: string;
+  forceConflicts: boolean;
+  yes: boolean;
+  /** Milliseconds. */
+  waitDuration: number;
+}
+
+/** A cluster with its plan. */
+interface Planned {
+  target: Target;
+  draft: EnableDraft;
+}
+
+/** `meshctl clustermesh enable`: all named clusters in parallel; what fails in one does not keep the others from it. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as EnableFlags;
+  const options = optionsOf(flags);
+  dryRunOf(flags);
+  return withWritableClusters(context, flags, async (targets, silent) => {
+    const givenAuthority = await broughtAuthority(context, flags, targets);
+    const complete = { ...options, forcing: context.again('--force-conflicts'), givenAuthority };
+    if (flags.viaHelm) checkHelmOptions(complete);
+    const { done: first, failures: unplanned } = await eachCluster(targets, async (target) => ({
+      target,
+      draft: await planEnableCluster(context, target, complete),
+    }));
+    const finish = (planned: readonly Planned[], final: EnableOptions, refused: readonly EnableFailure[] = []) =>
+      carryOut(context, flags, final, { planned, failures: [...silent, ...unplanned, ...refused] });
+    if (!first.some(({ draft }) => concernsOthers(draft))) return finish(first, complete);
+    const own = first.map(({ draft }) => draft.snapshot);
+    const contexts = targets.map(({ client }) => client.context);
+    return withOtherClusters(context, flags, contexts, async (read) => {
+      const final = { ...complete, others: [...own, ...read.map(({ snapshot }) => snapshot)] };
+      const { done: planned, failures: refused } = await eachCluster(first, async ({ target, draft }) => ({
+        target,
+        draft: await planAgain(context, draft, final),
+      }));
+      return finish(planned, final, refused);
+    });
+  });
+}
+
+async function carryOut(
+  context: CommandContext,
+  flags: EnableFlags,
+  options: EnableOptions,
+  { planned, failures }: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
+): Promise<CommandResult> {
+  const dryRun = dryRunOf(flags);
+  for (const { target, draft } of planned) {
+    for (const warning of draft.warnings) context.progress.warn(`${target.client.context}: ${warning}`);
+  }
+  const report = reportOf(planned);
+  if (dryRun && !flags.viaHelm) return dryRunResult(context, flags, options, { planned, report, failures });
+  const [failure] = failures;
+  if (flags.viaHelm && failure) throw failure.error;
+  if (!dryRun) {
+    const replaced = onlyReplacements(planned);
+    await confirmPlan(context, replaced, { question: replacementQuestion(replaced), yes: flags.yes });
+    await confirmCuts(context, reportOf(planned.filter(({ draft }) => !draft.authority.replaces)), flags);
+  }
+  if (flags.viaHelm) return runViaHelm(context, flags, options, planned, dryRun);
+  return enableAll(context, options, planned, failures);
+}
+
+function optionsOf(flags: EnableFlags): EnableOptions {
+  if ((flags.caCert === undefined) !== (flags.caKey === undefined)) {
+    throw new MeshctlError('Usage', '--ca-cert and --ca-key go together');
+  }
+  if (flags.caCert !== undefined && flags.caFromContext !== undefined) {
+    throw new MeshctlError('Usage', '--ca-cert does not go with --ca-from-context: there can be one CA only');
+  }
+  const { maxConnectedClusters } = flags;
+  return {
+    ...choicesOf(flags),
+    ciliumVersion: flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion),
+    image: flags.image,
+    replaceAuthority: flags.replaceCa,
+    issuing: { validityMs: flags.certValidity, keySize: Number(flags.keySize) },
+    maxConnectedClusters: maxConnectedClusters === undefined ? undefined : Number(maxConnectedClusters),
+    force: flags.forceConflicts,
+    waitMs: flags.waitDuration,
+  };
+}
+
+async function broughtAuthority(
+  context: CommandContext,
+  flags: EnableFlags,
+  targets: readonly Target[],
+): Promise<BroughtAuthority | undefined> {
+  const { caCert, caKey, keySize } = flags;
+  if (caCert !== undefined && caKey !== undefined) {
+    return authorityOfFiles(context, resolve(context.cwd, caCert), resolve(context.cwd, caKey));
+  }
+  if (flags.caFromContext === undefined) return undefined;
+  const { all: _all, ...access } = flags;
+  return withOneCluster(context, { ...access, context: flags.caFromContext }, (source) => {
+    const mayGenerate = targets.some(({ client }) => client.context === source.client.context);
+    return authorityOfContext(context, source, { mayGenerate, keySize: Number(keySize) });
+  });
+}
+
+/** Does the work for all of them in parallel. With one cluster, its error is the command's. */
+async function eachCluster<T extends { client: Target['client'] } | Planned, R>(
+  clusters: readonly T[],
+  work: (cluster: T) => Promise<R>,
+): Promise<{ done: R[]; failures: EnableFailure[] }> {
+  const settled = await Promise.allSettled(clusters.map(work));
+  const failures: EnableFailure[] = [];
+  const done: R[] = [];
+  settled.forEach((result, index) => {
+    const cluster = clusters[index];
+    if (result.status === 'fulfilled') done.push(result.value);
+    else if (cluster === undefined || clusters.length === 1 || !(result.reason instanceof MeshctlError))
+      throw result.reason;
+    else failures.push({ context: contextOf(cluster), error: result.reason });
+  });
+  return { done, failures };
+}
+
+function contextOf(cluster: { client: Target['client'] } | Planned): string {
+  return 'client' in cluster ? cluster.client.context : cluster.target.client.context;
+}
+
+function reportOf(planned: readonly Planned[]): PlanReport {
+  return {
+    steps: planned.flatMap(({ draft }) => draft.plan.steps),
+    effects: planned.flatMap(({ draft }) => draft.effects),
+    notes: Object.fromEntries(planned.map(({ target, draft }) => [target.client.context, draft.notes])),
+  };
+}
+
+/** What has to be confirmed; nothing where no CA is replaced. */
+function onlyReplacements(planned: readonly Planned[]): PlanReport {
+  return reportOf(planned.filter(({ draft }) => draft.authority.replaces));
+}
+
+function replacementQuestion({ steps, effects = [] }: PlanReport): string {
+  const contexts = [...new Set(steps.map(({ cluster }) => cluster))].join(', ');
+  const cut = printable([...new Set(cutEffects(effects).map(({ peer }) => peer))]);
+  return `Replace the CA of ${contexts}${cut.length > 0 ? `, which cuts off ${cut.join(', ')}` : ''}?`;
+}
+
+async function dryRunResult(
+  context: CommandContext,
+  flags: EnableFlags,
+  options: EnableOptions,
+  {
+    planned,
+    report,
+    failures,
+  }: { planned: readonly Planned[]; report: PlanReport; failures: readonly EnableFailure[] },
+): Promise<CommandResult> {
+  const dryRun = dryRunOf(flags) ?? 'client';
+  const [failure] = failures;
+  if (failure && planned.length === 0) throw failure.error;
+  for (const { error } of failures)
+    context.progress.warn(error.hint ? `${error.message} → ${error.hint}` : error.message);
+  const targets = planned.map(({ target }) => target);
+  const given = givenAuthorities(options);
+  const verdicts =
+    dryRun === 'server'
+      ? { verdicts: await tryOnServer(context, targets, report.steps, { force: options.force, given }) }
+      : {};
+  const result = planResult({ ...report, ...verdicts }, dryRun, flags.output);
+  if (!failure) return result;
+  return {
+    ...result,
+    data: { ...result.data, failures: failures.map(failureData) },
+    exitCode: exitCodeOf(failure.error.code),
+  };
+}
+
+async function enableAll(
+  context: CommandContext,
+  options: EnableOptions,
+  planned: readonly Planned[],
+  earlier: readonly EnableFailure[],
+): Promise<CommandResult> {
+  const { done, failures: later } = await eachCluster(
+    planned,
+    ({ target, draft }): Promise<EnableOutcome> => enableCluster(context, target, options, draft),
+  );
+  const failures = [...earlier, ...later];
+  const [failure] = failures;
+  const outcomes = done.map(({ steps, peers, ...outcome }) => ({ ...printable(outcome), peers, steps }));
+  return {
+    kind: 'EnableResult',
+    data: {
+      clusters: outcomes.map(({ steps, peers, ...outcome }) => ({
+        ...outcome,
+        peers: peers.map(peerData),
+        steps: steps.map(stepData),
+      })),
+      ...(failure ? { failures: failures.map(failureData) } : {}),
+    },
+    text: (theme) => enableText(outcomes, failures, theme),
+    exitCode: failure ? exitCodeOf(failure.error.code) : 0,
+  };
+}

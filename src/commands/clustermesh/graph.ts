@@ -1,0 +1,55 @@
+import { lookAtClusters } from '../../flows/status/status.ts';
+import { graphOfStatus, type MeshGraph } from '../../mesh/status/mesh-graph.ts';
+import { evaluateMesh, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { printable } from '../../views/printable.ts';
+import { svgOf } from '../../views/status/graph-svg.ts';
+import { dotOf, mermaidOf } from '../../views/status/graph-text.ts';
+import { meshStatusText } from '../../views/status/matrix-view.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import {
+  exitCodeWith,
+  type SeveralClustersFlags,
+  unreachableData,
+  withAnsweringClusters,
+} from '../targets/several-clusters.ts';
+
+interface GraphFlags extends SeveralClustersFlags {
+  parallel: number;
+  /** Milliseconds. */
+  nodeTimeout: number;
+  output: string;
+}
+
+/** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 however they are, 3 when a cluster cannot be asked. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as GraphFlags;
+  const mesh = await withAnsweringClusters(context, flags, async (targets, silent) => {
+    const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
+    const { reports, unreachable } = await lookAtClusters(context, targets, options);
+    return printable(evaluateMesh(reports, [...unreachableData(silent), ...unreachable]));
+  });
+  const graph = graphOfStatus(mesh);
+  const { unreachable } = mesh;
+  const drawing = drawingOf(graph, flags.output);
+  if (drawing !== undefined) warnOfMissing(context, unreachable);
+  return {
+    kind: 'MeshGraph',
+    data: { ...graph, ...(unreachable.length > 0 ? { unreachable } : {}) },
+    text: (theme) => drawing ?? meshStatusText(mesh, theme),
+    exitCode: exitCodeWith(unreachable),
+  };
+}
+
+/** Says of a picture, which has no words for it, which clusters are missing and why. */
+export function warnOfMissing({ progress }: CommandContext, unreachable: readonly UnreachableCluster[]): void {
+  for (const { context, message } of unreachable) {
+    progress.warn(message.startsWith('context ') ? message : `context "${context}": ${message}`);
+  }
+}
+
+/** A graph in one of the formats for pictures; undefined for any other format. */
+export function drawingOf(graph: MeshGraph, format: string): string | undefined {
+  if (format === 'mermaid') return mermaidOf(graph);
+  if (format === 'dot') return dotOf(graph);
+  return format === 'svg' ? svgOf(graph) : undefined;
+}

@@ -1,0 +1,62 @@
+import type { CommandSpec } from '../command.ts';
+import { parseDuration, parseNamespace } from '../option-values.ts';
+import { CILIUM_NAMESPACE_APART, CLUSTERS } from '../shared-options.ts';
+
+export const CONNECTIVITY_COMMAND: CommandSpec = {
+  path: ['connectivity', 'test'],
+  summary: 'Prove with real requests that clusters serve each other',
+  description:
+    'Deploys an echo server and a client in each cluster and asks: names, pod to pod by address, a global service from ' +
+    'each side, its spread and affinities, failover when the local backends are scaled to zero and their return, and a ' +
+    'network policy that allows one cluster only. Removes everything at the end, also after Ctrl-C. Exits 0 only when ' +
+    'nothing failed.',
+  examples: [
+    { line: 'meshctl connectivity test --context gke,eks', what: 'test the mesh of two clusters' },
+    { line: 'meshctl connectivity test --context gke,eks -o junit > report.xml', what: 'for a pipeline' },
+  ],
+  reachesClusters: true,
+  options: [
+    ...CLUSTERS,
+    {
+      flags: '--image <image>',
+      description:
+        'image of the echo server and the client: it answers HTTP on port 8080 at /hostname with the name of its pod, and ' +
+        "has curl and sleep (default: agnhost of Kubernetes' own tests, by digest)",
+    },
+    {
+      flags: '-n, --namespace <namespace>',
+      description: 'namespace for the test; one that it made is removed at the end',
+      default: 'meshctl-test',
+      parse: parseNamespace,
+    },
+    CILIUM_NAMESPACE_APART,
+    { flags: '--keep', description: 'leave everything deployed at the end', default: false },
+    {
+      flags: '--perf',
+      description: 'measure the latency from each cluster to each with 500 requests, not only with those of the test',
+      default: false,
+    },
+    {
+      flags: '--wait-duration <duration>',
+      group: 'run',
+      description: 'longest wait for pods to be ready',
+      default: '3m',
+      parse: parseDuration,
+    },
+    {
+      flags: '--settle-duration <duration>',
+      group: 'run',
+      description: 'longest wait for a change to take effect in all clusters',
+      default: '15s',
+      parse: parseDuration,
+    },
+    {
+      flags: '-o, --output <format>',
+      group: 'output',
+      description: 'format of the result',
+      choices: ['text', 'json', 'yaml', 'junit'],
+      default: 'text',
+    },
+  ],
+  load: () => import('./test.ts'),
+};

@@ -1,0 +1,60 @@
+import { testConnectivity } from '../../flows/connectivity/connectivity.ts';
+import { readMembers } from '../../flows/services/read-services.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { connectivityJunit, connectivityText } from '../../views/connectivity/connectivity-view.ts';
+import { printable } from '../../views/printable.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import { type SeveralClustersFlags, withChosenClusters } from '../targets/several-clusters.ts';
+
+/**
+ * Kubernetes' own test image: a web server that tells its name, and curl. The digest is that of tag 2.53 in Kubernetes'
+ * end-to-end tests.
+ */
+const DEFAULT_IMAGE =
+  'registry.k8s.io/e2e-test-images/agnhost:2.53@sha256:99c6b4bb4a1e1df3f0b3752168c89358794d02258ebebc26bf21c29399011a85';
+
+/** `--namespace` is where the test puts its pods. */
+interface ConnectivityFlags extends Omit<SeveralClustersFlags, 'namespace'> {
+  namespace: string;
+  ciliumNamespace?: string;
+  image?: string;
+  keep: boolean;
+  perf: boolean;
+  /** Milliseconds. */
+  waitDuration: number;
+  /** Milliseconds. */
+  settleDuration: number;
+  output: 'text' | 'json' | 'yaml' | 'junit';
+}
+
+/** `meshctl connectivity test`: exit 0 only when every scenario passed or was skipped. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as ConnectivityFlags;
+  const {
+    namespace,
+    image = DEFAULT_IMAGE,
+    keep,
+    perf,
+    ciliumNamespace,
+    waitDuration: waitMs,
+    settleDuration: settleMs,
+  } = flags;
+  const { namespace: _test, ...rest } = flags;
+  const opening = ciliumNamespace === undefined ? rest : { ...rest, namespace: ciliumNamespace };
+  const report = await withChosenClusters(context, opening, async (targets) => {
+    if (targets.length < 2) {
+      throw new MeshctlError('Usage', 'a mesh is tested between at least two clusters', {
+        hint: 'Name their contexts with --context a,b, or take all with --all.',
+      });
+    }
+    const members = await readMembers(targets);
+    return printable(await testConnectivity(context, members, { namespace, image, keep, perf, waitMs, settleMs }));
+  });
+  return {
+    kind: 'ConnectivityReport',
+    data: { ...report },
+    text: (theme) => connectivityText(report, theme),
+    exitCode: report.passed ? 0 : 1,
+    ...(flags.output === 'junit' && { raw: connectivityJunit(report) }),
+  };
+}

@@ -1,0 +1,103 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../../mesh/cilium/versions.ts';
+import { kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { Provider } from '../../sandbox/fixtures/providers.ts';
+import type { SandboxClusterOptions } from '../../sandbox/options.ts';
+import { startSandbox } from '../../sandbox/sandbox.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import { requireKnown } from '../option-values.ts';
+import { untilAborted } from '../until-aborted.ts';
+
+interface Options {
+  /** Default: one for each provider, else two. */
+  clusters?: number;
+  nodes: number;
+  ciliumVersion: string;
+  kubeconfigOut?: string;
+  provider?: string[];
+}
+
+/** As operators name them. */
+const PROVIDER_NAMES: ReadonlyMap<string, Provider> = new Map([
+  ['gke', 'gce'],
+  ['eks', 'aws'],
+  ['aks', 'azure'],
+  ['kind', 'kind'],
+  ['bare-metal', 'bare-metal'],
+]);
+const DEFAULT_CLUSTERS = 2;
+
+/** What each cluster is like. @throws MeshctlError `Usage` for a provider that there is not, or as many as no cluster has */
+function clustersOf({ clusters, provider = [] }: Options): SandboxClusterOptions[] {
+  requireKnown('provider', provider, [...PROVIDER_NAMES.keys()]);
+  const count = clusters ?? (provider.length > 1 ? provider.length : DEFAULT_CLUSTERS);
+  if (provider.length > 1 && provider.length !== count) {
+    throw new MeshctlError('Usage', `--provider names ${provider.length} providers for ${count} clusters`, {
+      hint: 'Name one for all, or one for each cluster.',
+    });
+  }
+  return Array.from({ length: count }, (_, index) => {
+    const known = PROVIDER_NAMES.get(provider[index] ?? provider[0] ?? '');
+    return known ? { provider: known } : {};
+  });
+}
+
+/** `meshctl sandbox up`: runs embedded clusters until Ctrl-C and leaves nothing behind. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const { nodes, ciliumVersion, kubeconfigOut, ...options } = parsed as unknown as Options;
+  const clusters = clustersOf({ nodes, ciliumVersion, ...options });
+  requireKnownVersion(ciliumVersion);
+  const { theme, print, signal } = context;
+  const task = context.progress.start(`Starting ${clusters.length} simulated clusters`);
+  const sandbox = await startSandbox({
+    clusters,
+    nodes,
+    ciliumVersion,
+    ...(kubeconfigOut !== undefined && { kubeconfigPath: resolve(context.cwd, kubeconfigOut) }),
+  }).catch((error: unknown) => {
+    task.fail();
+    throw error;
+  });
+  try {
+    task.done(`${clusters.length} simulated clusters with Cilium ${ciliumVersion} are up`);
+    const [first, second] = sandbox.clusters;
+    print(`${theme.bold('kubeconfig')}  ${sandbox.kubeconfigPath}\n`);
+    print(`${theme.bold('contexts')}    ${sandbox.clusters.map((cluster) => cluster.context).join(', ')}\n\n`);
+    print(theme.dim(`Real: ${REAL}.\nSimulated: ${SIMULATED}.\n\n`));
+    const contexts = sandbox.clusters.map((cluster) => cluster.context);
+    const demo = fileURLToPath(new URL('templates/demo', context.packageRoot));
+    print('In another terminal:\n');
+    print(`  export KUBECONFIG=${shellWord(sandbox.kubeconfigPath)}\n`);
+    print(`  ${meshctlCommand('clustermesh enable', { context: contexts })}\n`);
+    if (first && second) {
+      print(`  ${meshctlCommand('clustermesh connect', first, ['--destination-context', second.context])}\n`);
+    }
+    for (const name of contexts) print(`  ${kubectlCommand({ context: name }, ['apply', '-f', demo])}\n`);
+    if (first && second) {
+      print(`  ${meshctlCommand('clustermesh status', { context: [first.context, second.context] }, ['--wait'])}\n`);
+    }
+    print('\nCtrl-C ends the clusters.\n');
+    await untilAborted(signal);
+  } finally {
+    await sandbox.close();
+  }
+  return {
+    kind: 'Sandbox',
+    data: { contexts: sandbox.clusters.map((cluster) => cluster.context) },
+    text: () => 'The clusters are gone.',
+  };
+}
+
+/** What meshctl refuses of a real cluster need not be tried on a simulated one. @throws MeshctlError `Usage` */
+function requireKnownVersion(text: string): void {
+  const version = parseVersion(text);
+  if (version && compareVersions(version, OLDEST_SUPPORTED) >= 0) return;
+  throw new MeshctlError('Usage', `--cilium-version: "${text}" is not a Cilium version from ${supportedRange()}`, {
+    hint: 'Give one such as 1.20.0.',
+  });
+}
+
+const REAL = 'API servers, objects, certificates and the TLS handshakes between the clusters';
+const SIMULATED = 'etcd, Cilium’s programs, kubelets and the network';

@@ -1,0 +1,34 @@
+import { MeshctlError } from '../../mesh/errors.ts';
+import { joinServices } from '../../mesh/services/services.ts';
+import { printable } from '../../views/printable.ts';
+import { serviceDescribeData, serviceDescribeText } from '../../views/services/service-describe-view.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import { exitCodeWith } from '../targets/several-clusters.ts';
+import {
+  readAnsweringServices,
+  readClusters,
+  requireDefined,
+  type ServiceFlags,
+  serviceNamed,
+} from './service-clusters.ts';
+
+interface DescribeFlags extends ServiceFlags {
+  service: string;
+}
+
+/** `meshctl service describe`: one Service in all clusters, with its backends; global or not. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as DescribeFlags;
+  const named = serviceNamed(flags.service, flags);
+  const { clusters, unreachable } = await readAnsweringServices(context, flags, named);
+  requireDefined(clusters, named, unreachable);
+  const [service] = joinServices(clusters);
+  if (!service) throw new MeshctlError('Bug', 'a Service that was read is not there');
+  const description = printable({ clusters: readClusters(clusters), service, unreachable });
+  return {
+    kind: 'ServiceDescription',
+    data: serviceDescribeData(description),
+    text: (theme) => serviceDescribeText(description, theme),
+    exitCode: exitCodeWith(unreachable),
+  };
+}

@@ -1,0 +1,55 @@
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { ClusterServices } from '../../mesh/services/services.ts';
+import { survivalOf } from '../../mesh/services/survival.ts';
+import { printable } from '../../views/printable.ts';
+import { failoverData, failoverText, isSurvivable } from '../../views/services/service-failover-view.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import { exitCodeWith } from '../targets/several-clusters.ts';
+import {
+  namespaceOf,
+  readAnsweringServices,
+  readClusters,
+  requireDefined,
+  requireRead,
+  type ServiceFlags,
+  serviceNamed,
+} from './service-clusters.ts';
+
+interface FailoverFlags extends ServiceFlags {
+  service?: string;
+  without?: string;
+  requireSurvivable: boolean;
+}
+
+/** `meshctl service failover`: who would serve if a cluster went. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as FailoverFlags;
+  const named = flags.service === undefined ? undefined : serviceNamed(flags.service, flags);
+  const scope = named ?? { namespace: namespaceOf(flags) };
+  const { clusters, unreachable } = await readAnsweringServices(context, flags, scope);
+  requireRead(clusters, unreachable, 2);
+  if (clusters.length < 2) {
+    throw new MeshctlError('Usage', 'a failover needs at least two clusters', {
+      hint: 'Name them with --context a,b, or take all with --all.',
+    });
+  }
+  if (named) requireDefined(clusters, named, unreachable);
+  const without = flags.without === undefined ? undefined : lostCluster(clusters, flags.without);
+  const report = printable({ clusters: readClusters(clusters), services: survivalOf(clusters, without), unreachable });
+  const survivable = isSurvivable(report);
+  return {
+    kind: 'FailoverReport',
+    data: failoverData(report),
+    text: (theme) => failoverText(report, theme),
+    exitCode: flags.requireSurvivable && !survivable ? 1 : exitCodeWith(unreachable),
+  };
+}
+
+/** The cluster that `--without` means, by its name in the mesh or by its context. */
+function lostCluster(clusters: readonly ClusterServices[], text: string): string {
+  const found = clusters.find(({ cluster }) => cluster === text) ?? clusters.find(({ context }) => context === text);
+  if (found) return found.cluster;
+  throw new MeshctlError('Usage', `--without "${text}" is none of the clusters`, {
+    hint: `They are ${clusters.map(({ cluster }) => cluster).join(', ')}.`,
+  });
+}

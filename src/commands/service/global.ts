@@ -1,0 +1,65 @@
+import { applyGlobalService, planGlobalServiceIn } from '../../flows/services/service-global.ts';
+import { tryOnServer } from '../../flows/write/try-on-server.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import type { Affinity } from '../../mesh/services/backends.ts';
+import type { GlobalIntent } from '../../mesh/services/global-service.ts';
+import { stepData } from '../../views/plan/plan-data.ts';
+import { globalServiceText } from '../../views/services/service-global-view.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import { parseSwitch } from '../option-values.ts';
+import { confirmPlan, dryRunOf, type PlanFlags, planResult } from '../plan-result.ts';
+import { type ServiceFlags, serviceNamed, withMembers } from './service-clusters.ts';
+
+interface GlobalFlags extends ServiceFlags, PlanFlags {
+  service: string;
+  affinity?: Affinity;
+  shared?: 'true' | 'false' | true;
+  remove: boolean;
+  createMissing: boolean;
+  /** `--no-rollback`. */
+  rollback: boolean;
+  yes: boolean;
+}
+
+/** `meshctl service global`: in all named clusters or in none. */
+export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
+  const flags = parsed as unknown as GlobalFlags;
+  const intent = intentOf(flags);
+  const service = serviceNamed(flags.service, flags);
+  const dryRun = dryRunOf(flags);
+  return withMembers(context, flags, async (members) => {
+    const steps = await planGlobalServiceIn(context, members, service, intent);
+    if (dryRun) {
+      const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, members, steps) } : {};
+      return planResult({ steps, ...verdicts }, dryRun, flags.output);
+    }
+    if (intent === 'not-global') {
+      const question = `Take ${service.namespace}/${service.name} out of the mesh in these clusters?`;
+      await confirmPlan(context, { steps }, { question, yes: flags.yes });
+    }
+    await applyGlobalService(context, members, steps, { rollback: flags.rollback });
+    return result(service, intent, steps);
+  });
+}
+
+function result(
+  service: { namespace: string; name: string },
+  intent: GlobalIntent,
+  steps: readonly Step[],
+): CommandResult {
+  const global = intent !== 'not-global';
+  return {
+    kind: 'GlobalServiceResult',
+    data: { ...service, global, steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })) },
+    text: (theme) => globalServiceText(service, global, steps, theme),
+  };
+}
+
+function intentOf({ remove, affinity, shared, createMissing }: GlobalFlags): GlobalIntent {
+  if (!remove) return { affinity, shared: parseSwitch(shared), createMissing };
+  if (affinity !== undefined || shared !== undefined || createMissing) {
+    throw new MeshctlError('Usage', '--remove does not go with --affinity, --shared or --create-missing');
+  }
+  return 'not-global';
+}

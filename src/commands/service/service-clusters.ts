@@ -1,0 +1,123 @@
+import { type MeshMember, readMembers, readServices, type ServiceScope } from '../../flows/services/read-services.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type ClusterServices, unreadPeers } from '../../mesh/services/services.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { printable } from '../../views/printable.ts';
+import type { ReadCluster } from '../../views/services/service-list-view.ts';
+import type { CommandContext } from '../command.ts';
+import { requireName } from '../option-values.ts';
+import {
+  type SeveralClustersFlags,
+  type Unanswered,
+  unreachableData,
+  withAnsweringClusters,
+  withChosenClusters,
+} from '../targets/several-clusters.ts';
+
+/** The flags of the service commands, as parsed. `-n` is the Services' namespace there. */
+export interface ServiceFlags extends Omit<SeveralClustersFlags, 'namespace'> {
+  allNamespaces?: boolean;
+  namespace?: string;
+  ciliumNamespace?: string;
+}
+
+/** Where `NAME` without a namespace is looked for, as kubectl does. */
+const DEFAULT_NAMESPACE = 'default';
+
+/** The Service that an argument names: `NAMESPACE/NAME`, or `NAME` in the namespace of `-n`. */
+export function serviceNamed(
+  text: string,
+  { namespace, allNamespaces }: ServiceFlags,
+): { namespace: string; name: string } {
+  const [first = '', second, ...rest] = text.split('/');
+  const named =
+    second === undefined
+      ? { namespace: namespace ?? DEFAULT_NAMESPACE, name: first }
+      : { namespace: first, name: second };
+  if (rest.length > 0) throw new MeshctlError('Usage', `"${text}" is not NAMESPACE/NAME`);
+  if (first === '' || second === '') throw new MeshctlError('Usage', `"${text}" is not NAMESPACE/NAME`);
+  requireName(named.namespace, 'a namespace');
+  requireName(named.name, 'a Service');
+  if (allNamespaces) throw new MeshctlError('Usage', '--all-namespaces does not go with the name of a service');
+  if (second !== undefined && namespace !== undefined && namespace !== first) {
+    throw new MeshctlError('Usage', `"${text}" is in namespace ${first}, not in ${namespace} (--namespace)`);
+  }
+  return named;
+}
+
+/** The namespace that a command without a Service's name looks at; undefined for all. */
+export function namespaceOf({ namespace, allNamespaces }: ServiceFlags): string | undefined {
+  if (!allNamespaces || namespace === undefined) return namespace;
+  throw new MeshctlError('Usage', '--all-namespaces and --namespace exclude each other', { hint: 'Give one of them.' });
+}
+
+/** Opens the clusters of `--context` or `--all`, and closes them whatever happens. */
+export async function withMembers<T>(
+  context: CommandContext,
+  flags: ServiceFlags,
+  work: (members: readonly MeshMember[]) => Promise<T>,
+): Promise<T> {
+  return withChosenClusters(context, openingOf(flags), async (targets) => work(await readMembers(targets)));
+}
+
+/** The flags by which clusters are opened. `-n` is the Services' namespace there. */
+function openingOf({ namespace: _services, ciliumNamespace, ...flags }: ServiceFlags): SeveralClustersFlags {
+  return ciliumNamespace === undefined ? flags : { ...flags, namespace: ciliumNamespace };
+}
+
+/** Reads what is in scope from the clusters of `--context` or `--all` that can be read, and names those that cannot. */
+export async function readAnsweringServices(
+  context: CommandContext,
+  flags: ServiceFlags,
+  scope: ServiceScope,
+): Promise<{ clusters: ClusterServices[]; unreachable: UnreachableCluster[] }> {
+  const task = context.progress.start('Reading the services');
+  try {
+    return await withAnsweringClusters(context, openingOf(flags), async (targets, silent) => {
+      const missing: Unanswered[] = [...silent];
+      const onFailure = (name: string, error: MeshctlError) => missing.push({ context: name, error });
+      const several = targets.length > 1 ? onFailure : undefined;
+      const clusters = await readServices(context, await readMembers(targets), scope, several);
+      return { clusters, unreachable: printable(unreachableData(missing)) };
+    });
+  } finally {
+    task.stop();
+  }
+}
+
+/** The clusters that were read, with those of their peers that were not. */
+export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[] {
+  return clusters.map((of) => ({ cluster: of.cluster, context: of.context, unread: unreadPeers(of, clusters) }));
+}
+
+/** @throws MeshctlError `NotFound` when none of the clusters has the Service */
+export function requireDefined(
+  clusters: readonly ClusterServices[],
+  service: { namespace: string; name: string },
+  unreachable: readonly UnreachableCluster[],
+): void {
+  if (clusters.some(({ services }) => services.size > 0)) return;
+  requireRead(clusters, unreachable, 1);
+  const contexts = clusters.map(({ context }) => context);
+  const unseen = unreachable.map(({ context }) => `; context "${context}" could not be read`).join('');
+  throw new MeshctlError(
+    'NotFound',
+    `no Service ${service.namespace}/${service.name} in ${contexts.map((name) => `context "${name}"`).join(', ')}${unseen}`,
+    {
+      hint: `See the global services: ${meshctlCommand('service list', { context: contexts })}`,
+      details: { contexts, ...service },
+    },
+  );
+}
+
+/** @throws MeshctlError why the first of the others could not be read, where there are fewer clusters than a command needs */
+export function requireRead(
+  clusters: readonly ClusterServices[],
+  unreachable: readonly UnreachableCluster[],
+  count: number,
+): void {
+  const [first] = unreachable;
+  if (clusters.length >= count || !first) return;
+  throw new MeshctlError(first.code, first.message, { hint: first.hint, details: { unreachable } });
+}

@@ -1,0 +1,67 @@
+import type { ClusterClient } from '../../kube/client.ts';
+import type { Kubeconfig } from '../../kube/kubeconfig.ts';
+import type { CommandContext } from '../command.ts';
+
+/** The shared flags of commands that reach clusters, as parsed. */
+export interface ClusterFlags {
+  kubeconfig?: string;
+  /** Cilium's, as given: see {@link parseCiliumNamespaces}. */
+  namespace?: string;
+  as?: string;
+  asGroup?: string[];
+  /** Milliseconds. */
+  requestTimeout: number;
+}
+
+/** The kubeconfig that the flags name. It is read once in a run: a pipe gives its text but once. */
+export async function kubeconfigOf(
+  { env, cwd, signal, kubeconfigs }: CommandContext,
+  { kubeconfig: path, requestTimeout }: Pick<ClusterFlags, 'kubeconfig' | 'requestTimeout'>,
+): Promise<Kubeconfig> {
+  const { loadKubeconfig } = await import('../../kube/kubeconfig.ts');
+  const known = kubeconfigs.get(path);
+  if (known) return known;
+  const reading = loadKubeconfig({ path, env, cwd, signal, timeoutMs: requestTimeout });
+  kubeconfigs.set(path, reading);
+  return reading;
+}
+
+/** What opens clients of a kubeconfig as the flags say. Each client has to be closed. */
+export async function opener(
+  context: CommandContext,
+  flags: ClusterFlags,
+): Promise<(kubeconfig: Kubeconfig, name: string | undefined) => ClusterClient> {
+  const { connectCluster } = await import('../../kube/client.ts');
+  return (kubeconfig, name) =>
+    connectCluster(kubeconfig, {
+      context: name,
+      as: flags.as,
+      asGroup: flags.asGroup,
+      requestTimeoutMs: flags.requestTimeout,
+      userAgent: context.userAgent,
+      signal: context.signal,
+      debug: context.debug ? context.debugLog : undefined,
+      warn: (text) => context.progress.warn(text),
+      env: context.env,
+    });
+}
+
+/**
+ * Opens a client for each context, runs `work` with them in the same order, and closes them whatever happens.
+ * @param contexts names; undefined is the kubeconfig's current one
+ */
+export async function withClusters<T>(
+  context: CommandContext,
+  flags: ClusterFlags,
+  contexts: readonly (string | undefined)[],
+  work: (clients: readonly ClusterClient[]) => Promise<T>,
+): Promise<T> {
+  const [kubeconfig, open] = await Promise.all([kubeconfigOf(context, flags), opener(context, flags)]);
+  const clients: ClusterClient[] = [];
+  try {
+    for (const name of contexts) clients.push(open(kubeconfig, name));
+    return await work(clients);
+  } finally {
+    for (const client of clients) client.close();
+  }
+}

@@ -1,0 +1,48 @@
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { CommandContext } from '../command.ts';
+import type { ClusterFlags } from './cluster-flags.ts';
+import { quietly, withFoundClusters } from './find-clusters.ts';
+
+/**
+ * The contexts of the kubeconfig that lead to the clusters of these names, as their cilium-config tells; names that no
+ * context leads to are absent.
+ */
+export async function contextsOfClusters(
+  context: CommandContext,
+  flags: ClusterFlags,
+  names: readonly string[],
+): Promise<Map<string, string>> {
+  const all = await clustersOfKubeconfig(context, flags);
+  return new Map([...all].filter(([cluster]) => names.includes(cluster)));
+}
+
+/** A context that hangs is not worth a longer wait: it is only for a name in a next step. Milliseconds. */
+const LONGEST_LOOK_UP_MS = 3000;
+
+/** {@link contextsOfClusters} for hints: briefly, since nothing but a name hangs on it. */
+export function contextsFor(
+  context: CommandContext,
+  flags: ClusterFlags,
+): (names: readonly string[]) => Promise<Map<string, string>> {
+  const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_LOOK_UP_MS) };
+  return (names) => contextsOfClusters(context, briefly, names);
+}
+
+/**
+ * Every cluster with Cilium that a context of the kubeconfig leads to, by its name. Contexts that cannot be used are
+ * passed over without a word: they are not what the command is about.
+ */
+export async function clustersOfKubeconfig(context: CommandContext, flags: ClusterFlags): Promise<Map<string, string>> {
+  try {
+    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered }) => {
+      const known = answered.flatMap(({ cluster, client }) =>
+        cluster === undefined ? [] : [[cluster, client.context] as const],
+      );
+      // Several contexts may lead to one cluster: the first one counts.
+      return new Map(known.reverse());
+    });
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'CiliumMissing') return new Map();
+    throw error;
+  }
+}

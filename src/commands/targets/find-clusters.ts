@@ -1,0 +1,202 @@
+import pLimit from 'p-limit';
+import { during } from '../../flows/flow.ts';
+import { type FirstLook, lookAtCluster, USUAL_NAMESPACE } from '../../flows/targets/first-look.ts';
+import type { ClusterClient } from '../../kube/client.ts';
+import type { Kubeconfig } from '../../kube/kubeconfig.ts';
+import { sleep } from '../../kube/retry.ts';
+import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { CommandContext } from '../command.ts';
+import { type ClusterFlags, kubeconfigOf, opener } from './cluster-flags.ts';
+import { isGlob, matchesAny } from './context-patterns.ts';
+
+/** Which contexts a command is about. */
+export interface Choice {
+  /** Names and globs; undefined is the current context. */
+  names?: readonly string[] | undefined;
+  /** All that run Cilium. */
+  all?: boolean | undefined;
+  /** With `all`: contexts that are used rather than others of the same clusters. */
+  first?: readonly string[] | undefined;
+  /** A context that globs leave out. */
+  except?: string | undefined;
+  /** There are other clusters, from which these are to be told apart. */
+  besides?: boolean | undefined;
+}
+
+/** A cluster that could not be asked, with why. */
+export interface SilentCluster {
+  context: string;
+  error: MeshctlError;
+  /** Open, with the namespace that was given, else the usual one. */
+  target: FirstLook;
+}
+
+/** The clusters of a choice, each of them once. */
+export interface Found {
+  answered: readonly FirstLook[];
+  silent: readonly SilentCluster[];
+}
+
+/**
+ * Opens the clusters of a choice, looks at each of them, runs `work` with them and closes them whatever happens. Contexts
+ * that lead to one cluster are one: the first that works is used. Whatever is left out is said.
+ * @throws MeshctlError `ContextUnknown` for a name or glob that fits nothing, `CiliumMissing` for `all` without any
+ */
+export async function withFoundClusters<T>(
+  context: CommandContext,
+  flags: ClusterFlags & { parallel?: number },
+  choice: Choice,
+  work: (found: Found) => Promise<T>,
+): Promise<T> {
+  const [kubeconfig, open] = await Promise.all([kubeconfigOf(context, flags), opener(context, flags)]);
+  const given = namespacesOf(flags);
+  const clients: ClusterClient[] = [];
+  try {
+    for (const name of contextsOf(kubeconfig, choice)) {
+      try {
+        clients.push(open(kubeconfig, name));
+      } catch (error) {
+        // A kubeconfig often has contexts that are not complete.
+        if (!choice.all || !(error instanceof MeshctlError)) throw error;
+        leaveOut(context, String(name), error.message);
+      }
+    }
+    const alone = clients.length === 1 && !choice.all && !choice.besides;
+    const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
+    const looks = await Promise.all(clients.map((client) => limit(() => look(context, client, given, alone))));
+    const found = each(context, looks, choice.all === true);
+    if (choice.all && found.answered.length + found.silent.length === 0) throw noCilium(kubeconfig);
+    return await work(found);
+  } finally {
+    for (const client of clients) client.close();
+  }
+}
+
+/** Clusters that are looked at at a time, where the command has no flag for it. */
+const LOOKS_AT_A_TIME = 16;
+
+/** What may be gone at the next attempt. */
+const PASSING: readonly string[] = ['ClusterUnreachable', 'ApiFailure', 'Timeout'];
+const LOOK_INTERVAL_MS = 500;
+
+/**
+ * Looks again at the clusters that have not answered, until all have or time is up. Of a cluster that does not let the user
+ * in nothing is waited for.
+ * @param deadline milliseconds since the epoch
+ */
+export async function awaitAnswers(
+  context: CommandContext,
+  flags: ClusterFlags,
+  found: Found,
+  deadline: number,
+): Promise<Found> {
+  const isPassing = ({ error }: SilentCluster) => PASSING.includes(error.code);
+  const waiting = found.silent.filter(isPassing);
+  if (waiting.length === 0 || Date.now() + LOOK_INTERVAL_MS > deadline) return found;
+  const names = waiting.map((cluster) => cluster.context).join(', ');
+  const next = await during(context, `Waiting for ${names} to answer`, async () => {
+    await sleep(LOOK_INTERVAL_MS, context.signal);
+    return Promise.all(waiting.map(({ target }) => look(context, target.client, namespacesOf(flags))));
+  });
+  const back = next.flatMap((one) => ('error' in one ? [] : [one]));
+  const still = next.flatMap((one) => ('error' in one ? [one] : []));
+  const silent = [...found.silent.filter((one) => !isPassing(one)), ...still];
+  return awaitAnswers(context, flags, { answered: [...found.answered, ...back], silent }, deadline);
+}
+
+/** The namespaces of Cilium by the flags. */
+export function namespacesOf({ namespace }: ClusterFlags): CiliumNamespaces {
+  return namespace === undefined ? { of: new Map() } : parseCiliumNamespaces(namespace);
+}
+
+/** Names as they are; globs stand for what the kubeconfig has. */
+function contextsOf(kubeconfig: Kubeconfig, { names, all, first = [], except }: Choice): (string | undefined)[] {
+  const known = kubeconfig.contexts.map(({ name }) => name);
+  if (all) return [...new Set([...first.filter((name) => known.includes(name)), ...known])];
+  if (names === undefined) return [undefined];
+  const expanded = names.flatMap((pattern) => {
+    if (!isGlob(pattern) || known.includes(pattern)) return [pattern];
+    const fitting = known.filter((name) => matchesAny(name, [pattern]));
+    if (fitting.length > 0) return fitting.filter((name) => name !== except);
+    throw new MeshctlError(
+      'ContextUnknown',
+      `no context of kubeconfig ${kubeconfig.files.join(', ')} matches "${pattern}"`,
+      { hint: `See them: ${kubectlCommand({}, ['config', 'get-contexts'])}` },
+    );
+  });
+  return [...new Set(expanded)];
+}
+
+async function look(
+  context: CommandContext,
+  client: ClusterClient,
+  given: CiliumNamespaces,
+  alone = false,
+): Promise<FirstLook | SilentCluster> {
+  try {
+    return await lookAtCluster(client, given, alone);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!(error instanceof MeshctlError)) throw error;
+    const namespace = given.of.get(client.context) ?? given.others ?? USUAL_NAMESPACE;
+    const target = { client, namespace, cluster: undefined, uid: undefined };
+    return { context: client.context, error, target };
+  }
+}
+
+/** Each cluster once; with `all`, those that run Cilium. */
+function each(context: CommandContext, looks: readonly (FirstLook | SilentCluster)[], all: boolean): Found {
+  const answered = new Map<string, FirstLook>();
+  for (const look of looks) {
+    if ('error' in look) continue;
+    const name = look.client.context;
+    const first = answered.get(identityOf(look));
+    if (first) {
+      context.progress.warn(
+        `contexts "${first.client.context}" and "${name}" are one cluster: "${first.client.context}" is used`,
+      );
+    } else if (all && look.cluster === undefined) {
+      leaveOut(context, name, `no Cilium in namespace ${look.namespace}`);
+    } else answered.set(identityOf(look), look);
+  }
+  const unnamed = [...answered.values()].filter(({ uid }) => uid === undefined);
+  if (looks.length > 1 && unnamed.length > 0) {
+    const names = unnamed.map(({ client }) => `"${client.context}"`).join(', ');
+    context.progress.warn(
+      `context ${names}: namespace kube-system may not be read, so contexts of one cluster are told by their address only`,
+    );
+  }
+  const silent = looks.flatMap((look) => {
+    if (!('error' in look)) return [];
+    const server = look.target.client.server;
+    const other = all ? [...answered.values()].find(({ client }) => client.server === server) : undefined;
+    if (!other) return [look];
+    leaveOut(context, look.context, `${look.error.message}; "${other.client.context}" leads to the same server`);
+    return [];
+  });
+  return { answered: [...answered.values()], silent };
+}
+
+/** For commands that are not about the clusters that are left out. */
+export function quietly(context: CommandContext): CommandContext {
+  return { ...context, progress: { ...context.progress, warn: () => undefined } };
+}
+
+/** What is the same for two contexts of one cluster. */
+export function identityOf({ uid, client }: FirstLook): string {
+  return uid ?? client.server;
+}
+
+/** Says that a context is not part of a run. */
+export function leaveOut({ progress }: CommandContext, name: string, why: string): void {
+  progress.warn(`context "${name}" is left out: ${why.replace(`context "${name}": `, '')}`);
+}
+
+function noCilium({ files }: Kubeconfig): MeshctlError {
+  return new MeshctlError('CiliumMissing', `no context of kubeconfig ${files.join(', ')} runs Cilium`, {
+    hint: 'Name contexts with --context, or the namespace of Cilium with -n.',
+    details: { files },
+  });
+}

@@ -1,0 +1,106 @@
+import type { MeshRequest } from '../../flows/connect/connect.ts';
+import type { FirstLook } from '../../flows/targets/first-look.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import type { ConnectionMode } from '../../mesh/connect/connection-mode.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { CommandContext } from '../command.ts';
+import type { ClusterFlags } from './cluster-flags.ts';
+import { type Found, identityOf, leaveOut, withFoundClusters } from './find-clusters.ts';
+
+/** The flags that say who is to be connected with whom, as parsed. */
+export interface MeshFlags extends ClusterFlags {
+  context?: string;
+  /** Names and globs. */
+  destinationContext?: string[];
+  destinationKubeconfig?: string;
+  all: boolean;
+  connectionMode?: ConnectionMode;
+  /** Clusters at a time. */
+  parallel: number;
+}
+
+/**
+ * Opens the clusters that the flags name, runs `work` with them, and closes them whatever happens. One that does not answer
+ * is among them where it was named: a cluster that is gone can be disconnected.
+ * @throws MeshctlError `Usage` when the flags name no two clusters, or one of them twice
+ */
+export async function withMesh<T>(
+  context: CommandContext,
+  flags: MeshFlags,
+  work: (request: MeshRequest) => Promise<T>,
+): Promise<T> {
+  const mode = flags.connectionMode ?? (flags.all ? 'mesh' : 'bidirectional');
+  checkFlags(flags, mode);
+  const kubeconfig = flags.destinationKubeconfig ?? flags.kubeconfig;
+  const withDestinations = (source: FirstLook | undefined): Promise<T> => {
+    const except = source?.client.context;
+    const choice = { names: flags.destinationContext, all: flags.all, except, besides: source !== undefined };
+    return withFoundClusters(context, kubeconfig === undefined ? flags : { ...flags, kubeconfig }, choice, (found) =>
+      work({
+        mode,
+        modeGiven: flags.connectionMode !== undefined,
+        source,
+        destinations: destinationsOf(context, flags, found, source),
+      }),
+    );
+  };
+  if (flags.all && !flags.context) return withDestinations(undefined);
+  const names = flags.context === undefined ? undefined : [flags.context];
+  return withFoundClusters(context, flags, { names, besides: true }, ({ answered, silent }) => {
+    const [source] = answered;
+    if (source) return withDestinations(source);
+    throw silent[0]?.error ?? new MeshctlError('Bug', 'no cluster was opened');
+  });
+}
+
+function checkFlags(flags: MeshFlags, mode: ConnectionMode): void {
+  const { destinationContext = [], all } = flags;
+  if (all && !flags.context && mode !== 'mesh') {
+    throw new MeshctlError('Usage', `--all with --connection-mode ${mode} needs a cluster to start from`, {
+      hint: 'Name it with --context, or leave --connection-mode out to join all with all.',
+    });
+  }
+  if (all && destinationContext.length > 0) {
+    throw new MeshctlError('Usage', '--all and --destination-context exclude each other');
+  }
+  if (!all && destinationContext.length === 0) {
+    throw new MeshctlError('Usage', 'no destination is named', {
+      hint: 'Name contexts with --destination-context, or take all that run Cilium with --all.',
+    });
+  }
+}
+
+function destinationsOf(
+  context: CommandContext,
+  flags: MeshFlags,
+  { answered, silent }: Found,
+  source: FirstLook | undefined,
+): FirstLook[] {
+  if (flags.all) for (const { context: name, error } of silent) leaveOut(context, name, error.message);
+  const found = [...answered, ...(flags.all ? [] : silent.map(({ target }) => target))];
+  const name = source?.client.context;
+  const same = source && answered.find((other) => identityOf(other) === identityOf(source));
+  const isNamesake = (other: FirstLook) => other.client.context === name && (other !== same || !flags.all);
+  if (source && found.some(isNamesake)) throw namedTwice(source.client.context, flags);
+  if (same && !flags.all) {
+    throw new MeshctlError('Usage', `contexts "${name}" and "${same.client.context}" are one cluster`, {
+      hint: 'A cluster cannot be connected with itself.',
+    });
+  }
+  const others = found.filter((other) => other !== same);
+  if (others.length + (source ? 1 : 0) < 2) {
+    const only = others[0]?.client.context ?? name ?? 'none';
+    throw new MeshctlError('Usage', `a mesh needs two clusters; there is only ${only}`);
+  }
+  return others;
+}
+
+function namedTwice(name: string, { destinationKubeconfig }: MeshFlags): MeshctlError {
+  if (!destinationKubeconfig) {
+    return new MeshctlError('Usage', `context "${name}" is named twice: a cluster cannot be connected with itself`);
+  }
+  const words = ['--kubeconfig', destinationKubeconfig, 'config', 'rename-context', name, '<new name>'];
+  return new MeshctlError('Usage', `both kubeconfigs have a context "${name}", so messages could not tell them apart`, {
+    hint: `Rename one: ${kubectlCommand({}, words)}`,
+  });
+}

@@ -1,0 +1,40 @@
+import type { Target } from '../../flows/flow.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import type { CommandContext } from '../command.ts';
+import type { ClusterFlags } from './cluster-flags.ts';
+import { quietly, withFoundClusters } from './find-clusters.ts';
+
+/** A cluster that is not what the command is about, but stands on it. */
+export interface OtherCluster {
+  target: Target;
+  snapshot: ClusterSnapshot;
+}
+
+/**
+ * Opens and reads the clusters that other contexts of the kubeconfig lead to, runs `work` with them and closes them.
+ * Those that cannot be read are left out: what is not known of them, the plan says.
+ * @param contexts of the run itself, whose clusters are left out
+ */
+export async function withOtherClusters<T>(
+  context: CommandContext,
+  flags: ClusterFlags,
+  contexts: readonly string[],
+  work: (others: readonly OtherCluster[]) => Promise<T>,
+): Promise<T> {
+  return withFoundClusters(quietly(context), flags, { all: true, first: contexts }, async ({ answered }) => {
+    const others = answered.filter(({ client }) => !contexts.includes(client.context));
+    const read = others.map(async (target): Promise<OtherCluster[]> => {
+      try {
+        const { client, namespace } = target;
+        return [{ target, snapshot: await readSnapshot(client, { namespace, purpose: 'status' }) }];
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (error instanceof MeshctlError) return [];
+        throw error;
+      }
+    });
+    return work((await Promise.all(read)).flat());
+  });
+}

@@ -1,0 +1,132 @@
+import type { Target } from '../../flows/flow.ts';
+import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import type { CommandContext } from '../command.ts';
+import type { ClusterFlags } from './cluster-flags.ts';
+import { awaitAnswers, type Choice, leaveOut, type SilentCluster, withFoundClusters } from './find-clusters.ts';
+
+/** The flags of commands that take several clusters, as parsed. */
+export interface SeveralClustersFlags extends ClusterFlags {
+  /** Names and globs. */
+  context?: string[];
+  all?: boolean;
+}
+
+/** A cluster that has not answered, with why. */
+export type Unanswered = Pick<SilentCluster, 'context' | 'error'>;
+
+/**
+ * Opens the clusters of `--context` or `--all`, else the current one, runs `work` with them and closes them. A cluster
+ * that was named must answer; with `--all`, one that does not is left out, and that is said.
+ * @throws MeshctlError `Usage` for both flags, and why a cluster does not answer
+ */
+export async function withChosenClusters<T>(
+  context: CommandContext,
+  flags: SeveralClustersFlags,
+  work: (targets: readonly Target[]) => Promise<T>,
+): Promise<T> {
+  return withWritableClusters(context, flags, async (targets, silent) => {
+    const [first] = silent;
+    if (first) throw first.error;
+    return work(targets);
+  });
+}
+
+/**
+ * The same for commands that write to each cluster on its own: `work` gets also the clusters that were named and do not
+ * answer. With `--all` they are left out, for a kubeconfig often has some of clusters that are gone.
+ */
+export async function withWritableClusters<T>(
+  context: CommandContext,
+  flags: SeveralClustersFlags,
+  work: (targets: readonly Target[], silent: readonly SilentCluster[]) => Promise<T>,
+): Promise<T> {
+  return withAnsweringClusters(context, flags, async (targets, silent) => {
+    const [first] = silent;
+    if (first && targets.length === 0) throw first.error;
+    if (!flags.all) return work(targets, silent);
+    for (const { context: name, error } of silent) leaveOut(context, name, error.message);
+    return work(targets, []);
+  });
+}
+
+/**
+ * The same for commands that do what they can: `work` gets the clusters that answered, and those that did not. Of one
+ * single cluster the error goes on its way.
+ * @param waitMs how long a cluster is waited for that may answer later
+ */
+export async function withAnsweringClusters<T>(
+  context: CommandContext,
+  flags: SeveralClustersFlags,
+  work: (targets: readonly Target[], silent: readonly SilentCluster[]) => Promise<T>,
+  waitMs = 0,
+): Promise<T> {
+  return withFoundClusters(context, flags, choiceOf(flags), async (found) => {
+    const { answered, silent } = await awaitAnswers(context, flags, found, Date.now() + waitMs);
+    const [only] = silent;
+    if (only && answered.length === 0 && silent.length === 1 && !flags.all) throw only.error;
+    return work(answered, silent);
+  });
+}
+
+/** @throws MeshctlError `Usage` for both flags */
+function choiceOf({ all, context: names }: SeveralClustersFlags): Choice {
+  if (all && names) {
+    throw new MeshctlError('Usage', '--all and --context exclude each other', { hint: 'Give one of them.' });
+  }
+  return { all, names };
+}
+
+/** Opens the one cluster of a context. */
+export async function withOneCluster<T>(
+  context: CommandContext,
+  flags: ClusterFlags & { context?: string },
+  work: (target: Target) => Promise<T>,
+): Promise<T> {
+  const choice = { names: flags.context === undefined ? undefined : [flags.context] };
+  return withFoundClusters(context, flags, choice, ({ answered, silent }) => {
+    const [target] = answered;
+    if (target) return work(target);
+    throw silent[0]?.error ?? new MeshctlError('Bug', 'no cluster was opened');
+  });
+}
+
+/**
+ * Does something in each cluster, in parallel. A cluster where it fails is told apart; of one single cluster the error goes
+ * on its way.
+ */
+export async function whereItSucceeds<T>(
+  { signal }: CommandContext,
+  targets: readonly Target[],
+  work: (target: Target) => Promise<T>,
+): Promise<{ done: T[]; failed: Unanswered[] }> {
+  const failed: Unanswered[] = [];
+  const results = await Promise.all(
+    targets.map(async (target): Promise<T[]> => {
+      try {
+        return [await work(target)];
+      } catch (error) {
+        signal.throwIfAborted();
+        if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
+        failed.push({ context: target.client.context, error });
+        return [];
+      }
+    }),
+  );
+  return { done: results.flat(), failed };
+}
+
+/** Clusters that did not answer, as data. */
+export function unreachableData(clusters: readonly Unanswered[]): UnreachableCluster[] {
+  return clusters.map(({ context, error: { code, message, hint } }) => ({
+    context,
+    code,
+    message,
+    ...(hint ? { hint } : {}),
+  }));
+}
+
+/** The exit status of a result from which clusters are missing, else 0. */
+export function exitCodeWith(unreachable: readonly unknown[]): number {
+  return unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : 0;
+}

@@ -1,0 +1,102 @@
+import { planRotation, type RotationPhase } from '../../mesh/certificates/rotation.ts';
+import { strangersTo } from '../../mesh/certificates/rotation-certificates.ts';
+import type { RotationInput } from '../../mesh/certificates/rotation-cluster.ts';
+import type { Lifetime } from '../../mesh/certificates/rotation-lifetime.ts';
+import {
+  type RotationChoice,
+  type RotationScope,
+  rotationEffects,
+  scopeRotation,
+} from '../../mesh/certificates/rotation-scope.ts';
+import type { Member } from '../../mesh/connect/direction.ts';
+import { counted } from '../../mesh/counted.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { describeConflicts } from '../../mesh/objects/ownership.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import type { Contexts } from '../../mesh/status/standing-advice.ts';
+import { readMembers } from '../connect/read-members.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { type Authorities, generateAuthority } from '../write/materialise.ts';
+
+export interface RotateOptions extends RotationChoice {
+  /** Of what is issued; absent fields: as it is. */
+  asked: Lifetime;
+  /** Clusters at a time. */
+  parallel: number;
+  /** For each step that has to become live. */
+  waitMs: number;
+  /** The contexts of peers that were not named, for hints. */
+  contextsOf?: ((peers: readonly string[]) => Promise<Contexts>) | undefined;
+}
+
+/** A rotation that has been thought through; nothing is written yet. */
+export interface PreparedRotation {
+  targets: readonly Target[];
+  members: readonly Member[];
+  scope: RotationScope;
+  /** Those with something in them. */
+  phases: readonly RotationPhase[];
+  effects: readonly PeerEffect[];
+}
+
+/** Reads the clusters and plans. @throws MeshctlError what a rotation would be refused for */
+export async function prepareRotation(
+  flow: Flow,
+  targets: readonly Target[],
+  options: RotateOptions,
+): Promise<PreparedRotation> {
+  const members = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
+    readMembers(targets, options.parallel),
+  );
+  const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];
+  const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
+  const scope = scopeRotation(members, options, flow.now(), contexts);
+  const phases = planRotation(rotationInput(flow, { members, scope }, options));
+  return {
+    targets,
+    members,
+    scope,
+    phases: phases.filter(({ steps }) => steps.length > 0),
+    effects: rotationEffects(members, scope, contexts),
+  };
+}
+
+/** What the plan is made from, at any time of a rotation. */
+export function rotationInput(
+  flow: Flow,
+  { members, scope }: Pick<PreparedRotation, 'members' | 'scope'>,
+  { asked, peer, force }: RotateOptions,
+  successors: RotationInput['successors'] = new Map(),
+): RotationInput {
+  const { replace, due } = scope;
+  return { members, replace, due, successors, asked, peer, force, now: flow.now() };
+}
+
+/** Generates the CAs that take the place of others. They are in memory only, until a phase puts them into the clusters. */
+export async function makeSuccessors(flow: Flow, steps: readonly Step[]): Promise<Authorities> {
+  const made = steps.map(async ({ write }): Promise<[string, Awaited<ReturnType<typeof generateAuthority>>][]> => {
+    if (write?.method !== 'authority' || write.given === undefined) return [];
+    return [[write.given, await generateAuthority(write, flow.now())]];
+  });
+  return new Map((await Promise.all(made)).flat());
+}
+
+/**
+ * Refuses to overwrite what other tools keep.
+ * @throws MeshctlError `Conflict`, naming owners and keys
+ */
+export function requireUnowned(phases: readonly RotationPhase[]): void {
+  const disputed = phases.flatMap(({ steps }) => steps).filter(({ conflicts = [] }) => conflicts.length > 0);
+  const [first] = disputed;
+  if (!first) return;
+  const owners = [...new Set(disputed.flatMap(({ conflicts = [] }) => conflicts.map(({ manager }) => manager)))];
+  const objects = new Map(disputed.map((step) => [`${step.cluster} ${step.object.name}`, step]));
+  const words = [...objects.values()].map(
+    ({ cluster, object, conflicts = [] }) => `context "${cluster}": ${describeConflicts(object, conflicts)}`,
+  );
+  throw new MeshctlError('Conflict', `${owners.join(' and ')} owns what would have to change: ${words.join('; ')}`, {
+    hint: 'Let what made them renew them, or take them over with --force-conflicts.',
+    details: { owners, conflicts: disputed.flatMap(({ conflicts = [] }) => conflicts) },
+  });
+}

@@ -1,0 +1,277 @@
+import pLimit from 'p-limit';
+import { hasWork, planRotation, type RotationPhase } from '../../mesh/certificates/rotation.ts';
+import {
+  certificatesFrom,
+  presentAuthority,
+  strangersTo,
+  type TrustedAuthority,
+} from '../../mesh/certificates/rotation-certificates.ts';
+import { successorName } from '../../mesh/certificates/rotation-cluster.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import type { Member } from '../../mesh/connect/direction.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { CA_SECRET, SHARED_USER } from '../../mesh/objects/names.ts';
+import { peerCertificateKeys } from '../../mesh/peers/peer-config.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { readCertificate } from '../../pki/read.ts';
+import { readMembers } from '../connect/read-members.ts';
+import { requireProvable } from '../connect/require-provable.ts';
+import { awaitRollout } from '../enable/await-apiserver.ts';
+import { during, type Flow } from '../flow.ts';
+import { allOrFirstError } from '../parallel.ts';
+import type { Authorities } from '../write/materialise.ts';
+import {
+  makeSuccessors,
+  type PreparedRotation,
+  type RotateOptions,
+  requireUnowned,
+  rotationInput,
+} from './prepare-rotation.ts';
+import { credentialIn, type PhaseRun, runPhase } from './rotate-phase.ts';
+
+/** How the key of a peer's CA ends. */
+const PEER_CA = peerCertificateKeys('').ca;
+
+/** What was made anew. */
+export interface Rotation {
+  context: string;
+  secret: string;
+  subject: string;
+  peer?: string | undefined;
+}
+
+export interface RotationOutcome {
+  certificates: readonly Rotation[];
+  /** As they were carried out, phase by phase. */
+  steps: readonly Step[];
+}
+
+/** More rounds than phases: someone else writes all the time. */
+const MOST_ROUNDS = 12;
+/** So often a phase is tried anew because someone else was faster. */
+const MOST_CONFLICTS = 3;
+
+/**
+ * Carries a rotation out phase by phase. Before each phase the clusters are read and planned anew, so that it goes on from
+ * what is there. A phase that fails is put back; those before it stay, because everything works between two of them.
+ * @throws MeshctlError what went wrong; `details.renewed` says what was renewed before
+ */
+export async function rotateCertificates(
+  flow: Flow,
+  prepared: PreparedRotation,
+  options: RotateOptions,
+): Promise<RotationOutcome> {
+  requireUnowned(prepared.phases);
+  const steps: Step[] = [];
+  try {
+    await requireAllProvable(flow, prepared, options);
+    const authorities = await makeSuccessors(
+      flow,
+      prepared.phases.flatMap((phase) => phase.steps),
+    );
+    const successors = successorsIn(authorities, prepared);
+    await carryOut(flow, prepared, options, { authorities, successors, steps });
+    return { certificates: renewedBy(steps), steps };
+  } catch (error) {
+    sayWhatStands(flow, prepared, steps, error);
+    throw error;
+  }
+}
+
+interface Progress {
+  authorities: Authorities;
+  successors: ReadonlyMap<string, TrustedAuthority>;
+  /** Of the phases that are done. */
+  steps: Step[];
+}
+
+async function carryOut(
+  flow: Flow,
+  prepared: PreparedRotation,
+  options: RotateOptions,
+  { authorities, successors, steps }: Progress,
+): Promise<void> {
+  const { targets, scope } = prepared;
+  const known = knownAuthorities(prepared.members, successors);
+  const title = titles(prepared.phases);
+  let members = prepared.members;
+  let conflicts = 0;
+  for (let round = 1; ; round++) {
+    const phases = planRotation(rotationInput(flow, { members, scope }, options, successors));
+    const phase = phases.find(hasWork);
+    if (!phase) return;
+    if (round > MOST_ROUNDS) throw tooManyWriters(members);
+    requireUnowned(phases);
+    const look = async (): Promise<Member[]> => {
+      const seen = await readMembers(targets, options.parallel, prepared.members);
+      requireNoNewPeers(
+        seen.filter(({ snapshot }) => scope.changing.has(snapshot.context)),
+        seen,
+      );
+      requireKnownAuthorities(seen, known);
+      return seen;
+    };
+    const run: PhaseRun = { phase, members, title: title(phase), authorities, look, mend: mendCommand(prepared) };
+    try {
+      await runPhase(flow, targets, run, options);
+      steps.push(...phase.steps);
+    } catch (error) {
+      const overtaken = error instanceof MeshctlError && error.code === 'Conflict' && error.details.stop !== true;
+      if (!overtaken || ++conflicts > MOST_CONFLICTS) throw error;
+      flow.progress.warn(`${error.message}: someone else was faster; looking again`);
+    }
+    members = await look();
+  }
+}
+
+/** `Phase 2 of 5: …`, by the phases that the plan had at the beginning. */
+function titles(phases: readonly RotationPhase[]): (phase: RotationPhase) => string {
+  const planned = phases.filter(hasWork);
+  return ({ name, title }) => {
+    const index = planned.findIndex((phase) => phase.name === name);
+    return index < 0 || planned.length === 1 ? capital(title) : `Phase ${index + 1} of ${planned.length}: ${title}`;
+  };
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function successorsIn(authorities: Authorities, { members }: PreparedRotation): Map<string, TrustedAuthority> {
+  return new Map(
+    members.flatMap(({ snapshot: { context } }): [string, TrustedAuthority][] => {
+      const made = authorities.get(successorName(context));
+      return made ? [[context, { facts: readCertificate(made.certificate), pem: made.certificate }]] : [];
+    }),
+  );
+}
+
+/** Each server must be able to be proved, and, where its pods are to be replaced, be complete before that. */
+async function requireAllProvable(
+  flow: Flow,
+  { targets, members, phases }: PreparedRotation,
+  { waitMs, parallel }: RotateOptions,
+): Promise<void> {
+  const steps = phases.flatMap((phase) => phase.steps).filter(({ action }) => action !== 'keep');
+  const restarted = new Set(steps.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : [])));
+  const signers = steps.flatMap(({ write }) =>
+    write?.method === 'issue' ? write.certificates.filter(({ keys }) => keys.ca !== 'ca.crt') : [],
+  );
+  const proved = new Set(signers.map(({ signer }) => signer));
+  const limit = pLimit(parallel);
+  const looks = targets.map((target) =>
+    limit(async () => {
+      const { context } = target.client;
+      const server = members.find(({ snapshot }) => snapshot.context === context);
+      if (!server || !(proved.has(context) || restarted.has(context))) return;
+      const [credential] = certificatesFrom(server, members)
+        .filter(({ peer }) => peer !== undefined || !proved.has(context))
+        .map(credentialIn);
+      if (credential) {
+        const text = `${context}: looking whether its etcd can be asked`;
+        await during(flow, text, (task) =>
+          requireProvable(flow, target, { credential, cluster: server.identity.name, timeoutMs: waitMs }, (clause) =>
+            task.update(`${text}: ${clause}`),
+          ),
+        );
+      }
+      if (restarted.has(context)) await awaitRollout(flow, target, waitMs);
+    }),
+  );
+  await allOrFirstError(looks, flow.progress);
+}
+
+/** Every CA that may be met: what was trusted at the beginning, and the successors of this run. */
+function knownAuthorities(
+  members: readonly Member[],
+  successors: ReadonlyMap<string, TrustedAuthority>,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  return new Map(
+    members.map((member) => {
+      const { context } = member.snapshot;
+      const successor = successors.get(context);
+      return [context, new Set([...authoritiesOf(member, members), ...(successor ? [successor.facts.sha256] : [])])];
+    }),
+  );
+}
+
+function authoritiesOf(member: Member, members: readonly Member[]): string[] {
+  const beside = certificatesFrom(member, members).flatMap(({ facts }) => facts?.authorities ?? []);
+  return [...presentAuthority(member).map(({ facts }) => facts), ...beside].map(({ sha256 }) => sha256);
+}
+
+/** A CA that was not there before is another operator's: two rotations at once would take each other's CA away. */
+function requireKnownAuthorities(members: readonly Member[], known: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const member of members) {
+    const { context, namespace } = member.snapshot;
+    if (authoritiesOf(member, members).every((sha256) => known.get(context)?.has(sha256))) continue;
+    throw new MeshctlError('Conflict', `context "${context}": someone else is replacing the CA at the same time`, {
+      hint: 'Wait until that is done, then run the same command again.',
+      details: { context, object: `Secret ${namespace}/${CA_SECRET}`, stop: true },
+    });
+  }
+}
+
+/** A peer that came after the beginning may have been given a certificate of the former CA, and trust that one only. */
+function requireNoNewPeers(changing: readonly Member[], members: readonly Member[]): void {
+  for (const member of changing) {
+    const strangers = strangersTo(member, members);
+    if (strangers.length === 0) continue;
+    const { context } = member.snapshot;
+    const contexts = [
+      ...members.map(({ snapshot }) => snapshot.context),
+      ...strangers.map((peer) => `<context of ${peer}>`),
+    ];
+    throw new MeshctlError(
+      'Conflict',
+      `context "${context}": ${strangers.join(', ')} was connected meanwhile, with the former CA, which therefore stays trusted`,
+      {
+        hint: `To go on with all peers: ${meshctlCommand('clustermesh certs rotate', { context: contexts })}`,
+        details: { context, peers: strangers, stop: true },
+      },
+    );
+  }
+}
+
+function tooManyWriters(members: readonly Member[]): MeshctlError {
+  const contexts = members.map(({ snapshot }) => snapshot.context);
+  return new MeshctlError('Conflict', 'someone else goes on changing what was just written', {
+    hint: 'Find out who writes to the Secrets of the clustermesh-apiserver (Helm, GitOps, another meshctl).',
+    details: { contexts, stop: true },
+  });
+}
+
+function mendCommand({ targets }: PreparedRotation): () => string {
+  const context = targets.map(({ client }) => client.context);
+  return () => meshctlCommand('clustermesh certs rotate', { context });
+}
+
+function sayWhatStands(flow: Flow, { scope, targets }: PreparedRotation, steps: readonly Step[], error: unknown): void {
+  const renewed = renewedBy(steps);
+  if (error instanceof MeshctlError) error.details.renewed = renewed;
+  const what = renewed.map(({ context, subject, peer }) => `${context}: ${subject}${peer ? ` (for ${peer})` : ''}`);
+  const began = steps.some(({ action }) => action !== 'keep');
+  flow.progress.warn(
+    renewed.length > 0 ? `Renewed before it stopped: ${what.join(', ')}` : 'Nothing was renewed before it stopped',
+  );
+  if (!began) return;
+  const context = targets.map(({ client }) => client.context);
+  // Until the new CA is in place, only --ca goes on to it; a plain run would go back.
+  const ahead = scope.replace.size > 0 && !steps.some(({ write }) => write?.method === 'authority');
+  const again = meshctlCommand('clustermesh certs rotate', { context }, ahead ? ['--ca'] : []);
+  const trusted = scope.changing.size > 0 ? 'the new CA and the former one are both trusted. ' : '';
+  flow.progress.warn(`Nothing is cut off: ${trusted}To go on: ${again}`);
+}
+
+function renewedBy(steps: readonly Step[]): Rotation[] {
+  return steps.flatMap(({ cluster: context, object: { name: secret }, write }): Rotation[] => {
+    if (write?.method === 'authority') return [{ context, secret, subject: write.commonName }];
+    if (write?.method !== 'issue') return [];
+    const copied = (write.copies ?? []).map(({ keys }) => ({ subject: SHARED_USER, keys }));
+    const issued = write.certificates.map(({ spec, keys }) => ({ subject: spec.commonName, keys }));
+    return [...issued, ...copied].map(({ subject, keys }) => {
+      const peer = keys.ca.endsWith(PEER_CA) ? keys.ca.slice(0, -PEER_CA.length) : undefined;
+      return { context, secret, subject, ...(peer === undefined ? {} : { peer }) };
+    });
+  });
+}

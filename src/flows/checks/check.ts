@@ -1,0 +1,187 @@
+import pLimit from 'p-limit';
+import { loadTemplates } from '../../manifests/load.ts';
+import { readBgpPrefixes, readBgpSessions, readHealth, readOwnCluster } from '../../mesh/checks/agent-answers.ts';
+import { type CheckEntry, describeFindings, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
+import { runChecks } from '../../mesh/checks/check.ts';
+import type {
+  ClusterObservation,
+  ContainerFacts,
+  MeshCheckInput,
+  NodeObservation,
+} from '../../mesh/checks/mesh-input.ts';
+import { isTunnel, usesBgp } from '../../mesh/checks/network.ts';
+import { readRoutes } from '../../mesh/cilium/routes.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { describeRef } from '../../mesh/objects/kube-object.ts';
+import { APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
+import { describeConflicts } from '../../mesh/objects/ownership.ts';
+import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
+import { readPolicies } from '../../snapshot/policies.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/read-peer-ids.ts';
+import { draftEnable } from '../enable/draft-enable.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { type Agent, listAgents } from '../status/ask-agents.ts';
+import { explainProblems } from '../status/explain-status.ts';
+import { type PollOptions, pollStatus } from '../status/poll-status.ts';
+
+export interface CheckOptions {
+  /** Only what can be judged before enable and connect. */
+  pre: boolean;
+  /** Only these categories; all when empty. */
+  categories: readonly string[];
+  /** Ids that the operator does not want to hear of. */
+  suppress: readonly string[];
+  parallel: number;
+  nodeTimeoutMs: number;
+}
+
+/** cilium-health on one node tells of all others; a few nodes are enough to see what is wrong. */
+const MOST_AGENTS_ASKED = 10;
+const AGENTS_AT_A_TIME = 10;
+
+/** Reads the clusters and judges them. Of a check whose category was not asked for, nothing is read or said. */
+export async function checkClusters(
+  flow: Flow,
+  targets: readonly Target[],
+  options: CheckOptions,
+): Promise<CheckEntry[]> {
+  const wanted = <T extends { category: string }>(checks: readonly T[]): T[] =>
+    checks.filter(({ category }) => options.categories.length === 0 || options.categories.includes(category));
+  return during(flow, `Checking ${targets.map(({ client }) => client.context).join(', ')}`, async () => {
+    const clusters = await Promise.all(
+      targets.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
+    );
+    const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
+    const checks = wanted(all);
+    const categories = new Set(checks.map(({ category }) => category));
+    // Also before a further connect: some of the clusters may be connected already.
+    const { parallel, pre } = options;
+    const described = categories.has('identity')
+      ? await readDescribed(flow, targets, clusters, { parallel, own: !pre })
+      : new Map<string, DescribedClusters>();
+    const looks = await Promise.all(
+      targets.map(async (target, index) => {
+        const snapshot = clusters[index];
+        const { context } = target.client;
+        const seen = await observe(flow, target, snapshot, categories, options);
+        return { context, ...seen, published: described.get(context)?.own };
+      }),
+    );
+    const statuses = judgeStanding(
+      looks.flatMap(({ polled }) => polled ?? []),
+      flow.now(),
+    );
+    const observations = looks.map(({ context, polled: _polled, ...seen }): [string, ClusterObservation] => {
+      const status = statuses.find((report) => report.context === context);
+      return [context, { ...seen, status }];
+    });
+    const input: MeshCheckInput = {
+      clusters,
+      now: flow.now(),
+      peerIds: peerIdsIn(described),
+      observed: new Map(observations),
+    };
+    // What a check needs can be of a category that was not asked for.
+    return describeFindings(checks, runChecks(all, input, options.suppress));
+  });
+}
+
+async function observe(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot | undefined,
+  categories: ReadonlySet<string>,
+  { parallel, nodeTimeoutMs, pre }: CheckOptions,
+): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
+  const [containers, nodes, polled, planned, policies] = await Promise.all([
+    categories.has('apiserver') ? apiserverContainers(target) : [],
+    categories.has('network') && snapshot
+      ? observeNodes(flow, target, snapshot, { timeoutMs: nodeTimeoutMs, health: !pre })
+      : [],
+    categories.has('peers') && snapshot?.ciliumConfig
+      ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
+      : undefined,
+    categories.has('ownership') ? planDrift(flow, target) : {},
+    categories.has('apiserver') ? readPolicies(target.client, target.namespace) : undefined,
+  ]);
+  return { containers, nodes, polled, policies, ...planned };
+}
+
+/** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */
+async function askAgents(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
+  const { report, snapshot } = await pollStatus(flow, target, options);
+  return { report: report.healthy ? report : await explainProblems(flow, target, report), snapshot };
+}
+
+/** What an enable that keeps all choices as they are would change. */
+async function planDrift(
+  flow: Flow,
+  target: Target,
+): Promise<Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested'>> {
+  try {
+    const { plan } = await draftEnable(target, await loadTemplates(flow.packageRoot), { waitMs: 0 }, flow.now());
+    const changes = plan.steps.filter(({ action }) => action !== 'keep');
+    return {
+      drift: changes.map(({ action, object }) => `${describeRef(object)} (${action})`),
+      contested: changes.flatMap(({ object, conflicts = [] }) =>
+        conflicts.length > 0 ? [describeConflicts(object, conflicts)] : [],
+      ),
+    };
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    if (!(error instanceof MeshctlError)) throw error;
+    return { driftUnknown: error.message };
+  }
+}
+
+async function apiserverContainers({ client, namespace }: Target): Promise<ContainerFacts[]> {
+  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
+  return pods
+    .filter(({ metadata }) => !metadata.deletionTimestamp)
+    .flatMap((pod) => {
+      const status = pod.status as
+        | { containerStatuses?: { name: string; ready?: boolean; restartCount?: number }[] }
+        | undefined;
+      return (status?.containerStatuses ?? []).map(({ name, ready = false, restartCount = 0 }) => ({
+        pod: pod.metadata.name,
+        container: name,
+        ready,
+        restarts: restartCount,
+      }));
+    });
+}
+
+async function observeNodes(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot,
+  { timeoutMs, health }: { timeoutMs: number; health: boolean },
+): Promise<NodeObservation[]> {
+  const questions = { health, bgp: usesBgp(snapshot.ciliumConfig), routes: !isTunnel(snapshot) };
+  if (!Object.values(questions).includes(true)) return [];
+  const agents = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
+  const limit = pLimit(AGENTS_AT_A_TIME);
+  return Promise.all(agents.map((agent) => limit(() => observeNode(agent, questions))));
+}
+
+async function observeNode(
+  agent: Agent,
+  asked: Readonly<Record<'health' | 'bgp' | 'routes', boolean>>,
+): Promise<NodeObservation> {
+  const [health, sessions, prefixes, routes] = await Promise.all([
+    asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
+    asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
+    asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'routes', 'available', 'ipv4', 'unicast', '-o', 'json']) : undefined,
+    asked.routes ? agent.json(['ip', '-json', 'route', 'show']) : undefined,
+  ]);
+  return {
+    node: agent.node,
+    cluster: readOwnCluster(health),
+    health: readHealth(health),
+    bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
+    bgpPrefixes: prefixes === undefined ? undefined : readBgpPrefixes(prefixes),
+    routes: readRoutes(routes),
+  };
+}

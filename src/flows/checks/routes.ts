@@ -1,0 +1,116 @@
+import pLimit from 'p-limit';
+import { isTunnel } from '../../mesh/checks/network.ts';
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import { podCidrsOf } from '../../mesh/cilium/pod-ranges.ts';
+import { isComplete, type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../../mesh/cilium/routes.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { listAgents } from '../status/ask-agents.ts';
+import { pollStatus } from '../status/poll-status.ts';
+
+export interface RoutesOptions {
+  parallel: number;
+  nodeTimeoutMs: number;
+}
+
+/** A cluster that answered, and which peers each of its nodes is connected to; of those that tunnel. */
+interface Seen {
+  target: Target;
+  snapshot: ClusterSnapshot;
+  connected: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/**
+ * Asks every node for its routes and judges them against the pod ranges of the other clusters.
+ * @param silent clusters that are known not to answer; those that cease to are added. Of one single cluster the error goes
+ * on its way.
+ */
+export async function readMeshRoutes(
+  flow: Flow,
+  targets: readonly Target[],
+  silent: readonly UnreachableCluster[],
+  options: RoutesOptions,
+): Promise<RoutesReport> {
+  const unreachable = [...silent];
+  const alone = targets.length + silent.length === 1;
+  const attempt = async <T>({ client: { context } }: Target, work: () => Promise<T>): Promise<T[]> => {
+    try {
+      return [await work()];
+    } catch (error) {
+      flow.signal.throwIfAborted();
+      if (!(error instanceof MeshctlError) || alone) throw error;
+      const { code, message, hint } = error;
+      unreachable.push({ context, code, message, ...(hint ? { hint } : {}) });
+      return [];
+    }
+  };
+  return during(flow, `Reading the routes of ${targets.map(({ client }) => client.context).join(', ')}`, async () => {
+    const looks = await Promise.all(targets.map((target) => attempt(target, () => look(flow, target, options))));
+    const seen = looks.flat();
+    const snapshots = seen.map(({ snapshot }) => snapshot);
+    const asked = await Promise.all(
+      seen.map((one) => attempt(one.target, () => routesOfCluster(flow, one, snapshots, options))),
+    );
+    const perCluster = asked.flat();
+    const report = {
+      clusters: perCluster.map(({ snapshot, nodes }) => ({
+        context: snapshot.context,
+        name: clusterNameOf(snapshot),
+        mode: isTunnel(snapshot) ? ('tunnel' as const) : ('native' as const),
+        podCidrs: podCidrsOf(snapshot).length,
+        nodes,
+      })),
+      routes: perCluster.flatMap(({ routes }) => routes),
+      unreachable,
+    };
+    return { complete: isComplete(report), ...report };
+  });
+}
+
+async function look(flow: Flow, target: Target, { parallel, nodeTimeoutMs }: RoutesOptions): Promise<Seen> {
+  const { client, namespace } = target;
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'connect' });
+  if (!isTunnel(snapshot)) return { target, snapshot, connected: new Map() };
+  const { report } = await pollStatus(flow, target, { parallel, nodeTimeoutMs, snapshot, details: true });
+  const agents = (report.details ?? []).filter(({ component }) => component === 'agent');
+  const peersOf = (states: (typeof agents)[number]['peers']) =>
+    new Set(Object.entries(states).flatMap(([peer, state]) => (state === 'connected' ? [peer] : [])));
+  return { target, snapshot, connected: new Map(agents.map(({ name, peers }) => [name, peersOf(peers)])) };
+}
+
+async function routesOfCluster(
+  flow: Flow,
+  { target, snapshot: own, connected }: Seen,
+  snapshots: readonly ClusterSnapshot[],
+  { parallel, nodeTimeoutMs: timeoutMs }: RoutesOptions,
+): Promise<{ snapshot: ClusterSnapshot; routes: RouteToPods[]; nodes: number }> {
+  const agents = await listAgents(flow, target, { most: Number.POSITIVE_INFINITY, timeoutMs });
+  const limit = pLimit(parallel);
+  const perNode = await Promise.all(
+    agents.map((agent) =>
+      limit(async () => {
+        const answers = await Promise.all([
+          agent.json(['ip', '-json', 'route', 'show']),
+          own.ciliumConfig?.['enable-ipv6'] === 'true' ? agent.json(['ip', '-json', '-6', 'route', 'show']) : [],
+        ]);
+        const known = answers.flatMap((answer) => readRoutes(answer) ?? []);
+        return snapshots
+          .filter((other) => other !== own)
+          .flatMap((other) => {
+            const to = clusterNameOf(other);
+            const tunnel = isTunnel(own) ? { connected: connected.get(agent.node)?.has(to) === true } : undefined;
+            return podCidrsOf(other).map((cidr) => ({
+              from: clusterNameOf(own),
+              node: agent.node,
+              to,
+              ...routeTo(cidr, known, tunnel),
+            }));
+          });
+      }),
+    ),
+  );
+  return { snapshot: own, routes: perNode.flat(), nodes: agents.length };
+}

@@ -1,0 +1,99 @@
+import pLimit from 'p-limit';
+import { sleep } from '../../kube/retry.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { isPodRunning } from '../../mesh/objects/pods.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { AGENTS, readAnswer } from '../status/status-programs.ts';
+import { awaitShutOut, type PartingWait } from './await-shut-out.ts';
+
+const LOOK_INTERVAL_MS = 500;
+const EXECS_AT_A_TIME = 30;
+const EXEC_TIMEOUT_MS = 10_000;
+
+/**
+ * Waits until a disconnect has taken effect: the etcds refuse the peers, and no agent reports a cluster that its own does
+ * not dial any more.
+ * @param parallel clusters asked at a time; one that is waited for is not being asked
+ * @returns what could not be seen, as warnings: a pod that does not answer is not known to have forgotten
+ * @throws MeshctlError `Timeout`, naming what still stands
+ */
+export async function awaitParted(
+  flow: Flow,
+  targets: readonly Target[],
+  partings: readonly Parting[],
+  { timeoutMs, parallel }: { timeoutMs: number; parallel: number },
+): Promise<string[]> {
+  const deadline = Date.now() + timeoutMs;
+  const limit = pLimit(parallel);
+  const forgotten = partings.flatMap(({ snapshot, undialled }) => {
+    const target = targets.find(({ client }) => client.context === snapshot.context);
+    return target && undialled.length > 0 ? [awaitForgotten(flow, target, undialled, { deadline, limit })] : [];
+  });
+  const warnings = await during(
+    flow,
+    'Waiting until the peers are shut out and forgotten',
+    () => Promise.all([awaitShutOut(flow, targets, partings, { deadline, limit }), ...forgotten]),
+    (unseen) =>
+      unseen.flat().length === 0 ? 'The peers are shut out and forgotten' : 'Not all of it could be verified',
+    (unseen) => unseen.flat().length === 0,
+  );
+  return warnings.flat();
+}
+
+async function awaitForgotten(
+  flow: Flow,
+  target: Target,
+  peers: readonly string[],
+  { deadline, limit }: PartingWait,
+): Promise<string[]> {
+  const { context } = target.client;
+  for (;;) {
+    const { reporting, silent } = await limit(() => askAgents(target, peers));
+    if (reporting.length === 0) {
+      if (silent.length === 0) return [];
+      return [
+        `context "${context}": ${silent.join(', ')} did not say whether ${silent.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}; look again: ${meshctlCommand('clustermesh status', { context })}`,
+      ];
+    }
+    if (Date.now() + LOOK_INTERVAL_MS > deadline) {
+      throw new MeshctlError(
+        'Timeout',
+        `context "${context}": agents still report ${peers.join(', ')}: ${reporting.join(', ')}`,
+        {
+          hint: `Kubelets refresh mounted Secrets about every minute; then look again: ${meshctlCommand('clustermesh status', { context })}`,
+          details: { context, pods: reporting },
+        },
+      );
+    }
+    await sleep(LOOK_INTERVAL_MS, flow.signal);
+  }
+}
+
+/** The pods that report one of the peers, and those that do not answer. */
+async function askAgents(
+  { client, namespace }: Target,
+  peers: readonly string[],
+): Promise<{ reporting: string[]; silent: string[] }> {
+  const limit = pLimit(EXECS_AT_A_TIME);
+  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENTS.selector });
+  const reporting: string[] = [];
+  const silent: string[] = [];
+  const looks = pods.filter(isPodRunning).map(({ metadata: { name: pod } }) =>
+    limit(async () => {
+      try {
+        const { container, command } = AGENTS;
+        const answer = await client.exec({ namespace, pod, container, command, timeoutMs: EXEC_TIMEOUT_MS });
+        const { clusters } = readAnswer(AGENTS, answer);
+        if (!clusters) silent.push(pod);
+        else if (clusters.some(({ name }) => peers.includes(name))) reporting.push(pod);
+      } catch (error) {
+        if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+        silent.push(pod);
+      }
+    }),
+  );
+  await Promise.all(looks);
+  return { reporting, silent };
+}

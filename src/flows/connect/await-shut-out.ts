@@ -1,0 +1,117 @@
+import type { LimitFunction } from 'p-limit';
+import { EtcdReadError } from '../../etcd/read.ts';
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import { dialingSecret } from '../../mesh/connect/direction.ts';
+import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { secretRef } from '../../mesh/objects/names.ts';
+import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { peerCertificateKeys } from '../../mesh/peers/peer-config.ts';
+import { logsInAsItself } from '../../mesh/peers/peers.ts';
+import { describeServer } from '../../mesh/status/failure-reason.ts';
+import { createAsker, descriptionKey, type EtcdAnswer, readyPods, untilSettled } from '../etcd/ask-etcd.ts';
+import type { ClientCertificate } from '../etcd/open-etcd.ts';
+import type { Flow, Target } from '../flow.ts';
+
+const LOOK_INTERVAL_MS = 500;
+
+/** etcd knows the certificate's user no more, or takes no certificate of that CA. */
+const SHUT_OUT = new Set<string>(['permission-denied', 'tls-client-rejected']);
+
+/** What may be otherwise a moment later; every other error stays what it is. */
+const PASSING = new Set<string>(['unavailable', 'timeout']);
+
+/** How long and by how many at once clusters are asked. */
+export interface PartingWait {
+  /** In milliseconds since the epoch. */
+  deadline: number;
+  /** Clusters at a time. */
+  limit: LimitFunction;
+}
+
+/** One peer that a cluster's etcd must not let in any more, with the credential that it had. */
+interface FormerPeer {
+  server: Target;
+  /** Of the cluster that has the etcd. */
+  serverName: string;
+  client: string;
+  certificate: ClientCertificate;
+}
+
+/**
+ * Waits until the etcds refuse the very credentials that peers had: Cilium looks for changed users every few seconds. Of
+ * each cluster one former peer stands for all, because their users go together.
+ * @returns what could not be asked, as warnings
+ * @throws MeshctlError `Timeout`, naming the cluster that still lets a peer in
+ */
+export async function awaitShutOut(
+  flow: Flow,
+  targets: readonly Target[],
+  partings: readonly Parting[],
+  wait: PartingWait,
+): Promise<string[]> {
+  const warnings = await Promise.all(formerPeers(targets, partings).map((former) => awaitOne(flow, former, wait)));
+  return warnings.flat();
+}
+
+function formerPeers(targets: readonly Target[], partings: readonly Parting[]): FormerPeer[] {
+  return partings.flatMap(({ snapshot, unserved }): FormerPeer[] => {
+    const server = targets.find(({ client }) => client.context === snapshot.context);
+    const serverName = clusterNameOf(snapshot);
+    const known = unserved.flatMap((client) => {
+      const dialler = partings.find((other) => clusterNameOf(other.snapshot) === client)?.snapshot;
+      const certificate = dialler && certificateFor(dialler, serverName);
+      return server && certificate ? [{ server, serverName, client, certificate }] : [];
+    });
+    return known.slice(-1);
+  });
+}
+
+/** The certificate that a cluster had of its own for a peer; undefined where others log in with the same. */
+function certificateFor(dialler: Parting['snapshot'], peer: string): ClientCertificate | undefined {
+  if (!logsInAsItself(dialler, peer)) return undefined;
+  const texts = secretTexts(dialler.objects.get(keyOf(secretRef(dialler.namespace, dialingSecret(dialler)))));
+  const keys = peerCertificateKeys(peer);
+  const { [keys.ca]: ca, [keys.certificate]: certificate, [keys.privateKey]: privateKey } = texts;
+  return ca && certificate && privateKey ? { ca, certificate, privateKey } : undefined;
+}
+
+async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: PartingWait): Promise<string[]> {
+  const { server, serverName, certificate } = former;
+  const { client, namespace } = server;
+  const ask = createAsker(flow, server);
+  const question = { credential: certificate, key: descriptionKey(serverName) };
+  return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
+    const ready = await readyPods(server);
+    if (ready.length === 0) {
+      return [
+        `context "${client.context}": the user of "${former.client}" is removed, but no clustermesh-apiserver pod is ready, so it could not be verified that etcd refuses it; see why: ${describeServer({ context: client.context, namespace })}`,
+      ];
+    }
+    const answers = (await ask(ready, question)).map(verdictOf);
+    if (answers.every((answer) => answer === 'refused')) return [];
+    const unasked = answers.find((answer) => answer instanceof Error);
+    if (unasked && !answers.includes('let in') && (late || !mayPass(unasked))) {
+      return [
+        `context "${client.context}": whether its etcd still lets "${former.client}" in could not be verified (${unasked.message})`,
+      ];
+    }
+    if (!late) return undefined;
+    throw new MeshctlError('Timeout', `context "${client.context}": its etcd still lets "${former.client}" in`, {
+      hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: ${kubectlCommand({ context: client.context, namespace }, ['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver'])}`,
+      details: { context: client.context, peer: former.client },
+    });
+  });
+}
+
+function mayPass(error: Error): boolean {
+  if (error instanceof EtcdReadError) return PASSING.has(error.reason);
+  return !(error instanceof MeshctlError && error.code === 'Forbidden');
+}
+
+function verdictOf(answer: EtcdAnswer): 'refused' | 'let in' | Error {
+  if ('value' in answer) return 'let in';
+  return answer.error instanceof EtcdReadError && SHUT_OUT.has(answer.error.reason) ? 'refused' : answer.error;
+}

@@ -1,0 +1,136 @@
+import pLimit from 'p-limit';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import { peerCertificateKeys } from '../../mesh/peers/peer-config.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
+import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
+import type { ClientCertificate } from '../etcd/open-etcd.ts';
+import { proveServer } from '../etcd/prove.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { createClusterWriter } from '../write/apply-clusters.ts';
+import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
+import { materialise, readAuthorities } from '../write/materialise.ts';
+import { nudgePods } from '../write/nudge.ts';
+import { putBack } from '../write/put-back.ts';
+import { requireStanding } from '../write/still-standing.ts';
+import type { ConnectOptions, PreparedConnect } from './connect.ts';
+
+/** Serves, proves and dials, or puts every cluster back. @returns the steps as they were carried out */
+export async function carryOut(
+  flow: Flow,
+  prepared: PreparedConnect,
+  options: ConnectOptions,
+): Promise<readonly Step[]> {
+  const { targets, serve, dial, directions } = prepared;
+  const steps = [...serve.steps, ...dial.steps];
+  const authorities = await readAuthorities(targets, steps, options.parallel);
+  const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
+  const issued = await duringChange(flow, 'Issuing client certificates', dial.steps.some(issues), issuing);
+  const writer = createClusterWriter(flow, targets, options.parallel);
+  try {
+    await duringChange(flow, 'Letting the peers in', serve.steps.some(isChange), () =>
+      writer.write(
+        serve.steps,
+        (step) => materialise(step, authorities, flow.now()),
+        (target) => nudgePods(flow, target, { pods: 'apiserver' }),
+      ),
+    );
+    if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
+    await duringChange(flow, 'Writing the peering files', dial.steps.some(isChange), () =>
+      writer.write(
+        dial.steps,
+        async (step) => readyWrite(issued, step),
+        (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' }),
+      ),
+    );
+    await requireStanding(targets, directions, options.parallel);
+    return writer.steps;
+  } catch (error) {
+    await putBack(flow, targets, writer.journals, error, {
+      rollback: options.rollback,
+      mounted: true,
+      parallel: options.parallel,
+      mend: (context) => mendCommand(directions, context),
+    });
+    throw error;
+  }
+}
+
+/** Progress is shown of what really happens. */
+function duringChange<T>(flow: Flow, label: string, changes: boolean, work: () => Promise<T>): Promise<T> {
+  return changes ? during(flow, label, work) : work();
+}
+
+const isChange = ({ action }: Step): boolean => action !== 'keep';
+const issues = ({ write }: Step): boolean => write?.method === 'issue' && write.certificates.length > 0;
+
+/** Each credential must open the remote's etcd before anyone dials with it. */
+async function prove(
+  flow: Flow,
+  targets: readonly Target[],
+  directions: readonly Direction[],
+  steps: readonly Step[],
+  ready: ReadyWrites,
+  { proofMs, parallel }: ConnectOptions,
+): Promise<void> {
+  const limit = pLimit(parallel);
+  const byServer = groupBy(directions, ({ server }) => server.snapshot.context);
+  const proving = targets.flatMap((target) => {
+    const incoming = byServer.get(target.client.context) ?? [];
+    const proofs = incoming.map((direction) => ({ direction, certificate: credentialOf(direction, steps, ready) }));
+    return proofs.length > 0 ? [() => proveServer(flow, target, proofs, { timeoutMs: proofMs, limit })] : [];
+  });
+  await during(
+    flow,
+    'Proving the credentials',
+    () => Promise.all(proving.map((run) => run())).catch(withoutProof),
+    () => `Proved ${directions.length} credentials against the remote etcds`,
+  );
+}
+
+/** Where port-forward is forbidden on purpose there is a way without it. */
+function withoutProof(error: unknown): never {
+  if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+  const { code, message, hint = '', details, cause } = error;
+  const way = 'Or connect with --no-proof: credentials are then handed out untried.';
+  throw new MeshctlError(code, message, { hint: `${hint} ${way}`.trim(), details, cause });
+}
+
+/** The client certificate of a direction: the one just issued, else the one that the Secret has. */
+function credentialOf(direction: Direction, steps: readonly Step[], ready: ReadyWrites): ClientCertificate {
+  const { snapshot } = direction.client;
+  const live = (name: string) => snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name)));
+  if (direction.credential.kind === 'shared-ca') return certificateIn(secretTexts(live(REMOTE_CERT_SECRET)), TLS_KEYS);
+  const name = dialingSecret(snapshot);
+  const step = steps.find(({ cluster, object }) => cluster === snapshot.context && object.name === name);
+  const texts = textsAfter(live(name), step && ready.get(step));
+  return certificateIn(texts, peerCertificateKeys(direction.server.identity.name));
+}
+
+/**
+ * What an operator runs for a cluster that could not be put back: where its peers are new to it, it forgets them; else
+ * connecting anew brings both sides together again.
+ */
+function mendCommand(directions: readonly Direction[], context: string): string {
+  const own = directions.filter(({ client, server }) =>
+    [client, server].some(({ snapshot }) => snapshot.context === context),
+  );
+  const others = new Map(
+    own
+      .map(({ client, server }) => (client.snapshot.context === context ? server : client))
+      .map((member) => [member.identity.name, member]),
+  );
+  const me = own.map(({ client, server }) => (client.snapshot.context === context ? client : server))[0];
+  const known = me ? configuredPeers(me.snapshot) : [];
+  const strangers = [...others.keys()].filter((name) => !known.includes(name));
+  if (strangers.length === others.size) {
+    return meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(','), '--yes']);
+  }
+  const contexts = [...others.values()].map(({ snapshot }) => snapshot.context);
+  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', contexts.join(',')]);
+}

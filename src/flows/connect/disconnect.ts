@@ -1,0 +1,132 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
+import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { KVSTOREMESH_PEERS_SECRET } from '../../mesh/objects/names.ts';
+import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import { during, type Flow } from '../flow.ts';
+import { createClusterWriter } from '../write/apply-clusters.ts';
+import { nudgePods } from '../write/nudge.ts';
+import { putBack } from '../write/put-back.ts';
+import { awaitParted } from './await-parted.ts';
+import { type DisconnectOptions, forget, type PreparedDisconnect } from './prepare-disconnect.ts';
+
+export interface DisconnectOutcome {
+  parted: readonly { from: string; to: string }[];
+  steps: readonly Step[];
+  warnings: readonly string[];
+}
+
+/**
+ * Takes the peers out of every cluster, or puts every cluster back.
+ * @throws MeshctlError what went wrong; `details.rollback` says what became of each cluster. `Timeout` when a peer is
+ * still let in or reported at the end of the wait; nothing is put back for that
+ */
+export async function disconnectClusters(
+  flow: Flow,
+  prepared: PreparedDisconnect,
+  options: DisconnectOptions,
+): Promise<DisconnectOutcome> {
+  const { targets, plan, partings } = prepared;
+  if (plan.steps.every(({ action }) => action === 'keep')) {
+    const unseen = await awaitNothing(flow, prepared, options);
+    for (const warning of unseen) flow.progress.warn(warning);
+    return { parted: [], steps: plan.steps, warnings: [...prepared.warnings, ...unseen] };
+  }
+  const writer = createClusterWriter(flow, targets, options.parallel);
+  try {
+    await during(flow, 'Taking the peers out', () =>
+      writer.write(
+        plan.steps,
+        async ({ write }) => write as ReadyWrite,
+        (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents', withdraw: true }),
+      ),
+    );
+  } catch (error) {
+    await putBack(flow, targets, writer.journals, error, {
+      rollback: options.rollback,
+      mounted: true,
+      parallel: options.parallel,
+      mend: (context) => mendCommand(partings, context),
+    });
+    throw error;
+  }
+  if (drains(prepared)) {
+    flow.progress.info(
+      'KVStoreMesh keeps what it has of a lost peer for three minutes; the same clusters can be connected again at once, but see each other only after that',
+    );
+  }
+  const unseen = await awaitTaken(flow, prepared, options);
+  for (const warning of unseen) flow.progress.warn(warning);
+  return { parted: prepared.parted, steps: writer.steps, warnings: [...prepared.warnings, ...unseen] };
+}
+
+/**
+ * Where nothing is left to take out. Only what an earlier run did not live to see, an agent that still reports a peer, is
+ * waited for, and said.
+ */
+async function awaitNothing(
+  flow: Flow,
+  prepared: PreparedDisconnect,
+  options: DisconnectOptions,
+): Promise<readonly string[]> {
+  const { targets, partings } = prepared;
+  if (options.waitMs === undefined) return [];
+  const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
+  const look = { ...flow, progress: { ...flow.progress, start: () => silent } };
+  try {
+    return await awaitParted(look, targets, partings, { timeoutMs: 0, parallel: options.parallel });
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
+    return awaitTaken(flow, prepared, options);
+  }
+}
+
+/** Waits until it has taken effect. Where that ends early, all is written: what stands is said for each cluster. */
+async function awaitTaken(
+  flow: Flow,
+  { targets, partings }: PreparedDisconnect,
+  { waitMs, parallel }: DisconnectOptions,
+): Promise<string[]> {
+  if (waitMs === undefined) return [];
+  try {
+    return await awaitParted(flow, targets, partings, { timeoutMs: waitMs, parallel });
+  } catch (error) {
+    const stands = partings.map(({ snapshot: { context }, undialled, unserved }) => ({ context, undialled, unserved }));
+    for (const { context, undialled, unserved } of stands) {
+      const parts = [
+        ...(undialled.length > 0 ? [`it does not dial ${undialled.join(', ')} any more`] : []),
+        ...(unserved.length > 0 ? [`it has no user for ${unserved.join(', ')} any more`] : []),
+      ];
+      flow.progress.warn(`context "${context}": ${parts.join(', and ')}; that stands, nothing is put back`);
+    }
+    if (error instanceof MeshctlError) error.details.stands = stands;
+    throw error;
+  }
+}
+
+/**
+ * Whether a KVStoreMesh loses a peer that it had. It then waits for agents to let go first, and takes the peer up again
+ * only when it is through with that (Cilium's pkg/clustermesh/kvstoremesh: drainGracePeriod; measured: 80 to 180 s).
+ */
+function drains({ partings, plan }: PreparedDisconnect): boolean {
+  return partings.some(
+    ({ snapshot, undialled }) =>
+      undialled.length > 0 &&
+      dialsThroughKvstoremesh(snapshot) &&
+      plan.steps.some(({ cluster, object, action }) => {
+        return cluster === snapshot.context && object.name === KVSTOREMESH_PEERS_SECRET && action !== 'keep';
+      }),
+  );
+}
+
+function mendCommand(partings: readonly Parting[], context: string): string {
+  const others = partings
+    .filter(({ snapshot }) => snapshot.context !== context)
+    .map(({ snapshot }) => snapshot.context);
+  const own = partings.find(({ snapshot }) => snapshot.context === context);
+  const peers = [...new Set([...(own?.undialled ?? []), ...(own?.unserved ?? [])])];
+  // Without the other side at hand only going on helps.
+  if (others.length === 0) return forget(context, peers);
+  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', others.join(',')]);
+}

@@ -1,0 +1,227 @@
+import pLimit from 'p-limit';
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { type ConnectionMode, dialsOf } from '../../mesh/connect/connection-mode.ts';
+import { type Parting, partingsOf, planDisconnect } from '../../mesh/connect/disconnect-plan.ts';
+import { counted } from '../../mesh/counted.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import { remoteUserName } from '../../mesh/peers/peer-config.ts';
+import { configuredPeers, knownPeers, logsInAsItself } from '../../mesh/peers/peers.ts';
+import type { Plan } from '../../mesh/plan/plan.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import type { MeshRequest } from './connect.ts';
+
+export interface DisconnectOptions {
+  /** Goes on where a destination cannot be reached. */
+  force?: boolean | undefined;
+  /** Clusters at a time. */
+  parallel: number;
+  /** False leaves what stands when something fails. */
+  rollback?: boolean | undefined;
+  /** How long etcds may take to refuse the peers, and agents to forget them; absent: they are not asked. */
+  waitMs?: number | undefined;
+}
+
+/** A disconnect that has been thought through; nothing is written yet. */
+export interface PreparedDisconnect {
+  targets: readonly Target[];
+  partings: readonly Parting[];
+  /** For each dial that ends: who dialled whom, by name. */
+  parted: readonly { from: string; to: string }[];
+  plan: Plan;
+  warnings: readonly string[];
+}
+
+/** Codes of a cluster that cannot be asked, as opposed to one that says no. */
+const DEAD: ReadonlySet<string> = new Set(['ClusterUnreachable', 'Timeout', 'Unauthenticated', 'CiliumMissing']);
+
+/**
+ * Reads the clusters and plans what each of them forgets.
+ * @throws MeshctlError why a cluster cannot be asked; with `force` only of the source, and `Usage` when it is not to be
+ * told which peer a dead destination is
+ */
+export async function prepareDisconnect(
+  flow: Flow,
+  request: MeshRequest,
+  options: DisconnectOptions,
+): Promise<PreparedDisconnect> {
+  const { source, destinations, mode } = request;
+  const targets = source ? [source, ...destinations] : destinations;
+  const snapshots = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
+    readAll(targets, options.parallel),
+  );
+  const alive = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
+  const failed = snapshots.flatMap((result, index) => {
+    const target = targets[index];
+    return result instanceof MeshctlError && target ? [{ target, context: target.client.context, error: result }] : [];
+  });
+  const dead = failed.filter(({ target, error }) => target !== source && DEAD.has(error.code));
+  for (const one of failed) {
+    if (!dead.includes(one)) throw one.error;
+    if (!options.force)
+      throw withWayOut(one.error, source && (peerOfDead(one.context, dead.length, alive) ?? '<name>'));
+  }
+  const members = targets.map(({ client: { context } }): Member => {
+    const snapshot = alive.find((candidate) => candidate.context === context);
+    return snapshot
+      ? { context, snapshot, name: clusterNameOf(snapshot) }
+      : { context, name: nameOfDead(context, dead.length, alive) };
+  });
+  const dials = dialsOf(mode, source ? members[0] : undefined, source ? members.slice(1) : members);
+  const prepared = prepare(targets, dials);
+  const unreached = dead.map(({ context, error }) => {
+    const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
+    return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
+  });
+  return { ...prepared, warnings: [...prepared.warnings, ...unreached] };
+}
+
+/**
+ * The same for peers known by name only, on one side.
+ * @throws MeshctlError `NotFound` for a name of which nothing is there
+ */
+export async function prepareForgetting(
+  flow: Flow,
+  source: Target,
+  peers: readonly string[],
+  mode: ConnectionMode,
+): Promise<PreparedDisconnect> {
+  const { client, namespace } = source;
+  const snapshot = await during(flow, `Reading ${client.context}`, () => readCluster(client, namespace));
+  const own: Member = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
+  const others = peers.map((name): Member => ({ context: name, name }));
+  const prepared = prepare([source], dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others));
+  requireKnown(snapshot, peers, own);
+  return prepared;
+}
+
+/** A name that is nowhere is a mistyped one; a peer of which only a trace is left is not. */
+function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: Member): void {
+  const { context } = snapshot;
+  const known = knownPeers(snapshot);
+  const strangers = peers.filter((peer) => {
+    const { steps } = planDisconnect(partingsOf(dialsOf('bidirectional', own, [{ context: peer, name: peer }])));
+    return !known.includes(peer) && steps.every(({ action }) => action === 'keep');
+  });
+  if (strangers.length === 0) return;
+  throw new MeshctlError(
+    'NotFound',
+    `context "${context}" knows no cluster ${strangers.map((peer) => `"${peer}"`).join(', ')}; it knows ${known.join(', ') || 'none'}`,
+    { hint: 'Nothing was changed.', details: { context, unknown: strangers, known } },
+  );
+}
+
+interface Member {
+  context: string;
+  name: string;
+  /** Absent for a cluster that is not to be asked. */
+  snapshot?: ClusterSnapshot | undefined;
+}
+
+function prepare(targets: readonly Target[], dials: readonly [Member, Member][]): PreparedDisconnect {
+  const partings = partingsOf(dials);
+  const common = dials.filter(
+    ([{ snapshot }, { name: peer }]) =>
+      snapshot && configuredPeers(snapshot).includes(peer) && !logsInAsItself(snapshot, peer),
+  );
+  return {
+    targets,
+    partings,
+    parted: dials.map(([client, server]) => ({ from: client.name, to: server.name })),
+    plan: planDisconnect(partings),
+    warnings: [
+      ...common.map(
+        ([client, server]) =>
+          `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: once it no longer dials, the certificate is still good`,
+      ),
+      ...openConnections(dials),
+    ],
+  };
+}
+
+/**
+ * Of peers that are only shut out, because they cannot be told to let go: etcd refuses a user that is gone at once, but
+ * goes on with what an open connection watches.
+ */
+function openConnections(dials: readonly [Member, Member][]): string[] {
+  const shutOut = dials.filter(
+    ([client, { snapshot }]) =>
+      !client.snapshot && snapshot?.remoteUsers?.some(({ name }) => name === remoteUserName(client.name)),
+  );
+  return [...groupBy(shutOut, ([, server]) => server)].map(([{ context, snapshot }, parted]) => {
+    const restart = kubectlCommand({ context, namespace: snapshot?.namespace }, [
+      'rollout',
+      'restart',
+      'deployment/clustermesh-apiserver',
+    ]);
+    const names = parted.map(([client]) => `"${client.name}"`).join(', ');
+    return `context "${context}" refuses ${names} once etcd has lost the user, but a connection that is still open goes on with what it watches → to end it too: ${restart}`;
+  });
+}
+
+async function readAll(targets: readonly Target[], parallel: number): Promise<(ClusterSnapshot | MeshctlError)[]> {
+  const limit = pLimit(parallel);
+  return Promise.all(
+    targets.map(({ client, namespace }) =>
+      limit(async () => {
+        try {
+          return await readCluster(client, namespace);
+        } catch (error) {
+          if (error instanceof MeshctlError) return error;
+          throw error;
+        }
+      }),
+    ),
+  );
+}
+
+async function readCluster(client: Target['client'], namespace: string): Promise<ClusterSnapshot> {
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'status' });
+  if (snapshot.ciliumConfig) return snapshot;
+  throw new MeshctlError('CiliumMissing', `context "${client.context}": no Cilium in namespace ${namespace}`, {
+    hint: 'Name its namespace with -n.',
+    details: { context: client.context, namespace },
+  });
+}
+
+/** An error of a destination that may be gone for good, with what else can be done then; `peer` where a source forgets it. */
+function withWayOut(error: MeshctlError, peer: string | undefined): MeshctlError {
+  const byName = peer === undefined ? '' : `, or with --peer ${peer} instead of its context`;
+  const wayOut = `If that cluster is gone for good, forget it: with --force${byName}.`;
+  const { code, message, details } = error;
+  return new MeshctlError(code, message, {
+    hint: error.hint === undefined ? wayOut : `${wayOut} Else: ${error.hint}`,
+    details,
+    cause: error,
+  });
+}
+
+function peersElsewhere(alive: readonly ClusterSnapshot[]): string[] {
+  const here = new Set(alive.map(clusterNameOf));
+  return [...new Set(alive.flatMap(knownPeers))].filter((name) => !here.has(name));
+}
+
+/** A cluster that cannot be asked is the peer of that name, or the only peer that is left. */
+function peerOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string | undefined {
+  const candidates = peersElsewhere(alive);
+  if (candidates.includes(context)) return context;
+  return deadCount === 1 && candidates.length === 1 ? candidates[0] : undefined;
+}
+
+function nameOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string {
+  const name = peerOfDead(context, deadCount, alive);
+  if (name !== undefined) return name;
+  const candidates = peersElsewhere(alive);
+  throw new MeshctlError('Usage', `context "${context}" cannot be reached, so it is not known which peer it is`, {
+    hint: `Name the peer instead of the context: --peer ${candidates.join(' or --peer ') || '<name>'}`,
+    details: { context, candidates },
+  });
+}
+
+/** The command with which a cluster forgets peers. */
+export function forget(context: string, peers: readonly string[]): string {
+  return meshctlCommand('clustermesh disconnect', { context }, ['--peer', peers.join(',')]);
+}

@@ -1,0 +1,71 @@
+import pLimit from 'p-limit';
+import { identityOf } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { APISERVER_SELECTOR, apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import { isPodReady } from '../../mesh/objects/pods.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
+import { clusterIdIn } from '../etcd/prove.ts';
+import { readClusterConfigs } from '../etcd/refusal.ts';
+import type { Flow, Target } from '../flow.ts';
+
+/** What the etcd of a cluster describes, as ids by name. */
+export interface DescribedClusters {
+  /** The cluster itself, as its clustermesh-apiserver took it at its start. */
+  own: ReadonlyMap<string, number>;
+  /** What KVStoreMesh keeps of its peers. */
+  peers: ReadonlyMap<string, number>;
+}
+
+/**
+ * What the etcds of clusters describe, by context: one look into one pod of each cluster that has peers, or with `own` of
+ * each that is enabled. Whatever cannot be read is left out.
+ */
+export async function readDescribed(
+  flow: Flow,
+  targets: readonly Target[],
+  snapshots: readonly ClusterSnapshot[],
+  { parallel, own = false }: { parallel: number; own?: boolean },
+): Promise<Map<string, DescribedClusters>> {
+  const limit = pLimit(parallel);
+  const isAsked = (snapshot: ClusterSnapshot) =>
+    configuredPeers(snapshot).length > 0 ||
+    (own && snapshot.objects.has(keyOf(apiserverDeploymentRef(snapshot.namespace))));
+  const read = targets.map(async (target, index): Promise<[string, DescribedClusters]> => {
+    const snapshot = snapshots[index];
+    const configs = snapshot && isAsked(snapshot) ? await limit(() => configsOf(flow, target, snapshot)) : undefined;
+    const name = identityOf(snapshot?.ciliumConfig ?? {}).name;
+    const ids = [...(configs ?? [])].flatMap(([cluster, config]) => {
+      const id = clusterIdIn(config);
+      return id === undefined ? [] : [{ cluster, id, isOwn: cluster === name || !isCached(config) }];
+    });
+    const mapOf = (list: typeof ids) => new Map(list.map(({ cluster, id }) => [cluster, id]));
+    return [
+      target.client.context,
+      { own: mapOf(ids.filter(({ isOwn }) => isOwn)), peers: mapOf(ids.filter(({ isOwn }) => !isOwn)) },
+    ];
+  });
+  return new Map(await Promise.all(read));
+}
+
+/** The ids of the clusters that these are already connected to, by context and peer name. */
+export function peerIdsIn(described: ReadonlyMap<string, DescribedClusters>): Map<string, ReadonlyMap<string, number>> {
+  return new Map([...described].map(([context, { peers }]) => [context, peers]));
+}
+
+/** KVStoreMesh marks the descriptions that it copies (Cilium's pkg/clustermesh/types: CiliumClusterConfigCapabilities). */
+function isCached(description: string): boolean {
+  const parsed = JSON.parse(description) as { capabilities?: { cached?: boolean } } | null;
+  return parsed?.capabilities?.cached === true;
+}
+
+async function configsOf(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot,
+): Promise<Map<string, string> | undefined> {
+  const { client, namespace } = target;
+  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
+  const pod = pods.find((candidate) => isPodReady(candidate));
+  return pod && readClusterConfigs(flow, target, snapshot, pod);
+}

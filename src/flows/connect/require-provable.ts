@@ -1,0 +1,64 @@
+import { EtcdReadError } from '../../etcd/read.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import { apiserverPods, askPod, descriptionKey, readyPods, untilSettled } from '../etcd/ask-etcd.ts';
+import type { ClientCertificate } from '../etcd/open-etcd.ts';
+import { noReadyPod } from '../etcd/prove.ts';
+import type { Flow, Target } from '../flow.ts';
+
+const LOOK_INTERVAL_MS = 500;
+
+/** Of an etcd that could not be asked, as opposed to one that says no. */
+const UNASKED: ReadonlySet<string> = new Set(['unavailable', 'timeout']);
+
+/**
+ * Looks, before anything is written, whether a cluster's etcd can be asked at all: a pod must be ready, and the API server
+ * must forward its port. What etcd says to the credential does not matter.
+ * @param credential any that the cluster knows, in whatever state
+ * @throws MeshctlError `CredentialRefused` with why no pod is ready, at once where none is wanted; `Forbidden`
+ */
+export async function requireProvable(
+  flow: Flow,
+  server: Target,
+  { credential, cluster, timeoutMs }: { credential: ClientCertificate; cluster: string; timeoutMs: number },
+  say: (clause: string) => void = () => {},
+): Promise<void> {
+  const { client, namespace } = server;
+  const deployment = await client.get(apiserverDeploymentRef(namespace));
+  if ((deployment?.spec as { replicas?: number } | undefined)?.replicas === 0) throw noReplicas(server);
+  const deadline = Date.now() + timeoutMs;
+  const question = { credential, key: descriptionKey(cluster), deadline };
+  await untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
+    const [pod] = await readyPods(server);
+    const trouble = pod
+      ? unaskedIn(await askPod(flow, server, pod, question), client.context)
+      : noReadyPod(server, await apiserverPods(server));
+    if (!trouble) return true;
+    if (last || trouble.code === 'Forbidden') throw trouble;
+    say(trouble.message);
+    return undefined;
+  });
+}
+
+function unaskedIn(answer: Awaited<ReturnType<typeof askPod>>, context: string): MeshctlError | undefined {
+  if ('value' in answer) return undefined;
+  const { error } = answer;
+  if (error instanceof MeshctlError) return error;
+  if (!(error instanceof EtcdReadError) || !UNASKED.has(error.reason)) return undefined;
+  return new MeshctlError('CredentialRefused', `context "${context}": its etcd cannot be asked: ${error.message}`, {
+    details: { context, reason: error.reason },
+    cause: error,
+  });
+}
+
+function noReplicas({ client: { context }, namespace }: Target): MeshctlError {
+  const scale = kubectlCommand({ context, namespace }, [
+    ...['scale', 'deployment/clustermesh-apiserver', '--replicas=1'],
+  ]);
+  return new MeshctlError(
+    'CredentialRefused',
+    `context "${context}": no clustermesh-apiserver pod is ready: its Deployment is scaled to 0`,
+    { hint: scale, details: { context, reason: 'no-replicas' } },
+  );
+}

@@ -1,0 +1,214 @@
+import { waitForObject } from '../../kube/wait.ts';
+import { type ConnectivityObjects, echoDeploymentName, renderConnectivity } from '../../manifests/connectivity.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import type { Sample } from '../../mesh/connectivity/connectivity.ts';
+import {
+  echoPodsOf,
+  endedAt,
+  type Requests,
+  readSamples,
+  requestCommand,
+} from '../../mesh/connectivity/connectivity-requests.ts';
+import { isRolledOut } from '../../mesh/enable/apiserver-deployment.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
+import { isPodReady } from '../../mesh/objects/pods.ts';
+import { firstLine } from '../first-line.ts';
+import type { Flow } from '../flow.ts';
+import type { MeshMember } from '../services/read-services.ts';
+
+export const ECHO_SERVICE = 'echo';
+/** Of the Service and of the echo pods. */
+export const SERVICE_PORT = 80;
+export const ECHO_PORT = 8080;
+
+const APP_LABEL = 'app.kubernetes.io/name';
+const MANAGED_LABEL = 'app.kubernetes.io/managed-by';
+const CLIENT_CONTAINER = 'client';
+/** For removing everything, also after Ctrl-C. */
+const CLEAN_UP_MS = 60_000;
+/** For an exec beyond what its requests take. */
+const EXEC_SLACK_MS = 15_000;
+
+/** One cluster that takes part in the test, with what the test put into it. */
+export interface TestCluster {
+  /** In the mesh. */
+  name: string;
+  member: MeshMember;
+  namespace: string;
+  objects: ConnectivityObjects;
+}
+
+/** The clusters with what would be deployed; nothing is written yet. */
+export function prepareClusters(
+  flow: Flow,
+  members: readonly MeshMember[],
+  { namespace, image }: { namespace: string; image: string },
+): Promise<TestCluster[]> {
+  return Promise.all(
+    members.map(async (member) => {
+      const name = member.cluster;
+      const objects = await renderConnectivity(flow.packageRoot, { namespace, cluster: name, image });
+      return { name, member, namespace, objects };
+    }),
+  );
+}
+
+/**
+ * Deploys the echo server and the client, and waits until they run.
+ * @throws MeshctlError `Timeout` when pods do not become ready, and what the API server refuses
+ */
+export async function deploy(flow: Flow, cluster: TestCluster, waitMs: number): Promise<void> {
+  const { client } = cluster.member;
+  const { namespace, workload } = cluster.objects;
+  const isThere = (live: KubeObject | undefined) => (live?.metadata.deletionTimestamp ? undefined : true);
+  // Watching namespaces is a right that only those need who make and delete them.
+  if (!isThere(await client.get(refOf(namespace)))) {
+    await waitForObject(client, refOf(namespace), isThere, {
+      timeoutMs: waitMs,
+      signal: flow.signal,
+      waitingFor: `an earlier ${describeRef(refOf(namespace))} to be gone`,
+    });
+  }
+  if (!(await client.get(refOf(namespace)))) await createNamespace(cluster);
+  // An interrupted run may have left one.
+  await client.delete(refOf(cluster.objects.policy(cluster.name)));
+  for (const object of workload) await client.apply(object, { force: true });
+  for (const object of workload) {
+    if (object.kind === 'Deployment') await awaitRollout(flow, cluster, object, waitMs);
+  }
+}
+
+async function createNamespace({ member, objects }: TestCluster): Promise<void> {
+  try {
+    await member.client.create(objects.namespace);
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+    throw new MeshctlError('Forbidden', error.message, {
+      // Whoever runs the test may not, so no command of theirs would help.
+      hint: "Have whoever administers the cluster apply templates/rbac/connectivity-test of meshctl's package, which makes the namespace and a role in it.",
+      cause: error,
+      details: error.details,
+    });
+  }
+}
+
+async function awaitRollout(flow: Flow, cluster: TestCluster, deployment: KubeObject, waitMs: number): Promise<void> {
+  const { client } = cluster.member;
+  const ref = refOf(deployment);
+  try {
+    await waitForObject(client, ref, (live) => (live && isRolledOut(live) ? true : undefined), {
+      timeoutMs: waitMs,
+      signal: flow.signal,
+      waitingFor: `${describeRef(ref)} to be ready`,
+    });
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
+    throw new MeshctlError('Timeout', error.message, {
+      hint:
+        'If the image cannot be pulled, name another with --image. To look at the pods, keep them with --keep: ' +
+        kubectlCommand({ context: client.context, namespace: cluster.namespace }, ['describe', 'pods']),
+      cause: error,
+      details: error.details,
+    });
+  }
+}
+
+/** Sets the affinity of a cluster's echo Service. */
+export async function setAffinity({ member, objects }: TestCluster, affinity: 'none' | 'local' | 'remote') {
+  const service = objects.workload.find(({ kind }) => kind === 'Service');
+  if (!service) throw new MeshctlError('Bug', 'the connectivity test has no Service');
+  await member.client.patch(refOf(service), { metadata: { annotations: { 'service.cilium.io/affinity': affinity } } });
+}
+
+/** The Deployment of a cluster's echo pods. */
+export function echoDeployment({ name, objects }: TestCluster): KubeObject {
+  const deployment = objects.workload.find(({ metadata }) => metadata.name === echoDeploymentName(name));
+  if (!deployment) throw new MeshctlError('Bug', 'the connectivity test has no echo server');
+  return deployment;
+}
+
+/** Scales the echo pods, and for more than none waits until they are ready. */
+export async function scaleEcho(flow: Flow, cluster: TestCluster, replicas: number, waitMs: number): Promise<void> {
+  const deployment = echoDeployment(cluster);
+  await cluster.member.client.patch(refOf(deployment), { spec: { replicas } });
+  if (replicas > 0) await awaitRollout(flow, cluster, deployment, waitMs);
+}
+
+export function replicasOfEcho(cluster: TestCluster): number {
+  return (echoDeployment(cluster).spec as { replicas: number }).replicas;
+}
+
+/** The addresses of a cluster's ready echo pods. */
+export async function echoAddresses(cluster: TestCluster): Promise<string[]> {
+  const pods = await podsOf(cluster, ECHO_SERVICE);
+  return pods.flatMap(({ status }) => (status as { podIP?: string } | undefined)?.podIP ?? []);
+}
+
+async function podsOf({ member, namespace }: TestCluster, app: string): Promise<KubeObject[]> {
+  const labelSelector = `${APP_LABEL}=${app}`;
+  const pods = await member.client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector });
+  return pods.filter(isPodReady);
+}
+
+/**
+ * Requests from a cluster's client.
+ * @param clusters that may answer
+ * @returns the samples, on the clock of `Date.now()`
+ * @throws MeshctlError `ExecFailed` where curl cannot run as it should
+ */
+export async function ask(cluster: TestCluster, requests: Requests, clusters: readonly string[]): Promise<Sample[]> {
+  const { client } = cluster.member;
+  const [pod] = await podsOf(cluster, CLIENT_CONTAINER);
+  if (!pod) {
+    throw new MeshctlError('NotFound', `context "${client.context}": no client pod is ready in ${cluster.namespace}`, {
+      hint: 'It ran when the test began: see what became of its node.',
+      details: { context: client.context },
+    });
+  }
+  const command = requestCommand(requests);
+  const { stdout, stderr, exitCode } = await client.exec({
+    namespace: cluster.namespace,
+    pod: pod.metadata.name,
+    container: CLIENT_CONTAINER,
+    command,
+    timeoutMs: requests.count * Math.max(requests.timeoutMs, 1000 / (requests.perSecond ?? 1000)) + EXEC_SLACK_MS,
+  });
+  const endMs = Date.now();
+  const samples = readSamples(stdout, { answererOf: echoPodsOf(clusters), perSecond: requests.perSecond });
+  if (samples.length === 0) {
+    throw new MeshctlError(
+      'ExecFailed',
+      `context "${client.context}": curl in Pod ${cluster.namespace}/${pod.metadata.name} ended with ${exitCode} and no result`,
+      {
+        hint: `The image must have curl 7.84 or newer (--image). It said: ${firstLine(stderr) || 'nothing'}`,
+        details: { context: client.context },
+      },
+    );
+  }
+  return endedAt(samples, endMs);
+}
+
+/** What is gone: the namespace, what the test put into somebody's namespace, or not all of it. */
+export type Removed = 'namespace' | 'objects' | 'nothing';
+
+/** Removes what the test made; what cannot be removed is warned of. Goes on after Ctrl-C. */
+export async function cleanUp(flow: Flow, cluster: TestCluster): Promise<Removed> {
+  const { client } = cluster.member;
+  const { namespace, workload, policy } = cluster.objects;
+  const signal = AbortSignal.timeout(CLEAN_UP_MS);
+  try {
+    const live = await client.get(refOf(namespace), { signal });
+    if (!live) return 'namespace';
+    const isOurs = live.metadata.labels?.[MANAGED_LABEL] === 'meshctl';
+    const objects = isOurs ? [namespace] : [policy(cluster.name), ...workload.toReversed()];
+    for (const object of objects) await client.delete(refOf(object), { signal });
+    return isOurs ? 'namespace' : 'objects';
+  } catch (error) {
+    const remove = kubectlCommand({ context: client.context }, ['delete', 'namespace', cluster.namespace]);
+    flow.progress.warn(
+      `${client.context}: could not remove namespace ${cluster.namespace}: ${error instanceof Error ? error.message : error} → ${remove}`,
+    );
+    return 'nothing';
+  }
+}

@@ -1,0 +1,145 @@
+import { waitForList } from '../../kube/wait.ts';
+import {
+  describeTally,
+  measureFailover,
+  type Sample,
+  type ScenarioResult,
+  tally,
+} from '../../mesh/connectivity/connectivity.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { Flow } from '../flow.ts';
+import {
+  ask,
+  ECHO_SERVICE,
+  replicasOfEcho,
+  SERVICE_PORT,
+  scaleEcho,
+  type TestCluster,
+} from './connectivity-clusters.ts';
+import { TIMEOUT_MS } from './connectivity-judge.ts';
+
+const PER_SECOND = 20;
+/** Of one exec: about a second, so that news come in often. */
+const BATCH = 20;
+/** So many good answers in a row from elsewhere: the others have taken over. */
+const STEADY = 20;
+/** For the endpoints to go: the pods may take their time to end. */
+const LONGEST_MS = 60_000;
+
+/**
+ * Scales a cluster's echo pods to zero under steady requests from that cluster, whose Service prefers local backends, and
+ * measures until the other clusters answer. The pods are there again at the end.
+ */
+export async function testFailover(
+  flow: Flow,
+  cluster: TestCluster,
+  names: readonly string[],
+  { waitMs, settleMs }: { waitMs: number; settleMs: number },
+): Promise<ScenarioResult> {
+  const prober = startProber(cluster, names);
+  try {
+    await prober.until((samples) => samples.length >= BATCH, LONGEST_MS);
+    const scaledAt = Date.now();
+    await scaleEcho(flow, cluster, 0, waitMs);
+    const goneAt = await endpointsGone(flow, cluster);
+    const since = goneAt ?? scaledAt;
+    const taken = await prober.until((samples) => isSteady(samples, cluster.name), settleMs, since);
+    const samples = await prober.stop();
+    const failover = measureFailover(samples, { own: cluster.name, scaledAt, goneAt });
+    const seen = describeTally(tally(samples));
+    const outage = failover.lost === 0 ? 'no request lost' : `${failover.outageMs} ms without service`;
+    const took =
+      failover.firstRemoteAnswerMs === undefined ? '' : `taken over after ${failover.firstRemoteAnswerMs} ms, `;
+    return {
+      scenario: 'failover',
+      from: cluster.name,
+      result: taken && goneAt !== undefined ? 'pass' : 'fail',
+      evidence: `${took}${outage}; ${seen}`,
+      requests: tally(samples),
+      failover,
+    };
+  } finally {
+    await prober.stop().catch(() => undefined);
+    if (!flow.signal.aborted) await scaleEcho(flow, cluster, replicasOfEcho(cluster), waitMs);
+  }
+}
+
+/** Whether the last answers all came from elsewhere. */
+function isSteady(samples: readonly Sample[], own: string): boolean {
+  const last = samples.slice(-STEADY);
+  return last.length === STEADY && last.every(({ answeredBy }) => answeredBy !== undefined && answeredBy !== own);
+}
+
+/** When no endpoint was ready any more; undefined where that takes too long. */
+async function endpointsGone(flow: Flow, { member, namespace }: TestCluster): Promise<number | undefined> {
+  const selection = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    namespace,
+    labelSelector: `kubernetes.io/service-name=${ECHO_SERVICE}`,
+  };
+  const isReady = (slice: unknown) =>
+    ((slice as { endpoints?: { conditions?: { ready?: boolean } }[] | null }).endpoints ?? []).some(
+      ({ conditions }) => conditions?.ready !== false,
+    );
+  const options = { timeoutMs: LONGEST_MS, signal: flow.signal, waitingFor: 'the endpoints to go' };
+  try {
+    return await waitForList(
+      member.client,
+      selection,
+      (slices) => (slices.some(isReady) ? undefined : Date.now()),
+      options,
+    );
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'Timeout') return undefined;
+    throw error;
+  }
+}
+
+interface Prober {
+  /** Whether the samples became so in time; with `since`, only those that began later count. */
+  until(accept: (samples: readonly Sample[]) => boolean, timeoutMs: number, since?: number): Promise<boolean>;
+  /** @returns all samples. Rejects with what kept the client from asking. */
+  stop(): Promise<Sample[]>;
+}
+
+/** Asks the echo Service from a cluster's client, at a steady rate, until it is stopped. */
+function startProber(cluster: TestCluster, names: readonly string[]): Prober {
+  const samples: Sample[] = [];
+  const requests = {
+    host: ECHO_SERVICE,
+    port: SERVICE_PORT,
+    count: BATCH,
+    timeoutMs: TIMEOUT_MS,
+    perSecond: PER_SECOND,
+  };
+  let stopped = false;
+  let news = () => {};
+  const running = (async () => {
+    while (!stopped) {
+      samples.push(...(await ask(cluster, requests, names)));
+      news();
+    }
+  })();
+  // Told to whoever waits next.
+  running.catch(() => news());
+
+  return {
+    async until(accept, timeoutMs, since = 0) {
+      const deadline = Date.now() + timeoutMs;
+      for (;;) {
+        const more = new Promise<void>((done) => {
+          news = done;
+        });
+        if (accept(samples.filter(({ startMs }) => startMs >= since))) return true;
+        if (Date.now() > deadline) return false;
+        await Promise.race([more, running]);
+      }
+    },
+    async stop() {
+      stopped = true;
+      await running;
+      return samples;
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { sleep } from '../../kube/retry.ts';
+import {
+  describeMiss,
+  describeTally,
+  type Expectation,
+  meets,
+  percentiles,
+  type Sample,
+  type Scenario,
+  type ScenarioResult,
+  tally,
+} from '../../mesh/connectivity/connectivity.ts';
+import type { Flow } from '../flow.ts';
+import { ask, ECHO_PORT, echoAddresses, type TestCluster } from './connectivity-clusters.ts';
+
+/** For one request. */
+export const TIMEOUT_MS = 2000;
+/** Enough that each of a few clusters answers some: with two, one misses out once in a million. */
+const ROUND = 20;
+const ROUND_PER_CLUSTER_SPREAD = 20;
+/** For a verdict that is not as it should be, where each request may take its whole time. */
+const FAILED_ROUND = 5;
+/** Requests that should not be answered. */
+const DENIED_ROUND = 2;
+const LOOK_INTERVAL_MS = 500;
+
+/** Where requests go. */
+export interface Destination {
+  host: string;
+  port: number;
+}
+
+/** The echo pods of a cluster. */
+export async function podsAt(cluster: TestCluster): Promise<Destination[]> {
+  return (await echoAddresses(cluster)).map((host) => ({ host, port: ECHO_PORT }));
+}
+
+/** What to ask, and what the answers should be. */
+export interface Question {
+  scenario: Scenario;
+  /** Requests go to each of them. */
+  destinations: readonly Destination[];
+  expected: Expectation;
+  /** Of all clusters. */
+  names: readonly string[];
+  /** For a change to reach all agents. */
+  settleMs: number;
+}
+
+/** Asks until the answers are as expected, or for good when a change has had time to take effect. */
+export async function judge(flow: Flow, from: TestCluster, question: Question): Promise<ScenarioResult> {
+  const { scenario, expected, settleMs } = question;
+  const deadline = Date.now() + settleMs;
+  let samples = await askRound(from, question, true);
+  while (!meets(tally(samples), expected) && Date.now() < deadline) {
+    await sleep(LOOK_INTERVAL_MS, flow.signal);
+    samples = await askRound(from, question, true);
+  }
+  // What ended at the first failure says too little.
+  if (samples.some(({ error }) => error !== undefined) && !meets(tally(samples), expected)) {
+    samples = await askRound(from, question, false);
+  }
+  const counted = tally(samples);
+  const met = meets(counted, expected);
+  return {
+    scenario,
+    from: from.name,
+    result: met ? 'pass' : 'fail',
+    evidence:
+      question.destinations.length === 0
+        ? 'no echo pod is ready'
+        : `${describeTally(counted)}${met ? '' : describeMiss(counted, expected)}`,
+    requests: counted,
+    latencyMs: percentiles(samples),
+  };
+}
+
+async function askRound(from: TestCluster, question: Question, failEarly: boolean): Promise<Sample[]> {
+  const { destinations, expected, names } = question;
+  const counts = { only: ROUND, each: ROUND_PER_CLUSTER_SPREAD * names.length, none: DENIED_ROUND };
+  const count = failEarly ? counts[expected.kind] : Math.min(FAILED_ROUND, counts[expected.kind]);
+  const rounds = await Promise.all(
+    destinations.map((destination) =>
+      ask(
+        from,
+        { ...destination, count, timeoutMs: TIMEOUT_MS, failEarly: failEarly && expected.kind !== 'none' },
+        names,
+      ),
+    ),
+  );
+  return rounds.flat();
+}

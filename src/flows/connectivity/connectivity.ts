@@ -1,0 +1,202 @@
+import {
+  type ConnectivityReport,
+  type Expectation,
+  type PathPerformance,
+  percentiles,
+  SCENARIOS,
+  type Scenario,
+  type ScenarioResult,
+  tally,
+} from '../../mesh/connectivity/connectivity.ts';
+import { NAME_NOT_RESOLVED } from '../../mesh/connectivity/connectivity-requests.ts';
+import { during, type Flow } from '../flow.ts';
+import { allOrFirstError } from '../parallel.ts';
+import type { MeshMember } from '../services/read-services.ts';
+import {
+  ask,
+  cleanUp,
+  deploy,
+  ECHO_SERVICE,
+  prepareClusters,
+  SERVICE_PORT,
+  setAffinity,
+  type TestCluster,
+} from './connectivity-clusters.ts';
+import { testFailover } from './connectivity-failover.ts';
+import { type Destination, judge, podsAt, type Question, TIMEOUT_MS } from './connectivity-judge.ts';
+import { requireConnected } from './connectivity-peers.ts';
+import { testPolicies } from './connectivity-policy.ts';
+
+export interface ConnectivityOptions {
+  namespace: string;
+  image: string;
+  /** Leave everything deployed. */
+  keep: boolean;
+  /** Measure latency with many requests. */
+  perf: boolean;
+  /** For pods to be ready. */
+  waitMs: number;
+  /** For a change to take effect everywhere. */
+  settleMs: number;
+}
+
+const PERF_ROUND = 500;
+
+const SERVICE: Destination = { host: ECHO_SERVICE, port: SERVICE_PORT };
+
+/**
+ * Deploys an echo server and a client in each cluster, asks in all the ways that a mesh should answer, and removes
+ * everything again, whatever happens.
+ * @throws MeshctlError `ClusterMeshNotEnabled` or `NotFound` where the clusters are surely not connected, before anything is
+ * deployed; and what kept the test from being made; what it finds wrong is in the report
+ */
+export async function testConnectivity(
+  flow: Flow,
+  members: readonly MeshMember[],
+  options: ConnectivityOptions,
+): Promise<ConnectivityReport> {
+  await during(flow, 'Looking whether the clusters are connected', () => requireConnected(members));
+  const clusters = await prepareClusters(flow, members, options);
+  try {
+    await during(flow, `Deploying to namespace ${options.namespace}`, () =>
+      allOrFirstError(
+        clusters.map((cluster) => deploy(flow, cluster, options.waitMs)),
+        flow.progress,
+      ),
+    );
+    const scenarios = await runScenarios(flow, clusters, options);
+    const performance = options.perf ? await measurePaths(flow, clusters) : undefined;
+    return {
+      passed: hasPassed(scenarios),
+      namespace: options.namespace,
+      image: options.image,
+      clusters: members.map(({ client, cluster }) => ({ context: client.context, name: cluster })),
+      scenarios,
+      ...(performance && { performance }),
+    };
+  } finally {
+    if (!options.keep) {
+      const task = flow.progress.start(`Removing namespace ${options.namespace}`);
+      const removed = await Promise.all(clusters.map((cluster) => cleanUp(flow, cluster)));
+      if (removed.includes('nothing')) task.fail(`Namespace ${options.namespace} is not removed everywhere`);
+      else if (removed.includes('objects')) task.done(`Removed what the test put into namespace ${options.namespace}`);
+      else task.done(`Removed namespace ${options.namespace}`);
+    }
+  }
+}
+
+async function runScenarios(
+  flow: Flow,
+  clusters: readonly TestCluster[],
+  options: ConnectivityOptions,
+): Promise<ScenarioResult[]> {
+  const names = clusters.map(({ name }) => name);
+  const { settleMs } = options;
+  const common = { names, settleMs };
+  const others = (cluster: TestCluster) => names.filter((name) => name !== cluster.name);
+  const results: ScenarioResult[] = [];
+  const run = async (scenario: Scenario, work: () => Promise<ScenarioResult[]>, where = '') => {
+    flow.signal.throwIfAborted();
+    const task = flow.progress.start(`${SCENARIOS[scenario]}${where}`);
+    try {
+      results.push(...(await work()));
+      // What came out is in the report.
+      task.stop();
+    } catch (error) {
+      task.fail();
+      throw error;
+    }
+  };
+  const each = (work: (cluster: TestCluster) => Promise<ScenarioResult>) => () => Promise.all(clusters.map(work));
+  const service = (scenario: Scenario, expected: (cluster: TestCluster) => Expectation) =>
+    each((cluster) =>
+      judge(flow, cluster, { scenario, destinations: [SERVICE], expected: expected(cluster), ...common }),
+    );
+  const affinity = async (value: 'none' | 'local' | 'remote') => {
+    await Promise.all(clusters.map((cluster) => setAffinity(cluster, value)));
+  };
+
+  await affinity('none');
+  await run(
+    'dns',
+    each((cluster) => resolveNames(cluster, names)),
+  );
+  await run('pod-to-pod', () =>
+    Promise.all(clusters.flatMap((from) => clusters.map((to) => reachPods(flow, from, to, common)))),
+  );
+  await run(
+    'global-service',
+    service('global-service', (cluster) => ({ kind: 'only', clusters: names, some: others(cluster) })),
+  );
+  await run(
+    'spread',
+    service('spread', () => ({ kind: 'each', clusters: names })),
+  );
+  await affinity('remote');
+  await run(
+    'affinity-remote',
+    service('affinity-remote', (cluster) => ({ kind: 'only', clusters: others(cluster) })),
+  );
+  await affinity('local');
+  const localOnly = (cluster: TestCluster): Expectation => ({ kind: 'only', clusters: [cluster.name] });
+  await run('affinity-local', service('affinity-local', localOnly));
+  for (const cluster of clusters) {
+    const where = `, from ${cluster.name}`;
+    await run('failover', async () => [await testFailover(flow, cluster, names, options)], where);
+    const back = { scenario: 'return', destinations: [SERVICE], expected: localOnly(cluster), ...common } as const;
+    await run('return', async () => [await judge(flow, cluster, back)], where);
+  }
+  await run('policy', () => testPolicies(flow, clusters, results, settleMs));
+  return results;
+}
+
+function hasPassed(results: readonly ScenarioResult[]): boolean {
+  return results.every(({ result }) => result !== 'fail');
+}
+
+/** The names of a Service that pods of its own namespace may use. */
+async function resolveNames(cluster: TestCluster, names: readonly string[]): Promise<ScenarioResult> {
+  const hosts = [ECHO_SERVICE, `${ECHO_SERVICE}.${cluster.namespace}`, `${ECHO_SERVICE}.${cluster.namespace}.svc`];
+  const samples = await Promise.all(
+    hosts.map((host) => ask(cluster, { host, port: SERVICE_PORT, count: 1, timeoutMs: TIMEOUT_MS }, names)),
+  );
+  const unresolved = hosts.filter((_host, index) => samples[index]?.some(({ error }) => error === NAME_NOT_RESOLVED));
+  const addresses = [...new Set(samples.flat().flatMap(({ address }) => address ?? []))];
+  return {
+    scenario: 'dns',
+    from: cluster.name,
+    result: unresolved.length === 0 ? 'pass' : 'fail',
+    evidence:
+      unresolved.length > 0
+        ? `no address for ${unresolved.join(', ')}`
+        : `${hosts.join(', ')} resolve${addresses.length > 0 ? ` to ${addresses.join(', ')}` : ''}`,
+  };
+}
+
+async function reachPods(
+  flow: Flow,
+  from: TestCluster,
+  to: TestCluster,
+  common: Pick<Question, 'names' | 'settleMs'>,
+): Promise<ScenarioResult> {
+  const destinations = await podsAt(to);
+  const expected: Expectation = { kind: 'only', clusters: [to.name] };
+  return { ...(await judge(flow, from, { scenario: 'pod-to-pod', destinations, expected, ...common })), to: to.name };
+}
+
+/** Latency from each cluster to a pod of each, with many requests; one path at a time, so that they do not disturb. */
+async function measurePaths(flow: Flow, clusters: readonly TestCluster[]): Promise<PathPerformance[]> {
+  const names = clusters.map(({ name }) => name);
+  const paths: PathPerformance[] = [];
+  for (const from of clusters) {
+    for (const to of clusters) {
+      flow.signal.throwIfAborted();
+      const [pod] = await podsAt(to);
+      if (!pod) continue;
+      const requests = { ...pod, count: PERF_ROUND, timeoutMs: TIMEOUT_MS };
+      const samples = await during(flow, `Measuring ${from.name} to ${to.name}`, () => ask(from, requests, names));
+      paths.push({ from: from.name, to: to.name, requests: tally(samples), latencyMs: percentiles(samples) });
+    }
+  }
+  return paths;
+}

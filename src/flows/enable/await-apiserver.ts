@@ -1,0 +1,212 @@
+import type { ClusterClient } from '../../kube/client.ts';
+import { linkSignals } from '../../kube/linked-signal.ts';
+import { waitForList, waitForObject } from '../../kube/wait.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import { loadBalancerHosts } from '../../mesh/connect/endpoints.ts';
+import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/enable/apiserver-deployment.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
+import {
+  APISERVER,
+  APISERVER_SELECTOR,
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+} from '../../mesh/objects/names.ts';
+import { crashesAnew, eventSentences, unreadiness, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+
+/**
+ * Waits until the load balancer of the Service has an address.
+ * @throws MeshctlError `Timeout`, with what the events of the Service say
+ */
+export async function awaitAddress(flow: Flow, { client, namespace }: Target, waitMs: number): Promise<void> {
+  const ref = apiserverServiceRef(namespace);
+  const hosts = (service: KubeObject | undefined): string[] | undefined => {
+    const found = service ? loadBalancerHosts(service) : [];
+    return found.length > 0 ? found : undefined;
+  };
+  await explainTimeout(
+    () =>
+      during(
+        flow,
+        `${client.context}: waiting for the address of the load balancer`,
+        () =>
+          waitForObject(client, ref, hosts, {
+            timeoutMs: waitMs,
+            signal: flow.signal,
+            waitingFor: `Service ${namespace}/${APISERVER} to get an address`,
+          }),
+        (found) => `${client.context}: load balancer at ${found.join(', ')}`,
+      ),
+    async (cause) => {
+      const events = await readEvents(client, ref);
+      const said = events.length > 0 ? `: ${events.join('; ')}` : ', and no event of it says why';
+      return new MeshctlError(
+        'Timeout',
+        `context "${client.context}": the load balancer of Service ${namespace}/${APISERVER} has no address after ${waitMs / 1000} s${said}`,
+        {
+          hint:
+            'Look at what gives addresses here (cloud controller, MetalLB, LB-IPAM), or do without: --service-type NodePort. ' +
+            GO_ON,
+          details: { context: client.context, object: `Service ${namespace}/${APISERVER}`, events },
+          cause,
+        },
+      );
+    },
+  );
+}
+
+/** New pods that crash for so long will not come up by themselves: a container may lose a race once or twice. */
+const CRASHING_FOR_MS = 10_000;
+
+/**
+ * Waits until all replicas of the clustermesh-apiserver are new and ready; what keeps them from it is shown meanwhile.
+ * @throws MeshctlError `Timeout`, with what the pods say, also when new ones crash again and again; `ClusterMeshNotEnabled` where it is scaled to 0
+ */
+export async function awaitRollout(flow: Flow, target: Target, waitMs: number): Promise<void> {
+  const { client, namespace } = target;
+  const startedAt = Date.now();
+  const ref = apiserverDeploymentRef(namespace);
+  const ready = (deployment: KubeObject | undefined): 'ready' | 'scaled down' | undefined =>
+    replicasOf(deployment) === 0 ? 'scaled down' : deployment && isRolledOut(deployment) ? 'ready' : undefined;
+  const state = await explainTimeout(
+    () =>
+      during(
+        flow,
+        `${client.context}: waiting for the clustermesh-apiserver`,
+        async (task) => {
+          const over = new AbortController();
+          const hopeless = new AbortController();
+          const watch = linkSignals(flow.signal, over.signal);
+          const wait = linkSignals(flow.signal, hopeless.signal);
+          const watching = followTroubles(target, watch.signal, waitMs, {
+            say: (says) => task.update(`${client.context}: waiting for the clustermesh-apiserver: ${says}`),
+            giveUp: () => hopeless.abort(),
+          });
+          try {
+            return await waitForObject(client, ref, ready, {
+              timeoutMs: waitMs,
+              signal: wait.signal,
+              waitingFor: `Deployment ${namespace}/${APISERVER} to become ready`,
+            });
+          } catch (error) {
+            if (!hopeless.signal.aborted || flow.signal.aborted) throw error;
+            throw new MeshctlError('Timeout', 'new pods crash', { cause: error });
+          } finally {
+            over.abort();
+            watch.unlink();
+            wait.unlink();
+            await watching;
+          }
+        },
+        (found) => `${client.context}: clustermesh-apiserver is ${found === 'ready' ? 'ready' : 'not ready (0 of 0)'}`,
+        (found) => found === 'ready',
+      ),
+    (cause) => rolloutError(target, Date.now() - startedAt, cause),
+  );
+  if (state === 'scaled down') throw scaledDown(target);
+}
+
+function scaledDown({ client: { context }, namespace }: Target): MeshctlError {
+  const object = `Deployment ${namespace}/${APISERVER}`;
+  return new MeshctlError('ClusterMeshNotEnabled', `context "${context}": ${object} has 0 replicas: nobody is served`, {
+    // Whoever scaled it owns the field by now, so that enable --replicas alone would be a conflict.
+    hint: scaleUpCommand(context, namespace),
+    details: { context, object, reason: 'scaled-to-zero' },
+  });
+}
+
+const GO_ON = 'Run the same command again to go on.';
+
+async function rolloutError({ client, namespace }: Target, waitMs: number, cause: MeshctlError): Promise<MeshctlError> {
+  const [deployment, pods] = await Promise.all([
+    orNothing(client.get(apiserverDeploymentRef(namespace)), undefined),
+    orNothing(client.listAll(podsOf(namespace)), []),
+  ]);
+  const [trouble, ...others] = workloadTroubles(deployment, pods);
+  const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
+  const said = trouble?.says ?? [...pods.flatMap(unreadiness), ...events][0];
+  const describe = kubectlCommand({ context: client.context, namespace }, [
+    'describe',
+    'pods',
+    '-l',
+    APISERVER_SELECTOR,
+  ]);
+  return new MeshctlError(
+    'Timeout',
+    `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${Math.round(waitMs / 100) / 10} s${said ? `: ${said}` : ''}`,
+    {
+      hint: trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`,
+      details: {
+        context: client.context,
+        object: `Deployment ${namespace}/${APISERVER}`,
+        reasons: [trouble?.says, ...others.map(({ says }) => says)].filter(Boolean),
+      },
+      cause,
+    },
+  );
+}
+
+/**
+ * Says each new trouble of the pods until the signal is aborted, and gives up on new ones that go on crashing. Whoever may
+ * not list pods waits without.
+ */
+async function followTroubles(
+  { client, namespace }: Target,
+  signal: AbortSignal,
+  timeoutMs: number,
+  { say, giveUp }: { say: (says: string) => void; giveUp: () => void },
+): Promise<void> {
+  let last: string | undefined;
+  let crashing: NodeJS.Timeout | undefined;
+  const look = (pods: readonly KubeObject[]): undefined => {
+    const says = workloadTroubles(undefined, pods)[0]?.says;
+    if (says !== undefined && says !== last) say(says);
+    last = says;
+    if (crashesAnew(pods)) crashing ??= setTimeout(giveUp, CRASHING_FOR_MS);
+    else {
+      clearTimeout(crashing);
+      crashing = undefined;
+    }
+  };
+  try {
+    await waitForList(client, podsOf(namespace), look, { timeoutMs, signal, waitingFor: 'the pods' });
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+  } finally {
+    clearTimeout(crashing);
+  }
+}
+
+function podsOf(namespace: string) {
+  return { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
+}
+
+async function explainTimeout<T>(
+  work: () => Promise<T>,
+  explain: (cause: MeshctlError) => Promise<MeshctlError>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
+    throw await explain(error);
+  }
+}
+
+/** What the events of an object say; empty for whoever may not read them. */
+async function readEvents(client: ClusterClient, { kind, namespace, name }: ObjectRef): Promise<string[]> {
+  const fieldSelector = `involvedObject.kind=${kind},involvedObject.name=${name}`;
+  const selection = { apiVersion: 'v1', kind: 'Event', namespace, fieldSelector };
+  return eventSentences(await orNothing(client.listAll(selection), []));
+}
+
+/** An explanation is worth less than the error that it is for: where it cannot be had, there is none. */
+async function orNothing<T>(read: Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof MeshctlError) return nothing;
+    throw error;
+  }
+}

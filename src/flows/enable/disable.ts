@@ -1,0 +1,89 @@
+import { applySteps } from '../../kube/apply.ts';
+import { waitForList } from '../../kube/wait.ts';
+import { loadTemplates, templateRefs } from '../../manifests/load.ts';
+import { identityOf } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { planDisable, stayingNotes, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { APISERVER, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
+import { knownPeers } from '../../mesh/peers/peers.ts';
+import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { tellWhatStands } from '../write/put-back.ts';
+
+export interface DisableOptions {
+  keepCertificates: boolean;
+  /** For the pods to go. */
+  waitMs: number;
+}
+
+/** What disable would remove from one cluster. */
+export interface DisableDraft {
+  snapshot: ClusterSnapshot;
+  /** The cluster's own name. */
+  name: string;
+  /** Names of the clusters that it dials or lets in. */
+  peers: readonly string[];
+  steps: readonly Step[];
+  notes: readonly string[];
+}
+
+/** Reads the cluster and plans; writes nothing. @throws MeshctlError `CiliumMissing` */
+export async function draftDisable(flow: Flow, target: Target, options: DisableOptions): Promise<DisableDraft> {
+  const { client, namespace } = target;
+  const templates = await loadTemplates(flow.packageRoot);
+  const possible = templateRefs(templates, namespace);
+  const refs = [...possible, ...usersOfAuthority(namespace)];
+  const snapshot = await during(flow, `${client.context}: reading the cluster`, () =>
+    readSnapshot(client, { namespace, purpose: 'connect', refs }),
+  );
+  if (!snapshot.ciliumConfig) {
+    throw new MeshctlError('CiliumMissing', `context "${client.context}": no Cilium in namespace ${namespace}`, {
+      hint: 'Name its namespace with -n.',
+      details: { context: client.context, namespace },
+    });
+  }
+  const { steps } = planDisable({ snapshot, possible, keepCertificates: options.keepCertificates });
+  return {
+    snapshot,
+    name: identityOf(snapshot.ciliumConfig).name,
+    peers: knownPeers(snapshot),
+    steps,
+    notes: stayingNotes(steps),
+  };
+}
+
+/**
+ * Removes what the plan says and waits until the pods have gone. Nothing is put back on failure: the next run goes on
+ * where this one stopped.
+ */
+export async function disableCluster(
+  flow: Flow,
+  { client, namespace }: Target,
+  { steps }: DisableDraft,
+  { waitMs }: DisableOptions,
+): Promise<void> {
+  const removals = steps.filter(({ action }) => action === 'delete');
+  if (removals.length === 0) return;
+  const remove = async (): Promise<void> => {
+    const { error, journal } = await applySteps(client, removals, {
+      materialise: async ({ write }) => write as ReadyWrite,
+      signal: flow.signal,
+    });
+    if (!error) return;
+    tellWhatStands(flow, [journal], error);
+    throw error;
+  };
+  const count = removals.length === 1 ? 'one object' : `${removals.length} objects`;
+  await during(flow, `${client.context}: removing ${count}`, remove, () => `${client.context}: removed ${count}`);
+  if (!removals.some(({ object }) => object.kind === 'Deployment')) return;
+  await during(flow, `${client.context}: waiting for the pods to go`, () =>
+    waitForList(
+      client,
+      { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR },
+      (pods) => (pods.length === 0 ? true : undefined),
+      { timeoutMs: waitMs, signal: flow.signal, waitingFor: `the pods of ${namespace}/${APISERVER} to go` },
+    ),
+  );
+}

@@ -1,0 +1,223 @@
+import { type Templates, templateRefs } from '../../manifests/load.ts';
+import { renderClusterMesh } from '../../manifests/render.ts';
+import { certificateSpecs } from '../../mesh/certificates/cluster-certificates.ts';
+import {
+  type AuthorityPlan,
+  authorityWarnings,
+  type GivenAuthority,
+  planAuthority,
+  replacementNotes,
+} from '../../mesh/certificates/plan-authority.ts';
+import { type ClusterIdentity, requireIdentity } from '../../mesh/cilium/identity.ts';
+import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install.ts';
+import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { serviceEndpoints } from '../../mesh/connect/endpoints.ts';
+import { counted } from '../../mesh/counted.ts';
+import { scaleUpCommand } from '../../mesh/enable/apiserver-deployment.ts';
+import { caFingerprint, keptUnsigned } from '../../mesh/enable/certificates.ts';
+import { enableEffects, usersToRestore } from '../../mesh/enable/effects.ts';
+import { applySettings, type ObjectSetting } from '../../mesh/enable/object-settings.ts';
+import { type PeerMove, planMove } from '../../mesh/enable/peer-move.ts';
+import { planEnable } from '../../mesh/enable/plan-enable.ts';
+import { withService } from '../../mesh/enable/planned-service.ts';
+import { podMarks, withPodMarks } from '../../mesh/enable/pod-marks.ts';
+import {
+  type EnableChoices,
+  type EnableSettings,
+  peerPorts,
+  settleEnable,
+  settleImage,
+} from '../../mesh/enable/settings.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
+import { apiserverServiceRef, KVSTOREMESH_PEERS_SECRET, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
+import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
+import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import type { CertificateOrder, Plan } from '../../mesh/plan/plan.ts';
+import type { Authority } from '../../pki/authority.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import type { Target } from '../flow.ts';
+
+export interface EnableOptions extends EnableChoices {
+  ciliumVersion?: CiliumVersion | undefined;
+  image?: string | undefined;
+  /** Fields of any rendered object. */
+  settings?: readonly ObjectSetting[] | undefined;
+  /** A CA that the operator brings along, with its key. */
+  givenAuthority?: (GivenAuthority & { authority: Authority }) | undefined;
+  replaceAuthority?: boolean | undefined;
+  /** Of the certificates that are issued. */
+  issuing?: Pick<CertificateOrder, 'validityMs' | 'keySize'> | undefined;
+  /** What cilium-config must say, where the operator relies on it. */
+  maxConnectedClusters?: number | undefined;
+  /** Take over fields that other managers own. */
+  force?: boolean | undefined;
+  /** Other clusters, as far as they were read: who dials this one, and as whom. */
+  others?: readonly ClusterSnapshot[] | undefined;
+  /** This run's command line with --force-conflicts, for hints. */
+  forcing?: string | undefined;
+  /** For the load balancer's address and for the pods, each. */
+  waitMs: number;
+}
+
+/** What enable would do in one cluster, and what it was made from. */
+export interface EnableDraft {
+  snapshot: ClusterSnapshot;
+  /** The cluster with its Service as it will be. */
+  planned: ClusterSnapshot;
+  identity: ClusterIdentity;
+  install: CiliumInstall;
+  settings: EnableSettings;
+  authority: AuthorityPlan;
+  plan: Plan;
+  /** The peers' files go over to other diallers. */
+  move: PeerMove | undefined;
+  /** What becomes of the connections with known peers. */
+  effects: readonly PeerEffect[];
+  warnings: readonly string[];
+  /** How the plan came about, for people. */
+  notes: readonly string[];
+}
+
+/** Reads the cluster and plans. Writes nothing. */
+export async function draftEnable(
+  { client, namespace }: Target,
+  templates: Templates,
+  options: EnableOptions,
+  now: Date,
+): Promise<EnableDraft> {
+  const refs = templateRefs(templates, namespace);
+  return draftFrom(await readSnapshot(client, { namespace, purpose: 'enable', refs }), templates, options, now);
+}
+
+/** The plan, which is a function of what was read. */
+export function draftFrom(
+  snapshot: ClusterSnapshot,
+  templates: Templates,
+  options: EnableOptions,
+  now: Date,
+): EnableDraft {
+  const { others = [] } = options;
+  const { namespace } = snapshot;
+  const possible = templateRefs(templates, namespace);
+  const identity = requireIdentity(snapshot);
+  requireSize(snapshot, identity, options.maxConnectedClusters);
+  const install = readCiliumInstall(snapshot, { version: options.ciliumVersion, apiserverImage: options.image });
+  const settings = settleEnable(snapshot, identity, options);
+  const choice = {
+    given: options.givenAuthority,
+    replace: options.replaceAuthority,
+    keySize: options.issuing?.keySize,
+  };
+  const authority = planAuthority(snapshot, choice, others);
+  const { exposure, ...values } = settings;
+  const rendered = renderClusterMesh(templates, {
+    ...values,
+    ciliumVersion: install.version,
+    image: settleImage(snapshot, options.image, install.apiserverImage),
+    namespace,
+    clusterName: identity.name,
+    maxConnectedClusters: identity.maxConnectedClusters,
+    settings: install.settings,
+    serviceType: exposure.type,
+    serviceAnnotations: exposure.annotations,
+    restricted: enforcedLevel(snapshot) === 'restricted',
+  });
+  const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
+  const users = usersToRestore(snapshot, others);
+  const set = applySettings(withUsers(rendered, users), options.settings ?? [], liveOf);
+  const planned = withRenderedService(snapshot, set);
+  const certificates = certificateSpecs({
+    clusterName: identity.name,
+    namespace,
+    serviceAddresses: serviceEndpoints(planned)?.hosts ?? [],
+    kvstoremesh: settings.kvstoremesh,
+  });
+  const ca = caFingerprint({ snapshot, planned, authority, certificates, now });
+  const marks = podMarks({ snapshot, identity, certificates, ca, replacesCa: authority.replaces, now });
+  const objects = withPodMarks(set, marks);
+  const { issuing, force = false } = options;
+  const own = objects.find(({ metadata }) => metadata.name === KVSTOREMESH_PEERS_SECRET);
+  const move = planMove(snapshot, settings.kvstoremesh, own);
+  const plan = planEnable({ snapshot, planned, objects, certificates, authority, move, possible, issuing, force, now });
+  return {
+    snapshot,
+    planned,
+    identity,
+    install,
+    settings,
+    authority,
+    plan,
+    move,
+    effects: enableEffects({
+      snapshot,
+      planned,
+      authority,
+      steps: plan.steps,
+      replicas: settings.replicas,
+      others,
+      move,
+    }),
+    warnings: [
+      ...authorityWarnings(snapshot, authority),
+      ...keptUnsigned(plan.steps),
+      ...warningsOf(snapshot, install, settings),
+    ],
+    notes: [
+      `Cilium ${formatVersion(install.version)}, ${counted(settings.replicas, 'replica')}, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
+      `Service type ${exposure.type}: ${exposure.evidence.join('; ')}`,
+      ...(authority.replaces ? replacementNotes() : []),
+    ],
+  };
+}
+
+function requireSize(snapshot: ClusterSnapshot, identity: ClusterIdentity, wanted: number | undefined): void {
+  if (wanted === undefined || wanted === identity.maxConnectedClusters) return;
+  const { context, namespace } = snapshot;
+  throw new MeshctlError(
+    'ClusterIdentity',
+    `context "${context}": max-connected-clusters is ${identity.maxConnectedClusters}, not ${wanted}`,
+    {
+      hint:
+        `All clusters of a mesh need the same. It is set when Cilium is installed ` +
+        `(Helm: clustermesh.maxConnectedClusters=${wanted}) and cannot be changed on a running cluster.`,
+      details: { context, object: `ConfigMap ${namespace}/cilium-config` },
+    },
+  );
+}
+
+/** The ConfigMap of the users with these in it, for a cluster that has lost it. */
+function withUsers(objects: readonly KubeObject[], users: readonly string[]): KubeObject[] {
+  return objects.map((object) => {
+    if (object.kind !== 'ConfigMap' || object.metadata.name !== REMOTE_USERS_CONFIGMAP) return object;
+    const edit = addUsersEdit(users)(object);
+    return edit && edit !== 'delete' ? { ...object, data: edit.patch.data } : object;
+  });
+}
+
+function withRenderedService(snapshot: ClusterSnapshot, objects: readonly KubeObject[]): ClusterSnapshot {
+  const ref = apiserverServiceRef(snapshot.namespace);
+  const service = objects.find((object) => keyOf(refOf(object)) === keyOf(ref));
+  return service ? withService(snapshot, service) : snapshot;
+}
+
+function warningsOf(snapshot: ClusterSnapshot, install: CiliumInstall, settings: EnableSettings): string[] {
+  const { exposure, nodePort, replicas } = settings;
+  const scaleUp = scaleUpCommand(snapshot.context, snapshot.namespace);
+  return [
+    ...(replicas === 0 ? [`the clustermesh-apiserver has 0 replicas, so this cluster serves nobody: ${scaleUp}`] : []),
+    ...(install.untested
+      ? [
+          `Cilium ${formatVersion(install.version)} is newer than this meshctl knows (${supportedRange()}); the newest objects are used`,
+        ]
+      : []),
+    ...(exposure.warning ? [`Service type ${exposure.type}: ${exposure.warning}`] : []),
+    ...(nodePort !== undefined && peerPorts(snapshot).includes(nodePort)
+      ? [
+          `the node port ${nodePort} is also a peer's: with kube-proxy replacement, dialling the peer leads back here; choose another with --node-port`,
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,199 @@
+import { applySteps, type Journal } from '../../kube/apply.ts';
+import { loadTemplates } from '../../manifests/load.ts';
+import { formatVersion } from '../../mesh/cilium/versions.ts';
+import { hostPort, serviceEndpoints } from '../../mesh/connect/endpoints.ts';
+import { awaitsAddress } from '../../mesh/enable/certificates.ts';
+import type { PeerMove } from '../../mesh/enable/peer-move.ts';
+import { isFoundation, requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
+import { hasServed } from '../../mesh/peers/concerned-peers.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
+import { tellWhatStands } from '../write/put-back.ts';
+import { awaitAddress, awaitRollout } from './await-apiserver.ts';
+import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
+import { awaitCache, requireConnected, switchAgents } from './move-peers.ts';
+
+/** What became of one cluster. */
+export interface EnableOutcome {
+  context: string;
+  cluster: { name: string; id: number };
+  ciliumVersion: string;
+  service: { type: string; evidence: readonly string[]; endpoints: readonly string[] };
+  kvstoremesh: boolean;
+  /** What became of the connections with known peers. */
+  peers: readonly PeerEffect[];
+  /** In the order in which they were done, `keep` included. */
+  steps: readonly Step[];
+}
+
+/** Reads one cluster and plans; changes nothing. */
+export async function planEnableCluster(flow: Flow, target: Target, options: EnableOptions): Promise<EnableDraft> {
+  const { context } = target.client;
+  const templates = await loadTemplates(flow.packageRoot);
+  return during(flow, `${context}: reading the cluster`, () => draftEnable(target, templates, options, flow.now()));
+}
+
+/** Plans anew from what was read, by what is known of other clusters since. */
+export async function planAgain(flow: Flow, { snapshot }: EnableDraft, options: EnableOptions): Promise<EnableDraft> {
+  return draftFrom(snapshot, await loadTemplates(flow.packageRoot), options, flow.now());
+}
+
+/**
+ * Whether a plan hangs on what other clusters say: what they dial, and as whom. They are read only then, since a
+ * kubeconfig may lead to many.
+ */
+export function concernsOthers({ authority, effects, plan: { steps }, snapshot }: EnableDraft): boolean {
+  const served = hasServed(snapshot);
+  // A peer may trust another CA than what is left here tells.
+  const changesTrust = authority.makes || !snapshot.tlsSecrets.has(SERVER_CERT_SECRET);
+  const restoresUsers = steps.some(
+    ({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP,
+  );
+  return effects.some(({ becomes }) => becomes !== 'kept') || (served && (restoresUsers || changesTrust));
+}
+
+/**
+ * Enables Cluster Mesh in one cluster: first the CA and the Service, whose address the server certificate must cover, then
+ * everything else, then waits for the pods. Nothing is put back on failure: the next run goes on where this one stopped.
+ */
+export async function enableCluster(
+  flow: Flow,
+  target: Target,
+  options: EnableOptions,
+  draft: EnableDraft,
+): Promise<EnableOutcome> {
+  const journals: Journal[] = [];
+  try {
+    return await enableIn(flow, target, options, draft, journals);
+  } catch (error) {
+    tellWhatStands(flow, journals, error);
+    throw error;
+  }
+}
+
+async function enableIn(
+  flow: Flow,
+  target: Target,
+  options: EnableOptions,
+  draft: EnableDraft,
+  journals: Journal[],
+): Promise<EnableOutcome> {
+  const { context } = target.client;
+  if (!options.force) requireNoConflicts(draft.snapshot, draft.plan.steps, options.forcing);
+
+  const foundation = draft.plan.steps.filter(isFoundation);
+  await applyAll(flow, target, foundation, options, givenAuthorities(options), journals);
+  const pending = awaitsAddress(draft.planned);
+  if (pending && draft.settings.exposure.type === 'LoadBalancer') await awaitAddress(flow, target, options.waitMs);
+
+  const changed = pending || foundation.some(({ action }) => action !== 'keep');
+  const final = changed ? await draftAgain(flow, target, options) : draft;
+  const rest = final.plan.steps.filter((step) => !isFoundation(step));
+  const authorities = await readAuthorities([target], rest);
+  const apply = (steps: readonly Step[]) => applyAll(flow, target, steps, options, authorities, journals);
+  if (final.move) await applyWithMove(flow, target, { apply, rest, move: final.move, waitMs: options.waitMs });
+  else await apply(rest);
+  await awaitRollout(flow, target, options.waitMs);
+
+  const endpoints = serviceEndpoints(final.snapshot);
+  // The first look says why: by the second one, the Service is there because of it.
+  const { type, evidence } = draft.settings.exposure;
+  return {
+    context,
+    cluster: { name: final.identity.name, id: final.identity.id },
+    ciliumVersion: formatVersion(final.install.version),
+    service: {
+      type,
+      evidence,
+      endpoints: endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [],
+    },
+    kvstoremesh: final.settings.kvstoremesh,
+    peers: draft.effects,
+    steps: [...foundation, ...rest],
+  };
+}
+
+interface MovingRun {
+  apply: (steps: readonly Step[]) => Promise<void>;
+  rest: readonly Step[];
+  move: PeerMove;
+  waitMs: number;
+}
+
+/**
+ * With peers that go over to other diallers: those first get the files and are seen to be connected, then the former ones
+ * let go. At every moment somebody dials (Cilium keeps a peer's state while its connection is made anew).
+ */
+async function applyWithMove(flow: Flow, target: Target, { apply, rest, move, waitMs }: MovingRun): Promise<void> {
+  await requireConnected(flow, target, move);
+  const at = (step: Step) => rest.indexOf(step);
+  await apply(rest.slice(0, at(move.before)));
+  if (move.to === 'agents') {
+    await switchAgents(flow, target, move.before, { move, waitMs });
+    await apply(rest.slice(at(move.before) + 1, at(move.after)));
+    await awaitRollout(flow, target, waitMs);
+    await apply(rest.slice(at(move.after)));
+    return;
+  }
+  await apply(rest.slice(at(move.before), at(move.after)));
+  await awaitRollout(flow, target, waitMs);
+  await awaitCache(flow, target, move, waitMs);
+  await switchAgents(flow, target, move.after, { move, waitMs });
+  await apply(rest.slice(at(move.after) + 1));
+}
+
+/** The CA that the operator brought along, for the step that puts it into the cluster. */
+export function givenAuthorities({ givenAuthority }: EnableOptions): Authorities {
+  return new Map(givenAuthority ? [[givenAuthority.key, givenAuthority.authority]] : []);
+}
+
+/** With the CA and the Service in place: what is left depends on what they have become. */
+async function draftAgain(flow: Flow, target: Target, options: EnableOptions): Promise<EnableDraft> {
+  const templates = await loadTemplates(flow.packageRoot);
+  return draftEnable(target, templates, { ...options, givenAuthority: undefined, replaceAuthority: false }, flow.now());
+}
+
+async function applyAll(
+  flow: Flow,
+  { client }: Target,
+  steps: readonly Step[],
+  { force, forcing }: EnableOptions,
+  authorities: Authorities,
+  journals: Journal[],
+): Promise<void> {
+  const writes = steps.filter(({ action }) => action !== 'keep');
+  if (writes.length === 0) return;
+  const apply = async (): Promise<void> => {
+    const { error, journal } = await applySteps(client, steps, {
+      materialise: (step) => materialise(step, authorities, flow.now()),
+      force,
+      signal: flow.signal,
+    });
+    journals.push(journal);
+    if (error) throw forcing ? withForcingHint(withNodePortHint(error), forcing) : withNodePortHint(error);
+  };
+  const count = writes.length === 1 ? 'one object' : `${writes.length} objects`;
+  await during(flow, `${client.context}: applying ${count}`, apply, () => `${client.context}: applied ${count}`);
+}
+
+/** A field that somebody has set since it was read, or that managedFields did not tell of. */
+function withForcingHint(error: MeshctlError, forcing: string): MeshctlError {
+  const { code, message, details, cause } = error;
+  if (code !== 'Conflict' || details.conflicts === undefined) return error;
+  return new MeshctlError(code, message, { hint: `take the fields over: ${forcing}`, details, cause });
+}
+
+/** A port that was taken while nobody could see by whom. */
+function withNodePortHint(error: MeshctlError): MeshctlError {
+  if (error.code !== 'Rejected' || !/provided port is already allocated/.test(error.message)) return error;
+  const { code, message, details, cause } = error;
+  return new MeshctlError(code, message, {
+    hint: 'Another Service has this node port: choose one with --node-port.',
+    details,
+    cause,
+  });
+}

@@ -1,0 +1,156 @@
+import pLimit from 'p-limit';
+import { applySteps } from '../../kube/apply.ts';
+import { sleep } from '../../kube/retry.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import type { PeerMove } from '../../mesh/enable/peer-move.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { isPodRunning } from '../../mesh/objects/pods.ts';
+import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
+import { isConnected } from '../../mesh/status/status.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { AGENTS, REPLICAS, readAnswer, type StatusProgram } from '../status/status-programs.ts';
+import { nudgePods } from '../write/nudge.ts';
+import { putBack } from '../write/put-back.ts';
+
+const LOOK_INTERVAL_MS = 500;
+const EXECS_AT_A_TIME = 30;
+const EXEC_TIMEOUT_MS = 10_000;
+
+/**
+ * Refuses to move peers that the present diallers are not connected to: whether a move works could not be seen.
+ * @throws MeshctlError `Incompatible`, naming them
+ */
+export async function requireConnected(flow: Flow, target: Target, { to, peers, running }: PeerMove): Promise<void> {
+  if (!running || peers.length === 0) return;
+  // Agents that read a cache do not notice when KVStoreMesh has lost a peer.
+  const diallers = to === 'agents' ? [AGENTS, REPLICAS] : [AGENTS];
+  const looks = diallers.map((of) => lackingPeers(flow, target, of, peers, isConnected));
+  const lacking = (await Promise.all(looks)).flat();
+  if (lacking.length === 0) return;
+  const { context } = target.client;
+  const names = [...new Set(lacking.map(({ peer }) => peer))];
+  throw new MeshctlError(
+    'Incompatible',
+    `context "${context}": ${names.join(', ')} is not connected now, so nobody could tell whether it still is after the switch of KVStoreMesh`,
+    {
+      hint: `See why, and mend it or part from it first: ${meshctlCommand('clustermesh status', { context })}`,
+      details: { context, peers: names },
+    },
+  );
+}
+
+/**
+ * Has the agents switch to what they are to read: their own connections, or the cache of KVStoreMesh. When they do not get
+ * there, the files are put back: what they read before is still there.
+ * @returns once every agent is connected in the new way
+ * @throws MeshctlError `Timeout`, naming agents and peers
+ */
+export async function switchAgents(
+  flow: Flow,
+  target: Target,
+  step: Step,
+  { move, waitMs }: { move: PeerMove; waitMs: number },
+): Promise<void> {
+  const { client } = target;
+  const cached = move.to === 'kvstoremesh';
+  const arrived = (report: RemoteClusterReport) =>
+    isConnected(report) && (report.config?.kvstoremesh === true) === cached;
+  const write = async (): Promise<void> => {
+    const { error, journal } = await applySteps(client, [step], {
+      materialise: async ({ write }) => write as ReadyWrite,
+      signal: flow.signal,
+    });
+    try {
+      if (error) throw error;
+      await nudgePods(flow, target, { pods: 'apiserver-and-agents' });
+      await awaitPeers(flow, target, { of: AGENTS, peers: move.peers, accept: arrived, waitMs });
+    } catch (failure) {
+      await putBack(flow, [target], [journal], failure, { mounted: true });
+      throw failure;
+    }
+  };
+  const way = cached ? 'read its peers from KVStoreMesh' : 'dial its peers themselves';
+  await during(
+    flow,
+    `${client.context}: letting the agents ${way}`,
+    write,
+    () => `${client.context}: the agents ${way}`,
+  );
+}
+
+/**
+ * Waits until every replica of KVStoreMesh has all of these peers' state, so that agents can read it there.
+ * @throws MeshctlError `Timeout`, naming replicas and peers
+ */
+export async function awaitCache(flow: Flow, target: Target, { peers }: PeerMove, waitMs: number): Promise<void> {
+  const { context } = target.client;
+  await nudgePods(flow, target, { pods: 'apiserver' });
+  await during(flow, `${context}: waiting for KVStoreMesh to have ${peers.join(', ')}`, () =>
+    awaitPeers(flow, target, { of: REPLICAS, peers, accept: isConnected, waitMs }),
+  );
+}
+
+interface Arrival {
+  of: StatusProgram;
+  peers: readonly string[];
+  accept: (report: RemoteClusterReport) => boolean;
+  waitMs: number;
+}
+
+async function awaitPeers(flow: Flow, target: Target, { of, peers, accept, waitMs }: Arrival): Promise<void> {
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    const lacking = await lackingPeers(flow, target, of, peers, accept);
+    if (lacking.length === 0) return;
+    if (Date.now() + LOOK_INTERVAL_MS > deadline) {
+      const { context } = target.client;
+      const words = lacking.slice(0, 5).map(({ pod, peer }) => `${pod} has not reached ${peer}`);
+      throw new MeshctlError('Timeout', `context "${context}": after ${waitMs / 1000} s ${words.join(', ')}`, {
+        hint: `See why: ${meshctlCommand('clustermesh status', { context })}`,
+        details: { context, lacking },
+      });
+    }
+    await sleep(LOOK_INTERVAL_MS, flow.signal);
+  }
+}
+
+/** Which pod does not have which peer as wanted; a pod that does not answer has none. */
+async function lackingPeers(
+  flow: Flow,
+  { client, namespace }: Target,
+  of: StatusProgram,
+  peers: readonly string[],
+  accept: (report: RemoteClusterReport) => boolean,
+): Promise<{ pod: string; peer: string }[]> {
+  const limit = pLimit(EXECS_AT_A_TIME);
+  const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: of.selector };
+  const pods = (await client.listAll(selection)).filter((pod) => isPodRunning(pod) && !pod.metadata.deletionTimestamp);
+  if (pods.length === 0) return peers.map((peer) => ({ pod: `no ${of.component}`, peer }));
+  const looks = pods.map(({ metadata: { name: pod } }) =>
+    limit(async () => {
+      const { container, command } = of;
+      const run = { namespace, pod, container, command, timeoutMs: EXEC_TIMEOUT_MS, signal: flow.signal };
+      const reports = await answerOf(flow, () =>
+        client.exec(run).then((answer) => readAnswer(of, answer).clusters ?? []),
+      );
+      return peers
+        .filter((peer) => !reports.some((report) => report.name === peer && accept(report)))
+        .map((peer) => ({ pod, peer }));
+    }),
+  );
+  return (await Promise.all(looks)).flat();
+}
+
+async function answerOf(
+  flow: Flow,
+  ask: () => Promise<readonly RemoteClusterReport[]>,
+): Promise<readonly RemoteClusterReport[]> {
+  try {
+    return await ask();
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    if (!(error instanceof MeshctlError) || error.code === 'Forbidden') throw error;
+    return [];
+  }
+}

@@ -1,0 +1,182 @@
+import { ExecaError, execa } from 'execa';
+import { stringify } from 'yaml';
+import { applySteps } from '../../kube/apply.ts';
+import { formatVersion } from '../../mesh/cilium/versions.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { serviceEndpoints } from '../../mesh/connect/endpoints.ts';
+import { awaitsAddress } from '../../mesh/enable/certificates.ts';
+import { type HelmValues, helmValues, leavesUsersOut } from '../../mesh/enable/helm-values.ts';
+import { settleImage } from '../../mesh/enable/settings.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { agentDaemonSetRef, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
+import type { ReadyWrite } from '../../mesh/plan/plan.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { awaitAddress, awaitRollout } from './await-apiserver.ts';
+import type { EnableDraft, EnableOptions } from './draft-enable.ts';
+
+export interface HelmOptions {
+  /** Default: as the DaemonSet's annotation says, else `cilium`. */
+  release?: string | undefined;
+  /** Name in the repository, a path or an `oci://` address. */
+  chart: string;
+  /** Absent for a chart that needs none. */
+  repository?: string | undefined;
+  /** Only ask Helm what it would do. */
+  dryRun?: boolean | undefined;
+  kubeconfig?: string | undefined;
+  as?: string | undefined;
+  asGroup?: readonly string[] | undefined;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+}
+
+/** The values for one cluster, from its plan. */
+export function helmValuesOf(
+  { snapshot, identity, install, settings }: EnableDraft,
+  options: EnableOptions,
+): HelmValues {
+  return helmValues({
+    snapshot,
+    identity,
+    install,
+    settings,
+    image: settleImage(snapshot, options.image, install.apiserverImage),
+    serviceAddresses: serviceEndpoints(snapshot)?.hosts ?? [],
+  });
+}
+
+/** The command line that applies values from its standard input. */
+export function helmCommand(
+  { client, namespace }: Target,
+  draft: EnableDraft,
+  { release, chart, repository, dryRun, kubeconfig, as, asGroup = [] }: HelmOptions,
+): string[] {
+  return [
+    'upgrade',
+    release ?? installedBy(draft) ?? 'cilium',
+    chart,
+    ...(repository ? ['--repo', repository] : []),
+    ...['--version', formatVersion(draft.install.version)],
+    ...['--namespace', namespace],
+    ...['--kube-context', client.context],
+    ...(kubeconfig ? ['--kubeconfig', kubeconfig] : []),
+    ...(as ? ['--kube-as-user', as] : []),
+    ...asGroup.flatMap((group) => ['--kube-as-group', group]),
+    '--reuse-values',
+    ...(dryRun ? ['--dry-run=server'] : []),
+    ...['--values', '-'],
+  ];
+}
+
+/** The release that Cilium's DaemonSet is of. */
+function installedBy({ snapshot }: EnableDraft): string | undefined {
+  const daemonSet = snapshot.objects.get(keyOf(agentDaemonSetRef(snapshot.namespace)));
+  return daemonSet?.metadata.annotations?.['meta.helm.sh/release-name'];
+}
+
+/**
+ * Lets the operator's `helm` make the mesh, then waits for the load balancer and the pods. What Helm says is shown.
+ * @throws MeshctlError `HelmFailed` with Helm's reason, `Timeout` when nothing comes up
+ */
+export async function enableViaHelm(
+  flow: Flow,
+  target: Target,
+  draft: EnableDraft,
+  { waitMs, ...options }: EnableOptions,
+  helm: HelmOptions,
+): Promise<void> {
+  const { values, notes } = helmValuesOf(draft, { ...options, waitMs });
+  for (const note of notes) flow.progress.info(note);
+  // From 1.19 on the chart leaves the users to others where it does not know the peers, and the pods cannot start without.
+  const users = draft.plan.steps.filter(
+    ({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP,
+  );
+  if (!helm.dryRun && users.length > 0 && leavesUsersOut(draft.install)) {
+    const { error } = await applySteps(target.client, users, {
+      materialise: async ({ write }) => write as ReadyWrite,
+      signal: flow.signal,
+    });
+    if (error) throw error;
+  }
+  const args = helmCommand(target, draft, helm);
+  await during(flow, `${target.client.context}: helm ${args.join(' ')}`, () =>
+    runHelm(flow, target.client.context, args, stringify(values), helm),
+  );
+  if (helm.dryRun) return;
+  if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {
+    await awaitAddress(flow, target, waitMs);
+  }
+  await awaitRollout(flow, target, waitMs);
+}
+
+async function runHelm(
+  flow: Flow,
+  context: string,
+  args: readonly string[],
+  input: string,
+  helm: HelmOptions,
+): Promise<void> {
+  try {
+    const running = execa('helm', args, {
+      input,
+      env: helm.env,
+      extendEnv: false,
+      cwd: helm.cwd,
+      all: true,
+      cancelSignal: flow.signal,
+      // Helm stops at what it is doing and says so.
+      forceKillAfterDelay: 30_000,
+    });
+    for await (const line of running.iterable({ from: 'all' })) flow.progress.info(`helm: ${line}`);
+    await running;
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    throw helmError(error, context, args);
+  }
+}
+
+/** What Helm stumbles over, and the way on. */
+const HELM_TROUBLES: readonly [pattern: RegExp, hint: string, command?: readonly [path: string, flag: string]][] = [
+  [
+    /invalid ownership metadata|cannot be imported into the current release/,
+    'meshctl made objects that Helm would make. Before the next --via-helm hand them over',
+    ['clustermesh disable', '--keep-certificates'],
+  ],
+  [
+    /another operation .* is in progress/,
+    'Helm was interrupted there: see helm history, then helm rollback to the last deployed revision.',
+  ],
+  [
+    /has no deployed releases|release: not found/,
+    'Name the release that installed Cilium with --helm-release (see helm list -A).',
+  ],
+  [
+    /repo .* not found|not a valid chart repository|failed to download|no cached repo|chart .* not found|no such host/,
+    'Name the chart that installed Cilium with --helm-chart and --helm-repo.',
+  ],
+  [/timed out waiting/, 'Helm waited in vain: look at the pods in the namespace, then run the same command again.'],
+  [/forbidden/i, 'Helm needs the rights to everything in the chart, and to its Secrets of type helm.sh/release.v1.'],
+];
+
+function helmError(error: unknown, context: string, args: readonly string[]): MeshctlError {
+  if (!(error instanceof ExecaError)) throw error;
+  if (error.code === 'ENOENT') {
+    return new MeshctlError('HelmFailed', 'helm is not installed, or not in PATH', {
+      hint: 'Install it (https://helm.sh), or leave --via-helm out: meshctl needs no Helm.',
+      cause: error,
+    });
+  }
+  const said = String(error.all ?? error.stderr ?? '')
+    .split('\n')
+    .filter((line) => /error|fail/i.test(line))
+    .at(-1)
+    ?.replace(/^Error: /, '');
+  const [, words, command] = HELM_TROUBLES.find(([pattern]) => pattern.test(String(error.all ?? ''))) ?? [];
+  const hint = command ? `${words}: ${meshctlCommand(command[0], { context }, [command[1]])}` : words;
+  return new MeshctlError(
+    'HelmFailed',
+    `helm ${args[0]} ${args[1]} ended with exit code ${error.exitCode ?? 'none'}${said ? `: ${said.trim()}` : ''}`,
+    { hint: hint ?? 'What Helm said is above. Nothing else was changed.', cause: error },
+  );
+}

@@ -1,0 +1,100 @@
+import pLimit from 'p-limit';
+import { type EtcdRead, EtcdReadError, readKey } from '../../etcd/read.ts';
+import { sleep } from '../../kube/retry.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../../mesh/objects/names.ts';
+import { isPodReady } from '../../mesh/objects/pods.ts';
+import type { Flow, Target } from '../flow.ts';
+import { type ClientCertificate, openEtcd } from './open-etcd.ts';
+
+/** What an etcd is asked, and with which credential. */
+export interface EtcdQuestion {
+  credential: ClientCertificate;
+  /** A key, or the beginning of several. */
+  key: string;
+  /** Names that the server's certificate must hold, besides the Service's. */
+  otherNames?: readonly string[] | undefined;
+  /** Until then an answer is of use. Default: ten seconds from now. */
+  deadline?: number | undefined;
+}
+
+/** What one pod's etcd said: what was read, or why nothing could be. */
+export type EtcdAnswer<T = string | undefined> = { value: T } | { error: EtcdReadError | MeshctlError };
+
+const ATTEMPT_TIMEOUT_MS = 10_000;
+/** A handshake through an API server takes its time, however little is left. */
+const SHORTEST_ATTEMPT_MS = 1_000;
+/** Port-forwards to one cluster at a time. */
+const ATTEMPTS_AT_A_TIME = 8;
+
+/** Under which key a cluster describes itself in its etcd. */
+export function descriptionKey(cluster: string): string {
+  return `${CLUSTER_CONFIG_PREFIX}${cluster}`;
+}
+
+/** All pods of a cluster's clustermesh-apiserver. */
+export function apiserverPods({ client, namespace }: Target): Promise<KubeObject[]> {
+  return client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
+}
+
+/** Those whose etcd can be asked. */
+export async function readyPods(server: Target): Promise<KubeObject[]> {
+  return (await apiserverPods(server)).filter((pod) => isPodReady(pod));
+}
+
+/**
+ * Asks one pod's etcd once, through the API server's port-forward.
+ * @param read what is asked for; default: the value of the key
+ * @throws what is no answer: the signal's reason, or a bug
+ */
+export async function askPod<T = string | undefined>(
+  flow: Pick<Flow, 'signal'>,
+  server: Target,
+  pod: KubeObject,
+  { credential, key, otherNames, deadline = Date.now() + ATTEMPT_TIMEOUT_MS }: EtcdQuestion,
+  read: (from: EtcdRead) => Promise<T> = readKey as (from: EtcdRead) => Promise<T>,
+): Promise<EtcdAnswer<T>> {
+  const timeoutMs = Math.min(ATTEMPT_TIMEOUT_MS, Math.max(deadline - Date.now(), SHORTEST_ATTEMPT_MS));
+  try {
+    const etcd = await openEtcd(flow, server, pod);
+    return { value: await read({ ...etcd, ...credential, otherNames, key, timeoutMs }) };
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    if (error instanceof EtcdReadError || error instanceof MeshctlError) return { error };
+    throw error;
+  }
+}
+
+/** Asks pods, a few at a time whoever else asks with this asker: one for each cluster. */
+export function createAsker(flow: Pick<Flow, 'signal'>, server: Target) {
+  const limit = pLimit(ATTEMPTS_AT_A_TIME);
+  return (pods: readonly KubeObject[], question: EtcdQuestion): Promise<EtcdAnswer[]> =>
+    Promise.all(pods.map((pod) => limit(() => askPod(flow, server, pod, question))));
+}
+
+export interface Looking {
+  /** In milliseconds since the epoch. */
+  deadline: number;
+  intervalMs: number;
+  /** Lets a look in when it is its turn, where many clusters are looked at; between its looks a cluster takes no place. */
+  limit?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
+}
+
+/**
+ * Looks again and again until there is a result.
+ * @param look told at the deadline that it is the last one: it then gives a result or throws
+ */
+export async function untilSettled<T>(
+  flow: Pick<Flow, 'signal'>,
+  { deadline, intervalMs, limit = (work) => work() }: Looking,
+  look: (last: boolean) => Promise<T | undefined>,
+): Promise<T> {
+  for (;;) {
+    const last = Date.now() + intervalMs >= deadline;
+    const settled = await limit(() => look(last));
+    if (settled !== undefined) return settled;
+    if (last) throw new MeshctlError('Bug', 'the last look gave no result');
+    await sleep(intervalMs, flow.signal);
+  }
+}

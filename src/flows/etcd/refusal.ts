@@ -1,0 +1,191 @@
+import { type EtcdReadError, type EtcdReadReason, readPrefix } from '../../etcd/read.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import type { Direction } from '../../mesh/connect/direction.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
+import {
+  APISERVER_SELECTOR,
+  CLUSTER_CONFIG_PREFIX,
+  configMapRef,
+  LOCAL_CERT_SECRET,
+  REMOTE_ROLE,
+  REMOTE_USERS_CONFIGMAP,
+  SHARED_USER,
+  secretRef,
+} from '../../mesh/objects/names.ts';
+import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
+import { userRole } from '../../mesh/peers/remote-users.ts';
+import { TLS_KEYS } from '../../mesh/plan/plan.ts';
+import type { Flow, Target } from '../flow.ts';
+import { askPod } from './ask-etcd.ts';
+
+interface Words {
+  says: string;
+  /** With the command's place: the cluster whose etcd refuses. */
+  hint(place: Place): string;
+}
+
+interface Place {
+  context: string;
+  namespace: string;
+}
+
+const RESTART = ['rollout', 'restart', 'deployment/clustermesh-apiserver'];
+
+const seePods = (place: Place) => kubectlCommand(place, ['get', 'pods', '-l', APISERVER_SELECTOR]);
+const seeLog = (place: Place, container: string) =>
+  kubectlCommand(place, ['logs', 'deployment/clustermesh-apiserver', '-c', container]);
+
+const seeUsers = (place: Place) =>
+  `The apiserver container makes the users from ConfigMap clustermesh-remote-users; look at its log: ${seeLog(place, 'apiserver')}`;
+
+/** What a refusal means to the operator once time is up; until then it is retried, because mounts and users follow late. */
+const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
+  'tls-unknown-ca': {
+    says: 'its server certificate is not signed by the CA in its Secret cilium-ca',
+    hint: ({ context }) =>
+      `The certificates were made by another CA; renew them: ${meshctlCommand('clustermesh enable', { context })}`,
+  },
+  'tls-expired': {
+    says: 'its server certificate has expired or is not valid yet',
+    hint: ({ context }) => `Check the clocks, and renew it: ${meshctlCommand('clustermesh enable', { context })}`,
+  },
+  'tls-name': {
+    says: 'its server certificate does not cover the address that peers will dial',
+    hint: (place) => `The pods have not seen the new certificate: ${seePods(place)}`,
+  },
+  'tls-client-rejected': {
+    says: 'it refuses the client certificate',
+    hint: (place) =>
+      `etcd reads its CA only at its start; if the CA was replaced, restart it: ${kubectlCommand(place, RESTART)}`,
+  },
+  'permission-denied': { says: 'it does not let the user in', hint: seeUsers },
+  unavailable: {
+    says: 'it cannot be reached through the API server',
+    hint: seePods,
+  },
+  timeout: { says: 'it does not answer in time', hint: seePods },
+  protocol: {
+    says: 'it does not answer as etcd does',
+    hint: (place) => seeLog(place, 'etcd'),
+  },
+};
+
+/** A refusal as the operator reads it. */
+export function refusalOf(error: EtcdReadError, direction: Direction): MeshctlError {
+  return refusal(direction, error.reason, REFUSALS[error.reason], error);
+}
+
+/** The etcd has no description of the cluster of that name. */
+export function notPublished({ server }: Direction): MeshctlError {
+  const { context, namespace } = server.snapshot;
+  return new MeshctlError(
+    'CredentialRefused',
+    `context "${context}": its etcd has no description of cluster "${server.identity.name}" yet`,
+    {
+      hint: `The apiserver container writes it at its start; look at its log: ${seeLog({ context, namespace }, 'apiserver')}`,
+      details: { context, reason: 'cluster-config-missing' },
+    },
+  );
+}
+
+/**
+ * The last refusal, told more exactly where etcd says no more than that permission is denied: the user is gone from
+ * users.yaml, it has another role, or the cluster publishes itself under another name.
+ */
+export async function explainRefusal(
+  flow: Flow,
+  server: Target,
+  direction: Direction,
+  last: MeshctlError,
+  pods: readonly KubeObject[],
+): Promise<MeshctlError> {
+  const reason = last.details.reason;
+  if (reason !== 'permission-denied' && reason !== 'cluster-config-missing') return last;
+  const published = await publishedNames(flow, server, direction.server.snapshot, pods);
+  const { name } = direction.server.identity;
+  if (published && published.length > 0 && !published.includes(name)) {
+    return refusal(
+      direction,
+      'wrong-cluster-name',
+      {
+        says: `it publishes "${published.join('", "')}", but cilium-config says "${name}"`,
+        hint: (place) => `Restart what still runs with the old name: ${kubectlCommand(place, RESTART)}`,
+      },
+      last,
+    );
+  }
+  const { user } = direction.credential;
+  if (reason !== 'permission-denied' || user === SHARED_USER) return last;
+  const configMap = await server.client.get(configMapRef(server.namespace, REMOTE_USERS_CONFIGMAP));
+  const role = configMap && userRole(configMap, user);
+  if (role === undefined) {
+    const says = 'someone has taken the user out of ConfigMap clustermesh-remote-users again';
+    return refusal(
+      direction,
+      'user-missing',
+      { says, hint: () => 'Find out who manages that ConfigMap (Helm, GitOps).' },
+      last,
+    );
+  }
+  if (role !== REMOTE_ROLE) {
+    const says = `the user has the role "${role}", not "${REMOTE_ROLE}"`;
+    return refusal(
+      direction,
+      'role-wrong',
+      { says, hint: () => 'Find out who manages ConfigMap clustermesh-remote-users.' },
+      last,
+    );
+  }
+  return last;
+}
+
+/**
+ * The clusters that an etcd describes: its own and, with KVStoreMesh, those in its cache. Read with the certificate of the
+ * cluster's own agents. Undefined where that is not possible.
+ */
+export async function readClusterConfigs(
+  flow: Flow,
+  target: Target,
+  snapshot: ClusterSnapshot,
+  pod: KubeObject,
+): Promise<Map<string, string> | undefined> {
+  const texts = secretTexts(snapshot.objects.get(keyOf(secretRef(target.namespace, LOCAL_CERT_SECRET))));
+  const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
+  if (!ca || !certificate || !privateKey) return undefined;
+  const question = { credential: { ca, certificate, privateKey }, key: CLUSTER_CONFIG_PREFIX };
+  const deadline = Date.now() + READ_TIMEOUT_MS;
+  const answer = await askPod(flow, target, pod, { ...question, deadline }, readPrefix);
+  // It is only for knowing more; what matters is proved on its own.
+  if ('error' in answer) return undefined;
+  return new Map([...answer.value].map(([key, value]) => [key.slice(CLUSTER_CONFIG_PREFIX.length), value]));
+}
+
+const READ_TIMEOUT_MS = 5_000;
+
+async function publishedNames(
+  flow: Flow,
+  server: Target,
+  snapshot: ClusterSnapshot,
+  [pod]: readonly KubeObject[],
+): Promise<string[] | undefined> {
+  const configs = pod && (await readClusterConfigs(flow, server, snapshot, pod));
+  const peers = configuredPeers(snapshot);
+  return configs && [...configs.keys()].filter((name) => !peers.includes(name));
+}
+
+function refusal(
+  { server, client, credential: { user } }: Direction,
+  reason: string,
+  { says, hint }: Words,
+  cause: Error,
+): MeshctlError {
+  const { context, namespace } = server.snapshot;
+  return new MeshctlError(
+    'CredentialRefused',
+    `context "${context}": etcd does not accept the credential for "${client.identity.name}" (user ${user}): ${says}`,
+    { hint: hint({ context, namespace }), cause, details: { context, user, reason, message: cause.message } },
+  );
+}

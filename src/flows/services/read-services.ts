@@ -1,0 +1,211 @@
+import type { ClusterClient } from '../../kube/client.ts';
+import { identityOf } from '../../mesh/cilium/identity.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, CILIUM_CONFIG, configMapRef, secretRef } from '../../mesh/objects/names.ts';
+import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { peersIn } from '../../mesh/peers/peer-config.ts';
+import {
+  backendsIn,
+  type ClusterServices,
+  globalKeys,
+  type ServiceBackend,
+  type ServiceFacts,
+  serviceFacts,
+  serviceKey,
+} from '../../mesh/services/services.ts';
+import type { Flow, Target } from '../flow.ts';
+
+/** Which Services to read: those that are global in some cluster, or the one named, global or not. */
+export interface ServiceScope {
+  /** Absent: all namespaces. */
+  namespace?: string | undefined;
+  name?: string | undefined;
+}
+
+/** A cluster that takes part, with what its cilium-config says. */
+export interface MeshMember extends Target {
+  /** Its name in the mesh. */
+  cluster: string;
+  globalByDefault: boolean;
+}
+
+/** Set by Cilium's operator on slices that mirror another cluster's backends; agents pass over them. */
+const NOT_MIRRORED = 'endpointslice.kubernetes.io/managed-by!=endpointslice-mesh-controller.cilium.io';
+const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+
+/** Service names in one label selector: a URL of some kilobytes, which every proxy takes. */
+const NAMES_PER_LIST = 60;
+
+/**
+ * The clusters of these contexts.
+ * @throws MeshctlError `CiliumMissing` for a context without Cilium, `Incompatible` for two that are the same cluster
+ */
+export async function readMembers(targets: readonly Target[]): Promise<MeshMember[]> {
+  const members = await Promise.all(targets.map(readMember));
+  members.forEach((member, index) => {
+    const twin = members.slice(0, index).find(({ cluster }) => cluster === member.cluster);
+    if (!twin) return;
+    throw new MeshctlError(
+      'Incompatible',
+      `contexts "${twin.client.context}" and "${member.client.context}" both are cluster "${member.cluster}"`,
+      { hint: 'Name each cluster once; the clusters of a mesh have different names.' },
+    );
+  });
+  return members;
+}
+
+async function readMember(target: Target): Promise<MeshMember> {
+  const { client, namespace } = target;
+  const config = await client.get(configMapRef(namespace, CILIUM_CONFIG));
+  if (!config) {
+    throw new MeshctlError(
+      'CiliumMissing',
+      `context "${client.context}": no Cilium in namespace ${namespace} (there is no ConfigMap ${CILIUM_CONFIG})`,
+      { hint: 'Name its namespace with --cilium-namespace.', details: { context: client.context, namespace } },
+    );
+  }
+  const data = (config.data ?? {}) as Record<string, string>;
+  return {
+    ...target,
+    cluster: identityOf(data).name,
+    globalByDefault: data['clustermesh-default-global-namespace'] !== 'false',
+  };
+}
+
+/**
+ * Reads the Services in scope from all clusters in parallel, their backends only for those that matter.
+ * @param onFailure hears of a cluster that cannot be read and is left out then; without it the error is thrown
+ */
+export async function readServices(
+  flow: Flow,
+  members: readonly MeshMember[],
+  scope: ServiceScope,
+  onFailure?: (context: string, error: MeshctlError) => void,
+): Promise<ClusterServices[]> {
+  const orNone = async <T>({ client }: MeshMember, reading: Promise<T>): Promise<T[]> => {
+    try {
+      return [await reading];
+    } catch (error) {
+      flow.signal.throwIfAborted();
+      if (!onFailure || !(error instanceof MeshctlError)) throw error;
+      onFailure(client.context, error);
+      return [];
+    }
+  };
+  const read = await Promise.all(
+    members.map(async (member) => {
+      const definitions = await orNone(member, readDefinitions(flow, member, scope));
+      return definitions.map((cluster) => ({ member, cluster }));
+    }),
+  );
+  const found = read.flat();
+  const wanted = scope.name === undefined ? globalKeys(found.map(({ cluster }) => cluster)) : undefined;
+  const complete = await Promise.all(
+    found.map(async ({ member, cluster }) => {
+      const services = new Map([...cluster.services].filter(([key]) => wanted?.has(key) ?? true));
+      const backends = await orNone(member, readBackends(member.client, services, scope));
+      return backends.map((of) => ({ ...cluster, services: withBackends(services, of) }));
+    }),
+  );
+  return complete.flat();
+}
+
+function withBackends(
+  services: ReadonlyMap<string, ServiceFacts>,
+  backends: ReadonlyMap<string, ServiceBackend[]>,
+): Map<string, ServiceFacts> {
+  return new Map(
+    [...services].map(([key, facts]): [string, ServiceFacts] => [key, { ...facts, backends: backends.get(key) ?? [] }]),
+  );
+}
+
+/** One cluster's Services without their backends. */
+async function readDefinitions(flow: Flow, member: MeshMember, scope: ServiceScope): Promise<ClusterServices> {
+  const { client, namespace, cluster, globalByDefault } = member;
+  const [peers, namespaces, services] = await Promise.all([
+    readPeers(member),
+    readNamespaces(client, scope.namespace),
+    readServiceFacts(client, scope),
+  ]);
+  if (!peers) {
+    flow.progress.warn(
+      `context "${client.context}": Secret ${namespace}/${AGENT_PEERS_SECRET} may not be read; taking ${cluster} to be connected to every cluster named`,
+    );
+  }
+  return { context: client.context, cluster, globalByDefault, peers, namespaces, services };
+}
+
+/** The peers that the agents read from; undefined where Secrets may not be read. */
+export async function readPeers({ client, namespace, cluster }: MeshMember): Promise<string[] | undefined> {
+  try {
+    const secret = await client.get(secretRef(namespace, AGENT_PEERS_SECRET));
+    return peersIn(secretTexts(secret)).filter((peer) => peer !== cluster);
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+    return undefined;
+  }
+}
+
+async function readNamespaces(
+  client: ClusterClient,
+  namespace: string | undefined,
+): Promise<Map<string, Record<string, string>>> {
+  const annotations = new Map<string, Record<string, string>>();
+  const add = ({ metadata }: KubeObject) => annotations.set(metadata.name, metadata.annotations ?? {});
+  if (namespace === undefined) {
+    for await (const object of client.list({ apiVersion: 'v1', kind: 'Namespace' })) add(object);
+  } else {
+    const object = await client.get({ apiVersion: 'v1', kind: 'Namespace', name: namespace });
+    if (object) add(object);
+  }
+  return annotations;
+}
+
+async function readServiceFacts(
+  client: ClusterClient,
+  { namespace, name }: ServiceScope,
+): Promise<Map<string, ServiceFacts>> {
+  const services = new Map<string, ServiceFacts>();
+  const add = (object: KubeObject) => {
+    const facts = serviceFacts(object);
+    services.set(serviceKey(facts), facts);
+  };
+  if (namespace !== undefined && name !== undefined) {
+    const object = await client.get({ apiVersion: 'v1', kind: 'Service', namespace, name });
+    if (object) add(object);
+  } else {
+    for await (const object of client.list({ apiVersion: 'v1', kind: 'Service', namespace })) add(object);
+  }
+  return services;
+}
+
+/** The backends of these Services, by the Service's key. An address that is in two slices for a moment counts once. */
+async function readBackends(
+  client: ClusterClient,
+  services: ReadonlyMap<string, ServiceFacts>,
+  { namespace }: ServiceScope,
+): Promise<Map<string, ServiceBackend[]>> {
+  const names = [...new Set([...services.values()].map(({ name }) => name))].sort();
+  const found = new Map<string, Map<string, ServiceBackend>>();
+  const lists = chunksOf(names, NAMES_PER_LIST).map(async (chunk) => {
+    const labelSelector = `${SERVICE_NAME_LABEL} in (${chunk.join(',')}),${NOT_MIRRORED}`;
+    const selection = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace, labelSelector };
+    for await (const slice of client.list(selection)) {
+      const key = `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME_LABEL]}`;
+      const facts = services.get(key);
+      if (!facts || slice.addressType !== (facts.ipFamily ?? slice.addressType)) continue;
+      const backends = found.get(key) ?? new Map<string, ServiceBackend>();
+      for (const backend of backendsIn(slice)) backends.set(backend.address, backend);
+      found.set(key, backends);
+    }
+  });
+  await Promise.all(lists);
+  return new Map([...found].map(([key, backends]) => [key, [...backends.values()]]));
+}
+
+function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}

@@ -1,0 +1,72 @@
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import {
+  annotationChanges,
+  type GlobalIntent,
+  planGlobalService,
+  type ServiceSite,
+  serviceRef,
+} from '../../mesh/services/global-service.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { createClusterWriter } from '../write/apply-clusters.ts';
+import { materialise } from '../write/materialise.ts';
+import { putBack } from '../write/put-back.ts';
+
+const CLUSTERS_AT_A_TIME = 16;
+
+/** The steps that make a Service global, or no longer so, in all these clusters. Throws what {@link planGlobalService} throws. */
+export async function planGlobalServiceIn(
+  flow: Flow,
+  targets: readonly Target[],
+  service: { namespace: string; name: string },
+  intent: GlobalIntent,
+): Promise<readonly Step[]> {
+  const ref = serviceRef(service.namespace, service.name);
+  const sites = await during(flow, 'Reading the clusters', () =>
+    Promise.all(
+      targets.map(async ({ client }): Promise<ServiceSite> => {
+        const [live, namespace] = await Promise.all([
+          client.get(ref),
+          client.get({ apiVersion: 'v1', kind: 'Namespace', name: service.namespace }),
+        ]);
+        return { context: client.context, namespaceExists: namespace !== undefined, live };
+      }),
+    ),
+  );
+  return planGlobalService(ref, sites, intent).steps;
+}
+
+/**
+ * Writes the steps, clusters in parallel. Either all of it stands at the end, or every cluster is put back.
+ * @param rollback false leaves what stands when something fails
+ */
+export async function applyGlobalService(
+  flow: Flow,
+  targets: readonly Target[],
+  steps: readonly Step[],
+  { rollback }: { rollback: boolean },
+): Promise<void> {
+  const writer = createClusterWriter(flow, targets, CLUSTERS_AT_A_TIME);
+  try {
+    await writer.write(
+      steps,
+      (step) => materialise(step, new Map(), flow.now()),
+      async () => undefined,
+    );
+  } catch (error) {
+    const mend = (context: string): string => mendingCommand(context, steps);
+    await putBack(flow, targets, writer.journals, error, { rollback, parallel: CLUSTERS_AT_A_TIME, mend });
+    throw error;
+  }
+}
+
+/** What puts the Service of a cluster back by hand. */
+function mendingCommand(context: string, steps: readonly Step[]): string {
+  const step = steps.find(({ cluster }) => cluster === context);
+  const { namespace, name = '' } = step?.object ?? {};
+  if (step?.action === 'create') return kubectlCommand({ context, namespace }, ['delete', 'service', name]);
+  const former = annotationChanges(step).map(({ annotation, from }) =>
+    from === undefined ? `${annotation}-` : `${annotation}=${from}`,
+  );
+  return kubectlCommand({ context, namespace }, ['annotate', '--overwrite', 'service', name, ...former]);
+}

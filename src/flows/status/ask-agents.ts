@@ -1,0 +1,42 @@
+import { MeshctlError } from '../../mesh/errors.ts';
+import { AGENT_CONTAINER, AGENT_SELECTOR } from '../../mesh/objects/names.ts';
+import { isPodRunning, nodeOf } from '../../mesh/objects/pods.ts';
+import type { Flow, Target } from '../flow.ts';
+
+export interface Agent {
+  node: string;
+  /** The parsed JSON that a command in the agent's container prints; undefined when it prints none. */
+  json(command: readonly string[]): Promise<unknown>;
+}
+
+/** The running agents, evenly spread over the list when there are more than `most`. */
+export async function listAgents(
+  flow: Flow,
+  { client, namespace }: Target,
+  { most, timeoutMs }: { most: number; timeoutMs: number },
+): Promise<Agent[]> {
+  const agents: Agent[] = [];
+  for await (const pod of client.list({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR })) {
+    if (!isPodRunning(pod)) continue;
+    const { name } = pod.metadata;
+    agents.push({
+      node: nodeOf(pod) ?? name,
+      async json(command) {
+        try {
+          const { signal } = flow;
+          const run = { namespace, pod: name, container: AGENT_CONTAINER, command, timeoutMs, signal };
+          const { stdout, exitCode } = await client.exec(run);
+          return exitCode === 0 ? (JSON.parse(stdout) as unknown) : undefined;
+        } catch (error) {
+          flow.signal.throwIfAborted();
+          // What one agent cannot tell is left out; not being allowed to ask is an error.
+          if (error instanceof MeshctlError && ['Forbidden', 'Unauthenticated'].includes(error.code)) throw error;
+          return undefined;
+        }
+      },
+    });
+  }
+  if (agents.length <= most) return agents;
+  const step = agents.length / most;
+  return Array.from({ length: most }, (_, index) => agents[Math.floor(index * step)]).filter((agent) => !!agent);
+}

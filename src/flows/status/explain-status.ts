@@ -1,0 +1,52 @@
+import pLimit from 'p-limit';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { nodeOf } from '../../mesh/objects/pods.ts';
+import type { FailureReason, StatusProblem, StatusReport } from '../../mesh/status/status.ts';
+import { explainStatus, reasonIn, vagueProblems } from '../../mesh/status/troubleshoot.ts';
+import type { Flow, Target } from '../flow.ts';
+import { AGENTS, REPLICAS } from './status-programs.ts';
+
+/** Its longest step is a dial that times out. */
+const TROUBLESHOOT_TIMEOUT_MS = 15_000;
+const TROUBLESHOOTS_AT_A_TIME = 8;
+
+/**
+ * Finds out why, where the status only says that a peer is waited for: one `troubleshoot` for each problem, in one of the
+ * pods that have it. What cannot be found out stays as it was.
+ */
+export async function explainProblems(flow: Flow, target: Target, report: StatusReport): Promise<StatusReport> {
+  const reasons = new Map<StatusProblem, FailureReason>();
+  const limit = pLimit(TROUBLESHOOTS_AT_A_TIME);
+  await Promise.all(
+    vagueProblems(report).map((problem) =>
+      limit(async () => {
+        const reason = await troubleshoot(flow, target, problem);
+        if (reason) reasons.set(problem, reason);
+      }),
+    ),
+  );
+  return explainStatus(report, reasons);
+}
+
+async function troubleshoot(flow: Flow, { client, namespace }: Target, problem: StatusProblem) {
+  const { selector, container, troubleshoot: command } = problem.component === 'agent' ? AGENTS : REPLICAS;
+  const [example] = problem.nodes;
+  try {
+    const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector });
+    const pod = pods.find((candidate) => candidate.metadata.name === example || nodeOf(candidate) === example);
+    if (!pod) return undefined;
+    const { stdout } = await client.exec({
+      namespace,
+      pod: pod.metadata.name,
+      container,
+      command: [...command, problem.peer],
+      timeoutMs: TROUBLESHOOT_TIMEOUT_MS,
+      signal: flow.signal,
+    });
+    return reasonIn(stdout);
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    if (!(error instanceof MeshctlError)) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,203 @@
+import { sleep } from '../../kube/retry.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { describeFault, type Fault } from '../../mesh/status/standing.ts';
+import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
+import type { StatusReport } from '../../mesh/status/status.ts';
+import type { Flow, Target } from '../flow.ts';
+import { explainProblems } from './explain-status.ts';
+import { type PollOptions, pollStatus } from './poll-status.ts';
+
+export type StatusOptions = Omit<PollOptions, 'onProgress' | 'redial'>;
+
+/** One look at several clusters. */
+export interface Look {
+  reports: StatusReport[];
+  unreachable: UnreachableCluster[];
+}
+
+/** What agents said, before it is judged by what is configured. */
+interface Poll {
+  polled: PolledCluster[];
+  unreachable: UnreachableCluster[];
+}
+
+/** How long between two looks while something is waited for, and while someone watches. */
+const LOOK_INTERVAL_MS = 500;
+const WATCH_INTERVAL_MS = 1000;
+/** A connect that is under way writes one Secret after the other; what stays broken for longer is not mended by waiting. */
+const STUCK_AFTER_MS = 5000;
+
+/**
+ * Looks at all clusters once, in parallel, and finds out the reasons that only `troubleshoot` can tell. Of one single
+ * cluster an error goes on its way; of several it becomes part of the result.
+ */
+export async function lookAtClusters(flow: Flow, targets: readonly Target[], options: StatusOptions): Promise<Look> {
+  const names = namesOf(targets);
+  const task = flow.progress.start(`Asking the agents of ${names}`);
+  try {
+    const onProgress = (answered: number, total: number) =>
+      task.tick(`Asking the agents of ${names}: ${answered}/${total} nodes`);
+    return await explain(flow, targets, await pollAll(flow, targets, { ...options, redial: true }, onProgress));
+  } finally {
+    task.stop();
+  }
+}
+
+async function pollAll(
+  flow: Flow,
+  targets: readonly Target[],
+  options: Omit<PollOptions, 'onProgress'>,
+  onProgress: (answered: number, total: number) => void = () => undefined,
+  mayPass: (error: MeshctlError) => boolean = () => false,
+): Promise<Poll> {
+  const counts = targets.map(() => ({ answered: 0, total: 0 }));
+  const looks = await Promise.all(
+    targets.map(async (target, index): Promise<PolledCluster | UnreachableCluster> => {
+      try {
+        return await pollStatus(flow, target, {
+          ...options,
+          onProgress(answered, total) {
+            counts[index] = { answered, total };
+            const sum = (key: 'answered' | 'total') => counts.reduce((all, count) => all + count[key], 0);
+            onProgress(sum('answered'), sum('total'));
+          },
+        });
+      } catch (error) {
+        flow.signal.throwIfAborted();
+        if (!(error instanceof MeshctlError) || (targets.length === 1 && !mayPass(error))) throw error;
+        const { code, message, hint } = error;
+        return { context: target.client.context, code, message, ...(hint ? { hint } : {}) };
+      }
+    }),
+  );
+  return {
+    polled: looks.filter((look) => 'report' in look),
+    unreachable: looks.filter((look) => 'code' in look),
+  };
+}
+
+/** What the agents said, with what is configured. */
+function judged(flow: Flow, { polled, unreachable }: Poll): Look {
+  return { reports: judgeStanding(polled, flow.now()), unreachable };
+}
+
+function namesOf(targets: readonly Target[]): string {
+  return targets.map(({ client }) => client.context).join(', ');
+}
+
+async function explain(flow: Flow, targets: readonly Target[], { polled, unreachable }: Poll): Promise<Look> {
+  const explained = await Promise.all(
+    polled.map(async ({ report, snapshot }) => {
+      const target = targets.find(({ client }) => client.context === report.context);
+      return target && !report.healthy
+        ? { report: await explainProblems(flow, target, report), snapshot }
+        : { report, snapshot };
+    }),
+  );
+  return judged(flow, { polled: explained, unreachable });
+}
+
+/**
+ * Looks again and again until all clusters are healthy or time is up, and says what is waited for whenever that changes.
+ * @returns the last look, explained
+ */
+export async function waitForHealth(
+  flow: Flow,
+  targets: readonly Target[],
+  options: StatusOptions,
+  waitMs: number,
+): Promise<Look> {
+  const deadline = Date.now() + waitMs;
+  const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
+  let stuckSince: number | undefined;
+  try {
+    for (;;) {
+      const quick = await pollAll(flow, targets, options, undefined, isPassing);
+      // A new connection to a peer that is not there takes seconds to fail: it is made only when all else is well.
+      const isQuiet = isHealthy(judged(flow, quick));
+      const poll = isQuiet ? await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing) : quick;
+      const look = judged(flow, poll);
+      if (isHealthy(look)) return look;
+      stuckSince = isStuck(look) ? (stuckSince ?? Date.now()) : undefined;
+      const isVain = stuckSince !== undefined && Date.now() - stuckSince > STUCK_AFTER_MS;
+      if (isVain || Date.now() + LOOK_INTERVAL_MS > deadline) {
+        // Of one single cluster that does not answer in the end, the error goes on its way.
+        if (targets.length === 1 && look.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
+        return await explain(flow, targets, poll);
+      }
+      task.update(waitingFor(look));
+      await sleep(LOOK_INTERVAL_MS, flow.signal);
+    }
+  } finally {
+    task.stop();
+  }
+}
+
+/** Whether a cluster may answer at the next look. */
+function isPassing({ code }: MeshctlError): boolean {
+  return ['ClusterUnreachable', 'ApiFailure', 'Timeout', 'ExecFailed'].includes(code);
+}
+
+/** Looks until Ctrl-C. */
+export async function watchStatus(
+  flow: Flow,
+  targets: readonly Target[],
+  options: StatusOptions,
+  show: (look: Look) => Promise<void>,
+): Promise<void> {
+  try {
+    for (;;) {
+      await show(await explain(flow, targets, await pollAll(flow, targets, { ...options, redial: true })));
+      await sleep(WATCH_INTERVAL_MS, flow.signal);
+    }
+  } catch (error) {
+    if (!flow.signal.aborted) throw error;
+  }
+}
+
+/** Whether every cluster answered and is healthy. */
+export function isHealthy({ reports, unreachable }: Look): boolean {
+  return unreachable.length === 0 && reports.length > 0 && reports.every(({ healthy }) => healthy);
+}
+
+/** Whether all that can be waited for is there, and what keeps the mesh from being healthy is broken objects. */
+function isStuck({ reports, unreachable }: Look): boolean {
+  const lacking = reports.filter(({ healthy }) => !healthy);
+  return (
+    unreachable.length === 0 &&
+    lacking.length > 0 &&
+    lacking.every(
+      ({ faults, problems }) =>
+        faults.length > 0 &&
+        [...faults, ...problems.map(({ cause }) => cause)].every((fault) => fault && !mendsAlone(fault)),
+    )
+  );
+}
+
+/** Replicas come up, or are scaled up again. */
+function mendsAlone({ id }: Fault): boolean {
+  return id === 'apiserver-not-ready' || id === 'apiserver-scaled-down';
+}
+
+function waitingFor({ reports, unreachable }: Look): string {
+  const words = [
+    ...reports.filter(({ healthy }) => !healthy).map(lackOf),
+    ...unreachable.map(({ context }) => `${context} to answer`),
+  ];
+  return `Waiting for ${words.join('; ')}`;
+}
+
+function lackOf({ context, nodes, kvstoremesh, peers, enabled, problems, faults }: StatusReport): string {
+  if (!enabled) return `Cluster Mesh to be enabled in ${context}`;
+  if (peers.length === 0) return `${context} to be connected to a cluster`;
+  if (nodes.connected < nodes.total || nodes.total === 0) {
+    const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
+    return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to connect to ${lacking.join(', ') || 'all clusters'}`;
+  }
+  const [heldOver] = problems.filter((problem) => problem.heldOver);
+  if (heldOver) return `a new connection of ${context} to ${heldOver.peer}`;
+  const [fault] = faults;
+  if (fault) return `${context} to be mended: ${describeFault(fault)}`;
+  return `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas of ${context} to connect`;
+}

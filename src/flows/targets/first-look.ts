@@ -1,0 +1,103 @@
+import type { ClusterClient } from '../../kube/client.ts';
+import { identityOf } from '../../mesh/cilium/identity.ts';
+import type { CiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
+import { shellWord } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { CILIUM_CONFIG, configMapRef } from '../../mesh/objects/names.ts';
+import { findCiliumNamespaces } from '../../snapshot/read-snapshot.ts';
+import type { Target } from '../flow.ts';
+
+/** Where Cilium runs unless it was installed elsewhere. */
+export const USUAL_NAMESPACE = 'kube-system';
+
+/** By its UID clusters are told apart: it is as old as the cluster, and no other has it. */
+const OLDEST_NAMESPACE: ObjectRef = { apiVersion: 'v1', kind: 'Namespace', name: 'kube-system' };
+
+/** What is known of a cluster before anything is done with it. */
+export interface FirstLook extends Target {
+  /** Its name in the mesh; undefined where no Cilium was found. */
+  cluster: string | undefined;
+  /** The same for all contexts that lead to this cluster; undefined where it may not be read. */
+  uid: string | undefined;
+}
+
+/**
+ * Finds Cilium's namespace, in kube-system first, and by what the cluster is told apart from others.
+ * @param alone there are no others: nothing is asked that needs not be
+ * @throws MeshctlError what keeps the cluster from being asked, and `Usage` where Cilium is in several namespaces
+ */
+export async function lookAtCluster(client: ClusterClient, given: CiliumNamespaces, alone = false): Promise<FirstLook> {
+  const named = given.of.get(client.context) ?? (given.of.size === 0 ? given.others : undefined);
+  if (alone && named !== undefined) return { client, namespace: named, cluster: undefined, uid: undefined };
+  const [{ namespace, config }, uid] = await Promise.all([
+    locateCilium(client, given),
+    alone ? undefined : uidOf(client),
+  ]);
+  return { client, namespace, cluster: config && clusterNameIn(config), uid };
+}
+
+interface Location {
+  namespace: string;
+  config: KubeObject | undefined;
+}
+
+async function locateCilium(client: ClusterClient, { of, others }: CiliumNamespaces): Promise<Location> {
+  const read = async (namespace: string): Promise<Location> => ({
+    namespace,
+    config: await client.get(configMapRef(namespace, CILIUM_CONFIG)),
+  });
+  const own = of.get(client.context);
+  if (own !== undefined) return read(own);
+  for (const [name, namespace] of of) {
+    const found = await unlessForbidden(read(namespace));
+    if (found?.config && clusterNameIn(found.config) === name) return found;
+  }
+  if (others !== undefined) return read(others);
+  try {
+    const usual = await read(USUAL_NAMESPACE);
+    return usual.config ? usual : ((await elsewhere(client, read)) ?? usual);
+  } catch (error) {
+    // Whoever has rights in Cilium's namespace alone.
+    if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+    const found = await elsewhere(client, read);
+    if (found) return found;
+    throw error;
+  }
+}
+
+/** The namespace of the DaemonSet of Cilium's agents. */
+async function elsewhere(
+  client: ClusterClient,
+  read: (namespace: string) => Promise<Location>,
+): Promise<Location | undefined> {
+  const [namespace, ...more] = await findCiliumNamespaces(client);
+  if (namespace === undefined) return undefined;
+  if (more.length === 0) return read(namespace);
+  const { context } = client;
+  throw new MeshctlError(
+    'Usage',
+    `context "${context}": Cilium is in several namespaces: ${[namespace, ...more].join(', ')}`,
+    {
+      hint: `Say which one, in service commands with --cilium-namespace: -n ${shellWord(`${context}=${namespace}`)}`,
+      details: { context, namespaces: [namespace, ...more] },
+    },
+  );
+}
+
+async function uidOf(client: ClusterClient): Promise<string | undefined> {
+  return (await unlessForbidden(client.get(OLDEST_NAMESPACE)))?.metadata.uid;
+}
+
+async function unlessForbidden<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'Forbidden') return undefined;
+    throw error;
+  }
+}
+
+function clusterNameIn({ data }: KubeObject): string {
+  return identityOf((data ?? {}) as Record<string, string>).name;
+}

@@ -1,0 +1,66 @@
+import pLimit from 'p-limit';
+import { applySteps, type Journal } from '../../kube/apply.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import type { Flow, Target } from '../flow.ts';
+import { allOrFirstError } from '../parallel.ts';
+
+/** Writes to several clusters at once, and the account of it for undoing. */
+export interface ClusterWriter {
+  readonly journals: readonly Journal[];
+  /** Those that were carried out, `keep` included. */
+  readonly steps: readonly Step[];
+  /**
+   * Applies each cluster's steps in their order, clusters in parallel, then does `after` where something changed. All of
+   * it has ended when it throws, so that nothing is written after the undoing.
+   */
+  write(
+    steps: readonly Step[],
+    ready: (step: Step) => Promise<ReadyWrite>,
+    after: (target: Target) => Promise<void>,
+  ): Promise<void>;
+}
+
+const WAITING =
+  'interrupted: writes that are under way are waited for; another Ctrl-C ends at once and leaves clusters half-way';
+
+/** @param parallel clusters at a time */
+export function createClusterWriter(flow: Flow, targets: readonly Target[], parallel: number): ClusterWriter {
+  const journals: Journal[] = [];
+  const done: Step[] = [];
+  const limit = pLimit(parallel);
+
+  async function writeCluster(
+    target: Target,
+    steps: readonly Step[],
+    ready: (step: Step) => Promise<ReadyWrite>,
+    after: (target: Target) => Promise<void>,
+  ): Promise<void> {
+    const { journal, error } = await applySteps(target.client, steps, { materialise: ready, signal: flow.signal });
+    journals.push(journal);
+    if (error) throw error;
+    done.push(...steps);
+    if (steps.some(({ action }) => action !== 'keep')) await after(target);
+  }
+
+  return {
+    journals,
+    steps: done,
+    async write(steps, ready, after) {
+      const contexts = [...new Set(steps.map(({ cluster }) => cluster))];
+      const work = contexts.map((context) => {
+        const target = targets.find(({ client }) => client.context === context);
+        if (!target) throw new MeshctlError('Bug', `context "${context}" takes no part in this`);
+        const own = steps.filter(({ cluster }) => cluster === context);
+        return limit(() => writeCluster(target, own, ready, after));
+      });
+      const tell = (): void => flow.progress.info(WAITING);
+      flow.signal.addEventListener('abort', tell);
+      try {
+        await allOrFirstError(work, flow.progress);
+      } finally {
+        flow.signal.removeEventListener('abort', tell);
+      }
+    },
+  };
+}

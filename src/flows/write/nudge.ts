@@ -1,0 +1,55 @@
+import pLimit from 'p-limit';
+import { errorOfAbort } from '../../kube/errors.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
+import { AGENT_SELECTOR, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
+import type { Flow, Target } from '../flow.ts';
+
+export interface Nudge {
+  /** Pods that read what was changed. */
+  pods: 'apiserver' | 'apiserver-and-agents';
+  /** However many agents there are: what comes next hangs on what they have read. */
+  all?: boolean | undefined;
+  /** Leaves no annotation behind, neither this nudge's nor a former one's: for undoing, and for disconnect. */
+  withdraw?: boolean | undefined;
+  /** Instead of the client's own; after Ctrl-C there is still something to be said to pods. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Beyond so many agents the patches would take longer than the kubelets' own next look. */
+const MOST_AGENTS_NUDGED = 300;
+const PATCHES_AT_A_TIME = 20;
+const ANNOTATION = 'meshctl.io/nudged-at';
+
+/**
+ * Makes kubelets look at mounted Secrets and ConfigMaps now: they do so when a pod's annotation changes, else only every
+ * minute or so (CILIUM.md "Nudge"). Nothing restarts. Not being allowed to is no failure, it only takes longer.
+ */
+export async function nudgePods(
+  flow: Flow,
+  target: Target,
+  { pods: which, all, withdraw, signal }: Nudge,
+): Promise<void> {
+  const selectors = which === 'apiserver' ? [APISERVER_SELECTOR] : [APISERVER_SELECTOR, AGENT_SELECTOR];
+  const { client, namespace } = target;
+  const limit = pLimit(PATCHES_AT_A_TIME);
+  const annotate = (pod: KubeObject, value: string | null) =>
+    client.patch(refOf(pod), { metadata: { annotations: { [ANNOTATION]: value } } }, { signal });
+  const nudge = async (pod: KubeObject): Promise<void> => {
+    const nudged = pod.metadata.annotations?.[ANNOTATION] !== undefined;
+    if (!withdraw || !nudged) await annotate(pod, flow.now().toISOString());
+    if (withdraw) await annotate(pod, null);
+  };
+  for (const labelSelector of selectors) {
+    try {
+      const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector }, { signal });
+      if (!all && pods.length > MOST_AGENTS_NUDGED) continue;
+      const nudged = await Promise.allSettled(pods.map((pod) => limit(() => nudge(pod))));
+      for (const result of nudged) if (result.status === 'rejected') throw result.reason;
+    } catch (error) {
+      const stop = signal ?? flow.signal;
+      if (stop.aborted) throw errorOfAbort(stop);
+      if (!(error instanceof MeshctlError)) throw error;
+    }
+  }
+}

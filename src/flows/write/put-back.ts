@@ -1,0 +1,176 @@
+import pLimit from 'p-limit';
+import type { Journal, JournalEntry } from '../../kube/apply.ts';
+import { type RollbackResult, rollback } from '../../kube/rollback.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { describeRef } from '../../mesh/objects/kube-object.ts';
+import type { Flow, Target } from '../flow.ts';
+import { nudgePods } from './nudge.ts';
+
+/** What became of one cluster after a failure; data for `-o json`. */
+export interface ClusterUndo {
+  context: string;
+  /**
+   * `may-change`: as before, but a write that was never answered may still arrive. `left`: by the operator's wish
+   * (--no-rollback), or because the next run goes on from there. `untouched`: nothing was written.
+   */
+  outcome: 'as-before' | 'may-change' | 'incomplete' | 'left' | 'untouched';
+  objects: { object: string; outcome: RollbackResult['outcome'] | 'left' | 'unanswered'; error?: string }[];
+  /** The command that mends what could not be put back. */
+  mend?: string;
+}
+
+export interface PutBackOptions {
+  /** False leaves what stands (--no-rollback). Default true. */
+  rollback?: boolean | undefined;
+  /** Whether pods mount what was written, so that they are to look at once. */
+  mounted?: boolean | undefined;
+  /** Clusters at a time; default all. */
+  parallel?: number | undefined;
+  /** The command that mends a cluster. */
+  mend?: ((context: string) => string) | undefined;
+}
+
+/** Two minutes, whatever the command's own signal says: it may be why there is something to undo. */
+const UNDO_TIMEOUT_MS = 120_000;
+
+/**
+ * Puts every cluster back as the journals say and tells so per cluster; what could not be put back, with the command that
+ * mends it. Never throws: the failure that led here goes on its way, with what became of the clusters in its details.
+ */
+export async function putBack(
+  flow: Flow,
+  targets: readonly Target[],
+  journals: readonly Journal[],
+  cause: unknown,
+  options: PutBackOptions = {},
+): Promise<void> {
+  const limit = pLimit(options.parallel ?? Math.max(1, targets.length));
+  const touched = targets.flatMap((target) => {
+    const { context } = target.client;
+    const entries = journals.filter(({ cluster }) => cluster === context).flatMap((journal) => journal.entries);
+    return entries.length > 0 ? [{ target, journal: { cluster: context, entries } }] : [];
+  });
+  const results = await Promise.all(
+    touched.map(({ target, journal }) =>
+      limit(() =>
+        options.rollback === false ? leaveCluster(flow, journal, options) : undoCluster(flow, target, journal, options),
+      ),
+    ),
+  );
+  tellUntouched(flow, targets, results);
+  if (cause instanceof MeshctlError && results.length > 0) cause.details.rollback = results;
+}
+
+async function undoCluster(
+  flow: Flow,
+  target: Target,
+  journal: Journal,
+  { mounted, mend }: PutBackOptions,
+): Promise<ClusterUndo> {
+  const { context } = target.client;
+  const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS);
+  const task = flow.progress.start(`${context}: putting back ${countOf(journal)}`);
+  const undone = await rollback(target.client, journal, { signal });
+  const objects = undone.map(({ ref, outcome, error }) => ({
+    object: describeRef(ref),
+    outcome,
+    ...(error ? { error: error.message } : {}),
+  }));
+  const named = (outcome: RollbackResult['outcome']): string =>
+    listOf(objects.filter((object) => object.outcome === outcome).map(({ object }) => object));
+  const failed = undone.find(({ outcome }) => outcome === 'failed');
+  if (mounted && !failed) await nudgeAgain(flow, target, signal);
+  const command = mend?.(context);
+  const late = named('may-arrive');
+  if (late) {
+    flow.progress.warn(
+      `context "${context}": the API server never answered whether it made ${late}: it is not there, but may still come${command ? ` → if it does: ${command}` : ''}`,
+    );
+  }
+  if (!failed) {
+    task.done(late ? `${context}: is as before, as far as can be seen` : `${context}: is as before`);
+    return {
+      context,
+      outcome: late ? 'may-change' : 'as-before',
+      objects,
+      ...(late && command ? { mend: command } : {}),
+    };
+  }
+  task.fail(`${context}: could not put back ${named('failed')}`);
+  flow.progress.warn(
+    `context "${context}": ${failed.error?.message ?? 'unknown'}${command ? ` → when it can be reached: ${command}` : ''}`,
+  );
+  return { context, outcome: 'incomplete', objects, ...(command ? { mend: command } : {}) };
+}
+
+/** Kubelets would keep what was put back from the pods for a minute. It is no failure if they do. */
+async function nudgeAgain(flow: Flow, target: Target, signal: AbortSignal): Promise<void> {
+  try {
+    await nudgePods(flow, target, { pods: 'apiserver-and-agents', withdraw: true, signal });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    flow.progress.warn(`context "${target.client.context}": its pods see what was put back a minute later (${why})`);
+  }
+}
+
+async function leaveCluster(flow: Flow, journal: Journal, { mend }: PutBackOptions): Promise<ClusterUndo> {
+  const { cluster: context } = journal;
+  const command = mend?.(context);
+  const way = command ? ` → to take them back: ${command}` : '';
+  flow.progress.warn(`context "${context}": ${standing(journal)} (--no-rollback)${way}`);
+  return { context, outcome: 'left', objects: leftObjects(journal), ...(command ? { mend: command } : {}) };
+}
+
+/**
+ * For commands that put nothing back, because their next run goes on where this one stopped: says what a run that failed
+ * has written to a cluster.
+ */
+export function tellWhatStands(flow: Pick<Flow, 'progress'>, journals: readonly Journal[], cause: unknown): void {
+  const journal: Journal = { cluster: journals[0]?.cluster ?? '', entries: journals.flatMap(({ entries }) => entries) };
+  if (journal.entries.length === 0) return;
+  const { cluster: context } = journal;
+  flow.progress.warn(`context "${context}": ${standing(journal)}; the next run of the same command goes on from there`);
+  if (cause instanceof MeshctlError) {
+    cause.details.rollback = [{ context, outcome: 'left', objects: leftObjects(journal) } satisfies ClusterUndo];
+  }
+}
+
+/** In which state the objects are that were written to. */
+function standing({ entries }: Journal): string {
+  const named = (chosen: (entry: JournalEntry) => boolean): string[] => [
+    ...new Set(entries.filter(chosen).map(({ ref }) => describeRef(ref))),
+  ];
+  const written = named(({ certain, after }) => certain && after !== undefined);
+  const removed = named(({ certain, after }) => certain && after === undefined);
+  const unanswered = named(({ certain }) => !certain);
+  return [
+    ...(written.length > 0 ? [`${written.join(', ')} ${written.length === 1 ? 'stays' : 'stay'} as written`] : []),
+    ...(removed.length > 0 ? [`${removed.join(', ')} ${removed.length === 1 ? 'is' : 'are'} gone`] : []),
+    ...(unanswered.length > 0
+      ? [`${unanswered.join(', ')}: not known whether it was written; it may still be, for the answer never came`]
+      : []),
+  ].join('; ');
+}
+
+function leftObjects({ entries }: Journal): ClusterUndo['objects'] {
+  return entries.map(({ ref, certain }) => ({ object: describeRef(ref), outcome: certain ? 'left' : 'unanswered' }));
+}
+
+/** Adds the clusters to which nothing was written, where others were not that lucky. */
+function tellUntouched(flow: Flow, targets: readonly Target[], results: ClusterUndo[]): void {
+  if (results.length === 0) return;
+  const touched = new Set(results.map(({ context }) => context));
+  const untouched = targets.map(({ client }) => client.context).filter((context) => !touched.has(context));
+  if (untouched.length === 0) return;
+  flow.progress.info(`${listOf(untouched)}: nothing was written there`);
+  results.push(...untouched.map((context): ClusterUndo => ({ context, outcome: 'untouched', objects: [] })));
+}
+
+function countOf({ entries }: Journal): string {
+  const count = new Set(entries.map(({ ref }) => describeRef(ref))).size;
+  return count === 1 ? 'one object' : `${count} objects`;
+}
+
+function listOf(names: readonly string[]): string {
+  return [...new Set(names)].join(', ');
+}

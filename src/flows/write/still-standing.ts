@@ -1,0 +1,77 @@
+import pLimit from 'p-limit';
+import { managesUsers } from '../../mesh/connect/credentials.ts';
+import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { describeRef } from '../../mesh/objects/kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  configMapRef,
+  REMOTE_ROLE,
+  REMOTE_USERS_CONFIGMAP,
+  SHARED_USER,
+  secretRef,
+} from '../../mesh/objects/names.ts';
+import { secretText } from '../../mesh/objects/secret-data.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import { userRole } from '../../mesh/peers/remote-users.ts';
+import type { Target } from '../flow.ts';
+
+/**
+ * Looks once more at what makes clusters let each other in and dial. Two runs at once may share it: one finds there what
+ * the other wrote, keeps it, and would be left without when the other takes its own work back.
+ * @param parallel clusters at a time
+ * @throws MeshctlError `Conflict`, naming what has gone
+ */
+export async function requireStanding(
+  targets: readonly Target[],
+  directions: readonly Direction[],
+  parallel: number,
+): Promise<void> {
+  const limit = pLimit(parallel);
+  const clients = groupBy(directions, ({ client }) => client.snapshot.context);
+  const servers = groupBy(directions, ({ server }) => server.snapshot.context);
+  const gone = await Promise.all(
+    targets.map((target) =>
+      limit(async () => {
+        const { context } = target.client;
+        const missing = [
+          ...(await missingUsers(target, servers.get(context) ?? [])),
+          ...(await missingFiles(target, clients.get(context) ?? [])),
+        ];
+        return missing.length > 0 ? [`context "${context}": ${missing.join(', ')}`] : [];
+      }),
+    ),
+  );
+  const [first, ...others] = gone.flat();
+  if (first === undefined) return;
+  throw new MeshctlError('Conflict', `${[first, ...others].join('; ')}: someone else has taken it away meanwhile`, {
+    hint: 'Look who else changes these clusters, then run the same command again.',
+    details: { missing: [first, ...others] },
+  });
+}
+
+async function missingUsers({ client, namespace }: Target, incoming: readonly Direction[]): Promise<string[]> {
+  const [direction] = incoming;
+  if (!direction || !managesUsers(direction.server.snapshot)) return [];
+  const users = new Set(incoming.map(({ credential }) => credential.user).filter((user) => user !== SHARED_USER));
+  if (users.size === 0) return [];
+  const ref = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
+  const live = await client.get(ref);
+  const gone = [...users].filter((user) => !live || userRole(live, user) !== REMOTE_ROLE);
+  return gone.map((user) => `user ${user} in ${describeRef(ref)}`);
+}
+
+async function missingFiles({ client, namespace }: Target, outgoing: readonly Direction[]): Promise<string[]> {
+  const [direction] = outgoing;
+  if (!direction) return [];
+  const { snapshot } = direction.client;
+  const names = [dialingSecret(snapshot), ...(dialsThroughKvstoremesh(snapshot) ? [AGENT_PEERS_SECRET] : [])];
+  const gone = names.map(async (name) => {
+    const ref = secretRef(namespace, name);
+    const live = await client.get(ref);
+    return outgoing
+      .filter(({ server }) => secretText(live, server.identity.name) === undefined)
+      .map(({ server }) => `${server.identity.name} in ${describeRef(ref)}`);
+  });
+  return (await Promise.all(gone)).flat();
+}

@@ -1,0 +1,44 @@
+import { applySteps } from '../../kube/apply.ts';
+import { errorOfAbort } from '../../kube/errors.ts';
+import type { MeshctlError } from '../../mesh/errors.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import type { Flow, Target } from '../flow.ts';
+import { during } from '../flow.ts';
+import { type Authorities, materialise, readAuthorities } from './materialise.ts';
+
+/**
+ * Sends every write of a plan as a dry run, so that admission and permissions are tried and nothing is stored. Goes on
+ * past refusals. Certificates are issued in memory for it, where there is no CA yet by one that is thrown away.
+ */
+export async function tryOnServer(
+  flow: Flow,
+  targets: readonly Target[],
+  steps: readonly Step[],
+  { force, given = new Map() }: { force?: boolean | undefined; given?: Authorities | undefined } = {},
+): Promise<Map<Step, 'accepted' | MeshctlError>> {
+  const verdicts = new Map<Step, 'accepted' | MeshctlError>();
+  const authorities = new Map([...given, ...(await readAuthorities(targets, steps))]);
+  // CAs that are yet to be made come first: a certificate of one cluster may be signed by the CA of another.
+  const ordered = [...steps].sort((a, b) => Number(isAuthority(b)) - Number(isAuthority(a)));
+  await during(flow, 'Asking the API servers', async () => {
+    const queues = targets.map(async ({ client }) => {
+      for (const step of ordered.filter(({ cluster, write }) => cluster === client.context && write)) {
+        const { error } = await applySteps(client, [step], {
+          materialise: (one) => materialise(one, authorities, flow.now()),
+          dryRun: true,
+          force,
+          signal: flow.signal,
+        });
+        if (flow.signal.aborted) throw errorOfAbort(flow.signal);
+        if (error?.code === 'Bug') throw error;
+        verdicts.set(step, error ?? 'accepted');
+      }
+    });
+    await Promise.all(queues);
+  });
+  return verdicts;
+}
+
+function isAuthority({ write }: Step): boolean {
+  return write?.method === 'authority';
+}

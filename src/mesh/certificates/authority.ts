@@ -1,0 +1,153 @@
+import type { CaFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { availableReplicasOf } from '../enable/apiserver-deployment.ts';
+import { podCaMark } from '../enable/pod-marks.ts';
+import { MeshctlError } from '../errors.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { APISERVER, apiserverDeploymentRef, CA_SECRET, secretRef } from '../objects/names.ts';
+import { foreignOwner } from '../objects/ownership.ts';
+import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
+import type { CertificateFacts } from './certificate.ts';
+import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
+
+/**
+ * What Secret cilium-ca holds.
+ * - usable: a CA with its key
+ * - no-key: a CA whose key is kept elsewhere
+ * - wrong-key: what stands there for a key is unreadable, or belongs to another certificate
+ * - missing: there is no such Secret; - empty: it has no certificate; - unreadable: what stands there for one is none
+ */
+export type AuthorityState = 'usable' | 'no-key' | 'wrong-key' | 'missing' | 'empty' | 'unreadable';
+
+/** How it stands with the CA, of a snapshot that was read with the CA (every purpose but `status`). */
+export function authorityState({ ca, objects, namespace }: ClusterSnapshot): AuthorityState {
+  if (ca) return !ca.hasKey ? 'no-key' : ca.keyMatches ? 'usable' : 'wrong-key';
+  const secret = objects.get(keyOf(secretRef(namespace, CA_SECRET)));
+  if (!secret) return 'missing';
+  const data = (secret.data ?? {}) as Record<string, string>;
+  return data['ca.crt'] || data['tls.crt'] ? 'unreadable' : 'empty';
+}
+
+/** A CA that was there and that Secret cilium-ca no longer has, as opposed to one that never was. */
+export interface LostAuthority {
+  /** As far as a Secret still has its certificate. */
+  certificate: CertificateFacts | undefined;
+  /** What tells of it, in words: `Secret clustermesh-apiserver-remote-cert`, `peers mesh-2`. */
+  traces: readonly string[];
+}
+
+/**
+ * The CA that was lost; undefined for one that is there, or never was. Whatever a CA must have been there for is a trace of
+ * it: certificates, whether they can be read or not, pods that started with them, and peers, which trust it.
+ * @param others other clusters, as far as they were read: they may dial this one although nothing here names them
+ */
+export function lostAuthority(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[] = [],
+): LostAuthority | undefined {
+  const { ca, namespace, objects, tlsSecrets } = snapshot;
+  if (ca) return undefined;
+  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  const peers = concernedPeers(snapshot, hasServed(snapshot) ? others : []);
+  const traces = [
+    ...CERTIFICATE_SECRETS.filter(
+      (name) => tlsSecrets.has(name) || !isUnfilled(objects.get(keyOf(secretRef(namespace, name)))),
+    ).map((name) => `Secret ${name}`),
+    // A Deployment by itself tells nothing: `render` prints it, and enable then makes what its pods wait for.
+    ...(podCaMark(deployment) !== undefined || (deployment && availableReplicasOf(deployment) > 0)
+      ? [`Deployment ${APISERVER}`]
+      : []),
+    ...(peers.length > 0 ? [`peers ${peers.join(', ')}`] : []),
+  ];
+  if (traces.length === 0) return undefined;
+  const certificate = CERTIFICATE_SECRETS.flatMap((name) => tlsSecrets.get(name)?.ca ?? [])[0];
+  return { certificate, traces };
+}
+
+/** A Secret that is not there, or as `render` prints it: the API server demands the keys, but there is nothing in them. */
+export function isUnfilled(secret: KubeObject | undefined): boolean {
+  return Object.values(secret?.data ?? {}).every((value) => value === '');
+}
+
+/** In words: `is missing`. */
+const STATE_WORDS: Readonly<Record<Exclude<AuthorityState, 'usable'>, string>> = {
+  missing: 'is missing',
+  empty: 'is empty',
+  unreadable: 'holds no readable certificate',
+  'no-key': 'has no ca.key',
+  'wrong-key': 'has a ca.key that is unreadable or belongs to another CA',
+};
+
+/** What is the matter with the CA, as the end of a sentence about its Secret; undefined for a usable one. */
+export function authorityTrouble(snapshot: ClusterSnapshot): string | undefined {
+  const state = authorityState(snapshot);
+  return state === 'usable' ? undefined : STATE_WORDS[state];
+}
+
+/**
+ * The cluster's CA, with its key at hand.
+ * @param purpose what is to be signed, for the message
+ * @throws MeshctlError `CertificateAuthority` when there is no CA, or no key of it
+ */
+export function requireSigner(snapshot: ClusterSnapshot, purpose: string): CaFacts {
+  const { ca, context, namespace } = snapshot;
+  const trouble = authorityTrouble(snapshot);
+  if (ca && !trouble) return ca;
+  const secret = `Secret ${namespace}/${CA_SECRET}`;
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": ${purpose} cannot be issued: ${secret} ${trouble}`,
+    {
+      hint: adviceOf(snapshot),
+      details: { context, object: secret },
+    },
+  );
+}
+
+/**
+ * How a CA that can no longer sign comes back, as the end of a sentence.
+ * @param peers who trusts it, by name, as far as they are known
+ */
+export function waysBack({ context, namespace }: Place, peers: readonly string[] = []): string {
+  const replace = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
+  const whom = peers.length > 0 ? peers.join(', ') : 'peers';
+  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, which cuts ${whom} off until connected anew: ${replace}`;
+}
+
+type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
+
+/** Whether a CA was there and nothing can be signed with what is left of it: `enable` alone renews no certificate then. */
+export function hasLostSigner(snapshot: ClusterSnapshot): boolean {
+  if (snapshot.unread?.has(keyOf(secretRef(snapshot.namespace, CA_SECRET))) || isIssuedElsewhere(snapshot))
+    return false;
+  return authorityState(snapshot) === 'wrong-key' || lostAuthority(snapshot) !== undefined;
+}
+
+/** cert-manager keeps the CA of an issuer wherever that is; it marks what it issues (annotation of its Certificates). */
+export function isIssuedElsewhere({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
+  return CERTIFICATE_SECRETS.some((name) =>
+    Boolean(objects.get(keyOf(secretRef(namespace, name)))?.metadata.annotations?.['cert-manager.io/certificate-name']),
+  );
+}
+
+/** cert-manager keeps the keys of its CAs elsewhere, or issues from one that is nowhere in the cluster. */
+function adviceOf(snapshot: ClusterSnapshot): string {
+  const { context, objects, namespace } = snapshot;
+  const owner = foreignOwner(objects.get(keyOf(secretRef(namespace, CA_SECRET))));
+  if (owner?.startsWith('cert-manager')) {
+    return (
+      `The CA is made by ${owner}. Certificates that it has issued are kept and can be used; new ones it has to issue: ` +
+      'let the chart ask for them (clustermesh.apiserver.tls.auto.method=certmanager), or give the CA with --ca-cert and --ca-key.'
+    );
+  }
+  const state = authorityState(snapshot);
+  if (state === 'no-key' || isIssuedElsewhere(snapshot)) {
+    return (
+      'The key of the CA is needed to sign. Give the CA with --ca-cert and --ca-key, or restore the key from its backup. ' +
+      'Certificates that are there and valid are kept without it.'
+    );
+  }
+  const neverWas = !hasServed(snapshot) && (state === 'missing' || state === 'empty');
+  if (neverWas) return meshctlCommand('clustermesh enable', { context });
+  return waysBack(snapshot, concernedPeers(snapshot, []));
+}

@@ -1,0 +1,141 @@
+import { isIpAddress } from '../connect/endpoints.ts';
+import {
+  ADMIN_CERT_SECRET,
+  LOCAL_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+  serviceHostname,
+} from '../objects/names.ts';
+import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificate.ts';
+
+/** Certificates are issued anew from this time before their end. */
+export const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** The Secrets with a cluster's own certificates, those that some setups do without included. */
+export const CERTIFICATE_SECRETS: readonly string[] = [
+  SERVER_CERT_SECRET,
+  ADMIN_CERT_SECRET,
+  LOCAL_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+];
+
+/** A certificate of a cluster and the Secret (type `kubernetes.io/tls`) that holds it. */
+export interface SecretCertificate {
+  secret: string;
+  spec: CertificateSpec;
+}
+
+/**
+ * The certificates of one cluster's clustermesh-apiserver, all signed by its cilium-ca. etcd takes the user from the CN.
+ * Names and usages are those of Cilium's chart (templates/clustermesh-apiserver/tls-helm); the addresses of the Service are
+ * meshctl's addition, so that peers can dial them directly.
+ * @param serviceAddresses IP addresses and host names at which peers reach the Service
+ */
+export function certificateSpecs(cluster: {
+  clusterName: string;
+  namespace: string;
+  serviceAddresses: readonly string[];
+  kvstoremesh: boolean;
+}): SecretCertificate[] {
+  const { clusterName, namespace, serviceAddresses, kvstoremesh } = cluster;
+  const hostname = serviceHostname(namespace);
+  const hostNames = serviceAddresses.filter((address) => !isIpAddress(address));
+  const server: CertificateSpec = {
+    commonName: hostname,
+    usages: ['server', 'client'],
+    dnsNames: unique([hostname, '*.mesh.cilium.io', ...hostNames]),
+    ipAddresses: unique(['127.0.0.1', '::1', ...serviceAddresses.filter(isIpAddress)].map(canonicalIp)),
+  };
+  return [
+    { secret: SERVER_CERT_SECRET, spec: server },
+    { secret: ADMIN_CERT_SECRET, spec: clientSpec(`admin-${clusterName}`) },
+    // Without KVStoreMesh there is no cache for the agents to read.
+    ...(kvstoremesh ? [{ secret: LOCAL_CERT_SECRET, spec: clientSpec(`local-${clusterName}`) }] : []),
+    { secret: REMOTE_CERT_SECRET, spec: clientSpec('remote') },
+  ];
+}
+
+/**
+ * Why a certificate must be issued anew, as a clause for the plan; undefined when it can stay. More names than asked for
+ * do not matter.
+ * @param facts what the Secret holds; undefined when that is nothing readable
+ * @param ca the CA that is to sign
+ */
+export function reasonToReissue(
+  facts: TlsSecretFacts | undefined,
+  spec: CertificateSpec,
+  ca: CertificateFacts,
+  now: Date,
+): string | undefined {
+  if (facts === undefined) return 'there is no certificate yet';
+  return reasonOfTrust(facts, ca) ?? reasonOfContent(facts.certificate, spec) ?? reasonOfTime(facts, ca, now);
+}
+
+function reasonOfTrust(facts: TlsSecretFacts, ca: CertificateFacts): string | undefined {
+  if (!facts.keyMatches) return 'its private key is missing or belongs to another certificate';
+  if (facts.ca === undefined) return 'there is no CA certificate with it';
+  // The key counts, not the certificate: a CA may have been renewed with its key.
+  if (facts.ca.publicKeySha256 !== ca.publicKeySha256) return `it is from another CA than "${ca.commonName}"`;
+  if (!facts.signedByCa) return 'it is not signed by the CA that is with it';
+  return undefined;
+}
+
+function reasonOfContent(certificate: CertificateFacts, spec: CertificateSpec): string | undefined {
+  if (certificate.commonName !== spec.commonName) {
+    return `it is for "${certificate.commonName}", not "${spec.commonName}"`;
+  }
+  const usages = spec.usages.filter((usage) => !certificate.usages.includes(usage));
+  if (usages.length > 0) return `it is not for ${usages.join(' and ')} use`;
+  const dnsNames = new Set(certificate.dnsNames.map((name) => name.toLowerCase()));
+  const ipAddresses = new Set(certificate.ipAddresses.map(canonicalIp));
+  const missing = [
+    ...spec.dnsNames.filter((name) => !dnsNames.has(name.toLowerCase())),
+    ...spec.ipAddresses.filter((address) => !ipAddresses.has(canonicalIp(address))),
+  ];
+  return missing.length > 0 ? `it does not cover ${missing.join(', ')}` : undefined;
+}
+
+function reasonOfTime(
+  { certificate, ca: present }: TlsSecretFacts,
+  ca: CertificateFacts,
+  now: Date,
+): string | undefined {
+  const invalid = validityFault(certificate, now);
+  if (invalid) return `it ${invalid}`;
+  // Short-lived certificates are renewed in the last third of their time.
+  const lifetimeMs = certificate.notAfter.getTime() - certificate.notBefore.getTime();
+  const soon = new Date(now.getTime() + Math.min(RENEW_BEFORE_MS, lifetimeMs / 3));
+  // A leaf ends with its CA at the latest, so a new one helps only where the CA lives on.
+  if (certificate.notAfter <= soon && ca.notAfter > certificate.notAfter) {
+    return `it expires on ${dayOf(certificate.notAfter)}`;
+  }
+  if (present !== undefined && present.notAfter <= soon && ca.notAfter > present.notAfter) {
+    return `the CA certificate with it expires on ${dayOf(present.notAfter)}`;
+  }
+  return undefined;
+}
+
+/** Why a certificate is refused for its time, as the end of a sentence; undefined while it is valid. */
+export function validityFault({ notBefore, notAfter }: CertificateFacts, now: Date): string | undefined {
+  if (notAfter <= now) return `expired on ${dayOf(notAfter)}`;
+  return notBefore > now ? `is not valid before ${notBefore.toISOString()}` : undefined;
+}
+
+/** A certificate with which a client logs in to etcd as the user that its CN names. */
+export function clientSpec(commonName: string): CertificateSpec {
+  return { commonName, usages: ['client'], dnsNames: [], ipAddresses: [] };
+}
+
+/** One spelling for each address, so that `2001:DB8:0::1` and `2001:db8::1` are equal. The URL standard defines it. */
+export function canonicalIp(address: string): string {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return URL.canParse(`https://${host}/`) ? new URL(`https://${host}/`).hostname.replace(/^\[|\]$/g, '') : address;
+}
+
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}

@@ -1,0 +1,107 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { dialingSecret } from '../connect/direction.ts';
+import {
+  ADMIN_CERT_SECRET,
+  CA_SECRET,
+  KVSTOREMESH_PEERS_SECRET,
+  LOCAL_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+} from '../objects/names.ts';
+import { describeFault, type FaultId, type FaultsInput, faultsOf } from '../status/standing.ts';
+import { type Contexts, mendOf } from '../status/standing-advice.ts';
+import type { CertificateFacts, TlsSecretFacts } from './certificate.ts';
+
+/** One certificate of a mesh. */
+export interface CertificateEntry {
+  context: string;
+  cluster: string;
+  secret: string;
+  role: 'ca' | 'server' | 'admin' | 'local' | 'remote' | 'peer';
+  /** The cluster that a peer's certificate lets in. */
+  peer?: string | undefined;
+  subject: string;
+  sans: string[];
+  issuer: string;
+  serial: string;
+  notAfter: string;
+  /** Whole days; negative when it has expired. */
+  expiresInDays: number;
+  usedBy: string;
+}
+
+/** A certificate that should be there and is not, or cannot be used. */
+export interface CertificateFault extends Pick<CertificateEntry, 'context' | 'cluster' | 'secret' | 'role' | 'peer'> {
+  id: FaultId;
+  /** In words, with where it is. */
+  says: string;
+  /** The next step. */
+  hint: string;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const ROLES: Readonly<Record<string, { role: CertificateEntry['role']; usedBy: string }>> = {
+  [SERVER_CERT_SECRET]: { role: 'server', usedBy: 'etcd of the clustermesh-apiserver, towards peers and agents' },
+  [ADMIN_CERT_SECRET]: { role: 'admin', usedBy: 'apiserver and kvstoremesh, towards their own etcd' },
+  [LOCAL_CERT_SECRET]: { role: 'local', usedBy: 'agents, towards the KVStoreMesh cache' },
+  [REMOTE_CERT_SECRET]: { role: 'remote', usedBy: 'peers that share the CA' },
+};
+
+/** Every certificate that one cluster has for the mesh: its CA, its own, and those with which it dials its peers. */
+export function listCertificates(snapshot: ClusterSnapshot, now: Date): CertificateEntry[] {
+  const { context, ciliumConfig, ca, tlsSecrets, peerCertificates } = snapshot;
+  const entryOf = (
+    where: Pick<CertificateEntry, 'secret' | 'role' | 'usedBy' | 'peer'>,
+    facts: CertificateFacts,
+  ): CertificateEntry => ({
+    context,
+    cluster: clusterNameOf({ ciliumConfig }),
+    ...where,
+    subject: facts.commonName,
+    sans: [...facts.dnsNames, ...facts.ipAddresses],
+    issuer: facts.issuerCommonName,
+    serial: facts.serial,
+    notAfter: facts.notAfter.toISOString(),
+    expiresInDays: Math.floor((facts.notAfter.getTime() - now.getTime()) / DAY_MS),
+  });
+  const peersSecret = dialingSecret(snapshot);
+  const dialler = peersSecret === KVSTOREMESH_PEERS_SECRET ? 'KVStoreMesh' : 'agents';
+  return [
+    ...(ca
+      ? [entryOf({ secret: CA_SECRET, role: 'ca', usedBy: 'signs the certificates of this cluster' }, ca.certificate)]
+      : []),
+    ...[...tlsSecrets].flatMap(([secret, { certificate }]: [string, TlsSecretFacts]) => {
+      const known = ROLES[secret];
+      return known ? [entryOf({ secret, ...known }, certificate)] : [];
+    }),
+    ...[...peerCertificates].map(([peer, { certificate }]) =>
+      entryOf({ secret: peersSecret, role: 'peer', peer, usedBy: `${dialler}, towards ${peer}` }, certificate),
+    ),
+  ];
+}
+
+/** What keeps certificates of one cluster from being in the list, or from being of use. @param contexts by cluster name */
+export function certificateFaults(
+  snapshot: ClusterSnapshot,
+  input: FaultsInput,
+  contexts: Contexts,
+): CertificateFault[] {
+  return faultsOf(snapshot, input)
+    .filter(({ id }) => /^(ca-|certificate-|peer-certificate-|peer-ca$|peering-secret-missing$)/.test(id))
+    .map((fault): CertificateFault => {
+      const secret = fault.object.slice('Secret '.length);
+      const role = secret === CA_SECRET ? 'ca' : (ROLES[secret]?.role ?? 'peer');
+      return {
+        context: fault.context,
+        cluster: clusterNameOf(snapshot),
+        secret,
+        role,
+        ...(fault.peer === undefined ? {} : { peer: fault.peer }),
+        id: fault.id,
+        says: describeFault(fault),
+        hint: mendOf(fault, contexts),
+      };
+    });
+}

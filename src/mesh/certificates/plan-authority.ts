@@ -1,0 +1,166 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { CA_SECRET, secretRef } from '../objects/names.ts';
+import { foreignOwner, MANAGED_BY } from '../objects/ownership.ts';
+import { emptySecret } from '../objects/secret-data.ts';
+import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
+import { authorityState, authorityTrouble, lostAuthority } from './authority.ts';
+import type { CertificateFacts } from './certificate.ts';
+
+/** Says on Secret cilium-ca that meshctl put the CA there: `generated` or `copied`. */
+export const CA_ANNOTATION = 'meshctl.io/ca';
+
+/** A CA that the operator brings along. */
+export interface GivenAuthority {
+  /** Its name among the authorities of the run. */
+  key: string;
+  /** Where it is from, for people: `context "one"`, `ca.crt`. */
+  origin: string;
+  certificate: CertificateFacts;
+}
+
+/** Which CA a cluster shall have. Without anything: the one that it has, else a new one. */
+export interface AuthorityChoice {
+  given?: GivenAuthority | undefined;
+  /** Another CA may take the place of the one that is there; without `given`, a new one. */
+  replace?: boolean | undefined;
+  /** Bits of the RSA key of a new one. */
+  keySize?: number | undefined;
+}
+
+export interface AuthorityPlan {
+  /** Absent for a CA that was lost and stays so: there is nothing to keep and nothing to make. */
+  step?: Step | undefined;
+  /** The CA that the cluster's certificates will be from; undefined for one that is yet to be generated. */
+  certificate: CertificateFacts | undefined;
+  /** Something has to restart and to be connected anew. */
+  replaces: boolean;
+  /** Whether the CA comes with this very plan, key and all. */
+  makes: boolean;
+}
+
+/**
+ * Plans Secret cilium-ca. Certificates whose CA is gone, and peers, mean a CA that was lost, not a new cluster: a new one
+ * would cut every peer off, so there is one only with `replace`.
+ * @param others other clusters, as far as they were read
+ * @throws MeshctlError `CertificateAuthority` when another CA is there, or was, and may not be replaced
+ */
+export function planAuthority(
+  snapshot: ClusterSnapshot,
+  { given, replace = false, keySize }: AuthorityChoice,
+  others: readonly ClusterSnapshot[] = [],
+): AuthorityPlan {
+  const { context, namespace } = snapshot;
+  const ref = secretRef(namespace, CA_SECRET);
+  const live = snapshot.objects.get(keyOf(ref));
+  const base = { cluster: context, object: ref, before: live };
+  const state = authorityState(snapshot);
+  const lost = lostAuthority(snapshot, others);
+  const present = snapshot.ca?.certificate ?? lost?.certificate;
+  const make = (why: string, replaces: boolean): AuthorityPlan => ({
+    step: {
+      ...base,
+      action: live ? 'update' : 'create',
+      changes: [
+        { path: 'data.ca.crt', to: given ? `CA "${given.certificate.commonName}" of ${given.origin}` : 'a new CA' },
+      ],
+      why,
+      write: {
+        method: 'authority',
+        commonName: 'Cilium CA',
+        given: given?.key,
+        keySize,
+        secret: markedSecret(snapshot, given ? 'copied' : 'generated'),
+      },
+    },
+    certificate: given?.certificate,
+    replaces,
+    makes: true,
+  });
+  const keep = (why: string): AuthorityPlan => ({
+    step: { ...base, action: 'keep', changes: [], why },
+    certificate: present,
+    replaces: false,
+    makes: false,
+  });
+  if (given && present?.publicKeySha256 === given.certificate.publicKeySha256) {
+    if (state === 'usable') return keep(`the cluster has the CA of ${given.origin}`);
+    return make(lost ? 'the CA that signed the certificates comes back' : 'the key of the CA was missing', false);
+  }
+  if (!given && !replace) {
+    if (lost) return { certificate: lost.certificate, replaces: false, makes: false };
+    if (state === 'missing') return make('the cluster has no CA yet', false);
+    return state === 'empty' ? make('the Secret is empty', false) : keep('the cluster has a CA');
+  }
+  if (!present && !lost && state !== 'unreadable')
+    return make(given ? `taken from ${given.origin}` : 'the cluster has no CA yet', false);
+  if (replace) {
+    requireReplaceable(snapshot);
+    return make(given ? `replaced by the CA of ${given.origin}` : 'replaced by a new CA', true);
+  }
+  const other = lost
+    ? lost.certificate
+      ? 'the certificates are from another CA than'
+      : `the former CA is lost (there are ${lost.traces.join(', ')}), and no certificate of it is left that could be compared with`
+    : state === 'unreadable'
+      ? `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)} that could be compared with`
+      : `Secret ${namespace}/${CA_SECRET} holds another CA than`;
+  throw new MeshctlError('CertificateAuthority', `context "${context}": ${other} ${given?.origin}`, {
+    hint:
+      'Clusters of a mesh may keep their own CAs. To replace it all the same, look at the plan: ' +
+      'add --replace-ca --dry-run.',
+    details: { context, object: `Secret ${namespace}/${CA_SECRET}` },
+  });
+}
+
+/** What an operator should know of a CA that cannot sign although nobody keeps its key elsewhere. */
+export function authorityWarnings(snapshot: ClusterSnapshot, { makes }: AuthorityPlan): string[] {
+  const state = authorityState(snapshot);
+  if (makes || state === 'usable' || state === 'no-key') return [];
+  const { context, namespace } = snapshot;
+  const renew = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
+  return [
+    `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: the certificates that are valid are kept, but none can be ` +
+      'issued, for a new peer or for one that expires. Bring the CA back from a backup (--ca-cert and --ca-key), ' +
+      `or have a new one and connect every peer again → ${renew}`,
+  ];
+}
+
+/** What follows from a replaced CA, for people; what becomes of peers is said of each of them. */
+export function replacementNotes(): string[] {
+  return [
+    'Replacing the CA restarts the clustermesh-apiserver: its etcd reads the CA only at its start',
+    "Hubble's certificates stay with the former CA until they are issued anew",
+  ];
+}
+
+/** Tools that would put their own CA back; Helm's chart takes over the one that it finds. */
+const RESTORERS = /^(cert-manager|Flux|Argo CD)/;
+
+/**
+ * Refuses to replace a CA that another tool would put back.
+ * @param force the operator knows, and has stopped that tool
+ * @throws MeshctlError `CertificateAuthority`, naming the owner
+ */
+export function requireReplaceable({ context, namespace, objects }: ClusterSnapshot, force = false): void {
+  const owner = foreignOwner(objects.get(keyOf(secretRef(namespace, CA_SECRET))));
+  if (force || !owner || !RESTORERS.test(owner)) return;
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": Secret ${namespace}/${CA_SECRET} is made by ${owner}, which would put its CA back`,
+    {
+      hint: owner.startsWith('cert-manager')
+        ? 'Change that Certificate or its issuer instead.'
+        : 'Change the CA where it is managed instead.',
+      details: { context, owner },
+    },
+  );
+}
+
+function markedSecret({ namespace }: ClusterSnapshot, how: 'generated' | 'copied') {
+  const secret = emptySecret(secretRef(namespace, CA_SECRET), 'Opaque');
+  const marks = { labels: { [MANAGED_BY]: FIELD_MANAGER }, annotations: { [CA_ANNOTATION]: how } };
+  return { ...secret, metadata: { ...secret.metadata, ...marks } };
+}

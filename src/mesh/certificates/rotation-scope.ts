@@ -1,0 +1,218 @@
+import { meshctlCommand } from '../command-line.ts';
+import type { Member } from '../connect/direction.ts';
+import { MeshctlError } from '../errors.ts';
+import { pairsOf } from '../pairs.ts';
+import { configuredPeers } from '../peers/peers.ts';
+import type { PeerEffect } from '../plan/peer-effects.ts';
+import { describeFault, type Fault } from '../status/standing.ts';
+import { type Contexts, contextOf, mendOf } from '../status/standing-advice.ts';
+import { dialFaults } from '../status/standing-dial.ts';
+import { requireSigner } from './authority.ts';
+import { requireReplaceable } from './plan-authority.ts';
+import { certificatesFrom, rotationStage, strangersTo } from './rotation-certificates.ts';
+
+/** What the operator asks for. */
+export interface RotationChoice {
+  /** The CAs too. */
+  ca: boolean;
+  /** Only certificates that were issued so long ago. */
+  olderThanMs?: number | undefined;
+  /** Only the certificates for dialling this peer. */
+  peer?: string | undefined;
+  /** Take over what others own. */
+  force: boolean;
+}
+
+/** What a rotation is about; it stays the same to its end, whatever the plan says by then. */
+export interface RotationScope {
+  /** Contexts whose CA gets a successor. */
+  replace: ReadonlySet<string>;
+  /** SHA-256 of the certificates that are made anew although they are good. */
+  due: ReadonlySet<string>;
+  /** Contexts whose CA is replaced by this run, or was by one that did not come to its end. */
+  changing: ReadonlySet<string>;
+  /** How it came about, for people, by context. */
+  notes: Readonly<Record<string, readonly string[]>>;
+  warnings: readonly string[];
+}
+
+/**
+ * Decides what is to be made anew, and refuses what cannot be done without cutting a peer off.
+ * @throws MeshctlError `CertificateAuthority` for a CA that cannot sign, is shared, or belongs to somebody else; `Usage`
+ * for peers that are not among the clusters although their certificates would have to be renewed too
+ */
+export function scopeRotation(
+  members: readonly Member[],
+  choice: RotationChoice,
+  now: Date,
+  contexts: Contexts = new Map(),
+): RotationScope {
+  for (const { snapshot } of members) requireSigner(snapshot, 'a new certificate');
+  if (choice.peer !== undefined) requirePeer(members, choice.peer);
+  const stages = new Map(members.map((member) => [member, rotationStage(member, members)]));
+  const inStage = (stage: string) => members.filter((member) => stages.get(member) === stage);
+  // Those that are settled while others are not have come to the end of a rotation that the others are still in.
+  const goesOn = inStage('replaced').length > 0 && inStage('trusting').length === 0;
+  const finished = goesOn ? inStage('settled') : [];
+  const replaced = choice.ca ? members.filter((one) => stages.get(one) !== 'replaced' && !finished.includes(one)) : [];
+  const changing = [...replaced, ...inStage('replaced')];
+  if (choice.peer === undefined) requireAllPeers(changing, members, contexts);
+  if (replaced.length > 0) refuseCommonCredentials(members);
+  for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
+  const certificates = members.flatMap((member) => certificatesFrom(member, members));
+  const due = choice.ca
+    ? []
+    : certificates.flatMap(({ facts }) => {
+        const ageMs = facts ? now.getTime() - facts.certificate.notBefore.getTime() : 0;
+        return facts && ageMs >= (choice.olderThanMs ?? 0) ? [facts.certificate.sha256] : [];
+      });
+  const notes = [
+    ...inStage('replaced').map((one) => [one, 'goes on with the rotation of the CA that was interrupted'] as const),
+    ...(choice.ca ? finished : []).map(
+      (one) => [one, 'has its new CA already: this run finishes the rotation in the other clusters'] as const,
+    ),
+    ...(choice.ca ? [] : inStage('trusting')).map(
+      (one) => [one, 'not all trust the CA in Secret cilium-ca alone: at the end they do'] as const,
+    ),
+  ];
+  return {
+    replace: new Set(replaced.map(({ snapshot }) => snapshot.context)),
+    due: new Set(due),
+    changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
+    notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
+    warnings: members.flatMap((member) => [
+      ...strangerWarnings(member, members),
+      ...missingSecrets(member, members, contexts),
+    ]),
+  };
+}
+
+/** What becomes of each peer of each cluster. */
+export function rotationEffects(
+  members: readonly Member[],
+  { changing }: RotationScope,
+  contexts: Contexts = new Map(),
+): PeerEffect[] {
+  return members.flatMap((member): PeerEffect[] => {
+    const { context } = member.snapshot;
+    const peers = members.filter((other) => other !== member && areConnected(member, other));
+    const moved = (peer: Member) => changing.has(context) || changing.has(peer.snapshot.context);
+    const gone = missingFaults(member).map((fault) => ({
+      why: `${fault.object} is not there, so nothing would connect again after a restart`,
+      mend: mendOf(fault, contextsKnown(members, contexts)),
+    }))[0];
+    if (gone) {
+      const names = [...peers.map(({ identity }) => identity.name), ...strangersTo(member, members)];
+      return names.map((peer): PeerEffect => ({ cluster: context, peer, becomes: 'unknown', ...gone }));
+    }
+    return [
+      ...peers.map((peer): PeerEffect => {
+        const base = { cluster: context, peer: peer.identity.name };
+        return moved(peer)
+          ? { ...base, becomes: 'moved', why: 'both CAs are trusted until all certificates are from the new one' }
+          : { ...base, becomes: 'kept', why: 'the CA stays' };
+      }),
+      ...strangersTo(member, members).map((peer): PeerEffect => {
+        const why = 'no context was named for it: what it holds stays as it is';
+        return { cluster: context, peer, becomes: 'kept', why };
+      }),
+    ];
+  });
+}
+
+function areConnected(one: Member, other: Member): boolean {
+  return (
+    configuredPeers(one.snapshot).includes(other.identity.name) ||
+    configuredPeers(other.snapshot).includes(one.identity.name)
+  );
+}
+
+/**
+ * Peers that the run does not reach hold certificates of the former CA, and trust it.
+ * @throws MeshctlError `Usage`, naming them
+ */
+function requireAllPeers(changing: readonly Member[], members: readonly Member[], contexts: Contexts): void {
+  for (const member of changing) {
+    const strangers = strangersTo(member, members);
+    if (strangers.length === 0) continue;
+    const { context } = member.snapshot;
+    const all = [...members.map((one) => one.snapshot.context), ...strangers.map((peer) => contextOf(contexts, peer))];
+    const together = meshctlCommand('clustermesh certs rotate', { context: all.join(',') }, ['--ca']);
+    const gone = meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(',')]);
+    throw new MeshctlError('Usage', `${describeStrangers(member, strangers)}, and would be cut off by a new CA`, {
+      hint: `Renew what they hold together: ${together}\n` + `Or forget a peer that is gone for good first: ${gone}`,
+      details: { context, peers: strangers },
+    });
+  }
+}
+
+function describeStrangers({ snapshot }: Member, strangers: readonly string[]): string {
+  return `context "${snapshot.context}": connected to ${strangers.join(', ')}, which no context was named for`;
+}
+
+function strangerWarnings(member: Member, members: readonly Member[]): string[] {
+  const strangers = strangersTo(member, members);
+  return strangers.length > 0
+    ? [`${describeStrangers(member, strangers)}; the certificates for dialling them stay`]
+    : [];
+}
+
+/** Secrets of peers that are not there: what runs goes on without them, and no rotation brings them back. */
+function missingFaults({ snapshot }: Member): Fault[] {
+  return dialFaults(snapshot, { now: new Date(0) }).filter(({ id }) => id === 'peering-secret-missing');
+}
+
+function missingSecrets(member: Member, members: readonly Member[], contexts: Contexts): string[] {
+  return missingFaults(member).map(
+    (fault) =>
+      `context "${fault.context}": ${describeFault(fault)}, and are not made by a rotation: ${mendOf(fault, contextsKnown(members, contexts))}`,
+  );
+}
+
+function contextsKnown(members: readonly Member[], contexts: Contexts): Contexts {
+  return new Map([...contexts, ...members.map(({ identity, snapshot }) => [identity.name, snapshot.context] as const)]);
+}
+
+function requirePeer(members: readonly Member[], peer: string): void {
+  const server = members.find(({ identity }) => identity.name === peer);
+  const dialled = members.some(({ snapshot }) => snapshot.peerCertificates.has(peer));
+  if (server && dialled) return;
+  const peers = [...new Set(members.flatMap(({ snapshot }) => [...snapshot.peerCertificates.keys()]))].sort();
+  throw new MeshctlError(
+    'Usage',
+    dialled
+      ? `the certificates for dialling ${peer} are issued by its CA, and no context was named for it`
+      : `no cluster dials a peer "${peer}" with a certificate of its own`,
+    {
+      hint: dialled
+        ? `Name its context too: --context ${[...members.map(({ snapshot }) => snapshot.context), `<context of ${peer}>`].join(',')}`
+        : `They dial: ${peers.join(', ') || 'none'}.`,
+      details: { peer, peers },
+    },
+  );
+}
+
+/** Who logs in with a certificate that others use too, or that its own CA has issued, cannot follow a new CA by itself. */
+function refuseCommonCredentials(members: readonly Member[]): void {
+  for (const [one, other] of pairsOf(members)) {
+    const contexts = [one.snapshot.context, other.snapshot.context];
+    const shared = one.snapshot.ca?.certificate.publicKeySha256 === other.snapshot.ca?.certificate.publicKeySha256;
+    const common = [
+      [one, other],
+      [other, one],
+    ].some(([client, server]) => {
+      const name = server?.identity.name ?? '';
+      return client && configuredPeers(client.snapshot).includes(name) && !client.snapshot.peerCertificates.has(name);
+    });
+    if (!shared && !common) continue;
+    const names = contexts.map((name) => `"${name}"`).join(' and ');
+    const way = meshctlCommand('clustermesh connect', { context: contexts[0] }, [
+      ...['--destination-context', contexts[1] ?? '', '--credentials', 'per-peer'],
+    ]);
+    throw new MeshctlError(
+      'CertificateAuthority',
+      shared ? `contexts ${names} share a CA` : `contexts ${names} log in to each other without certificates for it`,
+      { hint: `Then each cluster can have a CA of its own, after: ${way}`, details: { contexts } },
+    );
+  }
+}

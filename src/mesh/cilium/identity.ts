@@ -1,0 +1,132 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../objects/names.ts';
+
+/** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
+export interface ClusterIdentity {
+  name: string;
+  id: number;
+  /** How many clusters the mesh can have, which fixes the id range: 255 or 511. All members must agree. */
+  maxConnectedClusters: number;
+}
+
+/** Cilium's rule for cluster names (pkg/clustermesh/types: 32 characters, this pattern). */
+const NAME_PATTERN = /^([a-z0-9][-a-z0-9]*)?[a-z0-9]$/;
+const NAME_MAX_LENGTH = 32;
+const DEFAULT_MAX_CONNECTED_CLUSTERS = 255;
+
+/** Why a cluster name cannot be used in a mesh; undefined when it can. */
+export function checkClusterName(name: string): string | undefined {
+  if (name === 'default') return 'the name is "default", which every unnamed cluster has';
+  if (name.length > NAME_MAX_LENGTH) return `it has ${name.length} characters, ${NAME_MAX_LENGTH} are allowed`;
+  if (!NAME_PATTERN.test(name)) {
+    return 'only lower-case letters, digits and "-" are allowed, and a letter or digit at both ends';
+  }
+  return undefined;
+}
+
+/** Why a cluster id cannot be used in a mesh; undefined when it can. */
+export function checkClusterId(id: number, maxConnectedClusters: number): string | undefined {
+  if (!Number.isInteger(id)) return 'it is not a whole number';
+  if (id === 0) return 'the id is 0, which means that none was given';
+  if (id < 1 || id > maxConnectedClusters) return `ids go from 1 to ${maxConnectedClusters} (max-connected-clusters)`;
+  return undefined;
+}
+
+/** Why a value of max-connected-clusters cannot be; undefined when it can. Cilium knows two layouts of the identity. */
+export function checkMaxConnectedClusters(max: number): string | undefined {
+  return max === 255 || max === 511 ? undefined : 'max-connected-clusters is 255 or 511';
+}
+
+/** The identity as cilium-config states it, with Cilium's defaults for absent keys; not checked. */
+export function identityOf(ciliumConfig: Readonly<Record<string, string>>): ClusterIdentity {
+  return {
+    name: ciliumConfig['cluster-name'] ?? 'default',
+    id: Number(ciliumConfig['cluster-id'] ?? '0'),
+    maxConnectedClusters: Number(ciliumConfig['max-connected-clusters'] ?? DEFAULT_MAX_CONNECTED_CLUSTERS),
+  };
+}
+
+/** The name of a cluster as its cilium-config has it. */
+export function clusterNameOf({ ciliumConfig }: Pick<ClusterSnapshot, 'ciliumConfig'>): string {
+  return identityOf(ciliumConfig ?? {}).name;
+}
+
+/**
+ * Refuses a cluster without Cilium.
+ * @returns its cilium-config
+ * @throws MeshctlError `CiliumMissing`
+ */
+export function requireCilium(snapshot: ClusterSnapshot): Readonly<Record<string, string>> {
+  const { context, namespace, ciliumConfig, agent } = snapshot;
+  if (ciliumConfig && agent) return ciliumConfig;
+  const missing = ciliumConfig ? 'DaemonSet cilium' : 'ConfigMap cilium-config';
+  throw new MeshctlError(
+    'CiliumMissing',
+    `context "${context}": no Cilium in namespace ${namespace} (there is no ${missing})`,
+    {
+      hint: 'Install Cilium first, or name its namespace with -n.',
+      details: { context, namespace },
+    },
+  );
+}
+
+/**
+ * The command line that restarts everything which reads name and id only at its start: agents, operator, and where there
+ * is one the clustermesh-apiserver, whose certificates and users are named for the cluster: `enable` sees to both.
+ */
+export function restartCommand({
+  context,
+  namespace,
+  objects,
+}: Pick<ClusterSnapshot, 'context' | 'namespace' | 'objects'>): string {
+  const programs = ['daemonset/cilium', 'deployment/cilium-operator'];
+  const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', ...programs]);
+  if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) return restart;
+  return `${restart} && ${meshctlCommand('clustermesh enable', { context })}`;
+}
+
+/**
+ * The identity of a cluster that can join a mesh.
+ * @throws MeshctlError `CiliumMissing` without Cilium, `ClusterIdentity` for a name, id or mode that cannot be meshed.
+ */
+export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
+  const { context, namespace } = snapshot;
+  const ciliumConfig = requireCilium(snapshot);
+  const identity = identityOf(ciliumConfig);
+  const where = `ConfigMap ${namespace}/cilium-config`;
+  const refuse = (what: string, reason: string, key: string, example: string): never => {
+    throw new MeshctlError('ClusterIdentity', `context "${context}": ${what} cannot be used in a mesh: ${reason}`, {
+      hint:
+        `Set ${key} in ${where} (Helm: --set ${example}) and restart what reads it only at its start: ` +
+        restartCommand(snapshot),
+      details: { context, object: where, key },
+    });
+  };
+
+  const mode = ciliumConfig['identity-allocation-mode'] ?? 'crd';
+  if (mode !== 'crd') {
+    throw new MeshctlError(
+      'ClusterIdentity',
+      `context "${context}": Cilium keeps its state in an external kvstore (identity-allocation-mode: ${mode})`,
+      {
+        hint:
+          'The clustermesh-apiserver serves clusters in CRD mode only. Peers can be pointed at the external kvstore by hand, ' +
+          'or the cluster moved to identity-allocation-mode crd.',
+        details: { context, object: where, key: 'identity-allocation-mode' },
+      },
+    );
+  }
+  const badMax = checkMaxConnectedClusters(identity.maxConnectedClusters);
+  if (badMax) {
+    const value = ciliumConfig['max-connected-clusters'];
+    refuse(`max-connected-clusters ${value}`, badMax, 'max-connected-clusters', 'clustermesh.maxConnectedClusters=255');
+  }
+  const badName = checkClusterName(identity.name);
+  if (badName) refuse(`cluster name "${identity.name}"`, badName, 'cluster-name', 'cluster.name=mesh-1');
+  const badId = checkClusterId(identity.id, identity.maxConnectedClusters);
+  if (badId) refuse(`cluster id ${ciliumConfig['cluster-id'] ?? 0}`, badId, 'cluster-id', 'cluster.id=1');
+  return identity;
+}

@@ -1,0 +1,81 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { MeshctlError } from '../errors.ts';
+import { apiserverImageFor, type CiliumVersion, checkSupported, supportedRange, versionOfImage } from './versions.ts';
+
+/** Settings of an installed Cilium that its clustermesh-apiserver has to share. */
+export interface CiliumSettings {
+  /** `debug`. */
+  debug: boolean;
+  /** `clustermesh-enable-mcs-api`: the Multi-Cluster Services API. */
+  mcsApi: boolean;
+  /** `enable-cilium-endpoint-slice`. */
+  endpointSlices: boolean;
+  /** `clustermesh-default-global-namespace`: whether a namespace that does not say is global. */
+  defaultGlobalNamespace: boolean;
+  /** `clustermesh-cache-ttl`, a Go duration: how long KVStoreMesh keeps what it has of a lost peer. */
+  cacheTtl: string;
+}
+
+/** What is deployed beside an installed Cilium. */
+export interface CiliumInstall {
+  version: CiliumVersion;
+  /** The version is newer than all that meshctl's templates were compared with. */
+  untested: boolean;
+  /** The clustermesh-apiserver's image. */
+  apiserverImage: string;
+  settings: CiliumSettings;
+}
+
+/** The settings of Cilium's chart when nothing else is said. */
+export const DEFAULT_SETTINGS: CiliumSettings = {
+  debug: false,
+  mcsApi: false,
+  endpointSlices: false,
+  defaultGlobalNamespace: true,
+  cacheTtl: '0s',
+};
+
+/** The settings in ConfigMap cilium-config, with the chart's defaults for absent keys. */
+export function settingsOf(ciliumConfig: Readonly<Record<string, string>>): CiliumSettings {
+  const flag = (key: string, absent: boolean) => (ciliumConfig[key] ?? String(absent)) === 'true';
+  return {
+    debug: flag('debug', DEFAULT_SETTINGS.debug),
+    mcsApi: flag('clustermesh-enable-mcs-api', DEFAULT_SETTINGS.mcsApi),
+    endpointSlices: flag('enable-cilium-endpoint-slice', DEFAULT_SETTINGS.endpointSlices),
+    defaultGlobalNamespace: flag('clustermesh-default-global-namespace', DEFAULT_SETTINGS.defaultGlobalNamespace),
+    cacheTtl: ciliumConfig['clustermesh-cache-ttl'] ?? DEFAULT_SETTINGS.cacheTtl,
+  };
+}
+
+/**
+ * The version, image and settings for a clustermesh-apiserver beside the Cilium of a snapshot.
+ * @param overrides for agents whose image has no version tag or no sibling: `version`, `apiserverImage`
+ * @throws MeshctlError `CiliumMissing` without Cilium; `CiliumUnsupported` when the version is too old, or neither the
+ * image nor `overrides` tell it
+ */
+export function readCiliumInstall(
+  { context, namespace, agent, ciliumConfig }: ClusterSnapshot,
+  overrides: { version?: CiliumVersion | undefined; apiserverImage?: string | undefined } = {},
+): CiliumInstall {
+  if (agent === undefined || ciliumConfig === undefined) {
+    throw new MeshctlError('CiliumMissing', `context "${context}": there is no Cilium in namespace ${namespace}`, {
+      hint: 'Install Cilium first, or name its namespace with -n',
+      details: { context, namespace },
+    });
+  }
+  const version = overrides.version ?? versionOfImage(agent.image);
+  const apiserverImage = overrides.apiserverImage ?? apiserverImageFor(agent.image, overrides.version);
+  if (version === undefined || apiserverImage === undefined) {
+    const unknown = version === undefined ? "Cilium's version" : 'the clustermesh-apiserver image';
+    throw new MeshctlError(
+      'CiliumUnsupported',
+      `context "${context}": ${unknown} cannot be told from the agent's image ${agent.image} (supported: Cilium ${supportedRange()})`,
+      {
+        hint: version === undefined ? 'Say it with --cilium-version, e.g. 1.20.0.' : 'Say it with --image.',
+        details: { context, image: agent.image },
+      },
+    );
+  }
+  const { untested } = checkSupported(version, `context "${context}": `);
+  return { version, untested, apiserverImage, settings: settingsOf(ciliumConfig) };
+}

@@ -1,0 +1,123 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type AddressRange, overlap, parseCidr } from './cidr.ts';
+
+/** A range of addresses as it is written. */
+export interface NamedRange extends AddressRange {
+  text: string;
+  /** The cloud network (VPC) whose subnet it is: such a network gives no address twice, whichever cluster asks. */
+  network?: string | undefined;
+}
+
+/** Where the pods of a cluster have their addresses from. Ranges are in order. */
+export interface PodRanges {
+  /** What its nodes have now. */
+  given: readonly NamedRange[];
+  /** From which further nodes get theirs; empty where that cannot be seen. */
+  pools: readonly NamedRange[];
+  /** Why neither is known, as a clause about the cluster. */
+  otherwise: string;
+}
+
+/** Modes in which pods have addresses of a cloud's subnets, which CiliumNodes name in their status. */
+const OF_SUBNETS: readonly string[] = ['eni', 'azure', 'alibabacloud'];
+
+/**
+ * The one rule for pod ranges, by Cilium's option `ipam` (Documentation/network/concepts/ipam): `kubernetes` takes the
+ * nodes' podCIDRs; `cluster-pool` (the default) and `multi-pool` cut ranges out of pools and write them into CiliumNodes,
+ * whatever Kubernetes gave to the nodes; `eni`, `azure` and `alibabacloud` take single addresses of a cloud's subnets; with
+ * `crd` someone else lists addresses in CiliumNodes; of a `delegated-plugin` Cilium knows nothing.
+ */
+export function podRanges(snapshot: ClusterSnapshot): PodRanges {
+  const { ciliumConfig: config, ciliumPodCidrs: own, nodes } = snapshot;
+  const ofNodes = nodes.flatMap(({ podCidrs }) => podCidrs);
+  if (!config)
+    return {
+      given: [],
+      pools: [],
+      otherwise: 'there is no ConfigMap cilium-config to say where pods have addresses from',
+    };
+  const ipam = config.ipam ?? 'cluster-pool';
+  const notRead = own === undefined ? ', and its CiliumNodes could not be read' : '';
+  if (ipam === 'kubernetes') {
+    return { given: rangesIn(own?.length ? own : ofNodes), pools: [], otherwise: 'its nodes have no podCIDRs' };
+  }
+  if (OF_SUBNETS.includes(ipam)) {
+    const given = (snapshot.podSubnets ?? []).flatMap(({ network, cidr }) => rangesIn([cidr], network));
+    return {
+      given: inOrder(given),
+      pools: [],
+      otherwise: `its CiliumNodes name no subnets yet (ipam: ${ipam})${notRead}`,
+    };
+  }
+  if (ipam === 'delegated-plugin') {
+    return {
+      given: [],
+      pools: [],
+      otherwise: 'another plugin gives its pods their addresses (ipam: delegated-plugin)',
+    };
+  }
+  const pools = [
+    ...(snapshot.podPools ?? []),
+    ...(ipam === 'cluster-pool' ? CLUSTER_POOLS.flatMap((key) => wordsIn(config[key])) : []),
+  ];
+  // Where CiliumNodes may not be read and no pool is named, what Kubernetes gave is the best guess.
+  const guessed = own === undefined && pools.length === 0 ? ofNodes : [];
+  return {
+    given: rangesIn(own ?? guessed),
+    pools: rangesIn(pools),
+    otherwise: `its nodes have no pod ranges yet (ipam: ${ipam})${notRead}`,
+  };
+}
+
+const CLUSTER_POOLS = ['cluster-pool-ipv4-cidr', 'cluster-pool-ipv6-cidr'];
+
+/** The names of a cluster's pod ranges: those of its nodes, else its pools. */
+export function podCidrsOf(snapshot: ClusterSnapshot): string[] {
+  return knownRanges(snapshot).map(({ text }) => text);
+}
+
+/** The ranges of a cluster's nodes, else its pools. */
+export function knownRanges(snapshot: ClusterSnapshot): readonly NamedRange[] {
+  const { given, pools } = podRanges(snapshot);
+  return given.length > 0 ? given : pools;
+}
+
+/** In order, each once; what is no range is passed over. */
+export function rangesIn(texts: readonly string[], network?: string): NamedRange[] {
+  const found = [...new Set(texts)].flatMap((text): NamedRange[] => {
+    const range = parseCidr(text);
+    return range ? [{ ...range, text, network }] : [];
+  });
+  return inOrder(found);
+}
+
+/**
+ * What two clusters have in common, in words. Both lists are in order, and ranges of one list do not overlap: one walk
+ * along both finds all pairs.
+ */
+export function commonRanges(ours: readonly NamedRange[], theirs: readonly NamedRange[]): string[] {
+  const found: string[] = [];
+  let [i, j] = [0, 0];
+  for (;;) {
+    const [one, other] = [ours[i], theirs[j]];
+    if (!one || !other) return found;
+    const isShared = one.network !== undefined && one.network === other.network;
+    if (overlap(one, other) && !isShared) {
+      found.push(one.text === other.text ? one.text : `${one.text} and ${other.text}`);
+    }
+    const oneEndsFirst = one.family === other.family ? one.last < other.last : one.family < other.family;
+    if (oneEndsFirst) i++;
+    else j++;
+  }
+}
+
+function inOrder(ranges: readonly NamedRange[]): NamedRange[] {
+  const byName = new Map(ranges.map((range) => [`${range.network ?? ''} ${range.text}`, range]));
+  return [...byName.values()].sort(
+    (a, b) => a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0),
+  );
+}
+
+function wordsIn(list: string | undefined): string[] {
+  return (list ?? '').split(/[\s,]+/).filter((word) => word !== '');
+}

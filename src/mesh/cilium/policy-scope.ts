@@ -1,0 +1,74 @@
+import type { KubeObject } from '../objects/kube-object.ts';
+
+/**
+ * Which policies change their meaning with cilium-config's `policy-default-local-cluster`: with it, a selector of peers
+ * that names no cluster means the pods of the local cluster, without it those of every cluster of the mesh.
+ */
+
+const CLUSTER_LABEL = 'io.cilium.k8s.policy.cluster';
+
+interface LabelSelector {
+  matchLabels?: Record<string, string>;
+  matchExpressions?: { key: string }[];
+}
+
+interface CiliumRule {
+  fromEndpoints?: LabelSelector[];
+  toEndpoints?: LabelSelector[];
+  fromNodes?: LabelSelector[];
+  toNodes?: LabelSelector[];
+}
+
+interface CiliumSpec {
+  ingress?: CiliumRule[];
+  ingressDeny?: CiliumRule[];
+  egress?: CiliumRule[];
+  egressDeny?: CiliumRule[];
+}
+
+/**
+ * Whether a CiliumNetworkPolicy or CiliumClusterwideNetworkPolicy has a selector of peers that names no cluster (Cilium's
+ * pkg/k8s/apis/cilium.io/utils: selectors of `reserved:` labels are left alone, those of nodes are not).
+ */
+export function ciliumPolicyFollowsDefault({ spec, specs }: KubeObject): boolean {
+  const rules = [spec, ...((specs ?? []) as unknown[])] as (CiliumSpec | null | undefined)[];
+  return rules
+    .flatMap((rule) => [rule?.ingress, rule?.ingressDeny, rule?.egress, rule?.egressDeny])
+    .flatMap((peers) => peers ?? [])
+    .some(({ fromEndpoints = [], toEndpoints = [], fromNodes = [], toNodes = [] }) => {
+      const endpoints = [...fromEndpoints, ...toEndpoints].filter((selector) => !selectsReserved(selector));
+      return [...endpoints, ...fromNodes, ...toNodes].some((selector) => !namesCluster(selector));
+    });
+}
+
+interface NetworkPolicyPeer {
+  ipBlock?: unknown;
+  podSelector?: LabelSelector;
+}
+
+/** Whether a NetworkPolicy has a peer that names no cluster (Cilium's pkg/k8s/network_policy.go). */
+export function networkPolicyFollowsDefault({ spec }: KubeObject): boolean {
+  const { ingress = [], egress = [] } = (spec ?? {}) as {
+    ingress?: { from?: NetworkPolicyPeer[] }[];
+    egress?: { to?: NetworkPolicyPeer[] }[];
+  };
+  const peers = [...ingress.flatMap(({ from = [] }) => from), ...egress.flatMap(({ to = [] }) => to)];
+  return peers.some(({ ipBlock, podSelector }) => {
+    if (ipBlock) return false;
+    const named = podSelector?.matchLabels?.[CLUSTER_LABEL];
+    return !named && !podSelector?.matchExpressions?.some(({ key }) => key === CLUSTER_LABEL);
+  });
+}
+
+function keysOf({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string[] {
+  return [...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)];
+}
+
+/** A key without a source is one of any source. */
+function namesCluster(selector: LabelSelector): boolean {
+  return keysOf(selector).some((key) => [CLUSTER_LABEL, `any:${CLUSTER_LABEL}`, `k8s:${CLUSTER_LABEL}`].includes(key));
+}
+
+function selectsReserved(selector: LabelSelector): boolean {
+  return keysOf(selector).some((key) => key.startsWith('reserved:') || key.startsWith('$'));
+}

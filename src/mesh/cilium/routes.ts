@@ -1,0 +1,117 @@
+import type { UnreachableCluster } from '../status/mesh-status.ts';
+import { parseCidr } from './cidr.ts';
+
+/** One entry of a node's routing table, as `ip -json route` prints it. */
+export interface NodeRoute {
+  /** A CIDR, an address, or `default`. */
+  destination: string;
+  via?: string | undefined;
+  device?: string | undefined;
+  protocol?: string | undefined;
+}
+
+/** How a node gets packets to a remote pod range. */
+export type RouteSource = 'kernel' | 'bgp' | 'tunnel';
+
+export interface RouteToPods {
+  /** The cluster of the node, by name. */
+  from: string;
+  node: string;
+  /** The remote cluster's name. */
+  to: string;
+  podCidr: string;
+  /** Absent: there is a gap. */
+  via?: string | undefined;
+  device?: string | undefined;
+  source?: RouteSource | undefined;
+  /** The node is not connected to the cluster, so its tunnel does not lead there. */
+  connected?: false | undefined;
+}
+
+/** The data of `clustermesh routes -o json`. */
+export interface RoutesReport {
+  /** Every node of every cluster has a route to every remote pod range, and there are some for each two clusters. */
+  complete: boolean;
+  clusters: { context: string; name: string; mode: 'tunnel' | 'native'; podCidrs: number; nodes: number }[];
+  routes: RouteToPods[];
+  /** Clusters that could not be asked. */
+  unreachable: UnreachableCluster[];
+}
+
+/**
+ * Pairs of clusters, by name, of which no route was judged: the one has no agent that runs, or no pod range of the other is
+ * known.
+ */
+export function unjudgedPairs({ clusters, routes }: Pick<RoutesReport, 'clusters' | 'routes'>): [string, string][] {
+  return clusters.flatMap((from) =>
+    clusters
+      .filter((to) => to !== from && !routes.some((route) => route.from === from.name && route.to === to.name))
+      .map((to): [string, string] => [from.name, to.name]),
+  );
+}
+
+/** Whether all that there is to compare was compared, and every route is there. */
+export function isComplete(report: Omit<RoutesReport, 'complete'>): boolean {
+  const { routes, unreachable } = report;
+  return (
+    routes.length > 0 &&
+    unreachable.length === 0 &&
+    routes.every(({ source }) => source !== undefined) &&
+    unjudgedPairs(report).length === 0
+  );
+}
+
+/** The devices by which Cilium hands packets to its tunnel. */
+const TUNNEL_DEVICES = ['cilium_host', 'cilium_vxlan', 'cilium_geneve'];
+/** Routing daemons mark what they install (iproute2's rt_protos). */
+const BGP_PROTOCOLS = ['bgp', 'bird', 'zebra', 'gobgp'];
+const MOST_ROUTES = 10_000;
+const LONGEST_WORD = 64;
+
+/** Routes in the output of `ip -json route`; undefined when it is something else. @param document parsed, not trusted */
+export function readRoutes(document: unknown): NodeRoute[] | undefined {
+  if (!Array.isArray(document)) return undefined;
+  return document.slice(0, MOST_ROUTES).flatMap((entry: unknown) => {
+    const { dst, gateway, dev, protocol } = (entry ?? {}) as Record<string, unknown>;
+    if (typeof dst !== 'string') return [];
+    return [{ destination: short(dst) ?? '', via: short(gateway), device: short(dev), protocol: short(protocol) }];
+  });
+}
+
+/**
+ * The route to a range: the most specific one that holds all of it. The default route counts only where nothing says that
+ * pods are routed natively over it, and the tunnel only where the node is connected: without that Cilium does not know the
+ * nodes at its other end.
+ * @param tunnel how the cluster's Cilium wraps packets to other nodes; undefined where it does not
+ */
+export function routeTo(
+  podCidr: string,
+  routes: readonly NodeRoute[],
+  tunnel: { connected: boolean } | undefined,
+): Omit<RouteToPods, 'from' | 'node' | 'to'> {
+  const wanted = parseCidr(podCidr);
+  const holding = routes
+    .flatMap((route) => {
+      const range = parseCidr(route.destination);
+      const holds =
+        range && wanted && range.family === wanted.family && range.first <= wanted.first && range.last >= wanted.last;
+      return holds ? [{ route, size: range.last - range.first }] : [];
+    })
+    .sort((a, b) => (a.size < b.size ? -1 : 1));
+  const [best] = holding;
+  if (!best) {
+    if (!tunnel) return { podCidr };
+    return tunnel.connected ? { podCidr, source: 'tunnel' } : { podCidr, connected: false };
+  }
+  const { via, device, protocol = '' } = best.route;
+  const source: RouteSource = TUNNEL_DEVICES.includes(device ?? '')
+    ? 'tunnel'
+    : BGP_PROTOCOLS.includes(protocol)
+      ? 'bgp'
+      : 'kernel';
+  return { podCidr, via, device, source };
+}
+
+function short(value: unknown): string | undefined {
+  return typeof value === 'string' ? [...value.slice(0, LONGEST_WORD)].join('') : undefined;
+}

@@ -1,0 +1,120 @@
+import type { CertificateFacts, TlsFiles, TlsSecretFacts } from './certificates/certificate.ts';
+import type { KubeObject } from './objects/kube-object.ts';
+
+/** A node as far as Cluster Mesh needs it. */
+export interface NodeFacts {
+  name: string;
+  ready: boolean;
+  /** `spec.providerID`, e.g. `gce://project/zone/name`; absent on bare metal. */
+  providerId?: string | undefined;
+  labels: Readonly<Record<string, string>>;
+  /** In the API server's order. */
+  addresses: readonly { type: string; address: string }[];
+  podCidrs: readonly string[];
+  /** Cordoned. */
+  unschedulable?: boolean | undefined;
+  /** Absent when there are none. */
+  taints?: readonly { key: string; value?: string; effect: string }[] | undefined;
+}
+
+/** A clustermesh-apiserver pod. */
+export interface ApiserverPodFacts {
+  name: string;
+  /** Absent before it is scheduled. */
+  node?: string | undefined;
+  ready: boolean;
+}
+
+/** A subnet of a cloud from which pods have their addresses. */
+export interface PodSubnet {
+  /** The network (VPC) that it is of, as far as it is named. */
+  network?: string | undefined;
+  cidr: string;
+}
+
+/** The cilium DaemonSet. */
+export interface AgentFacts {
+  /** The agent container's image as written. */
+  image: string;
+  desired: number;
+  ready: number;
+}
+
+/** Everything read from one cluster in one pass. Plans and checks are pure functions of it. */
+export interface ClusterSnapshot {
+  /** The kubeconfig context it was read through. */
+  context: string;
+  /** The API server's URL. */
+  server: string;
+  /** Cilium's namespace. */
+  namespace: string;
+  /** Of the API server, e.g. `v1.36.1`. */
+  kubernetesVersion?: string | undefined;
+  /** `data` of ConfigMap cilium-config; undefined when there is none. */
+  ciliumConfig?: Readonly<Record<string, string>> | undefined;
+  /**
+   * When `cluster-name` or `cluster-id` in it was last set at the latest, by its managedFields: the manager that set them
+   * may have changed other keys since. Programs that started before may run with the former ones.
+   */
+  identitySetAt?: Date | undefined;
+  /** Labels of Cilium's namespace; undefined when they were not read, or may not be. */
+  namespaceLabels?: Readonly<Record<string, string>> | undefined;
+  /** SHA-256 of the keys in Secret cilium-ipsec-keys, to compare; read where Cilium uses IPsec. */
+  ipsecKeyDigest?: string | undefined;
+  /** DaemonSet cilium; undefined when there is none. */
+  agent?: AgentFacts | undefined;
+  nodes: readonly NodeFacts[];
+  /** Undefined when they were not read. */
+  apiserverPods?: readonly ApiserverPodFacts[] | undefined;
+  /**
+   * What Cilium's IPAM gave to nodes, of all CiliumNodes: ranges, or with `ipam: crd` single addresses; undefined when
+   * they were not read, or may not be.
+   */
+  ciliumPodCidrs?: readonly string[] | undefined;
+  /** The subnets of the nodes' cloud interfaces, from the status of CiliumNodes; undefined as above. */
+  podSubnets?: readonly PodSubnet[] | undefined;
+  /** The ranges of CiliumPodIPPools (`ipam: multi-pool`); undefined when they were not read, or may not be. */
+  podPools?: readonly string[] | undefined;
+  /** Names of the API groups served, e.g. `metallb.io`. */
+  apiGroups: readonly string[];
+  /** Objects that tell what gives Services addresses, see load-balancer-capability.ts; read for enable only. */
+  probed?: readonly KubeObject[] | undefined;
+  /** Node ports of other Services than the clustermesh-apiserver's; read for enable only. */
+  usedNodePorts?: readonly number[] | undefined;
+  /** The live objects that meshctl may write, by {@link keyOf}; absent ones are absent. */
+  objects: ReadonlyMap<string, KubeObject>;
+  /** What the `*-cert` Secrets hold, by Secret name; absent when the Secret is missing or holds no readable certificate. */
+  tlsSecrets: ReadonlyMap<string, TlsSecretFacts>;
+  /** Secret cilium-ca. */
+  ca?: CaFacts | undefined;
+  /** The etcd users in ConfigMap clustermesh-remote-users (`users.yaml`); undefined when it, or that key of it, is not there. */
+  remoteUsers?: readonly RemoteUser[] | undefined;
+  /** Client certificates handed to this cluster for its peers, by peer name (from `<peer>.etcd-client.crt`). */
+  peerCertificates: ReadonlyMap<string, TlsSecretFacts>;
+  /**
+   * TLS files with what is wrong with them, by the name of a `kubernetes.io/tls` Secret or by `<Secret>/<peer>` for the
+   * files `<peer>.etcd-client…` in a Secret of peers. Only of Secrets that are there, and of peers with any such file.
+   */
+  tlsFiles?: ReadonlyMap<string, TlsFiles> | undefined;
+  /** What was not read, or may not be, by {@link keyOf}: whether it is there is not known. */
+  unread?: ReadonlySet<string> | undefined;
+}
+
+/** Secret cilium-ca as facts. */
+export interface CaFacts {
+  certificate: CertificateFacts;
+  /** Every certificate of the Secret's bundle, in its order; absent means that `certificate` is the only one. */
+  bundle?: readonly CertificateFacts[] | undefined;
+  /** PEM; not secret. */
+  certificatePem: string;
+  /** False for a CA whose key is kept elsewhere (cert-manager without `ca.key`). */
+  hasKey: boolean;
+  keyMatches: boolean;
+}
+
+/** An etcd user that a peer may log in as. */
+export interface RemoteUser {
+  name: string;
+  /** `remote` for peers. */
+  role: string;
+}

@@ -1,0 +1,206 @@
+import { authorityState, authorityTrouble, requireSigner } from '../certificates/authority.ts';
+import { type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
+import type { ClusterIdentity } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { makesRemoteUsers } from '../enable/apiserver-deployment.ts';
+import { MeshctlError } from '../errors.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import {
+  apiserverDeploymentRef,
+  CA_SECRET,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+  SHARED_USER,
+} from '../objects/names.ts';
+import { choicesFor } from '../peers/peer-choices.ts';
+import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
+import { readPeerFile } from '../peers/peer-file.ts';
+import { dialingFile } from '../peers/peers.ts';
+import type { CredentialChoice, CredentialKind } from './credential-kind.ts';
+
+export interface Credential {
+  kind: CredentialKind;
+  /** The etcd user: the certificate's CN. */
+  user: string;
+  warnings: readonly string[];
+}
+
+interface Party {
+  snapshot: ClusterSnapshot;
+  identity: ClusterIdentity;
+}
+
+/**
+ * Decides the credential of one direction. `auto`: the shared CA where there is one, else a certificate per peer, else,
+ * where the CA's key is out of reach, the peer's remote-cert. Without a choice, what was chosen before stays as long as it
+ * can, and a certificate per peer that is in use: with another one the peer could no longer be cut off alone.
+ * @throws MeshctlError `Incompatible` or `CertificateAuthority` when what was asked for cannot be
+ */
+export function chooseCredential(
+  client: Party,
+  server: Party,
+  choice: CredentialChoice | undefined,
+  now: Date,
+): Credential {
+  return choice === undefined
+    ? (keptCredential(client, server, now) ?? decide(client, server, 'auto', now))
+    : decide(client, server, choice, now);
+}
+
+function keptCredential(client: Party, server: Party, now: Date): Credential | undefined {
+  const { credentials = kindInUse(client, server) } = choicesFor(client.snapshot, server.identity.name);
+  if (credentials === 'per-peer' && (canSign(server) || usableWithoutSigner(client, server, now))) {
+    return perPeerCredential(client, server);
+  }
+  const remote = server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET);
+  if (credentials === 'legacy' && remote && !reasonAgainstCertificate(remote, now)) {
+    return legacyCredential(client, server, now);
+  }
+  return undefined;
+}
+
+/** `per-peer` where that is what the client dials with now; of the others none is worth keeping by itself. */
+function kindInUse({ snapshot, identity }: Party, server: Party): CredentialKind | undefined {
+  const peer = server.identity.name;
+  const file = readPeerFile(dialingFile(snapshot, peer)?.text ?? '');
+  const own = 'unreadable' in file ? undefined : file.certFile?.split('/').at(-1);
+  const user = snapshot.peerCertificates.get(peer)?.certificate.commonName;
+  const isOwn = own === peerCertificateKeys(peer).certificate && user === remoteUserName(identity.name);
+  return isOwn ? 'per-peer' : undefined;
+}
+
+/**
+ * Whether the certificate that the client has of a peer's CA still serves, although nobody here could issue another one:
+ * the CA's key may have been taken offline since.
+ */
+export function usableWithoutSigner(client: Party, server: Party, now: Date): boolean {
+  const present = client.snapshot.peerCertificates.get(server.identity.name);
+  const trusted = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+  return (
+    present !== undefined &&
+    trusted !== undefined &&
+    present.ca?.publicKeySha256 === trusted.publicKeySha256 &&
+    present.certificate.commonName === peerUser(client, server) &&
+    reasonAgainstCertificate(present, now) === undefined
+  );
+}
+
+function decide(client: Party, server: Party, choice: CredentialChoice, now: Date): Credential {
+  const noSharedCa = reasonAgainstSharedCa(client, server, now);
+  if (choice === 'shared-ca' && noSharedCa) {
+    const contexts = [client.snapshot.context, server.snapshot.context];
+    throw new MeshctlError(
+      'Incompatible',
+      `contexts "${contexts.join('" and "')}" cannot use a shared CA: ${noSharedCa}`,
+      {
+        hint: 'Leave --credentials out: clusters with different CAs get a certificate per peer.',
+        details: { contexts },
+      },
+    );
+  }
+  if (choice === 'shared-ca' || (choice === 'auto' && !noSharedCa)) return sharedCredential(client);
+  if (choice === 'per-peer' && !usableWithoutSigner(client, server, now)) {
+    requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
+  }
+  if (choice === 'per-peer' || (choice === 'auto' && canSign(server))) return perPeerCredential(client, server);
+  if (choice === 'auto') refuseBrokenAuthority(client, server);
+  return legacyCredential(client, server, now);
+}
+
+/**
+ * A CA whose key is kept elsewhere is somebody's choice; one whose key is broken is a fault, for which nobody is to get a
+ * weaker credential unasked.
+ */
+function refuseBrokenAuthority(client: Party, { snapshot }: Party): void {
+  if (!['wrong-key', 'unreadable', 'empty'].includes(authorityState(snapshot))) return;
+  const { context, namespace } = snapshot;
+  const secret = `Secret ${namespace}/${CA_SECRET}`;
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": a client certificate for "${client.identity.name}" cannot be issued: ${secret} ${authorityTrouble(snapshot)}`,
+    {
+      hint: 'Restore that Secret from its backup. Without it, --credentials legacy hands out the common certificate, which cannot be taken back from one peer alone.',
+      details: { context, object: secret },
+    },
+  );
+}
+
+function sharedCredential({ snapshot }: Party): Credential {
+  const user = snapshot.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate.commonName ?? SHARED_USER;
+  return { kind: 'shared-ca', user, warnings: [] };
+}
+
+/** The etcd user of a client that has a certificate of its own. */
+function peerUser(client: Party, server: Party): string {
+  return managesUsers(server.snapshot) ? remoteUserName(client.identity.name) : SHARED_USER;
+}
+
+function perPeerCredential(client: Party, server: Party): Credential {
+  const user = peerUser(client, server);
+  if (user !== SHARED_USER) return { kind: 'per-peer', user, warnings: [] };
+  return {
+    kind: 'per-peer',
+    user,
+    warnings: [
+      `context "${server.snapshot.context}": its clustermesh-apiserver has no users of its own for peers (authMode legacy), ` +
+        `so "${client.identity.name}" logs in as the common user "${SHARED_USER}" and cannot be cut off alone`,
+    ],
+  };
+}
+
+function legacyCredential(client: Party, server: Party, now: Date): Credential {
+  const { context, namespace, tlsSecrets } = server.snapshot;
+  const remote = tlsSecrets.get(REMOTE_CERT_SECRET);
+  const unusable = remote ? reasonAgainstCertificate(remote, now) : 'it is missing, or holds no readable certificate';
+  if (!remote || unusable) {
+    throw new MeshctlError(
+      'CertificateAuthority',
+      `context "${context}": there is no credential for "${client.identity.name}": Secret ${namespace}/${REMOTE_CERT_SECRET} cannot be used (${unusable})`,
+      {
+        hint: `Bring the CA's key back into Secret ${namespace}/${CA_SECRET}, or let what made the certificates renew them.`,
+        details: { context, object: `Secret ${namespace}/${REMOTE_CERT_SECRET}` },
+      },
+    );
+  }
+  return {
+    kind: 'legacy',
+    user: remote.certificate.commonName,
+    warnings: [
+      `context "${context}": "${client.identity.name}" gets this cluster's own remote-cert (--credentials legacy, or the key of the CA is not here): ` +
+        'it cannot be cut off alone, and must be connected anew when that certificate is renewed',
+    ],
+  };
+}
+
+/** Whether a cluster makes an etcd user for each entry of ConfigMap clustermesh-remote-users. */
+export function managesUsers({ objects, namespace, remoteUsers }: ClusterSnapshot): boolean {
+  return makesRemoteUsers(objects.get(keyOf(apiserverDeploymentRef(namespace)))) && remoteUsers !== undefined;
+}
+
+/** Whether certificates can be issued here that the cluster's etcd will accept, and peers will trust. */
+export function canSign({ snapshot }: Pick<Party, 'snapshot'>): boolean {
+  const { ca, tlsSecrets } = snapshot;
+  const server = tlsSecrets.get(SERVER_CERT_SECRET);
+  // A bundle has both CAs while one takes the other's place.
+  return Boolean(ca?.hasKey && ca.keyMatches && server && trusts(server, ca.certificate));
+}
+
+function reasonAgainstSharedCa(client: Party, server: Party, now: Date): string | undefined {
+  const trusted = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+  const key = client.snapshot.ca?.certificate.publicKeySha256;
+  if (!key || !trusted || key !== trusted.publicKeySha256) return 'their CAs are different';
+  const own = client.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET);
+  if (!own) return `context "${client.snapshot.context}" has no Secret ${REMOTE_CERT_SECRET}`;
+  if (own.ca?.publicKeySha256 !== key)
+    return `the remote-cert of context "${client.snapshot.context}" is from another CA`;
+  return reasonAgainstCertificate(own, now);
+}
+
+function reasonAgainstCertificate(
+  { certificate, keyMatches, signedByCa }: TlsSecretFacts,
+  now: Date,
+): string | undefined {
+  if (!keyMatches) return 'its private key is missing or belongs to another certificate';
+  if (!signedByCa) return 'it is not signed by the CA that is with it';
+  return certificate.notAfter <= now ? `it expired on ${certificate.notAfter.toISOString().slice(0, 10)}` : undefined;
+}

@@ -1,0 +1,213 @@
+import { requireSigner } from '../certificates/authority.ts';
+import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
+import { clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { MeshctlError } from '../errors.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { encodeText, secretText, secretTexts } from '../objects/secret-data.ts';
+import { groupBy } from '../pairs.ts';
+import { ownerClause } from '../peers/foreign-homes.ts';
+import { addAliasesStep } from '../peers/host-aliases.ts';
+import { differingMarks, type Marks } from '../peers/peer-choices.ts';
+import { COMMON_PREFIX, cachedPeerFile, peerCertificateKeys, remotePeerFile } from '../peers/peer-config.ts';
+import { addressesIn, type PeerFile, readPeerFile, type UnreadablePeerFile } from '../peers/peer-file.ts';
+import { newPeerSecret, setKeys, withMarks } from '../peers/peer-secrets.ts';
+import type { CertificateCopy, CertificateOrder, Change, Plan, Step } from '../plan/plan.ts';
+import { canSign, usableWithoutSigner } from './credentials.ts';
+import { type Direction, dialingSecret, dialsThroughKvstoremesh, type Member } from './direction.ts';
+
+/**
+ * The client certificates and the files that make each cluster dial its peers. One step per object, however many peers.
+ * What pods need to find a peer comes first, the file by which KVStoreMesh dials before the one by which agents read its
+ * cache.
+ */
+export function planDial(directions: readonly Direction[], now: Date): Plan {
+  const steps = [...groupBy(directions, ({ client }) => client)].flatMap(([client, outgoing]) => {
+    const kvstoremesh = dialsThroughKvstoremesh(client.snapshot);
+    const aliases = outgoing.flatMap(({ server, endpoint: { alias } }) =>
+      alias?.in === 'pods' ? [{ peer: server.identity.name, ips: alias.ips }] : [],
+    );
+    return [
+      ...addAliasesStep(client.snapshot, kvstoremesh, aliases),
+      dialStep(client, outgoing, now),
+      ...(kvstoremesh ? [cachedFilesStep(client, outgoing)] : []),
+    ];
+  });
+  return { steps };
+}
+
+/** What one direction puts into the client's Secret, or takes out of it. */
+interface Entry {
+  data: Record<string, string>;
+  certificates: CertificateOrder[];
+  copies: CertificateCopy[];
+  remove: string[];
+  changes: Change[];
+  reasons: string[];
+}
+
+/** One Secret gets, for each peer: the client certificate where it needs a new one, and the file that dials. */
+function dialStep(client: Member, outgoing: readonly Direction[], now: Date): Step {
+  const { snapshot } = client;
+  const ref = secretRef(snapshot.namespace, dialingSecret(snapshot));
+  const live = snapshot.objects.get(keyOf(ref));
+  const texts = secretTexts(live);
+  const entries = outgoing.map((direction) => dialEntry(direction, texts, now));
+  const base = { cluster: snapshot.context, object: ref, before: live };
+  // What was chosen is written down where the agents' files are: with KVStoreMesh that is another Secret.
+  const marks = ref.name === AGENT_PEERS_SECRET ? newMarks(live, outgoing) : {};
+  const changes = [...entries.flatMap((entry) => entry.changes), ...markChanges(live, marks)];
+  if (changes.length === 0) {
+    const peers = outgoing.map(({ server }) => server.identity.name).join(', ');
+    return { ...base, action: 'keep', changes, why: `it dials ${peers}` };
+  }
+  return {
+    ...base,
+    action: live ? 'update' : 'create',
+    changes,
+    why: `${entries.flatMap(({ reasons }) => reasons).join(', ') || WRITES_DOWN}${ownerClause(live)}`,
+    write: {
+      method: 'issue',
+      certificates: entries.flatMap(({ certificates }) => certificates),
+      copies: entries.flatMap(({ copies }) => copies),
+      data: Object.assign({}, ...entries.map(({ data }) => data)) as Record<string, string>,
+      remove: entries.flatMap(({ remove }) => remove),
+      marks,
+      secret: newPeerSecret(ref),
+      into: 'patch',
+    },
+  };
+}
+
+function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>, now: Date): Entry {
+  const { client, server, credential, endpoint } = direction;
+  const peer = server.identity.name;
+  const keys = peerCertificateKeys(peer);
+  const entry: Entry = { data: {}, certificates: [], copies: [], remove: [], changes: [], reasons: [] };
+  const reason = reasonForCertificate(direction, now);
+  const former = describePresent(client, peer, texts);
+  if (credential.kind === 'shared-ca') {
+    entry.remove.push(...Object.values(keys).filter((key) => texts[key] !== undefined));
+    entry.changes.push(...entry.remove.map((key) => ({ path: `data.${key}` })));
+  } else if (reason && credential.kind === 'legacy') {
+    entry.copies.push({ source: remoteCertOf(server), keys });
+    entry.changes.push({ path: `data.${keys.certificate}`, ...former, to: `the remote-cert of ${peer}` });
+  } else if (reason) {
+    const spec = clientSpec(credential.user);
+    entry.certificates.push({ spec, signer: server.snapshot.context, keys });
+    const ca = server.snapshot.ca?.certificate;
+    entry.changes.push({
+      path: `data.${keys.certificate}`,
+      ...former,
+      to: `client certificate ${credential.user}, issued by the CA of ${peer}${former && ca ? ` (${describeCa(ca)})` : ''}`,
+    });
+  }
+  const file = remotePeerFile(peer, endpoint, credential.kind === 'shared-ca' ? COMMON_PREFIX : `${peer}.`);
+  if (!sameFile(texts[peer], file)) {
+    entry.data[peer] = file;
+    const from = texts[peer] === undefined ? {} : { from: describeFile(texts[peer]) };
+    entry.changes.push({ path: `data.${peer}`, ...from, to: describeFile(file) });
+  }
+  if (entry.changes.length > 0) entry.reasons.push(`dials ${peer}${reason && texts[peer] ? ` (${reason})` : ''}`);
+  return entry;
+}
+
+/** Whoever wrote a file may have other quotes and another order. */
+function sameFile(present: string | undefined, wanted: string): boolean {
+  return present === wanted || (present !== undefined && isDeepEqual(readPeerFile(present), readPeerFile(wanted)));
+}
+
+function isDeepEqual(one: PeerFile | UnreadablePeerFile, other: PeerFile | UnreadablePeerFile): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** What a file dials, and as whom, in words. */
+function describeFile(text: string): string {
+  const file = readPeerFile(text);
+  if ('unreadable' in file) return `a file that cannot be read (${file.unreadable})`;
+  const shared = file.certFile?.split('/').at(-1)?.startsWith(COMMON_PREFIX) ? ' with the shared CA' : '';
+  const aliases = file.hostAliases.flatMap(({ ips }) => ips);
+  const names = aliases.length > 0 ? ` (${aliases.join(', ')})` : '';
+  return `dials ${addressesIn(text).join(', ')}${names}${shared}`;
+}
+
+/** The certificate that is there for a peer, for plans. */
+function describePresent({ snapshot }: Member, peer: string, texts: Readonly<Record<string, string>>) {
+  if (texts[peerCertificateKeys(peer).certificate] === undefined) return undefined;
+  const present = snapshot.peerCertificates.get(peer);
+  if (!present) return { from: 'a certificate that cannot be read' };
+  const ca = present.ca ? `, issued by ${describeCa(present.ca)}` : '';
+  return { from: `client certificate ${present.certificate.commonName}${ca}` };
+}
+
+function describeCa({ commonName, sha256 }: CertificateFacts): string {
+  return `CA "${commonName}", sha256:${sha256.slice(0, 12)}`;
+}
+
+/** Of all directions of one client. */
+function newMarks(live: KubeObject | undefined, outgoing: readonly Direction[]): Marks {
+  return differingMarks(live, Object.assign({}, ...outgoing.map(({ marks }) => marks)) as Marks);
+}
+
+const WRITES_DOWN = 'what was chosen is written down, for the next connect';
+
+function markChanges(live: KubeObject | undefined, marks: Marks): Change[] {
+  return Object.entries(marks).map(([name, to]) => {
+    const from = live?.metadata.annotations?.[name];
+    const path = `metadata.annotations[${name}]`;
+    return { path, ...(from === undefined ? {} : { from }), to: to ?? '(removed)' };
+  });
+}
+
+/** Why the certificate that the client has for a peer cannot stay; undefined when it can, or when it needs none. */
+function reasonForCertificate({ client, server, credential }: Direction, now: Date): string | undefined {
+  const present = client.snapshot.peerCertificates.get(server.identity.name);
+  if (credential.kind === 'shared-ca') return undefined;
+  if (credential.kind === 'legacy') return reasonToCopy(present, server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
+  if (!canSign(server) && usableWithoutSigner(client, server, now)) return undefined;
+  const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
+  return reasonToReissue(present, clientSpec(credential.user), certificate, now);
+}
+
+function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): KubeObject {
+  const secret = objects.get(keyOf(secretRef(namespace, REMOTE_CERT_SECRET)));
+  if (!secret) throw new MeshctlError('Bug', `context "${context}": the remote-cert was chosen and is not there`);
+  return secret;
+}
+
+function reasonToCopy(present: TlsSecretFacts | undefined, original: TlsSecretFacts | undefined): string | undefined {
+  if (!present) return 'there is no certificate yet';
+  const same =
+    present.certificate.sha256 === original?.certificate.sha256 && present.ca?.sha256 === original.ca?.sha256;
+  return same && present.keyMatches ? undefined : 'the remote-cert has changed';
+}
+
+function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[]): Step {
+  const ref = secretRef(snapshot.namespace, AGENT_PEERS_SECRET);
+  const live = snapshot.objects.get(keyOf(ref));
+  const file = cachedPeerFile(snapshot.namespace);
+  const peers = outgoing.map(({ server }) => server.identity.name);
+  const stale = peers.filter((peer) => !sameFile(secretText(live, peer), file));
+  const marks = newMarks(live, outgoing);
+  const base = { cluster: snapshot.context, object: ref, before: live };
+  const changes = [
+    ...stale.map((peer) => ({ path: `data.${peer}`, ...formerly(live, peer), to: describeFile(file) })),
+    ...markChanges(live, marks),
+  ];
+  if (changes.length === 0) {
+    return { ...base, action: 'keep', changes, why: `agents read ${peers.join(', ')} from KVStoreMesh` };
+  }
+  const data = Object.fromEntries(stale.map((peer) => [peer, encodeText(file)]));
+  return {
+    ...base,
+    action: live ? 'update' : 'create',
+    changes,
+    why: `${stale.length > 0 ? `agents read ${stale.join(', ')} from their own KVStoreMesh` : WRITES_DOWN}${ownerClause(live)}`,
+    write: { method: 'edit', create: withMarks({ ...newPeerSecret(ref), data }, marks), edit: setKeys(data, marks) },
+  };
+}
+
+function formerly(live: KubeObject | undefined, peer: string): { from?: string } {
+  const text = secretText(live, peer);
+  return text === undefined ? {} : { from: describeFile(text) };
+}

@@ -1,0 +1,241 @@
+import { canonicalIp } from '../certificates/cluster-certificates.ts';
+import type { ClusterIdentity } from '../cilium/identity.ts';
+import { compareMinors, versionOfImage } from '../cilium/versions.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { makesRemoteUsers, runsKvstoremesh } from '../enable/apiserver-deployment.ts';
+import { MeshctlError } from '../errors.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  apiserverDeploymentRef,
+  configMapRef,
+  KVSTOREMESH_PEERS_SECRET,
+  meshHostname,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  secretRef,
+} from '../objects/names.ts';
+import { secretTexts } from '../objects/secret-data.ts';
+import { foreignFile } from '../peers/foreign-file.ts';
+import { choicesFor, type Marks, marksFor } from '../peers/peer-choices.ts';
+import type { PeerEndpoint } from '../peers/peer-config.ts';
+import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
+import { configuredPeers, dialingFile } from '../peers/peers.ts';
+import { lackOfUsers, restoreUsersCommand } from '../peers/remote-users.ts';
+import type { ConnectionMode } from './connection-mode.ts';
+import type { CredentialChoice } from './credential-kind.ts';
+import { type Credential, canSign, chooseCredential } from './credentials.ts';
+import {
+  type Endpoint,
+  hostPort,
+  isIpAddress,
+  reachableEndpoints,
+  requireEndpoints,
+  splitHostPort,
+} from './endpoints.ts';
+
+/** A cluster that takes part in a connect. */
+export interface Member {
+  snapshot: ClusterSnapshot;
+  identity: ClusterIdentity;
+  /** What peers dial that have no choice of their own written down; empty where its Service has no address yet. */
+  endpoints: readonly Endpoint[];
+  /** Whether the endpoints were named now: addresses of the operator's choice, or that it shall be the Service's again. */
+  given?: 'addresses' | 'service' | undefined;
+}
+
+/** One direction of a connection: `client` dials `server`. */
+export interface Direction {
+  client: Member;
+  server: Member;
+  credential: Credential;
+  endpoint: PeerEndpoint;
+  /** What of it was chosen now, or is chosen no longer, as annotations of the client's Secret. */
+  marks: Marks;
+}
+
+export interface DirectionOptions {
+  /** Absent: as it was chosen before, else `auto`. */
+  credentials?: CredentialChoice | undefined;
+  /** Of this connect, where it is the operator's choice. */
+  mode?: ConnectionMode | undefined;
+  now: Date;
+}
+
+/** From this version on a peering file can say itself what its host names mean. */
+const ALIASES_IN_FILES = { major: 1, minor: 20, patch: 0, suffix: '' };
+
+type ClusterObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
+
+/**
+ * Whether this cluster dials its peers through KVStoreMesh, or from each agent. Where the Deployment is gone, the agents'
+ * files tell.
+ */
+export function dialsThroughKvstoremesh({ objects, namespace }: ClusterObjects): boolean {
+  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  return runsKvstoremesh(deployment) ?? agentsReadCache(objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET))));
+}
+
+/** Whether one of the agents' files is for the own KVStoreMesh cache. @param secret the agents' */
+export function agentsReadCache(secret: KubeObject | undefined): boolean {
+  const { namespace } = secret?.metadata ?? {};
+  return namespace !== undefined && Object.values(secretTexts(secret)).some((file) => dialsOwnCache(file, namespace));
+}
+
+/** The Secret by which this cluster dials its peers: KVStoreMesh's, or without it the agents'. */
+export function dialingSecret(snapshot: ClusterObjects): string {
+  return dialsThroughKvstoremesh(snapshot) ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
+}
+
+/**
+ * Refuses clusters that have no complete clustermesh-apiserver, all in one.
+ * @throws MeshctlError `ClusterMeshNotEnabled`, naming what is missing where
+ */
+export function requireEnabled(snapshots: readonly ClusterSnapshot[]): void {
+  const lacking = snapshots.flatMap((snapshot) => {
+    const missing = missingOf(snapshot);
+    return missing.length > 0 ? [{ context: snapshot.context, missing }] : [];
+  });
+  requireUsersFile(snapshots);
+  if (lacking.length === 0) return;
+  throw new MeshctlError('ClusterMeshNotEnabled', lacking.map(describeLack).join('; '), {
+    hint: `Run: ${meshctlCommand('clustermesh enable', { context: lacking.map(({ context }) => context) })}`,
+    details: { clusters: lacking },
+  });
+}
+
+/** What a cluster that serves its state must have. */
+const neededIn = (namespace: string): ObjectRef[] => [
+  apiserverDeploymentRef(namespace),
+  secretRef(namespace, SERVER_CERT_SECRET),
+];
+
+function missingOf({ objects, namespace, tlsFiles }: ClusterSnapshot): string[] {
+  const users = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
+  const makesUsers = makesRemoteUsers(objects.get(keyOf(apiserverDeploymentRef(namespace))));
+  const missing = [...neededIn(namespace), ...(makesUsers ? [users] : [])].filter((ref) => !objects.has(keyOf(ref)));
+  const server = tlsFiles?.get(SERVER_CERT_SECRET);
+  const isReadable = !server || (typeof server.certificate === 'object' && server.privateKey === 'matches');
+  return [
+    ...missing.map(({ kind, name }) => `${kind} ${name}`),
+    ...(isReadable ? [] : [`readable certificate with its key in Secret ${SERVER_CERT_SECRET}`]),
+  ];
+}
+
+/** Users of a file that cannot be read are let in until the next restart: no one may be added to it. */
+function requireUsersFile(snapshots: readonly ClusterSnapshot[]): void {
+  for (const { objects, context, namespace } of snapshots) {
+    const configMap = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
+    const lack = configMap && lackOfUsers(configMap);
+    if (lack === undefined) continue;
+    throw new MeshctlError(
+      'ClusterMeshNotEnabled',
+      `context "${context}": ${lack} (ConfigMap ${REMOTE_USERS_CONFIGMAP})`,
+      {
+        hint: restoreUsersCommand({ context, namespace }),
+        details: { context },
+      },
+    );
+  }
+}
+
+function describeLack({ context, missing }: { context: string; missing: readonly string[] }): string {
+  return neededIn('').every(({ kind, name }) => missing.includes(`${kind} ${name}`))
+    ? `context "${context}": Cluster Mesh is not enabled`
+    : `context "${context}": Cluster Mesh is only half enabled (there is no ${missing.join(', no ')})`;
+}
+
+/**
+ * How `client` will dial `server`, and with what. What was chosen before stays where nothing else is asked for.
+ * @throws MeshctlError `CertificateAuthority` or `Incompatible` when there is no way
+ */
+export function planDirection(client: Member, server: Member, { credentials, mode, now }: DirectionOptions): Direction {
+  const credential = chooseCredential(client, server, credentials, now);
+  const endpoint = keptEndpoint(client, server) ?? chooseEndpoint(client, server, offeredTo(client, server));
+  const marks = marksFor(server.identity.name, {
+    endpoints: server.given === undefined ? undefined : server.given === 'service' ? null : server.endpoints,
+    credentials: credentials && (credential.kind === 'shared-ca' || credentials === 'auto' ? null : credential.kind),
+    mode: mode && (mode === 'unicast' && !dials(server, client) ? mode : null),
+  });
+  return { client, server, credential, endpoint, marks };
+}
+
+/** Whether a cluster has a file for a peer. */
+export function dials({ snapshot }: Pick<Member, 'snapshot'>, { identity }: Pick<Member, 'identity'>): boolean {
+  return configuredPeers(snapshot).includes(identity.name);
+}
+
+/** The addresses of which the client dials some. @throws MeshctlError `ClusterMeshNotEnabled` where there are none */
+function offeredTo(client: Member, server: Member): readonly Endpoint[] {
+  const { endpoints: chosen } = choicesFor(client.snapshot, server.identity.name);
+  if (chosen && !server.given) return chosen;
+  if (server.endpoints.length === 0) requireEndpoints(server.snapshot);
+  return server.endpoints;
+}
+
+/**
+ * What the client dials already, where it need not change: a file that a tool made says what its source wants, as long as
+ * nothing is chosen with meshctl.
+ */
+function keptEndpoint(client: Member, server: Member): PeerEndpoint | undefined {
+  const peer = server.identity.name;
+  if (server.given || choicesFor(client.snapshot, peer).endpoints) return undefined;
+  return foreignFile(client.snapshot, peer)?.endpoint ?? dialledNodes(client, server);
+}
+
+/** Nodes come and go: those of a NodePort that a client dials stay as long as all of them serve it and they are enough. */
+function dialledNodes(client: Member, server: Member): PeerEndpoint | undefined {
+  const addresses = addressesIn(dialingFile(client.snapshot, server.identity.name)?.text ?? '');
+  const reachable = reachableEndpoints(server.snapshot)?.map(({ host, port }) => hostPort(host, port)) ?? [];
+  const serve = addresses.every((address) => reachable.includes(address));
+  const covered = addresses.every((address) => canSign(server) || coversHost(server, splitHostPort(address).host));
+  return serve && covered && addresses.length >= Math.max(1, server.endpoints.length) ? { addresses } : undefined;
+}
+
+/**
+ * The server's addresses where its certificate covers them or can be made to; of several those that it covers; else
+ * `<peer>.mesh.cilium.io` with aliases.
+ */
+function chooseEndpoint(client: Member, server: Member, offered: readonly Endpoint[]): PeerEndpoint {
+  const covered = canSign(server) ? offered : offered.filter(({ host }) => coversHost(server, host));
+  if (covered.length > 0) return { addresses: covered.map(({ host, port }) => hostPort(host, port)) };
+  const { context, namespace } = server.snapshot;
+  const aliased = offered.filter(({ host }) => isIpAddress(host));
+  if (aliased.length === 0 || !coversHost(server, meshHostname(server.identity.name))) {
+    const hosts = offered.map(({ host }) => host);
+    throw new MeshctlError(
+      'CertificateAuthority',
+      `context "${context}": the server certificate covers none of ${hosts.join(', ')}, and cannot be renewed here`,
+      {
+        hint: `Secret ${namespace}/${SERVER_CERT_SECRET} is from a CA whose key is not in Secret cilium-ca. Issue it with that name as a SAN, or with *.mesh.cilium.io and an IP address for the Service.`,
+        details: { context, hosts },
+      },
+    );
+  }
+  const version = versionOfImage(client.snapshot.agent?.image ?? '');
+  return {
+    addresses: aliased.map(({ host, port }) => hostPort(host, port)),
+    alias: {
+      ips: [...new Set(aliased.map(({ host }) => host))],
+      ports: [...new Set(aliased.map(({ port }) => port))],
+      in: version && compareMinors(version, ALIASES_IN_FILES) < 0 ? 'pods' : 'file',
+    },
+  };
+}
+
+/** Host names that a direction's server certificate must cover, as TLS will check them. */
+export function dialledHosts({ server, endpoint }: Direction): string[] {
+  if (endpoint.alias) return [meshHostname(server.identity.name)];
+  return [...new Set(endpoint.addresses.map((address) => splitHostPort(address).host))];
+}
+
+function coversHost({ snapshot }: Member, host: string): boolean {
+  const facts = snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
+  if (!facts) return false;
+  if (isIpAddress(host)) return facts.ipAddresses.some((address) => canonicalIp(address) === canonicalIp(host));
+  const name = host.toLowerCase();
+  // A wildcard stands for exactly one label.
+  const wildcard = `*${name.slice(name.indexOf('.'))}`;
+  return facts.dnsNames.some((covered) => [name, wildcard].includes(covered.toLowerCase()));
+}

@@ -1,0 +1,103 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
+import { groupBy } from '../pairs.ts';
+import { removeAliasesSteps } from '../peers/host-aliases.ts';
+import { type Marks, noMarks } from '../peers/peer-choices.ts';
+import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
+import { removeKeys } from '../peers/peer-secrets.ts';
+import { PEER_SECRETS } from '../peers/peers.ts';
+import { removeUsersEdit, undoRemoveUsers } from '../peers/remote-users.ts';
+import type { Plan, Step } from '../plan/plan.ts';
+
+/** What one cluster forgets. */
+export interface Parting {
+  snapshot: ClusterSnapshot;
+  /** Clusters that it does not dial any more. */
+  undialled: readonly string[];
+  /** Clusters that it does not let in any more. */
+  unserved: readonly string[];
+}
+
+/** One side of a dial that ends. */
+interface Side {
+  name: string;
+  /** Absent for a cluster that is out of reach. */
+  snapshot?: ClusterSnapshot | undefined;
+}
+
+/** What each cluster within reach forgets, from the dials that end (`[client, server]`). */
+export function partingsOf(dials: readonly [Side, Side][]): Parting[] {
+  const clients = groupBy(dials, ([client]) => client);
+  const servers = groupBy(dials, ([, server]) => server);
+  return [...new Set(dials.flat())].flatMap((cluster): Parting[] => {
+    if (!cluster.snapshot) return [];
+    return [
+      {
+        snapshot: cluster.snapshot,
+        undialled: (clients.get(cluster) ?? []).map(([, server]) => server.name),
+        unserved: (servers.get(cluster) ?? []).map(([client]) => client.name),
+      },
+    ];
+  });
+}
+
+/**
+ * Takes peers out of a cluster, whatever is left of them: first the files, so that nobody dials, with the certificates
+ * beside them; then the users that let them in. One step per object, however many peers.
+ */
+export function planDisconnect(partings: readonly Parting[]): Plan {
+  return {
+    steps: partings.flatMap(({ snapshot, undialled, unserved }) => [
+      ...secretSteps(snapshot, undialled),
+      ...removeAliasesSteps(snapshot, undialled),
+      ...userSteps(snapshot, unserved),
+    ]),
+  };
+}
+
+/** The agents' Secret first: their view of a peer ends before KVStoreMesh takes its data away. */
+function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[] {
+  if (peers.length === 0) return [];
+  return PEER_SECRETS.toReversed().flatMap((name): Step[] => {
+    const object = secretRef(snapshot.namespace, name);
+    const before = snapshot.objects.get(keyOf(object));
+    if (!before) return [];
+    const present = Object.keys((before.data ?? {}) as Record<string, string>);
+    const keys = peers.flatMap((peer) => [peer, ...Object.values(peerCertificateKeys(peer))]);
+    const gone = keys.filter((key) => present.includes(key));
+    const base = { cluster: snapshot.context, object, before };
+    const edit = removeKeys(keys, Object.assign({}, ...peers.map(noMarks)) as Marks);
+    const wanted = edit(before);
+    if (!wanted) return [{ ...base, action: 'keep', changes: [], why: `it does not know ${peers.join(', ')}` }];
+    return [
+      {
+        ...base,
+        action: wanted === 'delete' ? 'delete' : 'update',
+        changes: [],
+        why: gone.length > 0 ? `does not dial ${peers.join(', ')} any more` : 'what was chosen for them is forgotten',
+        write: { method: 'edit', edit },
+      },
+    ];
+  });
+}
+
+function userSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[] {
+  const object = configMapRef(snapshot.namespace, REMOTE_USERS_CONFIGMAP);
+  const before = snapshot.objects.get(keyOf(object));
+  if (!before || peers.length === 0) return [];
+  const wanted = peers.map(remoteUserName);
+  const present = wanted.filter((user) => snapshot.remoteUsers?.some(({ name }) => name === user));
+  const base = { cluster: snapshot.context, object, before };
+  if (present.length === 0)
+    return [{ ...base, action: 'keep', changes: [], why: `${wanted.join(', ')} cannot log in` }];
+  return [
+    {
+      ...base,
+      action: 'update',
+      changes: present.map((user) => ({ path: `data.users.yaml[${user}]`, from: { name: user } })),
+      why: `shuts ${present.join(', ')} out`,
+      write: { method: 'edit', edit: removeUsersEdit(present), undo: undoRemoveUsers(present) },
+    },
+  ];
+}

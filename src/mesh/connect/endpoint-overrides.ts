@@ -1,0 +1,96 @@
+import { parseCidr } from '../cilium/cidr.ts';
+import { MeshctlError } from '../errors.ts';
+import { ETCD_PORT } from '../objects/names.ts';
+import { type Endpoint, hostPort } from './endpoints.ts';
+
+/** What the operator wants dialled: an address, or for `service` what the cluster's Service has. */
+export type EndpointOverride = (Endpoint | { service: true }) & {
+  /** A cluster's name or its context; absent for the only one there is. */
+  cluster?: string | undefined;
+};
+
+/** What is given for one cluster. */
+export type GivenEndpoints = readonly Endpoint[] | 'service';
+
+/** Takes a former choice back. */
+const SERVICE = 'service';
+const OVERRIDE = /^(?:([^=]+)=)?(.*)$/s;
+const ENDPOINT =
+  /^(?:\[([0-9A-Fa-f:.]+)\](?::(\d+))?|([0-9A-Za-z][0-9A-Za-z._-]*)(?::(\d+))?|([0-9A-Fa-f]*:[0-9A-Fa-f:.]+))$/;
+/** DNS names and, in the wild, underscores. */
+const LABEL = /^[0-9a-z_]([0-9a-z_-]{0,61}[0-9a-z_])?$/i;
+const MOST_CHARACTERS = 253;
+
+/** Reads `[cluster=]host[:port]`, IPv6 in brackets where a port follows; the port is etcd's when none is given. */
+export function parseEndpointOverride(text: string): EndpointOverride {
+  const [, cluster, rest = ''] = OVERRIDE.exec(text) ?? [];
+  const of = cluster === undefined ? {} : { cluster };
+  if (rest === SERVICE) return { ...of, service: true };
+  const endpoint = parseEndpoint(rest);
+  if (endpoint) return { ...of, ...endpoint };
+  throw new MeshctlError('Usage', `"${text}" is not an endpoint`, {
+    hint:
+      'Write it like mesh.example.com:2379, [2001:db8::7]:2379, or mesh-2=203.0.113.7:2379 for one of several clusters; ' +
+      'mesh-2=service dials what its Service has again.',
+  });
+}
+
+/** Reads `host[:port]`; undefined for what is neither an IP address nor a name that could be in DNS. */
+export function parseEndpoint(text: string): Endpoint | undefined {
+  const [, bracketed, bracketedPort, name, namePort, bare] = ENDPOINT.exec(text) ?? [];
+  const host = bracketed ?? name ?? bare;
+  const port = Number(bracketedPort ?? namePort ?? ETCD_PORT);
+  return host !== undefined && isHost(host) && port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+function isHost(host: string): boolean {
+  const labels = host.replace(/\.$/, '').split('.');
+  // A name that ends in a number is taken for an IPv4 address by all that resolve it (the URL standard, inet_aton).
+  if (host.includes(':')) return parseCidr(host) !== undefined;
+  // Not 010.0.0.1 either: some read it as decimal, some as octal.
+  if (/^\d+$/.test(labels.at(-1) ?? ''))
+    return parseCidr(host) !== undefined && !labels.some((part) => /^0\d/.test(part));
+  return host.length <= MOST_CHARACTERS && labels.every((label) => LABEL.test(label));
+}
+
+/**
+ * What is given for each cluster, in the clusters' order; undefined where nothing is.
+ * @param flag for messages, e.g. `--destination-endpoint`
+ * @throws MeshctlError `Usage` for an override that is for no cluster, or that names none where there are several, and for
+ * an address beside `service`
+ */
+export function assignOverrides(
+  overrides: readonly EndpointOverride[],
+  clusters: readonly { context: string; name: string }[],
+  flag: string,
+): (GivenEndpoints | undefined)[] {
+  const assigned = clusters.map((): EndpointOverride[] => []);
+  for (const override of overrides) {
+    const { cluster } = override;
+    const words = 'service' in override ? SERVICE : hostPort(override.host, override.port);
+    const index =
+      cluster === undefined ? 0 : clusters.findIndex(({ context, name }) => [context, name].includes(cluster));
+    if (cluster === undefined && clusters.length > 1) {
+      throw new MeshctlError('Usage', `${flag} ${words}: there are ${clusters.length} clusters that it could be for`, {
+        hint: `Name the cluster: ${flag} ${clusters[0]?.name}=${words}`,
+      });
+    }
+    if (index < 0) {
+      throw new MeshctlError('Usage', `${flag}: no cluster or context "${cluster}" takes part`, {
+        hint: `These do: ${clusters.map(({ context, name }) => `${name} (context ${context})`).join(', ')}`,
+      });
+    }
+    assigned[index]?.push(override);
+  }
+  return assigned.map((given, index) => {
+    if (given.length === 0) return undefined;
+    const endpoints = given.flatMap((override) =>
+      'service' in override ? [] : [{ host: override.host, port: override.port }],
+    );
+    if (endpoints.length === given.length) return endpoints;
+    if (endpoints.length === 0) return SERVICE;
+    throw new MeshctlError('Usage', `${flag}: "${clusters[index]?.name}" is given an address and "${SERVICE}"`, {
+      hint: 'Name either addresses of your choice, or take what the Service has.',
+    });
+  });
+}

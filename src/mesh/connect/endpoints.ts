@@ -1,0 +1,147 @@
+import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
+import { kubectlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { APISERVER, apiserverServiceRef, ETCD_PORT } from '../objects/names.ts';
+
+/** Addresses at which peers can dial a cluster's clustermesh-apiserver. */
+export interface ServiceEndpoints {
+  /** IP addresses or host names, without port. */
+  hosts: readonly string[];
+  port: number;
+}
+
+/** One address that peers can dial. */
+export interface Endpoint {
+  /** An IP address or a host name. */
+  host: string;
+  port: number;
+}
+
+/** Several nodes serve a NodePort alike; so many are enough to survive the loss of some. */
+const NODE_PORT_HOSTS = 3;
+
+interface ServiceSpec {
+  type?: string;
+  clusterIP?: string;
+  clusterIPs?: string[];
+  ipFamilies?: string[];
+  externalTrafficPolicy?: string;
+  ports?: { port: number; nodePort?: number }[];
+}
+
+/**
+ * The addresses that the Service has now, or undefined while a load balancer has none yet.
+ * LoadBalancer: its IPs, else its host names. NodePort: of some nodes that serve it, their external addresses where they
+ * have any. ClusterIP: its IPs. With two IP families, the addresses of both.
+ */
+export function serviceEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints | undefined {
+  return endpointsOf(snapshot, NODE_PORT_HOSTS);
+}
+
+/** The same as a list; empty while there are none. */
+export function listEndpoints(snapshot: ClusterSnapshot): Endpoint[] {
+  const { hosts, port } = serviceEndpoints(snapshot) ?? { hosts: [], port: 0 };
+  return hosts.map((host) => ({ host, port }));
+}
+
+/** Every address at which the Service can be dialled now: of a NodePort those of all nodes that serve it. */
+export function reachableEndpoints(snapshot: ClusterSnapshot): Endpoint[] | undefined {
+  const { hosts, port } = endpointsOf(snapshot, Number.POSITIVE_INFINITY) ?? {};
+  return port === undefined ? undefined : hosts?.map((host) => ({ host, port }));
+}
+
+function endpointsOf(snapshot: ClusterSnapshot, mostNodes: number): ServiceEndpoints | undefined {
+  const service = snapshot.objects.get(keyOf(apiserverServiceRef(snapshot.namespace)));
+  if (!service) return undefined;
+  const spec = service.spec as ServiceSpec;
+  const port = spec.ports?.[0]?.port ?? ETCD_PORT;
+  if (spec.type === 'LoadBalancer') {
+    const hosts = loadBalancerHosts(service);
+    return hosts.length > 0 ? { hosts, port } : undefined;
+  }
+  if (spec.type === 'NodePort') {
+    const nodePort = spec.ports?.[0]?.nodePort;
+    const hosts = nodesServing(snapshot, spec.externalTrafficPolicy)
+      .slice(0, mostNodes)
+      .flatMap((node) => nodeAddresses(node, spec.ipFamilies));
+    return nodePort && hosts.length > 0 ? { hosts, port: nodePort } : undefined;
+  }
+  const hosts = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
+  return hosts.length > 0 ? { hosts, port } : undefined;
+}
+
+/** Kubernetes' mark of nodes that no load balancer shall send anything to; kubeadm sets it on control planes. */
+const EXCLUDED = 'node.kubernetes.io/exclude-from-external-load-balancers';
+
+/**
+ * The nodes at which a NodePort can be dialled and is meant to be: Ready, not cordoned (they are about to go), not kept
+ * out of load balancing; where those are all that there are, Ready is enough. With `externalTrafficPolicy: Local` a node
+ * drops what has no ready pod on it, so only nodes with one count (Kubernetes' reference, "Traffic Policies").
+ */
+export function nodesServing(
+  { nodes, apiserverPods }: Pick<ClusterSnapshot, 'nodes' | 'apiserverPods'>,
+  externalTrafficPolicy?: string,
+): NodeFacts[] {
+  const ready = nodes.filter((node) => node.ready);
+  const meant = ready.filter(({ unschedulable, labels }) => !unschedulable && labels[EXCLUDED] === undefined);
+  const serving = new Set(apiserverPods?.flatMap((pod) => (pod.ready && pod.node !== undefined ? [pod.node] : [])));
+  // Before the first pod is ready any node may come to serve.
+  const isLocal = externalTrafficPolicy === 'Local' && serving.size > 0;
+  const reached = (list: readonly NodeFacts[]) => (isLocal ? list.filter(({ name }) => serving.has(name)) : [...list]);
+  return reached(meant).length > 0 ? reached(meant) : reached(ready);
+}
+
+/** IPs of `status.loadBalancer.ingress`, or its host names where it has no IP (AWS). */
+export function loadBalancerHosts(service: KubeObject): string[] {
+  const status = service.status as { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } } | undefined;
+  const ingress = status?.loadBalancer?.ingress ?? [];
+  const ips = ingress.flatMap(({ ip }) => ip ?? []);
+  return ips.length > 0 ? ips : ingress.flatMap(({ hostname }) => hostname ?? []);
+}
+
+/** The same, for a cluster that must have an address. @throws MeshctlError `ClusterMeshNotEnabled` */
+export function requireEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints {
+  const endpoints = serviceEndpoints(snapshot);
+  if (endpoints) return endpoints;
+  const { context, namespace } = snapshot;
+  throw new MeshctlError(
+    'ClusterMeshNotEnabled',
+    `context "${context}": Service ${namespace}/${APISERVER} has no address that peers could dial`,
+    {
+      hint:
+        'Another type needs no load balancer (enable --service-type NodePort). ' +
+        `See why it has none: ${kubectlCommand({ context, namespace }, ['describe', 'service', APISERVER])}`,
+      details: { context, object: `Service ${namespace}/${APISERVER}` },
+    },
+  );
+}
+
+/** `host:port`, with brackets around IPv6. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The two parts of `host:port`, the host without brackets. */
+export function splitHostPort(address: string): Endpoint {
+  const end = address.lastIndexOf(':');
+  return { host: address.slice(0, end).replace(/^\[|\]$/g, ''), port: Number(address.slice(end + 1)) };
+}
+
+/** Whether a host is an IP address rather than a name (a name never has a colon, nor only digits and dots). */
+export function isIpAddress(host: string): boolean {
+  return host.includes(':') || /^\d{1,3}(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Of one type, so that an address which cannot be reached from elsewhere does not stand beside one that can. */
+function nodeAddresses({ addresses }: NodeFacts, families: readonly string[] = []): string[] {
+  const ipFamily = (address: string) => (address.includes(':') ? 'IPv6' : 'IPv4');
+  const of = (wanted: string) =>
+    addresses
+      .filter(({ type, address }) => type === wanted && isIpAddress(address))
+      .map(({ address }) => address)
+      .filter((address) => families.length === 0 || families.includes(ipFamily(address)));
+  const external = of('ExternalIP');
+  return external.length > 0 ? external : of('InternalIP');
+}

@@ -1,0 +1,49 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { kubectlCommand } from '../command-line.ts';
+import { replicasOf } from '../enable/apiserver-deployment.ts';
+import { MeshctlError } from '../errors.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { APISERVER, APISERVER_SELECTOR, apiserverDeploymentRef } from '../objects/names.ts';
+
+/**
+ * Refuses clusters that could let nobody in, before anything is written: without a ready clustermesh-apiserver pod there
+ * is no etcd to prove a credential against.
+ * @throws MeshctlError `CredentialRefused`, with the command that brings pods up or shows why there are none
+ */
+export function requireReadyServers(servers: readonly ClusterSnapshot[]): void {
+  const idle = servers.filter(({ apiserverPods }) => apiserverPods?.every(({ ready }) => !ready));
+  const [first] = idle;
+  if (!first) return;
+  const contexts = idle.map(({ context }) => context);
+  throw new MeshctlError('CredentialRefused', idle.map(describeIdle).join('; '), {
+    hint: wayUp(first),
+    details: { context: first.context, contexts, reason: 'no-ready-pod' },
+  });
+}
+
+function replicasWanted({ objects, namespace }: ClusterSnapshot): number | undefined {
+  return replicasOf(objects.get(keyOf(apiserverDeploymentRef(namespace))));
+}
+
+function describeIdle(snapshot: ClusterSnapshot): string {
+  const { context, apiserverPods = [] } = snapshot;
+  const why =
+    replicasWanted(snapshot) === 0
+      ? 'its Deployment is scaled to 0'
+      : apiserverPods.length === 0
+        ? 'there are none'
+        : `not ready: ${apiserverPods.map(({ name }) => name).join(', ')}`;
+  return `context "${context}": no clustermesh-apiserver pod is ready (${why}), so no peer can be let in there`;
+}
+
+function wayUp(snapshot: ClusterSnapshot): string {
+  const { context, namespace, apiserverPods = [] } = snapshot;
+  if (replicasWanted(snapshot) === 0) {
+    return kubectlCommand({ context, namespace }, ['scale', `deployment/${APISERVER}`, '--replicas=1']);
+  }
+  const what =
+    apiserverPods.length === 0
+      ? ['describe', `deployment/${APISERVER}`]
+      : ['describe', 'pods', '-l', APISERVER_SELECTOR];
+  return kubectlCommand({ context, namespace }, what);
+}

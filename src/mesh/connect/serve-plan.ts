@@ -1,0 +1,84 @@
+import { reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import {
+  configMapRef,
+  REMOTE_ROLE,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  SHARED_USER,
+  secretRef,
+} from '../objects/names.ts';
+import { emptySecret } from '../objects/secret-data.ts';
+import { groupBy } from '../pairs.ts';
+import { ownerClause } from '../peers/foreign-homes.ts';
+import { addUsersEdit, undoAddUsers } from '../peers/remote-users.ts';
+import { type Plan, type Step, TLS_KEYS } from '../plan/plan.ts';
+import { canSign, managesUsers } from './credentials.ts';
+import { type Direction, dialledHosts, type Member } from './direction.ts';
+import { isIpAddress } from './endpoints.ts';
+
+/**
+ * What each serving cluster needs before anyone may dial it: its certificate to cover its addresses, and a user for each
+ * peer. One step per object, however many peers.
+ */
+export function planServe(directions: readonly Direction[], now: Date): Plan {
+  const steps = [...groupBy(directions, ({ server }) => server)].flatMap(([server, incoming]) => [
+    ...serverCertificateSteps(server, incoming, now),
+    ...remoteUserSteps(server, incoming),
+  ]);
+  return { steps };
+}
+
+function serverCertificateSteps(server: Member, incoming: readonly Direction[], now: Date): Step[] {
+  const { snapshot } = server;
+  const present = snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
+  if (!present || !snapshot.ca || !canSign(server)) return [];
+  const hosts = [...new Set(incoming.flatMap(dialledHosts))];
+  const ref = secretRef(snapshot.namespace, SERVER_CERT_SECRET);
+  const base = { cluster: snapshot.context, object: ref, before: snapshot.objects.get(keyOf(ref)) };
+  const { commonName, usages, dnsNames, ipAddresses } = present.certificate;
+  const spec = {
+    commonName,
+    usages,
+    dnsNames: [...new Set([...dnsNames, ...hosts.filter((host) => !isIpAddress(host))])],
+    ipAddresses: [...new Set([...ipAddresses, ...hosts.filter(isIpAddress)])],
+  };
+  const reason = reasonToReissue(present, spec, snapshot.ca.certificate, now);
+  if (!reason) return [{ ...base, action: 'keep', changes: [], why: `it covers ${hosts.join(', ')}` }];
+  return [
+    {
+      ...base,
+      action: 'update',
+      changes: [{ path: 'data.tls.crt', to: `certificate ${commonName} for ${hosts.join(', ')}` }],
+      why: reason,
+      write: {
+        method: 'issue',
+        certificates: [{ spec, signer: snapshot.context, keys: TLS_KEYS }],
+        data: {},
+        secret: emptySecret(ref, 'kubernetes.io/tls'),
+        into: 'patch',
+      },
+    },
+  ];
+}
+
+function remoteUserSteps({ snapshot }: Member, incoming: readonly Direction[]): Step[] {
+  const users = new Set(incoming.map(({ credential }) => credential.user).filter((user) => user !== SHARED_USER));
+  if (users.size === 0 || !managesUsers(snapshot)) return [];
+  const wanted = [...users].sort();
+  const ref = configMapRef(snapshot.namespace, REMOTE_USERS_CONFIGMAP);
+  const before = snapshot.objects.get(keyOf(ref));
+  const present = snapshot.remoteUsers ?? [];
+  const missing = wanted.filter((user) => !present.some(({ name, role }) => name === user && role === REMOTE_ROLE));
+  const base = { cluster: snapshot.context, object: ref, before };
+  if (missing.length === 0) return [{ ...base, action: 'keep', changes: [], why: `it has ${wanted.join(', ')}` }];
+  return [
+    {
+      ...base,
+      action: 'update',
+      changes: missing.map((name) => ({ path: `data.users.yaml[${name}]`, to: { name, role: REMOTE_ROLE } })),
+      why: `lets ${missing.join(', ')} in${ownerClause(before)}`,
+      write: { method: 'edit', edit: addUsersEdit(missing), undo: undoAddUsers(missing) },
+    },
+  ];
+}

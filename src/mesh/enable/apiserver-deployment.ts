@@ -1,0 +1,110 @@
+import { kubectlCommand } from '../command-line.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
+import { APISERVER, KVSTOREMESH_CONTAINER } from '../objects/names.ts';
+
+interface DeploymentSpec {
+  replicas?: number;
+  template?: { spec?: PodSpec };
+}
+
+interface PodSpec {
+  containers?: Container[];
+  imagePullSecrets?: { name: string }[];
+  volumes?: { name: string; emptyDir?: { medium?: string } }[];
+}
+
+interface Container {
+  name: string;
+  image?: string;
+  args?: string[];
+  resources?: ResourceRequirements;
+}
+
+/** Quantities by resource, e.g. `{ cpu: '100m', memory: '64Mi' }`. */
+export interface ResourceRequirements {
+  requests?: Readonly<Record<string, string>>;
+  limits?: Readonly<Record<string, string>>;
+}
+
+/** The containers of the clustermesh-apiserver's pods. */
+export const CONTAINERS = ['etcd', 'apiserver', 'kvstoremesh'] as const;
+export type ContainerName = (typeof CONTAINERS)[number];
+export type ContainerResources = Readonly<Partial<Record<ContainerName, ResourceRequirements>>>;
+
+/** Where etcd keeps its data: on the node's disk, or in its memory, which counts against the container's limit. */
+export type EtcdStorage = 'disk' | 'memory';
+
+interface DeploymentStatus {
+  observedGeneration?: number;
+  replicas?: number;
+  updatedReplicas?: number;
+  availableReplicas?: number;
+}
+
+/** Whether the clustermesh-apiserver runs KVStoreMesh; undefined when there is no Deployment to tell. */
+export function runsKvstoremesh(deployment: KubeObject | undefined): boolean | undefined {
+  return containersOf(deployment)?.some(({ name }) => name === KVSTOREMESH_CONTAINER);
+}
+
+/** Whether it makes an etcd user per peer (Cilium's authMode other than `legacy`). */
+export function makesRemoteUsers(deployment: KubeObject | undefined): boolean {
+  const flag = '--cluster-users-enabled';
+  return containersOf(deployment)?.some(({ args }) => args?.some((arg) => arg.startsWith(flag))) ?? false;
+}
+
+/** The replicas asked for; undefined when there is no Deployment to tell. */
+export function replicasOf(deployment: KubeObject | undefined): number | undefined {
+  return deployment && (specOf(deployment)?.replicas ?? 1);
+}
+
+/** How many replicas serve now. */
+export function availableReplicasOf(deployment: KubeObject): number {
+  return ((deployment.status ?? {}) as DeploymentStatus).availableReplicas ?? 0;
+}
+
+/** The command line that brings it back from 0 replicas, whoever scaled it down. */
+export function scaleUpCommand(context: string, namespace: string): string {
+  return kubectlCommand({ context, namespace }, ['scale', `deployment/${APISERVER}`, '--replicas=1']);
+}
+
+/** The image that it runs; undefined when there is no Deployment to tell. */
+export function imageOf(deployment: KubeObject | undefined): string | undefined {
+  return containersOf(deployment)?.find(({ name }) => name === 'apiserver')?.image;
+}
+
+/** Requests and limits of the containers that have some. */
+export function resourcesOf(deployment: KubeObject | undefined): ContainerResources {
+  const known = containersOf(deployment)?.filter(({ resources }) => Object.keys(resources ?? {}).length > 0) ?? [];
+  return Object.fromEntries(known.map(({ name, resources }) => [name, resources]));
+}
+
+/** Names of the Secrets with which its image is pulled; undefined when there are none. */
+export function pullSecretsOf(deployment: KubeObject | undefined): string[] | undefined {
+  return specOf(deployment)?.template?.spec?.imagePullSecrets?.map(({ name }) => name);
+}
+
+/** Where its etcd keeps its data; undefined when there is no Deployment to tell. */
+export function etcdStorageOf(deployment: KubeObject | undefined): EtcdStorage | undefined {
+  const volume = specOf(deployment)?.template?.spec?.volumes?.find(({ name }) => name === 'etcd-data-dir');
+  return volume && (volume.emptyDir?.medium === 'Memory' ? 'memory' : 'disk');
+}
+
+/**
+ * Whether a rollout is done: all replicas are of the newest template and available, and there are no others. Without any
+ * replica nobody is served, so that is not done.
+ */
+export function isRolledOut(deployment: KubeObject): boolean {
+  const wanted = replicasOf(deployment) ?? 1;
+  const status = (deployment.status ?? {}) as DeploymentStatus;
+  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
+  const seen = observedGeneration >= (deployment.metadata.generation ?? 0);
+  return wanted > 0 && seen && updatedReplicas >= wanted && availableReplicas >= wanted && replicas <= wanted;
+}
+
+function specOf(deployment: KubeObject | undefined): DeploymentSpec | undefined {
+  return deployment?.spec as DeploymentSpec | undefined;
+}
+
+function containersOf(deployment: KubeObject | undefined): Container[] | undefined {
+  return specOf(deployment)?.template?.spec?.containers;
+}

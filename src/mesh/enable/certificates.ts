@@ -1,0 +1,183 @@
+import { isUnfilled, requireSigner } from '../certificates/authority.ts';
+import {
+  type CertificateFacts,
+  type CertificateSpec,
+  type TlsSecretFacts,
+  trustedBy,
+} from '../certificates/certificate.ts';
+import { reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
+import type { AuthorityPlan } from '../certificates/plan-authority.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { isIpAddress, serviceEndpoints } from '../connect/endpoints.ts';
+import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
+import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
+import { conflictsOf, foreignOwner, managersOfData, toolOwner } from '../objects/ownership.ts';
+import { emptySecret } from '../objects/secret-data.ts';
+import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
+import type { EnableInput } from './input.ts';
+import { caMark, hasCertificate } from './pod-marks.ts';
+
+/** Whether the Service has what peers will dial; a load balancer may still be waiting for its address. */
+export function awaitsAddress(snapshot: ClusterSnapshot): boolean {
+  return serviceEndpoints(snapshot) === undefined;
+}
+
+/**
+ * The mark of the CA that etcd will find beside its certificate at the next start; undefined while that CA is yet to be
+ * generated.
+ */
+export function caFingerprint(
+  input: Pick<EnableInput, 'snapshot' | 'planned' | 'authority' | 'certificates' | 'now'>,
+): string | undefined {
+  const { snapshot, authority, certificates } = input;
+  const server = certificates.find(({ secret }) => secret === SERVER_CERT_SECRET);
+  const present = snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
+  if (!authority.certificate) return undefined;
+  const stays = present && server && !reissueReason(present, server, server.spec, input);
+  // A bundle that has the CA is left as it is: in the middle of a rotation it has the former one too.
+  const kept = present && trustedBy(present).some(({ sha256 }) => sha256 === authority.certificate?.sha256);
+  return caMark(stays || kept ? trustedBy(present) : [authority.certificate]);
+}
+
+/**
+ * What happens to the Secret of one certificate.
+ * @throws MeshctlError `CertificateAuthority` where it has to be issued and there is no CA that could
+ */
+export function certificateStep(input: EnableInput, certificate: SecretCertificate): Step {
+  const { snapshot, authority, force } = input;
+  const { secret, spec } = certificate;
+  const ref = secretRef(snapshot.namespace, secret);
+  const before = snapshot.objects.get(keyOf(ref));
+  const present = snapshot.tlsSecrets.get(secret);
+  const base = { cluster: snapshot.context, object: ref, before };
+  const ours = isOursToFill(before) || (isBroken(snapshot, before) && toolOwner(before) === undefined);
+  const owner = force || ours ? undefined : foreignOwner(before);
+  // Peers reach what others have made by its name in the mesh: their certificates cover no addresses.
+  const needed = owner === undefined ? spec : withoutAddresses(spec, snapshot.namespace);
+  const reason = reissueReason(present, certificate, needed, input);
+  const until = `valid until ${dayOf(present?.certificate.notAfter)}`;
+  if (!reason) return { ...base, action: 'keep', changes: [], why: owner ? `${until}, made by ${owner}` : until };
+  if (!authority.makes && isUsable(present, spec, input.now) && !canIssue(snapshot)) {
+    return { ...base, action: 'keep', changes: [], why: `${until}; ${reason}, ${NOTHING_SIGNS}` };
+  }
+  if (!authority.makes) requireSigner(snapshot, `certificate ${spec.commonName}`);
+  const wanted = secret === SERVER_CERT_SECRET ? withPresentNames(spec, present?.certificate) : spec;
+  const names = [...wanted.dnsNames, ...wanted.ipAddresses].join(', ');
+  const pending = isPending(input, certificate) ? ", and the Service's address" : '';
+  const changes: Change[] = [
+    { path: 'data.tls.crt', to: `certificate ${spec.commonName}${names ? ` for ${names}${pending}` : ''}` },
+  ];
+  const written = Object.values(TLS_KEYS).map((key) => ({ path: `data.${key}` }));
+  const disputed = before ? conflictsOf(before, written) : [];
+  return {
+    ...base,
+    action: before ? 'update' : 'create',
+    changes,
+    why: reason,
+    write: {
+      method: 'issue',
+      certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS, ...input.issuing }],
+      data: {},
+      secret: secretWithoutData(input, ref),
+      // A patch takes over what somebody else has set, and leaves alone whose Secret it is.
+      into: ours && (foreignOwner(before) || disputed.length > 0) ? 'patch' : 'apply',
+    },
+    ...(force || ours || disputed.length === 0 ? {} : { conflicts: disputed }),
+  };
+}
+
+/** Certificates that stay as they are although they should be issued anew: nothing can sign. */
+export function keptUnsigned(steps: readonly Step[]): string[] {
+  return steps.flatMap(({ action, object, why }) =>
+    action === 'keep' && why.endsWith(NOTHING_SIGNS) ? [`Secret ${object.namespace}/${object.name}: ${why}`] : [],
+  );
+}
+
+const NOTHING_SIGNS = 'but nothing can sign';
+
+function canIssue({ ca }: ClusterSnapshot): boolean {
+  return ca?.keyMatches ?? false;
+}
+
+/** Whether a certificate does what it is for, by the CA that is with it and for the names that it has. */
+function isUsable(present: TlsSecretFacts | undefined, spec: CertificateSpec, now: Date): boolean {
+  return (
+    present?.ca !== undefined && !reasonToReissue(present, withoutNames(present.certificate, spec), present.ca, now)
+  );
+}
+
+/** What it covers already counts as enough. */
+function withoutNames({ dnsNames, ipAddresses }: CertificateFacts, spec: CertificateSpec): CertificateSpec {
+  return { ...spec, dnsNames: [...dnsNames], ipAddresses: [...ipAddresses] };
+}
+
+/**
+ * Whether what is in a Secret is meshctl's, whoever made the Secret: whoever applied what `render` printed owns the empty
+ * fields, and means them to be filled.
+ */
+function isOursToFill(secret: KubeObject | undefined): boolean {
+  return secret !== undefined && (isUnfilled(secret) || managersOfData(secret).includes(FIELD_MANAGER));
+}
+
+/** A Secret in which nothing is worth being kept: no program could start with it. */
+function isBroken(snapshot: ClusterSnapshot, secret: KubeObject | undefined): boolean {
+  return secret !== undefined && !hasCertificate(snapshot, secret.metadata.name);
+}
+
+/** As rendered: with its labels, and what the operator has set. */
+function secretWithoutData({ objects }: EnableInput, ref: ObjectRef): KubeObject {
+  const rendered = objects.find((object) => keyOf(refOf(object)) === keyOf(ref));
+  if (!rendered) return emptySecret(ref, 'kubernetes.io/tls');
+  const { data: _data, ...secret } = rendered;
+  return secret as KubeObject;
+}
+
+function reissueReason(
+  present: TlsSecretFacts | undefined,
+  certificate: SecretCertificate,
+  needed: CertificateSpec,
+  input: Pick<EnableInput, 'snapshot' | 'planned' | 'authority' | 'now'>,
+): string | undefined {
+  const { certificate: ca, makes }: AuthorityPlan = input.authority;
+  if (!ca) return makes ? 'the CA is new' : present ? undefined : 'there is no certificate yet';
+  const reason = reasonToReissue(present, needed, ca, input.now);
+  return (
+    reason ??
+    (needed === certificate.spec && isPending(input, certificate) ? 'the Service gets another address' : undefined)
+  );
+}
+
+/** Whether the certificate has to cover an address that is not there yet. */
+function isPending({ snapshot, planned }: Pick<EnableInput, 'snapshot' | 'planned'>, { secret }: SecretCertificate) {
+  return (
+    secret === SERVER_CERT_SECRET &&
+    awaitsAddress(planned) &&
+    (!awaitsAddress(snapshot) || !snapshot.tlsSecrets.has(secret))
+  );
+}
+
+function withoutAddresses(spec: CertificateSpec, namespace: string): CertificateSpec {
+  const own = [serviceHostname(namespace), '*.mesh.cilium.io'];
+  return {
+    ...spec,
+    dnsNames: spec.dnsNames.filter((name) => own.includes(name)),
+    ipAddresses: spec.ipAddresses.filter((ip) => !isIpAddress(ip)),
+  };
+}
+
+/** Names that an earlier certificate covered stay covered: peers may dial them. */
+function withPresentNames(
+  spec: CertificateSpec,
+  present: Pick<CertificateFacts, 'dnsNames' | 'ipAddresses'> | undefined,
+): CertificateSpec {
+  if (!present) return spec;
+  return {
+    ...spec,
+    dnsNames: [...new Set([...spec.dnsNames, ...present.dnsNames])],
+    ipAddresses: [...new Set([...spec.ipAddresses, ...present.ipAddresses])],
+  };
+}
+
+function dayOf(date: Date | undefined): string {
+  return date?.toISOString().slice(0, 10) ?? 'an unknown day';
+}

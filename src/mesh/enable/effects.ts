@@ -1,0 +1,169 @@
+import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
+import type { AuthorityPlan } from '../certificates/plan-authority.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { hostPort, serviceEndpoints } from '../connect/endpoints.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { apiserverDeploymentRef, apiserverServiceRef, SERVER_CERT_SECRET } from '../objects/names.ts';
+import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
+import { remoteUserName } from '../peers/peer-config.ts';
+import { dialledAddresses } from '../peers/peer-file.ts';
+import { configuredPeers } from '../peers/peers.ts';
+import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
+import type { Step } from '../plan/plan.ts';
+import type { PeerMove } from './peer-move.ts';
+import { formerName, podIdentity } from './pod-marks.ts';
+
+export interface EnableEffectsInput {
+  snapshot: ClusterSnapshot;
+  /** The cluster with its Service as it will be. */
+  planned: ClusterSnapshot;
+  authority: AuthorityPlan;
+  steps: readonly Step[];
+  replicas: number;
+  /** Other clusters, as far as they were read. */
+  others: readonly ClusterSnapshot[];
+  move?: PeerMove | undefined;
+}
+
+/** What becomes of the connections with all known peers; nothing where nothing is changed. */
+export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
+  const { snapshot, steps } = input;
+  if (steps.every(({ action }) => action === 'keep')) return [];
+  return mergeEffects(
+    concernedPeers(snapshot, input.others).flatMap((peer) =>
+      effectsOn(input, peer).map((of) => ({ ...of, cluster: snapshot.context, peer })),
+    ),
+  );
+}
+
+type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
+
+function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
+  const { snapshot, replicas, others, move } = input;
+  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const where = other?.context ?? `<context of ${peer}>`;
+  const connect = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
+    '--destination-context',
+    where,
+  ]);
+  return [
+    { becomes: 'kept', why: '' },
+    ...(move?.peers.includes(peer) ? [moveEffect(move)] : []),
+    ...(replicas === 0 ? [{ becomes: 'unknown', why: 'the clustermesh-apiserver has 0 replicas' } as const] : []),
+    ...accessEffects(input),
+    ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
+    ...authorityEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
+    ...identityEffects(input, where, connect),
+  ];
+}
+
+function moveEffect({ before, after }: PeerMove): Effect {
+  return { becomes: 'moved', why: `its file goes from Secret ${after.object.name} to Secret ${before.object.name}` };
+}
+
+interface ServiceSpec {
+  type?: string;
+  externalTrafficPolicy?: string;
+  loadBalancerSourceRanges?: string[];
+}
+
+function serviceSpec({ objects, namespace }: ClusterSnapshot): ServiceSpec {
+  return (objects.get(keyOf(apiserverServiceRef(namespace)))?.spec ?? {}) as ServiceSpec;
+}
+
+/** What the Service may answer less of from now on; whom that is cannot be read anywhere. */
+function accessEffects({ snapshot, planned }: EnableEffectsInput): Effect[] {
+  const [before, after] = [serviceSpec(snapshot), serviceSpec(planned)];
+  const ranges = after.loadBalancerSourceRanges ?? [];
+  const narrower = ranges.length > 0 && ranges.join() !== (before.loadBalancerSourceRanges ?? []).join();
+  const local = after.externalTrafficPolicy === 'Local' && before.externalTrafficPolicy !== 'Local';
+  return [
+    ...(narrower ? [{ becomes: 'unknown', why: `only clients in ${ranges.join(', ')} get in` } as const] : []),
+    ...(local ? [{ becomes: 'unknown', why: 'only nodes with a clustermesh-apiserver pod answer' } as const] : []),
+  ];
+}
+
+function addressEffects({ snapshot, planned }: EnableEffectsInput, other: ClusterSnapshot | undefined): Effect[] {
+  const before = addressesOf(snapshot);
+  const after = addressesOf(planned);
+  const type = { before: serviceSpec(snapshot).type, after: serviceSpec(planned).type };
+  // The cluster address stays with the Service, and the node port with a load balancer (apiserver: patchAllocatedValues).
+  const survives = type.before === 'ClusterIP' || (type.before === 'NodePort' && type.after === 'LoadBalancer');
+  const gone = survives ? [] : before.filter((address) => !after.includes(address));
+  if (gone.length === 0) return [];
+  const file = other && fileOfOther(other, namesOf(snapshot));
+  if (other && file === undefined) return [];
+  const dialled = file === undefined ? before : dialledAddresses(file);
+  const lost = dialled.filter((address) => gone.includes(address));
+  const why = `${file === undefined ? 'peers dial' : 'it dials'} ${dialled.join(', ')}`;
+  if (lost.length === dialled.length)
+    return [
+      {
+        becomes: 'cut',
+        why: `${why}, ${lost.length === 1 ? 'an address that is removed' : 'addresses that are removed'}`,
+      },
+    ];
+  if (dialled.some((address) => after.includes(address))) return [];
+  return [
+    {
+      becomes: 'unknown',
+      why: `${why}, which may lead to ${gone.join(', ')}, ${gone.length === 1 ? 'an address that is removed' : 'addresses that are removed'}`,
+    },
+  ];
+}
+
+function addressesOf(snapshot: ClusterSnapshot): string[] {
+  const endpoints = serviceEndpoints(snapshot);
+  return endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [];
+}
+
+/** A new CA, or a certificate from another one, cuts off whoever trusts the former, whatever is left of that here. */
+function authorityEffects(
+  { snapshot, authority, steps }: EnableEffectsInput,
+  other: ClusterSnapshot | undefined,
+): Effect[] {
+  const { tlsSecrets } = snapshot;
+  const reissued = steps.some(({ action, object }) => action !== 'keep' && object.name === SERVER_CERT_SECRET);
+  if (!authority.makes && !reissued) return [];
+  const own = CERTIFICATE_SECRETS.flatMap((name) => tlsSecrets.get(name)?.ca ?? []);
+  const held = other && namesOf(snapshot).flatMap((name) => other.peerCertificates.get(name)?.ca ?? []);
+  const former = tlsSecrets.get(SERVER_CERT_SECRET)?.ca ?? held?.[0] ?? own[0];
+  if (former ? former.publicKeySha256 === authority.certificate?.publicKeySha256 : !authority.makes) return [];
+  return [
+    {
+      becomes: 'cut',
+      why: `it trusts the former CA, ${former ? `"${former.commonName}"` : 'of which nothing is left'}`,
+    },
+  ];
+}
+
+function identityEffects({ snapshot }: EnableEffectsInput, where: string, connect: string): Effect[] {
+  const name = clusterNameOf(snapshot);
+  const former = formerName(snapshot, { name });
+  if (former !== undefined) {
+    const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', former]);
+    return [{ becomes: 'cut', why: `it knows this cluster as "${former}"`, mend: `${forget} && ${connect}` }];
+  }
+  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const id = podIdentity(deployment)?.id;
+  const next = Number(snapshot.ciliumConfig?.['cluster-id'] ?? 0);
+  if (id === undefined || id === next) return [];
+  return [{ becomes: 'unknown', why: `this cluster's id was ${id} and becomes ${next}` }];
+}
+
+/**
+ * The users that the ConfigMap of them must have where it has gone: of every peer that this cluster dials, and of every
+ * cluster that was read and has a certificate for this one. A user without a certificate lets nobody in.
+ */
+export function usersToRestore(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
+  if (snapshot.remoteUsers !== undefined) return [];
+  const own = namesOf(snapshot);
+  const dialled = configuredPeers(snapshot).filter((peer) => !own.includes(peer));
+  const prefix = remoteUserName('');
+  const dialling = others.flatMap(({ peerCertificates }) =>
+    own.flatMap((name) => peerCertificates.get(name)?.certificate.commonName ?? []),
+  );
+  return [...new Set([...dialled.map(remoteUserName), ...dialling.filter((user) => user.startsWith(prefix))])].sort();
+}

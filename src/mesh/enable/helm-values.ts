@@ -1,0 +1,213 @@
+import type { ClusterIdentity } from '../cilium/identity.ts';
+import type { CiliumInstall } from '../cilium/install.ts';
+import { compareVersions, parseImage, parseVersion } from '../cilium/versions.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { isIpAddress } from '../connect/endpoints.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import {
+  apiserverDeploymentRef,
+  configMapRef,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  secretRef,
+  serviceHostname,
+} from '../objects/names.ts';
+import { foreignOwner, MANAGED_BY } from '../objects/ownership.ts';
+import { COMMON_PREFIX } from '../peers/peer-config.ts';
+import { configuredPeers, dialingFile, knownPeers, PEER_SECRETS } from '../peers/peers.ts';
+import { FIELD_MANAGER } from '../plan/plan.ts';
+import type { EnableSettings } from './settings.ts';
+
+/** Values of Cilium's chart, and what they cannot say. */
+export interface HelmValues {
+  values: Record<string, unknown>;
+  /** For people. */
+  notes: readonly string[];
+}
+
+export interface HelmInput {
+  snapshot: ClusterSnapshot;
+  identity: ClusterIdentity;
+  install: CiliumInstall;
+  settings: EnableSettings;
+  /** The clustermesh-apiserver's image. */
+  image: string;
+  /** Addresses of the Service, for the server certificate. */
+  serviceAddresses: readonly string[];
+}
+
+/**
+ * The values with which Cilium's chart makes the mesh that enable makes (keys: values.yaml of the charts 1.16 to 1.21). No
+ * private key gets into them: Helm finds the CA in Secret cilium-ca, and peers with a certificate of their own stay in the
+ * Secrets that connect writes.
+ */
+export function helmValues(input: HelmInput): HelmValues {
+  const { snapshot, identity, settings } = input;
+  const peers = sharedPeers(snapshot);
+  const names = knownPeers(snapshot);
+  // Once Helm makes the peering objects, it would delete them with `enabled: false`.
+  const explicit = (peers !== undefined && peers.length > 0) || madeByHelm(snapshot);
+  return {
+    values: {
+      cluster: { name: identity.name, id: identity.id },
+      ...(settings.pullSecrets ? { imagePullSecrets: settings.pullSecrets.map((name) => ({ name })) } : {}),
+      clustermesh: {
+        useAPIServer: true,
+        maxConnectedClusters: identity.maxConnectedClusters,
+        config: {
+          enabled: explicit,
+          ...(names.length > 0 ? { clusters: clusterValues(names, peers) } : {}),
+        },
+        apiserver: apiserverValues(input),
+      },
+    },
+    notes: notesOf(input, { explicit, ownCertificates: peers === undefined }),
+  };
+}
+
+/** The chart makes a user for each cluster that it knows, also for one that is only let in. */
+function clusterValues(names: readonly string[], peers: readonly Record<string, unknown>[] = []) {
+  return names.map((name) => peers.find((peer) => peer.name === name) ?? { name });
+}
+
+function notesOf(
+  { snapshot, install }: HelmInput,
+  { explicit, ownCertificates }: { explicit: boolean; ownCertificates: boolean },
+): string[] {
+  const names = knownPeers(snapshot).join(', ');
+  const notes: string[] = [];
+  if (madeByMeshctl(snapshot)) {
+    const handOver = meshctlCommand('clustermesh disable', { context: snapshot.context }, ['--keep-certificates']);
+    notes.push(
+      `Helm refuses to adopt the objects that meshctl made in ${snapshot.context}; hand them over before helm runs, ` +
+        `which cuts the mesh until then: ${handOver}`,
+    );
+  }
+  if (ownCertificates && explicit) {
+    notes.push(`${names}: Helm needs their certificates and keys too, as clustermesh.config.clusters[].tls`);
+  } else if (ownCertificates) {
+    notes.push(`${names}: their Secrets stay as meshctl connect wrote them (clustermesh.config.enabled: false)`);
+  }
+  if (!explicit && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
+    notes.push(
+      'The chart leaves ConfigMap clustermesh-remote-users to others, and the pods cannot start without it: ' +
+        `let it be made: ${meshctlCommand('clustermesh enable', { context: snapshot.context }, ['--via-helm'])}`,
+    );
+  }
+  return notes;
+}
+
+/** Whether meshctl made the clustermesh-apiserver: Helm takes over only what bears its own labels and annotations. */
+function madeByMeshctl({ objects, namespace }: ClusterSnapshot): boolean {
+  const live = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  return live?.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
+}
+
+/** Whether the objects that hold the peers are Helm's. */
+function madeByHelm({ objects, namespace }: ClusterSnapshot): boolean {
+  const refs = [
+    configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
+    ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
+  ];
+  return refs.some((ref) => foreignOwner(objects.get(keyOf(ref)))?.startsWith('Helm') ?? false);
+}
+
+/** Since 1.19 the chart makes the users only where it knows the peers. */
+export function leavesUsersOut({ version }: CiliumInstall): boolean {
+  const since = parseVersion('1.19.0-pre.0');
+  return since !== undefined && compareVersions(version, since) >= 0;
+}
+
+function apiserverValues({ snapshot, install, settings, image, serviceAddresses }: HelmInput): Record<string, unknown> {
+  const { resources = {}, etcdStorage } = settings;
+  const etcd = {
+    ...(etcdStorage ? { storageMedium: etcdStorage === 'memory' ? 'Memory' : 'Disk' } : {}),
+    ...(resources.etcd ? { resources: resources.etcd } : {}),
+  };
+  return {
+    ...imageValues(image, install.apiserverImage),
+    replicas: settings.replicas,
+    ...(resources.apiserver ? { resources: resources.apiserver } : {}),
+    ...(Object.keys(etcd).length > 0 ? { etcd } : {}),
+    kvstoremesh: {
+      enabled: settings.kvstoremesh,
+      ...(resources.kvstoremesh ? { resources: resources.kvstoremesh } : {}),
+    },
+    service: serviceValues(settings),
+    ...(settings.podDisruptionBudget ? { podDisruptionBudget: { enabled: true } } : {}),
+    ...(settings.serviceMonitor ? { metrics: { serviceMonitor: { enabled: true } } } : {}),
+    tls: tlsValues(snapshot, install, serviceAddresses),
+  };
+}
+
+/** Helm knows the image beside the agents' by itself. */
+function imageValues(image: string, derived: string): Record<string, unknown> {
+  if (image === derived) return {};
+  const { repository, tag, digest } = parseImage(image);
+  return {
+    image: {
+      repository,
+      ...(tag === undefined ? {} : { tag }),
+      ...(digest === undefined ? { useDigest: false } : { digest }),
+    },
+  };
+}
+
+function serviceValues(settings: EnableSettings): Record<string, unknown> {
+  const { exposure, nodePort, loadBalancerClass, loadBalancerIp, loadBalancerSourceRanges = [] } = settings;
+  const { externalTrafficPolicy } = settings;
+  const balanced = exposure.type === 'LoadBalancer';
+  return {
+    type: exposure.type,
+    ...(Object.keys(exposure.annotations).length > 0 ? { annotations: exposure.annotations } : {}),
+    ...(nodePort === undefined ? {} : { nodePort }),
+    ...(balanced && loadBalancerClass ? { loadBalancerClass } : {}),
+    ...(balanced && loadBalancerIp ? { loadBalancerIP: loadBalancerIp } : {}),
+    ...(balanced && loadBalancerSourceRanges.length > 0 ? { loadBalancerSourceRanges } : {}),
+    ...(externalTrafficPolicy ? { externalTrafficPolicy } : {}),
+  };
+}
+
+/** Since 1.20, the names of the server certificate are a matter of how it is made. */
+const SERVER_UNDER_AUTO = parseVersion('1.20.0-pre.0');
+
+function tlsValues(
+  { tlsSecrets, namespace }: ClusterSnapshot,
+  { version }: CiliumInstall,
+  addresses: readonly string[],
+): Record<string, unknown> {
+  const present = tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
+  const own = new Set(['127.0.0.1', '::1', serviceHostname(namespace), '*.mesh.cilium.io']);
+  const all = [...new Set([...addresses, ...(present?.ipAddresses ?? []), ...(present?.dnsNames ?? [])])];
+  const extra = all.filter((address) => !own.has(address));
+  const server = {
+    extraIpAddresses: extra.filter(isIpAddress),
+    extraDnsNames: extra.filter((address) => !isIpAddress(address)),
+  };
+  const underAuto = SERVER_UNDER_AUTO !== undefined && compareVersions(version, SERVER_UNDER_AUTO) >= 0;
+  return {
+    authMode: 'migration',
+    auto: { enabled: true, method: 'helm', ...(underAuto ? { server } : {}) },
+    ...(underAuto ? {} : { server }),
+  };
+}
+
+/** The peers as the chart takes them; undefined when one has a certificate of its own, whose key would have to be a value. */
+function sharedPeers(snapshot: ClusterSnapshot): Record<string, unknown>[] | undefined {
+  const files = configuredPeers(snapshot).map((name) => ({ name, file: dialingFile(snapshot, name)?.text ?? '' }));
+  if (files.some(({ file }) => !file.includes(`/${COMMON_PREFIX}etcd-client`))) return undefined;
+  return files.map(({ name, file }) => {
+    const endpoints = [...file.matchAll(/^\s*-\s*"?https:\/\/(\S+):(\d+)"?\s*$/gm)];
+    const hosts = endpoints.map(([, host = '']) => host.replace(/^\[|\]$/g, ''));
+    const aliases = [...file.matchAll(/^\s*-\s*"?([0-9a-fA-F.:]+)"?\s*$/gm)].map(([, ip = '']) => ip);
+    const ips = [...hosts, ...aliases].filter(isIpAddress);
+    const address = hosts.find((host) => !isIpAddress(host) && !host.endsWith('.mesh.cilium.io'));
+    return {
+      name,
+      port: Number(endpoints[0]?.[2] ?? 2379),
+      ...(address === undefined ? {} : { address }),
+      ...(ips.length > 0 ? { ips } : {}),
+    };
+  });
+}

@@ -1,0 +1,119 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
+import { APISERVER, CA_SECRET, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
+import { foreignOwner, isOurs, managersOfData } from '../objects/ownership.ts';
+import { PEER_SECRETS } from '../peers/peers.ts';
+import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
+
+/** Secrets of Hubble, whose certificates Cilium's chart signs with the same CA (templates/hubble/tls-helm). */
+const HUBBLE_SECRETS = [
+  'hubble-server-certs',
+  'hubble-relay-client-certs',
+  'hubble-relay-server-certs',
+  'hubble-ui-client-certs',
+  'hubble-metrics-server-certs',
+];
+
+/** What disable has to read beside everything that enable can make: who else uses the CA. */
+export function usersOfAuthority(namespace: string): ObjectRef[] {
+  return HUBBLE_SECRETS.map((name) => secretRef(namespace, name));
+}
+
+export interface DisableInput {
+  snapshot: ClusterSnapshot;
+  /** Everything that enable can make. */
+  possible: readonly ObjectRef[];
+  /** Leave the certificates and the CA, so that a later enable goes on with them. */
+  keepCertificates: boolean;
+}
+
+/**
+ * The ordered removal of what meshctl made, and of nothing else: first what makes agents dial, then what serves, then
+ * what that needed, the CA at the end.
+ */
+export function planDisable({ snapshot, possible, keepCertificates }: DisableInput): Plan {
+  const authority = secretRef(snapshot.namespace, CA_SECRET);
+  const present = [...possible, authority].flatMap((ref) => snapshot.objects.get(keyOf(ref)) ?? []);
+  const ordered = [...present].sort((a, b) => rankOf(a) - rankOf(b));
+  const steps = ordered
+    .filter(({ metadata }) => metadata.name !== CA_SECRET)
+    .map((object) => removalStep(snapshot, object, keepCertificates));
+  const live = snapshot.objects.get(keyOf(authority));
+  return { steps: live ? [...steps, authorityStep(snapshot, live, steps, keepCertificates)] : steps };
+}
+
+function removalStep(snapshot: ClusterSnapshot, object: KubeObject, keepCertificates: boolean): Step {
+  const base = { cluster: snapshot.context, object: refOf(object), changes: [], before: object };
+  const reason = reasonToKeep(object, keepCertificates);
+  if (reason) return { ...base, action: 'keep', why: reason };
+  return { ...base, action: 'delete', why: 'meshctl made it', write: { method: 'delete' } };
+}
+
+function reasonToKeep(object: KubeObject, keepCertificates: boolean): string | undefined {
+  const owner = foreignOwner(object);
+  if (owner) return `made by ${owner}`;
+  if (!isOurs(object)) return 'meshctl did not make it';
+  const others = managersOfData(object).filter((manager) => manager !== FIELD_MANAGER);
+  if (others.length > 0) return `${others.join(', ')} put something into it`;
+  return keepCertificates && isCertificate(object) ? '--keep-certificates' : undefined;
+}
+
+function authorityStep(
+  snapshot: ClusterSnapshot,
+  live: KubeObject,
+  steps: readonly Step[],
+  keepCertificates: boolean,
+): Step {
+  const base = { cluster: snapshot.context, object: refOf(live), changes: [], before: live };
+  const users = stillSigned(snapshot, steps);
+  const reason =
+    reasonToKeep(live, false) ??
+    (keepCertificates ? '--keep-certificates' : users.length > 0 ? `it signed ${users.join(', ')}` : undefined);
+  if (reason) return { ...base, action: 'keep', why: reason };
+  // The key is not read, and goes all the same.
+  const changes = snapshot.ca?.hasKey === false ? [] : [{ path: 'data.ca.key' }];
+  return { ...base, action: 'delete', changes, why: 'meshctl put the CA there', write: { method: 'delete' } };
+}
+
+/** Secrets that stay, with certificates of this CA. */
+function stillSigned({ tlsSecrets, ca }: ClusterSnapshot, steps: readonly Step[]): string[] {
+  const removed = new Set(steps.flatMap(({ action, object }) => (action === 'delete' ? [object.name] : [])));
+  return [...tlsSecrets].flatMap(([name, facts]) =>
+    facts.ca && facts.ca.publicKeySha256 === ca?.certificate.publicKeySha256 && !removed.has(name) ? [name] : [],
+  );
+}
+
+/** What stays although it belongs to a mesh, for people: by owner. */
+export function stayingNotes(steps: readonly Step[]): string[] {
+  const kept = steps.filter(
+    ({ action, object, before }) => action === 'keep' && object.name !== CA_SECRET && foreignOwner(before),
+  );
+  const owners = new Map<string, string[]>();
+  for (const { object, before } of kept) {
+    const owner = foreignOwner(before) ?? '';
+    owners.set(owner, [...(owners.get(owner) ?? []), describeRef(object)]);
+  }
+  return [...owners].map(([owner, objects]) => `${objects.join(', ')} stay: made by ${owner}, remove them there`);
+}
+
+function isCertificate({ kind, metadata }: KubeObject): boolean {
+  return kind === 'Secret' && !PEER_SECRETS.some((name) => name === metadata.name);
+}
+
+const ORDER: readonly ((object: KubeObject) => boolean)[] = [
+  ({ kind, metadata }) => kind === 'Secret' && PEER_SECRETS.some((name) => name === metadata.name),
+  ({ kind }) => kind === 'ServiceMonitor',
+  ({ kind }) => kind === 'PodDisruptionBudget',
+  ({ kind }) => kind === 'Deployment',
+  ({ kind, metadata }) => kind === 'Service' && metadata.name === APISERVER,
+  ({ kind }) => kind === 'Service',
+  ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === REMOTE_USERS_CONFIGMAP,
+  ({ kind }) => kind === 'ClusterRoleBinding',
+  ({ kind }) => kind === 'ClusterRole',
+  ({ kind }) => kind === 'ServiceAccount',
+];
+
+function rankOf(object: KubeObject): number {
+  const rank = ORDER.findIndex((matches) => matches(object));
+  return rank < 0 ? ORDER.length : rank;
+}

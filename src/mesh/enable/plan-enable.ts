@@ -1,0 +1,163 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, APISERVER, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from '../objects/names.ts';
+import {
+  conflictsOf,
+  describeConflicts,
+  fieldOwner,
+  foreignOwner,
+  isOurs,
+  withoutOwnMarks,
+} from '../objects/ownership.ts';
+import { secretTexts } from '../objects/secret-data.ts';
+import { peersIn } from '../peers/peer-config.ts';
+import { USERS_FILE, userNames } from '../peers/remote-users.ts';
+import { applyChanges } from '../plan/diff.ts';
+import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
+import { certificateStep } from './certificates.ts';
+import type { EnableInput } from './input.ts';
+import { reasonToReplacePods } from './pod-marks.ts';
+
+/**
+ * The ordered steps that turn a cluster into one with the rendered clustermesh-apiserver: the CA, the Service (its address
+ * goes into the server certificate), certificates, everything that the pods refer to, the Deployment, and at the end the
+ * removal of what earlier options needed.
+ */
+export function planEnable(input: EnableInput): Plan {
+  const { objects, certificates, move } = input;
+  const isService = (object: KubeObject): boolean => object.kind === 'Service' && object.metadata.name === APISERVER;
+  const certificateNames = new Set(certificates.map(({ secret }) => secret));
+  const isCertificate = (object: KubeObject): boolean =>
+    object.kind === 'Secret' && certificateNames.has(object.metadata.name);
+  const others = objects.filter((object) => !isService(object) && !isCertificate(object));
+  return {
+    steps: [
+      ...(input.authority.step ? [input.authority.step] : []),
+      ...objects.filter(isService).map((object) => applyStep(input, object, 'peers dial it')),
+      ...certificates.map((certificate) => certificateStep(input, certificate)),
+      ...others
+        .filter(({ kind }) => kind !== 'Deployment')
+        .filter((object) => !isMoved(input, refOf(object)))
+        .map((object) => (isShared(object) ? createStep(input, object) : applyStep(input, object))),
+      ...(move ? [move.before] : []),
+      ...others.filter(({ kind }) => kind === 'Deployment').map((object) => applyStep(input, object)),
+      ...(move ? [move.after] : []),
+      ...leftoverSteps(input),
+    ],
+  };
+}
+
+/**
+ * Refuses a plan that would overwrite what others have set.
+ * @param forcing the command line that would do it all the same
+ * @throws MeshctlError `Conflict`, naming owners and fields
+ */
+export function requireNoConflicts(
+  { context }: ClusterSnapshot,
+  steps: readonly Step[],
+  forcing = meshctlCommand('clustermesh enable', { context }, ['--force-conflicts']),
+): void {
+  const disputed = steps.flatMap(({ conflicts = [], before, object }) =>
+    conflicts.length > 0
+      ? [
+          {
+            owners: conflicts.map(({ manager }) => fieldOwner(before, manager)),
+            words: describeConflicts(object, conflicts),
+          },
+        ]
+      : [],
+  );
+  if (disputed.length === 0) return;
+  const owners = [...new Set(disputed.flatMap((dispute) => dispute.owners))];
+  const whose = owners.length === 1 ? `${owners[0]} owns` : 'others own';
+  throw new MeshctlError(
+    'Conflict',
+    `context "${context}": ${whose} fields that would have to change: ${disputed.map(({ words }) => words).join('; ')}`,
+    {
+      hint: owners.some((owner) => owner.startsWith('Helm'))
+        ? `Let Helm do it with --via-helm, or take the fields over: ${forcing}`
+        : `Change them where they are managed, or take the fields over: ${forcing}`,
+      details: { context, conflicts: steps.flatMap(({ conflicts = [] }) => conflicts) },
+    },
+  );
+}
+
+/** Objects that connect fills: enable makes them once and leaves what is in them. */
+function isShared(object: KubeObject): boolean {
+  return object.kind === 'Secret' || (object.kind === 'ConfigMap' && object.metadata.name !== 'cilium-config');
+}
+
+function applyStep({ snapshot, force }: EnableInput, object: KubeObject, purpose = ''): Step {
+  const ref = refOf(object);
+  const before = snapshot.objects.get(keyOf(ref));
+  const owner = force ? undefined : foreignOwner(before);
+  const wanted = owner === undefined ? object : withoutOwnMarks(object);
+  const base = { cluster: snapshot.context, object: ref, before, wanted };
+  const write = { method: 'apply', object: wanted } as const;
+  if (!before) return { ...base, action: 'create', changes: [], why: purpose, write };
+  const changes = applyChanges(before, wanted, FIELD_MANAGER);
+  if (changes.length === 0) return { ...base, action: 'keep', changes, why: owner ? `made by ${owner}` : 'as wanted' };
+  const replacing = reasonToReplacePods(changes);
+  const why = purpose || (replacing ? `differs; ${replacing}` : 'differs');
+  return { ...base, action: 'update', changes, why, write, ...disputes(before, changes, force) };
+}
+
+function disputes(before: KubeObject | undefined, changes: Step['changes'], force: boolean): Pick<Step, 'conflicts'> {
+  const conflicts = before && !force ? conflictsOf(before, changes) : [];
+  return conflicts.length > 0 ? { conflicts } : {};
+}
+
+function createStep({ snapshot }: EnableInput, object: KubeObject): Step {
+  const ref = refOf(object);
+  const before = snapshot.objects.get(keyOf(ref));
+  const base = { cluster: snapshot.context, object: ref, changes: [], before };
+  const file = (object.data as Record<string, string> | undefined)?.[USERS_FILE];
+  const users = userNames(file ?? '');
+  const why = users.length > 0 ? `lets ${users.join(', ')} in, as before` : 'will hold the peers';
+  if (!before) return { ...base, action: 'create', why, write: { method: 'create', object } };
+  const isThere = (live: KubeObject) => (live.data as Record<string, string> | undefined)?.[USERS_FILE] !== undefined;
+  // Whoever applied what render prints has made a ConfigMap without the file, which only the cluster knows.
+  if (file === undefined || isThere(before)) return { ...base, action: 'keep', why: 'holds the peers' };
+  return {
+    ...base,
+    action: 'update',
+    changes: [{ path: `data.${USERS_FILE}`, to: file }],
+    why,
+    write: {
+      method: 'edit',
+      edit: (live) => (isThere(live) ? undefined : { patch: { data: { [USERS_FILE]: file } } }),
+    },
+  };
+}
+
+/** Whether the files of peers that move are in an object: then it has a step of its own. */
+function isMoved({ move }: EnableInput, ref: ObjectRef): boolean {
+  return move !== undefined && [move.before, move.after].some(({ object }) => keyOf(object) === keyOf(ref));
+}
+
+/** What earlier options needed and these do not. Secrets with peers in them stay: connect moves those. */
+function leftoverSteps(input: EnableInput): Step[] {
+  const { snapshot, objects, possible } = input;
+  const rendered = new Set(objects.map((object) => keyOf(refOf(object))));
+  return possible
+    .filter((ref) => !rendered.has(keyOf(ref)) && !isMoved(input, ref))
+    .flatMap((ref): Step[] => {
+      const before = snapshot.objects.get(keyOf(ref));
+      if (!before || !isOurs(before)) return [];
+      const base = { cluster: snapshot.context, object: ref, changes: [], before };
+      const peers = isPeersSecret(ref) ? peersIn(secretTexts(before)) : [];
+      if (peers.length > 0) return [{ ...base, action: 'keep', why: `holds ${peers.join(', ')}` }];
+      return [{ ...base, action: 'delete', why: 'these options do not need it', write: { method: 'delete' } }];
+    });
+}
+
+function isPeersSecret({ kind, name }: ObjectRef): boolean {
+  return kind === 'Secret' && (name === AGENT_PEERS_SECRET || name === KVSTOREMESH_PEERS_SECRET);
+}
+
+/** Steps after which the Service gets its address; everything else needs the CA and that address. */
+export function isFoundation({ object }: Step): boolean {
+  return object.name === CA_SECRET || (object.kind === 'Service' && object.name === APISERVER);
+}

@@ -1,0 +1,118 @@
+import type { CertificateFacts } from '../certificates/certificate.ts';
+import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
+import type { ClusterIdentity } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { ADMIN_CERT_SECRET, apiserverDeploymentRef, secretRef } from '../objects/names.ts';
+import { foreignOwner } from '../objects/ownership.ts';
+import type { Change } from '../plan/plan.ts';
+import { isRolledOut } from './apiserver-deployment.ts';
+
+/**
+ * Annotations on the pods of the clustermesh-apiserver that name what its programs read only when they start: another
+ * value is another template, so the pods are replaced.
+ */
+
+/** The CA that etcd has read. */
+export const POD_CA_ANNOTATION = 'meshctl.io/ca';
+/** `<name>/<id>` of the cluster, which all of its programs, and the name of etcd's root user, are made from. */
+export const POD_CLUSTER_ANNOTATION = 'meshctl.io/cluster';
+/** When pods were last replaced for their own sake. */
+export const POD_RESTART_ANNOTATION = 'meshctl.io/restarted-at';
+
+/** The value of {@link POD_CA_ANNOTATION} for pods that started with these CAs. */
+export function caMark(authorities: readonly CertificateFacts[]): string {
+  return authorities.map(({ sha256 }) => sha256.slice(0, 16)).join(',');
+}
+
+/** The {@link POD_CA_ANNOTATION} of a Deployment's pods, if it has one. */
+export function podCaMark(deployment: KubeObject | undefined): string | undefined {
+  return podAnnotations(deployment)[POD_CA_ANNOTATION];
+}
+
+/** The name and id under which a Deployment's pods run, as far as they are marked with it. */
+export function podIdentity(deployment: KubeObject | undefined): { name: string; id: number } | undefined {
+  const [, name, id] = /^(.*)\/(\d+)$/.exec(podAnnotations(deployment)[POD_CLUSTER_ANNOTATION] ?? '') ?? [];
+  return name === undefined ? undefined : { name, id: Number(id) };
+}
+
+/**
+ * The name under which the clustermesh-apiserver runs where cilium-config has another by now: by its pods' mark, else by
+ * the certificate of its administrator (`admin-<name>`). Undefined where they agree.
+ */
+export function formerName(snapshot: ClusterSnapshot, { name }: Pick<ClusterIdentity, 'name'>): string | undefined {
+  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const administrator = snapshot.tlsSecrets.get(ADMIN_CERT_SECRET)?.certificate.commonName;
+  const former = podIdentity(deployment)?.name ?? /^admin-(.+)$/.exec(administrator ?? '')?.[1];
+  return deployment && former !== name ? former : undefined;
+}
+
+export interface PodMarksInput {
+  snapshot: ClusterSnapshot;
+  identity: Pick<ClusterIdentity, 'name' | 'id'>;
+  certificates: readonly SecretCertificate[];
+  /** Of the CA that etcd will find; undefined while it is yet to be generated. */
+  ca: string | undefined;
+  replacesCa: boolean;
+  now: Date;
+}
+
+/**
+ * The marks that a cluster's pods shall have. Pods that somebody else's tool describes get one only where they have to be
+ * replaced: they would restart for nothing.
+ */
+export function podMarks(input: PodMarksInput): Readonly<Record<string, string>> {
+  const { snapshot, identity, ca = 'new', replacesCa } = input;
+  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const foreign = foreignOwner(deployment) !== undefined;
+  const marksCa = !foreign || replacesCa || podCaMark(deployment) !== undefined;
+  const marksCluster =
+    !foreign || formerName(snapshot, identity) !== undefined || podIdentity(deployment) !== undefined;
+  const restarted = restartOf(input, deployment);
+  return {
+    ...(marksCa ? { [POD_CA_ANNOTATION]: ca } : {}),
+    ...(marksCluster ? { [POD_CLUSTER_ANNOTATION]: `${identity.name}/${identity.id}` } : {}),
+    ...(restarted === undefined ? {} : { [POD_RESTART_ANNOTATION]: restarted }),
+  };
+}
+
+/** Pods that ended because of a broken certificate would try again with the new one only minutes later. */
+function restartOf({ snapshot, certificates, now }: PodMarksInput, deployment: KubeObject | undefined) {
+  const broken = certificates.some(
+    ({ secret }) =>
+      snapshot.objects.has(keyOf(secretRef(snapshot.namespace, secret))) && !hasCertificate(snapshot, secret),
+  );
+  if (deployment && broken && !isRolledOut(deployment)) return now.toISOString();
+  return podAnnotations(deployment)[POD_RESTART_ANNOTATION];
+}
+
+/** Whether a Secret holds a certificate with its own key: what a program can start with. */
+export function hasCertificate({ tlsSecrets }: ClusterSnapshot, secret: string): boolean {
+  return tlsSecrets.get(secret)?.keyMatches ?? false;
+}
+
+/** Why the pods are replaced, as a clause; undefined where no mark is among the changes. */
+export function reasonToReplacePods(changes: readonly Change[]): string | undefined {
+  const REASONS: readonly [annotation: string, reason: string][] = [
+    [POD_CLUSTER_ANNOTATION, 'its programs read the name and the id of the cluster only when they start'],
+    [POD_CA_ANNOTATION, 'etcd reads its CA only at its start'],
+    [POD_RESTART_ANNOTATION, 'its pods could not start with a broken certificate'],
+  ];
+  const changed = ([annotation]: readonly [string, string]) => changes.some(({ path }) => path.endsWith(annotation));
+  return REASONS.find(changed)?.[1];
+}
+
+/** Objects of which the Deployment's pods have further annotations. */
+export function withPodMarks(objects: readonly KubeObject[], marks: Readonly<Record<string, string>>): KubeObject[] {
+  return objects.map((object) => {
+    if (object.kind !== 'Deployment') return object;
+    const spec = object.spec as { template?: { metadata?: { annotations?: Record<string, string> } } };
+    const metadata = { ...spec.template?.metadata, annotations: { ...marks, ...spec.template?.metadata?.annotations } };
+    return { ...object, spec: { ...spec, template: { ...spec.template, metadata } } };
+  });
+}
+
+function podAnnotations(deployment: KubeObject | undefined): Readonly<Record<string, string>> {
+  const spec = deployment?.spec as { template?: { metadata?: { annotations?: Record<string, string> } } } | undefined;
+  return spec?.template?.metadata?.annotations ?? {};
+}

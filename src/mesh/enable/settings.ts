@@ -1,0 +1,192 @@
+import type { ClusterIdentity } from '../cilium/identity.ts';
+import { parseImage } from '../cilium/versions.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { MeshctlError } from '../errors.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  APISERVER,
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  KVSTOREMESH_PEERS_SECRET,
+  secretRef,
+} from '../objects/names.ts';
+import { secretTexts } from '../objects/secret-data.ts';
+import { addressesIn } from '../peers/peer-file.ts';
+import { FIELD_MANAGER } from '../plan/plan.ts';
+import {
+  CONTAINERS,
+  type ContainerResources,
+  type EtcdStorage,
+  etcdStorageOf,
+  imageOf,
+  pullSecretsOf,
+  replicasOf,
+  resourcesOf,
+  runsKvstoremesh,
+} from './apiserver-deployment.ts';
+import { defaultNodePort } from './node-port.ts';
+import {
+  detectServiceExposure,
+  type ServiceExposure,
+  type ServiceType,
+  type TrafficPolicy,
+  withChosenAnnotations,
+} from './service-type.ts';
+
+/** What the objects of a clustermesh-apiserver depend on, beside its Service's type. */
+export interface ApiserverSettings {
+  /** With type NodePort; absent lets the cluster choose. */
+  nodePort?: number | undefined;
+  /** With type LoadBalancer, as the next two. */
+  loadBalancerClass?: string | undefined;
+  loadBalancerIp?: string | undefined;
+  /** CIDRs that may reach it; empty or absent: all. */
+  loadBalancerSourceRanges?: readonly string[] | undefined;
+  /** Default `Cluster`. */
+  externalTrafficPolicy?: TrafficPolicy | undefined;
+  replicas: number;
+  kvstoremesh: boolean;
+  /** Requests and limits by container; absent containers have none. */
+  resources?: ContainerResources | undefined;
+  /** Names of Secrets with credentials for the image's registry. */
+  pullSecrets?: readonly string[] | undefined;
+  /** Where etcd keeps its data; default `disk`, the node's. */
+  etcdStorage?: EtcdStorage | undefined;
+  podDisruptionBudget?: boolean | undefined;
+  serviceMonitor?: boolean | undefined;
+}
+
+type Optional<T> = { [K in keyof T]?: T[K] | undefined };
+
+/** What the operator may choose; absent means: as it is in the cluster, else the default. */
+export interface EnableChoices extends Optional<ApiserverSettings> {
+  serviceType?: ServiceType | undefined;
+  serviceAnnotations?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The choices as they come out for one cluster. */
+export interface EnableSettings extends ApiserverSettings {
+  exposure: ServiceExposure;
+}
+
+interface ServiceSpec {
+  type?: ServiceType;
+  ports?: { nodePort?: number }[];
+  loadBalancerClass?: string;
+  loadBalancerIP?: string;
+  loadBalancerSourceRanges?: string[];
+  externalTrafficPolicy?: TrafficPolicy;
+}
+
+/**
+ * Choices, then what is in the cluster, then defaults: a run without flags never turns back what an earlier run with flags
+ * made, and never moves a Service that peers already dial.
+ * @throws MeshctlError `Usage` for a node port that another Service has
+ */
+export function settleEnable(
+  snapshot: ClusterSnapshot,
+  identity: ClusterIdentity,
+  choices: EnableChoices,
+): EnableSettings {
+  const { namespace } = snapshot;
+  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  const service = liveService(snapshot)?.spec as ServiceSpec | undefined;
+  const exposure = settleExposure(snapshot, choices);
+  const isThere = (kind: string, apiVersion: string) =>
+    snapshot.objects.has(keyOf({ apiVersion, kind, namespace, name: APISERVER } satisfies ObjectRef));
+  return {
+    exposure,
+    ...(exposure.type === 'NodePort' ? { nodePort: settleNodePort(snapshot, identity, choices) } : {}),
+    loadBalancerClass: choices.loadBalancerClass ?? service?.loadBalancerClass,
+    loadBalancerIp: choices.loadBalancerIp ?? service?.loadBalancerIP,
+    loadBalancerSourceRanges: choices.loadBalancerSourceRanges ?? service?.loadBalancerSourceRanges,
+    externalTrafficPolicy: choices.externalTrafficPolicy ?? service?.externalTrafficPolicy,
+    replicas: choices.replicas ?? replicasOf(deployment) ?? 1,
+    kvstoremesh: choices.kvstoremesh ?? runsKvstoremesh(deployment) ?? true,
+    resources: mergeResources(resourcesOf(deployment), choices.resources),
+    pullSecrets: choices.pullSecrets ?? pullSecretsOf(deployment),
+    etcdStorage: choices.etcdStorage ?? etcdStorageOf(deployment),
+    podDisruptionBudget: choices.podDisruptionBudget ?? isThere('PodDisruptionBudget', 'policy/v1'),
+    serviceMonitor: choices.serviceMonitor ?? isThere('ServiceMonitor', 'monitoring.coreos.com/v1'),
+  };
+}
+
+/**
+ * The clustermesh-apiserver's image: as chosen, else the one that runs if it is of the agents' version (it may be pinned
+ * or mirrored), else the one beside the agents'.
+ * @param derived the image beside the agents'
+ */
+export function settleImage(snapshot: ClusterSnapshot, chosen: string | undefined, derived: string): string {
+  const live = imageOf(snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace))));
+  if (chosen !== undefined) return chosen;
+  return live !== undefined && parseImage(live).tag === parseImage(derived).tag ? live : derived;
+}
+
+function liveService(snapshot: ClusterSnapshot): KubeObject | undefined {
+  return snapshot.objects.get(keyOf(apiserverServiceRef(snapshot.namespace)));
+}
+
+function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices): ServiceExposure {
+  const live = liveService(snapshot);
+  const liveType = (live?.spec as ServiceSpec | undefined)?.type;
+  const detected = detectServiceExposure(snapshot);
+  const base: ServiceExposure =
+    choices.serviceType && choices.serviceType !== liveType
+      ? {
+          type: choices.serviceType,
+          // The cloud's annotations keep a load balancer private however its type was chosen.
+          annotations: choices.serviceType === 'LoadBalancer' ? detected.annotations : {},
+          evidence: ['--service-type'],
+        }
+      : live && liveType
+        ? { type: liveType, annotations: ownAnnotations(live), evidence: ['the Service exists with this type'] }
+        : detected;
+  return withChosenAnnotations(base, choices.serviceAnnotations);
+}
+
+/** Annotations to go on applying: those that an earlier run set and still belong to meshctl. */
+function ownAnnotations(live: KubeObject): Readonly<Record<string, string>> {
+  const applied = live.metadata.managedFields?.find(
+    ({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply',
+  );
+  const fields = (applied?.fieldsV1?.['f:metadata'] as Record<string, Record<string, unknown>> | undefined)?.[
+    'f:annotations'
+  ];
+  const names = Object.keys(fields ?? {}).map((field) => field.replace(/^f:/, ''));
+  const present = live.metadata.annotations ?? {};
+  return Object.fromEntries(names.flatMap((name) => (present[name] === undefined ? [] : [[name, present[name]]])));
+}
+
+function settleNodePort(snapshot: ClusterSnapshot, identity: ClusterIdentity, choices: EnableChoices): number {
+  const live = liveService(snapshot)?.spec as ServiceSpec | undefined;
+  const livePort = live?.type === 'NodePort' ? live.ports?.[0]?.nodePort : undefined;
+  const used = snapshot.usedNodePorts ?? [];
+  if (choices.nodePort !== undefined && used.includes(choices.nodePort)) {
+    throw new MeshctlError(
+      'Usage',
+      `context "${snapshot.context}": another Service has the node port ${choices.nodePort}`,
+      { hint: 'Choose another one with --node-port, or none: then one is chosen that is free.' },
+    );
+  }
+  return choices.nodePort ?? livePort ?? defaultNodePort(identity.id, new Set([...used, ...peerPorts(snapshot)]));
+}
+
+/**
+ * The ports at which this cluster dials its peers. With kube-proxy replacement a node port of one's own that is the same
+ * leads back to oneself (cilium/cilium#24692).
+ */
+export function peerPorts({ objects, namespace }: ClusterSnapshot): number[] {
+  const files = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET].flatMap((name) =>
+    Object.values(secretTexts(objects.get(keyOf(secretRef(namespace, name))))),
+  );
+  return files.flatMap(addressesIn).map((address) => Number(address.slice(address.lastIndexOf(':') + 1)));
+}
+
+function mergeResources(
+  live: ContainerResources,
+  chosen: ContainerResources | undefined,
+): ContainerResources | undefined {
+  const merged = { ...live, ...chosen };
+  return CONTAINERS.some((name) => merged[name] !== undefined) ? merged : undefined;
+}

@@ -1,0 +1,144 @@
+import type { Change } from '../plan/plan.ts';
+import { FIELD_MANAGER } from '../plan/plan.ts';
+import { describeRef, type KubeObject, type ManagedFieldsEntry, type ObjectRef } from './kube-object.ts';
+
+/** The label by which tools mark what they made. */
+export const MANAGED_BY = 'app.kubernetes.io/managed-by';
+const OWN_MARK = /^meshctl\.io\//;
+
+/** A field that another manager has set. */
+export interface OwnedField {
+  /** Written as in {@link Change}. */
+  path: string;
+  manager: string;
+}
+
+/**
+ * Who else made an object, for people: `Helm release cilium`; undefined for what meshctl made or what nobody marked.
+ * Marks of tools come before managedFields, because a tool may have applied what meshctl rendered.
+ */
+export function foreignOwner(object: KubeObject | undefined): string | undefined {
+  const tool = toolOwner(object);
+  if (tool !== undefined || !object) return tool;
+  const { managedFields = [] } = object.metadata;
+  const [first] = managedFields.filter(({ subresource }) => subresource === undefined);
+  const ours = managedFields.some(({ manager }) => manager === FIELD_MANAGER);
+  return first && !ours ? (first.manager ?? 'another manager') : undefined;
+}
+
+/** The tool that makes an object again and again from a source of its own, by its marks, for people. */
+export function toolOwner(object: KubeObject | undefined): string | undefined {
+  if (!object) return undefined;
+  const { labels = {}, annotations = {}, managedFields = [] } = object.metadata;
+  const release = annotations['meta.helm.sh/release-name'];
+  if (release !== undefined) return `Helm release ${release}`;
+  // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
+  const byArgo = managedFields.some(({ manager = '' }) => /^argocd-/.test(manager));
+  if (annotations['argocd.argoproj.io/tracking-id'] !== undefined || byArgo) return 'Argo CD';
+  if (labels[MANAGED_BY] === 'Helm') return 'Helm';
+  const flux = labels['kustomize.toolkit.fluxcd.io/name'] ?? labels['helm.toolkit.fluxcd.io/name'];
+  if (flux !== undefined) return `Flux ${flux}`;
+  const certificate = annotations['cert-manager.io/certificate-name'];
+  return certificate === undefined ? undefined : `cert-manager Certificate ${certificate}`;
+}
+
+/**
+ * Whose a field is, for people: the program's that set it, or where a tool has marked the object as its own, the tool's.
+ * What somebody set with kubectl is theirs, whoever made the object.
+ */
+export function fieldOwner(object: KubeObject | undefined, manager: string): string {
+  return /^kubectl/.test(manager) ? manager : (toolOwner(object) ?? manager);
+}
+
+/** Whether meshctl made it and it is nobody else's: what disable may remove. */
+export function isOurs(object: KubeObject | undefined): boolean {
+  if (!object || foreignOwner(object)) return false;
+  const { labels = {}, managedFields = [] } = object.metadata;
+  return labels[MANAGED_BY] === FIELD_MANAGER && managedFields.some(({ manager }) => manager === FIELD_MANAGER);
+}
+
+/** Who has set keys of a Secret or ConfigMap. */
+export function managersOfData({ metadata }: KubeObject): string[] {
+  const setters = (metadata.managedFields ?? []).filter(({ fieldsV1 = {} }) =>
+    Object.keys((fieldsV1['f:data'] ?? {}) as object).some((token) => token.startsWith('f:')),
+  );
+  return [...new Set(setters.map(({ manager }) => manager ?? 'another manager'))];
+}
+
+/** Who has set one key of a Secret or ConfigMap. */
+export function managersOfKey({ metadata }: KubeObject, key: string): string[] {
+  const setters = (metadata.managedFields ?? []).filter(
+    ({ fieldsV1 = {} }) => ((fieldsV1['f:data'] ?? {}) as Record<string, unknown>)[`f:${key}`] !== undefined,
+  );
+  return [...new Set(setters.map(({ manager }) => manager ?? 'another manager'))];
+}
+
+/** An object without the marks that say it is meshctl's, for one that somebody else has made. */
+export function withoutOwnMarks(object: KubeObject): KubeObject {
+  const { labels = {}, annotations = {}, ...metadata } = object.metadata;
+  const { [MANAGED_BY]: _managedBy, ...otherLabels } = labels;
+  const otherAnnotations = Object.entries(annotations).filter(([name]) => !OWN_MARK.test(name));
+  return {
+    ...object,
+    metadata: {
+      ...metadata,
+      ...(Object.keys(otherLabels).length > 0 ? { labels: otherLabels } : {}),
+      ...(otherAnnotations.length > 0 ? { annotations: Object.fromEntries(otherAnnotations) } : {}),
+    },
+  };
+}
+
+/** The fields among `changes` that other managers have set, as managedFields tell. */
+export function conflictsOf(live: KubeObject, changes: readonly Change[]): OwnedField[] {
+  const others = (live.metadata.managedFields ?? []).filter(({ manager }) => manager !== FIELD_MANAGER);
+  return others.flatMap((entry) => {
+    const owned = ownedPaths(entry);
+    return changes
+      .filter(({ path }) => owned.some((field) => overlaps(field, path)))
+      .map(({ path }) => ({ path, manager: entry.manager ?? 'another manager' }));
+  });
+}
+
+/** The managers besides meshctl that have set a field which meshctl has applied too: they would undo each other. */
+export function rivalsOf({ metadata }: KubeObject): string[] {
+  const entries = (metadata.managedFields ?? []).filter(({ subresource }) => subresource === undefined);
+  const applied = entries
+    .filter(({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply')
+    .flatMap(ownedPaths);
+  const rivals = entries.filter(
+    (entry) =>
+      entry.manager !== FIELD_MANAGER && ownedPaths(entry).some((path) => applied.some((own) => overlaps(own, path))),
+  );
+  return [...new Set(rivals.map(({ manager }) => manager ?? 'another manager'))];
+}
+
+/** Paths of the fields that an entry of managedFields sets itself, written as in changes. */
+function ownedPaths({ fieldsV1 = {}, subresource }: ManagedFieldsEntry): string[] {
+  return subresource === 'status' ? [] : leavesOf(fieldsV1, '');
+}
+
+function leavesOf(fields: Record<string, unknown>, path: string): string[] {
+  const below = Object.entries(fields).filter(([token]) => token !== '.');
+  if (below.length === 0) return path ? [path] : [];
+  return below.flatMap(([token, inner]) => {
+    const next = pathBelow(path, token);
+    return next === undefined ? [path] : leavesOf((inner ?? {}) as Record<string, unknown>, next);
+  });
+}
+
+/** `f:spec` and `k:{"name":"etcd"}` as in a change's path; undefined for members of sets, which count as the list. */
+function pathBelow(path: string, token: string): string | undefined {
+  if (token.startsWith('f:')) return path ? `${path}.${token.slice(2)}` : token.slice(2);
+  if (!token.startsWith('k:')) return undefined;
+  return `${path}[${Object.values(JSON.parse(token.slice(2)) as Record<string, unknown>).join('/')}]`;
+}
+
+function overlaps(a: string, b: string): boolean {
+  const [shorter, longer] = a.length <= b.length ? [a, b] : [b, a];
+  return longer === shorter || longer.startsWith(`${shorter}.`) || longer.startsWith(`${shorter}[`);
+}
+
+/** For sentences: `Service kube-system/x: spec.type (helm)`. */
+export function describeConflicts(object: ObjectRef, conflicts: readonly OwnedField[]): string {
+  return `${describeRef(object)}: ${conflicts.map(({ path, manager }) => `${path} (${manager})`).join(', ')}`;
+}

@@ -1,0 +1,45 @@
+import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { formerName } from '../enable/pod-marks.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import {
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  configMapRef,
+  REMOTE_USERS_CONFIGMAP,
+  secretRef,
+} from '../objects/names.ts';
+import { dialingFile, knownPeers } from './peers.ts';
+
+/** The name that a cluster has, and the one that peers may know it by. */
+export function namesOf(snapshot: ClusterSnapshot): string[] {
+  const name = clusterNameOf(snapshot);
+  const former = formerName(snapshot, { name });
+  return former === undefined ? [name] : [name, former];
+}
+
+/** The file by which another cluster dials one of these names. */
+export function fileOfOther(other: ClusterSnapshot, names: readonly string[]): string | undefined {
+  return names.map((name) => dialingFile(other, name)?.text).find((file) => file !== undefined);
+}
+
+/**
+ * All clusters that this one dials or lets in, by name, and those of the others that dial this one.
+ * @param others other clusters, as far as they were read
+ */
+export function concernedPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
+  const own = namesOf(snapshot);
+  const dialling = others.filter((other) => fileOfOther(other, own) !== undefined).map(clusterNameOf);
+  return [...new Set([...knownPeers(snapshot), ...dialling])].filter((name) => !own.includes(name)).sort();
+}
+
+/** Whether anything is there that served peers: then others may stand on this cluster, whatever is left of it. */
+export function hasServed({ objects, namespace }: ClusterSnapshot): boolean {
+  return [
+    apiserverDeploymentRef(namespace),
+    apiserverServiceRef(namespace),
+    configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
+    ...CERTIFICATE_SECRETS.map((name) => secretRef(namespace, name)),
+  ].some((ref) => objects.has(keyOf(ref)));
+}

@@ -1,0 +1,60 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
+import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
+import { managersOfKey, toolOwner } from '../objects/ownership.ts';
+import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
+import { PEER_SECRETS } from './peers.ts';
+
+/**
+ * Objects of peers that a tool (Helm, Argo CD, Flux) makes from a source of its own: what connect writes into them lasts
+ * until the tool's next sync, unless the source has it too. Cilium's chart makes the users and the files from
+ * `clustermesh.config.clusters` (templates/clustermesh-apiserver/users-configmap.yaml, templates/clustermesh-config).
+ */
+export interface ForeignHome {
+  object: KubeObject;
+  /** For people: `Helm release cilium`. */
+  owner: string;
+  /** Keys that meshctl has written last. */
+  keys: readonly string[];
+}
+
+/** The objects of a cluster that hold peers: those that it lets in, and those that it dials. */
+export function peerObjects({ objects, namespace }: ClusterSnapshot): KubeObject[] {
+  const users = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
+  const refs = [users, ...PEER_SECRETS.map((name) => secretRef(namespace, name))];
+  return refs.flatMap((ref) => objects.get(keyOf(ref)) ?? []);
+}
+
+/** Those of a cluster that meshctl has written into. */
+export function foreignHomes(snapshot: ClusterSnapshot): ForeignHome[] {
+  return peerObjects(snapshot).flatMap((object) => {
+    const owner = toolOwner(object);
+    if (owner === undefined) return [];
+    const all = Object.keys((object.data ?? {}) as object);
+    const keys = all.filter((key) => managersOfKey(object, key).includes(FIELD_MANAGER));
+    return keys.length > 0 ? [{ object, owner, keys }] : [];
+  });
+}
+
+/** `; made by Helm release cilium`, for the reason of a step that writes into what a tool makes. */
+export function ownerClause(before: KubeObject | undefined): string {
+  const owner = toolOwner(before);
+  return owner === undefined ? '' : `; ${owner} makes this object`;
+}
+
+/** What to tell of the steps that write into what a tool makes, with the values that its source must have. */
+export function foreignHomeNotes(steps: readonly Step[]): string[] {
+  return steps.flatMap(({ cluster, action, before, why }) => {
+    const owner = toolOwner(before);
+    if (action === 'keep' || !before || owner === undefined) return [];
+    return [
+      `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, whose next sync may undo this (${why.split(';')[0]}) → ${valuesAdvice(cluster)}`,
+    ];
+  });
+}
+
+/** The way to make it last; ends with its command. */
+export function valuesAdvice(context: string): string {
+  return `its values must name the peers in clustermesh.config.clusters: ${meshctlCommand('clustermesh helm-values', { context })}`;
+}

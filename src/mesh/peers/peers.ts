@@ -1,0 +1,69 @@
+import { checkClusterName, clusterNameOf, identityOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { dataKeys, secretText, secretTexts } from '../objects/secret-data.ts';
+import { peerCertificateKeys, peersIn, remoteUserName } from './peer-config.ts';
+import { dialsOwnCache } from './peer-file.ts';
+
+/** The Secrets that hold a file for each peer. */
+export const PEER_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as const;
+
+/** The names of the clusters that this one is configured to dial, by its agents' or KVStoreMesh's files. */
+export function configuredPeers({ objects, namespace }: ClusterSnapshot): string[] {
+  const names = PEER_SECRETS.flatMap((name) => peersIn(secretTexts(objects.get(keyOf(secretRef(namespace, name))))));
+  return [...new Set(names)].sort();
+}
+
+/**
+ * The clusters that this one should be connected to: those that any Secret of peers names, by a file that can be read or
+ * cannot, or by a certificate.
+ */
+export function expectedPeers(snapshot: ClusterSnapshot): string[] {
+  const { objects, namespace } = snapshot;
+  const suffix = peerCertificateKeys('').certificate;
+  const keys = PEER_SECRETS.flatMap((name) => dataKeys(objects.get(keyOf(secretRef(namespace, name)))));
+  const names = keys.map((key) => (key.endsWith(suffix) ? key.slice(0, -suffix.length) : key));
+  // What Cilium takes for a peer is one, whatever its name.
+  const peers = new Set([
+    ...configuredPeers(snapshot),
+    ...names.filter((name) => checkClusterName(name) === undefined),
+  ]);
+  peers.delete(clusterNameOf(snapshot));
+  return [...peers].sort();
+}
+
+/** The clusters that this one dials or lets in, as far as its files and users name them. */
+export function knownPeers(snapshot: ClusterSnapshot): string[] {
+  const prefix = remoteUserName('');
+  const users = (snapshot.remoteUsers ?? []).map(({ name }) => name).filter((name) => name.startsWith(prefix));
+  return [
+    ...new Set([
+      ...configuredPeers(snapshot),
+      ...expectedPeers(snapshot),
+      ...users.map((name) => name.slice(prefix.length)),
+    ]),
+  ].sort();
+}
+
+/**
+ * The file by which a cluster dials a peer, and the Secret that it is in: of the two that there may be, the one that does
+ * not lead to the own KVStoreMesh cache. Undefined where there is none.
+ */
+export function dialingFile(
+  { objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
+  peer: string,
+): { text: string; secret: KubeObject } | undefined {
+  for (const name of PEER_SECRETS) {
+    const secret = objects.get(keyOf(secretRef(namespace, name)));
+    const text = secretText(secret, peer);
+    if (secret && text && !dialsOwnCache(text, namespace)) return { text, secret };
+  }
+  return undefined;
+}
+
+/** Whether a cluster has a certificate of its own for a peer, so that the peer can shut it out and no other. */
+export function logsInAsItself({ ciliumConfig, peerCertificates }: ClusterSnapshot, peer: string): boolean {
+  const { name } = identityOf(ciliumConfig ?? {});
+  return peerCertificates.get(peer)?.certificate.commonName === remoteUserName(name);
+}

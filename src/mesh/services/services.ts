@@ -1,0 +1,257 @@
+import type { KubeObject } from '../objects/kube-object.ts';
+import {
+  type Backend,
+  type ClusterService,
+  isNamespaceGlobal,
+  isPublished,
+  readSharing,
+  SERVICE_ANNOTATIONS,
+  type Sharing,
+  selectBackends,
+  stateOf,
+  usesOthers,
+} from './backends.ts';
+import { type ServiceWarning, warningsOf } from './services-warnings.ts';
+
+export interface ServicePort {
+  name: string;
+  port: number;
+  protocol: string;
+}
+
+export interface ServiceBackend extends Backend {
+  address: string;
+  node?: string | undefined;
+  zone?: string | undefined;
+  pod?: string | undefined;
+}
+
+/** A Service of one cluster, as far as the mesh is concerned. */
+export interface ServiceFacts {
+  namespace: string;
+  name: string;
+  type: string;
+  /** Only those that Cilium reads for the mesh. */
+  annotations: Readonly<Record<string, string>>;
+  headless: boolean;
+  /** The first one where there are two: a dual-stack pod is one backend. */
+  ipFamily?: string | undefined;
+  ports: readonly ServicePort[];
+  /** Empty: its backends are made by hand. */
+  selector: Readonly<Record<string, string>>;
+  backends: readonly ServiceBackend[];
+}
+
+/** What was read of one cluster's Services. */
+export interface ClusterServices {
+  context: string;
+  /** The cluster's name in the mesh. */
+  cluster: string;
+  /** `clustermesh-default-global-namespace` of cilium-config. */
+  globalByDefault: boolean;
+  /** The clusters whose Services its agents read; undefined where that could not be seen: then all of them. */
+  peers?: readonly string[] | undefined;
+  /** Annotations by namespace; the namespaces that were not asked for are absent too. */
+  namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  /** By {@link serviceKey}. */
+  services: ReadonlyMap<string, ServiceFacts>;
+}
+
+/** How many of a cluster's backends new connections go to. */
+export interface Use {
+  cluster: string;
+  backends: number;
+}
+
+/** A Service as one cluster has it. */
+export interface ServiceDefinition extends Sharing {
+  type: string;
+  headless: boolean;
+  /** Whether the other clusters may use its backends: shared, and in a namespace that is global. */
+  published: boolean;
+  namespaceGlobal: boolean;
+  ports: readonly ServicePort[];
+  selector: Readonly<Record<string, string>>;
+  /** Ready backends. */
+  ready: number;
+  backends: readonly ServiceBackend[];
+  /** What new connections from this cluster's pods go to, as far as clusters were read. */
+  uses: readonly Use[];
+  /** Clusters that were not read and whose backends its agents may use too: with affinity `remote` rather than these. */
+  usesUnread: readonly string[];
+}
+
+export interface ServiceInCluster {
+  cluster: string;
+  context: string;
+  namespaceExists: boolean;
+  /** Absent where the cluster has no such Service. */
+  definition?: ServiceDefinition | undefined;
+}
+
+/** A Service over all the clusters that were read. */
+export interface MeshService {
+  namespace: string;
+  name: string;
+  /** Every cluster that was read, in the order given. */
+  clusters: readonly ServiceInCluster[];
+  warnings: readonly ServiceWarning[];
+}
+
+export function serviceKey({ namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace}/${name}`;
+}
+
+/** The keys of the Services that are global in at least one of the clusters. */
+export function globalKeys(clusters: readonly ClusterServices[]): Set<string> {
+  const keys = new Set<string>();
+  for (const { services } of clusters) {
+    for (const [key, { annotations }] of services) if (readSharing(annotations).global) keys.add(key);
+  }
+  return keys;
+}
+
+/** The Services of these clusters, by namespace and name. */
+export function joinServices(clusters: readonly ClusterServices[]): MeshService[] {
+  const keys = [...new Set(clusters.flatMap(({ services }) => [...services.keys()]))].sort();
+  return keys.map((key) => joinService(clusters, key));
+}
+
+function joinService(clusters: readonly ClusterServices[], key: string): MeshService {
+  const [namespace = '', name = ''] = key.split('/');
+  const inputs = selectionInputs(clusters, key);
+  const joined = clusters.map((of): ServiceInCluster => {
+    const { cluster, context } = of;
+    const facts = of.services.get(key);
+    return {
+      cluster,
+      context,
+      namespaceExists: of.namespaces.has(namespace),
+      definition: facts && define(of, facts, inputs, unreadPeers(of, clusters)),
+    };
+  });
+  return { namespace, name, clusters: joined, warnings: warningsOf(joined, annotationsOf(clusters, key)) };
+}
+
+/** The clusters that a cluster's agents read and this report does not. */
+export function unreadPeers({ peers = [] }: ClusterServices, clusters: readonly ClusterServices[]): string[] {
+  return peers.filter((peer) => !clusters.some(({ cluster }) => cluster === peer));
+}
+
+function define(
+  of: ClusterServices,
+  facts: ServiceFacts,
+  inputs: readonly ClusterService[],
+  unread: readonly string[],
+): ServiceDefinition {
+  const { annotations, type, headless, ports, selector, backends } = facts;
+  const namespaceGlobal = isGlobalIn(of, facts.namespace);
+  const input = { cluster: of.cluster, sharing: readSharing(annotations), headless, namespaceGlobal, backends };
+  return {
+    ...input.sharing,
+    type,
+    headless,
+    published: isPublished(input),
+    namespaceGlobal,
+    ports,
+    selector,
+    ready: backends.filter((backend) => stateOf(backend) === 'active').length,
+    backends,
+    uses: usesIn(of, inputs),
+    usesUnread: usesOthers(input) ? unread : [],
+  };
+}
+
+/** What {@link selectBackends} needs of one Service, for each cluster that has it. */
+export function selectionInputs(clusters: readonly ClusterServices[], key: string): ClusterService[] {
+  return clusters.flatMap((of) => {
+    const facts = of.services.get(key);
+    if (!facts) return [];
+    const { annotations, headless, backends, namespace } = facts;
+    const namespaceGlobal = isGlobalIn(of, namespace);
+    return [{ cluster: of.cluster, sharing: readSharing(annotations), headless, namespaceGlobal, backends }];
+  });
+}
+
+/** What the agents of a cluster use of a Service, counted by the backends' clusters. */
+export function usesIn({ cluster, peers }: ClusterServices, inputs: readonly ClusterService[]): Use[] {
+  const read = inputs.filter((other) => other.cluster === cluster || (peers?.includes(other.cluster) ?? true));
+  const counts = new Map<string, number>();
+  for (const selected of selectBackends(read, cluster)) {
+    counts.set(selected.cluster, (counts.get(selected.cluster) ?? 0) + 1);
+  }
+  return [...counts].map(([name, backends]) => ({ cluster: name, backends }));
+}
+
+function isGlobalIn({ namespaces, globalByDefault }: ClusterServices, namespace: string): boolean {
+  return isNamespaceGlobal(namespaces.get(namespace), globalByDefault);
+}
+
+function annotationsOf(clusters: readonly ClusterServices[], key: string): Map<string, ServiceFacts['annotations']> {
+  return new Map(
+    clusters.flatMap(({ cluster, services }) => {
+      const facts = services.get(key);
+      return facts ? [[cluster, facts.annotations]] : [];
+    }),
+  );
+}
+
+interface ServiceSpec {
+  type?: string;
+  clusterIP?: string;
+  ipFamilies?: string[];
+  ports?: { name?: string; port: number; protocol?: string }[];
+  selector?: Record<string, string>;
+}
+
+const MESH_ANNOTATIONS: ReadonlySet<string> = new Set(
+  Object.values(SERVICE_ANNOTATIONS).flatMap(({ name, legacy }) => [name, legacy]),
+);
+/** Makes a Service headless for Cilium whatever its clusterIP (Kubernetes sets it on the Endpoints of headless ones). */
+const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+
+/** A Service as facts, without backends. */
+export function serviceFacts({ metadata, spec }: KubeObject): ServiceFacts {
+  const { type = 'ClusterIP', clusterIP, ipFamilies, ports = [], selector = {} } = (spec ?? {}) as ServiceSpec;
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    type,
+    annotations: Object.fromEntries(
+      Object.entries(metadata.annotations ?? {}).filter(([name]) => MESH_ANNOTATIONS.has(name)),
+    ),
+    headless: clusterIP?.toLowerCase() === 'none' || metadata.labels?.[HEADLESS_LABEL] !== undefined,
+    ipFamily: ipFamilies?.[0],
+    ports: ports.map(({ name = '', port, protocol = 'TCP' }) => ({ name, port, protocol })),
+    selector,
+    backends: [],
+  };
+}
+
+interface SliceEndpoint {
+  addresses?: string[];
+  conditions?: { ready?: boolean | null; serving?: boolean | null; terminating?: boolean | null };
+  nodeName?: string;
+  zone?: string;
+  targetRef?: { kind?: string; name?: string };
+}
+
+/** Weight 0 takes a slice's endpoints out of use in their own cluster (Cilium's pkg/k8s/endpoints.go). */
+const WEIGHT_ANNOTATION = 'service.cilium.io/weight';
+
+/** The backends in an EndpointSlice, one for each address. Absent conditions count as Kubernetes has them. */
+export function backendsIn({ metadata, endpoints }: KubeObject): ServiceBackend[] {
+  const maintenance = Number(metadata.annotations?.[WEIGHT_ANNOTATION] || NaN) === 0;
+  return ((endpoints ?? []) as SliceEndpoint[]).flatMap(({ addresses = [], conditions, nodeName, zone, targetRef }) =>
+    addresses.map((address) => ({
+      address,
+      ready: conditions?.ready ?? true,
+      serving: conditions?.serving ?? true,
+      terminating: conditions?.terminating ?? false,
+      ...(maintenance ? { maintenance } : {}),
+      ...(nodeName === undefined ? {} : { node: nodeName }),
+      ...(zone === undefined ? {} : { zone }),
+      ...(targetRef?.kind === 'Pod' && targetRef.name !== undefined ? { pod: targetRef.name } : {}),
+    })),
+  );
+}

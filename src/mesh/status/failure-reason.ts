@@ -1,0 +1,251 @@
+import { type CommandPlace, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import {
+  AGENT_PEERS_SECRET,
+  AGENT_SELECTOR,
+  AGENT_TROUBLESHOOT,
+  APISERVER,
+  APISERVER_SELECTOR,
+  KVSTOREMESH_PEERS_SECRET,
+  KVSTOREMESH_TROUBLESHOOT,
+} from '../objects/names.ts';
+
+/** Why a node is not connected to a peer, as classes; each has its words and the next step for the operator. */
+export type FailureClass =
+  | 'not-configured'
+  | 'not-taken-up'
+  | 'cannot-resolve'
+  | 'refused'
+  | 'timed-out'
+  | 'tls-unknown-ca'
+  | 'tls-expired'
+  | 'tls-name'
+  | 'tls-client-rejected'
+  | 'permission-denied'
+  | 'config-invalid'
+  | 'config-not-retrieved'
+  | 'wrong-cluster'
+  | 'syncing'
+  | 'starting'
+  | 'agent-unreachable'
+  | 'own-apiserver-missing'
+  | 'unknown';
+
+/** Patterns of what Go's TLS, net and etcd packages and Cilium's agent say, the most telling first. */
+const PATTERNS: readonly [FailureClass, RegExp][] = [
+  ['tls-expired', /certificate has expired|not yet valid|expired certificate/i],
+  ['tls-name', /certificate is (not )?valid for|doesn't contain any IP SANs|cannot validate certificate for/i],
+  ['tls-client-rejected', /remote error: tls|bad certificate|certificate required|tls: (unknown|bad) certificate/i],
+  ['tls-unknown-ca', /unknown authority|self[- ]signed certificate|unable to verify|crypto\/rsa: verification error/i],
+  ['permission-denied', /permission denied|authentication failed|invalid auth token|user name is empty/i],
+  ['cannot-resolve', /no such host|server misbehaving|ENOTFOUND|name resolution/i],
+  // A load balancer without a backend may take the connection and reset or close it.
+  ['refused', /connection refused|connection reset|ECONNREFUSED|ECONNRESET|connection: EOF|: EOF$|to \S+: EOF/i],
+  ['timed-out', /i\/o timeout|deadline exceeded|timed out|no route to host|network is unreachable|ETIMEDOUT/i],
+  ['wrong-cluster', /unexpected cluster|cluster ?id.*(mismatch|conflict|reserved|already)|name.*mismatch/i],
+  ['config-invalid', /(yaml|unmarshal|parse|parsing|no endpoints|no such file|failed to (find|read|load)|invalid).*/i],
+  ['config-not-retrieved', /retriev\w+ .*config|cluster configuration/i],
+  ['syncing', /synchroni[sz]|bootstrap/i],
+  ['starting', /waiting for (initial|first) connection|connecting/i],
+];
+
+/** The class of a message of an agent or of KVStoreMesh. */
+export function classifyFailure(message: string): FailureClass {
+  return PATTERNS.find(([, pattern]) => pattern.test(message))?.[0] ?? 'unknown';
+}
+
+/** What failed where; enough to say what to do. */
+export interface FailurePlace {
+  /** Of the cluster that lacks the peer. */
+  context: string;
+  namespace: string;
+  peer: string;
+  /** The peer's own context, where it is known. */
+  peerContext?: string | undefined;
+  /** Cilium's namespace in the peer's cluster, where that was asked too; else taken to be the same. */
+  peerNamespace?: string | undefined;
+  /** Who lacks it; default an agent. */
+  component?: 'agent' | 'kvstoremesh';
+  /** With KVStoreMesh, agents read the peer's state from their own cluster's clustermesh-apiserver. */
+  kvstoremesh?: boolean;
+  /** Contexts of further clusters that lack the peer for the same reason. */
+  alsoFrom?: readonly string[] | undefined;
+  /** The pod of the example. */
+  pod?: string | undefined;
+}
+
+interface Advice {
+  /** In the operator's words, without the peer's name. @param server who is dialled */
+  says(server: ServerWords, place: FailurePlace): string;
+  /** What to do next; a command where one exists. */
+  hint(place: FailurePlace): string;
+}
+
+/** How one speaks of the clustermesh-apiserver that is dialled. */
+interface ServerWords {
+  /** `the peer's clustermesh-apiserver`. */
+  apiserver: string;
+  /** The same where no server but a cluster is meant: `the peer`. */
+  who: string;
+}
+
+const PEER: ServerWords = { apiserver: "the peer's clustermesh-apiserver", who: 'the peer' };
+const OWN: ServerWords = {
+  apiserver: "this cluster's clustermesh-apiserver",
+  who: "this cluster's clustermesh-apiserver",
+};
+
+/** Whether the server that is dialled is the own cluster's. */
+export function dialsOwnServer({ component = 'agent', kvstoremesh = false }: FailurePlace): boolean {
+  return component === 'agent' && kvstoremesh;
+}
+
+/** Where the clustermesh-apiserver that is dialled runs. */
+function serverPlace(place: FailurePlace): { context: string; namespace: string } {
+  const { context, namespace, peer, peerContext, peerNamespace } = place;
+  if (dialsOwnServer(place)) return { context, namespace };
+  return { context: peerContext ?? `<context of ${peer}>`, namespace: peerNamespace ?? namespace };
+}
+
+/** The command that renews what the connection needs; where several clusters lack one peer, one command for all. */
+function mend(place: FailurePlace): string {
+  if (dialsOwnServer(place)) return enable(place);
+  const { context, alsoFrom = [] } = place;
+  const peer = serverPlace(place).context;
+  return alsoFrom.length === 0
+    ? meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer])
+    : meshctlCommand('clustermesh connect', { context: peer }, [
+        '--destination-context',
+        [context, ...alsoFrom].join(),
+      ]);
+}
+
+const enable = ({ context }: { context: string }) => meshctlCommand('clustermesh enable', { context });
+
+const waitFor = ({ context }: FailurePlace) => meshctlCommand('clustermesh status', { context }, ['--wait']);
+
+const IN_AGENT = 'ds/cilium -c cilium-agent --'.split(' ');
+const IN_KVSTOREMESH = 'deploy/clustermesh-apiserver -c kvstoremesh --'.split(' ');
+const TROUBLESHOOT = {
+  agent: [...IN_AGENT, ...AGENT_TROUBLESHOOT],
+  kvstoremesh: [...IN_KVSTOREMESH, ...KVSTOREMESH_TROUBLESHOOT],
+};
+
+/** Makes a new connection and says how each step of it goes. */
+const troubleshoot = (place: FailurePlace) =>
+  kubectlCommand(place, ['exec', ...TROUBLESHOOT[place.component ?? 'agent'], place.peer]);
+
+/** Shows the Deployment with its wanted replicas, also where there is no pod to be seen, and why there is none. */
+const describePeersServer = (place: FailurePlace) => describeServer(serverPlace(place));
+
+/** The same of the cluster at hand. */
+export function describeServer(place: CommandPlace): string {
+  return kubectlCommand(place, ['describe', 'deployment', APISERVER]);
+}
+
+const isAsked = ({ peerNamespace }: FailurePlace) => peerNamespace !== undefined;
+
+/** Of a peer that was not asked it is not known whether it has a server at all: its own status says. */
+const lookAtBoth = (place: FailurePlace) =>
+  meshctlCommand('clustermesh status', { context: [place.context, serverPlace(place).context] });
+
+/** Words and next step of each class. */
+export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
+  'not-configured': {
+    says: () => 'the peering file has not reached the node yet: kubelets refresh mounted Secrets about every minute',
+    hint: waitFor,
+  },
+  'not-taken-up': {
+    says: (_server, { component }) =>
+      `the peering file is in Secret ${peersSecretOf(component)}, and has not reached the node for minutes`,
+    hint: ({ context, namespace, component, pod }) => {
+      const app = component === 'kvstoremesh' ? APISERVER_SELECTOR : AGENT_SELECTOR;
+      return kubectlCommand({ context, namespace }, ['describe', 'pods', ...(pod ? [pod] : ['-l', app])]);
+    },
+  },
+  'cannot-resolve': {
+    says: ({ apiserver }) => `the host name of ${apiserver} cannot be resolved`,
+    hint: (place) => `check DNS for the host name in the peering file, then: ${mend(place)}`,
+  },
+  refused: {
+    says: ({ apiserver }) => `${apiserver} refuses connections`,
+    hint: (place) => (dialsOwnServer(place) || isAsked(place) ? describePeersServer(place) : lookAtBoth(place)),
+  },
+  'timed-out': {
+    says: ({ apiserver }) => `${apiserver} cannot be reached`,
+    hint: (place) =>
+      dialsOwnServer(place)
+        ? describeServer(place)
+        : `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort), which this shows: ${troubleshoot(place)}`,
+  },
+  'tls-unknown-ca': {
+    says: ({ apiserver }) => `the server certificate of ${apiserver} is signed by another CA than the one trusted here`,
+    hint: (place) =>
+      dialsOwnServer(place)
+        ? mend(place)
+        : `renew that certificate and trust its CA: ${enable(serverPlace(place))} && ${mend(place)}`,
+  },
+  'tls-expired': {
+    says: () => 'a certificate has expired or is not valid yet',
+    hint: (place) => `check the clocks of both clusters, and renew it: ${enable(serverPlace(place))}`,
+  },
+  'tls-name': {
+    says: ({ apiserver }) => `the server certificate of ${apiserver} does not cover the address that is dialled`,
+    hint: mend,
+  },
+  'tls-client-rejected': {
+    says: ({ who }) => `${who} does not accept the client certificate`,
+    hint: mend,
+  },
+  'permission-denied': {
+    says: ({ who }) => `${who} does not let this cluster in (no such etcd user, or not its role)`,
+    hint: mend,
+  },
+  'config-invalid': {
+    says: () => 'the peering file or a certificate file is missing or cannot be read',
+    hint: mend,
+  },
+  'config-not-retrieved': {
+    says: () => "the peer's cluster configuration has not been read: it is not published, or another cluster answers",
+    hint: (place) => kubectlCommand(serverPlace(place), ['logs', `deployment/${APISERVER}`, '-c', 'apiserver']),
+  },
+  'wrong-cluster': {
+    says: () => "another cluster answers at the peer's address",
+    hint: (place) =>
+      `compare cluster-name and cluster-id of ${place.peer} with the peering file (two clusters with one NodePort dial themselves): ${troubleshoot(place)}`,
+  },
+  syncing: {
+    says: () => "connected, still reading the peer's state",
+    hint: waitFor,
+  },
+  starting: {
+    says: () => 'waiting for the first connection',
+    hint: waitFor,
+  },
+  'agent-unreachable': {
+    says: (_server, { component }) =>
+      component === 'kvstoremesh' ? 'the KVStoreMesh replica could not be asked' : 'the agent could not be asked',
+    hint: (place) => {
+      const app = place.component === 'kvstoremesh' ? APISERVER_SELECTOR : AGENT_SELECTOR;
+      return kubectlCommand(place, ['get', 'pods', '-l', app, '-o', 'wide']);
+    },
+  },
+  'own-apiserver-missing': {
+    says: ({ apiserver }) => `${apiserver}, from which agents read the state of peers, is not there`,
+    hint: enable,
+  },
+  unknown: {
+    says: () => 'not ready',
+    hint: troubleshoot,
+  },
+};
+
+/** The words and the next step for what failed somewhere. */
+export function adviceFor(failure: FailureClass, place: FailurePlace): { says: string; hint: string } {
+  const { says, hint } = ADVICE[failure];
+  // Agents behind KVStoreMesh dial their own cluster's server, which is not the peer's.
+  return { says: says(dialsOwnServer(place) ? OWN : PEER, place), hint: hint(place) };
+}
+
+function peersSecretOf(component: FailurePlace['component']): string {
+  return component === 'kvstoremesh' ? KVSTOREMESH_PEERS_SECRET : AGENT_PEERS_SECRET;
+}

@@ -1,0 +1,56 @@
+import type { RoutesReport } from '../cilium/routes.ts';
+import type { MeshStatusReport } from './mesh-status.ts';
+
+/** How an edge is: `partial` where only some of the nodes have what it stands for. */
+export type EdgeState = 'ok' | 'partial' | 'broken';
+
+/** A picture of a mesh, before it is drawn. */
+export interface MeshGraph {
+  title: string;
+  nodes: { id: string; label: string; detail: string; known: boolean }[];
+  edges: { from: string; to: string; state: EdgeState; label: string }[];
+}
+
+/** Who is connected to whom. Peers that were not asked are there too. */
+export function graphOfStatus({ clusters, matrix }: MeshStatusReport): MeshGraph {
+  const asked = clusters.map(({ cluster, nodes, context }) => ({
+    id: cluster.name,
+    label: cluster.name,
+    detail: `${context} · ${nodes.total} nodes`,
+    known: true,
+  }));
+  const others = matrix.filter(({ to }) => !asked.some(({ id }) => id === to)).map(({ to }) => to);
+  const edges = matrix
+    .filter(({ state }) => state !== 'self' && state !== 'not-configured')
+    .map(({ from, to, state, connected = 0, total = 0 }) => ({
+      from,
+      to,
+      state: state === 'connected' ? ('ok' as const) : connected > 0 ? ('partial' as const) : ('broken' as const),
+      label: `${connected}/${total}`,
+    }));
+  const unknown = [...new Set(others)].map((id) => ({ id, label: id, detail: 'not asked', known: false }));
+  return { title: 'Cluster Mesh', nodes: [...asked, ...unknown], edges };
+}
+
+/** Whose nodes have routes to whose pods. */
+export function graphOfRoutes({ clusters, routes }: RoutesReport): MeshGraph {
+  const nodes = clusters.map(({ name, mode, podCidrs }) => ({
+    id: name,
+    label: name,
+    detail: `${mode} · ${podCidrs} pod ranges`,
+    known: true,
+  }));
+  const edges = clusters.flatMap((from) =>
+    clusters
+      .filter((to) => to !== from)
+      .flatMap((to) => {
+        const between = routes.filter((route) => route.from === from.name && route.to === to.name);
+        if (between.length === 0) return [];
+        const found = between.filter(({ source }) => source);
+        const sources = [...new Set(found.map(({ source }) => source))].join(', ');
+        const state: EdgeState = found.length === between.length ? 'ok' : found.length > 0 ? 'partial' : 'broken';
+        return [{ from: from.name, to: to.name, state, label: `${found.length}/${between.length} ${sources}`.trim() }];
+      }),
+  );
+  return { title: 'Routes to pods', nodes, edges };
+}

@@ -1,0 +1,66 @@
+import type { ErrorCode } from '../errors.ts';
+import type { StatusReport } from './status.ts';
+
+/** How the nodes of one cluster are connected to another one. */
+export interface MatrixCell {
+  /** Clusters by name. */
+  from: string;
+  to: string;
+  /** `at-risk`: all nodes are connected, but would not come back, or what changes is not noticed. */
+  state: 'self' | 'connected' | 'at-risk' | 'disconnected' | 'not-configured';
+  /** Nodes of `from`; absent where nobody was asked. */
+  connected?: number | undefined;
+  total?: number | undefined;
+}
+
+/** A cluster that could not be asked at all. */
+export interface UnreachableCluster {
+  context: string;
+  code: ErrorCode;
+  message: string;
+  /** The next step. */
+  hint?: string | undefined;
+}
+
+/** The status of several clusters: the data of `clustermesh status --context a,b,c -o json`. */
+export interface MeshStatusReport {
+  healthy: boolean;
+  clusters: StatusReport[];
+  unreachable: UnreachableCluster[];
+  /** Each cluster that was asked to each cluster that is known of, row by row. */
+  matrix: MatrixCell[];
+}
+
+/** A mesh is healthy when each of its clusters answers and is. */
+export function evaluateMesh(
+  clusters: readonly StatusReport[],
+  unreachable: readonly UnreachableCluster[],
+): MeshStatusReport {
+  const asked = clusters.map(({ cluster }) => cluster.name);
+  const others = clusters.flatMap(({ peers }) => peers.map(({ name }) => name)).filter((name) => !asked.includes(name));
+  const columns = [...asked, ...[...new Set(others)].sort()];
+  return {
+    healthy: clusters.length > 0 && unreachable.length === 0 && clusters.every(({ healthy }) => healthy),
+    clusters: [...clusters],
+    unreachable: [...unreachable],
+    matrix: clusters.flatMap((report) => columns.map((to) => cellOf(report, to, clusters))),
+  };
+}
+
+function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]): MatrixCell {
+  const { cluster, peers, problems, faults } = report;
+  const from = cluster.name;
+  if (from === to) return { from, to, state: 'self' };
+  const peer = peers.find(({ name }) => name === to);
+  if (!peer) return { from, to, state: 'not-configured' };
+  const { agents, kvstoremesh } = peer;
+  const { connected, total } = agents;
+  if (total === 0 || connected < total) return { from, to, state: 'disconnected', connected, total };
+  const serving = all.find((other) => other.cluster.name === to)?.faults ?? [];
+  const isAtRisk =
+    problems.some((problem) => problem.peer === to) ||
+    (kvstoremesh && (kvstoremesh.total === 0 || kvstoremesh.connected < kvstoremesh.total)) ||
+    faults.some((fault) => fault.component !== 'apiserver' && (fault.peers ?? [fault.peer]).includes(to)) ||
+    serving.some((fault) => fault.component === 'apiserver' && [undefined, from].includes(fault.peer));
+  return { from, to, state: isAtRisk ? 'at-risk' : 'connected', connected, total };
+}

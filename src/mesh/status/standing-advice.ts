@@ -1,0 +1,73 @@
+import { waysBack } from '../certificates/authority.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { APISERVER, APISERVER_SELECTOR } from '../objects/names.ts';
+import { restoreUsersCommand } from '../peers/remote-users.ts';
+import type { Fault, FaultId } from './standing.ts';
+
+/** The contexts of clusters by name, as far as they are known. */
+export type Contexts = ReadonlyMap<string, string>;
+
+/** The context of a cluster, or what stands for one that only the operator knows. */
+export function contextOf(contexts: Contexts, cluster: string): string {
+  return contexts.get(cluster) ?? `<context of ${cluster}>`;
+}
+
+/** What mends a fault: a command, or a sentence that ends with one. */
+export function mendOf(fault: Fault, contexts: Contexts): string {
+  return MENDS[fault.id](fault, contexts);
+}
+
+type Mend = (fault: Fault, contexts: Contexts) => string;
+
+const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer] }, contexts) => {
+  const destinations = peers.map((name) => contextOf(contexts, name));
+  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations.join(',')]);
+};
+
+const enable: Mend = ({ context }) => meshctlCommand('clustermesh enable', { context });
+
+/** Where the CA is lost too, enable alone would be refused. */
+const reissue: Mend = (fault, contexts) => (fault.unsigned ? waysBack(fault) : enable(fault, contexts));
+
+const restoreAuthority: Mend = (fault) => waysBack(fault);
+
+/** Those that dial a cluster that left the mesh forget it, each on its own side. */
+const forget: Mend = ({ context, peers = [] }, contexts) => {
+  const [name = context] = [...contexts].flatMap(([cluster, of]) => (of === context ? [cluster] : []));
+  const dialling = peers.map((peer) => contextOf(contexts, peer));
+  const parting = dialling.map((of) => meshctlCommand('clustermesh disconnect', { context: of }, ['--peer', name]));
+  const again = [
+    meshctlCommand('clustermesh enable', { context }),
+    meshctlCommand('clustermesh connect', { context }, ['--destination-context', dialling.join(',')]),
+  ];
+  return `forget it: ${parting.join(' && ')}; or join it again: ${again.join(' && ')}`;
+};
+
+const MENDS: Readonly<Record<FaultId, Mend>> = {
+  'peering-secret-missing': connect,
+  'peering-file-missing': connect,
+  'peering-file-unreadable': connect,
+  'peering-file-no-cache': connect,
+  'peer-certificate-missing': connect,
+  'peer-certificate-unreadable': connect,
+  'peer-certificate-key': connect,
+  'peer-certificate-expired': connect,
+  'peer-certificate-issuer': connect,
+  'peer-ca': connect,
+  'peer-unconfigured': connect,
+  'certificate-missing': reissue,
+  'certificate-unreadable': reissue,
+  'certificate-key': reissue,
+  'certificate-expired': reissue,
+  'certificate-issuer': reissue,
+  'ca-missing': restoreAuthority,
+  'ca-unreadable': restoreAuthority,
+  'users-missing': enable,
+  'users-unreadable': restoreUsersCommand,
+  'peer-user-missing': connect,
+  'mesh-disabled': forget,
+  'apiserver-missing': enable,
+  'service-missing': enable,
+  'apiserver-scaled-down': (place) => kubectlCommand(place, ['scale', `deployment/${APISERVER}`, '--replicas=1']),
+  'apiserver-not-ready': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
+};

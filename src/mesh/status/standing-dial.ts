@@ -1,0 +1,197 @@
+import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
+import { validityFault } from '../certificates/cluster-certificates.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { dialsThroughKvstoremesh } from '../connect/direction.ts';
+import { runsKvstoremesh } from '../enable/apiserver-deployment.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  apiserverDeploymentRef,
+  CONFIG_DIRECTORY,
+  KVSTOREMESH_PEERS_SECRET,
+  LOCAL_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+  secretRef,
+} from '../objects/names.ts';
+import { secretTexts } from '../objects/secret-data.ts';
+import { COMMON_PREFIX, LOCAL_PREFIX, peerCertificateKeys } from '../peers/peer-config.ts';
+import { dialsOwnCache, type PeerFile, readPeerFile } from '../peers/peer-file.ts';
+import { expectedPeers } from '../peers/peers.ts';
+import type { DialFaultId, Fault, FaultsInput } from './standing.ts';
+
+type Dialler = 'agent' | 'kvstoremesh';
+
+const SECRETS: Readonly<Record<Dialler, string>> = {
+  agent: AGENT_PEERS_SECRET,
+  kvstoremesh: KVSTOREMESH_PEERS_SECRET,
+};
+
+/** What is wrong with how a cluster dials its peers: those that any of its Secrets name, by a file or a certificate. */
+export function dialFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
+  const peers = expectedPeers(snapshot);
+  if (peers.length === 0) return [];
+  const diallers: Dialler[] = dialsThroughKvstoremesh(snapshot) ? ['kvstoremesh', 'agent'] : ['agent'];
+  return diallers.flatMap((component) => {
+    const name = SECRETS[component];
+    const key = keyOf(secretRef(snapshot.namespace, name));
+    if (snapshot.unread?.has(key)) return [];
+    const secret = snapshot.objects.get(key);
+    const says = 'the peering files are not there';
+    if (!secret) return [faultFor(snapshot, component, { id: 'peering-secret-missing', says, peers })];
+    const texts = secretTexts(secret);
+    return peers.flatMap((peer) => fileFaults(snapshot, component, peer, texts[peer], input));
+  });
+}
+
+/** The Secrets with certificates of the cluster's own that its peering files name. */
+export function certificatesNamed(snapshot: ClusterSnapshot): Set<string> {
+  const { objects, namespace } = snapshot;
+  const files = Object.values(SECRETS).flatMap((name) =>
+    Object.values(secretTexts(objects.get(keyOf(secretRef(namespace, name))))),
+  );
+  const places = files.flatMap((text) => {
+    const file = readPeerFile(text);
+    return 'unreadable' in file ? [] : [file.certFile, file.trustedCaFile].flatMap((path) => placeOf(path, '') ?? []);
+  });
+  return new Set(places);
+}
+
+type Told = Pick<Fault, 'says' | 'peer' | 'peers' | 'key'> & { id: DialFaultId };
+
+function faultFor({ context, namespace }: ClusterSnapshot, component: Dialler, told: Told): Fault {
+  return { ...told, context, namespace, component, object: `Secret ${SECRETS[component]}`, outage: true };
+}
+
+function fileFaults(
+  snapshot: ClusterSnapshot,
+  component: Dialler,
+  peer: string,
+  text: string | undefined,
+  input: FaultsInput,
+): Fault[] {
+  const fault = (id: DialFaultId, says: string, key = peer) => faultFor(snapshot, component, { id, says, peer, key });
+  if (text === undefined) return [fault('peering-file-missing', 'the peering file is not there')];
+  const file = readPeerFile(text);
+  if ('unreadable' in file) {
+    return [fault('peering-file-unreadable', `the peering file cannot be read: ${file.unreadable}`)];
+  }
+  // Cilium's rule for what a peering file is (pkg/clustermesh/common/config.go).
+  if (!text.includes('endpoints:')) {
+    return [fault('peering-file-unreadable', 'the peering file cannot be read: Cilium looks for "endpoints:" in it')];
+  }
+  const { namespace, objects } = snapshot;
+  if (component === 'agent' && dialsOwnCache(text, namespace)) {
+    const isOff = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) === false;
+    const says = "the peering file is for the cache of this cluster's KVStoreMesh, which is off";
+    return isOff ? [fault('peering-file-no-cache', says)] : [];
+  }
+  return certificateFaults(snapshot, component, peer, file, input);
+}
+
+/** Of the files that are in the same Secret; those of the cluster's own certificates are looked at once, for all peers. */
+function certificateFaults(
+  snapshot: ClusterSnapshot,
+  component: Dialler,
+  peer: string,
+  file: PeerFile,
+  input: FaultsInput,
+): Fault[] {
+  const { tlsFiles } = snapshot;
+  const secret = SECRETS[component];
+  const fault = (id: DialFaultId, says: string, key?: string) =>
+    faultFor(snapshot, component, { id, says, peer, ...(key === undefined ? {} : { key }) });
+  if (!tlsFiles || file.certFile === undefined) return [];
+  const [certificatePlace, authorityPlace] = [file.certFile, file.trustedCaFile].map((path) => placeOf(path, secret));
+  const own = certificatePlace?.startsWith(`${secret}/`) ? tlsFiles.get(certificatePlace) : undefined;
+  const missing = certificatePlace?.startsWith(`${secret}/`) && !own;
+  const keys = peerCertificateKeys(certificatePlace?.slice(secret.length + 1) ?? peer);
+  if (missing) {
+    return [fault('peer-certificate-missing', 'the client certificate is not there', keys.certificate)];
+  }
+  const found = own && identityFault(own, keys, input.now);
+  if (found) return [fault(found.id, found.says, found.key)];
+  const trust = authorityPlace === undefined ? undefined : tlsFiles.get(authorityPlace);
+  if (authorityPlace?.startsWith(`${secret}/`) && (!trust || typeof trust.ca === 'string')) {
+    const key = peerCertificateKeys(authorityPlace.slice(secret.length + 1)).ca;
+    return trust?.ca === 'unreadable'
+      ? [fault('peer-certificate-unreadable', 'the CA certificate by which the peer is known cannot be read', key)]
+      : [fault('peer-certificate-missing', 'the CA certificate by which the peer is known is not there', key)];
+  }
+  const presented = certificatePlace === undefined ? undefined : tlsFiles.get(certificatePlace);
+  return trustFaults(peer, presented, trust, input).map(({ id, says, key }) => fault(id, says, keys[key]));
+}
+
+function identityFault(
+  { certificate, privateKey }: TlsFiles,
+  keys: ReturnType<typeof peerCertificateKeys>,
+  now: Date,
+): { id: DialFaultId; says: string; key: string } | undefined {
+  if (certificate === 'missing') {
+    return { id: 'peer-certificate-missing', says: 'the client certificate is not there', key: keys.certificate };
+  }
+  if (certificate === 'unreadable') {
+    return { id: 'peer-certificate-unreadable', says: 'the client certificate cannot be read', key: keys.certificate };
+  }
+  const key = keys.privateKey;
+  if (privateKey === 'missing') {
+    return { id: 'peer-certificate-missing', says: 'the private key of the client certificate is not there', key };
+  }
+  if (privateKey === 'unreadable') {
+    return { id: 'peer-certificate-unreadable', says: 'the private key of the client certificate cannot be read', key };
+  }
+  if (privateKey === 'other') {
+    return { id: 'peer-certificate-key', says: 'the private key belongs to another certificate', key };
+  }
+  const says = validityFault(certificate, now);
+  return says === undefined
+    ? undefined
+    : { id: 'peer-certificate-expired', says: `the client certificate ${says}`, key: keys.certificate };
+}
+
+/** Whether the peer, where it was read, would accept the certificate, and its own would be accepted here. */
+function trustFaults(
+  peer: string,
+  presented: TlsFiles | undefined,
+  trust: TlsFiles | undefined,
+  { others = [] }: FaultsInput,
+): { id: DialFaultId; says: string; key: 'certificate' | 'ca' }[] {
+  const server = others.find((other) => clusterNameOf(other) === peer)?.tlsFiles?.get(SERVER_CERT_SECRET);
+  if (!server) return [];
+  const issuer = presented?.signedByCa && typeof presented.ca !== 'string' ? presented.ca : undefined;
+  const serverIssuer = server.signedByCa && typeof server.ca !== 'string' ? server.ca : undefined;
+  return [
+    ...(issuer && distrusts(server, issuer)
+      ? [
+          {
+            id: 'peer-certificate-issuer' as const,
+            says: `the client certificate is from a CA that ${peer} does not accept`,
+            key: 'certificate' as const,
+          },
+        ]
+      : []),
+    ...(serverIssuer && trust && distrusts(trust, serverIssuer)
+      ? [
+          {
+            id: 'peer-ca' as const,
+            says: `the server certificate of ${peer} is from another CA than the one that is trusted here`,
+            key: 'ca' as const,
+          },
+        ]
+      : []),
+  ];
+}
+
+/**
+ * Where a certificate file is, as snapshots name it; undefined for a path that is not mounted by Cilium's chart.
+ * @param secret the one that holds the peering file
+ */
+function placeOf(path: string | undefined, secret: string): string | undefined {
+  const name = path?.startsWith(`${CONFIG_DIRECTORY}/`) ? path.slice(CONFIG_DIRECTORY.length + 1) : undefined;
+  const [, prefix] = /^(.+[-.])etcd-client(?:-ca)?\.crt$/.exec(name ?? '') ?? [];
+  if (prefix === undefined) return undefined;
+  if (prefix === COMMON_PREFIX) return REMOTE_CERT_SECRET;
+  if (prefix === LOCAL_PREFIX) return LOCAL_CERT_SECRET;
+  return prefix.endsWith('.') ? `${secret}/${prefix.slice(0, -1)}` : undefined;
+}

@@ -1,0 +1,182 @@
+import { hasLostSigner } from '../certificates/authority.ts';
+import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
+import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { dialingSecret } from '../connect/direction.ts';
+import { availableReplicasOf, makesRemoteUsers, replicasOf, runsKvstoremesh } from '../enable/apiserver-deployment.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import {
+  ADMIN_CERT_SECRET,
+  APISERVER,
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  CA_SECRET,
+  configMapRef,
+  LOCAL_CERT_SECRET,
+  REMOTE_ROLE,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  SHARED_USER,
+  secretRef,
+} from '../objects/names.ts';
+import { foreignOwner } from '../objects/ownership.ts';
+import { expectedPeers } from '../peers/peers.ts';
+import { lackOfUsers } from '../peers/remote-users.ts';
+import type { Fault, FaultsInput, ServeFaultId } from './standing.ts';
+import { certificatesNamed } from './standing-dial.ts';
+
+/** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
+export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
+  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  if (!deployment) return absenceFaults(snapshot, input);
+  return [
+    ...serviceFaults(snapshot),
+    ...replicaFaults(snapshot, deployment),
+    ...certificateFaults(snapshot, deployment, input.now),
+    ...authorityFaults(snapshot),
+    ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
+  ];
+}
+
+type Told = Pick<Fault, 'says' | 'object' | 'peers' | 'unsigned'> & { outage?: boolean; key?: string; peer?: string };
+
+function faultFor({ context, namespace }: ClusterSnapshot, id: ServeFaultId, { outage = true, ...told }: Told): Fault {
+  return { id, context, namespace, component: 'apiserver', outage, ...told };
+}
+
+/** Others that dial a cluster find nobody: one that has peers of its own has lost its server, else it has left the mesh. */
+function absenceFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fault[] {
+  if (snapshot.unread?.has(keyOf(apiserverDeploymentRef(snapshot.namespace)))) return [];
+  const own = clusterNameOf(snapshot);
+  const peers = others.filter((other) => expectedPeers(other).includes(own)).map(clusterNameOf);
+  if (peers.length === 0) return [];
+  const object = `Deployment ${APISERVER}`;
+  if (expectedPeers(snapshot).length > 0) {
+    return [faultFor(snapshot, 'apiserver-missing', { object, says: 'its clustermesh-apiserver is not there' })];
+  }
+  const says = `Cluster Mesh is not enabled there, and ${peers.join(', ')} ${peers.length === 1 ? 'dials' : 'dial'} it`;
+  return [faultFor(snapshot, 'mesh-disabled', { object, says, peers })];
+}
+
+function serviceFaults(snapshot: ClusterSnapshot): Fault[] {
+  const key = keyOf(apiserverServiceRef(snapshot.namespace));
+  if (snapshot.objects.has(key) || snapshot.unread?.has(key)) return [];
+  const says = 'its clustermesh-apiserver has no Service';
+  return [faultFor(snapshot, 'service-missing', { object: `Service ${APISERVER}`, says })];
+}
+
+function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[] {
+  const object = `Deployment ${APISERVER}`;
+  const wanted = replicasOf(deployment) ?? 1;
+  if (wanted === 0) {
+    return [faultFor(snapshot, 'apiserver-scaled-down', { object, says: 'its clustermesh-apiserver is scaled to 0' })];
+  }
+  if (availableReplicasOf(deployment) > 0) return [];
+  const whose = wanted === 1 ? 'the only replica' : `none of the ${wanted} replicas`;
+  const says = `${whose} of its clustermesh-apiserver is ${wanted === 1 ? 'not ready' : 'ready'}`;
+  return [faultFor(snapshot, 'apiserver-not-ready', { object, says })];
+}
+
+function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, now: Date): Fault[] {
+  const { tlsFiles, unread, namespace } = snapshot;
+  if (!tlsFiles) return [];
+  const named = certificatesNamed(snapshot);
+  // Without KVStoreMesh there is no cache for which agents would need one.
+  const used = CERTIFICATE_SECRETS.filter((name) => name !== LOCAL_CERT_SECRET || runsKvstoremesh(deployment));
+  const server = tlsFiles.get(SERVER_CERT_SECRET);
+  const unsigned = hasLostSigner(snapshot) ? { unsigned: true } : {};
+  return used.flatMap((name): Fault[] => {
+    if (unread?.has(keyOf(secretRef(namespace, name)))) return [];
+    const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
+    const what = `the ${/-([a-z]+)-cert$/.exec(name)?.[1] ?? 'own'} certificate`;
+    const found = certificateFault(what, tlsFiles.get(name), name === SERVER_CERT_SECRET ? undefined : server, now);
+    return found ? [faultFor(snapshot, found.id, { ...found, ...unsigned, object: `Secret ${name}`, outage })] : [];
+  });
+}
+
+/**
+ * @param what it is, in words
+ * @param server of a client's certificate the one that must accept it
+ */
+function certificateFault(
+  what: string,
+  files: TlsFiles | undefined,
+  server: TlsFiles | undefined,
+  now: Date,
+): { id: ServeFaultId; says: string; key?: string } | undefined {
+  if (!files) return { id: 'certificate-missing', says: `${what} is not there` };
+  const { certificate, privateKey, ca, signedByCa } = files;
+  if (certificate === 'missing') return { id: 'certificate-missing', says: `${what} is not there`, key: 'tls.crt' };
+  if (certificate === 'unreadable') {
+    return { id: 'certificate-unreadable', says: `${what} cannot be read`, key: 'tls.crt' };
+  }
+  if (privateKey === 'missing')
+    return { id: 'certificate-missing', says: `the private key of ${what} is not there`, key: 'tls.key' };
+  if (privateKey === 'unreadable') {
+    return { id: 'certificate-unreadable', says: `the private key of ${what} cannot be read`, key: 'tls.key' };
+  }
+  if (privateKey === 'other') {
+    return {
+      id: 'certificate-key',
+      says: `the private key belongs to another certificate than ${what}`,
+      key: 'tls.key',
+    };
+  }
+  if (ca === 'missing')
+    return { id: 'certificate-missing', says: `the CA certificate of ${what} is not there`, key: 'ca.crt' };
+  if (ca === 'unreadable') {
+    return { id: 'certificate-unreadable', says: `the CA certificate of ${what} cannot be read`, key: 'ca.crt' };
+  }
+  const invalid = validityFault(certificate, now);
+  if (invalid) return { id: 'certificate-expired', says: `${what} ${invalid}`, key: 'tls.crt' };
+  if (!signedByCa) {
+    return {
+      id: 'certificate-issuer',
+      says: `${what} is not signed by the CA that is with it`,
+      key: 'tls.crt',
+    };
+  }
+  if (server && distrusts(server, ca)) {
+    return { id: 'certificate-issuer', says: `${what} is from a CA that this cluster's etcd does not accept` };
+  }
+  return undefined;
+}
+
+/** Known only where it was read. A cluster whose certificates others issue needs no CA of its own. */
+function authorityFaults(snapshot: ClusterSnapshot): Fault[] {
+  const { ca, objects, namespace, tlsFiles, unread } = snapshot;
+  if (ca || !tlsFiles || unread?.has(keyOf(secretRef(namespace, CA_SECRET)))) return [];
+  const server = objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)));
+  const object = `Secret ${CA_SECRET}`;
+  if (objects.has(keyOf(secretRef(namespace, CA_SECRET)))) {
+    const says = 'the CA certificate cannot be read: nothing can be renewed';
+    return [faultFor(snapshot, 'ca-unreadable', { object, says, outage: false })];
+  }
+  if (foreignOwner(server)?.startsWith('cert-manager')) return [];
+  const says = 'the CA is not there: nothing can be renewed';
+  return [faultFor(snapshot, 'ca-missing', { object, says, outage: false })];
+}
+
+function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fault[] {
+  const { objects, namespace, unread, remoteUsers = [] } = snapshot;
+  const key = keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP));
+  if (unread?.has(key)) return [];
+  const object = `ConfigMap ${REMOTE_USERS_CONFIGMAP}`;
+  const configMap = objects.get(key);
+  if (!configMap) {
+    const says = 'the list of etcd users for peers is not there';
+    return [faultFor(snapshot, 'users-missing', { object, says })];
+  }
+  const lack = lackOfUsers(configMap);
+  if (lack) return [faultFor(snapshot, 'users-unreadable', { object, key: 'users.yaml', says: lack })];
+  const own = clusterNameOf(snapshot);
+  return others.flatMap((peer): Fault[] => {
+    if (!expectedPeers(peer).includes(own)) return [];
+    const facts = peer.tlsFiles?.get(`${dialingSecret(peer)}/${own}`)?.certificate;
+    const user = typeof facts === 'object' ? facts.commonName : SHARED_USER;
+    if (user === SHARED_USER || remoteUsers.some(({ name, role }) => name === user && role === REMOTE_ROLE)) return [];
+    const says = `${clusterNameOf(peer)} logs in as ${user}, and there is no such user`;
+    return [faultFor(snapshot, 'peer-user-missing', { object, key: 'users.yaml', says, peer: clusterNameOf(peer) })];
+  });
+}

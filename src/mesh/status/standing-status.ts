@@ -1,0 +1,130 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { expectedPeers } from '../peers/peers.ts';
+import type { FailureClass } from './failure-reason.ts';
+import { type Fault, type FaultId, faultsOf } from './standing.ts';
+import type { StatusProblem, StatusReport } from './status.ts';
+
+/** What a cluster's agents said, and what it is configured with. */
+export interface PolledCluster {
+  report: StatusReport;
+  snapshot: ClusterSnapshot;
+}
+
+/** Kubelets look at mounted Secrets about every minute. */
+const TAKEN_UP_WITHIN_MS = 2 * 60 * 1000;
+
+/** What a status says that does not know why. */
+const VAGUE: readonly FailureClass[] = ['starting', 'unknown'];
+const WITHOUT_FILE: readonly FailureClass[] = ['not-configured', 'not-taken-up', 'config-invalid', ...VAGUE];
+const WITHOUT_SERVER: readonly FailureClass[] = ['refused', 'timed-out', 'config-not-retrieved', ...VAGUE];
+const WITHOUT_TRUST: readonly FailureClass[] = ['tls-expired', 'tls-unknown-ca', 'tls-client-rejected', ...VAGUE];
+
+/** Which failures of a connection each fault explains. */
+const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
+  'peering-secret-missing': WITHOUT_FILE,
+  'peering-file-missing': WITHOUT_FILE,
+  'peering-file-unreadable': WITHOUT_FILE,
+  'peering-file-no-cache': [...WITHOUT_FILE, ...WITHOUT_SERVER],
+  'peer-certificate-missing': WITHOUT_FILE,
+  'peer-certificate-unreadable': WITHOUT_FILE,
+  'peer-certificate-key': WITHOUT_FILE,
+  'peer-certificate-expired': WITHOUT_TRUST,
+  'peer-certificate-issuer': WITHOUT_TRUST,
+  'peer-ca': WITHOUT_TRUST,
+  'peer-unconfigured': [],
+  'certificate-missing': [...WITHOUT_SERVER, 'config-invalid'],
+  'certificate-unreadable': [...WITHOUT_SERVER, 'config-invalid'],
+  'certificate-key': [...WITHOUT_SERVER, 'config-invalid'],
+  'certificate-expired': WITHOUT_TRUST,
+  'certificate-issuer': WITHOUT_TRUST,
+  'ca-missing': [],
+  'ca-unreadable': [],
+  'users-missing': ['permission-denied', ...WITHOUT_SERVER],
+  'users-unreadable': ['permission-denied', ...VAGUE],
+  'peer-user-missing': ['permission-denied', ...VAGUE],
+  'mesh-disabled': [...WITHOUT_SERVER, 'cannot-resolve'],
+  'apiserver-missing': [...WITHOUT_SERVER, 'cannot-resolve', 'own-apiserver-missing'],
+  'service-missing': [...WITHOUT_SERVER, 'cannot-resolve'],
+  'apiserver-scaled-down': WITHOUT_SERVER,
+  'apiserver-not-ready': WITHOUT_SERVER,
+};
+
+/**
+ * The reports with what is configured but broken, each cluster's by the snapshots of all: a cluster with such a fault is
+ * not healthy, whatever its agents say; and a problem that a fault explains has it as its cause.
+ */
+export function judgeStanding(polled: readonly PolledCluster[], now: Date): StatusReport[] {
+  const snapshots = polled.map(({ snapshot }) => snapshot);
+  const standing = polled.map(({ report, snapshot }): PolledCluster & { faults: Fault[] } => {
+    const others = snapshots.filter((other) => other !== snapshot);
+    const found = faultsOf(snapshot, { now, others }).filter(({ outage }) => outage);
+    return { report, snapshot, faults: [...found, ...unconfigured(report, snapshot)] };
+  });
+  return standing.map(({ report, snapshot, faults }) => ({
+    ...report,
+    healthy: report.healthy && faults.length === 0,
+    faults,
+    problems: report.problems.map((problem) => {
+      const peer = standing.find((other) => clusterNameOf(other.snapshot) === problem.peer);
+      return explained(problem, report, { own: faults, peer: peer?.faults ?? [], snapshot, now });
+    }),
+  }));
+}
+
+/** Peers that agents or KVStoreMesh have by what they mounted, and that is not there any more. */
+function unconfigured({ peers, context }: StatusReport, snapshot: ClusterSnapshot): Fault[] {
+  const expected = expectedPeers(snapshot);
+  const { namespace, unread } = snapshot;
+  // Of a Secret that may not be read it is not known what it names.
+  if (unread?.has(keyOf(secretRef(namespace, KVSTOREMESH_PEERS_SECRET)))) return [];
+  return peers
+    .filter(({ name }) => !expected.includes(name))
+    .map(({ name: peer, agents }) => ({
+      id: 'peer-unconfigured' as const,
+      context,
+      namespace,
+      peer,
+      component: agents.configured > 0 ? ('agent' as const) : ('kvstoremesh' as const),
+      object: `Secret ${agents.configured > 0 ? AGENT_PEERS_SECRET : KVSTOREMESH_PEERS_SECRET}`,
+      outage: true,
+      says: 'what has been mounted still names it, and no Secret does any more',
+    }));
+}
+
+interface Known {
+  /** Of the cluster that lacks the peer, and of the peer. */
+  own: readonly Fault[];
+  peer: readonly Fault[];
+  snapshot: ClusterSnapshot;
+  now: Date;
+}
+
+function explained(problem: StatusProblem, report: StatusReport, { own, peer, snapshot, now }: Known): StatusProblem {
+  const throughCache = problem.component === 'agent' && report.kvstoremesh.enabled;
+  const candidates = [
+    ...own.filter((fault) => fault.component === problem.component && [undefined, problem.peer].includes(fault.peer)),
+    ...(throughCache ? own : peer).filter(
+      (fault) => fault.component === 'apiserver' && [undefined, report.cluster.name].includes(fault.peer),
+    ),
+  ];
+  const cause = candidates.find(({ id }) => EXPLAINS[id].includes(problem.class));
+  if (cause) {
+    const isFile = cause.component !== 'apiserver' && WITHOUT_FILE.includes(problem.class);
+    return { ...problem, ...(isFile ? { class: 'config-invalid' as const } : {}), cause };
+  }
+  const name = problem.component === 'agent' ? AGENT_PEERS_SECRET : KVSTOREMESH_PEERS_SECRET;
+  const changed = lastChange(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name))));
+  const isLate = changed !== undefined && now.getTime() - changed > TAKEN_UP_WITHIN_MS;
+  return problem.class === 'not-configured' && isLate ? { ...problem, class: 'not-taken-up' } : problem;
+}
+
+/** When an object was written last, as far as it tells; milliseconds since 1970. */
+function lastChange(object: KubeObject | undefined): number | undefined {
+  const { managedFields = [], creationTimestamp } = object?.metadata ?? {};
+  const times = [creationTimestamp, ...managedFields.map(({ time }) => time)].map((time) => Date.parse(time ?? ''));
+  const known = times.filter((time) => !Number.isNaN(time));
+  return known.length > 0 ? Math.max(...known) : undefined;
+}

@@ -1,0 +1,152 @@
+import { groupBy } from '../pairs.ts';
+import { adviceFor, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
+import type { MeshStatusReport } from './mesh-status.ts';
+import { describeFault, type Fault } from './standing.ts';
+import { type Contexts, mendOf } from './standing-advice.ts';
+import type { StatusProblem, StatusReport } from './status.ts';
+
+/** One thing that is wrong, however many clusters and peers it is about. */
+export interface StatusReason {
+  /** What it is about, by name: the cluster that is to be mended, or the peers that one cluster lacks. */
+  about: readonly string[];
+  says: string;
+  /** A word before it, e.g. `connected, but would not come back`. */
+  lead?: string | undefined;
+  /** Who has it, by cluster; empty where it only shows in the objects. */
+  places: readonly { cluster: string; problem: StatusProblem }[];
+  /** The words of an agent, of one example. */
+  message?: string | undefined;
+  hint: string;
+}
+
+type Clusters = Pick<MeshStatusReport, 'clusters'>;
+
+interface Held {
+  report: StatusReport;
+  problem: StatusProblem;
+}
+
+/** What is about the node or the pod itself, whatever the peer. */
+const OF_THE_NODE: readonly FailureClass[] = ['agent-unreachable'];
+
+/**
+ * The report with each problem and fault in words and with its next step. Problems of one class that several clusters have
+ * with one peer are still told for each of them: programs read them one by one.
+ */
+export function adviseMesh(mesh: MeshStatusReport, known: Contexts = new Map()): MeshStatusReport {
+  const contexts = contextsIn(mesh, known);
+  return {
+    ...mesh,
+    clusters: mesh.clusters.map((report) => ({
+      ...report,
+      faults: report.faults.map((fault) => ({ ...fault, hint: mendOf(fault, contexts) })),
+      problems: report.problems.map((problem) => ({
+        ...problem,
+        ...wordsOf([{ report, problem }], mesh, contexts),
+      })),
+    })),
+  };
+}
+
+/** Whether a next step would name the context of a peer, and it is not known. Their names. */
+export function unknownContexts(mesh: Clusters): string[] {
+  const contexts = contextsIn(mesh, new Map());
+  const named = mesh.clusters.flatMap(({ problems, faults }) => [
+    ...problems.map(({ peer }) => peer),
+    ...faults.flatMap(({ peer, peers = [] }) => [...peers, ...(peer === undefined ? [] : [peer])]),
+  ]);
+  return [...new Set(named)].filter((name) => !contexts.has(name));
+}
+
+/**
+ * Everything that is wrong, each thing once: what one broken cluster does to all others is one reason with one next step,
+ * and so is what one cluster has with all its peers.
+ */
+export function reasonsOf(mesh: Clusters, known: Contexts = new Map()): StatusReason[] {
+  const contexts = contextsIn(mesh, known);
+  const held = mesh.clusters.flatMap((report) => report.problems.map((problem): Held => ({ report, problem })));
+  const reasons = [...groupBy(held, keyOf).values()].map((group): StatusReason => {
+    const [first] = group as [Held, ...Held[]];
+    const { cause, message, heldOver } = first.problem;
+    const peers = [...new Set(group.map(({ problem }) => problem.peer))];
+    const serving = cause?.component === 'apiserver' ? clusterOf(mesh, cause) : undefined;
+    return {
+      about: serving === undefined ? peers : [serving],
+      ...wordsOf(group, mesh, contexts),
+      ...(heldOver ? { lead: 'a new connection fails' } : {}),
+      places: placesOf(group),
+      ...(message ? { message } : {}),
+    };
+  });
+  const told = new Set(held.flatMap(({ problem: { cause } }) => (cause ? [identityOf(cause)] : [])));
+  const silent = mesh.clusters.flatMap(({ nodes, faults, cluster }) =>
+    faults
+      .filter((fault) => !told.has(identityOf(fault)))
+      .map(
+        (fault): StatusReason => ({
+          about: fault.peers ?? [fault.peer ?? cluster.name],
+          lead: nodes.connected === nodes.total ? 'connected, but would not come back' : 'would not come back',
+          says: describeFault(fault),
+          places: [],
+          hint: mendOf(fault, contexts),
+        }),
+      ),
+  );
+  return [...reasons, ...silent];
+}
+
+/** @param group problems that are one */
+function wordsOf(group: readonly Held[], { clusters }: Clusters, contexts: Contexts): { says: string; hint: string } {
+  const [first] = group as [Held, ...Held[]];
+  const { report, problem } = first;
+  if (problem.cause) return { says: describeFault(problem.cause), hint: mendOf(problem.cause, contexts) };
+  const others = group.map(({ report: { context } }) => context).filter((context) => context !== report.context);
+  return adviceFor(problem.class, {
+    ...placeOf(first),
+    peerContext: contexts.get(problem.peer),
+    peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,
+    alsoFrom: [...new Set(others)],
+  });
+}
+
+function placeOf({ report, problem }: Held): FailurePlace {
+  const { context, namespace, kvstoremesh } = report;
+  const { peer, component, pod } = problem;
+  return { context, namespace, peer, component, kvstoremesh: kvstoremesh.enabled, pod };
+}
+
+/** What is one reason: by its cause; at a server, by who runs it; on a node, by the nodes. */
+function keyOf({ report, problem }: Held): string {
+  const { cause, class: kind, heldOver, peer, component, nodes } = problem;
+  if (cause) return JSON.stringify(['cause', identityOf(cause), heldOver]);
+  if (OF_THE_NODE.includes(kind)) return JSON.stringify(['node', report.context, component, nodes]);
+  if (dialsOwnServer(placeOf({ report, problem }))) {
+    return JSON.stringify(['own', report.context, component, kind, kind === 'syncing' ? peer : '', heldOver]);
+  }
+  return JSON.stringify(['peer', peer, kind, heldOver, ...(WITHIN_A_CLUSTER.includes(kind) ? [report.context] : [])]);
+}
+
+/** What is looked at in the cluster that has it. */
+const WITHIN_A_CLUSTER: readonly FailureClass[] = ['not-configured', 'not-taken-up', 'starting', 'syncing', 'unknown'];
+
+function identityOf({ id, context, component, peer = '', object, key = '' }: Fault): string {
+  return JSON.stringify([id, context, component, peer, object, key]);
+}
+
+/** One cluster's nodes once, however many peers they lack. */
+function placesOf(group: readonly Held[]): StatusReason['places'] {
+  const places = groupBy(group, ({ report, problem: { component, nodes } }) =>
+    JSON.stringify([report.context, component, nodes]),
+  );
+  return [...places.values()].flatMap(([first]) =>
+    first ? [{ cluster: first.report.cluster.name, problem: first.problem }] : [],
+  );
+}
+
+function clusterOf({ clusters }: Clusters, { context }: Fault): string | undefined {
+  return clusters.find((report) => report.context === context)?.cluster.name;
+}
+
+function contextsIn({ clusters }: Clusters, known: Contexts): Contexts {
+  return new Map([...known, ...clusters.map(({ cluster, context }) => [cluster.name, context] as const)]);
+}

@@ -1,0 +1,64 @@
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { ApiServerOptions } from '../api.ts';
+import { ApiError, unauthorized } from '../errors.ts';
+
+/** Who makes a request. */
+export interface Identity {
+  user: string;
+  groups: readonly string[];
+}
+
+const AUTHENTICATED = 'system:authenticated';
+
+function fromCertificate(socket: TLSSocket): Identity | undefined {
+  if (!socket.authorized) return undefined;
+  const subject = socket.getPeerCertificate().subject as { CN?: string | string[]; O?: string | string[] } | undefined;
+  const user = [subject?.CN].flat()[0];
+  if (user === undefined) return undefined;
+  return { user, groups: [...[subject?.O].flat().filter((group) => group !== undefined), AUTHENTICATED] };
+}
+
+/**
+ * The identity of a request: a client certificate that chains to the client CA (CN the user, O the groups) or a bearer
+ * token. Throws 401 where there is neither, or where the certificate does not verify (also expired).
+ */
+export function authenticate(request: IncomingMessage, tokens: ApiServerOptions['tokens']): Identity {
+  const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (token !== undefined) {
+    const known = tokens?.get(token);
+    if (!known) throw unauthorized();
+    return { user: known.user, groups: [...known.groups, AUTHENTICATED] };
+  }
+  const identity = fromCertificate(request.socket as TLSSocket);
+  if (!identity) throw unauthorized();
+  return identity;
+}
+
+/** The identity that a request asks to act as (`kubectl --as`), or undefined. */
+export function impersonated(request: IncomingMessage): Identity | undefined {
+  const user = request.headers['impersonate-user'];
+  if (typeof user !== 'string') return undefined;
+  const groups = request.headersDistinct['impersonate-group'] ?? [];
+  return { user, groups: [...new Set([...groups, AUTHENTICATED])] };
+}
+
+/** The 403 of a request that may not be made. */
+export function forbidden(
+  identity: Identity,
+  access: { verb: string; apiGroup: string; resource: string; subresource?: string; namespace?: string; name?: string },
+  why: string,
+): ApiError {
+  const resource = access.subresource ? `${access.resource}/${access.subresource}` : access.resource;
+  const qualified = access.apiGroup ? `${access.resource}.${access.apiGroup}` : access.resource;
+  const name = access.name ? ` "${access.name}"` : '';
+  const scope = access.namespace ? `in the namespace "${access.namespace}"` : 'at the cluster scope';
+  const reason = why ? `: ${why}` : '';
+  const message = `${qualified}${name} is forbidden: User "${identity.user}" cannot ${access.verb} resource "${resource}" in API group "${access.apiGroup}" ${scope}${reason}`;
+  const details = {
+    ...(access.name ? { name: access.name } : {}),
+    ...(access.apiGroup ? { group: access.apiGroup } : {}),
+    kind: access.resource,
+  };
+  return new ApiError(403, 'Forbidden', message, details);
+}

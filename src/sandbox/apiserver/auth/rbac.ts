@@ -1,0 +1,62 @@
+import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
+import type { AccessRequest, Store } from '../api.ts';
+
+interface Rule {
+  verbs: string[];
+  apiGroups?: string[];
+  resources?: string[];
+  resourceNames?: string[];
+}
+
+interface Subject {
+  kind: 'User' | 'Group' | 'ServiceAccount';
+  name: string;
+  namespace?: string;
+}
+
+interface Binding extends KubeObject {
+  roleRef: { kind: 'Role' | 'ClusterRole'; name: string };
+  subjects?: Subject[];
+}
+
+const RBAC = 'rbac.authorization.k8s.io/v1';
+/** What the built-in roles system:discovery and system:basic-user give to everyone who is authenticated. */
+const SELF_REVIEWS = ['selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews'];
+
+/**
+ * Decides by the roles and bindings in the store, as a real API server does. Aggregated roles are not followed.
+ * @returns undefined to allow, else the reason, which is empty as in a real answer
+ */
+export function authorizeByRoles(store: Pick<Store, 'get' | 'list'>, access: AccessRequest): string | undefined {
+  if (access.resource === '' || SELF_REVIEWS.includes(access.resource)) return undefined;
+  const rules = [
+    ...rulesOf(store, store.list({ apiVersion: RBAC, kind: 'ClusterRoleBinding' }), access),
+    ...(access.namespace
+      ? rulesOf(store, store.list({ apiVersion: RBAC, kind: 'RoleBinding', namespace: access.namespace }), access)
+      : []),
+  ];
+  return rules.some((rule) => covers(rule, access)) ? undefined : '';
+}
+
+function rulesOf(store: Pick<Store, 'get'>, bindings: readonly KubeObject[], access: AccessRequest): Rule[] {
+  return (bindings as Binding[])
+    .filter(({ subjects = [] }) => subjects.some((subject) => isSubject(subject, access)))
+    .flatMap(({ roleRef, metadata }) => {
+      const namespace = roleRef.kind === 'Role' ? metadata.namespace : undefined;
+      const role = store.get({ apiVersion: RBAC, kind: roleRef.kind, namespace, name: roleRef.name });
+      return (role?.rules as Rule[] | undefined) ?? [];
+    });
+}
+
+function isSubject({ kind, name, namespace }: Subject, { user, groups }: AccessRequest): boolean {
+  if (kind === 'Group') return groups.includes(name);
+  return user === (kind === 'User' ? name : `system:serviceaccount:${namespace}:${name}`);
+}
+
+function covers(rule: Rule, { verb, apiGroup, resource, subresource, name }: AccessRequest): boolean {
+  const has = (values: readonly string[] | undefined, ...wanted: string[]): boolean =>
+    values?.some((value) => value === '*' || wanted.includes(value)) ?? false;
+  const resources = subresource ? [`${resource}/${subresource}`, `*/${subresource}`] : [resource];
+  const named = !rule.resourceNames?.length || (name !== undefined && rule.resourceNames.includes(name));
+  return has(rule.verbs, verb) && has(rule.apiGroups, apiGroup) && has(rule.resources, ...resources) && named;
+}

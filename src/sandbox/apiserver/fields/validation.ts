@@ -1,0 +1,201 @@
+import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
+import { invalid, type StatusCause } from '../errors.ts';
+import type { ResourceType } from '../storage/kinds.ts';
+import { equal, isObject, type JsonObject, objectAt, objectsAt, valueAt } from './json.ts';
+
+const required = (field: string, what = ''): StatusCause => {
+  return { reason: 'FieldValueRequired', message: `Required value${what ? `: ${what}` : ''}`, field };
+};
+const wrong = (field: string, value: unknown, why: string): StatusCause => {
+  return { reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${why}`, field };
+};
+const unsupported = (field: string, value: unknown, supported: readonly string[]): StatusCause => {
+  const list = supported.map((choice) => `"${choice}"`).join(', ');
+  return {
+    reason: 'FieldValueNotSupported',
+    message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${list}`,
+    field,
+  };
+};
+const forbidden = (field: string, why: string): StatusCause => {
+  return { reason: 'FieldValueForbidden', message: `Forbidden: ${why}`, field };
+};
+
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const SUBDOMAIN_RULE =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const LABEL_RULE =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
+const LABEL_VALUE_RULE =
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+const DATA_KEY = /^[-._a-zA-Z0-9]{1,253}$/;
+const DATA_KEY_RULE =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+const LONGEST_LABEL = 63;
+const LONGEST_NAME = 253;
+const LAST_PORT = 65535;
+
+const RBAC_KINDS = new Set(['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding']);
+
+function nameCauses(object: KubeObject): StatusCause[] {
+  const { name, generateName } = object.metadata;
+  if (!name) return generateName ? [] : [required('metadata.name', 'name or generateName is required')];
+  if (RBAC_KINDS.has(object.kind))
+    return /[/%]/.test(name) ? [wrong('metadata.name', name, "may not contain '/'")] : [];
+  const isLabel = object.kind === 'Namespace' || object.kind === 'Service';
+  const limit = isLabel ? LONGEST_LABEL : LONGEST_NAME;
+  if (name.length > limit) return [wrong('metadata.name', name, `must be no more than ${limit} characters`)];
+  if (isLabel) return LABEL.test(name) ? [] : [wrong('metadata.name', name, LABEL_RULE)];
+  return SUBDOMAIN.test(name) ? [] : [wrong('metadata.name', name, SUBDOMAIN_RULE)];
+}
+
+function labelCauses(object: KubeObject): StatusCause[] {
+  return Object.values(object.metadata.labels ?? {})
+    .filter((value) => value.length > LONGEST_LABEL || !LABEL_VALUE.test(value))
+    .map((value) => wrong('metadata.labels', value, LABEL_VALUE_RULE));
+}
+
+function serviceCauses(service: KubeObject): StatusCause[] {
+  const spec = objectAt(service, 'spec') ?? {};
+  const ports = objectsAt(spec, 'ports');
+  const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
+  const causes: StatusCause[] = [];
+  if (spec.type !== undefined && !types.includes(String(spec.type)))
+    causes.push(unsupported('spec.type', spec.type, types));
+  if (ports.length === 0 && spec.clusterIP !== 'None' && spec.type !== 'ExternalName')
+    causes.push(required('spec.ports'));
+  ports.forEach((port, index) => {
+    const field = `spec.ports[${index}]`;
+    for (const name of ['port', 'targetPort']) {
+      const number = port[name] ?? port.port ?? 0;
+      if (typeof number !== 'number' || (number >= 1 && number <= LAST_PORT)) continue;
+      causes.push(wrong(`${field}.${name}`, number, `must be between 1 and ${LAST_PORT}, inclusive`));
+    }
+    if (ports.length > 1 && !port.name) causes.push(required(`${field}.name`));
+  });
+  return causes;
+}
+
+function podSpecCauses(spec: JsonObject | undefined, path: string): StatusCause[] {
+  const containers = objectsAt(spec, 'containers');
+  if (containers.length === 0) return [required(`${path}.containers`)];
+  return containers.flatMap((container, index) =>
+    ['name', 'image']
+      .filter((field) => !container[field])
+      .map((field) => required(`${path}.containers[${index}].${field}`)),
+  );
+}
+
+function workloadCauses(workload: KubeObject): StatusCause[] {
+  const selector = objectAt(workload, 'spec', 'selector');
+  const labels = objectAt(workload, 'spec', 'template', 'metadata', 'labels');
+  const wanted = Object.entries(objectAt(selector, 'matchLabels') ?? {});
+  const causes: StatusCause[] = selector ? [] : [required('spec.selector')];
+  if (!selector || wanted.some(([key, value]) => labels?.[key] !== value)) {
+    causes.push(wrong('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'));
+  }
+  return [...causes, ...podSpecCauses(objectAt(workload, 'spec', 'template', 'spec'), 'spec.template.spec')];
+}
+
+function dataCauses(object: KubeObject): StatusCause[] {
+  const keys = ['data', 'binaryData', 'stringData'].flatMap((field) =>
+    Object.keys(objectAt(object, field) ?? {}).map((key) => [field, key] as const),
+  );
+  return keys
+    .filter(([, key]) => !DATA_KEY.test(key))
+    .map(([field, key]) => wrong(`${field}[${key}]`, key, DATA_KEY_RULE));
+}
+
+function secretCauses(secret: KubeObject): StatusCause[] {
+  const data = { ...objectAt(secret, 'data'), ...objectAt(secret, 'stringData') };
+  const needed = secret.type === 'kubernetes.io/tls' ? ['tls.crt', 'tls.key'] : [];
+  return [
+    ...dataCauses(secret),
+    ...needed.filter((key) => data[key] === undefined).map((key) => required(`data[${key}]`)),
+  ];
+}
+
+function bindingCauses(binding: KubeObject): StatusCause[] {
+  return valueAt(binding, 'roleRef', 'name') ? [] : [required('roleRef.name')];
+}
+
+const BY_KIND: Record<string, (object: KubeObject) => StatusCause[]> = {
+  Service: serviceCauses,
+  Pod: (pod) => podSpecCauses(objectAt(pod, 'spec'), 'spec'),
+  Deployment: workloadCauses,
+  DaemonSet: workloadCauses,
+  ReplicaSet: workloadCauses,
+  StatefulSet: workloadCauses,
+  ConfigMap: dataCauses,
+  Secret: secretCauses,
+  RoleBinding: bindingCauses,
+  ClusterRoleBinding: bindingCauses,
+};
+
+function causesOf(resource: ResourceType, object: KubeObject): StatusCause[] {
+  const ofKind = resource.custom ? [] : (BY_KIND[object.kind]?.(object) ?? []);
+  return [...nameCauses(object), ...labelCauses(object), ...ofKind];
+}
+
+function refuse(resource: ResourceType, object: KubeObject, causes: StatusCause[]): void {
+  if (causes.length > 0) throw invalid(resource, object.metadata.name ?? '', causes);
+}
+
+/** Throws 422 with a cause per field for what a real server would not store either. Not all of what it checks is checked. */
+export function validateCreate(resource: ResourceType, object: KubeObject): void {
+  refuse(resource, object, causesOf(resource, object));
+}
+
+// Fields that may not change, with what the server says when they do.
+const IMMUTABLE: Record<string, readonly [path: string, why: string][]> = {
+  Secret: [['type', 'field is immutable']],
+  Deployment: [['spec.selector', 'field is immutable']],
+  DaemonSet: [['spec.selector', 'field is immutable']],
+  ReplicaSet: [['spec.selector', 'field is immutable']],
+  StatefulSet: [['spec.selector', 'field is immutable']],
+  RoleBinding: [['roleRef', 'cannot change roleRef']],
+  ClusterRoleBinding: [['roleRef', 'cannot change roleRef']],
+  EndpointSlice: [['addressType', 'field is immutable']],
+};
+
+function changeCauses(before: KubeObject, after: KubeObject): StatusCause[] {
+  const causes = (IMMUTABLE[after.kind] ?? [])
+    .map(([path, why]) => ({
+      path,
+      why,
+      old: valueAt(before, ...path.split('.')),
+      next: valueAt(after, ...path.split('.')),
+    }))
+    .filter(({ old, next }) => next !== undefined && !sameWithDefaults(old, next))
+    .map(({ path, why, next }) => wrong(path, next, why));
+  if (before.immutable === true) {
+    for (const field of ['data', 'binaryData'].filter((name) => !equal(before[name], after[name]))) {
+      causes.push(forbidden(field, 'field is immutable when `immutable` is set'));
+    }
+  }
+  if (after.kind === 'Service') causes.push(...clusterIpCauses(before, after));
+  return causes;
+}
+
+/** What is written anew may lack the defaults that the stored value has. */
+function sameWithDefaults(stored: unknown, given: unknown): boolean {
+  if (!isObject(stored) || !isObject(given)) return equal(stored, given);
+  return equal(stored, {
+    ...given,
+    ...('apiGroup' in stored && !('apiGroup' in given) ? { apiGroup: stored.apiGroup } : {}),
+  });
+}
+
+function clusterIpCauses(before: KubeObject, after: KubeObject): StatusCause[] {
+  const [old, next] = [valueAt(before, 'spec', 'clusterIP'), valueAt(after, 'spec', 'clusterIP')];
+  if (!old || !next || old === next || valueAt(after, 'spec', 'type') === 'ExternalName') return [];
+  return [wrong('spec.clusterIPs[0]', [next], 'may not change once set')];
+}
+
+/** Throws 422 where the next state of an object is wrong or changes what may not change. */
+export function validateUpdate(resource: ResourceType, before: KubeObject, after: KubeObject): void {
+  const changed = resource.custom ? [] : changeCauses(before, after);
+  refuse(resource, after, [...causesOf(resource, after), ...changed]);
+}

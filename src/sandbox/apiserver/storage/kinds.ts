@@ -1,0 +1,271 @@
+import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
+import { ApiError } from '../errors.ts';
+import { isObject, objectAt, objectsAt } from '../fields/json.ts';
+
+/** A kind that the server serves. */
+export interface ResourceType {
+  group: string;
+  /** All of them show the same objects; the preferred one is first. */
+  versions: readonly string[];
+  kind: string;
+  plural: string;
+  singular: string;
+  shortNames: readonly string[];
+  categories: readonly string[];
+  namespaced: boolean;
+  subresources: readonly string[];
+  /** Served from a CustomResourceDefinition: no strategic merge patch, no defaulting. */
+  custom: boolean;
+  /** Whether `metadata.generation` counts the changes of the spec. */
+  generation: boolean;
+}
+
+const APPS = 'apps';
+const RBAC = 'rbac.authorization.k8s.io';
+const CILIUM = 'cilium.io';
+const CRD: { group: string; kind: string } = { group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' };
+
+const POD_SUBRESOURCES = ['status', 'log', 'exec', 'portforward', 'ephemeralcontainers', 'eviction'];
+
+// group, versions, kind, plural, short names, scope (n: namespaced, c: cluster), subresources, categories
+type Row = [string, string[], string, string, string[], 'n' | 'c', string[], string[]];
+
+const BUILT_IN: Row[] = [
+  ['', ['v1'], 'Namespace', 'namespaces', ['ns'], 'c', ['status'], []],
+  ['', ['v1'], 'Node', 'nodes', ['no'], 'c', ['status'], []],
+  ['', ['v1'], 'Pod', 'pods', ['po'], 'n', POD_SUBRESOURCES, ['all']],
+  ['', ['v1'], 'Service', 'services', ['svc'], 'n', ['status'], ['all']],
+  ['', ['v1'], 'Endpoints', 'endpoints', ['ep'], 'n', [], []],
+  ['', ['v1'], 'Secret', 'secrets', [], 'n', [], []],
+  ['', ['v1'], 'ConfigMap', 'configmaps', ['cm'], 'n', [], []],
+  ['', ['v1'], 'ServiceAccount', 'serviceaccounts', ['sa'], 'n', [], []],
+  ['', ['v1'], 'Event', 'events', ['ev'], 'n', [], []],
+  [APPS, ['v1'], 'Deployment', 'deployments', ['deploy'], 'n', ['status', 'scale'], ['all']],
+  [APPS, ['v1'], 'DaemonSet', 'daemonsets', ['ds'], 'n', ['status'], ['all']],
+  [APPS, ['v1'], 'ReplicaSet', 'replicasets', ['rs'], 'n', ['status', 'scale'], ['all']],
+  [APPS, ['v1'], 'StatefulSet', 'statefulsets', ['sts'], 'n', ['status', 'scale'], ['all']],
+  ['batch', ['v1'], 'Job', 'jobs', [], 'n', ['status'], ['all']],
+  ['batch', ['v1'], 'CronJob', 'cronjobs', ['cj'], 'n', ['status'], ['all']],
+  [RBAC, ['v1'], 'Role', 'roles', [], 'n', [], []],
+  [RBAC, ['v1'], 'RoleBinding', 'rolebindings', [], 'n', [], []],
+  [RBAC, ['v1'], 'ClusterRole', 'clusterroles', [], 'c', [], []],
+  [RBAC, ['v1'], 'ClusterRoleBinding', 'clusterrolebindings', [], 'c', [], []],
+  ['discovery.k8s.io', ['v1'], 'EndpointSlice', 'endpointslices', [], 'n', [], []],
+  ['coordination.k8s.io', ['v1'], 'Lease', 'leases', [], 'n', [], []],
+  ['policy', ['v1'], 'PodDisruptionBudget', 'poddisruptionbudgets', ['pdb'], 'n', ['status'], []],
+  ['networking.k8s.io', ['v1'], 'NetworkPolicy', 'networkpolicies', ['netpol'], 'n', [], []],
+  ['networking.k8s.io', ['v1'], 'Ingress', 'ingresses', ['ing'], 'n', ['status'], []],
+  [CRD.group, ['v1'], CRD.kind, 'customresourcedefinitions', ['crd', 'crds'], 'c', ['status'], ['api-extensions']],
+];
+
+// What an installed Cilium defines. Their definitions are not among the objects.
+const CUSTOM: Row[] = [
+  [CILIUM, ['v2'], 'CiliumNode', 'ciliumnodes', ['cn', 'ciliumn'], 'c', ['status'], ['cilium']],
+  [CILIUM, ['v2'], 'CiliumEndpoint', 'ciliumendpoints', ['cep', 'ciliumep'], 'n', ['status'], ['cilium']],
+  [CILIUM, ['v2'], 'CiliumIdentity', 'ciliumidentities', ['ciliumid'], 'c', ['status'], ['cilium']],
+  [
+    CILIUM,
+    ['v2'],
+    'CiliumNetworkPolicy',
+    'ciliumnetworkpolicies',
+    ['cnp', 'ciliumnp'],
+    'n',
+    ['status'],
+    ['cilium', 'ciliumpolicy'],
+  ],
+  [
+    CILIUM,
+    ['v2'],
+    'CiliumClusterwideNetworkPolicy',
+    'ciliumclusterwidenetworkpolicies',
+    ['ccnp'],
+    'c',
+    ['status'],
+    ['cilium', 'ciliumpolicy'],
+  ],
+  [
+    CILIUM,
+    ['v2', 'v2alpha1'],
+    'CiliumLoadBalancerIPPool',
+    'ciliumloadbalancerippools',
+    ['ippools', 'ippool', 'lbippool', 'lbippools'],
+    'c',
+    ['status'],
+    ['cilium'],
+  ],
+  [
+    CILIUM,
+    ['v2', 'v2alpha1'],
+    'CiliumBGPClusterConfig',
+    'ciliumbgpclusterconfigs',
+    ['cbgpcluster'],
+    'c',
+    ['status'],
+    ['cilium', 'ciliumbgp'],
+  ],
+  [
+    CILIUM,
+    ['v2', 'v2alpha1'],
+    'CiliumBGPPeerConfig',
+    'ciliumbgppeerconfigs',
+    ['cbgppeer'],
+    'c',
+    ['status'],
+    ['cilium', 'ciliumbgp'],
+  ],
+  [
+    CILIUM,
+    ['v2', 'v2alpha1'],
+    'CiliumBGPAdvertisement',
+    'ciliumbgpadvertisements',
+    ['cbgpadvert'],
+    'c',
+    [],
+    ['cilium', 'ciliumbgp'],
+  ],
+  [
+    CILIUM,
+    ['v2', 'v2alpha1'],
+    'CiliumBGPNodeConfig',
+    'ciliumbgpnodeconfigs',
+    ['cbgpnode'],
+    'c',
+    ['status'],
+    ['cilium', 'ciliumbgp'],
+  ],
+  [
+    CILIUM,
+    ['v2', 'v2alpha1'],
+    'CiliumBGPNodeConfigOverride',
+    'ciliumbgpnodeconfigoverrides',
+    ['cbgpnodeoverride'],
+    'c',
+    [],
+    ['cilium', 'ciliumbgp'],
+  ],
+  [CILIUM, ['v2alpha1'], 'CiliumEndpointSlice', 'ciliumendpointslices', ['ces'], 'c', [], ['cilium']],
+];
+
+// Built-in kinds whose API keeps no generation.
+const WITHOUT_GENERATION = new Set([
+  'Namespace',
+  'Node',
+  'Service',
+  'Endpoints',
+  'Secret',
+  'ConfigMap',
+  'ServiceAccount',
+  'Event',
+  'Role',
+  'RoleBinding',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'Lease',
+]);
+
+function fromRow(row: Row, custom: boolean): ResourceType {
+  const [group, versions, kind, plural, shortNames, scope, subresources, categories] = row;
+  return {
+    group,
+    versions,
+    kind,
+    plural,
+    singular: kind.toLowerCase(),
+    shortNames,
+    categories,
+    namespaced: scope === 'n',
+    subresources,
+    custom,
+    generation: custom || !WITHOUT_GENERATION.has(kind),
+  };
+}
+
+/** `v1`, `apps/v1`. */
+export function apiVersionOf(group: string, version: string): string {
+  return group ? `${group}/${version}` : version;
+}
+
+/** Splits `apps/v1` or `v1`. */
+export function parseApiVersion(apiVersion: string): { group: string; version: string } {
+  const slash = apiVersion.indexOf('/');
+  if (slash < 0) return { group: '', version: apiVersion };
+  return { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
+}
+
+/** The kinds of one server: the built-in ones, Cilium's, and what CustomResourceDefinitions add. */
+export interface Kinds {
+  all(): ResourceType[];
+  /** By `apiVersion` and `kind`, in any served version. */
+  byKind(apiVersion: string, kind: string): ResourceType | undefined;
+  /** As `byKind`; throws a 404 where there is none. */
+  require(apiVersion: string, kind: string): ResourceType;
+  byPlural(group: string, version: string, plural: string): ResourceType | undefined;
+  /** Serves the kind of a CustomResourceDefinition from now on. */
+  define(definition: KubeObject): void;
+  /** Stops serving the kind of a CustomResourceDefinition. */
+  undefine(definition: KubeObject): void;
+}
+
+/** The type that a CustomResourceDefinition describes. */
+export function typeOfDefinition(definition: KubeObject): ResourceType {
+  const spec = objectAt(definition, 'spec') ?? {};
+  const names = objectAt(spec, 'names') ?? {};
+  const served = objectsAt(spec, 'versions').filter((version) => version.served !== false);
+  const subresources = new Set(
+    served.flatMap((version) => Object.keys(isObject(version.subresources) ? version.subresources : {})),
+  );
+  const kind = String(names.kind ?? '');
+  return {
+    group: String(spec.group ?? ''),
+    versions: served.map((version) => String(version.name)),
+    kind,
+    plural: String(names.plural ?? ''),
+    singular: String(names.singular ?? kind.toLowerCase()),
+    shortNames: Array.isArray(names.shortNames) ? names.shortNames.map(String) : [],
+    categories: Array.isArray(names.categories) ? names.categories.map(String) : [],
+    namespaced: spec.scope !== 'Cluster',
+    subresources: [...subresources],
+    custom: true,
+    generation: true,
+  };
+}
+
+/** The kinds of a new server. */
+export function createKinds(): Kinds {
+  const types: ResourceType[] = [
+    ...BUILT_IN.map((row) => fromRow(row, false)),
+    ...CUSTOM.map((row) => fromRow(row, true)),
+  ];
+  const byKind = (apiVersion: string, kind: string): ResourceType | undefined => {
+    const { group, version } = parseApiVersion(apiVersion);
+    return types.find((type) => type.group === group && type.kind === kind && type.versions.includes(version));
+  };
+  const indexOf = (definition: KubeObject): number => {
+    const defined = typeOfDefinition(definition);
+    return types.findIndex((type) => type.group === defined.group && type.plural === defined.plural);
+  };
+  return {
+    all: () => [...types],
+    byKind,
+    require: (apiVersion, kind) => {
+      const type = byKind(apiVersion, kind);
+      if (!type) throw new ApiError(404, 'NotFound', `no matches for kind "${kind}" in version "${apiVersion}"`);
+      return type;
+    },
+    byPlural: (group, version, plural) =>
+      types.find((type) => type.group === group && type.plural === plural && type.versions.includes(version)),
+    define: (definition) => {
+      const index = indexOf(definition);
+      types.splice(index < 0 ? types.length : index, index < 0 ? 0 : 1, typeOfDefinition(definition));
+    },
+    undefine: (definition) => {
+      const index = indexOf(definition);
+      if (index >= 0) types.splice(index, 1);
+    },
+  };
+}
+
+/** Whether an object is a CustomResourceDefinition. */
+export function isDefinition(object: KubeObject): boolean {
+  return object.kind === CRD.kind && object.apiVersion.startsWith(`${CRD.group}/`);
+}

@@ -1,8 +1,0 @@
-import type { Store } from './apiserver/api.ts';
-import { type ConfigMap, typeOf } from './objects.ts';
-
-/** The data of ConfigMap cilium-config, in whichever namespace Cilium is; empty where it is gone. */
-export function ciliumConfigOf(store: Store): Readonly<Record<string, string>> {
-  const configMaps = store.list(typeOf('ConfigMap')) as ConfigMap[];
-  return configMaps.find(({ metadata }) => metadata.name === 'cilium-config')?.data ?? {};
-}

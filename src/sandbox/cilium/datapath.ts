@@ -1,0 +1,127 @@
+/** A node's simulated datapath: where a pod's new connection goes, by what the node's agent knows. */
+import type { Socket } from 'node:net';
+import { isIP } from 'node:net';
+import { type Backend, type ClusterService, readSharing, selectBackends } from '../../mesh/services/backends.ts';
+import type { Store } from '../apiserver/api.ts';
+import { type EndpointSlice, type Pod, ref, type Service, typeOf } from '../objects.ts';
+import { DialError, type PodIdentity, type VirtualNetwork } from '../pods/network.ts';
+import { type PeerState, statePrefix } from './peer-state.ts';
+
+export interface Datapath {
+  /** The addresses of a name or address, as the cluster's DNS and /etc/hosts give them to a pod. Throws DialError. */
+  resolve(from: Pod, host: string): string[];
+  /** Opens a TCP connection from a pod of the node. Rejects with DialError. */
+  connect(from: Pod, address: string, port: number): Promise<Socket>;
+}
+
+/** What the node's agent knows. */
+export interface AgentKnowledge {
+  /** Cilium's name of the own cluster. */
+  cluster: string;
+  /** The own cluster's Services and EndpointSlices. */
+  store: Store;
+  /** The state of each peer, as the agent last read it over its connection; kept when the connection breaks. */
+  remotes: ReadonlyMap<string, PeerState>;
+}
+
+/** The part of `cilium/state/services/v1/<cluster>/<namespace>/<name>` that the datapath needs (Cilium's ClusterService). */
+export interface PublishedService {
+  shared?: boolean;
+  /** By address, then by the port's name. */
+  backends?: Record<string, Record<string, { Protocol?: string; Port?: number }>>;
+}
+
+interface Target extends Backend {
+  address: string;
+  port: number;
+}
+
+export function createDatapath({ cluster, store, remotes }: AgentKnowledge, network: VirtualNetwork): Datapath {
+  let turn = 0;
+
+  function resolve(from: Pod, host: string): string[] {
+    if (isIP(host)) return [host];
+    const [, name = '', namespace = from.metadata.namespace ?? ''] =
+      /^([^.]+)(?:\.([^.]+)(?:\.svc(?:\.cluster\.local)?)?)?\.?$/.exec(host) ?? [];
+    const service = store.get(ref('Service', namespace, name)) as Service | undefined;
+    if (!service) return network.resolve(cluster, host);
+    if (service.spec.clusterIP && service.spec.clusterIP !== 'None') return [service.spec.clusterIP];
+    const addresses = localSlices(store, service)
+      .flatMap(({ endpoints }) => endpoints)
+      .filter(({ conditions }) => conditions.ready)
+      .flatMap((endpoint) => endpoint.addresses);
+    if (addresses.length === 0) throw new DialError('ENOTFOUND', `lookup ${host}: no such host`);
+    return addresses;
+  }
+
+  async function connect(from: Pod, address: string, port: number): Promise<Socket> {
+    const source = identityOf(cluster, from);
+    const service = (store.list(typeOf('Service')) as Service[]).find(({ spec }) => spec.clusterIP === address);
+    const servicePort = service?.spec.ports?.find((entry) => entry.port === port);
+    if (service && servicePort) {
+      const selected = selectBackends(knownServices(service, servicePort.name ?? ''), cluster);
+      // Cilium chooses at random; taking turns, what a few requests show does not depend on luck.
+      const chosen = selected[turn++ % Math.max(1, selected.length)];
+      if (!chosen) throw new DialError('EHOSTUNREACH', `dial tcp ${address}:${port}: connect: no route to host`);
+      const { address: backend, port: backendPort } = chosen.backend;
+      return network.dialPod(source, { cluster: chosen.cluster, address: backend, port: backendPort });
+    }
+    const owner = ownerOf(address);
+    if (owner !== undefined) return network.dialPod(source, { cluster: owner, address, port });
+    return network.dial(cluster, address, port);
+  }
+
+  /** The clusters' views of a Service: from the own API server, and from what the agent read of each peer. */
+  function knownServices(service: Service, portName: string): ClusterService<Target>[] {
+    const { namespace = '', name, annotations } = service.metadata;
+    const backends = localSlices(store, service).flatMap((slice) => {
+      const port = slice.ports.find((entry) => (entry.name ?? '') === portName)?.port;
+      if (port === undefined) return [];
+      return slice.endpoints.flatMap(({ addresses, conditions }) =>
+        addresses.map((address) => ({ ...conditions, address, port })),
+      );
+    });
+    const headless = service.spec.clusterIP === 'None';
+    const own = { cluster, sharing: readSharing(annotations), headless, namespaceGlobal: true, backends };
+    const others = [...remotes].flatMap(([peer, state]) => {
+      const text = entryOf(state, 'services', peer, `${namespace}/${name}`);
+      return text === undefined ? [] : [remoteService(peer, JSON.parse(text) as PublishedService, portName)];
+    });
+    return [own, ...others];
+  }
+
+  /** The cluster of the pod that has an address; undefined for what no pod has that the agent knows. */
+  function ownerOf(address: string): string | undefined {
+    const isOwn = (store.list(typeOf('Pod')) as Pod[]).some(({ status }) => status?.podIP === address);
+    if (isOwn) return cluster;
+    return [...remotes].find(([peer, state]) => entryOf(state, 'endpoints', peer, address) !== undefined)?.[0];
+  }
+
+  return { resolve, connect };
+}
+
+/** Who a pod is to policies. */
+function identityOf(cluster: string, { metadata }: Pod): PodIdentity {
+  return { cluster, namespace: metadata.namespace ?? '', labels: metadata.labels ?? {} };
+}
+
+function remoteService(cluster: string, published: PublishedService, portName: string): ClusterService<Target> {
+  // What is published serves: the publishing cluster left the others out.
+  const backends = Object.entries(published.backends ?? {}).flatMap(([address, ports]) => {
+    const port = ports[portName]?.Port;
+    return port === undefined ? [] : [{ address, port, ready: true, serving: true, terminating: false }];
+  });
+  const sharing = { global: true, shared: published.shared ?? false, affinity: 'none' as const };
+  return { cluster, sharing, headless: false, namespaceGlobal: true, backends };
+}
+
+/** An entry of a peer's state, read from its own etcd or from the cache. */
+function entryOf(state: PeerState, kind: 'services' | 'endpoints', peer: string, name: string): string | undefined {
+  const entries = state[kind];
+  return entries.get(statePrefix(kind, peer, true) + name) ?? entries.get(statePrefix(kind, peer, false) + name);
+}
+
+function localSlices(store: Store, { metadata }: Service): EndpointSlice[] {
+  const labels = { 'kubernetes.io/service-name': metadata.name };
+  return store.list({ ...typeOf('EndpointSlice'), namespace: metadata.namespace ?? '', labels }) as EndpointSlice[];
+}

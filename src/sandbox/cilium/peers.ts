@@ -1,0 +1,145 @@
+/** What an agent and KVStoreMesh have in common: they follow their configuration directory and connect to each peer. */
+import type { Socket } from 'node:net';
+import type { VirtualNetwork } from '../pods/network.ts';
+import { DialError } from '../pods/network.ts';
+import type { ContainerContext } from '../pods/process.ts';
+import { peersIn } from './peer-files.ts';
+import type { PeerState } from './peer-state.ts';
+import {
+  type ClusterConfig,
+  type ConnectionTimings,
+  connectRemoteCluster,
+  type RemoteCluster,
+  type RemoteClusterStatus,
+} from './remote-cluster.ts';
+
+/** Where Cilium finds the mounted peering files. */
+export const CONFIG_DIRECTORY = '/var/lib/cilium/clustermesh';
+
+/** The cluster in which a stand-in runs. */
+export interface OwnCluster {
+  /** What the network knows it by: the sandbox's name for it, which stays. */
+  site: string;
+  /** Its cluster-name, as a program was told when it started. */
+  name: string;
+  id: number;
+  maxConnectedClusters: number;
+}
+
+export interface PeersOptions {
+  own: OwnCluster;
+  network: VirtualNetwork;
+  context: ContainerContext;
+  /** Whether peering files may carry `cilium-host-aliases`: from Cilium 1.20 on. */
+  honoursAliases: boolean;
+  onState(peer: string, config: ClusterConfig, state: PeerState): void;
+  onRemoved(peer: string): void;
+  log(line: string): void;
+  now(): Date;
+  timings: ConnectionTimings;
+}
+
+export interface Peers {
+  statuses(): RemoteClusterStatus[];
+  /** Names of the configured peers. */
+  names(): string[];
+  filesChanged(): void;
+  /** Opens a TCP connection as this pod would. Rejects with DialError. */
+  dial(host: string, port: number, aliases: ReadonlyMap<string, string[]>): Promise<Socket>;
+  /** The addresses of a host, as this pod sees them. Throws DialError. */
+  resolve(host: string, aliases: ReadonlyMap<string, string[]>): string[];
+  close(): void;
+}
+
+export function followPeers(options: PeersOptions): Peers {
+  const { own, network, context, log } = options;
+  const peers = new Map<string, { text: string; cluster: RemoteCluster }>();
+
+  function resolve(host: string, aliases: ReadonlyMap<string, string[]>): string[] {
+    const fromFile = options.honoursAliases ? aliases.get(host) : undefined;
+    const fromPod = (context.pod.spec.hostAliases ?? [])
+      .filter(({ hostnames }) => hostnames?.includes(host))
+      .map(({ ip }) => ip);
+    return fromFile ?? (fromPod.length > 0 ? fromPod : network.resolve(own.site, host));
+  }
+
+  async function dial(host: string, port: number, aliases: ReadonlyMap<string, string[]>): Promise<Socket> {
+    let failure: unknown;
+    for (const address of resolve(host, aliases)) {
+      try {
+        return await network.dial(own.site, address, port);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure ?? new DialError('ENOTFOUND', `lookup ${host}: no such host`);
+  }
+
+  function refuses({ id = 0 }: ClusterConfig): string | undefined {
+    if (id < 1) return `ClusterID ${id} is reserved`;
+    if (id > own.maxConnectedClusters) return `ClusterID > ${own.maxConnectedClusters} is not supported`;
+    if (id === own.id) return `clusterID ${id} is assigned to the local cluster`;
+    return undefined;
+  }
+
+  function add(name: string, text: string) {
+    log(`level=info msg="New remote cluster configuration" clusterName=${name}`);
+    const cluster = connectRemoteCluster({
+      name,
+      text,
+      files: context.files,
+      dial,
+      takeAlert(port) {
+        const alert = network.alerts.get(port);
+        network.alerts.delete(port);
+        return alert;
+      },
+      refuses,
+      onState: (config, state) => options.onState(name, config, state),
+      log,
+      now: options.now,
+      timings: options.timings,
+    });
+    peers.set(name, { text, cluster });
+  }
+
+  function filesChanged() {
+    const configured = peersIn(context.files(), CONFIG_DIRECTORY);
+    // An entry for the own cluster is passed over, as Cilium does.
+    configured.delete(own.name);
+    for (const [name, peer] of peers) {
+      if (configured.has(name)) continue;
+      log(`level=info msg="Remote cluster disconnected" clusterName=${name}`);
+      peer.cluster.close();
+      peers.delete(name);
+      options.onRemoved(name);
+    }
+    for (const [name, text] of configured) {
+      const peer = peers.get(name);
+      if (!peer) add(name, text);
+      else if (peer.text === text) peer.cluster.retryNow();
+      else {
+        peer.text = text;
+        peer.cluster.reconfigure(text);
+      }
+    }
+  }
+
+  // With id 0 Cilium has no Cluster Mesh: it reads no peering files.
+  if (own.id > 0) filesChanged();
+
+  return {
+    statuses: () =>
+      [...peers.values()].map(({ cluster }) => cluster.status()).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    names: () => [...peers.keys()].sort(),
+    filesChanged: () => {
+      if (own.id > 0) filesChanged();
+    },
+    dial,
+    resolve,
+    close() {
+      for (const { cluster } of peers.values()) cluster.close();
+      peers.clear();
+    },
+  };
+}

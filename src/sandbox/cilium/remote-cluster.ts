@@ -1,0 +1,287 @@
+/** One peer of an agent or of KVStoreMesh: connects, stays connected, tells its status as Cilium's API does. */
+import type { Socket } from 'node:net';
+import { DialError } from '../pods/network.ts';
+import { ConnectionFailure, type EtcdSession, openEtcdSession } from './etcd-session.ts';
+import { type Files, type PeerFile, parsePeerFile, readClientFiles } from './peer-files.ts';
+import { type PeerState, STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';
+
+export interface ConnectionTimings {
+  /** Pause after a failed attempt. */
+  retryMs: number;
+  /**
+   * Pause after etcd said `permission denied`. Real Cilium was measured to try again only after 160 s: the watch of the
+   * heartbeat key backs off. That is too long for a demonstration, but it must stay clearly longer than `retryMs`, so
+   * that dialling before the user exists hurts here too.
+   */
+  permissionDeniedRetryMs: number;
+  /** How often the peer's state is read again at least; after a change it is at once, as if it were pushed. */
+  resyncMs: number;
+}
+
+/** A peer as `cilium status -o json` has it (Cilium's api/v1 model RemoteCluster): false, 0 and '' are left out. */
+export type RemoteClusterStatus = Record<string, unknown> & { name: string };
+
+/** What a peer publishes about itself under `cilium/cluster-config/<name>`. */
+export interface ClusterConfig {
+  id?: number;
+  capabilities?: { syncedCanaries?: boolean; cached?: boolean; maxConnectedClusters?: number };
+}
+
+export interface RemoteClusterOptions {
+  name: string;
+  /** The peering file's text now. */
+  text: string;
+  files(): Files;
+  dial(host: string, port: number, aliases: ReadonlyMap<string, string[]>): Promise<Socket>;
+  takeAlert(localPort: number): string | undefined;
+  /** Why a peer with this configuration cannot be accepted, e.g. our own cluster id. */
+  refuses(config: ClusterConfig): string | undefined;
+  /** Connected, and the peer's state has been read (again). */
+  onState(config: ClusterConfig, state: PeerState): void;
+  log(line: string): void;
+  now(): Date;
+  timings: ConnectionTimings;
+}
+
+export interface RemoteCluster {
+  status(): RemoteClusterStatus;
+  /** The peering file or the certificates changed: connects anew, at once. */
+  reconfigure(text: string): void;
+  /** Certificate files changed: tries again now unless connected. */
+  retryNow(): void;
+  close(): void;
+}
+
+const WAITING = 'Waiting for initial connection to be established';
+
+export function connectRemoteCluster(options: RemoteClusterOptions): RemoteCluster {
+  const { name, timings, now, log } = options;
+  let text = options.text;
+  let session: EtcdSession | undefined;
+  let config: ClusterConfig | undefined;
+  let asked = false;
+  let state: PeerState | undefined;
+  let failures = 0;
+  let lastFailure: Date | undefined;
+  let attempt = 0;
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
+  let wake: (() => void) | undefined;
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((done) => {
+      wake = () => {
+        clearTimeout(timer);
+        done();
+      };
+      timer = setTimeout(wake, ms);
+    });
+  }
+
+  function reset() {
+    session?.close();
+    session = undefined;
+    config = undefined;
+    asked = false;
+    state = undefined;
+  }
+
+  /** Runs until a newer attempt replaces it or the peer is closed. */
+  async function run(serial: number) {
+    const current = () => !closed && serial === attempt;
+    while (current()) {
+      let failure: unknown;
+      try {
+        const opened = await open();
+        if (!current()) {
+          opened.close();
+          return;
+        }
+        session = opened;
+        log(`level=info msg="Connection to remote cluster established" clusterName=${name}`);
+        await follow(opened, current);
+      } catch (error) {
+        failure = error;
+      }
+      if (!current()) return;
+      if (!session) {
+        log(
+          `level=warn msg="Unable to establish etcd connection to remote cluster" clusterName=${name} error="${textOf(failure)}"`,
+        );
+      } else {
+        failures += 1;
+        lastFailure = now();
+        log(
+          `level=warn msg="Error observed on etcd connection, reconnecting etcd" clusterName=${name} error="${textOf(failure)}"`,
+        );
+      }
+      reset();
+      const denied = failure instanceof ConnectionFailure && /permission denied/.test(failure.message);
+      await pause(denied ? timings.permissionDeniedRetryMs : timings.retryMs);
+    }
+  }
+
+  async function open(): Promise<EtcdSession> {
+    const file = parsePeerFile(text);
+    const credentials = readClientFiles(file, options.files());
+    let failure: unknown;
+    for (const endpoint of file.endpoints) {
+      try {
+        const opened = await openAt(endpoint, file, credentials);
+        // The real agent counts as connected once its watch of the heartbeat has started.
+        await opened.list('cilium/.heartbeat').catch((error: unknown) => {
+          opened.close();
+          throw error;
+        });
+        return opened;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  async function openAt(
+    { host, port }: PeerFile['endpoints'][number],
+    { aliases }: PeerFile,
+    credentials: Parameters<typeof openEtcdSession>[1]['files'],
+  ): Promise<EtcdSession> {
+    let socket: Socket;
+    try {
+      socket = await options.dial(host, port, aliases);
+    } catch (error) {
+      if (!(error instanceof DialError)) throw error;
+      throw new ConnectionFailure(error.code === 'ENOTFOUND' ? 'resolve' : 'tcp', error.message, error);
+    }
+    return openEtcdSession(socket, { files: credentials, host, now: now(), takeAlert: options.takeAlert });
+  }
+
+  /** Reads the peer's configuration, then its state again and again, until the connection ends. */
+  async function follow(opened: EtcdSession, current: () => boolean) {
+    let over = false;
+    let changed = false;
+    void opened.closed.then(() => {
+      over = true;
+      if (current()) wake?.();
+    });
+    opened.onChange(() => {
+      changed = true;
+      if (current()) wake?.();
+    });
+    asked = true;
+    while (current() && !over) {
+      changed = false;
+      config ??= await readConfig(opened);
+      if (config) {
+        const refusal = options.refuses(config);
+        if (refusal !== undefined) {
+          log(`level=warn msg="Connection to remote cluster failed" clusterName=${name} error="${refusal}"`);
+        } else {
+          state = await readState(opened, config.capabilities ?? {});
+          if (current()) options.onState(config, state);
+        }
+      }
+      if (!over && !changed) await pause(config ? timings.resyncMs : timings.retryMs);
+    }
+    throw new ConnectionFailure('etcd', 'not able to connect to any etcd endpoints');
+  }
+
+  /** Undefined where it is not there, or not for us: Cilium keeps the connection and asks again. */
+  async function readConfig(opened: EtcdSession): Promise<ClusterConfig | undefined> {
+    try {
+      const value = await opened.get(`cilium/cluster-config/${name}`);
+      if (value !== undefined) return JSON.parse(value) as ClusterConfig;
+      log(`level=warn msg="Unable to get remote cluster configuration" clusterName=${name} error="not found"`);
+    } catch (error) {
+      if (!(error instanceof ConnectionFailure) || !/permission denied/.test(error.message)) throw error;
+      log(`level=warn msg="Unable to get remote cluster configuration" clusterName=${name} error="${error.message}"`);
+    }
+    return undefined;
+  }
+
+  async function readState(
+    opened: EtcdSession,
+    { cached = false, syncedCanaries = false }: NonNullable<ClusterConfig['capabilities']>,
+  ): Promise<PeerState> {
+    const read = (kind: StateKind) => opened.list(statePrefix(kind, name, cached));
+    // Once for each connection, and before the state, so that what a canary promises is read.
+    const isComplete = !syncedCanaries || state?.synced.size === STATE_KINDS.length;
+    const canaries = isComplete ? undefined : await opened.list(`cilium/synced/${name}/`);
+    const isSynced = (kind: StateKind) => canaries?.has(syncedKey(kind, name, cached)) ?? true;
+    return {
+      synced: new Set(STATE_KINDS.filter(isSynced)),
+      nodes: await read('nodes'),
+      endpoints: await read('endpoints'),
+      identities: await read('identities'),
+      services: await read('services'),
+    };
+  }
+
+  function start() {
+    reset();
+    attempt += 1;
+    wake?.();
+    void run(attempt);
+  }
+
+  start();
+
+  return {
+    status() {
+      const synced = STATE_KINDS.filter((kind) => state?.synced.has(kind));
+      const status: RemoteClusterStatus = {
+        name,
+        ready: session !== undefined && synced.length === STATE_KINDS.length,
+        connected: session !== undefined,
+        status: session
+          ? `etcd: 1/1 connected, leases=0, lock leases=0, has-quorum=true: endpoint status checks are disabled, ID: ${session.etcdId}`
+          : WAITING,
+        ...(asked && { config: configStatus(config) }),
+        'num-nodes': state?.nodes.size,
+        'num-endpoints': state?.endpoints.size,
+        'num-identities': state?.identities.size,
+        'num-shared-services': state?.services.size,
+        'num-failures': failures,
+        'last-failure': lastFailure?.toISOString() ?? NEVER,
+        synced: Object.fromEntries(synced.map((kind) => [kind, true])),
+      };
+      return withoutEmpty(status) as RemoteClusterStatus;
+    },
+    reconfigure(next) {
+      text = next;
+      start();
+    },
+    retryNow() {
+      if (!session) start();
+    },
+    close() {
+      closed = true;
+      reset();
+      wake?.();
+    },
+  };
+}
+
+/** Go's zero time. */
+const NEVER = '0001-01-01T00:00:00.000Z';
+
+function configStatus(config: ClusterConfig | undefined) {
+  return withoutEmpty({
+    required: true,
+    retrieved: config !== undefined,
+    'cluster-id': config?.id,
+    kvstoremesh: config?.capabilities?.cached,
+    'sync-canaries': config?.capabilities?.syncedCanaries,
+  });
+}
+
+/** As Go's `omitempty` does. */
+function withoutEmpty(object: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(object).filter(([, value]) => value !== undefined && value !== false && value !== 0 && value !== ''),
+  );
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

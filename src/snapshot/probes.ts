@@ -1,0 +1,55 @@
+import type { ClusterClient } from '../kube/client.ts';
+import { LOAD_BALANCER_PROBES, type LoadBalancerProbe } from '../mesh/enable/load-balancer-capability.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { KubeObject } from '../mesh/objects/kube-object.ts';
+import { APISERVER } from '../mesh/objects/names.ts';
+
+/**
+ * The objects that tell what gives Services addresses. An operator who may not look there gets a choice with less
+ * evidence, no failure.
+ * @param apiGroups those that are served
+ */
+export async function readProbes(client: ClusterClient, apiGroups: readonly string[]): Promise<KubeObject[]> {
+  const wanted = LOAD_BALANCER_PROBES.filter(({ group }) => group === undefined || apiGroups.includes(group));
+  const lists = await Promise.all(wanted.map((probe) => listOfProbe(client, probe)));
+  return lists.flat();
+}
+
+/** Of the newest version that is served. */
+async function listOfProbe(
+  client: ClusterClient,
+  { apiVersions, kind, labelSelector }: LoadBalancerProbe,
+): Promise<KubeObject[]> {
+  for (const apiVersion of apiVersions) {
+    try {
+      return await client.listAll({ apiVersion, kind, labelSelector });
+    } catch (error) {
+      if (!(error instanceof MeshctlError) || !['NotFound', 'Forbidden'].includes(error.code)) throw error;
+      if (error.code === 'Forbidden') return [];
+    }
+  }
+  return [];
+}
+
+/** Node ports of all Services but the clustermesh-apiserver's; empty for an operator who may not list them. */
+export async function readUsedNodePorts(client: ClusterClient, namespace: string): Promise<number[]> {
+  return orNothing(
+    client.collect({ apiVersion: 'v1', kind: 'Service' }, ({ metadata, spec }) =>
+      metadata.namespace === namespace && metadata.name === APISERVER
+        ? []
+        : ((spec as { ports?: { nodePort?: number }[] } | undefined)?.ports ?? []).flatMap(
+            ({ nodePort }) => nodePort ?? [],
+          ),
+    ),
+  );
+}
+
+/** Empty where the kind is not served or may not be listed. */
+async function orNothing<T>(list: Promise<T[]>): Promise<T[]> {
+  try {
+    return await list;
+  } catch (error) {
+    if (error instanceof MeshctlError && (error.code === 'Forbidden' || error.code === 'NotFound')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,305 @@
+import { parse } from 'yaml';
+import type { ClusterClient } from '../kube/client.ts';
+import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
+import type {
+  AgentFacts,
+  ApiserverPodFacts,
+  CaFacts,
+  ClusterSnapshot,
+  NodeFacts,
+  RemoteUser,
+} from '../mesh/cluster-snapshot.ts';
+import { dialingSecret } from '../mesh/connect/direction.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../mesh/objects/kube-object.ts';
+import {
+  AGENT_CONTAINER,
+  AGENT_PEERS_SECRET,
+  AGENT_SELECTOR,
+  APISERVER_SELECTOR,
+  agentDaemonSetRef,
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  CA_SECRET,
+  CILIUM_CONFIG,
+  configMapRef,
+  KVSTOREMESH_PEERS_SECRET,
+  REMOTE_USERS_CONFIGMAP,
+  secretRef,
+} from '../mesh/objects/names.ts';
+import { isPodReady, nodeOf } from '../mesh/objects/pods.ts';
+import { secretTexts } from '../mesh/objects/secret-data.ts';
+import { USERS_FILE } from '../mesh/peers/remote-users.ts';
+import type { Authority } from '../pki/authority.ts';
+import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
+import { readCiliumNodes, readPodAddresses } from './pod-addresses.ts';
+import { readProbes, readUsedNodePorts } from './probes.ts';
+import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
+import { peerFactsOf, tlsFactsOf, tlsFilesOf } from './tls-facts.ts';
+
+export interface SnapshotOptions {
+  /** Cilium's. */
+  namespace: string;
+  /**
+   * `status` needs neither nodes, nor API groups, nor what only enable writes: it can run with fewer rights. `health` is
+   * what agents and the clustermesh-apiserver mount; where a Secret of them may not be read, that is data: `unread`.
+   * `certificates`: the objects that connect reads, without nodes and pods.
+   */
+  purpose: 'enable' | 'connect' | 'certificates' | 'status' | 'health';
+  /** Further objects to read, e.g. those that the templates render. */
+  refs?: readonly ObjectRef[] | undefined;
+}
+
+/**
+ * Reads one cluster in one pass, all requests in parallel. What does not exist is data, not an error; the planner
+ * words it. The CA's private key is left out of the snapshot.
+ * Throws what the client throws, e.g. `ClusterUnreachable`, `Forbidden`.
+ */
+export async function readSnapshot(client: ClusterClient, options: SnapshotOptions): Promise<ClusterSnapshot> {
+  const { namespace, purpose } = options;
+  const full = purpose === 'enable' || purpose === 'connect';
+  const daemonSetRef = agentDaemonSetRef(namespace);
+  const refs = uniqueRefs([...fixedRefs(namespace, purpose), ...(options.refs ?? [])]);
+  const authorityKey = keyOf(secretRef(namespace, CA_SECRET));
+  const unread = new Set(refs.some((ref) => keyOf(ref) === authorityKey) ? [] : [authorityKey]);
+  const needed = neededRefs(namespace).map(keyOf);
+  const read = async (ref: ObjectRef): Promise<KubeObject | undefined> => {
+    try {
+      return await client.get(ref);
+    } catch (error) {
+      const tolerated = purpose === 'health' && !needed.includes(keyOf(ref));
+      if (!tolerated || !(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+      unread.add(keyOf(ref));
+      return undefined;
+    }
+  };
+  const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
+  const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
+  const nodePorts = purpose === 'enable' ? readUsedNodePorts(client, namespace) : undefined;
+  const [
+    version,
+    apiGroups,
+    probed,
+    usedNodePorts,
+    namespaceLabels,
+    nodes,
+    apiserverPods,
+    ciliumNodes,
+    ciliumConfig,
+    daemonSet,
+    live,
+  ] =
+    // Whatever is begun is in this list: what fails after something else has failed must have somebody who hears of it.
+    await Promise.all([
+      purpose === 'health' ? '' : client.version(),
+      apiGroupsRead,
+      probes,
+      nodePorts,
+      full ? readNamespaceLabels(client, namespace) : undefined,
+      full ? client.collect({ apiVersion: 'v1', kind: 'Node' }, (node) => [nodeFactsOf(node)]) : [],
+      full
+        ? client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR })
+        : undefined,
+      purpose === 'connect' ? readCiliumNodes(client) : undefined,
+      client.get(configMapRef(namespace, CILIUM_CONFIG)),
+      purpose === 'health' ? undefined : client.get(daemonSetRef),
+      Promise.all(refs.map(read)),
+    ]);
+  const config = ciliumConfig && dataOf(ciliumConfig);
+  const [podAddresses, ipsecKeyDigest] = await Promise.all([
+    purpose === 'connect' ? readPodAddresses(client, ciliumNodes, config?.ipam) : {},
+    purpose === 'connect' ? readIpsecKeyDigest(client, namespace, config ?? {}) : undefined,
+  ]);
+  const objects = new Map<string, KubeObject>();
+  refs.forEach((ref, index) => {
+    const object = live[index];
+    if (object) objects.set(keyOf(ref), object);
+  });
+  if (daemonSet) objects.set(keyOf(daemonSetRef), daemonSet);
+  const secretNamed = (name: string) => objects.get(keyOf(secretRef(namespace, name)));
+  const authoritySecret = secretNamed(CA_SECRET);
+  const ca = authoritySecret && caFactsOf(secretTexts(authoritySecret));
+  if (authoritySecret) objects.set(keyOf(secretRef(namespace, CA_SECRET)), withoutPrivateKeys(authoritySecret));
+  const users = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
+  const peers = secretNamed(dialingSecret({ objects, namespace }));
+  return {
+    context: client.context,
+    server: client.server,
+    namespace,
+    kubernetesVersion: version || undefined,
+    ciliumConfig: config,
+    namespaceLabels,
+    ipsecKeyDigest,
+    identitySetAt: ciliumConfig && identitySetAt(ciliumConfig),
+    agent: daemonSet && agentFactsOf(daemonSet),
+    nodes,
+    apiserverPods: apiserverPods?.map(podFactsOf),
+    ...podAddresses,
+    apiGroups,
+    probed,
+    usedNodePorts,
+    objects,
+    tlsSecrets: tlsFactsOf([...objects.values()]),
+    ca,
+    remoteUsers: users && remoteUsersIn(dataOf(users)[USERS_FILE]),
+    peerCertificates: peerFactsOf(peers),
+    tlsFiles: tlsFilesOf([...objects.values()]),
+    unread,
+  };
+}
+
+/**
+ * The CA with its private key, for commands that sign. Undefined when Secret cilium-ca, or the key in it, is missing.
+ * The key stays in memory.
+ */
+export async function readAuthority(client: ClusterClient, namespace: string): Promise<Authority | undefined> {
+  const secret = await client.get(secretRef(namespace, CA_SECRET));
+  const { certificate, privateKey } = authorityIn(secretTexts(secret));
+  return certificate && privateKey ? { certificate, privateKey } : undefined;
+}
+
+/**
+ * The namespaces that hold a Cilium DaemonSet, for a hint when it is not where it was looked for. Empty where the user
+ * may not look.
+ */
+export async function findCiliumNamespaces(client: ClusterClient): Promise<string[]> {
+  try {
+    const found = await client.listAll({ apiVersion: 'apps/v1', kind: 'DaemonSet', labelSelector: AGENT_SELECTOR });
+    return [...new Set(found.flatMap(({ metadata }) => metadata.namespace ?? []))].sort();
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'Forbidden') return [];
+    throw error;
+  }
+}
+
+/** Without these nothing can be said of a cluster. */
+function neededRefs(namespace: string): ObjectRef[] {
+  return [apiserverDeploymentRef(namespace), secretRef(namespace, AGENT_PEERS_SECRET)];
+}
+
+function fixedRefs(namespace: string, purpose: SnapshotOptions['purpose']): ObjectRef[] {
+  const secrets = [
+    ...[AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET],
+    ...(purpose === 'status' ? [] : CERTIFICATE_SECRETS),
+    // The key in it is only for who signs; the health of a mesh does not hang on it.
+    ...(purpose === 'status' || purpose === 'health' ? [] : [CA_SECRET]),
+  ];
+  return [
+    apiserverDeploymentRef(namespace),
+    apiserverServiceRef(namespace),
+    configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
+    ...secrets.map((name) => secretRef(namespace, name)),
+  ];
+}
+
+function uniqueRefs(refs: readonly ObjectRef[]): ObjectRef[] {
+  return [...new Map(refs.map((ref) => [keyOf(ref), ref])).values()];
+}
+
+/** cert-manager writes `tls.crt` and `tls.key`, Cilium's chart and meshctl `ca.crt` and `ca.key`. */
+function authorityIn(texts: Record<string, string>): {
+  certificate: string | undefined;
+  privateKey: string | undefined;
+} {
+  const { 'ca.crt': ca, 'ca.key': caKey, 'tls.crt': certificate, 'tls.key': privateKey } = texts;
+  if (caKey === undefined && certificate !== undefined && privateKey !== undefined) return { certificate, privateKey };
+  return { certificate: ca ?? certificate, privateKey: caKey };
+}
+
+function caFactsOf(texts: Record<string, string>): CaFacts | undefined {
+  const { certificate, privateKey } = authorityIn(texts);
+  if (certificate === undefined) return undefined;
+  try {
+    return {
+      certificate: readCertificate(certificate),
+      bundle: readBundle(certificate),
+      certificatePem: certificate,
+      hasKey: privateKey !== undefined,
+      keyMatches: privateKey !== undefined && keyMatches(certificate, privateKey),
+    };
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'CertificateAuthority') return undefined;
+    throw error;
+  }
+}
+
+function withoutPrivateKeys(secret: KubeObject): KubeObject {
+  const { 'ca.key': _caKey, 'tls.key': _tlsKey, ...data } = dataOf(secret);
+  return { ...secret, data };
+}
+
+interface PodTemplateSpec {
+  template?: { spec?: { containers?: { name: string; image?: string }[] } };
+}
+
+function agentFactsOf(daemonSet: KubeObject): AgentFacts {
+  const spec = daemonSet.spec as PodTemplateSpec | undefined;
+  const status = (daemonSet.status ?? {}) as { desiredNumberScheduled?: number; numberReady?: number };
+  return {
+    image: spec?.template?.spec?.containers?.find(({ name }) => name === AGENT_CONTAINER)?.image ?? '',
+    desired: status.desiredNumberScheduled ?? 0,
+    ready: status.numberReady ?? 0,
+  };
+}
+
+function podFactsOf(pod: KubeObject): ApiserverPodFacts {
+  return { name: pod.metadata.name, node: nodeOf(pod), ready: isPodReady(pod) };
+}
+
+interface NodeSpec {
+  providerID?: string;
+  podCIDR?: string;
+  podCIDRs?: string[];
+  unschedulable?: boolean;
+  taints?: { key: string; value?: string; effect: string }[];
+}
+
+function nodeFactsOf(node: KubeObject): NodeFacts {
+  const spec = (node.spec ?? {}) as NodeSpec;
+  const status = (node.status ?? {}) as {
+    addresses?: { type: string; address: string }[];
+    conditions?: { type: string; status: string }[];
+  };
+  return {
+    name: node.metadata.name,
+    ready: status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false,
+    providerId: spec.providerID || undefined,
+    labels: node.metadata.labels ?? {},
+    addresses: status.addresses ?? [],
+    podCidrs: spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : []),
+    unschedulable: spec.unschedulable === true || undefined,
+    taints: spec.taints,
+  };
+}
+
+/** The latest time at which a manager wrote that has set the name or the id. */
+function identitySetAt({ metadata }: KubeObject): Date | undefined {
+  const times = (metadata.managedFields ?? []).flatMap(({ fieldsV1, time }) => {
+    const data = (fieldsV1?.['f:data'] ?? {}) as Record<string, unknown>;
+    const sets = 'f:cluster-name' in data || 'f:cluster-id' in data;
+    return sets && time !== undefined ? [Date.parse(time)] : [];
+  });
+  const latest = Math.max(...times);
+  return Number.isFinite(latest) ? new Date(latest) : undefined;
+}
+
+/** `users:` of `name` and `role` (Cilium's pkg/clustermesh: users.yaml); entries without a name are passed over. */
+function remoteUsersIn(file: string | undefined): RemoteUser[] | undefined {
+  if (file === undefined) return undefined;
+  let content: unknown;
+  try {
+    content = parse(file ?? '', { logLevel: 'error' });
+  } catch {
+    // Unreadable for the clustermesh-apiserver too: there are no users then.
+    return [];
+  }
+  const entries = (content as { users?: unknown } | null)?.users;
+  if (!Array.isArray(entries)) return [];
+  return (entries as ({ name?: unknown; role?: unknown } | null)[]).flatMap((entry) =>
+    typeof entry?.name === 'string' ? [{ name: entry.name, role: String(entry.role ?? '') }] : [],
+  );
+}
+
+function dataOf(object: KubeObject): Record<string, string> {
+  return (object.data ?? {}) as Record<string, string>;
+}

@@ -1,0 +1,78 @@
+import type { CertificateEntry, CertificateFault } from '../../mesh/certificates/inventory.ts';
+import { type Cell, tableLines } from '../table.ts';
+import type { Theme } from '../theme.ts';
+
+/** Certificates are renewed when fewer days than this are left. */
+const SOON_DAYS = 30;
+/** Enough to tell serial numbers apart. */
+const SERIAL_DIGITS = 8;
+/** The widest columns: the table fits 100 of a terminal's. */
+const WIDEST = { context: 20, role: 15, subject: 22, issuer: 12 };
+
+/**
+ * A table of certificates by cluster, with a row for each one that is not there or cannot be read; below it what is wrong.
+ * Names, users and whole serial numbers are in the data.
+ */
+export function certificatesText(
+  entries: readonly CertificateEntry[],
+  faults: readonly CertificateFault[],
+  theme: Theme,
+): string {
+  if (entries.length === 0 && faults.length === 0) return 'No certificates of Cluster Mesh';
+  const head = ['CONTEXT', 'ROLE', 'SUBJECT', 'ISSUER', 'SERIAL', 'EXPIRES IN'].map((text) => ({
+    text,
+    style: theme.bold,
+  }));
+  const isListed = ({ context, secret, peer }: CertificateFault) =>
+    entries.some((entry) => entry.context === context && entry.secret === secret && entry.peer === peer);
+  const rows = [
+    ...entries.map((entry) => ({ context: entry.context, cells: entryCells(entry, theme) })),
+    ...faults
+      .filter((fault) => !isListed(fault))
+      .map((fault) => ({ context: fault.context, cells: lackCells(fault, theme) })),
+  ];
+  const contexts = [...new Set(rows.map(({ context }) => context))];
+  const ordered = contexts.flatMap((context) => rows.filter((row) => row.context === context));
+  const lines = tableLines([head, ...ordered.map(({ cells }) => cells)]);
+  for (const { context, says, hint } of faults) {
+    lines.push(`${theme.fail('✗')} ${context}: ${says}`, `   ${theme.dim('→')} ${hint}`);
+  }
+  return lines.join('\n');
+}
+
+function entryCells(entry: CertificateEntry, theme: Theme): (Cell | string)[] {
+  return [
+    ...placeCells(entry),
+    shortened(entry.subject, WIDEST.subject),
+    shortened(entry.issuer, WIDEST.issuer),
+    `${entry.serial.slice(0, SERIAL_DIGITS)}${entry.serial.length > SERIAL_DIGITS ? '…' : ''}`,
+    { text: expiryText(entry.expiresInDays), style: styleOf(entry.expiresInDays, theme) },
+  ];
+}
+
+/** Of what is not there, nothing can be said but that. */
+function lackCells(fault: CertificateFault, theme: Theme): (Cell | string)[] {
+  const text = fault.id.endsWith('-missing') ? 'not there' : 'not readable';
+  return [...placeCells(fault), { text, style: theme.fail }, '-', '-', '-'];
+}
+
+function placeCells({ context, role, peer }: Pick<CertificateEntry, 'context' | 'role' | 'peer'>): string[] {
+  return [shortened(context, WIDEST.context), shortened(peer === undefined ? role : `${role} ${peer}`, WIDEST.role)];
+}
+
+function expiryText(days: number): string {
+  return days < 0 ? `expired ${-days} d` : `${days} d`;
+}
+
+function styleOf(days: number, theme: Theme): (text: string) => string {
+  if (days < 0) return theme.fail;
+  return days < SOON_DAYS ? theme.warn : String;
+}
+
+/** Start and end are left: contexts of clouds begin alike, and end with the cluster's name. */
+function shortened(text: string, most: number): string {
+  const characters = [...text];
+  if (characters.length <= most) return text;
+  const end = Math.floor((most - 1) / 2);
+  return `${characters.slice(0, most - 1 - end).join('')}…${characters.slice(characters.length - end).join('')}`;
+}

@@ -1,0 +1,90 @@
+import type { CheckEntry } from '../../mesh/checks/catalogue.ts';
+import type { Severity } from '../../mesh/checks/check.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import { hintLines } from '../hint-lines.ts';
+import { type JunitCase, junitXml } from '../junit.ts';
+import type { Theme } from '../theme.ts';
+
+const MARKS: Readonly<Record<Severity, string>> = { pass: '√', warn: '‼', fail: '×', skip: '–' };
+
+/** What an operator has something to do about. */
+const SHORT: readonly Severity[] = ['fail', 'warn'];
+
+/** All checks by category; `short` leaves out what passed and what was not looked at. */
+export function checkText(entries: readonly CheckEntry[], short: boolean, theme: Theme): string {
+  const lines: string[] = [];
+  for (const category of new Set(entries.map((entry) => entry.category))) {
+    const all = entries.filter((entry) => entry.category === category);
+    const shown = together(short ? all.filter(({ severity }) => SHORT.includes(severity)) : all);
+    if (shown.length === 0) continue;
+    lines.push(theme.bold(category), '-'.repeat(category.length));
+    lines.push(...shown.flatMap((entry) => entryLines(entry, theme)), '');
+  }
+  lines.push(summary(together(entries), theme));
+  return lines.join('\n');
+}
+
+/** An entry as it is shown, with what is said of it: a line for each reason. */
+interface Shown {
+  entry: CheckEntry;
+  messages: readonly string[];
+}
+
+/** A check that was not looked at in several clusters is one entry; clusters with the same reason are named together. */
+function together(entries: readonly CheckEntry[]): Shown[] {
+  return entries.flatMap((entry, index): Shown[] => {
+    if (entry.severity !== 'skip') return [{ entry, messages: entry.message === undefined ? [] : [entry.message] }];
+    const isSame = (other: CheckEntry) => other.severity === 'skip' && other.id === entry.id;
+    if (entries.slice(0, index).some(isSame)) return [];
+    const reasons = groupBy(entries.filter(isSame), ({ args }) => JSON.stringify([args.needs, args.reason]));
+    return [{ entry, messages: [...reasons.values()].flatMap(messageOf) }];
+  });
+}
+
+function messageOf(alike: readonly CheckEntry[]): string[] {
+  const [{ cluster, message = '' } = {} as Partial<CheckEntry>] = alike;
+  if (alike.length < 2 || cluster === undefined) return [message];
+  const reason = message.slice(`context "${cluster}": `.length);
+  return [`each of ${alike.map((entry) => entry.cluster).join(', ')}: ${reason}`];
+}
+
+function entryLines({ entry, messages }: Shown, theme: Theme): string[] {
+  const { severity, title, id, hint, args } = entry;
+  const paint = { pass: theme.ok, warn: theme.warn, fail: theme.fail, skip: theme.dim }[severity];
+  const where = severity === 'pass' && Array.isArray(args.contexts) ? ` (${args.contexts.join(', ')})` : '';
+  return [
+    `${paint(MARKS[severity])} ${title}${where}`,
+    ...messages.map((message) => `    ${message} ${theme.dim(`(${id})`)}`),
+    ...(hint && severity !== 'skip' ? hintLines(hint, theme, 4) : []),
+  ];
+}
+
+function summary(entries: readonly Shown[], theme: Theme): string {
+  const count = (severity: Severity) => entries.filter(({ entry }) => entry.severity === severity).length;
+  const [failed, warned, skipped] = [count('fail'), count('warn'), count('skip')];
+  const parts = [
+    ...(failed > 0 ? [theme.fail(`${failed} failed`)] : []),
+    ...(warned > 0 ? [theme.warn(`${warned} ${warned === 1 ? 'warning' : 'warnings'}`)] : []),
+    ...(skipped > 0 ? [`${skipped} not looked at`] : []),
+    `${count('pass')} passed`,
+  ];
+  return `${failed > 0 ? '❌' : warned > 0 ? '⚠️ ' : '✅'} Checks: ${parts.join(', ')}`;
+}
+
+/** A suite for each category, a case for each finding. */
+export function checkJunit(entries: readonly CheckEntry[]): string {
+  const categories = [...new Set(entries.map(({ category }) => category))];
+  return junitXml(
+    categories.map((category) => ({
+      name: category,
+      cases: entries.filter((entry) => entry.category === category).map(caseOf),
+    })),
+  );
+}
+
+function caseOf({ id, category, cluster, severity, title, message = '', hint = '' }: CheckEntry): JunitCase {
+  const name = cluster ? `${title} (${cluster})` : title;
+  const className = `${category}.${id}`;
+  if (severity === 'fail') return { name, className, failure: { type: id, message, text: `${message}\n→ ${hint}` } };
+  return { name, className, ...(severity === 'skip' ? { skipped: message } : {}) };
+}

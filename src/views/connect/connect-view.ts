@@ -1,0 +1,69 @@
+import type { ConnectionMode } from '../../mesh/connect/connection-mode.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { countActions } from '../plan/plan-data.ts';
+import { summariseActions } from '../plan/plan-view.ts';
+import type { Theme } from '../theme.ts';
+
+/** What connect shows. */
+export interface ConnectedClusters {
+  mode: ConnectionMode;
+  clusters: readonly { context: string; name: string }[];
+  connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
+  steps: readonly Pick<Step, 'action'>[];
+}
+
+/** The result of `clustermesh connect`. */
+export function connectText({ mode, clusters, connections, steps }: ConnectedClusters, theme: Theme): string {
+  const bold = ({ name }: { name: string }) => theme.bold(name);
+  const dialled = new Set(connections.map(({ to }) => to));
+  const dialling = new Set(connections.map(({ from }) => from));
+  const isSame = steps.every(({ action }) => action === 'keep');
+  return [
+    `✅ ${isSame ? 'Nothing to change: ' : ''}${headline()}`,
+    ...clusters
+      .filter(({ name }) => dialled.has(name))
+      .map((cluster) => `  • ${bold(cluster)} is dialled at ${addressesOf(cluster.name, connections)}`),
+    `  • Credentials: ${credentialCounts(connections)}`,
+    ...(isSame ? [] : [`  • Objects: ${summariseActions(countActions(steps), theme)}`]),
+  ].join('\n');
+
+  function headline(): string {
+    const names = clusters.map(bold);
+    const [first = '', ...others] = names;
+    const [oneWay] = dialling;
+    if (dialling.size === 1 && oneWay !== undefined) {
+      return `${theme.bold(oneWay)} dials ${listed(clusters.filter(({ name }) => dialled.has(name)).map(bold))}`;
+    }
+    const [all, start] = isSame ? ['are connected', 'is connected'] : ['Connected', 'Connected'];
+    if (mode === 'mesh' || others.length === 1) {
+      const each = names.length > 2 ? ', each with each' : '';
+      return isSame ? `${listed(names)} ${all}${each}` : `${all} ${listed(names)}${each}`;
+    }
+    return isSame ? `${first} ${start} with ${listed(others)}` : `${start} ${first} with ${listed(others)}`;
+  }
+}
+
+/** Clusters may dial the same one at different addresses. */
+function addressesOf(name: string, connections: ConnectedClusters['connections']): string {
+  const incoming = connections.filter(({ to }) => to === name);
+  const ways = [...new Set(incoming.map(({ endpoints }) => endpoints.join(', ')))];
+  if (ways.length === 1) return ways[0] ?? '';
+  return incoming.map(({ from, endpoints }) => `${endpoints.join(', ')} (by ${from})`).join(', ');
+}
+
+const CREDENTIAL_WORDS: Readonly<Record<string, string>> = {
+  'per-peer': 'a certificate per peer',
+  'shared-ca': 'the shared CA',
+  legacy: 'the remote’s own certificate',
+};
+
+function credentialCounts(connections: ConnectedClusters['connections']): string {
+  const kinds = [...new Set(connections.map(({ credential }) => credential))];
+  if (kinds.length === 1) return CREDENTIAL_WORDS[kinds[0] ?? ''] ?? '';
+  const count = (kind: string) => connections.filter(({ credential }) => credential === kind).length;
+  return kinds.map((kind) => `${CREDENTIAL_WORDS[kind]} (${count(kind)})`).join(', ');
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}

@@ -1,0 +1,27 @@
+import type { Step } from '../../mesh/plan/plan.ts';
+import { countActions } from '../plan/plan-data.ts';
+import { summariseActions } from '../plan/plan-view.ts';
+import type { Theme } from '../theme.ts';
+
+/** What disconnect shows. */
+export interface PartedClusters {
+  parted: readonly { from: string; to: string }[];
+  steps: readonly Pick<Step, 'action'>[];
+}
+
+/** The result of `clustermesh disconnect`. */
+export function disconnectText({ parted, steps }: PartedClusters, theme: Theme): string {
+  const counts = countActions(steps);
+  if (counts.keep === steps.length) return '✅ Nothing to do: they are not connected';
+  const objects = `  • Objects: ${summariseActions(counts, theme)}`;
+  const both = ({ from, to }: PartedClusters['parted'][number]) =>
+    parted.some((other) => other.from === to && other.to === from);
+  const lines = parted
+    .filter((dial) => !both(dial) || dial.from < dial.to)
+    .map((dial) =>
+      both(dial)
+        ? `  • ${theme.bold(dial.from)} and ${theme.bold(dial.to)}`
+        : `  • ${theme.bold(dial.from)} does not dial ${theme.bold(dial.to)} any more`,
+    );
+  return ['✅ Disconnected', ...lines, objects].join('\n');
+}

@@ -1,0 +1,77 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import {
+  type ConnectivityReport,
+  type Percentiles,
+  SCENARIOS,
+  type ScenarioResult,
+} from '../../mesh/connectivity/connectivity.ts';
+import { junitXml } from '../junit.ts';
+import { tableLines } from '../table.ts';
+import type { Theme } from '../theme.ts';
+
+const MARKS: Readonly<Record<ScenarioResult['result'], string>> = { pass: '✅', fail: '❌', skip: '⏭️ ' };
+
+/** The report for people: scenario by scenario what was seen, then latencies, then the verdict. */
+export function connectivityText(report: ConnectivityReport, theme: Theme): string {
+  const lines: string[] = [];
+  let scenario: ScenarioResult['scenario'] | undefined;
+  for (const result of inOrder(report.scenarios)) {
+    if (result.scenario !== scenario) lines.push(theme.bold(SCENARIOS[result.scenario]));
+    scenario = result.scenario;
+    const seen = result.result === 'fail' ? theme.fail(result.evidence) : result.evidence;
+    lines.push(`  ${MARKS[result.result]} ${whereOf(result)}: ${seen}`);
+  }
+  return [...lines, '', ...latencyLines(report, theme), '', verdict(report, theme)].join('\n');
+}
+
+/** The scenarios as JUnit test cases. */
+export function connectivityJunit({ scenarios }: ConnectivityReport): string {
+  const cases = inOrder(scenarios).map((result) => ({
+    name: whereOf(result),
+    className: `connectivity.${result.scenario}`,
+    ...(result.result === 'fail' && {
+      failure: { type: result.scenario, message: result.evidence, text: JSON.stringify(result.requests ?? {}) },
+    }),
+    ...(result.result === 'skip' && { skipped: result.evidence }),
+  }));
+  return junitXml([{ name: 'meshctl connectivity test', cases }]);
+}
+
+/** Failover and return alternate from cluster to cluster; here each scenario is together. */
+function inOrder(results: readonly ScenarioResult[]): ScenarioResult[] {
+  const order = Object.keys(SCENARIOS);
+  return [...results].sort((a, b) => order.indexOf(a.scenario) - order.indexOf(b.scenario));
+}
+
+function whereOf({ from, to }: ScenarioResult): string {
+  return to === undefined ? `from ${from}` : `${from} → ${to}`;
+}
+
+function latencyLines({ scenarios, performance }: ConnectivityReport, theme: Theme): string[] {
+  const paths = performance
+    ? performance.map(({ from, to, requests, latencyMs }) => ({
+        where: `${from} → ${to}, ${requests.answered} requests`,
+        latencyMs,
+      }))
+    : scenarios
+        .filter(({ scenario }) => scenario === 'pod-to-pod')
+        .map((result) => ({ where: whereOf(result), latencyMs: result.latencyMs }));
+  const row = (latency: Percentiles) => [latency.p50, latency.p90, latency.p99, latency.max].map((ms) => ms.toFixed(1));
+  const rows = paths.flatMap(({ where, latencyMs }) => (latencyMs ? [[where, ...row(latencyMs)]] : []));
+  if (rows.length === 0) return [];
+  return [theme.bold('latency in ms'), ...tableLines([['', 'p50', 'p90', 'p99', 'max'], ...rows], '  ')];
+}
+
+function verdict({ scenarios, clusters }: ConnectivityReport, theme: Theme): string {
+  const failed = scenarios.filter(({ result }) => result === 'fail').length;
+  const skipped = scenarios.filter(({ result }) => result === 'skip').length;
+  const where = clusters.map(({ name }) => name).join(', ');
+  const left = skipped > 0 ? `, ${skipped} skipped` : '';
+  if (failed > 0) {
+    return [
+      `❌ ${theme.fail(`${failed} of ${scenarios.length} tests failed${left} (${where})`)}`,
+      `   ${theme.dim('→')} ${meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) })}`,
+    ].join('\n');
+  }
+  return `✅ All ${scenarios.length - skipped} tests passed${left} (${where})`;
+}

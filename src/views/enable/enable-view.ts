@@ -1,0 +1,56 @@
+import type { MeshctlError } from '../../mesh/errors.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { errorData } from '../error-data.ts';
+import { countActions } from '../plan/plan-data.ts';
+import { peerLines, summariseActions } from '../plan/plan-view.ts';
+import type { Theme } from '../theme.ts';
+
+/** What one cluster's enable shows. */
+export interface EnabledCluster {
+  context: string;
+  cluster: { name: string; id: number };
+  service: { type: string; evidence: readonly string[]; endpoints: readonly string[] };
+  kvstoremesh: boolean;
+  /** What became of the connections with known peers. */
+  peers: readonly PeerEffect[];
+  steps: readonly Pick<Step, 'action'>[];
+}
+
+/** A cluster of several that failed while others went on. */
+export interface EnableFailure {
+  context: string;
+  error: MeshctlError;
+}
+
+/** The result of `clustermesh enable`, a paragraph for each cluster. */
+export function enableText(
+  clusters: readonly EnabledCluster[],
+  failures: readonly EnableFailure[],
+  theme: Theme,
+): string {
+  const done = clusters.map(({ context, cluster, service, kvstoremesh, peers, steps }) =>
+    [
+      `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id})`,
+      `  • Service: ${service.type}, ${service.endpoints.join(', ') || 'no address'}`,
+      ...service.evidence.map((seen) => `    ${theme.dim(seen)}`),
+      `  • KVStoreMesh: ${kvstoremesh ? 'on' : 'off'}`,
+      `  • Objects: ${summariseActions(countActions(steps), theme)}`,
+      ...peers.filter(({ becomes }) => becomes !== 'kept').flatMap((effect) => peerLines(effect, theme)),
+    ].join('\n'),
+  );
+  const failed = failures.map(({ context, error }) => {
+    const { message, hint } = errorData(error);
+    return [
+      `❌ Cluster Mesh is not enabled in context ${theme.bold(context)}`,
+      `  • ${message}`,
+      ...(hint ? [`  ${theme.dim('→')} ${hint}`] : []),
+    ].join('\n');
+  });
+  return [...done, ...failed].join('\n');
+}
+
+/** A failure as data. */
+export function failureData({ context, error }: EnableFailure): Record<string, unknown> {
+  return { context, error: errorData(error) };
+}

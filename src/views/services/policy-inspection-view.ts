@@ -1,0 +1,31 @@
+import type { Theme } from '../theme.ts';
+
+/** By `namespace/name`: whether the policy changes its meaning with policy-default-local-cluster. Keys as in cilium-cli. */
+export interface PolicyInspection {
+  ciliumNetworkPolicies: Readonly<Record<string, boolean>>;
+  ciliumClusterWideNetworkPolicies: Readonly<Record<string, boolean>>;
+  networkPolicies: Readonly<Record<string, boolean>>;
+}
+
+/** For each kind how many policies stay as they are, and which. */
+export function policyInspectionText(inspection: PolicyInspection, theme: Theme): string {
+  return [
+    ...kindLines('CiliumNetworkPolicy', inspection.ciliumNetworkPolicies, theme),
+    ...kindLines('CiliumClusterwideNetworkPolicy', inspection.ciliumClusterWideNetworkPolicies, theme),
+    ...kindLines('NetworkPolicy', inspection.networkPolicies, theme),
+  ].join('\n');
+}
+
+function kindLines(kind: string, policies: Readonly<Record<string, boolean>>, theme: Theme): string[] {
+  const all = Object.entries(policies);
+  const affected = all.filter(([, changes]) => changes).length;
+  const mark = (changes: boolean) => (changes ? '⚠️ ' : '✅');
+  return [
+    all.length === 0
+      ? `${theme.bold(kind)}: none`
+      : `${mark(affected > 0)} ${theme.bold(kind)}: ${affected} of ${all.length} would mean something else with policy-default-local-cluster`,
+    ...all.map(
+      ([name, changes]) => `  ${mark(changes)} ${name}${changes ? ': has a selector that names no cluster' : ''}`,
+    ),
+  ];
+}

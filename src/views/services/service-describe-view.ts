@@ -1,0 +1,103 @@
+import { stateOf } from '../../mesh/services/backends.ts';
+import type { MeshService, ServiceBackend, ServiceDefinition, ServiceInCluster } from '../../mesh/services/services.ts';
+import { type Cell, tableLines } from '../table.ts';
+import type { Theme } from '../theme.ts';
+import { unreachableLines } from '../unreachable-view.ts';
+import { type ReadClusters, unreadLines, usesNowText } from './service-list-view.ts';
+import { warningData, warningLines } from './service-warnings-view.ts';
+
+export interface ServiceDescription extends ReadClusters {
+  service: MeshService;
+}
+
+/** The document's data: every backend, with what its own cluster's agents take it for. */
+export function serviceDescribeData({ clusters, service, unreachable }: ServiceDescription): Record<string, unknown> {
+  return {
+    clusters,
+    service: {
+      ...service,
+      clusters: service.clusters.map(({ definition, ...entry }) => ({
+        ...entry,
+        ...(definition ? { definition: withStates(definition) } : {}),
+      })),
+      warnings: service.warnings.map((warning) => warningData(warning, service)),
+    },
+    ...(unreachable.length > 0 ? { unreachable } : {}),
+  };
+}
+
+function withStates(definition: ServiceDefinition): Record<string, unknown> {
+  return { ...definition, backends: definition.backends.map((backend) => ({ ...backend, state: stateOf(backend) })) };
+}
+
+/** `service describe`: for each cluster what it says of the Service, its backends, and what it uses. */
+export function serviceDescribeText(description: ServiceDescription, theme: Theme): string {
+  const { service, unreachable } = description;
+  const title = theme.bold(`${service.namespace}/${service.name}`);
+  return [
+    title,
+    ...service.clusters.flatMap((entry) => ['', ...clusterLines(entry, theme)]),
+    '',
+    ...warningLines(service, theme),
+    ...unreadLines(description, theme),
+    ...(service.warnings.length === 0 ? [`✅ ${service.namespace}/${service.name} has no warnings`] : []),
+    ...unreachableLines(unreachable, theme),
+  ].join('\n');
+}
+
+function clusterLines({ cluster, context, namespaceExists, definition }: ServiceInCluster, theme: Theme): string[] {
+  const head = `${theme.bold(cluster)} (context ${context})`;
+  if (!definition) return [`${head}: ${namespaceExists ? 'not defined' : 'has no such namespace'}`];
+  const { type, headless, ports, selector, backends, ready } = definition;
+  const facts: [string, string][] = [
+    ['Sharing', sharingText(definition)],
+    ['Type', headless ? `${type}, headless` : type],
+    ['Ports', ports.map(({ name, port, protocol }) => `${name ? `${name} ` : ''}${port}/${protocol}`).join(', ')],
+    [
+      'Selector',
+      Object.entries(selector)
+        .map((pair) => pair.join('='))
+        .join(',') || 'none',
+    ],
+    ['Uses now', headless ? 'what DNS gives' : usesNowText(definition) || theme.fail('nothing')],
+    ['Backends', `${ready} of ${backends.length} ready`],
+  ];
+  return [
+    head,
+    ...tableLines(
+      facts.map(([name, value]) => [`${name}:`, value]),
+      '  ',
+    ),
+    ...(backends.length > 0 ? backendLines(backends, theme) : []),
+  ];
+}
+
+function sharingText({ global, shared, affinity, published, namespaceGlobal }: ServiceDefinition): string {
+  if (!global) return 'not global';
+  const parts = ['global', shared ? 'shared' : 'not shared', `affinity ${affinity}`];
+  if (shared && !published && !namespaceGlobal) parts.push('but its namespace is not global');
+  return parts.join(', ');
+}
+
+function backendLines(backends: readonly ServiceBackend[], theme: Theme): string[] {
+  const head = ['ADDRESS', 'NODE', 'ZONE', 'POD', 'HEALTH'].map((text) => ({ text, style: theme.bold }));
+  const rows = [...backends]
+    .sort((a, b) => a.address.localeCompare(b.address, 'en', { numeric: true }))
+    .map((backend): (Cell | string)[] => [
+      backend.address,
+      backend.node ?? '-',
+      backend.zone ?? '-',
+      backend.pod ?? '-',
+      healthCell(backend, theme),
+    ]);
+  return tableLines([head, ...rows], '    ');
+}
+
+function healthCell(backend: ServiceBackend, theme: Theme): Cell {
+  if (backend.maintenance) return { text: 'in maintenance (weight 0)', style: theme.warn };
+  if (backend.ready) return { text: backend.terminating ? 'ready, terminating' : 'ready', style: theme.ok };
+  if (backend.terminating) {
+    return { text: backend.serving ? 'terminating, still serving' : 'terminating', style: theme.warn };
+  }
+  return { text: 'not ready', style: theme.fail };
+}

@@ -1,0 +1,71 @@
+import { counted } from '../../mesh/counted.ts';
+import type { Use } from '../../mesh/services/services.ts';
+import type { Loss, ServiceSurvival } from '../../mesh/services/survival.ts';
+import { type Cell, tableLines } from '../table.ts';
+import type { Theme } from '../theme.ts';
+import { unreachableLines } from '../unreachable-view.ts';
+import { noneLines, type ReadClusters, unreadLines } from './service-list-view.ts';
+
+export interface FailoverReport extends ReadClusters {
+  services: readonly ServiceSurvival[];
+}
+
+/** Whether every Service survives every loss that was looked at. */
+export function isSurvivable({ services }: FailoverReport): boolean {
+  return services.every(({ losses }) => losses.every(({ survives }) => survives));
+}
+
+/** The document's data. */
+export function failoverData({ unreachable, ...report }: FailoverReport): Record<string, unknown> {
+  const survivable = isSurvivable({ ...report, unreachable });
+  return { survivable, ...report, ...(unreachable.length > 0 ? { unreachable } : {}) };
+}
+
+/** `service failover`: a row for each Service and cluster lost, then those that would fail. */
+export function failoverText(report: FailoverReport, theme: Theme): string {
+  const { services, unreachable } = report;
+  if (services.length === 0) return noneLines(report, theme).join('\n');
+  const head = ['NAMESPACE', 'NAME', 'WITHOUT', 'SURVIVES', 'READY LEFT', 'SERVED BY'].map((text) => ({
+    text,
+    style: theme.bold,
+  }));
+  const rows = services.flatMap((service) => service.losses.map((loss) => lossCells(service, loss, theme)));
+  return [
+    ...tableLines([head, ...rows]),
+    '',
+    ...unreadLines(report, theme),
+    ...summaryLines(report, theme),
+    ...unreachableLines(unreachable, theme),
+  ].join('\n');
+}
+
+function lossCells({ namespace, name, now }: ServiceSurvival, loss: Loss, theme: Theme): (Cell | string)[] {
+  const { without, survives, served, left } = loss;
+  const share = now === 0 ? '0 of 0' : `${left} of ${now} (${Math.round((100 * left) / now)} %)`;
+  return [
+    namespace,
+    name,
+    without,
+    survives ? { text: 'yes', style: theme.ok } : { text: 'NO', style: theme.fail },
+    share,
+    served.length === 0
+      ? { text: 'no other cluster has the service', style: theme.fail }
+      : served.map(({ cluster, uses }) => servedBy(cluster, uses)).join('; '),
+  ];
+}
+
+/** `mesh-2 by itself (2)`, `mesh-2 by mesh-3 (1), mesh-1 (2)`. */
+function servedBy(cluster: string, uses: readonly Use[]): string {
+  if (uses.length === 0) return `${cluster} by nobody`;
+  return `${cluster} by ${uses.map((use) => `${use.cluster === cluster ? 'itself' : use.cluster} (${use.backends})`).join(', ')}`;
+}
+
+function summaryLines({ services }: FailoverReport, theme: Theme): string[] {
+  const failing = services.flatMap(({ namespace, name, losses }) => {
+    const lost = losses.filter(({ survives }) => !survives).map(({ without }) => without);
+    return lost.length > 0 ? [`   ${namespace}/${name}: without ${lost.join(', or without ')}`] : [];
+  });
+  const total = counted(services.length, 'global service');
+  if (failing.length === 0) return [`✅ ${total}: none would fail`];
+  return [`❌ ${theme.fail(`${failing.length} of ${total} would fail:`)}`, ...failing];
+}

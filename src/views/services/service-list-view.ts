@@ -1,0 +1,138 @@
+import { counted } from '../../mesh/counted.ts';
+import type { MeshService, ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/services.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { type Cell, tableLines } from '../table.ts';
+import type { Theme } from '../theme.ts';
+import { unreachableLines } from '../unreachable-view.ts';
+import { warningData, warningLines } from './service-warnings-view.ts';
+
+/** The clusters that were read, and what their agents read beyond them. */
+export interface ReadCluster {
+  cluster: string;
+  context: string;
+  /** Peers whose Services were not read: what they add is not counted. */
+  unread: readonly string[];
+}
+
+export interface ServiceListing {
+  clusters: readonly ReadCluster[];
+  services: readonly MeshService[];
+  unreachable: readonly UnreachableCluster[];
+}
+
+/** The document's data: the backends as counts, the warnings with their words. */
+export function serviceListData({ clusters, services, unreachable }: ServiceListing): Record<string, unknown> {
+  return {
+    clusters,
+    services: services.map((service) => ({
+      ...service,
+      clusters: service.clusters.map(({ definition, ...entry }) => ({
+        ...entry,
+        ...(definition ? { definition: { ...definition, backends: definition.backends.length } } : {}),
+      })),
+      warnings: service.warnings.map((warning) => warningData(warning, service)),
+    })),
+    ...(unreachable.length > 0 ? { unreachable } : {}),
+  };
+}
+
+/** `service list`: a row for each Service and cluster, then the warnings. */
+export function serviceListText(listing: ServiceListing, wide: boolean, theme: Theme): string {
+  const { clusters, services } = listing;
+  const names = clusters.map(({ cluster }) => theme.bold(cluster)).join(', ');
+  if (services.length === 0) return noneLines(listing, theme).join('\n');
+  const head = ['NAMESPACE', 'NAME', 'CLUSTER', ...(wide ? WIDE_HEAD : HEAD)].map((text) => ({
+    text,
+    style: theme.bold,
+  }));
+  const rows = services.flatMap((service) =>
+    service.clusters.map((entry): (Cell | string)[] => [
+      service.namespace,
+      service.name,
+      entry.cluster,
+      ...definitionCells(entry, wide, theme),
+    ]),
+  );
+  const warned = services.filter(({ warnings }) => warnings.length > 0);
+  return [
+    ...tableLines([head, ...rows]),
+    '',
+    ...warned.flatMap((service) => warningLines(service, theme)),
+    ...unreadLines(listing, theme),
+    `${counted(services.length, 'global service')} in ${names}${warned.length > 0 ? `, ${warned.length} with warnings` : ''}`,
+    ...unreachableLines(listing.unreachable, theme),
+  ].join('\n');
+}
+
+const HEAD = ['GLOBAL', 'SHARED', 'AFFINITY', 'READY', 'USES NOW'];
+const WIDE_HEAD = ['GLOBAL', 'SHARED', 'AFFINITY', 'PUBLISHED', 'TYPE', 'PORTS', 'READY', 'USES NOW'];
+
+function definitionCells({ definition, namespaceExists }: ServiceInCluster, wide: boolean, theme: Theme): Cell[] {
+  if (!definition) {
+    const text = namespaceExists ? 'not defined' : 'no such namespace';
+    return [{ text, style: theme.dim }];
+  }
+  const { global, shared, affinity, published, type, headless, ports, ready, backends } = definition;
+  const yes = (value: boolean): Cell => ({ text: value ? 'yes' : 'no', style: value ? undefined : theme.warn });
+  const wideCells: Cell[] = [
+    yes(published),
+    { text: headless ? `${type}, headless` : type },
+    { text: ports.map(({ port, protocol }) => `${port}/${protocol}`).join(',') || '-' },
+  ];
+  return [
+    yes(global),
+    global ? yes(shared) : { text: '-' },
+    { text: global ? affinity : '-' },
+    ...(wide ? wideCells : []),
+    { text: `${ready}/${backends.length}`, style: ready === 0 ? theme.warn : undefined },
+    usesCell(definition, theme),
+  ];
+}
+
+function usesCell(definition: ServiceDefinition, theme: Theme): Cell {
+  if (definition.headless) return { text: 'DNS only', style: theme.dim };
+  const text = usesNowText(definition);
+  return text ? { text } : { text: 'nothing', style: theme.fail };
+}
+
+/** `mesh-1 (2), mesh-2 (not read)`; with affinity `remote`, what was not read comes first: `mesh-2 (not read), else mesh-1 (2)`. */
+export function usesNowText({ uses, usesUnread, affinity }: ServiceDefinition): string {
+  const unread = usesUnread.map((cluster) => `${cluster} (not read)`).join(', ');
+  const parts = [usesText(uses), unread].filter((part) => part !== '');
+  return affinity === 'remote' ? parts.reverse().join(', else ') : parts.join(', ');
+}
+
+/** `mesh-1 (2), mesh-2 (1)`; nothing for none. */
+export function usesText(uses: readonly Use[]): string {
+  return uses.map(({ cluster, backends }) => `${cluster} (${backends})`).join(', ');
+}
+
+/** What was read, and what could not be. */
+export interface ReadClusters {
+  clusters: readonly ReadCluster[];
+  unreachable: readonly UnreachableCluster[];
+}
+
+/** What a report without any Service says. Where no cluster could be read, it says nothing of Services. */
+export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme): string[] {
+  const names = clusters.map(({ cluster }) => theme.bold(cluster)).join(', ');
+  return [
+    clusters.length === 0 ? 'No cluster could be read' : `No service is global in ${names}`,
+    ...unreadLines({ clusters, unreachable }, theme),
+    ...unreachableLines(unreachable, theme),
+  ];
+}
+
+/** What the report cannot know. Nobody knows which cluster it is that did not answer: its name is in there. */
+export function unreadLines({ clusters, unreachable }: ReadClusters, theme: Theme): string[] {
+  const silent = unreachable.map(({ context }) => `"${context}"`).join(', ');
+  const why =
+    unreachable.length === 0
+      ? 'of which no context was given'
+      : `which ${unreachable.length === 1 ? `may be context ${silent}, that` : `may be among the contexts ${silent}, that`} could not be read`;
+  return clusters
+    .filter(({ unread }) => unread.length > 0)
+    .map(({ cluster, unread }) =>
+      theme.dim(`${cluster} is also connected to ${unread.join(', ')}, ${why}: not counted`),
+    );
+}

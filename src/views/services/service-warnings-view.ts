@@ -1,0 +1,112 @@
+import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { NAMESPACE_ANNOTATION } from '../../mesh/services/backends.ts';
+import type { MeshService } from '../../mesh/services/services.ts';
+import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
+import type { Theme } from '../theme.ts';
+
+/** A warning as data, with its words. */
+export interface WarningData extends ServiceWarning {
+  message: string;
+  hint?: string;
+}
+
+interface Words {
+  message: string;
+  hint?: string | undefined;
+}
+
+/** A warning with its words, for `-o json`. */
+export function warningData(warning: ServiceWarning, service: MeshService): WarningData {
+  const { message, hint } = WORDS[warning.id](warning, service);
+  return { ...warning, message, ...(hint ? { hint } : {}) };
+}
+
+/** One line for a warning, one for what to do about it. */
+export function warningLines(service: MeshService, theme: Theme): string[] {
+  const subject = theme.bold(`${service.namespace}/${service.name}`);
+  return service.warnings.flatMap((warning) => {
+    const { message, hint } = warningData(warning, service);
+    return [`⚠️  ${subject}: ${message}`, ...(hint ? [`   ${theme.dim('→')} ${hint}`] : [])];
+  });
+}
+
+const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service: MeshService) => Words>> = {
+  'one-cluster': ({ clusters }, service) => ({
+    message: `is defined in ${list(clusters)} only: no other cluster can ask for it or add backends`,
+    hint: annotate(service, '--create-missing'),
+  }),
+  'namespace-missing': ({ clusters }, { namespace }) => ({
+    message: `${list(clusters)} ${clusters.length === 1 ? 'has' : 'have'} no namespace ${namespace}`,
+  }),
+  'annotations-differ': ({ values = {} }, service) => ({
+    message: `the clusters' annotations differ: ${byCluster(values)}`,
+    hint: `as in most of them: ${annotate(service, ...commonSharing(service))}`,
+  }),
+  'ports-differ': ({ values = {} }) => ({
+    message: `the clusters' ports differ: ${byCluster(values)}; backends of a port that the other cluster does not name are not used`,
+  }),
+  'selectors-differ': ({ values = {} }) => ({
+    message: `the clusters' selectors differ: ${byCluster(values, 'none')}`,
+  }),
+  'legacy-annotations': ({ clusters }, service) => ({
+    message: `${list(clusters)} ${clusters.length === 1 ? 'uses' : 'use'} the older annotation names io.cilium/…, which a newer name beside them overrides`,
+    hint: `rename them: ${annotate(service)}`,
+  }),
+  'unknown-affinity': ({ values = {} }, service) => ({
+    message: `Cilium knows no such affinity and takes it for none: ${byCluster(values)}`,
+    hint: annotate(service, '--affinity', 'none'),
+  }),
+  'namespace-not-global': ({ clusters }, { namespace, clusters: all }) => ({
+    message: `namespace ${namespace} is not global in ${list(clusters)}: the other clusters get no backends from there`,
+    hint: all
+      .filter(({ cluster }) => clusters.includes(cluster))
+      .map(({ context }) =>
+        kubectlCommand({ context }, ['annotate', 'namespace', namespace, `${NAMESPACE_ANNOTATION}=true`]),
+      )
+      .join(' && '),
+  }),
+  'not-shared': (_, service) => ({
+    message: 'is shared by no cluster: each one uses its own backends only',
+    hint: annotate(service, '--shared=true'),
+  }),
+  headless: ({ clusters }) => ({
+    message: `is headless in ${list(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
+  }),
+  'no-ready-backend': () => ({ message: 'has no ready backend in any cluster: requests fail' }),
+  unserved: ({ clusters }) => ({
+    message: `requests from ${list(clusters)} fail: no backend that may be used from there is ready`,
+  }),
+};
+
+/** In the clusters that have the Service, as far as it is not to be copied: a cluster without it refuses the command. */
+function annotate({ namespace, name, clusters }: MeshService, ...flags: string[]): string {
+  const named = flags.includes('--create-missing') ? clusters : clusters.filter(({ definition }) => definition);
+  const context = named.map((cluster) => cluster.context);
+  return meshctlCommand('service global', { context }, [`${namespace}/${name}`, ...flags]);
+}
+
+/** The flags for what most of the clusters where it is global have; of two that are as frequent, the first one's. */
+function commonSharing({ clusters }: MeshService): string[] {
+  const global = clusters.flatMap(({ definition }) => (definition?.global ? [definition] : []));
+  const affinity = mostFrequent(global.map((definition) => definition.affinity));
+  const shared = mostFrequent(global.map((definition) => definition.shared));
+  return ['--affinity', affinity ?? 'none', `--shared=${shared ?? true}`];
+}
+
+function mostFrequent<T>(values: readonly T[]): T | undefined {
+  const countOf = (value: T): number => values.filter((other) => other === value).length;
+  return values.reduce<T | undefined>(
+    (best, value) => (best === undefined || countOf(value) > countOf(best) ? value : best),
+    undefined,
+  );
+}
+
+function list(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
+function byCluster(values: Readonly<Record<string, string>>, empty = '-'): string {
+  return Object.entries(values)
+    .map(([cluster, value]) => `${cluster} (${value || empty})`)
+    .join(', ');
+}

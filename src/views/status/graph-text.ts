@@ -1,0 +1,39 @@
+import type { EdgeState, MeshGraph } from '../../mesh/status/mesh-graph.ts';
+
+const COLOURS: Readonly<Record<EdgeState, string>> = { ok: '#2da44e', partial: '#bf8700', broken: '#cf222e' };
+
+/** A Mermaid flowchart, for Markdown. */
+export function mermaidOf({ nodes, edges }: MeshGraph): string {
+  const idOf = (id: string) => `c${nodes.findIndex((node) => node.id === id)}`;
+  const lines = nodes.map(({ id, label, detail }) => `  ${idOf(id)}["${quoted(label)}<br/>${quoted(detail)}"]`);
+  const arrows = edges.map(({ from, to, state, label }) => {
+    const arrow = state === 'broken' ? '-.->' : '-->';
+    return `  ${idOf(from)} ${arrow}|"${quoted(label)}"| ${idOf(to)}`;
+  });
+  const styles = edges.map(({ state }, index) => `  linkStyle ${index} stroke:${COLOURS[state]},stroke-width:2px`);
+  return ['flowchart LR', ...lines, ...arrows, ...styles].join('\n');
+}
+
+/** A Graphviz digraph. */
+export function dotOf({ title, nodes, edges }: MeshGraph): string {
+  const text = (value: string) => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  return [
+    `digraph ${text(title)} {`,
+    '  node [shape=box, style=rounded, fontname="sans-serif"];',
+    '  edge [fontname="sans-serif", fontsize=10];',
+    ...nodes.map(
+      ({ id, label, detail, known }) =>
+        `  ${text(id)} [label=${text(`${label}\n${detail}`).replaceAll('\n', '\\n')}${known ? '' : ', style="rounded,dashed"'}];`,
+    ),
+    ...edges.map(({ from, to, state, label }) => {
+      const dashed = state === 'broken' ? ', style=dashed' : '';
+      return `  ${text(from)} -> ${text(to)} [label=${text(label)}, color="${COLOURS[state]}"${dashed}];`;
+    }),
+    '}',
+  ].join('\n');
+}
+
+/** Mermaid knows HTML entities, and nothing else that would end a label. */
+function quoted(text: string): string {
+  return text.replaceAll('&', '#amp;').replaceAll('"', '#quot;').replaceAll('<', '#lt;').replaceAll('>', '#gt;');
+}

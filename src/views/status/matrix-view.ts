@@ -1,0 +1,116 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { capital, counted, partOf } from '../../mesh/counted.ts';
+import { pairsOf } from '../../mesh/pairs.ts';
+import type { MatrixCell, MeshStatusReport } from '../../mesh/status/mesh-status.ts';
+import type { Contexts } from '../../mesh/status/standing-advice.ts';
+import type { StatusReport } from '../../mesh/status/status.ts';
+import { reasonsOf } from '../../mesh/status/status-reasons.ts';
+import { hintLines } from '../hint-lines.ts';
+import { type Cell, tableLines } from '../table.ts';
+import type { Theme } from '../theme.ts';
+import { unreachableLines } from '../unreachable-view.ts';
+import { beginningLines, headline as ownHeadline, reasonLines, replicaLines } from './status-view.ts';
+
+/**
+ * The status of several clusters: a matrix of who is connected to whom, then what is wrong, each thing once.
+ * @param contexts of clusters that were not asked, as far as they are known
+ */
+export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?: Contexts): string {
+  const lines = [headline(report, theme)];
+  if (report.clusters.length > 0) {
+    lines.push('🔌 Cluster Connections (nodes of the row connected to the column):');
+    lines.push(...matrixLines(report, theme));
+  }
+  for (const cluster of report.unreachable) lines.push('', ...unreachableLines([cluster], theme));
+  const reasons = reasonsOf(report, contexts);
+  const wrong = [
+    ...report.clusters.flatMap((cluster) => replicaLines(cluster, reasons, theme)),
+    ...reasons.flatMap((reason) => reasonLines(reason, theme)),
+  ];
+  if (wrong.length > 0) lines.push('', ...wrong);
+  const [first, ...rest] = unconnected(report);
+  if (first && rest.length === report.clusters.length - 1 && rest.length > 0 && first.enabled) {
+    // Nobody is connected to anybody: one command for all.
+    const others = rest.map(({ context }) => context).join(',');
+    return [
+      ...lines,
+      ...hintLines(meshctlCommand('clustermesh connect', first, ['--destination-context', others]), theme),
+    ].join('\n');
+  }
+  const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
+  for (const cluster of unconnected(report)) {
+    // What others lack because of it has been said, with what to do about it.
+    if (!cluster.enabled && told.has(cluster.cluster.name)) continue;
+    const others = report.clusters.filter((other) => other !== cluster && other.enabled);
+    const dialling = others.filter(({ peers }) => peers.some(({ name }) => name === cluster.cluster.name));
+    const destinations = (dialling.length > 0 ? dialling : others).map(({ context }) => context);
+    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, destinations));
+  }
+  return lines.join('\n');
+}
+
+/** Clusters that are no part of the mesh: the others need a word on them. */
+function unconnected({ clusters }: MeshStatusReport): StatusReport[] {
+  return clusters.filter(({ enabled, peers }) => !enabled || peers.length === 0);
+}
+
+function headline(report: MeshStatusReport, theme: Theme): string {
+  const { clusters, unreachable, healthy } = report;
+  const nodes = clusters.reduce((sum, { nodes: { total } }) => sum + total, 0);
+  const total = clusters.length + unreachable.length;
+  if (healthy) {
+    const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
+    const apart = pairsApart(report);
+    const words = apart.length > 0 ? `all their peers (not peers of each other: ${apart.join('; ')})` : 'all clusters';
+    return `✅ All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}${sampled}`;
+  }
+  if (unreachable.length === 0 && unconnected(report).length === clusters.length) {
+    return `⚠️  ${theme.warn(total === 1 ? 'The cluster is connected to no other' : `None of the ${total} clusters is connected to another`)}`;
+  }
+  const whole = ({ nodes, peers }: StatusReport) =>
+    peers.length > 0 && nodes.total > 0 && nodes.connected === nodes.total;
+  const lacking = clusters.filter((cluster) => !whole(cluster)).length;
+  const atRisk = clusters.filter((cluster) => !cluster.healthy && whole(cluster)).length;
+  const words = [
+    ...(unreachable.length > 0
+      ? [`${partOf(unreachable.length, total, 'cluster', ['cannot', 'cannot'])} be asked`]
+      : []),
+    ...(lacking > 0 ? [`${partOf(lacking, total, 'cluster', ['is', 'are'])} not connected to all clusters`] : []),
+    ...(atRisk > 0 ? [`${partOf(atRisk, total, 'cluster', ['is', 'are'])} connected, but not well`] : []),
+  ];
+  return `❌ ${theme.fail(capital(words.join('; ')))}`;
+}
+
+/** Clusters that were asked and do not dial each other, each pair once: `mesh-1 and mesh-3`. */
+function pairsApart({ clusters, matrix }: MeshStatusReport): string[] {
+  const names = clusters.map(({ cluster }) => cluster.name);
+  const isApart = (from: string, to: string) =>
+    matrix.some((cell) => cell.from === from && cell.to === to && cell.state === 'not-configured');
+  return pairsOf(names)
+    .filter(([one, other]) => isApart(one, other) || isApart(other, one))
+    .map((pair) => pair.join(' and '));
+}
+
+function matrixLines({ clusters, matrix }: MeshStatusReport, theme: Theme): string[] {
+  const columns = [...new Set(matrix.map(({ to }) => to))];
+  const named = clusters.some(({ context, cluster }) => context !== cluster.name);
+  const head = [named ? 'FROM (CONTEXT) \\ TO' : 'FROM \\ TO', ...columns].map((text) => ({ text, style: theme.bold }));
+  const rows = clusters.map(({ context, cluster: { name } }): (Cell | string)[] => [
+    { text: context === name ? name : `${name} (${context})`, style: theme.bold },
+    ...columns.map((to) =>
+      cellFor(
+        matrix.find((cell) => cell.from === name && cell.to === to),
+        theme,
+      ),
+    ),
+  ]);
+  return tableLines([head, ...rows], '  ');
+}
+
+function cellFor(cell: MatrixCell | undefined, theme: Theme): Cell {
+  if (!cell || cell.state === 'self') return { text: '·', style: theme.dim };
+  if (cell.state === 'not-configured') return { text: '–', style: theme.dim };
+  const text = `${cell.connected ?? 0}/${cell.total ?? 0}`;
+  if (cell.state === 'at-risk') return { text: `! ${text}`, style: theme.warn };
+  return cell.state === 'connected' ? { text: `✓ ${text}`, style: theme.ok } : { text: `✗ ${text}`, style: theme.fail };
+}

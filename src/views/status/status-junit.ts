@@ -1,0 +1,67 @@
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { describeFault, type Fault } from '../../mesh/status/standing.ts';
+import type { PeerStatus, StatusReport } from '../../mesh/status/status.ts';
+import { type JunitCase, junitXml } from '../junit.ts';
+import { placesOf } from './status-view.ts';
+
+/**
+ * A suite for each cluster with a case for each peer; a cluster without peers fails as such.
+ * @param reports with their words (adviseMesh)
+ */
+export function statusJunit(reports: readonly StatusReport[], unreachable: readonly UnreachableCluster[] = []): string {
+  return junitXml([
+    ...reports.map((report) => ({ name: report.context, cases: casesOf(report) })),
+    ...unreachable.map(({ context, code, message }) => ({
+      name: context,
+      cases: [
+        {
+          name: 'the cluster answers',
+          className: `clustermesh.${context}`,
+          failure: { type: code, message, text: message },
+        },
+      ],
+    })),
+  ]);
+}
+
+function casesOf(report: StatusReport): JunitCase[] {
+  const className = `clustermesh.${report.context}`;
+  const { enabled, peers } = report;
+  if (!enabled || peers.length === 0) {
+    const message = enabled ? 'the cluster is connected to no cluster' : 'Cluster Mesh is not enabled';
+    return [
+      { name: 'has peers', className, failure: { type: enabled ? 'no-peers' : 'not-enabled', message, text: message } },
+    ];
+  }
+  const serving = report.faults.filter(({ component, peer }) => component === 'apiserver' && peer === undefined);
+  return [
+    ...peers.map((peer) => ({
+      name: `all nodes are connected to ${peer.name}`,
+      className,
+      failure: failureOf(peer, report),
+    })),
+    { name: 'what peers and agents need of it is there', className, failure: failureOfFaults(serving) },
+  ];
+}
+
+function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusReport): JunitCase['failure'] {
+  const replicas = kvstoremesh ?? { connected: 1, total: 1 };
+  const problems = report.problems.filter(({ peer }) => peer === name);
+  const whole = agents.total > 0 && replicas.total > 0 && problems.length === 0;
+  if (whole && agents.connected === agents.total && replicas.connected === replicas.total) {
+    return failureOfFaults(report.faults.filter(({ peer, peers = [peer] }) => peers.includes(name)));
+  }
+  const texts = problems.map(
+    (problem) => `${problem.says} — ${placesOf(problem)}\n${problem.message}\n→ ${problem.hint}`,
+  );
+  const counts = `${agents.connected}/${agents.total} nodes are connected to ${name}`;
+  return { type: problems[0]?.class ?? 'not-connected', message: counts, text: texts.join('\n') };
+}
+
+/** Connected, and broken all the same. */
+function failureOfFaults(faults: readonly Fault[]): JunitCase['failure'] {
+  const [first] = faults;
+  if (!first) return undefined;
+  const text = faults.map((fault) => `${describeFault(fault)}\n→ ${fault.hint}`).join('\n');
+  return { type: first.id, message: 'would not come back after a restart', text };
+}

@@ -1,0 +1,128 @@
+import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { allOf, capital, partOf } from '../../mesh/counted.ts';
+import { APISERVER } from '../../mesh/objects/names.ts';
+import type { Contexts } from '../../mesh/status/standing-advice.ts';
+import type { PeerStatus, StatusProblem, StatusReport } from '../../mesh/status/status.ts';
+import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
+import { hintLines } from '../hint-lines.ts';
+import type { Theme } from '../theme.ts';
+
+/** Names of nodes and clusters shown for one reason before the rest is only counted. */
+const NAMES_SHOWN = 3;
+
+/**
+ * The report of `clustermesh status`: the article's three lines when healthy, else also what is wrong and what to do.
+ * @param contexts of other clusters, as far as they are known
+ */
+export function statusText(report: StatusReport, theme: Theme, contexts?: Contexts): string {
+  const reasons = reasonsOf({ clusters: [report] }, contexts);
+  const lines = [headline(report, theme), ...replicaLines(report, reasons, theme)];
+  if (report.peers.length > 0) {
+    lines.push('🔌 Cluster Connections:', ...report.peers.map((peer) => peerLine(peer, theme)));
+  }
+  lines.push(...reasons.flatMap((reason) => reasonLines(reason, theme)), ...beginningLines(report, theme));
+  return lines.join('\n');
+}
+
+/**
+ * How to begin, in a cluster that is not part of a mesh.
+ * @param others the contexts of the clusters that it is to be connected to, as far as they are known
+ */
+export function beginningLines(report: StatusReport, theme: Theme, others: readonly string[] = []): string[] {
+  const { enabled, peers, problems } = report;
+  if (!enabled) {
+    const isSaid = problems.some((problem) => problem.class === 'own-apiserver-missing');
+    return isSaid ? [] : hintLines(meshctlCommand('clustermesh enable', report), theme);
+  }
+  if (peers.length > 0) return [];
+  const destinations = others.length > 0 ? others.join(',') : '<context>';
+  return hintLines(meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]), theme);
+}
+
+/** One line on the cluster's nodes; says so when only a sample of them was asked. */
+export function headline(report: StatusReport, theme: Theme): string {
+  const { nodes, cluster, sample } = report;
+  if (!report.enabled && report.peers.length === 0)
+    return `❌ ${theme.fail(`Cluster Mesh is not enabled in ${cluster.name}`)}`;
+  if (report.peers.length === 0) return `⚠️  ${theme.warn(`${cluster.name} is connected to no cluster`)}`;
+  if (nodes.total === 0) return `❌ ${theme.fail(`No Cilium agent runs in ${cluster.name}`)}`;
+  const word = sample ? 'sampled node' : 'node';
+  const note = sample ? theme.warn(` (a sample of ${sample.percent}%: ${sample.asked} of ${sample.nodes} nodes)`) : '';
+  if (nodes.connected === nodes.total) {
+    const all = allOf(nodes.total, word, ['is', 'are']);
+    return report.healthy
+      ? // Scripts look for this very line, whatever the number.
+        `✅ All ${nodes.total} ${word}s are connected to all clusters${note}`
+      : `❌ ${theme.fail(shortcoming(report, all))}${note}`;
+  }
+  const lacking = partOf(nodes.total - nodes.connected, nodes.total, word, ['is', 'are']);
+  return `❌ ${theme.fail(`${capital(lacking)} not connected to all clusters`)}${note}`;
+}
+
+/**
+ * Why a cluster is not healthy whose nodes are all connected: the worst that there is, then what still works.
+ * @param all its nodes, with the verb
+ */
+function shortcoming({ enabled, kvstoremesh, problems, faults }: StatusReport, all: string): string {
+  const still = `${all} still connected to all clusters`;
+  if (problems.some(({ heldOver }) => heldOver)) return `New connections fail; ${still}`;
+  if (!enabled) return `The clustermesh-apiserver is not there; ${still}`;
+  if (kvstoremesh.enabled && kvstoremesh.replicas === 0) return `No KVStoreMesh replica runs; ${still}`;
+  if (kvstoremesh.enabled && kvstoremesh.connected < kvstoremesh.replicas) {
+    const lacking = kvstoremesh.replicas - kvstoremesh.connected;
+    return `${capital(partOf(lacking, kvstoremesh.replicas, 'KVStoreMesh replica', ['is', 'are']))} not connected to all clusters; ${all}`;
+  }
+  if (faults.length > 0) return `The connections would not come back after a restart; ${still}`;
+  return `Not all of it is well; ${still}`;
+}
+
+/** What to do where no KVStoreMesh replica runs and no reason says why; else nothing. */
+export function replicaLines(
+  { context, namespace, cluster, enabled, kvstoremesh, peers }: StatusReport,
+  reasons: readonly StatusReason[],
+  theme: Theme,
+): string[] {
+  if (!kvstoremesh.enabled || peers.length === 0 || kvstoremesh.replicas > 0) return [];
+  const line = `${theme.warn('⚠️ ')} ${cluster.name}: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed`;
+  if (!enabled || reasons.some(({ about }) => about.includes(cluster.name))) return [line];
+  const look = kubectlCommand({ context, namespace }, ['describe', 'deployment', APISERVER]);
+  return [line, ...hintLines(look, theme)];
+}
+
+function peerLine({ name, agents }: PeerStatus, theme: Theme): string {
+  const count = (part: number, word: string): string => {
+    const text = `${part}/${agents.total} ${word}`;
+    return part === agents.total ? text : theme.fail(text);
+  };
+  return `  • ${theme.bold(name)}: ${count(agents.configured, 'configured')}, ${count(agents.connected, 'connected')}`;
+}
+
+/** A reason with an example of whom it holds for, the agent's own words and the next step. */
+export function reasonLines({ about, lead, says, places, message, hint }: StatusReason, theme: Theme): string[] {
+  const clusters = new Set(places.map(({ cluster }) => cluster));
+  const where = places.map(({ cluster, problem }) =>
+    clusters.size > 1 ? `${cluster}: ${placesOf(problem)}` : placesOf(problem),
+  );
+  const words = [...(lead === undefined ? [] : [lead]), says].join(': ');
+  return [
+    `${theme.warn('⚠️ ')} ${someOf(about)}: ${words}${where.length > 0 ? ` — ${where.join('; ')}` : ''}`,
+    ...(message ? [`     ${theme.dim(message)}`] : []),
+    ...hintLines(hint, theme),
+  ];
+}
+
+/** `node-1, node-2, node-3 and 2 more`, `KVStoreMesh (pod-1), for which 2 nodes wait`. */
+export function placesOf({ component, nodes, nodesWaiting }: StatusProblem): string {
+  const names = someOf(nodes);
+  if (component === 'agent') return names;
+  const waiting =
+    nodesWaiting === undefined
+      ? ''
+      : `, for which ${nodesWaiting === 1 ? 'one node waits' : `${nodesWaiting} nodes wait`}`;
+  return `KVStoreMesh (${names})${waiting}`;
+}
+
+function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).join(', ');
+  return names.length > NAMES_SHOWN ? `${shown} and ${names.length - NAMES_SHOWN} more` : shown;
+}
