@@ -1,7 +1,7 @@
 import type { ClusterClient } from '../kube/client.ts';
+import { listOr } from '../kube/refused.ts';
 import { givenToNodes } from '../mesh/cilium/nodes.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
-import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 
 type PodAddresses = Pick<ClusterSnapshot, 'ciliumPodCidrs' | 'podSubnets' | 'podPools'>;
@@ -32,15 +32,6 @@ export function readCiliumNodes(client: ClusterClient): Promise<KubeObject[] | u
   return listIfAllowed(client, 'cilium.io/v2', 'CiliumNode');
 }
 
-async function listIfAllowed(
-  client: ClusterClient,
-  apiVersion: string,
-  kind: string,
-): Promise<KubeObject[] | undefined> {
-  try {
-    return await client.listAll({ apiVersion, kind });
-  } catch (error) {
-    if (error instanceof MeshctlError && (error.code === 'Forbidden' || error.code === 'NotFound')) return undefined;
-    throw error;
-  }
+function listIfAllowed(client: ClusterClient, apiVersion: string, kind: string): Promise<KubeObject[] | undefined> {
+  return listOr(client.listAll({ apiVersion, kind }), { absent: undefined, forbidden: undefined });
 }

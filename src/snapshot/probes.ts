@@ -1,6 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
+import { listOr } from '../kube/refused.ts';
 import { LOAD_BALANCER_PROBES, type LoadBalancerProbe } from '../mesh/enable/load-balancer-capability.ts';
-import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { APISERVER } from '../mesh/objects/names.ts';
 
@@ -21,19 +21,16 @@ async function listOfProbe(
   { apiVersions, kind, labelSelector }: LoadBalancerProbe,
 ): Promise<KubeObject[]> {
   for (const apiVersion of apiVersions) {
-    try {
-      return await client.listAll({ apiVersion, kind, labelSelector });
-    } catch (error) {
-      if (!(error instanceof MeshctlError) || !['NotFound', 'Forbidden'].includes(error.code)) throw error;
-      if (error.code === 'Forbidden') return [];
-    }
+    const list = client.listAll({ apiVersion, kind, labelSelector });
+    const found = await listOr(list, { absent: undefined, forbidden: [] });
+    if (found) return found;
   }
   return [];
 }
 
 /** Node ports of all Services but the clustermesh-apiserver's; empty for an operator who may not list them. */
 export async function readUsedNodePorts(client: ClusterClient, namespace: string): Promise<number[]> {
-  return orNothing(
+  return listOr(
     client.collect({ apiVersion: 'v1', kind: 'Service' }, ({ metadata, spec }) =>
       metadata.namespace === namespace && metadata.name === APISERVER
         ? []
@@ -41,15 +38,6 @@ export async function readUsedNodePorts(client: ClusterClient, namespace: string
             ({ nodePort }) => nodePort ?? [],
           ),
     ),
+    { absent: [], forbidden: [] },
   );
-}
-
-/** Empty where the kind is not served or may not be listed. */
-async function orNothing<T>(list: Promise<T[]>): Promise<T[]> {
-  try {
-    return await list;
-  } catch (error) {
-    if (error instanceof MeshctlError && (error.code === 'Forbidden' || error.code === 'NotFound')) return [];
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import type { ClusterClient } from '../kube/client.ts';
+import { listOr } from '../kube/refused.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
 import type {
   AgentFacts,
@@ -163,13 +164,9 @@ export async function readAuthority(client: ClusterClient, namespace: string): P
  * may not look.
  */
 export async function findCiliumNamespaces(client: ClusterClient): Promise<string[]> {
-  try {
-    const found = await client.listAll({ apiVersion: 'apps/v1', kind: 'DaemonSet', labelSelector: AGENT_SELECTOR });
-    return [...new Set(found.flatMap(({ metadata }) => metadata.namespace ?? []))].sort();
-  } catch (error) {
-    if (error instanceof MeshctlError && error.code === 'Forbidden') return [];
-    throw error;
-  }
+  const list = client.listAll({ apiVersion: 'apps/v1', kind: 'DaemonSet', labelSelector: AGENT_SELECTOR });
+  const found = await listOr(list, { absent: [], forbidden: [] });
+  return [...new Set(found.flatMap(({ metadata }) => metadata.namespace ?? []))].sort();
 }
 
 /** Without these nothing can be said of a cluster. */

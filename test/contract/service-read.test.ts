@@ -73,6 +73,23 @@ beforeAll(async () => {
 });
 afterAll(() => clusters.close());
 
+describe('a peer whose file cannot be read', () => {
+  it('is none whose backends agents would use', async () => {
+    const { one, two } = clusters.stores;
+    addService(one, 'astray');
+    addService(two, 'astray');
+    expect((await described('astray'))['mesh-1']?.uses.map(({ cluster }) => cluster)).toEqual(['mesh-1', 'mesh-2']);
+    const secret = { apiVersion: 'v1', kind: 'Secret', namespace: 'kube-system', name: 'cilium-clustermesh' };
+    const write = (text: string) =>
+      one?.update(secret, (live) => {
+        live.data = { 'mesh-2': Buffer.from(text).toString('base64') };
+      });
+    write('endpoints: [ https://192.0.2.1:2379');
+    expect((await described('astray'))['mesh-1']?.uses.map(({ cluster }) => cluster)).toEqual(['mesh-1']);
+    write('endpoints:\n- https://192.0.2.1:2379\n');
+  });
+});
+
 describe("a service's backends", () => {
   it("leave out the slices that mirror another cluster's", async () => {
     expect((await described('mirrored'))['mesh-1']?.backends.map(({ address }) => address)).toEqual(['10.0.0.1']);

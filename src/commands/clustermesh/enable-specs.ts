@@ -24,13 +24,11 @@ const CERTIFICATE_OPTIONS: readonly OptionSpec[] = grouped('certificates', [
   },
   {
     flags: '--cert-validity <duration>',
-    group: 'certificates',
     description: 'validity of new certificates, e.g. 8760h (default: 3 years)',
     parse: parseSpan,
   },
   {
     flags: '--key-size <bits>',
-    group: 'certificates',
     description: 'size of new RSA keys',
     choices: ['2048', '3072', '4096'],
     default: '2048',

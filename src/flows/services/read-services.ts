@@ -1,10 +1,10 @@
 import type { ClusterClient } from '../../kube/client.ts';
+import { unlessForbidden } from '../../kube/refused.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, CILIUM_CONFIG, configMapRef, secretRef } from '../../mesh/objects/names.ts';
-import { secretTexts } from '../../mesh/objects/secret-data.ts';
-import { peersIn } from '../../mesh/peers/peer-config.ts';
+import { dialledPeers } from '../../mesh/peers/peers.ts';
 import {
   backendsIn,
   type ClusterServices,
@@ -138,13 +138,8 @@ async function readDefinitions(flow: Flow, member: MeshMember, scope: ServiceSco
 
 /** The peers that the agents read from; undefined where Secrets may not be read. */
 export async function readPeers({ client, namespace, cluster }: MeshMember): Promise<string[] | undefined> {
-  try {
-    const secret = await client.get(secretRef(namespace, AGENT_PEERS_SECRET));
-    return peersIn(secretTexts(secret)).filter((peer) => peer !== cluster);
-  } catch (error) {
-    if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
-    return undefined;
-  }
+  const reading = client.get(secretRef(namespace, AGENT_PEERS_SECRET));
+  return unlessForbidden(reading.then((secret) => dialledPeers(secret).filter((peer) => peer !== cluster)));
 }
 
 async function readNamespaces(

@@ -1,4 +1,5 @@
 import type { ClusterClient } from '../../kube/client.ts';
+import { unlessForbidden } from '../../kube/refused.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { CiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { shellWord } from '../../mesh/command-line.ts';
@@ -87,15 +88,6 @@ async function elsewhere(
 
 async function uidOf(client: ClusterClient): Promise<string | undefined> {
   return (await unlessForbidden(client.get(OLDEST_NAMESPACE)))?.metadata.uid;
-}
-
-async function unlessForbidden<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof MeshctlError && error.code === 'Forbidden') return undefined;
-    throw error;
-  }
 }
 
 function clusterNameIn({ data }: KubeObject): string {

@@ -4,7 +4,7 @@ import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { dataKeys, secretText, secretTexts } from '../objects/secret-data.ts';
 import { peerCertificateKeys, peersIn, remoteUserName } from './peer-config.ts';
-import { dialsOwnCache } from './peer-file.ts';
+import { dialsOwnCache, readPeerFile } from './peer-file.ts';
 
 /** The Secrets that hold a file for each peer. */
 export const PEER_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as const;
@@ -13,6 +13,12 @@ export const PEER_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as co
 export function configuredPeers({ objects, namespace }: ClusterSnapshot): string[] {
   const names = PEER_SECRETS.flatMap((name) => peersIn(secretTexts(objects.get(keyOf(secretRef(namespace, name))))));
   return [...new Set(names)].sort();
+}
+
+/** Those of the peers that a Secret names whose file can be read: nobody dials by another one. */
+export function dialledPeers(secret: KubeObject | undefined): string[] {
+  const texts = secretTexts(secret);
+  return peersIn(texts).filter((peer) => !('unreadable' in readPeerFile(texts[peer] ?? '')));
 }
 
 /**
