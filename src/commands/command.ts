@@ -1,5 +1,5 @@
 import type { Flow } from '../flows/flow.ts';
-import type { Kubeconfig } from '../kube/kubeconfig.ts';
+import type { Kubeconfig } from '../kube/kubeconfig-entries.ts';
 import type { Theme } from '../views/theme.ts';
 
 /** What every command is made of. The cli room turns specs into a program; commands never touch the terminal. */

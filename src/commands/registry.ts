@@ -7,7 +7,7 @@ import { POLICY_COMMANDS } from './clustermesh/policy-specs.ts';
 import type { CommandSpec } from './command.ts';
 import { CONNECTIVITY_COMMAND } from './connectivity/test-spec.ts';
 import { parseCount, parseDuration, parseList, parseNamespace, parsePercent } from './option-values.ts';
-import { SERVICE_COMMANDS } from './service/service-specs.ts';
+import { SERVICE_COMMANDS } from './service/specs.ts';
 import { CLUSTERS, waitDuration } from './shared-options.ts';
 
 /** What each group of commands is, for help. */

@@ -1,4 +1,4 @@
-import type { KubeconfigUser } from './kubeconfig.ts';
+import type { KubeconfigUser } from './kubeconfig-entries.ts';
 
 /** How a context proves who the user is; for messages. */
 export type AuthKind =

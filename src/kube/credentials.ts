@@ -5,8 +5,7 @@ import { createSecureContext, type SecureContext, type SecureContextOptions } fr
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type AuthKind, authKindOf } from './auth-kind.ts';
-import type { ExecEntry } from './exec-plugin.ts';
-import type { SelectedContext } from './kubeconfig.ts';
+import type { ExecEntry, SelectedContext } from './kubeconfig-entries.ts';
 import type { ServerProxy } from './proxy.ts';
 import { type ReadLimits, readTextFile } from './read-text-file.ts';
 

@@ -5,7 +5,7 @@ import { ExecaError, execa } from 'execa';
 import { MeshctlError } from '../mesh/errors.ts';
 import { loginHint } from './auth-kind.ts';
 import { errorOfAbort } from './errors.ts';
-import type { SelectedContext } from './kubeconfig.ts';
+import type { ExecEntry, SelectedContext } from './kubeconfig-entries.ts';
 
 /** What a credential plugin gave. Secret. */
 export interface PluginCredential {
@@ -14,16 +14,6 @@ export interface PluginCredential {
   certificate?: string | undefined;
   /** PEM. */
   privateKey?: string | undefined;
-}
-
-/** The `exec` entry of a kubeconfig user (client.authentication.k8s.io). */
-export interface ExecEntry {
-  command: string;
-  args?: readonly string[] | undefined;
-  env?: readonly { name: string; value: string }[] | undefined;
-  apiVersion?: string | undefined;
-  provideClusterInfo?: boolean | undefined;
-  installHint?: string | undefined;
 }
 
 /** An ExecCredential has a token, or a certificate with its key; more than this is none. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Kubeconfig, KubeconfigSource } from './kubeconfig.ts';
+import type { Kubeconfig } from './kubeconfig-entries.ts';
 import { readTextFile } from './read-text-file.ts';
 
 /** Where a pod finds its service account (Kubernetes, "Accessing the API from a Pod"). */
@@ -12,7 +12,7 @@ export const IN_CLUSTER_CONTEXT = 'in-cluster';
  * Undefined outside of pods.
  */
 export async function inClusterKubeconfig(
-  { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port }: KubeconfigSource['env'],
+  { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port }: Readonly<Record<string, string | undefined>>,
   folder: string = SERVICE_ACCOUNT,
 ): Promise<Kubeconfig | undefined> {
   if (!host || !port) return undefined;

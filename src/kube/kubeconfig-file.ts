@@ -3,21 +3,9 @@ import type { Cluster, Context, User } from '@kubernetes/client-node/dist/config
 import { newClusters, newContexts, newUsers } from '@kubernetes/client-node/dist/config_types.js';
 import { parse } from 'yaml';
 import { MeshctlError } from '../mesh/errors.ts';
-import type { ExecEntry } from './exec-plugin.ts';
+import type { ExecEntry, KubeconfigUser } from './kubeconfig-entries.ts';
 import { type ReadLimits, readTextFile } from './read-text-file.ts';
 import { EACH, isRecord, type Shape, shaped } from './shape.ts';
-
-/** A kubeconfig user with the fields that client-node passes over. */
-export interface KubeconfigUser extends User {
-  /** `tokenFile`, absolute. */
-  tokenFile?: string | undefined;
-  /** `as-groups`. */
-  impersonateGroups?: readonly string[] | undefined;
-  /** `as-uid`. */
-  impersonateUid?: string | undefined;
-  /** `exec`, where it names a command. */
-  plugin?: ExecEntry | undefined;
-}
 
 /** What one file has. Entries that are broken in themselves are not among it. */
 export interface KubeconfigFile {

@@ -3,46 +3,11 @@ import type { Cluster, Context } from '@kubernetes/client-node/dist/config_types
 import { kubectlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { inClusterKubeconfig } from './in-cluster.ts';
-import { type KubeconfigFile, type KubeconfigUser, readKubeconfigFile } from './kubeconfig-file.ts';
+import type { Kubeconfig, KubeconfigUser, SelectedContext, ShadowedEntry } from './kubeconfig-entries.ts';
+import { type KubeconfigFile, readKubeconfigFile } from './kubeconfig-file.ts';
 import type { ReadLimits } from './read-text-file.ts';
 
-export type { KubeconfigUser } from './kubeconfig-file.ts';
-
-/** One or several kubeconfig files, merged as kubectl does: whoever names something first keeps it. */
-export interface Kubeconfig {
-  /** The files that were read. */
-  files: readonly string[];
-  currentContext?: string | undefined;
-  contexts: readonly Context[];
-  clusters: readonly Cluster[];
-  users: readonly KubeconfigUser[];
-  /** Names that several files give to different things; the first file's counts, as in kubectl. */
-  shadowed?: readonly ShadowedEntry[] | undefined;
-  /** The file that a context is from, by its name. */
-  contextFiles?: ReadonlyMap<string, string> | undefined;
-}
-
-/** An entry of a later file that counts for nothing, because an earlier file has another one of that name. */
-export interface ShadowedEntry {
-  kind: 'cluster' | 'user';
-  name: string;
-  /** The file whose entry counts. */
-  file: string;
-  /** The file whose entry does not. */
-  other: string;
-}
-
-/** A context with the cluster and user that it names. */
-export interface SelectedContext {
-  name: string;
-  namespace?: string | undefined;
-  cluster: Cluster;
-  /** Without a name in the context, an anonymous user. */
-  user: KubeconfigUser;
-  files: readonly string[];
-  /** Why it may not be what its author meant. */
-  warnings: readonly string[];
-}
+export type { KubeconfigUser } from './kubeconfig-entries.ts';
 
 export interface KubeconfigSource extends ReadLimits {
   /** `--kubeconfig`; must exist. */

@@ -1,9 +1,10 @@
 /** One cluster of a sandbox: its API server, what is installed in it, its controllers and stand-ins. */
 import { createAuthority } from '../pki/authority.ts';
 import { issueCertificate } from '../pki/issue.ts';
-import type { ApiServer, PodRuntime, Store, StoreEvent } from './apiserver/api.ts';
+import type { ApiServer, PodRuntime } from './apiserver/api.ts';
 import { ApiError } from './apiserver/errors.ts';
 import { startApiServer } from './apiserver/server.ts';
+import type { Store, StoreEvent } from './apiserver/storage/object-store.ts';
 import { isPublished } from './cilium/cluster-state.ts';
 import type { Datapath } from './cilium/datapath.ts';
 import type { OwnCluster } from './cilium/peers.ts';

@@ -1,5 +1,6 @@
 import type { ClusterClient } from '../../src/kube/client.ts';
-import type { ApiServerOptions, Store } from '../../src/sandbox/apiserver/api.ts';
+import type { ApiServerOptions } from '../../src/sandbox/apiserver/api.ts';
+import type { Store } from '../../src/sandbox/apiserver/storage/object-store.ts';
 import { startTestServer } from './apiserver.ts';
 import { kubeconfigFor, openClient } from './kube-server.ts';
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type ClusterClient, type ConnectOptions, connectCluster } from '../../src/kube/client.ts';
-import type { Kubeconfig, KubeconfigUser } from '../../src/kube/kubeconfig.ts';
+import type { Kubeconfig, KubeconfigUser } from '../../src/kube/kubeconfig-entries.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import type { ApiServerOptions, Store } from '../../src/sandbox/apiserver/api.ts';
+import type { ApiServerOptions } from '../../src/sandbox/apiserver/api.ts';
+import type { Store } from '../../src/sandbox/apiserver/storage/object-store.ts';
 import { startTestServer } from './apiserver.ts';
 
 /** API servers that hold what Cilium's Cluster Mesh leaves there; nothing runs in them. */

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { type Endpoint, serviceEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { dialsOf } from '../../src/mesh/connect/connection-mode.ts';
-import type { CredentialChoice } from '../../src/mesh/connect/credential-kind.ts';
 import { chooseCredential } from '../../src/mesh/connect/credentials.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { type Member, planDirection } from '../../src/mesh/connect/direction.ts';
 import { planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
-import { assignOverrides, parseEndpointOverride } from '../../src/mesh/connect/endpoint-overrides.ts';
-import { type Endpoint, serviceEndpoints } from '../../src/mesh/connect/endpoints.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { dialsOf } from '../../src/mesh/peers/connection-mode.ts';
+import type { CredentialChoice } from '../../src/mesh/peers/credential-kind.ts';
+import { assignOverrides, parseEndpointOverride } from '../../src/mesh/peers/endpoint-overrides.ts';
 import { apiserverDeployment, caFacts, NOW, serviceObject, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 interface Shape {

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { nodesServing } from '../../src/mesh/apiserver/endpoints.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ApiserverPodFacts, NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
-import type { CredentialChoice } from '../../src/mesh/connect/credential-kind.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { type Member, planDirection } from '../../src/mesh/connect/direction.ts';
-import { nodesServing } from '../../src/mesh/connect/endpoints.ts';
 import { choiceNotes } from '../../src/mesh/connect/kept-choices.ts';
 import { requireReadyServers } from '../../src/mesh/connect/provable.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import { type KubeObject, type ObjectMeta, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import type { CredentialChoice } from '../../src/mesh/peers/credential-kind.ts';
 import { foreignHomeNotes } from '../../src/mesh/peers/foreign-homes.ts';
 import { COMMON_PREFIX, cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
 import {

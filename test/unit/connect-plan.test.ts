@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { requireEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
@@ -8,7 +9,6 @@ import {
   type Member,
   requireEnabled,
 } from '../../src/mesh/connect/direction.ts';
-import { requireEndpoints } from '../../src/mesh/connect/endpoints.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';

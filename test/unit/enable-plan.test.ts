@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { loadTemplates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
+import { serviceEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
+import { withService } from '../../src/mesh/apiserver/planned-service.ts';
 import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { type AuthorityChoice, planAuthority } from '../../src/mesh/certificates/plan-authority.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { serviceEndpoints } from '../../src/mesh/connect/endpoints.ts';
 import { planEnable } from '../../src/mesh/enable/plan-enable.ts';
-import { withService } from '../../src/mesh/enable/planned-service.ts';
 import { type EnableChoices, settleEnable } from '../../src/mesh/enable/settings.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import type { Plan } from '../../src/mesh/plan/plan.ts';

@@ -36,6 +36,7 @@ interface Import {
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 const imports = files.flatMap((file) => importsOf(file, readFileSync(join(SRC, file), 'utf8')));
+const importsFrom = new Map(files.map((file) => [file, imports.filter(({ from, lazy }) => from === file && !lazy)]));
 
 function importsOf(from: string, text: string): Import[] {
   const found: Import[] = [];
@@ -55,6 +56,20 @@ function target(from: string, specifier: string): string {
 function roomOf(path: string): string | undefined {
   const room = path.split('/')[0];
   return room !== undefined && room in ARROWS ? room : undefined;
+}
+
+/** Every file that one imports, or that those import, when it is loaded or for its types. */
+function reachedFrom(start: string): Set<string> {
+  const reached = new Set<string>();
+  const queue = [start];
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    for (const { to } of importsFrom.get(file) ?? []) {
+      if (reached.has(to)) continue;
+      reached.add(to);
+      queue.push(to);
+    }
+  }
+  return reached;
 }
 
 describe('imports', () => {
@@ -82,6 +97,11 @@ describe('imports', () => {
       ({ from, to }) => roomOf(from) === 'mesh' && roomOf(to) !== 'mesh' && !PURE_LIBRARIES.includes(to),
     );
     expect(outside).toEqual([]);
+  });
+
+  it('never lead back to the file that they start from', () => {
+    const circles = files.filter((file) => reachedFrom(file).has(file));
+    expect(circles).toEqual([]);
   });
 
   it('load nothing heavy for --help', () => {

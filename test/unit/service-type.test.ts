@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { serviceEndpoints } from '../../src/mesh/connect/endpoints.ts';
+import { serviceEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
 import { defaultNodePort } from '../../src/mesh/enable/node-port.ts';
 import { detectServiceExposure } from '../../src/mesh/enable/service-type.ts';
 import { loadBalancerService, serviceObject, snapshotOf } from '../support/snapshots.ts';

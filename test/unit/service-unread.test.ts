@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createTheme } from '../../src/cli/theme.ts';
-import { type ClusterServices, joinServices } from '../../src/mesh/services/services.ts';
+import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
+import { joinServices } from '../../src/mesh/services/services.ts';
 import { noneLines, unreadLines, usesNowText } from '../../src/views/services/service-list-view.ts';
 
 /** One cluster was named, whose agents use another one's backends too: what they use must not look complete. */

@@ -5,7 +5,8 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/peer-config.ts';
 import { expectedPeers, knownPeers } from '../../src/mesh/peers/peers.ts';
-import { describeFault, type Fault, type FaultsInput, faultsOf } from '../../src/mesh/status/standing.ts';
+import { describeFault, type Fault, type FaultsInput } from '../../src/mesh/status/fault.ts';
+import { faultsOf } from '../../src/mesh/status/standing.ts';
 import { apiserverDeployment, certificateFacts, NOW, snapshotOf } from '../support/snapshots.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';

@@ -1,6 +1,6 @@
-import { CONNECTION_MODES } from '../../mesh/connect/connection-mode.ts';
-import { CREDENTIAL_CHOICES } from '../../mesh/connect/credential-kind.ts';
-import { parseEndpointOverride } from '../../mesh/connect/endpoint-overrides.ts';
+import { CONNECTION_MODES } from '../../mesh/peers/connection-mode.ts';
+import { CREDENTIAL_CHOICES } from '../../mesh/peers/credential-kind.ts';
+import { parseEndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import type { CommandSpec, OptionSpec } from '../command.ts';
 import { parseCount, parseList } from '../option-values.ts';
 import { ALL, CONTEXT, DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../shared-options.ts';

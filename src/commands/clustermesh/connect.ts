@@ -1,9 +1,10 @@
-import { type ConnectOptions, connectClusters, prepareConnect } from '../../flows/connect/connect.ts';
+import { connectClusters } from '../../flows/connect/connect.ts';
+import { type ConnectOptions, prepareConnect } from '../../flows/connect/prepare-connect.ts';
 import type { Target } from '../../flows/flow.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../mesh/checks/compatibility.ts';
-import type { CredentialChoice } from '../../mesh/connect/credential-kind.ts';
-import type { EndpointOverride } from '../../mesh/connect/endpoint-overrides.ts';
+import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
+import type { EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { connectText } from '../../views/connect/connect-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';

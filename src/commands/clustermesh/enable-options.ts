@@ -1,13 +1,13 @@
 import ipaddr from 'ipaddr.js';
 import { parse } from 'yaml';
-import { type CiliumVersion, parseVersion } from '../../mesh/cilium/versions.ts';
 import {
   CONTAINERS,
   type ContainerName,
   type ContainerResources,
   type EtcdStorage,
   type ResourceRequirements,
-} from '../../mesh/enable/apiserver-deployment.ts';
+} from '../../mesh/apiserver/deployment.ts';
+import { type CiliumVersion, parseVersion } from '../../mesh/cilium/versions.ts';
 import type { ObjectSetting } from '../../mesh/enable/object-settings.ts';
 import type { ServiceType, TrafficPolicy } from '../../mesh/enable/service-type.ts';
 import type { EnableChoices } from '../../mesh/enable/settings.ts';

@@ -1,5 +1,5 @@
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { ClusterServices } from '../../mesh/services/services.ts';
+import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
 import { printable } from '../../views/printable.ts';
 import { failoverData, failoverText, isSurvivable } from '../../views/services/service-failover-view.ts';

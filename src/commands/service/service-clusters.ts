@@ -1,7 +1,8 @@
 import { type MeshMember, readMembers, readServices, type ServiceScope } from '../../flows/services/read-services.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { type ClusterServices, unreadPeers } from '../../mesh/services/services.ts';
+import type { ClusterServices } from '../../mesh/services/service-facts.ts';
+import { unreadPeers } from '../../mesh/services/services.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import type { ReadCluster } from '../../views/services/service-list-view.ts';

@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../../kube/client.ts';
-import type { Kubeconfig } from '../../kube/kubeconfig.ts';
+import type { Kubeconfig } from '../../kube/kubeconfig-entries.ts';
 import type { CommandContext } from '../command.ts';
 
 /** The shared flags of commands that reach clusters, as parsed. */

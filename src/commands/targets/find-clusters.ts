@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { during } from '../../flows/flow.ts';
 import { type FirstLook, lookAtCluster, USUAL_NAMESPACE } from '../../flows/targets/first-look.ts';
 import type { ClusterClient } from '../../kube/client.ts';
-import type { Kubeconfig } from '../../kube/kubeconfig.ts';
+import type { Kubeconfig } from '../../kube/kubeconfig-entries.ts';
 import { sleep } from '../../kube/retry.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';

@@ -1,8 +1,8 @@
-import type { MeshRequest } from '../../flows/connect/connect.ts';
+import type { MeshRequest } from '../../flows/connect/prepare-connect.ts';
 import type { FirstLook } from '../../flows/targets/first-look.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
-import type { ConnectionMode } from '../../mesh/connect/connection-mode.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import { type Found, identityOf, leaveOut, withFoundClusters } from './find-clusters.ts';

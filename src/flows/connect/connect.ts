@@ -1,126 +1,31 @@
 import pLimit from 'p-limit';
-import { type Finding, runChecks } from '../../mesh/checks/check.ts';
-import { COMPATIBILITY_CHECKS, forConnect } from '../../mesh/checks/compatibility.ts';
-import { clusterNameOf, requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
-import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { type ConnectionMode, dialsOf } from '../../mesh/connect/connection-mode.ts';
-import type { CredentialChoice } from '../../mesh/connect/credential-kind.ts';
-import { planDial } from '../../mesh/connect/dial-plan.ts';
-import {
-  type Direction,
-  dialsThroughKvstoremesh,
-  type Member,
-  planDirection,
-  requireEnabled,
-} from '../../mesh/connect/direction.ts';
-import { assignOverrides, type EndpointOverride } from '../../mesh/connect/endpoint-overrides.ts';
-import { hostPort, listEndpoints } from '../../mesh/connect/endpoints.ts';
-import { choiceNotes, oneWayNote, wantedDials } from '../../mesh/connect/kept-choices.ts';
-import { requireReadyServers } from '../../mesh/connect/provable.ts';
-import { planServe } from '../../mesh/connect/serve-plan.ts';
-import { counted } from '../../mesh/counted.ts';
+import { hostPort } from '../../mesh/apiserver/endpoints.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
-import type { Plan, Step } from '../../mesh/plan/plan.ts';
-import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import { peerCertificateKeys } from '../../mesh/peers/peer-config.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
+import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
+import type { ClientCertificate } from '../etcd/open-etcd.ts';
+import { proveServer } from '../etcd/prove.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { carryOut } from './connect-run.ts';
-import { peerIdsIn, readDescribed } from './read-peer-ids.ts';
-
-/** Who is to be connected with whom. */
-export interface MeshRequest {
-  mode: ConnectionMode;
-  /** Whether the operator asked for the mode; else connections that are one-way on purpose stay so. */
-  modeGiven?: boolean | undefined;
-  /** Absent when there are only destinations, which mode `mesh` joins with each other. */
-  source?: Target | undefined;
-  destinations: readonly Target[];
-}
-
-export interface ConnectOptions {
-  credentials?: CredentialChoice | undefined;
-  sourceEndpoints?: readonly EndpointOverride[] | undefined;
-  destinationEndpoints?: readonly EndpointOverride[] | undefined;
-  /** Ids of checks that do not count. */
-  skipChecks?: readonly string[] | undefined;
-  /** Clusters at a time. */
-  parallel: number;
-  /** False where port-forward is forbidden: credentials are handed out untried. */
-  proof?: boolean | undefined;
-  /** How long a remote etcd may take to let a new peer in. */
-  proofMs: number;
-  /** False leaves what stands when something fails. */
-  rollback?: boolean | undefined;
-}
-
-/** A connect that has been thought through; nothing is written yet. */
-export interface PreparedConnect {
-  targets: readonly Target[];
-  members: readonly Member[];
-  directions: readonly Direction[];
-  /** First every serving side, then, after the proofs, every file. */
-  serve: Plan;
-  dial: Plan;
-  warnings: readonly string[];
-}
+import { createClusterWriter } from '../write/apply-clusters.ts';
+import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
+import { materialise, readAuthorities } from '../write/materialise.ts';
+import { nudgePods } from '../write/nudge.ts';
+import { putBack } from '../write/put-back.ts';
+import { requireStanding } from '../write/still-standing.ts';
+import type { ConnectOptions, PreparedConnect } from './prepare-connect.ts';
 
 export interface ConnectOutcome {
   clusters: { context: string; name: string; id: number; endpoints: string[] }[];
   connections: { from: string; to: string; credential: string; user: string; endpoints: readonly string[] }[];
   steps: readonly Step[];
   warnings: readonly string[];
-}
-
-/**
- * Reads every cluster once, validates the whole mesh and plans.
- * @throws MeshctlError what keeps a cluster from taking part; `Incompatible` with all findings in its details
- */
-export async function prepareConnect(
-  flow: Flow,
-  request: MeshRequest,
-  options: ConnectOptions,
-): Promise<PreparedConnect> {
-  const { source, destinations, mode } = request;
-  const targets = source ? [source, ...destinations] : destinations;
-  const snapshots = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
-    readAll(targets, options.parallel),
-  );
-  for (const snapshot of snapshots) requireCilium(snapshot);
-  requireEnabled(snapshots);
-  const peerIds = peerIdsIn(await readDescribed(flow, targets, snapshots, { parallel: options.parallel }));
-  const input = { clusters: snapshots, now: flow.now(), peerIds };
-  const findings = forConnect(runChecks(COMPATIBILITY_CHECKS, input, options.skipChecks));
-  refuseIncompatible(findings);
-  const members = membersOf(snapshots, request, options);
-  const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
-  const now = flow.now();
-  const dials = wantedDials(dialsOf(mode, sourceMember, others), request.modeGiven ?? false);
-  const directions = dials.wanted.map(([client, server]) =>
-    planDirection(client, server, {
-      credentials: options.credentials,
-      mode: request.modeGiven ? mode : undefined,
-      now,
-    }),
-  );
-  if (options.proof !== false) requireReadyServers([...new Set(directions.map(({ server }) => server.snapshot))]);
-  const serve = planServe(directions, now);
-  const dial = planDial(directions, now);
-  const warnings = new Set([
-    ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
-    ...directions.flatMap(({ credential }) => credential.warnings),
-    ...aliasWarnings(directions),
-    ...dials.oneWay.map(oneWayNote),
-    ...directions.flatMap(choiceNotes),
-    ...foreignHomeNotes([...serve.steps, ...dial.steps]),
-  ]);
-  return {
-    targets,
-    members,
-    directions,
-    serve,
-    dial,
-    warnings: [...warnings],
-  };
 }
 
 /**
@@ -153,56 +58,113 @@ export async function connectClusters(
   };
 }
 
-async function readAll(targets: readonly Target[], parallel: number): Promise<ClusterSnapshot[]> {
+/** Serves, proves and dials, or puts every cluster back. @returns the steps as they were carried out */
+async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectOptions): Promise<readonly Step[]> {
+  const { targets, serve, dial, directions } = prepared;
+  const steps = [...serve.steps, ...dial.steps];
+  const authorities = await readAuthorities(targets, steps, options.parallel);
+  const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
+  const issued = await duringChange(flow, 'Issuing client certificates', dial.steps.some(issues), issuing);
+  const writer = createClusterWriter(flow, targets, options.parallel);
+  try {
+    await duringChange(flow, 'Letting the peers in', serve.steps.some(isChange), () =>
+      writer.write(
+        serve.steps,
+        (step) => materialise(step, authorities, flow.now()),
+        (target) => nudgePods(flow, target, { pods: 'apiserver' }),
+      ),
+    );
+    if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
+    await duringChange(flow, 'Writing the peering files', dial.steps.some(isChange), () =>
+      writer.write(
+        dial.steps,
+        async (step) => readyWrite(issued, step),
+        (target) => nudgePods(flow, target, { pods: 'apiserver-and-agents' }),
+      ),
+    );
+    await requireStanding(targets, directions, options.parallel);
+    return writer.steps;
+  } catch (error) {
+    await putBack(flow, targets, writer.journals, error, {
+      rollback: options.rollback,
+      mounted: true,
+      parallel: options.parallel,
+      mend: (context) => mendCommand(directions, context),
+    });
+    throw error;
+  }
+}
+
+/** Progress is shown of what really happens. */
+function duringChange<T>(flow: Flow, label: string, changes: boolean, work: () => Promise<T>): Promise<T> {
+  return changes ? during(flow, label, work) : work();
+}
+
+const isChange = ({ action }: Step): boolean => action !== 'keep';
+const issues = ({ write }: Step): boolean => write?.method === 'issue' && write.certificates.length > 0;
+
+/** Each credential must open the remote's etcd before anyone dials with it. */
+async function prove(
+  flow: Flow,
+  targets: readonly Target[],
+  directions: readonly Direction[],
+  steps: readonly Step[],
+  ready: ReadyWrites,
+  { proofMs, parallel }: ConnectOptions,
+): Promise<void> {
   const limit = pLimit(parallel);
-  return Promise.all(
-    targets.map(({ client, namespace }) => limit(() => readSnapshot(client, { namespace, purpose: 'connect' }))),
+  const byServer = groupBy(directions, ({ server }) => server.snapshot.context);
+  const proving = targets.flatMap((target) => {
+    const incoming = byServer.get(target.client.context) ?? [];
+    const proofs = incoming.map((direction) => ({ direction, certificate: credentialOf(direction, steps, ready) }));
+    return proofs.length > 0 ? [() => proveServer(flow, target, proofs, { timeoutMs: proofMs, limit })] : [];
+  });
+  await during(
+    flow,
+    'Proving the credentials',
+    () => Promise.all(proving.map((run) => run())).catch(withoutProof),
+    () => `Proved ${directions.length} credentials against the remote etcds`,
   );
 }
 
-function membersOf(snapshots: readonly ClusterSnapshot[], request: MeshRequest, options: ConnectOptions): Member[] {
-  const named = snapshots.map((snapshot) => ({ context: snapshot.context, name: clusterNameOf(snapshot) }));
-  const { sourceEndpoints = [], destinationEndpoints = [] } = options;
-  const sources = request.source ? named.slice(0, 1) : [];
-  const overrides = [
-    ...assignOverrides(sourceEndpoints, sources, '--source-endpoint'),
-    ...assignOverrides(destinationEndpoints, named.slice(sources.length), '--destination-endpoint'),
-  ];
-  return snapshots.map((snapshot, index) => {
-    const given = overrides[index];
-    const identity = requireIdentity(snapshot);
-    if (given === undefined || given === 'service')
-      return { snapshot, identity, endpoints: listEndpoints(snapshot), given };
-    return { snapshot, identity, endpoints: given, given: 'addresses' };
-  });
+/** Where port-forward is forbidden on purpose there is a way without it. */
+function withoutProof(error: unknown): never {
+  if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+  const { code, message, hint = '', details, cause } = error;
+  const way = 'Or connect with --no-proof: credentials are then handed out untried.';
+  throw new MeshctlError(code, message, { hint: `${hint} ${way}`.trim(), details, cause });
 }
 
-function sentenceOf(finding: Finding): string {
-  const check = COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id);
-  const words = `${check?.says(finding) ?? finding.id} [${finding.id}]`;
-  return finding.hint ? `${words} → ${finding.hint}` : words;
+/** The client certificate of a direction: the one just issued, else the one that the Secret has. */
+function credentialOf(direction: Direction, steps: readonly Step[], ready: ReadyWrites): ClientCertificate {
+  const { snapshot } = direction.client;
+  const live = (name: string) => snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name)));
+  if (direction.credential.kind === 'shared-ca') return certificateIn(secretTexts(live(REMOTE_CERT_SECRET)), TLS_KEYS);
+  const name = dialingSecret(snapshot);
+  const step = steps.find(({ cluster, object }) => cluster === snapshot.context && object.name === name);
+  const texts = textsAfter(live(name), step && ready.get(step));
+  return certificateIn(texts, peerCertificateKeys(direction.server.identity.name));
 }
 
-function refuseIncompatible(findings: readonly Finding[]): void {
-  const failed = findings.filter(({ severity }) => severity === 'fail');
-  const [first] = failed;
-  if (!first) return;
-  const words = failed.map((finding) => COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id)?.says(finding));
-  throw new MeshctlError('Incompatible', `these clusters cannot be of one mesh: ${words.join('; ')}`, {
-    // A hint may end with a command, which nothing follows.
-    hint: `${failed.length > 1 ? 'Checks' : 'Check'}: ${[...new Set(failed.map(({ id }) => id))].join(', ')} (--skip-checks leaves checks out). ${first.hint ?? ''}`.trim(),
-    details: { findings: failed },
-  });
-}
-
-function aliasWarnings(directions: readonly Direction[]): string[] {
-  return directions
-    .filter(({ endpoint }) => endpoint.alias?.in === 'pods')
-    .map(({ client: { snapshot }, server }) => {
-      const restarted = dialsThroughKvstoremesh(snapshot) ? 'the clustermesh-apiserver' : 'every agent';
-      return (
-        `context "${snapshot.context}": the certificate of "${server.identity.name}" does not cover its address, and Cilium ` +
-        `before 1.20 needs hostAliases for that: ${restarted} will be restarted`
-      );
-    });
+/**
+ * What an operator runs for a cluster that could not be put back: where its peers are new to it, it forgets them; else
+ * connecting anew brings both sides together again.
+ */
+function mendCommand(directions: readonly Direction[], context: string): string {
+  const own = directions.filter(({ client, server }) =>
+    [client, server].some(({ snapshot }) => snapshot.context === context),
+  );
+  const others = new Map(
+    own
+      .map(({ client, server }) => (client.snapshot.context === context ? server : client))
+      .map((member) => [member.identity.name, member]),
+  );
+  const me = own.map(({ client, server }) => (client.snapshot.context === context ? client : server))[0];
+  const known = me ? configuredPeers(me.snapshot) : [];
+  const strangers = [...others.keys()].filter((name) => !known.includes(name));
+  if (strangers.length === others.size) {
+    return meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(','), '--yes']);
+  }
+  const contexts = [...others.values()].map(({ snapshot }) => snapshot.context);
+  return meshctlCommand('clustermesh connect', { context }, ['--destination-context', contexts.join(',')]);
 }

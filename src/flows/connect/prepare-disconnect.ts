@@ -2,17 +2,17 @@ import pLimit from 'p-limit';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { type ConnectionMode, dialsOf } from '../../mesh/connect/connection-mode.ts';
 import { type Parting, partingsOf, planDisconnect } from '../../mesh/connect/disconnect-plan.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
+import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { remoteUserName } from '../../mesh/peers/peer-config.ts';
 import { configuredPeers, knownPeers, logsInAsItself } from '../../mesh/peers/peers.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import type { MeshRequest } from './connect.ts';
+import type { MeshRequest } from './prepare-connect.ts';
 
 export interface DisconnectOptions {
   /** Goes on where a destination cannot be reached. */

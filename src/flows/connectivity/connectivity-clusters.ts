@@ -1,5 +1,6 @@
 import { waitForObject } from '../../kube/wait.ts';
 import { type ConnectivityObjects, echoDeploymentName, renderConnectivity } from '../../manifests/connectivity.ts';
+import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import type { Sample } from '../../mesh/connectivity/connectivity.ts';
 import {
@@ -9,7 +10,6 @@ import {
   readSamples,
   requestCommand,
 } from '../../mesh/connectivity/connectivity-requests.ts';
-import { isRolledOut } from '../../mesh/enable/apiserver-deployment.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isPodReady } from '../../mesh/objects/pods.ts';

@@ -1,9 +1,9 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { linkSignals } from '../../kube/linked-signal.ts';
 import { waitForList, waitForObject } from '../../kube/wait.ts';
+import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
+import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
-import { loadBalancerHosts } from '../../mesh/connect/endpoints.ts';
-import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/enable/apiserver-deployment.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
 import {

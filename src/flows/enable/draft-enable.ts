@@ -1,5 +1,9 @@
 import { type Templates, templateRefs } from '../../manifests/load.ts';
 import { renderClusterMesh } from '../../manifests/render.ts';
+import { scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
+import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { withService } from '../../mesh/apiserver/planned-service.ts';
+import { podMarks, withPodMarks } from '../../mesh/apiserver/pod-marks.ts';
 import { certificateSpecs } from '../../mesh/certificates/cluster-certificates.ts';
 import {
   type AuthorityPlan,
@@ -12,16 +16,12 @@ import { type ClusterIdentity, requireIdentity } from '../../mesh/cilium/identit
 import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install.ts';
 import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { serviceEndpoints } from '../../mesh/connect/endpoints.ts';
 import { counted } from '../../mesh/counted.ts';
-import { scaleUpCommand } from '../../mesh/enable/apiserver-deployment.ts';
 import { caFingerprint, keptUnsigned } from '../../mesh/enable/certificates.ts';
 import { enableEffects, usersToRestore } from '../../mesh/enable/effects.ts';
 import { applySettings, type ObjectSetting } from '../../mesh/enable/object-settings.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/peer-move.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
-import { withService } from '../../mesh/enable/planned-service.ts';
-import { podMarks, withPodMarks } from '../../mesh/enable/pod-marks.ts';
 import {
   type EnableChoices,
   type EnableSettings,

@@ -1,7 +1,7 @@
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
+import { hostPort, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
-import { hostPort, serviceEndpoints } from '../../mesh/connect/endpoints.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import type { PeerMove } from '../../mesh/enable/peer-move.ts';
 import { isFoundation, requireNoConflicts } from '../../mesh/enable/plan-enable.ts';

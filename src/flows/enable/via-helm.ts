@@ -1,9 +1,9 @@
 import { ExecaError, execa } from 'execa';
 import { stringify } from 'yaml';
 import { applySteps } from '../../kube/apply.ts';
+import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { serviceEndpoints } from '../../mesh/connect/endpoints.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import { type HelmValues, helmValues, leavesUsersOut } from '../../mesh/enable/helm-values.ts';
 import { settleImage } from '../../mesh/enable/settings.ts';

@@ -5,15 +5,8 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, CILIUM_CONFIG, configMapRef, secretRef } from '../../mesh/objects/names.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
-import {
-  backendsIn,
-  type ClusterServices,
-  globalKeys,
-  type ServiceBackend,
-  type ServiceFacts,
-  serviceFacts,
-  serviceKey,
-} from '../../mesh/services/services.ts';
+import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
+import { backendsIn, globalKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
 import type { Flow, Target } from '../flow.ts';
 
 /** Which Services to read: those that are global in some cluster, or the one named, global or not. */

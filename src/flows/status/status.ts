@@ -1,7 +1,7 @@
 import { sleep } from '../../kube/retry.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { describeFault, type Fault } from '../../mesh/status/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import { describeFault, type Fault } from '../../mesh/status/standing.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
+import { caMark, podCaMark } from '../../mesh/apiserver/pod-marks.ts';
 import { certificateBlocks, joinCertificates } from '../../mesh/certificates/pem.ts';
-import { caMark, podCaMark } from '../../mesh/enable/pod-marks.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';

@@ -1,7 +1,7 @@
+import { availableReplicasOf } from '../apiserver/deployment.ts';
+import { podCaMark } from '../apiserver/pod-marks.ts';
 import type { CaFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { availableReplicasOf } from '../enable/apiserver-deployment.ts';
-import { podCaMark } from '../enable/pod-marks.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { APISERVER, apiserverDeploymentRef, CA_SECRET, secretRef } from '../objects/names.ts';

@@ -1,4 +1,4 @@
-import { isIpAddress } from '../connect/endpoints.ts';
+import { isIpAddress } from '../apiserver/endpoints.ts';
 import {
   ADMIN_CERT_SECRET,
   LOCAL_CERT_SECRET,

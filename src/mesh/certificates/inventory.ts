@@ -9,7 +9,8 @@ import {
   REMOTE_CERT_SECRET,
   SERVER_CERT_SECRET,
 } from '../objects/names.ts';
-import { describeFault, type FaultId, type FaultsInput, faultsOf } from '../status/standing.ts';
+import { describeFault, type FaultId, type FaultsInput } from '../status/fault.ts';
+import { faultsOf } from '../status/standing.ts';
 import { type Contexts, mendOf } from '../status/standing-advice.ts';
 import type { CertificateFacts, TlsSecretFacts } from './certificate.ts';
 

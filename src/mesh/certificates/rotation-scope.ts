@@ -4,7 +4,7 @@ import { MeshctlError } from '../errors.ts';
 import { pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
-import { describeFault, type Fault } from '../status/standing.ts';
+import { describeFault, type Fault } from '../status/fault.ts';
 import { type Contexts, contextOf, mendOf } from '../status/standing-advice.ts';
 import { dialFaults } from '../status/standing-dial.ts';
 import { requireSigner } from './authority.ts';

@@ -1,4 +1,4 @@
-import { caMark, POD_CA_ANNOTATION, podCaMark } from '../enable/pod-marks.ts';
+import { caMark, POD_CA_ANNOTATION, podCaMark } from '../apiserver/pod-marks.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from '../objects/names.ts';
 import { emptySecret, secretTexts } from '../objects/secret-data.ts';

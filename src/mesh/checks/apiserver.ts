@@ -1,8 +1,8 @@
+import { isRolledOut, replicasOf } from '../apiserver/deployment.ts';
+import { isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { isIpAddress, serviceEndpoints } from '../connect/endpoints.ts';
-import { isRolledOut, replicasOf } from '../enable/apiserver-deployment.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
 import { type Finding, listed, type Subject, theCluster } from './check.ts';

@@ -1,6 +1,6 @@
+import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { runsKvstoremesh } from '../enable/apiserver-deployment.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../objects/names.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './check.ts';

@@ -1,8 +1,8 @@
+import { runsKvstoremesh } from '../apiserver/deployment.ts';
+import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { hostPort, reachableEndpoints } from '../connect/endpoints.ts';
-import { runsKvstoremesh } from '../enable/apiserver-deployment.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,

@@ -1,10 +1,11 @@
+import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { makesRemoteUsers } from '../enable/apiserver-deployment.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
-import { describeFault, type FaultId, faultsOf } from '../status/standing.ts';
+import { describeFault, type FaultId } from '../status/fault.ts';
+import { faultsOf } from '../status/standing.ts';
 import { mendOf } from '../status/standing-advice.ts';
 import type { Finding, Subject } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';

@@ -1,11 +1,11 @@
+import { runsKvstoremesh } from '../apiserver/deployment.ts';
+import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { hasLostSigner, waysBack } from '../certificates/authority.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
 import { certificateSpecs, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { serviceEndpoints } from '../connect/endpoints.ts';
-import { runsKvstoremesh } from '../enable/apiserver-deployment.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { knownPeers } from '../peers/peers.ts';

@@ -1,6 +1,6 @@
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { AGENT_SELECTOR, APISERVER } from '../objects/names.ts';
-import type { FaultId } from '../status/standing.ts';
+import type { FaultId } from '../status/fault.ts';
 import type { StatusReport } from '../status/status.ts';
 import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
 import { type Finding, listed } from './check.ts';

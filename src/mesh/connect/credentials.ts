@@ -1,8 +1,8 @@
+import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { authorityState, authorityTrouble, requireSigner } from '../certificates/authority.ts';
 import { type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { makesRemoteUsers } from '../enable/apiserver-deployment.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
@@ -12,11 +12,11 @@ import {
   SERVER_CERT_SECRET,
   SHARED_USER,
 } from '../objects/names.ts';
+import type { CredentialChoice, CredentialKind } from '../peers/credential-kind.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { readPeerFile } from '../peers/peer-file.ts';
 import { dialingFile } from '../peers/peers.ts';
-import type { CredentialChoice, CredentialKind } from './credential-kind.ts';
 
 export interface Credential {
   kind: CredentialKind;

@@ -1,9 +1,17 @@
+import { makesRemoteUsers, runsKvstoremesh } from '../apiserver/deployment.ts';
+import {
+  type Endpoint,
+  hostPort,
+  isIpAddress,
+  reachableEndpoints,
+  requireEndpoints,
+  splitHostPort,
+} from '../apiserver/endpoints.ts';
 import { canonicalIp } from '../certificates/cluster-certificates.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { makesRemoteUsers, runsKvstoremesh } from '../enable/apiserver-deployment.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import {
@@ -17,23 +25,15 @@ import {
   secretRef,
 } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import type { ConnectionMode } from '../peers/connection-mode.ts';
+import type { CredentialChoice } from '../peers/credential-kind.ts';
 import { foreignFile } from '../peers/foreign-file.ts';
 import { choicesFor, type Marks, marksFor } from '../peers/peer-choices.ts';
 import type { PeerEndpoint } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
 import { configuredPeers, dialingFile } from '../peers/peers.ts';
 import { lackOfUsers, restoreUsersCommand } from '../peers/remote-users.ts';
-import type { ConnectionMode } from './connection-mode.ts';
-import type { CredentialChoice } from './credential-kind.ts';
 import { type Credential, canSign, chooseCredential } from './credentials.ts';
-import {
-  type Endpoint,
-  hostPort,
-  isIpAddress,
-  reachableEndpoints,
-  requireEndpoints,
-  splitHostPort,
-} from './endpoints.ts';
 
 /** A cluster that takes part in a connect. */
 export interface Member {

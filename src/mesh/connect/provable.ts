@@ -1,6 +1,6 @@
+import { replicasOf } from '../apiserver/deployment.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
-import { replicasOf } from '../enable/apiserver-deployment.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { APISERVER, APISERVER_SELECTOR, apiserverDeploymentRef } from '../objects/names.ts';

@@ -1,3 +1,4 @@
+import { isIpAddress } from '../apiserver/endpoints.ts';
 import { reasonToReissue } from '../certificates/cluster-certificates.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
@@ -15,7 +16,6 @@ import { addUsersEdit, undoAddUsers } from '../peers/remote-users.ts';
 import { type Plan, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { canSign, managesUsers } from './credentials.ts';
 import { type Direction, dialledHosts, type Member } from './direction.ts';
-import { isIpAddress } from './endpoints.ts';
 
 /**
  * What each serving cluster needs before anyone may dial it: its certificate to cover its addresses, and a user for each

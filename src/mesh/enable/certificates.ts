@@ -1,3 +1,5 @@
+import { isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
+import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
 import { isUnfilled, requireSigner } from '../certificates/authority.ts';
 import {
   type CertificateFacts,
@@ -8,14 +10,12 @@ import {
 import { reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { isIpAddress, serviceEndpoints } from '../connect/endpoints.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
 import { conflictsOf, foreignOwner, managersOfData, toolOwner } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
 import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
 import type { EnableInput } from './input.ts';
-import { caMark, hasCertificate } from './pod-marks.ts';
 
 /** Whether the Service has what peers will dial; a load balancer may still be waiting for its address. */
 export function awaitsAddress(snapshot: ClusterSnapshot): boolean {

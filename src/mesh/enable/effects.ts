@@ -1,9 +1,10 @@
+import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
+import { formerName, podIdentity } from '../apiserver/pod-marks.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { hostPort, serviceEndpoints } from '../connect/endpoints.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
@@ -13,7 +14,6 @@ import { configuredPeers } from '../peers/peers.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 import type { PeerMove } from './peer-move.ts';
-import { formerName, podIdentity } from './pod-marks.ts';
 
 export interface EnableEffectsInput {
   snapshot: ClusterSnapshot;

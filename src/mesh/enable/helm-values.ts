@@ -1,9 +1,9 @@
+import { isIpAddress } from '../apiserver/endpoints.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { CiliumInstall } from '../cilium/install.ts';
 import { compareVersions, parseImage, parseVersion } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { isIpAddress } from '../connect/endpoints.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   apiserverDeploymentRef,

@@ -1,3 +1,4 @@
+import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
@@ -15,7 +16,6 @@ import { cachedPeerFile, peersIn } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache, readPeerFile } from '../peers/peer-file.ts';
 import { newPeerSecret, removeKeys, setKeys } from '../peers/peer-secrets.ts';
 import type { Step } from '../plan/plan.ts';
-import { runsKvstoremesh } from './apiserver-deployment.ts';
 
 /**
  * The peers' files go over to those who will dial: from KVStoreMesh to the agents when it is switched off, and back. At

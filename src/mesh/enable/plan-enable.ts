@@ -1,3 +1,4 @@
+import { reasonToReplacePods } from '../apiserver/pod-marks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
@@ -18,7 +19,6 @@ import { applyChanges } from '../plan/diff.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';
 import type { EnableInput } from './input.ts';
-import { reasonToReplacePods } from './pod-marks.ts';
 
 /**
  * The ordered steps that turn a cluster into one with the rendered clustermesh-apiserver: the CA, the Service (its address

@@ -1,3 +1,14 @@
+import {
+  CONTAINERS,
+  type ContainerResources,
+  type EtcdStorage,
+  etcdStorageOf,
+  imageOf,
+  pullSecretsOf,
+  replicasOf,
+  resourcesOf,
+  runsKvstoremesh,
+} from '../apiserver/deployment.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import { parseImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -14,17 +25,6 @@ import {
 import { secretTexts } from '../objects/secret-data.ts';
 import { addressesIn } from '../peers/peer-file.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
-import {
-  CONTAINERS,
-  type ContainerResources,
-  type EtcdStorage,
-  etcdStorageOf,
-  imageOf,
-  pullSecretsOf,
-  replicasOf,
-  resourcesOf,
-  runsKvstoremesh,
-} from './apiserver-deployment.ts';
 import { defaultNodePort } from './node-port.ts';
 import {
   detectServiceExposure,

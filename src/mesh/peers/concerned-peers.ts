@@ -1,7 +1,7 @@
+import { formerName } from '../apiserver/pod-marks.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { formerName } from '../enable/pod-marks.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   apiserverDeploymentRef,

@@ -1,5 +1,5 @@
+import { hostPort, isIpAddress, reachableEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { hostPort, isIpAddress, reachableEndpoints, splitHostPort } from '../connect/endpoints.ts';
 import { meshHostname } from '../objects/names.ts';
 import { managersOfKey, toolOwner } from '../objects/ownership.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';

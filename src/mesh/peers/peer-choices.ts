@@ -1,10 +1,10 @@
+import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import type { ConnectionMode } from '../connect/connection-mode.ts';
-import type { CredentialKind } from '../connect/credential-kind.ts';
-import { parseEndpoint } from '../connect/endpoint-overrides.ts';
-import { type Endpoint, hostPort } from '../connect/endpoints.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import type { ConnectionMode } from './connection-mode.ts';
+import type { CredentialKind } from './credential-kind.ts';
+import { parseEndpoint } from './endpoint-overrides.ts';
 
 /**
  * What an operator chose for a peer, so that the next connect keeps it. It is written down as annotations of Secret

@@ -1,5 +1,5 @@
 import { SERVICE_ANNOTATIONS } from './backends.ts';
-import type { ServiceDefinition, ServiceInCluster } from './services.ts';
+import type { ServiceDefinition, ServiceInCluster } from './service-facts.ts';
 
 /** What keeps a global Service from doing what people expect of one. */
 export type ServiceWarningId =

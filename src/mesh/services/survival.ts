@@ -1,12 +1,5 @@
-import {
-  type ClusterServices,
-  joinServices,
-  type MeshService,
-  selectionInputs,
-  serviceKey,
-  type Use,
-  usesIn,
-} from './services.ts';
+import type { ClusterServices, Use } from './service-facts.ts';
+import { joinServices, type MeshService, selectionInputs, serviceKey, usesIn } from './services.ts';
 
 /** What a cluster's pods are left with when another cluster is gone. */
 export interface Survivor {

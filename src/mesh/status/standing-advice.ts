@@ -2,7 +2,7 @@ import { waysBack } from '../certificates/authority.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../objects/names.ts';
 import { restoreUsersCommand } from '../peers/remote-users.ts';
-import type { Fault, FaultId } from './standing.ts';
+import type { Fault, FaultId } from './fault.ts';
 
 /** The contexts of clusters by name, as far as they are known. */
 export type Contexts = ReadonlyMap<string, string>;

@@ -1,9 +1,9 @@
+import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { validityFault } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
-import { runsKvstoremesh } from '../enable/apiserver-deployment.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -19,7 +19,7 @@ import { secretTexts } from '../objects/secret-data.ts';
 import { COMMON_PREFIX, LOCAL_PREFIX, peerCertificateKeys } from '../peers/peer-config.ts';
 import { dialsOwnCache, type PeerFile, readPeerFile } from '../peers/peer-file.ts';
 import { expectedPeers } from '../peers/peers.ts';
-import type { DialFaultId, Fault, FaultsInput } from './standing.ts';
+import type { DialFaultId, Fault, FaultsInput } from './fault.ts';
 
 type Dialler = 'agent' | 'kvstoremesh';
 

@@ -1,10 +1,10 @@
+import { availableReplicasOf, makesRemoteUsers, replicasOf, runsKvstoremesh } from '../apiserver/deployment.ts';
 import { hasLostSigner } from '../certificates/authority.ts';
 import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialingSecret } from '../connect/direction.ts';
-import { availableReplicasOf, makesRemoteUsers, replicasOf, runsKvstoremesh } from '../enable/apiserver-deployment.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import {
   ADMIN_CERT_SECRET,
@@ -23,7 +23,7 @@ import {
 import { foreignOwner } from '../objects/ownership.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { lackOfUsers } from '../peers/remote-users.ts';
-import type { Fault, FaultsInput, ServeFaultId } from './standing.ts';
+import type { Fault, FaultsInput, ServeFaultId } from './fault.ts';
 import { certificatesNamed } from './standing-dial.ts';
 
 /** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */

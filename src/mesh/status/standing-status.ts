@@ -4,7 +4,8 @@ import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import type { FailureClass } from './failure-reason.ts';
-import { type Fault, type FaultId, faultsOf } from './standing.ts';
+import type { Fault, FaultId } from './fault.ts';
+import { faultsOf } from './standing.ts';
 import type { StatusProblem, StatusReport } from './status.ts';
 
 /** What a cluster's agents said, and what it is configured with. */

@@ -1,76 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import type { Fault, FaultsInput } from './fault.ts';
 import { dialFaults } from './standing-dial.ts';
 import { serveFaults } from './standing-serve.ts';
-
-/**
- * What is configured but broken. Agents, KVStoreMesh and etcd keep what they have mounted and the connections that they
- * have, so a mesh can be green and one restart away from an outage: nothing that runs tells, only the objects do.
- */
-export type FaultId = DialFaultId | ServeFaultId;
-
-/** About how a cluster dials a peer. */
-export type DialFaultId =
-  | 'peering-secret-missing'
-  | 'peering-file-missing'
-  | 'peering-file-unreadable'
-  | 'peering-file-no-cache'
-  | 'peer-certificate-missing'
-  | 'peer-certificate-unreadable'
-  | 'peer-certificate-key'
-  | 'peer-certificate-expired'
-  | 'peer-certificate-issuer'
-  | 'peer-ca'
-  | 'peer-unconfigured';
-
-/** About what a cluster serves its peers and agents with. */
-export type ServeFaultId =
-  | 'certificate-missing'
-  | 'certificate-unreadable'
-  | 'certificate-key'
-  | 'certificate-expired'
-  | 'certificate-issuer'
-  | 'ca-missing'
-  | 'ca-unreadable'
-  | 'users-missing'
-  | 'users-unreadable'
-  | 'peer-user-missing'
-  | 'mesh-disabled'
-  | 'apiserver-missing'
-  | 'service-missing'
-  | 'apiserver-scaled-down'
-  | 'apiserver-not-ready';
-
-export interface Fault {
-  id: FaultId;
-  /** The kubeconfig context of the cluster that has it. */
-  context: string;
-  /** Cilium's namespace there. */
-  namespace: string;
-  /** The other cluster, by name, where it is about one. */
-  peer?: string | undefined;
-  /** The other clusters, where it is about all that are dialled, or that dial it. */
-  peers?: readonly string[] | undefined;
-  /** Who would not come back: those that dial, or those that serve. */
-  component: 'agent' | 'kvstoremesh' | 'apiserver';
-  /** Kind and name, e.g. `Secret cilium-kvstoremesh`. */
-  object: string;
-  /** The key in it. */
-  key?: string | undefined;
-  /** It is about a certificate that no CA here can issue anew. */
-  unsigned?: boolean | undefined;
-  /** Something would not come back after a restart; else only something cannot be renewed. */
-  outage: boolean;
-  /** The next step; set once the contexts of all clusters are known. */
-  hint?: string | undefined;
-  /** In words: one clause without a final stop and without a byte of what is secret. */
-  says: string;
-}
-
-export interface FaultsInput {
-  now: Date;
-  /** The other clusters that were read: what they would accept is judged too. */
-  others?: readonly ClusterSnapshot[] | undefined;
-}
 
 /**
  * Everything that is wrong with what one cluster is configured with, each thing once. What could not be read (`unread`, or
@@ -78,9 +9,4 @@ export interface FaultsInput {
  */
 export function faultsOf(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
   return [...dialFaults(snapshot, input), ...serveFaults(snapshot, input)];
-}
-
-/** A fault with where it is: `the peering file cannot be read: it is not valid YAML (Secret cilium-kvstoremesh, key mesh-2)`. */
-export function describeFault({ says, object, key }: Pick<Fault, 'says' | 'object' | 'key'>): string {
-  return `${says} (${key === undefined ? object : `${object}, key ${key}`})`;
 }

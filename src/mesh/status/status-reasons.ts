@@ -1,7 +1,7 @@
 import { groupBy } from '../pairs.ts';
 import { adviceFor, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
+import { describeFault, type Fault } from './fault.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
-import { describeFault, type Fault } from './standing.ts';
 import { type Contexts, mendOf } from './standing-advice.ts';
 import type { StatusProblem, StatusReport } from './status.ts';
 

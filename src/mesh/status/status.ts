@@ -1,6 +1,6 @@
 import { classifyFailure, type FailureClass } from './failure-reason.ts';
+import type { Fault } from './fault.ts';
 import type { RemoteClusterReport } from './remote-cluster-report.ts';
-import type { Fault } from './standing.ts';
 
 export type StatusComponent = 'agent' | 'kvstoremesh';
 

@@ -1,4 +1,4 @@
-import type { Store } from '../apiserver/api.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import { type ConfigMap, typeOf } from '../objects.ts';
 
 /** The data of ConfigMap cilium-config, in whichever namespace Cilium is; empty where it is gone. */

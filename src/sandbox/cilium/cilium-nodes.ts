@@ -1,4 +1,4 @@
-import type { Store } from '../apiserver/api.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import { typeOf } from '../objects.ts';
 
 /** A node as its CiliumNode tells. */

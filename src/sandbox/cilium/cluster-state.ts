@@ -2,7 +2,7 @@
 
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { isNamespaceGlobal, publishedBackends, readSharing } from '../../mesh/services/backends.ts';
-import type { Store } from '../apiserver/api.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import { type EndpointSlice, type Pod, ref, type Service, typeOf } from '../objects.ts';
 import { ciliumConfigOf } from './cilium-config.ts';
 import type { PublishedService } from './datapath.ts';

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
 import { type Backend, type ClusterService, readSharing, selectBackends } from '../../mesh/services/backends.ts';
-import type { Store } from '../apiserver/api.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import { type EndpointSlice, type Pod, ref, type Service, typeOf } from '../objects.ts';
 import { DialError, type PodIdentity, type VirtualNetwork } from '../pods/network.ts';
 import { type PeerState, statePrefix } from './peer-state.ts';

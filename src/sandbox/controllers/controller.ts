@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Store, StoreEvent } from '../apiserver/api.ts';
+import type { Store, StoreEvent } from '../apiserver/storage/object-store.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /** What a controller works with. */

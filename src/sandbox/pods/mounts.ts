@@ -1,5 +1,5 @@
 /** What a pod's containers see of Secrets and ConfigMaps: mounted files and environment variables. */
-import type { Store } from '../apiserver/api.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import {
   type ConfigMap,
   type Container,

@@ -1,5 +1,5 @@
 import { connect, isIP, type Socket } from 'node:net';
-import type { Store } from '../apiserver/api.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import { type EndpointSlice, type Node, type Service, typeOf } from '../objects.ts';
 
 /** Thrown by `dial`, with the code that Node's own connections would give. */

@@ -2,7 +2,7 @@
  * The routers of a sandbox's clusters: what nodes with native routing learn of each other. It is simulated at the level of
  * routes: packets go where links are up, whatever the routes say.
  */
-import type { Store } from '../apiserver/api.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import { ciliumConfigOf } from '../cilium/cilium-config.ts';
 import { ciliumNodesOf } from '../cilium/cilium-nodes.ts';
 import { routerAddress } from '../fixtures/addresses.ts';

@@ -1,4 +1,4 @@
-import type { Store } from '../apiserver/api.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import { createDatapath, type Datapath } from '../cilium/datapath.ts';
 import type { PeerState } from '../cilium/peer-state.ts';
 import { followPeers } from '../cilium/peers.ts';

@@ -1,5 +1,5 @@
-import type { Store } from '../apiserver/api.ts';
 import { authorizeByRoles } from '../apiserver/auth/rbac.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import { publishedState } from '../cilium/cluster-state.ts';
 import { builtInUsers, parseUsers } from '../cilium/etcd-permissions.ts';
 import type { EtcdStandIn } from '../cilium/etcd-stand-in.ts';

@@ -1,4 +1,4 @@
-import type { Store } from '../apiserver/api.ts';
+import type { Store } from '../apiserver/storage/object-store.ts';
 import { type CiliumNodeFacts, ciliumNodesOf } from '../cilium/cilium-nodes.ts';
 import type { PeerState } from '../cilium/peer-state.ts';
 

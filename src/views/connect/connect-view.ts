@@ -1,4 +1,4 @@
-import type { ConnectionMode } from '../../mesh/connect/connection-mode.ts';
+import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';

@@ -1,5 +1,6 @@
 import { stateOf } from '../../mesh/services/backends.ts';
-import type { MeshService, ServiceBackend, ServiceDefinition, ServiceInCluster } from '../../mesh/services/services.ts';
+import type { ServiceBackend, ServiceDefinition, ServiceInCluster } from '../../mesh/services/service-facts.ts';
+import type { MeshService } from '../../mesh/services/services.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';

@@ -1,5 +1,5 @@
 import { counted } from '../../mesh/counted.ts';
-import type { Use } from '../../mesh/services/services.ts';
+import type { Use } from '../../mesh/services/service-facts.ts';
 import type { Loss, ServiceSurvival } from '../../mesh/services/survival.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';

@@ -1,5 +1,6 @@
 import { counted } from '../../mesh/counted.ts';
-import type { MeshService, ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/services.ts';
+import type { ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/service-facts.ts';
+import type { MeshService } from '../../mesh/services/services.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';

@@ -1,5 +1,5 @@
+import { describeFault, type Fault } from '../../mesh/status/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import { describeFault, type Fault } from '../../mesh/status/standing.ts';
 import type { PeerStatus, StatusReport } from '../../mesh/status/status.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
 import { placesOf } from './status-view.ts';

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
-import type { AccessRequest, Store } from '../api.ts';
+import type { AccessRequest } from '../api.ts';
+import type { Store } from '../storage/object-store.ts';
 
 interface Rule {
   verbs: string[];

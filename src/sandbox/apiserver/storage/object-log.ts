@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
-import type { StoreEvent } from '../api.ts';
 import { expired } from '../errors.ts';
 import type { ResourceType } from './kinds.ts';
+import type { StoreEvent } from './object-store.ts';
 
 /** A change with the revision it made and what was there before. */
 export interface Change extends StoreEvent {

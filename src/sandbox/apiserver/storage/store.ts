@@ -1,10 +1,10 @@
 import type { KubeObject, ObjectRef } from '../../../mesh/objects/kube-object.ts';
-import type { Store } from '../api.ts';
 import { notFound } from '../errors.ts';
 import { clone } from '../fields/json.ts';
 import { createKinds, type ResourceType } from './kinds.ts';
 import { type ClusterState, createObject, deleteObject, updateObject } from './lifecycle.ts';
 import { createObjectLog } from './object-log.ts';
+import type { Store } from './object-store.ts';
 
 /** A store with what the API server reads and writes below it. */
 export interface ClusterStore extends Store {

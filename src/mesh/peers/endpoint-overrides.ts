@@ -1,7 +1,7 @@
+import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
 import { parseCidr } from '../cilium/cidr.ts';
 import { MeshctlError } from '../errors.ts';
 import { ETCD_PORT } from '../objects/names.ts';
-import { type Endpoint, hostPort } from './endpoints.ts';
 
 /** What the operator wants dialled: an address, or for `service` what the cluster's Service has. */
 export type EndpointOverride = (Endpoint | { service: true }) & {

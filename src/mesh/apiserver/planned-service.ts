@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { isIpAddress, loadBalancerHosts } from '../connect/endpoints.ts';
 import { type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
+import { isIpAddress, loadBalancerHosts } from './endpoints.ts';
 
 interface ServiceSpec {
   type?: string;

@@ -6,7 +6,7 @@ import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { ADMIN_CERT_SECRET, apiserverDeploymentRef, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import type { Change } from '../plan/plan.ts';
-import { isRolledOut } from './apiserver-deployment.ts';
+import { isRolledOut } from './deployment.ts';
 
 /**
  * Annotations on the pods of the clustermesh-apiserver that name what its programs read only when they start: another

@@ -1,0 +1,170 @@
+import pLimit from 'p-limit';
+import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { type Finding, runChecks } from '../../mesh/checks/check.ts';
+import { COMPATIBILITY_CHECKS, forConnect } from '../../mesh/checks/compatibility.ts';
+import { clusterNameOf, requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { planDial } from '../../mesh/connect/dial-plan.ts';
+import {
+  type Direction,
+  dialsThroughKvstoremesh,
+  type Member,
+  planDirection,
+  requireEnabled,
+} from '../../mesh/connect/direction.ts';
+import { choiceNotes, oneWayNote, wantedDials } from '../../mesh/connect/kept-choices.ts';
+import { requireReadyServers } from '../../mesh/connect/provable.ts';
+import { planServe } from '../../mesh/connect/serve-plan.ts';
+import { counted } from '../../mesh/counted.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
+import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
+import { assignOverrides, type EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
+import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
+import type { Plan } from '../../mesh/plan/plan.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { peerIdsIn, readDescribed } from './read-peer-ids.ts';
+
+/** Who is to be connected with whom. */
+export interface MeshRequest {
+  mode: ConnectionMode;
+  /** Whether the operator asked for the mode; else connections that are one-way on purpose stay so. */
+  modeGiven?: boolean | undefined;
+  /** Absent when there are only destinations, which mode `mesh` joins with each other. */
+  source?: Target | undefined;
+  destinations: readonly Target[];
+}
+
+export interface ConnectOptions {
+  credentials?: CredentialChoice | undefined;
+  sourceEndpoints?: readonly EndpointOverride[] | undefined;
+  destinationEndpoints?: readonly EndpointOverride[] | undefined;
+  /** Ids of checks that do not count. */
+  skipChecks?: readonly string[] | undefined;
+  /** Clusters at a time. */
+  parallel: number;
+  /** False where port-forward is forbidden: credentials are handed out untried. */
+  proof?: boolean | undefined;
+  /** How long a remote etcd may take to let a new peer in. */
+  proofMs: number;
+  /** False leaves what stands when something fails. */
+  rollback?: boolean | undefined;
+}
+
+/** A connect that has been thought through; nothing is written yet. */
+export interface PreparedConnect {
+  targets: readonly Target[];
+  members: readonly Member[];
+  directions: readonly Direction[];
+  /** First every serving side, then, after the proofs, every file. */
+  serve: Plan;
+  dial: Plan;
+  warnings: readonly string[];
+}
+
+/**
+ * Reads every cluster once, validates the whole mesh and plans.
+ * @throws MeshctlError what keeps a cluster from taking part; `Incompatible` with all findings in its details
+ */
+export async function prepareConnect(
+  flow: Flow,
+  request: MeshRequest,
+  options: ConnectOptions,
+): Promise<PreparedConnect> {
+  const { source, destinations, mode } = request;
+  const targets = source ? [source, ...destinations] : destinations;
+  const snapshots = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
+    readAll(targets, options.parallel),
+  );
+  for (const snapshot of snapshots) requireCilium(snapshot);
+  requireEnabled(snapshots);
+  const peerIds = peerIdsIn(await readDescribed(flow, targets, snapshots, { parallel: options.parallel }));
+  const input = { clusters: snapshots, now: flow.now(), peerIds };
+  const findings = forConnect(runChecks(COMPATIBILITY_CHECKS, input, options.skipChecks));
+  refuseIncompatible(findings);
+  const members = membersOf(snapshots, request, options);
+  const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
+  const now = flow.now();
+  const dials = wantedDials(dialsOf(mode, sourceMember, others), request.modeGiven ?? false);
+  const directions = dials.wanted.map(([client, server]) =>
+    planDirection(client, server, {
+      credentials: options.credentials,
+      mode: request.modeGiven ? mode : undefined,
+      now,
+    }),
+  );
+  if (options.proof !== false) requireReadyServers([...new Set(directions.map(({ server }) => server.snapshot))]);
+  const serve = planServe(directions, now);
+  const dial = planDial(directions, now);
+  const warnings = new Set([
+    ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
+    ...directions.flatMap(({ credential }) => credential.warnings),
+    ...aliasWarnings(directions),
+    ...dials.oneWay.map(oneWayNote),
+    ...directions.flatMap(choiceNotes),
+    ...foreignHomeNotes([...serve.steps, ...dial.steps]),
+  ]);
+  return {
+    targets,
+    members,
+    directions,
+    serve,
+    dial,
+    warnings: [...warnings],
+  };
+}
+
+async function readAll(targets: readonly Target[], parallel: number): Promise<ClusterSnapshot[]> {
+  const limit = pLimit(parallel);
+  return Promise.all(
+    targets.map(({ client, namespace }) => limit(() => readSnapshot(client, { namespace, purpose: 'connect' }))),
+  );
+}
+
+function membersOf(snapshots: readonly ClusterSnapshot[], request: MeshRequest, options: ConnectOptions): Member[] {
+  const named = snapshots.map((snapshot) => ({ context: snapshot.context, name: clusterNameOf(snapshot) }));
+  const { sourceEndpoints = [], destinationEndpoints = [] } = options;
+  const sources = request.source ? named.slice(0, 1) : [];
+  const overrides = [
+    ...assignOverrides(sourceEndpoints, sources, '--source-endpoint'),
+    ...assignOverrides(destinationEndpoints, named.slice(sources.length), '--destination-endpoint'),
+  ];
+  return snapshots.map((snapshot, index) => {
+    const given = overrides[index];
+    const identity = requireIdentity(snapshot);
+    if (given === undefined || given === 'service')
+      return { snapshot, identity, endpoints: listEndpoints(snapshot), given };
+    return { snapshot, identity, endpoints: given, given: 'addresses' };
+  });
+}
+
+function sentenceOf(finding: Finding): string {
+  const check = COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id);
+  const words = `${check?.says(finding) ?? finding.id} [${finding.id}]`;
+  return finding.hint ? `${words} → ${finding.hint}` : words;
+}
+
+function refuseIncompatible(findings: readonly Finding[]): void {
+  const failed = findings.filter(({ severity }) => severity === 'fail');
+  const [first] = failed;
+  if (!first) return;
+  const words = failed.map((finding) => COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id)?.says(finding));
+  throw new MeshctlError('Incompatible', `these clusters cannot be of one mesh: ${words.join('; ')}`, {
+    // A hint may end with a command, which nothing follows.
+    hint: `${failed.length > 1 ? 'Checks' : 'Check'}: ${[...new Set(failed.map(({ id }) => id))].join(', ')} (--skip-checks leaves checks out). ${first.hint ?? ''}`.trim(),
+    details: { findings: failed },
+  });
+}
+
+function aliasWarnings(directions: readonly Direction[]): string[] {
+  return directions
+    .filter(({ endpoint }) => endpoint.alias?.in === 'pods')
+    .map(({ client: { snapshot }, server }) => {
+      const restarted = dialsThroughKvstoremesh(snapshot) ? 'the clustermesh-apiserver' : 'every agent';
+      return (
+        `context "${snapshot.context}": the certificate of "${server.identity.name}" does not cover its address, and Cilium ` +
+        `before 1.20 needs hostAliases for that: ${restarted} will be restarted`
+      );
+    });
+}

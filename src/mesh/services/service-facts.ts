@@ -1,0 +1,77 @@
+import type { Backend, Sharing } from './backends.ts';
+
+export interface ServicePort {
+  name: string;
+  port: number;
+  protocol: string;
+}
+
+export interface ServiceBackend extends Backend {
+  address: string;
+  node?: string | undefined;
+  zone?: string | undefined;
+  pod?: string | undefined;
+}
+
+/** A Service of one cluster, as far as the mesh is concerned. */
+export interface ServiceFacts {
+  namespace: string;
+  name: string;
+  type: string;
+  /** Only those that Cilium reads for the mesh. */
+  annotations: Readonly<Record<string, string>>;
+  headless: boolean;
+  /** The first one where there are two: a dual-stack pod is one backend. */
+  ipFamily?: string | undefined;
+  ports: readonly ServicePort[];
+  /** Empty: its backends are made by hand. */
+  selector: Readonly<Record<string, string>>;
+  backends: readonly ServiceBackend[];
+}
+
+/** What was read of one cluster's Services. */
+export interface ClusterServices {
+  context: string;
+  /** The cluster's name in the mesh. */
+  cluster: string;
+  /** `clustermesh-default-global-namespace` of cilium-config. */
+  globalByDefault: boolean;
+  /** The clusters whose Services its agents read; undefined where that could not be seen: then all of them. */
+  peers?: readonly string[] | undefined;
+  /** Annotations by namespace; the namespaces that were not asked for are absent too. */
+  namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  /** By {@link serviceKey}. */
+  services: ReadonlyMap<string, ServiceFacts>;
+}
+
+/** How many of a cluster's backends new connections go to. */
+export interface Use {
+  cluster: string;
+  backends: number;
+}
+
+/** A Service as one cluster has it. */
+export interface ServiceDefinition extends Sharing {
+  type: string;
+  headless: boolean;
+  /** Whether the other clusters may use its backends: shared, and in a namespace that is global. */
+  published: boolean;
+  namespaceGlobal: boolean;
+  ports: readonly ServicePort[];
+  selector: Readonly<Record<string, string>>;
+  /** Ready backends. */
+  ready: number;
+  backends: readonly ServiceBackend[];
+  /** What new connections from this cluster's pods go to, as far as clusters were read. */
+  uses: readonly Use[];
+  /** Clusters that were not read and whose backends its agents may use too: with affinity `remote` rather than these. */
+  usesUnread: readonly string[];
+}
+
+export interface ServiceInCluster {
+  cluster: string;
+  context: string;
+  namespaceExists: boolean;
+  /** Absent where the cluster has no such Service. */
+  definition?: ServiceDefinition | undefined;
+}
