@@ -10,7 +10,7 @@ import { createProgram, parseArguments } from './cli/program.ts';
 import { plainProgress, quietProgress, spinnerProgress } from './cli/progress.ts';
 import { reportError } from './cli/report-error.ts';
 import { colourWanted, createTheme } from './cli/theme.ts';
-import type { CommandContext, CommandSpec, ParsedOptions } from './commands/command.ts';
+import type { CommandContext, LoadableCommand, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
 import { shellWord } from './mesh/command-line.ts';
 import { exitCodeOf, MeshctlError } from './mesh/errors.ts';
@@ -23,7 +23,7 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
   const seen = { format: formatIn(argv), debug: argv.includes('--debug') };
   let exitCode = 0;
   let complete: Completion = (text) => text;
-  const runner = async (spec: CommandSpec, options: ParsedOptions): Promise<void> => {
+  const runner = async (spec: LoadableCommand, options: ParsedOptions): Promise<void> => {
     complete = completionFor(runFlagsOf(options, spec), COMMANDS);
     exitCode = await runCommand(spec, options, host, { complete, argv });
   };
@@ -82,7 +82,7 @@ function leave(): void {
 }
 
 async function runCommand(
-  spec: CommandSpec,
+  spec: LoadableCommand,
   options: ParsedOptions,
   host: Host,
   { complete, argv }: { complete: Completion; argv: readonly string[] },

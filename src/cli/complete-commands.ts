@@ -1,4 +1,5 @@
-import type { CommandContext, CommandResult, CommandSpec, ParsedOptions } from '../commands/command.ts';
+import type { CommandContext, CommandResult, ParsedOptions } from '../commands/command.ts';
+import type { CommandSpec } from '../commands/command-spec.ts';
 import { matchesAny } from '../commands/targets/context-patterns.ts';
 import { shellWord } from '../mesh/command-line.ts';
 

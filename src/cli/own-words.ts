@@ -1,4 +1,4 @@
-import type { CommandSpec } from '../commands/command.ts';
+import type { CommandSpec } from '../commands/command-spec.ts';
 
 /** Flags with a value by which a run reaches its clusters, or is shown: not part of what it does. */
 const WITH_VALUE = ['--kubeconfig', '-n', '--namespace', '--as', '--as-group', '--request-timeout', '-o', '--output'];

@@ -1,12 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { CommandSpec, OptionGroup, OptionSpec, ParsedOptions } from '../commands/command.ts';
-import { parseTimeLimit } from '../commands/option-values.ts';
-import { grouped, NAMESPACE_OF_CILIUM } from '../commands/shared-options.ts';
+import type { LoadableCommand, ParsedOptions } from '../commands/command.ts';
+import type { OptionGroup, OptionSpec } from '../commands/command-spec.ts';
+import { CLUSTER_OPTIONS, COMMON_OPTIONS } from '../commands/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Host } from './host.ts';
 
 /** Runs one command of the line that was parsed. */
-export type Runner = (spec: CommandSpec, options: ParsedOptions) => Promise<void>;
+export type Runner = (spec: LoadableCommand, options: ParsedOptions) => Promise<void>;
 
 export interface ProgramTexts {
   version: string;
@@ -15,28 +15,6 @@ export interface ProgramTexts {
   /** Other names of groups, e.g. `cm` for `clustermesh`. */
   aliases: Readonly<Record<string, string>>;
 }
-
-/** Flags of all commands that reach clusters; named as in kubectl and cilium-cli. */
-const CLUSTER_OPTIONS: readonly OptionSpec[] = grouped('clusters', [
-  { flags: '--kubeconfig <path>', description: 'kubeconfig file (default: $KUBECONFIG, else ~/.kube/config)' },
-  NAMESPACE_OF_CILIUM,
-  { flags: '--as <user>', description: 'user to impersonate' },
-  { flags: '--as-group <group>', description: 'group to impersonate, repeatable', repeatable: true },
-  {
-    flags: '--request-timeout <duration>',
-    description: 'longest wait for one answer of an API server, e.g. 30s; 0: no limit',
-    default: '30s',
-    parse: parseTimeLimit,
-  },
-]);
-
-const COMMON_OPTIONS: readonly OptionSpec[] = [
-  {
-    flags: '--debug',
-    description: 'show API requests and stack traces on stderr (never secret values)',
-    group: 'output',
-  },
-];
 
 /** Headings in help, in the order in which every command has them; what is a command's own comes before. */
 const OPTION_GROUPS: Readonly<Record<OptionGroup, string>> = {
@@ -51,7 +29,12 @@ const OPTION_GROUPS: Readonly<Record<OptionGroup, string>> = {
 const GROUP_ORDER: readonly (OptionGroup | undefined)[] = [undefined, ...(Object.keys(OPTION_GROUPS) as OptionGroup[])];
 
 /** Turns command specs into a commander program. Nothing of a command is loaded before it runs. */
-export function createProgram(specs: readonly CommandSpec[], texts: ProgramTexts, host: Host, runner: Runner): Command {
+export function createProgram(
+  specs: readonly LoadableCommand[],
+  texts: ProgramTexts,
+  host: Host,
+  runner: Runner,
+): Command {
   const program = new Command('meshctl')
     .description('Join Kubernetes clusters that run Cilium into one Cluster Mesh')
     .version(texts.version, '-V, --version', 'print the version')
@@ -75,13 +58,13 @@ export async function parseArguments(program: Command, argv: readonly string[]):
   }
 }
 
-function addCommand(program: Command, spec: CommandSpec, texts: ProgramTexts, runner: Runner): void {
+function addCommand(program: Command, spec: LoadableCommand, texts: ProgramTexts, runner: Runner): void {
   const name = spec.path.at(-1);
   if (name === undefined) return;
   const command = new Command(name).summary(spec.summary).description(spec.description ?? `${spec.summary}.`);
   const names = new Set(spec.options.map(nameOf));
-  const shared = [...(spec.reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS];
-  const all = [...spec.options, ...shared.filter((option) => !names.has(nameOf(option)))];
+  const shared: readonly OptionSpec[] = [...(spec.reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS];
+  const all: readonly OptionSpec[] = [...spec.options, ...shared.filter((option) => !names.has(nameOf(option)))];
   for (const group of GROUP_ORDER) {
     for (const option of all) if (option.group === group) command.addOption(createOption(option));
   }
@@ -173,7 +156,7 @@ function namingFlag(option: Option, parse: () => unknown): unknown {
   }
 }
 
-function examplesText(examples: NonNullable<CommandSpec['examples']>): string {
+function examplesText(examples: NonNullable<LoadableCommand['examples']>): string {
   return `\nExamples:\n${examples.map(({ line, what }) => `  # ${what}\n  ${line}\n`).join('\n')}`;
 }
 

@@ -1,61 +1,30 @@
 import type { Flow } from '../flows/flow.ts';
 import type { Kubeconfig } from '../kube/kubeconfig-entries.ts';
 import type { Theme } from '../views/theme.ts';
+import type { CommandSpec } from './command-spec.ts';
+import type { FlagsOf } from './flags-of.ts';
 
 /** What every command is made of. The cli room turns specs into a program; commands never touch the terminal. */
 
-/** One `--flag`. Commander's syntax for `flags`, e.g. `-o, --output <format>`. */
-export interface OptionSpec {
-  flags: string;
-  description: string;
-  default?: string | number | boolean;
-  choices?: readonly string[];
-  /** May be given several times; the values arrive as an array, `lists` as one. */
-  repeatable?: boolean | 'lists';
-  /** May not be given several times: otherwise the last one counts. */
-  once?: boolean;
-  /** Turns the text into the value; throws MeshctlError `Usage`. */
-  parse?: (text: string) => unknown;
-  /** Must be given. */
-  required?: boolean;
-  hidden?: boolean;
-  /** Under which heading help lists it; absent: under the first one, with what is this command's own. */
-  group?: OptionGroup;
-}
-
-/** The headings of options in help; program.ts has their words and their order. */
-export type OptionGroup = 'exposure' | 'pods' | 'certificates' | 'helm' | 'run' | 'output' | 'clusters';
-
-/** One word after the command's name. */
-export interface ArgumentSpec {
-  /** The key under which the value joins the parsed options. */
-  name: string;
-  description: string;
-  /** May be left out. */
-  optional?: boolean;
-}
-
-/** The parsed options by commander's camelCase names. A command module narrows it to its own interface. */
+/** The parsed options by commander's camelCase names; the code of a command has them as {@link FlagsOf} its spec. */
 export type ParsedOptions = Record<string, unknown>;
 
-/** A command as data; its code is loaded only when it runs, so that `--help` stays light. */
-export interface CommandSpec {
-  /** e.g. `['clustermesh', 'enable']`. */
-  path: readonly string[];
-  /** One line, no final stop. */
-  summary: string;
-  description?: string;
-  examples?: readonly { line: string; what: string }[];
-  arguments?: readonly ArgumentSpec[];
-  /** One with the name of a shared flag takes its place. */
-  options: readonly OptionSpec[];
-  /** Adds the shared flags that reach clusters: --kubeconfig, --context, -n, --as, --as-group, --request-timeout. */
-  reachesClusters?: boolean;
+/** A command with its code, which is loaded only when it runs, so that `--help` stays light. */
+export interface LoadableCommand extends CommandSpec {
   load(): Promise<CommandModule>;
 }
 
 export interface CommandModule {
   run(context: CommandContext, options: ParsedOptions): Promise<CommandResult>;
+}
+
+/** Joins a spec with the code that runs it; the types see to it that the code knows no other flags than those of the spec. */
+export function command<const S extends CommandSpec>(
+  spec: S,
+  load: () => Promise<{ run(context: CommandContext, flags: FlagsOf<S>): Promise<CommandResult> }>,
+): LoadableCommand {
+  // Commander parses by this very spec.
+  return { ...spec, load: load as () => Promise<CommandModule> };
 }
 
 /** What a command gives back: one data object, and how to say it to people. */

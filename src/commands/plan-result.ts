@@ -6,14 +6,13 @@ import { planManifests } from '../views/plan/plan-manifests.ts';
 import { type PlanReport, planData, planText } from '../views/plan/plan-view.ts';
 import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
+import type { FlagsIn } from './flags-of.ts';
+import type { DRY_RUN, PLAN_FORMAT } from './shared-options.ts';
 
 export type DryRun = 'client' | 'server';
 
-/** The flags of commands that write, as parsed; see DRY_RUN, YES and PLAN_FORMAT in registry.ts. */
-export interface PlanFlags {
-  dryRun?: DryRun | true;
-  output: 'text' | 'json' | 'yaml' | 'manifests';
-}
+/** The flags of commands that write, as parsed. */
+export type PlanFlags = FlagsIn<readonly [typeof DRY_RUN, typeof PLAN_FORMAT]>;
 
 /**
  * Whether only the plan is wanted, and whether the API server shall judge it. A bare `--dry-run` is `client`.

@@ -1,30 +1,31 @@
 import { parseCiliumNamespaces } from '../mesh/cilium/namespaces.ts';
-import type { OptionGroup, OptionSpec } from './command.ts';
-import { parseDuration, parseList } from './option-values.ts';
+import type { OptionGroup, OptionSpec } from './command-spec.ts';
+import { parseCount, parseDuration, parseList, parseTimeLimit } from './option-values.ts';
 
 /** Flags that several commands have in the same way. */
 
 /** Options under one heading, but for those that have one. */
-export function grouped(group: OptionGroup, options: readonly OptionSpec[]): OptionSpec[] {
-  return options.map((option) => ({ group, ...option }));
+export function grouped<const Options extends readonly OptionSpec[]>(group: OptionGroup, options: Options): Options {
+  // A heading is no part of what the types read off an option.
+  return options.map((option) => ({ group, ...option })) as readonly OptionSpec[] as Options;
 }
 
-export const CONTEXT: OptionSpec = {
+export const CONTEXT = {
   flags: '--context <context>',
   description: 'kubeconfig context (default: the current one)',
   once: true,
   group: 'clusters',
-};
+} as const satisfies OptionSpec;
 
-export const ALL: OptionSpec = {
+export const ALL = {
   flags: '--all',
   description: 'all contexts of the kubeconfig that run Cilium',
   default: false,
   group: 'clusters',
-};
+} as const satisfies OptionSpec;
 
 /** For commands that take any number of clusters. */
-export const CLUSTERS: readonly OptionSpec[] = [
+export const CLUSTERS = [
   {
     flags: '--context <contexts>',
     description: 'kubeconfig contexts, comma-separated or repeated; * and ? match several (default: the current one)',
@@ -33,7 +34,7 @@ export const CLUSTERS: readonly OptionSpec[] = [
     group: 'clusters',
   },
   ALL,
-];
+] as const satisfies readonly OptionSpec[];
 
 const CILIUM_NAMESPACE = {
   description:
@@ -47,65 +48,128 @@ const CILIUM_NAMESPACE = {
 } as const;
 
 /** Of every command that reaches clusters. */
-export const NAMESPACE_OF_CILIUM: OptionSpec = { flags: '-n, --namespace <namespace>', ...CILIUM_NAMESPACE };
+export const NAMESPACE_OF_CILIUM = {
+  flags: '-n, --namespace <namespace>',
+  ...CILIUM_NAMESPACE,
+} as const satisfies OptionSpec;
 
 /** Where `-n` is about something else. */
-export const CILIUM_NAMESPACE_APART: OptionSpec = { flags: '--cilium-namespace <namespace>', ...CILIUM_NAMESPACE };
+export const CILIUM_NAMESPACE_APART = {
+  flags: '--cilium-namespace <namespace>',
+  ...CILIUM_NAMESPACE,
+} as const satisfies OptionSpec;
 
-export const waitDuration = (what: string, standard: string): OptionSpec => ({
-  flags: '--wait-duration <duration>',
-  description: `longest wait ${what}`,
-  default: standard,
-  parse: parseDuration,
+/** @param what is waited for, e.g. `for the pods`. @param standard as it is typed, e.g. `5m` */
+export const waitDuration = (what: string, standard: string) =>
+  ({
+    flags: '--wait-duration <duration>',
+    description: `longest wait ${what}`,
+    default: standard,
+    parse: parseDuration,
+    group: 'run',
+  }) as const satisfies OptionSpec;
+
+/** @param what happens to so many at a time, e.g. `agents asked at the same time` */
+export const parallel = (what: string, standard: number) =>
+  ({
+    flags: '--parallel <count>',
+    description: what,
+    default: standard,
+    parse: parseCount,
+    group: 'run',
+  }) as const satisfies OptionSpec;
+
+/** For commands that ask agents. */
+export const PARALLEL_AGENTS = parallel('agents asked at the same time', 50);
+
+export const NODE_TIMEOUT = {
+  flags: '--node-timeout <duration>',
   group: 'run',
-});
+  description: 'longest wait for one agent',
+  default: '10s',
+  parse: parseDuration,
+} as const satisfies OptionSpec;
 
-export const RESULT_FORMAT: OptionSpec = {
+/** For commands that draw. */
+export const PICTURE_FORMAT = {
+  flags: '-o, --output <format>',
+  group: 'output',
+  description: 'format of the result',
+  choices: ['table', 'json', 'yaml', 'mermaid', 'dot', 'svg'],
+  default: 'table',
+} as const satisfies OptionSpec;
+
+export const KEY_SIZES = ['2048', '3072', '4096'] as const;
+
+export const RESULT_FORMAT = {
   flags: '-o, --output <format>',
   description: 'format of the result',
   choices: ['text', 'json', 'yaml'],
   default: 'text',
   group: 'output',
-};
+} as const satisfies OptionSpec;
 
 /** For commands that write. With `--dry-run` they give the plan. */
-export const DRY_RUN: OptionSpec = {
+export const DRY_RUN = {
   flags: '--dry-run [mode]',
   description: 'print the plan and change nothing; "server" also lets the API server judge it (default mode: client)',
   choices: ['client', 'server'],
   group: 'run',
-};
+} as const satisfies OptionSpec;
 
-export const PLAN_FORMAT: OptionSpec = {
+export const PLAN_FORMAT = {
   ...RESULT_FORMAT,
   description: 'format of the result, or with --dry-run of the plan; manifests: its objects, for GitOps',
   choices: ['text', 'json', 'yaml', 'manifests'],
-};
+} as const satisfies OptionSpec;
 
 /** For commands that only take away, or write only what belongs in no repository. */
-export const RESULT_OR_PLAN_FORMAT: OptionSpec = {
+export const RESULT_OR_PLAN_FORMAT = {
   ...RESULT_FORMAT,
   description: 'format of the result, or with --dry-run of the plan',
-};
+} as const satisfies OptionSpec;
 
 /** For commands that take something away. */
-export const YES: OptionSpec = {
+export const YES = {
   flags: '-y, --yes',
   description: 'do not ask whether to go on',
   default: false,
   group: 'run',
-};
+} as const satisfies OptionSpec;
 
 /** For commands that write to several clusters, and to all or none of them. */
-export const NO_ROLLBACK: OptionSpec = {
+export const NO_ROLLBACK = {
   flags: '--no-rollback',
   description: 'leave what stands when something fails, instead of putting every cluster back',
   group: 'run',
-};
+} as const satisfies OptionSpec;
 
-export const FORCE_CONFLICTS: OptionSpec = {
+export const FORCE_CONFLICTS = {
   flags: '--force-conflicts',
   description: 'take over fields that Helm or other managers own',
   default: false,
   group: 'run',
-};
+} as const satisfies OptionSpec;
+
+/** Flags of all commands that reach clusters; named as in kubectl and cilium-cli. */
+export const CLUSTER_OPTIONS = grouped('clusters', [
+  { flags: '--kubeconfig <path>', description: 'kubeconfig file (default: $KUBECONFIG, else ~/.kube/config)' },
+  NAMESPACE_OF_CILIUM,
+  { flags: '--as <user>', description: 'user to impersonate' },
+  { flags: '--as-group <group>', description: 'group to impersonate, repeatable', repeatable: true },
+  {
+    flags: '--request-timeout <duration>',
+    description: 'longest wait for one answer of an API server, e.g. 30s; 0: no limit',
+    default: '30s',
+    parse: parseTimeLimit,
+  },
+]);
+
+/** Flags of every command. */
+export const COMMON_OPTIONS = [
+  {
+    flags: '--debug',
+    description: 'show API requests and stack traces on stderr (never secret values)',
+    group: 'output',
+  },
+] as const satisfies readonly OptionSpec[];

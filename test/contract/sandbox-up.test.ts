@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { CommandContext } from '../../src/commands/command.ts';
@@ -19,7 +19,6 @@ function same(text: string): string {
 }
 
 it('runs clusters until it is aborted, says how to reach them and what is simulated, and leaves nothing behind', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'sandbox-up-test-'));
   const abort = new AbortController();
   let output = '';
   const context: CommandContext = {
@@ -34,7 +33,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     canAsk: false,
     theme: plain,
     env: {},
-    cwd: directory,
+    cwd: tmpdir(),
     kubeconfigs: new Map(),
     userAgent: 'test',
     packageRoot: new URL('../../', import.meta.url),
@@ -48,21 +47,22 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   const isUp = new Promise<void>((done) => {
     up = done;
   });
-  const running = run(context, { clusters: 2, nodes: 1, ciliumVersion: '1.20.0', kubeconfigOut: 'sandbox.yaml' });
+  const running = run(context, { clusters: 2, nodes: 1, ciliumVersion: '1.20.0', debug: false });
   await isUp;
-  const kubeconfig = join(directory, 'sandbox.yaml');
+  const kubeconfig = /kubeconfig +(\S+)/.exec(output)?.[1] ?? '';
+  const directory = dirname(kubeconfig);
   expect((await stat(kubeconfig)).isFile()).toBe(true);
   const packageFolder = fileURLToPath(context.packageRoot);
   expect(await readdir(join(packageFolder, 'templates/demo'))).toContain('rebel-base.yaml');
   expect(output.replaceAll(directory, 'DIR').replaceAll(packageFolder, 'PACKAGE/')).toMatchInlineSnapshot(`
-    "kubeconfig  DIR/sandbox.yaml
+    "kubeconfig  DIR/kubeconfig.yaml
     contexts    mesh-1, mesh-2
 
     Real: API servers, objects, certificates and the TLS handshakes between the clusters.
     Simulated: etcd, Cilium’s programs, kubelets and the network.
 
     In another terminal:
-      export KUBECONFIG=DIR/sandbox.yaml
+      export KUBECONFIG=DIR/kubeconfig.yaml
       meshctl clustermesh enable --context mesh-1,mesh-2
       meshctl clustermesh connect --context mesh-1 --destination-context mesh-2
       kubectl --context mesh-1 apply -f PACKAGE/templates/demo
@@ -74,12 +74,11 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   `);
   abort.abort();
   expect(await running).toMatchObject({ kind: 'Sandbox' });
-  expect(await readdir(directory)).toEqual([]);
-  await rm(directory, { recursive: true });
+  await expect(access(directory)).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 const usage = (options: object) =>
-  run({ theme: plain } as CommandContext, { nodes: 1, ciliumVersion: '1.20.0', ...options });
+  run({ theme: plain } as CommandContext, { nodes: 1, ciliumVersion: '1.20.0', debug: false, ...options });
 
 it.each([
   [{ provider: ['gke', 'nowhere'] }, 'There are: gke, eks, aks, kind, bare-metal'],

@@ -1,4 +1,4 @@
-import type { OptionSpec } from '../command.ts';
+import type { OptionSpec } from '../command-spec.ts';
 import { parseCount, parseKeyValue, parseList } from '../option-values.ts';
 import { grouped } from '../shared-options.ts';
 
@@ -44,11 +44,11 @@ export const RENDER_DEFAULTS: Defaults = {
 };
 
 /** How the clustermesh-apiserver is exposed and made; of `enable`, `helm-values` and `render` alike. */
-export function apiserverOptions(defaults: Defaults): readonly OptionSpec[] {
-  return [...grouped('exposure', exposureOptions(defaults)), ...grouped('pods', podOptions(defaults))];
+export function apiserverOptions(defaults: Defaults) {
+  return [...grouped('exposure', exposureOptions(defaults)), ...grouped('pods', podOptions(defaults))] as const;
 }
 
-function exposureOptions(defaults: Defaults): OptionSpec[] {
+function exposureOptions(defaults: Defaults) {
   return [
     {
       flags: '--service-type <type>',
@@ -78,10 +78,10 @@ function exposureOptions(defaults: Defaults): OptionSpec[] {
       description: `Local keeps client addresses, but only nodes with a pod answer (default: ${defaults.trafficPolicy})`,
       choices: ['Cluster', 'Local'],
     },
-  ];
+  ] as const satisfies readonly OptionSpec[];
 }
 
-function podOptions(defaults: Defaults): OptionSpec[] {
+function podOptions(defaults: Defaults) {
   return [
     { flags: '--image <image>', description: `clustermesh-apiserver image (default: ${defaults.image})` },
     {
@@ -126,5 +126,5 @@ function podOptions(defaults: Defaults): OptionSpec[] {
         'any other field of an object, e.g. Service/x:spec.sessionAffinity=None; null removes it; repeatable',
       repeatable: true,
     },
-  ];
+  ] as const satisfies readonly OptionSpec[];
 }

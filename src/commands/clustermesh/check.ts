@@ -5,30 +5,19 @@ import { type CheckEntry, categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../../me
 import { exitCodeOf } from '../../mesh/errors.ts';
 import { checkJunit, checkText } from '../../views/checks/check-view.ts';
 import { printable } from '../../views/printable.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
 import type { SilentCluster } from '../targets/find-clusters.ts';
-import { type SeveralClustersFlags, withAnsweringClusters } from '../targets/several-clusters.ts';
-
-interface CheckFlags extends SeveralClustersFlags {
-  pre: boolean;
-  category?: string[];
-  suppress?: string[];
-  failOn: 'fail' | 'warn';
-  wait: boolean;
-  /** Milliseconds. */
-  waitDuration: number;
-  parallel: number;
-  /** Milliseconds. */
-  nodeTimeout: number;
-  output: 'table' | 'short' | 'json' | 'yaml' | 'junit';
-}
+import { withAnsweringClusters } from '../targets/several-clusters.ts';
+import type { CHECK } from './check-spec.ts';
 
 const LOOK_INTERVAL_MS = 2000;
 
+type CheckFlags = FlagsOf<typeof CHECK>;
+
 /** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as CheckFlags;
+export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
   const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
   requireKnown('category', flags.category ?? [], categoriesOf(checks));
   requireKnown(

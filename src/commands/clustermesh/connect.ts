@@ -3,36 +3,19 @@ import { type ConnectOptions, prepareConnect } from '../../flows/connect/prepare
 import type { Target } from '../../flows/flow.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../mesh/checks/compatibility.ts';
-import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
-import type { EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { connectText } from '../../views/connect/connect-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
-import { dryRunOf, type PlanFlags, planResult } from '../plan-result.ts';
-import { type MeshFlags, withMesh } from '../targets/mesh-targets.ts';
-
-interface ConnectFlags extends MeshFlags, PlanFlags {
-  destinationEndpoint?: EndpointOverride[];
-  sourceEndpoint?: EndpointOverride[];
-  /** Absent: as chosen before. */
-  credentials?: CredentialChoice;
-  allowMismatchingCa: boolean;
-  skipChecks?: string[];
-  parallel: number;
-  /** `--no-proof`. */
-  proof: boolean;
-  /** `--no-rollback`. */
-  rollback: boolean;
-  /** Milliseconds. */
-  waitDuration: number;
-}
+import { dryRunOf, planResult } from '../plan-result.ts';
+import { withMesh } from '../targets/mesh-targets.ts';
+import type { CONNECT } from './connect-spec.ts';
 
 /** `meshctl clustermesh connect`: joins clusters with each other, all of them or none. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as ConnectFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT>): Promise<CommandResult> {
   const dryRun = dryRunOf(flags);
   requireKnown(
     'check',

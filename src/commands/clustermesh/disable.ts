@@ -14,18 +14,12 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { disableText } from '../../views/enable/disable-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
-import { confirmPlan, dryRunOf, type PlanFlags, planResult } from '../plan-result.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { contextsOfClusters } from '../targets/contexts-of-clusters.ts';
-import { type SeveralClustersFlags, withChosenClusters } from '../targets/several-clusters.ts';
-
-interface DisableFlags extends SeveralClustersFlags, PlanFlags {
-  disconnect: boolean;
-  keepCertificates: boolean;
-  yes: boolean;
-  /** Milliseconds. */
-  waitDuration: number;
-}
+import { withChosenClusters } from '../targets/several-clusters.ts';
+import type { DISABLE } from './disable-spec.ts';
 
 /** Clusters whose contexts are disconnected at a time. */
 const PARALLEL = 4;
@@ -37,9 +31,10 @@ interface Leaving {
   parting: Parting;
 }
 
+type DisableFlags = FlagsOf<typeof DISABLE>;
+
 /** `meshctl clustermesh disable`: takes away what meshctl made, its connections first. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as DisableFlags;
+export async function run(context: CommandContext, flags: DisableFlags): Promise<CommandResult> {
   const options: DisableOptions = { keepCertificates: flags.keepCertificates, waitMs: flags.waitDuration };
   return withChosenClusters(context, flags, async (targets) => {
     const drafts = await Promise.all(

@@ -10,26 +10,15 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { disconnectText } from '../../views/connect/disconnect-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
-import { confirmPlan, dryRunOf, type PlanFlags, planResult } from '../plan-result.ts';
-import { type MeshFlags, withMesh } from '../targets/mesh-targets.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
+import { withMesh } from '../targets/mesh-targets.ts';
 import { withOneCluster } from '../targets/several-clusters.ts';
-
-interface DisconnectFlags extends MeshFlags, PlanFlags {
-  peer?: string[];
-  force: boolean;
-  parallel: number;
-  wait: boolean;
-  /** Milliseconds. */
-  waitDuration: number;
-  /** `--no-rollback`. */
-  rollback: boolean;
-  yes: boolean;
-}
+import type { DISCONNECT } from './disconnect-spec.ts';
 
 /** `meshctl clustermesh disconnect`: parts clusters, on both sides or, with `--peer`, on one. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as DisconnectFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONNECT>): Promise<CommandResult> {
   const { force, parallel, rollback, wait, waitDuration } = flags;
   const options: DisconnectOptions = { force, parallel, rollback, waitMs: wait ? waitDuration : undefined };
   const { peer } = flags;
@@ -49,7 +38,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
 
 async function carryOut(
   context: CommandContext,
-  flags: DisconnectFlags,
+  flags: FlagsOf<typeof DISCONNECT>,
   prepared: PreparedDisconnect,
   options: DisconnectOptions,
 ): Promise<CommandResult> {

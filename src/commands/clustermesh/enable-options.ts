@@ -4,35 +4,19 @@ import {
   CONTAINERS,
   type ContainerName,
   type ContainerResources,
-  type EtcdStorage,
   type ResourceRequirements,
 } from '../../mesh/apiserver/deployment.ts';
 import { type CiliumVersion, parseVersion } from '../../mesh/cilium/versions.ts';
 import type { ObjectSetting } from '../../mesh/enable/object-settings.ts';
-import type { ServiceType, TrafficPolicy } from '../../mesh/enable/service-type.ts';
+import type { ServiceType } from '../../mesh/enable/service-type.ts';
 import type { EnableChoices } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { FlagsIn } from '../flags-of.ts';
 import { parseSwitch } from '../option-values.ts';
+import type { apiserverOptions } from './apiserver-options.ts';
 
 /** The flags of apiserver-options.ts, as parsed. */
-export interface ApiserverFlags {
-  serviceType?: ServiceType;
-  serviceAnnotation?: [key: string, value: string][];
-  nodePort?: number;
-  loadBalancerClass?: string;
-  loadBalancerIp?: string;
-  loadBalancerSourceRanges?: string[];
-  externalTrafficPolicy?: TrafficPolicy;
-  replicas?: number;
-  enableKvstoremesh?: 'true' | 'false' | true;
-  resources?: string[];
-  pullSecret?: string[];
-  etcdStorage?: EtcdStorage;
-  podDisruptionBudget?: 'true' | 'false' | true;
-  serviceMonitor?: 'true' | 'false' | true;
-  set?: string[];
-  image?: string;
-}
+export type ApiserverFlags = FlagsIn<ReturnType<typeof apiserverOptions>>;
 
 /** The flags as the domain wants them. @throws MeshctlError `Usage` for what cannot be */
 export function choicesOf(flags: ApiserverFlags): EnableChoices & { settings: ObjectSetting[] } {

@@ -8,16 +8,15 @@ import { CA_SECRET } from '../../mesh/objects/names.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { printableLines } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
 import type { DryRun, PlanFlags } from '../plan-result.ts';
 import type { ClusterFlags } from '../targets/cluster-flags.ts';
+import type { ENABLE } from './enable-spec.ts';
 
-/** The flags about Helm, as parsed. */
-export interface HelmFlags extends ClusterFlags, PlanFlags {
-  viaHelm: boolean;
-  helmRelease?: string;
-  helmChart: string;
-  helmRepo: string;
-}
+/** The flags by which Helm is run, as parsed. */
+export type HelmFlags = ClusterFlags &
+  PlanFlags &
+  Pick<FlagsOf<typeof ENABLE>, 'helmRelease' | 'helmChart' | 'helmRepo'>;
 
 const DEFAULT_CHART = 'cilium';
 

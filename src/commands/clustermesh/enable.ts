@@ -17,28 +17,14 @@ import { type EnableFailure, enableText, failureData } from '../../views/enable/
 import { stepData } from '../../views/plan/plan-data.ts';
 import { type PlanReport, peerData } from '../../views/plan/plan-view.ts';
 import { printable } from '../../views/printable.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
-import { confirmCuts, confirmPlan, dryRunOf, type PlanFlags, planResult } from '../plan-result.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { withOtherClusters } from '../targets/other-clusters.ts';
-import { type SeveralClustersFlags, withOneCluster, withWritableClusters } from '../targets/several-clusters.ts';
-import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
-import { checkHelmOptions, type HelmFlags, runViaHelm } from './enable-via-helm.ts';
-
-interface EnableFlags extends SeveralClustersFlags, PlanFlags, ApiserverFlags, HelmFlags {
-  caFromContext?: string;
-  caCert?: string;
-  caKey?: string;
-  replaceCa: boolean;
-  /** Milliseconds. */
-  certValidity?: number;
-  keySize: string;
-  ciliumVersion?: string;
-  maxConnectedClusters?: string;
-  forceConflicts: boolean;
-  yes: boolean;
-  /** Milliseconds. */
-  waitDuration: number;
-}
+import { withOneCluster, withWritableClusters } from '../targets/several-clusters.ts';
+import { choicesOf, ciliumVersionOf } from './enable-options.ts';
+import type { ENABLE } from './enable-spec.ts';
+import { checkHelmOptions, runViaHelm } from './enable-via-helm.ts';
 
 /** A cluster with its plan. */
 interface Planned {
@@ -46,9 +32,10 @@ interface Planned {
   draft: EnableDraft;
 }
 
+type EnableFlags = FlagsOf<typeof ENABLE>;
+
 /** `meshctl clustermesh enable`: all named clusters in parallel; what fails in one does not keep the others from it. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as EnableFlags;
+export async function run(context: CommandContext, flags: EnableFlags): Promise<CommandResult> {
   const options = optionsOf(flags);
   dryRunOf(flags);
   return withWritableClusters(context, flags, async (targets, silent) => {

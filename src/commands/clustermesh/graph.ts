@@ -5,24 +5,13 @@ import { printable } from '../../views/printable.ts';
 import { svgOf } from '../../views/status/graph-svg.ts';
 import { dotOf, mermaidOf } from '../../views/status/graph-text.ts';
 import { meshStatusText } from '../../views/status/matrix-view.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
-import {
-  exitCodeWith,
-  type SeveralClustersFlags,
-  unreachableData,
-  withAnsweringClusters,
-} from '../targets/several-clusters.ts';
-
-interface GraphFlags extends SeveralClustersFlags {
-  parallel: number;
-  /** Milliseconds. */
-  nodeTimeout: number;
-  output: string;
-}
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { exitCodeWith, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
+import type { GRAPH } from './graph-spec.ts';
 
 /** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 however they are, 3 when a cluster cannot be asked. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as GraphFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>): Promise<CommandResult> {
   const mesh = await withAnsweringClusters(context, flags, async (targets, silent) => {
     const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
     const { reports, unreachable } = await lookAtClusters(context, targets, options);

@@ -4,21 +4,17 @@ import { helmCommand, helmValuesOf } from '../../flows/enable/via-helm.ts';
 import { shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { printable, printableLines } from '../../views/printable.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
-import { type SeveralClustersFlags, withChosenClusters } from '../targets/several-clusters.ts';
-import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { withChosenClusters } from '../targets/several-clusters.ts';
+import { choicesOf, ciliumVersionOf } from './enable-options.ts';
+import type { HELM_VALUES } from './helm-values-spec.ts';
 
 /** As the repository is called in Cilium's documentation. */
 const CHART = 'cilium/cilium';
 
-interface HelmValuesFlags extends SeveralClustersFlags, ApiserverFlags {
-  ciliumVersion?: string;
-  output: 'yaml' | 'json';
-}
-
 /** `meshctl clustermesh helm-values`: the values with which Cilium's chart makes the same mesh. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as HelmValuesFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VALUES>): Promise<CommandResult> {
   const choices = choicesOf(flags);
   if (choices.settings.length > 0) {
     throw new MeshctlError('Usage', '--set has no counterpart among the values of the chart', {

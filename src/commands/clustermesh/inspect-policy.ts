@@ -4,19 +4,13 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { printable } from '../../views/printable.ts';
 import { type PolicyInspection, policyInspectionText } from '../../views/services/policy-inspection-view.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
-import { type ClusterFlags, kubeconfigOf, withClusters } from '../targets/cluster-flags.ts';
-
-interface InspectFlags extends Omit<ClusterFlags, 'namespace'> {
-  context?: string;
-  namespace?: string;
-  allNamespaces: boolean;
-  output: 'summary' | 'json';
-}
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { kubeconfigOf, withClusters } from '../targets/cluster-flags.ts';
+import type { INSPECT_POLICY } from './inspect-policy-spec.ts';
 
 /** `meshctl clustermesh inspect-policy-default-local-cluster`, with the very JSON of cilium-cli. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as InspectFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof INSPECT_POLICY>): Promise<CommandResult> {
   const namespace = flags.allNamespaces ? undefined : (flags.namespace ?? (await namespaceOfContext(context, flags)));
   const opening = { ...flags, namespace: namespace ?? '' };
   const inspection = await withClusters(context, opening, [flags.context], async ([client]) => {
@@ -32,7 +26,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
 }
 
 /** The namespace that kubectl would take: the context's own. */
-async function namespaceOfContext(context: CommandContext, flags: InspectFlags): Promise<string> {
+async function namespaceOfContext(context: CommandContext, flags: FlagsOf<typeof INSPECT_POLICY>): Promise<string> {
   const { selectContext } = await import('../../kube/kubeconfig.ts');
   return selectContext(await kubeconfigOf(context, flags), flags.context).namespace || 'default';
 }

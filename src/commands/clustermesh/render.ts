@@ -18,29 +18,19 @@ import { encodeText } from '../../mesh/objects/secret-data.ts';
 import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { createAuthority } from '../../pki/authority.ts';
 import { issueCertificate } from '../../pki/issue.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
-import { type ApiserverFlags, choicesOf, ciliumVersionOf } from './enable-options.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { choicesOf, ciliumVersionOf } from './enable-options.ts';
+import type { RENDER } from './render-spec.ts';
 
-/** The options of `clustermesh render` as the registry declares them. */
-interface RenderOptions extends ApiserverFlags {
-  ciliumVersion: string;
-  clusterName: string;
-  clusterId: number;
-  namespace: string;
-  maxConnectedClusters: string;
-  platform?: string;
-  certificates: 'none' | 'cert-manager' | 'inline';
-  issuer?: string;
-  output: 'yaml' | 'json';
-}
+type RenderFlags = FlagsOf<typeof RENDER>;
 
 /**
  * `meshctl clustermesh render`: the objects of Cluster Mesh for a cluster, without touching one. What only the cluster
  * knows is not among them: applied to a mesh that is up, they must not take its certificates, users and peers away.
  * @throws MeshctlError `Usage` for a name, id, version or port that cannot be; `CiliumUnsupported` for a version too old
  */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const options = parsed as unknown as RenderOptions;
+export async function run(context: CommandContext, options: RenderFlags): Promise<CommandResult> {
   const issuer = issuerOf(options);
   const values = valuesOf(options, context);
   warnOfExposure(options, values, context);
@@ -60,7 +50,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
 async function withCertificates(
   objects: readonly KubeObject[],
   values: RenderValues,
-  { certificates, issuer: named }: RenderOptions,
+  { certificates, issuer: named }: RenderFlags,
   issuer: IssuerRef,
   { progress, now }: CommandContext,
 ): Promise<KubeObject[]> {
@@ -104,7 +94,7 @@ function withoutPeers(object: KubeObject): KubeObject {
 }
 
 /** @throws MeshctlError `Usage` */
-function issuerOf({ certificates, issuer }: RenderOptions): IssuerRef {
+function issuerOf({ certificates, issuer }: RenderFlags): IssuerRef {
   if (issuer === undefined) return CHART_ISSUER;
   if (certificates !== 'cert-manager') {
     throw new MeshctlError('Usage', '--issuer is for --certificates cert-manager', {
@@ -121,7 +111,7 @@ function issuerOf({ certificates, issuer }: RenderOptions): IssuerRef {
 }
 
 /** A load balancer without its platform's annotations is on the internet on most clouds. */
-function warnOfExposure({ platform }: RenderOptions, values: RenderValues, { progress }: CommandContext): void {
+function warnOfExposure({ platform }: RenderFlags, values: RenderValues, { progress }: CommandContext): void {
   if (values.serviceType !== 'LoadBalancer') return;
   const isAnnotated = Object.keys(values.serviceAnnotations).length > 0 || values.loadBalancerClass !== undefined;
   if (platform !== undefined && privateAnnotationsOf(platform) === undefined) {
@@ -135,7 +125,7 @@ function warnOfExposure({ platform }: RenderOptions, values: RenderValues, { pro
   }
 }
 
-function valuesOf(options: RenderOptions, { progress }: CommandContext): RenderValues {
+function valuesOf(options: RenderFlags, { progress }: CommandContext): RenderValues {
   const { clusterName, clusterId, namespace, platform } = options;
   const { settings: _settings, serviceAnnotations = {}, ...choices } = choicesOf(options);
   const { serviceType = 'LoadBalancer' } = choices;
@@ -218,7 +208,7 @@ function toJsonList(items: readonly KubeObject[]): string {
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, null, 2);
 }
 
-function toYamlDocuments(objects: readonly KubeObject[], options: RenderOptions): string {
+function toYamlDocuments(objects: readonly KubeObject[], options: RenderFlags): string {
   const { clusterName, clusterId, certificates } = options;
   const head = [
     // The name and the id are not in the objects: the pods read them from cilium-config.

@@ -2,25 +2,14 @@ import { readMeshRoutes } from '../../flows/checks/routes.ts';
 import { graphOfRoutes } from '../../mesh/status/mesh-graph.ts';
 import { routesText } from '../../views/checks/routes-view.ts';
 import { printable } from '../../views/printable.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
-import {
-  exitCodeWith,
-  type SeveralClustersFlags,
-  unreachableData,
-  withAnsweringClusters,
-} from '../targets/several-clusters.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { exitCodeWith, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
 import { drawingOf, warnOfMissing } from './graph.ts';
-
-interface RoutesFlags extends SeveralClustersFlags {
-  parallel: number;
-  /** Milliseconds. */
-  nodeTimeout: number;
-  output: string;
-}
+import type { ROUTES } from './routes-spec.ts';
 
 /** `meshctl clustermesh routes`: exit 1 when a node lacks a route to a remote pod range, 3 when a cluster cannot be asked. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as RoutesFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>): Promise<CommandResult> {
   const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
   const report = await withAnsweringClusters(context, flags, (targets, silent) =>
     readMeshRoutes(context, targets, unreachableData(silent), options),

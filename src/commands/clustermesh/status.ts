@@ -10,21 +10,11 @@ import { statusJunit } from '../../views/status/status-junit.ts';
 import { statusText } from '../../views/status/status-view.ts';
 import { statusDetailsText, statusWideText } from '../../views/status/status-wide.ts';
 import type { Theme } from '../../views/theme.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
 import type { SilentCluster } from '../targets/find-clusters.ts';
-import { type SeveralClustersFlags, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
-
-interface StatusFlags extends SeveralClustersFlags {
-  wait: boolean;
-  /** Milliseconds. */
-  waitDuration: number;
-  watch: boolean;
-  parallel: number;
-  /** Milliseconds. */
-  nodeTimeout: number;
-  sample?: number;
-  output: 'summary' | 'wide' | 'json' | 'yaml' | 'junit';
-}
+import { unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
+import type { STATUS } from './status-spec.ts';
 
 /** What a terminal is told: an empty screen; to the top; the rest of the line, or of the screen, is empty. */
 const EMPTY_SCREEN = '\u001b[2J\u001b[H';
@@ -32,9 +22,10 @@ const TO_TOP = '\u001b[H';
 const EMPTY_LINE = '\u001b[K';
 const EMPTY_BELOW = '\u001b[J';
 
+type StatusFlags = FlagsOf<typeof STATUS>;
+
 /** `meshctl clustermesh status`: exit 0 only when every node is connected to every configured peer. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as StatusFlags;
+export async function run(context: CommandContext, flags: StatusFlags): Promise<CommandResult> {
   checkFlags(flags);
   const options = {
     parallel: flags.parallel,

@@ -1,8 +1,8 @@
-import type { CommandSpec } from '../command.ts';
+import type { CommandSpec } from '../command-spec.ts';
 import { parseDuration, parseNamespace } from '../option-values.ts';
-import { CILIUM_NAMESPACE_APART, CLUSTERS } from '../shared-options.ts';
+import { CILIUM_NAMESPACE_APART, CLUSTERS, waitDuration } from '../shared-options.ts';
 
-export const CONNECTIVITY_COMMAND: CommandSpec = {
+export const CONNECTIVITY_TEST = {
   path: ['connectivity', 'test'],
   summary: 'Prove with real requests that clusters serve each other',
   description:
@@ -36,13 +36,7 @@ export const CONNECTIVITY_COMMAND: CommandSpec = {
       description: 'measure the latency from each cluster to each with 500 requests, not only with those of the test',
       default: false,
     },
-    {
-      flags: '--wait-duration <duration>',
-      group: 'run',
-      description: 'longest wait for pods to be ready',
-      default: '3m',
-      parse: parseDuration,
-    },
+    waitDuration('for pods to be ready', '3m'),
     {
       flags: '--settle-duration <duration>',
       group: 'run',
@@ -58,5 +52,4 @@ export const CONNECTIVITY_COMMAND: CommandSpec = {
       default: 'text',
     },
   ],
-  load: () => import('./test.ts'),
-};
+} as const satisfies CommandSpec;

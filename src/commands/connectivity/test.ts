@@ -3,8 +3,10 @@ import { readMembers } from '../../flows/services/read-services.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { connectivityJunit, connectivityText } from '../../views/connectivity/connectivity-view.ts';
 import { printable } from '../../views/printable.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
-import { type SeveralClustersFlags, withChosenClusters } from '../targets/several-clusters.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { withChosenClusters } from '../targets/several-clusters.ts';
+import type { CONNECTIVITY_TEST } from './test-spec.ts';
 
 /**
  * Kubernetes' own test image: a web server that tells its name, and curl. The digest is that of tag 2.53 in Kubernetes'
@@ -13,23 +15,8 @@ import { type SeveralClustersFlags, withChosenClusters } from '../targets/severa
 const DEFAULT_IMAGE =
   'registry.k8s.io/e2e-test-images/agnhost:2.53@sha256:99c6b4bb4a1e1df3f0b3752168c89358794d02258ebebc26bf21c29399011a85';
 
-/** `--namespace` is where the test puts its pods. */
-interface ConnectivityFlags extends Omit<SeveralClustersFlags, 'namespace'> {
-  namespace: string;
-  ciliumNamespace?: string;
-  image?: string;
-  keep: boolean;
-  perf: boolean;
-  /** Milliseconds. */
-  waitDuration: number;
-  /** Milliseconds. */
-  settleDuration: number;
-  output: 'text' | 'json' | 'yaml' | 'junit';
-}
-
 /** `meshctl connectivity test`: exit 0 only when every scenario passed or was skipped. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as ConnectivityFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_TEST>): Promise<CommandResult> {
   const {
     namespace,
     image = DEFAULT_IMAGE,

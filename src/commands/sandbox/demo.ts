@@ -1,16 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
 import { withClusters } from '../targets/cluster-flags.ts';
 import { untilAborted } from '../until-aborted.ts';
+import type { DEMO } from './demo-spec.ts';
 import { type Scene, storyOf } from './demo-story.ts';
-
-interface DemoFlags {
-  keep: boolean;
-  /** Milliseconds. */
-  pace?: number;
-  pause: boolean;
-}
 
 /** After each scene, where someone watches. */
 const PACE_MS = 2500;
@@ -19,8 +14,7 @@ const TYPING_SHARE = 1 / 100;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** `meshctl demo`: the whole story on a sandbox of its own; stops at the first command that fails. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as DemoFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof DEMO>): Promise<CommandResult> {
   const { theme, print, signal } = context;
   const paceMs = flags.pause ? (flags.pace ?? (context.interactive ? PACE_MS : 0)) : 0;
   print(

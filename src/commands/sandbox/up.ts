@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../../mesh/cilium/versions.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
@@ -6,18 +5,11 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { Provider } from '../../sandbox/fixtures/providers.ts';
 import type { SandboxClusterOptions } from '../../sandbox/options.ts';
 import { startSandbox } from '../../sandbox/sandbox.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
 import { untilAborted } from '../until-aborted.ts';
-
-interface Options {
-  /** Default: one for each provider, else two. */
-  clusters?: number;
-  nodes: number;
-  ciliumVersion: string;
-  kubeconfigOut?: string;
-  provider?: string[];
-}
+import type { SANDBOX_UP } from './up-spec.ts';
 
 /** As operators name them. */
 const PROVIDER_NAMES: ReadonlyMap<string, Provider> = new Map([
@@ -30,7 +22,7 @@ const PROVIDER_NAMES: ReadonlyMap<string, Provider> = new Map([
 const DEFAULT_CLUSTERS = 2;
 
 /** What each cluster is like. @throws MeshctlError `Usage` for a provider that there is not, or as many as no cluster has */
-function clustersOf({ clusters, provider = [] }: Options): SandboxClusterOptions[] {
+function clustersOf({ clusters, provider = [] }: FlagsOf<typeof SANDBOX_UP>): SandboxClusterOptions[] {
   requireKnown('provider', provider, [...PROVIDER_NAMES.keys()]);
   const count = clusters ?? (provider.length > 1 ? provider.length : DEFAULT_CLUSTERS);
   if (provider.length > 1 && provider.length !== count) {
@@ -45,9 +37,9 @@ function clustersOf({ clusters, provider = [] }: Options): SandboxClusterOptions
 }
 
 /** `meshctl sandbox up`: runs embedded clusters until Ctrl-C and leaves nothing behind. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const { nodes, ciliumVersion, kubeconfigOut, ...options } = parsed as unknown as Options;
-  const clusters = clustersOf({ nodes, ciliumVersion, ...options });
+export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX_UP>): Promise<CommandResult> {
+  const { nodes, ciliumVersion } = flags;
+  const clusters = clustersOf(flags);
   requireKnownVersion(ciliumVersion);
   const { theme, print, signal } = context;
   const task = context.progress.start(`Starting ${clusters.length} simulated clusters`);
@@ -55,7 +47,6 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
     clusters,
     nodes,
     ciliumVersion,
-    ...(kubeconfigOut !== undefined && { kubeconfigPath: resolve(context.cwd, kubeconfigOut) }),
   }).catch((error: unknown) => {
     task.fail();
     throw error;

@@ -2,23 +2,14 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { joinServices } from '../../mesh/services/services.ts';
 import { printable } from '../../views/printable.ts';
 import { serviceDescribeData, serviceDescribeText } from '../../views/services/service-describe-view.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
 import { exitCodeWith } from '../targets/several-clusters.ts';
-import {
-  readAnsweringServices,
-  readClusters,
-  requireDefined,
-  type ServiceFlags,
-  serviceNamed,
-} from './service-clusters.ts';
-
-interface DescribeFlags extends ServiceFlags {
-  service: string;
-}
+import type { SERVICE_DESCRIBE } from './describe-spec.ts';
+import { readAnsweringServices, readClusters, requireDefined, serviceNamed } from './service-clusters.ts';
 
 /** `meshctl service describe`: one Service in all clusters, with its backends; global or not. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as DescribeFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_DESCRIBE>): Promise<CommandResult> {
   const named = serviceNamed(flags.service, flags);
   const { clusters, unreachable } = await readAnsweringServices(context, flags, named);
   requireDefined(clusters, named, unreachable);

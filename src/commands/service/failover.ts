@@ -3,27 +3,21 @@ import type { ClusterServices } from '../../mesh/services/service-facts.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
 import { printable } from '../../views/printable.ts';
 import { failoverData, failoverText, isSurvivable } from '../../views/services/service-failover-view.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
 import { exitCodeWith } from '../targets/several-clusters.ts';
+import type { SERVICE_FAILOVER } from './failover-spec.ts';
 import {
   namespaceOf,
   readAnsweringServices,
   readClusters,
   requireDefined,
   requireRead,
-  type ServiceFlags,
   serviceNamed,
 } from './service-clusters.ts';
 
-interface FailoverFlags extends ServiceFlags {
-  service?: string;
-  without?: string;
-  requireSurvivable: boolean;
-}
-
 /** `meshctl service failover`: who would serve if a cluster went. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as FailoverFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_FAILOVER>): Promise<CommandResult> {
   const named = flags.service === undefined ? undefined : serviceNamed(flags.service, flags);
   const scope = named ?? { namespace: namespaceOf(flags) };
   const { clusters, unreachable } = await readAnsweringServices(context, flags, scope);

@@ -2,29 +2,18 @@ import { applyGlobalService, planGlobalServiceIn } from '../../flows/services/se
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import type { Affinity } from '../../mesh/services/backends.ts';
 import type { GlobalIntent } from '../../mesh/services/global-service.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { globalServiceText } from '../../views/services/service-global-view.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../command.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
 import { parseSwitch } from '../option-values.ts';
-import { confirmPlan, dryRunOf, type PlanFlags, planResult } from '../plan-result.ts';
-import { type ServiceFlags, serviceNamed, withMembers } from './service-clusters.ts';
-
-interface GlobalFlags extends ServiceFlags, PlanFlags {
-  service: string;
-  affinity?: Affinity;
-  shared?: 'true' | 'false' | true;
-  remove: boolean;
-  createMissing: boolean;
-  /** `--no-rollback`. */
-  rollback: boolean;
-  yes: boolean;
-}
+import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
+import type { SERVICE_GLOBAL } from './global-spec.ts';
+import { serviceNamed, withMembers } from './service-clusters.ts';
 
 /** `meshctl service global`: in all named clusters or in none. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as GlobalFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_GLOBAL>): Promise<CommandResult> {
   const intent = intentOf(flags);
   const service = serviceNamed(flags.service, flags);
   const dryRun = dryRunOf(flags);
@@ -56,7 +45,7 @@ function result(
   };
 }
 
-function intentOf({ remove, affinity, shared, createMissing }: GlobalFlags): GlobalIntent {
+function intentOf({ remove, affinity, shared, createMissing }: FlagsOf<typeof SERVICE_GLOBAL>): GlobalIntent {
   if (!remove) return { affinity, shared: parseSwitch(shared), createMissing };
   if (affinity !== undefined || shared !== undefined || createMissing) {
     throw new MeshctlError('Usage', '--remove does not go with --affinity, --shared or --create-missing');

@@ -7,7 +7,9 @@ import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import type { ReadCluster } from '../../views/services/service-list-view.ts';
 import type { CommandContext } from '../command.ts';
+import type { FlagsIn } from '../flags-of.ts';
 import { requireName } from '../option-values.ts';
+import type { CILIUM_NAMESPACE_APART } from '../shared-options.ts';
 import {
   type SeveralClustersFlags,
   type Unanswered,
@@ -15,13 +17,11 @@ import {
   withAnsweringClusters,
   withChosenClusters,
 } from '../targets/several-clusters.ts';
+import type { ALL_NAMESPACES, NAMESPACE } from './options.ts';
 
 /** The flags of the service commands, as parsed. `-n` is the Services' namespace there. */
-export interface ServiceFlags extends Omit<SeveralClustersFlags, 'namespace'> {
-  allNamespaces?: boolean;
-  namespace?: string;
-  ciliumNamespace?: string;
-}
+export type ServiceFlags = Omit<SeveralClustersFlags, 'namespace'> &
+  Partial<FlagsIn<readonly [typeof ALL_NAMESPACES, typeof NAMESPACE, typeof CILIUM_NAMESPACE_APART]>>;
 
 /** Where `NAME` without a namespace is looked for, as kubectl does. */
 const DEFAULT_NAMESPACE = 'default';

@@ -1,17 +1,11 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import type { Kubeconfig } from '../../kube/kubeconfig-entries.ts';
 import type { CommandContext } from '../command.ts';
+import type { FlagsIn } from '../flags-of.ts';
+import type { CLUSTER_OPTIONS } from '../shared-options.ts';
 
-/** The shared flags of commands that reach clusters, as parsed. */
-export interface ClusterFlags {
-  kubeconfig?: string;
-  /** Cilium's, as given: see {@link parseCiliumNamespaces}. */
-  namespace?: string;
-  as?: string;
-  asGroup?: string[];
-  /** Milliseconds. */
-  requestTimeout: number;
-}
+/** The shared flags of commands that reach clusters, as parsed. `namespace` is Cilium's: see {@link parseCiliumNamespaces}. */
+export type ClusterFlags = FlagsIn<typeof CLUSTER_OPTIONS>;
 
 /** The kubeconfig that the flags name. It is read once in a run: a pipe gives its text but once. */
 export async function kubeconfigOf(

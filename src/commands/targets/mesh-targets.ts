@@ -3,21 +3,14 @@ import type { FirstLook } from '../../flows/targets/first-look.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
+import type { MESH_OPTIONS } from '../clustermesh/mesh-options.ts';
 import type { CommandContext } from '../command.ts';
+import type { FlagsIn } from '../flags-of.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import { type Found, identityOf, leaveOut, withFoundClusters } from './find-clusters.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */
-export interface MeshFlags extends ClusterFlags {
-  context?: string;
-  /** Names and globs. */
-  destinationContext?: string[];
-  destinationKubeconfig?: string;
-  all: boolean;
-  connectionMode?: ConnectionMode;
-  /** Clusters at a time. */
-  parallel: number;
-}
+export type MeshFlags = ClusterFlags & FlagsIn<typeof MESH_OPTIONS>;
 
 /**
  * Opens the clusters that the flags name, runs `work` with them, and closes them whatever happens. One that does not answer

@@ -2,15 +2,13 @@ import type { Target } from '../../flows/flow.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import type { CommandContext } from '../command.ts';
+import type { FlagsIn } from '../flags-of.ts';
+import type { CLUSTERS } from '../shared-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import { awaitAnswers, type Choice, leaveOut, type SilentCluster, withFoundClusters } from './find-clusters.ts';
 
 /** The flags of commands that take several clusters, as parsed. */
-export interface SeveralClustersFlags extends ClusterFlags {
-  /** Names and globs. */
-  context?: string[];
-  all?: boolean;
-}
+export type SeveralClustersFlags = ClusterFlags & Partial<FlagsIn<typeof CLUSTERS>>;
 
 /** A cluster that has not answered, with why. */
 export type Unanswered = Pick<SilentCluster, 'context' | 'error'>;

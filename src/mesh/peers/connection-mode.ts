@@ -1,8 +1,8 @@
 import { pairsOf } from '../pairs.ts';
 
 /** cilium-cli's: the source with each destination, every two of all, or only the source dialling the destinations. */
-export type ConnectionMode = 'bidirectional' | 'mesh' | 'unicast';
-export const CONNECTION_MODES: readonly ConnectionMode[] = ['bidirectional', 'mesh', 'unicast'];
+export const CONNECTION_MODES = ['bidirectional', 'mesh', 'unicast'] as const;
+export type ConnectionMode = (typeof CONNECTION_MODES)[number];
 
 /** Who dials whom, as `[client, server]`. */
 export function dialsOf<T>(mode: ConnectionMode, source: T | undefined, destinations: readonly T[]): [T, T][] {

@@ -4,6 +4,7 @@
  * - shared-ca: its own remote-cert, where both clusters have one CA.
  * - legacy: the peer's remote-cert, which all of the peer's clients then share.
  */
-export type CredentialKind = 'per-peer' | 'shared-ca' | 'legacy';
-export type CredentialChoice = 'auto' | CredentialKind;
-export const CREDENTIAL_CHOICES: readonly CredentialChoice[] = ['auto', 'per-peer', 'shared-ca', 'legacy'];
+const CREDENTIAL_KINDS = ['per-peer', 'shared-ca', 'legacy'] as const;
+export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+export const CREDENTIAL_CHOICES = ['auto', ...CREDENTIAL_KINDS] as const;
+export type CredentialChoice = (typeof CREDENTIAL_CHOICES)[number];

@@ -8,19 +8,19 @@ import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
 import { certificatesText } from '../../../views/certificates/certs-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { unreachableLines } from '../../../views/unreachable-view.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../../command.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../flags-of.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import {
   exitCodeWith,
-  type SeveralClustersFlags,
   unreachableData,
   whereItSucceeds,
   withAnsweringClusters,
 } from '../../targets/several-clusters.ts';
+import type { CERTS_LIST } from './list-spec.ts';
 
 /** `meshctl clustermesh certs list`: every certificate of the mesh, never a key. Exit 1 where one is not there or of no use. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as SeveralClustersFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_LIST>): Promise<CommandResult> {
   return withAnsweringClusters(context, flags, async (targets, silent) => {
     const read = ({ client, namespace }: Target) =>
       readSnapshot(client, { namespace, purpose: 'health', refs: [secretRef(namespace, CA_SECRET)] });

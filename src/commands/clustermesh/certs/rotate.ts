@@ -11,29 +11,15 @@ import { MeshctlError } from '../../../mesh/errors.ts';
 import { rotationText } from '../../../views/certificates/rotation-view.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
-import type { CommandContext, CommandResult, ParsedOptions } from '../../command.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../flags-of.ts';
 import { type DryRun, dryRunOf, type PlanFlags, planResult } from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
-import { type SeveralClustersFlags, withChosenClusters } from '../../targets/several-clusters.ts';
-
-interface CertsRotateFlags extends SeveralClustersFlags, PlanFlags {
-  ca: boolean;
-  yes: boolean;
-  /** Milliseconds. */
-  olderThan?: number;
-  peer?: string;
-  /** Milliseconds. */
-  certValidity?: number;
-  keySize?: string;
-  parallel: number;
-  forceConflicts: boolean;
-  /** Milliseconds. */
-  waitDuration: number;
-}
+import { withChosenClusters } from '../../targets/several-clusters.ts';
+import type { CERTS_ROTATE } from './rotate-spec.ts';
 
 /** `meshctl clustermesh certs rotate`: new certificates for clusters and peers; with --ca, new CAs, phase by phase. */
-export async function run(context: CommandContext, parsed: ParsedOptions): Promise<CommandResult> {
-  const flags = parsed as unknown as CertsRotateFlags;
+export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_ROTATE>): Promise<CommandResult> {
   const options = { ...optionsOf(flags), contextsOf: contextsFor(context, flags) };
   const dryRun = dryRunOf(flags);
   const result = await withChosenClusters(context, flags, async (targets) => {
@@ -48,7 +34,7 @@ export async function run(context: CommandContext, parsed: ParsedOptions): Promi
   return { kind: 'RotationResult', data: { certificates }, text: (theme) => rotationText(certificates, theme) };
 }
 
-function optionsOf(flags: CertsRotateFlags): RotateOptions {
+function optionsOf(flags: FlagsOf<typeof CERTS_ROTATE>): RotateOptions {
   const { ca, olderThan, peer } = flags;
   const partial = [...(olderThan === undefined ? [] : ['--older-than']), ...(peer === undefined ? [] : ['--peer'])];
   if (ca && partial.length > 0) {

@@ -1,0 +1,13 @@
+import type { CommandSpec } from '../../command-spec.ts';
+import { CLUSTERS, RESULT_FORMAT } from '../../shared-options.ts';
+
+export const CERTS_LIST = {
+  path: ['clustermesh', 'certs', 'list'],
+  summary: 'List every certificate of the mesh',
+  description:
+    'Roles, subjects, issuers, serial numbers and the time that is left; with -o json also names and who uses them. ' +
+    'Keys are not read out. Exits 1 when a certificate is missing or unusable.',
+  examples: [{ line: 'meshctl clustermesh certs list --all', what: 'all clusters of the kubeconfig that run Cilium' }],
+  reachesClusters: true,
+  options: [...CLUSTERS, RESULT_FORMAT],
+} as const satisfies CommandSpec;

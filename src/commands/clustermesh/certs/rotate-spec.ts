@@ -1,0 +1,58 @@
+import type { CommandSpec } from '../../command-spec.ts';
+import { parseSpan } from '../../option-values.ts';
+import {
+  CLUSTERS,
+  DRY_RUN,
+  FORCE_CONFLICTS,
+  KEY_SIZES,
+  parallel,
+  RESULT_FORMAT,
+  waitDuration,
+  YES,
+} from '../../shared-options.ts';
+
+export const CERTS_ROTATE = {
+  path: ['clustermesh', 'certs', 'rotate'],
+  summary: 'Renew the certificates of the mesh without cutting off a peer',
+  description:
+    'Renews the certificates of the clusters and those with which they dial each other; each one is proved before it is ' +
+    'handed out. Key sizes and validities stay as they are. With --ca, the CAs too: first everyone trusts the old and the ' +
+    'new CA, then all certificates come from the new one, and only then the old one is let go. A phase that fails is put ' +
+    'back; after an interruption the same command, also without --ca, goes on.',
+  examples: [
+    { line: 'meshctl clustermesh certs rotate --context gke,eks', what: 'new certificates from the same CAs' },
+    { line: 'meshctl clustermesh certs rotate --all --older-than 30d', what: 'only those that are due' },
+    {
+      line: 'meshctl clustermesh certs rotate --ca --all --dry-run',
+      what: 'what would be renewed, phase by phase',
+    },
+    { line: 'meshctl clustermesh certs rotate --ca --all', what: 'new CAs for the whole mesh' },
+  ],
+  reachesClusters: true,
+  options: [
+    ...CLUSTERS,
+    { flags: '--ca', description: 'make new CAs too; asks first', default: false },
+    {
+      flags: '--older-than <duration>',
+      description: 'only certificates that were issued longer ago than this, e.g. 30d or 720h',
+      parse: parseSpan,
+    },
+    { flags: '--peer <name>', description: 'only the certificates with which clusters log in to this one' },
+    {
+      flags: '--cert-validity <duration>',
+      description: 'validity of new certificates, e.g. 8760h (default: keep theirs)',
+      parse: parseSpan,
+    },
+    {
+      flags: '--key-size <bits>',
+      description: 'size of new RSA keys (default: keep theirs)',
+      choices: KEY_SIZES,
+    },
+    parallel('clusters at a time', 16),
+    FORCE_CONFLICTS,
+    DRY_RUN,
+    YES,
+    waitDuration('for each step to become live', '5m'),
+    RESULT_FORMAT,
+  ],
+} as const satisfies CommandSpec;

@@ -1,0 +1,71 @@
+import { CREDENTIAL_CHOICES } from '../../mesh/peers/credential-kind.ts';
+import { parseEndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
+import type { CommandSpec } from '../command-spec.ts';
+import { parseList } from '../option-values.ts';
+import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration } from '../shared-options.ts';
+
+import { MESH_OPTIONS } from './mesh-options.ts';
+export const CONNECT = {
+  path: ['clustermesh', 'connect'],
+  summary: 'Connect clusters with each other',
+  description:
+    'Validates the whole mesh first. Then makes each side accept the others, proves with the very credentials that the ' +
+    'remote etcds let them in, and only then writes the files by which the clusters dial each other. Clusters keep their ' +
+    'own CAs, and no pod restarts. If anything fails, or on Ctrl-C, every cluster is put back. What was chosen for a peer ' +
+    'before (endpoints, credentials, that only one side dials) stays until it is chosen anew.',
+  examples: [
+    { line: 'meshctl clustermesh connect --context gke --destination-context eks', what: 'connect two clusters' },
+    {
+      line: 'meshctl clustermesh connect --context a --destination-context "prod-*" --connection-mode mesh',
+      what: 'join several clusters, every pair of them',
+    },
+    { line: 'meshctl clustermesh connect --all --dry-run', what: 'what connecting all clusters would write' },
+  ],
+  reachesClusters: true,
+  options: [
+    ...MESH_OPTIONS,
+    {
+      flags: '--destination-endpoint <endpoint>',
+      description:
+        '[cluster=]host:port at which a destination is dialled instead of its Service, repeatable; kept by later runs ' +
+        'until [cluster=]service is given',
+      repeatable: true,
+      parse: parseEndpointOverride,
+    },
+    {
+      flags: '--source-endpoint <endpoint>',
+      description:
+        'host:port at which the source is dialled instead of its Service, repeatable; kept by later runs until service ' +
+        'is given',
+      repeatable: true,
+      parse: parseEndpointOverride,
+    },
+    {
+      flags: '--credentials <kind>',
+      description:
+        'shared-ca: the common certificate, where both sides have one CA; per-peer: a certificate for each peer, issued by ' +
+        'the side that checks it; legacy: the remote’s own certificate; auto: the first of these that is possible ' +
+        '(default: keep what was chosen before, otherwise auto)',
+      choices: CREDENTIAL_CHOICES,
+    },
+    {
+      flags: '--allow-mismatching-ca',
+      description: 'accepted for compatibility, not needed: clusters with different CAs need no CA bundle',
+      default: false,
+    },
+    {
+      flags: '--skip-checks <ids>',
+      description: 'compatibility checks to skip, comma-separated',
+      parse: parseList,
+    },
+    {
+      flags: '--no-proof',
+      group: 'run',
+      description: 'distribute credentials without verifying them first, where port-forward is forbidden',
+    },
+    NO_ROLLBACK,
+    waitDuration("until the remote's etcd lets a new peer in", '2m'),
+    DRY_RUN,
+    RESULT_OR_PLAN_FORMAT,
+  ],
+} as const satisfies CommandSpec;

@@ -1,0 +1,98 @@
+import type { CommandSpec } from '../command-spec.ts';
+import { parseSpan } from '../option-values.ts';
+import {
+  CLUSTERS,
+  DRY_RUN,
+  FORCE_CONFLICTS,
+  grouped,
+  KEY_SIZES,
+  PLAN_FORMAT,
+  waitDuration,
+  YES,
+} from '../shared-options.ts';
+import { apiserverOptions, KEPT_DEFAULTS } from './apiserver-options.ts';
+
+/** The CA and the certificates. */
+const CERTIFICATE_OPTIONS = grouped('certificates', [
+  { flags: '--ca-from-context <context>', description: 'use the CA of that cluster: one CA for the mesh' },
+  { flags: '--ca-cert <file>', description: 'use this CA (PEM); goes with --ca-key' },
+  { flags: '--ca-key <file>', description: 'the key of --ca-cert (PEM)' },
+  {
+    flags: '--replace-ca',
+    description: 'replace the existing CA with the given one or a new one; asks first',
+    default: false,
+  },
+  {
+    flags: '--cert-validity <duration>',
+    description: 'validity of new certificates, e.g. 8760h (default: 3 years)',
+    parse: parseSpan,
+  },
+  {
+    flags: '--key-size <bits>',
+    description: 'size of new RSA keys',
+    choices: KEY_SIZES,
+    default: '2048',
+  },
+]);
+
+export const ENABLE = {
+  path: ['clustermesh', 'enable'],
+  summary: 'Prepare clusters for the mesh: the clustermesh-apiserver and its certificates',
+  description:
+    'Deploys the clustermesh-apiserver with everything it needs: the CA if the cluster has none, certificates that cover ' +
+    'the address of its Service, RBAC, and the Service of the type that suits the cluster. Running it again changes only ' +
+    'what differs, and finishes what an interrupted run left. What was chosen by flags stays until it is changed by a flag. The plan names every ' +
+    'peer and what becomes of its connection; before one is cut off it asks, or needs --yes.',
+  examples: [
+    { line: 'meshctl clustermesh enable --context gke', what: 'detect how to expose the clustermesh-apiserver' },
+    {
+      line: 'meshctl clustermesh enable --context a,b,c --service-type LoadBalancer',
+      what: 'several clusters at once',
+    },
+    { line: 'meshctl clustermesh enable --context gke --dry-run=server', what: 'the plan, judged by the API server' },
+    {
+      line: `meshctl clustermesh enable \\
+    --set 'Deployment:spec.template.spec.containers[etcd].resources.limits.memory=2Gi'`,
+      what: 'any field of any object',
+    },
+  ],
+  reachesClusters: true,
+  options: [
+    ...CLUSTERS,
+    ...apiserverOptions(KEPT_DEFAULTS),
+    ...CERTIFICATE_OPTIONS,
+    {
+      flags: '--cilium-version <version>',
+      description: "Cilium's version, where the tag of the agents' image does not give it",
+    },
+    {
+      flags: '--max-connected-clusters <count>',
+      description: 'refuse a cluster that was installed for another size of mesh',
+      choices: ['255', '511'],
+    },
+    FORCE_CONFLICTS,
+    {
+      flags: '--via-helm',
+      group: 'helm',
+      description: 'let your helm make the objects, from the values that helm-values prints',
+      default: false,
+    },
+    { flags: '--helm-release <name>', group: 'helm', description: 'release that installed Cilium (default: cilium)' },
+    {
+      flags: '--helm-chart <chart>',
+      group: 'helm',
+      description: "Cilium's chart: a name, a path or an oci:// address",
+      default: 'cilium',
+    },
+    {
+      flags: '--helm-repo <url>',
+      group: 'helm',
+      description: 'where the chart of that name is',
+      default: 'https://helm.cilium.io',
+    },
+    waitDuration('for the load balancer, and again for the pods', '5m'),
+    YES,
+    DRY_RUN,
+    PLAN_FORMAT,
+  ],
+} as const satisfies CommandSpec;

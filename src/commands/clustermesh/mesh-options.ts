@@ -1,0 +1,30 @@
+import { CONNECTION_MODES } from '../../mesh/peers/connection-mode.ts';
+import type { OptionSpec } from '../command-spec.ts';
+import { parseList } from '../option-values.ts';
+import { ALL, CONTEXT, parallel } from '../shared-options.ts';
+
+/** Which clusters, and who dials whom; the same for connecting and disconnecting. */
+export const MESH_OPTIONS = [
+  { ...CONTEXT, description: 'kubeconfig context of the source (default: the current one)' },
+  {
+    flags: '--destination-context <contexts>',
+    group: 'clusters',
+    description: 'kubeconfig contexts of the other clusters, comma-separated or repeated; * and ? match several',
+    parse: parseList,
+    repeatable: 'lists',
+  },
+  {
+    flags: '--destination-kubeconfig <path>',
+    group: 'clusters',
+    description: 'kubeconfig file of the destinations, if it is another one',
+  },
+  ALL,
+  {
+    flags: '--connection-mode <mode>',
+    description:
+      'bidirectional: the source and each destination; mesh: every pair of clusters; unicast: only the source dials ' +
+      '(default: bidirectional, with --all mesh)',
+    choices: CONNECTION_MODES,
+  },
+  parallel('clusters read and written at a time', 16),
+] as const satisfies readonly OptionSpec[];

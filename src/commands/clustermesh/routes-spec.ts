@@ -1,0 +1,17 @@
+import type { CommandSpec } from '../command-spec.ts';
+import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, PICTURE_FORMAT } from '../shared-options.ts';
+
+export const ROUTES = {
+  path: ['clustermesh', 'routes'],
+  summary: 'Show how nodes get to the pods of other clusters',
+  description:
+    'For each node the route to each remote pod range: via, device, and whether the kernel, BGP or the tunnel provides it. ' +
+    'Of a tunnel it is known only where the node is connected to the cluster. Exits 1 when a route is missing or clusters ' +
+    'are not connected, 3 when a cluster cannot be asked.',
+  examples: [
+    { line: 'meshctl clustermesh routes --context gke,eks', what: 'a table, gaps marked' },
+    { line: 'meshctl clustermesh routes --all -o svg > routes.svg', what: 'a picture' },
+  ],
+  reachesClusters: true,
+  options: [...CLUSTERS, PARALLEL_AGENTS, NODE_TIMEOUT, PICTURE_FORMAT],
+} as const satisfies CommandSpec;

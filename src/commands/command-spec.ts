@@ -1,0 +1,47 @@
+/** What a command is called and takes, as data: nothing heavy is reached from here, so that `--help` stays light. */
+
+/** One `--flag`. Commander's syntax for `flags`, e.g. `-o, --output <format>`. */
+export interface OptionSpec {
+  readonly flags: string;
+  readonly description: string;
+  readonly default?: string | number | boolean;
+  readonly choices?: readonly string[];
+  /** May be given several times; the values arrive as an array, `lists` as one. */
+  readonly repeatable?: boolean | 'lists';
+  /** May not be given several times: otherwise the last one counts. */
+  readonly once?: boolean;
+  /** Turns the text into the value; throws MeshctlError `Usage`. */
+  readonly parse?: (text: string) => unknown;
+  /** Must be given. */
+  readonly required?: boolean;
+  readonly hidden?: boolean;
+  /** Under which heading help lists it; absent: under the first one, with what is this command's own. */
+  readonly group?: OptionGroup;
+}
+
+/** The headings of options in help; program.ts has their words and their order. */
+export type OptionGroup = 'exposure' | 'pods' | 'certificates' | 'helm' | 'run' | 'output' | 'clusters';
+
+/** One word after the command's name. */
+export interface ArgumentSpec {
+  /** The key under which the value joins the parsed options. */
+  readonly name: string;
+  readonly description: string;
+  /** May be left out. */
+  readonly optional?: boolean;
+}
+
+/** What a command is called and takes, as data. */
+export interface CommandSpec {
+  /** e.g. `['clustermesh', 'enable']`. */
+  readonly path: readonly string[];
+  /** One line, no final stop. */
+  readonly summary: string;
+  readonly description?: string;
+  readonly examples?: readonly { readonly line: string; readonly what: string }[];
+  readonly arguments?: readonly ArgumentSpec[];
+  /** One with the name of a shared flag takes its place. */
+  readonly options: readonly OptionSpec[];
+  /** Adds the shared flags that reach clusters: --kubeconfig, --context, -n, --as, --as-group, --request-timeout. */
+  readonly reachesClusters?: boolean;
+}

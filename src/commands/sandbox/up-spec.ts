@@ -1,0 +1,28 @@
+import type { CommandSpec } from '../command-spec.ts';
+import { parseCount, parseList } from '../option-values.ts';
+
+export const SANDBOX_UP = {
+  path: ['sandbox', 'up'],
+  summary: 'Run embedded clusters until Ctrl-C',
+  description:
+    'Starts clusters with Cilium in this process, on loopback. Real: API objects, HTTPS, certificates and every TLS ' +
+    'handshake between clusters. Simulated: etcd, Cilium’s agent and its datapath.',
+  examples: [
+    { line: 'meshctl sandbox up --clusters 2 --nodes 2', what: 'two clusters, in another terminal: kubectl' },
+    { line: 'meshctl sandbox up --provider gke,eks,bare-metal', what: 'three, each on another platform' },
+  ],
+  options: [
+    {
+      flags: '--clusters <count>',
+      description: 'number of clusters (default: 2, or one for each provider)',
+      parse: parseCount,
+    },
+    { flags: '--nodes <count>', description: 'nodes of each cluster', default: 2, parse: parseCount },
+    { flags: '--cilium-version <version>', description: 'Cilium version that they report', default: '1.20.0' },
+    {
+      flags: '--provider <list>',
+      description: 'platform that they report, one for all or one for each: gke (default), eks, aks, kind, bare-metal',
+      parse: parseList,
+    },
+  ],
+} as const satisfies CommandSpec;

@@ -1,0 +1,32 @@
+import type { CommandSpec } from '../command-spec.ts';
+import { CILIUM_NAMESPACE_APART, CLUSTERS, RESULT_FORMAT } from '../shared-options.ts';
+
+import { ALL_NAMESPACES, NAMESPACE, SERVICE } from './options.ts';
+export const SERVICE_FAILOVER = {
+  path: ['service', 'failover'],
+  summary: 'Show who would serve if a cluster were lost',
+  description:
+    'Works out for each service and each cluster lost which backends the other clusters would use, and how many are left. ' +
+    'Without a service: all that are global. Nothing is changed. Exits 3 when a cluster cannot be asked.',
+  examples: [
+    {
+      line: 'meshctl service failover --context gke,eks --require-survivable',
+      what: 'a gate for game days: exit 1 if one would fail',
+    },
+    {
+      line: 'meshctl service failover default/rebel-base --all --without gke',
+      what: 'one service, one cluster lost',
+    },
+  ],
+  reachesClusters: true,
+  arguments: [{ ...SERVICE, description: `${SERVICE.description} (default: all global services)`, optional: true }],
+  options: [
+    ...CLUSTERS,
+    { flags: '--without <cluster>', description: 'only the loss of this cluster (name or context)' },
+    { flags: '--require-survivable', description: 'exit 1 unless every service survives', default: false },
+    ALL_NAMESPACES,
+    NAMESPACE,
+    CILIUM_NAMESPACE_APART,
+    RESULT_FORMAT,
+  ],
+} as const satisfies CommandSpec;

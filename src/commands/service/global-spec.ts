@@ -1,0 +1,49 @@
+import type { CommandSpec } from '../command-spec.ts';
+import { CILIUM_NAMESPACE_APART, CLUSTERS, DRY_RUN, NO_ROLLBACK, PLAN_FORMAT, YES } from '../shared-options.ts';
+
+import { NAMESPACE, SERVICE } from './options.ts';
+export const SERVICE_GLOBAL = {
+  path: ['service', 'global'],
+  summary: 'Make a service global in all named clusters, or change how it is shared',
+  description:
+    'Annotates the service of that name in every named cluster. What is not given stays as it is; annotations under their ' +
+    'older names get the newer ones. If anything fails, or on Ctrl-C, every cluster is put back.',
+  examples: [
+    { line: 'meshctl service global default/rebel-base --context gke,eks', what: 'global in both' },
+    {
+      line: 'meshctl service global default/rebel-base --context gke,eks --affinity local',
+      what: 'prefer local backends',
+    },
+    {
+      line: 'meshctl service global default/rebel-base --context gke,eks --create-missing',
+      what: 'copy it to the clusters that lack it',
+    },
+  ],
+  reachesClusters: true,
+  arguments: [SERVICE],
+  options: [
+    ...CLUSTERS,
+    {
+      flags: '--affinity <affinity>',
+      description: 'backends to prefer (default: keep the current value, otherwise none)',
+      choices: ['local', 'remote', 'none'],
+    },
+    {
+      flags: '--shared [boolean]',
+      description: 'let the other clusters use the backends (default: keep the current value, otherwise true)',
+      choices: ['true', 'false'],
+    },
+    {
+      flags: '--create-missing',
+      description: 'copy the service, its selector and ports, to clusters that lack it',
+      default: false,
+    },
+    { flags: '--remove', description: 'make it no longer global', default: false },
+    NO_ROLLBACK,
+    YES,
+    DRY_RUN,
+    NAMESPACE,
+    CILIUM_NAMESPACE_APART,
+    PLAN_FORMAT,
+  ],
+} as const satisfies CommandSpec;

@@ -1,0 +1,21 @@
+import type { ArgumentSpec, OptionSpec } from '../command-spec.ts';
+import { parseNamespace } from '../option-values.ts';
+
+/** What several service commands take alike. */
+
+export const SERVICE = {
+  name: 'service',
+  description: 'NAMESPACE/NAME, or NAME in the namespace of -n',
+} as const satisfies ArgumentSpec;
+
+export const ALL_NAMESPACES = {
+  flags: '-A, --all-namespaces',
+  description: 'services of all namespaces, which is the default',
+  default: false,
+} as const satisfies OptionSpec;
+
+export const NAMESPACE = {
+  flags: '-n, --namespace <namespace>',
+  description: 'namespace of the services',
+  parse: parseNamespace,
+} as const satisfies OptionSpec;
