@@ -15,10 +15,10 @@ export interface JournalEntry {
   /** False when the connection broke before the answer: the write may or may not have happened. */
   certain: boolean;
   /** What takes it back from the object as it is then; absent: field by field. */
-  undo?: ((live: KubeObject) => Edit | undefined) | undefined;
+  rollback?: ((live: KubeObject) => Edit | undefined) | undefined;
 }
 
-/** The writes of one cluster in their order, for undoing them. */
+/** The writes of one cluster in their order, for rolling them back. */
 export interface Journal {
   cluster: string;
   entries: JournalEntry[];
@@ -43,7 +43,7 @@ export interface ApplyOutcome {
 
 /**
  * Writes the steps of one cluster in their order and stops at the first failure. It does not throw for what the API
- * server or the signal does: the journal of what was written must reach whoever undoes it.
+ * server or the signal does: the journal of what was written must reach whoever rolls it back.
  */
 export async function applySteps(
   client: ClusterClient,
@@ -93,10 +93,10 @@ async function carryOut(
     const sent = sentWrite(client, ref, write, live);
     if (!sent) return;
     const seen = live;
-    const takesBack = write.method === 'edit' ? write.undo : undefined;
-    const undo = takesBack && seen && ((now: KubeObject) => takesBack(seen, now));
+    const takesBack = write.method === 'edit' ? write.rollback : undefined;
+    const rollback = takesBack && seen && ((now: KubeObject) => takesBack(seen, now));
     try {
-      await record(client, { ref, before: seen, write: sent, undo }, journal, options);
+      await record(client, { ref, before: seen, write: sent, rollback }, journal, options);
       return;
     } catch (error) {
       if (!isOvertaken(error, write)) throw error;
@@ -169,7 +169,7 @@ function sentWrite(
 /** Sends a write and keeps account of it: from when it goes out as what should come of it, after the answer as what did. */
 async function record(
   client: ClusterClient,
-  { ref, before, write, undo }: Pick<JournalEntry, 'ref' | 'before' | 'undo'> & { write: SentWrite },
+  { ref, before, write, rollback }: Pick<JournalEntry, 'ref' | 'before' | 'rollback'> & { write: SentWrite },
   journal: Journal,
   options: SendOptions,
 ): Promise<void> {
@@ -177,7 +177,7 @@ async function record(
     await send(client, ref, write, options);
     return;
   }
-  const entry: JournalEntry = { ref, before, after: expectedAfter(before, write), certain: false, undo };
+  const entry: JournalEntry = { ref, before, after: expectedAfter(before, write), certain: false, rollback };
   const onSend = (): void => {
     if (!journal.entries.includes(entry)) journal.entries.push(entry);
   };

@@ -17,7 +17,7 @@ import { shaped } from './shape.ts';
 import { type ApiRequest, createTransport, type Transport } from './transport.ts';
 
 /**
- * For one call: replaces the client's own signal, so that undoing can go on after Ctrl-C. What was sent to be stored is let
+ * For one call: replaces the client's own signal, so that a rollback can go on after Ctrl-C. What was sent to be stored is let
  * end all the same.
  */
 export interface CallOptions {
@@ -90,7 +90,7 @@ export interface WatchOptions extends CallOptions {
   timeoutMs?: number | undefined;
 }
 
-export interface ConnectOptions {
+export interface ClientOptions {
   /** Default: the current context. */
   context?: string | undefined;
   as?: string | undefined;
@@ -109,7 +109,7 @@ export interface ConnectOptions {
 }
 
 /** Opens a client. Nothing is sent until the first call. Throws what {@link selectContext} throws, and `Usage`. */
-export function connectCluster(kubeconfig: Kubeconfig, options: ConnectOptions): ClusterClient {
+export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): ClusterClient {
   const context = selectContext(kubeconfig, options.context);
   const { server } = context.cluster;
   const { requestTimeoutMs, userAgent, signal, debug, warn, env = {}, retry = DEFAULT_RETRY } = options;

@@ -18,7 +18,7 @@ export interface RollbackResult {
 }
 
 export interface RollbackOptions {
-  /** Default: two minutes of its own. The client's signal does not count: it may be why there is something to undo. */
+  /** Default: two minutes of its own. The client's signal does not count: it may be why there is something to roll back. */
   signal?: AbortSignal | undefined;
 }
 
@@ -35,7 +35,7 @@ const LATE_LOOK_INTERVAL_MS = 500;
 const MOVED_ON = 'meshctl.io/moved-on';
 
 /**
- * Undoes the journal's writes, the last one first. Takes back only what was changed and is still so: later writes of
+ * Takes the journal's writes back, the last one first. Takes back only what was changed and is still so: later writes of
  * others stay. Of a write that was not answered, sees to it that it does not come later. Goes on past failures and never
  * throws.
  */
@@ -45,10 +45,10 @@ export async function rollback(
   { signal = AbortSignal.timeout(ROLLBACK_TIMEOUT_MS) }: RollbackOptions = {},
 ): Promise<RollbackResult[]> {
   const results: RollbackResult[] = [];
-  const undoEntry = async (entry: JournalEntry): Promise<RollbackResult> => {
+  const rollBackEntry = async (entry: JournalEntry): Promise<RollbackResult> => {
     const { ref } = entry;
     try {
-      return { ref, outcome: await undo(client, entry, signal) };
+      return { ref, outcome: await rollBackPersistently(client, entry, signal) };
     } catch (error) {
       const known = error instanceof MeshctlError ? error : new MeshctlError('Bug', String(error), { cause: error });
       return { ref, outcome: 'failed', error: known };
@@ -56,35 +56,35 @@ export async function rollback(
   };
   const late: JournalEntry[] = [];
   for (const entry of journal.entries.toReversed()) {
-    const result = await undoEntry(entry);
+    const result = await rollBackEntry(entry);
     if (result.outcome === 'may-arrive') late.push(entry);
     else results.push(result);
   }
-  return [...results, ...(await Promise.all(late.map((entry) => undoLate(entry, undoEntry, signal))))];
+  return [...results, ...(await Promise.all(late.map((entry) => rollBackLate(entry, rollBackEntry, signal))))];
 }
 
 /** A creation that has not been seen is looked for a little longer. */
-async function undoLate(
+async function rollBackLate(
   entry: JournalEntry,
-  undoEntry: (entry: JournalEntry) => Promise<RollbackResult>,
+  rollBackEntry: (entry: JournalEntry) => Promise<RollbackResult>,
   signal: AbortSignal,
 ): Promise<RollbackResult> {
   let result: RollbackResult = { ref: entry.ref, outcome: 'may-arrive' };
   for (let look = 0; look < LATE_LOOKS && result.outcome === 'may-arrive' && !signal.aborted; look++) {
     await delay(LATE_LOOK_INTERVAL_MS);
-    result = await undoEntry(entry);
+    result = await rollBackEntry(entry);
   }
   return result;
 }
 
-async function undo(
+async function rollBackPersistently(
   client: ClusterClient,
   entry: JournalEntry,
   signal: AbortSignal,
 ): Promise<Exclude<RollbackResult['outcome'], 'failed'>> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await undoOnce(client, entry, signal);
+      return await rollBackOnce(client, entry, signal);
     } catch (error) {
       const conflict = error instanceof MeshctlError && error.code === 'Conflict';
       if (!conflict || attempt === MAX_ATTEMPTS) throw error;
@@ -92,7 +92,7 @@ async function undo(
   }
 }
 
-async function undoOnce(
+async function rollBackOnce(
   client: ClusterClient,
   entry: JournalEntry,
   signal: AbortSignal,
@@ -108,7 +108,7 @@ async function undoOnce(
     return before !== undefined && !live && (await recreate(client, before, signal)) ? 'restored' : 'unchanged';
   if (!live || isAnother(live, entry)) return 'unchanged';
   const { uid, resourceVersion } = live.metadata;
-  const edit = editToUndo(entry, live, after);
+  const edit = rollbackEdit(entry, live, after);
   if (!edit) return 'unchanged';
   if (edit === 'delete') return (await client.delete(ref, { uid, resourceVersion, signal })) ? 'restored' : 'unchanged';
   await client.patch(ref, edit.patch, { resourceVersion, signal });
@@ -122,9 +122,13 @@ async function moveOn(client: ClusterClient, live: KubeObject, signal: AbortSign
   await client.patch(refOf(live), marked(null), { signal });
 }
 
-function editToUndo({ before, undo }: JournalEntry, live: KubeObject, after: KubeObject): Edit | undefined {
+function rollbackEdit(
+  { before, rollback: takeBack }: JournalEntry,
+  live: KubeObject,
+  after: KubeObject,
+): Edit | undefined {
   // While nobody else has written, what was there comes back to the byte.
-  if (undo && !equal(contentOf(live), contentOf(after))) return undo(live);
+  if (takeBack && !equal(contentOf(live), contentOf(after))) return takeBack(live);
   if (!before && holdsNothingElse(live, after)) return 'delete';
   const patch = inversePatch(restorable(before), restorable(after), restorable(live));
   return patch && { patch };

@@ -22,7 +22,7 @@ export interface ApiRequest {
   idempotent: boolean;
   /**
    * It changes something. Once it has been sent, its signal does not cut it off: whether it was carried out would not be
-   * known, and what comes late undoes the undoing. It ends with its answer or with the time for one request.
+   * known, and what comes late undoes the rollback. It ends with its answer or with the time for one request.
    */
   stores?: boolean | undefined;
   /** Told before each attempt: from then on it may be carried out. */

@@ -28,7 +28,6 @@ export type ErrorCode =
   | 'Timeout'
   | 'Declined'
   | 'HelmFailed'
-  | 'RolledBack'
   | 'SandboxFailed'
   // The user stopped it: exit 130.
   | 'Interrupted'

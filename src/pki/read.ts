@@ -48,12 +48,6 @@ export function keyMatches(certificatePem: string, privateKeyPem: string): boole
   return certificate !== undefined && key !== undefined && certificate.checkPrivateKey(key);
 }
 
-/** Whether the (first) certificate is signed by a CA of the bundle. False when either is not readable. */
-export function isSignedBy(certificatePem: string, caPem: string): boolean {
-  const [certificate] = readable(certificatePem);
-  return certificate !== undefined && readable(caPem).some((ca) => signed(certificate, ca));
-}
-
 /**
  * What a `kubernetes.io/tls` Secret holds; undefined when its certificate is missing or not readable. Of a CA bundle,
  * the CA that signed the certificate counts, else the first.

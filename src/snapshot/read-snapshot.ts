@@ -46,7 +46,7 @@ export interface SnapshotOptions {
    * what agents and the clustermesh-apiserver mount; where a Secret of them may not be read, that is data: `unread`.
    * `certificates`: the objects that connect reads, without nodes and pods.
    */
-  purpose: 'enable' | 'connect' | 'certificates' | 'status' | 'health';
+  purpose: 'enable' | 'connect' | 'certificates' | 'disconnect' | 'health';
   /** Further objects to read, e.g. those that the templates render. */
   refs?: readonly ObjectRef[] | undefined;
 }
@@ -177,9 +177,9 @@ function neededRefs(namespace: string): ObjectRef[] {
 function fixedRefs(namespace: string, purpose: SnapshotOptions['purpose']): ObjectRef[] {
   const secrets = [
     ...[AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET],
-    ...(purpose === 'status' ? [] : CERTIFICATE_SECRETS),
+    ...(purpose === 'disconnect' ? [] : CERTIFICATE_SECRETS),
     // The key in it is only for who signs; the health of a mesh does not hang on it.
-    ...(purpose === 'status' || purpose === 'health' ? [] : [CA_SECRET]),
+    ...(purpose === 'disconnect' || purpose === 'health' ? [] : [CA_SECRET]),
   ];
   return [
     apiserverDeploymentRef(namespace),

@@ -5,7 +5,7 @@ import {
   type CheckScenario,
   checkScenarios,
   edit,
-  putBack,
+  rollBackClusters,
   type Undo,
 } from '../support/check-scenarios.ts';
 import { found, issueInto, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
@@ -22,7 +22,7 @@ const server = (
   severity,
   cluster: 'mesh-2',
   async change(mesh): Promise<Undo> {
-    const undo = putBack(mesh.two, refs.secret(SERVER));
+    const undo = rollBackClusters(mesh.two, refs.secret(SERVER));
     await change(mesh);
     return undo;
   },
@@ -30,7 +30,7 @@ const server = (
 
 /** mesh-2's CA becomes another one. */
 async function replaceCa({ two }: CheckMesh, options: Parameters<typeof createAuthority>[0]): Promise<Undo> {
-  const undo = putBack(two, refs.secret('cilium-ca'));
+  const undo = rollBackClusters(two, refs.secret('cilium-ca'));
   const { certificate, privateKey } = await createAuthority(options);
   setSecret(two, 'cilium-ca', { 'ca.crt': certificate, 'ca.key': privateKey });
   return undo;
@@ -58,7 +58,7 @@ checkScenarios(
         severity: 'fail',
         cluster: 'mesh-2',
         change({ two }) {
-          const undo = putBack(two, refs.secret('cilium-ca'));
+          const undo = rollBackClusters(two, refs.secret('cilium-ca'));
           setSecret(two, 'cilium-ca', { 'ca.crt': 'nonsense' });
           return undo;
         },
@@ -91,7 +91,7 @@ checkScenarios(
         cluster: 'mesh-2',
         async change({ two }) {
           const secret = 'clustermesh-apiserver-admin-cert';
-          const undo = putBack(two, refs.secret(secret));
+          const undo = rollBackClusters(two, refs.secret(secret));
           await issueInto(two, secret, {
             commonName: 'admin-other',
             usages: ['client'],

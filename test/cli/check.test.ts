@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { type CheckMesh, checkEntries, edit, putBack, startCheckMesh } from '../support/check-scenarios.ts';
+import { type CheckMesh, checkEntries, edit, rollBackClusters, startCheckMesh } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { enable, waitForStatus } from '../support/e2e-cli.ts';
 import { eventually, found, refs, setUsers } from '../support/sandbox-mesh.ts';
@@ -199,7 +199,7 @@ describe('check names what is wrong', () => {
   });
 
   it('but nothing of a check that is suppressed', async () => {
-    const undo = putBack(mesh.two, refs.configMap('clustermesh-remote-users'));
+    const undo = rollBackClusters(mesh.two, refs.configMap('clustermesh-remote-users'));
     setUsers(mesh.two, ['remote-other']);
     const flags = ['--category', 'peers', '--suppress', 'peers-connected'];
     const entries = await checkEntries(mesh.meshctl, BOTH, ...flags);

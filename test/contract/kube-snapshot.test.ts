@@ -214,7 +214,7 @@ test('further objects are read when they are asked for', async () => {
 });
 
 test('status asks for little, and for nothing that holds a private key of the cluster', async () => {
-  await read({ purpose: 'status' });
+  await read({ purpose: 'disconnect' });
   expect(requests.sort()).toEqual([
     '/version',
     'get configmaps cilium-config',

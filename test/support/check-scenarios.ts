@@ -161,7 +161,7 @@ export function cutLink({ sandbox }: Pick<CheckMesh, 'sandbox'>): Undo {
 }
 
 /** Remembers an object; the result writes it back as it was. */
-export function putBack(cluster: SandboxCluster, ref: ObjectRef): Undo {
+export function rollBackClusters(cluster: SandboxCluster, ref: ObjectRef): Undo {
   const { apiVersion, kind, metadata, status, ...content } = found(cluster.store.get(ref), ref.name);
   return () =>
     cluster.store.update(ref, (object) => {
@@ -181,7 +181,7 @@ export function edit(
   change: (object: KubeObject) => void,
   manager?: string,
 ): Undo {
-  const undo = putBack(cluster, ref);
+  const undo = rollBackClusters(cluster, ref);
   cluster.store.update(ref, change, manager);
   return undo;
 }

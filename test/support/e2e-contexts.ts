@@ -1,4 +1,4 @@
-import { type ClusterClient, connectCluster } from '../../src/kube/client.ts';
+import { type ClusterClient, openCluster } from '../../src/kube/client.ts';
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
 import { type Meshctl, meshctlWith } from './e2e-cli.ts';
 import { startTestSandbox } from './sandbox-mesh.ts';
@@ -42,7 +42,7 @@ export async function openTwoContexts(env: Readonly<Record<string, string | unde
   const { KUBECONFIG = '' } = env;
   const kubeconfig = await loadKubeconfig({ env, cwd: process.cwd() });
   const open = (context: string) =>
-    connectCluster(kubeconfig, {
+    openCluster(kubeconfig, {
       context,
       requestTimeoutMs: 30_000,
       userAgent: 'meshctl-e2e',

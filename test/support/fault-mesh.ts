@@ -124,7 +124,7 @@ export async function startFaultMesh(): Promise<FaultMesh> {
       for (const undo of undoings.reverse()) undo();
       undoings = [];
       for (const [cluster, objects] of saved) {
-        if (!putBack(cluster, objects)) continue;
+        if (!rollBackClusters(cluster, objects)) continue;
         // Programs know the CA, the users and the name that were there when they started.
         for (const pod of podsOf(cluster)) remove(cluster, pod);
       }
@@ -156,7 +156,7 @@ function objectsOf({ store }: SandboxCluster): Map<string, KubeObject> {
 }
 
 /** Makes the objects the saved ones, with their owners. @returns whether any was not */
-function putBack(cluster: SandboxCluster, saved: ReadonlyMap<string, KubeObject>): boolean {
+function rollBackClusters(cluster: SandboxCluster, saved: ReadonlyMap<string, KubeObject>): boolean {
   const { log, kinds } = (cluster.store as ClusterStore).state;
   const live = objectsOf(cluster);
   const strays = [...live].filter(([key]) => !saved.has(key));

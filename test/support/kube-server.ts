@@ -3,7 +3,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { type ClusterClient, type ConnectOptions, connectCluster } from '../../src/kube/client.ts';
+import { type ClientOptions, type ClusterClient, openCluster } from '../../src/kube/client.ts';
 import type { Kubeconfig, KubeconfigUser } from '../../src/kube/kubeconfig-entries.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
@@ -124,8 +124,8 @@ export function kubeconfigFor(
 }
 
 /** A client with short waits. */
-export function openClient(kubeconfig: Kubeconfig, options: Partial<ConnectOptions> = {}): ClusterClient {
-  return connectCluster(kubeconfig, {
+export function openClient(kubeconfig: Kubeconfig, options: Partial<ClientOptions> = {}): ClusterClient {
+  return openCluster(kubeconfig, {
     requestTimeoutMs: 5000,
     userAgent: 'meshctl/test',
     signal: new AbortController().signal,

@@ -11,7 +11,7 @@ import { hasWork, planRotation } from '../../src/mesh/certificates/rotation.ts';
 import type { TrustedAuthority } from '../../src/mesh/certificates/rotation-certificates.ts';
 import { successorName } from '../../src/mesh/certificates/rotation-cluster.ts';
 import { scopeRotation } from '../../src/mesh/certificates/rotation-scope.ts';
-import type { Member } from '../../src/mesh/connect/direction.ts';
+import type { Member } from '../../src/mesh/connect/member.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText, secretText, secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import {

@@ -1,4 +1,4 @@
-import { type ClusterClient, connectCluster } from '../../src/kube/client.ts';
+import { type ClusterClient, openCluster } from '../../src/kube/client.ts';
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
 import { loadTemplates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
@@ -52,7 +52,7 @@ export async function startTestSandbox(options: SandboxOptions = {}): Promise<Te
   const clients = new Map(
     sandbox.clusters.map(({ context }) => [
       context,
-      connectCluster(kubeconfig, {
+      openCluster(kubeconfig, {
         context,
         requestTimeoutMs: DEADLINE_MS,
         userAgent: 'test',

@@ -4,8 +4,9 @@ import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { chooseCredential } from '../../src/mesh/connect/credentials.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
-import { type Member, planDirection } from '../../src/mesh/connect/direction.ts';
+import { planDirection } from '../../src/mesh/connect/direction.ts';
 import { planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
+import type { Member } from '../../src/mesh/connect/member.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { dialsOf } from '../../src/mesh/peers/connection-mode.ts';
 import type { CredentialChoice } from '../../src/mesh/peers/credential-kind.ts';
@@ -230,7 +231,7 @@ describe('aliases', () => {
         spec: { template: { spec: { hostAliases: theirs } } },
       },
     };
-    expect(step.write.undo?.(live, after)).toEqual(gone);
+    expect(step.write.rollback?.(live, after)).toEqual(gone);
     const { snapshot } = member(1, { version: '1.19.4', kvstoremesh, live: [after] });
     const parting = planDisconnect([{ snapshot, undialled: ['mesh-2'], unserved: [] }]).steps.find(
       ({ object }) => object.kind === kind,

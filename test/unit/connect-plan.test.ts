@@ -3,12 +3,8 @@ import { requireEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
 import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
-import {
-  type Direction,
-  planDirection as directionWith,
-  type Member,
-  requireEnabled,
-} from '../../src/mesh/connect/direction.ts';
+import { type Direction, planDirection as directionWith, requireEnabled } from '../../src/mesh/connect/direction.ts';
+import type { Member } from '../../src/mesh/connect/member.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';

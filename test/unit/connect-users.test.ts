@@ -4,8 +4,8 @@ import {
   addUsersEdit,
   removeUsers,
   removeUsersEdit,
-  undoAddUsers,
-  undoRemoveUsers,
+  rollbackAddUsers,
+  rollbackRemoveUsers,
 } from '../../src/mesh/peers/remote-users.ts';
 
 const EMPTY = 'users:\n';
@@ -56,7 +56,7 @@ describe('users.yaml', () => {
 describe('undoing', () => {
   it('takes back only what was added, whoever has written since', () => {
     const later = configMap(addUsers(ONE, ['remote-b', 'remote-else']));
-    expect(undoAddUsers(['remote-a', 'remote-b'])(configMap(ONE), later)).toEqual({
+    expect(rollbackAddUsers(['remote-a', 'remote-b'])(configMap(ONE), later)).toEqual({
       patch: { data: { 'users.yaml': addUsers(ONE, ['remote-else']) } },
     });
   });
@@ -67,7 +67,7 @@ describe('undoing', () => {
   ])('gives %s the very lines back, whoever came and went meanwhile', (_which, gone) => {
     const others = ['remote-else', 'remote-more'];
     const meanwhile = addUsers(removeUsers(COMMENTED, gone), others);
-    const undone = undoRemoveUsers(gone)(configMap(COMMENTED), configMap(meanwhile));
+    const undone = rollbackRemoveUsers(gone)(configMap(COMMENTED), configMap(meanwhile));
     const text = (undone as { patch: { data: Record<string, string> } }).patch.data['users.yaml'] ?? '';
     expect(removeUsers(text, others)).toBe(COMMENTED);
   });
@@ -75,17 +75,17 @@ describe('undoing', () => {
   it('gives a user whose role was changed its lines back', () => {
     const other = 'users:\n- role: admin # by hand\n  name: remote-a\n';
     const changed = configMap(addUsers(addUsers(other, ['remote-a']), ['remote-else']));
-    const undone = undoAddUsers(['remote-a'])(configMap(other), changed);
+    const undone = rollbackAddUsers(['remote-a'])(configMap(other), changed);
     expect(undone).toEqual({ patch: { data: { 'users.yaml': `${other}- name: remote-else\n  role: remote\n` } } });
   });
 
   it.each(['users: []\n', 'users: null # none\n', ''])('an empty list is as it was written: %j', (text) => {
-    const undone = undoAddUsers(['remote-a'])(configMap(text), configMap(addUsers(text, ['remote-a'])));
+    const undone = rollbackAddUsers(['remote-a'])(configMap(text), configMap(addUsers(text, ['remote-a'])));
     expect(undone).toEqual({ patch: { data: { 'users.yaml': text } } });
   });
 
   it('lets in again only who was in before', () => {
-    expect(undoRemoveUsers(['remote-a', 'remote-b'])(configMap(ONE), configMap(EMPTY))).toEqual({
+    expect(rollbackRemoveUsers(['remote-a', 'remote-b'])(configMap(ONE), configMap(EMPTY))).toEqual({
       patch: { data: { 'users.yaml': ONE } },
     });
   });

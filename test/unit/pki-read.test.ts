@@ -4,7 +4,7 @@ import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
-import { isSignedBy, keyMatches, readCertificate, readTlsFiles, readTlsSecret } from '../../src/pki/read.ts';
+import { keyMatches, readCertificate, readTlsFiles, readTlsSecret } from '../../src/pki/read.ts';
 import { authorityWith, KEY_PAIRS } from '../support/authorities.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
@@ -68,20 +68,6 @@ describe('keyMatches', () => {
     expect(keyMatches(leaf.certificate, authority.privateKey)).toBe(false);
     expect(keyMatches(leaf.certificate, 'garbage')).toBe(false);
     expect(keyMatches('garbage', leaf.privateKey)).toBe(false);
-  });
-});
-
-describe('isSignedBy', () => {
-  it('tells who signed a certificate, also from a bundle', () => {
-    expect(isSignedBy(leaf.certificate, authority.certificate)).toBe(true);
-    expect(isSignedBy(leaf.certificate, stranger.certificate + authority.certificate)).toBe(true);
-    expect(isSignedBy(authority.certificate, authority.certificate)).toBe(true);
-  });
-
-  it('is not fooled by a CA of the same name', () => {
-    expect(isSignedBy(leaf.certificate, stranger.certificate)).toBe(false);
-    expect(isSignedBy(leaf.certificate, 'garbage')).toBe(false);
-    expect(isSignedBy(leaf.certificate, leaf.certificate)).toBe(false);
   });
 });
 

@@ -4,7 +4,7 @@ import { hasWork, planRotation } from '../../src/mesh/certificates/rotation.ts';
 import { describeLifetime, lifetimeOf } from '../../src/mesh/certificates/rotation-lifetime.ts';
 import { type RotationChoice, scopeRotation } from '../../src/mesh/certificates/rotation-scope.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
-import type { Member } from '../../src/mesh/connect/direction.ts';
+import type { Member } from '../../src/mesh/connect/member.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { apiserverDeployment, caFacts, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';

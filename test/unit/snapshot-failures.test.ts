@@ -18,20 +18,23 @@ function clientFailing(failing: number) {
   return { client: { ...client, context: 'one', server: 'https://one' }, asked: () => count };
 }
 
-test.each(['enable', 'connect', 'status', 'health'] as const)('a failing read for %s is one error', async (purpose) => {
-  const unheard: unknown[] = [];
-  const hear = (reason: unknown) => unheard.push(reason);
-  process.on('unhandledRejection', hear);
-  const { client, asked } = clientFailing(-1);
-  await expect(readSnapshot(client, { namespace: 'kube-system', purpose })).rejects.toThrow('no');
-  for (let failing = 0; failing < asked(); failing++) {
-    await expect(readSnapshot(clientFailing(failing).client, { namespace: 'kube-system', purpose })).rejects.toThrow(
-      'no',
-    );
-  }
-  // Node tells of unheard rejections after the microtasks of the turn in which they came.
-  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-  process.off('unhandledRejection', hear);
-  expect(asked()).toBeGreaterThan(3);
-  expect(unheard).toEqual([]);
-});
+test.each(['enable', 'connect', 'disconnect', 'health'] as const)(
+  'a failing read for %s is one error',
+  async (purpose) => {
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown) => unheard.push(reason);
+    process.on('unhandledRejection', hear);
+    const { client, asked } = clientFailing(-1);
+    await expect(readSnapshot(client, { namespace: 'kube-system', purpose })).rejects.toThrow('no');
+    for (let failing = 0; failing < asked(); failing++) {
+      await expect(readSnapshot(clientFailing(failing).client, { namespace: 'kube-system', purpose })).rejects.toThrow(
+        'no',
+      );
+    }
+    // Node tells of unheard rejections after the microtasks of the turn in which they came.
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    process.off('unhandledRejection', hear);
+    expect(asked()).toBeGreaterThan(3);
+    expect(unheard).toEqual([]);
+  },
+);

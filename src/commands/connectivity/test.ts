@@ -1,5 +1,5 @@
 import { testConnectivity } from '../../flows/connectivity/connectivity.ts';
-import { readMembers } from '../../flows/services/read-services.ts';
+import { readServiceClusters } from '../../flows/services/read-services.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { connectivityJunit, connectivityText } from '../../views/connectivity/connectivity-view.ts';
 import { printable } from '../../views/printable.ts';
@@ -34,7 +34,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
         hint: 'Name their contexts with --context a,b, or take all with --all.',
       });
     }
-    const members = await readMembers(targets);
+    const members = await readServiceClusters(targets);
     return printable(await testConnectivity(context, members, { namespace, image, keep, perf, waitMs, settleMs }));
   });
   return {

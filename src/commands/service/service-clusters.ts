@@ -1,4 +1,9 @@
-import { type MeshMember, readMembers, readServices, type ServiceScope } from '../../flows/services/read-services.ts';
+import {
+  readServiceClusters,
+  readServices,
+  type ServiceCluster,
+  type ServiceScope,
+} from '../../flows/services/read-services.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
@@ -57,9 +62,9 @@ export function namespaceOf({ namespace, allNamespaces }: ServiceFlags): string 
 export async function withMembers<T>(
   context: CommandContext,
   flags: ServiceFlags,
-  work: (members: readonly MeshMember[]) => Promise<T>,
+  work: (members: readonly ServiceCluster[]) => Promise<T>,
 ): Promise<T> {
-  return withChosenClusters(context, openingOf(flags), async (targets) => work(await readMembers(targets)));
+  return withChosenClusters(context, openingOf(flags), async (targets) => work(await readServiceClusters(targets)));
 }
 
 /** The flags by which clusters are opened. `-n` is the Services' namespace there. */
@@ -79,7 +84,7 @@ export async function readAnsweringServices(
       const missing: Unanswered[] = [...silent];
       const onFailure = (name: string, error: MeshctlError) => missing.push({ context: name, error });
       const several = targets.length > 1 ? onFailure : undefined;
-      const clusters = await readServices(context, await readMembers(targets), scope, several);
+      const clusters = await readServices(context, await readServiceClusters(targets), scope, several);
       return { clusters, unreachable: printable(unreachableData(missing)) };
     });
   } finally {

@@ -25,9 +25,9 @@ export async function opener(
   context: CommandContext,
   flags: ClusterFlags,
 ): Promise<(kubeconfig: Kubeconfig, name: string | undefined) => ClusterClient> {
-  const { connectCluster } = await import('../../kube/client.ts');
+  const { openCluster } = await import('../../kube/client.ts');
   return (kubeconfig, name) =>
-    connectCluster(kubeconfig, {
+    openCluster(kubeconfig, {
       context: name,
       as: flags.as,
       asGroup: flags.asGroup,

@@ -28,7 +28,7 @@ export async function withOtherClusters<T>(
     const read = others.map(async (target): Promise<OtherCluster[]> => {
       try {
         const { client, namespace } = target;
-        return [{ target, snapshot: await readSnapshot(client, { namespace, purpose: 'status' }) }];
+        return [{ target, snapshot: await readSnapshot(client, { namespace, purpose: 'disconnect' }) }];
       } catch (error) {
         context.signal.throwIfAborted();
         if (error instanceof MeshctlError) return [];

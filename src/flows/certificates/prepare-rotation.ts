@@ -8,7 +8,7 @@ import {
   rotationEffects,
   scopeRotation,
 } from '../../mesh/certificates/rotation-scope.ts';
-import type { Member } from '../../mesh/connect/direction.ts';
+import type { Member } from '../../mesh/connect/member.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';

@@ -8,7 +8,7 @@ import {
 } from '../../mesh/certificates/rotation-certificates.ts';
 import { successorName } from '../../mesh/certificates/rotation-cluster.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import type { Member } from '../../mesh/connect/direction.ts';
+import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { CA_SECRET, SHARED_USER } from '../../mesh/objects/names.ts';
 import { peerCertificateKeys } from '../../mesh/peers/peer-config.ts';

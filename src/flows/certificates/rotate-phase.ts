@@ -2,7 +2,8 @@ import pLimit from 'p-limit';
 import { joinCertificates } from '../../mesh/certificates/pem.ts';
 import type { RotationPhase } from '../../mesh/certificates/rotation.ts';
 import { certificatesFrom, type RotatedCertificate } from '../../mesh/certificates/rotation-certificates.ts';
-import type { Direction, Member } from '../../mesh/connect/direction.ts';
+import type { Direction } from '../../mesh/connect/direction.ts';
+import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
 import { secretRef } from '../../mesh/objects/names.ts';
@@ -18,7 +19,7 @@ import { type ClusterWriter, createClusterWriter } from '../write/apply-clusters
 import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
-import { putBack } from '../write/put-back.ts';
+import { rollBackClusters } from '../write/roll-back.ts';
 import type { RotateOptions } from './prepare-rotation.ts';
 
 /** One phase of a rotation, for the clusters as they were read for it. */
@@ -51,7 +52,7 @@ export async function runPhase(flow: Flow, targets: readonly Target[], run: Phas
       () => run.title,
     );
   } catch (error) {
-    await putBack(flow, targets, writer.journals, error, { mounted: true, mend: run.mend });
+    await rollBackClusters(flow, targets, writer.journals, error, { mounted: true, mend: run.mend });
     throw error;
   }
 }

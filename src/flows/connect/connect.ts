@@ -17,7 +17,7 @@ import { createClusterWriter } from '../write/apply-clusters.ts';
 import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
 import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
-import { putBack } from '../write/put-back.ts';
+import { rollBackClusters } from '../write/roll-back.ts';
 import { requireStanding } from '../write/still-standing.ts';
 import type { ConnectOptions, PreparedConnect } from './prepare-connect.ts';
 
@@ -85,7 +85,7 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectO
     await requireStanding(targets, directions, options.parallel);
     return writer.steps;
   } catch (error) {
-    await putBack(flow, targets, writer.journals, error, {
+    await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       mounted: true,
       parallel: options.parallel,

@@ -7,7 +7,7 @@ import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow } from '../flow.ts';
 import { createClusterWriter } from '../write/apply-clusters.ts';
 import { nudgePods } from '../write/nudge.ts';
-import { putBack } from '../write/put-back.ts';
+import { rollBackClusters } from '../write/roll-back.ts';
 import { awaitParted } from './await-parted.ts';
 import { type DisconnectOptions, forget, type PreparedDisconnect } from './prepare-disconnect.ts';
 
@@ -43,7 +43,7 @@ export async function disconnectClusters(
       ),
     );
   } catch (error) {
-    await putBack(flow, targets, writer.journals, error, {
+    await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       mounted: true,
       parallel: options.parallel,

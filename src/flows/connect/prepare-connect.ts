@@ -8,11 +8,11 @@ import { planDial } from '../../mesh/connect/dial-plan.ts';
 import {
   type Direction,
   dialsThroughKvstoremesh,
-  type Member,
   planDirection,
   requireEnabled,
 } from '../../mesh/connect/direction.ts';
 import { choiceNotes, oneWayNote, wantedDials } from '../../mesh/connect/kept-choices.ts';
+import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers } from '../../mesh/connect/provable.ts';
 import { planServe } from '../../mesh/connect/serve-plan.ts';
 import { counted } from '../../mesh/counted.ts';

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { type Parting, partingsOf, planDisconnect } from '../../mesh/connect/disconnect-plan.ts';
+import { type Parting, type PartingCluster, partingsOf, planDisconnect } from '../../mesh/connect/disconnect-plan.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
@@ -64,7 +64,7 @@ export async function prepareDisconnect(
     if (!options.force)
       throw withWayOut(one.error, source && (peerOfDead(one.context, dead.length, alive) ?? '<name>'));
   }
-  const members = targets.map(({ client: { context } }): Member => {
+  const members = targets.map(({ client: { context } }): DisconnectedCluster => {
     const snapshot = alive.find((candidate) => candidate.context === context);
     return snapshot
       ? { context, snapshot, name: clusterNameOf(snapshot) }
@@ -91,15 +91,15 @@ export async function prepareForgetting(
 ): Promise<PreparedDisconnect> {
   const { client, namespace } = source;
   const snapshot = await during(flow, `Reading ${client.context}`, () => readCluster(client, namespace));
-  const own: Member = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
-  const others = peers.map((name): Member => ({ context: name, name }));
+  const own: DisconnectedCluster = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
+  const others = peers.map((name): DisconnectedCluster => ({ context: name, name }));
   const prepared = prepare([source], dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others));
   requireKnown(snapshot, peers, own);
   return prepared;
 }
 
 /** A name that is nowhere is a mistyped one; a peer of which only a trace is left is not. */
-function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: Member): void {
+function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: DisconnectedCluster): void {
   const { context } = snapshot;
   const known = knownPeers(snapshot);
   const strangers = peers.filter((peer) => {
@@ -114,14 +114,14 @@ function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: 
   );
 }
 
-interface Member {
+interface DisconnectedCluster extends PartingCluster {
   context: string;
-  name: string;
-  /** Absent for a cluster that is not to be asked. */
-  snapshot?: ClusterSnapshot | undefined;
 }
 
-function prepare(targets: readonly Target[], dials: readonly [Member, Member][]): PreparedDisconnect {
+function prepare(
+  targets: readonly Target[],
+  dials: readonly [DisconnectedCluster, DisconnectedCluster][],
+): PreparedDisconnect {
   const partings = partingsOf(dials);
   const common = dials.filter(
     ([{ snapshot }, { name: peer }]) =>
@@ -146,7 +146,7 @@ function prepare(targets: readonly Target[], dials: readonly [Member, Member][])
  * Of peers that are only shut out, because they cannot be told to let go: etcd refuses a user that is gone at once, but
  * goes on with what an open connection watches.
  */
-function openConnections(dials: readonly [Member, Member][]): string[] {
+function openConnections(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): string[] {
   const shutOut = dials.filter(
     ([client, { snapshot }]) =>
       !client.snapshot && snapshot?.remoteUsers?.some(({ name }) => name === remoteUserName(client.name)),
@@ -179,7 +179,7 @@ async function readAll(targets: readonly Target[], parallel: number): Promise<(C
 }
 
 async function readCluster(client: Target['client'], namespace: string): Promise<ClusterSnapshot> {
-  const snapshot = await readSnapshot(client, { namespace, purpose: 'status' });
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'disconnect' });
   if (snapshot.ciliumConfig) return snapshot;
   throw new MeshctlError('CiliumMissing', `context "${client.context}": no Cilium in namespace ${namespace}`, {
     hint: 'Name its namespace with -n.',

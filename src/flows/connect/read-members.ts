@@ -1,7 +1,8 @@
 import pLimit from 'p-limit';
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
-import { type Member, requireEnabled } from '../../mesh/connect/direction.ts';
+import { requireEnabled } from '../../mesh/connect/direction.ts';
+import type { Member } from '../../mesh/connect/member.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Target } from '../flow.ts';
 

@@ -15,7 +15,7 @@ import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-obj
 import { isPodReady } from '../../mesh/objects/pods.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
-import type { MeshMember } from '../services/read-services.ts';
+import type { ServiceCluster } from '../services/read-services.ts';
 
 export const ECHO_SERVICE = 'echo';
 /** Of the Service and of the echo pods. */
@@ -34,7 +34,7 @@ const EXEC_SLACK_MS = 15_000;
 export interface TestCluster {
   /** In the mesh. */
   name: string;
-  member: MeshMember;
+  member: ServiceCluster;
   namespace: string;
   objects: ConnectivityObjects;
 }
@@ -42,7 +42,7 @@ export interface TestCluster {
 /** The clusters with what would be deployed; nothing is written yet. */
 export function prepareClusters(
   flow: Flow,
-  members: readonly MeshMember[],
+  members: readonly ServiceCluster[],
   { namespace, image }: { namespace: string; image: string },
 ): Promise<TestCluster[]> {
   return Promise.all(

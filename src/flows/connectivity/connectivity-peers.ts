@@ -1,14 +1,14 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
-import { type MeshMember, readPeers } from '../services/read-services.ts';
+import { readPeers, type ServiceCluster } from '../services/read-services.ts';
 
 /**
  * Sees that the clusters name each other as peers, since a test of clusters that do not can only fail, slowly. Where
  * Secrets may not be read nothing is known, and nothing is wrong: who tests needs no right to read them.
  * @throws MeshctlError `ClusterMeshNotEnabled`, `NotFound`
  */
-export async function requireConnected(members: readonly MeshMember[]): Promise<void> {
+export async function requireConnected(members: readonly ServiceCluster[]): Promise<void> {
   const known = await Promise.all(members.map(async (member) => ({ member, peers: await readPeers(member) })));
   const lacking = known.flatMap(({ member, peers }) => {
     const missing = peers && members.filter((other) => other !== member && !peers.includes(other.cluster));
@@ -46,7 +46,7 @@ export async function requireConnected(members: readonly MeshMember[]): Promise<
   );
 }
 
-async function contextsWithoutApiserver(members: readonly MeshMember[]): Promise<string[]> {
+async function contextsWithoutApiserver(members: readonly ServiceCluster[]): Promise<string[]> {
   const found = await Promise.all(
     members.map(async ({ client, namespace }) => {
       try {

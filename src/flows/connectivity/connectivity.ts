@@ -11,7 +11,7 @@ import {
 import { NAME_NOT_RESOLVED } from '../../mesh/connectivity/connectivity-requests.ts';
 import { during, type Flow } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
-import type { MeshMember } from '../services/read-services.ts';
+import type { ServiceCluster } from '../services/read-services.ts';
 import {
   ask,
   cleanUp,
@@ -52,7 +52,7 @@ const SERVICE: Destination = { host: ECHO_SERVICE, port: SERVICE_PORT };
  */
 export async function testConnectivity(
   flow: Flow,
-  members: readonly MeshMember[],
+  members: readonly ServiceCluster[],
   options: ConnectivityOptions,
 ): Promise<ConnectivityReport> {
   await during(flow, 'Looking whether the clusters are connected', () => requireConnected(members));

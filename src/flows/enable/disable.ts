@@ -10,7 +10,7 @@ import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { tellWhatStands } from '../write/put-back.ts';
+import { tellWhatStands } from '../write/roll-back.ts';
 
 export interface DisableOptions {
   keepCertificates: boolean;

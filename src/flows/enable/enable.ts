@@ -12,7 +12,7 @@ import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
-import { tellWhatStands } from '../write/put-back.ts';
+import { tellWhatStands } from '../write/roll-back.ts';
 import { awaitAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
 import { awaitCache, requireConnected, switchAgents } from './move-peers.ts';

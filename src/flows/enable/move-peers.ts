@@ -11,7 +11,7 @@ import { isConnected } from '../../mesh/status/status.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { AGENTS, REPLICAS, readAnswer, type StatusProgram } from '../status/status-programs.ts';
 import { nudgePods } from '../write/nudge.ts';
-import { putBack } from '../write/put-back.ts';
+import { rollBackClusters } from '../write/roll-back.ts';
 
 const LOOK_INTERVAL_MS = 500;
 const EXECS_AT_A_TIME = 30;
@@ -66,7 +66,7 @@ export async function switchAgents(
       await nudgePods(flow, target, { pods: 'apiserver-and-agents' });
       await awaitPeers(flow, target, { of: AGENTS, peers: move.peers, accept: arrived, waitMs });
     } catch (failure) {
-      await putBack(flow, [target], [journal], failure, { mounted: true });
+      await rollBackClusters(flow, [target], [journal], failure, { mounted: true });
       throw failure;
     }
   };

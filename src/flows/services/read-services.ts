@@ -17,7 +17,7 @@ export interface ServiceScope {
 }
 
 /** A cluster that takes part, with what its cilium-config says. */
-export interface MeshMember extends Target {
+export interface ServiceCluster extends Target {
   /** Its name in the mesh. */
   cluster: string;
   globalByDefault: boolean;
@@ -34,8 +34,8 @@ const NAMES_PER_LIST = 60;
  * The clusters of these contexts.
  * @throws MeshctlError `CiliumMissing` for a context without Cilium, `Incompatible` for two that are the same cluster
  */
-export async function readMembers(targets: readonly Target[]): Promise<MeshMember[]> {
-  const members = await Promise.all(targets.map(readMember));
+export async function readServiceClusters(targets: readonly Target[]): Promise<ServiceCluster[]> {
+  const members = await Promise.all(targets.map(readServiceCluster));
   members.forEach((member, index) => {
     const twin = members.slice(0, index).find(({ cluster }) => cluster === member.cluster);
     if (!twin) return;
@@ -48,7 +48,7 @@ export async function readMembers(targets: readonly Target[]): Promise<MeshMembe
   return members;
 }
 
-async function readMember(target: Target): Promise<MeshMember> {
+async function readServiceCluster(target: Target): Promise<ServiceCluster> {
   const { client, namespace } = target;
   const config = await client.get(configMapRef(namespace, CILIUM_CONFIG));
   if (!config) {
@@ -72,11 +72,11 @@ async function readMember(target: Target): Promise<MeshMember> {
  */
 export async function readServices(
   flow: Flow,
-  members: readonly MeshMember[],
+  members: readonly ServiceCluster[],
   scope: ServiceScope,
   onFailure?: (context: string, error: MeshctlError) => void,
 ): Promise<ClusterServices[]> {
-  const orNone = async <T>({ client }: MeshMember, reading: Promise<T>): Promise<T[]> => {
+  const orNone = async <T>({ client }: ServiceCluster, reading: Promise<T>): Promise<T[]> => {
     try {
       return [await reading];
     } catch (error) {
@@ -114,7 +114,7 @@ function withBackends(
 }
 
 /** One cluster's Services without their backends. */
-async function readDefinitions(flow: Flow, member: MeshMember, scope: ServiceScope): Promise<ClusterServices> {
+async function readDefinitions(flow: Flow, member: ServiceCluster, scope: ServiceScope): Promise<ClusterServices> {
   const { client, namespace, cluster, globalByDefault } = member;
   const [peers, namespaces, services] = await Promise.all([
     readPeers(member),
@@ -130,7 +130,7 @@ async function readDefinitions(flow: Flow, member: MeshMember, scope: ServiceSco
 }
 
 /** The peers that the agents read from; undefined where Secrets may not be read. */
-export async function readPeers({ client, namespace, cluster }: MeshMember): Promise<string[] | undefined> {
+export async function readPeers({ client, namespace, cluster }: ServiceCluster): Promise<string[] | undefined> {
   const reading = client.get(secretRef(namespace, AGENT_PEERS_SECRET));
   return unlessForbidden(reading.then((secret) => dialledPeers(secret).filter((peer) => peer !== cluster)));
 }

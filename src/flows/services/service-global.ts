@@ -10,7 +10,7 @@ import {
 import { during, type Flow, type Target } from '../flow.ts';
 import { createClusterWriter } from '../write/apply-clusters.ts';
 import { materialise } from '../write/materialise.ts';
-import { putBack } from '../write/put-back.ts';
+import { rollBackClusters } from '../write/roll-back.ts';
 
 const CLUSTERS_AT_A_TIME = 16;
 
@@ -55,7 +55,7 @@ export async function applyGlobalService(
     );
   } catch (error) {
     const mend = (context: string): string => mendingCommand(context, steps);
-    await putBack(flow, targets, writer.journals, error, { rollback, parallel: CLUSTERS_AT_A_TIME, mend });
+    await rollBackClusters(flow, targets, writer.journals, error, { rollback, parallel: CLUSTERS_AT_A_TIME, mend });
     throw error;
   }
 }

@@ -5,14 +5,14 @@ import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 
-/** Writes to several clusters at once, and the account of it for undoing. */
+/** Writes to several clusters at once, and the account of it for a rollback. */
 export interface ClusterWriter {
   readonly journals: readonly Journal[];
   /** Those that were carried out, `keep` included. */
   readonly steps: readonly Step[];
   /**
    * Applies each cluster's steps in their order, clusters in parallel, then does `after` where something changed. All of
-   * it has ended when it throws, so that nothing is written after the undoing.
+   * it has ended when it throws, so that nothing is written after the rollback.
    */
   write(
     steps: readonly Step[],

@@ -10,7 +10,7 @@ export interface Nudge {
   pods: 'apiserver' | 'apiserver-and-agents';
   /** However many agents there are: what comes next hangs on what they have read. */
   all?: boolean | undefined;
-  /** Leaves no annotation behind, neither this nudge's nor a former one's: for undoing, and for disconnect. */
+  /** Leaves no annotation behind, neither this nudge's nor a former one's: for a rollback, and for disconnect. */
   withdraw?: boolean | undefined;
   /** Instead of the client's own; after Ctrl-C there is still something to be said to pods. */
   signal?: AbortSignal | undefined;

@@ -19,7 +19,7 @@ import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
  */
 export type AuthorityState = 'usable' | 'no-key' | 'wrong-key' | 'missing' | 'empty' | 'unreadable';
 
-/** How it stands with the CA, of a snapshot that was read with the CA (every purpose but `status`). */
+/** How it stands with the CA, of a snapshot that was read with the CA (every purpose but `disconnect`). */
 export function authorityState({ ca, objects, namespace }: ClusterSnapshot): AuthorityState {
   if (ca) return !ca.hasKey ? 'no-key' : ca.keyMatches ? 'usable' : 'wrong-key';
   const secret = objects.get(keyOf(secretRef(namespace, CA_SECRET)));

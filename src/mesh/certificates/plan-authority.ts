@@ -10,7 +10,7 @@ import { authorityState, authorityTrouble, lostAuthority } from './authority.ts'
 import type { CertificateFacts } from './certificate.ts';
 
 /** Says on Secret cilium-ca that meshctl put the CA there: `generated` or `copied`. */
-export const CA_ANNOTATION = 'meshctl.io/ca';
+export const CA_ORIGIN_ANNOTATION = 'meshctl.io/ca-origin';
 
 /** A CA that the operator brings along. */
 export interface GivenAuthority {
@@ -161,6 +161,6 @@ export function requireReplaceable({ context, namespace, objects }: ClusterSnaps
 
 function markedSecret({ namespace }: ClusterSnapshot, how: 'generated' | 'copied') {
   const secret = emptySecret(secretRef(namespace, CA_SECRET), 'Opaque');
-  const marks = { labels: { [MANAGED_BY]: FIELD_MANAGER }, annotations: { [CA_ANNOTATION]: how } };
+  const marks = { labels: { [MANAGED_BY]: FIELD_MANAGER }, annotations: { [CA_ORIGIN_ANNOTATION]: how } };
   return { ...secret, metadata: { ...secret.metadata, ...marks } };
 }

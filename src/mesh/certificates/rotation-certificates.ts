@@ -1,5 +1,6 @@
 import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
-import { dialingSecret, dialsThroughKvstoremesh, type Member } from '../connect/direction.ts';
+import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
+import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { secretText } from '../objects/secret-data.ts';

@@ -1,4 +1,4 @@
-import type { Member } from '../connect/direction.ts';
+import type { Member } from '../connect/member.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import { foreignOwner, managersOfData } from '../objects/ownership.ts';
 import { FIELD_MANAGER, type Step, type TrustOrder } from '../plan/plan.ts';

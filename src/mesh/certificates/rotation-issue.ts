@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../command-line.ts';
-import type { Member } from '../connect/direction.ts';
+import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';

@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../command-line.ts';
-import type { Member } from '../connect/direction.ts';
+import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';

@@ -1,7 +1,6 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { authorityState, authorityTrouble, requireSigner } from '../certificates/authority.ts';
 import { type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
-import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -17,17 +16,13 @@ import { choicesFor } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { readPeerFile } from '../peers/peer-file.ts';
 import { dialingFile } from '../peers/peers.ts';
+import type { IdentifiedCluster } from './member.ts';
 
 export interface Credential {
   kind: CredentialKind;
   /** The etcd user: the certificate's CN. */
   user: string;
   warnings: readonly string[];
-}
-
-interface Party {
-  snapshot: ClusterSnapshot;
-  identity: ClusterIdentity;
 }
 
 /**
@@ -37,8 +32,8 @@ interface Party {
  * @throws MeshctlError `Incompatible` or `CertificateAuthority` when what was asked for cannot be
  */
 export function chooseCredential(
-  client: Party,
-  server: Party,
+  client: IdentifiedCluster,
+  server: IdentifiedCluster,
   choice: CredentialChoice | undefined,
   now: Date,
 ): Credential {
@@ -47,7 +42,7 @@ export function chooseCredential(
     : decide(client, server, choice, now);
 }
 
-function keptCredential(client: Party, server: Party, now: Date): Credential | undefined {
+function keptCredential(client: IdentifiedCluster, server: IdentifiedCluster, now: Date): Credential | undefined {
   const { credentials = kindInUse(client, server) } = choicesFor(client.snapshot, server.identity.name);
   if (credentials === 'per-peer' && (canSign(server) || usableWithoutSigner(client, server, now))) {
     return perPeerCredential(client, server);
@@ -60,7 +55,7 @@ function keptCredential(client: Party, server: Party, now: Date): Credential | u
 }
 
 /** `per-peer` where that is what the client dials with now; of the others none is worth keeping by itself. */
-function kindInUse({ snapshot, identity }: Party, server: Party): CredentialKind | undefined {
+function kindInUse({ snapshot, identity }: IdentifiedCluster, server: IdentifiedCluster): CredentialKind | undefined {
   const peer = server.identity.name;
   const file = readPeerFile(dialingFile(snapshot, peer)?.text ?? '');
   const own = 'unreadable' in file ? undefined : file.certFile?.split('/').at(-1);
@@ -73,7 +68,7 @@ function kindInUse({ snapshot, identity }: Party, server: Party): CredentialKind
  * Whether the certificate that the client has of a peer's CA still serves, although nobody here could issue another one:
  * the CA's key may have been taken offline since.
  */
-export function usableWithoutSigner(client: Party, server: Party, now: Date): boolean {
+export function usableWithoutSigner(client: IdentifiedCluster, server: IdentifiedCluster, now: Date): boolean {
   const present = client.snapshot.peerCertificates.get(server.identity.name);
   const trusted = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
   return (
@@ -85,7 +80,7 @@ export function usableWithoutSigner(client: Party, server: Party, now: Date): bo
   );
 }
 
-function decide(client: Party, server: Party, choice: CredentialChoice, now: Date): Credential {
+function decide(client: IdentifiedCluster, server: IdentifiedCluster, choice: CredentialChoice, now: Date): Credential {
   const noSharedCa = reasonAgainstSharedCa(client, server, now);
   if (choice === 'shared-ca' && noSharedCa) {
     const contexts = [client.snapshot.context, server.snapshot.context];
@@ -111,7 +106,7 @@ function decide(client: Party, server: Party, choice: CredentialChoice, now: Dat
  * A CA whose key is kept elsewhere is somebody's choice; one whose key is broken is a fault, for which nobody is to get a
  * weaker credential unasked.
  */
-function refuseBrokenAuthority(client: Party, { snapshot }: Party): void {
+function refuseBrokenAuthority(client: IdentifiedCluster, { snapshot }: IdentifiedCluster): void {
   if (!['wrong-key', 'unreadable', 'empty'].includes(authorityState(snapshot))) return;
   const { context, namespace } = snapshot;
   const secret = `Secret ${namespace}/${CA_SECRET}`;
@@ -125,17 +120,17 @@ function refuseBrokenAuthority(client: Party, { snapshot }: Party): void {
   );
 }
 
-function sharedCredential({ snapshot }: Party): Credential {
+function sharedCredential({ snapshot }: IdentifiedCluster): Credential {
   const user = snapshot.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate.commonName ?? SHARED_USER;
   return { kind: 'shared-ca', user, warnings: [] };
 }
 
 /** The etcd user of a client that has a certificate of its own. */
-function peerUser(client: Party, server: Party): string {
+function peerUser(client: IdentifiedCluster, server: IdentifiedCluster): string {
   return managesUsers(server.snapshot) ? remoteUserName(client.identity.name) : SHARED_USER;
 }
 
-function perPeerCredential(client: Party, server: Party): Credential {
+function perPeerCredential(client: IdentifiedCluster, server: IdentifiedCluster): Credential {
   const user = peerUser(client, server);
   if (user !== SHARED_USER) return { kind: 'per-peer', user, warnings: [] };
   return {
@@ -148,7 +143,7 @@ function perPeerCredential(client: Party, server: Party): Credential {
   };
 }
 
-function legacyCredential(client: Party, server: Party, now: Date): Credential {
+function legacyCredential(client: IdentifiedCluster, server: IdentifiedCluster, now: Date): Credential {
   const { context, namespace, tlsSecrets } = server.snapshot;
   const remote = tlsSecrets.get(REMOTE_CERT_SECRET);
   const unusable = remote ? reasonAgainstCertificate(remote, now) : 'it is missing, or holds no readable certificate';
@@ -178,14 +173,14 @@ export function managesUsers({ objects, namespace, remoteUsers }: ClusterSnapsho
 }
 
 /** Whether certificates can be issued here that the cluster's etcd will accept, and peers will trust. */
-export function canSign({ snapshot }: Pick<Party, 'snapshot'>): boolean {
+export function canSign({ snapshot }: Pick<IdentifiedCluster, 'snapshot'>): boolean {
   const { ca, tlsSecrets } = snapshot;
   const server = tlsSecrets.get(SERVER_CERT_SECRET);
   // A bundle has both CAs while one takes the other's place.
   return Boolean(ca?.hasKey && ca.keyMatches && server && trusts(server, ca.certificate));
 }
 
-function reasonAgainstSharedCa(client: Party, server: Party, now: Date): string | undefined {
+function reasonAgainstSharedCa(client: IdentifiedCluster, server: IdentifiedCluster, now: Date): string | undefined {
   const trusted = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
   const key = client.snapshot.ca?.certificate.publicKeySha256;
   if (!key || !trusted || key !== trusted.publicKeySha256) return 'their CAs are different';

@@ -14,7 +14,8 @@ import { addressesIn, type PeerFile, readPeerFile, type UnreadablePeerFile } fro
 import { newPeerSecret, setKeys, withMarks } from '../peers/peer-secrets.ts';
 import type { CertificateCopy, CertificateOrder, Change, Plan, Step } from '../plan/plan.ts';
 import { canSign, usableWithoutSigner } from './credentials.ts';
-import { type Direction, dialingSecret, dialsThroughKvstoremesh, type Member } from './direction.ts';
+import { type Direction, dialingSecret, dialsThroughKvstoremesh } from './direction.ts';
+import type { Member } from './member.ts';
 
 /**
  * The client certificates and the files that make each cluster dial its peers. One step per object, however many peers.

@@ -8,7 +8,6 @@ import {
   splitHostPort,
 } from '../apiserver/endpoints.ts';
 import { canonicalIp } from '../certificates/cluster-certificates.ts';
-import type { ClusterIdentity } from '../cilium/identity.ts';
 import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -34,16 +33,7 @@ import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
 import { configuredPeers, dialingFile } from '../peers/peers.ts';
 import { lackOfUsers, restoreUsersCommand } from '../peers/remote-users.ts';
 import { type Credential, canSign, chooseCredential } from './credentials.ts';
-
-/** A cluster that takes part in a connect. */
-export interface Member {
-  snapshot: ClusterSnapshot;
-  identity: ClusterIdentity;
-  /** What peers dial that have no choice of their own written down; empty where its Service has no address yet. */
-  endpoints: readonly Endpoint[];
-  /** Whether the endpoints were named now: addresses of the operator's choice, or that it shall be the Service's again. */
-  given?: 'addresses' | 'service' | undefined;
-}
+import type { Member } from './member.ts';
 
 /** One direction of a connection: `client` dials `server`. */
 export interface Direction {

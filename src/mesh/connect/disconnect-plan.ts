@@ -7,7 +7,7 @@ import { type Marks, noMarks } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { removeKeys } from '../peers/peer-secrets.ts';
 import { PEER_SECRETS } from '../peers/peers.ts';
-import { removeUsersEdit, undoRemoveUsers } from '../peers/remote-users.ts';
+import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
 import type { Plan, Step } from '../plan/plan.ts';
 
 /** What one cluster forgets. */
@@ -19,15 +19,15 @@ export interface Parting {
   unserved: readonly string[];
 }
 
-/** One side of a dial that ends. */
-interface Side {
+/** A cluster of which a dial ends. */
+export interface PartingCluster {
   name: string;
   /** Absent for a cluster that is out of reach. */
   snapshot?: ClusterSnapshot | undefined;
 }
 
 /** What each cluster within reach forgets, from the dials that end (`[client, server]`). */
-export function partingsOf(dials: readonly [Side, Side][]): Parting[] {
+export function partingsOf(dials: readonly [PartingCluster, PartingCluster][]): Parting[] {
   const clients = groupBy(dials, ([client]) => client);
   const servers = groupBy(dials, ([, server]) => server);
   return [...new Set(dials.flat())].flatMap((cluster): Parting[] => {
@@ -97,7 +97,7 @@ function userSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[] 
       action: 'update',
       changes: present.map((user) => ({ path: `data.users.yaml[${user}]`, from: { name: user } })),
       why: `shuts ${present.join(', ')} out`,
-      write: { method: 'edit', edit: removeUsersEdit(present), undo: undoRemoveUsers(present) },
+      write: { method: 'edit', edit: removeUsersEdit(present), rollback: rollbackRemoveUsers(present) },
     },
   ];
 }

@@ -2,7 +2,8 @@ import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { foreignFile, leadsElsewhere } from '../peers/foreign-file.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
-import { type Direction, dials, type Member } from './direction.ts';
+import { type Direction, dials } from './direction.ts';
+import type { Member } from './member.ts';
 
 /** One cluster dialling another one: `[client, server]`. */
 type Dial = readonly [Member, Member];

@@ -12,10 +12,11 @@ import {
 import { emptySecret } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { ownerClause } from '../peers/foreign-homes.ts';
-import { addUsersEdit, undoAddUsers } from '../peers/remote-users.ts';
+import { addUsersEdit, rollbackAddUsers } from '../peers/remote-users.ts';
 import { type Plan, type Step, TLS_KEYS } from '../plan/plan.ts';
 import { canSign, managesUsers } from './credentials.ts';
-import { type Direction, dialledHosts, type Member } from './direction.ts';
+import { type Direction, dialledHosts } from './direction.ts';
+import type { Member } from './member.ts';
 
 /**
  * What each serving cluster needs before anyone may dial it: its certificate to cover its addresses, and a user for each
@@ -78,7 +79,7 @@ function remoteUserSteps({ snapshot }: Member, incoming: readonly Direction[]): 
       action: 'update',
       changes: missing.map((name) => ({ path: `data.users.yaml[${name}]`, to: { name, role: REMOTE_ROLE } })),
       why: `lets ${missing.join(', ')} in${ownerClause(before)}`,
-      write: { method: 'edit', edit: addUsersEdit(missing), undo: undoAddUsers(missing) },
+      write: { method: 'edit', edit: addUsersEdit(missing), rollback: rollbackAddUsers(missing) },
     },
   ];
 }

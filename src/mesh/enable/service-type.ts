@@ -3,7 +3,6 @@ import { loadBalancerCapabilities } from './load-balancer-capability.ts';
 import { platformEvidence, platformOfContextName, unknownSchemes } from './platforms.ts';
 
 export type ServiceType = 'LoadBalancer' | 'NodePort' | 'ClusterIP';
-export const SERVICE_TYPES: readonly ServiceType[] = ['LoadBalancer', 'NodePort', 'ClusterIP'];
 
 /** Whether traffic to a node is also passed on to other nodes' pods (`Cluster`), at the cost of the source address. */
 export type TrafficPolicy = 'Cluster' | 'Local';

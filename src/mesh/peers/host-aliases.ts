@@ -45,7 +45,7 @@ export function addAliasesStep(snapshot: ClusterSnapshot, kvstoremesh: boolean, 
       write: {
         method: 'edit',
         edit,
-        undo: (former, live) => editAliases(live, formerOrders(former, orders), 'restore'),
+        rollback: (former, live) => editAliases(live, formerOrders(former, orders), 'restore'),
       },
     },
   ];
@@ -73,7 +73,7 @@ export function removeAliasesSteps(snapshot: ClusterSnapshot, peers: readonly st
         write: {
           method: 'edit',
           edit: (live) => editAliases(live, orders, 'remove'),
-          undo: (former, live) => editAliases(live, formerOrders(former, orders), 'add'),
+          rollback: (former, live) => editAliases(live, formerOrders(former, orders), 'add'),
         },
       },
     ];

@@ -36,12 +36,14 @@ export function removeUsersEdit(names: readonly string[]): (live: KubeObject) =>
 }
 
 /** Takes {@link addUsersEdit} back: whoever was not let in before is shut out, whatever others have added since. */
-export function undoAddUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
+export function rollbackAddUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
   return (before, live) => editOf(live, putBackUsers(fileOf(before), fileOf(live), names));
 }
 
 /** Takes {@link removeUsersEdit} back: whoever was let in before is again, unless somebody else has seen to it. */
-export function undoRemoveUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
+export function rollbackRemoveUsers(
+  names: readonly string[],
+): (before: KubeObject, live: KubeObject) => Edit | undefined {
   return (before, live) => {
     const present = userNames(fileOf(live));
     const absent = names.filter((name) => !present.includes(name));

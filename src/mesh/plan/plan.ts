@@ -47,7 +47,7 @@ export type StepWrite =
       /** Undefined when nothing has to change. */
       edit: (live: KubeObject) => Edit | undefined;
       /** Takes back what `edit` did to `before`; without it, each field that still is as it was written. */
-      undo?: ((before: KubeObject, live: KubeObject) => Edit | undefined) | undefined;
+      rollback?: ((before: KubeObject, live: KubeObject) => Edit | undefined) | undefined;
     }
   /**
    * A CA that is put into this Secret: generated at apply time, or one that was read from elsewhere (`given` names it
@@ -144,7 +144,7 @@ export interface Step {
   conflicts?: readonly { path: string; manager: string }[] | undefined;
   /** The part of a plan that is carried out in several parts, one after the other. */
   phase?: string | undefined;
-  /** The live object, for undoing; absent when it does not exist. */
+  /** The live object, for rolling back; absent when it does not exist. */
   before?: KubeObject | undefined;
 }
 

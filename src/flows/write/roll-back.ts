@@ -7,7 +7,7 @@ import type { Flow, Target } from '../flow.ts';
 import { nudgePods } from './nudge.ts';
 
 /** What became of one cluster after a failure; data for `-o json`. */
-export interface ClusterUndo {
+export interface ClusterRollback {
   context: string;
   /**
    * `may-change`: as before, but a write that was never answered may still arrive. `left`: by the operator's wish
@@ -19,7 +19,7 @@ export interface ClusterUndo {
   mend?: string;
 }
 
-export interface PutBackOptions {
+export interface RollBackOptions {
   /** False leaves what stands (--no-rollback). Default true. */
   rollback?: boolean | undefined;
   /** Whether pods mount what was written, so that they are to look at once. */
@@ -30,19 +30,19 @@ export interface PutBackOptions {
   mend?: ((context: string) => string) | undefined;
 }
 
-/** Two minutes, whatever the command's own signal says: it may be why there is something to undo. */
+/** Two minutes, whatever the command's own signal says: it may be why there is something to roll back. */
 const UNDO_TIMEOUT_MS = 120_000;
 
 /**
  * Puts every cluster back as the journals say and tells so per cluster; what could not be put back, with the command that
  * mends it. Never throws: the failure that led here goes on its way, with what became of the clusters in its details.
  */
-export async function putBack(
+export async function rollBackClusters(
   flow: Flow,
   targets: readonly Target[],
   journals: readonly Journal[],
   cause: unknown,
-  options: PutBackOptions = {},
+  options: RollBackOptions = {},
 ): Promise<void> {
   const limit = pLimit(options.parallel ?? Math.max(1, targets.length));
   const touched = targets.flatMap((target) => {
@@ -53,7 +53,9 @@ export async function putBack(
   const results = await Promise.all(
     touched.map(({ target, journal }) =>
       limit(() =>
-        options.rollback === false ? leaveCluster(flow, journal, options) : undoCluster(flow, target, journal, options),
+        options.rollback === false
+          ? leaveCluster(flow, journal, options)
+          : rollBackCluster(flow, target, journal, options),
       ),
     ),
   );
@@ -61,12 +63,12 @@ export async function putBack(
   if (cause instanceof MeshctlError && results.length > 0) cause.details.rollback = results;
 }
 
-async function undoCluster(
+async function rollBackCluster(
   flow: Flow,
   target: Target,
   journal: Journal,
-  { mounted, mend }: PutBackOptions,
-): Promise<ClusterUndo> {
+  { mounted, mend }: RollBackOptions,
+): Promise<ClusterRollback> {
   const { context } = target.client;
   const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS);
   const task = flow.progress.start(`${context}: putting back ${countOf(journal)}`);
@@ -113,7 +115,7 @@ async function nudgeAgain(flow: Flow, target: Target, signal: AbortSignal): Prom
   }
 }
 
-async function leaveCluster(flow: Flow, journal: Journal, { mend }: PutBackOptions): Promise<ClusterUndo> {
+async function leaveCluster(flow: Flow, journal: Journal, { mend }: RollBackOptions): Promise<ClusterRollback> {
   const { cluster: context } = journal;
   const command = mend?.(context);
   const way = command ? ` → to take them back: ${command}` : '';
@@ -131,7 +133,7 @@ export function tellWhatStands(flow: Pick<Flow, 'progress'>, journals: readonly 
   const { cluster: context } = journal;
   flow.progress.warn(`context "${context}": ${standing(journal)}; the next run of the same command goes on from there`);
   if (cause instanceof MeshctlError) {
-    cause.details.rollback = [{ context, outcome: 'left', objects: leftObjects(journal) } satisfies ClusterUndo];
+    cause.details.rollback = [{ context, outcome: 'left', objects: leftObjects(journal) } satisfies ClusterRollback];
   }
 }
 
@@ -152,18 +154,18 @@ function standing({ entries }: Journal): string {
   ].join('; ');
 }
 
-function leftObjects({ entries }: Journal): ClusterUndo['objects'] {
+function leftObjects({ entries }: Journal): ClusterRollback['objects'] {
   return entries.map(({ ref, certain }) => ({ object: describeRef(ref), outcome: certain ? 'left' : 'unanswered' }));
 }
 
 /** Adds the clusters to which nothing was written, where others were not that lucky. */
-function tellUntouched(flow: Flow, targets: readonly Target[], results: ClusterUndo[]): void {
+function tellUntouched(flow: Flow, targets: readonly Target[], results: ClusterRollback[]): void {
   if (results.length === 0) return;
   const touched = new Set(results.map(({ context }) => context));
   const untouched = targets.map(({ client }) => client.context).filter((context) => !touched.has(context));
   if (untouched.length === 0) return;
   flow.progress.info(`${listOf(untouched)}: nothing was written there`);
-  results.push(...untouched.map((context): ClusterUndo => ({ context, outcome: 'untouched', objects: [] })));
+  results.push(...untouched.map((context): ClusterRollback => ({ context, outcome: 'untouched', objects: [] })));
 }
 
 function countOf({ entries }: Journal): string {
