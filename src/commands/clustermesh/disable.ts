@@ -1,16 +1,17 @@
-import { disconnectClusters } from '../../flows/connect/disconnect.ts';
+import { type DisableOptions, draftDisable } from '../../flows/enable/disable.ts';
 import {
-  type PreparedDisconnect,
-  prepareDisconnect,
-  prepareForgetting,
-} from '../../flows/connect/prepare-disconnect.ts';
-import { type DisableDraft, type DisableOptions, disableCluster, draftDisable } from '../../flows/enable/disable.ts';
+  type DisabledCluster,
+  type LeavingCluster,
+  type LeavingPeers,
+  leaveMesh,
+  leavingEffects,
+  leavingSteps,
+  leavingTargets,
+  preparePeers,
+} from '../../flows/enable/leave-mesh.ts';
 import type { Target } from '../../flows/flow.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { keyOf } from '../../mesh/objects/kube-object.ts';
-import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
 import { disableText } from '../../views/enable/disable-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
@@ -20,16 +21,6 @@ import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { contextsOfClusters } from '../targets/contexts-of-clusters.ts';
 import { withChosenClusters } from '../targets/several-clusters.ts';
 import type { DISABLE } from './disable-spec.ts';
-
-/** Clusters whose contexts are disconnected at a time. */
-const PARALLEL = 4;
-
-/** A cluster with what is to go there, and what becomes of its peers. */
-interface Leaving {
-  target: Target;
-  draft: DisableDraft;
-  parting: Parting;
-}
 
 type DisableFlags = FlagsOf<typeof DISABLE>;
 
@@ -44,27 +35,19 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
   });
 }
 
-/** What is to be done about the peers of a cluster, before anything else. */
-interface Parting {
-  /** The cluster's own side, and the other side of those that shall and can be disconnected. */
-  prepared?: PreparedDisconnect;
-  /** Names of those that will go on pointing here. */
-  remaining: readonly string[];
-}
-
 /** Opens the peers of one cluster after the other; they stay open until all is done. */
 async function withAllPeers<T>(
   context: CommandContext,
   flags: DisableFlags,
-  drafts: readonly Omit<Leaving, 'parting'>[],
-  ready: readonly Leaving[],
-  work: (leaving: readonly Leaving[]) => Promise<T>,
+  drafts: readonly Omit<LeavingCluster, 'peers'>[],
+  ready: readonly LeavingCluster[],
+  work: (leaving: readonly LeavingCluster[]) => Promise<T>,
 ): Promise<T> {
   const next = drafts[ready.length];
   if (!next) return work(ready);
   const leaving = drafts.map(({ draft }) => draft.name);
-  return withPeers(context, flags, next, leaving, (parting) =>
-    withAllPeers(context, flags, drafts, [...ready, { ...next, parting }], work),
+  return withPeers(context, flags, next, leaving, (peers) =>
+    withAllPeers(context, flags, drafts, [...ready, { ...next, peers }], work),
   );
 }
 
@@ -75,10 +58,11 @@ async function withAllPeers<T>(
 async function withPeers<T>(
   context: CommandContext,
   flags: DisableFlags,
-  { target: source, draft: { peers, name } }: Omit<Leaving, 'parting'>,
+  { target: source, draft }: Omit<LeavingCluster, 'peers'>,
   leaving: readonly string[],
-  work: (parting: Parting) => Promise<T>,
+  work: (peers: LeavingPeers) => Promise<T>,
 ): Promise<T> {
+  const { peers, name } = draft;
   if (peers.length === 0) return work({ remaining: [] });
   const staying = peers.filter((peer) => !leaving.includes(peer));
   const known = await contextsOfClusters(context, flags, staying);
@@ -92,18 +76,9 @@ async function withPeers<T>(
       `"${peer}" still points here and will report "${name}" as failing → ${meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name])}`,
     );
   }
-  if (!wanted) {
-    const prepared = await prepareForgetting(context, source, peers, 'bidirectional');
-    return work({ prepared, remaining });
-  }
-  return withChosenClusters(context, { ...flags, all: false, context: reachable }, async (destinations) => {
-    const both = await prepareDisconnect(
-      context,
-      { source, destinations, mode: 'bidirectional' },
-      { parallel: PARALLEL },
-    );
-    return work({ prepared: both, remaining });
-  });
+  const prepare = async (destinations: readonly Target[]): Promise<T> =>
+    work({ prepared: await preparePeers(context, source, draft, destinations), remaining });
+  return wanted ? withChosenClusters(context, { ...flags, all: false, context: reachable }, prepare) : prepare([]);
 }
 
 /** Only where somebody can be asked, and where something will be done. */
@@ -121,22 +96,22 @@ async function carryOut(
   context: CommandContext,
   flags: DisableFlags,
   options: DisableOptions,
-  leaving: readonly Leaving[],
+  leaving: readonly LeavingCluster[],
 ): Promise<CommandResult> {
-  const steps = leaving.flatMap(stepsOf);
+  const steps = leaving.flatMap(leavingSteps);
   const notes = Object.fromEntries(leaving.map(({ target, draft }) => [target.client.context, draft.notes]));
-  const report = { steps, notes, effects: leaving.flatMap(effectsOf) };
-  const targets = uniqueTargets(leaving.flatMap(({ target, parting }) => parting.prepared?.targets ?? [target]));
+  const report = { steps, notes, effects: leaving.flatMap(leavingEffects) };
   const dryRun = dryRunOf(flags);
   if (dryRun) {
-    const verdicts = dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, steps) } : {};
+    const verdicts =
+      dryRun === 'server' ? { verdicts: await tryOnServer(context, leavingTargets(leaving), steps) } : {};
     return planResult({ ...report, ...verdicts }, dryRun, flags.output);
   }
   for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   await confirmPlan(context, report, { question: `Disable Cluster Mesh in ${names}?`, yes: flags.yes });
-  const done: Disabled[] = [];
-  for (const one of leaving) done.push(await disableOne(context, options, one));
+  const done: DisabledCluster[] = [];
+  for (const one of leaving) done.push(await leaveMesh(context, one, options));
   const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));
   const data = clusters.map(({ steps: made, context: where, name, remaining }) => ({
     context: where,
@@ -149,55 +124,4 @@ async function carryOut(
     data: data.length === 1 ? { ...data[0] } : { clusters: data },
     text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),
   };
-}
-
-/** All connections of a cluster that leaves end. */
-function effectsOf({ target, draft, parting }: Leaving): PeerEffect[] {
-  const cluster = target.client.context;
-  return draft.peers.map((peer) => {
-    const points = parting.remaining.includes(peer);
-    const why = points ? 'this cluster leaves the mesh, and it goes on pointing here' : 'this cluster leaves the mesh';
-    return { cluster, peer, becomes: 'cut', why };
-  });
-}
-
-interface Disabled {
-  context: string;
-  name: string;
-  remaining: readonly string[];
-  steps: Step[];
-}
-
-async function disableOne(
-  context: CommandContext,
-  options: DisableOptions,
-  { target, draft, parting }: Leaving,
-): Promise<Disabled> {
-  const parted = parting.prepared && (await disconnectClusters(context, parting.prepared, { parallel: PARALLEL }));
-  const final = parted ? await draftDisable(context, target, options) : draft;
-  await disableCluster(context, target, final, options);
-  const steps = oneStepEach(parted?.steps ?? [], final.steps);
-  return { context: target.client.context, name: draft.name, remaining: parting.remaining, steps };
-}
-
-function stepsOf({ draft, parting }: Leaving): Step[] {
-  return oneStepEach(parting.prepared?.plan.steps ?? [], draft.steps);
-}
-
-function uniqueTargets(targets: readonly Target[]): Target[] {
-  return [...new Map(targets.map((target) => [target.client.context, target])).values()];
-}
-
-/**
- * One step for each object: what is taken out of an object that is removed right after need not be shown, nor that an
- * object stays which parting changes or removes.
- */
-function oneStepEach(parting: readonly Step[], removals: readonly Step[]): Step[] {
-  const keyed = ({ cluster, object }: Step) => JSON.stringify([cluster, keyOf(object)]);
-  const going = new Set(removals.filter(({ action }) => action !== 'keep').map(keyed));
-  const shown = parting.filter((step) => !going.has(keyed(step)) && step.action !== 'keep');
-  const parted = new Set(shown.map(keyed));
-  const known = new Set(removals.map(keyed));
-  const kept = parting.filter((step) => step.action === 'keep' && !known.has(keyed(step)));
-  return [...shown, ...kept, ...removals.filter((step) => !parted.has(keyed(step)))];
 }

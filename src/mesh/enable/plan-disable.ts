@@ -117,3 +117,17 @@ function rankOf(object: KubeObject): number {
   const rank = ORDER.findIndex((matches) => matches(object));
   return rank < 0 ? ORDER.length : rank;
 }
+
+/**
+ * One step for each object: what is taken out of an object that is removed right after need not be shown, nor that an
+ * object stays which parting changes or removes.
+ */
+export function oneStepEach(parting: readonly Step[], removals: readonly Step[]): Step[] {
+  const keyed = ({ cluster, object }: Step) => JSON.stringify([cluster, keyOf(object)]);
+  const going = new Set(removals.filter(({ action }) => action !== 'keep').map(keyed));
+  const shown = parting.filter((step) => !going.has(keyed(step)) && step.action !== 'keep');
+  const parted = new Set(shown.map(keyed));
+  const known = new Set(removals.map(keyed));
+  const kept = parting.filter((step) => step.action === 'keep' && !known.has(keyed(step)));
+  return [...shown, ...kept, ...removals.filter((step) => !parted.has(keyed(step)))];
+}

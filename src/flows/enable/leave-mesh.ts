@@ -1,0 +1,82 @@
+import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { disconnectClusters } from '../connect/disconnect.ts';
+import { type PreparedDisconnect, prepareDisconnect, prepareForgetting } from '../connect/prepare-disconnect.ts';
+import type { Flow, Target } from '../flow.ts';
+import { type DisableDraft, type DisableOptions, disableCluster, draftDisable } from './disable.ts';
+
+/** Clusters that are disconnected at a time. */
+const PARALLEL = 4;
+
+/** What is to be done about the peers of a cluster that leaves, before anything else. */
+export interface LeavingPeers {
+  /** The cluster's own side, and the other side of those that shall and can be disconnected; absent where it has no peers. */
+  prepared?: PreparedDisconnect;
+  /** Names of those that will go on pointing here. */
+  remaining: readonly string[];
+}
+
+/** A cluster with what is to go there, and what becomes of its peers. */
+export interface LeavingCluster {
+  target: Target;
+  draft: DisableDraft;
+  peers: LeavingPeers;
+}
+
+/** One that has left. */
+export interface DisabledCluster {
+  context: string;
+  name: string;
+  remaining: readonly string[];
+  steps: Step[];
+}
+
+/**
+ * Plans that a cluster forgets its peers, and that those within reach forget it.
+ * @param reachable the peers to be disconnected on their side too; without any, only the cluster's own side is planned
+ */
+export async function preparePeers(
+  flow: Flow,
+  source: Target,
+  { peers }: DisableDraft,
+  reachable: readonly Target[],
+): Promise<PreparedDisconnect> {
+  if (reachable.length === 0) return prepareForgetting(flow, source, peers, 'bidirectional');
+  const request = { source, destinations: reachable, mode: 'bidirectional' } as const;
+  return prepareDisconnect(flow, request, { parallel: PARALLEL });
+}
+
+/** The plan: connections first, then what enable has made. */
+export function leavingSteps({ draft, peers }: LeavingCluster): Step[] {
+  return oneStepEach(peers.prepared?.plan.steps ?? [], draft.steps);
+}
+
+/** All connections of a cluster that leaves end. */
+export function leavingEffects({ target, draft, peers }: LeavingCluster): PeerEffect[] {
+  const cluster = target.client.context;
+  return draft.peers.map((peer) => {
+    const points = peers.remaining.includes(peer);
+    const why = points ? 'this cluster leaves the mesh, and it goes on pointing here' : 'this cluster leaves the mesh';
+    return { cluster, peer, becomes: 'cut', why };
+  });
+}
+
+/** Every cluster that the plans write to, once. */
+export function leavingTargets(leaving: readonly LeavingCluster[]): Target[] {
+  const targets = leaving.flatMap(({ target, peers }) => peers.prepared?.targets ?? [target]);
+  return [...new Map(targets.map((target) => [target.client.context, target])).values()];
+}
+
+/** Disconnects a cluster, then removes what enable has made. @throws MeshctlError why it could not */
+export async function leaveMesh(
+  flow: Flow,
+  { target, draft, peers }: LeavingCluster,
+  options: DisableOptions,
+): Promise<DisabledCluster> {
+  const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, { parallel: PARALLEL }));
+  const final = parted ? await draftDisable(flow, target, options) : draft;
+  await disableCluster(flow, target, final, options);
+  const steps = oneStepEach(parted?.steps ?? [], final.steps);
+  return { context: target.client.context, name: draft.name, remaining: peers.remaining, steps };
+}
