@@ -5,21 +5,12 @@ import { describe, expect, it } from 'vitest';
 
 const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
 
-/** Which rooms each room may import from; every room may import from itself. */
-const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  mesh: [],
-  pki: ['mesh'],
-  manifests: ['mesh'],
-  etcd: ['mesh'],
-  kube: ['etcd', 'pki', 'mesh'],
-  snapshot: ['kube', 'pki', 'mesh'],
-  views: ['mesh'],
-  flows: ['snapshot', 'kube', 'etcd', 'pki', 'manifests', 'mesh'],
-  commands: ['flows', 'snapshot', 'kube', 'etcd', 'pki', 'manifests', 'mesh', 'views'],
-  cli: ['commands', 'mesh', 'views'],
-  sandbox: ['mesh', 'pki', 'etcd'],
-  'main.ts': ['cli', 'commands', 'mesh', 'views'],
-};
+/** Which floors each floor may import from, as ARCHITECTURE.md has it; every floor may import from itself. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  [...readFileSync(join(SRC, '../ARCHITECTURE.md'), 'utf8').matchAll(/^\| `([a-z.]+)` \| [^|]+ \| ([^|]+) \|$/gm)].map(
+    ([, floor = '', others = '']) => [floor, others.trim() === '–' ? [] : others.trim().split(', ')],
+  ),
+);
 /** What mesh may import: they compute, and do no I/O. */
 const PURE_LIBRARIES = ['ipaddr.js', 'yaml'];
 /** The commands that are about the sandbox may import it. */
@@ -76,6 +67,7 @@ describe('imports', () => {
   it('are found at all', () => {
     expect(files.length).toBeGreaterThan(40);
     expect(imports.length).toBeGreaterThan(100);
+    expect(Object.keys(ARROWS)).toHaveLength(12);
   });
 
   it('go only along the arrows of the design', () => {

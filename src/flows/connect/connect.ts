@@ -29,7 +29,7 @@ export interface ConnectOutcome {
 }
 
 /**
- * Connects: serve, prove, then dial (CILIUM.md "Order matters"). Either all of it stands at the end, or every cluster is
+ * Connects: serve, prove, then dial (ARCHITECTURE.md). Either all of it stands at the end, or every cluster is
  * put back.
  * @throws MeshctlError what went wrong; `details.rollback` says what became of each cluster
  */

@@ -23,7 +23,7 @@ const ANNOTATION = 'meshctl.io/nudged-at';
 
 /**
  * Makes kubelets look at mounted Secrets and ConfigMaps now: they do so when a pod's annotation changes, else only every
- * minute or so (CILIUM.md "Nudge"). Nothing restarts. Not being allowed to is no failure, it only takes longer.
+ * minute or so. Nothing restarts. Not being allowed to is no failure, it only takes longer.
  */
 export async function nudgePods(
   flow: Flow,
