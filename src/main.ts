@@ -24,8 +24,12 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
   let exitCode = 0;
   let complete: Completion = (text) => text;
   const runner = async (spec: LoadableCommand, options: ParsedOptions): Promise<void> => {
-    complete = completionFor(runFlagsOf(options, spec), COMMANDS);
-    exitCode = await runCommand(spec, options, host, { complete, argv });
+    const flags = runFlagsOf(options, spec);
+    complete = completionFor(flags, COMMANDS);
+    const leaveUnnamed = (context: string) => {
+      flags.unnamedContext = context;
+    };
+    exitCode = await runCommand(spec, options, host, { complete, argv, leaveUnnamed });
   };
   try {
     const version = await packageVersion(host);
@@ -85,7 +89,11 @@ async function runCommand(
   spec: LoadableCommand,
   options: ParsedOptions,
   host: Host,
-  { complete, argv }: { complete: Completion; argv: readonly string[] },
+  {
+    complete,
+    argv,
+    leaveUnnamed,
+  }: { complete: Completion; argv: readonly string[] } & Pick<CommandContext, 'leaveUnnamed'>,
 ): Promise<number> {
   const theme = createTheme(colourWanted(host.env, host.stdout));
   const again = (...words: readonly string[]) =>
@@ -101,6 +109,7 @@ async function runCommand(
     env: host.env,
     cwd: host.cwd,
     kubeconfigs: new Map(),
+    leaveUnnamed,
     userAgent: `meshctl/${await packageVersion(host)}`,
     packageRoot: host.packageRoot,
     now: host.now,

@@ -12,6 +12,8 @@ export interface RunFlags {
   asGroup?: readonly string[] | undefined;
   /** Where clusters are in another kubeconfig than the others. */
   destination?: Destination | undefined;
+  /** The context that only meshctl knows, of a pod's service account: without it, a command line means the same. */
+  unnamedContext?: string | undefined;
 }
 
 interface Destination {
@@ -59,9 +61,7 @@ export type Completion = (text: string) => string;
 /** @param commands the specs, by which command lines are known */
 export function completionFor(flags: RunFlags, commands: readonly CommandSpec[]): Completion {
   const { kubeconfig, as, asGroup = [], ciliumNamespace, destination } = flags;
-  if ([kubeconfig, as, ciliumNamespace, destination].every((flag) => flag === undefined) && asGroup.length === 0) {
-    return (text) => text;
-  }
+  const given = [kubeconfig, as, ciliumNamespace, destination, ...asGroup].some((flag) => flag !== undefined);
   const identity = [...(as === undefined ? [] : ['--as', as]), ...asGroup.flatMap((group) => ['--as-group', group])];
   const reaching = commands.filter(({ reachesClusters }) => reachesClusters);
   const paths = reaching.map(({ path }) => path.join(' ')).sort((a, b) => b.length - a.length);
@@ -85,11 +85,17 @@ export function completionFor(flags: RunFlags, commands: readonly CommandSpec[])
     ];
     return [command, ...access.map(shellWord)].join(' ') + rest;
   };
-  return (text) =>
-    text.replace(line, (_line: string, ...groups: unknown[]) => {
+  return (text) => {
+    // Of a pod's service account it is known only once the kubeconfig was looked for.
+    const { unnamedContext } = flags;
+    if (!given && unnamedContext === undefined) return text;
+    return text.replace(line, (_line: string, ...groups: unknown[]) => {
       const { command, rest } = groups.at(-1) as { command: string; rest: string };
-      return linesFor(command, rest, destination).map(complete).join(' && ');
+      return linesFor(command, rest, destination)
+        .map((one) => complete({ ...one, rest: withoutContext(one.rest, unnamedContext) }))
+        .join(' && ');
     });
+  };
 }
 
 interface Line {
@@ -130,6 +136,12 @@ function contextsAfter(flag: string, rest: string): string[] {
     (_all, quoted: string | undefined, quote: string) => quoted ?? quote,
   );
   return text?.split(',') ?? [];
+}
+
+/** Without `--context`, where that names only what is meant without it too. */
+function withoutContext(rest: string, context: string | undefined): string {
+  if (context === undefined || contextsAfter('context', rest).join() !== context) return rest;
+  return rest.replace(/ --context (?:[^\s']|'[^']*'|\\')+/, '');
 }
 
 function withContexts(flag: string, rest: string, contexts: readonly string[]): string {

@@ -64,6 +64,8 @@ export interface CommandContext extends Flow {
   cwd: string;
   /** Those that this run has read, by `--kubeconfig`. */
   kubeconfigs: Map<string | undefined, Promise<Kubeconfig>>;
+  /** From now on, what this run tells the operator to type leaves this context out: outside of meshctl nobody knows it. */
+  leaveUnnamed(context: string): void;
   /** `meshctl/VERSION`, as API servers see it. */
   userAgent: string;
   /** Runs another meshctl command line in this process, writing to the same terminal; for `demo`. */

@@ -24,6 +24,7 @@ export async function inClusterKubeconfig(
   return {
     files: [folder],
     currentContext: name,
+    unnamed: true,
     contexts: [{ name, cluster: name, user: name, ...(namespace ? { namespace } : {}) }],
     clusters: [
       {

@@ -12,6 +12,8 @@ export interface Kubeconfig {
   shadowed?: readonly ShadowedEntry[] | undefined;
   /** The file that a context is from, by its name. */
   contextFiles?: ReadonlyMap<string, string> | undefined;
+  /** The name of its only context is meshctl's own: whoever types a command in the same pod cannot give it to kubectl. */
+  unnamed?: true | undefined;
 }
 
 /** An entry of a later file that counts for nothing, because an earlier file has another one of that name. */

@@ -35,6 +35,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     env: {},
     cwd: tmpdir(),
     kubeconfigs: new Map(),
+    leaveUnnamed: () => undefined,
     userAgent: 'test',
     packageRoot: new URL('../../', import.meta.url),
     now: () => new Date(),

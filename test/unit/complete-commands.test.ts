@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { completionFor, runFlagsOf } from '../../src/cli/complete-commands.ts';
+import { completionFor, type RunFlags, runFlagsOf } from '../../src/cli/complete-commands.ts';
+import type { CommandContext } from '../../src/commands/command.ts';
 import { COMMANDS } from '../../src/commands/registry.ts';
+import { kubeconfigOf } from '../../src/commands/targets/cluster-flags.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../../src/mesh/command-line.ts';
 
 const FLAGS = { kubeconfig: '/tmp/my configs/a', ciliumNamespace: 'cilium', as: 'jane', asGroup: ['ops'] };
@@ -51,6 +53,35 @@ describe('commands that a run tells the operator to type', () => {
     expect(complete(text)).toBe(
       `meshctl clustermesh enable ${ACCESS} -n cilium --context a && meshctl clustermesh connect ${ACCESS} -n cilium --context a`,
     );
+  });
+
+  it('leave out the context that only meshctl has a name for, in a pod', () => {
+    const flags: RunFlags = {};
+    const inPod = completionFor(flags, COMMANDS);
+    const text =
+      'enable it: meshctl clustermesh enable --context in-cluster --replicas 2 && kubectl --context in-cluster -n cilium get pods';
+    expect(inPod(text)).toBe(text);
+    flags.unnamedContext = 'in-cluster';
+    expect(inPod(text)).toBe('enable it: meshctl clustermesh enable --replicas 2 && kubectl -n cilium get pods');
+    expect(inPod('meshctl clustermesh connect --context b --destination-context in-cluster')).toContain('--context b');
+  });
+
+  it('are told of that context by the kubeconfig itself', async () => {
+    const own = {
+      files: [],
+      currentContext: 'in-cluster',
+      contexts: [],
+      clusters: [],
+      users: [],
+      unnamed: true as const,
+    };
+    const unnamed: string[] = [];
+    const context = {
+      kubeconfigs: new Map([[undefined, Promise.resolve(own)]]),
+      leaveUnnamed: (name: string) => unnamed.push(name),
+    } as unknown as CommandContext;
+    await kubeconfigOf(context, { requestTimeout: 1000 });
+    expect(unnamed).toEqual(['in-cluster']);
   });
 
   it('keep what they say themselves', () => {

@@ -176,6 +176,7 @@ describe('in a pod', () => {
     await writeFile(path('token'), 'jwt');
     await writeFile(path('namespace'), 'ops');
     const kubeconfig = await loadKubeconfig({ env, cwd: folder, serviceAccount: folder });
+    expect(kubeconfig.unnamed).toBe(true);
     expect(selectContext(kubeconfig)).toMatchObject({
       name: 'in-cluster',
       namespace: 'ops',

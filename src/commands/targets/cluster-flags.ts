@@ -9,15 +9,15 @@ export type ClusterFlags = FlagsIn<typeof CLUSTER_OPTIONS>;
 
 /** The kubeconfig that the flags name. It is read once in a run: a pipe gives its text but once. */
 export async function kubeconfigOf(
-  { env, cwd, signal, kubeconfigs }: CommandContext,
+  { env, cwd, signal, kubeconfigs, leaveUnnamed }: CommandContext,
   { kubeconfig: path, requestTimeout }: Pick<ClusterFlags, 'kubeconfig' | 'requestTimeout'>,
 ): Promise<Kubeconfig> {
   const { loadKubeconfig } = await import('../../kube/kubeconfig.ts');
-  const known = kubeconfigs.get(path);
-  if (known) return known;
-  const reading = loadKubeconfig({ path, env, cwd, signal, timeoutMs: requestTimeout });
+  const reading = kubeconfigs.get(path) ?? loadKubeconfig({ path, env, cwd, signal, timeoutMs: requestTimeout });
   kubeconfigs.set(path, reading);
-  return reading;
+  const kubeconfig = await reading;
+  if (kubeconfig.unnamed && kubeconfig.currentContext !== undefined) leaveUnnamed(kubeconfig.currentContext);
+  return kubeconfig;
 }
 
 /** What opens clients of a kubeconfig as the flags say. Each client has to be closed. */
