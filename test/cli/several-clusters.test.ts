@@ -204,7 +204,30 @@ describe('the namespace of Cilium', () => {
     expect(stdout).toContain('meshctl clustermesh enable -n mesh-3=cilium --context mesh-3');
   });
 
-  it('costs one request where it is the usual one, and none where it was given', async () => {
+  it.each([
+    ['status --context mesh-1 -n nope', 'no Cilium in namespace nope; it is in kube-system'],
+    ['certs list --context mesh-1 -n nope', 'no Cilium in namespace nope; it is in kube-system'],
+    ['check --context mesh-1,mesh-2 -n mesh-2=nope', 'context "mesh-2": no Cilium in namespace nope'],
+    ['connect --context mesh-1 --destination-context mesh-3 -n kube-system', 'it is in cilium'],
+    ['status --all -n nope', 'it is in kube-system'],
+    [
+      'status --context mesh-1,mesh-2 -n mesh-9=cilium',
+      'is given for mesh-9, which is no context and none of the clusters',
+    ],
+    ['connect --context mesh-1 --destination-context mesh-2 -n mesh-9=cilium', 'given for mesh-9'],
+  ])('that fits no cluster is an error that says where Cilium is: %s', async (line, words) => {
+    const { exitCode, says } = failureOf(await meshctl(`clustermesh ${line}`));
+    expect(says.replace(/\s+/g, ' ')).toContain(words);
+    expect(exitCode).not.toBe(0);
+  });
+
+  it('is mended by the hint for one that fits no cluster', async () => {
+    const { says } = failureOf(await meshctl('clustermesh certs list --context mesh-3 -n nope'));
+    const [flag = ''] = /-n \S+$/m.exec(says) ?? [];
+    expect((await meshctl(`clustermesh certs list --context mesh-3 ${flag}`)).exitCode).toBe(0);
+  });
+
+  it('costs one request, given or found where it usually is', async () => {
     const asked: string[] = [];
     intercept = (_context, { path }) => void asked.push(path);
     const count = async (flags: string) => {
@@ -213,7 +236,7 @@ describe('the namespace of Cilium', () => {
       return asked.filter((path) => path === '/api/v1/namespaces/kube-system/configmaps/cilium-config').length;
     };
     const given = await count('-n kube-system');
-    expect(await count('')).toBe(given + 1);
+    expect(await count('')).toBe(given);
     expect(asked).not.toContain('/apis/apps/v1/daemonsets');
   });
 

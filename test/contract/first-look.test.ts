@@ -75,9 +75,25 @@ describe('Cilium’s namespace', () => {
     ]);
   });
 
-  it('is not asked for where it was given and there is no other cluster', async () => {
-    expect(await look('cilium', true)).toEqual({ namespace: 'cilium', name: undefined });
-    expect(asked).toEqual([]);
+  it('is only looked into where it was given and there is no other cluster', async () => {
+    install('cilium');
+    expect(await look('cilium', true)).toEqual({ namespace: 'cilium', name: 'mesh-1' });
+    expect(asked).toEqual(['/api/v1/namespaces/cilium/configmaps/cilium-config']);
+  });
+
+  it.each([
+    ['nope', true],
+    ['nope', false],
+    ['kube-context=nope', true],
+    ['mesh-1=nope', false],
+  ])('that was given as %s and is another one is told with where it is (alone: %s)', async (given, alone) => {
+    install('cilium');
+    const text = given.replace('kube-context', cluster.client.context);
+    const found = await lookAtCluster(cluster.client, parseCiliumNamespaces(text), alone);
+    expect({ namespace: found.namespace, elsewhere: found.elsewhere }).toEqual({
+      namespace: 'nope',
+      elsewhere: ['cilium'],
+    });
   });
 
   it('is that of the agents elsewhere', async () => {

@@ -5,7 +5,7 @@ import type { ClusterClient } from '../../kube/client.ts';
 import type { Kubeconfig } from '../../kube/kubeconfig-entries.ts';
 import { sleep } from '../../kube/retry.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
+import { kubectlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { type ClusterFlags, kubeconfigOf, opener } from './cluster-flags.ts';
@@ -67,7 +67,9 @@ export async function withFoundClusters<T>(
     const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
     const looks = await Promise.all(clients.map((client) => limit(() => look(context, client, given, alone))));
     const found = each(context, looks, choice.all === true);
-    if (choice.all && found.answered.length + found.silent.length === 0) throw noCilium(kubeconfig);
+    const astray = choice.all ? [] : found.answered.filter(({ elsewhere }) => elsewhere !== undefined);
+    if (astray.length > 0) throw wrongNamespace(astray);
+    if (choice.all && found.answered.length + found.silent.length === 0) throw noCilium(kubeconfig, looks);
     return await work(found);
   } finally {
     for (const client of clients) client.close();
@@ -157,8 +159,8 @@ function each(context: CommandContext, looks: readonly (FirstLook | SilentCluste
       context.progress.warn(
         `contexts "${first.client.context}" and "${name}" are one cluster: "${first.client.context}" is used`,
       );
-    } else if (all && look.cluster === undefined) {
-      leaveOut(context, name, `no Cilium in namespace ${look.namespace}`);
+    } else if (all && (look.cluster === undefined || look.elsewhere)) {
+      leaveOut(context, name, absenceOf(look));
     } else answered.set(identityOf(look), look);
   }
   const unnamed = [...answered.values()].filter(({ uid }) => uid === undefined);
@@ -184,6 +186,54 @@ export function quietly(context: CommandContext): CommandContext {
   return { ...context, progress: { ...context.progress, warn: () => undefined } };
 }
 
+/** Why a cluster is none of those that run Cilium. */
+function absenceOf({ namespace, elsewhere }: FirstLook): string {
+  return `no Cilium in namespace ${namespace}${elsewhere ? `; it is in ${elsewhere.join(', ')}` : ''}`;
+}
+
+function wrongNamespace(looks: readonly FirstLook[]): MeshctlError {
+  const right = looks.flatMap(({ client, elsewhere = [] }) =>
+    elsewhere.map((namespace) => `${client.context}=${namespace}`),
+  );
+  return new MeshctlError(
+    'CiliumMissing',
+    looks.map((look) => `context "${look.client.context}": ${absenceOf(look)}`).join('; '),
+    {
+      hint: `Say so, in commands where -n is about something else with --cilium-namespace: -n ${shellWord(right.join(','))}`,
+      details: {
+        clusters: looks.map(({ client, namespace, elsewhere }) => ({ context: client.context, namespace, elsewhere })),
+      },
+    },
+  );
+}
+
+/**
+ * A namespace that was given for a cluster by name is for one of these, unless it may be for one that does not answer.
+ * @throws MeshctlError `Usage`
+ */
+export async function requireNamed(
+  context: CommandContext,
+  flags: ClusterFlags & { destinationKubeconfig?: string },
+  found: readonly Found[],
+): Promise<void> {
+  const names = [...namespacesOf(flags).of.keys()];
+  if (names.length === 0) return;
+  if (found.some(({ silent }) => silent.length > 0)) return;
+  const looks = found.flatMap(({ answered }) => answered);
+  const { destinationKubeconfig: kubeconfig = flags.kubeconfig } = flags;
+  const { contexts } = await kubeconfigOf(context, flags);
+  const others = (await kubeconfigOf(context, kubeconfig === undefined ? flags : { ...flags, kubeconfig })).contexts;
+  const known = [...[...contexts, ...others].map(({ name }) => name), ...looks.flatMap(({ cluster }) => cluster ?? [])];
+  const strangers = names.filter((name) => !known.includes(name));
+  if (strangers.length === 0) return;
+  const clusters = looks.map(({ client, cluster = client.context }) => cluster);
+  throw new MeshctlError(
+    'Usage',
+    `a namespace of Cilium is given for ${strangers.join(', ')}, which is no context and none of the clusters ${clusters.join(', ')}`,
+    { hint: 'Write it like mesh-2=cilium, with the name of a context or of a cluster of this command.' },
+  );
+}
+
 /** What is the same for two contexts of one cluster. */
 export function identityOf({ uid, client }: FirstLook): string {
   return uid ?? client.server;
@@ -194,9 +244,13 @@ export function leaveOut({ progress }: CommandContext, name: string, why: string
   progress.warn(`context "${name}" is left out: ${why.replace(`context "${name}": `, '')}`);
 }
 
-function noCilium({ files }: Kubeconfig): MeshctlError {
-  return new MeshctlError('CiliumMissing', `no context of kubeconfig ${files.join(', ')} runs Cilium`, {
-    hint: 'Name contexts with --context, or the namespace of Cilium with -n.',
+function noCilium({ files }: Kubeconfig, looks: readonly (FirstLook | SilentCluster)[]): MeshctlError {
+  const elsewhere = [...new Set(looks.flatMap((look) => ('elsewhere' in look ? (look.elsewhere ?? []) : [])))];
+  const where = elsewhere.length > 0 ? ` in the namespace that was given; it is in ${elsewhere.join(', ')}` : '';
+  return new MeshctlError('CiliumMissing', `no context of kubeconfig ${files.join(', ')} runs Cilium${where}`, {
+    hint: where
+      ? 'Leave the namespace out: it is found in each cluster.'
+      : 'Name contexts with --context, or the namespace of Cilium with -n.',
     details: { files },
   });
 }

@@ -7,7 +7,7 @@ import type { MESH_OPTIONS } from '../clustermesh/mesh-options.ts';
 import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../flags-of.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { type Found, identityOf, leaveOut, withFoundClusters } from './find-clusters.ts';
+import { type Found, identityOf, leaveOut, requireNamed, withFoundClusters } from './find-clusters.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */
 export type MeshFlags = ClusterFlags & FlagsIn<typeof MESH_OPTIONS>;
@@ -25,24 +25,30 @@ export async function withMesh<T>(
   const mode = flags.connectionMode ?? (flags.all ? 'mesh' : 'bidirectional');
   checkFlags(flags, mode);
   const kubeconfig = flags.destinationKubeconfig ?? flags.kubeconfig;
-  const withDestinations = (source: FirstLook | undefined): Promise<T> => {
+  const withDestinations = (source: FirstLook | undefined, first: readonly Found[] = []): Promise<T> => {
     const except = source?.client.context;
     const choice = { names: flags.destinationContext, all: flags.all, except, besides: source !== undefined };
-    return withFoundClusters(context, kubeconfig === undefined ? flags : { ...flags, kubeconfig }, choice, (found) =>
-      work({
-        mode,
-        modeGiven: flags.connectionMode !== undefined,
-        source,
-        destinations: destinationsOf(context, flags, found, source),
-      }),
+    return withFoundClusters(
+      context,
+      kubeconfig === undefined ? flags : { ...flags, kubeconfig },
+      choice,
+      async (found) => {
+        await requireNamed(context, flags, [...first, found]);
+        return work({
+          mode,
+          modeGiven: flags.connectionMode !== undefined,
+          source,
+          destinations: destinationsOf(context, flags, found, source),
+        });
+      },
     );
   };
   if (flags.all && !flags.context) return withDestinations(undefined);
   const names = flags.context === undefined ? undefined : [flags.context];
-  return withFoundClusters(context, flags, { names, besides: true }, ({ answered, silent }) => {
-    const [source] = answered;
-    if (source) return withDestinations(source);
-    throw silent[0]?.error ?? new MeshctlError('Bug', 'no cluster was opened');
+  return withFoundClusters(context, flags, { names, besides: true }, (found) => {
+    const [source] = found.answered;
+    if (source) return withDestinations(source, [found]);
+    throw found.silent[0]?.error ?? new MeshctlError('Bug', 'no cluster was opened');
   });
 }
 

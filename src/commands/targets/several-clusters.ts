@@ -5,7 +5,14 @@ import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../flags-of.ts';
 import type { CLUSTERS } from '../shared-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { awaitAnswers, type Choice, leaveOut, type SilentCluster, withFoundClusters } from './find-clusters.ts';
+import {
+  awaitAnswers,
+  type Choice,
+  leaveOut,
+  requireNamed,
+  type SilentCluster,
+  withFoundClusters,
+} from './find-clusters.ts';
 
 /** The flags of commands that take several clusters, as parsed. */
 export type SeveralClustersFlags = ClusterFlags & Partial<FlagsIn<typeof CLUSTERS>>;
@@ -60,6 +67,7 @@ export async function withAnsweringClusters<T>(
   waitMs = 0,
 ): Promise<T> {
   return withFoundClusters(context, flags, choiceOf(flags), async (found) => {
+    await requireNamed(context, flags, [found]);
     const { answered, silent } = await awaitAnswers(context, flags, found, Date.now() + waitMs);
     const [only] = silent;
     if (only && answered.length === 0 && silent.length === 1 && !flags.all) throw only.error;

@@ -21,21 +21,27 @@ export interface FirstLook extends Target {
   cluster: string | undefined;
   /** The same for all contexts that lead to this cluster; undefined where it may not be read. */
   uid: string | undefined;
+  /** Where Cilium is instead, where a namespace was given and it is not there; as far as that may be seen. */
+  elsewhere?: readonly string[] | undefined;
 }
 
 /**
  * Finds Cilium's namespace, in kube-system first, and by what the cluster is told apart from others.
- * @param alone there are no others: nothing is asked that needs not be
+ * @param alone there are no others from which it must be told apart
  * @throws MeshctlError what keeps the cluster from being asked, and `Usage` where Cilium is in several namespaces
  */
 export async function lookAtCluster(client: ClusterClient, given: CiliumNamespaces, alone = false): Promise<FirstLook> {
-  const named = given.of.get(client.context) ?? (given.of.size === 0 ? given.others : undefined);
-  if (alone && named !== undefined) return { client, namespace: named, cluster: undefined, uid: undefined };
-  const [{ namespace, config }, uid] = await Promise.all([
-    locateCilium(client, given),
-    alone ? undefined : uidOf(client),
-  ]);
-  return { client, namespace, cluster: config && clusterNameIn(config), uid };
+  const [location, uid] = await Promise.all([locateCilium(client, given), alone ? undefined : uidOf(client)]);
+  const { config } = location;
+  const cluster = config && clusterNameIn(config);
+  // A namespace can be given by the name of a cluster, which is known only once Cilium is found.
+  const namespace = (cluster === undefined ? undefined : given.of.get(cluster)) ?? location.namespace;
+  const look = { client, namespace, cluster, uid };
+  if (namespace !== location.namespace) return { ...look, elsewhere: [location.namespace] };
+  const isGiven = given.of.has(client.context) || given.others === namespace;
+  if (config || !isGiven) return look;
+  const elsewhere = await findCiliumNamespaces(client);
+  return elsewhere.length > 0 ? { ...look, elsewhere } : look;
 }
 
 interface Location {
@@ -57,18 +63,18 @@ async function locateCilium(client: ClusterClient, { of, others }: CiliumNamespa
   if (others !== undefined) return read(others);
   try {
     const usual = await read(USUAL_NAMESPACE);
-    return usual.config ? usual : ((await elsewhere(client, read)) ?? usual);
+    return usual.config ? usual : ((await locateByAgents(client, read)) ?? usual);
   } catch (error) {
     // Whoever has rights in Cilium's namespace alone.
     if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
-    const found = await elsewhere(client, read);
+    const found = await locateByAgents(client, read);
     if (found) return found;
     throw error;
   }
 }
 
 /** The namespace of the DaemonSet of Cilium's agents. */
-async function elsewhere(
+async function locateByAgents(
   client: ClusterClient,
   read: (namespace: string) => Promise<Location>,
 ): Promise<Location | undefined> {
