@@ -76,10 +76,21 @@ describe('service failover', () => {
     expect((await failover('default/spread', ...ALL, '--require-survivable')).exitCode).toBe(0);
   });
 
+  it('does not call it survivable where nothing is global', async () => {
+    const result = await failover(...ALL, '-n', 'nope', '-o', 'json');
+    expect(result.exitCode).toBe(0);
+    expect(jsonOf(result)).toMatchObject({ survivable: false, services: [] });
+  });
+
   it.each([
     [['--context', 'one'], 2, 'a failover needs at least two clusters'],
     [[...ALL, '--without', 'mesh-9'], 2, '--without "mesh-9" is none of the clusters'],
     [['default/absent', ...ALL], 1, 'no Service default/absent'],
+    [
+      [...ALL, '-n', 'nope', '--require-survivable'],
+      1,
+      'nothing was looked at: no service in namespace nope is global',
+    ],
   ])('refuses %j', async (argv, exitCode, message) => {
     const result = await failover(...argv);
     expect(result).toMatchObject({ exitCode, stdout: '' });

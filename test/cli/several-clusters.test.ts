@@ -35,6 +35,11 @@ beforeAll(async () => {
   const run = (argv: string[]) => runCli(argv, { env: { KUBECONFIG: sandbox.kubeconfigPath } });
   expect((await run(enable('mesh-1,mesh-2'))).exitCode).toBe(0);
   expect((await run(connect('mesh-1', 'mesh-2'))).exitCode).toBe(0);
+  for (const { store, name } of sandbox.clusters) {
+    const spec = { selector: { app: 'plain' }, ports: [{ port: 80 }] };
+    const metadata = { name: 'plain', namespace: 'default' };
+    if (name !== 'mesh-3') store.create({ apiVersion: 'v1', kind: 'Service', metadata, spec });
+  }
   moveCilium('mesh-3', 'cilium');
   plain = sandbox.kubeconfigPath;
   const config = parse(await readFile(plain, 'utf8')) as Kubeconfig;
@@ -152,12 +157,44 @@ describe('--all', () => {
 
   it.each([
     'clustermesh connect --dry-run',
+    'clustermesh disconnect --dry-run',
     'clustermesh enable --dry-run',
+    'clustermesh disable --dry-run',
     'clustermesh certs rotate --dry-run',
-    'clustermesh helm-values',
-  ])('leaves out what is down, and says so: meshctl %s', async (line) => {
-    const { stderr } = await meshctl(`${line} --all -n mesh-3=nowhere`, grown);
+    'service global default/plain --dry-run',
+    'service failover --require-survivable',
+  ])('goes on without what is down, names it, and exits 3: meshctl %s', async (line) => {
+    const namespace = line.startsWith('service') ? '--cilium-namespace' : '-n';
+    const { stderr, stdout, exitCode } = await meshctl(`${line} --all ${namespace} mesh-3=nowhere -o json`, grown);
+    const { unreachable = [], failures = [] } = JSON.parse(stdout) as Record<string, { context: string }[]>;
+    expect([...unreachable, ...failures].map(({ context }) => context)).toEqual(['down']);
+    if (!line.includes('failover')) expect(stderr).toContain('context "down" is left out: cannot reach the API server');
+    expect(exitCode).toBe(3);
+  });
+
+  it('says of values for Helm what they are not for', async () => {
+    const { stderr, stdout, exitCode } = await meshctl('clustermesh helm-values --all -n mesh-3=nowhere', grown);
     expect(stderr).toContain('context "down" is left out: cannot reach the API server');
+    expect(stdout).toContain('# context mesh-2');
+    expect(exitCode).toBe(3);
+  });
+
+  it('does what it can in the others, and says so below', async () => {
+    const { stdout, exitCode } = await meshctl('clustermesh connect --all -n mesh-3=nowhere', grown);
+    expect(stdout).toContain('Nothing to change: mesh-1 and mesh-2 are connected');
+    expect(stdout).toContain('❌ context "down": cannot reach the API server');
+    expect(exitCode).toBe(3);
+  });
+
+  it('names every cluster that keeps enable from its work, also the one that is down', async () => {
+    const line =
+      'clustermesh enable --context mesh-1,down --node-port 31000 --service-type NodePort --cilium-version 1.2.3';
+    for (const flags of ['', ' --dry-run']) {
+      const { stdout, stderr, exitCode } = await meshctl(`${line}${flags}`, grown);
+      expect(stdout + stderr).toContain('context "down": cannot reach the API server');
+      expect(stdout + stderr).toContain('1.2.3');
+      expect(exitCode).not.toBe(0);
+    }
   });
 });
 

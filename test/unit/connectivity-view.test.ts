@@ -36,7 +36,7 @@ const REPORT: ConnectivityReport = {
 
 describe('the report of a connectivity test', () => {
   it('shows each scenario with its evidence, latencies and the verdict', () => {
-    expect(connectivityText(REPORT, plain)).toBe(`pod to pod by address
+    expect(connectivityText(REPORT, [], plain)).toBe(`pod to pod by address
   ❌ mesh-1 → mesh-2: !0 of 5 answered; 5 failed: timed out!
   ✅ mesh-1 → mesh-1: 20 of 20 answered (mesh-1 20)
 failover without local backends
@@ -52,8 +52,21 @@ latency in ms
    → meshctl clustermesh status --context a,b`);
   });
 
+  it('does not speak for a cluster that did not answer, nor for tests that were skipped', () => {
+    const passed = REPORT.scenarios.filter(({ result }) => result === 'pass');
+    const down = { context: 'c', code: 'ClusterUnreachable', message: 'cannot reach it' } as const;
+    expect(connectivityText({ ...REPORT, scenarios: passed }, [down], plain)).toContain(
+      '⚠️  The 2 tests between mesh-1, mesh-2 passed; context "c" was not tested',
+    );
+    const skipped = REPORT.scenarios.filter(({ result }) => result === 'skip');
+    expect(connectivityText({ ...REPORT, scenarios: skipped }, [], plain)).toContain('Nothing was tested');
+    expect(connectivityJunit(REPORT, [down])).toContain(
+      '<testcase classname="connectivity.clusters" name="context c">',
+    );
+  });
+
   it('is a JUnit report for pipelines', () => {
-    const xml = connectivityJunit(REPORT);
+    const xml = connectivityJunit(REPORT, []);
     expect(xml).toContain('<testsuite name="meshctl connectivity test" tests="4" failures="1" skipped="1">');
     expect(xml).toContain('<testcase classname="connectivity.pod-to-pod" name="mesh-1 → mesh-1"/>');
     expect(xml).toContain('<failure type="pod-to-pod" message="0 of 5 answered; 5 failed: timed out">');

@@ -1,5 +1,5 @@
 import { connectClusters } from '../../flows/connect/connect.ts';
-import { type ConnectOptions, prepareConnect } from '../../flows/connect/prepare-connect.ts';
+import { type ConnectOptions, type MeshRequest, prepareConnect } from '../../flows/connect/prepare-connect.ts';
 import type { Target } from '../../flows/flow.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../mesh/checks/compatibility.ts';
@@ -12,6 +12,7 @@ import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
 import { dryRunOf, planResult } from '../plan-result.ts';
 import { withMesh } from '../targets/mesh-targets.ts';
+import { withUnanswered } from '../targets/several-clusters.ts';
 import type { CONNECT } from './connect-spec.ts';
 
 /** `meshctl clustermesh connect`: joins clusters with each other, all of them or none. */
@@ -37,7 +38,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       '--allow-mismatching-ca is not needed: clusters with different CAs keep them, and get a client certificate per peer from the side that checks it',
     );
   }
-  return withMesh(context, flags, async (request) => {
+  return withMesh(context, flags, async (request, silent) => withUnanswered(await join(request), silent));
+
+  async function join(request: MeshRequest): Promise<CommandResult> {
     const prepared = await prepareConnect(context, request, options);
     for (const warning of prepared.warnings) context.progress.warn(warning);
     if (dryRun) {
@@ -57,7 +60,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       },
       text: (theme) => connectText({ clusters, mode: request.mode, connections, steps }, theme),
     };
-  });
+  }
 }
 
 /** A plan is read cluster by cluster, as the operator named them. */

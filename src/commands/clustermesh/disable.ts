@@ -19,7 +19,7 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { contextsOfClusters } from '../targets/contexts-of-clusters.ts';
-import { withChosenClusters } from '../targets/several-clusters.ts';
+import { withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
 import type { DISABLE } from './disable-spec.ts';
 
 type DisableFlags = FlagsOf<typeof DISABLE>;
@@ -27,11 +27,14 @@ type DisableFlags = FlagsOf<typeof DISABLE>;
 /** `meshctl clustermesh disable`: takes away what meshctl made, its connections first. */
 export async function run(context: CommandContext, flags: DisableFlags): Promise<CommandResult> {
   const options: DisableOptions = { keepCertificates: flags.keepCertificates, waitMs: flags.waitDuration };
-  return withChosenClusters(context, flags, async (targets) => {
+  return withChosenClusters(context, flags, async (targets, silent) => {
     const drafts = await Promise.all(
       targets.map(async (target) => ({ target, draft: await draftDisable(context, target, options) })),
     );
-    return withAllPeers(context, flags, drafts, [], (leaving) => carryOut(context, flags, options, leaving));
+    const result = await withAllPeers(context, flags, drafts, [], (leaving) =>
+      carryOut(context, flags, options, leaving),
+    );
+    return withUnanswered(result, silent);
   });
 }
 

@@ -14,7 +14,7 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { withMesh } from '../targets/mesh-targets.ts';
-import { withOneCluster } from '../targets/several-clusters.ts';
+import { withOneCluster, withUnanswered } from '../targets/several-clusters.ts';
 import type { DISCONNECT } from './disconnect-spec.ts';
 
 /** `meshctl clustermesh disconnect`: parts clusters, on both sides or, with `--peer`, on one. */
@@ -23,9 +23,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   const options: DisconnectOptions = { force, parallel, rollback, waitMs: wait ? waitDuration : undefined };
   const { peer } = flags;
   if (!peer) {
-    return withMesh(context, flags, async (request) =>
-      carryOut(context, flags, await prepareDisconnect(context, request, options), options),
-    );
+    return withMesh(context, flags, async (request, silent) => {
+      const prepared = await prepareDisconnect(context, request, options);
+      return withUnanswered(await carryOut(context, flags, prepared, options), silent);
+    });
   }
   if (flags.all || flags.destinationContext) {
     throw new MeshctlError('Usage', '--peer goes without --destination-context and --all: it is for one side only');

@@ -42,7 +42,8 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
     const givenAuthority = await broughtAuthority(context, flags, targets);
     const complete = { ...options, forcing: context.again('--force-conflicts'), givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete);
-    const { done: first, failures: unplanned } = await eachCluster(targets, async (target) => ({
+    const isOnly = targets.length + silent.length === 1;
+    const { done: first, failures: unplanned } = await eachCluster(targets, isOnly, async (target) => ({
       target,
       draft: await planEnableCluster(context, target, complete),
     }));
@@ -53,7 +54,7 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
     const contexts = targets.map(({ client }) => client.context);
     return withOtherClusters(context, flags, contexts, async (read) => {
       const final = { ...complete, others: [...own, ...read.map(({ snapshot }) => snapshot)] };
-      const { done: planned, failures: refused } = await eachCluster(first, async ({ target, draft }) => ({
+      const { done: planned, failures: refused } = await eachCluster(first, isOnly, async ({ target, draft }) => ({
         target,
         draft: await planAgain(context, draft, final),
       }));
@@ -75,7 +76,7 @@ async function carryOut(
   const report = reportOf(planned);
   if (dryRun && !flags.viaHelm) return dryRunResult(context, flags, options, { planned, report, failures });
   const [failure] = failures;
-  if (flags.viaHelm && failure) throw failure.error;
+  if (flags.viaHelm && failure) throw firstOf(context, failures);
   if (!dryRun) {
     const replaced = onlyReplacements(planned);
     await confirmPlan(context, replaced, { question: replacementQuestion(replaced), yes: flags.yes });
@@ -122,9 +123,10 @@ async function broughtAuthority(
   });
 }
 
-/** Does the work for all of them in parallel. With one cluster, its error is the command's. */
+/** Does the work for all of them in parallel. @param isOnly there is no other cluster: its error is the command's */
 async function eachCluster<T extends { client: Target['client'] } | Planned, R>(
   clusters: readonly T[],
+  isOnly: boolean,
   work: (cluster: T) => Promise<R>,
 ): Promise<{ done: R[]; failures: EnableFailure[] }> {
   const settled = await Promise.allSettled(clusters.map(work));
@@ -133,11 +135,20 @@ async function eachCluster<T extends { client: Target['client'] } | Planned, R>(
   settled.forEach((result, index) => {
     const cluster = clusters[index];
     if (result.status === 'fulfilled') done.push(result.value);
-    else if (cluster === undefined || clusters.length === 1 || !(result.reason instanceof MeshctlError))
-      throw result.reason;
+    else if (cluster === undefined || isOnly || !(result.reason instanceof MeshctlError)) throw result.reason;
     else failures.push({ context: contextOf(cluster), error: result.reason });
   });
   return { done, failures };
+}
+
+function warnOf({ progress }: CommandContext, failures: readonly EnableFailure[]): void {
+  for (const { error } of failures) progress.warn(error.hint ? `${error.message} → ${error.hint}` : error.message);
+}
+
+/** The error of a run that does nothing: the first failure's; the others are told before. */
+function firstOf(context: CommandContext, [first, ...others]: readonly EnableFailure[]): MeshctlError {
+  warnOf(context, others);
+  return first?.error ?? new MeshctlError('Bug', 'no cluster failed');
 }
 
 function contextOf(cluster: { client: Target['client'] } | Planned): string {
@@ -175,9 +186,8 @@ async function dryRunResult(
 ): Promise<CommandResult> {
   const dryRun = dryRunOf(flags) ?? 'client';
   const [failure] = failures;
-  if (failure && planned.length === 0) throw failure.error;
-  for (const { error } of failures)
-    context.progress.warn(error.hint ? `${error.message} → ${error.hint}` : error.message);
+  if (failure && planned.length === 0) throw firstOf(context, failures);
+  warnOf(context, failures);
   const targets = planned.map(({ target }) => target);
   const given = givenAuthorities(options);
   const verdicts =
@@ -201,6 +211,7 @@ async function enableAll(
 ): Promise<CommandResult> {
   const { done, failures: later } = await eachCluster(
     planned,
+    planned.length + earlier.length === 1,
     ({ target, draft }): Promise<EnableOutcome> => enableCluster(context, target, options, draft),
   );
   const failures = [...earlier, ...later];

@@ -6,7 +6,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { printable, printableLines } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
-import { withChosenClusters } from '../targets/several-clusters.ts';
+import { withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
 import { choicesOf, ciliumVersionOf } from './enable-options.ts';
 import type { HELM_VALUES } from './helm-values-spec.ts';
 
@@ -23,7 +23,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
   }
   const ciliumVersion = flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion);
   const options = { ...choices, ciliumVersion, image: flags.image, waitMs: 0 };
-  return withChosenClusters(context, flags, async (targets) => {
+  return withChosenClusters(context, flags, async (targets, silent) => {
     const clusters: ClusterValues[] = [];
     const { kubeconfig, as, asGroup } = flags;
     const helm = { chart: CHART, kubeconfig, as, asGroup, env: context.env, cwd: context.cwd };
@@ -37,7 +37,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
       clusters.push({ context: target.client.context, values, comments });
     }
     const text = flags.output === 'json' ? jsonOf(clusters) : yamlOf(clusters);
-    return { kind: 'HelmValues', data: {}, text: () => text, raw: text };
+    return withUnanswered({ kind: 'HelmValues', data: {}, text: () => text, raw: text }, silent);
   });
 }
 

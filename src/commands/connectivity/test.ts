@@ -1,11 +1,12 @@
 import { testConnectivity } from '../../flows/connectivity/connectivity.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
+import type { ConnectivityReport } from '../../mesh/connectivity/connectivity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { connectivityJunit, connectivityText } from '../../views/connectivity/connectivity-view.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
-import { withChosenClusters } from '../targets/several-clusters.ts';
+import { unreachableData, withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_TEST } from './test-spec.ts';
 
 /**
@@ -28,20 +29,26 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   } = flags;
   const { namespace: _test, ...rest } = flags;
   const opening = ciliumNamespace === undefined ? rest : { ...rest, namespace: ciliumNamespace };
-  const report = await withChosenClusters(context, opening, async (targets) => {
+  return withChosenClusters(context, opening, async (targets, silent) => {
     if (targets.length < 2) {
+      const [dead] = silent;
+      if (dead) throw dead.error;
       throw new MeshctlError('Usage', 'a mesh is tested between at least two clusters', {
         hint: 'Name their contexts with --context a,b, or take all with --all.',
       });
     }
     const members = await readServiceClusters(targets);
-    return printable(await testConnectivity(context, members, { namespace, image, keep, perf, waitMs, settleMs }));
+    const tested = await testConnectivity(context, members, { namespace, image, keep, perf, waitMs, settleMs });
+    // Of a cluster that was not tested it is not known whether it serves the others.
+    const report: ConnectivityReport = printable({ ...tested, passed: tested.passed && silent.length === 0 });
+    const untested = printable(unreachableData(silent));
+    const result: CommandResult = {
+      kind: 'ConnectivityReport',
+      data: { ...report },
+      text: (theme) => connectivityText(report, untested, theme),
+      exitCode: report.passed ? 0 : 1,
+      ...(flags.output === 'junit' && { raw: connectivityJunit(report, untested) }),
+    };
+    return withUnanswered(result, silent);
   });
-  return {
-    kind: 'ConnectivityReport',
-    data: { ...report },
-    text: (theme) => connectivityText(report, theme),
-    exitCode: report.passed ? 0 : 1,
-    ...(flags.output === 'junit' && { raw: connectivityJunit(report) }),
-  };
 }

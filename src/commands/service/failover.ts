@@ -1,5 +1,7 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
+import { globalKeys } from '../../mesh/services/services.ts';
 import { survivalOf } from '../../mesh/services/survival.ts';
 import { printable } from '../../views/printable.ts';
 import { failoverData, failoverText, isSurvivable } from '../../views/services/service-failover-view.ts';
@@ -28,15 +30,28 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     });
   }
   if (named) requireDefined(clusters, named, unreachable);
+  if (flags.requireSurvivable && !named && unreachable.length === 0) requireGlobal(clusters, scope.namespace);
   const without = flags.without === undefined ? undefined : lostCluster(clusters, flags.without);
   const report = printable({ clusters: readClusters(clusters), services: survivalOf(clusters, without), unreachable });
-  const survivable = isSurvivable(report);
   return {
     kind: 'FailoverReport',
     data: failoverData(report),
     text: (theme) => failoverText(report, theme),
-    exitCode: flags.requireSurvivable && !survivable ? 1 : exitCodeWith(unreachable),
+    // What a cluster that did not answer serves, or needs, nobody knows.
+    exitCode: exitCodeWith(unreachable) || (flags.requireSurvivable && !isSurvivable(report) ? 1 : 0),
   };
+}
+
+/** @throws MeshctlError `NotFound` where there is nothing that could survive: that is no pass */
+function requireGlobal(clusters: readonly ClusterServices[], namespace: string | undefined): void {
+  if (globalKeys(clusters).size > 0) return;
+  const contexts = clusters.map(({ context }) => context);
+  const where = contexts.map((name) => `context "${name}"`).join(', ');
+  const within = namespace === undefined ? '' : ` in namespace ${namespace}`;
+  throw new MeshctlError('NotFound', `nothing was looked at: no service${within} is global in ${where}`, {
+    hint: `See the global services: ${meshctlCommand('service list', { context: contexts })}`,
+    details: { contexts, ...(namespace === undefined ? {} : { namespace }) },
+  });
 }
 
 /** The cluster that `--without` means, by its name in the mesh or by its context. */

@@ -11,7 +11,7 @@ import { unreadPeers } from '../../mesh/services/services.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import type { ReadCluster } from '../../views/services/service-list-view.ts';
-import type { CommandContext } from '../command.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsIn } from '../flags-of.ts';
 import { requireName } from '../option-values.ts';
 import type { CILIUM_NAMESPACE_APART } from '../shared-options.ts';
@@ -21,6 +21,7 @@ import {
   unreachableData,
   withAnsweringClusters,
   withChosenClusters,
+  withUnanswered,
 } from '../targets/several-clusters.ts';
 import type { ALL_NAMESPACES, NAMESPACE } from './options.ts';
 
@@ -58,13 +59,15 @@ export function namespaceOf({ namespace, allNamespaces }: ServiceFlags): string 
   throw new MeshctlError('Usage', '--all-namespaces and --namespace exclude each other', { hint: 'Give one of them.' });
 }
 
-/** Opens the clusters of `--context` or `--all`, and closes them whatever happens. */
-export async function withMembers<T>(
+/** Opens the clusters of `--context` or `--all`, and closes them whatever happens; with `--all`, the rest is in the result. */
+export async function withMembers(
   context: CommandContext,
   flags: ServiceFlags,
-  work: (members: readonly ServiceCluster[]) => Promise<T>,
-): Promise<T> {
-  return withChosenClusters(context, openingOf(flags), async (targets) => work(await readServiceClusters(targets)));
+  work: (members: readonly ServiceCluster[]) => Promise<CommandResult>,
+): Promise<CommandResult> {
+  return withChosenClusters(context, openingOf(flags), async (targets, silent) =>
+    withUnanswered(await work(await readServiceClusters(targets)), silent),
+  );
 }
 
 /** The flags by which clusters are opened. `-n` is the Services' namespace there. */

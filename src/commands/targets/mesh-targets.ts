@@ -7,20 +7,28 @@ import type { MESH_OPTIONS } from '../clustermesh/mesh-options.ts';
 import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../flags-of.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { type Found, identityOf, leaveOut, requireNamed, withFoundClusters } from './find-clusters.ts';
+import {
+  type Found,
+  identityOf,
+  leaveOut,
+  requireNamed,
+  type SilentCluster,
+  withFoundClusters,
+} from './find-clusters.ts';
 
 /** The flags that say who is to be connected with whom, as parsed. */
 export type MeshFlags = ClusterFlags & FlagsIn<typeof MESH_OPTIONS>;
 
 /**
  * Opens the clusters that the flags name, runs `work` with them, and closes them whatever happens. One that does not answer
- * is among them where it was named: a cluster that is gone can be disconnected.
+ * is among them where it was named: a cluster that is gone can be disconnected; with `--all` it is left out, and `work`
+ * gets it apart.
  * @throws MeshctlError `Usage` when the flags name no two clusters, or one of them twice
  */
 export async function withMesh<T>(
   context: CommandContext,
   flags: MeshFlags,
-  work: (request: MeshRequest) => Promise<T>,
+  work: (request: MeshRequest, silent: readonly SilentCluster[]) => Promise<T>,
 ): Promise<T> {
   const mode = flags.connectionMode ?? (flags.all ? 'mesh' : 'bidirectional');
   checkFlags(flags, mode);
@@ -34,12 +42,9 @@ export async function withMesh<T>(
       choice,
       async (found) => {
         await requireNamed(context, flags, [...first, found]);
-        return work({
-          mode,
-          modeGiven: flags.connectionMode !== undefined,
-          source,
-          destinations: destinationsOf(context, flags, found, source),
-        });
+        const destinations = destinationsOf(context, flags, found, source);
+        const request = { mode, modeGiven: flags.connectionMode !== undefined, source, destinations };
+        return work(request, flags.all ? found.silent : []);
       },
     );
   };

@@ -1,7 +1,9 @@
 import type { Target } from '../../flows/flow.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import type { CommandContext } from '../command.ts';
+import { printable } from '../../views/printable.ts';
+import { unreachableLines } from '../../views/unreachable-view.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsIn } from '../flags-of.ts';
 import type { CLUSTERS } from '../shared-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
@@ -22,24 +24,24 @@ export type Unanswered = Pick<SilentCluster, 'context' | 'error'>;
 
 /**
  * Opens the clusters of `--context` or `--all`, else the current one, runs `work` with them and closes them. A cluster
- * that was named must answer; with `--all`, one that does not is left out, and that is said.
+ * that was named must answer; with `--all`, one that does not is left out, and that is said: `work` gets it too, for the
+ * result (see {@link withUnanswered}).
  * @throws MeshctlError `Usage` for both flags, and why a cluster does not answer
  */
 export async function withChosenClusters<T>(
   context: CommandContext,
   flags: SeveralClustersFlags,
-  work: (targets: readonly Target[]) => Promise<T>,
+  work: (targets: readonly Target[], silent: readonly SilentCluster[]) => Promise<T>,
 ): Promise<T> {
   return withWritableClusters(context, flags, async (targets, silent) => {
     const [first] = silent;
-    if (first) throw first.error;
-    return work(targets);
+    if (first && !flags.all) throw first.error;
+    return work(targets, silent);
   });
 }
 
 /**
- * The same for commands that write to each cluster on its own: `work` gets also the clusters that were named and do not
- * answer. With `--all` they are left out, for a kubeconfig often has some of clusters that are gone.
+ * The same for commands that write to each cluster on its own: one that was named may be silent too.
  */
 export async function withWritableClusters<T>(
   context: CommandContext,
@@ -49,10 +51,24 @@ export async function withWritableClusters<T>(
   return withAnsweringClusters(context, flags, async (targets, silent) => {
     const [first] = silent;
     if (first && targets.length === 0) throw first.error;
-    if (!flags.all) return work(targets, silent);
-    for (const { context: name, error } of silent) leaveOut(context, name, error.message);
-    return work(targets, []);
+    if (flags.all) for (const { context: name, error } of silent) leaveOut(context, name, error.message);
+    return work(targets, silent);
   });
+}
+
+/**
+ * A result with the clusters that had no part in it: named in the document and below the text, and the exit status is 3.
+ * What was done in the others stands.
+ */
+export function withUnanswered(result: CommandResult, silent: readonly Unanswered[]): CommandResult {
+  if (silent.length === 0) return result;
+  const unreachable = printable(unreachableData(silent));
+  return {
+    ...result,
+    data: { ...result.data, unreachable },
+    text: (theme) => [result.text(theme), ...unreachableLines(unreachable, theme)].join('\n'),
+    exitCode: exitCodeWith(unreachable),
+  };
 }
 
 /**

@@ -5,14 +5,22 @@ import {
   SCENARIOS,
   type ScenarioResult,
 } from '../../mesh/connectivity/connectivity.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { junitXml } from '../junit.ts';
 import { tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 
 const MARKS: Readonly<Record<ScenarioResult['result'], string>> = { pass: '✅', fail: '❌', skip: '⏭️ ' };
 
-/** The report for people: scenario by scenario what was seen, then latencies, then the verdict. */
-export function connectivityText(report: ConnectivityReport, theme: Theme): string {
+/**
+ * The report for people: scenario by scenario what was seen, then latencies, then the verdict.
+ * @param untested clusters that did not answer
+ */
+export function connectivityText(
+  report: ConnectivityReport,
+  untested: readonly UnreachableCluster[],
+  theme: Theme,
+): string {
   const lines: string[] = [];
   let scenario: ScenarioResult['scenario'] | undefined;
   for (const result of inOrder(report.scenarios)) {
@@ -21,11 +29,11 @@ export function connectivityText(report: ConnectivityReport, theme: Theme): stri
     const seen = result.result === 'fail' ? theme.fail(result.evidence) : result.evidence;
     lines.push(`  ${MARKS[result.result]} ${whereOf(result)}: ${seen}`);
   }
-  return [...lines, '', ...latencyLines(report, theme), '', verdict(report, theme)].join('\n');
+  return [...lines, '', ...latencyLines(report, theme), '', verdict(report, untested, theme)].join('\n');
 }
 
 /** The scenarios as JUnit test cases. */
-export function connectivityJunit({ scenarios }: ConnectivityReport): string {
+export function connectivityJunit({ scenarios }: ConnectivityReport, untested: readonly UnreachableCluster[]): string {
   const cases = inOrder(scenarios).map((result) => ({
     name: whereOf(result),
     className: `connectivity.${result.scenario}`,
@@ -34,7 +42,12 @@ export function connectivityJunit({ scenarios }: ConnectivityReport): string {
     }),
     ...(result.result === 'skip' && { skipped: result.evidence }),
   }));
-  return junitXml([{ name: 'meshctl connectivity test', cases }]);
+  const silent = untested.map(({ context, code, message }) => ({
+    name: `context ${context}`,
+    className: 'connectivity.clusters',
+    failure: { type: code, message, text: '' },
+  }));
+  return junitXml([{ name: 'meshctl connectivity test', cases: [...cases, ...silent] }]);
 }
 
 /** Failover and return alternate from cluster to cluster; here each scenario is together. */
@@ -62,7 +75,11 @@ function latencyLines({ scenarios, performance }: ConnectivityReport, theme: The
   return [theme.bold('latency in ms'), ...tableLines([['', 'p50', 'p90', 'p99', 'max'], ...rows], '  ')];
 }
 
-function verdict({ scenarios, clusters }: ConnectivityReport, theme: Theme): string {
+function verdict(
+  { scenarios, clusters }: ConnectivityReport,
+  untested: readonly UnreachableCluster[],
+  theme: Theme,
+): string {
   const failed = scenarios.filter(({ result }) => result === 'fail').length;
   const skipped = scenarios.filter(({ result }) => result === 'skip').length;
   const where = clusters.map(({ name }) => name).join(', ');
@@ -73,5 +90,11 @@ function verdict({ scenarios, clusters }: ConnectivityReport, theme: Theme): str
       `   ${theme.dim('→')} ${meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) })}`,
     ].join('\n');
   }
-  return `✅ All ${scenarios.length - skipped} tests passed${left} (${where})`;
+  const passed = scenarios.length - skipped;
+  if (passed === 0) return `⚠️  ${theme.warn(`Nothing was tested: all ${skipped} tests were skipped (${where})`)}`;
+  if (untested.length > 0) {
+    const names = untested.map(({ context }) => `"${context}"`).join(', ');
+    return `⚠️  ${theme.warn(`The ${passed} tests between ${where} passed${left}; context ${names} was not tested`)}`;
+  }
+  return `✅ All ${passed} tests passed${left} (${where})`;
 }

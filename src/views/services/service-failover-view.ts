@@ -10,8 +10,9 @@ export interface FailoverReport extends ReadClusters {
   services: readonly ServiceSurvival[];
 }
 
-/** Whether every Service survives every loss that was looked at. */
-export function isSurvivable({ services }: FailoverReport): boolean {
+/** Whether there are Services, each of them survives every loss that was looked at, and no cluster is missing. */
+export function isSurvivable({ services, unreachable }: FailoverReport): boolean {
+  if (services.length === 0 || unreachable.length > 0) return false;
   return services.every(({ losses }) => losses.every(({ survives }) => survives));
 }
 
@@ -60,12 +61,16 @@ function servedBy(cluster: string, uses: readonly Use[]): string {
   return `${cluster} by ${uses.map((use) => `${use.cluster === cluster ? 'itself' : use.cluster} (${use.backends})`).join(', ')}`;
 }
 
-function summaryLines({ services }: FailoverReport, theme: Theme): string[] {
+function summaryLines({ services, unreachable }: FailoverReport, theme: Theme): string[] {
   const failing = services.flatMap(({ namespace, name, losses }) => {
     const lost = losses.filter(({ survives }) => !survives).map(({ without }) => without);
     return lost.length > 0 ? [`   ${namespace}/${name}: without ${lost.join(', or without ')}`] : [];
   });
   const total = counted(services.length, 'global service');
+  if (failing.length === 0 && unreachable.length > 0) {
+    return [`⚠️  ${theme.warn(`${total}: none would fail, as far as the clusters that answered tell`)}`];
+  }
   if (failing.length === 0) return [`✅ ${total}: none would fail`];
-  return [`❌ ${theme.fail(`${failing.length} of ${total} would fail:`)}`, ...failing];
+  const others = unreachable.length > 0 ? ', unless a cluster that did not answer serves them' : '';
+  return [`❌ ${theme.fail(`${failing.length} of ${total} would fail${others}:`)}`, ...failing];
 }

@@ -11,27 +11,27 @@ import { MeshctlError } from '../../../mesh/errors.ts';
 import { rotationText } from '../../../views/certificates/rotation-view.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
+import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../flags-of.ts';
 import { type DryRun, dryRunOf, type PlanFlags, planResult } from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
-import { withChosenClusters } from '../../targets/several-clusters.ts';
+import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
 import type { CERTS_ROTATE } from './rotate-spec.ts';
 
 /** `meshctl clustermesh certs rotate`: new certificates for clusters and peers; with --ca, new CAs, phase by phase. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_ROTATE>): Promise<CommandResult> {
   const options = { ...optionsOf(flags), contextsOf: contextsFor(context, flags) };
   const dryRun = dryRunOf(flags);
-  const result = await withChosenClusters(context, flags, async (targets) => {
+  return withChosenClusters(context, flags, async (targets, silent) => {
     const prepared = await prepareRotation(context, targets, options);
     for (const warning of prepared.scope.warnings) context.progress.warn(warning);
-    if (dryRun) return showPlan(context, targets, prepared, dryRun, flags.output);
+    if (dryRun) return withUnanswered(await showPlan(context, targets, prepared, dryRun, flags.output), silent);
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
-    return rotateCertificates(context, prepared, options);
+    const certificates = printable((await rotateCertificates(context, prepared, options)).certificates);
+    const text = (theme: Theme) => rotationText(certificates, theme);
+    return withUnanswered({ kind: 'RotationResult', data: { certificates }, text }, silent);
   });
-  if (!('certificates' in result)) return result;
-  const certificates = printable(result.certificates);
-  return { kind: 'RotationResult', data: { certificates }, text: (theme) => rotationText(certificates, theme) };
 }
 
 function optionsOf(flags: FlagsOf<typeof CERTS_ROTATE>): RotateOptions {
