@@ -16,8 +16,11 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    globalSetup: ['test/setup/key-folder.ts'],
+    setupFiles: ['test/setup/rsa-keys.ts'],
+    // Only for what hangs: on a machine that has sixteen other things to do, all takes ten times as long.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     pool: 'forks',
     // Three even where there are only two cores: tests wait for pods and sockets more than they compute.
     maxWorkers: Math.max(3, availableParallelism() - 1),

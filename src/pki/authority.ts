@@ -1,5 +1,12 @@
 import type { KeyObject } from 'node:crypto';
-import { buildCertificate, CLOCK_SKEW_MS, distinguishedName, generateRsaKey, rsaKeyToPem } from './certificate.ts';
+import {
+  buildCertificate,
+  CLOCK_SKEW_MS,
+  distinguishedName,
+  generateRsaKey,
+  type KeyPair,
+  keyToPem,
+} from './certificate.ts';
 import { bits, boolean, extension, keyIdentifierOf, OID, sequence } from './certificate-der.ts';
 
 /** A certificate authority as PEM. The certificate may be a bundle in which the key belongs to one of its entries. */
@@ -21,20 +28,23 @@ export interface AuthorityOptions {
   validityMs?: number;
   /** Bits of the RSA key. */
   keySize?: number;
+  /** Its key, instead of a new RSA one. */
+  key?: KeyPair | undefined;
   now?: Date;
 }
 
-/** Makes a self-signed CA with an RSA key, to be kept in Secret cilium-ca. */
+/** Makes a self-signed CA, to be kept in Secret cilium-ca. */
 export async function createAuthority({
   commonName = 'Cilium CA',
   validityMs = AUTHORITY_VALIDITY_MS,
   keySize = 2048,
+  key,
   now = new Date(),
 }: AuthorityOptions = {}): Promise<Authority> {
-  const { publicKey, privateKey } = await generateRsaKey(keySize);
+  const { publicKey, privateKey } = key ?? (await generateRsaKey(keySize));
   return {
     certificate: selfSign(commonName, publicKey, privateKey, validityMs, now),
-    privateKey: rsaKeyToPem(privateKey),
+    privateKey: keyToPem(privateKey),
   };
 }
 

@@ -1,4 +1,4 @@
-import { generateKeyPair, type KeyObject, randomBytes } from 'node:crypto';
+import { generateKeyPair, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import {
   decode,
@@ -28,22 +28,28 @@ export const CLOCK_SKEW_MS = 5 * 60 * 1000;
 /** Cilium's default, in Helm values `tls.…certValidityDuration` (days). */
 export const CILIUM_VALIDITY_MS = 1095 * 24 * 60 * 60 * 1000;
 
-/** A key pair in memory. */
-export interface RsaKey {
+/** A key pair in memory: RSA, or EC where whoever reads it is known to take it. */
+export interface KeyPair {
   /** SubjectPublicKeyInfo, DER. */
   publicKey: Buffer;
   privateKey: KeyObject;
 }
 
 /** A new RSA key pair; node:crypto makes it on a worker thread. */
-export async function generateRsaKey(keySize: number): Promise<RsaKey> {
+export async function generateRsaKey(keySize: number): Promise<KeyPair> {
   const { publicKey, privateKey } = await generateKeyPairAsync('rsa', { modulusLength: keySize });
   return { publicKey: publicKey.export({ type: 'spki', format: 'der' }), privateKey };
 }
 
+/** A new key pair on the curve P-256, which is made and used a thousand times as quickly. */
+export function generateEcKey(): KeyPair {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { publicKey: publicKey.export({ type: 'spki', format: 'der' }), privateKey };
+}
+
 /** An RSA key as `RSA PRIVATE KEY` (PKCS #1), the form that every tool around Cilium reads (Helm's sprig, certgen, etcd). */
-export function rsaKeyToPem(key: KeyObject): string {
-  return key.export({ type: 'pkcs1', format: 'pem' }).toString();
+export function keyToPem(key: KeyObject): string {
+  return key.export({ type: key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'pkcs8', format: 'pem' }).toString();
 }
 
 export interface CertificateContent {

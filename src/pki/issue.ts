@@ -10,8 +10,8 @@ import {
   CLOCK_SKEW_MS,
   distinguishedName,
   generateRsaKey,
-  type RsaKey,
-  rsaKeyToPem,
+  type KeyPair,
+  keyToPem,
 } from './certificate.ts';
 import {
   bits,
@@ -40,12 +40,12 @@ export interface IssueOptions {
   /** Bits of the RSA key. */
   keySize?: number;
   /** Certified instead of a new one: several certificates of one holder may share it. */
-  key?: RsaKey | undefined;
+  key?: KeyPair | undefined;
   now?: Date;
 }
 
 /**
- * Issues a leaf certificate for an RSA key, a new one unless it is given, signed by a CA with an RSA, ECDSA or Ed25519 key.
+ * Issues a leaf certificate for a key, a new RSA one unless it is given, signed by a CA with an RSA, ECDSA or Ed25519 key.
  *
  * The certificate is valid from five minutes ago and never outlives its CA: with less of the CA's time left than
  * `validityMs`, it ends with the CA. Throws `CertificateAuthority` when the CA cannot sign: unreadable, no CA, expired,
@@ -70,7 +70,7 @@ export async function issueCertificate(
     },
     signer.key,
   );
-  return { certificate, privateKey: rsaKeyToPem(privateKey) };
+  return { certificate, privateKey: keyToPem(privateKey) };
 }
 
 function leafExtensions(spec: CertificateSpec) {

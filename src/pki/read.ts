@@ -48,16 +48,16 @@ export function keyMatches(certificatePem: string, privateKeyPem: string): boole
   return certificate !== undefined && key !== undefined && certificate.checkPrivateKey(key);
 }
 
-/**
- * What a `kubernetes.io/tls` Secret holds; undefined when its certificate is missing or not readable. Of a CA bundle,
- * the CA that signed the certificate counts, else the first.
- */
-export function readTlsSecret(secret: {
+/** A certificate, its key and its CA as PEM. An empty file is as good as none. */
+export interface TlsTexts {
   certificate?: string | undefined;
   privateKey?: string | undefined;
   ca?: string | undefined;
-}): TlsSecretFacts | undefined {
-  const { certificate, ca, authorities, privateKey, signedByCa } = readTlsFiles(secret);
+}
+
+/** What a `kubernetes.io/tls` Secret holds; undefined when its certificate is missing or not readable. */
+export function tlsSecretFacts(files: TlsFiles): TlsSecretFacts | undefined {
+  const { certificate, ca, authorities, privateKey, signedByCa } = files;
   if (typeof certificate === 'string') return undefined;
   return {
     certificate,
@@ -68,23 +68,38 @@ export function readTlsSecret(secret: {
   };
 }
 
-/** The same with what is wrong with each file. An empty file is as good as none. */
-export function readTlsFiles(files: {
-  certificate?: string | undefined;
-  privateKey?: string | undefined;
-  ca?: string | undefined;
-}): TlsFiles {
-  const [certificate] = readable(files.certificate ?? '');
-  const authorities = readable(files.ca ?? '');
-  const signer = certificate && authorities.find((ca) => signed(certificate, ca));
-  const ca = signer ?? authorities[0];
-  const key = readableKey(files.privateKey ?? '');
-  return {
-    certificate: (certificate && readFacts(certificate)) ?? lackOf(files.certificate),
-    privateKey: key === undefined ? lackOf(files.privateKey) : certificate?.checkPrivateKey(key) ? 'matches' : 'other',
-    ca: (ca && readFacts(ca)) ?? lackOf(files.ca),
-    signedByCa: signer !== undefined,
-    authorities: authorities.flatMap((one) => readFacts(one) ?? []),
+/**
+ * Reads the TLS files of one cluster, each text once: a CA stands in most of its Secrets, and OpenSSL takes as long to read
+ * one certificate or key as all else takes that is made of it. What is wrong with a file is said; of a CA bundle, the CA that
+ * signed the certificate counts, else the first.
+ */
+export function createTlsReader(): (files: TlsTexts) => TlsFiles {
+  const certificatesIn = remembered(readable);
+  const keyIn = remembered(readableKey);
+  const factsIn = remembered(readFacts);
+  return (files) => {
+    const [certificate] = certificatesIn(files.certificate ?? '');
+    const authorities = certificatesIn(files.ca ?? '');
+    const signer = certificate && authorities.find((ca) => signed(certificate, ca));
+    const ca = signer ?? authorities[0];
+    const key = keyIn(files.privateKey ?? '');
+    return {
+      certificate: (certificate && factsIn(certificate)) ?? lackOf(files.certificate),
+      privateKey:
+        key === undefined ? lackOf(files.privateKey) : certificate?.checkPrivateKey(key) ? 'matches' : 'other',
+      ca: (ca && factsIn(ca)) ?? lackOf(files.ca),
+      signedByCa: signer !== undefined,
+      authorities: authorities.flatMap((one) => factsIn(one) ?? []),
+    };
+  };
+}
+
+function remembered<In, Out>(work: (given: In) => Out): (given: In) => Out {
+  const known = new Map<In, Out>();
+  return (given) => {
+    const found = known.has(given) ? (known.get(given) as Out) : work(given);
+    known.set(given, found);
+    return found;
   };
 }
 
@@ -145,6 +160,7 @@ function readable(pem: string): X509Certificate[] {
 }
 
 function readableKey(pem: string): KeyObject | undefined {
+  if (pem === '') return undefined;
   try {
     return createPrivateKey(pem);
   } catch {

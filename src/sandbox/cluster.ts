@@ -1,5 +1,6 @@
 /** One cluster of a sandbox: its API server, what is installed in it, its controllers and stand-ins. */
 import { createAuthority } from '../pki/authority.ts';
+import { generateEcKey } from '../pki/certificate.ts';
 import { issueCertificate } from '../pki/issue.ts';
 import type { ApiServer, PodRuntime } from './apiserver/api.ts';
 import { ApiError } from './apiserver/errors.ts';
@@ -79,23 +80,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
   const { profile, network, timings, now, onError, intercept } = options;
   const provider = providerProfile(profile.provider);
   const kubernetesVersion = `${KUBERNETES_VERSION}${provider.versionSuffix}`;
-  // The API server's certificates follow the machine's clock: its clients are real.
-  const authority = await createAuthority({ commonName: `${profile.context} sandbox` });
-  const [serving, admin] = await Promise.all([
-    issueCertificate(authority, {
-      commonName: 'kube-apiserver',
-      usages: ['server'],
-      dnsNames: ['localhost', 'kubernetes.default.svc'],
-      ipAddresses: ['127.0.0.1'],
-    }),
-    issueCertificate(authority, {
-      commonName: 'sandbox-admin',
-      organization: 'system:masters',
-      usages: ['client'],
-      dnsNames: [],
-      ipAddresses: [],
-    }),
-  ]);
+  const { authority, serving, admin } = await kubernetesCertificates(profile.context);
   let runtime: PodRuntime | undefined;
   const running = () => {
     if (!runtime) throw new ApiError(503, 'ServiceUnavailable', 'the sandbox is still starting');
@@ -171,6 +156,33 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     settled,
     close: () => stop(server, world, kubelet, unsubscribe),
   };
+}
+
+/** For the API server and its administrator. They follow the machine's clock, for the clients are real. */
+async function kubernetesCertificates(context: string) {
+  const authority = await createAuthority({ commonName: `${context} sandbox`, key: generateEcKey() });
+  const serving = await issueCertificate(
+    authority,
+    {
+      commonName: 'kube-apiserver',
+      usages: ['server'],
+      dnsNames: ['localhost', 'kubernetes.default.svc'],
+      ipAddresses: ['127.0.0.1'],
+    },
+    { key: generateEcKey() },
+  );
+  const admin = await issueCertificate(
+    authority,
+    {
+      commonName: 'sandbox-admin',
+      organization: 'system:masters',
+      usages: ['client'],
+      dnsNames: [],
+      ipAddresses: [],
+    },
+    { key: generateEcKey() },
+  );
+  return { authority, serving, admin };
 }
 
 async function stop(server: ApiServer, world: ControllerWorld, kubelet: Kubelet, unsubscribe: () => void) {

@@ -36,7 +36,7 @@ import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import { readCiliumNodes, readPodAddresses } from './pod-addresses.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
 import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
-import { peerFactsOf, tlsFactsOf, tlsFilesOf } from './tls-facts.ts';
+import { readTlsFacts } from './tls-facts.ts';
 
 export interface SnapshotOptions {
   /** Cilium's. */
@@ -140,11 +140,9 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     probed,
     usedNodePorts,
     objects,
-    tlsSecrets: tlsFactsOf([...objects.values()]),
+    ...readTlsFacts([...objects.values()], peers),
     ca,
     remoteUsers: users && remoteUsersIn(dataOf(users)[USERS_FILE]),
-    peerCertificates: peerFactsOf(peers),
-    tlsFiles: tlsFilesOf([...objects.values()]),
     unread,
   };
 }

@@ -4,32 +4,56 @@ import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/objects/names.ts';
 import { secretTexts } from '../mesh/objects/secret-data.ts';
 import { peerCertificateKeys } from '../mesh/peers/peer-config.ts';
-import { readTlsFiles, readTlsSecret } from '../pki/read.ts';
+import { createTlsReader, type TlsTexts, tlsSecretFacts } from '../pki/read.ts';
 
-/** What the Secrets with certificates hold, by Secret name; those that hold no readable one are left out. */
-export function tlsFactsOf(objects: readonly KubeObject[]): Map<string, TlsSecretFacts> {
-  const facts = new Map<string, TlsSecretFacts>();
-  for (const object of objects) {
-    if (object.kind !== 'Secret' || object.metadata.name === CA_SECRET) continue;
-    const { 'tls.crt': certificate, 'tls.key': privateKey, 'ca.crt': ca } = secretTexts(object);
-    const read = readTlsSecret({ certificate, privateKey, ca });
-    if (read) facts.set(object.metadata.name, read);
-  }
-  return facts;
+/** What a cluster's TLS files hold, see the fields of the same names of ClusterSnapshot. */
+export interface TlsFacts {
+  /** By Secret name; those that hold no readable certificate are left out. */
+  tlsSecrets: Map<string, TlsSecretFacts>;
+  /** The readable certificates with which peers are dialled, by peer. */
+  peerCertificates: Map<string, TlsSecretFacts>;
+  /** All files with what is wrong with them. */
+  tlsFiles: Map<string, TlsFiles>;
 }
 
-/** The readable certificates with which peers are dialled, by peer. @param secret the one that dials them */
-export function peerFactsOf(secret: KubeObject | undefined): Map<string, TlsSecretFacts> {
-  const facts = new Map<string, TlsSecretFacts>();
-  for (const [peer, files] of peerFilesIn(secret)) {
-    const read = readTlsSecret(files);
-    if (read) facts.set(peer, read);
-  }
-  return facts;
+/**
+ * Reads all TLS files among a cluster's objects.
+ * @param dialing the Secret by which its peers are dialled
+ */
+export function readTlsFacts(objects: readonly KubeObject[], dialing: KubeObject | undefined): TlsFacts {
+  const read = createTlsReader();
+  const secrets = objects.filter(({ kind }) => kind === 'Secret');
+  const ownFiles = secrets
+    .filter(({ metadata }) => metadata.name !== CA_SECRET)
+    .map((secret): [string, TlsFiles] => [secret.metadata.name, read(ownTexts(secret))]);
+  const peerFiles = secrets
+    .filter(({ metadata: { name } }) => name === AGENT_PEERS_SECRET || name === KVSTOREMESH_PEERS_SECRET)
+    .flatMap((secret) =>
+      peerTexts(secret).map(([peer, texts]) => [`${secret.metadata.name}/${peer}`, read(texts)] as const),
+    );
+  return {
+    tlsSecrets: readable(ownFiles),
+    peerCertificates: readable(peerTexts(dialing).map(([peer, texts]) => [peer, read(texts)])),
+    tlsFiles: new Map([...ownFiles.filter(([name]) => CERTIFICATE_SECRETS.includes(name)), ...peerFiles]),
+  };
+}
+
+function readable(files: readonly [string, TlsFiles][]): Map<string, TlsSecretFacts> {
+  return new Map(
+    files.flatMap(([name, read]): [string, TlsSecretFacts][] => {
+      const facts = tlsSecretFacts(read);
+      return facts === undefined ? [] : [[name, facts]];
+    }),
+  );
+}
+
+function ownTexts(secret: KubeObject): TlsTexts {
+  const { 'tls.crt': certificate, 'tls.key': privateKey, 'ca.crt': ca } = secretTexts(secret);
+  return { certificate, privateKey, ca };
 }
 
 /** The files `<peer>.etcd-client…` of a Secret of peers, for each peer that has any of them. */
-function peerFilesIn(secret: KubeObject | undefined): [string, Parameters<typeof readTlsFiles>[0]][] {
+function peerTexts(secret: KubeObject | undefined): [string, TlsTexts][] {
   const texts = secretTexts(secret);
   const suffixes = Object.values(peerCertificateKeys(''));
   const peers = Object.keys(texts).flatMap((key) => {
@@ -40,20 +64,4 @@ function peerFilesIn(secret: KubeObject | undefined): [string, Parameters<typeof
     const keys = peerCertificateKeys(peer);
     return [peer, { certificate: texts[keys.certificate], privateKey: texts[keys.privateKey], ca: texts[keys.ca] }];
   });
-}
-
-/** All TLS files with what is wrong with them, see ClusterSnapshot.tlsFiles. */
-export function tlsFilesOf(objects: readonly KubeObject[]): Map<string, TlsFiles> {
-  const files = objects
-    .filter(({ kind }) => kind === 'Secret')
-    .flatMap((secret): [string, TlsFiles][] => {
-      const { name } = secret.metadata;
-      if (name === AGENT_PEERS_SECRET || name === KVSTOREMESH_PEERS_SECRET) {
-        return peerFilesIn(secret).map(([peer, texts]) => [`${name}/${peer}`, readTlsFiles(texts)]);
-      }
-      if (!CERTIFICATE_SECRETS.includes(name)) return [];
-      const { 'tls.crt': certificate, 'tls.key': privateKey, 'ca.crt': ca } = secretTexts(secret);
-      return [[name, readTlsFiles({ certificate, privateKey, ca })]];
-    });
-  return new Map(files);
 }

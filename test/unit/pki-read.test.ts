@@ -4,7 +4,7 @@ import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
-import { keyMatches, readCertificate, readTlsFiles, readTlsSecret } from '../../src/pki/read.ts';
+import { createTlsReader, keyMatches, readCertificate, type TlsTexts, tlsSecretFacts } from '../../src/pki/read.ts';
 import { authorityWith, KEY_PAIRS } from '../support/authorities.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
@@ -71,9 +71,12 @@ describe('keyMatches', () => {
   });
 });
 
-describe('readTlsFiles', () => {
+const readTlsFiles = (files: TlsTexts) => createTlsReader()(files);
+const readTlsSecret = (files: TlsTexts) => tlsSecretFacts(readTlsFiles(files));
+
+describe('createTlsReader', () => {
   it('tells for each file whether it is there, can be read and fits', () => {
-    const states = (files: Parameters<typeof readTlsFiles>[0]) => {
+    const states = (files: TlsTexts) => {
       const { certificate, privateKey, ca, signedByCa } = readTlsFiles(files);
       const word = (one: object | string) => (typeof one === 'string' ? one : 'readable');
       return [word(certificate), privateKey, word(ca), signedByCa].join(' ');
@@ -90,7 +93,7 @@ describe('readTlsFiles', () => {
   });
 });
 
-describe('readTlsSecret', () => {
+describe('tlsSecretFacts', () => {
   it('tells what a Secret holds', () => {
     const facts = readTlsSecret({ ...leaf, ca: authority.certificate });
     expect(facts).toMatchObject({ keyMatches: true, signedByCa: true });

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import type { RsaKey } from '../../src/pki/certificate.ts';
+import type { KeyPair } from '../../src/pki/certificate.ts';
 import {
   authoritiesIn,
   CA_BITS,
@@ -15,7 +15,7 @@ import {
 // Making keys is what takes time. Leaves may share one here; the key of a CA is what tells it from another.
 vi.mock('../../src/pki/certificate.ts', async (original) => {
   const real = await original<typeof import('../../src/pki/certificate.ts')>();
-  let leaf: Promise<RsaKey> | undefined;
+  let leaf: Promise<KeyPair> | undefined;
   return {
     ...real,
     generateRsaKey: (bits: number) => {
@@ -38,11 +38,12 @@ vi.mock('../../src/pki/read.ts', async (original) => {
       return facts;
     };
   };
+  const reader = real.createTlsReader();
   return {
     ...real,
+    createTlsReader: () => reader,
     readBundle: remembered(real.readBundle),
     readCertificate: remembered(real.readCertificate),
-    readTlsSecret: remembered(real.readTlsSecret),
   };
 });
 

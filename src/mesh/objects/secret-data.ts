@@ -24,12 +24,10 @@ export function dataKeys(object: KubeObject | undefined): string[] {
 
 /** Text to base64, as a Secret's `data` holds it. */
 export function encodeText(text: string): string {
-  const bytes = new TextEncoder().encode(text);
-  // One by one: a CA bundle has more characters than a call takes arguments.
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  return Buffer.from(text).toString('base64');
 }
 
 /** The text of one `data` value. */
 export function decodeText(encoded: string): string {
-  return new TextDecoder().decode(Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0)));
+  return Buffer.from(encoded, 'base64').toString();
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AccessRequest, ApiServer, ApiServerOptions } from './api.ts';
-import { authenticate, forbidden, type Identity, impersonated } from './auth/authentication.ts';
+import { createAuthentication, forbidden, type Identity, impersonated } from './auth/authentication.ts';
 import { authorizeByRoles } from './auth/rbac.ts';
 import { toApiError } from './errors.ts';
 import { dispatch, replyError, type ServedRequest, type Services } from './http/dispatch.ts';
@@ -38,6 +38,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const { state } = store;
   const upgrades = createUpgrades();
   const sockets = new Set<Duplex>();
+  const authenticate = createAuthentication(options.tokens);
 
   const decide = (access: AccessRequest): string | undefined => {
     if (access.groups.includes(MASTERS)) return undefined;
@@ -56,7 +57,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 
   const identify = (request: IncomingMessage): Identity => {
-    const caller = authenticate(request, options.tokens);
+    const caller = authenticate(request);
     const wanted = impersonated(request);
     if (!wanted) return caller;
     check(caller, { ...caller, verb: 'impersonate', apiGroup: '', resource: 'users', name: wanted.user });

@@ -20,19 +20,24 @@ function fromCertificate(socket: TLSSocket): Identity | undefined {
 }
 
 /**
- * The identity of a request: a client certificate that chains to the client CA (CN the user, O the groups) or a bearer
- * token. Throws 401 where there is neither, or where the certificate does not verify (also expired).
+ * Gives the identity of a request: a client certificate that chains to the client CA (CN the user, O the groups) or a bearer
+ * token. That throws 401 where there is neither, or where the certificate does not verify (also expired). A certificate is
+ * read once for each connection.
  */
-export function authenticate(request: IncomingMessage, tokens: ApiServerOptions['tokens']): Identity {
-  const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (token !== undefined) {
-    const known = tokens?.get(token);
-    if (!known) throw unauthorized();
-    return { user: known.user, groups: [...known.groups, AUTHENTICATED] };
-  }
-  const identity = fromCertificate(request.socket as TLSSocket);
-  if (!identity) throw unauthorized();
-  return identity;
+export function createAuthentication(tokens: ApiServerOptions['tokens']): (request: IncomingMessage) => Identity {
+  const ofConnections = new WeakMap<object, Identity | undefined>();
+  return ({ headers, socket }) => {
+    const token = /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+    if (token !== undefined) {
+      const known = tokens?.get(token);
+      if (!known) throw unauthorized();
+      return { user: known.user, groups: [...known.groups, AUTHENTICATED] };
+    }
+    if (!ofConnections.has(socket)) ofConnections.set(socket, fromCertificate(socket as TLSSocket));
+    const identity = ofConnections.get(socket);
+    if (!identity) throw unauthorized();
+    return identity;
+  };
 }
 
 /** The identity that a request asks to act as (`kubectl --as`), or undefined. */
