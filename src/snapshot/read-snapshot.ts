@@ -29,7 +29,8 @@ import {
   secretRef,
 } from '../mesh/objects/names.ts';
 import { isPodReady, nodeOf } from '../mesh/objects/pods.ts';
-import { secretTexts } from '../mesh/objects/secret-data.ts';
+import { dataOf, secretTexts } from '../mesh/objects/secret-data.ts';
+import { templateSpec, workloadStatus } from '../mesh/objects/workload.ts';
 import { USERS_FILE } from '../mesh/peers/remote-users.ts';
 import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
@@ -223,15 +224,10 @@ function withoutPrivateKeys(secret: KubeObject): KubeObject {
   return { ...secret, data };
 }
 
-interface PodTemplateSpec {
-  template?: { spec?: { containers?: { name: string; image?: string }[] } };
-}
-
 function agentFactsOf(daemonSet: KubeObject): AgentFacts {
-  const spec = daemonSet.spec as PodTemplateSpec | undefined;
-  const status = (daemonSet.status ?? {}) as { desiredNumberScheduled?: number; numberReady?: number };
+  const status = workloadStatus(daemonSet);
   return {
-    image: spec?.template?.spec?.containers?.find(({ name }) => name === AGENT_CONTAINER)?.image ?? '',
+    image: templateSpec(daemonSet).containers?.find(({ name }) => name === AGENT_CONTAINER)?.image ?? '',
     desired: status.desiredNumberScheduled ?? 0,
     ready: status.numberReady ?? 0,
   };
@@ -293,8 +289,4 @@ function remoteUsersIn(file: string | undefined): RemoteUser[] | undefined {
   return (entries as ({ name?: unknown; role?: unknown } | null)[]).flatMap((entry) =>
     typeof entry?.name === 'string' ? [{ name: entry.name, role: String(entry.role ?? '') }] : [],
   );
-}
-
-function dataOf(object: KubeObject): Record<string, string> {
-  return (object.data ?? {}) as Record<string, string>;
 }

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { loadTemplates, TEMPLATE_NAMES, type Templates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { RenderValues } from '../../src/manifests/values.ts';
+import { apiserverDeployment } from '../../src/mesh/apiserver/live.ts';
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
 import { parseVersion } from '../../src/mesh/cilium/versions.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
@@ -308,10 +309,8 @@ describe('loadTemplates', () => {
 });
 
 it('asks for a seccomp profile only in a namespace that enforces "restricted"; the rest of that level is met anyway', () => {
-  const snapshotOfPods = (changes: Partial<RenderValues>) => {
-    const objects = render('1.20.0', changes);
-    return restrictedViolations({ objects, namespace: 'kube-system' });
-  };
-  expect(snapshotOfPods({ restricted: true })).toEqual([]);
-  expect(snapshotOfPods({})).toEqual(['seccompProfile (etcd-init, etcd, apiserver, kvstoremesh)']);
+  const violations = (changes: Partial<RenderValues>) =>
+    restrictedViolations(apiserverDeployment({ objects: render('1.20.0', changes), namespace: 'kube-system' }));
+  expect(violations({ restricted: true })).toEqual([]);
+  expect(violations({})).toEqual(['seccompProfile (etcd-init, etcd, apiserver, kvstoremesh)']);
 });

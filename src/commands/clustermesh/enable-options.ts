@@ -1,16 +1,12 @@
 import ipaddr from 'ipaddr.js';
 import { parse } from 'yaml';
-import {
-  CONTAINERS,
-  type ContainerName,
-  type ContainerResources,
-  type ResourceRequirements,
-} from '../../mesh/apiserver/deployment.ts';
+import { CONTAINERS, type ContainerName, type ContainerResources } from '../../mesh/apiserver/deployment.ts';
 import { type CiliumVersion, parseVersion } from '../../mesh/cilium/versions.ts';
 import type { ObjectSetting } from '../../mesh/enable/object-settings.ts';
 import type { ServiceType } from '../../mesh/enable/service-type.ts';
 import type { EnableChoices } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { ResourceRequirements } from '../../mesh/objects/workload.ts';
 import type { FlagsIn } from '../flags-of.ts';
 import { parseSwitch } from '../option-values.ts';
 import type { apiserverOptions } from './apiserver-options.ts';

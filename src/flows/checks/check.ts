@@ -16,6 +16,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
+import { podStatus } from '../../mesh/objects/workload.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -141,10 +142,7 @@ async function apiserverContainers({ client, namespace }: Target): Promise<Conta
   return pods
     .filter(({ metadata }) => !metadata.deletionTimestamp)
     .flatMap((pod) => {
-      const status = pod.status as
-        | { containerStatuses?: { name: string; ready?: boolean; restartCount?: number }[] }
-        | undefined;
-      return (status?.containerStatuses ?? []).map(({ name, ready = false, restartCount = 0 }) => ({
+      return (podStatus(pod).containerStatuses ?? []).map(({ name, ready = false, restartCount = 0 }) => ({
         pod: pod.metadata.name,
         container: name,
         ready,

@@ -2,6 +2,7 @@ import { EtcdReadError } from '../../etcd/read.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
+import { workloadSpec } from '../../mesh/objects/workload.ts';
 import { apiserverPods, askPod, descriptionKey, readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { noReadyPod } from '../etcd/prove.ts';
@@ -26,7 +27,7 @@ export async function requireProvable(
 ): Promise<void> {
   const { client, namespace } = server;
   const deployment = await client.get(apiserverDeploymentRef(namespace));
-  if ((deployment?.spec as { replicas?: number } | undefined)?.replicas === 0) throw noReplicas(server);
+  if (workloadSpec(deployment).replicas === 0) throw noReplicas(server);
   const deadline = Date.now() + timeoutMs;
   const question = { credential, key: descriptionKey(cluster), deadline };
   await untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {

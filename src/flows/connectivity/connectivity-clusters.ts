@@ -13,6 +13,7 @@ import {
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isPodReady } from '../../mesh/objects/pods.ts';
+import { podStatus } from '../../mesh/objects/workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
 import type { ServiceCluster } from '../services/read-services.ts';
@@ -142,7 +143,7 @@ export function replicasOfEcho(cluster: TestCluster): number {
 /** The addresses of a cluster's ready echo pods. */
 export async function echoAddresses(cluster: TestCluster): Promise<string[]> {
   const pods = await podsOf(cluster, ECHO_SERVICE);
-  return pods.flatMap(({ status }) => (status as { podIP?: string } | undefined)?.podIP ?? []);
+  return pods.flatMap((pod) => podStatus(pod).podIP ?? []);
 }
 
 async function podsOf({ member, namespace }: TestCluster, app: string): Promise<KubeObject[]> {

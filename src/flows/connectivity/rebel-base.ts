@@ -9,6 +9,7 @@ import { type Requests, readSamples, requestCommand } from '../../mesh/connectiv
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
 import { isPodReady } from '../../mesh/objects/pods.ts';
+import { workloadStatus } from '../../mesh/objects/workload.ts';
 import type { Flow } from '../flow.ts';
 
 const NAMESPACE = 'default';
@@ -38,9 +39,9 @@ export async function scaleRebelBase(flow: Flow, client: ClusterClient, replicas
 }
 
 /** A Deployment that was scaled to none is never rolled out: it serves nobody. */
-function hasNoPods({ metadata, status }: KubeObject): boolean {
-  const { observedGeneration = 0, replicas = 0 } = (status ?? {}) as { observedGeneration?: number; replicas?: number };
-  return observedGeneration >= (metadata.generation ?? 0) && replicas === 0;
+function hasNoPods(deployment: KubeObject): boolean {
+  const { observedGeneration = 0, replicas = 0 } = workloadStatus(deployment);
+  return observedGeneration >= (deployment.metadata.generation ?? 0) && replicas === 0;
 }
 
 async function awaitRollout(

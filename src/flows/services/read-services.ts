@@ -4,6 +4,7 @@ import { identityOf } from '../../mesh/cilium/identity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, CILIUM_CONFIG, configMapRef, secretRef } from '../../mesh/objects/names.ts';
+import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
 import { backendsIn, globalKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
@@ -58,7 +59,7 @@ async function readServiceCluster(target: Target): Promise<ServiceCluster> {
       { hint: 'Name its namespace with --cilium-namespace.', details: { context: client.context, namespace } },
     );
   }
-  const data = (config.data ?? {}) as Record<string, string>;
+  const data = dataOf(config);
   return {
     ...target,
     cluster: identityOf(data).name,

@@ -4,7 +4,7 @@ import { certificateBlocks, joinCertificates } from '../../mesh/certificates/pem
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
-import { encodeText, secretText } from '../../mesh/objects/secret-data.ts';
+import { dataOf, encodeText, secretText } from '../../mesh/objects/secret-data.ts';
 import { setKeys, withMarks } from '../../mesh/peers/peer-secrets.ts';
 import {
   type CertificateCopy,
@@ -146,7 +146,7 @@ function copiedData(copies: readonly CertificateCopy[]): Record<string, string> 
   return Object.assign(
     {},
     ...copies.map(({ source, keys }) => {
-      const data = (source.data ?? {}) as Record<string, string>;
+      const data = dataOf(source);
       return {
         [keys.ca]: data[TLS_KEYS.ca],
         [keys.certificate]: data[TLS_KEYS.certificate],

@@ -1,30 +1,13 @@
 import { kubectlCommand } from '../command-line.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, KVSTOREMESH_CONTAINER } from '../objects/names.ts';
-
-interface DeploymentSpec {
-  replicas?: number;
-  template?: { spec?: PodSpec };
-}
-
-interface PodSpec {
-  containers?: Container[];
-  imagePullSecrets?: { name: string }[];
-  volumes?: { name: string; emptyDir?: { medium?: string } }[];
-}
-
-interface Container {
-  name: string;
-  image?: string;
-  args?: string[];
-  resources?: ResourceRequirements;
-}
-
-/** Quantities by resource, e.g. `{ cpu: '100m', memory: '64Mi' }`. */
-export interface ResourceRequirements {
-  requests?: Readonly<Record<string, string>>;
-  limits?: Readonly<Record<string, string>>;
-}
+import {
+  type Container,
+  type ResourceRequirements,
+  templateSpec,
+  workloadSpec,
+  workloadStatus,
+} from '../objects/workload.ts';
 
 /** The containers of the clustermesh-apiserver's pods. */
 export const CONTAINERS = ['etcd', 'apiserver', 'kvstoremesh'] as const;
@@ -33,13 +16,6 @@ export type ContainerResources = Readonly<Partial<Record<ContainerName, Resource
 
 /** Where etcd keeps its data: on the node's disk, or in its memory, which counts against the container's limit. */
 export type EtcdStorage = 'disk' | 'memory';
-
-interface DeploymentStatus {
-  observedGeneration?: number;
-  replicas?: number;
-  updatedReplicas?: number;
-  availableReplicas?: number;
-}
 
 /** Whether the clustermesh-apiserver runs KVStoreMesh; undefined when there is no Deployment to tell. */
 export function runsKvstoremesh(deployment: KubeObject | undefined): boolean | undefined {
@@ -54,12 +30,12 @@ export function makesRemoteUsers(deployment: KubeObject | undefined): boolean {
 
 /** The replicas asked for; undefined when there is no Deployment to tell. */
 export function replicasOf(deployment: KubeObject | undefined): number | undefined {
-  return deployment && (specOf(deployment)?.replicas ?? 1);
+  return deployment && (workloadSpec(deployment).replicas ?? 1);
 }
 
 /** How many replicas serve now. */
 export function availableReplicasOf(deployment: KubeObject): number {
-  return ((deployment.status ?? {}) as DeploymentStatus).availableReplicas ?? 0;
+  return workloadStatus(deployment).availableReplicas ?? 0;
 }
 
 /** The command line that brings it back from 0 replicas, whoever scaled it down. */
@@ -80,12 +56,12 @@ export function resourcesOf(deployment: KubeObject | undefined): ContainerResour
 
 /** Names of the Secrets with which its image is pulled; undefined when there are none. */
 export function pullSecretsOf(deployment: KubeObject | undefined): string[] | undefined {
-  return specOf(deployment)?.template?.spec?.imagePullSecrets?.map(({ name }) => name);
+  return templateSpec(deployment).imagePullSecrets?.map(({ name }) => name);
 }
 
 /** Where its etcd keeps its data; undefined when there is no Deployment to tell. */
 export function etcdStorageOf(deployment: KubeObject | undefined): EtcdStorage | undefined {
-  const volume = specOf(deployment)?.template?.spec?.volumes?.find(({ name }) => name === 'etcd-data-dir');
+  const volume = templateSpec(deployment).volumes?.find(({ name }) => name === 'etcd-data-dir');
   return volume && (volume.emptyDir?.medium === 'Memory' ? 'memory' : 'disk');
 }
 
@@ -95,16 +71,16 @@ export function etcdStorageOf(deployment: KubeObject | undefined): EtcdStorage |
  */
 export function isRolledOut(deployment: KubeObject): boolean {
   const wanted = replicasOf(deployment) ?? 1;
-  const status = (deployment.status ?? {}) as DeploymentStatus;
-  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
+  const {
+    observedGeneration = 0,
+    replicas = 0,
+    updatedReplicas = 0,
+    availableReplicas = 0,
+  } = workloadStatus(deployment);
   const seen = observedGeneration >= (deployment.metadata.generation ?? 0);
   return wanted > 0 && seen && updatedReplicas >= wanted && availableReplicas >= wanted && replicas <= wanted;
 }
 
-function specOf(deployment: KubeObject | undefined): DeploymentSpec | undefined {
-  return deployment?.spec as DeploymentSpec | undefined;
-}
-
 function containersOf(deployment: KubeObject | undefined): Container[] | undefined {
-  return specOf(deployment)?.template?.spec?.containers;
+  return templateSpec(deployment).containers;
 }

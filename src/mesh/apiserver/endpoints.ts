@@ -2,8 +2,9 @@ import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { APISERVER, apiserverServiceRef, ETCD_PORT } from '../objects/names.ts';
+import { APISERVER, ETCD_PORT } from '../objects/names.ts';
+import { ingressOf, serviceSpec } from '../objects/service.ts';
+import { apiserverService } from './live.ts';
 
 /** Addresses at which peers can dial a cluster's clustermesh-apiserver. */
 export interface ServiceEndpoints {
@@ -21,15 +22,6 @@ export interface Endpoint {
 
 /** Several nodes serve a NodePort alike; so many are enough to survive the loss of some. */
 const NODE_PORT_HOSTS = 3;
-
-interface ServiceSpec {
-  type?: string;
-  clusterIP?: string;
-  clusterIPs?: string[];
-  ipFamilies?: string[];
-  externalTrafficPolicy?: string;
-  ports?: { port: number; nodePort?: number }[];
-}
 
 /**
  * The addresses that the Service has now, or undefined while a load balancer has none yet.
@@ -53,9 +45,9 @@ export function reachableEndpoints(snapshot: ClusterSnapshot): Endpoint[] | unde
 }
 
 function endpointsOf(snapshot: ClusterSnapshot, mostNodes: number): ServiceEndpoints | undefined {
-  const service = snapshot.objects.get(keyOf(apiserverServiceRef(snapshot.namespace)));
+  const service = apiserverService(snapshot);
   if (!service) return undefined;
-  const spec = service.spec as ServiceSpec;
+  const spec = serviceSpec(service);
   const port = spec.ports?.[0]?.port ?? ETCD_PORT;
   if (spec.type === 'LoadBalancer') {
     const hosts = loadBalancerHosts(service);
@@ -95,8 +87,7 @@ export function nodesServing(
 
 /** IPs of `status.loadBalancer.ingress`, or its host names where it has no IP (AWS). */
 export function loadBalancerHosts(service: KubeObject): string[] {
-  const status = service.status as { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } } | undefined;
-  const ingress = status?.loadBalancer?.ingress ?? [];
+  const ingress = ingressOf(service);
   const ips = ingress.flatMap(({ ip }) => ip ?? []);
   return ips.length > 0 ? ips : ingress.flatMap(({ hostname }) => hostname ?? []);
 }

@@ -3,10 +3,12 @@ import type { SecretCertificate } from '../certificates/cluster-certificates.ts'
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { ADMIN_CERT_SECRET, apiserverDeploymentRef, secretRef } from '../objects/names.ts';
+import { ADMIN_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
+import { workloadSpec } from '../objects/workload.ts';
 import type { Change } from '../plan/plan.ts';
 import { isRolledOut } from './deployment.ts';
+import { apiserverDeployment } from './live.ts';
 
 /**
  * Annotations on the pods of the clustermesh-apiserver that name what its programs read only when they start: another
@@ -41,7 +43,7 @@ export function podIdentity(deployment: KubeObject | undefined): { name: string;
  * the certificate of its administrator (`admin-<name>`). Undefined where they agree.
  */
 export function formerName(snapshot: ClusterSnapshot, { name }: Pick<ClusterIdentity, 'name'>): string | undefined {
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const deployment = apiserverDeployment(snapshot);
   const administrator = snapshot.tlsSecrets.get(ADMIN_CERT_SECRET)?.certificate.commonName;
   const former = podIdentity(deployment)?.name ?? /^admin-(.+)$/.exec(administrator ?? '')?.[1];
   return deployment && former !== name ? former : undefined;
@@ -63,7 +65,7 @@ export interface PodMarksInput {
  */
 export function podMarks(input: PodMarksInput): Readonly<Record<string, string>> {
   const { snapshot, identity, ca = 'new', replacesCa } = input;
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const deployment = apiserverDeployment(snapshot);
   const foreign = foreignOwner(deployment) !== undefined;
   const marksCa = !foreign || replacesCa || podCaMark(deployment) !== undefined;
   const marksCluster =
@@ -106,13 +108,12 @@ export function reasonToReplacePods(changes: readonly Change[]): string | undefi
 export function withPodMarks(objects: readonly KubeObject[], marks: Readonly<Record<string, string>>): KubeObject[] {
   return objects.map((object) => {
     if (object.kind !== 'Deployment') return object;
-    const spec = object.spec as { template?: { metadata?: { annotations?: Record<string, string> } } };
+    const spec = workloadSpec(object);
     const metadata = { ...spec.template?.metadata, annotations: { ...marks, ...spec.template?.metadata?.annotations } };
     return { ...object, spec: { ...spec, template: { ...spec.template, metadata } } };
   });
 }
 
 function podAnnotations(deployment: KubeObject | undefined): Readonly<Record<string, string>> {
-  const spec = deployment?.spec as { template?: { metadata?: { annotations?: Record<string, string> } } } | undefined;
-  return spec?.template?.metadata?.annotations ?? {};
+  return workloadSpec(deployment).template?.metadata?.annotations ?? {};
 }

@@ -1,11 +1,13 @@
 import { availableReplicasOf } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { podCaMark } from '../apiserver/pod-marks.ts';
 import type { CaFacts, ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { APISERVER, apiserverDeploymentRef, CA_SECRET, secretRef } from '../objects/names.ts';
+import { APISERVER, CA_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
+import { dataOf } from '../objects/secret-data.ts';
 import { concernedPeers, hasServed } from '../peers/concerned-peers.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
@@ -24,7 +26,7 @@ export function authorityState({ ca, objects, namespace }: ClusterSnapshot): Aut
   if (ca) return !ca.hasKey ? 'no-key' : ca.keyMatches ? 'usable' : 'wrong-key';
   const secret = objects.get(keyOf(secretRef(namespace, CA_SECRET)));
   if (!secret) return 'missing';
-  const data = (secret.data ?? {}) as Record<string, string>;
+  const data = dataOf(secret);
   return data['ca.crt'] || data['tls.crt'] ? 'unreadable' : 'empty';
 }
 
@@ -47,7 +49,7 @@ export function lostAuthority(
 ): LostAuthority | undefined {
   const { ca, namespace, objects, tlsSecrets } = snapshot;
   if (ca) return undefined;
-  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+  const deployment = apiserverDeployment({ objects, namespace });
   const peers = concernedPeers(snapshot, hasServed(snapshot) ? others : []);
   const traces = [
     ...CERTIFICATE_SECRETS.filter(

@@ -1,8 +1,9 @@
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { apiserverDeploymentRef, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { secretText } from '../objects/secret-data.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
@@ -114,8 +115,7 @@ export function rotationStage(issuer: Member, members: readonly Member[]): Rotat
   if (bundles.some(([first]) => first !== undefined && !own.includes(first))) return 'trusting';
   if (bundles.some((bundle) => bundle.some((key) => !own.includes(key)))) return 'replaced';
   // All is settled but the pods, which started with both.
-  const { objects, namespace } = issuer.snapshot;
-  const mark = podCaMark(objects.get(keyOf(apiserverDeploymentRef(namespace))));
+  const mark = podCaMark(apiserverDeployment(issuer.snapshot));
   return mark?.startsWith(`${caMark(present)},`) ? 'replaced' : 'settled';
 }
 

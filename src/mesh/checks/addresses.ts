@@ -1,3 +1,4 @@
+import { apiserverService } from '../apiserver/live.ts';
 import { parseCidr } from '../cilium/cidr.ts';
 import {
   commonRanges,
@@ -9,8 +10,7 @@ import {
 } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { apiserverServiceRef } from '../objects/names.ts';
+import { serviceSpec } from '../objects/service.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
 import { NO_CONFIG, routingMode } from './config.ts';
@@ -67,7 +67,7 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     category: 'addresses',
     title: 'pod ranges hold no Service addresses of other clusters (equal Service ranges are fine)',
     subject: (cluster, { clusters }) => {
-      const { clusterIPs = [] } = serviceSpecOf(cluster) ?? {};
+      const { clusterIPs = [] } = serviceSpec(apiserverService(cluster));
       const others = clusters.filter((other) => other !== cluster && knownRanges(other).length > 0);
       if (clusterIPs.length === 0) return { things: [], otherwise: NO_SERVICE };
       return { things: others.map(({ context }) => context), otherwise: 'no pod ranges of other clusters are known' };
@@ -109,10 +109,13 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     id: 'service-reachable',
     category: 'addresses',
     title: 'the clustermesh-apiserver can be reached from outside its cluster',
-    subject: (cluster) => ({ things: [serviceSpecOf(cluster)?.type ?? []].flat(), otherwise: NO_SERVICE }),
+    subject: (cluster) => ({
+      things: [serviceSpec(apiserverService(cluster)).type ?? []].flat(),
+      otherwise: NO_SERVICE,
+    }),
     run: ({ clusters }) =>
       clusters
-        .filter((cluster) => serviceSpecOf(cluster)?.type === 'ClusterIP')
+        .filter((cluster) => serviceSpec(apiserverService(cluster)).type === 'ClusterIP')
         .map(({ context }) => ({
           id: 'service-reachable',
           severity: 'warn',
@@ -199,7 +202,7 @@ function andMore({ more }: Finding['args']): string {
  */
 function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   return clusters.flatMap((cluster) => {
-    const { clusterIPs = [] } = serviceSpecOf(cluster) ?? {};
+    const { clusterIPs = [] } = serviceSpec(apiserverService(cluster));
     return all
       .filter((other) => other !== cluster)
       .flatMap((other): Finding[] => {
@@ -266,18 +269,8 @@ function nodeRanges({ nodes }: ClusterSnapshot): NamedRange[] {
   );
 }
 
-interface ServiceSpec {
-  type?: string;
-  clusterIPs?: string[];
-  ports?: { nodePort?: number }[];
-}
-
-function serviceSpecOf({ objects, namespace }: ClusterSnapshot): ServiceSpec | undefined {
-  return objects.get(keyOf(apiserverServiceRef(namespace)))?.spec as ServiceSpec | undefined;
-}
-
 function nodePortOf(cluster: ClusterSnapshot): number | undefined {
-  const spec = serviceSpecOf(cluster);
+  const spec = serviceSpec(apiserverService(cluster));
   return spec?.type === 'NodePort' ? spec.ports?.[0]?.nodePort : undefined;
 }
 

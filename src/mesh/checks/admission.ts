@@ -1,10 +1,12 @@
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../command-line.ts';
 import { ingressVerdict } from '../objects/ingress-policy.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { APISERVER, apiserverDeploymentRef, apiserverServiceRef, ETCD_PORT } from '../objects/names.ts';
+import { APISERVER, ETCD_PORT } from '../objects/names.ts';
 import { enforcedLevel, restrictedViolations } from '../objects/pod-security.ts';
-import { repels, type Taint, type Toleration, taintText } from '../objects/taints.ts';
+import { serviceSpec } from '../objects/service.ts';
+import { repels, type Taint, taintText } from '../objects/taints.ts';
+import { workloadSpec } from '../objects/workload.ts';
 import { type Finding, listed, type Subject } from './check.ts';
 import { NO_CONFIG } from './config.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
@@ -14,13 +16,6 @@ const POD_LABELS = { 'k8s-app': APISERVER, 'app.kubernetes.io/name': APISERVER, 
 const NODE_SELECTOR = { 'kubernetes.io/os': 'linux' };
 /** How many policies or nodes are named. */
 const MOST_SHOWN = 3;
-
-interface DeploymentSpec {
-  template?: {
-    metadata?: { labels?: Record<string, string> };
-    spec?: { tolerations?: Toleration[]; nodeSelector?: Record<string, string> };
-  };
-}
 
 /** What the cluster would refuse: to run the clustermesh-apiserver's pods, or to let peers through to them. */
 export const ADMISSION_CHECKS: readonly MeshCheck[] = [
@@ -43,7 +38,7 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
     subject: securedDeployment,
     run: ({ clusters }) =>
       clusters.flatMap((cluster): Finding[] => {
-        const lacks = restrictedViolations(cluster);
+        const lacks = restrictedViolations(apiserverDeployment(cluster));
         const { context } = cluster;
         if (lacks.length === 0) return [];
         const hint = `Its pods are refused when they start again. With what is asked for: ${meshctlCommand('clustermesh enable', { context })}`;
@@ -76,7 +71,7 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
     category: 'apiserver',
     title: 'the NodePort that peers dial is served wherever pods are',
     subject: (cluster) => ({
-      things: serviceOf(cluster)?.type === 'NodePort' ? [APISERVER] : [],
+      things: serviceSpec(apiserverService(cluster)).type === 'NodePort' ? [APISERVER] : [],
       otherwise: 'its clustermesh-apiserver has no NodePort',
     }),
     run: ({ clusters }) => clusters.flatMap(servedLocally),
@@ -87,21 +82,14 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
   },
 ];
 
-function deploymentOf({ objects, namespace }: ClusterSnapshot): DeploymentSpec['template'] | undefined {
-  return (objects.get(keyOf(apiserverDeploymentRef(namespace)))?.spec as DeploymentSpec | undefined)?.template;
-}
-
-function serviceOf({
-  objects,
-  namespace,
-}: ClusterSnapshot): { type?: string; externalTrafficPolicy?: string } | undefined {
-  return objects.get(keyOf(apiserverServiceRef(namespace)))?.spec as { type?: string } | undefined;
+function templateOf(cluster: ClusterSnapshot) {
+  return workloadSpec(apiserverDeployment(cluster)).template;
 }
 
 /** No node would take a pod of the clustermesh-apiserver: as it is deployed, or as enable deploys it. */
 function unschedulable(cluster: ClusterSnapshot): Finding[] {
   const { context, nodes, apiserverPods = [] } = cluster;
-  const { tolerations = [], nodeSelector = {} } = deploymentOf(cluster)?.spec ?? { nodeSelector: NODE_SELECTOR };
+  const { tolerations = [], nodeSelector = {} } = templateOf(cluster)?.spec ?? { nodeSelector: NODE_SELECTOR };
   const lacksLabel = ({ labels }: NodeFacts) =>
     Object.entries(nodeSelector).some(([key, value]) => labels[key] !== value);
   const refusing = (node: NodeFacts) => (node.taints ?? []).filter((taint) => repels(taint, tolerations));
@@ -148,14 +136,14 @@ function securedDeployment(cluster: ClusterSnapshot): Subject {
   if (enforcedLevel(cluster) !== 'restricted')
     return { things: [], otherwise: 'its namespace does not enforce "restricted"' };
   return {
-    things: deploymentOf(cluster) ? [APISERVER] : [],
+    things: templateOf(cluster) ? [APISERVER] : [],
     otherwise: 'Cluster Mesh is not enabled yet; enable deploys what "restricted" asks for',
   };
 }
 
 function shutOut(cluster: ClusterSnapshot, policies: Parameters<typeof ingressVerdict>[0]): Finding[] {
   const { context, namespace, ciliumConfig } = cluster;
-  const labels = deploymentOf(cluster)?.metadata?.labels ?? POD_LABELS;
+  const labels = templateOf(cluster)?.metadata?.labels ?? POD_LABELS;
   const target = { namespace, labels, port: ETCD_PORT, portName: 'etcd' };
   const { lets, by } = ingressVerdict(policies, target, ciliumConfig?.['enable-policy']);
   if (lets === 'all') return [];
@@ -180,7 +168,7 @@ function allowingPolicy() {
 
 function servedLocally(cluster: ClusterSnapshot): Finding[] {
   const { context, nodes, apiserverPods = [] } = cluster;
-  if (serviceOf(cluster)?.externalTrafficPolicy !== 'Local') return [];
+  if (serviceSpec(apiserverService(cluster)).externalTrafficPolicy !== 'Local') return [];
   const served = new Set(apiserverPods.filter(({ ready }) => ready).map(({ node }) => node));
   const serving = nodes.filter(({ name, ready }) => ready && served.has(name)).length;
   const hint = `Let every node serve: ${meshctlCommand('clustermesh enable', { context }, ['--external-traffic-policy', 'Cluster'])}`;

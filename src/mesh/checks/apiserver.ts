@@ -1,10 +1,12 @@
 import { isRolledOut, replicasOf } from '../apiserver/deployment.ts';
 import { isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { APISERVER_SELECTOR, apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
+import { APISERVER_SELECTOR, apiserverServiceRef } from '../objects/names.ts';
+import { serviceSpec } from '../objects/service.ts';
 import { type Finding, listed, type Subject, theCluster } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
@@ -23,8 +25,6 @@ const PRIVATE_RANGES = [
   'fe80::/10',
 ].flatMap((text) => parseCidr(text) ?? []);
 
-const deploymentOf = ({ objects, namespace }: ClusterSnapshot) => objects.get(keyOf(apiserverDeploymentRef(namespace)));
-
 /** Whether the clustermesh-apiserver is there, works and is exposed as it should be. */
 export const APISERVER_CHECKS: readonly MeshCheck[] = [
   {
@@ -34,7 +34,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     subject: theCluster,
     run: ({ clusters }) =>
       clusters
-        .filter((cluster) => !deploymentOf(cluster))
+        .filter((cluster) => !apiserverDeployment(cluster))
         .map(({ context }) =>
           findingOf('apiserver-deployed', 'fail', context, {}, meshctlCommand('clustermesh enable', { context })),
         ),
@@ -46,7 +46,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     title: 'all replicas of the clustermesh-apiserver are ready',
     needs: ['apiserver-deployed'],
     subject: (cluster) => ({
-      things: deploymentOf(cluster) ? ['clustermesh-apiserver'] : [],
+      things: apiserverDeployment(cluster) ? ['clustermesh-apiserver'] : [],
       otherwise: 'there is no Deployment clustermesh-apiserver',
     }),
     run: ({ clusters }) => clusters.flatMap(unready),
@@ -131,7 +131,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
 /** Of a Deployment that wants no replicas, none can be unready: nobody is served all the same. */
 function unready(cluster: ClusterSnapshot): Finding[] {
   const { context, namespace } = cluster;
-  const deployment = deploymentOf(cluster);
+  const deployment = apiserverDeployment(cluster);
   const replicas = replicasOf(deployment);
   if (!deployment || (replicas !== 0 && isRolledOut(deployment))) return [];
   const place = { context, namespace };
@@ -142,8 +142,8 @@ function unready(cluster: ClusterSnapshot): Finding[] {
   return [findingOf('apiserver-ready', 'fail', context, replicas === 0 ? { replicas } : {}, hint)];
 }
 
-function typeOf({ objects, namespace }: ClusterSnapshot): string {
-  return (objects.get(keyOf(apiserverServiceRef(namespace)))?.spec as { type?: string } | undefined)?.type ?? '';
+function typeOf(cluster: ClusterSnapshot): string {
+  return serviceSpec(apiserverService(cluster)).type ?? '';
 }
 
 /** The addresses at which peers dial from outside, as far as they say whether the internet leads there. */

@@ -5,6 +5,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
+import { dataOf } from '../objects/secret-data.ts';
 import { remoteUserName } from '../peers/peer-config.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import type { Check, Finding, Subject } from './check.ts';
@@ -122,7 +123,7 @@ function brokenCa(cluster: ClusterSnapshot): string | undefined {
   if (ca) return undefined;
   if (!secret)
     return `Secret cilium-ca is gone, and a CA was there: there are ${lostAuthority(cluster)?.traces.join(', ')}`;
-  const data = (secret.data ?? {}) as Record<string, string>;
+  const data = dataOf(secret);
   const holds = Boolean(data['ca.crt'] || data['tls.crt']);
   return holds ? 'the certificate in Secret cilium-ca cannot be read' : 'Secret cilium-ca holds no certificate';
 }

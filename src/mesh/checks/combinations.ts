@@ -1,8 +1,7 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { apiserverDeploymentRef } from '../objects/names.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './check.ts';
 import { NO_CONFIG, routingMode } from './config.ts';
 
@@ -46,7 +45,7 @@ const COMBINATIONS: readonly Combination[] = [
     applies: (config) => isOn(config, 'enable-wireguard'),
     otherwise: 'it does not use WireGuard',
     judge: (config, { objects, namespace }) => {
-      const dialsItself = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) === false;
+      const dialsItself = runsKvstoremesh(apiserverDeployment({ objects, namespace })) === false;
       const ofHosts = isOn(config, 'enable-host-firewall') ? 'the host firewall' : 'encryption of nodes (encrypt-node)';
       const isAsymmetric =
         dialsItself &&

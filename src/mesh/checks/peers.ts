@@ -1,12 +1,12 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
-  apiserverDeploymentRef,
   configMapRef,
   KVSTOREMESH_PEERS_SECRET,
   meshHostname,
@@ -194,6 +194,6 @@ function dialledBy({ objects, namespace }: ClusterSnapshot, peer: string): strin
   const fileIn = (name: string) => secretTexts(objects.get(keyOf(secretRef(namespace, name))))[peer] ?? '';
   const file = fileIn(AGENT_PEERS_SECRET);
   if (file !== '' && !dialsOwnCache(file, namespace)) return file;
-  const isOff = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) === false;
+  const isOff = runsKvstoremesh(apiserverDeployment({ objects, namespace })) === false;
   return isOff && file !== '' ? undefined : fileIn(KVSTOREMESH_PEERS_SECRET);
 }

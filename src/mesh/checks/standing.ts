@@ -1,8 +1,7 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { apiserverDeploymentRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { describeFault, type FaultId } from '../status/fault.ts';
 import { faultsOf } from '../status/standing.ts';
@@ -58,8 +57,8 @@ function theCertificates(cluster: ClusterSnapshot): Subject {
   return cluster.tlsFiles ? thePeers(cluster) : { things: [], otherwise: 'certificate files were not read' };
 }
 
-function theUsers({ objects, namespace }: ClusterSnapshot): Subject {
-  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+function theUsers(cluster: ClusterSnapshot): Subject {
+  const deployment = apiserverDeployment(cluster);
   return {
     things: makesRemoteUsers(deployment) ? ['users'] : [],
     otherwise: 'its clustermesh-apiserver makes no users of its own for peers',

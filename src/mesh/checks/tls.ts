@@ -1,13 +1,13 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { serviceEndpoints } from '../apiserver/endpoints.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, waysBack } from '../certificates/authority.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
 import { certificateSpecs, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../objects/names.ts';
+import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
@@ -19,7 +19,7 @@ function renew(cluster: ClusterSnapshot): string {
 
 /** The certificates that each cluster's clustermesh-apiserver needs, with what is there. */
 function certificatesOf(cluster: ClusterSnapshot) {
-  const deployment = cluster.objects.get(keyOf(apiserverDeploymentRef(cluster.namespace)));
+  const deployment = apiserverDeployment(cluster);
   if (!deployment) return [];
   return certificateSpecs({
     clusterName: clusterNameOf(cluster),

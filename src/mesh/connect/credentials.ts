@@ -1,16 +1,10 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { authorityState, authorityTrouble, requireSigner } from '../certificates/authority.ts';
 import { type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import {
-  apiserverDeploymentRef,
-  CA_SECRET,
-  REMOTE_CERT_SECRET,
-  SERVER_CERT_SECRET,
-  SHARED_USER,
-} from '../objects/names.ts';
+import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER } from '../objects/names.ts';
 import type { CredentialChoice, CredentialKind } from '../peers/credential-kind.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
@@ -169,7 +163,7 @@ function legacyCredential(client: IdentifiedCluster, server: IdentifiedCluster, 
 
 /** Whether a cluster makes an etcd user for each entry of ConfigMap clustermesh-remote-users. */
 export function managesUsers({ objects, namespace, remoteUsers }: ClusterSnapshot): boolean {
-  return makesRemoteUsers(objects.get(keyOf(apiserverDeploymentRef(namespace)))) && remoteUsers !== undefined;
+  return makesRemoteUsers(apiserverDeployment({ objects, namespace })) && remoteUsers !== undefined;
 }
 
 /** Whether certificates can be issued here that the cluster's etcd will accept, and peers will trust. */

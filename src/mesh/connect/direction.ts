@@ -7,6 +7,7 @@ import {
   requireEndpoints,
   splitHostPort,
 } from '../apiserver/endpoints.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { canonicalIp } from '../certificates/cluster-certificates.ts';
 import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -62,9 +63,9 @@ type ClusterObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
  * Whether this cluster dials its peers through KVStoreMesh, or from each agent. Where the Deployment is gone, the agents'
  * files tell.
  */
-export function dialsThroughKvstoremesh({ objects, namespace }: ClusterObjects): boolean {
-  const deployment = objects.get(keyOf(apiserverDeploymentRef(namespace)));
-  return runsKvstoremesh(deployment) ?? agentsReadCache(objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET))));
+export function dialsThroughKvstoremesh(cluster: ClusterObjects): boolean {
+  const agents = cluster.objects.get(keyOf(secretRef(cluster.namespace, AGENT_PEERS_SECRET)));
+  return runsKvstoremesh(apiserverDeployment(cluster)) ?? agentsReadCache(agents);
 }
 
 /** Whether one of the agents' files is for the own KVStoreMesh cache. @param secret the agents' */
@@ -103,7 +104,7 @@ const neededIn = (namespace: string): ObjectRef[] => [
 
 function missingOf({ objects, namespace, tlsFiles }: ClusterSnapshot): string[] {
   const users = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
-  const makesUsers = makesRemoteUsers(objects.get(keyOf(apiserverDeploymentRef(namespace))));
+  const makesUsers = makesRemoteUsers(apiserverDeployment({ objects, namespace }));
   const missing = [...neededIn(namespace), ...(makesUsers ? [users] : [])].filter((ref) => !objects.has(keyOf(ref)));
   const server = tlsFiles?.get(SERVER_CERT_SECRET);
   const isReadable = !server || (typeof server.certificate === 'object' && server.privateKey === 'matches');

@@ -1,6 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
+import { dataKeys } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { removeAliasesSteps } from '../peers/host-aliases.ts';
 import { type Marks, noMarks } from '../peers/peer-choices.ts';
@@ -63,7 +64,7 @@ function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[
     const object = secretRef(snapshot.namespace, name);
     const before = snapshot.objects.get(keyOf(object));
     if (!before) return [];
-    const present = Object.keys((before.data ?? {}) as Record<string, string>);
+    const present = dataKeys(before);
     const keys = peers.flatMap((peer) => [peer, ...Object.values(peerCertificateKeys(peer))]);
     const gone = keys.filter((key) => present.includes(key));
     const base = { cluster: snapshot.context, object, before };

@@ -1,9 +1,9 @@
 import { replicasOf } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { APISERVER, APISERVER_SELECTOR, apiserverDeploymentRef } from '../objects/names.ts';
+import { APISERVER, APISERVER_SELECTOR } from '../objects/names.ts';
 
 /**
  * Refuses clusters that could let nobody in, before anything is written: without a ready clustermesh-apiserver pod there
@@ -21,8 +21,8 @@ export function requireReadyServers(servers: readonly ClusterSnapshot[]): void {
   });
 }
 
-function replicasWanted({ objects, namespace }: ClusterSnapshot): number | undefined {
-  return replicasOf(objects.get(keyOf(apiserverDeploymentRef(namespace))));
+function replicasWanted(cluster: ClusterSnapshot): number | undefined {
+  return replicasOf(apiserverDeployment(cluster));
 }
 
 function describeIdle(snapshot: ClusterSnapshot): string {

@@ -1,4 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import type { CiliumInstall } from '../cilium/install.ts';
 import { compareVersions, parseImage, parseVersion } from '../cilium/versions.ts';
@@ -6,7 +7,6 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
-  apiserverDeploymentRef,
   configMapRef,
   REMOTE_USERS_CONFIGMAP,
   SERVER_CERT_SECRET,
@@ -99,8 +99,8 @@ function notesOf(
 }
 
 /** Whether meshctl made the clustermesh-apiserver: Helm takes over only what bears its own labels and annotations. */
-function madeByMeshctl({ objects, namespace }: ClusterSnapshot): boolean {
-  const live = objects.get(keyOf(apiserverDeploymentRef(namespace)));
+function madeByMeshctl(snapshot: ClusterSnapshot): boolean {
+  const live = apiserverDeployment(snapshot);
   return live?.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
 }
 

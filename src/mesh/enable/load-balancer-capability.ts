@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
+import { templateSpec } from '../objects/workload.ts';
 
 /**
  * What in a cluster outside of the clouds gives addresses to Services of type LoadBalancer, as sentences for the plan;
@@ -67,10 +68,7 @@ function isKubeVip(workload: KubeObject): boolean {
   const { labels = {}, name } = workload.metadata;
   if (labels['app.kubernetes.io/name'] === 'kube-vip-cloud-provider') return true;
   if (labels['app.kubernetes.io/name'] !== 'kube-vip' && !name.startsWith('kube-vip')) return false;
-  const spec = workload.spec as
-    | { template?: { spec?: { containers?: { args?: string[]; env?: { name: string; value?: string }[] }[] } } }
-    | undefined;
-  return (spec?.template?.spec?.containers ?? []).some(
+  return (templateSpec(workload).containers ?? []).some(
     ({ args = [], env = [] }) =>
       args.includes('--services') || env.some(({ name: key, value }) => key === 'svc_enable' && value === 'true'),
   );

@@ -1,17 +1,12 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import {
-  AGENT_PEERS_SECRET,
-  apiserverDeploymentRef,
-  KVSTOREMESH_PEERS_SECRET,
-  meshHostname,
-  secretRef,
-} from '../objects/names.ts';
+import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, meshHostname, secretRef } from '../objects/names.ts';
 import { isOurs } from '../objects/ownership.ts';
-import { encodeText, secretTexts } from '../objects/secret-data.ts';
+import { dataOf, encodeText, secretTexts } from '../objects/secret-data.ts';
 import { cachedPeerFile, peersIn } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache, readPeerFile } from '../peers/peer-file.ts';
 import { newPeerSecret, removeKeys, setKeys } from '../peers/peer-secrets.ts';
@@ -43,7 +38,7 @@ export function planMove(
   kvstoremesh: boolean,
   rendered: KubeObject | undefined,
 ): PeerMove | undefined {
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const deployment = apiserverDeployment(snapshot);
   const running = runsKvstoremesh(deployment);
   if (running === undefined) return undefined;
   const move = kvstoremesh ? toKvstoremesh(snapshot, rendered, !running) : toAgents(snapshot, running);
@@ -53,10 +48,6 @@ export function planMove(
 
 function secretOf({ objects, namespace }: ClusterSnapshot, name: string): KubeObject | undefined {
   return objects.get(keyOf(secretRef(namespace, name)));
-}
-
-function dataOf(secret: KubeObject | undefined): Record<string, string> {
-  return (secret?.data ?? {}) as Record<string, string>;
 }
 
 /** Everything in KVStoreMesh's Secret belongs to its peers. What the agents already dial by themselves stays as it is. */

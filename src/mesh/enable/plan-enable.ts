@@ -12,7 +12,7 @@ import {
   isOurs,
   withoutOwnMarks,
 } from '../objects/ownership.ts';
-import { secretTexts } from '../objects/secret-data.ts';
+import { dataOf, secretTexts } from '../objects/secret-data.ts';
 import { peersIn } from '../peers/peer-config.ts';
 import { USERS_FILE, userNames } from '../peers/remote-users.ts';
 import { applyChanges } from '../plan/diff.ts';
@@ -113,11 +113,11 @@ function createStep({ snapshot }: EnableInput, object: KubeObject): Step {
   const ref = refOf(object);
   const before = snapshot.objects.get(keyOf(ref));
   const base = { cluster: snapshot.context, object: ref, changes: [], before };
-  const file = (object.data as Record<string, string> | undefined)?.[USERS_FILE];
+  const file = dataOf(object)[USERS_FILE];
   const users = userNames(file ?? '');
   const why = users.length > 0 ? `lets ${users.join(', ')} in, as before` : 'will hold the peers';
   if (!before) return { ...base, action: 'create', why, write: { method: 'create', object } };
-  const isThere = (live: KubeObject) => (live.data as Record<string, string> | undefined)?.[USERS_FILE] !== undefined;
+  const isThere = (live: KubeObject) => dataOf(live)[USERS_FILE] !== undefined;
   // Whoever applied what render prints has made a ConfigMap without the file, which only the cluster knows.
   if (file === undefined || isThere(before)) return { ...base, action: 'keep', why: 'holds the peers' };
   return {

@@ -1,21 +1,8 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { type KubeObject, keyOf } from './kube-object.ts';
-import { apiserverDeploymentRef } from './names.ts';
+import type { KubeObject } from './kube-object.ts';
+import { type SecurityContext, templateSpec } from './workload.ts';
 
 const ENFORCE = 'pod-security.kubernetes.io/enforce';
-
-interface SecurityContext {
-  runAsNonRoot?: boolean;
-  allowPrivilegeEscalation?: boolean;
-  capabilities?: { drop?: string[] };
-  seccompProfile?: { type?: string };
-}
-
-interface PodSpec {
-  securityContext?: SecurityContext;
-  containers?: { name: string; securityContext?: SecurityContext }[];
-  initContainers?: { name: string; securityContext?: SecurityContext }[];
-}
 
 /** The level of Pod Security that Cilium's namespace enforces; undefined where none, or its labels may not be read. */
 export function enforcedLevel({ namespaceLabels }: Pick<ClusterSnapshot, 'namespaceLabels'>): string | undefined {
@@ -26,9 +13,8 @@ export function enforcedLevel({ namespaceLabels }: Pick<ClusterSnapshot, 'namesp
  * What the level `restricted` refuses in the Deployment's pods (Kubernetes' docs, "Pod Security Standards"), as far as a
  * clustermesh-apiserver can differ in it.
  */
-export function restrictedViolations({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): string[] {
-  const deployment: KubeObject | undefined = objects.get(keyOf(apiserverDeploymentRef(namespace)));
-  const pod = (deployment?.spec as { template?: { spec?: PodSpec } } | undefined)?.template?.spec ?? {};
+export function restrictedViolations(deployment: KubeObject | undefined): string[] {
+  const pod = templateSpec(deployment);
   const containers = [...(pod.initContainers ?? []), ...(pod.containers ?? [])];
   const lacking = (holds: (own: SecurityContext) => boolean) =>
     containers.filter(({ securityContext = {} }) => !holds(securityContext)).map(({ name }) => name);

@@ -1,23 +1,11 @@
 import type { KubeObject } from './kube-object.ts';
+import { type ContainerStatus, podSpec, podStatus, workloadStatus } from './workload.ts';
 
 /** What keeps a workload from becoming ready, and what to do about it. */
 export interface WorkloadTrouble {
   /** e.g. `pod x: container etcd: ImagePullBackOff: …`. */
   says: string;
   hint?: string;
-}
-
-interface ContainerStatus {
-  name: string;
-  ready?: boolean;
-  state?: { waiting?: { reason?: string; message?: string } };
-  lastState?: { terminated?: { reason?: string; message?: string; exitCode?: number } };
-}
-
-interface PodStatus {
-  containerStatuses?: ContainerStatus[];
-  initContainerStatuses?: ContainerStatus[];
-  conditions?: { type: string; status: string; reason?: string; message?: string }[];
 }
 
 /** Reasons that every container has for a moment. */
@@ -53,15 +41,16 @@ export function crashesAnew(pods: readonly KubeObject[]): boolean {
   const templateOf = ({ metadata }: KubeObject) => metadata.labels?.['pod-template-hash'];
   const [youngest] = [...pods].sort((a, b) => createdAt(b).localeCompare(createdAt(a)));
   return pods.some((pod) => {
-    const { containerStatuses = [], initContainerStatuses = [] } = (pod.status ?? {}) as PodStatus;
+    const { containerStatuses = [], initContainerStatuses = [] } = podStatus(pod);
     const isNew = youngest !== undefined && templateOf(pod) === templateOf(youngest);
     const loops = ({ state }: ContainerStatus) => state?.waiting?.reason === 'CrashLoopBackOff';
     return isNew && [...initContainerStatuses, ...containerStatuses].some(loops);
   });
 }
 
-function podTroubles({ metadata, status }: KubeObject): string[] {
-  const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = (status ?? {}) as PodStatus;
+function podTroubles(pod: KubeObject): string[] {
+  const { metadata } = pod;
+  const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = podStatus(pod);
   const containers = [...initContainerStatuses, ...containerStatuses].flatMap((container) => {
     const trouble = containerTrouble(container);
     return trouble ? [`pod ${metadata.name}: container ${container.name}: ${trouble}`] : [];
@@ -81,10 +70,11 @@ function containerTrouble({ state, lastState }: ContainerStatus): string | undef
 }
 
 /** What can be said of a pod that runs into no trouble and still is not ready. */
-export function unreadiness({ metadata, status, spec }: KubeObject): string[] {
-  const { containerStatuses } = (status ?? {}) as PodStatus;
+export function unreadiness(pod: KubeObject): string[] {
+  const { metadata } = pod;
+  const { containerStatuses } = podStatus(pod);
   if (!containerStatuses) {
-    const { nodeName } = (spec ?? {}) as { nodeName?: string };
+    const { nodeName } = podSpec(pod);
     return nodeName ? [`pod ${metadata.name}: the kubelet of node ${nodeName} has not started it`] : [];
   }
   const unready = containerStatuses.filter(({ ready, state }) => !ready && !state?.waiting).map(({ name }) => name);
@@ -92,7 +82,7 @@ export function unreadiness({ metadata, status, spec }: KubeObject): string[] {
 }
 
 function deploymentTroubles(deployment: KubeObject | undefined): string[] {
-  const { conditions = [] } = (deployment?.status ?? {}) as PodStatus;
+  const { conditions = [] } = workloadStatus(deployment);
   return conditions.flatMap(({ type, status, message }) =>
     type === 'ReplicaFailure' && status === 'True' && message ? [message] : [],
   );

@@ -3,6 +3,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { managersOfKey, toolOwner } from '../objects/ownership.ts';
+import { dataKeys } from '../objects/secret-data.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { PEER_SECRETS } from './peers.ts';
 
@@ -31,7 +32,7 @@ export function foreignHomes(snapshot: ClusterSnapshot): ForeignHome[] {
   return peerObjects(snapshot).flatMap((object) => {
     const owner = toolOwner(object);
     if (owner === undefined) return [];
-    const all = Object.keys((object.data ?? {}) as object);
+    const all = dataKeys(object);
     const keys = all.filter((key) => managersOfKey(object, key).includes(FIELD_MANAGER));
     return keys.length > 0 ? [{ object, owner, keys }] : [];
   });

@@ -1,6 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import { agentDaemonSetRef, apiserverDeploymentRef, meshHostname } from '../objects/names.ts';
+import { templateSpec } from '../objects/workload.ts';
 import type { Edit, Step } from '../plan/plan.ts';
 
 /** Entry of a pod's hostAliases; Kubernetes keeps one for each IP. */
@@ -135,8 +136,7 @@ function ipsIn(list: readonly HostAlias[], hostname: string): string[] {
 }
 
 function aliasesOf(workload: KubeObject): HostAlias[] {
-  const spec = workload.spec as { template?: { spec?: { hostAliases?: HostAlias[] } } } | undefined;
-  return spec?.template?.spec?.hostAliases ?? [];
+  return templateSpec(workload).hostAliases ?? [];
 }
 
 function annotatedPeers({ metadata }: KubeObject): string[] {

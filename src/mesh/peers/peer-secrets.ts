@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts';
-import { emptySecret } from '../objects/secret-data.ts';
+import { dataKeys, dataOf, emptySecret } from '../objects/secret-data.ts';
 import type { Edit } from '../plan/plan.ts';
 import { differingMarks, type Marks } from './peer-choices.ts';
 
@@ -29,7 +29,7 @@ export function setKeys(
   marks: Marks = {},
 ): (live: KubeObject) => Edit | undefined {
   return (live) => {
-    const present = (live.data ?? {}) as Record<string, string>;
+    const present = dataOf(live);
     const differs = Object.entries(data).some(([key, value]) => (present[key] ?? null) !== value);
     return editOf(differs ? data : {}, differingMarks(live, marks));
   };
@@ -41,7 +41,7 @@ export function setKeys(
  */
 export function removeKeys(keys: readonly string[], marks: Marks = {}): (live: KubeObject) => Edit | undefined {
   return (live) => {
-    const present = Object.keys((live.data ?? {}) as Record<string, string>);
+    const present = dataKeys(live);
     const gone = keys.filter((key) => present.includes(key));
     const made = live.metadata.annotations?.[CREATED_BY] === CONNECT;
     if (made && gone.length > 0 && gone.length === present.length) return 'delete';

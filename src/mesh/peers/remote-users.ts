@@ -3,6 +3,7 @@ import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { REMOTE_ROLE, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
+import { dataOf } from '../objects/secret-data.ts';
 import type { Edit } from '../plan/plan.ts';
 import { remoteUsersFile } from './peer-config.ts';
 
@@ -139,7 +140,7 @@ function editOf(live: KubeObject, text: string): Edit | undefined {
 }
 
 function fileOf(configMap: KubeObject): string {
-  return (configMap.data as Record<string, string> | undefined)?.[USERS_FILE] ?? '';
+  return dataOf(configMap)[USERS_FILE] ?? '';
 }
 
 /**

@@ -1,6 +1,7 @@
 import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from '../objects/kube-object.ts';
+import { serviceSpec } from '../objects/service.ts';
 import type { Change, Plan, Step } from '../plan/plan.ts';
 import { type Affinity, SERVICE_ANNOTATIONS } from './backends.ts';
 
@@ -41,7 +42,7 @@ export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[],
   const lacking = sites.filter(({ live }) => !live);
   if (lacking.length > 0) requireCopyable(ref, lacking, intent);
   for (const { context, live } of sites) {
-    if (live && (live.spec as { type?: string } | undefined)?.type === 'ExternalName') {
+    if (live && serviceSpec(live).type === 'ExternalName') {
       throw new MeshctlError('Rejected', `context "${context}": ${describeRef(ref)} is of type ExternalName`, {
         hint: 'It has no backends that could be shared; make it a Service with a selector.',
         details: { context, object: describeRef(ref) },

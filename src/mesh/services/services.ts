@@ -1,4 +1,5 @@
 import type { KubeObject } from '../objects/kube-object.ts';
+import { serviceSpec } from '../objects/service.ts';
 import {
   type ClusterService,
   isNamespaceGlobal,
@@ -126,14 +127,6 @@ function annotationsOf(clusters: readonly ClusterServices[], key: string): Map<s
   );
 }
 
-interface ServiceSpec {
-  type?: string;
-  clusterIP?: string;
-  ipFamilies?: string[];
-  ports?: { name?: string; port: number; protocol?: string }[];
-  selector?: Record<string, string>;
-}
-
 const MESH_ANNOTATIONS: ReadonlySet<string> = new Set(
   Object.values(SERVICE_ANNOTATIONS).flatMap(({ name, legacy }) => [name, legacy]),
 );
@@ -141,8 +134,9 @@ const MESH_ANNOTATIONS: ReadonlySet<string> = new Set(
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
 /** A Service as facts, without backends. */
-export function serviceFacts({ metadata, spec }: KubeObject): ServiceFacts {
-  const { type = 'ClusterIP', clusterIP, ipFamilies, ports = [], selector = {} } = (spec ?? {}) as ServiceSpec;
+export function serviceFacts(service: KubeObject): ServiceFacts {
+  const { metadata } = service;
+  const { type = 'ClusterIP', clusterIP, ipFamilies, ports = [], selector = {} } = serviceSpec(service);
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,

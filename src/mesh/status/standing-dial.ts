@@ -1,4 +1,5 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { validityFault } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -7,7 +8,6 @@ import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
-  apiserverDeploymentRef,
   CONFIG_DIRECTORY,
   KVSTOREMESH_PEERS_SECRET,
   LOCAL_CERT_SECRET,
@@ -83,7 +83,7 @@ function fileFaults(
   }
   const { namespace, objects } = snapshot;
   if (component === 'agent' && dialsOwnCache(text, namespace)) {
-    const isOff = runsKvstoremesh(objects.get(keyOf(apiserverDeploymentRef(namespace)))) === false;
+    const isOff = runsKvstoremesh(apiserverDeployment({ objects, namespace })) === false;
     const says = "the peering file is for the cache of this cluster's KVStoreMesh, which is off";
     return isOff ? [fault('peering-file-no-cache', says)] : [];
   }

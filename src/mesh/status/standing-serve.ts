@@ -1,4 +1,5 @@
 import { availableReplicasOf, makesRemoteUsers, replicasOf, runsKvstoremesh } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner } from '../certificates/authority.ts';
 import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
@@ -28,7 +29,7 @@ import { certificatesNamed } from './standing-dial.ts';
 
 /** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
 export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const deployment = apiserverDeployment(snapshot);
   if (!deployment) return absenceFaults(snapshot, input);
   return [
     ...serviceFaults(snapshot),

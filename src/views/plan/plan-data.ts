@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { joinCertificates } from '../../mesh/certificates/pem.ts';
 import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
-import { encodeText } from '../../mesh/objects/secret-data.ts';
+import { dataOf, encodeText } from '../../mesh/objects/secret-data.ts';
 import type { Change, Step, StepAction, TrustOrder } from '../../mesh/plan/plan.ts';
 import { printableLines } from '../printable.ts';
 
@@ -68,7 +68,7 @@ export function countActions(steps: readonly Pick<Step, 'action'>[]): Record<Ste
  * Whatever a planner says: what the Secret holds, encoded or not, goes no further.
  */
 function withoutValues({ path, from, to }: Change, { before }: Step): Change {
-  const encoded = Object.values((before?.data ?? {}) as Record<string, string>);
+  const encoded = Object.values(dataOf(before));
   const isWords = (value: unknown): value is string =>
     typeof value === 'string' && !encoded.some((held) => held === value || held === encodeText(value));
   if (!isWords(to)) return { path };
@@ -131,7 +131,7 @@ function trustedValue({ authority, certificates }: TrustOrder): string {
 }
 
 function encodedData(secret: KubeObject | undefined): Record<string, string> {
-  return (secret?.data as Record<string, string> | undefined) ?? {};
+  return dataOf(secret);
 }
 
 function digest(encoded: string): SecretDigest {

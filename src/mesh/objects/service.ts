@@ -1,0 +1,29 @@
+import type { KubeObject } from './kube-object.ts';
+
+/** Of a Service's spec what meshctl reads (Kubernetes API reference, ServiceSpec). */
+export interface ServiceSpec {
+  type?: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
+  clusterIP?: string;
+  clusterIPs?: string[];
+  ipFamilies?: string[];
+  selector?: Record<string, string>;
+  ports?: { name?: string; port: number; targetPort?: number | string; nodePort?: number; protocol?: string }[];
+  externalTrafficPolicy?: 'Cluster' | 'Local';
+  loadBalancerClass?: string;
+  loadBalancerIP?: string;
+  loadBalancerSourceRanges?: string[];
+}
+
+interface ServiceStatus {
+  loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] };
+}
+
+/** A Service's spec; empty for none. */
+export function serviceSpec(service: KubeObject | undefined): ServiceSpec {
+  return (service?.spec ?? {}) as ServiceSpec;
+}
+
+/** What a load balancer has given a Service: addresses and host names. */
+export function ingressOf(service: KubeObject): { ip?: string; hostname?: string }[] {
+  return ((service.status ?? {}) as ServiceStatus).loadBalancer?.ingress ?? [];
+}

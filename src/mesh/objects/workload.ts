@@ -1,0 +1,103 @@
+import type { KubeObject } from './kube-object.ts';
+import type { Toleration } from './taints.ts';
+
+/** Of a pod's spec what meshctl reads (Kubernetes API reference, PodSpec). */
+export interface PodSpec {
+  nodeName?: string;
+  securityContext?: SecurityContext;
+  containers?: Container[];
+  initContainers?: Container[];
+  imagePullSecrets?: { name: string }[];
+  volumes?: { name: string; emptyDir?: { medium?: string } }[];
+  hostAliases?: { ip: string; hostnames: string[] }[];
+  tolerations?: Toleration[];
+  nodeSelector?: Record<string, string>;
+}
+
+export interface Container {
+  name: string;
+  image?: string;
+  args?: string[];
+  env?: { name: string; value?: string }[];
+  ports?: { name?: string; containerPort: number }[];
+  resources?: ResourceRequirements;
+  securityContext?: SecurityContext;
+}
+
+/** Quantities by resource, e.g. `{ cpu: '100m', memory: '64Mi' }`. */
+export interface ResourceRequirements {
+  requests?: Readonly<Record<string, string>>;
+  limits?: Readonly<Record<string, string>>;
+}
+
+export interface SecurityContext {
+  runAsNonRoot?: boolean;
+  allowPrivilegeEscalation?: boolean;
+  capabilities?: { drop?: string[] };
+  seccompProfile?: { type?: string };
+}
+
+/** Of a Deployment's or DaemonSet's spec. */
+interface WorkloadSpec {
+  replicas?: number;
+  template?: { metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }; spec?: PodSpec };
+}
+
+/** Of a Deployment's or DaemonSet's status; a DaemonSet counts in fields of its own. */
+interface WorkloadStatus {
+  observedGeneration?: number;
+  replicas?: number;
+  updatedReplicas?: number;
+  availableReplicas?: number;
+  desiredNumberScheduled?: number;
+  numberReady?: number;
+  conditions?: Condition[];
+}
+
+export interface PodStatus {
+  phase?: string;
+  podIP?: string;
+  conditions?: Condition[];
+  containerStatuses?: ContainerStatus[];
+  initContainerStatuses?: ContainerStatus[];
+}
+
+export interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+}
+
+export interface ContainerStatus {
+  name: string;
+  ready?: boolean;
+  restartCount?: number;
+  state?: { waiting?: { reason?: string; message?: string } };
+  lastState?: { terminated?: { reason?: string; message?: string; exitCode?: number } };
+}
+
+/** The spec of a Deployment or DaemonSet; empty for none. */
+export function workloadSpec(workload: KubeObject | undefined): WorkloadSpec {
+  return (workload?.spec ?? {}) as WorkloadSpec;
+}
+
+/** The status of a Deployment or DaemonSet; empty for none. */
+export function workloadStatus(workload: KubeObject | undefined): WorkloadStatus {
+  return (workload?.status ?? {}) as WorkloadStatus;
+}
+
+/** The spec of the pods that a Deployment or DaemonSet makes; empty for none. */
+export function templateSpec(workload: KubeObject | undefined): PodSpec {
+  return workloadSpec(workload).template?.spec ?? {};
+}
+
+/** A pod's spec. */
+export function podSpec(pod: KubeObject): PodSpec {
+  return (pod.spec ?? {}) as PodSpec;
+}
+
+/** A pod's status; empty before a kubelet has seen it. */
+export function podStatus(pod: KubeObject): PodStatus {
+  return (pod.status ?? {}) as PodStatus;
+}
