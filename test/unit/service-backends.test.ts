@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type Affinity,
@@ -6,8 +7,10 @@ import {
   isNamespaceGlobal,
   publishedBackends,
   readSharing,
+  SERVICE_ANNOTATIONS,
   selectBackends,
 } from '../../src/mesh/services/backends.ts';
+import { isOffered, isShared, usedBackends } from '../../src/sandbox/cilium/load-balancing.ts';
 
 const STATES = {
   none: undefined,
@@ -253,5 +256,56 @@ describe('isNamespaceGlobal', () => {
   ])('annotation %s, default %s: %s', (value, byDefault, expected) => {
     const annotations = value === undefined ? {} : { 'clustermesh.cilium.io/global': value };
     expect(isNamespaceGlobal(annotations, byDefault)).toBe(expected);
+  });
+});
+
+describe("the sandbox's agents, which have Cilium's rules written for themselves,", () => {
+  const CONDITIONS = [STATES.active, STATES.readyTerminating, STATES.terminating, STATES.draining, STATES.notReady];
+  const backend = fc.constantFrom(...CONDITIONS);
+  const flag = fc.constantFrom(undefined, 'true', 'True', 'false', 'x', '');
+  const annotations = fc
+    .record({ global: flag, shared: flag, affinity: fc.constantFrom(undefined, 'local', 'Remote', 'none', '', 'near') })
+    .chain((values) =>
+      fc.boolean().map((legacy) =>
+        Object.fromEntries(
+          Object.entries(values).flatMap(([key, value]) => {
+            const { name, legacy: older } = SERVICE_ANNOTATIONS[key as keyof typeof SERVICE_ANNOTATIONS];
+            return value === undefined ? [] : [[legacy ? older : name, value]];
+          }),
+        ),
+      ),
+    );
+  const service = fc.record({
+    annotations,
+    namespaceGlobal: fc.boolean(),
+    backends: fc.array(backend, { maxLength: 3 }),
+  });
+
+  it('publish and use the same backends as meshctl says', () => {
+    const clusters = fc.tuple(service, service, service);
+    fc.assert(
+      fc.property(clusters, (services) => {
+        const told = services.map((one, index) => ({
+          cluster: `mesh-${index}`,
+          sharing: readSharing(one.annotations),
+          headless: false,
+          namespaceGlobal: one.namespaceGlobal,
+          backends: one.backends.map((conditions, at) => ({ ...conditions, at })),
+        }));
+        const said = selectBackends(told, 'mesh-0').map(({ cluster, backend: { at } }) => `${cluster}/${at}`);
+        const known = services.flatMap((one, index) => {
+          const cluster = `mesh-${index}`;
+          const all = one.backends.map((conditions, at) => ({ cluster, conditions, name: `${cluster}/${at}` }));
+          if (index === 0) return all;
+          const isPublished = one.namespaceGlobal && isShared(one.annotations);
+          return isPublished
+            ? all.filter(({ conditions }) => isOffered(conditions)).map(({ name }) => ({ cluster, name }))
+            : [];
+        });
+        const used = usedBackends('mesh-0', services[0].annotations, known).map(({ name }) => name);
+        expect(said.sort()).toEqual(used.sort());
+      }),
+      { numRuns: 2000 },
+    );
   });
 });

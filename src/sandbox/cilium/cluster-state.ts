@@ -1,11 +1,11 @@
 /** What a clustermesh-apiserver publishes about its cluster (Cilium's pkg/kvstore and clustermesh-apiserver/clustermesh). */
 
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
-import { isNamespaceGlobal, publishedBackends, readSharing } from '../../mesh/services/backends.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { type EndpointSlice, type Pod, ref, type Service, typeOf } from '../objects.ts';
 import { ciliumConfigOf } from './cilium-config.ts';
 import type { PublishedService } from './datapath.ts';
+import { includesExternal, isOffered, isShared, takesPart } from './load-balancing.ts';
 import { STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';
 import type { OwnCluster } from './peers.ts';
 
@@ -118,22 +118,21 @@ function identitiesOf(pods: readonly Pod[], cluster: string): Map<string, number
 function globalServicesOf(store: Store, own: OwnCluster): [string, unknown][] {
   const globalByDefault = ciliumConfigOf(store)['clustermesh-default-global-namespace'] !== 'false';
   const isGlobal = (namespace: string) =>
-    isNamespaceGlobal(store.get(ref('Namespace', undefined, namespace))?.metadata.annotations, globalByDefault);
+    takesPart(store.get(ref('Namespace', undefined, namespace))?.metadata.annotations, globalByDefault);
   return (store.list(typeOf('Service')) as Service[])
-    .filter(({ metadata }) => readSharing(metadata.annotations).global && isGlobal(metadata.namespace ?? ''))
+    .filter(({ metadata }) => includesExternal(metadata.annotations) && isGlobal(metadata.namespace ?? ''))
     .map((service) => {
-      const { namespace = '', name, labels } = service.metadata;
-      const sharing = readSharing(service.metadata.annotations);
+      const { namespace = '', name, labels, annotations } = service.metadata;
       const value = {
         cluster: own.name,
         namespace,
         name,
         frontends: frontendsOf(service),
-        backends: backendsOf(store, own, service),
+        backends: backendsOf(store, service),
         labels: labels ?? {},
         selector: service.spec.selector ?? {},
         includeExternal: true,
-        shared: sharing.shared,
+        shared: isShared(annotations),
         clusterID: own.id,
       };
       return [`${namespace}/${name}`, value];
@@ -150,24 +149,18 @@ function frontendsOf({ spec }: Service): Record<string, unknown> {
 }
 
 /** By address and port name; empty for a Service that is not shared. */
-function backendsOf(store: Store, own: OwnCluster, { metadata, spec }: Service): PublishedService['backends'] {
+function backendsOf(store: Store, { metadata }: Service): PublishedService['backends'] {
   const { namespace = '', name, annotations } = metadata;
   const labels = { 'kubernetes.io/service-name': name };
   const slices = store.list({ ...typeOf('EndpointSlice'), namespace, labels }) as EndpointSlice[];
+  if (!isShared(annotations)) return {};
   const backends = slices.flatMap(({ ports, endpoints }) => {
     const targets = Object.fromEntries(
       ports.map((port) => [port.name ?? '', { Protocol: port.protocol, Port: port.port }]),
     );
-    return endpoints.flatMap(({ addresses, conditions }) =>
-      addresses.map((address) => ({ ...conditions, address, targets })),
-    );
+    return endpoints
+      .filter(({ conditions }) => isOffered(conditions))
+      .flatMap(({ addresses }) => addresses.map((address): [string, typeof targets] => [address, targets]));
   });
-  const published = publishedBackends({
-    cluster: own.name,
-    sharing: readSharing(annotations),
-    headless: spec.clusterIP === 'None',
-    namespaceGlobal: true,
-    backends,
-  });
-  return Object.fromEntries(published.map(({ address, targets }) => [address, targets]));
+  return Object.fromEntries(backends);
 }

@@ -1,10 +1,10 @@
 /** A node's simulated datapath: where a pod's new connection goes, by what the node's agent knows. */
 import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
-import { type Backend, type ClusterService, readSharing, selectBackends } from '../../mesh/services/backends.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { type EndpointSlice, type Pod, ref, type Service, typeOf } from '../objects.ts';
 import { DialError, type PodIdentity, type VirtualNetwork } from '../pods/network.ts';
+import { type KnownBackend, usedBackends } from './load-balancing.ts';
 import { type PeerState, statePrefix } from './peer-state.ts';
 
 export interface Datapath {
@@ -31,7 +31,7 @@ export interface PublishedService {
   backends?: Record<string, Record<string, { Protocol?: string; Port?: number }>>;
 }
 
-interface Target extends Backend {
+interface Target extends KnownBackend {
   address: string;
   port: number;
 }
@@ -59,35 +59,36 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
     const service = (store.list(typeOf('Service')) as Service[]).find(({ spec }) => spec.clusterIP === address);
     const servicePort = service?.spec.ports?.find((entry) => entry.port === port);
     if (service && servicePort) {
-      const selected = selectBackends(knownServices(service, servicePort.name ?? ''), cluster);
+      const selected = usedBackends(
+        cluster,
+        service.metadata.annotations,
+        knownBackends(service, servicePort.name ?? ''),
+      );
       // Cilium chooses at random; taking turns, what a few requests show does not depend on luck.
       const chosen = selected[turn++ % Math.max(1, selected.length)];
       if (!chosen) throw new DialError('EHOSTUNREACH', `dial tcp ${address}:${port}: connect: no route to host`);
-      const { address: backend, port: backendPort } = chosen.backend;
-      return network.dialPod(source, { cluster: chosen.cluster, address: backend, port: backendPort });
+      return network.dialPod(source, { cluster: chosen.cluster, address: chosen.address, port: chosen.port });
     }
     const owner = ownerOf(address);
     if (owner !== undefined) return network.dialPod(source, { cluster: owner, address, port });
     return network.dial(cluster, address, port);
   }
 
-  /** The clusters' views of a Service: from the own API server, and from what the agent read of each peer. */
-  function knownServices(service: Service, portName: string): ClusterService<Target>[] {
-    const { namespace = '', name, annotations } = service.metadata;
-    const backends = localSlices(store, service).flatMap((slice) => {
+  /** The backends of a Service: from the own API server, and from what the agent read of each peer. A headless one has none. */
+  function knownBackends(service: Service, portName: string): Target[] {
+    const { namespace = '', name } = service.metadata;
+    const own = localSlices(store, service).flatMap((slice) => {
       const port = slice.ports.find((entry) => (entry.name ?? '') === portName)?.port;
       if (port === undefined) return [];
       return slice.endpoints.flatMap(({ addresses, conditions }) =>
-        addresses.map((address) => ({ ...conditions, address, port })),
+        addresses.map((address) => ({ cluster, conditions, address, port })),
       );
     });
-    const headless = service.spec.clusterIP === 'None';
-    const own = { cluster, sharing: readSharing(annotations), headless, namespaceGlobal: true, backends };
     const others = [...remotes].flatMap(([peer, state]) => {
       const text = entryOf(state, 'services', peer, `${namespace}/${name}`);
-      return text === undefined ? [] : [remoteService(peer, JSON.parse(text) as PublishedService, portName)];
+      return text === undefined ? [] : remoteBackends(peer, JSON.parse(text) as PublishedService, portName);
     });
-    return [own, ...others];
+    return [...own, ...others];
   }
 
   /** The cluster of the pod that has an address; undefined for what no pod has that the agent knows. */
@@ -105,14 +106,13 @@ function identityOf(cluster: string, { metadata }: Pod): PodIdentity {
   return { cluster, namespace: metadata.namespace ?? '', labels: metadata.labels ?? {} };
 }
 
-function remoteService(cluster: string, published: PublishedService, portName: string): ClusterService<Target> {
-  // What is published serves: the publishing cluster left the others out.
-  const backends = Object.entries(published.backends ?? {}).flatMap(([address, ports]) => {
+/** None of a Service that its cluster does not share. What is published serves: the publishing cluster left the others out. */
+function remoteBackends(cluster: string, { shared, backends }: PublishedService, portName: string): Target[] {
+  if (!shared) return [];
+  return Object.entries(backends ?? {}).flatMap(([address, ports]) => {
     const port = ports[portName]?.Port;
-    return port === undefined ? [] : [{ address, port, ready: true, serving: true, terminating: false }];
+    return port === undefined ? [] : [{ cluster, address, port }];
   });
-  const sharing = { global: true, shared: published.shared ?? false, affinity: 'none' as const };
-  return { cluster, sharing, headless: false, namespaceGlobal: true, backends };
 }
 
 /** An entry of a peer's state, read from its own etcd or from the cache. */
