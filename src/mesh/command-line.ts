@@ -36,3 +36,19 @@ export function kubectlCommand({ context, namespace }: CommandPlace, words: read
   ];
   return ['kubectl', ...[...flags, ...words].map(shellWord)].join(' ');
 }
+
+const UNNAMED = /'[^']*<context of [^>']+>[^']*'/g;
+const UNNAMED_PEER = /<context of ([^>']+)>/g;
+
+/** The clusters whose context a command line in a text leaves to the operator, by name. */
+export function unnamedIn(text: string): string[] {
+  const words = text.match(UNNAMED) ?? [];
+  return [...new Set(words.flatMap((word) => [...word.matchAll(UNNAMED_PEER)].flatMap(([, peer]) => peer ?? [])))];
+}
+
+/** A text whose command lines name the contexts that have become known. @param contexts by cluster name */
+export function withNamedContexts(text: string, contexts: ReadonlyMap<string, string>): string {
+  return text.replaceAll(UNNAMED, (word) =>
+    shellWord(word.slice(1, -1).replaceAll(UNNAMED_PEER, (unknown, peer: string) => contexts.get(peer) ?? unknown)),
+  );
+}

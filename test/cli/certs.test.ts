@@ -185,7 +185,26 @@ describe('certs rotate', () => {
     expect(stopped.stderr).toContain('the new CA and the former one are both trusted');
     expect(stopped.stderr).toMatch(/To go on: meshctl clustermesh certs rotate .*--context mesh-1,mesh-2$/m);
     const tls = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls', '-o', 'short']);
-    expect(tls.stdout).toContain('✅');
+    const way = 'meshctl clustermesh certs rotate --context mesh-1,mesh-2';
+    expect(tls.stdout).toContain('it stopped in phase 3 of 5 (issue the certificates of each cluster)');
+    expect(tls.stdout).toContain(way);
+    const alone = await meshctl.ok(['clustermesh', 'check', '--context', 'mesh-1', '--category', 'tls', '-o', 'json']);
+    expect(jsonOf(alone).checks).toContainEqual(
+      expect.objectContaining({ id: 'tls-rotation', severity: 'warn', hint: way }),
+    );
+    const list = await meshctl.ok(['clustermesh', 'certs', 'list', '--context', 'mesh-1']);
+    expect(list.stdout).toContain(`   → ${way}`);
+    for (const again of [enable('mesh-1'), connect('mesh-1', 'mesh-2')]) {
+      const kept = await meshctl.ok([...again, '--dry-run', '-o', 'json']);
+      requireValid(jsonOf(kept));
+      expect(jsonOf(kept).summary).toMatchObject({ create: 0, update: 0, delete: 0 });
+      expect(kept.stderr.replaceAll(/\s+/g, ' ')).toContain(`certificates of either are kept. To go on → ${way}`);
+    }
+    await meshctl.ok(enable('mesh-1'));
+    const parting = await meshctl.ok([
+      ...['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--dry-run'],
+    ]);
+    expect(parting.stderr).toContain('meshctl clustermesh check --context mesh-1,mesh-2 --category tls');
     const goesOn = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--dry-run']);
     expect(goesOn.stdout).toContain('goes on with the rotation of the CA that was interrupted');
     expect(goesOn.stdout).toContain('let go of the former CA');

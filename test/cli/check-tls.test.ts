@@ -137,6 +137,21 @@ checkScenarios(
         change: (mesh) => replaceCa(mesh, {}),
       },
     ],
+    'tls-rotation': [
+      {
+        when: 'the server certificate comes with its CA and with another one that comes first',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        args: { phase: 'trust' },
+        async change({ two }) {
+          const undo = edit(two, refs.secret(SERVER), () => undefined);
+          const { certificate } = await createAuthority();
+          const own = two.ca?.certificate ?? '';
+          setSecret(two, SERVER, { 'ca.crt': `${certificate}${own}` });
+          return undo;
+        },
+      },
+    ],
     'tls-orphaned-users': [
       {
         when: 'a user of a cluster that is no peer may log in',

@@ -21,6 +21,7 @@ const WARN_AT_WORST = [
   'bgp-pod-cidrs',
   'apiserver-private',
   'tls-orphaned-users',
+  'tls-rotation',
   'peers-mutual',
   'ownership-drift',
   'ownership-managers',

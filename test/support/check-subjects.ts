@@ -279,6 +279,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'tls-expiry': noCertificates,
   'tls-ca-expiry': each(() => ({ ca: undefined })),
   'tls-ca-trust': noPeerCertificates,
+  'tls-rotation': noCertificates,
   'tls-orphaned-users': each(() => ({ remoteUsers: [{ name: 'remote-mesh-9', role: 'remote' }] })),
   'peers-connected': observing(() => ({ status: undefined })),
   'peers-mutual': noPeers,

@@ -61,8 +61,11 @@ const encoded = (data: Record<string, string>) =>
   Object.fromEntries(Object.entries(data).map(([key, text]) => [key, encodeText(text)]));
 
 /** Clusters `mesh-1`… that all dial each other with certificates of their own. */
-export async function meshOf(count: number): Promise<World> {
-  const names = Array.from({ length: count }, (_, index) => `mesh-${index + 1}`);
+export async function meshOf(
+  count: number,
+  names = Array.from({ length: count }, (_, index) => `mesh-${index + 1}`),
+  firstId = 1,
+): Promise<World> {
   const authorities = await Promise.all(names.map(() => createAuthority({ now: NOW, keySize: CA_BITS })));
   const issue = (index: number, spec: Parameters<typeof issueCertificate>[1]) => {
     const authority = authorities[index];
@@ -103,7 +106,7 @@ export async function meshOf(count: number): Promise<World> {
       const configMap = (configName: string, data: object) =>
         objectOf({ ...secretRef(configName), kind: 'ConfigMap' }, { data });
       const objects = [
-        configMap('cilium-config', { 'cluster-name': name, 'cluster-id': String(index + 1) }),
+        configMap('cilium-config', { 'cluster-name': name, 'cluster-id': String(index + firstId) }),
         configMap('clustermesh-remote-users', {
           'users.yaml': remoteUsersFile(peers.map((peer) => ({ name: `remote-${peer}`, role: 'remote' }))),
         }),
@@ -229,6 +232,27 @@ function targetsOf(world: World): Target[] {
     };
     return { client: client as unknown as ClusterClient, namespace: NAMESPACE };
   });
+}
+
+/** The clusters as commands read them. */
+export function membersIn(world: World): Promise<Member[]> {
+  return readMembers(targetsOf(world), 4);
+}
+
+/** A cluster of another mesh that has lost all of its peers. */
+export async function loneCluster(name: string, id: number): Promise<ModelCluster> {
+  const [cluster] = await meshOf(1, [name], id);
+  if (!cluster) throw new Error('no cluster');
+  return cluster;
+}
+
+/** What a step leaves in a Secret, as text. */
+export async function textsWritten(world: World, step: Step): Promise<Record<string, string>> {
+  const copy = copyOf(world);
+  const authorities = await readAuthorities(targetsOf(copy), [step]);
+  apply(copy, step, await materialise(step, authorities, NOW));
+  const cluster = copy.find(({ name }) => name === step.cluster);
+  return cluster ? textsOf(cluster, step.object.name) : {};
 }
 
 /** Rotates as the flow does, without waits, and ends after so many writes. @returns whether it came to its end */

@@ -1,16 +1,35 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { draftFrom } from '../../src/flows/enable/draft-enable.ts';
+import { loadTemplates } from '../../src/manifests/load.ts';
+import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
+import { ROTATION_PHASES } from '../../src/mesh/certificates/rotation.ts';
+import { unfinishedRotations } from '../../src/mesh/certificates/unfinished-rotation.ts';
+import { CA_CHECKS, TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
+import { runChecks } from '../../src/mesh/checks/check.ts';
+import type { MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
+import { TLS_CHECKS } from '../../src/mesh/checks/tls.ts';
+import { planDial } from '../../src/mesh/connect/dial-plan.ts';
+import { planDirection } from '../../src/mesh/connect/direction.ts';
+import { planServe } from '../../src/mesh/connect/serve-plan.ts';
+import { keyOf } from '../../src/mesh/objects/kube-object.ts';
+import { SERVER_CERT_SECRET, secretRef } from '../../src/mesh/objects/names.ts';
+import { secretText } from '../../src/mesh/objects/secret-data.ts';
 import type { KeyPair } from '../../src/pki/certificate.ts';
 import {
   authoritiesIn,
   CA_BITS,
   copyOf,
+  loneCluster,
+  membersIn,
   meshOf,
   peeringFiles,
   presentCas,
   refusedIn,
   rotateModel,
+  textsWritten,
   type World,
 } from '../support/rotation-model.ts';
+import { NOW } from '../support/snapshots.ts';
 
 // Making keys is what takes time. Leaves may share one here; the key of a CA is what tells it from another.
 vi.mock('../../src/pki/certificate.ts', async (original) => {
@@ -115,6 +134,95 @@ describe('a rotation of the CAs of two clusters', () => {
       expect(presentCas(world), `cut after write ${cut}`).toEqual(presentCas(state));
     }
   }, 60_000);
+});
+
+describe('in the middle of a rotation', () => {
+  /** Each state of which something is left to do, with the phase in which a run would go on. */
+  const middles = async (isChosen = (_index: number) => true) => {
+    const chosen = states.filter((_, index) => isChosen(index) || isEnd(index));
+    const members = await Promise.all(chosen.map(membersIn));
+    return members.flatMap((cut, order) => {
+      const world = chosen[order] ?? [];
+      const index = states.indexOf(world);
+      const [one] = cut;
+      const rotations = unfinishedRotations(cut.map(({ snapshot }) => snapshot));
+      return one ? [{ cut, one: one.snapshot, world, at: `after write ${index + 1}`, rotations }] : [];
+    });
+  };
+  /** What stands beside the server certificate of mesh-1. */
+  const served = ([one]: World) =>
+    certificateBlocks(
+      secretText(one?.objects.get(keyOf(secretRef('kube-system', SERVER_CERT_SECRET))), 'ca.crt') ?? '',
+    );
+  const isEnd = (index: number) => index >= states.length - 1;
+
+  it('every cluster is in one from the first write to the last, in phases that go on', async () => {
+    const seen = await middles();
+    const phases = seen.map(({ rotations }) => rotations.map(({ phase }) => ROTATION_PHASES.indexOf(phase)));
+    expect(phases.at(-1)).toEqual([]);
+    const ofOne = seen.flatMap(({ rotations }) => rotations.filter(({ context }) => context === 'mesh-1'));
+    expect([...new Set(ofOne.map(({ phase }) => phase))]).toEqual([...ROTATION_PHASES]);
+    for (const [index, { rotations, at }] of seen.entries()) {
+      if (isEnd(index)) continue;
+      expect(rotations.length, at).toBeGreaterThan(0);
+      const ca = rotations.some(({ phase }) => ['trust', 'replace'].includes(phase)) ? ' --ca' : '';
+      expect(
+        rotations.map(({ hint }) => hint.replace(/^.*: /, '')),
+        at,
+      ).toEqual(rotations.map(() => `meshctl clustermesh certs rotate --context mesh-1,mesh-2${ca}`));
+    }
+  });
+
+  it('check warns of it and of nothing else, and enable issues nothing, cuts nobody and names the way on', async () => {
+    const templates = await loadTemplates(new URL('../../', import.meta.url));
+    for (const { cut, one, at, rotations } of await middles((index) => index % 4 === 0)) {
+      const clusters = cut.map(({ snapshot }) => snapshot);
+      const checks = [...CA_CHECKS, ...TLS_CHECKS, ...TRUST_CHECKS].filter(({ needs }) => needs === undefined);
+      const found = runChecks(checks, { clusters, now: NOW, observed: new Map() } as MeshCheckInput);
+      const bad = found.filter(({ severity }) => severity === 'fail' || severity === 'warn');
+      expect(
+        bad.map(({ id, severity, cluster }) => `${severity} ${id} ${cluster}`),
+        at,
+      ).toEqual(rotations.map(({ context }) => `warn tls-rotation ${context}`));
+      for (const others of [[], clusters.slice(1)]) {
+        const draft = draftFrom(one, templates, { waitMs: 0, others }, NOW);
+        const certificates = draft.plan.steps.filter(({ object }) => object.kind === 'Secret');
+        expect(
+          certificates.filter(({ action }) => action !== 'keep'),
+          at,
+        ).toEqual([]);
+        expect(
+          draft.effects.filter(({ becomes }) => becomes === 'cut'),
+          at,
+        ).toEqual([]);
+        const [own] = rotations.filter(({ context }) => context === 'mesh-1');
+        // The first write by itself may be anybody's, as long as the peers are not read.
+        if (others.length === 0 && own?.phase === 'trust') expect(draft.rotation, at).toBeDefined();
+        else expect(draft.warnings.filter((text) => text.includes('certs rotate')).length, at).toBe(own ? 1 : 0);
+      }
+    }
+  });
+
+  it('connect changes nothing between its clusters, and gives a new peer all CAs', async () => {
+    const lone = await loneCluster('mesh-3', 3);
+    for (const { cut, world, at, rotations } of await middles((index) => index % 5 === 1)) {
+      const [one, two] = cut;
+      const [three] = await membersIn([lone]);
+      if (!one || !two || !three) throw new Error('no clusters');
+      const between = [planDirection(one, two, { now: NOW }), planDirection(two, one, { now: NOW })];
+      const steps = [...planServe(between, NOW).steps, ...planDial(between, NOW).steps];
+      expect(
+        steps.filter(({ action }) => action !== 'keep'),
+        at,
+      ).toEqual([]);
+      const [dial] = planDial([planDirection(three, one, { now: NOW })], NOW).steps;
+      if (!dial) throw new Error('nothing is dialled');
+      const texts = await textsWritten([...world, lone], dial);
+      const trusted = certificateBlocks(texts['mesh-1.etcd-client-ca.crt'] ?? '');
+      const isTrusting = rotations.some(({ context, phase }) => context === 'mesh-1' && phase === 'trust');
+      if (!isTrusting) expect(trusted, at).toEqual(expect.arrayContaining(served(world)));
+    }
+  });
 });
 
 it('a rotation of four clusters goes on after cuts in each phase', async () => {

@@ -8,6 +8,7 @@ import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
+import { withContextsNamed } from '../targets/contexts-of-clusters.ts';
 import type { SilentCluster } from '../targets/find-clusters.ts';
 import { withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { CHECK } from './check-spec.ts';
@@ -30,7 +31,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
   const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
     const dead = silent.map(notAnswering);
     const entries = [...dead, ...(targets.length > 0 ? await check(context, targets, flags, deadline) : [])];
-    return resultOf(entries, flags, dead.length > 0);
+    return resultOf(await withContextsNamed(context, flags, entries), flags, dead.length > 0);
   };
   return withAnsweringClusters(context, flags, work, waitMs);
 }

@@ -11,6 +11,7 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
 import { dryRunOf, planResult } from '../plan-result.ts';
+import { namingContexts } from '../targets/contexts-of-clusters.ts';
 import { withMesh } from '../targets/mesh-targets.ts';
 import { withUnanswered } from '../targets/several-clusters.ts';
 import type { CONNECT } from './connect-spec.ts';
@@ -41,7 +42,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   return withMesh(context, flags, async (request, silent) => withUnanswered(await join(request), silent));
 
   async function join(request: MeshRequest): Promise<CommandResult> {
-    const prepared = await prepareConnect(context, request, options);
+    const plan = await prepareConnect(context, request, options);
+    const prepared = { ...plan, warnings: await namingContexts(context, flags, plan.warnings) };
     for (const warning of prepared.warnings) context.progress.warn(warning);
     if (dryRun) {
       const steps = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);

@@ -1,3 +1,4 @@
+import { unnamedIn, withNamedContexts } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
@@ -26,6 +27,32 @@ export function contextsFor(
 ): (names: readonly string[]) => Promise<Map<string, string>> {
   const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_LOOK_UP_MS) };
   return (names) => contextsOfClusters(context, briefly, names);
+}
+
+/** Texts whose command lines name the contexts of clusters that the run has not read; looked up only where one is missing. */
+export async function namingContexts(
+  context: CommandContext,
+  flags: ClusterFlags,
+  texts: readonly string[],
+): Promise<string[]> {
+  const unnamed = [...new Set(texts.flatMap(unnamedIn))];
+  if (unnamed.length === 0) return [...texts];
+  const contexts = await contextsFor(context, flags)(unnamed);
+  return texts.map((text) => withNamedContexts(text, contexts));
+}
+
+/** The same of entries with next steps. */
+export async function withContextsNamed<T extends { hint?: string | undefined }>(
+  context: CommandContext,
+  flags: ClusterFlags,
+  entries: readonly T[],
+): Promise<T[]> {
+  const hints = await namingContexts(
+    context,
+    flags,
+    entries.map(({ hint = '' }) => hint),
+  );
+  return entries.map((entry, index) => (hints[index] ? { ...entry, hint: hints[index] } : entry));
 }
 
 /**

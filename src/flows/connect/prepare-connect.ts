@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { provenRotation, unfinishedWarning } from '../../mesh/certificates/unfinished-rotation.ts';
 import { type Finding, runChecks } from '../../mesh/checks/check.ts';
 import { COMPATIBILITY_CHECKS, forConnect } from '../../mesh/checks/compatibility.ts';
 import { clusterNameOf, requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
@@ -99,6 +100,7 @@ export async function prepareConnect(
   const dial = planDial(directions, now);
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
+    ...unfinishedWarnings(snapshots),
     ...directions.flatMap(({ credential }) => credential.warnings),
     ...aliasWarnings(directions),
     ...dials.oneWay.map(oneWayNote),
@@ -136,6 +138,18 @@ function membersOf(snapshots: readonly ClusterSnapshot[], request: MeshRequest, 
     if (given === undefined || given === 'service')
       return { snapshot, identity, endpoints: listEndpoints(snapshot), given };
     return { snapshot, identity, endpoints: given, given: 'addresses' };
+  });
+}
+
+/** In the middle of a rotation a new peer trusts both CAs, and has to take part in what is left of it. */
+function unfinishedWarnings(snapshots: readonly ClusterSnapshot[]): string[] {
+  return snapshots.flatMap((snapshot) => {
+    const rotation = provenRotation(snapshot, snapshots);
+    return rotation
+      ? [
+          `context "${snapshot.context}": ${unfinishedWarning(rotation, snapshot, snapshots, snapshots.map(clusterNameOf))}`,
+        ]
+      : [];
   });
 }
 

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { hasMarkedFiles } from '../../mesh/certificates/unfinished-rotation.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
@@ -138,8 +139,21 @@ function prepare(
           `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: once it no longer dials, the certificate is still good`,
       ),
       ...openConnections(dials),
+      ...unfinishedRotations(dials),
     ],
   };
+}
+
+/** What is left of a rotation goes on in each cluster; how, hangs on certificates that are not read here. */
+function unfinishedRotations(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): string[] {
+  const snapshots = [...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []);
+  if (!snapshots.some(hasMarkedFiles)) return [];
+  const look = meshctlCommand('clustermesh check', { context: snapshots.map(({ context }) => context) }, [
+    ...['--category', 'tls'],
+  ]);
+  return [
+    `a rotation of the CA is unfinished, and goes on in each cluster by itself; where it stands, and how → ${look}`,
+  ];
 }
 
 /**

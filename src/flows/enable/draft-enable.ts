@@ -12,6 +12,11 @@ import {
   planAuthority,
   replacementNotes,
 } from '../../mesh/certificates/plan-authority.ts';
+import {
+  type UnfinishedRotation,
+  unfinishedRotation,
+  unfinishedWarning,
+} from '../../mesh/certificates/unfinished-rotation.ts';
 import { type ClusterIdentity, requireIdentity } from '../../mesh/cilium/identity.ts';
 import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install.ts';
 import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions.ts';
@@ -76,6 +81,8 @@ export interface EnableDraft {
   move: PeerMove | undefined;
   /** What becomes of the connections with known peers. */
   effects: readonly PeerEffect[];
+  /** In the middle of which the CA is, or may be. */
+  rotation: UnfinishedRotation | undefined;
   warnings: readonly string[];
   /** How the plan came about, for people. */
   notes: readonly string[];
@@ -142,6 +149,7 @@ export function draftFrom(
   const own = objects.find(({ metadata }) => metadata.name === KVSTOREMESH_PEERS_SECRET);
   const move = planMove(snapshot, settings.kvstoremesh, own);
   const plan = planEnable({ snapshot, planned, objects, certificates, authority, move, possible, issuing, force, now });
+  const rotation = unfinishedRotation(snapshot, others);
   return {
     snapshot,
     planned,
@@ -160,7 +168,9 @@ export function draftFrom(
       others,
       move,
     }),
+    rotation,
     warnings: [
+      ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
       ...authorityWarnings(snapshot, authority),
       ...keptUnsigned(plan.steps),
       ...warningsOf(snapshot, install, settings),

@@ -46,13 +46,15 @@ export async function planAgain(flow: Flow, { snapshot }: EnableDraft, options: 
  * Whether a plan hangs on what other clusters say: what they dial, and as whom. They are read only then, since a
  * kubeconfig may lead to many.
  */
-export function concernsOthers({ authority, effects, plan: { steps }, snapshot }: EnableDraft): boolean {
+export function concernsOthers({ authority, effects, rotation, plan: { steps }, snapshot }: EnableDraft): boolean {
   const served = hasServed(snapshot);
   // A peer may trust another CA than what is left here tells.
   const changesTrust = authority.makes || !snapshot.tlsSecrets.has(SERVER_CERT_SECRET);
   const restoresUsers = steps.some(
     ({ action, object }) => action === 'create' && object.name === REMOTE_USERS_CONFIGMAP,
   );
+  // They take part in it: their certificates tell how far it is, and they are to be named.
+  if (rotation) return true;
   return effects.some(({ becomes }) => becomes !== 'kept') || (served && (restoresUsers || changesTrust));
 }
 

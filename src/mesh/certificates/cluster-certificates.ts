@@ -1,4 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import {
   ADMIN_CERT_SECRET,
   LOCAL_CERT_SECRET,
@@ -6,7 +7,7 @@ import {
   SERVER_CERT_SECRET,
   serviceHostname,
 } from '../objects/names.ts';
-import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificate.ts';
+import { type CertificateFacts, type CertificateSpec, type TlsSecretFacts, trustedBy, trusts } from './certificate.ts';
 
 /** Certificates are issued anew from this time before their end. */
 export const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
@@ -60,22 +61,44 @@ export function certificateSpecs(cluster: {
  * do not matter.
  * @param facts what the Secret holds; undefined when that is nothing readable
  * @param ca the CA that is to sign
+ * @param accepted the CAs whose certificates are as good, as long as who holds one trusts `ca` too: in the middle of a
+ * rotation the former one, while the cluster's etcd trusts both
  */
 export function reasonToReissue(
   facts: TlsSecretFacts | undefined,
   spec: CertificateSpec,
   ca: CertificateFacts,
   now: Date,
+  accepted: readonly CertificateFacts[] = [],
 ): string | undefined {
   if (facts === undefined) return 'there is no certificate yet';
-  return reasonOfTrust(facts, ca) ?? reasonOfContent(facts.certificate, spec) ?? reasonOfTime(facts, ca, now);
+  return reasonOfTrust(facts, ca, accepted) ?? reasonOfContent(facts.certificate, spec) ?? reasonOfTime(facts, ca, now);
 }
 
-function reasonOfTrust(facts: TlsSecretFacts, ca: CertificateFacts): string | undefined {
+/**
+ * The CAs from which a cluster's etcd takes certificates besides its present one: in the middle of a rotation, the other
+ * ones of its bundle. None where the bundle lacks the present CA: then it is from elsewhere.
+ */
+export function acceptedBeside({
+  ca,
+  tlsSecrets,
+}: Pick<ClusterSnapshot, 'ca' | 'tlsSecrets'>): readonly CertificateFacts[] {
+  const server = tlsSecrets.get(SERVER_CERT_SECRET);
+  return ca && server && trusts(server, ca.certificate) ? trustedBy(server) : [];
+}
+
+function reasonOfTrust(
+  facts: TlsSecretFacts,
+  ca: CertificateFacts,
+  accepted: readonly CertificateFacts[],
+): string | undefined {
+  const signer = facts.ca;
   if (!facts.keyMatches) return 'its private key is missing or belongs to another certificate';
-  if (facts.ca === undefined) return 'there is no CA certificate with it';
+  if (signer === undefined) return 'there is no CA certificate with it';
   // The key counts, not the certificate: a CA may have been renewed with its key.
-  if (facts.ca.publicKeySha256 !== ca.publicKeySha256) return `it is from another CA than "${ca.commonName}"`;
+  const isOf = (one: CertificateFacts) => one.publicKeySha256 === signer.publicKeySha256;
+  const isGood = isOf(ca) || (accepted.some(isOf) && trusts(facts, ca));
+  if (!isGood) return `it is from another CA than "${ca.commonName}"`;
   if (!facts.signedByCa) return 'it is not signed by the CA that is with it';
   return undefined;
 }

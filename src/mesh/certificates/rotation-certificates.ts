@@ -119,6 +119,19 @@ export function rotationStage(issuer: Member, members: readonly Member[]): Rotat
   return mark?.startsWith(`${caMark(present)},`) ? 'replaced' : 'settled';
 }
 
+/** Whether a member logs in to this cluster with a certificate of its own CA, which is this one. */
+export function signsForPeers(
+  { publicKeySha256 }: CertificateFacts,
+  issuer: Member,
+  members: readonly Member[],
+): boolean {
+  return members.some(({ snapshot }) => {
+    const { ca, peerCertificates } = snapshot;
+    const own = snapshot === issuer.snapshot || peerCertificates.has(issuer.identity.name);
+    return !own && ca?.certificate.publicKeySha256 === publicKeySha256;
+  });
+}
+
 /** Peers of a member that are none themselves: what they hold cannot be renewed. */
 export function strangersTo({ snapshot, identity }: Member, members: readonly Member[]): string[] {
   const names = new Set([identity.name, ...members.map((member) => member.identity.name)]);

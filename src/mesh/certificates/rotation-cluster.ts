@@ -8,6 +8,7 @@ import {
   presentAuthority,
   type RotatedCertificate,
   rotationStage,
+  signsForPeers,
   type TrustedAuthority,
 } from './rotation-certificates.ts';
 import type { Lifetime } from './rotation-lifetime.ts';
@@ -62,22 +63,13 @@ export function clusterOf(issuer: Member, { members, replace, successors }: Rota
   const pending = replace.has(context) && !done ? successorName(context) : undefined;
   const wanted = pending === undefined ? present : successor && [successor];
   const trusted = once([...(wanted ?? []), ...present, ...certificates.flatMap(authoritiesBeside)]);
-  const others = trusted.filter((one) => !wanted?.includes(one) && signsForPeers(one, issuer, members));
+  const others = trusted.filter((one) => !wanted?.includes(one) && signsForPeers(one.facts, issuer, members));
   const stage = rotationStage(issuer, members);
   return { issuer, certificates, pending, wanted, trusted, others, unfinished: stage !== 'settled' };
 }
 
 function once(authorities: readonly TrustedAuthority[]): TrustedAuthority[] {
   return [...new Map(authorities.map((one) => [one.facts.sha256, one])).values()];
-}
-
-/** Whether a member logs in to this cluster with a certificate of its own CA, which is this one. */
-function signsForPeers({ facts }: TrustedAuthority, issuer: Member, members: readonly Member[]): boolean {
-  return members.some(({ snapshot }) => {
-    const { ca, peerCertificates } = snapshot;
-    const own = snapshot === issuer.snapshot || peerCertificates.has(issuer.identity.name);
-    return !own && ca?.certificate.publicKeySha256 === facts.publicKeySha256;
-  });
 }
 
 /** What goes beside a certificate until the former CA is let go. */

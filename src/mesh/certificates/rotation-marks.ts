@@ -24,6 +24,11 @@ export function unmarkFiles(
   return Object.fromEntries(marked.map((peer) => [peer, withoutMark(texts[peer] ?? '')]));
 }
 
+/** Whether one of the peering files among a Secret's texts has the mark. */
+export function hasReloadMark(texts: Readonly<Record<string, string>>): boolean {
+  return peersIn(texts).some((peer) => RELOAD_MARK.test(texts[peer] ?? ''));
+}
+
 function withoutMark(text: string): string {
   return text.replace(RELOAD_MARK, '');
 }

@@ -15,6 +15,11 @@ const TITLES: Readonly<Record<PhaseName, string>> = {
   'let-go': 'let go of the former CA',
 };
 
+/** What a phase does, as in plans. */
+export function titleOfPhase(name: PhaseName): string {
+  return TITLES[name];
+}
+
 export interface RotationPhase {
   name: PhaseName;
   title: string;

@@ -1,6 +1,7 @@
 import { requireSigner } from '../certificates/authority.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
-import { clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { acceptedBeside, clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { trustInRotation } from '../certificates/unfinished-rotation.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
@@ -12,7 +13,7 @@ import { differingMarks, type Marks } from '../peers/peer-choices.ts';
 import { COMMON_PREFIX, cachedPeerFile, peerCertificateKeys, remotePeerFile } from '../peers/peer-config.ts';
 import { addressesIn, type PeerFile, readPeerFile, type UnreadablePeerFile } from '../peers/peer-file.ts';
 import { newPeerSecret, setKeys, withMarks } from '../peers/peer-secrets.ts';
-import type { CertificateCopy, CertificateOrder, Change, Plan, Step } from '../plan/plan.ts';
+import type { CertificateCopy, CertificateOrder, Change, Plan, Step, TrustOrder } from '../plan/plan.ts';
 import { canSign, usableWithoutSigner } from './credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from './direction.ts';
 import type { Member } from './member.ts';
@@ -42,6 +43,7 @@ interface Entry {
   data: Record<string, string>;
   certificates: CertificateOrder[];
   copies: CertificateCopy[];
+  trust: TrustOrder[];
   remove: string[];
   changes: Change[];
   reasons: string[];
@@ -71,6 +73,7 @@ function dialStep(client: Member, outgoing: readonly Direction[], now: Date): St
       method: 'issue',
       certificates: entries.flatMap(({ certificates }) => certificates),
       copies: entries.flatMap(({ copies }) => copies),
+      trust: entries.flatMap(({ trust }) => trust),
       data: Object.assign({}, ...entries.map(({ data }) => data)) as Record<string, string>,
       remove: entries.flatMap(({ remove }) => remove),
       marks,
@@ -84,7 +87,7 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
   const { client, server, credential, endpoint } = direction;
   const peer = server.identity.name;
   const keys = peerCertificateKeys(peer);
-  const entry: Entry = { data: {}, certificates: [], copies: [], remove: [], changes: [], reasons: [] };
+  const entry: Entry = { data: {}, certificates: [], copies: [], trust: [], remove: [], changes: [], reasons: [] };
   const reason = reasonForCertificate(direction, now);
   const former = describePresent(client, peer, texts);
   if (credential.kind === 'shared-ca') {
@@ -96,6 +99,8 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
   } else if (reason) {
     const spec = clientSpec(credential.user);
     entry.certificates.push({ spec, signer: server.snapshot.context, keys });
+    const trusted = trustInRotation(server.snapshot);
+    if (trusted.length > 0) entry.trust.push({ key: keys.ca, certificates: trusted.map(({ pem }) => pem) });
     const ca = server.snapshot.ca?.certificate;
     entry.changes.push({
       path: `data.${keys.certificate}`,
@@ -167,7 +172,7 @@ function reasonForCertificate({ client, server, credential }: Direction, now: Da
   if (credential.kind === 'legacy') return reasonToCopy(present, server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
   if (!canSign(server) && usableWithoutSigner(client, server, now)) return undefined;
   const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
-  return reasonToReissue(present, clientSpec(credential.user), certificate, now);
+  return reasonToReissue(present, clientSpec(credential.user), certificate, now, acceptedBeside(server.snapshot));
 }
 
 function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): KubeObject {

@@ -1,5 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
-import { reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { acceptedBeside, reasonToReissue } from '../certificates/cluster-certificates.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   configMapRef,
@@ -44,7 +44,7 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
     dnsNames: [...new Set([...dnsNames, ...hosts.filter((host) => !isIpAddress(host))])],
     ipAddresses: [...new Set([...ipAddresses, ...hosts.filter(isIpAddress)])],
   };
-  const reason = reasonToReissue(present, spec, snapshot.ca.certificate, now);
+  const reason = reasonToReissue(present, spec, snapshot.ca.certificate, now, acceptedBeside(snapshot));
   if (!reason) return [{ ...base, action: 'keep', changes: [], why: `it covers ${hosts.join(', ')}` }];
   return [
     {

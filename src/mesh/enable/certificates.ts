@@ -7,8 +7,9 @@ import {
   type TlsSecretFacts,
   trustedBy,
 } from '../certificates/certificate.ts';
-import { reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
+import { acceptedBeside, reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
+import { trustInRotation } from '../certificates/unfinished-rotation.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
@@ -34,7 +35,9 @@ export function caFingerprint(
   const present = snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
   if (!authority.certificate) return undefined;
   const stays = present && server && !reissueReason(present, server, server.spec, input);
-  // A bundle that has the CA is left as it is: in the middle of a rotation it has the former one too.
+  const both = authority.makes || stays ? [] : trustInRotation(snapshot).map(({ facts }) => facts);
+  if (both.length > 0) return caMark(both);
+  // A bundle that has the CA is left as it is.
   const kept = present && trustedBy(present).some(({ sha256 }) => sha256 === authority.certificate?.sha256);
   return caMark(stays || kept ? trustedBy(present) : [authority.certificate]);
 }
@@ -69,6 +72,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
   ];
   const written = Object.values(TLS_KEYS).map((key) => ({ path: `data.${key}` }));
   const disputed = before ? conflictsOf(before, written) : [];
+  const trusted = authority.makes ? [] : trustInRotation(snapshot);
   return {
     ...base,
     action: before ? 'update' : 'create',
@@ -78,6 +82,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
       method: 'issue',
       certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS, ...input.issuing }],
       data: {},
+      ...(trusted.length > 0 ? { trust: [{ key: TLS_KEYS.ca, certificates: trusted.map(({ pem }) => pem) }] } : {}),
       secret: secretWithoutData(input, ref),
       // A patch takes over what somebody else has set, and leaves alone whose Secret it is.
       into: ours && (foreignOwner(before) || disputed.length > 0) ? 'patch' : 'apply',
@@ -140,7 +145,8 @@ function reissueReason(
 ): string | undefined {
   const { certificate: ca, makes }: AuthorityPlan = input.authority;
   if (!ca) return makes ? 'the CA is new' : present ? undefined : 'there is no certificate yet';
-  const reason = reasonToReissue(present, needed, ca, input.now);
+  const accepted = makes ? [] : acceptedBeside(input.snapshot);
+  const reason = reasonToReissue(present, needed, ca, input.now, accepted);
   return (
     reason ??
     (needed === certificate.spec && isPending(input, certificate) ? 'the Service gets another address' : undefined)

@@ -1,5 +1,6 @@
 import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { formerName, podIdentity } from '../apiserver/pod-marks.ts';
+import { trusts } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -127,10 +128,13 @@ function authorityEffects(
   const { tlsSecrets } = snapshot;
   const reissued = steps.some(({ action, object }) => action !== 'keep' && object.name === SERVER_CERT_SECRET);
   if (!authority.makes && !reissued) return [];
-  const own = CERTIFICATE_SECRETS.flatMap((name) => tlsSecrets.get(name)?.ca ?? []);
-  const held = other && namesOf(snapshot).flatMap((name) => other.peerCertificates.get(name)?.ca ?? []);
-  const former = tlsSecrets.get(SERVER_CERT_SECRET)?.ca ?? held?.[0] ?? own[0];
-  if (former ? former.publicKeySha256 === authority.certificate?.publicKeySha256 : !authority.makes) return [];
+  const held = other && namesOf(snapshot).flatMap((name) => other.peerCertificates.get(name) ?? []);
+  const own = [SERVER_CERT_SECRET, ...CERTIFICATE_SECRETS].flatMap((name) => tlsSecrets.get(name) ?? []);
+  // Of a peer that was not read: in the middle of a rotation it trusts as many CAs as this cluster's own certificates do.
+  const trusting = [...(held ?? []), ...own].find(({ ca }) => ca !== undefined);
+  const former = trusting?.ca;
+  const { certificate, makes } = authority;
+  if (trusting ? certificate && trusts(trusting, certificate) : !makes) return [];
   return [
     {
       becomes: 'cut',

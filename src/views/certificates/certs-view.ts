@@ -9,13 +9,19 @@ const SERIAL_DIGITS = 8;
 /** The widest columns: the table fits 100 of a terminal's. */
 const WIDEST = { context: 20, role: 15, subject: 22, issuer: 12 };
 
+interface CertificatesReport {
+  certificates: readonly CertificateEntry[];
+  faults: readonly CertificateFault[];
+  /** Rotations of CAs that have not come to their end. */
+  rotations: readonly { context: string; says: string; hint: string }[];
+}
+
 /**
  * A table of certificates by cluster, with a row for each one that is not there or cannot be read; below it what is wrong.
  * Names, users and whole serial numbers are in the data.
  */
 export function certificatesText(
-  entries: readonly CertificateEntry[],
-  faults: readonly CertificateFault[],
+  { certificates: entries, faults, rotations }: CertificatesReport,
   theme: Theme,
 ): string {
   if (entries.length === 0 && faults.length === 0) return 'No certificates of Cluster Mesh';
@@ -36,6 +42,9 @@ export function certificatesText(
   const lines = tableLines([head, ...ordered.map(({ cells }) => cells)]);
   for (const { context, says, hint } of faults) {
     lines.push(`${theme.fail('✗')} ${context}: ${says}`, `   ${theme.dim('→')} ${hint}`);
+  }
+  for (const { context, says, hint } of rotations) {
+    lines.push(`${theme.warn('‼')} ${context}: ${says}`, `   ${theme.dim('→')} ${hint}`);
   }
   return lines.join('\n');
 }

@@ -1,16 +1,15 @@
 import type { Target } from '../../../flows/flow.ts';
 import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
+import { unfinishedRotations } from '../../../mesh/certificates/unfinished-rotation.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import { CA_SECRET, secretRef } from '../../../mesh/objects/names.ts';
-import { expectedPeers } from '../../../mesh/peers/peers.ts';
-import { type Contexts, contextOf } from '../../../mesh/status/standing-advice.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
 import { certificatesText } from '../../../views/certificates/certs-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { unreachableLines } from '../../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../flags-of.ts';
-import { contextsFor } from '../../targets/contexts-of-clusters.ts';
+import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
 import {
   exitCodeWith,
   unreachableData,
@@ -29,20 +28,19 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
     const certificates = printable(done.flatMap((snapshot) => listCertificates(snapshot, now)));
     const contexts = new Map(done.map((snapshot) => [clusterNameOf(snapshot), snapshot.context]));
     const found = done.map((snapshot) => ({ snapshot, others: done.filter((other) => other !== snapshot) }));
-    const unknown = found.flatMap(({ snapshot }) => expectedPeers(snapshot)).filter((peer) => !contexts.has(peer));
-    const faultsWith = (known: Contexts) =>
-      found.flatMap(({ snapshot, others }) => certificateFaults(snapshot, { now, others }, known));
-    const isNamed = faultsWith(contexts).some(({ hint }) =>
-      unknown.some((peer) => hint.includes(contextOf(new Map(), peer))),
+    const named = <T extends { hint: string }>(rows: readonly T[]) => withContextsNamed(context, flags, rows);
+    const faults = printable(
+      await named(found.flatMap(({ snapshot, others }) => certificateFaults(snapshot, { now, others }, contexts))),
     );
-    const looked = isNamed ? await contextsFor(context, flags)(unknown) : [];
-    const faults = printable(faultsWith(new Map([...looked, ...contexts])));
+    const rotations = printable(await named(unfinishedRotations(done)));
     const unreachable = printable(unreachableData([...silent, ...failed]));
     return {
       kind: 'CertificateList',
-      data: { certificates, faults, ...(unreachable.length > 0 ? { unreachable } : {}) },
+      data: { certificates, faults, rotations, ...(unreachable.length > 0 ? { unreachable } : {}) },
       text: (theme) =>
-        [certificatesText(certificates, faults, theme), ...unreachableLines(unreachable, theme)].join('\n'),
+        [certificatesText({ certificates, faults, rotations }, theme), ...unreachableLines(unreachable, theme)].join(
+          '\n',
+        ),
       exitCode: exitCodeWith(unreachable) || (faults.length > 0 ? 1 : 0),
     };
   });
