@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, isMeshWrite, startConnectClusters } from '../support/connect-clusters.ts';
+import { printedCommands } from '../support/printed-commands.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 
 let clusters: ConnectClusters;
@@ -103,6 +104,88 @@ describe('an endpoint that was chosen', () => {
 });
 
 describe('a one-way connection', () => {
+  it('is healthy seen from either side, and to check', async () => {
+    await ok(...ARGV, '--connection-mode', 'unicast');
+    const status = (...more: string[]) => clusters.meshctl(['clustermesh', 'status', ...more]);
+    const serving = await status('--context', 'mesh-2');
+    expect(serving).toMatchObject({ exitCode: 0 });
+    expect(serving.stdout).toContain('✅ mesh-2 is dialled one-way by mesh-1, as it was chosen');
+    expect(serving.stdout).toContain('meshctl clustermesh status --context mesh-1\n');
+    expect(jsonOf(await status('--context', 'mesh-2', '-o', 'json'))).toMatchObject({
+      healthy: true,
+      serves: ['mesh-1'],
+    });
+
+    const both = await status('--context', 'mesh-1,mesh-2', '--wait', '--wait-duration', '20s');
+    expect(both.stdout).toContain('connected to all their peers (one-way, as it was chosen: mesh-1 → mesh-2)');
+    expect(both.exitCode).toBe(0);
+    for (const contexts of ['mesh-2', 'mesh-1,mesh-2']) {
+      const check = await clusters.meshctl(['clustermesh', 'check', '--context', contexts, '--category', 'peers']);
+      expect(check).toMatchObject({ exitCode: 0 });
+    }
+    expect(await findings('peers-mutual')).not.toContain('warn');
+
+    // One side gone, the other one is not what it says it is.
+    expect(
+      (await clusters.meshctl(['clustermesh', 'disconnect', '--context', 'mesh-1', '--peer', 'mesh-2', '--yes']))
+        .exitCode,
+    ).toBe(0);
+    const left = await status('--context', 'mesh-1,mesh-2');
+    expect(left.exitCode).toBe(1);
+    expect(left.stdout).not.toContain('one-way');
+    await partAll();
+    expect(storeOf('mesh-2').get(refs.secret('cilium-clustermesh'))?.metadata.annotations ?? {}).toEqual({});
+  }, 60_000);
+
+  it('is not made of one that goes both ways, but by the commands that are printed, and back', async () => {
+    await ok(...ARGV);
+    clusters.requests.length = 0;
+    const refused = await connect(...ARGV, '--connection-mode', 'unicast');
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain('"mesh-2" dials "mesh-1" too');
+    expect(clusters.requests.filter(isMeshWrite)).toEqual([]);
+    for (const { argv } of printedCommands({ stdout: '', stderr: refused.stderr })) {
+      const result = await clusters.meshctl([...argv, ...(argv.includes('disconnect') ? ['--yes'] : [])]);
+      expect(result.exitCode, result.stderr).toBe(0);
+    }
+    expect(fileOf('mesh-2', 'mesh-1')).toBe('');
+    expect(fileOf('mesh-1', 'mesh-2')).not.toBe('');
+    const healthy = await clusters.meshctl(['clustermesh', 'status', '--context', 'mesh-2']);
+    expect(healthy.stdout).toContain('one-way');
+
+    await ok(...ARGV, '--connection-mode', 'bidirectional');
+    expect(fileOf('mesh-2', 'mesh-1')).not.toBe('');
+    const both = await clusters.meshctl(['clustermesh', 'status', '--context', 'mesh-2']);
+    expect(both.stdout).not.toContain('one-way');
+    expect(storeOf('mesh-2').get(refs.secret('cilium-clustermesh'))?.metadata.annotations ?? {}).toEqual({});
+    await partAll();
+  }, 60_000);
+
+  it('that nobody chose is told, with the command that mends it', async () => {
+    await ok(...ARGV);
+    const part = ['clustermesh', 'disconnect', '--context', 'mesh-2', '--destination-context', 'mesh-1'];
+    expect((await clusters.meshctl([...part, '--connection-mode', 'unicast', '--yes'])).exitCode).toBe(0);
+    const told = await clusters.meshctl(['clustermesh', 'status', '--context', 'mesh-2']);
+    expect(told.exitCode).toBe(1);
+    expect(told.stdout).toContain('mesh-2 dials no cluster, although it lets mesh-1 in');
+    const commands = printedCommands(told);
+    expect(commands.map(({ line }) => line)).toEqual([
+      'meshctl clustermesh connect --context mesh-2 --destination-context mesh-1',
+    ]);
+    for (const { argv } of commands) expect((await clusters.meshctl(argv)).exitCode).toBe(0);
+    expect(fileOf('mesh-2', 'mesh-1')).not.toBe('');
+    await partAll();
+  }, 60_000);
+
+  it('is no ground for a connectivity test, whose hint makes it go both ways', async () => {
+    await ok(...ARGV, '--connection-mode', 'unicast');
+    const test = await clusters.meshctl(['connectivity', 'test', '--context', 'mesh-1,mesh-2']);
+    expect(test.exitCode).toBe(1);
+    for (const { argv } of printedCommands(test)) expect((await clusters.meshctl(argv)).exitCode).toBe(0);
+    expect(fileOf('mesh-2', 'mesh-1')).not.toBe('');
+    await partAll();
+  }, 60_000);
+
   it('stays one-way until a mode is asked for, whose additions are shown', async () => {
     const before = clusters.objects();
     await ok(...ARGV, '--connection-mode', 'unicast');

@@ -117,6 +117,7 @@ const healthy = (context: string, id: number): StatusReport => ({
   nodes: { total: 2, connected: 2 },
   kvstoremesh: { enabled: true, replicas: 1, connected: 1 },
   peers: [{ name: `mesh-${3 - id}`, agents: TWO_OF_TWO }],
+  serves: [],
   problems: [],
   faults: [],
 });

@@ -12,7 +12,7 @@ import {
   planDirection,
   requireEnabled,
 } from '../../mesh/connect/direction.ts';
-import { choiceNotes, oneWayNote, wantedDials } from '../../mesh/connect/kept-choices.ts';
+import { choiceNotes, type Dial, oneWayNote, requireOneWay, wantedDials } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers } from '../../mesh/connect/provable.ts';
 import { planServe } from '../../mesh/connect/serve-plan.ts';
@@ -87,7 +87,9 @@ export async function prepareConnect(
   const members = membersOf(snapshots, request, options);
   const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
   const now = flow.now();
-  const dials = wantedDials(dialsOf(mode, sourceMember, others), request.modeGiven ?? false);
+  const asked = dialsOf(mode, sourceMember, others);
+  if (mode === 'unicast') requireOneWay(asked);
+  const dials = wantedDials(asked, request.modeGiven ?? false);
   const directions = dials.wanted.map(([client, server]) =>
     planDirection(client, server, {
       credentials: options.credentials,
@@ -97,7 +99,8 @@ export async function prepareConnect(
   );
   if (options.proof !== false) requireReadyServers([...new Set(directions.map(({ server }) => server.snapshot))]);
   const serve = planServe(directions, now);
-  const dial = planDial(directions, now);
+  const notBack = mode === 'unicast' ? asked.map(([client, server]): Dial => [server, client]) : dials.oneWay;
+  const dial = planDial(directions, now, notBack);
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...unfinishedWarnings(snapshots),

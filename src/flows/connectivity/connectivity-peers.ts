@@ -26,7 +26,9 @@ export async function requireConnected(members: readonly ServiceCluster[]): Prom
     );
   }
   const [first, ...rest] = contexts;
-  const mode = rest.length > 1 ? ['--connection-mode', 'mesh'] : [];
+  // A connection that is one-way on purpose stays so where no mode is named.
+  const oneWay = lacking.length === 1 ? ['--connection-mode', 'bidirectional'] : [];
+  const mode = rest.length > 1 ? ['--connection-mode', 'mesh'] : oneWay;
   throw new MeshctlError(
     'NotFound',
     lacking

@@ -6,7 +6,8 @@ import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, CA_SECRET, CILIUM_CONFIG, secretRef } from '../../mesh/objects/names.ts';
-import { expectedPeers } from '../../mesh/peers/peers.ts';
+import { servedPeers } from '../../mesh/peers/peer-choices.ts';
+import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
 import { faultsOf } from '../../mesh/status/standing.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
@@ -93,6 +94,8 @@ function expectationOf(snapshot: ClusterSnapshot): StatusExpectation {
     clusterName: identity.name,
     clusterId: identity.id,
     peers: expectedPeers(snapshot),
+    serves: servedPeers(snapshot, configuredPeers(snapshot)),
+    admits: knownPeers(snapshot),
     enabled: objects.has(keyOf(apiserverDeploymentRef(namespace))),
     kvstoremesh: dialsThroughKvstoremesh(snapshot),
   };

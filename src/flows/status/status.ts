@@ -3,7 +3,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { describeFault, type Fault } from '../../mesh/status/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
-import type { StatusReport } from '../../mesh/status/status.ts';
+import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { explainProblems } from './explain-status.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
@@ -188,9 +188,10 @@ function waitingFor({ reports, unreachable }: Look): string {
   return `Waiting for ${words.join('; ')}`;
 }
 
-function lackOf({ context, nodes, kvstoremesh, peers, enabled, problems, faults }: StatusReport): string {
+function lackOf(report: StatusReport): string {
+  const { context, nodes, kvstoremesh, peers, enabled, problems, faults } = report;
   if (!enabled) return `Cluster Mesh to be enabled in ${context}`;
-  if (peers.length === 0) return `${context} to be connected to a cluster`;
+  if (isAlone(report)) return `${context} to be connected to a cluster`;
   if (nodes.connected < nodes.total || nodes.total === 0) {
     const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
     return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to connect to ${lacking.join(', ') || 'all clusters'}`;

@@ -19,7 +19,7 @@ import { toolOwner } from '../objects/ownership.ts';
 import { secretTexts } from '../objects/secret-data.ts';
 import { foreignFile } from '../peers/foreign-file.ts';
 import { valuesAdvice } from '../peers/foreign-homes.ts';
-import { choicesFor } from '../peers/peer-choices.ts';
+import { choicesFor, servedPeers } from '../peers/peer-choices.ts';
 import { remoteUserName } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
 import { configuredPeers } from '../peers/peers.ts';
@@ -72,9 +72,10 @@ function perPeer(
 }
 
 function withoutPeers(cluster: ClusterSnapshot): string {
-  return configuredPeers(cluster).length > 0
-    ? 'none of its peers is among the clusters that are looked at'
-    : 'it is connected to no cluster';
+  const dialled = configuredPeers(cluster);
+  if (dialled.length > 0) return 'none of its peers is among the clusters that are looked at';
+  const served = servedPeers(cluster, dialled).join(', ');
+  return served ? `it dials no cluster, as it was chosen (${served} one-way)` : 'it is connected to no cluster';
 }
 
 /** The files by which clusters dial each other, against what the peers are now. */

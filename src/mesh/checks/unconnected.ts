@@ -1,7 +1,7 @@
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { AGENT_SELECTOR, APISERVER } from '../objects/names.ts';
 import type { FaultId } from '../status/fault.ts';
-import type { StatusReport } from '../status/status.ts';
+import { isAlone, type StatusReport } from '../status/status.ts';
 import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
 import { type Finding, listed } from './check.ts';
 import { findingOf } from './mesh-input.ts';
@@ -38,7 +38,7 @@ export function unconnected(reports: readonly StatusReport[]): Finding[] {
 
 /** What is wrong with a cluster as a whole, so that no single peer says why. */
 function withoutReason(report: StatusReport, reports: readonly StatusReport[]): Finding[] {
-  const { context, namespace, enabled, peers, nodes, kvstoremesh, problems } = report;
+  const { context, namespace, enabled, nodes, kvstoremesh, problems } = report;
   const place = { context, namespace };
   const fail = (reason: string, hint: string, foundBy?: string): Finding[] => [
     findingOf(ID, 'fail', context, { reason, ...(foundBy ? { foundBy, foundIn: context } : {}) }, hint),
@@ -47,11 +47,17 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   if (!enabled) {
     return fail('Cluster Mesh is not enabled', meshctlCommand('clustermesh enable', { context }), 'apiserver-deployed');
   }
-  if (peers.length === 0) {
+  if (isAlone(report)) {
     const others = reports.filter((other) => other !== report && other.enabled).map((other) => other.context);
-    const destinations = others.length > 0 ? others.join(',') : '<context>';
+    const { admits = [] } = report;
+    const admitted = admits.map((name) => `<context of ${name}>`);
+    const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
     const hint = meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations]);
-    return fail('it is connected to no cluster', hint);
+    const lacks =
+      admits.length > 0
+        ? `it dials no cluster, although it lets ${admits.join(', ')} in`
+        : 'it is connected to no cluster';
+    return fail(lacks, hint);
   }
   if (nodes.total === 0) {
     return fail('no Cilium agent runs', kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide']));

@@ -6,33 +6,43 @@ import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { encodeText, secretText, secretTexts } from '../objects/secret-data.ts';
-import { groupBy } from '../pairs.ts';
 import { ownerClause } from '../peers/foreign-homes.ts';
 import { addAliasesStep } from '../peers/host-aliases.ts';
-import { differingMarks, type Marks } from '../peers/peer-choices.ts';
+import { differingMarks, type Marks, marksFor } from '../peers/peer-choices.ts';
 import { COMMON_PREFIX, cachedPeerFile, peerCertificateKeys, remotePeerFile } from '../peers/peer-config.ts';
 import { addressesIn, type PeerFile, readPeerFile, type UnreadablePeerFile } from '../peers/peer-file.ts';
 import { newPeerSecret, setKeys, withMarks } from '../peers/peer-secrets.ts';
 import type { CertificateCopy, CertificateOrder, Change, Plan, Step, TrustOrder } from '../plan/plan.ts';
 import { canSign, usableWithoutSigner } from './credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from './direction.ts';
+import type { Dial } from './kept-choices.ts';
 import type { Member } from './member.ts';
 
 /**
  * The client certificates and the files that make each cluster dial its peers. One step per object, however many peers.
  * What pods need to find a peer comes first, the file by which KVStoreMesh dials before the one by which agents read its
  * cache.
+ * @param notBack dials that shall not be, of connections that are one-way as it was chosen: written down where they would begin
  */
-export function planDial(directions: readonly Direction[], now: Date): Plan {
-  const steps = [...groupBy(directions, ({ client }) => client)].flatMap(([client, outgoing]) => {
+export function planDial(directions: readonly Direction[], now: Date, notBack: readonly Dial[] = []): Plan {
+  const clients = [...directions.map(({ client }) => client), ...notBack.map(([served]) => served)];
+  const steps = [...new Set(clients)].flatMap((client): Step[] => {
+    const outgoing = directions.filter((direction) => direction.client === client);
+    const served = Object.assign(
+      {},
+      ...notBack
+        .filter(([one]) => one === client)
+        .map(([, { identity }]) => marksFor(identity.name, { mode: 'served' })),
+    ) as Marks;
+    if (outgoing.length === 0) return servedStep(client, served);
     const kvstoremesh = dialsThroughKvstoremesh(client.snapshot);
     const aliases = outgoing.flatMap(({ server, endpoint: { alias } }) =>
       alias?.in === 'pods' ? [{ peer: server.identity.name, ips: alias.ips }] : [],
     );
     return [
       ...addAliasesStep(client.snapshot, kvstoremesh, aliases),
-      dialStep(client, outgoing, now),
-      ...(kvstoremesh ? [cachedFilesStep(client, outgoing)] : []),
+      dialStep(client, outgoing, served, now),
+      ...(kvstoremesh ? [cachedFilesStep(client, outgoing, served)] : []),
     ];
   });
   return { steps };
@@ -50,7 +60,7 @@ interface Entry {
 }
 
 /** One Secret gets, for each peer: the client certificate where it needs a new one, and the file that dials. */
-function dialStep(client: Member, outgoing: readonly Direction[], now: Date): Step {
+function dialStep(client: Member, outgoing: readonly Direction[], served: Marks, now: Date): Step {
   const { snapshot } = client;
   const ref = secretRef(snapshot.namespace, dialingSecret(snapshot));
   const live = snapshot.objects.get(keyOf(ref));
@@ -58,7 +68,7 @@ function dialStep(client: Member, outgoing: readonly Direction[], now: Date): St
   const entries = outgoing.map((direction) => dialEntry(direction, texts, now));
   const base = { cluster: snapshot.context, object: ref, before: live };
   // What was chosen is written down where the agents' files are: with KVStoreMesh that is another Secret.
-  const marks = ref.name === AGENT_PEERS_SECRET ? newMarks(live, outgoing) : {};
+  const marks = ref.name === AGENT_PEERS_SECRET ? newMarks(live, outgoing, served) : {};
   const changes = [...entries.flatMap((entry) => entry.changes), ...markChanges(live, marks)];
   if (changes.length === 0) {
     const peers = outgoing.map(({ server }) => server.identity.name).join(', ');
@@ -151,8 +161,8 @@ function describeCa({ commonName, sha256 }: CertificateFacts): string {
 }
 
 /** Of all directions of one client. */
-function newMarks(live: KubeObject | undefined, outgoing: readonly Direction[]): Marks {
-  return differingMarks(live, Object.assign({}, ...outgoing.map(({ marks }) => marks)) as Marks);
+function newMarks(live: KubeObject | undefined, outgoing: readonly Direction[], served: Marks): Marks {
+  return differingMarks(live, Object.assign({}, ...outgoing.map(({ marks }) => marks), served) as Marks);
 }
 
 const WRITES_DOWN = 'what was chosen is written down, for the next connect';
@@ -188,13 +198,32 @@ function reasonToCopy(present: TlsSecretFacts | undefined, original: TlsSecretFa
   return same && present.keyMatches ? undefined : 'the remote-cert has changed';
 }
 
-function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[]): Step {
+/** A cluster that is only dialled writes down that it is to be so; nothing where that is written already. */
+function servedStep({ snapshot }: Member, served: Marks): Step[] {
+  const ref = secretRef(snapshot.namespace, AGENT_PEERS_SECRET);
+  const live = snapshot.objects.get(keyOf(ref));
+  const marks = differingMarks(live, served);
+  if (Object.keys(marks).length === 0) return [];
+  return [
+    {
+      cluster: snapshot.context,
+      object: ref,
+      before: live,
+      action: live ? 'update' : 'create',
+      changes: markChanges(live, marks),
+      why: `${WRITES_DOWN}${ownerClause(live)}`,
+      write: { method: 'edit', create: withMarks(newPeerSecret(ref), marks), edit: setKeys({}, marks) },
+    },
+  ];
+}
+
+function cachedFilesStep({ snapshot }: Member, outgoing: readonly Direction[], served: Marks): Step {
   const ref = secretRef(snapshot.namespace, AGENT_PEERS_SECRET);
   const live = snapshot.objects.get(keyOf(ref));
   const file = cachedPeerFile(snapshot.namespace);
   const peers = outgoing.map(({ server }) => server.identity.name);
   const stale = peers.filter((peer) => !sameFile(secretText(live, peer), file));
-  const marks = newMarks(live, outgoing);
+  const marks = newMarks(live, outgoing, served);
   const base = { cluster: snapshot.context, object: ref, before: live };
   const changes = [
     ...stale.map((peer) => ({ path: `data.${peer}`, ...formerly(live, peer), to: describeFile(file) })),

@@ -147,7 +147,7 @@ export function planDirection(client: Member, server: Member, { credentials, mod
   const marks = marksFor(server.identity.name, {
     endpoints: server.given === undefined ? undefined : server.given === 'service' ? null : server.endpoints,
     credentials: credentials && (credential.kind === 'shared-ca' || credentials === 'auto' ? null : credential.kind),
-    mode: mode && (mode === 'unicast' && !dials(server, client) ? mode : null),
+    mode: mode && (mode === 'unicast' ? mode : null),
   });
   return { client, server, credential, endpoint, marks };
 }

@@ -4,7 +4,7 @@ import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/name
 import { dataKeys } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { removeAliasesSteps } from '../peers/host-aliases.ts';
-import { type Marks, noMarks } from '../peers/peer-choices.ts';
+import { choicesFor, type Marks, marksFor, noMarks } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { removeKeys } from '../peers/peer-secrets.ts';
 import { PEER_SECRETS } from '../peers/peers.ts';
@@ -50,7 +50,7 @@ export function partingsOf(dials: readonly [PartingCluster, PartingCluster][]): 
 export function planDisconnect(partings: readonly Parting[]): Plan {
   return {
     steps: partings.flatMap(({ snapshot, undialled, unserved }) => [
-      ...secretSteps(snapshot, undialled),
+      ...secretSteps(snapshot, undialled, unserved),
       ...removeAliasesSteps(snapshot, undialled),
       ...userSteps(snapshot, unserved),
     ]),
@@ -58,8 +58,10 @@ export function planDisconnect(partings: readonly Parting[]): Plan {
 }
 
 /** The agents' Secret first: their view of a peer ends before KVStoreMesh takes its data away. */
-function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[] {
-  if (peers.length === 0) return [];
+function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[], unserved: readonly string[]): Step[] {
+  const oneWay = unserved.filter((peer) => choicesFor(snapshot, peer).mode === 'served');
+  const forgotten = [...peers.map(noMarks), ...oneWay.map((peer) => marksFor(peer, { mode: null }))];
+  if (forgotten.length === 0) return [];
   return PEER_SECRETS.toReversed().flatMap((name): Step[] => {
     const object = secretRef(snapshot.namespace, name);
     const before = snapshot.objects.get(keyOf(object));
@@ -68,9 +70,17 @@ function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[
     const keys = peers.flatMap((peer) => [peer, ...Object.values(peerCertificateKeys(peer))]);
     const gone = keys.filter((key) => present.includes(key));
     const base = { cluster: snapshot.context, object, before };
-    const edit = removeKeys(keys, Object.assign({}, ...peers.map(noMarks)) as Marks);
+    const edit = removeKeys(keys, Object.assign({}, ...forgotten) as Marks);
     const wanted = edit(before);
-    if (!wanted) return [{ ...base, action: 'keep', changes: [], why: `it does not know ${peers.join(', ')}` }];
+    if (!wanted)
+      return [
+        {
+          ...base,
+          action: 'keep',
+          changes: [],
+          why: `it does not know ${[...new Set([...peers, ...oneWay])].join(', ')}`,
+        },
+      ];
     return [
       {
         ...base,

@@ -1,12 +1,57 @@
 import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import type { ConnectionMode } from '../peers/connection-mode.ts';
 import { foreignFile, leadsElsewhere } from '../peers/foreign-file.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { type Direction, dials } from './direction.ts';
 import type { Member } from './member.ts';
 
 /** One cluster dialling another one: `[client, server]`. */
-type Dial = readonly [Member, Member];
+export type Dial = readonly [Member, Member];
+
+/**
+ * Refuses to make a connection one-way whose other direction is there: connect adds, and only disconnect takes away.
+ * @throws MeshctlError `Usage`, with the two commands that do it
+ */
+export function requireOneWay(dialled: readonly Dial[]): void {
+  const back = dialled.filter(([client, server]) => dials(server, client));
+  const [first] = back;
+  if (!first) return;
+  const [source] = first;
+  const names = back.map(([, server]) => server.identity.name);
+  const cuts = back.map(([client, server]) => connectionCommand('disconnect', server, [client], 'unicast'));
+  const again = connectionCommand(
+    'connect',
+    source,
+    back.map(([, server]) => server),
+    'unicast',
+  );
+  const [whom, verb] =
+    names.length === 1 ? [`"${names[0]}"`, 'dials'] : [names.map((name) => `"${name}"`).join(', '), 'dial'];
+  throw new MeshctlError(
+    'Usage',
+    `${whom} ${verb} "${source.identity.name}" too: to make that one-way takes a connection away, of which connect takes none`,
+    {
+      hint: `End that direction first: ${[...cuts, again].join(' && ')}`,
+      details: { context: source.snapshot.context, dialledBy: names },
+    },
+  );
+}
+
+function connectionCommand(
+  verb: 'connect' | 'disconnect',
+  { snapshot }: Member,
+  others: readonly Member[],
+  mode: ConnectionMode,
+): string {
+  return meshctlCommand(`clustermesh ${verb}`, { context: snapshot.context }, [
+    '--destination-context',
+    others.map((other) => other.snapshot.context).join(','),
+    '--connection-mode',
+    mode,
+  ]);
+}
 
 /**
  * The dials that a connect is for. Where no mode is asked for, a connection that was made one-way on purpose stays so.
@@ -19,12 +64,7 @@ export function wantedDials(all: readonly Dial[], modeGiven: boolean): { wanted:
 
 /** What to tell of a dial that was left out. */
 export function oneWayNote([client, server]: Dial): string {
-  const command = meshctlCommand('clustermesh connect', { context: server.snapshot.context }, [
-    '--destination-context',
-    client.snapshot.context,
-    '--connection-mode',
-    'bidirectional',
-  ]);
+  const command = connectionCommand('connect', server, [client], 'bidirectional');
   return `"${server.identity.name}" dials "${client.identity.name}" and not the other way round, as it was chosen (--connection-mode unicast) → both ways: ${command}`;
 }
 

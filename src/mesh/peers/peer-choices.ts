@@ -2,7 +2,6 @@ import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, secretRef } from '../objects/names.ts';
-import type { ConnectionMode } from './connection-mode.ts';
 import type { CredentialKind } from './credential-kind.ts';
 import { parseEndpoint } from './endpoint-overrides.ts';
 
@@ -16,9 +15,13 @@ export interface PeerChoices {
   endpoints?: readonly Endpoint[] | undefined;
   /** Instead of what `auto` would take. */
   credentials?: CredentialKind | undefined;
-  /** `unicast`: the peer shall not dial back. */
-  mode?: ConnectionMode | undefined;
+  /** `unicast`: the peer shall not dial back; `served`: the peer dials this cluster, which shall not dial back. */
+  mode?: ChosenMode | undefined;
 }
+
+/** How one side of a one-way connection writes it down; the other side has the other word. */
+export type ChosenMode = 'unicast' | 'served';
+const CHOSEN_MODES: readonly string[] = ['unicast', 'served'] satisfies readonly ChosenMode[];
 
 /** Annotations to set, null for those that go. */
 export type Marks = Readonly<Record<string, string | null>>;
@@ -34,9 +37,23 @@ export function choicesFor({ objects, namespace }: Pick<ClusterSnapshot, 'object
   const choices: PeerChoices = {
     endpoints: endpoints.length > 0 ? endpoints : undefined,
     credentials: credentials === 'per-peer' || credentials === 'legacy' ? credentials : undefined,
-    mode: mode === 'unicast' ? mode : undefined,
+    mode: CHOSEN_MODES.includes(mode ?? '') ? (mode as ChosenMode) : undefined,
   };
   return choices;
+}
+
+/** The peers that dial this cluster one-way, as it was chosen: those that it does not dial. @param dialled by this cluster */
+export function servedPeers(
+  snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
+  dialled: readonly string[],
+): string[] {
+  const secret = snapshot.objects.get(keyOf(secretRef(snapshot.namespace, AGENT_PEERS_SECRET)));
+  const prefix = annotationOf('mode', '');
+  return Object.entries(secret?.metadata.annotations ?? {})
+    .filter(([name, value]) => name.startsWith(prefix) && value === ('served' satisfies ChosenMode))
+    .map(([name]) => name.slice(prefix.length))
+    .filter((peer) => !dialled.includes(peer))
+    .sort();
 }
 
 /** The marks of choices that are made now: null in a field takes the mark away, absent leaves it. */

@@ -21,7 +21,7 @@ export function graphOfStatus({ clusters, matrix }: MeshStatusReport): MeshGraph
   }));
   const others = matrix.filter(({ to }) => !asked.some(({ id }) => id === to)).map(({ to }) => to);
   const edges = matrix
-    .filter(({ state }) => state !== 'self' && state !== 'not-configured')
+    .filter(({ state }) => !['self', 'one-way', 'not-configured'].includes(state))
     .map(({ from, to, state, connected = 0, total = 0 }) => ({
       from,
       to,

@@ -6,8 +6,11 @@ export interface MatrixCell {
   /** Clusters by name. */
   from: string;
   to: string;
-  /** `at-risk`: all nodes are connected, but would not come back, or what changes is not noticed. */
-  state: 'self' | 'connected' | 'at-risk' | 'disconnected' | 'not-configured';
+  /**
+   * `at-risk`: all nodes are connected, but would not come back, or what changes is not noticed. `one-way`: only `to` dials
+   * `from`, as it was chosen.
+   */
+  state: 'self' | 'connected' | 'at-risk' | 'disconnected' | 'one-way' | 'not-configured';
   /** Nodes of `from`; absent where nobody was asked. */
   connected?: number | undefined;
   total?: number | undefined;
@@ -37,7 +40,9 @@ export function evaluateMesh(
   unreachable: readonly UnreachableCluster[],
 ): MeshStatusReport {
   const asked = clusters.map(({ cluster }) => cluster.name);
-  const others = clusters.flatMap(({ peers }) => peers.map(({ name }) => name)).filter((name) => !asked.includes(name));
+  const others = clusters
+    .flatMap(({ peers, serves }) => [...peers.map(({ name }) => name), ...serves])
+    .filter((name) => !asked.includes(name));
   const columns = [...asked, ...[...new Set(others)].sort()];
   return {
     healthy: clusters.length > 0 && unreachable.length === 0 && clusters.every(({ healthy }) => healthy),
@@ -52,7 +57,7 @@ function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]):
   const from = cluster.name;
   if (from === to) return { from, to, state: 'self' };
   const peer = peers.find(({ name }) => name === to);
-  if (!peer) return { from, to, state: 'not-configured' };
+  if (!peer) return { from, to, state: report.serves.includes(to) ? 'one-way' : 'not-configured' };
   const { agents, kvstoremesh } = peer;
   const { connected, total } = agents;
   if (total === 0 || connected < total) return { from, to, state: 'disconnected', connected, total };

@@ -6,7 +6,7 @@ import { expectedPeers } from '../peers/peers.ts';
 import type { FailureClass } from './failure-reason.ts';
 import type { Fault, FaultId } from './fault.ts';
 import { faultsOf } from './standing.ts';
-import type { StatusProblem, StatusReport } from './status.ts';
+import { isAlone, type StatusProblem, type StatusReport } from './status.ts';
 
 /** What a cluster's agents said, and what it is configured with. */
 export interface PolledCluster {
@@ -62,7 +62,8 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
   const standing = polled.map(({ report, snapshot }): PolledCluster & { faults: Fault[] } => {
     const others = snapshots.filter((other) => other !== snapshot);
     const found = faultsOf(snapshot, { now, others }).filter(({ outage }) => outage);
-    return { report, snapshot, faults: [...found, ...unconfigured(report, snapshot)] };
+    const faults = [...found, ...unconfigured(report, snapshot)];
+    return { report: withServed(report, snapshot, snapshots), snapshot, faults };
   });
   return standing.map(({ report, snapshot, faults }) => ({
     ...report,
@@ -73,6 +74,16 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       return explained(problem, report, { own: faults, peer: peer?.faults ?? [], snapshot, now });
     }),
   }));
+}
+
+/** Of peers that were to dial a cluster one-way, those that do, as far as they were read. */
+function withServed(report: StatusReport, snapshot: ClusterSnapshot, all: readonly ClusterSnapshot[]): StatusReport {
+  const own = clusterNameOf(snapshot);
+  const serves = report.serves.filter((name) => {
+    const peer = all.find((other) => clusterNameOf(other) === name);
+    return !peer || expectedPeers(peer).includes(own);
+  });
+  return { ...report, serves, healthy: report.healthy && !isAlone({ ...report, serves }) };
 }
 
 /** Peers that agents or KVStoreMesh have by what they mounted, and that is not there any more. */

@@ -32,6 +32,10 @@ export interface StatusExpectation {
   clusterId: number;
   /** Peers by the Secrets' word: what the agents should be connected to. */
   peers: readonly string[];
+  /** Peers that dial this cluster one-way, as it was chosen. */
+  serves?: readonly string[] | undefined;
+  /** Clusters that have an etcd user here. */
+  admits?: readonly string[] | undefined;
   /** Whether Cluster Mesh is enabled here: the clustermesh-apiserver exists. */
   enabled: boolean;
   /** Whether the clustermesh-apiserver runs KVStoreMesh; where it is gone, whether agents still read KVStoreMesh's cache. */
@@ -95,6 +99,10 @@ export interface StatusReport {
   nodes: { total: number; connected: number };
   kvstoremesh: { enabled: boolean; replicas: number; connected: number };
   peers: PeerStatus[];
+  /** Peers that dial this cluster and that it does not dial, as it was chosen. How they do, their own status says. */
+  serves: string[];
+  /** Clusters that have an etcd user here, although this one has nothing to do with any; absent where there is none. */
+  admits?: string[] | undefined;
   problems: StatusProblem[];
   /** What is configured but broken, so that it would not come back after a restart; also where it explains a problem. */
   faults: Fault[];
@@ -106,6 +114,11 @@ export interface StatusReport {
 export interface StatusTally {
   add(component: StatusComponent, result: PollResult): void;
   report(): StatusReport;
+}
+
+/** Whether a cluster has nothing to do with any other one. */
+export function isAlone({ peers, serves }: Record<'peers' | 'serves', readonly unknown[]>): boolean {
+  return peers.length === 0 && serves.length === 0;
 }
 
 /** A mesh has at most 511 clusters; agents could report more. */
@@ -131,9 +144,10 @@ export function isUnchecked({ status = '' }: RemoteClusterReport): boolean {
 
 /**
  * Judges what agents and KVStoreMesh say against what the Secrets say should be. A mesh without peers is not a healthy
- * one: nothing is connected.
+ * one: nothing is connected; but a cluster that only serves, as it was chosen, is what it shall be.
  */
 export function createTally(expected: StatusExpectation, { details = false } = {}): StatusTally {
+  const { serves = [], admits = [] } = expected;
   const problems: StatusProblem[] = [];
   const rows: NodeStatus[] = [];
   const tallies = { agent: countsOf(expected.peers), kvstoremesh: countsOf(expected.peers) };
@@ -163,7 +177,9 @@ export function createTally(expected: StatusExpectation, { details = false } = {
     }
     const known = (result.clusters ?? []).filter(({ name }) => tally.strangers.has(name));
     for (const report of known) states.set(report.name, isConnected(report) ? 'connected' : 'unknown');
-    const isPart = connected > 0 || known.some(isConnected);
+    // One that dials nobody on purpose lacks nobody, if it answers.
+    const isServing = tally.peers.size === 0 && serves.length > 0 && result.clusters !== undefined;
+    const isPart = connected > 0 || known.some(isConnected) || isServing;
     if (isPart && connected === tally.peers.size) tally.connectedToAll += 1;
     if (details) rows.push({ name: result.name, component, peers: Object.fromEntries(states) });
   }
@@ -178,7 +194,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
     const { agent, kvstoremesh } = tallies;
     const healthy =
       expected.enabled &&
-      expected.peers.length > 0 &&
+      expected.peers.length + serves.length > 0 &&
       agent.total > 0 &&
       agent.connectedToAll === agent.total &&
       problems.length === 0 &&
@@ -200,6 +216,8 @@ export function createTally(expected: StatusExpectation, { details = false } = {
         agents: connectionCounts(agent, name),
         ...(expected.kvstoremesh ? { kvstoremesh: connectionCounts(kvstoremesh, name) } : {}),
       })),
+      serves: [...serves],
+      ...(isAlone({ peers: expected.peers, serves }) && admits.length > 0 ? { admits: [...admits] } : {}),
       problems: problems.map((problem) => ({ ...problem, nodes: [...problem.nodes].sort() })),
       faults: [],
       ...(details ? { details: rows.sort((a, b) => (a.name < b.name ? -1 : 1)) } : {}),

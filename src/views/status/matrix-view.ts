@@ -3,7 +3,7 @@ import { capital, counted, partOf } from '../../mesh/counted.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import type { MatrixCell, MeshStatusReport } from '../../mesh/status/mesh-status.ts';
 import type { Contexts } from '../../mesh/status/standing-advice.ts';
-import type { StatusReport } from '../../mesh/status/status.ts';
+import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
@@ -51,7 +51,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
 
 /** Clusters that are no part of the mesh: the others need a word on them. */
 function unconnected({ clusters }: MeshStatusReport): StatusReport[] {
-  return clusters.filter(({ enabled, peers }) => !enabled || peers.length === 0);
+  return clusters.filter((report) => !report.enabled || isAlone(report));
 }
 
 function headline(report: MeshStatusReport, theme: Theme): string {
@@ -61,14 +61,19 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   if (healthy) {
     const sampled = clusters.some(({ sample }) => sample) ? theme.warn(' (only a sample of the nodes was asked)') : '';
     const apart = pairsApart(report);
-    const words = apart.length > 0 ? `all their peers (not peers of each other: ${apart.join('; ')})` : 'all clusters';
+    const oneWay = report.matrix.filter(({ state }) => state === 'one-way').map(({ from, to }) => `${to} → ${from}`);
+    const exceptions = [
+      ...(apart.length > 0 ? [`not peers of each other: ${apart.join('; ')}`] : []),
+      ...(oneWay.length > 0 ? [`one-way, as it was chosen: ${oneWay.join('; ')}`] : []),
+    ];
+    const words = exceptions.length > 0 ? `all their peers (${exceptions.join('; ')})` : 'all clusters';
     return `✅ All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}${sampled}`;
   }
   if (unreachable.length === 0 && unconnected(report).length === clusters.length) {
     return `⚠️  ${theme.warn(total === 1 ? 'The cluster is connected to no other' : `None of the ${total} clusters is connected to another`)}`;
   }
-  const whole = ({ nodes, peers }: StatusReport) =>
-    peers.length > 0 && nodes.total > 0 && nodes.connected === nodes.total;
+  const whole = ({ nodes, ...report }: StatusReport) =>
+    !isAlone(report) && nodes.total > 0 && nodes.connected === nodes.total;
   const lacking = clusters.filter((cluster) => !whole(cluster)).length;
   const atRisk = clusters.filter((cluster) => !cluster.healthy && whole(cluster)).length;
   const words = [
@@ -109,6 +114,7 @@ function matrixLines({ clusters, matrix }: MeshStatusReport, theme: Theme): stri
 
 function cellFor(cell: MatrixCell | undefined, theme: Theme): Cell {
   if (!cell || cell.state === 'self') return { text: '·', style: theme.dim };
+  if (cell.state === 'one-way') return { text: '← only', style: theme.dim };
   if (cell.state === 'not-configured') return { text: '–', style: theme.dim };
   const text = `${cell.connected ?? 0}/${cell.total ?? 0}`;
   if (cell.state === 'at-risk') return { text: `! ${text}`, style: theme.warn };

@@ -1,6 +1,6 @@
 import { describeFault, type Fault } from '../../mesh/status/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
-import type { PeerStatus, StatusReport } from '../../mesh/status/status.ts';
+import { isAlone, type PeerStatus, type StatusReport } from '../../mesh/status/status.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
 import { placesOf } from './status-view.ts';
 
@@ -27,7 +27,7 @@ export function statusJunit(reports: readonly StatusReport[], unreachable: reado
 function casesOf(report: StatusReport): JunitCase[] {
   const className = `clustermesh.${report.context}`;
   const { enabled, peers } = report;
-  if (!enabled || peers.length === 0) {
+  if (!enabled || isAlone(report)) {
     const message = enabled ? 'the cluster is connected to no cluster' : 'Cluster Mesh is not enabled';
     return [
       { name: 'has peers', className, failure: { type: enabled ? 'no-peers' : 'not-enabled', message, text: message } },

@@ -1,8 +1,8 @@
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, partOf } from '../../mesh/counted.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
-import type { Contexts } from '../../mesh/status/standing-advice.ts';
-import type { PeerStatus, StatusProblem, StatusReport } from '../../mesh/status/status.ts';
+import { type Contexts, contextOf } from '../../mesh/status/standing-advice.ts';
+import { isAlone, type PeerStatus, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
@@ -17,26 +17,45 @@ const NAMES_SHOWN = 3;
 export function statusText(report: StatusReport, theme: Theme, contexts?: Contexts): string {
   const reasons = reasonsOf({ clusters: [report] }, contexts);
   const lines = [headline(report, theme), ...replicaLines(report, reasons, theme)];
-  if (report.peers.length > 0) {
+  if (!isAlone(report)) {
     lines.push('🔌 Cluster Connections:', ...report.peers.map((peer) => peerLine(peer, theme)));
+    lines.push(...report.serves.map((name) => `  • ${theme.bold(name)}: one-way, it dials this cluster`));
   }
-  lines.push(...reasons.flatMap((reason) => reasonLines(reason, theme)), ...beginningLines(report, theme));
+  lines.push(
+    ...reasons.flatMap((reason) => reasonLines(reason, theme)),
+    ...beginningLines(report, theme, [], contexts),
+    ...servedLines(report, theme, contexts),
+  );
   return lines.join('\n');
 }
 
 /**
  * How to begin, in a cluster that is not part of a mesh.
  * @param others the contexts of the clusters that it is to be connected to, as far as they are known
+ * @param contexts of the clusters that it lets in, as far as they are known
  */
-export function beginningLines(report: StatusReport, theme: Theme, others: readonly string[] = []): string[] {
-  const { enabled, peers, problems } = report;
+export function beginningLines(
+  report: StatusReport,
+  theme: Theme,
+  others: readonly string[] = [],
+  contexts: Contexts = new Map(),
+): string[] {
+  const { enabled, problems, admits = [] } = report;
   if (!enabled) {
     const isSaid = problems.some((problem) => problem.class === 'own-apiserver-missing');
     return isSaid ? [] : hintLines(meshctlCommand('clustermesh enable', report), theme);
   }
-  if (peers.length > 0) return [];
-  const destinations = others.length > 0 ? others.join(',') : '<context>';
+  if (!isAlone(report)) return [];
+  const admitted = admits.map((name) => contextOf(contexts, name));
+  const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
   return hintLines(meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]), theme);
+}
+
+/** Where to see how the peers do that a cluster only serves: from here nobody can. */
+function servedLines({ peers, serves, enabled }: StatusReport, theme: Theme, contexts: Contexts = new Map()): string[] {
+  if (peers.length > 0 || serves.length === 0 || !enabled) return [];
+  const theirs = serves.map((name) => contextOf(contexts, name));
+  return hintLines(`how it is with them: ${meshctlCommand('clustermesh status', { context: theirs })}`, theme);
 }
 
 /** One line on the cluster's nodes; says so when only a sample of them was asked. */
@@ -44,8 +63,18 @@ export function headline(report: StatusReport, theme: Theme): string {
   const { nodes, cluster, sample } = report;
   if (!report.enabled && report.peers.length === 0)
     return `❌ ${theme.fail(`Cluster Mesh is not enabled in ${cluster.name}`)}`;
-  if (report.peers.length === 0) return `⚠️  ${theme.warn(`${cluster.name} is connected to no cluster`)}`;
+  if (isAlone(report)) {
+    const { admits = [] } = report;
+    const words =
+      admits.length > 0 ? `dials no cluster, although it lets ${admits.join(', ')} in` : 'is connected to no cluster';
+    return `⚠️  ${theme.warn(`${cluster.name} ${words}`)}`;
+  }
   if (nodes.total === 0) return `❌ ${theme.fail(`No Cilium agent runs in ${cluster.name}`)}`;
+  if (report.peers.length === 0) {
+    const whom = report.serves.join(', ');
+    const words = `${cluster.name} is dialled one-way by ${whom}, as it was chosen`;
+    return report.healthy ? `✅ ${words}` : `❌ ${theme.fail(`${words}, but not all of it is well`)}`;
+  }
   const word = sample ? 'sampled node' : 'node';
   const note = sample ? theme.warn(` (a sample of ${sample.percent}%: ${sample.asked} of ${sample.nodes} nodes)`) : '';
   if (nodes.connected === nodes.total) {
