@@ -6,11 +6,11 @@ import { confirm } from './cli/confirm.ts';
 import { type Host, processHost } from './cli/host.ts';
 import { isDocumentFormat, writeResult } from './cli/output.ts';
 import { ownWords } from './cli/own-words.ts';
-import { createProgram, parseArguments } from './cli/program.ts';
+import { type Invocation, parseCommandLine } from './cli/program.ts';
 import { plainProgress, quietProgress, spinnerProgress } from './cli/progress.ts';
 import { reportError } from './cli/report-error.ts';
 import { colourWanted, createTheme } from './cli/theme.ts';
-import type { CommandContext, LoadableCommand, ParsedOptions } from './commands/command.ts';
+import type { CommandContext, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
 import { shellWord } from './mesh/command-line.ts';
 import { exitCodeOf, MeshctlError } from './mesh/errors.ts';
@@ -21,21 +21,18 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
   const errorTheme = createTheme(colourWanted(host.env, host.stderr));
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
   const seen = { format: formatIn(argv), debug: argv.includes('--debug') };
-  let exitCode = 0;
   let complete: Completion = (text) => text;
-  const runner = async (spec: LoadableCommand, options: ParsedOptions): Promise<void> => {
-    const flags = runFlagsOf(options, spec);
+  try {
+    const version = await packageVersion(host);
+    const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
+    const invocation = await parseCommandLine(COMMANDS, texts, host, argv);
+    if (!invocation) return 0;
+    const flags = runFlagsOf(invocation.options, invocation.command);
     complete = completionFor(flags, COMMANDS);
     const leaveUnnamed = (context: string) => {
       flags.unnamedContext = context;
     };
-    exitCode = await runCommand(spec, options, host, { complete, argv, leaveUnnamed });
-  };
-  try {
-    const version = await packageVersion(host);
-    const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
-    await parseArguments(createProgram(COMMANDS, texts, host, runner), argv);
-    return exitCode;
+    return await runCommand(invocation, host, { complete, argv, leaveUnnamed });
   } catch (thrown) {
     return reportError(host, errorTheme, { ...seen, complete }, thrown);
   }
@@ -86,8 +83,7 @@ function leave(): void {
 }
 
 async function runCommand(
-  spec: LoadableCommand,
-  options: ParsedOptions,
+  { command, options }: Invocation,
   host: Host,
   {
     complete,
@@ -97,7 +93,7 @@ async function runCommand(
 ): Promise<number> {
   const theme = createTheme(colourWanted(host.env, host.stdout));
   const again = (...words: readonly string[]) =>
-    [`meshctl ${spec.path.join(' ')}`, ...[...ownWords(spec, argv), ...words].map(shellWord)].join(' ');
+    [`meshctl ${command.path.join(' ')}`, ...[...ownWords(command, argv), ...words].map(shellWord)].join(' ');
   const context: CommandContext = {
     progress: completeProgress(await progressFor(options, host), complete),
     again,
@@ -118,7 +114,7 @@ async function runCommand(
     debug: options.debug === true,
     debugLog: (text) => host.stderr.write(`${printableLines(text)}\n`),
   };
-  const { run: runModule } = await spec.load();
+  const { run: runModule } = await command.load();
   const result = await runModule(context, options);
   if (host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined) {
     throw new MeshctlError('Interrupted', 'interrupted');
@@ -132,8 +128,8 @@ async function progressFor(options: ParsedOptions, host: Host): Promise<CommandC
   const theme = createTheme(colour);
   if (isDocumentFormat(options.output)) return quietProgress(host.stderr, theme);
   // A terminal without a size (of `script`, of a pipeline's runner) has no lines that could be redrawn.
-  const redraws = host.stderr.isTty && (host.stderr.columns ?? 0) > 0 && !host.env.CI && host.env.TERM !== 'dumb';
-  return redraws && !options.debug ? spinnerProgress(process.stderr, theme, colour) : plainProgress(host.stderr, theme);
+  const redraws = (host.stderr.columns ?? 0) > 0 && !host.env.CI && host.env.TERM !== 'dumb' && host.stderr.terminal;
+  return redraws && !options.debug ? spinnerProgress(redraws, theme, colour) : plainProgress(host.stderr, theme);
 }
 
 function formatIn(argv: readonly string[]): string | undefined {

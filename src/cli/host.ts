@@ -25,6 +25,8 @@ export interface TextSink {
   isTty: boolean;
   /** Width of the terminal in characters; undefined for a pipe. */
   columns?: number | undefined;
+  /** The terminal itself, for lines that are drawn anew; undefined for a pipe. */
+  terminal?: NodeJS.WriteStream | undefined;
 }
 
 /** The host of a process, which can tell what became of its output. */
@@ -100,6 +102,7 @@ function sinkOf(stream: NodeJS.WriteStream, onFailure: (error: NodeJS.ErrnoExcep
     get columns() {
       return stream.columns;
     },
+    terminal: stream.isTTY ? stream : undefined,
   };
 }
 

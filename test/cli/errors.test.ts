@@ -176,13 +176,13 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     const { exitCode, says } = failureOf(await meshctl([...argv, '-n', namespace]));
     expect(exitCode).toBe(1);
     expect(says).toBe(
-      `✖ context "${context}": no Cilium in namespace ${namespace} (there is no ConfigMap cilium-config)\n` +
-        '  → Install Cilium first, or name its namespace with -n.\n',
+      `✖ context "${context}": no Cilium in namespace ${namespace}; it is in kube-system\n` +
+        '  → Say so, in commands where -n is about something else with --cilium-namespace: -n mesh-1=kube-system\n',
     );
     expect(await failureAsData([...argv, '-n', namespace])).toMatchObject({
       exitCode: 1,
       code: 'CiliumMissing',
-      details: { context, namespace },
+      details: { clusters: [{ context, namespace, elsewhere: ['kube-system'] }] },
     });
   });
 });

@@ -241,7 +241,7 @@ describe('service global', () => {
   it.each([
     [['base/'], 2, '"base/" is not NAMESPACE/NAME'],
     [['default/base', '--remove', '--affinity', 'local'], 2, '--remove does not go with --affinity'],
-    [['default/base', '--affinity', 'near'], 2, 'Allowed choices are local, remote, none'],
+    [['default/base', '--affinity', 'near'], 2, 'is not one of local, remote, none'],
     [['default/base', '-o', 'manifests'], 2, '-o manifests goes with --dry-run only'],
     [['default/absent', ...BOTH], 1, 'no Service default/absent in contexts "one", "two"'],
   ])('refuses %j', async (argv, exitCode, message) => {

@@ -9,10 +9,14 @@ it.each([
   ['clustermesh enable mesh-1', 'too many arguments', ''],
   ['clustermesh enable --context mesh-1,', '"mesh-1," has an empty entry', ''],
   ['clustermesh enable --service-annotation x', '"x" is not key=value', ''],
-  ['clustermesh enable --service-type Ingress', "argument 'Ingress' is invalid", 'Allowed choices are LoadBalancer'],
+  [
+    'clustermesh enable --service-type Ingress',
+    '--service-type: "Ingress" is not one of LoadBalancer, NodePort, ClusterIP',
+    '',
+  ],
   ['clustermesh status --wait-duration 5', '"5" is not a duration', 'Write it like 90s, 5m or 1h30m.'],
   ['clustermesh status --parallel 0', '"0" is not a whole number from 1 on', ''],
-  ['clustermesh status -o xml', "argument 'xml' is invalid", 'Allowed choices are summary'],
+  ['clustermesh status -o xml', '--output: "xml" is not one of summary', ''],
   ['clustermesh check --suppress tls-orphan-users', 'there is no check "tls-orphan-users"', 'are: tls-orphaned-users'],
   ['clustermesh connect --skip-checks nope', 'there is no check "nope"', 'are: '],
   ['clustermesh enable --replicas x', '--replicas: "x" is not a whole number', ''],
@@ -23,6 +27,17 @@ it.each([
   expect(exitCode).toBe(2);
   expect(says).toContain(words);
   expect(says).toContain(more);
+});
+
+it('tells of all mistakes at once', async () => {
+  const line = 'clustermesh enable --replicas x --service-type Ingress --context a --context b,';
+  const { exitCode, says } = failureOf(await runCli(line.split(' ')));
+  expect({ exitCode, says }).toEqual({
+    exitCode: 2,
+    says:
+      '✖ --replicas: "x" is not a whole number from 1 on; --service-type: "Ingress" is not one of LoadBalancer, NodePort, ' +
+      'ClusterIP; --context: "b," has an empty entry\n  → Add --help to see the options.\n',
+  });
 });
 
 /** The words of the commands that take any number of clusters, all alike; `connect` and `disconnect` start from one. */

@@ -1,0 +1,109 @@
+import { Option } from 'commander';
+import type { OptionGroup, OptionSpec } from '../commands/command-spec.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+
+/** Headings in help, in the order in which every command has them; what is a command's own comes before. */
+const OPTION_GROUPS: Readonly<Record<OptionGroup, string>> = {
+  exposure: 'Exposure:',
+  pods: 'Image and pods:',
+  certificates: 'Certificates:',
+  helm: 'Helm:',
+  run: 'How it runs:',
+  output: 'Output:',
+  clusters: 'Clusters and access:',
+};
+/** In the order of the headings. */
+const GROUP_ORDER: readonly (OptionGroup | undefined)[] = [undefined, ...(Object.keys(OPTION_GROUPS) as OptionGroup[])];
+
+/** Options in the order in which help lists them. */
+export function inGroups(options: readonly OptionSpec[]): OptionSpec[] {
+  return GROUP_ORDER.flatMap((group) => options.filter((option) => option.group === group));
+}
+
+export function helpOption(): Option {
+  return new Option('-h, --help', 'display help for command').helpGroup(OPTION_GROUPS.output);
+}
+
+/** `--output` of `-o, --output <format>`. */
+export function nameOf({ flags }: OptionSpec): string | undefined {
+  return /--[a-z-]+/.exec(flags)?.[0];
+}
+
+/**
+ * An option of commander. What is wrong with its value is reported, so that a command line with several mistakes is told of
+ * all of them at once.
+ */
+export function createOption(spec: OptionSpec, report: (fault: MeshctlError) => void): Option {
+  const option = new Option(spec.flags, spec.description);
+  if (spec.group) option.helpGroup(OPTION_GROUPS[spec.group]);
+  if (typeof spec.default === 'string' && spec.parse) option.default(spec.parse(spec.default), spec.default);
+  else if (spec.default !== undefined) option.default(spec.default);
+  if (spec.choices) option.choices(spec.choices);
+  if (spec.hidden) option.hideHelp();
+  const parse = (text: string): unknown => {
+    try {
+      return readValue(spec, text);
+    } catch (error) {
+      if (!(error instanceof MeshctlError) || error.code !== 'Usage') throw error;
+      report(namingFlag(option, error));
+      return undefined;
+    }
+  };
+  if (spec.repeatable) {
+    option.argParser((text: string, before: unknown) => {
+      const value = parse(text);
+      const added: unknown[] = spec.repeatable === 'lists' && Array.isArray(value) ? value : [value];
+      return [...(Array.isArray(before) ? before : []), ...added];
+    });
+  } else if (spec.once) {
+    option.argParser((text: string, before: unknown) => {
+      if (before === undefined) return parse(text);
+      report(
+        new MeshctlError('Usage', `${option.long} is given twice: "${before}" and "${text}"`, {
+          hint: 'Give it once.',
+        }),
+      );
+      return before;
+    });
+  } else {
+    option.argParser(parse);
+  }
+  return option;
+}
+
+/** @throws MeshctlError `Usage` */
+function readValue({ choices, parse }: OptionSpec, text: string): unknown {
+  if (choices && !choices.includes(text)) {
+    throw new MeshctlError('Usage', `"${text}" is not one of ${choices.join(', ')}`, {
+      hint: 'Add --help to see the options.',
+    });
+  }
+  return parse ? parse(text) : text;
+}
+
+/** A usage error about a value says whose value it is. */
+function namingFlag(option: Option, error: MeshctlError): MeshctlError {
+  const flag = option.long ?? option.short ?? '';
+  if (error.message.includes(flag)) return error;
+  return new MeshctlError('Usage', `${flag}: ${error.message}`, { hint: error.hint, details: error.details });
+}
+
+/** What must be given and is not. */
+export function missing(specs: readonly OptionSpec[], given: Readonly<Record<string, unknown>>): MeshctlError[] {
+  return specs
+    .filter((spec) => spec.required && given[new Option(spec.flags).attributeName()] === undefined)
+    .map(
+      ({ flags }) =>
+        new MeshctlError('Usage', `required option '${flags}' not specified`, {
+          hint: 'Add --help to see the options.',
+        }),
+    );
+}
+
+/** One error for all that is wrong with a command line. */
+export function allOf(faults: readonly MeshctlError[]): MeshctlError {
+  const [only, ...others] = faults;
+  if (only && others.length === 0) return only;
+  const hints = [...new Set(faults.flatMap(({ hint }) => hint ?? []))];
+  return new MeshctlError('Usage', faults.map(({ message }) => message).join('; '), { hint: hints.join(' ') });
+}
