@@ -222,10 +222,17 @@ describe('the CA', () => {
     const plan = await meshctl('enable', '--context', 'mesh-1', ...files, '--replace-ca', '--dry-run');
     expect(plan.stdout).toContain('Replacing the CA restarts the clustermesh-apiserver');
     expect(plan.stdout).toContain('~ update Deployment kube-system/clustermesh-apiserver');
-    const done = await meshctl('enable', '--context', 'mesh-1', ...files, '--replace-ca', '--yes');
+    const replace = ['enable', '--context', 'mesh-1', ...files, '--replace-ca', '--cert-validity', '90d'];
+    const done = await meshctl(...replace, '--yes');
     expect(done.exitCode, done.stderr).toBe(0);
     expect(fingerprint()).not.toBe(before);
     expect(changed(await planOf('--context', 'mesh-1', ...files, '--replace-ca'))).toEqual([]);
+    // What was chosen for certificates holds for those that come later.
+    found(sandbox.clusters[0], 'cluster').store.delete(refs.secret('clustermesh-apiserver-admin-cert'));
+    const anew = await meshctl('enable', '--context', 'mesh-1', '--dry-run');
+    expect(anew.stdout).toContain('certificate admin-mesh-1 (2048 bit, 90 days)');
+    const otherwise = await meshctl('enable', '--context', 'mesh-1', '--dry-run', '--cert-validity', '30d');
+    expect(otherwise.stdout).toContain('certificate admin-mesh-1 (2048 bit, 90 days → 30 days)');
   });
 
   it('asks on a terminal, and takes no for an answer', async () => {

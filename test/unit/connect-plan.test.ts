@@ -216,7 +216,10 @@ describe('planDial', () => {
   it('shows nothing of a Secret but words', () => {
     const changes = planDial(both(member({ id: 1 }), member({ id: 2 })), NOW).steps.flatMap((step) => step.changes);
     expect(changes.map(({ to }) => to)).toEqual(
-      expect.arrayContaining(['dials 10.9.0.2:2379', 'client certificate remote-mesh-1, issued by the CA of mesh-2']),
+      expect.arrayContaining([
+        'dials 10.9.0.2:2379',
+        'client certificate remote-mesh-1 (1096 days), issued by the CA of mesh-2',
+      ]),
     );
   });
 });

@@ -43,7 +43,7 @@ it('types of flags are read off a spec', () => {
 });
 
 it('those of the commands are what they are used as', () => {
-  expectTypeOf<FlagsOf<typeof ENABLE>['keySize']>().toEqualTypeOf<'2048' | '3072' | '4096'>();
+  expectTypeOf<FlagsOf<typeof ENABLE>['keySize']>().toEqualTypeOf<'2048' | '3072' | '4096' | undefined>();
   expectTypeOf<FlagsOf<typeof ENABLE>['requestTimeout']>().toEqualTypeOf<number>();
   expectTypeOf<FlagsOf<typeof CONNECT>['rollback']>().toEqualTypeOf<boolean>();
   expectTypeOf<FlagsOf<typeof CONNECT>>().not.toHaveProperty('kubeconfigOut');

@@ -24,14 +24,13 @@ const CERTIFICATE_OPTIONS = grouped('certificates', [
   },
   {
     flags: '--cert-validity <duration>',
-    description: 'validity of new certificates, e.g. 8760h (default: 3 years)',
+    description: 'validity of new certificates, e.g. 8760h (default: that of the certificates there are, else 3 years)',
     parse: parseSpan,
   },
   {
     flags: '--key-size <bits>',
-    description: 'size of new RSA keys',
+    description: 'size of new RSA keys (default: that of the certificates there are, else 2048)',
     choices: KEY_SIZES,
-    default: '2048',
   },
 ]);
 

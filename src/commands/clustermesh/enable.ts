@@ -99,11 +99,15 @@ function optionsOf(flags: EnableFlags): EnableOptions {
     ciliumVersion: flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion),
     image: flags.image,
     replaceAuthority: flags.replaceCa,
-    issuing: { validityMs: flags.certValidity, keySize: Number(flags.keySize) },
+    issuing: { validityMs: flags.certValidity, keySize: bitsOf(flags.keySize) },
     maxConnectedClusters: maxConnectedClusters === undefined ? undefined : Number(maxConnectedClusters),
     force: flags.forceConflicts,
     waitMs: flags.waitDuration,
   };
+}
+
+function bitsOf(keySize: string | undefined): number | undefined {
+  return keySize === undefined ? undefined : Number(keySize);
 }
 
 async function broughtAuthority(
@@ -119,7 +123,7 @@ async function broughtAuthority(
   const { all: _all, ...access } = flags;
   return withOneCluster(context, { ...access, context: flags.caFromContext }, (source) => {
     const mayGenerate = targets.some(({ client }) => client.context === source.client.context);
-    return authorityOfContext(context, source, { mayGenerate, keySize: Number(keySize) });
+    return authorityOfContext(context, source, { mayGenerate, keySize: bitsOf(keySize) });
   });
 }
 

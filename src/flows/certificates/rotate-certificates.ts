@@ -48,6 +48,7 @@ export interface RotationOutcome {
 
 /** More rounds than phases: someone else writes all the time. */
 const MOST_ROUNDS = 12;
+const HOUR_MS = 60 * 60 * 1000;
 /** So often a phase is tried anew because someone else was faster. */
 const MOST_CONFLICTS = 3;
 
@@ -73,7 +74,7 @@ export async function rotateCertificates(
     await carryOut(flow, prepared, options, { authorities, successors, steps });
     return { certificates: renewedBy(steps), steps };
   } catch (error) {
-    sayWhatStands(flow, prepared, steps, error);
+    sayWhatStands(flow, prepared, options, { steps, error });
     throw error;
   }
 }
@@ -111,7 +112,14 @@ async function carryOut(
       requireKnownAuthorities(seen, known);
       return seen;
     };
-    const run: PhaseRun = { phase, members, title: title(phase), authorities, look, mend: mendCommand(prepared) };
+    const run: PhaseRun = {
+      phase,
+      members,
+      title: title(phase),
+      authorities,
+      look,
+      mend: mendCommand(prepared, options),
+    };
     try {
       await runPhase(flow, targets, run, options);
       steps.push(...phase.steps);
@@ -241,12 +249,29 @@ function tooManyWriters(members: readonly Member[]): MeshctlError {
   });
 }
 
-function mendCommand({ targets }: PreparedRotation): () => string {
+function mendCommand({ targets }: PreparedRotation, options: RotateOptions): () => string {
   const context = targets.map(({ client }) => client.context);
-  return () => meshctlCommand('clustermesh certs rotate', { context });
+  return () => meshctlCommand('clustermesh certs rotate', { context }, flagsAgain(options));
 }
 
-function sayWhatStands(flow: Flow, { scope, targets }: PreparedRotation, steps: readonly Step[], error: unknown): void {
+/** What was asked for holds for the rest too. */
+function flagsAgain({ asked: { keySize, validityMs }, olderThanMs, peer, force }: RotateOptions): string[] {
+  const hours = (ms: number) => `${Math.round(ms / HOUR_MS)}h`;
+  return [
+    ...(keySize === undefined ? [] : ['--key-size', String(keySize)]),
+    ...(validityMs === undefined ? [] : ['--cert-validity', hours(validityMs)]),
+    ...(olderThanMs === undefined ? [] : ['--older-than', hours(olderThanMs)]),
+    ...(peer === undefined ? [] : ['--peer', peer]),
+    ...(force ? ['--force-conflicts'] : []),
+  ];
+}
+
+function sayWhatStands(
+  flow: Flow,
+  { scope, targets }: PreparedRotation,
+  options: RotateOptions,
+  { steps, error }: { steps: readonly Step[]; error: unknown },
+): void {
   const renewed = renewedBy(steps);
   if (error instanceof MeshctlError) error.details.renewed = renewed;
   const what = renewed.map(({ context, subject, peer }) => `${context}: ${subject}${peer ? ` (for ${peer})` : ''}`);
@@ -258,7 +283,10 @@ function sayWhatStands(flow: Flow, { scope, targets }: PreparedRotation, steps: 
   const context = targets.map(({ client }) => client.context);
   // Until the new CA is in place, only --ca goes on to it; a plain run would go back.
   const ahead = scope.replace.size > 0 && !steps.some(({ write }) => write?.method === 'authority');
-  const again = meshctlCommand('clustermesh certs rotate', { context }, ahead ? ['--ca'] : []);
+  const again = meshctlCommand('clustermesh certs rotate', { context }, [
+    ...(ahead ? ['--ca'] : []),
+    ...flagsAgain(options),
+  ]);
   const trusted = scope.changing.size > 0 ? 'the new CA and the former one are both trusted. ' : '';
   flow.progress.warn(`Nothing is cut off: ${trusted}To go on: ${again}`);
 }

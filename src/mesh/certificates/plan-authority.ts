@@ -8,6 +8,7 @@ import { emptySecret } from '../objects/secret-data.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { authorityState, authorityTrouble, lostAuthority } from './authority.ts';
 import type { CertificateFacts } from './certificate.ts';
+import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from './rotation-lifetime.ts';
 
 /** Says on Secret cilium-ca that meshctl put the CA there: `generated` or `copied`. */
 export const CA_ORIGIN_ANNOTATION = 'meshctl.io/ca-origin';
@@ -59,19 +60,27 @@ export function planAuthority(
   const state = authorityState(snapshot);
   const lost = lostAuthority(snapshot, others);
   const present = snapshot.ca?.certificate ?? lost?.certificate;
+  const kept: Lifetime = present ? lifetimeOf(present) : {};
+  const lifetime = successorLifetime({ keySize }, kept);
+  const words = describeLifetime(lifetime, kept);
   const make = (why: string, replaces: boolean): AuthorityPlan => ({
     step: {
       ...base,
       action: live ? 'update' : 'create',
       changes: [
-        { path: 'data.ca.crt', to: given ? `CA "${given.certificate.commonName}" of ${given.origin}` : 'a new CA' },
+        {
+          path: 'data.ca.crt',
+          to: given
+            ? `CA "${given.certificate.commonName}" of ${given.origin}`
+            : `a new CA${words ? ` (${words})` : ''}`,
+        },
       ],
       why,
       write: {
         method: 'authority',
         commonName: 'Cilium CA',
         given: given?.key,
-        keySize,
+        ...(given ? {} : lifetime),
         secret: markedSecret(snapshot, given ? 'copied' : 'generated'),
       },
     },

@@ -1,6 +1,9 @@
 import { requireSigner } from '../certificates/authority.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
 import { acceptedBeside, clientSpec, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { presentLifetime } from '../certificates/kept-lifetime.ts';
+import { ownerOfData } from '../certificates/rotation-cluster.ts';
+import { describeLifetime, type Lifetime, lifetimeOf } from '../certificates/rotation-lifetime.ts';
 import { trustInRotation } from '../certificates/unfinished-rotation.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -108,14 +111,16 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
     entry.changes.push({ path: `data.${keys.certificate}`, ...former, to: `the remote-cert of ${peer}` });
   } else if (reason) {
     const spec = clientSpec(credential.user);
-    entry.certificates.push({ spec, signer: server.snapshot.context, keys });
+    const lifetime = clientLifetime(direction);
+    const words = describeLifetime(lifetime, lifetime);
+    entry.certificates.push({ spec, signer: server.snapshot.context, keys, ...lifetime });
     const trusted = trustInRotation(server.snapshot);
     if (trusted.length > 0) entry.trust.push({ key: keys.ca, certificates: trusted.map(({ pem }) => pem) });
     const ca = server.snapshot.ca?.certificate;
     entry.changes.push({
       path: `data.${keys.certificate}`,
       ...former,
-      to: `client certificate ${credential.user}, issued by the CA of ${peer}${former && ca ? ` (${describeCa(ca)})` : ''}`,
+      to: `client certificate ${credential.user}${words ? ` (${words})` : ''}, issued by the CA of ${peer}${former && ca ? ` (${describeCa(ca)})` : ''}`,
     });
   }
   const file = remotePeerFile(peer, endpoint, credential.kind === 'shared-ca' ? COMMON_PREFIX : `${peer}.`);
@@ -183,6 +188,14 @@ function reasonForCertificate({ client, server, credential }: Direction, now: Da
   if (!canSign(server) && usableWithoutSigner(client, server, now)) return undefined;
   const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
   return reasonToReissue(present, clientSpec(credential.user), certificate, now, acceptedBeside(server.snapshot));
+}
+
+/** As the one that it takes the place of, else as the other certificates of the cluster that issues it. */
+function clientLifetime({ client: { snapshot }, server, credential }: Direction): Lifetime {
+  const present = snapshot.peerCertificates.get(server.identity.name);
+  const secret = snapshot.objects.get(keyOf(secretRef(snapshot.namespace, dialingSecret(snapshot))));
+  const isOwn = present?.certificate.commonName === credential.user && ownerOfData(secret) === undefined;
+  return isOwn ? lifetimeOf(present.certificate, present.ca) : presentLifetime(server.snapshot);
 }
 
 function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): KubeObject {

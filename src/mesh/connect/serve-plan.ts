@@ -1,5 +1,7 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import { acceptedBeside, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { presentLifetime } from '../certificates/kept-lifetime.ts';
+import { describeLifetime } from '../certificates/rotation-lifetime.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   configMapRef,
@@ -46,15 +48,22 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
   };
   const reason = reasonToReissue(present, spec, snapshot.ca.certificate, now, acceptedBeside(snapshot));
   if (!reason) return [{ ...base, action: 'keep', changes: [], why: `it covers ${hosts.join(', ')}` }];
+  const lifetime = presentLifetime(snapshot);
+  const words = describeLifetime(lifetime, lifetime);
   return [
     {
       ...base,
       action: 'update',
-      changes: [{ path: 'data.tls.crt', to: `certificate ${commonName} for ${hosts.join(', ')}` }],
+      changes: [
+        {
+          path: 'data.tls.crt',
+          to: `certificate ${commonName}${words ? ` (${words})` : ''} for ${hosts.join(', ')}`,
+        },
+      ],
       why: reason,
       write: {
         method: 'issue',
-        certificates: [{ spec, signer: snapshot.context, keys: TLS_KEYS }],
+        certificates: [{ spec, signer: snapshot.context, keys: TLS_KEYS, ...lifetime }],
         data: {},
         secret: emptySecret(ref, 'kubernetes.io/tls'),
         into: 'patch',

@@ -8,7 +8,9 @@ import {
   trustedBy,
 } from '../certificates/certificate.ts';
 import { acceptedBeside, reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
+import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
+import { describeLifetime, successorLifetime } from '../certificates/rotation-lifetime.ts';
 import { trustInRotation } from '../certificates/unfinished-rotation.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
@@ -67,9 +69,11 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
   const wanted = secret === SERVER_CERT_SECRET ? withPresentNames(spec, present?.certificate) : spec;
   const names = [...wanted.dnsNames, ...wanted.ipAddresses].join(', ');
   const pending = isPending(input, certificate) ? ", and the Service's address" : '';
-  const changes: Change[] = [
-    { path: 'data.tls.crt', to: `certificate ${spec.commonName}${names ? ` for ${names}${pending}` : ''}` },
-  ];
+  const kept = presentLifetime(snapshot, secret);
+  const lifetime = successorLifetime(input.issuing ?? {}, kept);
+  const words = describeLifetime(lifetime, kept);
+  const what = `certificate ${spec.commonName}${words ? ` (${words})` : ''}`;
+  const changes: Change[] = [{ path: 'data.tls.crt', to: `${what}${names ? ` for ${names}${pending}` : ''}` }];
   const written = Object.values(TLS_KEYS).map((key) => ({ path: `data.${key}` }));
   const disputed = before ? conflictsOf(before, written) : [];
   const trusted = authority.makes ? [] : trustInRotation(snapshot);
@@ -80,7 +84,7 @@ export function certificateStep(input: EnableInput, certificate: SecretCertifica
     why: reason,
     write: {
       method: 'issue',
-      certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS, ...input.issuing }],
+      certificates: [{ spec: wanted, signer: snapshot.context, keys: TLS_KEYS, ...lifetime }],
       data: {},
       ...(trusted.length > 0 ? { trust: [{ key: TLS_KEYS.ca, certificates: trusted.map(({ pem }) => pem) }] } : {}),
       secret: secretWithoutData(input, ref),

@@ -1,0 +1,23 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { secretRef } from '../objects/names.ts';
+import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
+import { ownerOfData } from './rotation-cluster.ts';
+import { type Lifetime, lifetimeOf } from './rotation-lifetime.ts';
+
+/**
+ * What was chosen for the certificates of a cluster, so that a new one gets the same: of the one that it takes the place
+ * of, else of another. Those that another tool issues tell nothing: it renews them at its own pace.
+ * @param secret the one that the new certificate goes into
+ */
+export function presentLifetime(
+  { objects, namespace, tlsSecrets }: ClusterSnapshot,
+  secret: string = CERTIFICATE_SECRETS[0] ?? '',
+): Lifetime {
+  for (const name of [secret, ...CERTIFICATE_SECRETS]) {
+    const facts = tlsSecrets.get(name);
+    const isForeign = ownerOfData(objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
+    if (facts && !isForeign) return lifetimeOf(facts.certificate, facts.ca);
+  }
+  return {};
+}

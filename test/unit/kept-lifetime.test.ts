@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { presentLifetime } from '../../src/mesh/certificates/kept-lifetime.ts';
+import { planAuthority } from '../../src/mesh/certificates/plan-authority.ts';
+import type { Lifetime } from '../../src/mesh/certificates/rotation-lifetime.ts';
+import { identityOf } from '../../src/mesh/cilium/identity.ts';
+import { planDial } from '../../src/mesh/connect/dial-plan.ts';
+import { planDirection } from '../../src/mesh/connect/direction.ts';
+import type { Member } from '../../src/mesh/connect/member.ts';
+import { planServe } from '../../src/mesh/connect/serve-plan.ts';
+import { certificateStep } from '../../src/mesh/enable/certificates.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import type { Step } from '../../src/mesh/plan/plan.ts';
+import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const CHOSEN: Lifetime = { keySize: 3072, validityMs: 90 * DAY_MS };
+const LONG: Lifetime = { keySize: 4096, validityMs: 365 * DAY_MS };
+const SERVER = 'clustermesh-apiserver-server-cert';
+const ADMIN = 'clustermesh-apiserver-admin-cert';
+const name = 'clustermesh-apiserver.kube-system.svc';
+
+const lasting = ({ keySize, validityMs = 0 }: Lifetime) => ({
+  keyBits: keySize,
+  notBefore: NOW,
+  notAfter: new Date(NOW.getTime() + validityMs),
+});
+const secret = (of: string, manager = 'meshctl'): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: {
+    name: of,
+    namespace: 'kube-system',
+    managedFields: [{ manager, operation: 'Apply', fieldsV1: { 'f:data': { 'f:tls.crt': {} } } }],
+    ...(manager === 'meshctl' ? {} : { annotations: { 'cert-manager.io/certificate-name': 'of-another' } }),
+  },
+});
+
+/** Cluster `mesh-<id>` whose own certificates were issued so. */
+function member(id: number, own: Readonly<Record<string, Lifetime>>, manager?: string): Member {
+  const ca = `ca-${id}`;
+  const facts = (lifetime: Lifetime) =>
+    tlsFacts(ca, { ...lasting(lifetime), commonName: name, usages: ['server', 'client'], dnsNames: [name] });
+  const snapshot = snapshotOf({
+    context: `c${id}`,
+    ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id) },
+    ca: caFacts(ca),
+    live: [
+      apiserverDeployment(),
+      loadBalancerService(`10.9.0.${id}`),
+      ...Object.keys(own).map((of) => secret(of, manager)),
+    ],
+    tlsSecrets: new Map(Object.entries(own).map(([of, lifetime]) => [of, facts(lifetime)])),
+    remoteUsers: [],
+  });
+  const endpoints = [{ host: `10.9.0.${id}`, port: 2379 }];
+  return { snapshot, identity: identityOf(snapshot.ciliumConfig ?? {}), endpoints };
+}
+
+const issued = ({ write }: Step) => (write?.method === 'issue' ? write.certificates : []);
+
+describe('a new certificate is issued as those that are there', () => {
+  it.each<[what: string, own: Record<string, Lifetime>, manager: string | undefined, wanted: Lifetime]>([
+    ['the one of the same Secret', { [SERVER]: LONG, [ADMIN]: CHOSEN }, undefined, CHOSEN],
+    ['where there is none, as that of the server', { [SERVER]: CHOSEN }, undefined, CHOSEN],
+    ['where nobody has chosen, as always', {}, undefined, {}],
+    ['whatever another tool issues, as always', { [SERVER]: CHOSEN }, 'cert-manager', {}],
+  ])('%s', (_what, own, manager, wanted) => {
+    expect(presentLifetime(member(1, own, manager).snapshot, ADMIN)).toEqual(wanted);
+  });
+
+  it('by enable, where an option says nothing else; the plan shows both', () => {
+    const { snapshot } = member(1, { [SERVER]: CHOSEN });
+    const spec = { commonName: 'admin-mesh-1', usages: ['client' as const], dnsNames: [], ipAddresses: [] };
+    const plan = (issuing: Lifetime) =>
+      certificateStep(
+        {
+          ...{ snapshot, planned: snapshot, objects: [], certificates: [], possible: [], force: false, now: NOW },
+          ...{ authority: planAuthority(snapshot, {}), issuing },
+        },
+        { secret: ADMIN, spec },
+      );
+    expect(issued(plan({}))).toMatchObject([CHOSEN]);
+    expect(plan({}).changes[0]?.to).toBe('certificate admin-mesh-1 (3072 bit, 90 days)');
+    expect(issued(plan({ keySize: 4096 }))).toMatchObject([{ ...CHOSEN, keySize: 4096 }]);
+    expect(plan({ keySize: 4096 }).changes[0]?.to).toBe('certificate admin-mesh-1 (3072 bit → 4096 bit, 90 days)');
+  });
+
+  it('by connect: the server’s as it was, the client’s as those of the cluster that issues it', () => {
+    const [client, server] = [member(1, { [SERVER]: LONG }), member(2, { [SERVER]: CHOSEN })];
+    const directions = [planDirection(client, server, { now: NOW })];
+    const [serve] = planServe(directions, NOW).steps;
+    const [dial] = planDial(directions, NOW).steps;
+    expect(serve && issued(serve)).toMatchObject([CHOSEN]);
+    expect(dial && issued(dial)).toMatchObject([CHOSEN]);
+    expect(dial?.changes.map(({ to }) => to)).toContain(
+      'client certificate remote-mesh-1 (3072 bit, 90 days), issued by the CA of mesh-2',
+    );
+  });
+
+  it('by connect where there was one for the peer: as that', () => {
+    const server = member(2, { [SERVER]: CHOSEN });
+    const base = member(1, { [SERVER]: LONG });
+    const former = tlsFacts('former', { ...lasting(LONG), commonName: 'remote-mesh-1', usages: ['client'] });
+    const client = { ...base, snapshot: { ...base.snapshot, peerCertificates: new Map([['mesh-2', former]]) } };
+    const [dial] = planDial([planDirection(client, server, { now: NOW })], NOW).steps;
+    expect(dial && issued(dial)).toMatchObject([LONG]);
+  });
+
+  it('a CA that takes the place of another is as that one was', () => {
+    const { snapshot } = member(1, { [SERVER]: CHOSEN });
+    const ca = { ...caFacts('ca-1'), certificate: { ...caFacts('ca-1').certificate, ...lasting(LONG) } };
+    const { step } = planAuthority({ ...snapshot, ca }, { replace: true });
+    expect(step).toMatchObject({ changes: [{ to: 'a new CA (4096 bit, 365 days)' }], write: LONG });
+  });
+});
