@@ -16,6 +16,8 @@ export interface JournalEntry {
   certain: boolean;
   /** What takes it back from the object as it is then; absent: field by field. */
   rollback?: ((live: KubeObject) => Edit | undefined) | undefined;
+  /** Others stand on what was written: `rollback` counts also where nobody has written since. */
+  shared?: boolean | undefined;
 }
 
 /** The writes of one cluster in their order, for rolling them back. */

@@ -123,12 +123,12 @@ async function moveOn(client: ClusterClient, live: KubeObject, signal: AbortSign
 }
 
 function rollbackEdit(
-  { before, rollback: takeBack }: JournalEntry,
+  { before, rollback: takeBack, shared }: JournalEntry,
   live: KubeObject,
   after: KubeObject,
 ): Edit | undefined {
   // While nobody else has written, what was there comes back to the byte.
-  if (takeBack && !equal(contentOf(live), contentOf(after))) return takeBack(live);
+  if (takeBack && (shared || !equal(contentOf(live), contentOf(after)))) return takeBack(live);
   if (!before && holdsNothingElse(live, after)) return 'delete';
   const patch = inversePatch(restorable(before), restorable(after), restorable(live));
   return patch && { patch };

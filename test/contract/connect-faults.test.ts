@@ -376,6 +376,36 @@ describe('two operators at once', () => {
     expect(clusters.objects()).toEqual(before);
   }, 60_000);
 
+  it('one leaves the users by which the other has connected the same clusters meanwhile', async () => {
+    const connect = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
+    let held = 0;
+    let release = (): void => undefined;
+    const secondIsDone = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const firstDials = new Promise<void>((resolve) => {
+      clusters.fault = async (request) => {
+        if (!isMeshWrite(request) || request.resource !== 'secrets') return undefined;
+        if (++held === 2) resolve();
+        await secondIsDone;
+        throw new ApiError(422, 'Invalid', 'admission webhook said no');
+      };
+    });
+    const first = clusters.meshctl(connect);
+    await firstDials;
+    clusters.fault = undefined;
+    const second = await clusters.meshctl(connect);
+    expect(second.exitCode, second.stderr).toBe(0);
+    release();
+    const failed = await first;
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr).toContain('remote-mesh-1 stays, for another run has connected a cluster by it');
+    const { stdout } = await clusters.meshctl([...connect, '--dry-run', '-o', 'json']);
+    expect(JSON.parse(stdout)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
+    expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
+    expect(clusters.objects()).toEqual(before);
+  }, 60_000);
+
   it('one fails and puts back only what is its own', async () => {
     const connect = (peer: string) =>
       clusters.meshctl(['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', peer]);

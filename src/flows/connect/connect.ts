@@ -18,7 +18,7 @@ import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter 
 import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
-import { requireStanding } from '../write/still-standing.ts';
+import { requireStanding, spareUsersOfOthers } from '../write/still-standing.ts';
 import type { ConnectOptions, PreparedConnect } from './prepare-connect.ts';
 
 export interface ConnectOutcome {
@@ -85,6 +85,7 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectO
     await requireStanding(targets, directions, options.parallel);
     return writer.steps;
   } catch (error) {
+    if (options.rollback !== false) await spareUsersOfOthers(flow, targets, directions, writer.journals);
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       mounted: true,

@@ -1,8 +1,9 @@
 import pLimit from 'p-limit';
+import type { Journal } from '../../kube/apply.ts';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { type Direction, dialingSecret, dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeRef } from '../../mesh/objects/kube-object.ts';
+import { describeRef, type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   configMapRef,
@@ -13,8 +14,8 @@ import {
 } from '../../mesh/objects/names.ts';
 import { secretText } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
-import { userRole } from '../../mesh/peers/remote-users.ts';
-import type { Target } from '../flow.ts';
+import { rollbackAddUsers, userNames, userRole, usersFile } from '../../mesh/peers/remote-users.ts';
+import type { Flow, Target } from '../flow.ts';
 
 /**
  * Looks once more at what makes clusters let each other in and dial. Two runs at once may share it: one finds there what
@@ -48,6 +49,69 @@ export async function requireStanding(
     hint: 'Look who else changes these clusters, then run the same command again.',
     details: { missing: [first, ...others] },
   });
+}
+
+/** For a look at each client's file before anything is rolled back; a cluster that is slower is taken to have none. */
+const LOOK_TIMEOUT_MS = 10_000;
+
+/**
+ * Another run may have found a user there that this one has made, and have connected clusters by it: then it stays when
+ * this one takes its own work back. Tells so; never throws.
+ * @param journals of the failed run; their entries for users are changed
+ */
+export async function spareUsersOfOthers(
+  { progress }: Pick<Flow, 'progress'>,
+  targets: readonly Target[],
+  directions: readonly Direction[],
+  journals: readonly Journal[],
+): Promise<void> {
+  const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
+  const entryOf = (context: string, name: string) =>
+    journals
+      .filter(({ cluster }) => cluster === context)
+      .flatMap(({ entries }) => entries)
+      .find(({ ref }) => ref.name === name);
+  for (const [server, incoming] of groupBy(directions, (direction) => direction.server)) {
+    const { context } = server.snapshot;
+    const made = entryOf(context, REMOTE_USERS_CONFIGMAP);
+    const { before, after } = made ?? {};
+    if (!made || !before || !after) continue;
+    const added = userNames(usersFile(after)).filter((user) => !userNames(usersFile(before)).includes(user));
+    const own = incoming.filter(({ credential }) => added.includes(credential.user));
+    const standing = await Promise.all(
+      own.map(async ({ client, credential }): Promise<string[]> => {
+        const target = targets.find((one) => one.client.context === client.snapshot.context);
+        const secret = dialingSecret(client.snapshot);
+        const written = entryOf(client.snapshot.context, secret);
+        const fileIn = (object: KubeObject | undefined) => secretText(object, server.identity.name);
+        const planned = fileIn(client.snapshot.objects.get(keyOf(secretRef(client.snapshot.namespace, secret))));
+        const live = target && fileIn(await liveOrNone(target, secret, signal));
+        const isOthers = written
+          ? fileIn(written.before) !== planned || live !== fileIn(written.after)
+          : live !== planned;
+        return live !== undefined && isOthers ? [credential.user] : [];
+      }),
+    );
+    const spared = standing.flat();
+    if (spared.length === 0) continue;
+    const takeBack = rollbackAddUsers(added.filter((user) => !spared.includes(user)));
+    made.rollback = (live) => takeBack(before, live);
+    made.shared = true;
+    progress.info(`context "${context}": ${spared.join(', ')} stays, for another run has connected a cluster by it`);
+  }
+}
+
+async function liveOrNone(
+  { client, namespace }: Target,
+  name: string,
+  signal: AbortSignal,
+): Promise<KubeObject | undefined> {
+  try {
+    return await client.get(secretRef(namespace, name), { signal });
+  } catch (error) {
+    if (error instanceof MeshctlError) return undefined;
+    throw error;
+  }
 }
 
 async function missingUsers({ client, namespace }: Target, incoming: readonly Direction[]): Promise<string[]> {

@@ -28,17 +28,17 @@ const FIELD = /^(\s*)(-\s+)?(name|role):\s*(?:"([^"]*)"|'([^']*)'|([^\s"'#]+))\s
 
 /** Lets users in with the role of peers. */
 export function addUsersEdit(names: readonly string[]): (live: KubeObject) => Edit | undefined {
-  return (live) => editOf(live, addUsers(fileOf(live), names));
+  return (live) => editOf(live, addUsers(usersFile(live), names));
 }
 
 /** Shuts users out. */
 export function removeUsersEdit(names: readonly string[]): (live: KubeObject) => Edit | undefined {
-  return (live) => editOf(live, removeUsers(fileOf(live), names));
+  return (live) => editOf(live, removeUsers(usersFile(live), names));
 }
 
 /** Takes {@link addUsersEdit} back: whoever was not let in before is shut out, whatever others have added since. */
 export function rollbackAddUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
-  return (before, live) => editOf(live, putBackUsers(fileOf(before), fileOf(live), names));
+  return (before, live) => editOf(live, putBackUsers(usersFile(before), usersFile(live), names));
 }
 
 /** Takes {@link removeUsersEdit} back: whoever was let in before is again, unless somebody else has seen to it. */
@@ -46,9 +46,9 @@ export function rollbackRemoveUsers(
   names: readonly string[],
 ): (before: KubeObject, live: KubeObject) => Edit | undefined {
   return (before, live) => {
-    const present = userNames(fileOf(live));
+    const present = userNames(usersFile(live));
     const absent = names.filter((name) => !present.includes(name));
-    return editOf(live, putBackUsers(fileOf(before), fileOf(live), absent));
+    return editOf(live, putBackUsers(usersFile(before), usersFile(live), absent));
   };
 }
 
@@ -132,14 +132,15 @@ export function restoreUsersCommand(place: { context: string; namespace: string 
 
 /** The role of a user; undefined when there is no such user. */
 export function userRole(configMap: KubeObject, name: string): string | undefined {
-  return readEntries(fileOf(configMap)).find((entry) => entry.name === name)?.role;
+  return readEntries(usersFile(configMap)).find((entry) => entry.name === name)?.role;
 }
 
 function editOf(live: KubeObject, text: string): Edit | undefined {
-  return text === fileOf(live) ? undefined : { patch: { data: { [USERS_FILE]: text } } };
+  return text === usersFile(live) ? undefined : { patch: { data: { [USERS_FILE]: text } } };
 }
 
-function fileOf(configMap: KubeObject): string {
+/** The text of the list of users; empty where there is none. */
+export function usersFile(configMap: KubeObject): string {
   return dataOf(configMap)[USERS_FILE] ?? '';
 }
 
