@@ -109,6 +109,7 @@ async function runCommand(
     userAgent: `meshctl/${await packageVersion(host)}`,
     packageRoot: host.packageRoot,
     now: host.now,
+    clock: host.clock,
     signal: host.signal,
     runCommand: (argv, env = {}) => run(argv, { ...host, env: { ...host.env, ...env } }),
     debug: options.debug === true,

@@ -1,3 +1,6 @@
+import type { Clock } from '../mesh/clock.ts';
+import { SYSTEM_CLOCK } from './system-clock.ts';
+
 /** The process as meshctl sees it; tests give their own. */
 export interface Host {
   stdout: TextSink;
@@ -7,6 +10,8 @@ export interface Host {
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   now(): Date;
+  /** For waits and their deadlines. */
+  clock: Clock;
   /** Aborted on Ctrl-C, SIGTERM, and when the terminal is gone. */
   signal: AbortSignal;
   /** The folder of the installed package, with a slash at its end. */
@@ -64,6 +69,7 @@ export function processHost(packageRoot: URL): ProcessHost {
     env: process.env,
     cwd: process.cwd(),
     now: () => new Date(),
+    clock: SYSTEM_CLOCK,
     signal: controller.signal,
     packageRoot,
     async drained() {

@@ -1,9 +1,12 @@
 import type { ClusterClient } from '../kube/client.ts';
+import type { Clock } from '../mesh/clock.ts';
 
 /** What a workflow needs of the world; a command's context is one. */
 export interface Flow {
   progress: Progress;
   now(): Date;
+  /** For waits and their deadlines. */
+  clock: Clock;
   /** Aborted on Ctrl-C or SIGTERM. */
   signal: AbortSignal;
   /** The folder of the installed package (has templates/ and package.json). */

@@ -1,8 +1,7 @@
-import { MeshctlError } from '../mesh/errors.ts';
+import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { Edit, ReadyWrite, Step } from '../mesh/plan/plan.ts';
 import type { ClusterClient } from './client.ts';
-import { errorOfAbort } from './errors.ts';
 import { equal, mergePatch, overlay } from './merge-patch.ts';
 
 /** One write that was sent. Holds whole objects, secrets among them: never printed. */

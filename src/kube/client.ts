@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../mesh/clock.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { FIELD_MANAGER } from '../mesh/plan/plan.ts';
@@ -12,7 +13,7 @@ import { isObjectOf, soundObject } from './object-shape.ts';
 import { forwardPort, type PortForwardOptions } from './port-forward.ts';
 import { proxyFor, withoutPassword } from './proxy.ts';
 import { collectionPath, groupOf, objectPath, pluralOf } from './resources.ts';
-import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
+import { DEFAULT_RETRY, type RetryPolicy, sleep } from './retry.ts';
 import { shaped } from './shape.ts';
 import { type ApiRequest, createTransport, type Transport } from './transport.ts';
 
@@ -56,6 +57,8 @@ export interface ClusterClient {
   readonly context: string;
   /** The API server's URL, without a password. */
   readonly server: string;
+  /** Waits between looks, on the clock of whoever opened the client. */
+  sleep: Clock['sleep'];
   /** Undefined when there is no such object, or its kind is not served. */
   get(ref: ObjectRef, options?: CallOptions): Promise<KubeObject | undefined>;
   /** Objects as their pages arrive. */
@@ -106,13 +109,16 @@ export interface ClientOptions {
   /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY; default: no proxy but the kubeconfig's. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
   retry?: RetryPolicy | undefined;
+  /** For waits between attempts and looks; default: the machine's. */
+  clock?: Pick<Clock, 'sleep'> | undefined;
 }
 
 /** Opens a client. Nothing is sent until the first call. Throws what {@link selectContext} throws, and `Usage`. */
 export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): ClusterClient {
   const context = selectContext(kubeconfig, options.context);
   const { server } = context.cluster;
-  const { requestTimeoutMs, userAgent, signal, debug, warn, env = {}, retry = DEFAULT_RETRY } = options;
+  const { requestTimeoutMs, userAgent, signal, debug, warn, env = {} } = options;
+  const { retry = DEFAULT_RETRY, clock = { sleep } } = options;
   const proxy = proxyFor(server, context.cluster.proxyUrl, env);
   const { as, asGroup } = options;
   const credentials = openCredentials(context, { as, asGroup, proxy, timeoutMs: requestTimeoutMs, signal });
@@ -128,9 +134,10 @@ export function openCluster(kubeconfig: Kubeconfig, options: ClientOptions): Clu
     debug,
     warn: warn && onceEach((text) => warn(`context "${context.name}": ${text}`)),
     retry,
+    clock,
   });
   const through = proxy && `the proxy ${withoutPassword(proxy.url)} (${proxy.setBy})`;
-  return clientOver(transport, { context: context.name, server: shown, ...(through ? { through } : {}) });
+  return clientOver(transport, clock, { context: context.name, server: shown, ...(through ? { through } : {}) });
 }
 
 /** API servers warn in every answer of the same thing. */
@@ -142,7 +149,7 @@ function onceEach(say: (text: string) => void): (text: string) => void {
   };
 }
 
-function clientOver(transport: Transport, at: Whereabouts): ClusterClient {
+function clientOver(transport: Transport, { sleep }: Pick<Clock, 'sleep'>, at: Whereabouts): ClusterClient {
   const onObject = (verb: string, ref: ObjectRef, subresource?: string): ApiAction => ({
     ...at,
     verb,
@@ -180,6 +187,7 @@ function clientOver(transport: Transport, at: Whereabouts): ClusterClient {
   const client: ClusterClient = {
     context: at.context,
     server: at.server,
+    sleep,
 
     async get(ref, { signal } = {}) {
       const action = onObject('get', ref);

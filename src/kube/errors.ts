@@ -272,15 +272,6 @@ export function errorOfTimeout(action: ApiAction, timeoutMs: number): MeshctlErr
   );
 }
 
-/** What an aborted signal means: the deadline that its owner set, or the user's Ctrl-C. */
-export function errorOfAbort(signal: AbortSignal): MeshctlError {
-  const { reason } = signal as { reason: unknown };
-  if (reason instanceof MeshctlError) return reason;
-  if (reason instanceof Error && reason.name === 'TimeoutError')
-    return new MeshctlError('Timeout', 'the time allowed is over');
-  return new MeshctlError('Interrupted', 'interrupted');
-}
-
 /** An answer that breaks the protocol. */
 export function errorOfProtocol(action: ApiAction, what: string): MeshctlError {
   return new MeshctlError('ApiFailure', `context "${action.context}": cannot ${attemptOf(action)}: ${what}`, {

@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { ExecaError, execa } from 'execa';
-import { MeshctlError } from '../mesh/errors.ts';
+import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import { loginHint } from './auth-kind.ts';
-import { errorOfAbort } from './errors.ts';
 import type { ExecEntry, SelectedContext } from './kubeconfig-entries.ts';
 
 /** What a credential plugin gave. Secret. */

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
-import { MeshctlError } from '../mesh/errors.ts';
-import { type ApiAction, errorOfAbort, type KubeStatus, soundStatus, type Whereabouts } from './errors.ts';
+import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
+import { type ApiAction, type KubeStatus, soundStatus, type Whereabouts } from './errors.ts';
 import { linkSignals } from './linked-signal.ts';
 import { segment } from './resources.ts';
 import type { Transport } from './transport.ts';

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import type { Edit } from '../mesh/plan/plan.ts';
@@ -60,18 +59,20 @@ export async function rollback(
     if (result.outcome === 'may-arrive') late.push(entry);
     else results.push(result);
   }
-  return [...results, ...(await Promise.all(late.map((entry) => rollBackLate(entry, rollBackEntry, signal))))];
+  return [...results, ...(await Promise.all(late.map((entry) => rollBackLate(client, entry, rollBackEntry, signal))))];
 }
 
 /** A creation that has not been seen is looked for a little longer. */
 async function rollBackLate(
+  client: ClusterClient,
   entry: JournalEntry,
   rollBackEntry: (entry: JournalEntry) => Promise<RollbackResult>,
   signal: AbortSignal,
 ): Promise<RollbackResult> {
   let result: RollbackResult = { ref: entry.ref, outcome: 'may-arrive' };
   for (let look = 0; look < LATE_LOOKS && result.outcome === 'may-arrive' && !signal.aborted; look++) {
-    await delay(LATE_LOOK_INTERVAL_MS);
+    // Over before its time when the signal is aborted: then comes the last look.
+    await client.sleep(LATE_LOOK_INTERVAL_MS, signal).catch(() => undefined);
     result = await rollBackEntry(entry);
   }
   return result;

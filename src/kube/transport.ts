@@ -1,13 +1,14 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { WebSocket } from 'ws';
-import { MeshctlError } from '../mesh/errors.ts';
+import type { Clock } from '../mesh/clock.ts';
+import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
 import type { ApiAction } from './errors.ts';
-import { errorOfAbort, errorOfProtocol, errorOfRefusal, errorOfTimeout, errorOfTransport } from './errors.ts';
+import { errorOfProtocol, errorOfRefusal, errorOfTimeout, errorOfTransport } from './errors.ts';
 import { headOf, redirectTarget, textOf, warningsIn } from './http-answer.ts';
 import { type LinkedSignal, linkSignals } from './linked-signal.ts';
-import { type RetryPolicy, retryDelayMs, sleep } from './retry.ts';
+import { type RetryPolicy, retryDelayMs } from './retry.ts';
 import { upgrade } from './websocket-upgrade.ts';
 
 /** One request to the API server. */
@@ -61,6 +62,7 @@ export interface TransportOptions {
   userAgent: string;
   signal: AbortSignal;
   retry: RetryPolicy;
+  clock: Pick<Clock, 'sleep'>;
   /** Gets one line per attempt: method, URL, outcome, time. Never headers or bodies. */
   debug?: ((line: string) => void) | undefined;
   /** Gets what the API server warns of (`Warning` headers, RFC 7234). */
@@ -116,7 +118,7 @@ export function createTransport(options: TransportOptions): Transport {
         if (waitMs === undefined) throw withRepeated(errorOfTransport(request.action, error), repeated);
         repeated = true;
       }
-      await sleep(waitMs, signal);
+      await options.clock.sleep(waitMs, signal);
     }
   }
 

@@ -1,10 +1,8 @@
-import { MeshctlError } from '../mesh/errors.ts';
+import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { ClusterClient } from './client.ts';
-import { errorOfAbort } from './errors.ts';
 import { linkSignals } from './linked-signal.ts';
 import type { Selection } from './list-watch.ts';
-import { sleep } from './retry.ts';
 
 export interface WaitOptions {
   timeoutMs: number;
@@ -53,10 +51,10 @@ export async function waitForList<T>(
       const seen = await watchState(client, selection, { ...state, accept, signal });
       if (seen.found !== undefined) return seen.found;
       // A watch that worked for a while is worth a new one at once; else this loop would be a busy one.
-      if (!seen.progressed) await sleep(pollIntervalMs, signal);
+      if (!seen.progressed) await client.sleep(pollIntervalMs, signal);
       state = await listState(client, selection, signal, (trouble) => {
         lastTrouble = trouble;
-        return sleep(pollIntervalMs, signal);
+        return client.sleep(pollIntervalMs, signal);
       });
     }
   } catch (error) {

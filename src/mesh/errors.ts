@@ -73,3 +73,12 @@ export class MeshctlError extends Error {
     this.details = options.details ?? {};
   }
 }
+
+/** What an aborted signal means: the deadline that its owner set, or the user's Ctrl-C. */
+export function errorOfAbort(signal: AbortSignal): MeshctlError {
+  const { reason } = signal as { reason: unknown };
+  if (reason instanceof MeshctlError) return reason;
+  if (reason instanceof Error && reason.name === 'TimeoutError')
+    return new MeshctlError('Timeout', 'the time allowed is over');
+  return new MeshctlError('Interrupted', 'interrupted');
+}

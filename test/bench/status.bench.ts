@@ -1,4 +1,5 @@
 import { bench, describe } from 'vitest';
+import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
 import type { Flow, Target } from '../../src/flows/flow.ts';
 import { pollStatus } from '../../src/flows/status/poll-status.ts';
 import { DEFAULT_TIMINGS } from '../../src/sandbox/options.ts';
@@ -21,6 +22,7 @@ const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
 const flow: Flow = {
   progress: { start: () => silent, warn() {}, info() {} },
   now: () => new Date(),
+  clock: SYSTEM_CLOCK,
   signal: new AbortController().signal,
   packageRoot: new URL('../../', import.meta.url),
 };

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { Host } from '../../src/cli/host.ts';
+import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
 import { run } from '../../src/main.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { keyMatches } from '../../src/pki/read.ts';
@@ -24,6 +25,7 @@ async function render(...args: string[]) {
     env: {},
     cwd: '/',
     now: () => NOW,
+    clock: SYSTEM_CLOCK,
     signal: new AbortController().signal,
     packageRoot: PACKAGE_ROOT,
   };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
 import type { CommandContext } from '../../src/commands/command.ts';
 import { run } from '../../src/commands/sandbox/up.ts';
 
@@ -39,6 +40,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     userAgent: 'test',
     packageRoot: new URL('../../', import.meta.url),
     now: () => new Date(),
+    clock: SYSTEM_CLOCK,
     signal: abort.signal,
     runCommand: async () => 0,
     debug: false,

@@ -1,8 +1,12 @@
 import { tmpdir } from 'node:os';
 import { run } from '../../src/main.ts';
+import type { Clock } from '../../src/mesh/clock.ts';
+import { briskClock } from './brisk-clock.ts';
 import { PACKAGE_ROOT, requireValid } from './schemas.ts';
 
 export interface CliOptions {
+  /** Default: one on which waits are short. */
+  clock?: Clock;
   /** The whole environment: nothing of the test's own comes along. */
   env?: Record<string, string | undefined>;
   /** Aborting it is Ctrl-C. */
@@ -48,6 +52,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     cwd,
     signal,
     now: () => new Date(),
+    clock: options.clock ?? briskClock(),
     packageRoot: PACKAGE_ROOT,
   });
   return { exitCode, ...written };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { confirm } from '../../src/cli/confirm.ts';
+import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
 import { createTheme } from '../../src/cli/theme.ts';
 import type { CommandContext } from '../../src/commands/command.ts';
 import { confirmCuts, dryRunOf, planResult } from '../../src/commands/plan-result.ts';
@@ -184,6 +185,7 @@ describe('confirm', () => {
       env: {},
       cwd: '/',
       now: () => new Date(),
+      clock: SYSTEM_CLOCK,
       signal: new AbortController().signal,
       packageRoot: new URL('file:///'),
     };

@@ -1,6 +1,5 @@
 import { checkClusters } from '../../flows/checks/check.ts';
 import type { Flow, Target } from '../../flows/flow.ts';
-import { sleep } from '../../kube/retry.ts';
 import { type CheckEntry, categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
 import { exitCodeOf } from '../../mesh/errors.ts';
 import { checkJunit, checkText } from '../../views/checks/check-view.ts';
@@ -27,7 +26,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     MESH_CHECKS.map(({ id }) => id),
   );
   const waitMs = flags.wait ? flags.waitDuration : 0;
-  const deadline = Date.now() + waitMs;
+  const deadline = context.clock.ms() + waitMs;
   const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
     const dead = silent.map(notAnswering);
     const entries = [...dead, ...(targets.length > 0 ? await check(context, targets, flags, deadline) : [])];
@@ -64,12 +63,12 @@ async function check(
   let said = '';
   for (;;) {
     const entries = await checkClusters(flow, targets, options);
-    if (isPassed(entries, flags) || Date.now() + LOOK_INTERVAL_MS > deadline) return entries;
+    if (isPassed(entries, flags) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) return entries;
     const waiting = entries.filter((entry) => isBad(entry, flags)).map(({ title }) => title);
     const text = `Waiting until ${[...new Set(waiting)].join('; ')}`;
     if (text !== said) flow.progress.info(text);
     said = text;
-    await sleep(LOOK_INTERVAL_MS, flow.signal);
+    await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
   }
 }
 

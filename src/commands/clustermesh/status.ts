@@ -34,7 +34,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     details: flags.output === 'wide',
   };
   const waitMs = flags.wait ? flags.waitDuration : 0;
-  const deadline = Date.now() + waitMs;
+  const deadline = context.clock.ms() + waitMs;
   const work = async (answered: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
     const several = flags.all === true || answered.length + silent.length > 1;
     const contexts = knownContexts(context, flags);
@@ -52,7 +52,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     }
     if (answered.length === 0) return resultOf(complete({ reports: [], unreachable: [] }));
     const look = flags.wait
-      ? await waitForHealth(context, answered, options, Math.max(0, deadline - Date.now()))
+      ? await waitForHealth(context, answered, options, Math.max(0, deadline - context.clock.ms()))
       : await lookAtClusters(context, answered, options);
     return resultOf(complete(look));
   };

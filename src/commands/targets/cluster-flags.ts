@@ -37,6 +37,7 @@ export async function opener(
       debug: context.debug ? context.debugLog : undefined,
       warn: (text) => context.progress.warn(text),
       env: context.env,
+      clock: context.clock,
     });
 }
 

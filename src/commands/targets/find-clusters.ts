@@ -3,7 +3,6 @@ import { during } from '../../flows/flow.ts';
 import { type FirstLook, lookAtCluster, USUAL_NAMESPACE } from '../../flows/targets/first-look.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import type { Kubeconfig } from '../../kube/kubeconfig-entries.ts';
-import { sleep } from '../../kube/retry.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { kubectlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -86,7 +85,7 @@ const LOOK_INTERVAL_MS = 500;
 /**
  * Looks again at the clusters that have not answered, until all have or time is up. Of a cluster that does not let the user
  * in nothing is waited for.
- * @param deadline milliseconds since the epoch
+ * @param deadline on the context's clock
  */
 export async function awaitAnswers(
   context: CommandContext,
@@ -96,10 +95,10 @@ export async function awaitAnswers(
 ): Promise<Found> {
   const isPassing = ({ error }: SilentCluster) => PASSING.includes(error.code);
   const waiting = found.silent.filter(isPassing);
-  if (waiting.length === 0 || Date.now() + LOOK_INTERVAL_MS > deadline) return found;
+  if (waiting.length === 0 || context.clock.ms() + LOOK_INTERVAL_MS > deadline) return found;
   const names = waiting.map((cluster) => cluster.context).join(', ');
   const next = await during(context, `Waiting for ${names} to answer`, async () => {
-    await sleep(LOOK_INTERVAL_MS, context.signal);
+    await context.clock.sleep(LOOK_INTERVAL_MS, context.signal);
     return Promise.all(waiting.map(({ target }) => look(context, target.client, namespacesOf(flags))));
   });
   const back = next.flatMap((one) => ('error' in one ? [] : [one]));

@@ -84,7 +84,7 @@ export async function withAnsweringClusters<T>(
 ): Promise<T> {
   return withFoundClusters(context, flags, choiceOf(flags), async (found) => {
     await requireNamed(context, flags, [found]);
-    const { answered, silent } = await awaitAnswers(context, flags, found, Date.now() + waitMs);
+    const { answered, silent } = await awaitAnswers(context, flags, found, context.clock.ms() + waitMs);
     const [only] = silent;
     if (only && answered.length === 0 && silent.length === 1 && !flags.all) throw only.error;
     return work(answered, silent);

@@ -1,5 +1,4 @@
 import pLimit from 'p-limit';
-import { sleep } from '../../kube/retry.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -25,7 +24,7 @@ export async function awaitParted(
   partings: readonly Parting[],
   { timeoutMs, parallel }: { timeoutMs: number; parallel: number },
 ): Promise<string[]> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = flow.clock.ms() + timeoutMs;
   const limit = pLimit(parallel);
   const forgotten = partings.flatMap(({ snapshot, undialled }) => {
     const target = targets.find(({ client }) => client.context === snapshot.context);
@@ -57,7 +56,7 @@ async function awaitForgotten(
         `context "${context}": ${silent.join(', ')} did not say whether ${silent.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}; look again: ${meshctlCommand('clustermesh status', { context })}`,
       ];
     }
-    if (Date.now() + LOOK_INTERVAL_MS > deadline) {
+    if (flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
       throw new MeshctlError(
         'Timeout',
         `context "${context}": agents still report ${peers.join(', ')}: ${reporting.join(', ')}`,
@@ -67,7 +66,7 @@ async function awaitForgotten(
         },
       );
     }
-    await sleep(LOOK_INTERVAL_MS, flow.signal);
+    await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
   }
 }
 

@@ -28,7 +28,7 @@ export async function requireProvable(
   const { client, namespace } = server;
   const deployment = await client.get(apiserverDeploymentRef(namespace));
   if (workloadSpec(deployment).replicas === 0) throw noReplicas(server);
-  const deadline = Date.now() + timeoutMs;
+  const deadline = flow.clock.ms() + timeoutMs;
   const question = { credential, key: descriptionKey(cluster), deadline };
   await untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
     const [pod] = await readyPods(server);

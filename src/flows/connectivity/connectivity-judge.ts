@@ -1,4 +1,3 @@
-import { sleep } from '../../kube/retry.ts';
 import {
   describeMiss,
   describeTally,
@@ -50,10 +49,10 @@ export interface Question {
 /** Asks until the answers are as expected, or for good when a change has had time to take effect. */
 export async function judge(flow: Flow, from: TestCluster, question: Question): Promise<ScenarioResult> {
   const { scenario, expected, settleMs } = question;
-  const deadline = Date.now() + settleMs;
+  const deadline = flow.clock.ms() + settleMs;
   let samples = await askRound(from, question, true);
-  while (!meets(tally(samples), expected) && Date.now() < deadline) {
-    await sleep(LOOK_INTERVAL_MS, flow.signal);
+  while (!meets(tally(samples), expected) && flow.clock.ms() < deadline) {
+    await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
     samples = await askRound(from, question, true);
   }
   // What ended at the first failure says too little.

@@ -1,6 +1,5 @@
 /** The article's workload, for the demo: rebel-base answers, x-wing asks. */
 import type { ClusterClient } from '../../kube/client.ts';
-import { sleep } from '../../kube/retry.ts';
 import { waitForObject } from '../../kube/wait.ts';
 import { readTemplate } from '../../manifests/load.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
@@ -77,12 +76,12 @@ export async function askUntil(
   count: number,
   clusters: readonly string[],
 ): Promise<Sample[]> {
-  const deadline = Date.now() + SETTLE_MS;
+  const deadline = flow.clock.ms() + SETTLE_MS;
   for (;;) {
     const look = tally(await askRebelBase(client, { count: LOOK }));
     const isSo = look.answered === LOOK && Object.keys(look.answeredBy).sort().join() === [...clusters].sort().join();
-    if (isSo || Date.now() > deadline) return askRebelBase(client, { count });
-    await sleep(LOOK_INTERVAL_MS, flow.signal);
+    if (isSo || flow.clock.ms() > deadline) return askRebelBase(client, { count });
+    await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
   }
 }
 

@@ -65,7 +65,7 @@ const CRASHING_FOR_MS = 10_000;
  */
 export async function awaitRollout(flow: Flow, target: Target, waitMs: number): Promise<void> {
   const { client, namespace } = target;
-  const startedAt = Date.now();
+  const startedAt = flow.clock.ms();
   const ref = apiserverDeploymentRef(namespace);
   const ready = (deployment: KubeObject | undefined): 'ready' | 'scaled down' | undefined =>
     replicasOf(deployment) === 0 ? 'scaled down' : deployment && isRolledOut(deployment) ? 'ready' : undefined;
@@ -102,7 +102,7 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
         (found) => `${client.context}: clustermesh-apiserver is ${found === 'ready' ? 'ready' : 'not ready (0 of 0)'}`,
         (found) => found === 'ready',
       ),
-    (cause) => rolloutError(target, Date.now() - startedAt, cause),
+    (cause) => rolloutError(target, flow.clock.ms() - startedAt, cause),
   );
   if (state === 'scaled down') throw scaledDown(target);
 }

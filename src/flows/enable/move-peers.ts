@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
 import { applySteps } from '../../kube/apply.ts';
-import { sleep } from '../../kube/retry.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { PeerMove } from '../../mesh/enable/peer-move.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -99,11 +98,11 @@ interface Arrival {
 }
 
 async function awaitPeers(flow: Flow, target: Target, { of, peers, accept, waitMs }: Arrival): Promise<void> {
-  const deadline = Date.now() + waitMs;
+  const deadline = flow.clock.ms() + waitMs;
   for (;;) {
     const lacking = await lackingPeers(flow, target, of, peers, accept);
     if (lacking.length === 0) return;
-    if (Date.now() + LOOK_INTERVAL_MS > deadline) {
+    if (flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
       const { context } = target.client;
       const words = lacking.slice(0, 5).map(({ pod, peer }) => `${pod} has not reached ${peer}`);
       throw new MeshctlError('Timeout', `context "${context}": after ${waitMs / 1000} s ${words.join(', ')}`, {
@@ -111,7 +110,7 @@ async function awaitPeers(flow: Flow, target: Target, { of, peers, accept, waitM
         details: { context, lacking },
       });
     }
-    await sleep(LOOK_INTERVAL_MS, flow.signal);
+    await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
   }
 }
 

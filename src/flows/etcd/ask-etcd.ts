@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
 import { type EtcdRead, EtcdReadError, readKey } from '../../etcd/read.ts';
-import { sleep } from '../../kube/retry.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../../mesh/objects/names.ts';
@@ -15,7 +14,7 @@ export interface EtcdQuestion {
   key: string;
   /** Names that the server's certificate must hold, besides the Service's. */
   otherNames?: readonly string[] | undefined;
-  /** Until then an answer is of use. Default: ten seconds from now. */
+  /** Until then an answer is of use, on the flow's clock. Default: ten seconds from now. */
   deadline?: number | undefined;
 }
 
@@ -49,13 +48,13 @@ export async function readyPods(server: Target): Promise<KubeObject[]> {
  * @throws what is no answer: the signal's reason, or a bug
  */
 export async function askPod<T = string | undefined>(
-  flow: Pick<Flow, 'signal'>,
+  flow: Pick<Flow, 'signal' | 'clock'>,
   server: Target,
   pod: KubeObject,
-  { credential, key, otherNames, deadline = Date.now() + ATTEMPT_TIMEOUT_MS }: EtcdQuestion,
+  { credential, key, otherNames, deadline = flow.clock.ms() + ATTEMPT_TIMEOUT_MS }: EtcdQuestion,
   read: (from: EtcdRead) => Promise<T> = readKey as (from: EtcdRead) => Promise<T>,
 ): Promise<EtcdAnswer<T>> {
-  const timeoutMs = Math.min(ATTEMPT_TIMEOUT_MS, Math.max(deadline - Date.now(), SHORTEST_ATTEMPT_MS));
+  const timeoutMs = Math.min(ATTEMPT_TIMEOUT_MS, Math.max(deadline - flow.clock.ms(), SHORTEST_ATTEMPT_MS));
   try {
     const etcd = await openEtcd(flow, server, pod);
     return { value: await read({ ...etcd, ...credential, otherNames, key, timeoutMs }) };
@@ -67,14 +66,14 @@ export async function askPod<T = string | undefined>(
 }
 
 /** Asks pods, a few at a time whoever else asks with this asker: one for each cluster. */
-export function createAsker(flow: Pick<Flow, 'signal'>, server: Target) {
+export function createAsker(flow: Pick<Flow, 'signal' | 'clock'>, server: Target) {
   const limit = pLimit(ATTEMPTS_AT_A_TIME);
   return (pods: readonly KubeObject[], question: EtcdQuestion): Promise<EtcdAnswer[]> =>
     Promise.all(pods.map((pod) => limit(() => askPod(flow, server, pod, question))));
 }
 
 export interface Looking {
-  /** In milliseconds since the epoch. */
+  /** On the flow's clock. */
   deadline: number;
   intervalMs: number;
   /** Lets a look in when it is its turn, where many clusters are looked at; between its looks a cluster takes no place. */
@@ -86,15 +85,15 @@ export interface Looking {
  * @param look told at the deadline that it is the last one: it then gives a result or throws
  */
 export async function untilSettled<T>(
-  flow: Pick<Flow, 'signal'>,
+  flow: Pick<Flow, 'signal' | 'clock'>,
   { deadline, intervalMs, limit = (work) => work() }: Looking,
   look: (last: boolean) => Promise<T | undefined>,
 ): Promise<T> {
   for (;;) {
-    const last = Date.now() + intervalMs >= deadline;
+    const last = flow.clock.ms() + intervalMs >= deadline;
     const settled = await limit(() => look(last));
     if (settled !== undefined) return settled;
     if (last) throw new MeshctlError('Bug', 'the last look gave no result');
-    await sleep(intervalMs, flow.signal);
+    await flow.clock.sleep(intervalMs, flow.signal);
   }
 }

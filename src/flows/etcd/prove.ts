@@ -52,7 +52,7 @@ export async function proveServer(
   proofs: readonly Proof[],
   { timeoutMs, limit, say = () => {} }: ProofOptions,
 ): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = flow.clock.ms() + timeoutMs;
   const ask = createAsker(flow, server);
   // The last user in the list is the last to be made.
   let pending = [...proofs].reverse();

@@ -156,7 +156,7 @@ export async function readClusterConfigs(
   const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
   if (!ca || !certificate || !privateKey) return undefined;
   const question = { credential: { ca, certificate, privateKey }, key: CLUSTER_CONFIG_PREFIX };
-  const deadline = Date.now() + READ_TIMEOUT_MS;
+  const deadline = flow.clock.ms() + READ_TIMEOUT_MS;
   const answer = await askPod(flow, target, pod, { ...question, deadline }, readPrefix);
   // It is only for knowing more; what matters is proved on its own.
   if ('error' in answer) return undefined;

@@ -1,5 +1,4 @@
 import type { ExecResult } from '../../kube/exec.ts';
-import { sleep } from '../../kube/retry.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
@@ -175,7 +174,7 @@ async function askOne(poll: Poll, of: StatusProgram, pod: PodFacts): Promise<boo
 async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<PollResult | undefined> {
   const { target, options, flow } = poll;
   const { client, namespace } = target;
-  const deadline = Date.now() + options.nodeTimeoutMs;
+  const deadline = flow.clock.ms() + options.nodeTimeoutMs;
   let pod = first;
   for (;;) {
     const name = of.nameOf(pod);
@@ -187,15 +186,15 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
           pod: pod.name,
           container: of.container,
           command,
-          timeoutMs: Math.max(1, deadline - Date.now()),
+          timeoutMs: Math.max(1, deadline - flow.clock.ms()),
           signal: flow.signal,
         });
       const answer = readAnswer(of, await exec(of.command));
       return { name, pod: pod.name, ...answer, failingDials: await redial(poll, of, answer.clusters ?? [], exec) };
     } catch (error) {
       flow.signal.throwIfAborted();
-      if (isForEveryPod(error) || Date.now() >= deadline) throw error;
-      const next = await successorOf(poll, of, pod, Math.min(deadline, Date.now() + SUCCESSOR_WAIT_MS));
+      if (isForEveryPod(error) || flow.clock.ms() >= deadline) throw error;
+      const next = await successorOf(poll, of, pod, Math.min(deadline, flow.clock.ms() + SUCCESSOR_WAIT_MS));
       if (next === 'same') throw error;
       if (next === 'none') return undefined;
       pod = next;
@@ -244,8 +243,8 @@ async function successorOf(
     });
     const next = onNode.map(factsOf).find(({ uid, running }) => uid !== pod.uid && running);
     if (next) return next;
-    if (Date.now() + SUCCESSOR_INTERVAL_MS > until) return 'none';
-    await sleep(SUCCESSOR_INTERVAL_MS, flow.signal);
+    if (flow.clock.ms() + SUCCESSOR_INTERVAL_MS > until) return 'none';
+    await flow.clock.sleep(SUCCESSOR_INTERVAL_MS, flow.signal);
   }
 }
 

@@ -1,4 +1,3 @@
-import { sleep } from '../../kube/retry.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeFault, type Fault } from '../../mesh/status/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
@@ -108,7 +107,7 @@ export async function waitForHealth(
   options: StatusOptions,
   waitMs: number,
 ): Promise<Look> {
-  const deadline = Date.now() + waitMs;
+  const deadline = flow.clock.ms() + waitMs;
   const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
   let stuckSince: number | undefined;
   try {
@@ -119,15 +118,15 @@ export async function waitForHealth(
       const poll = isQuiet ? await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing) : quick;
       const look = judged(flow, poll);
       if (isHealthy(look)) return look;
-      stuckSince = isStuck(look) ? (stuckSince ?? Date.now()) : undefined;
-      const isVain = stuckSince !== undefined && Date.now() - stuckSince > STUCK_AFTER_MS;
-      if (isVain || Date.now() + LOOK_INTERVAL_MS > deadline) {
+      stuckSince = isStuck(look) ? (stuckSince ?? flow.clock.ms()) : undefined;
+      const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
+      if (isVain || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
         // Of one single cluster that does not answer in the end, the error goes on its way.
         if (targets.length === 1 && look.unreachable.length > 0) return await lookAtClusters(flow, targets, options);
         return await explain(flow, targets, poll);
       }
       task.update(waitingFor(look));
-      await sleep(LOOK_INTERVAL_MS, flow.signal);
+      await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
     }
   } finally {
     task.stop();
@@ -149,7 +148,7 @@ export async function watchStatus(
   try {
     for (;;) {
       await show(await explain(flow, targets, await pollAll(flow, targets, { ...options, redial: true })));
-      await sleep(WATCH_INTERVAL_MS, flow.signal);
+      await flow.clock.sleep(WATCH_INTERVAL_MS, flow.signal);
     }
   } catch (error) {
     if (!flow.signal.aborted) throw error;

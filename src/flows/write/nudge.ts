@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
-import { errorOfAbort } from '../../kube/errors.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
+import { errorOfAbort, MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { AGENT_SELECTOR, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
 import type { Flow, Target } from '../flow.ts';

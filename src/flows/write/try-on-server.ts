@@ -1,6 +1,6 @@
 import { applySteps } from '../../kube/apply.ts';
-import { errorOfAbort } from '../../kube/errors.ts';
 import type { MeshctlError } from '../../mesh/errors.ts';
+import { errorOfAbort } from '../../mesh/errors.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { during } from '../flow.ts';
