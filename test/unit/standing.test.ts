@@ -165,6 +165,11 @@ describe('what would not come back', () => {
       { tls: { 'clustermesh-apiserver-local-cert': tlsOf('ca-old') } },
       ['apiserver certificate-issuer'],
     ],
+    [
+      'a server certificate from another CA than all the others: one fault',
+      { tls: { [SERVER]: tlsOf('ca-else') } },
+      ['apiserver certificate-issuer'],
+    ],
     ['no ConfigMap of users', { users: undefined }, ['apiserver users-missing']],
     ['users that are no YAML', { users: 'users: [' }, ['apiserver users-unreadable']],
     ['users that are no list', { users: 'users: nobody' }, ['apiserver users-unreadable']],
@@ -227,6 +232,12 @@ describe('what would not come back, with the peer read', () => {
       {},
       { tls: { [SERVER]: tlsOf('ca-new', { authorities: ['ca-new', 'ca-mesh-2'].map(authority) }) } },
       ['kvstoremesh peer-ca'],
+    ],
+    [
+      'a server certificate of the peer that goes with nothing of the peer: a fault of the peer alone',
+      {},
+      { tls: { [SERVER]: tlsOf('ca-else') } },
+      [],
     ],
     [
       'a peer that logs in as a user that there is not',

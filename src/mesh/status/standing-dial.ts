@@ -20,6 +20,7 @@ import { COMMON_PREFIX, LOCAL_PREFIX, peerCertificateKeys } from '../peers/peer-
 import { dialsOwnCache, type PeerFile, readPeerFile } from '../peers/peer-file.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import type { DialFaultId, Fault, FaultsInput } from './fault.ts';
+import { servesFromElsewhere } from './server-issuer.ts';
 
 type Dialler = 'agent' | 'kvstoremesh';
 
@@ -157,8 +158,10 @@ function trustFaults(
   trust: TlsFiles | undefined,
   { others = [] }: FaultsInput,
 ): { id: DialFaultId; says: string; key: 'certificate' | 'ca' }[] {
-  const server = others.find((other) => clusterNameOf(other) === peer)?.tlsFiles?.get(SERVER_CERT_SECRET);
-  if (!server) return [];
+  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const server = other?.tlsFiles?.get(SERVER_CERT_SECRET);
+  // Where only the server certificate is from elsewhere, it is the peer that has to be mended.
+  if (!other || !server || servesFromElsewhere(other)) return [];
   const issuer = presented?.signedByCa && typeof presented.ca !== 'string' ? presented.ca : undefined;
   const serverIssuer = server.signedByCa && typeof server.ca !== 'string' ? server.ca : undefined;
   return [

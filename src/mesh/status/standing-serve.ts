@@ -25,6 +25,7 @@ import { foreignOwner } from '../objects/ownership.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { lackOfUsers } from '../peers/remote-users.ts';
 import type { Fault, FaultsInput, ServeFaultId } from './fault.ts';
+import { servesFromElsewhere } from './server-issuer.ts';
 import { certificatesNamed } from './standing-dial.ts';
 
 /** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
@@ -85,16 +86,27 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
   const named = certificatesNamed(snapshot);
   // Without KVStoreMesh there is no cache for which agents would need one.
   const used = CERTIFICATE_SECRETS.filter((name) => name !== LOCAL_CERT_SECRET || runsKvstoremesh(deployment));
-  const server = tlsFiles.get(SERVER_CERT_SECRET);
+  const isElsewhere = servesFromElsewhere(snapshot);
+  // The certificates that it would refuse are as they should be.
+  const server = isElsewhere ? undefined : tlsFiles.get(SERVER_CERT_SECRET);
   const unsigned = hasLostSigner(snapshot) ? { unsigned: true } : {};
   return used.flatMap((name): Fault[] => {
     if (unread?.has(keyOf(secretRef(namespace, name)))) return [];
     const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
     const what = `the ${/-([a-z]+)-cert$/.exec(name)?.[1] ?? 'own'} certificate`;
-    const found = certificateFault(what, tlsFiles.get(name), name === SERVER_CERT_SECRET ? undefined : server, now);
+    const isServer = name === SERVER_CERT_SECRET;
+    const found =
+      certificateFault(what, tlsFiles.get(name), isServer ? undefined : server, now) ??
+      (isServer && isElsewhere ? FROM_ELSEWHERE : undefined);
     return found ? [faultFor(snapshot, found.id, { ...found, ...unsigned, object: `Secret ${name}`, outage })] : [];
   });
 }
+
+const FROM_ELSEWHERE = {
+  id: 'certificate-issuer' as const,
+  says: "the server certificate is from another CA than this cluster's: nobody trusts it, and it lets nobody in",
+  key: 'tls.crt',
+};
 
 /**
  * @param what it is, in words
