@@ -207,6 +207,25 @@ describe('a one-way connection', () => {
   }, 60_000);
 });
 
+describe('the plan of a connect', () => {
+  const planned = async (...more: string[]) => {
+    const { stdout } = await connect('--context', 'mesh-1', '--destination-context', 'mesh-3', '--dry-run', ...more);
+    const { clusters: plans } = JSON.parse(stdout) as { clusters: { context: string; peers: { peer: string }[] }[] };
+    return Object.fromEntries(plans.map(({ context, peers }) => [context, peers]));
+  };
+
+  it('says what becomes of the connections that there are', async () => {
+    await ok(...ARGV);
+    expect(await planned('-o', 'json')).toEqual({
+      'mesh-1': [{ peer: 'mesh-2', becomes: 'kept', why: '' }],
+      'mesh-3': [],
+    });
+    const moved = await ok(...ARGV, '--destination-endpoint', 'mesh-2=lb.example', '--dry-run');
+    expect(moved.stdout).toContain('~ peer mesh-2 stays connected: dials 172.18.2.100:2379 → dials lb.example:2379');
+    await partAll();
+  }, 60_000);
+});
+
 describe('a remote that cannot be proved', () => {
   it('is seen before anything is written, with the command that brings its pods up', async () => {
     const ref = refs.deployment('clustermesh-apiserver');

@@ -2,7 +2,7 @@ import { CREDENTIAL_CHOICES } from '../../mesh/peers/credential-kind.ts';
 import { parseEndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import { parseList } from '../option-values.ts';
-import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration } from '../shared-options.ts';
+import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../shared-options.ts';
 
 import { MESH_OPTIONS } from './mesh-options.ts';
 export const CONNECT = {
@@ -11,7 +11,7 @@ export const CONNECT = {
   description:
     'Validates the whole mesh first. Then makes each side accept the others, proves with the very credentials that the ' +
     'remote etcds let them in, and only then writes the files by which the clusters dial each other. Clusters keep their ' +
-    'own CAs, and no pod restarts. If anything fails, or on Ctrl-C, every cluster is put back. What was chosen for a peer ' +
+    'own CAs, and no pod restarts. Before a connection that there is would be cut off it asks, or needs --yes. If anything fails, or on Ctrl-C, every cluster is put back. What was chosen for a peer ' +
     'before (endpoints, credentials, that only one side dials) stays until it is chosen anew.',
   examples: [
     { line: 'meshctl clustermesh connect --context gke --destination-context eks', what: 'connect two clusters' },
@@ -65,6 +65,7 @@ export const CONNECT = {
     },
     NO_ROLLBACK,
     waitDuration("until the remote's etcd lets a new peer in", '2m'),
+    YES,
     DRY_RUN,
     RESULT_OR_PLAN_FORMAT,
   ],

@@ -10,7 +10,7 @@ import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
-import { dryRunOf, planResult } from '../plan-result.ts';
+import { confirmCuts, dryRunOf, planResult } from '../plan-result.ts';
 import { namingContexts } from '../targets/contexts-of-clusters.ts';
 import { withMesh } from '../targets/mesh-targets.ts';
 import { withUnanswered } from '../targets/several-clusters.ts';
@@ -45,11 +45,13 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     const plan = await prepareConnect(context, request, options);
     const prepared = { ...plan, warnings: await namingContexts(context, flags, plan.warnings) };
     for (const warning of prepared.warnings) context.progress.warn(warning);
+    const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
+    const report = { steps: planned, effects: prepared.effects };
     if (dryRun) {
-      const steps = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
-      const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, steps) : undefined;
-      return planResult({ steps, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+      const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
+      return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
+    await confirmCuts(context, report, flags);
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
     const { clusters, connections, warnings } = printable(outcome);
     return {

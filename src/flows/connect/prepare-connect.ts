@@ -12,6 +12,7 @@ import {
   planDirection,
   requireEnabled,
 } from '../../mesh/connect/direction.ts';
+import { connectEffects } from '../../mesh/connect/effects.ts';
 import { choiceNotes, type Dial, oneWayNote, requireOneWay, wantedDials } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers } from '../../mesh/connect/provable.ts';
@@ -22,6 +23,7 @@ import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.t
 import type { CredentialChoice } from '../../mesh/peers/credential-kind.ts';
 import { assignOverrides, type EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -61,6 +63,8 @@ export interface PreparedConnect {
   /** First every serving side, then, after the proofs, every file. */
   serve: Plan;
   dial: Plan;
+  /** What becomes of the connections that there are. */
+  effects: readonly PeerEffect[];
   warnings: readonly string[];
 }
 
@@ -116,6 +120,7 @@ export async function prepareConnect(
     directions,
     serve,
     dial,
+    effects: connectEffects(snapshots, directions, [...serve.steps, ...dial.steps]),
     warnings: [...warnings],
   };
 }

@@ -1,7 +1,5 @@
 import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { formerName, podIdentity } from '../apiserver/pod-marks.ts';
-import { trusts } from '../certificates/certificate.ts';
-import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -12,6 +10,7 @@ import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.t
 import { remoteUserName } from '../peers/peer-config.ts';
 import { dialledAddresses } from '../peers/peer-file.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 import type { PeerMove } from './peer-move.ts';
@@ -125,22 +124,10 @@ function authorityEffects(
   { snapshot, authority, steps }: EnableEffectsInput,
   other: ClusterSnapshot | undefined,
 ): Effect[] {
-  const { tlsSecrets } = snapshot;
   const reissued = steps.some(({ action, object }) => action !== 'keep' && object.name === SERVER_CERT_SECRET);
   if (!authority.makes && !reissued) return [];
-  const held = other && namesOf(snapshot).flatMap((name) => other.peerCertificates.get(name) ?? []);
-  const own = [SERVER_CERT_SECRET, ...CERTIFICATE_SECRETS].flatMap((name) => tlsSecrets.get(name) ?? []);
-  // Of a peer that was not read: in the middle of a rotation it trusts as many CAs as this cluster's own certificates do.
-  const trusting = [...(held ?? []), ...own].find(({ ca }) => ca !== undefined);
-  const former = trusting?.ca;
-  const { certificate, makes } = authority;
-  if (trusting ? certificate && trusts(trusting, certificate) : !makes) return [];
-  return [
-    {
-      becomes: 'cut',
-      why: `it trusts the former CA, ${former ? `"${former.commonName}"` : 'of which nothing is left'}`,
-    },
-  ];
+  const why = lostTrust(snapshot, other, authority.certificate, authority.makes);
+  return why === undefined ? [] : [{ becomes: 'cut', why }];
 }
 
 function identityEffects({ snapshot }: EnableEffectsInput, where: string, connect: string): Effect[] {

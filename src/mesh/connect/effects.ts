@@ -1,0 +1,74 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { SERVER_CERT_SECRET } from '../objects/names.ts';
+import { concernedPeers } from '../peers/concerned-peers.ts';
+import { lostTrust } from '../peers/trusting-peer.ts';
+import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
+import type { Step } from '../plan/plan.ts';
+import { type Direction, dialingSecret } from './direction.ts';
+
+type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
+
+/**
+ * What a connect does to the connections that its clusters have already, also with clusters that are no part of it;
+ * nothing where nothing is changed.
+ */
+export function connectEffects(
+  clusters: readonly ClusterSnapshot[],
+  directions: readonly Direction[],
+  steps: readonly Step[],
+): PeerEffect[] {
+  return clusters.flatMap((snapshot) => {
+    const cluster = snapshot.context;
+    const own = steps.filter((step) => step.cluster === cluster && step.action !== 'keep');
+    if (own.length === 0) return [];
+    const others = clusters.filter((other) => other !== snapshot);
+    return mergeEffects(
+      concernedPeers(snapshot, others).flatMap((peer) => {
+        const other = others.find((one) => clusterNameOf(one) === peer);
+        const renewed = directions.some(
+          ({ client, server }) => client.snapshot === other && server.snapshot === snapshot,
+        );
+        const all: Effect[] = [
+          { becomes: 'kept', why: '' },
+          ...(renewed ? [] : trustEffects(snapshot, own, peer, other)),
+          ...fileEffects(snapshot, own, peer),
+          ...restartEffects(own),
+        ];
+        return all.map((effect) => ({ ...effect, cluster, peer }));
+      }),
+    );
+  });
+}
+
+/** A server certificate from another CA than the peer trusts; a peer that is connected anew gets that CA in the same run. */
+function trustEffects(
+  snapshot: ClusterSnapshot,
+  steps: readonly Step[],
+  peer: string,
+  other: ClusterSnapshot | undefined,
+): Effect[] {
+  if (!steps.some(({ object }) => object.name === SERVER_CERT_SECRET)) return [];
+  const why = lostTrust(snapshot, other, snapshot.ca?.certificate, false);
+  if (why === undefined) return [];
+  const where = other?.context ?? `<context of ${peer}>`;
+  const mend = meshctlCommand('clustermesh connect', { context: snapshot.context }, ['--destination-context', where]);
+  return [{ becomes: 'cut', why, mend }];
+}
+
+/** The cluster dials the peer elsewhere, or with something else. */
+function fileEffects(snapshot: ClusterSnapshot, steps: readonly Step[], peer: string): Effect[] {
+  const dialling = steps.find(({ object }) => object.name === dialingSecret(snapshot));
+  const changed = dialling?.changes.filter(({ path, from }) => path.startsWith(`data.${peer}`) && from !== undefined);
+  if (!changed || changed.length === 0) return [];
+  const words = changed.map(({ from, to }) => `${from} → ${to ?? '(removed)'}`);
+  return [{ becomes: 'moved', why: words.join('; ') }];
+}
+
+/** Host aliases of pods cost a restart of whoever dials. */
+function restartEffects(steps: readonly Step[]): Effect[] {
+  return steps
+    .filter(({ object }) => object.kind === 'Deployment' || object.kind === 'DaemonSet')
+    .map(({ object }) => ({ becomes: 'moved', why: `the pods of ${object.kind} ${object.name} restart` }));
+}

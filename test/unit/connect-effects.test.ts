@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { connectEffects } from '../../src/mesh/connect/effects.ts';
+import { secretRef } from '../../src/mesh/objects/names.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import type { Step } from '../../src/mesh/plan/plan.ts';
+import { apiserverDeployment, caFacts, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+
+const SERVER = 'clustermesh-apiserver-server-cert';
+
+function cluster(id: number, peers: readonly string[], ca = 'ca') {
+  const files = peers.map((peer) => [peer, encodeText(remotePeerFile(peer, { addresses: ['h:1'] }, `${peer}.`))]);
+  return snapshotOf({
+    context: `context-${id}`,
+    ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id) },
+    live: [
+      apiserverDeployment(),
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'cilium-kvstoremesh', namespace: 'kube-system' },
+        data: Object.fromEntries(files),
+      },
+    ],
+    ca: caFacts(ca),
+    tlsSecrets: new Map([[SERVER, tlsFacts(ca, { commonName: 'server' })]]),
+    // What it holds for its peers is from before their CAs were replaced.
+    peerCertificates: new Map(peers.map((peer) => [peer, tlsFacts('former', { commonName: `remote-mesh-${id}` })])),
+  });
+}
+
+const step = (context: string, name: string, more: Partial<Step> = {}): Step => ({
+  cluster: context,
+  object: secretRef('kube-system', name),
+  action: 'update',
+  changes: [],
+  why: '',
+  ...more,
+});
+
+describe('what a connect does to the connections that there are', () => {
+  const one = cluster(1, ['mesh-2', 'mesh-3']);
+  const two = cluster(2, ['mesh-1']);
+  const effects = (...steps: Step[]) =>
+    connectEffects([one, two], [], steps).map(({ cluster: of, peer, becomes, why }) => [of, peer, becomes, why]);
+
+  it('is nothing where nothing is written', () => {
+    expect(effects(step('context-1', SERVER, { action: 'keep' }))).toEqual([]);
+  });
+
+  it('leaves alone what it does not touch, also peers that are no part of it', () => {
+    expect(effects(step('context-1', 'clustermesh-remote-users'))).toEqual([
+      ['context-1', 'mesh-2', 'kept', ''],
+      ['context-1', 'mesh-3', 'kept', ''],
+    ]);
+  });
+
+  it('cuts a peer off that does not trust the CA of a new server certificate', () => {
+    expect(effects(step('context-1', SERVER))).toEqual([
+      ['context-1', 'mesh-2', 'cut', 'it trusts the former CA, "Cilium CA"'],
+      ['context-1', 'mesh-3', 'kept', ''],
+    ]);
+  });
+
+  it('moves a peer that is dialled elsewhere, and all where pods restart', () => {
+    const changes = [{ path: 'data.mesh-3', from: 'dials a:1', to: 'dials b:1' }];
+    const moved = step('context-1', 'cilium-kvstoremesh', { changes });
+    expect(effects(moved)).toContainEqual(['context-1', 'mesh-3', 'moved', 'dials a:1 → dials b:1']);
+    const restarted = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      namespace: 'kube-system',
+      name: 'clustermesh-apiserver',
+    };
+    expect(effects(step('context-2', '', { object: restarted }))).toEqual([
+      ['context-2', 'mesh-1', 'moved', 'the pods of Deployment clustermesh-apiserver restart'],
+    ]);
+  });
+});
