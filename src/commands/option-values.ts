@@ -1,4 +1,5 @@
 import { MeshctlError } from '../mesh/errors.ts';
+import { type Toleration, tolerationOf } from '../mesh/objects/taints.ts';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -75,6 +76,21 @@ export function parseKeyValue(text: string): [key: string, value: string] {
   const at = text.indexOf('=');
   if (at < 1) throw new MeshctlError('Usage', `"${text}" is not key=value`);
   return [text.slice(0, at), text.slice(at + 1)];
+}
+
+const TAINT_EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+/** A label's key, with a prefix perhaps, and a label's value (Kubernetes, "Labels and Selectors"). */
+const TAINT =
+  /^(?<key>(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)(?:=(?<value>[-A-Za-z0-9_.]*))?:(?<effect>[A-Za-z]+)$/;
+
+/** `key=value:effect` as kubectl writes a taint, or `key:effect` for any value of it: what a pod tolerates; or `none`. */
+export function parseToleration(text: string): Toleration | 'none' {
+  if (text === 'none') return text;
+  const { key = '', value, effect = '' } = TAINT.exec(text)?.groups ?? {};
+  if (key !== '' && TAINT_EFFECTS.includes(effect)) return tolerationOf({ key, effect, ...(value ? { value } : {}) });
+  throw new MeshctlError('Usage', `"${text}" is not a taint`, {
+    hint: `Write it like dedicated=mesh:NoSchedule, or dedicated:NoSchedule for any value; effects are ${TAINT_EFFECTS.join(', ')}.`,
+  });
 }
 
 /** A `--flag [boolean]`: `true` when given bare; undefined when absent. */

@@ -218,6 +218,13 @@ export const CONDITIONS: readonly Condition[] = [
   },
   {
     template: 'deployment',
+    path: [...POD, 'tolerations'],
+    when: ({ tolerations = [] }) => tolerations.length > 0,
+    action: 'set',
+    value: (v) => v.tolerations ?? [],
+  },
+  {
+    template: 'deployment',
     path: [...POD, 'imagePullSecrets'],
     when: ({ pullSecrets = [] }) => pullSecrets.length > 0,
     action: 'set',

@@ -103,6 +103,8 @@ describe('enable', () => {
     [['--image', 'mirror.example/clustermesh-apiserver:v1.20.0'], [['update', 'Deployment', 'clustermesh-apiserver']]],
     [['--resources', 'etcd:limits.memory=1Gi'], [['update', 'Deployment', 'clustermesh-apiserver']]],
     [['--pull-secret', 'regcred'], [['update', 'Deployment', 'clustermesh-apiserver']]],
+    [['--toleration', 'dedicated=mesh:NoSchedule'], [['update', 'Deployment', 'clustermesh-apiserver']]],
+    [['--toleration', 'none'], []],
     [['--etcd-storage', 'memory'], [['update', 'Deployment', 'clustermesh-apiserver']]],
     [['--pod-disruption-budget'], [['create', 'PodDisruptionBudget', 'clustermesh-apiserver']]],
     [['--external-traffic-policy', 'Local'], [['update', 'Service', 'clustermesh-apiserver']]],
@@ -126,9 +128,24 @@ describe('enable', () => {
       ...['--resources', 'limits.memory=1Gi', '--pod-disruption-budget', '--etcd-storage', 'memory'],
       ...['--set', 'Deployment:spec.template.spec.priorityClassName=mine', '--external-traffic-policy', 'Local'],
       ...['--load-balancer-source-ranges', '10.0.0.0/8,192.168.0.0/16', '--pull-secret', 'regcred'],
+      ...['--toleration', 'dedicated=mesh:NoSchedule', '--toleration', 'spot:NoExecute'],
     ];
     expect((await meshctl('enable', '--context', 'mesh-1', ...chosen)).exitCode).toBe(0);
     expect(changed(await planOf('--context', 'mesh-1'))).toEqual([]);
+    const tolerations = () => {
+      const deployment = found(sandbox.clusters[0]?.store.get(refs.deployment('clustermesh-apiserver')), 'it');
+      return (deployment.spec as { template: { spec: { tolerations?: unknown[] } } }).template.spec.tolerations;
+    };
+    const both = [
+      { key: 'dedicated', operator: 'Equal', value: 'mesh', effect: 'NoSchedule' },
+      { key: 'spot', operator: 'Exists', effect: 'NoExecute' },
+    ];
+    expect(tolerations()).toEqual(both);
+    expect(changed(await planOf('--context', 'mesh-1', '--toleration', 'spot:NoExecute'))).toEqual([]);
+    const values = await meshctl('helm-values', '--context', 'mesh-1', '-o', 'json');
+    expect(JSON.parse(values.stdout)).toMatchObject({ clustermesh: { apiserver: { tolerations: both } } });
+    expect((await planOf('--context', 'mesh-1', '--toleration', 'none')).length).toBeGreaterThan(0);
+
     const back = ['--pod-disruption-budget=false', '--set', 'Deployment:spec.template.spec.priorityClassName=null'];
     expect(changed(await planOf('--context', 'mesh-1', ...back))).toEqual([
       [

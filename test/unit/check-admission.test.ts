@@ -76,9 +76,7 @@ describe('nodes', () => {
   it('that are tainted are named, with the toleration that mends it; before enable, too', () => {
     expect(judged('apiserver-schedulable', { nodes: [node('n1', { taints: [CONTROL_PLANE] })] })).toMatchObject({
       message: `context "one": no node takes its pods (tainted: node-role.kubernetes.io/control-plane:NoSchedule)`,
-      hint:
-        'Let it tolerate a taint: meshctl clustermesh enable --context one --set ' +
-        `'Deployment/clustermesh-apiserver:spec.template.spec.tolerations=[{"key":"node-role.kubernetes.io/control-plane","operator":"Exists","effect":"NoSchedule"}]'`,
+      hint: 'Let it tolerate a taint: meshctl clustermesh enable --context one --toleration node-role.kubernetes.io/control-plane:NoSchedule',
     });
     expect(PRE_CHECKS.map(({ id }) => id)).toContain('apiserver-schedulable');
     const cordoned = judged('apiserver-schedulable', { nodes: [node('n1', { unschedulable: true })] });

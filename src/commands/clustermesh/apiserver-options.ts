@@ -1,5 +1,5 @@
 import type { OptionSpec } from '../command-spec.ts';
-import { parseCount, parseKeyValue, parseList } from '../option-values.ts';
+import { parseCount, parseKeyValue, parseList, parseToleration } from '../option-values.ts';
 import { grouped } from '../shared-options.ts';
 
 /** What holds where a flag is not given, in words for help. */
@@ -88,6 +88,12 @@ function podOptions(defaults: Defaults) {
       flags: '--pull-secret <name>',
       description: 'Secret with credentials for the registry, repeatable',
       repeatable: true,
+    },
+    {
+      flags: '--toleration <key[=value]:effect>',
+      description: 'taint that nodes may have and take its pods all the same, repeatable; none: no taint any more',
+      repeatable: true,
+      parse: parseToleration,
     },
     {
       flags: '--replicas <count>',

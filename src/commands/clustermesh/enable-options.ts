@@ -6,6 +6,7 @@ import type { ObjectSetting } from '../../mesh/enable/object-settings.ts';
 import type { ServiceType } from '../../mesh/enable/service-type.ts';
 import type { EnableChoices } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { Toleration } from '../../mesh/objects/taints.ts';
 import type { ResourceRequirements } from '../../mesh/objects/workload.ts';
 import type { FlagsIn } from '../flags-of.ts';
 import { parseSwitch } from '../option-values.ts';
@@ -32,6 +33,7 @@ export function choicesOf(flags: ApiserverFlags): EnableChoices & { settings: Ob
     kvstoremesh: parseSwitch(flags.enableKvstoremesh),
     resources: flags.resources && resourcesOf(flags.resources),
     pullSecrets: flags.pullSecret,
+    tolerations: flags.toleration && tolerationsOf(flags.toleration),
     etcdStorage: flags.etcdStorage,
     podDisruptionBudget: parseSwitch(flags.podDisruptionBudget),
     serviceMonitor: parseSwitch(flags.serviceMonitor),
@@ -71,6 +73,13 @@ function cidrOf(text: string): string {
   throw new MeshctlError('Usage', `--load-balancer-source-ranges: "${text}" is not a CIDR`, {
     hint: 'Write it like 10.0.0.0/8 or 2001:db8::/32.',
   });
+}
+
+/** @throws MeshctlError `Usage` for `none` beside others */
+function tolerationsOf(given: readonly (Toleration | 'none')[]): Toleration[] {
+  const tolerations = given.filter((one) => one !== 'none');
+  if (tolerations.length === given.length || tolerations.length === 0) return tolerations;
+  throw new MeshctlError('Usage', '--toleration none takes all away, so it does not go with others');
 }
 
 /** A quantity as Kubernetes takes it (apimachinery, resource.Quantity). */

@@ -1,6 +1,7 @@
 import { kubectlCommand } from '../command-line.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, KVSTOREMESH_CONTAINER } from '../objects/names.ts';
+import type { Toleration } from '../objects/taints.ts';
 import {
   type Container,
   type ResourceRequirements,
@@ -57,6 +58,12 @@ export function resourcesOf(deployment: KubeObject | undefined): ContainerResour
 /** Names of the Secrets with which its image is pulled; undefined when there are none. */
 export function pullSecretsOf(deployment: KubeObject | undefined): string[] | undefined {
   return templateSpec(deployment).imagePullSecrets?.map(({ name }) => name);
+}
+
+/** What its pods tolerate; undefined when that is nothing. */
+export function tolerationsOf(deployment: KubeObject | undefined): readonly Toleration[] | undefined {
+  const { tolerations = [] } = templateSpec(deployment);
+  return tolerations.length > 0 ? tolerations : undefined;
 }
 
 /** Where its etcd keeps its data; undefined when there is no Deployment to tell. */

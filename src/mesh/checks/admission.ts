@@ -119,10 +119,7 @@ function roomHint(context: string, [cordoned]: readonly NodeFacts[], taints: rea
   if (!taint && cordoned)
     return `Let one of them take pods: ${kubectlCommand({ context }, ['uncordon', cordoned.name])}`;
   if (!taint) return kubectlCommand({ context }, ['get', 'nodes', '--show-labels']);
-  const { key, value, effect } = taint;
-  const toleration = value ? { key, operator: 'Equal', value, effect } : { key, operator: 'Exists', effect };
-  const path = 'Deployment/clustermesh-apiserver:spec.template.spec.tolerations';
-  return `Let it tolerate a taint: ${meshctlCommand('clustermesh enable', { context }, ['--set', `${path}=${JSON.stringify([toleration])}`])}`;
+  return `Let it tolerate a taint: ${meshctlCommand('clustermesh enable', { context }, ['--toleration', taintText(taint)])}`;
 }
 
 function some(texts: readonly string[]): string {

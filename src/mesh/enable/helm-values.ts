@@ -128,6 +128,7 @@ function apiserverValues({ snapshot, install, settings, image, serviceAddresses 
   return {
     ...imageValues(image, install.apiserverImage),
     replicas: settings.replicas,
+    ...(settings.tolerations ? { tolerations: settings.tolerations } : {}),
     ...(resources.apiserver ? { resources: resources.apiserver } : {}),
     ...(Object.keys(etcd).length > 0 ? { etcd } : {}),
     kvstoremesh: {

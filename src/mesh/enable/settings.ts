@@ -8,6 +8,7 @@ import {
   replicasOf,
   resourcesOf,
   runsKvstoremesh,
+  tolerationsOf,
 } from '../apiserver/deployment.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import { parseImage } from '../cilium/versions.ts';
@@ -23,6 +24,7 @@ import {
   secretRef,
 } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { isSameToleration, type Toleration } from '../objects/taints.ts';
 import { addressesIn } from '../peers/peer-file.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { defaultNodePort } from './node-port.ts';
@@ -51,6 +53,8 @@ export interface ApiserverSettings {
   resources?: ContainerResources | undefined;
   /** Names of Secrets with credentials for the image's registry. */
   pullSecrets?: readonly string[] | undefined;
+  /** Taints of nodes that may have its pods all the same; what is chosen is added, and none takes all away. */
+  tolerations?: readonly Toleration[] | undefined;
   /** Where etcd keeps its data; default `disk`, the node's. */
   etcdStorage?: EtcdStorage | undefined;
   podDisruptionBudget?: boolean | undefined;
@@ -106,6 +110,7 @@ export function settleEnable(
     kvstoremesh: choices.kvstoremesh ?? runsKvstoremesh(deployment) ?? true,
     resources: mergeResources(resourcesOf(deployment), choices.resources),
     pullSecrets: choices.pullSecrets ?? pullSecretsOf(deployment),
+    tolerations: mergeTolerations(tolerationsOf(deployment), choices.tolerations),
     etcdStorage: choices.etcdStorage ?? etcdStorageOf(deployment),
     podDisruptionBudget: choices.podDisruptionBudget ?? isThere('PodDisruptionBudget', 'policy/v1'),
     serviceMonitor: choices.serviceMonitor ?? isThere('ServiceMonitor', 'monitoring.coreos.com/v1'),
@@ -181,6 +186,15 @@ export function peerPorts({ objects, namespace }: ClusterSnapshot): number[] {
     Object.values(secretTexts(objects.get(keyOf(secretRef(namespace, name))))),
   );
   return files.flatMap(addressesIn).map((address) => Number(address.slice(address.lastIndexOf(':') + 1)));
+}
+
+function mergeTolerations(
+  live: readonly Toleration[] = [],
+  chosen: readonly Toleration[] = live,
+): readonly Toleration[] | undefined {
+  if (chosen.length === 0) return undefined;
+  const added = chosen.filter((one) => !live.some((other) => isSameToleration(one, other)));
+  return [...live, ...added];
 }
 
 function mergeResources(

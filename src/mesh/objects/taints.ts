@@ -21,6 +21,17 @@ export function repels({ key, value = '', effect }: Taint, tolerations: readonly
   );
 }
 
+/** What keeps no pod with it off a node: `key=value:effect`, or `key:effect` for any value. */
+export function tolerationOf({ key, value, effect }: Taint): Toleration {
+  return value ? { key, operator: 'Equal', value, effect } : { key, operator: 'Exists', effect };
+}
+
+/** Whether two tolerations are for the same taints. */
+export function isSameToleration(one: Toleration, other: Toleration): boolean {
+  const parts = ({ key, operator = 'Equal', value = '', effect = '' }: Toleration) => [key, operator, value, effect];
+  return parts(one).join('\n') === parts(other).join('\n');
+}
+
 /** `key=value:effect`, as kubectl writes a taint. */
 export function taintText({ key, value, effect }: Taint): string {
   return `${key}${value ? `=${value}` : ''}:${effect}`;

@@ -18,7 +18,7 @@ const HINTS: readonly [pattern: RegExp, hint: string][] = [
   ],
   [
     /untolerated taint/,
-    "Let it tolerate a taint: --set 'Deployment/clustermesh-apiserver:spec.template.spec.tolerations=[{operator: Exists}]'.",
+    'Let it tolerate a taint with --toleration, written key=value:effect; clustermesh check --pre names them.',
   ],
   [/Unschedulable.*were unschedulable/, 'Nodes are cordoned: uncordon one that can take the pods.'],
   [/Unschedulable/, 'Make room on the nodes, or ask for less with --resources.'],
