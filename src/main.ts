@@ -16,6 +16,9 @@ import { shellWord } from './mesh/command-line.ts';
 import { exitCodeOf, MeshctlError } from './mesh/errors.ts';
 import { printableLines, printableSentence } from './views/printable.ts';
 
+/** Of git, put in by the build (.ci/build.mjs); empty outside of a checkout. Not there where the sources run as they are. */
+declare const MESHCTL_COMMIT: string | undefined;
+
 /** Runs one command line. @returns the exit status; everything else happens through the host */
 export async function run(argv: readonly string[], host: Host): Promise<number> {
   const errorTheme = createTheme(colourWanted(host.env, host.stderr));
@@ -94,6 +97,8 @@ async function runCommand(
   const theme = createTheme(colourWanted(host.env, host.stdout));
   const again = (...words: readonly string[]) =>
     [`meshctl ${command.path.join(' ')}`, ...[...ownWords(command, argv), ...words].map(shellWord)].join(' ');
+  const commit = typeof MESHCTL_COMMIT === 'undefined' ? '' : MESHCTL_COMMIT;
+  const client = { version: await packageVersion(host), ...(commit ? { commit } : {}), node: process.version };
   const context: CommandContext = {
     progress: completeProgress(await progressFor(options, host), complete),
     again,
@@ -106,7 +111,8 @@ async function runCommand(
     cwd: host.cwd,
     kubeconfigs: new Map(),
     leaveUnnamed,
-    userAgent: `meshctl/${await packageVersion(host)}`,
+    client,
+    userAgent: `meshctl/${client.version}`,
     packageRoot: host.packageRoot,
     now: host.now,
     clock: host.clock,

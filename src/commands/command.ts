@@ -66,6 +66,8 @@ export interface CommandContext extends Flow {
   kubeconfigs: Map<string | undefined, Promise<Kubeconfig>>;
   /** From now on, what this run tells the operator to type leaves this context out: outside of meshctl nobody knows it. */
   leaveUnnamed(context: string): void;
+  /** This very program: its version, and the commit and the Node.js that it is made of. */
+  client: { version: string; commit?: string; node: string };
   /** `meshctl/VERSION`, as API servers see it. */
   userAgent: string;
   /** Runs another meshctl command line in this process, writing to the same terminal; for `demo`. */

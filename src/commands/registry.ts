@@ -19,6 +19,7 @@ import { SERVICE_DESCRIBE } from './service/describe-spec.ts';
 import { SERVICE_FAILOVER } from './service/failover-spec.ts';
 import { SERVICE_GLOBAL } from './service/global-spec.ts';
 import { SERVICE_LIST } from './service/list-spec.ts';
+import { VERSION } from './version-spec.ts';
 
 /** What each group of commands is, for help. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
@@ -52,5 +53,6 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(SERVICE_FAILOVER, () => import('./service/failover.ts')),
   command(CONNECTIVITY_TEST, () => import('./connectivity/test.ts')),
   command(SANDBOX_UP, () => import('./sandbox/up.ts')),
+  command(VERSION, () => import('./version.ts')),
   command(DEMO, () => import('./sandbox/demo.ts')),
 ];

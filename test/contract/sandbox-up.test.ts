@@ -37,6 +37,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     cwd: tmpdir(),
     kubeconfigs: new Map(),
     leaveUnnamed: () => undefined,
+    client: { version: 'test', node: 'test' },
     userAgent: 'test',
     packageRoot: new URL('../../', import.meta.url),
     now: () => new Date(),

@@ -57,6 +57,7 @@ const OPERATOR_RUNS: readonly string[][] = [
   ['clustermesh', 'enable', '--context', BOTH, '--dry-run'],
   ['clustermesh', 'enable', '--context', BOTH],
   ['clustermesh', 'enable', '--context', BOTH, '--dry-run=server'],
+  ['version', '--context', BOTH],
   [...JOIN, '--dry-run=server'],
   JOIN,
   ['clustermesh', 'status', '--context', 'mesh-1', '--wait'],

@@ -18,14 +18,9 @@ export interface InstalledMeshctl {
 export async function installMeshctl(): Promise<InstalledMeshctl> {
   const root = await mkdtemp(join(tmpdir(), 'meshctl-test-'));
   const checkout = fileURLToPath(PACKAGE_ROOT);
-  const { scripts } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8')) as {
-    scripts: { build: string };
-  };
   const metafile = join(root, 'meta.json');
-  const build = scripts.build
-    .slice(scripts.build.indexOf('esbuild '))
-    .replace('--outdir=dist', `--outdir=${root}/dist --metafile=${metafile}`);
-  await execa(build, { shell: true, preferLocal: true, cwd: checkout });
+  const build = ['.ci/build.mjs', '--outdir', join(root, 'dist'), '--metafile', metafile];
+  await execa(process.execPath, build, { cwd: checkout });
   await mkdir(join(root, 'bin'));
   await cp(join(checkout, 'bin/meshctl.js'), join(root, 'bin/meshctl.js'));
   await cp(join(checkout, 'package.json'), join(root, 'package.json'));

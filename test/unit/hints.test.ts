@@ -21,7 +21,7 @@ const BUILDERS = ['meshctlCommand', 'kubectlCommand'];
 const BUILT_IN = ['mesh/command-line.ts', 'cli/complete-commands.ts'];
 /** A command line, as opposed to a word about a program. */
 const BY_HAND =
-  /\bmeshctl (clustermesh|mesh|service|connectivity)\b|\bkubectl (--?[a-z]|annotate|apply|config|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale)/;
+  /\bmeshctl (clustermesh|mesh|service|connectivity|version)\b|\bkubectl (--?[a-z]|annotate|apply|config|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale)/;
 
 interface Found {
   file: string;
@@ -58,7 +58,7 @@ const lines: Found[] = [readme, ...examples].flatMap(({ file, text }) =>
   [
     ...text
       .replaceAll(/\$\{[^}]*\}/g, '<value>')
-      .matchAll(/\bmeshctl ((?:clustermesh|mesh|service|connectivity|sandbox|demo)\b[^`'"\n#|;)]*)/g),
+      .matchAll(/\bmeshctl ((?:clustermesh|mesh|service|connectivity|sandbox|demo|version)\b[^`'"\n#|;)]*)/g),
   ].map(([, words = '']) => ({ file, text: words.split(/[.,:]\s|\sand\s|\s&&\s|…|→/)[0]?.trim() ?? '' })),
 );
 

@@ -46,7 +46,15 @@ export function scaleUpCommand(context: string, namespace: string): string {
 
 /** The image that it runs; undefined when there is no Deployment to tell. */
 export function imageOf(deployment: KubeObject | undefined): string | undefined {
-  return containersOf(deployment)?.find(({ name }) => name === 'apiserver')?.image;
+  return containerOf(deployment, 'apiserver')?.image;
+}
+
+/** The image and the program of a container; undefined where there is none. */
+export function containerOf(
+  deployment: KubeObject | undefined,
+  name: ContainerName,
+): Pick<Container, 'image' | 'command'> | undefined {
+  return containersOf(deployment)?.find((container) => container.name === name);
 }
 
 /** Requests and limits of the containers that have some. */

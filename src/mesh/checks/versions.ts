@@ -1,3 +1,4 @@
+import { atMostOneMinorApart } from '../cilium/skew.ts';
 import { type CiliumVersion, compareMinors, formatVersion, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
@@ -30,7 +31,7 @@ function versionSkew({ clusters }: CheckInput): Finding[] {
   });
   const ordered = known.toSorted((a, b) => compareMinors(a.version, b.version));
   const [oldest, newest] = [ordered[0], ordered.at(-1)];
-  if (!oldest || !newest || oneMinorApart(oldest.version, newest.version)) return [];
+  if (!oldest || !newest || atMostOneMinorApart(oldest.version, newest.version)) return [];
   return [
     {
       id: 'version-skew',
@@ -39,8 +40,4 @@ function versionSkew({ clusters }: CheckInput): Finding[] {
       hint: 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first, or go on with --skip-checks version-skew.',
     },
   ];
-}
-
-function oneMinorApart(older: CiliumVersion, newer: CiliumVersion): boolean {
-  return older.major === newer.major && newer.minor - older.minor <= 1;
 }

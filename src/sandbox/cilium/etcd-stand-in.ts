@@ -9,6 +9,9 @@ import { alertFor, commonNameOf, parseCertificates, verifyCertificate } from './
 import { builtInUsers, mayRead, rangeEndOf } from './etcd-permissions.ts';
 import { CHANGED_PING } from './etcd-session.ts';
 
+/** What it says that it is. */
+export const ETCD_VERSION = '3.6.0-sandbox';
+
 /** gRPC status codes. */
 const OK = 0;
 const PERMISSION_DENIED = 7;
@@ -88,7 +91,7 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
   });
   const http1 = createHttpServer((request, response) => {
     if (request.url !== '/version') response.writeHead(404).end();
-    else response.end('{"etcdserver":"3.6.0-sandbox","etcdcluster":"3.6.0"}');
+    else response.end(`{"etcdserver":"${ETCD_VERSION}","etcdcluster":"3.6.0"}`);
   });
 
   function admit(socket: TLSSocket) {

@@ -1,7 +1,8 @@
 import type { EtcdStandIn } from '../cilium/etcd-stand-in.ts';
-import { startEtcd } from '../cilium/etcd-stand-in.ts';
+import { ETCD_VERSION, startEtcd } from '../cilium/etcd-stand-in.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';
+import { writeAll } from './status-text.ts';
 
 const ETCD_PORT = 2379;
 
@@ -87,6 +88,11 @@ export function runEtcd(
         // etcd says so at each handshake and goes on; here the former certificate stays in use.
         log.write(`level=warn msg="failed to load the server certificate" error="${(error as Error).message}"`);
       }
+    },
+    async exec(argv, { stdout }) {
+      if (!argv[0]?.endsWith('/etcd') || argv[1] !== '--version') return undefined;
+      await writeAll(stdout, `etcd Version: ${ETCD_VERSION}\nGit SHA: Not provided\n`);
+      return 0;
     },
     close() {
       closed = true;

@@ -1,0 +1,21 @@
+import type { CommandSpec } from './command-spec.ts';
+import { CLUSTERS, RESULT_FORMAT } from './shared-options.ts';
+
+export const VERSION = {
+  path: ['version'],
+  summary: 'Show the versions of meshctl and of what runs in the clusters',
+  description:
+    'For each cluster: Kubernetes, every version of Cilium’s agents that runs, the clustermesh-apiserver with its etcd, ' +
+    'whether KVStoreMesh is on, and whether all of that goes together. Exits 0 whatever the versions are, 3 when a cluster ' +
+    'cannot be asked. To judge the mesh, use check.',
+  examples: [
+    { line: 'meshctl version --all', what: 'every cluster of the kubeconfig that runs Cilium' },
+    { line: 'meshctl version --client', what: 'without a cluster' },
+  ],
+  reachesClusters: true,
+  options: [
+    { flags: '--client', description: 'only meshctl itself: no cluster is asked', default: false },
+    ...CLUSTERS,
+    RESULT_FORMAT,
+  ],
+} as const satisfies CommandSpec;

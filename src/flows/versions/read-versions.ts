@@ -1,0 +1,104 @@
+import { unlessForbidden } from '../../kube/refused.ts';
+import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import type { ClusterVersions, ProgramVersion } from '../../mesh/cilium/skew.ts';
+import { formatVersion, parseVersion, versionOfImage } from '../../mesh/cilium/versions.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import {
+  AGENT_CONTAINER,
+  AGENT_SELECTOR,
+  APISERVER_SELECTOR,
+  apiserverDeploymentRef,
+  CILIUM_CONFIG,
+  configMapRef,
+} from '../../mesh/objects/names.ts';
+import { isPodRunning } from '../../mesh/objects/pods.ts';
+import { dataOf } from '../../mesh/objects/secret-data.ts';
+import { podSpec } from '../../mesh/objects/workload.ts';
+import type { Target } from '../flow.ts';
+
+/** A version is nice to have: whatever does not say it soon is shown by its image. */
+const LONGEST_ANSWER_MS = 5000;
+
+/**
+ * The versions that run in a cluster. Images tell those of Cilium's programs; where a tag says nothing, and for etcd, which
+ * shares an image with the clustermesh-apiserver, the program in one pod is asked.
+ * @throws MeshctlError what keeps the cluster from being asked
+ */
+export async function readVersions({ client, namespace }: Target): Promise<ClusterVersions> {
+  const [kubernetes, config, deployment, agents] = await Promise.all([
+    client.version(),
+    unlessForbidden(client.get(configMapRef(namespace, CILIUM_CONFIG))),
+    unlessForbidden(client.get(apiserverDeploymentRef(namespace))),
+    unlessForbidden(agentVersions({ client, namespace })),
+  ]);
+  const image = containerOf(deployment, 'apiserver')?.image;
+  return {
+    context: client.context,
+    cluster: config && clusterNameOf({ ciliumConfig: dataOf(config) }),
+    kubernetes,
+    agents,
+    apiserver: image === undefined ? undefined : { image, version: versionIn(image) },
+    etcd: deployment && (await etcdVersion({ client, namespace }, containerOf(deployment, 'etcd'))),
+    kvstoremesh: runsKvstoremesh(deployment),
+  };
+}
+
+async function agentVersions(target: Target): Promise<NonNullable<ClusterVersions['agents']>> {
+  const { client, namespace } = target;
+  const running = await client.collect(
+    { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR },
+    (pod) => {
+      const image = podSpec(pod).containers?.find(({ name }) => name === AGENT_CONTAINER)?.image;
+      return image !== undefined && isPodRunning(pod) ? [{ image, pod: pod.metadata.name }] : [];
+    },
+  );
+  const byImage = new Map(running.map(({ image, pod }) => [image, pod]));
+  const versions = await Promise.all(
+    [...byImage].map(async ([image, pod]) => {
+      const pods = running.filter((one) => one.image === image).length;
+      const ask = () => answerOf(target, pod, AGENT_CONTAINER, ['cilium-dbg', 'version']);
+      return { image, pods, version: versionIn(image) ?? versionIn((await ask()) ?? '', DAEMON) };
+    }),
+  );
+  return versions.toSorted((a, b) => b.pods - a.pods);
+}
+
+/** `Daemon: 1.20.0 0a1b2c3d 2026-…` of `cilium-dbg version`. */
+const DAEMON = /^Daemon: (\S+)/m;
+/** `etcd Version: 3.6.4` of `etcd --version`. */
+const ETCD = /^etcd Version: (\S+)/m;
+
+async function etcdVersion(
+  target: Target,
+  container: ReturnType<typeof containerOf>,
+): Promise<ProgramVersion | undefined> {
+  const { image, command: [program] = [] } = container ?? {};
+  if (image === undefined) return undefined;
+  const selection = { apiVersion: 'v1', kind: 'Pod', namespace: target.namespace, labelSelector: APISERVER_SELECTOR };
+  const pods = (await unlessForbidden(target.client.listAll(selection))) ?? [];
+  const pod = pods.find(isPodRunning)?.metadata.name;
+  const said =
+    pod === undefined || program === undefined ? '' : await answerOf(target, pod, 'etcd', [program, '--version']);
+  return { image, version: ETCD.exec(said ?? '')?.[1] };
+}
+
+function versionIn(text: string, pattern?: RegExp): string | undefined {
+  const version = pattern ? parseVersion(pattern.exec(text)?.[1] ?? '') : versionOfImage(text);
+  return version && formatVersion(version);
+}
+
+/** What a program says; undefined where it cannot be asked. */
+async function answerOf(
+  { client, namespace }: Target,
+  pod: string,
+  container: string,
+  command: readonly string[],
+): Promise<string | undefined> {
+  try {
+    return (await client.exec({ namespace, pod, container, command, timeoutMs: LONGEST_ANSWER_MS })).stdout;
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code !== 'Interrupted') return undefined;
+    throw error;
+  }
+}

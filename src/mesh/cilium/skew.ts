@@ -1,0 +1,187 @@
+import { meshctlCommand } from '../command-line.ts';
+import {
+  type CiliumVersion,
+  compareMinors,
+  compareVersions,
+  formatVersion,
+  minorOf,
+  NEWEST_KNOWN,
+  OLDEST_SUPPORTED,
+  parseVersion,
+  supportedRange,
+} from './versions.ts';
+
+/** A program's version, as far as it can be told, and what it was started from. */
+export interface ProgramVersion {
+  /** `1.20.0`; absent where neither the image's tag nor the program tells it. */
+  version?: string | undefined;
+  image: string;
+}
+
+/** The versions that run in one cluster. */
+export interface ClusterVersions {
+  context: string;
+  /** Its name in the mesh; absent without Cilium. */
+  cluster?: string | undefined;
+  /** Of the API server, e.g. `v1.36.1`. */
+  kubernetes: string;
+  /** Those that run now, most pods first; absent where pods may not be read. */
+  agents?: readonly (ProgramVersion & { pods: number })[] | undefined;
+  /** Absent where there is none, or it may not be read. */
+  apiserver?: ProgramVersion | undefined;
+  /** The one in the clustermesh-apiserver's pods. */
+  etcd?: ProgramVersion | undefined;
+  /** Absent without a clustermesh-apiserver. */
+  kvstoremesh?: boolean | undefined;
+}
+
+/** Versions that do not go together, or of which nobody says that they do. */
+export interface SkewFinding {
+  id: 'agents-skew' | 'apiserver-skew' | 'version-skew' | 'cilium-range' | 'kubernetes-tested' | 'version-unknown';
+  /** fail: not supported. warn: on its way from one version to the next, or not tested. */
+  severity: 'fail' | 'warn';
+  contexts: readonly string[];
+  message: string;
+  hint?: string;
+}
+
+/** Whether two minors are the same or consecutive: Cilium is tested between such only (its upgrade guide). */
+export function atMostOneMinorApart(a: CiliumVersion, b: CiliumVersion): boolean {
+  return a.major === b.major && Math.abs(a.minor - b.minor) <= 1;
+}
+
+/**
+ * The Kubernetes minors with which the releases of a Cilium minor are tested end to end, oldest and newest
+ * (Documentation/network/kubernetes/compatibility.rst of each release branch). Others may well work: Cilium leaves them to
+ * Kubernetes' own compatibility.
+ */
+const TESTED_KUBERNETES: Readonly<Record<string, readonly [oldest: number, newest: number]>> = {
+  '1.16': [27, 30],
+  '1.17': [29, 32],
+  '1.18': [30, 33],
+  '1.19': [31, 34],
+  '1.20': [33, 36],
+};
+
+/** Judges the versions of clusters of one mesh; empty where all go together. */
+export function judgeVersions(clusters: readonly ClusterVersions[]): SkewFinding[] {
+  return [...clusters.flatMap(judgeCluster), ...judgeMesh(clusters)];
+}
+
+/**
+ * Whether the versions of clusters go together.
+ * @param findings of {@link judgeVersions}
+ * @returns undefined where not all of them are known
+ */
+export function areSupported(
+  clusters: readonly ClusterVersions[],
+  findings: readonly SkewFinding[],
+): boolean | undefined {
+  if (findings.some(({ severity }) => severity === 'fail')) return false;
+  const withCilium = clusters.filter(({ agents }) => agents === undefined || agents.length > 0);
+  const known = withCilium.every(({ agents = [{}] }) =>
+    agents.every(({ version }: { version?: string | undefined }) => version !== undefined),
+  );
+  return withCilium.length > 0 && known ? true : undefined;
+}
+
+function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
+  const { context, agents = [], apiserver, kubernetes } = cluster;
+  const contexts = [context];
+  const place = `context "${context}": `;
+  const versions = agentVersions(cluster);
+  const [oldest, newest] = [versions[0], versions.at(-1)];
+  const unknown = agents.filter(({ version }) => version === undefined);
+  const findings: SkewFinding[] = unknown.map(({ image }) => ({
+    id: 'version-unknown',
+    severity: 'warn',
+    contexts,
+    message: `${place}Cilium's version cannot be told from the agents' image ${image}`,
+  }));
+  if (!oldest || !newest) return findings;
+  if (compareMinors(oldest, newest) !== 0) {
+    const upgrade = atMostOneMinorApart(oldest, newest);
+    findings.push({
+      id: 'agents-skew',
+      severity: upgrade ? 'warn' : 'fail',
+      contexts,
+      message: upgrade
+        ? `${place}agents of ${minorOf(oldest)} and ${minorOf(newest)} run side by side: an upgrade is under way`
+        : `${place}agents of ${minorOf(oldest)} and ${minorOf(newest)} run side by side, more than one minor apart`,
+      hint: 'Bring all agents of the cluster to one version, one minor at a time.',
+    });
+  }
+  const own = apiserver?.version === undefined ? undefined : parseVersion(apiserver.version);
+  if (own && versions.every((version) => compareMinors(version, own) !== 0)) {
+    findings.push({
+      id: 'apiserver-skew',
+      severity: 'fail',
+      contexts,
+      message: `${place}the clustermesh-apiserver is ${formatVersion(own)}, the agents are ${[...new Set(versions.map(minorOf))].join(' and ')}: it belongs to them and has their version`,
+      hint: `Where meshctl made it, this brings it to the agents' version: ${meshctlCommand('clustermesh enable', { context })}`,
+    });
+  }
+  const outside = versions.find((version) => compareVersions(version, OLDEST_SUPPORTED) < 0);
+  if (outside) {
+    findings.push({
+      id: 'cilium-range',
+      severity: 'fail',
+      contexts,
+      message: `${place}Cilium ${formatVersion(outside)} is older than meshctl supports (${supportedRange()})`,
+      hint: `Upgrade Cilium to ${minorOf(OLDEST_SUPPORTED)} or later.`,
+    });
+  } else if (compareMinors(newest, NEWEST_KNOWN) > 0) {
+    findings.push({
+      id: 'cilium-range',
+      severity: 'warn',
+      contexts,
+      message: `${place}Cilium ${formatVersion(newest)} is newer than this meshctl knows (${supportedRange()})`,
+      hint: 'Look for a newer meshctl.',
+    });
+  }
+  const tested = testedKubernetes(newest);
+  const minor = kubernetesMinor(kubernetes);
+  if (tested && minor !== undefined && (minor < tested[0] || minor > tested[1])) {
+    findings.push({
+      id: 'kubernetes-tested',
+      severity: 'warn',
+      contexts,
+      message: `${place}Cilium ${minorOf(newest)} is not tested with Kubernetes ${kubernetes}, but with 1.${tested[0]} to 1.${tested[1]}`,
+    });
+  }
+  return findings;
+}
+
+function judgeMesh(clusters: readonly ClusterVersions[]): SkewFinding[] {
+  const known = clusters
+    .flatMap((cluster) => agentVersions(cluster).map((version) => ({ context: cluster.context, version })))
+    .toSorted((a, b) => compareVersions(a.version, b.version));
+  const [oldest, newest] = [known[0], known.at(-1)];
+  if (!oldest || !newest || oldest.context === newest.context) return [];
+  if (atMostOneMinorApart(oldest.version, newest.version)) return [];
+  const ends = [oldest, newest].map(({ context, version }) => `${context}: ${formatVersion(version)}`);
+  return [
+    {
+      id: 'version-skew',
+      severity: 'fail',
+      contexts: [oldest.context, newest.context],
+      message: `Cilium versions are more than one minor apart (${ends.join('; ')})`,
+      hint: 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first.',
+    },
+  ];
+}
+
+/** Of the agents that run, oldest first. */
+function agentVersions({ agents = [] }: ClusterVersions): CiliumVersion[] {
+  return agents.flatMap(({ version }) => parseVersion(version ?? '') ?? []).toSorted(compareVersions);
+}
+
+function testedKubernetes(version: CiliumVersion): readonly [number, number] | undefined {
+  return TESTED_KUBERNETES[minorOf(version)];
+}
+
+/** 36 of `v1.36.1-gke.100`. */
+function kubernetesMinor(version: string): number | undefined {
+  const [, minor] = /^v?1\.(\d{1,4})\b/.exec(version) ?? [];
+  return minor === undefined ? undefined : Number(minor);
+}

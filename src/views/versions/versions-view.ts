@@ -1,0 +1,80 @@
+import type { ClusterVersions, ProgramVersion, SkewFinding } from '../../mesh/cilium/skew.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { hintLines } from '../hint-lines.ts';
+import { tableLines } from '../table.ts';
+import type { Theme } from '../theme.ts';
+import { unreachableLines } from '../unreachable-view.ts';
+
+/** The meshctl that runs. */
+export interface ClientVersion {
+  version: string;
+  /** Of git; absent where it was not built in a checkout. */
+  commit?: string | undefined;
+  /** Node.js, e.g. `v20.19.0`. */
+  node: string;
+}
+
+/** What `meshctl version` found. */
+export interface VersionReport {
+  client: ClientVersion;
+  /** Absent where no cluster was to be asked. */
+  clusters?: readonly ClusterVersions[] | undefined;
+  findings: readonly SkewFinding[];
+  /** Absent where not all versions are known. */
+  supported?: boolean | undefined;
+  unreachable: readonly UnreachableCluster[];
+}
+
+const SHORT_COMMIT = 12;
+
+/** A line for the program itself, a row for each cluster, and whether all of that goes together. */
+export function versionsText({ client, clusters, ...report }: VersionReport, theme: Theme): string {
+  const built = client.commit ? `commit ${client.commit.slice(0, SHORT_COMMIT)}, ` : '';
+  return [
+    `meshctl ${client.version} (${built}Node.js ${client.node})`,
+    ...(clusters && clusters.length > 0 ? ['', ...clusterLines(clusters, theme), '', ...verdict(report, theme)] : []),
+    ...unreachableLines(report.unreachable, theme),
+  ].join('\n');
+}
+
+const HEADINGS = ['CONTEXT', 'CLUSTER', 'KUBERNETES', 'CILIUM', 'APISERVER', 'ETCD', 'KVSTOREMESH'];
+
+function clusterLines(clusters: readonly ClusterVersions[], theme: Theme): string[] {
+  const rows = clusters.map(({ context, cluster, kubernetes, agents, apiserver, etcd, kvstoremesh }) => [
+    context,
+    cluster ?? '–',
+    kubernetes,
+    agentsText(agents),
+    programText(apiserver),
+    programText(etcd),
+    kvstoremesh === undefined ? '–' : kvstoremesh ? 'on' : 'off',
+  ]);
+  return tableLines([HEADINGS.map((text) => ({ text, style: theme.bold })), ...rows]);
+}
+
+/** `1.20.0`, or with several `1.20.0 (3), 1.19.4 (1)`. */
+function agentsText(agents: ClusterVersions['agents']): string {
+  if (agents === undefined) return 'may not be read';
+  if (agents.length === 0) return 'none';
+  const counts = new Map<string, number>();
+  for (const agent of agents) counts.set(programText(agent), (counts.get(programText(agent)) ?? 0) + agent.pods);
+  return [...counts].map(([version, pods]) => (counts.size === 1 ? version : `${version} (${pods})`)).join(', ');
+}
+
+function programText(program: ProgramVersion | undefined): string {
+  return program ? (program.version ?? program.image) : '–';
+}
+
+function verdict({ findings, supported }: Omit<VersionReport, 'client' | 'clusters'>, theme: Theme): string[] {
+  const headline =
+    supported === undefined
+      ? '❔ Not all versions are known, so whether they go together is not either'
+      : supported
+        ? `✅ ${theme.ok('These versions go together')}`
+        : `❌ ${theme.fail('These versions do not go together')}`;
+  const lines = findings.flatMap(({ severity, message, hint }) => [
+    `  ${severity === 'fail' ? theme.fail('✗') : theme.warn('!')} ${message}`,
+    ...(hint ? hintLines(hint, theme, 4) : []),
+  ]);
+  return [headline, ...lines];
+}

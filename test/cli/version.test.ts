@@ -1,0 +1,141 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { failureOf, jsonOf, runCli } from '../support/cli.ts';
+import { enable } from '../support/e2e-cli.ts';
+import { installMeshctl } from '../support/installed.ts';
+import { found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { PACKAGE_ROOT } from '../support/schemas.ts';
+
+let sandbox: TestSandbox;
+let folder: string;
+/** mesh-1 (1.20.0, enabled), mesh-2 (1.20.0 and one agent of a mirror without tags), mesh-3 (1.18.3), and one that is down. */
+let kubeconfig: string;
+let version: string;
+/** What mesh-1 forbids. */
+let forbidden: string | undefined;
+
+const meshctl = (...argv: string[]) => runCli(argv, { env: { KUBECONFIG: kubeconfig } });
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({
+    clusters: [{ nodes: 2 }, { nodes: 3 }, { nodes: 1, ciliumVersion: '1.18.3' }],
+    intercept: async (context, { resource }) => {
+      if (context === 'mesh-1' && resource !== undefined && resource === forbidden) {
+        throw new ApiError(
+          403,
+          'Forbidden',
+          `${resource} is forbidden: User "ann" cannot list resource "${resource}" in API group ""`,
+        );
+      }
+      return undefined;
+    },
+  });
+  folder = await mkdtemp(join(tmpdir(), 'meshctl-test-'));
+  kubeconfig = join(folder, 'kubeconfig.yaml');
+  const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
+  config.clusters.push({ name: 'down', cluster: { server: 'https://127.0.0.1:9' } });
+  config.contexts.push({ name: 'down', context: { ...config.contexts[0].context, cluster: 'down' } });
+  await writeFile(kubeconfig, stringify(config));
+  ({ version } = JSON.parse(await readFile(new URL('package.json', PACKAGE_ROOT), 'utf8')) as { version: string });
+  expect((await meshctl(...enable('mesh-1'))).exitCode).toBe(0);
+  const { store } = found(sandbox.clusters[1], 'mesh-2');
+  const agents = store.list({ apiVersion: 'v1', kind: 'Pod', labels: { 'k8s-app': 'cilium' } });
+  const images = [`registry.example/cilium@sha256:${'0'.repeat(64)}`, 'quay.io/cilium/cilium:v1.19.9'];
+  images.forEach((image, index) => {
+    const { name } = found(agents[index], 'an agent').metadata;
+    store.update({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name }, ({ spec }) => {
+      found((spec as { containers: { image: string }[] }).containers[0], 'its container').image = image;
+    });
+  });
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await sandbox?.close();
+});
+
+describe('version', () => {
+  it('of meshctl alone asks no cluster', async () => {
+    const result = await runCli(['version', '--client'], { env: { KUBECONFIG: '/nowhere' } });
+    expect(result).toEqual({ exitCode: 0, stdout: `meshctl ${version} (Node.js ${process.version})\n`, stderr: '' });
+    const json = await runCli(['version', '--client', '-o', 'json']);
+    expect(jsonOf(json)).toMatchObject({ client: { version, node: process.version } });
+    expect(failureOf(await meshctl('version', '--client', '--all'))).toMatchObject({ exitCode: 2 });
+  });
+
+  it('is told without a kubeconfig too, but not for one that was named', async () => {
+    const env = { KUBECONFIG: join(folder, 'none') };
+    const { exitCode, stdout, stderr } = await runCli(['version'], { env });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `meshctl ${version} (Node.js ${process.version})\n` });
+    expect(stderr).toMatch(/^⚠ no cluster was asked: no kubeconfig: .*none does not exist\n$/);
+    expect((await runCli(['version', '--context', 'a'], { env })).exitCode).toBe(2);
+    expect((await meshctl('version', '--context', 'zz')).exitCode).toBe(2);
+  });
+
+  it('shows a row for each cluster, every version of agents, and whether they go together', async () => {
+    const { exitCode, stdout } = await meshctl('version', '--context', 'mesh-1,mesh-2');
+    expect(exitCode).toBe(0);
+    const rows = stdout.split('\n').map((row) => row.split(/ {2,}/));
+    expect(rows).toContainEqual(['mesh-1', 'mesh-1', 'v1.36.1-gke.1000', '1.20.0', '1.20.0', '3.6.0-sandbox', 'on']);
+    expect(rows).toContainEqual(['mesh-2', 'mesh-2', 'v1.36.1-gke.1000', '1.20.0 (2), 1.19.9 (1)', '–', '–', '–']);
+    expect(stdout).toContain(
+      '\n✅ These versions go together\n  ! context "mesh-2": agents of 1.19 and 1.20 run side by side',
+    );
+  });
+
+  it('tells a skew that is not supported, and exits 0: check is the judge', async () => {
+    const { exitCode, stdout } = await meshctl('version', '--context', 'mesh-1,mesh-3');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('❌ These versions do not go together');
+    expect(stdout).toContain('✗ Cilium versions are more than one minor apart (mesh-3: 1.18.3; mesh-1: 1.20.0)');
+    expect(stdout).toContain('! context "mesh-3": Cilium 1.18 is not tested with Kubernetes v1.36.1-gke.1000');
+    const document = jsonOf(await meshctl('version', '--context', 'mesh-1,mesh-3', '-o', 'json'));
+    expect(document).toMatchObject({
+      supported: false,
+      findings: [{ id: 'kubernetes-tested' }, { id: 'version-skew' }],
+    });
+  });
+
+  it.each([['mesh-1,down'], ['down']])('names the cluster that does not answer, of %s', async (contexts) => {
+    const { exitCode, stdout } = await meshctl('version', '--context', contexts);
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/^meshctl /);
+    expect(stdout).toContain('❌ context "down": ');
+    expect(stdout.includes('\nmesh-1 ')).toBe(contexts !== 'down');
+    const document = jsonOf(await meshctl('version', '--context', contexts, '-o', 'json'));
+    expect(document).toMatchObject({
+      client: { version },
+      unreachable: [{ context: 'down', code: 'ClusterUnreachable' }],
+    });
+  });
+
+  it('says nothing about what may not be read', async () => {
+    forbidden = 'pods';
+    try {
+      const { exitCode, stdout } = await meshctl('version', '--context', 'mesh-1');
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain('may not be read');
+      expect(stdout).toContain('❔ Not all versions are known');
+    } finally {
+      forbidden = undefined;
+    }
+  });
+
+  it('has the commit of the checkout that it was built in', async () => {
+    const installed = await installMeshctl();
+    try {
+      const printed = execFileSync(process.execPath, [installed.entry, 'version', '--client', '-o', 'json'], {
+        encoding: 'utf8',
+      });
+      const head = execFileSync('git', ['rev-parse', 'HEAD'], { cwd: PACKAGE_ROOT, encoding: 'utf8' }).trim();
+      expect(JSON.parse(printed)).toMatchObject({ client: { version, commit: head } });
+    } finally {
+      await installed.remove();
+    }
+  });
+});
