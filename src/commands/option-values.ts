@@ -46,6 +46,18 @@ export function parseNamespace(text: string): string {
   return requireName(text, 'a namespace');
 }
 
+/** `Kind[/name]:path`, in three groups, as a regular expression. */
+export const OBJECT_FIELD = String.raw`([A-Z][A-Za-z]+)(?:\/([a-z0-9.-]+))?:((?:\[[^\]]*\]|[^=[])+)`;
+
+/** A field of an object that enable makes: `Kind[/name]:path`. */
+export function parseObjectField(text: string): { kind: string; name?: string | undefined; path: string } {
+  const [, kind, name, path] = new RegExp(`^${OBJECT_FIELD}$`).exec(text) ?? [];
+  if (kind !== undefined && path !== undefined) return { kind, name, path };
+  throw new MeshctlError('Usage', `"${text}" is not Kind/name:path`, {
+    hint: 'Write it as it was set, like Deployment/clustermesh-apiserver:spec.template.spec.priorityClassName.',
+  });
+}
+
 /** A whole number from 1 on. */
 export function parseCount(text: string): number {
   const count = Number(text);

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
-import { cutEffects } from '../mesh/plan/peer-effects.ts';
+import { cutEffects, endangeredEffects } from '../mesh/plan/peer-effects.ts';
 import type { Step } from '../mesh/plan/plan.ts';
 import { planManifests } from '../views/plan/plan-manifests.ts';
 import { type PlanReport, planData, planText } from '../views/plan/plan-view.ts';
@@ -75,7 +75,7 @@ export async function confirmPlan(
 }
 
 /**
- * Asks before connections are cut; with `--yes`, and where none is, nobody is asked.
+ * Asks before connections are cut, or may be; with `--yes`, and where none is, nobody is asked.
  * @throws MeshctlError `Usage` where nobody can be asked, naming the peers and --yes; `Declined` when the answer is no
  */
 export async function confirmCuts(
@@ -83,8 +83,14 @@ export async function confirmCuts(
   report: PlanReport,
   { yes }: { yes: boolean },
 ): Promise<void> {
-  const cut = printable([...new Set(cutEffects(report.effects ?? []).map(({ peer }) => peer))]);
-  if (yes || cut.length === 0) return;
-  const question = `Go on, although ${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off?`;
-  await confirmPlan(context, report, { question, yes });
+  const { effects = [] } = report;
+  const endangered = printable([...new Set(endangeredEffects(effects).map(({ peer }) => peer))]);
+  if (yes || endangered.length === 0) return;
+  const cut = printable([...new Set(cutEffects(effects).map(({ peer }) => peer))]);
+  const perhaps = endangered.filter((peer) => !cut.includes(peer));
+  const clauses = [
+    ...(cut.length > 0 ? [`${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off`] : []),
+    ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
+  ];
+  await confirmPlan(context, report, { question: `Go on, although ${clauses.join(', and ')}?`, yes });
 }

@@ -2,6 +2,7 @@ import { delimiter, join, resolve } from 'node:path';
 import type { Cluster, Context } from '@kubernetes/client-node/dist/config_types.js';
 import { kubectlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { byNearness } from '../mesh/nearest.ts';
 import { inClusterKubeconfig } from './in-cluster.ts';
 import type { Kubeconfig, KubeconfigUser, SelectedContext, ShadowedEntry } from './kubeconfig-entries.ts';
 import { type KubeconfigFile, readKubeconfigFile } from './kubeconfig-file.ts';
@@ -164,23 +165,7 @@ const MAX_CONTEXTS_IN_HINT = 10;
 function contextsHint(kubeconfig: Kubeconfig, wanted: string): string {
   const names = kubeconfig.contexts.map((context) => context.name);
   if (names.length === 0) return 'the kubeconfig holds no contexts';
-  const distances = new Map(names.map((name) => [name, editDistance(wanted.toLowerCase(), name.toLowerCase())]));
-  const near = [...names].sort((a, b) => (distances.get(a) ?? 0) - (distances.get(b) ?? 0) || a.localeCompare(b));
-  const shown = near.slice(0, MAX_CONTEXTS_IN_HINT);
+  const shown = byNearness(wanted, names).slice(0, MAX_CONTEXTS_IN_HINT);
   const rest = names.length - shown.length;
   return `contexts: ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
-}
-
-/** Levenshtein's distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

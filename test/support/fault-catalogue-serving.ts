@@ -1,7 +1,18 @@
 import { lasting, serverCertificateSpec } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
 import { TWO } from './fault-mesh.ts';
-import { dropSecret, emptySecret, SERVER_CERT, scaleTo, serveWith, setUsersText, USERS } from './fault-parts.ts';
+import {
+  changePort,
+  changeService,
+  dropSecret,
+  emptySecret,
+  removeContainer,
+  SERVER_CERT,
+  scaleTo,
+  serveWith,
+  setUsersText,
+  USERS,
+} from './fault-parts.ts';
 import { refsOf, setSecret } from './sandbox-mesh.ts';
 
 /** What mesh-2 serves its peers and its own agents with is broken. */
@@ -147,6 +158,56 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     check: ['peers-user'],
     connect: 'changes',
   },
+  {
+    id: 'service-selects-nobody',
+    what: 'the Service of the clustermesh-apiserver selects a label that no pod has',
+    arrange: ({ two }) => changeService(two, ({ spec }) => Object.assign(spec, { selector: { 'k8s-app': 'nobody' } })),
+    noticed: true,
+    status: ['service-selector'],
+    check: ['service-selector'],
+    connect: 'keeps',
+    unconcerned: ['connect'],
+  },
+  {
+    id: 'service-without-selector',
+    what: 'the Service of the clustermesh-apiserver selects nothing',
+    arrange: ({ two }) => changeService(two, ({ spec }) => void delete spec.selector),
+    noticed: true,
+    status: ['service-selector'],
+    check: ['service-selector'],
+    connect: 'keeps',
+    unconcerned: ['connect'],
+  },
+  {
+    id: 'service-target-port-changed',
+    what: 'the Service of the clustermesh-apiserver leads to a port on which nothing listens',
+    arrange: ({ two }) => changePort(two, { targetPort: 9999 }),
+    noticed: true,
+    status: ['service-target-port'],
+    check: ['service-target-port'],
+    connect: 'keeps',
+    unconcerned: ['connect'],
+  },
+  {
+    id: 'service-port-changed',
+    what: 'the Service of the clustermesh-apiserver has another port',
+    arrange: ({ two }) => changePort(two, { port: 2380 }),
+    noticed: true,
+    status: ['service-port'],
+    check: ['service-port'],
+    connect: 'changes',
+  },
+  ...['etcd', 'apiserver', 'kvstoremesh'].map(
+    (name): FaultEntry => ({
+      id: `container-${name}-missing`,
+      what: `the Deployment of the clustermesh-apiserver has lost its container ${name}`,
+      arrange: ({ two }) => removeContainer(two, name),
+      status: [name === 'kvstoremesh' ? 'kvstoremesh-missing' : 'container-missing'],
+      check: [name === 'kvstoremesh' ? 'kvstoremesh-missing' : 'container-missing'],
+      connect: 'keeps',
+      unconcerned: ['connect'],
+    }),
+  ),
   {
     id: 'service-deleted',
     what: 'the Service of the clustermesh-apiserver is gone',

@@ -30,6 +30,27 @@ export function setUsersText(cluster: SandboxCluster, text: string): void {
   });
 }
 
+/** What somebody with kubectl makes of the Service that peers dial. */
+export function changeService(
+  cluster: SandboxCluster,
+  edit: (service: { spec: Record<string, unknown> }) => void,
+): void {
+  change(cluster, refsOf(cluster).service('clustermesh-apiserver'), (service) =>
+    edit(service as unknown as { spec: Record<string, unknown> }),
+  );
+}
+
+export function changePort(cluster: SandboxCluster, fields: Record<string, unknown>): void {
+  changeService(cluster, ({ spec }) => Object.assign((spec.ports as object[])[0] ?? {}, fields));
+}
+
+export function removeContainer(cluster: SandboxCluster, container: string): void {
+  change(cluster, refsOf(cluster).deployment('clustermesh-apiserver'), ({ spec }) => {
+    const pod = (spec as { template: { spec: { containers: { name: string }[] } } }).template.spec;
+    pod.containers = pod.containers.filter(({ name }) => name !== container);
+  });
+}
+
 export function scaleTo(cluster: SandboxCluster, replicas: number): void {
   change(cluster, refsOf(cluster).deployment('clustermesh-apiserver'), ({ spec }) => {
     (spec as { replicas: number }).replicas = replicas;

@@ -70,7 +70,7 @@ export function serviceObject(spec: Record<string, unknown>, status: Record<stri
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'clustermesh-apiserver', namespace: 'kube-system' },
-    spec,
+    spec: { selector: { 'k8s-app': 'clustermesh-apiserver' }, ...spec },
     status,
   };
 }
@@ -92,6 +92,7 @@ export function apiserverDeployment({ kvstoremesh = true, users = true } = {}): 
     spec: {
       replicas: 1,
       template: {
+        metadata: { labels: { 'k8s-app': 'clustermesh-apiserver' } },
         spec: {
           containers: [
             { name: 'etcd' },

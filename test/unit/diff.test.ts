@@ -102,6 +102,13 @@ describe('applyChanges', () => {
     ]);
   });
 
+  it('gives up its own fields of a mapping that it wants no longer, and leaves those of others out', () => {
+    const live = owned(object({}, { own: 'a', 'deployment.kubernetes.io/revision': '2' }), 'meshctl', {
+      'f:metadata': { 'f:annotations': { 'f:own': {} } },
+    });
+    expect(applyChanges(live, object({}), 'meshctl')).toEqual([{ path: 'metadata.annotations.own', from: 'a' }]);
+  });
+
   it('has no opinion on annotations that others made where it wants none', () => {
     const live = object({}, { 'deployment.kubernetes.io/revision': '1' });
     const { annotations: _none, ...metadata } = live.metadata;

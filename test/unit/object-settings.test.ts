@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { applySettings, type ObjectSetting, SETTINGS_ANNOTATION } from '../../src/mesh/enable/object-settings.ts';
+import { SETTINGS_ANNOTATION } from '../../src/mesh/enable/kept-settings.ts';
+import { applySettings, idleUnsets, type ObjectSetting } from '../../src/mesh/enable/object-settings.ts';
+import { isAbout } from '../../src/mesh/enable/setting-path.ts';
+import type { ObjectField } from '../../src/mesh/enable/setting-target.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 
 const deployment = (): KubeObject => ({
@@ -15,11 +18,15 @@ const service = (name: string): KubeObject => ({
   spec: { type: 'ClusterIP', ports: [{ port: 2379 }] },
 });
 
+const objects = () => [deployment(), service('a'), service('b')];
+const liveIs = (live: KubeObject | undefined) => ({
+  context: 'one',
+  of: ({ kind }: KubeObject) => (kind === 'Deployment' ? live : undefined),
+});
+
 function set(path: string, value: unknown, more: Partial<ObjectSetting> = {}, live?: KubeObject): KubeObject {
   const settings = path ? [{ kind: 'Deployment', path, value, ...more }] : [];
-  const [first] = applySettings([deployment(), service('a'), service('b')], settings, (object) =>
-    object.kind === 'Deployment' ? live : undefined,
-  );
+  const [first] = applySettings(objects(), { settings }, liveIs(live));
   if (!first) throw new Error('no object');
   return first;
 }
@@ -58,7 +65,7 @@ describe('applySettings', () => {
 
   it('leaves objects alone that nothing is said of', () => {
     const untouched = service('a');
-    expect(applySettings([untouched], [], () => undefined)).toEqual([untouched]);
+    expect(applySettings([untouched], {})).toEqual([untouched]);
   });
 
   it.each<[string, unknown, RegExp]>([
@@ -75,9 +82,92 @@ describe('applySettings', () => {
     expect(() => set(path, value)).toThrow(message);
   });
 
+  it('takes back what an earlier run set, and only that', () => {
+    const live = set('spec.replicas', 0, {}, set('spec.template.spec.priorityClassName', 'mine'));
+    const unset: ObjectField[] = [{ kind: 'Deployment', path: 'spec.replicas' }];
+    const [changed] = applySettings(objects(), { unset }, liveIs(live));
+    expect(changed?.spec).not.toHaveProperty('replicas');
+    expect(changed?.metadata.annotations).toEqual({
+      [SETTINGS_ANNOTATION]: '{"spec.template.spec.priorityClassName":"mine"}',
+    });
+    const [bare] = applySettings(objects(), { unset }, liveIs(set('spec.replicas', 0)));
+    expect(bare).toEqual(deployment());
+  });
+
+  it('says what cannot be taken back since no run has set it, and what could', () => {
+    const unset: ObjectField[] = [{ kind: 'Deployment', path: 'spec.replica' }];
+    expect(idleUnsets(objects(), { unset }, liveIs(set('spec.replicas', 0)))).toEqual([
+      '--unset Deployment/clustermesh-apiserver:spec.replica: no earlier run has set it; set is Deployment/clustermesh-apiserver:spec.replicas',
+    ]);
+    const known: ObjectField[] = [{ kind: 'Deployment', path: 'spec.replicas' }];
+    expect(idleUnsets(objects(), { unset: known }, liveIs(set('spec.replicas', 0)))).toEqual([]);
+  });
+
+  it('lets what an earlier run took away be gone, and names the way back of what cannot be set any more', () => {
+    const made = (settings: string) => {
+      const live = deployment();
+      return { ...live, metadata: { ...live.metadata, annotations: { [SETTINGS_ANNOTATION]: settings } } };
+    };
+    const gone = made('{"spec.template.spec.containers[kvstoremesh]":null}');
+    expect(podOf(set('', undefined, {}, gone)).containers).toEqual([{ name: 'etcd' }, { name: 'apiserver' }]);
+    const path = 'spec.template.spec.containers[kvstoremesh].tty';
+    expect(() => set('', undefined, {}, made(JSON.stringify({ [path]: true })))).toThrow(
+      expect.objectContaining({
+        code: 'Usage',
+        hint: `Take it back: meshctl clustermesh enable --context one --unset 'Deployment/clustermesh-apiserver:${path}'`,
+      }),
+    );
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['Deploymnet', 'clustermesh-apiserver', /^Did you mean Deployment\/clustermesh-apiserver\?$/],
+    ['Foo', 'bar', /^There are Service\/a, /],
+  ])('names the nearest of what it could be for %s/%s', (kind, name, hint) => {
+    expect(() => set('spec.x', 1, { kind, name })).toThrow(
+      expect.objectContaining({ code: 'Usage', hint: expect.stringMatching(hint) }),
+    );
+  });
+
+  const filled = (kind: string, name: string, more: object = {}): KubeObject => ({
+    apiVersion: 'v1',
+    kind,
+    metadata: { name, namespace: 'kube-system' },
+    ...more,
+  });
+  it.each<[KubeObject, string, RegExp]>([
+    [filled('ConfigMap', 'clustermesh-remote-users'), 'data[users.yaml]', /connect and disconnect write the users/],
+    [filled('Secret', 'cilium-kvstoremesh'), 'data.mesh-2', /connect and disconnect write the files of peers/],
+    [
+      filled('Secret', 'clustermesh-apiserver-server-cert', { type: 'kubernetes.io/tls' }),
+      'data[tls.crt]',
+      /enable issues this certificate/,
+    ],
+  ])('refuses what another command fills: %o', (object, path, message) => {
+    const { kind, metadata } = object;
+    const settings = [{ kind, name: metadata.name, path, value: 'x' }];
+    expect(() => applySettings([object], { settings })).toThrow(message);
+  });
+
   it('refuses an object that is not there, or one of several', () => {
     expect(() => set('spec.type', 'x', { kind: 'Pod' })).toThrow(/there is no such object/);
     expect(() => set('spec.type', 'x', { kind: 'Service' })).toThrow(/several Service objects/);
     expect(() => set('spec.type', 'x', { kind: 'Service', name: 'b' })).not.toThrow();
+  });
+});
+
+describe('isAbout', () => {
+  it.each<[string, string, boolean]>([
+    ['spec.replicas', 'spec.replicas', true],
+    ['spec.selector', 'spec.selector.k8s-app', true],
+    ['spec.selector.k8s-app', 'spec.selector', true],
+    ['spec.select', 'spec.selector', false],
+    ['spec.ports[0].targetPort', 'spec.ports[2379/TCP].targetPort', true],
+    ['spec.ports[0].targetPort', 'spec.ports[2379/TCP].nodePort', false],
+    ['spec.template.spec.containers[etcd]', 'spec.template.spec.containers[etcd].args', true],
+    ['spec.template.spec.containers[etcd]', 'spec.template.spec.containers[apiserver].args', false],
+    ['metadata.annotations[example.com/team]', 'metadata.annotations.example.com/team', true],
+    ['rules', 'rules[0].verbs', true],
+  ])('%s of %s: %s', (setting, changed, is) => {
+    expect(isAbout(setting, changed)).toBe(is);
   });
 });

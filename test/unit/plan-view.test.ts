@@ -281,9 +281,14 @@ describe('what becomes of peers', () => {
   });
 
   it.each([
-    ['asks when one is cut', effects, false, ['Go on, although mesh-2 is cut off?']],
+    [
+      'asks when one is cut, or may be',
+      effects,
+      false,
+      ['Go on, although mesh-2 is cut off, and mesh-1 may be cut off?'],
+    ],
     ['asks nobody with --yes', effects, true, []],
-    ['asks nobody when none is cut', effects.filter(({ becomes }) => becomes !== 'cut'), false, []],
+    ['asks nobody when all stay', effects.filter(({ becomes }) => !['cut', 'unknown'].includes(becomes)), false, []],
   ])('%s', async (_words, of, yes, asked) => {
     const questions: string[] = [];
     const context = {

@@ -7,7 +7,7 @@ import { createTally, type PollResult, type StatusReport } from '../../src/mesh/
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { meshStatusText } from '../../src/views/status/matrix-view.ts';
 import type { Theme } from '../../src/views/theme.ts';
-import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
+import { apiserverDeployment, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 const same = (text: string) => text;
 const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
@@ -22,11 +22,7 @@ const secret = (name: string, texts: Record<string, string>, minutesOld = 0) => 
   },
   data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, encodeText(text)])),
 });
-const SERVICE = {
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: 'clustermesh-apiserver', namespace: 'kube-system' },
-};
+const SERVICE = serviceObject({ ports: [{ port: 2379 }] });
 const GOOD = { 'mesh-2': 'endpoints:\n- https://203.0.113.7:2379\n' };
 
 function judged(peers: string[], agent: PollResult, live: ReturnType<typeof secret>[]): StatusReport {

@@ -7,7 +7,7 @@ import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/
 import { expectedPeers, knownPeers } from '../../src/mesh/peers/peers.ts';
 import { describeFault, type Fault, type FaultsInput } from '../../src/mesh/status/fault.ts';
 import { faultsOf } from '../../src/mesh/status/standing.ts';
-import { apiserverDeployment, certificateFacts, NOW, snapshotOf } from '../support/snapshots.ts';
+import { apiserverDeployment, certificateFacts, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';
 const OWN_CERTIFICATES = ['server', 'admin', 'local', 'remote'].map((one) => `clustermesh-apiserver-${one}-cert`);
@@ -45,8 +45,8 @@ interface Setup {
   users?: string | undefined;
   tls?: Record<string, TlsFiles | undefined>;
   deployment?: KubeObject;
-  /** Whether the clustermesh-apiserver has one. */
-  service?: boolean;
+  /** Of the clustermesh-apiserver; false: there is none. */
+  service?: Record<string, unknown> | false;
   snapshot?: Partial<ClusterSnapshot>;
 }
 
@@ -74,7 +74,7 @@ function clusterOf(setup: Setup = {}): ClusterSnapshot {
     ciliumConfig: { 'cluster-name': own, 'cluster-id': String(id) },
     live: [
       deployment,
-      ...(setup.service === false ? [] : [object('Service', 'clustermesh-apiserver', {})]),
+      ...(setup.service === false ? [] : [serviceObject({ ports: [{ port: 2379 }], ...setup.service })]),
       ...(agents ? [secret('cilium-clustermesh', agents)] : []),
       ...(replicas ? [secret('cilium-kvstoremesh', replicas)] : []),
       ...(users === undefined ? [] : [object('ConfigMap', 'clustermesh-remote-users', { 'users.yaml': users })]),
@@ -112,6 +112,18 @@ describe('what would not come back', () => {
     ['no file for the agents', { agents: {} }, ['agent peering-file-missing']],
     ['no Secret of KVStoreMesh', { replicas: undefined }, ['kvstoremesh peering-secret-missing']],
     ['no Service of the clustermesh-apiserver', { service: false }, ['apiserver service-missing']],
+    ['a Service that selects others', { service: { selector: { app: 'x' } } }, ['apiserver service-selector']],
+    ['a Service that selects nothing', { service: { selector: undefined } }, ['apiserver service-selector']],
+    [
+      'a Service that leads to another port',
+      { service: { ports: [{ port: 2379, targetPort: 9999 }] } },
+      ['apiserver service-target-port'],
+    ],
+    [
+      'a Service with another port',
+      { service: { ports: [{ port: 2380, targetPort: 2379 }] } },
+      ['apiserver service-port'],
+    ],
     ['no Secret of the agents', { agents: undefined }, ['agent peering-secret-missing']],
     [
       'only a certificate that is left',

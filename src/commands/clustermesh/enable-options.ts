@@ -9,7 +9,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { Toleration } from '../../mesh/objects/taints.ts';
 import type { ResourceRequirements } from '../../mesh/objects/workload.ts';
 import type { FlagsIn } from '../flags-of.ts';
-import { parseSwitch } from '../option-values.ts';
+import { OBJECT_FIELD, parseSwitch } from '../option-values.ts';
 import type { apiserverOptions } from './apiserver-options.ts';
 
 /** The flags of apiserver-options.ts, as parsed. */
@@ -120,8 +120,7 @@ function resourcesOf(texts: readonly string[]): ContainerResources {
 
 /** `Kind[/name]:path=value`; the value is read as YAML, so that `2`, `true`, `null`, `{a: b}` are what they look like. */
 function parseSetting(text: string): ObjectSetting {
-  const [, kind, name, path, value] =
-    /^([A-Z][A-Za-z]+)(?:\/([a-z0-9.-]+))?:((?:\[[^\]]*\]|[^=[])+)=(.*)$/s.exec(text) ?? [];
+  const [, kind, name, path, value] = new RegExp(`^${OBJECT_FIELD}=(.*)$`, 's').exec(text) ?? [];
   if (kind === undefined || path === undefined || value === undefined) {
     throw new MeshctlError('Usage', `--set "${text}" is not Kind/name:path=value`, {
       hint: 'Write it like Deployment/clustermesh-apiserver:spec.template.spec.priorityClassName=x.',

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseSpan } from '../option-values.ts';
+import { parseObjectField, parseSpan } from '../option-values.ts';
 import {
   CLUSTERS,
   DRY_RUN,
@@ -41,7 +41,7 @@ export const ENABLE = {
     'Deploys the clustermesh-apiserver with everything it needs: the CA if the cluster has none, certificates that cover ' +
     'the address of its Service, RBAC, and the Service of the type that suits the cluster. Running it again changes only ' +
     'what differs, and finishes what an interrupted run left. What was chosen by flags stays until it is changed by a flag. The plan names every ' +
-    'peer and what becomes of its connection; before one is cut off it asks, or needs --yes.',
+    'peer and what becomes of its connection; before one is cut off, or may be, it asks, or needs --yes.',
   examples: [
     { line: 'meshctl clustermesh enable --context gke', what: 'detect how to expose the clustermesh-apiserver' },
     {
@@ -59,6 +59,13 @@ export const ENABLE = {
   options: [
     ...CLUSTERS,
     ...apiserverOptions(KEPT_DEFAULTS),
+    {
+      flags: '--unset <kind/name:path>',
+      group: 'pods',
+      description: 'take back what an earlier --set chose, which stays until then; repeatable',
+      repeatable: true,
+      parse: parseObjectField,
+    },
     ...CERTIFICATE_OPTIONS,
     {
       flags: '--cilium-version <version>',

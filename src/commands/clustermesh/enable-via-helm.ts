@@ -27,6 +27,7 @@ export function checkHelmOptions(options: EnableOptions): void {
       hint: 'Helm makes the objects and certificates.',
     });
   if ((options.settings ?? []).length > 0) throw refuse('--set');
+  if ((options.unset ?? []).length > 0) throw refuse('--unset');
   if (options.givenAuthority) throw refuse('A CA of your own');
   if (options.replaceAuthority) throw refuse('--replace-ca');
   if (options.force) throw refuse('--force-conflicts');

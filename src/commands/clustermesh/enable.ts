@@ -96,6 +96,7 @@ function optionsOf(flags: EnableFlags): EnableOptions {
   const { maxConnectedClusters } = flags;
   return {
     ...choicesOf(flags),
+    unset: flags.unset,
     ciliumVersion: flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion),
     image: flags.image,
     replaceAuthority: flags.replaceCa,

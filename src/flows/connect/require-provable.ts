@@ -1,8 +1,8 @@
 import { EtcdReadError } from '../../etcd/read.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
+import { replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
-import { workloadSpec } from '../../mesh/objects/workload.ts';
 import { apiserverPods, askPod, descriptionKey, readyPods, untilSettled } from '../etcd/ask-etcd.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { noReadyPod } from '../etcd/prove.ts';
@@ -27,7 +27,7 @@ export async function requireProvable(
 ): Promise<void> {
   const { client, namespace } = server;
   const deployment = await client.get(apiserverDeploymentRef(namespace));
-  if (workloadSpec(deployment).replicas === 0) throw noReplicas(server);
+  if (deployment && replicasOf(deployment) === 0) throw noReplicas(server, deployment);
   const deadline = flow.clock.ms() + timeoutMs;
   const question = { credential, key: descriptionKey(cluster), deadline };
   await untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
@@ -53,10 +53,8 @@ function unaskedIn(answer: Awaited<ReturnType<typeof askPod>>, context: string):
   });
 }
 
-function noReplicas({ client: { context }, namespace }: Target): MeshctlError {
-  const scale = kubectlCommand({ context, namespace }, [
-    ...['scale', 'deployment/clustermesh-apiserver', '--replicas=1'],
-  ]);
+function noReplicas({ client: { context }, namespace }: Target, deployment: KubeObject): MeshctlError {
+  const scale = scaleUpCommand({ context, namespace }, deployment);
   return new MeshctlError(
     'CredentialRefused',
     `context "${context}": no clustermesh-apiserver pod is ready: its Deployment is scaled to 0`,

@@ -67,8 +67,10 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
   const { client, namespace } = target;
   const startedAt = flow.clock.ms();
   const ref = apiserverDeploymentRef(namespace);
-  const ready = (deployment: KubeObject | undefined): 'ready' | 'scaled down' | undefined =>
-    replicasOf(deployment) === 0 ? 'scaled down' : deployment && isRolledOut(deployment) ? 'ready' : undefined;
+  const ready = (deployment: KubeObject | undefined): 'ready' | { scaledDown: KubeObject } | undefined => {
+    if (deployment && replicasOf(deployment) === 0) return { scaledDown: deployment };
+    return deployment && isRolledOut(deployment) ? 'ready' : undefined;
+  };
   const state = await explainTimeout(
     () =>
       during(
@@ -104,14 +106,14 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
       ),
     (cause) => rolloutError(target, flow.clock.ms() - startedAt, cause),
   );
-  if (state === 'scaled down') throw scaledDown(target);
+  if (state !== 'ready') throw scaledDown(target, state.scaledDown);
 }
 
-function scaledDown({ client: { context }, namespace }: Target): MeshctlError {
+function scaledDown({ client: { context }, namespace }: Target, deployment: KubeObject): MeshctlError {
   const object = `Deployment ${namespace}/${APISERVER}`;
   return new MeshctlError('ClusterMeshNotEnabled', `context "${context}": ${object} has 0 replicas: nobody is served`, {
     // Whoever scaled it owns the field by now, so that enable --replicas alone would be a conflict.
-    hint: scaleUpCommand(context, namespace),
+    hint: scaleUpCommand({ context, namespace }, deployment),
     details: { context, object, reason: 'scaled-to-zero' },
   });
 }

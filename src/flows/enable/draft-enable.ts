@@ -1,7 +1,8 @@
 import { type Templates, templateRefs } from '../../manifests/load.ts';
 import { renderClusterMesh } from '../../manifests/render.ts';
-import { scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
+import { replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { withOmittedDefaults } from '../../mesh/apiserver/omitted-defaults.ts';
 import { withService } from '../../mesh/apiserver/planned-service.ts';
 import { podMarks, withPodMarks } from '../../mesh/apiserver/pod-marks.ts';
 import { certificateSpecs } from '../../mesh/certificates/cluster-certificates.ts';
@@ -24,7 +25,8 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { caFingerprint, keptUnsigned } from '../../mesh/enable/certificates.ts';
 import { enableEffects, usersToRestore } from '../../mesh/enable/effects.ts';
-import { applySettings, type ObjectSetting } from '../../mesh/enable/object-settings.ts';
+import { settingName, settingsOf } from '../../mesh/enable/kept-settings.ts';
+import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/peer-move.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
 import {
@@ -36,7 +38,12 @@ import {
 } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverServiceRef, KVSTOREMESH_PEERS_SECRET, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';
+import {
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  KVSTOREMESH_PEERS_SECRET,
+  REMOTE_USERS_CONFIGMAP,
+} from '../../mesh/objects/names.ts';
 import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
 import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
@@ -45,11 +52,9 @@ import type { Authority } from '../../pki/authority.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Target } from '../flow.ts';
 
-export interface EnableOptions extends EnableChoices {
+export interface EnableOptions extends EnableChoices, FieldChoices {
   ciliumVersion?: CiliumVersion | undefined;
   image?: string | undefined;
-  /** Fields of any rendered object. */
-  settings?: readonly ObjectSetting[] | undefined;
   /** A CA that the operator brings along, with its key. */
   givenAuthority?: (GivenAuthority & { authority: Authority }) | undefined;
   replaceAuthority?: boolean | undefined;
@@ -112,7 +117,11 @@ export function draftFrom(
   const identity = requireIdentity(snapshot);
   requireSize(snapshot, identity, options.maxConnectedClusters);
   const install = readCiliumInstall(snapshot, { version: options.ciliumVersion, apiserverImage: options.image });
-  const settings = settleEnable(snapshot, identity, options);
+  const chosen = {
+    ...snapshot,
+    objects: new Map([...snapshot.objects].map(([key, object]) => [key, withoutSettings(object)])),
+  };
+  const settings = settleEnable(chosen, identity, options);
   const choice = {
     given: options.givenAuthority,
     replace: options.replaceAuthority,
@@ -120,10 +129,10 @@ export function draftFrom(
   };
   const authority = planAuthority(snapshot, choice, others);
   const { exposure, ...values } = settings;
-  const rendered = renderClusterMesh(templates, {
+  const made = renderClusterMesh(templates, {
     ...values,
     ciliumVersion: install.version,
-    image: settleImage(snapshot, options.image, install.apiserverImage),
+    image: settleImage(chosen, options.image, install.apiserverImage),
     namespace,
     clusterName: identity.name,
     maxConnectedClusters: identity.maxConnectedClusters,
@@ -133,8 +142,9 @@ export function draftFrom(
     restricted: enforcedLevel(snapshot) === 'restricted',
   });
   const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
-  const users = usersToRestore(snapshot, others);
-  const set = applySettings(withUsers(rendered, users), options.settings ?? [], liveOf);
+  const rendered = withOmittedDefaults(withUsers(made, usersToRestore(snapshot, others)), liveOf);
+  const live = { context: snapshot.context, of: liveOf };
+  const set = applySettings(rendered, options, live);
   const planned = withRenderedService(snapshot, set);
   const certificates = certificateSpecs({
     clusterName: identity.name,
@@ -164,7 +174,8 @@ export function draftFrom(
       planned,
       authority,
       steps: plan.steps,
-      replicas: settings.replicas,
+      rendered,
+      objects,
       others,
       move,
     }),
@@ -173,11 +184,13 @@ export function draftFrom(
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
       ...authorityWarnings(snapshot, authority),
       ...keptUnsigned(plan.steps),
-      ...warningsOf(snapshot, install, settings),
+      ...warningsOf(snapshot, install, settings, objects),
+      ...idleUnsets(rendered, options, live),
     ],
     notes: [
-      `Cilium ${formatVersion(install.version)}, ${counted(settings.replicas, 'replica')}, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
+      `Cilium ${formatVersion(install.version)}, ${counted(replicasOf(deploymentIn(objects, namespace)) ?? settings.replicas, 'replica')}, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
       `Service type ${exposure.type}: ${exposure.evidence.join('; ')}`,
+      ...settingNotes(objects),
       ...(authority.replaces ? replacementNotes() : []),
     ],
   };
@@ -213,11 +226,28 @@ function withRenderedService(snapshot: ClusterSnapshot, objects: readonly KubeOb
   return service ? withService(snapshot, service) : snapshot;
 }
 
-function warningsOf(snapshot: ClusterSnapshot, install: CiliumInstall, settings: EnableSettings): string[] {
-  const { exposure, nodePort, replicas } = settings;
-  const scaleUp = scaleUpCommand(snapshot.context, snapshot.namespace);
+function deploymentIn(objects: readonly KubeObject[], namespace: string): KubeObject | undefined {
+  return objects.find((object) => keyOf(refOf(object)) === keyOf(apiserverDeploymentRef(namespace)));
+}
+
+/** Fields that are otherwise than rendered by the operator's own will, of whichever run. */
+function settingNotes(objects: readonly KubeObject[]): string[] {
+  const names = objects.flatMap((object) => settingsOf(object).map(([path]) => settingName(object, path)));
+  return names.length > 0 ? [`Set: ${names.join(', ')} (--unset takes one back)`] : [];
+}
+
+function warningsOf(
+  snapshot: ClusterSnapshot,
+  install: CiliumInstall,
+  { exposure, nodePort }: EnableSettings,
+  objects: readonly KubeObject[],
+): string[] {
+  const deployment = deploymentIn(objects, snapshot.namespace);
+  const scaleUp = scaleUpCommand(snapshot, deployment);
   return [
-    ...(replicas === 0 ? [`the clustermesh-apiserver has 0 replicas, so this cluster serves nobody: ${scaleUp}`] : []),
+    ...(replicasOf(deployment) === 0
+      ? [`the clustermesh-apiserver has 0 replicas, so this cluster serves nobody: ${scaleUp}`]
+      : []),
     ...(install.untested
       ? [
           `Cilium ${formatVersion(install.version)} is newer than this meshctl knows (${supportedRange()}); the newest objects are used`,

@@ -1,12 +1,21 @@
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
 import { hostPort, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { mendMisfit } from '../../mesh/apiserver/mend-misfit.ts';
+import { misfitsOf } from '../../mesh/apiserver/misfits.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import type { PeerMove } from '../../mesh/enable/peer-move.ts';
 import { isFoundation, requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
+import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
+import {
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+} from '../../mesh/objects/names.ts';
 import { hasServed } from '../../mesh/peers/concerned-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -73,7 +82,7 @@ export async function enableCluster(
     return await enableIn(flow, target, options, draft, journals);
   } catch (error) {
     tellWhatStands(flow, journals, error);
-    throw error;
+    throw error instanceof MeshctlError ? withMisfitHint(error, draft.snapshot) : error;
   }
 }
 
@@ -187,6 +196,17 @@ function withForcingHint(error: MeshctlError, forcing: string): MeshctlError {
   const { code, message, details, cause } = error;
   if (code !== 'Conflict' || details.conflicts === undefined) return error;
   return new MeshctlError(code, message, { hint: `take the fields over: ${forcing}`, details, cause });
+}
+
+/** A Service that cannot be applied because of what others made of it: a port of theirs stands beside the one that is wanted. */
+function withMisfitHint(error: MeshctlError, { context, namespace, objects }: ClusterSnapshot): MeshctlError {
+  const service = apiserverServiceRef(namespace);
+  if (error.code !== 'Rejected' || error.hint !== undefined || !error.message.includes(describeRef(service)))
+    return error;
+  const [misfit] = misfitsOf(objects.get(keyOf(service)), objects.get(keyOf(apiserverDeploymentRef(namespace))));
+  if (!misfit) return error;
+  const { code, message, details, cause } = error;
+  return new MeshctlError(code, message, { hint: mendMisfit({ context, namespace }, misfit), details, cause });
 }
 
 /** A port that was taken while nobody could see by whom. */

@@ -1,4 +1,5 @@
-import { kubectlCommand } from '../command-line.ts';
+import { type CommandPlace, kubectlCommand } from '../command-line.ts';
+import { settingsOf, takeBackCommand } from '../enable/kept-settings.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, KVSTOREMESH_CONTAINER } from '../objects/names.ts';
 import type { Toleration } from '../objects/taints.ts';
@@ -12,21 +13,31 @@ import {
 
 /** The containers of the clustermesh-apiserver's pods. */
 export const CONTAINERS = ['etcd', 'apiserver', 'kvstoremesh'] as const;
+/** What only KVStoreMesh mounts, and what only is there for etcd users of peers (Cilium's chart, as the template here). */
+const KVSTOREMESH_VOLUME = 'kvstoremesh-secrets';
+const USERS_VOLUME = 'etcd-users-config';
 export type ContainerName = (typeof CONTAINERS)[number];
 export type ContainerResources = Readonly<Partial<Record<ContainerName, ResourceRequirements>>>;
 
 /** Where etcd keeps its data: on the node's disk, or in its memory, which counts against the container's limit. */
 export type EtcdStorage = 'disk' | 'memory';
 
-/** Whether the clustermesh-apiserver runs KVStoreMesh; undefined when there is no Deployment to tell. */
+/**
+ * Whether the clustermesh-apiserver is to run KVStoreMesh: a Deployment that mounts its Secrets and has lost its container
+ * was not switched off. Undefined when there is no Deployment to tell.
+ */
 export function runsKvstoremesh(deployment: KubeObject | undefined): boolean | undefined {
-  return containersOf(deployment)?.some(({ name }) => name === KVSTOREMESH_CONTAINER);
+  const isMounted = mounts(deployment, KVSTOREMESH_VOLUME);
+  return containersOf(deployment)?.some(({ name }) => name === KVSTOREMESH_CONTAINER || isMounted);
 }
 
 /** Whether it makes an etcd user per peer (Cilium's authMode other than `legacy`). */
 export function makesRemoteUsers(deployment: KubeObject | undefined): boolean {
   const flag = '--cluster-users-enabled';
-  return containersOf(deployment)?.some(({ args }) => args?.some((arg) => arg.startsWith(flag))) ?? false;
+  const containers = containersOf(deployment);
+  // Without the container that would say so, what is mounted for it does.
+  if (containers && !containers.some(({ name }) => name === 'apiserver')) return mounts(deployment, USERS_VOLUME);
+  return containers?.some(({ args }) => args?.some((arg) => arg.startsWith(flag))) ?? false;
 }
 
 /** The replicas asked for; undefined when there is no Deployment to tell. */
@@ -39,10 +50,17 @@ export function availableReplicasOf(deployment: KubeObject): number {
   return workloadStatus(deployment).availableReplicas ?? 0;
 }
 
-/** The command line that brings it back from 0 replicas, whoever scaled it down. */
-export function scaleUpCommand(context: string, namespace: string): string {
-  return kubectlCommand({ context, namespace }, ['scale', `deployment/${APISERVER}`, '--replicas=1']);
+/**
+ * The command line that brings it back from 0 replicas, whoever scaled it down: what an operator has `--set` to 0 would
+ * come again with the next enable.
+ */
+export function scaleUpCommand(place: CommandPlace & { context: string }, deployment: KubeObject | undefined): string {
+  const isSet = settingsOf(deployment).some(([path, value]) => path === REPLICAS && value === 0);
+  const takeBack = isSet && deployment ? takeBackCommand(place.context, deployment, REPLICAS) : undefined;
+  return takeBack ?? kubectlCommand(place, ['scale', `deployment/${APISERVER}`, '--replicas=1']);
 }
+
+const REPLICAS = 'spec.replicas';
 
 /** The image that it runs; undefined when there is no Deployment to tell. */
 export function imageOf(deployment: KubeObject | undefined): string | undefined {
@@ -94,6 +112,10 @@ export function isRolledOut(deployment: KubeObject): boolean {
   } = workloadStatus(deployment);
   const seen = observedGeneration >= (deployment.metadata.generation ?? 0);
   return wanted > 0 && seen && updatedReplicas >= wanted && availableReplicas >= wanted && replicas <= wanted;
+}
+
+function mounts(deployment: KubeObject | undefined, volume: string): boolean {
+  return templateSpec(deployment).volumes?.some(({ name }) => name === volume) ?? false;
 }
 
 function containersOf(deployment: KubeObject | undefined): Container[] | undefined {

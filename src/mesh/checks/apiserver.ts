@@ -1,6 +1,7 @@
-import { isRolledOut, replicasOf } from '../apiserver/deployment.ts';
+import { isRolledOut, replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
+import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
@@ -104,15 +105,18 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
       otherwise: 'no pod of the clustermesh-apiserver has started a container',
     }),
     run: ({ clusters, observed }) =>
-      clusters.flatMap(({ context, namespace }) =>
-        (observed.get(context)?.containers ?? [])
+      clusters.flatMap((cluster) => {
+        const { context, namespace } = cluster;
+        const containers = observed.get(context)?.containers ?? [];
+        const cause = causeOfUnreadiness(cluster);
+        return containers
           .filter(({ ready, restarts }) => !ready || restarts > TOLERATED_RESTARTS)
           .map(({ pod, container, ready, restarts }) =>
             findingOf(
               'apiserver-etcd',
               ready ? 'warn' : 'fail',
               context,
-              { pod, container, restarts, ready },
+              { pod, container, restarts, ready, ...(ready ? {} : cause) },
               kubectlCommand({ context, namespace }, [
                 'logs',
                 pod,
@@ -121,8 +125,8 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
                 ...(restarts > 0 ? ['--previous'] : []),
               ]),
             ),
-          ),
-      ),
+          );
+      }),
     says: ({ args }) =>
       `context "${args.context}": container ${args.container} of ${args.pod} ${args.ready ? `has restarted ${args.restarts} times` : 'is not ready'}`,
   },
@@ -137,10 +141,19 @@ function unready(cluster: ClusterSnapshot): Finding[] {
   const place = { context, namespace };
   const hint =
     replicas === 0
-      ? kubectlCommand(place, ['scale', 'deployment/clustermesh-apiserver', '--replicas=1'])
+      ? scaleUpCommand(place, deployment)
       : kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]);
-  return [findingOf('apiserver-ready', 'fail', context, replicas === 0 ? { replicas } : {}, hint)];
+  const args = replicas === 0 ? { replicas } : causeOfUnreadiness(cluster);
+  return [findingOf('apiserver-ready', 'fail', context, args, hint)];
 }
+
+/** Pods that lack one of their programs are not ready for that: another check says so. */
+function causeOfUnreadiness(cluster: ClusterSnapshot): Finding['args'] {
+  const isLacking = misfitsOf(undefined, apiserverDeployment(cluster)).some(({ id }) => id === CONTAINER_MISSING);
+  return isLacking ? { foundBy: CONTAINER_MISSING, foundIn: cluster.context } : {};
+}
+
+const CONTAINER_MISSING: MisfitId = 'container-missing';
 
 function typeOf(cluster: ClusterSnapshot): string {
   return serviceSpec(apiserverService(cluster)).type ?? '';

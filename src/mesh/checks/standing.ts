@@ -1,5 +1,5 @@
-import { makesRemoteUsers } from '../apiserver/deployment.ts';
-import { apiserverDeployment } from '../apiserver/live.ts';
+import { makesRemoteUsers, runsKvstoremesh } from '../apiserver/deployment.ts';
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { expectedPeers } from '../peers/peers.ts';
@@ -17,6 +17,11 @@ const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
   'peering-file-no-cache': 'agents do not read from a KVStoreMesh cache that is off',
   'peer-certificate-missing': 'the certificate files that peering files name are there',
   'peer-certificate-unreadable': 'the certificate files that peering files name can be read',
+  'container-missing': 'the clustermesh-apiserver has all its containers',
+  'kvstoremesh-missing': 'KVStoreMesh has its container where it is switched on',
+  'service-selector': 'the Service leads to the pods of the clustermesh-apiserver',
+  'service-port': 'the Service has the port at which agents read from KVStoreMesh',
+  'service-target-port': 'the Service leads to the port on which etcd listens',
   'users-missing': 'the list of etcd users for peers is there',
   'users-unreadable': 'the list of etcd users for peers can be read',
 };
@@ -29,7 +34,7 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
     category: 'standing',
     title,
     ...(isOfPeers ? {} : { needs: ['apiserver-deployed'] }),
-    subject: id.startsWith('peer-certificate') ? theCertificates : isOfPeers ? thePeers : theUsers,
+    subject: subjectOf(id),
     run: ({ clusters, now }, all) => {
       const contexts = new Map(all.map((cluster) => [clusterNameOf(cluster), cluster.context]));
       return clusters.flatMap((cluster) =>
@@ -48,6 +53,31 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
     },
   };
 });
+
+function subjectOf(id: string): (cluster: ClusterSnapshot) => Subject {
+  if (id.startsWith('peer-certificate')) return theCertificates;
+  if (id.startsWith('peer')) return thePeers;
+  if (id.startsWith('service')) return theService;
+  if (id === 'kvstoremesh-missing') return theKvstoremesh;
+  return id === 'container-missing' ? theDeployment : theUsers;
+}
+
+function theDeployment(cluster: ClusterSnapshot): Subject {
+  const things = apiserverDeployment(cluster) ? ['clustermesh-apiserver'] : [];
+  return { things, otherwise: 'there is no Deployment clustermesh-apiserver' };
+}
+
+function theKvstoremesh(cluster: ClusterSnapshot): Subject {
+  const runs = runsKvstoremesh(apiserverDeployment(cluster));
+  return { things: runs ? ['kvstoremesh'] : [], otherwise: 'its KVStoreMesh is off' };
+}
+
+function theService(cluster: ClusterSnapshot): Subject {
+  const deployment = theDeployment(cluster);
+  if (deployment.things.length === 0) return deployment;
+  const things = apiserverService(cluster) ? ['clustermesh-apiserver'] : [];
+  return { things, otherwise: 'there is no Service clustermesh-apiserver' };
+}
 
 function thePeers(cluster: ClusterSnapshot): Subject {
   return { things: expectedPeers(cluster), otherwise: 'it is configured to dial no cluster' };

@@ -1,4 +1,4 @@
-import { replicasOf } from '../apiserver/deployment.ts';
+import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
@@ -39,7 +39,7 @@ function describeIdle(snapshot: ClusterSnapshot): string {
 function wayUp(snapshot: ClusterSnapshot): string {
   const { context, namespace, apiserverPods = [] } = snapshot;
   if (replicasWanted(snapshot) === 0) {
-    return kubectlCommand({ context, namespace }, ['scale', `deployment/${APISERVER}`, '--replicas=1']);
+    return scaleUpCommand({ context, namespace }, apiserverDeployment(snapshot));
   }
   const what =
     apiserverPods.length === 0

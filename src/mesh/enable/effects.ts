@@ -4,7 +4,7 @@ import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
 import { remoteUserName } from '../peers/peer-config.ts';
@@ -14,6 +14,7 @@ import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 import type { PeerMove } from './peer-move.ts';
+import { servingEffects } from './serving-effects.ts';
 
 export interface EnableEffectsInput {
   snapshot: ClusterSnapshot;
@@ -21,7 +22,9 @@ export interface EnableEffectsInput {
   planned: ClusterSnapshot;
   authority: AuthorityPlan;
   steps: readonly Step[];
-  replicas: number;
+  /** The objects as they are rendered, and with what the operator has set. */
+  rendered: readonly KubeObject[];
+  objects: readonly KubeObject[];
   /** Other clusters, as far as they were read. */
   others: readonly ClusterSnapshot[];
   move?: PeerMove | undefined;
@@ -41,7 +44,7 @@ export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
 type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
 
 function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
-  const { snapshot, replicas, others, move } = input;
+  const { snapshot, others, move } = input;
   const other = others.find((cluster) => clusterNameOf(cluster) === peer);
   const where = other?.context ?? `<context of ${peer}>`;
   const connect = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
@@ -51,7 +54,7 @@ function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
   return [
     { becomes: 'kept', why: '' },
     ...(move?.peers.includes(peer) ? [moveEffect(move)] : []),
-    ...(replicas === 0 ? [{ becomes: 'unknown', why: 'the clustermesh-apiserver has 0 replicas' } as const] : []),
+    ...servingEffects(input),
     ...accessEffects(input),
     ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
     ...authorityEffects(input, other).map((effect) => ({ ...effect, mend: connect })),

@@ -1,23 +1,23 @@
 import { MeshctlError } from '../errors.ts';
-import { KNOWN_FIELDS } from '../objects/known-fields.ts';
+import { byNearness, probablyMeant } from '../nearest.ts';
+import { type FieldTypes, KNOWN_FIELDS } from '../objects/known-fields.ts';
 import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
+import { SETTINGS_ANNOTATION, settingName, settingsOf, unsetCommand } from './kept-settings.ts';
+import { segmentsOf } from './setting-path.ts';
+import { type ObjectField, targetOf } from './setting-target.ts';
 
-/**
- * A field of a rendered object that the operator wants otherwise: `--set Kind[/name]:path=value`. The path is written as
- * in plans: `spec.template.spec.containers[etcd].imagePullPolicy`; brackets hold a list entry's name or index, or a
- * mapping's key that has dots in it: `metadata.annotations[example.com/team]`.
- */
-export interface ObjectSetting {
-  kind: string;
-  /** Absent: the only object of that kind. */
-  name?: string | undefined;
-  path: string;
+/** A field of a rendered object that the operator wants otherwise: `--set Kind[/name]:path=value`; see setting-path.ts. */
+export interface ObjectSetting extends ObjectField {
   /** Null takes the field away. */
   value: unknown;
 }
 
-/** Where an object keeps the settings that it was made with, so that a later run without them does not undo them. */
-export const SETTINGS_ANNOTATION = 'meshctl.io/set';
+/** What an operator chose of the fields of rendered objects. */
+export interface FieldChoices {
+  settings?: readonly ObjectSetting[] | undefined;
+  /** Settings of earlier runs that hold no longer: the fields are as rendered again. */
+  unset?: readonly ObjectField[] | undefined;
+}
 
 /** What an object is told apart by, or who made it: not the operator's to choose. */
 const FIXED_PATHS = [
@@ -33,26 +33,38 @@ const FIXED_PATHS = [
 /** Mappings whose values are texts. */
 const TEXT_MAPPINGS = new Set(['labels', 'annotations', 'matchLabels', 'nodeSelector', 'selector', 'data']);
 
+/** The live objects that rendered ones stand for; in `render`, which sees none, undefined. */
+export interface LiveObjects {
+  context: string;
+  of(object: KubeObject): KubeObject | undefined;
+}
+
 /**
- * The objects with the operator's settings: those of this run and, on objects that live already, those of earlier runs.
- * What results is kept in an annotation of each object.
+ * The objects with the operator's settings: those of this run and, on objects that live already, those of earlier runs
+ * that are not taken back. What results is kept in an annotation of each object.
  * @throws MeshctlError `Usage` for an object that is not rendered, or a field that it cannot have
  */
 export function applySettings(
   objects: readonly KubeObject[],
-  settings: readonly ObjectSetting[],
-  liveOf: (object: KubeObject) => KubeObject | undefined,
+  { settings = [], unset = [] }: FieldChoices,
+  live?: LiveObjects,
 ): KubeObject[] {
   const chosen = new Map<KubeObject, Map<string, unknown>>();
   for (const setting of settings) {
-    const object = targetOf(objects, setting);
+    const object = targetOf(objects, setting, '--set');
     chosen.set(object, (chosen.get(object) ?? new Map()).set(setting.path, setting.value));
   }
+  const dropped = new Set(unset.map((field) => settingName(targetOf(objects, field, '--unset'), field.path)));
   return objects.map((object) => {
-    const all = new Map([...earlierSettings(liveOf(object)), ...(chosen.get(object) ?? [])]);
+    const own = chosen.get(object) ?? new Map<string, unknown>();
+    const earlier = settingsOf(live?.of(object)).filter(([path]) => !dropped.has(settingName(object, path)));
+    const all = new Map([...earlier, ...own]);
     if (all.size === 0) return object;
     const changed = structuredClone(object);
-    for (const [path, value] of all) setField(changed, path, value);
+    for (const [path, value] of all) {
+      if (own.has(path) || !live) setField(changed, path, value);
+      else keepField(changed, path, value, live.context);
+    }
     const annotations = {
       ...changed.metadata.annotations,
       [SETTINGS_ANNOTATION]: JSON.stringify(Object.fromEntries(all)),
@@ -61,54 +73,76 @@ export function applySettings(
   });
 }
 
-function earlierSettings(live: KubeObject | undefined): [string, unknown][] {
-  const text = live?.metadata.annotations?.[SETTINGS_ANNOTATION];
-  if (text === undefined) return [];
+/**
+ * A live object without what was `--set`: by it a run tells what was chosen by flags, which goes on when a setting is taken
+ * back.
+ */
+export function withoutSettings(live: KubeObject): KubeObject {
+  const settings = settingsOf(live);
+  if (settings.length === 0) return live;
+  const bare = structuredClone(live);
+  for (const [path] of settings) {
+    try {
+      setField(bare, path, null, { lenient: true });
+    } catch (error) {
+      // Somebody else has made something else of it since.
+      if (!(error instanceof MeshctlError)) throw error;
+    }
+  }
+  return bare;
+}
+
+/** What is to be taken back although no earlier run has set it, in words. */
+export function idleUnsets(
+  objects: readonly KubeObject[],
+  { unset = [] }: FieldChoices,
+  live: Pick<LiveObjects, 'of'>,
+): string[] {
+  return unset.flatMap((field) => {
+    const object = targetOf(objects, field, '--unset');
+    const names = settingsOf(live.of(object)).map(([path]) => settingName(object, path));
+    const name = settingName(object, field.path);
+    if (names.includes(name)) return [];
+    return [`--unset ${name}: no earlier run has set it${names.length > 0 ? `; set is ${names.join(', ')}` : ''}`];
+  });
+}
+
+/** A setting of an earlier run. What it takes away may not be there any more; what cannot be set any more stops the run. */
+function keepField(object: KubeObject, path: string, value: unknown, context: string): void {
   try {
-    return Object.entries(JSON.parse(text) as Record<string, unknown>);
-  } catch {
-    return [];
+    setField(object, path, value, { lenient: value === null });
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+    throw new MeshctlError('Usage', `context "${context}": an earlier run's ${error.message}`, {
+      hint: `Take it back: ${unsetCommand(context, [settingName(object, path)])}`,
+      cause: error,
+    });
   }
 }
 
-function targetOf(objects: readonly KubeObject[], { kind, name, path }: ObjectSetting): KubeObject {
-  const candidates = objects.filter(
-    (object) => object.kind === kind && (name === undefined || object.metadata.name === name),
-  );
-  const [only, ...others] = candidates;
-  if (only && others.length === 0) return only;
-  const known = objects.map((object) => `${object.kind}/${object.metadata.name}`).join(', ');
-  throw new MeshctlError(
-    'Usage',
-    only
-      ? `--set ${kind}:${path}: there are several ${kind} objects`
-      : `--set ${kind}${name === undefined ? '' : `/${name}`}:${path}: there is no such object`,
-    { hint: `Name one of ${known}.` },
-  );
-}
-
 /** Sets one field of an object in place. @throws MeshctlError `Usage` when the object cannot have it */
-function setField(object: KubeObject, path: string, value: unknown): void {
-  const where = `--set ${object.kind}/${object.metadata.name}:${path}`;
+function setField(object: KubeObject, path: string, value: unknown, { lenient = false } = {}): void {
+  const where = `--set ${settingName(object, path)}`;
   const refuse = (what: string, hint?: string) => new MeshctlError('Usage', `${where}: ${what}`, { hint });
   if (FIXED_PATHS.some((pattern) => pattern.test(path))) throw refuse('this field is not to be chosen');
   const segments = segmentsOf(path);
   if (!segments) throw refuse('this is not a path', 'Write it like spec.template.spec.containers[etcd].resources.');
   let parent: unknown = object;
   let type: string | undefined = object.kind;
-  segments.forEach((segment, depth) => {
+  for (const [depth, segment] of segments.entries()) {
     const last = depth === segments.length - 1;
     if (Array.isArray(parent)) {
       const index = indexOf(parent, segment);
+      if (index === undefined && lenient) return;
       if (index === undefined) throw refuse(`there is no entry "${segment}"`, namesIn(parent));
       if (last && value === null) parent.splice(index, 1);
       else if (last) parent[index] = value;
       else parent = parent[index] ??= {};
-      return;
+      continue;
     }
-    const fields = type === undefined ? undefined : KNOWN_FIELDS.get(type);
+    const fields: FieldTypes | undefined = type === undefined ? undefined : KNOWN_FIELDS.get(type);
     if (fields && !fields.has(segment)) {
-      throw refuse(`${describeType(object, type)} has no field "${segment}"`, closest(segment, [...fields.keys()]));
+      throw refuse(`${describeType(object, type)} has no field "${segment}"`, fieldsLike(segment, [...fields.keys()]));
     }
     type = fields?.get(segment);
     const mapping = parent as Record<string, unknown>;
@@ -116,7 +150,7 @@ function setField(object: KubeObject, path: string, value: unknown): void {
     else if (last) mapping[segment] = isTextMapping(segments[depth - 1]) ? String(value) : value;
     else parent = mapping[segment] ??= {};
     if (!last && (typeof parent !== 'object' || parent === null)) throw refuse(`"${segment}" is not a mapping`);
-  });
+  }
   checkFields(value, type, refuse);
 }
 
@@ -132,13 +166,6 @@ function checkFields(value: unknown, type: string | undefined, refuse: (what: st
     if (!fields.has(name)) throw refuse(`${type} has no field "${name}"`);
     checkFields(inner, fields.get(name), refuse);
   }
-}
-
-/** `a.b[c.d].e` as `a`, `b`, `c.d`, `e`; undefined when it is none. */
-function segmentsOf(path: string): string[] | undefined {
-  const parts = [...path.matchAll(/(?:^|\.)([^.[\]=]+)|\[([^\]]+)\]/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== path) return undefined;
-  return parts.map(([, name, bracketed]) => name ?? bracketed ?? '');
 }
 
 /** By the entry's name, else by its index; the index after the last one is a new entry. */
@@ -162,7 +189,7 @@ function describeType(object: KubeObject, type: string | undefined): string {
   return type === object.kind ? describeRef(refOf(object)) : (type ?? 'it');
 }
 
-function closest(name: string, known: readonly string[]): string {
-  const alike = known.filter((field) => field.toLowerCase().startsWith(name.slice(0, 3).toLowerCase()));
-  return `Its fields are ${(alike.length > 0 ? alike : known).join(', ')}.`;
+function fieldsLike(name: string, known: readonly string[]): string {
+  const meant = probablyMeant(name, known);
+  return meant === undefined ? `Its fields are ${byNearness(name, known).join(', ')}.` : `Did you mean ${meant}?`;
 }

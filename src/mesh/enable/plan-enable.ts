@@ -19,6 +19,8 @@ import { applyChanges } from '../plan/diff.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';
 import type { EnableInput } from './input.ts';
+import { settingName, settingsOf, unsetCommand } from './kept-settings.ts';
+import { isAbout } from './setting-path.ts';
 
 /**
  * The ordered steps that turn a cluster into one with the rendered clustermesh-apiserver: the CA, the Service (its address
@@ -76,11 +78,28 @@ export function requireNoConflicts(
     'Conflict',
     `context "${context}": ${whose} fields that would have to change: ${disputed.map(({ words }) => words).join('; ')}`,
     {
-      hint: owners.some((owner) => owner.startsWith('Helm'))
-        ? `Let Helm do it with --via-helm, or take the fields over: ${forcing}`
-        : `Change them where they are managed, or take the fields over: ${forcing}`,
+      hint: `${otherWay(context, steps, owners)}, or take the fields over: ${forcing}`,
       details: { context, conflicts: steps.flatMap(({ conflicts = [] }) => conflicts) },
     },
+  );
+}
+
+/** What else than --force-conflicts ends a conflict. */
+function otherWay(context: string, steps: readonly Step[], owners: readonly string[]): string {
+  const earlier = [...new Set(steps.flatMap(earlierSettings))];
+  if (earlier.length > 0) return `Take back what an earlier --set chose: ${unsetCommand(context, earlier)}`;
+  if (owners.some((owner) => owner.startsWith('Helm'))) return 'Let Helm do it with --via-helm';
+  return 'Change them where they are managed';
+}
+
+/** What an earlier run has set, and this one has not, of the fields that are disputed. */
+function earlierSettings({ before, wanted, conflicts = [] }: Step): string[] {
+  const now = new Map(settingsOf(wanted));
+  const stays = (path: string, value: unknown) => JSON.stringify(now.get(path)) === JSON.stringify(value);
+  return settingsOf(before).flatMap(([path, value]) =>
+    before && stays(path, value) && conflicts.some((conflict) => isAbout(path, conflict.path))
+      ? [settingName(before, path)]
+      : [],
   );
 }
 

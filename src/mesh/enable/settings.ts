@@ -150,7 +150,7 @@ function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices): Serv
   return withChosenAnnotations(base, choices.serviceAnnotations);
 }
 
-/** Annotations to go on applying: those that an earlier run set and still belong to meshctl. */
+/** Annotations to go on applying: those that an earlier run set and still belong to meshctl. Its own notes are made anew. */
 function ownAnnotations(live: KubeObject): Readonly<Record<string, string>> {
   const applied = live.metadata.managedFields?.find(
     ({ manager, operation }) => manager === FIELD_MANAGER && operation === 'Apply',
@@ -160,7 +160,8 @@ function ownAnnotations(live: KubeObject): Readonly<Record<string, string>> {
   ];
   const names = Object.keys(fields ?? {}).map((field) => field.replace(/^f:/, ''));
   const present = live.metadata.annotations ?? {};
-  return Object.fromEntries(names.flatMap((name) => (present[name] === undefined ? [] : [[name, present[name]]])));
+  const isChoice = (name: string) => present[name] !== undefined && !name.startsWith('meshctl.io/');
+  return Object.fromEntries(names.filter(isChoice).map((name) => [name, present[name] ?? '']));
 }
 
 function settleNodePort(snapshot: ClusterSnapshot, identity: ClusterIdentity, choices: EnableChoices): number {

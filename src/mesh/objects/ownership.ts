@@ -99,6 +99,14 @@ export function conflictsOf(live: KubeObject, changes: readonly Change[]): Owned
   });
 }
 
+/** The managers that have set a field or something within it. @param path as in changes */
+export function managersOfField({ metadata }: KubeObject, path: string): string[] {
+  const setters = (metadata.managedFields ?? []).filter((entry) =>
+    ownedPaths(entry).some((field) => overlaps(field, path)),
+  );
+  return [...new Set(setters.map(({ manager }) => manager ?? 'another manager'))];
+}
+
 /** The managers besides meshctl that have set a field which meshctl has applied too: they would undo each other. */
 export function rivalsOf({ metadata }: KubeObject): string[] {
   const entries = (metadata.managedFields ?? []).filter(({ subresource }) => subresource === undefined);
@@ -133,7 +141,8 @@ function pathBelow(path: string, token: string): string | undefined {
   return `${path}[${Object.values(JSON.parse(token.slice(2)) as Record<string, unknown>).join('/')}]`;
 }
 
-function overlaps(a: string, b: string): boolean {
+/** Whether one of two fields is the other, or is within it; both written as in changes. */
+export function overlaps(a: string, b: string): boolean {
   const [shorter, longer] = a.length <= b.length ? [a, b] : [b, a];
   return longer === shorter || longer.startsWith(`${shorter}.`) || longer.startsWith(`${shorter}[`);
 }

@@ -41,6 +41,8 @@ export interface SecurityContext {
 /** Of a Deployment's or DaemonSet's spec. */
 interface WorkloadSpec {
   replicas?: number;
+  selector?: { matchLabels?: Record<string, string> };
+  strategy?: { type?: string; rollingUpdate?: { maxUnavailable?: number | string } };
   template?: { metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }; spec?: PodSpec };
 }
 

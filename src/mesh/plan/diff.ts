@@ -65,9 +65,19 @@ function ownedButUnwanted(owned: Record<string, unknown>, live: unknown, desired
   return Object.entries(owned).flatMap(([token, below]) => {
     const child = stepInto(token, live, desired, path);
     if (!child || child.live === undefined) return [];
+    if (child.desired === undefined && token.startsWith('f:') && isShared(below, child.live)) {
+      return ownedButUnwanted(below, child.live, {}, child.path);
+    }
     if (child.desired === undefined) return [change(child.path, child.live, undefined)];
     return isRecord(below) ? ownedButUnwanted(below, child.live, child.desired, child.path) : [];
   });
+}
+
+/** Whether a mapping has fields that are others', who keep them. */
+function isShared(below: unknown, live: unknown): below is Record<string, unknown> {
+  if (!isRecord(below) || !isRecord(live)) return false;
+  const owned = Object.keys(below).filter((token) => token.startsWith('f:'));
+  return owned.length > 0 && Object.keys(live).some((field) => !owned.includes(`f:${field}`));
 }
 
 /** Follows one path element of fieldsV1 (`f:name`, `k:{"name":"etcd"}`); undefined for `.` and for set members `v:…`. */

@@ -5,11 +5,12 @@
 
 /**
  * - kept: nothing that the connection needs is changed.
+ * - restored: it is not there, and what keeps it out is put right.
  * - moved: what it needs is changed in such an order that it goes on.
  * - cut: it ends, until the clusters are connected again.
- * - unknown: it hangs on what this run could not read, or it does not work as it is.
+ * - unknown: it hangs on what this run could not read, or on a change of which nobody knows what it does.
  */
-export type PeerOutcome = 'kept' | 'moved' | 'cut' | 'unknown';
+export type PeerOutcome = 'kept' | 'restored' | 'moved' | 'cut' | 'unknown';
 
 /** What becomes of the connection with one peer, both directions taken together. */
 export interface PeerEffect {
@@ -25,7 +26,7 @@ export interface PeerEffect {
 }
 
 /** The worst one counts. */
-const SEVERITY: readonly PeerOutcome[] = ['kept', 'moved', 'unknown', 'cut'];
+const SEVERITY: readonly PeerOutcome[] = ['kept', 'restored', 'moved', 'unknown', 'cut'];
 
 /**
  * One effect for each cluster and peer, the worst, with all clauses that are as bad; in the order in which they came.
@@ -45,6 +46,11 @@ function worse(a: PeerEffect, b: PeerEffect): PeerEffect {
   if (difference !== 0) return difference > 0 ? a : b;
   const why = [...new Set([a.why, b.why].filter((clause) => clause !== ''))].join('; ');
   return { ...a, why, mend: a.mend ?? b.mend };
+}
+
+/** The connections that a plan ends, or may end: whoever runs it must agree. */
+export function endangeredEffects(effects: readonly PeerEffect[]): PeerEffect[] {
+  return effects.filter(({ becomes }) => becomes === 'cut' || becomes === 'unknown');
 }
 
 /** The connections that a plan ends. */

@@ -1,3 +1,4 @@
+import type { MisfitId } from '../apiserver/misfits.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 
 /**
@@ -36,7 +37,8 @@ export type ServeFaultId =
   | 'apiserver-missing'
   | 'service-missing'
   | 'apiserver-scaled-down'
-  | 'apiserver-not-ready';
+  | 'apiserver-not-ready'
+  | MisfitId;
 
 export interface Fault {
   id: FaultId;
@@ -58,7 +60,7 @@ export interface Fault {
   unsigned?: boolean | undefined;
   /** Something would not come back after a restart; else only something cannot be renewed. */
   outage: boolean;
-  /** The next step; set once the contexts of all clusters are known. */
+  /** The next step; set once the contexts of all clusters are known, or at once where it is about this cluster alone. */
   hint?: string | undefined;
   /** In words: one clause without a final stop and without a byte of what is secret. */
   says: string;

@@ -1,6 +1,7 @@
+import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { waysBack } from '../certificates/authority.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { APISERVER, APISERVER_SELECTOR } from '../objects/names.ts';
+import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { restoreUsersCommand } from '../peers/remote-users.ts';
 import type { Fault, FaultId } from './fault.ts';
 
@@ -14,7 +15,7 @@ export function contextOf(contexts: Contexts, cluster: string): string {
 
 /** What mends a fault: a command, or a sentence that ends with one. */
 export function mendOf(fault: Fault, contexts: Contexts): string {
-  return MENDS[fault.id](fault, contexts);
+  return fault.hint ?? MENDS[fault.id](fault, contexts);
 }
 
 type Mend = (fault: Fault, contexts: Contexts) => string;
@@ -68,6 +69,11 @@ const MENDS: Readonly<Record<FaultId, Mend>> = {
   'mesh-disabled': forget,
   'apiserver-missing': enable,
   'service-missing': enable,
-  'apiserver-scaled-down': (place) => kubectlCommand(place, ['scale', `deployment/${APISERVER}`, '--replicas=1']),
+  'container-missing': enable,
+  'kvstoremesh-missing': enable,
+  'service-selector': enable,
+  'service-port': enable,
+  'service-target-port': enable,
+  'apiserver-scaled-down': (place) => scaleUpCommand(place, undefined),
   'apiserver-not-ready': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
 };

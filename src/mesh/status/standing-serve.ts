@@ -1,5 +1,13 @@
-import { availableReplicasOf, makesRemoteUsers, replicasOf, runsKvstoremesh } from '../apiserver/deployment.ts';
-import { apiserverDeployment } from '../apiserver/live.ts';
+import {
+  availableReplicasOf,
+  makesRemoteUsers,
+  replicasOf,
+  runsKvstoremesh,
+  scaleUpCommand,
+} from '../apiserver/deployment.ts';
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
+import { mendMisfit } from '../apiserver/mend-misfit.ts';
+import { misfitsOf } from '../apiserver/misfits.ts';
 import { hasLostSigner } from '../certificates/authority.ts';
 import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
@@ -34,6 +42,7 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
   if (!deployment) return absenceFaults(snapshot, input);
   return [
     ...serviceFaults(snapshot),
+    ...misfitFaults(snapshot, deployment),
     ...replicaFaults(snapshot, deployment),
     ...certificateFaults(snapshot, deployment, input.now),
     ...authorityFaults(snapshot),
@@ -41,7 +50,11 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
   ];
 }
 
-type Told = Pick<Fault, 'says' | 'object' | 'peers' | 'unsigned'> & { outage?: boolean; key?: string; peer?: string };
+type Told = Pick<Fault, 'says' | 'object' | 'peers' | 'unsigned' | 'hint'> & {
+  outage?: boolean;
+  key?: string;
+  peer?: string;
+};
 
 function faultFor({ context, namespace }: ClusterSnapshot, id: ServeFaultId, { outage = true, ...told }: Told): Fault {
   return { id, context, namespace, component: 'apiserver', outage, ...told };
@@ -68,11 +81,24 @@ function serviceFaults(snapshot: ClusterSnapshot): Fault[] {
   return [faultFor(snapshot, 'service-missing', { object: `Service ${APISERVER}`, says })];
 }
 
+/** Deployment and Service are there, and do not do for anybody as they are. */
+function misfitFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[] {
+  return misfitsOf(apiserverService(snapshot), deployment).map((misfit) => {
+    const { id, says, object } = misfit;
+    const told = { says, object: `${object.kind} ${object.metadata.name}`, hint: mendMisfit(snapshot, misfit) };
+    const fault = faultFor(snapshot, id, told);
+    return id === 'kvstoremesh-missing' ? { ...fault, component: 'kvstoremesh' } : fault;
+  });
+}
+
 function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[] {
   const object = `Deployment ${APISERVER}`;
   const wanted = replicasOf(deployment) ?? 1;
   if (wanted === 0) {
-    return [faultFor(snapshot, 'apiserver-scaled-down', { object, says: 'its clustermesh-apiserver is scaled to 0' })];
+    const hint = scaleUpCommand(snapshot, deployment);
+    return [
+      faultFor(snapshot, 'apiserver-scaled-down', { object, says: 'its clustermesh-apiserver is scaled to 0', hint }),
+    ];
   }
   if (availableReplicasOf(deployment) > 0) return [];
   const whose = wanted === 1 ? 'the only replica' : `none of the ${wanted} replicas`;

@@ -49,6 +49,11 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   'mesh-disabled': [...WITHOUT_SERVER, 'cannot-resolve'],
   'apiserver-missing': [...WITHOUT_SERVER, 'cannot-resolve', 'own-apiserver-missing'],
   'service-missing': [...WITHOUT_SERVER, 'cannot-resolve'],
+  'container-missing': [...WITHOUT_SERVER, 'permission-denied'],
+  'kvstoremesh-missing': ['agent-unreachable', ...VAGUE],
+  'service-selector': WITHOUT_SERVER,
+  'service-port': WITHOUT_SERVER,
+  'service-target-port': [...WITHOUT_SERVER, 'tls-unknown-ca', 'tls-client-rejected'],
   'apiserver-scaled-down': WITHOUT_SERVER,
   'apiserver-not-ready': WITHOUT_SERVER,
 };

@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { decodeRangeRequest, encodeRangeResponse, frameMessage, RANGE_PATH, readMessages } from '../../etcd/wire.ts';
 import { alertFor, commonNameOf, parseCertificates, verifyCertificate } from './certificate-verification.ts';
@@ -67,7 +67,7 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
   const roots = parseCertificates(options.ca);
   if (roots.length === 0) throw new Error('tls: failed to find any PEM data in the trusted CA file');
   const entries = new Map<string, string>();
-  const sockets = new Set<TLSSocket>();
+  const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   let users: ReadonlyMap<string, string> = builtInUsers(clusterName);
   let telling: NodeJS.Immediate | undefined;
@@ -94,9 +94,13 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     else response.end(`{"etcdserver":"${ETCD_VERSION}","etcdcluster":"3.6.0"}`);
   });
 
-  function admit(socket: TLSSocket) {
+  function keep(socket: Socket) {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
+  }
+
+  function admit(socket: TLSSocket) {
+    keep(socket);
     socket.on('error', () => socket.destroy());
     const peer = socket.getPeerX509Certificate();
     const alert = peer ? clientFailure(peer) : 'remote error: tls: certificate required';
@@ -158,6 +162,8 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     answer(stream, OK, '', encodeRangeResponse({ kvs, count: found.length }));
   }
 
+  // Also those whose handshake is under way when it ends: they would go on with an etcd that is no more.
+  server.on('connection', keep);
   server.on('secureConnection', admit);
   // A handshake that failed: the client gave up on our certificate, or spoke no TLS.
   server.on('tlsClientError', (_error, socket) => socket.destroy());

@@ -71,6 +71,12 @@ export function connectLocalEtcd({
     });
   }
 
+  if (!context.pod.spec.containers.some(({ name }) => name === 'etcd')) {
+    log(
+      `level=warn msg="Unable to connect to etcd" error="dial tcp ${HOST}:${ETCD_PORT}: connect: connection refused"`,
+    );
+  }
+
   function retry() {
     if (connecting || closed || etcd) return;
     connecting = true;

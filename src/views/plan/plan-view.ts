@@ -82,6 +82,7 @@ function phasesOf(steps: readonly Step[]): string[] {
 
 const PEER_MARKS: Readonly<Record<PeerOutcome, (theme: Theme) => string>> = {
   kept: (theme) => theme.dim('='),
+  restored: (theme) => theme.ok('+'),
   moved: (theme) => theme.warn('~'),
   cut: (theme) => theme.fail('✗'),
   unknown: (theme) => theme.warn('?'),
@@ -89,6 +90,7 @@ const PEER_MARKS: Readonly<Record<PeerOutcome, (theme: Theme) => string>> = {
 
 const PEER_WORDS: Readonly<Record<PeerOutcome, string>> = {
   kept: 'stays connected',
+  restored: 'can connect again',
   moved: 'stays connected',
   cut: 'is cut off until it is connected again',
   unknown: 'may be cut off',

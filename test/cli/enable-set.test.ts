@@ -1,0 +1,185 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { changePort, changeService, removeContainer, scaleTo } from '../support/fault-parts.ts';
+import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** mesh-1 and mesh-2 are connected. Any field can be set; whoever sets one that peers hang on is asked, and has a way back. */
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+let two: SandboxCluster;
+
+const DEPLOYMENT = 'Deployment/clustermesh-apiserver';
+const SERVICE = 'Service/clustermesh-apiserver';
+const POD = `${DEPLOYMENT}:spec.template.spec`;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  two = found(sandbox.clusters[1], 'mesh-2');
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  await bothConnected();
+});
+
+afterAll(async () => {
+  expect(sandbox.errors).toEqual([]);
+  await sandbox.close();
+});
+
+const bothConnected = () => meshctl.ok(waitForStatus('mesh-1,mesh-2', '20s'));
+
+interface PlanDocument {
+  clusters: { peers: { peer: string; becomes: string; why: string; mend?: string }[]; notes?: string[] }[];
+}
+const planOf = async (...more: string[]) =>
+  jsonOf(await meshctl(enable('mesh-2', ...more, '--dry-run', '-o', 'json'))) as unknown as PlanDocument;
+const peersOf = async (...more: string[]) => (await planOf(...more)).clusters.flatMap(({ peers }) => peers);
+const set = (...settings: string[]) => settings.flatMap((setting) => ['--set', setting]);
+
+describe('what becomes of a peer', () => {
+  it.each<[string, string]>([
+    [`${SERVICE}:spec.selector={k8s-app: nobody}`, 'cut'],
+    [`${SERVICE}:spec.selector={app: x}`, 'cut'],
+    [`${SERVICE}:spec.selector=null`, 'cut'],
+    [`${SERVICE}:spec.ports[0].targetPort=9999`, 'cut'],
+    [`${SERVICE}:spec.ports[0].targetPort=nope`, 'cut'],
+    [`${SERVICE}:spec.ports[0].port=2380`, 'cut'],
+    [`${SERVICE}:spec.type=ClusterIP`, 'cut'],
+    [`${DEPLOYMENT}:spec.replicas=0`, 'cut'],
+    [`${POD}.containers[etcd]=null`, 'cut'],
+    [`${POD}.containers[apiserver]=null`, 'cut'],
+    [`${POD}.containers[kvstoremesh]=null`, 'cut'],
+    [`${SERVICE}:spec.externalTrafficPolicy=Local`, 'unknown'],
+    [`${SERVICE}:spec.internalTrafficPolicy=Local`, 'unknown'],
+    [`${SERVICE}:spec.loadBalancerSourceRanges=[10.0.0.0/8]`, 'unknown'],
+    [`${SERVICE}:metadata.annotations[service.beta.kubernetes.io/x]=y`, 'unknown'],
+    [`${POD}.containers[etcd].args=[]`, 'unknown'],
+    [`${POD}.containers[apiserver].command=[sleep]`, 'unknown'],
+    [`${POD}.volumes[etcd-users-config].configMap.name=x`, 'unknown'],
+    [`${POD}.nodeSelector={disk: ssd}`, 'unknown'],
+    [`${POD}.affinity=null`, 'unknown'],
+    [`${POD}.serviceAccountName=default`, 'unknown'],
+    [`${POD}.hostNetwork=true`, 'unknown'],
+    [`${DEPLOYMENT}:spec.strategy={type: Recreate}`, 'unknown'],
+    ['ClusterRole:rules=[]', 'unknown'],
+    ['ClusterRoleBinding:subjects=[]', 'unknown'],
+    ['ServiceAccount:automountServiceAccountToken=false', 'unknown'],
+    [`${DEPLOYMENT}:spec.replicas=3`, 'kept'],
+    [`${POD}.containers[etcd].resources.requests.memory=1Gi`, 'kept'],
+    [`${POD}.containers[apiserver].image=registry.example.com/x:v1.20.0`, 'kept'],
+    [`${POD}.tolerations=[{operator: Exists}]`, 'kept'],
+    [`${DEPLOYMENT}:spec.template.metadata.annotations[example.com/team]=a`, 'kept'],
+    [`${DEPLOYMENT}:metadata.labels.team=a`, 'kept'],
+    [`${SERVICE}:metadata.labels.team=a`, 'kept'],
+    [`${SERVICE}:spec.sessionAffinity=ClientIP`, 'kept'],
+    ['ClusterRole:metadata.annotations.team=a', 'kept'],
+    ['Service/clustermesh-apiserver-metrics:spec.selector={app: x}', 'kept'],
+  ])('--set %s: %s', async (setting, becomes) => {
+    const [effect, ...others] = await peersOf(...set(setting));
+    expect(others).toEqual([]);
+    expect(effect).toMatchObject({ peer: 'mesh-1', becomes });
+  });
+
+  it('is told of several settings at once, the worst first', async () => {
+    const [effect] = await peersOf(...set(`${POD}.nodeSelector={disk: ssd}`, `${DEPLOYMENT}:spec.replicas=0`));
+    expect(effect).toMatchObject({ becomes: 'cut', why: 'its clustermesh-apiserver has 0 replicas' });
+  });
+});
+
+describe('a setting by which nobody is served', () => {
+  const selector = set(`${SERVICE}:spec.selector={k8s-app: nobody}`);
+
+  it('is asked about, stays until it is taken back, and the command that is printed does that', async () => {
+    const unasked = await meshctl(enable('mesh-2', ...selector));
+    expect(unasked).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('although mesh-1 is cut off') });
+    expect(await meshctl(enable('mesh-2', ...selector), { answers: ['n'] })).toMatchObject({ exitCode: 1 });
+
+    const done = await meshctl.ok(enable('mesh-2', ...selector, '--yes'));
+    const [, mend = ''] = /→ meshctl (.*)/.exec(done.stdout) ?? [];
+    expect(mend).toBe(`clustermesh enable --context mesh-2 --unset ${SERVICE}:spec.selector`);
+    expect((await planOf()).clusters[0]?.notes).toContain(`Set: ${SERVICE}:spec.selector (--unset takes one back)`);
+    const status = await meshctl(['clustermesh', 'status', '--context', 'mesh-1,mesh-2']);
+    expect(status.stdout).toContain(`→ meshctl ${mend}`);
+
+    expect(await peersOf('--unset', `${SERVICE}:spec.selector`)).toMatchObject([{ becomes: 'restored' }]);
+    await meshctl.ok(mend.split(' '));
+    await bothConnected();
+    expect((await planOf()).clusters[0]?.notes?.join()).not.toContain('Set:');
+    expect(await peersOf()).toEqual([]);
+  });
+
+  it('is not "may be cut off" for who asks nobody: one that may be harmless is asked about too', async () => {
+    const nodes = set(`${POD}.nodeSelector={kubernetes.io/os: linux, disk: ssd}`);
+    const result = await meshctl(enable('mesh-2', ...nodes));
+    expect(result).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('although mesh-1 may be cut off') });
+  });
+
+  it('does not come back by following hints: 0 replicas, scaled up by hand, enabled again', async () => {
+    const down = await meshctl(enable('mesh-2', ...set(`${DEPLOYMENT}:spec.replicas=0`), '--yes'));
+    const takeBack = `meshctl clustermesh enable --context mesh-2 --unset ${DEPLOYMENT}:spec.replicas`;
+    expect(down).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`→ ${takeBack}\n`) });
+    scaleTo(two, 1);
+    await bothConnected();
+    for (const more of [[], ['--force-conflicts']]) {
+      const again = await meshctl(enable('mesh-2', ...more));
+      expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('although mesh-1 is cut off') });
+    }
+    const conflict = await meshctl(enable('mesh-2', '--yes'));
+    expect(conflict).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`chose: ${takeBack}, or`) });
+    await meshctl.ok(takeBack.split(' ').slice(1));
+    expect(two.store.get(refs.deployment('clustermesh-apiserver'))).toMatchObject({ spec: { replicas: 1 } });
+    expect(await peersOf()).toEqual([]);
+  });
+});
+
+describe('what somebody else has changed', () => {
+  afterEach(bothConnected);
+
+  it.each<[string, (cluster: SandboxCluster) => void]>([
+    [
+      'the selector of the Service',
+      (cluster) => changeService(cluster, ({ spec }) => Object.assign(spec, { selector: { app: 'x' } })),
+    ],
+    ['the target port of the Service', (cluster) => changePort(cluster, { targetPort: 9999 })],
+    ['a container', (cluster) => removeContainer(cluster, 'kvstoremesh')],
+  ])('is put back without a question: %s', async (_what, act) => {
+    act(two);
+    expect(await peersOf()).toMatchObject([{ peer: 'mesh-1', becomes: 'restored' }]);
+    await meshctl.ok(enable('mesh-2', '--force-conflicts'));
+    expect(await peersOf()).toEqual([]);
+  });
+});
+
+describe('what cannot be set', () => {
+  it.each<[string[], RegExp, RegExp]>([
+    [
+      set('ConfigMap/clustermesh-remote-users:data[users.yaml]=x'),
+      /connect and disconnect write the users/,
+      /let in by connect/,
+    ],
+    [
+      set('Secret/cilium-kvstoremesh:data.mesh-1=x'),
+      /connect and disconnect write the files of peers/,
+      /flags of connect/,
+    ],
+    [set('Secret/clustermesh-apiserver-server-cert:data[tls.crt]=x'), /enable issues this certificate/, /--ca-cert/],
+    [
+      set('Deploymnt/clustermesh-apiserver:spec.replicas=1'),
+      /no such object/,
+      /→ Did you mean Deployment\/clustermesh-apiserver\?/,
+    ],
+    [set(`${DEPLOYMENT}:spec.replica=1`), /no field "replica"/, /Did you mean replicas\?/],
+    [['--unset', 'spec.replicas'], /is not Kind\/name:path/, /as it was set/],
+  ])('%j', async (flags, says, hint) => {
+    const { exitCode, stderr } = await meshctl(enable('mesh-2', ...flags));
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(says)]);
+    expect(stderr).toMatch(hint);
+  });
+
+  it('is said of what is to be taken back and no run has set', async () => {
+    const { stderr } = await meshctl.ok(enable('mesh-2', '--unset', `${DEPLOYMENT}:spec.paused`));
+    expect(stderr).toContain(`--unset ${DEPLOYMENT}:spec.paused: no earlier run has set it`);
+  });
+});
