@@ -58,8 +58,32 @@ checkScenarios(
         when: 'a cluster was renamed, and nothing was restarted',
         severity: 'fail',
         cluster: 'mesh-2',
-        args: { wanted: 'mesh-9, id 2', reasons: ['the clustermesh-apiserver runs as mesh-2, id 2'] },
+        args: {
+          wanted: 'mesh-9, id 2',
+          reasons: ['the clustermesh-apiserver runs as mesh-2, id 2', 'agents run as mesh-2 (mesh-2-node-1)'],
+        },
         change: ({ two }) => configure(two, { 'cluster-name': 'mesh-9' }),
+      },
+    ],
+    'operator-running': [
+      {
+        when: 'the operator is older than the name, which agents have',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        args: { wanted: 'mesh-2, id 2', startedAt: '2020-01-01T00:00:00.000Z' },
+        change: ({ two }) => {
+          // One of a node that is gone: no kubelet of the sandbox writes its status.
+          const labels = { 'io.cilium/app': 'operator' };
+          const ref = { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name: 'old-operator' };
+          two.store.create({
+            apiVersion: 'v1',
+            kind: 'Pod',
+            metadata: { name: ref.name, namespace: ref.namespace, labels },
+            spec: { nodeName: 'gone', containers: [{ name: 'cilium-operator', image: 'operator' }] },
+            status: { phase: 'Running', startTime: '2020-01-01T00:00:00Z' },
+          });
+          return () => two.store.delete(ref);
+        },
       },
     ],
     'max-connected-clusters-equal': [

@@ -20,6 +20,7 @@ const WARN_AT_WORST = [
   'service-address-overlap',
   'bgp-pod-cidrs',
   'apiserver-private',
+  'operator-running',
   'tls-orphaned-users',
   'tls-rotation',
   'peers-mutual',

@@ -128,6 +128,8 @@ function wellObservation(id: number, peer: number): ClusterObservation {
     nodes: [
       {
         node: 'node-1',
+        cluster: `mesh-${id}`,
+        startedAt: NOW,
         health: [
           { node: `mesh-${id}/node-1`, problems: [] },
           { node: `mesh-${peer}/node-1`, problems: [] },
@@ -141,6 +143,7 @@ function wellObservation(id: number, peer: number): ClusterObservation {
     drift: [],
     policies: [],
     published: new Map([[`mesh-${id}`, id]]),
+    operators: [NOW],
   };
 }
 
@@ -228,6 +231,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'mesh-size': {
     takeAway: (mesh) => noPeers.takeAway(alone.takeAway(mesh)),
   },
+  'operator-running': observing(() => ({ operators: [] })),
   'identity-running': observing(() => ({ published: undefined, nodes: [] })),
   'datapath-mode': noConfig,
   'tunnel-protocol': { settings: {}, takeAway: setting('routing-mode', 'native').takeAway },

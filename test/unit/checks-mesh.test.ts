@@ -237,6 +237,46 @@ describe('programs that were started before cilium-config was changed', () => {
     expect(severities('identity-running', input)).toEqual([severity]);
   });
 
+  const at = (minutes: number) => new Date(NOW.getTime() + minutes * 60_000);
+  const agent = (cluster: string, minutes: number) => ({ node: 'node-1', cluster, startedAt: at(minutes) });
+
+  it.each<[string, string, Partial<ClusterObservation>, { identitySetAt?: Date }]>([
+    ['was started with the agents', 'pass', { operators: [at(0)], nodes: [agent('mesh-1', 0)] }, {}],
+    [
+      'was started after the name was set',
+      'pass',
+      { operators: [at(9)], nodes: [agent('mesh-1', 20)] },
+      { identitySetAt: at(5) },
+    ],
+    [
+      'is as old as an agent that has the name',
+      'pass',
+      { operators: [at(0)], nodes: [agent('mesh-1', 0)] },
+      { identitySetAt: at(99) },
+    ],
+    [
+      'was not restarted with the agents',
+      'warn',
+      { operators: [at(0)], nodes: [agent('mesh-1', 9)] },
+      { identitySetAt: at(5) },
+    ],
+    [
+      'has one replica that was not',
+      'warn',
+      { operators: [at(9), at(0)], nodes: [agent('mesh-1', 9)] },
+      { identitySetAt: at(5) },
+    ],
+    [
+      'may be old, but no agent tells',
+      'skip',
+      { operators: [at(0)], nodes: [agent('prod', 9)] },
+      { identitySetAt: at(5) },
+    ],
+    ['is not there', 'skip', { operators: [], nodes: [agent('mesh-1', 9)] }, { identitySetAt: at(5) }],
+  ])('the operator %s: %s', (_when, severity, seen, more) => {
+    expect(severities('operator-running', inputOf(seen, more))).toEqual([severity]);
+  });
+
   it('are named, with the command that replaces them', () => {
     const said = (input: MeshCheckInput) => describeFindings(MESH_CHECKS, findingsOf('identity-running', input))[0];
     expect(said(running([['prod', 1]]))).toMatchObject({

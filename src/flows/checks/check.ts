@@ -14,8 +14,9 @@ import { readRoutes } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
-import { APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
+import { APISERVER_SELECTOR, OPERATOR_SELECTOR } from '../../mesh/objects/names.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
+import { isPodRunning, startedAt } from '../../mesh/objects/pods.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
@@ -96,18 +97,17 @@ async function observe(
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
-  const [containers, nodes, polled, planned, policies] = await Promise.all([
+  const [containers, nodes, polled, planned, policies, operators] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(target) : [],
-    categories.has('network') && snapshot
-      ? observeNodes(flow, target, snapshot, { timeoutMs: nodeTimeoutMs, health: !pre })
-      : [],
+    snapshot ? observeNodes(flow, target, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }) : [],
     categories.has('peers') && snapshot?.ciliumConfig
       ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
       : undefined,
     categories.has('ownership') ? planDrift(flow, target) : {},
     categories.has('apiserver') ? readPolicies(target.client, target.namespace) : undefined,
+    categories.has('identity') && !pre ? operatorStarts(target) : undefined,
   ]);
-  return { containers, nodes, polled, policies, ...planned };
+  return { containers, nodes, polled, policies, operators, ...planned };
 }
 
 /** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */
@@ -151,13 +151,25 @@ async function apiserverContainers({ client, namespace }: Target): Promise<Conta
     });
 }
 
+async function operatorStarts({ client, namespace }: Target): Promise<Date[]> {
+  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: OPERATOR_SELECTOR });
+  return pods.filter(isPodRunning).flatMap((pod) => startedAt(pod) ?? []);
+}
+
 async function observeNodes(
   flow: Flow,
   target: Target,
   snapshot: ClusterSnapshot,
-  { timeoutMs, health }: { timeoutMs: number; health: boolean },
+  categories: ReadonlySet<string>,
+  { timeoutMs, pre }: { timeoutMs: number; pre: boolean },
 ): Promise<NodeObservation[]> {
-  const questions = { health, bgp: usesBgp(snapshot.ciliumConfig), routes: !isTunnel(snapshot) };
+  const network = categories.has('network');
+  const questions = {
+    // It tells the agent's name for its cluster, too.
+    health: !pre && (network || categories.has('identity')),
+    bgp: network && usesBgp(snapshot.ciliumConfig),
+    routes: network && !isTunnel(snapshot),
+  };
   if (!Object.values(questions).includes(true)) return [];
   const agents = await listAgents(flow, target, { most: MOST_AGENTS_ASKED, timeoutMs });
   const limit = pLimit(AGENTS_AT_A_TIME);
@@ -176,6 +188,7 @@ async function observeNode(
   ]);
   return {
     node: agent.node,
+    startedAt: agent.startedAt,
     cluster: readOwnCluster(health),
     health: readHealth(health),
     bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),

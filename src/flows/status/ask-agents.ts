@@ -1,10 +1,11 @@
 import { MeshctlError } from '../../mesh/errors.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../../mesh/objects/names.ts';
-import { isPodRunning, nodeOf } from '../../mesh/objects/pods.ts';
+import { isPodRunning, nodeOf, startedAt } from '../../mesh/objects/pods.ts';
 import type { Flow, Target } from '../flow.ts';
 
 export interface Agent {
   node: string;
+  startedAt: Date | undefined;
   /** The parsed JSON that a command in the agent's container prints; undefined when it prints none. */
   json(command: readonly string[]): Promise<unknown>;
 }
@@ -21,6 +22,7 @@ export async function listAgents(
     const { name } = pod.metadata;
     agents.push({
       node: nodeOf(pod) ?? name,
+      startedAt: startedAt(pod),
       async json(command) {
         try {
           const { signal } = flow;

@@ -23,6 +23,8 @@ export interface NodeObservation {
   node: string;
   /** The name that the agent has for its cluster. */
   cluster?: string | undefined;
+  /** When the agent was started. */
+  startedAt?: Date | undefined;
   health?: readonly NodeHealth[] | undefined;
   bgpSessions?: readonly BgpSession[] | undefined;
   /** Prefixes among the advertised and learned routes of its BGP routers. */
@@ -44,6 +46,8 @@ export interface ClusterObservation {
   /** Some of the nodes, in a large cluster. */
   nodes: readonly NodeObservation[];
   status?: StatusReport | undefined;
+  /** When the programs of Cilium's operator that run were started; undefined where they were not looked at. */
+  operators?: readonly Date[] | undefined;
   /** Ids by name under which the clustermesh-apiserver describes the cluster in etcd; undefined where it was not asked. */
   published?: ReadonlyMap<string, number> | undefined;
   /** NetworkPolicies and Cilium's policies that can select pods of Cilium's namespace; undefined where they may not be listed. */

@@ -19,7 +19,55 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     says: ({ args }) =>
       `context "${args.context}": cilium-config says ${args.wanted}, but ${listed(args.reasons, '; ')}`,
   },
+  {
+    id: 'operator-running',
+    category: 'identity',
+    title: "Cilium's operator was started after the cluster got its name and id",
+    needs: ['cluster-identity'],
+    subject(cluster, { observed }) {
+      const seen = observed.get(cluster.context);
+      if (!seen?.operators?.length) return { things: [], otherwise: "no running pod of Cilium's operator was found" };
+      return {
+        things: namedBy(cluster, seen) === undefined ? [] : ['operator'],
+        otherwise: 'no agent could tell since when the cluster has its name',
+      };
+    },
+    run: ({ clusters, observed }) => clusters.flatMap((cluster) => oldOperator(cluster, observed.get(cluster.context))),
+    says: ({ args }) =>
+      `context "${args.context}": Cilium's operator was started at ${args.startedAt}, before the agents that run as ${args.wanted}: it may have another name or id`,
+  },
 ];
+
+/** API servers tell times in seconds, and programs of one installation start one after the other. */
+const AT_ONCE_MS = 60_000;
+
+/**
+ * The time by which a cluster had its name and id for sure: its ConfigMap has not been written by whoever set them since,
+ * or an agent that runs under that name was started. Undefined where no agent tells.
+ */
+function namedBy(
+  { ciliumConfig = {}, identitySetAt }: ClusterSnapshot,
+  { nodes }: ClusterObservation,
+): Date | undefined {
+  const { name } = identityOf(ciliumConfig);
+  const starts = nodes.flatMap(({ cluster, startedAt }) =>
+    cluster === name && startedAt ? [startedAt.getTime()] : [],
+  );
+  if (starts.length === 0) return undefined;
+  return new Date(Math.min(...starts, identitySetAt?.getTime() ?? Number.POSITIVE_INFINITY));
+}
+
+/** The operator tells nobody under which name it runs; it reads it when it starts, as the agents do. */
+function oldOperator(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[] {
+  const { context, namespace, ciliumConfig = {} } = cluster;
+  const by = seen && namedBy(cluster, seen);
+  const oldest = Math.min(...(seen?.operators ?? []).map((start) => start.getTime()));
+  if (!by || !Number.isFinite(oldest) || oldest + AT_ONCE_MS >= by.getTime()) return [];
+  const { name, id } = identityOf(ciliumConfig);
+  const args = { wanted: `${name}, id ${id}`, startedAt: new Date(oldest).toISOString() };
+  const hint = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'deployment/cilium-operator']);
+  return [findingOf('operator-running', 'warn', context, args, hint)];
+}
 
 /** Nodes by the name that their agents have for the cluster. */
 function agentsOf(seen: ClusterObservation | undefined): Map<string, string[]> {

@@ -6,6 +6,8 @@ export const APISERVER = 'clustermesh-apiserver';
 export const APISERVER_SELECTOR = 'k8s-app=clustermesh-apiserver';
 export const KVSTOREMESH_CONTAINER = 'kvstoremesh';
 export const AGENT_SELECTOR = 'k8s-app=cilium';
+/** Cilium's operator (charts 1.16 to 1.21, cilium-operator/deployment.yaml). */
+export const OPERATOR_SELECTOR = 'io.cilium/app=operator';
 export const AGENT_CONTAINER = 'cilium-agent';
 /** Print for each peer how a new connection to it goes; the names of peers may follow. */
 export const AGENT_TROUBLESHOOT = ['cilium-dbg', 'troubleshoot', 'clustermesh'] as const;

@@ -13,6 +13,15 @@ export function isPodRunning(pod: KubeObject): boolean {
   return !pod.metadata.deletionTimestamp && podStatus(pod).phase === 'Running';
 }
 
+/** When the program of a pod was started, in its only or its youngest container; undefined where it does not tell. */
+export function startedAt(pod: KubeObject): Date | undefined {
+  const { containerStatuses = [], startTime } = podStatus(pod);
+  const running = containerStatuses.flatMap(({ state }) => state?.running?.startedAt ?? []);
+  const times = (running.length > 0 ? running : [startTime ?? '']).map((time) => Date.parse(time));
+  const latest = Math.max(...times);
+  return Number.isFinite(latest) ? new Date(latest) : undefined;
+}
+
 /** The node that a pod is on; undefined before it is scheduled. */
 export function nodeOf(pod: KubeObject): string | undefined {
   return podSpec(pod).nodeName;

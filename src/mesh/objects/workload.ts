@@ -60,6 +60,7 @@ interface WorkloadStatus {
 export interface PodStatus {
   phase?: string;
   podIP?: string;
+  startTime?: string;
   conditions?: Condition[];
   containerStatuses?: ContainerStatus[];
   initContainerStatuses?: ContainerStatus[];
@@ -76,7 +77,7 @@ export interface ContainerStatus {
   name: string;
   ready?: boolean;
   restartCount?: number;
-  state?: { waiting?: { reason?: string; message?: string } };
+  state?: { waiting?: { reason?: string; message?: string }; running?: { startedAt?: string } };
   lastState?: { terminated?: { reason?: string; message?: string; exitCode?: number } };
 }
 
