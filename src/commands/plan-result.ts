@@ -76,21 +76,23 @@ export async function confirmPlan(
 
 /**
  * Asks before connections are cut, or may be; with `--yes`, and where none is, nobody is asked.
+ * @param doubtful others may be cut off too, of whom nobody knows
  * @throws MeshctlError `Usage` where nobody can be asked, naming the peers and --yes; `Declined` when the answer is no
  */
 export async function confirmCuts(
   context: CommandContext,
   report: PlanReport,
-  { yes }: { yes: boolean },
+  { yes, doubtful = false }: { yes: boolean; doubtful?: boolean },
 ): Promise<void> {
   const { effects = [] } = report;
   const endangered = printable([...new Set(endangeredEffects(effects).map(({ peer }) => peer))]);
-  if (yes || endangered.length === 0) return;
+  if (yes || (endangered.length === 0 && !doubtful)) return;
   const cut = printable([...new Set(cutEffects(effects).map(({ peer }) => peer))]);
   const perhaps = endangered.filter((peer) => !cut.includes(peer));
   const clauses = [
     ...(cut.length > 0 ? [`${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off`] : []),
     ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
+    ...(doubtful ? ['clusters that nobody here knows may be cut off'] : []),
   ];
   await confirmPlan(context, report, { question: `Go on, although ${clauses.join(', and ')}?`, yes });
 }

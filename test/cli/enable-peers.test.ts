@@ -95,7 +95,11 @@ describe('a CA that is lost', () => {
 describe('the users', () => {
   it('come back as the peers use them', async () => {
     two.store.delete(refs.configMap('clustermesh-remote-users'));
-    const result = await meshctl.ok(enable('mesh-2'));
+    const asked = await meshctl(enable('mesh-2'));
+    expect(asked).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--yes') });
+    expect(asked.stderr).toMatch(/a cluster that only\s+dials in and is none of them loses access/);
+    expect(two.store.get(refs.configMap('clustermesh-remote-users'))).toBeUndefined();
+    const result = await meshctl.ok(enable('mesh-2', '--yes'));
     expect(result.stdout).not.toContain('cut off');
     expect(two.store.get(refs.configMap('clustermesh-remote-users'))).toMatchObject({
       data: { 'users.yaml': 'users:\n- name: remote-mesh-1\n  role: remote\n' },

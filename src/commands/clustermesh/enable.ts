@@ -71,7 +71,8 @@ async function carryOut(
 ): Promise<CommandResult> {
   const dryRun = dryRunOf(flags);
   for (const { target, draft } of planned) {
-    for (const warning of draft.warnings) context.progress.warn(`${target.client.context}: ${warning}`);
+    for (const warning of [...draft.doubts, ...draft.warnings])
+      context.progress.warn(`${target.client.context}: ${warning}`);
   }
   const report = reportOf(planned);
   if (dryRun && !flags.viaHelm) return dryRunResult(context, flags, options, { planned, report, failures });
@@ -80,7 +81,9 @@ async function carryOut(
   if (!dryRun) {
     const replaced = onlyReplacements(planned);
     await confirmPlan(context, replaced, { question: replacementQuestion(replaced), yes: flags.yes });
-    await confirmCuts(context, reportOf(planned.filter(({ draft }) => !draft.authority.replaces)), flags);
+    const asked = planned.filter(({ draft }) => !draft.authority.replaces);
+    const doubtful = asked.some(({ draft }) => draft.doubts.length > 0);
+    await confirmCuts(context, reportOf(asked), { yes: flags.yes, doubtful });
   }
   if (flags.viaHelm) return runViaHelm(context, flags, options, planned, dryRun);
   return enableAll(context, options, planned, failures);

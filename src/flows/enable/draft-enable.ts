@@ -24,7 +24,7 @@ import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/ci
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { caFingerprint, keptUnsigned } from '../../mesh/enable/certificates.ts';
-import { enableEffects, usersToRestore } from '../../mesh/enable/effects.ts';
+import { doubtAboutUsers, enableEffects, usersToRestore } from '../../mesh/enable/effects.ts';
 import { settingName, settingsOf } from '../../mesh/enable/kept-settings.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/peer-move.ts';
@@ -47,7 +47,7 @@ import {
 import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
 import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import type { CertificateOrder, Plan } from '../../mesh/plan/plan.ts';
+import type { CertificateOrder, Plan, Step } from '../../mesh/plan/plan.ts';
 import type { Authority } from '../../pki/authority.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Target } from '../flow.ts';
@@ -88,6 +88,8 @@ export interface EnableDraft {
   effects: readonly PeerEffect[];
   /** In the middle of which the CA is, or may be. */
   rotation: UnfinishedRotation | undefined;
+  /** What may become of others that nobody can name: it is agreed to, as a cut is. */
+  doubts: readonly string[];
   warnings: readonly string[];
   /** How the plan came about, for people. */
   notes: readonly string[];
@@ -180,6 +182,7 @@ export function draftFrom(
       move,
     }),
     rotation,
+    doubts: doubtsOf(snapshot, plan.steps),
     warnings: [
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
       ...authorityWarnings(snapshot, authority),
@@ -194,6 +197,12 @@ export function draftFrom(
       ...(authority.replaces ? replacementNotes() : []),
     ],
   };
+}
+
+function doubtsOf(snapshot: ClusterSnapshot, steps: readonly Step[]): string[] {
+  const isMade = steps.some(({ action, object: { name } }) => action !== 'keep' && name === REMOTE_USERS_CONFIGMAP);
+  const doubt = doubtAboutUsers(snapshot);
+  return isMade && doubt !== undefined ? [doubt] : [];
 }
 
 function requireSize(snapshot: ClusterSnapshot, identity: ClusterIdentity, wanted: number | undefined): void {

@@ -145,6 +145,8 @@ export function planDirection(client: Member, server: Member, { credentials, mod
   const credential = chooseCredential(client, server, credentials, now);
   const endpoint = keptEndpoint(client, server) ?? chooseEndpoint(client, server, offeredTo(client, server));
   const marks = marksFor(server.identity.name, {
+    // By then a file names it.
+    access: null,
     endpoints: server.given === undefined ? undefined : server.given === 'service' ? null : server.endpoints,
     credentials: credentials && (credential.kind === 'shared-ca' || credentials === 'auto' ? null : credential.kind),
     mode: mode && (mode === 'unicast' ? mode : null),

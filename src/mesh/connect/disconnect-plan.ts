@@ -1,10 +1,10 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
+import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { dataKeys } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { removeAliasesSteps } from '../peers/host-aliases.ts';
-import { choicesFor, type Marks, marksFor, noMarks } from '../peers/peer-choices.ts';
+import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { removeKeys } from '../peers/peer-secrets.ts';
 import { PEER_SECRETS } from '../peers/peers.ts';
@@ -59,8 +59,12 @@ export function planDisconnect(partings: readonly Parting[]): Plan {
 
 /** The agents' Secret first: their view of a peer ends before KVStoreMesh takes its data away. */
 function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[], unserved: readonly string[]): Step[] {
-  const oneWay = unserved.filter((peer) => choicesFor(snapshot, peer).mode === 'served');
-  const forgotten = [...peers.map(noMarks), ...oneWay.map((peer) => marksFor(peer, { mode: null }))];
+  const letIn = peersLetIn(snapshot);
+  const oneWay = unserved.filter((peer) => letIn.includes(peer));
+  const forgotten = [...peers.map(noMarks), ...oneWay.map((peer) => marksFor(peer, { mode: null, access: null }))];
+  // Who goes on dialling is to be known although no file names it: its user hangs on that if the list of them is lost.
+  const staying = peers.filter((peer) => !unserved.includes(peer) && isLetIn(snapshot, peer));
+  const writtenDown = staying.map((peer) => marksFor(peer, { access: 'let-in' }));
   if (forgotten.length === 0) return [];
   return PEER_SECRETS.toReversed().flatMap((name): Step[] => {
     const object = secretRef(snapshot.namespace, name);
@@ -70,7 +74,8 @@ function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[], unserv
     const keys = peers.flatMap((peer) => [peer, ...Object.values(peerCertificateKeys(peer))]);
     const gone = keys.filter((key) => present.includes(key));
     const base = { cluster: snapshot.context, object, before };
-    const edit = removeKeys(keys, Object.assign({}, ...forgotten) as Marks);
+    const marks = [...forgotten, ...(name === AGENT_PEERS_SECRET ? writtenDown : [])];
+    const edit = removeKeys(keys, Object.assign({}, ...marks) as Marks);
     const wanted = edit(before);
     if (!wanted)
       return [
@@ -91,6 +96,10 @@ function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[], unserv
       },
     ];
   });
+}
+
+function isLetIn({ remoteUsers = [] }: ClusterSnapshot, peer: string): boolean {
+  return remoteUsers.some(({ name }) => name === remoteUserName(peer));
 }
 
 function userSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[] {

@@ -1,5 +1,6 @@
+import { availableReplicasOf } from '../apiserver/deployment.ts';
 import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
-import { formerName, podIdentity } from '../apiserver/pod-marks.ts';
+import { formerName, podCaMark, podIdentity } from '../apiserver/pod-marks.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -7,6 +8,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
+import { peersLetIn } from '../peers/peer-choices.ts';
 import { remoteUserName } from '../peers/peer-config.ts';
 import { dialledAddresses } from '../peers/peer-file.ts';
 import { configuredPeers } from '../peers/peers.ts';
@@ -149,7 +151,7 @@ function identityEffects({ snapshot }: EnableEffectsInput, where: string, connec
 
 /**
  * The users that the ConfigMap of them must have where it has gone: of every peer that this cluster dials, and of every
- * cluster that was read and has a certificate for this one. A user without a certificate lets nobody in.
+ * cluster that was read and has a certificate for this one, and of those that dial in one-way as it was written down. A user without a certificate lets nobody in.
  */
 export function usersToRestore(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
   if (snapshot.remoteUsers !== undefined) return [];
@@ -159,5 +161,25 @@ export function usersToRestore(snapshot: ClusterSnapshot, others: readonly Clust
   const dialling = others.flatMap(({ peerCertificates }) =>
     own.flatMap((name) => peerCertificates.get(name)?.certificate.commonName ?? []),
   );
-  return [...new Set([...dialled.map(remoteUserName), ...dialling.filter((user) => user.startsWith(prefix))])].sort();
+  return [
+    ...new Set([
+      ...[...dialled, ...peersLetIn(snapshot)].map(remoteUserName),
+      ...dialling.filter((user) => user.startsWith(prefix)),
+    ]),
+  ].sort();
+}
+
+/**
+ * What nobody can tell when the list of users is made anew, as a clause: a cluster that only dials in is known by the list,
+ * by what connect wrote down, and by its own context. Undefined where nothing is lost.
+ */
+export function doubtAboutUsers(snapshot: ClusterSnapshot): string | undefined {
+  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const hasRun = deployment && (podCaMark(deployment) !== undefined || availableReplicasOf(deployment) > 0);
+  if (snapshot.remoteUsers !== undefined || !hasRun) return undefined;
+  return (
+    'the list of the users that peers log in as is lost: it is made anew of the peers that this cluster dials, of those that ' +
+    'connect has written down, and of the other clusters of this kubeconfig; a cluster that only dials in and is none of ' +
+    'them loses access until it is connected again'
+  );
 }

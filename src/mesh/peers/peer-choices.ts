@@ -17,6 +17,8 @@ export interface PeerChoices {
   credentials?: CredentialKind | undefined;
   /** `unicast`: the peer shall not dial back; `served`: the peer dials this cluster, which shall not dial back. */
   mode?: ChosenMode | undefined;
+  /** `let-in`: the peer goes on dialling this cluster, which does not dial it any more: no file names it. */
+  access?: 'let-in' | undefined;
 }
 
 /** How one side of a one-way connection writes it down; the other side has the other word. */
@@ -26,7 +28,7 @@ const CHOSEN_MODES: readonly string[] = ['unicast', 'served'] satisfies readonly
 /** Annotations to set, null for those that go. */
 export type Marks = Readonly<Record<string, string | null>>;
 
-const KINDS = ['endpoint', 'credentials', 'mode'] as const;
+const KINDS = ['endpoint', 'credentials', 'mode', 'access'] as const;
 const annotationOf = (kind: (typeof KINDS)[number], peer: string) => `meshctl.io/${kind}.${peer}`;
 
 /** What was chosen for a peer of this cluster; what cannot be read counts as not chosen. */
@@ -43,26 +45,36 @@ export function choicesFor({ objects, namespace }: Pick<ClusterSnapshot, 'object
 }
 
 /** The peers that dial this cluster one-way, as it was chosen: those that it does not dial. @param dialled by this cluster */
-export function servedPeers(
-  snapshot: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
-  dialled: readonly string[],
-): string[] {
-  const secret = snapshot.objects.get(keyOf(secretRef(snapshot.namespace, AGENT_PEERS_SECRET)));
-  const prefix = annotationOf('mode', '');
+export function servedPeers(snapshot: ClusterObjects, dialled: readonly string[]): string[] {
+  return peersMarked(snapshot, 'mode', 'served' satisfies ChosenMode).filter((peer) => !dialled.includes(peer));
+}
+
+/** The peers that dial this cluster although no file of it names them: their users hang on what is written down. */
+export function peersLetIn(snapshot: ClusterObjects): string[] {
+  return [
+    ...new Set([...peersMarked(snapshot, 'mode', 'served'), ...peersMarked(snapshot, 'access', 'let-in')]),
+  ].sort();
+}
+
+type ClusterObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
+
+function peersMarked({ objects, namespace }: ClusterObjects, kind: (typeof KINDS)[number], wanted: string): string[] {
+  const secret = objects.get(keyOf(secretRef(namespace, AGENT_PEERS_SECRET)));
+  const prefix = annotationOf(kind, '');
   return Object.entries(secret?.metadata.annotations ?? {})
-    .filter(([name, value]) => name.startsWith(prefix) && value === ('served' satisfies ChosenMode))
+    .filter(([name, value]) => name.startsWith(prefix) && value === wanted)
     .map(([name]) => name.slice(prefix.length))
-    .filter((peer) => !dialled.includes(peer))
     .sort();
 }
 
 /** The marks of choices that are made now: null in a field takes the mark away, absent leaves it. */
 export function marksFor(peer: string, choices: { [K in keyof PeerChoices]?: PeerChoices[K] | null }): Marks {
-  const { endpoints, credentials, mode } = choices;
+  const { endpoints, credentials, mode, access } = choices;
   const values = {
     endpoint: endpoints === null ? null : endpoints?.map(({ host, port }) => hostPort(host, port)).join(','),
     credentials,
     mode,
+    access,
   };
   return Object.fromEntries(
     KINDS.flatMap((kind) => (values[kind] === undefined ? [] : [[annotationOf(kind, peer), values[kind]]])),
@@ -71,7 +83,7 @@ export function marksFor(peer: string, choices: { [K in keyof PeerChoices]?: Pee
 
 /** Takes every mark of a peer away. */
 export function noMarks(peer: string): Marks {
-  return marksFor(peer, { endpoints: null, credentials: null, mode: null });
+  return marksFor(peer, { endpoints: null, credentials: null, mode: null, access: null });
 }
 
 /** Those marks that an object does not have as they shall be. */

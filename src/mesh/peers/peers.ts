@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { dataKeys, secretText, secretTexts } from '../objects/secret-data.ts';
+import { peersLetIn } from './peer-choices.ts';
 import { peerCertificateKeys, peersIn, remoteUserName } from './peer-config.ts';
 import { dialsOwnCache, readPeerFile } from './peer-file.ts';
 
@@ -39,7 +40,7 @@ export function expectedPeers(snapshot: ClusterSnapshot): string[] {
   return [...peers].sort();
 }
 
-/** The clusters that this one dials or lets in, as far as its files and users name them. */
+/** The clusters that this one dials or lets in, as far as its files and users name them, and what connect wrote down. */
 export function knownPeers(snapshot: ClusterSnapshot): string[] {
   const prefix = remoteUserName('');
   const users = (snapshot.remoteUsers ?? []).map(({ name }) => name).filter((name) => name.startsWith(prefix));
@@ -47,6 +48,7 @@ export function knownPeers(snapshot: ClusterSnapshot): string[] {
     ...new Set([
       ...configuredPeers(snapshot),
       ...expectedPeers(snapshot),
+      ...peersLetIn(snapshot),
       ...users.map((name) => name.slice(prefix.length)),
     ]),
   ].sort();

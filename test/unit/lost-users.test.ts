@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { partingsOf, planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
+import { doubtAboutUsers, usersToRestore } from '../../src/mesh/enable/effects.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
+import { knownPeers } from '../../src/mesh/peers/peers.ts';
+import { apiserverDeployment, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+
+const peersSecret = (annotations: Record<string, string>, ...peers: string[]): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'cilium-clustermesh', namespace: 'kube-system', annotations },
+  data: Object.fromEntries(peers.map((peer) => [peer, encodeText('endpoints:\n- https://10.0.0.1:2379\n')])),
+});
+const served = (peer: string) => marksFor(peer, { mode: 'served' }) as Record<string, string>;
+const other = (context: string, name: string, user: string): ClusterSnapshot =>
+  snapshotOf({
+    context,
+    ciliumConfig: { 'cluster-name': name, 'cluster-id': '2' },
+    peerCertificates: new Map([['mesh-1', tlsFacts('ca-one', { commonName: user })]]),
+  });
+
+describe('users whose list is lost', () => {
+  it.each<[what: string, live: KubeObject[], others: ClusterSnapshot[], users: string[]]>([
+    ['of peers that are dialled', [peersSecret({}, 'mesh-2')], [], ['remote-mesh-2']],
+    ['of one that only dials in, as it was written down', [peersSecret(served('mesh-3'))], [], ['remote-mesh-3']],
+    [
+      'of one that goes on dialling after this cluster has ceased to',
+      [peersSecret({ 'meshctl.io/access.mesh-4': 'let-in' })],
+      [],
+      ['remote-mesh-4'],
+    ],
+    ['of one that only dials in and was read', [], [other('c2', 'mesh-2', 'remote-mesh-2')], ['remote-mesh-2']],
+    ['of none that logs in as all do', [], [other('c2', 'mesh-2', 'remote')], []],
+  ])('are known: those %s', (_what, live, others, users) => {
+    const snapshot = snapshotOf({ live: [apiserverDeployment(), ...live] });
+    expect(usersToRestore(snapshot, others)).toEqual(users);
+  });
+
+  it('leave a doubt that the plan says, but where nothing has run yet', () => {
+    const deployment = apiserverDeployment();
+    expect(doubtAboutUsers(snapshotOf({ live: [deployment] }))).toContain('only dials in');
+    expect(doubtAboutUsers(snapshotOf({ live: [{ ...deployment, status: {} }] }))).toBeUndefined();
+    expect(doubtAboutUsers(snapshotOf({ live: [] }))).toBeUndefined();
+    expect(doubtAboutUsers(snapshotOf({ live: [deployment], remoteUsers: [] }))).toBeUndefined();
+  });
+});
+
+describe('a peer that only dials in', () => {
+  it('is known by what was written down', () => {
+    expect(knownPeers(snapshotOf({ live: [peersSecret(served('mesh-3'), 'mesh-2')] }))).toEqual(['mesh-2', 'mesh-3']);
+  });
+
+  it('is written down where it goes on dialling after this cluster has ceased to', () => {
+    const snapshot = snapshotOf({
+      live: [peersSecret({}, 'mesh-2')],
+      remoteUsers: [{ name: 'remote-mesh-2', role: 'remote' }],
+    });
+    const own = { context: 'one', name: 'mesh-1', snapshot };
+    const peer = { context: 'c2', name: 'mesh-2' };
+    const marksAfter = (dials: Parameters<typeof partingsOf>[0]) =>
+      planDisconnect(partingsOf(dials)).steps.flatMap(({ write, before }) => {
+        const edit = write?.method === 'edit' && before ? write.edit(before) : undefined;
+        return edit && edit !== 'delete' && 'metadata' in edit.patch ? [edit.patch.metadata] : [];
+      });
+    expect(marksAfter([[own, peer]])).toEqual([{ annotations: { 'meshctl.io/access.mesh-2': 'let-in' } }]);
+    expect(
+      marksAfter([
+        [own, peer],
+        [peer, own],
+      ]),
+    ).toEqual([]);
+  });
+});
