@@ -11,6 +11,7 @@ import {
 import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../../flows/enable/given-authority.ts';
 import type { Target } from '../../flows/flow.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
+import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import { cutEffects } from '../../mesh/plan/peer-effects.ts';
 import { type EnableFailure, enableText, failureData } from '../../views/enable/enable-view.ts';
@@ -78,15 +79,23 @@ async function carryOut(
   if (dryRun && !flags.viaHelm) return dryRunResult(context, flags, options, { planned, report, failures });
   const [failure] = failures;
   if (flags.viaHelm && failure) throw firstOf(context, failures);
+  // What is refused anyway is not worth a question.
+  const { done: ready, failures: disputed } =
+    flags.viaHelm || options.force
+      ? { done: planned, failures: [] }
+      : await eachCluster(planned, planned.length + failures.length === 1, async (one) => {
+          requireNoConflicts(one.draft.snapshot, one.draft.plan.steps, options.forcing);
+          return one;
+        });
   if (!dryRun) {
-    const replaced = onlyReplacements(planned);
+    const replaced = onlyReplacements(ready);
     await confirmPlan(context, replaced, { question: replacementQuestion(replaced), yes: flags.yes });
-    const asked = planned.filter(({ draft }) => !draft.authority.replaces);
+    const asked = ready.filter(({ draft }) => !draft.authority.replaces);
     const doubtful = asked.some(({ draft }) => draft.doubts.length > 0);
     await confirmCuts(context, reportOf(asked), { yes: flags.yes, doubtful });
   }
-  if (flags.viaHelm) return runViaHelm(context, flags, options, planned, dryRun);
-  return enableAll(context, options, planned, failures);
+  if (flags.viaHelm) return runViaHelm(context, flags, options, ready, dryRun);
+  return enableAll(context, options, ready, [...failures, ...disputed]);
 }
 
 function optionsOf(flags: EnableFlags): EnableOptions {

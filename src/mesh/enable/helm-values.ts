@@ -17,6 +17,7 @@ import { foreignOwner, MANAGED_BY } from '../objects/ownership.ts';
 import { COMMON_PREFIX } from '../peers/peer-config.ts';
 import { configuredPeers, dialingFile, knownPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
+import { settingName, settingsOf } from './kept-settings.ts';
 import type { EnableSettings } from './settings.ts';
 
 /** Values of Cilium's chart, and what they cannot say. */
@@ -95,6 +96,10 @@ function notesOf(
         `let it be made: ${meshctlCommand('clustermesh enable', { context: snapshot.context }, ['--via-helm'])}`,
     );
   }
+  const set = [...snapshot.objects.values()].flatMap((object) =>
+    settingsOf(object).map(([path]) => settingName(object, path)),
+  );
+  if (set.length > 0) notes.push(`${set.join(', ')}: what was --set has no counterpart among the values of the chart`);
   return notes;
 }
 

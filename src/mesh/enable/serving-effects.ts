@@ -5,6 +5,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
 import { overlaps } from '../objects/ownership.ts';
+import { serviceSpec } from '../objects/service.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import { changesTo } from '../plan/diff.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
@@ -56,17 +57,23 @@ function riskyEffects({ snapshot, steps, rendered, objects }: ServingInput): Eff
     if (action === 'keep' || !servesPeers(ref) || !own || !wanted) return [];
     const differences = [...changesTo(own, wanted), ...changesTo(wanted, own)].map(({ path }) => path);
     const done: readonly Change[] = action === 'create' ? changesTo({}, wanted) : changes;
-    const risky = done.filter(
-      (change) => differences.some((path) => overlaps(path, change.path)) && !isHarmless(ref, change),
-    );
+    const isOwn = ({ path }: Change) =>
+      differences.some((one) => overlaps(one, path)) || isReadByCloud(snapshot.objects.get(keyOf(ref)), wanted, path);
+    const risky = done.filter((change) => isOwn(change) && !isHarmless(ref, change));
     if (risky.length === 0) return [];
     const settings = [...new Set(risky.flatMap(({ path }) => settingsAbout(wanted, path)))];
     const paths = listed(risky.map(({ path }) => path));
-    const why = `${ref.kind} ${ref.name}: ${paths} will not be as meshctl makes it`;
+    const why = `${ref.kind} ${ref.name} changes in ${paths}`;
     return [
       { becomes: 'unknown', why, ...(settings.length > 0 ? { mend: unsetCommand(snapshot.context, settings) } : {}) },
     ];
   });
+}
+
+/** Whoever has given a load balancer its address may give it another one by the annotations, whoever wants them so. */
+function isReadByCloud(live: KubeObject | undefined, wanted: KubeObject, path: string): boolean {
+  const isBalanced = [live, wanted].every((one) => one?.kind === 'Service' && serviceSpec(one).type === 'LoadBalancer');
+  return isBalanced && path.startsWith('metadata.annotations.');
 }
 
 /** New pods of which nobody knows yet whether they work, for which all the former ones are ended first. */
