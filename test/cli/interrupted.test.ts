@@ -136,6 +136,9 @@ describe('Ctrl-C', () => {
         `⚠ context "${cluster}": it does not dial ${peer} any more, and it has no user for ${peer} any more; that stands, nothing is put back\n`,
       );
     }
+    expect(late.stderr).toContain(
+      'not seen\n  → look what is still reported: meshctl clustermesh status --context mesh-1,mesh-2\n',
+    );
     const again = await meshctl([...disconnect, '--dry-run', '-o', 'json']);
     expect(jsonOf(again)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
   });

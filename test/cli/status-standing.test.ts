@@ -93,9 +93,12 @@ const BREAKS: readonly Break[] = [
 ];
 
 /** Remembers what the breaks change, and gives it back. */
+/** Of what no connection needs: their CAs differ. */
+const UNNEEDED = ['cilium-ca', 'clustermesh-apiserver-remote-cert'];
+
 function remember(cluster: SandboxCluster): Undo {
   const all = [
-    ...[KVSTOREMESH, 'cilium-clustermesh', 'clustermesh-apiserver-server-cert'].map(refs.secret),
+    ...[KVSTOREMESH, 'cilium-clustermesh', 'clustermesh-apiserver-server-cert', ...UNNEEDED].map(refs.secret),
     refs.configMap('clustermesh-remote-users'),
   ].map((ref) => [ref, found(cluster.store.get(ref), ref.name)] as const);
   return () => {
@@ -152,6 +155,28 @@ describe('connected, but would not come back', () => {
       await meshctl.ok(waitForStatus('mesh-1', '20s'));
     },
   );
+
+  it('is told also of what no connection needs now, which is not unhealthy', async () => {
+    const undo = remember(one);
+    for (const name of UNNEEDED) one.store.delete(refs.secret(name));
+    try {
+      const { exitCode, stdout } = await status();
+      expect(exitCode, stdout).toBe(0);
+      expect(stdout).toContain('no connection needs it now');
+      expect(stdout).toContain('the remote certificate is not there (Secret clustermesh-apiserver-remote-cert)');
+      expect(stdout).toContain('the CA is not there: nothing can be renewed (Secret cilium-ca)');
+      const { healthy, faults } = jsonOf(
+        await meshctl(['clustermesh', 'status', '--context', 'mesh-1', '-o', 'json']),
+      ) as unknown as { healthy: boolean; faults: { id: string; outage: boolean }[] };
+      expect(healthy).toBe(true);
+      expect(faults.map(({ id, outage }) => [id, outage])).toEqual([
+        ['certificate-missing', false],
+        ['ca-missing', false],
+      ]);
+    } finally {
+      undo();
+    }
+  });
 
   it('--wait does not wait for what waiting does not mend', async () => {
     const undo = remember(one);

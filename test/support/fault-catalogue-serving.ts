@@ -117,11 +117,11 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     id: 'remote-certificate-deleted',
     what: 'the Secret of the client certificate for peers with the same CA is gone, and there is none',
     arrange: ({ two }) => dropSecret(two, 'clustermesh-apiserver-remote-cert'),
-    status: [],
+    status: ['certificate-missing'],
     check: ['tls-present'],
     certs: [`${TWO} remote certificate-missing`],
     connect: 'keeps',
-    unconcerned: ['connect', 'status'],
+    unconcerned: ['connect'],
   },
   {
     id: 'users-deleted',

@@ -101,6 +101,11 @@ async function awaitTaken(
       flow.progress.warn(`context "${context}": ${parts.join(', and ')}; that stands, nothing is put back`);
     }
     if (error instanceof MeshctlError) error.details.stands = stands;
+    // What has run into the time limit says itself where to look.
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') {
+      const look = meshctlCommand('clustermesh status', { context: stands.map(({ context }) => context) });
+      flow.progress.warn(`whether it has taken effect everywhere was not seen → look what is still reported: ${look}`);
+    }
     throw error;
   }
 }

@@ -168,7 +168,7 @@ function isStuck({ reports, unreachable }: Look): boolean {
     lacking.length > 0 &&
     lacking.every(
       ({ faults, problems }) =>
-        faults.length > 0 &&
+        faults.some(({ outage }) => outage) &&
         [...faults, ...problems.map(({ cause }) => cause)].every((fault) => fault && !mendsAlone(fault)),
     )
   );
@@ -197,7 +197,7 @@ function lackOf(report: StatusReport): string {
   }
   const [heldOver] = problems.filter((problem) => problem.heldOver);
   if (heldOver) return `a new connection of ${context} to ${heldOver.peer}`;
-  const [fault] = faults;
+  const fault = faults.find(({ outage }) => outage);
   if (fault) return `${context} to be mended: ${describeFault(fault)}`;
   return `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas of ${context} to connect`;
 }

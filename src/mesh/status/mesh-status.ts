@@ -53,7 +53,8 @@ export function evaluateMesh(
 }
 
 function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]): MatrixCell {
-  const { cluster, peers, problems, faults } = report;
+  const { cluster, peers, problems } = report;
+  const faults = report.faults.filter(({ outage }) => outage);
   const from = cluster.name;
   if (from === to) return { from, to, state: 'self' };
   const peer = peers.find(({ name }) => name === to);
@@ -61,7 +62,7 @@ function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]):
   const { agents, kvstoremesh } = peer;
   const { connected, total } = agents;
   if (total === 0 || connected < total) return { from, to, state: 'disconnected', connected, total };
-  const serving = all.find((other) => other.cluster.name === to)?.faults ?? [];
+  const serving = (all.find((other) => other.cluster.name === to)?.faults ?? []).filter(({ outage }) => outage);
   const isAtRisk =
     problems.some((problem) => problem.peer === to) ||
     (kvstoremesh && (kvstoremesh.total === 0 || kvstoremesh.connected < kvstoremesh.total)) ||

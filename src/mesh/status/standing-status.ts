@@ -60,20 +60,22 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
 
 /**
  * The reports with what is configured but broken, each cluster's by the snapshots of all: a cluster with such a fault is
- * not healthy, whatever its agents say; and a problem that a fault explains has it as its cause.
+ * not healthy, whatever its agents say; and a problem that a fault explains has it as its cause. What no connection needs
+ * (`outage: false`) is told, and changes nothing else.
  */
 export function judgeStanding(polled: readonly PolledCluster[], now: Date): StatusReport[] {
   const snapshots = polled.map(({ snapshot }) => snapshot);
-  const standing = polled.map(({ report, snapshot }): PolledCluster & { faults: Fault[] } => {
+  const standing = polled.map(({ report, snapshot }): PolledCluster & Record<'faults' | 'harmless', Fault[]> => {
     const others = snapshots.filter((other) => other !== snapshot);
-    const found = faultsOf(snapshot, { now, others }).filter(({ outage }) => outage);
-    const faults = [...found, ...unconfigured(report, snapshot)];
-    return { report: withServed(report, snapshot, snapshots), snapshot, faults };
+    const found = faultsOf(snapshot, { now, others });
+    const faults = [...found.filter(({ outage }) => outage), ...unconfigured(report, snapshot)];
+    const harmless = found.filter(({ outage }) => !outage);
+    return { report: withServed(report, snapshot, snapshots), snapshot, faults, harmless };
   });
-  return standing.map(({ report, snapshot, faults }) => ({
+  return standing.map(({ report, snapshot, faults, harmless }) => ({
     ...report,
     healthy: report.healthy && faults.length === 0,
-    faults,
+    faults: [...faults, ...harmless],
     problems: report.problems.map((problem) => {
       const peer = standing.find((other) => clusterNameOf(other.snapshot) === problem.peer);
       return explained(problem, report, { own: faults, peer: peer?.faults ?? [], snapshot, now });

@@ -86,7 +86,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map()): StatusRe
       .map(
         (fault): StatusReason => ({
           about: fault.peers ?? [fault.peer ?? cluster.name],
-          lead: nodes.connected === nodes.total ? 'connected, but would not come back' : 'would not come back',
+          lead: leadOf(fault, nodes.connected === nodes.total),
           says: describeFault(fault),
           places: [],
           hint: mendOf(fault, contexts),
@@ -94,6 +94,11 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map()): StatusRe
       ),
   );
   return [...reasons, ...silent];
+}
+
+function leadOf({ outage }: Fault, connected: boolean): string {
+  if (!outage) return 'no connection needs it now, but it cannot be done without for ever';
+  return connected ? 'connected, but would not come back' : 'would not come back';
 }
 
 /** @param group problems that are one */

@@ -59,7 +59,8 @@ function failureOf({ name, agents, kvstoremesh }: PeerStatus, report: StatusRepo
 }
 
 /** Connected, and broken all the same. */
-function failureOfFaults(faults: readonly Fault[]): JunitCase['failure'] {
+function failureOfFaults(all: readonly Fault[]): JunitCase['failure'] {
+  const faults = all.filter(({ outage }) => outage);
   const [first] = faults;
   if (!first) return undefined;
   const text = faults.map((fault) => `${describeFault(fault)}\n→ ${fault.hint}`).join('\n');

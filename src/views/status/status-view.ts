@@ -101,7 +101,7 @@ function shortcoming({ enabled, kvstoremesh, problems, faults }: StatusReport, a
     const lacking = kvstoremesh.replicas - kvstoremesh.connected;
     return `${capital(partOf(lacking, kvstoremesh.replicas, 'KVStoreMesh replica', ['is', 'are']))} not connected to all clusters; ${all}`;
   }
-  if (faults.length > 0) return `The connections would not come back after a restart; ${still}`;
+  if (faults.some(({ outage }) => outage)) return `The connections would not come back after a restart; ${still}`;
   return `Not all of it is well; ${still}`;
 }
 
