@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { listOr } from '../kube/refused.ts';
+import { listOr } from '../kube/unless-refused.ts';
 import { givenToNodes } from '../mesh/cilium/nodes.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';

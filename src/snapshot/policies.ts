@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { listOr } from '../kube/refused.ts';
+import { listOr } from '../kube/unless-refused.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 
 /** The policies that can select pods of a namespace; undefined where they may not be listed. */

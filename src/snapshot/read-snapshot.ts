@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import type { ClusterClient } from '../kube/client.ts';
-import { listOr } from '../kube/refused.ts';
+import { listOr } from '../kube/unless-refused.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
 import type {
   AgentFacts,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ClusterClient } from '../kube/client.ts';
-import { unlessForbidden } from '../kube/refused.ts';
+import { unlessForbidden } from '../kube/unless-refused.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import { secretRef } from '../mesh/objects/names.ts';
 import { secretTexts } from '../mesh/objects/secret-data.ts';

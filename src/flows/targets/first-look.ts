@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../../kube/client.ts';
-import { unlessForbidden } from '../../kube/refused.ts';
+import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { CiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
 import { shellWord } from '../../mesh/command-line.ts';

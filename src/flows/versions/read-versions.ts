@@ -1,4 +1,4 @@
-import { unlessForbidden } from '../../kube/refused.ts';
+import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterVersions, ProgramVersion } from '../../mesh/cilium/skew.ts';
