@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { startTcpServer } from '../support/tcp-server.ts';
 
 /** What an operator, or whoever wrote the script or the kubeconfig, may hand in. */
 let folder: string;
@@ -69,26 +69,21 @@ describe('a kubeconfig', () => {
     return path;
   };
 
+  const statusBy = (path: string) =>
+    runCli(['clustermesh', 'status', '--kubeconfig', path, '--request-timeout', '200ms']);
+
   test('whose proxy is silent: named, within the time limit', async () => {
-    const silent = net.createServer((socket) => void socket.resume().on('error', () => undefined));
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const { port } = silent.address() as AddressInfo;
+    const silent = await startTcpServer();
+    const { port } = silent;
     const path = await kubeconfig({
       server: 'https://10.0.0.1:6443',
       'proxy-url': `http://u:s3cret@127.0.0.1:${port}`,
     });
-    const { exitCode, stderr } = await runCli([
-      'clustermesh',
-      'status',
-      '--kubeconfig',
-      path,
-      '--request-timeout',
-      '200ms',
-    ]);
+    const { exitCode, stderr } = await statusBy(path);
     expect(exitCode).toBe(3);
     expect(stderr).toContain(`through the proxy http://127.0.0.1:${port} (proxy-url in the kubeconfig)`);
     expect(stderr).not.toContain('s3cret');
-    await new Promise((resolve) => silent.close(resolve));
+    await silent.close();
   });
 
   test('whose plugin does not end: the plugin is blamed, not the API server', async () => {
@@ -96,14 +91,7 @@ describe('a kubeconfig', () => {
     await writeFile(plugin, '#!/bin/sh\nexec sleep 30\n');
     await chmod(plugin, 0o755);
     const path = await kubeconfig({ server: 'https://127.0.0.1:1' }, { exec: { command: plugin } });
-    const { exitCode, stderr } = await runCli([
-      'clustermesh',
-      'status',
-      '--kubeconfig',
-      path,
-      '--request-timeout',
-      '200ms',
-    ]);
+    const { exitCode, stderr } = await statusBy(path);
     expect(exitCode).toBe(3);
     expect(stderr).toContain(`credential plugin "${plugin}" failed: it did not end within 0.2 s`);
   });

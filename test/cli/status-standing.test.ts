@@ -92,10 +92,10 @@ const BREAKS: readonly Break[] = [
   },
 ];
 
-/** Remembers what the breaks change, and gives it back. */
-/** Of what no connection needs: their CAs differ. */
+/** What no connection needs: their CAs differ. */
 const UNNEEDED = ['cilium-ca', 'clustermesh-apiserver-remote-cert'];
 
+/** Remembers what the breaks change, and gives it back. */
 function remember(cluster: SandboxCluster): Undo {
   const all = [
     ...[KVSTOREMESH, 'cilium-clustermesh', 'clustermesh-apiserver-server-cert', ...UNNEEDED].map(refs.secret),

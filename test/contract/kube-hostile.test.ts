@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +9,7 @@ import { MeshctlError } from '../../src/mesh/errors.ts';
 import { hostileValue } from '../support/hostile.ts';
 import { answer, type Handle, SECRET, secretNamed, useScriptedCluster } from '../support/kube-scripted.ts';
 import { failure, sendJson } from '../support/kube-server.ts';
+import { startTcpServer } from '../support/tcp-server.ts';
 
 const { answering, closeLater, open, serve } = useScriptedCluster();
 
@@ -131,7 +131,9 @@ describe('warnings of an API server', () => {
 
 describe('what never answers is named, and ends by its time and by Ctrl-C', () => {
   test.each(['http', 'socks5'])('a %s proxy', async (scheme) => {
-    const silent = await listen();
+    const server = await startTcpServer();
+    closeLater(server);
+    const silent = server.port;
     const settings = { cluster: { proxyUrl: `${scheme}://jane:s3cret@127.0.0.1:${silent}` } };
     const inTime = await errorOf(open('https://10.0.0.1', settings, { requestTimeoutMs: 150 }).get(SECRET));
     expect(inTime).toMatchObject({
@@ -260,20 +262,3 @@ test('a token file that is a folder is the kubeconfig’s fault', async () => {
   const error = await errorOf(open('https://127.0.0.1:1', { user: { tokenFile: folder } }).get(SECRET));
   expect(error).toMatchObject({ code: 'KubeconfigInvalid' });
 });
-
-/** A TCP server that takes connections and says nothing; gives its port. */
-async function listen(): Promise<number> {
-  const sockets = new Set<net.Socket>();
-  const server = net.createServer((socket) => {
-    sockets.add(socket.on('error', () => undefined));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closeLater({
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
-  });
-  return (server.address() as AddressInfo).port;
-}

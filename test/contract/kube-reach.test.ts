@@ -3,6 +3,7 @@ import net, { type AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { good, SECRET, secretNamed, useScriptedCluster } from '../support/kube-scripted.ts';
 import { kubeconfigFor, makeServerIdentity, openClient, sendJson } from '../support/kube-server.ts';
+import { startTcpServer } from '../support/tcp-server.ts';
 
 const { closeLater, open, serve } = useScriptedCluster();
 
@@ -117,23 +118,11 @@ describe('a server that cannot be reached', () => {
   });
 });
 
-/** A TCP server; gives its port. */
+/** A TCP server until the end of the test; gives its port. */
 async function listen(onConnection: (socket: net.Socket) => void): Promise<number> {
-  const sockets = new Set<net.Socket>();
-  const server = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-    onConnection(socket);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closeLater({
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
-  });
-  return (server.address() as AddressInfo).port;
+  const server = await startTcpServer(onConnection);
+  closeLater(server);
+  return server.port;
 }
 
 /** Joins a proxied connection to a port, after an answer of the proxy. */
