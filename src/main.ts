@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
 import { type Completion, completeData, completeProgress, completionFor, runFlagsOf } from './cli/complete-commands.ts';
 import { confirm } from './cli/confirm.ts';
+import { withoutVariables } from './cli/environment.ts';
+import { withFlagsBehind } from './cli/flags-first.ts';
 import { type Host, processHost } from './cli/host.ts';
 import { isDocumentFormat, writeResult } from './cli/output.ts';
 import { ownWords } from './cli/own-words.ts';
@@ -21,25 +23,29 @@ declare const MESHCTL_COMMIT: string | undefined;
 
 /** Runs one command line. @returns the exit status; everything else happens through the host */
 export async function run(argv: readonly string[], host: Host): Promise<number> {
-  const errorTheme = createTheme(colourWanted(host.env, host.stderr));
+  const words = withFlagsBehind(COMMANDS, COMMAND_ALIASES, argv);
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
-  const seen = { format: formatIn(argv), debug: argv.includes('--debug') };
+  const seen = { format: valueIn(words, '--output', '-o'), debug: words.includes('--debug') };
+  const errorTheme = createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));
   let complete: Completion = (text) => text;
   try {
     const version = await packageVersion(host);
     const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
-    const invocation = await parseCommandLine(COMMANDS, texts, host, argv);
+    const invocation = await parseCommandLine(COMMANDS, texts, host, words);
     if (!invocation) return 0;
     const flags = runFlagsOf(invocation.options, invocation.command);
     complete = completionFor(flags, COMMANDS);
     const leaveUnnamed = (context: string) => {
       flags.unnamedContext = context;
     };
-    return await runCommand(invocation, host, { complete, argv, leaveUnnamed });
+    return await runCommand(invocation, host, { complete, argv: words, leaveUnnamed });
   } catch (thrown) {
     return reportError(host, errorTheme, { ...seen, complete }, thrown);
   }
 }
+
+/** The verbosity of --debug. */
+const MOST_VERBOSE = 2;
 
 /** Node versions whose V8 knows the flag below; one that does not would complain on every run. */
 const NODES_WITH_GROWTH_FACTOR = ['20', '22', '24'];
@@ -94,7 +100,7 @@ async function runCommand(
     leaveUnnamed,
   }: { complete: Completion; argv: readonly string[] } & Pick<CommandContext, 'leaveUnnamed'>,
 ): Promise<number> {
-  const theme = createTheme(colourWanted(host.env, host.stdout));
+  const theme = createTheme(colourWanted(host.env, host.stdout, options.color));
   const again = (...words: readonly string[]) =>
     [`meshctl ${command.path.join(' ')}`, ...[...ownWords(command, argv), ...words].map(shellWord)].join(' ');
   const commit = typeof MESHCTL_COMMIT === 'undefined' ? '' : MESHCTL_COMMIT;
@@ -117,8 +123,8 @@ async function runCommand(
     now: host.now,
     clock: host.clock,
     signal: host.signal,
-    runCommand: (argv, env = {}) => run(argv, { ...host, env: { ...host.env, ...env } }),
-    debug: options.debug === true,
+    runCommand: (argv, env = {}) => run(argv, { ...host, env: { ...withoutVariables(host.env, COMMANDS), ...env } }),
+    verbosity: options.debug === true ? MOST_VERBOSE : Number(options.verbose ?? 0),
     debugLog: (text) => host.stderr.write(`${printableLines(text)}\n`),
   };
   const { run: runModule } = await command.load();
@@ -131,19 +137,22 @@ async function runCommand(
 }
 
 async function progressFor(options: ParsedOptions, host: Host): Promise<CommandContext['progress']> {
-  const colour = colourWanted(host.env, host.stderr);
+  const colour = colourWanted(host.env, host.stderr, options.color);
   const theme = createTheme(colour);
-  if (isDocumentFormat(options.output)) return quietProgress(host.stderr, theme);
+  if (isDocumentFormat(options.output) || options.quiet) return quietProgress(host.stderr, theme);
   // A terminal without a size (of `script`, of a pipeline's runner) has no lines that could be redrawn.
   const redraws = (host.stderr.columns ?? 0) > 0 && !host.env.CI && host.env.TERM !== 'dumb' && host.stderr.terminal;
-  return redraws && !options.debug ? spinnerProgress(redraws, theme, colour) : plainProgress(host.stderr, theme);
+  return redraws && !options.debug && !options.verbose
+    ? spinnerProgress(redraws, theme, colour)
+    : plainProgress(host.stderr, theme);
 }
 
-function formatIn(argv: readonly string[]): string | undefined {
+/** The value of a flag as it stands in a command line. */
+function valueIn(argv: readonly string[], long: string, short?: string): string | undefined {
   for (const [index, word] of argv.entries()) {
-    if (word === '-o' || word === '--output') return argv[index + 1];
-    const joined = /^(?:-o|--output=)(.+)$/.exec(word);
-    if (joined) return joined[1];
+    if (word === short || word === long) return argv[index + 1];
+    if (word.startsWith(`${long}=`)) return word.slice(long.length + 1);
+    if (short !== undefined && word.startsWith(short)) return word.slice(short.length);
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { OptionGroup, OptionSpec } from '../commands/command-spec.ts';
+import { nameOf } from '../commands/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 
 /** Headings in help, in the order in which every command has them; what is a command's own comes before. */
@@ -15,18 +16,25 @@ const OPTION_GROUPS: Readonly<Record<OptionGroup, string>> = {
 /** In the order of the headings. */
 const GROUP_ORDER: readonly (OptionGroup | undefined)[] = [undefined, ...(Object.keys(OPTION_GROUPS) as OptionGroup[])];
 
+/** Flags that many commands have, in the order in which each help has them below its heading; before them, a command's own. */
+const ORDER: readonly (string | undefined)[] = [
+  '--dry-run --yes --force --force-conflicts --no-rollback --wait --no-wait --wait-duration --settle-duration',
+  '--sample --parallel --node-timeout',
+  '--output --no-headers --quiet --verbose --debug --color',
+  '--context --destination-context --all --kubeconfig --destination-kubeconfig --namespace --cilium-namespace',
+  '--as --as-group --request-timeout',
+].flatMap((names) => names.split(' '));
+
 /** Options in the order in which help lists them. */
 export function inGroups(options: readonly OptionSpec[]): OptionSpec[] {
-  return GROUP_ORDER.flatMap((group) => options.filter((option) => option.group === group));
+  const rank = (option: OptionSpec) => (option.group === undefined ? -1 : ORDER.indexOf(nameOf(option)));
+  return GROUP_ORDER.flatMap((group) =>
+    options.filter((option) => option.group === group).toSorted((a, b) => rank(a) - rank(b)),
+  );
 }
 
 export function helpOption(): Option {
   return new Option('-h, --help', 'display help for command').helpGroup(OPTION_GROUPS.output);
-}
-
-/** `--output` of `-o, --output <format>`. */
-export function nameOf({ flags }: OptionSpec): string | undefined {
-  return /--[a-z-]+/.exec(flags)?.[0];
 }
 
 /**
@@ -34,21 +42,13 @@ export function nameOf({ flags }: OptionSpec): string | undefined {
  * all of them at once.
  */
 export function createOption(spec: OptionSpec, report: (fault: MeshctlError) => void): Option {
-  const option = new Option(spec.flags, spec.description);
+  const option = new Option(spec.flags, descriptionOf(spec));
   if (spec.group) option.helpGroup(OPTION_GROUPS[spec.group]);
   if (typeof spec.default === 'string' && spec.parse) option.default(spec.parse(spec.default), spec.default);
   else if (spec.default !== undefined) option.default(spec.default);
   if (spec.choices) option.choices(spec.choices);
   if (spec.hidden) option.hideHelp();
-  const parse = (text: string): unknown => {
-    try {
-      return readValue(spec, text);
-    } catch (error) {
-      if (!(error instanceof MeshctlError) || error.code !== 'Usage') throw error;
-      report(namingFlag(option, error));
-      return undefined;
-    }
-  };
+  const parse = (text: string) => valueOrReport(spec, text, option.long ?? option.short ?? '', report);
   if (spec.repeatable) {
     option.argParser((text: string, before: unknown) => {
       const value = parse(text);
@@ -71,6 +71,10 @@ export function createOption(spec: OptionSpec, report: (fault: MeshctlError) => 
   return option;
 }
 
+function descriptionOf({ description, env }: OptionSpec): string {
+  return env ? `${description} [$${env.name}]` : description;
+}
+
 /** @throws MeshctlError `Usage` */
 function readValue({ choices, parse }: OptionSpec, text: string): unknown {
   if (choices && !choices.includes(text)) {
@@ -81,11 +85,25 @@ function readValue({ choices, parse }: OptionSpec, text: string): unknown {
   return parse ? parse(text) : text;
 }
 
-/** A usage error about a value says whose value it is. */
-function namingFlag(option: Option, error: MeshctlError): MeshctlError {
-  const flag = option.long ?? option.short ?? '';
-  if (error.message.includes(flag)) return error;
-  return new MeshctlError('Usage', `${flag}: ${error.message}`, { hint: error.hint, details: error.details });
+/**
+ * The value of a text; what is wrong with it is reported and says whose value it is.
+ * @param source the flag, or the variable that stands in for it
+ */
+export function valueOrReport(
+  spec: OptionSpec,
+  text: string,
+  source: string,
+  report: (fault: MeshctlError) => void,
+): unknown {
+  try {
+    return readValue(spec, text);
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Usage') throw error;
+    const { message, hint, details } = error;
+    const named = message.includes(source) ? message : `${source}: ${message}`;
+    report(new MeshctlError('Usage', named, { hint, details }));
+    return undefined;
+  }
 }
 
 /** What must be given and is not. */

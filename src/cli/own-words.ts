@@ -1,8 +1,18 @@
 import type { CommandSpec } from '../commands/command-spec.ts';
 
 /** Flags with a value by which a run reaches its clusters, or is shown: not part of what it does. */
-const WITH_VALUE = ['--kubeconfig', '-n', '--namespace', '--as', '--as-group', '--request-timeout', '-o', '--output'];
-const BARE = ['--debug', '--dry-run'];
+const WITH_VALUE = [
+  '--kubeconfig',
+  '-n',
+  '--namespace',
+  '--as',
+  '--as-group',
+  '--request-timeout',
+  '-o',
+  '--output',
+  '--color',
+];
+const BARE = ['--debug', '--dry-run', '-v', '-vv', '--verbose', '-q', '--quiet'];
 
 /**
  * The words of a command line that say what is done: without the command itself, and without the flags that every hint

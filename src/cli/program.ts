@@ -1,10 +1,13 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { LoadableCommand, ParsedOptions } from '../commands/command.ts';
 import type { OptionSpec } from '../commands/command-spec.ts';
-import { CLUSTER_OPTIONS, COMMON_OPTIONS } from '../commands/shared-options.ts';
+import { optionsOf } from '../commands/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { takeVariables } from './environment.ts';
+import { HELP_FORMAT } from './help-format.ts';
 import type { Host } from './host.ts';
-import { allOf, createOption, helpOption, inGroups, missing, nameOf } from './options.ts';
+import { allOf, createOption, helpOption, inGroups, missing } from './options.ts';
+import { suggestCommands } from './suggest-command.ts';
 
 /** What a command line asks for. */
 export interface Invocation {
@@ -43,32 +46,52 @@ export async function parseCommandLine(
     if (thrown.exitCode === 0) return undefined;
     if (thrown.code === 'commander.help')
       throw new MeshctlError('Usage', 'a command is missing', { hint: 'meshctl --help' });
-    throw new MeshctlError('Usage', thrown.message.replace(/^error: /, ''), { hint: 'Add --help to see the options.' });
+    const message = thrown.message.replace(/^error: /, '');
+    if (thrown.code === 'commander.unknownCommand') throw unknownCommand(commands, texts, argv, message);
+    throw new MeshctlError('Usage', message, { hint: 'Add --help to see the options.' });
   }
 }
 
+/** Commander itself knows what is alike within one group. */
+function unknownCommand(
+  commands: readonly LoadableCommand[],
+  { aliases }: ProgramTexts,
+  argv: readonly string[],
+  message: string,
+): MeshctlError {
+  const meant = suggestCommands(commands, aliases, argv);
+  const [words = message] = message.split('\n');
+  const hint = meant.length > 0 ? `Did you mean: ${meant.join('; ')}` : 'meshctl --help';
+  return new MeshctlError('Usage', words, { hint });
+}
+
 type Found = (invocation: Invocation) => void;
+
+interface Surroundings {
+  texts: ProgramTexts;
+  host: Host;
+  onFound: Found;
+}
 
 function createProgram(specs: readonly LoadableCommand[], texts: ProgramTexts, host: Host, onFound: Found): Command {
   const program = new Command('meshctl')
     .description('Join Kubernetes clusters that run Cilium into one Cluster Mesh')
     .version(texts.version, '-V, --version', 'print the version')
     .helpCommand(false);
-  for (const spec of specs) addCommand(program, spec, texts, onFound);
+  for (const spec of specs) addCommand(program, spec, { texts, host, onFound });
   program.addCommand(helpCommand(program));
   forEachCommand(program, (command) => configure(command, host));
   return program;
 }
 
-function addCommand(program: Command, spec: LoadableCommand, texts: ProgramTexts, onFound: Found): void {
+function addCommand(program: Command, spec: LoadableCommand, { texts, host, onFound }: Surroundings): void {
   const name = spec.path.at(-1);
   if (name === undefined) return;
   const command = new Command(name).summary(spec.summary).description(spec.description ?? `${spec.summary}.`);
-  const names = new Set(spec.options.map(nameOf));
-  const shared: readonly OptionSpec[] = [...(spec.reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS];
-  const all: readonly OptionSpec[] = [...spec.options, ...shared.filter((option) => !names.has(nameOf(option)))];
+  const all = optionsOf(spec);
   const faults: MeshctlError[] = [];
   for (const option of inGroups(all)) command.addOption(createOption(option, (fault) => faults.push(fault)));
+  countFlags(command, all);
   command.addHelpOption(helpOption());
   const words = spec.arguments ?? [];
   for (const { name: word, description, optional } of words) {
@@ -76,12 +99,25 @@ function addCommand(program: Command, spec: LoadableCommand, texts: ProgramTexts
   }
   if (spec.examples) command.addHelpText('after', examplesText(spec.examples));
   command.action((...given: unknown[]) => {
+    const values = words.flatMap(({ name: word }, index) => (given[index] === undefined ? [] : [[word, given[index]]]));
+    takeVariables(command, all, { env: host.env, words: Object.fromEntries(values) }, (fault) => faults.push(fault));
     faults.push(...missing(all, command.opts()));
     if (faults.length > 0) throw allOf(faults);
-    const values = words.flatMap(({ name: word }, index) => (given[index] === undefined ? [] : [[word, given[index]]]));
     onFound({ command: spec, options: { ...command.opts(), ...Object.fromEntries(values) } });
   });
   groupFor(program, spec.path.slice(0, -1), texts).addCommand(command);
+}
+
+/** A flag of which it counts how often it is given, e.g. `-vv`; commander itself knows only whether. */
+function countFlags(command: Command, specs: readonly OptionSpec[]): void {
+  for (const spec of specs.filter(({ counted }) => counted)) {
+    const option = new Option(spec.flags);
+    let count = 0;
+    command.on(`option:${option.name()}`, () => {
+      count += 1;
+      command.setOptionValueWithSource(option.attributeName(), count, 'cli');
+    });
+  }
 }
 
 /** `help clustermesh enable`; commander's own knows one word. */
@@ -123,6 +159,7 @@ function configure(command: Command, host: Host): void {
   command
     .exitOverride()
     .showSuggestionAfterError()
+    .configureHelp(HELP_FORMAT)
     .configureOutput({
       writeOut: (text) => host.stdout.write(text),
       // Errors are reported once, by report-error.ts; help that was not asked for is shown.

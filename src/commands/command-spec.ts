@@ -12,11 +12,22 @@ export interface OptionSpec {
   readonly once?: boolean;
   /** Turns the text into the value; throws MeshctlError `Usage`. */
   readonly parse?: (text: string) => unknown;
+  /** What stands in for the flag where it is not given. */
+  readonly env?: OptionVariable;
+  /** How often it is given is its value, a number. */
+  readonly counted?: true;
   /** Must be given. */
   readonly required?: boolean;
   readonly hidden?: boolean;
   /** Under which heading help lists it; absent: under the first one, with what is this command's own. */
   readonly group?: OptionGroup;
+}
+
+/** A variable of the environment that stands in for a flag. An empty one is none. */
+export interface OptionVariable {
+  readonly name: string;
+  /** Whether the flags and words that were given leave no place for it, e.g. `--all` for a context. */
+  readonly unless?: (given: Readonly<Record<string, unknown>>) => boolean;
 }
 
 /** The headings of options in help; program.ts has their words and their order. */

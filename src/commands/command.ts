@@ -72,7 +72,8 @@ export interface CommandContext extends Flow {
   userAgent: string;
   /** Runs another meshctl command line in this process, writing to the same terminal; for `demo`. */
   runCommand(argv: readonly string[], env?: Readonly<Record<string, string>>): Promise<number>;
-  debug: boolean;
-  /** Writes one line for `--debug` to stderr. Never secret bytes. */
+  /** 0; 1 (`-v`): what is changed, and what is run in pods; 2 (`-vv`, `--debug`): every request. */
+  verbosity: number;
+  /** Writes one line of these to stderr. Never secret bytes. */
   debugLog(text: string): void;
 }

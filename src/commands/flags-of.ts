@@ -34,13 +34,15 @@ type Present = { required: true } | { default: string | number | boolean } | { f
 
 type ValueOf<O extends OptionSpec> = O extends { repeatable: 'lists' }
   ? OneValue<O>
-  : O extends { repeatable: true }
-    ? OneValue<O>[]
-    : O['flags'] extends `${string}<${string}`
-      ? OneValue<O>
-      : O['flags'] extends `${string}[${string}`
-        ? OneValue<O> | true
-        : boolean;
+  : O extends { counted: true }
+    ? number
+    : O extends { repeatable: true }
+      ? OneValue<O>[]
+      : O['flags'] extends `${string}<${string}`
+        ? OneValue<O>
+        : O['flags'] extends `${string}[${string}`
+          ? OneValue<O> | true
+          : boolean;
 
 type OneValue<O extends OptionSpec> = O extends { parse: (text: string) => infer Value }
   ? Value

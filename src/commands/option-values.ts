@@ -126,13 +126,14 @@ export function requireKnown(what: string, names: readonly string[], known: read
 const READABLE = 16;
 const SHOWN = 5;
 
-/** The names that are most like a text: those that share most pairs of letters with it. */
+/** The names that are most like a text. */
 function nearest(text: string, known: readonly string[]): string[] {
+  return [...known].sort((a, b) => likeness(text, b) - likeness(text, a)).slice(0, SHOWN);
+}
+
+/** How much two words are alike, 0 to 1: the share of the pairs of letters that both have. */
+export function likeness(one: string, other: string): number {
   const pairs = (word: string) => new Set([...word].slice(1).map((letter, index) => `${word[index]}${letter}`));
-  const wanted = pairs(text);
-  const likeness = (word: string) => {
-    const own = pairs(word);
-    return (2 * [...wanted].filter((pair) => own.has(pair)).length) / (wanted.size + own.size || 1);
-  };
-  return [...known].sort((a, b) => likeness(b) - likeness(a)).slice(0, SHOWN);
+  const [first, second] = [pairs(one), pairs(other)];
+  return (2 * [...first].filter((pair) => second.has(pair)).length) / (first.size + second.size || 1);
 }

@@ -1,5 +1,5 @@
 import { parseCiliumNamespaces } from '../mesh/cilium/namespaces.ts';
-import type { OptionGroup, OptionSpec } from './command-spec.ts';
+import type { CommandSpec, OptionGroup, OptionSpec } from './command-spec.ts';
 import { parseCount, parseDuration, parseList, parseTimeLimit } from './option-values.ts';
 
 /** Flags that several commands have in the same way. */
@@ -10,9 +10,16 @@ export function grouped<const Options extends readonly OptionSpec[]>(group: Opti
   return options.map((option) => ({ group, ...option })) as readonly OptionSpec[] as Options;
 }
 
+/** The context where none is named: `--all`, and what asks no cluster, leave no place for it. */
+const CONTEXT_VARIABLE = {
+  name: 'MESHCTL_CONTEXT',
+  unless: ({ all, client }: Readonly<Record<string, unknown>>) => all === true || client === true,
+} as const;
+
 export const CONTEXT = {
   flags: '--context <context>',
   description: 'kubeconfig context (default: the current one)',
+  env: CONTEXT_VARIABLE,
   once: true,
   group: 'clusters',
 } as const satisfies OptionSpec;
@@ -30,6 +37,7 @@ export const CLUSTERS = [
     flags: '--context <contexts>',
     description: 'kubeconfig contexts, comma-separated or repeated; * and ? match several (default: the current one)',
     parse: parseList,
+    env: CONTEXT_VARIABLE,
     repeatable: 'lists',
     group: 'clusters',
   },
@@ -43,6 +51,8 @@ const CILIUM_NAMESPACE = {
     parseCiliumNamespaces(text);
     return text;
   },
+  // As in cilium-cli.
+  env: { name: 'CILIUM_NAMESPACE' },
   once: true,
   group: 'clusters',
 } as const;
@@ -168,8 +178,37 @@ export const CLUSTER_OPTIONS = grouped('clusters', [
 /** Flags of every command. */
 export const COMMON_OPTIONS = [
   {
+    flags: '-v, --verbose',
+    description: 'show on stderr what is changed and which programs are run in pods; -vv: every request',
+    counted: true,
+    group: 'output',
+  },
+  {
+    flags: '-q, --quiet',
+    description: 'show no progress on stderr, only warnings and errors',
+    group: 'output',
+  },
+  {
+    flags: '--color <when>',
+    description: 'when to colour; auto, the default: on a terminal, unless NO_COLOR or FORCE_COLOR say otherwise',
+    choices: ['auto', 'always', 'never'],
+    group: 'output',
+  },
+  {
     flags: '--debug',
-    description: 'show API requests and stack traces on stderr (never secret values)',
+    description: 'show every request and stack traces on stderr (never secret values)',
     group: 'output',
   },
 ] as const satisfies readonly OptionSpec[];
+
+/** `--output` of `-o, --output <format>`. */
+export function nameOf({ flags }: OptionSpec): string | undefined {
+  return /--[a-z-]+/.exec(flags)?.[0];
+}
+
+/** What a command takes: its own flags, and the shared ones that these do not replace. */
+export function optionsOf({ options, reachesClusters }: CommandSpec): OptionSpec[] {
+  const names = new Set(options.map(nameOf));
+  const shared: readonly OptionSpec[] = [...(reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS];
+  return [...options, ...shared.filter((option) => !names.has(nameOf(option)))];
+}

@@ -15,7 +15,7 @@ import { proxyFor, withoutPassword } from './proxy.ts';
 import { collectionPath, groupOf, objectPath, pluralOf } from './resources.ts';
 import { DEFAULT_RETRY, type RetryPolicy, sleep } from './retry.ts';
 import { shaped } from './shape.ts';
-import { type ApiRequest, createTransport, type Transport } from './transport.ts';
+import { type ApiRequest, createTransport, type RequestKind, type Transport } from './transport.ts';
 
 /**
  * For one call: replaces the client's own signal, so that a rollback can go on after Ctrl-C. What was sent to be stored is let
@@ -103,7 +103,7 @@ export interface ClientOptions {
   userAgent: string;
   signal: AbortSignal;
   /** Gets a line per request; nothing secret. */
-  debug?: ((line: string) => void) | undefined;
+  debug?: ((line: string, kind: RequestKind) => void) | undefined;
   /** Gets what the API server warns of, and what is odd about the kubeconfig; each text once. */
   warn?: ((text: string) => void) | undefined;
   /** HTTPS_PROXY, HTTP_PROXY, NO_PROXY; default: no proxy but the kubeconfig's. */

@@ -40,6 +40,9 @@ export interface ApiResponse {
   body: unknown;
 }
 
+/** `act`: it changes something, or gets into a pod. */
+export type RequestKind = 'read' | 'act';
+
 /** HTTP to one API server: credentials, retries, time limits and the translation of errors, for all requests alike. */
 export interface Transport {
   request(request: ApiRequest): Promise<ApiResponse>;
@@ -64,7 +67,7 @@ export interface TransportOptions {
   retry: RetryPolicy;
   clock: Pick<Clock, 'sleep'>;
   /** Gets one line per attempt: method, URL, outcome, time. Never headers or bodies. */
-  debug?: ((line: string) => void) | undefined;
+  debug?: ((line: string, kind: RequestKind) => void) | undefined;
   /** Gets what the API server warns of (`Warning` headers, RFC 7234). */
   warn?: ((text: string) => void) | undefined;
 }
@@ -92,6 +95,7 @@ export function createTransport(options: TransportOptions): Transport {
       const note = (outcome: unknown) =>
         options.debug?.(
           `${request.method} ${options.shown}${request.path} ${outcome} ${Math.round(performance.now() - startedMs)} ms`,
+          request.method !== 'GET' || request.action.resource?.startsWith('pods/') ? 'act' : 'read',
         );
       let waitMs: number | undefined;
       try {

@@ -4,7 +4,16 @@ import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 
 it.each([
   ['clustermesh enable --contxt a', "unknown option '--contxt'", '(Did you mean --context?)'],
-  ['clustermesh enabel', "unknown command 'enabel'", '(Did you mean enable?)'],
+  ['clustermesh enabel', "unknown command 'enabel'", '→ Did you mean: meshctl clustermesh enable\n'],
+  ['status --context a', "unknown command 'status'", '→ Did you mean: meshctl clustermesh status --context a\n'],
+  ['mesh rotate --ca', "unknown command 'rotate'", '→ Did you mean: meshctl clustermesh certs rotate --ca\n'],
+  ['certs rotate', "unknown command 'certs'", '→ Did you mean: meshctl clustermesh certs rotate\n'],
+  ['certs', "unknown command 'certs'", '→ Did you mean: meshctl clustermesh certs\n'],
+  ['list', "unknown command 'list'", '→ Did you mean: meshctl clustermesh certs list; meshctl service list\n'],
+  ['service gloabl a/b', "unknown command 'gloabl'", '→ Did you mean: meshctl service global a/b\n'],
+  ['vresion', "unknown command 'vresion'", '→ Did you mean: meshctl version\n'],
+  ['--context a stauts', "unknown command 'stauts'", '→ Did you mean: meshctl clustermesh status\n'],
+  ['zzz', "unknown command 'zzz'", '→ meshctl --help\n'],
   ['clustermesh render', "required option '--cilium-version <version>' not specified", ''],
   ['clustermesh enable mesh-1', 'too many arguments', ''],
   ['clustermesh enable --context mesh-1,', '"mesh-1," has an empty entry', ''],

@@ -44,7 +44,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     clock: SYSTEM_CLOCK,
     signal: abort.signal,
     runCommand: async () => 0,
-    debug: false,
+    verbosity: 0,
     debugLog: ended,
   };
   let up: () => void = ended;

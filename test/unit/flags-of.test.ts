@@ -38,6 +38,9 @@ it('types of flags are read off a spec', () => {
     many?: string[];
     word: string;
     more?: string;
+    verbose?: number;
+    quiet?: boolean;
+    color?: 'auto' | 'always' | 'never';
     debug?: boolean;
   }>();
 });

@@ -17,5 +17,9 @@ export const ALL_NAMESPACES = {
 export const NAMESPACE = {
   flags: '-n, --namespace <namespace>',
   description: 'namespace of the services',
+  env: {
+    name: 'MESHCTL_NAMESPACE',
+    unless: ({ allNamespaces, service }) => allNamespaces === true || String(service ?? '').includes('/'),
+  },
   parse: parseNamespace,
 } as const satisfies OptionSpec;

@@ -34,7 +34,9 @@ export async function opener(
       requestTimeoutMs: flags.requestTimeout,
       userAgent: context.userAgent,
       signal: context.signal,
-      debug: context.debug ? context.debugLog : undefined,
+      debug: (line, kind) => {
+        if (context.verbosity >= (kind === 'act' ? 1 : 2)) context.debugLog(line);
+      },
       warn: (text) => context.progress.warn(text),
       env: context.env,
       clock: context.clock,

@@ -1,0 +1,76 @@
+import type { CommandSpec } from '../commands/command-spec.ts';
+import { optionsOf } from '../commands/shared-options.ts';
+
+/**
+ * A command line with the flags that stand before or between its command's words put behind these, as kubectl and helm let
+ * one write it: `--context a clustermesh status` is `clustermesh status --context a`. Which of the next words a flag takes
+ * along is known from the specs; one that no command has stays where it is, and is told of there.
+ * @param aliases other names of groups, by the group
+ */
+export function withFlagsBehind(
+  commands: readonly CommandSpec[],
+  aliases: Readonly<Record<string, string>>,
+  argv: readonly string[],
+): string[] {
+  const takesValue = valuesByFlag(commands);
+  const path: string[] = [];
+  const flags: string[] = [];
+  let index = 0;
+  while (index < argv.length && !isCommand(commands, aliases, path)) {
+    const word = argv[index] ?? '';
+    if (HELP.includes(word)) break;
+    if (!word.startsWith('-') || word === '-') {
+      if (!leadsOn(commands, aliases, [...path, word])) break;
+      path.push(word);
+      index += 1;
+      continue;
+    }
+    const [name = ''] = word.split('=');
+    const taking = takesValue.get(name) ?? takesValue.get(word.slice(0, 2));
+    if (taking === undefined) return [...argv];
+    const apart = taking && takesValue.has(word);
+    flags.push(...argv.slice(index, index + (apart ? 2 : 1)));
+    index += apart ? 2 : 1;
+  }
+  // Without a command there is nothing that the flags could be of.
+  const rest = argv.slice(index);
+  return isCommand(commands, aliases, path) ? [...path, ...flags, ...rest] : [...path, ...rest];
+}
+
+const HELP = ['-h', '--help', '-V', '--version', '--'];
+
+/** Each flag, short and long, and whether the next word is its value; a value that may be left out is no word of its own. */
+function valuesByFlag(commands: readonly CommandSpec[]): Map<string, boolean> {
+  const entries = commands
+    .flatMap(optionsOf)
+    .flatMap(({ flags }) =>
+      (flags.match(/(?<![\w-])--?[a-zA-Z][a-z-]*/g) ?? []).map((flag) => [flag, flags.includes('<')] as const),
+    );
+  return new Map(entries);
+}
+
+/** The words of a path by the groups' own names. */
+function named(aliases: Readonly<Record<string, string>>, path: readonly string[]): string[] {
+  const [first = '', ...others] = path;
+  const group = Object.entries(aliases).find(([, alias]) => alias === first)?.[0];
+  return path.length === 0 ? [] : [group ?? first, ...others];
+}
+
+function isCommand(
+  commands: readonly CommandSpec[],
+  aliases: Readonly<Record<string, string>>,
+  words: readonly string[],
+) {
+  const path = named(aliases, words).join(' ');
+  return commands.some((command) => command.path.join(' ') === path);
+}
+
+/** Whether words are the beginning of some command's path. */
+function leadsOn(
+  commands: readonly CommandSpec[],
+  aliases: Readonly<Record<string, string>>,
+  words: readonly string[],
+) {
+  const path = named(aliases, words);
+  return commands.some((command) => path.every((word, at) => command.path[at] === word));
+}
