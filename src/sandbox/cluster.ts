@@ -16,6 +16,7 @@ import { createDeploymentController } from './controllers/deployment.ts';
 import { createEndpointSliceController } from './controllers/endpoint-slice.ts';
 import { createKubelet, type Kubelet } from './controllers/kubelet.ts';
 import { createLoadBalancerController, type LoadBalancers } from './controllers/load-balancer.ts';
+import { createNamespaceController } from './controllers/namespace.ts';
 import { createReplicaSetController } from './controllers/replica-set.ts';
 import { createScheduler } from './controllers/scheduler.ts';
 import { createWorkQueue } from './controllers/work-queue.ts';
@@ -127,6 +128,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     kubelet.controller,
     balancer.controller,
     createEndpointSliceController(world),
+    createNamespaceController({ ...world, store }, authority.certificate),
     createPublisher(world, kubelet),
   ]);
   for (const object of [

@@ -182,6 +182,7 @@ const API_VERSIONS = {
   Service: 'v1',
   Secret: 'v1',
   ConfigMap: 'v1',
+  ServiceAccount: 'v1',
   Namespace: 'v1',
   Event: 'v1',
   Deployment: 'apps/v1',

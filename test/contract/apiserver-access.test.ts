@@ -1,141 +1,135 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { AccessRequest } from '../../src/sandbox/apiserver/api.ts';
-import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
-import { call, startTestServer, type TestServer } from '../support/apiserver.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { call, type TestServer } from '../support/apiserver.ts';
+import { API_SERVERS } from '../support/apiservers.ts';
 
-let server: TestServer;
-const seen: (AccessRequest & { httpMethod: string; path: string })[] = [];
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 
-beforeAll(async () => {
-  server = await startTestServer({
-    tokens: new Map([['robot-token', { user: 'robot', groups: ['robots'] }]]),
-    authorize: ({ user, verb, resource }) =>
-      user === 'nobody' && verb === 'list' && resource === 'pods' ? undefined : 'not on the list',
-    intercept: async (request) => {
-      seen.push(request);
-      if (request.path.endsWith('/drop-me')) return 'drop';
-      if (request.path.endsWith('/break-me')) throw new ApiError(503, 'ServiceUnavailable', 'broken on purpose');
-      return undefined;
-    },
-  });
-});
-afterAll(() => server.close());
-
-describe('authentication', () => {
-  test('a client certificate names user and groups', async () => {
-    const review = await call(server, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+describe.each(API_SERVERS)('$name', ({ start }) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await start({ tokens: new Map([['robot-token', { user: 'robot', groups: ['robots'] }]]) });
+    const lists = { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }] };
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'pod-lister' };
+    await call(server, `${RBAC}/clusterroles`, {
       method: 'POST',
-      body: {},
+      body: { metadata: { name: 'pod-lister' }, ...lists },
     });
-    expect(review.status).toBe(201);
-    expect(review.body.status.userInfo).toEqual({
-      username: 'kubernetes-admin',
-      groups: ['system:masters', 'system:authenticated'],
+    await call(server, `${RBAC}/clusterrolebindings`, {
+      method: 'POST',
+      body: { metadata: { name: 'nobody-lists-pods' }, roleRef, subjects: [{ kind: 'User', name: 'nobody' }] },
+    });
+    const mayList = async () => (await call(server, '/api/v1/pods', { as: server.nobody })).status;
+    await vi.waitFor(async () => expect(await mayList()).toBe(200), { timeout: 10_000 });
+  });
+  afterAll(() => server.close());
+
+  describe('authentication', () => {
+    test('a client certificate names user and groups', async () => {
+      const review = await call(server, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+        method: 'POST',
+        body: {},
+      });
+      expect(review.status).toBe(201);
+      expect(review.body.status.userInfo).toEqual({
+        username: 'kubernetes-admin',
+        groups: ['system:masters', 'system:authenticated'],
+        extra: { 'authentication.kubernetes.io/credential-id': [expect.stringMatching(/^X509SHA256=[0-9a-f]{64}$/)] },
+      });
+    });
+
+    test.each([
+      ['no credential', undefined],
+      ['a certificate of another CA', 'stranger' as const],
+    ])('%s is unauthorized', async (_, who) => {
+      const answer = await call(server, '/api/v1/namespaces', { as: who && server[who] });
+      expect(answer.status).toBe(401);
+      expect(answer.body).toMatchObject({
+        kind: 'Status',
+        status: 'Failure',
+        reason: 'Unauthorized',
+        message: 'Unauthorized',
+        code: 401,
+      });
+    });
+
+    test('bearer tokens', async () => {
+      const headers = { authorization: 'Bearer robot-token' };
+      expect((await call(server, '/version', { as: undefined, headers })).status).toBe(200);
+      expect(
+        (await call(server, '/version', { as: undefined, headers: { authorization: 'Bearer other' } })).status,
+      ).toBe(401);
     });
   });
 
-  test.each([
-    ['no credential', undefined],
-    ['a certificate of another CA', 'stranger' as const],
-  ])('%s is unauthorized', async (_, who) => {
-    const answer = await call(server, '/api/v1/namespaces', { as: who && server[who] });
-    expect(answer.status).toBe(401);
-    expect(answer.body).toMatchObject({
-      kind: 'Status',
-      status: 'Failure',
-      reason: 'Unauthorized',
-      message: 'Unauthorized',
-      code: 401,
+  describe('authorization', () => {
+    test('roles decide, and a refusal says what was asked for', async () => {
+      expect((await call(server, '/api/v1/pods', { as: server.nobody })).status).toBe(200);
+      const secrets = await call(server, '/api/v1/namespaces/kube-system/secrets', { as: server.nobody });
+      expect(secrets.status).toBe(403);
+      expect(secrets.body.reason).toBe('Forbidden');
+      expect(secrets.body.message).toBe(
+        'secrets is forbidden: User "nobody" cannot list resource "secrets" in API group "" in the namespace "kube-system"',
+      );
+      const role = await call(server, '/apis/rbac.authorization.k8s.io/v1/clusterroles/x', { as: server.nobody });
+      expect(role.body.message).toBe(
+        'clusterroles.rbac.authorization.k8s.io "x" is forbidden: User "nobody" cannot get resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope',
+      );
+    });
+
+    test('impersonation needs its own permission, then counts as the other user', async () => {
+      const headers = { 'impersonate-user': 'nobody' };
+      const refused = await call(server, '/api/v1/pods', {
+        as: server.nobody,
+        headers: { 'impersonate-user': 'kubernetes-admin' },
+      });
+      expect(refused.status).toBe(403);
+      expect((await call(server, '/api/v1/pods', { headers })).status).toBe(200);
+      expect((await call(server, '/api/v1/secrets', { headers })).status).toBe(403);
+    });
+
+    test('access reviews answer by the same roles', async () => {
+      const ask = async (resource: string): Promise<unknown> => {
+        const body = { spec: { resourceAttributes: { verb: 'list', resource } } };
+        const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+        return (await call(server, path, { method: 'POST', body, as: server.nobody })).body.status;
+      };
+      expect(await ask('pods')).toMatchObject({ allowed: true });
+      expect(await ask('secrets')).toEqual({ allowed: false });
     });
   });
 
-  test('bearer tokens', async () => {
-    const headers = { authorization: 'Bearer robot-token' };
-    expect((await call(server, '/version', { as: undefined, headers })).status).toBe(200);
-    expect((await call(server, '/version', { as: undefined, headers: { authorization: 'Bearer other' } })).status).toBe(
-      401,
-    );
-  });
-});
-
-describe('authorization', () => {
-  test('the hook decides, with the words of a real server', async () => {
-    expect((await call(server, '/api/v1/pods', { as: server.nobody })).status).toBe(200);
-    const secrets = await call(server, '/api/v1/namespaces/kube-system/secrets', { as: server.nobody });
-    expect(secrets.status).toBe(403);
-    expect(secrets.body.reason).toBe('Forbidden');
-    expect(secrets.body.message).toBe(
-      'secrets is forbidden: User "nobody" cannot list resource "secrets" in API group "" in the namespace "kube-system": not on the list',
-    );
-    const role = await call(server, '/apis/rbac.authorization.k8s.io/v1/clusterroles/x', { as: server.nobody });
-    expect(role.body.message).toBe(
-      'clusterroles.rbac.authorization.k8s.io "x" is forbidden: User "nobody" cannot get resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope: not on the list',
-    );
-  });
-
-  test('impersonation needs its own permission, then counts as the other user', async () => {
-    const headers = { 'impersonate-user': 'nobody' };
-    const refused = await call(server, '/api/v1/pods', {
-      as: server.nobody,
-      headers: { 'impersonate-user': 'kubernetes-admin' },
+  describe('discovery', () => {
+    test('version and groups', async () => {
+      expect((await call(server, '/version')).body).toMatchObject({
+        major: '1',
+        minor: '36',
+        gitVersion: expect.stringMatching(/^v1\.36\./),
+      });
+      const { groups } = (await call(server, '/apis')).body;
+      const cilium = groups.find((group: { name: string }) => group.name === 'cilium.io');
+      expect(cilium.versions.map(({ version }: { version: string }) => version)).toEqual(['v2', 'v2alpha1']);
+      const { resources } = (await call(server, '/apis/apps/v1')).body;
+      expect(resources.find((resource: { name: string }) => resource.name === 'deployments/scale').kind).toBe('Scale');
     });
-    expect(refused.status).toBe(403);
-    expect((await call(server, '/api/v1/pods', { headers })).status).toBe(200);
-    expect((await call(server, '/api/v1/secrets', { headers })).status).toBe(403);
-  });
 
-  test('access reviews ask the same hook', async () => {
-    const ask = async (resource: string): Promise<unknown> => {
-      const body = { spec: { resourceAttributes: { verb: 'list', resource } } };
-      const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-      return (await call(server, path, { method: 'POST', body, as: server.nobody })).body.status;
-    };
-    expect(await ask('pods')).toEqual({ allowed: true });
-    expect(await ask('secrets')).toEqual({ allowed: false, reason: 'not on the list' });
-  });
-});
+    test('aggregated where asked for', async () => {
+      const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+      const answer = await call(server, '/apis', { accept });
+      expect(answer.headers['content-type']).toContain('as=APIGroupDiscoveryList');
+      const apps = answer.body.items.find((item: { metadata: { name: string } }) => item.metadata.name === 'apps');
+      expect(apps.versions[0].resources.map(({ resource }: { resource: string }) => resource)).toContain('deployments');
+    });
 
-test('the intercept hook sees each request, can fail it, can drop it', async () => {
-  await call(server, '/api/v1/namespaces/default/pods?labelSelector=a');
-  expect(seen.at(-1)).toMatchObject({
-    httpMethod: 'GET',
-    verb: 'list',
-    resource: 'pods',
-    namespace: 'default',
-    path: '/api/v1/namespaces/default/pods',
-  });
-  const broken = await call(server, '/api/v1/namespaces/break-me');
-  expect([broken.status, broken.body.message]).toEqual([503, 'broken on purpose']);
-  await expect(call(server, '/api/v1/namespaces/drop-me')).rejects.toThrow(/hang up|ECONNRESET/);
-});
-
-describe('discovery', () => {
-  test('version and groups', async () => {
-    expect((await call(server, '/version')).body).toMatchObject({ major: '1', minor: '36', gitVersion: 'v1.36.1' });
-    const { groups } = (await call(server, '/apis')).body;
-    const cilium = groups.find((group: { name: string }) => group.name === 'cilium.io');
-    expect(cilium.versions.map(({ version }: { version: string }) => version)).toEqual(['v2', 'v2alpha1']);
-    const { resources } = (await call(server, '/apis/apps/v1')).body;
-    expect(resources.find((resource: { name: string }) => resource.name === 'deployments/scale').kind).toBe('Scale');
-  });
-
-  test('aggregated where asked for', async () => {
-    const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
-    const answer = await call(server, '/apis', { accept });
-    expect(answer.headers['content-type']).toContain('as=APIGroupDiscoveryList');
-    const apps = answer.body.items.find((item: { metadata: { name: string } }) => item.metadata.name === 'apps');
-    expect(apps.versions[0].resources.map(({ resource }: { resource: string }) => resource)).toContain('deployments');
-  });
-
-  test('unknown paths are 404', async () => {
-    for (const path of [
-      '/nope',
-      '/api/v2',
-      '/apis/nope.io/v1',
-      '/apis/apps/v1/nopes',
-      '/api/v1/namespaces/x/nopes/y',
-    ]) {
-      expect((await call(server, path)).status, path).toBe(404);
-    }
+    test('unknown paths are 404', async () => {
+      for (const path of [
+        '/nope',
+        '/api/v2',
+        '/apis/nope.io/v1',
+        '/apis/apps/v1/nopes',
+        '/api/v1/namespaces/x/nopes/y',
+      ]) {
+        expect((await call(server, path)).status, path).toBe(404);
+      }
+    });
   });
 });

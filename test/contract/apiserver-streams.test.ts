@@ -5,25 +5,28 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws';
 import { createHeaderCoder } from '../../src/sandbox/apiserver/streams/spdy-headers.ts';
 import { call, fakeRuntime, startTestServer, type TestServer, tlsOptions } from '../support/apiserver.ts';
+import { API_SERVERS } from '../support/apiservers.ts';
 
 let server: TestServer;
 const runtime = fakeRuntime();
 const POD = '/api/v1/namespaces/default/pods/p';
 
-beforeAll(async () => {
-  server = await startTestServer({ runtime });
+/** Pod `p` with one container, `q` with two. */
+async function createPods(at: TestServer): Promise<void> {
   const container = (name: string) => ({ name, image: 'i:1' });
   for (const [name, containers] of [
     ['p', [container('only')]],
     ['q', [container('a'), container('b')]],
   ] as const) {
-    server.server.store.create({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name, namespace: 'default' },
-      spec: { containers },
-    });
+    const body = { metadata: { name }, spec: { containers } };
+    await call(at, '/api/v1/namespaces/default/pods', { method: 'POST', body });
   }
+}
+
+// Programs run only in the sandbox's pods: a real server would need a kubelet.
+beforeAll(async () => {
+  server = await startTestServer({ runtime });
+  await createPods(server);
 });
 afterAll(() => server.close());
 beforeEach(() => {
@@ -36,9 +39,9 @@ interface Session {
   ended: Promise<Map<number, string>>;
 }
 
-function open(path: string, protocols: string[], identity = server.admin): Promise<Session> {
-  const { ca, cert, key } = tlsOptions(server, identity);
-  const socket = new WebSocket(server.server.url.replace('https', 'wss') + path, protocols, {
+function open(path: string, protocols: string[], at = server, identity = at.admin): Promise<Session> {
+  const { ca, cert, key } = tlsOptions(at, identity);
+  const socket = new WebSocket(at.url.replace('https', 'wss') + path, protocols, {
     ca,
     cert,
     key,
@@ -119,6 +122,15 @@ describe('exec over WebSocket', () => {
     await ended;
     await expect.poll(() => runtime.execs[0]?.signal.aborted).toBe(true);
   });
+});
+
+describe.each(API_SERVERS)('$name refuses before the upgrade', ({ start }) => {
+  let asked: TestServer;
+  beforeAll(async () => {
+    asked = await start();
+    await createPods(asked);
+  });
+  afterAll(() => asked.close());
 
   test.each([
     ['/api/v1/namespaces/default/pods/nope/exec?stdout=true&command=x', '404: pods "nope" not found'],
@@ -127,16 +139,23 @@ describe('exec over WebSocket', () => {
       '400: a container name must be specified for pod q, choose one of: [a b]',
     ],
     [`${POD}/exec?stdout=true&command=x&container=nope`, '400: container nope is not valid for pod p'],
-    [`${POD}/exec?stdout=true`, '400: you must specify at least 1 command for the container'],
-    [`${POD}/portforward`, '400: query parameter "ports" is required'],
-  ])('%s is refused before the upgrade', async (path, expected) => {
-    await expect(open(path, ['v5.channel.k8s.io'])).rejects.toThrow(expected);
+  ])('%s', async (path, expected) => {
+    await expect(open(path, ['v5.channel.k8s.io'], asked)).rejects.toThrow(expected);
   });
 
   test('needs a permitted user', async () => {
-    await expect(open(`${POD}/exec?stdout=true&command=x`, ['v5.channel.k8s.io'], server.nobody)).rejects.toThrow(
+    await expect(open(`${POD}/exec?stdout=true&command=x`, ['v5.channel.k8s.io'], asked, asked.nobody)).rejects.toThrow(
       '403: pods "p" is forbidden: User "nobody" cannot get resource "pods/exec" in API group "" in the namespace "default"',
     );
+  });
+});
+
+describe('a kubelet refuses', () => {
+  test.each([
+    [`${POD}/exec?stdout=true`, '400: you must specify at least 1 command for the container'],
+    [`${POD}/portforward`, '400: query parameter "ports" is required'],
+  ])('%s', async (path, expected) => {
+    await expect(open(path, ['v5.channel.k8s.io'])).rejects.toThrow(expected);
   });
 });
 
@@ -179,7 +198,7 @@ describe('SPDY', () => {
   function upgrade(path: string, protocol: string): Promise<{ socket: Duplex; protocol: unknown }> {
     return new Promise((resolve, reject) => {
       const headers = { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': protocol };
-      const request = httpsRequest(server.server.url + path, {
+      const request = httpsRequest(server.url + path, {
         ...tlsOptions(server),
         method: 'POST',
         agent: false,

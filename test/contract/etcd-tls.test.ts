@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,6 +15,7 @@ import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { authorityWith, KEY_PAIRS } from '../support/authorities.ts';
+import { freePort } from '../support/free-port.ts';
 
 const CLUSTER = {
   clusterName: 'mesh-1',
@@ -74,16 +74,6 @@ function execute(program: string, args: readonly string[], env: NodeJS.ProcessEn
   return new Promise<{ ok: boolean; stdout: string; stderr: string }>((resolve) => {
     execFile(program, args, { env }, (error, stdout, stderr) => resolve({ ok: error === null, stdout, stderr }));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 const CASES = [

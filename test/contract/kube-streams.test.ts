@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecOptions } from '../../src/kube/exec.ts';
-import { fakeRuntime, startTestServer, type TestServer } from '../support/apiserver.ts';
+import { fakeRuntime, type SandboxServer, startTestServer } from '../support/apiserver.ts';
 import {
   failure,
   kubeconfigFor,
@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 describe('against the sandbox', () => {
-  let api: TestServer;
+  let api: SandboxServer;
   let client: ClusterClient;
 
   beforeAll(async () => {

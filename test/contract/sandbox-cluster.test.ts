@@ -37,6 +37,9 @@ const isReady = (pod: KubeObject) =>
     ({ type, status }) => type === 'Ready' && status === 'True',
   );
 
+const events = () => cluster.store.list({ apiVersion: 'v1', kind: 'Event', namespace: 'default' });
+const warnings = () => events().flatMap(({ type, message }) => (type === 'Warning' ? [message] : []));
+
 function web(name: string, replicas: number, image = 'example.com/web:1'): KubeObject {
   return {
     apiVersion: 'apps/v1',
@@ -139,9 +142,62 @@ describe('controllers', () => {
     ]);
     expect(pods({ app: 'pull' }).filter(isReady)).toHaveLength(1);
     expect(statusOf(cluster.store.get(webRef('pull')))).toMatchObject({ readyReplicas: 1, unavailableReplicas: 1 });
-    const events = cluster.store.list({ apiVersion: 'v1', kind: 'Event', namespace: 'default' });
-    expect(events.map(({ message }) => message)).toEqual([expect.stringContaining('does-not-exist')]);
+    expect(warnings()).toEqual([expect.stringContaining('does-not-exist')]);
     cluster.store.delete(webRef('pull'));
+  });
+
+  it('tell what they do in Events, and when a condition last said something new', async () => {
+    cluster.store.create(web('told', 1));
+    await cluster.settled();
+    const [pod] = pods({ app: 'told' });
+    const set = pod?.metadata.ownerReferences?.[0]?.name;
+    const said = events().filter(({ involvedObject }) => JSON.stringify(involvedObject).includes('"told'));
+    expect(said.map(({ reason, message }) => `${reason}: ${message}`).sort()).toEqual([
+      'Created: Container created',
+      'Pulled: Container image "example.com/web:1" already present on machine and can be accessed by the pod',
+      `ScalingReplicaSet: Scaled up replica set ${set} from 0 to 1`,
+      expect.stringMatching(`^Scheduled: Successfully assigned default/${pod?.metadata.name} to mesh-1-node-\\d$`),
+      'Started: Container started',
+      `SuccessfulCreate: Created pod: ${pod?.metadata.name}`,
+    ]);
+    const time = expect.stringMatching(/^\d{4}-.*Z$/);
+    expect(statusOf(cluster.store.get(webRef('told'))).conditions).toMatchObject([
+      { type: 'Available', status: 'True', lastUpdateTime: time },
+      { type: 'Progressing', status: 'True', lastUpdateTime: time },
+    ]);
+    cluster.store.delete(webRef('told'));
+  });
+
+  it('furnish a namespace, and empty one that is deleted', async () => {
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', name: 'short' };
+    const object = (kind: string, name: string) => ({ apiVersion: 'v1', kind, namespace: 'short', name });
+    const rootCa = object('ConfigMap', 'kube-root-ca.crt');
+    cluster.store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'short' } });
+    await expect.poll(() => cluster.store.get(rootCa)?.data).toEqual({ 'ca.crt': cluster.access.ca });
+    expect(cluster.store.get(object('ServiceAccount', 'default'))).toBeDefined();
+    cluster.store.delete(rootCa);
+    await expect.poll(() => cluster.store.get(rootCa)).toBeDefined();
+
+    const deployment = web('inside', 2);
+    cluster.store.create({ ...deployment, metadata: { name: 'inside', namespace: 'short' } });
+    const finalizers = ['example.com/hold'];
+    cluster.store.create({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'held', namespace: 'short', finalizers } as KubeObject['metadata'],
+    });
+    await cluster.settled();
+    cluster.store.delete(namespace);
+    const left = () => cluster.store.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'short' });
+    await expect.poll(left).toEqual([]);
+    expect(statusOf(cluster.store.get(namespace))).toMatchObject({ phase: 'Terminating' });
+    expect(JSON.stringify(cluster.store.get(namespace)?.status)).toContain(
+      'Some resources are remaining: secrets. has 1 resource instances',
+    );
+    cluster.store.update(object('Secret', 'held'), ({ metadata }) => {
+      (metadata as { finalizers?: string[] }).finalizers = [];
+    });
+    await expect.poll(() => cluster.store.get(namespace)).toBeUndefined();
   });
 
   it('follow nodes that come and go with the DaemonSet', async () => {
@@ -167,7 +223,7 @@ describe('controllers', () => {
     template.spec.volumes = [{ name: 'v', secret: { secretName: 'late' } }];
     cluster.store.create(deployment);
     await eventually(
-      () => cluster.store.list({ apiVersion: 'v1', kind: 'Event', namespace: 'default' }).map(({ message }) => message),
+      () => warnings(),
       (messages) => messages.includes('MountVolume.SetUp failed for volume "v" : secret "late" not found'),
       'the event',
     );

@@ -3,7 +3,7 @@ import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
-import { createAuthority } from '../../src/pki/authority.ts';
+import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import type { ApiServer, ApiServerOptions, ExecRequest, PodRuntime } from '../../src/sandbox/apiserver/api.ts';
 import { startApiServer } from '../../src/sandbox/apiserver/server.ts';
@@ -14,8 +14,10 @@ export interface ClientIdentity {
   privateKey: string;
 }
 
+/** A server that tests ask: the sandbox's, or a real one. */
 export interface TestServer {
-  server: ApiServer;
+  /** `https://127.0.0.1:PORT`. */
+  url: string;
   /** PEM of the CA of both sides. */
   ca: string;
   /** Group system:masters. */
@@ -25,6 +27,11 @@ export interface TestServer {
   /** PEM client certificate of another CA. */
   stranger: ClientIdentity;
   close(): Promise<void>;
+}
+
+/** The sandbox's server. */
+export interface SandboxServer extends TestServer {
+  server: ApiServer;
 }
 
 /** Runs `echo`, `cat`, `fail CODE`, `sleep` (until aborted); forwards ports to an echo, refuses port 1. */
@@ -62,16 +69,11 @@ export function fakeRuntime(): PodRuntime & { execs: ExecRequest[] } {
   };
 }
 
-/** A server with certificates of its own. */
-export async function startTestServer(options: Partial<ApiServerOptions> = {}): Promise<TestServer> {
-  const authority = await createAuthority({ commonName: 'kubernetes' });
+/** The clients of a test server whose client CA is `authority`. */
+export async function clientIdentities(
+  authority: Authority,
+): Promise<Pick<TestServer, 'admin' | 'nobody' | 'stranger'>> {
   const other = await createAuthority({ commonName: 'another' });
-  const serving = await issueCertificate(authority, {
-    commonName: 'kube-apiserver',
-    dnsNames: ['localhost'],
-    ipAddresses: ['127.0.0.1'],
-    usages: ['server'],
-  });
   const client = (commonName: string, organization?: string, ca = authority): Promise<ClientIdentity> =>
     issueCertificate(ca, {
       commonName,
@@ -80,6 +82,22 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
       ipAddresses: [],
       usages: ['client'],
     });
+  return {
+    admin: await client('kubernetes-admin', 'system:masters'),
+    nobody: await client('nobody'),
+    stranger: await client('kubernetes-admin', 'system:masters', other),
+  };
+}
+
+/** The sandbox's API server with certificates of its own. */
+export async function startTestServer(options: Partial<ApiServerOptions> = {}): Promise<SandboxServer> {
+  const authority = await createAuthority({ commonName: 'kubernetes' });
+  const serving = await issueCertificate(authority, {
+    commonName: 'kube-apiserver',
+    dnsNames: ['localhost'],
+    ipAddresses: ['127.0.0.1'],
+    usages: ['server'],
+  });
   const server = await startApiServer({
     name: 'test',
     certificate: serving.certificate,
@@ -91,10 +109,9 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
   });
   return {
     server,
+    url: server.url,
     ca: authority.certificate,
-    admin: await client('kubernetes-admin', 'system:masters'),
-    nobody: await client('nobody'),
-    stranger: await client('kubernetes-admin', 'system:masters', other),
+    ...(await clientIdentities(authority)),
     close: () => server.close(),
   };
 }
@@ -131,7 +148,7 @@ export function call(test: TestServer, path: string, options: Call = {}): Promis
   const tls = identity ? { ca, cert: identity.certificate, key: identity.privateKey } : { ca };
   return new Promise((resolve, reject) => {
     const request = httpsRequest(
-      test.server.url + path,
+      test.url + path,
       {
         ...tls,
         method,
@@ -190,7 +207,7 @@ export async function writeKubeconfig(
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'test',
-    clusters: [{ name: 'test', cluster: { server: test.server.url, 'certificate-authority-data': base64(test.ca) } }],
+    clusters: [{ name: 'test', cluster: { server: test.url, 'certificate-authority-data': base64(test.ca) } }],
     users: [
       {
         name: 'admin',

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +10,7 @@ import { EtcdReadError, readKey } from '../../src/etcd/read.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
 import { openEtcdSession } from '../../src/sandbox/cilium/etcd-session.ts';
+import { freePort } from '../support/free-port.ts';
 
 const present = !spawnSync('etcd', ['--version']).error && !spawnSync('etcdctl', ['version']).error;
 if (!present) console.warn('skipped: etcd and etcdctl are not on PATH (Debian: etcd-server, etcd-client)');
@@ -222,12 +223,3 @@ describe.skipIf(!present)('a real etcd with client certificates and users', () =
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { NAME_ALPHABET } from '../apiserver/storage/lifecycle.ts';
 import type { Store, StoreEvent } from '../apiserver/storage/object-store.ts';
 import type { WorkQueue } from './work-queue.ts';
 
@@ -37,9 +38,6 @@ type Enqueue = (namespace: string | undefined, name: string) => void;
 
 /** The field manager of the sandbox's controllers, as the real ones have it. */
 export const CONTROLLER_MANAGER = 'kube-controller-manager';
-
-/** Letters and digits that Kubernetes uses in generated names: no vowels, so no words. */
-const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** A short suffix for generated names, the same for the same text. */
 export function nameSuffix(text: string, length: number): string {

@@ -20,6 +20,7 @@ import {
   sameJson,
   stableJson,
 } from './controller.ts';
+import { recordEvent, recordScheduled } from './event.ts';
 
 const HASH = 'controller-revision-hash';
 
@@ -52,13 +53,14 @@ function reconcile(world: ControllerWorld, namespace: string | undefined, name: 
   }
   const names = new Set(nodes.map((node) => node.metadata.name));
   for (const pod of pods) {
-    if (!names.has(pod.spec.nodeName ?? '')) store.delete(ref('Pod', namespace, pod.metadata.name));
+    if (!names.has(pod.spec.nodeName ?? '')) deletePod(world, set, pod);
   }
   replaceOutdated(world, set, pods, hash, nodes.length);
   writeStatus(world, set, pods, hash, nodes.length);
 }
 
-function createPod({ store }: ControllerWorld, set: DaemonSet, nodeName: string, hash: string) {
+function createPod(world: ControllerWorld, set: DaemonSet, nodeName: string, hash: string) {
+  const { store } = world;
   const { metadata, spec } = set.spec.template;
   const taken = (name: string) => store.get(ref('Pod', set.metadata.namespace, name)) !== undefined;
   let name: string;
@@ -79,10 +81,21 @@ function createPod({ store }: ControllerWorld, set: DaemonSet, nodeName: string,
     },
     spec: { ...spec, nodeName },
   };
-  store.create(pod, CONTROLLER_MANAGER);
+  const created = store.create(pod, CONTROLLER_MANAGER);
+  recordPodEvent(world, set, 'SuccessfulCreate', `Created pod: ${name}`);
+  recordScheduled(world, created, nodeName);
 }
 
-function replaceOutdated({ store }: ControllerWorld, set: DaemonSet, pods: Pod[], hash: string, nodes: number) {
+function deletePod(world: ControllerWorld, set: DaemonSet, { metadata }: Pod) {
+  world.store.delete(ref('Pod', metadata.namespace, metadata.name));
+  recordPodEvent(world, set, 'SuccessfulDelete', `Deleted pod: ${metadata.name}`);
+}
+
+function recordPodEvent(world: ControllerWorld, set: DaemonSet, reason: string, message: string) {
+  recordEvent(world, set, { type: 'Normal', reason, message, component: 'daemonset-controller' });
+}
+
+function replaceOutdated(world: ControllerWorld, set: DaemonSet, pods: Pod[], hash: string, nodes: number) {
   const { updateStrategy } = set.spec;
   if (updateStrategy?.type === 'OnDelete') return;
   const allowed = resolveCount(updateStrategy?.rollingUpdate?.maxUnavailable, nodes, 'up', 1);
@@ -90,7 +103,7 @@ function replaceOutdated({ store }: ControllerWorld, set: DaemonSet, pods: Pod[]
   const unready = nodes - pods.filter(isPodReady).length;
   const broken = outdated.filter((pod) => !isPodReady(pod));
   const working = outdated.filter(isPodReady).slice(0, Math.max(0, allowed - unready));
-  for (const pod of [...broken, ...working]) store.delete(ref('Pod', set.metadata.namespace, pod.metadata.name));
+  for (const pod of [...broken, ...working]) deletePod(world, set, pod);
 }
 
 function writeStatus({ store }: ControllerWorld, set: DaemonSet, pods: Pod[], hash: string, nodes: number) {

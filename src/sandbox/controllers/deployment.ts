@@ -11,6 +11,7 @@ import {
   sameJson,
   stableJson,
 } from './controller.ts';
+import { recordEvent } from './event.ts';
 
 const REVISION = 'deployment.kubernetes.io/revision';
 
@@ -77,8 +78,8 @@ function scale(world: ControllerWorld, deployment: Deployment, current: ReplicaS
   const running = others.reduce((sum, set) => sum + (set.status?.replicas ?? 0), 0);
   const askedFor = others.reduce((sum, set) => sum + (set.spec.replicas ?? 0), 0);
   if (strategy?.type === 'Recreate') {
-    for (const set of others) setReplicas(world, set, 0);
-    if (running + askedFor === 0) setReplicas(world, current, wanted);
+    for (const set of others) setReplicas(world, deployment, set, 0);
+    if (running + askedFor === 0) setReplicas(world, deployment, current, wanted);
     return;
   }
   const surge = resolveCount(strategy?.rollingUpdate?.maxSurge, wanted, 'up', Math.ceil(wanted / 4));
@@ -86,25 +87,33 @@ function scale(world: ControllerWorld, deployment: Deployment, current: ReplicaS
   // Neither surge nor unavailability would stop a rollout for ever; Kubernetes then allows one to be unavailable.
   const unavailable = surge === 0 && mayLack === 0 ? 1 : mayLack;
   const room = wanted + surge - Math.max(running, askedFor);
-  setReplicas(world, current, Math.min(wanted, Math.max(current.spec.replicas ?? 0, room, 0)));
+  setReplicas(world, deployment, current, Math.min(wanted, Math.max(current.spec.replicas ?? 0, room, 0)));
   const ready = current.status?.readyReplicas ?? 0;
   let keep = Math.max(0, wanted - unavailable - ready);
   for (const set of others) {
     const replicas = Math.min(set.spec.replicas ?? 0, keep);
     keep -= replicas;
-    setReplicas(world, set, replicas);
+    setReplicas(world, deployment, set, replicas);
   }
 }
 
-function setReplicas({ store }: ControllerWorld, set: ReplicaSet, replicas: number) {
-  if (set.spec.replicas === replicas) return;
-  store.update(
+function setReplicas(world: ControllerWorld, deployment: Deployment, set: ReplicaSet, replicas: number) {
+  const former = set.spec.replicas ?? 0;
+  if (former === replicas) return;
+  world.store.update(
     refTo('ReplicaSet', set.metadata.namespace, set.metadata.name),
     (object) => {
       (object as ReplicaSet).spec.replicas = replicas;
     },
     CONTROLLER_MANAGER,
   );
+  const direction = replicas > former ? 'up' : 'down';
+  recordEvent(world, deployment, {
+    type: 'Normal',
+    reason: 'ScalingReplicaSet',
+    message: `Scaled ${direction} replica set ${set.metadata.name} from ${former} to ${replicas}`,
+    component: 'deployment-controller',
+  });
 }
 
 function prune({ store }: ControllerWorld, deployment: Deployment, current: ReplicaSet, sets: ReplicaSet[]) {
@@ -154,7 +163,7 @@ function writeStatus(
     ...(updated > 0 && { updatedReplicas: updated }),
     ...(ready > 0 && { readyReplicas: ready, availableReplicas: ready }),
     ...(unavailable > 0 && { unavailableReplicas: unavailable }),
-    conditions: withCondition(withCondition(former, available, now), progressing, now).sort((a, b) =>
+    conditions: withUpdated(withUpdated(former, available, now), progressing, now).sort((a, b) =>
       a.type.localeCompare(b.type),
     ),
   };
@@ -170,6 +179,13 @@ function writeStatus(
     },
     CONTROLLER_MANAGER,
   );
+}
+
+/** As withCondition, with the time at which what the condition says has changed. */
+function withUpdated(conditions: readonly Condition[], next: Condition, now: string): Condition[] {
+  const old = conditions.find(({ type }) => type === next.type);
+  const isSame = old?.status === next.status && old.reason === next.reason && old.message === next.message;
+  return withCondition(conditions, { ...next, lastUpdateTime: isSame ? (old.lastUpdateTime ?? now) : now }, now);
 }
 
 function condition(type: string, status: boolean, reason: string, message: string): Condition {

@@ -7,12 +7,16 @@ export interface EventText {
   reason: string;
   message: string;
   component: string;
+  /** The container that it is about: `spec.containers{etcd}`. */
+  fieldPath?: string;
 }
 
-/** Records an Event about an object; one that says the same counts up. */
+/** Records an Event about an object; one that says the same counts up. In a namespace that goes there are no new ones. */
 export function recordEvent({ store, now }: ControllerWorld, about: KubeObject, text: EventText): void {
-  const { namespace = 'default', uid } = about.metadata;
-  const name = `${about.metadata.name}.${nameSuffix(`${uid} ${text.reason} ${text.message}`, 16)}`;
+  const { namespace = 'default', uid, resourceVersion = '' } = about.metadata;
+  const home = store.get(ref('Namespace', undefined, namespace));
+  if (!home || home.metadata.deletionTimestamp) return;
+  const name = `${about.metadata.name}.${nameSuffix(`${uid} ${text.reason} ${text.fieldPath ?? ''} ${text.message}`, 16)}`;
   const time = timestamp(now());
   if (store.get(ref('Event', namespace, name))) {
     store.update(ref('Event', namespace, name), (event) => {
@@ -24,14 +28,42 @@ export function recordEvent({ store, now }: ControllerWorld, about: KubeObject, 
   store.create({
     ...typeOf('Event'),
     metadata: { name, namespace },
-    involvedObject: { apiVersion: about.apiVersion, kind: about.kind, name: about.metadata.name, namespace, uid },
+    involvedObject: {
+      apiVersion: about.apiVersion,
+      kind: about.kind,
+      name: about.metadata.name,
+      namespace: about.metadata.namespace,
+      uid,
+      resourceVersion,
+      ...(text.fieldPath ? { fieldPath: text.fieldPath } : {}),
+    },
     type: text.type,
     reason: text.reason,
     message: text.message,
     source: { component: text.component },
     reportingComponent: text.component,
+    reportingInstance: '',
+    eventTime: null,
     firstTimestamp: time,
     lastTimestamp: time,
     count: 1,
   });
+}
+
+/** Records what a kubelet did with a container of a pod. */
+export function recordContainerEvent(
+  world: ControllerWorld,
+  pod: KubeObject,
+  container: string,
+  reason: string,
+  message: string,
+): void {
+  const fieldPath = `spec.containers{${container}}`;
+  recordEvent(world, pod, { type: 'Normal', reason, message, component: 'kubelet', fieldPath });
+}
+
+/** Says of a pod that it has been bound to a node; also of a DaemonSet's, which here no scheduler binds. */
+export function recordScheduled(world: ControllerWorld, pod: KubeObject, nodeName: string): void {
+  const message = `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`;
+  recordEvent(world, pod, { type: 'Normal', reason: 'Scheduled', message, component: 'default-scheduler' });
 }

@@ -11,7 +11,7 @@ import {
 } from '../pods/mounts.ts';
 import type { ContainerProcess, StartProcess } from '../pods/process.ts';
 import { type Controller, type ControllerWorld, sameJson } from './controller.ts';
-import { recordEvent } from './event.ts';
+import { recordContainerEvent, recordEvent } from './event.ts';
 import { type ContainerState, pendingStatus, podStatus } from './pod-status.ts';
 
 export interface KubeletTimings {
@@ -51,6 +51,9 @@ interface Running extends RunningPod {
   volumes: Map<string, VolumeFiles>;
   annotations: unknown;
 }
+
+const alreadyPresent = (image: string): string =>
+  `Container image "${image}" already present on machine and can be accessed by the pod`;
 
 /** A tag that no registry has: for showing an image that cannot be pulled. */
 const MISSING_IMAGE = 'does-not-exist';
@@ -184,6 +187,9 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
         changed: () => enqueue(namespace, name),
       });
       state.processes.set(container.name, process);
+      recordContainerEvent(world, state.pod, container.name, 'Pulled', alreadyPresent(container.image));
+      recordContainerEvent(world, state.pod, container.name, 'Created', 'Container created');
+      recordContainerEvent(world, state.pod, container.name, 'Started', 'Container started');
     }
   }
 
@@ -266,6 +272,8 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
 
   /** Ends a deleted pod, whose programs may need a moment; its address stays theirs until then. */
   function terminate(state: Running) {
+    for (const container of state.pod.spec.containers)
+      recordContainerEvent(world, state.pod, container.name, 'Killing', `Stopping container ${container.name}`);
     const lasting = [...state.processes].filter(([, { drainMs = 0 }]) => drainMs > 0);
     for (const [name, process] of lasting) {
       state.processes.delete(name);

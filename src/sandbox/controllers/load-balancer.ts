@@ -1,5 +1,6 @@
 import { ref, type Service, typeOf } from '../objects.ts';
 import { type Controller, type ControllerWorld, sameJson } from './controller.ts';
+import { recordEvent } from './event.ts';
 
 /** How the sandbox's cloud gives addresses to LoadBalancer Services. */
 export interface LoadBalancers {
@@ -48,6 +49,9 @@ export function createLoadBalancerController(
       },
       'cloud-controller-manager',
     );
+    if (!status.loadBalancer.ingress) return;
+    const text = { type: 'Normal', component: 'service-controller' } as const;
+    recordEvent(world, service, { ...text, reason: 'EnsuredLoadBalancer', message: 'Ensured load balancer' });
   }
 
   function ingressOf(service: Service): NonNullable<NonNullable<Service['status']>['loadBalancer']> {

@@ -8,6 +8,7 @@ import {
   nameSuffix,
   sameJson,
 } from './controller.ts';
+import { recordEvent } from './event.ts';
 
 /** Keeps as many pods as a ReplicaSet asks for. */
 export function createReplicaSetController(world: ControllerWorld): Controller {
@@ -26,12 +27,14 @@ function reconcile(world: ControllerWorld, namespace: string | undefined, name: 
   if (pods.length > wanted) {
     for (const pod of leastUsefulFirst(pods).slice(0, pods.length - wanted)) {
       store.delete(ref('Pod', namespace, pod.metadata.name));
+      recordPodEvent(world, set, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
     }
   }
   writeStatus(world, set, pods);
 }
 
-function createPods({ store }: ControllerWorld, set: ReplicaSet, pods: Pod[], count: number) {
+function createPods(world: ControllerWorld, set: ReplicaSet, pods: Pod[], count: number) {
+  const { store } = world;
   const { template } = set.spec;
   const taken = new Set(pods.map((pod) => pod.metadata.name));
   for (let serial = 0, left = count; left > 0; serial++) {
@@ -50,8 +53,13 @@ function createPods({ store }: ControllerWorld, set: ReplicaSet, pods: Pod[], co
       spec: template.spec,
     };
     store.create(pod, CONTROLLER_MANAGER);
+    recordPodEvent(world, set, 'SuccessfulCreate', `Created pod: ${name}`);
     left--;
   }
+}
+
+function recordPodEvent(world: ControllerWorld, set: ReplicaSet, reason: string, message: string) {
+  recordEvent(world, set, { type: 'Normal', reason, message, component: 'replicaset-controller' });
 }
 
 function leastUsefulFirst(pods: readonly Pod[]): Pod[] {

@@ -1,6 +1,7 @@
 import { repels, type Toleration } from '../../mesh/objects/taints.ts';
 import { matches, type Node, type Pod, ref, timestamp, typeOf, withCondition } from '../objects.ts';
 import type { Controller, ControllerWorld } from './controller.ts';
+import { recordEvent, recordScheduled } from './event.ts';
 
 /**
  * Binds pods to nodes: those that match the node selector, are not cordoned and have no taint that the pod does not
@@ -20,7 +21,8 @@ export function createScheduler(world: ControllerWorld): Controller {
   };
 }
 
-function schedule({ store, now }: ControllerWorld, namespace: string | undefined, name: string) {
+function schedule(world: ControllerWorld, namespace: string | undefined, name: string) {
+  const { store, now } = world;
   const pod = store.get(ref('Pod', namespace, name)) as Pod | undefined;
   if (!pod || pod.spec.nodeName) return;
   const all = store.list(typeOf('Node')) as Node[];
@@ -41,6 +43,7 @@ function schedule({ store, now }: ControllerWorld, namespace: string | undefined
       },
       'kube-scheduler',
     );
+    recordScheduled(world, pod, chosen.metadata.name);
     return;
   }
   const message = unschedulableMessage(refusals);
@@ -51,6 +54,7 @@ function schedule({ store, now }: ControllerWorld, namespace: string | undefined
     const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message } as const;
     object.status = { phase: 'Pending', conditions: withCondition(before, condition, at) };
   });
+  recordEvent(world, pod, { type: 'Warning', reason: 'FailedScheduling', message, component: 'default-scheduler' });
 }
 
 /** Why a node does not take a pod, in the words of the kube-scheduler's filters; undefined where it does. */

@@ -36,7 +36,7 @@ function statusOf(
   identity: Identity,
   decide: (access: AccessRequest) => string | undefined,
 ): JsonObject {
-  if (plural === 'selfsubjectreviews') return { userInfo: { username: identity.user, groups: [...identity.groups] } };
+  if (plural === 'selfsubjectreviews') return { userInfo: userInfoOf(identity) };
   if (plural === 'selfsubjectrulesreviews') {
     const everything = decide({ ...identity, verb: '*', apiGroup: '*', resource: '*' }) === undefined;
     return {
@@ -58,5 +58,10 @@ function statusOf(
     ...(attributes.namespace ? { namespace: text('namespace') } : {}),
     ...(attributes.name ? { name: text('name') } : {}),
   });
-  return why === undefined ? { allowed: true } : { allowed: false, reason: why };
+  return why === undefined ? { allowed: true } : { allowed: false, ...(why ? { reason: why } : {}) };
+}
+
+function userInfoOf({ user, groups, credentialId }: Identity): JsonObject {
+  const extra = credentialId && { extra: { 'authentication.kubernetes.io/credential-id': [credentialId] } };
+  return { username: user, groups: [...groups], ...extra };
 }

@@ -7,16 +7,21 @@ import { ApiError, unauthorized } from '../errors.ts';
 export interface Identity {
   user: string;
   groups: readonly string[];
+  /** Names the client certificate. */
+  credentialId?: string;
 }
 
 const AUTHENTICATED = 'system:authenticated';
 
 function fromCertificate(socket: TLSSocket): Identity | undefined {
   if (!socket.authorized) return undefined;
-  const subject = socket.getPeerCertificate().subject as { CN?: string | string[]; O?: string | string[] } | undefined;
+  const certificate = socket.getPeerCertificate();
+  const subject = certificate.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
   const user = [subject?.CN].flat()[0];
   if (user === undefined) return undefined;
-  return { user, groups: [...[subject?.O].flat().filter((group) => group !== undefined), AUTHENTICATED] };
+  const groups = [...[subject?.O].flat().filter((group) => group !== undefined), AUTHENTICATED];
+  const credentialId = `X509SHA256=${certificate.fingerprint256.replaceAll(':', '').toLowerCase()}`;
+  return { user, groups, credentialId };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { badRequest } from '../errors.ts';
+import { ApiError } from '../errors.ts';
 import { clone, equal, isObject, type JsonObject } from './json.ts';
 import { fieldPath, type Schema, structureAt } from './list-keys.ts';
 
@@ -9,7 +9,8 @@ const RETAIN = '$retainKeys';
 
 /**
  * A strategic merge patch: lists with a merge key are merged by it, sets of scalars are joined; directives `$patch`
- * (replace, delete, merge), `$retainKeys`, `$deleteFromPrimitiveList/…`, `$setElementOrder/…`. Throws 400.
+ * (replace, delete, merge), `$retainKeys`, `$deleteFromPrimitiveList/…`, `$setElementOrder/…`. Throws 500 for a patch
+ * without sense, as a real server does.
  */
 export function strategicMergePatch(schema: Schema, target: JsonObject, patch: JsonObject): JsonObject {
   return mergeMap(schema, target, patch, '');
@@ -34,7 +35,7 @@ function mergeMap(schema: Schema, target: JsonObject, patch: JsonObject, path: s
   if (directive === 'replace') return withoutDirectives(patch) as JsonObject;
   if (directive === 'delete') return {};
   if (directive !== undefined && directive !== 'merge')
-    throw badRequest(`Unknown patch type found: ${String(directive)}`);
+    throw senseless(`unknown patch type: ${String(directive)} in map: ${goText(patch)}`);
   const result: JsonObject = { ...target };
   const retained = patch[RETAIN];
   if (Array.isArray(retained)) for (const key of Object.keys(result)) if (!retained.includes(key)) delete result[key];
@@ -48,14 +49,21 @@ function mergeMap(schema: Schema, target: JsonObject, patch: JsonObject, path: s
     if (value === null) delete result[key];
     else if (isObject(value) && isObject(existing)) result[key] = mergeMap(schema, existing, value, childPath);
     else if (Array.isArray(value) && Array.isArray(existing))
-      result[key] = mergeList(schema, existing, value, childPath);
+      result[key] = mergeList(schema, existing, value, patch[ORDER + key], childPath);
     else result[key] = withoutDirectives(value);
   }
+  // An order may come without items: then it only moves what is there.
   for (const [key, order] of Object.entries(patch)) {
-    if (key.startsWith(ORDER)) orderItems(schema, result, key.slice(ORDER.length), order, path, target);
+    const name = key.startsWith(ORDER) ? key.slice(ORDER.length) : undefined;
+    const list = name === undefined ? undefined : result[name];
+    if (name === undefined || !Array.isArray(list) || Array.isArray(patch[name])) continue;
+    result[name] = mergeList(schema, list, [], order, fieldPath(path, name));
   }
   return result;
 }
+
+/** Of a patch that has no sense the server says so without a reason. */
+const senseless = (message: string): ApiError => new ApiError(500, '', message);
 
 function removeMembers(target: JsonObject, key: string, values: unknown): void {
   const list = target[key];
@@ -63,23 +71,24 @@ function removeMembers(target: JsonObject, key: string, values: unknown): void {
     target[key] = list.filter((item) => !values.some((value) => equal(value, item)));
 }
 
-function mergeList(schema: Schema, existing: unknown[], patch: unknown[], path: string): unknown[] {
+function mergeList(schema: Schema, existing: unknown[], patch: unknown[], order: unknown, path: string): unknown[] {
   const structure = structureAt(schema, path);
   if (structure?.type === 'set') {
-    return [...existing, ...patch.filter((value) => !existing.some((item) => equal(item, value)))];
+    const added = patch.filter((value) => !existing.some((item) => equal(item, value)));
+    return inOrder(existing, [...existing, ...added], patch, order, (item) => item);
   }
-  if (structure?.type !== 'map') return patch.map(clone);
+  if (structure?.type !== 'map') return patch.length > 0 || order === undefined ? patch.map(clone) : existing;
   const { mergeKey } = structure;
   if (patch.some((item) => isObject(item) && item[DIRECTIVE] === 'replace'))
     return withoutDirectives(patch) as unknown[];
+  const keyOf = (item: unknown): unknown => (isObject(item) ? item[mergeKey] : item);
   let result = [...existing];
   for (const item of patch) {
-    if (!isObject(item)) throw badRequest(`map: ${path} does not contain declared merge key: ${mergeKey}`);
-    const key = item[mergeKey];
-    if (key === undefined)
-      throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
-    const same = (candidate: unknown): boolean => isObject(candidate) && equal(candidate[mergeKey], key);
-    if (item[DIRECTIVE] === 'delete') {
+    if (keyOf(item) === undefined || !isObject(item))
+      throw senseless(`map: ${goText(item)} does not contain declared merge key: ${mergeKey}`);
+    const same = (candidate: unknown): boolean => isObject(candidate) && equal(keyOf(candidate), keyOf(item));
+    const directive = item[DIRECTIVE];
+    if (directive === 'delete') {
       result = result.filter((candidate) => !same(candidate));
       continue;
     }
@@ -88,34 +97,48 @@ function mergeList(schema: Schema, existing: unknown[], patch: unknown[], path: 
     if (isObject(found)) result[index] = mergeMap(schema, found, item, path);
     else result.push(withoutDirectives(item));
   }
-  return result;
+  const kept = patch.filter((item) => isObject(item) && item[DIRECTIVE] !== 'delete');
+  return inOrder(existing, result, kept, order, keyOf);
 }
 
-/** Puts the items named by the patch into its order; the others stay behind the item that they followed. */
-function orderItems(
-  schema: Schema,
-  result: JsonObject,
-  key: string,
+/**
+ * Brings a merged list into the server's order. What the patch names comes in the order of `$setElementOrder`, or else of the
+ * patch; the rest of the former list is put in where it stood before, and behind new items. Throws 500 where the two orders
+ * of a patch contradict.
+ */
+function inOrder(
+  former: readonly unknown[],
+  merged: readonly unknown[],
+  patch: readonly unknown[],
   order: unknown,
-  path: string,
-  target: JsonObject,
-): void {
-  const list = result[key];
-  if (!Array.isArray(list) || !Array.isArray(order)) return;
-  const structure = structureAt(schema, fieldPath(path, key));
-  const identify = (item: unknown): unknown =>
-    structure?.type === 'map' && isObject(item) ? item[structure.mergeKey] : item;
-  const positionOf = (items: readonly unknown[], item: unknown): number => {
-    return items.findIndex((candidate) => equal(identify(candidate), identify(item)));
-  };
-  const ordered = list
-    .filter((item) => positionOf(order, item) >= 0)
-    .sort((a, b) => positionOf(order, a) - positionOf(order, b));
-  const former = Array.isArray(target[key]) ? target[key] : [];
-  for (const item of list.filter((candidate) => positionOf(order, candidate) < 0)) {
-    const before = former.slice(0, Math.max(0, positionOf(former, item))).reverse();
-    const anchor = before.find((candidate) => positionOf(ordered, candidate) >= 0);
-    ordered.splice(anchor === undefined ? 0 : positionOf(ordered, anchor) + 1, 0, item);
+  keyOf: (item: unknown) => unknown,
+): unknown[] {
+  const position = (items: readonly unknown[], item: unknown): number =>
+    items.findIndex((candidate) => equal(keyOf(candidate), keyOf(item)));
+  const wanted = Array.isArray(order) ? order : patch;
+  const positions = patch.map((item) => position(wanted, item));
+  if (positions.some((at, index) => at < 0 || at < (positions[index - 1] ?? 0))) {
+    throw senseless(
+      `The order in patch list:\n${goText(patch)}\n doesn't match $setElementOrder list:\n${goText(wanted)}\n`,
+    );
   }
-  result[key] = ordered;
+  const named = merged
+    .filter((item) => position(wanted, item) >= 0)
+    .sort((a, b) => position(wanted, a) - position(wanted, b));
+  const rest = merged.filter((item) => position(wanted, item) < 0);
+  const ordered: unknown[] = [];
+  for (const item of named) {
+    const place = position(former, item);
+    while (place >= 0 && rest.length > 0 && position(former, rest[0]) < place) ordered.push(rest.shift());
+    ordered.push(item);
+  }
+  return [...ordered, ...rest];
+}
+
+/** A value as Go prints it: `map[image:q name:one]`, `[a b]`. */
+function goText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  if (!isObject(value)) return String(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${entries.map(([key, item]) => `${key}:${goText(item)}`).join(' ')}]`;
 }

@@ -53,7 +53,7 @@ export function setServerFields(
 ): void {
   switch (object.kind) {
     case 'Namespace':
-      setDefaults(childObject(object, 'spec'), { finalizers: ['kubernetes'] });
+      if (!before) setDefaults(childObject(object, 'spec'), { finalizers: ['kubernetes'] });
       break;
     case 'Service':
       allocateServiceAddresses(state.log, state.kinds, object, before);

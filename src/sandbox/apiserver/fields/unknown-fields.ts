@@ -3,6 +3,7 @@ import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { ApiError, badRequest, invalid } from '../errors.ts';
 import type { ResourceType } from '../storage/kinds.ts';
 import { parseApiVersion } from '../storage/kinds.ts';
+import { describeMisfit, findMisfit, type Misfit } from './field-types.ts';
 import { isObject, type JsonObject } from './json.ts';
 
 /** Takes unknown fields out of an object, gives their paths: `spec.template.spec.containers[0].imagee`. */
@@ -40,15 +41,24 @@ function judge(unknown: string[], query: URLSearchParams, warn: Warn, refuse: (w
   if (level === 'Warn') for (const text of texts) warn(text);
 }
 
+// Custom resources have a schema of their own, but the metadata of every object.
+const misfitIn = (resource: ResourceType, object: KubeObject): Misfit | undefined =>
+  resource.custom
+    ? findMisfit({ ...object.metadata }, 'ObjectMeta', 'metadata')
+    : findMisfit({ ...object }, resource.kind);
+
 /**
- * Drops the fields that a built-in kind does not have, as decoding does. With `fieldValidation=Strict` it throws 400,
- * with Warn (the default) it warns. Custom resources are not checked. Changes the object.
+ * Decodes an object of a built-in kind: throws 400 for a value of the wrong type; drops the fields that the kind does not
+ * have. With `fieldValidation=Strict` it throws 400 for these too, with Warn (the default) it warns. Of custom resources only
+ * the metadata are looked at. Changes the object.
  */
 export function checkFields(resource: ResourceType, object: KubeObject, query: URLSearchParams, warn: Warn): void {
   const { version } = parseApiVersion(object.apiVersion);
-  judge(unknownFields(resource, object), query, warn, (why) =>
-    badRequest(`${object.kind} in version "${version}" cannot be handled as a ${object.kind}: ${why}`),
-  );
+  const refuse = (why: string): ApiError =>
+    badRequest(`${object.kind} in version "${version}" cannot be handled as a ${object.kind}: ${why}`);
+  const misfit = misfitIn(resource, object);
+  if (misfit) throw refuse(describeMisfit(misfit));
+  judge(unknownFields(resource, object), query, warn, refuse);
 }
 
 /** As checkFields, for the outcome of a patch: throws 422. */
@@ -59,19 +69,30 @@ export function checkPatchedFields(
   warn: Warn,
 ): void {
   const text = JSON.stringify(JSON.stringify(object));
-  judge(unknownFields(resource, object), query, warn, (why) =>
+  const refuse = (why: string): ApiError =>
     invalid({ group: '', kind: '' }, '', [
       { reason: 'FieldValueInvalid', message: `Invalid value: ${text}: ${why}`, field: 'patch' },
-    ]),
-  );
+    ]);
+  const misfit = misfitIn(resource, object);
+  if (misfit) throw refuse(describeMisfit(misfit));
+  judge(unknownFields(resource, object), query, warn, refuse);
 }
 
-/** For an applied configuration: an unknown field is always refused, with 500 and no reason, as a real server does. */
+/** For an applied configuration: what does not fit is always refused, with 500 and no reason, as a real server does. */
 export function checkAppliedFields(resource: ResourceType, object: KubeObject): void {
-  const errors = unknownFields(resource, object).map((path) => `.${path}: field not declared in schema`);
+  const misfit = misfitIn(resource, object);
+  const errors = [
+    ...(misfit ? [appliedMisfit(misfit)] : []),
+    ...unknownFields(resource, object).map((path) => `.${path}: field not declared in schema`),
+  ];
   if (errors.length === 0) return;
   const { group, version } = parseApiVersion(object.apiVersion);
   const place = `${object.metadata.namespace ?? ''}/${object.metadata.name}; ${group}/${version}, Kind=${object.kind}`;
   const list = errors.length === 1 ? errors[0] : `errors:\n  ${errors.join('\n  ')}`;
   throw new ApiError(500, '', `failed to create typed patch object (${place}): ${list}`);
+}
+
+function appliedMisfit({ path, key, wanted, value }: Misfit): string {
+  const place = key === undefined ? path : `${path}.${key}`;
+  return `.${place}: expected ${wanted}, got &value.valueUnstructured{Value:${String(value)}}`;
 }

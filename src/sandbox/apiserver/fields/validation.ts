@@ -2,12 +2,17 @@ import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { invalid, type StatusCause } from '../errors.ts';
 import type { ResourceType } from '../storage/kinds.ts';
 import { equal, isObject, type JsonObject, objectAt, objectsAt, valueAt } from './json.ts';
+import {
+  labelCauses,
+  metadataCauses,
+  SUBDOMAIN,
+  SUBDOMAIN_RULE,
+  templateCauses,
+  wrong,
+} from './metadata-validation.ts';
 
 const required = (field: string, what = ''): StatusCause => {
   return { reason: 'FieldValueRequired', message: `Required value${what ? `: ${what}` : ''}`, field };
-};
-const wrong = (field: string, value: unknown, why: string): StatusCause => {
-  return { reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${why}`, field };
 };
 const unsupported = (field: string, value: unknown, supported: readonly string[]): StatusCause => {
   const list = supported.map((choice) => `"${choice}"`).join(', ');
@@ -21,21 +26,16 @@ const forbidden = (field: string, why: string): StatusCause => {
   return { reason: 'FieldValueForbidden', message: `Forbidden: ${why}`, field };
 };
 
-const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const SUBDOMAIN_RULE =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const LABEL_RULE =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
-const LABEL_VALUE_RULE =
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const DATA_KEY = /^[-._a-zA-Z0-9]{1,253}$/;
 const DATA_KEY_RULE =
   "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 const LONGEST_LABEL = 63;
 const LONGEST_NAME = 253;
 const LAST_PORT = 65535;
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 
 const RBAC_KINDS = new Set(['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding']);
 
@@ -51,17 +51,11 @@ function nameCauses(object: KubeObject): StatusCause[] {
   return SUBDOMAIN.test(name) ? [] : [wrong('metadata.name', name, SUBDOMAIN_RULE)];
 }
 
-function labelCauses(object: KubeObject): StatusCause[] {
-  return Object.values(object.metadata.labels ?? {})
-    .filter((value) => value.length > LONGEST_LABEL || !LABEL_VALUE.test(value))
-    .map((value) => wrong('metadata.labels', value, LABEL_VALUE_RULE));
-}
-
 function serviceCauses(service: KubeObject): StatusCause[] {
   const spec = objectAt(service, 'spec') ?? {};
   const ports = objectsAt(spec, 'ports');
   const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
-  const causes: StatusCause[] = [];
+  const causes = labelCauses(objectAt(spec, 'selector'), 'spec.selector');
   if (spec.type !== undefined && !types.includes(String(spec.type)))
     causes.push(unsupported('spec.type', spec.type, types));
   if (ports.length === 0 && spec.clusterIP !== 'None' && spec.type !== 'ExternalName')
@@ -74,6 +68,15 @@ function serviceCauses(service: KubeObject): StatusCause[] {
       causes.push(wrong(`${field}.${name}`, number, `must be between 1 and ${LAST_PORT}, inclusive`));
     }
     if (ports.length > 1 && !port.name) causes.push(required(`${field}.name`));
+    if (port.name && !LABEL.test(String(port.name))) causes.push(wrong(`${field}.name`, port.name, LABEL_RULE));
+    if (port.name && ports.findIndex(({ name }) => name === port.name) < index)
+      causes.push({
+        reason: 'FieldValueDuplicate',
+        message: `Duplicate value: ${JSON.stringify(port.name)}`,
+        field: `${field}.name`,
+      });
+    if (port.protocol !== undefined && !PROTOCOLS.includes(String(port.protocol)))
+      causes.push(unsupported(`${field}.protocol`, port.protocol, PROTOCOLS));
   });
   return causes;
 }
@@ -96,6 +99,7 @@ function workloadCauses(workload: KubeObject): StatusCause[] {
   if (!selector || wanted.some(([key, value]) => labels?.[key] !== value)) {
     causes.push(wrong('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'));
   }
+  causes.push(...templateCauses(workload));
   return [...causes, ...podSpecCauses(objectAt(workload, 'spec', 'template', 'spec'), 'spec.template.spec')];
 }
 
@@ -136,7 +140,7 @@ const BY_KIND: Record<string, (object: KubeObject) => StatusCause[]> = {
 
 function causesOf(resource: ResourceType, object: KubeObject): StatusCause[] {
   const ofKind = resource.custom ? [] : (BY_KIND[object.kind]?.(object) ?? []);
-  return [...nameCauses(object), ...labelCauses(object), ...ofKind];
+  return [...nameCauses(object), ...metadataCauses(object), ...ofKind];
 }
 
 function refuse(resource: ResourceType, object: KubeObject, causes: StatusCause[]): void {
@@ -194,8 +198,18 @@ function clusterIpCauses(before: KubeObject, after: KubeObject): StatusCause[] {
   return [wrong('spec.clusterIPs[0]', [next], 'may not change once set')];
 }
 
+function finalizerChanges(before: KubeObject, after: KubeObject): StatusCause[] {
+  if (!before.metadata.deletionTimestamp) return [];
+  const list = ({ metadata }: KubeObject): string[] => (metadata as { finalizers?: string[] }).finalizers ?? [];
+  const added = list(after).filter((finalizer) => !list(before).includes(finalizer));
+  if (added.length === 0) return [];
+  const names = added.map((finalizer) => JSON.stringify(finalizer)).join(', ');
+  const why = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${names}}`;
+  return [forbidden('metadata.finalizers', why)];
+}
+
 /** Throws 422 where the next state of an object is wrong or changes what may not change. */
 export function validateUpdate(resource: ResourceType, before: KubeObject, after: KubeObject): void {
-  const changed = resource.custom ? [] : changeCauses(before, after);
+  const changed = [...finalizerChanges(before, after), ...(resource.custom ? [] : changeCauses(before, after))];
   refuse(resource, after, [...causesOf(resource, after), ...changed]);
 }

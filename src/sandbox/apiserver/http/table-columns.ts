@@ -143,7 +143,7 @@ const SERVICE: Column[] = [
 
 const dataCount: Column = {
   name: 'Data',
-  cell: (object) => String(Object.keys({ ...objectAt(object, 'data'), ...objectAt(object, 'binaryData') }).length),
+  cell: (object) => Object.keys({ ...objectAt(object, 'data'), ...objectAt(object, 'binaryData') }).length,
 };
 
 const subjects = (kind: string): Column =>
@@ -224,7 +224,7 @@ const COLUMNS: Record<string, Column[]> = {
   Secret: [NAME, at('Type', 'type'), dataCount, AGE],
   ConfigMap: [NAME, dataCount, AGE],
   Namespace: [NAME, at('Status', 'status.phase'), AGE],
-  ServiceAccount: [NAME, { name: 'Secrets', cell: (object) => String(objectsAt(object, 'secrets').length) }, AGE],
+  ServiceAccount: [NAME, { name: 'Secrets', cell: (object) => objectsAt(object, 'secrets').length }, AGE],
   Event: [
     {
       name: 'Last Seen',

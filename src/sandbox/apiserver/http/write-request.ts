@@ -44,6 +44,8 @@ export function objectIn({ target, body }: WriteRequest): KubeObject {
   const { resource, version } = target;
   const expected = apiVersionOf(resource.group, version);
   const object = clone(body.value) as KubeObject;
+  // Only of built-in kinds the server knows by the path what a body is.
+  if (resource.custom) requireType(object, resource.kind, expected);
   const { apiVersion = expected, kind = resource.kind } = object;
   if (apiVersion !== expected) {
     throw badRequest(
@@ -57,6 +59,17 @@ export function objectIn({ target, body }: WriteRequest): KubeObject {
   }
   const metadata = isObject(object.metadata) ? object.metadata : { name: '' };
   return { ...object, apiVersion, kind, metadata };
+}
+
+function requireType(object: KubeObject, kind: string, apiVersion: string): void {
+  const text = JSON.stringify(object);
+  if (!object.kind) {
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): Object 'Kind' is missing in '${text}' (${text})`,
+    );
+  }
+  if (!object.apiVersion)
+    throw badRequest(`the API version in the data () does not match the expected API version (${apiVersion})`);
 }
 
 /** Gives a namespaced object the namespace of the path. Throws 400 where it names another. */

@@ -4,6 +4,7 @@ import { isObject, type JsonObject } from '../fields/json.ts';
 import type { ResourceTarget } from '../http/request-target.ts';
 import { isDryRun, type WriteRequest } from '../http/write-request.ts';
 import { type ClusterState, deleteObject, type Propagation } from './lifecycle.ts';
+import { requireMortal } from './namespaces.ts';
 import { requireObject } from './reads.ts';
 import { requestSelector } from './selectors.ts';
 
@@ -45,6 +46,7 @@ const ANSWERED_WITH_OBJECT = new Set(['Namespace', 'Pod', 'Service', 'ServiceAcc
 export function remove(state: ClusterState, request: WriteRequest): KubeObject | JsonObject {
   const { target } = request;
   const before = requireObject(state, target);
+  requireMortal(target.resource, before.metadata.name);
   const options = deleteOptionsOf(request);
   checkPreconditions(target, before, options.preconditions);
   const { object, gone } = deleteObject(state, target.resource, before, options);

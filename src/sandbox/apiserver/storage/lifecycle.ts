@@ -1,8 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { alreadyExists } from '../errors.ts';
 import { applyDefaults } from '../fields/defaulting.ts';
-import { clone, equal } from '../fields/json.ts';
+import { childObject, clone, equal } from '../fields/json.ts';
 import type { Schema } from '../fields/list-keys.ts';
 import {
   type FieldManager,
@@ -15,6 +15,7 @@ import { dropOmitted } from '../fields/omitted-values.ts';
 import { setServerFields } from '../fields/server-fields.ts';
 import { rfc3339 } from '../fields/time.ts';
 import { isDefinition, type Kinds, type ResourceType } from './kinds.ts';
+import { isHeld, isNamespace } from './namespaces.ts';
 import type { ObjectLog } from './object-log.ts';
 
 /** The state of one cluster: its objects and the kinds it knows. */
@@ -31,6 +32,13 @@ export interface WriteOptions {
 }
 
 export type Propagation = 'Background' | 'Foreground' | 'Orphan';
+
+/** The letters and digits of generated names: no vowels, so no words. */
+export const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
+const SUFFIX_LENGTH = 5;
+
+const randomSuffix = (): string =>
+  Array.from({ length: SUFFIX_LENGTH }, () => NAME_ALPHABET[randomInt(NAME_ALPHABET.length)]).join('');
 
 /** How the lists and maps of a resource fold. */
 export function schemaOf(resource: ResourceType): Schema {
@@ -68,7 +76,7 @@ export function createObject(
   const object = clone(given);
   const { metadata } = object;
   if (!metadata.name && typeof metadata.generateName === 'string') {
-    metadata.name = `${metadata.generateName}${randomBytes(3).toString('hex').slice(0, 5)}`;
+    metadata.name = `${metadata.generateName}${randomSuffix()}`;
   }
   if (!resource.namespaced) delete metadata.namespace;
   if (state.log.get(resource, metadata.namespace, metadata.name)) throw alreadyExists(resource, metadata.name);
@@ -124,7 +132,7 @@ export function updateObject(
   if (equal(before, object)) return before;
   if (isMainChange(resource, before, object)) object.metadata.generation = (kept.generation ?? 0) + 1;
   if (options.dryRun) return object;
-  if (object.metadata.deletionTimestamp && !hasFinalizers(object))
+  if (object.metadata.deletionTimestamp && !isHeld(resource, object))
     return removeNow(state, resource, object, 'Background');
   const stored = state.log.put(resource, object);
   if (isDefinition(stored)) state.kinds.define(stored);
@@ -132,7 +140,8 @@ export function updateObject(
 }
 
 /**
- * Deletes an object and, unless they are to be orphaned, what only it owns. With finalizers it is only marked.
+ * Deletes an object and, unless they are to be orphaned, what only it owns. With finalizers it is only marked: a namespace
+ * always, until a controller has emptied it.
  * Gives the last state and whether the object is gone.
  */
 export function deleteObject(
@@ -143,17 +152,14 @@ export function deleteObject(
 ): { object: KubeObject; gone: boolean } {
   if (options.dryRun) return { object, gone: true };
   const propagation = options.propagation ?? 'Background';
-  if (!hasFinalizers(object)) return { object: removeNow(state, resource, object, propagation), gone: true };
+  if (!isHeld(resource, object)) return { object: removeNow(state, resource, object, propagation), gone: true };
   if (object.metadata.deletionTimestamp) return { object, gone: false };
   const marked = clone(object);
   marked.metadata.deletionTimestamp = rfc3339();
-  marked.metadata.deletionGracePeriodSeconds = 0;
+  if (isNamespace(resource)) childObject(marked, 'status').phase = 'Terminating';
+  else marked.metadata.deletionGracePeriodSeconds = 0;
   if (marked.metadata.generation !== undefined) marked.metadata.generation += 1;
   return { object: state.log.put(resource, marked), gone: false };
-}
-
-function hasFinalizers(object: KubeObject): boolean {
-  return Array.isArray(object.metadata.finalizers) && object.metadata.finalizers.length > 0;
 }
 
 function removeNow(
@@ -163,7 +169,6 @@ function removeNow(
   propagation: Propagation,
 ): KubeObject {
   if (isDefinition(object)) removeInstances(state, object);
-  if (resource.kind === 'Namespace' && resource.group === '') removeContents(state, object.metadata.name);
   if (propagation === 'Foreground') collectDependents(state, object, propagation);
   const last = state.log.remove(resource, object);
   if (propagation !== 'Foreground') collectDependents(state, object, propagation);
@@ -176,12 +181,6 @@ function removeInstances(state: ClusterState, definition: KubeObject): void {
   if (!defined) return;
   for (const instance of state.log.list(defined)) state.log.remove(defined, instance);
   state.kinds.undefine(definition);
-}
-
-function removeContents(state: ClusterState, namespace: string): void {
-  for (const resource of state.kinds.all().filter((type) => type.namespaced)) {
-    for (const object of state.log.list(resource, namespace)) state.log.remove(resource, object);
-  }
 }
 
 /** What the garbage collector of a real cluster does a moment later: dependents lose their owner, and go with their last one. */

@@ -21,6 +21,7 @@ import {
 } from '../http/write-request.ts';
 import { apiVersionOf } from './kinds.ts';
 import { type ClusterState, createObject, schemaOf, updateObject, type WriteOptions } from './lifecycle.ts';
+import { isNamespace, requireOpenNamespace } from './namespaces.ts';
 import { requireObject } from './reads.ts';
 
 const APPLY = 'application/apply-patch+yaml';
@@ -45,18 +46,12 @@ function insert(state: ClusterState, request: WriteRequest, given: KubeObject, o
   const object: KubeObject = { ...given, metadata: metadata as KubeObject['metadata'] };
   if (resource.subresources.includes('status')) delete object.status;
   validateCreate(resource, object);
-  if (resource.namespaced) requireNamespace(state, object);
+  if (resource.namespaced) requireOpenNamespace(state, resource, object);
   return createObject(state, resource, object, {
     manager: managerOf(request),
     owners,
     dryRun: isDryRun(request.query),
   });
-}
-
-function requireNamespace(state: ClusterState, object: KubeObject): void {
-  const namespaces = state.kinds.require('v1', 'Namespace');
-  const name = object.metadata.namespace ?? '';
-  if (!state.log.get(namespaces, undefined, name)) throw notFound(namespaces, name);
 }
 
 /** The next state of the stored object if a write to the main resource or a subresource brings `given`. */
@@ -71,7 +66,10 @@ function nextState(target: ResourceTarget, before: KubeObject, given: KubeObject
     const metadata = { ...before.metadata, ...(managedFields ? { managedFields } : {}) };
     return withStatus({ ...before, metadata }, given.status);
   }
-  return resource.subresources.includes('status') ? withStatus(given, before.status) : given;
+  // The finalizers in a namespace's spec have an endpoint of their own.
+  if (subresource === 'finalize') return { ...before, spec: given.spec ?? {} };
+  const next = isNamespace(resource) ? { ...given, spec: before.spec } : given;
+  return resource.subresources.includes('status') ? withStatus(next, before.status) : next;
 }
 
 function replace(
