@@ -4,6 +4,19 @@ import { API_SERVERS } from '../support/apiservers.ts';
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 
+/** Groups beside those of workloads and roles that clients look for before they choose what to create. */
+const DISCOVERED = [
+  'admissionregistration.k8s.io',
+  'apiregistration.k8s.io',
+  'autoscaling',
+  'certificates.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
+  'node.k8s.io',
+  'resource.k8s.io',
+  'scheduling.k8s.io',
+  'storage.k8s.io',
+];
+
 describe.each(API_SERVERS)('$name', ({ start }) => {
   let server: TestServer;
   beforeAll(async () => {
@@ -108,6 +121,7 @@ describe.each(API_SERVERS)('$name', ({ start }) => {
       const { groups } = (await call(server, '/apis')).body;
       const cilium = groups.find((group: { name: string }) => group.name === 'cilium.io');
       expect(cilium.versions.map(({ version }: { version: string }) => version)).toEqual(['v2', 'v2alpha1']);
+      expect(groups.map(({ name }: { name: string }) => name)).toEqual(expect.arrayContaining(DISCOVERED));
       const { resources } = (await call(server, '/apis/apps/v1')).body;
       expect(resources.find((resource: { name: string }) => resource.name === 'deployments/scale').kind).toBe('Scale');
     });

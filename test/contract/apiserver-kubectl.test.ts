@@ -129,6 +129,13 @@ describe.skipIf(skip).each(API_SERVERS)('an unmodified kubectl, $name', { timeou
     expect(await run('api-resources')).toMatch(/^ciliumnodes +cn,ciliumn +cilium.io\/v2 +false +CiliumNode$/m);
   });
 
+  test('explain walks the fields of a kind', async () => {
+    expect(await run('explain', 'deploy.spec.template.spec.containers.ports')).toMatch(
+      /^GROUP: +apps\nKIND: +Deployment\nVERSION: +v1\n\nFIELD: ports <\[\]ContainerPort>\n(.*\n)* +containerPort\t<integer>/,
+    );
+    expect((await kubectl(['explain', 'svc.spec.nope'])).stderr).toBe('error: field "nope" does not exist');
+  });
+
   test('apply -f twice, then server-side, then diff', async () => {
     expect(await run('apply', '-f', manifest)).toBe('deployment.apps/web created\nservice/web created\npod/p created');
     expect(await run('apply', '-f', manifest)).toBe(
@@ -158,6 +165,14 @@ describe.skipIf(skip).each(API_SERVERS)('an unmodified kubectl, $name', { timeou
       /^NAMESPACE +NAME +READY +STATUS +RESTARTS +AGE\ndefault +p +0\/2 +Pending +0 +\d+s$/,
     );
     expect(await run('get', 'pod', 'p', '-o', 'yaml')).toContain('restartPolicy: Always');
+    await run('create', 'pdb', 'some', '--selector=app=web', '--min-available=1');
+    expect(await run('get', 'pdb')).toMatch(
+      /^NAME +MIN AVAILABLE +MAX UNAVAILABLE +ALLOWED DISRUPTIONS +AGE\nsome +1 +N\/A +0 +\d+s$/,
+    );
+    await run('create', 'cronjob', 'yearly', '--image=i', '--schedule=0 0 1 1 *');
+    expect(await run('get', 'cronjobs')).toMatch(
+      /^NAME +SCHEDULE +TIMEZONE +SUSPEND +ACTIVE +LAST SCHEDULE +AGE\nyearly +0 0 1 1 \* +<none> +False +0 +<none> +\d+s$/,
+    );
     expect(await run('get', 'ciliumnodes,secrets,sa,ds', '-A')).toBe('');
   });
 

@@ -100,6 +100,9 @@ const DEFAULTERS: Record<string, (object: KubeObject, spec: JsonObject) => void>
     if (jobSpec) defaultPodTemplate(jobSpec);
     setDefaults(object, { status: {} });
   },
+  NetworkPolicy: (_, spec) => {
+    setDefaults(spec, { policyTypes: ['Ingress', ...(Array.isArray(spec.egress) ? ['Egress'] : [])] });
+  },
   ClusterRoleBinding: (object) => defaultBinding(object),
   RoleBinding: (object) => defaultBinding(object),
   Node: (object, spec) => {
@@ -137,6 +140,7 @@ const WITH_SPEC = new Set([
   'ReplicaSet',
   'Job',
   'CronJob',
+  'NetworkPolicy',
   'Node',
   'CustomResourceDefinition',
 ]);

@@ -46,7 +46,14 @@ function comparePriority(a: string, b: string): number {
 }
 
 const typesOf = (kinds: Kinds, { group, version }: GroupVersion): ResourceType[] =>
-  kinds.all().filter((type) => type.group === group && type.versions.includes(version));
+  kinds
+    .all()
+    .filter((type) => type.group === group && type.versions.includes(version))
+    .sort((a, b) => (a.plural < b.plural ? -1 : 1));
+
+// Namespaces are deleted one by one.
+const verbsOf = (type: ResourceType): string[] =>
+  type.plural === 'namespaces' ? VERBS.filter((verb) => verb !== 'deletecollection') : VERBS;
 
 function apiGroup(name: string, versions: readonly string[]): JsonObject {
   const all = versions.map((version) => ({ groupVersion: `${name}/${version}`, version }));
@@ -67,7 +74,7 @@ function resourceList(kinds: Kinds, at: GroupVersion): JsonObject {
       singularName: type.singular,
       namespaced: type.namespaced,
       kind: type.kind,
-      verbs: VERBS,
+      verbs: verbsOf(type),
       ...namesOf(type),
     },
     ...servedSubresources(type).map((subresource) => ({
@@ -111,7 +118,7 @@ function aggregated(kinds: Kinds, groups: [string, readonly string[]][]): JsonOb
       responseKind: { group: at.group, version: at.version, kind: type.kind },
       scope: scopeOf(type.namespaced),
       singularResource: type.singular,
-      verbs: VERBS,
+      verbs: verbsOf(type),
       ...namesOf(type),
       subresources: servedSubresources(type).map((subresource) => ({
         subresource,

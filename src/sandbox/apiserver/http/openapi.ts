@@ -1,34 +1,41 @@
 import { createHash } from 'node:crypto';
 import { PbfWriter } from 'pbf';
 import type { JsonObject } from '../fields/json.ts';
-import type { Kinds } from '../storage/kinds.ts';
+import type { Kinds, ResourceType } from '../storage/kinds.ts';
+import { type GroupVersionKind, schemasOf } from './openapi-schemas.ts';
 
-/** Paths of /openapi/v3 by group and version: `api/v1`, `apis/apps/v1`. */
-function documentsOf(kinds: Kinds): Map<string, JsonObject> {
-  const documents = new Map<string, JsonObject>();
+/** The kinds by path of their document: `api/v1`, `apis/apps/v1`. */
+function typesByRoot(kinds: Kinds): Map<string, { type: ResourceType; version: string }[]> {
+  const roots = new Map<string, { type: ResourceType; version: string }[]>();
   for (const type of kinds.all()) {
     for (const version of type.versions) {
       const root = type.group ? `apis/${type.group}/${version}` : `api/${version}`;
-      const document = documents.get(root) ?? {
-        openapi: '3.0.0',
-        info: { title: 'Kubernetes', version: 'unversioned' },
-        paths: {},
-      };
-      const scope = type.namespaced ? 'namespaces/{namespace}/' : '';
-      (document.paths as JsonObject)[`/${root}/${scope}${type.plural}/{name}`] = {
-        patch: patchOperation({ group: type.group, version, kind: type.kind }),
-      };
-      documents.set(root, document);
+      roots.set(root, [...(roots.get(root) ?? []), { type, version }]);
     }
   }
-  return documents;
+  return roots;
+}
+
+function documentOf(root: string, types: readonly { type: ResourceType; version: string }[]): JsonObject {
+  const kinds = types.map(({ type: { group, kind }, version }) => ({ group, version, kind }));
+  const paths = types.map(({ type, version }) => {
+    const scope = type.namespaced ? 'namespaces/{namespace}/' : '';
+    const operation = patchOperation({ group: type.group, version, kind: type.kind });
+    return [`/${root}/${scope}${type.plural}/{name}`, { patch: operation }] as const;
+  });
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: 'unversioned' },
+    paths: Object.fromEntries(paths),
+    components: { schemas: schemasOf(kinds) },
+  };
 }
 
 /**
  * What kubectl looks for: that a patch takes `fieldValidation` and `dryRun`, so that the server checks fields and kubectl
  * needs no schema. The strategic merge patch is not named, so that kubectl computes it from the types it knows.
  */
-function patchOperation(kind: { group: string; version: string; kind: string }): JsonObject {
+function patchOperation(kind: GroupVersionKind): JsonObject {
   const parameter = (name: string): JsonObject => ({
     name,
     in: 'query',
@@ -77,15 +84,18 @@ export function openApiV2(accept: string): { body: Buffer; mediaType: string } {
 
 /** The answer to a path of /openapi/v3, or undefined where there is none. */
 export function openApi(kinds: Kinds, path: string): JsonObject | undefined {
-  const documents = documentsOf(kinds);
+  const roots = typesByRoot(kinds);
   if (path === '/openapi/v3') {
-    const hashOf = (document: JsonObject): string =>
-      createHash('sha256').update(JSON.stringify(document)).digest('hex').toUpperCase();
-    const paths = [...documents].map(([root, document]) => [
+    // A document follows from its kinds.
+    const hashOf = (types: readonly { type: ResourceType }[]): string =>
+      createHash('sha256').update(JSON.stringify(types)).digest('hex').toUpperCase();
+    const paths = [...roots].map(([root, types]) => [
       root,
-      { serverRelativeURL: `/openapi/v3/${root}?hash=${hashOf(document)}` },
+      { serverRelativeURL: `/openapi/v3/${root}?hash=${hashOf(types)}` },
     ]);
     return { paths: Object.fromEntries(paths) };
   }
-  return documents.get(path.replace(/^\/openapi\/v3\//, ''));
+  const root = path.replace(/^\/openapi\/v3\//, '');
+  const types = roots.get(root);
+  return types && documentOf(root, types);
 }

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
-import { valueAt } from '../fields/json.ts';
+import { type JsonObject, objectAt, objectsAt, valueAt } from '../fields/json.ts';
 
 /** One column: a heading and how an object fills it. Columns of priority 1 show with `-o wide`. */
 export interface Column {
@@ -50,3 +50,35 @@ export const count = (name: string, path: string): Column => ({
   cell: (object) => Number(valueAt(object, ...path.split('.')) ?? 0),
 });
 export const wide = (column: Column): Column => ({ ...column, priority: 1 });
+
+/** The pod spec in a workload's template. */
+export const podSpecOf = (object: KubeObject): JsonObject | undefined => objectAt(object, 'spec', 'template', 'spec');
+export const CONTAINERS: Column = wide({
+  name: 'Containers',
+  cell: (object) =>
+    text(
+      objectsAt(podSpecOf(object), 'containers')
+        .map((container) => container.name)
+        .join(','),
+    ),
+});
+export const IMAGES: Column = wide({
+  name: 'Images',
+  cell: (object) =>
+    text(
+      objectsAt(podSpecOf(object), 'containers')
+        .map((container) => container.image)
+        .join(','),
+    ),
+});
+/** Labels or a selector as `a=b,c=d`. */
+export const labelsText = (labels: JsonObject | undefined): string =>
+  text(
+    Object.entries(labels ?? {})
+      .map(([key, value]) => `${key}=${String(value)}`)
+      .join(','),
+  );
+export const SELECTOR: Column = wide({
+  name: 'Selector',
+  cell: (object) => labelsText(objectAt(object, 'spec', 'selector', 'matchLabels')),
+});

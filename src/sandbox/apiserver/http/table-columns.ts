@@ -1,38 +1,24 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
-import { type JsonObject, objectAt, objectsAt, valueAt } from '../fields/json.ts';
+import { objectAt, objectsAt, valueAt } from '../fields/json.ts';
 import type { ResourceType } from '../storage/kinds.ts';
 
-import { AGE, at, type Column, count, NAME, NONE, since, text, wide } from './table-cells.ts';
-
-const podSpecOf = (object: KubeObject): JsonObject | undefined => objectAt(object, 'spec', 'template', 'spec');
-const CONTAINERS: Column = wide({
-  name: 'Containers',
-  cell: (object) =>
-    text(
-      objectsAt(podSpecOf(object), 'containers')
-        .map((container) => container.name)
-        .join(','),
-    ),
-});
-const IMAGES: Column = wide({
-  name: 'Images',
-  cell: (object) =>
-    text(
-      objectsAt(podSpecOf(object), 'containers')
-        .map((container) => container.image)
-        .join(','),
-    ),
-});
-const labelsText = (labels: JsonObject | undefined): string =>
-  text(
-    Object.entries(labels ?? {})
-      .map(([key, value]) => `${key}=${String(value)}`)
-      .join(','),
-  );
-const SELECTOR: Column = wide({
-  name: 'Selector',
-  cell: (object) => labelsText(objectAt(object, 'spec', 'selector', 'matchLabels')),
-});
+import {
+  AGE,
+  at,
+  CONTAINERS,
+  type Column,
+  count,
+  IMAGES,
+  labelsText,
+  NAME,
+  NONE,
+  podSpecOf,
+  SELECTOR,
+  since,
+  text,
+  wide,
+} from './table-cells.ts';
+import { MORE_COLUMNS } from './table-columns-more.ts';
 
 const POD: Column[] = [
   NAME,
@@ -224,7 +210,7 @@ const COLUMNS: Record<string, Column[]> = {
   Secret: [NAME, at('Type', 'type'), dataCount, AGE],
   ConfigMap: [NAME, dataCount, AGE],
   Namespace: [NAME, at('Status', 'status.phase'), AGE],
-  ServiceAccount: [NAME, { name: 'Secrets', cell: (object) => objectsAt(object, 'secrets').length }, AGE],
+  ServiceAccount: [NAME, AGE],
   Event: [
     {
       name: 'Last Seen',
@@ -265,6 +251,7 @@ const COLUMNS: Record<string, Column[]> = {
     },
     AGE,
   ],
+  ...MORE_COLUMNS,
   Role: [NAME, CREATED_AT],
   ClusterRole: [NAME, CREATED_AT],
   RoleBinding: BINDING,

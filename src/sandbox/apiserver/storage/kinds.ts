@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { ApiError } from '../errors.ts';
 import { isObject, objectAt, objectsAt } from '../fields/json.ts';
+import { BUILT_IN, CUSTOM, type Row, WITHOUT_GENERATION } from './kind-tables.ts';
 
 /** A kind that the server serves. */
 export interface ResourceType {
@@ -20,148 +21,7 @@ export interface ResourceType {
   generation: boolean;
 }
 
-const APPS = 'apps';
-const RBAC = 'rbac.authorization.k8s.io';
-const CILIUM = 'cilium.io';
 const CRD: { group: string; kind: string } = { group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' };
-
-const POD_SUBRESOURCES = ['status', 'log', 'exec', 'portforward', 'ephemeralcontainers', 'eviction'];
-
-// group, versions, kind, plural, short names, scope (n: namespaced, c: cluster), subresources, categories
-type Row = [string, string[], string, string, string[], 'n' | 'c', string[], string[]];
-
-const BUILT_IN: Row[] = [
-  ['', ['v1'], 'Namespace', 'namespaces', ['ns'], 'c', ['status'], []],
-  ['', ['v1'], 'Node', 'nodes', ['no'], 'c', ['status'], []],
-  ['', ['v1'], 'Pod', 'pods', ['po'], 'n', POD_SUBRESOURCES, ['all']],
-  ['', ['v1'], 'Service', 'services', ['svc'], 'n', ['status'], ['all']],
-  ['', ['v1'], 'Endpoints', 'endpoints', ['ep'], 'n', [], []],
-  ['', ['v1'], 'Secret', 'secrets', [], 'n', [], []],
-  ['', ['v1'], 'ConfigMap', 'configmaps', ['cm'], 'n', [], []],
-  ['', ['v1'], 'ServiceAccount', 'serviceaccounts', ['sa'], 'n', [], []],
-  ['', ['v1'], 'Event', 'events', ['ev'], 'n', [], []],
-  [APPS, ['v1'], 'Deployment', 'deployments', ['deploy'], 'n', ['status', 'scale'], ['all']],
-  [APPS, ['v1'], 'DaemonSet', 'daemonsets', ['ds'], 'n', ['status'], ['all']],
-  [APPS, ['v1'], 'ReplicaSet', 'replicasets', ['rs'], 'n', ['status', 'scale'], ['all']],
-  [APPS, ['v1'], 'StatefulSet', 'statefulsets', ['sts'], 'n', ['status', 'scale'], ['all']],
-  ['batch', ['v1'], 'Job', 'jobs', [], 'n', ['status'], ['all']],
-  ['batch', ['v1'], 'CronJob', 'cronjobs', ['cj'], 'n', ['status'], ['all']],
-  [RBAC, ['v1'], 'Role', 'roles', [], 'n', [], []],
-  [RBAC, ['v1'], 'RoleBinding', 'rolebindings', [], 'n', [], []],
-  [RBAC, ['v1'], 'ClusterRole', 'clusterroles', [], 'c', [], []],
-  [RBAC, ['v1'], 'ClusterRoleBinding', 'clusterrolebindings', [], 'c', [], []],
-  ['discovery.k8s.io', ['v1'], 'EndpointSlice', 'endpointslices', [], 'n', [], []],
-  ['coordination.k8s.io', ['v1'], 'Lease', 'leases', [], 'n', [], []],
-  ['policy', ['v1'], 'PodDisruptionBudget', 'poddisruptionbudgets', ['pdb'], 'n', ['status'], []],
-  ['networking.k8s.io', ['v1'], 'NetworkPolicy', 'networkpolicies', ['netpol'], 'n', [], []],
-  ['networking.k8s.io', ['v1'], 'Ingress', 'ingresses', ['ing'], 'n', ['status'], []],
-  [CRD.group, ['v1'], CRD.kind, 'customresourcedefinitions', ['crd', 'crds'], 'c', ['status'], ['api-extensions']],
-];
-
-// What an installed Cilium defines. Their definitions are not among the objects.
-const CUSTOM: Row[] = [
-  [CILIUM, ['v2'], 'CiliumNode', 'ciliumnodes', ['cn', 'ciliumn'], 'c', ['status'], ['cilium']],
-  [CILIUM, ['v2'], 'CiliumEndpoint', 'ciliumendpoints', ['cep', 'ciliumep'], 'n', ['status'], ['cilium']],
-  [CILIUM, ['v2'], 'CiliumIdentity', 'ciliumidentities', ['ciliumid'], 'c', ['status'], ['cilium']],
-  [
-    CILIUM,
-    ['v2'],
-    'CiliumNetworkPolicy',
-    'ciliumnetworkpolicies',
-    ['cnp', 'ciliumnp'],
-    'n',
-    ['status'],
-    ['cilium', 'ciliumpolicy'],
-  ],
-  [
-    CILIUM,
-    ['v2'],
-    'CiliumClusterwideNetworkPolicy',
-    'ciliumclusterwidenetworkpolicies',
-    ['ccnp'],
-    'c',
-    ['status'],
-    ['cilium', 'ciliumpolicy'],
-  ],
-  [
-    CILIUM,
-    ['v2', 'v2alpha1'],
-    'CiliumLoadBalancerIPPool',
-    'ciliumloadbalancerippools',
-    ['ippools', 'ippool', 'lbippool', 'lbippools'],
-    'c',
-    ['status'],
-    ['cilium'],
-  ],
-  [
-    CILIUM,
-    ['v2', 'v2alpha1'],
-    'CiliumBGPClusterConfig',
-    'ciliumbgpclusterconfigs',
-    ['cbgpcluster'],
-    'c',
-    ['status'],
-    ['cilium', 'ciliumbgp'],
-  ],
-  [
-    CILIUM,
-    ['v2', 'v2alpha1'],
-    'CiliumBGPPeerConfig',
-    'ciliumbgppeerconfigs',
-    ['cbgppeer'],
-    'c',
-    ['status'],
-    ['cilium', 'ciliumbgp'],
-  ],
-  [
-    CILIUM,
-    ['v2', 'v2alpha1'],
-    'CiliumBGPAdvertisement',
-    'ciliumbgpadvertisements',
-    ['cbgpadvert'],
-    'c',
-    [],
-    ['cilium', 'ciliumbgp'],
-  ],
-  [
-    CILIUM,
-    ['v2', 'v2alpha1'],
-    'CiliumBGPNodeConfig',
-    'ciliumbgpnodeconfigs',
-    ['cbgpnode'],
-    'c',
-    ['status'],
-    ['cilium', 'ciliumbgp'],
-  ],
-  [
-    CILIUM,
-    ['v2', 'v2alpha1'],
-    'CiliumBGPNodeConfigOverride',
-    'ciliumbgpnodeconfigoverrides',
-    ['cbgpnodeoverride'],
-    'c',
-    [],
-    ['cilium', 'ciliumbgp'],
-  ],
-  [CILIUM, ['v2alpha1'], 'CiliumEndpointSlice', 'ciliumendpointslices', ['ces'], 'c', [], ['cilium']],
-];
-
-// Built-in kinds whose API keeps no generation.
-const WITHOUT_GENERATION = new Set([
-  'Namespace',
-  'Node',
-  'Service',
-  'Endpoints',
-  'Secret',
-  'ConfigMap',
-  'ServiceAccount',
-  'Event',
-  'Role',
-  'RoleBinding',
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'Lease',
-]);
 
 function fromRow(row: Row, custom: boolean): ResourceType {
   const [group, versions, kind, plural, shortNames, scope, subresources, categories] = row;

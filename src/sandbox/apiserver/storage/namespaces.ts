@@ -1,8 +1,8 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { ApiError, notFound, qualifiedResource } from '../errors.ts';
 import { objectAt } from '../fields/json.ts';
-import type { ResourceType } from './kinds.ts';
-import type { ClusterState } from './lifecycle.ts';
+import type { Kinds, ResourceType } from './kinds.ts';
+import type { ObjectLog } from './object-log.ts';
 
 /** The namespaces that nobody may delete (admission plugin NamespaceLifecycle). */
 const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
@@ -13,7 +13,11 @@ export function isNamespace({ group, kind }: ResourceType): boolean {
 }
 
 /** Throws 404 where the namespace of a new object is not there, 403 where it is being deleted. */
-export function requireOpenNamespace(state: ClusterState, resource: ResourceType, object: KubeObject): void {
+export function requireOpenNamespace(
+  state: { log: ObjectLog; kinds: Kinds },
+  resource: ResourceType,
+  object: KubeObject,
+): void {
   const namespaces = state.kinds.require('v1', 'Namespace');
   const name = object.metadata.namespace ?? '';
   const namespace = state.log.get(namespaces, undefined, name);
