@@ -67,10 +67,26 @@ const CONTAINER: Message = {
     },
   ],
 };
+const TEMPLATE: Message = {
+  1: ['metadata', META],
+  2: ['spec', { 2: ['containers', { list: CONTAINER }], 3: ['restartPolicy', 'string'] }],
+};
+const JOB_SPEC: Message = {
+  1: ['parallelism', 'optionalNumber'],
+  2: ['completions', 'optionalNumber'],
+  3: ['activeDeadlineSeconds', 'optionalNumber'],
+  6: ['template', TEMPLATE],
+  7: ['backoffLimit', 'optionalNumber'],
+};
+const BUDGET_SPEC: Message = {
+  1: ['minAvailable', 'intOrString'],
+  2: ['selector', { 1: ['matchLabels', 'stringMap'] }],
+  3: ['maxUnavailable', 'intOrString'],
+};
 const DEPLOYMENT_SPEC: Message = {
   1: ['replicas', 'optionalNumber'],
   2: ['selector', { 1: ['matchLabels', 'stringMap'] }],
-  3: ['template', { 1: ['metadata', META], 2: ['spec', { 2: ['containers', { list: CONTAINER }] }] }],
+  3: ['template', TEMPLATE],
 };
 const RULE: Message = {
   1: ['verbs', 'strings'],
@@ -121,6 +137,27 @@ const MESSAGES: Record<string, Message> = {
   ClusterRole: ROLE,
   RoleBinding: BINDING,
   ClusterRoleBinding: BINDING,
+  Job: { 1: ['metadata', META], 2: ['spec', JOB_SPEC] },
+  CronJob: {
+    1: ['metadata', META],
+    2: [
+      'spec',
+      {
+        1: ['schedule', 'string'],
+        3: ['concurrencyPolicy', 'string'],
+        5: ['jobTemplate', { 1: ['metadata', META], 2: ['spec', JOB_SPEC] }],
+        8: ['timeZone', 'string'],
+      },
+    ],
+  },
+  PodDisruptionBudget: { 1: ['metadata', META], 2: ['spec', BUDGET_SPEC] },
+  PriorityClass: {
+    1: ['metadata', META],
+    2: ['value', 'number'],
+    3: ['globalDefault', 'boolean'],
+    4: ['description', 'string'],
+    5: ['preemptionPolicy', 'string'],
+  },
   SelfSubjectAccessReview: {
     1: ['metadata', META],
     2: [
