@@ -2,8 +2,10 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files that run sandboxes for minutes. One that begins last would run alone, while the other cores have nothing to do. */
+/** Files that run sandboxes for long. One that begins last would run alone, while the other cores have nothing to do. */
 const LONG = /\/test\/(e2e|contract)\//;
+/** What they put into the place of modules of `src/` would stay for the files that come after them. */
+const WITH_OWN_MODULES = ['test/unit/rotation-model.test.ts'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -15,7 +17,6 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup/key-folder.ts'],
     setupFiles: ['test/setup/rsa-keys.ts'],
     // Only for what hangs: on a machine that has sixteen other things to do, all takes ten times as long.
@@ -24,6 +25,16 @@ export default defineConfig({
     pool: 'forks',
     // Three even where there are only two cores: tests wait for pods and sockets more than they compute.
     maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Sandboxes make garbage: in a small young generation much of it lives long enough to be moved.
+    execArgv: ['--max-semi-space-size=64'],
     sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        extends: true,
+        // Loading `src/` takes longer than most files; it keeps no state that one could leave to the next.
+        test: { name: 'files', include: ['test/**/*.test.ts'], exclude: WITH_OWN_MODULES, isolate: false },
+      },
+      { extends: true, test: { name: 'with own modules', include: WITH_OWN_MODULES } },
+    ],
   },
 });

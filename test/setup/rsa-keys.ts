@@ -8,7 +8,7 @@ import type { KeyPair } from '../../src/pki/certificate.ts';
  * Making an RSA key takes longer than all else that a command does, so the files of a run share a stock of them: each file
  * takes one after the other, and begins anew only after so many that no two of one test are the same.
  */
-const STOCK = 64;
+const STOCK = 48;
 const BITS = 2048;
 
 vi.mock('../../src/pki/certificate.ts', async (original) => {
