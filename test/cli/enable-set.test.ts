@@ -122,6 +122,16 @@ describe('a setting by which nobody is served', () => {
     expect(result).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('although mesh-1 may be cut off') });
   });
 
+  it('that keeps new pods from coming up is named with the way back', async () => {
+    const nodes = set(`${POD}.nodeSelector={disk: ssd}`);
+    const result = await meshctl(enable('mesh-2', ...nodes, '--yes', '--wait-duration', '1s'));
+    const [, takeBack = ''] =
+      /→ Take back what was --set of its pods, where that is why:\s+(?:→ )?meshctl (.*)/.exec(result.stderr) ?? [];
+    expect(takeBack).toBe(`clustermesh enable --context mesh-2 --unset ${POD}.nodeSelector`);
+    await meshctl.ok(takeBack.split(' '));
+    await bothConnected();
+  });
+
   it('does not come back by following hints: 0 replicas, scaled up by hand, enabled again', async () => {
     const down = await meshctl(enable('mesh-2', ...set(`${DEPLOYMENT}:spec.replicas=0`), '--yes'));
     const takeBack = `meshctl clustermesh enable --context mesh-2 --unset ${DEPLOYMENT}:spec.replicas`;
@@ -145,6 +155,10 @@ describe('what somebody else has changed', () => {
     [
       'the selector of the Service',
       (cluster) => changeService(cluster, ({ spec }) => Object.assign(spec, { selector: { app: 'x' } })),
+    ],
+    [
+      'a further label that the Service selects',
+      (cluster) => changeService(cluster, ({ spec }) => Object.assign(spec.selector as object, { app: 'x' })),
     ],
     ['the target port of the Service', (cluster) => changePort(cluster, { targetPort: 9999 })],
     ['a container', (cluster) => removeContainer(cluster, 'kvstoremesh')],

@@ -109,6 +109,14 @@ describe('applyChanges', () => {
     expect(applyChanges(live, object({}), 'meshctl')).toEqual([{ path: 'metadata.annotations.own', from: 'a' }]);
   });
 
+  it("takes a Service's selector as a whole", () => {
+    const live = object({ spec: { selector: { app: 'x', more: 'y' } } });
+    expect(applyChanges(live, object({ spec: { selector: { app: 'x' } } }), 'meshctl')).toEqual([
+      { path: 'spec.selector', from: { app: 'x', more: 'y' }, to: { app: 'x' } },
+    ]);
+    expect(applyChanges(live, object({ spec: { selector: { more: 'y', app: 'x' } } }), 'meshctl')).toEqual([]);
+  });
+
   it('has no opinion on annotations that others made where it wants none', () => {
     const live = object({}, { 'deployment.kubernetes.io/revision': '1' });
     const { annotations: _none, ...metadata } = live.metadata;

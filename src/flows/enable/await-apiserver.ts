@@ -4,6 +4,7 @@ import { waitForList, waitForObject } from '../../kube/wait.ts';
 import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
+import { takeBackCommand } from '../../mesh/enable/kept-settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
 import {
@@ -126,6 +127,8 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
     orNothing(client.listAll(podsOf(namespace)), []),
   ]);
   const [trouble, ...others] = workloadTroubles(deployment, pods);
+  const takeBack = deployment && takeBackCommand(client.context, deployment, 'spec.template');
+  const setBack = takeBack && `Take back what was --set of its pods, where that is why: ${takeBack}`;
   const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
   const said = trouble?.says ?? [...pods.flatMap(unreadiness), ...events][0];
   const describe = kubectlCommand({ context: client.context, namespace }, [
@@ -138,7 +141,7 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
     'Timeout',
     `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${Math.round(waitMs / 100) / 10} s${said ? `: ${said}` : ''}`,
     {
-      hint: trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`,
+      hint: setBack ?? (trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`),
       details: {
         context: client.context,
         object: `Deployment ${namespace}/${APISERVER}`,

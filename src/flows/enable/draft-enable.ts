@@ -37,7 +37,7 @@ import {
   settleImage,
 } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
+import { type KubeObject, keyOf, objectIn, refOf } from '../../mesh/objects/kube-object.ts';
 import {
   apiserverDeploymentRef,
   apiserverServiceRef,
@@ -191,7 +191,7 @@ export function draftFrom(
       ...idleUnsets(rendered, options, live),
     ],
     notes: [
-      `Cilium ${formatVersion(install.version)}, ${counted(replicasOf(deploymentIn(objects, namespace)) ?? settings.replicas, 'replica')}, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
+      `Cilium ${formatVersion(install.version)}, ${counted(replicasOf(objectIn(objects, apiserverDeploymentRef(namespace))) ?? settings.replicas, 'replica')}, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,
       `Service type ${exposure.type}: ${exposure.evidence.join('; ')}`,
       ...settingNotes(objects),
       ...(authority.replaces ? replacementNotes() : []),
@@ -230,13 +230,8 @@ function withUsers(objects: readonly KubeObject[], users: readonly string[]): Ku
 }
 
 function withRenderedService(snapshot: ClusterSnapshot, objects: readonly KubeObject[]): ClusterSnapshot {
-  const ref = apiserverServiceRef(snapshot.namespace);
-  const service = objects.find((object) => keyOf(refOf(object)) === keyOf(ref));
+  const service = objectIn(objects, apiserverServiceRef(snapshot.namespace));
   return service ? withService(snapshot, service) : snapshot;
-}
-
-function deploymentIn(objects: readonly KubeObject[], namespace: string): KubeObject | undefined {
-  return objects.find((object) => keyOf(refOf(object)) === keyOf(apiserverDeploymentRef(namespace)));
 }
 
 /** Fields that are otherwise than rendered by the operator's own will, of whichever run. */
@@ -251,7 +246,7 @@ function warningsOf(
   { exposure, nodePort }: EnableSettings,
   objects: readonly KubeObject[],
 ): string[] {
-  const deployment = deploymentIn(objects, snapshot.namespace);
+  const deployment = objectIn(objects, apiserverDeploymentRef(snapshot.namespace));
   const scaleUp = scaleUpCommand(snapshot, deployment);
   return [
     ...(replicasOf(deployment) === 0

@@ -1,4 +1,4 @@
-import { type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
+import { type KubeObject, keyOf, objectIn, refOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
 import { managersOfField } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -18,7 +18,7 @@ export function withOmittedDefaults(
     const { namespace = '' } = object.metadata;
     const live = liveOf(object);
     if (!live || keyOf(refOf(object)) !== keyOf(apiserverServiceRef(namespace))) return object;
-    const deployment = objects.find((other) => keyOf(refOf(other)) === keyOf(apiserverDeploymentRef(namespace)));
+    const deployment = objectIn(objects, apiserverDeploymentRef(namespace));
     const misled = misfitsOf(live, deployment).filter(({ id }) => id === 'service-target-port');
     const spec = serviceSpec(object);
     const ports = spec.ports?.map((entry) => {

@@ -2,7 +2,7 @@ import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { mendMisfit } from '../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../apiserver/misfits.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
+import { type KubeObject, keyOf, type ObjectRef, objectIn } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
 import { overlaps } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -31,7 +31,7 @@ type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
 export function servingEffects(input: ServingInput): Effect[] {
   const { snapshot, objects } = input;
   const live = (ref: ObjectRef) => snapshot.objects.get(keyOf(ref));
-  const wanted = (ref: ObjectRef) => objects.find((object) => keyOf(refOf(object)) === keyOf(ref));
+  const wanted = (ref: ObjectRef) => objectIn(objects, ref);
   const [before, after] = [live, wanted].map((get) => shutOut(snapshot, get)) as [Effect[], Effect[]];
   const repaired =
     after.length === 0 ? before.map(({ why }): Effect => ({ becomes: 'restored', why: `so far ${why}` })) : [];
@@ -53,7 +53,7 @@ function shutOut({ context, namespace }: ClusterSnapshot, get: (ref: ObjectRef) 
 /** Changes that are the operator's own, and of which nobody knows what they do to peers. */
 function riskyEffects({ snapshot, steps, rendered, objects }: ServingInput): Effect[] {
   return steps.flatMap(({ action, object: ref, changes }): Effect[] => {
-    const [own, wanted] = [rendered, objects].map((list) => list.find((one) => keyOf(refOf(one)) === keyOf(ref)));
+    const [own, wanted] = [rendered, objects].map((list) => objectIn(list, ref));
     if (action === 'keep' || !servesPeers(ref) || !own || !wanted) return [];
     const differences = [...changesTo(own, wanted), ...changesTo(wanted, own)].map(({ path }) => path);
     const done: readonly Change[] = action === 'create' ? changesTo({}, wanted) : changes;
@@ -78,9 +78,9 @@ function isReadByCloud(live: KubeObject | undefined, wanted: KubeObject, path: s
 
 /** New pods of which nobody knows yet whether they work, for which all the former ones are ended first. */
 function replacementEffects({ snapshot, steps, objects }: ServingInput): Effect[] {
-  const key = keyOf(apiserverDeploymentRef(snapshot.namespace));
-  const step = steps.find(({ action, object }) => action === 'update' && keyOf(object) === key);
-  const wanted = objects.find((object) => keyOf(refOf(object)) === key);
+  const ref = apiserverDeploymentRef(snapshot.namespace);
+  const step = steps.find(({ action, object }) => action === 'update' && keyOf(object) === keyOf(ref));
+  const wanted = objectIn(objects, ref);
   const replaces = step?.changes.some(({ path }) => path.startsWith('spec.template'));
   if (!wanted || !replaces) return [];
   const { replicas = 1, strategy = {} } = workloadSpec(wanted);

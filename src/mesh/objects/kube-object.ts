@@ -67,6 +67,11 @@ export function keyOf(ref: ObjectRef): string {
   return `${ref.kind}/${ref.namespace ?? '-'}/${ref.name}`;
 }
 
+/** The object of a list that a reference names. */
+export function objectIn(objects: readonly KubeObject[], ref: ObjectRef): KubeObject | undefined {
+  return objects.find((object) => keyOf(refOf(object)) === keyOf(ref));
+}
+
 /** For messages: `Secret kube-system/cilium-ca`, `ClusterRole clustermesh-apiserver`. */
 export function describeRef(ref: ObjectRef): string {
   return ref.namespace ? `${ref.kind} ${ref.namespace}/${ref.name}` : `${ref.kind} ${ref.name}`;

@@ -113,6 +113,7 @@ export function changesTo(live: unknown, desired: unknown, path = ''): Change[] 
   if (desired === undefined || (isEmpty(desired) && isEmpty(live))) return [];
   if (isRecord(desired)) {
     const present = isRecord(live) ? live : {};
+    if (isServiceSelector(path, desired)) return isSameMapping(present, desired) ? [] : [change(path, live, desired)];
     if (!isRecord(live) && Object.keys(desired).length === 0) return [{ path, from: live, to: desired }];
     return Object.entries(desired).flatMap(([field, value]) =>
       changesTo(present[field], value, path ? `${path}.${field}` : field),
@@ -120,6 +121,18 @@ export function changesTo(live: unknown, desired: unknown, path = ''): Change[] 
   }
   if (Array.isArray(desired)) return listChanges(live, desired, path);
   return desired === live ? [] : [change(path, live, desired)];
+}
+
+/**
+ * A Service's selector, as opposed to a workload's, which has mappings in it: the API server takes it as a whole, and what
+ * others have added to it leads to fewer pods.
+ */
+function isServiceSelector(path: string, selector: Record<string, unknown>): boolean {
+  return path === 'spec.selector' && Object.values(selector).every((value) => typeof value === 'string');
+}
+
+function isSameMapping(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+  return Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([key, value]) => b[key] === value);
 }
 
 function listChanges(live: unknown, desired: readonly unknown[], path: string): Change[] {
