@@ -138,6 +138,7 @@ export interface Service extends KubeObject {
     clusterIP?: string;
     clusterIPs?: string[];
     externalIPs?: string[];
+    loadBalancerIP?: string;
     externalTrafficPolicy?: string;
     ports?: ServicePort[];
   };

@@ -142,11 +142,47 @@ describe('an address that peers dial', () => {
   it.each<[string[], string]>([
     [['--service-type', 'NodePort'], 'cut'],
     [['--service-type', 'ClusterIP'], 'cut'],
-    [['--load-balancer-ip', '10.9.9.9'], 'kept'],
+    [['--load-balancer-ip', '10.9.9.9'], 'unknown'],
+    [['--service-annotation', 'networking.gke.io/load-balancer-type=External'], 'unknown'],
     [['--replicas', '2'], 'kept'],
     [['--load-balancer-source-ranges', '10.0.0.0/8'], 'unknown'],
   ])('%j: %s', async (flags, becomes) => {
     expect(await peersOf(...flags)).toMatchObject([{ peer: 'mesh-1', becomes }]);
+  });
+
+  it('of a load balancer that is asked for is waited for, and told where another one is given', async () => {
+    const addressOf = (cluster: SandboxCluster) => {
+      const { status } = found(cluster.store.get(refs.service('clustermesh-apiserver')), 'the Service');
+      return (status as { loadBalancer: { ingress: { ip: string }[] } }).loadBalancer.ingress[0]?.ip ?? '';
+    };
+    const former = addressOf(two);
+    const [wished, taken] = [77, 78].map((last) => former.replace(/\d+$/, String(last))) as [string, string];
+    const other = { type: 'LoadBalancer', loadBalancerIP: taken, ports: [{ port: 80 }] };
+    two.store.create({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'shop', namespace: 'default' },
+      spec: other,
+    });
+    const asked = await meshctl(enable('mesh-2', '--load-balancer-ip', wished));
+    expect(asked).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('mesh-1 may be cut off') });
+    const [effect] = await peersOf('--load-balancer-ip', wished);
+    expect(effect?.why).toContain(`which the load balancer may give up for ${wished}:2379`);
+
+    await meshctl.ok(enable('mesh-2', '--load-balancer-ip', wished, '--yes'));
+    expect(addressOf(two)).toBe(wished);
+    await meshctl.ok((effect?.mend ?? '').split(' ').slice(1));
+    await bothConnected();
+
+    const waits = ['--wait-duration', '3s', '--yes'];
+    const given = await meshctl.ok(enable('mesh-2', '--load-balancer-ip', taken, ...waits));
+    expect(given.stderr.replaceAll(/\s+/g, ' ')).toMatch(
+      /the load balancer has [\d.]+, not [\d.]+, which it was asked for/,
+    );
+    expect((await meshctl.ok(enable('mesh-2', '--dry-run'))).stderr).toContain(`not ${taken}, which it was asked for`);
+    await meshctl.ok(enable('mesh-2', '--load-balancer-ip', former, '--yes'));
+    two.store.delete({ ...refs.service('shop'), namespace: 'default' });
+    await meshctl.ok((effect?.mend ?? '').split(' ').slice(1));
   });
 
   it('goes only when it was agreed to; the plan is what is done, and the command that is printed mends', async () => {

@@ -128,6 +128,20 @@ describe('checks of the clustermesh-apiserver', () => {
   });
 
   it.each([
+    [
+      'gce://project/zone/node',
+      /: meshctl clustermesh enable --context \S+ --service-annotation networking\.gke\.io\/load-balancer-type=Internal --service-annotation networking\.gke\.io\/internal-load-balancer-allow-global-access=true$/,
+    ],
+    ['linode://1', /^[^<]*\(--load-balancer-source-ranges\)\.$/],
+    [undefined, /^[^<]*\(enable --service-annotation\), or let only [^<]*\.$/],
+  ])('apiserver-private on %s names what is known to make it private', (providerId, hint) => {
+    const nodes = [{ ...node('10.0.0.0/24'), providerId }];
+    const input = inputOf({}, { live: [loadBalancerService('203.0.113.7')], nodes });
+    const [found] = findingsOf('apiserver-private', { ...input, clusters: input.clusters.slice(0, 1) });
+    expect(found?.hint).toMatch(hint);
+  });
+
+  it.each([
     ['pass', { ready: true, restarts: 1 }],
     ['warn', { ready: true, restarts: 9 }],
     ['fail', { ready: false, restarts: 0 }],

@@ -3,6 +3,7 @@ import { linkSignals } from '../../kube/linked-signal.ts';
 import { waitForList, waitForObject } from '../../kube/wait.ts';
 import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
+import { givenAnother } from '../../mesh/apiserver/given-address.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { takeBackCommand } from '../../mesh/enable/kept-settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -55,6 +56,47 @@ export async function awaitAddress(flow: Flow, { client, namespace }: Target, wa
       );
     },
   );
+}
+
+/** A provider that gives an address anew does so within this time, as a rule. Milliseconds. */
+const OTHER_ADDRESS_MS = 60_000;
+
+/**
+ * Waits until the load balancer has the address that it was asked for, or, where none was, another than before; says what
+ * it has at last. A provider that gives another one is no error: peers can dial that.
+ */
+export async function awaitOtherAddress(
+  flow: Flow,
+  { client, namespace }: Target,
+  { wished, former }: { wished?: string | undefined; former: readonly string[] },
+  waitMs: number,
+): Promise<void> {
+  const { context } = client;
+  let last: readonly string[] = former;
+  const arrived = (service: KubeObject | undefined): string[] | undefined => {
+    const hosts = service ? loadBalancerHosts(service) : [];
+    last = hosts;
+    const isOther = wished === undefined ? hosts.join() !== former.join() : hosts.includes(wished);
+    return hosts.length > 0 && isOther ? hosts : undefined;
+  };
+  const what = wished === undefined ? 'whether the load balancer gets another address' : `the address ${wished}`;
+  try {
+    await during(
+      flow,
+      `${context}: waiting for ${what}`,
+      () =>
+        waitForObject(client, apiserverServiceRef(namespace), arrived, {
+          timeoutMs: Math.min(waitMs, OTHER_ADDRESS_MS),
+          signal: flow.signal,
+          waitingFor: `Service ${namespace}/${APISERVER} to get ${wished ?? 'another address'}`,
+        }),
+      (hosts) => `${context}: load balancer at ${hosts.join(', ')}`,
+    );
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout' || last.length === 0) throw error;
+    if (wished === undefined) return;
+    flow.progress.warn(`${context}: ${givenAnother({ wished, given: last })}`);
+  }
 }
 
 /** New pods that crash for so long will not come up by themselves: a container may lose a race once or twice. */

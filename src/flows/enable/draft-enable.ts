@@ -2,6 +2,7 @@ import { type Templates, templateRefs } from '../../manifests/load.ts';
 import { renderClusterMesh } from '../../manifests/render.ts';
 import { replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { addressNotGiven } from '../../mesh/apiserver/given-address.ts';
 import { withOmittedDefaults } from '../../mesh/apiserver/omitted-defaults.ts';
 import { withService } from '../../mesh/apiserver/planned-service.ts';
 import { podMarks, withPodMarks } from '../../mesh/apiserver/pod-marks.ts';
@@ -187,6 +188,7 @@ export function draftFrom(
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
       ...authorityWarnings(snapshot, authority),
       ...keptUnsigned(plan.steps),
+      ...[addressNotGiven(planned) ?? []].flat(),
       ...warningsOf(snapshot, install, settings, objects),
       ...idleUnsets(rendered, options, live),
     ],

@@ -1,10 +1,11 @@
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
-import { hostPort, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { hostPort, loadBalancerHosts, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { mendMisfit } from '../../mesh/apiserver/mend-misfit.ts';
 import { misfitsOf } from '../../mesh/apiserver/misfits.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { addressAnnotations } from '../../mesh/enable/address-annotations.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
 import type { PeerMove } from '../../mesh/enable/peer-move.ts';
 import { isFoundation, requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
@@ -22,7 +23,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
-import { awaitAddress, awaitRollout } from './await-apiserver.ts';
+import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
 import { awaitCache, requireConnected, switchAgents } from './move-peers.ts';
 
@@ -101,6 +102,9 @@ async function enableIn(
   const pending = awaitsAddress(draft.planned);
   if (pending && draft.settings.exposure.type === 'LoadBalancer') await awaitAddress(flow, target, options.waitMs);
 
+  const asked = otherAddress(draft, foundation);
+  if (asked) await awaitOtherAddress(flow, target, asked, options.waitMs);
+
   const changed = pending || foundation.some(({ action }) => action !== 'keep');
   const final = changed ? await draftAgain(flow, target, options) : draft;
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
@@ -126,6 +130,18 @@ async function enableIn(
     peers: draft.effects,
     steps: [...foundation, ...rest],
   };
+}
+
+/** What of the load balancer's address these steps ask to be otherwise; undefined where it is not touched. */
+function otherAddress({ settings }: EnableDraft, steps: readonly Step[]) {
+  const step = steps.find(({ object, action }) => action !== 'keep' && object.kind === 'Service');
+  if (!step || settings.exposure.type !== 'LoadBalancer') return undefined;
+  const service = step.before;
+  const former = service ? loadBalancerHosts(service) : [];
+  const isAsked = step.changes.some(({ path }) => path === 'spec.loadBalancerIP') || service === undefined;
+  const wished = isAsked ? settings.loadBalancerIp : undefined;
+  const isMoved = former.length > 0 && addressAnnotations(step).length > 0;
+  return wished !== undefined || isMoved ? { wished, former } : undefined;
 }
 
 interface MovingRun {

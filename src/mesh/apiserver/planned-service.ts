@@ -1,6 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
-import { isIpAddress, loadBalancerHosts } from './endpoints.ts';
 
 interface ServiceSpec {
   type?: string;
@@ -25,16 +24,19 @@ function applied(live: KubeObject, rendered: KubeObject): KubeObject {
   const ports = (wanted.ports ?? []).map((port, index) => ({ ...before.ports?.[index], ...port }));
   const after: ServiceSpec = { ...before, ...wanted, ports };
   const { status, ...object } = live;
-  return { ...object, spec: after, ...(keepsLoadBalancer(before, after) ? { status } : {}), ...askedFor(live, after) };
+  return {
+    ...object,
+    spec: after,
+    ...(keepsLoadBalancer(before, after) ? { status } : {}),
+    ...askedFor(before, after),
+  };
 }
 
-/** The address that a load balancer was told to have, beside the ones that it still has. */
-function askedFor(live: KubeObject, { type, loadBalancerIP }: ServiceSpec): { status?: object } {
+/** The address that a load balancer is now told to have; whether it gives up the one that it has, its provider decides. */
+function askedFor(before: ServiceSpec, { type, loadBalancerIP }: ServiceSpec): { status?: object } {
   if (type !== 'LoadBalancer' || loadBalancerIP === undefined) return {};
-  const present = (live.spec as ServiceSpec | undefined)?.type === type ? loadBalancerHosts(live) : [];
-  if (present.includes(loadBalancerIP)) return {};
-  const ingress = [loadBalancerIP, ...present.filter(isIpAddress)].map((ip) => ({ ip }));
-  return { status: { loadBalancer: { ingress } } };
+  if (before.type === type && before.loadBalancerIP === loadBalancerIP) return {};
+  return { status: { loadBalancer: { ingress: [{ ip: loadBalancerIP }] } } };
 }
 
 /** Whether the load balancer goes on under its addresses. */

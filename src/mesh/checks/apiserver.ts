@@ -5,6 +5,7 @@ import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { platformEvidence } from '../enable/platforms.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { APISERVER_SELECTOR, apiserverServiceRef } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -88,7 +89,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
         const type = typeOf(cluster);
         const hint =
           type === 'LoadBalancer'
-            ? `etcd asks every client for a certificate, but need not be public: ${meshctlCommand('clustermesh enable', { context }, ['--service-annotation', '<annotation for internal load balancers>'])}`
+            ? `etcd asks every client for a certificate, but need not be public: ${madePrivate(cluster)}`
             : 'etcd asks every client for a certificate, but need not be public: let only the other clusters through the firewall.';
         return [findingOf('apiserver-private', 'warn', context, { addresses, type }, hint)];
       }),
@@ -173,4 +174,13 @@ function dialledAddresses(cluster: ClusterSnapshot): Subject {
 function isPrivate(host: string): boolean {
   const address = parseCidr(host);
   return address !== undefined && PRIVATE_RANGES.some((range) => overlap(range, address));
+}
+
+/** How a load balancer becomes internal; where the platform is not known, or has no annotation for it, in words alone. */
+function madePrivate(cluster: ClusterSnapshot): string {
+  const annotations = Object.entries(platformEvidence(cluster)[0]?.platform.privateAnnotations ?? {});
+  const flags = annotations.flatMap(([name, value]) => ['--service-annotation', `${name}=${value}`]);
+  return flags.length > 0
+    ? meshctlCommand('clustermesh enable', { context: cluster.context }, flags)
+    : 'give its Service what makes load balancers internal at your provider (enable --service-annotation), or let only the other clusters in (--load-balancer-source-ranges).';
 }

@@ -15,6 +15,7 @@ import { configuredPeers } from '../peers/peers.ts';
 import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
+import { addressAnnotations } from './address-annotations.ts';
 import type { PeerMove } from './peer-move.ts';
 import { servingEffects } from './serving-effects.ts';
 
@@ -90,9 +91,13 @@ function accessEffects({ snapshot, planned }: EnableEffectsInput): Effect[] {
   ];
 }
 
-function addressEffects({ snapshot, planned }: EnableEffectsInput, other: ClusterSnapshot | undefined): Effect[] {
+function addressEffects(
+  { snapshot, planned, steps }: EnableEffectsInput,
+  other: ClusterSnapshot | undefined,
+): Effect[] {
   const before = addressesOf(snapshot);
-  const after = addressesOf(planned);
+  const annotations = steps.flatMap(addressAnnotations);
+  const after = annotations.length > 0 ? [] : addressesOf(planned);
   const type = { before: serviceSpec(snapshot).type, after: serviceSpec(planned).type };
   // The cluster address stays with the Service, and the node port with a load balancer (apiserver: patchAllocatedValues).
   const survives = type.before === 'ClusterIP' || (type.before === 'NodePort' && type.after === 'LoadBalancer');
@@ -103,6 +108,11 @@ function addressEffects({ snapshot, planned }: EnableEffectsInput, other: Cluste
   const dialled = file === undefined ? before : dialledAddresses(file);
   const lost = dialled.filter((address) => gone.includes(address));
   const why = `${file === undefined ? 'peers dial' : 'it dials'} ${dialled.join(', ')}`;
+  // Only its provider knows whether a load balancer goes on under its address.
+  if (lost.length > 0 && type.before === 'LoadBalancer' && type.after === 'LoadBalancer') {
+    const cause = annotations.length > 0 ? ` with another ${annotations.join(', ')}` : ` for ${after.join(', ')}`;
+    return [{ becomes: 'unknown', why: `${why}, which the load balancer may give up${cause}` }];
+  }
   if (lost.length === dialled.length)
     return [
       {

@@ -18,6 +18,17 @@ export interface LoadBalancers {
 const EXTERNAL: readonly [annotation: string, value: string][] = [
   ['networking.gke.io/load-balancer-type', 'External'],
   ['service.beta.kubernetes.io/azure-load-balancer-internal', 'false'],
+  ['service.beta.kubernetes.io/aws-load-balancer-scheme', 'internet-facing'],
+];
+
+/** By what, besides `spec.loadBalancerIP`, a Service asks for an address; each provider's documentation of its annotations. */
+const WISHES: readonly string[] = [
+  'service.beta.kubernetes.io/azure-load-balancer-ipv4',
+  'metallb.io/loadBalancerIPs',
+  'metallb.universe.tf/loadBalancerIPs',
+  'lbipam.cilium.io/ips',
+  'io.cilium/lb-ipam-ips',
+  'kube-vip.io/loadbalancerIPs',
 ];
 
 export interface LoadBalancerController {
@@ -36,6 +47,8 @@ export function createLoadBalancerController(
   const addresses = new Map<string, string>();
   /** Services whose address is public. */
   const exposed = new Set<string>();
+  /** Services that have the address that they asked for. */
+  const wished = new Set<string>();
 
   function reconcile(namespace: string | undefined, name: string) {
     const service = world.store.get(ref('Service', namespace, name)) as Service | undefined;
@@ -61,16 +74,28 @@ export function createLoadBalancerController(
       return {};
     }
     if (loadBalancers.pending && !addresses.has(key)) return {};
-    const address = addressOf(key, isExternal(service));
+    const address = wishOf(key, service) ?? addressOf(key, isExternal(service));
     addresses.set(key, address);
     if (loadBalancers.kind === 'ip') return { ingress: [{ ip: address, ipMode: 'VIP' }] };
     return { ingress: [{ hostname: loadBalancers.hostname(service) }] };
   }
 
+  /** Those of AWS, which have host names, give nobody the address that was asked for. */
+  function wishOf(key: string, { metadata, spec }: Service): string | undefined {
+    if (loadBalancers.kind !== 'ip') return undefined;
+    const asked = WISHES.map((name) => metadata.annotations?.[name]).find((text) => text !== undefined);
+    const [wish] = (asked ?? spec.loadBalancerIP ?? '').split(',');
+    const isTaken = [...addresses].some(([other, address]) => other !== key && address === wish);
+    if (!wish || isTaken) return undefined;
+    wished.add(key);
+    return wish;
+  }
+
   /** The address that the Service has, if it is of the right pool, else the first free one. */
   function addressOf(key: string, isPublic: boolean): string {
     const current = addresses.get(key);
-    if (current !== undefined && exposed.has(key) === isPublic) return current;
+    const isAllotted = !wished.delete(key);
+    if (current !== undefined && isAllotted && exposed.has(key) === isPublic) return current;
     if (isPublic) exposed.add(key);
     else exposed.delete(key);
     const taken = new Set(addresses.values());

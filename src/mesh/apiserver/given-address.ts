@@ -1,0 +1,22 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { apiserverServiceRef } from '../objects/names.ts';
+import { serviceSpec } from '../objects/service.ts';
+import { loadBalancerHosts } from './endpoints.ts';
+
+/** What is said of a load balancer that has not got the address that it was asked for. */
+export function givenAnother({ wished, given }: { wished: string; given: readonly string[] }): string {
+  return (
+    `the load balancer has ${given.join(', ')}, not ${wished}, which it was asked for (--load-balancer-ip): its provider ` +
+    'decides, and may want the address reserved first, or asked for by an annotation of its own'
+  );
+}
+
+/** The same of a Service that asks for an address and has another one. */
+export function addressNotGiven({ objects, namespace }: ClusterSnapshot): string | undefined {
+  const service = objects.get(keyOf(apiserverServiceRef(namespace)));
+  const { type, loadBalancerIP: wished } = serviceSpec(service);
+  const given = service ? loadBalancerHosts(service) : [];
+  if (type !== 'LoadBalancer' || wished === undefined || given.length === 0 || given.includes(wished)) return undefined;
+  return givenAnother({ wished, given });
+}
