@@ -258,6 +258,19 @@ describe('the namespace of Cilium', () => {
     expect(exitCode).not.toBe(0);
   });
 
+  it('may be given by the name of a cluster, also where a command opens others by itself', async () => {
+    const renamed = join(dirname(plain), 'renamed.yaml');
+    const config = parse(await readFile(plain, 'utf8')) as Kubeconfig;
+    for (const context of config.contexts) context.name = context.name.replace('mesh', 'site');
+    await writeFile(renamed, stringify({ ...config, 'current-context': 'site-1' }));
+    const { exitCode, stdout, stderr } = await meshctl(
+      'clustermesh disable --context site-1 --disconnect --dry-run -n mesh-1=kube-system',
+      renamed,
+    );
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(stdout).toContain('Context site-2:');
+  });
+
   it('is mended by the hint for one that fits no cluster', async () => {
     const { says } = failureOf(await meshctl('clustermesh certs list --context mesh-3 -n nope'));
     const [flag = ''] = /-n \S+$/m.exec(says) ?? [];

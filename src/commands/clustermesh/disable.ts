@@ -19,7 +19,7 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { contextsOfClusters } from '../targets/contexts-of-clusters.ts';
-import { withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
+import { withChosenClusters, withClustersOf, withUnanswered } from '../targets/several-clusters.ts';
 import type { DISABLE } from './disable-spec.ts';
 
 type DisableFlags = FlagsOf<typeof DISABLE>;
@@ -81,7 +81,7 @@ async function withPeers<T>(
   }
   const prepare = async (destinations: readonly Target[]): Promise<T> =>
     work({ prepared: await preparePeers(context, source, draft, destinations), remaining });
-  return wanted ? withChosenClusters(context, { ...flags, all: false, context: reachable }, prepare) : prepare([]);
+  return wanted ? withClustersOf(context, flags, reachable, prepare) : prepare([]);
 }
 
 /** Only where somebody can be asked, and where something will be done. */

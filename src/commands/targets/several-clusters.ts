@@ -99,6 +99,20 @@ function choiceOf({ all, context: names }: SeveralClustersFlags): Choice {
   return { all, names };
 }
 
+/** Opens clusters that the command has found by itself; each must answer. @param contexts by name */
+export async function withClustersOf<T>(
+  context: CommandContext,
+  flags: ClusterFlags,
+  contexts: readonly string[],
+  work: (targets: readonly Target[]) => Promise<T>,
+): Promise<T> {
+  return withFoundClusters(context, flags, { names: contexts }, ({ answered, silent }) => {
+    const [first] = silent;
+    if (first) throw first.error;
+    return work(answered);
+  });
+}
+
 /** Opens the one cluster of a context. */
 export async function withOneCluster<T>(
   context: CommandContext,
