@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws';
 import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import { type ApiAction, type KubeStatus, soundStatus, type Whereabouts } from './errors.ts';
-import { linkSignals } from './linked-signal.ts';
+import { linkSignals, timeoutSignal } from './linked-signal.ts';
 import { segment } from './resources.ts';
 import type { Transport } from './transport.ts';
 
@@ -52,7 +52,7 @@ export async function execInPod(transport: Transport, at: Whereabouts, options: 
   const path = `/api/v1/namespaces/${segment(namespace, 'a namespace')}/pods/${segment(pod, 'a Pod')}/exec?${query}`;
 
   const own = transport.signalOf(options.signal);
-  const { signal, unlink } = linkSignals(own.signal, AbortSignal.timeout(timeoutMs));
+  const { signal, unlink } = linkSignals(own.signal, timeoutSignal(timeoutMs));
   const said = `context "${at.context}": ${command.join(' ')} in ${place}`;
   const details = { context: at.context, object: place, command: [...command] };
   const failed = (why: string) => new MeshctlError('ExecFailed', `${said} ${why}`, { details });

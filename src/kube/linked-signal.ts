@@ -28,3 +28,8 @@ export function linkSignals(...sources: readonly AbortSignal[]): LinkedSignal {
   else for (const source of sources) source.addEventListener('abort', follow);
   return { signal: linked.signal, unlink };
 }
+
+/** A signal that ends a wait. @param ms also a fraction, as what is left until a deadline is; Node's own takes none */
+export function timeoutSignal(ms: number): AbortSignal {
+  return AbortSignal.timeout(Math.max(0, Math.ceil(ms)));
+}

@@ -1,7 +1,7 @@
 import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { ClusterClient } from './client.ts';
-import { linkSignals } from './linked-signal.ts';
+import { linkSignals, timeoutSignal } from './linked-signal.ts';
 import type { Selection } from './list-watch.ts';
 
 export interface WaitOptions {
@@ -40,7 +40,7 @@ export async function waitForList<T>(
   accept: (objects: readonly KubeObject[]) => T | undefined,
   { timeoutMs, signal: own, waitingFor, pollIntervalMs = 2000 }: WaitOptions,
 ): Promise<T> {
-  const deadline = AbortSignal.timeout(timeoutMs);
+  const deadline = timeoutSignal(timeoutMs);
   const { signal, unlink } = linkSignals(own, deadline);
   let lastTrouble: unknown;
   try {

@@ -54,6 +54,20 @@ describe('times', () => {
       await onSandbox(['clustermesh', 'certs', 'list', '--context', 'mesh-1', '--request-timeout', '0']),
     ).toMatchObject({ exitCode: 0 });
   });
+
+  test('of a fraction of a millisecond are no bug', async () => {
+    const { exitCode, stderr } = await onSandbox([
+      'clustermesh',
+      'status',
+      '--context',
+      'mesh-1',
+      '--node-timeout',
+      '9000.5ms',
+    ]);
+    expect(exitCode, stderr).toBe(1);
+    const argv = ['clustermesh', 'enable', '--context', 'mesh-1', '--wait-duration', '20000.5ms', '--replicas', '2'];
+    expect(await onSandbox(argv)).toMatchObject({ exitCode: 0 });
+  });
 });
 
 describe('a kubeconfig', () => {
