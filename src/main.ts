@@ -4,8 +4,9 @@ import { setFlagsFromString } from 'node:v8';
 import { type Completion, completeData, completeProgress, completionFor, runFlagsOf } from './cli/complete-commands.ts';
 import { confirm } from './cli/confirm.ts';
 import { withoutVariables } from './cli/environment.ts';
-import { withFlagsBehind } from './cli/flags-first.ts';
+import { commandOf, withFlagsBehind } from './cli/flags-first.ts';
 import { type Host, processHost } from './cli/host.ts';
+import { inOwnSpelling } from './cli/other-spellings.ts';
 import { isDocumentFormat, writeResult } from './cli/output.ts';
 import { ownWords } from './cli/own-words.ts';
 import { type Invocation, parseCommandLine } from './cli/program.ts';
@@ -23,7 +24,8 @@ declare const MESHCTL_COMMIT: string | undefined;
 
 /** Runs one command line. @returns the exit status; everything else happens through the host */
 export async function run(argv: readonly string[], host: Host): Promise<number> {
-  const words = withFlagsBehind(COMMANDS, COMMAND_ALIASES, argv);
+  const behind = withFlagsBehind(COMMANDS, COMMAND_ALIASES, argv);
+  const words = inOwnSpelling(commandOf(COMMANDS, COMMAND_ALIASES, behind), behind);
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
   const seen = { format: valueIn(words, '--output', '-o'), debug: words.includes('--debug') };
   const errorTheme = createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));

@@ -16,7 +16,7 @@ export function withFlagsBehind(
   const path: string[] = [];
   const flags: string[] = [];
   let index = 0;
-  while (index < argv.length && !isCommand(commands, aliases, path)) {
+  while (index < argv.length && !commandNamed(commands, aliases, path)) {
     const word = argv[index] ?? '';
     if (HELP.includes(word)) break;
     if (!word.startsWith('-') || word === '-') {
@@ -34,18 +34,17 @@ export function withFlagsBehind(
   }
   // Without a command there is nothing that the flags could be of.
   const rest = argv.slice(index);
-  return isCommand(commands, aliases, path) ? [...path, ...flags, ...rest] : [...path, ...rest];
+  return commandNamed(commands, aliases, path) ? [...path, ...flags, ...rest] : [...path, ...rest];
 }
 
 const HELP = ['-h', '--help', '-V', '--version', '--'];
 
 /** Each flag, short and long, and whether the next word is its value; a value that may be left out is no word of its own. */
 function valuesByFlag(commands: readonly CommandSpec[]): Map<string, boolean> {
-  const entries = commands
-    .flatMap(optionsOf)
-    .flatMap(({ flags }) =>
-      (flags.match(/(?<![\w-])--?[a-zA-Z][a-z-]*/g) ?? []).map((flag) => [flag, flags.includes('<')] as const),
-    );
+  const entries = commands.flatMap(optionsOf).flatMap(({ flags, also = [] }) => {
+    const names = [...(flags.match(/(?<![\w-])--?[a-zA-Z][a-z-]*/g) ?? []), ...also];
+    return names.map((name) => [name, flags.includes('<')] as const);
+  });
   return new Map(entries);
 }
 
@@ -56,13 +55,23 @@ function named(aliases: Readonly<Record<string, string>>, path: readonly string[
   return path.length === 0 ? [] : [group ?? first, ...others];
 }
 
-function isCommand(
-  commands: readonly CommandSpec[],
+/** The command that a command line begins with; undefined where its words name none. */
+export function commandOf<C extends CommandSpec>(
+  commands: readonly C[],
+  aliases: Readonly<Record<string, string>>,
+  argv: readonly string[],
+): C | undefined {
+  const ends = argv.map((_, index) => argv.slice(0, index + 1));
+  return ends.flatMap((words) => commandNamed(commands, aliases, words) ?? [])[0];
+}
+
+function commandNamed<C extends CommandSpec>(
+  commands: readonly C[],
   aliases: Readonly<Record<string, string>>,
   words: readonly string[],
-) {
+): C | undefined {
   const path = named(aliases, words).join(' ');
-  return commands.some((command) => command.path.join(' ') === path);
+  return commands.find((command) => command.path.join(' ') === path);
 }
 
 /** Whether words are the beginning of some command's path. */

@@ -1,10 +1,13 @@
 import { Help, type HelpConfiguration, type Option } from 'commander';
+import type { HelpTopics } from '../commands/command.ts';
 
 /** A text narrower than this beside its flag is hard to read. */
 const NARROWEST_COLUMN = 30;
 const TERM_INDENT = 2;
 const GAP = 2;
 const TEXT_INDENT = 6;
+/** Where nobody knows how wide the terminal is. */
+export const USUAL_WIDTH = 100;
 
 /** Help as every command and group has it: wrapped at words, whatever the width of the terminal. */
 export const HELP_FORMAT: HelpConfiguration = {
@@ -39,3 +42,11 @@ export const HELP_FORMAT: HelpConfiguration = {
     return [' '.repeat(TERM_INDENT) + term, ...lines.map((line) => margin + line)].join('\n');
   },
 };
+
+/** A list below the options, laid out like these. */
+export function topicsText({ heading, rows }: HelpTopics, columns: number | undefined): string {
+  const helper = Object.assign(new Help(), HELP_FORMAT, { helpWidth: columns || USUAL_WIDTH });
+  const termWidth = Math.max(...rows.map(([term]) => term.length));
+  const lines = rows.map(([term, text]) => helper.formatItem(term, termWidth, text, helper));
+  return `\n${heading}:\n${lines.join('\n')}`;
+}

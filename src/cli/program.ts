@@ -1,10 +1,10 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { LoadableCommand, ParsedOptions } from '../commands/command.ts';
+import type { HelpTopics, LoadableCommand, ParsedOptions } from '../commands/command.ts';
 import type { OptionSpec } from '../commands/command-spec.ts';
 import { optionsOf } from '../commands/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
-import { HELP_FORMAT } from './help-format.ts';
+import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
 import type { Host } from './host.ts';
 import { allOf, createOption, helpOption, inGroups, missing } from './options.ts';
 import { suggestCommands } from './suggest-command.ts';
@@ -35,7 +35,8 @@ export async function parseCommandLine(
   argv: readonly string[],
 ): Promise<Invocation | undefined> {
   let found: Invocation | undefined;
-  const program = createProgram(commands, texts, host, (invocation) => {
+  const topics = await topicsFor(commands, argv);
+  const program = createProgram(commands, { texts, host, topics }, (invocation) => {
     found = invocation;
   });
   try {
@@ -51,6 +52,19 @@ export async function parseCommandLine(
     throw new MeshctlError('Usage', message, { hint: 'Add --help to see the options.' });
   }
 }
+
+/** What help that was asked for lists beside the flags, by the command that it is about. */
+async function topicsFor(
+  commands: readonly LoadableCommand[],
+  argv: readonly string[],
+): Promise<ReadonlyMap<LoadableCommand, HelpTopics>> {
+  const isAsked = argv[0] === 'help' || argv.some((word) => HELP_FLAGS.includes(word));
+  const asked = commands.filter(({ path, topics }) => isAsked && topics && argv.includes(path.at(-1) ?? ''));
+  const loaded = asked.map(async (command) => [command, await command.topics?.()] as const);
+  return new Map((await Promise.all(loaded)).flatMap(([command, topics]) => (topics ? [[command, topics]] : [])));
+}
+
+const HELP_FLAGS = ['-h', '--help'];
 
 /** Commander itself knows what is alike within one group. */
 function unknownCommand(
@@ -70,21 +84,27 @@ type Found = (invocation: Invocation) => void;
 interface Surroundings {
   texts: ProgramTexts;
   host: Host;
-  onFound: Found;
+  topics: ReadonlyMap<LoadableCommand, HelpTopics>;
 }
 
-function createProgram(specs: readonly LoadableCommand[], texts: ProgramTexts, host: Host, onFound: Found): Command {
+function createProgram(specs: readonly LoadableCommand[], around: Surroundings, onFound: Found): Command {
+  const { texts, host } = around;
   const program = new Command('meshctl')
     .description('Join Kubernetes clusters that run Cilium into one Cluster Mesh')
     .version(texts.version, '-V, --version', 'print the version')
     .helpCommand(false);
-  for (const spec of specs) addCommand(program, spec, { texts, host, onFound });
+  for (const spec of specs) addCommand(program, spec, around, onFound);
   program.addCommand(helpCommand(program));
   forEachCommand(program, (command) => configure(command, host));
   return program;
 }
 
-function addCommand(program: Command, spec: LoadableCommand, { texts, host, onFound }: Surroundings): void {
+function addCommand(
+  program: Command,
+  spec: LoadableCommand,
+  { texts, host, topics }: Surroundings,
+  onFound: Found,
+): void {
   const name = spec.path.at(-1);
   if (name === undefined) return;
   const command = new Command(name).summary(spec.summary).description(spec.description ?? `${spec.summary}.`);
@@ -97,6 +117,8 @@ function addCommand(program: Command, spec: LoadableCommand, { texts, host, onFo
   for (const { name: word, description, optional } of words) {
     command.argument(optional ? `[${word}]` : `<${word}>`, description);
   }
+  const listed = topics.get(spec);
+  if (listed) command.addHelpText('after', topicsText(listed, host.stdout.columns));
   if (spec.examples) command.addHelpText('after', examplesText(spec.examples));
   command.action((...given: unknown[]) => {
     const values = words.flatMap(({ name: word }, index) => (given[index] === undefined ? [] : [[word, given[index]]]));
@@ -166,8 +188,8 @@ function configure(command: Command, host: Host): void {
       writeErr: (text) => {
         if (!text.startsWith('error:')) host.stderr.write(text);
       },
-      getOutHelpWidth: () => host.stdout.columns || 100,
-      getErrHelpWidth: () => host.stderr.columns || 100,
+      getOutHelpWidth: () => host.stdout.columns || USUAL_WIDTH,
+      getErrHelpWidth: () => host.stderr.columns || USUAL_WIDTH,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });

@@ -6,6 +6,8 @@ export interface OptionSpec {
   readonly description: string;
   readonly default?: string | number | boolean;
   readonly choices?: readonly string[];
+  /** Other names that it is taken by, as other programs call it; help keeps quiet about them. */
+  readonly also?: readonly string[];
   /** May be given several times; the values arrive as an array, `lists` as one. */
   readonly repeatable?: boolean | 'lists';
   /** May not be given several times: otherwise the last one counts. */

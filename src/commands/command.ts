@@ -12,6 +12,14 @@ export type ParsedOptions = Record<string, unknown>;
 /** A command with its code, which is loaded only when it runs, so that `--help` stays light. */
 export interface LoadableCommand extends CommandSpec {
   load(): Promise<CommandModule>;
+  /** What only the command's own code knows and its help lists; loaded for that help alone. */
+  topics?: (() => Promise<HelpTopics>) | undefined;
+}
+
+/** A list below the options. */
+export interface HelpTopics {
+  heading: string;
+  rows: readonly (readonly [term: string, description: string])[];
 }
 
 export interface CommandModule {
@@ -22,9 +30,10 @@ export interface CommandModule {
 export function command<const S extends CommandSpec>(
   spec: S,
   load: () => Promise<{ run(context: CommandContext, flags: FlagsOf<S>): Promise<CommandResult> }>,
+  topics?: LoadableCommand['topics'],
 ): LoadableCommand {
   // Commander parses by this very spec.
-  return { ...spec, load: load as () => Promise<CommandModule> };
+  return { ...spec, load: load as () => Promise<CommandModule>, topics };
 }
 
 /** What a command gives back: one data object, and how to say it to people. */

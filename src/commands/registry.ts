@@ -41,7 +41,11 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(DISCONNECT, () => import('./clustermesh/disconnect.ts')),
   command(STATUS, () => import('./clustermesh/status.ts')),
   command(RENDER, () => import('./clustermesh/render.ts')),
-  command(CHECK, () => import('./clustermesh/check.ts')),
+  command(
+    CHECK,
+    () => import('./clustermesh/check.ts'),
+    async () => (await import('./clustermesh/check-topics.ts')).CHECK_TOPICS,
+  ),
   command(CERTS_LIST, () => import('./clustermesh/certs/list.ts')),
   command(CERTS_ROTATE, () => import('./clustermesh/certs/rotate.ts')),
   command(ROUTES, () => import('./clustermesh/routes.ts')),

@@ -73,6 +73,7 @@ export const CILIUM_NAMESPACE_APART = {
 export const waitDuration = (what: string, standard: string) =>
   ({
     flags: '--wait-duration <duration>',
+    also: ['--timeout'],
     description: `longest wait ${what}`,
     default: standard,
     parse: parseDuration,
@@ -100,7 +101,7 @@ export const NODE_TIMEOUT = {
   parse: parseDuration,
 } as const satisfies OptionSpec;
 
-/** For commands that draw. */
+/** For commands that can draw. */
 export const PICTURE_FORMAT = {
   flags: '-o, --output <format>',
   group: 'output',
@@ -116,6 +117,13 @@ export const RESULT_FORMAT = {
   description: 'format of the result',
   choices: ['text', 'json', 'yaml'],
   default: 'text',
+  group: 'output',
+} as const satisfies OptionSpec;
+
+/** For commands that print a list. */
+export const NO_HEADERS = {
+  flags: '--no-headers',
+  description: 'only the rows of the table: no headings, no notes below it; these go to stderr',
   group: 'output',
 } as const satisfies OptionSpec;
 

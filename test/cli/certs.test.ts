@@ -57,6 +57,20 @@ describe('certs list', () => {
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(stdout).not.toContain('PRIVATE KEY');
   });
+
+  it('has only rows without headings, and only names of Secrets for kubectl', async () => {
+    const rows = await meshctl.ok(['clustermesh', 'certs', 'list', '--no-headers', ...BOTH]);
+    expect(
+      rows.stdout
+        .trimEnd()
+        .split('\n')
+        .map((row) => row.split(/ +/)[0]),
+    ).toEqual((await certificates()).map(({ context }) => context));
+    const { stdout } = await meshctl.ok(['clustermesh', 'certs', 'list', '-o', 'name', ...BOTH]);
+    const names = stdout.trimEnd().split('\n');
+    expect(names).toContain('secret/clustermesh-apiserver-server-cert');
+    expect(new Set(names).size).toBe(names.length);
+  });
 });
 
 describe('certs rotate --dry-run', () => {

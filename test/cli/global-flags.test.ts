@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/commands/registry.ts';
 import { optionsOf } from '../../src/commands/shared-options.ts';
+import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { type CliOptions, failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { connect, enable } from '../support/e2e-cli.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -98,6 +99,12 @@ describe('flags of every command', () => {
     expect((await meshctl('clustermesh status --context nope --debug')).stderr).toContain('    at ');
   });
 
+  it('are taken as programs in Go write them, and by the names that others give them', async () => {
+    expect(failureOf(await meshctl('clustermesh status --timeout 5')).says).toContain('--wait-duration: "5" is not');
+    expect(await contextsIn('version --all=true', {})).toEqual(['mesh-1', 'mesh-2']);
+    expect(await contextsIn('version --all=false', {})).toEqual(['mesh-1']);
+  });
+
   it('say less: only warnings and errors', async () => {
     expect(await meshctl('clustermesh status --context mesh-1 -q')).toMatchObject({ exitCode: 0, stderr: '' });
     expect((await meshctl('clustermesh status --context mesh-1')).stderr).not.toBe('');
@@ -129,6 +136,19 @@ describe('help', () => {
       const wordsOf = (text: string) => text.split(/\s+/).join(' ');
       expect(wordsOf(stdout)).toBe(wordsOf(wide));
     }
+  });
+
+  it('of check lists every category with its checks, wrapped, and of nothing else', async () => {
+    for (const columns of [60, 120]) {
+      for (const line of ['clustermesh check --help', 'help clustermesh check', 'mesh check -h']) {
+        const { stdout } = await meshctl(line, {}, { columns, isTty: true });
+        const [, list = ''] = /Categories and their checks:\n(.*)\n\nExamples:/s.exec(stdout) ?? [];
+        expect(list.split('\n').filter((row) => row.length > columns)).toEqual([]);
+        const words = new Set(list.split(/[\s,]+/));
+        for (const { id, category } of MESH_CHECKS) expect([...words]).toEqual(expect.arrayContaining([id, category]));
+      }
+    }
+    expect((await meshctl('clustermesh status --help')).stdout).not.toContain('Categories');
   });
 
   it('has the flags that commands share in one order', async () => {

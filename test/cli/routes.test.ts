@@ -35,6 +35,12 @@ describe('routes', () => {
 });
 
 describe('graph', () => {
+  it('draws by default', async () => {
+    const { stdout } = await meshctl.ok(['clustermesh', 'graph', ...BOTH]);
+    expect(stdout).toMatch(/^(graph|flowchart) /);
+    expect(stdout).toBe((await meshctl.ok(['clustermesh', 'graph', ...BOTH, '-o', 'mermaid'])).stdout);
+  });
+
   it('has an edge for each direction, with its health', async () => {
     const graph = jsonOf(await meshctl.ok(['clustermesh', 'graph', ...BOTH, '-o', 'json']));
     expect(graph.edges).toEqual([

@@ -67,6 +67,21 @@ beforeAll(async () => {
 afterAll(() => clusters.close());
 
 describe('service list', () => {
+  it('has only rows without headings, and only names for other commands; what is odd goes to stderr', async () => {
+    const services = await listed(...ALL);
+    const rows = await meshctl('list', ...ALL, '--no-headers');
+    expect(rows.stdout.trimEnd().split('\n')).toHaveLength(services.flatMap(({ clusters: entries }) => entries).length);
+    expect(rows.stdout).not.toMatch(/NAMESPACE|global service/);
+    const names = await meshctl('list', ...ALL, '-o', 'name');
+    expect(names.stdout).toBe(services.map(({ namespace, name }) => `${namespace}/${name}\n`).join(''));
+    for (const { stderr, exitCode } of [rows, names]) {
+      expect(exitCode).toBe(0);
+      expect(stderr).toContain('⚠ default/lonely: is defined in mesh-1 only');
+    }
+    const none = await meshctl('list', ...ALL, '-n', 'nowhere', '--no-headers');
+    expect(none).toMatchObject({ exitCode: 0, stdout: '' });
+  });
+
   it('lists what is global anywhere, and what each cluster uses', async () => {
     const services = await listed(...ALL);
     expect(services.map(({ namespace, name }) => `${namespace}/${name}`)).toEqual([

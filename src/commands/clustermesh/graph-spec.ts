@@ -9,8 +9,9 @@ export const GRAPH = {
     'cluster cannot be asked: the picture lacks it. To judge the mesh, use status.',
   examples: [
     { line: 'meshctl clustermesh graph --all -o svg > mesh.svg', what: 'a picture for light and dark pages' },
-    { line: 'meshctl clustermesh graph --all -o mermaid', what: 'for Markdown' },
+    { line: 'meshctl clustermesh graph --all', what: 'Mermaid, for Markdown' },
+    { line: 'meshctl clustermesh graph --all -o table', what: 'the matrix of status, without its verdict' },
   ],
   reachesClusters: true,
-  options: [...CLUSTERS, PARALLEL_AGENTS, NODE_TIMEOUT, PICTURE_FORMAT],
+  options: [...CLUSTERS, PARALLEL_AGENTS, NODE_TIMEOUT, { ...PICTURE_FORMAT, default: 'mermaid' }],
 } as const satisfies CommandSpec;

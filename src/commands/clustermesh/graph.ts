@@ -1,13 +1,13 @@
 import { lookAtClusters } from '../../flows/status/status.ts';
 import { graphOfStatus, type MeshGraph } from '../../mesh/status/mesh-graph.ts';
-import { evaluateMesh, type UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { evaluateMesh } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import { svgOf } from '../../views/status/graph-svg.ts';
 import { dotOf, mermaidOf } from '../../views/status/graph-text.ts';
 import { meshStatusText } from '../../views/status/matrix-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
-import { exitCodeWith, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
+import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { GRAPH } from './graph-spec.ts';
 
 /** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 however they are, 3 when a cluster cannot be asked. */
@@ -27,13 +27,6 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>)
     text: (theme) => drawing ?? meshStatusText(mesh, theme),
     exitCode: exitCodeWith(unreachable),
   };
-}
-
-/** Says of a picture, which has no words for it, which clusters are missing and why. */
-export function warnOfMissing({ progress }: CommandContext, unreachable: readonly UnreachableCluster[]): void {
-  for (const { context, message } of unreachable) {
-    progress.warn(message.startsWith('context ') ? message : `context "${context}": ${message}`);
-  }
 }
 
 /** A graph in one of the formats for pictures; undefined for any other format. */

@@ -4,8 +4,8 @@ import { routesText } from '../../views/checks/routes-view.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
-import { exitCodeWith, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
-import { drawingOf, warnOfMissing } from './graph.ts';
+import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../targets/several-clusters.ts';
+import { drawingOf } from './graph.ts';
 import type { ROUTES } from './routes-spec.ts';
 
 /** `meshctl clustermesh routes`: exit 1 when a node lacks a route to a remote pod range, 3 when a cluster cannot be asked. */

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { CILIUM_NAMESPACE_APART, CLUSTERS, RESULT_FORMAT } from '../shared-options.ts';
+import { CILIUM_NAMESPACE_APART, CLUSTERS, NO_HEADERS, RESULT_FORMAT } from '../shared-options.ts';
 
 import { ALL_NAMESPACES, NAMESPACE } from './options.ts';
 export const SERVICE_LIST = {
@@ -18,6 +18,11 @@ export const SERVICE_LIST = {
     ALL_NAMESPACES,
     NAMESPACE,
     CILIUM_NAMESPACE_APART,
-    { ...RESULT_FORMAT, choices: ['text', 'wide', 'json', 'yaml'] },
+    {
+      ...RESULT_FORMAT,
+      description: 'format of the result; name: NAMESPACE/NAME of each service, as describe takes it',
+      choices: ['text', 'wide', 'name', 'json', 'yaml'],
+    },
+    NO_HEADERS,
   ],
 } as const satisfies CommandSpec;

@@ -1,9 +1,14 @@
 import { joinServices } from '../../mesh/services/services.ts';
 import { printable } from '../../views/printable.ts';
-import { serviceListData, serviceListText } from '../../views/services/service-list-view.ts';
+import {
+  serviceListData,
+  serviceListText,
+  serviceNames,
+  serviceNotes,
+} from '../../views/services/service-list-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
-import { exitCodeWith } from '../targets/several-clusters.ts';
+import { exitCodeWith, warnOfMissing } from '../targets/several-clusters.ts';
 import type { SERVICE_LIST } from './list-spec.ts';
 import { namespaceOf, readAnsweringServices, readClusters } from './service-clusters.ts';
 
@@ -11,10 +16,17 @@ import { namespaceOf, readAnsweringServices, readClusters } from './service-clus
 export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_LIST>): Promise<CommandResult> {
   const { clusters, unreachable } = await readAnsweringServices(context, flags, { namespace: namespaceOf(flags) });
   const listing = printable({ clusters: readClusters(clusters), services: joinServices(clusters), unreachable });
+  if (flags.output === 'name' || !flags.headers) {
+    for (const note of serviceNotes(listing)) context.progress.warn(note);
+    warnOfMissing(context, listing.unreachable);
+  }
   return {
     kind: 'ServiceList',
     data: serviceListData(listing),
-    text: (theme) => serviceListText(listing, flags.output === 'wide', theme),
+    text: (theme) => {
+      if (flags.output === 'name') return serviceNames(listing);
+      return serviceListText(listing, { wide: flags.output === 'wide', headers: flags.headers }, theme);
+    },
     exitCode: exitCodeWith(unreachable),
   };
 }

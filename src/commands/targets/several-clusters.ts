@@ -162,6 +162,13 @@ export function unreachableData(clusters: readonly Unanswered[]): UnreachableClu
   }));
 }
 
+/** Says of a result that has no words for it, a picture or bare rows, which clusters are missing and why. */
+export function warnOfMissing({ progress }: CommandContext, unreachable: readonly UnreachableCluster[]): void {
+  for (const { context, message } of unreachable) {
+    progress.warn(message.startsWith('context ') ? message : `context "${context}": ${message}`);
+  }
+}
+
 /** The exit status of a result from which clusters are missing, else 0. */
 export function exitCodeWith(unreachable: readonly unknown[]): number {
   return unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : 0;

@@ -23,8 +23,9 @@ interface CertificatesReport {
 export function certificatesText(
   { certificates: entries, faults, rotations }: CertificatesReport,
   theme: Theme,
+  { headers }: { headers: boolean } = { headers: true },
 ): string {
-  if (entries.length === 0 && faults.length === 0) return 'No certificates of Cluster Mesh';
+  if (entries.length === 0 && faults.length === 0) return headers ? 'No certificates of Cluster Mesh' : '';
   const head = ['CONTEXT', 'ROLE', 'SUBJECT', 'ISSUER', 'SERIAL', 'EXPIRES IN'].map((text) => ({
     text,
     style: theme.bold,
@@ -39,7 +40,9 @@ export function certificatesText(
   ];
   const contexts = [...new Set(rows.map(({ context }) => context))];
   const ordered = contexts.flatMap((context) => rows.filter((row) => row.context === context));
-  const lines = tableLines([head, ...ordered.map(({ cells }) => cells)]);
+  const cells = ordered.map((row) => row.cells);
+  if (!headers) return tableLines(cells).join('\n');
+  const lines = tableLines([head, ...cells]);
   for (const { context, says, hint } of faults) {
     lines.push(`${theme.fail('✗')} ${context}: ${says}`, `   ${theme.dim('→')} ${hint}`);
   }
@@ -47,6 +50,16 @@ export function certificatesText(
     lines.push(`${theme.warn('‼')} ${context}: ${says}`, `   ${theme.dim('→')} ${hint}`);
   }
   return lines.join('\n');
+}
+
+/** `secret/NAME` of each Secret that holds a certificate, a line each: of several clusters the same name counts once. */
+export function certificateSecrets({ certificates }: Pick<CertificatesReport, 'certificates'>): string {
+  return [...new Set(certificates.map(({ secret }) => `secret/${secret}`))].join('\n');
+}
+
+/** What is said below the table, a sentence each. */
+export function certificateNotes({ faults, rotations }: Omit<CertificatesReport, 'certificates'>): string[] {
+  return [...faults, ...rotations].map(({ context, says, hint }) => `${context}: ${says} → ${hint}`);
 }
 
 function entryCells(entry: CertificateEntry, theme: Theme): (Cell | string)[] {

@@ -37,11 +37,30 @@ export function serviceListData({ clusters, services, unreachable }: ServiceList
   };
 }
 
-/** `service list`: a row for each Service and cluster, then the warnings. */
-export function serviceListText(listing: ServiceListing, wide: boolean, theme: Theme): string {
+/** `NAMESPACE/NAME` of each Service, a line each. */
+export function serviceNames({ services }: ServiceListing): string {
+  return services.map(({ namespace, name }) => `${namespace}/${name}`).join('\n');
+}
+
+/** What `service list` says below its rows, a sentence each. */
+export function serviceNotes({ services }: ServiceListing): string[] {
+  return services.flatMap((service) =>
+    service.warnings.map((warning) => {
+      const { message, hint } = warningData(warning, service);
+      return `${service.namespace}/${service.name}: ${message}${hint ? ` → ${hint}` : ''}`;
+    }),
+  );
+}
+
+/** `service list`: a row for each Service and cluster, then, unless only rows are wanted, the warnings. */
+export function serviceListText(
+  listing: ServiceListing,
+  { wide, headers }: { wide: boolean; headers: boolean },
+  theme: Theme,
+): string {
   const { clusters, services } = listing;
   const names = clusters.map(({ cluster }) => theme.bold(cluster)).join(', ');
-  if (services.length === 0) return noneLines(listing, theme).join('\n');
+  if (services.length === 0) return headers ? noneLines(listing, theme).join('\n') : '';
   const head = ['NAMESPACE', 'NAME', 'CLUSTER', ...(wide ? WIDE_HEAD : HEAD)].map((text) => ({
     text,
     style: theme.bold,
@@ -54,6 +73,7 @@ export function serviceListText(listing: ServiceListing, wide: boolean, theme: T
       ...definitionCells(entry, wide, theme),
     ]),
   );
+  if (!headers) return tableLines(rows).join('\n');
   const warned = services.filter(({ warnings }) => warnings.length > 0);
   return [
     ...tableLines([head, ...rows]),

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command-spec.ts';
-import { CLUSTERS, RESULT_FORMAT } from '../../shared-options.ts';
+import { CLUSTERS, NO_HEADERS, RESULT_FORMAT } from '../../shared-options.ts';
 
 export const CERTS_LIST = {
   path: ['clustermesh', 'certs', 'list'],
@@ -9,5 +9,13 @@ export const CERTS_LIST = {
     'Keys are not read out. Exits 1 when a certificate is missing or unusable.',
   examples: [{ line: 'meshctl clustermesh certs list --all', what: 'all clusters of the kubeconfig that run Cilium' }],
   reachesClusters: true,
-  options: [...CLUSTERS, RESULT_FORMAT],
+  options: [
+    ...CLUSTERS,
+    {
+      ...RESULT_FORMAT,
+      description: 'format of the result; name: secret/NAME of each Secret that holds one, as kubectl takes it',
+      choices: ['text', 'name', 'json', 'yaml'],
+    },
+    NO_HEADERS,
+  ],
 } as const satisfies CommandSpec;

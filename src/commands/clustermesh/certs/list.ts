@@ -4,7 +4,7 @@ import { unfinishedRotations } from '../../../mesh/certificates/unfinished-rotat
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
 import { CA_SECRET, secretRef } from '../../../mesh/objects/names.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
-import { certificatesText } from '../../../views/certificates/certs-view.ts';
+import { certificateNotes, certificateSecrets, certificatesText } from '../../../views/certificates/certs-view.ts';
 import { printable } from '../../../views/printable.ts';
 import { unreachableLines } from '../../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
@@ -13,6 +13,7 @@ import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
 import {
   exitCodeWith,
   unreachableData,
+  warnOfMissing,
   whereItSucceeds,
   withAnsweringClusters,
 } from '../../targets/several-clusters.ts';
@@ -34,13 +35,18 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
     );
     const rotations = printable(await named(unfinishedRotations(done)));
     const unreachable = printable(unreachableData([...silent, ...failed]));
+    if (flags.output === 'name' || !flags.headers) {
+      for (const note of certificateNotes({ faults, rotations })) context.progress.warn(note);
+      warnOfMissing(context, unreachable);
+    }
     return {
       kind: 'CertificateList',
       data: { certificates, faults, rotations, ...(unreachable.length > 0 ? { unreachable } : {}) },
-      text: (theme) =>
-        [certificatesText({ certificates, faults, rotations }, theme), ...unreachableLines(unreachable, theme)].join(
-          '\n',
-        ),
+      text: (theme) => {
+        if (flags.output === 'name') return certificateSecrets({ certificates });
+        const table = certificatesText({ certificates, faults, rotations }, theme, flags);
+        return [table, ...(flags.headers ? unreachableLines(unreachable, theme) : [])].join('\n');
+      },
       exitCode: exitCodeWith(unreachable) || (faults.length > 0 ? 1 : 0),
     };
   });

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { commandOf } from '../../src/cli/flags-first.ts';
+import { inOwnSpelling } from '../../src/cli/other-spellings.ts';
+import { COMMAND_ALIASES, COMMANDS } from '../../src/commands/registry.ts';
+
+it.each([
+  ['clustermesh status --wait=true --all=false', 'clustermesh status --wait'],
+  ['mesh status --timeout 5m', 'mesh status --wait-duration 5m'],
+  ['clustermesh enable --timeout=5m', 'clustermesh enable --wait-duration=5m'],
+  ['clustermesh disconnect --wait=false --yes=true', 'clustermesh disconnect --no-wait --yes'],
+  ['clustermesh disconnect --wait=true --no-wait=false', 'clustermesh disconnect'],
+  ['clustermesh connect --rollback=false', 'clustermesh connect --no-rollback'],
+  ['service global a/b --shared=false', 'service global a/b --shared=false'],
+  ['service list --headers=false', 'service list --no-headers'],
+  ['clustermesh status --context=true', 'clustermesh status --context=true'],
+  ['clustermesh status --wait=maybe', 'clustermesh status --wait=maybe'],
+  ['clustermesh status -- --timeout', 'clustermesh status -- --timeout'],
+  ['clustermesh --timeout', 'clustermesh --timeout'],
+])('%s', (line, expected) => {
+  const words = line.split(' ');
+  expect(inOwnSpelling(commandOf(COMMANDS, COMMAND_ALIASES, words), words).join(' ')).toBe(expected);
+});
