@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Fault } from '../../src/sandbox/apiserver/api.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { InterceptedRequest } from '../../src/sandbox/options.ts';
@@ -26,6 +26,8 @@ const COMMANDS = {
   'service global': ['service', 'global', 'default/shop', '--context', 'mesh-1,mesh-2', '--create-missing'],
 } as const;
 type CommandName = keyof typeof COMMANDS;
+/** Writes in phases, waits and proves: a few of its writes stand for all; test/unit/rotation-model.test.ts cuts after each. */
+const ROTATE = ['clustermesh', 'certs', 'rotate', '--context', 'mesh-1,mesh-2'];
 
 /** What is put back, and what goes on at the next run. */
 const PUT_BACK: readonly CommandName[] = ['connect', 'disconnect', 'service global'];
@@ -138,7 +140,7 @@ function meshctl(argv: readonly string[], signal = new AbortController().signal)
  * Runs a command whose k-th write meets a fault; what was held has been served when it resolves.
  * @returns undefined when the write did not come, because the machine is so busy that a read before it took too long
  */
-async function runWithFault(name: CommandName, k: number, fault: string): Promise<CliResult | undefined> {
+async function runWithFault(argv: readonly string[], k: number, fault: string): Promise<CliResult | undefined> {
   const abort = new AbortController();
   let end = (): void => undefined;
   const ended = new Promise<void>((resolve) => {
@@ -157,7 +159,7 @@ async function runWithFault(name: CommandName, k: number, fault: string): Promis
     decisions.push(decision.catch(() => undefined));
     return decision;
   };
-  const result = await meshctl([...COMMANDS[name], ...(HELD.includes(fault) ? HELD_OPTIONS : [])], abort.signal);
+  const result = await meshctl([...argv, ...(HELD.includes(fault) ? HELD_OPTIONS : [])], abort.signal);
   end();
   await Promise.all(decisions);
   // What was held is served in the turns after its release, before a request that comes later.
@@ -172,7 +174,7 @@ const RUNS = 5;
 async function expectTruthAt(name: CommandName, k: number, fault: string): Promise<void> {
   for (let run = 1; run <= RUNS; run++) {
     starts[name].restore();
-    const result = await runWithFault(name, k, fault);
+    const result = await runWithFault(COMMANDS[name], k, fault);
     if (result) return expectTruth(name, result, fault);
   }
   throw new Error(`${name}: write ${k} never came`);
@@ -211,5 +213,28 @@ describe.each(Object.keys(COMMANDS) as CommandName[])('%s', (name) => {
       }
     },
     120_000,
+  );
+});
+
+describe('certs rotate', () => {
+  beforeEach(() => starts.disconnect.restore());
+  afterAll(() => starts.disconnect.restore());
+
+  it.each([
+    ['cut, and refused when repeated', 3],
+    ['interrupted, held, forwarded', 9],
+    ['forbidden from then on', 10],
+  ])(
+    'says what is renewed, and goes on when it is run again, when a write is: %s (write %i)',
+    async (fault, k) => {
+      const result = await runWithFault(ROTATE, k, fault);
+      expect(result?.exitCode, result?.stderr).not.toBe(0);
+      expect(result?.stderr).toMatch(/(Renewed|Nothing was renewed) before it stopped/);
+      const check = () => meshctl(['clustermesh', 'check', ...ROTATE.slice(-2), '--category', 'tls', '-o', 'short']);
+      expect(await check()).toMatchObject({ exitCode: 0 });
+      expect(await meshctl(ROTATE)).toMatchObject({ exitCode: 0 });
+      expect(await check()).toMatchObject({ exitCode: 0 });
+    },
+    60_000,
   );
 });
