@@ -118,6 +118,7 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     what: 'the Secret of the client certificate for peers with the same CA is gone, and there is none',
     arrange: ({ two }) => dropSecret(two, 'clustermesh-apiserver-remote-cert'),
     status: ['certificate-missing'],
+    harmless: true,
     check: ['tls-present'],
     certs: [`${TWO} remote certificate-missing`],
     connect: 'keeps',

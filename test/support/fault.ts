@@ -25,6 +25,8 @@ export interface FaultEntry {
   connect: 'keeps' | 'changes' | string;
   /** Where `enable` is run; default mesh-2. */
   enableAt?: string;
+  /** No connection needs it: `status` names it, and is healthy. */
+  harmless?: true;
   /** It takes an operator: there is no command that mends it, and what is printed only shows. */
   operator?: true;
   /** Commands that have nothing to do with it and say nothing. */
