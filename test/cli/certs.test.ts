@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { opensslObjections } from '../support/openssl-proof.ts';
 import { whileConnecting } from '../support/poll-connections.ts';
 import { found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { requireValid } from '../support/schemas.ts';
@@ -150,6 +151,10 @@ describe('certs rotate --dry-run', () => {
 });
 
 describe('certs rotate', () => {
+  it('begins with certificates that openssl takes for what each side takes them for', () => {
+    expect(opensslObjections(sandbox.clusters)).toEqual([]);
+  });
+
   it('renews every leaf and each certificate for a peer; no connection is refused meanwhile', async () => {
     const before = await certificates();
     const { refused, attempts } = await whileConnecting(sandbox, ['mesh-1', 'mesh-2'], () =>
@@ -161,6 +166,7 @@ describe('certs rotate', () => {
     const leaf = (role: string) => role !== 'ca';
     expect(serials(after, (role) => role === 'ca')).toEqual(serials(before, (role) => role === 'ca'));
     expect(serials(after, leaf).filter((serial) => serials(before, leaf).includes(serial))).toEqual([]);
+    expect(opensslObjections(sandbox.clusters)).toEqual([]);
     await meshctl.ok(waitForStatus('mesh-1', '20s'));
   });
 
@@ -173,6 +179,7 @@ describe('certs rotate', () => {
     expect(attempts).toBeGreaterThan(10);
     const old = before.map(({ serial }) => serial);
     expect((await certificates()).filter(({ serial }) => old.includes(serial))).toEqual([]);
+    expect(opensslObjections(sandbox.clusters)).toEqual([]);
     await meshctl.ok(waitForStatus('mesh-1', '20s'));
     await meshctl.ok(waitForStatus('mesh-2', '20s'));
     const check = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers', '-o', 'short']);
