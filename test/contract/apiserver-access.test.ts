@@ -111,6 +111,20 @@ describe.each(API_SERVERS)('$name', ({ start }) => {
     });
   });
 
+  test('a rules review lists what the roles allow', async () => {
+    const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews';
+    const body = { spec: { namespace: 'default' } };
+    const { status } = (await call(server, path, { method: 'POST', body, as: server.nobody })).body;
+    expect(status.resourceRules).toContainEqual({ verbs: ['list'], apiGroups: [''], resources: ['pods'] });
+    const everybody = status.resourceRules.filter(({ verbs }: { verbs: string[] }) => verbs.includes('create'));
+    expect(everybody.flatMap(({ resources }: { resources: string[] }) => resources).sort()).toEqual([
+      'selfsubjectaccessreviews',
+      'selfsubjectreviews',
+      'selfsubjectrulesreviews',
+    ]);
+    expect(status.incomplete).toBe(false);
+  });
+
   describe('discovery', () => {
     test('version and groups', async () => {
       expect((await call(server, '/version')).body).toMatchObject({

@@ -355,6 +355,20 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
       [SERVICES, { metadata: { name: 'x' }, spec: {} }, 'spec.ports'],
       [SERVICES, { metadata: { name: 'x' }, spec: { type: 'Nope', ports: [{ port: 1 }] } }, 'spec.type'],
       [PODS, { metadata: { name: 'x' }, spec: {} }, 'spec.containers'],
+      [PODS, { metadata: { name: 'x' }, spec: { containers: [{ name: 'C', image: 'i' }] } }, 'spec.containers[0].name'],
+      [
+        PODS,
+        {
+          metadata: { name: 'x' },
+          spec: { containers: [{ name: 'c', image: 'i', ports: [{ containerPort: 70000 }] }] },
+        },
+        'spec.containers[0].ports[0].containerPort',
+      ],
+      [
+        '/apis/apps/v1/namespaces/default/deployments',
+        { metadata: { name: 'x' }, spec: { replicas: -1, selector, template: pod('x') } },
+        'spec.replicas',
+      ],
       [
         '/apis/apps/v1/namespaces/default/deployments',
         { metadata: { name: 'x' }, spec: { template: pod('x') } },

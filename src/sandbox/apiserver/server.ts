@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AccessRequest, ApiServer, ApiServerOptions } from './api.ts';
 import { createAuthentication, forbidden, type Identity, impersonated } from './auth/authentication.ts';
-import { authorizeByRoles } from './auth/rbac.ts';
+import { authorizeByRoles, rulesFor } from './auth/rbac.ts';
 import { toApiError } from './errors.ts';
 import { dispatch, replyError, type ServedRequest, type Services } from './http/dispatch.ts';
 import { parseTarget, type ResourceTarget, verbOf } from './http/request-target.ts';
@@ -53,6 +53,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     runtime: options.runtime,
     kubernetesVersion: options.kubernetesVersion,
     decide,
+    rules: (identity, namespace) => {
+      if (options.authorize || identity.groups.includes(MASTERS)) return undefined;
+      return rulesFor(store, { ...identity, namespace });
+    },
     require: (identity, target, verb) => check(identity, accessOf(identity, target, verb)),
   };
 

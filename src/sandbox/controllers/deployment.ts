@@ -14,6 +14,8 @@ import {
 import { recordEvent } from './event.ts';
 
 const REVISION = 'deployment.kubernetes.io/revision';
+const DESIRED = 'deployment.kubernetes.io/desired-replicas';
+const MOST = 'deployment.kubernetes.io/max-replicas';
 
 /** Keeps one ReplicaSet per pod template and moves replicas to the newest, within surge and unavailability. */
 export function createDeploymentController(world: ControllerWorld): Controller {
@@ -82,7 +84,7 @@ function scale(world: ControllerWorld, deployment: Deployment, current: ReplicaS
     if (running + askedFor === 0) setReplicas(world, deployment, current, wanted);
     return;
   }
-  const surge = resolveCount(strategy?.rollingUpdate?.maxSurge, wanted, 'up', Math.ceil(wanted / 4));
+  const surge = surgeOf(deployment);
   const mayLack = resolveCount(strategy?.rollingUpdate?.maxUnavailable, wanted, 'down', Math.floor(wanted / 4));
   // Neither surge nor unavailability would stop a rollout for ever; Kubernetes then allows one to be unavailable.
   const unavailable = surge === 0 && mayLack === 0 ? 1 : mayLack;
@@ -97,6 +99,12 @@ function scale(world: ControllerWorld, deployment: Deployment, current: ReplicaS
   }
 }
 
+/** How many pods more than wanted there may be while they are replaced. */
+function surgeOf({ spec: { strategy, replicas = 1 } }: Deployment): number {
+  if (strategy?.type === 'Recreate') return 0;
+  return resolveCount(strategy?.rollingUpdate?.maxSurge, replicas, 'up', Math.ceil(replicas / 4));
+}
+
 function setReplicas(world: ControllerWorld, deployment: Deployment, set: ReplicaSet, replicas: number) {
   const former = set.spec.replicas ?? 0;
   if (former === replicas) return;
@@ -104,6 +112,9 @@ function setReplicas(world: ControllerWorld, deployment: Deployment, set: Replic
     refTo('ReplicaSet', set.metadata.namespace, set.metadata.name),
     (object) => {
       (object as ReplicaSet).spec.replicas = replicas;
+      const wanted = deployment.spec.replicas ?? 1;
+      const sizes = { [DESIRED]: String(wanted), [MOST]: String(wanted + surgeOf(deployment)) };
+      object.metadata.annotations = { ...object.metadata.annotations, ...sizes };
     },
     CONTROLLER_MANAGER,
   );
@@ -163,6 +174,7 @@ function writeStatus(
     ...(updated > 0 && { updatedReplicas: updated }),
     ...(ready > 0 && { readyReplicas: ready, availableReplicas: ready }),
     ...(unavailable > 0 && { unavailableReplicas: unavailable }),
+    terminatingReplicas: 0,
     conditions: withUpdated(withUpdated(former, available, now), progressing, now).sort((a, b) =>
       a.type.localeCompare(b.type),
     ),

@@ -2,11 +2,13 @@ import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import type { AccessRequest } from '../api.ts';
 import type { Store } from '../storage/object-store.ts';
 
-interface Rule {
+/** What a role allows. */
+export interface Rule {
   verbs: string[];
   apiGroups?: string[];
   resources?: string[];
   resourceNames?: string[];
+  nonResourceURLs?: string[];
 }
 
 interface Subject {
@@ -30,16 +32,21 @@ const SELF_REVIEWS = ['selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'se
  */
 export function authorizeByRoles(store: Pick<Store, 'get' | 'list'>, access: AccessRequest): string | undefined {
   if (access.resource === '' || SELF_REVIEWS.includes(access.resource)) return undefined;
-  const rules = [
-    ...rulesOf(store, store.list({ apiVersion: RBAC, kind: 'ClusterRoleBinding' }), access),
-    ...(access.namespace
-      ? rulesOf(store, store.list({ apiVersion: RBAC, kind: 'RoleBinding', namespace: access.namespace }), access)
-      : []),
-  ];
-  return rules.some((rule) => covers(rule, access)) ? undefined : '';
+  return rulesFor(store, access).some((rule) => covers(rule, access)) ? undefined : '';
 }
 
-function rulesOf(store: Pick<Store, 'get'>, bindings: readonly KubeObject[], access: AccessRequest): Rule[] {
+/** What roles allow somebody, everywhere and in a namespace. */
+export function rulesFor(store: Pick<Store, 'get' | 'list'>, who: Caller & { namespace?: string }): Rule[] {
+  const { namespace } = who;
+  return [
+    ...rulesOf(store, store.list({ apiVersion: RBAC, kind: 'ClusterRoleBinding' }), who),
+    ...(namespace ? rulesOf(store, store.list({ apiVersion: RBAC, kind: 'RoleBinding', namespace }), who) : []),
+  ];
+}
+
+type Caller = Pick<AccessRequest, 'user' | 'groups'>;
+
+function rulesOf(store: Pick<Store, 'get'>, bindings: readonly KubeObject[], access: Caller): Rule[] {
   return (bindings as Binding[])
     .filter(({ subjects = [] }) => subjects.some((subject) => isSubject(subject, access)))
     .flatMap(({ roleRef, metadata }) => {
@@ -49,7 +56,7 @@ function rulesOf(store: Pick<Store, 'get'>, bindings: readonly KubeObject[], acc
     });
 }
 
-function isSubject({ kind, name, namespace }: Subject, { user, groups }: AccessRequest): boolean {
+function isSubject({ kind, name, namespace }: Subject, { user, groups }: Caller): boolean {
   if (kind === 'Group') return groups.includes(name);
   return user === (kind === 'User' ? name : `system:serviceaccount:${namespace}:${name}`);
 }

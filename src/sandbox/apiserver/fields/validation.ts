@@ -35,6 +35,7 @@ const DATA_KEY_RULE =
 const LONGEST_LABEL = 63;
 const LONGEST_NAME = 253;
 const LAST_PORT = 65535;
+const PORT_RULE = `must be between 1 and ${LAST_PORT}, inclusive`;
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 
 const RBAC_KINDS = new Set(['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding']);
@@ -65,7 +66,7 @@ function serviceCauses(service: KubeObject): StatusCause[] {
     for (const name of ['port', 'targetPort']) {
       const number = port[name] ?? port.port ?? 0;
       if (typeof number !== 'number' || (number >= 1 && number <= LAST_PORT)) continue;
-      causes.push(wrong(`${field}.${name}`, number, `must be between 1 and ${LAST_PORT}, inclusive`));
+      causes.push(wrong(`${field}.${name}`, number, PORT_RULE));
     }
     if (ports.length > 1 && !port.name) causes.push(required(`${field}.name`));
     if (port.name && !LABEL.test(String(port.name))) causes.push(wrong(`${field}.name`, port.name, LABEL_RULE));
@@ -84,11 +85,20 @@ function serviceCauses(service: KubeObject): StatusCause[] {
 function podSpecCauses(spec: JsonObject | undefined, path: string): StatusCause[] {
   const containers = objectsAt(spec, 'containers');
   if (containers.length === 0) return [required(`${path}.containers`)];
-  return containers.flatMap((container, index) =>
-    ['name', 'image']
-      .filter((field) => !container[field])
-      .map((field) => required(`${path}.containers[${index}].${field}`)),
-  );
+  return containers.flatMap((container, index) => containerCauses(container, `${path}.containers[${index}]`));
+}
+
+function containerCauses(container: JsonObject, path: string): StatusCause[] {
+  const causes = ['name', 'image'].filter((field) => !container[field]).map((field) => required(`${path}.${field}`));
+  if (container.name && !LABEL.test(String(container.name)))
+    causes.push(wrong(`${path}.name`, container.name, LABEL_RULE));
+  objectsAt(container, 'ports').forEach(({ containerPort }, index) => {
+    const field = `${path}.ports[${index}].containerPort`;
+    if (containerPort === undefined) causes.push(required(field));
+    else if (Number(containerPort) < 1 || Number(containerPort) > LAST_PORT)
+      causes.push(wrong(field, containerPort, PORT_RULE));
+  });
+  return causes;
 }
 
 function workloadCauses(workload: KubeObject): StatusCause[] {
@@ -99,6 +109,9 @@ function workloadCauses(workload: KubeObject): StatusCause[] {
   if (!selector || wanted.some(([key, value]) => labels?.[key] !== value)) {
     causes.push(wrong('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'));
   }
+  const replicas = valueAt(workload, 'spec', 'replicas');
+  if (typeof replicas === 'number' && replicas < 0)
+    causes.push(wrong('spec.replicas', replicas, 'must be greater than or equal to 0'));
   causes.push(...templateCauses(workload));
   return [...causes, ...podSpecCauses(objectAt(workload, 'spec', 'template', 'spec'), 'spec.template.spec')];
 }

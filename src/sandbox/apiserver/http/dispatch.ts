@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AccessRequest, PodRuntime } from '../api.ts';
-import { answerReview, reviewOf } from '../auth/access-reviews.ts';
+import type { PodRuntime } from '../api.ts';
+import { answerReview, type Judge, reviewOf } from '../auth/access-reviews.ts';
 import type { Identity } from '../auth/authentication.ts';
 import { type ApiError, methodNotAllowed, noSuchPath } from '../errors.ts';
 import { isObject, type JsonObject } from '../fields/json.ts';
@@ -29,12 +29,10 @@ export interface ServedRequest {
   target: ResourceTarget | undefined;
 }
 
-export interface Services {
+export interface Services extends Judge {
   state: ClusterState;
   runtime: PodRuntime;
   kubernetesVersion: string;
-  /** Undefined if the access is allowed, else the reason why not. */
-  decide: (access: AccessRequest) => string | undefined;
   /** Throws 403 unless the identity may do that. */
   require: (identity: Identity, target: ResourceTarget, verb: string) => void;
 }
@@ -77,7 +75,7 @@ export async function dispatch(services: Services, served: ServedRequest): Promi
   if (review !== undefined) {
     if (request.method !== 'POST') throw methodNotAllowed();
     const { value } = await readBody(request);
-    return reply(response, 201, answerReview(review, value, served.identity, services.decide));
+    return reply(response, 201, answerReview(review, value, served.identity, services));
   }
   if (request.method !== 'GET') throw noSuchPath();
   if (HEALTH.has(path)) return replyText(response, 'ok');
