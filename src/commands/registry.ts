@@ -14,6 +14,7 @@ import { STATUS } from './clustermesh/status-spec.ts';
 import { command, type LoadableCommand } from './command.ts';
 import { CONNECTIVITY_TEST } from './connectivity/test-spec.ts';
 import { DEMO } from './sandbox/demo-spec.ts';
+import { SANDBOX_DOWN } from './sandbox/down-spec.ts';
 import { SANDBOX_UP } from './sandbox/up-spec.ts';
 import { SERVICE_DESCRIBE } from './service/describe-spec.ts';
 import { SERVICE_FAILOVER } from './service/failover-spec.ts';
@@ -57,6 +58,7 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(SERVICE_FAILOVER, () => import('./service/failover.ts')),
   command(CONNECTIVITY_TEST, () => import('./connectivity/test.ts')),
   command(SANDBOX_UP, () => import('./sandbox/up.ts')),
+  command(SANDBOX_DOWN, () => import('./sandbox/down.ts')),
   command(VERSION, () => import('./version.ts')),
   command(DEMO, () => import('./sandbox/demo.ts')),
 ];

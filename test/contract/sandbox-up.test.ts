@@ -51,7 +51,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   const isUp = new Promise<void>((done) => {
     up = done;
   });
-  const running = run(context, { clusters: 2, nodes: 1, ciliumVersion: '1.20.0', debug: false });
+  const running = run(context, { clusters: 2, nodes: 1, ciliumVersion: '1.20.0', detach: false });
   await isUp;
   const kubeconfig = /kubeconfig +(\S+)/.exec(output)?.[1] ?? '';
   const directory = dirname(kubeconfig);
@@ -82,7 +82,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
 });
 
 const usage = (options: object) =>
-  run({ theme: plain } as CommandContext, { nodes: 1, ciliumVersion: '1.20.0', debug: false, ...options });
+  run({ theme: plain } as CommandContext, { nodes: 1, ciliumVersion: '1.20.0', detach: false, ...options });
 
 it.each([
   [{ provider: ['gke', 'nowhere'] }, 'There are: gke, eks, aks, kind, bare-metal'],

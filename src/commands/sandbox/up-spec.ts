@@ -3,13 +3,14 @@ import { parseCount, parseList } from '../option-values.ts';
 
 export const SANDBOX_UP = {
   path: ['sandbox', 'up'],
-  summary: 'Run embedded clusters until Ctrl-C',
+  summary: 'Run embedded clusters until Ctrl-C, or in the background',
   description:
     'Starts clusters with Cilium in this process, on loopback. Real: API objects, HTTPS, certificates and every TLS ' +
     'handshake between clusters. Simulated: etcd, Cilium’s agent and its datapath.',
   examples: [
     { line: 'meshctl sandbox up --clusters 2 --nodes 2', what: 'two clusters, in another terminal: kubectl' },
     { line: 'meshctl sandbox up --provider gke,eks,bare-metal', what: 'three, each on another platform' },
+    { line: 'meshctl sandbox up --detach', what: 'in the background, until: meshctl sandbox down' },
   ],
   options: [
     {
@@ -23,6 +24,17 @@ export const SANDBOX_UP = {
       flags: '--provider <list>',
       description: 'platform that they report, one for all or one for each: gke (default), eks, aks, kind, bare-metal',
       parse: parseList,
+    },
+    {
+      flags: '-d, --detach',
+      description: 'run them in the background, until sandbox down',
+      default: false,
+      group: 'run',
+    },
+    {
+      flags: '--background-folder <path>',
+      description: 'for the process in the background: where its files are',
+      hidden: true,
     },
   ],
 } as const satisfies CommandSpec;

@@ -9,6 +9,7 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
 import { untilAborted } from '../until-aborted.ts';
+import { kubeconfigIn, leaveFolder, runInBackground, startInBackground } from './background.ts';
 import type { SANDBOX_UP } from './up-spec.ts';
 
 /** As operators name them. */
@@ -36,49 +37,69 @@ function clustersOf({ clusters, provider = [] }: FlagsOf<typeof SANDBOX_UP>): Sa
   });
 }
 
-/** `meshctl sandbox up`: runs embedded clusters until Ctrl-C and leaves nothing behind. */
+/** `meshctl sandbox up`: runs embedded clusters until Ctrl-C, or in the background, and leaves nothing behind. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX_UP>): Promise<CommandResult> {
-  const { nodes, ciliumVersion } = flags;
+  const { nodes, ciliumVersion, backgroundFolder } = flags;
   const clusters = clustersOf(flags);
   requireKnownVersion(ciliumVersion);
-  const { theme, print, signal } = context;
   const task = context.progress.start(`Starting ${clusters.length} simulated clusters`);
-  const sandbox = await startSandbox({
-    clusters,
-    nodes,
-    ciliumVersion,
-  }).catch((error: unknown) => {
+  const isUp = () => task.done(`${clusters.length} simulated clusters with Cilium ${ciliumVersion} are up`);
+  const failed = (error: unknown) => {
     task.fail();
     throw error;
-  });
+  };
+  if (flags.detach) {
+    const { folder, contexts } = await startInBackground(context, wordsOf(flags)).catch(failed);
+    isUp();
+    const words = { how: 'Then', ending: `End them: ${meshctlCommand('sandbox down')}` };
+    tell(context, { kubeconfigPath: kubeconfigIn(folder), contexts }, words);
+    return { kind: 'Sandbox', data: { contexts }, text: () => '' };
+  }
+  const place = backgroundFolder === undefined ? {} : { kubeconfigPath: kubeconfigIn(backgroundFolder) };
+  const sandbox = await startSandbox({ clusters, nodes, ciliumVersion, ...place }).catch(failed);
+  const contexts = sandbox.clusters.map((cluster) => cluster.context);
   try {
-    task.done(`${clusters.length} simulated clusters with Cilium ${ciliumVersion} are up`);
-    const [first, second] = sandbox.clusters;
-    print(`${theme.bold('kubeconfig')}  ${sandbox.kubeconfigPath}\n`);
-    print(`${theme.bold('contexts')}    ${sandbox.clusters.map((cluster) => cluster.context).join(', ')}\n\n`);
-    print(theme.dim(`Real: ${REAL}.\nSimulated: ${SIMULATED}.\n\n`));
-    const contexts = sandbox.clusters.map((cluster) => cluster.context);
-    const demo = fileURLToPath(new URL('templates/demo', context.packageRoot));
-    print('In another terminal:\n');
-    print(`  export KUBECONFIG=${shellWord(sandbox.kubeconfigPath)}\n`);
-    print(`  ${meshctlCommand('clustermesh enable', { context: contexts })}\n`);
-    if (first && second) {
-      print(`  ${meshctlCommand('clustermesh connect', first, ['--destination-context', second.context])}\n`);
-    }
-    for (const name of contexts) print(`  ${kubectlCommand({ context: name }, ['apply', '-f', demo])}\n`);
-    if (first && second) {
-      print(`  ${meshctlCommand('clustermesh status', { context: [first.context, second.context] }, ['--wait'])}\n`);
-    }
-    print('\nCtrl-C ends the clusters.\n');
-    await untilAborted(signal);
+    isUp();
+    const words = { how: 'In another terminal', ending: 'Ctrl-C ends the clusters.' };
+    tell(context, { kubeconfigPath: sandbox.kubeconfigPath, contexts }, words);
+    if (backgroundFolder === undefined) await untilAborted(context.signal);
+    else await runInBackground(context, backgroundFolder, contexts);
   } finally {
     await sandbox.close();
+    if (backgroundFolder !== undefined) await leaveFolder(backgroundFolder);
   }
-  return {
-    kind: 'Sandbox',
-    data: { contexts: sandbox.clusters.map((cluster) => cluster.context) },
-    text: () => 'The clusters are gone.',
-  };
+  return { kind: 'Sandbox', data: { contexts }, text: () => 'The clusters are gone.' };
+}
+
+/** The flags by which the process in the background starts the same clusters. */
+function wordsOf({ clusters, nodes, ciliumVersion, provider = [] }: FlagsOf<typeof SANDBOX_UP>): string[] {
+  return [
+    ...(clusters === undefined ? [] : ['--clusters', String(clusters)]),
+    ...['--nodes', String(nodes), '--cilium-version', ciliumVersion],
+    ...(provider.length > 0 ? ['--provider', provider.join(',')] : []),
+  ];
+}
+
+/** How the clusters are reached, and what to do with them first. */
+function tell(
+  { theme, print, packageRoot }: CommandContext,
+  { kubeconfigPath, contexts }: { kubeconfigPath: string; contexts: readonly string[] },
+  { how, ending }: { how: string; ending: string },
+): void {
+  const [first, second] = contexts;
+  print(`${theme.bold('kubeconfig')}  ${kubeconfigPath}\n`);
+  print(`${theme.bold('contexts')}    ${contexts.join(', ')}\n\n`);
+  print(theme.dim(`Real: ${REAL}.\nSimulated: ${SIMULATED}.\n\n`));
+  const demo = fileURLToPath(new URL('templates/demo', packageRoot));
+  print(`${how}:\n`);
+  print(`  export KUBECONFIG=${shellWord(kubeconfigPath)}\n`);
+  print(`  ${meshctlCommand('clustermesh enable', { context: contexts })}\n`);
+  if (first && second) {
+    print(`  ${meshctlCommand('clustermesh connect', { context: first }, ['--destination-context', second])}\n`);
+  }
+  for (const name of contexts) print(`  ${kubectlCommand({ context: name }, ['apply', '-f', demo])}\n`);
+  if (first && second) print(`  ${meshctlCommand('clustermesh status', { context: [first, second] }, ['--wait'])}\n`);
+  print(`\n${ending}\n`);
 }
 
 /** What meshctl refuses of a real cluster need not be tried on a simulated one. @throws MeshctlError `Usage` */

@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
+
+/** `sandbox up --detach` starts a process of its own: the installed program, as an operator has it. */
+let installed: InstalledMeshctl;
+
+beforeAll(async () => {
+  installed = await installMeshctl();
+});
+
+const folder = () => join(installed.root, 'state', 'meshctl', 'sandboxes');
+const meshctl = (...argv: string[]) =>
+  execa(process.execPath, [installed.entry, ...argv], {
+    reject: false,
+    extendEnv: false,
+    env: { HOME: installed.root, XDG_STATE_HOME: join(installed.root, 'state') },
+  });
+
+afterAll(async () => {
+  await meshctl('sandbox', 'down');
+  await installed.remove();
+});
+
+it('goes on in the background, for its owner alone, until it is told to end', async () => {
+  const up = await meshctl('sandbox', 'up', '--detach', '--nodes', '1', '--provider', 'kind');
+  expect(up).toMatchObject({ exitCode: 0 });
+  const [, kubeconfig = ''] = /kubeconfig +(\S+)/.exec(up.stdout) ?? [];
+  expect(dirname(dirname(kubeconfig))).toBe(folder());
+  expect((await stat(dirname(kubeconfig))).mode & 0o077).toBe(0);
+  expect(up.stdout).toMatch(/\nEnd them: meshctl sandbox down$/);
+  const version = await meshctl('version', '--kubeconfig', kubeconfig, '--all');
+  expect(version).toMatchObject({ exitCode: 0 });
+  expect(version.stdout).toMatch(/\nmesh-2 +mesh-2 /);
+  const down = await meshctl('sandbox', 'down');
+  expect(down).toMatchObject({ exitCode: 0, stdout: 'The clusters mesh-1, mesh-2 are gone.' });
+  expect(await readdir(folder())).toEqual([]);
+  expect((await meshctl('version', '--kubeconfig', kubeconfig)).exitCode).not.toBe(3);
+  expect(await meshctl('sandbox', 'down')).toMatchObject({ exitCode: 0, stdout: 'No sandbox runs in the background.' });
+});
+
+it('that does not come up says why, and leaves nothing', async () => {
+  const { exitCode, stderr } = await meshctl('sandbox', 'up', '--detach', '--clusters', '300');
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('✖ the sandbox did not start: A sandbox has 1 to 255 clusters, not 300');
+  expect(await readdir(folder())).toEqual([]);
+});
+
+it('whose process is gone is cleared away', async () => {
+  // More than Linux and macOS give.
+  const pid = 2 ** 22 + 1;
+  const left = join(folder(), 'sandbox-left');
+  await mkdir(left, { recursive: true });
+  await writeFile(join(left, 'up.json'), JSON.stringify({ contexts: ['mesh-1'], pid }));
+  expect(await meshctl('sandbox', 'down')).toMatchObject({ exitCode: 0, stdout: 'The clusters mesh-1 are gone.' });
+  expect(existsSync(left)).toBe(false);
+});
