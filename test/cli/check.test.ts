@@ -169,7 +169,7 @@ describe('check names what is wrong', () => {
     );
     expect(notReady.stdout).toContain('apiserver-ready');
     const waited = await meshctl.ok(
-      ['clustermesh', 'check', '--context', BOTH, '--category', 'apiserver', '--wait', '--wait-duration', '20s'],
+      ['clustermesh', 'check', '--context', BOTH, '--category', 'apiserver', '--wait', '--wait-duration', '2m'],
       {
         onOutput(text) {
           if (text.includes('Waiting until')) two.startPod('kube-system', name);
@@ -177,7 +177,7 @@ describe('check names what is wrong', () => {
       },
     );
     expect(waited.stderr).toContain('Waiting until all replicas of the clustermesh-apiserver are ready');
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
   });
 
   it('and a user of a cluster that was looked at and is no peer, whom the command that is printed shuts out', async () => {
