@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import pLimit from 'p-limit';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../mesh/clock.ts';
 import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
@@ -72,9 +73,17 @@ export interface TransportOptions {
   warn?: ((text: string) => void) | undefined;
 }
 
+/**
+ * HTTP/1.1 takes a connection for each request that is under way, and a new one costs both sides more than most requests: a
+ * cluster is read by a few, one after the other. What stays open (watches, exec, port-forward) takes no place, and the time for
+ * one request begins when it has its own.
+ */
+const REQUESTS_AT_A_TIME = 8;
+
 export function createTransport(options: TransportOptions): Transport {
   const base = options.server.replace(/\/+$/, '');
   const { credentials } = options;
+  const place = pLimit(REQUESTS_AT_A_TIME);
 
   /**
    * Asks until an answer stands. `attempt` resolves with the answer's head, whatever its status.
@@ -207,25 +216,27 @@ export function createTransport(options: TransportOptions): Transport {
     signalOf,
 
     request: (request) =>
-      limited(request, async (limit) => {
-        const answer = await answered(
-          request,
-          limit.any,
-          async (login) => {
-            request.onSend?.();
-            const response = await exchange(request, login, request.stores ? limit.withoutOwn : limit.any);
-            return { ...headOf(response), text: await textOf(response) };
-          },
-          () => undefined,
-        );
-        if (answer.status >= 400 && !request.expectedStatuses?.includes(answer.status)) {
-          throw withRepeated(await refusal(request, answer.status, answer.text), answer.repeated);
-        }
-        if (answer.status >= 300 && answer.status < 400) {
-          throw errorOfProtocol(request.action, `it redirects to ${redirectTarget(answer.location)}`);
-        }
-        return { status: answer.status, body: parseBody(request, answer) };
-      }),
+      place(() =>
+        limited(request, async (limit) => {
+          const answer = await answered(
+            request,
+            limit.any,
+            async (login) => {
+              request.onSend?.();
+              const response = await exchange(request, login, request.stores ? limit.withoutOwn : limit.any);
+              return { ...headOf(response), text: await textOf(response) };
+            },
+            () => undefined,
+          );
+          if (answer.status >= 400 && !request.expectedStatuses?.includes(answer.status)) {
+            throw withRepeated(await refusal(request, answer.status, answer.text), answer.repeated);
+          }
+          if (answer.status >= 300 && answer.status < 400) {
+            throw errorOfProtocol(request.action, `it redirects to ${redirectTarget(answer.location)}`);
+          }
+          return { status: answer.status, body: parseBody(request, answer) };
+        }),
+      ),
 
     async stream(request) {
       // Outlives the request: whoever reads the body may be told to stop.

@@ -6,6 +6,7 @@ import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts'
 import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { type CliOptions, type CliResult, runCli } from './cli.ts';
+import { lookByChecks, lookByStatus } from './open-look.ts';
 import {
   agentReports,
   eventually,
@@ -37,6 +38,8 @@ export interface FaultMesh {
   redial(): void;
   /** Whether agents and KVStoreMesh of both say that they are connected. Cheap. */
   isConnected(): Promise<boolean>;
+  /** Whether `status` and `check` of both are content. */
+  isWell(): Promise<boolean>;
   /** Its API server does not answer any more, until it is restored. */
   shutDown(cluster: SandboxCluster): void;
   /** What else than objects `restore` has to take back. */
@@ -97,6 +100,12 @@ export async function startFaultMesh(): Promise<FaultMesh> {
   const areReady = (texts: readonly string[]) => texts.every((text) => text === READY);
   const isConnected = async () => areReady(await reports());
 
+  const isWell = async () => {
+    const contexts = [ONE, TWO];
+    if (!(await lookByStatus(sandbox, contexts))) return false;
+    return (await lookByChecks(sandbox, contexts)).every(({ severity }) => severity !== 'fail');
+  };
+
   function redial(): void {
     sandbox.network.cutLink(one.name, two.name);
     sandbox.network.mendLink(one.name, two.name);
@@ -115,7 +124,7 @@ export async function startFaultMesh(): Promise<FaultMesh> {
   let undoings: (() => void)[] = [];
 
   return {
-    ...{ sandbox, one, two, kubeconfigPath, run, meshctl, redial, isConnected },
+    ...{ sandbox, one, two, kubeconfigPath, run, meshctl, redial, isConnected, isWell },
     shutDown: ({ context }) => void down.add(context),
     later: (undo) => void undoings.push(undo),
     async restore() {

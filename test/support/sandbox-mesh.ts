@@ -54,7 +54,8 @@ export async function startTestSandbox(options: SandboxOptions = {}): Promise<Te
       context,
       openCluster(kubeconfig, {
         context,
-        requestTimeoutMs: DEADLINE_MS,
+        // A machine that is busy with other things shall not run into it.
+        requestTimeoutMs: 60_000,
         userAgent: 'test',
         signal: abort.signal,
       }),

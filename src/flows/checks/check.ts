@@ -21,6 +21,7 @@ import { podStatus } from '../../mesh/objects/workload.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { rememberReads } from '../../snapshot/remember-reads.ts';
 import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/read-peer-ids.ts';
 import { draftEnable } from '../enable/draft-enable.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -52,8 +53,10 @@ export async function checkClusters(
   const wanted = <T extends { category: string }>(checks: readonly T[]): T[] =>
     checks.filter(({ category }) => options.categories.length === 0 || options.categories.includes(category));
   return during(flow, `Checking ${targets.map(({ client }) => client.context).join(', ')}`, async () => {
+    // What is judged and what an enable would change are to be of one moment.
+    const reads = targets.map(({ client, namespace }) => ({ client: rememberReads(client), namespace }));
     const clusters = await Promise.all(
-      targets.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
+      reads.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
     );
     const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
     const checks = wanted(all);
@@ -67,7 +70,7 @@ export async function checkClusters(
       targets.map(async (target, index) => {
         const snapshot = clusters[index];
         const { context } = target.client;
-        const seen = await observe(flow, target, snapshot, categories, options);
+        const seen = await observe(flow, { target, read: reads[index] ?? target }, snapshot, categories, options);
         return { context, ...seen, published: described.get(context)?.own };
       }),
     );
@@ -92,7 +95,7 @@ export async function checkClusters(
 
 async function observe(
   flow: Flow,
-  target: Target,
+  { target, read }: { target: Target; read: Target },
   snapshot: ClusterSnapshot | undefined,
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
@@ -103,7 +106,7 @@ async function observe(
     categories.has('peers') && snapshot?.ciliumConfig
       ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
       : undefined,
-    categories.has('ownership') ? planDrift(flow, target) : {},
+    categories.has('ownership') ? planDrift(flow, read) : {},
     categories.has('apiserver') ? readPolicies(target.client, target.namespace) : undefined,
     categories.has('identity') && !pre ? operatorStarts(target) : undefined,
   ]);

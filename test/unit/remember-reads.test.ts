@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import { rememberReads } from '../../src/snapshot/remember-reads.ts';
+
+const config = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' };
+const pods = { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' };
+
+test('each object and each list is asked for once, also at the same time; another one, or one with a signal, anew', async () => {
+  const asked: string[] = [];
+  const note = (what: string) => {
+    asked.push(what);
+    return Promise.resolve([]);
+  };
+  const client = rememberReads({
+    get: (ref: typeof config) => note(`get ${ref.name}`),
+    listAll: (selection: { labelSelector?: string }) => note(`list ${selection.labelSelector ?? 'all'}`),
+    version: () => note('version'),
+    apiGroups: () => note('groups'),
+  } as unknown as ClusterClient);
+  const read = () =>
+    Promise.all([
+      ...[client.get(config), client.get({ ...config }), client.get({ ...config, name: 'other' })],
+      ...[client.listAll(pods), client.listAll({ ...pods, labelSelector: 'a=b' }), client.listAll(pods)],
+      ...[client.version(), client.apiGroups(), client.version()],
+    ]);
+  await read();
+  await read();
+  expect(asked).toEqual(['get cilium-config', 'get other', 'list all', 'list a=b', 'version', 'groups']);
+  await client.get(config, { signal: new AbortController().signal });
+  expect(asked.slice(6)).toEqual(['get cilium-config']);
+});
