@@ -14,8 +14,8 @@ beforeAll(async () => {
   meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2'));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  await meshctl.ok(waitForStatus('mesh-1', '20s'));
-  await meshctl.ok(waitForStatus('mesh-2', '20s'));
+  await meshctl.ok(waitForStatus('mesh-1', '2m'));
+  await meshctl.ok(waitForStatus('mesh-2', '2m'));
 });
 
 afterAll(() => sandbox.close());
@@ -167,7 +167,7 @@ describe('certs rotate', () => {
     expect(serials(after, (role) => role === 'ca')).toEqual(serials(before, (role) => role === 'ca'));
     expect(serials(after, leaf).filter((serial) => serials(before, leaf).includes(serial))).toEqual([]);
     expect(opensslObjections(sandbox.clusters)).toEqual([]);
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
   });
 
   it('renews the CAs in two phases; no connection is refused meanwhile', async () => {
@@ -180,8 +180,8 @@ describe('certs rotate', () => {
     const old = before.map(({ serial }) => serial);
     expect((await certificates()).filter(({ serial }) => old.includes(serial))).toEqual([]);
     expect(opensslObjections(sandbox.clusters)).toEqual([]);
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
-    await meshctl.ok(waitForStatus('mesh-2', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
+    await meshctl.ok(waitForStatus('mesh-2', '2m'));
     const check = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers', '-o', 'short']);
     expect(check.stdout).toContain('✅');
     for (const again of [
@@ -229,10 +229,10 @@ describe('certs rotate', () => {
     const goesOn = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--dry-run']);
     expect(goesOn.stdout).toContain('goes on with the rotation of the CA that was interrupted');
     expect(goesOn.stdout).toContain('let go of the former CA');
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
     await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]);
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
-    await meshctl.ok(waitForStatus('mesh-2', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
+    await meshctl.ok(waitForStatus('mesh-2', '2m'));
     await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers']);
   });
 

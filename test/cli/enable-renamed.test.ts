@@ -12,7 +12,7 @@ beforeAll(async () => {
   meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2'));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  await meshctl.ok(waitForStatus('mesh-1', '20s'));
+  await meshctl.ok(waitForStatus('mesh-1', '2m'));
 });
 
 afterAll(async () => {
@@ -61,6 +61,6 @@ it('a cluster that was renamed: the pods follow with their certificates and user
   for (const line of (cluster?.peers[0]?.mend ?? '').split(' && ')) {
     await meshctl.ok([...line.split(' ').slice(1), ...(line.includes('disconnect') ? ['--yes'] : [])]);
   }
-  await meshctl.ok(waitForStatus('mesh-1', '20s'));
-  await meshctl.ok(waitForStatus('mesh-2', '20s'));
+  await meshctl.ok(waitForStatus('mesh-1', '2m'));
+  await meshctl.ok(waitForStatus('mesh-2', '2m'));
 }, 90_000);

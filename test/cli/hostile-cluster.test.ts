@@ -26,7 +26,7 @@ beforeAll(async () => {
   const meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2'));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  await meshctl.ok(waitForStatus('mesh-1', '20s'));
+  await meshctl.ok(waitForStatus('mesh-1', '2m'));
   front = await startTestServer({
     store: one.store as ClusterStore,
     runtime: {

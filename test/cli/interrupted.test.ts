@@ -149,7 +149,7 @@ describe('Ctrl-C', () => {
 
   it('leaves clusters that can be connected afterwards', async () => {
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
-    const { stdout } = await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    const { stdout } = await meshctl.ok(waitForStatus('mesh-1', '2m'));
     expect(stdout).toBe(healthyText(1, 'mesh-2'));
   });
 });

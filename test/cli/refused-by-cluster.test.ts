@@ -83,7 +83,7 @@ describe('a mesh over NodePorts', () => {
     const [pod] = podsOf(two);
     const { nodeName } = found(pod, 'a pod').spec as { nodeName?: string };
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
     expect(await finding('node-port-local')).toMatchObject({ severity: 'warn', args: { serving: 1, nodes: 2 } });
     const secret = found(one.store.get(refs.secret('cilium-kvstoremesh')), 'the peering file');
     const file = Buffer.from((secret.data as Record<string, string>)['mesh-2'] ?? '', 'base64').toString();
@@ -104,7 +104,7 @@ describe('a mesh over NodePorts', () => {
     expect(command).toBe('kubectl --context mesh-2 -n kube-system apply -f -');
     const policy = JSON.parse(json) as KubeObject;
     two.store.create({ ...policy, metadata: { ...policy.metadata, namespace: 'kube-system' } });
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
     expect(await finding('apiserver-policy')).toMatchObject({ severity: 'pass' });
   });
 });

@@ -12,8 +12,8 @@ beforeAll(async () => {
   meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2'));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  await meshctl.ok(waitForStatus('mesh-1', '20s'));
-  await meshctl.ok(waitForStatus('mesh-2', '20s'));
+  await meshctl.ok(waitForStatus('mesh-1', '2m'));
+  await meshctl.ok(waitForStatus('mesh-2', '2m'));
 });
 
 afterAll(() => sandbox.close());

@@ -47,7 +47,7 @@ it('prints no private key, neither with --debug nor as data nor in a plan', { ti
   await run(enable('mesh-1', '--dry-run', '-o', 'manifests'));
   await run(connect('mesh-1', 'mesh-2', '--debug'));
   await run(connect('mesh-1', 'mesh-2', '--debug', '-o', 'yaml'));
-  await run([...waitForStatus('mesh-1', '20s'), '--debug']);
+  await run([...waitForStatus('mesh-1', '2m'), '--debug']);
   results.push(await meshctl(connect('mesh-1', 'mesh-2', '--debug', '--as', 'jane')));
 
   const keys = await privateKeys();

@@ -152,7 +152,7 @@ describe('connected, but would not come back', () => {
       change(one);
       expect((await status()).exitCode).toBe(1);
       await meshctl.ok(wordsOf(hint));
-      await meshctl.ok(waitForStatus('mesh-1', '20s'));
+      await meshctl.ok(waitForStatus('mesh-1', '2m'));
     },
   );
 

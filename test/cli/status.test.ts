@@ -139,7 +139,7 @@ describe('status of one cluster', () => {
   });
 
   it('follows a pod that is replaced during the poll', async () => {
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
     const cluster = found(sandbox.clusters[0], 'mesh-1');
     const pods = cluster.store.list({ apiVersion: 'v1', kind: 'Pod' });
     const agents = pods.filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'cilium');
@@ -150,7 +150,7 @@ describe('status of one cluster', () => {
     }
     // No node is lost or counted twice, whether its first pod or the next one answered.
     expect(await answer).toMatchObject({ nodes: { total: 10 } });
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
   });
 
   it('--wait says what it waits for, once for each change', async () => {

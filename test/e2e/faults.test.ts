@@ -86,7 +86,7 @@ async function namesReason(
 }
 
 async function becomesHealthy({ meshctl }: Pick<Scene, 'meshctl'>): Promise<void> {
-  const { stdout } = await meshctl.ok(waitForStatus('mesh-1', '20s'));
+  const { stdout } = await meshctl.ok(waitForStatus('mesh-1', '2m'));
   expect(stdout).toBe(healthyText(2, 'mesh-2'));
 }
 

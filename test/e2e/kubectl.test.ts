@@ -40,7 +40,7 @@ describe.skipIf(missingProgram('kubectl', 'version', '--client'))('kubectl on a 
     expect(await kubectl('apply -f - --dry-run=server', manifests)).toContain('deployment.apps/clustermesh-apiserver');
     await meshctl.ok(enable('mesh-1,mesh-2'));
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
-    await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    await meshctl.ok(waitForStatus('mesh-1', '2m'));
   });
 
   it('sees what meshctl made', async () => {
@@ -88,7 +88,7 @@ describe.skipIf(missingProgram('kubectl', 'version', '--client'))('kubectl on a 
     await kubectl('scale deploy/clustermesh-apiserver --replicas 1 --context mesh-2');
     await kubectl('rollout restart ds/cilium');
     await kubectl('rollout status ds/cilium --timeout 10s');
-    const { stdout } = await meshctl.ok(waitForStatus('mesh-1', '20s'));
+    const { stdout } = await meshctl.ok(waitForStatus('mesh-1', '2m'));
     expect(stdout).toBe(healthyText(2, 'mesh-2'));
   });
 

@@ -36,7 +36,7 @@ export async function startReasonMesh(kvstoremesh: boolean): Promise<ReasonMesh>
   const meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2,mesh-3', `--enable-kvstoremesh=${kvstoremesh}`));
   for (const peer of ['mesh-2', 'mesh-3']) await meshctl.ok(connect('mesh-1', peer));
-  await meshctl.ok(waitForStatus('mesh-1', '20s'));
+  await meshctl.ok(waitForStatus('mesh-1', '2m'));
   const [one, two, three] = ['mesh-1', 'mesh-2', 'mesh-3'].map((name) =>
     found(
       sandbox.clusters.find((cluster) => cluster.name === name),
