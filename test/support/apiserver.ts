@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
-import { issueCertificate } from '../../src/pki/issue.ts';
+import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
 import type { ApiServer, ApiServerOptions, ExecRequest, PodRuntime } from '../../src/sandbox/apiserver/api.ts';
 import { startApiServer } from '../../src/sandbox/apiserver/server.ts';
 
@@ -69,6 +69,16 @@ export function fakeRuntime(): PodRuntime & { execs: ExecRequest[] } {
   };
 }
 
+/** The certificate of a test server on loopback. */
+export function servingCertificate(authority: Authority): Promise<IssuedCertificate> {
+  return issueCertificate(authority, {
+    commonName: 'kube-apiserver',
+    dnsNames: ['localhost'],
+    ipAddresses: ['127.0.0.1'],
+    usages: ['server'],
+  });
+}
+
 /** The clients of a test server whose client CA is `authority`. */
 export async function clientIdentities(
   authority: Authority,
@@ -92,12 +102,7 @@ export async function clientIdentities(
 /** The sandbox's API server with certificates of its own. */
 export async function startTestServer(options: Partial<ApiServerOptions> = {}): Promise<SandboxServer> {
   const authority = await createAuthority({ commonName: 'kubernetes' });
-  const serving = await issueCertificate(authority, {
-    commonName: 'kube-apiserver',
-    dnsNames: ['localhost'],
-    ipAddresses: ['127.0.0.1'],
-    usages: ['server'],
-  });
+  const serving = await servingCertificate(authority);
   const server = await startApiServer({
     name: 'test',
     certificate: serving.certificate,

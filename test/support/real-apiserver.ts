@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createAuthority } from '../../src/pki/authority.ts';
-import { issueCertificate } from '../../src/pki/issue.ts';
 import { createKinds, type ResourceType } from '../../src/sandbox/apiserver/storage/kinds.ts';
-import { call, clientIdentities, type TestServer } from './apiserver.ts';
+import { call, clientIdentities, servingCertificate, type TestServer } from './apiserver.ts';
 import { freePort } from './free-port.ts';
 
 /** The kube-apiserver to compare the sandbox with, as the environment names it; undefined for none. */
@@ -27,12 +26,7 @@ export async function startRealServer(): Promise<TestServer> {
   const directory = await mkdtemp(join(tmpdir(), 'meshctl-kube-apiserver-'));
   const file = (name: string): string => join(directory, name);
   const authority = await createAuthority({ commonName: 'kubernetes' });
-  const serving = await issueCertificate(authority, {
-    commonName: 'kube-apiserver',
-    dnsNames: ['localhost'],
-    ipAddresses: ['127.0.0.1'],
-    usages: ['server'],
-  });
+  const serving = await servingCertificate(authority);
   await Promise.all([
     writeFile(file('ca.crt'), authority.certificate),
     writeFile(file('server.crt'), serving.certificate),

@@ -56,6 +56,8 @@ const EVERYBODY_REVIEWS = Object.entries(REVIEWS).map(([resource, { group }]) =>
   return { verbs: ['create'], apiGroups: [group], resources: [resource] };
 });
 const EVERYBODY_PATHS = [
+  '/.well-known',
+  '/.well-known/*',
   '/api',
   '/api/*',
   '/apis',

@@ -18,7 +18,7 @@ import {
   text,
   wide,
 } from './table-cells.ts';
-import { MORE_COLUMNS } from './table-columns-more.ts';
+import { IDLE_KIND_COLUMNS } from './table-columns-idle.ts';
 
 const POD: Column[] = [
   NAME,
@@ -251,7 +251,7 @@ const COLUMNS: Record<string, Column[]> = {
     },
     AGE,
   ],
-  ...MORE_COLUMNS,
+  ...IDLE_KIND_COLUMNS,
   Role: [NAME, CREATED_AT],
   ClusterRole: [NAME, CREATED_AT],
   RoleBinding: BINDING,

@@ -39,9 +39,7 @@ export function requireOpenNamespace(
     403,
     'Forbidden',
     `${qualifiedResource(resource)} "${object.metadata.name}" is forbidden: ${why}`,
-    {
-      ...details,
-    },
+    details,
   );
 }
 

@@ -32,7 +32,7 @@ const addresses = (object: KubeObject): string =>
     .join(',');
 
 /** The columns of kinds that nothing in the sandbox works on. */
-export const MORE_COLUMNS: Record<string, Column[]> = {
+export const IDLE_KIND_COLUMNS: Record<string, Column[]> = {
   Job: [
     NAME,
     { name: 'Status', cell: jobStatus },
