@@ -22,6 +22,9 @@ import { printableLines, printableSentence } from './views/printable.ts';
 /** Of git, put in by the build (.ci/build.mjs); empty outside of a checkout. Not there where the sources run as they are. */
 declare const MESHCTL_COMMIT: string | undefined;
 
+/** What the scripts of `meshctl completion` call. It is no command: all words after it are those of another line. */
+const COMPLETE = '__complete';
+
 /** Runs one command line. @returns the exit status; everything else happens through the host */
 export async function run(argv: readonly string[], host: Host): Promise<number> {
   const behind = withFlagsBehind(COMMANDS, COMMAND_ALIASES, argv);
@@ -30,6 +33,7 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
   const seen = { format: valueIn(words, '--output', '-o'), debug: words.includes('--debug') };
   const errorTheme = createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));
   let complete: Completion = (text) => text;
+  if (argv[0] === COMPLETE) return completeLine(argv.slice(1), host);
   try {
     const version = await packageVersion(host);
     const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
@@ -48,6 +52,16 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
 
 /** The verbosity of --debug. */
 const MOST_VERBOSE = 2;
+
+/** Whatever happens, nothing but an answer, which may be empty, comes out of a TAB. */
+async function completeLine(argv: readonly string[], host: Host): Promise<number> {
+  const { env, cwd, signal } = host;
+  const { completionOf } = await import('./commands/complete.ts');
+  const vocabulary = { commands: COMMANDS, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
+  const userAgent = `meshctl/${await packageVersion(host)}`;
+  host.stdout.write(await completionOf(argv, vocabulary, { env, cwd, signal, userAgent }));
+  return 0;
+}
 
 /** Node versions whose V8 knows the flag below; one that does not would complain on every run. */
 const NODES_WITH_GROWTH_FACTOR = ['20', '22', '24'];
@@ -75,12 +89,14 @@ export async function start(): Promise<void> {
     const words = reason instanceof Error ? reason.message : String(reason);
     host.stderr.write(`✖ unexpected error: ${printableSentence(words)}\n`);
   });
-  const exitCode = await run(process.argv.slice(2), host);
+  const argv = process.argv.slice(2);
+  const exitCode = await run(argv, host);
   const lost = await host.drained();
   if (lost) host.stderr.write(`✖ cannot write the result to stdout: ${lost.message}\n`);
   const failure = unheard ? exitCodeOf('Bug') : lost ? 1 : 0;
   process.exitCode = exitCode || failure;
-  leave();
+  // The shell waits for the end of the process: nobody waits for a look-up of a host that goes on.
+  leave(argv[0] === COMPLETE ? 0 : LEAVE_AFTER_MS);
 }
 
 /** Node's exit status for a top-level await that nothing can settle any more. */
@@ -88,9 +104,9 @@ const UNSETTLED = 13;
 const LEAVE_AFTER_MS = 1000;
 
 /** The result is out, or on its way to a slow reader: nothing else (what a plugin left open, say) may keep the process. */
-function leave(): void {
-  const end = () => (process.stdout.writableLength > 0 ? leave() : process.exit());
-  setTimeout(end, LEAVE_AFTER_MS).unref();
+function leave(afterMs: number): void {
+  const end = () => (process.stdout.writableLength > 0 ? leave(afterMs) : process.exit());
+  setTimeout(end, afterMs).unref();
 }
 
 async function runCommand(

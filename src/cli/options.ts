@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { OptionGroup, OptionSpec } from '../commands/command-spec.ts';
-import { nameOf } from '../commands/shared-options.ts';
+import { HELP_FLAG, nameOf } from '../commands/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 
 /** Headings in help, in the order in which every command has them; what is a command's own comes before. */
@@ -34,7 +34,7 @@ export function inGroups(options: readonly OptionSpec[]): OptionSpec[] {
 }
 
 export function helpOption(): Option {
-  return new Option('-h, --help', 'display help for command').helpGroup(OPTION_GROUPS.output);
+  return new Option(HELP_FLAG.flags, HELP_FLAG.description).helpGroup(OPTION_GROUPS[HELP_FLAG.group]);
 }
 
 /**
@@ -77,11 +77,8 @@ function descriptionOf({ description, env }: OptionSpec): string {
 
 /** @throws MeshctlError `Usage` */
 function readValue({ choices, parse }: OptionSpec, text: string): unknown {
-  if (choices && !choices.includes(text)) {
-    throw new MeshctlError('Usage', `"${text}" is not one of ${choices.join(', ')}`, {
-      hint: 'Add --help to see the options.',
-    });
-  }
+  const fault = notAmong(choices, text);
+  if (fault) throw fault;
   return parse ? parse(text) : text;
 }
 
@@ -104,6 +101,14 @@ export function valueOrReport(
     report(new MeshctlError('Usage', named, { hint, details }));
     return undefined;
   }
+}
+
+/** What is wrong with a value that is none of those there are. */
+export function notAmong(choices: readonly string[] | undefined, text: string): MeshctlError | undefined {
+  if (!choices || choices.includes(text)) return undefined;
+  return new MeshctlError('Usage', `"${text}" is not one of ${choices.join(', ')}`, {
+    hint: 'Add --help to see the options.',
+  });
 }
 
 /** What must be given and is not. */

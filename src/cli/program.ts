@@ -1,12 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { HelpTopics, LoadableCommand, ParsedOptions } from '../commands/command.ts';
 import type { OptionSpec } from '../commands/command-spec.ts';
-import { optionsOf } from '../commands/shared-options.ts';
+import { optionsOf, VERSION_FLAG } from '../commands/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
 import type { Host } from './host.ts';
-import { allOf, createOption, helpOption, inGroups, missing } from './options.ts';
+import { allOf, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
 import { suggestCommands } from './suggest-command.ts';
 
 /** What a command line asks for. */
@@ -91,7 +91,7 @@ function createProgram(specs: readonly LoadableCommand[], around: Surroundings, 
   const { texts, host } = around;
   const program = new Command('meshctl')
     .description('Join Kubernetes clusters that run Cilium into one Cluster Mesh')
-    .version(texts.version, '-V, --version', 'print the version')
+    .version(texts.version, VERSION_FLAG.flags, VERSION_FLAG.description)
     .helpCommand(false);
   for (const spec of specs) addCommand(program, spec, around, onFound);
   program.addCommand(helpCommand(program));
@@ -124,6 +124,10 @@ function addCommand(
     const values = words.flatMap(({ name: word }, index) => (given[index] === undefined ? [] : [[word, given[index]]]));
     takeVariables(command, all, { env: host.env, words: Object.fromEntries(values) }, (fault) => faults.push(fault));
     faults.push(...missing(all, command.opts()));
+    for (const [index, { choices }] of words.entries()) {
+      const fault = given[index] === undefined ? undefined : notAmong(choices, String(given[index]));
+      if (fault) faults.push(fault);
+    }
     if (faults.length > 0) throw allOf(faults);
     onFound({ command: spec, options: { ...command.opts(), ...Object.fromEntries(values) } });
   });

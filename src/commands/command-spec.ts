@@ -18,6 +18,8 @@ export interface OptionSpec {
   readonly env?: OptionVariable;
   /** How often it is given is its value, a number. */
   readonly counted?: true;
+  /** What a value can be completed with, where no `choices` say it. */
+  readonly complete?: ValueSource;
   /** Must be given. */
   readonly required?: boolean;
   readonly hidden?: boolean;
@@ -35,6 +37,22 @@ export interface OptionVariable {
 /** The headings of options in help; program.ts has their words and their order. */
 export type OptionGroup = 'exposure' | 'pods' | 'certificates' | 'helm' | 'run' | 'output' | 'clusters';
 
+/**
+ * What completes a value: what only the kubeconfig, a cluster or the checks know, or a file. In the plural, a list that is
+ * separated by commas.
+ */
+export type ValueSource =
+  | 'context'
+  | 'contexts'
+  | 'peer'
+  | 'peers'
+  | 'service'
+  | 'namespace'
+  | 'checks'
+  | 'compatibility-checks'
+  | 'categories'
+  | 'file';
+
 /** One word after the command's name. */
 export interface ArgumentSpec {
   /** The key under which the value joins the parsed options. */
@@ -42,6 +60,9 @@ export interface ArgumentSpec {
   readonly description: string;
   /** May be left out. */
   readonly optional?: boolean;
+  readonly choices?: readonly string[];
+  /** What it can be completed with, where no `choices` say it. */
+  readonly complete?: ValueSource;
 }
 
 /** What a command is called and takes, as data. */

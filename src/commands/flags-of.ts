@@ -24,10 +24,12 @@ type SharedFlags<S extends WithOptions> = S extends { reachesClusters: true }
   : FlagsIn<typeof COMMON_OPTIONS>;
 
 type ArgumentsOf<S extends WithOptions> = S extends { arguments: infer A extends readonly ArgumentSpec[] }
-  ? { [W in A[number] as W extends { optional: true } ? never : W['name']]: string } & {
-      [W in A[number] as W extends { optional: true } ? W['name'] : never]?: string;
+  ? { [W in A[number] as W extends { optional: true } ? never : W['name']]: WordOf<W> } & {
+      [W in A[number] as W extends { optional: true } ? W['name'] : never]?: WordOf<W>;
     }
   : unknown;
+
+type WordOf<W extends ArgumentSpec> = W extends { choices: readonly (infer Choice)[] } ? Choice : string;
 
 /** Options that always have a value. */
 type Present = { required: true } | { default: string | number | boolean } | { flags: `--no-${string}` };

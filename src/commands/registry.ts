@@ -12,6 +12,7 @@ import { RENDER } from './clustermesh/render-spec.ts';
 import { ROUTES } from './clustermesh/routes-spec.ts';
 import { STATUS } from './clustermesh/status-spec.ts';
 import { command, type LoadableCommand } from './command.ts';
+import { COMPLETION } from './completion-spec.ts';
 import { CONNECTIVITY_TEST } from './connectivity/test-spec.ts';
 import { DEMO } from './sandbox/demo-spec.ts';
 import { SANDBOX_DOWN } from './sandbox/down-spec.ts';
@@ -61,4 +62,5 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(SANDBOX_DOWN, () => import('./sandbox/down.ts')),
   command(VERSION, () => import('./version.ts')),
   command(DEMO, () => import('./sandbox/demo.ts')),
+  command(COMPLETION, () => import('./completion.ts')),
 ];

@@ -20,6 +20,7 @@ export const CONTEXT = {
   flags: '--context <context>',
   description: 'kubeconfig context (default: the current one)',
   env: CONTEXT_VARIABLE,
+  complete: 'context',
   once: true,
   group: 'clusters',
 } as const satisfies OptionSpec;
@@ -38,6 +39,7 @@ export const CLUSTERS = [
     description: 'kubeconfig contexts, comma-separated or repeated; * and ? match several (default: the current one)',
     parse: parseList,
     env: CONTEXT_VARIABLE,
+    complete: 'contexts',
     repeatable: 'lists',
     group: 'clusters',
   },
@@ -53,6 +55,7 @@ const CILIUM_NAMESPACE = {
   },
   // As in cilium-cli.
   env: { name: 'CILIUM_NAMESPACE' },
+  complete: 'namespace',
   once: true,
   group: 'clusters',
 } as const;
@@ -171,7 +174,11 @@ export const FORCE_CONFLICTS = {
 
 /** Flags of all commands that reach clusters; named as in kubectl and cilium-cli. */
 export const CLUSTER_OPTIONS = grouped('clusters', [
-  { flags: '--kubeconfig <path>', description: 'kubeconfig file (default: $KUBECONFIG, else ~/.kube/config)' },
+  {
+    flags: '--kubeconfig <path>',
+    description: 'kubeconfig file (default: $KUBECONFIG, else ~/.kube/config)',
+    complete: 'file',
+  },
   NAMESPACE_OF_CILIUM,
   { flags: '--as <user>', description: 'user to impersonate' },
   { flags: '--as-group <group>', description: 'group to impersonate, repeatable', repeatable: true },
@@ -208,6 +215,16 @@ export const COMMON_OPTIONS = [
     group: 'output',
   },
 ] as const satisfies readonly OptionSpec[];
+
+/** Of every command and every group of commands. */
+export const HELP_FLAG = {
+  flags: '-h, --help',
+  description: 'display help for command',
+  group: 'output',
+} as const satisfies OptionSpec;
+
+/** Of meshctl itself. */
+export const VERSION_FLAG = { flags: '-V, --version', description: 'print the version' } as const satisfies OptionSpec;
 
 /** `--output` of `-o, --output <format>`. */
 export function nameOf({ flags }: OptionSpec): string | undefined {

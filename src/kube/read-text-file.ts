@@ -7,6 +7,8 @@ export interface ReadLimits {
   /** Milliseconds; default 30 s. */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
+  /** As if nothing else were there: a pipe gives its text but once. */
+  plainFilesOnly?: boolean | undefined;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -29,7 +31,7 @@ const WHY: Readonly<Record<string, string>> = {
 export async function readTextFile(
   path: string,
   what: string,
-  { timeoutMs = DEFAULT_TIMEOUT_MS, signal }: ReadLimits = {},
+  { timeoutMs = DEFAULT_TIMEOUT_MS, signal, plainFilesOnly = false }: ReadLimits = {},
 ): Promise<string | undefined> {
   const fail = (why: string, cause?: unknown) =>
     new MeshctlError('KubeconfigInvalid', `cannot read ${what}: ${why}`, { cause, details: { path } });
@@ -44,6 +46,7 @@ export async function readTextFile(
   }
   try {
     const stats = await file.stat();
+    if (plainFilesOnly && !stats.isFile()) return undefined;
     if (stats.isDirectory()) throw fail('it is a directory');
     if (stats.isFIFO() || stats.isSocket()) return await textOfPipe(file, { timeoutMs, signal }, fail);
     return await textOfFile(file, fail);

@@ -10,6 +10,8 @@ import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
 
 const COLUMNS = 80;
+/** What a shell runs for a key. */
+const TAB = ['__complete', '--', 'clustermesh', 'status'];
 
 async function textOf(...argv: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await runCli(argv, { columns: COLUMNS, isTty: true });
@@ -102,7 +104,7 @@ describe('the installed program', () => {
     return { exitCode, packages: new Set(packages) };
   }
 
-  it.each([[['--help']], [['clustermesh', 'connect', '--help']], [['--version']]])(
+  it.each([[['--help']], [['clustermesh', 'connect', '--help']], [['--version']], [TAB], [[...TAB, '-o', '']]])(
     'loads next to nothing for %j',
     async (argv) => {
       const { exitCode, packages } = await packagesLoadedBy(...argv);
@@ -110,6 +112,12 @@ describe('the installed program', () => {
       expect([...packages].sort()).toEqual(['chalk', 'commander']);
     },
   );
+
+  it('loads only what reads a kubeconfig to complete a context', async () => {
+    const { packages } = await packagesLoadedBy(...TAB, '--context', '');
+    // Of client-node the types of a kubeconfig: all of it would bring its own dependencies.
+    expect([...packages].sort()).toEqual(['@kubernetes/client-node', 'chalk', 'commander', 'yaml']);
+  });
 
   it('loads what a command needs when it runs', async () => {
     const { exitCode, packages } = await packagesLoadedBy('clustermesh', 'status');

@@ -32,6 +32,7 @@ it.each([
   ['clustermesh enable --toleration dedicated', '--toleration: "dedicated" is not a taint', ''],
   ['clustermesh enable --toleration a=b:Never', '--toleration: "a=b:Never" is not a taint', ''],
   ['sandbox up --cilium-version 1.10.0', '"1.10.0" is not a Cilium version from 1.16', 'Give one such as'],
+  ['completion tcsh', '"tcsh" is not one of bash, zsh, fish, powershell', ''],
   ['clustermesh', 'a command is missing', ''],
 ])('says what is wrong with: meshctl %s', async (line, words, more) => {
   const { exitCode, says } = failureOf(await runCli(line.split(' ')));

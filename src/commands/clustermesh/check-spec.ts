@@ -17,8 +17,18 @@ export const CHECK = {
   options: [
     ...CLUSTERS,
     { flags: '--pre', description: 'only what can be judged before enable and connect', default: false },
-    { flags: '--category <categories>', description: 'only these categories, comma-separated', parse: parseList },
-    { flags: '--suppress <ids>', description: 'leave out these checks, comma-separated', parse: parseList },
+    {
+      flags: '--category <categories>',
+      description: 'only these categories, comma-separated',
+      parse: parseList,
+      complete: 'categories',
+    },
+    {
+      flags: '--suppress <ids>',
+      description: 'leave out these checks, comma-separated',
+      parse: parseList,
+      complete: 'checks',
+    },
     {
       flags: '--fail-on <severity>',
       description: 'what makes the exit status 1',

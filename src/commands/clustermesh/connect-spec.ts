@@ -57,6 +57,7 @@ export const CONNECT = {
       flags: '--skip-checks <ids>',
       description: 'compatibility checks to skip, comma-separated',
       parse: parseList,
+      complete: 'compatibility-checks',
     },
     {
       flags: '--no-proof',

@@ -25,6 +25,7 @@ export const DISCONNECT = {
       flags: '--peer <names>',
       description: 'names of clusters to forget here, without any access to them, comma-separated',
       parse: parseList,
+      complete: 'peers',
     },
     {
       flags: '--force',

@@ -14,9 +14,13 @@ import { apiserverOptions, KEPT_DEFAULTS } from './apiserver-options.ts';
 
 /** The CA and the certificates. */
 const CERTIFICATE_OPTIONS = grouped('certificates', [
-  { flags: '--ca-from-context <context>', description: 'use the CA of that cluster: one CA for the mesh' },
-  { flags: '--ca-cert <file>', description: 'use this CA (PEM); goes with --ca-key' },
-  { flags: '--ca-key <file>', description: 'the key of --ca-cert (PEM)' },
+  {
+    flags: '--ca-from-context <context>',
+    description: 'use the CA of that cluster: one CA for the mesh',
+    complete: 'context',
+  },
+  { flags: '--ca-cert <file>', description: 'use this CA (PEM); goes with --ca-key', complete: 'file' },
+  { flags: '--ca-key <file>', description: 'the key of --ca-cert (PEM)', complete: 'file' },
   {
     flags: '--replace-ca',
     description: 'replace the existing CA with the given one or a new one; asks first',
@@ -88,6 +92,7 @@ export const ENABLE = {
       flags: '--helm-chart <chart>',
       group: 'helm',
       description: "Cilium's chart: a name, a path or an oci:// address",
+      complete: 'file',
       default: 'cilium',
     },
     {

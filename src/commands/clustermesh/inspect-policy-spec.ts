@@ -18,6 +18,7 @@ export const INSPECT_POLICY = {
       flags: '-n, --namespace <namespace>',
       description: "namespace of the policies (default: the context's)",
       parse: parseNamespace,
+      complete: 'namespace',
     },
     {
       flags: '-A, --all-namespaces',

@@ -11,12 +11,14 @@ export const MESH_OPTIONS = [
     group: 'clusters',
     description: 'kubeconfig contexts of the other clusters, comma-separated or repeated; * and ? match several',
     parse: parseList,
+    complete: 'contexts',
     repeatable: 'lists',
   },
   {
     flags: '--destination-kubeconfig <path>',
     group: 'clusters',
     description: 'kubeconfig file of the destinations, if it is another one',
+    complete: 'file',
   },
   ALL,
   {

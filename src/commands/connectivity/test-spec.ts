@@ -28,6 +28,7 @@ export const CONNECTIVITY_TEST = {
       description: 'namespace for the test; one that it made is removed at the end',
       default: 'meshctl-test',
       parse: parseNamespace,
+      complete: 'namespace',
     },
     CILIUM_NAMESPACE_APART,
     { flags: '--keep', description: 'leave everything deployed at the end', default: false },

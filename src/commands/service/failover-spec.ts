@@ -22,7 +22,11 @@ export const SERVICE_FAILOVER = {
   arguments: [{ ...SERVICE, description: `${SERVICE.description} (default: all global services)`, optional: true }],
   options: [
     ...CLUSTERS,
-    { flags: '--without <cluster>', description: 'only the loss of this cluster (name or context)' },
+    {
+      flags: '--without <cluster>',
+      description: 'only the loss of this cluster (name or context)',
+      complete: 'context',
+    },
     { flags: '--require-survivable', description: 'exit 1 unless every service survives', default: false },
     ALL_NAMESPACES,
     NAMESPACE,

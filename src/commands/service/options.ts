@@ -6,6 +6,7 @@ import { parseNamespace } from '../option-values.ts';
 export const SERVICE = {
   name: 'service',
   description: 'NAMESPACE/NAME, or NAME in the namespace of -n',
+  complete: 'service',
 } as const satisfies ArgumentSpec;
 
 export const ALL_NAMESPACES = {
@@ -22,4 +23,5 @@ export const NAMESPACE = {
     unless: ({ allNamespaces, service }) => allNamespaces === true || String(service ?? '').includes('/'),
   },
   parse: parseNamespace,
+  complete: 'namespace',
 } as const satisfies OptionSpec;

@@ -37,7 +37,11 @@ export const CERTS_ROTATE = {
       description: 'only certificates that were issued longer ago than this, e.g. 30d or 720h',
       parse: parseSpan,
     },
-    { flags: '--peer <name>', description: 'only the certificates with which clusters log in to this one' },
+    {
+      flags: '--peer <name>',
+      description: 'only the certificates with which clusters log in to this one',
+      complete: 'peer',
+    },
     {
       flags: '--cert-validity <duration>',
       description: 'validity of new certificates, e.g. 8760h (default: keep theirs)',
