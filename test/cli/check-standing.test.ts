@@ -22,6 +22,29 @@ const without = (ref: ReturnType<typeof refs.secret>) => ({
   },
 });
 
+interface PodSpec {
+  containers: { name: string }[];
+  volumes: { name: string }[];
+}
+
+/** Changes the pods that the Deployment of mesh-1's clustermesh-apiserver makes. */
+const editPod =
+  (change: (pod: PodSpec) => void) =>
+  ({ one }: { one: SandboxCluster }): Undo =>
+    edit(one, refs.deployment('clustermesh-apiserver'), ({ spec }) =>
+      change((spec as { template: { spec: PodSpec } }).template.spec),
+    );
+
+type ServiceSpec = { ports: { port: number }[] };
+
+/** Changes the Service of mesh-1's clustermesh-apiserver. */
+const editService =
+  (change: (spec: ServiceSpec) => object) =>
+  ({ one }: { one: SandboxCluster }): Undo =>
+    edit(one, refs.service('clustermesh-apiserver'), (service) => {
+      service.spec = change(service.spec as ServiceSpec);
+    });
+
 const ofMesh1 = { severity: 'fail', cluster: 'mesh-1' } as const;
 const ofMesh2 = { ...ofMesh1, args: { peers: ['mesh-2'] } } as const;
 
@@ -41,12 +64,53 @@ checkScenarios(
     'peering-file-no-cache': [
       {
         ...ofMesh2,
-        when: 'KVStoreMesh is taken out of the pods',
-        change: ({ one }) =>
-          edit(one, refs.deployment('clustermesh-apiserver'), (deployment) => {
-            const { template } = deployment.spec as { template: { spec: { containers: { name: string }[] } } };
-            template.spec.containers = template.spec.containers.filter(({ name }) => name !== 'kvstoremesh');
-          }),
+        when: 'KVStoreMesh is switched off',
+        change: editPod((pod) => {
+          pod.containers = pod.containers.filter(({ name }) => name !== 'kvstoremesh');
+          pod.volumes = pod.volumes.filter(({ name }) => name !== 'kvstoremesh-secrets');
+        }),
+      },
+    ],
+    'container-missing': [
+      {
+        ...ofMesh1,
+        when: 'the one that fills etcd is taken out of the pods',
+        change: editPod((pod) => {
+          pod.containers = pod.containers.filter(({ name }) => name !== 'apiserver');
+        }),
+      },
+    ],
+    'kvstoremesh-missing': [
+      {
+        ...ofMesh1,
+        when: 'it is taken out of the pods, which go on mounting its Secrets',
+        change: editPod((pod) => {
+          pod.containers = pod.containers.filter(({ name }) => name !== 'kvstoremesh');
+        }),
+      },
+    ],
+    'service-selector': [
+      {
+        ...ofMesh1,
+        when: 'it selects others',
+        change: editService((spec) => ({ ...spec, selector: { app: 'shop' } })),
+      },
+    ],
+    'service-port': [
+      {
+        ...ofMesh1,
+        when: 'it has another one',
+        change: editService(({ ports, ...spec }) => ({ ...spec, ports: ports.map((one) => ({ ...one, port: 2380 })) })),
+      },
+    ],
+    'service-target-port': [
+      {
+        ...ofMesh1,
+        when: 'nothing listens there',
+        change: editService(({ ports, ...spec }) => ({
+          ...spec,
+          ports: ports.map((one) => ({ ...one, targetPort: 4001 })),
+        })),
       },
     ],
     'peer-certificate-missing': [
