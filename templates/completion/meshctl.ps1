@@ -16,7 +16,8 @@ Register-ArgumentCompleter -Native -CommandName 'meshctl' -ScriptBlock {
     }
     $current = $typed -replace '^[''"]', '' -replace "''", "'"
     # PowerShell puts in only the last entry of a list, or only what follows a =.
-    $keep = if ($typed.EndsWith($wordToComplete)) { $typed.Length - $wordToComplete.Length } else { 0 }
+    $word = $wordToComplete -replace '^[''"]', '' -replace "''", "'"
+    $keep = if ($current.EndsWith($word)) { $current.Length - $word.Length } else { 0 }
     $lead = if ($current -match '^--[^=]*=') { $Matches[0] } else { '' }
     $lines = @($null | & meshctl __complete "--current=$current" '--' @before 2>$null)
     if ($lines.Count -eq 0 -or $lines[-1] -notmatch '^:(\d+)$') { return }

@@ -24,6 +24,6 @@ _meshctl() {
 if [[ $funcstack[1] == _meshctl ]]; then
   _meshctl "$@"
 else
-  (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+  (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
   compdef _meshctl meshctl
 fi

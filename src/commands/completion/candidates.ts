@@ -114,7 +114,10 @@ function namesFor(vocabulary: Vocabulary, wants: Exclude<Wanted, { what: 'value'
 /** Short flags are for who began one: in a list of all, they would be the same once more. */
 function flagsOf(option: OptionSpec, typed: string): Candidate[] {
   const { description } = option;
-  return [nameOf(option), typed === '' ? undefined : shortOf(option)].flatMap((value) =>
+  const name = nameOf(option);
+  // As with groups: another name is for who types it.
+  const other = name?.startsWith(typed) ? undefined : option.also?.find((one) => one.startsWith(typed));
+  return [other ?? name, typed === '' ? undefined : shortOf(option)].flatMap((value) =>
     value === undefined ? [] : [{ value, description }],
   );
 }

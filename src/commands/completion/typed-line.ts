@@ -120,6 +120,8 @@ class LineReader {
       return { lead: '', current, wants: { what: 'flag', options: this.offered() } };
     }
     const lead = current.slice(0, current.length - value.length);
+    // `--wait=false`, as programs in Go take switches.
+    if (!takesValue(option)) return { lead, current: value, wants: { what: 'value', choices: ['true', 'false'] } };
     if (lead.startsWith('--')) return { lead, current: value, wants: valueWanted(option) };
     return { lead: '', current, wants: { ...valueWanted(option), short: lead } };
   }
@@ -157,7 +159,7 @@ class LineReader {
   private readFlag(word: string): void {
     const { option, value } = this.optionIn(word);
     if (!option) return;
-    this.note(option, value);
+    this.note(option, takesValue(option) ? value : undefined);
     if (value === undefined && takesValue(option)) this.awaiting = option;
   }
 
@@ -165,8 +167,8 @@ class LineReader {
   private optionIn(word: string): { option?: OptionSpec | undefined; value?: string | undefined } {
     const [, name = word, value] = /^(--[^=]*)(?:=(.*))?$/s.exec(word) ?? [];
     if (name.startsWith('--')) {
-      const option = this.options.find((one) => nameOf(one) === name);
-      return { option, value: option && takesValue(option) ? value : undefined };
+      const named = (flag: string) => this.options.find((one) => nameOf(one) === flag || one.also?.includes(flag));
+      return { option: named(name) ?? (value === undefined ? undefined : named(oppositeOf(name))), value };
     }
     const option = this.options.find((one) => shortOf(one) === word.slice(0, 2));
     return { option, value: option && takesValue(option) && word.length > 2 ? word.slice(2) : undefined };

@@ -1,7 +1,8 @@
 import type { ClusterClient } from '../../kube/client.ts';
-import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
+import { keyOf, refOf } from '../../mesh/objects/kube-object.ts';
+import { configMapRef, REMOTE_ROLE, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
-import { PEER_SECRETS, peersNamedIn, peersOfUsers } from '../../mesh/peers/peers.ts';
+import { knownPeers, PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { USERS_FILE, userNames } from '../../mesh/peers/remote-users.ts';
 
 /**
@@ -17,6 +18,7 @@ export async function readPeerNames(
     client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP), { signal }),
     ...PEER_SECRETS.map((name) => client.get(secretRef(namespace, name), { signal })),
   ]);
-  const text = users && dataOf(users)[USERS_FILE];
-  return [...new Set([...peersNamedIn(secrets), ...peersOfUsers(text === undefined ? [] : userNames(text))])].sort();
+  const objects = new Map(secrets.flatMap((secret) => (secret ? [[keyOf(refOf(secret)), secret] as const] : [])));
+  const remoteUsers = userNames(dataOf(users)[USERS_FILE] ?? '').map((name) => ({ name, role: REMOTE_ROLE }));
+  return knownPeers({ objects, namespace, remoteUsers });
 }

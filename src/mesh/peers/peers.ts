@@ -10,17 +10,12 @@ import { dialsOwnCache, readPeerFile } from './peer-file.ts';
 /** The Secrets that hold a file for each peer. */
 export const PEER_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as const;
 
+type PeerObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
+
 /** The names of the clusters that this one is configured to dial, by its agents' or KVStoreMesh's files. */
-export function configuredPeers(snapshot: ClusterSnapshot): string[] {
-  return configuredIn(peerSecretsOf(snapshot));
-}
-
-function configuredIn(secrets: readonly (KubeObject | undefined)[]): string[] {
-  return [...new Set(secrets.flatMap((secret) => peersIn(secretTexts(secret))))].sort();
-}
-
-function peerSecretsOf({ objects, namespace }: ClusterSnapshot): (KubeObject | undefined)[] {
-  return PEER_SECRETS.map((name) => objects.get(keyOf(secretRef(namespace, name))));
+export function configuredPeers({ objects, namespace }: PeerObjects): string[] {
+  const names = PEER_SECRETS.flatMap((name) => peersIn(secretTexts(objects.get(keyOf(secretRef(namespace, name))))));
+  return [...new Set(names)].sort();
 }
 
 /** Those of the peers that a Secret names whose file can be read: nobody dials by another one. */
@@ -33,34 +28,30 @@ export function dialledPeers(secret: KubeObject | undefined): string[] {
  * The clusters that this one should be connected to: those that any Secret of peers names, by a file that can be read or
  * cannot, or by a certificate.
  */
-export function expectedPeers(snapshot: ClusterSnapshot): string[] {
-  return peersNamedIn(peerSecretsOf(snapshot)).filter((name) => name !== clusterNameOf(snapshot));
-}
-
-/** The clusters that Secrets of peers name, by a file that can be read or cannot, or by a certificate. */
-export function peersNamedIn(secrets: readonly (KubeObject | undefined)[]): string[] {
+export function expectedPeers(snapshot: PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig'>): string[] {
+  const { objects, namespace } = snapshot;
   const suffix = peerCertificateKeys('').certificate;
-  const names = secrets.flatMap(dataKeys).map((key) => (key.endsWith(suffix) ? key.slice(0, -suffix.length) : key));
+  const keys = PEER_SECRETS.flatMap((name) => dataKeys(objects.get(keyOf(secretRef(namespace, name)))));
+  const names = keys.map((key) => (key.endsWith(suffix) ? key.slice(0, -suffix.length) : key));
   // What Cilium takes for a peer is one, whatever its name.
-  const valid = names.filter((name) => checkClusterName(name) === undefined);
-  return [...new Set([...configuredIn(secrets), ...valid])].sort();
-}
-
-/** The clusters that etcd users are for. @param users their names */
-export function peersOfUsers(users: readonly string[]): string[] {
-  const prefix = remoteUserName('');
-  return users.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  const peers = new Set([
+    ...configuredPeers(snapshot),
+    ...names.filter((name) => checkClusterName(name) === undefined),
+  ]);
+  peers.delete(clusterNameOf(snapshot));
+  return [...peers].sort();
 }
 
 /** The clusters that this one dials or lets in, as far as its files and users name them, and what connect wrote down. */
-export function knownPeers(snapshot: ClusterSnapshot): string[] {
-  const users = (snapshot.remoteUsers ?? []).map(({ name }) => name);
+export function knownPeers(snapshot: PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig' | 'remoteUsers'>): string[] {
+  const prefix = remoteUserName('');
+  const users = (snapshot.remoteUsers ?? []).map(({ name }) => name).filter((name) => name.startsWith(prefix));
   return [
     ...new Set([
       ...configuredPeers(snapshot),
       ...expectedPeers(snapshot),
       ...peersLetIn(snapshot),
-      ...peersOfUsers(users),
+      ...users.map((name) => name.slice(prefix.length)),
     ]),
   ].sort();
 }
