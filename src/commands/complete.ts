@@ -63,7 +63,10 @@ function timeoutIn({ MESHCTL_COMPLETION_TIMEOUT: text }: CompletionWorld['env'])
   }
 }
 
-/** What work gives, or `otherwise` when it fails, when its time is over, or when nobody wants to know any more. */
+/**
+ * What work gives, or `otherwise` when it fails, when its time is over, or when nobody wants to know any more. At its end
+ * work may still give at once what it has so far.
+ */
 async function within<T>(
   ms: number,
   stopped: AbortSignal,
@@ -76,7 +79,7 @@ async function within<T>(
   stopped.addEventListener('abort', over, { once: true });
   // Not all of the work hears the signal: the look-up of a host does not.
   const late = new Promise<T>((resolve) => {
-    abort.signal.addEventListener('abort', () => resolve(otherwise), { once: true });
+    abort.signal.addEventListener('abort', () => setImmediate(() => resolve(otherwise)), { once: true });
   });
   try {
     return await Promise.race([work(abort.signal), late]);

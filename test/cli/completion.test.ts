@@ -126,6 +126,9 @@ describe('a cluster that does not answer', () => {
     const kubeconfig = JSON.parse(await readFile(clusters.kubeconfigPath, 'utf8')) as {
       clusters: { cluster: { server: string } }[];
     };
+    const [, second] = kubeconfig.clusters;
+    if (second) second.cluster.server = `https://127.0.0.1:${port}`;
+    await writeFile(join(directory, 'one-silent.yaml'), JSON.stringify(kubeconfig));
     for (const { cluster } of kubeconfig.clusters) cluster.server = `https://127.0.0.1:${port}`;
     await writeFile(join(directory, 'silent.yaml'), JSON.stringify(kubeconfig));
   });
@@ -140,6 +143,12 @@ describe('a cluster that does not answer', () => {
     }
     // It would be 30 s for each request otherwise.
     expect(performance.now() - began).toBeLessThan(20_000);
+  });
+
+  it('keeps none of the others from saying what they know', async () => {
+    const env = { KUBECONFIG: join(directory, 'one-silent.yaml'), MESHCTL_COMPLETION_TIMEOUT: '3s' };
+    const known = await completed('service describe --context one,two ', env);
+    expect(known.sort()).toEqual(['default/web\tglobal', 'shop/cart', ':4'].sort());
   });
 });
 

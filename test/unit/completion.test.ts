@@ -210,6 +210,9 @@ describe('values', () => {
   it('that would do something to a terminal are none', async () => {
     const bad = ['a\nb', 'a\tb', 'a\u001b[31m', 'a\u202eb', ''];
     expect(await valuesFor('clustermesh status --context ', [...bad, 'a', 'a'])).toEqual(['a']);
+    // Nor those that a list would take for two.
+    expect(await valuesFor('clustermesh status --context ', ['a,b', 'c'])).toEqual(['c']);
+    expect(await valuesFor('clustermesh connect --context ', ['a,b', 'c'])).toEqual(['a,b', 'c']);
   });
 
   it('of many services begin with their namespaces', async () => {

@@ -55,12 +55,13 @@ export async function answerTo(
   if (choices) return attached(fitting(typed, choices.map(named)));
   if (source === undefined) return { candidates: [] };
   if (source === 'file') return { candidates: [], files: true };
-  const { before, last } = LISTS.includes(source) ? lastOfList(typed) : { before: [], last: typed };
+  const isList = LISTS.includes(source);
+  const { before, last } = isList ? lastOfList(typed) : { before: [], last: typed };
   // A pattern is not completed: it already stands for all that it fits.
-  if (LISTS.includes(source) && isGlob(last)) return { candidates: [] };
+  if (isList && isGlob(last)) return { candidates: [] };
   const taken = new Set([...before, ...contextsTaken(line, wants.flag)]);
   const known = await know({ source, line });
-  const fit = fitting(last, known).filter(({ value }) => !taken.has(value));
+  const fit = fitting(last, known).filter(({ value }) => !taken.has(value) && !(isList && value.includes(',')));
   if (source === 'service') return byNamespace(fit, last);
   return attached(fit.map((one) => ({ ...one, value: [...before, one.value].join(',') })));
 }
