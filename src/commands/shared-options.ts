@@ -123,6 +123,13 @@ export const RESULT_FORMAT = {
   group: 'output',
 } as const satisfies OptionSpec;
 
+/** The namespace of a command's own subject, not of Cilium: `-A`, and a `NAMESPACE/NAME`, leave no place for it. */
+export const NAMESPACE_VARIABLE = {
+  name: 'MESHCTL_NAMESPACE',
+  unless: ({ allNamespaces, service }: Readonly<Record<string, unknown>>) =>
+    allNamespaces === true || String(service ?? '').includes('/'),
+} as const;
+
 /** For commands that print a list. */
 export const NO_HEADERS = {
   flags: '--no-headers',

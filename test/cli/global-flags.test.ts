@@ -51,6 +51,10 @@ describe('the environment', () => {
     expect(failureOf(await meshctl('service describe web', env)).says).toContain('shop/web');
     expect(failureOf(await meshctl('service describe other/web', env)).says).toContain('other/web');
     expect((await meshctl('service list -A', env)).exitCode).toBe(0);
+    const inspect = 'clustermesh inspect-policy-default-local-cluster';
+    expect((await meshctl(`${inspect} -A`, env)).exitCode).toBe(0);
+    const wrong = await meshctl(inspect, { ...env, MESHCTL_NAMESPACE: 'X' });
+    expect(failureOf(wrong)).toEqual({ exitCode: 2, says: expect.stringContaining('✖ MESHCTL_NAMESPACE: "X"') });
   });
 
   it('is named where its value is wrong', async () => {

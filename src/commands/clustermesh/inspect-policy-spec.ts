@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command-spec.ts';
 import { parseNamespace } from '../option-values.ts';
-import { CONTEXT } from '../shared-options.ts';
+import { CONTEXT, NAMESPACE_VARIABLE } from '../shared-options.ts';
 
 export const INSPECT_POLICY = {
   path: ['clustermesh', 'inspect-policy-default-local-cluster'],
@@ -17,6 +17,7 @@ export const INSPECT_POLICY = {
     {
       flags: '-n, --namespace <namespace>',
       description: "namespace of the policies (default: the context's)",
+      env: NAMESPACE_VARIABLE,
       parse: parseNamespace,
       complete: 'namespace',
     },

@@ -1,5 +1,6 @@
 import type { ArgumentSpec, OptionSpec } from '../command-spec.ts';
 import { parseNamespace } from '../option-values.ts';
+import { NAMESPACE_VARIABLE } from '../shared-options.ts';
 
 /** What several service commands take alike. */
 
@@ -18,10 +19,7 @@ export const ALL_NAMESPACES = {
 export const NAMESPACE = {
   flags: '-n, --namespace <namespace>',
   description: 'namespace of the services',
-  env: {
-    name: 'MESHCTL_NAMESPACE',
-    unless: ({ allNamespaces, service }) => allNamespaces === true || String(service ?? '').includes('/'),
-  },
+  env: NAMESPACE_VARIABLE,
   parse: parseNamespace,
   complete: 'namespace',
 } as const satisfies OptionSpec;
