@@ -14,8 +14,8 @@ export async function confirm(
   again: (...words: readonly string[]) => string,
 ): Promise<boolean> {
   if (!host.keyboard) {
-    throw new MeshctlError('Usage', `this has to be confirmed, and there is no terminal to ask on: ${question}`, {
-      hint: `Look at the plan with --dry-run, then agree to it: ${again('--yes')}`,
+    throw new MeshctlError('Usage', `confirmation is needed, and there is no terminal to ask on: ${question}`, {
+      hint: `Review the plan with --dry-run, then confirm it: ${again('--yes')}`,
     });
   }
   host.stderr.write(`${about}\n`);

@@ -94,5 +94,5 @@ export async function confirmCuts(
     ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
     ...(doubtful ? ['clusters that nobody here knows may be cut off'] : []),
   ];
-  await confirmPlan(context, report, { question: `Go on, although ${clauses.join(', and ')}?`, yes });
+  await confirmPlan(context, report, { question: `Continue, although ${clauses.join(', and ')}?`, yes });
 }

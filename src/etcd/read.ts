@@ -150,7 +150,8 @@ function handshakeError(error: NodeJS.ErrnoException): EtcdReadError {
   const code = error.code ?? '';
   const known = HANDSHAKE_REASONS[code];
   if (known) return new EtcdReadError(known[0], known[1], error);
-  if (UNKNOWN_CA.has(code)) return new EtcdReadError('tls-unknown-ca', "etcd's certificate is from another CA", error);
+  if (UNKNOWN_CA.has(code))
+    return new EtcdReadError('tls-unknown-ca', "etcd's certificate is from a different CA", error);
   if (isAlert(error)) return clientRejected(error);
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
     return new EtcdReadError('protocol', 'it does not speak TLS as etcd does', error);

@@ -120,7 +120,7 @@ function readSigner(authority: Authority, now: Date): Signer {
     throw new MeshctlError(
       'CertificateAuthority',
       `The CA "${nameOf(certificate)}" expired on ${notAfter.toISOString()}`,
-      { hint: 'Replace the CA and issue all certificates anew' },
+      { hint: 'Replace the CA and reissue all certificates' },
     );
   }
   const { subject, extensions } = parseCertificateDer(certificate.raw);

@@ -256,7 +256,7 @@ describe('certs rotate', () => {
 
 // The last one: what it puts back is not meshctl's own any more.
 describe('certs list of a cluster that lacks some', () => {
-  it('has a row for what is not there or cannot be read, and exits 1', async () => {
+  it('has a row for what is missing or cannot be read, and exits 1', async () => {
     const one = found(sandbox.clusters[0], 'mesh-1');
     const server = found(one.store.get(refs.secret('clustermesh-apiserver-server-cert')), 'the server certificate');
     const peers = found(one.store.get(refs.secret('cilium-kvstoremesh')), 'the peering files').data;
@@ -296,8 +296,8 @@ describe('a cluster whose Secret of peers is gone', () => {
     const list = await meshctl(['clustermesh', 'certs', 'list', '--context', 'mesh-1']);
     expect(list).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(mend) });
     const plan = await meshctl.ok(['clustermesh', 'certs', 'rotate', '--context', 'mesh-1', '--dry-run']);
-    expect(plan.stderr).toContain(`the peering files are not there (Secret cilium-kvstoremesh)`);
-    expect(plan.stdout).toContain('? peer mesh-2 may be cut off: Secret cilium-kvstoremesh is not there');
+    expect(plan.stderr).toContain(`the peering files are missing (Secret cilium-kvstoremesh)`);
+    expect(plan.stdout).toContain('? peer mesh-2 may be cut off: Secret cilium-kvstoremesh is missing');
     expect(plan.stdout).toContain(`→ ${mend}`);
     const all = await meshctl(['clustermesh', 'certs', 'rotate', '--ca', '--context', 'mesh-1', '--dry-run']);
     expect(all.stderr).toContain('meshctl clustermesh certs rotate --context mesh-1,mesh-2 --ca');

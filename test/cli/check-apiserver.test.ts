@@ -40,7 +40,7 @@ checkScenarios(
     ],
     'apiserver-ready': [
       {
-        when: 'the image of a new version is not there',
+        when: 'the image of a new version is missing',
         severity: 'fail',
         cluster: 'mesh-2',
         change({ two }) {

@@ -73,7 +73,7 @@ checkScenarios(
       },
       {
         ...ofMesh1,
-        when: 'another CA is with it',
+        when: 'a different CA is with it',
         change: ({ one, three }) =>
           setFiles(one, KVSTOREMESH, { 'mesh-2.etcd-client-ca.crt': found(three.ca, 'a CA').certificate }),
       },

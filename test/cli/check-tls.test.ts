@@ -130,7 +130,7 @@ checkScenarios(
     ],
     'tls-ca-trust': [
       {
-        when: 'a peer has another CA than the one that is trusted',
+        when: 'a peer has a different CA than the one that is trusted',
         severity: 'fail',
         cluster: 'mesh-1',
         args: { peer: 'mesh-2' },

@@ -124,7 +124,7 @@ describe.each(SHELLS)('%s', (shell, command, start) => {
     expect(screen).toMatch(/rotate +(?:--|\() ?Renew the certificates/);
   });
 
-  it('is quiet where meshctl is not there, or fails', async () => {
+  it('is quiet where meshctl is missing, or fails', async () => {
     const gone = join(installed.root, 'path');
     const { screen } = await typed(command, [first, `PATH=\${PATH#${gone}:}`, ': MARK', 'meshctl clustermesh en\t']);
     const [, after = ''] = screen.split(/\$ [^$]*: MARK/);

@@ -109,7 +109,7 @@ describe('a one-way connection', () => {
     const status = (...more: string[]) => clusters.meshctl(['clustermesh', 'status', ...more]);
     const serving = await status('--context', 'mesh-2');
     expect(serving).toMatchObject({ exitCode: 0 });
-    expect(serving.stdout).toContain('✅ mesh-2 is dialled one-way by mesh-1, as it was chosen');
+    expect(serving.stdout).toContain('✅ mesh-2 is dialled one-way by mesh-1, as chosen');
     expect(serving.stdout).toContain('meshctl clustermesh status --context mesh-1\n');
     expect(jsonOf(await status('--context', 'mesh-2', '-o', 'json'))).toMatchObject({
       healthy: true,
@@ -117,7 +117,7 @@ describe('a one-way connection', () => {
     });
 
     const both = await status('--context', 'mesh-1,mesh-2', '--wait', '--wait-duration', '20s');
-    expect(both.stdout).toContain('connected to all their peers (one-way, as it was chosen: mesh-1 → mesh-2)');
+    expect(both.stdout).toContain('connected to all their peers (one-way, as chosen: mesh-1 → mesh-2)');
     expect(both.exitCode).toBe(0);
     for (const contexts of ['mesh-2', 'mesh-1,mesh-2']) {
       const check = await clusters.meshctl(['clustermesh', 'check', '--context', contexts, '--category', 'peers']);

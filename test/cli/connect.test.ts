@@ -242,7 +242,9 @@ describe('disconnect', () => {
     const argv = ['--context', 'mesh-1', '--destination-context', 'mesh-3', '--yes'];
     const refused = await disconnect(...argv);
     expect(refused.exitCode).toBe(3);
-    expect(refused.stderr).toContain('forget it: with --force, or with --peer mesh-3 instead of its context. Else: ');
+    expect(refused.stderr).toContain(
+      'forget it: with --force, or with --peer mesh-3 instead of its context. Otherwise: ',
+    );
     const forced = await disconnect(...argv, '--force');
     expect(forced.exitCode, forced.stderr).toBe(0);
     expect(forced.stderr).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');

@@ -227,7 +227,7 @@ describe('the CA', () => {
     const files = await caFiles('other');
     const refused = await meshctl('enable', '--context', 'mesh-1', ...files);
     expect(refused.exitCode).toBe(1);
-    expect(refused.stderr).toMatch(/holds another CA than .*other\.crt/);
+    expect(refused.stderr).toMatch(/holds a different CA than .*other\.crt/);
     const unasked = await meshctl('enable', '--context', 'mesh-1', ...files, '--replace-ca');
     expect(unasked.exitCode).toBe(2);
     expect(unasked.stderr).toContain('then agree to it: meshctl clustermesh ');

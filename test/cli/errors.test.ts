@@ -177,7 +177,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     expect(exitCode).toBe(1);
     expect(says).toBe(
       `✖ context "${context}": no Cilium in namespace ${namespace}; it is in kube-system\n` +
-        '  → Say so, in commands where -n is about something else with --cilium-namespace: -n mesh-1=kube-system\n',
+        '  → Name the namespace that has Cilium (with --cilium-namespace where -n is about something else): -n mesh-1=kube-system\n',
     );
     expect(await failureAsData([...argv, '-n', namespace])).toMatchObject({
       exitCode: 1,
@@ -199,7 +199,7 @@ async function closedPort(): Promise<number> {
 describe('contexts and users', () => {
   it.each([
     [['clustermesh', 'connect'], 'no destination is named', 'Name contexts with --destination-context'],
-    [connect('mesh-1', 'mesh-1'), 'context "mesh-1" is named twice', 'cannot be connected with itself'],
+    [connect('mesh-1', 'mesh-1'), 'context "mesh-1" is named twice', 'cannot be connected to itself'],
     [enable('mesh-1', '--as-group', 'admins'), 'a group can be impersonated only together with a user', 'add --as'],
   ])('that do not go together: %j', async (argv, words, more) => {
     const { exitCode, says } = failureOf(await meshctl(argv));

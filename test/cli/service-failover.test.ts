@@ -86,11 +86,7 @@ describe('service failover', () => {
     [['--context', 'one'], 2, 'a failover needs at least two clusters'],
     [[...ALL, '--without', 'mesh-9'], 2, '--without "mesh-9" is none of the clusters'],
     [['default/absent', ...ALL], 1, 'no Service default/absent'],
-    [
-      [...ALL, '-n', 'nope', '--require-survivable'],
-      1,
-      'nothing was looked at: no service in namespace nope is global',
-    ],
+    [[...ALL, '-n', 'nope', '--require-survivable'], 1, 'nothing was checked: no service in namespace nope is global'],
   ])('refuses %j', async (argv, exitCode, message) => {
     const result = await failover(...argv);
     expect(result).toMatchObject({ exitCode, stdout: '' });

@@ -218,7 +218,7 @@ describe('service global', () => {
     });
   });
 
-  it('copies nothing into a namespace that is not there', async () => {
+  it('copies nothing into a namespace that is missing', async () => {
     clusters.stores.one?.create(namespaceObject('shop'));
     addService(clusters.stores.one, 'cart', { namespace: 'shop', mesh: {} });
     const result = await global(['shop/cart', ...BOTH, '--create-missing']);

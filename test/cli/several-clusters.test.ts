@@ -205,7 +205,7 @@ describe('a cluster that is down', () => {
     ['service list', 'no service is global'],
     ['service failover', 'no service is global'],
     ['clustermesh routes', 'not all clusters were compared'],
-    ['clustermesh graph -o table', '1 of 3 clusters cannot be asked'],
+    ['clustermesh graph -o table', '1 of 3 clusters cannot be queried'],
   ])('does not keep the others from: meshctl %s', async (line, words) => {
     const { exitCode, stdout } = await meshctl(`${line} --context mesh-1,down,mesh-2`, grown);
     expect(exitCode).toBe(3);

@@ -72,21 +72,21 @@ const BREAKS: readonly Break[] = [
   {
     what: "KVStoreMesh's Secret deleted",
     faults: ['peering-secret-missing'],
-    says: 'mesh-2, mesh-3: connected, but would not come back: the peering files are not there (Secret cilium-kvstoremesh)',
+    says: 'mesh-2, mesh-3: connected, but would not come back: the peering files are missing (Secret cilium-kvstoremesh)',
     hint: `${CONNECT},mesh-3`,
     change: ({ store }) => void store.delete(refs.secret(KVSTOREMESH)),
   },
   {
     what: 'the server certificate deleted',
     faults: ['certificate-missing'],
-    says: 'mesh-1: connected, but would not come back: the server certificate is not there (Secret clustermesh-apiserver-server-cert)',
+    says: 'mesh-1: connected, but would not come back: the server certificate is missing (Secret clustermesh-apiserver-server-cert)',
     hint: ENABLE,
     change: ({ store }) => void store.delete(refs.secret('clustermesh-apiserver-server-cert')),
   },
   {
     what: 'the users deleted',
     faults: ['users-missing'],
-    says: 'mesh-1: connected, but would not come back: the list of etcd users for peers is not there (ConfigMap clustermesh-remote-users)',
+    says: 'mesh-1: connected, but would not come back: the list of etcd users for peers is missing (ConfigMap clustermesh-remote-users)',
     hint: ENABLE,
     change: ({ store }) => void store.delete(refs.configMap('clustermesh-remote-users')),
   },
@@ -138,7 +138,7 @@ describe('connected, but would not come back', () => {
       expect(all.exitCode).toBe(1);
       expect(all.stdout).toContain(hint);
       expect(all.stdout).not.toContain('<context of');
-      expect(all.stdout).toMatch(/^❌ \d of 3 clusters (is|are) connected, but not well$/m);
+      expect(all.stdout).toMatch(/^❌ \d of 3 clusters (is|are) connected, but degraded$/m);
       expect(all.stdout.match(/→/g)).toHaveLength(1);
     } finally {
       undo();
@@ -163,8 +163,8 @@ describe('connected, but would not come back', () => {
       const { exitCode, stdout } = await status();
       expect(exitCode, stdout).toBe(0);
       expect(stdout).toContain('no connection needs it now');
-      expect(stdout).toContain('the remote certificate is not there (Secret clustermesh-apiserver-remote-cert)');
-      expect(stdout).toContain('the CA is not there: nothing can be renewed (Secret cilium-ca)');
+      expect(stdout).toContain('the remote certificate is missing (Secret clustermesh-apiserver-remote-cert)');
+      expect(stdout).toContain('the CA is missing: nothing can be renewed (Secret cilium-ca)');
       const { healthy, faults } = jsonOf(
         await meshctl(['clustermesh', 'status', '--context', 'mesh-1', '-o', 'json']),
       ) as unknown as { healthy: boolean; faults: { id: string; outage: boolean }[] };

@@ -45,7 +45,7 @@ describe('status of several clusters', () => {
     expect(report.matrix.filter(({ state }) => state === 'connected')).toHaveLength(4);
   });
 
-  it('is not green when a cluster cannot be asked, also with --all, and says what to do in it', async () => {
+  it('is not green when a cluster cannot be queried, also with --all, and says what to do in it', async () => {
     const kubeconfig = parse(await readFile(sandbox.kubeconfigPath, 'utf8')) as {
       clusters: { name: string; cluster: { server: string } }[];
     };
@@ -58,7 +58,7 @@ describe('status of several clusters', () => {
     expect(unreachable).toMatchObject([{ context: 'mesh-2', code: 'ClusterUnreachable' }]);
     const { exitCode, stdout } = await meshctl(['clustermesh', 'status', '--context', 'mesh-1,mesh-2'], { env });
     expect(exitCode).toBe(3);
-    expect(stdout).toContain('❌ 1 of 2 clusters cannot be asked\n');
+    expect(stdout).toContain('❌ 1 of 2 clusters cannot be queried\n');
     expect(stdout).toContain('   → is the cluster up');
   });
 

@@ -62,7 +62,7 @@ it.each(SEVERAL)('takes --context or --all, not both: meshctl %s', async (line) 
   const { exitCode, says } = failureOf(await runCli([...line.split(' '), '--all', '--context', 'a']));
   expect({ exitCode, says }).toEqual({
     exitCode: 2,
-    says: '✖ --all and --context exclude each other\n  → Give one of them.\n',
+    says: '✖ --all and --context exclude each other\n  → Use only one of them.\n',
   });
 });
 

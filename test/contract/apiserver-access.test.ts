@@ -52,7 +52,7 @@ describe.each(API_SERVERS)('$name', ({ start }) => {
 
     test.each([
       ['no credential', undefined],
-      ['a certificate of another CA', 'stranger' as const],
+      ['a certificate of a different CA', 'stranger' as const],
     ])('%s is unauthorized', async (_, who) => {
       const answer = await call(server, '/api/v1/namespaces', { as: who && server[who] });
       expect(answer.status).toBe(401);

@@ -344,7 +344,7 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
         });
         const resource = store.state.kinds.require('v1', 'ConfigMap');
         const stored = store.state.log.get(resource, 'default', 'old');
-        if (!stored) throw new Error('the object is not there');
+        if (!stored) throw new Error('the object is missing');
         const { managedFields: _, ...metadata } = stored.metadata;
         store.state.log.put(resource, { ...stored, metadata });
         const { body } = await apply(server, `${CONFIGS}/old`, config('old', { x: '2' }), 'first');

@@ -178,7 +178,7 @@ describe.skipIf(missing.length > 0).each(CASES)(
       expect(stderr).toMatch(/permission denied|invalid auth token|user name is empty|authentication failed/);
     });
 
-    it('refuses a certificate of another CA, and none', async () => {
+    it('refuses a certificate of a different CA, and none', async () => {
       const refused = await Promise.all(['stranger', undefined].map((name) => etcdctl(name, 'get', CLUSTER_CONFIG)));
       for (const { ok, stdout } of refused) expect({ ok, stdout }).toEqual({ ok: false, stdout: '' });
       // Not because it did not run.

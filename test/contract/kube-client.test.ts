@@ -58,7 +58,7 @@ describe('requests', () => {
     expect(new Set(server.seen.map(({ socket }) => socket)).size).toBe(1);
   });
 
-  test('what is not there is undefined to get and false to delete', async () => {
+  test('what is missing is undefined to get and false to delete', async () => {
     const { client } = await answering(answer(404, failure(404, 'NotFound', 'secrets "cilium-ca" not found')));
     expect(await client.get(SECRET)).toBeUndefined();
     expect(await client.delete(SECRET)).toBe(false);

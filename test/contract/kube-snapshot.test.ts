@@ -77,7 +77,7 @@ function putAgents(namespace: string) {
 const read = (more: Partial<Parameters<typeof readSnapshot>[1]> = {}) =>
   readSnapshot(sandbox.client, { namespace: N, purpose: 'connect', ...more });
 
-test('what is not there is left out', async () => {
+test('what is missing is left out', async () => {
   expect(await read()).toMatchObject({
     context: 'c1',
     server: sandbox.client.server,

@@ -61,7 +61,7 @@ describe('against the sandbox', () => {
     });
   });
 
-  test('exec of a program that is not there', async () => {
+  test('exec of a program that is missing', async () => {
     await expect(client.exec({ ...EXEC, command: ['nothing'] })).rejects.toMatchObject({
       code: 'ExecFailed',
       message: expect.stringMatching(

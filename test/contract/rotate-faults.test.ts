@@ -202,7 +202,7 @@ describe('a rotation beside other operators', () => {
   }, 120_000);
 });
 
-describe('an etcd that cannot be asked', () => {
+describe('an etcd that cannot be queried', () => {
   const scale = async (replicas: number) => {
     const cluster = clusterOf('mesh-2');
     cluster.store.update(refs.deployment('clustermesh-apiserver'), (deployment) => {

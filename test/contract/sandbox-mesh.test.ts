@@ -108,7 +108,7 @@ describe('a connected peer', () => {
 });
 
 describe('what breaks in reality breaks here', () => {
-  it('another CA on the server side', async () => {
+  it('a different CA on the server side', async () => {
     const other = await createAuthority();
     const issued = await issueCertificate(other, serverSpec(address.host));
     const keep = found(two.store.get(refs.secret('clustermesh-apiserver-server-cert')), 'the Secret');
@@ -148,7 +148,7 @@ describe('what breaks in reality breaks here', () => {
     await issueInto(two, 'clustermesh-apiserver-server-cert', serverSpec(address.host));
   });
 
-  it('a client certificate of another CA', async () => {
+  it('a client certificate of a different CA', async () => {
     const keep = found(one.store.get(refs.secret('cilium-clustermesh')), 'the Secret');
     const stranger = await issueCertificate(await createAuthority(), peerCertificateSpec('mesh-1'));
     setSecret(one, 'cilium-clustermesh', {

@@ -223,7 +223,7 @@ describe('one thing breaks, with KVStoreMesh', () => {
     await becomesHealthy(scene);
   });
 
-  it('the client certificate is from another CA: connect issues one that the peer accepts', async () => {
+  it('the client certificate is from a different CA: connect issues one that the peer accepts', async () => {
     const stranger = await issueCertificate(await createAuthority(), peerCertificateSpec('mesh-1'));
     setSecret(scene.one, 'cilium-kvstoremesh', {
       'mesh-2.etcd-client.crt': stranger.certificate,

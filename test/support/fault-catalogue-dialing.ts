@@ -123,7 +123,7 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
   {
     ...COMMON,
     id: 'client-key-of-another',
-    what: 'the private key belongs to another certificate',
+    what: 'the private key belongs to a different certificate',
     arrange: async (mesh) => setFiles(mesh, { 'mesh-2.etcd-client.key': (await issued(SPEC)).privateKey }),
     status: ['peer-certificate-key'],
     check: ['peers-certificate'],
@@ -154,7 +154,7 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
   {
     ...COMMON,
     id: 'trusted-ca-of-another',
-    what: 'another CA is trusted than that of the peer',
+    what: 'a different CA is trusted than that of the peer',
     arrange: async (mesh) => setFiles(mesh, { 'mesh-2.etcd-client-ca.crt': (await issued(SPEC)).ca }),
     noticed: true,
     status: ['tls-unknown-ca', 'peer-ca'],

@@ -4,7 +4,7 @@ import { found, refsOf } from './sandbox-mesh.ts';
 /** For machines without kubectl: the writing commands that hints use. Anything else fails. */
 export function kubectlStandIn({ one, two, kubeconfigPath }: FaultMesh, argv: readonly string[]): void {
   const flag = (name: string) => argv[argv.indexOf(name) + 1];
-  if (flag('--kubeconfig') !== kubeconfigPath) throw new Error(`this kubeconfig is not there: ${argv.join(' ')}`);
+  if (flag('--kubeconfig') !== kubeconfigPath) throw new Error(`this kubeconfig is missing: ${argv.join(' ')}`);
   const cluster = found(
     [one, two].find(({ context }) => context === flag('--context')),
     `the context of ${argv.join(' ')}`,

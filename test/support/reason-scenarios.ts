@@ -87,11 +87,11 @@ const SCENARIOS: Readonly<Record<Quick, readonly [ReasonScenario, ...ReasonScena
   ],
   'tls-unknown-ca': [
     {
-      when: 'another CA is trusted than the one of the server',
+      when: 'a different CA is trusted than the one of the server',
       change: ({ setFiles, three }) => setFiles({ 'mesh-2.etcd-client-ca.crt': found(three.ca, 'a CA').certificate }),
     },
     {
-      when: 'the server certificate is from another CA than before',
+      when: 'the server certificate is from a different CA than before',
       change: ({ two, three }) =>
         serveWith(two, () => issueInto(two, SERVER_CERT, serverCertificateSpec(two), {}, three)),
     },
@@ -129,11 +129,11 @@ const SCENARIOS: Readonly<Record<Quick, readonly [ReasonScenario, ...ReasonScena
   ],
   'config-invalid': [
     {
-      when: 'a file that the peering file names is not there',
+      when: 'a file that the peering file names is missing',
       change: ({ setFiles }) => setFiles({ 'mesh-2.etcd-client.key': undefined }),
     },
     {
-      when: 'the private key belongs to another certificate',
+      when: 'the private key belongs to a different certificate',
       change: ({ setFiles, three }) => setFiles({ 'mesh-2.etcd-client.key': found(three.ca, 'a CA').privateKey }),
     },
     {

@@ -22,7 +22,7 @@ describe('ARCHITECTURE.md', () => {
     expect([...new Set(rooms)].filter((room) => !named(room))).toEqual([]);
   });
 
-  it('names no folder and no file that is not there', () => {
+  it('names no folder and no file that is missing', () => {
     const folders = ['', 'src', 'src/kube', ...new Set(rooms.map((room) => join('src', room)))];
     const paths = quoted.filter((word) => /^[a-z][a-z0-9/.-]*(\.ts|\/[a-z.-]+)$/.test(word) && !word.includes('NAME'));
     expect(paths.length).toBeGreaterThan(50);

@@ -318,7 +318,7 @@ describe('tls-ca-trust', () => {
     ['the CA of the peer', 'pass', ['ca-one']],
     ['both CAs, while one takes the other’s place', 'pass', ['ca-former', 'ca-one']],
     ['both CAs, the other way round', 'pass', ['ca-one', 'ca-former']],
-    ['another CA', 'fail', ['ca-former']],
+    ['a different CA', 'fail', ['ca-former']],
   ])('a cluster that trusts %s for its peer: %s', (_name, severity, cas) => {
     expect(severities('tls-ca-trust', inputOf({}, { peerCertificates: held(...cas) }))).toEqual([severity]);
   });

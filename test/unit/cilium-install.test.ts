@@ -66,9 +66,13 @@ describe('readCiliumInstall', () => {
     [
       snapshot('quay.io/cilium/cilium:latest'),
       'CiliumUnsupported',
-      /version cannot be told from the agent's image quay.io\/cilium\/cilium:latest \(supported: Cilium 1.16 to 1.21\)/,
+      /version cannot be determined from the agent's image quay.io\/cilium\/cilium:latest \(supported: Cilium 1.16 to 1.21\)/,
     ],
-    [snapshot('registry.example/agent:v1.20.0'), 'CiliumUnsupported', /clustermesh-apiserver image cannot be told/],
+    [
+      snapshot('registry.example/agent:v1.20.0'),
+      'CiliumUnsupported',
+      /clustermesh-apiserver image cannot be determined/,
+    ],
     [snapshot('quay.io/cilium/cilium:v1.15.2'), 'CiliumUnsupported', /^context "prod": Cilium 1.15.2 is older/],
   ])('refuses what it cannot deploy for (%#)', (given, code, message) => {
     expect(() => readCiliumInstall(given)).toThrow(

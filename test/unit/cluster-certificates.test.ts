@@ -103,7 +103,11 @@ describe('reasonToReissue', () => {
     ['there is none', undefined, /no certificate yet/],
     ['the key is another', { ...FACTS, keyMatches: false }, /private key/],
     ['no CA is with it', { ...FACTS, ca: undefined }, /no CA certificate/],
-    ['it is from another CA', { ...FACTS, ca: { ...CA, publicKeySha256: 'other' } }, /another CA than "Cilium CA"/],
+    [
+      'it is from a different CA',
+      { ...FACTS, ca: { ...CA, publicKeySha256: 'other' } },
+      /a different CA than "Cilium CA"/,
+    ],
     ['the signature is bad', { ...FACTS, signedByCa: false }, /not signed/],
     ['the name is another', withLeaf({ commonName: 'remote' }), /"remote", not "clustermesh-apiserver/],
     ['a usage lacks', withLeaf({ usages: ['client'] }), /not for server use/],
@@ -115,7 +119,7 @@ describe('reasonToReissue', () => {
     [
       'the CA certificate with it is about to end',
       { ...FACTS, ca: { ...CA, notAfter: inDays(3) } },
-      /CA certificate with it/,
+      /CA certificate stored with it/,
     ],
   ];
 

@@ -107,7 +107,7 @@ describe('chooseCredential', () => {
     expect(() => chooseCredential(member(1), server, 'auto', NOW)).toThrow(
       expect.objectContaining({
         code: 'CertificateAuthority',
-        message: expect.stringContaining('has a ca.key that is unreadable or belongs to another CA'),
+        message: expect.stringContaining('has a ca.key that is unreadable or belongs to a different CA'),
         hint: expect.stringContaining('--credentials legacy'),
       }) as Error,
     );

@@ -167,7 +167,7 @@ describe('planEnable', () => {
     expect(step?.changes[0]?.to).toContain("and the Service's address");
   });
 
-  it('issues all leaves anew under another CA', () => {
+  it('issues all leaves anew under a different CA', () => {
     const changed = plan({ ...enabled(on('gce://x')), ca: caFacts('ca-two') }).steps.filter(
       ({ action }) => action !== 'keep',
     );

@@ -123,7 +123,7 @@ describe('readKey', () => {
     expect(await read(await serve(found), { ca: bundle })).toContain(KEY);
   });
 
-  test('gives undefined for a key that is not there', async () => {
+  test('gives undefined for a key that is missing', async () => {
     const port = await serve((stream) => respond(stream, encodeRangeResponse({ kvs: [] }), 0));
     expect(await read(port)).toBeUndefined();
   });
@@ -151,7 +151,7 @@ describe('readKey', () => {
 });
 
 describe('reasons of failure', () => {
-  test("etcd's certificate is from another CA", async () => {
+  test("etcd's certificate is from a different CA", async () => {
     expect(await reasonOf(read(await serve(found), { ca: otherCa.certificate }))).toBe('tls-unknown-ca');
   });
 

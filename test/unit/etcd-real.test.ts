@@ -187,11 +187,11 @@ describe.skipIf(!present)('a real etcd with client certificates and users', () =
     expect(await reasonOf(readAs('nobody'))).toBe('permission-denied');
   });
 
-  test('refuses a client certificate of another CA', async () => {
+  test('refuses a client certificate of a different CA', async () => {
     expect(await reasonOf(readAs('stranger'))).toBe('tls-client-rejected');
   });
 
-  test('is not trusted with another CA', async () => {
+  test('is not trusted with a different CA', async () => {
     expect(await reasonOf(readAs('remote-mesh-1', KEY, otherCa))).toBe('tls-unknown-ca');
   });
 

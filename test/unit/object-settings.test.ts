@@ -148,7 +148,7 @@ describe('applySettings', () => {
     expect(() => applySettings([object], { settings })).toThrow(message);
   });
 
-  it('refuses an object that is not there, or one of several', () => {
+  it('refuses an object that is missing, or one of several', () => {
     expect(() => set('spec.type', 'x', { kind: 'Pod' })).toThrow(/there is no such object/);
     expect(() => set('spec.type', 'x', { kind: 'Service' })).toThrow(/several Service objects/);
     expect(() => set('spec.type', 'x', { kind: 'Service', name: 'b' })).not.toThrow();

@@ -54,7 +54,7 @@ describe('planAuthority', () => {
   });
 
   it('replaces another one only when told to', () => {
-    expect(() => plan({ given: given('ca-two') })).toThrow(/holds another CA than context "other"/);
+    expect(() => plan({ given: given('ca-two') })).toThrow(/holds a different CA than context "other"/);
     expect(plan({ given: given('ca-two'), replace: true })).toMatchObject({
       step: { action: 'update', why: 'replaced by the CA of context "other"' },
       replaces: true,
@@ -108,7 +108,7 @@ describe('a CA that is not as it should be', () => {
       replaces: false,
     });
     expect(() => planAuthority(snapshot, { given: given('ca-two') })).toThrow(
-      /the certificates are from another CA than context "other"/,
+      /the certificates are from a different CA than context "other"/,
     );
   });
 
@@ -125,6 +125,6 @@ describe('a CA that is not as it should be', () => {
     const snapshot = snapshotOf(wrongKey);
     const kept = planAuthority(snapshot, {});
     expect(kept.step?.action).toBe('keep');
-    expect(authorityWarnings(snapshot, kept).join()).toContain('unreadable or belongs to another CA');
+    expect(authorityWarnings(snapshot, kept).join()).toContain('unreadable or belongs to a different CA');
   });
 });

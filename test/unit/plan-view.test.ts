@@ -285,7 +285,7 @@ describe('what becomes of peers', () => {
       'asks when one is cut, or may be',
       effects,
       false,
-      ['Go on, although mesh-2 is cut off, and mesh-1 may be cut off?'],
+      ['Continue, although mesh-2 is cut off, and mesh-1 may be cut off?'],
     ],
     ['asks nobody with --yes', effects, true, []],
     ['asks nobody when all stay', effects.filter(({ becomes }) => !['cut', 'unknown'].includes(becomes)), false, []],

@@ -60,10 +60,10 @@ describe('a peer that a node does not know', () => {
       'the peering file cannot be read: it is no mapping of settings (Secret cilium-clustermesh, key mesh-2)',
     ],
     [
-      'is explained by a Secret that is not there',
+      'is explained by a Secret that is missing',
       [replicas()],
       'config-invalid',
-      'the peering files are not there (Secret cilium-clustermesh)',
+      'the peering files are missing (Secret cilium-clustermesh)',
     ],
   ])('%s', (_what, live, kind, says) => {
     const report = judged(['mesh-2'], silent, live);

@@ -178,7 +178,7 @@ describe('what would not come back', () => {
       ['apiserver certificate-issuer'],
     ],
     [
-      'a server certificate from another CA than all the others: one fault',
+      'a server certificate from a different CA than all the others: one fault',
       { tls: { [SERVER]: tlsOf('ca-else') } },
       ['apiserver certificate-issuer'],
     ],
@@ -240,7 +240,7 @@ describe('what would not come back, with the peer read', () => {
       ['kvstoremesh peer-certificate-issuer'],
     ],
     [
-      'a server certificate of the peer from another CA than is trusted here',
+      'a server certificate of the peer from a different CA than is trusted here',
       {},
       { tls: { [SERVER]: tlsOf('ca-new', { authorities: ['ca-new', 'ca-mesh-2'].map(authority) }) } },
       ['kvstoremesh peer-ca'],

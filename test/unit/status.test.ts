@@ -88,7 +88,7 @@ describe('status', () => {
       ⚠️  mesh-1: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed
       🔌 Cluster Connections:
         • mesh-2: 1/1 configured, 0/1 connected
-      ⚠️  mesh-2: this cluster's clustermesh-apiserver, from which agents read the state of peers, is not there — node-1
+      ⚠️  mesh-2: this cluster's clustermesh-apiserver, from which agents read the state of peers, is missing — node-1
            dial tcp 10.0.0.1:2379: connect: connection refused
          → meshctl clustermesh enable --context one"
     `);

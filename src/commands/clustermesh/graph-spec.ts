@@ -6,7 +6,7 @@ export const GRAPH = {
   summary: 'Draw the mesh, edges coloured by health',
   description:
     'Asks the agents as status does, and draws who is connected to whom. Exits 0 however they are connected, 3 when a ' +
-    'cluster cannot be asked: the picture lacks it. To judge the mesh, use status.',
+    'cluster cannot be queried: the picture lacks it. To judge the mesh, use status.',
   examples: [
     { line: 'meshctl clustermesh graph --all -o svg > mesh.svg', what: 'a picture for light and dark pages' },
     { line: 'meshctl clustermesh graph --all', what: 'Mermaid, for Markdown' },

@@ -7,7 +7,7 @@ export const ROUTES = {
   description:
     'For each node the route to each remote pod range: via, device, and whether the kernel, BGP or the tunnel provides it. ' +
     'Of a tunnel it is known only where the node is connected to the cluster. Exits 1 when a route is missing or clusters ' +
-    'are not connected, 3 when a cluster cannot be asked.',
+    'are not connected, 3 when a cluster cannot be queried.',
   examples: [
     { line: 'meshctl clustermesh routes --context gke,eks', what: 'a table, gaps marked' },
     { line: 'meshctl clustermesh routes --all -o svg > routes.svg', what: 'a picture' },

@@ -14,7 +14,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   const { clusters, unreachable } = await readAnsweringServices(context, flags, named);
   requireDefined(clusters, named, unreachable);
   const [service] = joinServices(clusters);
-  if (!service) throw new MeshctlError('Bug', 'a Service that was read is not there');
+  if (!service) throw new MeshctlError('Bug', 'a Service that was read is missing');
   const description = printable({ clusters: readClusters(clusters), service, unreachable });
   return {
     kind: 'ServiceDescription',

@@ -48,7 +48,7 @@ function requireGlobal(clusters: readonly ClusterServices[], namespace: string |
   const contexts = clusters.map(({ context }) => context);
   const where = contexts.map((name) => `context "${name}"`).join(', ');
   const within = namespace === undefined ? '' : ` in namespace ${namespace}`;
-  throw new MeshctlError('NotFound', `nothing was looked at: no service${within} is global in ${where}`, {
+  throw new MeshctlError('NotFound', `nothing was checked: no service${within} is global in ${where}`, {
     hint: `See the global services: ${meshctlCommand('service list', { context: contexts })}`,
     details: { contexts, ...(namespace === undefined ? {} : { namespace }) },
   });

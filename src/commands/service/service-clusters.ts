@@ -56,7 +56,9 @@ export function serviceNamed(
 /** The namespace that a command without a Service's name looks at; undefined for all. */
 export function namespaceOf({ namespace, allNamespaces }: ServiceFlags): string | undefined {
   if (!allNamespaces || namespace === undefined) return namespace;
-  throw new MeshctlError('Usage', '--all-namespaces and --namespace exclude each other', { hint: 'Give one of them.' });
+  throw new MeshctlError('Usage', '--all-namespaces and --namespace exclude each other', {
+    hint: 'Use only one of them.',
+  });
 }
 
 /** Opens the clusters of `--context` or `--all`, and closes them whatever happens; with `--all`, the rest is in the result. */

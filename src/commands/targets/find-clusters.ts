@@ -198,7 +198,7 @@ function wrongNamespace(looks: readonly FirstLook[]): MeshctlError {
     'CiliumMissing',
     looks.map((look) => `context "${look.client.context}": ${absenceOf(look)}`).join('; '),
     {
-      hint: `Say so, in commands where -n is about something else with --cilium-namespace: -n ${shellWord(right.join(','))}`,
+      hint: `Name the namespace that has Cilium (with --cilium-namespace where -n is about something else): -n ${shellWord(right.join(','))}`,
       details: {
         clusters: looks.map(({ client, namespace, elsewhere }) => ({ context: client.context, namespace, elsewhere })),
       },

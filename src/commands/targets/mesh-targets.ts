@@ -61,7 +61,7 @@ function checkFlags(flags: MeshFlags, mode: ConnectionMode): void {
   const { destinationContext = [], all } = flags;
   if (all && !flags.context && mode !== 'mesh') {
     throw new MeshctlError('Usage', `--all with --connection-mode ${mode} needs a cluster to start from`, {
-      hint: 'Name it with --context, or leave --connection-mode out to join all with all.',
+      hint: 'Name it with --context, or leave --connection-mode out to join every pair of clusters.',
     });
   }
   if (all && destinationContext.length > 0) {
@@ -88,7 +88,7 @@ function destinationsOf(
   if (source && found.some(isNamesake)) throw namedTwice(source.client.context, flags);
   if (same && !flags.all) {
     throw new MeshctlError('Usage', `contexts "${name}" and "${same.client.context}" are one cluster`, {
-      hint: 'A cluster cannot be connected with itself.',
+      hint: 'A cluster cannot be connected to itself.',
     });
   }
   const others = found.filter((other) => other !== same);
@@ -101,7 +101,7 @@ function destinationsOf(
 
 function namedTwice(name: string, { destinationKubeconfig }: MeshFlags): MeshctlError {
   if (!destinationKubeconfig) {
-    return new MeshctlError('Usage', `context "${name}" is named twice: a cluster cannot be connected with itself`);
+    return new MeshctlError('Usage', `context "${name}" is named twice: a cluster cannot be connected to itself`);
   }
   const words = ['--kubeconfig', destinationKubeconfig, 'config', 'rename-context', name, '<new name>'];
   return new MeshctlError('Usage', `both kubeconfigs have a context "${name}", so messages could not tell them apart`, {

@@ -96,7 +96,7 @@ export function requireUnowned(phases: readonly RotationPhase[]): void {
     ({ cluster, object, conflicts = [] }) => `context "${cluster}": ${describeConflicts(object, conflicts)}`,
   );
   throw new MeshctlError('Conflict', `${owners.join(' and ')} owns what would have to change: ${words.join('; ')}`, {
-    hint: 'Let what made them renew them, or take them over with --force-conflicts.',
+    hint: 'Let the tool that issued them renew them, or take them over with --force-conflicts.',
     details: { owners, conflicts: disputed.flatMap(({ conflicts = [] }) => conflicts) },
   });
 }

@@ -126,7 +126,7 @@ async function carryOut(
     } catch (error) {
       const overtaken = error instanceof MeshctlError && error.code === 'Conflict' && error.details.stop !== true;
       if (!overtaken || ++conflicts > MOST_CONFLICTS) throw error;
-      flow.progress.warn(`${error.message}: someone else was faster; looking again`);
+      flow.progress.warn(`${error.message}: someone else changed it first; reading again`);
     }
     members = await look();
   }
@@ -176,7 +176,7 @@ async function requireAllProvable(
         .filter(({ peer }) => peer !== undefined || !proved.has(context))
         .map(credentialIn);
       if (credential) {
-        const text = `${context}: looking whether its etcd can be asked`;
+        const text = `${context}: checking whether its etcd can be queried`;
         await during(flow, text, (task) =>
           requireProvable(flow, target, { credential, cluster: server.identity.name, timeoutMs: waitMs }, (clause) =>
             task.update(`${text}: ${clause}`),
@@ -243,7 +243,7 @@ function requireNoNewPeers(changing: readonly Member[], members: readonly Member
 
 function tooManyWriters(members: readonly Member[]): MeshctlError {
   const contexts = members.map(({ snapshot }) => snapshot.context);
-  return new MeshctlError('Conflict', 'someone else goes on changing what was just written', {
+  return new MeshctlError('Conflict', 'someone else keeps changing what was just written', {
     hint: 'Find out who writes to the Secrets of the clustermesh-apiserver (Helm, GitOps, another meshctl).',
     details: { contexts, stop: true },
   });

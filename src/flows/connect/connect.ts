@@ -132,7 +132,7 @@ async function prove(
 function withoutProof(error: unknown): never {
   if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
   const { code, message, hint = '', details, cause } = error;
-  const way = 'Or connect with --no-proof: credentials are then handed out untried.';
+  const way = 'Or connect with --no-proof: credentials are then distributed without being verified.';
   throw new MeshctlError(code, message, { hint: `${hint} ${way}`.trim(), details, cause });
 }
 

@@ -35,7 +35,7 @@ export async function disconnectClusters(
   }
   const writer = createClusterWriter(flow, targets, options.parallel);
   try {
-    await during(flow, 'Taking the peers out', () =>
+    await during(flow, 'Removing the peers', () =>
       writer.write(
         plan.steps,
         async ({ write }) => write as ReadyWrite,

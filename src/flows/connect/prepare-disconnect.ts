@@ -207,7 +207,7 @@ function withWayOut(error: MeshctlError, peer: string | undefined): MeshctlError
   const wayOut = `If that cluster is gone for good, forget it: with --force${byName}.`;
   const { code, message, details } = error;
   return new MeshctlError(code, message, {
-    hint: error.hint === undefined ? wayOut : `${wayOut} Else: ${error.hint}`,
+    hint: error.hint === undefined ? wayOut : `${wayOut} Otherwise: ${error.hint}`,
     details,
     cause: error,
   });

@@ -47,7 +47,7 @@ function unaskedIn(answer: Awaited<ReturnType<typeof askPod>>, context: string):
   const { error } = answer;
   if (error instanceof MeshctlError) return error;
   if (!(error instanceof EtcdReadError) || !UNASKED.has(error.reason)) return undefined;
-  return new MeshctlError('CredentialRefused', `context "${context}": its etcd cannot be asked: ${error.message}`, {
+  return new MeshctlError('CredentialRefused', `context "${context}": its etcd cannot be queried: ${error.message}`, {
     details: { context, reason: error.reason },
     cause: error,
   });

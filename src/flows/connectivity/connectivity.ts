@@ -55,7 +55,7 @@ export async function testConnectivity(
   members: readonly ServiceCluster[],
   options: ConnectivityOptions,
 ): Promise<ConnectivityReport> {
-  await during(flow, 'Looking whether the clusters are connected', () => requireConnected(members));
+  await during(flow, 'Checking whether the clusters are connected', () => requireConnected(members));
   const clusters = await prepareClusters(flow, members, options);
   try {
     await during(flow, `Deploying to namespace ${options.namespace}`, () =>

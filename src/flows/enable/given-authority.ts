@@ -58,7 +58,8 @@ function checked(authority: Authority, origin: string, now: Date): BroughtAuthor
   const refuse = (why: string) => new MeshctlError('CertificateAuthority', `${origin}: ${why}`);
   const certificate = readCertificate(authority.certificate);
   if (!certificate.isCa) throw refuse('the certificate is not that of a CA');
-  if (!keyMatches(authority.certificate, authority.privateKey)) throw refuse('the key belongs to another certificate');
+  if (!keyMatches(authority.certificate, authority.privateKey))
+    throw refuse('the key belongs to a different certificate');
   if (certificate.notAfter <= now) throw refuse(`the CA expired on ${certificate.notAfter.toISOString().slice(0, 10)}`);
   return { key: `given:${certificate.sha256}`, origin, certificate, authority };
 }

@@ -33,7 +33,7 @@ export async function requireConnected(flow: Flow, target: Target, { to, peers, 
     'Incompatible',
     `context "${context}": ${names.join(', ')} is not connected now, so nobody could tell whether it still is after the switch of KVStoreMesh`,
     {
-      hint: `See why, and mend it or part from it first: ${meshctlCommand('clustermesh status', { context })}`,
+      hint: `See why, and fix it or disconnect from it first: ${meshctlCommand('clustermesh status', { context })}`,
       details: { context, peers: names },
     },
   );

@@ -155,7 +155,7 @@ const HELM_TROUBLES: readonly [pattern: RegExp, hint: string, command?: readonly
     /repo .* not found|not a valid chart repository|failed to download|no cached repo|chart .* not found|no such host/,
     'Name the chart that installed Cilium with --helm-chart and --helm-repo.',
   ],
-  [/timed out waiting/, 'Helm waited in vain: look at the pods in the namespace, then run the same command again.'],
+  [/timed out waiting/, 'Helm timed out: look at the pods in the namespace, then run the same command again.'],
   [/forbidden/i, 'Helm needs the rights to everything in the chart, and to its Secrets of type helm.sh/release.v1.'],
 ];
 

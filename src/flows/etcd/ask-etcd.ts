@@ -93,7 +93,7 @@ export async function untilSettled<T>(
     const last = flow.clock.ms() + intervalMs >= deadline;
     const settled = await limit(() => look(last));
     if (settled !== undefined) return settled;
-    if (last) throw new MeshctlError('Bug', 'the last look gave no result');
+    if (last) throw new MeshctlError('Bug', 'the last attempt gave no result');
     await flow.clock.sleep(intervalMs, flow.signal);
   }
 }

@@ -125,7 +125,7 @@ function checkIdentity(value: string, { server }: Direction): undefined {
   const { context, namespace } = server.snapshot;
   throw new MeshctlError(
     'Incompatible',
-    `context "${context}": cluster "${server.identity.name}" publishes the id ${id ?? 'of nobody'}, but cilium-config says ${server.identity.id}`,
+    `context "${context}": cluster "${server.identity.name}" publishes ${id === undefined ? 'no id' : `the id ${id}`}, but cilium-config says ${server.identity.id}`,
     {
       hint: `Restart what still runs with the old id: ${kubectlCommand({ context, namespace }, ['rollout', 'restart', 'deployment/clustermesh-apiserver'])}`,
       details: { context, reason: 'wrong-cluster-id' },

@@ -46,7 +46,7 @@ const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
   'tls-unknown-ca': {
     says: 'its server certificate is not signed by the CA in its Secret cilium-ca',
     hint: ({ context }) =>
-      `The certificates were made by another CA; renew them: ${meshctlCommand('clustermesh enable', { context })}`,
+      `The certificates were made by a different CA; renew them: ${meshctlCommand('clustermesh enable', { context })}`,
   },
   'tls-expired': {
     says: 'its server certificate has expired or is not valid yet',

@@ -16,7 +16,7 @@ import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
  * What Secret cilium-ca holds.
  * - usable: a CA with its key
  * - no-key: a CA whose key is kept elsewhere
- * - wrong-key: what stands there for a key is unreadable, or belongs to another certificate
+ * - wrong-key: what stands there for a key is unreadable, or belongs to a different certificate
  * - missing: there is no such Secret; - empty: it has no certificate; - unreadable: what stands there for one is none
  */
 export type AuthorityState = 'usable' | 'no-key' | 'wrong-key' | 'missing' | 'empty' | 'unreadable';
@@ -77,7 +77,7 @@ const STATE_WORDS: Readonly<Record<Exclude<AuthorityState, 'usable'>, string>> =
   empty: 'is empty',
   unreadable: 'holds no readable certificate',
   'no-key': 'has no ca.key',
-  'wrong-key': 'has a ca.key that is unreadable or belongs to another CA',
+  'wrong-key': 'has a ca.key that is unreadable or belongs to a different CA',
 };
 
 /** What is the matter with the CA, as the end of a sentence about its Secret; undefined for a usable one. */
@@ -113,7 +113,7 @@ export function requireSigner(snapshot: ClusterSnapshot, purpose: string): CaFac
 export function waysBack({ context, namespace }: Place, peers: readonly string[] = []): string {
   const replace = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
   const whom = peers.length > 0 ? peers.join(', ') : 'peers';
-  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, which cuts ${whom} off until connected anew: ${replace}`;
+  return `restore Secret ${namespace}/${CA_SECRET} from its backup; or, which cuts ${whom} off until connected again: ${replace}`;
 }
 
 type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
@@ -146,7 +146,7 @@ function adviceOf(snapshot: ClusterSnapshot): string {
   if (state === 'no-key' || isIssuedElsewhere(snapshot)) {
     return (
       'The key of the CA is needed to sign. Give the CA with --ca-cert and --ca-key, or restore the key from its backup. ' +
-      'Certificates that are there and valid are kept without it.'
+      'Existing valid certificates are kept without it.'
     );
   }
   const neverWas = !hasServed(snapshot) && (state === 'missing' || state === 'empty');

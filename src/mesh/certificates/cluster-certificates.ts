@@ -93,13 +93,13 @@ function reasonOfTrust(
   accepted: readonly CertificateFacts[],
 ): string | undefined {
   const signer = facts.ca;
-  if (!facts.keyMatches) return 'its private key is missing or belongs to another certificate';
-  if (signer === undefined) return 'there is no CA certificate with it';
+  if (!facts.keyMatches) return 'its private key is missing or belongs to a different certificate';
+  if (signer === undefined) return 'no CA certificate is stored with it';
   // The key counts, not the certificate: a CA may have been renewed with its key.
   const isOf = (one: CertificateFacts) => one.publicKeySha256 === signer.publicKeySha256;
   const isGood = isOf(ca) || (accepted.some(isOf) && trusts(facts, ca));
-  if (!isGood) return `it is from another CA than "${ca.commonName}"`;
-  if (!facts.signedByCa) return 'it is not signed by the CA that is with it';
+  if (!isGood) return `it is from a different CA than "${ca.commonName}"`;
+  if (!facts.signedByCa) return 'it is not signed by the CA stored with it';
   return undefined;
 }
 
@@ -133,7 +133,7 @@ function reasonOfTime(
     return `it expires on ${dayOf(certificate.notAfter)}`;
   }
   if (present !== undefined && present.notAfter <= soon && ca.notAfter > present.notAfter) {
-    return `the CA certificate with it expires on ${dayOf(present.notAfter)}`;
+    return `the CA certificate stored with it expires on ${dayOf(present.notAfter)}`;
   }
   return undefined;
 }

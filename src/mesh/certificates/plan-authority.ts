@@ -111,11 +111,11 @@ export function planAuthority(
   }
   const other = lost
     ? lost.certificate
-      ? 'the certificates are from another CA than'
+      ? 'the certificates are from a different CA than'
       : `the former CA is lost (there are ${lost.traces.join(', ')}), and no certificate of it is left that could be compared with`
     : state === 'unreadable'
       ? `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)} that could be compared with`
-      : `Secret ${namespace}/${CA_SECRET} holds another CA than`;
+      : `Secret ${namespace}/${CA_SECRET} holds a different CA than`;
   throw new MeshctlError('CertificateAuthority', `context "${context}": ${other} ${given?.origin}`, {
     hint:
       'Clusters of a mesh may keep their own CAs. To replace it all the same, look at the plan: ' +
@@ -132,7 +132,7 @@ export function authorityWarnings(snapshot: ClusterSnapshot, { makes }: Authorit
   const renew = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);
   return [
     `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: the certificates that are valid are kept, but none can be ` +
-      'issued, for a new peer or for one that expires. Bring the CA back from a backup (--ca-cert and --ca-key), ' +
+      'issued, for a new peer or for one that expires. Restore the CA from a backup (--ca-cert and --ca-key), ' +
       `or have a new one and connect every peer again → ${renew}`,
   ];
 }
@@ -141,7 +141,7 @@ export function authorityWarnings(snapshot: ClusterSnapshot, { makes }: Authorit
 export function replacementNotes(): string[] {
   return [
     'Replacing the CA restarts the clustermesh-apiserver: its etcd reads the CA only at its start',
-    "Hubble's certificates stay with the former CA until they are issued anew",
+    "Hubble's certificates stay with the former CA until they are reissued",
   ];
 }
 

@@ -72,7 +72,7 @@ export function scopeRotation(
       (one) => [one, 'has its new CA already: this run finishes the rotation in the other clusters'] as const,
     ),
     ...(choice.ca ? [] : inStage('trusting')).map(
-      (one) => [one, 'not all trust the CA in Secret cilium-ca alone: at the end they do'] as const,
+      (one) => [one, 'not all trust the CA in Secret cilium-ca alone: at the end they will'] as const,
     ),
   ];
   return {
@@ -98,7 +98,7 @@ export function rotationEffects(
     const peers = members.filter((other) => other !== member && areConnected(member, other));
     const moved = (peer: Member) => changing.has(context) || changing.has(peer.snapshot.context);
     const gone = missingFaults(member).map((fault) => ({
-      why: `${fault.object} is not there, so nothing would connect again after a restart`,
+      why: `${fault.object} is missing, so nothing would connect again after a restart`,
       mend: mendOf(fault, contextsKnown(members, contexts)),
     }))[0];
     if (gone) {

@@ -121,7 +121,7 @@ export const ADDRESS_CHECKS: readonly Check[] = [
           severity: 'warn',
           cluster: context,
           args: { context },
-          hint: `Peers reach a ClusterIP only where the network routes it. Else: ${meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer'])}`,
+          hint: `Peers reach a ClusterIP only where the network routes it. Otherwise: ${meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer'])}`,
         })),
     says: ({ args }) => `context "${args.context}": the clustermesh-apiserver's Service has the type ClusterIP`,
   },

@@ -20,7 +20,7 @@ export const CA_CHECKS: readonly Check[] = [
   {
     id: 'tls-ca',
     category: 'tls',
-    title: 'the CA is there and can sign',
+    title: 'the CA exists and can sign',
     subject: (cluster) => ({
       things: caSecretOf(cluster) || hasSigned(cluster) || hasLostSigner(cluster) ? [CA_SECRET] : [],
       otherwise: isIssuedElsewhere(cluster)
@@ -33,7 +33,7 @@ export const CA_CHECKS: readonly Check[] = [
         if (reason === undefined) return [];
         const { context } = cluster;
         const look = meshctlCommand('clustermesh enable', { context }, ['--replace-ca', '--dry-run']);
-        const hint = `Put Secret cilium-ca back from a backup. A new CA cuts off every peer that trusts this one; what it would do: ${look}`;
+        const hint = `Restore Secret cilium-ca from a backup. A new CA cuts off every peer that trusts this one; what it would do: ${look}`;
         return [findingOf('tls-ca', 'fail', context, { reason }, hint)];
       }),
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
@@ -81,7 +81,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
           ),
       ),
     says: ({ args }) =>
-      `context "${args.context}": trusts another CA ("${args.trusted}") for ${args.peer} than the one that ${args.peer} has now`,
+      `context "${args.context}": trusts a different CA ("${args.trusted}") for ${args.peer} than the one that ${args.peer} has now`,
   },
   {
     id: 'tls-rotation',
@@ -110,7 +110,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
               'warn',
               cluster.context,
               { user: remoteUserName(clusterNameOf(other)), peer: other.context },
-              `Whoever holds its certificate is still let in. Shut it out: ${meshctlCommand('clustermesh disconnect', { context: cluster.context }, ['--destination-context', other.context])}`,
+              `Anyone with its certificate is still let in. To lock it out: ${meshctlCommand('clustermesh disconnect', { context: cluster.context }, ['--destination-context', other.context])}`,
             ),
           ),
       ),
@@ -126,7 +126,7 @@ function rotatedCa(cluster: ClusterSnapshot, { clusters }: { clusters: readonly 
   return {
     things: isDoubtful || cluster.tlsSecrets.size === 0 ? [] : [CA_SECRET],
     otherwise: isDoubtful
-      ? 'another CA is trusted too, which may be that of a peer that is not looked at'
+      ? 'a different CA is trusted too, which may be that of a peer that is not looked at'
       : 'there is no certificate that can be read',
   };
 }
@@ -143,7 +143,7 @@ function hasSigned(cluster: ClusterSnapshot): boolean {
 function brokenCa(cluster: ClusterSnapshot): string | undefined {
   const secret = caSecretOf(cluster);
   const { ca } = cluster;
-  if (ca?.hasKey && !ca.keyMatches) return 'the private key in Secret cilium-ca belongs to another certificate';
+  if (ca?.hasKey && !ca.keyMatches) return 'the private key in Secret cilium-ca belongs to a different certificate';
   // A CA whose key is kept elsewhere is as good as one that is here: others sign.
   if (ca) return undefined;
   if (!secret)

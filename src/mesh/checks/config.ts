@@ -40,7 +40,7 @@ export const NO_CONFIG = 'there is no ConfigMap cilium-config';
 const AGREEMENTS: readonly Agreement[] = [
   {
     id: 'datapath-mode',
-    title: 'all clusters route alike',
+    title: 'all clusters use the same routing mode',
     severity: 'fail',
     read: routingMode,
     consequence: 'the routing mode differs',
@@ -73,7 +73,7 @@ const AGREEMENTS: readonly Agreement[] = [
   },
   {
     id: 'encryption',
-    title: 'all clusters encrypt alike',
+    title: 'all clusters use the same encryption',
     severity: 'warn',
     read: encryption,
     consequence: 'encryption differs, so traffic between these clusters is not encrypted, or is dropped',
@@ -86,7 +86,7 @@ const AGREEMENTS: readonly Agreement[] = [
     read: (config) => config['policy-default-local-cluster'],
     otherwise: 'it does not set policy-default-local-cluster',
     consequence: 'policy-default-local-cluster differs, so the same policy selects other peers here and there',
-    hint: 'Set policy-default-local-cluster alike in ConfigMap cilium-config of all clusters.',
+    hint: 'Set policy-default-local-cluster to the same value in ConfigMap cilium-config of all clusters.',
   },
   {
     id: 'global-namespaces',
@@ -95,15 +95,15 @@ const AGREEMENTS: readonly Agreement[] = [
     read: (config) => config['clustermesh-default-global-namespace'],
     otherwise: 'it does not set clustermesh-default-global-namespace',
     consequence: 'clustermesh-default-global-namespace differs, so one side shares Services that the other does not',
-    hint: 'Set clustermesh-default-global-namespace alike in ConfigMap cilium-config of all clusters.',
+    hint: 'Set clustermesh-default-global-namespace to the same value in ConfigMap cilium-config of all clusters.',
   },
   {
     id: 'mcs-api',
     title: 'the Multi-Cluster Services API is on everywhere or nowhere',
     severity: 'warn',
     read: (config) => (enabled(config, 'clustermesh-enable-mcs-api', false) ? 'on' : 'off'),
-    consequence: 'clustermesh-enable-mcs-api differs, so exported Services are not there in all clusters',
-    hint: 'Set clustermesh-enable-mcs-api alike in ConfigMap cilium-config of all clusters.',
+    consequence: 'clustermesh-enable-mcs-api differs, so exported Services are missing in some clusters',
+    hint: 'Set clustermesh-enable-mcs-api to the same value in ConfigMap cilium-config of all clusters.',
   },
 ];
 

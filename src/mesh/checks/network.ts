@@ -45,7 +45,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
     title: 'BGP sessions are established',
     unasked: ({ ciliumConfig }) => (usesBgp(ciliumConfig) ? undefined : NO_BGP),
     answer: ({ bgpSessions }) => bgpSessions,
-    silent: 'no agent could tell its BGP peers',
+    silent: 'no agent reported its BGP peers',
     nothing: 'its agents have no BGP peers',
     severity: 'fail',
     judge: (told) =>
@@ -63,7 +63,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
     unasked: (cluster, others) =>
       !usesBgp(cluster.ciliumConfig) ? NO_BGP : isTunnel(cluster) ? TUNNELS : withoutRanges(others),
     answer: ({ bgpPrefixes }) => bgpPrefixes,
-    silent: 'no agent could tell its BGP routes',
+    silent: 'no agent reported its BGP routes',
     severity: 'warn',
     judge: (told, _cluster, others) =>
       told.flatMap(({ node, answer }) =>
@@ -80,7 +80,7 @@ export const ROUTE_CHECKS: readonly MeshCheck[] = [
     title: 'nodes have a route to every remote pod range',
     unasked: (cluster, others) => (isTunnel(cluster) ? TUNNELS : withoutRanges(others)),
     answer: ({ routes }) => routes,
-    silent: 'no agent could tell its routes',
+    silent: 'no agent reported its routes',
     severity: 'fail',
     judge: (told, _cluster, others) =>
       told.flatMap(({ node, answer: routes }) =>

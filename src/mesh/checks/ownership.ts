@@ -43,7 +43,7 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
           return rivals.length > 0 ? [`${describeRef(refOf(object))} (${rivals.join(', ')})`] : [];
         });
         const disputed = [...new Set([...shared, ...(observed.get(context)?.contested ?? [])])];
-        const hint = 'Two writers undo each other. Let only one of them manage the object, or name the fields apart.';
+        const hint = 'Two writers overwrite each other. Let only one of them manage the object.';
         return disputed.length > 0
           ? [findingOf('ownership-managers', 'warn', context, { objects: disputed }, hint)]
           : [];

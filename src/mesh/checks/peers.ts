@@ -73,9 +73,9 @@ function perPeer(
 
 function withoutPeers(cluster: ClusterSnapshot): string {
   const dialled = configuredPeers(cluster);
-  if (dialled.length > 0) return 'none of its peers is among the clusters that are looked at';
+  if (dialled.length > 0) return 'none of its peers is among the clusters being checked';
   const served = servedPeers(cluster, dialled).join(', ');
-  return served ? `it dials no cluster, as it was chosen (${served} one-way)` : 'it is connected to no cluster';
+  return served ? `it dials no cluster, as chosen (${served} one-way)` : 'it is connected to no cluster';
 }
 
 /** The files by which clusters dial each other, against what the peers are now. */
@@ -86,7 +86,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     title: 'every node is connected to every peer',
     subject: ({ context }, { observed }) => ({
       things: observed.get(context)?.status ? ['status'] : [],
-      otherwise: 'its agents were not asked',
+      otherwise: 'its agents were not queried',
     }),
     run: ({ clusters, observed }) =>
       unconnected(clusters.flatMap(({ context }) => observed.get(context)?.status ?? [])),
@@ -115,7 +115,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     (from, to, now) => {
       const facts = from.peerCertificates.get(clusterNameOf(to));
       if (!facts) return undefined;
-      if (!facts.keyMatches) return { severity: 'fail', reason: 'the private key belongs to another certificate' };
+      if (!facts.keyMatches) return { severity: 'fail', reason: 'the private key belongs to a different certificate' };
       if (!facts.signedByCa)
         return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA" };
       return expiry(facts.certificate, now);

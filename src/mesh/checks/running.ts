@@ -13,7 +13,7 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     needs: ['cluster-identity'],
     subject: ({ context }, { observed }) => ({
       things: [...(observed.get(context)?.published?.keys() ?? []), ...agentsOf(observed.get(context)).keys()],
-      otherwise: 'neither its clustermesh-apiserver nor an agent could tell the name that it runs with',
+      otherwise: 'neither its clustermesh-apiserver nor an agent reported the name that it runs with',
     }),
     run: ({ clusters, observed }) => clusters.flatMap((cluster) => outdated(cluster, observed.get(cluster.context))),
     says: ({ args }) =>

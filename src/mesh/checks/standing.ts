@@ -11,18 +11,18 @@ import { findingOf, type MeshCheck } from './mesh-input.ts';
 
 /** Faults that no other check finds, with what is so where there is none. */
 const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
-  'peering-secret-missing': 'the Secrets with the peering files are there',
+  'peering-secret-missing': 'the Secrets with the peering files exist',
   'peering-file-missing': 'agents and KVStoreMesh have a file for each peer',
   'peering-file-unreadable': 'peering files can be read',
   'peering-file-no-cache': 'agents do not read from a KVStoreMesh cache that is off',
-  'peer-certificate-missing': 'the certificate files that peering files name are there',
+  'peer-certificate-missing': 'the certificate files that peering files name exist',
   'peer-certificate-unreadable': 'the certificate files that peering files name can be read',
   'container-missing': 'the clustermesh-apiserver has all its containers',
   'kvstoremesh-missing': 'KVStoreMesh has its container where it is switched on',
   'service-selector': 'the Service leads to the pods of the clustermesh-apiserver',
   'service-port': 'the Service has the port at which agents read from KVStoreMesh',
   'service-target-port': 'the Service leads to the port on which etcd listens',
-  'users-missing': 'the list of etcd users for peers is there',
+  'users-missing': 'the list of etcd users for peers exists',
   'users-unreadable': 'the list of etcd users for peers can be read',
 };
 

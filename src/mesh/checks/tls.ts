@@ -14,7 +14,7 @@ import { findingOf, type MeshCheck } from './mesh-input.ts';
 
 function renew(cluster: ClusterSnapshot): string {
   if (hasLostSigner(cluster)) return `no CA can issue it: ${waysBack(cluster, knownPeers(cluster))}`;
-  return `issue it anew: ${meshctlCommand('clustermesh enable', { context: cluster.context })}`;
+  return `reissue it: ${meshctlCommand('clustermesh enable', { context: cluster.context })}`;
 }
 
 /** The certificates that each cluster's clustermesh-apiserver needs, with what is there. */
@@ -68,7 +68,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
   {
     id: 'tls-present',
     category: 'tls',
-    title: 'all certificates are there and can be read',
+    title: 'all certificates exist and can be read',
     needs: ['apiserver-deployed'],
     subject: (cluster) => ({
       things: certificatesOf(cluster).map(({ secret }) => secret),
@@ -83,16 +83,15 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
     says: ({ args }) => `context "${args.context}": no readable certificate in Secret ${listed(args.secrets)}`,
   },
   perCertificate('tls-chain', 'certificates are signed by the CA of their cluster', ({ facts }, { ca }) => {
-    if (!facts.signedByCa)
-      return { severity: 'fail', reason: 'it is not signed by the CA certificate that is with it' };
+    if (!facts.signedByCa) return { severity: 'fail', reason: 'it is not signed by the CA certificate stored with it' };
     // While a CA is being replaced, both are trusted, and certificates of both are good.
     if (ca && !trusts(facts, ca.certificate)) {
-      return { severity: 'fail', reason: 'it is from another CA than the one in Secret cilium-ca' };
+      return { severity: 'fail', reason: 'it is from a different CA than the one in Secret cilium-ca' };
     }
     return undefined;
   }),
   perCertificate('tls-key', 'private keys belong to their certificates', ({ facts }) =>
-    facts.keyMatches ? undefined : { severity: 'fail', reason: 'the private key belongs to another certificate' },
+    facts.keyMatches ? undefined : { severity: 'fail', reason: 'the private key belongs to a different certificate' },
   ),
   perCertificate('tls-usage', 'certificates allow the usage they are needed for', ({ facts, spec }) => {
     const missing = spec.usages.filter((usage) => !facts.certificate.usages.includes(usage));

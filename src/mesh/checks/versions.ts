@@ -20,7 +20,7 @@ function versionOf({ agent }: ClusterSnapshot): Subject {
   const version = versionOfImage(agent.image);
   return {
     things: version ? [formatVersion(version)] : [],
-    otherwise: `Cilium's version cannot be told from the agent's image ${agent.image}`,
+    otherwise: `Cilium's version cannot be determined from the agent's image ${agent.image}`,
   };
 }
 

@@ -69,7 +69,7 @@ export function readCiliumInstall(
     const unknown = version === undefined ? "Cilium's version" : 'the clustermesh-apiserver image';
     throw new MeshctlError(
       'CiliumUnsupported',
-      `context "${context}": ${unknown} cannot be told from the agent's image ${agent.image} (supported: Cilium ${supportedRange()})`,
+      `context "${context}": ${unknown} cannot be determined from the agent's image ${agent.image} (supported: Cilium ${supportedRange()})`,
       {
         hint: version === undefined ? 'Say it with --cilium-version, e.g. 1.20.0.' : 'Say it with --image.',
         details: { context, image: agent.image },

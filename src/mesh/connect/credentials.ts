@@ -146,7 +146,7 @@ function legacyCredential(client: IdentifiedCluster, server: IdentifiedCluster, 
       'CertificateAuthority',
       `context "${context}": there is no credential for "${client.identity.name}": Secret ${namespace}/${REMOTE_CERT_SECRET} cannot be used (${unusable})`,
       {
-        hint: `Bring the CA's key back into Secret ${namespace}/${CA_SECRET}, or let what made the certificates renew them.`,
+        hint: `Restore the CA's key in Secret ${namespace}/${CA_SECRET}, or let the tool that issued the certificates renew them.`,
         details: { context, object: `Secret ${namespace}/${REMOTE_CERT_SECRET}` },
       },
     );
@@ -155,8 +155,8 @@ function legacyCredential(client: IdentifiedCluster, server: IdentifiedCluster, 
     kind: 'legacy',
     user: remote.certificate.commonName,
     warnings: [
-      `context "${context}": "${client.identity.name}" gets this cluster's own remote-cert (--credentials legacy, or the key of the CA is not here): ` +
-        'it cannot be cut off alone, and must be connected anew when that certificate is renewed',
+      `context "${context}": "${client.identity.name}" gets this cluster's own remote-cert (--credentials legacy, or the CA's key is not available): ` +
+        'it cannot be cut off alone, and must be connected again when that certificate is renewed',
     ],
   };
 }
@@ -181,7 +181,7 @@ function reasonAgainstSharedCa(client: IdentifiedCluster, server: IdentifiedClus
   const own = client.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET);
   if (!own) return `context "${client.snapshot.context}" has no Secret ${REMOTE_CERT_SECRET}`;
   if (own.ca?.publicKeySha256 !== key)
-    return `the remote-cert of context "${client.snapshot.context}" is from another CA`;
+    return `the remote-cert of context "${client.snapshot.context}" is from a different CA`;
   return reasonAgainstCertificate(own, now);
 }
 
@@ -189,7 +189,7 @@ function reasonAgainstCertificate(
   { certificate, keyMatches, signedByCa }: TlsSecretFacts,
   now: Date,
 ): string | undefined {
-  if (!keyMatches) return 'its private key is missing or belongs to another certificate';
-  if (!signedByCa) return 'it is not signed by the CA that is with it';
+  if (!keyMatches) return 'its private key is missing or belongs to a different certificate';
+  if (!signedByCa) return 'it is not signed by the CA stored with it';
   return certificate.notAfter <= now ? `it expired on ${certificate.notAfter.toISOString().slice(0, 10)}` : undefined;
 }

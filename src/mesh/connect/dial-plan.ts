@@ -200,7 +200,7 @@ function clientLifetime({ client: { snapshot }, server, credential }: Direction)
 
 function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): KubeObject {
   const secret = objects.get(keyOf(secretRef(namespace, REMOTE_CERT_SECRET)));
-  if (!secret) throw new MeshctlError('Bug', `context "${context}": the remote-cert was chosen and is not there`);
+  if (!secret) throw new MeshctlError('Bug', `context "${context}": the remote-cert was chosen and is missing`);
   return secret;
 }
 

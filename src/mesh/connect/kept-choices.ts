@@ -31,7 +31,7 @@ export function requireOneWay(dialled: readonly Dial[]): void {
     names.length === 1 ? [`"${names[0]}"`, 'dials'] : [names.map((name) => `"${name}"`).join(', '), 'dial'];
   throw new MeshctlError(
     'Usage',
-    `${whom} ${verb} "${source.identity.name}" too: to make that one-way takes a connection away, of which connect takes none`,
+    `${whom} ${verb} "${source.identity.name}" too: to make that one-way removes a connection, which connect never does`,
     {
       hint: `End that direction first: ${[...cuts, again].join(' && ')}`,
       details: { context: source.snapshot.context, dialledBy: names },
@@ -65,7 +65,7 @@ export function wantedDials(all: readonly Dial[], modeGiven: boolean): { wanted:
 /** What to tell of a dial that was left out. */
 export function oneWayNote([client, server]: Dial): string {
   const command = connectionCommand('connect', server, [client], 'bidirectional');
-  return `"${server.identity.name}" dials "${client.identity.name}" and not the other way round, as it was chosen (--connection-mode unicast) → both ways: ${command}`;
+  return `"${server.identity.name}" dials "${client.identity.name}" and not the other way round, as chosen (--connection-mode unicast) → both ways: ${command}`;
 }
 
 /** What to tell of a direction that does not dial what the peer's Service has, or that was not there before. */
@@ -89,7 +89,7 @@ export function choiceNotes({ client, server, endpoint }: Direction): string[] {
   const foreign = foreignFile(client.snapshot, to);
   if (choicesFor(client.snapshot, to).endpoints) {
     notes.push(
-      `"${from}" dials "${to}" at ${endpoint.addresses.join(', ')}, as it was chosen (its Service ${has}) → dial the Service again: ${reset}`,
+      `"${from}" dials "${to}" at ${endpoint.addresses.join(', ')}, as chosen (its Service ${has}) → dial the Service again: ${reset}`,
     );
   } else if (foreign && leadsElsewhere(foreign, server.snapshot)) {
     const where = foreign.leadsTo.length > 0 ? foreign.leadsTo.join(', ') : endpoint.addresses.join(', ');

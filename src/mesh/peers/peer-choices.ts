@@ -44,7 +44,7 @@ export function choicesFor({ objects, namespace }: Pick<ClusterSnapshot, 'object
   return choices;
 }
 
-/** The peers that dial this cluster one-way, as it was chosen: those that it does not dial. @param dialled by this cluster */
+/** The peers that dial this cluster one-way, as chosen: those that it does not dial. @param dialled by this cluster */
 export function servedPeers(snapshot: ClusterObjects, dialled: readonly string[]): string[] {
   return peersMarked(snapshot, 'mode', 'served' satisfies ChosenMode).filter((peer) => !dialled.includes(peer));
 }

@@ -112,7 +112,7 @@ export function userNames(text: string): string[] {
 /** Why the clustermesh-apiserver can read no users in the ConfigMap, as a clause; undefined where it can. */
 export function lackOfUsers({ data }: KubeObject): string | undefined {
   const text = (data as Record<string, unknown> | undefined)?.[USERS_FILE];
-  if (typeof text !== 'string') return 'the list of etcd users for peers is not there';
+  if (typeof text !== 'string') return 'the list of etcd users for peers is missing';
   try {
     const content = parse(text, { logLevel: 'error' }) as { users?: unknown } | null;
     const users = content?.users;

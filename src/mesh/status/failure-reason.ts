@@ -178,7 +178,8 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
         : `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort), which this shows: ${troubleshoot(place)}`,
   },
   'tls-unknown-ca': {
-    says: ({ apiserver }) => `the server certificate of ${apiserver} is signed by another CA than the one trusted here`,
+    says: ({ apiserver }) =>
+      `the server certificate of ${apiserver} is signed by a different CA than the one trusted here`,
     hint: (place) =>
       dialsOwnServer(place)
         ? mend(place)
@@ -223,14 +224,14 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'agent-unreachable': {
     says: (_server, { component }) =>
-      component === 'kvstoremesh' ? 'the KVStoreMesh replica could not be asked' : 'the agent could not be asked',
+      component === 'kvstoremesh' ? 'the KVStoreMesh replica could not be queried' : 'the agent could not be queried',
     hint: (place) => {
       const app = place.component === 'kvstoremesh' ? APISERVER_SELECTOR : AGENT_SELECTOR;
       return kubectlCommand(place, ['get', 'pods', '-l', app, '-o', 'wide']);
     },
   },
   'own-apiserver-missing': {
-    says: ({ apiserver }) => `${apiserver}, from which agents read the state of peers, is not there`,
+    says: ({ apiserver }) => `${apiserver}, from which agents read the state of peers, is missing`,
     hint: enable,
   },
   unknown: {

@@ -8,7 +8,7 @@ export interface MatrixCell {
   to: string;
   /**
    * `at-risk`: all nodes are connected, but would not come back, or what changes is not noticed. `one-way`: only `to` dials
-   * `from`, as it was chosen.
+   * `from`, as chosen.
    */
   state: 'self' | 'connected' | 'at-risk' | 'disconnected' | 'one-way' | 'not-configured';
   /** Nodes of `from`; absent where nobody was asked. */

@@ -39,7 +39,7 @@ export function dialFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault
     const key = keyOf(secretRef(snapshot.namespace, name));
     if (snapshot.unread?.has(key)) return [];
     const secret = snapshot.objects.get(key);
-    const says = 'the peering files are not there';
+    const says = 'the peering files are missing';
     if (!secret) return [faultFor(snapshot, component, { id: 'peering-secret-missing', says, peers })];
     const texts = secretTexts(secret);
     return peers.flatMap((peer) => fileFaults(snapshot, component, peer, texts[peer], input));
@@ -73,7 +73,7 @@ function fileFaults(
   input: FaultsInput,
 ): Fault[] {
   const fault = (id: DialFaultId, says: string, key = peer) => faultFor(snapshot, component, { id, says, peer, key });
-  if (text === undefined) return [fault('peering-file-missing', 'the peering file is not there')];
+  if (text === undefined) return [fault('peering-file-missing', 'the peering file is missing')];
   const file = readPeerFile(text);
   if ('unreadable' in file) {
     return [fault('peering-file-unreadable', `the peering file cannot be read: ${file.unreadable}`)];
@@ -109,7 +109,7 @@ function certificateFaults(
   const missing = certificatePlace?.startsWith(`${secret}/`) && !own;
   const keys = peerCertificateKeys(certificatePlace?.slice(secret.length + 1) ?? peer);
   if (missing) {
-    return [fault('peer-certificate-missing', 'the client certificate is not there', keys.certificate)];
+    return [fault('peer-certificate-missing', 'the client certificate is missing', keys.certificate)];
   }
   const found = own && identityFault(own, keys, input.now);
   if (found) return [fault(found.id, found.says, found.key)];
@@ -118,7 +118,7 @@ function certificateFaults(
     const key = peerCertificateKeys(authorityPlace.slice(secret.length + 1)).ca;
     return trust?.ca === 'unreadable'
       ? [fault('peer-certificate-unreadable', 'the CA certificate by which the peer is known cannot be read', key)]
-      : [fault('peer-certificate-missing', 'the CA certificate by which the peer is known is not there', key)];
+      : [fault('peer-certificate-missing', 'the CA certificate by which the peer is known is missing', key)];
   }
   const presented = certificatePlace === undefined ? undefined : tlsFiles.get(certificatePlace);
   return trustFaults(peer, presented, trust, input).map(({ id, says, key }) => fault(id, says, keys[key]));
@@ -130,20 +130,20 @@ function identityFault(
   now: Date,
 ): { id: DialFaultId; says: string; key: string } | undefined {
   if (certificate === 'missing') {
-    return { id: 'peer-certificate-missing', says: 'the client certificate is not there', key: keys.certificate };
+    return { id: 'peer-certificate-missing', says: 'the client certificate is missing', key: keys.certificate };
   }
   if (certificate === 'unreadable') {
     return { id: 'peer-certificate-unreadable', says: 'the client certificate cannot be read', key: keys.certificate };
   }
   const key = keys.privateKey;
   if (privateKey === 'missing') {
-    return { id: 'peer-certificate-missing', says: 'the private key of the client certificate is not there', key };
+    return { id: 'peer-certificate-missing', says: 'the private key of the client certificate is missing', key };
   }
   if (privateKey === 'unreadable') {
     return { id: 'peer-certificate-unreadable', says: 'the private key of the client certificate cannot be read', key };
   }
   if (privateKey === 'other') {
-    return { id: 'peer-certificate-key', says: 'the private key belongs to another certificate', key };
+    return { id: 'peer-certificate-key', says: 'the private key belongs to a different certificate', key };
   }
   const says = validityFault(certificate, now);
   return says === undefined
@@ -178,7 +178,7 @@ function trustFaults(
       ? [
           {
             id: 'peer-ca' as const,
-            says: `the server certificate of ${peer} is from another CA than the one that is trusted here`,
+            says: `the server certificate of ${peer} is from a different CA than the one that is trusted here`,
             key: 'ca' as const,
           },
         ]

@@ -68,7 +68,7 @@ function absenceFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput):
   if (peers.length === 0) return [];
   const object = `Deployment ${APISERVER}`;
   if (expectedPeers(snapshot).length > 0) {
-    return [faultFor(snapshot, 'apiserver-missing', { object, says: 'its clustermesh-apiserver is not there' })];
+    return [faultFor(snapshot, 'apiserver-missing', { object, says: 'its clustermesh-apiserver is missing' })];
   }
   const says = `Cluster Mesh is not enabled there, and ${peers.join(', ')} ${peers.length === 1 ? 'dials' : 'dial'} it`;
   return [faultFor(snapshot, 'mesh-disabled', { object, says, peers })];
@@ -130,7 +130,7 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
 
 const FROM_ELSEWHERE = {
   id: 'certificate-issuer' as const,
-  says: "the server certificate is from another CA than this cluster's: nobody trusts it, and it lets nobody in",
+  says: "the server certificate is from a different CA than this cluster's: nobody trusts it, and it lets nobody in",
   key: 'tls.crt',
 };
 
@@ -144,26 +144,26 @@ function certificateFault(
   server: TlsFiles | undefined,
   now: Date,
 ): { id: ServeFaultId; says: string; key?: string } | undefined {
-  if (!files) return { id: 'certificate-missing', says: `${what} is not there` };
+  if (!files) return { id: 'certificate-missing', says: `${what} is missing` };
   const { certificate, privateKey, ca, signedByCa } = files;
-  if (certificate === 'missing') return { id: 'certificate-missing', says: `${what} is not there`, key: 'tls.crt' };
+  if (certificate === 'missing') return { id: 'certificate-missing', says: `${what} is missing`, key: 'tls.crt' };
   if (certificate === 'unreadable') {
     return { id: 'certificate-unreadable', says: `${what} cannot be read`, key: 'tls.crt' };
   }
   if (privateKey === 'missing')
-    return { id: 'certificate-missing', says: `the private key of ${what} is not there`, key: 'tls.key' };
+    return { id: 'certificate-missing', says: `the private key of ${what} is missing`, key: 'tls.key' };
   if (privateKey === 'unreadable') {
     return { id: 'certificate-unreadable', says: `the private key of ${what} cannot be read`, key: 'tls.key' };
   }
   if (privateKey === 'other') {
     return {
       id: 'certificate-key',
-      says: `the private key belongs to another certificate than ${what}`,
+      says: `the private key belongs to a different certificate than ${what}`,
       key: 'tls.key',
     };
   }
   if (ca === 'missing')
-    return { id: 'certificate-missing', says: `the CA certificate of ${what} is not there`, key: 'ca.crt' };
+    return { id: 'certificate-missing', says: `the CA certificate of ${what} is missing`, key: 'ca.crt' };
   if (ca === 'unreadable') {
     return { id: 'certificate-unreadable', says: `the CA certificate of ${what} cannot be read`, key: 'ca.crt' };
   }
@@ -172,7 +172,7 @@ function certificateFault(
   if (!signedByCa) {
     return {
       id: 'certificate-issuer',
-      says: `${what} is not signed by the CA that is with it`,
+      says: `${what} is not signed by the CA stored with it`,
       key: 'tls.crt',
     };
   }
@@ -193,7 +193,7 @@ function authorityFaults(snapshot: ClusterSnapshot): Fault[] {
     return [faultFor(snapshot, 'ca-unreadable', { object, says, outage: false })];
   }
   if (foreignOwner(server)?.startsWith('cert-manager')) return [];
-  const says = 'the CA is not there: nothing can be renewed';
+  const says = 'the CA is missing: nothing can be renewed';
   return [faultFor(snapshot, 'ca-missing', { object, says, outage: false })];
 }
 
@@ -204,7 +204,7 @@ function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fa
   const object = `ConfigMap ${REMOTE_USERS_CONFIGMAP}`;
   const configMap = objects.get(key);
   if (!configMap) {
-    const says = 'the list of etcd users for peers is not there';
+    const says = 'the list of etcd users for peers is missing';
     return [faultFor(snapshot, 'users-missing', { object, says })];
   }
   const lack = lackOfUsers(configMap);

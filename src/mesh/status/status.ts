@@ -32,7 +32,7 @@ export interface StatusExpectation {
   clusterId: number;
   /** Peers by the Secrets' word: what the agents should be connected to. */
   peers: readonly string[];
-  /** Peers that dial this cluster one-way, as it was chosen. */
+  /** Peers that dial this cluster one-way, as chosen. */
   serves?: readonly string[] | undefined;
   /** Clusters that have an etcd user here. */
   admits?: readonly string[] | undefined;
@@ -99,7 +99,7 @@ export interface StatusReport {
   nodes: { total: number; connected: number };
   kvstoremesh: { enabled: boolean; replicas: number; connected: number };
   peers: PeerStatus[];
-  /** Peers that dial this cluster and that it does not dial, as it was chosen. How they do, their own status says. */
+  /** Peers that dial this cluster and that it does not dial, as chosen. How they do, their own status says. */
   serves: string[];
   /** Clusters that have an etcd user here, although this one has nothing to do with any; absent where there is none. */
   admits?: string[] | undefined;
@@ -144,7 +144,7 @@ export function isUnchecked({ status = '' }: RemoteClusterReport): boolean {
 
 /**
  * Judges what agents and KVStoreMesh say against what the Secrets say should be. A mesh without peers is not a healthy
- * one: nothing is connected; but a cluster that only serves, as it was chosen, is what it shall be.
+ * one: nothing is connected; but a cluster that only serves, as chosen, is what it shall be.
  */
 export function createTally(expected: StatusExpectation, { details = false } = {}): StatusTally {
   const { serves = [], admits = [] } = expected;

@@ -65,7 +65,7 @@ function summary(entries: readonly Shown[], theme: Theme): string {
   const parts = [
     ...(failed > 0 ? [theme.fail(`${failed} failed`)] : []),
     ...(warned > 0 ? [theme.warn(`${warned} ${warned === 1 ? 'warning' : 'warnings'}`)] : []),
-    ...(skipped > 0 ? [`${skipped} not looked at`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
     `${count('pass')} passed`,
   ];
   return `${failed > 0 ? '❌' : warned > 0 ? '⚠️ ' : '✅'} Checks: ${parts.join(', ')}`;

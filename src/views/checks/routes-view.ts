@@ -20,7 +20,7 @@ export function routesText(report: RoutesReport, theme: Theme): string {
   if (clusters.length > 1) {
     for (const [from, to] of unjudgedPairs(report)) {
       lines.push(
-        `${theme.warn('⚠️ ')} ${from} → ${to}: not looked at: no agent of ${from} runs, or no pod range of ${to} is known`,
+        `${theme.warn('⚠️ ')} ${from} → ${to}: skipped: no agent of ${from} runs, or no pod range of ${to} is known`,
       );
     }
   }

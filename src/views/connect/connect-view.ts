@@ -36,7 +36,7 @@ export function connectText({ mode, clusters, connections, steps }: ConnectedClu
     }
     const [all, start] = isSame ? ['are connected', 'is connected'] : ['Connected', 'Connected'];
     if (mode === 'mesh' || others.length === 1) {
-      const each = names.length > 2 ? ', each with each' : '';
+      const each = names.length > 2 ? ', every pair of them' : '';
       return isSame ? `${listed(names)} ${all}${each}` : `${all} ${listed(names)}${each}`;
     }
     return isSame ? `${first} ${start} with ${listed(others)}` : `${start} ${first} with ${listed(others)}`;

@@ -64,7 +64,7 @@ function headline(report: MeshStatusReport, theme: Theme): string {
     const oneWay = report.matrix.filter(({ state }) => state === 'one-way').map(({ from, to }) => `${to} → ${from}`);
     const exceptions = [
       ...(apart.length > 0 ? [`not peers of each other: ${apart.join('; ')}`] : []),
-      ...(oneWay.length > 0 ? [`one-way, as it was chosen: ${oneWay.join('; ')}`] : []),
+      ...(oneWay.length > 0 ? [`one-way, as chosen: ${oneWay.join('; ')}`] : []),
     ];
     const words = exceptions.length > 0 ? `all their peers (${exceptions.join('; ')})` : 'all clusters';
     return `✅ All ${nodes} nodes of ${counted(total, 'cluster')} are connected to ${words}${sampled}`;
@@ -81,7 +81,7 @@ function headline(report: MeshStatusReport, theme: Theme): string {
       ? [`${partOf(unreachable.length, total, 'cluster', ['cannot', 'cannot'])} be asked`]
       : []),
     ...(lacking > 0 ? [`${partOf(lacking, total, 'cluster', ['is', 'are'])} not connected to all clusters`] : []),
-    ...(atRisk > 0 ? [`${partOf(atRisk, total, 'cluster', ['is', 'are'])} connected, but not well`] : []),
+    ...(atRisk > 0 ? [`${partOf(atRisk, total, 'cluster', ['is', 'are'])} connected, but degraded`] : []),
   ];
   return `❌ ${theme.fail(capital(words.join('; ')))}`;
 }

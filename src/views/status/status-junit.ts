@@ -40,7 +40,7 @@ function casesOf(report: StatusReport): JunitCase[] {
       className,
       failure: failureOf(peer, report),
     })),
-    { name: 'what peers and agents need of it is there', className, failure: failureOfFaults(serving) },
+    { name: 'everything that peers and agents need of it exists', className, failure: failureOfFaults(serving) },
   ];
 }
 

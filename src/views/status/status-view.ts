@@ -72,7 +72,7 @@ export function headline(report: StatusReport, theme: Theme): string {
   if (nodes.total === 0) return `❌ ${theme.fail(`No Cilium agent runs in ${cluster.name}`)}`;
   if (report.peers.length === 0) {
     const whom = report.serves.join(', ');
-    const words = `${cluster.name} is dialled one-way by ${whom}, as it was chosen`;
+    const words = `${cluster.name} is dialled one-way by ${whom}, as chosen`;
     return report.healthy ? `✅ ${words}` : `❌ ${theme.fail(`${words}, but not all of it is well`)}`;
   }
   const word = sample ? 'sampled node' : 'node';
@@ -95,14 +95,14 @@ export function headline(report: StatusReport, theme: Theme): string {
 function shortcoming({ enabled, kvstoremesh, problems, faults }: StatusReport, all: string): string {
   const still = `${all} still connected to all clusters`;
   if (problems.some(({ heldOver }) => heldOver)) return `New connections fail; ${still}`;
-  if (!enabled) return `The clustermesh-apiserver is not there; ${still}`;
+  if (!enabled) return `The clustermesh-apiserver is missing; ${still}`;
   if (kvstoremesh.enabled && kvstoremesh.replicas === 0) return `No KVStoreMesh replica runs; ${still}`;
   if (kvstoremesh.enabled && kvstoremesh.connected < kvstoremesh.replicas) {
     const lacking = kvstoremesh.replicas - kvstoremesh.connected;
     return `${capital(partOf(lacking, kvstoremesh.replicas, 'KVStoreMesh replica', ['is', 'are']))} not connected to all clusters; ${all}`;
   }
   if (faults.some(({ outage }) => outage)) return `The connections would not come back after a restart; ${still}`;
-  return `Not all of it is well; ${still}`;
+  return `Not everything is healthy; ${still}`;
 }
 
 /** What to do where no KVStoreMesh replica runs and no reason says why; else nothing. */
