@@ -1,7 +1,6 @@
 import { writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
-import { type Completion, completeData, completeProgress, completionFor, runFlagsOf } from './cli/complete-commands.ts';
 import { confirm } from './cli/confirm.ts';
 import { withoutVariables } from './cli/environment.ts';
 import { commandOf, withFlagsBehind } from './cli/flags-first.ts';
@@ -12,6 +11,13 @@ import { ownWords } from './cli/own-words.ts';
 import { type Invocation, parseCommandLine } from './cli/program.ts';
 import { plainProgress, quietProgress, spinnerProgress } from './cli/progress.ts';
 import { reportError } from './cli/report-error.ts';
+import {
+  type AddRunFlags,
+  progressWithRunFlags,
+  resultWithRunFlags,
+  runFlagsAdder,
+  runFlagsOf,
+} from './cli/run-flags.ts';
 import { colourWanted, createTheme } from './cli/theme.ts';
 import type { CommandContext, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
@@ -32,7 +38,7 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
   const seen = { format: valueIn(words, '--output', '-o'), debug: words.includes('--debug') };
   const errorTheme = createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));
-  let complete: Completion = (text) => text;
+  let addRunFlags: AddRunFlags = (text) => text;
   if (argv[0] === COMPLETE) return completeLine(argv.slice(1), host);
   try {
     const version = await packageVersion(host);
@@ -40,13 +46,13 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
     const invocation = await parseCommandLine(COMMANDS, texts, host, words);
     if (!invocation) return 0;
     const flags = runFlagsOf(invocation.options, invocation.command);
-    complete = completionFor(flags, COMMANDS);
+    addRunFlags = runFlagsAdder(flags, COMMANDS);
     const leaveUnnamed = (context: string) => {
       flags.unnamedContext = context;
     };
-    return await runCommand(invocation, host, { complete, argv: words, leaveUnnamed });
+    return await runCommand(invocation, host, { addRunFlags, argv: words, leaveUnnamed });
   } catch (thrown) {
-    return reportError(host, errorTheme, { ...seen, complete }, thrown);
+    return reportError(host, errorTheme, { ...seen, addRunFlags }, thrown);
   }
 }
 
@@ -113,10 +119,10 @@ async function runCommand(
   { command, options }: Invocation,
   host: Host,
   {
-    complete,
+    addRunFlags,
     argv,
     leaveUnnamed,
-  }: { complete: Completion; argv: readonly string[] } & Pick<CommandContext, 'leaveUnnamed'>,
+  }: { addRunFlags: AddRunFlags; argv: readonly string[] } & Pick<CommandContext, 'leaveUnnamed'>,
 ): Promise<number> {
   const theme = createTheme(colourWanted(host.env, host.stdout, options.color));
   const again = (...words: readonly string[]) =>
@@ -124,10 +130,10 @@ async function runCommand(
   const commit = typeof MESHCTL_COMMIT === 'undefined' ? '' : MESHCTL_COMMIT;
   const client = { version: await packageVersion(host), ...(commit ? { commit } : {}), node: process.version };
   const context: CommandContext = {
-    progress: completeProgress(await progressFor(options, host), complete),
+    progress: progressWithRunFlags(await progressFor(options, host), addRunFlags),
     again,
     print: (text) => host.stdout.write(text),
-    confirm: (question, about) => confirm(host, question, complete(about), again),
+    confirm: (question, about) => confirm(host, question, addRunFlags(about), again),
     canAsk: host.keyboard !== undefined,
     theme,
     interactive: host.stdout.isTty,
@@ -150,7 +156,7 @@ async function runCommand(
   if (host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined) {
     throw new MeshctlError('Interrupted', 'interrupted');
   }
-  await writeResult(host, theme, options.output, completeData(result, complete));
+  await writeResult(host, theme, options.output, resultWithRunFlags(result, addRunFlags));
   return result.exitCode ?? 0;
 }
 

@@ -2,9 +2,9 @@ import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { errorData } from '../views/error-data.ts';
 import { printableLines } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
-import { type Completion, completed } from './complete-commands.ts';
 import type { Host } from './host.ts';
 import { isDocumentFormat, writeDocument } from './output.ts';
+import { type AddRunFlags, withRunFlags } from './run-flags.ts';
 
 const BUG_HINT =
   'This is a bug in meshctl. Please report it with the command line and the output of the same command with --debug.';
@@ -24,11 +24,11 @@ export function asMeshctlError(thrown: unknown, signal: AbortSignal): MeshctlErr
 export async function reportError(
   host: Host,
   theme: Theme,
-  options: { format: unknown; debug: boolean; complete: Completion },
+  options: { format: unknown; debug: boolean; addRunFlags: AddRunFlags },
   thrown: unknown,
 ): Promise<number> {
   const failure = asMeshctlError(thrown, host.signal);
-  const error = completed(errorData(failure), options.complete);
+  const error = withRunFlags(errorData(failure), options.addRunFlags);
   if (isDocumentFormat(options.format)) {
     await writeDocument(host, options.format, 'Error', { error });
   } else {

@@ -18,7 +18,7 @@ const SHARED = '--kubeconfig -n --namespace --as --as-group --request-timeout'.s
 const ALWAYS = ['--debug', '--help', '-h', '--version'];
 const BUILDERS = ['meshctlCommand', 'kubectlCommand'];
 /** The builders themselves, and the room that finds their lines again. */
-const BUILT_IN = ['mesh/command-line.ts', 'cli/complete-commands.ts'];
+const BUILT_IN = ['mesh/command-line.ts', 'cli/run-flags.ts'];
 /** A command line, as opposed to a word about a program. */
 const BY_HAND =
   /\bmeshctl (clustermesh|mesh|service|connectivity|version)\b|\bkubectl (--?[a-z]|annotate|apply|config|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale)/;

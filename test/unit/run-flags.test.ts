@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { completionFor, type RunFlags, runFlagsOf } from '../../src/cli/complete-commands.ts';
+import { type RunFlags, runFlagsAdder, runFlagsOf } from '../../src/cli/run-flags.ts';
 import type { CommandContext } from '../../src/commands/command.ts';
 import { COMMANDS } from '../../src/commands/registry.ts';
 import { kubeconfigOf } from '../../src/commands/targets/cluster-flags.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../../src/mesh/command-line.ts';
 
 const FLAGS = { kubeconfig: '/tmp/my configs/a', ciliumNamespace: 'cilium', as: 'jane', asGroup: ['ops'] };
-const complete = completionFor(FLAGS, COMMANDS);
+const addRunFlags = runFlagsAdder(FLAGS, COMMANDS);
 
 const flagsOf = (options: Record<string, unknown>, path = 'clustermesh connect') => {
   const spec = COMMANDS.find((command) => command.path.join(' ') === path);
@@ -42,22 +42,24 @@ describe('command lines', () => {
 
 describe('commands that a run tells the operator to type', () => {
   it('reach the clusters as the run itself did', () => {
-    expect(complete('run: meshctl clustermesh connect --context a --destination-context b')).toBe(
+    expect(addRunFlags('run: meshctl clustermesh connect --context a --destination-context b')).toBe(
       `run: meshctl clustermesh connect ${ACCESS} -n cilium --context a --destination-context b`,
     );
-    expect(complete('kubectl --context a -n cilium get pods')).toBe(`kubectl ${ACCESS} --context a -n cilium get pods`);
+    expect(addRunFlags('kubectl --context a -n cilium get pods')).toBe(
+      `kubectl ${ACCESS} --context a -n cilium get pods`,
+    );
   });
 
-  it('are completed one by one, several in a line', () => {
+  it('get them one by one, several in a line', () => {
     const text = 'meshctl clustermesh enable --context a && meshctl clustermesh connect --context a';
-    expect(complete(text)).toBe(
+    expect(addRunFlags(text)).toBe(
       `meshctl clustermesh enable ${ACCESS} -n cilium --context a && meshctl clustermesh connect ${ACCESS} -n cilium --context a`,
     );
   });
 
   it('leave out the context that only meshctl has a name for, in a pod', () => {
     const flags: RunFlags = {};
-    const inPod = completionFor(flags, COMMANDS);
+    const inPod = runFlagsAdder(flags, COMMANDS);
     const text =
       'enable it: meshctl clustermesh enable --context in-cluster --replicas 2 && kubectl --context in-cluster -n cilium get pods';
     expect(inPod(text)).toBe(text);
@@ -86,12 +88,12 @@ describe('commands that a run tells the operator to type', () => {
 
   it('keep what they say themselves', () => {
     const own = 'meshctl clustermesh status --kubeconfig other --context a';
-    expect(complete(own)).toBe(own);
-    expect(complete('meshctl clustermesh enable -n other')).toBe(`meshctl clustermesh enable ${ACCESS} -n other`);
+    expect(addRunFlags(own)).toBe(own);
+    expect(addRunFlags('meshctl clustermesh enable -n other')).toBe(`meshctl clustermesh enable ${ACCESS} -n other`);
   });
 
   it('know Cilium’s namespace by its own flag in the service commands', () => {
-    expect(complete('meshctl service list --context a')).toBe(
+    expect(addRunFlags('meshctl service list --context a')).toBe(
       `meshctl service list ${ACCESS} --cilium-namespace cilium --context a`,
     );
   });
@@ -104,25 +106,25 @@ describe('commands that a run tells the operator to type', () => {
     ['clustermesh inspect-policy-default-local-cluster', { namespace: 'shop' }, undefined],
   ])('of %s do not take another namespace for Cilium’s', (path, options, namespace) => {
     expect(flagsOf(options, path).ciliumNamespace).toBe(namespace);
-    const given = completionFor({ ciliumNamespace: 'cilium' }, COMMANDS);
+    const given = runFlagsAdder({ ciliumNamespace: 'cilium' }, COMMANDS);
     const flag = { 'clustermesh status': ' -n cilium', 'service list': ' --cilium-namespace cilium' }[path];
     if (flag) expect(given(`meshctl ${path} --context a`)).toBe(`meshctl ${path}${flag} --context a`);
   });
 
   it('are left alone where nothing was given', () => {
     const text = 'meshctl clustermesh status --context a; kubectl get pods';
-    expect(completionFor(flagsOf({}), COMMANDS)(text)).toBe(text);
+    expect(runFlagsAdder(flagsOf({}), COMMANDS)(text)).toBe(text);
   });
 
   it('are not looked for in words about them', () => {
-    expect(complete('log in again, e.g. with kubectl and the same context')).toBe(
+    expect(addRunFlags('log in again, e.g. with kubectl and the same context')).toBe(
       'log in again, e.g. with kubectl and the same context',
     );
-    expect(complete('meshctl demo')).toBe('meshctl demo');
+    expect(addRunFlags('meshctl demo')).toBe('meshctl demo');
   });
 
   describe('with clusters of two kubeconfigs', () => {
-    const both = completionFor(
+    const both = runFlagsAdder(
       flagsOf({
         kubeconfig: 'here',
         context: 'a',
@@ -172,7 +174,7 @@ describe('commands that a run tells the operator to type', () => {
     });
 
     it('take all contexts but the source with --all', () => {
-      const all = completionFor(flagsOf({ context: 'a', destinationKubeconfig: 'there', all: true }), COMMANDS);
+      const all = runFlagsAdder(flagsOf({ context: 'a', destinationKubeconfig: 'there', all: true }), COMMANDS);
       expect(all('meshctl clustermesh status --context x')).toBe(
         'meshctl clustermesh status --kubeconfig there --context x',
       );

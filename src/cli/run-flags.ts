@@ -55,11 +55,11 @@ function destinationOf({
   return { kubeconfig, holds: (name) => name !== context && (all === true || matchesAny(name, patterns)) };
 }
 
-/** Makes command lines in a text complete. */
-export type Completion = (text: string) => string;
+/** Adds the flags of the run to the command lines in a text. */
+export type AddRunFlags = (text: string) => string;
 
 /** @param commands the specs, by which command lines are known */
-export function completionFor(flags: RunFlags, commands: readonly CommandSpec[]): Completion {
+export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[]): AddRunFlags {
   const { kubeconfig, as, asGroup = [], ciliumNamespace, destination } = flags;
   const given = [kubeconfig, as, ciliumNamespace, destination, ...asGroup].some((flag) => flag !== undefined);
   const identity = [...(as === undefined ? [] : ['--as', as]), ...asGroup.flatMap((group) => ['--as-group', group])];
@@ -73,7 +73,7 @@ export function completionFor(flags: RunFlags, commands: readonly CommandSpec[])
     if (!flag || ciliumNamespace === undefined || / (-n|--namespace|--cilium-namespace)[ =]/.test(rest)) return [];
     return [flag, ciliumNamespace];
   };
-  const complete = ({ command, rest, elsewhere }: Line): string => {
+  const addRunFlags = ({ command, rest, elsewhere }: Line): string => {
     if (/ --kubeconfig[ =]/.test(rest)) return command + rest;
     const path = elsewhere ? destination?.kubeconfig : kubeconfig;
     const others = PAIRING.test(command) && !elsewhere ? contextsAfter('destination-context', rest) : [];
@@ -92,7 +92,7 @@ export function completionFor(flags: RunFlags, commands: readonly CommandSpec[])
     return text.replace(line, (_line: string, ...groups: unknown[]) => {
       const { command, rest } = groups.at(-1) as { command: string; rest: string };
       return linesFor(command, rest, destination)
-        .map((one) => complete({ ...one, rest: withoutContext(one.rest, unnamedContext) }))
+        .map((one) => addRunFlags({ ...one, rest: withoutContext(one.rest, unnamedContext) }))
         .join(' && ');
     });
   };
@@ -155,10 +155,10 @@ function namespaceOptionOf({ options }: CommandSpec): '-n' | '--cilium-namespace
   return options.some(({ flags }) => flags.startsWith('-n,')) ? undefined : '-n';
 }
 
-/** A copy of plain data in which every text is complete. */
-export function completed<T>(data: T, complete: Completion): T {
+/** A copy of plain data in which the command lines of every text have them. */
+export function withRunFlags<T>(data: T, addRunFlags: AddRunFlags): T {
   const walk = (value: unknown): unknown => {
-    if (typeof value === 'string') return complete(value);
+    if (typeof value === 'string') return addRunFlags(value);
     if (Array.isArray(value)) return value.map(walk);
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, walk(entry)]));
@@ -167,16 +167,16 @@ export function completed<T>(data: T, complete: Completion): T {
 }
 
 /** The same for a command's result; what is printed raw is for programs. */
-export function completeData(result: CommandResult, complete: Completion): CommandResult {
-  return { ...result, data: completed(result.data, complete), text: (theme) => complete(result.text(theme)) };
+export function resultWithRunFlags(result: CommandResult, addRunFlags: AddRunFlags): CommandResult {
+  return { ...result, data: withRunFlags(result.data, addRunFlags), text: (theme) => addRunFlags(result.text(theme)) };
 }
 
 /** The same for what is said on the way. */
-export function completeProgress(
+export function progressWithRunFlags(
   { start, warn, info }: CommandContext['progress'],
-  complete: Completion,
+  addRunFlags: AddRunFlags,
 ): CommandContext['progress'] {
-  return { start, warn: (text) => warn(complete(text)), info: (text) => info(complete(text)) };
+  return { start, warn: (text) => warn(addRunFlags(text)), info: (text) => info(addRunFlags(text)) };
 }
 
 function textOf(value: unknown): string | undefined {
