@@ -69,7 +69,7 @@ describe('disable', () => {
     await succeed('enable', '--context', 'mesh-1');
     const { exitCode, stderr } = await meshctl('disable', '--context', 'mesh-1');
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('then agree to it: meshctl clustermesh ');
+    expect(stderr).toContain('then confirm it: meshctl clustermesh ');
     const options = { env: { KUBECONFIG: sandbox.kubeconfigPath }, answers: ['no'] };
     const declined = await runCli(['clustermesh', 'disable', '--context', 'mesh-1'], options);
     expect(declined.exitCode).toBe(1);

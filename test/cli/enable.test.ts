@@ -230,7 +230,7 @@ describe('the CA', () => {
     expect(refused.stderr).toMatch(/holds a different CA than .*other\.crt/);
     const unasked = await meshctl('enable', '--context', 'mesh-1', ...files, '--replace-ca');
     expect(unasked.exitCode).toBe(2);
-    expect(unasked.stderr).toContain('then agree to it: meshctl clustermesh ');
+    expect(unasked.stderr).toContain('then confirm it: meshctl clustermesh ');
   });
 
   it('shows what will restart, and restarts it', async () => {

@@ -78,7 +78,7 @@ function headline(report: MeshStatusReport, theme: Theme): string {
   const atRisk = clusters.filter((cluster) => !cluster.healthy && whole(cluster)).length;
   const words = [
     ...(unreachable.length > 0
-      ? [`${partOf(unreachable.length, total, 'cluster', ['cannot', 'cannot'])} be asked`]
+      ? [`${partOf(unreachable.length, total, 'cluster', ['cannot', 'cannot'])} be queried`]
       : []),
     ...(lacking > 0 ? [`${partOf(lacking, total, 'cluster', ['is', 'are'])} not connected to all clusters`] : []),
     ...(atRisk > 0 ? [`${partOf(atRisk, total, 'cluster', ['is', 'are'])} connected, but degraded`] : []),
