@@ -1,3 +1,4 @@
+import { SHORTEST_VALIDITY_MS } from '../mesh/certificates/rotation-lifetime.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type Toleration, tolerationOf } from '../mesh/objects/taints.ts';
 
@@ -15,6 +16,19 @@ export function parseDuration(text: string): number {
 /** An age or a validity: no timer waits for it, so it may be years, and days are a unit too (`30d`). @returns milliseconds */
 export function parseSpan(text: string): number {
   return sumOf(text, /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g, 'Write it like 30d, 8760h or 1h30m.');
+}
+
+/** How long a certificate is to be good. @returns milliseconds. @throws MeshctlError `Usage` for less than a day */
+export function parseValidity(text: string): number {
+  const validityMs = parseSpan(text);
+  if (validityMs >= SHORTEST_VALIDITY_MS) return validityMs;
+  throw new MeshctlError(
+    'Usage',
+    `"${text}" is too short: certificates would expire before their peers could renew them`,
+    {
+      hint: 'Give 24h or more, like 90d or 8760h.',
+    },
+  );
 }
 
 function sumOf(text: string, pattern: RegExp, hint: string): number {

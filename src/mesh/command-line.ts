@@ -4,6 +4,21 @@
  * a namespace that was given) are not added here: the cli room completes every line of a result with them, once.
  */
 
+const UNITS_MS: readonly (readonly [unit: string, ms: number])[] = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1000],
+  ['ms', 1],
+];
+
+/** A span as flags take it, to the millisecond: `90d`, `36h`, `90m`. */
+export function spanWord(spanMs: number): string {
+  const ms = Math.round(spanMs);
+  const [unit, of] = UNITS_MS.find(([, size]) => ms % size === 0) ?? ['ms', 1];
+  return `${ms / of}${unit}`;
+}
+
 /** Where a command is to be run. */
 export interface CommandPlace {
   /** Kubeconfig contexts; several are for meshctl only. */

@@ -29,6 +29,8 @@ it.each([
   ['clustermesh check --suppress tls-orphan-users', 'there is no check "tls-orphan-users"', 'are: tls-orphaned-users'],
   ['clustermesh connect --skip-checks nope', 'there is no check "nope"', 'are: '],
   ['clustermesh enable --replicas x', '--replicas: "x" is not a whole number', ''],
+  ['clustermesh enable --cert-validity 1s', '--cert-validity: "1s" is too short', 'Give 24h or more'],
+  ['clustermesh certs rotate --all --cert-validity 23h', '--cert-validity: "23h" is too short', 'Give 24h or more'],
   ['clustermesh enable --toleration dedicated', '--toleration: "dedicated" is not a taint', ''],
   ['clustermesh enable --toleration a=b:Never', '--toleration: "a=b:Never" is not a taint', ''],
   ['sandbox up --cilium-version 1.10.0', '"1.10.0" is not a Cilium version from 1.16', 'Give one such as'],

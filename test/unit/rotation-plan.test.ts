@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { parseSpan } from '../../src/commands/option-values.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
+import { validityWarnings } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { hasWork, planRotation } from '../../src/mesh/certificates/rotation.ts';
+import { expiredIn } from '../../src/mesh/certificates/rotation-expiry.ts';
 import { describeLifetime, lifetimeOf } from '../../src/mesh/certificates/rotation-lifetime.ts';
 import { type RotationChoice, scopeRotation } from '../../src/mesh/certificates/rotation-scope.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
+import { spanWord } from '../../src/mesh/command-line.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
@@ -119,13 +123,37 @@ describe('what a rotation makes anew', () => {
 
   it.each([
     ['whole days, dated back by minutes', 90 * DAY_MS + 300_000, undefined, 90 * DAY_MS],
-    ['hours', 12 * 3_600_000, undefined, 12 * 3_600_000],
+    ['hours', 36 * 3_600_000, undefined, 36 * 3_600_000],
+    ['no use to a successor', 601_000, undefined, undefined],
     ['as long as its CA was left', 61.3 * DAY_MS, 'ends with it', undefined],
   ])('a lifetime of %s', (_name, lifetimeMs, ca, validityMs) => {
     const notAfter = new Date(NOW.getTime() + lifetimeMs);
     const leaf = certificateFacts({ notBefore: NOW, notAfter, keyBits: 2048 });
     const authority = certificateFacts({ notAfter });
     expect(lifetimeOf(leaf, ca === undefined ? undefined : authority)).toEqual({ keySize: 2048, validityMs });
+  });
+
+  it('knows what has expired, wherever it is, so that nobody is told that nothing is cut off', () => {
+    const expired = { notAfter: daysAgo(1), notBefore: daysAgo(2) };
+    const says = expiredIn([member(1, { facts: expired }), member(2)], NOW);
+    expect(says[0]).toMatch(/^c1: .* in Secret clustermesh-apiserver-server-cert expired on /);
+    expect(expiredIn([], NOW)).toEqual([]);
+  });
+
+  it.each([
+    [90 * DAY_MS, '90d'],
+    [36 * 3_600_000, '36h'],
+    [5_400_000, '90m'],
+    [1500, '1500ms'],
+    [0, '0d'],
+  ])('%d ms are told as a flag takes them: %s', (spanMs, word) => {
+    expect(spanWord(spanMs)).toBe(word);
+    expect(parseSpan(word)).toBe(spanMs);
+  });
+
+  it('warns of a validity that is shorter than the time in which certificates are reported', () => {
+    expect(validityWarnings(DAY_MS)[0]).toContain('less than 30 days');
+    expect([validityWarnings(30 * DAY_MS), validityWarnings(undefined)]).toEqual([[], []]);
   });
 
   it('says nothing of a lifetime that is not known', () => {

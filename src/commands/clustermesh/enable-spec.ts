@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseObjectField, parseSpan } from '../option-values.ts';
+import { parseObjectField, parseValidity } from '../option-values.ts';
 import {
   CLUSTERS,
   DRY_RUN,
@@ -28,8 +28,9 @@ const CERTIFICATE_OPTIONS = grouped('certificates', [
   },
   {
     flags: '--cert-validity <duration>',
-    description: 'validity of new certificates, e.g. 8760h (default: that of the certificates there are, else 3 years)',
-    parse: parseSpan,
+    description:
+      'validity of new certificates, 24h or more, e.g. 8760h (default: that of the certificates there are, else 3 years)',
+    parse: parseValidity,
   },
   {
     flags: '--key-size <bits>',

@@ -11,6 +11,7 @@ import {
 import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../../flows/enable/given-authority.ts';
 import type { Target } from '../../flows/flow.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
+import { validityWarnings } from '../../mesh/certificates/cluster-certificates.ts';
 import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import { cutEffects } from '../../mesh/plan/peer-effects.ts';
@@ -39,6 +40,7 @@ type EnableFlags = FlagsOf<typeof ENABLE>;
 export async function run(context: CommandContext, flags: EnableFlags): Promise<CommandResult> {
   const options = optionsOf(flags);
   dryRunOf(flags);
+  for (const warning of validityWarnings(flags.certValidity)) context.progress.warn(warning);
   return withWritableClusters(context, flags, async (targets, silent) => {
     const givenAuthority = await broughtAuthority(context, flags, targets);
     const complete = { ...options, forcing: context.again('--force-conflicts'), givenAuthority };

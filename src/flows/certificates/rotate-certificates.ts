@@ -7,11 +7,11 @@ import {
   type TrustedAuthority,
 } from '../../mesh/certificates/rotation-certificates.ts';
 import { successorName } from '../../mesh/certificates/rotation-cluster.ts';
+import { expiredIn } from '../../mesh/certificates/rotation-expiry.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { CA_SECRET, SHARED_USER } from '../../mesh/objects/names.ts';
-import { peerCertificateKeys } from '../../mesh/peers/peer-config.ts';
+import { CA_SECRET } from '../../mesh/objects/names.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { readMembers } from '../connect/read-members.ts';
@@ -28,17 +28,7 @@ import {
   rotationInput,
 } from './prepare-rotation.ts';
 import { credentialIn, type PhaseRun, runPhase } from './rotate-phase.ts';
-
-/** How the key of a peer's CA ends. */
-const PEER_CA = peerCertificateKeys('').ca;
-
-/** What was made anew. */
-export interface Rotation {
-  context: string;
-  secret: string;
-  subject: string;
-  peer?: string | undefined;
-}
+import { flagsAgain, type Progress, type Rotation, renewedBy, sayWhatStands } from './what-stands.ts';
 
 export interface RotationOutcome {
   certificates: readonly Rotation[];
@@ -48,7 +38,6 @@ export interface RotationOutcome {
 
 /** More rounds than phases: someone else writes all the time. */
 const MOST_ROUNDS = 12;
-const HOUR_MS = 60 * 60 * 1000;
 /** So often a phase is tried anew because someone else was faster. */
 const MOST_CONFLICTS = 3;
 
@@ -63,7 +52,8 @@ export async function rotateCertificates(
   options: RotateOptions,
 ): Promise<RotationOutcome> {
   requireUnowned(prepared.phases);
-  const steps: Step[] = [];
+  const progress = { steps: [] as Step[], members: prepared.members };
+  const { steps } = progress;
   try {
     await requireAllProvable(flow, prepared, options);
     const authorities = await makeSuccessors(
@@ -71,26 +61,25 @@ export async function rotateCertificates(
       prepared.phases.flatMap((phase) => phase.steps),
     );
     const successors = successorsIn(authorities, prepared);
-    await carryOut(flow, prepared, options, { authorities, successors, steps });
+    await carryOut(flow, prepared, options, { authorities, successors, progress });
     return { certificates: renewedBy(steps), steps };
   } catch (error) {
-    sayWhatStands(flow, prepared, options, { steps, error });
+    sayWhatStands(flow, prepared, options, { ...progress, error });
     throw error;
   }
 }
 
-interface Progress {
+interface Made {
   authorities: Authorities;
   successors: ReadonlyMap<string, TrustedAuthority>;
-  /** Of the phases that are done. */
-  steps: Step[];
+  progress: Progress;
 }
 
 async function carryOut(
   flow: Flow,
   prepared: PreparedRotation,
   options: RotateOptions,
-  { authorities, successors, steps }: Progress,
+  { authorities, successors, progress }: Made,
 ): Promise<void> {
   const { targets, scope } = prepared;
   const known = knownAuthorities(prepared.members, successors);
@@ -101,7 +90,7 @@ async function carryOut(
     const phases = planRotation(rotationInput(flow, { members, scope }, options, successors));
     const phase = phases.find(hasWork);
     if (!phase) return;
-    if (round > MOST_ROUNDS) throw tooManyWriters(members);
+    if (round > MOST_ROUNDS) throw neverDone(members, flow.now());
     requireUnowned(phases);
     const look = async (): Promise<Member[]> => {
       const seen = await readMembers(targets, options.parallel, prepared.members);
@@ -122,13 +111,14 @@ async function carryOut(
     };
     try {
       await runPhase(flow, targets, run, options);
-      steps.push(...phase.steps);
+      progress.steps.push(...phase.steps);
     } catch (error) {
       const overtaken = error instanceof MeshctlError && error.code === 'Conflict' && error.details.stop !== true;
       if (!overtaken || ++conflicts > MOST_CONFLICTS) throw error;
       flow.progress.warn(`${error.message}: someone else changed it first; reading again`);
     }
     members = await look();
+    progress.members = members;
   }
 }
 
@@ -241,8 +231,15 @@ function requireNoNewPeers(changing: readonly Member[], members: readonly Member
   }
 }
 
-function tooManyWriters(members: readonly Member[]): MeshctlError {
+function neverDone(members: readonly Member[], now: Date): MeshctlError {
   const contexts = members.map(({ snapshot }) => snapshot.context);
+  const expired = expiredIn(members, now);
+  if (expired.length > 0) {
+    return new MeshctlError('CertificateAuthority', `what was just issued is not valid: ${expired.join('; ')}`, {
+      hint: `See when the CAs expire, which certificates never outlive: ${meshctlCommand('clustermesh certs list', { context: contexts })}`,
+      details: { contexts, stop: true },
+    });
+  }
   return new MeshctlError('Conflict', 'someone else keeps changing what was just written', {
     hint: 'Find out who writes to the Secrets of the clustermesh-apiserver (Helm, GitOps, another meshctl).',
     details: { contexts, stop: true },
@@ -252,54 +249,4 @@ function tooManyWriters(members: readonly Member[]): MeshctlError {
 function mendCommand({ targets }: PreparedRotation, options: RotateOptions): () => string {
   const context = targets.map(({ client }) => client.context);
   return () => meshctlCommand('clustermesh certs rotate', { context }, flagsAgain(options));
-}
-
-/** What was asked for holds for the rest too. */
-function flagsAgain({ asked: { keySize, validityMs }, olderThanMs, peer, force }: RotateOptions): string[] {
-  const hours = (ms: number) => `${Math.round(ms / HOUR_MS)}h`;
-  return [
-    ...(keySize === undefined ? [] : ['--key-size', String(keySize)]),
-    ...(validityMs === undefined ? [] : ['--cert-validity', hours(validityMs)]),
-    ...(olderThanMs === undefined ? [] : ['--older-than', hours(olderThanMs)]),
-    ...(peer === undefined ? [] : ['--peer', peer]),
-    ...(force ? ['--force-conflicts'] : []),
-  ];
-}
-
-function sayWhatStands(
-  flow: Flow,
-  { scope, targets }: PreparedRotation,
-  options: RotateOptions,
-  { steps, error }: { steps: readonly Step[]; error: unknown },
-): void {
-  const renewed = renewedBy(steps);
-  if (error instanceof MeshctlError) error.details.renewed = renewed;
-  const what = renewed.map(({ context, subject, peer }) => `${context}: ${subject}${peer ? ` (for ${peer})` : ''}`);
-  const began = steps.some(({ action }) => action !== 'keep');
-  flow.progress.warn(
-    renewed.length > 0 ? `Renewed before it stopped: ${what.join(', ')}` : 'Nothing was renewed before it stopped',
-  );
-  if (!began) return;
-  const context = targets.map(({ client }) => client.context);
-  // Until the new CA is in place, only --ca goes on to it; a plain run would go back.
-  const ahead = scope.replace.size > 0 && !steps.some(({ write }) => write?.method === 'authority');
-  const again = meshctlCommand('clustermesh certs rotate', { context }, [
-    ...(ahead ? ['--ca'] : []),
-    ...flagsAgain(options),
-  ]);
-  const trusted = scope.changing.size > 0 ? 'the new CA and the former one are both trusted. ' : '';
-  flow.progress.warn(`Nothing is cut off: ${trusted}To go on: ${again}`);
-}
-
-function renewedBy(steps: readonly Step[]): Rotation[] {
-  return steps.flatMap(({ cluster: context, object: { name: secret }, write }): Rotation[] => {
-    if (write?.method === 'authority') return [{ context, secret, subject: write.commonName }];
-    if (write?.method !== 'issue') return [];
-    const copied = (write.copies ?? []).map(({ keys }) => ({ subject: SHARED_USER, keys }));
-    const issued = write.certificates.map(({ spec, keys }) => ({ subject: spec.commonName, keys }));
-    return [...issued, ...copied].map(({ subject, keys }) => {
-      const peer = keys.ca.endsWith(PEER_CA) ? keys.ca.slice(0, -PEER_CA.length) : undefined;
-      return { context, secret, subject, ...(peer === undefined ? {} : { peer }) };
-    });
-  });
 }

@@ -138,6 +138,16 @@ function reasonOfTime(
   return undefined;
 }
 
+/** What to tell of a validity that was asked for and is good, but for which nobody is used to look after certificates. */
+export function validityWarnings(validityMs: number | undefined): string[] {
+  if (validityMs === undefined || validityMs >= RENEW_BEFORE_MS) return [];
+  const days = RENEW_BEFORE_MS / (24 * 60 * 60 * 1000);
+  return [
+    `certificates that are valid for less than ${days} days are reported by check from their first day, and peers are cut off ` +
+      'when they expire: run certs rotate on a schedule that is shorter',
+  ];
+}
+
 /** Why a certificate is refused for its time, as the end of a sentence; undefined while it is valid. */
 export function validityFault({ notBefore, notAfter }: CertificateFacts, now: Date): string | undefined {
   if (notAfter <= now) return `expired on ${dayOf(notAfter)}`;

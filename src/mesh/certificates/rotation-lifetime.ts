@@ -8,6 +8,12 @@ export interface Lifetime {
   validityMs?: number | undefined;
 }
 
+/**
+ * Nobody means less: the lifetime is dated back and a rotation waits for etcd's files to be synced (a minute or more) and for
+ * pods, so that what lasts hours may have expired before it is in use, and nothing renews it overnight.
+ */
+export const SHORTEST_VALIDITY_MS = 24 * 60 * 60 * 1000;
+
 const HOUR_MS = 60 * 60 * 1000;
 /** Certificates are dated back by some minutes, for clocks that are behind. */
 const DATED_BACK_MS = 10 * 60 * 1000;
@@ -22,6 +28,8 @@ export function lifetimeOf(certificate: CertificateFacts, ca?: CertificateFacts)
   const hours = Math.round(lifetimeMs / HOUR_MS);
   const wholeHours = hours > 0 && Math.abs(lifetimeMs - hours * HOUR_MS) <= DATED_BACK_MS;
   const cutShort = ca !== undefined && ca.notAfter.getTime() === notAfter.getTime();
+  // Its successor is not to expire in the middle of its own rotation.
+  if (lifetimeMs < SHORTEST_VALIDITY_MS) return { keySize };
   if (wholeHours) return { keySize, validityMs: hours * HOUR_MS };
   return cutShort ? { keySize } : { keySize, validityMs: lifetimeMs };
 }

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command-spec.ts';
-import { parseSpan } from '../../option-values.ts';
+import { parseSpan, parseValidity } from '../../option-values.ts';
 import {
   CLUSTERS,
   DRY_RUN,
@@ -44,8 +44,8 @@ export const CERTS_ROTATE = {
     },
     {
       flags: '--cert-validity <duration>',
-      description: 'validity of new certificates, e.g. 8760h (default: keep theirs)',
-      parse: parseSpan,
+      description: 'validity of new certificates, 24h or more, e.g. 8760h (default: keep theirs)',
+      parse: parseValidity,
     },
     {
       flags: '--key-size <bits>',

@@ -7,6 +7,7 @@ import {
 import { rotateCertificates } from '../../../flows/certificates/rotate-certificates.ts';
 import type { Target } from '../../../flows/flow.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { rotationText } from '../../../views/certificates/rotation-view.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
@@ -25,7 +26,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
   const dryRun = dryRunOf(flags);
   return withChosenClusters(context, flags, async (targets, silent) => {
     const prepared = await prepareRotation(context, targets, options);
-    for (const warning of prepared.scope.warnings) context.progress.warn(warning);
+    for (const warning of [...validityWarnings(options.asked.validityMs), ...prepared.scope.warnings])
+      context.progress.warn(warning);
     if (dryRun) return withUnanswered(await showPlan(context, targets, prepared, dryRun, flags.output), silent);
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
     const certificates = printable((await rotateCertificates(context, prepared, options)).certificates);
