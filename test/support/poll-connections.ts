@@ -26,7 +26,9 @@ export async function whileConnecting<T>(
       // So has a connection whose server's pod ends in the middle of it, or has ended before the load balancer heard of it:
       // the next one must succeed.
       const failures = answer.stdout.split('\n').filter((line) => line.includes('❌'));
-      const ended = failures.filter((line) => /error reading from server: EOF|connection refused/.test(line));
+      const ended = failures.filter((line) =>
+        /error reading from server: EOF|connection refused|read ECONNRESET/.test(line),
+      );
       refused.push(...failures.filter((line) => !ended.includes(line)), ...(endedBefore ? ended : []));
       endedBefore = ended.length > 0;
     }
