@@ -3,7 +3,7 @@ import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, isMeshWrite, startConnectClusters } from '../support/connect-clusters.ts';
 import { printedCommands } from '../support/printed-commands.ts';
-import { found, refs } from '../support/sandbox-mesh.ts';
+import { eventually, found, refs } from '../support/sandbox-mesh.ts';
 
 let clusters: ConnectClusters;
 
@@ -205,6 +205,19 @@ describe('a one-way connection', () => {
     await partAll();
     expect(clusters.objects()).toEqual(before);
   }, 60_000);
+
+  it('stays so where one side has lost what it had written down', async () => {
+    await ok(...ARGV, '--connection-mode', 'unicast');
+    // Either side's word is enough, and is written down again on the other one.
+    storeOf('mesh-1').delete(refs.secret('cilium-clustermesh'));
+    const kept = await ok('--all');
+    expect(kept.stderr).toContain('"mesh-1" dials "mesh-2" and not the other way round, as chosen');
+    expect(fileOf('mesh-2', 'mesh-1')).toBe('');
+    expect(storeOf('mesh-1').get(refs.secret('cilium-clustermesh'))?.metadata.annotations).toMatchObject({
+      'meshctl.io/mode.mesh-2': 'unicast',
+    });
+    await partAll();
+  }, 60_000);
 });
 
 describe('the plan of a connect', () => {
@@ -221,7 +234,27 @@ describe('the plan of a connect', () => {
       'mesh-3': [],
     });
     const moved = await ok(...ARGV, '--destination-endpoint', 'mesh-2=lb.example', '--dry-run');
-    expect(moved.stdout).toContain('~ peer mesh-2 stays connected: dials 172.18.2.100:2379 → dials lb.example:2379');
+    expect(moved.stdout).toContain('? peer mesh-2 may be cut off: dials 172.18.2.100:2379 → dials lb.example:2379');
+    expect(moved.stdout).toContain('nobody has tried lb.example:2379 from there');
+
+    const astray = [...ARGV, '--destination-endpoint', '10.9.9.9:2379'];
+    expect(await connect(...astray)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('may be cut off') });
+    expect(fileOf('mesh-1', 'mesh-2')).toContain('172.18.2.100');
+    await ok(...astray, '--yes');
+    const back = `${['meshctl clustermesh connect', ...ARGV].join(' ')} --destination-endpoint mesh-2=service`;
+    for (const contexts of ['mesh-1', 'mesh-1,mesh-2']) {
+      const status = () => clusters.meshctl(['clustermesh', 'status', '--context', contexts]);
+      const astrayStatus = await eventually(
+        status,
+        ({ stdout }) => stdout.includes('chosen'),
+        'the status names the choice',
+      );
+      const text = astrayStatus.stdout.replaceAll(/\s+/g, ' ');
+      expect(astrayStatus.exitCode).toBe(1);
+      expect(text).toContain('mesh-2 is dialled at 10.9.9.9:2379, as it was chosen');
+      expect(text).toContain(back);
+    }
+    await ok(...ARGV, '--destination-endpoint', 'mesh-2=service');
     await partAll();
   }, 60_000);
 });

@@ -141,6 +141,23 @@ describe('endpoints', () => {
     expect(() => parseEndpointOverride(text)).toThrow(/is not an endpoint/);
   });
 
+  it.each([
+    '127.0.0.1:2379',
+    'mesh-2=127.9.9.9',
+    '[::1]:2379',
+    '::ffff:127.0.0.1',
+    'localhost',
+    '0.0.0.0',
+    '[::]:2379',
+    '169.254.169.254',
+    'fe80::1',
+    '224.0.0.1',
+    'ff02::1',
+    '255.255.255.255',
+  ])('%s leads to no other cluster', (text) => {
+    expect(() => parseEndpointOverride(text)).toThrow(/leads to no other cluster/);
+  });
+
   it('are for the cluster that they name, or for the only one', () => {
     const two = [
       { context: 'x', name: 'a' },

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { Direction } from '../../src/mesh/connect/direction.ts';
 import { connectEffects } from '../../src/mesh/connect/effects.ts';
+import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
-import { apiserverDeployment, caFacts, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+import { apiserverDeployment, caFacts, loadBalancerService, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';
 
@@ -28,6 +30,11 @@ function cluster(id: number, peers: readonly string[], ca = 'ca') {
     peerCertificates: new Map(peers.map((peer) => [peer, tlsFacts('former', { commonName: `remote-mesh-${id}` })])),
   });
 }
+
+const serving = (ip: string) => {
+  const service = loadBalancerService(ip);
+  return [[keyOf(refOf(service)), service] as const];
+};
 
 const step = (context: string, name: string, more: Partial<Step> = {}): Step => ({
   cluster: context,
@@ -74,6 +81,49 @@ describe('what a connect does to the connections that there are', () => {
     };
     expect(effects(step('context-2', '', { object: restarted }))).toEqual([
       ['context-2', 'mesh-1', 'moved', 'the pods of Deployment clustermesh-apiserver restart'],
+    ]);
+  });
+
+  it.each([
+    ['what was never dialled', ['10.9.9.9:2379'], 'unknown'],
+    ['what the Service has', ['172.18.3.100:2379'], 'moved'],
+    ['what the Service has, too', ['lb.example:2379', '172.18.3.100:2379'], 'moved'],
+    ['what it dials now', ['h:1'], 'moved'],
+  ])('is not known of %s', (_what, addresses, becomes) => {
+    const three = { ...cluster(3, []) };
+    const server = { ...three, objects: new Map([...three.objects, ...serving('172.18.3.100')]) };
+    const member = (snapshot: typeof one, id: number) => ({
+      snapshot,
+      identity: { name: `mesh-${id}`, id, maxConnectedClusters: 255 },
+      endpoints: [],
+    });
+    const direction = {
+      client: member(one, 1),
+      server: member(server, 3),
+      endpoint: { addresses },
+    } as unknown as Direction;
+    const changes = [{ path: 'data.mesh-3', from: 'dials h:1', to: 'dials elsewhere' }];
+    const [effect] = connectEffects(
+      [one, server],
+      [direction],
+      [step('context-1', 'cilium-kvstoremesh', { changes })],
+    ).filter(({ peer }) => peer === 'mesh-3');
+    expect(effect?.becomes).toBe(becomes);
+    expect(effect?.mend).toBe(
+      becomes === 'unknown'
+        ? 'meshctl clustermesh connect --context context-1 --destination-context context-3 --destination-endpoint mesh-3=service'
+        : undefined,
+    );
+    if (becomes === 'unknown') expect(effect?.why).toContain('nobody has tried 10.9.9.9:2379 from there');
+  });
+
+  it('is said of the peer that is meant, not of one whose name goes on', () => {
+    const many = cluster(1, ['mesh-3', 'mesh-30']);
+    const changes = [{ path: 'data.mesh-30', from: 'dials a:1', to: 'dials b:1' }];
+    const found = connectEffects([many], [], [step('context-1', 'cilium-kvstoremesh', { changes })]);
+    expect(found.map(({ peer, becomes }) => [peer, becomes])).toEqual([
+      ['mesh-3', 'kept'],
+      ['mesh-30', 'moved'],
     ]);
   });
 });

@@ -4,7 +4,7 @@ import { requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import type { ApiserverPodFacts, NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
-import { choiceNotes } from '../../src/mesh/connect/kept-choices.ts';
+import { choiceNotes, type Dial, wantedDials } from '../../src/mesh/connect/kept-choices.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import { requireReadyServers } from '../../src/mesh/connect/provable.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
@@ -244,6 +244,25 @@ describe('nodes of a NodePort', () => {
     );
   });
   const at = (number: string) => ({ host: `10.0.0.${number}`, port: 32379 });
+});
+
+describe('a one-way connection', () => {
+  it.each([
+    ['as both sides say', { 'meshctl.io/mode.mesh-2': 'unicast' }, { 'meshctl.io/mode.mesh-1': 'served' }],
+    ['as the one that dials says', { 'meshctl.io/mode.mesh-2': 'unicast' }, {}],
+    ['as the one that is dialled says', {}, { 'meshctl.io/mode.mesh-1': 'served' }],
+  ])('stays so %s', (_what, dialling, served) => {
+    const one = client({ marks: dialling });
+    const two = server({
+      live: [loadBalancerService('10.9.0.2'), secret('cilium-clustermesh', {}, { annotations: served })],
+    });
+    const all: Dial[] = [
+      [one, two],
+      [two, one],
+    ];
+    expect(wantedDials(all, false)).toEqual({ wanted: [all[0]], oneWay: [all[1]] });
+    expect(wantedDials(all, true)).toEqual({ wanted: all, oneWay: [] });
+  });
 });
 
 describe('requireReadyServers', () => {

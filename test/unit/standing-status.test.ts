@@ -7,7 +7,7 @@ import { createTally, type PollResult, type StatusReport } from '../../src/mesh/
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { meshStatusText } from '../../src/views/status/matrix-view.ts';
 import type { Theme } from '../../src/views/theme.ts';
-import { apiserverDeployment, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
+import { apiserverDeployment, loadBalancerService, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 const same = (text: string) => text;
 const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
@@ -84,6 +84,63 @@ describe('a peer that agents have and no Secret names', () => {
     expect(report).toMatchObject({ healthy: false, peers: [{ name: 'mesh-2', agents: { connected: 1, total: 1 } }] });
     expect(report.faults.map(({ id, peer }) => [id, peer])).toEqual([['peer-unconfigured', 'mesh-2']]);
     expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'at-risk' });
+  });
+});
+
+describe('a peer that is dialled where its Service is not', () => {
+  const CHOSEN = { 'meshctl.io/endpoint.mesh-2': '203.0.113.7:2379' };
+  const RESET =
+    'meshctl clustermesh connect --context one --destination-context two --destination-endpoint mesh-2=service';
+
+  it.each([
+    ['it was chosen', CHOSEN, '10.0.0.9', 'peer-address-chosen', 'as it was chosen', RESET],
+    ['it was chosen, and the peer was not read', CHOSEN, undefined, 'peer-address-chosen', 'as it was chosen', RESET],
+    [
+      'the Service has got another one',
+      {},
+      '10.0.0.9',
+      'peer-address-gone',
+      'mesh-2 is dialled at 203.0.113.7:2379, but the Service of mesh-2 has 10.0.0.9:2379',
+      'meshctl clustermesh connect --context one --destination-context two',
+    ],
+    ['it is the right one', CHOSEN, '203.0.113.7', undefined, 'cannot be reached', undefined],
+    ['nobody read the peer', {}, undefined, undefined, 'cannot be reached', undefined],
+  ])('%s', (_what, annotations, ip, id, says, hint) => {
+    const tally = createTally({
+      ...{ context: 'one', namespace: 'kube-system', clusterName: 'mesh-1', clusterId: 1 },
+      ...{ peers: ['mesh-2'], enabled: true, kvstoremesh: true },
+    });
+    tally.add('agent', { name: 'node-1', clusters: [{ name: 'mesh-2', ready: true, connected: true }] });
+    const lost = { name: 'mesh-2', status: 'dial tcp 203.0.113.7:2379: i/o timeout' };
+    tally.add('kvstoremesh', { name: 'pod-1', clusters: [lost] });
+    const chosen = agents(1);
+    Object.assign(chosen.metadata, { annotations });
+    const snapshot = snapshotOf({
+      context: 'one',
+      live: [apiserverDeployment({ users: false }), SERVICE, chosen, replicas()],
+    });
+    const other = createTally({
+      ...{ context: 'two', namespace: 'kube-system', clusterName: 'mesh-2', clusterId: 2 },
+      ...{ peers: [], enabled: true, kvstoremesh: false },
+    });
+    const two = ip && {
+      report: other.report(),
+      snapshot: snapshotOf({
+        context: 'two',
+        ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
+        live: [apiserverDeployment({ users: false }), loadBalancerService(ip)],
+      }),
+    };
+    const [report] = judgeStanding([{ report: tally.report(), snapshot }, ...(two ? [two] : [])], NOW);
+    if (!report) throw new Error('no report');
+    const [problem] = report.problems;
+    expect(problem?.cause?.id).toBe(id);
+    expect(report.faults.map((fault) => fault.id)).not.toContain(id);
+    const [reason] = reasonsOf({ clusters: [report] }, new Map([['mesh-2', 'two']])).filter(
+      ({ places }) => places.length,
+    );
+    expect(reason?.says).toContain(says);
+    if (hint) expect(reason?.hint).toBe(hint);
   });
 });
 

@@ -94,12 +94,15 @@ export async function prepareConnect(
   const asked = dialsOf(mode, sourceMember, others);
   if (mode === 'unicast') requireOneWay(asked);
   const dials = wantedDials(asked, request.modeGiven ?? false);
-  const directions = dials.wanted.map(([client, server]) =>
-    planDirection(client, server, {
-      credentials: options.credentials,
-      mode: request.modeGiven ? mode : undefined,
-      now,
-    }),
+  // Where only one side still has it written down that they are one-way, the other one gets it again.
+  const modeOf = ([client, server]: Dial) =>
+    request.modeGiven
+      ? mode
+      : dials.oneWay.some(([one, other]) => one === server && other === client)
+        ? 'unicast'
+        : undefined;
+  const directions = dials.wanted.map((dial) =>
+    planDirection(...dial, { credentials: options.credentials, mode: modeOf(dial), now }),
   );
   if (options.proof !== false) requireReadyServers([...new Set(directions.map(({ server }) => server.snapshot))]);
   const serve = planServe(directions, now);

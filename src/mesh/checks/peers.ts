@@ -17,9 +17,10 @@ import {
 } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/foreign-file.ts';
 import { valuesAdvice } from '../peers/foreign-homes.ts';
-import { choicesFor, servedPeers } from '../peers/peer-choices.ts';
+import { choicesFor, dialsOneWay, servedPeers } from '../peers/peer-choices.ts';
 import { remoteUserName } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
 import { configuredPeers } from '../peers/peers.ts';
@@ -28,8 +29,10 @@ import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';
 import { saysUnconnected, unconnected } from './unconnected.ts';
 
-const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot, ...more: string[]) =>
-  meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context, ...more]);
+const reconnect = (from: ClusterSnapshot, to: ClusterSnapshot) =>
+  meshctlCommand('clustermesh connect', { context: from.context }, ['--destination-context', to.context]);
+
+const named = (snapshot: ClusterSnapshot) => ({ snapshot, identity: { name: clusterNameOf(snapshot) } });
 
 interface Verdict {
   severity: Severity;
@@ -93,7 +96,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     says: saysUnconnected,
   },
   perPeer('peers-mutual', 'peers are configured in both directions', (from, to) =>
-    configuredPeers(to).includes(clusterNameOf(from)) || choicesFor(from, clusterNameOf(to)).mode === 'unicast'
+    configuredPeers(to).includes(clusterNameOf(from)) || dialsOneWay(named(from), named(to))
       ? undefined
       : { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` },
   ),
@@ -181,7 +184,7 @@ function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Verdict | un
   const foreign = foreignFile(from, peer);
   // It may be how the peer is reached from there: only who wrote it knows, and connect leaves it alone.
   if (foreign) {
-    const hint = reconnect(from, to, '--destination-endpoint', `${peer}=service`);
+    const hint = dialServiceCommand(from.context, { name: peer, context: to.context });
     return { severity: 'warn', reason: `${reason}; ${foreign.owner} wrote it`, hint };
   }
   return { severity: stale.length === dialled.length ? 'fail' : 'warn', reason };

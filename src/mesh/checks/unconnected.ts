@@ -24,6 +24,7 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string>>> = {
   'peer-certificate-expired': 'peers-certificate',
   'peer-certificate-issuer': 'peers-certificate',
   'peer-ca': 'tls-ca-trust',
+  'peer-address-gone': 'peers-endpoint',
   'peer-user-missing': 'peers-user',
 };
 

@@ -1,8 +1,12 @@
+import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers } from '../peers/concerned-peers.ts';
+import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
+import { dialledAddresses } from '../peers/peer-file.ts';
+import { dialingFile } from '../peers/peers.ts';
 import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
@@ -33,7 +37,12 @@ export function connectEffects(
         const all: Effect[] = [
           { becomes: 'kept', why: '' },
           ...(renewed ? [] : trustEffects(snapshot, own, peer, other)),
-          ...fileEffects(snapshot, own, peer),
+          ...fileEffects(
+            own,
+            peer,
+            directions.find(({ client, server }) => client.snapshot === snapshot && server.identity.name === peer),
+            dialingSecret(snapshot),
+          ),
           ...restartEffects(own),
         ];
         return all.map((effect) => ({ ...effect, cluster, peer }));
@@ -57,13 +66,35 @@ function trustEffects(
   return [{ becomes: 'cut', why, mend }];
 }
 
-/** The cluster dials the peer elsewhere, or with something else. */
-function fileEffects(snapshot: ClusterSnapshot, steps: readonly Step[], peer: string): Effect[] {
-  const dialling = steps.find(({ object }) => object.name === dialingSecret(snapshot));
-  const changed = dialling?.changes.filter(({ path, from }) => path.startsWith(`data.${peer}`) && from !== undefined);
+/** The cluster dials the peer elsewhere, or with something else. @param secret the one by which it dials */
+function fileEffects(steps: readonly Step[], peer: string, direction: Direction | undefined, secret: string): Effect[] {
+  const dialling = steps.find(({ object }) => object.name === secret);
+  const isAbout = (path: string) => path === `data.${peer}` || path.startsWith(`data.${peer}.`);
+  const changed = dialling?.changes.filter(({ path, from }) => isAbout(path) && from !== undefined);
   if (!changed || changed.length === 0) return [];
-  const words = changed.map(({ from, to }) => `${from} → ${to ?? '(removed)'}`);
-  return [{ becomes: 'moved', why: words.join('; ') }];
+  const words = changed.map(({ from, to }) => `${from} → ${to ?? '(removed)'}`).join('; ');
+  const untried = direction ? untriedAddresses(direction) : [];
+  if (!direction || untried.length === 0) return [{ becomes: 'moved', why: words }];
+  const { client, server } = direction;
+  return [
+    {
+      becomes: 'unknown',
+      why: `${words}: nobody has tried ${untried.join(', ')} from there`,
+      mend: dialServiceCommand(client.snapshot.context, { name: peer, context: server.snapshot.context }),
+    },
+  ];
+}
+
+/**
+ * The addresses that a connected cluster will dial, where none of them is one that it dials now or that the peer's Service
+ * has: credentials are proved through the API server, so no address is dialled before the file is there. One that is known
+ * is enough, since etcd's client goes on with whichever answers.
+ */
+function untriedAddresses({ client, server, endpoint: { addresses } }: Direction): readonly string[] {
+  const dialled = dialledAddresses(dialingFile(client.snapshot, server.identity.name)?.text ?? '');
+  const present = reachableEndpoints(server.snapshot)?.map(({ host, port }) => hostPort(host, port)) ?? [];
+  const isKnown = addresses.some((address) => dialled.includes(address) || present.includes(address));
+  return dialled.length === 0 || isKnown ? [] : addresses;
 }
 
 /** Host aliases of pods cost a restart of whoever dials. */

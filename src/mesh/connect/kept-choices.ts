@@ -2,8 +2,9 @@ import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import type { ConnectionMode } from '../peers/connection-mode.ts';
+import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile, leadsElsewhere } from '../peers/foreign-file.ts';
-import { choicesFor } from '../peers/peer-choices.ts';
+import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
 import { type Direction, dials } from './direction.ts';
 import type { Member } from './member.ts';
 
@@ -58,7 +59,7 @@ function connectionCommand(
  */
 export function wantedDials(all: readonly Dial[], modeGiven: boolean): { wanted: Dial[]; oneWay: Dial[] } {
   const againstWish = ([client, server]: Dial): boolean =>
-    !modeGiven && choicesFor(server.snapshot, client.identity.name).mode === 'unicast' && !dials(client, server);
+    !modeGiven && dialsOneWay(server, client) && !dials(client, server);
   return { wanted: all.filter((dial) => !againstWish(dial)), oneWay: all.filter(againstWish) };
 }
 
@@ -72,16 +73,11 @@ export function oneWayNote([client, server]: Dial): string {
 export function choiceNotes({ client, server, endpoint }: Direction): string[] {
   const [from, to] = [client.identity.name, server.identity.name];
   const notes: string[] = [];
-  if (!dials(client, server) && choicesFor(server.snapshot, from).mode === 'unicast') {
+  if (!dials(client, server) && dialsOneWay(server, client)) {
     notes.push(`"${from}" begins to dial "${to}": until now that connection was one-way`);
   }
   if (server.given) return notes;
-  const reset = meshctlCommand('clustermesh connect', { context: client.snapshot.context }, [
-    '--destination-context',
-    server.snapshot.context,
-    '--destination-endpoint',
-    `${to}=service`,
-  ]);
+  const reset = dialServiceCommand(client.snapshot.context, { name: to, context: server.snapshot.context });
   const service = serviceEndpoints(server.snapshot);
   const has = service
     ? `has ${service.hosts.map((host) => hostPort(host, service.port)).join(', ')}`

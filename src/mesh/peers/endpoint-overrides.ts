@@ -1,5 +1,7 @@
+import ipaddr from 'ipaddr.js';
 import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
 import { parseCidr } from '../cilium/cidr.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { ETCD_PORT } from '../objects/names.ts';
 
@@ -27,12 +29,45 @@ export function parseEndpointOverride(text: string): EndpointOverride {
   const of = cluster === undefined ? {} : { cluster };
   if (rest === SERVICE) return { ...of, service: true };
   const endpoint = parseEndpoint(rest);
-  if (endpoint) return { ...of, ...endpoint };
+  if (endpoint) {
+    requireDialable(text, endpoint);
+    return { ...of, ...endpoint };
+  }
   throw new MeshctlError('Usage', `"${text}" is not an endpoint`, {
     hint:
       'Write it like mesh.example.com:2379, [2001:db8::7]:2379, or mesh-2=203.0.113.7:2379 for one of several clusters; ' +
       'mesh-2=service dials what its Service has again.',
   });
+}
+
+/** Ranges (as ipaddr.js names them) that mean the dialling machine itself, or no single machine in another network. */
+const NOWHERE: Readonly<Record<string, string>> = {
+  unspecified: 'no address at all',
+  loopback: 'a loopback address',
+  linkLocal: 'a link-local address',
+  multicast: 'a multicast address',
+  broadcast: 'the broadcast address',
+};
+
+/** @throws MeshctlError `Usage` for what cannot be another cluster, wherever it is dialled from */
+function requireDialable(text: string, { host }: Endpoint): void {
+  const isLocalName = /^(.+\.)?localhost\.?$/i.test(host);
+  const range = isLocalName ? 'loopback' : ipaddr.isValid(host) ? ipaddr.process(host).range() : undefined;
+  const what = range === undefined ? undefined : NOWHERE[range];
+  if (what === undefined) return;
+  throw new MeshctlError('Usage', `"${text}" is not an endpoint: ${host} is ${what}, which leads to no other cluster`, {
+    hint: 'Name an address at which the nodes of the dialling cluster reach the peer; mesh-2=service takes what its Service has.',
+  });
+}
+
+/** The command by which a cluster dials again what the peer's Service has. @param peer its name and its context */
+export function dialServiceCommand(context: string, peer: { name: string; context: string }): string {
+  return meshctlCommand('clustermesh connect', { context }, [
+    '--destination-context',
+    peer.context,
+    '--destination-endpoint',
+    `${peer.name}=${SERVICE}`,
+  ]);
 }
 
 /** Reads `host[:port]`; undefined for what is neither an IP address nor a name that could be in DNS. */

@@ -44,6 +44,19 @@ export function choicesFor({ objects, namespace }: Pick<ClusterSnapshot, 'object
   return choices;
 }
 
+type Named = { snapshot: ClusterObjects; identity: { name: string } };
+
+/**
+ * Whether it was chosen that `client` dials `server` and not the other way round. Both sides write it down, and either's
+ * word counts: the other Secret may have been lost.
+ */
+export function dialsOneWay(client: Named, server: Named): boolean {
+  return (
+    choicesFor(client.snapshot, server.identity.name).mode === 'unicast' ||
+    choicesFor(server.snapshot, client.identity.name).mode === 'served'
+  );
+}
+
 /** The peers that dial this cluster one-way, as chosen: those that it does not dial. @param dialled by this cluster */
 export function servedPeers(snapshot: ClusterObjects, dialled: readonly string[]): string[] {
   return peersMarked(snapshot, 'mode', 'served' satisfies ChosenMode).filter((peer) => !dialled.includes(peer));

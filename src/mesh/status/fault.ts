@@ -19,7 +19,11 @@ export type DialFaultId =
   | 'peer-certificate-expired'
   | 'peer-certificate-issuer'
   | 'peer-ca'
-  | 'peer-unconfigured';
+  | 'peer-unconfigured'
+  | AddressFaultId;
+
+/** About which of the peer's addresses is dialled; only where it cannot be reached. */
+export type AddressFaultId = 'peer-address-gone' | 'peer-address-chosen';
 
 /** About what a cluster serves its peers and agents with. */
 export type ServeFaultId =

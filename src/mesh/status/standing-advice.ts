@@ -2,6 +2,7 @@ import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { waysBack } from '../certificates/authority.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
+import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { restoreUsersCommand } from '../peers/remote-users.ts';
 import type { Fault, FaultId } from './fault.ts';
 
@@ -24,6 +25,10 @@ const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer]
   const destinations = peers.map((name) => contextOf(contexts, name));
   return meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations.join(',')]);
 };
+
+/** What was chosen stays until chosen anew. */
+const dialService: Mend = ({ context, peer = '' }, contexts) =>
+  dialServiceCommand(context, { name: peer, context: contextOf(contexts, peer) });
 
 const enable: Mend = ({ context }) => meshctlCommand('clustermesh enable', { context });
 
@@ -56,6 +61,8 @@ const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-certificate-issuer': connect,
   'peer-ca': connect,
   'peer-unconfigured': connect,
+  'peer-address-gone': connect,
+  'peer-address-chosen': dialService,
   'certificate-missing': reissue,
   'certificate-unreadable': reissue,
   'certificate-key': reissue,

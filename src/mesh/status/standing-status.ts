@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
+import { addressFaults } from './dialled-address.ts';
 import type { FailureClass } from './failure-reason.ts';
 import type { Fault, FaultId } from './fault.ts';
 import { faultsOf } from './standing.ts';
@@ -21,6 +22,7 @@ const TAKEN_UP_WITHIN_MS = 2 * 60 * 1000;
 const VAGUE: readonly FailureClass[] = ['starting', 'unknown'];
 const WITHOUT_FILE: readonly FailureClass[] = ['not-configured', 'not-taken-up', 'config-invalid', ...VAGUE];
 const WITHOUT_SERVER: readonly FailureClass[] = ['refused', 'timed-out', 'config-not-retrieved', ...VAGUE];
+const WITHOUT_ADDRESS: readonly FailureClass[] = ['refused', 'timed-out', 'cannot-resolve', 'wrong-cluster'];
 const WITHOUT_TRUST: readonly FailureClass[] = ['tls-expired', 'tls-unknown-ca', 'tls-client-rejected', ...VAGUE];
 
 /** Which failures of a connection each fault explains. */
@@ -36,6 +38,8 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   'peer-certificate-issuer': WITHOUT_TRUST,
   'peer-ca': WITHOUT_TRUST,
   'peer-unconfigured': [],
+  'peer-address-gone': [...WITHOUT_ADDRESS, 'config-not-retrieved'],
+  'peer-address-chosen': WITHOUT_ADDRESS,
   'certificate-missing': [...WITHOUT_SERVER, 'config-invalid'],
   'certificate-unreadable': [...WITHOUT_SERVER, 'config-invalid'],
   'certificate-key': [...WITHOUT_SERVER, 'config-invalid'],
@@ -78,7 +82,16 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     faults: [...faults, ...harmless],
     problems: report.problems.map((problem) => {
       const peer = standing.find((other) => clusterNameOf(other.snapshot) === problem.peer);
-      return explained(problem, report, { own: faults, peer: peer?.faults ?? [], snapshot, now });
+      return explained(problem, report, {
+        own: faults,
+        peer: peer?.faults ?? [],
+        addresses: addressFaults(
+          snapshot,
+          snapshots.filter((other) => other !== snapshot),
+        ),
+        snapshot,
+        now,
+      });
     }),
   }));
 }
@@ -117,17 +130,24 @@ interface Known {
   /** Of the cluster that lacks the peer, and of the peer. */
   own: readonly Fault[];
   peer: readonly Fault[];
+  /** Of the addresses that the cluster dials: they are no fault as long as they answer. */
+  addresses: readonly Fault[];
   snapshot: ClusterSnapshot;
   now: Date;
 }
 
-function explained(problem: StatusProblem, report: StatusReport, { own, peer, snapshot, now }: Known): StatusProblem {
+function explained(
+  problem: StatusProblem,
+  report: StatusReport,
+  { own, peer, addresses, snapshot, now }: Known,
+): StatusProblem {
   const throughCache = problem.component === 'agent' && report.kvstoremesh.enabled;
   const candidates = [
     ...own.filter((fault) => fault.component === problem.component && [undefined, problem.peer].includes(fault.peer)),
     ...(throughCache ? own : peer).filter(
       (fault) => fault.component === 'apiserver' && [undefined, report.cluster.name].includes(fault.peer),
     ),
+    ...addresses.filter((fault) => fault.component === problem.component && fault.peer === problem.peer),
   ];
   const cause = candidates.find(({ id }) => EXPLAINS[id].includes(problem.class));
   if (cause) {
