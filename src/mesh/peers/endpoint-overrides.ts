@@ -1,6 +1,5 @@
-import ipaddr from 'ipaddr.js';
 import { type Endpoint, hostPort } from '../apiserver/endpoints.ts';
-import { parseCidr } from '../cilium/cidr.ts';
+import { overlap, parseCidr } from '../cilium/cidr.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { ETCD_PORT } from '../objects/names.ts';
@@ -40,25 +39,37 @@ export function parseEndpointOverride(text: string): EndpointOverride {
   });
 }
 
-/** Ranges (as ipaddr.js names them) that mean the dialling machine itself, or no single machine in another network. */
-const NOWHERE: Readonly<Record<string, string>> = {
-  unspecified: 'no address at all',
-  loopback: 'a loopback address',
-  linkLocal: 'a link-local address',
-  multicast: 'a multicast address',
-  broadcast: 'the broadcast address',
-};
+/** Ranges that mean the dialling machine itself, or no single machine in another network (IANA's special-purpose registries). */
+const NOWHERE: readonly [string, string][] = [
+  ['0.0.0.0/8', 'no address of a machine'],
+  ['127.0.0.0/8', 'a loopback address'],
+  ['169.254.0.0/16', 'a link-local address'],
+  ['224.0.0.0/4', 'a multicast address'],
+  ['255.255.255.255/32', 'the broadcast address'],
+  ['::/128', 'no address of a machine'],
+  ['::1/128', 'a loopback address'],
+  ['fe80::/10', 'a link-local address'],
+  ['ff00::/8', 'a multicast address'],
+];
 
 /** @throws MeshctlError `Usage` for what cannot be another cluster, wherever it is dialled from */
 function requireDialable(text: string, { host }: Endpoint): void {
-  const isLocalName = /^(.+\.)?localhost\.?$/i.test(host);
-  const range = isLocalName ? 'loopback' : ipaddr.isValid(host) ? ipaddr.process(host).range() : undefined;
-  const what = range === undefined ? undefined : NOWHERE[range];
+  const address = /^(.+\.)?localhost\.?$/i.test(host) ? '127.0.0.1' : host;
+  const range = parseCidr(address);
+  const mapped = range?.family === 6 && range.first >> 32n === 0xffffn;
+  const meant = mapped ? { family: 4 as const, first: range.first & MOST_IPV4, last: range.last & MOST_IPV4 } : range;
+  const [, what] =
+    NOWHERE.find(([cidr]) => {
+      const nowhere = parseCidr(cidr);
+      return meant && nowhere && overlap(meant, nowhere);
+    }) ?? [];
   if (what === undefined) return;
   throw new MeshctlError('Usage', `"${text}" is not an endpoint: ${host} is ${what}, which leads to no other cluster`, {
     hint: 'Name an address at which the nodes of the dialling cluster reach the peer; mesh-2=service takes what its Service has.',
   });
 }
+
+const MOST_IPV4 = 0xffffffffn;
 
 /** The command by which a cluster dials again what the peer's Service has. @param peer its name and its context */
 export function dialServiceCommand(context: string, peer: { name: string; context: string }): string {
