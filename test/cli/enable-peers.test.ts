@@ -208,6 +208,48 @@ describe('an address that peers dial', () => {
   });
 });
 
+describe('an address that the Service has no more', () => {
+  const service = refs.service('clustermesh-apiserver');
+  const typed = (type: string, nodePort?: number) =>
+    two.store.update(
+      service,
+      (live) => {
+        const spec = live.spec as { type: string; ports: { nodePort?: number }[] };
+        spec.type = type;
+        for (const port of spec.ports) if (nodePort) port.nodePort = nodePort;
+      },
+      'kubectl-patch',
+    );
+
+  it('is told by enable, also where nothing else is to be done, with the command that mends', async () => {
+    typed('NodePort', 32555);
+    const [effect] = await peersOf();
+    expect(effect).toMatchObject({
+      peer: 'mesh-1',
+      becomes: 'lost',
+      why: expect.stringMatching(/^it dials .*:32555$/),
+    });
+    const enabled = await meshctl.ok(enable('mesh-2'));
+    expect(enabled.stdout).toContain('peer mesh-1 may stay cut off: it dials ');
+    expect(enabled.stdout).toContain(`→ ${effect?.mend}`);
+    await meshctl.ok((effect?.mend ?? '').split(' ').slice(1));
+    expect(await peersOf()).toEqual([]);
+    await meshctl.ok(enable('mesh-2', '--service-type', 'LoadBalancer', '--yes', '--force-conflicts'));
+    await meshctl.ok((effect?.mend ?? '').split(' ').slice(1));
+  });
+
+  it('is told where the Service is made anew', async () => {
+    two.store.delete(service);
+    const [effect] = await peersOf();
+    expect(effect).toMatchObject({
+      becomes: 'lost',
+      why: expect.stringContaining('which a new Service may not get again'),
+    });
+    await meshctl.ok(enable('mesh-2'));
+    await meshctl.ok((effect?.mend ?? '').split(' ').slice(1));
+  });
+});
+
 describe('KVStoreMesh', () => {
   /** What the agent of a cluster knows of the nodes, by `cilium-health`: Cilium keeps it while a connection is made anew. */
   async function knowsPeer(context: string, peer: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import { formatVersion } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { addressAnnotations } from '../../mesh/enable/address-annotations.ts';
 import { awaitsAddress } from '../../mesh/enable/certificates.ts';
+import { mayHaveStrays } from '../../mesh/enable/effects.ts';
 import type { PeerMove } from '../../mesh/enable/peer-move.ts';
 import { isFoundation, requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -65,7 +66,11 @@ export function concernsOthers({ authority, effects, rotation, plan: { steps }, 
   );
   // They take part in it: their certificates tell how far it is, and they are to be named.
   if (rotation) return true;
-  return effects.some(({ becomes }) => becomes !== 'kept') || (served && (restoresUsers || changesTrust));
+  return (
+    effects.some(({ becomes }) => becomes !== 'kept') ||
+    mayHaveStrays(snapshot) ||
+    (served && (restoresUsers || changesTrust))
+  );
 }
 
 /**

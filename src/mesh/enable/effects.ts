@@ -1,5 +1,5 @@
 import { availableReplicasOf } from '../apiserver/deployment.ts';
-import { hostPort, serviceEndpoints } from '../apiserver/endpoints.ts';
+import { hostPort, reachableEndpoints, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { formerName, podCaMark, podIdentity } from '../apiserver/pod-marks.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -7,14 +7,16 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef, SERVER_CERT_SECRET } from '../objects/names.ts';
-import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
+import { fieldOwner, managersOfField } from '../objects/ownership.ts';
+import { addressesAstray } from '../peers/addresses-astray.ts';
+import { concernedPeers, fileOfOther, hasServed, namesOf } from '../peers/concerned-peers.ts';
 import { peersLetIn } from '../peers/peer-choices.ts';
 import { remoteUserName } from '../peers/peer-config.ts';
 import { dialledAddresses } from '../peers/peer-file.ts';
-import { configuredPeers } from '../peers/peers.ts';
+import { configuredPeers, knownPeers } from '../peers/peers.ts';
 import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
-import type { Step } from '../plan/plan.ts';
+import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { addressAnnotations } from './address-annotations.ts';
 import type { PeerMove } from './peer-move.ts';
 import { servingEffects } from './serving-effects.ts';
@@ -36,12 +38,30 @@ export interface EnableEffectsInput {
 /** What becomes of the connections with all known peers; nothing where nothing is changed. */
 export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
   const { snapshot, steps } = input;
-  if (steps.every(({ action }) => action === 'keep')) return [];
+  const isChanged = steps.some(({ action }) => action !== 'keep');
   return mergeEffects(
     concernedPeers(snapshot, input.others).flatMap((peer) =>
-      effectsOn(input, peer).map((of) => ({ ...of, cluster: snapshot.context, peer })),
+      // Whoever is not connected stays so, also where nothing is to be done.
+      (isChanged ? effectsOn(input, peer) : strayEffects(input, peer)).map((of) => ({
+        ...of,
+        cluster: snapshot.context,
+        peer,
+      })),
     ),
   );
+}
+
+/**
+ * Whether peers may dial what the Service had before: it is gone, or somebody has set by hand where it is reached. A tool's
+ * Service is as that tool has made it.
+ */
+export function mayHaveStrays(snapshot: ClusterSnapshot): boolean {
+  const { objects, namespace } = snapshot;
+  if (!hasServed(snapshot) || knownPeers(snapshot).length === 0) return false;
+  const service = objects.get(keyOf(apiserverServiceRef(namespace)));
+  if (!service) return true;
+  const managers = ['spec.type', 'spec.ports'].flatMap((path) => managersOfField(service, path));
+  return managers.some((manager) => manager !== FIELD_MANAGER && fieldOwner(service, manager) === manager);
 }
 
 type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
@@ -60,6 +80,7 @@ function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
     ...servingEffects(input),
     ...accessEffects(input),
     ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
+    ...strayEffects(input, peer),
     ...authorityEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
     ...identityEffects(input, where, connect),
   ];
@@ -125,6 +146,31 @@ function addressEffects(
     {
       becomes: 'unknown',
       why: `${why}, which may lead to ${gone.join(', ')}, ${gone.length === 1 ? 'an address that is removed' : 'addresses that are removed'}`,
+    },
+  ];
+}
+
+/** A peer that dials none of the addresses that the Service has now, so that it cannot be connected; nobody chose them. */
+function strayEffects({ snapshot, planned, others }: EnableEffectsInput, peer: string): Effect[] {
+  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const stray = other && addressesAstray(other, clusterNameOf(snapshot), snapshot);
+  if (!stray || stray.how !== undefined) return [];
+  const has = (cluster: ClusterSnapshot) =>
+    reachableEndpoints(cluster)?.map(({ host, port }) => hostPort(host, port)) ?? [];
+  const why = `it dials ${stray.dialled.join(', ')}`;
+  if (stray.dialled.some((address) => has(planned).includes(address))) {
+    return [{ becomes: 'restored', why: `so far ${why}, which the Service does not have` }];
+  }
+  const after = has(planned).join(', ');
+  const mend = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
+    '--destination-context',
+    other.context,
+  ]);
+  return [
+    {
+      becomes: 'lost',
+      why: `${why}, ${after ? `but the Service has ${after}` : 'which a new Service may not get again'}`,
+      mend,
     },
   ];
 }

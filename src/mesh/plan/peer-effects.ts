@@ -7,10 +7,11 @@
  * - kept: nothing that the connection needs is changed.
  * - restored: it is not there, and what keeps it out is put right.
  * - moved: what it needs is changed in such an order that it goes on.
+ * - lost: it is not there, and nothing in the plan brings it back.
  * - cut: it ends, until the clusters are connected again.
  * - unknown: it hangs on what this run could not read, or on a change of which nobody knows what it does.
  */
-export type PeerOutcome = 'kept' | 'restored' | 'moved' | 'cut' | 'unknown';
+export type PeerOutcome = 'kept' | 'restored' | 'moved' | 'lost' | 'cut' | 'unknown';
 
 /** What becomes of the connection with one peer, both directions taken together. */
 export interface PeerEffect {
@@ -21,12 +22,12 @@ export interface PeerEffect {
   becomes: PeerOutcome;
   /** One clause for people; empty for `kept` without anything to say. */
   why: string;
-  /** The command line that brings it back, for `cut`, or that makes it sure, for `unknown`. */
+  /** The command line that brings it back, for `cut` and `lost`, or that makes it sure, for `unknown`. */
   mend?: string | undefined;
 }
 
 /** The worst one counts. */
-const SEVERITY: readonly PeerOutcome[] = ['kept', 'restored', 'moved', 'unknown', 'cut'];
+const SEVERITY: readonly PeerOutcome[] = ['kept', 'restored', 'moved', 'lost', 'unknown', 'cut'];
 
 /**
  * One effect for each cluster and peer, the worst, with all clauses that are as bad; in the order in which they came.

@@ -84,6 +84,7 @@ const PEER_MARKS: Readonly<Record<PeerOutcome, (theme: Theme) => string>> = {
   kept: (theme) => theme.dim('='),
   restored: (theme) => theme.ok('+'),
   moved: (theme) => theme.warn('~'),
+  lost: (theme) => theme.fail('✗'),
   cut: (theme) => theme.fail('✗'),
   unknown: (theme) => theme.warn('?'),
 };
@@ -92,6 +93,7 @@ const PEER_WORDS: Readonly<Record<PeerOutcome, string>> = {
   kept: 'stays connected',
   restored: 'can connect again',
   moved: 'stays connected',
+  lost: 'may stay cut off',
   cut: 'is cut off until it is connected again',
   unknown: 'may be cut off',
 };
