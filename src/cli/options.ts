@@ -128,5 +128,10 @@ export function allOf(faults: readonly MeshctlError[]): MeshctlError {
   const [only, ...others] = faults;
   if (only && others.length === 0) return only;
   const hints = [...new Set(faults.flatMap(({ hint }) => hint ?? []))];
-  return new MeshctlError('Usage', faults.map(({ message }) => message).join('; '), { hint: hints.join(' ') });
+  return new MeshctlError('Usage', faults.map(({ message }) => message).join('; '), { hint: joined(hints) });
+}
+
+/** A command ends its line: what follows it begins anew. */
+function joined(hints: readonly string[]): string {
+  return hints.map((hint, index) => (index < hints.length - 1 && !/[.?!]$/.test(hint) ? `${hint};` : hint)).join(' ');
 }

@@ -1,5 +1,6 @@
 import type { Ora } from 'ora';
 import type { CommandContext } from '../commands/command.ts';
+import { hintLines } from '../views/hint-lines.ts';
 import { printableSentence } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
 import type { TextSink } from './host.ts';
@@ -8,8 +9,9 @@ type Progress = CommandContext['progress'];
 type Task = ReturnType<Progress['start']>;
 
 /** The next step of a note stands on a line of its own, as under an error: it is there to be copied. */
-function noteOf(text: string): string {
-  return printableSentence(text).replace(' → ', '\n  → ');
+function noteOf(text: string, theme: Theme): string {
+  const [note = '', ...hint] = printableSentence(text).split(' → ');
+  return hint.length > 0 ? [note, ...hintLines(hint.join(' → '), theme, 2, Infinity)].join('\n') : note;
 }
 
 /** Only warnings: for `-o json|yaml`, where stdout is read by a program and stderr by whoever looks into the log. */
@@ -21,7 +23,7 @@ export function quietProgress(sink: TextSink, theme: Theme): Progress {
 /** One plain line for each thing that ends or fails, for logs; and for each start, so that a hang shows where. */
 export function plainProgress(sink: TextSink, theme: Theme): Progress {
   const line = (mark: string, text: string): void => sink.write(`${mark} ${printableSentence(text)}\n`);
-  const note = (mark: string, text: string): void => sink.write(`${mark} ${noteOf(text)}\n`);
+  const note = (mark: string, text: string): void => sink.write(`${mark} ${noteOf(text, theme)}\n`);
   return {
     start(text) {
       line(theme.dim('…'), text);
@@ -89,7 +91,7 @@ export async function spinnerProgress(stream: NodeJS.WriteStream, theme: Theme, 
         },
       };
     },
-    warn: (text) => leave(theme.warn('⚠'), noteOf(text)),
-    info: (text) => leave(theme.dim('ℹ'), noteOf(text)),
+    warn: (text) => leave(theme.warn('⚠'), noteOf(text, theme)),
+    info: (text) => leave(theme.dim('ℹ'), noteOf(text, theme)),
   };
 }

@@ -1,5 +1,6 @@
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { errorData } from '../views/error-data.ts';
+import { hintLines } from '../views/hint-lines.ts';
 import { printableLines } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
 import type { Host } from './host.ts';
@@ -33,7 +34,7 @@ export async function reportError(
     await writeDocument(host, options.format, 'Error', { error });
   } else {
     host.stderr.write(`${theme.fail('✖')} ${error.message}\n`);
-    if (error.hint) host.stderr.write(`  ${theme.dim('→')} ${error.hint}\n`);
+    for (const line of error.hint ? hintLines(error.hint, theme, 2, Infinity) : []) host.stderr.write(`${line}\n`);
   }
   if (options.debug) host.stderr.write(`${printableLines(stackOf(failure))}\n`);
   return exitCodeOf(error.code);

@@ -2,21 +2,28 @@ import type { Theme } from './theme.ts';
 
 /** A terminal of ordinary width. */
 const COLUMNS = 100;
+/** Words as a shell reads them, up to a semicolon between commands: one in quotes is the command's own. */
+const COMMAND_LINE = String.raw`(?:meshctl|kubectl|echo)(?: (?:[^\s';]|'[^']*'|\\')+)+`;
 /** Where commands begin that follow a sentence; they end with the text or at a semicolon. */
-const COMMAND = /: ((?:meshctl|kubectl) [^;]+)(?:; |$)/g;
+const COMMAND = new RegExp(`: (${COMMAND_LINE})(?:; |$)`, 'g');
+const ALONE = new RegExp(`^${COMMAND_LINE}$`);
+/** What joins two commands; in quotes it is text. */
+const JOINT = /('[^']*'|\\')|( (?:&&|\|)) /g;
 
 /**
  * A next step under what it is for. One that is too long for a line has its sentence wrapped, and each command on a line of
- * its own, whole, so that it can be copied.
+ * its own, whole, so that it can be copied. One of several commands too: nothing stands behind a command on its line.
  * @param indent of the arrow, in spaces
  */
-export function hintLines(hint: string, theme: Theme, indent = 3): string[] {
+export function hintLines(hint: string, theme: Theme, indent = 3, columns = COLUMNS): string[] {
   const margin = ' '.repeat(indent);
   const arrow = `${margin}${theme.dim('→')} `;
-  if (indent + 2 + hint.length <= COLUMNS) return [`${arrow}${hint}`];
   const parts = partsOf(hint);
+  const endsWithCommand = parts.findIndex(({ isCommand }) => isCommand) === parts.length - 1;
+  const isPlain = endsWithCommand || !parts.some(({ isCommand }) => isCommand);
+  if (isPlain && indent + 2 + hint.length <= columns) return [`${arrow}${hint}`];
   const lines = parts.flatMap(({ text, isCommand }) =>
-    isCommand ? commandLines(text) : wrapped(text, COLUMNS - indent - 2),
+    isCommand ? commandLines(text, columns) : wrapped(text, columns - indent - 2),
   );
   // A command alone needs no sentence above it.
   if (parts.length === 1 && parts[0]?.isCommand) return [`${arrow}${hint}`];
@@ -30,7 +37,7 @@ interface Part {
 
 /** `sentence: command; sentence: command` as sentences with their colons, and commands. */
 function partsOf(hint: string): Part[] {
-  if (/^(meshctl|kubectl) [^;]+$/.test(hint)) return [{ text: hint, isCommand: true }];
+  if (ALONE.test(hint)) return [{ text: hint, isCommand: true }];
   const parts: Part[] = [];
   let from = 0;
   for (const match of hint.matchAll(COMMAND)) {
@@ -42,9 +49,10 @@ function partsOf(hint: string): Part[] {
   return parts;
 }
 
-/** A shell goes on after `&&` at the end of a line. */
-function commandLines(text: string): string[] {
-  const lines = 4 + text.length > COLUMNS ? text.replaceAll(' && ', ' &&\n').split('\n') : [text];
+/** A shell goes on after `&&` or `|` at the end of a line. */
+function commandLines(text: string, columns: number): string[] {
+  const broken = (_all: string, quoted: string | undefined, joint: string) => quoted ?? `${joint}\n`;
+  const lines = 4 + text.length > columns ? text.replaceAll(JOINT, broken).split('\n') : [text];
   return lines.map((line) => `    ${line}`);
 }
 

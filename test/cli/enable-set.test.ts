@@ -201,3 +201,38 @@ describe('what cannot be set', () => {
     expect(stderr).toContain(`--unset ${DEPLOYMENT}:spec.paused: no earlier run has set it`);
   });
 });
+
+describe('what would change nothing', () => {
+  const REPLICAS = `${DEPLOYMENT}:spec.replicas`;
+
+  it('is refused where a setting has the field, with the command that takes it back', async () => {
+    await meshctl.ok(
+      enable('mesh-1', '-y', ...set(`${REPLICAS}=2`, `${POD}.tolerations=[{key: a, operator: Exists}]`)),
+    );
+    for (const [flags, setting] of [
+      [['--replicas', '1'], REPLICAS],
+      [['--toleration', 'none'], `${POD}.tolerations`],
+    ] as const) {
+      const refused = await meshctl(enable('mesh-1', ...flags));
+      expect(refused.exitCode).toBe(2);
+      expect(refused.stderr).toContain(`${flags[0]} would change nothing: --set ${setting} has that field`);
+      expect(refused.stderr).toMatch(/→ .*: meshctl clustermesh enable .* --unset /);
+      await meshctl.ok(enable('mesh-1', ...flags, '--unset', setting, '-y', '--dry-run'));
+    }
+    await meshctl.ok(enable('mesh-1', '--replicas', '2', '--dry-run'));
+    const both = await meshctl(enable('mesh-1', ...set(`${REPLICAS}=2`), '--unset', REPLICAS));
+    expect({ exitCode: both.exitCode, stderr: both.stderr }).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(`--set ${REPLICAS} and --unset ${REPLICAS} are both given`),
+    });
+  });
+
+  it('is told of a key size for certificates that stay, with the command that makes new ones', async () => {
+    const { stderr } = await meshctl.ok(enable('mesh-1', '--key-size', '4096', '--cert-validity', '90d', '--dry-run'));
+    expect(stderr).toContain(
+      '\n  → meshctl clustermesh certs rotate --context mesh-1 --key-size 4096 --cert-validity 90d\n',
+    );
+    const same = await meshctl.ok(enable('mesh-1', '--key-size', '2048', '--dry-run'));
+    expect(same.stderr).not.toContain('certs rotate');
+  });
+});

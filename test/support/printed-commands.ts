@@ -21,7 +21,7 @@ const SHELL =
 
 /** Every command that was printed after an arrow, on stdout and stderr, each line once, in its order. */
 export function printedCommands({ stdout, stderr }: Pick<CliResult, 'stdout' | 'stderr'>): PrintedCommand[] {
-  const whole = `${stderr}\n${stdout}`.replaceAll(/ &&\n +/g, ' && ');
+  const whole = `${stderr}\n${stdout}`.replaceAll(/ (&&|\|)\n +/g, ' $1 ');
   const lines = whole.split('\n').flatMap((line) => STEP.exec(line)?.[1] ?? []);
   return [...new Set(lines)].flatMap(commandsIn);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { allOf, counted, partOf } from '../../src/mesh/counted.ts';
 import { hintLines } from '../../src/views/hint-lines.ts';
@@ -6,6 +7,7 @@ import type { Theme } from '../../src/views/theme.ts';
 const same = (text: string) => text;
 const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
 const SENTENCE = 'check routes, VPN and firewalls from the nodes to the address of mesh-2 (TCP 2379), which this shows';
+const STUBS = 'meshctl() { printf "%s " meshctl "$@"; }; kubectl() { printf "%s " kubectl "$@"; };';
 const COMMAND = `kubectl --context mesh-1 exec deploy/clustermesh-apiserver -c kvstoremesh -- ${'x'.repeat(60)}`;
 
 describe('hintLines', () => {
@@ -34,6 +36,32 @@ describe('hintLines', () => {
     expect(hintLines(`then: ${COMMAND} && meshctl demo`, PLAIN).slice(1)).toEqual([
       `         ${COMMAND} &&`,
       '         meshctl demo',
+    ]);
+  });
+
+  const POLICY = `echo '{"kind":"NetworkPolicy","note":"a; b && c | d: kubectl x"}' | kubectl --context 'a b' -n kube-system apply -f -`;
+  it.each([60, 80, 100])('has nothing on %d columns but what a shell takes as it is printed', (columns) => {
+    for (const command of [POLICY, COMMAND, `${COMMAND} && meshctl demo --peer 'it'\\''s'`]) {
+      for (const hint of [`Let it in: ${command}`, `first: ${command}; or second: meshctl demo`, command]) {
+        const lines = hintLines(hint, PLAIN, 3, columns).map((line) => line.replace(/^ {3}→ (Let it in: )?/, '    '));
+        const typed = lines.filter((line) => !/(in|second|first):$/.test(line)).join('\n');
+        const said = execFileSync('bash', ['-ec', `echo() { printf '%s ' echo "$@"; }; ${STUBS}\n${typed}`], {
+          encoding: 'utf8',
+        });
+        expect(said).toContain(
+          command.includes('apply') ? 'kubectl --context a b -n kube-system apply -f -' : 'x'.repeat(60),
+        );
+        expect(execFileSync('bash', ['-n'], { input: typed, encoding: 'utf8' })).toBe('');
+      }
+    }
+  });
+
+  it('lets a command end its line, however short', () => {
+    expect(hintLines('Renew: meshctl a; or forget: meshctl b', PLAIN, 2, Infinity)).toEqual([
+      '  → Renew:',
+      '        meshctl a',
+      '    or forget:',
+      '        meshctl b',
     ]);
   });
 

@@ -43,7 +43,7 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
   for (const warning of validityWarnings(flags.certValidity)) context.progress.warn(warning);
   return withWritableClusters(context, flags, async (targets, silent) => {
     const givenAuthority = await broughtAuthority(context, flags, targets);
-    const complete = { ...options, forcing: context.again('--force-conflicts'), givenAuthority };
+    const complete = { ...options, forcing: context.again('--force-conflicts'), again: context.again, givenAuthority };
     if (flags.viaHelm) checkHelmOptions(complete);
     const isOnly = targets.length + silent.length === 1;
     const { done: first, failures: unplanned } = await eachCluster(targets, isOnly, async (target) => ({

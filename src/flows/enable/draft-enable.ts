@@ -26,6 +26,8 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { caFingerprint, keptUnsigned } from '../../mesh/enable/certificates.ts';
 import { doubtAboutUsers, enableEffects, usersToRestore } from '../../mesh/enable/effects.ts';
+import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
+import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
 import { settingName, settingsOf } from '../../mesh/enable/kept-settings.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/peer-move.ts';
@@ -69,6 +71,8 @@ export interface EnableOptions extends EnableChoices, FieldChoices {
   others?: readonly ClusterSnapshot[] | undefined;
   /** This run's command line with --force-conflicts, for hints. */
   forcing?: string | undefined;
+  /** This run's command line with more words, for hints. */
+  again?: ((...words: readonly string[]) => string) | undefined;
   /** For the load balancer's address and for the pods, each. */
   waitMs: number;
 }
@@ -147,6 +151,7 @@ export function draftFrom(
   const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
   const rendered = withOmittedDefaults(withUsers(made, usersToRestore(snapshot, others)), liveOf);
   const live = { context: snapshot.context, of: liveOf };
+  refuseHiddenChoices(rendered, options, live, options.again);
   const set = applySettings(rendered, options, live);
   const planned = withRenderedService(snapshot, set);
   const certificates = certificateSpecs({
@@ -191,6 +196,7 @@ export function draftFrom(
       ...[addressNotGiven(planned) ?? []].flat(),
       ...warningsOf(snapshot, install, settings, objects),
       ...idleUnsets(rendered, options, live),
+      ...idleLifetime(snapshot, issuing ?? {}, certificates, plan.steps),
     ],
     notes: [
       `Cilium ${formatVersion(install.version)}, ${counted(replicasOf(objectIn(objects, apiserverDeploymentRef(namespace))) ?? settings.replicas, 'replica')}, KVStoreMesh ${settings.kvstoremesh ? 'on' : 'off'}`,

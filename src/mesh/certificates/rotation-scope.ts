@@ -140,7 +140,7 @@ function requireAllPeers(changing: readonly Member[], members: readonly Member[]
     const together = meshctlCommand('clustermesh certs rotate', { context: all.join(',') }, ['--ca']);
     const gone = meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(',')]);
     throw new MeshctlError('Usage', `${describeStrangers(member, strangers)}, and would be cut off by a new CA`, {
-      hint: `Renew what they hold together: ${together}\n` + `Or forget a peer that is gone for good first: ${gone}`,
+      hint: `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
       details: { context, peers: strangers },
     });
   }

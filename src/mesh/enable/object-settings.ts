@@ -55,6 +55,13 @@ export function applySettings(
     chosen.set(object, (chosen.get(object) ?? new Map()).set(setting.path, setting.value));
   }
   const dropped = new Set(unset.map((field) => settingName(targetOf(objects, field, '--unset'), field.path)));
+  for (const [object, own] of chosen) {
+    const both = [...own.keys()].map((path) => settingName(object, path)).find((name) => dropped.has(name));
+    if (both === undefined) continue;
+    throw new MeshctlError('Usage', `--set ${both} and --unset ${both} are both given`, {
+      hint: 'Give --set to have another value, or --unset to have it as rendered.',
+    });
+  }
   return objects.map((object) => {
     const own = chosen.get(object) ?? new Map<string, unknown>();
     const earlier = settingsOf(live?.of(object)).filter(([path]) => !dropped.has(settingName(object, path)));
@@ -90,6 +97,19 @@ export function withoutSettings(live: KubeObject): KubeObject {
     }
   }
   return bare;
+}
+
+/** Whether an object would be the same with a setting. */
+export function isFieldAs(object: KubeObject, path: string, value: unknown): boolean {
+  const changed = structuredClone(object);
+  try {
+    setField(changed, path, value, { lenient: true });
+  } catch (error) {
+    // That it cannot be set is told where it is set.
+    if (error instanceof MeshctlError) return true;
+    throw error;
+  }
+  return JSON.stringify(changed) === JSON.stringify(object);
 }
 
 /** What is to be taken back although no earlier run has set it, in words. */

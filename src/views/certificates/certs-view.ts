@@ -1,4 +1,5 @@
 import type { CertificateEntry, CertificateFault } from '../../mesh/certificates/inventory.ts';
+import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 
@@ -44,10 +45,10 @@ export function certificatesText(
   if (!headers) return tableLines(cells).join('\n');
   const lines = tableLines([head, ...cells]);
   for (const { context, says, hint } of faults) {
-    lines.push(`${theme.fail('✗')} ${context}: ${says}`, `   ${theme.dim('→')} ${hint}`);
+    lines.push(`${theme.fail('✗')} ${context}: ${says}`, ...hintLines(hint, theme));
   }
   for (const { context, says, hint } of rotations) {
-    lines.push(`${theme.warn('‼')} ${context}: ${says}`, `   ${theme.dim('→')} ${hint}`);
+    lines.push(`${theme.warn('‼')} ${context}: ${says}`, ...hintLines(hint, theme));
   }
   return lines.join('\n');
 }

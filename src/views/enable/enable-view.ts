@@ -2,6 +2,7 @@ import type { MeshctlError } from '../../mesh/errors.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { errorData } from '../error-data.ts';
+import { hintLines } from '../hint-lines.ts';
 import { countActions } from '../plan/plan-data.ts';
 import { peerLines, summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
@@ -44,7 +45,7 @@ export function enableText(
     return [
       `❌ Cluster Mesh is not enabled in context ${theme.bold(context)}`,
       `  • ${message}`,
-      ...(hint ? [`  ${theme.dim('→')} ${hint}`] : []),
+      ...(hint ? hintLines(hint, theme, 2, Infinity) : []),
     ].join('\n');
   });
   return [...done, ...failed].join('\n');

@@ -4,6 +4,7 @@ import { groupBy } from '../../mesh/pairs.ts';
 import type { PeerEffect, PeerOutcome } from '../../mesh/plan/peer-effects.ts';
 import type { Change, Step, StepAction } from '../../mesh/plan/plan.ts';
 import { errorData } from '../error-data.ts';
+import { hintLines } from '../hint-lines.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
 import { countActions, type SecretDigest, type SecretKeyChange, type StepData, stepData } from './plan-data.ts';
@@ -104,7 +105,7 @@ export function peerLines(effect: PeerEffect, theme: Theme): string[] {
   const line = `peer ${peer} ${PEER_WORDS[becomes]}${why ? `: ${why}` : ''}`;
   return [
     `  ${PEER_MARKS[becomes](theme)} ${becomes === 'kept' ? theme.dim(line) : line}`,
-    ...(mend === undefined ? [] : [`      → ${mend}`]),
+    ...(mend === undefined ? [] : hintLines(mend, theme, 6, Infinity)),
   ];
 }
 
@@ -221,7 +222,7 @@ function shown(value: unknown): string {
 function verdictLines(verdict: Verdict | undefined, theme: Theme): string[] {
   if (!verdict || verdict === 'accepted') return [];
   const { message, hint } = errorData(verdict);
-  return [theme.fail(message), ...(hint ? [`→ ${hint}`] : [])];
+  return [theme.fail(message), ...(hint ? hintLines(hint, theme, 0, Infinity) : [])];
 }
 
 function contextsOf({ steps, effects = [] }: PlanReport): string[] {

@@ -2,6 +2,7 @@ import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { NAMESPACE_ANNOTATION } from '../../mesh/services/backends.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
+import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 
 /** A warning as data, with its words. */
@@ -26,7 +27,7 @@ export function warningLines(service: MeshService, theme: Theme): string[] {
   const subject = theme.bold(`${service.namespace}/${service.name}`);
   return service.warnings.flatMap((warning) => {
     const { message, hint } = warningData(warning, service);
-    return [`⚠️  ${subject}: ${message}`, ...(hint ? [`   ${theme.dim('→')} ${hint}`] : [])];
+    return [`⚠️  ${subject}: ${message}`, ...(hint ? hintLines(hint, theme) : [])];
   });
 }
 

@@ -1,0 +1,99 @@
+import { CONTAINERS } from '../apiserver/deployment.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
+import { APISERVER } from '../objects/names.ts';
+import { settingName, settingsOf } from './kept-settings.ts';
+import { type FieldChoices, isFieldAs, type LiveObjects } from './object-settings.ts';
+import { isAbout } from './setting-path.ts';
+import { targetOf } from './setting-target.ts';
+import type { EnableChoices } from './settings.ts';
+
+/** A flag of this run with the field that it is about, written as in plans. */
+interface ChosenField {
+  flag: string;
+  kind: string;
+  path: string;
+}
+
+/**
+ * Refuses flags of this run that would do nothing, because a `--set` of an earlier run, or of this one, has their field.
+ * @param rendered as the flags have it
+ * @param again this run's command line with more words
+ * @throws MeshctlError `Usage`, naming flags and settings
+ */
+export function refuseHiddenChoices(
+  rendered: readonly KubeObject[],
+  options: EnableChoices & FieldChoices & { image?: string | undefined },
+  live: LiveObjects,
+  again?: (...words: readonly string[]) => string,
+): void {
+  const { settings = [], unset = [] } = options;
+  const dropped = new Set(unset.map((field) => settingName(targetOf(rendered, field, '--unset'), field.path)));
+  const hidden = fieldsOf(options).flatMap(({ flag, kind, path }) => {
+    const object = rendered.find((one) => one.kind === kind && one.metadata.name === APISERVER);
+    if (!object) return [];
+    const own = settings
+      .filter((setting) => targetOf(rendered, setting, '--set') === object)
+      .map((setting): [string, unknown, boolean] => [setting.path, setting.value, true]);
+    const earlier = settingsOf(live.of(object))
+      .filter(([name]) => !dropped.has(settingName(object, name)) && !own.some(([of]) => of === name))
+      .map(([name, value]): [string, unknown, boolean] => [name, value, false]);
+    return [...earlier, ...own]
+      .filter(([name, value]) => isAbout(name, path) && !isFieldAs(object, name, value))
+      .map(([name, , isOwn]) => ({ flag, setting: settingName(object, name), isOwn }));
+  });
+  const [first] = hidden;
+  if (!first) return;
+  const inContext = (...words: readonly string[]) =>
+    meshctlCommand('clustermesh enable', { context: live.context }, words);
+  const flags = [...new Set(hidden.map(({ flag }) => flag))].join(' and ');
+  const names = [...new Set(hidden.map(({ setting }) => setting))];
+  const kept = [...new Set(hidden.filter(({ isOwn }) => !isOwn).map(({ setting }) => setting))];
+  throw new MeshctlError(
+    'Usage',
+    `context "${live.context}": ${flags} would change nothing: ${names.map((name) => `--set ${name}`).join(' and ')} has that field${kept.length > 0 ? ', of an earlier run' : ''}`,
+    {
+      hint:
+        kept.length > 0
+          ? `Take it back in the same run: ${(again ?? inContext)(...kept.flatMap((name) => ['--unset', name]))}`
+          : 'Leave one of them out.',
+      details: { context: live.context, settings: names },
+    },
+  );
+}
+
+const POD = 'spec.template.spec';
+
+function fieldsOf(choices: EnableChoices & { image?: string | undefined }): ChosenField[] {
+  const deployment = (flag: string, path: string): ChosenField => ({ flag, kind: 'Deployment', path });
+  const service = (flag: string, path: string): ChosenField => ({ flag, kind: 'Service', path });
+  const given = (value: unknown, fields: () => ChosenField[]) => (value === undefined ? [] : fields());
+  return [
+    ...given(choices.replicas, () => [deployment('--replicas', 'spec.replicas')]),
+    ...given(choices.tolerations, () => [deployment('--toleration', `${POD}.tolerations`)]),
+    ...given(choices.pullSecrets, () => [deployment('--pull-secret', `${POD}.imagePullSecrets`)]),
+    ...given(choices.etcdStorage, () => [
+      deployment('--etcd-storage', `${POD}.volumes[etcd-data-dir].emptyDir.medium`),
+    ]),
+    ...given(choices.image, () => CONTAINERS.map((name) => deployment('--image', `${POD}.containers[${name}].image`))),
+    ...Object.entries(choices.resources ?? {}).flatMap(([container, sides]) =>
+      Object.entries(sides ?? {}).flatMap(([side, amounts]) =>
+        Object.keys(amounts ?? {}).map((name) =>
+          deployment('--resources', `${POD}.containers[${container}].resources.${side}.${name}`),
+        ),
+      ),
+    ),
+    ...given(choices.serviceType, () => [service('--service-type', 'spec.type')]),
+    ...given(choices.nodePort, () => [service('--node-port', 'spec.ports[2379/TCP].nodePort')]),
+    ...given(choices.loadBalancerClass, () => [service('--load-balancer-class', 'spec.loadBalancerClass')]),
+    ...given(choices.loadBalancerIp, () => [service('--load-balancer-ip', 'spec.loadBalancerIP')]),
+    ...given(choices.loadBalancerSourceRanges, () => [
+      service('--load-balancer-source-ranges', 'spec.loadBalancerSourceRanges'),
+    ]),
+    ...given(choices.externalTrafficPolicy, () => [service('--external-traffic-policy', 'spec.externalTrafficPolicy')]),
+    ...Object.keys(choices.serviceAnnotations ?? {}).map((name) =>
+      service('--service-annotation', `metadata.annotations.${name}`),
+    ),
+  ];
+}

@@ -1,0 +1,38 @@
+import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
+import { type Lifetime, lifetimeOf } from '../certificates/rotation-lifetime.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand, spanWord } from '../command-line.ts';
+import type { Step } from '../plan/plan.ts';
+
+/**
+ * What to tell of a key size or a validity that was asked for, where certificates stay because they are good: enable issues
+ * only what has to be.
+ */
+export function idleLifetime(
+  { context, tlsSecrets }: ClusterSnapshot,
+  asked: Lifetime,
+  certificates: readonly SecretCertificate[],
+  steps: readonly Step[],
+): string[] {
+  const stay = certificates.filter(({ secret }) => {
+    const facts = tlsSecrets.get(secret);
+    const isKept = steps.some(({ action, object }) => object.name === secret && action === 'keep');
+    if (!facts || !isKept) return false;
+    const present = lifetimeOf(facts.certificate, facts.ca);
+    return isOther(asked.keySize, present.keySize) || isOther(asked.validityMs, present.validityMs);
+  });
+  if (stay.length === 0) return [];
+  const flags = [
+    ...(asked.keySize === undefined ? [] : ['--key-size', String(asked.keySize)]),
+    ...(asked.validityMs === undefined ? [] : ['--cert-validity', spanWord(asked.validityMs)]),
+  ];
+  const names = flags.filter((word) => word.startsWith('--')).join(' and ');
+  const rotate = meshctlCommand('clustermesh certs rotate', { context }, flags);
+  return [
+    `${names} only affects new certificates; those in ${stay.map(({ secret }) => secret).join(', ')} are good and stay as they are → ${rotate}`,
+  ];
+}
+
+function isOther(asked: number | undefined, present: number | undefined): boolean {
+  return asked !== undefined && present !== undefined && asked !== present;
+}
