@@ -13,6 +13,7 @@ import { plainProgress, quietProgress, spinnerProgress } from './cli/progress.ts
 import { reportError } from './cli/report-error.ts';
 import {
   type AddRunFlags,
+  namespaceOptionOf,
   progressWithRunFlags,
   resultWithRunFlags,
   runFlagsAdder,
@@ -125,8 +126,13 @@ async function runCommand(
   }: { addRunFlags: AddRunFlags; argv: readonly string[] } & Pick<CommandContext, 'leaveUnnamed'>,
 ): Promise<number> {
   const theme = createTheme(colourWanted(host.env, host.stdout, options.color));
+  // A hint that names Cilium's namespace does not know by which flag the command takes it.
+  const asNamespaceFlag = (word: string) => (word === '-n' ? (namespaceOptionOf(command) ?? word) : word);
   const again = (...words: readonly string[]) =>
-    [`meshctl ${command.path.join(' ')}`, ...[...ownWords(command, argv), ...words].map(shellWord)].join(' ');
+    [
+      `meshctl ${command.path.join(' ')}`,
+      ...[...ownWords(command, argv), ...words.map(asNamespaceFlag)].map(shellWord),
+    ].join(' ');
   const commit = typeof MESHCTL_COMMIT === 'undefined' ? '' : MESHCTL_COMMIT;
   const client = { version: await packageVersion(host), ...(commit ? { commit } : {}), node: process.version };
   const context: CommandContext = {

@@ -22,7 +22,11 @@ export function takeVariables(
     if (!spec.env || !text || spec.env.unless?.(given)) continue;
     const name = new Option(spec.flags).attributeName();
     if (command.getOptionValueSource(name) === 'cli') continue;
-    command.setOptionValueWithSource(name, valueOrReport(spec, text, spec.env.name, report), 'env');
+    command.setOptionValueWithSource(
+      name,
+      valueOrReport({ ...spec, ...(spec.env.parse ? { parse: spec.env.parse } : {}) }, text, spec.env.name, report),
+      'env',
+    );
   }
 }
 

@@ -149,7 +149,7 @@ function withContexts(flag: string, rest: string, contexts: readonly string[]): 
 }
 
 /** The flag by which a command takes Cilium's namespace; undefined where it needs none. */
-function namespaceOptionOf({ options }: CommandSpec): '-n' | '--cilium-namespace' | undefined {
+export function namespaceOptionOf({ options }: CommandSpec): '-n' | '--cilium-namespace' | undefined {
   if (options.some(({ flags }) => flags.startsWith('--cilium-namespace'))) return '--cilium-namespace';
   // Its own `-n` is about something else.
   return options.some(({ flags }) => flags.startsWith('-n,')) ? undefined : '-n';

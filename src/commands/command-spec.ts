@@ -32,6 +32,8 @@ export interface OptionVariable {
   readonly name: string;
   /** Whether the flags and words that were given leave no place for it, e.g. `--all` for a context. */
   readonly unless?: (given: Readonly<Record<string, unknown>>) => boolean;
+  /** How its value is read, where otherwise than the flag's. @throws MeshctlError `Usage` */
+  readonly parse?: (text: string) => unknown;
 }
 
 /** The headings of options in help; program.ts has their words and their order. */

@@ -1,4 +1,5 @@
 import { parseCiliumNamespaces } from '../mesh/cilium/namespaces.ts';
+import { MeshctlError } from '../mesh/errors.ts';
 import type { CommandSpec, OptionGroup, OptionSpec } from './command-spec.ts';
 import { parseCount, parseDuration, parseList, parseTimeLimit } from './option-values.ts';
 
@@ -16,10 +17,18 @@ const CONTEXT_VARIABLE = {
   unless: ({ all, client }: Readonly<Record<string, unknown>>) => all === true || client === true,
 } as const;
 
+/** In a shell the variable is there for all commands, also those that take several. */
+function parseOneContext(text: string): string {
+  if (!text.includes(',')) return text;
+  throw new MeshctlError('Usage', `"${text}" names several contexts, and this command starts from one`, {
+    hint: 'Name that one with --context, which wins over the variable.',
+  });
+}
+
 export const CONTEXT = {
   flags: '--context <context>',
   description: 'kubeconfig context (default: the current one)',
-  env: CONTEXT_VARIABLE,
+  env: { ...CONTEXT_VARIABLE, parse: parseOneContext },
   complete: 'context',
   once: true,
   group: 'clusters',

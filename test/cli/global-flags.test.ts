@@ -34,6 +34,9 @@ describe('the environment', () => {
     expect(await contextsIn('version', { MESHCTL_CONTEXT: '' })).toEqual(['mesh-1']);
     expect(await contextsIn('version --all', { MESHCTL_CONTEXT: 'mesh-2' })).toEqual(['mesh-1', 'mesh-2']);
     expect((await meshctl('version --client', { MESHCTL_CONTEXT: 'mesh-2' })).exitCode).toBe(0);
+    const several = await meshctl('clustermesh connect --destination-context mesh-2', { MESHCTL_CONTEXT: 'a,b' });
+    expect(several.exitCode).toBe(2);
+    expect(several.stderr).toContain('MESHCTL_CONTEXT: "a,b" names several contexts');
   });
 
   it('names Cilium’s namespace, for commands too where -n is another one', async () => {

@@ -14,3 +14,12 @@ it.each<[string, string[], string[]]>([
 ])('%s %j', (path, argv, words) => {
   expect(ownWords({ path: path.split(' ') }, argv)).toEqual(words);
 });
+
+it('keeps the namespace that a command is about, where Cilium has a flag of its own', () => {
+  const command = {
+    path: ['service', 'global'],
+    options: [{ flags: '--cilium-namespace <namespace>', description: '' }],
+  };
+  const argv = ['service', 'global', 'web', '-n', 'shop', '--cilium-namespace', 'nope'];
+  expect(ownWords(command, argv)).toEqual(['web', '-n', 'shop']);
+});

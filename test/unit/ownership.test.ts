@@ -9,6 +9,7 @@ import {
   rivalsOf,
   withoutOwnMarks,
 } from '../../src/mesh/objects/ownership.ts';
+import { foreignObjectNotes } from '../../src/mesh/peers/foreign-homes.ts';
 
 const object = (metadata: Partial<ObjectMeta>): KubeObject => ({
   apiVersion: 'v1',
@@ -152,4 +153,32 @@ describe('withoutOwnMarks', () => {
     });
     expect(withoutOwnMarks(marked).metadata).toEqual({ name: 'x', namespace: 'n', labels: { team: 'a' } });
   });
+});
+
+it('tells once of each owner whose objects are written although their fields are meshctl’s, with its values', () => {
+  const step = (name: string, more: object = {}) => ({
+    cluster: 'a',
+    action: 'update' as const,
+    object: { apiVersion: 'v1', kind: 'Secret', namespace: 'kube-system', name },
+    before: {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: 'kube-system', annotations: { 'meta.helm.sh/release-name': 'cilium' } },
+    },
+    changes: [],
+    why: '',
+    ...more,
+  });
+  const disputed = { conflicts: [{ path: 'data.x', manager: 'helm' }] };
+  const steps = [
+    step('x'),
+    step('y'),
+    step('z', { action: 'keep' }),
+    step('v', disputed),
+    step('u', { before: undefined }),
+  ];
+  expect(foreignObjectNotes(steps)).toEqual([
+    'context "a": Helm release cilium makes Secret kube-system/x, Secret kube-system/y, and its next sync may undo this → ' +
+      'its values must say the same: meshctl clustermesh helm-values --context a',
+  ]);
 });

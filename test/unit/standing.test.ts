@@ -7,7 +7,14 @@ import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/
 import { expectedPeers, knownPeers } from '../../src/mesh/peers/peers.ts';
 import { describeFault, type Fault, type FaultsInput } from '../../src/mesh/status/fault.ts';
 import { faultsOf } from '../../src/mesh/status/standing.ts';
-import { apiserverDeployment, certificateFacts, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
+import {
+  apiserverDeployment,
+  caFacts,
+  certificateFacts,
+  NOW,
+  serviceObject,
+  snapshotOf,
+} from '../support/snapshots.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';
 const OWN_CERTIFICATES = ['server', 'admin', 'local', 'remote'].map((one) => `clustermesh-apiserver-${one}-cert`);
@@ -195,6 +202,7 @@ describe('what would not come back', () => {
       { deployment: { ...apiserverDeployment(), status: {} } },
       ['apiserver apiserver-not-ready'],
     ],
+    ['a key of another CA', { snapshot: { ca: { ...caFacts('ca-one'), keyMatches: false } } }, ['apiserver ca-key']],
     ['no CA', { snapshot: { ca: undefined } }, ['apiserver ca-missing']],
   ])('%s', (_what, setup, expected) => {
     expect(ids(faults(setup))).toEqual(expected);

@@ -14,6 +14,7 @@ import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../mesh/certificates/cluster-certificates.ts';
 import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
+import { foreignObjectNotes } from '../../mesh/peers/foreign-homes.ts';
 import { cutEffects } from '../../mesh/plan/peer-effects.ts';
 import { type EnableFailure, enableText, failureData } from '../../views/enable/enable-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
@@ -78,6 +79,7 @@ async function carryOut(
       context.progress.warn(`${target.client.context}: ${warning}`);
   }
   const report = reportOf(planned);
+  if (!flags.viaHelm) for (const note of foreignObjectNotes(report.steps)) context.progress.warn(note);
   if (dryRun && !flags.viaHelm) return dryRunResult(context, flags, options, { planned, report, failures });
   const [failure] = failures;
   if (flags.viaHelm && failure) throw firstOf(context, failures);

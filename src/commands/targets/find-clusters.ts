@@ -4,7 +4,7 @@ import { type FirstLook, lookAtCluster, USUAL_NAMESPACE } from '../../flows/targ
 import type { ClusterClient } from '../../kube/client.ts';
 import type { Kubeconfig } from '../../kube/kubeconfig-entries.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
-import { kubectlCommand, shellWord } from '../../mesh/command-line.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
 import { type ClusterFlags, kubeconfigOf, opener } from './cluster-flags.ts';
@@ -67,7 +67,7 @@ export async function withFoundClusters<T>(
     const looks = await Promise.all(clients.map((client) => limit(() => look(context, client, given, alone))));
     const found = each(context, looks, choice.all === true);
     const astray = choice.all ? [] : found.answered.filter(({ elsewhere }) => elsewhere !== undefined);
-    if (astray.length > 0) throw wrongNamespace(astray);
+    if (astray.length > 0) throw wrongNamespace(context, astray);
     if (choice.all && found.answered.length + found.silent.length === 0) throw noCilium(kubeconfig, looks);
     return await work(found);
   } finally {
@@ -190,7 +190,7 @@ function absenceOf({ namespace, elsewhere }: FirstLook): string {
   return `no Cilium in namespace ${namespace}${elsewhere ? `; it is in ${elsewhere.join(', ')}` : ''}`;
 }
 
-function wrongNamespace(looks: readonly FirstLook[]): MeshctlError {
+function wrongNamespace({ again }: CommandContext, looks: readonly FirstLook[]): MeshctlError {
   const right = looks.flatMap(({ client, elsewhere = [] }) =>
     elsewhere.map((namespace) => `${client.context}=${namespace}`),
   );
@@ -198,7 +198,7 @@ function wrongNamespace(looks: readonly FirstLook[]): MeshctlError {
     'CiliumMissing',
     looks.map((look) => `context "${look.client.context}": ${absenceOf(look)}`).join('; '),
     {
-      hint: `Name the namespace that has Cilium (with --cilium-namespace where -n is about something else): -n ${shellWord(right.join(','))}`,
+      hint: `Name the namespace that has Cilium: ${again('-n', right.join(','))}`,
       details: {
         clusters: looks.map(({ client, namespace, elsewhere }) => ({ context: client.context, namespace, elsewhere })),
       },

@@ -4,6 +4,7 @@ import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-obje
 import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { managersOfKey, toolOwner } from '../objects/ownership.ts';
 import { dataKeys } from '../objects/secret-data.ts';
+import { groupBy } from '../pairs.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { PEER_SECRETS } from './peers.ts';
 
@@ -51,6 +52,28 @@ export function foreignHomeNotes(steps: readonly Step[]): string[] {
     if (action === 'keep' || !before || owner === undefined) return [];
     return [
       `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, whose next sync may undo this (${why.split(';')[0]}) → ${valuesAdvice(cluster)}`,
+    ];
+  });
+}
+
+/**
+ * What to tell of other objects that a tool makes and whose fields are meshctl's all the same: one note for each owner. Fields
+ * that are the tool's are conflicts, which are told by themselves.
+ */
+export function foreignObjectNotes(steps: readonly Step[]): string[] {
+  const written = steps.flatMap(({ cluster, action, before, conflicts = [] }) => {
+    const owner = toolOwner(before);
+    if (action === 'keep' || !before || owner === undefined || conflicts.length > 0) return [];
+    return [{ cluster, owner, object: describeRef(refOf(before)) }];
+  });
+  return [...groupBy(written, ({ cluster, owner }) => `${cluster} ${owner}`).values()].flatMap((alike) => {
+    const [{ cluster, owner } = { cluster: '', owner: '' }] = alike;
+    const objects = [...new Set(alike.map(({ object }) => object))].join(', ');
+    const says = `context "${cluster}": ${owner} makes ${objects}, and its next sync may undo this`;
+    // What cert-manager issues does not hang on values.
+    if (owner.startsWith('cert-manager')) return [says];
+    return [
+      `${says} → its values must say the same: ${meshctlCommand('clustermesh helm-values', { context: cluster })}`,
     ];
   });
 }

@@ -34,6 +34,7 @@ export type ServeFaultId =
   | 'certificate-issuer'
   | 'ca-missing'
   | 'ca-unreadable'
+  | 'ca-key'
   | 'users-missing'
   | 'users-unreadable'
   | 'peer-user-missing'

@@ -70,6 +70,7 @@ const MENDS: Readonly<Record<FaultId, Mend>> = {
   'certificate-issuer': reissue,
   'ca-missing': restoreAuthority,
   'ca-unreadable': restoreAuthority,
+  'ca-key': restoreAuthority,
   'users-missing': enable,
   'users-unreadable': restoreUsersCommand,
   'peer-user-missing': connect,

@@ -8,7 +8,7 @@ import {
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { mendMisfit } from '../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../apiserver/misfits.ts';
-import { hasLostSigner } from '../certificates/authority.ts';
+import { authorityState, hasLostSigner } from '../certificates/authority.ts';
 import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -185,9 +185,15 @@ function certificateFault(
 /** Known only where it was read. A cluster whose certificates others issue needs no CA of its own. */
 function authorityFaults(snapshot: ClusterSnapshot): Fault[] {
   const { ca, objects, namespace, tlsFiles, unread } = snapshot;
-  if (ca || !tlsFiles || unread?.has(keyOf(secretRef(namespace, CA_SECRET)))) return [];
+  if (!tlsFiles || unread?.has(keyOf(secretRef(namespace, CA_SECRET)))) return [];
   const server = objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)));
   const object = `Secret ${CA_SECRET}`;
+  if (ca) {
+    // Without any key, it is kept elsewhere on purpose.
+    if (authorityState(snapshot) !== 'wrong-key') return [];
+    const says = 'the private key of the CA is unreadable or belongs to a different CA: nothing can be renewed';
+    return [faultFor(snapshot, 'ca-key', { object, key: 'ca.key', says, outage: false })];
+  }
   if (objects.has(keyOf(secretRef(namespace, CA_SECRET)))) {
     const says = 'the CA certificate cannot be read: nothing can be renewed';
     return [faultFor(snapshot, 'ca-unreadable', { object, says, outage: false })];
@@ -215,7 +221,9 @@ function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fa
     const facts = peer.tlsFiles?.get(`${dialingSecret(peer)}/${own}`)?.certificate;
     const user = typeof facts === 'object' ? facts.commonName : SHARED_USER;
     if (user === SHARED_USER || remoteUsers.some(({ name, role }) => name === user && role === REMOTE_ROLE)) return [];
-    const says = `${clusterNameOf(peer)} logs in as ${user}, and there is no such user`;
+    const found = remoteUsers.find(({ name }) => name === user);
+    const why = found ? `that user has the role "${found.role}", not "${REMOTE_ROLE}"` : 'there is no such user';
+    const says = `${clusterNameOf(peer)} logs in as ${user}, and ${why}`;
     return [faultFor(snapshot, 'peer-user-missing', { object, key: 'users.yaml', says, peer: clusterNameOf(peer) })];
   });
 }

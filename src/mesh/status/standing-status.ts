@@ -47,6 +47,7 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   'certificate-issuer': WITHOUT_TRUST,
   'ca-missing': [],
   'ca-unreadable': [],
+  'ca-key': [],
   'users-missing': ['permission-denied', ...WITHOUT_SERVER],
   'users-unreadable': ['permission-denied', ...VAGUE],
   'peer-user-missing': ['permission-denied', ...VAGUE],

@@ -65,13 +65,17 @@ function programText(program: ProgramVersion | undefined): string {
   return program ? (program.version ?? program.image) : '–';
 }
 
-function verdict({ findings, supported }: Omit<VersionReport, 'client' | 'clusters'>, theme: Theme): string[] {
+function verdict(
+  { findings, supported, unreachable }: Omit<VersionReport, 'client' | 'clusters'>,
+  theme: Theme,
+): string[] {
+  const these = unreachable.length > 0 ? 'The versions of those that answered' : 'These versions';
   const headline =
     supported === undefined
       ? '❔ Not all versions are known, so whether they go together is not either'
       : supported
-        ? `✅ ${theme.ok('These versions go together')}`
-        : `❌ ${theme.fail('These versions do not go together')}`;
+        ? `✅ ${theme.ok(`${these} go together`)}`
+        : `❌ ${theme.fail(`${these} do not go together`)}`;
   const lines = findings.flatMap(({ severity, message, hint }) => [
     `  ${severity === 'fail' ? theme.fail('✗') : theme.warn('!')} ${message}`,
     ...(hint ? hintLines(hint, theme, 4) : []),

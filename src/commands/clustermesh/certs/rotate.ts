@@ -9,6 +9,7 @@ import type { Target } from '../../../flows/flow.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
+import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
 import { rotationText } from '../../../views/certificates/rotation-view.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
@@ -28,6 +29,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
     const prepared = await prepareRotation(context, targets, options);
     for (const warning of [...validityWarnings(options.asked.validityMs), ...prepared.scope.warnings])
       context.progress.warn(warning);
+    for (const note of foreignObjectNotes(reportOf(prepared).steps)) context.progress.warn(note);
     if (dryRun) return withUnanswered(await showPlan(context, targets, prepared, dryRun, flags.output), silent);
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
     const certificates = printable((await rotateCertificates(context, prepared, options)).certificates);
