@@ -4,8 +4,8 @@ import type { Theme } from './theme.ts';
 const COLUMNS = 100;
 /** Words as a shell reads them, up to a semicolon between commands: one in quotes is the command's own. */
 const COMMAND_LINE = String.raw`(?:meshctl|kubectl|echo)(?: (?:[^\s';]|'[^']*'|\\')+)+`;
-/** Where commands begin that follow a sentence; they end with the text or at a semicolon. */
-const COMMAND = new RegExp(`: (${COMMAND_LINE})(?:; |$)`, 'g');
+/** Where commands begin: alone, or behind a sentence or another one; they end with the text or at a semicolon. */
+const COMMAND = new RegExp(`(^|: |(?<=; ))(${COMMAND_LINE})(?:; |$)`, 'g');
 const ALONE = new RegExp(`^${COMMAND_LINE}$`);
 /** What joins two commands; in quotes it is text. */
 const JOINT = /('[^']*'|\\')|( (?:&&|\|)) /g;
@@ -41,8 +41,9 @@ function partsOf(hint: string): Part[] {
   const parts: Part[] = [];
   let from = 0;
   for (const match of hint.matchAll(COMMAND)) {
-    parts.push({ text: `${hint.slice(from, match.index)}:`, isCommand: false });
-    parts.push({ text: match[1] ?? '', isCommand: true });
+    const sentence = hint.slice(from, match.index);
+    if (sentence !== '') parts.push({ text: `${sentence}:`, isCommand: false });
+    parts.push({ text: match[2] ?? '', isCommand: true });
     from = match.index + match[0].length;
   }
   if (from < hint.length) parts.push({ text: hint.slice(from), isCommand: false });

@@ -9,7 +9,11 @@ it.each([
   ['mesh rotate --ca', "unknown command 'rotate'", '→ Did you mean: meshctl clustermesh certs rotate --ca\n'],
   ['certs rotate', "unknown command 'certs'", '→ Did you mean: meshctl clustermesh certs rotate\n'],
   ['certs', "unknown command 'certs'", '→ Did you mean: meshctl clustermesh certs\n'],
-  ['list', "unknown command 'list'", '→ Did you mean: meshctl clustermesh certs list; meshctl service list\n'],
+  [
+    'list',
+    "unknown command 'list'",
+    '→ Did you mean:\n        meshctl clustermesh certs list\n        meshctl service list\n',
+  ],
   ['service gloabl a/b', "unknown command 'gloabl'", '→ Did you mean: meshctl service global a/b\n'],
   ['vresion', "unknown command 'vresion'", '→ Did you mean: meshctl version\n'],
   ['--context a stauts', "unknown command 'stauts'", '→ Did you mean: meshctl clustermesh status\n'],
