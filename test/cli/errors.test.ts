@@ -177,7 +177,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     expect(exitCode).toBe(1);
     expect(says).toBe(
       `✖ context "${context}": no Cilium in namespace ${namespace}; it is in kube-system\n` +
-        '  → Name the namespace that has Cilium: meshctl clustermesh enable --context mesh-1 -n mesh-1=kube-system\n',
+        `  → Name the namespace that has Cilium: meshctl ${argv.join(' ')} -n mesh-1=kube-system\n`,
     );
     expect(await failureAsData([...argv, '-n', namespace])).toMatchObject({
       exitCode: 1,
