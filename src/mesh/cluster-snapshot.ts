@@ -1,5 +1,5 @@
 import type { CertificateFacts, TlsFiles, TlsSecretFacts } from './certificates/certificate.ts';
-import type { KubeObject } from './objects/kube-object.ts';
+import type { KubeObject, ObjectRef } from './objects/kube-object.ts';
 
 /** A node as far as Cluster Mesh needs it. */
 export interface NodeFacts {
@@ -96,6 +96,8 @@ export interface ClusterSnapshot {
    * files `<peer>.etcd-client…` in a Secret of peers. Only of Secrets that are there, and of peers with any such file.
    */
   tlsFiles?: ReadonlyMap<string, TlsFiles> | undefined;
+  /** Of the clustermesh-apiserver's account and its rights what is not there; undefined where none of it was, or may be, read. */
+  missingAccess?: readonly ObjectRef[] | undefined;
   /** What was not read, or may not be, by {@link keyOf}: whether it is there is not known. */
   unread?: ReadonlySet<string> | undefined;
 }

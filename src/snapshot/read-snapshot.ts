@@ -34,6 +34,7 @@ import { templateSpec, workloadStatus } from '../mesh/objects/workload.ts';
 import { USERS_FILE } from '../mesh/peers/remote-users.ts';
 import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
+import { readMissingAccess } from './access.ts';
 import { readCiliumNodes, readPodAddresses } from './pod-addresses.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
 import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
@@ -90,6 +91,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     ciliumConfig,
     daemonSet,
     live,
+    missingAccess,
   ] =
     // Whatever is begun is in this list: what fails after something else has failed must have somebody who hears of it.
     await Promise.all([
@@ -106,6 +108,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       client.get(configMapRef(namespace, CILIUM_CONFIG)),
       purpose === 'health' ? undefined : client.get(daemonSetRef),
       Promise.all(refs.map(read)),
+      purpose === 'connect' || purpose === 'health' ? readMissingAccess(client, namespace) : undefined,
     ]);
   const config = ciliumConfig && dataOf(ciliumConfig);
   const [podAddresses, ipsecKeyDigest] = await Promise.all([
@@ -144,6 +147,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     ...readTlsFacts([...objects.values()], peers),
     ca,
     remoteUsers: users && remoteUsersIn(dataOf(users)[USERS_FILE]),
+    missingAccess,
     unread,
   };
 }

@@ -27,6 +27,39 @@ interface Plan {
   }[];
 }
 
+it('a cluster of another size: what becomes of its peers is not known, so the operator is asked', async () => {
+  const two = found(sandbox.clusters[1], 'mesh-2');
+  const undo = configure(two, { 'max-connected-clusters': '511' });
+  const [cluster] = (jsonOf(await meshctl(enable('mesh-2', '--dry-run', '-o', 'json'))) as unknown as Plan).clusters;
+  expect(cluster?.peers).toMatchObject([
+    { peer: 'mesh-1', becomes: 'unknown', why: expect.stringContaining('was 255 and becomes 511') },
+  ]);
+  expect(await meshctl(enable('mesh-2'))).toMatchObject({ exitCode: 2 });
+  undo();
+  expect(await meshctl(enable('mesh-2'))).toMatchObject({ exitCode: 0 });
+});
+
+it('a version that does not run there is refused, and nothing is changed', async () => {
+  const { exitCode, stderr } = await meshctl(enable('mesh-2', '--cilium-version', '1.16.0'));
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain('--cilium-version 1.16.0 differs from what runs there, which is Cilium 1.20.0');
+});
+
+it('a cluster that was renamed would not come back, and gets no certificates of its next name before it has it', async () => {
+  const two = found(sandbox.clusters[1], 'mesh-2');
+  const undo = configure(two, { 'cluster-name': 'west' });
+  const runs = 'runs as "mesh-2" with the id 2, and cilium-config says "west" with the id 2';
+  const status = await meshctl(['clustermesh', 'status', '--context', 'mesh-2']);
+  expect(status.exitCode).toBe(1);
+  expect(status.stdout).toContain('would not come back');
+  expect(status.stdout).toContain(runs);
+  const rotate = await meshctl(['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--yes']);
+  expect(rotate.exitCode).toBe(1);
+  expect(rotate.stderr).toContain(runs);
+  undo();
+  await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-2']);
+});
+
 it('a cluster that was renamed: the pods follow with their certificates and users, and the peers that knew it are named', async () => {
   const two = found(sandbox.clusters[1], 'mesh-2');
   configure(two, { 'cluster-name': 'west', 'cluster-id': '7' });

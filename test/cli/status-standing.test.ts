@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { accessRefs } from '../../src/mesh/apiserver/access.ts';
 import type { Fault } from '../../src/mesh/status/fault.ts';
 import type { MeshStatusReport } from '../../src/mesh/status/mesh-status.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
@@ -90,7 +91,18 @@ const BREAKS: readonly Break[] = [
     hint: ENABLE,
     change: ({ store }) => void store.delete(refs.configMap('clustermesh-remote-users')),
   },
+  {
+    what: 'the rights deleted',
+    faults: ['access-missing'],
+    says: 'mesh-1: connected, but would not come back: its clustermesh-apiserver has lost its ServiceAccount and ClusterRoleBinding: a new pod of it could read nothing to serve (ServiceAccount clustermesh-apiserver)',
+    hint: ENABLE,
+    change: ({ store }) => {
+      for (const ref of LOST_RIGHTS) store.delete(ref);
+    },
+  },
 ];
+
+const LOST_RIGHTS = accessRefs('kube-system').filter(({ kind }) => kind !== 'ClusterRole');
 
 /** What no connection needs: their CAs differ. */
 const UNNEEDED = ['cilium-ca', 'clustermesh-apiserver-remote-cert'];
@@ -100,6 +112,7 @@ function remember(cluster: SandboxCluster): Undo {
   const all = [
     ...[KVSTOREMESH, 'cilium-clustermesh', 'clustermesh-apiserver-server-cert', ...UNNEEDED].map(refs.secret),
     refs.configMap('clustermesh-remote-users'),
+    ...LOST_RIGHTS,
   ].map((ref) => [ref, found(cluster.store.get(ref), ref.name)] as const);
   return () => {
     for (const [ref, before] of all) {

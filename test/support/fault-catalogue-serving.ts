@@ -1,3 +1,4 @@
+import { accessRefs } from '../../src/mesh/apiserver/access.ts';
 import { lasting, serverCertificateSpec } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
 import { TWO } from './fault-mesh.ts';
@@ -209,6 +210,17 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
       unconcerned: ['connect'],
     }),
   ),
+  {
+    id: 'access-deleted',
+    what: 'the rights of the clustermesh-apiserver are gone, and its account',
+    arrange({ two }) {
+      for (const ref of accessRefs('kube-system')) two.store.delete(ref);
+    },
+    status: ['access-missing'],
+    check: ['access-missing'],
+    connect: 'keeps',
+    unconcerned: ['connect'],
+  },
   {
     id: 'service-deleted',
     what: 'the Service of the clustermesh-apiserver is gone',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { accessRefs } from '../../src/mesh/apiserver/access.ts';
 import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
@@ -94,6 +95,16 @@ function clusterOf(setup: Setup = {}): ClusterSnapshot {
 
 const faults = (setup: Setup = {}, input: Partial<FaultsInput> = {}) =>
   faultsOf(clusterOf(setup), { now: NOW, ...input });
+const withStatus = (status: object): KubeObject => ({
+  ...apiserverDeployment(),
+  status: { observedGeneration: 1, ...status },
+});
+const markedAs = (mark: string): KubeObject => {
+  const deployment = apiserverDeployment();
+  const { template } = deployment.spec as { template: KubeObject };
+  const metadata = { ...template.metadata, annotations: { 'meshctl.io/cluster': mark } };
+  return { ...deployment, spec: { ...(deployment.spec as object), template: { ...template, metadata } } };
+};
 const ids = (found: readonly Fault[]) => found.map(({ id, component }) => `${component} ${id}`);
 const expired = { certificate: certificateFacts({ notAfter: new Date('2026-05-01') }) };
 const file = remotePeerFile('mesh-2', { addresses: ['203.0.113.7:2379'] }, 'mesh-2.');
@@ -203,6 +214,16 @@ describe('what would not come back', () => {
       ['apiserver apiserver-not-ready'],
     ],
     ['a key of another CA', { snapshot: { ca: { ...caFacts('ca-one'), keyMatches: false } } }, ['apiserver ca-key']],
+    [
+      'a rollout that is stuck',
+      { deployment: withStatus({ replicas: 2, updatedReplicas: 1, availableReplicas: 1 }) },
+      ['apiserver apiserver-rollout'],
+    ],
+    ['nothing that was asked for its rights', { snapshot: { missingAccess: [] } }, []],
+    ['no rights', { snapshot: { missingAccess: accessRefs('kube-system') } }, ['apiserver access-missing']],
+    ['a mark of another name', { deployment: markedAs('west/1') }, ['apiserver identity-outdated']],
+    ['a mark of another id', { deployment: markedAs('mesh-1/7') }, ['apiserver identity-outdated']],
+    ['its own mark', { deployment: markedAs('mesh-1/1') }, []],
     ['no CA', { snapshot: { ca: undefined } }, ['apiserver ca-missing']],
   ])('%s', (_what, setup, expected) => {
     expect(ids(faults(setup))).toEqual(expected);

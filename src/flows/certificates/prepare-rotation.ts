@@ -1,3 +1,4 @@
+import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import { planRotation, type RotationPhase } from '../../mesh/certificates/rotation.ts';
 import { strangersTo } from '../../mesh/certificates/rotation-certificates.ts';
 import type { RotationInput } from '../../mesh/certificates/rotation-cluster.ts';
@@ -49,6 +50,7 @@ export async function prepareRotation(
   const members = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
     readMembers(targets, options.parallel),
   );
+  for (const { snapshot } of members) requireSettledIdentity(snapshot);
   const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];
   const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
   const scope = scopeRotation(members, options, flow.now(), contexts);

@@ -176,7 +176,7 @@ function isStuck({ reports, unreachable }: Look): boolean {
 
 /** Replicas come up, or are scaled up again. */
 function mendsAlone({ id }: Fault): boolean {
-  return id === 'apiserver-not-ready' || id === 'apiserver-scaled-down';
+  return id === 'apiserver-not-ready' || id === 'apiserver-rollout' || id === 'apiserver-scaled-down';
 }
 
 function waitingFor({ reports, unreachable }: Look): string {

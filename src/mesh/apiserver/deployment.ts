@@ -62,6 +62,13 @@ export function scaleUpCommand(place: CommandPlace & { context: string }, deploy
 
 const REPLICAS = 'spec.replicas';
 
+/** The `--max-connected-clusters` that it runs with; undefined where nothing tells. */
+export function sizeOf(deployment: KubeObject | undefined): number | undefined {
+  const args = containersOf(deployment)?.flatMap((container) => container.args ?? []) ?? [];
+  const [, size] = args.flatMap((arg) => /^--max-connected-clusters=(\d+)$/.exec(arg) ?? []);
+  return size === undefined ? undefined : Number(size);
+}
+
 /** The image that it runs; undefined when there is no Deployment to tell. */
 export function imageOf(deployment: KubeObject | undefined): string | undefined {
   return containerOf(deployment, 'apiserver')?.image;

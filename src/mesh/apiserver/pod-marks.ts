@@ -1,9 +1,10 @@
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
-import type { ClusterIdentity } from '../cilium/identity.ts';
+import { type ClusterIdentity, identityOf, restartCommand } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { ADMIN_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { ADMIN_CERT_SECRET, CILIUM_CONFIG, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import type { Change } from '../plan/plan.ts';
@@ -47,6 +48,42 @@ export function formerName(snapshot: ClusterSnapshot, { name }: Pick<ClusterIden
   const administrator = snapshot.tlsSecrets.get(ADMIN_CERT_SECRET)?.certificate.commonName;
   const former = podIdentity(deployment)?.name ?? /^admin-(.+)$/.exec(administrator ?? '')?.[1];
   return deployment && former !== name ? former : undefined;
+}
+
+/**
+ * How a clustermesh-apiserver runs, and how cilium-config would have it at its next start, in words; undefined where they
+ * agree, or nothing tells. Pods that were restarted by others since are not known by their mark.
+ */
+export function outdatedIdentity(snapshot: ClusterSnapshot): { runs: string; wanted: string } | undefined {
+  if (!snapshot.ciliumConfig) return undefined;
+  const { name, id } = identityOf(snapshot.ciliumConfig);
+  const former = formerName(snapshot, { name });
+  const formerId = podIdentity(apiserverDeployment(snapshot))?.id;
+  if (former === undefined && (formerId === undefined || formerId === id)) return undefined;
+  const described = (called: string, as: number | undefined) =>
+    as === undefined ? `"${called}"` : `"${called}" with the id ${as}`;
+  return { runs: described(former ?? name, formerId), wanted: described(name, id) };
+}
+
+/**
+ * Refuses a cluster whose certificates would be issued for another name than its programs run with.
+ * @throws MeshctlError `ClusterIdentity`
+ */
+export function requireSettledIdentity(snapshot: ClusterSnapshot): void {
+  const outdated = outdatedIdentity(snapshot);
+  if (!outdated) return;
+  const { context, namespace } = snapshot;
+  const { runs, wanted } = outdated;
+  const message = `context "${context}": its clustermesh-apiserver runs as ${runs}, and cilium-config says ${wanted}`;
+  throw new MeshctlError('ClusterIdentity', message, {
+    hint: settleIdentity(snapshot, runs),
+    details: { context, object: `ConfigMap ${namespace}/${CILIUM_CONFIG}` },
+  });
+}
+
+/** How a cluster comes to have one name again. @param runs what it runs as, in words */
+export function settleIdentity(snapshot: ClusterSnapshot, runs: string): string {
+  return `put ${runs} back into ConfigMap ${CILIUM_CONFIG}, or let everything follow, and connect its peers anew: ${restartCommand(snapshot)}`;
 }
 
 export interface PodMarksInput {

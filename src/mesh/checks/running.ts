@@ -1,8 +1,11 @@
+import { apiserverDeployment } from '../apiserver/live.ts';
+import { podIdentity } from '../apiserver/pod-marks.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { type Finding, listed } from './check.ts';
-import { type ClusterObservation, findingOf, type MeshCheck } from './mesh-input.ts';
+import { APISERVER } from '../objects/names.ts';
+import { type Finding, listed, type Subject } from './check.ts';
+import { type ClusterObservation, findingOf, type MeshCheck, type MeshCheckInput } from './mesh-input.ts';
 
 /** Whether running pods use the name and id in cilium-config now: they read them when they start. */
 export const RUNNING_CHECKS: readonly MeshCheck[] = [
@@ -11,10 +14,7 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     category: 'identity',
     title: 'running pods use the name and id in cilium-config',
     needs: ['cluster-identity'],
-    subject: ({ context }, { observed }) => ({
-      things: [...(observed.get(context)?.published?.keys() ?? []), ...agentsOf(observed.get(context)).keys()],
-      otherwise: 'neither its clustermesh-apiserver nor an agent reported the name that it runs with',
-    }),
+    subject: runningNames,
     run: ({ clusters, observed }) => clusters.flatMap((cluster) => outdated(cluster, observed.get(cluster.context))),
     says: ({ args }) =>
       `context "${args.context}": cilium-config says ${args.wanted}, but ${listed(args.reasons, '; ')}`,
@@ -78,15 +78,48 @@ function agentsOf(seen: ClusterObservation | undefined): Map<string, string[]> {
   return byName;
 }
 
-function outdated({ context, namespace, ciliumConfig = {} }: ClusterSnapshot, seen?: ClusterObservation): Finding[] {
-  const { name, id } = identityOf(ciliumConfig);
+/** A clustermesh-apiserver that says nothing may run as anything: that its agents are right does not speak for it. */
+function runningNames(cluster: ClusterSnapshot, { observed }: Pick<MeshCheckInput, 'observed'>): Subject {
+  const { context, namespace, ciliumConfig = {} } = cluster;
+  const seen = observed.get(context);
+  const served = servedNames(cluster, seen);
+  const agents = [...agentsOf(seen).keys()];
+  const areRight = agents.every((name) => name === identityOf(ciliumConfig).name);
+  if (apiserverDeployment(cluster) && served.length === 0 && areRight) {
+    const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
+    const otherwise = `its clustermesh-apiserver did not report the name that it runs with; with the one in cilium-config it starts by ${restart}`;
+    return { things: [], otherwise };
+  }
+  const otherwise = 'neither its clustermesh-apiserver nor an agent reported the name that it runs with';
+  return { things: [...served.map(([name]) => name), ...agents], otherwise };
+}
+
+/** The names and ids under which the clustermesh-apiserver serves, by its own word, or else by the mark of another name. */
+function servedNames(cluster: ClusterSnapshot, seen: ClusterObservation | undefined): (readonly [string, number])[] {
   const published = [...(seen?.published ?? [])];
-  // Of a former name the description may still be there, beside the one that counts.
-  const isPublished = published.length === 0 || published.some(([one, oneId]) => one === name && oneId === id);
+  const mark = podIdentity(apiserverDeployment(cluster));
+  const marked = mark ? [[mark.name, mark.id] as const] : [];
+  return published.length > 0 || isServedRight(cluster, marked) ? published : marked;
+}
+
+/** Of a former name the description may still be there, beside the one that counts. */
+function isServedRight(
+  { ciliumConfig = {} }: ClusterSnapshot,
+  served: readonly (readonly [string, number])[],
+): boolean {
+  const { name, id } = identityOf(ciliumConfig);
+  return served.length === 0 || served.some(([one, oneId]) => one === name && oneId === id);
+}
+
+function outdated(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[] {
+  const { context, namespace, ciliumConfig = {} } = cluster;
+  const { name, id } = identityOf(ciliumConfig);
+  const published = servedNames(cluster, seen);
+  const isRight = isServedRight(cluster, published);
   const agents = [...agentsOf(seen)].filter(([one]) => one !== name);
-  if (isPublished && agents.length === 0) return [];
+  if (isRight && agents.length === 0) return [];
   const reasons = [
-    ...(isPublished ? [] : published.map(([one, oneId]) => `the clustermesh-apiserver runs as ${one}, id ${oneId}`)),
+    ...(isRight ? [] : published.map(([one, oneId]) => `the clustermesh-apiserver runs as ${one}, id ${oneId}`)),
     ...agents.map(([one, nodes]) => `agents run as ${one} (${nodes.slice(0, 3).join(', ')})`),
   ];
   const restart = ['rollout', 'restart', 'daemonset/cilium', 'deployment/cilium-operator'];

@@ -1,3 +1,4 @@
+import { missingAccess } from '../apiserver/access.ts';
 import { makesRemoteUsers, runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
@@ -22,6 +23,7 @@ const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
   'service-selector': 'the Service leads to the pods of the clustermesh-apiserver',
   'service-port': 'the Service has the port at which agents read from KVStoreMesh',
   'service-target-port': 'the Service leads to the port on which etcd listens',
+  'access-missing': 'the clustermesh-apiserver has its account and its rights',
   'users-missing': 'the list of etcd users for peers exists',
   'users-unreadable': 'the list of etcd users for peers can be read',
 };
@@ -58,6 +60,7 @@ function subjectOf(id: string): (cluster: ClusterSnapshot) => Subject {
   if (id.startsWith('peer-certificate')) return theCertificates;
   if (id.startsWith('peer')) return thePeers;
   if (id.startsWith('service')) return theService;
+  if (id === 'access-missing') return theAccess;
   if (id === 'kvstoremesh-missing') return theKvstoremesh;
   return id === 'container-missing' ? theDeployment : theUsers;
 }
@@ -65,6 +68,16 @@ function subjectOf(id: string): (cluster: ClusterSnapshot) => Subject {
 function theDeployment(cluster: ClusterSnapshot): Subject {
   const things = apiserverDeployment(cluster) ? ['clustermesh-apiserver'] : [];
   return { things, otherwise: 'there is no Deployment clustermesh-apiserver' };
+}
+
+function theAccess(cluster: ClusterSnapshot): Subject {
+  const deployment = apiserverDeployment(cluster);
+  if (!deployment) return theDeployment(cluster);
+  return {
+    things: missingAccess(cluster, deployment) ? ['access'] : [],
+    otherwise:
+      'its ServiceAccount, ClusterRole and ClusterRoleBinding clustermesh-apiserver were not read, or are not used',
+  };
 }
 
 function theKvstoremesh(cluster: ClusterSnapshot): Subject {

@@ -14,6 +14,8 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string>>> = {
   'apiserver-missing': 'apiserver-deployed',
   'apiserver-scaled-down': 'apiserver-ready',
   'apiserver-not-ready': 'apiserver-ready',
+  'apiserver-rollout': 'apiserver-ready',
+  'identity-outdated': 'identity-running',
   'service-missing': 'apiserver-address',
   'certificate-missing': 'tls-present',
   'certificate-unreadable': 'tls-present',

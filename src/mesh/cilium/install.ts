@@ -1,6 +1,14 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
-import { apiserverImageFor, type CiliumVersion, checkSupported, supportedRange, versionOfImage } from './versions.ts';
+import {
+  apiserverImageFor,
+  type CiliumVersion,
+  checkSupported,
+  compareVersions,
+  formatVersion,
+  supportedRange,
+  versionOfImage,
+} from './versions.ts';
 
 /** Settings of an installed Cilium that its clustermesh-apiserver has to share. */
 export interface CiliumSettings {
@@ -50,7 +58,7 @@ export function settingsOf(ciliumConfig: Readonly<Record<string, string>>): Cili
 /**
  * The version, image and settings for a clustermesh-apiserver beside the Cilium of a snapshot.
  * @param overrides for agents whose image has no version tag or no sibling: `version`, `apiserverImage`
- * @throws MeshctlError `CiliumMissing` without Cilium; `CiliumUnsupported` when the version is too old, or neither the
+ * @throws MeshctlError `CiliumMissing` without Cilium; `Usage` for another version than that of the agents' image; `CiliumUnsupported` when the version is too old, or neither the
  * image nor `overrides` tell it
  */
 export function readCiliumInstall(
@@ -63,7 +71,15 @@ export function readCiliumInstall(
       details: { context, namespace },
     });
   }
-  const version = overrides.version ?? versionOfImage(agent.image);
+  const runs = versionOfImage(agent.image);
+  if (runs && overrides.version && compareVersions(runs, overrides.version) !== 0) {
+    throw new MeshctlError(
+      'Usage',
+      `context "${context}": --cilium-version ${formatVersion(overrides.version)} differs from what runs there, which is Cilium ${formatVersion(runs)} (${agent.image})`,
+      { hint: 'Leave --cilium-version out: it is for agents whose image does not tell their version.' },
+    );
+  }
+  const version = overrides.version ?? runs;
   const apiserverImage = overrides.apiserverImage ?? apiserverImageFor(agent.image, overrides.version);
   if (version === undefined || apiserverImage === undefined) {
     const unknown = version === undefined ? "Cilium's version" : 'the clustermesh-apiserver image';

@@ -1,8 +1,8 @@
-import { availableReplicasOf } from '../apiserver/deployment.ts';
+import { availableReplicasOf, sizeOf } from '../apiserver/deployment.ts';
 import { hostPort, reachableEndpoints, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { formerName, podCaMark, podIdentity } from '../apiserver/pod-marks.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
+import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -199,6 +199,18 @@ function identityEffects({ snapshot }: EnableEffectsInput, where: string, connec
     return [{ becomes: 'cut', why: `it knows this cluster as "${former}"`, mend: `${forget} && ${connect}` }];
   }
   const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  return [...idEffects(snapshot, deployment), ...sizeEffects(snapshot, deployment)];
+}
+
+/** All members must agree on it: it fixes how identities are laid out. */
+function sizeEffects({ ciliumConfig = {} }: ClusterSnapshot, deployment: KubeObject | undefined): Effect[] {
+  const [size, next] = [sizeOf(deployment), identityOf(ciliumConfig).maxConnectedClusters];
+  if (size === undefined || size === next) return [];
+  const why = `max-connected-clusters was ${size} and becomes ${next}, and all clusters of a mesh need the same`;
+  return [{ becomes: 'unknown', why }];
+}
+
+function idEffects(snapshot: ClusterSnapshot, deployment: KubeObject | undefined): Effect[] {
   const id = podIdentity(deployment)?.id;
   const next = Number(snapshot.ciliumConfig?.['cluster-id'] ?? 0);
   if (id === undefined || id === next) return [];

@@ -4,6 +4,7 @@ import type { Toleration } from './taints.ts';
 /** Of a pod's spec what meshctl reads (Kubernetes API reference, PodSpec). */
 export interface PodSpec {
   nodeName?: string;
+  serviceAccountName?: string;
   securityContext?: SecurityContext;
   containers?: Container[];
   initContainers?: Container[];

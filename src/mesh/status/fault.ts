@@ -43,6 +43,9 @@ export type ServeFaultId =
   | 'service-missing'
   | 'apiserver-scaled-down'
   | 'apiserver-not-ready'
+  | 'apiserver-rollout'
+  | 'access-missing'
+  | 'identity-outdated'
   | MisfitId;
 
 export interface Fault {

@@ -83,5 +83,8 @@ const MENDS: Readonly<Record<FaultId, Mend>> = {
   'service-port': enable,
   'service-target-port': enable,
   'apiserver-scaled-down': (place) => scaleUpCommand(place, undefined),
+  'access-missing': enable,
+  'identity-outdated': enable,
+  'apiserver-rollout': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
   'apiserver-not-ready': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
 };

@@ -1,5 +1,7 @@
+import { missingAccess } from '../apiserver/access.ts';
 import {
   availableReplicasOf,
+  isRolledOut,
   makesRemoteUsers,
   replicasOf,
   runsKvstoremesh,
@@ -8,6 +10,7 @@ import {
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { mendMisfit } from '../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../apiserver/misfits.ts';
+import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
 import { authorityState, hasLostSigner } from '../certificates/authority.ts';
 import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
@@ -21,6 +24,7 @@ import {
   apiserverDeploymentRef,
   apiserverServiceRef,
   CA_SECRET,
+  CILIUM_CONFIG,
   configMapRef,
   LOCAL_CERT_SECRET,
   REMOTE_ROLE,
@@ -44,6 +48,8 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
     ...serviceFaults(snapshot),
     ...misfitFaults(snapshot, deployment),
     ...replicaFaults(snapshot, deployment),
+    ...accessFaults(snapshot, deployment),
+    ...identityFaults(snapshot),
     ...certificateFaults(snapshot, deployment, input.now),
     ...authorityFaults(snapshot),
     ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
@@ -100,10 +106,35 @@ function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault
       faultFor(snapshot, 'apiserver-scaled-down', { object, says: 'its clustermesh-apiserver is scaled to 0', hint }),
     ];
   }
-  if (availableReplicasOf(deployment) > 0) return [];
+  const available = availableReplicasOf(deployment);
+  if (available > 0) {
+    const isLacking = misfitsOf(undefined, deployment).length > 0;
+    if (isLacking || isRolledOut(deployment)) return [];
+    const says = 'its clustermesh-apiserver is not fully rolled out: a new pod of it is not ready';
+    return [faultFor(snapshot, 'apiserver-rollout', { object, says })];
+  }
   const whose = wanted === 1 ? 'the only replica' : `none of the ${wanted} replicas`;
   const says = `${whose} of its clustermesh-apiserver is ${wanted === 1 ? 'not ready' : 'ready'}`;
   return [faultFor(snapshot, 'apiserver-not-ready', { object, says })];
+}
+
+/** Pods go on with what they were let read; new ones are not made, or have nothing to serve. */
+function accessFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[] {
+  const missing = missingAccess(snapshot, deployment) ?? [];
+  const [first] = missing;
+  if (!first) return [];
+  const says = `its clustermesh-apiserver has lost its ${missing.map(({ kind }) => kind).join(' and ')}: a new pod of it could read nothing to serve`;
+  return [faultFor(snapshot, 'access-missing', { object: `${first.kind} ${first.name}`, says })];
+}
+
+/** What runs has the name and id of its start, and so have its certificates, and the peers that know it. */
+function identityFaults(snapshot: ClusterSnapshot): Fault[] {
+  const outdated = outdatedIdentity(snapshot);
+  if (!outdated) return [];
+  const { runs, wanted } = outdated;
+  const says = `its clustermesh-apiserver runs as ${runs}, and cilium-config says ${wanted}`;
+  const hint = settleIdentity(snapshot, runs);
+  return [faultFor(snapshot, 'identity-outdated', { object: `ConfigMap ${CILIUM_CONFIG}`, says, hint })];
 }
 
 function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, now: Date): Fault[] {

@@ -61,6 +61,10 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   'service-target-port': [...WITHOUT_SERVER, 'tls-unknown-ca', 'tls-client-rejected'],
   'apiserver-scaled-down': WITHOUT_SERVER,
   'apiserver-not-ready': WITHOUT_SERVER,
+  // What serves is of before, and serves.
+  'apiserver-rollout': [],
+  'access-missing': WITHOUT_SERVER,
+  'identity-outdated': ['permission-denied', 'config-not-retrieved', 'tls-client-rejected', ...VAGUE],
 };
 
 /**
