@@ -4,6 +4,11 @@ import { refs, setSecret } from '../support/sandbox-mesh.ts';
 
 const KVSTOREMESH = 'cilium-kvstoremesh';
 const USERS = refs.configMap('clustermesh-remote-users');
+const BINDING = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  name: 'clustermesh-apiserver',
+};
 
 /** Sets keys of a Secret of mesh-1, or takes them away. */
 const secretWith = (name: string, data: Record<string, string | undefined>) => ({
@@ -119,6 +124,7 @@ checkScenarios(
     'peer-certificate-unreadable': [
       { ...ofMesh2, when: 'it is none', ...secretWith(KVSTOREMESH, { 'mesh-2.etcd-client.crt': 'not a cert' }) },
     ],
+    'access-missing': [{ ...ofMesh1, when: 'its binding is deleted', ...without(BINDING) }],
     'users-missing': [{ ...ofMesh1, when: 'it is deleted', ...without(USERS) }],
     'users-unreadable': [
       {
