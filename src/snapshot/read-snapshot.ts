@@ -44,11 +44,13 @@ export interface SnapshotOptions {
   /** Cilium's. */
   namespace: string;
   /**
-   * `status` needs neither nodes, nor API groups, nor what only enable writes: it can run with fewer rights. `health` is
+   * `disconnect` needs neither nodes, nor API groups, nor what only enable writes: it can run with fewer rights. `health` is
    * what agents and the clustermesh-apiserver mount; where a Secret of them may not be read, that is data: `unread`.
    * `certificates`: the objects that connect reads, without nodes and pods.
    */
   purpose: 'enable' | 'connect' | 'certificates' | 'disconnect' | 'health';
+  /** Whether the account and the rights of the clustermesh-apiserver are looked for too; for `health` they are. */
+  access?: boolean | undefined;
   /** Further objects to read, e.g. those that the templates render. */
   refs?: readonly ObjectRef[] | undefined;
 }
@@ -108,7 +110,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       client.get(configMapRef(namespace, CILIUM_CONFIG)),
       purpose === 'health' ? undefined : client.get(daemonSetRef),
       Promise.all(refs.map(read)),
-      purpose === 'connect' || purpose === 'health' ? readMissingAccess(client, namespace) : undefined,
+      purpose === 'health' || options.access ? readMissingAccess(client, namespace) : undefined,
     ]);
   const config = ciliumConfig && dataOf(ciliumConfig);
   const [podAddresses, ipsecKeyDigest] = await Promise.all([

@@ -145,7 +145,7 @@ describe('service global', () => {
   it('is mended by the very command that list prints where clusters differ', async () => {
     await global(['default/base', '--context', 'one', '--affinity', 'local', '--shared=false']);
     const list = () => runCli(['service', 'list', ...BOTH], { env: { KUBECONFIG: clusters.kubeconfigPath } });
-    const [, line = ''] = /→ .*: meshctl service global (.*)$/m.exec((await list()).stdout) ?? [];
+    const [, line = ''] = /→ .*:\s+meshctl service global (.*)$/m.exec((await list()).stdout) ?? [];
     expect(line).toBe('--context one,two default/base --affinity local --shared=false');
     expect(await global(line.split(' '))).toMatchObject({ exitCode: 0 });
     expect((await list()).stdout).not.toContain('differ');

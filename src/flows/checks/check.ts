@@ -56,7 +56,7 @@ export async function checkClusters(
     // What is judged and what an enable would change are to be of one moment.
     const reads = targets.map(({ client, namespace }) => ({ client: rememberReads(client), namespace }));
     const clusters = await Promise.all(
-      reads.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect' })),
+      reads.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect', access: true })),
     );
     const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
     const checks = wanted(all);
