@@ -214,7 +214,7 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     id: 'access-deleted',
     what: 'the rights of the clustermesh-apiserver are gone, and its account',
     arrange({ two }) {
-      for (const ref of accessRefs('kube-system')) two.store.delete(ref);
+      for (const ref of accessRefs(two.namespace)) two.store.delete(ref);
     },
     status: ['access-missing'],
     check: ['access-missing'],

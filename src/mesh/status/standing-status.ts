@@ -50,7 +50,8 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   'ca-key': [],
   'users-missing': ['permission-denied', ...WITHOUT_SERVER],
   'users-unreadable': ['permission-denied', ...VAGUE],
-  'peer-user-missing': ['permission-denied', ...VAGUE],
+  // A user of another role may log in, and not read what the cluster says of itself.
+  'peer-user-missing': ['permission-denied', 'config-not-retrieved', ...VAGUE],
   'mesh-disabled': [...WITHOUT_SERVER, 'cannot-resolve'],
   'apiserver-missing': [...WITHOUT_SERVER, 'cannot-resolve', 'own-apiserver-missing'],
   'service-missing': [...WITHOUT_SERVER, 'cannot-resolve'],
