@@ -34,13 +34,13 @@ const COMPLETE = '__complete';
 
 /** Runs one command line. @returns the exit status; everything else happens through the host */
 export async function run(argv: readonly string[], host: Host): Promise<number> {
+  if (argv[0] === COMPLETE) return completeLine(argv.slice(1), host);
   const behind = withFlagsBehind(COMMANDS, COMMAND_ALIASES, argv);
   const words = inOwnSpelling(commandOf(COMMANDS, COMMAND_ALIASES, behind), behind);
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
   const seen = { format: valueIn(words, '--output', '-o'), debug: words.includes('--debug') };
   const errorTheme = createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));
   let addRunFlags: AddRunFlags = (text) => text;
-  if (argv[0] === COMPLETE) return completeLine(argv.slice(1), host);
   try {
     const version = await packageVersion(host);
     const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };

@@ -6,62 +6,50 @@ import { refsOf, setSecret } from './sandbox-mesh.ts';
 
 const CA = 'cilium-ca';
 
+const OF_THE_CA = {
+  status: [],
+  check: ['tls-ca'],
+  connect: 'keeps',
+  operator: true,
+  unconcerned: ['status', 'connect'],
+} satisfies Partial<FaultEntry>;
+
 /** The CA of mesh-2 is broken. All goes on, but nothing can be renewed. */
 export const AUTHORITY_FAULTS: readonly FaultEntry[] = [
   {
+    ...OF_THE_CA,
     id: 'ca-deleted',
     what: 'the Secret of the CA is gone',
     arrange: ({ two }) => dropSecret(two, CA),
-    status: [],
-    check: ['tls-ca'],
     certs: [`${TWO} ca ca-missing`],
-    connect: 'keeps',
-    operator: true,
-    unconcerned: ['status', 'connect'],
   },
   {
+    ...OF_THE_CA,
     id: 'ca-empty',
     what: 'the Secret of the CA is empty',
     arrange: ({ two }) => emptySecret(two, CA),
-    status: [],
-    check: ['tls-ca'],
     certs: [`${TWO} ca ca-unreadable`],
-    connect: 'keeps',
-    operator: true,
-    unconcerned: ['status', 'connect'],
   },
   {
+    ...OF_THE_CA,
     id: 'ca-garbage',
     what: 'the certificate of the CA is no certificate',
     arrange: ({ two }) => setSecret(two, CA, { 'ca.crt': 'not a cert' }),
-    status: [],
-    check: ['tls-ca'],
     certs: [`${TWO} ca ca-unreadable`],
-    connect: 'keeps',
-    operator: true,
-    unconcerned: ['status', 'connect'],
   },
   {
+    ...OF_THE_CA,
     id: 'ca-key-garbage',
     what: 'the key of the CA is no key',
     arrange: ({ two }) => setSecret(two, CA, { 'ca.key': 'not a key' }),
-    status: [],
-    check: ['tls-ca'],
     certs: [`${TWO} ca ca-key`],
-    connect: 'keeps',
-    operator: true,
-    unconcerned: ['status', 'connect'],
   },
   {
+    ...OF_THE_CA,
     id: 'ca-key-of-another',
     what: 'the key of the CA belongs to another one',
     arrange: async ({ two }) => setSecret(two, CA, { 'ca.key': (await createAuthority()).privateKey }),
-    status: [],
-    check: ['tls-ca'],
     certs: [`${TWO} ca ca-key`],
-    connect: 'keeps',
-    operator: true,
-    unconcerned: ['status', 'connect'],
   },
 ];
 

@@ -1,6 +1,7 @@
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { loadTemplates } from '../../manifests/load.ts';
 import { hostPort, loadBalancerHosts, serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { apiserverDeployment, apiserverService } from '../../mesh/apiserver/live.ts';
 import { mendMisfit } from '../../mesh/apiserver/mend-misfit.ts';
 import { misfitsOf } from '../../mesh/apiserver/misfits.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
@@ -11,13 +12,8 @@ import { mayHaveStrays } from '../../mesh/enable/effects.ts';
 import type { PeerMove } from '../../mesh/enable/peer-move.ts';
 import { isFoundation, requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
-import {
-  apiserverDeploymentRef,
-  apiserverServiceRef,
-  REMOTE_USERS_CONFIGMAP,
-  SERVER_CERT_SECRET,
-} from '../../mesh/objects/names.ts';
+import { describeRef } from '../../mesh/objects/kube-object.ts';
+import { apiserverServiceRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { hasServed } from '../../mesh/peers/concerned-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -220,11 +216,12 @@ function withForcingHint(error: MeshctlError, forcing: string): MeshctlError {
 }
 
 /** A Service that cannot be applied because of what others made of it: a port of theirs stands beside the one that is wanted. */
-function withMisfitHint(error: MeshctlError, { context, namespace, objects }: ClusterSnapshot): MeshctlError {
+function withMisfitHint(error: MeshctlError, snapshot: ClusterSnapshot): MeshctlError {
+  const { context, namespace } = snapshot;
   const service = apiserverServiceRef(namespace);
   if (error.code !== 'Rejected' || error.hint !== undefined || !error.message.includes(describeRef(service)))
     return error;
-  const [misfit] = misfitsOf(objects.get(keyOf(service)), objects.get(keyOf(apiserverDeploymentRef(namespace))));
+  const [misfit] = misfitsOf(apiserverService(snapshot), apiserverDeployment(snapshot));
   if (!misfit) return error;
   const { code, message, details, cause } = error;
   return new MeshctlError(code, message, { hint: mendMisfit({ context, namespace }, misfit), details, cause });

@@ -1,8 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { apiserverServiceRef } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { loadBalancerHosts } from './endpoints.ts';
+import { apiserverService } from './live.ts';
 
 /** What is said of a load balancer that has not got the address that it was asked for. */
 export function givenAnother({ wished, given }: { wished: string; given: readonly string[] }): string {
@@ -13,8 +12,8 @@ export function givenAnother({ wished, given }: { wished: string; given: readonl
 }
 
 /** The same of a Service that asks for an address and has another one. */
-export function addressNotGiven({ objects, namespace }: ClusterSnapshot): string | undefined {
-  const service = objects.get(keyOf(apiserverServiceRef(namespace)));
+export function addressNotGiven(snapshot: ClusterSnapshot): string | undefined {
+  const service = apiserverService(snapshot);
   const { type, loadBalancerIP: wished } = serviceSpec(service);
   const given = service ? loadBalancerHosts(service) : [];
   if (type !== 'LoadBalancer' || wished === undefined || given.length === 0 || given.includes(wished)) return undefined;

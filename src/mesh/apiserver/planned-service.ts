@@ -1,12 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
-
-interface ServiceSpec {
-  type?: string;
-  loadBalancerClass?: string;
-  loadBalancerIP?: string;
-  ports?: Record<string, unknown>[];
-}
+import { type ServiceSpec, serviceSpec } from '../objects/service.ts';
 
 /**
  * The cluster as it will be once the rendered Service is applied, so that a plan knows the addresses which the API server
@@ -19,8 +13,8 @@ export function withService(snapshot: ClusterSnapshot, rendered: KubeObject): Cl
 }
 
 function applied(live: KubeObject, rendered: KubeObject): KubeObject {
-  const before = (live.spec ?? {}) as ServiceSpec;
-  const wanted = (rendered.spec ?? {}) as ServiceSpec;
+  const before = serviceSpec(live);
+  const wanted = serviceSpec(rendered);
   const ports = (wanted.ports ?? []).map((port, index) => ({ ...before.ports?.[index], ...port }));
   const after: ServiceSpec = { ...before, ...wanted, ports };
   const { status, ...object } = live;

@@ -1,10 +1,11 @@
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { apiserverDeploymentRef, secretRef } from '../objects/names.ts';
+import { secretRef } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
 import { knownPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { contextOf } from '../status/standing-advice.ts';
@@ -49,7 +50,7 @@ export function unfinishedRotation(
   const mixed = bundlesOf(certificates).filter(
     (bundle) => bundle.some(isOther) && bundle.some(({ publicKeySha256 }) => own.has(publicKeySha256)),
   );
-  const mark = podCaMark(snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace))));
+  const mark = podCaMark(apiserverDeployment(snapshot));
   if (mixed.length === 0) {
     const startedWithMore = present.length > 0 && mark?.startsWith(`${caMark(present)},`);
     const isOfPeer = members.some(

@@ -1,13 +1,15 @@
 import { availableReplicasOf, sizeOf } from '../apiserver/deployment.ts';
 import { hostPort, reachableEndpoints, serviceEndpoints } from '../apiserver/endpoints.ts';
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { formerName, podCaMark, podIdentity } from '../apiserver/pod-marks.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { apiserverDeploymentRef, apiserverServiceRef, SERVER_CERT_SECRET } from '../objects/names.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
+import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { fieldOwner, managersOfField } from '../objects/ownership.ts';
+import { serviceSpec } from '../objects/service.ts';
 import { addressesAstray } from '../peers/addresses-astray.ts';
 import { concernedPeers, fileOfOther, hasServed, namesOf } from '../peers/concerned-peers.ts';
 import { peersLetIn } from '../peers/peer-choices.ts';
@@ -56,9 +58,8 @@ export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
  * Service is as that tool has made it.
  */
 export function mayHaveStrays(snapshot: ClusterSnapshot): boolean {
-  const { objects, namespace } = snapshot;
   if (!hasServed(snapshot) || knownPeers(snapshot).length === 0) return false;
-  const service = objects.get(keyOf(apiserverServiceRef(namespace)));
+  const service = apiserverService(snapshot);
   if (!service) return true;
   const managers = ['spec.type', 'spec.ports'].flatMap((path) => managersOfField(service, path));
   return managers.some((manager) => manager !== FIELD_MANAGER && fieldOwner(service, manager) === manager);
@@ -90,19 +91,9 @@ function moveEffect({ before, after }: PeerMove): Effect {
   return { becomes: 'moved', why: `its file goes from Secret ${after.object.name} to Secret ${before.object.name}` };
 }
 
-interface ServiceSpec {
-  type?: string;
-  externalTrafficPolicy?: string;
-  loadBalancerSourceRanges?: string[];
-}
-
-function serviceSpec({ objects, namespace }: ClusterSnapshot): ServiceSpec {
-  return (objects.get(keyOf(apiserverServiceRef(namespace)))?.spec ?? {}) as ServiceSpec;
-}
-
 /** What the Service may answer less of from now on; whom that is cannot be read anywhere. */
 function accessEffects({ snapshot, planned }: EnableEffectsInput): Effect[] {
-  const [before, after] = [serviceSpec(snapshot), serviceSpec(planned)];
+  const [before, after] = [serviceSpec(apiserverService(snapshot)), serviceSpec(apiserverService(planned))];
   const ranges = after.loadBalancerSourceRanges ?? [];
   const narrower = ranges.length > 0 && ranges.join() !== (before.loadBalancerSourceRanges ?? []).join();
   const local = after.externalTrafficPolicy === 'Local' && before.externalTrafficPolicy !== 'Local';
@@ -119,7 +110,10 @@ function addressEffects(
   const before = addressesOf(snapshot);
   const annotations = steps.flatMap(addressAnnotations);
   const after = annotations.length > 0 ? [] : addressesOf(planned);
-  const type = { before: serviceSpec(snapshot).type, after: serviceSpec(planned).type };
+  const type = {
+    before: serviceSpec(apiserverService(snapshot)).type,
+    after: serviceSpec(apiserverService(planned)).type,
+  };
   // The cluster address stays with the Service, and the node port with a load balancer (apiserver: patchAllocatedValues).
   const survives = type.before === 'ClusterIP' || (type.before === 'NodePort' && type.after === 'LoadBalancer');
   const gone = survives ? [] : before.filter((address) => !after.includes(address));
@@ -198,7 +192,7 @@ function identityEffects({ snapshot }: EnableEffectsInput, where: string, connec
     const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', former]);
     return [{ becomes: 'cut', why: `it knows this cluster as "${former}"`, mend: `${forget} && ${connect}` }];
   }
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const deployment = apiserverDeployment(snapshot);
   return [...idEffects(snapshot, deployment), ...sizeEffects(snapshot, deployment)];
 }
 
@@ -242,7 +236,7 @@ export function usersToRestore(snapshot: ClusterSnapshot, others: readonly Clust
  * by what connect wrote down, and by its own context. Undefined where nothing is lost.
  */
 export function doubtAboutUsers(snapshot: ClusterSnapshot): string | undefined {
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace)));
+  const deployment = apiserverDeployment(snapshot);
   const hasRun = deployment && (podCaMark(deployment) !== undefined || availableReplicasOf(deployment) > 0);
   if (snapshot.remoteUsers !== undefined || !hasRun) return undefined;
   return (

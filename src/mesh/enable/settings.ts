@@ -10,20 +10,15 @@ import {
   runsKvstoremesh,
   tolerationsOf,
 } from '../apiserver/deployment.ts';
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import { parseImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
-import {
-  AGENT_PEERS_SECRET,
-  APISERVER,
-  apiserverDeploymentRef,
-  apiserverServiceRef,
-  KVSTOREMESH_PEERS_SECRET,
-  secretRef,
-} from '../objects/names.ts';
+import { AGENT_PEERS_SECRET, APISERVER, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { serviceSpec } from '../objects/service.ts';
 import { isSameToleration, type Toleration } from '../objects/taints.ts';
 import { addressesIn } from '../peers/peer-file.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
@@ -74,15 +69,6 @@ export interface EnableSettings extends ApiserverSettings {
   exposure: ServiceExposure;
 }
 
-interface ServiceSpec {
-  type?: ServiceType;
-  ports?: { nodePort?: number }[];
-  loadBalancerClass?: string;
-  loadBalancerIP?: string;
-  loadBalancerSourceRanges?: string[];
-  externalTrafficPolicy?: TrafficPolicy;
-}
-
 /**
  * Choices, then what is in the cluster, then defaults: a run without flags never turns back what an earlier run with flags
  * made, and never moves a Service that peers already dial.
@@ -94,18 +80,18 @@ export function settleEnable(
   choices: EnableChoices,
 ): EnableSettings {
   const { namespace } = snapshot;
-  const deployment = snapshot.objects.get(keyOf(apiserverDeploymentRef(namespace)));
-  const service = liveService(snapshot)?.spec as ServiceSpec | undefined;
+  const deployment = apiserverDeployment(snapshot);
+  const service = serviceSpec(apiserverService(snapshot));
   const exposure = settleExposure(snapshot, choices);
   const isThere = (kind: string, apiVersion: string) =>
     snapshot.objects.has(keyOf({ apiVersion, kind, namespace, name: APISERVER } satisfies ObjectRef));
   return {
     exposure,
     ...(exposure.type === 'NodePort' ? { nodePort: settleNodePort(snapshot, identity, choices) } : {}),
-    loadBalancerClass: choices.loadBalancerClass ?? service?.loadBalancerClass,
-    loadBalancerIp: choices.loadBalancerIp ?? service?.loadBalancerIP,
-    loadBalancerSourceRanges: choices.loadBalancerSourceRanges ?? service?.loadBalancerSourceRanges,
-    externalTrafficPolicy: choices.externalTrafficPolicy ?? service?.externalTrafficPolicy,
+    loadBalancerClass: choices.loadBalancerClass ?? service.loadBalancerClass,
+    loadBalancerIp: choices.loadBalancerIp ?? service.loadBalancerIP,
+    loadBalancerSourceRanges: choices.loadBalancerSourceRanges ?? service.loadBalancerSourceRanges,
+    externalTrafficPolicy: choices.externalTrafficPolicy ?? service.externalTrafficPolicy,
     replicas: choices.replicas ?? replicasOf(deployment) ?? 1,
     kvstoremesh: choices.kvstoremesh ?? runsKvstoremesh(deployment) ?? true,
     resources: mergeResources(resourcesOf(deployment), choices.resources),
@@ -123,18 +109,15 @@ export function settleEnable(
  * @param derived the image beside the agents'
  */
 export function settleImage(snapshot: ClusterSnapshot, chosen: string | undefined, derived: string): string {
-  const live = imageOf(snapshot.objects.get(keyOf(apiserverDeploymentRef(snapshot.namespace))));
+  const live = imageOf(apiserverDeployment(snapshot));
   if (chosen !== undefined) return chosen;
   return live !== undefined && parseImage(live).tag === parseImage(derived).tag ? live : derived;
 }
 
-function liveService(snapshot: ClusterSnapshot): KubeObject | undefined {
-  return snapshot.objects.get(keyOf(apiserverServiceRef(snapshot.namespace)));
-}
-
 function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices): ServiceExposure {
-  const live = liveService(snapshot);
-  const liveType = (live?.spec as ServiceSpec | undefined)?.type;
+  const live = apiserverService(snapshot);
+  // It has addresses to dial, so it is no ExternalName.
+  const liveType = serviceSpec(live).type as ServiceType | undefined;
   const detected = detectServiceExposure(snapshot);
   const base: ServiceExposure =
     choices.serviceType && choices.serviceType !== liveType
@@ -165,8 +148,8 @@ function ownAnnotations(live: KubeObject): Readonly<Record<string, string>> {
 }
 
 function settleNodePort(snapshot: ClusterSnapshot, identity: ClusterIdentity, choices: EnableChoices): number {
-  const live = liveService(snapshot)?.spec as ServiceSpec | undefined;
-  const livePort = live?.type === 'NodePort' ? live.ports?.[0]?.nodePort : undefined;
+  const live = serviceSpec(apiserverService(snapshot));
+  const livePort = live.type === 'NodePort' ? live.ports?.[0]?.nodePort : undefined;
   const used = snapshot.usedNodePorts ?? [];
   if (choices.nodePort !== undefined && used.includes(choices.nodePort)) {
     throw new MeshctlError(
