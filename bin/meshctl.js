@@ -5,5 +5,5 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`meshctl needs Node.js 20.19 or newer; this is ${process.version}. See https://nodejs.org\n`);
   process.exit(2);
 }
-const { start } = await import('../dist/main.js');
-await start();
+const { installedPackage, start } = await import('../dist/main.js');
+await start(installedPackage(new URL('../', import.meta.url)));

@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
 import { confirm } from './cli/confirm.ts';
 import { withoutVariables } from './cli/environment.ts';
@@ -24,10 +23,13 @@ import type { CommandContext, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
 import { shellWord } from './mesh/command-line.ts';
 import { exitCodeOf, MeshctlError } from './mesh/errors.ts';
+import type { Installation } from './mesh/installation.ts';
 import { printableLines, printableSentence } from './views/printable.ts';
 
 /** Of git, put in by the build (.ci/build.mjs); empty outside of a checkout. Not there where the sources run as they are. */
 declare const MESHCTL_COMMIT: string | undefined;
+
+export { installedPackage } from './cli/installed-package.ts';
 
 /** What the scripts of `meshctl completion` call. It is no command: all words after it are those of another line. */
 const COMPLETE = '__complete';
@@ -73,12 +75,12 @@ async function completeLine(argv: readonly string[], host: Host): Promise<number
 /** Node versions whose V8 knows the flag below; one that does not would complain on every run. */
 const NODES_WITH_GROWTH_FACTOR = ['20', '22', '24'];
 
-/** The entry of bin/meshctl.js: runs the process's command line and sets its exit status. */
-export async function start(): Promise<void> {
+/** The entry of every installed meshctl: runs the process's command line and sets its exit status. */
+export async function start(installation: Installation): Promise<void> {
   const [major = ''] = process.versions.node.split('.');
   // Answers of many agents are garbage at once: a young generation that does not grow saves a fifth of the memory.
   if (NODES_WITH_GROWTH_FACTOR.includes(major)) setFlagsFromString('--semi-space-growth-factor=1');
-  const host = processHost(new URL('../', import.meta.url));
+  const host = processHost(installation);
   process.once('exit', (code) => {
     // Node's own end of a process in which nothing is left to wait for, whatever it was in the middle of: without a word.
     if (code !== UNSETTLED) return;
@@ -149,7 +151,7 @@ async function runCommand(
     leaveUnnamed,
     client,
     userAgent: `meshctl/${client.version}`,
-    packageRoot: host.packageRoot,
+    installation: host.installation,
     now: host.now,
     clock: host.clock,
     signal: host.signal,
@@ -187,7 +189,6 @@ function valueIn(argv: readonly string[], long: string, short?: string): string 
   return undefined;
 }
 
-async function packageVersion(host: Host): Promise<string> {
-  const text = await readFile(new URL('package.json', host.packageRoot), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+async function packageVersion({ installation }: Host): Promise<string> {
+  return (JSON.parse(await installation.read('package.json')) as { version: string }).version;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../mesh/clock.ts';
+import type { Installation } from '../mesh/installation.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
 
 /** The process as meshctl sees it; tests give their own. */
@@ -14,8 +15,7 @@ export interface Host {
   clock: Clock;
   /** Aborted on Ctrl-C, SIGTERM, and when the terminal is gone. */
   signal: AbortSignal;
-  /** The folder of the installed package, with a slash at its end. */
-  packageRoot: URL;
+  installation: Installation;
 }
 
 /** Someone at a terminal. */
@@ -46,7 +46,7 @@ export interface ProcessHost extends Host {
  * terminal that is gone, a full disk, a closed pipe), but never at once: nobody is there any more who would wait. A reader
  * of stdout that goes away (`| head`) is no error.
  */
-export function processHost(packageRoot: URL): ProcessHost {
+export function processHost(installation: Installation): ProcessHost {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
@@ -71,7 +71,7 @@ export function processHost(packageRoot: URL): ProcessHost {
     now: () => new Date(),
     clock: SYSTEM_CLOCK,
     signal: controller.signal,
-    packageRoot,
+    installation,
     async drained() {
       await new Promise<void>((resolve) => writeSafely(process.stdout, '', () => resolve()));
       return lost;

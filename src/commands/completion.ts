@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { COMPLETION, SHELLS } from './completion-spec.ts';
@@ -13,12 +12,12 @@ const FILE_NAMES: Readonly<Record<(typeof SHELLS)[number], string>> = {
 
 /** `meshctl completion`: a script of the package, as it is. */
 export async function run(
-  { packageRoot }: Pick<CommandContext, 'packageRoot'>,
+  { installation }: Pick<CommandContext, 'installation'>,
   { shell }: FlagsOf<typeof COMPLETION>,
 ): Promise<CommandResult> {
-  const file = new URL(`templates/completion/${FILE_NAMES[shell]}`, packageRoot);
-  const script = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new MeshctlError('Bug', `${file.pathname} of this package is not readable`, {
+  const file = `templates/completion/${FILE_NAMES[shell]}`;
+  const script = await installation.read(file).catch((cause: unknown) => {
+    throw new MeshctlError('Bug', `${file} of this package is not readable`, {
       hint: 'Install meshctl again.',
       cause,
     });

@@ -1,5 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
 import type { Clock } from '../mesh/clock.ts';
+import type { Installation } from '../mesh/installation.ts';
 
 /** What a workflow needs of the world; a command's context is one. */
 export interface Flow {
@@ -9,8 +10,8 @@ export interface Flow {
   clock: Clock;
   /** Aborted on Ctrl-C or SIGTERM. */
   signal: AbortSignal;
-  /** The folder of the installed package (has templates/ and package.json). */
-  packageRoot: URL;
+  /** Has templates/. */
+  installation: Installation;
 }
 
 /** Progress goes to stderr: a spinner on a TTY, one plain line per event elsewhere, only warnings with `-o json|yaml`. */

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
-import { readTemplate } from './load.ts';
+import { readTemplate, type TemplateSource } from './load.ts';
 
 /** The objects of the connectivity test in one cluster. */
 export interface ConnectivityObjects {
@@ -24,12 +24,13 @@ export function echoDeploymentName(cluster: string): string {
 
 /**
  * Reads `templates/connectivity/` of the installed package and fills it in.
- * @param packageRoot the folder that has `templates/`, with a final slash
  * @throws MeshctlError `Bug` when one is missing or is no object: the package is damaged
  */
-export async function renderConnectivity(packageRoot: URL, values: ConnectivityValues): Promise<ConnectivityObjects> {
-  const folder = new URL('templates/connectivity/', packageRoot);
-  const read = (name: string) => readTemplate(new URL(`${name}.yaml`, folder));
+export async function renderConnectivity(
+  installation: TemplateSource,
+  values: ConnectivityValues,
+): Promise<ConnectivityObjects> {
+  const read = (name: string) => readTemplate(installation, `templates/connectivity/${name}.yaml`);
   const [namespace, service, echo, client, policy] = await Promise.all([
     read('namespace'),
     read('service'),

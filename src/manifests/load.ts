@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { MeshctlError } from '../mesh/errors.ts';
+import type { Installation } from '../mesh/installation.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 
 /** The files of `templates/clustermesh/`, in the order in which their objects are created. */
@@ -27,25 +27,27 @@ export type TemplateName = (typeof TEMPLATE_NAMES)[number];
 /** The objects as they are in the files; rendering works on copies. */
 export type Templates = Readonly<Record<TemplateName, KubeObject>>;
 
+export type TemplateSource = Pick<Installation, 'read'>;
+
 /**
  * Reads the templates of the installed package.
- * @param packageRoot the folder that has `templates/`, with a final slash
  * @throws MeshctlError `Bug` when one is missing or is no object: the package is damaged
  */
-export async function loadTemplates(packageRoot: URL): Promise<Templates> {
-  const folder = new URL('templates/clustermesh/', packageRoot);
+export async function loadTemplates(installation: TemplateSource): Promise<Templates> {
   const entries = await Promise.all(
-    TEMPLATE_NAMES.map(async (name) => [name, await readTemplate(new URL(`${name}.yaml`, folder))] as const),
+    TEMPLATE_NAMES.map(
+      async (name) => [name, await readTemplate(installation, `templates/clustermesh/${name}.yaml`)] as const,
+    ),
   );
   return Object.fromEntries(entries) as Record<TemplateName, KubeObject>;
 }
 
-/** Reads one template. */
-export async function readTemplate(file: URL): Promise<KubeObject> {
+/** Reads one template. @param path in the package @throws MeshctlError `Bug` when it is missing, or no YAML */
+export async function readTemplate(installation: TemplateSource, path: string): Promise<KubeObject> {
   try {
-    return parse(await readFile(file, 'utf8')) as KubeObject;
+    return parse(await installation.read(path)) as KubeObject;
   } catch (cause) {
-    throw new MeshctlError('Bug', `The template ${file.pathname} of this package is not readable`, {
+    throw new MeshctlError('Bug', `The template ${path} of this package is not readable`, {
       hint: 'Install meshctl again',
       cause,
     });

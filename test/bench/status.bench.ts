@@ -5,6 +5,7 @@ import { pollStatus } from '../../src/flows/status/poll-status.ts';
 import { DEFAULT_TIMINGS } from '../../src/sandbox/options.ts';
 import { connect, enable, meshctlWith } from '../support/e2e-cli.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { CHECKOUT } from '../support/schemas.ts';
 
 const NODES = 300;
 const EXEC_MS = 30;
@@ -24,7 +25,7 @@ const flow: Flow = {
   now: () => new Date(),
   clock: SYSTEM_CLOCK,
   signal: new AbortController().signal,
-  packageRoot: new URL('../../', import.meta.url),
+  installation: CHECKOUT,
 };
 
 async function status(parallel: number): Promise<number> {

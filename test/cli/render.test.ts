@@ -6,8 +6,8 @@ import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
 import { run } from '../../src/main.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { keyMatches } from '../../src/pki/read.ts';
+import { CHECKOUT } from '../support/schemas.ts';
 
-const PACKAGE_ROOT = new URL('../../', import.meta.url);
 const NOW = new Date('2026-03-01T12:00:00Z');
 const MESH_1 = ['--cilium-version', '1.20.0', '--cluster-name', 'mesh-1', '--cluster-id', '1'];
 
@@ -27,7 +27,7 @@ async function render(...args: string[]) {
     now: () => NOW,
     clock: SYSTEM_CLOCK,
     signal: new AbortController().signal,
-    packageRoot: PACKAGE_ROOT,
+    installation: CHECKOUT,
   };
   const exitCode = await run(['clustermesh', 'render', ...args], host);
   return { exitCode, ...written };

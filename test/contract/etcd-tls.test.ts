@@ -16,6 +16,7 @@ import { distinguishedName } from '../../src/pki/certificate.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { authorityWith, KEY_PAIRS } from '../support/authorities.ts';
 import { freePort } from '../support/free-port.ts';
+import { CHECKOUT } from '../support/schemas.ts';
 
 const CLUSTER = {
   clusterName: 'mesh-1',
@@ -34,7 +35,7 @@ if (missing.length > 0) console.warn(`not on PATH, so the tests with a real etcd
 async function etcdArguments(version: string, folder: string, port: number, otherPorts: [number, number]) {
   const ciliumVersion = parseVersion(version);
   if (!ciliumVersion) throw new Error(`${version} is no version`);
-  const objects = renderClusterMesh(await loadTemplates(new URL('../../', import.meta.url)), {
+  const objects = renderClusterMesh(await loadTemplates(CHECKOUT), {
     ...CLUSTER,
     ciliumVersion,
     image: 'clustermesh-apiserver',

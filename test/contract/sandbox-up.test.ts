@@ -1,11 +1,12 @@
-import { access, readdir, stat } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
 import type { CommandContext } from '../../src/commands/command.ts';
 import { run } from '../../src/commands/sandbox/up.ts';
+import { CHECKOUT } from '../support/schemas.ts';
 
 const plain: CommandContext['theme'] = { bold: same, dim: same, ok: same, warn: same, fail: same };
 const ended = () => undefined;
@@ -39,7 +40,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     leaveUnnamed: () => undefined,
     client: { version: 'test', node: 'test' },
     userAgent: 'test',
-    packageRoot: new URL('../../', import.meta.url),
+    installation: CHECKOUT,
     now: () => new Date(),
     clock: SYSTEM_CLOCK,
     signal: abort.signal,
@@ -56,9 +57,9 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
   const kubeconfig = /kubeconfig +(\S+)/.exec(output)?.[1] ?? '';
   const directory = dirname(kubeconfig);
   expect((await stat(kubeconfig)).isFile()).toBe(true);
-  const packageFolder = fileURLToPath(context.packageRoot);
-  expect(await readdir(join(packageFolder, 'templates/demo'))).toContain('rebel-base.yaml');
-  expect(output.replaceAll(directory, 'DIR').replaceAll(packageFolder, 'PACKAGE/')).toMatchInlineSnapshot(`
+  const demo = parseAllDocuments(await readFile(join(directory, 'rebel-base.yaml'), 'utf8'));
+  expect(demo.map((document) => document.get('kind'))).toEqual(['Service', 'Deployment', 'Deployment']);
+  expect(output.replaceAll(directory, 'DIR')).toMatchInlineSnapshot(`
     "kubeconfig  DIR/kubeconfig.yaml
     contexts    mesh-1, mesh-2
 
@@ -69,8 +70,8 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
       export KUBECONFIG=DIR/kubeconfig.yaml
       meshctl clustermesh enable --context mesh-1,mesh-2
       meshctl clustermesh connect --context mesh-1 --destination-context mesh-2
-      kubectl --context mesh-1 apply -f PACKAGE/templates/demo
-      kubectl --context mesh-2 apply -f PACKAGE/templates/demo
+      kubectl --context mesh-1 apply -f DIR/rebel-base.yaml
+      kubectl --context mesh-2 apply -f DIR/rebel-base.yaml
       meshctl clustermesh status --context mesh-1,mesh-2 --wait
 
     Ctrl-C ends the clusters.

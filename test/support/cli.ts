@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { run } from '../../src/main.ts';
 import type { Clock } from '../../src/mesh/clock.ts';
 import { briskClock } from './brisk-clock.ts';
-import { PACKAGE_ROOT, requireValid } from './schemas.ts';
+import { CHECKOUT, requireValid } from './schemas.ts';
 
 export interface CliOptions {
   /** Default: one on which waits are short. */
@@ -53,7 +53,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     signal,
     now: () => new Date(),
     clock: options.clock ?? briskClock(),
-    packageRoot: PACKAGE_ROOT,
+    installation: CHECKOUT,
   });
   return { exitCode, ...written };
 }

@@ -8,7 +8,7 @@ import { isHealthy, lookAtClusters } from '../../src/flows/status/status.ts';
 import type { CheckEntry } from '../../src/mesh/checks/catalogue.ts';
 import { briskClock } from './brisk-clock.ts';
 import { found, type TestSandbox } from './sandbox-mesh.ts';
-import { PACKAGE_ROOT } from './schemas.ts';
+import { CHECKOUT } from './schemas.ts';
 
 const quietTask = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
 const flow: Flow = {
@@ -16,7 +16,7 @@ const flow: Flow = {
   now: () => new Date(),
   clock: briskClock(),
   signal: new AbortController().signal,
-  packageRoot: PACKAGE_ROOT,
+  installation: CHECKOUT,
 };
 const POLL = { parallel: 10, nodeTimeoutMs: 10_000 };
 

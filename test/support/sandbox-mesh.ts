@@ -16,6 +16,7 @@ import {
   type SandboxTimings,
   startSandbox,
 } from '../../src/sandbox/sandbox.ts';
+import { CHECKOUT } from './schemas.ts';
 
 /** Short enough for tests; the order of things stays as in reality. */
 export const TEST_TIMINGS: SandboxTimings = {
@@ -145,7 +146,7 @@ export interface ByHand {
 /** Puts up a clustermesh-apiserver by writing its objects; gives the address at which peers reach it. */
 export async function enableByHand(cluster: SandboxCluster, options: ByHand): Promise<{ host: string; port: number }> {
   const { kvstoremesh, serviceType = 'LoadBalancer', replicas = 1, ciliumVersion = '1.20.0' } = options;
-  const objects = renderClusterMesh(await loadTemplates(new URL('../../', import.meta.url)), {
+  const objects = renderClusterMesh(await loadTemplates(CHECKOUT), {
     ciliumVersion: found(parseVersion(ciliumVersion), 'the version'),
     image: `quay.io/cilium/clustermesh-apiserver:v${ciliumVersion}`,
     namespace: NAMESPACE,

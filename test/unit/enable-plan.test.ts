@@ -12,6 +12,7 @@ import { planEnable } from '../../src/mesh/enable/plan-enable.ts';
 import { type EnableChoices, settleEnable } from '../../src/mesh/enable/settings.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import type { Plan } from '../../src/mesh/plan/plan.ts';
+import { CHECKOUT } from '../support/schemas.ts';
 import {
   apiserverDeployment,
   caFacts,
@@ -22,7 +23,7 @@ import {
   tlsFacts,
 } from '../support/snapshots.ts';
 
-const templates = await loadTemplates(new URL('../../', import.meta.url));
+const templates = await loadTemplates(CHECKOUT);
 
 function render(snapshot: ClusterSnapshot, choices: EnableChoices = {}): KubeObject[] {
   const identity = requireIdentity(snapshot);

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { installedPackage } from '../../src/cli/installed-package.ts';
 import { loadTemplates, TEMPLATE_NAMES, type Templates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { RenderValues } from '../../src/manifests/values.ts';
@@ -7,8 +8,7 @@ import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
 import { parseVersion } from '../../src/mesh/cilium/versions.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { restrictedViolations } from '../../src/mesh/objects/pod-security.ts';
-
-const PACKAGE_ROOT = new URL('../../', import.meta.url);
+import { CHECKOUT, PACKAGE_ROOT } from '../support/schemas.ts';
 
 interface Container {
   name: string;
@@ -31,7 +31,7 @@ interface Rule {
 
 let templates: Templates;
 beforeAll(async () => {
-  templates = await loadTemplates(PACKAGE_ROOT);
+  templates = await loadTemplates(CHECKOUT);
 });
 
 function render(version: string, changes: Partial<RenderValues> = {}): Map<string, KubeObject> {
@@ -304,7 +304,9 @@ describe('loadTemplates', () => {
   });
 
   it('says that the package is damaged when one lacks', async () => {
-    await expect(loadTemplates(new URL('no-such-package/', PACKAGE_ROOT))).rejects.toMatchObject({ code: 'Bug' });
+    await expect(loadTemplates(installedPackage(new URL('no-such-package/', PACKAGE_ROOT)))).rejects.toMatchObject({
+      code: 'Bug',
+    });
   });
 });
 

@@ -11,7 +11,7 @@ import { applyChanges } from '../../src/mesh/plan/diff.ts';
 import { mergeEffects, type PeerEffect } from '../../src/mesh/plan/peer-effects.ts';
 import { type Step, TLS_KEYS } from '../../src/mesh/plan/plan.ts';
 import { stepData } from '../../src/views/plan/plan-data.ts';
-import { requireValid } from '../support/schemas.ts';
+import { CHECKOUT, requireValid } from '../support/schemas.ts';
 
 const plain = createTheme(false);
 const SECRET_WORDS = 'the private key itself';
@@ -187,7 +187,7 @@ describe('confirm', () => {
       now: () => new Date(),
       clock: SYSTEM_CLOCK,
       signal: new AbortController().signal,
-      packageRoot: new URL('file:///'),
+      installation: CHECKOUT,
     };
     return { host, asked: { ...host, keyboard }, shown: () => shown };
   };

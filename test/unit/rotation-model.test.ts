@@ -29,6 +29,7 @@ import {
   textsWritten,
   type World,
 } from '../support/rotation-model.ts';
+import { CHECKOUT } from '../support/schemas.ts';
 import { NOW } from '../support/snapshots.ts';
 
 // Making keys is what takes time. Leaves may share one here; the key of a CA is what tells it from another.
@@ -174,7 +175,7 @@ describe('in the middle of a rotation', () => {
   });
 
   it('check warns of it and of nothing else, and enable issues nothing, cuts nobody and names the way on', async () => {
-    const templates = await loadTemplates(new URL('../../', import.meta.url));
+    const templates = await loadTemplates(CHECKOUT);
     for (const { cut, one, at, rotations } of await middles((index) => index % 4 === 0)) {
       const clusters = cut.map(({ snapshot }) => snapshot);
       const checks = [...CA_CHECKS, ...TLS_CHECKS, ...TRUST_CHECKS].filter(({ needs }) => needs === undefined);

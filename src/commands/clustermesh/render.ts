@@ -34,7 +34,7 @@ export async function run(context: CommandContext, options: RenderFlags): Promis
   const issuer = issuerOf(options);
   const values = valuesOf(options, context);
   warnOfExposure(options, values, context);
-  const rendered = renderClusterMesh(await loadTemplates(context.packageRoot), values);
+  const rendered = renderClusterMesh(await loadTemplates(context.installation), values);
   const complete = applySettings(rendered, choicesOf(options));
   const objects = await withCertificates(complete, values, options, issuer, context);
   const raw = options.output === 'json' ? toJsonList(objects) : toYamlDocuments(objects, options);

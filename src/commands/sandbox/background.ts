@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { printableSentence } from '../../views/printable.ts';
 import type { CommandContext } from '../command.ts';
@@ -26,7 +25,7 @@ const LOOK_INTERVAL_MS = 100;
 const LONGEST_START_MS = 120_000;
 const LONGEST_END_MS = 20_000;
 
-type World = Pick<CommandContext, 'env' | 'clock' | 'signal' | 'packageRoot'>;
+type World = Pick<CommandContext, 'env' | 'clock' | 'signal' | 'installation'>;
 
 /** Where the state of programs goes (XDG Base Directory Specification). */
 function sandboxesFolder({ env }: Pick<World, 'env'>): string {
@@ -48,8 +47,8 @@ export async function startInBackground(world: World, words: readonly string[]):
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const folder = await mkdtemp(join(parent, 'sandbox-'));
   const log = await open(join(folder, LOG_FILE), 'a', 0o600);
-  const entry = fileURLToPath(new URL('bin/meshctl.js', world.packageRoot));
-  const child = spawn(process.execPath, [entry, 'sandbox', 'up', '--background-folder', folder, ...words], {
+  const [program, ...first] = world.installation.command;
+  const child = spawn(program, [...first, 'sandbox', 'up', '--background-folder', folder, ...words], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     cwd: folder,

@@ -1,4 +1,6 @@
-import { fileURLToPath } from 'node:url';
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { DEMO_FILES } from '../../flows/connectivity/rebel-base.ts';
 import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../../mesh/cilium/versions.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -59,6 +61,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX
   const sandbox = await startSandbox({ clusters, nodes, ciliumVersion, ...place }).catch(failed);
   const contexts = sandbox.clusters.map((cluster) => cluster.context);
   try {
+    await writeFile(demoPath(sandbox.kubeconfigPath), await demoObjects(context));
     isUp();
     const words = { how: 'In another terminal', ending: 'Ctrl-C ends the clusters.' };
     tell(context, { kubeconfigPath: sandbox.kubeconfigPath, contexts }, words);
@@ -80,9 +83,19 @@ function wordsOf({ clusters, nodes, ciliumVersion, provider = [] }: FlagsOf<type
   ];
 }
 
+/** A file of the article's workload, in the folder that goes with the sandbox: who runs an executable has no other. */
+function demoPath(kubeconfigPath: string): string {
+  return join(dirname(kubeconfigPath), 'rebel-base.yaml');
+}
+
+async function demoObjects({ installation }: CommandContext): Promise<string> {
+  const texts = await Promise.all(DEMO_FILES.map((file) => installation.read(file)));
+  return texts.join('---\n');
+}
+
 /** How the clusters are reached, and what to do with them first. */
 function tell(
-  { theme, print, packageRoot }: CommandContext,
+  { theme, print }: CommandContext,
   { kubeconfigPath, contexts }: { kubeconfigPath: string; contexts: readonly string[] },
   { how, ending }: { how: string; ending: string },
 ): void {
@@ -90,14 +103,14 @@ function tell(
   print(`${theme.bold('kubeconfig')}  ${kubeconfigPath}\n`);
   print(`${theme.bold('contexts')}    ${contexts.join(', ')}\n\n`);
   print(theme.dim(`Real: ${REAL}.\nSimulated: ${SIMULATED}.\n\n`));
-  const demo = fileURLToPath(new URL('templates/demo', packageRoot));
   print(`${how}:\n`);
   print(`  export KUBECONFIG=${shellWord(kubeconfigPath)}\n`);
   print(`  ${meshctlCommand('clustermesh enable', { context: contexts })}\n`);
   if (first && second) {
     print(`  ${meshctlCommand('clustermesh connect', { context: first }, ['--destination-context', second])}\n`);
   }
-  for (const name of contexts) print(`  ${kubectlCommand({ context: name }, ['apply', '-f', demo])}\n`);
+  for (const name of contexts)
+    print(`  ${kubectlCommand({ context: name }, ['apply', '-f', demoPath(kubeconfigPath)])}\n`);
   if (first && second) print(`  ${meshctlCommand('clustermesh status', { context: [first, second] }, ['--wait'])}\n`);
   print(`\n${ending}\n`);
 }

@@ -125,7 +125,7 @@ async function planDrift(
   target: Target,
 ): Promise<Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested'>> {
   try {
-    const { plan } = await draftEnable(target, await loadTemplates(flow.packageRoot), { waitMs: 0 }, flow.now());
+    const { plan } = await draftEnable(target, await loadTemplates(flow.installation), { waitMs: 0 }, flow.now());
     const changes = plan.steps.filter(({ action }) => action !== 'keep');
     return {
       drift: changes.map(({ action, object }) => `${describeRef(object)} (${action})`),

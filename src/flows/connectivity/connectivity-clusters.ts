@@ -49,7 +49,7 @@ export function prepareClusters(
   return Promise.all(
     members.map(async (member) => {
       const name = member.cluster;
-      const objects = await renderConnectivity(flow.packageRoot, { namespace, cluster: name, image });
+      const objects = await renderConnectivity(flow.installation, { namespace, cluster: name, image });
       return { name, member, namespace, objects };
     }),
   );

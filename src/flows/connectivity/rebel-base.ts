@@ -11,6 +11,9 @@ import { isPodReady } from '../../mesh/objects/pods.ts';
 import { workloadStatus } from '../../mesh/objects/workload.ts';
 import type { Flow } from '../flow.ts';
 
+/** Service and Deployment rebel-base, and Deployment x-wing, in the package. */
+export const DEMO_FILES = ['service', 'rebel-base', 'x-wing'].map((name) => `templates/demo/${name}.yaml`);
+
 const NAMESPACE = 'default';
 const ROLLOUT_MS = 30_000;
 const SETTLE_MS = 10_000;
@@ -21,9 +24,7 @@ const DEPLOYMENT: ObjectRef = { apiVersion: 'apps/v1', kind: 'Deployment', names
 
 /** Deploys Service and Deployment rebel-base and Deployment x-wing; resolves when the pods are ready. @returns what was made */
 export async function deployRebelBase(flow: Flow, client: ClusterClient): Promise<ObjectRef[]> {
-  const folder = new URL('templates/demo/', flow.packageRoot);
-  const files = ['service.yaml', 'rebel-base.yaml', 'x-wing.yaml'];
-  const objects = await Promise.all(files.map((file) => readTemplate(new URL(file, folder))));
+  const objects = await Promise.all(DEMO_FILES.map((file) => readTemplate(flow.installation, file)));
   for (const object of objects) await client.apply(object);
   for (const object of objects) {
     if (object.kind === 'Deployment') await awaitRollout(flow, client, refOf(object));

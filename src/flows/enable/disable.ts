@@ -32,7 +32,7 @@ export interface DisableDraft {
 /** Reads the cluster and plans; writes nothing. @throws MeshctlError `CiliumMissing` */
 export async function draftDisable(flow: Flow, target: Target, options: DisableOptions): Promise<DisableDraft> {
   const { client, namespace } = target;
-  const templates = await loadTemplates(flow.packageRoot);
+  const templates = await loadTemplates(flow.installation);
   const possible = templateRefs(templates, namespace);
   const refs = [...possible, ...usersOfAuthority(namespace)];
   const snapshot = await during(flow, `${client.context}: reading the cluster`, () =>

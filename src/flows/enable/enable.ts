@@ -40,13 +40,13 @@ export interface EnableOutcome {
 /** Reads one cluster and plans; changes nothing. */
 export async function planEnableCluster(flow: Flow, target: Target, options: EnableOptions): Promise<EnableDraft> {
   const { context } = target.client;
-  const templates = await loadTemplates(flow.packageRoot);
+  const templates = await loadTemplates(flow.installation);
   return during(flow, `${context}: reading the cluster`, () => draftEnable(target, templates, options, flow.now()));
 }
 
 /** Plans anew from what was read, by what is known of other clusters since. */
 export async function planAgain(flow: Flow, { snapshot }: EnableDraft, options: EnableOptions): Promise<EnableDraft> {
-  return draftFrom(snapshot, await loadTemplates(flow.packageRoot), options, flow.now());
+  return draftFrom(snapshot, await loadTemplates(flow.installation), options, flow.now());
 }
 
 /**
@@ -181,7 +181,7 @@ export function givenAuthorities({ givenAuthority }: EnableOptions): Authorities
 
 /** With the CA and the Service in place: what is left depends on what they have become. */
 async function draftAgain(flow: Flow, target: Target, options: EnableOptions): Promise<EnableDraft> {
-  const templates = await loadTemplates(flow.packageRoot);
+  const templates = await loadTemplates(flow.installation);
   return draftEnable(target, templates, { ...options, givenAuthority: undefined, replaceAuthority: false }, flow.now());
 }
 
