@@ -6,4 +6,4 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(2);
 }
 const { installedPackage, start } = await import('../dist/main.js');
-await start(installedPackage(new URL('../', import.meta.url)));
+await start(installedPackage(new URL('../', import.meta.url), process.argv[1]));

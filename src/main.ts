@@ -8,6 +8,7 @@ import { inOwnSpelling } from './cli/other-spellings.ts';
 import { isDocumentFormat, writeResult } from './cli/output.ts';
 import { ownWords } from './cli/own-words.ts';
 import { type Invocation, parseCommandLine } from './cli/program.ts';
+import { asMeshctl, asTyped, typedHost } from './cli/program-name.ts';
 import { plainProgress, quietProgress, spinnerProgress } from './cli/progress.ts';
 import { reportError } from './cli/report-error.ts';
 import {
@@ -35,9 +36,12 @@ export { installedPackage } from './cli/installed-package.ts';
 const COMPLETE = '__complete';
 
 /** Runs one command line. @returns the exit status; everything else happens through the host */
-export async function run(argv: readonly string[], host: Host): Promise<number> {
-  if (argv[0] === COMPLETE) return completeLine(argv.slice(1), host);
-  const behind = withFlagsBehind(COMMANDS, COMMAND_ALIASES, argv);
+export async function run(argv: readonly string[], terminal: Host): Promise<number> {
+  if (argv[0] === COMPLETE) return completeLine(argv.slice(1), terminal);
+  const { name } = terminal.installation;
+  const host = typedHost(terminal, COMMANDS);
+  const own = asMeshctl(name, { commands: COMMANDS, aliases: COMMAND_ALIASES }, argv);
+  const behind = withFlagsBehind(COMMANDS, COMMAND_ALIASES, own);
   const words = inOwnSpelling(commandOf(COMMANDS, COMMAND_ALIASES, behind), behind);
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
   const seen = { format: valueIn(words, '--output', '-o'), debug: words.includes('--debug') };
@@ -135,10 +139,12 @@ async function runCommand(
       `meshctl ${command.path.join(' ')}`,
       ...[...ownWords(command, argv), ...words.map(asNamespaceFlag)].map(shellWord),
     ].join(' ');
+  // A terminal that is drawn anew is not written to through the host.
+  const typed = asTyped(host.installation.name, COMMANDS);
   const commit = typeof MESHCTL_COMMIT === 'undefined' ? '' : MESHCTL_COMMIT;
   const client = { version: await packageVersion(host), ...(commit ? { commit } : {}), node: process.version };
   const context: CommandContext = {
-    progress: progressWithRunFlags(await progressFor(options, host), addRunFlags),
+    progress: progressWithRunFlags(await progressFor(options, host), (text) => typed(addRunFlags(text))),
     again,
     print: (text) => host.stdout.write(text),
     confirm: (question, about) => confirm(host, question, addRunFlags(about), again),

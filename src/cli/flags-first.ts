@@ -75,7 +75,7 @@ function commandNamed<C extends CommandSpec>(
 }
 
 /** Whether words are the beginning of some command's path. */
-function leadsOn(
+export function leadsOn(
   commands: readonly CommandSpec[],
   aliases: Readonly<Record<string, string>>,
   words: readonly string[],

@@ -5,6 +5,8 @@ import { briskClock } from './brisk-clock.ts';
 import { CHECKOUT, requireValid } from './schemas.ts';
 
 export interface CliOptions {
+  /** By which it is called. Default: `meshctl`. */
+  name?: string;
   /** Default: one on which waits are short. */
   clock?: Clock;
   /** The whole environment: nothing of the test's own comes along. */
@@ -53,7 +55,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     signal,
     now: () => new Date(),
     clock: options.clock ?? briskClock(),
-    installation: CHECKOUT,
+    installation: { ...CHECKOUT, name: options.name ?? CHECKOUT.name },
   });
   return { exitCode, ...written };
 }

@@ -1,0 +1,24 @@
+import { cpSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { create } from 'tar';
+import { commitDate } from './release.mjs';
+
+/**
+ * Packs an executable with its licences and the roles that operators need. The same input gives the same bytes.
+ * @param {object} parts
+ * @param {string} parts.root of the checkout
+ * @param {string} parts.program the executable, alone in its folder
+ * @param {string} parts.target e.g. `linux-x64`
+ * @param {readonly string[]} parts.notices files about the licences of what is inside
+ * @param {string} parts.output the folder of the archive
+ * @returns {Promise<string>} the archive
+ */
+export async function packArchive({ root, program, target, notices, output }) {
+  const folder = dirname(program);
+  for (const file of [join(root, 'LICENSE'), ...notices]) cpSync(file, join(folder, basename(file)));
+  cpSync(join(root, 'templates/rbac'), join(folder, 'rbac'), { recursive: true });
+  const file = join(output, `meshctl-${target}.tar.gz`);
+  const names = [basename(program), 'LICENSE', ...notices.map((notice) => basename(notice)), 'rbac'];
+  await create({ file, cwd: folder, gzip: { level: 9 }, portable: true, mtime: commitDate() }, names);
+  return file;
+}

@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import { unsign } from 'macho-unsign';
+import { signatureSet } from 'portable-executable-signature';
+import postject from 'postject';
+import { BUNDLE_OPTIONS } from '../bundle-options.mjs';
+
+/** Node.js looks for it, to know that it has something inside (https://nodejs.org/api/single-executable-applications.html). */
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+const RESOURCE = 'NODE_SEA_BLOB';
+
+/**
+ * Everything that the executables have inside, in one script; a command's part of it is evaluated when it is run.
+ * @param {string} root of the checkout
+ * @param {string} outfile
+ */
+export async function bundleForExecutable(root, outfile) {
+  await build({
+    ...BUNDLE_OPTIONS,
+    absWorkingDir: root,
+    entryPoints: ['.ci/packages/executable-entry.mjs'],
+    format: 'cjs',
+    // What is in an executable cannot import, only require, and that only what is part of Node.js.
+    supported: { 'dynamic-import': false },
+    minifySyntax: true,
+    minifyWhitespace: true,
+    outfile,
+  });
+}
+
+/**
+ * Makes one executable.
+ * @param {object} parts
+ * @param {string} parts.script of bundleForExecutable
+ * @param {string} parts.root of the checkout: the files of the package are read from there
+ * @param {string} parts.node the Node.js to be in it
+ * @param {string} parts.here the same version of Node.js for this machine
+ * @param {string} parts.output the executable
+ */
+export async function makeExecutable({ script, root, node, here, output }) {
+  mkdirSync(dirname(output), { recursive: true });
+  const config = `${output}.json`;
+  const blob = `${output}.blob`;
+  const settings = {
+    main: script,
+    output: blob,
+    disableExperimentalSEAWarning: true,
+    // Compiled ahead, for a quick start; which only the very program can do that will run it.
+    useCodeCache: node === here,
+    assets: assetsIn(root),
+  };
+  writeFileSync(config, JSON.stringify(settings));
+  execFileSync(here, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  writeFileSync(output, unsigned(readFileSync(node)));
+  await quietly(() =>
+    postject.inject(output, RESOURCE, readFileSync(blob), { sentinelFuse: FUSE, machoSegmentName: 'NODE_SEA' }),
+  );
+  chmodSync(output, 0o755);
+  for (const file of [config, blob]) rmSync(file);
+}
+
+/** Files of the package, by their paths in it. */
+function assetsIn(root) {
+  const files = readdirSync(join(root, 'templates'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length).replaceAll('\\', '/').replace(/^\//, ''));
+  return Object.fromEntries(['package.json', ...files.sort()].map((path) => [path, join(root, path)]));
+}
+
+/** A program without the signature that no longer fits it: of Windows, and of macOS (its magic number for 64 bits). */
+function unsigned(program) {
+  if (program.subarray(0, 2).toString() === 'MZ') return Buffer.from(signatureSet(program, null));
+  if (program.readUInt32LE(0) === 0xfeedfacf) return Buffer.from(unsign(program) ?? program);
+  return program;
+}
+
+/** postject tells of every section without a name. */
+async function quietly(work) {
+  const { warn } = console;
+  console.warn = () => undefined;
+  try {
+    return await work();
+  } finally {
+    console.warn = warn;
+  }
+}

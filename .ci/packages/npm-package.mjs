@@ -1,0 +1,38 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { noticesOf } from './notices.mjs';
+import { npm } from './npm.mjs';
+import { packageReadme } from './package-readme.mjs';
+
+/** What of package.json is of use to whoever installs it. The bundle has all that it needs inside. */
+const PUBLISHED_FIELDS = [
+  ...['name', 'version', 'description', 'keywords', 'license', 'homepage', 'bugs', 'repository', 'type', 'engines'],
+  ...['bin', 'exports', 'files', 'publishConfig'],
+];
+
+/**
+ * Lays the package out as npm gets it, and packs it.
+ * @param {{ root: string, folder: string, output: string }} places the checkout; where to lay it out; where the tarball goes
+ * @returns {string} the tarball
+ */
+export function packNpmPackage({ root, folder, output }) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const metafile = join(folder, 'meta.json');
+  const build = ['.ci/build.mjs', '--outdir', join(folder, 'dist'), '--metafile', metafile];
+  execFileSync(process.execPath, build, { cwd: root, stdio: 'inherit' });
+  const meta = JSON.parse(readFileSync(metafile, 'utf8'));
+  rmSync(metafile);
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const published = Object.fromEntries(PUBLISHED_FIELDS.map((field) => [field, manifest[field]]));
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+  for (const name of ['bin', 'templates', 'CHANGELOG.md', 'LICENSE']) {
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  }
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  writeFileSync(join(folder, 'README.md'), packageReadme(readme, manifest.homepage, `v${manifest.version}`));
+  writeFileSync(join(folder, 'THIRD-PARTY-NOTICES'), noticesOf(root, meta));
+  const [{ filename }] = JSON.parse(npm(['pack', '--json', '--pack-destination', output], folder));
+  return join(output, filename);
+}
