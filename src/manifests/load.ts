@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Installation } from '../mesh/installation.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
+import { remembered } from '../mesh/remembered.ts';
 
 /** The files of `templates/clustermesh/`, in the order in which their objects are created. */
 export const TEMPLATE_NAMES = [
@@ -42,10 +43,17 @@ export async function loadTemplates(installation: TemplateSource): Promise<Templ
   return Object.fromEntries(entries) as Record<TemplateName, KubeObject>;
 }
 
-/** Reads one template. @param path in the package @throws MeshctlError `Bug` when it is missing, or no YAML */
+/** A check plans an enable for each cluster, all by the same templates. */
+const objectIn = remembered((text: string) => parse(text) as KubeObject, 50);
+
+/**
+ * Reads one template; the same text gives the same object, which is not to be changed.
+ * @param path in the package
+ * @throws MeshctlError `Bug` when it is missing, or no YAML
+ */
 export async function readTemplate(installation: TemplateSource, path: string): Promise<KubeObject> {
   try {
-    return parse(await installation.read(path)) as KubeObject;
+    return objectIn(await installation.read(path));
   } catch (cause) {
     throw new MeshctlError('Bug', `The template ${path} of this package is not readable`, {
       hint: 'Install meshctl again',

@@ -8,6 +8,7 @@ import type {
   TlsSecretFacts,
 } from '../mesh/certificates/certificate.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import { remembered } from '../mesh/remembered.ts';
 import {
   attributeOf,
   bytesOf,
@@ -19,6 +20,9 @@ import {
   parseCertificateDer,
 } from './certificate-der.ts';
 import { certificatesOf } from './pem.ts';
+
+/** Certificates and pairs of files whose reading is remembered. */
+const MOST_REMEMBERED = 200;
 
 /**
  * Reads a PEM certificate; of several (a leaf with its chain, or a bundle) the first. Throws `CertificateAuthority`
@@ -43,9 +47,7 @@ export function readBundle(pem: string): CertificateFacts[] {
 
 /** Whether a PEM private key belongs to the (first) certificate. False when either is not readable. */
 export function keyMatches(certificatePem: string, privateKeyPem: string): boolean {
-  const [certificate] = readable(certificatePem);
-  const key = readableKey(privateKeyPem);
-  return certificate !== undefined && key !== undefined && certificate.checkPrivateKey(key);
+  return keyStateOf({ certificate: certificatePem, privateKey: privateKeyPem }) === 'matches';
 }
 
 /** A certificate, its key and its CA as PEM. An empty file is as good as none. */
@@ -69,39 +71,34 @@ export function tlsSecretFacts(files: TlsFiles): TlsSecretFacts | undefined {
 }
 
 /**
- * Reads the TLS files of one cluster, each text once: a CA stands in most of its Secrets, and OpenSSL takes as long to read
- * one certificate or key as all else takes that is made of it. What is wrong with a file is said; of a CA bundle, the CA that
- * signed the certificate counts, else the first.
+ * Reads TLS files. What is wrong with a file is said; of a CA bundle, the CA that signed the certificate counts, else the
+ * first.
  */
-export function createTlsReader(): (files: TlsTexts) => TlsFiles {
-  const certificatesIn = remembered(readable);
-  const keyIn = remembered(readableKey);
-  const factsIn = remembered(readFacts);
-  return (files) => {
-    const [certificate] = certificatesIn(files.certificate ?? '');
-    const authorities = certificatesIn(files.ca ?? '');
-    const signer = certificate && authorities.find((ca) => signed(certificate, ca));
-    const ca = signer ?? authorities[0];
-    const key = keyIn(files.privateKey ?? '');
-    return {
-      certificate: (certificate && factsIn(certificate)) ?? lackOf(files.certificate),
-      privateKey:
-        key === undefined ? lackOf(files.privateKey) : certificate?.checkPrivateKey(key) ? 'matches' : 'other',
-      ca: (ca && factsIn(ca)) ?? lackOf(files.ca),
-      signedByCa: signer !== undefined,
-      authorities: authorities.flatMap((one) => factsIn(one) ?? []),
-    };
+export function readTlsFiles(files: TlsTexts): TlsFiles {
+  const [certificate] = readable(files.certificate ?? '');
+  const authorities = readable(files.ca ?? '');
+  const signer = certificate && authorities.find((ca) => signed(certificate, ca));
+  const ca = signer ?? authorities[0];
+  return {
+    certificate: (certificate && readFacts(certificate)) ?? lackOf(files.certificate),
+    privateKey: keyStateOf(files) ?? lackOf(files.privateKey),
+    ca: (ca && readFacts(ca)) ?? lackOf(files.ca),
+    signedByCa: signer !== undefined,
+    authorities: authorities.flatMap((one) => readFacts(one) ?? []),
   };
 }
 
-function remembered<In, Out>(work: (given: In) => Out): (given: In) => Out {
-  const known = new Map<In, Out>();
-  return (given) => {
-    const found = known.has(given) ? (known.get(given) as Out) : work(given);
-    known.set(given, found);
-    return found;
-  };
-}
+/** Whether a private key belongs to the (first) certificate; undefined when it is not readable. */
+const keyStateOf = remembered(
+  ({ certificate, privateKey }: Pick<TlsTexts, 'certificate' | 'privateKey'>) => {
+    const key = readableKey(privateKey ?? '');
+    if (key === undefined) return undefined;
+    return readable(certificate ?? '')[0]?.checkPrivateKey(key) ? ('matches' as const) : ('other' as const);
+  },
+  MOST_REMEMBERED,
+  // No key stays in memory only to be known again.
+  ({ certificate, privateKey }) => sha256(Buffer.from(JSON.stringify([certificate, privateKey]))),
+);
 
 function lackOf(file: string | undefined): FileLack {
   return file ? 'unreadable' : 'missing';
@@ -116,7 +113,7 @@ function readFacts(certificate: X509Certificate): CertificateFacts | undefined {
   }
 }
 
-function factsOf(certificate: X509Certificate): CertificateFacts {
+const factsOf = remembered((certificate: X509Certificate): CertificateFacts => {
   const { subject, issuer, extensions } = parseCertificateDer(certificate.raw);
   const names = extensions.get(OID.subjectAltName);
   const generalNames = names === undefined ? [] : childrenOf(decode(names));
@@ -135,7 +132,7 @@ function factsOf(certificate: X509Certificate): CertificateFacts {
     publicKeySha256: sha256(certificate.publicKey.export({ type: 'spki', format: 'der' })),
     keyBits: certificate.publicKey.asymmetricKeyDetails?.modulusLength,
   };
-}
+}, MOST_REMEMBERED);
 
 /** A certificate without the extension is good for every usage (RFC 5280, 4.2.1.12). */
 function usagesOf(extendedKeyUsage: Buffer | undefined): CertificateUsage[] {

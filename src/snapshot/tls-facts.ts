@@ -4,7 +4,7 @@ import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/objects/names.ts';
 import { secretTexts } from '../mesh/objects/secret-data.ts';
 import { peerCertificateKeys } from '../mesh/peers/peer-config.ts';
-import { createTlsReader, type TlsTexts, tlsSecretFacts } from '../pki/read.ts';
+import { readTlsFiles, type TlsTexts, tlsSecretFacts } from '../pki/read.ts';
 
 /** What a cluster's TLS files hold, see the fields of the same names of ClusterSnapshot. */
 export interface TlsFacts {
@@ -21,19 +21,18 @@ export interface TlsFacts {
  * @param dialing the Secret by which its peers are dialled
  */
 export function readTlsFacts(objects: readonly KubeObject[], dialing: KubeObject | undefined): TlsFacts {
-  const read = createTlsReader();
   const secrets = objects.filter(({ kind }) => kind === 'Secret');
   const ownFiles = secrets
     .filter(({ metadata }) => metadata.name !== CA_SECRET)
-    .map((secret): [string, TlsFiles] => [secret.metadata.name, read(ownTexts(secret))]);
+    .map((secret): [string, TlsFiles] => [secret.metadata.name, readTlsFiles(ownTexts(secret))]);
   const peerFiles = secrets
     .filter(({ metadata: { name } }) => name === AGENT_PEERS_SECRET || name === KVSTOREMESH_PEERS_SECRET)
     .flatMap((secret) =>
-      peerTexts(secret).map(([peer, texts]) => [`${secret.metadata.name}/${peer}`, read(texts)] as const),
+      peerTexts(secret).map(([peer, texts]) => [`${secret.metadata.name}/${peer}`, readTlsFiles(texts)] as const),
     );
   return {
     tlsSecrets: readable(ownFiles),
-    peerCertificates: readable(peerTexts(dialing).map(([peer, texts]) => [peer, read(texts)])),
+    peerCertificates: readable(peerTexts(dialing).map(([peer, texts]) => [peer, readTlsFiles(texts)])),
     tlsFiles: new Map([...ownFiles.filter(([name]) => CERTIFICATE_SECRETS.includes(name)), ...peerFiles]),
   };
 }

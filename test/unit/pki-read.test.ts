@@ -4,7 +4,7 @@ import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { distinguishedName } from '../../src/pki/certificate.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
-import { createTlsReader, keyMatches, readCertificate, type TlsTexts, tlsSecretFacts } from '../../src/pki/read.ts';
+import { keyMatches, readCertificate, readTlsFiles, type TlsTexts, tlsSecretFacts } from '../../src/pki/read.ts';
 import { authorityWith, KEY_PAIRS } from '../support/authorities.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
@@ -71,10 +71,9 @@ describe('keyMatches', () => {
   });
 });
 
-const readTlsFiles = (files: TlsTexts) => createTlsReader()(files);
 const readTlsSecret = (files: TlsTexts) => tlsSecretFacts(readTlsFiles(files));
 
-describe('createTlsReader', () => {
+describe('readTlsFiles', () => {
   it('tells for each file whether it is there, can be read and fits', () => {
     const states = (files: TlsTexts) => {
       const { certificate, privateKey, ca, signedByCa } = readTlsFiles(files);

@@ -46,27 +46,6 @@ vi.mock('../../src/pki/certificate.ts', async (original) => {
   };
 });
 
-// So does reading the same certificates again and again.
-vi.mock('../../src/pki/read.ts', async (original) => {
-  const real = await original<typeof import('../../src/pki/read.ts')>();
-  const remembered = <A extends unknown[], R>(read: (...args: A) => R) => {
-    const known = new Map<string, R>();
-    return (...args: A): R => {
-      const question = JSON.stringify(args);
-      const facts = known.get(question) ?? read(...args);
-      known.set(question, facts);
-      return facts;
-    };
-  };
-  const reader = real.createTlsReader();
-  return {
-    ...real,
-    createTlsReader: () => reader,
-    readBundle: remembered(real.readBundle),
-    readCertificate: remembered(real.readCertificate),
-  };
-});
-
 /** The mesh after each write of a rotation. */
 async function afterEachWrite(mesh: World, ca: boolean): Promise<World[]> {
   const world = copyOf(mesh);

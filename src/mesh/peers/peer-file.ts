@@ -1,8 +1,11 @@
 import { parse } from 'yaml';
 import { ETCD_PORT, serviceHostname } from '../objects/names.ts';
+import { remembered } from '../remembered.ts';
 
 /** What an endpoint without a port means: gRPC's default for TLS. */
 const DEFAULT_PORT = '443';
+/** Peering files of one run that are known by their text: those of some meshes of the largest size. */
+const MOST_FILES = 2000;
 
 /** What a peering file says, whoever wrote it. */
 export interface PeerFile {
@@ -26,7 +29,9 @@ export interface UnreadablePeerFile {
  * Reads a peering file as Cilium does: an etcd client configuration in YAML (pkg/kvstore/etcd.go, `clientyaml`), with
  * the host aliases of pkg/clustermesh/common. Unknown fields are passed over.
  */
-export function readPeerFile(text: string): PeerFile | UnreadablePeerFile {
+export const readPeerFile: (text: string) => PeerFile | UnreadablePeerFile = remembered(readAnew, MOST_FILES);
+
+function readAnew(text: string): PeerFile | UnreadablePeerFile {
   let content: unknown;
   try {
     content = parse(text, { logLevel: 'error' });

@@ -2,9 +2,10 @@
  * What Go's crypto/x509 says of a certificate, so that a stand-in refuses what Cilium and etcd would refuse, in their
  * words. Node's own verification cannot be used: it follows the machine's clock, not the sandbox's.
  */
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { CertificateUsage } from '../../mesh/certificates/certificate.ts';
+import { certificatesOf } from '../../pki/pem.ts';
 import { readCertificate } from '../../pki/read.ts';
 
 export interface VerifyOptions {
@@ -26,8 +27,7 @@ export function verifyCertificate(leaf: X509Certificate, options: VerifyOptions)
 
 /** The certificates of a PEM text. Throws an Error for a certificate that is not readable. */
 export function parseCertificates(pem: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) => new X509Certificate(block));
+  return certificatesOf(pem);
 }
 
 /** The subject's common name. */
