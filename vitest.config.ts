@@ -34,7 +34,7 @@ export default defineConfig({
         // Loading `src/` takes longer than most files; it keeps no state that one could leave to the next.
         test: { name: 'files', include: ['test/**/*.test.ts'], exclude: WITH_OWN_MODULES, isolate: false },
       },
-      { extends: true, test: { name: 'with own modules', include: WITH_OWN_MODULES } },
+      { extends: true, test: { name: 'with own modules', include: WITH_OWN_MODULES, benchmark: { include: [] } } },
     ],
   },
 });

@@ -16,14 +16,15 @@ function commit() {
 
 /**
  * What every bundle of meshctl is made with. The commit goes into it, so that an installed meshctl knows of which it was made.
- * @type {import('esbuild').BuildOptions}
+ * @type {import('rolldown').InputOptions}
  */
 export const BUNDLE_OPTIONS = {
-  bundle: true,
+  cwd: root,
   platform: 'node',
-  target: 'node20.19',
-  alias: { punycode: 'punycode/punycode.js' },
-  define: { MESHCTL_COMMIT: JSON.stringify(commit()) },
-  legalComments: 'none',
-  logLevel: 'warning',
+  // What node-fetch takes from whatwg-url, Node has.
+  resolve: { alias: { punycode: 'punycode/punycode.js', 'whatwg-url': 'node:url' } },
+  transform: { target: 'node20.19', define: { MESHCTL_COMMIT: JSON.stringify(commit()) } },
+  // client-node's package.json does not say that its files only define things: all its models would come along.
+  treeshake: { moduleSideEffects: [{ test: /client-node\/dist\//, sideEffects: false }] },
+  logLevel: 'warn',
 };

@@ -5,5 +5,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`meshctl needs Node.js 20.19 or newer; this is ${process.version}. See https://nodejs.org\n`);
   process.exit(2);
 }
+// Node 22.8 and newer keep what they have compiled, as npm does.
+const { enableCompileCache } = await import('node:module');
+enableCompileCache?.();
 const { installedPackage, start } = await import('../dist/main.js');
 await start(installedPackage(new URL('../', import.meta.url), process.argv[1]));

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
 import { unsign } from 'macho-unsign';
 import { signatureSet } from 'portable-executable-signature';
 import postject from 'postject';
+import { rolldown } from 'rolldown';
 import { BUNDLE_OPTIONS } from '../bundle-options.mjs';
 
 /** Node.js looks for it, to know that it has something inside (https://nodejs.org/api/single-executable-applications.html). */
@@ -17,17 +17,17 @@ const RESOURCE = 'NODE_SEA_BLOB';
  * @param {string} outfile
  */
 export async function bundleForExecutable(root, outfile) {
-  await build({
-    ...BUNDLE_OPTIONS,
-    absWorkingDir: root,
-    entryPoints: ['.ci/packages/executable-entry.mjs'],
+  const bundle = await rolldown({ ...BUNDLE_OPTIONS, cwd: root, input: '.ci/packages/executable-entry.mjs' });
+  await bundle.write({
+    file: outfile,
     format: 'cjs',
+    codeSplitting: false,
     // What is in an executable cannot import, only require, and that only what is part of Node.js.
-    supported: { 'dynamic-import': false },
-    minifySyntax: true,
-    minifyWhitespace: true,
-    outfile,
+    dynamicImportInCjs: false,
+    comments: false,
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   });
+  await bundle.close();
 }
 
 /**

@@ -6,21 +6,22 @@ const PACKAGE_FOLDER = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
 
 /**
  * The packages that a bundle is made of.
- * @param {{ inputs: Record<string, unknown> }} metafile esbuild's account of the bundle
+ * @param {Record<string, string[]>} modules the build's account of what is in which file
  * @returns {string[]} their folders, from the root
  */
-function packagesIn({ inputs }) {
-  return [...new Set(Object.keys(inputs).flatMap((file) => PACKAGE_FOLDER.exec(file)?.[0] ?? []))].sort();
+function packagesIn(modules) {
+  const files = Object.values(modules).flat();
+  return [...new Set(files.flatMap((file) => PACKAGE_FOLDER.exec(file)?.[0] ?? []))].sort();
 }
 
 /**
  * What the licences of bundled packages ask for: their names and texts.
  * @param {string} root of the checkout
- * @param {{ inputs: Record<string, unknown> }} metafile
+ * @param {Record<string, string[]>} modules
  * @throws Error for a package that comes without a licence text, and says of none that we know
  */
-export function noticesOf(root, metafile) {
-  const entries = packagesIn(metafile).map((folder) => {
+export function noticesOf(root, modules) {
+  const entries = packagesIn(modules).map((folder) => {
     const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const file = readdirSync(join(root, folder)).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
     const text = file ? readFileSync(join(root, folder, file), 'utf8').trim() : '';

@@ -19,11 +19,11 @@ const PUBLISHED_FIELDS = [
 export function packNpmPackage({ root, folder, output }) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const metafile = join(folder, 'meta.json');
-  const build = ['.ci/build.mjs', '--outdir', join(folder, 'dist'), '--metafile', metafile];
+  const account = join(folder, 'modules.json');
+  const build = ['.ci/build.mjs', '--outdir', join(folder, 'dist'), '--modules', account];
   execFileSync(process.execPath, build, { cwd: root, stdio: 'inherit' });
-  const meta = JSON.parse(readFileSync(metafile, 'utf8'));
-  rmSync(metafile);
+  const meta = JSON.parse(readFileSync(account, 'utf8'));
+  rmSync(account);
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const published = Object.fromEntries(PUBLISHED_FIELDS.map((field) => [field, manifest[field]]));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);

@@ -36,7 +36,7 @@ export async function parseCommandLine(
 ): Promise<Invocation | undefined> {
   let found: Invocation | undefined;
   const topics = await topicsFor(commands, argv);
-  const program = createProgram(commands, { texts, host, topics }, (invocation) => {
+  const program = createProgram(commands, { texts, host, topics, argv }, (invocation) => {
     found = invocation;
   });
   try {
@@ -85,6 +85,7 @@ interface Surroundings {
   texts: ProgramTexts;
   host: Host;
   topics: ReadonlyMap<LoadableCommand, HelpTopics>;
+  argv: readonly string[];
 }
 
 function createProgram(specs: readonly LoadableCommand[], around: Surroundings, onFound: Found): Command {
@@ -99,24 +100,26 @@ function createProgram(specs: readonly LoadableCommand[], around: Surroundings, 
   return program;
 }
 
-function addCommand(
-  program: Command,
-  spec: LoadableCommand,
-  { texts, host, topics }: Surroundings,
-  onFound: Found,
-): void {
+function addCommand(program: Command, spec: LoadableCommand, around: Surroundings, onFound: Found): void {
   const name = spec.path.at(-1);
   if (name === undefined) return;
   const command = new Command(name).summary(spec.summary).description(spec.description ?? `${spec.summary}.`);
+  for (const { name: word, description, optional } of spec.arguments ?? []) {
+    command.argument(optional ? `[${word}]` : `<${word}>`, description);
+  }
+  // Of a command that is not in the line only the name can be wanted: all flags of all commands take as long as the rest.
+  if (around.argv.includes(name)) describe(command, spec, around, onFound);
+  groupFor(program, spec.path.slice(0, -1), around.texts).addCommand(command);
+}
+
+/** Gives a command its flags, its help, and what it does with what it is given. */
+function describe(command: Command, spec: LoadableCommand, { host, topics }: Surroundings, onFound: Found): void {
   const all = optionsOf(spec);
+  const words = spec.arguments ?? [];
   const faults: MeshctlError[] = [];
   for (const option of inGroups(all)) command.addOption(createOption(option, (fault) => faults.push(fault)));
   countFlags(command, all);
   command.addHelpOption(helpOption());
-  const words = spec.arguments ?? [];
-  for (const { name: word, description, optional } of words) {
-    command.argument(optional ? `[${word}]` : `<${word}>`, description);
-  }
   const listed = topics.get(spec);
   if (listed) command.addHelpText('after', topicsText(listed, host.stdout.columns));
   if (spec.examples) command.addHelpText('after', examplesText(spec.examples));
@@ -131,7 +134,6 @@ function addCommand(
     if (faults.length > 0) throw allOf(faults);
     onFound({ command: spec, options: { ...command.opts(), ...Object.fromEntries(values) } });
   });
-  groupFor(program, spec.path.slice(0, -1), texts).addCommand(command);
 }
 
 /** A flag of which it counts how often it is given, e.g. `-vv`; commander itself knows only whether. */

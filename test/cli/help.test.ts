@@ -1,5 +1,5 @@
 import { mkdtemp, readdir, readFile } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -85,7 +85,7 @@ describe('the installed program', () => {
       cwd: root,
     });
 
-  /** The npm packages that a command line loads: Node's own coverage tells the files, esbuild what is in them. */
+  /** The npm packages that a command line loads: Node's own coverage tells the files, the build what is in them. */
   async function packagesLoadedBy(...args: string[]): Promise<{ exitCode: number | undefined; packages: Set<string> }> {
     const coverage = await mkdtemp(join(root, 'coverage-'));
     const { exitCode } = await start(args, { env: { NODE_V8_COVERAGE: coverage } });
@@ -97,10 +97,8 @@ describe('the installed program', () => {
       .filter(({ url }) => url.startsWith('file:'))
       .map(({ url }) => relative(root, fileURLToPath(url)));
     expect(loaded).toContain('dist/main.js');
-    const inputs = Object.entries(installed.meta.outputs)
-      .filter(([output]) => loaded.some((file) => basename(file) === basename(output)))
-      .flatMap(([, { inputs }]) => Object.keys(inputs));
-    const packages = inputs.flatMap((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? []);
+    const modules = loaded.flatMap((file) => installed.modules[relative('dist', file)] ?? []);
+    const packages = modules.flatMap((module) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(module)?.[1] ?? []);
     return { exitCode, packages: new Set(packages) };
   }
 

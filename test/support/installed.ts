@@ -10,16 +10,16 @@ export interface InstalledMeshctl {
   root: string;
   /** What `node` is given to run it. */
   entry: string;
-  /** esbuild's account of what is in which file. */
-  meta: { outputs: Record<string, { inputs: Record<string, unknown> }> };
+  /** Which modules of the checkout are in which file of `dist`. */
+  modules: Readonly<Record<string, readonly string[]>>;
   remove(): Promise<void>;
 }
 
 export async function installMeshctl(): Promise<InstalledMeshctl> {
   const root = await mkdtemp(join(tmpdir(), 'meshctl-test-'));
   const checkout = fileURLToPath(PACKAGE_ROOT);
-  const metafile = join(root, 'meta.json');
-  const build = ['.ci/build.mjs', '--outdir', join(root, 'dist'), '--metafile', metafile];
+  const account = join(root, 'modules.json');
+  const build = ['.ci/build.mjs', '--outdir', join(root, 'dist'), '--modules', account];
   await execa(process.execPath, build, { cwd: checkout });
   await mkdir(join(root, 'bin'));
   await cp(join(checkout, 'bin/meshctl.js'), join(root, 'bin/meshctl.js'));
@@ -28,7 +28,7 @@ export async function installMeshctl(): Promise<InstalledMeshctl> {
   return {
     root,
     entry: join(root, 'bin/meshctl.js'),
-    meta: JSON.parse(await readFile(metafile, 'utf8')) as InstalledMeshctl['meta'],
+    modules: JSON.parse(await readFile(account, 'utf8')) as InstalledMeshctl['modules'],
     remove: () => rm(root, { recursive: true, force: true }),
   };
 }
