@@ -44,6 +44,8 @@ beforeAll(async () => {
   env = {
     HOME: root,
     PATH: `${join(root, 'path')}:${process.env.PATH ?? ''}`,
+    // What is tried here is the scripts, on a machine that may be busy.
+    MESHCTL_COMPLETION_TIMEOUT: '60s',
     KUBECONFIG: join(root, 'kubeconfig.yaml'),
     TERM: 'dumb',
     SHELL: '/bin/sh',
