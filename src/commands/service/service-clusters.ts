@@ -99,7 +99,12 @@ export async function readAnsweringServices(
 
 /** The clusters that were read, with those of their peers that were not. */
 export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[] {
-  return clusters.map((of) => ({ cluster: of.cluster, context: of.context, unread: unreadPeers(of, clusters) }));
+  return clusters.map((of) => ({
+    cluster: of.cluster,
+    context: of.context,
+    unread: unreadPeers(of, clusters),
+    ...(of.broken ? { brokenLinks: of.broken } : {}),
+  }));
 }
 
 /** @throws MeshctlError `NotFound` when none of the clusters has the Service */

@@ -9,6 +9,7 @@ import { dialledPeers } from '../../mesh/peers/peers.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
 import { backendsIn, globalKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
 import type { Flow, Target } from '../flow.ts';
+import { readLinks } from './read-links.ts';
 
 /** Which Services to read: those that are global in some cluster, or the one named, global or not. */
 export interface ServiceScope {
@@ -93,7 +94,15 @@ export async function readServices(
       return definitions.map((cluster) => ({ member, cluster }));
     }),
   );
-  const found = read.flat();
+  // Of clusters that could be read: the others would only be waited for again.
+  const links = await readLinks(
+    flow,
+    read.flat().map(({ member }) => member),
+  );
+  const found = read.flat().map(({ member, cluster }) => ({
+    member,
+    cluster: { ...cluster, ...links.get(member.client.context) },
+  }));
   const wanted = scope.name === undefined ? globalKeys(found.map(({ cluster }) => cluster)) : undefined;
   const complete = await Promise.all(
     found.map(async ({ member, cluster }) => {

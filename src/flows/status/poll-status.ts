@@ -32,6 +32,8 @@ export interface PollOptions {
   nodeTimeoutMs: number;
   /** Ask only so many percent of the nodes. */
   samplePercent?: number | undefined;
+  /** Ask at most so many nodes. */
+  mostNodes?: number | undefined;
   /** Keep what each node said of each peer. */
   details?: boolean | undefined;
   /** Has those who dial the peers, and do not look at them again, make a new connection to each. */
@@ -148,9 +150,10 @@ async function askAll(poll: Poll, of: StatusProgram): Promise<void> {
 /** Spreads the sample evenly over the list: the n-th node is asked when the wanted share passes a whole number. */
 function isSampled(poll: Poll, of: StatusProgram): boolean {
   if (of !== AGENTS) return true;
-  const share = (poll.options.samplePercent ?? 100) / 100;
+  const { samplePercent = 100, mostNodes = Number.POSITIVE_INFINITY } = poll.options;
+  const share = samplePercent / 100;
   poll.listed += 1;
-  return Math.ceil(poll.listed * share) > Math.ceil((poll.listed - 1) * share);
+  return poll.listed <= mostNodes && Math.ceil(poll.listed * share) > Math.ceil((poll.listed - 1) * share);
 }
 
 /** Never rejects. @returns false when the pod is gone */

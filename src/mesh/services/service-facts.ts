@@ -1,3 +1,4 @@
+import type { BrokenLink } from '../status/links.ts';
 import type { Backend, Sharing } from './backends.ts';
 
 export interface ServicePort {
@@ -38,6 +39,8 @@ export interface ClusterServices {
   globalByDefault: boolean;
   /** The clusters whose Services its agents read; undefined where that could not be seen: then all of them. */
   peers?: readonly string[] | undefined;
+  /** Those of its connections that are broken, by the word of `status`; undefined where its agents could not be asked. */
+  broken?: readonly BrokenLink[] | undefined;
   /** Annotations by namespace; the namespaces that were not asked for are absent too. */
   namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** By {@link serviceKey}. */
@@ -48,6 +51,8 @@ export interface ClusterServices {
 export interface Use {
   cluster: string;
   backends: number;
+  /** The connection to that cluster would not come back, or what changes there is not noticed. */
+  atRisk?: true | undefined;
 }
 
 /** A Service as one cluster has it. */
@@ -64,6 +69,8 @@ export interface ServiceDefinition extends Sharing {
   backends: readonly ServiceBackend[];
   /** What new connections from this cluster's pods go to, as far as clusters were read. */
   uses: readonly Use[];
+  /** Clusters whose backends its agents would use, were they connected to them. */
+  usesDisconnected: readonly string[];
   /** Clusters that were not read and whose backends its agents may use too: with affinity `remote` rather than these. */
   usesUnread: readonly string[];
 }

@@ -77,6 +77,7 @@ function define(
 ): ServiceDefinition {
   const { annotations, type, headless, ports, selector, backends } = facts;
   const namespaceGlobal = isGlobalIn(of, facts.namespace);
+  const uses = usesIn(of, inputs);
   const input = { cluster: of.cluster, sharing: readSharing(annotations), headless, namespaceGlobal, backends };
   return {
     ...input.sharing,
@@ -88,7 +89,10 @@ function define(
     selector,
     ready: backends.filter((backend) => stateOf(backend) === 'active').length,
     backends,
-    uses: usesIn(of, inputs),
+    uses,
+    usesDisconnected: usesIn({ ...of, broken: undefined }, inputs)
+      .map(({ cluster }) => cluster)
+      .filter((cluster) => isDisconnected(of, cluster) && !uses.some((use) => use.cluster === cluster)),
     usesUnread: usesOthers(input) ? unread : [],
   };
 }
@@ -104,14 +108,31 @@ export function selectionInputs(clusters: readonly ClusterServices[], key: strin
   });
 }
 
-/** What the agents of a cluster use of a Service, counted by the backends' clusters. */
-export function usesIn({ cluster, peers }: ClusterServices, inputs: readonly ClusterService[]): Use[] {
-  const read = inputs.filter((other) => other.cluster === cluster || (peers?.includes(other.cluster) ?? true));
+/** What the agents of a cluster use of a Service, counted by the backends' clusters; none behind a broken connection. */
+export function usesIn(of: ClusterServices, inputs: readonly ClusterService[]): Use[] {
+  const { cluster, peers, broken = [] } = of;
+  const read = inputs.filter(
+    (other) =>
+      other.cluster === cluster || ((peers?.includes(other.cluster) ?? true) && !isDisconnected(of, other.cluster)),
+  );
   const counts = new Map<string, number>();
   for (const selected of selectBackends(read, cluster)) {
     counts.set(selected.cluster, (counts.get(selected.cluster) ?? 0) + 1);
   }
-  return [...counts].map(([name, backends]) => ({ cluster: name, backends }));
+  return [...counts].map(([name, backends]) => ({
+    cluster: name,
+    backends,
+    ...(broken.some(({ peer }) => peer === name) ? { atRisk: true } : {}),
+  }));
+}
+
+function isDisconnected({ broken = [] }: ClusterServices, cluster: string): boolean {
+  return broken.some(({ peer, state }) => peer === cluster && state === 'disconnected');
+}
+
+/** The same cluster when all have been restarted: what is at risk did not come back. */
+export function afterRestart(of: ClusterServices): ClusterServices {
+  return { ...of, broken: of.broken?.map((link) => ({ ...link, state: 'disconnected' })) };
 }
 
 function isGlobalIn({ namespaces, globalByDefault }: ClusterServices, namespace: string): boolean {

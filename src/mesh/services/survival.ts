@@ -1,5 +1,5 @@
 import type { ClusterServices, Use } from './service-facts.ts';
-import { joinServices, type MeshService, selectionInputs, serviceKey, usesIn } from './services.ts';
+import { afterRestart, joinServices, type MeshService, selectionInputs, serviceKey, usesIn } from './services.ts';
 
 /** What a cluster's pods are left with when another cluster is gone. */
 export interface Survivor {
@@ -28,7 +28,8 @@ export interface ServiceSurvival {
 }
 
 /**
- * Who would serve each Service if a cluster went, with its backends and its pods.
+ * Who would serve each Service if a cluster went, with its backends and its pods. On a connection that is at risk nobody can
+ * count when clusters go.
  * @param without only this cluster; absent: each in turn
  */
 export function survivalOf(clusters: readonly ClusterServices[], without?: string): ServiceSurvival[] {
@@ -38,10 +39,7 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
     name: service.name,
     now: capacity(survivors(clusters, service)),
     losses: lost.map((cluster) => {
-      const served = survivors(
-        clusters.filter((other) => other.cluster !== cluster),
-        service,
-      );
+      const served = survivors(clusters.filter((other) => other.cluster !== cluster).map(afterRestart), service);
       const survives = served.length > 0 && served.every(({ uses }) => uses.length > 0);
       return { without: cluster, survives, served, left: capacity(served) };
     }),

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { Fault } from './fault.ts';
 import type { StatusReport } from './status.ts';
 
 /** How the nodes of one cluster are connected to another one. */
@@ -54,7 +55,6 @@ export function evaluateMesh(
 
 function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]): MatrixCell {
   const { cluster, peers, problems } = report;
-  const faults = report.faults.filter(({ outage }) => outage);
   const from = cluster.name;
   if (from === to) return { from, to, state: 'self' };
   const peer = peers.find(({ name }) => name === to);
@@ -62,11 +62,20 @@ function cellOf(report: StatusReport, to: string, all: readonly StatusReport[]):
   const { agents, kvstoremesh } = peer;
   const { connected, total } = agents;
   if (total === 0 || connected < total) return { from, to, state: 'disconnected', connected, total };
-  const serving = (all.find((other) => other.cluster.name === to)?.faults ?? []).filter(({ outage }) => outage);
   const isAtRisk =
     problems.some((problem) => problem.peer === to) ||
     (kvstoremesh && (kvstoremesh.total === 0 || kvstoremesh.connected < kvstoremesh.total)) ||
-    faults.some((fault) => fault.component !== 'apiserver' && (fault.peers ?? [fault.peer]).includes(to)) ||
-    serving.some((fault) => fault.component === 'apiserver' && [undefined, from].includes(fault.peer));
+    faultsBetween(report, to, all).length > 0;
   return { from, to, state: isAtRisk ? 'at-risk' : 'connected', connected, total };
+}
+
+/** What of a connection would not come back: at whom dials, then at whom serves, as far as that one was asked. */
+export function faultsBetween(report: StatusReport, to: string, all: readonly StatusReport[]): Fault[] {
+  const serving = all.find(({ cluster }) => cluster.name === to)?.faults ?? [];
+  return [
+    ...report.faults.filter(({ component, peer, peers = [peer] }) => component !== 'apiserver' && peers.includes(to)),
+    ...serving.filter(
+      ({ component, peer }) => component === 'apiserver' && [undefined, report.cluster.name].includes(peer),
+    ),
+  ].filter(({ outage }) => outage);
 }

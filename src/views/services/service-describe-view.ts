@@ -4,7 +4,7 @@ import type { MeshService } from '../../mesh/services/services.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
-import { type ReadClusters, unreadLines, usesNowText } from './service-list-view.ts';
+import { brokenLinkLines, type ReadClusters, unreadLines, usesNowText } from './service-list-view.ts';
 import { warningData, warningLines } from './service-warnings-view.ts';
 
 export interface ServiceDescription extends ReadClusters {
@@ -40,6 +40,7 @@ export function serviceDescribeText(description: ServiceDescription, theme: Them
     ...service.clusters.flatMap((entry) => ['', ...clusterLines(entry, theme)]),
     '',
     ...warningLines(service, theme),
+    ...brokenLinkLines(description, theme),
     ...unreadLines(description, theme),
     ...(service.warnings.length === 0 ? [`✅ ${service.namespace}/${service.name} has no warnings`] : []),
     ...unreachableLines(unreachable, theme),

@@ -4,7 +4,7 @@ import type { Loss, ServiceSurvival } from '../../mesh/services/survival.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
-import { noneLines, type ReadClusters, unreadLines } from './service-list-view.ts';
+import { brokenLinkLines, noneLines, type ReadClusters, unreadLines } from './service-list-view.ts';
 
 export interface FailoverReport extends ReadClusters {
   services: readonly ServiceSurvival[];
@@ -34,6 +34,7 @@ export function failoverText(report: FailoverReport, theme: Theme): string {
   return [
     ...tableLines([head, ...rows]),
     '',
+    ...brokenLinkLines(report, theme),
     ...unreadLines(report, theme),
     ...summaryLines(report, theme),
     ...unreachableLines(unreachable, theme),

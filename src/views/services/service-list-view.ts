@@ -1,7 +1,10 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
 import type { ServiceDefinition, ServiceInCluster, Use } from '../../mesh/services/service-facts.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
+import type { BrokenLink } from '../../mesh/status/links.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
@@ -13,6 +16,8 @@ export interface ReadCluster {
   context: string;
   /** Peers whose Services were not read: what they add is not counted. */
   unread: readonly string[];
+  /** Its connections that `status` calls broken; absent where its agents could not be asked. */
+  brokenLinks?: readonly BrokenLink[] | undefined;
 }
 
 export interface ServiceListing {
@@ -43,13 +48,14 @@ export function serviceNames({ services }: ServiceListing): string {
 }
 
 /** What `service list` says below its rows, a sentence each. */
-export function serviceNotes({ services }: ServiceListing): string[] {
-  return services.flatMap((service) =>
+export function serviceNotes({ services, clusters }: ServiceListing): string[] {
+  const warnings = services.flatMap((service) =>
     service.warnings.map((warning) => {
       const { message, hint } = warningData(warning, service);
       return `${service.namespace}/${service.name}: ${message}${hint ? ` → ${hint}` : ''}`;
     }),
   );
+  return [...warnings, ...brokenLinkNotes(clusters).map((note) => `${note} → ${statusCommand(clusters)}`)];
 }
 
 /** `service list`: a row for each Service and cluster, then, unless only rows are wanted, the warnings. */
@@ -79,6 +85,7 @@ export function serviceListText(
     ...tableLines([head, ...rows]),
     '',
     ...warned.flatMap((service) => warningLines(service, theme)),
+    ...brokenLinkLines(listing, theme),
     ...unreadLines(listing, theme),
     `${counted(services.length, 'global service')} in ${names}${warned.length > 0 ? `, ${warned.length} with warnings` : ''}`,
     ...unreachableLines(listing.unreachable, theme),
@@ -117,15 +124,17 @@ function usesCell(definition: ServiceDefinition, theme: Theme): Cell {
 }
 
 /** `mesh-1 (2), mesh-2 (not read)`; with affinity `remote`, what was not read comes first: `mesh-2 (not read), else mesh-1 (2)`. */
-export function usesNowText({ uses, usesUnread, affinity }: ServiceDefinition): string {
+export function usesNowText({ uses, usesUnread, usesDisconnected, affinity }: ServiceDefinition): string {
   const unread = usesUnread.map((cluster) => `${cluster} (not read)`).join(', ');
   const parts = [usesText(uses), unread].filter((part) => part !== '');
-  return affinity === 'remote' ? parts.reverse().join(', else ') : parts.join(', ');
+  const used = affinity === 'remote' ? parts.reverse().join(', else ') : parts.join(', ');
+  const lost = usesDisconnected.map((cluster) => `${cluster} (not connected)`);
+  return [used || (lost.length > 0 ? 'nothing' : ''), ...lost].filter((part) => part !== '').join(', ');
 }
 
-/** `mesh-1 (2), mesh-2 (1)`; nothing for none. */
+/** `mesh-1 (2), mesh-2 (1, at risk)`; nothing for none. */
 export function usesText(uses: readonly Use[]): string {
-  return uses.map(({ cluster, backends }) => `${cluster} (${backends})`).join(', ');
+  return uses.map(({ cluster, backends, atRisk }) => `${cluster} (${backends}${atRisk ? ', at risk' : ''})`).join(', ');
 }
 
 /** What was read, and what could not be. */
@@ -142,6 +151,27 @@ export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme)
     ...unreadLines({ clusters, unreachable }, theme),
     ...unreachableLines(unreachable, theme),
   ];
+}
+
+/** The connections that are broken, each with why, and where that is told in full. */
+export function brokenLinkLines({ clusters }: Pick<ReadClusters, 'clusters'>, theme: Theme): string[] {
+  const notes = brokenLinkNotes(clusters);
+  if (notes.length === 0) return [];
+  return [...notes.map((note) => `⚠️  ${note}`), ...hintLines(statusCommand(clusters), theme)];
+}
+
+function brokenLinkNotes(clusters: readonly ReadCluster[]): string[] {
+  return clusters.flatMap(({ cluster, brokenLinks = [] }) =>
+    brokenLinks.map(({ peer, state, reason }) =>
+      state === 'disconnected'
+        ? `${cluster} is not connected to ${peer}, so that no backend there counts for it: ${reason}`
+        : `${cluster} is connected to ${peer}, but not so that it could count on the backends there: ${reason}`,
+    ),
+  );
+}
+
+function statusCommand(clusters: readonly ReadCluster[]): string {
+  return meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) });
 }
 
 /** What the report cannot know. Nobody knows which cluster it is that did not answer: its name is in there. */

@@ -75,7 +75,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'no-ready-backend': () => ({ message: 'has no ready backend in any cluster: requests fail' }),
   unserved: ({ clusters }) => ({
-    message: `requests from ${list(clusters)} fail: no backend that may be used from there is ready`,
+    message: `requests from ${list(clusters)} fail: no backend that can be used from there is ready`,
   }),
 };
 

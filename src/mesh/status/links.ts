@@ -1,0 +1,43 @@
+import { describeFault } from './fault.ts';
+import { faultsBetween, type MeshStatusReport } from './mesh-status.ts';
+import { adviseMesh } from './status-reasons.ts';
+
+/** A connection that `status` calls broken. */
+export interface BrokenLink {
+  /** The cluster that is dialled, by name. */
+  peer: string;
+  /** `disconnected`: not all nodes are connected. `at-risk`: they are, and would not come back, or hear of no change. */
+  state: 'disconnected' | 'at-risk';
+  /** Why, in one clause. */
+  reason: string;
+}
+
+/** Whom the agents of a cluster dial, and which of these connections are broken. */
+export interface Links {
+  peers: readonly string[];
+  broken: readonly BrokenLink[];
+}
+
+/**
+ * The links of each cluster that was asked, by its context: the rows of the matrix of `status`. A cluster of which no agent
+ * answered is left out: nothing is known of it.
+ */
+export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
+  const { clusters, matrix } = adviseMesh(mesh);
+  return new Map(
+    clusters
+      .filter(({ nodes }) => nodes.total > 0)
+      .map((report) => {
+        const cells = matrix.filter(({ from, state }) => from === report.cluster.name && state !== 'self');
+        const broken = cells.flatMap(({ to: peer, state, connected = 0, total = 0 }): BrokenLink[] => {
+          if (state !== 'disconnected' && state !== 'at-risk') return [];
+          const [problem] = report.problems.filter((one) => one.peer === peer);
+          const [fault] = faultsBetween(report, peer, clusters);
+          const why = problem?.says ?? (fault ? describeFault(fault) : 'not all replicas of KVStoreMesh are connected');
+          const counts = state === 'disconnected' ? `${connected} of ${total} nodes connected: ` : '';
+          return [{ peer, state, reason: `${counts}${why}` }];
+        });
+        return [report.context, { peers: report.peers.map(({ name }) => name), broken }];
+      }),
+  );
+}

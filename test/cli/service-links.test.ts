@@ -1,0 +1,97 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { jsonOf } from '../support/cli.ts';
+import { type FaultMesh, ONE, startFaultMesh, TWO } from '../support/fault-mesh.ts';
+import { eventually, setSecret, setUsers } from '../support/sandbox-mesh.ts';
+import { addService } from '../support/service-clusters.ts';
+
+const BOTH = ['--context', ONE, '--context', TWO];
+
+let mesh: FaultMesh;
+
+beforeAll(async () => {
+  mesh = await startFaultMesh();
+});
+beforeEach(() => {
+  const { one, two } = mesh;
+  addService(one.store, 'shared', { ready: 2 });
+  addService(two.store, 'shared', { ready: 2 });
+  addService(one.store, 'borrowed', { ready: 0 });
+  addService(two.store, 'borrowed', { ready: 1 });
+});
+afterEach(async () => {
+  await mesh.restore();
+  const slices = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace: 'default' };
+  for (const { store } of [mesh.one, mesh.two]) {
+    for (const { metadata } of store.list(slices)) {
+      store.delete({ ...slices, name: metadata.name });
+    }
+  }
+});
+afterAll(() => mesh.close());
+
+interface Listing {
+  clusters: { cluster: string; brokenLinks?: { peer: string; state: string; reason: string }[] }[];
+  services: {
+    name: string;
+    warnings: { id: string; clusters: string[] }[];
+    clusters: { cluster: string; definition: { uses: unknown[]; usesDisconnected: string[] } }[];
+  }[];
+}
+
+const service = (...argv: string[]) => mesh.meshctl(['service', ...argv, ...BOTH]);
+
+/** mesh-2 lets mesh-1 in no more; who is connected notices when it dials anew. */
+async function shutOut(): Promise<void> {
+  setUsers(mesh.two, []);
+  for (const pod of mesh.one.store.list({ apiVersion: 'v1', kind: 'Pod', namespace: mesh.one.namespace })) {
+    mesh.one.store.delete({ apiVersion: 'v1', kind: 'Pod', namespace: mesh.one.namespace, name: pod.metadata.name });
+  }
+  await mesh.one.settled();
+  await eventually(mesh.isConnected, (connected) => !connected, 'mesh-1 is not connected');
+}
+
+describe('services behind a broken connection', () => {
+  it('are counted while all is well', async () => {
+    const { clusters, services } = jsonOf(await service('list', '-o', 'json')) as unknown as Listing;
+    expect(clusters.map(({ brokenLinks }) => brokenLinks)).toEqual([[], []]);
+    const [borrowed] = services;
+    expect(borrowed?.clusters[0]?.definition).toMatchObject({ uses: [{ cluster: 'mesh-2', backends: 1 }] });
+  });
+
+  it('are not counted where agents are not connected, and it is said why', async () => {
+    await shutOut();
+    const list = await service('list', '-o', 'json');
+    const { clusters, services } = jsonOf(list) as unknown as Listing;
+    expect(clusters[0]?.brokenLinks).toMatchObject([{ peer: 'mesh-2', state: 'disconnected' }]);
+    expect(clusters[0]?.brokenLinks?.[0]?.reason).toMatch(/^0 of 1 nodes connected: .*no such user/);
+    expect(clusters[1]?.brokenLinks).toEqual([]);
+    const [borrowed, shared] = services;
+    expect(borrowed?.clusters[0]?.definition).toMatchObject({ uses: [], usesDisconnected: ['mesh-2'] });
+    expect(borrowed?.warnings).toContainEqual(expect.objectContaining({ id: 'unserved', clusters: ['mesh-1'] }));
+    expect(shared?.clusters[0]?.definition.uses).toEqual([{ cluster: 'mesh-1', backends: 2 }]);
+    expect(shared?.clusters[1]?.definition.uses).toHaveLength(2);
+
+    const text = (await service('list')).stdout;
+    expect(text).toContain('nothing, mesh-2 (not connected)');
+    expect(text).toMatch(
+      /⚠️ {2}mesh-1 is not connected to mesh-2, so that no backend there counts for it: 0 of 1 nodes/,
+    );
+    expect(text).toContain(`meshctl clustermesh status --context '${ONE},${TWO}'`);
+    expect((await service('describe', 'default/borrowed')).stdout).toContain('nothing, mesh-2 (not connected)');
+    expect((await service('list', '-o', 'name')).stderr).toContain('mesh-1 is not connected to mesh-2');
+  });
+
+  it('are counted where only a restart would lose them, and called at risk', async () => {
+    // Agents go on with what they have mounted; after a restart they have nothing.
+    setSecret(mesh.one, 'cilium-kvstoremesh', { 'mesh-2': 'garbage' });
+    const listed = await service('list', '-o', 'json');
+    const { clusters, services } = jsonOf(listed) as unknown as Listing;
+    expect(clusters[0]?.brokenLinks).toMatchObject([{ peer: 'mesh-2', state: 'at-risk' }]);
+    expect(services[0]?.clusters[0]?.definition.uses).toEqual([{ cluster: 'mesh-2', backends: 1, atRisk: true }]);
+    expect((await service('list')).stdout).toContain('mesh-2 (1, at risk)');
+
+    const failover = await service('failover');
+    expect(failover.stdout).toContain('mesh-1 is connected to mesh-2, but not so that it could count on the backends');
+    expect(failover.stdout).toContain('the peering file cannot be read');
+  });
+});
