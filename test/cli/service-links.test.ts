@@ -76,7 +76,7 @@ describe('services behind a broken connection', () => {
     expect(text).toMatch(
       /⚠️ {2}mesh-1 is not connected to mesh-2, so that no backend there counts for it: 0 of 1 nodes/,
     );
-    expect(text).toContain(`meshctl clustermesh status --context '${ONE},${TWO}'`);
+    expect(text).toMatch(/→ meshctl clustermesh status .*--context 'admin@prod b \(old\),mesh-2'/);
     expect((await service('describe', 'default/borrowed')).stdout).toContain('nothing, mesh-2 (not connected)');
     expect((await service('list', '-o', 'name')).stderr).toContain('mesh-1 is not connected to mesh-2');
   });
