@@ -183,8 +183,7 @@ function fixedRefs(namespace: string, purpose: SnapshotOptions['purpose']): Obje
   const secrets = [
     ...[AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET],
     ...(purpose === 'disconnect' ? [] : CERTIFICATE_SECRETS),
-    // The key in it is only for who signs; the health of a mesh does not hang on it.
-    ...(purpose === 'disconnect' || purpose === 'health' ? [] : [CA_SECRET]),
+    ...(purpose === 'disconnect' ? [] : [CA_SECRET]),
   ];
   return [
     apiserverDeploymentRef(namespace),

@@ -7,11 +7,11 @@ import { refsOf, setSecret } from './sandbox-mesh.ts';
 const CA = 'cilium-ca';
 
 const OF_THE_CA = {
-  status: [],
+  harmless: true,
   check: ['tls-ca'],
   connect: 'keeps',
   operator: true,
-  unconcerned: ['status', 'connect'],
+  unconcerned: ['connect'],
 } satisfies Partial<FaultEntry>;
 
 /** The CA of mesh-2 is broken. All goes on, but nothing can be renewed. */
@@ -19,6 +19,7 @@ export const AUTHORITY_FAULTS: readonly FaultEntry[] = [
   {
     ...OF_THE_CA,
     id: 'ca-deleted',
+    status: ['ca-missing'],
     what: 'the Secret of the CA is gone',
     arrange: ({ two }) => dropSecret(two, CA),
     certs: [`${TWO} ca ca-missing`],
@@ -26,6 +27,7 @@ export const AUTHORITY_FAULTS: readonly FaultEntry[] = [
   {
     ...OF_THE_CA,
     id: 'ca-empty',
+    status: ['ca-unreadable'],
     what: 'the Secret of the CA is empty',
     arrange: ({ two }) => emptySecret(two, CA),
     certs: [`${TWO} ca ca-unreadable`],
@@ -33,6 +35,7 @@ export const AUTHORITY_FAULTS: readonly FaultEntry[] = [
   {
     ...OF_THE_CA,
     id: 'ca-garbage',
+    status: ['ca-unreadable'],
     what: 'the certificate of the CA is no certificate',
     arrange: ({ two }) => setSecret(two, CA, { 'ca.crt': 'not a cert' }),
     certs: [`${TWO} ca ca-unreadable`],
@@ -40,6 +43,7 @@ export const AUTHORITY_FAULTS: readonly FaultEntry[] = [
   {
     ...OF_THE_CA,
     id: 'ca-key-garbage',
+    status: ['ca-key'],
     what: 'the key of the CA is no key',
     arrange: ({ two }) => setSecret(two, CA, { 'ca.key': 'not a key' }),
     certs: [`${TWO} ca ca-key`],
@@ -47,6 +51,7 @@ export const AUTHORITY_FAULTS: readonly FaultEntry[] = [
   {
     ...OF_THE_CA,
     id: 'ca-key-of-another',
+    status: ['ca-key'],
     what: 'the key of the CA belongs to another one',
     arrange: async ({ two }) => setSecret(two, CA, { 'ca.key': (await createAuthority()).privateKey }),
     certs: [`${TWO} ca ca-key`],

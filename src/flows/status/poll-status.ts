@@ -4,11 +4,10 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverDeploymentRef, CA_SECRET, CILIUM_CONFIG, secretRef } from '../../mesh/objects/names.ts';
+import { apiserverDeploymentRef, CILIUM_CONFIG } from '../../mesh/objects/names.ts';
 import { servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
-import { faultsOf } from '../../mesh/status/standing.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import {
   createTally,
@@ -57,7 +56,8 @@ const SUCCESSOR_WAIT_MS = 3000;
  * @throws MeshctlError `CiliumMissing`, and what keeps the cluster from being asked at all
  */
 export async function pollStatus(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
-  const snapshot = options.snapshot ?? (await readHealth(flow, target));
+  const snapshot =
+    options.snapshot ?? (await readSnapshot(target.client, { namespace: target.namespace, purpose: 'health' }));
   const expected = expectationOf(snapshot);
   const tally = createTally(expected, { details: options.details ?? false });
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
@@ -69,14 +69,6 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
   const { samplePercent: percent } = options;
   if (percent === undefined || percent >= 100) return { report, snapshot };
   return { report: { ...report, sample: { percent, asked: report.nodes.total, nodes: poll.listed } }, snapshot };
-}
-
-/** The CA is read only where a certificate is amiss: the next step hangs on whether one can be issued. */
-async function readHealth({ now }: Flow, { client, namespace }: Target): Promise<ClusterSnapshot> {
-  const snapshot = await readSnapshot(client, { namespace, purpose: 'health' });
-  const isAmiss = faultsOf(snapshot, { now: now() }).some(({ id }) => id.startsWith('certificate-'));
-  if (!isAmiss) return snapshot;
-  return readSnapshot(client, { namespace, purpose: 'health', refs: [secretRef(namespace, CA_SECRET)] });
 }
 
 function expectationOf(snapshot: ClusterSnapshot): StatusExpectation {

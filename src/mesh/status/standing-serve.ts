@@ -226,7 +226,9 @@ function authorityFaults(snapshot: ClusterSnapshot): Fault[] {
     return [faultFor(snapshot, 'ca-key', { object, key: 'ca.key', says, outage: false })];
   }
   if (objects.has(keyOf(secretRef(namespace, CA_SECRET)))) {
-    const says = 'the CA certificate cannot be read: nothing can be renewed';
+    const what =
+      authorityState(snapshot) === 'empty' ? 'there is no CA certificate in it' : 'the CA certificate cannot be read';
+    const says = `${what}: nothing can be renewed`;
     return [faultFor(snapshot, 'ca-unreadable', { object, says, outage: false })];
   }
   if (foreignOwner(server)?.startsWith('cert-manager')) return [];

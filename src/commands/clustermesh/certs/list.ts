@@ -2,7 +2,6 @@ import type { Target } from '../../../flows/flow.ts';
 import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
 import { unfinishedRotations } from '../../../mesh/certificates/unfinished-rotation.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
-import { CA_SECRET, secretRef } from '../../../mesh/objects/names.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
 import { certificateNotes, certificateSecrets, certificatesText } from '../../../views/certificates/certs-view.ts';
 import { printable } from '../../../views/printable.ts';
@@ -22,8 +21,7 @@ import type { CERTS_LIST } from './list-spec.ts';
 /** `meshctl clustermesh certs list`: every certificate of the mesh, never a key. Exit 1 where one is not there or of no use. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_LIST>): Promise<CommandResult> {
   return withAnsweringClusters(context, flags, async (targets, silent) => {
-    const read = ({ client, namespace }: Target) =>
-      readSnapshot(client, { namespace, purpose: 'health', refs: [secretRef(namespace, CA_SECRET)] });
+    const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'health' });
     const { done, failed } = await whereItSucceeds(context, targets, read);
     const now = context.now();
     const certificates = printable(done.flatMap((snapshot) => listCertificates(snapshot, now)));
