@@ -6,7 +6,6 @@ import type { Theme } from '../views/theme.ts';
 import type { TextSink } from './host.ts';
 
 type Progress = CommandContext['progress'];
-type Task = ReturnType<Progress['start']>;
 
 /** The next step of a note stands on a line of its own, as under an error: it is there to be copied. */
 function noteOf(text: string, theme: Theme): string {
@@ -14,10 +13,33 @@ function noteOf(text: string, theme: Theme): string {
   return hint.length > 0 ? [note, ...hintLines(hint.join(' → '), theme, 2, Infinity)].join('\n') : note;
 }
 
-/** Only warnings: for `-o json|yaml`, where stdout is read by a program and stderr by whoever looks into the log. */
+/** After so long a silence is taken for a hang. Milliseconds. */
+const SILENT_FOR_MS = 30_000;
+
+/**
+ * Only warnings, and what takes unusually long: for `--quiet`, and for `-o json|yaml`, where stdout is read by a program and
+ * stderr by whoever looks into the log.
+ */
 export function quietProgress(sink: TextSink, theme: Theme): Progress {
-  const task: Task = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
-  return { start: () => task, warn: plainProgress(sink, theme).warn, info() {} };
+  const { warn } = plainProgress(sink, theme);
+  return {
+    start(text) {
+      let current = text;
+      let told: string | undefined;
+      const timer = setInterval(() => {
+        if (current !== told) warn(`not done yet: ${current}`);
+        told = current;
+      }, SILENT_FOR_MS);
+      timer.unref();
+      const end = (): void => clearInterval(timer);
+      const update = (next: string): void => {
+        current = next;
+      };
+      return { update, tick() {}, done: end, fail: end, stop: end };
+    },
+    warn,
+    info() {},
+  };
 }
 
 /** One plain line for each thing that ends or fails, for logs; and for each start, so that a hang shows where. */

@@ -216,7 +216,7 @@ export const COMMON_OPTIONS = [
   },
   {
     flags: '-q, --quiet',
-    description: 'show no progress on stderr, only warnings and errors',
+    description: 'show no progress on stderr, only warnings, errors and what takes over 30 s',
     group: 'output',
   },
   {
