@@ -1,5 +1,22 @@
-import { checkScenarios, configure, edit } from '../support/check-scenarios.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { checkScenarios, configure, edit, type Undo } from '../support/check-scenarios.ts';
 import { refs } from '../support/sandbox-mesh.ts';
+
+/** Pods that start while cilium-config is another one, which is then put back. */
+async function startUnder(cluster: SandboxCluster, app: string, settings: Record<string, string>): Promise<Undo> {
+  const putBack = configure(cluster, settings);
+  await restart(cluster, app);
+  await putBack();
+  return () => restart(cluster, app);
+}
+
+async function restart({ store, namespace, settled }: SandboxCluster, app: string): Promise<void> {
+  const pods = { apiVersion: 'v1', kind: 'Pod', namespace };
+  for (const { metadata } of store.list(pods)) {
+    if (metadata.labels?.['k8s-app'] === app) store.delete({ ...pods, name: metadata.name });
+  }
+  await settled();
+}
 
 /** Agents do not look at the files of peers that there are not. */
 const NEVER_MS = 3_600_000;
@@ -63,6 +80,23 @@ checkScenarios(
           reasons: ['the clustermesh-apiserver runs as mesh-2, id 2', 'agents run as mesh-2 (mesh-2-node-1)'],
         },
         change: ({ two }) => configure(two, { 'cluster-name': 'mesh-9' }),
+      },
+      {
+        when: 'the clustermesh-apiserver was restarted under a name that was taken back since',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        args: {
+          wanted: 'mesh-2, id 2',
+          reasons: ['the clustermesh-apiserver was started under another name: its etcd has no user local-mesh-2'],
+        },
+        change: ({ two }) => startUnder(two, 'clustermesh-apiserver', { 'cluster-name': 'mesh-9' }),
+      },
+      {
+        when: 'agents were restarted under an id that was taken back since',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        args: { wanted: 'mesh-2, id 2', reasons: ['agents run as mesh-2, id 9 (mesh-2-node-1)'] },
+        change: ({ two }) => startUnder(two, 'cilium', { 'cluster-id': '9' }),
       },
     ],
     'operator-running': [

@@ -71,7 +71,8 @@ export async function checkClusters(
         const snapshot = clusters[index];
         const { context } = target.client;
         const seen = await observe(flow, { target, read: reads[index] ?? target }, snapshot, categories, options);
-        return { context, ...seen, published: described.get(context)?.own };
+        const { own: published, isOfAnother } = described.get(context) ?? {};
+        return { context, ...seen, published, isOfAnother };
       }),
     );
     const statuses = judgeStanding(
@@ -168,7 +169,7 @@ async function observeNodes(
 ): Promise<NodeObservation[]> {
   const network = categories.has('network');
   const questions = {
-    // It tells the agent's name for its cluster, too.
+    // With it come the name and the id that the agent has for its cluster.
     health: !pre && (network || categories.has('identity')),
     bgp: network && usesBgp(snapshot.ciliumConfig),
     routes: network && !isTunnel(snapshot),
@@ -179,12 +180,16 @@ async function observeNodes(
   return Promise.all(agents.map((agent) => limit(() => observeNode(agent, questions))));
 }
 
+/** An init container writes cilium-config there when the pod starts (`cilium-dbg build-config`); the agent reads it there. */
+const STARTED_WITH_ID = '/tmp/cilium/config-map/cluster-id';
+
 async function observeNode(
   agent: Agent,
   asked: Readonly<Record<'health' | 'bgp' | 'routes', boolean>>,
 ): Promise<NodeObservation> {
-  const [health, sessions, prefixes, routes] = await Promise.all([
+  const [health, id, sessions, prefixes, routes] = await Promise.all([
     asked.health ? agent.json(['cilium-health', 'status', '-o', 'json']) : undefined,
+    asked.health ? agent.json(['cat', STARTED_WITH_ID]) : undefined,
     asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
     asked.bgp ? agent.json(['cilium-dbg', 'bgp', 'routes', 'available', 'ipv4', 'unicast', '-o', 'json']) : undefined,
     asked.routes ? agent.json(['ip', '-json', 'route', 'show']) : undefined,
@@ -193,6 +198,7 @@ async function observeNode(
     node: agent.node,
     startedAt: agent.startedAt,
     cluster: readOwnCluster(health),
+    clusterId: typeof id === 'number' ? id : undefined,
     health: readHealth(health),
     bgpSessions: sessions === undefined ? undefined : readBgpSessions(sessions),
     bgpPrefixes: prefixes === undefined ? undefined : readBgpPrefixes(prefixes),

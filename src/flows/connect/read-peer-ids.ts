@@ -2,8 +2,14 @@ import pLimit from 'p-limit';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { APISERVER_SELECTOR, apiserverDeploymentRef } from '../../mesh/objects/names.ts';
-import { isPodReady } from '../../mesh/objects/pods.ts';
+import {
+  APISERVER_SELECTOR,
+  apiserverDeploymentRef,
+  ETCD_CONTAINER,
+  LOCAL_CERT_SECRET,
+  localUserName,
+} from '../../mesh/objects/names.ts';
+import { isContainerReady, isPodReady } from '../../mesh/objects/pods.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { clusterIdIn } from '../etcd/prove.ts';
 import { readClusterConfigs } from '../etcd/refusal.ts';
@@ -15,6 +21,8 @@ export interface DescribedClusters {
   own: ReadonlyMap<string, number>;
   /** What KVStoreMesh keeps of its peers. */
   peers: ReadonlyMap<string, number>;
+  /** Its etcd has no user for the agents of a cluster of this name: it was made for one of another name. */
+  isOfAnother: boolean;
 }
 
 /**
@@ -35,14 +43,18 @@ export async function readDescribed(
     const snapshot = snapshots[index];
     const configs = snapshot && isAsked(snapshot) ? await limit(() => configsOf(flow, target, snapshot)) : undefined;
     const name = identityOf(snapshot?.ciliumConfig ?? {}).name;
-    const ids = [...(configs ?? [])].flatMap(([cluster, config]) => {
+    const ids = [...(configs instanceof Map ? configs : [])].flatMap(([cluster, config]) => {
       const id = clusterIdIn(config);
       return id === undefined ? [] : [{ cluster, id, isOwn: cluster === name || !isCached(config) }];
     });
     const mapOf = (list: typeof ids) => new Map(list.map(({ cluster, id }) => [cluster, id]));
     return [
       target.client.context,
-      { own: mapOf(ids.filter(({ isOwn }) => isOwn)), peers: mapOf(ids.filter(({ isOwn }) => !isOwn)) },
+      {
+        own: mapOf(ids.filter(({ isOwn }) => isOwn)),
+        peers: mapOf(ids.filter(({ isOwn }) => !isOwn)),
+        isOfAnother: configs === 'unknown-user' && agentsUser(snapshot) === localUserName(name),
+      },
     ];
   });
   return new Map(await Promise.all(read));
@@ -51,6 +63,11 @@ export async function readDescribed(
 /** The ids of the clusters that these are already connected to, by context and peer name. */
 export function peerIdsIn(described: ReadonlyMap<string, DescribedClusters>): Map<string, ReadonlyMap<string, number>> {
   return new Map([...described].map(([context, { peers }]) => [context, peers]));
+}
+
+/** The etcd user as whom the cluster's agents log in. */
+function agentsUser(snapshot: ClusterSnapshot | undefined): string | undefined {
+  return snapshot?.tlsSecrets.get(LOCAL_CERT_SECRET)?.certificate.commonName;
 }
 
 /** KVStoreMesh marks the descriptions that it copies (Cilium's pkg/clustermesh/types: CiliumClusterConfigCapabilities). */
@@ -63,9 +80,10 @@ async function configsOf(
   flow: Flow,
   target: Target,
   snapshot: ClusterSnapshot,
-): Promise<Map<string, string> | undefined> {
+): Promise<Awaited<ReturnType<typeof readClusterConfigs>>> {
   const { client, namespace } = target;
   const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
-  const pod = pods.find((candidate) => isPodReady(candidate));
+  // A pod that runs under another name than its certificates have is never ready; its etcd is.
+  const pod = pods.find(isPodReady) ?? pods.find((candidate) => isContainerReady(candidate, ETCD_CONTAINER));
   return pod && readClusterConfigs(flow, target, snapshot, pod);
 }

@@ -1,4 +1,4 @@
-import { type EtcdReadError, type EtcdReadReason, readPrefix } from '../../etcd/read.ts';
+import { EtcdReadError, type EtcdReadReason, readPrefix } from '../../etcd/read.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
@@ -145,13 +145,14 @@ export async function explainRefusal(
 /**
  * The clusters that an etcd describes: its own and, with KVStoreMesh, those in its cache. Read with the certificate of the
  * cluster's own agents. Undefined where that is not possible.
+ * @returns `unknown-user` where etcd knows the certificate's CA and not its user
  */
 export async function readClusterConfigs(
   flow: Flow,
   target: Target,
   snapshot: ClusterSnapshot,
   pod: KubeObject,
-): Promise<Map<string, string> | undefined> {
+): Promise<Map<string, string> | 'unknown-user' | undefined> {
   const texts = secretTexts(snapshot.objects.get(keyOf(secretRef(target.namespace, LOCAL_CERT_SECRET))));
   const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
   if (!ca || !certificate || !privateKey) return undefined;
@@ -159,7 +160,10 @@ export async function readClusterConfigs(
   const deadline = flow.clock.ms() + READ_TIMEOUT_MS;
   const answer = await askPod(flow, target, pod, { ...question, deadline }, readPrefix);
   // It is only for knowing more; what matters is proved on its own.
-  if ('error' in answer) return undefined;
+  if ('error' in answer) {
+    const { error } = answer;
+    return error instanceof EtcdReadError && error.reason === 'permission-denied' ? 'unknown-user' : undefined;
+  }
   return new Map([...answer.value].map(([key, value]) => [key.slice(CLUSTER_CONFIG_PREFIX.length), value]));
 }
 
@@ -173,7 +177,7 @@ async function publishedNames(
 ): Promise<string[] | undefined> {
   const configs = pod && (await readClusterConfigs(flow, server, snapshot, pod));
   const peers = configuredPeers(snapshot);
-  return configs && [...configs.keys()].filter((name) => !peers.includes(name));
+  return configs instanceof Map ? [...configs.keys()].filter((name) => !peers.includes(name)) : undefined;
 }
 
 function refusal(

@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import {
   ADMIN_CERT_SECRET,
   LOCAL_CERT_SECRET,
+  localUserName,
   REMOTE_CERT_SECRET,
   SERVER_CERT_SECRET,
   serviceHostname,
@@ -51,7 +52,7 @@ export function certificateSpecs(cluster: {
     { secret: SERVER_CERT_SECRET, spec: server },
     { secret: ADMIN_CERT_SECRET, spec: clientSpec(`admin-${clusterName}`) },
     // Without KVStoreMesh there is no cache for the agents to read.
-    ...(kvstoremesh ? [{ secret: LOCAL_CERT_SECRET, spec: clientSpec(`local-${clusterName}`) }] : []),
+    ...(kvstoremesh ? [{ secret: LOCAL_CERT_SECRET, spec: clientSpec(localUserName(clusterName)) }] : []),
     { secret: REMOTE_CERT_SECRET, spec: clientSpec('remote') },
   ];
 }

@@ -23,6 +23,8 @@ export interface NodeObservation {
   node: string;
   /** The name that the agent has for its cluster. */
   cluster?: string | undefined;
+  /** The id that the agent was started with. */
+  clusterId?: number | undefined;
   /** When the agent was started. */
   startedAt?: Date | undefined;
   health?: readonly NodeHealth[] | undefined;
@@ -50,6 +52,8 @@ export interface ClusterObservation {
   operators?: readonly Date[] | undefined;
   /** Ids by name under which the clustermesh-apiserver describes the cluster in etcd; undefined where it was not asked. */
   published?: ReadonlyMap<string, number> | undefined;
+  /** The clustermesh-apiserver's etcd does not know the cluster by its name in cilium-config. */
+  isOfAnother?: boolean | undefined;
   /** NetworkPolicies and Cilium's policies that can select pods of Cilium's namespace; undefined where they may not be listed. */
   policies?: readonly KubeObject[] | undefined;
   /** What an enable would change, one clause each; undefined where that cannot be planned, for the reason in `driftUnknown`. */

@@ -3,7 +3,7 @@ import { podIdentity } from '../apiserver/pod-marks.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { APISERVER } from '../objects/names.ts';
+import { APISERVER, localUserName } from '../objects/names.ts';
 import { type Finding, listed, type Subject } from './check.ts';
 import { type ClusterObservation, findingOf, type MeshCheck, type MeshCheckInput } from './mesh-input.ts';
 
@@ -69,13 +69,18 @@ function oldOperator(cluster: ClusterSnapshot, seen?: ClusterObservation): Findi
   return [findingOf('operator-running', 'warn', context, args, hint)];
 }
 
-/** Nodes by the name that their agents have for the cluster. */
-function agentsOf(seen: ClusterObservation | undefined): Map<string, string[]> {
-  const byName = new Map<string, string[]>();
-  for (const { node, cluster } of seen?.nodes ?? []) {
-    if (cluster !== undefined) byName.set(cluster, [...(byName.get(cluster) ?? []), node]);
+/** What agents run as, in words, with their nodes; what an agent does not tell counts as what it should be. */
+function agentsOf({ ciliumConfig = {} }: ClusterSnapshot, seen: ClusterObservation | undefined): Map<string, string[]> {
+  const wanted = identityOf(ciliumConfig);
+  const byIdentity = new Map<string, string[]>();
+  for (const { node, cluster, clusterId } of seen?.nodes ?? []) {
+    if (cluster === undefined && clusterId === undefined) continue;
+    const { name = wanted.name, id = wanted.id } = { name: cluster, id: clusterId };
+    // Only an id that is known to differ is worth a word.
+    const words = id === wanted.id ? name : `${name}, id ${id}`;
+    byIdentity.set(words, [...(byIdentity.get(words) ?? []), node]);
   }
-  return byName;
+  return byIdentity;
 }
 
 /** A clustermesh-apiserver that says nothing may run as anything: that its agents are right does not speak for it. */
@@ -83,15 +88,15 @@ function runningNames(cluster: ClusterSnapshot, { observed }: Pick<MeshCheckInpu
   const { context, namespace, ciliumConfig = {} } = cluster;
   const seen = observed.get(context);
   const served = servedNames(cluster, seen);
-  const agents = [...agentsOf(seen).keys()];
+  const agents = [...agentsOf(cluster, seen).keys()];
   const areRight = agents.every((name) => name === identityOf(ciliumConfig).name);
-  if (apiserverDeployment(cluster) && served.length === 0 && areRight) {
+  if (apiserverDeployment(cluster) && served.length === 0 && areRight && !seen?.isOfAnother) {
     const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
     const otherwise = `its clustermesh-apiserver did not report the name that it runs with; with the one in cilium-config it starts by ${restart}`;
     return { things: [], otherwise };
   }
   const otherwise = 'neither its clustermesh-apiserver nor an agent reported the name that it runs with';
-  return { things: [...served.map(([name]) => name), ...agents], otherwise };
+  return { things: [...served.map(([name]) => name), ...agents, ...(seen?.isOfAnother ? ['etcd'] : [])], otherwise };
 }
 
 /** The names and ids under which the clustermesh-apiserver serves, by its own word, or else by the mark of another name. */
@@ -116,16 +121,26 @@ function outdated(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[
   const { name, id } = identityOf(ciliumConfig);
   const published = servedNames(cluster, seen);
   const isRight = isServedRight(cluster, published);
-  const agents = [...agentsOf(seen)].filter(([one]) => one !== name);
-  if (isRight && agents.length === 0) return [];
+  const agents = [...agentsOf(cluster, seen)].filter(([one]) => one !== name);
+  const isOfAnother = isRight && seen?.isOfAnother === true;
+  if (isRight && !isOfAnother && agents.length === 0) return [];
   const reasons = [
     ...(isRight ? [] : published.map(([one, oneId]) => `the clustermesh-apiserver runs as ${one}, id ${oneId}`)),
+    ...(isOfAnother
+      ? [`the clustermesh-apiserver was started under another name: its etcd has no user ${localUserName(name)}`]
+      : []),
     ...agents.map(([one, nodes]) => `agents run as ${one} (${nodes.slice(0, 3).join(', ')})`),
   ];
-  const restart = ['rollout', 'restart', 'daemonset/cilium', 'deployment/cilium-operator'];
+  const isMarked = podIdentity(apiserverDeployment(cluster));
+  // Where the Deployment is as enable would have it, it replaces no pod.
+  const isUnseen = !isRight || isOfAnother ? isMarked?.name === name && isMarked.id === id : false;
+  const programs = [
+    ...(agents.length > 0 ? ['daemonset/cilium', 'deployment/cilium-operator'] : []),
+    ...(isUnseen ? [`deployment/${APISERVER}`] : []),
+  ];
   const hint =
-    agents.length > 0
-      ? `Restart what was started before: ${kubectlCommand({ context, namespace }, restart)}`
+    programs.length > 0
+      ? `Restart what was started before: ${kubectlCommand({ context, namespace }, ['rollout', 'restart', ...programs])}`
       : `Its pods are replaced by ${meshctlCommand('clustermesh enable', { context })}`;
   return [findingOf('identity-running', 'fail', context, { wanted: `${name}, id ${id}`, reasons }, hint)];
 }

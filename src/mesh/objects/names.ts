@@ -5,6 +5,7 @@ export const APISERVER = 'clustermesh-apiserver';
 /** Label of the clustermesh-apiserver's pods. */
 export const APISERVER_SELECTOR = 'k8s-app=clustermesh-apiserver';
 export const KVSTOREMESH_CONTAINER = 'kvstoremesh';
+export const ETCD_CONTAINER = 'etcd';
 export const AGENT_SELECTOR = 'k8s-app=cilium';
 /** Cilium's operator (charts 1.16 to 1.21, cilium-operator/deployment.yaml). */
 export const OPERATOR_SELECTOR = 'io.cilium/app=operator';
@@ -42,6 +43,11 @@ export function meshHostname(cluster: string): string {
 /** The apiserver's name within its own cluster; every server certificate covers it. */
 export function serviceHostname(namespace: string): string {
   return `${APISERVER}.${namespace}.svc`;
+}
+
+/** The etcd user of a cluster's own agents (Cilium's pkg/kvstore/etcdinit); made when the pod starts, from the name of then. */
+export function localUserName(cluster: string): string {
+  return `local-${cluster}`;
 }
 
 export function secretRef(namespace: string, name: string): ObjectRef {

@@ -8,6 +8,12 @@ export function isPodReady(pod: KubeObject): boolean {
   return !pod.metadata.deletionTimestamp && phase === 'Running' && ready === true;
 }
 
+/** Whether one container of a pod is ready, whatever the others are. */
+export function isContainerReady(pod: KubeObject, container: string): boolean {
+  const { containerStatuses = [] } = podStatus(pod);
+  return !pod.metadata.deletionTimestamp && containerStatuses.some(({ name, ready }) => name === container && ready);
+}
+
 /** Whether a pod's containers can be entered. */
 export function isPodRunning(pod: KubeObject): boolean {
   return !pod.metadata.deletionTimestamp && podStatus(pod).phase === 'Running';

@@ -66,6 +66,11 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
       if (program.split('/').pop() === 'cilium-health' && command === 'status' && wantsJson(rest)) {
         return answer(healthStatus(view(), { network, now: now() }));
       }
+      // Where the init container `config` left what cilium-config said when the pod started.
+      if (program === 'cat' && command === '/tmp/cilium/config-map/cluster-id') {
+        await writeAll(stdout, String(own.id));
+        return 0;
+      }
       if (program === 'ip' && argv.some((word) => /^-j(son)?$/.test(word))) {
         const routes = ipRouteDocument(argv.slice(1), view(), options.routers);
         return routes === undefined ? undefined : answer(routes);
