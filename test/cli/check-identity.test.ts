@@ -127,6 +127,14 @@ checkScenarios(
         change: ({ two }) => configure(two, { 'max-connected-clusters': '511' }),
       },
     ],
+    'max-connected-clusters-running': [
+      {
+        when: 'cilium-config was changed since',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change: ({ two }) => configure(two, { 'max-connected-clusters': '511' }),
+      },
+    ],
     'mesh-size': [
       {
         when: 'a cluster dials more peers than there may be',

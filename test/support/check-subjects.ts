@@ -229,6 +229,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'cluster-id-unique': alone,
   'peer-identity': { takeAway: (mesh) => ({ ...mesh, peerIds: undefined }) },
   'max-connected-clusters-equal': alone,
+  'max-connected-clusters-running': without('clustermesh-apiserver'),
   'mesh-size': {
     takeAway: (mesh) => noPeers.takeAway(alone.takeAway(mesh)),
   },

@@ -96,7 +96,10 @@ export function apiserverDeployment({ kvstoremesh = true, users = true } = {}): 
         spec: {
           containers: [
             { name: 'etcd' },
-            { name: 'apiserver', args: users ? ['--cluster-users-enabled'] : [] },
+            {
+              name: 'apiserver',
+              args: ['--max-connected-clusters=255', ...(users ? ['--cluster-users-enabled'] : [])],
+            },
             ...(kvstoremesh ? [{ name: 'kvstoremesh' }] : []),
           ],
         },

@@ -106,6 +106,12 @@ const markedAs = (mark: string): KubeObject => {
   return { ...deployment, spec: { ...(deployment.spec as object), template: { ...template, metadata } } };
 };
 const ids = (found: readonly Fault[]) => found.map(({ id, component }) => `${component} ${id}`);
+const RESIZED = 'max-connected-clusters-running';
+const ofSize = (id: number, size: string) => ({
+  'cluster-name': `mesh-${id}`,
+  'cluster-id': String(id),
+  'max-connected-clusters': size,
+});
 const expired = { certificate: certificateFacts({ notAfter: new Date('2026-05-01') }) };
 const file = remotePeerFile('mesh-2', { addresses: ['203.0.113.7:2379'] }, 'mesh-2.');
 const withFile = (text: string) => ({ replicas: { 'mesh-2': text, 'mesh-2.etcd-client.crt': 'a file' } });
@@ -224,9 +230,26 @@ describe('what would not come back', () => {
     ['a mark of another name', { deployment: markedAs('west/1') }, ['apiserver identity-outdated']],
     ['a mark of another id', { deployment: markedAs('mesh-1/7') }, ['apiserver identity-outdated']],
     ['its own mark', { deployment: markedAs('mesh-1/1') }, []],
+    ['another size than it runs with', { snapshot: { ciliumConfig: ofSize(1, '511') } }, [`apiserver ${RESIZED}`]],
     ['no CA', { snapshot: { ca: undefined } }, ['apiserver ca-missing']],
   ])('%s', (_what, setup, expected) => {
     expect(ids(faults(setup))).toEqual(expected);
+  });
+
+  it('is a peer of another size, unless one of the two was changed since', () => {
+    const sized = (id: number, size: string, runs = size): ClusterSnapshot => {
+      const text = JSON.stringify(apiserverDeployment()).replace('clusters=255', `clusters=${runs}`);
+      return clusterOf({ id, deployment: JSON.parse(text), snapshot: { ciliumConfig: ofSize(id, size) } });
+    };
+    const found = (one: ClusterSnapshot, two: ClusterSnapshot) => faultsOf(one, { now: NOW, others: [two] });
+    const [fault] = found(sized(1, '255'), sized(2, '511'));
+    expect(fault).toMatchObject({ id: 'max-connected-clusters-equal', peer: 'mesh-2', outage: true });
+    expect(found(sized(1, '255'), sized(2, '511', '255'))).toEqual([]);
+    const [changed, ...more] = found(sized(2, '511', '255'), sized(1, '255'));
+    expect(more).toEqual([]);
+    expect(changed?.hint).toBe(
+      `kubectl --context context-2 -n kube-system patch configmap cilium-config --type merge --patch '{"data":{"max-connected-clusters":"255"}}'`,
+    );
   });
 
   it('says where it is, in words without what is in it', () => {

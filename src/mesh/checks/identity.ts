@@ -1,3 +1,6 @@
+import { sizeOf } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
+import { describeSize, outdatedSize, putSizeBack } from '../apiserver/mesh-size.ts';
 import { clusterNameOf, identityOf, requireIdentity, restartCommand } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -89,6 +92,26 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       ];
     },
     says: ({ args }) => `max-connected-clusters differs (${listed(args.settings, '; ')})`,
+  },
+  {
+    id: 'max-connected-clusters-running',
+    category: 'identity',
+    title: 'the clustermesh-apiserver runs with the max-connected-clusters of cilium-config',
+    needs: ['cluster-identity'],
+    subject: (cluster) => ({
+      things: sizeOf(apiserverDeployment(cluster)) === undefined ? [] : ['clustermesh-apiserver'],
+      otherwise: 'it has no clustermesh-apiserver that tells',
+    }),
+    run: ({ clusters }) =>
+      clusters.flatMap((cluster): Finding[] => {
+        const outdated = outdatedSize(cluster);
+        if (!outdated) return [];
+        const { context } = cluster;
+        const args = { context, reason: describeSize(outdated) };
+        const hint = putSizeBack(cluster, outdated);
+        return [{ id: 'max-connected-clusters-running', severity: 'fail', cluster: context, args, hint }];
+      }),
+    says: ({ args }) => `context "${args.context}": ${args.reason}`,
   },
   {
     id: 'mesh-size',

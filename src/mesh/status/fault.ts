@@ -20,6 +20,7 @@ export type DialFaultId =
   | 'peer-certificate-issuer'
   | 'peer-ca'
   | 'peer-unconfigured'
+  | 'max-connected-clusters-equal'
   | AddressFaultId;
 
 /** About which of the peer's addresses is dialled; only where it cannot be reached. */
@@ -46,6 +47,7 @@ export type ServeFaultId =
   | 'apiserver-rollout'
   | 'access-missing'
   | 'identity-outdated'
+  | 'max-connected-clusters-running'
   | MisfitId;
 
 export interface Fault {

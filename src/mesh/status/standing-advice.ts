@@ -49,6 +49,12 @@ const forget: Mend = ({ context, peers = [] }, contexts) => {
   return `forget it: ${parting.join(' && ')}; or join it again: ${again.join(' && ')}`;
 };
 
+/** Which of them is to be installed anew, only the operator knows. */
+const compareIdentity: Mend = ({ context, peer }, contexts) => {
+  const all = [context, ...(peer === undefined ? [] : [contextOf(contexts, peer)])];
+  return meshctlCommand('clustermesh check', { context: all }, ['--category', 'identity']);
+};
+
 const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peering-secret-missing': connect,
   'peering-file-missing': connect,
@@ -85,6 +91,8 @@ const MENDS: Readonly<Record<FaultId, Mend>> = {
   'apiserver-scaled-down': (place) => scaleUpCommand(place, undefined),
   'access-missing': enable,
   'identity-outdated': enable,
+  'max-connected-clusters-running': compareIdentity,
+  'max-connected-clusters-equal': compareIdentity,
   'apiserver-rollout': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
   'apiserver-not-ready': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
 };

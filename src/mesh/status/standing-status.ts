@@ -38,6 +38,7 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   'peer-certificate-issuer': WITHOUT_TRUST,
   'peer-ca': WITHOUT_TRUST,
   'peer-unconfigured': [],
+  'max-connected-clusters-equal': ['config-not-retrieved', ...VAGUE],
   'peer-address-gone': [...WITHOUT_ADDRESS, 'config-not-retrieved'],
   'peer-address-chosen': WITHOUT_ADDRESS,
   'certificate-missing': [...WITHOUT_SERVER, 'config-invalid'],
@@ -65,6 +66,7 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   // What serves is of before, and serves.
   'apiserver-rollout': [],
   'access-missing': WITHOUT_SERVER,
+  'max-connected-clusters-running': ['config-not-retrieved', ...VAGUE],
   'identity-outdated': ['permission-denied', 'config-not-retrieved', 'tls-client-rejected', ...VAGUE],
 };
 

@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { Fault, FaultsInput } from './fault.ts';
+import { sizeFaults } from './mesh-size.ts';
 import { dialFaults } from './standing-dial.ts';
 import { serveFaults } from './standing-serve.ts';
 
@@ -8,5 +9,5 @@ import { serveFaults } from './standing-serve.ts';
  * a snapshot without `tlsFiles`) is not known, and is no fault.
  */
 export function faultsOf(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
-  return [...dialFaults(snapshot, input), ...serveFaults(snapshot, input)];
+  return [...dialFaults(snapshot, input), ...serveFaults(snapshot, input), ...sizeFaults(snapshot, input)];
 }
