@@ -55,6 +55,18 @@ describe('modes', () => {
       disconnect('--context', 'mesh-1', '--destination-context', 'mesh-2', '--connection-mode', 'unicast', '--yes'),
     );
     expect([dials('mesh-1'), dials('mesh-2')]).toEqual([['mesh-3'], ['mesh-1']]);
+    // What disconnect was told to make one-way stays so, from either side, until it is chosen otherwise.
+    for (const [from, to] of [
+      ['mesh-1', 'mesh-2'],
+      ['mesh-2', 'mesh-1'],
+    ] as const) {
+      const again = await connect('--context', from, '--destination-context', to);
+      expect(again.stderr).toContain('"mesh-2" dials "mesh-1" and not the other way round, as chosen');
+      expect(again.exitCode, again.stderr).toBe(0);
+      expect([dials('mesh-1'), dials('mesh-2')]).toEqual([['mesh-3'], ['mesh-1']]);
+    }
+    await ok(connect('--context', 'mesh-1', '--destination-context', 'mesh-2', ...both));
+    expect([dials('mesh-1'), dials('mesh-2')]).toEqual([['mesh-2', 'mesh-3'], ['mesh-1']]);
     await ok(disconnect('--all', '--yes'));
     expect(clusters.objects()).toEqual(before);
   }, 60_000);

@@ -250,9 +250,9 @@ describe('aliases', () => {
     };
     expect(step.write.rollback?.(live, after)).toEqual(gone);
     const { snapshot } = member(1, { version: '1.19.4', kvstoremesh, live: [after] });
-    const parting = planDisconnect([{ snapshot, undialled: ['mesh-2'], unserved: [] }]).steps.find(
-      ({ object }) => object.kind === kind,
-    );
+    const parting = planDisconnect([
+      { snapshot, undialled: ['mesh-2'], unserved: [], served: [], stillDialled: [] },
+    ]).steps.find(({ object }) => object.kind === kind);
     if (parting?.write?.method !== 'edit') throw new Error('no edit');
     expect(parting.write.edit(after)).toEqual(gone);
   });
@@ -265,7 +265,9 @@ describe('planDisconnect', () => {
     data,
   });
   const stepFor = (object: KubeObject) =>
-    planDisconnect([{ snapshot: snapshotOf({ live: [object] }), undialled: ['b'], unserved: ['b'] }]).steps[0];
+    planDisconnect([
+      { snapshot: snapshotOf({ live: [object] }), undialled: ['b'], unserved: ['b'], served: [], stillDialled: [] },
+    ]).steps[0];
 
   it('takes out what belongs to the peer and leaves what belongs to others', () => {
     const step = stepFor(peers({ b: 'x', 'b.etcd-client.crt': 'x', 'b.etcd-client.key': 'x', bb: 'y' }));

@@ -65,7 +65,9 @@ describe('a peer that only dials in', () => {
         const edit = write?.method === 'edit' && before ? write.edit(before) : undefined;
         return edit && edit !== 'delete' && 'metadata' in edit.patch ? [edit.patch.metadata] : [];
       });
-    expect(marksAfter([[own, peer]])).toEqual([{ annotations: { 'meshctl.io/access.mesh-2': 'let-in' } }]);
+    expect(marksAfter([[own, peer]])).toEqual([
+      { annotations: { 'meshctl.io/access.mesh-2': 'let-in', 'meshctl.io/mode.mesh-2': 'served' } },
+    ]);
     expect(
       marksAfter([
         [own, peer],

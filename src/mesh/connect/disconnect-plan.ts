@@ -7,7 +7,7 @@ import { removeAliasesSteps } from '../peers/host-aliases.ts';
 import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { removeKeys } from '../peers/peer-secrets.ts';
-import { PEER_SECRETS } from '../peers/peers.ts';
+import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
 import type { Plan, Step } from '../plan/plan.ts';
 
@@ -18,6 +18,10 @@ export interface Parting {
   undialled: readonly string[];
   /** Clusters that it does not let in any more. */
   unserved: readonly string[];
+  /** Clusters that go on dialling this one, which does not dial them any more: a connection that is one-way, as chosen. */
+  served: readonly string[];
+  /** Clusters that this one goes on dialling, and that do not dial it any more. */
+  stillDialled: readonly string[];
 }
 
 /** A cluster of which a dial ends. */
@@ -32,15 +36,33 @@ export function partingsOf(dials: readonly [PartingCluster, PartingCluster][]): 
   const clients = groupBy(dials, ([client]) => client);
   const servers = groupBy(dials, ([, server]) => server);
   return [...new Set(dials.flat())].flatMap((cluster): Parting[] => {
-    if (!cluster.snapshot) return [];
+    const { snapshot } = cluster;
+    if (!snapshot) return [];
+    const undialled = (clients.get(cluster) ?? []).map(([, server]) => server);
+    const unserved = (servers.get(cluster) ?? []).map(([client]) => client);
+    const served = undialled.filter((peer) => !unserved.includes(peer) && staysClient(peer, cluster, snapshot));
+    const stillDialled = unserved.filter((peer) => !undialled.includes(peer) && isDialling(cluster, peer));
     return [
       {
-        snapshot: cluster.snapshot,
-        undialled: (clients.get(cluster) ?? []).map(([, server]) => server.name),
-        unserved: (servers.get(cluster) ?? []).map(([client]) => client.name),
+        snapshot,
+        undialled: undialled.map(nameOf),
+        unserved: unserved.map(nameOf),
+        served: served.map(nameOf),
+        stillDialled: stillDialled.map(nameOf),
       },
     ];
   });
+}
+
+const nameOf = ({ name }: PartingCluster): string => name;
+
+function isDialling({ snapshot }: PartingCluster, { name }: PartingCluster): boolean {
+  return snapshot !== undefined && configuredPeers(snapshot).includes(name);
+}
+
+/** Of a peer out of reach it is known by its user whether it may dial. */
+function staysClient(peer: PartingCluster, own: PartingCluster, snapshot: ClusterSnapshot): boolean {
+  return isLetIn(snapshot, peer.name) && (!peer.snapshot || isDialling(peer, own));
 }
 
 /**
@@ -49,32 +71,39 @@ export function partingsOf(dials: readonly [PartingCluster, PartingCluster][]): 
  */
 export function planDisconnect(partings: readonly Parting[]): Plan {
   return {
-    steps: partings.flatMap(({ snapshot, undialled, unserved }) => [
-      ...secretSteps(snapshot, undialled, unserved),
-      ...removeAliasesSteps(snapshot, undialled),
-      ...userSteps(snapshot, unserved),
+    steps: partings.flatMap((parting) => [
+      ...secretSteps(parting),
+      ...removeAliasesSteps(parting.snapshot, parting.undialled),
+      ...userSteps(parting.snapshot, parting.unserved),
     ]),
   };
 }
 
 /** The agents' Secret first: their view of a peer ends before KVStoreMesh takes its data away. */
-function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[], unserved: readonly string[]): Step[] {
+function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialled }: Parting): Step[] {
   const letIn = peersLetIn(snapshot);
   const oneWay = unserved.filter((peer) => letIn.includes(peer));
   const forgotten = [...peers.map(noMarks), ...oneWay.map((peer) => marksFor(peer, { mode: null, access: null }))];
   // Who goes on dialling is to be known although no file names it: its user hangs on that if the list of them is lost.
-  const staying = peers.filter((peer) => !unserved.includes(peer) && isLetIn(snapshot, peer));
-  const writtenDown = staying.map((peer) => marksFor(peer, { access: 'let-in' }));
-  if (forgotten.length === 0) return [];
+  const letInStill = peers.filter((peer) => !unserved.includes(peer) && isLetIn(snapshot, peer));
+  const writtenDown = [
+    ...letInStill.map((peer) => marksFor(peer, { access: 'let-in' })),
+    // Both sides write down what was chosen, so that the next connect keeps it.
+    ...served.map((peer) => marksFor(peer, { mode: 'served' })),
+    ...stillDialled.map((peer) => marksFor(peer, { mode: 'unicast' })),
+  ];
+  if (forgotten.length + stillDialled.length === 0) return [];
   return PEER_SECRETS.toReversed().flatMap((name): Step[] => {
     const object = secretRef(snapshot.namespace, name);
     const before = snapshot.objects.get(keyOf(object));
     if (!before) return [];
     const present = dataKeys(before);
+    const isHere = name === AGENT_PEERS_SECRET;
+    if (forgotten.length === 0 && !isHere) return [];
     const keys = peers.flatMap((peer) => [peer, ...Object.values(peerCertificateKeys(peer))]);
     const gone = keys.filter((key) => present.includes(key));
     const base = { cluster: snapshot.context, object, before };
-    const marks = [...forgotten, ...(name === AGENT_PEERS_SECRET ? writtenDown : [])];
+    const marks = [...forgotten, ...(isHere ? writtenDown : [])];
     const edit = removeKeys(keys, Object.assign({}, ...marks) as Marks);
     const wanted = edit(before);
     if (!wanted)
@@ -83,7 +112,7 @@ function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[], unserv
           ...base,
           action: 'keep',
           changes: [],
-          why: `it does not know ${[...new Set([...peers, ...oneWay])].join(', ')}`,
+          why: keptBecause([...new Set([...peers, ...oneWay])], stillDialled),
         },
       ];
     return [
@@ -91,11 +120,20 @@ function secretSteps(snapshot: ClusterSnapshot, peers: readonly string[], unserv
         ...base,
         action: wanted === 'delete' ? 'delete' : 'update',
         changes: [],
-        why: gone.length > 0 ? `does not dial ${peers.join(', ')} any more` : 'what was chosen for them is forgotten',
+        why:
+          gone.length > 0
+            ? `does not dial ${peers.join(', ')} any more`
+            : isHere && stillDialled.length > 0
+              ? `writes down that ${stillDialled.join(', ')} ${stillDialled.length === 1 ? 'does' : 'do'} not dial back`
+              : 'what was chosen for them is forgotten',
         write: { method: 'edit', edit },
       },
     ];
   });
+}
+
+function keptBecause(unknown: readonly string[], oneWay: readonly string[]): string {
+  return unknown.length > 0 ? `it does not know ${unknown.join(', ')}` : `it dials ${oneWay.join(', ')} one-way`;
 }
 
 function isLetIn({ remoteUsers = [] }: ClusterSnapshot, peer: string): boolean {

@@ -37,14 +37,15 @@ export function setKeys(
 
 /**
  * Removes keys of a Secret and marks of what was chosen, and the Secret itself where connect made it and nothing else is
- * left in it.
+ * left in it, and nothing is to be written down.
  */
 export function removeKeys(keys: readonly string[], marks: Marks = {}): (live: KubeObject) => Edit | undefined {
   return (live) => {
     const present = dataKeys(live);
     const gone = keys.filter((key) => present.includes(key));
     const made = live.metadata.annotations?.[CREATED_BY] === CONNECT;
-    if (made && gone.length > 0 && gone.length === present.length) return 'delete';
+    const isNeeded = Object.values(marks).some((value) => value !== null);
+    if (made && !isNeeded && gone.length > 0 && gone.length === present.length) return 'delete';
     return editOf(Object.fromEntries(gone.map((key) => [key, null])), differingMarks(live, marks));
   };
 }
