@@ -2,7 +2,15 @@ import http2 from 'node:http2';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import { createMessageReader, decodeRangeResponse, encodeRangeRequest, frameMessage, RANGE_PATH } from './wire.ts';
+import {
+  createMessageReader,
+  decodeRangeResponse,
+  decodeUserListResponse,
+  encodeRangeRequest,
+  frameMessage,
+  RANGE_PATH,
+  USER_LIST_PATH,
+} from './wire.ts';
 
 /** Why etcd could not be read, as far as the operator's next step differs. */
 export type EtcdReadReason =
@@ -45,9 +53,13 @@ export interface EtcdRead {
   serverName: string;
   /** Further ones that it must hold. */
   otherNames?: readonly string[] | undefined;
-  key: string;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+}
+
+/** What is read: a key, or the beginning of several. */
+export interface EtcdKeyRead extends EtcdRead {
+  key: string;
 }
 
 /**
@@ -55,12 +67,12 @@ export interface EtcdRead {
  * Gives the value as text, or undefined when there is no such key.
  * Throws an {@link EtcdReadError}, or the signal's reason when it is aborted.
  */
-export async function readKey(read: EtcdRead): Promise<string | undefined> {
+export async function readKey(read: EtcdKeyRead): Promise<string | undefined> {
   return (await readPairs(read, undefined)).get(read.key);
 }
 
 /** Reads all keys that begin with `key`, as {@link readKey} does one. @returns the values by whole key */
-export function readPrefix(read: EtcdRead): Promise<Map<string, string>> {
+export function readPrefix(read: EtcdKeyRead): Promise<Map<string, string>> {
   const prefix = Buffer.from(read.key);
   // etcd's end of a prefix: its last byte counted up. Keys are text, so that byte is never the highest.
   const end = Buffer.from(prefix);
@@ -68,7 +80,28 @@ export function readPrefix(read: EtcdRead): Promise<Map<string, string>> {
   return readPairs(read, end);
 }
 
-async function readPairs(read: EtcdRead, rangeEnd: Uint8Array | undefined): Promise<Map<string, string>> {
+/** The names of all users that etcd has, for a certificate of one with the role root. Throws as {@link readKey} does. */
+export function readUsers(read: EtcdRead): Promise<string[]> {
+  return ask(read, { path: USER_LIST_PATH, message: new Uint8Array() }, decodeUserListResponse);
+}
+
+function readPairs(read: EtcdKeyRead, rangeEnd: Uint8Array | undefined): Promise<Map<string, string>> {
+  const message = encodeRangeRequest({ key: Buffer.from(read.key), rangeEnd });
+  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
+  return ask(
+    read,
+    { path: RANGE_PATH, message },
+    (answer) => new Map(decodeRangeResponse(answer).kvs.map(({ key, value }) => [text(key), text(value)])),
+  );
+}
+
+/** A gRPC method, as HTTP/2's `:path`, and its one message. */
+interface Call {
+  path: string;
+  message: Uint8Array;
+}
+
+async function ask<T>(read: EtcdRead, request: Call, decode: (answer: Uint8Array) => T): Promise<T> {
   const clock = new AbortController();
   const timer = setTimeout(
     () => clock.abort(new EtcdReadError('timeout', `no answer within ${read.timeoutMs / 1000} s`)),
@@ -83,7 +116,7 @@ async function readPairs(read: EtcdRead, rangeEnd: Uint8Array | undefined): Prom
     read.signal?.throwIfAborted();
     const secured = await shakeHands(read);
     checkOtherNames(secured, read.otherNames ?? []);
-    return pairsIn(await call(secured, read, rangeEnd));
+    return messageIn(await call(secured, read, request), decode);
   } catch (error) {
     const aborted = signals.find((signal) => signal.aborted);
     throw aborted ? aborted.reason : error;
@@ -179,7 +212,7 @@ interface Answer {
   messages: Uint8Array[];
 }
 
-function call(secured: tls.TLSSocket, read: EtcdRead, rangeEnd: Uint8Array | undefined): Promise<Answer> {
+function call(secured: tls.TLSSocket, read: EtcdRead, { path, message }: Call): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const host = isIP(read.serverName) === 6 ? `[${read.serverName}]` : read.serverName;
     const session = http2.connect(`https://${host}`, { createConnection: () => secured });
@@ -205,7 +238,7 @@ function call(secured: tls.TLSSocket, read: EtcdRead, rangeEnd: Uint8Array | und
 
     const stream = session.request({
       ':method': 'POST',
-      ':path': RANGE_PATH,
+      ':path': path,
       'content-type': 'application/grpc',
       te: 'trailers',
       'user-agent': 'meshctl',
@@ -237,10 +270,10 @@ function call(secured: tls.TLSSocket, read: EtcdRead, rangeEnd: Uint8Array | und
       const status = trailers['grpc-status'] ?? head['grpc-status'];
       // Without any status, the connection's end tells why.
       if (status === undefined) return;
-      const message = String(trailers['grpc-message'] ?? head['grpc-message'] ?? '');
-      resolve({ status: Number(status), message: decodePercent(message), messages });
+      const words = String(trailers['grpc-message'] ?? head['grpc-message'] ?? '');
+      resolve({ status: Number(status), message: decodePercent(words), messages });
     });
-    stream.end(frameMessage(encodeRangeRequest({ key: Buffer.from(read.key), rangeEnd })));
+    stream.end(frameMessage(message));
   });
 }
 
@@ -250,13 +283,12 @@ const GRPC_PERMISSION_DENIED = 7;
 const GRPC_UNAUTHENTICATED = 16;
 const GRPC_UNAVAILABLE = 14;
 
-function pairsIn({ status, message, messages }: Answer): Map<string, string> {
+function messageIn<T>({ status, message, messages }: Answer, decode: (answer: Uint8Array) => T): T {
   if (status === GRPC_OK) {
     const [first] = messages;
     if (!first) throw new EtcdReadError('protocol', 'the answer holds no message');
     try {
-      const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
-      return new Map(decodeRangeResponse(first).kvs.map(({ key, value }) => [text(key), text(value)]));
+      return decode(first);
     } catch (error) {
       throw new EtcdReadError('protocol', 'the answer is not readable', error);
     }

@@ -1,11 +1,13 @@
 /**
  * The etcd v3 messages that meshctl reads and its sandbox serves, in protobuf, and gRPC's framing of them.
- * Field numbers: etcd's api/etcdserverpb/rpc.proto and api/mvccpb/kv.proto.
+ * Field numbers: etcd's api/etcdserverpb/rpc.proto and api/mvccpb/kv.proto. The request for the list of users is empty.
  */
 import { PbfReader, PbfWriter } from 'pbf';
 
 /** The gRPC method, as HTTP/2's `:path`. */
 export const RANGE_PATH = '/etcdserverpb.KV/Range';
+/** Only for users with the role root. */
+export const USER_LIST_PATH = '/etcdserverpb.Auth/UserList';
 
 export interface RangeRequest {
   key: Uint8Array;
@@ -80,6 +82,21 @@ export function decodeRangeResponse(bytes: Uint8Array): RangeResponse {
     else if (tag === 4) result.count = reader.readVarint(true);
   }, response);
   return response;
+}
+
+export function encodeUserListResponse(users: readonly string[]): Uint8Array {
+  const writer = new PbfWriter();
+  for (const user of users) writer.writeStringField(2, user);
+  return writer.finish();
+}
+
+/** The names. Throws an Error for bytes that are not protobuf. */
+export function decodeUserListResponse(bytes: Uint8Array): string[] {
+  const users: string[] = [];
+  new PbfReader(bytes).readFields((tag, result, reader) => {
+    if (tag === 2) result.push(reader.readString());
+  }, users);
+  return users;
 }
 
 function readKeyValueField(tag: number, pair: KeyValue, reader: PbfReader): void {

@@ -10,6 +10,9 @@ import {
 } from '../support/check-scenarios.ts';
 import { found, issueInto, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
+/** Kubelets look at what is mounted only when they are nudged. */
+const NEVER_MS = 3_600_000;
+
 const SERVER = 'clustermesh-apiserver-server-cert';
 
 /** mesh-2's Secret with the server certificate is changed. */
@@ -38,7 +41,7 @@ async function replaceCa({ two }: CheckMesh, options: Parameters<typeof createAu
 
 checkScenarios(
   'tls',
-  { state: 'connected' },
+  { state: 'connected', options: { timings: { secretSyncMs: NEVER_MS } } },
   {
     'tls-ca': [
       {
@@ -148,6 +151,30 @@ checkScenarios(
           const { certificate } = await createAuthority();
           const own = two.ca?.certificate ?? '';
           setSecret(two, SERVER, { 'ca.crt': `${certificate}${own}` });
+          return undo;
+        },
+      },
+    ],
+    'tls-users-made': [
+      {
+        when: 'the list has a user more than it had when the pod looked last',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        args: { users: ['remote-mesh-9'], problem: 'has no user' },
+        change({ two }) {
+          const undo = edit(two, refs.configMap('clustermesh-remote-users'), () => undefined);
+          setUsers(two, ['remote-mesh-1', 'remote-mesh-9']);
+          return undo;
+        },
+      },
+      {
+        when: 'etcd lets a user in that the list has no more',
+        severity: 'warn',
+        cluster: 'mesh-2',
+        args: { users: ['remote-mesh-1'], problem: 'still lets in' },
+        change({ two }) {
+          const undo = edit(two, refs.configMap('clustermesh-remote-users'), () => undefined);
+          setUsers(two, []);
           return undo;
         },
       },

@@ -145,6 +145,7 @@ function wellObservation(id: number, peer: number): ClusterObservation {
     policies: [],
     published: new Map([[`mesh-${id}`, id]]),
     operators: [NOW],
+    etcdUsers: new Map([['clustermesh-apiserver-1', ['root', 'remote', `remote-mesh-${peer}`]]]),
   };
 }
 
@@ -293,6 +294,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'tls-ca-trust': noPeerCertificates,
   'tls-rotation': noCertificates,
   'tls-orphaned-users': each(() => ({ remoteUsers: [{ name: 'remote-mesh-9', role: 'remote' }] })),
+  'tls-users-made': observing(() => ({ etcdUsers: new Map() })),
   'peers-connected': observing(() => ({ status: undefined })),
   'peers-mutual': noPeers,
   'peers-endpoint': noPeers,

@@ -3,8 +3,10 @@ import {
   createMessageReader,
   decodeRangeRequest,
   decodeRangeResponse,
+  decodeUserListResponse,
   encodeRangeRequest,
   encodeRangeResponse,
+  encodeUserListResponse,
   frameMessage,
   readMessages,
 } from '../../src/etcd/wire.ts';
@@ -13,6 +15,11 @@ const text = (value: string) => new Uint8Array(Buffer.from(value));
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 describe('messages', () => {
+  test('a list of users has the field number of rpc.proto, and its header is passed over', () => {
+    expect(hex(encodeUserListResponse(['a', 'bc']))).toBe('1201611202' + '6263');
+    expect(decodeUserListResponse(Buffer.from('0a020801' + '120161', 'hex'))).toEqual(['a']);
+  });
+
   test('a range request has the field numbers of rpc.proto', () => {
     const request = { key: text('a'), rangeEnd: text('b'), limit: 3, keysOnly: true, countOnly: true };
     expect(hex(encodeRangeRequest(request))).toBe('0a016112016218034001' + '4801');

@@ -24,6 +24,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
 import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/read-peer-ids.ts';
 import { draftEnable } from '../enable/draft-enable.ts';
+import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { type Agent, listAgents } from '../status/ask-agents.ts';
 import { explainProblems } from '../status/explain-status.ts';
@@ -101,7 +102,7 @@ async function observe(
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
-  const [containers, nodes, polled, planned, policies, operators] = await Promise.all([
+  const [containers, nodes, polled, planned, policies, operators, etcdUsers] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(target) : [],
     snapshot ? observeNodes(flow, target, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }) : [],
     categories.has('peers') && snapshot?.ciliumConfig
@@ -110,8 +111,9 @@ async function observe(
     categories.has('ownership') ? planDrift(flow, read) : {},
     categories.has('apiserver') ? readPolicies(target.client, target.namespace) : undefined,
     categories.has('identity') && !pre ? operatorStarts(target) : undefined,
+    categories.has('tls') && !pre && snapshot ? readEtcdUsers(flow, target, snapshot) : undefined,
   ]);
-  return { containers, nodes, polled, policies, operators, ...planned };
+  return { containers, nodes, polled, policies, operators, etcdUsers, ...planned };
 }
 
 /** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { type EtcdRead, EtcdReadError, readKey } from '../../etcd/read.ts';
+import { type EtcdKeyRead, EtcdReadError, readKey } from '../../etcd/read.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../../mesh/objects/names.ts';
@@ -52,7 +52,7 @@ export async function askPod<T = string | undefined>(
   server: Target,
   pod: KubeObject,
   { credential, key, otherNames, deadline = flow.clock.ms() + ATTEMPT_TIMEOUT_MS }: EtcdQuestion,
-  read: (from: EtcdRead) => Promise<T> = readKey as (from: EtcdRead) => Promise<T>,
+  read: (from: EtcdKeyRead) => Promise<T> = readKey as (from: EtcdKeyRead) => Promise<T>,
 ): Promise<EtcdAnswer<T>> {
   const timeoutMs = Math.min(ATTEMPT_TIMEOUT_MS, Math.max(deadline - flow.clock.ms(), SHORTEST_ATTEMPT_MS));
   try {

@@ -10,6 +10,7 @@ import { PEER_CHECKS } from './peers.ts';
 import { RUNNING_CHECKS } from './running.ts';
 import { STANDING_CHECKS } from './standing.ts';
 import { TLS_CHECKS } from './tls.ts';
+import { USERS_CHECKS } from './users.ts';
 
 /** What can be judged before enable and connect. */
 export const PRE_CHECKS: readonly MeshCheck[] = [
@@ -29,6 +30,7 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
   ...CA_CHECKS,
   ...TLS_CHECKS,
   ...TRUST_CHECKS,
+  ...USERS_CHECKS,
   ...PEER_CHECKS,
   ...STANDING_CHECKS,
   ...OWNERSHIP_CHECKS,

@@ -54,6 +54,8 @@ export interface ClusterObservation {
   published?: ReadonlyMap<string, number> | undefined;
   /** The clustermesh-apiserver's etcd does not know the cluster by its name in cilium-config. */
   isOfAnother?: boolean | undefined;
+  /** The users that etcd has, by pod; undefined where they were not asked for. */
+  etcdUsers?: ReadonlyMap<string, readonly string[]> | undefined;
   /** NetworkPolicies and Cilium's policies that can select pods of Cilium's namespace; undefined where they may not be listed. */
   policies?: readonly KubeObject[] | undefined;
   /** What an enable would change, one clause each; undefined where that cannot be planned, for the reason in `driftUnknown`. */

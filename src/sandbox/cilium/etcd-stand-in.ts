@@ -4,7 +4,15 @@ import { createServer as createHttpServer } from 'node:http';
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import { decodeRangeRequest, encodeRangeResponse, frameMessage, RANGE_PATH, readMessages } from '../../etcd/wire.ts';
+import {
+  decodeRangeRequest,
+  encodeRangeResponse,
+  encodeUserListResponse,
+  frameMessage,
+  RANGE_PATH,
+  readMessages,
+  USER_LIST_PATH,
+} from '../../etcd/wire.ts';
 import { alertFor, commonNameOf, parseCertificates, verifyCertificate } from './certificate-verification.ts';
 import { builtInUsers, mayRead, rangeEndOf } from './etcd-permissions.ts';
 import { CHANGED_PING } from './etcd-session.ts';
@@ -135,6 +143,7 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('end', () => {
       if (path === RANGE_PATH) range(stream, Buffer.concat(chunks), client);
+      else if (path === USER_LIST_PATH) listUsers(stream, client);
       else answer(stream, UNIMPLEMENTED, `unknown method ${path}`);
     });
   }
@@ -160,6 +169,11 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
       ? []
       : found.sort().map((entry) => ({ key: Buffer.from(entry), value: Buffer.from(entries.get(entry) ?? '') }));
     answer(stream, OK, '', encodeRangeResponse({ kvs, count: found.length }));
+  }
+
+  function listUsers(stream: ServerHttp2Stream, { user }: Client) {
+    if (users.get(user) === 'root') answer(stream, OK, '', encodeUserListResponse([...users.keys()].sort()));
+    else answer(stream, PERMISSION_DENIED, 'etcdserver: permission denied');
   }
 
   // Also those whose handshake is under way when it ends: they would go on with an etcd that is no more.

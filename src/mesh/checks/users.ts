@@ -1,0 +1,53 @@
+import { makesRemoteUsers } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { kubectlCommand } from '../command-line.ts';
+import { APISERVER, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
+import { type Finding, listed } from './check.ts';
+import { type ClusterObservation, findingOf, type MeshCheck } from './mesh-input.ts';
+
+/** What etcd has whatever the list says (Cilium's pkg/kvstore/etcdinit). */
+const BUILT_IN = /^(root|remote|externalworkload|admin(-.*)?|local(-.*)?)$/;
+
+/**
+ * Whether etcd really has the users that the list names: the apiserver container makes them when the mounted list changes,
+ * and goes on with the former ones when it cannot (Cilium's clustermesh-apiserver/clustermesh/users_mgmt.go).
+ */
+export const USERS_CHECKS: readonly MeshCheck[] = [
+  {
+    id: 'tls-users-made',
+    category: 'tls',
+    title: 'etcd has the users that the list names, and no others',
+    needs: ['apiserver-deployed'],
+    subject: (cluster, { observed }) => {
+      if (!makesRemoteUsers(apiserverDeployment(cluster)) || !cluster.remoteUsers) {
+        return { things: [], otherwise: 'its clustermesh-apiserver makes no users of its own for peers' };
+      }
+      const pods = [...(observed.get(cluster.context)?.etcdUsers?.keys() ?? [])];
+      return { things: pods, otherwise: 'no etcd of its clustermesh-apiserver told which users it has' };
+    },
+    run: ({ clusters, observed }) => clusters.flatMap((cluster) => differing(cluster, observed.get(cluster.context))),
+    says: ({ args }) =>
+      `context "${args.context}": etcd of ${args.pod} ${args.problem} ${listed(args.users)}, ${args.but} ConfigMap ${REMOTE_USERS_CONFIGMAP}`,
+  },
+];
+
+function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[] {
+  const { context, namespace, remoteUsers } = cluster;
+  if (!remoteUsers || !makesRemoteUsers(apiserverDeployment(cluster))) return [];
+  // It passes over a user that has the cluster's own name.
+  const wanted = remoteUsers.map(({ name }) => name).filter((name) => name !== clusterNameOf(cluster));
+  // etcd lives and dies with its pod: a new one has the users of the list, and no others.
+  const hint = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
+  return [...(seen?.etcdUsers ?? [])].flatMap(([pod, present]): Finding[] => {
+    const missing = wanted.filter((name) => !present.includes(name));
+    const strangers = present.filter((name) => !wanted.includes(name) && !BUILT_IN.test(name));
+    const about = (users: string[], problem: string, but: string, severity: 'fail' | 'warn') =>
+      users.length > 0 ? [findingOf('tls-users-made', severity, context, { pod, users, problem, but }, hint)] : [];
+    return [
+      ...about(missing, 'has no user', 'which is in', 'fail'),
+      ...about(strangers, 'still lets in', 'which is not in', 'warn'),
+    ];
+  });
+}
