@@ -1,6 +1,8 @@
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { isPodRunning } from '../../src/mesh/objects/pods.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { checkScenarios, configure, edit, type Undo } from '../support/check-scenarios.ts';
-import { refs } from '../support/sandbox-mesh.ts';
+import { eventually, refs } from '../support/sandbox-mesh.ts';
 
 /** Pods that start while cilium-config is another one, which is then put back. */
 async function startUnder(cluster: SandboxCluster, app: string, settings: Record<string, string>): Promise<Undo> {
@@ -10,12 +12,20 @@ async function startUnder(cluster: SandboxCluster, app: string, settings: Record
   return () => restart(cluster, app);
 }
 
-async function restart({ store, namespace, settled }: SandboxCluster, app: string): Promise<void> {
+/** Deletes pods, and waits until others run in their place; with agents the operator, which is to be as young as they are. */
+async function restart({ store, namespace }: SandboxCluster, app: string): Promise<void> {
+  const isOne = ({ metadata: { labels = {} } }: KubeObject) =>
+    labels['k8s-app'] === app || (app === 'cilium' && labels['io.cilium/app'] === 'operator');
   const pods = { apiVersion: 'v1', kind: 'Pod', namespace };
-  for (const { metadata } of store.list(pods)) {
-    if (metadata.labels?.['k8s-app'] === app) store.delete({ ...pods, name: metadata.name });
-  }
-  await settled();
+  const former = store.list(pods).filter(isOne);
+  for (const { metadata } of former) store.delete({ ...pods, name: metadata.name });
+  const uids = former.map(({ metadata }) => metadata.uid);
+  await eventually(
+    () => store.list(pods).filter((pod) => isOne(pod) && !uids.includes(pod.metadata.uid) && isPodRunning(pod)),
+    (successors) => successors.length >= former.length,
+    `${app} runs again`,
+    { deadlineMs: 20_000 },
+  );
 }
 
 /** Agents do not look at the files of peers that there are not. */

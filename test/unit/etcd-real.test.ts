@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EtcdReadError, readKey } from '../../src/etcd/read.ts';
+import { EtcdReadError, readKey, readUsers } from '../../src/etcd/read.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
 import { openEtcdSession } from '../../src/sandbox/cilium/etcd-session.ts';
@@ -151,16 +151,18 @@ describe.skipIf(!present)('a real etcd with client certificates and users', () =
     return certificate;
   }
 
-  function readAs(person: string, key = KEY, trust = ca) {
-    return readKey({
+  function connectionOf(person: string, trust = ca) {
+    return {
       socket: net.connect(port, '127.0.0.1'),
       ca: trust.certificate,
       ...certificateOf(person),
       serverName: 'clustermesh-apiserver.kube-system.svc',
-      key,
       timeoutMs: 10_000,
-    });
+    };
   }
+
+  const readAs = (person: string, key = KEY, trust = ca) => readKey({ ...connectionOf(person, trust), key });
+  const usersAs = (person: string) => readUsers(connectionOf(person));
 
   async function reasonOf(reading: Promise<unknown>): Promise<string> {
     const error = await reading.then(
@@ -173,6 +175,11 @@ describe.skipIf(!present)('a real etcd with client certificates and users', () =
 
   test('lets the user read', async () => {
     expect(await readAs('remote-mesh-1')).toBe(VALUE);
+  });
+
+  test('tells its users to an administrator, and to nobody else', async () => {
+    expect((await usersAs('root')).sort()).toEqual(['remote-mesh-1', 'remote-mesh-2', 'root']);
+    expect(await reasonOf(usersAs('remote-mesh-1'))).toBe('permission-denied');
   });
 
   test('has no such key', async () => {
