@@ -1,7 +1,7 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { authorityState, authorityTrouble, requireSigner } from '../certificates/authority.ts';
-import { type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
+import { acceptEachOther, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER } from '../objects/names.ts';
@@ -64,11 +64,11 @@ function kindInUse({ snapshot, identity }: IdentifiedCluster, server: Identified
  */
 export function usableWithoutSigner(client: IdentifiedCluster, server: IdentifiedCluster, now: Date): boolean {
   const present = client.snapshot.peerCertificates.get(server.identity.name);
-  const trusted = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+  const serving = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
   return (
     present !== undefined &&
-    trusted !== undefined &&
-    present.ca?.publicKeySha256 === trusted.publicKeySha256 &&
+    serving !== undefined &&
+    acceptEachOther(present, serving) &&
     present.certificate.commonName === peerUser(client, server) &&
     reasonAgainstCertificate(present, now) === undefined
   );
