@@ -1,16 +1,49 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { unlessForbidden } from '../kube/unless-refused.ts';
-import { accessRefs } from '../mesh/apiserver/access.ts';
-import type { ObjectRef } from '../mesh/objects/kube-object.ts';
+import {
+  accountRef,
+  CLUSTER_ROLE_BINDINGS,
+  clusterRoleRef,
+  readsCilium,
+  roleGivenTo,
+} from '../mesh/apiserver/access.ts';
+import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
+import { APISERVER } from '../mesh/objects/names.ts';
 
-/** Of what the clustermesh-apiserver reads its cluster as, what is not there; undefined where nothing of it may be read. */
-export async function readMissingAccess(client: ClusterClient, namespace: string): Promise<ObjectRef[] | undefined> {
-  const reads = await Promise.all(
-    accessRefs(namespace).map(async (ref) => {
-      const read = await unlessForbidden(client.get(ref).then((object) => ({ isThere: object !== undefined })));
-      return read && { ref, ...read };
-    }),
-  );
-  const known = reads.filter((one) => one !== undefined);
-  return known.length > 0 ? known.filter(({ isThere }) => !isThere).map(({ ref }) => ref) : undefined;
+/**
+ * Of what the clustermesh-apiserver reads its cluster as, what is not there; undefined where nothing of it may be read.
+ * @param deployment names the account, which may have its rights by a binding of any name
+ */
+export async function readMissingAccess(
+  client: ClusterClient,
+  namespace: string,
+  deployment: KubeObject | undefined,
+): Promise<ObjectRef[] | undefined> {
+  const account = accountRef(namespace, deployment);
+  const [found, lost] = await Promise.all([readRef(client, account), readLostRights(client, account)]);
+  if (!found && !lost) return undefined;
+  return [...(found && !found.object ? [account] : []), ...(lost ?? [])];
+}
+
+/** An object, as far as there is one; undefined where it may not be read. */
+function readRef(client: ClusterClient, ref: ObjectRef): Promise<{ object: KubeObject | undefined } | undefined> {
+  return unlessForbidden(client.get(ref).then((object) => ({ object })));
+}
+
+/** The role and the binding that an account lacks; undefined where that may not be seen. */
+async function readLostRights(client: ClusterClient, account: ObjectRef): Promise<ObjectRef[] | undefined> {
+  const usual = { ...CLUSTER_ROLE_BINDINGS, name: APISERVER };
+  const binding = await readRef(client, usual);
+  const given = binding?.object && roleGivenTo(binding.object, account);
+  const role = await readRef(client, clusterRoleRef(given ?? APISERVER));
+  if (given !== undefined && role?.object) return [];
+  const others = await unlessForbidden(client.listAll(CLUSTER_ROLE_BINDINGS));
+  if (!others && given === undefined) return undefined;
+  const names = new Set((others ?? []).flatMap((other) => roleGivenTo(other, account) ?? []));
+  const roles = await Promise.all([...names].map((name) => readRef(client, clusterRoleRef(name))));
+  if (roles.some((one) => !one || (one.object && readsCilium(one.object)))) return [];
+  return [
+    ...(role && !role.object ? [clusterRoleRef(given ?? APISERVER)] : []),
+    ...(given === undefined ? [usual] : []),
+  ];
 }

@@ -78,6 +78,8 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       return undefined;
     }
   };
+  const lives = refs.map(read);
+  const deploymentAt = refs.findIndex((ref) => keyOf(ref) === keyOf(apiserverDeploymentRef(namespace)));
   const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
   const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
   const nodePorts = purpose === 'enable' ? readUsedNodePorts(client, namespace) : undefined;
@@ -109,8 +111,10 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       purpose === 'connect' ? readCiliumNodes(client) : undefined,
       client.get(configMapRef(namespace, CILIUM_CONFIG)),
       purpose === 'health' ? undefined : client.get(daemonSetRef),
-      Promise.all(refs.map(read)),
-      purpose === 'health' || options.access ? readMissingAccess(client, namespace) : undefined,
+      Promise.all(lives),
+      purpose === 'health' || options.access
+        ? lives[deploymentAt]?.then((deployment) => readMissingAccess(client, namespace, deployment))
+        : undefined,
     ]);
   const config = ciliumConfig && dataOf(ciliumConfig);
   const [podAddresses, ipsecKeyDigest] = await Promise.all([

@@ -271,6 +271,19 @@ describe('the namespace of Cilium', () => {
     expect(stdout).toContain('Context site-2:');
   });
 
+  it('may be given by the name of a cluster that the command is not about, but stands on', async () => {
+    const renamed = join(dirname(plain), 'renamed-too.yaml');
+    const config = parse(await readFile(plain, 'utf8')) as Kubeconfig;
+    for (const context of config.contexts) context.name = context.name.replace('mesh', 'site');
+    await writeFile(renamed, stringify({ ...config, 'current-context': 'site-1' }));
+    const enable = 'clustermesh enable --context site-1 --ca-from-context site-2 --replace-ca --dry-run';
+    const { exitCode, stderr } = await meshctl(`${enable} -n mesh-2=kube-system`, renamed);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    const mistyped = await meshctl(`${enable} -n mesh-22=kube-system`, renamed);
+    expect(mistyped.exitCode).toBe(2);
+    expect(mistyped.stderr).toContain('mesh-22, which is no context and none of the clusters');
+  });
+
   it('is mended by the hint for one that fits no cluster', async () => {
     const { says } = failureOf(await meshctl('clustermesh certs list --context mesh-3 -n nope'));
     const [flag = ''] = /-n \S+$/m.exec(says) ?? [];

@@ -207,7 +207,8 @@ function wrongNamespace({ again }: CommandContext, looks: readonly FirstLook[]):
 }
 
 /**
- * A namespace that was given for a cluster by name is for one of these, unless it may be for one that does not answer.
+ * A namespace that was given for a cluster by name is for one of these, unless it may be for one that does not answer, or for
+ * another one of the kubeconfig, which the command may open by itself.
  * @throws MeshctlError `Usage`
  */
 export async function requireNamed(
@@ -223,7 +224,10 @@ export async function requireNamed(
   const { contexts } = await kubeconfigOf(context, flags);
   const others = (await kubeconfigOf(context, kubeconfig === undefined ? flags : { ...flags, kubeconfig })).contexts;
   const known = [...[...contexts, ...others].map(({ name }) => name), ...looks.flatMap(({ cluster }) => cluster ?? [])];
-  const strangers = names.filter((name) => !known.includes(name));
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  const elsewhere = await clustersElsewhere(context, flags);
+  const strangers = unknown.filter((name) => !elsewhere.includes(name));
   if (strangers.length === 0) return;
   const clusters = looks.map(({ client, cluster = client.context }) => cluster);
   throw new MeshctlError(
@@ -231,6 +235,18 @@ export async function requireNamed(
     `a namespace of Cilium is given for ${strangers.join(', ')}, which is no context and none of the clusters ${clusters.join(', ')}`,
     { hint: 'Write it like mesh-2=cilium, with the name of a context or of a cluster of this command.' },
   );
+}
+
+/** The names of all clusters that contexts of the kubeconfig lead to, as far as they answer. */
+async function clustersElsewhere(context: CommandContext, flags: ClusterFlags): Promise<string[]> {
+  try {
+    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered }) =>
+      answered.flatMap(({ cluster }) => cluster ?? []),
+    );
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'CiliumMissing') return [];
+    throw error;
+  }
 }
 
 /** What is the same for two contexts of one cluster. */

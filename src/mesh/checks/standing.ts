@@ -75,8 +75,7 @@ function theAccess(cluster: ClusterSnapshot): Subject {
   if (!deployment) return theDeployment(cluster);
   return {
     things: missingAccess(cluster, deployment) ? ['access'] : [],
-    otherwise:
-      'its ServiceAccount, ClusterRole and ClusterRoleBinding clustermesh-apiserver were not read, or are not used',
+    otherwise: 'its ServiceAccount, ClusterRole and ClusterRoleBinding may not be read',
   };
 }
 

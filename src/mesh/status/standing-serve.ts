@@ -1,4 +1,4 @@
-import { missingAccess } from '../apiserver/access.ts';
+import { giveAccessCommand, missingAccess } from '../apiserver/access.ts';
 import {
   availableReplicasOf,
   isRolledOut,
@@ -124,7 +124,8 @@ function accessFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[
   const [first] = missing;
   if (!first) return [];
   const says = `its clustermesh-apiserver has lost its ${missing.map(({ kind }) => kind).join(' and ')}: a new pod of it could read nothing to serve`;
-  return [faultFor(snapshot, 'access-missing', { object: `${first.kind} ${first.name}`, says })];
+  const hint = giveAccessCommand(snapshot, deployment, missing);
+  return [faultFor(snapshot, 'access-missing', { object: `${first.kind} ${first.name}`, says, hint })];
 }
 
 /** What runs has the name and id of its start, and so have its certificates, and the peers that know it. */
