@@ -65,7 +65,7 @@ describe('check of a mesh that is well', () => {
     const alone = await checkEntries(mesh.meshctl, 'mesh-1', '--pre');
     const passed = new Set(alone.filter(({ severity }) => severity === 'pass').map(({ id }) => id));
     expect([...passed]).toEqual([
-      ...['cluster-identity', 'cluster-id-unique', 'mesh-size', 'service-reachable'],
+      ...['cluster-identity', 'cluster-id-unique', 'max-connected-clusters-running', 'mesh-size', 'service-reachable'],
       ...['apiserver-schedulable', 'apiserver-policy', 'tls-ca'],
     ]);
     const { exitCode, stderr } = await check(BOTH, '--pre', '-n', 'default');
@@ -76,9 +76,9 @@ describe('check of a mesh that is well', () => {
   it('prints a table by category, and with -o short only what is not well', async () => {
     const { stdout } = await check(BOTH, '--category', 'tls,peers');
     expect(stdout).toContain('tls\n---\n√ the CA exists and can sign\n√ all certificates exist and can be read');
-    expect(stdout).toContain('✅ Checks: 16 passed');
+    expect(stdout).toContain('✅ Checks: 17 passed');
     expect((await check(BOTH, '--category', 'tls,network', '-o', 'short')).stdout).toBe(
-      '✅ Checks: 3 skipped, 12 passed\n',
+      '✅ Checks: 3 skipped, 13 passed\n',
     );
   });
 
