@@ -11,7 +11,8 @@ import { TLS_CHECKS } from '../../src/mesh/checks/tls.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
-import { keyOf } from '../../src/mesh/objects/kube-object.ts';
+import { planDisable, rotationNotes } from '../../src/mesh/enable/plan-disable.ts';
+import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../../src/mesh/objects/names.ts';
 import { secretText } from '../../src/mesh/objects/secret-data.ts';
 import type { KeyPair } from '../../src/pki/certificate.ts';
@@ -151,6 +152,24 @@ describe('in the middle of a rotation', () => {
         at,
       ).toEqual(rotations.map(() => `meshctl clustermesh certs rotate --context mesh-1,mesh-2${ca}`));
     }
+  });
+
+  it('a cluster that leaves and keeps its certificates is told how it goes on', async () => {
+    const phases = new Set<string>();
+    for (const { one, at, rotations } of await middles((index) => index % 4 === 0)) {
+      const possible = [...one.objects.values()].map(refOf);
+      const { steps } = planDisable({ snapshot: one, possible, keepCertificates: true });
+      const notes = rotationNotes(one, steps);
+      const mine = rotations.find(({ context }) => context === 'mesh-1');
+      // Of one cluster alone it is not always beyond doubt.
+      if (notes.length === 0) continue;
+      phases.add(mine?.phase ?? '');
+      const ca = ['trust', 'replace'].includes(mine?.phase ?? '') ? ' --ca' : '';
+      expect(notes, at).toEqual([
+        expect.stringMatching(new RegExp(`: meshctl clustermesh certs rotate --context mesh-1${ca}$`)),
+      ]);
+    }
+    expect([...phases]).toEqual(expect.arrayContaining(['leaves', 'peers']));
   });
 
   it('check warns of it and of nothing else, and enable issues nothing, cuts nobody and names the way on', async () => {

@@ -298,6 +298,12 @@ describe('what would not come back, with the peer read', () => {
       ['kvstoremesh peer-ca'],
     ],
     [
+      'a peer that has replaced its CA: one fault, although neither accepts the other',
+      {},
+      { tls: Object.fromEntries(OWN_CERTIFICATES.map((name) => [name, tlsOf('ca-new')])) },
+      ['kvstoremesh peer-ca'],
+    ],
+    [
       'a server certificate of the peer that goes with nothing of the peer: a fault of the peer alone',
       {},
       { tls: { [SERVER]: tlsOf('ca-else') } },

@@ -3,7 +3,7 @@ import { waitForList } from '../../kube/wait.ts';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { planDisable, stayingNotes, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
+import { planDisable, rotationNotes, stayingNotes, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
@@ -50,7 +50,7 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
     name: identityOf(snapshot.ciliumConfig).name,
     peers: knownPeers(snapshot),
     steps,
-    notes: stayingNotes(steps),
+    notes: [...stayingNotes(steps), ...rotationNotes(snapshot, steps)],
   };
 }
 

@@ -1,4 +1,6 @@
+import { describeUnfinished, provenRotation } from '../certificates/unfinished-rotation.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { APISERVER, CA_SECRET, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { foreignOwner, isOurs, managersOfData } from '../objects/ownership.ts';
@@ -94,6 +96,20 @@ export function stayingNotes(steps: readonly Step[]): string[] {
     owners.set(owner, [...(owners.get(owner) ?? []), describeRef(object)]);
   }
   return [...owners].map(([owner, objects]) => `${objects.join(', ')} stay: made by ${owner}, remove them there`);
+}
+
+/**
+ * What becomes of a rotation in whose middle a cluster leaves: with its certificates it ends; where they are kept it goes on
+ * when the cluster is enabled again.
+ */
+export function rotationNotes(snapshot: ClusterSnapshot, steps: readonly Step[]): string[] {
+  const rotation = provenRotation(snapshot);
+  const isKept = steps.some(({ action, object }) => action === 'keep' && object.name === CA_SECRET);
+  if (!rotation || !isKept) return [];
+  const goOn = meshctlCommand('clustermesh certs rotate', { context: snapshot.context }, [
+    ...(rotation.stage === 'trusting' ? ['--ca'] : []),
+  ]);
+  return [`${describeUnfinished(rotation)}; what is kept stays so, and once enabled again it goes on with: ${goOn}`];
 }
 
 function isCertificate({ kind, metadata }: KubeObject): boolean {

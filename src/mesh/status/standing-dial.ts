@@ -121,7 +121,8 @@ function certificateFaults(
       : [fault('peer-certificate-missing', 'the CA certificate by which the peer is known is missing', key)];
   }
   const presented = certificatePlace === undefined ? undefined : tlsFiles.get(certificatePlace);
-  return trustFaults(peer, presented, trust, input).map(({ id, says, key }) => fault(id, says, keys[key]));
+  const distrust = trustFault(peer, presented, trust, input);
+  return distrust ? [fault(distrust.id, distrust.says, keys[distrust.key])] : [];
 }
 
 function identityFault(
@@ -151,39 +152,33 @@ function identityFault(
     : { id: 'peer-certificate-expired', says: `the client certificate ${says}`, key: keys.certificate };
 }
 
-/** Whether the peer, where it was read, would accept the certificate, and its own would be accepted here. */
-function trustFaults(
+/**
+ * Whether the peer, where it was read, would accept the certificate, and its own would be accepted here. That a peer has
+ * replaced its CA is one fault, although neither side accepts the other by it.
+ */
+function trustFault(
   peer: string,
   presented: TlsFiles | undefined,
   trust: TlsFiles | undefined,
   { others = [] }: FaultsInput,
-): { id: DialFaultId; says: string; key: 'certificate' | 'ca' }[] {
+): { id: DialFaultId; says: string; key: 'certificate' | 'ca' } | undefined {
   const other = others.find((cluster) => clusterNameOf(cluster) === peer);
   const server = other?.tlsFiles?.get(SERVER_CERT_SECRET);
   // Where only the server certificate is from elsewhere, it is the peer that has to be mended.
-  if (!other || !server || servesFromElsewhere(other)) return [];
+  if (!other || !server || servesFromElsewhere(other)) return undefined;
   const issuer = presented?.signedByCa && typeof presented.ca !== 'string' ? presented.ca : undefined;
   const serverIssuer = server.signedByCa && typeof server.ca !== 'string' ? server.ca : undefined;
-  return [
-    ...(issuer && distrusts(server, issuer)
-      ? [
-          {
-            id: 'peer-certificate-issuer' as const,
-            says: `the client certificate is from a CA that ${peer} does not accept`,
-            key: 'certificate' as const,
-          },
-        ]
-      : []),
-    ...(serverIssuer && trust && distrusts(trust, serverIssuer)
-      ? [
-          {
-            id: 'peer-ca' as const,
-            says: `the server certificate of ${peer} is from a different CA than the one that is trusted here`,
-            key: 'ca' as const,
-          },
-        ]
-      : []),
-  ];
+  const isRefused = issuer !== undefined && distrusts(server, issuer);
+  const isUnknown = serverIssuer !== undefined && trust !== undefined && distrusts(trust, serverIssuer);
+  if (isUnknown) {
+    const says = isRefused
+      ? `${peer} has another CA by now than the one that is trusted here and has issued the client certificate`
+      : `the server certificate of ${peer} is from a different CA than the one that is trusted here`;
+    return { id: 'peer-ca', says, key: 'ca' };
+  }
+  if (!isRefused) return undefined;
+  const says = `the client certificate is from a CA that ${peer} does not accept`;
+  return { id: 'peer-certificate-issuer', says, key: 'certificate' };
 }
 
 /**
