@@ -7,7 +7,10 @@ afterEach(() => void vi.useRealTimers());
 
 it('what is quiet says what takes long, each time that it changes, and nothing of what does not', () => {
   const lines: string[] = [];
-  const { start } = quietProgress({ write: (text: string) => lines.push(text), isTty: false } as never, createTheme(false));
+  const { start } = quietProgress(
+    { write: (text: string) => lines.push(text), isTty: false } as never,
+    createTheme(false),
+  );
   const short = start('Reading the clusters');
   const long = start('mesh-1: waiting for the clustermesh-apiserver');
   vi.advanceTimersByTime(10_000);
