@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs';
+import { chmodSync, cpSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { create } from 'tar';
 import { commitDate } from './release.mjs';
@@ -15,10 +15,12 @@ import { commitDate } from './release.mjs';
  */
 export async function packArchive({ root, program, target, notices, output }) {
   const folder = dirname(program);
+  // Whoever carries it from one machine to another may have lost that.
+  chmodSync(program, 0o755);
   for (const file of [join(root, 'LICENSE'), ...notices]) cpSync(file, join(folder, basename(file)));
   cpSync(join(root, 'templates/rbac'), join(folder, 'rbac'), { recursive: true });
   const file = join(output, `meshctl-${target}.tar.gz`);
   const names = [basename(program), 'LICENSE', ...notices.map((notice) => basename(notice)), 'rbac'];
-  await create({ file, cwd: folder, gzip: { level: 9 }, portable: true, mtime: commitDate() }, names);
+  await create({ file, cwd: folder, gzip: true, portable: true, mtime: commitDate() }, names);
   return file;
 }

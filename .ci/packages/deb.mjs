@@ -44,7 +44,7 @@ export function makeDeb({ root, program, target, notices, output }) {
   mkdirSync(join(tree, 'DEBIAN'));
   writeFileSync(join(tree, 'DEBIAN/control'), control(architecture));
   const file = join(output, `meshctl_${RELEASE.version}_${architecture}.deb`);
-  execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Zgzip', tree, file], {
+  execFileSync('dpkg-deb', ['--build', '--root-owner-group', '-Zgzip', '-z6', tree, file], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(Math.floor(commitDate().getTime() / 1000)) },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

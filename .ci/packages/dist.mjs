@@ -34,7 +34,10 @@ const fileOf = (target) =>
   join(output, 'executables', target, target.startsWith('windows') ? 'meshctl.exe' : 'meshctl');
 
 const STEPS = {
-  npm: () => packNpmPackage({ root, folder: packageFolder, output }),
+  npm() {
+    const modules = packNpmPackage({ root, folder: packageFolder, output });
+    writeSbom(root, modules, join(output, 'meshctl.cdx.json'));
+  },
   async executables() {
     const script = join(output, 'executables', 'meshctl.cjs');
     await bundleForExecutable(root, script);
@@ -62,7 +65,6 @@ const STEPS = {
       writeFileSync(join(output, 'clustermesh.yaml'), krewManifest(archives));
       writeFileSync(join(output, 'meshctl.rb'), homebrewFormula(archives));
     }
-    writeSbom(root, join(output, 'meshctl.cdx.json'));
     const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8');
     const changes = changesOf(changelog, RELEASE.version) ?? changesOf(changelog, 'Unreleased') ?? '';
     writeFileSync(join(output, 'NOTES.md'), releaseNotes(changes));

