@@ -73,6 +73,26 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       `context "${args.context}" is connected to a cluster "${args.name}" with the id ${args.known}, but context "${args.named}" has that name with the id ${args.id}`,
   },
   {
+    id: 'max-connected-clusters-running',
+    category: 'identity',
+    title: 'the clustermesh-apiserver runs with the max-connected-clusters of cilium-config',
+    needs: ['cluster-identity'],
+    subject: (cluster) => ({
+      things: sizeOf(apiserverDeployment(cluster)) === undefined ? [] : ['clustermesh-apiserver'],
+      otherwise: 'it has no clustermesh-apiserver that tells',
+    }),
+    run: ({ clusters }) =>
+      clusters.flatMap((cluster): Finding[] => {
+        const outdated = outdatedSize(cluster);
+        if (!outdated) return [];
+        const { context } = cluster;
+        const args = { context, reason: describeSize(outdated) };
+        const hint = putSizeBack(cluster, outdated);
+        return [{ id: 'max-connected-clusters-running', severity: 'fail', cluster: context, args, hint }];
+      }),
+    says: ({ args }) => `context "${args.context}": ${args.reason}`,
+  },
+  {
     id: 'max-connected-clusters-equal',
     category: 'identity',
     title: 'max-connected-clusters is the same everywhere',
@@ -92,26 +112,6 @@ export const IDENTITY_CHECKS: readonly Check[] = [
       ];
     },
     says: ({ args }) => `max-connected-clusters differs (${listed(args.settings, '; ')})`,
-  },
-  {
-    id: 'max-connected-clusters-running',
-    category: 'identity',
-    title: 'the clustermesh-apiserver runs with the max-connected-clusters of cilium-config',
-    needs: ['cluster-identity'],
-    subject: (cluster) => ({
-      things: sizeOf(apiserverDeployment(cluster)) === undefined ? [] : ['clustermesh-apiserver'],
-      otherwise: 'it has no clustermesh-apiserver that tells',
-    }),
-    run: ({ clusters }) =>
-      clusters.flatMap((cluster): Finding[] => {
-        const outdated = outdatedSize(cluster);
-        if (!outdated) return [];
-        const { context } = cluster;
-        const args = { context, reason: describeSize(outdated) };
-        const hint = putSizeBack(cluster, outdated);
-        return [{ id: 'max-connected-clusters-running', severity: 'fail', cluster: context, args, hint }];
-      }),
-    says: ({ args }) => `context "${args.context}": ${args.reason}`,
   },
   {
     id: 'mesh-size',

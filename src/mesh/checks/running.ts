@@ -1,5 +1,5 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { podIdentity } from '../apiserver/pod-marks.ts';
+import { outdatedIdentity, podIdentity } from '../apiserver/pod-marks.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
@@ -131,9 +131,9 @@ function outdated(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[
       : []),
     ...agents.map(([one, nodes]) => `agents run as ${one} (${nodes.slice(0, 3).join(', ')})`),
   ];
-  const isMarked = podIdentity(apiserverDeployment(cluster));
-  // Where the Deployment is as enable would have it, it replaces no pod.
-  const isUnseen = !isRight || isOfAnother ? isMarked?.name === name && isMarked.id === id : false;
+  // Where the objects are as they shall be, enable would replace no pod. Of another name its certificates are to follow.
+  const isOfAnotherId = !isRight && published.some(([one]) => one === name);
+  const isUnseen = (isOfAnother || isOfAnotherId) && !outdatedIdentity(cluster);
   const programs = [
     ...(agents.length > 0 ? ['daemonset/cilium', 'deployment/cilium-operator'] : []),
     ...(isUnseen ? [`deployment/${APISERVER}`] : []),
