@@ -104,7 +104,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       probes,
       nodePorts,
       full ? readNamespaceLabels(client, namespace) : undefined,
-      full ? client.collect({ apiVersion: 'v1', kind: 'Node' }, (node) => [nodeFactsOf(node)]) : [],
+      full ? readNodes(client) : [],
       full
         ? client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR })
         : undefined,
@@ -156,6 +156,20 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     missingAccess,
     unread,
   };
+}
+
+function readNodes(client: ClusterClient): Promise<ClusterSnapshot['nodes']> {
+  return client.collect({ apiVersion: 'v1', kind: 'Node' }, (node) => [nodeFactsOf(node)]);
+}
+
+/** The nodes that a snapshot of a cluster's health lacks; none where they may not be listed. */
+export async function readNodesIfAllowed(client: ClusterClient): Promise<ClusterSnapshot['nodes']> {
+  try {
+    return await readNodes(client);
+  } catch (error) {
+    if (error instanceof MeshctlError && error.code === 'Forbidden') return [];
+    throw error;
+  }
 }
 
 /**

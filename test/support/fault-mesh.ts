@@ -44,6 +44,8 @@ export interface FaultMesh {
   shutDown(cluster: SandboxCluster): void;
   /** What else than objects `restore` has to take back. */
   later(undo: () => void): void;
+  /** Brings the mesh where some work leads, done once: later the objects are made as it left them. */
+  replay(name: string, work: () => Promise<unknown>): Promise<void>;
   /** Puts all back as it was when the mesh was well, and waits until everyone is connected. */
   restore(): Promise<void>;
   close(): Promise<void>;
@@ -57,6 +59,7 @@ const KINDS = [
     (kind) => ['rbac.authorization.k8s.io/v1', kind] as const,
   ),
   ['cilium.io/v2', 'CiliumNetworkPolicy'] as const,
+  ['networking.k8s.io/v1', 'NetworkPolicy'] as const,
 ];
 
 const READY = 'ready';
@@ -121,23 +124,37 @@ export async function startFaultMesh(): Promise<FaultMesh> {
   const connected = () => eventually(reports, areReady, 'all are connected', { deadlineMs: SETTLED_WITHIN_MS });
   await connected();
   const saved = new Map([one, two].map((cluster) => [cluster, objectsOf(cluster)]));
+  const replayed = new Map<string, typeof saved>();
   let undoings: (() => void)[] = [];
+
+  async function put(objects: typeof saved): Promise<void> {
+    for (const [cluster, wanted] of objects) {
+      if (!rollBackClusters(cluster, wanted)) continue;
+      // Programs know the CA, the users and the name that were there when they started.
+      for (const pod of podsOf(cluster)) remove(cluster, pod);
+    }
+    await Promise.all([one, two].map((cluster) => cluster.settled()));
+  }
 
   return {
     ...{ sandbox, one, two, kubeconfigPath, run, meshctl, redial, isConnected, isWell },
     shutDown: ({ context }) => void down.add(context),
+    async replay(name, work) {
+      const known = replayed.get(name);
+      if (!known) {
+        await work();
+        await Promise.all([one, two].map((cluster) => cluster.settled()));
+        replayed.set(name, new Map([one, two].map((cluster) => [cluster, objectsOf(cluster)])));
+      } else await put(known);
+      await connected();
+    },
     later: (undo) => void undoings.push(undo),
     async restore() {
       down.clear();
       sandbox.network.mendLink(one.name, two.name);
       for (const undo of undoings.reverse()) undo();
       undoings = [];
-      for (const [cluster, objects] of saved) {
-        if (!rollBackClusters(cluster, objects)) continue;
-        // Programs know the CA, the users and the name that were there when they started.
-        for (const pod of podsOf(cluster)) remove(cluster, pod);
-      }
-      await Promise.all([one, two].map((cluster) => cluster.settled()));
+      await put(saved);
       await connected();
     },
     async close() {

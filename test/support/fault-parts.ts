@@ -81,3 +81,29 @@ export async function serveWith(
     'meshctl',
   );
 }
+
+/** Sets keys of a cluster's ConfigMap cilium-config. */
+export function configure(cluster: SandboxCluster, settings: Record<string, string>): void {
+  change(cluster, refsOf(cluster).configMap('cilium-config'), (configMap) => {
+    configMap.data = { ...(configMap.data as object), ...settings };
+  });
+}
+
+/** As if nobody had ever connected them: no peering files, and no users. */
+export function neverJoined({ one, two }: Record<'one' | 'two', SandboxCluster>): void {
+  for (const cluster of [one, two]) {
+    for (const name of ['cilium-kvstoremesh', 'cilium-clustermesh']) dropSecret(cluster, name);
+    setUsersText(cluster, 'users: []\n');
+  }
+}
+
+/** The pods of a cluster's clustermesh-apiserver. */
+export function apiserverPodsOf({ store, namespace }: SandboxCluster): ObjectRef[] {
+  const pods = store.list({ apiVersion: 'v1', kind: 'Pod', namespace, labels: { 'k8s-app': 'clustermesh-apiserver' } });
+  return pods.map(({ apiVersion, kind, metadata: { name } }) => ({ apiVersion, kind, namespace, name }));
+}
+
+/** Its successor starts with what the objects say now. */
+export function restartApiserver(cluster: SandboxCluster): void {
+  for (const ref of apiserverPodsOf(cluster)) cluster.store.delete(ref);
+}

@@ -117,7 +117,7 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
     if (adviser === 'status' || adviser === 'check') {
       const commands = printedCommands(seen[adviser]).filter((command) => !isLook(command));
       const unconcerned = fault.unconcerned?.includes(adviser) ?? false;
-      if (commands.length === 0 && (fault.operator || unconcerned)) return;
+      if (commands.length === 0 && (fault.operator || unconcerned || fault.looks?.includes(adviser))) return;
       if (commands.length === 0 && seen[adviser].exitCode === 0) throw new Error(`${adviser} is content with it`);
       await once(commands, adviser);
       return;
@@ -150,7 +150,7 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
       // There is nothing that would mend it.
       if (fault.operator) return;
       for (let round = 1; ; round++) {
-        const trouble = await troubleOf(mesh);
+        const trouble = (await troubleOf(mesh)) ?? (await leftOf(mesh, fault));
         if (!trouble) return;
         const said = trouble.map(textOf).join('\n');
         if (round === MOST_ROUNDS) throw new Error(`not well after all of it:\n${said}`);
@@ -161,6 +161,13 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
       throw new Error(`${error instanceof Error ? error.message : error}\n\nWhat was typed:\n${log.join('\n')}`);
     }
   }
+}
+
+/** What was only warned of is not seen by whoever asks whether all is well. */
+async function leftOf(mesh: FaultMesh, { check }: FaultEntry): Promise<CliResult[] | undefined> {
+  if (check.length === 0 || check.some((id) => !id.startsWith('‼'))) return undefined;
+  const result = await mesh.meshctl(CHECK);
+  return findingsOf(result).some((id) => check.includes(id)) ? [result] : undefined;
 }
 
 /** A command is the same however long it would wait. */

@@ -29,6 +29,8 @@ export interface FaultEntry {
   harmless?: true;
   /** It takes an operator: there is no command that mends it, and what is printed only shows. */
   operator?: true;
+  /** Commands that only show where to look; others mend it. */
+  looks?: readonly Adviser[];
   /** Commands that have nothing to do with it and say nothing. */
   unconcerned?: readonly Adviser[];
   /** What a mere look that is printed must show. */

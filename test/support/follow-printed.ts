@@ -70,7 +70,7 @@ export async function requireEvidence(mesh: FaultMesh, fault: FaultEntry, comman
 }
 
 /** Placeholders are filled in, as an operator would; anything else stays as it was printed. */
-async function type(mesh: FaultMesh, fault: FaultEntry, { program, argv }: PrintedCommand): Promise<CliResult> {
+async function type(mesh: FaultMesh, fault: FaultEntry, { program, argv, input }: PrintedCommand): Promise<CliResult> {
   const words = argv.map((word) =>
     word.replaceAll(/<[^<>]+>/g, (placeholder) => {
       const filled = fault.fill?.[placeholder];
@@ -80,7 +80,7 @@ async function type(mesh: FaultMesh, fault: FaultEntry, { program, argv }: Print
   );
   if (program === 'meshctl') return withPatience((signal) => mesh.run(words, { signal }));
   if (WITHOUT_KUBECTL) {
-    kubectlStandIn(mesh, words);
+    kubectlStandIn(mesh, words, input);
     return { exitCode: 0, stdout: '', stderr: '' };
   }
   const { PATH = '' } = process.env;
@@ -93,6 +93,7 @@ async function type(mesh: FaultMesh, fault: FaultEntry, { program, argv }: Print
     extendEnv: false,
     reject: false,
     timeout: PATIENCE_MS,
+    ...(input === undefined ? {} : { input }),
   });
   return { exitCode, stdout, stderr };
 }

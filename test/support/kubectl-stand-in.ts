@@ -1,18 +1,29 @@
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { FaultMesh } from './fault-mesh.ts';
 import { found, refsOf } from './sandbox-mesh.ts';
 
 /** For machines without kubectl: the writing commands that hints use. Anything else fails. */
-export function kubectlStandIn({ one, two, kubeconfigPath }: FaultMesh, argv: readonly string[]): void {
+export function kubectlStandIn({ one, two, kubeconfigPath }: FaultMesh, argv: readonly string[], input?: string): void {
   const flag = (name: string) => argv[argv.indexOf(name) + 1];
   if (flag('--kubeconfig') !== kubeconfigPath) throw new Error(`this kubeconfig is missing: ${argv.join(' ')}`);
   const cluster = found(
     [one, two].find(({ context }) => context === flag('--context')),
     `the context of ${argv.join(' ')}`,
   );
-  const refs = refsOf({ namespace: found(flag('-n'), 'the namespace') });
   const line = argv.join(' ');
+  const [, node] = / uncordon (\S+)$/.exec(line) ?? [];
+  if (node !== undefined) {
+    cluster.store.update({ apiVersion: 'v1', kind: 'Node', name: node }, ({ spec }) => {
+      delete (spec as { unschedulable?: boolean }).unschedulable;
+    });
+    return;
+  }
+  const namespace = found(flag('-n'), 'the namespace');
+  const refs = refsOf({ namespace });
   const [, deployment, replicas] = / scale deployment\/(\S+) --replicas=(\d+)$/.exec(line) ?? [];
   const [, configMap] = / delete configmap (\S+)$/.exec(line) ?? [];
+  const [, settings] = / patch configmap (\S+) --type merge --patch /.exec(line) ?? [];
+  const [, workloads] = / rollout restart (.+)$/.exec(line) ?? [];
   const [, service] = / patch service (\S+) --type=json -p /.exec(line) ?? [];
   if (deployment !== undefined) {
     cluster.store.update(refs.deployment(deployment), ({ spec }) => {
@@ -29,6 +40,22 @@ export function kubectlStandIn({ one, two, kubeconfigPath }: FaultMesh, argv: re
         (parent as Record<string, unknown>)[fields.at(-1) ?? ''] = value;
       }
     });
+  } else if (settings !== undefined) {
+    const { data } = JSON.parse(argv.at(-1) ?? '') as { data: Record<string, string> };
+    cluster.store.update(refs.configMap(settings), (object) => {
+      object.data = { ...(object.data as object), ...data };
+    });
+  } else if (workloads !== undefined) {
+    for (const [kind, name] of workloads.split(' ').map((workload) => workload.split('/'))) {
+      const ref = { ...refs.deployment(name ?? ''), kind: kind === 'daemonset' ? 'DaemonSet' : 'Deployment' };
+      cluster.store.update(ref, ({ spec }) => {
+        const { metadata } = (spec as { template: { metadata: { annotations?: Record<string, string> } } }).template;
+        metadata.annotations = { ...metadata.annotations, restartedAt: new Date().toISOString() };
+      });
+    }
+  } else if (line.endsWith(' apply -f -')) {
+    const object = JSON.parse(input ?? '') as KubeObject;
+    cluster.store.create({ ...object, metadata: { ...object.metadata, namespace } });
   } else if (configMap !== undefined) {
     cluster.store.delete(refs.configMap(configMap));
   } else {

@@ -8,6 +8,8 @@ export interface PrintedCommand {
   program: 'meshctl' | 'kubectl';
   /** Without the program. */
   argv: string[];
+  /** What another command pipes into it. */
+  input?: string;
 }
 
 /**
@@ -15,9 +17,9 @@ export interface PrintedCommand {
  * too long for its line stands on lines of its own below (views/hint-lines.ts).
  */
 const STEP =
-  /(?:→ .*?\b|^ +)((?:meshctl (?:clustermesh|service|connectivity)|kubectl (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale))\b.*)$/;
+  /(?:→ .*?\b|^ +)(echo '.*' \| kubectl .*|(?:meshctl (?:clustermesh|service|connectivity)|kubectl (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale))\b.*)$/;
 const SHELL =
-  'say() { for word in "$@"; do printf "%s\\0" "$word"; done; printf "\\n\\0"; }; meshctl() { say meshctl "$@"; }; kubectl() { say kubectl "$@"; };';
+  'say() { for word in "$@"; do printf "%s\\0" "$word"; done; case "$*" in *" -f -") cat; printf "\\0";; esac; printf "\\n\\0"; }; meshctl() { say meshctl "$@"; }; kubectl() { say kubectl "$@"; };';
 
 /** Every command that was printed after an arrow, on stdout and stderr, each line once, in its order. */
 export function printedCommands({ stdout, stderr }: Pick<CliResult, 'stdout' | 'stderr'>): PrintedCommand[] {
@@ -38,7 +40,8 @@ function commandsIn(line: string): PrintedCommand[] {
     .map((text) => {
       const [program, ...argv] = text.split('\0');
       if (program !== 'meshctl' && program !== 'kubectl') throw new Error(`neither meshctl nor kubectl: ${line}`);
-      return { line, program, argv };
+      if (argv.at(-2) !== '-') return { line, program, argv };
+      return { line, program, argv: argv.slice(0, -1), input: argv.at(-1) ?? '' };
     });
 }
 

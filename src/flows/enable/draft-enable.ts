@@ -29,6 +29,7 @@ import { doubtAboutUsers, enableEffects, usersToRestore } from '../../mesh/enabl
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
 import { settingName, settingsOf } from '../../mesh/enable/kept-settings.ts';
+import { nodePortCommand } from '../../mesh/enable/node-port.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { type PeerMove, planMove } from '../../mesh/enable/peer-move.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
@@ -268,7 +269,7 @@ function warningsOf(
     ...(exposure.warning ? [`Service type ${exposure.type}: ${exposure.warning}`] : []),
     ...(nodePort !== undefined && peerPorts(snapshot).includes(nodePort)
       ? [
-          `the node port ${nodePort} is also a peer's: with kube-proxy replacement, dialling the peer leads back here; choose another with --node-port`,
+          `the node port ${nodePort} is also a peer's: with kube-proxy replacement, dialling the peer leads back here; for another one: ${nodePortCommand(snapshot, new Set([...peerPorts(snapshot), nodePort]))}`,
         ]
       : []),
   ];

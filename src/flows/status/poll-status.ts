@@ -7,7 +7,9 @@ import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, CILIUM_CONFIG } from '../../mesh/objects/names.ts';
 import { servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
+import type { FaultId } from '../../mesh/status/fault.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
+import { faultsOf } from '../../mesh/status/standing.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import {
   createTally,
@@ -19,7 +21,7 @@ import {
   type StatusExpectation,
 } from '../../mesh/status/status.ts';
 import { failingDials } from '../../mesh/status/troubleshoot.ts';
-import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { readNodesIfAllowed, readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from '../adaptive-limit.ts';
 import type { Flow, Target } from '../flow.ts';
 import { AGENTS, factsOf, type PodFacts, REPLICAS, readAnswer, type StatusProgram } from './status-programs.ts';
@@ -56,8 +58,7 @@ const SUCCESSOR_WAIT_MS = 3000;
  * @throws MeshctlError `CiliumMissing`, and what keeps the cluster from being asked at all
  */
 export async function pollStatus(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
-  const snapshot =
-    options.snapshot ?? (await readSnapshot(target.client, { namespace: target.namespace, purpose: 'health' }));
+  const snapshot = options.snapshot ?? (await readHealth(flow, target));
   const expected = expectationOf(snapshot);
   const tally = createTally(expected, { details: options.details ?? false });
   const limit = createAdaptiveLimit({ most: options.parallel, slowAfterMs: SLOW_AFTER_MS, isOverload });
@@ -69,6 +70,15 @@ export async function pollStatus(flow: Flow, target: Target, options: PollOption
   const { samplePercent: percent } = options;
   if (percent === undefined || percent >= 100) return { report, snapshot };
   return { report: { ...report, sample: { percent, asked: report.nodes.total, nodes: poll.listed } }, snapshot };
+}
+
+const UNREADY: readonly FaultId[] = ['apiserver-not-ready', 'apiserver-rollout'];
+
+/** Where pods are not ready, the next step hangs on whether a node takes one: only then the nodes are read. */
+async function readHealth({ now }: Flow, { client, namespace }: Target): Promise<ClusterSnapshot> {
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'health' });
+  const isUnready = faultsOf(snapshot, { now: now() }).some(({ id }) => UNREADY.includes(id));
+  return isUnready ? { ...snapshot, nodes: await readNodesIfAllowed(client) } : snapshot;
 }
 
 function expectationOf(snapshot: ClusterSnapshot): StatusExpectation {

@@ -1,7 +1,5 @@
-import { identityOf } from '../cilium/identity.ts';
+import { configureCommand, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
-import { CILIUM_CONFIG } from '../objects/names.ts';
 import { sizeOf } from './deployment.ts';
 import { apiserverDeployment } from './live.ts';
 
@@ -25,8 +23,6 @@ export function describeSize({ runs, wanted }: OutdatedSize): string {
 }
 
 /** The command that puts back what everything in the cluster was made with. */
-export function putSizeBack({ context, namespace }: ClusterSnapshot, { runs }: OutdatedSize): string {
-  const patch = JSON.stringify({ data: { 'max-connected-clusters': String(runs) } });
-  const words = ['patch', 'configmap', CILIUM_CONFIG, '--type', 'merge', '--patch', patch];
-  return kubectlCommand({ context, namespace }, words);
+export function putSizeBack(snapshot: ClusterSnapshot, { runs }: OutdatedSize): string {
+  return configureCommand(snapshot, { 'max-connected-clusters': String(runs) });
 }

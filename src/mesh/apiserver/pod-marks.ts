@@ -1,6 +1,6 @@
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
-import { type ClusterIdentity, identityOf, restartCommand } from '../cilium/identity.ts';
+import { type ClusterIdentity, configureCommand, identityOf, restartCommand } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -50,11 +50,19 @@ export function formerName(snapshot: ClusterSnapshot, { name }: Pick<ClusterIden
   return deployment && former !== name ? former : undefined;
 }
 
+/** A clustermesh-apiserver that runs as something else than cilium-config would have it at its next start, in words. */
+export interface OutdatedIdentity {
+  runs: string;
+  wanted: string;
+  /** What cilium-config said when it was started. */
+  before: Readonly<Record<string, string>>;
+}
+
 /**
- * How a clustermesh-apiserver runs, and how cilium-config would have it at its next start, in words; undefined where they
- * agree, or nothing tells. Pods that were restarted by others since are not known by their mark.
+ * How a clustermesh-apiserver runs where cilium-config has another name or id by now; undefined where they agree, or nothing
+ * tells. Pods that were restarted by others since are not known by their mark.
  */
-export function outdatedIdentity(snapshot: ClusterSnapshot): { runs: string; wanted: string } | undefined {
+export function outdatedIdentity(snapshot: ClusterSnapshot): OutdatedIdentity | undefined {
   if (!snapshot.ciliumConfig) return undefined;
   const { name, id } = identityOf(snapshot.ciliumConfig);
   const former = formerName(snapshot, { name });
@@ -62,7 +70,16 @@ export function outdatedIdentity(snapshot: ClusterSnapshot): { runs: string; wan
   if (former === undefined && (formerId === undefined || formerId === id)) return undefined;
   const described = (called: string, as: number | undefined) =>
     as === undefined ? `"${called}"` : `"${called}" with the id ${as}`;
-  return { runs: described(former ?? name, formerId), wanted: described(name, id) };
+  const before = {
+    ...(former === undefined ? {} : { 'cluster-name': former }),
+    ...(formerId === undefined || formerId === id ? {} : { 'cluster-id': String(formerId) }),
+  };
+  return { runs: described(former ?? name, formerId), wanted: described(name, id), before };
+}
+
+/** `runs as …, and cilium-config says …`. */
+export function saysOutdated({ runs, wanted }: OutdatedIdentity): string {
+  return `runs as ${runs}, and ${CILIUM_CONFIG} says ${wanted}`;
 }
 
 /**
@@ -73,17 +90,17 @@ export function requireSettledIdentity(snapshot: ClusterSnapshot): void {
   const outdated = outdatedIdentity(snapshot);
   if (!outdated) return;
   const { context, namespace } = snapshot;
-  const { runs, wanted } = outdated;
-  const message = `context "${context}": its clustermesh-apiserver runs as ${runs}, and cilium-config says ${wanted}`;
+  const message = `context "${context}": its clustermesh-apiserver ${saysOutdated(outdated)}`;
   throw new MeshctlError('ClusterIdentity', message, {
-    hint: settleIdentity(snapshot, runs),
+    hint: settleIdentity(snapshot, outdated),
     details: { context, object: `ConfigMap ${namespace}/${CILIUM_CONFIG}` },
   });
 }
 
-/** How a cluster comes to have one name again. @param runs what it runs as, in words */
-export function settleIdentity(snapshot: ClusterSnapshot, runs: string): string {
-  return `put ${runs} back into ConfigMap ${CILIUM_CONFIG}, or let everything follow, and connect its peers anew: ${restartCommand(snapshot)}`;
+/** How a cluster comes to have one name again: the one that it runs with, or the next one everywhere. */
+export function settleIdentity(snapshot: ClusterSnapshot, { before }: OutdatedIdentity): string {
+  const putBack = configureCommand(snapshot, before);
+  return `Put back what it runs as: ${putBack}; or let everything follow, and connect its peers anew: ${restartCommand(snapshot)}`;
 }
 
 export interface PodMarksInput {

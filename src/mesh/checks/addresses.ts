@@ -10,6 +10,7 @@ import {
 } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { nodePortCommand } from '../enable/node-port.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
@@ -280,6 +281,7 @@ function equalNodePorts({ clusters }: CheckInput): Finding[] {
     const port = nodePortOf(cluster);
     return port === undefined ? [] : [{ cluster, port }];
   });
+  const taken = new Set(exposed.map(({ port }) => port));
   return [...groupBy(exposed, ({ port }) => port)]
     .filter(([, same]) => same.length > 1)
     .map(([port, same]) => ({
@@ -288,7 +290,7 @@ function equalNodePorts({ clusters }: CheckInput): Finding[] {
       args: { port, contexts: same.map(({ cluster }) => cluster.context) },
       hint:
         'With kube-proxy replacement such clusters dial themselves (cilium/cilium#24692). Give one another port: ' +
-        meshctlCommand('clustermesh enable', { context: same.at(-1)?.cluster.context }, ['--node-port', '<port>']),
+        same.slice(-1).map(({ cluster }) => nodePortCommand(cluster, taken)),
     }));
 }
 

@@ -1,11 +1,11 @@
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
-import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
+import { lackOfRoom } from '../apiserver/room.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../command-line.ts';
 import { ingressVerdict } from '../objects/ingress-policy.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
 import { enforcedLevel, restrictedViolations } from '../objects/pod-security.ts';
 import { serviceSpec } from '../objects/service.ts';
-import { repels, type Taint, taintText } from '../objects/taints.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import { type Finding, listed, type Subject } from './check.ts';
 import { NO_CONFIG } from './config.ts';
@@ -13,9 +13,6 @@ import { findingOf, type MeshCheck } from './mesh-input.ts';
 
 /** As Cilium's chart labels the pods. */
 const POD_LABELS = { 'k8s-app': APISERVER, 'app.kubernetes.io/name': APISERVER, 'app.kubernetes.io/part-of': 'cilium' };
-const NODE_SELECTOR = { 'kubernetes.io/os': 'linux' };
-/** How many policies or nodes are named. */
-const MOST_SHOWN = 3;
 
 /** What the cluster would refuse: to run the clustermesh-apiserver's pods, or to let peers through to them. */
 export const ADMISSION_CHECKS: readonly MeshCheck[] = [
@@ -88,44 +85,12 @@ function templateOf(cluster: ClusterSnapshot) {
 
 /** No node would take a pod of the clustermesh-apiserver: as it is deployed, or as enable deploys it. */
 function unschedulable(cluster: ClusterSnapshot): Finding[] {
-  const { context, nodes, apiserverPods = [] } = cluster;
-  const { tolerations = [], nodeSelector = {} } = templateOf(cluster)?.spec ?? { nodeSelector: NODE_SELECTOR };
-  const lacksLabel = ({ labels }: NodeFacts) =>
-    Object.entries(nodeSelector).some(([key, value]) => labels[key] !== value);
-  const refusing = (node: NodeFacts) => (node.taints ?? []).filter((taint) => repels(taint, tolerations));
-  const isCordon = ({ key }: Taint) => key === 'node.kubernetes.io/unschedulable';
-  if (nodes.some((node) => !node.unschedulable && refusing(node).length === 0 && !lacksLabel(node))) return [];
-  const taints = nodes.flatMap(refusing).filter((taint) => !isCordon(taint));
-  const cordoned = nodes.filter(({ unschedulable: is }) => is);
-  const reasons = [
-    ...(cordoned.length > 0 ? [`cordoned: ${some(cordoned.map(({ name }) => name))}`] : []),
-    ...(taints.length > 0 ? [`tainted: ${some(taints.map(taintText))}`] : []),
-    ...(nodes.some(lacksLabel) ? [`not labelled ${Object.entries(nodeSelector).map((pair) => pair.join('='))}`] : []),
-  ];
+  const { context, apiserverPods = [] } = cluster;
+  const lack = lackOfRoom(cluster);
+  if (!lack) return [];
+  const { reasons, hint } = lack;
   const running = apiserverPods.some(({ ready }) => ready);
-  return [
-    findingOf(
-      'apiserver-schedulable',
-      running ? 'warn' : 'fail',
-      context,
-      { reasons, running },
-      roomHint(context, cordoned, taints),
-    ),
-  ];
-}
-
-function roomHint(context: string, [cordoned]: readonly NodeFacts[], taints: readonly Taint[]): string {
-  const [taint] = taints;
-  if (!taint && cordoned)
-    return `Let one of them take pods: ${kubectlCommand({ context }, ['uncordon', cordoned.name])}`;
-  if (!taint) return kubectlCommand({ context }, ['get', 'nodes', '--show-labels']);
-  return `Let it tolerate a taint: ${meshctlCommand('clustermesh enable', { context }, ['--toleration', taintText(taint)])}`;
-}
-
-function some(texts: readonly string[]): string {
-  const names = [...new Set(texts)];
-  const more = names.length - MOST_SHOWN;
-  return `${names.slice(0, MOST_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return [findingOf('apiserver-schedulable', running ? 'warn' : 'fail', context, { reasons, running }, hint)];
 }
 
 function securedDeployment(cluster: ClusterSnapshot): Subject {

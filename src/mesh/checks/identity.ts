@@ -1,7 +1,8 @@
 import { sizeOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { describeSize, outdatedSize, putSizeBack } from '../apiserver/mesh-size.ts';
-import { clusterNameOf, identityOf, requireIdentity, restartCommand } from '../cilium/identity.ts';
+import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
+import { clusterNameOf, configureCommand, identityOf, requireIdentity, restartCommand } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
@@ -10,10 +11,23 @@ import { configuredPeers } from '../peers/peers.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject, theCluster } from './check.ts';
 import { NO_CONFIG } from './config.ts';
 
-const NAME_HINT = 'Each cluster needs its own cluster-name in ConfigMap cilium-config.';
-/** Of all clusters that are alike one may keep what it has. */
-const afterwards = (cluster: ClusterSnapshot | undefined): string =>
-  cluster ? ` Once it is set: ${restartCommand(cluster)}` : '';
+/**
+ * How a cluster gets a value of its own: the one that it still runs with, else one that the operator knows. Of all that are
+ * alike one may keep what it has.
+ */
+function ownValue(
+  alike: readonly ClusterSnapshot[],
+  { key, helm, value, comesFrom }: Record<'key' | 'helm' | 'value', string> & { comesFrom: readonly string[] },
+): string {
+  const [drifted] = alike.flatMap((cluster) => {
+    const outdated = outdatedIdentity(cluster);
+    return outdated && comesFrom.some((one) => one in outdated.before) ? [settleIdentity(cluster, outdated)] : [];
+  });
+  if (drifted) return drifted;
+  const cluster = alike.at(-1);
+  const needs = `Each cluster needs its own ${key} in ConfigMap cilium-config (Helm: --set ${helm}=${value})`;
+  return cluster ? `${needs}: ${configureCommand(cluster, { [key]: value })} && ${restartCommand(cluster)}` : needs;
+}
 
 /** Names, ids and ranges: what tells the clusters of a mesh apart. Those already connected count too. */
 export const IDENTITY_CHECKS: readonly Check[] = [
@@ -38,7 +52,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
           id: 'cluster-name-unique',
           severity: 'fail',
           args: { name, contexts: same.map(({ context }) => context) },
-          hint: `${NAME_HINT} (Do these contexts lead to one cluster?)${afterwards(same.at(-1))}`,
+          hint: `Do these contexts lead to one cluster? ${ownValue(same, { key: 'cluster-name', helm: 'cluster.name', value: '<name>', comesFrom: ['cluster-name'] })}`,
         })),
     says: ({ args }) => `contexts ${listed(args.contexts)}: the clusters are all named "${args.name}"`,
   },
@@ -55,7 +69,11 @@ export const IDENTITY_CHECKS: readonly Check[] = [
           id: 'cluster-id-unique',
           severity: 'fail',
           args: { clusterId: one.id, clusters: [one.label, other.label] },
-          hint: `Each cluster needs its own cluster-id in ConfigMap cilium-config.${afterwards(input.clusters.find((cluster) => [one.name, other.name].includes(clusterNameOf(cluster))))}`,
+          hint: ownValue(
+            input.clusters.filter((cluster) => [one.name, other.name].includes(clusterNameOf(cluster))),
+            // A cluster with another name than before is taken for another one.
+            { key: 'cluster-id', helm: 'cluster.id', value: '<id>', comesFrom: ['cluster-id', 'cluster-name'] },
+          ),
         })),
     says: ({ args }) => `${listed(args.clusters)}: both clusters have the id ${args.clusterId}`,
   },
@@ -107,7 +125,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
           id: 'max-connected-clusters-equal',
           severity: 'fail',
           args: { settings },
-          hint: 'All clusters of a mesh need the same max-connected-clusters, because it is part of the identity layout.',
+          hint: `All clusters of a mesh need the same max-connected-clusters, because it is part of the identity layout${wayToSize(clusters)}`,
         },
       ];
     },
@@ -155,6 +173,15 @@ function unusableIdentity(cluster: ClusterSnapshot): Finding[] {
       },
     ];
   }
+}
+
+/** It is fixed when a cluster is installed; one that still runs with another value can have that back. */
+function wayToSize(clusters: readonly ClusterSnapshot[]): string {
+  const commands = clusters.flatMap((cluster) => {
+    const outdated = outdatedSize(cluster);
+    return outdated ? [putSizeBack(cluster, outdated)] : [];
+  });
+  return commands.length > 0 ? `: ${commands.join(' && ')}` : '. It is set when a cluster is installed.';
 }
 
 function configOf({ ciliumConfig }: ClusterSnapshot): Subject {

@@ -1,5 +1,5 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { outdatedIdentity, podIdentity } from '../apiserver/pod-marks.ts';
+import { outdatedIdentity, podIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
@@ -133,13 +133,15 @@ function outdated(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[
   ];
   // Where the objects are as they shall be, enable would replace no pod. Of another name its certificates are to follow.
   const isOfAnotherId = !isRight && published.some(([one]) => one === name);
-  const isUnseen = (isOfAnother || isOfAnotherId) && !outdatedIdentity(cluster);
+  const drifted = outdatedIdentity(cluster);
+  const isUnseen = (isOfAnother || isOfAnotherId) && !drifted;
   const programs = [
     ...(agents.length > 0 ? ['daemonset/cilium', 'deployment/cilium-operator'] : []),
     ...(isUnseen ? [`deployment/${APISERVER}`] : []),
   ];
-  const hint =
-    programs.length > 0
+  const hint = drifted
+    ? settleIdentity(cluster, drifted)
+    : programs.length > 0
       ? `Restart what was started before: ${kubectlCommand({ context, namespace }, ['rollout', 'restart', ...programs])}`
       : `Its pods are replaced by ${meshctlCommand('clustermesh enable', { context })}`;
   return [findingOf('identity-running', 'fail', context, { wanted: `${name}, id ${id}`, reasons }, hint)];

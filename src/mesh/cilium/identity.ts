@@ -2,7 +2,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { apiserverDeploymentRef } from '../objects/names.ts';
+import { apiserverDeploymentRef, CILIUM_CONFIG } from '../objects/names.ts';
 
 /** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
 export interface ClusterIdentity {
@@ -87,6 +87,14 @@ export function restartCommand({
   if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) return restart;
   return `${restart} && ${meshctlCommand('clustermesh enable', { context })}`;
 }
+
+/** The command line that sets keys of a cluster's cilium-config. */
+export function configureCommand(place: { context: string; namespace: string }, settings: Settings): string {
+  const patch = JSON.stringify({ data: settings });
+  return kubectlCommand(place, ['patch', 'configmap', CILIUM_CONFIG, '--type', 'merge', '--patch', patch]);
+}
+
+type Settings = Readonly<Record<string, string>>;
 
 /**
  * The identity of a cluster that can join a mesh.

@@ -1,5 +1,6 @@
 import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { lackOfRoom } from '../apiserver/room.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
@@ -32,7 +33,7 @@ function describeIdle(snapshot: ClusterSnapshot): string {
       ? 'its Deployment is scaled to 0'
       : apiserverPods.length === 0
         ? 'there are none'
-        : `not ready: ${apiserverPods.map(({ name }) => name).join(', ')}`;
+        : `not ready: ${[...apiserverPods.map(({ name }) => name), ...(lackOfRoom(snapshot)?.reasons ?? [])].join(', ')}`;
   return `context "${context}": no clustermesh-apiserver pod is ready (${why}), so no peer can be let in there`;
 }
 
@@ -41,6 +42,8 @@ function wayUp(snapshot: ClusterSnapshot): string {
   if (replicasWanted(snapshot) === 0) {
     return scaleUpCommand({ context, namespace }, apiserverDeployment(snapshot));
   }
+  const lack = lackOfRoom(snapshot);
+  if (lack) return lack.hint;
   const what =
     apiserverPods.length === 0
       ? ['describe', `deployment/${APISERVER}`]

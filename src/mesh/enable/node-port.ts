@@ -1,3 +1,7 @@
+import { identityOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+
 /** The default range of an API server (`--service-node-port-range`). */
 const FIRST = 30_000;
 const COUNT = 2768;
@@ -19,4 +23,13 @@ export function defaultNodePort(clusterId: number, taken: ReadonlySet<number> = 
     if (!taken.has(port)) return port;
   }
   return FIRST + ((CHART_OFFSET + clusterId - 1) % COUNT);
+}
+
+/** The command line that gives a cluster another NodePort. @param taken ports that others have */
+export function nodePortCommand(
+  { context, ciliumConfig = {} }: Pick<ClusterSnapshot, 'context' | 'ciliumConfig'>,
+  taken: ReadonlySet<number>,
+): string {
+  const port = defaultNodePort(identityOf(ciliumConfig).id, taken);
+  return meshctlCommand('clustermesh enable', { context }, ['--node-port', String(port)]);
 }

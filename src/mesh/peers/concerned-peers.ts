@@ -31,7 +31,9 @@ export function fileOfOther(other: ClusterSnapshot, names: readonly string[]): s
 export function concernedPeers(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
   const own = namesOf(snapshot);
   const dialling = others.filter((other) => fileOfOther(other, own) !== undefined).map(clusterNameOf);
-  return [...new Set([...knownPeers(snapshot), ...dialling])].filter((name) => !own.includes(name)).sort();
+  // The name that it is to have next may be that of a peer.
+  const runsAs = own.at(-1);
+  return [...new Set([...knownPeers(snapshot), ...dialling])].filter((name) => name !== runsAs).sort();
 }
 
 /** Whether anything is there that served peers: then others may stand on this cluster, whatever is left of it. */

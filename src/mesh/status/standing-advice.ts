@@ -55,7 +55,8 @@ const compareIdentity: Mend = ({ context, peer }, contexts) => {
   return meshctlCommand('clustermesh check', { context: all }, ['--category', 'identity']);
 };
 
-const MENDS: Readonly<Record<FaultId, Mend>> = {
+/** The next step for each fault that has none of its own. */
+export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peering-secret-missing': connect,
   'peering-file-missing': connect,
   'peering-file-unreadable': connect,

@@ -105,9 +105,11 @@ function certificateFaults(
     faultFor(snapshot, component, { id, says, peer, ...(key === undefined ? {} : { key }) });
   if (!tlsFiles || file.certFile === undefined) return [];
   const [certificatePlace, authorityPlace] = [file.certFile, file.trustedCaFile].map((path) => placeOf(path, secret));
-  const own = certificatePlace?.startsWith(`${secret}/`) ? tlsFiles.get(certificatePlace) : undefined;
-  const missing = certificatePlace?.startsWith(`${secret}/`) && !own;
-  const keys = peerCertificateKeys(certificatePlace?.slice(secret.length + 1) ?? peer);
+  // A certificate of the cluster's own is in another Secret: what is wrong here is the file that names it.
+  const isHere = certificatePlace?.startsWith(`${secret}/`) ?? false;
+  const own = isHere && certificatePlace !== undefined ? tlsFiles.get(certificatePlace) : undefined;
+  const missing = isHere && !own;
+  const keys = peerCertificateKeys(isHere ? (certificatePlace?.slice(secret.length + 1) ?? peer) : peer);
   if (missing) {
     return [fault('peer-certificate-missing', 'the client certificate is missing', keys.certificate)];
   }
@@ -122,7 +124,9 @@ function certificateFaults(
   }
   const presented = certificatePlace === undefined ? undefined : tlsFiles.get(certificatePlace);
   const distrust = trustFault(peer, presented, trust, input);
-  return distrust ? [fault(distrust.id, distrust.says, keys[distrust.key])] : [];
+  if (!distrust) return [];
+  const areHere = { certificate: isHere, ca: authorityPlace?.startsWith(`${secret}/`) ?? false };
+  return [fault(distrust.id, distrust.says, areHere[distrust.key] ? keys[distrust.key] : peer)];
 }
 
 function identityFault(

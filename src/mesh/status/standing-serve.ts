@@ -10,7 +10,8 @@ import {
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { mendMisfit } from '../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../apiserver/misfits.ts';
-import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
+import { outdatedIdentity, saysOutdated, settleIdentity } from '../apiserver/pod-marks.ts';
+import { lackOfRoom } from '../apiserver/room.ts';
 import { authorityState, hasLostSigner } from '../certificates/authority.ts';
 import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
@@ -111,11 +112,19 @@ function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault
     const isLacking = misfitsOf(undefined, deployment).length > 0;
     if (isLacking || isRolledOut(deployment)) return [];
     const says = 'its clustermesh-apiserver is not fully rolled out: a new pod of it is not ready';
-    return [faultFor(snapshot, 'apiserver-rollout', { object, says })];
+    return [faultFor(snapshot, 'apiserver-rollout', { object, ...withoutRoom(snapshot, says) })];
   }
   const whose = wanted === 1 ? 'the only replica' : `none of the ${wanted} replicas`;
   const says = `${whose} of its clustermesh-apiserver is ${wanted === 1 ? 'not ready' : 'ready'}`;
-  return [faultFor(snapshot, 'apiserver-not-ready', { object, says })];
+  return [faultFor(snapshot, 'apiserver-not-ready', { object, ...withoutRoom(snapshot, says) })];
+}
+
+/** Pods that are not ready because no node takes them become so by that. */
+function withoutRoom(snapshot: ClusterSnapshot, says: string): Pick<Told, 'says' | 'hint'> {
+  const lack = lackOfRoom(snapshot);
+  return lack
+    ? { says: `${says}, and no node takes a new one (${lack.reasons.join('; ')})`, hint: lack.hint }
+    : { says };
 }
 
 /** Pods go on with what they were let read; new ones are not made, or have nothing to serve. */
@@ -132,9 +141,8 @@ function accessFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[
 function identityFaults(snapshot: ClusterSnapshot): Fault[] {
   const outdated = outdatedIdentity(snapshot);
   if (!outdated) return [];
-  const { runs, wanted } = outdated;
-  const says = `its clustermesh-apiserver runs as ${runs}, and cilium-config says ${wanted}`;
-  const hint = settleIdentity(snapshot, runs);
+  const says = `its clustermesh-apiserver ${saysOutdated(outdated)}`;
+  const hint = settleIdentity(snapshot, outdated);
   return [faultFor(snapshot, 'identity-outdated', { object: `ConfigMap ${CILIUM_CONFIG}`, says, hint })];
 }
 

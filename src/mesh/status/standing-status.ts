@@ -67,7 +67,7 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   'apiserver-rollout': [],
   'access-missing': WITHOUT_SERVER,
   'max-connected-clusters-running': ['config-not-retrieved', ...VAGUE],
-  'identity-outdated': ['permission-denied', 'config-not-retrieved', 'tls-client-rejected', ...VAGUE],
+  'identity-outdated': ['permission-denied', 'config-not-retrieved', 'tls-client-rejected', 'wrong-cluster', ...VAGUE],
 };
 
 /**

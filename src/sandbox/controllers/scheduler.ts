@@ -5,7 +5,8 @@ import { recordEvent, recordScheduled } from './event.ts';
 
 /**
  * Binds pods to nodes: those that match the node selector, are not cordoned and have no taint that the pod does not
- * tolerate; of those the one with the fewest pods of the same labels. What runs already stays: nothing is evicted.
+ * tolerate; of those the one with the fewest pods of the same labels. What runs already stays, unless a taint of its node
+ * evicts it (`NoExecute`): then it is deleted, as the taint-eviction-controller does.
  */
 export function createScheduler(world: ControllerWorld): Controller {
   const enqueue = (namespace: string | undefined, name: string) =>
@@ -16,7 +17,10 @@ export function createScheduler(world: ControllerWorld): Controller {
       enqueue(object.metadata.namespace, object.metadata.name);
     if (object.kind !== 'Node') return;
     for (const pod of world.store.list(typeOf('Pod')) as Pod[]) {
-      if (!pod.spec.nodeName) enqueue(pod.metadata.namespace, pod.metadata.name);
+      const { namespace, name } = pod.metadata;
+      if (!pod.spec.nodeName) enqueue(namespace, name);
+      else if (isEvicted(pod, object as Node))
+        world.queue.add(`Eviction/${namespace}/${name}`, () => evict(world, pod));
     }
   };
 }
@@ -55,6 +59,17 @@ function schedule(world: ControllerWorld, namespace: string | undefined, name: s
     object.status = { phase: 'Pending', conditions: withCondition(before, condition, at) };
   });
   recordEvent(world, pod, { type: 'Warning', reason: 'FailedScheduling', message, component: 'default-scheduler' });
+}
+
+function isEvicted({ spec }: Pod, { metadata, spec: { taints = [] } }: Node): boolean {
+  const { tolerations = [] } = spec as { tolerations?: Toleration[] };
+  const evicting = taints.filter(({ effect }) => effect === 'NoExecute');
+  return spec.nodeName === metadata.name && evicting.some((taint) => repels(taint, tolerations));
+}
+
+function evict({ store }: ControllerWorld, { metadata: { namespace, name, uid } }: Pod): void {
+  const pod = ref('Pod', namespace, name);
+  if (store.get(pod)?.metadata.uid === uid) store.delete(pod);
 }
 
 /** Why a node does not take a pod, in the words of the kube-scheduler's filters; undefined where it does. */

@@ -1,0 +1,54 @@
+import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { repels, type Taint, taintText } from '../objects/taints.ts';
+import { workloadSpec } from '../objects/workload.ts';
+import { apiserverDeployment } from './live.ts';
+
+/** As Cilium's chart has it. */
+const NODE_SELECTOR = { 'kubernetes.io/os': 'linux' };
+/** How many nodes or taints are named. */
+const MOST_SHOWN = 3;
+
+/** Why no node takes a pod of the clustermesh-apiserver, and what makes one take it: a sentence with its command. */
+export interface LackOfRoom {
+  reasons: readonly string[];
+  hint: string;
+}
+
+/**
+ * Whether no node would take a further pod of the clustermesh-apiserver: as it is deployed, or as enable deploys it.
+ * Undefined where one would, and where no node was read.
+ */
+export function lackOfRoom(cluster: ClusterSnapshot): LackOfRoom | undefined {
+  const { context, nodes } = cluster;
+  const { spec } = workloadSpec(apiserverDeployment(cluster)).template ?? {};
+  const { tolerations = [], nodeSelector = {} } = spec ?? { nodeSelector: NODE_SELECTOR };
+  const lacksLabel = ({ labels }: NodeFacts) =>
+    Object.entries(nodeSelector).some(([key, value]) => labels[key] !== value);
+  const refusing = (node: NodeFacts) => (node.taints ?? []).filter((taint) => repels(taint, tolerations));
+  const takes = (node: NodeFacts) => !node.unschedulable && refusing(node).length === 0 && !lacksLabel(node);
+  if (nodes.length === 0 || nodes.some(takes)) return undefined;
+  const isCordon = ({ key }: Taint) => key === 'node.kubernetes.io/unschedulable';
+  const taints = nodes.flatMap(refusing).filter((taint) => !isCordon(taint));
+  const cordoned = nodes.filter(({ unschedulable: is }) => is);
+  const reasons = [
+    ...(cordoned.length > 0 ? [`cordoned: ${some(cordoned.map(({ name }) => name))}`] : []),
+    ...(taints.length > 0 ? [`tainted: ${some(taints.map(taintText))}`] : []),
+    ...(nodes.some(lacksLabel) ? [`not labelled ${Object.entries(nodeSelector).map((pair) => pair.join('='))}`] : []),
+  ];
+  return { reasons, hint: wayToRoom(context, cordoned, taints) };
+}
+
+function wayToRoom(context: string, [cordoned]: readonly NodeFacts[], taints: readonly Taint[]): string {
+  const [taint] = taints;
+  if (!taint && cordoned)
+    return `Let one of them take pods: ${kubectlCommand({ context }, ['uncordon', cordoned.name])}`;
+  if (!taint) return kubectlCommand({ context }, ['get', 'nodes', '--show-labels']);
+  return `Let it tolerate a taint: ${meshctlCommand('clustermesh enable', { context }, ['--toleration', taintText(taint)])}`;
+}
+
+function some(texts: readonly string[]): string {
+  const names = [...new Set(texts)];
+  const more = names.length - MOST_SHOWN;
+  return `${names.slice(0, MOST_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
