@@ -17,7 +17,11 @@ const RESOURCE = 'NODE_SEA_BLOB';
  * @param {string} outfile
  */
 export async function bundleForExecutable(root, outfile) {
-  const bundle = await rolldown({ ...BUNDLE_OPTIONS, cwd: root, input: '.ci/packages/executable-entry.mjs' });
+  const bundle = await rolldown({
+    ...BUNDLE_OPTIONS,
+    cwd: root,
+    input: join(root, '.ci/packages/executable-entry.mjs'),
+  });
   await bundle.write({
     file: outfile,
     format: 'cjs',
