@@ -22,6 +22,7 @@ export default defineConfig({
     // Only for what hangs: on a machine that has sixteen other things to do, all takes ten times as long.
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 120_000 } },
     pool: 'forks',
     // Three even where there are only two cores: tests wait for pods and sockets more than they compute.
     maxWorkers: Math.max(3, availableParallelism() - 1),

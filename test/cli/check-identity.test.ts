@@ -24,7 +24,6 @@ async function restart({ store, namespace }: SandboxCluster, app: string): Promi
     () => store.list(pods).filter((pod) => isOne(pod) && !uids.includes(pod.metadata.uid) && isPodRunning(pod)),
     (successors) => successors.length >= former.length,
     `${app} runs again`,
-    { deadlineMs: 20_000 },
   );
 }
 

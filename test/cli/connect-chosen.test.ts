@@ -9,7 +9,7 @@ let clusters: ConnectClusters;
 
 beforeAll(async () => {
   clusters = await startConnectClusters(3);
-}, 120_000);
+});
 
 afterAll(async () => {
   expect(clusters?.errors).toEqual([]);
@@ -70,7 +70,7 @@ describe('an endpoint that was chosen', () => {
     expect(fileOf('mesh-1', 'mesh-2')).toContain('endpoints:\n- https://172.18.2.100:2379\ntrusted');
     expect((await connect(...ARGV)).stderr).not.toContain('lb.example');
     await partAll();
-  }, 60_000);
+  });
 
   it('that nobody chose follows the load balancer, and disconnect forgets what was chosen', async () => {
     await ok(...ARGV, '--destination-endpoint', 'mesh-2=172.18.2.100', '--credentials', 'per-peer');
@@ -89,7 +89,7 @@ describe('an endpoint that was chosen', () => {
     expect(await findings('peers-endpoint')).toContain('fail');
     expose('LoadBalancer');
     await partAll();
-  }, 60_000);
+  });
 
   it.each(['999.1.1.1:2379', 'mesh-2=1.2.3:2379', '010.0.0.1', '-x.example', 'a..b'])(
     '%s is refused before anything is read',
@@ -135,7 +135,7 @@ describe('a one-way connection', () => {
     expect(left.stdout).not.toContain('one-way');
     await partAll();
     expect(storeOf('mesh-2').get(refs.secret('cilium-clustermesh'))?.metadata.annotations ?? {}).toEqual({});
-  }, 60_000);
+  });
 
   it('is not made of one that goes both ways, but by the commands that are printed, and back', async () => {
     await ok(...ARGV);
@@ -159,7 +159,7 @@ describe('a one-way connection', () => {
     expect(both.stdout).not.toContain('one-way');
     expect(storeOf('mesh-2').get(refs.secret('cilium-clustermesh'))?.metadata.annotations ?? {}).toEqual({});
     await partAll();
-  }, 60_000);
+  });
 
   it('that nobody chose is told, with the command that mends it', async () => {
     await ok(...ARGV);
@@ -175,7 +175,7 @@ describe('a one-way connection', () => {
     for (const { argv } of commands) expect((await clusters.meshctl(argv)).exitCode).toBe(0);
     expect(fileOf('mesh-2', 'mesh-1')).not.toBe('');
     await partAll();
-  }, 60_000);
+  });
 
   it('is no ground for a connectivity test, whose hint makes it go both ways', async () => {
     await ok(...ARGV, '--connection-mode', 'unicast');
@@ -184,7 +184,7 @@ describe('a one-way connection', () => {
     for (const { argv } of printedCommands(test)) expect((await clusters.meshctl(argv)).exitCode).toBe(0);
     expect(fileOf('mesh-2', 'mesh-1')).not.toBe('');
     await partAll();
-  }, 60_000);
+  });
 
   it('stays one-way until a mode is asked for, whose additions are shown', async () => {
     const before = clusters.objects();
@@ -204,7 +204,7 @@ describe('a one-way connection', () => {
     expect(fileOf('mesh-2', 'mesh-1')).not.toBe('');
     await partAll();
     expect(clusters.objects()).toEqual(before);
-  }, 60_000);
+  });
 
   it('stays so where one side has lost what it had written down', async () => {
     await ok(...ARGV, '--connection-mode', 'unicast');
@@ -217,7 +217,7 @@ describe('a one-way connection', () => {
       'meshctl.io/mode.mesh-2': 'unicast',
     });
     await partAll();
-  }, 60_000);
+  });
 });
 
 describe('the plan of a connect', () => {
@@ -256,7 +256,7 @@ describe('the plan of a connect', () => {
     }
     await ok(...ARGV, '--destination-endpoint', 'mesh-2=service');
     await partAll();
-  }, 60_000);
+  });
 });
 
 describe('a remote that cannot be proved', () => {

@@ -13,7 +13,7 @@ let before: Record<string, unknown>;
 beforeAll(async () => {
   clusters = await startConnectClusters(3);
   before = clusters.objects();
-}, 120_000);
+});
 
 afterAll(async () => {
   expect(clusters?.errors).toEqual([]);
@@ -57,7 +57,7 @@ describe('modes', () => {
     expect([dials('mesh-1'), dials('mesh-2')]).toEqual([['mesh-3'], ['mesh-1']]);
     await ok(disconnect('--all', '--yes'));
     expect(clusters.objects()).toEqual(before);
-  }, 60_000);
+  });
 
   it('what disconnect was told to make one-way stays so, from either side, until it is chosen otherwise', async () => {
     const pair = ['--context', 'mesh-1', '--destination-context', 'mesh-2'];
@@ -75,7 +75,7 @@ describe('modes', () => {
     expect([dials('mesh-1'), dials('mesh-2')]).toEqual([['mesh-2'], ['mesh-1']]);
     await ok(disconnect(...pair, '--yes'));
     expect(clusters.objects()).toEqual(before);
-  }, 60_000);
+  });
 
   it('destinations may be in another kubeconfig, but not under a name that the first one has', async () => {
     const other = join(dirname(clusters.kubeconfigPath), 'other.yaml');
@@ -103,7 +103,7 @@ describe('modes', () => {
     expect(same.exitCode).toBe(2);
     expect(same.stderr).toContain('rename-context');
     await ok(disconnect('--all', '--yes'));
-  }, 60_000);
+  });
 
   it.each([
     [['--context', 'mesh-1'], 'no destination is named'],
@@ -147,7 +147,7 @@ describe('credentials and endpoints', () => {
     await ok(disconnect('--all', '--yes'));
     // The certificate keeps the name: others may dial it.
     before = clusters.objects();
-  }, 60_000);
+  });
 
   it('legacy hands out the remote’s own certificate, with a warning; --allow-mismatching-ca is explained', async () => {
     const argv = [
@@ -166,7 +166,7 @@ describe('credentials and endpoints', () => {
     const status = ['clustermesh', 'status', '--context', 'mesh-1', '--wait', '--wait-duration', '30s'];
     await ok(clusters.meshctl(status));
     await ok(disconnect('--all', '--yes'));
-  }, 60_000);
+  });
 
   it('the proof tells apart who keeps a peer out, and everything is put back', async () => {
     const mesh3 = found(clusters.clusters[2], 'mesh-3');
@@ -188,7 +188,7 @@ describe('credentials and endpoints', () => {
 
     await ok(connect(...argv.slice(0, 4), '--no-proof'));
     await ok(disconnect('--all', '--yes'));
-  }, 60_000);
+  });
 
   it('where port-forward is forbidden it says how to do without, and disconnect what it could not see', async () => {
     clusters.fault = async ({ subresource }) => {
@@ -208,7 +208,7 @@ describe('credentials and endpoints', () => {
     expect(parted.exitCode, parted.stderr).toBe(0);
     expect(parted.stderr).toContain('whether its etcd still lets "mesh-1" in could not be verified');
     clusters.fault = undefined;
-  }, 60_000);
+  });
 });
 
 describe('validation', () => {
@@ -228,7 +228,7 @@ describe('validation', () => {
     expect(skipped.exitCode, skipped.stderr).toBe(0);
     expect(skipped.stderr).toContain('[encryption]');
     set({});
-  }, 60_000);
+  });
 });
 
 describe('disconnect', () => {
@@ -236,7 +236,7 @@ describe('disconnect', () => {
     const idle = await disconnect('--all', '--yes');
     expect([idle.exitCode, idle.stdout]).toEqual([0, '✅ Nothing to do: they are not connected\n']);
     expect(idle.stderr).not.toMatch(/Taking|shut out|verified/);
-  }, 60_000);
+  });
 
   it('gives no manifests: it removes', async () => {
     const refused = await disconnect('--all', '--dry-run', '-o', 'manifests');
@@ -250,7 +250,7 @@ describe('disconnect', () => {
     const declined = await clusters.meshctl(argv, { isTty: true, answers: ['n'] });
     expect(declined.exitCode).toBe(1);
     expect(dials('mesh-1')).toEqual(['mesh-2', 'mesh-3']);
-  }, 60_000);
+  });
 
   it('cleans this side when the remote is dead: with --force, or by the peer’s name', async () => {
     clusters.fault = async ({ context }) => {
@@ -285,5 +285,5 @@ describe('disconnect', () => {
     expect(both.exitCode, both.stderr).toBe(0);
     expect(both.stderr).not.toContain('still open');
     expect(clusters.objects()).toEqual(before);
-  }, 60_000);
+  });
 });

@@ -96,4 +96,4 @@ it('a cluster that was renamed: the pods follow with their certificates and user
   }
   await meshctl.ok(waitForStatus('mesh-1', '2m'));
   await meshctl.ok(waitForStatus('mesh-2', '2m'));
-}, 90_000);
+});

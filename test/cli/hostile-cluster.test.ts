@@ -116,7 +116,7 @@ describe('hostile agents', () => {
       }),
       { numRuns: 25 },
     );
-  }, 60_000);
+  });
 
   it.each([
     ['one string', () => `"${'\u001b[2J'.repeat(2_600_000)}"`],
@@ -168,7 +168,7 @@ describe('hostile objects', () => {
       }),
       { numRuns: 40 },
     );
-  }, 60_000);
+  });
 });
 
 describe('hostile names', () => {
@@ -194,7 +194,7 @@ describe('hostile names', () => {
       }),
       { numRuns: 15 },
     );
-  }, 60_000);
+  });
 });
 
 describe('a hostile API server', () => {
@@ -209,5 +209,5 @@ describe('a hostile API server', () => {
       { numRuns: 20 },
     );
     refusal = undefined;
-  }, 60_000);
+  });
 });

@@ -35,7 +35,7 @@ function tracesOf(pem: string): string[] {
   return [...lines, ...(encoded.match(/.{60}/g) ?? [])];
 }
 
-it('prints no private key, neither with --debug nor as data nor in a plan', { timeout: 60_000 }, async () => {
+it('prints no private key, neither with --debug nor as data nor in a plan', async () => {
   const meshctl = meshctlWith(sandbox.kubeconfigPath);
   const results: CliResult[] = [];
   const run = async (argv: readonly string[]) => {

@@ -217,7 +217,6 @@ describe('not connected', () => {
       async () => (await status()).stdout,
       (text) => text.includes('nodes is not') || text.includes('2 of 2 nodes are not connected'),
       'mesh-1 lacks mesh-2',
-      { deadlineMs: 15_000 },
     );
     expect(stdout).toContain(
       'mesh-2: the peering file cannot be read: it is no mapping of settings (Secret cilium-kvstoremesh, key mesh-2) — KVStoreMesh (',
@@ -240,7 +239,6 @@ describe('not connected', () => {
         async () => (await meshctl(['clustermesh', 'status', '--all'])).stdout,
         (text) => text.includes('mesh-1: KVStoreMesh'),
         'mesh-1 notices',
-        { deadlineMs: 15_000 },
       );
       expect(stdout).toContain('its clustermesh-apiserver is scaled to 0 (Deployment clustermesh-apiserver)');
       expect([...stdout.matchAll(/→ (.*)/g)].map(([, hint]) => hint)).toEqual([

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, type TestServer } from '../support/apiserver.ts';
 import { API_SERVERS } from '../support/apiservers.ts';
 
@@ -32,7 +32,7 @@ describe.each(API_SERVERS)('$name', ({ start }) => {
       body: { metadata: { name: 'nobody-lists-pods' }, roleRef, subjects: [{ kind: 'User', name: 'nobody' }] },
     });
     const mayList = async () => (await call(server, '/api/v1/pods', { as: server.nobody })).status;
-    await vi.waitFor(async () => expect(await mayList()).toBe(200), { timeout: 10_000 });
+    await expect.poll(mayList).toBe(200);
   });
   afterAll(() => server.close());
 

@@ -44,7 +44,7 @@ async function kubectl(
     env: { ...environment(), ...options.env },
     extendEnv: false,
     reject: false,
-    timeout: 20_000,
+    timeout: 120_000,
   });
   return { stdout, stderr, exitCode };
 }
@@ -87,7 +87,7 @@ const service = {
   spec: { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 80 }] },
 };
 
-describe.skipIf(skip).each(API_SERVERS)('an unmodified kubectl, $name', { timeout: 60_000 }, ({ start, isReal }) => {
+describe.skipIf(skip).each(API_SERVERS)('an unmodified kubectl, $name', ({ start, isReal }) => {
   let manifest: string;
 
   beforeAll(async () => {
@@ -259,7 +259,7 @@ describe.skipIf(skip).each(API_SERVERS)('an unmodified kubectl, $name', { timeou
             await call(server, path, { method: 'PATCH', body, type: MERGE });
             return output;
           },
-          { timeout: 15_000, interval: 200 },
+          { interval: 200 },
         )
         .toMatch(/NAME +DATA +AGE\nc +1 +\d+s/);
     } finally {
@@ -295,7 +295,7 @@ describe.skipIf(skip).each(API_SERVERS)('an unmodified kubectl, $name', { timeou
       child.stdout.on('data', (chunk) => {
         output += chunk;
       });
-      await expect.poll(() => output, { timeout: 15_000 }).toContain('Forwarding from');
+      await expect.poll(() => output).toContain('Forwarding from');
       const socket = connect(Number(/127\.0\.0\.1:(\d+)/.exec(output)?.[1]), '127.0.0.1');
       socket.write('ping');
       const [answer] = await once(socket, 'data');

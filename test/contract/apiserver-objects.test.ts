@@ -191,9 +191,9 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
       const conditions = async () =>
         (await call(server, `${crds}/servicemonitors.monitoring.coreos.com`)).body.status.conditions;
       const established = expect.objectContaining({ type: 'Established', status: 'True' });
-      await expect.poll(conditions, { timeout: 10_000 }).toContainEqual(established);
+      await expect.poll(conditions).toContainEqual(established);
       const served = async () => (await call(server, path)).status;
-      await expect.poll(served, { timeout: 10_000 }).toBe(200);
+      await expect.poll(served).toBe(200);
       const monitor = {
         apiVersion: 'monitoring.coreos.com/v1',
         kind: 'ServiceMonitor',
@@ -209,7 +209,7 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
         spec: { any: ['thing'] },
       });
       await remove(`${crds}/servicemonitors.monitoring.coreos.com`);
-      await expect.poll(served, { timeout: 10_000 }).toBe(404);
+      await expect.poll(served).toBe(404);
     });
 
     test('all versions of a kind show the same objects', async () => {

@@ -26,7 +26,7 @@ let before: Record<string, unknown>;
 beforeAll(async () => {
   clusters = await startConnectClusters(3);
   before = clusters.objects();
-}, 120_000);
+});
 
 afterAll(async () => {
   expect(clusters?.errors).toEqual([]);
@@ -147,7 +147,7 @@ describe('a connect that is cut', () => {
     clusters.fault = undefined;
     expect((await clusters.meshctl(mend.split(' ').slice(1))).exitCode).toBe(0);
     expect(clusters.objects()).toEqual(before);
-  }, 90_000);
+  });
 
   it('leaves what stands with --no-rollback, and a rerun goes on from there', async () => {
     breakRequest(nth(MESH_WRITES, isMeshWrite), FAULTS[422] ?? (() => undefined));
@@ -156,7 +156,7 @@ describe('a connect that is cut', () => {
     expect(result.stderr).toContain('stay as written (--no-rollback)');
     expect(clusters.objects()).not.toEqual(before);
     await expectRerunConnects();
-  }, 60_000);
+  });
 });
 
 describe('the built program', () => {
@@ -226,7 +226,7 @@ describe('the built program', () => {
     await full.close();
     expect(said.stdout).toContain('"code": "Interrupted"');
     expect(clusters.objects()).toEqual(before);
-  }, 60_000);
+  });
 
   it('says that its result found no room, when all is done', async () => {
     const full = await open('/dev/full', 'w');
@@ -237,11 +237,11 @@ describe('the built program', () => {
     const { stdout } = await clusters.meshctl([...CONNECT, '--dry-run', '-o', 'json']);
     expect((JSON.parse(stdout) as { summary: object }).summary).toMatchObject({ create: 0, update: 0, delete: 0 });
     expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
-  }, 60_000);
+  });
 
   it('connects afterwards as if nothing had been', async () => {
     await expectRerunConnects();
-  }, 60_000);
+  });
 });
 
 describe('--parallel', () => {
@@ -301,7 +301,7 @@ describe('two operators at once', () => {
     expect(peers.map(({ name }) => name)).toEqual(['mesh-2', 'mesh-3']);
     expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
     expect(clusters.objects()).toEqual(before);
-  }, 60_000);
+  });
 
   it.each([1, 3, 5, 7, 9, 11])(
     'whichever fails, at write %i of both, leaves nothing of its own and all of the other',
@@ -374,7 +374,7 @@ describe('two operators at once', () => {
     );
     clusters.fault = undefined;
     expect(clusters.objects()).toEqual(before);
-  }, 60_000);
+  });
 
   it('one leaves the users by which the other has connected the same clusters meanwhile', async () => {
     const connect = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
@@ -404,7 +404,7 @@ describe('two operators at once', () => {
     expect(JSON.parse(stdout)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
     expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);
     expect(clusters.objects()).toEqual(before);
-  }, 60_000);
+  });
 
   it('one fails and puts back only what is its own', async () => {
     const connect = (peer: string) =>
@@ -422,7 +422,7 @@ describe('two operators at once', () => {
     const { steps } = jsonOf(parted) as { steps: { action: string }[] };
     expect(steps.map(({ action }) => action)).toEqual(Array.from({ length: 6 }, () => 'update'));
     expect(clusters.objects()).toEqual(before);
-  }, 60_000);
+  });
 });
 
 /** A small generator of numbers in [0, 1): the same for the same seed (mulberry32). */

@@ -27,7 +27,7 @@ describe.each([
   let clusters: ConnectClusters;
   beforeAll(async () => {
     clusters = await startConnectClusters(size, { sharedCa });
-  }, 120_000);
+  });
   afterAll(() => clusters?.close());
 
   it('is connected, kept by a second run, and gone without a trace when disconnected', async () => {

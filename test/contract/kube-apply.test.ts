@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { applySteps, type Journal } from '../../src/kube/apply.ts';
 import { rollback } from '../../src/kube/rollback.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
@@ -147,7 +147,7 @@ describe('applySteps', () => {
       ],
       { signal: stop.signal },
     );
-    await vi.waitFor(() => expect(faults.size).toBe(0));
+    await expect.poll(() => faults.size).toBe(0);
     stop.abort();
     held.release();
     const { journal, error } = await running;

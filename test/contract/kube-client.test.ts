@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { answer, drop, good, SECRET, secretNamed, useScriptedCluster } from '../support/kube-scripted.ts';
 import { failure, sendJson } from '../support/kube-server.ts';
 
@@ -194,7 +194,7 @@ describe('trying again', () => {
     });
     const client = open(server.url, {}, { signal: stop.signal });
     const written = client.patch(SECRET, { data: {} });
-    await vi.waitFor(() => expect(server.seen).toHaveLength(1));
+    await expect.poll(() => server.seen).toHaveLength(1);
     await expect(client.get(SECRET)).rejects.toMatchObject({ code: 'Interrupted' });
     release();
     expect(await written).toEqual(secretNamed('cilium-ca'));

@@ -7,7 +7,7 @@ import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
  * kubectl asks the API server to validate strictly: unknown and duplicate fields are refused. The sandbox knows the fields
  * of Kubernetes 1.36; that a real API server of that version agrees is tried by hand on the rig.
  */
-describe.skipIf(missingProgram('kubectl', 'version', '--client'))('what render prints', { timeout: 60_000 }, () => {
+describe.skipIf(missingProgram('kubectl', 'version', '--client'))('what render prints', () => {
   let sandbox: TestSandbox;
   let kubectl: ReturnType<typeof programAgainst>;
 

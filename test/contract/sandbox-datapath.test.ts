@@ -37,7 +37,7 @@ beforeAll(async () => {
   }
   await eventually(() => askers('mesh-1', 10), isFrom('mesh-1', 'mesh-2'), 'answers from both');
   await eventually(() => askers('mesh-2', 10), isFrom('mesh-1', 'mesh-2'), 'answers from both');
-}, 20_000);
+});
 
 afterAll(async () => {
   await sandbox?.close();

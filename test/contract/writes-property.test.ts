@@ -120,7 +120,7 @@ beforeAll(async () => {
   starts['service global'].restore();
   await learn('connect', pair);
   await learn('disconnect', pair);
-}, 120_000);
+});
 
 afterAll(async () => {
   expect(sandbox?.errors).toEqual([]);

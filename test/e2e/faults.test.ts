@@ -76,7 +76,6 @@ async function namesReason(
     },
     ({ report, text }) => text.stdout.includes(report.problems.find(isIt)?.says ?? 'not so yet'),
     `status names ${reason}`,
-    { deadlineMs: 20_000 },
   );
   expect(report).toMatchObject({ apiVersion: 'meshctl.io/v1alpha1', kind: 'StatusReport', healthy: false });
   expect(text.exitCode).toBe(1);

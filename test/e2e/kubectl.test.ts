@@ -5,7 +5,7 @@ import { missingProgram, programAgainst } from '../support/e2e-programs.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** The API server alone is measured in test/contract/apiserver-kubectl.test.ts; this is about clusters that do something. */
-describe.skipIf(missingProgram('kubectl', 'version', '--client'))('kubectl on a sandbox', { timeout: 60_000 }, () => {
+describe.skipIf(missingProgram('kubectl', 'version', '--client'))('kubectl on a sandbox', () => {
   let sandbox: TestSandbox;
   let meshctl: Meshctl;
   let run: ReturnType<typeof programAgainst>;
@@ -73,7 +73,7 @@ describe.skipIf(missingProgram('kubectl', 'version', '--client'))('kubectl on a 
     await run(['rollout', 'status', 'deploy/web', '--timeout', '10s']);
     await run(['expose', 'deployment', 'web', '--target-port=8080']);
     const service = async () => run(['describe', 'svc', 'web']);
-    await expect.poll(service, { timeout: 10_000 }).toMatch(/^Endpoints: +\d\S+:8080,\d\S+:8080$/m);
+    await expect.poll(service).toMatch(/^Endpoints: +\d\S+:8080,\d\S+:8080$/m);
     await run(['create', 'deployment', 'idle', '--image=nginx', '--replicas=0', '--', 'sleep', '1d']);
     expect(await run(['get', 'deploy', 'idle', '-o', 'jsonpath={.spec.replicas} {..command}'])).toBe(
       '0 ["sleep","1d"]',

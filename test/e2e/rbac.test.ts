@@ -122,7 +122,7 @@ describe('the roles of a connectivity tester', () => {
     expectAllowed(await as(AS_OPERATOR, ['clustermesh', 'enable', '--context', BOTH]));
     expectAllowed(await as(AS_OPERATOR, JOIN));
     expectAllowed(await as(AS_OPERATOR, ['clustermesh', 'status', '--context', BOTH, '--wait']));
-  }, 60_000);
+  });
 
   it('are needed: an operator may not make the namespace, and is told what would help', async () => {
     const { exitCode, stderr } = await as(AS_OPERATOR, TEST);
@@ -149,7 +149,7 @@ describe('the roles of a connectivity tester', () => {
       ] as const)
         expect(store.list({ apiVersion, kind, namespace: 'meshctl-test' })).toEqual([]);
     }
-  }, 120_000);
+  });
 
   it('do not reach beyond their namespace', async () => {
     const elsewhere = await as(AS_TESTER, [...TEST, '-n', 'default']);

@@ -141,7 +141,6 @@ export function checkScenarios(category: string, setup: CheckSetup, scenarios: C
               () => look(id, contexts),
               (entries) => entries.some((entry) => entry.severity === severity),
               `${id} says ${severity}`,
-              { deadlineMs: 12_000 },
             );
             expect(seen.find((entry) => entry.severity === severity)).toMatchObject(wanted);
             expect(seen.every((entry) => entry.severity === 'pass' || entry.message)).toBe(true);
@@ -150,7 +149,7 @@ export function checkScenarios(category: string, setup: CheckSetup, scenarios: C
           }
           const isWell = (entries: readonly { severity: Severity }[]) =>
             entries.every((entry) => entry.severity === 'pass' || entry.severity === 'skip');
-          await eventually(() => look(id), isWell, `${id} is well again`, { deadlineMs: 12_000 });
+          await eventually(() => look(id), isWell, `${id} is well again`);
         },
       );
     });

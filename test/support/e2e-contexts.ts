@@ -13,7 +13,7 @@ export interface TwoContexts {
   close(): Promise<void>;
 }
 
-const SANDBOX = { flag: '20s', polling: { deadlineMs: 20_000, pollMs: 50 } };
+const SANDBOX = { flag: '20s', polling: { deadlineMs: 60_000, pollMs: 50 } };
 /** Kubelets refresh mounted files every minute or two; after a refusal KVStoreMesh tries again in almost three minutes. */
 const REAL = { flag: '5m', polling: { deadlineMs: 300_000, pollMs: 2_000 } };
 

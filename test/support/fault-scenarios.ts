@@ -7,8 +7,6 @@ import { isLook, type PrintedCommand, printedCommands } from './printed-commands
 import { eventually } from './sandbox-mesh.ts';
 import { certificateFaultsOf, findingsOf, idsOf, textOf, verdictOf } from './verdicts.ts';
 
-/** On a busy machine too. */
-const SEEN_WITHIN_MS = 6_000;
 /** Of one test; a machine that is busy with other things shall not fail it. */
 const TIMEOUT_MS = 120_000;
 /** How often an operator asks again. */
@@ -68,7 +66,6 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
       look,
       (found) => fault.status.every((id) => idsOf(found.json).includes(id)),
       'status',
-      { deadlineMs: SEEN_WITHIN_MS },
     ).catch(look);
     seen = {
       statusIds: idsOf(json),

@@ -74,7 +74,6 @@ export async function startReasonMesh(kvstoremesh: boolean): Promise<ReasonMesh>
           return problem?.component === component && problem.class === reason && more.length === 0;
         },
         `the status says ${reason}`,
-        { deadlineMs: 12_000 },
       );
       expect(report.healthy).toBe(false);
     },

@@ -224,7 +224,6 @@ export function reasonScenarios({ kvstoremesh }: { kvstoremesh: boolean }): void
       () => mesh.meshctl.status('mesh-1'),
       ({ healthy, problems }) => healthy && problems.length === 0,
       'mesh-1 is healthy',
-      { deadlineMs: 12_000 },
     );
 
   const possible = Object.entries(SCENARIOS)

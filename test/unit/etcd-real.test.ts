@@ -84,7 +84,7 @@ describe.skipIf(!present)('a real etcd with client certificates and users', () =
       await etcdctl('user', 'grant-role', user, 'remote');
     }
     await etcdctl('auth', 'enable');
-  }, 60_000);
+  });
 
   afterAll(async () => {
     if (etcd && etcd.exitCode === null) {

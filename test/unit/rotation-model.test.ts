@@ -82,7 +82,7 @@ let states: World[];
 beforeAll(async () => {
   mesh = await meshOf(2);
   states = await afterEachWrite(mesh, true);
-}, 60_000);
+});
 
 describe('a rotation of the CAs of two clusters', () => {
   it('writes what it should, and refuses nobody at any moment', () => {
@@ -114,7 +114,7 @@ describe('a rotation of the CAs of two clusters', () => {
       await rotateModel(world, { ca: true });
       expect(presentCas(world), `cut after write ${cut}`).toEqual(presentCas(state));
     }
-  }, 60_000);
+  });
 });
 
 describe('in the middle of a rotation', () => {
@@ -230,7 +230,7 @@ it('a rotation of four clusters goes on after cuts in each phase', async () => {
   for (const cut of [9, 40, 78]) {
     await expectGoesOn(cuts[cut - 1] ?? [], cut % 2 === 0, `cut after write ${cut}`, four);
   }
-}, 120_000);
+});
 
 it('a plain rotation writes each Secret once', async () => {
   const plain = await afterEachWrite(mesh, false);
