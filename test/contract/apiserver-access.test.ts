@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, type TestServer } from '../support/apiserver.ts';
 import { API_SERVERS } from '../support/apiservers.ts';
+import { eventually } from '../support/sandbox-mesh.ts';
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 
@@ -32,7 +33,7 @@ describe.each(API_SERVERS)('$name', ({ start }) => {
       body: { metadata: { name: 'nobody-lists-pods' }, roleRef, subjects: [{ kind: 'User', name: 'nobody' }] },
     });
     const mayList = async () => (await call(server, '/api/v1/pods', { as: server.nobody })).status;
-    await expect.poll(mayList).toBe(200);
+    await eventually(mayList, (status) => status === 200, 'the right to list pods');
   });
   afterAll(() => server.close());
 
