@@ -17,8 +17,8 @@ export function authKindOf(user: KubeconfigUser): AuthKind {
 /** What to run when a credential plugin has nothing valid to give. */
 export function loginHint(command: string): string {
   const name = command.split(/[\\/]/).at(-1) ?? command;
-  if (name.startsWith('aws')) return 'log in again, e.g. aws sso login';
-  if (name.startsWith('gke-gcloud') || name === 'gcloud') return 'log in again: gcloud auth login';
-  if (name.startsWith('kubelogin') || name === 'az') return 'log in again, e.g. az login';
-  return `log in again with what ${name} takes its credentials from`;
+  if (name.startsWith('aws')) return 'Log in again, e.g. aws sso login';
+  if (name.startsWith('gke-gcloud') || name === 'gcloud') return 'Log in again: gcloud auth login';
+  if (name.startsWith('kubelogin') || name === 'az') return 'Log in again, e.g. az login';
+  return `Log in again with what ${name} takes its credentials from`;
 }

@@ -114,8 +114,8 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   }
   const hint =
     code === 429
-      ? 'the API server is overloaded; try again later'
-      : 'try again; if it lasts, look at the API server and its etcd';
+      ? 'The API server is overloaded; try again later'
+      : 'Try again; if it lasts, look at the API server and its etcd';
   return fail('ApiFailure', `${cannot}: the API server answers ${code}: ${said}`, hint);
 }
 
@@ -131,14 +131,14 @@ function forbidden(action: ApiAction, user: string | undefined, message: string,
   const apiGroup = missed?.[3] ?? action.apiGroup ?? '';
   // From Kubernetes 1.36 on the verb may be e.g. impersonate-on:user-info:get, of the resource asked for.
   if (verb.startsWith('impersonate')) {
-    const hint = 'grant it with a rule: apiGroups [""], resources ["users", "groups"], verbs ["impersonate"]';
+    const hint = 'Grant it with a rule: apiGroups [""], resources ["users", "groups"], verbs ["impersonate"]';
     return fail('Forbidden', `${who} may not act as somebody else`, hint, { user });
   }
   const rule = `apiGroups ["${apiGroup}"], resources ["${resource}"], verbs ["${verb}"]`;
   const hint =
     user === 'system:anonymous'
-      ? 'the kubeconfig gives this context no credentials that the API server knows'
-      : `grant it${scope} with a rule: ${rule}`;
+      ? 'The kubeconfig gives this context no credentials that the API server knows'
+      : `Grant it${scope} with a rule: ${rule}`;
   return fail('Forbidden', `cannot ${attemptOf(action)}: ${who} may not ${verb} ${resource}${scope}`, hint, {
     user,
     rule: { apiGroup, resource, verb, namespace: action.namespace },
@@ -163,7 +163,7 @@ function conflict(action: ApiAction, status: KubeStatus | undefined, said: strin
   return fail(
     'Conflict',
     `cannot ${attemptOf(action)}: other managers own ${words}`,
-    `take the fields over: ${meshctlCommand('clustermesh enable', { context: action.context }, ['--force-conflicts'])}`,
+    `Take the fields over: ${meshctlCommand('clustermesh enable', { context: action.context }, ['--force-conflicts'])}`,
     {
       conflicts: owned,
     },
@@ -188,18 +188,18 @@ function unauthenticatedHint({ auth, certificateNotAfter }: Identity): string {
     case 'client certificate': {
       const date = certificateNotAfter?.toISOString().slice(0, 10);
       return certificateNotAfter && certificateNotAfter.getTime() < Date.now()
-        ? `the client certificate expired on ${date}: fetch a new kubeconfig`
-        : "the client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig anew";
+        ? `The client certificate expired on ${date}: fetch a new kubeconfig`
+        : "The client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig anew";
     }
     case 'token':
     case 'token file':
-      return 'the token may have expired: get a new one';
+      return 'The token may have expired: get a new one';
     case 'auth provider':
-      return 'log in again, e.g. with kubectl and the same context';
+      return 'Log in again, e.g. with kubectl and the same context';
     case 'password':
-      return 'check user name and password in the kubeconfig';
+      return 'Check user name and password in the kubeconfig';
     case 'none':
-      return 'the kubeconfig gives this context no credentials';
+      return 'The kubeconfig gives this context no credentials';
   }
 }
 
@@ -235,7 +235,7 @@ export function errorOfTransport(action: ApiAction, error: unknown): MeshctlErro
     return new MeshctlError(
       'Unauthenticated',
       `context "${action.context}": ${action.server} refuses the TLS connection: ${message.replace(/^.*?alert /, 'alert ')}`,
-      { hint: 'check the client certificate in the kubeconfig', cause: error, details },
+      { hint: 'Check the client certificate in the kubeconfig', cause: error, details },
     );
   }
   const words = TRANSPORT_WORDS[code] ?? (message || code);
@@ -252,15 +252,15 @@ function serverOf({ server, through }: ApiAction): string {
 
 function transportHint(action: ApiAction, code: string): string {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
-    return "renew the API server's certificate, and check this machine's clock";
+    return "Renew the API server's certificate, and check this machine's clock";
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return 'use a server address that the certificate names, or set tls-server-name in the kubeconfig';
+    return 'Use a server address that the certificate names, or set tls-server-name in the kubeconfig';
   if (TRANSPORT_WORDS[code]?.endsWith('unknown CA'))
-    return "fetch the cluster's kubeconfig anew: its CA is not the API server's";
+    return "Fetch the cluster's kubeconfig anew: its CA is not the API server's";
   if (action.through)
-    return `is the proxy up, and does it let connections to that server through? It is ${action.through}`;
-  return `is the cluster up, and reachable from here? try: ${kubectlCommand({ context: action.context }, ['get', 'ns'])}`;
+    return `Is the proxy up, and does it let connections to that server through? It is ${action.through}`;
+  return `Is the cluster up, and reachable from here? try: ${kubectlCommand({ context: action.context }, ['get', 'ns'])}`;
 }
 
 /** A request that got no complete answer in time. */
@@ -275,7 +275,7 @@ export function errorOfTimeout(action: ApiAction, timeoutMs: number): MeshctlErr
 /** An answer that breaks the protocol. */
 export function errorOfProtocol(action: ApiAction, what: string): MeshctlError {
   return new MeshctlError('ApiFailure', `context "${action.context}": cannot ${attemptOf(action)}: ${what}`, {
-    hint: `is ${action.server} a Kubernetes API server?`,
+    hint: `Is ${action.server} a Kubernetes API server?`,
     details: { context: action.context, server: action.server },
   });
 }

@@ -120,13 +120,13 @@ function pluginError(context: SelectedContext, entry: ExecEntry, error: unknown,
   if (code === 'ENOENT' || code === 'EACCES' || code === 'ENOTDIR') {
     const why = code === 'EACCES' ? 'may not be executed' : 'is not installed or not in PATH';
     const hint =
-      entry.installHint?.trim() || `install ${entry.command}, or fix the exec entry of user "${context.user.name}"`;
+      entry.installHint?.trim() || `Install ${entry.command}, or fix the exec entry of user "${context.user.name}"`;
     return failed(context, entry, why, { hint, cause: error });
   }
   if (!(error instanceof ExecaError)) return failed(context, entry, 'it cannot be run', { cause: error });
   if (error.timedOut) {
     return failed(context, entry, `it did not end within ${timeoutMs / 1000} s`, {
-      hint: `Run it by hand to see what it waits for, or give it longer with --request-timeout. It may want a login: ${loginHint(entry.command)}`,
+      hint: `Run it by hand to see what it waits for, or give it longer with --request-timeout. It may want a login. ${loginHint(entry.command)}`,
     });
   }
   if (error.isMaxBuffer) return failed(context, entry, `it writes more than ${MAX_OUTPUT_BYTES} bytes`);

@@ -36,7 +36,7 @@ export async function loadKubeconfig(source: KubeconfigSource): Promise<Kubeconf
       'KubeconfigMissing',
       `no kubeconfig: ${paths.join(', ') || 'no home directory'} does not exist`,
       {
-        hint: 'give --kubeconfig FILE or set KUBECONFIG',
+        hint: 'Give --kubeconfig FILE or set KUBECONFIG',
         details: { paths },
       },
     );
@@ -118,7 +118,7 @@ export function selectContext(kubeconfig: Kubeconfig, name?: string): SelectedCo
       'KubeconfigInvalid',
       `context "${wanted}" names ${missing}, which is not in kubeconfig ${where}`,
       {
-        hint: `see what the kubeconfig holds: ${kubectlCommand({}, ['config', 'view'])}`,
+        hint: `See what the kubeconfig holds: ${kubectlCommand({}, ['config', 'view'])}`,
         details: { context: wanted, files: kubeconfig.files },
       },
     );

@@ -52,7 +52,7 @@ export async function forwardPort(
   });
   return streamOver(socket, link, (why) => {
     return new MeshctlError('PortForwardFailed', `context "${at.context}": cannot forward ${place}: ${why}`, {
-      hint: 'is the pod running, and does it listen on that port?',
+      hint: 'Is the pod running, and does it listen on that port?',
       details: { context: at.context, object: place },
     });
   });

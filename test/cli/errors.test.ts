@@ -81,7 +81,7 @@ describe('the kubeconfig', () => {
         exitCode: 2,
         says:
           `✖ no kubeconfig: ${variants.directory}/.kube/config does not exist\n` +
-          '  → give --kubeconfig FILE or set KUBECONFIG\n',
+          '  → Give --kubeconfig FILE or set KUBECONFIG\n',
       });
     }
   });
@@ -122,7 +122,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
       exitCode: 3,
       says:
         `✖ context "mesh-1": cannot reach the API server https://127.0.0.1:${port}: connection refused\n` +
-        '  → is the cluster up, and reachable from here? try: kubectl --context mesh-1 get ns\n',
+        '  → Is the cluster up, and reachable from here? try: kubectl --context mesh-1 get ns\n',
     });
     expect(await failureAsData(argv, { env })).toMatchObject({
       exitCode: 3,
@@ -141,7 +141,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     const { exitCode, says } = failureOf(await meshctl(argv, { env: { KUBECONFIG: path } }));
     expect(exitCode).toBe(3);
     expect(says).toMatch(
-      /^✖ context "mesh-1": the API server does not accept the credentials\n {2}→ the client certificate expired on \d{4}-\d\d-\d\d: fetch a new kubeconfig\n$/,
+      /^✖ context "mesh-1": the API server does not accept the credentials\n {2}→ The client certificate expired on \d{4}-\d\d-\d\d: fetch a new kubeconfig\n$/,
     );
   });
 
@@ -152,7 +152,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     const env = { KUBECONFIG: path };
     const { exitCode, says } = failureOf(await meshctl(argv, { env }));
     expect(exitCode).toBe(3);
-    expect(says).toBe(`${unauthenticated}  → the token may have expired: get a new one\n`);
+    expect(says).toBe(`${unauthenticated}  → The token may have expired: get a new one\n`);
     const data = await failureAsData(argv, { env });
     expect(data).toMatchObject({ exitCode: 3, code: 'Unauthenticated', details: { httpStatus: 401 } });
     expect(JSON.stringify(data)).not.toContain('not-any-more');
@@ -162,7 +162,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     const { exitCode, says } = failureOf(await meshctl([...argv, '--as', 'jane']));
     expect(exitCode).toBe(3);
     expect(says).toMatch(
-      /^✖ context "mesh-1": cannot \w+ .*: user "jane" may not \w+ [\w/]+( in namespace kube-system)?\n {2}→ grant it.* with a rule: apiGroups \["[^"]*"\], resources \["[^"]+"\], verbs \["\w+"\]\n$/,
+      /^✖ context "mesh-1": cannot \w+ .*: user "jane" may not \w+ [\w/]+( in namespace kube-system)?\n {2}→ Grant it.* with a rule: apiGroups \["[^"]*"\], resources \["[^"]+"\], verbs \["\w+"\]\n$/,
     );
     expect(await failureAsData([...argv, '--as', 'jane'])).toMatchObject({
       exitCode: 3,
@@ -200,7 +200,7 @@ describe('contexts and users', () => {
   it.each([
     [['clustermesh', 'connect'], 'no destination is named', 'Name contexts with --destination-context'],
     [connect('mesh-1', 'mesh-1'), 'context "mesh-1" is named twice', 'cannot be connected to itself'],
-    [enable('mesh-1', '--as-group', 'admins'), 'a group can be impersonated only together with a user', 'add --as'],
+    [enable('mesh-1', '--as-group', 'admins'), 'a group can be impersonated only together with a user', 'Add --as'],
   ])('that do not go together: %j', async (argv, words, more) => {
     const { exitCode, says } = failureOf(await meshctl(argv));
     expect(exitCode).toBe(2);

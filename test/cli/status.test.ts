@@ -59,7 +59,7 @@ describe('status of several clusters', () => {
     const { exitCode, stdout } = await meshctl(['clustermesh', 'status', '--context', 'mesh-1,mesh-2'], { env });
     expect(exitCode).toBe(3);
     expect(stdout).toContain('❌ 1 of 2 clusters cannot be queried\n');
-    expect(stdout).toContain('   → is the cluster up');
+    expect(stdout).toContain('   → Is the cluster up');
   });
 
   it('refuses flags that exclude each other', async () => {

@@ -141,7 +141,7 @@ describe('what never answers is named, and ends by its time and by Ctrl-C', () =
       message: expect.stringContaining(
         `through the proxy ${scheme}://127.0.0.1:${silent} (proxy-url in the kubeconfig)`,
       ),
-      hint: expect.stringContaining('is the proxy up'),
+      hint: expect.stringContaining('Is the proxy up'),
     });
     expect(JSON.stringify({ ...inTime, message: inTime.message })).not.toContain('s3cret');
     const controller = new AbortController();

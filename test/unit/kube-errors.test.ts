@@ -27,12 +27,12 @@ describe('401', () => {
   const unauthorized = failure(401, 'Unauthorized', 'Unauthorized');
 
   test.each<[AuthKind, string]>([
-    [{ kind: 'exec', command: '/opt/bin/aws' }, 'log in again, e.g. aws sso login'],
-    [{ kind: 'exec', command: 'gke-gcloud-auth-plugin' }, 'log in again: gcloud auth login'],
-    [{ kind: 'exec', command: 'kubelogin' }, 'log in again, e.g. az login'],
-    [{ kind: 'exec', command: 'corp-login' }, 'log in again with what corp-login takes its credentials from'],
-    [{ kind: 'token' }, 'the token may have expired: get a new one'],
-    [{ kind: 'none' }, 'the kubeconfig gives this context no credentials'],
+    [{ kind: 'exec', command: '/opt/bin/aws' }, 'Log in again, e.g. aws sso login'],
+    [{ kind: 'exec', command: 'gke-gcloud-auth-plugin' }, 'Log in again: gcloud auth login'],
+    [{ kind: 'exec', command: 'kubelogin' }, 'Log in again, e.g. az login'],
+    [{ kind: 'exec', command: 'corp-login' }, 'Log in again with what corp-login takes its credentials from'],
+    [{ kind: 'token' }, 'The token may have expired: get a new one'],
+    [{ kind: 'none' }, 'The kubeconfig gives this context no credentials'],
   ])('%o', (auth, hint) => {
     expect(refused(401, unauthorized, { auth })).toMatchObject({
       code: 'Unauthenticated',
@@ -45,7 +45,7 @@ describe('401', () => {
     const auth = { kind: 'client certificate' } as const;
     const certificateNotAfter = new Date('2024-02-03T04:05:06Z');
     expect(refused(401, unauthorized, { auth, certificateNotAfter }).hint).toBe(
-      'the client certificate expired on 2024-02-03: fetch a new kubeconfig',
+      'The client certificate expired on 2024-02-03: fetch a new kubeconfig',
     );
   });
 });
@@ -58,7 +58,7 @@ describe('403', () => {
       code: 'Forbidden',
       message:
         'context "c1": cannot patch Secret kube-system/cilium-ca: user "jane" may not patch secrets in namespace kube-system',
-      hint: 'grant it in namespace kube-system with a rule: apiGroups [""], resources ["secrets"], verbs ["patch"]',
+      hint: 'Grant it in namespace kube-system with a rule: apiGroups [""], resources ["secrets"], verbs ["patch"]',
       details: { user: 'jane', rule: { apiGroup: '', resource: 'secrets', verb: 'patch', namespace: 'kube-system' } },
     });
   });
@@ -80,7 +80,7 @@ describe('403', () => {
   ])('impersonation: %s', (message) => {
     expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({
       message: 'context "c1": user "jane" may not act as somebody else',
-      hint: 'grant it with a rule: apiGroups [""], resources ["users", "groups"], verbs ["impersonate"]',
+      hint: 'Grant it with a rule: apiGroups [""], resources ["users", "groups"], verbs ["impersonate"]',
     });
   });
 
@@ -88,7 +88,7 @@ describe('403', () => {
     const message =
       'secrets is forbidden: User "system:anonymous" cannot list resource "secrets" in API group "" at the cluster scope';
     expect(refused(403, failure(403, 'Forbidden', message)).hint).toBe(
-      'the kubeconfig gives this context no credentials that the API server knows',
+      'The kubeconfig gives this context no credentials that the API server knows',
     );
   });
 
@@ -141,7 +141,7 @@ describe('409', () => {
       code: 'Conflict',
       message:
         'context "c1": cannot patch Secret kube-system/cilium-ca: other managers own .spec.replicas (helm), .spec.paused (kubectl-edit)',
-      hint: 'take the fields over: meshctl clustermesh enable --context c1 --force-conflicts',
+      hint: 'Take the fields over: meshctl clustermesh enable --context c1 --force-conflicts',
     });
   });
 

@@ -117,8 +117,8 @@ describe('commands that a run tells the operator to type', () => {
   });
 
   it('are not looked for in words about them', () => {
-    expect(addRunFlags('log in again, e.g. with kubectl and the same context')).toBe(
-      'log in again, e.g. with kubectl and the same context',
+    expect(addRunFlags('Log in again, e.g. with kubectl and the same context')).toBe(
+      'Log in again, e.g. with kubectl and the same context',
     );
     expect(addRunFlags('meshctl demo')).toBe('meshctl demo');
   });

@@ -212,7 +212,7 @@ async function applyAll(
 function withForcingHint(error: MeshctlError, forcing: string): MeshctlError {
   const { code, message, details, cause } = error;
   if (code !== 'Conflict' || details.conflicts === undefined) return error;
-  return new MeshctlError(code, message, { hint: `take the fields over: ${forcing}`, details, cause });
+  return new MeshctlError(code, message, { hint: `Take the fields over: ${forcing}`, details, cause });
 }
 
 /** A Service that cannot be applied because of what others made of it: a port of theirs stands beside the one that is wanted. */

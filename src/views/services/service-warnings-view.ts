@@ -41,7 +41,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'annotations-differ': ({ values = {} }, service) => ({
     message: `the clusters' annotations differ: ${byCluster(values)}`,
-    hint: `as in most of them: ${annotate(service, ...commonSharing(service))}`,
+    hint: `As in most of them: ${annotate(service, ...commonSharing(service))}`,
   }),
   'ports-differ': ({ values = {} }) => ({
     message: `the clusters' ports differ: ${byCluster(values)}; backends of a port that the other cluster does not name are not used`,
@@ -51,7 +51,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'legacy-annotations': ({ clusters }, service) => ({
     message: `${list(clusters)} ${clusters.length === 1 ? 'uses' : 'use'} the older annotation names io.cilium/…, which a newer name beside them overrides`,
-    hint: `rename them: ${annotate(service)}`,
+    hint: `Rename them: ${annotate(service)}`,
   }),
   'unknown-affinity': ({ values = {} }, service) => ({
     message: `Cilium knows no such affinity and takes it for none: ${byCluster(values)}`,
