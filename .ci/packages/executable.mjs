@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { unsign } from 'macho-unsign';
 import { signatureSet } from 'portable-executable-signature';
@@ -18,6 +19,7 @@ const RESOURCE = 'NODE_SEA_BLOB';
  */
 export async function bundleForExecutable(root, outfile) {
   const bundle = await rolldown({
+    plugins: [requireWhenNeeded],
     ...BUNDLE_OPTIONS,
     cwd: root,
     input: join(root, '.ci/packages/executable-entry.mjs'),
@@ -33,6 +35,18 @@ export async function bundleForExecutable(root, outfile) {
   });
   await bundle.close();
 }
+
+const OWN = '\0node:';
+
+/** In one script, what is imported of Node.js would be loaded at its start, whatever part of the script needs it. */
+const requireWhenNeeded = {
+  name: 'require-when-needed',
+  resolveId(source, importer) {
+    if (!isBuiltin(source)) return null;
+    return importer?.startsWith(OWN) ? { id: source, external: true } : `${OWN}${source}`;
+  },
+  load: (id) => (id.startsWith(OWN) ? `module.exports = require(${JSON.stringify(id.slice(OWN.length))});` : null),
+};
 
 /**
  * Makes one executable.
