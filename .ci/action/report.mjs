@@ -51,7 +51,7 @@ const BY_KIND = {
   },
 
   StatusReport: (status) => ofStatus([status], []),
-  MeshStatusReport: ({ clusters, unreachable }) => ofStatus(clusters, unreachable),
+  MeshStatusReport: ({ clusters, unreachable = [] }) => ofStatus(clusters, unreachable),
 
   ConnectivityReport({ scenarios, unreachable }) {
     const count = (result) => scenarios.filter((scenario) => scenario.result === result).length;

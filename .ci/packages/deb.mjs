@@ -19,10 +19,11 @@ const COMPLETIONS = {
  * @param {string} parts.program the executable
  * @param {string} parts.target
  * @param {readonly string[]} parts.notices files about the licences of what is inside
+ * @param {string} parts.manual the folder of the pages for man
  * @param {string} parts.output the folder of the package
  * @returns {string | undefined} the package; undefined where there is none for the target, or no dpkg-deb
  */
-export function makeDeb({ root, program, target, notices, output }) {
+export function makeDeb({ root, program, target, notices, manual, output }) {
   const architecture = ARCHITECTURES[target];
   if (!architecture) return undefined;
   if (!hasDpkgDeb()) {
@@ -39,6 +40,7 @@ export function makeDeb({ root, program, target, notices, output }) {
   symlinkSync('meshctl', join(tree, 'usr/bin/kubectl-clustermesh'));
   for (const [script, to] of Object.entries(COMPLETIONS)) put(join(root, 'templates/completion', script), to);
   put(join(root, 'templates/rbac'), 'usr/share/meshctl/rbac');
+  put(manual, 'usr/share/man/man1');
   put(join(root, 'LICENSE'), 'usr/share/doc/meshctl/copyright');
   for (const notice of notices) put(notice, join('usr/share/doc/meshctl', notice.split(/[\\/]/).at(-1)));
   mkdirSync(join(tree, 'DEBIAN'));

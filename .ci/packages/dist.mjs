@@ -34,8 +34,8 @@ const fileOf = (target) =>
   join(output, 'executables', target, target.startsWith('windows') ? 'meshctl.exe' : 'meshctl');
 
 const STEPS = {
-  npm() {
-    const modules = packNpmPackage({ root, folder: packageFolder, output });
+  async npm() {
+    const modules = await packNpmPackage({ root, folder: packageFolder, output });
     writeSbom(root, modules, join(output, 'meshctl.cdx.json'));
   },
   async executables() {
@@ -54,7 +54,7 @@ const STEPS = {
     const archives = {};
     for (const target of Object.keys(TARGETS).filter((name) => existsSync(fileOf(name)))) {
       console.log(`  ${target}`);
-      const parts = { root, program: fileOf(target), target, notices, output };
+      const parts = { root, program: fileOf(target), target, notices, manual: join(packageFolder, 'man'), output };
       archives[target] = await packArchive(parts);
       makeDeb(parts);
     }

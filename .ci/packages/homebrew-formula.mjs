@@ -27,6 +27,7 @@ ${['macos', 'linux'].map(system).join('\n')}
   def install
     bin.install "meshctl"
     bin.install_symlink "meshctl" => "kubectl-clustermesh"
+    man1.install Dir["man/*"]
     pkgshare.install "rbac"
     generate_completions_from_executable(bin/"meshctl", "completion")
   end

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeManualPages } from './manual-pages.mjs';
 import { noticesOf } from './notices.mjs';
 import { npm } from './npm.mjs';
 import { packageReadme } from './package-readme.mjs';
@@ -14,9 +15,9 @@ const PUBLISHED_FIELDS = [
 /**
  * Lays the package out as npm gets it, and packs it.
  * @param {{ root: string, folder: string, output: string }} places the checkout; where to lay it out; where the tarball goes
- * @returns {Record<string, string[]>} the build's account of what is in which file
+ * @returns {Promise<Record<string, string[]>>} the build's account of what is in which file
  */
-export function packNpmPackage({ root, folder, output }) {
+export async function packNpmPackage({ root, folder, output }) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const account = join(folder, 'modules.json');
@@ -25,8 +26,10 @@ export function packNpmPackage({ root, folder, output }) {
   const modules = JSON.parse(readFileSync(account, 'utf8'));
   rmSync(account);
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  await writeManualPages(root, join(folder, 'man'));
+  const man = readdirSync(join(folder, 'man')).map((page) => `man/${page}`);
   const published = Object.fromEntries(PUBLISHED_FIELDS.map((field) => [field, manifest[field]]));
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ ...published, man }, null, 2)}\n`);
   for (const name of ['bin', 'templates', 'CHANGELOG.md', 'LICENSE']) {
     cpSync(join(root, name), join(folder, name), { recursive: true });
   }

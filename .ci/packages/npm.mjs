@@ -5,7 +5,7 @@ export function npm(args, cwd) {
   // The npm that runs this script, where one does: on Windows the program itself is a script of cmd.
   const script = process.env.npm_execpath;
   const [program, ...first] = script?.endsWith('.js') ? [process.execPath, script] : ['npm'];
-  return execFileSync(program, [...first, ...args], {
+  return execFileSync(program, [...first, ...args, '--loglevel=error'], {
     cwd,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,4 +1,4 @@
-import { readlink } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -34,6 +34,8 @@ describe.skipIf(!hasDpkg)('the Debian package', () => {
     const plugin = join(folder.path, 'usr/bin/kubectl-clustermesh');
     expect(await readlink(plugin)).toBe('meshctl');
     expect((await runIn(folder.path, plugin, ['status', '--help'])).stdout).toMatch(/^Usage: kubectl clustermesh /);
+    const man = join(folder.path, 'usr/share/man/man1/meshctl-clustermesh-status.1');
+    expect(await readFile(man, 'utf8')).toMatch(/^\.TH /m);
     const script = join(folder.path, 'usr/share/bash-completion/completions/meshctl');
     const sourced = await runIn(folder.path, '/bin/bash', ['-c', `. ${script} && complete -p meshctl`]);
     expect(sourced.stdout).toContain('-F _meshctl meshctl');

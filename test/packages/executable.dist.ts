@@ -25,9 +25,9 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-it('comes with licences and roles', async () => {
+it('comes with licences, manual and roles', async () => {
   expect((await readdir(join(folder.path, 'archive'))).sort()).toEqual(
-    ['LICENSE', 'LICENSE-node', 'THIRD-PARTY-NOTICES', ON_WINDOWS ? 'meshctl.exe' : 'meshctl', 'rbac'].sort(),
+    ['LICENSE', 'LICENSE-node', 'THIRD-PARTY-NOTICES', ON_WINDOWS ? 'meshctl.exe' : 'meshctl', 'man', 'rbac'].sort(),
   );
 });
 

@@ -36,6 +36,7 @@ it('is small, and has nothing in it that only a checkout needs', async () => {
     'THIRD-PARTY-NOTICES',
     'bin',
     'dist',
+    'man',
     'package.json',
     'templates',
   ]);
@@ -49,6 +50,7 @@ it('says by whom and how it is made, runs nothing when it is installed, and need
     repository: { type: 'git' },
     publishConfig: { access: 'public', provenance: true },
     exports: { './package.json': './package.json' },
+    man: expect.arrayContaining(['man/meshctl-clustermesh-status.1']),
   });
   for (const field of ['scripts', 'dependencies', 'devDependencies', 'private']) {
     expect(manifest).not.toHaveProperty(field);
