@@ -50,6 +50,8 @@ export interface SandboxCluster {
   /** The API server's address. */
   url: string;
   store: Store;
+  /** What runs in its pods, without the API server before it. */
+  runtime: PodRuntime;
   /** The CA in Secret cilium-ca as the sandbox made it; for tests that issue certificates of their own. */
   ca: CaPem | undefined;
   /** For the kubeconfig: the administrator's credentials. */
@@ -147,6 +149,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     namespace: profile.namespace,
     url: server.url,
     store,
+    runtime,
     ca: options.ca,
     access: { ca: authority.certificate, ...admin },
     setLoadBalancersPending(pending) {

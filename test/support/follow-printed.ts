@@ -15,7 +15,7 @@ export const CHECK = ['clustermesh', 'check', '--context', BOTH];
  * What was mended is well within so many looks, however long each takes: programs of the sandbox try again after a few of their
  * intervals.
  */
-const CONNECTED_WITHIN_LOOKS = 25;
+const CONNECTED_WITHIN_LOOKS = 80;
 const WELL_WITHIN_LOOKS = 4;
 const LOOK_INTERVAL_MS = 50;
 /** A command that waits for what is not to come is ended then, as an operator would. */
@@ -115,8 +115,11 @@ async function withPatience<T>(work: (signal: AbortSignal) => Promise<T>): Promi
  */
 export async function troubleOf(mesh: FaultMesh): Promise<CliResult[] | undefined> {
   mesh.redial();
-  for (let look = 1; look < CONNECTED_WITHIN_LOOKS && !(await mesh.isConnected()); look++)
+  // Not at once: whoever was connected has to hear of it first.
+  for (let look = 1; look <= CONNECTED_WITHIN_LOOKS; look++) {
     await new Promise((done) => setTimeout(done, LOOK_INTERVAL_MS));
+    if (await mesh.isConnected()) break;
+  }
   for (let look = 1; look <= WELL_WITHIN_LOOKS; look++) {
     if (await mesh.isWell()) return undefined;
     await new Promise((done) => setTimeout(done, LOOK_INTERVAL_MS));

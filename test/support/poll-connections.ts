@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { execIn, type TestSandbox } from './sandbox-mesh.ts';
+import { execInside, type TestSandbox } from './sandbox-mesh.ts';
 
 /** Each client; the work itself shall have the machine for the rest of the time. */
 const CONNECTS_EVERY_MS = 50;
@@ -20,7 +20,7 @@ export async function whileConnecting<T>(
     let endedBefore = false;
     for (; !end.signal.aborted; await pause(CONNECTS_EVERY_MS)) {
       // A pod that goes away in the middle of a question has no answer; its successor is asked next.
-      const answer = await execIn(sandbox, context, label, container, command).catch(() => undefined);
+      const answer = await execInside(sandbox, context, label, container, command).catch(() => undefined);
       if (!answer) continue;
       attempts += 1;
       // So has a connection whose server's pod ends in the middle of it, or has ended before the load balancer heard of it:

@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import { type ClusterClient, openCluster } from '../../src/kube/client.ts';
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
 import { loadTemplates } from '../../src/manifests/load.ts';
@@ -252,16 +253,52 @@ export async function execIn(
   return client.exec({ namespace, pod: name, container, command, timeoutMs: DEADLINE_MS });
 }
 
+/**
+ * Runs a command in the first pod with a label as `execIn` does, but without the API server: a WebSocket of its own costs more
+ * than most commands. For tests that ask over and over.
+ */
+export async function execInside(
+  sandbox: TestSandbox,
+  context: string,
+  label: string,
+  container: string,
+  command: readonly string[],
+): Promise<{ stdout: string; exitCode: number }> {
+  const { store, runtime, namespace } = found(
+    sandbox.clusters.find((cluster) => cluster.context === context),
+    context,
+  );
+  const [pod] = store.list({ apiVersion: 'v1', kind: 'Pod', namespace, labels: { 'k8s-app': label } });
+  let said = '';
+  const sink = (take: (text: string) => void) =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        take(chunk.toString());
+        done();
+      },
+    });
+  const exitCode = await runtime.exec({
+    ...{ namespace, container, command: [...command], tty: false },
+    pod: found(pod, `a pod of ${label}`).metadata.name,
+    stdout: sink((text) => {
+      said += text;
+    }),
+    stderr: sink(() => undefined),
+    signal: AbortSignal.timeout(DEADLINE_MS),
+  });
+  return { stdout: said, exitCode };
+}
+
 /** The agents' reports on their peers, of the first node. */
 export async function agentReports(sandbox: TestSandbox, context: string): Promise<PeerReport[]> {
-  const { stdout } = await execIn(sandbox, context, 'cilium', 'cilium-agent', ['cilium', 'status', '-o', 'json']);
+  const { stdout } = await execInside(sandbox, context, 'cilium', 'cilium-agent', ['cilium', 'status', '-o', 'json']);
   return (JSON.parse(stdout) as { 'cluster-mesh'?: { clusters?: PeerReport[] } })['cluster-mesh']?.clusters ?? [];
 }
 
 /** KVStoreMesh's reports on its peers, of the first replica. */
 export async function kvstoremeshReports(sandbox: TestSandbox, context: string): Promise<PeerReport[]> {
   const command = ['/usr/bin/clustermesh-apiserver', 'kvstoremesh-dbg', 'status', '-o', 'json'];
-  const { stdout } = await execIn(sandbox, context, 'clustermesh-apiserver', 'kvstoremesh', command);
+  const { stdout } = await execInside(sandbox, context, 'clustermesh-apiserver', 'kvstoremesh', command);
   return JSON.parse(stdout) as PeerReport[];
 }
 

@@ -5,6 +5,7 @@ import type { KubeObject } from '../objects/kube-object.ts';
 import { REMOTE_ROLE, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import type { Edit } from '../plan/plan.ts';
+import { remembered } from '../remembered.ts';
 import { remoteUsersFile } from './peer-config.ts';
 
 /**
@@ -112,7 +113,10 @@ export function userNames(text: string): string[] {
 /** Why the clustermesh-apiserver can read no users in the ConfigMap, as a clause; undefined where it can. */
 export function lackOfUsers({ data }: KubeObject): string | undefined {
   const text = (data as Record<string, unknown> | undefined)?.[USERS_FILE];
-  if (typeof text !== 'string') return 'the list of etcd users for peers is missing';
+  return typeof text === 'string' ? lackIn(text) : 'the list of etcd users for peers is missing';
+}
+
+const lackIn = remembered((text: string): string | undefined => {
   try {
     const content = parse(text, { logLevel: 'error' }) as { users?: unknown } | null;
     const users = content?.users;
@@ -122,7 +126,7 @@ export function lackOfUsers({ data }: KubeObject): string | undefined {
   } catch {
     return 'the list of users cannot be read: it is not valid YAML';
   }
-}
+}, 200);
 
 /** What cannot be read is nobody's list: enable makes a new one, of those who have a certificate. */
 export function restoreUsersCommand(place: { context: string; namespace: string }): string {

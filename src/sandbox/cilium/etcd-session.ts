@@ -4,6 +4,7 @@ import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHead
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { decodeRangeResponse, encodeRangeRequest, frameMessage, RANGE_PATH, readMessages } from '../../etcd/wire.ts';
+import { remembered } from '../../mesh/remembered.ts';
 import { parseCertificates, verifyCertificate } from './certificate-verification.ts';
 import { prefixEnd } from './etcd-permissions.ts';
 
@@ -99,6 +100,13 @@ export async function openEtcdSession(socket: Socket, options: SessionOptions): 
   };
 }
 
+/** Many dial with the same files, again and again; OpenSSL takes longer to read them than for most of a handshake. */
+const contextOf = remembered(
+  ({ ca, certificate, privateKey }: ClientFiles) => createSecureContext({ ca, cert: certificate, key: privateKey }),
+  50,
+  ({ ca, certificate, privateKey }) => JSON.stringify([ca, certificate, privateKey]),
+);
+
 /** The client side of TLS, from PEM. Throws ConnectionFailure for files that Go's tls.X509KeyPair would refuse. */
 export function secureContext({ ca, certificate, privateKey }: ClientFiles): SecureContext {
   if (!/-----BEGIN CERTIFICATE-----/.test(certificate)) {
@@ -108,7 +116,7 @@ export function secureContext({ ca, certificate, privateKey }: ClientFiles): Sec
     throw new ConnectionFailure('config', 'tls: failed to find any PEM data in key input');
   }
   try {
-    return createSecureContext({ ca, cert: certificate, key: privateKey });
+    return contextOf({ ca, certificate, privateKey });
   } catch (error) {
     const mismatch = error instanceof Error && /mismatch/.test(error.message);
     const message = mismatch ? 'tls: private key does not match public key' : 'x509: malformed certificate';

@@ -1,5 +1,7 @@
+import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { remembered } from '../../../mesh/remembered.ts';
 import type { ApiServerOptions } from '../api.ts';
 import { ApiError, unauthorized } from '../errors.ts';
 
@@ -15,8 +17,17 @@ const AUTHENTICATED = 'system:authenticated';
 
 function fromCertificate(socket: TLSSocket): Identity | undefined {
   if (!socket.authorized) return undefined;
-  const certificate = socket.getPeerCertificate();
-  const subject = certificate.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
+  const certificate = socket.getPeerX509Certificate();
+  return certificate && identityIn(certificate);
+}
+
+/** Whoever calls makes many connections with one certificate. */
+const identityIn = remembered(readIdentity, 100, ({ fingerprint256 }) => fingerprint256);
+
+function readIdentity(certificate: X509Certificate): Identity | undefined {
+  const subject = certificate.toLegacyObject().subject as unknown as
+    | { CN?: string | string[]; O?: string | string[] }
+    | undefined;
   const user = [subject?.CN].flat()[0];
   if (user === undefined) return undefined;
   const groups = [...[subject?.O].flat().filter((group) => group !== undefined), AUTHENTICATED];
