@@ -80,12 +80,15 @@ export async function makeExecutable({ script, root, node, here, output }) {
   for (const file of [config, blob]) rmSync(file);
 }
 
+/** What `meshctl explain` prints (src/mesh/explain.ts). */
+const EXPLANATIONS_PAGE = 'docs/troubleshoot.md';
+
 /** Files of the package, by their paths in it. */
 function assetsIn(root) {
-  const files = readdirSync(join(root, 'templates'), { recursive: true, withFileTypes: true })
+  const templates = readdirSync(join(root, 'templates'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length).replaceAll('\\', '/').replace(/^\//, ''));
-  return Object.fromEntries(['package.json', ...files.sort()].map((path) => [path, join(root, path)]));
+  return Object.fromEntries(['package.json', EXPLANATIONS_PAGE, ...templates.sort()].map((path) => [path, join(root, path)]));
 }
 
 /** A program without the signature that no longer fits it. */

@@ -30,7 +30,7 @@ export async function packNpmPackage({ root, folder, output }) {
   const man = readdirSync(join(folder, 'man')).map((page) => `man/${page}`);
   const published = Object.fromEntries(PUBLISHED_FIELDS.map((field) => [field, manifest[field]]));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ ...published, man }, null, 2)}\n`);
-  for (const name of ['bin', 'templates', 'CHANGELOG.md', 'LICENSE']) {
+  for (const name of ['bin', 'templates', 'docs/troubleshoot.md', 'CHANGELOG.md', 'LICENSE']) {
     cpSync(join(root, name), join(folder, name), { recursive: true });
   }
   const readme = readFileSync(join(root, 'README.md'), 'utf8');

@@ -53,6 +53,7 @@ export type ValueSource =
   | 'checks'
   | 'compatibility-checks'
   | 'categories'
+  | 'explanations'
   | 'file';
 
 /** One word after the command's name. */

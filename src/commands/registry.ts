@@ -14,6 +14,7 @@ import { STATUS } from './clustermesh/status-spec.ts';
 import { command, type LoadableCommand } from './command.ts';
 import { COMPLETION } from './completion-spec.ts';
 import { CONNECTIVITY_TEST } from './connectivity/test-spec.ts';
+import { EXPLAIN } from './explain-spec.ts';
 import { DEMO } from './sandbox/demo-spec.ts';
 import { SANDBOX_DOWN } from './sandbox/down-spec.ts';
 import { SANDBOX_UP } from './sandbox/up-spec.ts';
@@ -60,6 +61,7 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(CONNECTIVITY_TEST, () => import('./connectivity/test.ts')),
   command(SANDBOX_UP, () => import('./sandbox/up.ts')),
   command(SANDBOX_DOWN, () => import('./sandbox/down.ts')),
+  command(EXPLAIN, () => import('./explain.ts')),
   command(VERSION, () => import('./version.ts')),
   command(DEMO, () => import('./sandbox/demo.ts')),
   command(COMPLETION, () => import('./completion.ts')),

@@ -57,9 +57,10 @@ function commandLines(text: string, columns: number): string[] {
   return lines.map((line) => `    ${line}`);
 }
 
-function wrapped(text: string, columns: number): string[] {
+/** A text in lines of so many columns; what stands in backticks is one word. */
+export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(' ')) {
+  for (const word of text.match(/(?:`[^`]*`|\S)+/g) ?? []) {
     const last = lines.at(-1);
     if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);

@@ -36,6 +36,7 @@ it('is small, and has nothing in it that only a checkout needs', async () => {
     'THIRD-PARTY-NOTICES',
     'bin',
     'dist',
+    'docs',
     'man',
     'package.json',
     'templates',
@@ -78,6 +79,7 @@ describe('unpacked in an empty folder, it', () => {
     expect((await meshctl('completion', 'bash')).stdout).toMatch(/^complete .* meshctl$/m);
     const render = ['clustermesh', 'render', '--cilium-version', '1.20.0', '--cluster-name', 'a', '--cluster-id', '1'];
     expect((await meshctl(...render)).stdout).toContain('name: clustermesh-apiserver');
+    expect((await meshctl('explain', 'refused')).stdout).toMatch(/^Something answers at the address and refuses/m);
   });
 
   it('is a plugin of kubectl, too', async () => {

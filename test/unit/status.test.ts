@@ -71,12 +71,13 @@ describe('status', () => {
       "❌ 2 of 3 nodes are not connected to all clusters
       🔌 Cluster Connections:
         • mesh-2: 2/3 configured, 1/3 connected
-      ⚠️  mesh-2: this cluster's clustermesh-apiserver refuses connections — node-2
+      ⚠️  mesh-2: this cluster's clustermesh-apiserver refuses connections — node-2 (refused)
            dial tcp 10.0.0.1:2379: connect: connection refused
          → kubectl --context one -n kube-system describe deployment clustermesh-apiserver
-      ⚠️  mesh-2: the peering file has not reached the node yet: kubelets refresh mounted Secrets about every minute — node-3
+      ⚠️  mesh-2: the peering file has not reached the node yet: kubelets refresh mounted Secrets about every minute — node-3 (not-configured)
            the peer is not among its remote clusters
-         → meshctl clustermesh status --context one --wait"
+         → meshctl clustermesh status --context one --wait
+      More: meshctl explain refused,not-configured"
     `);
   });
 
@@ -88,9 +89,10 @@ describe('status', () => {
       ⚠️  mesh-1: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed
       🔌 Cluster Connections:
         • mesh-2: 1/1 configured, 0/1 connected
-      ⚠️  mesh-2: this cluster's clustermesh-apiserver, from which agents read the state of peers, is missing — node-1
+      ⚠️  mesh-2: this cluster's clustermesh-apiserver, from which agents read the state of peers, is missing — node-1 (own-apiserver-missing)
            dial tcp 10.0.0.1:2379: connect: connection refused
-         → meshctl clustermesh enable --context one"
+         → meshctl clustermesh enable --context one
+      More: meshctl explain own-apiserver-missing"
     `);
   });
 
@@ -140,9 +142,10 @@ describe('status', () => {
       "❌ New connections fail; all 2 nodes are still connected to all clusters
       🔌 Cluster Connections:
         • mesh-2: 2/2 configured, 2/2 connected
-      ⚠️  mesh-2: a new connection fails: the peer's clustermesh-apiserver refuses connections — KVStoreMesh (pod-1)
+      ⚠️  mesh-2: a new connection fails: the peer's clustermesh-apiserver refuses connections — KVStoreMesh (pod-1) (refused)
            connect: connection refused
-         → meshctl clustermesh status --context 'one,<context of mesh-2>'"
+         → meshctl clustermesh status --context 'one,<context of mesh-2>'
+      More: meshctl explain refused"
     `);
   });
 

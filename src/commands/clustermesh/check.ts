@@ -1,6 +1,12 @@
 import { checkClusters } from '../../flows/checks/check.ts';
 import type { Flow, Target } from '../../flows/flow.ts';
-import { type CheckEntry, categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../../mesh/checks/catalogue.ts';
+import {
+  type CheckEntry,
+  CLUSTER_ANSWERS,
+  categoriesOf,
+  MESH_CHECKS,
+  PRE_CHECKS,
+} from '../../mesh/checks/catalogue.ts';
 import { exitCodeOf } from '../../mesh/errors.ts';
 import { checkJunit, checkText } from '../../views/checks/check-view.ts';
 import { printable } from '../../views/printable.ts';
@@ -39,7 +45,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
 function notAnswering({ context, error: { message, hint } }: SilentCluster): CheckEntry {
   const title = 'every cluster answers';
   const says = { title, severity: 'fail', message, hint } as const;
-  return { id: 'cluster-answers', category: 'clusters', cluster: context, args: { context }, ...says };
+  return { id: CLUSTER_ANSWERS, category: 'clusters', cluster: context, args: { context }, ...says };
 }
 
 function resultOf(entries: readonly CheckEntry[], flags: CheckFlags, incomplete: boolean): CommandResult {

@@ -30,7 +30,14 @@ const NO_SPACE = 2;
 const NO_FILES = 4;
 
 /** The lists among the sources. */
-const LISTS: readonly ValueSource[] = ['contexts', 'peers', 'checks', 'compatibility-checks', 'categories'];
+const LISTS: readonly ValueSource[] = [
+  'contexts',
+  'peers',
+  'checks',
+  'compatibility-checks',
+  'categories',
+  'explanations',
+];
 /** Together they say which clusters a command is about. */
 const CLUSTER_FLAGS: readonly string[] = ['--context', '--destination-context'];
 /** So many services of all namespaces can be looked through. */

@@ -38,6 +38,8 @@ export async function knownValues(world: CompletionWorld, { source, line }: Ques
     case 'compatibility-checks':
     case 'categories':
       return checksOf(source, line);
+    case 'explanations':
+      return explainable();
     case 'file':
       return [];
   }
@@ -152,6 +154,11 @@ async function checksOf(
   if (source === 'categories') return categoriesOf(line.given.has('--pre') ? PRE_CHECKS : MESH_CHECKS).map(named);
   const checks = source === 'checks' ? MESH_CHECKS : COMPATIBILITY_CHECKS;
   return checks.map(({ id, title }) => ({ value: id, description: title }));
+}
+
+async function explainable(): Promise<Candidate[]> {
+  const { explainableIds } = await import('../../mesh/explain.ts');
+  return explainableIds().map(({ id, title }) => ({ value: id, description: title }));
 }
 
 function lastOf({ given }: TypedLine, flag: string): string | undefined {

@@ -36,6 +36,9 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
   ...OWNERSHIP_CHECKS,
 ];
 
+/** The id of what is no check of its own: that a cluster that was asked for does not answer. */
+export const CLUSTER_ANSWERS = 'cluster-answers';
+
 /** The categories of checks, each once, in their order. */
 export function categoriesOf(checks: readonly Pick<Check, 'category'>[]): string[] {
   return [...new Set(checks.map(({ category }) => category))];

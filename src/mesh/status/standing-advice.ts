@@ -97,3 +97,6 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'apiserver-rollout': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
   'apiserver-not-ready': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
 };
+
+/** The ids of all faults. */
+export const FAULT_IDS = Object.keys(MENDS) as readonly FaultId[];

@@ -1,12 +1,14 @@
 import { groupBy } from '../pairs.ts';
 import { adviceFor, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
-import { describeFault, type Fault } from './fault.ts';
+import { describeFault, type Fault, type FaultId } from './fault.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
 import { type Contexts, mendOf } from './standing-advice.ts';
 import type { StatusProblem, StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */
 export interface StatusReason {
+  /** What `meshctl explain` takes. */
+  id: FaultId | FailureClass;
   /** What it is about, by name: the cluster that is to be mended, or the peers that one cluster lacks. */
   about: readonly string[];
   says: string;
@@ -72,6 +74,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map()): StatusRe
     const peers = [...new Set(group.map(({ problem }) => problem.peer))];
     const serving = cause?.component === 'apiserver' ? clusterOf(mesh, cause) : undefined;
     return {
+      id: cause?.id ?? first.problem.class,
       about: serving === undefined ? peers : [serving],
       ...wordsOf(group, mesh, contexts),
       ...(heldOver ? { lead: 'a new connection fails' } : {}),
@@ -85,6 +88,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map()): StatusRe
       .filter((fault) => !told.has(identityOf(fault)))
       .map(
         (fault): StatusReason => ({
+          id: fault.id,
           about: fault.peers ?? [fault.peer ?? cluster.name],
           lead: leadOf(fault, nodes.connected === nodes.total),
           says: describeFault(fault),

@@ -1,6 +1,7 @@
 import type { CheckEntry } from '../../mesh/checks/catalogue.ts';
 import type { Severity } from '../../mesh/checks/check.ts';
 import { groupBy } from '../../mesh/pairs.ts';
+import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
 import type { Theme } from '../theme.ts';
@@ -21,6 +22,12 @@ export function checkText(entries: readonly CheckEntry[], short: boolean, theme:
     lines.push(...shown.flatMap((entry) => entryLines(entry, theme)), '');
   }
   lines.push(summary(together(entries), theme));
+  lines.push(
+    ...explainLines(
+      entries.filter(({ severity }) => SHORT.includes(severity)),
+      theme,
+    ),
+  );
   return lines.join('\n');
 }
 

@@ -5,6 +5,7 @@ import type { MatrixCell, MeshStatusReport } from '../../mesh/status/mesh-status
 import type { Contexts } from '../../mesh/status/standing-advice.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
+import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -26,6 +27,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   const wrong = [
     ...report.clusters.flatMap((cluster) => replicaLines(cluster, reasons, theme)),
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
+    ...explainLines(reasons, theme),
   ];
   if (wrong.length > 0) lines.push('', ...wrong);
   const [first, ...rest] = unconnected(report);

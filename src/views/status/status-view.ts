@@ -4,6 +4,7 @@ import { APISERVER } from '../../mesh/objects/names.ts';
 import { type Contexts, contextOf } from '../../mesh/status/standing-advice.ts';
 import { isAlone, type PeerStatus, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
+import { explainLines } from '../explain-view.ts';
 import { hintLines } from '../hint-lines.ts';
 import type { Theme } from '../theme.ts';
 
@@ -25,6 +26,7 @@ export function statusText(report: StatusReport, theme: Theme, contexts?: Contex
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
     ...beginningLines(report, theme, [], contexts),
     ...servedLines(report, theme, contexts),
+    ...explainLines(reasons, theme),
   );
   return lines.join('\n');
 }
@@ -127,14 +129,14 @@ function peerLine({ name, agents }: PeerStatus, theme: Theme): string {
 }
 
 /** A reason with an example of whom it holds for, the agent's own words and the next step. */
-export function reasonLines({ about, lead, says, places, message, hint }: StatusReason, theme: Theme): string[] {
+export function reasonLines({ id, about, lead, says, places, message, hint }: StatusReason, theme: Theme): string[] {
   const clusters = new Set(places.map(({ cluster }) => cluster));
   const where = places.map(({ cluster, problem }) =>
     clusters.size > 1 ? `${cluster}: ${placesOf(problem)}` : placesOf(problem),
   );
   const words = [...(lead === undefined ? [] : [lead]), says].join(': ');
   return [
-    `${theme.warn('⚠️ ')} ${someOf(about)}: ${words}${where.length > 0 ? ` — ${where.join('; ')}` : ''}`,
+    `${theme.warn('⚠️ ')} ${someOf(about)}: ${words}${where.length > 0 ? ` — ${where.join('; ')}` : ''} ${theme.dim(`(${id})`)}`,
     ...(message ? [`     ${theme.dim(message)}`] : []),
     ...hintLines(hint, theme),
   ];

@@ -1,0 +1,24 @@
+import type { CommandSpec } from './command-spec.ts';
+import { RESULT_FORMAT } from './shared-options.ts';
+
+export const EXPLAIN = {
+  path: ['explain'],
+  summary: 'Say what an id of status or check means, how it looks in Cilium, and what mends it',
+  description:
+    'status and check end each of their lines with an id in parentheses. This prints the paragraph about it. It is part of ' +
+    'meshctl: neither a cluster nor the internet is asked.',
+  examples: [
+    { line: 'meshctl explain permission-denied', what: 'one of them' },
+    { line: 'meshctl explain peer-ca,tls-names', what: 'several' },
+    { line: 'meshctl explain', what: 'all that there are' },
+  ],
+  arguments: [
+    {
+      name: 'ids',
+      description: 'ids, comma-separated (default: list them all)',
+      optional: true,
+      complete: 'explanations',
+    },
+  ],
+  options: [RESULT_FORMAT],
+} as const satisfies CommandSpec;

@@ -1,0 +1,42 @@
+import { CLUSTER_ANSWERS, MESH_CHECKS } from './checks/catalogue.ts';
+import { ADVICE } from './status/failure-reason.ts';
+import { FAULT_IDS } from './status/standing-advice.ts';
+
+/** The page that has a section for each id, below the package's root: read in a browser, and by `meshctl explain`. */
+export const EXPLANATIONS_PAGE = 'docs/troubleshoot.md';
+
+/** What an id of a reason, a fault or a check means. */
+export interface Explanation {
+  id: string;
+  /** In Markdown: paragraphs, no heading. */
+  text: string;
+}
+
+/** An id with what is so when nothing is wrong, where it is one of a check. */
+export interface ExplainableId {
+  id: string;
+  title?: string | undefined;
+}
+
+/** Every id that a result of meshctl can show, each once: of the reasons and faults of `status`, and of the checks. */
+export function explainableIds(): ExplainableId[] {
+  const titles = new Map(MESH_CHECKS.map(({ id, title }) => [id, title]));
+  const ids = new Set([...Object.keys(ADVICE), ...FAULT_IDS, CLUSTER_ANSWERS, ...titles.keys()]);
+  return [...ids].map((id) => ({ id, title: titles.get(id) }));
+}
+
+/** The sections of the page that are about one id: those under headings of the third level, in their order. */
+export function explanationsIn(page: string): Explanation[] {
+  const [, ...sections] = page.split(/^### /m);
+  return sections.map((section) => {
+    const [id = '', ...lines] = section.split('\n');
+    const end = lines.findIndex((line) => line.startsWith('## '));
+    return {
+      id: id.trim(),
+      text: lines
+        .slice(0, end < 0 ? lines.length : end)
+        .join('\n')
+        .trim(),
+    };
+  });
+}
