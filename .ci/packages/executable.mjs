@@ -88,7 +88,9 @@ function assetsIn(root) {
   const templates = readdirSync(join(root, 'templates'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length).replaceAll('\\', '/').replace(/^\//, ''));
-  return Object.fromEntries(['package.json', EXPLANATIONS_PAGE, ...templates.sort()].map((path) => [path, join(root, path)]));
+  return Object.fromEntries(
+    ['package.json', EXPLANATIONS_PAGE, ...templates.sort()].map((path) => [path, join(root, path)]),
+  );
 }
 
 /** A program without the signature that no longer fits it. */
