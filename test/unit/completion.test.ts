@@ -33,7 +33,7 @@ async function valuesFor(line: string, known: readonly string[] = []): Promise<s
 
 describe('commands', () => {
   it.each([
-    ['', ['clustermesh', 'service', 'connectivity', 'sandbox', 'version', 'demo', 'completion', 'help']],
+    ['', ['clustermesh', 'service', 'connectivity', 'sandbox', 'explain', 'version', 'demo', 'completion', 'help']],
     ['cl', ['clustermesh']],
     ['mes', ['mesh']],
     ['zz', []],
