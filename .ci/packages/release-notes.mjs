@@ -18,7 +18,8 @@ export function releaseNotes(changes) {
 
 \`npm install --global meshctl\` or \`npx meshctl\`, with Node.js 20.19 or newer; or take the archive of your platform, which has all
 inside: check it with \`sha256sum --check --ignore-missing SHA256SUMS\`, unpack it, and put \`meshctl\` on the PATH. A link to it by
-the name of \`kubectl-clustermesh\` makes it \`kubectl clustermesh\`. On Linux it needs glibc 2.28 or newer and libstdc++.
+the name of \`kubectl-clustermesh\` makes it \`kubectl clustermesh\`. On Linux it needs glibc 2.28 or newer and libstdc++. On macOS it
+is signed, but not by somebody whom Apple knows: after a download by a browser, \`xattr -d com.apple.quarantine meshctl\` lets it run.
 \`meshctl.cdx.json\` lists what is inside.
 `;
 }
