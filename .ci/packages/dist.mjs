@@ -72,6 +72,8 @@ const STEPS = {
   },
 };
 
+// A release of everything has nothing of an earlier one.
+if (positionals.length === 0) rmSync(output, { recursive: true, force: true });
 mkdirSync(output, { recursive: true });
 mkdirSync(cache, { recursive: true });
 for (const step of positionals.length > 0 ? positionals : Object.keys(STEPS)) {
