@@ -53,7 +53,8 @@ export async function run(argv: readonly string[], terminal: Host): Promise<numb
     const invocation = await parseCommandLine(COMMANDS, texts, host, words);
     if (!invocation) return 0;
     const flags = runFlagsOf(invocation.options, invocation.command);
-    addRunFlags = runFlagsAdder(flags, COMMANDS);
+    const complete = runFlagsAdder(flags, COMMANDS);
+    addRunFlags = (text) => withPaths(complete(text), terminal.installation);
     const leaveUnnamed = (context: string) => {
       flags.unnamedContext = context;
     };
@@ -61,6 +62,12 @@ export async function run(argv: readonly string[], terminal: Host): Promise<numb
   } catch (thrown) {
     return reportError(host, errorTheme, { ...seen, addRunFlags }, thrown);
   }
+}
+
+/** Texts name files of the package as such; where it is a folder, they can be typed. */
+function withPaths(text: string, { folder }: Installation): string {
+  const named = /\b(templates\/[a-z/-]+) of meshctl's package/g;
+  return folder === undefined ? text : text.replace(named, (_, path: string) => shellWord(folder + path));
 }
 
 /** The verbosity of --debug. */

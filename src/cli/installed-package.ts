@@ -11,6 +11,7 @@ import { nameOf } from './program-name.ts';
 export function installedPackage(root: URL, program = 'meshctl'): Installation {
   return {
     name: nameOf(program),
+    folder: fileURLToPath(root),
     command: [process.execPath, fileURLToPath(new URL('bin/meshctl.js', root))],
     read: (path) => readFile(new URL(path, root), 'utf8'),
   };

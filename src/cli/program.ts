@@ -46,11 +46,19 @@ export async function parseCommandLine(
     if (!(thrown instanceof CommanderError)) throw thrown;
     if (thrown.exitCode === 0) return undefined;
     if (thrown.code === 'commander.help')
-      throw new MeshctlError('Usage', 'a command is missing', { hint: 'meshctl --help' });
+      throw new MeshctlError('Usage', 'a command is missing', {
+        hint: ['meshctl', ...groupIn(argv, texts), '--help'].join(' '),
+      });
     const message = thrown.message.replace(/^error: /, '');
     if (thrown.code === 'commander.unknownCommand') throw unknownCommand(commands, texts, argv, message);
     throw new MeshctlError('Usage', message, { hint: 'Add --help to see the options.' });
   }
+}
+
+/** The words of a command line that name a group of commands; none where they do not. */
+function groupIn(argv: readonly string[], { groups }: ProgramTexts): string[] {
+  const words = argv.filter((word) => !word.startsWith('-'));
+  return groups[words.join(' ')] === undefined ? [] : words;
 }
 
 /** What help that was asked for lists beside the flags, by the command that it is about. */

@@ -25,6 +25,8 @@ interface Destination {
 /** A command of kubectl, as opposed to a word about it. */
 const KUBECTL =
   'kubectl(?= (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale)\\b)';
+/** What grants rights is not for who lacks them: it is run as whoever the kubeconfig names. */
+const GRANT = /^.*? create (?:cluster)?role(?:binding)? /;
 /** Words as command-line.ts quotes them, up to what joins or ends commands. */
 const WORDS = "(?: (?!&& |→)(?:[^\\s';|]|'[^']*'|\\\\')+)*";
 /** The commands that name clusters of two kubeconfigs. */
@@ -80,7 +82,7 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
     const access = [
       ...(path === undefined ? [] : ['--kubeconfig', path]),
       ...(destination && others.some(destination.holds) ? ['--destination-kubeconfig', destination.kubeconfig] : []),
-      ...identity,
+      ...(command === 'kubectl' && GRANT.test(rest) ? [] : identity),
       ...namespaceFlag(command, rest),
     ];
     return [command, ...access.map(shellWord)].join(' ') + rest;

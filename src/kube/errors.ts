@@ -129,20 +129,48 @@ function forbidden(action: ApiAction, user: string | undefined, message: string,
   const verb = missed?.[1] ?? action.verb;
   const resource = missed?.[2] ?? action.resource ?? action.target;
   const apiGroup = missed?.[3] ?? action.apiGroup ?? '';
+  const { context, namespace } = action;
   // From Kubernetes 1.36 on the verb may be e.g. impersonate-on:user-info:get, of the resource asked for.
   if (verb.startsWith('impersonate')) {
-    const hint = 'Grant it with a rule: apiGroups [""], resources ["users", "groups"], verbs ["impersonate"]';
-    return fail('Forbidden', `${who} may not act as somebody else`, hint, { user });
+    const missing = { context, verb: 'impersonate', resource: 'users,groups', apiGroup: '', user };
+    return fail('Forbidden', `${who} may not act as somebody else`, grantHint(missing), { user });
   }
-  const rule = `apiGroups ["${apiGroup}"], resources ["${resource}"], verbs ["${verb}"]`;
   const hint =
     user === 'system:anonymous'
       ? 'The kubeconfig gives this context no credentials that the API server knows'
-      : `Grant it${scope} with a rule: ${rule}`;
+      : grantHint({ context, namespace, verb, resource, apiGroup, user });
   return fail('Forbidden', `cannot ${attemptOf(action)}: ${who} may not ${verb} ${resource}${scope}`, hint, {
     user,
     rule: { apiGroup, resource, verb, namespace: action.namespace },
   });
+}
+
+interface MissingRight {
+  context: string;
+  /** Absent for one in the whole cluster. */
+  namespace?: string | undefined;
+  verb: string;
+  /** As in RBAC, e.g. `pods/exec`; several with commas. */
+  resource: string;
+  apiGroup: string;
+  user: string | undefined;
+}
+
+/** How whoever administers the cluster grants a right: with `kubectl create role`, which takes resources as `kind.group/sub`. */
+function grantHint({ context, namespace, verb, resource, apiGroup, user }: MissingRight): string {
+  const all = "All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators";
+  if (user === undefined || !/^[a-z,-]+(\/[a-z]+)?$/.test(resource)) {
+    const scope = namespace ? ` in namespace ${namespace}` : '';
+    return `${all}; grant this${scope} with a rule: apiGroups ["${apiGroup}"], resources ["${resource}"], verbs ["${verb}"]`;
+  }
+  const name = `meshctl-${verb}-${resource.replaceAll(/[/,]/g, '-')}`;
+  const [kind = '', sub] = resource.split('/');
+  const what = [apiGroup === '' ? kind : `${kind}.${apiGroup}`, ...(sub === undefined ? [] : [sub])].join('/');
+  const [role, binding] = namespace ? ['role', 'rolebinding'] : ['clusterrole', 'clusterrolebinding'];
+  const create = (...words: string[]) => kubectlCommand({ context, namespace }, ['create', ...words]);
+  const made = create(role, name, `--verb=${verb}`, `--resource=${what}`);
+  const bound = create(binding, name, `--${role}=${name}`, `--user=${user}`);
+  return `${all}; this right alone, granted by whoever administers the cluster: ${made} && ${bound}`;
 }
 
 function conflict(action: ApiAction, status: KubeStatus | undefined, said: string, fail: Fail): MeshctlError {

@@ -165,6 +165,10 @@ const MAX_CONTEXTS_IN_HINT = 10;
 function contextsHint(kubeconfig: Kubeconfig, wanted: string): string {
   const names = kubeconfig.contexts.map((context) => context.name);
   if (names.length === 0) return 'the kubeconfig holds no contexts';
+  const listed = wanted.split(',');
+  if (listed.length > 1 && listed.every((name) => names.includes(name))) {
+    return `This takes one context: ${listed.slice(0, -1).join(', ')} or ${listed.at(-1)}.`;
+  }
   const shown = byNearness(wanted, names).slice(0, MAX_CONTEXTS_IN_HINT);
   const rest = names.length - shown.length;
   return `contexts: ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;

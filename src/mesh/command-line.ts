@@ -52,6 +52,19 @@ export function kubectlCommand({ context, namespace }: CommandPlace, words: read
   return ['kubectl', ...[...flags, ...words].map(shellWord)].join(' ');
 }
 
+/**
+ * `kubectl --context a -n kube-system describe deployment/clustermesh-apiserver`: for one object as kind/name, since kubectl
+ * takes a name alone for the beginning of names where there is no such object.
+ * @param kind e.g. `service`
+ */
+export function describeCommand(
+  place: CommandPlace,
+  kind: string,
+  of: { readonly name: string } | { readonly selector: string },
+): string {
+  return kubectlCommand(place, ['describe', ...('name' in of ? [`${kind}/${of.name}`] : [kind, '-l', of.selector])]);
+}
+
 const UNNAMED = /'[^']*<context of [^>']+>[^']*'/g;
 const UNNAMED_PEER = /<context of ([^>']+)>/g;
 

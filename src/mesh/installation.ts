@@ -4,6 +4,8 @@ export interface Installation {
   name: string;
   /** Program and first arguments that start it once more. */
   command: readonly [program: string, ...words: string[]];
+  /** The folder of the package, with a slash at its end; absent where there is none. */
+  folder?: string | undefined;
   /**
    * The text of a file of the package.
    * @param path below the package's root, with slashes, e.g. `templates/demo/service.yaml`

@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import type { ClusterClient } from '../kube/client.ts';
-import { listOr } from '../kube/unless-refused.ts';
+import { listOr, unlessForbidden } from '../kube/unless-refused.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
 import type {
   AgentFacts,
@@ -93,7 +93,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     apiserverPods,
     ciliumNodes,
     ciliumConfig,
-    daemonSet,
+    readDaemonSet,
     live,
     missingAccess,
   ] =
@@ -117,6 +117,9 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
         : undefined,
     ]);
   const config = ciliumConfig && dataOf(ciliumConfig);
+  // Whether Cilium is missing, or has lost its configuration.
+  const isLost = purpose === 'health' && !ciliumConfig;
+  const daemonSet = isLost ? await unlessForbidden(client.get(daemonSetRef)) : readDaemonSet;
   const [podAddresses, ipsecKeyDigest] = await Promise.all([
     purpose === 'connect' ? readPodAddresses(client, ciliumNodes, config?.ipam) : {},
     purpose === 'connect' ? readIpsecKeyDigest(client, namespace, config ?? {}) : undefined,

@@ -260,8 +260,8 @@ describe('disconnect', () => {
     const argv = ['--context', 'mesh-1', '--destination-context', 'mesh-3', '--yes'];
     const refused = await disconnect(...argv);
     expect(refused.exitCode).toBe(3);
-    expect(refused.stderr).toContain(
-      'forget it: with --force, or with --peer mesh-3 instead of its context. Otherwise: ',
+    expect(refused.stderr).toMatch(
+      /; if that cluster is gone for good, forget it:\n *meshctl clustermesh disconnect --context mesh-1 --peer mesh-3\n|; if that cluster is gone for good, forget it: meshctl clustermesh disconnect --context mesh-1 --peer mesh-3\n/,
     );
     const forced = await disconnect(...argv, '--force');
     expect(forced.exitCode, forced.stderr).toBe(0);

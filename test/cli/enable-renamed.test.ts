@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { configure } from '../support/check-scenarios.ts';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { checkEntries, configure } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -43,6 +43,44 @@ it('a version that does not run there is refused, and nothing is changed', async
   const { exitCode, stderr } = await meshctl(enable('mesh-2', '--cilium-version', '1.16.0'));
   expect(exitCode).toBe(2);
   expect(stderr).toContain('--cilium-version 1.16.0 differs from what runs there, which is Cilium 1.20.0');
+});
+
+it("a cluster whose id was overwritten with its peer's: one finding, with the way back, and nobody makes it worse", async () => {
+  const two = found(sandbox.clusters[1], 'mesh-2');
+  onTestFinished(() => void undo());
+  const undo = configure(two, { 'cluster-id': '1' });
+  const back =
+    "kubectl --context mesh-2 -n kube-system patch configmap cilium-config --type merge --patch '" +
+    `{"data":{"cluster-id":"2"}}'`;
+  const refused = await meshctl(enable('mesh-2', '--yes'));
+  expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`${back}\n`) });
+  const check = await checkEntries(meshctl, 'mesh-1,mesh-2');
+  const wrong = check.filter(({ severity }) => severity === 'fail' || severity === 'warn');
+  expect(wrong).toMatchObject([{ id: 'cluster-id-unique', cluster: 'mesh-2', hint: expect.stringContaining(back) }]);
+  undo();
+  await meshctl.ok(enable('mesh-2'));
+});
+
+it('a Cilium whose ConfigMap is gone is not installed anew', async () => {
+  const two = found(sandbox.clusters[1], 'mesh-2');
+  const ref = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' };
+  const before = found(two.store.get(ref), 'cilium-config');
+  const { resourceVersion: _version, uid: _uid, ...metadata } = before.metadata;
+  two.store.delete(ref);
+  onTestFinished(() => void two.store.create({ ...before, metadata }));
+  const contexts = ['--context', 'mesh-1,mesh-2'];
+  for (const argv of [
+    ['status', ...contexts],
+    ['check', ...contexts],
+    ['enable', '--context', 'mesh-2'],
+  ]) {
+    const { exitCode, stdout, stderr } = await meshctl(['clustermesh', ...argv]);
+    expect(exitCode).not.toBe(0);
+    expect(stdout + stderr).toContain(
+      'Cilium runs in namespace kube-system, but its ConfigMap cilium-config is missing',
+    );
+    expect(stdout + stderr).not.toMatch(/Install Cilium|admin-default|clustermesh enable/);
+  }
 });
 
 it('a cluster that was renamed would not come back, and gets no certificates of its next name before it has it', async () => {

@@ -90,7 +90,7 @@ describe('what becomes of a peer', () => {
 
   it('is told of several settings at once, the worst first', async () => {
     const [effect] = await peersOf(...set(`${POD}.nodeSelector={disk: ssd}`, `${DEPLOYMENT}:spec.replicas=0`));
-    expect(effect).toMatchObject({ becomes: 'cut', why: 'its clustermesh-apiserver has 0 replicas' });
+    expect(effect).toMatchObject({ becomes: 'cut', why: "this cluster's clustermesh-apiserver has 0 replicas" });
   });
 });
 

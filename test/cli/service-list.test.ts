@@ -186,7 +186,7 @@ describe('service list', () => {
     [['describe'], 2, "missing required argument 'service'"],
     [['describe', 'a/b/c'], 2, '"a/b/c" is not NAMESPACE/NAME'],
     [['describe', 'shop/cart', '-n', 'default'], 2, '"shop/cart" is in namespace shop, not in default'],
-    [['describe', 'shop/absent', '--context', 'one,two'], 1, 'no Service shop/absent in context "one", context "two"'],
+    [['describe', 'shop/absent', '--context', 'one,two'], 1, 'no Service shop/absent in contexts "one", "two"'],
     [['list', 'too', 'much'], 2, 'too many arguments'],
   ])('refuses %j', async (argv, exitCode, message) => {
     const result = await meshctl(...argv);

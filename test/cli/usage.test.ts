@@ -39,7 +39,8 @@ it.each([
   ['clustermesh enable --toleration a=b:Never', '--toleration: "a=b:Never" is not a taint', ''],
   ['sandbox up --cilium-version 1.10.0', '"1.10.0" is not a Cilium version from 1.16', 'Give one such as'],
   ['completion tcsh', '"tcsh" is not one of bash, zsh, fish, powershell', ''],
-  ['clustermesh', 'a command is missing', ''],
+  ['clustermesh', 'a command is missing', '→ meshctl clustermesh --help'],
+  ['clustermesh certs', 'a command is missing', '→ meshctl clustermesh certs --help'],
 ])('says what is wrong with: meshctl %s', async (line, words, more) => {
   const { exitCode, says } = failureOf(await runCli(line.split(' ')));
   expect(exitCode).toBe(2);
@@ -60,8 +61,10 @@ it('tells of all mistakes at once', async () => {
 
 /** The words of the commands that take any number of clusters, all alike; `connect` and `disconnect` start from one. */
 const SEVERAL = COMMANDS.filter(
-  ({ options }) =>
-    options.some(({ flags }) => flags === '--all') && !options.some(({ flags }) => flags.startsWith('--destination')),
+  ({ options, reachesClusters }) =>
+    reachesClusters &&
+    options.some(({ flags }) => flags === '--all') &&
+    !options.some(({ flags }) => flags.startsWith('--destination')),
 ).map(({ path, arguments: words = [] }) => [...path, ...words.map(() => 'default/web')].join(' '));
 
 it.each(SEVERAL)('takes --context or --all, not both: meshctl %s', async (line) => {

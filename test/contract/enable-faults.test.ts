@@ -117,7 +117,7 @@ describe('enable stops, says what to do, and goes on at the next run', () => {
       'context "mesh-1": cannot apply ClusterRole clustermesh-apiserver: user "jane" may not patch clusterroles',
     );
     expect(stderr).toContain(
-      'Grant it with a rule: apiGroups ["rbac.authorization.k8s.io"], resources ["clusterroles"], verbs ["patch"]',
+      'create clusterrole meshctl-patch-clusterroles --verb=patch --resource=clusterroles.rbac.authorization.k8s.io && ',
     );
     await expectConverged();
   });

@@ -1,6 +1,7 @@
 import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 
 export const NOW = new Date('2026-06-01T00:00:00Z');
 
@@ -73,6 +74,12 @@ export function serviceObject(spec: Record<string, unknown>, status: Record<stri
     spec: { selector: { 'k8s-app': 'clustermesh-apiserver' }, ...spec },
     status,
   };
+}
+
+/** A Secret with texts. */
+export function secretObject(name: string, texts: Readonly<Record<string, string>>): KubeObject {
+  const data = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, encodeText(text)]));
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'kube-system' }, data };
 }
 
 /** A load balancer with an address. */

@@ -12,6 +12,7 @@ import {
   certificateFacts,
   loadBalancerService,
   NOW,
+  secretObject,
   snapshotOf,
   tlsFacts,
 } from '../support/snapshots.ts';
@@ -184,6 +185,21 @@ describe('checks of CAs and ownership', () => {
     const remoteUsers = names.map((name) => ({ name, role: 'remote' }));
     const [first] = findingsOf('tls-orphaned-users', inputOf({}, { remoteUsers }));
     expect(first).toMatchObject({ severity, cluster: 'one' });
+  });
+
+  it('a user of nobody beside that of a peer is no pass: it may be of a cluster that was not read', () => {
+    const file = secretObject('cilium-kvstoremesh', { 'mesh-2': 'endpoints:\n- https://203.0.113.7:2379\n' });
+    const agents = secretObject('cilium-clustermesh', { 'mesh-2': cachedPeerFile('kube-system') });
+    const live = [apiserverDeployment(), file, agents];
+    const users = (...names: string[]) => names.map((name) => ({ name, role: 'remote' }));
+    const of = (...names: string[]) =>
+      findingsOf('tls-orphaned-users', inputOf({}, { live, remoteUsers: users(...names) })).filter(
+        ({ cluster = 'one' }) => cluster === 'one',
+      );
+    expect(of('remote-mesh-2')).toMatchObject([{ severity: 'pass' }]);
+    expect(of('remote-mesh-2', 'remote-ghost')).toMatchObject([
+      { severity: 'skip', args: { reason: 'remote-ghost may be of clusters that are not looked at' } },
+    ]);
   });
 
   it.each([

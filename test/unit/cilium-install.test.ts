@@ -62,7 +62,7 @@ describe('readCiliumInstall', () => {
   });
 
   it.each([
-    [snapshot(undefined), 'CiliumMissing', /^context "prod": there is no Cilium in namespace kube-system$/],
+    [snapshot(undefined), 'CiliumMissing', /^context "prod": no Cilium in namespace kube-system /],
     [
       snapshot('quay.io/cilium/cilium:latest'),
       'CiliumUnsupported',

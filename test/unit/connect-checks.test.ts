@@ -3,7 +3,7 @@ import { type Check, type CheckInput, type Finding, runChecks, theCluster } from
 import { COMPATIBILITY_CHECKS, forConnect } from '../../src/mesh/checks/compatibility.ts';
 import { overlap, parseCidr } from '../../src/mesh/cilium/cidr.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
+import { apiserverDeployment, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 interface Shape {
   config?: Record<string, string>;
@@ -206,3 +206,48 @@ function agent(tag: string) {
 function node(podCidr: string) {
   return { name: 'n', ready: true, labels: {}, addresses: [], podCidrs: [podCidr] };
 }
+
+describe('a name or an id that another cluster has', () => {
+  /** The pods of its clustermesh-apiserver were started with it. */
+  const setUpAs = (name: string, id: number) => {
+    const deployment = apiserverDeployment();
+    const template = { metadata: { annotations: { 'meshctl.io/cluster': `${name}/${id}` } } };
+    const live = { ...deployment, spec: { ...(deployment.spec as object), template } };
+    return { overrides: { objects: snapshotOf({ live: [live] }).objects } };
+  };
+  const one = cluster(1, setUpAs('mesh-1', 1));
+  const back = (data: object) =>
+    `kubectl --context context-2 -n kube-system patch configmap cilium-config --type merge --patch '${JSON.stringify({ data })}'`;
+
+  it.each([
+    ['name', { 'cluster-name': 'mesh-1' }, setUpAs('mesh-2', 2), undefined, { 'cluster-name': 'mesh-2' }],
+    ['id', { 'cluster-id': '1' }, setUpAs('mesh-2', 2), undefined, { 'cluster-id': '2' }],
+    [
+      'id, which its pods have taken up',
+      { 'cluster-id': '1' },
+      setUpAs('mesh-2', 1),
+      new Map([['context-1', new Map([['mesh-2', 2]])]]),
+      { 'cluster-id': '2' },
+    ],
+  ])('is put back where it was changed: %s', (_, config, shape, peerIds, data) => {
+    const [finding, ...more] = wrong([one, cluster(2, { config, ...shape })], { peerIds });
+    // Nobody is told to cut or to reissue anything.
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({ severity: 'fail', cluster: 'context-2', args: { changed: 'context-2' } });
+    expect(finding?.hint?.endsWith(`: ${back(data)}`)).toBe(true);
+  });
+
+  it("is nobody's fault where both were set up with it: the one that is not yet connected changes", () => {
+    const [finding] = wrong([one, cluster(2, { config: { 'cluster-id': '1' }, ...setUpAs('mesh-2', 1) })]);
+    expect(finding).toMatchObject({ id: 'cluster-id-unique', hint: expect.stringContaining('--context context-2') });
+    expect(finding?.cluster).toBeUndefined();
+  });
+
+  it("that is new, and not another cluster's: it goes back, or everything follows", () => {
+    const peerIds = new Map([['context-1', new Map([['mesh-2', 2]])]]);
+    const [finding] = wrong([one, cluster(2, { config: { 'cluster-id': '7' }, ...setUpAs('mesh-2', 2) })], { peerIds });
+    expect(finding).toMatchObject({ id: 'peer-identity', cluster: 'context-1' });
+    expect(finding?.hint).toContain(`${back({ 'cluster-id': '2' })}; or let everything follow`);
+    expect(finding?.hint).not.toContain('disconnect');
+  });
+});

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
-import { kubectlCommand, meshctlCommand } from '../../src/mesh/command-line.ts';
+import { describeCommand, kubectlCommand, meshctlCommand } from '../../src/mesh/command-line.ts';
 import { ADVICE, adviceFor, type FailureClass } from '../../src/mesh/status/failure-reason.ts';
 
 /**
@@ -16,7 +16,7 @@ const FLAG = /(?<![\w-])--?[a-z][a-z-]*/g;
 /** Of each command that reaches clusters (cli/program.ts); and of every command. */
 const SHARED = '--kubeconfig -n --namespace --as --as-group --request-timeout'.split(' ');
 const ALWAYS = ['--debug', '--help', '-h', '--version'];
-const BUILDERS = ['meshctlCommand', 'kubectlCommand'];
+const BUILDERS = ['meshctlCommand', 'kubectlCommand', 'describeCommand'];
 /** The builders themselves, and the room that finds their lines again. */
 const BUILT_IN = ['mesh/command-line.ts', 'cli/run-flags.ts'];
 /** A command line, as opposed to a word about a program. */
@@ -88,8 +88,10 @@ const calls = sources.flatMap(({ file, code }) =>
 
 /** Names of a file that stand for a command line: constants and functions that give what a builder gave. */
 function namesOfCommands(code: string): string[] {
-  const constants = code.matchAll(/const (\w+) = (?:\([^)]*\) =>\s*)?(?:meshctl|kubectl)Command\(/g);
-  const functions = code.matchAll(/\bfunction (\w+)\((?:(?!\n\}).)*?\breturn [^;`]*?(?:meshctl|kubectl)Command\(/gs);
+  const constants = code.matchAll(/const (\w+) = (?:\([^)]*\) =>\s*)?(?:meshctl|kubectl|describe)Command\(/g);
+  const functions = code.matchAll(
+    /\bfunction (\w+)\((?:(?!\n\}).)*?\breturn [^;`]*?(?:meshctl|kubectl|describe)Command\(/gs,
+  );
   return [...BUILDERS, ...[...constants, ...functions].map(([, name = '']) => name)];
 }
 
@@ -116,6 +118,27 @@ describe('command lines in src', () => {
     );
     expect(byHand).toEqual([]);
     expect(calls.length).toBeGreaterThan(40);
+  });
+
+  it('describe one object by kind/name: kubectl takes a name alone for the beginning of others, too', () => {
+    const place = { context: 'a', namespace: 'kube-system' };
+    expect(describeCommand(place, 'service', { name: 'clustermesh-apiserver' })).toBe(
+      'kubectl --context a -n kube-system describe service/clustermesh-apiserver',
+    );
+    expect(describeCommand(place, 'pods', { selector: 'k8s-app=cilium' })).toBe(
+      'kubectl --context a -n kube-system describe pods -l k8s-app=cilium',
+    );
+    const byHand = sources.flatMap(({ file, code }) => (/\[\s*'describe',/.test(code) ? [file] : []));
+    expect(byHand).toEqual([]);
+  });
+
+  it('are whole where a sentence names them: no flags of a command that is not there', () => {
+    const fragments = sources.flatMap(({ file, code }) =>
+      [...code.matchAll(/['"`(](?:[^'"`\n]* )?\((?:enable|connect|disable|disconnect) --[a-z-]+ [^)]*\)/g)].map(
+        ([text]) => ({ file, text }),
+      ),
+    );
+    expect(fragments).toEqual([]);
   });
 
   it('name commands that exist', () => {

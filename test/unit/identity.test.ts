@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { requireOwnIdentity, settleIdentity } from '../../src/mesh/apiserver/pod-marks.ts';
+import { ciliumMissing } from '../../src/mesh/cilium/cilium-missing.ts';
 import { checkClusterId, checkClusterName, requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
-import { snapshotOf } from '../support/snapshots.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { apiserverDeployment, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 function errorOf(work: () => unknown): MeshctlError {
   try {
@@ -78,5 +81,90 @@ describe('requireIdentity', () => {
     const error = errorOf(() => requireIdentity(snapshotOf({ ciliumConfig: undefined, agent: undefined })));
     expect(error.code).toBe('CiliumMissing');
     expect(error.message).toContain('ConfigMap cilium-config');
+  });
+});
+
+/** A cluster that was set up as mesh-2 with the id 2, and what its cilium-config says by now. */
+function setUpAsTwo(ciliumConfig: Record<string, string> | undefined, mark: 'pods' | 'certificate' = 'pods') {
+  const deployment = apiserverDeployment() as KubeObject & { spec: { template: { metadata: object } } };
+  if (mark === 'pods') deployment.spec.template.metadata = { annotations: { 'meshctl.io/cluster': 'mesh-2/2' } };
+  const admin = tlsFacts('ca-one', { commonName: 'admin-mesh-2' });
+  const tlsSecrets = new Map([['clustermesh-apiserver-admin-cert', admin]]);
+  return snapshotOf({ context: 'eks', ciliumConfig, live: [deployment], tlsSecrets });
+}
+
+const PUT_BACK = "kubectl --context eks -n kube-system patch configmap cilium-config --type merge --patch '";
+const gke = snapshotOf({ context: 'gke', ciliumConfig: { 'cluster-name': 'mesh-1', 'cluster-id': '1' } });
+
+describe('a cluster whose cilium-config was changed under it', () => {
+  it.each([
+    ['no name', 'pods', { 'cluster-id': '2' }, `{"data":{"cluster-name":"mesh-2"}}`],
+    ['no name, set up by another tool', 'certificate', { 'cluster-id': '2' }, `{"data":{"cluster-name":"mesh-2"}}`],
+    ['no id', 'pods', { 'cluster-name': 'mesh-2' }, `{"data":{"cluster-id":"2"}}`],
+    ['nothing', 'pods', {}, `{"data":{"cluster-name":"mesh-2","cluster-id":"2"}}`],
+  ] as const)(
+    'that has %s (%s) gets back what it was set up with, and nothing is restarted before',
+    (_, mark, ciliumConfig, data) => {
+      const { hint } = errorOf(() => requireIdentity(setUpAsTwo({ ...ciliumConfig }, mark)));
+      expect(hint?.endsWith(`: ${PUT_BACK}${data}'`)).toBe(true);
+      expect(hint).not.toMatch(/rollout|enable|mesh-1/);
+    },
+  );
+
+  it.each([
+    ['another name', { 'cluster-name': 'west', 'cluster-id': '2' }, []],
+    ['another name, beside others', { 'cluster-name': 'west', 'cluster-id': '2' }, [gke]],
+  ])('that has %s goes back or lets everything follow', (_, ciliumConfig, others) => {
+    const hint = settleIdentity(setUpAsTwo(ciliumConfig), others);
+    expect(hint).toContain(`${PUT_BACK}{"data":{"cluster-name":"mesh-2"}}'; or let everything follow`);
+    expect(hint).toMatch(
+      /rollout restart daemonset\/cilium deployment\/cilium-operator && meshctl clustermesh enable --context eks$/,
+    );
+  });
+
+  it.each([
+    ["a peer's id", { 'cluster-name': 'mesh-2', 'cluster-id': '1' }, 'the id 1', '{"data":{"cluster-id":"2"}}'],
+    [
+      "a peer's name",
+      { 'cluster-name': 'mesh-1', 'cluster-id': '2' },
+      'the name "mesh-1"',
+      '{"data":{"cluster-name":"mesh-2"}}',
+    ],
+  ])('that has %s is refused by enable, and there is only the way back', (_, ciliumConfig, what, data) => {
+    const snapshot = setUpAsTwo(ciliumConfig);
+    expect(settleIdentity(snapshot, [gke]).endsWith(`${PUT_BACK}${data}'`)).toBe(true);
+    const error = errorOf(() => requireOwnIdentity(snapshot, ['mesh-1'], [gke, snapshot]));
+    expect(error).toMatchObject({
+      code: 'ClusterIdentity',
+      message: `context "eks": cilium-config has ${what} of its peer "mesh-1" (context "gke")`,
+    });
+    expect(error.hint?.endsWith(`${PUT_BACK}${data}'`)).toBe(true);
+  });
+
+  it('that shares an id with a cluster which is no peer is not refused', () => {
+    requireOwnIdentity(setUpAsTwo({ 'cluster-name': 'mesh-2', 'cluster-id': '1' }), ['mesh-3'], [gke]);
+  });
+});
+
+it.each([
+  ['admin@Prod_b', /cluster\.name=admin-prod-b\)/],
+  ['default', /cluster\.name=NAME\)/],
+])('a cluster without a name, context %s, is not advised to take that of another one', (context, name) => {
+  expect(errorOf(() => requireIdentity(snapshotOf({ context, ciliumConfig: { 'cluster-id': '1' } }))).hint).toMatch(
+    name,
+  );
+});
+
+describe('ciliumMissing', () => {
+  it('tells a Cilium that has lost its ConfigMap from none', () => {
+    const none = ciliumMissing(snapshotOf({ ciliumConfig: undefined, agent: undefined }));
+    expect(none).toMatchObject({ hint: expect.stringContaining('Install Cilium first') });
+    const lost = errorOf(() => requireIdentity(setUpAsTwo(undefined)));
+    expect(lost).toMatchObject({
+      code: 'CiliumMissing',
+      message: 'context "eks": Cilium runs in namespace kube-system, but its ConfigMap cilium-config is missing',
+    });
+    expect(lost.hint).toMatch(/^Restore it .*cluster-name was "mesh-2", cluster-id was "2"/);
+    expect(lost.hint).not.toContain('Install Cilium first');
   });
 });

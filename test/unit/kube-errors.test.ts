@@ -58,7 +58,11 @@ describe('403', () => {
       code: 'Forbidden',
       message:
         'context "c1": cannot patch Secret kube-system/cilium-ca: user "jane" may not patch secrets in namespace kube-system',
-      hint: 'Grant it in namespace kube-system with a rule: apiGroups [""], resources ["secrets"], verbs ["patch"]',
+      hint:
+        "All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators; " +
+        'this right alone, granted by whoever administers the cluster: ' +
+        'kubectl --context c1 -n kube-system create role meshctl-patch-secrets --verb=patch --resource=secrets && ' +
+        'kubectl --context c1 -n kube-system create rolebinding meshctl-patch-secrets --role=meshctl-patch-secrets --user=jane',
       details: { user: 'jane', rule: { apiGroup: '', resource: 'secrets', verb: 'patch', namespace: 'kube-system' } },
     });
   });
@@ -71,7 +75,7 @@ describe('403', () => {
     expect(error.message).toBe(
       'context "c1": cannot run id in container c of Pod n/p: user "jane" may not create pods/exec in namespace kube-system',
     );
-    expect(error.hint).toContain('resources ["pods/exec"], verbs ["create"]');
+    expect(error.hint).toContain('create role meshctl-create-pods-exec --verb=create --resource=pods/exec && ');
   });
 
   test.each([
@@ -80,8 +84,21 @@ describe('403', () => {
   ])('impersonation: %s', (message) => {
     expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({
       message: 'context "c1": user "jane" may not act as somebody else',
-      hint: 'Grant it with a rule: apiGroups [""], resources ["users", "groups"], verbs ["impersonate"]',
+      hint: expect.stringMatching(
+        /: kubectl --context c1 create clusterrole (meshctl-\S+) --verb=impersonate --resource=users,groups && kubectl --context c1 create clusterrolebinding \1 --clusterrole=\1 --user=jane$/,
+      ),
     });
+  });
+
+  test('a right in the whole cluster, and one of another API group', () => {
+    const on = { ...action, namespace: undefined, apiGroup: 'cilium.io', resource: 'ciliumnodes', verb: 'list' };
+    const message =
+      'ciliumnodes.cilium.io is forbidden: User "it\'s" cannot list resource "ciliumnodes" in API group "cilium.io" at the cluster scope';
+    const { hint } = refused(403, failure(403, 'Forbidden', message), { on });
+    expect(hint).toContain(
+      'create clusterrole meshctl-list-ciliumnodes --verb=list --resource=ciliumnodes.cilium.io &&',
+    );
+    expect(hint?.endsWith(String.raw`--clusterrole=meshctl-list-ciliumnodes '--user=it'\''s'`)).toBe(true);
   });
 
   test('an anonymous user has no credentials rather than too few rights', () => {

@@ -120,6 +120,13 @@ describe('selectContext', () => {
     );
   });
 
+  test('several contexts where one is meant', async () => {
+    const kubeconfig = await load({ path: await write('c', config(['gke', 'eks'])) });
+    expect(() => selectContext(kubeconfig, 'gke,eks')).toThrow(
+      expect.objectContaining({ code: 'ContextUnknown', hint: 'This takes one context: gke or eks.' }),
+    );
+  });
+
   test('a context whose cluster or user is missing', async () => {
     const text = JSON.stringify({
       clusters: [{ name: 'c', cluster: { server: 'https://c' } }],

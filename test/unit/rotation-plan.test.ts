@@ -214,3 +214,36 @@ describe('peers that are not named', () => {
     expect(() => plan(mesh, { peer: 'nope' })).toThrow(/no cluster dials a peer "nope"/);
   });
 });
+
+describe('a CA that two clusters share', () => {
+  const shared = (copied: string) =>
+    [member(1), member(2)].map((one): Member => {
+      const { snapshot } = one;
+      const objects = new Map(
+        [...snapshot.objects].map(([key, object]) => {
+          const how = object.metadata.name === 'cilium-ca' && snapshot.context === copied;
+          const annotations = how ? { 'meshctl.io/ca-origin': 'copied' } : {};
+          return [key, { ...object, metadata: { ...object.metadata, annotations } }];
+        }),
+      );
+      return { ...one, snapshot: { ...snapshot, objects, ca: { ...caFacts('ca-1'), certificatePem: pem('ca-1') } } };
+    });
+
+  it.each([
+    ['the copy', 'c1', 'c1'],
+    ['the copy', 'c2', 'c2'],
+    ['the last one where neither is known for one', 'nobody', 'c2'],
+  ])('is rotated once each has its own, which the hint sees to: of %s (%s)', (_which, copied, context) => {
+    expect(() => plan(shared(copied), { ca: true })).toThrow(
+      expect.objectContaining({
+        message: 'contexts "c1" and "c2" share a CA',
+        hint: expect.stringMatching(
+          new RegExp(
+            `: meshctl clustermesh enable --context ${context} --replace-ca && ` +
+              'meshctl clustermesh connect --context c1 --destination-context c2 --credentials per-peer$',
+          ),
+        ),
+      }),
+    );
+  });
+});

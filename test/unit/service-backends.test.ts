@@ -9,6 +9,7 @@ import {
   readSharing,
   SERVICE_ANNOTATIONS,
   selectBackends,
+  strayValues,
 } from '../../src/mesh/services/backends.ts';
 import { isOffered, isShared, usedBackends } from '../../src/sandbox/cilium/load-balancing.ts';
 
@@ -307,5 +308,32 @@ describe("the sandbox's agents, which have Cilium's rules written for themselves
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('values that Cilium does not know', () => {
+  it.each([
+    [{}, []],
+    [
+      {
+        'service.cilium.io/global': 'True',
+        'service.cilium.io/shared': 'FALSE',
+        'service.cilium.io/affinity': 'local',
+      },
+      [],
+    ],
+    [{ 'service.cilium.io/global': 'yes' }, ['service.cilium.io/global=yes']],
+    [{ 'io.cilium/global-service': '1' }, ['io.cilium/global-service=1']],
+    // The newer name counts.
+    [{ 'io.cilium/global-service': '1', 'service.cilium.io/global': 'true' }, []],
+    [{ 'service.cilium.io/global': 'true', 'service.cilium.io/shared': '' }, ['service.cilium.io/shared=']],
+    [
+      { 'service.cilium.io/global': 'yes', 'service.cilium.io/affinity': 'locall' },
+      ['service.cilium.io/global=yes', 'service.cilium.io/affinity=locall'],
+    ],
+    // That of a global Service has a warning of its own.
+    [{ 'service.cilium.io/global': 'true', 'service.cilium.io/affinity': 'locall' }, []],
+  ])('%o: %o', (annotations, stray) => {
+    expect(strayValues(annotations).map((pair) => pair.join('='))).toEqual(stray);
   });
 });

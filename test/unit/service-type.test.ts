@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { serviceEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
+import { addressLack, requireEndpoints, serviceEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
 import { defaultNodePort } from '../../src/mesh/enable/node-port.ts';
 import { detectServiceExposure } from '../../src/mesh/enable/service-type.ts';
 import { loadBalancerService, serviceObject, snapshotOf } from '../support/snapshots.ts';
@@ -102,5 +102,35 @@ describe('serviceEndpoints', () => {
     const service = serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 32379 }] });
     const nodes = [node('a', true, '203.0.113.1'), node('b', false, '203.0.113.2')];
     expect(serviceEndpoints(snapshotOf({ nodes, live: [service] }))?.hosts).toEqual(['203.0.113.1']);
+  });
+});
+
+describe('why there is no address that peers could dial', () => {
+  const kubectl = 'kubectl --context one';
+  const look = `${kubectl} -n kube-system describe service/clustermesh-apiserver`;
+  it.each([
+    ['no Service', [], 'there is no Service', /^meshctl clustermesh enable --context one$/],
+    [
+      'a load balancer that has none',
+      [loadBalancerService()],
+      'has no address that peers could dial',
+      new RegExp(`: ${look}; .*: meshctl clustermesh enable --context one --service-type NodePort$`),
+    ],
+    [
+      'a NodePort of nodes that are not ready',
+      [serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 32380 }] })],
+      'no node is ready',
+      new RegExp(`^${kubectl} get nodes -o wide$`),
+    ],
+    [
+      'a Service without an address',
+      [serviceObject({ type: 'ClusterIP' })],
+      'has no address',
+      new RegExp(`: ${look}$`),
+    ],
+  ])('%s', (_why, live, says, hint) => {
+    const snapshot = snapshotOf({ live, nodes: [] });
+    expect(addressLack(snapshot)).toEqual({ says: expect.stringContaining(says), hint: expect.stringMatching(hint) });
+    expect(() => requireEndpoints(snapshot)).toThrow(expect.objectContaining({ hint: expect.stringMatching(hint) }));
   });
 });

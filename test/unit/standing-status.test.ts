@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/peer-config.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
@@ -24,6 +25,16 @@ const secret = (name: string, texts: Record<string, string>, minutesOld = 0) => 
 });
 const SERVICE = serviceObject({ ports: [{ port: 2379 }] });
 const GOOD = { 'mesh-2': 'endpoints:\n- https://203.0.113.7:2379\n' };
+
+/** A Service of which somebody has changed the type by hand. */
+function madeInternal(): KubeObject {
+  const service = serviceObject({ type: 'ClusterIP', clusterIP: '10.96.0.9', ports: [{ port: 2379 }] });
+  const managedFields: ManagedFieldsEntry[] = [
+    { manager: 'meshctl', operation: 'Apply', fieldsV1: { 'f:spec': { 'f:ports': {} } } },
+    { manager: 'kubectl-patch', operation: 'Update', fieldsV1: { 'f:spec': { 'f:type': {} } } },
+  ];
+  return { ...service, metadata: { ...service.metadata, managedFields } };
+}
 
 function judged(peers: string[], agent: PollResult, live: ReturnType<typeof secret>[]): StatusReport {
   const tally = createTally({
@@ -103,6 +114,14 @@ describe('a peer that is dialled where its Service is not', () => {
       'mesh-2 is dialled at 203.0.113.7:2379, but the Service of mesh-2 has 10.0.0.9:2379',
       'meshctl clustermesh connect --context one --destination-context two',
     ],
+    [
+      'somebody has made its Service one of addresses inside its cluster',
+      {},
+      'ClusterIP',
+      'peer-address-gone',
+      'but the Service of mesh-2 has 10.96.0.9:2379',
+      'meshctl clustermesh enable --context two',
+    ],
     ['it is the right one', CHOSEN, '203.0.113.7', undefined, 'cannot be reached', undefined],
     ['nobody read the peer', {}, undefined, undefined, 'cannot be reached', undefined],
   ])('%s', (_what, annotations, ip, id, says, hint) => {
@@ -128,7 +147,7 @@ describe('a peer that is dialled where its Service is not', () => {
       snapshot: snapshotOf({
         context: 'two',
         ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
-        live: [apiserverDeployment({ users: false }), loadBalancerService(ip)],
+        live: [apiserverDeployment({ users: false }), ip === 'ClusterIP' ? madeInternal() : loadBalancerService(ip)],
       }),
     };
     const [report] = judgeStanding([{ report: tally.report(), snapshot }, ...(two ? [two] : [])], NOW);
@@ -141,6 +160,70 @@ describe('a peer that is dialled where its Service is not', () => {
     );
     expect(reason?.says).toContain(says);
     if (hint) expect(reason?.hint).toBe(hint);
+  });
+});
+
+describe('what is about one cluster, and not about a peer of it', () => {
+  const told = (problemPod: PollResult, deployment: KubeObject) => {
+    const tally = createTally({
+      ...{ context: 'two', namespace: 'kube-system', clusterName: 'mesh-2', clusterId: 2 },
+      ...{ peers: ['mesh-1'], enabled: true, kvstoremesh: true },
+    });
+    tally.add('agent', { name: 'node-1', clusters: [{ name: 'mesh-1' }] });
+    tally.add('kvstoremesh', problemPod);
+    const files = [
+      secret('cilium-clustermesh', { 'mesh-1': cachedPeerFile('kube-system') }),
+      secret('cilium-kvstoremesh', { 'mesh-1': GOOD['mesh-2'] }),
+    ];
+    const snapshot = snapshotOf({
+      context: 'two',
+      ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
+      live: [deployment, SERVICE, ...files],
+    });
+    return reasonsOf(
+      { clusters: judgeStanding([{ report: tally.report(), snapshot }], NOW) },
+      new Map([['mesh-1', 'one']]),
+    );
+  };
+  const unreachable: PollResult = { name: 'pod-1', error: 'container kvstoremesh is not there' };
+
+  it('is told of that cluster: a KVStoreMesh that is on and has no container', () => {
+    const deployment = apiserverDeployment({ users: false, kvstoremesh: false });
+    const template = {
+      spec: { containers: [{ name: 'etcd' }, { name: 'apiserver' }], volumes: [{ name: 'kvstoremesh-secrets' }] },
+    };
+    const reasons = told(unreachable, { ...deployment, spec: { ...(deployment.spec as object), template } });
+    const reason = reasons.find(({ says }) => says.includes('no container kvstoremesh'));
+    expect(reason?.about).toEqual(['mesh-2']);
+  });
+
+  it('is told of that cluster: a replica that cannot be asked', () => {
+    const reason = told(unreachable, apiserverDeployment({ users: false })).find(({ says }) =>
+      says.includes('KVStoreMesh replica'),
+    );
+    expect(reason?.about).toEqual(['mesh-2']);
+  });
+});
+
+describe('a peer that cannot be reached, of which nobody knows why', () => {
+  it('is looked for by check first, which reads policies and taints; check itself says how to look by hand', () => {
+    const timedOut = { name: 'mesh-2', status: 'dial tcp 203.0.113.7:2379: i/o timeout' };
+    const tally = createTally({
+      ...{ context: 'one', namespace: 'kube-system', clusterName: 'mesh-1', clusterId: 1 },
+      ...{ peers: ['mesh-2'], enabled: true, kvstoremesh: true },
+    });
+    tally.add('kvstoremesh', { name: 'pod-1', clusters: [timedOut] });
+    const clusters = [tally.report()];
+    const of = (isCheck: boolean, contexts = new Map([['mesh-2', 'two']])) =>
+      reasonsOf({ clusters }, contexts, { isCheck }).map(({ hint }) => hint);
+    expect(of(false)).toEqual([
+      expect.stringMatching(
+        /^Find the cause: meshctl clustermesh check --context one,two; or check routes.*: kubectl /,
+      ),
+    ]);
+    expect(of(true)).toEqual([expect.stringMatching(/^check routes/)]);
+    // Nobody is told to check a cluster by a placeholder.
+    expect(of(false, new Map())).toEqual([expect.stringMatching(/^check routes/)]);
   });
 });
 

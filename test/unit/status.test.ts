@@ -73,7 +73,7 @@ describe('status', () => {
         • mesh-2: 2/3 configured, 1/3 connected
       ⚠️  mesh-2: this cluster's clustermesh-apiserver refuses connections — node-2 (refused)
            dial tcp 10.0.0.1:2379: connect: connection refused
-         → kubectl --context one -n kube-system describe deployment clustermesh-apiserver
+         → kubectl --context one -n kube-system describe deployment/clustermesh-apiserver
       ⚠️  mesh-2: the peering file has not reached the node yet: kubelets refresh mounted Secrets about every minute — node-3 (not-configured)
            the peer is not among its remote clusters
          → meshctl clustermesh status --context one --wait
@@ -151,7 +151,7 @@ describe('status', () => {
 
   it('says that no KVStoreMesh replica runs, and where to look', () => {
     expect(evaluateStatus(input({ replicas: [] })).healthy).toBe(false);
-    expect(text({ replicas: [] })).toContain('describe deployment clustermesh-apiserver');
+    expect(text({ replicas: [] })).toContain('describe deployment/clustermesh-apiserver');
   });
 
   it('is healthy without KVStoreMesh', () => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { printableSentence } from '../../views/printable.ts';
 import type { CommandContext } from '../command.ts';
@@ -30,6 +30,11 @@ type World = Pick<CommandContext, 'env' | 'clock' | 'signal' | 'installation'>;
 /** Where the state of programs goes (XDG Base Directory Specification). */
 function sandboxesFolder({ env }: Pick<World, 'env'>): string {
   return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'meshctl', 'sandboxes');
+}
+
+/** By what a sandbox is told from others. */
+export function nameOf({ folder }: Pick<BackgroundSandbox, 'folder'>): string {
+  return basename(folder);
 }
 
 /** The kubeconfig of a sandbox in the background. */

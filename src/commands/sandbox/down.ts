@@ -1,10 +1,14 @@
 import { during } from '../../flows/flow.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import { endInBackground, sandboxesInBackground } from './background.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { type BackgroundSandbox, endInBackground, nameOf, sandboxesInBackground } from './background.ts';
+import type { SANDBOX_DOWN } from './down-spec.ts';
 
-/** `meshctl sandbox down`: ends every sandbox that runs in the background. Without any, there is nothing to do. */
-export async function run(context: CommandContext): Promise<CommandResult> {
-  const sandboxes = await sandboxesInBackground(context);
+/** `meshctl sandbox down`: ends a sandbox that runs in the background, or all of them. Without any, there is nothing to do. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX_DOWN>): Promise<CommandResult> {
+  const sandboxes = chosen(await sandboxesInBackground(context), flags);
   if (sandboxes.length > 0) {
     await during(context, 'Ending the clusters', () =>
       Promise.all(sandboxes.map((sandbox) => endInBackground(context, sandbox))),
@@ -14,9 +18,31 @@ export async function run(context: CommandContext): Promise<CommandResult> {
   return {
     kind: 'SandboxDown',
     data: { ended: contexts },
-    text: () =>
-      contexts.length === 0
-        ? 'No sandbox runs in the background.'
-        : contexts.map((names) => `The clusters ${names.join(', ')} are gone.`).join('\n'),
+    text: () => (contexts.length === 0 ? 'No sandbox runs in the background.' : contexts.map(goneWords).join('\n')),
   };
+}
+
+function goneWords(names: readonly string[]): string {
+  return names.length === 1 ? `The cluster ${names[0]} is gone.` : `The clusters ${names.join(', ')} are gone.`;
+}
+
+/** Another one may be somebody else's who works under the same account. @throws MeshctlError `Usage` */
+function chosen(
+  all: readonly BackgroundSandbox[],
+  { sandbox, all: isAll = false }: Pick<FlagsOf<typeof SANDBOX_DOWN>, 'sandbox' | 'all'>,
+): readonly BackgroundSandbox[] {
+  if (sandbox !== undefined && isAll) throw new MeshctlError('Usage', 'a name does not go with --all');
+  const described = all.map((one) => `${nameOf(one)} (${one.contexts.join(', ')})`).join('; ');
+  if (sandbox !== undefined) {
+    const named = all.filter((one) => nameOf(one) === sandbox);
+    if (named.length > 0) return named;
+    throw new MeshctlError('Usage', `no sandbox "${sandbox}" runs in the background`, {
+      hint: all.length > 0 ? `There are: ${described}.` : 'None does.',
+    });
+  }
+  if (isAll || all.length < 2) return all;
+  const [first] = all.map(nameOf);
+  throw new MeshctlError('Usage', `${all.length} sandboxes run in the background: ${described}`, {
+    hint: `Name one: ${meshctlCommand('sandbox down', {}, [first ?? ''])}; or end all of them: ${meshctlCommand('sandbox down', {}, ['--all'])}`,
+  });
 }

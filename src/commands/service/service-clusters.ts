@@ -119,7 +119,7 @@ export function requireDefined(
   const unseen = unreachable.map(({ context }) => `; context "${context}" could not be read`).join('');
   throw new MeshctlError(
     'NotFound',
-    `no Service ${service.namespace}/${service.name} in ${contexts.map((name) => `context "${name}"`).join(', ')}${unseen}`,
+    `no Service ${service.namespace}/${service.name} in context${contexts.length === 1 ? '' : 's'} ${contexts.map((name) => `"${name}"`).join(', ')}${unseen}`,
     {
       hint: `See the global services: ${meshctlCommand('service list', { context: contexts })}`,
       details: { contexts, ...service },

@@ -186,7 +186,8 @@ export function quietly(context: CommandContext): CommandContext {
 }
 
 /** Why a cluster is none of those that run Cilium. */
-function absenceOf({ namespace, elsewhere }: FirstLook): string {
+function absenceOf({ namespace, elsewhere, isConfigLost }: FirstLook): string {
+  if (isConfigLost) return `Cilium runs in namespace ${namespace}, but its ConfigMap cilium-config is missing`;
   return `no Cilium in namespace ${namespace}${elsewhere ? `; it is in ${elsewhere.join(', ')}` : ''}`;
 }
 

@@ -132,8 +132,9 @@ async function prove(
 function withoutProof(error: unknown): never {
   if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
   const { code, message, hint = '', details, cause } = error;
-  const way = 'Or connect with --no-proof: credentials are then distributed without being verified.';
-  throw new MeshctlError(code, message, { hint: `${hint} ${way}`.trim(), details, cause });
+  const way = 'With --no-proof credentials are distributed without being verified.';
+  // A hint may end with a command, which nothing follows.
+  throw new MeshctlError(code, message, { hint: `${way} ${hint}`.trim(), details, cause });
 }
 
 /** The client certificate of a direction: the one just issued, else the one that the Secret has. */

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { hasMarkedFiles } from '../../mesh/certificates/unfinished-rotation.ts';
+import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
@@ -63,7 +64,14 @@ export async function prepareDisconnect(
   for (const one of failed) {
     if (!dead.includes(one)) throw one.error;
     if (!options.force)
-      throw withWayOut(one.error, source && (peerOfDead(one.context, dead.length, alive) ?? '<name>'));
+      throw withWayOut(
+        one.error,
+        one.context,
+        source && {
+          context: source.client.context,
+          peer: peerOfDead(one.context, dead.length, alive) ?? '<name>',
+        },
+      );
   }
   const members = targets.map(({ client: { context } }): DisconnectedCluster => {
     const snapshot = alive.find((candidate) => candidate.context === context);
@@ -195,19 +203,25 @@ async function readAll(targets: readonly Target[], parallel: number): Promise<(C
 async function readCluster(client: Target['client'], namespace: string): Promise<ClusterSnapshot> {
   const snapshot = await readSnapshot(client, { namespace, purpose: 'disconnect' });
   if (snapshot.ciliumConfig) return snapshot;
-  throw new MeshctlError('CiliumMissing', `context "${client.context}": no Cilium in namespace ${namespace}`, {
-    hint: 'Name its namespace with -n.',
-    details: { context: client.context, namespace },
-  });
+  throw ciliumMissing(snapshot);
 }
 
-/** An error of a destination that may be gone for good, with what else can be done then; `peer` where a source forgets it. */
-function withWayOut(error: MeshctlError, peer: string | undefined): MeshctlError {
-  const byName = peer === undefined ? '' : `, or with --peer ${peer} instead of its context`;
-  const wayOut = `If that cluster is gone for good, forget it: with --force${byName}.`;
+/**
+ * An error of a destination that may be gone for good, with what else can be done then.
+ * @param dead its context
+ * @param left whoever forgets it by its name; absent where several clusters part from each other
+ */
+function withWayOut(
+  error: MeshctlError,
+  dead: string,
+  left: { context: string; peer: string } | undefined,
+): MeshctlError {
+  const wayOut = left
+    ? `if that cluster is gone for good, forget it: ${meshctlCommand('clustermesh disconnect', { context: left.context }, ['--peer', left.peer])}`
+    : `if "${dead}" is gone for good, add --force: the others forget it`;
   const { code, message, details } = error;
   return new MeshctlError(code, message, {
-    hint: error.hint === undefined ? wayOut : `${wayOut} Otherwise: ${error.hint}`,
+    hint: error.hint === undefined ? `I${wayOut.slice(1)}` : `${error.hint.replace(/\.$/, '')}; ${wayOut}`,
     details,
     cause: error,
   });

@@ -108,7 +108,7 @@ async function awaitRollout(flow: Flow, cluster: TestCluster, deployment: KubeOb
     throw new MeshctlError('Timeout', error.message, {
       hint:
         'If the image cannot be pulled, name another with --image. To look at the pods, keep them with --keep: ' +
-        kubectlCommand({ context: client.context, namespace: cluster.namespace }, ['describe', 'pods']),
+        kubectlCommand({ context: client.context, namespace: cluster.namespace }, ['get', 'pods', '-o', 'wide']),
       cause: error,
       details: error.details,
     });

@@ -4,7 +4,7 @@ import { waitForList, waitForObject } from '../../kube/wait.ts';
 import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
 import { givenAnother } from '../../mesh/apiserver/given-address.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
+import { describeCommand } from '../../mesh/command-line.ts';
 import { takeBackCommand } from '../../mesh/enable/kept-settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
@@ -173,12 +173,7 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
   const setBack = takeBack && `Take back what was --set of its pods, where that is why: ${takeBack}`;
   const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
   const said = trouble?.says ?? [...pods.flatMap(unreadiness), ...events][0];
-  const describe = kubectlCommand({ context: client.context, namespace }, [
-    'describe',
-    'pods',
-    '-l',
-    APISERVER_SELECTOR,
-  ]);
+  const describe = describeCommand({ context: client.context, namespace }, 'pods', { selector: APISERVER_SELECTOR });
   return new MeshctlError(
     'Timeout',
     `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${Math.round(waitMs / 100) / 10} s${said ? `: ${said}` : ''}`,

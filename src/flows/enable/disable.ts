@@ -1,10 +1,10 @@
 import { applySteps } from '../../kube/apply.ts';
 import { waitForList } from '../../kube/wait.ts';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
+import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { planDisable, rotationNotes, stayingNotes, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
@@ -38,12 +38,7 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
   const snapshot = await during(flow, `${client.context}: reading the cluster`, () =>
     readSnapshot(client, { namespace, purpose: 'connect', refs }),
   );
-  if (!snapshot.ciliumConfig) {
-    throw new MeshctlError('CiliumMissing', `context "${client.context}": no Cilium in namespace ${namespace}`, {
-      hint: 'Name its namespace with -n.',
-      details: { context: client.context, namespace },
-    });
-  }
+  if (!snapshot.ciliumConfig) throw ciliumMissing(snapshot);
   const { steps } = planDisable({ snapshot, possible, keepCertificates: options.keepCertificates });
   return {
     snapshot,

@@ -5,7 +5,7 @@ import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { addressNotGiven } from '../../mesh/apiserver/given-address.ts';
 import { withOmittedDefaults } from '../../mesh/apiserver/omitted-defaults.ts';
 import { withService } from '../../mesh/apiserver/planned-service.ts';
-import { podMarks, withPodMarks } from '../../mesh/apiserver/pod-marks.ts';
+import { podMarks, requireOwnIdentity, withPodMarks } from '../../mesh/apiserver/pod-marks.ts';
 import { certificateSpecs } from '../../mesh/certificates/cluster-certificates.ts';
 import {
   type AuthorityPlan,
@@ -49,6 +49,7 @@ import {
   REMOTE_USERS_CONFIGMAP,
 } from '../../mesh/objects/names.ts';
 import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
+import { concernedPeers } from '../../mesh/peers/concerned-peers.ts';
 import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CertificateOrder, Plan, Step } from '../../mesh/plan/plan.ts';
@@ -123,6 +124,7 @@ export function draftFrom(
   const { namespace } = snapshot;
   const possible = templateRefs(templates, namespace);
   const identity = requireIdentity(snapshot);
+  requireOwnIdentity(snapshot, concernedPeers(snapshot, others), others);
   requireSize(snapshot, identity, options.maxConnectedClusters);
   const install = readCiliumInstall(snapshot, { version: options.ciliumVersion, apiserverImage: options.image });
   const chosen = {

@@ -4,6 +4,7 @@ import { hostPort, loadBalancerHosts, serviceEndpoints } from '../../mesh/apiser
 import { apiserverDeployment, apiserverService } from '../../mesh/apiserver/live.ts';
 import { mendMisfit } from '../../mesh/apiserver/mend-misfit.ts';
 import { misfitsOf } from '../../mesh/apiserver/misfits.ts';
+import { formerName } from '../../mesh/apiserver/pod-marks.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { addressAnnotations } from '../../mesh/enable/address-annotations.ts';
@@ -53,7 +54,14 @@ export async function planAgain(flow: Flow, { snapshot }: EnableDraft, options: 
  * Whether a plan hangs on what other clusters say: what they dial, and as whom. They are read only then, since a
  * kubeconfig may lead to many.
  */
-export function concernsOthers({ authority, effects, rotation, plan: { steps }, snapshot }: EnableDraft): boolean {
+export function concernsOthers({
+  authority,
+  effects,
+  identity,
+  rotation,
+  plan: { steps },
+  snapshot,
+}: EnableDraft): boolean {
   const served = hasServed(snapshot);
   // A peer may trust another CA than what is left here tells.
   const changesTrust = authority.makes || !snapshot.tlsSecrets.has(SERVER_CERT_SECRET);
@@ -62,6 +70,8 @@ export function concernsOthers({ authority, effects, rotation, plan: { steps }, 
   );
   // They take part in it: their certificates tell how far it is, and they are to be named.
   if (rotation) return true;
+  // It may be another's name by now.
+  if (formerName(snapshot, identity) !== undefined) return true;
   return (
     effects.some(({ becomes }) => becomes !== 'kept') ||
     mayHaveStrays(snapshot) ||

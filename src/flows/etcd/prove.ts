@@ -1,5 +1,5 @@
 import { EtcdReadError } from '../../etcd/read.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
+import { describeCommand, kubectlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialledHosts } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
@@ -91,7 +91,7 @@ export async function proveServer(
 /** That nobody is there to be asked, with why no pod is ready. */
 export function noReadyPod({ client: { context }, namespace }: Target, pods: readonly KubeObject[]): MeshctlError {
   const place = { context, namespace };
-  const look = kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]);
+  const look = describeCommand(place, 'pods', { selector: APISERVER_SELECTOR });
   const trouble = workloadTroubles(undefined, pods)[0];
   const why = pods.length === 0 ? 'there is none' : (trouble?.says ?? pods.flatMap(unreadiness).join('; '));
   return new MeshctlError(

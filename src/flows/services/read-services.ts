@@ -1,9 +1,16 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { unlessForbidden } from '../../kube/unless-refused.ts';
+import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { KubeObject } from '../../mesh/objects/kube-object.ts';
-import { AGENT_PEERS_SECRET, CILIUM_CONFIG, configMapRef, secretRef } from '../../mesh/objects/names.ts';
+import { type KubeObject, keyOf, refOf } from '../../mesh/objects/kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  agentDaemonSetRef,
+  CILIUM_CONFIG,
+  configMapRef,
+  secretRef,
+} from '../../mesh/objects/names.ts';
 import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
@@ -54,11 +61,9 @@ async function readServiceCluster(target: Target): Promise<ServiceCluster> {
   const { client, namespace } = target;
   const config = await client.get(configMapRef(namespace, CILIUM_CONFIG));
   if (!config) {
-    throw new MeshctlError(
-      'CiliumMissing',
-      `context "${client.context}": no Cilium in namespace ${namespace} (there is no ConfigMap ${CILIUM_CONFIG})`,
-      { hint: 'Name its namespace with --cilium-namespace.', details: { context: client.context, namespace } },
-    );
+    const agents = await unlessForbidden(client.get(agentDaemonSetRef(namespace)));
+    const objects = new Map(agents ? [[keyOf(refOf(agents)), agents]] : []);
+    throw ciliumMissing({ context: client.context, namespace, objects }, '--cilium-namespace');
   }
   const data = dataOf(config);
   return {

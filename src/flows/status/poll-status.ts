@@ -1,10 +1,11 @@
 import type { ExecResult } from '../../kube/exec.ts';
+import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { apiserverDeploymentRef, CILIUM_CONFIG } from '../../mesh/objects/names.ts';
+import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import type { FaultId } from '../../mesh/status/fault.ts';
@@ -83,13 +84,7 @@ async function readHealth({ now }: Flow, { client, namespace }: Target): Promise
 
 function expectationOf(snapshot: ClusterSnapshot): StatusExpectation {
   const { context, namespace, objects, ciliumConfig } = snapshot;
-  if (!ciliumConfig) {
-    throw new MeshctlError(
-      'CiliumMissing',
-      `context "${context}": no Cilium in namespace ${namespace} (there is no ConfigMap ${CILIUM_CONFIG})`,
-      { hint: 'Install Cilium first, or name its namespace with -n.', details: { context, namespace } },
-    );
-  }
+  if (!ciliumConfig) throw ciliumMissing(snapshot);
   const identity = identityOf(ciliumConfig);
   return {
     context,

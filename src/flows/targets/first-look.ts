@@ -23,6 +23,8 @@ export interface FirstLook extends Target {
   uid: string | undefined;
   /** Where Cilium is instead, where a namespace was given and it is not there; as far as that may be seen. */
   elsewhere?: readonly string[] | undefined;
+  /** Cilium's agents are in the namespace, and its ConfigMap is not. */
+  isConfigLost?: boolean | undefined;
 }
 
 /**
@@ -39,14 +41,18 @@ export async function lookAtCluster(client: ClusterClient, given: CiliumNamespac
   const look = { client, namespace, cluster, uid };
   if (namespace !== location.namespace) return { ...look, elsewhere: [location.namespace] };
   const isGiven = given.of.has(client.context) || given.others === namespace;
-  if (config || !isGiven) return look;
-  const elsewhere = await findCiliumNamespaces(client);
-  return elsewhere.length > 0 ? { ...look, elsewhere } : look;
+  if (config) return look;
+  if (!isGiven) return { ...look, isConfigLost: location.hasAgents };
+  const found = await findCiliumNamespaces(client);
+  if (found.includes(namespace)) return { ...look, isConfigLost: true };
+  return found.length > 0 ? { ...look, elsewhere: found } : look;
 }
 
 interface Location {
   namespace: string;
   config: KubeObject | undefined;
+  /** It was found by Cilium's agents. */
+  hasAgents?: boolean;
 }
 
 async function locateCilium(client: ClusterClient, { of, others }: CiliumNamespaces): Promise<Location> {
@@ -80,7 +86,7 @@ async function locateByAgents(
 ): Promise<Location | undefined> {
   const [namespace, ...more] = await findCiliumNamespaces(client);
   if (namespace === undefined) return undefined;
-  if (more.length === 0) return read(namespace);
+  if (more.length === 0) return { ...(await read(namespace)), hasAgents: true };
   const { context } = client;
   throw new MeshctlError(
     'Usage',

@@ -1,5 +1,5 @@
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
+import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
@@ -97,16 +97,28 @@ export function requireEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints {
   const endpoints = serviceEndpoints(snapshot);
   if (endpoints) return endpoints;
   const { context, namespace } = snapshot;
-  throw new MeshctlError(
-    'ClusterMeshNotEnabled',
-    `context "${context}": Service ${namespace}/${APISERVER} has no address that peers could dial`,
-    {
-      hint:
-        'Another type needs no load balancer (enable --service-type NodePort). ' +
-        `See why it has none: ${kubectlCommand({ context, namespace }, ['describe', 'service', APISERVER])}`,
-      details: { context, object: `Service ${namespace}/${APISERVER}` },
-    },
-  );
+  const { says, hint } = addressLack(snapshot);
+  const details = { context, object: `Service ${namespace}/${APISERVER}` };
+  throw new MeshctlError('ClusterMeshNotEnabled', `context "${context}": ${says}`, { hint, details });
+}
+
+/** Why a cluster has no address that peers could dial, as a clause, and what to do about it. */
+export function addressLack(snapshot: ClusterSnapshot): { says: string; hint: string } {
+  const { context, namespace } = snapshot;
+  const service = apiserverService(snapshot);
+  if (!service) {
+    const hint = meshctlCommand('clustermesh enable', { context });
+    return { says: `there is no Service ${namespace}/${APISERVER}`, hint };
+  }
+  const says = `the Service ${namespace}/${APISERVER} has no address that peers could dial`;
+  const { type } = serviceSpec(service);
+  if (type === 'NodePort') {
+    return { says: `${says}: no node is ready`, hint: kubectlCommand({ context }, ['get', 'nodes', '-o', 'wide']) };
+  }
+  const look = `See why it has none: ${describeCommand({ context, namespace }, 'service', { name: APISERVER })}`;
+  if (type !== 'LoadBalancer') return { says, hint: look };
+  const without = meshctlCommand('clustermesh enable', { context }, ['--service-type', 'NodePort']);
+  return { says, hint: `${look}; a node port needs no load balancer: ${without}` };
 }
 
 /** `host:port`, with brackets around IPv6. */

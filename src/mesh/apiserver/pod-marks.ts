@@ -1,15 +1,16 @@
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
-import { type ClusterIdentity, configureCommand, identityOf, restartCommand } from '../cilium/identity.ts';
+import { type ClusterIdentity, identityOf, isUsable, restartCommand, wayBack } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { ADMIN_CERT_SECRET, CILIUM_CONFIG, secretRef } from '../objects/names.ts';
+import { CILIUM_CONFIG, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import type { Change } from '../plan/plan.ts';
 import { isRolledOut } from './deployment.ts';
 import { apiserverDeployment } from './live.ts';
+import { POD_CLUSTER_ANNOTATION, podAnnotations, podIdentity, recordedIdentity } from './recorded-identity.ts';
 
 /**
  * Annotations on the pods of the clustermesh-apiserver that name what its programs read only when they start: another
@@ -18,8 +19,6 @@ import { apiserverDeployment } from './live.ts';
 
 /** The CA that etcd has read. */
 export const POD_CA_ANNOTATION = 'meshctl.io/ca';
-/** `<name>/<id>` of the cluster, which all of its programs, and the name of etcd's root user, are made from. */
-export const POD_CLUSTER_ANNOTATION = 'meshctl.io/cluster';
 /** When pods were last replaced for their own sake. */
 export const POD_RESTART_ANNOTATION = 'meshctl.io/restarted-at';
 
@@ -33,29 +32,19 @@ export function podCaMark(deployment: KubeObject | undefined): string | undefine
   return podAnnotations(deployment)[POD_CA_ANNOTATION];
 }
 
-/** The name and id under which a Deployment's pods run, as far as they are marked with it. */
-export function podIdentity(deployment: KubeObject | undefined): { name: string; id: number } | undefined {
-  const [, name, id] = /^(.*)\/(\d+)$/.exec(podAnnotations(deployment)[POD_CLUSTER_ANNOTATION] ?? '') ?? [];
-  return name === undefined ? undefined : { name, id: Number(id) };
-}
-
 /**
  * The name under which the clustermesh-apiserver runs where cilium-config has another by now: by its pods' mark, else by
  * the certificate of its administrator (`admin-<name>`). Undefined where they agree.
  */
 export function formerName(snapshot: ClusterSnapshot, { name }: Pick<ClusterIdentity, 'name'>): string | undefined {
-  const deployment = apiserverDeployment(snapshot);
-  const administrator = snapshot.tlsSecrets.get(ADMIN_CERT_SECRET)?.certificate.commonName;
-  const former = podIdentity(deployment)?.name ?? /^admin-(.+)$/.exec(administrator ?? '')?.[1];
-  return deployment && former !== name ? former : undefined;
+  const recorded = recordedIdentity(snapshot).name;
+  return recorded === name ? undefined : recorded;
 }
 
 /** A clustermesh-apiserver that runs as something else than cilium-config would have it at its next start, in words. */
 export interface OutdatedIdentity {
   runs: string;
   wanted: string;
-  /** What cilium-config said when it was started. */
-  before: Readonly<Record<string, string>>;
 }
 
 /**
@@ -70,11 +59,7 @@ export function outdatedIdentity(snapshot: ClusterSnapshot): OutdatedIdentity | 
   if (former === undefined && (formerId === undefined || formerId === id)) return undefined;
   const described = (called: string, as: number | undefined) =>
     as === undefined ? `"${called}"` : `"${called}" with the id ${as}`;
-  const before = {
-    ...(former === undefined ? {} : { 'cluster-name': former }),
-    ...(formerId === undefined || formerId === id ? {} : { 'cluster-id': String(formerId) }),
-  };
-  return { runs: described(former ?? name, formerId), wanted: described(name, id), before };
+  return { runs: described(former ?? name, formerId), wanted: described(name, id) };
 }
 
 /** `runs as …, and cilium-config says …`. */
@@ -92,15 +77,61 @@ export function requireSettledIdentity(snapshot: ClusterSnapshot): void {
   const { context, namespace } = snapshot;
   const message = `context "${context}": its clustermesh-apiserver ${saysOutdated(outdated)}`;
   throw new MeshctlError('ClusterIdentity', message, {
-    hint: settleIdentity(snapshot, outdated),
+    hint: settleIdentity(snapshot),
     details: { context, object: `ConfigMap ${namespace}/${CILIUM_CONFIG}` },
   });
 }
 
-/** How a cluster comes to have one name again: the one that it runs with, or the next one everywhere. */
-export function settleIdentity(snapshot: ClusterSnapshot, { before }: OutdatedIdentity): string {
-  const putBack = configureCommand(snapshot, before);
-  return `Put back what it runs as: ${putBack}; or let everything follow, and connect its peers anew: ${restartCommand(snapshot)}`;
+/**
+ * How a cluster comes to have one name and id again. Where the ones in cilium-config cannot be used, or are another
+ * cluster's, there is only the way back.
+ * @param others further clusters, as far as they were read
+ */
+export function settleIdentity(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
+  const back = wayBack(snapshot);
+  const follow = `let everything follow, and connect its peers anew: ${restartCommand(snapshot)}`;
+  if (back === undefined) return follow;
+  return isUsable(snapshot.ciliumConfig) && !isTaken(snapshot, others) ? `${back}; or ${follow}` : back;
+}
+
+/** Whether another cluster has the name or the id that this one's cilium-config says. */
+function isTaken({ ciliumConfig, context }: ClusterSnapshot, others: readonly ClusterSnapshot[]): boolean {
+  const { name, id } = identityOf(ciliumConfig ?? {});
+  return others.some((other) => {
+    if (other.context === context || !other.ciliumConfig) return false;
+    const its = identityOf(other.ciliumConfig);
+    return its.name === name || its.id === id;
+  });
+}
+
+/**
+ * Refuses a cluster whose cilium-config has got the name or the id of one of its peers: what is written for it would be
+ * taken for that peer's, and agents refuse a peer with an id that is in use (Cilium's pkg/clustermesh).
+ * @param peers names of the clusters that it dials, or that dial it
+ * @throws MeshctlError `ClusterIdentity`, with the way back
+ */
+export function requireOwnIdentity(
+  snapshot: ClusterSnapshot,
+  peers: readonly string[],
+  others: readonly ClusterSnapshot[],
+): void {
+  const { context, namespace } = snapshot;
+  const { name, id } = identityOf(snapshot.ciliumConfig ?? {});
+  const isRenamed = formerName(snapshot, { name }) !== undefined;
+  for (const other of others) {
+    if (other.context === context || !other.ciliumConfig) continue;
+    const its = identityOf(other.ciliumConfig);
+    const takesName = isRenamed && its.name === name;
+    if (!takesName && !(its.id === id && peers.includes(its.name))) continue;
+    const what = takesName ? `the name "${name}"` : `the id ${id}`;
+    const whose = `of its peer "${its.name}" (context "${other.context}")`;
+    throw new MeshctlError('ClusterIdentity', `context "${context}": cilium-config has ${what} ${whose}`, {
+      hint:
+        wayBack(snapshot) ??
+        `Set a ${takesName ? 'name' : 'cluster-id'} that no other cluster has in it, then: ${restartCommand(snapshot)}`,
+      details: { context, object: `ConfigMap ${namespace}/${CILIUM_CONFIG}`, peer: its.name },
+    });
+  }
 }
 
 export interface PodMarksInput {
@@ -166,8 +197,4 @@ export function withPodMarks(objects: readonly KubeObject[], marks: Readonly<Rec
     const metadata = { ...spec.template?.metadata, annotations: { ...marks, ...spec.template?.metadata?.annotations } };
     return { ...object, spec: { ...spec, template: { ...spec.template, metadata } } };
   });
-}
-
-function podAnnotations(deployment: KubeObject | undefined): Readonly<Record<string, string>> {
-  return workloadSpec(deployment).template?.metadata?.annotations ?? {};
 }

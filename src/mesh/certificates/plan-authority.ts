@@ -13,6 +13,12 @@ import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from '
 /** Says on Secret cilium-ca that meshctl put the CA there: `generated` or `copied`. */
 export const CA_ORIGIN_ANNOTATION = 'meshctl.io/ca-origin';
 
+/** Whether meshctl took a cluster's CA from another one. */
+export function isCopiedAuthority({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
+  const { annotations } = objects.get(keyOf(secretRef(namespace, CA_SECRET)))?.metadata ?? {};
+  return annotations?.[CA_ORIGIN_ANNOTATION] === 'copied';
+}
+
 /** A CA that the operator brings along. */
 export interface GivenAuthority {
   /** Its name among the authorities of the run. */

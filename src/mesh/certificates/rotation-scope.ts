@@ -8,7 +8,7 @@ import { describeFault, type Fault } from '../status/fault.ts';
 import { type Contexts, contextOf, mendOf } from '../status/standing-advice.ts';
 import { dialFaults } from '../status/standing-dial.ts';
 import { requireSigner } from './authority.ts';
-import { requireReplaceable } from './plan-authority.ts';
+import { isCopiedAuthority, requireReplaceable } from './plan-authority.ts';
 import { certificatesFrom, rotationStage, strangersTo } from './rotation-certificates.ts';
 
 /** What the operator asks for. */
@@ -206,13 +206,21 @@ function refuseCommonCredentials(members: readonly Member[]): void {
     });
     if (!shared && !common) continue;
     const names = contexts.map((name) => `"${name}"`).join(' and ');
-    const way = meshctlCommand('clustermesh connect', { context: contexts[0] }, [
+    const connect = meshctlCommand('clustermesh connect', { context: contexts[0] }, [
       ...['--destination-context', contexts[1] ?? '', '--credentials', 'per-peer'],
     ]);
+    // The one whose CA is a copy gets a new one; the other's is as it was made.
+    const copy = [other, one].find(({ snapshot }) => isCopiedAuthority(snapshot)) ?? other;
+    const renew = meshctlCommand('clustermesh enable', { context: copy.snapshot.context }, ['--replace-ca']);
     throw new MeshctlError(
       'CertificateAuthority',
       shared ? `contexts ${names} share a CA` : `contexts ${names} log in to each other without certificates for it`,
-      { hint: `Then each cluster can have a CA of its own, after: ${way}`, details: { contexts } },
+      {
+        hint: shared
+          ? `Only a CA of one cluster can be rotated. Give ${copy.snapshot.context} one of its own, and connect anew, which cuts the connection in between: ${renew} && ${connect}`
+          : `Give them certificates for each other: ${connect}`,
+        details: { contexts },
+      },
     );
   }
 }

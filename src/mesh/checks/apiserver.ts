@@ -1,13 +1,12 @@
 import { isRolledOut, replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
-import { isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
+import { addressLack, isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { platformEvidence } from '../enable/platforms.ts';
-import { keyOf } from '../objects/kube-object.ts';
-import { APISERVER_SELECTOR, apiserverServiceRef } from '../objects/names.ts';
+import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { type Finding, listed, type Subject, theCluster } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
@@ -64,17 +63,12 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters }) =>
       clusters
         .filter((cluster) => !serviceEndpoints(cluster))
-        .map(({ context, namespace, objects }) => {
-          const there = objects.has(keyOf(apiserverServiceRef(namespace)));
-          const hint = there
-            ? kubectlCommand({ context, namespace }, ['describe', 'service', 'clustermesh-apiserver'])
-            : meshctlCommand('clustermesh enable', { context });
-          return findingOf('apiserver-address', 'fail', context, { there }, hint);
+        .map((cluster) => {
+          const { says, hint } = addressLack(cluster);
+          const args = { there: apiserverService(cluster) !== undefined, reason: says };
+          return findingOf('apiserver-address', 'fail', cluster.context, args, hint);
         }),
-    says: ({ args }) =>
-      args.there === false
-        ? `context "${args.context}": there is no Service clustermesh-apiserver`
-        : `context "${args.context}": the Service clustermesh-apiserver has no address that peers could dial`,
+    says: ({ args }) => `context "${args.context}": ${args.reason}`,
   },
   {
     id: 'apiserver-private',
@@ -143,7 +137,7 @@ function unready(cluster: ClusterSnapshot): Finding[] {
   const hint =
     replicas === 0
       ? scaleUpCommand(place, deployment)
-      : kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]);
+      : describeCommand(place, 'pods', { selector: APISERVER_SELECTOR });
   const args = replicas === 0 ? { replicas } : causeOfUnreadiness(cluster);
   return [findingOf('apiserver-ready', 'fail', context, args, hint)];
 }

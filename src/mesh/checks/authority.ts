@@ -7,6 +7,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
+import { servedPeers } from '../peers/peer-choices.ts';
 import { remoteUserName } from '../peers/peer-config.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import type { Check, Finding, Subject } from './check.ts';
@@ -101,8 +102,8 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     title: 'every etcd user belongs to a peer',
     subject: knownUsers,
     run: ({ clusters }, all) =>
-      clusters.flatMap((cluster) =>
-        strangersOf(cluster, all)
+      clusters.flatMap((cluster) => [
+        ...strangersOf(cluster, all)
           .filter((other) => !isPeer(cluster, other))
           .map((other) =>
             findingOf(
@@ -113,7 +114,8 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
               `Anyone with its certificate is still let in. To lock it out: ${meshctlCommand('clustermesh disconnect', { context: cluster.context }, ['--destination-context', other.context])}`,
             ),
           ),
-      ),
+        ...unknownUsers(cluster, all),
+      ]),
     says: ({ args }) =>
       `context "${args.context}": etcd user ${args.user} may log in, but ${args.peer} is not connected to this cluster`,
   },
@@ -171,6 +173,17 @@ function knownUsers(cluster: ClusterSnapshot, { clusters }: { clusters: readonly
       ? 'it lets no peer in by a user of its own'
       : `${users.join(', ')} may be of clusters that are not looked at`;
   return { things: strangersOf(cluster, clusters).map(clusterNameOf), otherwise };
+}
+
+/** Of users of clusters that this one neither dials nor has let in one-way, nothing is known where those were not read. */
+function unknownUsers(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): Finding[] {
+  const dialled = configuredPeers(cluster);
+  const known = [...dialled, ...servedPeers(cluster, dialled), ...all.map(clusterNameOf)].map(remoteUserName);
+  const users = (cluster.remoteUsers ?? []).map(({ name }) => name);
+  const unknown = users.filter((name) => name !== SHARED_USER && !known.includes(name));
+  if (unknown.length === 0) return [];
+  const reason = `${unknown.join(', ')} may be of clusters that are not looked at`;
+  return [findingOf('tls-orphaned-users', 'skip', cluster.context, { reason })];
 }
 
 /** The clusters, among those that were read, that have a user here. */

@@ -63,20 +63,21 @@ export function describeFindings(
     const check = byId.get(finding.id);
     if (!check) return [];
     const { category, title } = check;
-    const isSaid = findings.some((other) => byId.has(other.id) && isCauseOf(other, finding));
-    const said = isSaid ? pointingTo(finding) : finding;
+    const cause = findings.find((other) => byId.has(other.id) && isCauseOf(other, finding));
+    const said = cause ? pointingTo(cause, finding) : finding;
     return [{ ...said, category, title, ...(said.severity === 'pass' ? {} : { message: wordsOf(check, said) }) }];
   });
 }
 
 /** Whether what a finding comes from is what another one says, by its `foundBy`, in the cluster of its `foundIn`. */
 function isCauseOf({ id, severity, cluster }: Finding, { args }: Finding): boolean {
-  return severity === 'fail' && id === args.foundBy && [undefined, args.foundIn].includes(cluster);
+  const isFinder = typeof args.foundBy === 'object' ? args.foundBy.includes(id) : args.foundBy === id;
+  return severity === 'fail' && isFinder && [undefined, args.foundIn].includes(cluster);
 }
 
 /** One cause is one failure: what comes of it is not looked at on its own. */
-function pointingTo({ id, cluster, args: { foundBy } }: Finding): Finding {
-  const reason = `see ${foundBy}`;
+function pointingTo(cause: Finding, { id, cluster }: Finding): Finding {
+  const reason = `see ${cause.id}`;
   return {
     id,
     severity: 'skip',

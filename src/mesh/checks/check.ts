@@ -47,10 +47,15 @@ export interface Check<Input extends CheckInput = CheckInput> {
    * about single clusters, for those.
    */
   needs?: readonly string[] | undefined;
+  /**
+   * Ids of checks that say the cause of what this one would find: it is skipped for the clusters for which one of them
+   * fails, and looks all the same where they were skipped.
+   */
+  saidBy?: readonly string[] | undefined;
   /** What there is to look at in a cluster. Nothing means that the check is skipped for it, never that it passes. */
   subject(cluster: ClusterSnapshot, input: Input): Subject;
   /**
-   * Only what is wrong; nothing when all is well.
+   * Only what is wrong; nothing when all is well. A `skip` is about what could not be judged after all.
    * @param input with the clusters in which there is something to look at
    * @param all also the others, for checks that hold a cluster against its peers
    */
@@ -94,35 +99,39 @@ export function runChecks<Input extends CheckInput>(
   input: Input,
   skip: readonly string[] = [],
 ): Finding[] {
-  const lost = new Map<string, ReadonlySet<string | undefined>>();
-  const findings: Finding[] = [];
+  const found = new Map<string, readonly Finding[]>();
   for (const check of checks) {
-    if (skip.includes(check.id)) continue;
-    const found = runOne(check, input, lost);
-    const bad = found.filter(({ severity }) => severity === 'fail' || severity === 'skip');
-    if (bad.length > 0) lost.set(check.id, new Set(bad.map(({ cluster }) => cluster)));
-    findings.push(...found);
+    if (!skip.includes(check.id)) found.set(check.id, runOne(check, input, found));
   }
-  return findings;
+  return [...found.values()].flat();
 }
 
-/** @param lost by check, the clusters for which it did not pass; among them undefined where it is about several */
+/** @param before what the checks before it said, by their ids */
 function runOne<Input extends CheckInput>(
   check: Check<Input>,
   input: Input,
-  lost: ReadonlyMap<string, ReadonlySet<string | undefined>>,
+  before: ReadonlyMap<string, readonly Finding[]>,
 ): readonly Finding[] {
-  const { id, needs = [] } = check;
+  const { id, needs = [], saidBy = [] } = check;
+  const bad: readonly Severity[] = ['fail', 'skip'];
+  const without = [
+    ...needs.map((need) => ({ need, because: bad })),
+    ...saidBy.map((need) => ({ need, because: bad.slice(0, 1) })),
+  ];
+  /** The first of those checks that keeps this one from a cluster; for undefined, from all of them. */
+  const lackOf = (context: string | undefined) =>
+    without.find(({ need, because }) =>
+      before.get(need)?.some(({ severity, cluster }) => cluster === context && because.includes(severity)),
+    )?.need;
   const skipped = (args: Finding['args'], cluster?: string): Finding => ({
     id,
     severity: 'skip',
     ...(cluster === undefined ? { args } : { cluster, args: { context: cluster, ...args } }),
     ...(args.needs === undefined ? {} : { hint: `It needs ${args.needs} to pass.` }),
   });
-  const lostForAll = needs.find((need) => lost.get(need)?.has(undefined));
+  const lostForAll = lackOf(undefined);
   if (lostForAll !== undefined) return [skipped({ needs: lostForAll })];
   if (input.clusters.length === 0) return [skipped({ reason: 'no cluster was looked at' })];
-  const lackOf = (context: string) => needs.find((need) => lost.get(need)?.has(context));
   const all = input.clusters.filter(({ context }) => lackOf(context) === undefined);
   const skips: Finding[] = [];
   const clusters: ClusterSnapshot[] = [];
@@ -135,9 +144,13 @@ function runOne<Input extends CheckInput>(
   }
   if (clusters.length === 0) return skips;
   const found = check.run({ ...input, clusters }, all);
-  if (found.length > 0) return [...found, ...skips];
-  const args = skips.length > 0 ? { contexts: clusters.map(({ context }) => context) } : {};
-  return [{ id, severity: 'pass', args }, ...skips];
+  if (found.some(({ severity }) => severity !== 'skip')) return [...found, ...skips];
+  // What a check could not judge of a cluster after all is no pass of it.
+  const judged = clusters.filter(({ context }) => !found.some(({ cluster }) => cluster === context));
+  const unjudged = [...found, ...skips];
+  if (judged.length === 0) return unjudged;
+  const args = unjudged.length > 0 ? { contexts: judged.map(({ context }) => context) } : {};
+  return [{ id, severity: 'pass', args }, ...unjudged];
 }
 
 /** A list among a finding's facts as words. */

@@ -2,6 +2,7 @@ import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './check.ts';
 import { NO_CONFIG, routingMode } from './config.ts';
 
@@ -18,7 +19,8 @@ interface Combination {
   otherwise: string;
   /** What is wrong, as a clause; undefined where nothing is. */
   judge(config: Config, cluster: ClusterSnapshot): string | undefined;
-  hint: string;
+  /** How it ends; with a command, if it is one. */
+  hint(context: string): string;
 }
 
 const isOn = (config: Config, key: string) => config[key] === 'true';
@@ -36,7 +38,7 @@ const COMBINATIONS: readonly Combination[] = [
       const { id } = identityOf(config);
       return id >= HALF_OF_IDS ? `the id is ${id}; from 128 on policies drop what they allow` : undefined;
     },
-    hint: 'Give the cluster an id below 128',
+    hint: () => 'give the cluster an id below 128.',
   },
   {
     id: 'wireguard-of-nodes',
@@ -56,7 +58,8 @@ const COMBINATIONS: readonly Combination[] = [
         ? `agents dial peers themselves (no KVStoreMesh), with tunnels, kube-proxy replacement, WireGuard and ${ofHosts}: first connections to NodePorts may fail`
         : undefined;
     },
-    hint: 'Let KVStoreMesh dial (enable --enable-kvstoremesh)',
+    hint: (context) =>
+      `let KVStoreMesh dial: ${meshctlCommand('clustermesh enable', { context }, ['--enable-kvstoremesh'])}`,
   },
 ];
 
@@ -76,7 +79,15 @@ export const COMBINATION_CHECKS: readonly Check[] = [
           const { context, ciliumConfig = {} } = cluster;
           const reason = judge(ciliumConfig, cluster);
           if (reason === undefined) return [];
-          return [{ id, severity: 'warn', cluster: context, args: { context, reason }, hint: `${hint}: ${address}` }];
+          return [
+            {
+              id,
+              severity: 'warn',
+              cluster: context,
+              args: { context, reason },
+              hint: `See ${address}; ${hint(context)}`,
+            },
+          ];
         }),
       says: ({ args }) => `context "${args.context}": ${args.reason}`,
     }),

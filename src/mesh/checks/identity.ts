@@ -1,8 +1,16 @@
 import { sizeOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { describeSize, outdatedSize, putSizeBack } from '../apiserver/mesh-size.ts';
-import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
-import { clusterNameOf, configureCommand, identityOf, requireIdentity, restartCommand } from '../cilium/identity.ts';
+import { settleIdentity } from '../apiserver/pod-marks.ts';
+import { recordedIdentity } from '../apiserver/recorded-identity.ts';
+import {
+  clusterNameOf,
+  configureCommand,
+  identityOf,
+  requireIdentity,
+  restartCommand,
+  wayBack,
+} from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
@@ -11,19 +19,14 @@ import { configuredPeers } from '../peers/peers.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject, theCluster } from './check.ts';
 import { NO_CONFIG } from './config.ts';
 
-/**
- * How a cluster gets a value of its own: the one that it still runs with, else one that the operator knows. Of all that are
- * alike one may keep what it has.
- */
+/** The checks that find a cluster with another name than its certificates, users and files are made for. */
+export const IDENTITY_OF_CLUSTERS = ['cluster-identity', 'cluster-name-unique', 'identity-running'] as const;
+
+/** How a cluster gets a value of its own that only the operator knows. Of all that are alike one may keep what it has. */
 function ownValue(
   alike: readonly ClusterSnapshot[],
-  { key, helm, value, comesFrom }: Record<'key' | 'helm' | 'value', string> & { comesFrom: readonly string[] },
+  { key, helm, value }: Record<'key' | 'helm' | 'value', string>,
 ): string {
-  const [drifted] = alike.flatMap((cluster) => {
-    const outdated = outdatedIdentity(cluster);
-    return outdated && comesFrom.some((one) => one in outdated.before) ? [settleIdentity(cluster, outdated)] : [];
-  });
-  if (drifted) return drifted;
   const cluster = alike.at(-1);
   const needs = `Each cluster needs its own ${key} in ConfigMap cilium-config (Helm: --set ${helm}=${value})`;
   return cluster ? `${needs}: ${configureCommand(cluster, { [key]: value })} && ${restartCommand(cluster)}` : needs;
@@ -45,16 +48,18 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     title: 'cluster names are unique',
     needs: ['cluster-identity'],
     subject: besideOthers(configOf),
-    run: ({ clusters }) =>
-      [...groupBy(clusters, clusterNameOf)]
+    run: (input) =>
+      [...groupBy(input.clusters, clusterNameOf)]
         .filter(([, same]) => same.length > 1)
-        .map(([name, same]) => ({
-          id: 'cluster-name-unique',
-          severity: 'fail',
-          args: { name, contexts: same.map(({ context }) => context) },
-          hint: `Do these contexts lead to one cluster? ${ownValue(same, { key: 'cluster-name', helm: 'cluster.name', value: '<name>', comesFrom: ['cluster-name'] })}`,
-        })),
-    says: ({ args }) => `contexts ${listed(args.contexts)}: the clusters are all named "${args.name}"`,
+        .map(([name, same]): Finding => {
+          const own = ownValue(same, { key: 'cluster-name', helm: 'cluster.name', value: '<name>' });
+          const hint = `Do these contexts lead to one cluster? ${own}`;
+          const contexts = same.map(({ context }) => context);
+          const changed = changedAmong(same, input);
+          const args = { name, contexts, ...changed?.args };
+          return { id: 'cluster-name-unique', severity: 'fail', hint, ...changed, args };
+        }),
+    says: ({ args }) => `contexts ${listed(args.contexts)}: the clusters are all named "${args.name}"${wasWords(args)}`,
   },
   {
     id: 'cluster-id-unique',
@@ -65,23 +70,22 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     run: (input) =>
       pairsOf(knownClusters(input))
         .filter(([one, other]) => one.id === other.id && one.name !== other.name)
-        .map(([one, other]) => ({
-          id: 'cluster-id-unique',
-          severity: 'fail',
-          args: { clusterId: one.id, clusters: [one.label, other.label] },
-          hint: ownValue(
-            input.clusters.filter((cluster) => [one.name, other.name].includes(clusterNameOf(cluster))),
-            // A cluster with another name than before is taken for another one.
-            { key: 'cluster-id', helm: 'cluster.id', value: '<id>', comesFrom: ['cluster-id', 'cluster-name'] },
-          ),
-        })),
-    says: ({ args }) => `${listed(args.clusters)}: both clusters have the id ${args.clusterId}`,
+        .map(([one, other]): Finding => {
+          const named = input.clusters.filter((cluster) => [one.name, other.name].includes(clusterNameOf(cluster)));
+          const hint = ownValue(named, { key: 'cluster-id', helm: 'cluster.id', value: '<id>' });
+          // A cluster with another name than before is taken for another one.
+          const changed = changedAmong(named, input);
+          const args = { clusterId: one.id, clusters: [one.label, other.label], ...changed?.args };
+          return { id: 'cluster-id-unique', severity: 'fail', hint, ...changed, args };
+        }),
+    says: ({ args }) => `${listed(args.clusters)}: both clusters have the id ${args.clusterId}${wasWords(args)}`,
   },
   {
     id: 'peer-identity',
     category: 'identity',
     title: 'connected peers still have the name and id they were connected with',
     needs: ['cluster-identity'],
+    saidBy: ['cluster-name-unique', 'cluster-id-unique'],
     subject: ({ context }, { clusters, peerIds }) => ({
       things: clusters.map(clusterNameOf).filter((name) => peerIds?.get(context)?.has(name)),
       otherwise: 'it has no record of the other clusters',
@@ -210,7 +214,9 @@ function knownClusters({ clusters, peerIds }: CheckInput): KnownCluster[] {
     id: identityOf(cluster.ciliumConfig ?? {}).id,
     label: `context "${cluster.context}"`,
   }));
-  const names = new Set(own.map(({ name }) => name));
+  // A cluster that has another name by now is known by its former one, and is no other for it.
+  const former = clusters.flatMap((cluster) => recordedIdentity(cluster).name ?? []);
+  const names = new Set([...own.map(({ name }) => name), ...former]);
   const peers = clusters.flatMap(({ context }) =>
     [...(peerIds?.get(context) ?? [])]
       .filter(([name]) => !names.has(name))
@@ -219,19 +225,51 @@ function knownClusters({ clusters, peerIds }: CheckInput): KnownCluster[] {
   return [...own, ...new Map(peers.map((peer) => [`${peer.name}/${peer.id}`, peer])).values()];
 }
 
+/**
+ * The one of several clusters with the same name or id whose cilium-config has been changed since it was set up, as a part of
+ * the finding: it is the one to put back. What peers know of it counts first: the cluster itself may have followed already.
+ */
+function changedAmong(
+  same: readonly ClusterSnapshot[],
+  { clusters, peerIds = new Map() }: CheckInput,
+): Pick<Finding, 'cluster' | 'args' | 'hint'> | undefined {
+  for (const cluster of same) {
+    const recorded = recordedIdentity(cluster);
+    const now = identityOf(cluster.ciliumConfig ?? {});
+    const { name = now.name } = recorded;
+    const known = [...peerIds].flatMap(([context, ids]) => (context === cluster.context ? [] : (ids.get(name) ?? [])));
+    const { id = now.id } = { ...recorded, ...(known[0] === undefined ? {} : { id: known[0] }) };
+    // With a name that is its own, it may also be renamed for good.
+    const hint =
+      id === now.id && name !== now.name ? settleIdentity(cluster, clusters) : wayBack(cluster, { name, id });
+    if (hint && (id !== now.id || name !== now.name)) {
+      return { cluster: cluster.context, args: { changed: cluster.context, was: `"${name}", id ${id}` }, hint };
+    }
+  }
+  return undefined;
+}
+
+function wasWords({ changed, was }: Finding['args']): string {
+  return changed === undefined ? '' : `, and context "${changed}" was set up as ${was}`;
+}
+
 function differentPeers({ clusters, peerIds }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   return clusters.flatMap(({ context }) =>
     all.flatMap((named): Finding[] => {
       const { name, id } = identityOf(named.ciliumConfig ?? {});
       const known = peerIds?.get(context)?.get(name);
       if (known === undefined || known === id) return [];
+      // It is the cluster that was connected, and its cilium-config has changed.
+      const isSame = recordedIdentity(named).id === known;
       return [
         {
           id: 'peer-identity',
           severity: 'fail',
           cluster: context,
           args: { context, name, known, named: named.context, id },
-          hint: `If that cluster was replaced, forget the former one: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', name])}`,
+          hint: isSame
+            ? settleIdentity(named, all)
+            : `If that cluster was replaced, forget the former one: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', name])}`,
         },
       ];
     }),

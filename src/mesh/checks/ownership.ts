@@ -5,6 +5,7 @@ import { rivalsOf } from '../objects/ownership.ts';
 import { foreignHomes, peerObjects, valuesAdvice } from '../peers/foreign-homes.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { listed } from './check.ts';
+import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
 /** Whether the objects are as meshctl wrote them, and whether others write to them too. */
@@ -13,6 +14,7 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
     id: 'ownership-drift',
     category: 'ownership',
     title: 'objects are as enable would write them',
+    saidBy: [...IDENTITY_OF_CLUSTERS, 'cluster-id-unique'],
     subject: ({ context, namespace, objects }, { observed }) => {
       if (!objects.has(keyOf(apiserverDeploymentRef(namespace)))) {
         return { things: [], otherwise: 'Cluster Mesh is not enabled yet' };
@@ -43,7 +45,8 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
           return rivals.length > 0 ? [`${describeRef(refOf(object))} (${rivals.join(', ')})`] : [];
         });
         const disputed = [...new Set([...shared, ...(observed.get(context)?.contested ?? [])])];
-        const hint = 'Two writers overwrite each other. Let only one of them manage the object.';
+        const take = meshctlCommand('clustermesh enable', { context }, ['--force-conflicts']);
+        const hint = `Two writers overwrite each other. Let only one of them manage the object, or take its fields over: ${take}`;
         return disputed.length > 0
           ? [findingOf('ownership-managers', 'warn', context, { objects: disputed }, hint)]
           : [];

@@ -1,6 +1,7 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -25,6 +26,7 @@ import { remoteUserName } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import type { Finding, Severity } from './check.ts';
+import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';
 import { saysUnconnected, unconnected } from './unconnected.ts';
@@ -55,6 +57,8 @@ function perPeer(
     id,
     category: 'peers',
     title,
+    // Files and users are named for clusters.
+    saidBy: IDENTITY_OF_CLUSTERS,
     subject(from, { clusters }) {
       const peers = peersAmong(from, clusters);
       const [reason = withoutPeers(from)] = peers.flatMap((to) => lack(from, to) ?? []);
@@ -187,7 +191,8 @@ function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Verdict | un
     const hint = dialServiceCommand(from.context, { name: peer, context: to.context });
     return { severity: 'warn', reason: `${reason}; ${foreign.owner} wrote it`, hint };
   }
-  return { severity: stale.length === dialled.length ? 'fail' : 'warn', reason };
+  const hint = restoreTypeCommand(to);
+  return { severity: stale.length === dialled.length ? 'fail' : 'warn', reason, ...(hint ? { hint } : {}) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { outdatedIdentity, podIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
+import { outdatedIdentity, settleIdentity } from '../apiserver/pod-marks.ts';
+import { podIdentity } from '../apiserver/recorded-identity.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
@@ -14,6 +15,8 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     category: 'identity',
     title: 'running pods use the name and id in cilium-config',
     needs: ['cluster-identity'],
+    // What runs is right then, and cilium-config is not.
+    saidBy: ['cluster-name-unique', 'cluster-id-unique'],
     subject: runningNames,
     run: ({ clusters, observed }) => clusters.flatMap((cluster) => outdated(cluster, observed.get(cluster.context))),
     says: ({ args }) =>
@@ -140,7 +143,7 @@ function outdated(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[
     ...(isUnseen ? [`deployment/${APISERVER}`] : []),
   ];
   const hint = drifted
-    ? settleIdentity(cluster, drifted)
+    ? settleIdentity(cluster)
     : programs.length > 0
       ? `Restart what was started before: ${kubectlCommand({ context, namespace }, ['rollout', 'restart', ...programs])}`
       : `Its pods are replaced by ${meshctlCommand('clustermesh enable', { context })}`;

@@ -10,6 +10,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { type Finding, listed } from './check.ts';
+import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
 function renew(cluster: ClusterSnapshot): string {
@@ -38,7 +39,7 @@ function perCertificate(
     cluster: ClusterSnapshot,
     now: Date,
   ) => { severity: 'warn' | 'fail'; reason: string } | undefined,
-  isJudged: (secret: string) => boolean = () => true,
+  { isJudged = () => true, saidBy }: { isJudged?: (secret: string) => boolean; saidBy?: readonly string[] } = {},
 ): MeshCheck {
   const judgedOf = (cluster: ClusterSnapshot) => certificatesOf(cluster).filter(({ secret }) => isJudged(secret));
   return {
@@ -46,6 +47,7 @@ function perCertificate(
     category: 'tls',
     title,
     needs: ['tls-present'],
+    saidBy,
     subject: (cluster) => ({
       things: judgedOf(cluster).flatMap(({ secret, facts }) => (facts ? [secret] : [])),
       otherwise: 'there is no certificate that can be read',
@@ -93,14 +95,19 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
   perCertificate('tls-key', 'private keys belong to their certificates', ({ facts }) =>
     facts.keyMatches ? undefined : { severity: 'fail', reason: 'the private key belongs to a different certificate' },
   ),
-  perCertificate('tls-usage', 'certificates allow the usage they are needed for', ({ facts, spec }) => {
-    const missing = spec.usages.filter((usage) => !facts.certificate.usages.includes(usage));
-    if (missing.length > 0) return { severity: 'fail', reason: `it is not for ${missing.join(' and ')} use` };
-    const { commonName } = facts.certificate;
-    // etcd takes the user from it; a server may be named as it likes.
-    if (spec.usages.includes('server') || commonName === spec.commonName) return undefined;
-    return { severity: 'fail', reason: `it is for the user "${commonName}", not "${spec.commonName}"` };
-  }),
+  perCertificate(
+    'tls-usage',
+    'certificates allow the usage they are needed for',
+    ({ facts, spec }) => {
+      const missing = spec.usages.filter((usage) => !facts.certificate.usages.includes(usage));
+      if (missing.length > 0) return { severity: 'fail', reason: `it is not for ${missing.join(' and ')} use` };
+      const { commonName } = facts.certificate;
+      // etcd takes the user from it; a server may be named as it likes.
+      if (spec.usages.includes('server') || commonName === spec.commonName) return undefined;
+      return { severity: 'fail', reason: `it is for the user "${commonName}", not "${spec.commonName}"` };
+    },
+    { saidBy: IDENTITY_OF_CLUSTERS },
+  ),
   perCertificate(
     'tls-names',
     'server certificates cover the addresses that peers dial',
@@ -111,7 +118,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       const severity = covered.has('*.mesh.cilium.io') ? 'warn' : 'fail';
       return missing.length > 0 ? { severity, reason: `it does not cover ${missing.join(', ')}` } : undefined;
     },
-    (secret) => secret === SERVER_CERT_SECRET,
+    { isJudged: (secret) => secret === SERVER_CERT_SECRET },
   ),
   perCertificate('tls-expiry', 'certificates are valid for 30 days at least', ({ facts }, _cluster, now) =>
     expiry(facts.certificate, now),

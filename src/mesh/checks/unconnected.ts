@@ -1,21 +1,22 @@
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { AGENT_SELECTOR, APISERVER } from '../objects/names.ts';
 import type { FaultId } from '../status/fault.ts';
 import { isAlone, type StatusReport } from '../status/status.ts';
 import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
 import { type Finding, listed } from './check.ts';
+import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf } from './mesh-input.ts';
 
 const ID = 'peers-connected';
 
 /** The checks that find a fault in the cluster that has it; where none is named, the one with the fault's own id. */
-const FOUND_BY: Readonly<Partial<Record<FaultId, string>>> = {
+const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> = {
   'mesh-disabled': 'apiserver-deployed',
   'apiserver-missing': 'apiserver-deployed',
   'apiserver-scaled-down': 'apiserver-ready',
   'apiserver-not-ready': 'apiserver-ready',
   'apiserver-rollout': 'apiserver-ready',
-  'identity-outdated': 'identity-running',
+  'identity-outdated': [...IDENTITY_OF_CLUSTERS, 'cluster-id-unique'],
   'service-missing': 'apiserver-address',
   'certificate-missing': 'tls-present',
   'certificate-unreadable': 'tls-present',
@@ -32,7 +33,9 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string>>> = {
 
 /** Why nodes lack peers, as the status says it: each reason once, however many clusters have it. */
 export function unconnected(reports: readonly StatusReport[]): Finding[] {
-  const reasons = reasonsOf({ clusters: [...reports] }).filter(({ places }) => places.length > 0);
+  const reasons = reasonsOf({ clusters: [...reports] }, undefined, { isCheck: true }).filter(
+    ({ places }) => places.length > 0,
+  );
   return [
     ...reports.flatMap((report) => withoutReason(report, reports)),
     ...reasons.map((reason) => findingFor(reason, reports)),
@@ -66,7 +69,7 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
     return fail('no Cilium agent runs', kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide']));
   }
   if (kvstoremesh.enabled && kvstoremesh.replicas === 0) {
-    const hint = kubectlCommand(place, ['describe', 'deployment', APISERVER]);
+    const hint = describeCommand(place, 'deployment', { name: APISERVER });
     return fail('no KVStoreMesh replica runs', hint, 'apiserver-ready');
   }
   return [];

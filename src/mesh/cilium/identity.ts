@@ -1,8 +1,10 @@
+import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, CILIUM_CONFIG } from '../objects/names.ts';
+import { ciliumMissing } from './cilium-missing.ts';
 
 /** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
 export interface ClusterIdentity {
@@ -60,17 +62,9 @@ export function clusterNameOf({ ciliumConfig }: Pick<ClusterSnapshot, 'ciliumCon
  * @throws MeshctlError `CiliumMissing`
  */
 export function requireCilium(snapshot: ClusterSnapshot): Readonly<Record<string, string>> {
-  const { context, namespace, ciliumConfig, agent } = snapshot;
+  const { ciliumConfig, agent } = snapshot;
   if (ciliumConfig && agent) return ciliumConfig;
-  const missing = ciliumConfig ? 'DaemonSet cilium' : 'ConfigMap cilium-config';
-  throw new MeshctlError(
-    'CiliumMissing',
-    `context "${context}": no Cilium in namespace ${namespace} (there is no ${missing})`,
-    {
-      hint: 'Install Cilium first, or name its namespace with -n.',
-      details: { context, namespace },
-    },
-  );
+  throw ciliumMissing(snapshot);
 }
 
 /**
@@ -88,10 +82,49 @@ export function restartCommand({
   return `${restart} && ${meshctlCommand('clustermesh enable', { context })}`;
 }
 
+/** Whether name and id can be used in a mesh. */
+export function isUsable(ciliumConfig: Readonly<Record<string, string>> = {}): boolean {
+  const { name, id, maxConnectedClusters } = identityOf(ciliumConfig);
+  return checkClusterName(name) === undefined && checkClusterId(id, maxConnectedClusters) === undefined;
+}
+
+type Recorded = ReturnType<typeof recordedIdentity>;
+
+/**
+ * How cilium-config gets back the name and the id with which the cluster was set up: a sentence that ends with its command.
+ * Undefined where it has them, or nothing tells them.
+ * @param former as far as more is known of it than the cluster itself tells
+ */
+export function wayBack(
+  snapshot: Pick<ClusterSnapshot, 'context' | 'namespace' | 'ciliumConfig' | 'objects' | 'tlsSecrets'>,
+  former: Recorded = recordedIdentity(snapshot),
+): string | undefined {
+  const { context, namespace, ciliumConfig = {} } = snapshot;
+  const now = identityOf(ciliumConfig);
+  const name = former.name !== now.name && checkClusterName(former.name ?? '') === undefined ? former.name : undefined;
+  const id = former.id === now.id ? undefined : former.id;
+  if (name === undefined && id === undefined) return undefined;
+  const data = {
+    ...(name === undefined ? {} : { 'cluster-name': name }),
+    ...(id === undefined ? {} : { 'cluster-id': String(id) }),
+  };
+  const what = [...(name === undefined ? [] : [`the name "${name}"`]), ...(id === undefined ? [] : [`the id ${id}`])];
+  return `Put ${what.join(' and ')} back, with which it was set up: ${configureCommand({ context, namespace }, data)}`;
+}
+
 /** The command line that sets keys of a cluster's cilium-config. */
 export function configureCommand(place: { context: string; namespace: string }, settings: Settings): string {
+  const { context, namespace } = place;
   const patch = JSON.stringify({ data: settings });
-  return kubectlCommand(place, ['patch', 'configmap', CILIUM_CONFIG, '--type', 'merge', '--patch', patch]);
+  return kubectlCommand({ context, namespace }, [
+    'patch',
+    'configmap',
+    CILIUM_CONFIG,
+    '--type',
+    'merge',
+    '--patch',
+    patch,
+  ]);
 }
 
 type Settings = Readonly<Record<string, string>>;
@@ -106,10 +139,9 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
   const identity = identityOf(ciliumConfig);
   const where = `ConfigMap ${namespace}/cilium-config`;
   const refuse = (what: string, reason: string, key: string, example: string): never => {
+    const anew = `Set ${key} in ${where} (Helm: --set ${example}) and restart what reads it only at its start: ${restartCommand(snapshot)}`;
     throw new MeshctlError('ClusterIdentity', `context "${context}": ${what} cannot be used in a mesh: ${reason}`, {
-      hint:
-        `Set ${key} in ${where} (Helm: --set ${example}) and restart what reads it only at its start: ` +
-        restartCommand(snapshot),
+      hint: (key === 'max-connected-clusters' ? undefined : wayBack(snapshot)) ?? anew,
       details: { context, object: where, key },
     });
   };
@@ -133,8 +165,19 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
     refuse(`max-connected-clusters ${value}`, badMax, 'max-connected-clusters', 'clustermesh.maxConnectedClusters=255');
   }
   const badName = checkClusterName(identity.name);
-  if (badName) refuse(`cluster name "${identity.name}"`, badName, 'cluster-name', 'cluster.name=mesh-1');
+  if (badName) refuse(`cluster name "${identity.name}"`, badName, 'cluster-name', `cluster.name=${nameLike(context)}`);
   const badId = checkClusterId(identity.id, identity.maxConnectedClusters);
-  if (badId) refuse(`cluster id ${ciliumConfig['cluster-id'] ?? 0}`, badId, 'cluster-id', 'cluster.id=1');
+  const anyId = `cluster.id=ID, with an ID from 1 to ${identity.maxConnectedClusters} that no other cluster has`;
+  if (badId) refuse(`cluster id ${ciliumConfig['cluster-id'] ?? 0}`, badId, 'cluster-id', anyId);
   return identity;
+}
+
+/** A name for an example, which is no other cluster's: made of that of the context. */
+function nameLike(context: string): string {
+  const name = context
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(-NAME_MAX_LENGTH)
+    .replace(/^-+|-+$/g, '');
+  return checkClusterName(name) === undefined ? name : 'NAME';
 }

@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
+import { ciliumMissing } from './cilium-missing.ts';
 import {
   apiserverImageFor,
   type CiliumVersion,
@@ -62,15 +63,11 @@ export function settingsOf(ciliumConfig: Readonly<Record<string, string>>): Cili
  * image nor `overrides` tell it
  */
 export function readCiliumInstall(
-  { context, namespace, agent, ciliumConfig }: ClusterSnapshot,
+  snapshot: ClusterSnapshot,
   overrides: { version?: CiliumVersion | undefined; apiserverImage?: string | undefined } = {},
 ): CiliumInstall {
-  if (agent === undefined || ciliumConfig === undefined) {
-    throw new MeshctlError('CiliumMissing', `context "${context}": there is no Cilium in namespace ${namespace}`, {
-      hint: 'Install Cilium first, or name its namespace with -n',
-      details: { context, namespace },
-    });
-  }
+  const { context, agent, ciliumConfig } = snapshot;
+  if (agent === undefined || ciliumConfig === undefined) throw ciliumMissing(snapshot);
   const runs = versionOfImage(agent.image);
   if (runs && overrides.version && compareVersions(runs, overrides.version) !== 0) {
     throw new MeshctlError(

@@ -2,7 +2,7 @@ import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
+import { describeCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../objects/names.ts';
 
@@ -44,9 +44,7 @@ function wayUp(snapshot: ClusterSnapshot): string {
   }
   const lack = lackOfRoom(snapshot);
   if (lack) return lack.hint;
-  const what =
-    apiserverPods.length === 0
-      ? ['describe', `deployment/${APISERVER}`]
-      : ['describe', 'pods', '-l', APISERVER_SELECTOR];
-  return kubectlCommand({ context, namespace }, what);
+  return apiserverPods.length === 0
+    ? describeCommand({ context, namespace }, 'deployment', { name: APISERVER })
+    : describeCommand({ context, namespace }, 'pods', { selector: APISERVER_SELECTOR });
 }

@@ -1,7 +1,8 @@
 import { availableReplicasOf, sizeOf } from '../apiserver/deployment.ts';
 import { hostPort, reachableEndpoints, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
-import { formerName, podCaMark, podIdentity } from '../apiserver/pod-marks.ts';
+import { formerName, podCaMark } from '../apiserver/pod-marks.ts';
+import { podIdentity } from '../apiserver/recorded-identity.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';

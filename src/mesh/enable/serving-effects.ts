@@ -34,7 +34,7 @@ export function servingEffects(input: ServingInput): Effect[] {
   const wanted = (ref: ObjectRef) => objectIn(objects, ref);
   const [before, after] = [live, wanted].map((get) => shutOut(snapshot, get)) as [Effect[], Effect[]];
   const repaired =
-    after.length === 0 ? before.map(({ why }): Effect => ({ becomes: 'restored', why: `so far ${why}` })) : [];
+    after.length === 0 ? before.map(({ why }): Effect => ({ becomes: 'restored', why: `until now ${why}` })) : [];
   return [...after, ...repaired, ...riskyEffects(input), ...replacementEffects(input)];
 }
 
@@ -44,9 +44,11 @@ function shutOut({ context, namespace }: ClusterSnapshot, get: (ref: ObjectRef) 
   const cut = (why: string, mend: string): Effect => ({ becomes: 'cut', why, mend });
   return [
     ...(replicasOf(deployment) === 0
-      ? [cut('its clustermesh-apiserver has 0 replicas', scaleUpCommand({ context, namespace }, deployment))]
+      ? [cut("this cluster's clustermesh-apiserver has 0 replicas", scaleUpCommand({ context, namespace }, deployment))]
       : []),
-    ...misfitsOf(service, deployment).map((misfit) => cut(misfit.says, mendMisfit({ context, namespace }, misfit))),
+    ...misfitsOf(service, deployment).map((misfit) =>
+      cut(misfit.says.replaceAll(/\bits\b/g, "this cluster's"), mendMisfit({ context, namespace }, misfit)),
+    ),
   ];
 }
 
@@ -87,7 +89,7 @@ function replacementEffects({ snapshot, steps, objects }: ServingInput): Effect[
   const most = strategy.rollingUpdate?.maxUnavailable ?? 0;
   const unavailable = typeof most === 'number' ? most : Math.floor((Number.parseFloat(most) / 100) * replicas);
   if (strategy.type !== 'Recreate' && unavailable < replicas) return [];
-  const why = 'all pods of its clustermesh-apiserver end before new ones are ready';
+  const why = "all pods of this cluster's clustermesh-apiserver end before new ones are ready";
   const mend = unsetCommand(snapshot.context, settingsAbout(wanted, 'spec.strategy'));
   return [{ becomes: 'unknown', why, mend }];
 }

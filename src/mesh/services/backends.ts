@@ -70,6 +70,23 @@ export function readSharing(annotations: Annotations): Sharing {
   return { global: true, shared, affinity: 'none', unknownAffinity: affinity };
 }
 
+/**
+ * The annotations, by name, whose value is none that Cilium knows: it takes any for `global` and `shared` but true for false.
+ * An affinity counts, and is judged, on a global Service only: see {@link Sharing.unknownAffinity}.
+ */
+export function strayValues(annotations: Readonly<Record<string, string>>): [name: string, value: string][] {
+  const stray = ({ name, legacy }: { name: string; legacy: string }, known: readonly string[]) => {
+    const used = annotations[name] === undefined ? legacy : name;
+    const value = annotations[used];
+    return value === undefined || known.includes(value.toLowerCase()) ? [] : [[used, value] as [string, string]];
+  };
+  const { global, shared, affinity } = SERVICE_ANNOTATIONS;
+  return [
+    ...[global, shared].flatMap((annotation) => stray(annotation, ['true', 'false'])),
+    ...(readSharing(annotations).global ? [] : stray(affinity, ['', 'none', 'local', 'remote'])),
+  ];
+}
+
 /** @param globalByDefault `clustermesh-default-global-namespace` of the same cluster's cilium-config; absent is true */
 export function isNamespaceGlobal(annotations: Annotations, globalByDefault: boolean): boolean {
   const value = annotations?.[NAMESPACE_ANNOTATION];

@@ -1,4 +1,4 @@
-import { SERVICE_ANNOTATIONS } from './backends.ts';
+import { SERVICE_ANNOTATIONS, strayValues } from './backends.ts';
 import type { ServiceDefinition, ServiceInCluster } from './service-facts.ts';
 
 /** What keeps a global Service from doing what people expect of one. */
@@ -10,6 +10,7 @@ export type ServiceWarningId =
   | 'selectors-differ'
   | 'legacy-annotations'
   | 'unknown-affinity'
+  | 'unknown-value'
   | 'namespace-not-global'
   | 'not-shared'
   | 'headless'
@@ -37,7 +38,11 @@ export function warningsOf(
 ): ServiceWarning[] {
   const defined = clusters.filter((entry): entry is Defined => entry.definition !== undefined);
   if (!defined.some(({ definition }) => definition.global)) return [];
-  return [...RULES.flatMap((rule) => rule(defined, clusters)), ...legacyNames(annotations)];
+  return [
+    ...unknownValues(annotations),
+    ...RULES.flatMap((rule) => rule(defined, clusters)),
+    ...legacyNames(annotations),
+  ];
 }
 
 const RULES: readonly Rule[] = [
@@ -82,6 +87,16 @@ const RULES: readonly Rule[] = [
     return someGlobal('unserved', defined, ({ uses, headless }) => uses.length === 0 && !headless);
   },
 ];
+
+/** Values that Cilium takes for others than were meant: where it decides whether a Service is global, nothing else tells. */
+function unknownValues(annotations: ReadonlyMap<string, Readonly<Record<string, string>>>): ServiceWarning[] {
+  const values = [...annotations].flatMap(([cluster, found]) => {
+    const wrong = strayValues(found).map(([name, value]) => `${name}: ${value || '""'}`);
+    return wrong.length > 0 ? [[cluster, wrong.join(', ')] as const] : [];
+  });
+  if (values.length === 0) return [];
+  return [{ id: 'unknown-value', clusters: values.map(([cluster]) => cluster), values: Object.fromEntries(values) }];
+}
 
 function legacyNames(annotations: ReadonlyMap<string, Readonly<Record<string, string>>>): ServiceWarning[] {
   const legacy = Object.values(SERVICE_ANNOTATIONS).map((annotation) => annotation.legacy);

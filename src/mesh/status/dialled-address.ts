@@ -1,3 +1,4 @@
+import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
@@ -26,6 +27,9 @@ export function addressFaults(snapshot: ClusterSnapshot, others: readonly Cluste
     const { context, namespace } = snapshot;
     const component = dialsThroughKvstoremesh(snapshot) ? 'kvstoremesh' : 'agent';
     const object = describeRef({ ...refOf(file.secret), namespace: undefined });
-    return [{ id, says, context, namespace, peer, component, object, key: peer, outage: true }];
+    const hint = how || !other ? undefined : restoreTypeCommand(other);
+    return [
+      { id, says, context, namespace, peer, component, object, key: peer, outage: true, ...(hint ? { hint } : {}) },
+    ];
   });
 }

@@ -1,4 +1,4 @@
-import { type CommandPlace, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { type CommandPlace, describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import {
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
@@ -139,7 +139,7 @@ const describePeersServer = (place: FailurePlace) => describeServer(serverPlace(
 
 /** The same of the cluster at hand. */
 export function describeServer(place: CommandPlace): string {
-  return kubectlCommand(place, ['describe', 'deployment', APISERVER]);
+  return describeCommand(place, 'deployment', { name: APISERVER });
 }
 
 const isAsked = ({ peerNamespace }: FailurePlace) => peerNamespace !== undefined;
@@ -158,8 +158,8 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
     says: (_server, { component }) =>
       `the peering file is in Secret ${peersSecretOf(component)}, and has not reached the node for minutes`,
     hint: ({ context, namespace, component, pod }) => {
-      const app = component === 'kvstoremesh' ? APISERVER_SELECTOR : AGENT_SELECTOR;
-      return kubectlCommand({ context, namespace }, ['describe', 'pods', ...(pod ? [pod] : ['-l', app])]);
+      const selector = component === 'kvstoremesh' ? APISERVER_SELECTOR : AGENT_SELECTOR;
+      return describeCommand({ context, namespace }, 'pods', pod ? { name: pod } : { selector });
     },
   },
   'cannot-resolve': {

@@ -1,6 +1,6 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { waysBack } from '../certificates/authority.ts';
-import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { describeCommand, meshctlCommand } from '../command-line.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { restoreUsersCommand } from '../peers/remote-users.ts';
@@ -94,8 +94,8 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'identity-outdated': enable,
   'max-connected-clusters-running': compareIdentity,
   'max-connected-clusters-equal': compareIdentity,
-  'apiserver-rollout': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
-  'apiserver-not-ready': (place) => kubectlCommand(place, ['describe', 'pods', '-l', APISERVER_SELECTOR]),
+  'apiserver-rollout': (place) => describeCommand(place, 'pods', { selector: APISERVER_SELECTOR }),
+  'apiserver-not-ready': (place) => describeCommand(place, 'pods', { selector: APISERVER_SELECTOR }),
 };
 
 /** The ids of all faults. */

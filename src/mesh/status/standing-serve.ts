@@ -50,7 +50,7 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
     ...misfitFaults(snapshot, deployment),
     ...replicaFaults(snapshot, deployment),
     ...accessFaults(snapshot, deployment),
-    ...identityFaults(snapshot),
+    ...identityFaults(snapshot, input),
     ...certificateFaults(snapshot, deployment, input.now),
     ...authorityFaults(snapshot),
     ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
@@ -138,11 +138,11 @@ function accessFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[
 }
 
 /** What runs has the name and id of its start, and so have its certificates, and the peers that know it. */
-function identityFaults(snapshot: ClusterSnapshot): Fault[] {
+function identityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fault[] {
   const outdated = outdatedIdentity(snapshot);
   if (!outdated) return [];
   const says = `its clustermesh-apiserver ${saysOutdated(outdated)}`;
-  const hint = settleIdentity(snapshot, outdated);
+  const hint = settleIdentity(snapshot, others);
   return [faultFor(snapshot, 'identity-outdated', { object: `ConfigMap ${CILIUM_CONFIG}`, says, hint })];
 }
 

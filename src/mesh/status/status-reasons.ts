@@ -1,3 +1,4 @@
+import { meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
 import { adviceFor, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import { describeFault, type Fault, type FaultId } from './fault.ts';
@@ -41,7 +42,7 @@ export function adviseMesh(mesh: MeshStatusReport, known: Contexts = new Map()):
     ...mesh,
     clusters: mesh.clusters.map((report) => ({
       ...report,
-      faults: report.faults.map((fault) => ({ ...fault, hint: mendOf(fault, contexts) })),
+      faults: report.faults.map((fault) => ({ ...fault, hint: mendOrCheck(fault, contexts, false) })),
       problems: report.problems.map((problem) => ({
         ...problem,
         ...wordsOf([{ report, problem }], mesh, contexts),
@@ -65,18 +66,19 @@ export function unknownContexts(mesh: Clusters): string[] {
  * Everything that is wrong, each thing once: what one broken cluster does to all others is one reason with one next step,
  * and so is what one cluster has with all its peers.
  */
-export function reasonsOf(mesh: Clusters, known: Contexts = new Map()): StatusReason[] {
+export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck = false } = {}): StatusReason[] {
   const contexts = contextsIn(mesh, known);
   const held = mesh.clusters.flatMap((report) => report.problems.map((problem): Held => ({ report, problem })));
   const reasons = [...groupBy(held, keyOf).values()].map((group): StatusReason => {
     const [first] = group as [Held, ...Held[]];
     const { cause, message, heldOver } = first.problem;
     const peers = [...new Set(group.map(({ problem }) => problem.peer))];
-    const serving = cause?.component === 'apiserver' ? clusterOf(mesh, cause) : undefined;
     return {
       id: cause?.id ?? first.problem.class,
-      about: serving === undefined ? peers : [serving],
-      ...wordsOf(group, mesh, contexts),
+      about: [isOfOneCluster(first) ? (cause ? clusterOf(mesh, cause) : first.report.cluster.name) : undefined].flatMap(
+        (name) => name ?? peers,
+      ),
+      ...wordsOf(group, mesh, contexts, isCheck),
       ...(heldOver ? { lead: 'a new connection fails' } : {}),
       places: placesOf(group),
       ...(message ? { message } : {}),
@@ -93,7 +95,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map()): StatusRe
           lead: leadOf(fault, nodes.connected === nodes.total),
           says: describeFault(fault),
           places: [],
-          hint: mendOf(fault, contexts),
+          hint: mendOrCheck(fault, contexts, isCheck),
         }),
       ),
   );
@@ -106,23 +108,64 @@ function leadOf({ outage }: Fault, connected: boolean): string {
 }
 
 /** @param group problems that are one */
-function wordsOf(group: readonly Held[], { clusters }: Clusters, contexts: Contexts): { says: string; hint: string } {
+function wordsOf(
+  group: readonly Held[],
+  { clusters }: Clusters,
+  contexts: Contexts,
+  isCheck = false,
+): { says: string; hint: string } {
   const [first] = group as [Held, ...Held[]];
   const { report, problem } = first;
-  if (problem.cause) return { says: describeFault(problem.cause), hint: mendOf(problem.cause, contexts) };
+  const { cause } = problem;
+  if (cause) {
+    return { says: describeFault(cause), hint: mendOrCheck(cause, contexts, isCheck) };
+  }
   const others = group.map(({ report: { context } }) => context).filter((context) => context !== report.context);
-  return adviceFor(problem.class, {
-    ...placeOf(first),
-    peerContext: contexts.get(problem.peer),
+  const place = placeOf(first);
+  const peerContext = contexts.get(problem.peer);
+  const advice = adviceFor(problem.class, {
+    ...place,
+    peerContext,
     peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,
     alsoFrom: [...new Set(others)],
   });
+  const isOwn = dialsOwnServer(place);
+  if (isCheck || (!isOwn && peerContext === undefined)) return advice;
+  const concerned = isOwn ? [report.context] : [report.context, peerContext ?? ''];
+  return { ...advice, hint: causeFirst(problem.class, advice.hint, concerned) };
+}
+
+/** What the status sees as it is, and of which check looks for the cause: taints, policies, routes, admission. */
+const CAUSED_ELSEWHERE: ReadonlySet<FailureClass | FaultId> = new Set<FailureClass | FaultId>([
+  'timed-out',
+  'apiserver-not-ready',
+  'apiserver-rollout',
+]);
+
+function mendOrCheck(fault: Fault, contexts: Contexts, isCheck: boolean): string {
+  const mend = mendOf(fault, contexts);
+  // One that has a next step of its own has its cause, too.
+  return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);
+}
+
+/** A next step that is but a look, behind the one that may name the cause and what mends it. */
+function causeFirst(what: FailureClass | FaultId, hint: string, contexts: readonly string[]): string {
+  if (!CAUSED_ELSEWHERE.has(what)) return hint;
+  const check = meshctlCommand('clustermesh check', { context: contexts });
+  const otherwise = /^kubectl /.test(hint) ? `look yourself: ${hint}` : hint[0]?.toLowerCase() + hint.slice(1);
+  return `Find the cause: ${check}; or ${otherwise}`;
 }
 
 function placeOf({ report, problem }: Held): FailurePlace {
   const { context, namespace, kvstoremesh } = report;
   const { peer, component, pod } = problem;
   return { context, namespace, peer, component, kvstoremesh: kvstoremesh.enabled, pod };
+}
+
+/** Whether a problem is about the cluster that is to be mended, and not about a peer: one of its programs, or a node of it. */
+function isOfOneCluster({ problem: { cause, class: kind } }: Held): boolean {
+  if (!cause) return OF_THE_NODE.includes(kind);
+  return cause.component === 'apiserver' || (cause.peer === undefined && cause.peers === undefined);
 }
 
 /** What is one reason: by its cause; at a server, by who runs it; on a node, by the nodes. */

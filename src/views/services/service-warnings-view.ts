@@ -57,6 +57,10 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `Cilium knows no such affinity and takes it for none: ${byCluster(values)}`,
     hint: annotate(service, '--affinity', 'none'),
   }),
+  'unknown-value': ({ values = {} }, service) => ({
+    message: `Cilium does not know these values, and takes them for false, or none: ${byCluster(values)}`,
+    hint: annotate(service, ...commonSharing(service)),
+  }),
   'namespace-not-global': ({ clusters }, { namespace, clusters: all }) => ({
     message: `namespace ${namespace} is not global in ${list(clusters)}: the other clusters get no backends from there`,
     hint: all

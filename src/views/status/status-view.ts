@@ -1,4 +1,4 @@
-import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, partOf } from '../../mesh/counted.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { type Contexts, contextOf } from '../../mesh/status/standing-advice.ts';
@@ -116,7 +116,7 @@ export function replicaLines(
   if (!kvstoremesh.enabled || peers.length === 0 || kvstoremesh.replicas > 0) return [];
   const line = `${theme.warn('⚠️ ')} ${cluster.name}: no KVStoreMesh replica runs, so nothing that changes in other clusters is noticed`;
   if (!enabled || reasons.some(({ about }) => about.includes(cluster.name))) return [line];
-  const look = kubectlCommand({ context, namespace }, ['describe', 'deployment', APISERVER]);
+  const look = describeCommand({ context, namespace }, 'deployment', { name: APISERVER });
   return [line, ...hintLines(look, theme)];
 }
 
