@@ -1,5 +1,5 @@
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { NAMESPACE_ANNOTATION } from '../../mesh/services/backends.ts';
+import { type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/backends.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -41,7 +41,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'annotations-differ': ({ values = {} }, service) => ({
     message: `the clusters' annotations differ: ${byCluster(values)}`,
-    hint: `As in most of them: ${annotate(service, ...commonSharing(service))}`,
+    hint: agreementHint(service),
   }),
   'ports-differ': ({ values = {} }) => ({
     message: `the clusters' ports differ: ${byCluster(values)}; backends of a port that the other cluster does not name are not used`,
@@ -90,20 +90,29 @@ function annotate({ namespace, name, clusters }: MeshService, ...flags: string[]
   return meshctlCommand('service global', { context }, [`${namespace}/${name}`, ...flags]);
 }
 
-/** The flags for what most of the clusters where it is global have; of two that are as frequent, the first one's. */
-function commonSharing({ clusters }: MeshService): string[] {
-  const global = clusters.flatMap(({ definition }) => (definition?.global ? [definition] : []));
-  const affinity = mostFrequent(global.map((definition) => definition.affinity));
-  const shared = mostFrequent(global.map((definition) => definition.shared));
-  return ['--affinity', affinity ?? 'none', `--shared=${shared ?? true}`];
+const EFFECTS: Readonly<Record<Affinity, string>> = {
+  none: 'new connections go to the backends of all alike',
+  local: 'each one uses its own backends first',
+  remote: 'each one uses the backends of the others first',
+};
+
+/**
+ * A command after which the clusters agree, with what it does. What most of them have is taken, unless it would take the
+ * Service away from the others: then, as where there is no majority, all of them use and share it.
+ */
+function agreementHint(service: MeshService): string {
+  const defined = service.clusters.flatMap(({ definition }) => (definition ? [definition] : []));
+  const common = majority(defined.map(({ global, shared, affinity }) => (global && shared ? affinity : undefined)));
+  const affinity = common ?? majority(defined.map((one) => (one.global ? one.affinity : undefined))) ?? 'none';
+  const command = annotate(service, '--affinity', affinity, '--shared=true');
+  return common === undefined
+    ? `So that all of them use and share it, and ${EFFECTS[affinity]}: ${command}`
+    : `As in most of them, so that ${EFFECTS[affinity]}: ${command}`;
 }
 
-function mostFrequent<T>(values: readonly T[]): T | undefined {
-  const countOf = (value: T): number => values.filter((other) => other === value).length;
-  return values.reduce<T | undefined>(
-    (best, value) => (best === undefined || countOf(value) > countOf(best) ? value : best),
-    undefined,
-  );
+/** What more than half of the values are. */
+function majority<T>(values: readonly T[]): T | undefined {
+  return values.find((value) => values.filter((other) => other === value).length * 2 > values.length);
 }
 
 function list(names: readonly string[]): string {
