@@ -181,7 +181,7 @@ describe('--all', () => {
 
   it('does what it can in the others, and says so below', async () => {
     const { stdout, exitCode } = await meshctl('clustermesh connect --all -n mesh-3=nowhere', grown);
-    expect(stdout).toContain('Nothing to change: mesh-1 and mesh-2 are connected');
+    expect(stdout).toContain('Nothing to change: mesh-1 and mesh-2 are set up to dial each other');
     expect(stdout).toContain('❌ context "down": cannot reach the API server');
     expect(exitCode).toBe(3);
   });
@@ -219,6 +219,54 @@ describe('a cluster that is down', () => {
     const { exitCode, says } = failureOf(await meshctl('clustermesh certs list --context down', grown));
     expect(exitCode).toBe(3);
     expect(says).toContain('context "down": cannot reach the API server');
+  });
+});
+
+describe('a cluster that lets the user in, and forbids something', () => {
+  const forbid = (where: string, kind: string) => {
+    intercept = (context, { resource, subresource, verb }) => {
+      if (context !== where || (subresource ?? resource) !== kind) return;
+      const what = [resource, ...(subresource ? [subresource] : [])].join('/');
+      throw new ApiError(
+        403,
+        'Forbidden',
+        `${resource} is forbidden: User "ann" cannot ${verb} resource "${what}" in API group ""`,
+      );
+    };
+  };
+
+  it.each(['secrets', 'nodes', 'exec'])('does not keep check from the others: %s', async (kind) => {
+    forbid('mesh-1', kind);
+    const line = 'clustermesh check --context mesh-1,mesh-2 --category peers,config -o json';
+    const result = await meshctl(line);
+    expect(result.exitCode).toBe(3);
+    const { checks } = jsonOf(result) as { checks: { id: string; severity: string; cluster?: string }[] };
+    expect(checks.filter(({ id }) => id === 'cluster-answers')).toMatchObject([
+      { cluster: 'mesh-1', severity: 'fail' },
+    ]);
+    expect(checks.map(({ id }) => id)).toContain('peers-connected');
+    expect(checks.map(({ severity }) => severity)).toContain('pass');
+    // Of agents that may not be asked, all that hangs on objects is judged.
+    const seen = checks.some(({ id, cluster }) => cluster === 'mesh-1' && id !== 'cluster-answers');
+    expect(seen).toBe(kind === 'exec');
+  });
+
+  it('does not keep commands with --all from the rest', async () => {
+    forbid('mesh-3', 'secrets');
+    const connected = await meshctl('clustermesh connect --all');
+    expect(connected.stdout, connected.stderr).toContain('Nothing to change: mesh-1 and mesh-2');
+    forbid('mesh-1', 'secrets');
+    const disabled = await meshctl('clustermesh disable --all --dry-run');
+    expect(disabled.stdout).toContain('mesh-2');
+    const parted = await meshctl('clustermesh disconnect --all --dry-run');
+    for (const { exitCode, stderr, stdout } of [connected, disabled, parted]) {
+      expect(exitCode).toBe(3);
+      expect(stderr).toMatch(/context "mesh-[13]" is left out: cannot get Secret/);
+      expect(stdout).toMatch(/❌ context "mesh-[13]": cannot get Secret/);
+    }
+    // A cluster that was named must take part.
+    const named = failureOf(await meshctl('clustermesh connect --context mesh-1 --destination-context mesh-2'));
+    expect(named).toMatchObject({ exitCode: 3 });
   });
 });
 

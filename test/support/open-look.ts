@@ -31,12 +31,13 @@ function targetsOf(sandbox: TestSandbox, contexts: readonly string[]): Target[] 
 }
 
 /** The entries of `clustermesh check`. @param categories all when empty */
-export function lookByChecks(
+export async function lookByChecks(
   sandbox: TestSandbox,
   contexts: readonly string[],
   categories: readonly string[] = [],
 ): Promise<CheckEntry[]> {
-  return checkClusters(flow, targetsOf(sandbox, contexts), { pre: false, categories, suppress: [], ...POLL });
+  const options = { pre: false, categories, suppress: [], ...POLL };
+  return (await checkClusters(flow, targetsOf(sandbox, contexts), options)).entries;
 }
 
 /** Whether `clustermesh status` would exit 0. */

@@ -1,5 +1,6 @@
-import { checkClusters } from '../../flows/checks/check.ts';
+import { type Checked, checkClusters } from '../../flows/checks/check.ts';
 import type { Flow, Target } from '../../flows/flow.ts';
+import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import {
   type CheckEntry,
   CLUSTER_ANSWERS,
@@ -22,6 +23,8 @@ const LOOK_INTERVAL_MS = 2000;
 
 type CheckFlags = FlagsOf<typeof CHECK>;
 
+const NOTHING: Checked = { entries: [], failed: [] };
+
 /** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns. */
 export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
   const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
@@ -34,15 +37,15 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
   const waitMs = flags.wait ? flags.waitDuration : 0;
   const deadline = context.clock.ms() + waitMs;
   const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
-    const dead = silent.map(notAnswering);
-    const entries = [...dead, ...(targets.length > 0 ? await check(context, targets, flags, deadline) : [])];
-    return resultOf(await withContextsNamed(context, flags, entries), flags, dead.length > 0);
+    const { entries, failed } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
+    const dead = [...silent, ...failed].map(notAnswering);
+    return resultOf(await withContextsNamed(context, flags, [...dead, ...entries]), flags, dead.length > 0);
   };
   return withAnsweringClusters(context, flags, work, waitMs);
 }
 
 /** A cluster that cannot be asked is as much of a finding as what is wrong in the others. */
-function notAnswering({ context, error: { message, hint } }: SilentCluster): CheckEntry {
+function notAnswering({ context, error: { message, hint } }: Unanswered): CheckEntry {
   const title = 'every cluster answers';
   const says = { title, severity: 'fail', message, hint } as const;
   return { id: CLUSTER_ANSWERS, category: 'clusters', cluster: context, args: { context }, ...says };
@@ -58,19 +61,17 @@ function resultOf(entries: readonly CheckEntry[], flags: CheckFlags, incomplete:
   };
 }
 
-async function check(
-  flow: Flow,
-  targets: readonly Target[],
-  flags: CheckFlags,
-  deadline: number,
-): Promise<CheckEntry[]> {
+async function check(flow: Flow, targets: readonly Target[], flags: CheckFlags, deadline: number): Promise<Checked> {
   const { pre, category = [], suppress = [], parallel, nodeTimeout } = flags;
   const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout };
   let said = '';
   for (;;) {
-    const entries = await checkClusters(flow, targets, options);
-    if (isPassed(entries, flags) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) return entries;
-    const waiting = entries.filter((entry) => isBad(entry, flags)).map(({ title }) => title);
+    const checked = await checkClusters(flow, targets, options);
+    const { entries, failed } = checked;
+    if ((failed.length === 0 && isPassed(entries, flags)) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline)
+      return checked;
+    const bad = [...failed.map(notAnswering), ...entries.filter((entry) => isBad(entry, flags))];
+    const waiting = bad.map(({ title }) => title);
     const text = `Waiting until ${[...new Set(waiting)].join('; ')}`;
     if (text !== said) flow.progress.info(text);
     said = text;

@@ -10,6 +10,7 @@ import {
   preparePeers,
 } from '../../flows/enable/leave-mesh.ts';
 import type { Target } from '../../flows/flow.ts';
+import { whereAccessible } from '../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { disableText } from '../../views/enable/disable-view.ts';
@@ -19,6 +20,7 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { contextsOfClusters } from '../targets/contexts-of-clusters.ts';
+import { sayLeftOut } from '../targets/find-clusters.ts';
 import { withChosenClusters, withClustersOf, withUnanswered } from '../targets/several-clusters.ts';
 import type { DISABLE } from './disable-spec.ts';
 
@@ -28,13 +30,15 @@ type DisableFlags = FlagsOf<typeof DISABLE>;
 export async function run(context: CommandContext, flags: DisableFlags): Promise<CommandResult> {
   const options: DisableOptions = { keepCertificates: flags.keepCertificates, waitMs: flags.waitDuration };
   return withChosenClusters(context, flags, async (targets, silent) => {
-    const drafts = await Promise.all(
-      targets.map(async (target) => ({ target, draft: await draftDisable(context, target, options) })),
-    );
+    const draft = async (target: Target) => ({ target, draft: await draftDisable(context, target, options) });
+    const { done: drafts, failed } = flags.all
+      ? await whereAccessible(context, targets, draft, { least: 1 })
+      : { done: await Promise.all(targets.map(draft)), failed: [] };
+    sayLeftOut(context, failed);
     const result = await withAllPeers(context, flags, drafts, [], (leaving) =>
       carryOut(context, flags, options, leaving),
     );
-    return withUnanswered(result, silent);
+    return withUnanswered(result, [...silent, ...failed]);
   });
 }
 

@@ -4,6 +4,7 @@ import {
   type ServiceCluster,
   type ServiceScope,
 } from '../../flows/services/read-services.ts';
+import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ClusterServices } from '../../mesh/services/service-facts.ts';
@@ -17,7 +18,6 @@ import { requireName } from '../option-values.ts';
 import type { CILIUM_NAMESPACE_APART } from '../shared-options.ts';
 import {
   type SeveralClustersFlags,
-  type Unanswered,
   unreachableData,
   withAnsweringClusters,
   withChosenClusters,

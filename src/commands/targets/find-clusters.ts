@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { during } from '../../flows/flow.ts';
 import { type FirstLook, lookAtCluster, USUAL_NAMESPACE } from '../../flows/targets/first-look.ts';
+import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import type { Kubeconfig } from '../../kube/kubeconfig-entries.ts';
 import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
@@ -258,6 +259,11 @@ export function identityOf({ uid, client }: FirstLook): string {
 /** Says that a context is not part of a run. */
 export function leaveOut({ progress }: CommandContext, name: string, why: string): void {
   progress.warn(`context "${name}" is left out: ${why.replace(`context "${name}": `, '')}`);
+}
+
+/** The same of clusters that were found, and cannot be asked. */
+export function sayLeftOut(context: CommandContext, clusters: readonly Unanswered[]): void {
+  for (const { context: name, error } of clusters) leaveOut(context, name, error.message);
 }
 
 function noCilium({ files }: Kubeconfig, looks: readonly (FirstLook | SilentCluster)[]): MeshctlError {

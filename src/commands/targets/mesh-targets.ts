@@ -10,9 +10,9 @@ import type { ClusterFlags } from './cluster-flags.ts';
 import {
   type Found,
   identityOf,
-  leaveOut,
   requireNamed,
   type SilentCluster,
+  sayLeftOut,
   withFoundClusters,
 } from './find-clusters.ts';
 
@@ -80,7 +80,7 @@ function destinationsOf(
   { answered, silent }: Found,
   source: FirstLook | undefined,
 ): FirstLook[] {
-  if (flags.all) for (const { context: name, error } of silent) leaveOut(context, name, error.message);
+  if (flags.all) sayLeftOut(context, silent);
   const found = [...answered, ...(flags.all ? [] : silent.map(({ target }) => target))];
   const name = source?.client.context;
   const same = source && answered.find((other) => identityOf(other) === identityOf(source));

@@ -1,4 +1,5 @@
 import type { Target } from '../../flows/flow.ts';
+import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
@@ -10,17 +11,14 @@ import type { ClusterFlags } from './cluster-flags.ts';
 import {
   awaitAnswers,
   type Choice,
-  leaveOut,
   requireNamed,
   type SilentCluster,
+  sayLeftOut,
   withFoundClusters,
 } from './find-clusters.ts';
 
 /** The flags of commands that take several clusters, as parsed. */
 export type SeveralClustersFlags = ClusterFlags & Partial<FlagsIn<typeof CLUSTERS>>;
-
-/** A cluster that has not answered, with why. */
-export type Unanswered = Pick<SilentCluster, 'context' | 'error'>;
 
 /**
  * Opens the clusters of `--context` or `--all`, else the current one, runs `work` with them and closes them. A cluster
@@ -51,7 +49,7 @@ export async function withWritableClusters<T>(
   return withAnsweringClusters(context, flags, async (targets, silent) => {
     const [first] = silent;
     if (first && targets.length === 0) throw first.error;
-    if (flags.all) for (const { context: name, error } of silent) leaveOut(context, name, error.message);
+    if (flags.all) sayLeftOut(context, silent);
     return work(targets, silent);
   });
 }
@@ -125,31 +123,6 @@ export async function withOneCluster<T>(
     if (target) return work(target);
     throw silent[0]?.error ?? new MeshctlError('Bug', 'no cluster was opened');
   });
-}
-
-/**
- * Does something in each cluster, in parallel. A cluster where it fails is told apart; of one single cluster the error goes
- * on its way.
- */
-export async function whereItSucceeds<T>(
-  { signal }: CommandContext,
-  targets: readonly Target[],
-  work: (target: Target) => Promise<T>,
-): Promise<{ done: T[]; failed: Unanswered[] }> {
-  const failed: Unanswered[] = [];
-  const results = await Promise.all(
-    targets.map(async (target): Promise<T[]> => {
-      try {
-        return [await work(target)];
-      } catch (error) {
-        signal.throwIfAborted();
-        if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
-        failed.push({ context: target.client.context, error });
-        return [];
-      }
-    }),
-  );
-  return { done: results.flat(), failed };
 }
 
 /** Clusters that did not answer, as data. */

@@ -29,6 +29,7 @@ import { during, type Flow, type Target } from '../flow.ts';
 import { type Agent, listAgents } from '../status/ask-agents.ts';
 import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
+import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 
 export interface CheckOptions {
   /** Only what can be judged before enable and connect. */
@@ -45,33 +46,47 @@ export interface CheckOptions {
 const MOST_AGENTS_ASKED = 10;
 const AGENTS_AT_A_TIME = 10;
 
-/** Reads the clusters and judges them. Of a check whose category was not asked for, nothing is read or said. */
-export async function checkClusters(
-  flow: Flow,
-  targets: readonly Target[],
-  options: CheckOptions,
-): Promise<CheckEntry[]> {
+/** What checks found, and the clusters of which not all could be looked at. */
+export interface Checked {
+  entries: CheckEntry[];
+  failed: Unanswered[];
+}
+
+/**
+ * Reads the clusters and judges them. Of a check whose category was not asked for, nothing is read or said. Of several
+ * clusters one that cannot be read has no part in it; where it is agents or pods that cannot be asked, the rest of it is
+ * judged.
+ */
+export async function checkClusters(flow: Flow, targets: readonly Target[], options: CheckOptions): Promise<Checked> {
   const wanted = <T extends { category: string }>(checks: readonly T[]): T[] =>
     checks.filter(({ category }) => options.categories.length === 0 || options.categories.includes(category));
   return during(flow, `Checking ${targets.map(({ client }) => client.context).join(', ')}`, async () => {
     // What is judged and what an enable would change are to be of one moment.
     const reads = targets.map(({ client, namespace }) => ({ client: rememberReads(client), namespace }));
-    const clusters = await Promise.all(
-      reads.map(({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'connect', access: true })),
+    const { done: clusters, failed: unread } = await whereItSucceeds(flow, reads, ({ client, namespace }) =>
+      readSnapshot(client, { namespace, purpose: 'connect', access: true }),
     );
+    const readable = targets.filter(({ client }) => !unread.some(({ context }) => context === client.context));
     const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
     const checks = wanted(all);
     const categories = new Set(checks.map(({ category }) => category));
     // Also before a further connect: some of the clusters may be connected already.
     const { parallel, pre } = options;
     const described = categories.has('identity')
-      ? await readDescribed(flow, targets, clusters, { parallel, own: !pre })
+      ? await readDescribed(flow, readable, clusters, { parallel, own: !pre })
       : new Map<string, DescribedClusters>();
+    const unseen: Unanswered[] = [];
     const looks = await Promise.all(
-      targets.map(async (target, index) => {
-        const snapshot = clusters[index];
+      readable.map(async (target) => {
         const { context } = target.client;
-        const seen = await observe(flow, { target, read: reads[index] ?? target }, snapshot, categories, options);
+        const snapshot = clusters.find((cluster) => cluster.context === context);
+        const read = reads.find(({ client }) => client.context === context) ?? target;
+        const seen = await observe(flow, { target, read }, snapshot, categories, options).catch((error: unknown) => {
+          flow.signal.throwIfAborted();
+          if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
+          unseen.push({ context, error });
+          return { containers: [], nodes: [], polled: undefined };
+        });
         const { own: published, isOfAnother } = described.get(context) ?? {};
         return { context, ...seen, published, isOfAnother };
       }),
@@ -91,7 +106,8 @@ export async function checkClusters(
       observed: new Map(observations),
     };
     // What a check needs can be of a category that was not asked for.
-    return describeFindings(checks, runChecks(all, input, options.suppress));
+    const entries = describeFindings(checks, runChecks(all, input, options.suppress));
+    return { entries, failed: [...unread, ...unseen] };
   });
 }
 

@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { provenRotation, unfinishedWarning } from '../../mesh/certificates/unfinished-rotation.ts';
 import { type Finding, runChecks } from '../../mesh/checks/check.ts';
@@ -27,6 +26,7 @@ import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { type Unanswered, whereAccessible } from '../where-it-succeeds.ts';
 import { peerIdsIn, readDescribed } from './read-peer-ids.ts';
 
 /** Who is to be connected with whom. */
@@ -53,6 +53,8 @@ export interface ConnectOptions {
   proofMs: number;
   /** False leaves what stands when something fails. */
   rollback?: boolean | undefined;
+  /** Destinations that cannot be accessed have no part in it. */
+  spare?: boolean | undefined;
 }
 
 /** A connect that has been thought through; nothing is written yet. */
@@ -66,6 +68,8 @@ export interface PreparedConnect {
   /** What becomes of the connections that there are. */
   effects: readonly PeerEffect[];
   warnings: readonly string[];
+  /** What was left out of it. */
+  spared: readonly Unanswered[];
 }
 
 /**
@@ -77,11 +81,8 @@ export async function prepareConnect(
   request: MeshRequest,
   options: ConnectOptions,
 ): Promise<PreparedConnect> {
-  const { source, destinations, mode } = request;
-  const targets = source ? [source, ...destinations] : destinations;
-  const snapshots = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
-    readAll(targets, options.parallel),
-  );
+  const { source, mode } = request;
+  const { targets, done: snapshots, failed: spared } = await readMesh(flow, request, options);
   for (const snapshot of snapshots) requireCilium(snapshot);
   requireEnabled(snapshots);
   const peerIds = peerIdsIn(await readDescribed(flow, targets, snapshots, { parallel: options.parallel }));
@@ -125,14 +126,21 @@ export async function prepareConnect(
     dial,
     effects: connectEffects(snapshots, directions, [...serve.steps, ...dial.steps]),
     warnings: [...warnings],
+    spared,
   };
 }
 
-async function readAll(targets: readonly Target[], parallel: number): Promise<ClusterSnapshot[]> {
-  const limit = pLimit(parallel);
-  return Promise.all(
-    targets.map(({ client, namespace }) => limit(() => readSnapshot(client, { namespace, purpose: 'connect' }))),
-  );
+/** The snapshots of all, or with `spare` of those that can be read, the source always among them. */
+function readMesh(flow: Flow, { source, destinations }: MeshRequest, { parallel, spare }: ConnectOptions) {
+  const targets = source ? [source, ...destinations] : destinations;
+  const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });
+  return during(flow, `Reading ${counted(targets.length, 'cluster')}`, async () => {
+    const least = spare ? 2 : targets.length;
+    const mesh = await whereAccessible(flow, targets, read, { parallel, least });
+    const lost = mesh.failed.find(({ context }) => context === source?.client.context);
+    if (lost) throw lost.error;
+    return mesh;
+  });
 }
 
 function membersOf(snapshots: readonly ClusterSnapshot[], request: MeshRequest, options: ConnectOptions): Member[] {

@@ -14,6 +14,7 @@ import { configuredPeers, knownPeers, logsInAsItself } from '../../mesh/peers/pe
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
 import type { MeshRequest } from './prepare-connect.ts';
 
 export interface DisconnectOptions {
@@ -25,6 +26,8 @@ export interface DisconnectOptions {
   rollback?: boolean | undefined;
   /** How long etcds may take to refuse the peers, and agents to forget them; absent: they are not asked. */
   waitMs?: number | undefined;
+  /** Without `force`: destinations that cannot be accessed have no part in it. */
+  spare?: boolean | undefined;
 }
 
 /** A disconnect that has been thought through; nothing is written yet. */
@@ -35,6 +38,8 @@ export interface PreparedDisconnect {
   parted: readonly { from: string; to: string }[];
   plan: Plan;
   warnings: readonly string[];
+  /** What was left out of it. */
+  spared: readonly Unanswered[];
 }
 
 /** Codes of a cluster that cannot be asked, as opposed to one that says no. */
@@ -51,15 +56,19 @@ export async function prepareDisconnect(
   options: DisconnectOptions,
 ): Promise<PreparedDisconnect> {
   const { source, destinations, mode } = request;
-  const targets = source ? [source, ...destinations] : destinations;
-  const snapshots = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
-    readAll(targets, options.parallel),
+  const asked = source ? [source, ...destinations] : destinations;
+  const snapshots = await during(flow, `Reading ${counted(asked.length, 'cluster')}`, () =>
+    readAll(asked, options.parallel),
   );
   const alive = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
-  const failed = snapshots.flatMap((result, index) => {
-    const target = targets[index];
+  const refused = snapshots.flatMap((result, index) => {
+    const target = asked[index];
     return result instanceof MeshctlError && target ? [{ target, context: target.client.context, error: result }] : [];
   });
+  const mayGo = options.spare === true && !options.force && alive.length > 1;
+  const spared = refused.filter(({ target, error }) => mayGo && target !== source && isInaccessible(error));
+  const failed = refused.filter((one) => !spared.includes(one));
+  const targets = asked.filter((target) => !spared.some((one) => one.target === target));
   const dead = failed.filter(({ target, error }) => target !== source && DEAD.has(error.code));
   for (const one of failed) {
     if (!dead.includes(one)) throw one.error;
@@ -85,7 +94,7 @@ export async function prepareDisconnect(
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
     return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
   });
-  return { ...prepared, warnings: [...prepared.warnings, ...unreached] };
+  return { ...prepared, warnings: [...prepared.warnings, ...unreached], spared };
 }
 
 /**
@@ -139,6 +148,7 @@ function prepare(
   return {
     targets,
     partings,
+    spared: [],
     parted: dials.map(([client, server]) => ({ from: client.name, to: server.name })),
     plan: planDisconnect(partings),
     warnings: [

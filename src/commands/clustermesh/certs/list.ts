@@ -1,4 +1,5 @@
 import type { Target } from '../../../flows/flow.ts';
+import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
 import { unfinishedRotations } from '../../../mesh/certificates/unfinished-rotation.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
@@ -9,13 +10,7 @@ import { unreachableLines } from '../../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../flags-of.ts';
 import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
-import {
-  exitCodeWith,
-  unreachableData,
-  warnOfMissing,
-  whereItSucceeds,
-  withAnsweringClusters,
-} from '../../targets/several-clusters.ts';
+import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { CERTS_LIST } from './list-spec.ts';
 
 /** `meshctl clustermesh certs list`: every certificate of the mesh, never a key. Exit 1 where one is not there or of no use. */

@@ -1,0 +1,63 @@
+import pLimit from 'p-limit';
+import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import type { Flow, Target } from './flow.ts';
+
+/** A cluster that has not answered, with why. */
+export interface Unanswered {
+  context: string;
+  error: MeshctlError;
+}
+
+/**
+ * Does something in each cluster, in parallel. A cluster where it fails is told apart; of one single cluster the error goes
+ * on its way.
+ * @returns in the order of the targets
+ */
+export async function whereItSucceeds<T>(
+  { signal }: Pick<Flow, 'signal'>,
+  targets: readonly Target[],
+  work: (target: Target) => Promise<T>,
+  parallel = Number.POSITIVE_INFINITY,
+): Promise<{ done: T[]; failed: Unanswered[] }> {
+  const failed: Unanswered[] = [];
+  const limit = pLimit(parallel);
+  const results = await Promise.all(
+    targets.map((target) =>
+      limit(async (): Promise<T[]> => {
+        try {
+          return [await work(target)];
+        } catch (error) {
+          signal.throwIfAborted();
+          if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
+          failed.push({ context: target.client.context, error });
+          return [];
+        }
+      }),
+    ),
+  );
+  return { done: results.flat(), failed };
+}
+
+/** Whether a cluster cannot be reached, or does not let the user in: others can be asked all the same. */
+export function isInaccessible({ code }: MeshctlError): boolean {
+  return exitCodeOf(code) === exitCodeOf('ClusterUnreachable');
+}
+
+/**
+ * The same for work of which clusters that cannot be accessed have no part: with `--all` a user may have rights in some of
+ * them only. What else fails is thrown, and why no cluster can be accessed.
+ * @param least so many must be left
+ */
+export async function whereAccessible<T>(
+  flow: Pick<Flow, 'signal'>,
+  targets: readonly Target[],
+  work: (target: Target) => Promise<T>,
+  { parallel, least }: { parallel?: number | undefined; least: number },
+): Promise<{ targets: Target[]; done: T[]; failed: Unanswered[] }> {
+  const { done, failed } = await whereItSucceeds(flow, targets, work, parallel);
+  const [first] = failed;
+  const thrown = done.length < least ? first : failed.find(({ error }) => !isInaccessible(error));
+  if (thrown) throw thrown.error;
+  const isOut = ({ client }: Target) => failed.some(({ context }) => context === client.context);
+  return { targets: targets.filter((target) => !isOut(target)), done, failed };
+}
