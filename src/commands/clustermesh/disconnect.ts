@@ -13,6 +13,7 @@ import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
+import { sayLeftOut } from '../targets/find-clusters.ts';
 import { withMesh } from '../targets/mesh-targets.ts';
 import { withOneCluster, withUnanswered } from '../targets/several-clusters.ts';
 import type { DISCONNECT } from './disconnect-spec.ts';
@@ -20,12 +21,19 @@ import type { DISCONNECT } from './disconnect-spec.ts';
 /** `meshctl clustermesh disconnect`: parts clusters, on both sides or, with `--peer`, on one. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONNECT>): Promise<CommandResult> {
   const { force, parallel, rollback, wait, waitDuration } = flags;
-  const options: DisconnectOptions = { force, parallel, rollback, waitMs: wait ? waitDuration : undefined };
+  const options: DisconnectOptions = {
+    force,
+    parallel,
+    rollback,
+    waitMs: wait ? waitDuration : undefined,
+    spare: flags.all,
+  };
   const { peer } = flags;
   if (!peer) {
     return withMesh(context, flags, async (request, silent) => {
       const prepared = await prepareDisconnect(context, request, options);
-      return withUnanswered(await carryOut(context, flags, prepared, options), silent);
+      sayLeftOut(context, prepared.spared);
+      return withUnanswered(await carryOut(context, flags, prepared, options), [...silent, ...prepared.spared]);
     });
   }
   if (flags.all || flags.destinationContext) {
@@ -51,7 +59,7 @@ async function carryOut(
     return planResult({ steps: planned, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
   }
   await confirmPlan(context, { steps: planned }, { question: 'Disconnect these clusters?', yes: flags.yes });
-  const { steps, ...outcome } = await disconnectClusters(context, prepared, options);
+  const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
   const { parted, warnings } = printable(outcome);
   return {
     kind: 'DisconnectResult',
@@ -60,6 +68,7 @@ async function carryOut(
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
       warnings,
     },
-    text: (theme) => disconnectText({ parted, steps }, theme),
+    text: (theme) => disconnectText({ parted, steps, verified }, theme),
+    exitCode: verified ? 0 : 1,
   };
 }

@@ -15,6 +15,8 @@ export interface DisconnectOutcome {
   parted: readonly { from: string; to: string }[];
   steps: readonly Step[];
   warnings: readonly string[];
+  /** Whether all that was to be seen of it was seen: that etcds refuse the peers, and that agents have forgotten them. */
+  verified: boolean;
 }
 
 /**
@@ -31,7 +33,12 @@ export async function disconnectClusters(
   if (plan.steps.every(({ action }) => action === 'keep')) {
     const unseen = await awaitNothing(flow, prepared, options);
     for (const warning of unseen) flow.progress.warn(warning);
-    return { parted: [], steps: plan.steps, warnings: [...prepared.warnings, ...unseen] };
+    return {
+      parted: [],
+      steps: plan.steps,
+      warnings: [...prepared.warnings, ...unseen],
+      verified: unseen.length === 0,
+    };
   }
   const writer = createClusterWriter(flow, targets, options.parallel);
   try {
@@ -58,7 +65,8 @@ export async function disconnectClusters(
   }
   const unseen = await awaitTaken(flow, prepared, options);
   for (const warning of unseen) flow.progress.warn(warning);
-  return { parted: prepared.parted, steps: writer.steps, warnings: [...prepared.warnings, ...unseen] };
+  const warnings = [...prepared.warnings, ...unseen];
+  return { parted: prepared.parted, steps: writer.steps, warnings, verified: unseen.length === 0 };
 }
 
 /**

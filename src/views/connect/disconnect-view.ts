@@ -7,12 +7,17 @@ import type { Theme } from '../theme.ts';
 export interface PartedClusters {
   parted: readonly { from: string; to: string }[];
   steps: readonly Pick<Step, 'action'>[];
+  /** Whether it was seen to have taken effect, as far as that was to be looked at. */
+  verified: boolean;
 }
 
 /** The result of `clustermesh disconnect`. */
-export function disconnectText({ parted, steps }: PartedClusters, theme: Theme): string {
+export function disconnectText({ parted, steps, verified }: PartedClusters, theme: Theme): string {
   const counts = countActions(steps);
-  if (counts.keep === steps.length) return '✅ Nothing to do: they are not connected';
+  const unseen = 'that it has taken effect everywhere could not be verified';
+  if (counts.keep === steps.length) {
+    return verified ? '✅ Nothing to do: they are not connected' : `⚠️  Nothing left to take out, but ${unseen}`;
+  }
   const objects = `  • Objects: ${summariseActions(counts, theme)}`;
   const both = ({ from, to }: PartedClusters['parted'][number]) =>
     parted.some((other) => other.from === to && other.to === from);
@@ -23,5 +28,5 @@ export function disconnectText({ parted, steps }: PartedClusters, theme: Theme):
         ? `  • ${theme.bold(dial.from)} and ${theme.bold(dial.to)}`
         : `  • ${theme.bold(dial.from)} does not dial ${theme.bold(dial.to)} any more`,
     );
-  return ['✅ Disconnected', ...lines, objects].join('\n');
+  return [verified ? '✅ Disconnected' : `⚠️  Disconnected, but ${unseen}`, ...lines, objects].join('\n');
 }
