@@ -1,5 +1,6 @@
 import { during } from '../flows/flow.ts';
 import { readVersions } from '../flows/versions/read-versions.ts';
+import { type Unanswered, whereItSucceeds } from '../flows/where-it-succeeds.ts';
 import { areSupported, judgeVersions } from '../mesh/cilium/skew.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { printable } from '../views/printable.ts';
@@ -7,17 +8,15 @@ import { type VersionReport, versionsText } from '../views/versions/versions-vie
 import type { CommandContext, CommandResult } from './command.ts';
 import type { FlagsOf } from './flags-of.ts';
 import { kubeconfigOf } from './targets/cluster-flags.ts';
-import {
-  type Unanswered,
-  unreachableData,
-  whereItSucceeds,
-  withAnsweringClusters,
-} from './targets/several-clusters.ts';
+import { unreachableData, withAnsweringClusters } from './targets/several-clusters.ts';
 import type { VERSION } from './version-spec.ts';
 
 type VersionFlags = FlagsOf<typeof VERSION>;
 
-/** `meshctl version`: of this program in any case, and of what runs in the clusters. Exit 3 when one cannot be asked. */
+/**
+ * `meshctl version`: of this program in any case, and of what runs in the clusters. Exit 1 when that does not go together, 3
+ * when one cannot be asked.
+ */
 export async function run(context: CommandContext, flags: VersionFlags): Promise<CommandResult> {
   const { client } = context;
   if (flags.client) {
@@ -37,7 +36,7 @@ export async function run(context: CommandContext, flags: VersionFlags): Promise
       const unreachable = printable(unreachableData([...silent, ...failed]));
       const findings = judgeVersions(clusters);
       const supported = areSupported(clusters, findings);
-      const exitCode = unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : 0;
+      const exitCode = unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : supported === false ? 1 : 0;
       return resultOf({ client, clusters, findings, supported, unreachable }, exitCode);
     });
   } catch (error) {

@@ -2,22 +2,13 @@ import { parse } from 'yaml';
 import type { ClusterClient } from '../kube/client.ts';
 import { listOr, unlessForbidden } from '../kube/unless-refused.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
-import type {
-  AgentFacts,
-  ApiserverPodFacts,
-  CaFacts,
-  ClusterSnapshot,
-  NodeFacts,
-  RemoteUser,
-} from '../mesh/cluster-snapshot.ts';
+import type { CaFacts, ClusterSnapshot, RemoteUser } from '../mesh/cluster-snapshot.ts';
 import { dialingSecret } from '../mesh/connect/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../mesh/objects/kube-object.ts';
 import {
-  AGENT_CONTAINER,
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
-  APISERVER_SELECTOR,
   agentDaemonSetRef,
   apiserverDeploymentRef,
   apiserverServiceRef,
@@ -28,13 +19,13 @@ import {
   REMOTE_USERS_CONFIGMAP,
   secretRef,
 } from '../mesh/objects/names.ts';
-import { isPodReady, nodeOf } from '../mesh/objects/pods.ts';
 import { dataOf, secretTexts } from '../mesh/objects/secret-data.ts';
-import { templateSpec, workloadStatus } from '../mesh/objects/workload.ts';
 import { USERS_FILE } from '../mesh/peers/remote-users.ts';
 import type { Authority } from '../pki/authority.ts';
 import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import { readMissingAccess } from './access.ts';
+import { agentFactsOf } from './agents.ts';
+import { readApiserverPods, readNodes } from './nodes.ts';
 import { readCiliumNodes, readPodAddresses } from './pod-addresses.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
 import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
@@ -67,6 +58,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
   const refs = uniqueRefs([...fixedRefs(namespace, purpose), ...(options.refs ?? [])]);
   const authorityKey = keyOf(secretRef(namespace, CA_SECRET));
   const unread = new Set(refs.some((ref) => keyOf(ref) === authorityKey) ? [] : [authorityKey]);
+  if (purpose === 'health') unread.add(keyOf(daemonSetRef));
   const needed = neededRefs(namespace).map(keyOf);
   const read = async (ref: ObjectRef): Promise<KubeObject | undefined> => {
     try {
@@ -105,9 +97,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       nodePorts,
       full ? readNamespaceLabels(client, namespace) : undefined,
       full ? readNodes(client) : [],
-      full
-        ? client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR })
-        : undefined,
+      full ? readApiserverPods(client, namespace) : undefined,
       purpose === 'connect' ? readCiliumNodes(client) : undefined,
       client.get(configMapRef(namespace, CILIUM_CONFIG)),
       purpose === 'health' ? undefined : client.get(daemonSetRef),
@@ -147,7 +137,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     identitySetAt: ciliumConfig && identitySetAt(ciliumConfig),
     agent: daemonSet && agentFactsOf(daemonSet),
     nodes,
-    apiserverPods: apiserverPods?.map(podFactsOf),
+    apiserverPods,
     ...podAddresses,
     apiGroups,
     probed,
@@ -159,20 +149,6 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     missingAccess,
     unread,
   };
-}
-
-function readNodes(client: ClusterClient): Promise<ClusterSnapshot['nodes']> {
-  return client.collect({ apiVersion: 'v1', kind: 'Node' }, (node) => [nodeFactsOf(node)]);
-}
-
-/** The nodes that a snapshot of a cluster's health lacks; none where they may not be listed. */
-export async function readNodesIfAllowed(client: ClusterClient): Promise<ClusterSnapshot['nodes']> {
-  try {
-    return await readNodes(client);
-  } catch (error) {
-    if (error instanceof MeshctlError && error.code === 'Forbidden') return [];
-    throw error;
-  }
 }
 
 /**
@@ -248,45 +224,6 @@ function caFactsOf(texts: Record<string, string>): CaFacts | undefined {
 function withoutPrivateKeys(secret: KubeObject): KubeObject {
   const { 'ca.key': _caKey, 'tls.key': _tlsKey, ...data } = dataOf(secret);
   return { ...secret, data };
-}
-
-function agentFactsOf(daemonSet: KubeObject): AgentFacts {
-  const status = workloadStatus(daemonSet);
-  return {
-    image: templateSpec(daemonSet).containers?.find(({ name }) => name === AGENT_CONTAINER)?.image ?? '',
-    desired: status.desiredNumberScheduled ?? 0,
-    ready: status.numberReady ?? 0,
-  };
-}
-
-function podFactsOf(pod: KubeObject): ApiserverPodFacts {
-  return { name: pod.metadata.name, node: nodeOf(pod), ready: isPodReady(pod) };
-}
-
-interface NodeSpec {
-  providerID?: string;
-  podCIDR?: string;
-  podCIDRs?: string[];
-  unschedulable?: boolean;
-  taints?: { key: string; value?: string; effect: string }[];
-}
-
-function nodeFactsOf(node: KubeObject): NodeFacts {
-  const spec = (node.spec ?? {}) as NodeSpec;
-  const status = (node.status ?? {}) as {
-    addresses?: { type: string; address: string }[];
-    conditions?: { type: string; status: string }[];
-  };
-  return {
-    name: node.metadata.name,
-    ready: status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false,
-    providerId: spec.providerID || undefined,
-    labels: node.metadata.labels ?? {},
-    addresses: status.addresses ?? [],
-    podCidrs: spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : []),
-    unschedulable: spec.unschedulable === true || undefined,
-    taints: spec.taints,
-  };
 }
 
 /** The latest time at which a manager wrote that has set the name or the id. */

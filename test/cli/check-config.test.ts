@@ -1,5 +1,7 @@
-import { type CheckScenario, checkScenarios, configure } from '../support/check-scenarios.ts';
+import { type CheckScenario, checkScenarios, configure, edit } from '../support/check-scenarios.ts';
 import { refs } from '../support/sandbox-mesh.ts';
+
+const DAEMON_SET = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'cilium' };
 
 /** mesh-2 differs in what cilium-config says. */
 const differing = (
@@ -12,6 +14,18 @@ checkScenarios(
   'config',
   { state: 'installed' },
   {
+    'agents-run': [
+      {
+        when: 'the DaemonSet of a cluster wants its agents where no node is',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        change: ({ two }) =>
+          edit(two, DAEMON_SET, (daemonSet) => {
+            const { template } = daemonSet.spec as { template: { spec: Record<string, unknown> } };
+            template.spec.nodeSelector = { no: 'where' };
+          }),
+      },
+    ],
     'datapath-mode': [
       differing('one cluster routes natively', 'fail', { 'routing-mode': 'native' }),
       differing('one cluster says so in the words before 1.14', 'fail', {

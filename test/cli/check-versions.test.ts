@@ -24,5 +24,20 @@ checkScenarios(
         },
       },
     ],
+    'apiserver-version': [
+      {
+        when: 'the agents were upgraded without it',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        args: { context: 'mesh-2', apiserver: '1.19.4', agents: '1.20.0' },
+        change({ two }) {
+          const metadata = { name: 'clustermesh-apiserver', namespace: 'kube-system' };
+          const containers = [{ name: 'apiserver', image: 'quay.io/cilium/clustermesh-apiserver:v1.19.4' }];
+          const spec = { replicas: 0, selector: { matchLabels: { a: 'b' } }, template: { spec: { containers } } };
+          two.store.create({ apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec });
+          return () => two.store.delete({ apiVersion: 'apps/v1', kind: 'Deployment', ...metadata });
+        },
+      },
+    ],
   },
 );

@@ -50,7 +50,7 @@ describe('an endpoint that was chosen', () => {
     expect(chosen).toContain('https://lb.example:2379\n- https://172.18.2.100:2379\n');
 
     const again = await ok(...ARGV);
-    expect(again.stdout).toContain('Nothing to change: mesh-1 and mesh-2 are connected');
+    expect(again.stdout).toContain('Nothing to change: mesh-1 and mesh-2 are set up to dial each other');
     expect(again.stdout).toContain('mesh-2 is dialled at lb.example:2379, 172.18.2.100:2379');
     expect(again.stderr).not.toMatch(/Issuing|Letting|Writing/);
     expect(again.stderr).toContain(
@@ -87,6 +87,14 @@ describe('an endpoint that was chosen', () => {
     const moved = await ok(...ARGV, '--dry-run');
     expect(moved.stdout).toMatch(/dials 172\.18\.2\.100:2379 → dials [\d.]+:32400/);
     expect(await findings('peers-endpoint')).toContain('fail');
+    // The addresses of a NodePort are its nodes': who cannot reach a peer is told of them too.
+    const gone = await eventually(
+      () => clusters.meshctl(['clustermesh', 'status', '--context', 'mesh-1,mesh-2']),
+      ({ stdout }) => stdout.includes('mesh-2 is dialled at 172.18.2.100:2379, but the Service of mesh-2 has'),
+      'the status names the address that is gone',
+    );
+    expect(gone.exitCode).toBe(1);
+    expect(gone.stdout).toContain(`→ meshctl clustermesh connect ${ARGV.join(' ')}\n`);
     expose('LoadBalancer');
     await partAll();
   });
@@ -254,6 +262,20 @@ describe('the plan of a connect', () => {
       expect(text).toContain('mesh-2 is dialled at 10.9.9.9:2379, as it was chosen');
       expect(text).toContain(back);
     }
+    // The address of a third cluster: somebody answers, with another CA.
+    const another = await ok(...ARGV, '--destination-endpoint', 'mesh-2=172.18.3.100:2379', '--yes');
+    expect(another.stdout).toContain('✅ mesh-1 and mesh-2 are set up to dial each other\n');
+    expect(another.stdout).toContain('Who answers mesh-1 at 172.18.3.100:2379 is not known');
+    expect(another.stdout).toContain('meshctl clustermesh status --context mesh-1,mesh-2 --wait');
+    const refused = await eventually(
+      () => clusters.meshctl(['clustermesh', 'status', '--context', 'mesh-1,mesh-2']),
+      ({ stdout }) => stdout.includes('unknown authority'),
+      'the status says who answers',
+    );
+    expect(refused.stdout.replaceAll(/\s+/g, ' ')).toContain(back);
+    expect(refused.stdout).not.toContain('meshctl clustermesh enable');
+    const same = await ok(...ARGV);
+    expect(same.stdout).not.toContain('connected\n');
     await ok(...ARGV, '--destination-endpoint', 'mesh-2=service');
     await partAll();
   });

@@ -88,9 +88,9 @@ describe('version', () => {
     );
   });
 
-  it('tells a skew that is not supported, and exits 0: check is the judge', async () => {
+  it('tells a skew that is not supported, and exits 1', async () => {
     const { exitCode, stdout } = await meshctl('version', '--context', 'mesh-1,mesh-3');
-    expect(exitCode).toBe(0);
+    expect(exitCode).toBe(1);
     expect(stdout).toContain('❌ These versions do not go together');
     expect(stdout).toContain('✗ Cilium versions are more than one minor apart (mesh-3: 1.18.3; mesh-1: 1.20.0)');
     expect(stdout).toContain('! context "mesh-3": Cilium 1.18 is not tested with Kubernetes v1.36.1-gke.1000');

@@ -104,8 +104,9 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
 function restrictedDeployment(): KubeObject {
   const deployment = apiserverDeployment();
   const spec = deployment.spec as { template: { spec: { containers: object[] } } };
+  const image = 'quay.io/cilium/clustermesh-apiserver:v1.20.0';
   const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
-  const containers = spec.template.spec.containers.map((container) => ({ ...container, securityContext }));
+  const containers = spec.template.spec.containers.map((container) => ({ ...container, image, securityContext }));
   const pod = { containers, securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } } };
   return { ...deployment, spec: { ...spec, template: { ...spec.template, spec: pod } } };
 }
@@ -236,6 +237,8 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   },
   'operator-running': observing(() => ({ operators: [] })),
   'identity-running': observing(() => ({ published: new Map() })),
+  'agents-run': noConfig,
+  'apiserver-version': without('clustermesh-apiserver'),
   'datapath-mode': noConfig,
   'tunnel-protocol': { settings: {}, takeAway: setting('routing-mode', 'native').takeAway },
   encryption: noConfig,

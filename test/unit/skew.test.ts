@@ -47,6 +47,18 @@ describe('versions', () => {
       ['warn agents-skew a'],
       true,
     ],
+    [
+      'are of agents that do not run',
+      [cluster('a', { '1.18.3': 3 }), cluster('b', {})],
+      ['warn agents-none b'],
+      undefined,
+    ],
+    [
+      'are of clusters without Cilium too',
+      [cluster('a', { '1.18.3': 3 }), cluster('b', {}, { cluster: undefined })],
+      [],
+      true,
+    ],
     ['are too old', [cluster('a', { '1.15.9': 1 }, { kubernetes: 'v1.27.0' })], ['fail cilium-range a'], false],
     ['are newer than all that is known', [cluster('a', { '1.22.0': 1 })], ['warn cilium-range a'], true],
     [
@@ -63,7 +75,7 @@ describe('versions', () => {
     ],
     ['are not all known', [cluster('a', { latest: 1, '1.18.0': 1 })], ['warn version-unknown a'], undefined],
     ['may not be read', [cluster('a', {}, { agents: undefined }), cluster('b', { '1.18.0': 1 })], [], undefined],
-    ['are none', [cluster('a', {})], [], undefined],
+    ['are none', [cluster('a', {})], ['warn agents-none a'], undefined],
   ])('%s', (_when, clusters, expected, supported) => {
     const findings = judgeVersions(clusters);
     expect(findings.map(({ severity, id, contexts }) => `${severity} ${id} ${contexts}`)).toEqual(expected);

@@ -8,7 +8,14 @@ import { createTally, type PollResult, type StatusReport } from '../../src/mesh/
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { meshStatusText } from '../../src/views/status/matrix-view.ts';
 import type { Theme } from '../../src/views/theme.ts';
-import { apiserverDeployment, loadBalancerService, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
+import {
+  apiserverDeployment,
+  loadBalancerService,
+  NOW,
+  serviceObject,
+  snapshotOf,
+  tlsFacts,
+} from '../support/snapshots.ts';
 
 const same = (text: string) => text;
 const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
@@ -224,6 +231,65 @@ describe('a peer that cannot be reached, of which nobody knows why', () => {
     expect(of(true)).toEqual([expect.stringMatching(/^check routes/)]);
     // Nobody is told to check a cluster by a placeholder.
     expect(of(false, new Map())).toEqual([expect.stringMatching(/^check routes/)]);
+  });
+});
+
+describe('another server than the peer that answers at a dialled address', () => {
+  const ADDRESS = '203.0.113.7';
+  const CHOSEN = { 'meshctl.io/endpoint.mesh-2': `${ADDRESS}:2379` };
+  const CONNECT = 'meshctl clustermesh connect --context one --destination-context two';
+  const RESET = `${CONNECT} --destination-endpoint mesh-2=service`;
+  const LOOK = 'meshctl clustermesh status --context one,two';
+  const UNKNOWN_CA = 'x509: certificate signed by unknown authority';
+  const NAME = 'x509: certificate is valid for 198.51.100.1, not 203.0.113.7';
+  const elsewhere = (ips: string[] = []) => ({ ip: '10.0.0.9', ips });
+
+  it.each([
+    ['chosen', UNKNOWN_CA, CHOSEN, elsewhere(), 'peer-address-chosen', RESET],
+    [
+      'chosen, and it lacks the user',
+      'etcdserver: permission denied',
+      CHOSEN,
+      elsewhere(),
+      'peer-address-chosen',
+      RESET,
+    ],
+    ['chosen, and the peer was not read', UNKNOWN_CA, CHOSEN, undefined, 'peer-address-doubtful', LOOK],
+    ['of a Service that has another one now', UNKNOWN_CA, {}, elsewhere(), 'peer-address-gone', CONNECT],
+    ['for which the peer has a certificate', NAME, CHOSEN, elsewhere([ADDRESS]), 'peer-address-chosen', RESET],
+    ['for which the peer has none', NAME, CHOSEN, elsewhere(), undefined, CONNECT],
+    ['that is right', UNKNOWN_CA, CHOSEN, { ip: ADDRESS, ips: [] }, undefined, undefined],
+  ])('%s', (_what, status, annotations, two, id, hint) => {
+    const tally = createTally({
+      ...{ context: 'one', namespace: 'kube-system', clusterName: 'mesh-1', clusterId: 1 },
+      ...{ peers: ['mesh-2'], enabled: true, kvstoremesh: true },
+    });
+    tally.add('agent', { name: 'node-1', clusters: [{ name: 'mesh-2', ready: true, connected: true }] });
+    tally.add('kvstoremesh', { name: 'pod-1', clusters: [{ name: 'mesh-2', status }] });
+    const chosen = agents(1);
+    Object.assign(chosen.metadata, { annotations });
+    const live = [apiserverDeployment({ users: false }), SERVICE, chosen, replicas()];
+    const other = createTally({
+      ...{ context: 'two', namespace: 'kube-system', clusterName: 'mesh-2', clusterId: 2 },
+      ...{ peers: [], enabled: true, kvstoremesh: false },
+    });
+    const peer = two && {
+      report: other.report(),
+      snapshot: snapshotOf({
+        context: 'two',
+        ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
+        live: [apiserverDeployment({ users: false }), loadBalancerService(two.ip)],
+        tlsSecrets: new Map([
+          ['clustermesh-apiserver-server-cert', tlsFacts('ca', { commonName: 'server', ipAddresses: two.ips })],
+        ]),
+      }),
+    };
+    const own = { report: tally.report(), snapshot: snapshotOf({ context: 'one', live }) };
+    const [report] = judgeStanding([own, ...(peer ? [peer] : [])], NOW);
+    if (!report) throw new Error('no report');
+    expect(report.problems.map(({ cause }) => cause?.id)).toEqual([id]);
+    const reasons = reasonsOf({ clusters: [report] }, new Map([['mesh-2', 'two']]));
+    if (hint) expect(reasons.find(({ places }) => places.length > 0)?.hint).toBe(hint);
   });
 });
 

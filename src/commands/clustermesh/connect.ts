@@ -1,8 +1,15 @@
 import { connectClusters } from '../../flows/connect/connect.ts';
-import { type ConnectOptions, type MeshRequest, prepareConnect } from '../../flows/connect/prepare-connect.ts';
+import {
+  type ConnectOptions,
+  type MeshRequest,
+  type PreparedConnect,
+  prepareConnect,
+} from '../../flows/connect/prepare-connect.ts';
 import type { Target } from '../../flows/flow.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../mesh/checks/compatibility.ts';
+import { lackOfAgents } from '../../mesh/cilium/agents.ts';
+import { unprovedAddresses } from '../../mesh/connect/effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { connectText } from '../../views/connect/connect-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
@@ -12,6 +19,7 @@ import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
 import { confirmCuts, dryRunOf, planResult } from '../plan-result.ts';
 import { namingContexts } from '../targets/contexts-of-clusters.ts';
+import { sayLeftOut } from '../targets/find-clusters.ts';
 import { withMesh } from '../targets/mesh-targets.ts';
 import { withUnanswered } from '../targets/several-clusters.ts';
 import type { CONNECT } from './connect-spec.ts';
@@ -33,16 +41,20 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     proof: flags.proof,
     proofMs: flags.waitDuration,
     rollback: flags.rollback,
+    spare: flags.all,
   };
   if (flags.allowMismatchingCa) {
     context.progress.info(
       '--allow-mismatching-ca is not needed: clusters with different CAs keep them, and get a client certificate per peer from the side that checks it',
     );
   }
-  return withMesh(context, flags, async (request, silent) => withUnanswered(await join(request), silent));
-
-  async function join(request: MeshRequest): Promise<CommandResult> {
+  return withMesh(context, flags, async (request, silent) => {
     const plan = await prepareConnect(context, request, options);
+    sayLeftOut(context, plan.spared);
+    return withUnanswered(await join(request, plan), [...silent, ...plan.spared]);
+  });
+
+  async function join(request: MeshRequest, plan: PreparedConnect): Promise<CommandResult> {
     const prepared = { ...plan, warnings: await namingContexts(context, flags, plan.warnings) };
     for (const warning of prepared.warnings) context.progress.warn(warning);
     const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
@@ -54,6 +66,14 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     await confirmCuts(context, report, flags);
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
     const { clusters, connections, warnings } = printable(outcome);
+    const agentless = prepared.members.some(({ snapshot }) => lackOfAgents(snapshot) !== undefined);
+    const unproved = printable(
+      prepared.directions.flatMap((direction) => {
+        const addresses = unprovedAddresses(direction);
+        const [from, to] = [direction.client.identity.name, direction.server.identity.name];
+        return addresses.length > 0 ? [{ from, to, addresses }] : [];
+      }),
+    );
     return {
       kind: 'ConnectResult',
       data: {
@@ -62,7 +82,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
         steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
         warnings,
       },
-      text: (theme) => connectText({ clusters, mode: request.mode, connections, steps }, theme),
+      text: (theme) => connectText({ clusters, mode: request.mode, connections, steps, unproved, agentless }, theme),
     };
   }
 }

@@ -19,6 +19,7 @@ import {
   unfinishedRotation,
   unfinishedWarning,
 } from '../../mesh/certificates/unfinished-rotation.ts';
+import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { type ClusterIdentity, requireIdentity } from '../../mesh/cilium/identity.ts';
 import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install.ts';
 import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/cilium/versions.ts';
@@ -259,7 +260,9 @@ function warningsOf(
 ): string[] {
   const deployment = objectIn(objects, apiserverDeploymentRef(snapshot.namespace));
   const scaleUp = scaleUpCommand(snapshot, deployment);
+  const lack = lackOfAgents(snapshot);
   return [
+    ...(lack ? [`${lack.says}, so nothing here can be connected → ${lack.hint}`] : []),
     ...(replicasOf(deployment) === 0
       ? [`the clustermesh-apiserver has 0 replicas, so this cluster serves nobody: ${scaleUp}`]
       : []),

@@ -5,6 +5,7 @@ import { apiserverDeployment, apiserverService } from '../../mesh/apiserver/live
 import { mendMisfit } from '../../mesh/apiserver/mend-misfit.ts';
 import { misfitsOf } from '../../mesh/apiserver/misfits.ts';
 import { formerName } from '../../mesh/apiserver/pod-marks.ts';
+import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { formatVersion } from '../../mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { addressAnnotations } from '../../mesh/enable/address-annotations.ts';
@@ -32,6 +33,8 @@ export interface EnableOutcome {
   ciliumVersion: string;
   service: { type: string; evidence: readonly string[]; endpoints: readonly string[] };
   kvstoremesh: boolean;
+  /** Why nothing here can be connected all the same, as a clause: no agent runs. */
+  lack?: string | undefined;
   /** What became of the connections with known peers. */
   peers: readonly PeerEffect[];
   /** In the order in which they were done, `keep` included. */
@@ -126,6 +129,7 @@ async function enableIn(
   await awaitRollout(flow, target, options.waitMs);
 
   const endpoints = serviceEndpoints(final.snapshot);
+  const lack = lackOfAgents(final.snapshot)?.says;
   // The first look says why: by the second one, the Service is there because of it.
   const { type, evidence } = draft.settings.exposure;
   return {
@@ -138,6 +142,7 @@ async function enableIn(
       endpoints: endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [],
     },
     kvstoremesh: final.settings.kvstoremesh,
+    ...(lack ? { lack } : {}),
     peers: draft.effects,
     steps: [...foundation, ...rest],
   };

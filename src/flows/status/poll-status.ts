@@ -22,7 +22,8 @@ import {
   type StatusExpectation,
 } from '../../mesh/status/status.ts';
 import { failingDials } from '../../mesh/status/troubleshoot.ts';
-import { readNodesIfAllowed, readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { readNodesIfAllowed } from '../../snapshot/nodes.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from '../adaptive-limit.ts';
 import type { Flow, Target } from '../flow.ts';
 import { AGENTS, factsOf, type PodFacts, REPLICAS, readAnswer, type StatusProgram } from './status-programs.ts';

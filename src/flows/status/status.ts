@@ -3,6 +3,8 @@ import { describeFault, type Fault } from '../../mesh/status/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
+import { withAgents } from '../../snapshot/agents.ts';
+import { withReachableAddresses } from '../../snapshot/nodes.ts';
 import type { Flow, Target } from '../flow.ts';
 import { explainProblems } from './explain-status.ts';
 import { type PollOptions, pollStatus } from './poll-status.ts';
@@ -94,7 +96,24 @@ async function explain(flow: Flow, targets: readonly Target[], { polled, unreach
         : { report, snapshot };
     }),
   );
-  return judged(flow, { polled: explained, unreachable });
+  return judged(flow, { polled: await withCauses(targets, explained), unreachable });
+}
+
+/**
+ * What only matters where something is wrong is read now: where a peer cannot be reached, the addresses that its Service
+ * has; where no agent answers, what their DaemonSet wants.
+ */
+async function withCauses(targets: readonly Target[], polled: readonly PolledCluster[]): Promise<PolledCluster[]> {
+  const lacked = new Set(polled.flatMap(({ report }) => report.problems.map(({ peer }) => peer)));
+  return Promise.all(
+    polled.map(async ({ report, snapshot }) => {
+      const target = targets.find(({ client }) => client.context === report.context);
+      if (!target) return { report, snapshot };
+      const known = report.nodes.total === 0 ? await withAgents(target.client, snapshot) : snapshot;
+      const isLacked = lacked.has(report.cluster.name);
+      return { report, snapshot: isLacked ? await withReachableAddresses(target.client, known) : known };
+    }),
+  );
 }
 
 /**
@@ -174,9 +193,13 @@ function isStuck({ reports, unreachable }: Look): boolean {
   );
 }
 
-/** Replicas come up, or are scaled up again. */
+/** Replicas and agents come up, or are scaled up again. */
+const MENDING: readonly Fault['id'][] = [
+  ...(['apiserver-not-ready', 'apiserver-rollout', 'apiserver-scaled-down', 'agents-missing'] as const),
+];
+
 function mendsAlone({ id }: Fault): boolean {
-  return id === 'apiserver-not-ready' || id === 'apiserver-rollout' || id === 'apiserver-scaled-down';
+  return MENDING.includes(id);
 }
 
 function waitingFor({ reports, unreachable }: Look): string {

@@ -160,8 +160,17 @@ export function clientSpec(commonName: string): CertificateSpec {
   return { commonName, usages: ['client'], dnsNames: [], ipAddresses: [] };
 }
 
+/** Whether a server certificate is good for a host that is dialled: its addresses, else its names. */
+export function coversHost({ ipAddresses, dnsNames }: CertificateFacts, host: string): boolean {
+  if (isIpAddress(host)) return ipAddresses.some((address) => canonicalIp(address) === canonicalIp(host));
+  const name = host.toLowerCase();
+  // A wildcard stands for exactly one label.
+  const wildcard = `*${name.slice(name.indexOf('.'))}`;
+  return dnsNames.some((covered) => [name, wildcard].includes(covered.toLowerCase()));
+}
+
 /** One spelling for each address, so that `2001:DB8:0::1` and `2001:db8::1` are equal. The URL standard defines it. */
-export function canonicalIp(address: string): string {
+function canonicalIp(address: string): string {
   const host = address.includes(':') ? `[${address}]` : address;
   return URL.canParse(`https://${host}/`) ? new URL(`https://${host}/`).hostname.replace(/^\[|\]$/g, '') : address;
 }

@@ -11,6 +11,7 @@ import { RUNNING_CHECKS } from './running.ts';
 import { STANDING_CHECKS } from './standing.ts';
 import { TLS_CHECKS } from './tls.ts';
 import { USERS_CHECKS } from './users.ts';
+import { APISERVER_VERSION_CHECKS } from './versions.ts';
 
 /** What can be judged before enable and connect. */
 export const PRE_CHECKS: readonly MeshCheck[] = [
@@ -23,6 +24,7 @@ export const PRE_CHECKS: readonly MeshCheck[] = [
 /** All checks, in the order in which they are run and shown. */
 export const MESH_CHECKS: readonly MeshCheck[] = [
   ...COMPATIBILITY_CHECKS,
+  ...APISERVER_VERSION_CHECKS,
   ...RUNNING_CHECKS,
   ...NETWORK_CHECKS,
   ...APISERVER_CHECKS,

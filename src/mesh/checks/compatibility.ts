@@ -1,4 +1,5 @@
 import { ADDRESS_CHECKS } from './addresses.ts';
+import { AGENT_CHECKS } from './agents.ts';
 import type { Check, Finding } from './check.ts';
 import { COMBINATION_CHECKS } from './combinations.ts';
 import { CONFIG_CHECKS } from './config.ts';
@@ -8,6 +9,7 @@ import { VERSION_CHECKS } from './versions.ts';
 /** Whether clusters can be of one mesh: all of it can be judged before anything is written. */
 export const COMPATIBILITY_CHECKS: readonly Check[] = [
   ...IDENTITY_CHECKS,
+  ...AGENT_CHECKS,
   ...CONFIG_CHECKS,
   ...COMBINATION_CHECKS,
   ...VERSION_CHECKS,

@@ -1,5 +1,5 @@
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { AGENT_SELECTOR, APISERVER } from '../objects/names.ts';
+import { APISERVER } from '../objects/names.ts';
 import type { FaultId } from '../status/fault.ts';
 import { isAlone, type StatusReport } from '../status/status.ts';
 import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
@@ -66,7 +66,9 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
     return fail(lacks, hint);
   }
   if (nodes.total === 0) {
-    return fail('no Cilium agent runs', kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide']));
+    const lack = report.faults.find(({ id }) => id === 'agents-missing');
+    const look = kubectlCommand(place, ['describe', 'daemonset', 'cilium']);
+    return fail(lack?.says ?? 'no Cilium agent runs', lack?.hint ?? look, 'agents-run');
   }
   if (kvstoremesh.enabled && kvstoremesh.replicas === 0) {
     const hint = describeCommand(place, 'deployment', { name: APISERVER });

@@ -1,7 +1,43 @@
-import { atMostOneMinorApart } from '../cilium/skew.ts';
+import { containerOf } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
+import { atMostOneMinorApart, followAgentsHint } from '../cilium/skew.ts';
 import { type CiliumVersion, compareMinors, formatVersion, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
+
+/** Versions within one cluster: only there once it has a clustermesh-apiserver. */
+export const APISERVER_VERSION_CHECKS: readonly Check[] = [
+  {
+    id: 'apiserver-version',
+    category: 'versions',
+    title: "the clustermesh-apiserver has the agents' version",
+    subject: (cluster) => {
+      const own = versionOf(cluster);
+      if (own.things.length === 0) return own;
+      const image = apiserverImage(cluster);
+      if (image === undefined) return { things: [], otherwise: 'there is no Deployment clustermesh-apiserver' };
+      const otherwise = `the version of the clustermesh-apiserver cannot be determined from its image ${image}`;
+      return { things: versionOfImage(image) ? [image] : [], otherwise };
+    },
+    run: ({ clusters }) =>
+      clusters.flatMap((cluster): Finding[] => {
+        const [agent, own] = [cluster.agent?.image, apiserverImage(cluster)].map((image) =>
+          versionOfImage(image ?? ''),
+        );
+        if (!agent || !own || compareMinors(agent, own) === 0) return [];
+        const { context } = cluster;
+        const args = { context, apiserver: formatVersion(own), agents: formatVersion(agent) };
+        const hint = followAgentsHint(context);
+        return [{ id: 'apiserver-version', severity: 'fail', cluster: context, args, hint }];
+      }),
+    says: ({ args }) =>
+      `context "${args.context}": the clustermesh-apiserver is ${args.apiserver}, the agents are ${args.agents}: it belongs to them and has their version`,
+  },
+];
+
+function apiserverImage(cluster: ClusterSnapshot): string | undefined {
+  return containerOf(apiserverDeployment(cluster), 'apiserver')?.image;
+}
 
 /** Cilium versions within one mesh. */
 export const VERSION_CHECKS: readonly Check[] = [

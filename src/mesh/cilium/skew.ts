@@ -9,6 +9,7 @@ import {
   OLDEST_SUPPORTED,
   parseVersion,
   supportedRange,
+  versionOfImage,
 } from './versions.ts';
 
 /** A program's version, as far as it can be told, and what it was started from. */
@@ -37,7 +38,14 @@ export interface ClusterVersions {
 
 /** Versions that do not go together, or of which nobody says that they do. */
 export interface SkewFinding {
-  id: 'agents-skew' | 'apiserver-skew' | 'version-skew' | 'cilium-range' | 'kubernetes-tested' | 'version-unknown';
+  id:
+    | 'agents-none'
+    | 'agents-skew'
+    | 'apiserver-skew'
+    | 'version-skew'
+    | 'cilium-range'
+    | 'kubernetes-tested'
+    | 'version-unknown';
   /** fail: not supported. warn: on its way from one version to the next, or not tested. */
   severity: 'fail' | 'warn';
   contexts: readonly string[];
@@ -78,9 +86,9 @@ export function areSupported(
   findings: readonly SkewFinding[],
 ): boolean | undefined {
   if (findings.some(({ severity }) => severity === 'fail')) return false;
-  const withCilium = clusters.filter(({ agents }) => agents === undefined || agents.length > 0);
-  const known = withCilium.every(({ agents = [{}] }) =>
-    agents.every(({ version }: { version?: string | undefined }) => version !== undefined),
+  const withCilium = clusters.filter(({ agents, cluster }) => cluster !== undefined || agents?.length !== 0);
+  const known = withCilium.every(
+    ({ agents = [] }) => agents.length > 0 && agents.every(({ version }) => version !== undefined),
   );
   return withCilium.length > 0 && known ? true : undefined;
 }
@@ -88,6 +96,11 @@ export function areSupported(
 function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
   const { context, agents = [], apiserver, kubernetes } = cluster;
   const contexts = [context];
+  if (cluster.cluster !== undefined && cluster.agents?.length === 0) {
+    const message = `context "${context}": no Cilium agent runs, so its version is not known`;
+    const hint = meshctlCommand('clustermesh check', { context }, ['--category', 'config']);
+    return [{ id: 'agents-none', severity: 'warn', contexts, message, hint }];
+  }
   const place = `context "${context}": `;
   const versions = agentVersions(cluster);
   const [oldest, newest] = [versions[0], versions.at(-1)];
@@ -118,7 +131,7 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
       severity: 'fail',
       contexts,
       message: `${place}the clustermesh-apiserver is ${formatVersion(own)}, the agents are ${[...new Set(versions.map(minorOf))].join(' and ')}: it belongs to them and has their version`,
-      hint: `Where meshctl made it, this brings it to the agents' version: ${meshctlCommand('clustermesh enable', { context })}`,
+      hint: followAgentsHint(context, agents.some(({ image }) => versionOfImage(image)) ? undefined : newest),
     });
   }
   const outside = versions.find((version) => compareVersions(version, OLDEST_SUPPORTED) < 0);
@@ -150,6 +163,15 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
     });
   }
   return findings;
+}
+
+/**
+ * How a clustermesh-apiserver gets the agents' version.
+ * @param version of the agents, where their image does not tell it, so that enable must be told
+ */
+export function followAgentsHint(context: string, version?: CiliumVersion): string {
+  const told = version ? ['--cilium-version', formatVersion(version)] : [];
+  return `Where meshctl made it, this brings it to the agents' version: ${meshctlCommand('clustermesh enable', { context }, told)}`;
 }
 
 function judgeMesh(clusters: readonly ClusterVersions[]): SkewFinding[] {

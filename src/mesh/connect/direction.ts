@@ -8,7 +8,7 @@ import {
   splitHostPort,
 } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { canonicalIp } from '../certificates/cluster-certificates.ts';
+import { coversHost } from '../certificates/cluster-certificates.ts';
 import { compareMinors, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -182,7 +182,7 @@ function dialledNodes(client: Member, server: Member): PeerEndpoint | undefined 
   const addresses = addressesIn(dialingFile(client.snapshot, server.identity.name)?.text ?? '');
   const reachable = reachableEndpoints(server.snapshot)?.map(({ host, port }) => hostPort(host, port)) ?? [];
   const serve = addresses.every((address) => reachable.includes(address));
-  const covered = addresses.every((address) => canSign(server) || coversHost(server, splitHostPort(address).host));
+  const covered = addresses.every((address) => canSign(server) || covers(server, splitHostPort(address).host));
   return serve && covered && addresses.length >= Math.max(1, server.endpoints.length) ? { addresses } : undefined;
 }
 
@@ -191,11 +191,11 @@ function dialledNodes(client: Member, server: Member): PeerEndpoint | undefined 
  * `<peer>.mesh.cilium.io` with aliases.
  */
 function chooseEndpoint(client: Member, server: Member, offered: readonly Endpoint[]): PeerEndpoint {
-  const covered = canSign(server) ? offered : offered.filter(({ host }) => coversHost(server, host));
+  const covered = canSign(server) ? offered : offered.filter(({ host }) => covers(server, host));
   if (covered.length > 0) return { addresses: covered.map(({ host, port }) => hostPort(host, port)) };
   const { context, namespace } = server.snapshot;
   const aliased = offered.filter(({ host }) => isIpAddress(host));
-  if (aliased.length === 0 || !coversHost(server, meshHostname(server.identity.name))) {
+  if (aliased.length === 0 || !covers(server, meshHostname(server.identity.name))) {
     const hosts = offered.map(({ host }) => host);
     throw new MeshctlError(
       'CertificateAuthority',
@@ -223,12 +223,7 @@ export function dialledHosts({ server, endpoint }: Direction): string[] {
   return [...new Set(endpoint.addresses.map((address) => splitHostPort(address).host))];
 }
 
-function coversHost({ snapshot }: Member, host: string): boolean {
+function covers({ snapshot }: Member, host: string): boolean {
   const facts = snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.certificate;
-  if (!facts) return false;
-  if (isIpAddress(host)) return facts.ipAddresses.some((address) => canonicalIp(address) === canonicalIp(host));
-  const name = host.toLowerCase();
-  // A wildcard stands for exactly one label.
-  const wildcard = `*${name.slice(name.indexOf('.'))}`;
-  return facts.dnsNames.some((covered) => [name, wildcard].includes(covered.toLowerCase()));
+  return facts !== undefined && coversHost(facts, host);
 }

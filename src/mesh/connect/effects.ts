@@ -5,6 +5,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
+import { foreignFile } from '../peers/foreign-file.ts';
 import { dialledAddresses } from '../peers/peer-file.ts';
 import { dialingFile } from '../peers/peers.ts';
 import { lostTrust } from '../peers/trusting-peer.ts';
@@ -90,11 +91,23 @@ function fileEffects(steps: readonly Step[], peer: string, direction: Direction 
  * has: credentials are proved through the API server, so no address is dialled before the file is there. One that is known
  * is enough, since etcd's client goes on with whichever answers.
  */
-function untriedAddresses({ client, server, endpoint: { addresses } }: Direction): readonly string[] {
+function untriedAddresses(direction: Direction): readonly string[] {
+  const { client, server, endpoint } = direction;
   const dialled = dialledAddresses(dialingFile(client.snapshot, server.identity.name)?.text ?? '');
+  const isKnown = endpoint.addresses.some((address) => dialled.includes(address));
+  return dialled.length === 0 || isKnown ? [] : unprovedAddresses(direction);
+}
+
+/**
+ * The addresses of a direction of which none is one that the peer's Service has: that its credential opens the peer's etcd
+ * says nothing about who answers there.
+ */
+export function unprovedAddresses({ client, server, endpoint: { addresses } }: Direction): readonly string[] {
   const present = reachableEndpoints(server.snapshot)?.map(({ host, port }) => hostPort(host, port)) ?? [];
-  const isKnown = addresses.some((address) => dialled.includes(address) || present.includes(address));
-  return dialled.length === 0 || isKnown ? [] : addresses;
+  const foreign = foreignFile(client.snapshot, server.identity.name);
+  const isKept = foreign?.endpoint.addresses.join() === addresses.join();
+  const leadsTo = isKept ? foreign.leadsTo : addresses;
+  return leadsTo.some((address) => present.includes(address)) ? [] : addresses;
 }
 
 /** Host aliases of pods cost a restart of whoever dials. */

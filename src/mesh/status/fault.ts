@@ -5,7 +5,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
  * What is configured but broken. Agents, KVStoreMesh and etcd keep what they have mounted and the connections that they
  * have, so a mesh can be green and one restart away from an outage: nothing that runs tells, only the objects do.
  */
-export type FaultId = DialFaultId | ServeFaultId;
+export type FaultId = DialFaultId | ServeFaultId | 'agents-missing';
 
 /** About how a cluster dials a peer. */
 export type DialFaultId =
@@ -24,7 +24,7 @@ export type DialFaultId =
   | AddressFaultId;
 
 /** About which of the peer's addresses is dialled; only where it cannot be reached. */
-export type AddressFaultId = 'peer-address-gone' | 'peer-address-chosen';
+export type AddressFaultId = 'peer-address-gone' | 'peer-address-chosen' | 'peer-address-doubtful';
 
 /** About what a cluster serves its peers and agents with. */
 export type ServeFaultId =

@@ -30,6 +30,10 @@ const connect: Mend = ({ context, peer, peers = peer === undefined ? [] : [peer]
 const dialService: Mend = ({ context, peer = '' }, contexts) =>
   dialServiceCommand(context, { name: peer, context: contextOf(contexts, peer) });
 
+/** What the peer's own cluster has tells who answers there. */
+const lookAtPeer: Mend = ({ context, peer = '' }, contexts) =>
+  meshctlCommand('clustermesh status', { context: [context, contextOf(contexts, peer)] });
+
 const enable: Mend = ({ context }) => meshctlCommand('clustermesh enable', { context });
 
 /** Where the CA is lost too, enable alone would be refused. */
@@ -70,6 +74,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-unconfigured': connect,
   'peer-address-gone': connect,
   'peer-address-chosen': dialService,
+  'peer-address-doubtful': lookAtPeer,
   'certificate-missing': reissue,
   'certificate-unreadable': reissue,
   'certificate-key': reissue,
@@ -90,6 +95,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'service-port': enable,
   'service-target-port': enable,
   'apiserver-scaled-down': (place) => scaleUpCommand(place, undefined),
+  'agents-missing': (place) => kubectlCommand(place, ['get', 'daemonsets']),
   'access-missing': enable,
   'identity-outdated': enable,
   'max-connected-clusters-running': compareIdentity,

@@ -1,11 +1,12 @@
+import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
-import { addressFaults } from './dialled-address.ts';
+import { type AddressFault, addressFaults } from './dialled-address.ts';
 import type { FailureClass } from './failure-reason.ts';
-import type { Fault, FaultId } from './fault.ts';
+import type { AddressFaultId, Fault, FaultId } from './fault.ts';
 import { faultsOf } from './standing.ts';
 import { isAlone, type StatusProblem, type StatusReport } from './status.ts';
 
@@ -22,11 +23,10 @@ const TAKEN_UP_WITHIN_MS = 2 * 60 * 1000;
 const VAGUE: readonly FailureClass[] = ['starting', 'unknown'];
 const WITHOUT_FILE: readonly FailureClass[] = ['not-configured', 'not-taken-up', 'config-invalid', ...VAGUE];
 const WITHOUT_SERVER: readonly FailureClass[] = ['refused', 'timed-out', 'config-not-retrieved', ...VAGUE];
-const WITHOUT_ADDRESS: readonly FailureClass[] = ['refused', 'timed-out', 'cannot-resolve', 'wrong-cluster'];
 const WITHOUT_TRUST: readonly FailureClass[] = ['tls-expired', 'tls-unknown-ca', 'tls-client-rejected', ...VAGUE];
 
-/** Which failures of a connection each fault explains. */
-const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
+/** Which failures of a connection each fault explains; what an address does, {@link addressFaults} says. */
+const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly FailureClass[]>> = {
   'peering-secret-missing': WITHOUT_FILE,
   'peering-file-missing': WITHOUT_FILE,
   'peering-file-unreadable': WITHOUT_FILE,
@@ -39,8 +39,6 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   'peer-ca': WITHOUT_TRUST,
   'peer-unconfigured': [],
   'max-connected-clusters-equal': ['config-not-retrieved', ...VAGUE],
-  'peer-address-gone': [...WITHOUT_ADDRESS, 'config-not-retrieved'],
-  'peer-address-chosen': WITHOUT_ADDRESS,
   'certificate-missing': [...WITHOUT_SERVER, 'config-invalid'],
   'certificate-unreadable': [...WITHOUT_SERVER, 'config-invalid'],
   'certificate-key': [...WITHOUT_SERVER, 'config-invalid'],
@@ -66,6 +64,7 @@ const EXPLAINS: Readonly<Record<FaultId, readonly FailureClass[]>> = {
   // What serves is of before, and serves.
   'apiserver-rollout': [],
   'access-missing': WITHOUT_SERVER,
+  'agents-missing': [],
   'max-connected-clusters-running': ['config-not-retrieved', ...VAGUE],
   'identity-outdated': ['permission-denied', 'config-not-retrieved', 'tls-client-rejected', 'wrong-cluster', ...VAGUE],
 };
@@ -80,7 +79,11 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
   const standing = polled.map(({ report, snapshot }): PolledCluster & Record<'faults' | 'harmless', Fault[]> => {
     const others = snapshots.filter((other) => other !== snapshot);
     const found = faultsOf(snapshot, { now, others });
-    const faults = [...found.filter(({ outage }) => outage), ...unconfigured(report, snapshot)];
+    const faults = [
+      ...withoutAgents(report, snapshot),
+      ...found.filter(({ outage }) => outage),
+      ...unconfigured(report, snapshot),
+    ];
     const harmless = found.filter(({ outage }) => !outage);
     return { report: withServed(report, snapshot, snapshots), snapshot, faults, harmless };
   });
@@ -134,12 +137,21 @@ function unconfigured({ peers, context }: StatusReport, snapshot: ClusterSnapsho
     }));
 }
 
+/** A cluster of a mesh in which nobody could be asked, since nobody is there. */
+function withoutAgents(report: StatusReport, snapshot: ClusterSnapshot): Fault[] {
+  if (report.nodes.total > 0 || (!report.enabled && isAlone(report))) return [];
+  const { context, namespace } = snapshot;
+  const { says = 'no Cilium agent runs', hint } = lackOfAgents(snapshot) ?? {};
+  const place = { context, namespace, component: 'agent', object: 'DaemonSet cilium' } as const;
+  return [{ id: 'agents-missing', ...place, outage: true, says, ...(hint ? { hint } : {}) }];
+}
+
 interface Known {
   /** Of the cluster that lacks the peer, and of the peer. */
   own: readonly Fault[];
   peer: readonly Fault[];
   /** Of the addresses that the cluster dials: they are no fault as long as they answer. */
-  addresses: readonly Fault[];
+  addresses: readonly AddressFault[];
   snapshot: ClusterSnapshot;
   now: Date;
 }
@@ -155,9 +167,12 @@ function explained(
     ...(throughCache ? own : peer).filter(
       (fault) => fault.component === 'apiserver' && [undefined, report.cluster.name].includes(fault.peer),
     ),
-    ...addresses.filter((fault) => fault.component === problem.component && fault.peer === problem.peer),
   ];
-  const cause = candidates.find(({ id }) => EXPLAINS[id].includes(problem.class));
+  const astray = addresses.find(
+    ({ fault, explains }) =>
+      fault.component === problem.component && fault.peer === problem.peer && explains.includes(problem.class),
+  );
+  const cause = candidates.find(({ id }) => explainedBy(id).includes(problem.class)) ?? astray?.fault;
   if (cause) {
     const isFile = cause.component !== 'apiserver' && WITHOUT_FILE.includes(problem.class);
     return { ...problem, ...(isFile ? { class: 'config-invalid' as const } : {}), cause };
@@ -166,6 +181,10 @@ function explained(
   const changed = lastChange(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name))));
   const isLate = changed !== undefined && now.getTime() - changed > TAKEN_UP_WITHIN_MS;
   return problem.class === 'not-configured' && isLate ? { ...problem, class: 'not-taken-up' } : problem;
+}
+
+function explainedBy(id: FaultId): readonly FailureClass[] {
+  return id in EXPLAINS ? EXPLAINS[id as keyof typeof EXPLAINS] : [];
 }
 
 /** When an object was written last, as far as it tells; milliseconds since 1970. */

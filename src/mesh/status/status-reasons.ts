@@ -92,7 +92,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
         (fault): StatusReason => ({
           id: fault.id,
           about: fault.peers ?? [fault.peer ?? cluster.name],
-          lead: leadOf(fault, nodes.connected === nodes.total),
+          lead: leadOf(fault, nodes.total > 0 && nodes.connected === nodes.total),
           says: describeFault(fault),
           places: [],
           hint: mendOrCheck(fault, contexts, isCheck),
@@ -102,7 +102,8 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
   return [...reasons, ...silent];
 }
 
-function leadOf({ outage }: Fault, connected: boolean): string {
+function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
+  if (id === 'agents-missing') return undefined;
   if (!outage) return 'no connection needs it now, but it cannot be done without for ever';
   return connected ? 'connected, but would not come back' : 'would not come back';
 }

@@ -52,21 +52,23 @@ async function peerLines(name: string, text: string, options: TroubleshootOption
   } catch (error) {
     return [...lines, `❌ Cannot parse etcd configuration: ${(error as Error).message}`];
   }
-  const client: string[] = [];
+  const outcomes: string[] = [];
   lines.push('', '🔌 Endpoints:');
   for (const { host, port } of file.endpoints) {
     const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
     lines.push(`   - https://${authority}`);
     const { steps, outcome } = await endpointLines(host, port, authority, file, credentials, options);
     lines.push(...steps.map((step) => `     ${step}`));
-    client.push(`   ${outcome}`);
+    outcomes.push(outcome);
   }
   lines.push(
     '',
     '🔑 Digital certificates:',
     ...certificateLines(credentials, options.now()).map((line) => `   ${line}`),
   );
-  return [...lines, '', '⚙️ Etcd client:', ...client];
+  // etcd's client goes on with whichever endpoint answers.
+  const client = outcomes.find((outcome) => outcome.startsWith('✅')) ?? outcomes.at(-1);
+  return [...lines, '', '⚙️ Etcd client:', ...(client === undefined ? [] : [`   ${client}`])];
 }
 
 async function endpointLines(

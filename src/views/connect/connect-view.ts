@@ -1,5 +1,7 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
+import { hintLines } from '../hint-lines.ts';
 import { countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
@@ -10,14 +12,25 @@ export interface ConnectedClusters {
   clusters: readonly { context: string; name: string }[];
   connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
   steps: readonly Pick<Step, 'action'>[];
+  /** Dials at addresses that are not the peer's Service's, where nothing tells who answers there. */
+  unproved: readonly { from: string; to: string; addresses: readonly string[] }[];
+  /** In one of them no agent runs now. */
+  agentless: boolean;
 }
 
-/** The result of `clustermesh connect`. */
-export function connectText({ mode, clusters, connections, steps }: ConnectedClusters, theme: Theme): string {
+/**
+ * The result of `clustermesh connect`. It proves credentials and writes files, and asks no agent: that clusters are
+ * connected is only said of those that begin to dial where their peers' Services are.
+ */
+export function connectText(
+  { mode, clusters, connections, steps, unproved, agentless }: ConnectedClusters,
+  theme: Theme,
+): string {
   const bold = ({ name }: { name: string }) => theme.bold(name);
   const dialled = new Set(connections.map(({ to }) => to));
   const dialling = new Set(connections.map(({ from }) => from));
   const isSame = steps.every(({ action }) => action === 'keep');
+  const isUntold = isSame || agentless || unproved.length > 0;
   return [
     `✅ ${isSame ? 'Nothing to change: ' : ''}${headline()}`,
     ...clusters
@@ -25,7 +38,17 @@ export function connectText({ mode, clusters, connections, steps }: ConnectedClu
       .map((cluster) => `  • ${bold(cluster)} is dialled at ${addressesOf(cluster.name, connections)}`),
     `  • Credentials: ${credentialCounts(connections)}`,
     ...(isSame ? [] : [`  • Objects: ${summariseActions(countActions(steps), theme)}`]),
+    ...unproved.map(
+      ({ from, to, addresses }) =>
+        `  • Who answers ${from} at ${addresses.join(', ')} is not known: that is no address of the Service of ${to}`,
+    ),
+    ...(isUntold ? hintLines(`whether they are connected: ${statusCommand()}`, theme, 2) : []),
   ].join('\n');
+
+  function statusCommand(): string {
+    const contexts = clusters.map(({ context }) => context);
+    return meshctlCommand('clustermesh status', { context: contexts }, isSame ? [] : ['--wait']);
+  }
 
   function headline(): string {
     const names = clusters.map(bold);
@@ -34,12 +57,14 @@ export function connectText({ mode, clusters, connections, steps }: ConnectedClu
     if (dialling.size === 1 && oneWay !== undefined) {
       return `${theme.bold(oneWay)} dials ${listed(clusters.filter(({ name }) => dialled.has(name)).map(bold))}`;
     }
-    const [all, start] = isSame ? ['are connected', 'is connected'] : ['Connected', 'Connected'];
-    if (mode === 'mesh' || others.length === 1) {
-      const each = names.length > 2 ? ', every pair of them' : '';
-      return isSame ? `${listed(names)} ${all}${each}` : `${all} ${listed(names)}${each}`;
+    const isEach = mode === 'mesh' || others.length === 1;
+    const every = mode === 'mesh' && names.length > 2 ? ', every pair of them' : '';
+    if (isUntold) {
+      return isEach
+        ? `${listed(names)} are set up to dial each other${every}`
+        : `${first} and each of ${listed(others)} are set up to dial each other`;
     }
-    return isSame ? `${first} ${start} with ${listed(others)}` : `${start} ${first} with ${listed(others)}`;
+    return isEach ? `Connected ${listed(names)}${every}` : `Connected ${first} with ${listed(others)}`;
   }
 }
 

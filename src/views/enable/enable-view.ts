@@ -13,6 +13,8 @@ export interface EnabledCluster {
   cluster: { name: string; id: number };
   service: { type: string; evidence: readonly string[]; endpoints: readonly string[] };
   kvstoremesh: boolean;
+  /** Why nothing there can be connected all the same. */
+  lack?: string | undefined;
   /** What became of the connections with known peers. */
   peers: readonly PeerEffect[];
   steps: readonly Pick<Step, 'action'>[];
@@ -30,9 +32,9 @@ export function enableText(
   failures: readonly EnableFailure[],
   theme: Theme,
 ): string {
-  const done = clusters.map(({ context, cluster, service, kvstoremesh, peers, steps }) =>
+  const done = clusters.map(({ context, cluster, service, kvstoremesh, lack, peers, steps }) =>
     [
-      `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id})`,
+      `${lack ? '⚠️ ' : '✅'} Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id})${lack ? `, but ${lack}` : ''}`,
       `  • Service: ${service.type}, ${service.endpoints.join(', ') || 'no address'}`,
       ...service.evidence.map((seen) => `    ${theme.dim(seen)}`),
       `  • KVStoreMesh: ${kvstoremesh ? 'on' : 'off'}`,

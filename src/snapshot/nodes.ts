@@ -1,0 +1,65 @@
+import type { ClusterClient } from '../kube/client.ts';
+import { unlessForbidden } from '../kube/unless-refused.ts';
+import { reachableEndpoints } from '../mesh/apiserver/endpoints.ts';
+import type { ApiserverPodFacts, ClusterSnapshot, NodeFacts } from '../mesh/cluster-snapshot.ts';
+import type { KubeObject } from '../mesh/objects/kube-object.ts';
+import { APISERVER_SELECTOR } from '../mesh/objects/names.ts';
+import { isPodReady, nodeOf } from '../mesh/objects/pods.ts';
+
+/** All nodes, page by page. */
+export function readNodes(client: ClusterClient): Promise<NodeFacts[]> {
+  return client.collect({ apiVersion: 'v1', kind: 'Node' }, (node) => [nodeFactsOf(node)]);
+}
+
+/** The nodes that a snapshot of a cluster's health lacks; none where they may not be listed. */
+export async function readNodesIfAllowed(client: ClusterClient): Promise<NodeFacts[]> {
+  return (await unlessForbidden(readNodes(client))) ?? [];
+}
+
+/** The pods of the clustermesh-apiserver. @param namespace Cilium's */
+export async function readApiserverPods(client: ClusterClient, namespace: string): Promise<ApiserverPodFacts[]> {
+  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR });
+  return pods.map((pod) => ({ name: pod.metadata.name, node: nodeOf(pod), ready: isPodReady(pod) }));
+}
+
+/**
+ * A snapshot that tells at which addresses the Service is reached: those of a NodePort are its nodes', which are read only
+ * where they are asked for. As it is where they may not be read.
+ */
+export async function withReachableAddresses(
+  client: ClusterClient,
+  snapshot: ClusterSnapshot,
+): Promise<ClusterSnapshot> {
+  if (reachableEndpoints(snapshot) !== undefined || snapshot.nodes.length > 0) return snapshot;
+  const [nodes, apiserverPods] = await Promise.all([
+    readNodesIfAllowed(client),
+    unlessForbidden(readApiserverPods(client, snapshot.namespace)),
+  ]);
+  return { ...snapshot, nodes, apiserverPods };
+}
+
+interface NodeSpec {
+  providerID?: string;
+  podCIDR?: string;
+  podCIDRs?: string[];
+  unschedulable?: boolean;
+  taints?: { key: string; value?: string; effect: string }[];
+}
+
+function nodeFactsOf(node: KubeObject): NodeFacts {
+  const spec = (node.spec ?? {}) as NodeSpec;
+  const status = (node.status ?? {}) as {
+    addresses?: { type: string; address: string }[];
+    conditions?: { type: string; status: string }[];
+  };
+  return {
+    name: node.metadata.name,
+    ready: status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false,
+    providerId: spec.providerID || undefined,
+    labels: node.metadata.labels ?? {},
+    addresses: status.addresses ?? [],
+    podCidrs: spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : []),
+    unschedulable: spec.unschedulable === true || undefined,
+    taints: spec.taints,
+  };
+}
