@@ -201,6 +201,18 @@ describe('peers that are not named', () => {
     );
   });
 
+  it('may be the clusters that do not answer: then those are missing, and each cluster has to forget its own', () => {
+    const all = [member(1, {}, ['mesh-2', 'mesh-3']), member(2, {}, ['mesh-1', 'mesh-3'])];
+    const rotate = () => plan(all, { ca: true, silent: ['c3'] });
+    expect(rotate).toThrow(
+      /mesh-3, to which c1, c2 are connected, would be cut off by a new CA: .*"c3" did not answer/,
+    );
+    const forget = ['c1', 'c2'].map((context) => `meshctl clustermesh disconnect --context ${context} --peer mesh-3`);
+    const hint = expect.stringMatching(`${forget.join(' && ')}$`);
+    expect(rotate).toThrow(expect.objectContaining({ code: 'ClusterUnreachable', hint }));
+    expect(() => plan(all, { ca: true })).toThrow(expect.objectContaining({ code: 'Usage', hint }));
+  });
+
   it('keep their certificates otherwise', () => {
     const { scope } = plan(mesh);
     expect(scope.warnings).toContain(

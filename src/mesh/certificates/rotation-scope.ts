@@ -21,6 +21,8 @@ export interface RotationChoice {
   peer?: string | undefined;
   /** Take over what others own. */
   force: boolean;
+  /** Contexts that the operator meant too, and that did not answer. */
+  silent?: readonly string[] | undefined;
 }
 
 /** What a rotation is about; it stays the same to its end, whatever the plan says by then. */
@@ -56,7 +58,7 @@ export function scopeRotation(
   const finished = goesOn ? inStage('settled') : [];
   const replaced = choice.ca ? members.filter((one) => stages.get(one) !== 'replaced' && !finished.includes(one)) : [];
   const changing = [...replaced, ...inStage('replaced')];
-  if (choice.peer === undefined) requireAllPeers(changing, members, contexts);
+  if (choice.peer === undefined) requireAllPeers(changing, members, contexts, choice.silent);
   if (replaced.length > 0) refuseCommonCredentials(members);
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
   const certificates = members.flatMap((member) => certificatesFrom(member, members));
@@ -129,21 +131,48 @@ function areConnected(one: Member, other: Member): boolean {
 
 /**
  * Peers that the run does not reach hold certificates of the former CA, and trust it.
- * @throws MeshctlError `Usage`, naming them
+ * @throws MeshctlError `Usage`, naming them; `ClusterUnreachable` where it may be they that do not answer
  */
-function requireAllPeers(changing: readonly Member[], members: readonly Member[], contexts: Contexts): void {
-  for (const member of changing) {
+function requireAllPeers(
+  changing: readonly Member[],
+  members: readonly Member[],
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): void {
+  const lacking = changing.flatMap((member) => {
     const strangers = strangersTo(member, members);
-    if (strangers.length === 0) continue;
-    const { context } = member.snapshot;
-    const all = [...members.map((one) => one.snapshot.context), ...strangers.map((peer) => contextOf(contexts, peer))];
-    const together = meshctlCommand('clustermesh certs rotate', { context: all.join(',') }, ['--ca']);
-    const gone = meshctlCommand('clustermesh disconnect', { context }, ['--peer', strangers.join(',')]);
-    throw new MeshctlError('Usage', `${describeStrangers(member, strangers)}, and would be cut off by a new CA`, {
-      hint: `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
-      details: { context, peers: strangers },
-    });
+    return strangers.length > 0 ? [{ member, strangers }] : [];
+  });
+  const [first] = lacking;
+  if (!first) return;
+  // Each of them has to forget its own.
+  const gone = lacking
+    .map(({ member: { snapshot }, strangers }) =>
+      meshctlCommand('clustermesh disconnect', { context: snapshot.context }, ['--peer', strangers.join(',')]),
+    )
+    .join(' && ');
+  const strangers = [...new Set(lacking.flatMap((one) => one.strangers))];
+  const unknown = strangers.filter((peer) => !contexts.has(peer));
+  const details = { context: first.member.snapshot.context, peers: strangers };
+  if (silent.length > 0 && unknown.length > 0) {
+    const names = silent.map((name) => `"${name}"`).join(', ');
+    const who = lacking.map((one) => one.member.snapshot.context).join(', ');
+    throw new MeshctlError(
+      'ClusterUnreachable',
+      `${unknown.join(', ')}, to which ${who} ${lacking.length === 1 ? 'is' : 'are'} connected, would be cut off by a new CA: of its context nothing is known, and ${names} did not answer`,
+      { hint: `Bring that cluster back first; or, if it is gone for good, forget it: ${gone}`, details },
+    );
   }
+  const all = [...members.map((one) => one.snapshot.context), ...strangers.map((peer) => contextOf(contexts, peer))];
+  const together = meshctlCommand('clustermesh certs rotate', { context: all.join(',') }, ['--ca']);
+  throw new MeshctlError(
+    'Usage',
+    `${describeStrangers(first.member, first.strangers)}, and would be cut off by a new CA`,
+    {
+      hint: `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
+      details,
+    },
+  );
 }
 
 function describeStrangers({ snapshot }: Member, strangers: readonly string[]): string {

@@ -23,9 +23,10 @@ import type { CERTS_ROTATE } from './rotate-spec.ts';
 
 /** `meshctl clustermesh certs rotate`: new certificates for clusters and peers; with --ca, new CAs, phase by phase. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_ROTATE>): Promise<CommandResult> {
-  const options = { ...optionsOf(flags), contextsOf: contextsFor(context, flags) };
+  const base = { ...optionsOf(flags), contextsOf: contextsFor(context, flags) };
   const dryRun = dryRunOf(flags);
   return withChosenClusters(context, flags, async (targets, silent) => {
+    const options = { ...base, silent: silent.map((one) => one.context) };
     const prepared = await prepareRotation(context, targets, options);
     for (const warning of [...validityWarnings(options.asked.validityMs), ...prepared.scope.warnings])
       context.progress.warn(warning);
