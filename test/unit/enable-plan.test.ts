@@ -261,6 +261,49 @@ describe('settleEnable', () => {
     expect(() => settle({ usedNodePorts: [31000] }, { nodePort: 31000 })).toThrow(/another Service has the node port/);
   });
 
+  it.each<[string, object | undefined, Parameters<typeof settle>[1], RegExp, string]>([
+    [
+      'a node port for a load balancer',
+      { type: 'LoadBalancer' },
+      { nodePort: 32000 },
+      /--node-port is for Services of type NodePort, and this one is of type LoadBalancer/,
+      'To change the type: meshctl clustermesh enable --context one --service-type NodePort --node-port 32000',
+    ],
+    [
+      'an address of a load balancer for node ports',
+      { type: 'NodePort', ports: [{ port: 2379, nodePort: 31000 }] },
+      { loadBalancerIp: '10.0.0.9' },
+      /--load-balancer-ip is for Services of type LoadBalancer/,
+      '--service-type LoadBalancer --load-balancer-ip 10.0.0.9',
+    ],
+    [
+      'another class than a load balancer has',
+      { type: 'LoadBalancer', loadBalancerClass: 'a' },
+      { loadBalancerClass: 'b' },
+      /the class of a load balancer cannot be changed \(it is a\)/,
+      '--service-type NodePort && meshctl clustermesh enable --context one --service-type LoadBalancer --load-balancer-class b',
+    ],
+    [
+      'a class where there was none',
+      { type: 'LoadBalancer' },
+      { loadBalancerClass: 'b' },
+      /cannot be changed \(it is the cluster's default\)/,
+      '--load-balancer-class b',
+    ],
+  ])('refuses %s, and names the way', (_what, spec, choices, message, hint) => {
+    const run = () => settle({ live: [serviceObject({ ports: [{ port: 2379 }], ...spec })] }, choices);
+    expect(run).toThrow(message);
+    expect(run).toThrow(expect.objectContaining({ code: 'Usage', hint: expect.stringContaining(hint) }));
+  });
+
+  it('takes the class that a load balancer has, or gets with its type', () => {
+    const live = [serviceObject({ type: 'LoadBalancer', loadBalancerClass: 'a', ports: [{ port: 2379 }] })];
+    expect(settle({ live }, { loadBalancerClass: 'a' })).toMatchObject({ loadBalancerClass: 'a' });
+    const other = [serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 31000 }] })];
+    const choices = { serviceType: 'LoadBalancer', loadBalancerClass: 'b' } as const;
+    expect(settle({ live: other }, choices)).toMatchObject({ loadBalancerClass: 'b' });
+  });
+
   it('takes choices before what is there', () => {
     const live = [serviceObject({ type: 'LoadBalancer', ports: [{ port: 2379 }] })];
     expect(settle({ live }, { serviceType: 'NodePort', nodePort: 30001, replicas: 2 })).toMatchObject({

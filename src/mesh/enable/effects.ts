@@ -126,7 +126,8 @@ function addressEffects(
   const why = `${file === undefined ? 'peers dial' : 'it dials'} ${dialled.join(', ')}`;
   // Only its provider knows whether a load balancer goes on under its address.
   if (lost.length > 0 && type.before === 'LoadBalancer' && type.after === 'LoadBalancer') {
-    const cause = annotations.length > 0 ? ` with another ${annotations.join(', ')}` : ` for ${after.join(', ')}`;
+    const others = after.length > 0 ? ` for ${after.join(', ')}` : '';
+    const cause = annotations.length > 0 ? ` with another ${annotations.join(', ')}` : others;
     return [{ becomes: 'unknown', why: `${why}, which the load balancer may give up${cause}` }];
   }
   if (lost.length === dialled.length)

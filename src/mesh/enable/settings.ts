@@ -14,6 +14,7 @@ import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import { parseImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, APISERVER, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
@@ -83,6 +84,7 @@ export function settleEnable(
   const deployment = apiserverDeployment(snapshot);
   const service = serviceSpec(apiserverService(snapshot));
   const exposure = settleExposure(snapshot, choices);
+  requireServiceChoices(snapshot, exposure, choices);
   const isThere = (kind: string, apiVersion: string) =>
     snapshot.objects.has(keyOf({ apiVersion, kind, namespace, name: APISERVER } satisfies ObjectRef));
   return {
@@ -101,6 +103,44 @@ export function settleEnable(
     podDisruptionBudget: choices.podDisruptionBudget ?? isThere('PodDisruptionBudget', 'policy/v1'),
     serviceMonitor: choices.serviceMonitor ?? isThere('ServiceMonitor', 'monitoring.coreos.com/v1'),
   };
+}
+
+/**
+ * Refuses what the type of the Service leaves no room for. The class of a load balancer can be chosen only when a Service
+ * becomes one (Kubernetes' API reference, ServiceSpec: "Once set, it can not be changed").
+ * @throws MeshctlError `Usage`, with the way there
+ */
+function requireServiceChoices(snapshot: ClusterSnapshot, { type }: ServiceExposure, choices: EnableChoices): void {
+  const { context } = snapshot;
+  const enable = (...words: string[]) => meshctlCommand('clustermesh enable', { context }, words);
+  const refuse = (message: string, hint: string) =>
+    new MeshctlError('Usage', `context "${context}": ${message}`, { hint, details: { context } });
+  const own: readonly [string, unknown, ServiceType][] = [
+    ['--node-port', choices.nodePort, 'NodePort'],
+    ['--load-balancer-class', choices.loadBalancerClass, 'LoadBalancer'],
+    ['--load-balancer-ip', choices.loadBalancerIp, 'LoadBalancer'],
+    ['--load-balancer-source-ranges', choices.loadBalancerSourceRanges, 'LoadBalancer'],
+  ];
+  const [idle] = own.filter(([, value, of]) => value !== undefined && of !== type);
+  if (idle) {
+    const [flag, value, of] = idle;
+    const again = enable('--service-type', of, flag, String(value));
+    throw refuse(
+      `${flag} is for Services of type ${of}, and this one is of type ${type}`,
+      `To change the type: ${again}`,
+    );
+  }
+  const live = serviceSpec(apiserverService(snapshot));
+  const { loadBalancerClass: asked } = choices;
+  if (asked === undefined || live.type !== 'LoadBalancer' || live.loadBalancerClass === asked) return;
+  const steps = [
+    enable('--service-type', 'NodePort'),
+    enable('--service-type', 'LoadBalancer', '--load-balancer-class', asked),
+  ];
+  throw refuse(
+    `the class of a load balancer cannot be changed (it is ${live.loadBalancerClass ?? "the cluster's default"})`,
+    `By way of another type, which gives up its address, so that peers have to be connected anew: ${steps.join(' && ')}`,
+  );
 }
 
 /**
