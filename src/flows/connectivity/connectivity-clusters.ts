@@ -190,8 +190,8 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
   return endedAt(samples, endMs);
 }
 
-/** What is gone: the namespace, what the test put into somebody's namespace, or not all of it. */
-export type Removed = 'namespace' | 'objects' | 'nothing';
+/** What is gone: the namespace, what the test put into somebody's namespace, not all of it; or it was never there. */
+export type Removed = 'namespace' | 'objects' | 'nothing' | 'absent';
 
 /** Removes what the test made; what cannot be removed is warned of. Goes on after Ctrl-C. */
 export async function cleanUp(flow: Flow, cluster: TestCluster): Promise<Removed> {
@@ -200,7 +200,7 @@ export async function cleanUp(flow: Flow, cluster: TestCluster): Promise<Removed
   const signal = AbortSignal.timeout(CLEAN_UP_MS);
   try {
     const live = await client.get(refOf(namespace), { signal });
-    if (!live) return 'namespace';
+    if (!live) return 'absent';
     const isOurs = live.metadata.labels?.[MANAGED_LABEL] === 'meshctl';
     const objects = isOurs ? [namespace] : [policy(cluster.name), ...workload.toReversed()];
     for (const object of objects) await client.delete(refOf(object), { signal });

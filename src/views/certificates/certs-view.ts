@@ -15,6 +15,8 @@ interface CertificatesReport {
   faults: readonly CertificateFault[];
   /** Rotations of CAs that have not come to their end. */
   rotations: readonly { context: string; says: string; hint: string }[];
+  /** Whether any cluster could be read; else nothing is known of certificates. */
+  read: boolean;
 }
 
 /**
@@ -22,11 +24,13 @@ interface CertificatesReport {
  * Names, users and whole serial numbers are in the data.
  */
 export function certificatesText(
-  { certificates: entries, faults, rotations }: CertificatesReport,
+  { certificates: entries, faults, rotations, read }: CertificatesReport,
   theme: Theme,
   { headers }: { headers: boolean } = { headers: true },
 ): string {
-  if (entries.length === 0 && faults.length === 0) return headers ? 'No certificates of Cluster Mesh' : '';
+  if (entries.length === 0 && faults.length === 0) {
+    return headers ? (read ? 'No certificates of Cluster Mesh' : 'No cluster could be read') : '';
+  }
   const head = ['CONTEXT', 'ROLE', 'SUBJECT', 'ISSUER', 'SERIAL', 'EXPIRES IN'].map((text) => ({
     text,
     style: theme.bold,
@@ -59,7 +63,7 @@ export function certificateSecrets({ certificates }: Pick<CertificatesReport, 'c
 }
 
 /** What is said below the table, a sentence each. */
-export function certificateNotes({ faults, rotations }: Omit<CertificatesReport, 'certificates'>): string[] {
+export function certificateNotes({ faults, rotations }: Pick<CertificatesReport, 'faults' | 'rotations'>): string[] {
   return [...faults, ...rotations].map(({ context, says, hint }) => `${context}: ${says} → ${hint}`);
 }
 

@@ -37,7 +37,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
       data: { certificates, faults, rotations, ...(unreachable.length > 0 ? { unreachable } : {}) },
       text: (theme) => {
         if (flags.output === 'name') return certificateSecrets({ certificates });
-        const table = certificatesText({ certificates, faults, rotations }, theme, flags);
+        const table = certificatesText({ certificates, faults, rotations, read: done.length > 0 }, theme, flags);
         return [table, ...(flags.headers ? unreachableLines(unreachable, theme) : [])].join('\n');
       },
       exitCode: exitCodeWith(unreachable) || (faults.length > 0 ? 1 : 0),

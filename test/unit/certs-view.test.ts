@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { describeFindings } from '../../src/mesh/checks/catalogue.ts';
+import { certificatesText } from '../../src/views/certificates/certs-view.ts';
+import type { Theme } from '../../src/views/theme.ts';
+
+const same = (text: string) => text;
+const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
+
+it.each([
+  [true, 'No certificates of Cluster Mesh'],
+  [false, 'No cluster could be read'],
+])('a list of certificates says of nothing why it is nothing: read %s', (read, text) => {
+  expect(certificatesText({ certificates: [], faults: [], rotations: [], read }, PLAIN)).toBe(text);
+});
+
+it('a reason that names its context already is not given it twice', () => {
+  const check = { id: 'ownership-drift', category: 'ownership', title: 'x', says: () => '' };
+  const entry = (reason: string) =>
+    describeFindings([check], [{ id: check.id, severity: 'skip', cluster: 'a', args: { context: 'a', reason } }])[0];
+  expect(entry('context "a": cannot get ServiceAccount')?.message).toBe('context "a": cannot get ServiceAccount');
+  expect(entry('it was not planned')?.message).toBe('context "a": it was not planned');
+});
