@@ -36,21 +36,21 @@ describe('why no agent runs', () => {
       wanting(0),
       [daemonSet({ no: 'where' })],
       'the nodeSelector of its DaemonSet (no=where) matches none of 2 nodes',
-      `${KUBECTL} describe daemonset cilium`,
+      `${KUBECTL} describe daemonset/cilium`,
     ],
     [
       'no node is right',
       wanting(0),
       [daemonSet()],
       'wants none on any of 2 nodes',
-      `${KUBECTL} describe daemonset cilium`,
+      `${KUBECTL} describe daemonset/cilium`,
     ],
     [
       'there are no nodes',
       { ...wanting(0), nodes: [] },
       [],
       'no node was found',
-      `${KUBECTL} describe daemonset cilium`,
+      `${KUBECTL} describe daemonset/cilium`,
       true,
     ],
     [
@@ -87,9 +87,9 @@ it('a status without any agent has the reason and the next step, and so has chec
   const text = statusText(report, PLAIN);
   expect(text).toContain('❌ No Cilium agent runs in mesh-1');
   expect(text).toContain('mesh-1: no Cilium agent runs: the nodeSelector of its DaemonSet (no=where)');
-  expect(text).toContain(`→ ${KUBECTL} describe daemonset cilium`);
+  expect(text).toContain(`→ ${KUBECTL} describe daemonset/cilium`);
   expect(text).not.toContain('would not come back: no Cilium agent');
   expect(unconnected([report]).map(({ args, hint }) => [args.foundBy, hint])).toEqual([
-    ['agents-run', `${KUBECTL} describe daemonset cilium`],
+    ['agents-run', `${KUBECTL} describe daemonset/cilium`],
   ]);
 });

@@ -1,4 +1,4 @@
-import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { describeCommand, meshctlCommand } from '../command-line.ts';
 import { APISERVER } from '../objects/names.ts';
 import type { FaultId } from '../status/fault.ts';
 import { isAlone, type StatusReport } from '../status/status.ts';
@@ -67,7 +67,7 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   }
   if (nodes.total === 0) {
     const lack = report.faults.find(({ id }) => id === 'agents-missing');
-    const look = kubectlCommand(place, ['describe', 'daemonset', 'cilium']);
+    const look = describeCommand(place, 'daemonset', { name: 'cilium' });
     return fail(lack?.says ?? 'no Cilium agent runs', lack?.hint ?? look, 'agents-run');
   }
   if (kvstoremesh.enabled && kvstoremesh.replicas === 0) {

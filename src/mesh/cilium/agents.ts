@@ -1,5 +1,5 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
+import { describeCommand, kubectlCommand } from '../command-line.ts';
 import { counted } from '../counted.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_SELECTOR, agentDaemonSetRef } from '../objects/names.ts';
@@ -29,7 +29,7 @@ export function lackOfAgents(
     return { says, hint: look('get', 'daemonsets,deployments'), mayPass: false };
   }
   if (agent.ready > 0) return undefined;
-  const describe = look('describe', 'daemonset', 'cilium');
+  const describe = describeCommand({ context, namespace }, 'daemonset', { name: 'cilium' });
   if (agent.desired > 0) {
     const says = `none of the ${counted(agent.desired, 'Cilium agent')} is ready`;
     return { says, hint: look('get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide'), mayPass: true };

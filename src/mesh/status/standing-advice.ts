@@ -1,6 +1,6 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { waysBack } from '../certificates/authority.ts';
-import { describeCommand, meshctlCommand } from '../command-line.ts';
+import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { restoreUsersCommand } from '../peers/remote-users.ts';

@@ -59,7 +59,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   }),
   'unknown-value': ({ values = {} }, service) => ({
     message: `Cilium does not know these values, and takes them for false, or none: ${byCluster(values)}`,
-    hint: annotate(service, ...commonSharing(service)),
+    hint: annotate(service, ...agreedSharing(service)),
   }),
   'namespace-not-global': ({ clusters }, { namespace, clusters: all }) => ({
     message: `namespace ${namespace} is not global in ${list(clusters)}: the other clusters get no backends from there`,
@@ -96,18 +96,28 @@ const EFFECTS: Readonly<Record<Affinity, string>> = {
   remote: 'each one uses the backends of the others first',
 };
 
-/**
- * A command after which the clusters agree, with what it does. What most of them have is taken, unless it would take the
- * Service away from the others: then, as where there is no majority, all of them use and share it.
- */
+/** A command after which the clusters agree, with what it does. */
 function agreementHint(service: MeshService): string {
-  const defined = service.clusters.flatMap(({ definition }) => (definition ? [definition] : []));
+  const { affinity, isCommon } = agreement(service);
+  const command = annotate(service, ...agreedSharing(service));
+  return isCommon
+    ? `As in most of them, so that ${EFFECTS[affinity]}: ${command}`
+    : `So that all of them use and share it, and ${EFFECTS[affinity]}: ${command}`;
+}
+
+function agreedSharing(service: MeshService): string[] {
+  return ['--affinity', agreement(service).affinity, '--shared=true'];
+}
+
+/**
+ * What most of the clusters have, unless it would take the Service away from the others: then, as where there is no
+ * majority, all of them use and share it.
+ */
+function agreement({ clusters }: MeshService): { affinity: Affinity; isCommon: boolean } {
+  const defined = clusters.flatMap(({ definition }) => (definition ? [definition] : []));
   const common = majority(defined.map(({ global, shared, affinity }) => (global && shared ? affinity : undefined)));
   const affinity = common ?? majority(defined.map((one) => (one.global ? one.affinity : undefined))) ?? 'none';
-  const command = annotate(service, '--affinity', affinity, '--shared=true');
-  return common === undefined
-    ? `So that all of them use and share it, and ${EFFECTS[affinity]}: ${command}`
-    : `As in most of them, so that ${EFFECTS[affinity]}: ${command}`;
+  return { affinity, isCommon: common !== undefined };
 }
 
 /** What more than half of the values are. */
