@@ -149,6 +149,15 @@ describe('status', () => {
     `);
   });
 
+  it('names what a lone cluster can be connected to, where that is no question', () => {
+    const report = evaluateStatus(input({ peers: [], agents: NOTHING, replicas: NOTHING }));
+    const of = (others: string[], known = report) => statusText(known, plain, new Map(), others);
+    expect(of(['two'])).toContain('connect --context one --destination-context two');
+    expect(of([])).toContain("--destination-context '<context>'");
+    // Whom it lets in is whom it was connected to.
+    expect(of(['two'], { ...report, admits: ['mesh-3'] })).toContain("--destination-context '<context of mesh-3>'");
+  });
+
   it('says that no KVStoreMesh replica runs, and where to look', () => {
     expect(evaluateStatus(input({ replicas: [] })).healthy).toBe(false);
     expect(text({ replicas: [] })).toContain('describe deployment/clustermesh-apiserver');

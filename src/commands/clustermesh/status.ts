@@ -12,6 +12,7 @@ import { statusDetailsText, statusWideText } from '../../views/status/status-wid
 import type { Theme } from '../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
+import { kubeconfigOf } from '../targets/cluster-flags.ts';
 import type { SilentCluster } from '../targets/find-clusters.ts';
 import { unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { STATUS } from './status-spec.ts';
@@ -38,7 +39,9 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
   const work = async (answered: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
     const several = flags.all === true || answered.length + silent.length > 1;
     const contexts = knownContexts(context, flags);
-    const resultOf = async (look: Look) => statusResult(look, flags, several, await contexts(look));
+    const others = several ? [] : await onlyOther(context, flags, answered);
+    const resultOf = async (look: Look) =>
+      statusResult(look, flags, { several, others, contexts: await contexts(look) });
     // A mesh of which a cluster cannot be asked is not known to be healthy.
     const complete = ({ reports, unreachable }: Look): Look => ({
       reports,
@@ -91,6 +94,14 @@ function knownContexts(context: CommandContext, flags: StatusFlags): (look: Look
   };
 }
 
+/** The context that a lone cluster can be connected to, where the kubeconfig has just one more. */
+async function onlyOther(context: CommandContext, flags: StatusFlags, asked: readonly Target[]): Promise<string[]> {
+  const own = asked.map(({ client }) => client.context);
+  const names = (await kubeconfigOf(context, flags)).contexts.map(({ name }) => name);
+  const others = names.filter((name) => !own.includes(name));
+  return others.length === 1 ? others : [];
+}
+
 function checkFlags(flags: StatusFlags): void {
   const refuse = (message: string, hint: string): never => {
     throw new MeshctlError('Usage', message, { hint });
@@ -102,7 +113,11 @@ function checkFlags(flags: StatusFlags): void {
 }
 
 /** A report of one cluster, or of a mesh where several were asked for. */
-function statusResult(look: Look, { output }: StatusFlags, several: boolean, contexts: Contexts): CommandResult {
+function statusResult(
+  look: Look,
+  { output }: StatusFlags,
+  { several, others, contexts }: { several: boolean; others: readonly string[]; contexts: Contexts },
+): CommandResult {
   const exitCode = look.unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : isHealthy(look) ? 0 : 1;
   const mesh = printable(adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts));
   const [single] = mesh.clusters;
@@ -118,6 +133,6 @@ function statusResult(look: Look, { output }: StatusFlags, several: boolean, con
     return { kind: 'MeshStatusReport', data: { ...mesh }, text: output === 'junit' ? junit : text, exitCode };
   }
   const text = (theme: Theme) =>
-    output === 'wide' ? statusWideText(single, theme, contexts) : statusText(single, theme, contexts);
+    output === 'wide' ? statusWideText(single, theme, contexts, others) : statusText(single, theme, contexts, others);
   return { kind: 'StatusReport', data: { ...single }, text: output === 'junit' ? junit : text, exitCode };
 }

@@ -14,8 +14,14 @@ const NAMES_SHOWN = 3;
 /**
  * The report of `clustermesh status`: the article's three lines when healthy, else also what is wrong and what to do.
  * @param contexts of other clusters, as far as they are known
+ * @param others the contexts that it can be connected to, where that is no question
  */
-export function statusText(report: StatusReport, theme: Theme, contexts?: Contexts): string {
+export function statusText(
+  report: StatusReport,
+  theme: Theme,
+  contexts?: Contexts,
+  others: readonly string[] = [],
+): string {
   const reasons = reasonsOf({ clusters: [report] }, contexts);
   const lines = [headline(report, theme), ...replicaLines(report, reasons, theme)];
   if (!isAlone(report)) {
@@ -24,7 +30,7 @@ export function statusText(report: StatusReport, theme: Theme, contexts?: Contex
   }
   lines.push(
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
-    ...beginningLines(report, theme, [], contexts),
+    ...beginningLines(report, theme, report.admits?.length ? [] : others, contexts),
     ...servedLines(report, theme, contexts),
     ...explainLines(reasons, theme),
   );

@@ -5,8 +5,13 @@ import type { Theme } from '../theme.ts';
 import { statusText } from './status-view.ts';
 
 /** The report with more: KVStoreMesh per peer, and what each node and replica says of each peer. */
-export function statusWideText(report: StatusReport, theme: Theme, contexts?: Contexts): string {
-  return [statusText(report, theme, contexts), ...detailLines(report, theme)].join('\n');
+export function statusWideText(
+  report: StatusReport,
+  theme: Theme,
+  contexts?: Contexts,
+  others: readonly string[] = [],
+): string {
+  return [statusText(report, theme, contexts, others), ...detailLines(report, theme)].join('\n');
 }
 
 /** The same of several clusters, below what the mesh has in common: each under its name. */
