@@ -142,6 +142,13 @@ describe('endpoints', () => {
   });
 
   it.each([
+    ['mesh-2=fd00::1:2379', 'Write mesh-2=[fd00::1]:2379 for the port 2379, or mesh-2=[fd00::1:2379] for the address.'],
+    ['2001:db8::7:32379', 'Write [2001:db8::7]:32379 for the port 32379.'],
+  ])('%s may be two things, and is none before it is said which', (text, hint) => {
+    expect(() => parseEndpointOverride(text)).toThrow(expect.objectContaining({ code: 'Usage', hint }));
+  });
+
+  it.each([
     '127.0.0.1:2379',
     'mesh-2=127.9.9.9',
     '[::1]:2379',

@@ -3,11 +3,13 @@ import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, waysBack } from '../certificates/authority.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
-import { certificateSpecs, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
+import { certificateSpecs, coversHost, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
+import { ownerOfData } from '../certificates/rotation-cluster.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { SERVER_CERT_SECRET } from '../objects/names.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { knownPeers } from '../peers/peers.ts';
 import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
@@ -38,7 +40,7 @@ function perCertificate(
     one: ReturnType<typeof certificatesOf>[number] & { facts: TlsSecretFacts },
     cluster: ClusterSnapshot,
     now: Date,
-  ) => { severity: 'warn' | 'fail'; reason: string } | undefined,
+  ) => { severity: 'warn' | 'fail'; reason: string; hint?: string } | undefined,
   { isJudged = () => true, saidBy }: { isJudged?: (secret: string) => boolean; saidBy?: readonly string[] } = {},
 ): MeshCheck {
   const judgedOf = (cluster: ClusterSnapshot) => certificatesOf(cluster).filter(({ secret }) => isJudged(secret));
@@ -58,12 +60,16 @@ function perCertificate(
           const found = facts && judge({ ...one, facts }, cluster, now);
           if (!found) return [];
           const { context } = cluster;
-          return [findingOf(id, found.severity, context, { secret: one.secret, reason: found.reason }, renew(cluster))];
+          const { severity, reason, hint = renew(cluster) } = found;
+          return [findingOf(id, severity, context, { secret: one.secret, reason }, hint)];
         }),
       ),
     says: ({ args }) => `context "${args.context}": Secret ${args.secret}: ${args.reason}`,
   };
 }
+
+/** In every certificate that Cilium's chart makes; no peer dials them. */
+const LOOPBACK: readonly string[] = ['127.0.0.1', '::1'];
 
 /** The certificates of each cluster by themselves. */
 export const TLS_CHECKS: readonly MeshCheck[] = [
@@ -111,12 +117,20 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
   perCertificate(
     'tls-names',
     'server certificates cover the addresses that peers dial',
-    ({ facts, spec }) => {
-      const covered = new Set([...facts.certificate.dnsNames, ...facts.certificate.ipAddresses].map(lower));
-      const missing = [...spec.dnsNames, ...spec.ipAddresses].filter((name) => !covered.has(lower(name)));
+    ({ facts, spec, secret }, { objects, namespace }) => {
+      const covered = new Set(facts.certificate.dnsNames.map(lower));
+      const missing = [
+        ...spec.dnsNames.filter((name) => !covered.has(lower(name))),
+        ...spec.ipAddresses.filter((ip) => !LOOPBACK.includes(ip) && !coversHost(facts.certificate, ip)),
+      ];
+      if (missing.length === 0) return undefined;
       // Peers can dial <cluster>.mesh.cilium.io instead where that is covered.
       const severity = covered.has('*.mesh.cilium.io') ? 'warn' : 'fail';
-      return missing.length > 0 ? { severity, reason: `it does not cover ${missing.join(', ')}` } : undefined;
+      const names = missing.join(', ');
+      // enable leaves it to them which addresses theirs covers.
+      const owner = ownerOfData(objects.get(keyOf(secretRef(namespace, secret))));
+      const hint = owner && `${owner} made it: have it made anew there, with ${names} among its names`;
+      return { severity, reason: `it does not cover ${names}`, ...(hint ? { hint } : {}) };
     },
     { isJudged: (secret) => secret === SERVER_CERT_SECRET },
   ),

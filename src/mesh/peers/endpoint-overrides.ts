@@ -28,6 +28,13 @@ export function parseEndpointOverride(text: string): EndpointOverride {
   const of = cluster === undefined ? {} : { cluster };
   if (rest === SERVICE) return { ...of, service: true };
   const endpoint = parseEndpoint(rest);
+  const [, host, port] = /^([0-9A-Fa-f:]*:[0-9A-Fa-f:]*):(\d{4,5})$/.exec(rest) ?? [];
+  if (host !== undefined) {
+    const given = cluster === undefined ? '' : `${cluster}=`;
+    throw new MeshctlError('Usage', `"${text}" may be an address with a port, or an address that ends so`, {
+      hint: `Write ${given}[${host}]:${port} for the port ${port}${endpoint ? `, or ${given}[${rest}] for the address` : ''}.`,
+    });
+  }
   if (endpoint) {
     requireDialable(text, endpoint);
     return { ...of, ...endpoint };
