@@ -79,6 +79,25 @@ checkScenarios(
         change: ({ two }) => configure(two, { 'cluster-id': '7' }),
       },
     ],
+    'peer-renamed': [
+      {
+        when: 'a peer serves under another name by now',
+        severity: 'fail',
+        cluster: 'mesh-1',
+        args: { context: 'mesh-1', former: 'mesh-2', name: 'mesh-9', named: 'mesh-2' },
+        async change({ two }) {
+          const putBack = configure(two, { 'cluster-name': 'mesh-9' });
+          const undo = await edit(two, refs.deployment('clustermesh-apiserver'), (deployment) => {
+            const { template } = deployment.spec as { template: { metadata: { annotations: Record<string, string> } } };
+            template.metadata.annotations['meshctl.io/cluster'] = 'mesh-9/2';
+          });
+          return async () => {
+            await undo();
+            await putBack();
+          };
+        },
+      },
+    ],
     'identity-running': [
       {
         when: 'a cluster was renamed, and nothing was restarted',

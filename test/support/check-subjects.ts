@@ -229,6 +229,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'cluster-identity': noCluster,
   'cluster-name-unique': alone,
   'cluster-id-unique': alone,
+  'peer-renamed': noPeers,
   'peer-identity': { takeAway: (mesh) => ({ ...mesh, peerIds: undefined }) },
   'max-connected-clusters-equal': alone,
   'max-connected-clusters-running': without('clustermesh-apiserver'),

@@ -16,6 +16,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject, theCluster } from './check.ts';
 import { NO_CONFIG } from './config.ts';
 
@@ -93,6 +94,33 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     run: differentPeers,
     says: ({ args }) =>
       `context "${args.context}" is connected to a cluster "${args.name}" with the id ${args.known}, but context "${args.named}" has that name with the id ${args.id}`,
+  },
+  {
+    id: 'peer-renamed',
+    category: 'identity',
+    title: 'peers are known by the names that they have now',
+    needs: ['cluster-identity'],
+    subject: (cluster, { clusters }) => ({
+      things: clusters.length > 1 ? configuredPeers(cluster) : [],
+      otherwise: clusters.length > 1 ? 'it dials no cluster' : 'there is no other cluster to compare it with',
+    }),
+    run: ({ clusters }, all) =>
+      clusters.flatMap((cluster) =>
+        renamedPeers(cluster, othersThan(cluster, all)).map((renamed): Finding => {
+          const { context } = cluster;
+          const { former, cluster: other } = renamed;
+          const args = { context, former, name: clusterNameOf(other), named: other.context };
+          return {
+            id: 'peer-renamed',
+            severity: 'fail',
+            cluster: context,
+            args,
+            hint: takeUpCommand(cluster, renamed),
+          };
+        }),
+      ),
+    says: ({ args }) =>
+      `context "${args.context}" has a peer "${args.former}", which is the former name of ${args.name} (context "${args.named}")`,
   },
   {
     id: 'max-connected-clusters-running',
@@ -188,6 +216,10 @@ function wayToSize(clusters: readonly ClusterSnapshot[]): string {
   return commands.length > 0 ? `: ${commands.join(' && ')}` : '. It is set when a cluster is installed.';
 }
 
+function othersThan(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
+  return all.filter((other) => other !== cluster);
+}
+
 function configOf({ ciliumConfig }: ClusterSnapshot): Subject {
   return { things: ciliumConfig ? ['cilium-config'] : [], otherwise: NO_CONFIG };
 }
@@ -215,7 +247,10 @@ function knownClusters({ clusters, peerIds }: CheckInput): KnownCluster[] {
     label: `context "${cluster.context}"`,
   }));
   // A cluster that has another name by now is known by its former one, and is no other for it.
-  const former = clusters.flatMap((cluster) => recordedIdentity(cluster).name ?? []);
+  const former = clusters.flatMap((cluster) => [
+    ...[recordedIdentity(cluster).name ?? []].flat(),
+    ...renamedPeers(cluster, othersThan(cluster, clusters)).map((renamed) => renamed.former),
+  ]);
   const names = new Set([...own.map(({ name }) => name), ...former]);
   const peers = clusters.flatMap(({ context }) =>
     [...(peerIds?.get(context) ?? [])]

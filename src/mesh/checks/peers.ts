@@ -25,6 +25,7 @@ import { choicesFor, dialsOneWay, servedPeers } from '../peers/peer-choices.ts';
 import { remoteUserName } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { renamedPeers } from '../peers/renamed-peers.ts';
 import type { Finding, Severity } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
@@ -100,7 +101,10 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     says: saysUnconnected,
   },
   perPeer('peers-mutual', 'peers are configured in both directions', (from, to) =>
-    configuredPeers(to).includes(clusterNameOf(from)) || dialsOneWay(named(from), named(to))
+    configuredPeers(to).includes(clusterNameOf(from)) ||
+    dialsOneWay(named(from), named(to)) ||
+    // By the name that it had.
+    renamedPeers(to, [from]).length > 0
       ? undefined
       : { severity: 'warn', reason: `${clusterNameOf(to)} is not configured to dial back` },
   ),

@@ -20,6 +20,7 @@ export type DialFaultId =
   | 'peer-certificate-issuer'
   | 'peer-ca'
   | 'peer-unconfigured'
+  | 'peer-renamed'
   | 'max-connected-clusters-equal'
   | AddressFaultId;
 

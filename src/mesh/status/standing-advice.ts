@@ -72,6 +72,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-certificate-issuer': connect,
   'peer-ca': connect,
   'peer-unconfigured': connect,
+  'peer-renamed': connect,
   'peer-address-gone': connect,
   'peer-address-chosen': dialService,
   'peer-address-doubtful': lookAtPeer,

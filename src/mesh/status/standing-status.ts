@@ -1,9 +1,11 @@
 import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
+import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import { type AddressFault, addressFaults } from './dialled-address.ts';
 import type { FailureClass } from './failure-reason.ts';
 import type { AddressFaultId, Fault, FaultId } from './fault.ts';
@@ -38,6 +40,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'peer-certificate-issuer': WITHOUT_TRUST,
   'peer-ca': WITHOUT_TRUST,
   'peer-unconfigured': [],
+  'peer-renamed': [...WITHOUT_SERVER, 'permission-denied', 'tls-client-rejected', 'wrong-cluster'],
   'max-connected-clusters-equal': ['config-not-retrieved', ...VAGUE],
   'certificate-missing': [...WITHOUT_SERVER, 'config-invalid'],
   'certificate-unreadable': [...WITHOUT_SERVER, 'config-invalid'],
@@ -83,6 +86,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       ...withoutAgents(report, snapshot),
       ...found.filter(({ outage }) => outage),
       ...unconfigured(report, snapshot),
+      ...renamed(snapshot, others),
     ];
     const harmless = found.filter(({ outage }) => !outage);
     return { report: withServed(report, snapshot, snapshots), snapshot, faults, harmless };
@@ -144,6 +148,19 @@ function withoutAgents(report: StatusReport, snapshot: ClusterSnapshot): Fault[]
   const { says = 'no Cilium agent runs', hint } = lackOfAgents(snapshot) ?? {};
   const place = { context, namespace, component: 'agent', object: 'DaemonSet cilium' } as const;
   return [{ id: 'agents-missing', ...place, outage: true, says, ...(hint ? { hint } : {}) }];
+}
+
+/** Peers that serve under another name by now: what those who dial them by the former one read is not there. */
+function renamed(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): Fault[] {
+  const { context, namespace } = snapshot;
+  const component = dialsThroughKvstoremesh(snapshot) ? ('kvstoremesh' as const) : ('agent' as const);
+  const object = `Secret ${dialingSecret(snapshot)}`;
+  return renamedPeers(snapshot, others).map((peer) => ({
+    ...{ id: 'peer-renamed' as const, context, namespace, peer: peer.former, component, object, key: peer.former },
+    outage: true,
+    says: `that is the former name of ${clusterNameOf(peer.cluster)}`,
+    hint: takeUpCommand(snapshot, peer),
+  }));
 }
 
 interface Known {
