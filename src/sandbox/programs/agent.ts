@@ -64,7 +64,7 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
         return 0;
       };
       if (program.split('/').pop() === 'cilium-health' && command === 'status' && wantsJson(rest)) {
-        return answer(healthStatus(view(), { network, now: now() }));
+        return answer(healthStatus(view(), { network, name: own.name, now: now() }));
       }
       // Where the init container `config` left what cilium-config said when the pod started.
       if (program === 'cat' && command === '/tmp/cilium/config-map/cluster-id') {
