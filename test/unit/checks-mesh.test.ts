@@ -383,3 +383,15 @@ describe('the catalogue', () => {
     });
   });
 });
+
+describe('a name that a clustermesh-apiserver does not tell', () => {
+  it.each<[string, Partial<ClusterObservation>, RegExp]>([
+    ['because its etcd could not be read', {}, /could not be read from its etcd, .*KVStoreMesh$/],
+    ['although its etcd could be read', { published: new Map() }, /did not report the name .* rollout restart /],
+  ])('%s', (_what, observation, reason) => {
+    const live = [apiserverDeployment()];
+    const findings = findingsOf('identity-running', inputOf(observation, { live }));
+    const [own] = findings.filter(({ cluster }) => cluster === 'one');
+    expect(own).toMatchObject({ severity: 'skip', args: { reason: expect.stringMatching(reason) } });
+  });
+});

@@ -17,10 +17,10 @@ import type { Flow, Target } from '../flow.ts';
 
 /** What the etcd of a cluster describes, as ids by name. */
 export interface DescribedClusters {
-  /** The cluster itself, as its clustermesh-apiserver took it at its start. */
-  own: ReadonlyMap<string, number>;
-  /** What KVStoreMesh keeps of its peers. */
-  peers: ReadonlyMap<string, number>;
+  /** The cluster itself, as its clustermesh-apiserver took it at its start; undefined where its etcd could not be read. */
+  own: ReadonlyMap<string, number> | undefined;
+  /** What KVStoreMesh keeps of its peers; undefined as above. */
+  peers: ReadonlyMap<string, number> | undefined;
   /** Its etcd has no user for the agents of a cluster of this name: it was made for one of another name. */
   isOfAnother: boolean;
 }
@@ -51,8 +51,9 @@ export async function readDescribed(
     return [
       target.client.context,
       {
-        own: mapOf(ids.filter(({ isOwn }) => isOwn)),
-        peers: mapOf(ids.filter(({ isOwn }) => !isOwn)),
+        ...(configs instanceof Map
+          ? { own: mapOf(ids.filter(({ isOwn }) => isOwn)), peers: mapOf(ids.filter(({ isOwn }) => !isOwn)) }
+          : { own: undefined, peers: undefined }),
         isOfAnother: configs === 'unknown-user' && agentsUser(snapshot) === localUserName(name),
       },
     ];
@@ -62,7 +63,7 @@ export async function readDescribed(
 
 /** The ids of the clusters that these are already connected to, by context and peer name. */
 export function peerIdsIn(described: ReadonlyMap<string, DescribedClusters>): Map<string, ReadonlyMap<string, number>> {
-  return new Map([...described].map(([context, { peers }]) => [context, peers]));
+  return new Map([...described].flatMap(([context, { peers }]) => (peers ? [[context, peers] as const] : [])));
 }
 
 /** The etcd user as whom the cluster's agents log in. */

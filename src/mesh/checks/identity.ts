@@ -89,7 +89,9 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     saidBy: ['cluster-name-unique', 'cluster-id-unique'],
     subject: ({ context }, { clusters, peerIds }) => ({
       things: clusters.map(clusterNameOf).filter((name) => peerIds?.get(context)?.has(name)),
-      otherwise: 'it has no record of the other clusters',
+      otherwise: peerIds?.has(context)
+        ? 'it has no record of the other clusters'
+        : 'its record of the other clusters could not be read from its etcd, where KVStoreMesh keeps it',
     }),
     run: differentPeers,
     says: ({ args }) =>

@@ -93,7 +93,13 @@ function runningNames(cluster: ClusterSnapshot, { observed }: Pick<MeshCheckInpu
   const served = servedNames(cluster, seen);
   const agents = [...agentsOf(cluster, seen).keys()];
   const areRight = agents.every((name) => name === identityOf(ciliumConfig).name);
-  if (apiserverDeployment(cluster) && served.length === 0 && areRight && !seen?.isOfAnother) {
+  const isSilent = apiserverDeployment(cluster) && served.length === 0 && areRight && !seen?.isOfAnother;
+  if (isSilent && seen?.published === undefined) {
+    const otherwise =
+      "the name that its clustermesh-apiserver runs with could not be read from its etcd, which takes a ready pod, the right to port-forward and, for the agents' certificate, KVStoreMesh";
+    return { things: [], otherwise };
+  }
+  if (isSilent) {
     const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
     const otherwise = `its clustermesh-apiserver did not report the name that it runs with; with the one in cilium-config it starts by ${restart}`;
     return { things: [], otherwise };
