@@ -225,6 +225,8 @@ describe('settings that do not go together', () => {
     ['mcs-api', 'warn', both({ 'clustermesh-enable-mcs-api': 'true' })],
     ['cluster-id-of-eni', 'warn', [config(128, { ipam: 'eni' })]],
     ['cluster-id-of-eni', 'pass', [config(127, { ipam: 'eni' })]],
+    ['cluster-id-of-eni', 'pass', [config(383, { ipam: 'eni' })]],
+    ['cluster-id-of-eni', 'warn', [config(384, { ipam: 'eni' })]],
     ['cluster-id-of-eni', 'warn', [config(200, { 'cni-chaining-mode': 'aws-cni' })]],
     ['cluster-id-of-eni', 'skip', [config(200, {})]],
     ['wireguard-of-nodes', 'warn', [{ ...config(1, WIREGUARD), ...withoutKvstoremesh }]],

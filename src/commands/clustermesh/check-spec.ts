@@ -7,7 +7,7 @@ export const CHECK = {
   summary: 'Find what is wrong or will be, with the next step for each finding',
   description:
     'Reads the clusters and judges names and ids, settings, versions, addresses, the network between nodes, the ' +
-    'clustermesh-apiserver, certificates, peers and ownership. Exits 1 when a check fails.',
+    'clustermesh-apiserver, certificates, peers and ownership. Each finding has an id, about which explain says more. Exits 1 when a check fails.',
   examples: [
     { line: 'meshctl clustermesh check --pre --context gke,eks', what: 'before enable and connect' },
     { line: 'meshctl clustermesh check --all -o short', what: 'only what is not in order' },

@@ -24,21 +24,22 @@ interface Combination {
 }
 
 const isOn = (config: Config, key: string) => config[key] === 'true';
-const HALF_OF_IDS = 128;
+/** The bit of an id that is in the mark, too (ValidateBuggyClusterID in Cilium's pkg/clustermesh/types/option.go). */
+const MARKED_BIT = 0x80;
 
 const COMBINATIONS: readonly Combination[] = [
   {
     id: 'cluster-id-of-eni',
-    title: 'ids are below 128 where the cloud marks packets of its interfaces',
+    title: 'ids do not meet the mark by which the cloud tells packets of its interfaces',
     address: 'https://github.com/cilium/cilium/issues/21330',
     applies: (config) =>
       ['eni', 'alibabacloud'].includes(config.ipam ?? '') || config['cni-chaining-mode'] === 'aws-cni',
     otherwise: 'it does not take addresses of cloud interfaces (ENI)',
     judge: (config) => {
       const { id } = identityOf(config);
-      return id >= HALF_OF_IDS ? `the id is ${id}; from 128 on policies drop what they allow` : undefined;
+      return (id & MARKED_BIT) !== 0 ? `the id is ${id}; with it policies drop what they allow` : undefined;
     },
-    hint: () => 'give the cluster an id below 128.',
+    hint: () => 'give the cluster an id below 128 (or, in a mesh of 511 clusters, of 256 to 383).',
   },
   {
     id: 'wireguard-of-nodes',
