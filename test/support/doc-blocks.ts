@@ -61,8 +61,8 @@ export function patternOf(output: string): RegExp {
   return new RegExp(`^${lines.join('')}$`);
 }
 
-/** The command lines of meshctl in a `sh` block, without what a shell does around them. */
-export function commandLinesOf({ text }: DocBlock): string[] {
+/** The command lines of meshctl in what one types into a shell, without what the shell does around them. */
+export function commandLinesOf({ text }: Pick<DocBlock, 'text'>): string[] {
   return text
     .replaceAll(/\\\n\s*/g, ' ')
     .split('\n')

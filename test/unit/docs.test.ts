@@ -16,7 +16,7 @@ const inProse = pages.flatMap((file) =>
     ...readPage(file)
       .replaceAll(/^```[\s\S]*?^```$/gm, '')
       .matchAll(/`(meshctl [^`\n]+)`/g),
-  ].map(([, line = '']) => line),
+  ].map(([, text = '']) => text),
 );
 const blocks = pages.flatMap(blocksOf);
 const typed = blocks.filter(({ language }) => language === 'sh').flatMap(commandLinesOf);
@@ -46,7 +46,9 @@ describe('documentation', () => {
   });
 
   it('has such ones in its prose, too', async () => {
-    const lines = inProse.filter((line) => /\s--/.test(line) && !line.includes('…'));
+    const lines = inProse
+      .filter((text) => /\s--/.test(text) && !text.includes('…'))
+      .flatMap((text) => commandLinesOf({ text }));
     expect(lines.length).toBeGreaterThan(60);
     expect(await misread(lines)).toEqual([]);
   });
