@@ -112,6 +112,8 @@ export interface CaFacts {
   /** False for a CA whose key is kept elsewhere (cert-manager without `ca.key`). */
   hasKey: boolean;
   keyMatches: boolean;
+  /** There is a field for it, with nothing in it. */
+  keyIsEmpty?: true | undefined;
 }
 
 /** An etcd user that a peer may log in as. */

@@ -214,6 +214,7 @@ function caFactsOf(texts: Record<string, string>): CaFacts | undefined {
       certificatePem: certificate,
       hasKey: privateKey !== undefined,
       keyMatches: privateKey !== undefined && keyMatches(certificate, privateKey),
+      ...(privateKey?.trim() === '' ? { keyIsEmpty: true } : {}),
     };
   } catch (error) {
     if (error instanceof MeshctlError && error.code === 'CertificateAuthority') return undefined;

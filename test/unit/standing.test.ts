@@ -236,6 +236,13 @@ describe('what would not come back', () => {
     expect(ids(faults(setup))).toEqual(expected);
   });
 
+  it('is an empty key, and not one of another CA', () => {
+    const ca = { ...caFacts('ca-one'), keyMatches: false, keyIsEmpty: true as const };
+    expect(faults({ snapshot: { ca } }).map(({ says }) => says)).toEqual([
+      'the private key of the CA is empty: nothing can be renewed',
+    ]);
+  });
+
   it('is a peer of another size, unless one of the two was changed since', () => {
     const sized = (id: number, size: string, runs = size): ClusterSnapshot => {
       const text = JSON.stringify(apiserverDeployment()).replace('clusters=255', `clusters=${runs}`);

@@ -145,6 +145,7 @@ function hasSigned(cluster: ClusterSnapshot): boolean {
 function brokenCa(cluster: ClusterSnapshot): string | undefined {
   const secret = caSecretOf(cluster);
   const { ca } = cluster;
+  if (ca?.keyIsEmpty) return 'the private key in Secret cilium-ca is empty';
   if (ca?.hasKey && !ca.keyMatches) return 'the private key in Secret cilium-ca belongs to a different certificate';
   // A CA whose key is kept elsewhere is as good as one that is here: others sign.
   if (ca) return undefined;

@@ -231,7 +231,8 @@ function authorityFaults(snapshot: ClusterSnapshot): Fault[] {
   if (ca) {
     // Without any key, it is kept elsewhere on purpose.
     if (authorityState(snapshot) !== 'wrong-key') return [];
-    const says = 'the private key of the CA is unreadable or belongs to a different CA: nothing can be renewed';
+    const what = ca.keyIsEmpty ? 'is empty' : 'is unreadable or belongs to a different CA';
+    const says = `the private key of the CA ${what}: nothing can be renewed`;
     return [faultFor(snapshot, 'ca-key', { object, key: 'ca.key', says, outage: false })];
   }
   if (objects.has(keyOf(secretRef(namespace, CA_SECRET)))) {
