@@ -1,7 +1,7 @@
-import { MeshctlError } from '../mesh/errors.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { COMPLETION, SHELLS } from './completion-spec.ts';
 import type { FlagsOf } from './flags-of.ts';
+import { readPackageFile } from './package-file.ts';
 
 const FILE_NAMES: Readonly<Record<(typeof SHELLS)[number], string>> = {
   bash: 'meshctl.bash',
@@ -12,15 +12,9 @@ const FILE_NAMES: Readonly<Record<(typeof SHELLS)[number], string>> = {
 
 /** `meshctl completion`: a script of the package, as it is. */
 export async function run(
-  { installation }: Pick<CommandContext, 'installation'>,
+  context: Pick<CommandContext, 'installation'>,
   { shell }: FlagsOf<typeof COMPLETION>,
 ): Promise<CommandResult> {
-  const file = `templates/completion/${FILE_NAMES[shell]}`;
-  const script = await installation.read(file).catch((cause: unknown) => {
-    throw new MeshctlError('Bug', `${file} of this package is not readable`, {
-      hint: 'Install meshctl again.',
-      cause,
-    });
-  });
+  const script = await readPackageFile(context, `templates/completion/${FILE_NAMES[shell]}`);
   return { kind: 'CompletionScript', data: { shell, script }, text: () => script };
 }
