@@ -42,7 +42,7 @@ export function connectText(
       ({ from, to, addresses }) =>
         `  • Who answers ${from} at ${addresses.join(', ')} is not known: that is no address of the Service of ${to}`,
     ),
-    ...(isUntold ? hintLines(`whether they are connected: ${statusCommand()}`, theme, 2) : []),
+    ...(isUntold ? hintLines(`Whether they are connected: ${statusCommand()}`, theme, 2) : []),
   ].join('\n');
 
   function statusCommand(): string {
