@@ -60,6 +60,8 @@ export const SURROUNDING_FAULTS: readonly FaultEntry[] = [
     status: ['Forbidden'],
     check: ['cluster-answers'],
     connect: 'Forbidden',
+    // What grants a right is printed for whoever may: this user may not.
+    unconcerned: [],
   },
   {
     ...COMMON,
