@@ -40,6 +40,11 @@ export interface AgentFacts {
   ready: number;
 }
 
+/** An object that gives an account a part of its rights, and is not there, or gives nothing any more. */
+export interface LostAccess extends ObjectRef {
+  isEmptied?: true;
+}
+
 /** Everything read from one cluster in one pass. Plans and checks are pure functions of it. */
 export interface ClusterSnapshot {
   /** The kubeconfig context it was read through. */
@@ -97,7 +102,7 @@ export interface ClusterSnapshot {
    */
   tlsFiles?: ReadonlyMap<string, TlsFiles> | undefined;
   /** Of the clustermesh-apiserver's account and its rights what is not there; undefined where none of it was, or may be, read. */
-  missingAccess?: readonly ObjectRef[] | undefined;
+  missingAccess?: readonly LostAccess[] | undefined;
   /** What was not read, or may not be, by {@link keyOf}: whether it is there is not known. */
   unread?: ReadonlySet<string> | undefined;
 }

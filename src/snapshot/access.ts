@@ -7,6 +7,7 @@ import {
   readsCilium,
   roleGivenTo,
 } from '../mesh/apiserver/access.ts';
+import type { LostAccess } from '../mesh/cluster-snapshot.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import { APISERVER } from '../mesh/objects/names.ts';
 
@@ -18,7 +19,7 @@ export async function readMissingAccess(
   client: ClusterClient,
   namespace: string,
   deployment: KubeObject | undefined,
-): Promise<ObjectRef[] | undefined> {
+): Promise<LostAccess[] | undefined> {
   const account = accountRef(namespace, deployment);
   const [found, lost] = await Promise.all([readRef(client, account), readLostRights(client, account)]);
   if (!found && !lost) return undefined;
@@ -31,19 +32,21 @@ function readRef(client: ClusterClient, ref: ObjectRef): Promise<{ object: KubeO
 }
 
 /** The role and the binding that an account lacks; undefined where that may not be seen. */
-async function readLostRights(client: ClusterClient, account: ObjectRef): Promise<ObjectRef[] | undefined> {
+async function readLostRights(client: ClusterClient, account: ObjectRef): Promise<LostAccess[] | undefined> {
   const usual = { ...CLUSTER_ROLE_BINDINGS, name: APISERVER };
   const binding = await readRef(client, usual);
   const given = binding?.object && roleGivenTo(binding.object, account);
   const role = await readRef(client, clusterRoleRef(given ?? APISERVER));
-  if (given !== undefined && role?.object) return [];
+  const isEmptied = role?.object !== undefined && !readsCilium(role.object);
+  if (given !== undefined && role?.object && !isEmptied) return [];
   const others = await unlessForbidden(client.listAll(CLUSTER_ROLE_BINDINGS));
-  if (!others && given === undefined) return undefined;
+  if (!others && (given === undefined || isEmptied)) return undefined;
   const names = new Set((others ?? []).flatMap((other) => roleGivenTo(other, account) ?? []));
   const roles = await Promise.all([...names].map((name) => readRef(client, clusterRoleRef(name))));
   if (roles.some((one) => !one || (one.object && readsCilium(one.object)))) return [];
   return [
     ...(role && !role.object ? [clusterRoleRef(given ?? APISERVER)] : []),
+    ...(isEmptied ? [{ ...clusterRoleRef(given ?? APISERVER), isEmptied }] : []),
     ...(given === undefined ? [usual] : []),
   ];
 }

@@ -1,7 +1,8 @@
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { lasting } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
 import { type FaultMesh, ONE } from './fault-mesh.ts';
-import { change, dropSecret, issued } from './fault-parts.ts';
+import { change, dropSecret, emptySecret, issued, removeContainer } from './fault-parts.ts';
 import { found, peerCertificateSpec, refsOf, setSecret } from './sandbox-mesh.ts';
 
 const REPLICAS_SECRET = 'cilium-kvstoremesh';
@@ -26,7 +27,7 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     id: 'replicas-file-garbage',
     what: 'the peering file for KVStoreMesh is not YAML',
     arrange: (mesh) => setFiles(mesh, { 'mesh-2': 'endpoints: [' }),
-    status: ['peering-file-unreadable'],
+    status: ['config-invalid', 'peering-file-unreadable'],
     check: ['peering-file-unreadable'],
     connect: 'changes',
   },
@@ -188,7 +189,7 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     what: 'the peering file has an address that the peer no longer has',
     arrange: (mesh) => setFiles(mesh, { 'mesh-2': fileOf(mesh).replace(/https:.*/, 'https://172.18.2.199:2379') }),
     noticed: true,
-    status: ['timed-out'],
+    status: ['timed-out', 'peer-address-gone'],
     check: ['peers-endpoint'],
     connect: 'changes',
     evidence: /172\.18\.2\.199:2379: .*timeout/,
@@ -209,11 +210,79 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     check: ['‼peers-mutual', 'peers-connected'],
     connect: 'changes',
   },
+  {
+    ...COMMON,
+    id: 'address-chosen-of-nobody',
+    what: 'an address was chosen for the peer that it no longer has',
+    arrange: (mesh) => {
+      setFiles(mesh, { 'mesh-2': fileOf(mesh).replace(/https:.*/, 'https://172.18.2.199:2379') });
+      change(mesh.one, refsOf(mesh.one).secret(AGENTS_SECRET), ({ metadata }) => {
+        metadata.annotations = { ...metadata.annotations, 'meshctl.io/endpoint.mesh-2': '172.18.2.199:2379' };
+      });
+    },
+    noticed: true,
+    status: ['timed-out', 'peer-address-chosen'],
+    check: ['peers-connected'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'client-certificate-of-own-ca',
+    what: 'mesh-1 shows its peer a certificate of its own CA, as if both had one',
+    arrange: (mesh) => setFiles(mesh, { 'mesh-2': fileOf(mesh).replaceAll(/mesh-2\.(?=etcd-client\.)/g, 'common-') }),
+    noticed: true,
+    status: ['tls-client-rejected', 'peer-certificate-issuer'],
+    check: ['peers-connected'],
+    certs: [`${ONE} peer peer-certificate-issuer`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'file-of-another-cluster',
+    what: 'the peering file for mesh-2 leads to mesh-1 itself',
+    arrange: ({ one, two }) => {
+      const texts = secretTexts(two.store.get(refsOf(two).secret(REPLICAS_SECRET)));
+      const turned = Object.entries(texts).map(([key, text]) =>
+        [key, text].map((one) => one.replaceAll('mesh-1', 'mesh-2')),
+      );
+      setSecret(one, REPLICAS_SECRET, Object.fromEntries(turned));
+    },
+    noticed: true,
+    status: ['config-not-retrieved', 'peer-user-missing', 'peer-ca'],
+    check: ['peers-endpoint', 'peers-user', 'peers-connected'],
+    certs: [`${ONE} peer peer-ca`],
+    connect: 'changes',
+  },
+  {
+    id: 'kvstoremesh-off-in-the-pods',
+    what: 'KVStoreMesh was switched off by hand, and the agents still read its cache',
+    arrange: ({ one }) => {
+      removeContainer(one, 'kvstoremesh');
+      change(one, refsOf(one).deployment('clustermesh-apiserver'), ({ spec }) => {
+        const pod = (spec as { template: { spec: { volumes: { name: string }[] } } }).template.spec;
+        pod.volumes = pod.volumes.filter(({ name }) => name !== 'kvstoremesh-secrets');
+      });
+    },
+    enableAt: ONE,
+    status: ['peering-file-no-cache'],
+    check: ['peering-file-no-cache', 'peers-endpoint'],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'kvstoremesh-off-in-the-secrets',
+    what: 'the agents dial the peer themselves, past the KVStoreMesh that runs',
+    arrange: ({ one }) => {
+      const files = secretTexts(one.store.get(refsOf(one).secret(REPLICAS_SECRET)));
+      setSecret(one, AGENTS_SECRET, files);
+      emptySecret(one, REPLICAS_SECRET);
+    },
+    status: ['peering-file-missing'],
+    check: ['peering-file-missing'],
+    connect: 'changes',
+  },
 ];
 
 function fileOf({ one }: FaultMesh): string {
-  const { data } = found(one.store.get(refsOf(one).secret(REPLICAS_SECRET)), REPLICAS_SECRET) as {
-    data?: Record<string, string>;
-  };
-  return Buffer.from(data?.['mesh-2'] ?? '', 'base64').toString();
+  return secretTexts(found(one.store.get(refsOf(one).secret(REPLICAS_SECRET)), REPLICAS_SECRET))['mesh-2'] ?? '';
 }

@@ -3,11 +3,14 @@ import { lasting, serverCertificateSpec } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
 import { TWO } from './fault-mesh.ts';
 import {
+  change,
   changePort,
   changeService,
   dropSecret,
   emptySecret,
+  issued,
   removeContainer,
+  restartApiserver,
   SERVER_CERT,
   scaleTo,
   serveWith,
@@ -229,5 +232,53 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     status: ['service-missing'],
     check: ['apiserver-address'],
     connect: 'ClusterMeshNotEnabled',
+  },
+  {
+    id: 'mesh-left-by-hand',
+    what: 'mesh-2 was taken out of the mesh by hand, and mesh-1 still dials it',
+    arrange: ({ two }) => {
+      two.store.delete(refsOf(two).deployment('clustermesh-apiserver'));
+      for (const name of ['cilium-kvstoremesh', 'cilium-clustermesh']) dropSecret(two, name);
+    },
+    noticed: true,
+    status: ['mesh-disabled'],
+    check: ['apiserver-deployed'],
+    connect: 'ClusterMeshNotEnabled',
+  },
+  {
+    id: 'server-key-of-another',
+    what: 'the private key of the server belongs to a different certificate',
+    arrange: async ({ two }) =>
+      setSecret(two, SERVER_CERT, { 'tls.key': (await issued(serverCertificateSpec(two))).privateKey }),
+    status: ['certificate-key'],
+    check: ['tls-key'],
+    certs: [`${TWO} server certificate-key`],
+    connect: 'ClusterMeshNotEnabled',
+  },
+  {
+    id: 'server-certificate-of-clients',
+    what: 'the server certificate is not for servers',
+    arrange: ({ two }) => serveWith(two, { ...serverCertificateSpec(two), usages: ['client'] }, { signer: two }),
+    noticed: true,
+    status: ['tls-usage', 'certificate-usage'],
+    check: ['tls-usage'],
+    certs: [`${TWO} server certificate-usage`],
+    connect: 'keeps',
+    unconcerned: ['connect'],
+  },
+  {
+    id: 'rights-emptied',
+    what: 'the clustermesh-apiserver may read nothing, and was started anew',
+    arrange: async ({ two }) => {
+      const [, role] = accessRefs(two.namespace);
+      if (role) change(two, role, (object) => Object.assign(object, { rules: [] }));
+      restartApiserver(two);
+      await two.settled();
+    },
+    noticed: true,
+    status: ['syncing', 'access-missing'],
+    check: ['access-missing'],
+    connect: 'keeps',
+    unconcerned: ['connect'],
   },
 ];

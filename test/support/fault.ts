@@ -31,7 +31,9 @@ export interface FaultEntry {
   operator?: true;
   /** Commands that only show where to look; others mend it. */
   looks?: readonly Adviser[];
-  /** Commands that have nothing to do with it and say nothing. */
+  /** Commands that are typed although their plan keeps all: they wait in vain then, and say why. */
+  waits?: readonly Adviser[];
+  /** Commands that have nothing to do with it and say nothing, or of which others show as much. */
   unconcerned?: readonly Adviser[];
   /** What a mere look that is printed must show. */
   evidence?: RegExp;

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { hintLines } from '../../src/views/hint-lines.ts';
 import type { CliResult } from './cli.ts';
+import { PLAIN } from './plain-theme.ts';
 
 /** A command line that was printed for the operator, as a shell reads it. */
 export interface PrintedCommand {
@@ -26,6 +28,12 @@ export function printedCommands({ stdout, stderr }: Pick<CliResult, 'stdout' | '
   const whole = `${stderr}\n${stdout}`.replaceAll(/ (&&|\|)\n +/g, ' $1 ');
   const lines = whole.split('\n').flatMap((line) => STEP.exec(line)?.[1] ?? []);
   return [...new Set(lines)].flatMap(commandsIn);
+}
+
+/** Those of the hint of an error as JSON, laid out as it is in text. */
+export function hintedCommands({ stdout }: Pick<CliResult, 'stdout'>): PrintedCommand[] {
+  const { error } = JSON.parse(stdout) as { error?: { hint?: string } };
+  return printedCommands({ stdout: hintLines(error?.hint ?? '', PLAIN).join('\n'), stderr: '' });
 }
 
 /** What a real shell makes of a line; `a && b` are two commands. Fails where it cannot be typed as it is printed. */

@@ -46,7 +46,7 @@ export function certificateFacts(overrides: Partial<CertificateFacts> = {}): Cer
     serial: '01',
     dnsNames: [],
     ipAddresses: [],
-    usages: [],
+    usages: ['server', 'client'],
     isCa: false,
     notBefore: new Date('2026-01-01T00:00:00Z'),
     notAfter: new Date('2029-01-01T00:00:00Z'),

@@ -2,10 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { allOf, counted, partOf } from '../../src/mesh/counted.ts';
 import { hintLines } from '../../src/views/hint-lines.ts';
-import type { Theme } from '../../src/views/theme.ts';
+import { PLAIN } from '../support/plain-theme.ts';
 
-const same = (text: string) => text;
-const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
 const SENTENCE = 'check routes, VPN and firewalls from the nodes to the address of mesh-2 (TCP 2379), which this shows';
 const STUBS = 'meshctl() { printf "%s " meshctl "$@"; }; kubectl() { printf "%s " kubectl "$@"; };';
 const COMMAND = `kubectl --context mesh-1 exec deploy/clustermesh-apiserver -c kvstoremesh -- ${'x'.repeat(60)}`;

@@ -88,6 +88,25 @@ describe('what a clustermesh-apiserver reads its cluster as', () => {
     ],
     ['no role', undefined, [account(USUAL), binding(USUAL, of(USUAL))], ['ClusterRole clustermesh-apiserver']],
     [
+      'a role that gives nothing any more',
+      undefined,
+      [account(USUAL), role(USUAL, []), binding(USUAL, of(USUAL))],
+      ['ClusterRole clustermesh-apiserver'],
+    ],
+    [
+      'a role that gives nothing, and another one that does',
+      undefined,
+      [account(USUAL), role(USUAL, []), binding(USUAL, of(USUAL)), role('r'), binding('b', of(USUAL), 'r')],
+      [],
+    ],
+    [
+      'a role that gives nothing, where others may not be listed',
+      undefined,
+      [account(USUAL), role(USUAL, []), binding(USUAL, of(USUAL))],
+      [],
+      ['list ClusterRoleBinding'],
+    ],
+    [
       'nothing',
       undefined,
       [],

@@ -5,9 +5,7 @@ import { graphOfRoutes } from '../../src/mesh/status/mesh-graph.ts';
 import { routesText } from '../../src/views/checks/routes-view.ts';
 import { svgOf } from '../../src/views/status/graph-svg.ts';
 import { dotOf, mermaidOf } from '../../src/views/status/graph-text.ts';
-import type { Theme } from '../../src/views/theme.ts';
-
-const same = (text: string) => text;
+import { PLAIN } from '../support/plain-theme.ts';
 
 const ROUTES: readonly NodeRoute[] =
   readRoutes([
@@ -46,7 +44,6 @@ describe('routeTo', () => {
   });
 });
 
-const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
 const cluster = (name: string) => ({ context: name, name, mode: 'tunnel' as const, podCidrs: 1, nodes: 1 });
 const route = (from: string, to: string, found: Partial<RouteToPods> = { source: 'tunnel' }) => ({
   ...{ from, to, node: 'n', podCidr: '10.2.0.0/24' },

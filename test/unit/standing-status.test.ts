@@ -7,7 +7,7 @@ import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
 import { createTally, type PollResult, type StatusReport } from '../../src/mesh/status/status.ts';
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { meshStatusText } from '../../src/views/status/matrix-view.ts';
-import type { Theme } from '../../src/views/theme.ts';
+import { PLAIN } from '../support/plain-theme.ts';
 import {
   apiserverDeployment,
   loadBalancerService,
@@ -16,9 +16,6 @@ import {
   snapshotOf,
   tlsFacts,
 } from '../support/snapshots.ts';
-
-const same = (text: string) => text;
-const PLAIN: Theme = { bold: same, dim: same, ok: same, warn: same, fail: same };
 
 const secret = (name: string, texts: Record<string, string>, minutesOld = 0) => ({
   apiVersion: 'v1',

@@ -197,6 +197,22 @@ describe('what would not come back', () => {
       ['apiserver certificate-expired'],
     ],
     [
+      'a server certificate for clients',
+      { tls: { [SERVER]: tlsOf('ca-mesh-1', { certificate: certificateFacts({ usages: ['client'] }) }) } },
+      ['apiserver certificate-usage'],
+    ],
+    [
+      'a client certificate for servers',
+      {
+        tls: {
+          'clustermesh-apiserver-admin-cert': tlsOf('ca-mesh-1', {
+            certificate: certificateFacts({ usages: ['server'] }),
+          }),
+        },
+      },
+      ['apiserver certificate-usage'],
+    ],
+    [
       "a client certificate that the cluster's etcd does not accept",
       { tls: { 'clustermesh-apiserver-local-cert': tlsOf('ca-old') } },
       ['apiserver certificate-issuer'],

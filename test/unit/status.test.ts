@@ -186,6 +186,7 @@ describe('classifyFailure', () => {
     ['x509: certificate signed by unknown authority', 'tls-unknown-ca'],
     ['x509: certificate is valid for 127.0.0.1, not 10.0.0.1', 'tls-name'],
     ["x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs", 'tls-name'],
+    ['x509: certificate specifies an incompatible key usage', 'tls-usage'],
     ['remote error: tls: bad certificate', 'tls-client-rejected'],
     ['remote error: tls: unknown certificate authority', 'tls-client-rejected'],
     ['etcdserver: permission denied', 'permission-denied'],

@@ -4,17 +4,25 @@ import { waitForList, waitForObject } from '../../kube/wait.ts';
 import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
 import { givenAnother } from '../../mesh/apiserver/given-address.ts';
+import { type LackOfRoom, lackOfRoom } from '../../mesh/apiserver/room.ts';
 import { describeCommand } from '../../mesh/command-line.ts';
 import { takeBackCommand } from '../../mesh/enable/kept-settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import {
   APISERVER,
   APISERVER_SELECTOR,
   apiserverDeploymentRef,
   apiserverServiceRef,
 } from '../../mesh/objects/names.ts';
-import { crashesAnew, eventSentences, unreadiness, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
+import {
+  crashesAnew,
+  eventSentences,
+  isUnschedulable,
+  unreadiness,
+  workloadTroubles,
+} from '../../mesh/objects/workload-trouble.ts';
+import { readNodes } from '../../snapshot/nodes.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 
 /**
@@ -170,6 +178,7 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
   ]);
   const [trouble, ...others] = workloadTroubles(deployment, pods);
   const takeBack = deployment && takeBackCommand(client.context, deployment, 'spec.template');
+  const lack = trouble && isUnschedulable(trouble) ? await readLackOfRoom(client, namespace, deployment) : undefined;
   const setBack = takeBack && `Take back what was --set of its pods, where that is why: ${takeBack}`;
   const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
   const said = trouble?.says ?? [...pods.flatMap(unreadiness), ...events][0];
@@ -178,7 +187,7 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
     'Timeout',
     `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${Math.round(waitMs / 100) / 10} s${said ? `: ${said}` : ''}`,
     {
-      hint: setBack ?? (trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`),
+      hint: setBack ?? lack?.hint ?? (trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`),
       details: {
         context: client.context,
         object: `Deployment ${namespace}/${APISERVER}`,
@@ -187,6 +196,17 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
       cause,
     },
   );
+}
+
+/** Why no node takes a pod, with the command by which one does; undefined where the nodes may not be listed. */
+async function readLackOfRoom(
+  client: ClusterClient,
+  namespace: string,
+  deployment: KubeObject | undefined,
+): Promise<LackOfRoom | undefined> {
+  const nodes = await orNothing(readNodes(client), []);
+  const objects = new Map(deployment ? [[keyOf(apiserverDeploymentRef(namespace)), deployment]] : []);
+  return lackOfRoom({ context: client.context, namespace, nodes, objects });
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import type { ClusterSnapshot, LostAccess } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts';
 import { APISERVER } from '../objects/names.ts';
@@ -58,7 +58,7 @@ export function readsCilium(role: KubeObject): boolean {
 export function missingAccess(
   { missingAccess: missing }: ClusterSnapshot,
   deployment: KubeObject | undefined,
-): readonly ObjectRef[] | undefined {
+): readonly LostAccess[] | undefined {
   return deployment && missing;
 }
 

@@ -19,7 +19,9 @@ export interface LackOfRoom {
  * Whether no node would take a further pod of the clustermesh-apiserver: as it is deployed, or as enable deploys it.
  * Undefined where one would, and where no node was read.
  */
-export function lackOfRoom(cluster: ClusterSnapshot): LackOfRoom | undefined {
+export function lackOfRoom(
+  cluster: Pick<ClusterSnapshot, 'context' | 'namespace' | 'nodes' | 'objects'>,
+): LackOfRoom | undefined {
   const { context, nodes } = cluster;
   const { spec } = workloadSpec(apiserverDeployment(cluster)).template ?? {};
   const { tolerations = [], nodeSelector = {} } = spec ?? { nodeSelector: NODE_SELECTOR };

@@ -22,6 +22,7 @@ const FOUND_BY: Readonly<Partial<Record<FaultId, string | readonly string[]>>> =
   'certificate-unreadable': 'tls-present',
   'certificate-key': 'tls-key',
   'certificate-expired': 'tls-expiry',
+  'certificate-usage': 'tls-usage',
   'certificate-issuer': 'tls-chain',
   'peer-certificate-key': 'peers-certificate',
   'peer-certificate-expired': 'peers-certificate',

@@ -35,6 +35,11 @@ export function workloadTroubles(deployment: KubeObject | undefined, pods: reado
   });
 }
 
+/** Whether it is that no node takes a pod. */
+export function isUnschedulable({ says }: WorkloadTrouble): boolean {
+  return /Unschedulable/.test(says);
+}
+
 /** Whether a pod of the newest template is in a crash loop; what older ones do will end with them. */
 export function crashesAnew(pods: readonly KubeObject[]): boolean {
   const createdAt = ({ metadata }: KubeObject) => String(metadata.creationTimestamp ?? '');

@@ -24,6 +24,7 @@ const NOBODY: readonly FailureClass[] = ['refused', 'timed-out', 'cannot-resolve
 const SOMEBODY_ELSE: readonly FailureClass[] = [
   'tls-unknown-ca',
   'tls-expired',
+  'tls-usage',
   'tls-client-rejected',
   'permission-denied',
   'config-not-retrieved',

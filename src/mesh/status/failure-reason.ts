@@ -19,6 +19,7 @@ export type FailureClass =
   | 'tls-unknown-ca'
   | 'tls-expired'
   | 'tls-name'
+  | 'tls-usage'
   | 'tls-client-rejected'
   | 'permission-denied'
   | 'config-invalid'
@@ -34,6 +35,7 @@ export type FailureClass =
 const PATTERNS: readonly [FailureClass, RegExp][] = [
   ['tls-expired', /certificate has expired|not yet valid|expired certificate/i],
   ['tls-name', /certificate is (not )?valid for|doesn't contain any IP SANs|cannot validate certificate for/i],
+  ['tls-usage', /incompatible key usage/i],
   ['tls-client-rejected', /remote error: tls|bad certificate|certificate required|tls: (unknown|bad) certificate/i],
   ['tls-unknown-ca', /unknown authority|self[- ]signed certificate|unable to verify|crypto\/rsa: verification error/i],
   ['permission-denied', /permission denied|authentication failed|invalid auth token|user name is empty/i],
@@ -192,6 +194,10 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   'tls-name': {
     says: ({ apiserver }) => `the server certificate of ${apiserver} does not cover the address that is dialled`,
     hint: mend,
+  },
+  'tls-usage': {
+    says: ({ apiserver }) => `the server certificate of ${apiserver} is not for server use`,
+    hint: (place) => `renew it: ${enable(serverPlace(place))}`,
   },
   'tls-client-rejected': {
     says: ({ who }) => `${who} does not accept the client certificate`,

@@ -33,6 +33,7 @@ export type ServeFaultId =
   | 'certificate-unreadable'
   | 'certificate-key'
   | 'certificate-expired'
+  | 'certificate-usage'
   | 'certificate-issuer'
   | 'ca-missing'
   | 'ca-unreadable'

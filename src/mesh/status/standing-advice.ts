@@ -80,6 +80,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'certificate-unreadable': reissue,
   'certificate-key': reissue,
   'certificate-expired': reissue,
+  'certificate-usage': reissue,
   'certificate-issuer': reissue,
   'ca-missing': restoreAuthority,
   'ca-unreadable': restoreAuthority,

@@ -13,7 +13,7 @@ import { misfitsOf } from '../apiserver/misfits.ts';
 import { outdatedIdentity, saysOutdated, settleIdentity } from '../apiserver/pod-marks.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import { authorityState, hasLostSigner } from '../certificates/authority.ts';
-import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
+import { type CertificateUsage, distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -132,7 +132,8 @@ function accessFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[
   const missing = missingAccess(snapshot, deployment) ?? [];
   const [first] = missing;
   if (!first) return [];
-  const says = `its clustermesh-apiserver has lost its ${missing.map(({ kind }) => kind).join(' and ')}: a new pod of it could read nothing to serve`;
+  const lost = missing.map(({ kind, isEmptied }) => (isEmptied ? `rights in its ${kind}` : kind)).join(' and ');
+  const says = `its clustermesh-apiserver has lost its ${lost}: a new pod of it could read nothing to serve`;
   const hint = giveAccessCommand(snapshot, deployment, missing);
   return [faultFor(snapshot, 'access-missing', { object: `${first.kind} ${first.name}`, says, hint })];
 }
@@ -162,8 +163,12 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
     const what = `the ${/-([a-z]+)-cert$/.exec(name)?.[1] ?? 'own'} certificate`;
     const isServer = name === SERVER_CERT_SECRET;
     const found =
-      certificateFault(what, tlsFiles.get(name), isServer ? undefined : server, now) ??
-      (isServer && isElsewhere ? FROM_ELSEWHERE : undefined);
+      certificateFault(
+        { what, use: isServer ? 'server' : 'client' },
+        tlsFiles.get(name),
+        isServer ? undefined : server,
+        now,
+      ) ?? (isServer && isElsewhere ? FROM_ELSEWHERE : undefined);
     return found ? [faultFor(snapshot, found.id, { ...found, ...unsigned, object: `Secret ${name}`, outage })] : [];
   });
 }
@@ -176,10 +181,11 @@ const FROM_ELSEWHERE = {
 
 /**
  * @param what it is, in words
+ * @param use what it must be for
  * @param server of a client's certificate the one that must accept it
  */
 function certificateFault(
-  what: string,
+  { what, use }: { what: string; use: CertificateUsage },
   files: TlsFiles | undefined,
   server: TlsFiles | undefined,
   now: Date,
@@ -209,6 +215,9 @@ function certificateFault(
   }
   const invalid = validityFault(certificate, now);
   if (invalid) return { id: 'certificate-expired', says: `${what} ${invalid}`, key: 'tls.crt' };
+  if (!certificate.usages.includes(use)) {
+    return { id: 'certificate-usage', says: `${what} is not for ${use} use`, key: 'tls.crt' };
+  }
   if (!signedByCa) {
     return {
       id: 'certificate-issuer',

@@ -25,7 +25,13 @@ const TAKEN_UP_WITHIN_MS = 2 * 60 * 1000;
 const VAGUE: readonly FailureClass[] = ['starting', 'unknown'];
 const WITHOUT_FILE: readonly FailureClass[] = ['not-configured', 'not-taken-up', 'config-invalid', ...VAGUE];
 const WITHOUT_SERVER: readonly FailureClass[] = ['refused', 'timed-out', 'config-not-retrieved', ...VAGUE];
-const WITHOUT_TRUST: readonly FailureClass[] = ['tls-expired', 'tls-unknown-ca', 'tls-client-rejected', ...VAGUE];
+const WITHOUT_TRUST: readonly FailureClass[] = [
+  'tls-expired',
+  'tls-unknown-ca',
+  'tls-usage',
+  'tls-client-rejected',
+  ...VAGUE,
+];
 
 /** Which failures of a connection each fault explains; what an address does, {@link addressFaults} says. */
 const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly FailureClass[]>> = {
@@ -46,6 +52,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'certificate-unreadable': [...WITHOUT_SERVER, 'config-invalid'],
   'certificate-key': [...WITHOUT_SERVER, 'config-invalid'],
   'certificate-expired': WITHOUT_TRUST,
+  'certificate-usage': WITHOUT_TRUST,
   'certificate-issuer': WITHOUT_TRUST,
   'ca-missing': [],
   'ca-unreadable': [],
@@ -66,7 +73,8 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'apiserver-not-ready': WITHOUT_SERVER,
   // What serves is of before, and serves.
   'apiserver-rollout': [],
-  'access-missing': WITHOUT_SERVER,
+  // A server that may read nothing serves nothing, and lets everyone in.
+  'access-missing': [...WITHOUT_SERVER, 'syncing'],
   'agents-missing': [],
   'max-connected-clusters-running': ['config-not-retrieved', ...VAGUE],
   'identity-outdated': ['permission-denied', 'config-not-retrieved', 'tls-client-rejected', 'wrong-cluster', ...VAGUE],
@@ -184,6 +192,8 @@ function explained(
     ...(throughCache ? own : peer).filter(
       (fault) => fault.component === 'apiserver' && [undefined, report.cluster.name].includes(fault.peer),
     ),
+    // By the id that it has now, a cluster may take a peer for itself.
+    ...own.filter(({ id }) => id === 'identity-outdated' && problem.class === 'wrong-cluster'),
   ];
   const astray = addresses.find(
     ({ fault, explains }) =>

@@ -1,0 +1,62 @@
+import type { FaultEntry } from './fault.ts';
+import { configure, neverJoined, restartApiserver } from './fault-parts.ts';
+
+const COMMON = {
+  connect: 'Incompatible',
+  /** An operator would know a name and an id that nobody has. */
+  fill: { '<name>': 'mesh-2', '<id>': '2' },
+} satisfies Partial<FaultEntry>;
+
+/** Who the clusters are does not go together: their names, their ids, or the size of the mesh that they are made for. */
+export const IDENTITY_FAULTS: readonly FaultEntry[] = [
+  {
+    ...COMMON,
+    id: 'one-name-before-connect',
+    what: 'two clusters have one name, and were never connected',
+    arrange: (mesh) => {
+      neverJoined(mesh);
+      configure(mesh.two, { 'cluster-name': 'mesh-1' });
+    },
+    status: ['identity-outdated'],
+    check: ['cluster-name-unique'],
+  },
+  {
+    ...COMMON,
+    id: 'one-name-while-connected',
+    what: 'a connected cluster was given the name of its peer',
+    arrange: ({ two }) => configure(two, { 'cluster-name': 'mesh-1' }),
+    status: ['identity-outdated'],
+    check: ['cluster-name-unique'],
+  },
+  {
+    ...COMMON,
+    id: 'one-id-while-connected',
+    what: 'a connected cluster was given the id of its peer',
+    arrange: ({ two }) => configure(two, { 'cluster-id': '1' }),
+    status: ['identity-outdated'],
+    check: ['cluster-id-unique'],
+  },
+  {
+    ...COMMON,
+    id: 'one-id-at-the-next-start',
+    what: 'a connected cluster was given the id of its peer, and its clustermesh-apiserver has started with it',
+    arrange: async ({ two }) => {
+      configure(two, { 'cluster-id': '1' });
+      restartApiserver(two);
+      await two.settled();
+    },
+    noticed: true,
+    status: ['wrong-cluster', 'identity-outdated'],
+    check: ['cluster-id-unique'],
+  },
+  {
+    ...COMMON,
+    id: 'another-size-while-connected',
+    what: 'a connected cluster was made for another size of the mesh than its peer',
+    arrange: ({ two }) => configure(two, { 'max-connected-clusters': '511' }),
+    status: ['max-connected-clusters-running'],
+    // It makes all what cilium-config says, after it has asked.
+    unconcerned: ['enable'],
+    check: ['max-connected-clusters-running'],
+  },
+];

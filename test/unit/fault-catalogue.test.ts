@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest';
+import { ADVICE } from '../../src/mesh/status/failure-reason.ts';
+import { MENDS } from '../../src/mesh/status/standing-advice.ts';
+import { CATALOGUE } from '../support/fault-catalogue.ts';
+
+/** What no entry shows, and why. Its words and its next step have tests of their own. */
+const NOT_IN_A_SANDBOX: Readonly<Record<string, string>> = {
+  'not-configured': 'it passes as soon as a kubelet looks: test/cli/status-reasons.test.ts',
+  'not-taken-up': 'it takes a kubelet that does not look for minutes: test/unit/standing-status.test.ts',
+  unknown: 'it is what Cilium says in words that nobody knows yet: test/unit/status.test.ts',
+  'peer-renamed':
+    'it takes a rename that everything has followed: test/cli/check-identity.test.ts, test/unit/renamed-peers.test.ts',
+  'peer-address-doubtful': 'the catalogue looks at both clusters: test/unit/standing-status.test.ts',
+  'agents-missing': 'whoever installs Cilium gives it back: test/unit/agents.test.ts',
+  'max-connected-clusters-equal': 'Cilium is to be installed anew: test/unit/standing.test.ts',
+  starting: 'it passes with the next attempt: test/cli/status-reasons.test.ts',
+  'peer-unconfigured':
+    'kubelets of the sandbox take away what a deleted Secret held: test/unit/standing-status.test.ts',
+};
+
+/** By `status`, or of the CA, which that does not read, by `certs list`: `context role id`. */
+const told = new Set(
+  CATALOGUE.flatMap(({ status, certs = [] }) => [...status, ...certs.map((row) => row.split(' ').at(-1))]),
+);
+const known = [...Object.keys(MENDS), ...Object.keys(ADVICE)];
+
+it.each(known.map((id) => [id]))('%s: an entry of the catalogue shows it', (id) => {
+  expect(told.has(id), `it is not in ${[...told]}`).toBe(!(id in NOT_IN_A_SANDBOX));
+});
+
+it('has no entry twice', () => {
+  const ids = CATALOGUE.map(({ id }) => id);
+  expect(ids).toEqual([...new Set(ids)]);
+});
+
+it('excuses only what there is', () => {
+  expect(Object.keys(NOT_IN_A_SANDBOX).filter((id) => !known.includes(id))).toEqual([]);
+});

@@ -1,0 +1,73 @@
+/** A cluster that runs under another name or id than its cilium-config has by now. */
+import { describe, expect, it } from 'vitest';
+import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
+import { runChecks } from '../../src/mesh/checks/check.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { concernedPeers } from '../../src/mesh/peers/concerned-peers.ts';
+import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
+
+/** @param mark `<name>/<id>` with which its pods were started */
+function clusterOf(context: string, config: Record<string, string>, mark?: string, dials: string[] = []) {
+  const deployment = apiserverDeployment();
+  const { template, ...spec } = deployment.spec as { template: KubeObject };
+  const annotations = mark === undefined ? {} : { 'meshctl.io/cluster': mark };
+  const marked = { ...template, metadata: { ...template.metadata, annotations } };
+  const files = dials.map((peer) => [
+    peer,
+    encodeText(remotePeerFile(peer, { addresses: ['203.0.113.7:2379'] }, `${peer}.`)),
+  ]);
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'cilium-kvstoremesh', namespace: 'kube-system' },
+    data: Object.fromEntries(files),
+  };
+  const live = [{ ...deployment, spec: { ...spec, template: marked } }, secret];
+  return snapshotOf({ context, ciliumConfig: config, live });
+}
+
+const named = (name: string, id = '2') => ({ 'cluster-name': name, 'cluster-id': id });
+const patch = (data: object) =>
+  `kubectl --context two -n kube-system patch configmap cilium-config --type merge --patch '${JSON.stringify({ data })}'`;
+
+describe('clusters that are alike', () => {
+  const hintOf = (id: string, two: ClusterSnapshot) => {
+    const clusters = [clusterOf('one', named('mesh-1', '1'), 'mesh-1/1'), two];
+    const check = MESH_CHECKS.filter((one) => one.id === id).map((one) => ({ ...one, needs: undefined }));
+    const [finding] = runChecks(check, { clusters, now: NOW, observed: new Map() });
+    return finding?.hint;
+  };
+
+  it.each([
+    ['cluster-name-unique', clusterOf('two', named('mesh-1'), 'mesh-2/2'), patch({ 'cluster-name': 'mesh-2' })],
+    ['cluster-id-unique', clusterOf('two', named('mesh-2', '1'), 'mesh-2/2'), patch({ 'cluster-id': '2' })],
+    ['cluster-name-unique', clusterOf('two', named('mesh-1')), patch({ 'cluster-name': '<name>' })],
+    ['cluster-id-unique', clusterOf('two', named('mesh-2', '1')), patch({ 'cluster-id': '<id>' })],
+  ])('%s: one has its own back, or gets one that the operator knows', (id, two, command) => {
+    expect(hintOf(id, two)).toContain(command);
+  });
+});
+
+describe('the peers of a plan', () => {
+  it.each<[string, ClusterSnapshot, ClusterSnapshot[], string[]]>([
+    ['those that it dials', clusterOf('two', named('mesh-2'), 'mesh-2/2', ['mesh-1']), [], ['mesh-1']],
+    [
+      'the one whose name it was given',
+      clusterOf('two', named('mesh-1'), 'mesh-2/2', ['mesh-1']),
+      [clusterOf('one', named('mesh-1', '1'), 'mesh-1/1', ['mesh-2'])],
+      ['mesh-1'],
+    ],
+    [
+      'one that dials it by its former name',
+      clusterOf('two', named('west'), 'mesh-2/2'),
+      [clusterOf('one', named('mesh-1', '1'), 'mesh-1/1', ['mesh-2'])],
+      ['mesh-1'],
+    ],
+    ['never itself', clusterOf('two', named('mesh-2'), 'mesh-2/2', ['mesh-2']), [], []],
+  ])('are %s', (_what, cluster, others, expected) => {
+    expect(concernedPeers(cluster, others)).toEqual(expected);
+  });
+});
