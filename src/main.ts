@@ -35,8 +35,15 @@ export { installedPackage } from './cli/installed-package.ts';
 /** What the scripts of `meshctl completion` call. It is no command: all words after it are those of another line. */
 const COMPLETE = '__complete';
 
-/** Runs one command line. @returns the exit status; everything else happens through the host */
-export async function run(argv: readonly string[], terminal: Host): Promise<number> {
+/**
+ * Runs one command line. @returns the exit status; everything else happens through the host
+ * @param kubeconfigs those that are read already, where a command runs another one
+ */
+export async function run(
+  argv: readonly string[],
+  terminal: Host,
+  kubeconfigs: CommandContext['kubeconfigs'] = new Map(),
+): Promise<number> {
   if (argv[0] === COMPLETE) return completeLine(argv.slice(1), terminal);
   const { name } = terminal.installation;
   const host = typedHost(terminal, COMMANDS);
@@ -58,7 +65,7 @@ export async function run(argv: readonly string[], terminal: Host): Promise<numb
     const leaveUnnamed = (context: string) => {
       flags.unnamedContext = context;
     };
-    return await runCommand(invocation, host, { addRunFlags, argv: words, leaveUnnamed });
+    return await runCommand(invocation, host, { addRunFlags, argv: words, leaveUnnamed, kubeconfigs });
   } catch (thrown) {
     return reportError(host, errorTheme, { ...seen, addRunFlags }, thrown);
   }
@@ -136,7 +143,8 @@ async function runCommand(
     addRunFlags,
     argv,
     leaveUnnamed,
-  }: { addRunFlags: AddRunFlags; argv: readonly string[] } & Pick<CommandContext, 'leaveUnnamed'>,
+    kubeconfigs,
+  }: { addRunFlags: AddRunFlags; argv: readonly string[] } & Pick<CommandContext, 'leaveUnnamed' | 'kubeconfigs'>,
 ): Promise<number> {
   const theme = createTheme(colourWanted(host.env, host.stdout, options.color));
   // A hint that names Cilium's namespace does not know by which flag the command takes it.
@@ -160,7 +168,7 @@ async function runCommand(
     interactive: host.stdout.isTty,
     env: host.env,
     cwd: host.cwd,
-    kubeconfigs: new Map(),
+    kubeconfigs,
     leaveUnnamed,
     client,
     userAgent: `meshctl/${client.version}`,
@@ -168,7 +176,12 @@ async function runCommand(
     now: host.now,
     clock: host.clock,
     signal: host.signal,
-    runCommand: (argv, env = {}) => run(argv, { ...host, env: { ...withoutVariables(host.env, COMMANDS), ...env } }),
+    runCommand: (argv, { env, signal = host.signal } = {}) =>
+      run(
+        [...argv, ...commonWords(options)],
+        { ...host, signal, env: { ...withoutVariables(host.env, COMMANDS), ...env } },
+        env ? new Map() : kubeconfigs,
+      ),
     verbosity: options.debug === true ? MOST_VERBOSE : Number(options.verbose ?? 0),
     debugLog: (text) => host.stderr.write(`${printableLines(text)}\n`),
   };
@@ -179,6 +192,16 @@ async function runCommand(
   }
   await writeResult(host, theme, options.output, resultWithRunFlags(result, addRunFlags));
   return result.exitCode ?? 0;
+}
+
+/** How much is shown and how, for a command line that another one runs. */
+function commonWords({ quiet, debug, verbose, color }: ParsedOptions): string[] {
+  return [
+    ...(quiet ? ['--quiet'] : []),
+    ...(debug ? ['--debug'] : []),
+    ...Array.from({ length: Number(verbose ?? 0) }, () => '-v'),
+    ...(typeof color === 'string' ? ['--color', color] : []),
+  ];
 }
 
 async function progressFor(options: ParsedOptions, host: Host): Promise<CommandContext['progress']> {

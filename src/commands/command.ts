@@ -50,6 +50,14 @@ export interface CommandResult {
   raw?: string;
 }
 
+/** What is otherwise in a command line that another one runs. */
+export interface CommandWithin {
+  /** Added to the environment, without the variables that stand in for flags. With it, kubeconfigs are read anew. */
+  env?: Readonly<Record<string, string>>;
+  /** In place of Ctrl-C's, for what has to be done after it. */
+  signal?: AbortSignal;
+}
+
 /** The world as a command sees it. */
 export interface CommandContext extends Flow {
   /**
@@ -80,7 +88,7 @@ export interface CommandContext extends Flow {
   /** `meshctl/VERSION`, as API servers see it. */
   userAgent: string;
   /** Runs another meshctl command line in this process, writing to the same terminal; for `demo`. */
-  runCommand(argv: readonly string[], env?: Readonly<Record<string, string>>): Promise<number>;
+  runCommand(argv: readonly string[], within?: CommandWithin): Promise<number>;
   /** 0; 1 (`-v`): what is changed, and what is run in pods; 2 (`-vv`, `--debug`): every request. */
   verbosity: number;
   /** Writes one line of these to stderr. Never secret bytes. */

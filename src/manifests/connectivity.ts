@@ -1,6 +1,13 @@
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { readTemplate, type TemplateSource } from './load.ts';
 
+/**
+ * Kubernetes' own test image: a web server that tells its name, and curl. The digest is that of tag 2.53 in Kubernetes'
+ * end-to-end tests.
+ */
+export const CONNECTIVITY_IMAGE =
+  'registry.k8s.io/e2e-test-images/agnhost:2.53@sha256:99c6b4bb4a1e1df3f0b3752168c89358794d02258ebebc26bf21c29399011a85';
+
 /** The objects of the connectivity test in one cluster. */
 export interface ConnectivityObjects {
   namespace: KubeObject;

@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'Declined'
   | 'HelmFailed'
   | 'SandboxFailed'
+  | 'DemoFailed'
   // The user stopped it: exit 130.
   | 'Interrupted'
   // A bug in meshctl: exit 70.

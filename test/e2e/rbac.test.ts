@@ -10,10 +10,12 @@ import { PACKAGE_ROOT } from '../support/schemas.ts';
 /** The roles that the package ships, and nothing else, let an operator run every command that reaches clusters. */
 const FOLDER = new URL('templates/rbac/', PACKAGE_ROOT);
 const TEST_FOLDER = new URL('connectivity-test/', FOLDER);
+const DEMO_FOLDER = new URL('demo/', FOLDER);
 const BOTH = 'mesh-1,mesh-2';
 
 const AS_ANYONE = ['--as', 'ann'];
 const AS_OPERATOR = [...AS_ANYONE, '--as-group', 'meshctl-operators'];
+const AS_DEMONSTRATOR = [...AS_OPERATOR, '--as-group', 'meshctl-demonstrators'];
 const AS_TESTER = [...AS_ANYONE, '--as-group', 'meshctl-connectivity-testers'];
 
 let sandbox: TestSandbox;
@@ -48,6 +50,7 @@ afterAll(async () => {
 });
 
 const TEST = ['connectivity', 'test', '--context', BOTH, '--settle-duration', '5s'];
+const DEMO = ['demo', '--context', BOTH, '--yes'];
 const JOIN = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
 const PART = ['clustermesh', 'disconnect', '--context', 'mesh-1'];
 
@@ -90,10 +93,10 @@ function expectAllowed({ exitCode, stdout, stderr }: CliResult): void {
 }
 
 describe('the roles of an operator', () => {
-  it('are tried with every command that reaches clusters, but for the connectivity test with its own', () => {
+  it('are tried with every command that reaches clusters, but for those with their own', () => {
     const tried = new Set(OPERATOR_RUNS.map((argv) => pathOf(argv)));
     const all = COMMANDS.filter(({ reachesClusters }) => reachesClusters).map(({ path }) => path.join(' '));
-    expect([...tried, pathOf(TEST)].sort()).toEqual(all.sort());
+    expect([...tried, pathOf(TEST), pathOf(DEMO)].sort()).toEqual(all.sort());
   });
 
   it.each(OPERATOR_RUNS.map((argv) => [argv.join(' '), argv] as const))(
@@ -128,7 +131,7 @@ describe('the roles of a connectivity tester', () => {
     const { exitCode, stderr } = await as(AS_OPERATOR, TEST);
     expect(exitCode).toBe(3);
     expect(stderr).toContain('may not create namespaces');
-    expect(stderr).toContain("apply templates/rbac/connectivity-test of meshctl's package");
+    expect(stderr).toMatch(/apply \S*templates\/rbac\/connectivity-test, which/);
   });
 
   it('are needed also where the namespace is there', async () => {
@@ -157,4 +160,17 @@ describe('the roles of a connectivity tester', () => {
     expect(elsewhere.stderr).toContain('default');
     expect((await as(AS_TESTER, ['clustermesh', 'status', '--context', 'mesh-1'])).exitCode).toBe(3);
   });
+});
+
+describe('the role of the demo, beside those of an operator', () => {
+  it('is needed, and nothing is written without it', async () => {
+    const { exitCode, stderr } = await as(AS_OPERATOR, DEMO);
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/apply \S*templates\/rbac\/demo\.\n/);
+  });
+
+  it('suffices', async () => {
+    applyFolder(DEMO_FOLDER);
+    expectAllowed(await as(AS_DEMONSTRATOR, DEMO));
+  }, 60_000);
 });

@@ -120,7 +120,7 @@ describe('commands that a run tells the operator to type', () => {
     expect(addRunFlags('Log in again, e.g. with kubectl and the same context')).toBe(
       'Log in again, e.g. with kubectl and the same context',
     );
-    expect(addRunFlags('meshctl demo')).toBe('meshctl demo');
+    expect(addRunFlags('meshctl sandbox up')).toBe('meshctl sandbox up');
   });
 
   describe('with clusters of two kubeconfigs', () => {

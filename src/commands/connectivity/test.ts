@@ -1,5 +1,6 @@
 import { testConnectivity } from '../../flows/connectivity/connectivity.ts';
 import { readServiceClusters } from '../../flows/services/read-services.ts';
+import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
 import type { ConnectivityReport } from '../../mesh/connectivity/connectivity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { connectivityJunit, connectivityText } from '../../views/connectivity/connectivity-view.ts';
@@ -9,18 +10,11 @@ import type { FlagsOf } from '../flags-of.ts';
 import { unreachableData, withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_TEST } from './test-spec.ts';
 
-/**
- * Kubernetes' own test image: a web server that tells its name, and curl. The digest is that of tag 2.53 in Kubernetes'
- * end-to-end tests.
- */
-const DEFAULT_IMAGE =
-  'registry.k8s.io/e2e-test-images/agnhost:2.53@sha256:99c6b4bb4a1e1df3f0b3752168c89358794d02258ebebc26bf21c29399011a85';
-
 /** `meshctl connectivity test`: exit 0 only when every scenario passed or was skipped. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_TEST>): Promise<CommandResult> {
   const {
     namespace,
-    image = DEFAULT_IMAGE,
+    image = CONNECTIVITY_IMAGE,
     keep,
     perf,
     ciliumNamespace,

@@ -1,19 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { askRebelBase, askUntil, deployRebelBase, scaleRebelBase } from '../../flows/connectivity/rebel-base.ts';
 import type { ClusterClient } from '../../kube/client.ts';
-import { type Sample, tally } from '../../mesh/connectivity/connectivity.ts';
+import { tally } from '../../mesh/connectivity/connectivity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
-
-/** One step of the story. */
-export interface Scene {
-  /** What the audience is told. */
-  tells: string;
-  /** The command line, shown as typed. */
-  line: string;
-  /** @returns what it says, beyond what it prints itself */
-  play(): Promise<string>;
-}
+import { answersOf, type Scene } from './demo-scene.ts';
 
 export interface Stage {
   /** Where the sandbox is. */
@@ -37,7 +28,7 @@ export function storyOf(context: CommandContext, { kubeconfigPath, gke, eks }: S
     tells,
     line: `meshctl ${argv.join(' ')}`,
     async play() {
-      const exitCode = await context.runCommand(argv, { KUBECONFIG: kubeconfigPath });
+      const exitCode = await context.runCommand(argv, { env: { KUBECONFIG: kubeconfigPath } });
       context.signal.throwIfAborted();
       if (exitCode === 0) return '';
       throw new MeshctlError('SandboxFailed', `the demo stopped: meshctl ${argv.join(' ')} exited ${exitCode}`);
@@ -46,7 +37,7 @@ export function storyOf(context: CommandContext, { kubeconfigPath, gke, eks }: S
   const ask = (tells: string, clusters: readonly string[]): Scene => ({
     tells,
     line: `kubectl --context gke exec deploy/x-wing -- curl -s 'rebel-base?[1-${ROUND}]'`,
-    play: async () => answersOf(context, await askUntil(context, gke, ROUND, clusters)),
+    play: async () => answersOf(context, tally(await askUntil(context, gke, ROUND, clusters))),
   });
   return [
     meshctl(
@@ -91,7 +82,7 @@ export function storyOf(context: CommandContext, { kubeconfigPath, gke, eks }: S
           await scaleRebelBase(context, gke, 0);
         };
         const [samples] = await Promise.all([askRebelBase(gke, OUTAGE), outage()]);
-        return answersOf(context, samples);
+        return answersOf(context, tally(samples));
       },
     },
     {
@@ -99,23 +90,10 @@ export function storyOf(context: CommandContext, { kubeconfigPath, gke, eks }: S
       line: `kubectl --context gke scale deploy/rebel-base --replicas ${REPLICAS}`,
       async play() {
         await scaleRebelBase(context, gke, REPLICAS);
-        return answersOf(context, await askUntil(context, gke, ROUND, ['mesh-1']));
+        return answersOf(context, tally(await askUntil(context, gke, ROUND, ['mesh-1'])));
       },
     },
     meshctl('Is every node of the first cluster connected?', 'clustermesh', 'status', '--context', 'gke', '--wait'),
     meshctl('And of the second?', 'clustermesh', 'status', '--context', 'eks', '--wait'),
   ];
-}
-
-const BAR_WIDTH = 40;
-
-/** How many requests each cluster answered, as bars. */
-function answersOf({ theme }: CommandContext, samples: readonly Sample[]): string {
-  const { sent, answered, answeredBy } = tally(samples);
-  const bars = Object.entries(answeredBy)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([cluster, count]) => `  ${cluster}  ${'█'.repeat(Math.ceil((count / sent) * BAR_WIDTH))} ${count}`);
-  const failed = sent - answered;
-  const verdict = failed === 0 ? theme.ok('none failed') : theme.fail(`${failed} failed`);
-  return [...bars, `  ${sent} requests, ${verdict}`].join('\n');
 }

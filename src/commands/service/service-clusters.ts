@@ -73,7 +73,7 @@ export async function withMembers(
 }
 
 /** The flags by which clusters are opened. `-n` is the Services' namespace there. */
-function openingOf({ namespace: _services, ciliumNamespace, ...flags }: ServiceFlags): SeveralClustersFlags {
+export function openingOf({ namespace: _services, ciliumNamespace, ...flags }: ServiceFlags): SeveralClustersFlags {
   return ciliumNamespace === undefined ? flags : { ...flags, namespace: ciliumNamespace };
 }
 

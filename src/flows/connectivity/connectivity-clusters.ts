@@ -38,7 +38,11 @@ export interface TestCluster {
   member: ServiceCluster;
   namespace: string;
   objects: ConnectivityObjects;
+  /** What grants the rights of whoever deploys it, for a hint. */
+  rights: string;
 }
+
+const RIGHTS = "templates/rbac/connectivity-test of meshctl's package, which makes the namespace and a role in it";
 
 /** The clusters with what would be deployed; nothing is written yet. */
 export function prepareClusters(
@@ -50,7 +54,7 @@ export function prepareClusters(
     members.map(async (member) => {
       const name = member.cluster;
       const objects = await renderConnectivity(flow.installation, { namespace, cluster: name, image });
-      return { name, member, namespace, objects };
+      return { name, member, namespace, objects, rights: RIGHTS };
     }),
   );
 }
@@ -61,7 +65,20 @@ export function prepareClusters(
  */
 export async function deploy(flow: Flow, cluster: TestCluster, waitMs: number): Promise<void> {
   const { client } = cluster.member;
-  const { namespace, workload } = cluster.objects;
+  const { workload } = cluster.objects;
+  await makeNamespace(flow, cluster, waitMs);
+  // An interrupted run may have left one.
+  await client.delete(refOf(cluster.objects.policy(cluster.name)));
+  for (const object of workload) await client.apply(object, { force: true });
+  for (const object of workload) {
+    if (object.kind === 'Deployment') await awaitRollout(flow, cluster, object, waitMs);
+  }
+}
+
+/** Makes the namespace where there is none; one that is on its way out is waited for. @throws MeshctlError as {@link deploy} */
+export async function makeNamespace(flow: Flow, cluster: TestCluster, waitMs: number): Promise<void> {
+  const { client } = cluster.member;
+  const { namespace } = cluster.objects;
   const isThere = (live: KubeObject | undefined) => (live?.metadata.deletionTimestamp ? undefined : true);
   // Watching namespaces is a right that only those need who make and delete them.
   if (!isThere(await client.get(refOf(namespace)))) {
@@ -72,22 +89,16 @@ export async function deploy(flow: Flow, cluster: TestCluster, waitMs: number): 
     });
   }
   if (!(await client.get(refOf(namespace)))) await createNamespace(cluster);
-  // An interrupted run may have left one.
-  await client.delete(refOf(cluster.objects.policy(cluster.name)));
-  for (const object of workload) await client.apply(object, { force: true });
-  for (const object of workload) {
-    if (object.kind === 'Deployment') await awaitRollout(flow, cluster, object, waitMs);
-  }
 }
 
-async function createNamespace({ member, objects }: TestCluster): Promise<void> {
+async function createNamespace({ member, objects, rights }: TestCluster): Promise<void> {
   try {
     await member.client.create(objects.namespace);
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
     throw new MeshctlError('Forbidden', error.message, {
       // Whoever runs the test may not, so no command of theirs would help.
-      hint: "Have whoever administers the cluster apply templates/rbac/connectivity-test of meshctl's package, which makes the namespace and a role in it.",
+      hint: `Have whoever administers the cluster apply ${rights}.`,
       cause: error,
       details: error.details,
     });

@@ -1,0 +1,134 @@
+import {
+  deploy,
+  ECHO_SERVICE,
+  makeNamespace,
+  replicasOfEcho,
+  SERVICE_PORT,
+  type TestCluster,
+} from '../../flows/connectivity/connectivity-clusters.ts';
+import { testFailover } from '../../flows/connectivity/connectivity-failover.ts';
+import { judge } from '../../flows/connectivity/connectivity-judge.ts';
+import { allOrFirstError } from '../../flows/parallel.ts';
+import { echoDeploymentName } from '../../manifests/connectivity.ts';
+import { meshctlCommand, spanWord } from '../../mesh/command-line.ts';
+import type { Expectation, Scenario, ScenarioResult } from '../../mesh/connectivity/connectivity.ts';
+import type { DemoPlan } from '../../mesh/demo/plan-demo.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { refOf } from '../../mesh/objects/kube-object.ts';
+import type { CommandContext } from '../command.ts';
+import { type DemoFlags, demoLines } from './demo-lines.ts';
+import { answersOf, type Scene } from './demo-scene.ts';
+
+/** For a change to take effect in all clusters. */
+const SETTLE_MS = 30_000;
+
+/** The scenes after the check and the operator's yes: the article's, with what the plan has to make first. */
+export function storyOnClusters(
+  context: CommandContext,
+  flags: DemoFlags,
+  plan: DemoPlan,
+  [near, far]: readonly [TestCluster, TestCluster],
+): Scene[] {
+  const { meshctl, kubectl, kubectlInBoth } = demoLines(context, flags);
+  const { namespace, clusters } = plan;
+  const [{ context: here }, { context: there }] = clusters;
+  const nearby = { context: here, namespace };
+  const both = `${here},${there}`;
+  const service = `${namespace}/${ECHO_SERVICE}`;
+  const names = [near.name, far.name];
+  const waits = { waitMs: flags.waitDuration, settleMs: SETTLE_MS };
+  const inBoth = (work: (cluster: TestCluster) => Promise<void>) =>
+    allOrFirstError([near, far].map(work), context.progress);
+  const waited = ['--wait', '--wait-duration', spanWord(flags.waitDuration)];
+
+  const ask = (tells: string, scenario: Scenario, expected: Expectation): Scene => ({
+    tells,
+    line: kubectl(nearby, 'exec', 'deploy/client', '--', 'curl', '-s', `http://${ECHO_SERVICE}/hostname?[1-20]`),
+    async play() {
+      const destinations = [{ host: ECHO_SERVICE, port: SERVICE_PORT }];
+      return told(await judge(context, near, { scenario, destinations, expected, names, settleMs: SETTLE_MS }));
+    },
+  });
+  // What the demo takes away cannot be looked at afterwards.
+  const staysUp = flags.keep || !plan.connect;
+  const told = (result: ScenarioResult): string => {
+    const bars = result.requests ? answersOf(context, result.requests) : '';
+    if (result.result === 'pass') return bars;
+    context.print(bars === '' ? '' : `${bars}\n`);
+    throw new MeshctlError(
+      'DemoFailed',
+      `the demo stopped: ${near.name} did not get the answers it should: ${result.evidence}`,
+      {
+        hint: staysUp
+          ? `See what is wrong: ${meshctlCommand('clustermesh check', { context: [here, there] })}`
+          : `Leave the mesh up to look at it: ${context.again('--keep')}`,
+      },
+    );
+  };
+  const only = (cluster: TestCluster): Expectation => ({ kind: 'only', clusters: [cluster.name] });
+  const affinity = (tells: string, value: string) =>
+    meshctl(tells, 'service', 'global', service, '--context', both, '--affinity', value);
+
+  return [
+    {
+      tells: 'A namespace of its own, in which the demo writes down what it will change.',
+      line: kubectlInBoth({}, 'create', 'namespace', namespace),
+      async play() {
+        await inBoth((cluster) => makeNamespace(context, cluster, flags.waitDuration));
+        return '';
+      },
+    },
+    ...(plan.enable.length > 0
+      ? [
+          meshctl(
+            'Prepare what is not prepared yet. Each cluster keeps its own CA; how to expose the apiserver is detected.',
+            ...['clustermesh', 'enable', '--context', plan.enable.join(',')],
+          ),
+        ]
+      : []),
+    ...(plan.connect
+      ? [
+          meshctl(
+            'Join them: each side accepts the other, every credential is proved, only then does anyone dial.',
+            ...['clustermesh', 'connect', '--context', here, '--destination-context', there],
+          ),
+        ]
+      : []),
+    meshctl('Wait until every node is connected.', 'clustermesh', 'status', '--context', both, ...waited),
+    {
+      tells: 'A workload: echo answers in both clusters, client sends requests.',
+      line: kubectlInBoth({ namespace }, 'apply', '-f', 'echo.yaml', '-f', 'client.yaml'),
+      async play() {
+        await inBoth((cluster) => deploy(context, cluster, flags.waitDuration));
+        return [near, far]
+          .map(({ objects }) => objects.workload.map(refOf))
+          .map((refs) => refs.map(({ kind, name }) => `${kind.toLowerCase()}/${name} created`).join(', '))
+          .join('\n');
+      },
+    },
+    ask('So far each cluster answers for itself.', 'affinity-local', only(near)),
+    meshctl('Make the service global in both.', 'service', 'global', service, '--context', both),
+    ask('Now both clusters answer.', 'spread', { kind: 'each', clusters: names }),
+    meshctl('Who uses whom?', 'service', 'list', '--context', both, '--namespace', namespace),
+    affinity('Prefer the far pods.', 'remote'),
+    ask('Only the other cluster answers.', 'affinity-remote', only(far)),
+    affinity('Prefer the near pods.', 'local'),
+    ask('Only the local cluster answers.', 'affinity-local', only(near)),
+    {
+      tells: 'All local pods go away while the client goes on asking.',
+      line: kubectl(nearby, 'scale', `deploy/${echoDeploymentName(near.name)}`, '--replicas', '0'),
+      async play() {
+        const result = await testFailover(context, near, names, waits);
+        return `${told(result)}\n  ${result.evidence}`;
+      },
+    },
+    {
+      ...ask('They are back, and so are their answers.', 'return', only(near)),
+      line: kubectl(
+        nearby,
+        ...['scale', `deploy/${echoDeploymentName(near.name)}`, '--replicas', String(replicasOfEcho(near))],
+      ),
+    },
+    meshctl('Is every node of both still connected?', 'clustermesh', 'status', '--context', both, ...waited),
+  ];
+}

@@ -1,0 +1,126 @@
+import { prepareDemo, removeNamespace, removeWorkload } from '../../flows/demo/demo-objects.ts';
+import { readDemoCluster } from '../../flows/demo/read-demo.ts';
+import type { Target } from '../../flows/flow.ts';
+import { allOrFirstError } from '../../flows/parallel.ts';
+import { readServiceClusters } from '../../flows/services/read-services.ts';
+import { CONNECTIVITY_IMAGE } from '../../manifests/connectivity.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { cleanUpCommand, type DemoCluster, type DemoPair } from '../../mesh/demo/plan-demo.ts';
+import type { DemoRecord } from '../../mesh/demo/record.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { printable } from '../../views/printable.ts';
+import type { CommandContext } from '../command.ts';
+import { openingOf } from '../service/service-clusters.ts';
+import { withChosenClusters } from '../targets/several-clusters.ts';
+import { type DemoFlags, demoLines } from './demo-lines.ts';
+import { playScene } from './demo-scene.ts';
+
+/** For all of it, also after Ctrl-C; a second one ends the process. */
+const TAKE_AWAY_MS = 10 * 60_000;
+
+/** Opens the two clusters of the demo. @throws MeshctlError `Usage` for any other number */
+export function withPair<T>(
+  context: CommandContext,
+  flags: DemoFlags,
+  work: (pair: readonly [Target, Target]) => Promise<T>,
+): Promise<T> {
+  return withChosenClusters(context, openingOf(flags), async (targets) => {
+    const [one, other, ...rest] = targets;
+    if (one && other && rest.length === 0) return work([one, other]);
+    throw new MeshctlError('Usage', `the demo joins two clusters, and --context names ${targets.length}`, {
+      hint: 'Name the contexts of two clusters: --context a,b',
+    });
+  });
+}
+
+/** What the demo has to know of its two clusters. */
+export async function readPair(pair: readonly [Target, Target], namespace: string): Promise<DemoPair> {
+  const [one, other] = pair.map((target) => readDemoCluster(target, namespace));
+  if (!one || !other) throw new MeshctlError('Bug', 'a pair is of two');
+  return Promise.all([one, other]);
+}
+
+/**
+ * Takes away what a demo wrote down that it made: the workload, the connection, what was enabled, and its namespace, in this
+ * order, so that what is written down goes last. What others have come to need stays, and is warned of.
+ * @returns whether there was anything
+ * @throws MeshctlError what kept it; the hint is the command that goes on with it
+ */
+export async function takeAway(context: CommandContext, flags: DemoFlags): Promise<boolean> {
+  const { namespace } = flags;
+  const signal = AbortSignal.timeout(TAKE_AWAY_MS);
+  const apart: CommandContext = { ...context, signal };
+  try {
+    return await withPair(apart, flags, async (pair) => {
+      const clusters = await readPair(pair, namespace);
+      const made = clusters.filter(isMade);
+      if (made.length === 0) return false;
+      await takeAwayFrom(apart, flags, pair, clusters);
+      return true;
+    });
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new MeshctlError(
+      error instanceof MeshctlError ? error.code : 'DemoFailed',
+      `not everything that the demo made is taken away: ${said}`,
+      { hint: cleanUpCommand(flags.context ?? [], namespace), cause: error },
+    );
+  }
+}
+
+type Made = DemoCluster & { taken: { record: DemoRecord } };
+
+function isMade(cluster: DemoCluster): cluster is Made {
+  return cluster.taken?.record !== undefined;
+}
+
+async function takeAwayFrom(
+  context: CommandContext,
+  flags: DemoFlags,
+  pair: readonly [Target, Target],
+  clusters: DemoPair,
+): Promise<void> {
+  const { namespace } = flags;
+  const { signal } = context;
+  const { meshctl, kubectlInBoth } = demoLines(context, flags, { signal });
+  const made = clusters.filter(isMade);
+  const members = await readServiceClusters(pair);
+  const place = { namespace, image: CONNECTIVITY_IMAGE };
+  const record: DemoRecord = { peer: '', enabled: false, connected: false };
+  const prepared = await prepareDemo(context, members, place, () => record);
+  const demos = prepared.filter(({ name }) => made.some((cluster) => cluster.name === name));
+  await allOrFirstError(demos.map(removeWorkload), context.progress);
+
+  const [one, other] = clusters;
+  const isKnown = one.knows.includes(other.name) || other.knows.includes(one.name);
+  if (made.some(({ taken }) => taken.record.connected) && isKnown) {
+    const words = ['clustermesh', 'disconnect', '--context', one.context, '--destination-context', other.context];
+    await playScene(context, meshctl('The demo connected them, so it parts them.', ...words, '--yes'), 0);
+  }
+
+  const enabled = made.filter(({ taken }) => taken.record.enabled).map(({ context: name }) => name);
+  const now =
+    enabled.length === 0 ? [] : (await readPair(pair, namespace)).filter((is) => enabled.includes(is.context));
+  const alone = now.filter(({ knows }) => knows.length === 0).map(({ context: name }) => name);
+  for (const { context: name, knows } of printable(now.filter(({ knows }) => knows.length > 0))) {
+    context.progress.warn(
+      `context "${name}": Cluster Mesh stays enabled, since ${knows.join(', ')} came to be connected with it → ${meshctlCommand('clustermesh disable', { context: name })}`,
+    );
+  }
+  if (alone.length > 0) {
+    const words = ['clustermesh', 'disable', '--context', alone.join(','), '--yes'];
+    await playScene(context, meshctl('The demo enabled Cluster Mesh, so it takes that back.', ...words), 0);
+  }
+  const last = {
+    tells: 'And its namespace goes, with what the demo wrote down there.',
+    line: kubectlInBoth({}, 'delete', 'namespace', namespace),
+    async play() {
+      await allOrFirstError(
+        demos.map((demo) => removeNamespace(context, demo)),
+        context.progress,
+      );
+      return '';
+    },
+  };
+  await playScene(context, last, 0);
+}

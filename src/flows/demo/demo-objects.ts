@@ -1,0 +1,65 @@
+import { waitForObject } from '../../kube/wait.ts';
+import { annotationsOf, DEMO_LABELS, type DemoRecord } from '../../mesh/demo/record.ts';
+import { type KubeObject, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
+import { prepareClusters, type TestCluster } from '../connectivity/connectivity-clusters.ts';
+import type { Flow } from '../flow.ts';
+import type { ServiceCluster } from '../services/read-services.ts';
+
+/** For a namespace with a few pods to go. */
+const REMOVAL_MS = 120_000;
+
+/**
+ * The workload of the connectivity test in a namespace of the demo; nothing is written yet. The Service is not global: the
+ * story makes it so.
+ * @param recordFor what is written down at the namespace of each cluster, by name
+ */
+export async function prepareDemo(
+  flow: Flow,
+  members: readonly ServiceCluster[],
+  place: { namespace: string; image: string },
+  recordFor: (cluster: string) => DemoRecord,
+): Promise<TestCluster[]> {
+  const clusters = await prepareClusters(flow, members, place);
+  return clusters.map(({ objects, ...cluster }) => ({
+    ...cluster,
+    rights: "templates/rbac/demo of meshctl's package",
+    objects: {
+      ...objects,
+      namespace: asDemo(objects.namespace, recordFor(cluster.name)),
+      workload: objects.workload.map((object) => (object.kind === 'Service' ? notGlobal(object) : object)),
+    },
+  }));
+}
+
+function asDemo(namespace: KubeObject, record: DemoRecord): KubeObject {
+  const { labels, annotations } = namespace.metadata;
+  return {
+    ...namespace,
+    metadata: {
+      ...namespace.metadata,
+      labels: { ...labels, ...DEMO_LABELS },
+      annotations: { ...annotations, ...annotationsOf(record) },
+    },
+  };
+}
+
+function notGlobal(service: KubeObject): KubeObject {
+  const { annotations: _global, ...metadata } = service.metadata;
+  return { ...service, metadata };
+}
+
+/** Removes the demo's workload; the namespace stays, and with it what is written down there. */
+export async function removeWorkload({ member, objects }: TestCluster): Promise<void> {
+  for (const object of objects.workload.toReversed()) await member.client.delete(refOf(object));
+}
+
+/** Removes the demo's namespace and waits until it is gone. @throws MeshctlError `Timeout` */
+export async function removeNamespace(flow: Flow, { member, namespace }: TestCluster): Promise<void> {
+  const ref: ObjectRef = { apiVersion: 'v1', kind: 'Namespace', name: namespace };
+  await member.client.delete(ref);
+  await waitForObject(member.client, ref, (live) => (live ? undefined : true), {
+    timeoutMs: REMOVAL_MS,
+    signal: flow.signal,
+    waitingFor: `Namespace ${namespace} to be gone`,
+  });
+}

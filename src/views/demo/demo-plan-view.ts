@@ -1,0 +1,51 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import type { DemoCluster, DemoPair, DemoPlan } from '../../mesh/demo/plan-demo.ts';
+import { printable } from '../printable.ts';
+import type { Theme } from '../theme.ts';
+
+/** What the demo will do, in the order in which it does it, and what it leaves as it is. */
+export function demoPlanText(plan: DemoPlan, { keep, image }: { keep: boolean; image: string }, theme: Theme): string {
+  const { namespace, clusters, enable, connect, formerly } = printable(plan);
+  const [one, other] = clusters;
+  const contexts = clusters.map(({ context }) => context);
+  const enabled = contexts.filter((context) => !enable.includes(context));
+  const made = [
+    `namespace ${namespace}`,
+    ...(connect ? [`the connection of ${one.name} and ${other.name}`] : []),
+    ...(enable.length > 0 ? [`Cluster Mesh in ${enable.join(', ')}`] : []),
+  ].join(', ');
+  const lines = [
+    theme.bold(`The demo in ${one.context} (${one.name}) and ${other.context} (${other.name}):`),
+    ...(formerly ? ['  - take away what a former demo left there'] : []),
+    `  + make namespace ${namespace} in both, and in it Service echo and the Deployments client and ${[one, other].map(({ name }) => `echo-${name}`).join(', ')}`,
+    theme.dim(`      image ${image}`),
+    ...(enable.length > 0
+      ? [
+          `  + enable Cluster Mesh in ${enable.join(', ')}`,
+          theme.dim(`      its objects: ${meshctlCommand('clustermesh enable', { context: enable }, ['--dry-run'])}`),
+        ]
+      : []),
+    ...(connect ? [`  + connect ${one.name} and ${other.name}`] : []),
+    ...(enabled.length > 0 ? [`  = Cluster Mesh is enabled in ${enabled.join(', ')} already, and stays`] : []),
+    ...(connect ? [] : [`  = ${one.name} and ${other.name} are connected already, and stay so`]),
+    '  ~ change what Service echo does, ask it from the client pods, scale its pods in one cluster to 0 and back',
+    keep ? `  = at the end, all of it stays (--keep): ${made}` : `  - at the end, take away what it made: ${made}`,
+  ];
+  return lines.join('\n');
+}
+
+/** What a former demo left, by what it wrote down. */
+export function leftoversText(clusters: DemoPair, namespace: string, theme: Theme): string {
+  const [one, other] = printable(clusters);
+  const left = [one, other].filter(({ taken }) => taken?.record);
+  const enabled = left.filter(({ taken }) => taken?.record?.enabled);
+  const named = (of: readonly DemoCluster[]) => of.map(({ context }) => context).join(', ');
+  return [
+    theme.bold('A demo left behind:'),
+    `  - namespace ${namespace} in ${named(left)}`,
+    ...(left.some(({ taken }) => taken?.record?.connected)
+      ? [`  - the connection of ${one.name} and ${other.name}`]
+      : []),
+    ...(enabled.length > 0 ? [`  - Cluster Mesh in ${named(enabled)}`] : []),
+  ].join('\n');
+}

@@ -1,0 +1,88 @@
+import { expect, it } from 'vitest';
+import { type DemoCluster, planDemo, recordFor } from '../../src/mesh/demo/plan-demo.ts';
+import type { DemoRecord } from '../../src/mesh/demo/record.ts';
+
+const NAMESPACE = 'meshctl-demo';
+const JOINED = { enabled: true };
+const DIALS = { dials: ['mesh-2'], knows: ['mesh-2'] };
+const DIALLED = { dials: ['mesh-1'], knows: ['mesh-1'] };
+const LEFT: DemoRecord = { peer: 'mesh-2', enabled: true, connected: true };
+
+const clusterOf = (name: string, facts: Partial<DemoCluster> = {}): DemoCluster => ({
+  context: `c-${name}`,
+  name,
+  enabled: false,
+  dials: [],
+  knows: [],
+  others: [],
+  ...facts,
+});
+
+const planOf = (one: Partial<DemoCluster>, other: Partial<DemoCluster>) =>
+  planDemo([clusterOf('mesh-1', one), clusterOf('mesh-2', other)], NAMESPACE);
+
+it.each<
+  [string, Partial<DemoCluster>, Partial<DemoCluster>, { enable: string[]; connect: boolean; formerly: boolean }]
+>([
+  ['all of it where nothing is there', {}, {}, { enable: ['c-mesh-1', 'c-mesh-2'], connect: true, formerly: false }],
+  ['only the other cluster', JOINED, {}, { enable: ['c-mesh-2'], connect: true, formerly: false }],
+  ['only the connection', JOINED, JOINED, { enable: [], connect: true, formerly: false }],
+  [
+    'nothing where they are connected',
+    { ...JOINED, ...DIALS },
+    { ...JOINED, ...DIALLED },
+    { enable: [], connect: false, formerly: false },
+  ],
+  [
+    'what a former demo made, as if it were not there',
+    { ...JOINED, ...DIALS, taken: { record: LEFT } },
+    { ...JOINED, ...DIALLED, taken: { record: { peer: 'mesh-1', enabled: false, connected: true } } },
+    { enable: ['c-mesh-1'], connect: true, formerly: true },
+  ],
+  [
+    'what a former demo was interrupted in the middle of connecting',
+    { ...JOINED, knows: ['mesh-2'], taken: { record: LEFT } },
+    JOINED,
+    { enable: ['c-mesh-1'], connect: true, formerly: true },
+  ],
+])('makes %s', (_what, one, other, expected) => {
+  const plan = planOf(one, other);
+  expect(plan).toMatchObject(expected);
+  expect(recordFor(plan, plan.clusters[0])).toEqual({
+    peer: 'mesh-2',
+    enabled: expected.enable.includes('c-mesh-1'),
+    connected: expected.connect,
+  });
+});
+
+it.each<[string, Partial<DemoCluster>, Partial<DemoCluster>, { code: string; hint: string }]>([
+  [
+    'a connection one way, which it could not put back',
+    { ...JOINED, ...DIALS },
+    { ...JOINED, knows: ['mesh-1'] },
+    {
+      code: 'Incompatible',
+      hint: 'meshctl clustermesh connect --context c-mesh-1 --destination-context c-mesh-2 --connection-mode bidirectional',
+    },
+  ],
+  [
+    "somebody's namespace",
+    {},
+    { taken: { record: undefined } },
+    { code: 'Conflict', hint: 'Name another one with --namespace.' },
+  ],
+  [
+    'the namespace of a demo with a third cluster',
+    { taken: { record: { ...LEFT, peer: 'mesh-3' } } },
+    {},
+    { code: 'Conflict', hint: "meshctl demo --context 'c-mesh-1,<context of mesh-3>' --clean-up" },
+  ],
+  [
+    'what a demo left in another namespace',
+    {},
+    { others: ['show'] },
+    { code: 'Conflict', hint: 'meshctl demo --context c-mesh-2,c-mesh-1 --namespace show --clean-up' },
+  ],
+])('refuses %s', (_what, one, other, expected) => {
+  expect(() => planOf(one, other)).toThrow(expect.objectContaining(expected));
+});
