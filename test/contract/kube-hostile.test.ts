@@ -45,7 +45,7 @@ describe('an answer that is something else', () => {
     const { client } = await answering(handle);
     const error = await errorOf(client.get(SECRET));
     expect(error).toMatchObject({ code: 'ApiFailure', message: expect.stringMatching(words) });
-    expect(error.hint).toMatch(/is https:\S+ a Kubernetes API server\?/);
+    expect(error.hint).toMatch(/Is https:\S+ a Kubernetes API server\?/);
   });
 
   test('101 and another protocol', async () => {
