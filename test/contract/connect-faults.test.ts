@@ -15,8 +15,10 @@ import {
 import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
 import { refs } from '../support/sandbox-mesh.ts';
 
-const CONNECT = ['clustermesh', 'connect', '--all', '--connection-mode', 'mesh'];
-const DISCONNECT = ['clustermesh', 'disconnect', '--all', '--yes'];
+/** Named, and not --all: that would leave out a cluster that cannot be read, and connect the others. */
+const CLUSTERS = ['--context', 'mesh-1', '--destination-context', 'mesh-2,mesh-3', '--connection-mode', 'mesh'];
+const CONNECT = ['clustermesh', 'connect', ...CLUSTERS];
+const DISCONNECT = ['clustermesh', 'disconnect', ...CLUSTERS, '--yes'];
 /** A connect of three clusters writes to three objects of each. */
 const MESH_WRITES = 9;
 
