@@ -146,7 +146,8 @@ describe('service global', () => {
     await global(['default/base', '--context', 'one', '--affinity', 'local', '--shared=false']);
     const list = () => runCli(['service', 'list', ...BOTH], { env: { KUBECONFIG: clusters.kubeconfigPath } });
     const [, line = ''] = /→ .*:\s+meshctl service global (.*)$/m.exec((await list()).stdout) ?? [];
-    expect(line).toBe('--context one,two default/base --affinity local --shared=false');
+    // One against one: nobody is most, and no hint takes the backends of one away from the other.
+    expect(line).toBe('--context one,two default/base --affinity none --shared=true');
     expect(await global(line.split(' '))).toMatchObject({ exitCode: 0 });
     expect((await list()).stdout).not.toContain('differ');
     expect(annotationsIn('two')).toEqual(annotationsIn('one'));
