@@ -310,6 +310,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'peering-file-no-cache': noPeers,
   'peer-certificate-missing': noPeers,
   'peer-certificate-unreadable': each(() => ({ tlsFiles: undefined })),
+  'peer-certificate-foreign': each(() => ({ tlsFiles: undefined })),
   'access-missing': each(() => ({ missingAccess: undefined })),
   'users-missing': without('clustermesh-apiserver'),
   'users-unreadable': without('clustermesh-apiserver'),

@@ -3,7 +3,7 @@ import { lasting } from './certificate-specs.ts';
 import type { FaultEntry } from './fault.ts';
 import { type FaultMesh, ONE } from './fault-mesh.ts';
 import { change, dropSecret, emptySecret, issued, removeContainer } from './fault-parts.ts';
-import { found, peerCertificateSpec, refsOf, setSecret } from './sandbox-mesh.ts';
+import { found, peerCertificateSpec, refsOf, setSecret, setUsers } from './sandbox-mesh.ts';
 
 const REPLICAS_SECRET = 'cilium-kvstoremesh';
 const AGENTS_SECRET = 'cilium-clustermesh';
@@ -140,6 +140,19 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
     status: ['tls-expired', 'peer-certificate-expired'],
     check: ['peers-certificate'],
     certs: [`${ONE} peer peer-certificate-expired`],
+    connect: 'changes',
+  },
+  {
+    ...COMMON,
+    id: 'client-certificate-of-another-cluster',
+    what: 'mesh-1 logs in with the certificate of mesh-3',
+    arrange: async (mesh) => {
+      setUsers(mesh.two, ['remote-mesh-1', 'remote-mesh-3']);
+      setClient(mesh, await issued(peerCertificateSpec('mesh-3'), mesh.two));
+    },
+    status: ['peer-certificate-foreign'],
+    check: ['peer-certificate-foreign'],
+    certs: [`${ONE} peer peer-certificate-foreign`],
     connect: 'changes',
   },
   {

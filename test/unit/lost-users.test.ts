@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { partingsOf, planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
+import { disconnectEffects, partingsOf, planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
 import { doubtAboutUsers, usersToRestore } from '../../src/mesh/enable/effects.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
@@ -45,6 +45,37 @@ describe('users whose list is lost', () => {
     expect(doubtAboutUsers(snapshotOf({ live: [{ ...deployment, status: {} }] }))).toBeUndefined();
     expect(doubtAboutUsers(snapshotOf({ live: [] }))).toBeUndefined();
     expect(doubtAboutUsers(snapshotOf({ live: [deployment], remoteUsers: [] }))).toBeUndefined();
+  });
+});
+
+describe('a user that is removed', () => {
+  it('takes along another cluster that logs in as it, and none that parts too or logs in as itself', () => {
+    const dialling = (context: string, name: string, peer: string, user: string) => ({
+      name,
+      snapshot: snapshotOf({
+        context,
+        ciliumConfig: { 'cluster-name': name, 'cluster-id': '2' },
+        live: [peersSecret({}, peer)],
+        peerCertificates: new Map([[peer, tlsFacts('ca', { commonName: user })]]),
+      }),
+    });
+    const one = dialling('c1', 'mesh-1', 'mesh-3', 'remote-mesh-1');
+    const three = dialling('c3', 'mesh-3', 'mesh-1', 'remote-mesh-3');
+    const two = (user: string) => dialling('c2', 'mesh-2', 'mesh-3', user);
+    const effects = (second: ReturnType<typeof two>, ...more: Parameters<typeof partingsOf>[0]) =>
+      disconnectEffects(partingsOf([[one, second], [one, three], [three, one], ...more]));
+    expect(effects(two('remote-mesh-1'))).toEqual([
+      {
+        cluster: 'c3',
+        peer: 'mesh-2',
+        becomes: 'cut',
+        why: 'it logs in as remote-mesh-1, which is shut out',
+        mend: 'meshctl clustermesh connect --context c2 --destination-context c3',
+      },
+    ]);
+    expect(effects(two('remote-mesh-2'))).toEqual([]);
+    const parting = two('remote-mesh-1');
+    expect(effects(parting, [parting, three])).toEqual([]);
   });
 });
 

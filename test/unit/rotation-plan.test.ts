@@ -161,6 +161,36 @@ describe('what a rotation makes anew', () => {
   });
 });
 
+describe("a certificate of another cluster's", () => {
+  const mesh = (...users: string[]): Member[] => {
+    const [one, two] = [member(1, { facts: { commonName: 'remote-mesh-3' } }), member(2)];
+    const remoteUsers = users.map((name) => ({ name, role: 'remote' }));
+    return [one, { ...two, snapshot: { ...two.snapshot, remoteUsers } }];
+  };
+  const issuedFor = ({ steps }: ReturnType<typeof plan>) =>
+    steps
+      .filter(({ cluster, object }) => cluster === 'c1' && object.name === 'cilium-kvstoremesh')
+      .flatMap(({ changes }) => changes.map(({ to }) => to));
+
+  const warningsOf = ({ scope }: ReturnType<typeof plan>) =>
+    scope.warnings.filter((warning) => warning.includes('the certificate of'));
+
+  it('is renewed as the right one where that may log in', () => {
+    const rotation = plan(mesh('remote-mesh-1', 'remote-mesh-3'));
+    expect(issuedFor(rotation)).toEqual([expect.stringContaining('certificate remote-mesh-1 ')]);
+    expect(warningsOf(rotation)).toEqual([]);
+  });
+
+  it('is left as it is where it may not, with what mends it', () => {
+    const rotation = plan(mesh('remote-mesh-3'));
+    expect(issuedFor(rotation)).toEqual([]);
+    expect(warningsOf(rotation)).toEqual([
+      'context "c1": it dials mesh-2 with the certificate of mesh-3, which stays as long as it is good → ' +
+        'meshctl clustermesh connect --context c1 --destination-context c2',
+    ]);
+  });
+});
+
 describe('what others own', () => {
   it('stays where it is good, with the owner’s name', () => {
     const mesh = [member(1, { metadata: HELM }), member(2)];

@@ -8,6 +8,7 @@ import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/
 import { expectedPeers, knownPeers } from '../../src/mesh/peers/peers.ts';
 import { describeFault, type Fault, type FaultsInput } from '../../src/mesh/status/fault.ts';
 import { faultsOf } from '../../src/mesh/status/standing.ts';
+import { mendOf } from '../../src/mesh/status/standing-advice.ts';
 import {
   apiserverDeployment,
   caFacts,
@@ -348,6 +349,38 @@ describe('what would not come back, with the peer read', () => {
     const others = [clusterOf({ id: 2, ...other })];
     expect(ids(faults(setup, { others }))).toEqual(expected);
     expect(faults(setup)).toEqual([]);
+  });
+});
+
+describe('whose certificate a cluster logs in with', () => {
+  const logsInAs = (user: string, name = 'mesh-1', more: Setup = {}) =>
+    ids(
+      faults({
+        ...more,
+        tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-mesh-2', {}, user) },
+        snapshot: { ciliumConfig: { ...ofSize(1, '255'), 'cluster-name': name } },
+      }),
+    ).filter((id) => id.startsWith('kvstoremesh'));
+
+  it.each<[string, string, string?, Setup?]>([
+    ['its own', 'remote-mesh-1'],
+    ['what all share', 'remote'],
+    ['a name of another tool', 'mesh-of-ours'],
+    ["the peer's own, handed out", 'remote-mesh-2'],
+    ['one from before a rename that is under way', 'remote-west', 'mesh-1', { deployment: markedAs('west/1') }],
+    ['one of a cluster whose name is not known', 'remote-mesh-3', 'default'],
+  ])('is no other one for %s', (_what, user, name, more) => {
+    expect(logsInAs(user, name, more)).toEqual([]);
+  });
+
+  it('is told where it is that of another cluster, with what mends it', () => {
+    expect(logsInAs('remote-mesh-3')).toEqual(['kvstoremesh peer-certificate-foreign']);
+    const [fault] = faults({ tls: { 'cilium-kvstoremesh/mesh-2': tlsOf('ca-mesh-2', {}, 'remote-mesh-3') } });
+    expect([describeFault(fault as Fault), mendOf(fault as Fault, new Map([['mesh-2', 'c2']]))]).toEqual([
+      'the client certificate is that of mesh-3: this cluster logs in to mesh-2 as remote-mesh-3, and would be shut out together with it ' +
+        '(Secret cilium-kvstoremesh, key mesh-2.etcd-client.crt)',
+      'meshctl clustermesh connect --context context-1 --destination-context c2',
+    ]);
   });
 });
 

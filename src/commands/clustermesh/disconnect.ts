@@ -52,13 +52,18 @@ async function carryOut(
   options: DisconnectOptions,
 ): Promise<CommandResult> {
   const dryRun = dryRunOf(flags);
+  const { effects } = prepared;
   const { steps: planned } = prepared.plan;
   for (const warning of prepared.warnings) context.progress.warn(warning);
   if (dryRun) {
     const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
-    return planResult({ steps: planned, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+    return planResult(
+      { steps: planned, ...(effects.length > 0 ? { effects } : {}), ...(verdicts ? { verdicts } : {}) },
+      dryRun,
+      flags.output,
+    );
   }
-  await confirmPlan(context, { steps: planned }, { question: 'Disconnect these clusters?', yes: flags.yes });
+  await confirmPlan(context, { steps: planned, effects }, { question: 'Disconnect these clusters?', yes: flags.yes });
   const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
   const { parted, warnings } = printable(outcome);
   return {

@@ -4,13 +4,20 @@ import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { type Parting, type PartingCluster, partingsOf, planDisconnect } from '../../mesh/connect/disconnect-plan.ts';
+import {
+  disconnectEffects,
+  type Parting,
+  type PartingCluster,
+  partingsOf,
+  planDisconnect,
+} from '../../mesh/connect/disconnect-plan.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
 import { remoteUserName } from '../../mesh/peers/peer-config.ts';
 import { configuredPeers, knownPeers, logsInAsItself } from '../../mesh/peers/peers.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -37,6 +44,8 @@ export interface PreparedDisconnect {
   /** For each dial that ends: who dialled whom, by name. */
   parted: readonly { from: string; to: string }[];
   plan: Plan;
+  /** What becomes of connections that it is not about. */
+  effects: readonly PeerEffect[];
   warnings: readonly string[];
   /** What was left out of it. */
   spared: readonly Unanswered[];
@@ -151,6 +160,7 @@ function prepare(
     spared: [],
     parted: dials.map(([client, server]) => ({ from: client.name, to: server.name })),
     plan: planDisconnect(partings),
+    effects: disconnectEffects(partings),
     warnings: [
       ...common.map(
         ([client, server]) =>

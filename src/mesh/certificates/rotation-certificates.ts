@@ -5,6 +5,7 @@ import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { secretText } from '../objects/secret-data.ts';
+import { foreignOwnerOf } from '../peers/foreign-user.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { knownPeers } from '../peers/peers.ts';
@@ -24,6 +25,8 @@ export interface RotatedCertificate {
   peer?: string | undefined;
   /** It is the server's own remote-cert, handed to a peer (credentials `legacy`). */
   copied?: boolean | undefined;
+  /** The other cluster whose it is, and would be for good: the user of the holder's own is not there. */
+  foreign?: string | undefined;
   /** Undefined where there is none, or none that can be read. */
   facts: TlsSecretFacts | undefined;
 }
@@ -52,12 +55,17 @@ export function certificatesFrom(issuer: Member, members: readonly Member[]): Ro
       const { objects, namespace, peerCertificates } = holder.snapshot;
       const keys = peerCertificateKeys(name);
       const secret = dialingSecret(holder.snapshot);
-      const present = secretText(objects.get(keyOf(secretRef(namespace, secret))), keys.certificate);
-      if (holder === issuer || present === undefined) return [];
+      const text = secretText(objects.get(keyOf(secretRef(namespace, secret))), keys.certificate);
+      if (holder === issuer || text === undefined) return [];
       const facts = peerCertificates.get(name);
-      const user = facts?.certificate.commonName ?? remoteUserName(holder.identity.name);
+      const own = remoteUserName(holder.identity.name);
+      const present = facts?.certificate.commonName ?? own;
+      const isLetIn = issuer.snapshot.remoteUsers?.some((user) => user.name === own) ?? false;
+      const owner = foreignOwnerOf(holder.snapshot, name, present);
+      const user = owner !== undefined && isLetIn ? own : present;
+      const foreign = user === own ? undefined : owner;
       const copied = isRemoteCert(facts, issuer) || choicesFor(holder.snapshot, name).credentials === 'legacy';
-      return [{ holder, secret, keys, spec: clientSpec(user), peer: name, copied, facts }];
+      return [{ holder, secret, keys, spec: clientSpec(user), peer: name, copied, foreign, facts }];
     }),
   ];
 }

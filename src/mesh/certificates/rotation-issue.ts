@@ -72,7 +72,9 @@ function faultOf(input: RotationInput, { issuer, pending }: RotatedCluster, one:
 function issueStep(input: RotationInput, holder: Member, secret: string, here: readonly Issue[]): Step {
   const ref = secretRef(holder.snapshot.namespace, secret);
   const base = stepBase(holder, ref);
-  const isDue = ({ one, fault }: Issue) => fault !== undefined || input.due.has(one.facts?.certificate.sha256 ?? '');
+  const isDue = ({ one, fault }: Issue) =>
+    // Renewed while it is good, it would be another cluster's for good.
+    fault !== undefined || (one.foreign === undefined && input.due.has(one.facts?.certificate.sha256 ?? ''));
   const due = here.filter(isDue);
   const keep = (why: string): Step => ({ ...base, action: 'keep', changes: [], why });
   if (due.length === 0) return keep(here.map(({ one }) => validityOf(one)).join('; '));

@@ -85,6 +85,7 @@ export function scopeRotation(
     warnings: members.flatMap((member) => [
       ...strangerWarnings(member, members),
       ...missingSecrets(member, members, contexts),
+      ...foreignWarnings(member, members),
     ]),
   };
 }
@@ -118,6 +119,20 @@ export function rotationEffects(
         const why = 'no context was named for it: what it holds stays as it is';
         return { cluster: context, peer, becomes: 'kept', why };
       }),
+    ];
+  });
+}
+
+/** Certificates of other clusters with which the members dial one: for their own there is no user yet. */
+function foreignWarnings(issuer: Member, members: readonly Member[]): string[] {
+  return certificatesFrom(issuer, members).flatMap(({ holder, foreign, peer }) => {
+    if (foreign === undefined) return [];
+    const { context } = holder.snapshot;
+    const connect = meshctlCommand('clustermesh connect', { context }, [
+      ...['--destination-context', issuer.snapshot.context],
+    ]);
+    return [
+      `context "${context}": it dials ${peer} with the certificate of ${foreign}, which stays as long as it is good → ${connect}`,
     ];
   });
 }

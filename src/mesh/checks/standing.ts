@@ -18,6 +18,7 @@ const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
   'peering-file-no-cache': 'agents do not read from a KVStoreMesh cache that is off',
   'peer-certificate-missing': 'the certificate files that peering files name exist',
   'peer-certificate-unreadable': 'the certificate files that peering files name can be read',
+  'peer-certificate-foreign': 'clusters log in to their peers with certificates of their own',
   'container-missing': 'the clustermesh-apiserver has all its containers',
   'kvstoremesh-missing': 'KVStoreMesh has its container where it is switched on',
   'service-selector': 'the Service leads to the pods of the clustermesh-apiserver',

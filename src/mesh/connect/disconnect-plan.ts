@@ -1,4 +1,6 @@
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { dataKeys } from '../objects/secret-data.ts';
@@ -9,6 +11,7 @@ import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { removeKeys } from '../peers/peer-secrets.ts';
 import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
+import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Plan, Step } from '../plan/plan.ts';
 
 /** What one cluster forgets. */
@@ -77,6 +80,26 @@ export function planDisconnect(partings: readonly Parting[]): Plan {
       ...userSteps(parting.snapshot, parting.unserved),
     ]),
   };
+}
+
+/**
+ * What a disconnect does to connections that it is not about: of the clusters that were read, those that log in with the
+ * certificate of one that is shut out, and so end with its user.
+ */
+export function disconnectEffects(partings: readonly Parting[]): PeerEffect[] {
+  return partings.flatMap(({ snapshot, unserved }) => {
+    const server = clusterNameOf(snapshot);
+    const removed = unserved.map(remoteUserName);
+    return partings.flatMap(({ snapshot: client, undialled }): PeerEffect[] => {
+      const user = client.peerCertificates.get(server)?.certificate.commonName ?? '';
+      const stays = client !== snapshot && configuredPeers(client).includes(server) && !undialled.includes(server);
+      if (!stays || !removed.includes(user)) return [];
+      const { context } = client;
+      const mend = meshctlCommand('clustermesh connect', { context }, ['--destination-context', snapshot.context]);
+      const why = `it logs in as ${user}, which is shut out`;
+      return [{ cluster: snapshot.context, peer: clusterNameOf(client), becomes: 'cut', why, mend }];
+    });
+  });
 }
 
 /** The agents' Secret first: their view of a peer ends before KVStoreMesh takes its data away. */

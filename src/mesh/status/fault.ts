@@ -18,6 +18,7 @@ export type DialFaultId =
   | 'peer-certificate-key'
   | 'peer-certificate-expired'
   | 'peer-certificate-issuer'
+  | 'peer-certificate-foreign'
   | 'peer-ca'
   | 'peer-unconfigured'
   | 'peer-renamed'

@@ -70,6 +70,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-certificate-key': connect,
   'peer-certificate-expired': connect,
   'peer-certificate-issuer': connect,
+  'peer-certificate-foreign': connect,
   'peer-ca': connect,
   'peer-unconfigured': connect,
   'peer-renamed': connect,

@@ -16,6 +16,7 @@ import {
   secretRef,
 } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { foreignOwnerOf } from '../peers/foreign-user.ts';
 import { COMMON_PREFIX, LOCAL_PREFIX, peerCertificateKeys } from '../peers/peer-config.ts';
 import { dialsOwnCache, type PeerFile, readPeerFile } from '../peers/peer-file.ts';
 import { expectedPeers } from '../peers/peers.ts';
@@ -124,7 +125,10 @@ function certificateFaults(
   }
   const presented = certificatePlace === undefined ? undefined : tlsFiles.get(certificatePlace);
   const distrust = trustFault(peer, presented, trust, input);
-  if (!distrust) return [];
+  if (!distrust)
+    return foreignFault(snapshot, peer, presented, (says) =>
+      fault('peer-certificate-foreign', says, isHere ? keys.certificate : peer),
+    );
   const areHere = { certificate: isHere, ca: authorityPlace?.startsWith(`${secret}/`) ?? false };
   return [fault(distrust.id, distrust.says, areHere[distrust.key] ? keys[distrust.key] : peer)];
 }
@@ -154,6 +158,23 @@ function identityFault(
   return says === undefined
     ? undefined
     : { id: 'peer-certificate-expired', says: `the client certificate ${says}`, key: keys.certificate };
+}
+
+/** The peer would let it in, until another cluster is shut out there. */
+function foreignFault(
+  snapshot: ClusterSnapshot,
+  peer: string,
+  presented: TlsFiles | undefined,
+  fault: (says: string) => Fault,
+): Fault[] {
+  const user = typeof presented?.certificate === 'object' ? presented.certificate.commonName : '';
+  const owner = foreignOwnerOf(snapshot, peer, user);
+  if (owner === undefined) return [];
+  return [
+    fault(
+      `the client certificate is that of ${owner}: this cluster logs in to ${peer} as ${user}, and would be shut out together with it`,
+    ),
+  ];
 }
 
 /**

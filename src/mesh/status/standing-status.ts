@@ -44,6 +44,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'peer-certificate-key': WITHOUT_FILE,
   'peer-certificate-expired': WITHOUT_TRUST,
   'peer-certificate-issuer': WITHOUT_TRUST,
+  'peer-certificate-foreign': ['permission-denied', 'config-not-retrieved', ...VAGUE],
   'peer-ca': WITHOUT_TRUST,
   'peer-unconfigured': [],
   'peer-renamed': [...WITHOUT_SERVER, 'permission-denied', 'tls-client-rejected', 'wrong-cluster'],

@@ -104,6 +104,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
 
 function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
   if (id === 'agents-missing') return undefined;
+  if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
   if (!outage) return 'no connection needs it now, but it cannot be done without for ever';
   return connected ? 'connected, but would not come back' : 'would not come back';
 }
