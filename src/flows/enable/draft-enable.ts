@@ -41,6 +41,7 @@ import {
   settleEnable,
   settleImage,
 } from '../../mesh/enable/settings.ts';
+import { uncoveredWarnings } from '../../mesh/enable/uncovered-addresses.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, objectIn, refOf } from '../../mesh/objects/kube-object.ts';
 import {
@@ -197,6 +198,7 @@ export function draftFrom(
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
       ...authorityWarnings(snapshot, authority),
       ...keptUnsigned(plan.steps),
+      ...uncoveredWarnings({ snapshot, planned, steps: plan.steps }),
       ...[addressNotGiven(planned) ?? []].flat(),
       ...warningsOf(snapshot, install, settings, objects),
       ...idleUnsets(rendered, options, live),

@@ -33,6 +33,18 @@ export function podCaMark(deployment: KubeObject | undefined): string | undefine
 }
 
 /**
+ * The CAs that etcd was started with where new pods trust none of them, each as {@link caMark} has it: whoever has a
+ * certificate of theirs is let in no longer. None where one of them stays, and where no mark tells.
+ * @param changes of the Deployment
+ */
+export function marksGivenUp(changes: readonly Change[]): string[] {
+  const change = changes.find(({ path }) => path.endsWith(`.${POD_CA_ANNOTATION}`));
+  if (!change?.from) return [];
+  const [former, next] = [change.from, change.to].map((mark) => String(mark).split(',')) as [string[], string[]];
+  return former.some((one) => next.includes(one)) ? [] : former;
+}
+
+/**
  * The name under which the clustermesh-apiserver runs where cilium-config has another by now: by its pods' mark, else by
  * the certificate of its administrator (`admin-<name>`). Undefined where they agree.
  */

@@ -13,6 +13,9 @@ import { type CertificateFacts, type CertificateSpec, type TlsSecretFacts, trust
 /** Certificates are issued anew from this time before their end. */
 export const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
 
+/** In every certificate that Cilium's chart makes; no peer dials them. */
+export const LOOPBACK: readonly string[] = ['127.0.0.1', '::1'];
+
 /** The Secrets with a cluster's own certificates, those that some setups do without included. */
 export const CERTIFICATE_SECRETS: readonly string[] = [
   SERVER_CERT_SECRET,
@@ -46,7 +49,7 @@ export function certificateSpecs(cluster: {
     commonName: hostname,
     usages: ['server', 'client'],
     dnsNames: unique([hostname, '*.mesh.cilium.io', ...hostNames]),
-    ipAddresses: unique(['127.0.0.1', '::1', ...serviceAddresses.filter(isIpAddress)].map(canonicalIp)),
+    ipAddresses: unique([...LOOPBACK, ...serviceAddresses.filter(isIpAddress)].map(canonicalIp)),
   };
   return [
     { secret: SERVER_CERT_SECRET, spec: server },

@@ -3,7 +3,7 @@ import { serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, waysBack } from '../certificates/authority.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
-import { certificateSpecs, coversHost, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
+import { certificateSpecs, coversHost, LOOPBACK, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
 import { ownerOfData } from '../certificates/rotation-cluster.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -67,9 +67,6 @@ function perCertificate(
     says: ({ args }) => `context "${args.context}": Secret ${args.secret}: ${args.reason}`,
   };
 }
-
-/** In every certificate that Cilium's chart makes; no peer dials them. */
-const LOOPBACK: readonly string[] = ['127.0.0.1', '::1'];
 
 /** The certificates of each cluster by themselves. */
 export const TLS_CHECKS: readonly MeshCheck[] = [

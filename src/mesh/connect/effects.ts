@@ -60,7 +60,7 @@ function trustEffects(
   other: ClusterSnapshot | undefined,
 ): Effect[] {
   if (!steps.some(({ object }) => object.name === SERVER_CERT_SECRET)) return [];
-  const why = lostTrust(snapshot, other, snapshot.ca?.certificate, false);
+  const why = lostTrust(snapshot, other, { authority: snapshot.ca?.certificate, makes: false });
   if (why === undefined) return [];
   const where = other?.context ?? `<context of ${peer}>`;
   const mend = meshctlCommand('clustermesh connect', { context: snapshot.context }, ['--destination-context', where]);

@@ -1,14 +1,14 @@
 import { availableReplicasOf, sizeOf } from '../apiserver/deployment.ts';
 import { hostPort, reachableEndpoints, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
-import { formerName, podCaMark } from '../apiserver/pod-marks.ts';
+import { formerName, marksGivenUp, podCaMark } from '../apiserver/pod-marks.ts';
 import { podIdentity } from '../apiserver/recorded-identity.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import type { KubeObject } from '../objects/kube-object.ts';
-import { SERVER_CERT_SECRET } from '../objects/names.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { fieldOwner, managersOfField } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { addressesAstray } from '../peers/addresses-astray.ts';
@@ -23,6 +23,7 @@ import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { addressAnnotations } from './address-annotations.ts';
 import type { PeerMove } from './peer-move.ts';
 import { servingEffects } from './serving-effects.ts';
+import { uncoveredEffects } from './uncovered-addresses.ts';
 
 export interface EnableEffectsInput {
   snapshot: ClusterSnapshot;
@@ -45,7 +46,7 @@ export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
   return mergeEffects(
     concernedPeers(snapshot, input.others).flatMap((peer) =>
       // Whoever is not connected stays so, also where nothing is to be done.
-      (isChanged ? effectsOn(input, peer) : strayEffects(input, peer)).map((of) => ({
+      (isChanged ? effectsOn(input, peer) : unconnectedEffects(input, peer)).map((of) => ({
         ...of,
         cluster: snapshot.context,
         peer,
@@ -82,7 +83,7 @@ function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
     ...servingEffects(input),
     ...accessEffects(input),
     ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
-    ...strayEffects(input, peer),
+    ...unconnectedEffects(input, peer),
     ...authorityEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
     ...identityEffects(input, where, connect),
   ];
@@ -146,6 +147,12 @@ function addressEffects(
   ];
 }
 
+/** Why a peer cannot be connected by what the plan leaves as it is. */
+function unconnectedEffects(input: EnableEffectsInput, peer: string): Effect[] {
+  const other = input.others.find((cluster) => clusterNameOf(cluster) === peer);
+  return [...strayEffects(input, peer), ...uncoveredEffects(input, peer, other)];
+}
+
 /** A peer that dials none of the addresses that the Service has now, so that it cannot be connected; nobody chose them. */
 function strayEffects({ snapshot, planned, others }: EnableEffectsInput, peer: string): Effect[] {
   const other = others.find((cluster) => clusterNameOf(cluster) === peer);
@@ -176,14 +183,19 @@ function addressesOf(snapshot: ClusterSnapshot): string[] {
   return endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [];
 }
 
-/** A new CA, or a certificate from another one, cuts off whoever trusts the former, whatever is left of that here. */
+/**
+ * A new CA, a certificate from another one, or pods that start with another one, cut off whoever trusts the former, whatever
+ * is left of that here.
+ */
 function authorityEffects(
   { snapshot, authority, steps }: EnableEffectsInput,
   other: ClusterSnapshot | undefined,
 ): Effect[] {
   const reissued = steps.some(({ action, object }) => action !== 'keep' && object.name === SERVER_CERT_SECRET);
-  if (!authority.makes && !reissued) return [];
-  const why = lostTrust(snapshot, other, authority.certificate, authority.makes);
+  const ref = keyOf(apiserverDeploymentRef(snapshot.namespace));
+  const givenUp = steps.filter(({ object }) => keyOf(object) === ref).flatMap(({ changes }) => marksGivenUp(changes));
+  if (!authority.makes && !reissued && givenUp.length === 0) return [];
+  const why = lostTrust(snapshot, other, { authority: authority.certificate, makes: authority.makes, givenUp });
   return why === undefined ? [] : [{ becomes: 'cut', why }];
 }
 

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { draftFrom, type EnableOptions } from '../../src/flows/enable/draft-enable.ts';
+import { loadTemplates } from '../../src/manifests/load.ts';
+import { apiserverDeployment as liveDeployment } from '../../src/mesh/apiserver/live.ts';
+import { POD_CA_ANNOTATION, podCaMark } from '../../src/mesh/apiserver/pod-marks.ts';
+import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
+import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificates.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { CHECKOUT } from '../support/schemas.ts';
+import { caFacts, certificateFacts, loadBalancerService, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
+
+const templates = await loadTemplates(CHECKOUT);
+const SERVER = 'clustermesh-apiserver-server-cert';
+const CONNECT = "meshctl clustermesh connect --context one --destination-context '<context of mesh-2>'";
+const REISSUE = 'meshctl clustermesh enable --context one --force-conflicts';
+
+/** With one change that no peer feels: of a plan without any, nothing is said. */
+const draft = (snapshot: ClusterSnapshot, others: ClusterSnapshot[] = [], options: Partial<EnableOptions> = {}) =>
+  draftFrom(snapshot, templates, { waitMs: 0, others, replicas: 2, ...options }, NOW);
+const effects = (...[snapshot, others]: Parameters<typeof draft>) =>
+  draft(snapshot, others).effects.map(({ peer, becomes, why, mend }) => [peer, becomes, why, mend]);
+
+const former = certificateFacts({ sha256: 'f'.repeat(64), publicKeySha256: 'former', isCa: true });
+const other = certificateFacts({ sha256: '0'.repeat(64), publicKeySha256: 'other', isCa: true });
+const renewed = { ...former, sha256: 'e'.repeat(64) };
+
+const leafOf = (ca: CertificateFacts, leaf: Partial<CertificateFacts>): TlsSecretFacts => ({
+  certificate: certificateFacts(leaf),
+  ca,
+  keyMatches: true,
+  signedByCa: true,
+});
+
+/** Who else than meshctl has made a Secret. */
+const madeBy = (name: string, manager: string, labels = {}): KubeObject => {
+  const secret = secretObject(name, { 'tls.crt': 'x' });
+  return { ...secret, metadata: { ...secret.metadata, labels, managedFields: [{ manager, operation: 'Update' }] } };
+};
+
+interface Given {
+  /** The CA of Secret cilium-ca, and the ones that the certificates of the cluster are from. */
+  ca?: CertificateFacts;
+  server?: CertificateFacts;
+  clients?: CertificateFacts;
+  /** For which address the server certificate is. */
+  address?: string;
+  manager?: string;
+  labels?: Record<string, string>;
+  /** What the pods' annotation says. */
+  mark?: string;
+}
+
+/** mesh-1 as enable left it, connected with mesh-2; then what somebody put in place of its Secrets. */
+function connected(given: Given): ClusterSnapshot {
+  const { ca = former, server = ca, clients = former, address = '10.9.0.1', manager = 'kubectl-create' } = given;
+  const mark = given.mark ?? former.sha256.slice(0, 16);
+  const certificates = certificateSpecs({
+    clusterName: 'mesh-1',
+    namespace: 'kube-system',
+    serviceAddresses: [address],
+    kvstoremesh: true,
+  });
+  const base = snapshotOf({
+    ca: { ...caFacts('former'), certificate: ca },
+    tlsSecrets: new Map(
+      certificates.map(({ secret, spec }) => [secret, leafOf(secret === SERVER ? server : clients, spec)]),
+    ),
+  });
+  const made = draft({ ...base, objects: new Map() }, [], {
+    serviceType: 'LoadBalancer',
+    replicas: 1,
+  }).plan.steps.flatMap(({ wanted, write }) => (wanted ? [wanted] : write?.method === 'create' ? [write.object] : []));
+  const file = remotePeerFile('mesh-2', { addresses: ['10.9.0.2:2379'] }, 'mesh-2.');
+  const live = made.map((object): KubeObject => {
+    if (object.kind === 'Service' && object.metadata.name === 'clustermesh-apiserver') {
+      return { ...object, status: loadBalancerService('10.9.0.1').status };
+    }
+    if (object.metadata.name === 'cilium-kvstoremesh') return { ...object, data: { 'mesh-2': encodeText(file) } };
+    return object.kind === 'Deployment' ? withMark(object, mark) : object;
+  });
+  live.push(madeBy(SERVER, manager, given.labels));
+  return { ...base, objects: new Map(live.map((object) => [keyOf(refOf(object)), object])) };
+}
+
+function withMark(deployment: KubeObject, mark: string): KubeObject {
+  const copy = structuredClone(deployment) as KubeObject & {
+    spec: { template: { metadata: { annotations: Record<string, string> } } };
+  };
+  copy.spec.template.metadata.annotations[POD_CA_ANNOTATION] = mark;
+  return copy;
+}
+
+/** mesh-2, which dials mesh-1 with a certificate of this CA, and trusts it. */
+function diallingPeer(ca: CertificateFacts, address = '10.9.0.1'): ClusterSnapshot {
+  const file = remotePeerFile('mesh-1', { addresses: [`${address}:2379`] }, 'mesh-1.');
+  return snapshotOf({
+    context: 'two',
+    ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
+    live: [secretObject('cilium-clustermesh', { 'mesh-1': file })],
+    peerCertificates: new Map([['mesh-1', leafOf(ca, { commonName: 'remote-mesh-2' })]]),
+  });
+}
+
+describe('what enable does to peers by the CA that etcd was started with', () => {
+  const CUT = ['mesh-2', 'cut', 'it trusts the former CA, "Cilium CA"', CONNECT];
+
+  it.each<[string, Given, unknown[]]>([
+    ['nothing was replaced', {}, ['mesh-2', 'kept', '', undefined]],
+    ['only cilium-ca was', { ca: other, server: former }, CUT],
+    ['cilium-ca and the server certificate were', { ca: other }, CUT],
+    [
+      'all of them were: of the former CA only the mark is left',
+      { ca: other, clients: other },
+      ['mesh-2', 'cut', 'it trusts the former CA, of which nothing is left', CONNECT],
+    ],
+    [
+      'etcd trusts both in the middle of a rotation',
+      { ca: other, clients: other, mark: '0000000000000000,ffffffffffffffff' },
+      ['mesh-2', 'kept', '', undefined],
+    ],
+    ['the CA was renewed with its key', { ca: renewed }, ['mesh-2', 'kept', '', undefined]],
+  ])('%s', (_what, given, wanted) => {
+    expect(effects(connected(given))).toEqual([wanted]);
+  });
+
+  it('is as the peer itself has it, where it was read', () => {
+    const snapshot = connected({ ca: other, clients: other });
+    expect(podCaMark(liveDeployment(snapshot))).toBe('ffffffffffffffff');
+    const becomes = (ca: CertificateFacts) => effects(snapshot, [diallingPeer(ca)]).map(([peer, how]) => [peer, how]);
+    expect(becomes(former)).toEqual([['mesh-2', 'cut']]);
+    expect(becomes(other)).toEqual([['mesh-2', 'kept']]);
+  });
+});
+
+describe('a server certificate that somebody else has made', () => {
+  const says = 'the server certificate, made by kubectl-create, does not cover 10.9.0.1';
+  const elsewhere = { address: '10.9.0.7' };
+
+  it.each<[string, Given, ClusterSnapshot[], unknown[]]>([
+    ['for the address', {}, [], ['mesh-2', 'kept', '', undefined]],
+    ['for another address', elsewhere, [], ['mesh-2', 'lost', `${says}, where it may dial`, REISSUE]],
+    [
+      'for another address, which the peer dials',
+      elsewhere,
+      [diallingPeer(former)],
+      ['mesh-2', 'lost', `${says}, which it dials`, REISSUE],
+    ],
+    [
+      'for another address, where the pods are replaced',
+      { ...elsewhere, ca: renewed, mark: 'eeeeeeeeeeeeeeee,ffffffffffffffff' },
+      [],
+      ['mesh-2', 'unknown', `${says}, where it may dial`, REISSUE],
+    ],
+    ['for the names in the mesh', { address: 'mesh.example' }, [], ['mesh-2', 'kept', '', undefined]],
+    [
+      'by a tool, which knows what it makes',
+      { ...elsewhere, labels: { 'app.kubernetes.io/managed-by': 'Helm' } },
+      [],
+      ['mesh-2', 'kept', '', undefined],
+    ],
+  ])('%s', (_what, given, others, wanted) => {
+    const of = draft(connected(given), others);
+    expect(of.effects.map(({ peer, becomes, why, mend }) => [peer, becomes, why, mend])).toEqual([wanted]);
+    const isWarned = of.warnings.some(
+      (warning) => warning.includes('does not cover 10.9.0.1') && warning.endsWith(REISSUE),
+    );
+    expect(isWarned).toBe(wanted[3] === REISSUE);
+  });
+
+  it('is made anew by the command that the plan names', () => {
+    const { plan, effects: of } = draft(connected(elsewhere), [], { force: true });
+    const step = plan.steps.find(({ object }) => object.name === SERVER);
+    expect(step).toMatchObject({ action: 'update', why: 'it does not cover 10.9.0.1' });
+    expect(of.map(({ becomes }) => becomes)).toEqual(['kept']);
+  });
+});
