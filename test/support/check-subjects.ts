@@ -304,6 +304,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'peers-endpoint': noPeers,
   'peers-certificate': noPeerCertificates,
   'peers-user': noPeerCertificates,
+  'peers-itself': noPeers,
   'peering-secret-missing': noPeers,
   'peering-file-missing': noPeers,
   'peering-file-unreadable': noPeers,

@@ -157,6 +157,23 @@ export const DIALING_FAULTS: readonly FaultEntry[] = [
   },
   {
     ...COMMON,
+    id: 'certificate-for-itself',
+    what: "mesh-1 has mesh-2's certificate for dialling mesh-1",
+    arrange: async (mesh) => {
+      const { certificate, privateKey } = await issued(peerCertificateSpec('mesh-2'), mesh.one);
+      setFiles(mesh, {
+        'mesh-1': fileOf(mesh).replaceAll('mesh-2', 'mesh-1'),
+        'mesh-1.etcd-client.crt': certificate,
+        'mesh-1.etcd-client.key': privateKey,
+      });
+    },
+    unconcerned: ['status', 'connect', 'enable'],
+    status: [],
+    check: ['‼peers-itself'],
+    connect: 'keeps',
+  },
+  {
+    ...COMMON,
     id: 'client-certificate-of-another-ca',
     what: 'the client certificate is from a CA that the peer does not know',
     arrange: async (mesh) => setClient(mesh, await issued(SPEC)),

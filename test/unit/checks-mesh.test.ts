@@ -395,3 +395,26 @@ describe('a name that a clustermesh-apiserver does not tell', () => {
     expect(own).toMatchObject({ severity: 'skip', args: { reason: expect.stringMatching(reason) } });
   });
 });
+
+describe('what a cluster has for dialling itself', () => {
+  const seen = (key: string, annotations: Record<string, string> = {}) => {
+    const metadata = { name: 'cilium-kvstoremesh', namespace: 'kube-system', annotations };
+    const live: KubeObject[] = [{ apiVersion: 'v1', kind: 'Secret', metadata, data: { [key]: '' } }];
+    return findingsOf('peers-itself', inputOf({}, { live })).filter(({ cluster }) => cluster === 'one');
+  };
+
+  it.each(['mesh-1', 'mesh-1.etcd-client.key'])('is told, with what takes it out: %s', (key) => {
+    expect(seen(key)).toMatchObject([
+      {
+        severity: 'warn',
+        args: { secrets: ['cilium-kvstoremesh'], keys: [key] },
+        hint: 'meshctl clustermesh disconnect --context one --peer mesh-1',
+      },
+    ]);
+  });
+
+  it('is not what it has for a peer, nor what a tool makes that has one list for all clusters', () => {
+    expect(seen('mesh-2')).toEqual([]);
+    expect(seen('mesh-1', { 'meta.helm.sh/release-name': 'cilium' })).toEqual([]);
+  });
+});

@@ -5,7 +5,7 @@ import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   configMapRef,
@@ -17,16 +17,16 @@ import {
   secretRef,
 } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
-import { secretTexts } from '../objects/secret-data.ts';
+import { dataKeys, secretTexts } from '../objects/secret-data.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/foreign-file.ts';
 import { valuesAdvice } from '../peers/foreign-homes.ts';
 import { choicesFor, dialsOneWay, servedPeers } from '../peers/peer-choices.ts';
-import { remoteUserName } from '../peers/peer-config.ts';
+import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
-import { configuredPeers } from '../peers/peers.ts';
+import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
-import type { Finding, Severity } from './check.ts';
+import { type Finding, listed, type Severity } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 import { expiry } from './tls.ts';
@@ -157,7 +157,42 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       return to.remoteUsers === undefined ? `${to.context} has no ConfigMap of users` : sharesCertificate(from, to);
     },
   ),
+  {
+    id: 'peers-itself',
+    category: 'peers',
+    title: 'no cluster has what it would dial itself with',
+    saidBy: IDENTITY_OF_CLUSTERS,
+    subject: (cluster) => ({
+      things: peerSecretsOf(cluster).map(({ metadata }) => metadata.name),
+      otherwise: 'it has no Secret with peering files',
+    }),
+    run: ({ clusters }) => clusters.flatMap(leftForItself),
+    says: ({ args }) =>
+      `context "${args.context}": Secret ${listed(args.secrets)} has ${listed(args.keys)}, for the cluster itself`,
+  },
 ];
+
+function peerSecretsOf({ objects, namespace }: ClusterSnapshot): KubeObject[] {
+  return PEER_SECRETS.flatMap((name) => objects.get(keyOf(secretRef(namespace, name))) ?? []);
+}
+
+/**
+ * What is there for a cluster's own name: Cilium passes over it (pkg/clustermesh/common), but it may be another cluster's
+ * private key. A tool may have one list of clusters for all of them.
+ */
+function leftForItself(cluster: ClusterSnapshot): Finding[] {
+  const { context } = cluster;
+  const own = clusterNameOf(cluster);
+  const names = [own, ...Object.values(peerCertificateKeys(own))];
+  const left = peerSecretsOf(cluster)
+    .filter((secret) => toolOwner(secret) === undefined)
+    .map((secret) => ({ secret: secret.metadata.name, keys: dataKeys(secret).filter((key) => names.includes(key)) }))
+    .filter(({ keys }) => keys.length > 0);
+  if (left.length === 0) return [];
+  const args = { secrets: left.map(({ secret }) => secret), keys: [...new Set(left.flatMap(({ keys }) => keys))] };
+  const hint = meshctlCommand('clustermesh disconnect', { context }, ['--peer', own]);
+  return [findingOf('peers-itself', 'warn', context, args, hint)];
+}
 
 function sharesCertificate(from: ClusterSnapshot, to: ClusterSnapshot): string | undefined {
   return from.peerCertificates.has(clusterNameOf(to))
