@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CERTIFICATE_SECRETS } from '../../src/mesh/certificates/cluster-certificates.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/peer-config.ts';
@@ -287,6 +288,57 @@ describe('another server than the peer that answers at a dialled address', () =>
     expect(report.problems.map(({ cause }) => cause?.id)).toEqual([id]);
     const reasons = reasonsOf({ clusters: [report] }, new Map([['mesh-2', 'two']]));
     if (hint) expect(reasons.find(({ places }) => places.length > 0)?.hint).toBe(hint);
+  });
+});
+
+describe('a peer whose certificate is for another name than the one that is dialled', () => {
+  const RENEW = 'meshctl clustermesh enable --context two';
+  const CONNECT = 'meshctl clustermesh connect --context one --destination-context two';
+
+  it.each([
+    ['its server certificate is from elsewhere', 'clustermesh-apiserver-server-cert', 'certificate-issuer', RENEW],
+    ['another one of its certificates is', 'clustermesh-apiserver-admin-cert', undefined, CONNECT],
+  ])('%s', (_what, foreign, id, hint) => {
+    const tally = createTally({
+      ...{ context: 'one', namespace: 'kube-system', clusterName: 'mesh-1', clusterId: 1 },
+      ...{ peers: ['mesh-2'], enabled: true, kvstoremesh: true },
+    });
+    const status = 'x509: certificate is valid for 198.51.100.1, not 203.0.113.7';
+    tally.add('agent', { name: 'node-1', clusters: [{ name: 'mesh-2', ready: true, connected: true }] });
+    tally.add('kvstoremesh', { name: 'pod-1', clusters: [{ name: 'mesh-2', status }] });
+    const other = createTally({
+      ...{ context: 'two', namespace: 'kube-system', clusterName: 'mesh-2', clusterId: 2 },
+      ...{ peers: [], enabled: true, kvstoremesh: true },
+    });
+    const files = CERTIFICATE_SECRETS.map((name) => {
+      const { certificate, ca = certificate } = tlsFacts(name === foreign ? 'ca-else' : 'ca-two', {});
+      return [name, { certificate, privateKey: 'matches', ca, signedByCa: true, authorities: [ca] }] as const;
+    });
+    const [report] = judgeStanding(
+      [
+        {
+          report: tally.report(),
+          snapshot: snapshotOf({
+            context: 'one',
+            live: [apiserverDeployment({ users: false }), SERVICE, agents(1), replicas()],
+          }),
+        },
+        {
+          report: other.report(),
+          snapshot: snapshotOf({
+            context: 'two',
+            ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
+            live: [apiserverDeployment({ users: false }), loadBalancerService('203.0.113.7')],
+            tlsFiles: new Map(files),
+          }),
+        },
+      ],
+      NOW,
+    );
+    if (!report) throw new Error('no report');
+    expect(report.problems.map(({ cause }) => cause?.id)).toEqual([id]);
+    const reasons = reasonsOf({ clusters: [report] }, new Map([['mesh-2', 'two']]));
+    expect(reasons.find(({ places }) => places.length > 0)?.hint).toBe(hint);
   });
 });
 

@@ -1,4 +1,5 @@
 import { EtcdReadError, type EtcdReadReason, readPrefix } from '../../etcd/read.ts';
+import { runsWithFormerCa } from '../../mesh/apiserver/pod-marks.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
@@ -11,6 +12,7 @@ import {
   LOCAL_CERT_SECRET,
   REMOTE_ROLE,
   REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
   SHARED_USER,
   secretRef,
 } from '../../mesh/objects/names.ts';
@@ -91,9 +93,19 @@ export function notPublished({ server }: Direction): MeshctlError {
   );
 }
 
+/** What comes of an etcd that takes certificates of another CA than the one beside its server certificate. */
+const BY_OTHER_CA: ReadonlySet<string> = new Set<EtcdReadReason>(['timeout', 'tls-client-rejected', 'tls-name']);
+
+const REPLACED_CA: Words = {
+  says: `its server certificate is from another CA than the one that its etcd was started with (Secret ${SERVER_CERT_SECRET})`,
+  hint: ({ context }) =>
+    `Have them agree again; it asks before a peer is cut off: ${meshctlCommand('clustermesh enable', { context })}`,
+};
+
 /**
  * The last refusal, told more exactly where etcd says no more than that permission is denied: the user is gone from
- * users.yaml, it has another role, or the cluster publishes itself under another name.
+ * users.yaml, it has another role, or the cluster publishes itself under another name. Also where its CA was replaced since
+ * its start.
  */
 export async function explainRefusal(
   flow: Flow,
@@ -103,6 +115,9 @@ export async function explainRefusal(
   pods: readonly KubeObject[],
 ): Promise<MeshctlError> {
   const reason = last.details.reason;
+  if (BY_OTHER_CA.has(String(reason)) && runsWithFormerCa(direction.server.snapshot)) {
+    return refusal(direction, 'server-ca-replaced', REPLACED_CA, last);
+  }
   if (reason !== 'permission-denied' && reason !== 'cluster-config-missing') return last;
   const published = await publishedNames(flow, server, direction.server.snapshot, pods);
   const { name } = direction.server.identity;

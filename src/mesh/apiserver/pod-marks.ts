@@ -1,10 +1,10 @@
-import type { CertificateFacts } from '../certificates/certificate.ts';
+import { type CertificateFacts, trustedBy } from '../certificates/certificate.ts';
 import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
 import { type ClusterIdentity, identityOf, isUsable, restartCommand, wayBack } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { CILIUM_CONFIG, secretRef } from '../objects/names.ts';
+import { CILIUM_CONFIG, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import type { Change } from '../plan/plan.ts';
@@ -39,9 +39,23 @@ export function podCaMark(deployment: KubeObject | undefined): string | undefine
  */
 export function marksGivenUp(changes: readonly Change[]): string[] {
   const change = changes.find(({ path }) => path.endsWith(`.${POD_CA_ANNOTATION}`));
-  if (!change?.from) return [];
-  const [former, next] = [change.from, change.to].map((mark) => String(mark).split(',')) as [string[], string[]];
-  return former.some((one) => next.includes(one)) ? [] : former;
+  return change?.from ? lackingIn(String(change.to), String(change.from)) : [];
+}
+
+/**
+ * Whether etcd was started with other CAs than the ones that are beside its server certificate by now: it presents the new
+ * certificate, and lets in who is from the former CA. False where nothing tells.
+ */
+export function runsWithFormerCa(snapshot: ClusterSnapshot): boolean {
+  const mark = podCaMark(apiserverDeployment(snapshot));
+  const server = snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
+  return mark !== undefined && server?.ca !== undefined && lackingIn(caMark(trustedBy(server)), mark).length > 0;
+}
+
+/** The CAs of a former mark, where the next one has none of them. */
+function lackingIn(next: string, former: string): string[] {
+  const [has, had] = [next.split(','), former.split(',')];
+  return had.some((one) => has.includes(one)) ? [] : had;
 }
 
 /**

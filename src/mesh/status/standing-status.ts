@@ -3,7 +3,7 @@ import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
+import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import { type AddressFault, addressFaults } from './dialled-address.ts';
@@ -200,7 +200,7 @@ function explained(
     ({ fault, explains }) =>
       fault.component === problem.component && fault.peer === problem.peer && explains.includes(problem.class),
   );
-  const cause = candidates.find(({ id }) => explainedBy(id).includes(problem.class)) ?? astray?.fault;
+  const cause = candidates.find((fault) => explainedBy(fault).includes(problem.class)) ?? astray?.fault;
   if (cause) {
     const isFile = cause.component !== 'apiserver' && WITHOUT_FILE.includes(problem.class);
     return { ...problem, ...(isFile ? { class: 'config-invalid' as const } : {}), cause };
@@ -211,8 +211,11 @@ function explained(
   return problem.class === 'not-configured' && isLate ? { ...problem, class: 'not-taken-up' } : problem;
 }
 
-function explainedBy(id: FaultId): readonly FailureClass[] {
-  return id in EXPLAINS ? EXPLAINS[id as keyof typeof EXPLAINS] : [];
+function explainedBy({ id, object }: Fault): readonly FailureClass[] {
+  const classes = id in EXPLAINS ? EXPLAINS[id as keyof typeof EXPLAINS] : [];
+  // One that was issued elsewhere is for the names of elsewhere.
+  const isForeign = id === 'certificate-issuer' && object === `Secret ${SERVER_CERT_SECRET}`;
+  return isForeign ? [...classes, 'tls-name'] : classes;
 }
 
 /** When an object was written last, as far as it tells; milliseconds since 1970. */

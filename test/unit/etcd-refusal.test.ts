@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import { EtcdReadError, type EtcdReadReason } from '../../src/etcd/read.ts';
+import { explainRefusal, refusalOf } from '../../src/flows/etcd/refusal.ts';
+import type { Flow, Target } from '../../src/flows/flow.ts';
+import type { Direction } from '../../src/mesh/connect/direction.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { apiserverDeployment, certificateFacts, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+
+const [RUNNING, OTHER] = ['f'.repeat(64), '0'.repeat(64)];
+const REPLACED = 'server-ca-replaced';
+
+/** mesh-1's etcd was started with the CA of the mark; mesh-2 is to dial it. */
+function direction(mark: string | undefined, beside: readonly string[]): Direction {
+  const authorities = beside.map((sha256) => certificateFacts({ sha256, isCa: true }));
+  const snapshot = snapshotOf({
+    live: [mark === undefined ? apiserverDeployment() : markedAs(mark)],
+    tlsSecrets: new Map([
+      ['clustermesh-apiserver-server-cert', { ...tlsFacts('ca', {}), ca: authorities[0], authorities }],
+    ]),
+  });
+  return {
+    client: { identity: { name: 'mesh-2' } },
+    server: { identity: { name: 'mesh-1' }, snapshot },
+    credential: { user: 'remote-mesh-2' },
+  } as Direction;
+}
+
+function markedAs(mark: string): KubeObject {
+  const deployment = apiserverDeployment();
+  const { template } = deployment.spec as { template: KubeObject };
+  const metadata = { ...template.metadata, annotations: { 'meshctl.io/ca': mark } };
+  return { ...deployment, spec: { ...(deployment.spec as object), template: { ...template, metadata } } };
+}
+
+it.each<[string, EtcdReadReason, string | undefined, string[], string]>([
+  ['its CA was replaced since its start', 'timeout', RUNNING, [OTHER], REPLACED],
+  ['so, and it says more', 'tls-client-rejected', RUNNING, [OTHER], REPLACED],
+  ['it runs with that CA', 'timeout', RUNNING, [RUNNING], 'timeout'],
+  ['it is in the middle of a rotation', 'timeout', RUNNING, [OTHER, RUNNING], 'timeout'],
+  ['nobody knows what it runs with', 'timeout', undefined, [OTHER], 'timeout'],
+  ['it is something else', 'tls-expired', RUNNING, [OTHER], 'tls-expired'],
+])('an etcd that refuses a credential: %s', async (_what, reason, mark, beside, wanted) => {
+  const of = direction(mark?.slice(0, 16), beside);
+  const last = refusalOf(new EtcdReadError(reason, 'it refuses'), of);
+  const told = await explainRefusal({} as Flow, {} as Target, of, last, []);
+  expect(told.details.reason).toBe(wanted);
+  if (wanted !== REPLACED) return;
+  expect(told.message).toContain(
+    'its server certificate is from another CA than the one that its etcd was started with',
+  );
+  expect(told.hint).toMatch(/: meshctl clustermesh enable --context one$/);
+});
