@@ -170,6 +170,15 @@ describe('a server certificate that somebody else has made', () => {
     expect(isWarned).toBe(wanted[3] === REISSUE);
   });
 
+  it('is told after the CA, for which the peer is to be connected anew', () => {
+    const [effect] = draft(connected({ ...elsewhere, ca: other }), [diallingPeer(former)]).effects;
+    expect(effect).toMatchObject({
+      becomes: 'cut',
+      why: `it trusts the former CA, "Cilium CA"; ${says}, which it dials`,
+      mend: 'meshctl clustermesh connect --context one --destination-context two',
+    });
+  });
+
   it('is made anew by the command that the plan names', () => {
     const { plan, effects: of } = draft(connected(elsewhere), [], { force: true });
     const step = plan.steps.find(({ object }) => object.name === SERVER);

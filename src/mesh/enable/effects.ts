@@ -83,9 +83,10 @@ function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
     ...servingEffects(input),
     ...accessEffects(input),
     ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
-    ...unconnectedEffects(input, peer),
     ...authorityEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
     ...identityEffects(input, where, connect),
+    // What ends by these is connected anew first.
+    ...unconnectedEffects(input, peer),
   ];
 }
 
