@@ -8,7 +8,7 @@ import {
   type StatusExpectation,
   type StatusReport,
 } from '../../src/mesh/status/status.ts';
-import { adviseMesh } from '../../src/mesh/status/status-reasons.ts';
+import { adviseMesh, reasonsOf } from '../../src/mesh/status/status-reasons.ts';
 import { statusJunit } from '../../src/views/status/status-junit.ts';
 import { statusText } from '../../src/views/status/status-view.ts';
 
@@ -147,6 +147,25 @@ describe('status', () => {
          → meshctl clustermesh status --context 'one,<context of mesh-2>'
       More: meshctl explain refused"
     `);
+  });
+
+  it('takes a cluster that does not answer for the peer that nobody has asked', () => {
+    const dials = new Map([['mesh-2', { class: 'refused' as const, message: 'connect: connection refused' }]]);
+    const report = evaluateStatus(
+      input({ replicas: [{ name: 'pod-1', clusters: [ready('mesh-2')], failingDials: dials }] }),
+    );
+    const silent = {
+      context: 'two',
+      code: 'ClusterUnreachable' as const,
+      message: 'context "two": cannot reach the API server',
+    };
+    const [reason] = reasonsOf(evaluateMesh([report], [silent]));
+    expect(reason?.hint).toBe(
+      '"mesh-2" may be the cluster of context "two", which does not answer. If it is gone for good, forget it: meshctl clustermesh disconnect --context one --peer mesh-2',
+    );
+    expect(reasonsOf(evaluateMesh([report], []))[0]?.hint).toBe(
+      "meshctl clustermesh status --context 'one,<context of mesh-2>'",
+    );
   });
 
   it('names what a lone cluster can be connected to, where that is no question', () => {

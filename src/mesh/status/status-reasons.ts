@@ -22,7 +22,7 @@ export interface StatusReason {
   hint: string;
 }
 
-type Clusters = Pick<MeshStatusReport, 'clusters'>;
+type Clusters = Pick<MeshStatusReport, 'clusters'> & Partial<Pick<MeshStatusReport, 'unreachable'>>;
 
 interface Held {
   report: StatusReport;
@@ -112,7 +112,7 @@ function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
 /** @param group problems that are one */
 function wordsOf(
   group: readonly Held[],
-  { clusters }: Clusters,
+  { clusters, unreachable = [] }: Clusters,
   contexts: Contexts,
   isCheck = false,
 ): { says: string; hint: string } {
@@ -132,9 +132,23 @@ function wordsOf(
     alsoFrom: [...new Set(others)],
   });
   const isOwn = dialsOwnServer(place);
+  if (advice.hint.includes(`<context of ${problem.peer}>`) && unreachable.length > 0) {
+    return { ...advice, hint: forgetIfGone(problem.peer, [place.context, ...new Set(others)], unreachable) };
+  }
   if (isCheck || (!isOwn && peerContext === undefined)) return advice;
   const concerned = isOwn ? [report.context] : [report.context, peerContext ?? ''];
   return { ...advice, hint: causeFirst(problem.class, advice.hint, concerned) };
+}
+
+/** A peer that was not asked is most likely the cluster that does not answer: to ask it tells the same once more. */
+function forgetIfGone(peer: string, dialling: readonly string[], unreachable: MeshStatusReport['unreachable']): string {
+  const silent = quoted(unreachable.map(({ context }) => context));
+  const forget = dialling.map((context) => meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer]));
+  return `"${peer}" may be the cluster of ${silent}, which does not answer. If it is gone for good, forget it: ${forget.join(' && ')}`;
+}
+
+function quoted(contexts: readonly string[]): string {
+  return `${contexts.length === 1 ? 'context' : 'one of the contexts'} ${contexts.map((context) => `"${context}"`).join(', ')}`;
 }
 
 /** What the status sees as it is, and of which check looks for the cause: taints, policies, routes, admission. */
