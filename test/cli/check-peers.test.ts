@@ -80,6 +80,14 @@ checkScenarios(
       { ...ofMesh1, when: 'ten days are left', severity: 'warn', change: (mesh) => reissue(mesh, lasting(10)) },
       { ...ofMesh1, when: 'it has expired', change: (mesh) => reissue(mesh, lasting(-1)) },
     ],
+    'peers-itself': [
+      {
+        when: 'there is a file for dialling itself',
+        severity: 'warn',
+        cluster: 'mesh-1',
+        change: ({ one }) => setFiles(one, KVSTOREMESH, { 'mesh-1': 'endpoints:\n- https://172.18.1.100:2379\n' }),
+      },
+    ],
     'peers-user': [
       {
         ...ofMesh1,

@@ -1,6 +1,8 @@
+import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { lasting } from '../support/certificate-specs.ts';
 import { checkScenarios, edit, type Undo } from '../support/check-scenarios.ts';
-import { refs, setSecret } from '../support/sandbox-mesh.ts';
+import { found, peerCertificateSpec, refs, setSecret } from '../support/sandbox-mesh.ts';
 
 const KVSTOREMESH = 'cilium-kvstoremesh';
 const USERS = refs.configMap('clustermesh-remote-users');
@@ -123,6 +125,18 @@ checkScenarios(
     ],
     'peer-certificate-unreadable': [
       { ...ofMesh2, when: 'it is none', ...secretWith(KVSTOREMESH, { 'mesh-2.etcd-client.crt': 'not a cert' }) },
+    ],
+    'peer-certificate-foreign': [
+      {
+        ...ofMesh2,
+        when: 'it is that of mesh-3',
+        async change({ one, two }) {
+          const ca = found(two.ca, 'a CA');
+          const { certificate, privateKey } = await issueCertificate(ca, peerCertificateSpec('mesh-3'), lasting(90));
+          const data = { 'mesh-2.etcd-client.crt': certificate, 'mesh-2.etcd-client.key': privateKey };
+          return secretWith(KVSTOREMESH, data).change({ one });
+        },
+      },
     ],
     'access-missing': [{ ...ofMesh1, when: 'its binding is deleted', ...without(BINDING) }],
     'users-missing': [{ ...ofMesh1, when: 'it is deleted', ...without(USERS) }],

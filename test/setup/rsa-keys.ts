@@ -6,9 +6,11 @@ import type { KeyPair } from '../../src/pki/certificate.ts';
 
 /**
  * Making an RSA key takes longer than all else that a command does, so the files of a run share a stock of them: each file
- * takes one after the other, and begins anew only after so many that no two of one test are the same.
+ * takes one after the other, and begins anew only after so many that no two of one test are the same. The first ones, of the
+ * CAs and of what a mesh is set up with, are not given out again.
  */
-const STOCK = 48;
+const STOCK = 56;
+const OF_THE_MESH = 24;
 const BITS = 2048;
 
 vi.mock('../../src/pki/certificate.ts', async (original) => {
@@ -17,7 +19,9 @@ vi.mock('../../src/pki/certificate.ts', async (original) => {
   let taken = 0;
 
   async function keyOfStock(): Promise<KeyPair> {
-    const path = join(folder, `${taken++ % STOCK}.pem`);
+    const index = taken < STOCK ? taken : OF_THE_MESH + ((taken - STOCK) % (STOCK - OF_THE_MESH));
+    taken += 1;
+    const path = join(folder, `${index}.pem`);
     const stored = await readFile(path, 'utf8').catch(() => undefined);
     if (stored === undefined) {
       const made = await real.generateRsaKey(BITS);

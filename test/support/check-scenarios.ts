@@ -25,6 +25,7 @@ const WARN_AT_WORST = [
   'tls-orphaned-users',
   'tls-rotation',
   'peers-mutual',
+  'peers-itself',
   'ownership-drift',
   'ownership-managers',
   'ownership-peers',
