@@ -65,6 +65,11 @@ export function describeCommand(
   return kubectlCommand(place, ['describe', ...('name' in of ? [`${kind}/${of.name}`] : [kind, '-l', of.selector])]);
 }
 
+/** What stands in a command line for the context of a cluster that only the operator knows. @param cluster its name */
+export function unnamedContext(cluster: string): string {
+  return `<context of ${cluster}>`;
+}
+
 const UNNAMED = /'[^']*<context of [^>']+>[^']*'/g;
 const UNNAMED_PEER = /<context of ([^>']+)>/g;
 

@@ -12,7 +12,7 @@ import {
 import type { Target } from '../../flows/flow.ts';
 import { whereAccessible } from '../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
 import { disableText } from '../../views/enable/disable-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
@@ -78,7 +78,7 @@ async function withPeers<T>(
     reachable.length > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
   const remaining = staying.filter((peer) => !wanted || !known.has(peer));
   for (const peer of remaining) {
-    const where = known.get(peer) ?? `<context of ${peer}>`;
+    const where = known.get(peer) ?? unnamedContext(peer);
     context.progress.warn(
       `"${peer}" still points here and will report "${name}" as failing → ${meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name])}`,
     );

@@ -8,7 +8,7 @@ import {
 } from '../../mesh/certificates/rotation-certificates.ts';
 import { successorName } from '../../mesh/certificates/rotation-cluster.ts';
 import { expiredIn } from '../../mesh/certificates/rotation-expiry.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
@@ -216,10 +216,7 @@ function requireNoNewPeers(changing: readonly Member[], members: readonly Member
     const strangers = strangersTo(member, members);
     if (strangers.length === 0) continue;
     const { context } = member.snapshot;
-    const contexts = [
-      ...members.map(({ snapshot }) => snapshot.context),
-      ...strangers.map((peer) => `<context of ${peer}>`),
-    ];
+    const contexts = [...members.map(({ snapshot }) => snapshot.context), ...strangers.map(unnamedContext)];
     throw new MeshctlError(
       'Conflict',
       `context "${context}": ${strangers.join(', ')} was connected meanwhile, with the former CA, which therefore stays trusted`,

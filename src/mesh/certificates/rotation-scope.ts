@@ -1,4 +1,4 @@
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, unnamedContext } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { pairsOf } from '../pairs.ts';
@@ -229,7 +229,7 @@ function requirePeer(members: readonly Member[], peer: string): void {
       : `no cluster dials a peer "${peer}" with a certificate of its own`,
     {
       hint: dialled
-        ? `Name its context too: --context ${[...members.map(({ snapshot }) => snapshot.context), `<context of ${peer}>`].join(',')}`
+        ? `Name its context too: --context ${[...members.map(({ snapshot }) => snapshot.context), unnamedContext(peer)].join(',')}`
         : `They dial: ${peers.join(', ') || 'none'}.`,
       details: { peer, peers },
     },

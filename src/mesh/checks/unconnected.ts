@@ -1,4 +1,4 @@
-import { describeCommand, meshctlCommand } from '../command-line.ts';
+import { describeCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { APISERVER } from '../objects/names.ts';
 import type { FaultId } from '../status/fault.ts';
 import { isAlone, type StatusReport } from '../status/status.ts';
@@ -57,7 +57,7 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   if (isAlone(report)) {
     const others = reports.filter((other) => other !== report && other.enabled).map((other) => other.context);
     const { admits = [] } = report;
-    const admitted = admits.map((name) => `<context of ${name}>`);
+    const admitted = admits.map(unnamedContext);
     const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
     const hint = meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations]);
     const lacks =

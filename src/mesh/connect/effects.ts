@@ -1,7 +1,7 @@
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, unnamedContext } from '../command-line.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers } from '../peers/concerned-peers.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
@@ -62,7 +62,7 @@ function trustEffects(
   if (!steps.some(({ object }) => object.name === SERVER_CERT_SECRET)) return [];
   const why = lostTrust(snapshot, other, { authority: snapshot.ca?.certificate, makes: false });
   if (why === undefined) return [];
-  const where = other?.context ?? `<context of ${peer}>`;
+  const where = other?.context ?? unnamedContext(peer);
   const mend = meshctlCommand('clustermesh connect', { context: snapshot.context }, ['--destination-context', where]);
   return [{ becomes: 'cut', why, mend }];
 }

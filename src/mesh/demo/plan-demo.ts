@@ -1,4 +1,4 @@
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, unnamedContext } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { DEMO_NAMESPACE, type DemoRecord } from './record.ts';
 
@@ -96,7 +96,7 @@ function requireFree({ context, taken, others }: DemoCluster, peer: DemoCluster,
     throw new MeshctlError(
       'Conflict',
       `context "${context}": namespace ${namespace} is that of a demo with cluster "${taken.record.peer}"`,
-      { hint: cleanUpCommand([context, `<context of ${taken.record.peer}>`], namespace), details },
+      { hint: cleanUpCommand([context, unnamedContext(taken.record.peer)], namespace), details },
     );
   }
   const [first] = others;

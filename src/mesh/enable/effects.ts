@@ -6,7 +6,7 @@ import { podIdentity } from '../apiserver/recorded-identity.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, unnamedContext } from '../command-line.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { fieldOwner, managersOfField } from '../objects/ownership.ts';
@@ -72,7 +72,7 @@ type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
 function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
   const { snapshot, others, move } = input;
   const other = others.find((cluster) => clusterNameOf(cluster) === peer);
-  const where = other?.context ?? `<context of ${peer}>`;
+  const where = other?.context ?? unnamedContext(peer);
   const connect = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
     '--destination-context',
     where,

@@ -1,7 +1,7 @@
 import { isIpAddress, serviceEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
 import { coversHost, LOOPBACK } from '../certificates/cluster-certificates.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, unnamedContext } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../objects/names.ts';
 import { foreignOwner, toolOwner } from '../objects/ownership.ts';
@@ -43,7 +43,7 @@ export function uncoveredEffects(
   const reissue = reissueCommand(snapshot);
   const again = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
     '--destination-context',
-    other?.context ?? `<context of ${peer}>`,
+    other?.context ?? unnamedContext(peer),
   ]);
   return [
     {

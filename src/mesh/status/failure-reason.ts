@@ -1,4 +1,4 @@
-import { type CommandPlace, describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { type CommandPlace, describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import {
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
@@ -105,7 +105,7 @@ export function dialsOwnServer({ component = 'agent', kvstoremesh = false }: Fai
 function serverPlace(place: FailurePlace): { context: string; namespace: string } {
   const { context, namespace, peer, peerContext, peerNamespace } = place;
   if (dialsOwnServer(place)) return { context, namespace };
-  return { context: peerContext ?? `<context of ${peer}>`, namespace: peerNamespace ?? namespace };
+  return { context: peerContext ?? unnamedContext(peer), namespace: peerNamespace ?? namespace };
 }
 
 /** The command that renews what the connection needs; where several clusters lack one peer, one command for all. */

@@ -1,6 +1,6 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
 import { waysBack } from '../certificates/authority.ts';
-import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { restoreUsersCommand } from '../peers/remote-users.ts';
@@ -11,7 +11,7 @@ export type Contexts = ReadonlyMap<string, string>;
 
 /** The context of a cluster, or what stands for one that only the operator knows. */
 export function contextOf(contexts: Contexts, cluster: string): string {
-  return contexts.get(cluster) ?? `<context of ${cluster}>`;
+  return contexts.get(cluster) ?? unnamedContext(cluster);
 }
 
 /** What mends a fault: a command, or a sentence that ends with one. */

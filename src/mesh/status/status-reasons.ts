@@ -1,4 +1,4 @@
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, unnamedContext } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
 import { adviceFor, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import { describeFault, type Fault, type FaultId } from './fault.ts';
@@ -132,7 +132,7 @@ function wordsOf(
     alsoFrom: [...new Set(others)],
   });
   const isOwn = dialsOwnServer(place);
-  if (advice.hint.includes(`<context of ${problem.peer}>`) && unreachable.length > 0) {
+  if (advice.hint.includes(unnamedContext(problem.peer)) && unreachable.length > 0) {
     return { ...advice, hint: forgetIfGone(problem.peer, [place.context, ...new Set(others)], unreachable) };
   }
   if (isCheck || (!isOwn && peerContext === undefined)) return advice;
