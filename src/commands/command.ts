@@ -1,5 +1,5 @@
 import type { Flow } from '../flows/flow.ts';
-import type { Kubeconfig } from '../kube/kubeconfig-entries.ts';
+import type { Kubeconfig } from '../kube/access/kubeconfig-entries.ts';
 import type { Theme } from '../views/theme.ts';
 import type { CommandSpec } from './command-spec.ts';
 import type { FlagsOf } from './flags-of.ts';

@@ -4,11 +4,12 @@ import pLimit from 'p-limit';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../mesh/clock.ts';
 import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
-import type { CredentialSource, Credentials } from './credentials.ts';
+import type { CredentialSource, Credentials } from './access/credentials.ts';
 import type { ApiAction } from './errors.ts';
-import { errorOfProtocol, errorOfRefusal, errorOfTimeout, errorOfTransport } from './errors.ts';
+import { errorOfRefusal } from './errors.ts';
 import { headOf, redirectTarget, textOf, warningsIn } from './http-answer.ts';
 import { type LinkedSignal, linkSignals } from './linked-signal.ts';
+import { errorOfProtocol, errorOfTimeout, errorOfTransport } from './no-answer.ts';
 import { type RetryPolicy, retryDelayMs } from './retry.ts';
 import { upgrade } from './websocket-upgrade.ts';
 

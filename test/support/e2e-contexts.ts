@@ -1,5 +1,5 @@
+import { loadKubeconfig } from '../../src/kube/access/kubeconfig.ts';
 import { type ClusterClient, openCluster } from '../../src/kube/client.ts';
-import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
 import { type Meshctl, meshctlWith } from './e2e-cli.ts';
 import { startTestSandbox } from './sandbox-mesh.ts';
 

@@ -3,8 +3,8 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { Kubeconfig, KubeconfigUser } from '../../src/kube/access/kubeconfig-entries.ts';
 import { type ClientOptions, type ClusterClient, openCluster } from '../../src/kube/client.ts';
-import type { Kubeconfig, KubeconfigUser } from '../../src/kube/kubeconfig-entries.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 

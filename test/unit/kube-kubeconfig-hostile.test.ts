@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { loadKubeconfig, selectContext } from '../../src/kube/kubeconfig.ts';
+import { loadKubeconfig, selectContext } from '../../src/kube/access/kubeconfig.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import { hostileText, hostileValue } from '../support/hostile.ts';
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadKubeconfig, selectContext } from '../../src/kube/kubeconfig.ts';
+import { loadKubeconfig, selectContext } from '../../src/kube/access/kubeconfig.ts';
 
 let folder: string;
 

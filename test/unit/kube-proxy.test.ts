@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { proxyFor, withoutPassword } from '../../src/kube/proxy.ts';
+import { proxyFor, withoutPassword } from '../../src/kube/access/proxy.ts';
 
 const SERVER = 'https://api.example.com:6443';
 const PROXY = 'http://proxy:3128';

@@ -27,7 +27,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INSPECT
 
 /** The namespace that kubectl would take: the context's own. */
 async function namespaceOfContext(context: CommandContext, flags: FlagsOf<typeof INSPECT_POLICY>): Promise<string> {
-  const { selectContext } = await import('../../kube/kubeconfig.ts');
+  const { selectContext } = await import('../../kube/access/kubeconfig.ts');
   return selectContext(await kubeconfigOf(context, flags), flags.context).namespace || 'default';
 }
 

@@ -1,5 +1,5 @@
+import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
-import type { Kubeconfig } from '../../kube/kubeconfig-entries.ts';
 import type { CommandContext } from '../command.ts';
 import { matchesAny } from '../targets/context-patterns.ts';
 import { type Candidate, named, type Question } from './candidates.ts';
@@ -47,7 +47,7 @@ export async function knownValues(world: CompletionWorld, { source, line }: Ques
 
 /** The kubeconfig that a line names, or the usual one. Of pipes nothing is read: the command itself could not read it any more. */
 async function kubeconfigOf({ env, cwd, signal, withinMs }: CompletionWorld, line: TypedLine): Promise<Kubeconfig> {
-  const { loadKubeconfig } = await import('../../kube/kubeconfig.ts');
+  const { loadKubeconfig } = await import('../../kube/access/kubeconfig.ts');
   const elsewhere = line.wants.what === 'value' && line.wants.flag === '--destination-context';
   const path = (elsewhere ? lastOf(line, '--destination-kubeconfig') : undefined) ?? lastOf(line, '--kubeconfig');
   const source = { path: path === undefined ? undefined : expanded(path, env), env, cwd };

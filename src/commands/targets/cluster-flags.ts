@@ -1,5 +1,5 @@
+import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
-import type { Kubeconfig } from '../../kube/kubeconfig-entries.ts';
 import type { CommandContext } from '../command.ts';
 import type { FlagsIn } from '../flags-of.ts';
 import type { CLUSTER_OPTIONS } from '../shared-options.ts';
@@ -12,7 +12,7 @@ export async function kubeconfigOf(
   { env, cwd, signal, kubeconfigs, leaveUnnamed }: CommandContext,
   { kubeconfig: path, requestTimeout }: Pick<ClusterFlags, 'kubeconfig' | 'requestTimeout'>,
 ): Promise<Kubeconfig> {
-  const { loadKubeconfig } = await import('../../kube/kubeconfig.ts');
+  const { loadKubeconfig } = await import('../../kube/access/kubeconfig.ts');
   const reading = kubeconfigs.get(path) ?? loadKubeconfig({ path, env, cwd, signal, timeoutMs: requestTimeout });
   kubeconfigs.set(path, reading);
   const kubeconfig = await reading;

@@ -1,4 +1,4 @@
-import { readTextFile } from '../../kube/read-text-file.ts';
+import { readTextFile } from '../../kube/access/read-text-file.ts';
 import type { GivenAuthority } from '../../mesh/certificates/plan-authority.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { ExecaError, execa } from 'execa';
-import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
+import { errorOfAbort, MeshctlError } from '../../mesh/errors.ts';
 import { loginHint } from './auth-kind.ts';
 import type { ExecEntry, SelectedContext } from './kubeconfig-entries.ts';
 

@@ -1,6 +1,6 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
+import { errorOfAbort, MeshctlError } from '../../mesh/errors.ts';
 
 /** How long a file may take that is no plain one: a pipe gives its text when somebody writes it. */
 export interface ReadLimits {

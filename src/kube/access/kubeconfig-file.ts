@@ -2,10 +2,10 @@ import { dirname, isAbsolute, join } from 'node:path';
 import type { Cluster, Context, User } from '@kubernetes/client-node/dist/config_types.js';
 import { newClusters, newContexts, newUsers } from '@kubernetes/client-node/dist/config_types.js';
 import { parse } from 'yaml';
-import { MeshctlError } from '../mesh/errors.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { EACH, isRecord, type Shape, shaped } from '../shape.ts';
 import type { ExecEntry, KubeconfigUser } from './kubeconfig-entries.ts';
 import { type ReadLimits, readTextFile } from './read-text-file.ts';
-import { EACH, isRecord, type Shape, shaped } from './shape.ts';
 
 /** What one file has. Entries that are broken in themselves are not among it. */
 export interface KubeconfigFile {

@@ -1,8 +1,8 @@
 import { delimiter, join, resolve } from 'node:path';
 import type { Cluster, Context } from '@kubernetes/client-node/dist/config_types.js';
-import { kubectlCommand } from '../mesh/command-line.ts';
-import { MeshctlError } from '../mesh/errors.ts';
-import { byNearness } from '../mesh/nearest.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { byNearness } from '../../mesh/nearest.ts';
 import { inClusterKubeconfig } from './in-cluster.ts';
 import type { Kubeconfig, KubeconfigUser, SelectedContext, ShadowedEntry } from './kubeconfig-entries.ts';
 import { type KubeconfigFile, readKubeconfigFile } from './kubeconfig-file.ts';

@@ -3,7 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
-import { MeshctlError } from '../mesh/errors.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import { type AuthKind, authKindOf } from './auth-kind.ts';
 import type { ExecEntry, SelectedContext } from './kubeconfig-entries.ts';
 import type { ServerProxy } from './proxy.ts';
