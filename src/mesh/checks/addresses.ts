@@ -1,5 +1,6 @@
 import { apiserverService } from '../apiserver/live.ts';
 import { parseCidr } from '../cilium/cidr.ts';
+import { routingMode } from '../cilium/datapath.ts';
 import {
   commonRanges,
   knownRanges,
@@ -14,7 +15,7 @@ import { nodePortCommand } from '../enable/node-port.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
-import { NO_CONFIG, routingMode } from './config.ts';
+import { NO_CONFIG } from './config.ts';
 
 /** Addresses that must not meet, within one mesh. */
 export const ADDRESS_CHECKS: readonly Check[] = [

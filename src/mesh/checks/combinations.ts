@@ -1,12 +1,11 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { type CiliumConfig, isOn, routingMode } from '../cilium/datapath.ts';
 import { identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { besideOthers, type Check, type Finding, listed, type Subject } from './check.ts';
-import { NO_CONFIG, routingMode } from './config.ts';
-
-type Config = Readonly<Record<string, string>>;
+import { NO_CONFIG } from './config.ts';
 
 /** Something that is known not to work with Cluster Mesh, within one cluster. */
 interface Combination {
@@ -15,15 +14,14 @@ interface Combination {
   /** Where it is described. */
   address: string;
   /** What of the cluster's settings is looked at; undefined where it does not apply, for the reason in `otherwise`. */
-  applies(config: Config): boolean;
+  applies(config: CiliumConfig): boolean;
   otherwise: string;
   /** What is wrong, as a clause; undefined where nothing is. */
-  judge(config: Config, cluster: ClusterSnapshot): string | undefined;
+  judge(config: CiliumConfig, cluster: ClusterSnapshot): string | undefined;
   /** How it ends; with a command, if it is one. */
   hint(context: string): string;
 }
 
-const isOn = (config: Config, key: string) => config[key] === 'true';
 /** The bit of an id that is in the mark, too (ValidateBuggyClusterID in Cilium's pkg/clustermesh/types/option.go). */
 const MARKED_BIT = 0x80;
 

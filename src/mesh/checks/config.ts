@@ -1,37 +1,19 @@
+import { type CiliumConfig, encryption, isOn, routingMode, tunnelProtocol } from '../cilium/datapath.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy } from '../pairs.ts';
 import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './check.ts';
-
-type Config = Readonly<Record<string, string>>;
 
 interface Agreement {
   id: string;
   title: string;
   severity: Severity;
   /** The setting in words; undefined where it does not apply. Cilium's defaults stand for absent keys. */
-  read(config: Config): string | undefined;
+  read(config: CiliumConfig): string | undefined;
   /** Why it does not apply. */
   otherwise?: string;
   /** What comes of a difference. */
   consequence: string;
   hint: string;
-}
-
-const enabled = (config: Config, key: string, absent: boolean) => (config[key] ?? String(absent)) === 'true';
-
-/** `tunnel` or `native`. Before 1.14 `tunnel: disabled|vxlan|geneve` said this and the protocol. */
-export function routingMode(config: Config): string {
-  return config['routing-mode'] ?? (config.tunnel === 'disabled' ? 'native' : 'tunnel');
-}
-
-function tunnelProtocol(config: Config): string | undefined {
-  if (routingMode(config) !== 'tunnel') return undefined;
-  return config['tunnel-protocol'] ?? (config.tunnel && config.tunnel !== 'disabled' ? config.tunnel : 'vxlan');
-}
-
-function encryption(config: Config): string {
-  if (enabled(config, 'enable-wireguard', false)) return 'WireGuard';
-  return enabled(config, 'enable-ipsec', false) ? 'IPsec' : 'none';
 }
 
 /** Why nothing can be said of a cluster's settings. */
@@ -101,7 +83,7 @@ const AGREEMENTS: readonly Agreement[] = [
     id: 'mcs-api',
     title: 'the Multi-Cluster Services API is on everywhere or nowhere',
     severity: 'warn',
-    read: (config) => (enabled(config, 'clustermesh-enable-mcs-api', false) ? 'on' : 'off'),
+    read: (config) => (isOn(config, 'clustermesh-enable-mcs-api') ? 'on' : 'off'),
     consequence: 'clustermesh-enable-mcs-api differs, so exported Services are missing in some clusters',
     hint: 'Set clustermesh-enable-mcs-api to the same value in ConfigMap cilium-config of all clusters.',
   },
@@ -143,10 +125,10 @@ export const CONFIG_CHECKS: readonly Check[] = [
 
 const FAMILY_HINT = 'Pods reach each other only over families that both clusters have (enable-ipv4, enable-ipv6).';
 
-function familiesOf(config: Config): string {
+function familiesOf(config: CiliumConfig): string {
   const families = [
-    ...(enabled(config, 'enable-ipv4', true) ? ['IPv4'] : []),
-    ...(enabled(config, 'enable-ipv6', false) ? ['IPv6'] : []),
+    ...(isOn(config, 'enable-ipv4', true) ? ['IPv4'] : []),
+    ...(isOn(config, 'enable-ipv6') ? ['IPv6'] : []),
   ];
   return families.join('+');
 }

@@ -1,11 +1,11 @@
 import { parseCidr } from '../cilium/cidr.ts';
+import { routingMode } from '../cilium/datapath.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import { podCidrsOf } from '../cilium/pod-ranges.ts';
 import { type NodeRoute, routeTo } from '../cilium/routes.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { type Finding, listed } from './check.ts';
-import { routingMode } from './config.ts';
 import {
   type BgpSession,
   findingOf,

@@ -1,0 +1,40 @@
+/** `data` of ConfigMap cilium-config. Cilium's defaults stand for absent keys. */
+export type CiliumConfig = Readonly<Record<string, string>>;
+
+export type TunnelProtocol = 'vxlan' | 'geneve';
+export type Encryption = 'WireGuard' | 'IPsec' | 'none';
+
+/** UDP ports of Cilium's pkg/defaults, `TunnelPortVXLAN` and `TunnelPortGeneve`. */
+const TUNNEL_PORTS: Readonly<Record<string, number>> = { vxlan: 8472, geneve: 6081 };
+
+/** Whether a switch of cilium-config is on. @param absent what its absence means */
+export function isOn(config: CiliumConfig, key: string, absent = false): boolean {
+  return (config[key] ?? String(absent)) === 'true';
+}
+
+/** `tunnel` or `native`. Before 1.14 `tunnel: disabled|vxlan|geneve` said this and the protocol. */
+export function routingMode(config: CiliumConfig): string {
+  return config['routing-mode'] ?? (config.tunnel === 'disabled' ? 'native' : 'tunnel');
+}
+
+/** What packets to other nodes are wrapped in; undefined where they are routed natively. */
+export function tunnelProtocol(config: CiliumConfig): string | undefined {
+  if (routingMode(config) !== 'tunnel') return undefined;
+  return config['tunnel-protocol'] ?? (config.tunnel && config.tunnel !== 'disabled' ? config.tunnel : 'vxlan');
+}
+
+/**
+ * The UDP port to which a node sends what it wraps: `tunnel-port`, where 0 or nothing means the protocol's own (Cilium's
+ * pkg/datapath/tunnel). Undefined where there is no tunnel.
+ */
+export function tunnelPort(config: CiliumConfig): number | undefined {
+  const protocol = tunnelProtocol(config);
+  if (protocol === undefined) return undefined;
+  return Number(config['tunnel-port'] ?? 0) || TUNNEL_PORTS[protocol] || TUNNEL_PORTS.vxlan;
+}
+
+/** How packets between pods of different nodes are encrypted. */
+export function encryption(config: CiliumConfig): Encryption {
+  if (isOn(config, 'enable-wireguard')) return 'WireGuard';
+  return isOn(config, 'enable-ipsec') ? 'IPsec' : 'none';
+}

@@ -1,0 +1,199 @@
+import { type Endpoint, listEndpoints, splitHostPort } from '../apiserver/endpoints.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
+import { encryption, isOn, tunnelPort, tunnelProtocol } from '../cilium/datapath.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import { compareMinors, minorOf, versionOfImage } from '../cilium/versions.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { dialsThroughKvstoremesh } from '../connect/direction.ts';
+import { groupBy } from '../pairs.ts';
+import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
+import { dialledAddresses } from '../peers/peer-file.ts';
+import { configuredPeers, dialingFile } from '../peers/peers.ts';
+
+export type NeedKind = 'tunnel' | 'wireguard' | 'ipsec' | 'health' | 'ping' | 'apiserver' | 'pod-to-pod';
+
+/** Something that the network between two clusters must let through, from the client to the server. */
+export interface NetworkNeed {
+  kind: NeedKind;
+  protocol: 'udp' | 'tcp' | 'esp' | 'icmp' | 'all';
+  /** The destination's; only of `udp` and `tcp`. */
+  port?: number;
+  /** Who sends. Pods' packets have the address of their node, where Cilium masquerades them. */
+  from: 'nodes' | 'pods';
+  /** `nodes`: at their InternalIP. */
+  to: 'nodes' | 'pods' | 'apiserver';
+  /** Only to an apiserver: the addresses, or host names, that are dialled. */
+  hosts?: readonly string[];
+  /** Whether the mesh does not work without it, or only what looks after it. */
+  required: boolean;
+  /** What for: one clause. */
+  why: string;
+}
+
+/** Something that could not be told, and why. */
+export interface UnknownNeed {
+  /** The context of the cluster that does not tell it. */
+  context: string;
+  kind: NeedKind | 'all';
+  /** One clause about the cluster. */
+  why: string;
+}
+
+/** UDP port of Cilium's pkg/wireguard/types, `ListenPort`. */
+const WIREGUARD_PORT = 51871;
+/** Cilium's option `cluster-health-port` (pkg/defaults). */
+const HEALTH_PORT = 4240;
+/** From here on IPsec encrypts what is in the tunnel's packets already; before, it was ESP that was wrapped (cilium/cilium#37723). */
+const ESP_OUTSIDE_SINCE = { major: 1, minor: 18, patch: 0, suffix: '' };
+
+/**
+ * What nodes and pods of `client` must reach at `server`: this direction only. Each node sends to the port that its own
+ * cluster's options name, so it is the client's cilium-config that counts (Cilium's Documentation/operations,
+ * "Firewall Rules"). Nothing of a client without cilium-config; {@link unknownNeeds} says so.
+ */
+export function networkNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkNeed[] {
+  return [...trafficNeeds(client, server), ...healthNeeds(client, server), ...apiserverNeeds(client, server)];
+}
+
+/** What {@link networkNeeds} of the same two clusters could not tell. */
+export function unknownNeeds(client: ClusterSnapshot, server: ClusterSnapshot): UnknownNeed[] {
+  const unread = [client, server]
+    .filter(({ ciliumConfig }) => !ciliumConfig)
+    .map(({ context }) => ({ context, kind: 'all' as const, why: 'there is no ConfigMap cilium-config' }));
+  const isDialled = dialsAtAll(client, server);
+  const noAddress =
+    isDialled && dialledBy(client, server).length === 0
+      ? [
+          {
+            context: server.context,
+            kind: 'apiserver' as const,
+            why: 'its clustermesh-apiserver has no address yet that peers could dial',
+          },
+        ]
+      : [];
+  return [...unread, ...noAddress];
+}
+
+/** What carries the packets of pods. */
+function trafficNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkNeed[] {
+  const { ciliumConfig: config } = client;
+  if (!config) return [];
+  const protocol = tunnelProtocol(config);
+  const nodes = { from: 'nodes', to: 'nodes' } as const;
+  const encrypted = encryption(config);
+  const name = protocol === 'geneve' ? 'Geneve' : 'VXLAN';
+  // A node without a key of the other's, as without WireGuard there, sends it plain packets.
+  const isWireguard = encrypted === 'WireGuard' && encryption(server.ciliumConfig ?? {}) === 'WireGuard';
+  const esp = encrypted === 'IPsec' ? espPlace(protocol !== undefined, [client, server]) : undefined;
+  const needs: NetworkNeed[] = [];
+  if (protocol !== undefined) {
+    const port = tunnelPort(config);
+    const why = isWireguard
+      ? `nodes send pods their own packets in ${name}; those of pods are in WireGuard`
+      : esp === 'outside'
+        ? `ESP has pods' packets in ${name} inside; Cilium before ${minorOf(ESP_OUTSIDE_SINCE)} sends it bare`
+        : `pods' packets travel in ${name}`;
+    needs.push({
+      kind: 'tunnel',
+      protocol: 'udp',
+      ...(port ? { port } : {}),
+      ...nodes,
+      required: esp !== 'outside',
+      why,
+    });
+  }
+  if (isWireguard) {
+    const why = "pods' packets travel in WireGuard";
+    needs.push({ kind: 'wireguard', protocol: 'udp', port: WIREGUARD_PORT, ...nodes, required: true, why });
+  }
+  if (esp !== undefined) {
+    const why =
+      esp === 'inside'
+        ? `Cilium ${minorOf(ESP_OUTSIDE_SINCE)} and later send ESP between nodes; now it is in ${name}`
+        : "pods' packets travel in ESP (IPsec)";
+    needs.push({ kind: 'ipsec', protocol: 'esp', ...nodes, required: esp !== 'inside', why });
+  }
+  if (protocol === undefined) {
+    const why =
+      encrypted === 'none'
+        ? "pods' packets are routed as they are (native routing)"
+        : 'what nodes send pods is routed as it is (native routing)';
+    needs.push({ kind: 'pod-to-pod', protocol: 'all', from: 'pods', to: 'pods', required: true, why });
+  }
+  return needs;
+}
+
+/** What is outermost between two nodes that use IPsec. `unknown`: either, as the agents' version cannot be told. */
+function espPlace(tunnels: boolean, clusters: readonly ClusterSnapshot[]): 'inside' | 'outside' | 'unknown' {
+  if (!tunnels) return 'outside';
+  const versions = clusters.map(({ agent }) => versionOfImage(agent?.image ?? ''));
+  const old = versions.map((version) => version && compareMinors(version, ESP_OUTSIDE_SINCE) < 0);
+  if (old.every((isOld) => isOld === true)) return 'inside';
+  return old.every((isOld) => isOld === false) ? 'outside' : 'unknown';
+}
+
+/** What cilium-health asks other nodes. */
+function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkNeed[] {
+  const { ciliumConfig: config } = client;
+  const isAsked = isOn(server.ciliumConfig ?? {}, 'enable-health-checking', true);
+  if (!config || !isAsked || !isOn(config, 'enable-health-checking', true)) return [];
+  const nodes = { from: 'nodes', to: 'nodes' } as const;
+  const port = Number(config['cluster-health-port'] ?? 0) || HEALTH_PORT;
+  return [
+    {
+      kind: 'health',
+      protocol: 'tcp',
+      port,
+      ...nodes,
+      required: true,
+      why: 'cilium-health tells by it which nodes are reached',
+    },
+    {
+      kind: 'ping',
+      protocol: 'icmp',
+      ...nodes,
+      required: false,
+      why: 'cilium-health measures the time to nodes by it',
+    },
+  ];
+}
+
+/** The clustermesh-apiserver of the server, as far as the client dials it or will. */
+function apiserverNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkNeed[] {
+  if (!dialsAtAll(client, server)) return [];
+  const isKvstoremesh = willDialThroughKvstoremesh(client);
+  const from = isKvstoremesh ? 'pods' : 'nodes';
+  const why = isKvstoremesh
+    ? `KVStoreMesh reads from it what ${clusterNameOf(server)} publishes`
+    : `agents read from it what ${clusterNameOf(server)} publishes`;
+  return [...groupBy(dialledBy(client, server), ({ port }) => port)].map(([port, endpoints]) => ({
+    kind: 'apiserver',
+    protocol: 'tcp',
+    port,
+    from,
+    to: 'apiserver',
+    hosts: [...new Set(endpoints.map(({ host }) => host))],
+    required: true,
+    why,
+  }));
+}
+
+/** Before Cluster Mesh is enabled: what `enable` does unless it is told otherwise. */
+function willDialThroughKvstoremesh(client: ClusterSnapshot): boolean {
+  const isUndecided = !apiserverDeployment(client) && configuredPeers(client).length === 0;
+  return isUndecided || dialsThroughKvstoremesh(client);
+}
+
+/** False where it was chosen that only the server dials. */
+function dialsAtAll(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
+  const named = (snapshot: ClusterSnapshot) => ({ snapshot, identity: { name: clusterNameOf(snapshot) } });
+  return !dialsOneWay(named(server), named(client));
+}
+
+/** What the client dials now; else what was chosen for it; else where the server's Service can be dialled. */
+function dialledBy(client: ClusterSnapshot, server: ClusterSnapshot): readonly Endpoint[] {
+  const peer = clusterNameOf(server);
+  const addresses = dialledAddresses(dialingFile(client, peer)?.text ?? '');
+  if (addresses.length > 0) return addresses.map(splitHostPort);
+  return choicesFor(client, peer).endpoints ?? listEndpoints(server);
+}
