@@ -5,6 +5,7 @@ import { CONNECT } from './clustermesh/connect-spec.ts';
 import { DISABLE } from './clustermesh/disable-spec.ts';
 import { DISCONNECT } from './clustermesh/disconnect-spec.ts';
 import { ENABLE } from './clustermesh/enable-spec.ts';
+import { FIREWALL } from './clustermesh/firewall-spec.ts';
 import { GRAPH } from './clustermesh/graph-spec.ts';
 import { HELM_VALUES } from './clustermesh/helm-values-spec.ts';
 import { INSPECT_POLICY } from './clustermesh/inspect-policy-spec.ts';
@@ -52,6 +53,7 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(CERTS_LIST, () => import('./clustermesh/certs/list.ts')),
   command(CERTS_ROTATE, () => import('./clustermesh/certs/rotate.ts')),
   command(ROUTES, () => import('./clustermesh/routes.ts')),
+  command(FIREWALL, () => import('./clustermesh/firewall.ts')),
   command(GRAPH, () => import('./clustermesh/graph.ts')),
   command(INSPECT_POLICY, () => import('./clustermesh/inspect-policy.ts')),
   command(SERVICE_LIST, () => import('./service/list.ts')),

@@ -1,0 +1,200 @@
+import { isIpAddress } from '../apiserver/endpoints.ts';
+import { apiserverService } from '../apiserver/live.ts';
+import { type AddressRange, overlap, parseCidr } from '../cilium/cidr.ts';
+import { routingMode } from '../cilium/datapath.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import { podRanges } from '../cilium/pod-ranges.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { serviceSpec } from '../objects/service.ts';
+import { groupBy } from '../pairs.ts';
+import type { UnreachableCluster } from '../status/mesh-status.ts';
+import { type NetworkNeed, networkNeeds, unknownNeeds } from './needs.ts';
+import { type Prefix, summarise } from './prefixes.ts';
+
+/** Whose firewall it is that lets packets to nodes through. */
+export type FirewallPlatform = 'gcloud' | 'aws' | 'az' | 'unknown';
+
+/** A prefix as data. */
+export interface RulePrefix {
+  cidr: string;
+  /** How many addresses it has, exact below 2^53. */
+  addresses: number;
+  /** How many nodes, or ranges of pods, of the cluster are in it. */
+  holds: number;
+}
+
+/** A cluster and where its packets come from. */
+export interface FirewallCluster {
+  context: string;
+  /** By its name in the mesh; where another cluster has that too, as before anyone is named, by its context. */
+  name: string;
+  platform: FirewallPlatform;
+  nodes: number;
+  nodeRanges: RulePrefix[];
+  /** Where its pods have their addresses, as far as that is known. */
+  podRanges: RulePrefix[];
+}
+
+/** One thing to let through, from one cluster into another. */
+export interface FirewallRule {
+  kind: NetworkNeed['kind'];
+  /** Names of clusters. */
+  from: string;
+  to: string;
+  protocol: NetworkNeed['protocol'];
+  port?: number;
+  /** Prefixes, all of one IP family. */
+  sources: string[];
+  destinations: string[];
+  /** What has no address to name: the host name of a load balancer. */
+  hostnames?: string[];
+  required: boolean;
+  why: string;
+}
+
+/** The data of `clustermesh firewall -o json`. */
+export interface FirewallRules {
+  clusters: FirewallCluster[];
+  rules: FirewallRule[];
+  /** What no rule could be made for. */
+  unknown: { context: string; why: string }[];
+  unreachable: UnreachableCluster[];
+}
+
+/** What must be let through between each two of the clusters, in both directions. */
+export function firewallRules(
+  snapshots: readonly ClusterSnapshot[],
+  unreachable: readonly UnreachableCluster[] = [],
+): FirewallRules {
+  const names = groupBy(snapshots, clusterNameOf);
+  const nameOf = (snapshot: ClusterSnapshot) =>
+    (names.get(clusterNameOf(snapshot)) ?? []).length > 1 ? snapshot.context : clusterNameOf(snapshot);
+  const places = snapshots.map((snapshot) => placeOf(snapshot, nameOf(snapshot), snapshots));
+  const pairs = places.flatMap((client) => places.filter((server) => server !== client).map((to) => ({ client, to })));
+  const unknown = [
+    ...places.flatMap(({ snapshot, nodes }) =>
+      nodes.length > 0 ? [] : [{ context: snapshot.context, why: 'no InternalIP of its nodes is known' }],
+    ),
+    ...pairs.flatMap(({ client, to }) =>
+      unknownNeeds(client.snapshot, to.snapshot).map(({ context, why }) => ({ context, why })),
+    ),
+    ...pairs.flatMap(({ client, to }) => withoutPods(client, to)),
+  ];
+  return {
+    clusters: places.map(({ snapshot, name, nodes, pods, nodeCount }) => ({
+      context: snapshot.context,
+      name,
+      platform: platformOf(snapshot),
+      nodes: nodeCount,
+      nodeRanges: nodes.map(asData),
+      podRanges: pods.map(asData),
+    })),
+    rules: pairs.flatMap(({ client, to }) =>
+      networkNeeds(client.snapshot, to.snapshot).flatMap((need) => rulesFor(need, client, to)),
+    ),
+    unknown: [...new Map(unknown.map((one) => [`${one.context} ${one.why}`, one])).values()],
+    unreachable: [...unreachable],
+  };
+}
+
+/** A cluster in the network. */
+interface Place {
+  snapshot: ClusterSnapshot;
+  name: string;
+  nodeCount: number;
+  nodes: Prefix[];
+  pods: Prefix[];
+  /** The InternalIPs, each for itself. */
+  addresses: ReadonlySet<string>;
+}
+
+function placeOf(snapshot: ClusterSnapshot, name: string, all: readonly ClusterSnapshot[]): Place {
+  const others = all.filter((other) => other !== snapshot);
+  const foreign = others.flatMap((other) => [...nodeRanges(other), ...podRanges(other).given]);
+  const { given, pools } = podRanges(snapshot);
+  // A pool also has what nodes get that are added; unless another cluster takes from it as well.
+  const isOwn = pools.length > 0 && !pools.some((pool) => foreign.some((other) => overlap(pool, other)));
+  const holdsAll = given.every((range) => pools.some((pool) => pool.first <= range.first && pool.last >= range.last));
+  return {
+    snapshot,
+    name,
+    nodeCount: snapshot.nodes.length,
+    nodes: summarise(nodeRanges(snapshot), foreign),
+    pods: summarise(isOwn && holdsAll ? pools : [...given, ...(isOwn ? pools : [])], foreign),
+    addresses: new Set(internalAddresses(snapshot)),
+  };
+}
+
+function internalAddresses({ nodes }: ClusterSnapshot): string[] {
+  return nodes.flatMap(({ addresses }) =>
+    addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
+  );
+}
+
+function nodeRanges(snapshot: ClusterSnapshot): AddressRange[] {
+  return internalAddresses(snapshot).flatMap((address) => parseCidr(address) ?? []);
+}
+
+const routesNatively = ({ ciliumConfig }: ClusterSnapshot) => routingMode(ciliumConfig ?? {}) === 'native';
+
+/** A rule for each IP family that both ends have. */
+function rulesFor(need: NetworkNeed, client: Place, server: Place): FirewallRule[] {
+  const { kind, protocol, port, required, why, hosts = [] } = need;
+  const sources = sourcesOf(need, client);
+  const isAtNodes = kind === 'apiserver' && isNodePort(server) && hosts.every((host) => server.addresses.has(host));
+  // Of a load balancer nothing beside its very addresses is let through.
+  const addresses = hosts.filter(isIpAddress).flatMap((host) => summarise([parseCidr(host) ?? []].flat(), []));
+  const destinations =
+    kind === 'pod-to-pod' ? server.pods : kind !== 'apiserver' || isAtNodes ? server.nodes : addresses;
+  const rule = { kind, from: client.name, to: server.name, protocol };
+  const more = { ...(port === undefined ? {} : { port }) };
+  const byFamily = groupBy(destinations, ({ family }) => family);
+  const rules = [...byFamily].flatMap(([family, to]): FirewallRule[] => {
+    const from = sources.filter((source) => source.family === family);
+    if (from.length === 0) return [];
+    return [{ ...rule, ...more, sources: cidrsOf(from), destinations: cidrsOf(to), required, why }];
+  });
+  const hostnames = hosts.filter((host) => !isIpAddress(host));
+  if (hostnames.length === 0) return rules;
+  return [
+    ...rules,
+    ...[...groupBy(sources, ({ family }) => family).values()].map((from) => ({
+      ...{ ...rule, ...more, sources: cidrsOf(from), destinations: [], hostnames, required, why },
+    })),
+  ];
+}
+
+/** With native routing nodes send to pods too; a pod that dials a load balancer does so as its node, or as itself. */
+function sourcesOf({ kind, from }: NetworkNeed, { snapshot, nodes, pods }: Place): Prefix[] {
+  if (kind === 'pod-to-pod') return [...pods, ...nodes];
+  return from === 'pods' && routesNatively(snapshot) ? [...nodes, ...pods] : nodes;
+}
+
+/** Any node may come to serve a NodePort, whichever are dialled now. */
+function isNodePort({ snapshot }: Place): boolean {
+  return serviceSpec(apiserverService(snapshot)).type === 'NodePort';
+}
+
+function withoutPods(client: Place, server: Place): { context: string; why: string }[] {
+  if (!routesNatively(client.snapshot)) return [];
+  return [client, server]
+    .filter(({ pods }) => pods.length === 0)
+    .map(({ snapshot }) => ({ context: snapshot.context, why: podRanges(snapshot).otherwise }));
+}
+
+function cidrsOf(prefixes: readonly Prefix[]): string[] {
+  return prefixes.map(({ cidr }) => cidr);
+}
+
+function asData({ cidr, addresses, holds }: Prefix): RulePrefix {
+  return { cidr, addresses: Number(addresses), holds };
+}
+
+const SCHEMES: Readonly<Record<string, FirewallPlatform>> = { gce: 'gcloud', aws: 'aws', azure: 'az' };
+
+/** By the nodes' provider: where they are of several, or of none, nobody can say. */
+function platformOf({ nodes }: ClusterSnapshot): FirewallPlatform {
+  const schemes = new Set(nodes.map(({ providerId = '' }) => providerId.split('://')[0] ?? ''));
+  const [scheme = ''] = schemes;
+  return schemes.size === 1 ? (SCHEMES[scheme] ?? 'unknown') : 'unknown';
+}

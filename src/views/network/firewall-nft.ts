@@ -1,0 +1,54 @@
+import type { FirewallRules } from '../../mesh/network/firewall.ts';
+import {
+  byDestination,
+  clusterNote,
+  familyOf,
+  headNotes,
+  type NumberedRule,
+  purposeOf,
+  slug,
+} from './firewall-words.ts';
+
+const TABLE = 'inet filter';
+
+/**
+ * Rules for the packet filter of nodes. What one base chain lets through another may still drop, so these go in front of
+ * the rules of the operator's own chains.
+ */
+export function firewallNft(report: FirewallRules): string {
+  const notes = [
+    `Put in front of your own rules on every node: nft -f FILE. They are in the chains input and forward of ${TABLE}; where`,
+    'your tables and chains are called otherwise, call them so here. Router and VPN gateways: both in forward.',
+  ];
+  const sections = byDestination(report).flatMap(([cluster, rules]) => [
+    ...['', `# ${clusterNote(cluster)}`],
+    ...rules.flatMap((rule) => [`# ${purposeOf(rule)}`, ruleLine(rule)]),
+  ]);
+  const chains = ['input', 'forward'].map((chain) => `add chain ${TABLE} ${chain}`);
+  return [
+    ...headNotes(report, notes).map((line) => `# ${line}`),
+    ...['', `add table ${TABLE}`, ...chains],
+    ...sections,
+  ].join('\n');
+}
+
+function ruleLine(rule: NumberedRule): string {
+  const { kind, from, to, sources, destinations } = rule;
+  const family = familyOf(rule) === 6 ? 'ip6' : 'ip';
+  const set = (prefixes: readonly string[]) => `{ ${prefixes.join(', ')} }`;
+  return [
+    `insert rule ${TABLE} ${kind === 'pod-to-pod' ? 'forward' : 'input'}`,
+    `${family} saddr ${set(sources)}`,
+    ...(destinations.length > 0 ? [`${family} daddr ${set(destinations)}`] : []),
+    ...protocolMatch(rule),
+    `accept comment "meshctl ${kind} ${slug(from)} to ${slug(to)}"`,
+  ].join(' ');
+}
+
+function protocolMatch(rule: NumberedRule): string[] {
+  const { protocol, port } = rule;
+  if (protocol === 'all') return [];
+  if (protocol === 'esp') return ['meta l4proto esp'];
+  if (protocol === 'icmp') return [familyOf(rule) === 6 ? 'icmpv6 type echo-request' : 'icmp type echo-request'];
+  return [`${protocol} dport ${port}`];
+}

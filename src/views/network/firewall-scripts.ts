@@ -1,0 +1,171 @@
+import { shellWord } from '../../mesh/command-line.ts';
+import type { FirewallCluster, FirewallPlatform, FirewallRules } from '../../mesh/network/firewall.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import {
+  byDestination,
+  clusterNote,
+  familyOf,
+  headNotes,
+  type NumberedRule,
+  PLATFORM_NAMES,
+  purposeOf,
+  ruleName,
+  slug,
+} from './firewall-words.ts';
+
+/** A cloud's command-line tool. */
+interface Tool {
+  platform: FirewallPlatform;
+  notes: readonly string[];
+  /** What only the operator knows of a cluster, by the name of the shell's variable. */
+  variables(cluster: FirewallCluster): readonly (readonly [name: string, what: string])[];
+  commands(cluster: FirewallCluster, rules: readonly NumberedRule[]): string[];
+}
+
+/** `MESH_1_NETWORK`. */
+const variable = ({ name }: FirewallCluster, what: string) =>
+  `${slug(name)
+    .toUpperCase()
+    .replaceAll('-', '_')
+    .replace(/^(?=\d)/, 'C')}_${what}`;
+
+/** `gcloud compute firewall-rules create`: one rule for what has the same ends. Egress is open unless a rule closes it. */
+const GCLOUD: Tool = {
+  platform: 'gcloud',
+  notes: ['Of the network (VPC) of each cluster nobody but you knows the name: it is in a variable.'],
+  variables: (cluster) => [[variable(cluster, 'NETWORK'), `name of the VPC network of ${cluster.name}`]],
+  commands: (cluster, rules) => {
+    const same = groupBy(rules, ({ from, sources, destinations }) => [from, sources, destinations].join(' '));
+    return [...same.values()].flatMap((group) => {
+      const [first] = group;
+      if (!first) return [];
+      const { sources, destinations } = first;
+      const to = destinations.length > 0 ? ['--destination-ranges', destinations.join(',')] : [];
+      const words = ['--rules', group.map(gcloudProtocol).join(','), '--source-ranges', sources.join(','), ...to];
+      return [
+        ...group.map((rule) => `# ${purposeOf(rule)}`),
+        `gcloud compute firewall-rules create ${ruleName(first)} --network "$${variable(cluster, 'NETWORK')}" --direction INGRESS --action ALLOW ${words.map(shellWord).join(' ')}`,
+      ];
+    });
+  },
+};
+
+function gcloudProtocol(rule: NumberedRule): string {
+  const { protocol, port } = rule;
+  if (protocol === 'icmp' && familyOf(rule) === 6) return '58';
+  return port === undefined ? protocol : `${protocol}:${port}`;
+}
+
+/** `aws ec2 authorize-security-group-ingress`: a security group knows sources only. */
+const AWS: Tool = {
+  platform: 'aws',
+  notes: [
+    "Of the security group of each cluster's nodes nobody but you knows the id: it is in a variable. Network ACLs and the",
+    'security group of a load balancer, if there is one, have to let the same through.',
+  ],
+  variables: (cluster) => [
+    [variable(cluster, 'SECURITY_GROUP'), `id (sg-...) of the security group of ${cluster.name}'s nodes`],
+  ],
+  commands: (cluster, rules) =>
+    [...groupBy(rules, ({ from, sources }) => [from, sources].join(' ')).values()].flatMap((group) => {
+      const permissions = [...new Map(group.map((rule) => [JSON.stringify(awsPermission(rule)), rule])).keys()];
+      return [
+        ...group.map((rule) => `# ${purposeOf(rule)}`),
+        `aws ec2 authorize-security-group-ingress --group-id "$${variable(cluster, 'SECURITY_GROUP')}" --ip-permissions ${shellWord(`[${permissions.join(',')}]`)}`,
+      ];
+    }),
+};
+
+function awsPermission(rule: NumberedRule): object {
+  const { from, protocol, port, sources, kind } = rule;
+  const isV6 = familyOf(rule) === 6;
+  const ports = {
+    udp: { FromPort: port, ToPort: port },
+    tcp: { FromPort: port, ToPort: port },
+    // Type of the echo request; any code.
+    icmp: { FromPort: isV6 ? 128 : 8, ToPort: -1 },
+    esp: {},
+    all: {},
+  }[protocol];
+  const name = { udp: 'udp', tcp: 'tcp', icmp: isV6 ? 'icmpv6' : 'icmp', esp: '50', all: '-1' }[protocol];
+  const description = { Description: `meshctl ${kind} from ${slug(from)}` };
+  const ranges = isV6
+    ? { Ipv6Ranges: sources.map((cidr) => ({ CidrIpv6: cidr, ...description })) }
+    : { IpRanges: sources.map((cidr) => ({ CidrIp: cidr, ...description })) };
+  return { IpProtocol: name, ...ports, ...ranges };
+}
+
+/** Of rules in a network security group, each of which needs a number of its own. */
+const FIRST_PRIORITY = 1000;
+
+/** `az network nsg rule create`. */
+const AZ: Tool = {
+  platform: 'az',
+  notes: [
+    "Of the network security group of each cluster's nodes nobody but you knows the name and the resource group: they are in",
+    `variables. The priorities from ${FIRST_PRIORITY} on have to be free in it.`,
+  ],
+  variables: (cluster) => [
+    [variable(cluster, 'RESOURCE_GROUP'), `resource group of ${cluster.name}'s network security group`],
+    [variable(cluster, 'NSG'), `name of the network security group of ${cluster.name}'s nodes`],
+  ],
+  commands: (cluster, rules) =>
+    rules.flatMap((rule) => [
+      `# ${purposeOf(rule)}`,
+      `az network nsg rule create --resource-group "$${variable(cluster, 'RESOURCE_GROUP')}" --nsg-name "$${variable(cluster, 'NSG')}" ${azWords(rule).map(shellWord).join(' ')}`,
+    ]),
+};
+
+function azWords(rule: NumberedRule): string[] {
+  const { sources, destinations, port, number } = rule;
+  return [
+    ...['--name', ruleName(rule), '--priority', String(FIRST_PRIORITY + number), '--direction', 'Inbound'],
+    ...['--access', 'Allow', '--protocol', azProtocol(rule), '--source-address-prefixes', ...sources],
+    ...['--source-port-ranges', '*', '--destination-address-prefixes', ...(destinations[0] ? destinations : ['*'])],
+    ...['--destination-port-ranges', port === undefined ? '*' : String(port)],
+  ];
+}
+
+/** As Azure spells a protocol, with its tool and in Terraform. */
+export function azProtocol({ protocol }: NumberedRule): string {
+  return { udp: 'Udp', tcp: 'Tcp', icmp: 'Icmp', esp: 'Esp', all: '*' }[protocol];
+}
+
+/** The priority of a rule in its network security group. */
+export function azPriority({ number }: NumberedRule): number {
+  return FIRST_PRIORITY + number;
+}
+
+const TOOLS = { gcloud: GCLOUD, aws: AWS, az: AZ } as const;
+
+/** Whether a format is the commands of a cloud's tool. */
+export function isTool(format: string): format is keyof typeof TOOLS {
+  return format in TOOLS;
+}
+
+/**
+ * A script of the cloud's own tool. Clusters that run on another cloud have no part in it, and it says so; of one of which
+ * that cannot be told it has the rules.
+ */
+export function firewallScript(report: FirewallRules, format: keyof typeof TOOLS): string {
+  const { platform, notes, variables, commands } = TOOLS[format];
+  const sections = byDestination(report).flatMap(([cluster, rules]) => {
+    if (cluster.platform !== platform && cluster.platform !== 'unknown') {
+      return [
+        '',
+        `# ${cluster.name} runs on ${PLATFORM_NAMES[cluster.platform]}: its rules come with -o ${cluster.platform}.`,
+      ];
+    }
+    return [
+      ...['', `# ${clusterNote(cluster)}`],
+      ...variables(cluster).map(([name, what]) => `: "\${${name}:?set it to the ${inQuotes(what)}}"`),
+      ...commands(cluster, rules),
+    ];
+  });
+  return [...headNotes(report, notes).map((line) => `# ${line}`), ...sections].join('\n');
+}
+
+/** What means something within the quotes of a shell is left out: it is a name in a message. */
+function inQuotes(text: string): string {
+  return text.replace(/["$`\\{}]/g, '');
+}

@@ -1,0 +1,174 @@
+import type { FirewallCluster, FirewallRules } from '../../mesh/network/firewall.ts';
+import { azPriority, azProtocol } from './firewall-scripts.ts';
+import {
+  byDestination,
+  clusterNote,
+  familyOf,
+  headNotes,
+  type NumberedRule,
+  purposeOf,
+  ruleName,
+  slug,
+} from './firewall-words.ts';
+
+type Value = string | number | readonly string[] | Raw;
+/** An expression as it is written. */
+interface Raw {
+  raw: string;
+}
+
+/** Resources of each cluster's cloud; where that cannot be told, its rules as a local value for modules of one's own. */
+export function firewallTerraform(report: FirewallRules): string {
+  const notes = ['What nobody but you knows of a cluster (its network or security group) is in variables.'];
+  const sections = byDestination(report).flatMap(([cluster, rules]) => [
+    '',
+    `# ${clusterNote(cluster)}`,
+    ...FORMS[cluster.platform](cluster, rules),
+  ]);
+  return [...headNotes(report, notes).map((line) => `# ${line}`), ...sections].join('\n');
+}
+
+const variableName = ({ name }: FirewallCluster, what: string) => `${identifier(name)}_${what}`;
+const reference = (cluster: FirewallCluster, what: string): Raw => ({ raw: `var.${variableName(cluster, what)}` });
+
+const FORMS: Readonly<
+  Record<FirewallCluster['platform'], (cluster: FirewallCluster, rules: readonly NumberedRule[]) => string[]>
+> = {
+  gcloud: (cluster, rules) => [
+    ...variableBlock(cluster, 'network', `VPC network of ${cluster.name}`),
+    ...rules.flatMap((rule) => {
+      const protocol = rule.protocol === 'icmp' && familyOf(rule) === 6 ? '58' : rule.protocol;
+      return resource('google_compute_firewall', rule, [
+        ['name', ruleName(rule)],
+        ['network', reference(cluster, 'network')],
+        ['direction', 'INGRESS'],
+        ['source_ranges', rule.sources],
+        ...(rule.destinations.length > 0 ? [['destination_ranges', rule.destinations] as const] : []),
+        ['allow', [['protocol', protocol], ...(rule.port ? [['ports', [String(rule.port)]] as const] : [])]],
+      ]);
+    }),
+  ],
+  aws: (cluster, rules) => [
+    ...variableBlock(cluster, 'security_group_id', `security group of ${cluster.name}'s nodes`),
+    ...rules.flatMap((rule) =>
+      resource('aws_vpc_security_group_ingress_rule', rule, [
+        ['for_each', { raw: `toset(${written(rule.sources)})` }],
+        ['security_group_id', reference(cluster, 'security_group_id')],
+        [familyOf(rule) === 6 ? 'cidr_ipv6' : 'cidr_ipv4', { raw: 'each.value' }],
+        ...awsProtocol(rule),
+        ['description', `meshctl ${rule.kind} from ${slug(rule.from)}`],
+      ]),
+    ),
+  ],
+  az: (cluster, rules) => [
+    ...variableBlock(cluster, 'resource_group', `resource group of ${cluster.name}'s network security group`),
+    ...variableBlock(cluster, 'network_security_group', `network security group of ${cluster.name}'s nodes`),
+    ...rules.flatMap((rule) =>
+      resource('azurerm_network_security_rule', rule, [
+        ['name', ruleName(rule)],
+        ['resource_group_name', reference(cluster, 'resource_group')],
+        ['network_security_group_name', reference(cluster, 'network_security_group')],
+        ['priority', azPriority(rule)],
+        ['direction', 'Inbound'],
+        ['access', 'Allow'],
+        ['protocol', azProtocol(rule)],
+        ['source_address_prefixes', rule.sources],
+        ['source_port_range', '*'],
+        rule.destinations.length > 0
+          ? ['destination_address_prefixes', rule.destinations]
+          : ['destination_address_prefix', '*'],
+        ['destination_port_range', rule.port === undefined ? '*' : String(rule.port)],
+      ]),
+    ),
+  ],
+  unknown: ({ name }, rules) => [
+    '# Nobody can tell from its nodes where it runs: the rules as a value, for a module of yours.',
+    'locals {',
+    `  meshctl_into_${identifier(name)} = [`,
+    ...rules.flatMap((rule) => [
+      `    # ${purposeOf(rule)}`,
+      '    {',
+      ...aligned(
+        [
+          ['protocol', rule.protocol],
+          ['port', rule.port ?? { raw: 'null' }],
+          ['sources', rule.sources],
+          ['destinations', rule.destinations],
+        ],
+        '      ',
+      ),
+      '    },',
+    ]),
+    '  ]',
+    '}',
+  ],
+};
+
+function awsProtocol(rule: NumberedRule): (readonly [string, Value])[] {
+  const isV6 = familyOf(rule) === 6;
+  const ports = (from: number, to: number): (readonly [string, Value])[] => [
+    ['from_port', from],
+    ['to_port', to],
+  ];
+  if (rule.protocol === 'icmp') return [['ip_protocol', isV6 ? 'icmpv6' : 'icmp'], ...ports(isV6 ? 128 : 8, -1)];
+  if (rule.port === undefined) return [['ip_protocol', rule.protocol === 'esp' ? '50' : '-1']];
+  return [['ip_protocol', rule.protocol], ...ports(rule.port, rule.port)];
+}
+
+type Field = readonly [string, Value | readonly (readonly [string, Value])[]];
+
+function resource(type: string, rule: NumberedRule, fields: readonly Field[]): string[] {
+  const lines: string[] = [];
+  let run: (readonly [string, Value])[] = [];
+  for (const [key, value] of fields) {
+    if (!isBlock(value)) {
+      run.push([key, value]);
+      continue;
+    }
+    lines.push(...aligned(run, '  '), '', `  ${key} {`, ...aligned(value, '    '), '  }');
+    run = [];
+  }
+  return [
+    ...['', `# ${purposeOf(rule)}`],
+    `resource "${type}" "${identifier(rule.from)}_to_${identifier(rule.to)}_${rule.number}" {`,
+    ...[...lines, ...aligned(run, '  '), '}'],
+  ];
+}
+
+function isBlock(value: Field[1]): value is readonly (readonly [string, Value])[] {
+  return Array.isArray(value) && Array.isArray(value[0]);
+}
+
+function variableBlock(cluster: FirewallCluster, what: string, description: string): string[] {
+  const fields = aligned(
+    [
+      ['type', { raw: 'string' }],
+      ['description', description],
+    ],
+    '  ',
+  );
+  return ['', `variable "${variableName(cluster, what)}" {`, ...fields, '}'];
+}
+
+/** As `terraform fmt` leaves it. */
+function aligned(fields: readonly (readonly [string, Value])[], indent: string): string[] {
+  const width = Math.max(0, ...fields.map(([key]) => key.length));
+  return fields.map(([key, value]) => `${indent}${key.padEnd(width)} = ${written(value)}`);
+}
+
+function written(value: Value): string {
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'string') return quoted(value);
+  return 'raw' in value ? value.raw : `[${value.map(quoted).join(', ')}]`;
+}
+
+/** JSON's escapes are HCL's; beyond them HCL takes two beginnings for templates. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll('${', '$${').replaceAll('%{', '%%{');
+}
+
+/** Starts with a letter. */
+function identifier(name: string): string {
+  const words = slug(name).replaceAll('-', '_');
+  return /^[a-z]/.test(words) ? words : `c_${words}`;
+}

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jsonOf } from '../support/cli.ts';
+import { enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { requireValid } from '../support/schemas.ts';
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+const FIREWALL = ['clustermesh', 'firewall', '--context', 'mesh-1,mesh-2'];
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox();
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+});
+
+afterAll(() => sandbox.close());
+
+describe('firewall', () => {
+  it('before enable: everything but the address that is not there yet, of which it warns', async () => {
+    const rules = jsonOf(await meshctl.ok([...FIREWALL, '-o', 'json']));
+    requireValid(rules);
+    expect(rules.rules).toContainEqual(
+      expect.objectContaining({ from: 'mesh-1', to: 'mesh-2', kind: 'tunnel', protocol: 'udp', port: 8472 }),
+    );
+    expect(rules.unknown).toHaveLength(2);
+    const { stdout, stderr } = await meshctl.ok([...FIREWALL, '-o', 'nft']);
+    expect(stdout).toMatch(/^insert rule inet filter input .* udp dport 8472 accept/m);
+    expect(stderr).toContain('context "mesh-1": its clustermesh-apiserver has no address yet that peers could dial');
+  });
+
+  it('after it: with the clustermesh-apiserver as peers dial it', async () => {
+    await meshctl.ok(enable('mesh-1,mesh-2'));
+    const rules = jsonOf(await meshctl.ok([...FIREWALL, '-o', 'json']));
+    expect(rules.unknown).toEqual([]);
+    expect(rules.rules).toContainEqual(
+      expect.objectContaining({ from: 'mesh-2', to: 'mesh-1', kind: 'apiserver', protocol: 'tcp' }),
+    );
+    const { stdout } = await meshctl.ok(FIREWALL);
+    expect(stdout).toMatch(/mesh-1 +mesh-2 +tunnel +udp 8472/);
+  });
+
+  it('one cluster has nothing to let through: a mistake in use', async () => {
+    const { exitCode, stderr } = await meshctl(['clustermesh', 'firewall', '--context', 'mesh-1']);
+    expect(stderr).toContain('firewall rules are between clusters');
+    expect(exitCode).toBe(2);
+  });
+});

@@ -1,0 +1,316 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { parseCidr } from '../../src/mesh/cilium/cidr.ts';
+import { firewallRules } from '../../src/mesh/network/firewall.ts';
+import { summarise } from '../../src/mesh/network/prefixes.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { firewallNft } from '../../src/views/network/firewall-nft.ts';
+import { firewallScript } from '../../src/views/network/firewall-scripts.ts';
+import { firewallTerraform } from '../../src/views/network/firewall-terraform.ts';
+import { firewallText } from '../../src/views/network/firewall-view.ts';
+import { printable } from '../../src/views/printable.ts';
+import { PLAIN } from '../support/plain-theme.ts';
+import { requireValid } from '../support/schemas.ts';
+import { loadBalancerService, serviceObject, snapshotOf } from '../support/snapshots.ts';
+
+const ranges = (texts: readonly string[]) => texts.flatMap((text) => parseCidr(text) ?? []);
+const hosts = (prefix: string, first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, index) => `${prefix}.${first + index}`);
+
+describe('summarise', () => {
+  it.each([
+    ['200 nodes of a subnet', hosts('10.0.3', 2, 201), [], ['10.0.3.0/24']],
+    ['a few: no wider than they need', ['10.0.3.11', '10.0.3.12'], [], ['10.0.3.8/29']],
+    ['one', ['10.0.3.7'], [], ['10.0.3.7/32']],
+    ['nodes far apart', ['10.0.3.7', '10.0.90.7'], [], ['10.0.3.7/32', '10.0.90.7/32']],
+    ['neighbours', ['10.0.2.7', '10.0.2.200', '10.0.3.7'], [], ['10.0.2.0/23']],
+    [
+      'nodes of another cluster between them',
+      hosts('10.0.3', 0, 15).filter((host) => !host.endsWith('.9')),
+      ['10.0.3.9'],
+      ['10.0.3.0/29', '10.0.3.8/32', '10.0.3.10/31', '10.0.3.12/30'],
+    ],
+    ['others in the neighbourhood', ['10.0.2.7', '10.0.3.7'], ['10.0.3.0'], ['10.0.2.7/32', '10.0.3.7/32']],
+    ['pod ranges', Array.from({ length: 6 }, (_, index) => `10.1.${index}.0/24`), [], ['10.1.0.0/22', '10.1.4.0/23']],
+    [
+      'never wider than a /16',
+      Array.from({ length: 512 }, (_, index) => `10.${2 + (index >> 8)}.${index & 255}.0/24`),
+      [],
+      ['10.2.0.0/16', '10.3.0.0/16'],
+    ],
+    ['but what is wider itself', ['10.0.0.0/8'], [], ['10.0.0.0/8']],
+    ['what overlaps stays as it is', ['10.1.0.0/16'], ['10.1.7.0/24'], ['10.1.0.0/16']],
+    ['IPv6 of one subnet', ['fd00:1::5', 'fd00:1::6', 'fd00:2::1'], [], ['fd00:1::4/126', 'fd00:2::1/128']],
+  ] as const)('%s', (_what, own, others, expected) => {
+    const found = summarise(ranges(own), ranges(others));
+    expect(found.map(({ cidr }) => cidr)).toEqual(expected);
+    expect(found.reduce((sum, { holds }) => sum + holds, 0)).toBe(own.length);
+  });
+
+  it('holds every address and none of others, for addresses at random', () => {
+    let seed = 7;
+    const random = (below: number) => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return Math.floor((seed / 2_147_483_648) * below);
+    };
+    for (let round = 0; round < 50; round++) {
+      const pool = [...new Set(Array.from({ length: 60 }, () => `10.0.${random(4)}.${random(64)}`))];
+      const [own, others] = [pool.slice(0, 30), pool.slice(30)];
+      const found = ranges(summarise(ranges(own), ranges(others)).map(({ cidr }) => cidr));
+      const held = (address: string) =>
+        found.filter((prefix) => ranges([address]).every(({ first }) => first >= prefix.first && first <= prefix.last))
+          .length;
+      expect(own.map(held)).toEqual(own.map(() => 1));
+      expect(others.map(held)).toEqual(others.map(() => 0));
+    }
+  });
+});
+
+interface Made {
+  settings?: Record<string, string>;
+  scheme?: string;
+  live?: KubeObject[];
+  name?: string;
+}
+
+function cluster(id: number, { settings = {}, scheme, live = [], name = `mesh-${id}` }: Made = {}) {
+  return snapshotOf({
+    context: `context-${id}`,
+    ciliumConfig: { 'cluster-name': name, 'cluster-id': String(id), ...settings },
+    ciliumPodCidrs: [`10.${id}.0.0/24`, `10.${id}.1.0/24`],
+    nodes: [1, 2].map((number) => ({
+      ...{ name: `node-${number}`, ready: true, labels: {}, podCidrs: [] },
+      providerId: scheme && `${scheme}://project/zone/node-${number}`,
+      addresses: [
+        { type: 'InternalIP', address: `172.18.${id}.${number}` },
+        { type: 'ExternalIP', address: `203.0.113.${id}${number}` },
+      ],
+    })),
+    live,
+  });
+}
+
+const BALANCED = [loadBalancerService('198.51.100.7')];
+const NATIVE = { 'routing-mode': 'native' };
+const linesOf = (report: ReturnType<typeof firewallRules>) =>
+  report.rules.map(
+    ({ from, to, kind, sources, destinations, hostnames = [] }) =>
+      `${from}>${to} ${kind} ${sources.join('+')}>${[...destinations, ...hostnames].join('+')}`,
+  );
+
+describe('firewallRules', () => {
+  it('are for both directions, between ranges of nodes; load balancers by their address', () => {
+    const report = firewallRules([cluster(1, { live: BALANCED }), cluster(2, { scheme: 'aws' })]);
+    expect(linesOf(report)).toEqual([
+      'mesh-1>mesh-2 tunnel 172.18.1.0/30>172.18.2.0/30',
+      'mesh-1>mesh-2 health 172.18.1.0/30>172.18.2.0/30',
+      'mesh-1>mesh-2 ping 172.18.1.0/30>172.18.2.0/30',
+      'mesh-2>mesh-1 tunnel 172.18.2.0/30>172.18.1.0/30',
+      'mesh-2>mesh-1 health 172.18.2.0/30>172.18.1.0/30',
+      'mesh-2>mesh-1 ping 172.18.2.0/30>172.18.1.0/30',
+      'mesh-2>mesh-1 apiserver 172.18.2.0/30>198.51.100.7/32',
+    ]);
+    expect(report.clusters.map(({ platform }) => platform)).toEqual(['unknown', 'aws']);
+    expect(report.unknown).toEqual([
+      { context: 'context-2', why: 'its clustermesh-apiserver has no address yet that peers could dial' },
+    ]);
+    requireValid({ apiVersion: 'meshctl.io/v1alpha1', kind: 'FirewallRules', ...report });
+    const text = firewallText(report, PLAIN);
+    expect(text).toMatch(/mesh-1 +nodes +172\.18\.1\.0\/30 +2 nodes, 4 addresses/);
+    expect(text).toContain('context "context-2": its clustermesh-apiserver has no address yet');
+  });
+
+  it('have pods at both ends with native routing; nodes send to them, too', () => {
+    const report = firewallRules([cluster(1, { settings: NATIVE }), cluster(2, { settings: NATIVE, live: BALANCED })]);
+    expect(linesOf(report)).toContain('mesh-1>mesh-2 pod-to-pod 10.1.0.0/23+172.18.1.0/30>10.2.0.0/23');
+    expect(linesOf(report)).toContain('mesh-1>mesh-2 apiserver 172.18.1.0/30+10.1.0.0/23>198.51.100.7/32');
+  });
+
+  it('take the pool from which nodes get pod ranges, unless the other cluster takes from it as well', () => {
+    const pool = { ...NATIVE, 'cluster-pool-ipv4-cidr': '10.1.0.0/16' };
+    const both = { ...NATIVE, 'cluster-pool-ipv4-cidr': '10.0.0.0/8' };
+    const podsOf = (settings: Record<string, string>) =>
+      firewallRules([cluster(1, { settings }), cluster(2)]).clusters[0]?.podRanges.map(({ cidr }) => cidr);
+    expect(podsOf(pool)).toEqual(['10.1.0.0/16']);
+    expect(podsOf(both)).toEqual(['10.1.0.0/23']);
+  });
+
+  it('open a NodePort at every node, whichever three are dialled', () => {
+    const nodePort = serviceObject({ type: 'NodePort', ports: [{ port: 2379, nodePort: 32379 }] });
+    const server = cluster(2, { live: [nodePort] });
+    const inside = {
+      ...server,
+      nodes: server.nodes.map((node) => ({ ...node, addresses: node.addresses.slice(0, 1) })),
+    };
+    expect(linesOf(firewallRules([cluster(1), inside]))).toContain(
+      'mesh-1>mesh-2 apiserver 172.18.1.0/30>172.18.2.0/30',
+    );
+    expect(linesOf(firewallRules([cluster(1), server]))).toContain(
+      'mesh-1>mesh-2 apiserver 172.18.1.0/30>203.0.113.21/32+203.0.113.22/32',
+    );
+  });
+
+  it('name a load balancer that has a host name only', () => {
+    const named = serviceObject(
+      { type: 'LoadBalancer', ports: [{ port: 2379 }] },
+      { loadBalancer: { ingress: [{ hostname: 'lb.example.com' }] } },
+    );
+    const report = firewallRules([cluster(1), cluster(2, { live: [named] })]);
+    expect(linesOf(report)).toContain('mesh-1>mesh-2 apiserver 172.18.1.0/30>lb.example.com');
+  });
+
+  it('tell clusters apart that have no name of their own yet', () => {
+    const report = firewallRules([cluster(1, { name: 'default' }), cluster(2, { name: 'default' })]);
+    expect(report.rules[0]).toMatchObject({ from: 'context-1', to: 'context-2' });
+  });
+});
+
+const IPV6 = { ...NATIVE, 'enable-ipv6': 'true' };
+/** Every kind of rule, of clusters on three clouds and one on none. */
+const WIDE = firewallRules([
+  cluster(1, { settings: { 'enable-wireguard': 'true' }, scheme: 'gce', live: BALANCED }),
+  cluster(2, { settings: { 'enable-wireguard': 'true' }, scheme: 'aws', live: BALANCED }),
+  cluster(3, { settings: { ...IPV6, 'enable-ipsec': 'true' }, scheme: 'azure' }),
+  {
+    ...cluster(4, { settings: IPV6 }),
+    nodes: [
+      { name: 'n', ready: true, labels: {}, podCidrs: [], addresses: [{ type: 'InternalIP', address: 'fd00:4::1' }] },
+    ],
+    ciliumPodCidrs: ['fd00:44::/64'],
+  },
+  {
+    ...cluster(5, { settings: IPV6, scheme: 'aws' }),
+    nodes: [
+      {
+        name: 'n',
+        ready: true,
+        labels: {},
+        podCidrs: [],
+        providerId: 'aws://z/i',
+        addresses: [{ type: 'InternalIP', address: 'fd00:5::1' }],
+      },
+    ],
+    ciliumPodCidrs: ['fd00:55::/64'],
+  },
+]);
+// biome-ignore lint/suspicious/noTemplateCurlyInString: what others would take for a template.
+const HOSTILE_NAME = '$(touch /tmp/x)`"\n${rm}\'%{x}';
+const HOSTILE = printable(firewallRules([cluster(1, { name: HOSTILE_NAME }), cluster(2, { name: '9"; drop' })]));
+
+/** Runs a script with the cloud's tools replaced by one that prints its words; a line for each call. */
+function callsOf(script: string, tool: string): string[][] {
+  const variables = [...script.matchAll(/^: "\$\{(\w+):\?/gm)].map(([, name]) => `${name}=${name?.toLowerCase()}`);
+  const stub = `${tool}() { printf '%s\\t' "$@"; echo; }\n`;
+  const run = spawnSync('sh', ['-e', '-c', `${stub}${variables.join('\n')}\n${script}`], { encoding: 'utf8' });
+  expect(run.stderr).toBe('');
+  expect(run.status).toBe(0);
+  return run.stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split('\t'));
+}
+
+describe('as commands', () => {
+  it.each(['gcloud', 'aws', 'az'] as const)(
+    '%s: a script that a shell takes, whatever clusters are called',
+    (format) => {
+      for (const report of [WIDE, HOSTILE]) {
+        execFileSync('sh', ['-n'], { input: firewallScript(report, format) });
+        expect(callsOf(firewallScript(report, format), format).length).toBeGreaterThan(0);
+      }
+      expect(spawnSync('sh', ['-e', '-c', firewallScript(WIDE, format)], { encoding: 'utf8' }).stderr).toMatch(
+        /MESH_\d_\w+: set it to/,
+      );
+    },
+  );
+
+  it('gcloud: one rule for what has the same ends, names that it takes', () => {
+    const script = firewallScript(WIDE, 'gcloud');
+    const calls = callsOf(script, 'gcloud');
+    expect(calls.map((words) => words.join(' '))).toContainEqual(
+      expect.stringMatching(
+        /^compute firewall-rules create meshctl-mesh-2-to-mesh-1-\d+ --network mesh_1_network --direction INGRESS --action ALLOW --rules udp:8472,udp:51871,tcp:4240,icmp --source-ranges 172\.18\.2\.0\/30 --destination-ranges 172\.18\.1\.0\/30$/,
+      ),
+    );
+    for (const [, , , name] of [...calls, ...callsOf(firewallScript(HOSTILE, 'gcloud'), 'gcloud')]) {
+      expect(name).toMatch(/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/);
+    }
+    expect(script).toContain('# mesh-2 runs on AWS: its rules come with -o aws.');
+  });
+
+  it('aws: permissions as its API has them', () => {
+    const permissions = callsOf(firewallScript(WIDE, 'aws'), 'aws').flatMap(
+      (words) => JSON.parse(words.at(-1) ?? '') as Record<string, unknown>[],
+    );
+    const from = (cidr: string, kind: string, from: number) => [
+      { CidrIp: cidr, Description: `meshctl ${kind} from mesh-${from}` },
+    ];
+    expect(permissions).toContainEqual({
+      ...{ IpProtocol: 'udp', FromPort: 8472, ToPort: 8472 },
+      IpRanges: from('172.18.1.0/30', 'tunnel', 1),
+    });
+    expect(permissions).toContainEqual({
+      ...{ IpProtocol: 'icmp', FromPort: 8, ToPort: -1 },
+      IpRanges: from('172.18.1.0/30', 'ping', 1),
+    });
+    expect(permissions).toContainEqual(expect.objectContaining({ IpProtocol: '50' }));
+    expect(permissions).toContainEqual(expect.objectContaining({ IpProtocol: 'icmpv6', FromPort: 128 }));
+  });
+
+  it('az: a priority for each rule', () => {
+    const calls = callsOf(firewallScript(WIDE, 'az'), 'az');
+    const priorities = calls.map((words) => words[words.indexOf('--priority') + 1]);
+    expect(new Set(priorities).size).toBe(calls.length);
+    const words = calls.map((call) => call.join(' '));
+    expect(words).toContainEqual(
+      expect.stringContaining(
+        '--protocol Udp --source-address-prefixes 172.18.1.0/30 --source-port-ranges * --destination-address-prefixes 172.18.3.0/30 --destination-port-ranges 8472',
+      ),
+    );
+  });
+});
+
+function has(program: string): boolean {
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+describe('as Terraform', () => {
+  it("has each cluster's cloud, and no template of another's words", () => {
+    const text = firewallTerraform(WIDE);
+    expect(text).toContain('resource "google_compute_firewall" "mesh_2_to_mesh_1_');
+    expect(text).toContain('resource "aws_vpc_security_group_ingress_rule" "mesh_1_to_mesh_2_');
+    expect(text).toContain('resource "azurerm_network_security_rule" "mesh_1_to_mesh_3_');
+    expect(text).toContain('meshctl_into_mesh_4 = [');
+    expect(firewallTerraform(HOSTILE)).not.toMatch(/^[^#]*[^$]\$\{/m);
+  });
+
+  it.skipIf(!has('terraform')).each([
+    ['a mesh', WIDE],
+    ['hostile names', HOSTILE],
+  ])('%s is as terraform fmt leaves it', (_what, report) => {
+    const text = `${firewallTerraform(report)}\n`;
+    expect(execFileSync('terraform', ['fmt', '-'], { input: text, encoding: 'utf8', stdio: 'pipe' })).toBe(text);
+  });
+});
+
+describe('for nftables', () => {
+  const lines = firewallNft(WIDE).split('\n');
+  it("are rules in front of the operator's own", () => {
+    expect(lines).toContain(
+      'insert rule inet filter input ip saddr { 172.18.1.0/30 } ip daddr { 172.18.2.0/30 } udp dport 8472 accept comment "meshctl tunnel mesh-1 to mesh-2"',
+    );
+    expect(lines).toContainEqual(
+      expect.stringContaining('input ip6 saddr { fd00:4::1/128 } ip6 daddr { fd00:5::1/128 } icmpv6 type echo-request'),
+    );
+    expect(lines).toContainEqual(
+      expect.stringContaining('forward ip6 saddr { fd00:44::/64, fd00:4::1/128 } ip6 daddr { fd00:55::/64 } accept'),
+    );
+    const rule =
+      /^(#.*|add (table|chain) .*|insert rule inet filter (input|forward) ip6? saddr \{ [0-9a-f:./, ]+ \} (ip6? daddr \{ [0-9a-f:./, ]+ \} )?((udp|tcp) dport \d+ |icmp(v6)? type echo-request |meta l4proto esp )?accept comment "[a-z0-9 -]+")?$/;
+    for (const line of [...lines, ...firewallNft(HOSTILE).split('\n')]) expect(line).toMatch(rule);
+  });
+
+  it.skipIf(!has('nft'))('nft takes them', () => {
+    execFileSync('nft', ['-c', '-f', '-'], { input: firewallNft(WIDE) });
+  });
+});
