@@ -30,7 +30,12 @@ describe('routes', () => {
 
   it('draws itself', async () => {
     const { stdout } = await meshctl.ok(['clustermesh', 'routes', ...BOTH, '-o', 'mermaid']);
-    expect(stdout).toContain('c0 -->|"4/4 tunnel"| c1');
+    expect(stdout).toContain('["mesh-1-node-1<br/>mesh-1"]');
+    expect(stdout).toContain('["tunnel<br/>');
+    expect(stdout).toContain('["10.2.0.0/24<br/>mesh-2"]');
+    expect(stdout).not.toContain('-.->');
+    const svg = await meshctl.ok(['clustermesh', 'routes', ...BOTH, '-o', 'svg']);
+    expect(svg.stdout).toMatch(/^<svg [\s\S]+<\/svg>\n$/);
   });
 });
 

@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { routesPicture } from '../../src/mesh/network/routes-picture.ts';
 import type { MeshGraph } from '../../src/mesh/status/mesh-graph.ts';
+import { routesSvg } from '../../src/views/network/routes-svg.ts';
 import { svgOf } from '../../src/views/status/graph-svg.ts';
 import { type Pixels, readPng } from '../support/png.ts';
+import { routesReport } from '../support/routes-reports.ts';
 
 const GRAPH: MeshGraph = {
   title: 'Cluster Mesh',
@@ -28,8 +31,11 @@ const COLOURS = {
 };
 const README_PICTURE = new URL('../../.github/assets/mesh-graph.svg', import.meta.url);
 
+const ROUTES = routesPicture(routesReport(2, { gap: true }));
+
 const pictures = [
   ['a graph', () => svgOf(GRAPH)],
+  ['routes', () => routesSvg(ROUTES)],
   ['the picture in README', () => readFileSync(README_PICTURE, 'utf8')],
 ] as const;
 
@@ -80,7 +86,9 @@ describe.skipIf(!hasRenderer()).each(pictures)('%s, rendered by librsvg', (what,
     expect((counts.get(COLOURS.back) ?? 0) / all).toBeGreaterThan(0.6);
     expect((counts.get('#000000') ?? 0) / all).toBeLessThan(0.001);
     const seen =
-      what === 'a graph' ? COLOURS : { ok: COLOURS.ok, broken: COLOURS.broken, box: COLOURS.box, ink: COLOURS.ink };
+      what === 'a graph' || what === 'routes'
+        ? COLOURS
+        : { ok: COLOURS.ok, broken: COLOURS.broken, box: COLOURS.box, ink: COLOURS.ink };
     for (const [name, colour] of Object.entries(seen)) {
       expect(counts.get(colour) ?? 0, name).toBeGreaterThan(20);
     }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isComplete, type NodeRoute, type RouteToPods, readRoutes, routeTo } from '../../src/mesh/cilium/routes.ts';
 import type { MeshGraph } from '../../src/mesh/status/mesh-graph.ts';
-import { graphOfRoutes } from '../../src/mesh/status/mesh-graph.ts';
 import { routesText } from '../../src/views/checks/routes-view.ts';
 import { svgOf } from '../../src/views/status/graph-svg.ts';
 import { dotOf, mermaidOf } from '../../src/views/status/graph-text.ts';
@@ -122,17 +121,5 @@ describe('pictures', () => {
     expect(svg).toContain('@media (prefers-color-scheme: dark)');
     expect(svg.replace('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|href|@import/);
     expect(svg).not.toMatch(/NaN|undefined|Infinity/);
-  });
-
-  it('routes become an edge for each pair, by how many there are', () => {
-    const cluster = (name: string) => ({ context: name, name, mode: 'native' as const, podCidrs: 2, nodes: 1 });
-    const route = (podCidr: string, source?: 'kernel') => ({ from: 'a', node: 'n', to: 'b', podCidr, source });
-    const { edges } = graphOfRoutes({
-      complete: false,
-      clusters: [cluster('a'), cluster('b')],
-      routes: [route('10.2.0.0/24', 'kernel'), route('10.2.1.0/24')],
-      unreachable: [],
-    });
-    expect(edges).toEqual([{ from: 'a', to: 'b', state: 'partial', label: '1/2 kernel' }]);
   });
 });

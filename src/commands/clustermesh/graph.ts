@@ -30,7 +30,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>)
 }
 
 /** A graph in one of the formats for pictures; undefined for any other format. */
-export function drawingOf(graph: MeshGraph, format: string): string | undefined {
+function drawingOf(graph: MeshGraph, format: string): string | undefined {
   if (format === 'mermaid') return mermaidOf(graph);
   if (format === 'dot') return dotOf(graph);
   return format === 'svg' ? svgOf(graph) : undefined;

@@ -10,7 +10,10 @@ export const ROUTES = {
     'are not connected, 3 when a cluster cannot be queried.',
   examples: [
     { line: 'meshctl clustermesh routes --context gke,eks', what: 'a table, gaps marked' },
-    { line: 'meshctl clustermesh routes --all -o svg > routes.svg', what: 'a picture' },
+    {
+      line: 'meshctl clustermesh routes --all -o svg > routes.svg',
+      what: 'nodes, next hops and BGP peers; what no node has a route to is red',
+    },
   ],
   reachesClusters: true,
   options: [...CLUSTERS, PARALLEL_AGENTS, NODE_TIMEOUT, PICTURE_FORMAT],

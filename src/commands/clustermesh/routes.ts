@@ -1,12 +1,19 @@
 import { readMeshRoutes } from '../../flows/checks/routes.ts';
-import { graphOfRoutes } from '../../mesh/status/mesh-graph.ts';
+import { type RoutesPicture, routesPicture } from '../../mesh/network/routes-picture.ts';
 import { routesText } from '../../views/checks/routes-view.ts';
+import { routesSvg } from '../../views/network/routes-svg.ts';
+import { routesDot, routesMermaid } from '../../views/network/routes-text.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../targets/several-clusters.ts';
-import { drawingOf } from './graph.ts';
 import type { ROUTES } from './routes-spec.ts';
+
+const DRAW: Readonly<Record<string, (picture: RoutesPicture) => string>> = {
+  svg: routesSvg,
+  mermaid: routesMermaid,
+  dot: routesDot,
+};
 
 /** `meshctl clustermesh routes`: exit 1 when a node lacks a route to a remote pod range, 3 when a cluster cannot be asked. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>): Promise<CommandResult> {
@@ -15,7 +22,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>
     readMeshRoutes(context, targets, unreachableData(silent), options),
   );
   const shown = printable(report);
-  const drawing = drawingOf(graphOfRoutes(shown), flags.output);
+  const drawing = DRAW[flags.output]?.(routesPicture(shown));
   if (drawing !== undefined) warnOfMissing(context, shown.unreachable);
   return {
     kind: 'RoutesReport',

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
-import { isTunnel } from '../../mesh/checks/network.ts';
+import { readBgpSessions } from '../../mesh/checks/agent-answers.ts';
+import { isTunnel, usesBgp } from '../../mesh/checks/network.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { podCidrsOf } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../../mesh/cilium/routes.ts';
@@ -15,6 +16,8 @@ export interface RoutesOptions {
   parallel: number;
   nodeTimeoutMs: number;
 }
+
+type BgpPeers = NonNullable<RoutesReport['bgpPeers']>;
 
 /** A cluster that answered, and which peers each of its nodes is connected to; of those that tunnel. */
 interface Seen {
@@ -64,6 +67,9 @@ export async function readMeshRoutes(
         nodes,
       })),
       routes: perCluster.flatMap(({ routes }) => routes),
+      ...(snapshots.some(({ ciliumConfig }) => usesBgp(ciliumConfig))
+        ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) }
+        : {}),
       unreachable,
     };
     return { complete: isComplete(report), ...report };
@@ -86,18 +92,23 @@ async function routesOfCluster(
   { target, snapshot: own, connected }: Seen,
   snapshots: readonly ClusterSnapshot[],
   { parallel, nodeTimeoutMs: timeoutMs }: RoutesOptions,
-): Promise<{ snapshot: ClusterSnapshot; routes: RouteToPods[]; nodes: number }> {
+): Promise<{ snapshot: ClusterSnapshot; routes: RouteToPods[]; bgpPeers: BgpPeers; nodes: number }> {
   const agents = await listAgents(flow, target, { most: Number.POSITIVE_INFINITY, timeoutMs });
   const limit = pLimit(parallel);
   const perNode = await Promise.all(
     agents.map((agent) =>
       limit(async () => {
-        const answers = await Promise.all([
+        const [sessions, ...answers] = await Promise.all([
+          usesBgp(own.ciliumConfig) ? agent.json(['cilium-dbg', 'bgp', 'peers', '-o', 'json']) : undefined,
           agent.json(['ip', '-json', 'route', 'show']),
           own.ciliumConfig?.['enable-ipv6'] === 'true' ? agent.json(['ip', '-json', '-6', 'route', 'show']) : [],
         ]);
         const known = answers.flatMap((answer) => readRoutes(answer) ?? []);
-        return snapshots
+        const bgpPeers = (readBgpSessions(sessions) ?? []).map((session) => ({
+          ...{ from: clusterNameOf(own), node: agent.node },
+          ...session,
+        }));
+        const routes = snapshots
           .filter((other) => other !== own)
           .flatMap((other) => {
             const to = clusterNameOf(other);
@@ -109,8 +120,14 @@ async function routesOfCluster(
               ...routeTo(cidr, known, tunnel),
             }));
           });
+        return { routes, bgpPeers };
       }),
     ),
   );
-  return { snapshot: own, routes: perNode.flat(), nodes: agents.length };
+  return {
+    snapshot: own,
+    routes: perNode.flatMap(({ routes }) => routes),
+    bgpPeers: perNode.flatMap(({ bgpPeers }) => bgpPeers),
+    nodes: agents.length,
+  };
 }

@@ -34,6 +34,8 @@ export interface RoutesReport {
   complete: boolean;
   clusters: { context: string; name: string; mode: 'tunnel' | 'native'; podCidrs: number; nodes: number }[];
   routes: RouteToPods[];
+  /** The BGP sessions of nodes, where Cilium speaks BGP. */
+  bgpPeers?: { from: string; node: string; peer: string; state: string }[] | undefined;
   /** Clusters that could not be asked. */
   unreachable: UnreachableCluster[];
 }

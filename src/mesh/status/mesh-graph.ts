@@ -1,4 +1,3 @@
-import type { RoutesReport } from '../cilium/routes.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
 
 /** How an edge is: `partial` where only some of the nodes have what it stands for. */
@@ -30,27 +29,4 @@ export function graphOfStatus({ clusters, matrix }: MeshStatusReport): MeshGraph
     }));
   const unknown = [...new Set(others)].map((id) => ({ id, label: id, detail: 'not asked', known: false }));
   return { title: 'Cluster Mesh', nodes: [...asked, ...unknown], edges };
-}
-
-/** Whose nodes have routes to whose pods. */
-export function graphOfRoutes({ clusters, routes }: RoutesReport): MeshGraph {
-  const nodes = clusters.map(({ name, mode, podCidrs }) => ({
-    id: name,
-    label: name,
-    detail: `${mode} · ${podCidrs} pod ranges`,
-    known: true,
-  }));
-  const edges = clusters.flatMap((from) =>
-    clusters
-      .filter((to) => to !== from)
-      .flatMap((to) => {
-        const between = routes.filter((route) => route.from === from.name && route.to === to.name);
-        if (between.length === 0) return [];
-        const found = between.filter(({ source }) => source);
-        const sources = [...new Set(found.map(({ source }) => source))].join(', ');
-        const state: EdgeState = found.length === between.length ? 'ok' : found.length > 0 ? 'partial' : 'broken';
-        return [{ from: from.name, to: to.name, state, label: `${found.length}/${between.length} ${sources}`.trim() }];
-      }),
-  );
-  return { title: 'Routes to pods', nodes, edges };
 }

@@ -1,4 +1,19 @@
 import type { EdgeState, MeshGraph } from '../../mesh/status/mesh-graph.ts';
+import {
+  captionOf,
+  escaped,
+  FONT,
+  LIGHT,
+  lineOf,
+  markerOf,
+  type Point,
+  round,
+  SOFT,
+  STATES,
+  STYLE,
+  shortened,
+  textOf,
+} from './svg-parts.ts';
 
 const BOX = { width: 190, height: 58 };
 const MARGIN = 48;
@@ -8,62 +23,8 @@ const LEGEND_HEIGHT = 36;
 const BEND = 18;
 /** Where on its way an edge has its label: nearer to its start, so that labels do not meet in the middle. */
 const LABEL_AT = 0.3;
-const STATES: readonly [EdgeState, string][] = [
-  ['ok', 'all nodes'],
-  ['partial', 'some nodes, or at risk'],
-  ['broken', 'no node'],
-];
-
 /** Where each state is in the legend, from its start. */
 const LEGEND_PLACES = [0, 120, 300];
-
-interface Colours {
-  ink: string;
-  soft: string;
-  box: string;
-  line: string;
-  back: string;
-  edges: Readonly<Record<EdgeState, string>>;
-}
-
-/** Colours that keep their contrast on white. They are attributes of each element, which every viewer knows. */
-const LIGHT: Colours = {
-  ink: '#1f2328',
-  soft: '#59636e',
-  box: '#f6f8fa',
-  line: '#d1d9e0',
-  back: '#ffffff',
-  edges: { ok: '#1a7f37', partial: '#9a6700', broken: '#d1242f' },
-};
-
-/** The same on black, for viewers that know style sheets and show the file on a dark page. */
-const DARK: Colours = {
-  ink: '#f0f6fc',
-  soft: '#9198a1',
-  box: '#151b23',
-  line: '#3d444d',
-  back: '#0d1117',
-  edges: { ok: '#3fb950', partial: '#d29922', broken: '#f85149' },
-};
-
-const FONT = 'ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans-serif';
-
-/** A style sheet goes before attributes; without one that is understood, the picture is the light one. */
-const STYLE = `
-  @media (prefers-color-scheme: dark) {
-    text { fill: ${DARK.ink}; }
-    .back { fill: ${DARK.back}; }
-    .box { fill: ${DARK.box}; stroke: ${DARK.line}; }
-    .soft { fill: ${DARK.soft}; }
-    .halo { fill: ${DARK.back}; stroke: ${DARK.back}; }
-${STATES.map(([state]) => `    .${state} { stroke: ${DARK.edges[state]}; }\n    .${state}-head { fill: ${DARK.edges[state]}; }`).join('\n')}
-  }
-`;
-
-interface Point {
-  x: number;
-  y: number;
-}
 
 /** A self-contained SVG file: clusters on a circle, an arrow for each direction, light and dark. */
 export function svgOf({ title, nodes, edges }: MeshGraph): string {
@@ -116,40 +77,6 @@ function edgeOf(start: Point, end: Point, state: EdgeState, label: string): { li
   };
 }
 
-/** A line in the colour of its state. @param more further attributes */
-function lineOf(state: EdgeState, path: string, more = ''): string {
-  const dashed = state === 'broken' ? ' stroke-dasharray="6 5"' : '';
-  return `<path class="${state}" fill="none" stroke="${LIGHT.edges[state]}" stroke-width="2"${dashed}${more} d="${path}"/>`;
-}
-
-/** A label on the line that it belongs to: its text over an edge of the background's colour. */
-function captionOf(label: string, at: Point): string {
-  const style = { size: 11.5, middle: true };
-  const halo = ` class="halo" stroke="${LIGHT.back}" stroke-width="4" stroke-linejoin="round"`;
-  return `${textOf(label, at, { ...style, colour: LIGHT.back, more: halo })}${textOf(label, at, style)}`;
-}
-
-interface TextStyle {
-  size: number;
-  bold?: boolean;
-  /** `at` is the middle of the text, not its start. */
-  middle?: boolean;
-  colour?: string;
-  /** Further attributes. */
-  more?: string;
-}
-
-function textOf(text: string, at: Point, { size, bold, middle, colour = LIGHT.ink, more = '' }: TextStyle): string {
-  const attributes = [
-    `x="${round(at.x)}" y="${round(at.y)}" font-size="${size}" fill="${colour}"`,
-    ...(bold ? ['font-weight="600"'] : []),
-    ...(middle ? ['text-anchor="middle"'] : []),
-  ];
-  return `<text ${attributes.join(' ')}${more}>${escaped(text)}</text>`;
-}
-
-const SOFT: Pick<TextStyle, 'size' | 'colour' | 'more'> = { size: 11.5, colour: LIGHT.soft, more: ' class="soft"' };
-
 /** Where the line from a box's middle towards a point leaves the box, and a little further. */
 function borderOf(middle: Point, towards: Point, gap = 0): Point {
   const [dx, dy] = [towards.x - middle.x, towards.y - middle.y];
@@ -172,26 +99,9 @@ function boxOf({ x, y }: Point, label: string, detail: string, known: boolean): 
   ].join('');
 }
 
-function markerOf(state: EdgeState): string {
-  return `<marker id="arrow-${state}" viewBox="0 0 10 10" refX="5" refY="5" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path class="${state}-head" d="M0 1L9 5L0 9z" fill="${LIGHT.edges[state]}"/></marker>`;
-}
-
 function legendOf(height: number): string {
   return STATES.map(([state, words], index) => {
     const [x, y] = [MARGIN / 2 + (LEGEND_PLACES[index] ?? 0), round(height - 18)];
     return `${lineOf(state, `M${x} ${y}h26`)}${textOf(words, { x: x + 34, y: y + 4 }, SOFT)}`;
   }).join('');
-}
-
-function shortened(text: string, most: number): string {
-  const characters = [...text];
-  return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

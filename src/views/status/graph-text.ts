@@ -1,6 +1,7 @@
 import type { EdgeState, MeshGraph } from '../../mesh/status/mesh-graph.ts';
 
-const COLOURS: Readonly<Record<EdgeState, string>> = { ok: '#2da44e', partial: '#bf8700', broken: '#cf222e' };
+/** Colours that are seen on white and on black. */
+export const COLOURS: Readonly<Record<EdgeState, string>> = { ok: '#2da44e', partial: '#bf8700', broken: '#cf222e' };
 
 /** A Mermaid flowchart, for Markdown. */
 export function mermaidOf({ nodes, edges }: MeshGraph): string {
@@ -16,7 +17,7 @@ export function mermaidOf({ nodes, edges }: MeshGraph): string {
 
 /** A Graphviz digraph. */
 export function dotOf({ title, nodes, edges }: MeshGraph): string {
-  const text = (value: string) => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  const text = dotText;
   return [
     `digraph ${text(title)} {`,
     '  node [shape=box, style=rounded, fontname="sans-serif"];',
@@ -34,6 +35,11 @@ export function dotOf({ title, nodes, edges }: MeshGraph): string {
 }
 
 /** Mermaid knows HTML entities, and nothing else that would end a label. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return text.replaceAll('&', '#amp;').replaceAll('"', '#quot;').replaceAll('<', '#lt;').replaceAll('>', '#gt;');
+}
+
+/** A word as Graphviz takes it. */
+export function dotText(value: string): string {
+  return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
