@@ -7,7 +7,7 @@ import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import { type CliResult, failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { connect, enable } from '../support/e2e-cli.ts';
-import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** Which clusters a command is about: by flags, by contexts of a kubeconfig as people have them. */
 interface Kubeconfig {
@@ -148,6 +148,40 @@ describe('--all', () => {
     expect(stderr).toMatch(/context "a-stale" is left out: .*"mesh-1" leads to the same server/);
     expect(stderr).toContain('contexts "mesh-2" and "alias" are one cluster: "mesh-2" is used');
     expect(stderr).toContain('context "torn" is left out');
+  });
+
+  it.each([
+    ['clustermesh check', 'stdout'],
+    ['clustermesh status', 'stdout'],
+    ['clustermesh certs list', 'stdout'],
+    ['clustermesh certs rotate --dry-run', 'stderr'],
+  ] as const)('takes the cluster that is down for the peer that nobody knows: meshctl %s', async (line, stream) => {
+    const config = parse(await readFile(plain, 'utf8')) as Kubeconfig;
+    config.contexts = config.contexts.filter(({ name }) => name === 'mesh-1');
+    config.clusters.push({ name: 'down', cluster: { server: 'https://127.0.0.1:9' } });
+    config.contexts.push({ name: 'two', context: { cluster: 'down', user: config.users[0]?.name ?? '' } });
+    const half = join(dirname(plain), 'half.yaml');
+    await writeFile(half, stringify(config));
+    const one = found(sandbox.clusters[0], 'mesh-1');
+    const ref = refs.secret('cilium-kvstoremesh');
+    const before = structuredClone(found(one.store.get(ref), 'peering Secret').data) as Record<string, string>;
+    setSecret(one, ref.name, { 'mesh-2.etcd-client.crt': line.includes('rotate') ? undefined : 'not a cert' });
+    try {
+      const result = await meshctl(`${line} --all`, half);
+      expect(result.exitCode).toBe(3);
+      expect(result.stdout + result.stderr).not.toMatch(/<context of|no context was named/);
+      if (line.includes('rotate')) expect(result.stdout).toContain('does not answer: what it holds stays as it is');
+      expect(result[stream]).toContain('"mesh-2" may be the cluster of context "two", which does not answer');
+      if (stream === 'stdout') {
+        expect(result.stdout).toMatch(
+          /forget it:\s+.*meshctl clustermesh disconnect .*--context mesh-1 --peer mesh-2/s,
+        );
+      }
+    } finally {
+      one.store.update(ref, (secret) => {
+        secret.data = before;
+      });
+    }
   });
 
   it('names the clusters without Cilium', async () => {

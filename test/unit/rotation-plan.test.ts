@@ -5,7 +5,7 @@ import { validityWarnings } from '../../src/mesh/certificates/cluster-certificat
 import { hasWork, planRotation } from '../../src/mesh/certificates/rotation.ts';
 import { expiredIn } from '../../src/mesh/certificates/rotation-expiry.ts';
 import { describeLifetime, lifetimeOf } from '../../src/mesh/certificates/rotation-lifetime.ts';
-import { type RotationChoice, scopeRotation } from '../../src/mesh/certificates/rotation-scope.ts';
+import { type RotationChoice, rotationEffects, scopeRotation } from '../../src/mesh/certificates/rotation-scope.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
 import { spanWord } from '../../src/mesh/command-line.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
@@ -249,6 +249,28 @@ describe('peers that are not named', () => {
       'context "c1": connected to mesh-3, which no context was named for; the certificates for dialling them stay',
     );
     expect(written(plan(mesh))).toHaveLength(10);
+  });
+
+  it('are most likely the cluster of this run that does not answer', () => {
+    const { scope } = plan(mesh, { silent: ['c3'] });
+    const effects = rotationEffects(mesh, scope, new Map(), ['c3']);
+    const maybe = '"mesh-3" may be the cluster of context "c3", which does not answer';
+    expect(scope.warnings).toContain(
+      `context "c1": connected to mesh-3 (${maybe}); the certificates for dialling them stay`,
+    );
+    expect(effects.filter(({ peer }) => peer === 'mesh-3')).toMatchObject([
+      { becomes: 'unknown', mend: expect.stringMatching(`^${maybe}.*disconnect --context c1 --peer mesh-3$`) },
+    ]);
+    expect(() => plan(mesh, { peer: 'mesh-3', silent: ['c3'] })).toThrow(
+      expect.objectContaining({
+        hint: `${maybe}. If it is gone for good, forget it: meshctl clustermesh disconnect --context c1 --peer mesh-3`,
+      }),
+    );
+    expect(() => plan(mesh, { peer: 'mesh-3' })).toThrow(
+      expect.objectContaining({
+        hint: "Name its context too: meshctl clustermesh certs rotate --context 'c1,c2,<context of mesh-3>' --peer mesh-3",
+      }),
+    );
   });
 
   it('cannot be chosen by name without their context, nor at all if nobody dials them', () => {

@@ -39,7 +39,8 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
   const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
     const { entries, failed } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
     const dead = [...silent, ...failed].map(notAnswering);
-    return resultOf(await withContextsNamed(context, flags, [...dead, ...entries]), flags, dead.length > 0);
+    const named = await withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]);
+    return resultOf(named, flags, dead.length > 0);
   };
   return withAnsweringClusters(context, flags, work, waitMs);
 }

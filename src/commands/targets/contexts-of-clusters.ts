@@ -1,5 +1,6 @@
 import { unnamedIn, withNamedContexts } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import { quietly, withFoundClusters } from './find-clusters.ts';
@@ -41,18 +42,41 @@ export async function namingContexts(
   return texts.map((text) => withNamedContexts(text, contexts));
 }
 
-/** The same of entries with next steps. */
-export async function withContextsNamed<T extends { hint?: string | undefined }>(
+/** Something with a next step, and whose it is. */
+export interface Advised {
+  hint?: string | undefined;
+  /** The context that it is about. */
+  cluster?: string | undefined;
+  context?: string | undefined;
+  args?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * The same of entries with next steps.
+ * @param silent clusters that this run could not ask: a peer that no context is known for is likely among them
+ */
+export async function withContextsNamed<T extends Advised>(
   context: CommandContext,
   flags: ClusterFlags,
   entries: readonly T[],
+  silent: readonly { context: string }[] = [],
 ): Promise<T[]> {
   const hints = await namingContexts(
     context,
     flags,
     entries.map(({ hint = '' }) => hint),
   );
-  return entries.map((entry, index) => (hints[index] ? { ...entry, hint: hints[index] } : entry));
+  const dead = silent.map((one) => one.context);
+  return entries.map((entry, index) => {
+    const hint = forgetIfSilent(hints[index] ?? '', holdersOf(entry), dead);
+    return hint === '' ? entry : { ...entry, hint };
+  });
+}
+
+/** The clusters that an entry is about, by context. */
+function holdersOf({ cluster, context = cluster, args }: Advised): string[] {
+  if (context !== undefined) return [context];
+  return Array.isArray(args?.contexts) ? args.contexts.map(String) : [];
 }
 
 /**

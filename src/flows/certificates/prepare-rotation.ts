@@ -60,7 +60,7 @@ export async function prepareRotation(
     members,
     scope,
     phases: phases.filter(({ steps }) => steps.length > 0),
-    effects: rotationEffects(members, scope, contexts),
+    effects: rotationEffects(members, scope, contexts, options.silent),
   };
 }
 

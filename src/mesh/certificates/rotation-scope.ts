@@ -1,8 +1,9 @@
-import { meshctlCommand, unnamedContext } from '../command-line.ts';
+import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import { describeFault, type Fault } from '../status/fault.ts';
 import { type Contexts, contextOf, mendOf } from '../status/standing-advice.ts';
@@ -50,7 +51,7 @@ export function scopeRotation(
   contexts: Contexts = new Map(),
 ): RotationScope {
   for (const { snapshot } of members) requireSigner(snapshot, 'a new certificate');
-  if (choice.peer !== undefined) requirePeer(members, choice.peer);
+  if (choice.peer !== undefined) requirePeer(members, choice.peer, contexts, choice.silent);
   const stages = new Map(members.map((member) => [member, rotationStage(member, members)]));
   const inStage = (stage: string) => members.filter((member) => stages.get(member) === stage);
   // Those that are settled while others are not have come to the end of a rotation that the others are still in.
@@ -83,8 +84,8 @@ export function scopeRotation(
     changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
     notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
     warnings: members.flatMap((member) => [
-      ...strangerWarnings(member, members),
-      ...missingSecrets(member, members, contexts),
+      ...strangerWarnings(member, members, contexts, choice.silent),
+      ...missingSecrets(member, members, contexts, choice.silent),
       ...foreignWarnings(member, members),
     ]),
   };
@@ -95,6 +96,7 @@ export function rotationEffects(
   members: readonly Member[],
   { changing }: RotationScope,
   contexts: Contexts = new Map(),
+  silent: readonly string[] = [],
 ): PeerEffect[] {
   return members.flatMap((member): PeerEffect[] => {
     const { context } = member.snapshot;
@@ -102,7 +104,7 @@ export function rotationEffects(
     const moved = (peer: Member) => changing.has(context) || changing.has(peer.snapshot.context);
     const gone = missingFaults(member).map((fault) => ({
       why: `${fault.object} is missing, so nothing would connect again after a restart`,
-      mend: mendOf(fault, contextsKnown(members, contexts)),
+      mend: mendMissing(fault, members, contexts, silent),
     }))[0];
     if (gone) {
       const names = [...peers.map(({ identity }) => identity.name), ...strangersTo(member, members)];
@@ -116,7 +118,9 @@ export function rotationEffects(
           : { ...base, becomes: 'kept', why: 'the CA stays' };
       }),
       ...strangersTo(member, members).map((peer): PeerEffect => {
-        const why = 'no context was named for it: what it holds stays as it is';
+        const who =
+          silent.length > 0 && !contexts.has(peer) ? maybeSilent([peer], silent) : 'no context was named for it';
+        const why = `${who}: what it holds stays as it is`;
         return { cluster: context, peer, becomes: 'kept', why };
       }),
     ];
@@ -182,7 +186,7 @@ function requireAllPeers(
   const together = meshctlCommand('clustermesh certs rotate', { context: all.join(',') }, ['--ca']);
   throw new MeshctlError(
     'Usage',
-    `${describeStrangers(first.member, first.strangers)}, and would be cut off by a new CA`,
+    `${describeStrangers(first.member, first.strangers, contexts)}, and would be cut off by a new CA`,
     {
       hint: `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
       details,
@@ -190,14 +194,27 @@ function requireAllPeers(
   );
 }
 
-function describeStrangers({ snapshot }: Member, strangers: readonly string[]): string {
-  return `context "${snapshot.context}": connected to ${strangers.join(', ')}, which no context was named for`;
+function describeStrangers(
+  { snapshot }: Member,
+  strangers: readonly string[],
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): string {
+  const unknown = strangers.filter((peer) => !contexts.has(peer));
+  const who =
+    silent.length > 0 && unknown.length > 0 ? ` (${maybeSilent(unknown, silent)})` : ', which no context was named for';
+  return `context "${snapshot.context}": connected to ${strangers.join(', ')}${who}`;
 }
 
-function strangerWarnings(member: Member, members: readonly Member[]): string[] {
+function strangerWarnings(
+  member: Member,
+  members: readonly Member[],
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): string[] {
   const strangers = strangersTo(member, members);
   return strangers.length > 0
-    ? [`${describeStrangers(member, strangers)}; the certificates for dialling them stay`]
+    ? [`${describeStrangers(member, strangers, contexts, silent)}; the certificates for dialling them stay`]
     : [];
 }
 
@@ -206,22 +223,37 @@ function missingFaults({ snapshot }: Member): Fault[] {
   return dialFaults(snapshot, { now: new Date(0) }).filter(({ id }) => id === 'peering-secret-missing');
 }
 
-function missingSecrets(member: Member, members: readonly Member[], contexts: Contexts): string[] {
+function missingSecrets(
+  member: Member,
+  members: readonly Member[],
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): string[] {
   return missingFaults(member).map(
     (fault) =>
-      `context "${fault.context}": ${describeFault(fault)}, and are not made by a rotation: ${mendOf(fault, contextsKnown(members, contexts))}`,
+      `context "${fault.context}": ${describeFault(fault)}, and are not made by a rotation: ${mendMissing(fault, members, contexts, silent)}`,
   );
+}
+
+function mendMissing(fault: Fault, members: readonly Member[], contexts: Contexts, silent: readonly string[]): string {
+  return forgetIfSilent(mendOf(fault, contextsKnown(members, contexts)), [fault.context], silent);
 }
 
 function contextsKnown(members: readonly Member[], contexts: Contexts): Contexts {
   return new Map([...contexts, ...members.map(({ identity, snapshot }) => [identity.name, snapshot.context] as const)]);
 }
 
-function requirePeer(members: readonly Member[], peer: string): void {
+function requirePeer(
+  members: readonly Member[],
+  peer: string,
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): void {
   const server = members.find(({ identity }) => identity.name === peer);
   const dialled = members.some(({ snapshot }) => snapshot.peerCertificates.has(peer));
   if (server && dialled) return;
   const peers = [...new Set(members.flatMap(({ snapshot }) => [...snapshot.peerCertificates.keys()]))].sort();
+  const all = [...members.map(({ snapshot }) => snapshot.context), contextOf(contexts, peer)];
   throw new MeshctlError(
     'Usage',
     dialled
@@ -229,7 +261,13 @@ function requirePeer(members: readonly Member[], peer: string): void {
       : `no cluster dials a peer "${peer}" with a certificate of its own`,
     {
       hint: dialled
-        ? `Name its context too: --context ${[...members.map(({ snapshot }) => snapshot.context), unnamedContext(peer)].join(',')}`
+        ? forgetIfSilent(
+            `Name its context too: ${meshctlCommand('clustermesh certs rotate', { context: all }, ['--peer', peer])}`,
+            members
+              .filter(({ snapshot }) => snapshot.peerCertificates.has(peer))
+              .map(({ snapshot }) => snapshot.context),
+            silent,
+          )
         : `They dial: ${peers.join(', ') || 'none'}.`,
       details: { peer, peers },
     },

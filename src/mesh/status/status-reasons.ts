@@ -1,5 +1,6 @@
-import { meshctlCommand, unnamedContext } from '../command-line.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
+import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceFor, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import { describeFault, type Fault, type FaultId } from './fault.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
@@ -42,7 +43,7 @@ export function adviseMesh(mesh: MeshStatusReport, known: Contexts = new Map()):
     ...mesh,
     clusters: mesh.clusters.map((report) => ({
       ...report,
-      faults: report.faults.map((fault) => ({ ...fault, hint: mendOrCheck(fault, contexts, false) })),
+      faults: report.faults.map((fault) => ({ ...fault, hint: mendOrCheck(fault, mesh, contexts) })),
       problems: report.problems.map((problem) => ({
         ...problem,
         ...wordsOf([{ report, problem }], mesh, contexts),
@@ -95,7 +96,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
           lead: leadOf(fault, nodes.total > 0 && nodes.connected === nodes.total),
           says: describeFault(fault),
           places: [],
-          hint: mendOrCheck(fault, contexts, isCheck),
+          hint: mendOrCheck(fault, mesh, contexts, isCheck),
         }),
       ),
   );
@@ -112,15 +113,16 @@ function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
 /** @param group problems that are one */
 function wordsOf(
   group: readonly Held[],
-  { clusters, unreachable = [] }: Clusters,
+  mesh: Clusters,
   contexts: Contexts,
   isCheck = false,
 ): { says: string; hint: string } {
+  const { clusters, unreachable = [] } = mesh;
   const [first] = group as [Held, ...Held[]];
   const { report, problem } = first;
   const { cause } = problem;
   if (cause) {
-    return { says: describeFault(cause), hint: mendOrCheck(cause, contexts, isCheck) };
+    return { says: describeFault(cause), hint: mendOrCheck(cause, mesh, contexts, isCheck) };
   }
   const others = group.map(({ report: { context } }) => context).filter((context) => context !== report.context);
   const place = placeOf(first);
@@ -132,23 +134,12 @@ function wordsOf(
     alsoFrom: [...new Set(others)],
   });
   const isOwn = dialsOwnServer(place);
-  if (advice.hint.includes(unnamedContext(problem.peer)) && unreachable.length > 0) {
-    return { ...advice, hint: forgetIfGone(problem.peer, [place.context, ...new Set(others)], unreachable) };
-  }
+  const holders = [place.context, ...new Set(others)];
+  const forget = forgetIfSilent(advice.hint, holders, contextsOf(unreachable));
+  if (forget !== advice.hint) return { ...advice, hint: forget };
   if (isCheck || (!isOwn && peerContext === undefined)) return advice;
   const concerned = isOwn ? [report.context] : [report.context, peerContext ?? ''];
   return { ...advice, hint: causeFirst(problem.class, advice.hint, concerned) };
-}
-
-/** A peer that was not asked is most likely the cluster that does not answer: to ask it tells the same once more. */
-function forgetIfGone(peer: string, dialling: readonly string[], unreachable: MeshStatusReport['unreachable']): string {
-  const silent = quoted(unreachable.map(({ context }) => context));
-  const forget = dialling.map((context) => meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer]));
-  return `"${peer}" may be the cluster of ${silent}, which does not answer. If it is gone for good, forget it: ${forget.join(' && ')}`;
-}
-
-function quoted(contexts: readonly string[]): string {
-  return `${contexts.length === 1 ? 'context' : 'one of the contexts'} ${contexts.map((context) => `"${context}"`).join(', ')}`;
 }
 
 /** What the status sees as it is, and of which check looks for the cause: taints, policies, routes, admission. */
@@ -158,8 +149,13 @@ const CAUSED_ELSEWHERE: ReadonlySet<FailureClass | FaultId> = new Set<FailureCla
   'apiserver-rollout',
 ]);
 
-function mendOrCheck(fault: Fault, contexts: Contexts, isCheck: boolean): string {
-  const mend = mendOf(fault, contexts);
+function mendOrCheck(
+  fault: Fault,
+  { unreachable = [] }: Partial<Pick<MeshStatusReport, 'unreachable'>>,
+  contexts: Contexts,
+  isCheck = false,
+): string {
+  const mend = forgetIfSilent(mendOf(fault, contexts), [fault.context], contextsOf(unreachable));
   // One that has a next step of its own has its cause, too.
   return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);
 }
@@ -214,6 +210,10 @@ function placesOf(group: readonly Held[]): StatusReason['places'] {
 
 function clusterOf({ clusters }: Clusters, { context }: Fault): string | undefined {
   return clusters.find((report) => report.context === context)?.cluster.name;
+}
+
+function contextsOf(clusters: readonly { context: string }[]): string[] {
+  return clusters.map(({ context }) => context);
 }
 
 function contextsIn({ clusters }: Clusters, known: Contexts): Contexts {

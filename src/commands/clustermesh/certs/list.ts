@@ -22,12 +22,14 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
     const certificates = printable(done.flatMap((snapshot) => listCertificates(snapshot, now)));
     const contexts = new Map(done.map((snapshot) => [clusterNameOf(snapshot), snapshot.context]));
     const found = done.map((snapshot) => ({ snapshot, others: done.filter((other) => other !== snapshot) }));
-    const named = <T extends { hint: string }>(rows: readonly T[]) => withContextsNamed(context, flags, rows);
+    const unanswered = [...silent, ...failed];
+    const named = <T extends { hint: string; context: string }>(rows: readonly T[]) =>
+      withContextsNamed(context, flags, rows, unanswered);
     const faults = printable(
       await named(found.flatMap(({ snapshot, others }) => certificateFaults(snapshot, { now, others }, contexts))),
     );
     const rotations = printable(await named(unfinishedRotations(done)));
-    const unreachable = printable(unreachableData([...silent, ...failed]));
+    const unreachable = printable(unreachableData(unanswered));
     if (flags.output === 'name' || !flags.headers) {
       for (const note of certificateNotes({ faults, rotations })) context.progress.warn(note);
       warnOfMissing(context, unreachable);
