@@ -179,6 +179,8 @@ const KINDS: Readonly<Record<string, Shape>> = {
   },
   CiliumLoadBalancerIPPool: { spec: { disabled: 'truth', serviceSelector: SELECTOR, blocks: [{}], cidrs: [{}] } },
   IPAddressPool: { spec: { autoAssign: 'truth', addresses: ['text'] } },
+  ServiceCIDR: { spec: { cidrs: ['text'] } },
+  CiliumPodIPPool: { spec: { ipv4: { cidrs: ['text'] }, ipv6: { cidrs: ['text'] } } },
   NetworkPolicy: POLICY,
   CiliumNetworkPolicy: POLICY,
   CiliumClusterwideNetworkPolicy: POLICY,

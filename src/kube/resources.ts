@@ -41,6 +41,7 @@ const RESOURCES: Readonly<Record<string, Resource>> = {
   Lease: namespaced('leases'),
   CustomResourceDefinition: clusterScoped('customresourcedefinitions'),
   NetworkPolicy: namespaced('networkpolicies'),
+  ServiceCIDR: clusterScoped('servicecidrs'),
   // authorization.k8s.io/v1
   SelfSubjectAccessReview: clusterScoped('selfsubjectaccessreviews'),
   // cilium.io
@@ -49,6 +50,7 @@ const RESOURCES: Readonly<Record<string, Resource>> = {
   CiliumIdentity: clusterScoped('ciliumidentities'),
   CiliumNetworkPolicy: namespaced('ciliumnetworkpolicies'),
   CiliumClusterwideNetworkPolicy: clusterScoped('ciliumclusterwidenetworkpolicies'),
+  CiliumPodIPPool: clusterScoped('ciliumpodippools'),
   CiliumLoadBalancerIPPool: clusterScoped('ciliumloadbalancerippools'),
   // metallb.io, monitoring.coreos.com, multicluster.x-k8s.io
   IPAddressPool: namespaced('ipaddresspools'),

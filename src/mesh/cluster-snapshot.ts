@@ -80,6 +80,11 @@ export interface ClusterSnapshot {
   podSubnets?: readonly PodSubnet[] | undefined;
   /** The ranges of CiliumPodIPPools (`ipam: multi-pool`); undefined when they were not read, or may not be. */
   podPools?: readonly string[] | undefined;
+  /**
+   * From which Services have their addresses: the ranges of the ServiceCIDRs, which Kubernetes has from 1.33 on. Undefined
+   * where it has none, and when they were not read, or may not be.
+   */
+  serviceCidrs?: readonly string[] | undefined;
   /** Names of the API groups served, e.g. `metallb.io`. */
   apiGroups: readonly string[];
   /** Objects that tell what gives Services addresses, see load-balancer-capability.ts; read for enable only. */

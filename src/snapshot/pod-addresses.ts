@@ -32,6 +32,13 @@ export function readCiliumNodes(client: ClusterClient): Promise<KubeObject[] | u
   return listIfAllowed(client, 'cilium.io/v2', 'CiliumNode');
 }
 
+/** The ranges of all ServiceCIDRs; undefined where there are none, or they may not be listed. */
+export async function readServiceCidrs(client: ClusterClient): Promise<string[] | undefined> {
+  const found = await listIfAllowed(client, 'networking.k8s.io/v1', 'ServiceCIDR');
+  const ranges = found?.flatMap(({ spec }) => ((spec ?? {}) as { cidrs?: string[] }).cidrs ?? []) ?? [];
+  return ranges.length > 0 ? ranges : undefined;
+}
+
 function listIfAllowed(client: ClusterClient, apiVersion: string, kind: string): Promise<KubeObject[] | undefined> {
   return listOr(client.listAll({ apiVersion, kind }), { absent: undefined, forbidden: undefined });
 }

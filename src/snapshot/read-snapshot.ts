@@ -26,7 +26,7 @@ import { keyMatches, readBundle, readCertificate } from '../pki/read.ts';
 import { readMissingAccess } from './access.ts';
 import { agentFactsOf } from './agents.ts';
 import { readApiserverPods, readNodes } from './nodes.ts';
-import { readCiliumNodes, readPodAddresses } from './pod-addresses.ts';
+import { readCiliumNodes, readPodAddresses, readServiceCidrs } from './pod-addresses.ts';
 import { readProbes, readUsedNodePorts } from './probes.ts';
 import { readIpsecKeyDigest, readNamespaceLabels } from './surroundings.ts';
 import { readTlsFacts } from './tls-facts.ts';
@@ -84,6 +84,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     nodes,
     apiserverPods,
     ciliumNodes,
+    serviceCidrs,
     ciliumConfig,
     readDaemonSet,
     live,
@@ -99,6 +100,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       full ? readNodes(client) : [],
       full ? readApiserverPods(client, namespace) : undefined,
       purpose === 'connect' ? readCiliumNodes(client) : undefined,
+      purpose === 'connect' ? readServiceCidrs(client) : undefined,
       client.get(configMapRef(namespace, CILIUM_CONFIG)),
       purpose === 'health' ? undefined : client.get(daemonSetRef),
       Promise.all(lives),
@@ -139,6 +141,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     nodes,
     apiserverPods,
     ...podAddresses,
+    serviceCidrs,
     apiGroups,
     probed,
     usedNodePorts,

@@ -5,6 +5,7 @@ import { found, refs } from '../support/sandbox-mesh.ts';
 
 const SERVICE = refs.service('clustermesh-apiserver');
 const NODE_PORT = 32379;
+const SERVICE_CIDR = { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR' };
 
 interface ServiceSpec {
   type: string;
@@ -80,6 +81,16 @@ checkScenarios(
           return edit(two, node, ({ spec }: KubeObject) => {
             (spec as { ipam: { podCIDRs: string[] } }).ipam.podCIDRs = ['10.96.0.0/12'];
           });
+        },
+      },
+      {
+        when: 'a ServiceCIDR holds a pod range elsewhere, and no Service has an address of it yet',
+        severity: 'warn',
+        cluster: 'mesh-1',
+        args: { peer: 'mesh-2', overlaps: ['10.2.0.0/16 and 10.2.0.0/24'], knownFrom: 'by its ServiceCIDRs' },
+        change({ one: { store } }) {
+          store.create({ ...SERVICE_CIDR, metadata: { name: 'kubernetes' }, spec: { cidrs: ['10.2.0.0/16'] } });
+          return () => store.delete({ ...SERVICE_CIDR, name: 'kubernetes' });
         },
       },
     ],

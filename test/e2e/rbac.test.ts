@@ -68,6 +68,7 @@ const OPERATOR_RUNS: readonly string[][] = [
   ['clustermesh', 'check', '--context', BOTH, '--wait'],
   ['clustermesh', 'routes', '--context', BOTH],
   ['clustermesh', 'graph', '--context', BOTH, '-o', 'svg'],
+  ['clustermesh', 'firewall', '--context', BOTH],
   ['clustermesh', 'certs', 'list', '--context', BOTH],
   ['clustermesh', 'certs', 'rotate', '--context', BOTH, '--ca', '--dry-run=server'],
   ['clustermesh', 'certs', 'rotate', '--context', BOTH],

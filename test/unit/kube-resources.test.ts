@@ -30,6 +30,8 @@ test('a collection is of one namespace or of all', () => {
 test('groups and plurals as RBAC writes them', () => {
   expect([groupOf('v1'), groupOf('apps/v1')]).toEqual(['', 'apps']);
   expect(pluralOf('NetworkPolicy')).toBe('networkpolicies');
+  expect(pluralOf('ServiceCIDR')).toBe('servicecidrs');
+  expect(pluralOf('CiliumPodIPPool')).toBe('ciliumpodippools');
 });
 
 test('a kind out of the table, or a namespaced object without its namespace, is a bug', () => {

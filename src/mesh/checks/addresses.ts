@@ -69,14 +69,13 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     category: 'addresses',
     title: 'pod ranges hold no Service addresses of other clusters (equal Service ranges are fine)',
     subject: (cluster, { clusters }) => {
-      const { clusterIPs = [] } = serviceSpec(apiserverService(cluster));
       const others = clusters.filter((other) => other !== cluster && knownRanges(other).length > 0);
-      if (clusterIPs.length === 0) return { things: [], otherwise: NO_SERVICE };
+      if (serviceRanges(cluster).ranges.length === 0) return { things: [], otherwise: NO_SERVICE_RANGE };
       return { things: others.map(({ context }) => context), otherwise: 'no pod ranges of other clusters are known' };
     },
     run: servicesAmongPods,
     says: ({ args }) =>
-      `context "${args.context}": the pod ranges of ${args.peer} hold Service addresses of this cluster (${listed(args.overlaps)}${andMore(args)})`,
+      `context "${args.context}": the pod ranges of ${args.peer} hold Service addresses of this cluster (${listed(args.overlaps)}${andMore(args)}; ${args.knownFrom})`,
   },
   {
     id: 'native-routing-cidr',
@@ -130,6 +129,7 @@ export const ADDRESS_CHECKS: readonly Check[] = [
 ];
 
 const NO_SERVICE = 'there is no Service clustermesh-apiserver yet';
+const NO_SERVICE_RANGE = `no ServiceCIDR of it could be read, and ${NO_SERVICE}`;
 
 function podRangesOf(cluster: ClusterSnapshot): Subject {
   const { given, pools, otherwise } = podRanges(cluster);
@@ -200,15 +200,15 @@ function andMore({ more }: Finding['args']): string {
 
 /**
  * Service addresses mean something in their own cluster only, so equal ranges do not meet. A pod elsewhere with such an
- * address does: here it is taken for the Service. Of the Service range only the clustermesh-apiserver's part is known.
+ * address does: here it is taken for the Service.
  */
 function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   return clusters.flatMap((cluster) => {
-    const { clusterIPs = [] } = serviceSpec(apiserverService(cluster));
+    const { ranges, knownFrom } = serviceRanges(cluster);
     return all
       .filter((other) => other !== cluster)
       .flatMap((other): Finding[] => {
-        const overlaps = commonRanges(rangesIn(clusterIPs), knownRanges(other));
+        const overlaps = commonRanges(ranges, knownRanges(other));
         if (overlaps.length === 0) return [];
         const { context } = cluster;
         return [
@@ -216,12 +216,23 @@ function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapsh
             id: 'service-address-overlap',
             severity: 'warn',
             cluster: context,
-            args: { context, peer: other.context, overlaps: shown(overlaps), more: hidden(overlaps) },
+            args: { context, peer: other.context, knownFrom, overlaps: shown(overlaps), more: hidden(overlaps) },
             hint: 'Pods with such addresses cannot be reached from there: choose pod ranges outside the Service ranges of all clusters.',
           },
         ];
       });
   });
+}
+
+/** From which a cluster's Services have their addresses, as far as it tells, and what tells it. */
+function serviceRanges(cluster: ClusterSnapshot): { ranges: readonly NamedRange[]; knownFrom: string } {
+  const { serviceCidrs } = cluster;
+  if (serviceCidrs) return { ranges: rangesIn(serviceCidrs), knownFrom: 'by its ServiceCIDRs' };
+  const { clusterIPs = [] } = serviceSpec(apiserverService(cluster));
+  return {
+    ranges: rangesIn(clusterIPs),
+    knownFrom: "of its Service range only the clustermesh-apiserver's address is known",
+  };
 }
 
 /**

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
+import { runChecks } from '../../src/mesh/checks/check.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { MeshctlError } from '../../src/mesh/errors.ts';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { readServiceCidrs } from '../../src/snapshot/pod-addresses.ts';
+import { NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
+
+const check = MESH_CHECKS.filter(({ id }) => id === 'service-address-overlap');
+const pods = (context: string, cidr: string, more: Partial<ClusterSnapshot> & { live?: KubeObject[] } = {}) =>
+  snapshotOf({ context, ciliumPodCidrs: [cidr], ...more });
+const judged = (one: ClusterSnapshot) =>
+  runChecks(check, { clusters: [one, pods('two', '10.96.0.0/24')], now: NOW, observed: new Map() }).filter(
+    ({ cluster }) => cluster === 'one',
+  );
+
+describe('service-address-overlap', () => {
+  const live = [serviceObject({ clusterIPs: ['10.96.0.9'] })];
+
+  it.each([
+    [
+      'ServiceCIDRs',
+      { serviceCidrs: ['fd00::/112', '10.96.0.0/16'] },
+      'by its ServiceCIDRs',
+      '10.96.0.0/16 and 10.96.0.0/24',
+    ],
+    [
+      'the one address that is known',
+      { live },
+      "of its Service range only the clustermesh-apiserver's address is known",
+      '10.96.0.0/24',
+    ],
+  ])('goes by %s', (_what, more, knownFrom, overlap) => {
+    const [finding] = judged(pods('one', '10.1.0.0/24', more));
+    expect(finding).toMatchObject({
+      severity: 'warn',
+      args: { knownFrom, overlaps: [expect.stringContaining(overlap)] },
+    });
+  });
+
+  it('believes ServiceCIDRs rather than one address', () => {
+    expect(judged(pods('one', '10.1.0.0/24', { live, serviceCidrs: ['172.20.0.0/16'] }))).toEqual([]);
+  });
+
+  it('is skipped where neither tells, with the reason', () => {
+    expect(judged(pods('one', '10.1.0.0/24'))).toMatchObject([{ severity: 'skip' }]);
+  });
+});
+
+describe('readServiceCidrs', () => {
+  const clientOf = (listAll: () => Promise<KubeObject[]>) => ({ listAll }) as unknown as ClusterClient;
+  const range = (...cidrs: string[]) => ({
+    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'kubernetes' } },
+    spec: { cidrs },
+  });
+  const fails = (code: 'NotFound' | 'Forbidden' | 'ClusterUnreachable') => async () => {
+    throw new MeshctlError(code, 'no');
+  };
+
+  it.each([
+    [
+      'all ranges',
+      async () => [range('10.96.0.0/12', 'fd00::/112'), range('172.20.0.0/16')],
+      ['10.96.0.0/12', 'fd00::/112', '172.20.0.0/16'],
+    ],
+    ['nothing where there are none', async () => [], undefined],
+    ['nothing before Kubernetes 1.33', fails('NotFound'), undefined],
+    ['nothing where they may not be listed', fails('Forbidden'), undefined],
+  ])('gives %s', async (_what, listAll, expected) => {
+    expect(await readServiceCidrs(clientOf(listAll))).toEqual(expected);
+  });
+
+  it('lets other failures through', async () => {
+    await expect(readServiceCidrs(clientOf(fails('ClusterUnreachable')))).rejects.toThrow('no');
+  });
+});
