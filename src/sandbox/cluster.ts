@@ -32,6 +32,7 @@ import type { ContainerContext, ContainerProcess } from './pods/process.ts';
 import type { Routers } from './pods/routers.ts';
 import { runAgent } from './programs/agent.ts';
 import { isApiserverProcess, runApiserver } from './programs/apiserver.ts';
+import { type HealthServer, startHealthServer } from './programs/cilium-health.ts';
 import { runEtcd } from './programs/etcd.ts';
 import { runKvstoremesh } from './programs/kvstoremesh.ts';
 import { runWorkload } from './programs/workload.ts';
@@ -110,17 +111,20 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     store,
     loadBalancerAddresses: balancer.addresses,
     admits(source, address) {
-      const target = (store.list(typeOf('Pod')) as Pod[]).find(({ status }) => status?.podIP === address);
+      const target = (store.list(typeOf('Pod')) as Pod[]).find((pod) => hasAddress(pod, address));
       return target === undefined || allowsIngress(store, profile.name, target, source);
     },
     admitsOutside(address, port) {
-      const target = (store.list(typeOf('Pod')) as Pod[]).find(({ status }) => status?.podIP === address);
+      const target = (store.list(typeOf('Pod')) as Pod[]).find((pod) => hasAddress(pod, address));
       return target === undefined || allowsOutside(store, target, port);
     },
   });
   options.routers.attach({ name: profile.name, store, subnet: profile.subnet });
   const datapaths = new Map<string, Datapath>();
-  const kubelet = createKubelet(world, timings, (context) => startProgram(context, options, store, datapaths));
+  const health = startHealthServer();
+  const kubelet = createKubelet(world, timings, (context) =>
+    startProgram(context, options, { store, datapaths, health }),
+  );
   runtime = createPodRuntime(kubelet, timings.execDelayMs);
   const unsubscribe = startControllers(world, [
     createDeploymentController(world),
@@ -159,7 +163,10 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     stopPod: kubelet.stop,
     startPod: kubelet.start,
     settled,
-    close: () => stop(server, world, kubelet, unsubscribe),
+    async close() {
+      health.close();
+      await stop(server, world, kubelet, unsubscribe);
+    },
   };
 }
 
@@ -230,24 +237,30 @@ function loadBalancersOf(profile: ClusterProfile): LoadBalancers {
 function startProgram(
   context: ContainerContext,
   options: ClusterOptions,
-  store: Store,
-  datapaths: Map<string, Datapath>,
+  { store, datapaths, health }: { store: Store; datapaths: Map<string, Datapath>; health: HealthServer },
 ): ContainerProcess {
   const { profile, network, routers, timings, now } = options;
   const { name } = profile;
   const [program = '', command] = context.argv;
   const file = program.split('/').pop();
   const own = ownCluster(context, profile);
+  const { deviceMtu } = providerProfile(profile.provider);
   const mesh = { own, network, timings, now, honoursAliases: atLeast(imageVersion(context), 1, 20) };
   if (file === 'cilium-agent') {
-    return runAgent(context, { ...mesh, version: imageVersion(context), store, datapaths, routers });
+    const version = imageVersion(context);
+    return runAgent(context, { ...mesh, version, store, datapaths, routers, health, deviceMtu });
   }
   if (file === 'etcd')
     return runEtcd(context, { site: name, clusterName: configuredName(store) ?? name, network, now });
   if (file === 'clustermesh-apiserver' && command === 'clustermesh')
     return runApiserver(context, { own, store, network, now });
   if (file === 'clustermesh-apiserver' && command === 'kvstoremesh') return runKvstoremesh(context, mesh);
-  return runWorkload(context, { clusterName: name, network, datapaths, now });
+  return runWorkload(context, { clusterName: name, network, datapaths, deviceMtu, now });
+}
+
+/** Whether it is a pod's own address; a pod that uses its node's network has none, and policies do not select it. */
+function hasAddress({ spec, status }: Pod, address: string): boolean {
+  return status?.podIP === address && !spec.hostNetwork;
 }
 
 /** What a program takes its cluster for, as it was told when it started: by its flags, an agent by its ConfigMap. */

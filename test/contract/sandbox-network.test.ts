@@ -67,7 +67,7 @@ afterEach(() => {
 });
 
 async function reaches(from: string, host: string, port: number): Promise<void> {
-  const socket = await network.dial(from, host, port);
+  const socket = await network.dial({ cluster: from }, host, port);
   expect(socket.remotePort).toBe(realPort);
   socket.destroy();
 }
@@ -86,25 +86,25 @@ describe('with a ready pod that listens', () => {
   ])('cluster %s reaches %s:%i', reaches);
 
   it('cluster IPs, pods and service names mean nothing to the other cluster', async () => {
-    await expect(network.dial('a', '10.96.0.77', 2379)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
-    await expect(network.dial('a', POD, 2379)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
-    await expect(network.dial('a', 's.default.svc', 2379)).rejects.toMatchObject({
+    await expect(network.dial({ cluster: 'a' }, '10.96.0.77', 2379)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await expect(network.dial({ cluster: 'a' }, POD, 2379)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await expect(network.dial({ cluster: 'a' }, 's.default.svc', 2379)).rejects.toMatchObject({
       code: 'ENOTFOUND',
       message: 'lookup s.default.svc on 10.96.0.10:53: no such host',
     });
   });
 
   it('refuses other ports', async () => {
-    await expect(network.dial('a', '172.18.2.100', 80)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-    await expect(network.dial('a', '172.18.2.11', 30000)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(network.dial({ cluster: 'a' }, '172.18.2.100', 80)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(network.dial({ cluster: 'a' }, '172.18.2.11', 30000)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
   it('a cut link breaks connections and swallows new ones, until it is mended', async () => {
-    const socket = await network.dial('a', '172.18.2.100', 2379);
+    const socket = await network.dial({ cluster: 'a' }, '172.18.2.100', 2379);
     const closed = once(socket, 'close');
     network.cutLink('b', 'a');
     await closed;
-    await expect(network.dial('a', '172.18.2.100', 2379)).rejects.toMatchObject({
+    await expect(network.dial({ cluster: 'a' }, '172.18.2.100', 2379)).rejects.toMatchObject({
       code: 'ETIMEDOUT',
       message: 'dial tcp 172.18.2.100:2379: i/o timeout',
     });
@@ -120,7 +120,7 @@ describe('with a ready pod that listens', () => {
 });
 
 it('refuses where the pod does not listen', async () => {
-  await expect(network.dial('a', '172.18.2.100', 2379)).rejects.toMatchObject({
+  await expect(network.dial({ cluster: 'a' }, '172.18.2.100', 2379)).rejects.toMatchObject({
     code: 'ECONNREFUSED',
     message: 'dial tcp 172.18.2.100:2379: connect: connection refused',
   });
@@ -130,7 +130,7 @@ describe('what a cluster keeps out', () => {
   const service = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 's' };
   const slice = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', namespace: 'default', name: 's-1' };
   const dialNode = async () => {
-    const socket = await network.dial('a', '172.18.2.11', 32379);
+    const socket = await network.dial({ cluster: 'a' }, '172.18.2.11', 32379);
     socket.destroy();
     return 'connected';
   };
@@ -140,7 +140,7 @@ describe('what a cluster keeps out', () => {
     expect(await dialNode()).toBe('connected');
     admitted = false;
     await expect(dialNode()).rejects.toMatchObject({ code: 'ETIMEDOUT' });
-    (await network.dial('b', '172.18.2.11', 32379)).destroy();
+    (await network.dial({ cluster: 'b' }, '172.18.2.11', 32379)).destroy();
   });
 
   it('is dropped by a node without a pod, with externalTrafficPolicy Local', async () => {

@@ -3,15 +3,20 @@ import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { type EndpointSlice, type Pod, ref, type Service, typeOf } from '../objects.ts';
-import { DialError, type PodIdentity, type VirtualNetwork } from '../pods/network.ts';
+import type { VirtualNetwork } from '../pods/network.ts';
+import { type Datagram, type Delivery, DialError, senderOf } from '../pods/network-types.ts';
 import { type KnownBackend, usedBackends } from './load-balancing.ts';
 import { type PeerState, statePrefix } from './peer-state.ts';
 
 export interface Datapath {
   /** The addresses of a name or address, as the cluster's DNS and /etc/hosts give them to a pod. Throws DialError. */
   resolve(from: Pod, host: string): string[];
-  /** Opens a TCP connection from a pod of the node. Rejects with DialError. */
-  connect(from: Pod, address: string, port: number): Promise<Socket>;
+  /** Opens a TCP connection from a pod of the node. Rejects with DialError. @param sourcePort as observers are told it */
+  connect(from: Pod, address: string, port: number, sourcePort?: number): Promise<Socket>;
+  /** Resolves when an answer of so many bytes has come over a connection, which it may never do. */
+  answered(socket: Socket, bytes: number): Promise<void>;
+  /** Sends one packet from a pod of the node. */
+  send(from: Pod, datagram: Datagram): Promise<Delivery>;
 }
 
 /** What the node's agent knows. */
@@ -54,8 +59,8 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
     return addresses;
   }
 
-  async function connect(from: Pod, address: string, port: number): Promise<Socket> {
-    const source = identityOf(cluster, from);
+  async function connect(from: Pod, address: string, port: number, sourcePort = 0): Promise<Socket> {
+    const source = { ...senderOf(cluster, from), sourcePort };
     const service = (store.list(typeOf('Service')) as Service[]).find(({ spec }) => spec.clusterIP === address);
     const servicePort = service?.spec.ports?.find((entry) => entry.port === port);
     if (service && servicePort) {
@@ -71,7 +76,7 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
     }
     const owner = ownerOf(address);
     if (owner !== undefined) return network.dialPod(source, { cluster: owner, address, port });
-    return network.dial(cluster, address, port);
+    return network.dial(source, address, port);
   }
 
   /** The backends of a Service: from the own API server, and from what the agent read of each peer. A headless one has none. */
@@ -93,17 +98,19 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
 
   /** The cluster of the pod that has an address; undefined for what no pod has that the agent knows. */
   function ownerOf(address: string): string | undefined {
-    const isOwn = (store.list(typeOf('Pod')) as Pod[]).some(({ status }) => status?.podIP === address);
+    const isOwn = (store.list(typeOf('Pod')) as Pod[]).some(
+      ({ spec, status }) => status?.podIP === address && !spec.hostNetwork,
+    );
     if (isOwn) return cluster;
     return [...remotes].find(([peer, state]) => entryOf(state, 'endpoints', peer, address) !== undefined)?.[0];
   }
 
-  return { resolve, connect };
-}
-
-/** Who a pod is to policies. */
-function identityOf(cluster: string, { metadata }: Pod): PodIdentity {
-  return { cluster, namespace: metadata.namespace ?? '', labels: metadata.labels ?? {} };
+  return {
+    resolve,
+    connect,
+    answered: network.answered,
+    send: (from, datagram) => network.send(senderOf(cluster, from), datagram, ownerOf(datagram.address)),
+  };
 }
 
 /** None of a Service that its cluster does not share. What is published serves: the publishing cluster left the others out. */

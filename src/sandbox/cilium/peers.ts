@@ -1,7 +1,7 @@
 /** What an agent and KVStoreMesh have in common: they follow their configuration directory and connect to each peer. */
 import type { Socket } from 'node:net';
 import type { VirtualNetwork } from '../pods/network.ts';
-import { DialError } from '../pods/network.ts';
+import { DialError, senderOf } from '../pods/network-types.ts';
 import type { ContainerContext } from '../pods/process.ts';
 import { peersIn } from './peer-files.ts';
 import type { PeerState } from './peer-state.ts';
@@ -67,7 +67,7 @@ export function followPeers(options: PeersOptions): Peers {
     let failure: unknown;
     for (const address of resolve(host, aliases)) {
       try {
-        return await network.dial(own.site, address, port);
+        return await network.dial(senderOf(own.site, context.pod), address, port);
       } catch (error) {
         failure = error;
       }

@@ -6,7 +6,7 @@ import { ingressVerdict } from '../../mesh/objects/ingress-policy.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import type { Store } from '../apiserver/storage/object-store.ts';
 import { type Pod, typeOf } from '../objects.ts';
-import type { PodIdentity } from '../pods/network.ts';
+import type { PodIdentity } from '../pods/network-types.ts';
 import { ciliumConfigOf } from './cilium-config.ts';
 
 const CLUSTER_LABEL = 'io.cilium.k8s.policy.cluster';

@@ -1,6 +1,6 @@
 /** One peer of an agent or of KVStoreMesh: connects, stays connected, tells its status as Cilium's API does. */
 import type { Socket } from 'node:net';
-import { DialError } from '../pods/network.ts';
+import { DialError } from '../pods/network-types.ts';
 import { ConnectionFailure, type EtcdSession, openEtcdSession } from './etcd-session.ts';
 import { type Files, type PeerFile, parsePeerFile, readClientFiles } from './peer-files.ts';
 import { type PeerState, STATE_KINDS, type StateKind, statePrefix, syncedKey } from './peer-state.ts';

@@ -1,42 +1,23 @@
 import { connect, isIP, type Socket } from 'node:net';
-import type { Store } from '../apiserver/storage/object-store.ts';
-import { type EndpointSlice, type Node, type Service, typeOf } from '../objects.ts';
-
-/** Thrown by `dial`, with the code that Node's own connections would give. */
-export class DialError extends Error {
-  override readonly name = 'DialError';
-  readonly code: 'ENOTFOUND' | 'ECONNREFUSED' | 'ETIMEDOUT' | 'EHOSTUNREACH';
-
-  /** The message is Go's, as Cilium prints it. */
-  constructor(code: DialError['code'], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-/** A cluster as the network sees it. */
-export interface NetworkCluster {
-  name: string;
-  store: Store;
-  /** Addresses of LoadBalancer Services, by `namespace/name`. */
-  loadBalancerAddresses: ReadonlyMap<string, string>;
-  /** Whether a packet may enter the pod at an address; without an answer it is dropped. */
-  admits(source: PodIdentity, address: string): boolean;
-  /** The same for a packet from outside the cluster, to a port. */
-  admitsOutside(address: string, port: number): boolean;
-}
-
-/** Who sends a packet, as Cilium's identities tell. */
-export interface PodIdentity {
-  cluster: string;
-  namespace: string;
-  labels: Readonly<Record<string, string>>;
-}
+import { heldUdpPorts, onTheWire } from '../cilium/underlay.ts';
+import { placeOf, type Route, resolveHost, routeTo } from './address-book.ts';
+import { answerTo, type Fate, fateOf, type NetworkRule, type Packet } from './network-rules.ts';
+import {
+  type Arrival,
+  type Datagram,
+  type Delivery,
+  DialError,
+  type NetworkCluster,
+  type Observer,
+  type PodAddress,
+  type Sender,
+} from './network-types.ts';
 
 /**
  * The network that all clusters of a sandbox share. Addresses and names exist only in here; behind them are listeners
  * on 127.0.0.1 with random ports (macOS cannot bind 127.x.y.z). Whatever a Service would forward to is looked up at each
- * connection in the objects of its cluster: what is not there does not answer.
+ * connection in the objects of its cluster: what is not there does not answer. Between clusters everything arrives but for
+ * the rules.
  */
 export interface VirtualNetwork {
   attach(cluster: NetworkCluster): void;
@@ -45,16 +26,26 @@ export interface VirtualNetwork {
   /** The addresses of a host name or address, as seen in a cluster. Throws DialError ENOTFOUND. */
   resolve(fromCluster: string, host: string): string[];
   /** Opens a TCP connection from a cluster. Rejects with DialError. */
-  dial(fromCluster: string, host: string, port: number): Promise<Socket>;
-  /** Opens a TCP connection from pod to pod, across clusters too. Rejects with DialError. */
-  dialPod(source: PodIdentity, target: PodAddress): Promise<Socket>;
+  dial(from: Sender, host: string, port: number): Promise<Socket>;
+  /** Opens a TCP connection from pod to pod, across clusters too, as Cilium sends its packets. Rejects with DialError. */
+  dialPod(from: Sender, target: PodAddress): Promise<Socket>;
+  /** Sends one packet; where it is for a pod that Cilium knows, `owner` is that pod's cluster. */
+  send(from: Sender, datagram: Datagram, owner?: string): Promise<Delivery>;
+  /** Resolves when an answer of so many bytes has come over a connection, which it may never do. */
+  answered(socket: Socket, bytes: number): Promise<void>;
+  /** Returns the way to end it. */
+  observe(observer: Observer): () => void;
   /** Lets a host name resolve everywhere, as public DNS does. */
   addHost(name: string, address: string): void;
-  /** From now on nothing goes through between two clusters; what is connected breaks. */
+  /** From now on; one of the same id is replaced. What is connected and would not be, breaks. */
+  addRule(rule: NetworkRule): void;
+  removeRule(id: string): void;
+  rules(): NetworkRule[];
+  /** What the rules make of a packet. */
+  fateOf(packet: Packet): Fate;
+  /** From now on nothing goes through between two clusters. */
   cutLink(a: string, b: string): void;
   mendLink(a: string, b: string): void;
-  /** Whether packets go through between two clusters. */
-  isLinkUp(a: string, b: string): boolean;
   /**
    * TLS alerts that listeners could not send: Node's TLS server closes the connection without one. By the client's
    * local port; the dialling stand-in reads (and removes) its own.
@@ -64,181 +55,185 @@ export interface VirtualNetwork {
   close(): void;
 }
 
-/** A port of a pod or of a node. */
-export interface PodAddress {
-  cluster: string;
-  address: string;
-  port: number;
-}
+/** Bytes of IP packets: what opens a connection, what says that nothing listens, and the headers of what answers. */
+const SYN_SIZE = 60;
+const ICMP_ERROR_SIZE = 96;
+const HEADERS_SIZE = 40;
+/** How large the packets of a connection get, as with any Ethernet. */
+const LARGEST_PACKET = 1500;
+/** What an echo within the sandbox is said to take. */
+const ECHO_MS = 0.4;
 
-interface Route {
-  /** Whose address it is. */
-  cluster?: string;
-  backends: PodAddress[];
-  /** Nothing answers, not even that nobody listens. */
-  drops?: boolean;
-}
-
-const SYSTEM_DNS = '10.96.0.10:53';
-
-/** @param connectTimeoutMs how long a connection over a cut link hangs */
+/** @param connectTimeoutMs how long a connection hangs whose packets are lost */
 export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   const clusters = new Map<string, NetworkCluster>();
   const listeners = new Map<string, number>();
   const hosts = new Map<string, string>();
-  const cuts = new Set<string>();
-  const connections = new Map<Socket, string>();
+  const rules = new Map<string, NetworkRule>();
+  /** With the packet that opened it, as it was on the wire. */
+  const connections = new Map<Socket, Packet>();
+  const observers = new Set<Observer>();
   const waiting = new Set<() => void>();
   const alerts = new Map<number, string>();
   let turn = 0;
 
-  const linkOf = (a: string, b: string) => [a, b].sort().join(' ');
-  const services = ({ store }: NetworkCluster) => store.list(typeOf('Service')) as Service[];
-
-  function resolve(fromCluster: string, host: string): string[] {
-    if (isIP(host)) return [host];
-    const local = serviceNamed(fromCluster, host);
-    if (local?.spec.clusterIP && local.spec.clusterIP !== 'None') return [local.spec.clusterIP];
-    const known = hosts.get(host) ?? loadBalancerHost(host);
-    if (known === undefined) throw new DialError('ENOTFOUND', `lookup ${host} on ${SYSTEM_DNS}: no such host`);
-    return [known];
-  }
-
-  function serviceNamed(cluster: string, host: string): Service | undefined {
-    const [, name, namespace] = /^([^.]+)\.([^.]+)\.svc(?:\.cluster\.local)?\.?$/.exec(host) ?? [];
+  const fate = (packet: Packet) => fateOf(rules.values(), packet);
+  const listens = (target: PodAddress) => listeners.has(keyOfAddress(target));
+  const route = (from: string, address: string, port: number) => routeTo(clusters, listens, from, { address, port });
+  const placeIn = (cluster: string, address: string) => {
     const found = clusters.get(cluster);
-    if (name === undefined || !found) return undefined;
-    return services(found).find(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
-  }
+    return found && placeOf(found, address);
+  };
 
-  function loadBalancerHost(host: string): string | undefined {
-    for (const cluster of clusters.values()) {
-      for (const service of services(cluster)) {
-        const named = service.status?.loadBalancer?.ingress?.some(({ hostname }) => hostname === host);
-        if (named) return cluster.loadBalancerAddresses.get(`${service.metadata.namespace}/${service.metadata.name}`);
-      }
-    }
-    return undefined;
-  }
-
-  /** Where an address leads; `cluster` is set as soon as someone has it, also when nothing answers at the port. */
-  function route(fromCluster: string, address: string, port: number): Route {
-    const own = clusters.get(fromCluster);
-    if (own) {
-      const service = services(own).find(({ spec }) => spec.clusterIP === address);
-      if (service) return { cluster: own.name, backends: backendsOf(own, service, ({ port: p }) => p === port) };
-      const direct: PodAddress = { cluster: own.name, address, port };
-      if (listeners.has(keyOfAddress(direct))) return { cluster: own.name, backends: [direct] };
-    }
-    for (const cluster of clusters.values()) {
-      for (const service of services(cluster)) {
-        const key = `${service.metadata.namespace}/${service.metadata.name}`;
-        const addresses = [cluster.loadBalancerAddresses.get(key), ...(service.spec.externalIPs ?? [])];
-        if (!addresses.includes(address)) continue;
-        return { cluster: cluster.name, backends: backendsOf(cluster, service, ({ port: p }) => p === port) };
-      }
-      const node = (cluster.store.list(typeOf('Node')) as Node[]).find(({ status }) =>
-        status?.addresses?.some((entry) => entry.address === address),
-      );
-      if (!node) continue;
-      const backends = services(cluster).flatMap((service) =>
-        backendsOf(cluster, service, ({ nodePort }) => nodePort === port, node.metadata.name),
-      );
-      const onHost: PodAddress = { cluster: cluster.name, address, port };
-      if (listeners.has(keyOfAddress(onHost))) return { cluster: cluster.name, backends: [onHost] };
-      const isLocal = services(cluster).some((service) => isLocalNodePort(service, port));
-      return { cluster: cluster.name, backends, drops: isLocal && backends.length === 0 };
-    }
-    return { backends: [] };
-  }
-
-  function backendsOf(
-    cluster: NetworkCluster,
-    service: Service,
-    wanted: (port: { port: number; nodePort?: number }) => boolean,
-    /** The node that was dialled: with `externalTrafficPolicy: Local` it serves only what is on it. */
-    nodeName?: string,
-  ): PodAddress[] {
-    const index = (service.spec.ports ?? []).findIndex(wanted);
-    if (index < 0) return [];
-    const { namespace = '', name } = service.metadata;
-    const isLocal = nodeName !== undefined && service.spec.externalTrafficPolicy === 'Local';
-    const labels = { 'kubernetes.io/service-name': name };
-    const slices = cluster.store.list({ ...typeOf('EndpointSlice'), namespace, labels }) as EndpointSlice[];
-    return slices.flatMap((slice) =>
-      slice.endpoints
-        .filter(({ conditions }) => conditions.ready)
-        .filter((endpoint) => !isLocal || endpoint.nodeName === nodeName)
-        .flatMap(({ addresses }) => addresses)
-        .map((address) => ({ cluster: cluster.name, address, port: slice.ports[index]?.port ?? 0 })),
-    );
-  }
-
-  async function dial(fromCluster: string, host: string, port: number): Promise<Socket> {
-    const [address = host] = resolve(fromCluster, host);
+  async function dial(from: Sender, host: string, port: number): Promise<Socket> {
+    const [address = host] = resolveHost(clusters, hosts, from.cluster, host);
     const name = `${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
-    const { cluster, backends, drops } = route(fromCluster, address, port);
-    if (cluster === undefined || drops || cuts.has(linkOf(fromCluster, cluster))) {
-      await hang();
-      throw new DialError('ETIMEDOUT', `dial tcp ${name}: i/o timeout`);
-    }
-    const backend = backends[turn++ % Math.max(1, backends.length)];
+    const way = route(from.cluster, address, port);
+    if (way.cluster === undefined) return timeOut(name);
+    const backend = way.backends[turn++ % Math.max(1, way.backends.length)];
+    const node = way.node ?? (backend && placeIn(way.cluster, backend.address)?.node);
+    const to = { cluster: way.cluster, node };
+    const packet: Packet = { from, to, protocol: 'tcp', port, size: SYN_SIZE };
+    await knock(from, packet, { name, port, podAddress: way.isPod ? address : undefined });
+    if (way.drops) return timeOut(name);
     // What comes from the own cluster's nodes is let in: which node it is is not known here.
-    const isOutside = backend !== undefined && cluster !== fromCluster;
-    if (isOutside && !clusters.get(cluster)?.admitsOutside(backend.address, backend.port)) {
-      await hang();
-      throw new DialError('ETIMEDOUT', `dial tcp ${name}: i/o timeout`);
-    }
-    return reach(fromCluster, cluster, backend, name);
+    const isOutside = backend !== undefined && way.cluster !== from.cluster;
+    if (isOutside && !clusters.get(way.cluster)?.admitsOutside(backend.address, backend.port)) return timeOut(name);
+    return reach(packet, backend, name);
   }
 
-  async function dialPod(source: PodIdentity, target: PodAddress): Promise<Socket> {
+  async function dialPod(from: Sender, target: PodAddress): Promise<Socket> {
     const name = `${target.address}:${target.port}`;
-    const isCut = cuts.has(linkOf(source.cluster, target.cluster));
-    if (isCut || !clusters.get(target.cluster)?.admits(source, target.address)) {
-      await hang();
-      throw new DialError('ETIMEDOUT', `dial tcp ${name}: i/o timeout`);
-    }
-    return reach(source.cluster, target.cluster, target, name);
+    const own = clusters.get(from.cluster);
+    const to = { cluster: target.cluster, node: placeIn(target.cluster, target.address)?.node };
+    const plain: Packet = { from, to, protocol: 'tcp', port: target.port, size: SYN_SIZE };
+    const packet = own ? onTheWire(own.store, plain) : plain;
+    await knock(from, packet, { name, port: target.port, podAddress: target.address });
+    const identity = from.identity ?? { cluster: from.cluster, namespace: '', labels: {} };
+    if (!clusters.get(target.cluster)?.admits(identity, target.address)) return timeOut(name);
+    return reach(packet, target, name);
   }
 
-  async function reach(from: string, to: string, target: PodAddress | undefined, name: string): Promise<Socket> {
+  /** The first packet of a connection and what answers it, whether or not anything listens. Throws DialError. */
+  async function knock(
+    from: Sender,
+    packet: Packet,
+    { name, port, podAddress }: { name: string; port: number; podAddress?: string | undefined },
+  ): Promise<void> {
+    const there = fate(packet);
+    if (!there.arrives) {
+      if (there.how === 'lost') return timeOut(name);
+      if (there.how === 'rejected') throw refusal(name);
+      throw new DialError('EHOSTUNREACH', `dial tcp ${name}: connect: no route to host`);
+    }
+    tell(packet, podAddress, {
+      ...addressOf(from, podAddress),
+      protocol: 'tcp',
+      sourcePort: from.sourcePort ?? 0,
+      port,
+    });
+    const back = fate(answerTo(packet));
+    if (!back.arrives) return timeOut(name);
+    const roundTripMs = there.delayMs + back.delayMs;
+    if (roundTripMs > 0) await pause(roundTripMs);
+  }
+
+  async function reach(packet: Packet, target: PodAddress | undefined, name: string): Promise<Socket> {
     const realPort = target && listeners.get(keyOfAddress(target));
-    if (realPort === undefined) throw new DialError('ECONNREFUSED', `dial tcp ${name}: connect: connection refused`);
+    if (realPort === undefined) throw refusal(name);
     const socket = await open(realPort, name);
-    connections.set(socket, linkOf(from, to));
+    connections.set(socket, packet);
     socket.once('close', () => connections.delete(socket));
     return socket;
   }
 
-  function open(realPort: number, name: string): Promise<Socket> {
-    return new Promise((done, fail) => {
-      const socket = connect(realPort, '127.0.0.1');
-      socket.once('connect', () => {
-        socket.removeAllListeners('error');
-        done(socket);
-      });
-      socket.once('error', () => fail(new DialError('ECONNREFUSED', `dial tcp ${name}: connect: connection refused`)));
-    });
+  async function send(from: Sender, datagram: Datagram, owner?: string): Promise<Delivery> {
+    const { protocol, address, port, size, payload } = datagram;
+    const own = clusters.get(from.cluster);
+    const way: Route = owner
+      ? { cluster: owner, node: placeIn(owner, address)?.node, isPod: true, backends: [] }
+      : route(from.cluster, address, port ?? 0);
+    const isEcho = protocol === 'icmp';
+    const lost = async (): Promise<Delivery> => {
+      if (!isEcho) return { outcome: 'sent' };
+      await pause(connectTimeoutMs);
+      return { outcome: 'silent' };
+    };
+    if (way.cluster === undefined) return lost();
+    const plain: Packet = { from, to: { cluster: way.cluster, node: way.node }, protocol, port, size };
+    const packet = owner && own ? onTheWire(own.store, plain) : plain;
+    const there = fate(packet);
+    if (!there.arrives) {
+      if (there.how === 'lost') return lost();
+      return { outcome: there.how === 'rejected' && !isEcho ? 'refused' : 'unreachable' };
+    }
+    const podAddress = way.isPod ? address : undefined;
+    tell(packet, podAddress, { ...addressOf(from, podAddress), protocol, size, payload });
+    const back = fate(isEcho || owner ? answerTo(packet) : errorTo(packet));
+    if (isEcho) {
+      if (!back.arrives) return lost();
+      const delayMs = there.delayMs + back.delayMs;
+      if (delayMs > 0) await pause(delayMs);
+      return { outcome: 'answered', roundTripMs: ECHO_MS + delayMs };
+    }
+    const store = clusters.get(way.cluster)?.store;
+    const isHeld = protocol !== 'udp' || (!way.isPod && store !== undefined && heldUdpPorts(store).includes(port ?? 0));
+    return { outcome: isHeld || !back.arrives ? 'sent' : 'refused' };
   }
 
-  function hang(): Promise<void> {
+  async function answered(socket: Socket, bytes: number): Promise<void> {
+    const opened = connections.get(socket);
+    if (!opened) return;
+    const overhead = opened.size - SYN_SIZE;
+    const size = Math.min(bytes + HEADERS_SIZE + overhead, LARGEST_PACKET);
+    const there = fate(opened);
+    const back = fate({ ...answerTo(opened), size });
+    // It is sent again and again, each time for nothing.
+    if (!back.arrives) return new Promise(() => undefined);
+    const roundTripMs = (there.arrives ? there.delayMs : 0) + back.delayMs;
+    if (roundTripMs > 0) await pause(roundTripMs);
+  }
+
+  function tell({ to }: Packet, podAddress: string | undefined, arrival: Arrival) {
+    for (const observer of observers) {
+      const isThere = observer.podAddress === podAddress && observer.cluster === to.cluster;
+      if (isThere && (podAddress !== undefined || observer.node === to.node)) observer.onArrival(arrival);
+    }
+  }
+
+  function addRule(rule: NetworkRule) {
+    rules.set(rule.id, rule);
+    for (const [socket, packet] of connections) {
+      if (!fate(packet).arrives || !fate(answerTo(packet)).arrives) socket.destroy();
+    }
+  }
+
+  async function timeOut(name: string): Promise<never> {
+    await pause(connectTimeoutMs);
+    throw new DialError('ETIMEDOUT', `dial tcp ${name}: i/o timeout`);
+  }
+
+  /** Ends early when the network does. */
+  function pause(ms: number): Promise<void> {
     return new Promise((done) => {
       const finish = () => {
         clearTimeout(timer);
         waiting.delete(finish);
         done();
       };
-      const timer = setTimeout(finish, connectTimeoutMs);
+      const timer = setTimeout(finish, ms);
       waiting.add(finish);
     });
   }
 
   return {
     alerts,
-    resolve,
+    resolve: (fromCluster, host) => resolveHost(clusters, hosts, fromCluster, host),
     dial,
     dialPod,
+    send,
+    answered,
+    addRule,
     attach: (cluster) => void clusters.set(cluster.name, cluster),
     listen(cluster, address, port, realPort) {
       const key = keyOfAddress({ cluster, address, port });
@@ -247,15 +242,22 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
         if (listeners.get(key) === realPort) listeners.delete(key);
       };
     },
-    addHost: (name, address) => void hosts.set(name, address),
-    cutLink(a, b) {
-      cuts.add(linkOf(a, b));
-      for (const [socket, link] of connections) {
-        if (link === linkOf(a, b)) socket.destroy();
-      }
+    observe(observer) {
+      observers.add(observer);
+      return () => void observers.delete(observer);
     },
-    mendLink: (a, b) => void cuts.delete(linkOf(a, b)),
-    isLinkUp: (a, b) => !cuts.has(linkOf(a, b)),
+    addHost: (name, address) => void hosts.set(name, address),
+    removeRule: (id) => void rules.delete(id),
+    rules: () => [...rules.values()],
+    fateOf: fate,
+    cutLink(a, b) {
+      addRule(cutOf(a, b));
+      addRule(cutOf(b, a));
+    },
+    mendLink(a, b) {
+      rules.delete(cutOf(a, b).id);
+      rules.delete(cutOf(b, a).id);
+    },
     close() {
       for (const socket of connections.keys()) socket.destroy();
       for (const finish of waiting) finish();
@@ -263,9 +265,33 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   };
 }
 
-/** With `externalTrafficPolicy: Local` a node without a ready pod drops what comes to the port. */
-function isLocalNodePort({ spec }: Service, port: number): boolean {
-  return spec.externalTrafficPolicy === 'Local' && (spec.ports ?? []).some(({ nodePort }) => nodePort === port);
+function cutOf(from: string, to: string): NetworkRule {
+  return { id: `drop:${from}>${to}`, action: 'drop', from: { cluster: from }, to: { cluster: to } };
+}
+
+/** ICMP's word that nothing listens. */
+function errorTo({ from, to }: Packet): Packet {
+  return { from: to, to: from, protocol: 'icmp', size: ICMP_ERROR_SIZE };
+}
+
+/** By which address a packet is seen to come; to anything but pods it leaves with the node's. */
+function addressOf({ podAddress, nodeAddress = '' }: Sender, to: string | undefined): { from: string } {
+  return { from: (to !== undefined ? podAddress : undefined) ?? nodeAddress };
+}
+
+function open(realPort: number, name: string): Promise<Socket> {
+  return new Promise((done, fail) => {
+    const socket = connect(realPort, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.removeAllListeners('error');
+      done(socket);
+    });
+    socket.once('error', () => fail(refusal(name)));
+  });
+}
+
+function refusal(name: string): DialError {
+  return new DialError('ECONNREFUSED', `dial tcp ${name}: connect: connection refused`);
 }
 
 function keyOfAddress({ cluster, address, port }: PodAddress): string {

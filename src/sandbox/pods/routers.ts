@@ -11,6 +11,8 @@ import type { VirtualNetwork } from './network.ts';
 
 /** The first of the private AS numbers (RFC 6996); each cluster has the one of its subnet. */
 const FIRST_PRIVATE_ASN = 64512;
+const BGP_PORT = 179;
+const KEEPALIVE_SIZE = 71;
 
 /** A cluster as its routers see it. */
 export interface RoutedCluster {
@@ -59,11 +61,19 @@ export function advertisedPodCidrs(store: Store): string[] {
   return isAdvertised ? ciliumNodesOf(store).flatMap(({ podCidrs }) => podCidrs) : [];
 }
 
-/** @param network whose links carry the BGP sessions */
-export function createRouters(network: Pick<VirtualNetwork, 'isLinkUp'>): Routers {
+/** @param network which carries the BGP sessions */
+export function createRouters(network: Pick<VirtualNetwork, 'fateOf'>): Routers {
   const clusters = new Map<string, RoutedCluster>();
   const stopped = new Set<string>();
   const pairOf = (a: string, b: string) => [a, b].sort().join(' ');
+
+  /** One of the two opens the connection, and each keeps it up. */
+  function isHeld(a: string, b: string): boolean {
+    const passes = (from: string, to: string, port?: number) =>
+      network.fateOf({ from: { cluster: from }, to: { cluster: to }, protocol: 'tcp', port, size: KEEPALIVE_SIZE })
+        .arrives;
+    return (passes(a, b, BGP_PORT) && passes(b, a)) || (passes(b, a, BGP_PORT) && passes(a, b));
+  }
 
   function routerOf(name: string): Router {
     const subnet = clusters.get(name)?.subnet ?? 0;
@@ -80,7 +90,7 @@ export function createRouters(network: Pick<VirtualNetwork, 'isLinkUp'>): Router
           podCidrs: ciliumNodesOf(other.store).flatMap(({ podCidrs }) => podCidrs),
         };
         if (!own || !routingOf(own.store).bgp || !routingOf(other.store).bgp) return facts;
-        const isEstablished = network.isLinkUp(name, other.name) && !stopped.has(pairOf(name, other.name));
+        const isEstablished = isHeld(name, other.name) && !stopped.has(pairOf(name, other.name));
         return { ...facts, bgp: { isEstablished, learned: isEstablished ? advertisedPodCidrs(other.store) : [] } };
       });
   }

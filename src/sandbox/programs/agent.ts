@@ -6,10 +6,11 @@ import { troubleshoot } from '../cilium/troubleshoot.ts';
 import { type ContainerContext, type ContainerProcess, createProcessLog } from '../pods/process.ts';
 import type { Routers } from '../pods/routers.ts';
 import { bgpDocument, runsBgp } from './bgp.ts';
-import { healthStatus } from './cilium-health.ts';
+import { HEALTH_PORT, type HealthServer, healthStatus } from './cilium-health.ts';
 import { ipRouteDocument } from './ip-route.ts';
 import type { MeshProgramOptions } from './kvstoremesh.ts';
 import { viewOf } from './node-view.ts';
+import { createProbe } from './probe.ts';
 import { formatRemoteClusters, wantsJson, writeAll } from './status-text.ts';
 
 export interface AgentOptions extends MeshProgramOptions {
@@ -18,6 +19,9 @@ export interface AgentOptions extends MeshProgramOptions {
   /** By node. Each agent puts its node's in; like the real one it stays when the agent ends. */
   datapaths: Map<string, Datapath>;
   routers: Routers;
+  health: HealthServer;
+  /** Bytes, of nodes' devices. */
+  deviceMtu: number;
 }
 
 /** The container `cilium-agent`: connects to each peer, or to the own cluster's cache of it, and feeds its node's datapath. */
@@ -27,6 +31,12 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
   const remotes = new Map<string, PeerState>();
   const knowledge = { cluster: own.site, store: options.store, remotes };
   options.datapaths.set(context.pod.spec.nodeName ?? '', createDatapath(knowledge, network));
+  let unlisten: (() => void) | undefined;
+  let closed = false;
+  void options.health.port.then((port) => {
+    if (!closed) unlisten = network.listen(own.site, context.pod.status?.podIP ?? '', HEALTH_PORT, port);
+  });
+  const probe = createProbe(context, { clusterName: own.site, ...options, log: log.write });
   const peers = followPeers({
     ...options,
     context,
@@ -56,7 +66,10 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
     ready: () => true,
     logs: log.lines,
     filesChanged: peers.filesChanged,
-    async exec(argv, { stdout }) {
+    async exec(argv, streams) {
+      const { stdout } = streams;
+      const probed = await probe.exec(argv, streams);
+      if (probed !== undefined) return probed;
       const [program = '', command, ...rest] = argv;
       const view = () => viewOf(own.site, options.store, context.pod.spec.nodeName ?? '', remotes);
       const answer = async (document: unknown) => {
@@ -100,6 +113,11 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
       }
       return undefined;
     },
-    close: peers.close,
+    close() {
+      closed = true;
+      unlisten?.();
+      probe.close();
+      peers.close();
+    },
   };
 }

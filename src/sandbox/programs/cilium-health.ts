@@ -1,13 +1,42 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { ciliumNodesOf } from '../cilium/cilium-nodes.ts';
+import { onTheWire } from '../cilium/underlay.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
+import { answerTo, type Packet, type Place, type Protocol } from '../pods/network-rules.ts';
 import { type NodeView, remoteNodesOf } from './node-view.ts';
 
-/** What a probe that comes back says; in nanoseconds. */
-const PROBE = { latency: 400_000 };
+/** On which each agent answers the others' probes (Cilium's `cluster-health-port`). */
+export const HEALTH_PORT = 4240;
+
+/** What a probe that comes back takes here, in nanoseconds. */
+const LATENCY_NS = 400_000;
+const NS_PER_MS = 1_000_000;
+const PROBE_SIZE = 84;
+
+/** What listens on loopback for all nodes of a cluster. */
+export interface HealthServer {
+  port: Promise<number>;
+  close(): void;
+}
+
+export function startHealthServer(): HealthServer {
+  const server = createServer((_request, response) => response.end());
+  const port = new Promise<number>((done) =>
+    server.listen(0, '127.0.0.1', () => done((server.address() as AddressInfo).port)),
+  );
+  return {
+    port,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
 
 /**
  * `cilium-health status -o json` (Cilium's api/v1/health HealthStatusResponse): whether the nodes that the agent knows of,
- * its own and its peers', are reached over the sandbox's network.
+ * its own and its peers', are reached over the sandbox's network: the node itself, and its health endpoint, which is a pod.
  * @param name the cluster's, with which the agent was started
  */
 export function healthStatus(
@@ -15,14 +44,29 @@ export function healthStatus(
   { network, name, now }: { network: VirtualNetwork; name: string; now: Date },
 ): Record<string, unknown> {
   const own = ciliumNodesOf(view.store).map((node) => ({ cluster: view.cluster, ...node }));
+  const from: Place = { cluster: view.cluster, node: view.node };
   return {
     local: { name: `${name}/${view.node}` },
     nodes: [...own, ...remoteNodesOf(view)].map(({ name: node, cluster, internalIp }) => {
-      const isReached = network.isLinkUp(view.cluster, cluster);
-      const probe = { ...(isReached ? PROBE : { status: 'Connection timed out' }), lastProbed: now.toISOString() };
-      const path = { 'primary-address': { ip: internalIp, icmp: probe, http: probe } };
-      return { name: `${cluster}/${node}`, host: path, 'health-endpoint': path };
+      const probe = (protocol: Protocol, wrap: (packet: Packet) => Packet) => {
+        const port = protocol === 'tcp' ? HEALTH_PORT : undefined;
+        const packet = wrap({ from, to: { cluster, node }, protocol, port, size: PROBE_SIZE });
+        return { ...outcomeOf(network, packet), lastProbed: now.toISOString() };
+      };
+      const path = (wrap: (packet: Packet) => Packet) => ({
+        'primary-address': { ip: internalIp, icmp: probe('icmp', wrap), http: probe('tcp', wrap) },
+      });
+      const throughCilium = (packet: Packet) => onTheWire(view.store, packet);
+      return { name: `${cluster}/${node}`, host: path((packet) => packet), 'health-endpoint': path(throughCilium) };
     }),
     timestamp: now.toISOString(),
   };
+}
+
+function outcomeOf(network: VirtualNetwork, packet: Packet): { latency: number } | { status: string } {
+  const there = network.fateOf(packet);
+  const back = network.fateOf(answerTo(packet));
+  if (there.arrives && back.arrives) return { latency: LATENCY_NS + (there.delayMs + back.delayMs) * NS_PER_MS };
+  if (there.arrives || there.how === 'lost' || packet.protocol === 'icmp') return { status: 'Connection timed out' };
+  return { status: there.how === 'rejected' ? 'Connection refused' : 'No route to host' };
 }

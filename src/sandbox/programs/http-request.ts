@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Datapath } from '../cilium/datapath.ts';
 import type { Pod } from '../objects.ts';
-import { DialError } from '../pods/network.ts';
+import { DialError } from '../pods/network-types.ts';
 
 export interface HttpRequest {
   url: URL;
@@ -49,11 +49,12 @@ export async function sendRequest(
     const [address = host] = datapath.resolve(pod, host);
     const port = Number(url.port || 80);
     transfer.times.nameLookup = elapsed();
-    socket = await unlessEnded(datapath.connect(pod, address, port), ending);
+    socket = await unlessEnded(datapath.connect(pod, address, port), ending, (late) => late.destroy());
     Object.assign(transfer, { remoteAddress: address, remotePort: port });
     transfer.times.connect = elapsed();
     const answer = await exchange(socket, { url, headers, signal: ending });
     transfer.times.firstByte = answer.firstByteAt - start > 0 ? (answer.firstByteAt - start) / 1000 : 0;
+    await unlessEnded(datapath.answered(socket, answer.body.length), ending);
     Object.assign(transfer, { status: answer.status, body: answer.body });
   } catch (error) {
     signal.throwIfAborted();
@@ -65,19 +66,16 @@ export async function sendRequest(
   return transfer;
 }
 
-/** The connection, or a rejection when the signal comes first; a connection that comes later is closed. */
-function unlessEnded(connecting: Promise<Socket>, signal: AbortSignal): Promise<Socket> {
+/** What is waited for, or a rejection when the signal comes first. @param onLate takes what comes all the same */
+function unlessEnded<T>(waitedFor: Promise<T>, signal: AbortSignal, onLate?: (late: T) => void): Promise<T> {
   return new Promise((done, fail) => {
     const stop = () => {
       fail(signal.reason);
-      connecting.then(
-        (socket) => socket.destroy(),
-        () => undefined,
-      );
+      waitedFor.then(onLate, () => undefined);
     };
     if (signal.aborted) return stop();
     signal.addEventListener('abort', stop, { once: true });
-    connecting.then(done, fail).finally(() => signal.removeEventListener('abort', stop));
+    waitedFor.then(done, fail).finally(() => signal.removeEventListener('abort', stop));
   });
 }
 

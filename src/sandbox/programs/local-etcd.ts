@@ -1,6 +1,7 @@
 import { type EtcdSession, openEtcdSession } from '../cilium/etcd-session.ts';
 import type { EtcdStandIn } from '../cilium/etcd-stand-in.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
+import { senderOf } from '../pods/network-types.ts';
 import type { ContainerContext } from '../pods/process.ts';
 import { isEtcdProcess } from './etcd.ts';
 
@@ -51,7 +52,7 @@ export function connectLocalEtcd({
     const running = sibling?.etcd();
     if (!running || sibling?.realPort() === undefined) return;
     const files = { ca: file('ca.crt'), certificate: file('tls.crt'), privateKey: file('tls.key') };
-    const socket = await network.dial(clusterName, context.pod.status?.podIP ?? '', ETCD_PORT);
+    const socket = await network.dial(senderOf(clusterName, context.pod), context.pod.status?.podIP ?? '', ETCD_PORT);
     const takeAlert = (port: number) => network.alerts.get(port);
     const opened = await openEtcdSession(socket, { files, host: HOST, now: now(), takeAlert });
     // Only the administrator may read everything.
