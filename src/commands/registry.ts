@@ -16,8 +16,10 @@ import { command, type LoadableCommand } from './command.ts';
 import { COMPLETION } from './completion-spec.ts';
 import { CONNECTIVITY_TEST } from './connectivity/test-spec.ts';
 import { EXPLAIN } from './explain-spec.ts';
+import { SANDBOX_BREAK } from './sandbox/break-spec.ts';
 import { DEMO } from './sandbox/demo-spec.ts';
 import { SANDBOX_DOWN } from './sandbox/down-spec.ts';
+import { SANDBOX_MEND } from './sandbox/mend-spec.ts';
 import { SANDBOX_UP } from './sandbox/up-spec.ts';
 import { SERVICE_DESCRIBE } from './service/describe-spec.ts';
 import { SERVICE_FAILOVER } from './service/failover-spec.ts';
@@ -62,6 +64,8 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(SERVICE_FAILOVER, () => import('./service/failover.ts')),
   command(CONNECTIVITY_TEST, () => import('./connectivity/test.ts')),
   command(SANDBOX_UP, () => import('./sandbox/up.ts')),
+  command(SANDBOX_BREAK, () => import('./sandbox/break.ts')),
+  command(SANDBOX_MEND, () => import('./sandbox/mend.ts')),
   command(SANDBOX_DOWN, () => import('./sandbox/down.ts')),
   command(EXPLAIN, () => import('./explain.ts')),
   command(VERSION, () => import('./version.ts')),

@@ -57,6 +57,8 @@ const RESOURCES: Readonly<Record<string, Resource>> = {
   ServiceMonitor: namespaced('servicemonitors'),
   ServiceExport: namespaced('serviceexports'),
   ServiceImport: namespaced('serviceimports'),
+  // sandbox.meshctl.io
+  NetworkRule: clusterScoped('networkrules'),
 };
 
 /** The kind's name in URLs and RBAC rules, e.g. `clusterroles`. Throws `Bug` for a kind that is not in the table. */

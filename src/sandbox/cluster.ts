@@ -17,6 +17,7 @@ import { createEndpointSliceController } from './controllers/endpoint-slice.ts';
 import { createKubelet, type Kubelet } from './controllers/kubelet.ts';
 import { createLoadBalancerController, type LoadBalancers } from './controllers/load-balancer.ts';
 import { createNamespaceController } from './controllers/namespace.ts';
+import { createNetworkRuleController } from './controllers/network-rule.ts';
 import { createReplicaSetController } from './controllers/replica-set.ts';
 import { createScheduler } from './controllers/scheduler.ts';
 import { createWorkQueue } from './controllers/work-queue.ts';
@@ -136,6 +137,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     createEndpointSliceController(world),
     createNamespaceController({ ...world, store }, authority.certificate),
     createPublisher(world, kubelet),
+    createNetworkRuleController(network),
   ]);
   for (const object of [
     ...kubernetesService(server.url),

@@ -36,13 +36,17 @@ afterAll(async () => {
 });
 
 it('goes on in the background, for its owner alone, until it is told to end', async () => {
-  const up = await meshctl('sandbox', 'up', '--detach', '--nodes', '1', '--provider', 'kind');
+  const rule = 'drop:mesh-1>mesh-2:udp/8472';
+  const up = await meshctl('sandbox', 'up', '--detach', '--nodes', '1', '--provider', 'kind', '--break', rule);
   expect(up).toMatchObject({ exitCode: 0 });
   const [, kubeconfig = ''] = /kubeconfig +(\S+)/.exec(up.stdout) ?? [];
   expect(dirname(dirname(kubeconfig))).toBe(folder());
   expect((await stat(dirname(kubeconfig))).mode & 0o077).toBe(0);
   const name = basename(dirname(kubeconfig));
   expect(up.stdout.endsWith(`\nEnd them: meshctl sandbox down ${name}`)).toBe(true);
+  // It is the only one, so that it need not be named.
+  const broken = await meshctl('sandbox', 'break');
+  expect(broken).toMatchObject({ exitCode: 0, stdout: `Broken between the clusters\n  ${rule}` });
   const version = await meshctl('version', '--kubeconfig', kubeconfig, '--all');
   expect(version).toMatchObject({ exitCode: 0 });
   expect(version.stdout).toMatch(/\nmesh-2 +mesh-2 /);

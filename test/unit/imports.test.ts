@@ -14,7 +14,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
 /** What mesh may import: they compute, and do no I/O. */
 const PURE_LIBRARIES = ['ipaddr.js', 'yaml'];
 /** The commands that are about the sandbox may import it. */
-const SANDBOX_COMMANDS = ['commands/sandbox/up.ts', 'commands/sandbox/demo.ts'];
+const SANDBOX_COMMANDS = ['up', 'break', 'mend', 'running-sandbox', 'demo'].map(
+  (name) => `commands/sandbox/${name}.ts`,
+);
 /** Loading these takes long: `--help` must not reach them except through a lazy import. */
 const HEAVY = ['@kubernetes/client-node', 'node-forge', 'ora', 'execa', 'yaml', 'ws'];
 

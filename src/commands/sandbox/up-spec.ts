@@ -26,6 +26,11 @@ export const SANDBOX_UP = {
       parse: parseList,
     },
     {
+      flags: '--break <rule>',
+      description: 'break the network between them from the start, as sandbox break does; repeatable',
+      repeatable: true,
+    },
+    {
       flags: '-d, --detach',
       description: 'run them in the background, until sandbox down',
       default: false,

@@ -4,8 +4,13 @@ import { DEMO_FILES } from '../../flows/connectivity/rebel-base.ts';
 import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../../mesh/cilium/versions.ts';
 import { kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { networkRuleObject } from '../../sandbox/controllers/network-rule.ts';
+import { nodeName } from '../../sandbox/fixtures/nodes.ts';
 import type { Provider } from '../../sandbox/fixtures/providers.ts';
 import type { SandboxClusterOptions } from '../../sandbox/options.ts';
+import { resolveProfiles } from '../../sandbox/options.ts';
+import type { NetworkRule } from '../../sandbox/pods/network-rules.ts';
+import { parseRules, requirePlaces } from '../../sandbox/pods/rule-text.ts';
 import { startSandbox } from '../../sandbox/sandbox.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
@@ -44,6 +49,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX
   const { nodes, ciliumVersion, backgroundFolder } = flags;
   const clusters = clustersOf(flags);
   requireKnownVersion(ciliumVersion);
+  const rules = rulesOf(flags, clusters);
   const task = context.progress.start(`Starting ${clusters.length} simulated clusters`);
   const isUp = () => task.done(`${clusters.length} simulated clusters with Cilium ${ciliumVersion} are up`);
   const failed = (error: unknown) => {
@@ -61,6 +67,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX
   const sandbox = await startSandbox({ clusters, nodes, ciliumVersion, ...place }).catch(failed);
   const contexts = sandbox.clusters.map((cluster) => cluster.context);
   try {
+    for (const { id } of rules) sandbox.clusters[0]?.store.create(networkRuleObject(id));
     await writeFile(demoPath(sandbox.kubeconfigPath), await demoObjects(context));
     isUp();
     const words = { how: 'In another terminal', ending: 'Ctrl-C ends the clusters.' };
@@ -74,12 +81,33 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX
   return { kind: 'Sandbox', data: { contexts }, text: () => 'The clusters are gone.' };
 }
 
+/** What is broken from the start, each once. @throws MeshctlError `Usage` for what is no rule, or of no cluster of these */
+function rulesOf(
+  { break: texts = [], nodes }: Pick<FlagsOf<typeof SANDBOX_UP>, 'break' | 'nodes'>,
+  clusters: readonly SandboxClusterOptions[],
+): NetworkRule[] {
+  const rules = texts.flatMap(parseRules);
+  if (rules.length === 0) return [];
+  const profiles = resolveProfiles({ clusters, nodes });
+  const nodesOf = (profile: (typeof profiles)[number]) =>
+    Array.from({ length: profile.nodes }, (_, index) => nodeName(profile, index));
+  requirePlaces(rules, new Map(profiles.map((profile) => [profile.name, nodesOf(profile)])));
+  return [...new Map(rules.map((rule) => [rule.id, rule])).values()];
+}
+
 /** The flags by which the process in the background starts the same clusters. */
-function wordsOf({ clusters, nodes, ciliumVersion, provider = [] }: FlagsOf<typeof SANDBOX_UP>): string[] {
+function wordsOf({
+  clusters,
+  nodes,
+  ciliumVersion,
+  provider = [],
+  break: rules = [],
+}: FlagsOf<typeof SANDBOX_UP>): string[] {
   return [
     ...(clusters === undefined ? [] : ['--clusters', String(clusters)]),
     ...['--nodes', String(nodes), '--cilium-version', ciliumVersion],
     ...(provider.length > 0 ? ['--provider', provider.join(',')] : []),
+    ...rules.flatMap((rule) => ['--break', rule]),
   ];
 }
 

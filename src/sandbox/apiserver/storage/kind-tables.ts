@@ -86,7 +86,7 @@ function rowOf(line: string): Row {
 /** The built-in kinds. */
 export const BUILT_IN: Row[] = KINDS.trim().split('\n').map(rowOf);
 
-/** What an installed Cilium defines. Their definitions are not among the objects. */
+/** What an installed Cilium defines, and the sandbox's own. Their definitions are not among the objects. */
 export const CUSTOM: Row[] = [
   ['cilium.io', ['v2'], 'CiliumNode', 'ciliumnodes', ['cn', 'ciliumn'], 'c', ['status'], ['cilium']],
   ['cilium.io', ['v2'], 'CiliumEndpoint', 'ciliumendpoints', ['cep', 'ciliumep'], 'n', ['status'], ['cilium']],
@@ -172,6 +172,7 @@ export const CUSTOM: Row[] = [
     ['cilium', 'ciliumbgp'],
   ],
   ['cilium.io', ['v2alpha1'], 'CiliumEndpointSlice', 'ciliumendpointslices', ['ces'], 'c', [], ['cilium']],
+  ['sandbox.meshctl.io', ['v1'], 'NetworkRule', 'networkrules', [], 'c', [], []],
 ];
 
 /** Built-in kinds whose API keeps no generation. */

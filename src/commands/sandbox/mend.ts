@@ -1,0 +1,42 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { byNearness } from '../../mesh/nearest.ts';
+import { parseRules } from '../../sandbox/pods/rule-text.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { parseList } from '../option-values.ts';
+import type { SANDBOX_MEND } from './mend-spec.ts';
+import { networkResult, withRunningNetwork } from './running-sandbox.ts';
+
+/** `meshctl sandbox mend`: takes rules off the network of the sandbox that runs, and shows those that are left. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX_MEND>): Promise<CommandResult> {
+  const { rules: given, all = false } = flags;
+  if ((given === undefined) !== all) {
+    throw new MeshctlError('Usage', all ? 'a rule does not go with --all' : 'which rule is to be mended is not said', {
+      hint: `See what is broken: ${meshctlCommand('sandbox break')}`,
+    });
+  }
+  const wanted =
+    given === undefined
+      ? []
+      : parseList(given)
+          .flatMap(parseRules)
+          .map(({ id }) => id);
+  return withRunningNetwork(context, flags, async (network) => {
+    const broken = await network.rules();
+    for (const rule of wanted) requireBroken(rule, broken);
+    for (const rule of all ? broken : wanted) await network.remove(rule);
+    return networkResult(await network.rules());
+  });
+}
+
+function requireBroken(rule: string, broken: readonly string[]): void {
+  if (broken.includes(rule)) return;
+  const [nearest] = byNearness(rule, broken);
+  throw new MeshctlError('Usage', `"${rule}" is not broken`, {
+    hint:
+      nearest === undefined
+        ? 'Nothing is.'
+        : `Mend what is most like it: ${meshctlCommand('sandbox mend', {}, [nearest])}`,
+  });
+}

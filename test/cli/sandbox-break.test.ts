@@ -1,0 +1,72 @@
+/** The network of a sandbox that runs is broken and mended by command lines. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import { type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { eventually, execIn, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ nodes: 1 });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+});
+
+afterAll(() => sandbox?.close());
+
+afterEach(async () => {
+  await meshctl.ok(['sandbox', 'mend', '--all']);
+  expect(sandbox.errors).toEqual([]);
+});
+
+const ping = async () => {
+  const words = ['perl', '-e', 'the program', 'send', '0123abcd', 'b/icmp/172.18.2.11///'];
+  return (await execIn(sandbox, 'mesh-1', 'cilium', 'cilium-agent', words)).stdout.split(' ')[1]?.trimEnd();
+};
+const pings = (outcome: string) => eventually(ping, (said) => said === outcome, outcome);
+
+describe('sandbox break', () => {
+  it('breaks what is said, shows it, and mend takes it back', async () => {
+    expect((await meshctl.ok(['sandbox', 'break'])).stdout).toBe(
+      'Nothing is broken in the network between the clusters.\n',
+    );
+    const broken = await meshctl.ok(['sandbox', 'break', 'drop:mesh-1<>mesh-2:icmp,delay:mesh-1>mesh-2:5ms']);
+    expect(broken.stdout).toBe(
+      [
+        'Broken between the clusters',
+        '  delay:mesh-1>mesh-2:5ms',
+        '  drop:mesh-1>mesh-2:icmp',
+        '  drop:mesh-2>mesh-1:icmp',
+        '',
+      ].join('\n'),
+    );
+    await pings('silent');
+    // What is broken already stays so.
+    await meshctl.ok(['sandbox', 'break', 'drop:mesh-1>mesh-2:icmp']);
+    await meshctl.ok(['sandbox', 'mend', 'drop:mesh-1<>mesh-2:icmp']);
+    expect((await meshctl.ok(['sandbox', 'break'])).stdout).toBe(
+      'Broken between the clusters\n  delay:mesh-1>mesh-2:5ms\n',
+    );
+    await pings('answered');
+  });
+
+  it.each([
+    [['break', 'dropp:mesh-1>mesh-2'], 'Did you mean drop?'],
+    [['break', 'drop:mesh-1>mesh-3'], 'Did you mean mesh-'],
+    [['mend'], 'meshctl sandbox break'],
+    [['mend', 'drop:mesh-1>mesh-2', '--all'], 'meshctl sandbox break'],
+    [['mend', 'drop:mesh-1>mesh-2'], 'Nothing is.'],
+  ])('%j is a mistake of the command line', async (words, hint) => {
+    const { exitCode, stderr } = await meshctl(['sandbox', ...words]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(hint) });
+  });
+
+  it('finds no sandbox where there is none', async () => {
+    const nowhere = { HOME: '/nonexistent', KUBECONFIG: '/nonexistent/kubeconfig' };
+    const { exitCode, stderr } = await runCli(['sandbox', 'break'], { env: nowhere });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: expect.stringContaining('meshctl sandbox up --detach'),
+    });
+  });
+});
