@@ -218,6 +218,43 @@ describe("requests from a sandbox's pods", () => {
     await eventually(() => askers('mesh-1', 4), isFrom('mesh-1', 'mesh-2'), 'answers from both');
   });
 
+  it('time out where the tunnel is lost, in either direction, while agents stay connected', async () => {
+    for (const [from, to] of [
+      ['mesh-1', 'mesh-2'],
+      ['mesh-2', 'mesh-1'],
+    ] as const) {
+      const ends = { from: { cluster: from }, to: { cluster: to } };
+      sandbox.network.addRule({ id: 'tunnel', action: 'drop', ...ends, protocol: 'udp', port: 8472 });
+      const lost = await askers('mesh-1', 4);
+      expect(lost).toMatchObject({ answeredBy: { 'mesh-1': 2 }, errors: { 'timed out': 2 } });
+      const { stdout } = await execIn(sandbox, 'mesh-1', 'cilium', 'cilium-agent', ['cilium', 'status', '-o', 'json']);
+      expect(JSON.parse(stdout)['cluster-mesh'].clusters).toMatchObject([{ name: 'mesh-2', ready: true }]);
+      sandbox.network.removeRule('tunnel');
+    }
+    expect((await askers('mesh-1', 4)).answered).toBe(4);
+  });
+
+  it('hang where answers are larger than what the network takes, and come where they are not', async () => {
+    const { podIP } = (await podOf('mesh-2', 'rebel-base')).status as { podIP: string };
+    const ask = () => exec('mesh-1', ['curl', '-s', '-m', '1', `http://${podIP}:8080/hostname`]);
+    const ends = { from: { cluster: 'mesh-2' }, to: { cluster: 'mesh-1' } };
+    sandbox.network.addRule({ id: 'mtu', action: 'mtu', ...ends, mtu: 1400 });
+    expect(await ask()).toMatchObject({ exitCode: 0 });
+    // Room for what opens a connection, in the tunnel, and hardly more.
+    sandbox.network.addRule({ id: 'mtu', action: 'mtu', ...ends, mtu: 112 });
+    expect(await ask()).toMatchObject({ exitCode: 28 });
+    sandbox.network.removeRule('mtu');
+  });
+
+  it('are as much later as the rules say', async () => {
+    const { podIP } = (await podOf('mesh-2', 'rebel-base')).status as { podIP: string };
+    const ends = { from: { cluster: 'mesh-1' }, to: { cluster: 'mesh-2' } };
+    sandbox.network.addRule({ id: 'delay', action: 'delay', ...ends, ms: 30 });
+    const words = ['curl', '-so', '/dev/null', '-w', '%{time_connect}', `http://${podIP}:8080/`];
+    expect(Number((await exec('mesh-1', words)).stdout)).toBeGreaterThanOrEqual(0.029);
+    sandbox.network.removeRule('delay');
+  });
+
   it('time out as cilium-health says', async () => {
     const problems = async () => {
       const { stdout } = await execIn(sandbox, 'mesh-1', 'cilium', 'cilium-agent', [

@@ -1,5 +1,6 @@
 /** The probe's stand-in, and what rules of the sandbox's network make of it and of real connections. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { NetworkRule } from '../../src/sandbox/pods/network-rules.ts';
 import { eventually, execIn, found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
@@ -11,24 +12,7 @@ const THERE = '172.18.2.11';
 beforeAll(async () => {
   sandbox = await startTestSandbox({ nodes: 2 });
   for (const cluster of sandbox.clusters) {
-    cluster.store.create({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'probe', namespace: 'default' },
-      spec: {
-        nodeName: `${cluster.context}-node-1`,
-        hostNetwork: true,
-        tolerations: [{ operator: 'Exists' }],
-        containers: [
-          {
-            name: 'probe',
-            image: 'quay.io/cilium/cilium:v1.20.0',
-            command: ['sleep', '600'],
-            securityContext: { capabilities: { drop: ['ALL'], add: ['NET_RAW'] } },
-          },
-        ],
-      },
-    });
+    await sandbox.client(cluster.context).create(probePod('default', `${cluster.context}-node-1`));
     await eventually(
       () => cluster.store.get({ apiVersion: 'v1', kind: 'Pod', namespace: 'default', name: 'probe' }),
       (pod) => (pod?.status as { phase?: string } | undefined)?.phase === 'Running',
@@ -43,6 +27,27 @@ afterEach(() => {
   for (const { id } of sandbox.network.rules()) sandbox.network.removeRule(id);
   expect(sandbox.errors).toEqual([]);
 });
+
+function probePod(namespace: string, nodeName: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'probe', namespace },
+    spec: {
+      nodeName,
+      hostNetwork: true,
+      tolerations: [{ operator: 'Exists' }],
+      containers: [
+        {
+          name: 'probe',
+          image: 'quay.io/cilium/cilium:v1.20.0',
+          command: ['sleep', '600'],
+          securityContext: { capabilities: { drop: ['ALL'], add: ['NET_RAW'] } },
+        },
+      ],
+    },
+  };
+}
 
 async function probe(context: string, ...words: string[]): Promise<string[]> {
   const { stdout } = await sandbox.client(context).exec({
@@ -150,5 +155,55 @@ describe('the probe of a node', () => {
     const agent = (context: string, ...words: string[]) =>
       execIn(sandbox, context, 'cilium', 'cilium-agent', ['perl', '-e', 'the program', ...words]);
     expect((await agent('mesh-1', 'send', TOKEN, `b/icmp/${THERE}///`)).stdout).toBe('b answered 0.40\n');
+  });
+});
+
+describe('a pod of the probe', () => {
+  const namespace = (level: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: level, labels: { 'pod-security.kubernetes.io/enforce': level } },
+  });
+
+  it.each([
+    [
+      'baseline',
+      'host namespaces (hostNetwork=true), non-default capabilities (container "probe" must not include "NET_RAW" in securityContext.capabilities.add)',
+    ],
+    [
+      'restricted',
+      [
+        'host namespaces (hostNetwork=true)',
+        'allowPrivilegeEscalation != false (container "probe" must set securityContext.allowPrivilegeEscalation=false)',
+        'unrestricted capabilities (container "probe" must not include "NET_RAW" in securityContext.capabilities.add)',
+        'runAsNonRoot != true (pod or container "probe" must set securityContext.runAsNonRoot=true)',
+        'seccompProfile (pod or container "probe" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")',
+      ].join(', '),
+    ],
+  ])('is refused where its namespace is %s', async (level, violations) => {
+    const client = sandbox.client('mesh-1');
+    await client.create(namespace(level));
+    await expect(client.create(probePod(level, 'mesh-1-node-1'))).rejects.toMatchObject({
+      message: expect.stringContaining(`violates PodSecurity "${level}:latest": ${violations}`),
+    });
+  });
+
+  it('goes with its namespace', async () => {
+    const client = sandbox.client('mesh-1');
+    await client.create(namespace('privileged'));
+    await client.create(probePod('privileged', 'mesh-1-node-2'));
+    await client.delete({ apiVersion: 'v1', kind: 'Namespace', name: 'privileged' });
+    const pod = { apiVersion: 'v1', kind: 'Pod', namespace: 'privileged', name: 'probe' };
+    await eventually(
+      () => client.get(pod),
+      (found) => found === undefined,
+      'the pod is gone',
+    );
+    const gone = { apiVersion: 'v1', kind: 'Namespace', name: 'privileged' };
+    await eventually(
+      () => client.get(gone),
+      (found) => found === undefined,
+      'the namespace is gone',
+    );
   });
 });

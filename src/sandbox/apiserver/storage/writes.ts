@@ -22,6 +22,7 @@ import {
 import { apiVersionOf } from './kinds.ts';
 import { type ClusterState, createObject, schemaOf, updateObject, type WriteOptions } from './lifecycle.ts';
 import { isNamespace, requireOpenNamespace } from './namespaces.ts';
+import { enforcePodSecurity } from './pod-security.ts';
 import { requireObject } from './reads.ts';
 
 const APPLY = 'application/apply-patch+yaml';
@@ -47,6 +48,7 @@ function insert(state: ClusterState, request: WriteRequest, given: KubeObject, o
   if (resource.subresources.includes('status')) delete object.status;
   validateCreate(resource, object);
   if (resource.namespaced) requireOpenNamespace(state, resource, object);
+  enforcePodSecurity(state, object);
   return createObject(state, resource, object, {
     manager: managerOf(request),
     owners,
