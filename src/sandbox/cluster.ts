@@ -23,6 +23,7 @@ import { createScheduler } from './controllers/scheduler.ts';
 import { createWorkQueue } from './controllers/work-queue.ts';
 import { loadBalancerAddress } from './fixtures/addresses.ts';
 import { type CaPem, ciliumObjects, kubernetesService } from './fixtures/cilium-install.ts';
+import { pullTrouble } from './fixtures/images.ts';
 import { nodeObjects } from './fixtures/nodes.ts';
 import { providerProfile } from './fixtures/providers.ts';
 import { type DaemonSet, type Deployment, type Pod, type Service, typeOf } from './objects.ts';
@@ -123,9 +124,10 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
   options.routers.attach({ name: profile.name, store, subnet: profile.subnet });
   const datapaths = new Map<string, Datapath>();
   const health = startHealthServer();
-  const kubelet = createKubelet(world, timings, (context) =>
-    startProgram(context, options, { store, datapaths, health }),
-  );
+  const kubelet = createKubelet(world, timings, {
+    pullTrouble: (image) => pullTrouble(image, profile.ciliumVersion),
+    start: (context) => startProgram(context, options, { store, datapaths, health }),
+  });
   runtime = createPodRuntime(kubelet, timings.execDelayMs);
   const unsubscribe = startControllers(world, [
     createDeploymentController(world),

@@ -42,6 +42,14 @@ const verdicts = (report: ConnectivityReport, wanted?: ScenarioResult['result'])
     .sort();
 
 describe('connectivity test', () => {
+  it('says at once that the image cannot be pulled, and takes its pods away', async () => {
+    const image = 'registry.k8s.io/e2e-test-images/agnhost:9.99';
+    const { exitCode, stderr } = await meshctl([...TEST, '--image', image, '--wait-duration', '3m']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`image ${image} cannot be pulled (ImagePullBackOff`);
+    expect(stderr).toContain('Give an image that the nodes can pull with --image');
+  });
+
   it('passes every scenario on a connected mesh and shows what it saw', async () => {
     const result = await meshctl([...TEST, '--perf', '-o', 'json']);
     const report = jsonOf(result) as unknown as ConnectivityReport & { kind: string };

@@ -169,13 +169,15 @@ describe('enable stops, says what to do, and goes on at the next run', () => {
   });
 
   it('an image that cannot be pulled, with the reason', async () => {
-    const image = 'registry.example/does-not-exist:v1.20.0';
-    const { exitCode, stderr } = await meshctl('enable', '--image', image, '--wait-duration', '2s');
+    const image = 'registry.example/clustermesh-apiserver:v1.20.0';
+    // At once: nobody waits three minutes for an image that there is not.
+    const { exitCode, stderr } = await meshctl('enable', '--image', image, '--wait-duration', '3m');
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /Deployment kube-system\/clustermesh-apiserver is not ready after 2 s: pod \S+: container \S+: ImagePullBackOff: .*does-not-exist/,
+      /Deployment kube-system\/clustermesh-apiserver is not ready after \d(\.\d)? s: pod \S+: container \S+: image registry\.example\/clustermesh-apiserver:v1\.20\.0 cannot be pulled \(ImagePullBackOff: .*not found\)/,
     );
     expect(stderr).toContain('--pull-secret');
+    expect(stderr).toMatch(/clustermesh enable .*--image quay\.io\/cilium\/clustermesh-apiserver:v1\.20\.0$/m);
     fault = () => undefined;
     const mended = await meshctl('enable', '--image', 'quay.io/cilium/clustermesh-apiserver:v1.20.0');
     expect(mended.exitCode, mended.stderr).toBe(0);

@@ -40,7 +40,7 @@ const isReady = (pod: KubeObject) =>
 const events = () => cluster.store.list({ apiVersion: 'v1', kind: 'Event', namespace: 'default' });
 const warnings = () => events().flatMap(({ type, message }) => (type === 'Warning' ? [message] : []));
 
-function web(name: string, replicas: number, image = 'example.com/web:1'): KubeObject {
+function web(name: string, replicas: number, image = 'nginx:1'): KubeObject {
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -130,7 +130,7 @@ describe('controllers', () => {
     await cluster.settled();
     cluster.store.update(webRef('pull'), (object) => {
       const { template } = object.spec as { template: { spec: { containers: { image: string }[] } } };
-      found(template.spec.containers[0], 'the container').image = 'example.com/web:does-not-exist';
+      found(template.spec.containers[0], 'the container').image = 'example.com/web:1';
     });
     const stuck = await eventually(
       () => pods({ app: 'pull' }).filter((pod) => statusOf(pod).phase === 'Pending' && statusOf(pod).containerStatuses),
@@ -142,7 +142,7 @@ describe('controllers', () => {
     ]);
     expect(pods({ app: 'pull' }).filter(isReady)).toHaveLength(1);
     expect(statusOf(cluster.store.get(webRef('pull')))).toMatchObject({ readyReplicas: 1, unavailableReplicas: 1 });
-    expect(warnings()).toEqual([expect.stringContaining('does-not-exist')]);
+    expect(warnings()).toEqual([expect.stringContaining('example.com/web:1')]);
     cluster.store.delete(webRef('pull'));
   });
 
@@ -154,7 +154,7 @@ describe('controllers', () => {
     const said = events().filter(({ involvedObject }) => JSON.stringify(involvedObject).includes('"told'));
     expect(said.map(({ reason, message }) => `${reason}: ${message}`).sort()).toEqual([
       'Created: Container created',
-      'Pulled: Container image "example.com/web:1" already present on machine and can be accessed by the pod',
+      'Pulled: Container image "nginx:1" already present on machine and can be accessed by the pod',
       `ScalingReplicaSet: Scaled up replica set ${set} from 0 to 1`,
       expect.stringMatching(`^Scheduled: Successfully assigned default/${pod?.metadata.name} to mesh-1-node-\\d$`),
       'Started: Container started',

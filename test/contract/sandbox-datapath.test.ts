@@ -72,8 +72,8 @@ function workload(cluster: string): KubeObject[] {
         ports: [{ port: 80, targetPort: 8080 }],
       },
     },
-    deployment(`echo-${cluster}`, 'rebel-base', 'example.com/echo:1', 2),
-    deployment('x-wing', 'x-wing', 'example.com/curl:1', 1),
+    deployment(`echo-${cluster}`, 'rebel-base', 'ealen/echo-server:1.0', 2),
+    deployment('x-wing', 'x-wing', 'curlimages/curl:8.9.1', 1),
   ];
 }
 

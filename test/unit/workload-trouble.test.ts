@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { crashesAnew, eventSentences, unreadiness, workloadTroubles } from '../../src/mesh/objects/workload-trouble.ts';
+import {
+  eventSentences,
+  hopelessness,
+  unreadiness,
+  workloadTroubles,
+} from '../../src/mesh/objects/workload-trouble.ts';
 
 const pod = (status: Record<string, unknown>): KubeObject => ({
   apiVersion: 'v1',
@@ -8,14 +13,18 @@ const pod = (status: Record<string, unknown>): KubeObject => ({
   metadata: { name: 'p' },
   status,
 });
-const waiting = (reason: string, message?: string) => ({ name: 'etcd', state: { waiting: { reason, message } } });
+const waiting = (reason: string, message?: string) => ({
+  name: 'etcd',
+  image: 'r.example/x:1',
+  state: { waiting: { reason, message } },
+});
 
 describe('workloadTroubles', () => {
   it.each<[string, Record<string, unknown>, string, RegExp | undefined]>([
     [
       'an image',
       { initContainerStatuses: [waiting('ErrImagePull', 'not found')] },
-      'pod p: container etcd: ErrImagePull: not found',
+      'pod p: container etcd: image r.example/x:1 cannot be pulled (ErrImagePull: not found)',
       /--pull-secret/,
     ],
     [
@@ -104,24 +113,40 @@ describe('eventSentences', () => {
   });
 });
 
-describe('crashesAnew', () => {
-  const pod = (hash: string, creationTimestamp: string, reason?: string): KubeObject => ({
+describe('hopelessness', () => {
+  const pod = (hash: string, creationTimestamp: string, reason?: string, message?: string): KubeObject => ({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: hash, labels: { 'pod-template-hash': hash }, creationTimestamp },
-    status: { containerStatuses: [{ name: 'etcd', state: reason ? { waiting: { reason } } : {} }] },
+    status: { containerStatuses: [{ name: 'etcd', state: reason ? { waiting: { reason, message } } : {} }] },
   });
+  const one = (reason: string, message?: string) => [pod('b', '2026-01-02', reason, message)];
+  const NOT_FOUND =
+    'rpc error: code = NotFound desc = failed to pull and unpack image "x": failed to resolve: x: not found';
+  const backOff = (cause: string) => `Back-off pulling image "x": ErrImagePull: ${cause}`;
 
-  it.each<[string, KubeObject[], boolean]>([
-    ['no pods', [], false],
+  it.each<[string, KubeObject[], ReturnType<typeof hopelessness>]>([
+    ['no pods', [], undefined],
     [
       'an old pod crashes, the new one does not',
       [pod('a', '2026-01-01', 'CrashLoopBackOff'), pod('b', '2026-01-02')],
-      false,
+      undefined,
     ],
-    ['the new pod crashes', [pod('a', '2026-01-01'), pod('b', '2026-01-02', 'CrashLoopBackOff')], true],
-    ['the new pod is being made', [pod('b', '2026-01-02', 'ContainerCreating')], false],
-  ])('%s', (_words, pods, crashes) => {
-    expect(crashesAnew(pods)).toBe(crashes);
+    ['the new pod crashes', [pod('a', '2026-01-01'), ...one('CrashLoopBackOff')], 'if-it-lasts'],
+    ['the new pod is being made', one('ContainerCreating'), undefined],
+    ['its image is not there', one('ErrImagePull', NOT_FOUND), 'now'],
+    ['its image was not there', one('ImagePullBackOff', backOff(NOT_FOUND)), 'now'],
+    ['its registry wants credentials', one('ErrImagePull', 'pull access denied, repository does not exist'), 'now'],
+    ['no reference', one('InvalidImageName', 'couldn\'t parse image name "A"'), 'now'],
+    ['never to be pulled, and not there', one('ErrImageNeverPull'), 'now'],
+    [
+      'a back-off of an older kubelet, without a cause',
+      one('ImagePullBackOff', 'Back-off pulling image "x"'),
+      'if-it-lasts',
+    ],
+    ['a registry that does not answer', one('ErrImagePull', 'dial tcp 192.0.2.1:443: i/o timeout'), undefined],
+    ['a registry that did not answer', one('ImagePullBackOff', backOff('429 Too Many Requests')), undefined],
+  ])('%s', (_words, pods, hopeless) => {
+    expect(hopelessness(pods)).toBe(hopeless);
   });
 });

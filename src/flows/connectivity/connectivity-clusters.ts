@@ -13,7 +13,9 @@ import {
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { isPodReady } from '../../mesh/objects/pods.ts';
-import { podStatus } from '../../mesh/objects/workload.ts';
+import { podStatus, workloadSpec } from '../../mesh/objects/workload.ts';
+import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
+import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
 import type { ServiceCluster } from '../services/read-services.ts';
@@ -105,23 +107,36 @@ async function createNamespace({ member, objects, rights }: TestCluster): Promis
   }
 }
 
+const IMAGE_HINT =
+  'Give an image that the nodes can pull with --image: it answers HTTP on port 8080 at /hostname, and has curl and sleep. ' +
+  "Without --image it is agnhost of Kubernetes' own tests.";
+
 async function awaitRollout(flow: Flow, cluster: TestCluster, deployment: KubeObject, waitMs: number): Promise<void> {
   const { client } = cluster.member;
   const ref = refOf(deployment);
+  const selector = `${APP_LABEL}=${workloadSpec(deployment).selector?.matchLabels?.[APP_LABEL]}`;
+  let said: string | undefined;
   try {
-    await waitForObject(client, ref, (live) => (live && isRolledOut(live) ? true : undefined), {
+    await waitForWorkload(client, ref, (live) => (live && isRolledOut(live) ? true : undefined), {
+      selector,
       timeoutMs: waitMs,
       signal: flow.signal,
       waitingFor: `${describeRef(ref)} to be ready`,
+      say: (trouble) => {
+        said = trouble;
+      },
     });
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
-    throw new MeshctlError('Timeout', error.message, {
+    // The test takes its pods away again, so what they say now is all that there will be to see.
+    throw new MeshctlError('Timeout', said === undefined ? error.message : `${error.message}: ${said}`, {
       hint:
-        'If the image cannot be pulled, name another with --image. To look at the pods, keep them with --keep: ' +
-        kubectlCommand({ context: client.context, namespace: cluster.namespace }, ['get', 'pods', '-o', 'wide']),
+        said !== undefined && isWithoutImage({ says: said })
+          ? IMAGE_HINT
+          : 'To look at the pods, run it again with --keep, and then ' +
+            kubectlCommand({ context: client.context, namespace: cluster.namespace }, ['get', 'pods', '-o', 'wide']),
       cause: error,
-      details: error.details,
+      details: { ...error.details, reasons: said === undefined ? [] : [said] },
     });
   }
 }

@@ -1,28 +1,31 @@
 import type { ClusterClient } from '../../kube/client.ts';
-import { linkSignals } from '../../kube/linked-signal.ts';
-import { waitForList, waitForObject } from '../../kube/wait.ts';
-import { isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
+import { waitForObject } from '../../kube/wait.ts';
+import { imageOf, isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
 import { givenAnother } from '../../mesh/apiserver/given-address.ts';
 import { type LackOfRoom, lackOfRoom } from '../../mesh/apiserver/room.ts';
-import { describeCommand } from '../../mesh/command-line.ts';
+import { apiserverImageFor } from '../../mesh/cilium/versions.ts';
+import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { takeBackCommand } from '../../mesh/enable/kept-settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import {
   APISERVER,
   APISERVER_SELECTOR,
+  agentDaemonSetRef,
   apiserverDeploymentRef,
   apiserverServiceRef,
 } from '../../mesh/objects/names.ts';
 import {
-  crashesAnew,
   eventSentences,
   isUnschedulable,
+  isWithoutImage,
   unreadiness,
   workloadTroubles,
 } from '../../mesh/objects/workload-trouble.ts';
+import { agentFactsOf } from '../../snapshot/agents.ts';
 import { readNodes } from '../../snapshot/nodes.ts';
+import { waitForWorkload } from '../await-workload.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 
 /**
@@ -107,12 +110,9 @@ export async function awaitOtherAddress(
   }
 }
 
-/** New pods that crash for so long will not come up by themselves: a container may lose a race once or twice. */
-const CRASHING_FOR_MS = 10_000;
-
 /**
  * Waits until all replicas of the clustermesh-apiserver are new and ready; what keeps them from it is shown meanwhile.
- * @throws MeshctlError `Timeout`, with what the pods say, also when new ones crash again and again; `ClusterMeshNotEnabled` where it is scaled to 0
+ * @throws MeshctlError `Timeout`, with what the pods say, also at once when new ones cannot be pulled, and when they crash again and again; `ClusterMeshNotEnabled` where it is scaled to 0
  */
 export async function awaitRollout(flow: Flow, target: Target, waitMs: number): Promise<void> {
   const { client, namespace } = target;
@@ -127,31 +127,14 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
       during(
         flow,
         `${client.context}: waiting for the clustermesh-apiserver`,
-        async (task) => {
-          const over = new AbortController();
-          const hopeless = new AbortController();
-          const watch = linkSignals(flow.signal, over.signal);
-          const wait = linkSignals(flow.signal, hopeless.signal);
-          const watching = followTroubles(target, watch.signal, waitMs, {
+        (task) =>
+          waitForWorkload(client, ref, ready, {
+            selector: APISERVER_SELECTOR,
+            timeoutMs: waitMs,
+            signal: flow.signal,
+            waitingFor: `Deployment ${namespace}/${APISERVER} to become ready`,
             say: (says) => task.update(`${client.context}: waiting for the clustermesh-apiserver: ${says}`),
-            giveUp: () => hopeless.abort(),
-          });
-          try {
-            return await waitForObject(client, ref, ready, {
-              timeoutMs: waitMs,
-              signal: wait.signal,
-              waitingFor: `Deployment ${namespace}/${APISERVER} to become ready`,
-            });
-          } catch (error) {
-            if (!hopeless.signal.aborted || flow.signal.aborted) throw error;
-            throw new MeshctlError('Timeout', 'new pods crash', { cause: error });
-          } finally {
-            over.abort();
-            watch.unlink();
-            wait.unlink();
-            await watching;
-          }
-        },
+          }),
         (found) => `${client.context}: clustermesh-apiserver is ${found === 'ready' ? 'ready' : 'not ready (0 of 0)'}`,
         (found) => found === 'ready',
       ),
@@ -182,12 +165,18 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
   const setBack = takeBack && `Take back what was --set of its pods, where that is why: ${takeBack}`;
   const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
   const said = trouble?.says ?? [...pods.flatMap(unreadiness), ...events][0];
+  const otherImage =
+    trouble && isWithoutImage(trouble) ? await siblingImageHint(client, namespace, deployment) : undefined;
   const describe = describeCommand({ context: client.context, namespace }, 'pods', { selector: APISERVER_SELECTOR });
   return new MeshctlError(
     'Timeout',
     `context "${client.context}": Deployment ${namespace}/${APISERVER} is not ready after ${Math.round(waitMs / 100) / 10} s${said ? `: ${said}` : ''}`,
     {
-      hint: setBack ?? lack?.hint ?? (trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`),
+      hint:
+        setBack ??
+        lack?.hint ??
+        otherImage ??
+        (trouble?.hint ? `${trouble.hint} ${GO_ON}` : `${GO_ON} See why: ${describe}`),
       details: {
         context: client.context,
         object: `Deployment ${namespace}/${APISERVER}`,
@@ -196,6 +185,19 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
       cause,
     },
   );
+}
+
+/** The command that goes back to the image beside the agents', which their nodes could pull; undefined where that is the one. */
+async function siblingImageHint(
+  client: ClusterClient,
+  namespace: string,
+  deployment: KubeObject | undefined,
+): Promise<string | undefined> {
+  const daemonSet = await orNothing(client.get(agentDaemonSetRef(namespace)), undefined);
+  const sibling = daemonSet && apiserverImageFor(agentFactsOf(daemonSet).image);
+  if (sibling === undefined || sibling === imageOf(deployment)) return undefined;
+  const command = meshctlCommand('clustermesh enable', { context: client.context }, ['--image', sibling]);
+  return `Give an image that the nodes can pull, or credentials for its registry with --pull-secret. Beside the agents' image there is: ${command}`;
 }
 
 /** Why no node takes a pod, with the command by which one does; undefined where the nodes may not be listed. */
@@ -207,37 +209,6 @@ async function readLackOfRoom(
   const nodes = await orNothing(readNodes(client), []);
   const objects = new Map(deployment ? [[keyOf(apiserverDeploymentRef(namespace)), deployment]] : []);
   return lackOfRoom({ context: client.context, namespace, nodes, objects });
-}
-
-/**
- * Says each new trouble of the pods until the signal is aborted, and gives up on new ones that go on crashing. Whoever may
- * not list pods waits without.
- */
-async function followTroubles(
-  { client, namespace }: Target,
-  signal: AbortSignal,
-  timeoutMs: number,
-  { say, giveUp }: { say: (says: string) => void; giveUp: () => void },
-): Promise<void> {
-  let last: string | undefined;
-  let crashing: NodeJS.Timeout | undefined;
-  const look = (pods: readonly KubeObject[]): undefined => {
-    const says = workloadTroubles(undefined, pods)[0]?.says;
-    if (says !== undefined && says !== last) say(says);
-    last = says;
-    if (crashesAnew(pods)) crashing ??= setTimeout(giveUp, CRASHING_FOR_MS);
-    else {
-      clearTimeout(crashing);
-      crashing = undefined;
-    }
-  };
-  try {
-    await waitForList(client, podsOf(namespace), look, { timeoutMs, signal, waitingFor: 'the pods' });
-  } catch (error) {
-    if (!(error instanceof MeshctlError)) throw error;
-  } finally {
-    clearTimeout(crashing);
-  }
 }
 
 function podsOf(namespace: string) {

@@ -13,7 +13,7 @@ const PASSING = new Set(['ContainerCreating', 'PodInitializing']);
 
 const HINTS: readonly [pattern: RegExp, hint: string][] = [
   [
-    /ImagePull|ErrImage|InvalidImageName/,
+    /image \S+ cannot be pulled/,
     'Give an image that the nodes can pull with --image, or credentials for its registry with --pull-secret.',
   ],
   [
@@ -40,17 +40,38 @@ export function isUnschedulable({ says }: WorkloadTrouble): boolean {
   return /Unschedulable/.test(says);
 }
 
-/** Whether a pod of the newest template is in a crash loop; what older ones do will end with them. */
-export function crashesAnew(pods: readonly KubeObject[]): boolean {
+/** Whether it is that a node cannot have an image. */
+export function isWithoutImage({ says }: WorkloadTrouble): boolean {
+  return /image \S+ cannot be pulled/.test(says);
+}
+
+/** What a node waits for that cannot have an image (kubelet, pkg/kubelet/images/types.go). */
+const WITHOUT_IMAGE = /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|ImageInspectError)$/;
+/** What a registry, or the kubelet, says of an image that will not be there a minute later either. */
+const FOR_GOOD =
+  /not found|manifest unknown|repository does not exist|name unknown|denied|unauthorized|authorization failed|invalid reference format|couldn't parse image name|no match for platform|InvalidImageName|ErrImageNeverPull/i;
+
+/** How hopeless the pods of the newest template are: `now`, they will not come up; `if-it-lasts`, what they do may pass. */
+export function hopelessness(pods: readonly KubeObject[]): 'now' | 'if-it-lasts' | undefined {
+  const waits = newest(pods).flatMap((pod) => {
+    const { containerStatuses = [], initContainerStatuses = [] } = podStatus(pod);
+    return [...initContainerStatuses, ...containerStatuses].flatMap(({ state }) => state?.waiting ?? []);
+  });
+  const isForGood = ({ reason = '', message = '' }: { reason?: string; message?: string }) =>
+    WITHOUT_IMAGE.test(reason) && FOR_GOOD.test(`${reason} ${message}`);
+  if (waits.some(isForGood)) return 'now';
+  // Before Kubernetes 1.32 the back-off does not say why; a registry that answers late or not at all says so.
+  const mayLast = ({ reason = '', message = '' }: { reason?: string; message?: string }) =>
+    reason === 'CrashLoopBackOff' || (reason === 'ImagePullBackOff' && !message.includes('ErrImagePull'));
+  return waits.some(mayLast) ? 'if-it-lasts' : undefined;
+}
+
+/** The pods of the newest template; what older ones do will end with them. */
+function newest(pods: readonly KubeObject[]): KubeObject[] {
   const createdAt = ({ metadata }: KubeObject) => String(metadata.creationTimestamp ?? '');
   const templateOf = ({ metadata }: KubeObject) => metadata.labels?.['pod-template-hash'];
   const [youngest] = [...pods].sort((a, b) => createdAt(b).localeCompare(createdAt(a)));
-  return pods.some((pod) => {
-    const { containerStatuses = [], initContainerStatuses = [] } = podStatus(pod);
-    const isNew = youngest !== undefined && templateOf(pod) === templateOf(youngest);
-    const loops = ({ state }: ContainerStatus) => state?.waiting?.reason === 'CrashLoopBackOff';
-    return isNew && [...initContainerStatuses, ...containerStatuses].some(loops);
-  });
+  return pods.filter((pod) => youngest !== undefined && templateOf(pod) === templateOf(youngest));
 }
 
 function podTroubles(pod: KubeObject): string[] {
@@ -66,8 +87,11 @@ function podTroubles(pod: KubeObject): string[] {
     : containers;
 }
 
-function containerTrouble({ state, lastState }: ContainerStatus): string | undefined {
+function containerTrouble({ image, state, lastState }: ContainerStatus): string | undefined {
   const { reason, message } = state?.waiting ?? {};
+  if (reason !== undefined && WITHOUT_IMAGE.test(reason) && image) {
+    return `image ${image} cannot be pulled (${reason}${message ? `: ${message}` : ''})`;
+  }
   if (reason === undefined || PASSING.has(reason)) return message && reason ? `${reason}: ${message}` : undefined;
   const last = lastState?.terminated;
   const end = last ? `, last ended with ${last.reason ?? 'exit code'} ${last.exitCode ?? ''}`.trimEnd() : '';

@@ -76,6 +76,7 @@ export interface Condition {
 
 export interface ContainerStatus {
   name: string;
+  image?: string;
   ready?: boolean;
   restartCount?: number;
   state?: { waiting?: { reason?: string; message?: string }; running?: { startedAt?: string } };

@@ -57,9 +57,10 @@ export function recordContainerEvent(
   container: string,
   reason: string,
   message: string,
+  type: 'Normal' | 'Warning' = 'Normal',
 ): void {
   const fieldPath = `spec.containers{${container}}`;
-  recordEvent(world, pod, { type: 'Normal', reason, message, component: 'kubelet', fieldPath });
+  recordEvent(world, pod, { type, reason, message, component: 'kubelet', fieldPath });
 }
 
 /** Says of a pod that it has been bound to a node; also of a DaemonSet's, which here no scheduler binds. */

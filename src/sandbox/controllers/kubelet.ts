@@ -1,3 +1,4 @@
+import type { PullTrouble } from '../fixtures/images.ts';
 import { type Container, type Node, type Pod, type PodStatus, ref, typeOf } from '../objects.ts';
 import {
   changedVolumes,
@@ -55,10 +56,14 @@ interface Running extends RunningPod {
 const alreadyPresent = (image: string): string =>
   `Container image "${image}" already present on machine and can be accessed by the pod`;
 
-/** A tag that no registry has: for showing an image that cannot be pulled. */
-const MISSING_IMAGE = 'does-not-exist';
+/** What the nodes do with containers. */
+export interface ContainerRuntime {
+  /** What keeps an image from being pulled; undefined where nothing does. */
+  pullTrouble(image: string): PullTrouble | undefined;
+  start: StartProcess;
+}
 
-export function createKubelet(world: ControllerWorld, timings: KubeletTimings, startProcess: StartProcess): Kubelet {
+export function createKubelet(world: ControllerWorld, timings: KubeletTimings, runtime: ContainerRuntime): Kubelet {
   const { store, queue, now } = world;
   const running = new Map<string, Running>();
   const stopped = new Set<string>();
@@ -126,12 +131,11 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
     if (!pod || running.has(keyOfPod(namespace, name))) return;
     const node = store.get(ref('Node', undefined, pod.spec.nodeName ?? '')) as Node | undefined;
     if (!node) return;
-    const image = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((container) =>
-      container.image.includes(MISSING_IMAGE),
-    )?.image;
-    if (image !== undefined) {
-      const message = `Back-off pulling image "${image}": ErrImagePull: failed to resolve reference "${image}": not found`;
-      refuse(pod, 'ImagePullBackOff', message, 'Failed');
+    const missing = missingImages(pod);
+    if (missing.size > 0) {
+      setStatus(pod, pendingStatus(pod, 'ContainerCreating', '', now(), missing));
+      for (const [container, { message }] of missing)
+        recordContainerEvent(world, pod, container, 'Failed', message, 'Warning');
       return;
     }
     const hostIp = node.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '';
@@ -177,7 +181,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
       const argv = [...(container.command ?? []), ...(container.args ?? [])].map((word) =>
         expandVariables(word, environment),
       );
-      const process = startProcess({
+      const process = runtime.start({
         pod: state.pod,
         container,
         argv,
@@ -191,6 +195,16 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, s
       recordContainerEvent(world, state.pod, container.name, 'Created', 'Container created');
       recordContainerEvent(world, state.pod, container.name, 'Started', 'Container started');
     }
+  }
+
+  /** By container. A pod waits as a whole for what one of its containers lacks. */
+  function missingImages(pod: Pod): Map<string, PullTrouble> {
+    return new Map(
+      [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap(({ name, image }) => {
+        const trouble = runtime.pullTrouble(image);
+        return trouble ? [[name, trouble] as const] : [];
+      }),
+    );
   }
 
   function refuse(pod: Pod, reason: string, message: string, event: string) {

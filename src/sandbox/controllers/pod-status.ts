@@ -61,8 +61,17 @@ export function podStatus(pod: Pod, { ip, hostIp, startedAt, containers }: PodFa
   };
 }
 
-/** The status of a pod whose containers cannot be made yet. */
-export function pendingStatus(pod: Pod, reason: string, message: string, at: Date): PodStatus {
+/**
+ * The status of a pod whose containers cannot be made yet.
+ * @param own what some of its containers wait for, by their name; the others wait for the reason
+ */
+export function pendingStatus(
+  pod: Pod,
+  reason: string,
+  message: string,
+  at: Date,
+  own: ReadonlyMap<string, { reason: string; message: string }> = new Map(),
+): PodStatus {
   const now = timestamp(at);
   const names = pod.spec.containers.map(({ name }) => name).join(' ');
   const because = { reason: 'ContainersNotReady', message: `containers with unready status: [${names}]` };
@@ -72,19 +81,23 @@ export function pendingStatus(pod: Pod, reason: string, message: string, at: Dat
     { type: 'ContainersReady', status: 'False', ...because },
     { type: 'PodScheduled', status: 'True' },
   ];
+  const initial = (pod.spec.initContainers ?? []).filter(({ name }) => own.has(name));
+  const common = { reason, ...(reason === 'ContainerCreating' ? {} : { message }) };
+  const waiting = ({ name, image }: Container): ContainerStatus => ({
+    name,
+    image,
+    imageID: '',
+    ready: false,
+    started: false,
+    restartCount: 0,
+    state: { waiting: own.get(name) ?? common },
+  });
   return {
     phase: 'Pending',
     conditions: conditions.flatMap((condition) => withCondition(former, condition, now).slice(-1)),
     qosClass: 'BestEffort',
-    containerStatuses: pod.spec.containers.map((container) => ({
-      name: container.name,
-      image: container.image,
-      imageID: '',
-      ready: false,
-      started: false,
-      restartCount: 0,
-      state: { waiting: { reason, ...(reason === 'ContainerCreating' ? {} : { message }) } },
-    })),
+    ...(initial.length > 0 && { initContainerStatuses: initial.map(waiting) }),
+    containerStatuses: pod.spec.containers.map(waiting),
   };
 }
 

@@ -1,0 +1,82 @@
+import type { ClusterClient } from '../kube/client.ts';
+import { linkSignals } from '../kube/linked-signal.ts';
+import { type WaitOptions, waitForList, waitForObject } from '../kube/wait.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
+import { hopelessness, workloadTroubles } from '../mesh/objects/workload-trouble.ts';
+
+/** New pods that crash for so long will not come up by themselves: a container may lose a race once or twice. */
+const CRASHING_FOR_MS = 10_000;
+
+export interface WorkloadWait extends WaitOptions {
+  /** Of its pods, by label. */
+  selector: string;
+  /** Is told each new trouble of the pods. */
+  say(trouble: string): void;
+}
+
+/**
+ * Waits until a Deployment is accepted, and no longer than its new pods may still come up: not for an image that cannot be
+ * pulled, nor for a crash loop. Whoever may not list pods waits without.
+ * @throws MeshctlError `Timeout`, also when it gives up; whatever {@link waitForObject} throws
+ */
+export async function waitForWorkload<T>(
+  client: ClusterClient,
+  ref: ObjectRef,
+  accept: (object: KubeObject | undefined) => T | undefined,
+  options: WorkloadWait,
+): Promise<T> {
+  const over = new AbortController();
+  const hopeless = new AbortController();
+  const watch = linkSignals(options.signal, over.signal);
+  const wait = linkSignals(options.signal, hopeless.signal);
+  const watching = followTroubles(client, ref, { ...options, signal: watch.signal }, () => hopeless.abort());
+  try {
+    return await waitForObject(client, ref, accept, { ...options, signal: wait.signal });
+  } catch (error) {
+    if (!hopeless.signal.aborted || options.signal.aborted) throw error;
+    throw new MeshctlError(
+      'Timeout',
+      `context "${client.context}": new pods of ${ref.kind} ${ref.name} do not come up`,
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    over.abort();
+    watch.unlink();
+    wait.unlink();
+    await watching;
+  }
+}
+
+/** Says each new trouble of the pods until the signal is aborted, and gives up on new ones that are hopeless. */
+async function followTroubles(
+  client: ClusterClient,
+  { namespace }: ObjectRef,
+  { selector, say, ...options }: WorkloadWait,
+  giveUp: () => void,
+): Promise<void> {
+  let last: string | undefined;
+  let lasting: NodeJS.Timeout | undefined;
+  const look = (pods: readonly KubeObject[]): undefined => {
+    const says = workloadTroubles(undefined, pods)[0]?.says;
+    if (says !== undefined && says !== last) say(says);
+    last = says;
+    const hope = hopelessness(pods);
+    if (hope === 'now') giveUp();
+    else if (hope === 'if-it-lasts') lasting ??= setTimeout(giveUp, CRASHING_FOR_MS);
+    else {
+      clearTimeout(lasting);
+      lasting = undefined;
+    }
+  };
+  const pods = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector };
+  try {
+    await waitForList(client, pods, look, { ...options, waitingFor: 'the pods' });
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+  } finally {
+    clearTimeout(lasting);
+  }
+}
