@@ -30,9 +30,13 @@ export async function waitForWorkload<T>(
   const hopeless = new AbortController();
   const watch = linkSignals(options.signal, over.signal);
   const wait = linkSignals(options.signal, hopeless.signal);
-  const watching = followTroubles(client, ref, { ...options, signal: watch.signal }, () => hopeless.abort());
+  const troubles = followTroubles(client, ref, { ...options, signal: watch.signal }, () => hopeless.abort());
+  const look = (live: KubeObject | undefined) => {
+    troubles.judge(live);
+    return accept(live);
+  };
   try {
-    return await waitForObject(client, ref, accept, { ...options, signal: wait.signal });
+    return await waitForObject(client, ref, look, { ...options, signal: wait.signal });
   } catch (error) {
     if (!hopeless.signal.aborted || options.signal.aborted) throw error;
     throw new MeshctlError(
@@ -46,24 +50,29 @@ export async function waitForWorkload<T>(
     over.abort();
     watch.unlink();
     wait.unlink();
-    await watching;
+    await troubles.ended;
   }
 }
 
+interface Troubles {
+  /** Looks at the pods again, in the light of the Deployment as it is now. */
+  judge(deployment: KubeObject | undefined): void;
+  ended: Promise<void>;
+}
+
 /** Says each new trouble of the pods until the signal is aborted, and gives up on new ones that are hopeless. */
-async function followTroubles(
+function followTroubles(
   client: ClusterClient,
   { namespace }: ObjectRef,
   { selector, say, ...options }: WorkloadWait,
   giveUp: () => void,
-): Promise<void> {
+): Troubles {
   let last: string | undefined;
   let lasting: NodeJS.Timeout | undefined;
-  const look = (pods: readonly KubeObject[]): undefined => {
-    const says = workloadTroubles(undefined, pods)[0]?.says;
-    if (says !== undefined && says !== last) say(says);
-    last = says;
-    const hope = hopelessness(pods);
+  let pods: readonly KubeObject[] = [];
+  let deployment: KubeObject | undefined;
+  const judge = () => {
+    const hope = hopelessness(pods, deployment);
     if (hope === 'now') giveUp();
     else if (hope === 'if-it-lasts') lasting ??= setTimeout(giveUp, CRASHING_FOR_MS);
     else {
@@ -71,12 +80,30 @@ async function followTroubles(
       lasting = undefined;
     }
   };
-  const pods = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector };
-  try {
-    await waitForList(client, pods, look, { ...options, waitingFor: 'the pods' });
-  } catch (error) {
-    if (!(error instanceof MeshctlError)) throw error;
-  } finally {
-    clearTimeout(lasting);
-  }
+  const look = (now: readonly KubeObject[]): undefined => {
+    pods = now;
+    const says = workloadTroubles(undefined, pods)[0]?.says;
+    if (says !== undefined && says !== last) say(says);
+    last = says;
+    judge();
+  };
+  const follow = async () => {
+    const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector };
+    try {
+      await waitForList(client, selection, look, { ...options, waitingFor: 'the pods' });
+    } catch (error) {
+      if (!(error instanceof MeshctlError)) throw error;
+    } finally {
+      clearTimeout(lasting);
+      // Nothing is judged any more after the last look.
+      pods = [];
+    }
+  };
+  return {
+    judge: (live) => {
+      deployment = live;
+      judge();
+    },
+    ended: follow(),
+  };
 }

@@ -118,8 +118,16 @@ describe('hopelessness', () => {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: hash, labels: { 'pod-template-hash': hash }, creationTimestamp },
+    spec: { containers: [{ name: 'etcd', image: 'x' }] },
     status: { containerStatuses: [{ name: 'etcd', state: reason ? { waiting: { reason, message } } : {} }] },
   });
+  const deployment = (spec: object): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'd' },
+    spec: { template: { spec } },
+  });
+  const SAME = deployment({ containers: [{ name: 'etcd', image: 'x' }] });
   const one = (reason: string, message?: string) => [pod('b', '2026-01-02', reason, message)];
   const NOT_FOUND =
     'rpc error: code = NotFound desc = failed to pull and unpack image "x": failed to resolve: x: not found';
@@ -147,6 +155,17 @@ describe('hopelessness', () => {
     ['a registry that does not answer', one('ErrImagePull', 'dial tcp 192.0.2.1:443: i/o timeout'), undefined],
     ['a registry that did not answer', one('ImagePullBackOff', backOff('429 Too Many Requests')), undefined],
   ])('%s', (_words, pods, hopeless) => {
-    expect(hopelessness(pods)).toBe(hopeless);
+    expect(hopelessness(pods, SAME)).toBe(hopeless);
+  });
+
+  it.each([
+    ['another image was given meanwhile', deployment({ containers: [{ name: 'etcd', image: 'y' }] })],
+    [
+      'credentials were given meanwhile',
+      deployment({ containers: [{ name: 'etcd', image: 'x' }], imagePullSecrets: [{ name: 'mirror' }] }),
+    ],
+    ['the Deployment is not known yet', undefined],
+  ])('%s: the pod without its image is about to be replaced', (_words, now) => {
+    expect(hopelessness(one('ImagePullBackOff', backOff(NOT_FOUND)), now)).toBe('if-it-lasts');
   });
 });

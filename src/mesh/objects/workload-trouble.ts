@@ -1,5 +1,5 @@
 import type { KubeObject } from './kube-object.ts';
-import { type ContainerStatus, podSpec, podStatus, workloadStatus } from './workload.ts';
+import { type ContainerStatus, podSpec, podStatus, templateSpec, workloadStatus } from './workload.ts';
 
 /** What keeps a workload from becoming ready, and what to do about it. */
 export interface WorkloadTrouble {
@@ -51,19 +51,39 @@ const WITHOUT_IMAGE = /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImage
 const FOR_GOOD =
   /not found|manifest unknown|repository does not exist|name unknown|denied|unauthorized|authorization failed|invalid reference format|couldn't parse image name|no match for platform|InvalidImageName|ErrImageNeverPull/i;
 
-/** How hopeless the pods of the newest template are: `now`, they will not come up; `if-it-lasts`, what they do may pass. */
-export function hopelessness(pods: readonly KubeObject[]): 'now' | 'if-it-lasts' | undefined {
+/**
+ * How hopeless the pods of the newest template are: `now`, they will not come up; `if-it-lasts`, what they do may pass.
+ * @param deployment as it is now; a pod that was made of another template is about to be replaced
+ */
+export function hopelessness(
+  pods: readonly KubeObject[],
+  deployment: KubeObject | undefined,
+): 'now' | 'if-it-lasts' | undefined {
   const waits = newest(pods).flatMap((pod) => {
     const { containerStatuses = [], initContainerStatuses = [] } = podStatus(pod);
-    return [...initContainerStatuses, ...containerStatuses].flatMap(({ state }) => state?.waiting ?? []);
+    const current = deployment !== undefined && pullsAs(pod, deployment);
+    return [...initContainerStatuses, ...containerStatuses].flatMap(({ state }) =>
+      state?.waiting ? { ...state.waiting, current } : [],
+    );
   });
   const isForGood = ({ reason = '', message = '' }: { reason?: string; message?: string }) =>
     WITHOUT_IMAGE.test(reason) && FOR_GOOD.test(`${reason} ${message}`);
-  if (waits.some(isForGood)) return 'now';
+  if (waits.some((wait) => wait.current && isForGood(wait))) return 'now';
   // Before Kubernetes 1.32 the back-off does not say why; a registry that answers late or not at all says so.
   const mayLast = ({ reason = '', message = '' }: { reason?: string; message?: string }) =>
     reason === 'CrashLoopBackOff' || (reason === 'ImagePullBackOff' && !message.includes('ErrImagePull'));
-  return waits.some(mayLast) ? 'if-it-lasts' : undefined;
+  return waits.some((wait) => isForGood(wait) || mayLast(wait)) ? 'if-it-lasts' : undefined;
+}
+
+/** Whether a pod gets its images as the Deployment wants it now: the same ones, by the same credentials. */
+function pullsAs(pod: KubeObject, deployment: KubeObject): boolean {
+  const has = podSpec(pod);
+  const wanted = templateSpec(deployment);
+  const images = ({ initContainers = [], containers = [] }: typeof has) =>
+    [...initContainers, ...containers].map(({ image }) => image).join(' ');
+  const secrets = ({ imagePullSecrets = [] }: typeof has) => imagePullSecrets.map(({ name }) => name).join(' ');
+  // Without any of its own, a pod gets those of its account.
+  return images(has) === images(wanted) && (secrets(wanted) === '' || secrets(has) === secrets(wanted));
 }
 
 /** The pods of the newest template; what older ones do will end with them. */
