@@ -8,6 +8,7 @@ import {
   rollBackClusters,
   type Undo,
 } from '../support/check-scenarios.ts';
+import { keyOfNobody } from '../support/key-of-nobody.ts';
 import { found, issueInto, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
 /** Kubelets look at what is mounted only when they are nudged. */
@@ -80,8 +81,8 @@ checkScenarios(
       ),
     ],
     'tls-key': [
-      server('the private key is that of another certificate', 'fail', ({ two, three }) =>
-        setSecret(two, SERVER, { 'tls.key': found(three.ca, 'a CA').privateKey }),
+      server('the private key is that of another certificate', 'fail', ({ two }) =>
+        setSecret(two, SERVER, { 'tls.key': keyOfNobody() }),
       ),
     ],
     'tls-usage': [
