@@ -146,6 +146,41 @@ describe('controllers', () => {
     cluster.store.delete(webRef('pull'));
   });
 
+  it.each([
+    ['ImagePullBackOff', { image: 'example.com/web:1' }],
+    [
+      'CreateContainerConfigError',
+      { env: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'none', key: 'a' } } }] },
+    ],
+  ])('leave a pod with %s as it is while others start', async (reason, change) => {
+    const slow = await startTestSandbox({ clusters: 1, nodes: 1, timings: { podStartMs: 5 } });
+    try {
+      const { store } = found(slow.clusters[0], 'the cluster');
+      const of = (app: string) => store.list({ apiVersion: 'v1', kind: 'Pod', labels: { app } });
+      const stuck = web('stuck', 1);
+      const { template } = stuck.spec as { template: { spec: { containers: object[] } } };
+      Object.assign(found(template.spec.containers[0], 'the container'), change);
+      store.create(stuck);
+      const [waiting] = await eventually(
+        () => of('stuck'),
+        ([pod]) => JSON.stringify(statusOf(pod)).includes(reason),
+        'the reason',
+      );
+      for (const name of ['one', 'two', 'three']) {
+        store.create(web(name, 1));
+        await eventually(
+          () => of(name),
+          (found) => found.some(isReady),
+          'a pod that starts',
+        );
+      }
+      expect(of('stuck')).toEqual([waiting]);
+      expect(slow.errors).toEqual([]);
+    } finally {
+      await slow.close();
+    }
+  });
+
   it('tell what they do in Events, and when a condition last said something new', async () => {
     cluster.store.create(web('told', 1));
     await cluster.settled();

@@ -67,6 +67,8 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
   const { store, queue, now } = world;
   const running = new Map<string, Running>();
   const stopped = new Set<string>();
+  /** Pods that were accepted and are not begun yet. */
+  const starting = new Set<string>();
   const addresses = new Set<string>();
   const draining = new Set<ContainerProcess>();
   let closed = false;
@@ -112,7 +114,8 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
 
   function reconcile(namespace: string | undefined, name: string) {
     const pod = store.get(ref('Pod', namespace, name)) as Pod | undefined;
-    const current = running.get(keyOfPod(namespace, name));
+    const key = keyOfPod(namespace, name);
+    const current = running.get(key);
     if (!pod?.spec.nodeName) return;
     if (pod.metadata.deletionTimestamp) {
       if (current) terminate(current);
@@ -120,9 +123,14 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
       return;
     }
     if (current) writeStatus(current);
+    else if (starting.has(key)) return;
     else if (!pod.status?.startTime && timings.podStartMs > 0) {
+      starting.add(key);
       setStatus(pod, pendingStatus(pod, 'ContainerCreating', '', now()));
-      queue.addAfter(timings.podStartMs, `Start/${namespace}/${name}`, () => begin(namespace, name));
+      queue.addAfter(timings.podStartMs, `Start/${key}`, () => {
+        starting.delete(key);
+        begin(namespace, name);
+      });
     } else begin(namespace, name);
   }
 

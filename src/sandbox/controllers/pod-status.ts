@@ -95,6 +95,8 @@ export function pendingStatus(
   return {
     phase: 'Pending',
     conditions: conditions.flatMap((condition) => withCondition(former, condition, now).slice(-1)),
+    // When the kubelet took the pod, whatever it waits for since.
+    startTime: pod.status?.startTime ?? now,
     qosClass: 'BestEffort',
     ...(initial.length > 0 && { initContainerStatuses: initial.map(waiting) }),
     containerStatuses: pod.spec.containers.map(waiting),

@@ -38,7 +38,7 @@ export function parseRules(text: string): NetworkRule[] {
 }
 
 /** The one text of a rule. */
-export function ruleText({ action, from, to, protocol, port, ms, mtu }: Omit<NetworkRule, 'id'>): string {
+function ruleText({ action, from, to, protocol, port, ms, mtu }: Omit<NetworkRule, 'id'>): string {
   const place = ({ cluster, node }: Place) => (node === undefined ? cluster : `${cluster}/${node}`);
   const traffic = protocol && (port === undefined ? protocol : `${protocol}/${port}`);
   const more = [ms === undefined ? [] : `${ms}ms`, mtu ?? [], traffic ?? []].flat();

@@ -33,7 +33,7 @@ export function ruleName({ from, to, number }: NumberedRule): string {
   return `meshctl-${slug(from)}-to-${slug(to)}-${number}`;
 }
 
-export function numbered(rules: readonly FirewallRule[]): NumberedRule[] {
+function numbered(rules: readonly FirewallRule[]): NumberedRule[] {
   return rules.map((rule, index) => ({ ...rule, number: index + 1 }));
 }
 
