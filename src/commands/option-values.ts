@@ -72,6 +72,15 @@ export function parseObjectField(text: string): { kind: string; name?: string | 
   });
 }
 
+/** How many nodes, or `all`. @returns infinity for those */
+export function parseNodes(text: string): number {
+  if (text === 'all') return Number.POSITIVE_INFINITY;
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new MeshctlError('Usage', `"${text}" is neither a number of nodes nor all`, {
+    hint: 'Write --nodes 3, or --nodes all.',
+  });
+}
+
 /** A whole number from 1 on. */
 export function parseCount(text: string): number {
   const count = Number(text);

@@ -14,6 +14,7 @@ import { ROUTES } from './clustermesh/routes-spec.ts';
 import { STATUS } from './clustermesh/status-spec.ts';
 import { command, type LoadableCommand } from './command.ts';
 import { COMPLETION } from './completion-spec.ts';
+import { CONNECTIVITY_PROBE } from './connectivity/probe-spec.ts';
 import { CONNECTIVITY_TEST } from './connectivity/test-spec.ts';
 import { EXPLAIN } from './explain-spec.ts';
 import { SANDBOX_BREAK } from './sandbox/break-spec.ts';
@@ -32,7 +33,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   clustermesh: 'Join clusters into a mesh and inspect it',
   service: 'Services that several clusters serve together',
   'clustermesh certs': 'The certificates of the mesh',
-  connectivity: 'Requests between clusters',
+  connectivity: 'Packets and requests between clusters',
   sandbox: 'Embedded clusters on this machine for trying things out',
 };
 
@@ -62,6 +63,7 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(SERVICE_DESCRIBE, () => import('./service/describe.ts')),
   command(SERVICE_GLOBAL, () => import('./service/global.ts')),
   command(SERVICE_FAILOVER, () => import('./service/failover.ts')),
+  command(CONNECTIVITY_PROBE, () => import('./connectivity/probe.ts')),
   command(CONNECTIVITY_TEST, () => import('./connectivity/test.ts')),
   command(SANDBOX_UP, () => import('./sandbox/up.ts')),
   command(SANDBOX_BREAK, () => import('./sandbox/break.ts')),

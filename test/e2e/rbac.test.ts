@@ -10,12 +10,14 @@ import { PACKAGE_ROOT } from '../support/schemas.ts';
 /** The roles that the package ships, and nothing else, let an operator run every command that reaches clusters. */
 const FOLDER = new URL('templates/rbac/', PACKAGE_ROOT);
 const TEST_FOLDER = new URL('connectivity-test/', FOLDER);
+const PROBE_FOLDER = new URL('probe/', FOLDER);
 const DEMO_FOLDER = new URL('demo/', FOLDER);
 const BOTH = 'mesh-1,mesh-2';
 
 const AS_ANYONE = ['--as', 'ann'];
 const AS_OPERATOR = [...AS_ANYONE, '--as-group', 'meshctl-operators'];
 const AS_DEMONSTRATOR = [...AS_OPERATOR, '--as-group', 'meshctl-demonstrators'];
+const AS_PROBER = [...AS_OPERATOR, '--as-group', 'meshctl-probers'];
 const AS_TESTER = [...AS_ANYONE, '--as-group', 'meshctl-connectivity-testers'];
 
 let sandbox: TestSandbox;
@@ -50,6 +52,7 @@ afterAll(async () => {
 });
 
 const TEST = ['connectivity', 'test', '--context', BOTH, '--settle-duration', '5s'];
+const PROBE = ['connectivity', 'probe', '--context', BOTH];
 const DEMO = ['demo', '--context', BOTH, '--yes'];
 const JOIN = ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'];
 const PART = ['clustermesh', 'disconnect', '--context', 'mesh-1'];
@@ -69,6 +72,7 @@ const OPERATOR_RUNS: readonly string[][] = [
   ['clustermesh', 'routes', '--context', BOTH],
   ['clustermesh', 'graph', '--context', BOTH, '-o', 'svg'],
   ['clustermesh', 'firewall', '--context', BOTH],
+  [...PROBE, '--via', 'agents'],
   ['clustermesh', 'certs', 'list', '--context', BOTH],
   ['clustermesh', 'certs', 'rotate', '--context', BOTH, '--ca', '--dry-run=server'],
   ['clustermesh', 'certs', 'rotate', '--context', BOTH],
@@ -160,6 +164,26 @@ describe('the roles of a connectivity tester', () => {
     expect(elsewhere.exitCode).toBe(3);
     expect(elsewhere.stderr).toContain('default');
     expect((await as(AS_TESTER, ['clustermesh', 'status', '--context', 'mesh-1'])).exitCode).toBe(3);
+  });
+});
+
+describe('the role of a prober, beside those of an operator', () => {
+  it('is needed for pods; without it the agents are asked, and that is said', async () => {
+    const { exitCode, stderr } = await as(AS_OPERATOR, [...PROBE, '--via', 'pods']);
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/apply \S*templates\/rbac\/probe, which/);
+    const probed = await as(AS_OPERATOR, PROBE);
+    expect(probed.stderr).toContain('its agents are asked instead');
+    expect({ exitCode: probed.exitCode, stdout: probed.stdout }).toMatchObject({ exitCode: 0 });
+  });
+
+  it('suffices, and nothing but the namespace is left behind', async () => {
+    applyFolder(PROBE_FOLDER);
+    expectAllowed(await as(AS_PROBER, [...PROBE, '--via', 'pods']));
+    for (const { store } of sandbox.clusters) {
+      expect(store.get({ apiVersion: 'v1', kind: 'Namespace', name: 'meshctl-probe' })).toBeDefined();
+      expect(store.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'meshctl-probe' })).toEqual([]);
+    }
   });
 });
 

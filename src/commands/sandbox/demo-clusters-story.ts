@@ -1,13 +1,13 @@
 import {
   deploy,
   ECHO_SERVICE,
-  makeNamespace,
   replicasOfEcho,
   SERVICE_PORT,
   type TestCluster,
 } from '../../flows/connectivity/connectivity-clusters.ts';
 import { testFailover } from '../../flows/connectivity/connectivity-failover.ts';
 import { judge } from '../../flows/connectivity/connectivity-judge.ts';
+import { makeNamespace } from '../../flows/own-namespace.ts';
 import { allOrFirstError } from '../../flows/parallel.ts';
 import { echoDeploymentName } from '../../manifests/connectivity.ts';
 import { meshctlCommand, spanWord } from '../../mesh/command-line.ts';
@@ -74,7 +74,10 @@ export function storyOnClusters(
       tells: 'A namespace of its own, in which the demo writes down what it will change.',
       line: kubectlInBoth({}, 'create', 'namespace', namespace),
       async play() {
-        await inBoth((cluster) => makeNamespace(context, cluster, flags.waitDuration));
+        const waitMs = flags.waitDuration;
+        await inBoth(({ member, objects, rights }) =>
+          makeNamespace(context, member.client, objects.namespace, { waitMs, rights }),
+        );
         return '';
       },
     },

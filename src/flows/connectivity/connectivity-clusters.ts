@@ -1,4 +1,3 @@
-import { waitForObject } from '../../kube/wait.ts';
 import { type ConnectivityObjects, echoDeploymentName, renderConnectivity } from '../../manifests/connectivity.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
@@ -18,6 +17,7 @@ import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
+import { makeNamespace } from '../own-namespace.ts';
 import type { ServiceCluster } from '../services/read-services.ts';
 
 export const ECHO_SERVICE = 'echo';
@@ -68,42 +68,12 @@ export function prepareClusters(
 export async function deploy(flow: Flow, cluster: TestCluster, waitMs: number): Promise<void> {
   const { client } = cluster.member;
   const { workload } = cluster.objects;
-  await makeNamespace(flow, cluster, waitMs);
+  await makeNamespace(flow, client, cluster.objects.namespace, { waitMs, rights: cluster.rights });
   // An interrupted run may have left one.
   await client.delete(refOf(cluster.objects.policy(cluster.name)));
   for (const object of workload) await client.apply(object, { force: true });
   for (const object of workload) {
     if (object.kind === 'Deployment') await awaitRollout(flow, cluster, object, waitMs);
-  }
-}
-
-/** Makes the namespace where there is none; one that is on its way out is waited for. @throws MeshctlError as {@link deploy} */
-export async function makeNamespace(flow: Flow, cluster: TestCluster, waitMs: number): Promise<void> {
-  const { client } = cluster.member;
-  const { namespace } = cluster.objects;
-  const isThere = (live: KubeObject | undefined) => (live?.metadata.deletionTimestamp ? undefined : true);
-  // Watching namespaces is a right that only those need who make and delete them.
-  if (!isThere(await client.get(refOf(namespace)))) {
-    await waitForObject(client, refOf(namespace), isThere, {
-      timeoutMs: waitMs,
-      signal: flow.signal,
-      waitingFor: `an earlier ${describeRef(refOf(namespace))} to be gone`,
-    });
-  }
-  if (!(await client.get(refOf(namespace)))) await createNamespace(cluster);
-}
-
-async function createNamespace({ member, objects, rights }: TestCluster): Promise<void> {
-  try {
-    await member.client.create(objects.namespace);
-  } catch (error) {
-    if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
-    throw new MeshctlError('Forbidden', error.message, {
-      // Whoever runs the test may not, so no command of theirs would help.
-      hint: `Have whoever administers the cluster apply ${rights}.`,
-      cause: error,
-      details: error.details,
-    });
   }
 }
 

@@ -2,7 +2,7 @@ import { isIpAddress } from '../apiserver/endpoints.ts';
 import { apiserverService } from '../apiserver/live.ts';
 import { type AddressRange, overlap, parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
-import { clusterNameOf } from '../cilium/identity.ts';
+import { namesApart } from '../cilium/names-apart.ts';
 import { podRanges } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { serviceSpec } from '../objects/service.ts';
@@ -66,9 +66,7 @@ export function firewallRules(
   snapshots: readonly ClusterSnapshot[],
   unreachable: readonly UnreachableCluster[] = [],
 ): FirewallRules {
-  const names = groupBy(snapshots, clusterNameOf);
-  const nameOf = (snapshot: ClusterSnapshot) =>
-    (names.get(clusterNameOf(snapshot)) ?? []).length > 1 ? snapshot.context : clusterNameOf(snapshot);
+  const nameOf = namesApart(snapshots);
   const places = snapshots.map((snapshot) => placeOf(snapshot, nameOf(snapshot), snapshots));
   const pairs = places.flatMap((client) => places.filter((server) => server !== client).map((to) => ({ client, to })));
   const unknown = [

@@ -61,6 +61,7 @@ interface WorkloadStatus {
 export interface PodStatus {
   phase?: string;
   podIP?: string;
+  podIPs?: { ip: string }[];
   startTime?: string;
   conditions?: Condition[];
   containerStatuses?: ContainerStatus[];

@@ -37,8 +37,9 @@ export function createProbe(context: ContainerContext, options: ProbeOptions): P
   const watches = new Map<string, { lines: Set<string>; end(): void }>();
   const datapathHere = () => options.datapaths.get(pod.spec.nodeName ?? '');
 
-  function watch(token: string, seconds: number): string[] {
-    watches.get(token)?.end();
+  function watch(run: string, seconds: number): string[] {
+    watches.get(run)?.end();
+    const token = probeOf(run);
     const lines = new Set<string>();
     const { cluster, node, podAddress } = senderOf(options.clusterName, pod);
     const stop = options.network.observe({
@@ -55,9 +56,9 @@ export function createProbe(context: ContainerContext, options: ProbeOptions): P
     const end = () => {
       clearTimeout(timer);
       stop();
-      watches.delete(token);
+      watches.delete(run);
     };
-    watches.set(token, { lines, end });
+    watches.set(run, { lines, end });
     return [`mtu ${DEVICE} ${options.deviceMtu}`, `address ${pod.status?.podIP} ${DEVICE}`, 'watching'];
   }
 
@@ -81,7 +82,7 @@ export function createProbe(context: ContainerContext, options: ProbeOptions): P
     }
     const datapath = datapathHere();
     const place = { pod, datapath, mtu: options.deviceMtu };
-    await say(await Promise.all(words.map((word) => test(token, word, place))));
+    await say(await Promise.all(words.map((word) => test(probeOf(token), word, place))));
     return 0;
   }
 
@@ -95,6 +96,9 @@ export function createProbe(context: ContainerContext, options: ProbeOptions): P
     },
   };
 }
+
+/** The token of the probe in that of one of its watches, `TOKEN.NUMBER`. */
+const probeOf = (token: string) => token.split('.')[0] ?? token;
 
 interface ProbeWords {
   verb: string;
@@ -149,7 +153,8 @@ async function test(token: string, word: string, { pod, datapath, mtu }: ProbePl
     });
   if (kind === 'mtu') {
     const fitting = sizes.split(',').filter((size) => Number(size) <= mtu);
-    const deliveries = await Promise.all(fitting.map((size) => send('udp', Number(size))));
+    const protocol = port === '' ? 'icmp' : 'udp';
+    const deliveries = await Promise.all(fitting.map((size) => send(protocol, Number(size))));
     const left = fitting.filter((_, index) => deliveries[index]?.outcome !== 'unreachable');
     return `${id} sent ${left.join(',')}`.trimEnd();
   }

@@ -1,0 +1,41 @@
+import { probeNetwork } from '../../flows/probe/probe.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { printable } from '../../views/printable.ts';
+import { probeJunit } from '../../views/probe/probe-junit.ts';
+import { probeText } from '../../views/probe/probe-view.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import type { FlagsOf } from '../flags-of.ts';
+import { exitCodeWith, unreachableData, withChosenClusters } from '../targets/several-clusters.ts';
+import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
+
+/** `meshctl connectivity probe`: exit 1 when something that the mesh needs is blocked, 3 when a cluster is left out. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_PROBE>): Promise<CommandResult> {
+  const { nodes, via, namespace, image, waitDuration: waitMs, parallel, ciliumNamespace } = flags;
+  const { namespace: _probe, ...rest } = flags;
+  const opening = ciliumNamespace === undefined ? rest : { ...rest, namespace: ciliumNamespace };
+  return withChosenClusters(context, opening, async (targets, silent) => {
+    if (targets.length < 2) {
+      const [dead] = silent;
+      if (dead) throw dead.error;
+      throw new MeshctlError('Usage', 'packets are sent between clusters; only one is named', {
+        hint: `Name the others with --context too, or take all that run Cilium: ${context.again('--all')}`,
+      });
+    }
+    const options = { nodes, via, namespace, image, waitMs, parallel };
+    const report = printable(await probeNetwork(context, targets, unreachableData(silent), options));
+    const isBlocked = report.failures.some(({ required }) => required);
+    return {
+      kind: 'ProbeReport',
+      data: { ...report },
+      text: (theme) => probeText(report, theme, flags.output === 'wide'),
+      exitCode: isBlocked
+        ? 1
+        : report.unreachable.length > 0
+          ? exitCodeWith(report.unreachable)
+          : report.passed
+            ? 0
+            : 1,
+      ...(flags.output === 'junit' && { raw: probeJunit(report) }),
+    };
+  });
+}

@@ -1,0 +1,46 @@
+import type { ClusterClient } from '../kube/client.ts';
+import { waitForObject } from '../kube/wait.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { describeRef, type KubeObject, refOf } from '../mesh/objects/kube-object.ts';
+import type { Flow } from './flow.ts';
+
+export interface OwnNamespaceOptions {
+  /** For an earlier one of that name to be gone. */
+  waitMs: number;
+  /** What grants the right to whoever may not make it, for a hint. */
+  rights: string;
+}
+
+/**
+ * Makes a namespace where there is none; one that is on its way out is waited for.
+ * @throws MeshctlError `Timeout`, and what the API server refuses
+ */
+export async function makeNamespace(
+  { signal }: Pick<Flow, 'signal'>,
+  client: ClusterClient,
+  namespace: KubeObject,
+  { waitMs, rights }: OwnNamespaceOptions,
+): Promise<void> {
+  const ref = refOf(namespace);
+  const isThere = (live: KubeObject | undefined) => (live?.metadata.deletionTimestamp ? undefined : true);
+  // Watching namespaces is a right that only those need who make and delete them.
+  if (!isThere(await client.get(ref))) {
+    await waitForObject(client, ref, isThere, {
+      timeoutMs: waitMs,
+      signal,
+      waitingFor: `an earlier ${describeRef(ref)} to be gone`,
+    });
+  }
+  if (await client.get(ref)) return;
+  try {
+    await client.create(namespace);
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+    throw new MeshctlError('Forbidden', error.message, {
+      // Whoever runs it may not, so no command of theirs would help.
+      hint: `Have whoever administers the cluster apply ${rights}.`,
+      cause: error,
+      details: error.details,
+    });
+  }
+}

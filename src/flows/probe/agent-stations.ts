@@ -1,0 +1,31 @@
+import { agentCommand } from '../../manifests/probe.ts';
+import { AGENT_CONTAINER, AGENT_SELECTOR } from '../../mesh/objects/names.ts';
+import { isPodRunning, nodeOf } from '../../mesh/objects/pods.ts';
+import type { Flow } from '../flow.ts';
+import { type ProbeRun, type ProbeSite, runIn, type Stations } from './station.ts';
+
+/** The agents of the nodes: their containers are in the nodes' network and may open raw sockets. Nothing is made. */
+export async function agentStations(
+  flow: Flow,
+  { client, snapshot, name, nodes }: ProbeSite,
+  { program, nextToken }: ProbeRun,
+): Promise<Stations> {
+  const { namespace } = snapshot;
+  const pods = await client.collect(
+    { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: AGENT_SELECTOR },
+    (pod) => (isPodRunning(pod) ? [{ node: nodeOf(pod), pod: pod.metadata.name }] : []),
+  );
+  const found: Stations = { via: 'agents', stations: [], failed: [] };
+  for (const { node, address } of nodes) {
+    const place = { cluster: name, node: node.name, kind: 'node' as const, address };
+    const agent = pods.find((one) => one.node === node.name);
+    if (!agent) {
+      found.failed.push({ ...place, failed: `no agent of Cilium runs on node ${node.name}` });
+      continue;
+    }
+    const command = (words: readonly string[]) => agentCommand(program, words);
+    const where = { namespace, pod: agent.pod, container: AGENT_CONTAINER, command };
+    found.stations.push({ place, run: runIn(client, where, nextToken(), flow.signal) });
+  }
+  return found;
+}

@@ -1,0 +1,185 @@
+import type { ClusterClient } from '../../kube/client.ts';
+import { waitForList } from '../../kube/wait.ts';
+import { PROBE_CONTAINER, type ProbeObjects, podCommand, RUN_LABEL } from '../../manifests/probe.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
+import { isPodRunning } from '../../mesh/objects/pods.ts';
+import { podStatus } from '../../mesh/objects/workload.ts';
+import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
+import { familyOf, type ProbePlace } from '../../mesh/probe/places.ts';
+import type { Flow } from '../flow.ts';
+import { makeNamespace } from '../own-namespace.ts';
+import { type ProbeRun, type ProbeSite, runIn, type Stations } from './station.ts';
+
+const RIGHTS = "templates/rbac/probe of meshctl's package, which makes the namespace and a role in it";
+/** For removing everything, also after Ctrl-C and while an API server is away. */
+const CLEAN_UP_MS = 60_000;
+const CLEAN_UP_PAUSE_MS = 1000;
+const COMPONENT = 'app.kubernetes.io/component';
+const MANAGED = 'app.kubernetes.io/managed-by';
+
+/** A pod that is to be made. */
+interface Planned {
+  object: KubeObject;
+  node: string;
+  kind: ProbePlace['kind'];
+  /** Undefined for an ordinary pod, which gets one. */
+  address?: string;
+}
+
+/**
+ * A pod on each node, in its network, and one ordinary pod, where the first of them is.
+ * @param waitMs for pods to run; those that do not are told in `failed`
+ * @throws MeshctlError what the API server refuses, and that no pod runs at all
+ */
+export async function podStations(
+  flow: Flow,
+  site: ProbeSite,
+  objects: ProbeObjects,
+  { waitMs, nextToken }: { waitMs: number } & Pick<ProbeRun, 'nextToken'>,
+): Promise<Stations> {
+  const { client, nodes } = site;
+  const [first] = nodes;
+  const planned: Planned[] = [
+    ...nodes.map(({ node, address }, index) => ({
+      ...{ object: objects.pod(node.name, 'node', index), node: node.name, kind: 'node' as const, address },
+    })),
+    ...(first
+      ? [{ object: objects.pod(first.node.name, 'pod', nodes.length), node: first.node.name, kind: 'pod' as const }]
+      : []),
+  ];
+  await makeNamespace(flow, client, objects.namespace, { waitMs, rights: RIGHTS });
+  // Whatever was begun is let end, so that what was made is known when it is removed.
+  const made = await Promise.allSettled(planned.map(({ object }) => client.create(object)));
+  const refused = made.find((result) => result.status === 'rejected');
+  if (refused) throw refused.reason;
+  const pods = await awaitPods(flow, site, planned, waitMs);
+  return stationsOf(flow, site, { planned, pods, nextToken });
+}
+
+/** The pods as they are once all run, or will not in the given time. */
+async function awaitPods(flow: Flow, { client }: ProbeSite, planned: readonly Planned[], waitMs: number) {
+  const [first] = planned;
+  const { metadata } = (first as Planned).object;
+  const selection = {
+    ...{ apiVersion: 'v1', kind: 'Pod', namespace: metadata.namespace },
+    labelSelector: `${RUN_LABEL}=${metadata.labels?.[RUN_LABEL]}`,
+  };
+  let last: readonly KubeObject[] = [];
+  const isSettled = (pod: KubeObject) => isPodRunning(pod) || workloadTroubles(undefined, [pod]).some(isWithoutImage);
+  const look = (pods: readonly KubeObject[]) => {
+    last = pods;
+    return pods.length >= planned.length && pods.every(isSettled) ? true : undefined;
+  };
+  try {
+    await waitForList(client, selection, look, {
+      timeoutMs: waitMs,
+      signal: flow.signal,
+      waitingFor: 'the probe to run',
+    });
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
+  }
+  return new Map(last.map((pod) => [pod.metadata.name, pod]));
+}
+
+function stationsOf(
+  flow: Flow,
+  { client, name, family }: ProbeSite,
+  {
+    planned,
+    pods,
+    nextToken,
+  }: { planned: readonly Planned[]; pods: ReadonlyMap<string, KubeObject>; nextToken: ProbeRun['nextToken'] },
+): Stations {
+  const found: Stations = { via: 'pods', stations: [], failed: [] };
+  const troubles: string[] = [];
+  for (const { object, node, kind, address: known } of planned) {
+    const { namespace = '' } = object.metadata;
+    const pod = pods.get(object.metadata.name);
+    const { podIP, podIPs = [] } = pod ? podStatus(pod) : {};
+    const own = [...podIPs.map(({ ip }) => ip), ...(podIP ? [podIP] : [])].find((ip) => familyOf(ip) === family);
+    const address = known ?? own ?? '';
+    const place = { cluster: name, node, kind, address };
+    if (pod && isPodRunning(pod) && address !== '') {
+      const where = { namespace, pod: pod.metadata.name, container: PROBE_CONTAINER, command: podCommand };
+      found.stations.push({ place, run: runIn(client, where, nextToken(), flow.signal) });
+      continue;
+    }
+    const [trouble] = pod ? workloadTroubles(undefined, [pod]) : [];
+    const says = trouble?.says ?? `pod ${object.metadata.name} does not run on node ${node}`;
+    troubles.push(says);
+    found.failed.push({ ...place, failed: says });
+  }
+  if (!found.stations.some(({ place }) => place.kind === 'node')) {
+    throw new MeshctlError('Timeout', `context "${client.context}": no pod of the probe runs: ${troubles[0]}`, {
+      hint: 'It runs in the image of Cilium that the nodes have; another one that has Perl can be given with --image, and --via agents makes no pods',
+      details: { context: client.context },
+    });
+  }
+  return found;
+}
+
+/**
+ * Removes the pods of a run, and the namespace where it was made by a run and nobody else's pod is in it. Goes on after
+ * Ctrl-C, and while the API server is away; what cannot be removed is warned of.
+ * @returns whether nothing is left
+ */
+export async function removePods(
+  flow: Flow,
+  client: ClusterClient,
+  objects: ProbeObjects,
+  token: string,
+): Promise<boolean> {
+  const signal = AbortSignal.timeout(CLEAN_UP_MS);
+  const { name } = objects.namespace.metadata;
+  for (;;) {
+    try {
+      await removeOnce(client, objects, token, signal);
+      return true;
+    } catch (error) {
+      const mayPass =
+        error instanceof MeshctlError && (error.code === 'ClusterUnreachable' || error.code === 'ApiFailure');
+      if (mayPass && !signal.aborted) {
+        await flow.clock.sleep(CLEAN_UP_PAUSE_MS, signal).catch(() => undefined);
+        continue;
+      }
+      const remove = kubectlCommand({ context: client.context }, ['delete', 'namespace', name]);
+      flow.progress.warn(
+        `${client.context}: could not remove namespace ${name}: ${error instanceof Error ? error.message : error} → ${remove}`,
+      );
+      return false;
+    }
+  }
+}
+
+async function removeOnce(
+  client: ClusterClient,
+  objects: ProbeObjects,
+  token: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const ref = refOf(objects.namespace);
+  const { name: namespace } = ref;
+  const live = await client.get(ref, { signal });
+  if (!live) return;
+  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace }, { signal });
+  const isOfRun = (pod: KubeObject) => pod.metadata.labels?.[RUN_LABEL] === token;
+  // A run that was killed leaves pods that have ended by their own deadline.
+  const isOver = (pod: KubeObject) =>
+    pod.metadata.labels?.[RUN_LABEL] !== undefined && ['Failed', 'Succeeded'].includes(podStatus(pod).phase ?? '');
+  await Promise.all(
+    pods.filter((pod) => isOfRun(pod) || isOver(pod)).map((pod) => client.delete(refOf(pod), { signal })),
+  );
+  const isOurs = live.metadata.labels?.[MANAGED] === 'meshctl' && live.metadata.labels[COMPONENT] === 'probe';
+  const others = pods.filter((pod) => !isOfRun(pod) && !isOver(pod));
+  if (!isOurs || others.length > 0 || live.metadata.deletionTimestamp) return;
+  await client.delete(ref, { signal });
+  await waitForList(
+    client,
+    { apiVersion: 'v1', kind: 'Namespace', fieldSelector: `metadata.name=${namespace}` },
+    (left) => (left.length === 0 ? true : undefined),
+    { timeoutMs: CLEAN_UP_MS, signal, waitingFor: `Namespace ${namespace} to be gone` },
+  );
+}

@@ -1,0 +1,262 @@
+import { randomBytes } from 'node:crypto';
+import pLimit from 'p-limit';
+import { type ProbeObjects, readProgram, renderProbe } from '../../manifests/probe.ts';
+import { requireCilium } from '../../mesh/cilium/identity.ts';
+import { namesApart } from '../../mesh/cilium/names-apart.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { counted } from '../../mesh/counted.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { addressOf, chooseNodes, commonFamily, type ProbePlace } from '../../mesh/probe/places.ts';
+import { type ProbeReport, probeReport } from '../../mesh/probe/report.ts';
+import { type ProbeTest, planTests } from '../../mesh/probe/tests.ts';
+import { type Evidence, judgeAll } from '../../mesh/probe/verdict.ts';
+import {
+  readSaid,
+  readSightings,
+  readWatchStart,
+  type Said,
+  type Sightings,
+  testWord,
+  withMtus,
+} from '../../mesh/probe/words.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { allOrFirstError } from '../parallel.ts';
+import { whereItSucceeds } from '../where-it-succeeds.ts';
+import { agentStations } from './agent-stations.ts';
+import { podStations, removePods } from './pod-stations.ts';
+import { type ProbeRun, type ProbeSite, probedCluster, type Station, type Stations } from './station.ts';
+
+export interface ProbeOptions {
+  /** Of each cluster, at most. */
+  nodes: number;
+  /** `auto`: pods, and agents where they cannot be made. */
+  via: 'auto' | 'pods' | 'agents';
+  namespace: string;
+  /** Of the pods; default: each cluster's agents'. */
+  image?: string | undefined;
+  /** For pods to run. */
+  waitMs: number;
+  /** Clusters read at a time, and programs run at a time. */
+  parallel: number;
+}
+
+/** Longer than any probe: a watch that nobody collects ends by itself. */
+const WATCH_SECONDS = 300;
+/** For ending watches after Ctrl-C. */
+const END_MS = 10_000;
+/** Tests of one command: each is a process of its own on the node. */
+const AT_ONCE = 24;
+/** So many commands run at the same time, on all nodes together. */
+const MOST_EXECS = 64;
+
+/**
+ * Sends packets between nodes (and pods) of each two clusters for all that the mesh needs, sees which arrive, and removes
+ * what it made.
+ * @param silent clusters that are known not to answer; those that cease to are added
+ * @throws MeshctlError `CiliumMissing` for a cluster without Cilium, `Usage` for less than two clusters, and why no program
+ * can be run in a cluster
+ */
+export async function probeNetwork(
+  flow: Flow,
+  targets: readonly Target[],
+  silent: readonly UnreachableCluster[],
+  options: ProbeOptions,
+): Promise<ProbeReport> {
+  const { sites, unreachable } = await readSites(flow, targets, silent, options);
+  const probe = probeRun(await readProgram(flow.installation));
+  const posts = sites.map((site): Post => ({ site, objects: undefined, watches: [] }));
+  try {
+    const placed = await during(
+      flow,
+      `Starting the probe on ${counted(sites.flatMap(({ nodes }) => nodes).length, 'node')}`,
+      () =>
+        allOrFirstError(
+          posts.map(async (post) => ({
+            site: post.site,
+            stations: await watched(flow, post, probe, options),
+          })),
+          flow.progress,
+        ),
+      () => 'The probe watches',
+    );
+    const clusters = placed.map(({ site, stations }) => ({ ...probedCluster(site, stations), via: stations.via }));
+    const tests = planTests(clusters);
+    const stations = placed.flatMap((one) => one.stations.stations);
+    const evidence = await during(
+      flow,
+      `Sending ${counted(tests.length, 'test')} between ${counted(clusters.length, 'cluster')}`,
+      () => gather(stations, tests),
+      () => `Sent ${counted(tests.length, 'test')} between ${counted(clusters.length, 'cluster')}`,
+    );
+    for (const post of posts) post.watches = [];
+    return probeReport({ clusters, results: judgeAll(tests, evidence), unreachable });
+  } finally {
+    await cleanUp(flow, posts, probe.token);
+  }
+}
+
+function probeRun(program: string): ProbeRun {
+  const token = randomBytes(4).toString('hex');
+  let watches = 0;
+  return { token, program, nextToken: () => `${token}.${watches++}` };
+}
+
+async function readSites(
+  flow: Flow,
+  targets: readonly Target[],
+  silent: readonly UnreachableCluster[],
+  options: ProbeOptions,
+): Promise<{ sites: ProbeSite[]; unreachable: UnreachableCluster[] }> {
+  const names = targets.map(({ client }) => client.context).join(', ');
+  const read = async ({ client, namespace }: Target) => ({
+    client,
+    snapshot: await readSnapshot(client, { namespace, purpose: 'connect' }),
+  });
+  const { done, failed } = await during(
+    flow,
+    `Reading ${names}`,
+    () => whereItSucceeds(flow, targets, read, options.parallel),
+    () => `Read ${names}`,
+  );
+  const snapshots = done.map(({ snapshot }) => snapshot);
+  for (const snapshot of snapshots) requireCilium(snapshot);
+  const family = commonFamily(snapshots);
+  const nameOf = namesApart(snapshots);
+  const gone = failed.map(({ context, error: { code, message, hint } }) => ({
+    ...{ context, code, message },
+    ...(hint ? { hint } : {}),
+  }));
+  return {
+    sites: done.map(({ client, snapshot }) => ({
+      ...{ client, snapshot, name: nameOf(snapshot), family },
+      nodes: nodesIn(snapshot, family, options.nodes),
+    })),
+    unreachable: [...silent, ...gone],
+  };
+}
+
+function nodesIn(snapshot: ClusterSnapshot, family: 4 | 6, limit: number): ProbeSite['nodes'] {
+  const reachable = snapshot.nodes.filter((node) => addressOf(node, family) !== undefined);
+  return chooseNodes(reachable, limit).map((node) => ({ node, address: addressOf(node, family) ?? '' }));
+}
+
+interface Post {
+  site: ProbeSite;
+  /** What was, or may have been, made there. */
+  objects: ProbeObjects | undefined;
+  /** Agents that watch, or may. */
+  watches: readonly Station[];
+}
+
+/** The stations of a cluster, all of them watching. */
+async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOptions): Promise<Stations> {
+  const { site } = post;
+  const { context } = site.client;
+  if (site.nodes.length === 0) {
+    throw new MeshctlError('NotFound', `context "${context}": it has no ready node with an InternalIP`, {
+      details: { context },
+    });
+  }
+  const agents = async () => {
+    const found = await agentStations(flow, site, probe);
+    post.watches = found.stations;
+    return watching(found, context);
+  };
+  if (options.via === 'agents') return agents();
+  try {
+    const { namespace, image = site.snapshot.agent?.image ?? '', waitMs } = options;
+    const objects = await renderProbe(flow.installation, { namespace, image, ...probe });
+    post.objects = objects;
+    const stations = await watching(await podStations(flow, site, objects, { waitMs, ...probe }), context);
+    const outside = stations.stations.find(({ place }) => place.kind === 'node' && place.deviceMtu === undefined);
+    if (!outside || options.via === 'pods') return stations;
+    flow.progress.warn(
+      `context "${context}": a pod with hostNetwork on node ${outside.place.node} does not have the node's address; its agents are asked instead`,
+    );
+  } catch (error) {
+    flow.signal.throwIfAborted();
+    if (options.via === 'pods' || !(error instanceof MeshctlError)) throw error;
+    flow.progress.warn(`${error.message}; its agents are asked instead`);
+  }
+  return agents();
+}
+
+/** Starts a watch at each station; where it cannot be, that is no station. */
+async function watching({ via, stations, failed }: Stations, context: string): Promise<Stations> {
+  const limit = pLimit(MOST_EXECS);
+  const started = await Promise.all(
+    stations.map(({ place, run }) =>
+      limit(async (): Promise<Station | ProbePlace> => {
+        try {
+          const start = readWatchStart(await run('watch', [String(WATCH_SECONDS)]));
+          if (!start) return { ...place, failed: `the probe on node ${place.node} does not watch` };
+          return { place: withMtus(place, start), run };
+        } catch (error) {
+          if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+          return { ...place, failed: error.message.replace(`context "${context}": `, '') };
+        }
+      }),
+    ),
+  );
+  const able = started.flatMap((one) => ('run' in one ? [one] : []));
+  const unable = started.flatMap((one) => ('run' in one ? [] : [one]));
+  if (able.length === 0) {
+    throw new MeshctlError('ExecFailed', `context "${context}": ${unable[0]?.failed ?? 'the probe runs nowhere'}`, {
+      details: { context },
+    });
+  }
+  return { via, stations: able, failed: [...failed, ...unable] };
+}
+
+/** Sends all tests, each from its place, and asks all places what they saw. */
+async function gather(stations: readonly Station[], tests: readonly ProbeTest[]): Promise<Evidence> {
+  const limit = pLimit(MOST_EXECS);
+  const said = new Map<string, Said>();
+  const unsent = new Map<ProbePlace, string>();
+  await Promise.all(
+    stations.map(async ({ place, run }) => {
+      const own = tests.filter(({ from }) => from === place);
+      for (let first = 0; first < own.length; first += AT_ONCE) {
+        const words = own.slice(first, first + AT_ONCE).map(testWord);
+        try {
+          const stdout = await limit(() => run('send', words));
+          for (const [id, what] of readSaid(stdout)) said.set(id, what);
+        } catch (error) {
+          if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+          unsent.set(place, error.message);
+          return;
+        }
+      }
+    }),
+  );
+  const sightings = new Map<ProbePlace, Sightings>();
+  await Promise.all(
+    stations.map(({ place, run }) =>
+      limit(async () => {
+        try {
+          const all = readSightings(await run('collect', []));
+          if (all) sightings.set(place, all);
+        } catch (error) {
+          if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+        }
+      }),
+    ),
+  );
+  return { said, sightings, unsent };
+}
+
+/** Ends watches that nobody collected, and removes what was made. */
+async function cleanUp(flow: Flow, posts: readonly Post[], token: string): Promise<void> {
+  const limit = pLimit(MOST_EXECS);
+  const signal = AbortSignal.timeout(END_MS);
+  const end = ({ run }: Station) => limit(() => run('collect', [], signal).catch(() => undefined));
+  await Promise.all(posts.flatMap(({ watches }) => watches.map(end)));
+  const made = posts.flatMap(({ site, objects }) => (objects ? [{ client: site.client, objects }] : []));
+  if (made.length === 0) return;
+  const task = flow.progress.start('Removing the probe');
+  const gone = await Promise.all(made.map(({ client, objects }) => removePods(flow, client, objects, token)));
+  if (gone.every(Boolean)) task.done('Removed the probe');
+  else task.fail('The probe is not removed everywhere');
+}

@@ -1,0 +1,206 @@
+import { versionOfImage } from '../cilium/versions.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import type { FirewallPlatform, FirewallRules } from '../network/firewall.ts';
+import { tunnelOverhead } from '../network/mtu.ts';
+import { AGENT_SELECTOR, CILIUM_CONFIG } from '../objects/names.ts';
+import type { Loss, ProbedPackets } from './failures.ts';
+import type { ProbedCluster } from './places.ts';
+import { mtuOf } from './tests.ts';
+
+/** A firewall's rule that lets packets through. */
+export interface LetThrough {
+  protocol: string;
+  port?: number;
+  sources: string[];
+  destinations: string[];
+}
+
+/** What most likely is the matter, and what to do. */
+export interface ProbeAdvice {
+  /** One sentence without a stop. */
+  likely: string;
+  /** Of what a firewall drops. */
+  letThrough: LetThrough[];
+  /** The value for Cilium's `mtu` that fits the path; of `mtu-too-small`. */
+  mtu?: number;
+  /** Ends with a command. */
+  hints: string[];
+}
+
+interface Surroundings {
+  clusters: readonly ProbedCluster[];
+  rules: FirewallRules;
+}
+
+/** What the firewalls of clouds are called. */
+const FIREWALLS: Readonly<Record<FirewallPlatform, string>> = {
+  gcloud: "a firewall rule of Google Cloud's network that is missing",
+  aws: 'a security group (or network ACL) of AWS that does not have it',
+  az: 'a network security group of Azure that does not have it',
+  unknown: 'a firewall between them, or at the VPN',
+};
+
+/** What is most likely the matter with a loss, and what mends it. */
+export function adviceFor(loss: Loss, around: Surroundings): ProbeAdvice {
+  if (loss.verdict === 'mtu-too-small') return smallMtu(loss, around);
+  if (loss.verdict === 'service-unreachable') return deadService(loss, around);
+  return { letThrough: letThrough(loss, around), ...blocked(loss, around) };
+}
+
+function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThrough'> {
+  const { lostAt, isEverything, says, losesAnswers } = loss;
+  const context = contextsOf(loss, around);
+  const firewall = (format: string) =>
+    `What has to be let through: ${meshctlCommand('clustermesh firewall', { context }, format === 'table' ? [] : ['-o', format])}`;
+  const routes = `The routes of each node: ${meshctlCommand('clustermesh routes', { context })}`;
+  const cloud = platformOf(loss, around);
+  const format = cloud === 'unknown' ? 'table' : cloud;
+  const nodes = nodesWord(loss.fromNodes);
+  switch (lostAt) {
+    case 'sender':
+      return { likely: `the own firewall of ${nodes} does not let it out (${says})`, hints: [firewall('nft')] };
+    case 'route':
+      return {
+        likely: `${nodes} ${verb(loss.fromNodes, 'has', 'have')} no route to ${loss.to} (${says})`,
+        hints: [routes],
+      };
+    case 'name':
+      return {
+        likely: `${nodes} cannot resolve the name of the load balancer (${says})`,
+        hints: [checkOf(loss, around, 'apiserver')],
+      };
+    case 'rejected':
+      if (isEverything && says) {
+        return {
+          likely: `${nodes} ${verb(loss.fromNodes, 'has', 'have')} no route to ${loss.to}, or the next router has none (${says})`,
+          hints: [routes],
+        };
+      }
+      return {
+        likely: `something on the way answers in the destination's stead${says ? ` (${says})` : ''}: a firewall that rejects, or a router without a route`,
+        hints: isEverything ? [routes, firewall(format)] : [firewall(format)],
+      };
+    case 'destination':
+      return {
+        likely: `it reaches ${nodesWord(loss.toNodes) || `a node of ${loss.to}`} and is dropped there: by the node's own firewall (iptables, nftables, firewalld, Cilium's host policies)`,
+        hints: [firewall('nft')],
+      };
+    default:
+      if (losesAnswers && loss.packets.length > 0 && lostAt === 'answer') {
+        return {
+          likely: `requests arrive, and the answers of ${loss.from} are lost: a firewall that does not know the connections, or another way back than there`,
+          hints: [routes, firewall(format)],
+        };
+      }
+      return isEverything
+        ? {
+            likely:
+              'nothing arrives at all: a route that is missing on the way (or at the VPN), or a firewall that drops everything',
+            hints: [routes, firewall(format)],
+          }
+        : { likely: `other packets arrive: ${FIREWALLS[cloud]}`, hints: [firewall(format)] };
+  }
+}
+
+/** The rules for what is lost, of those that the mesh needs. */
+function letThrough(loss: Loss, { rules }: Surroundings): LetThrough[] {
+  const { from, to, packets, isMutual, lostAt, isEverything, says } = loss;
+  const isRoute = lostAt === 'route' || (lostAt === 'rejected' && isEverything && says !== undefined);
+  if (isRoute || lostAt === 'name') return [];
+  const isMeant = (kind: ProbedPackets['kind'], port: number | undefined) =>
+    packets.some((packet) => packet.kind === kind && (kind === 'pod-to-pod' || packet.port === port));
+  return rules.rules
+    .filter((rule) => (rule.from === from && rule.to === to) || (isMutual && rule.from === to && rule.to === from))
+    .filter(({ kind, port }) => isMeant(kind, port))
+    .map(({ protocol, port, sources, destinations, hostnames = [] }) => ({
+      protocol,
+      ...(port === undefined ? {} : { port }),
+      sources,
+      destinations: [...destinations, ...hostnames],
+    }));
+}
+
+function deadService(loss: Loss, around: Surroundings): ProbeAdvice {
+  const [packets] = loss.packets;
+  const server = around.clusters.find(({ name }) => name === loss.to)?.snapshot;
+  const nodes = nodesWord(loss.toNodes);
+  if (packets?.kind === 'apiserver') {
+    return {
+      likely: `packets arrive, and no clustermesh-apiserver of ${loss.to} answers them: it does not run, or its Service leads nowhere`,
+      letThrough: [],
+      hints: [checkOf(loss, around, 'apiserver')],
+    };
+  }
+  const place = { context: server?.context, namespace: server?.namespace };
+  return {
+    likely: `packets arrive, and nobody has the port on ${nodes}: Cilium's agent does not run there, or is set otherwise`,
+    letThrough: [],
+    hints: [`The agents: ${kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide'])}`],
+  };
+}
+
+/**
+ * Cilium takes what it adds to packets off the MTU that it is set to (Helm value `MTU`, cilium-config `mtu`), so that is to
+ * be the path's.
+ */
+function smallMtu(loss: Loss, { clusters }: Surroundings): ProbeAdvice {
+  const mtu = loss.pathMtu ?? 0;
+  const sendsMore = (cluster: ProbedCluster) =>
+    cluster.places.some((place) => place.failed === undefined && place.kind === 'node' && mtuOf(place, cluster) > mtu);
+  const concerned = clusters.filter(
+    (cluster) => (cluster.name === loss.from || cluster.name === loss.to) && sendsMore(cluster),
+  );
+  const overhead = Math.max(
+    ...concerned.map(({ snapshot: { ciliumConfig = {}, agent } }) =>
+      tunnelOverhead(ciliumConfig, versionOfImage(agent?.image ?? '')),
+    ),
+  );
+  const inside = overhead > 0 ? `, which leaves ${mtu - overhead} for pods` : '';
+  return {
+    likely: `the path carries packets of ${mtu} bytes, as a VPN does that adds headers of its own, and Cilium of ${concerned.map(({ name }) => name).join(' and ')} sends larger ones`,
+    letThrough: [],
+    mtu,
+    hints: concerned.map(({ name, snapshot: { context, namespace } }) => {
+      const patch = kubectlCommand({ context, namespace }, [
+        ...[
+          'patch',
+          'configmap',
+          CILIUM_CONFIG,
+          '--type',
+          'merge',
+          '-p',
+          JSON.stringify({ data: { mtu: String(mtu) } }),
+        ],
+      ]);
+      const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'daemonset/cilium']);
+      return `Set the MTU of ${name} to ${mtu}${inside} (Helm value MTU=${mtu}), and start its pods anew once its agents have it: ${patch} && ${restart}`;
+    }),
+  };
+}
+
+function checkOf(loss: Loss, { clusters }: Surroundings, category: string): string {
+  const context = clusters.find(({ name }) => name === loss.to)?.snapshot.context;
+  return `What it is like: ${meshctlCommand('clustermesh check', { context }, ['--category', category])}`;
+}
+
+/** Of the cluster into which packets are to be let; with both directions, of either that is known. */
+function platformOf({ from, to, isMutual }: Loss, { rules }: Surroundings): FirewallPlatform {
+  const of = (name: string) => rules.clusters.find((cluster) => cluster.name === name)?.platform ?? 'unknown';
+  const own = of(to);
+  return own === 'unknown' && isMutual ? of(from) : own;
+}
+
+function contextsOf({ from, to }: Loss, { clusters }: Surroundings): string[] {
+  return clusters.filter(({ name }) => name === from || name === to).map(({ snapshot }) => snapshot.context);
+}
+
+const MOST_NAMES = 3;
+
+function nodesWord(nodes: readonly string[]): string {
+  if (nodes.length <= MOST_NAMES) return nodes.join(', ');
+  return `${nodes.slice(0, MOST_NAMES).join(', ')} and ${nodes.length - MOST_NAMES} more`;
+}
+
+function verb(nodes: readonly string[], one: string, several: string): string {
+  return nodes.length === 1 ? one : several;
+}

@@ -1,0 +1,155 @@
+import { isIpAddress } from '../apiserver/endpoints.ts';
+import { configuredMtu } from '../network/mtu.ts';
+import { type NeedKind, type NetworkNeed, networkNeeds } from '../network/needs.ts';
+import { familyOf, type ProbedCluster, type ProbePlace } from './places.ts';
+
+export type ProbeKind = NeedKind | 'mtu';
+
+/** Packets of one kind from one place to an address. */
+export interface ProbeTest {
+  /** A short word that the packets carry. */
+  id: string;
+  kind: ProbeKind;
+  /** How it is sent; `mtu` is a series of packets that grow. */
+  via: 'tcp' | 'udp' | 'icmp' | 'esp' | 'mtu';
+  port?: number | undefined;
+  from: ProbePlace;
+  /** The cluster that is to get it, by name. */
+  toCluster: string;
+  /** Where it is to arrive; undefined for an apiserver, which any node may serve. */
+  to?: ProbePlace | undefined;
+  /** What is dialled. */
+  host: string;
+  /** Of TCP: a connection is told by it from all others. */
+  sourcePort?: number | undefined;
+  /** Of `mtu`: bytes of whole IP packets, the largest first. */
+  sizes?: readonly number[] | undefined;
+  /** Of `mtu`: bytes of the largest packets that both ends send, to which connections keep. */
+  enough?: number | undefined;
+  required: boolean;
+  /** What for: one clause. */
+  why: string;
+  /** From the cluster itself to its own apiserver: whether that answers at all. It is not in the report. */
+  isControl?: true;
+}
+
+/** The ports that probes dial from, by which their connections are told from others'. */
+const SOURCE_PORTS = { first: 61000, count: 4500 } as const;
+/** A port of pods at which nobody listens, as far as anyone knows: that it is refused is an answer. */
+const POD_PORT = 61999;
+const POD_TESTS = ['udp', 'tcp'] as const;
+
+/** Every IPv6 network carries so much (RFC 8200), and every IPv4 network that anyone runs a cluster on. */
+export const LEAST_MTU = 1280;
+const FINE = { below: 1500, step: 4 } as const;
+const COARSE_STEP = 100;
+
+/**
+ * What is sent between the places of these clusters: for each need of each two of them, from each node to one node of the
+ * other cluster. Of n and m nodes it is max(n, m) pairs, not n × m, and the same pairs in both directions.
+ */
+export function planTests(clusters: readonly ProbedCluster[]): ProbeTest[] {
+  const tests: ProbeTest[] = [];
+  let connections = 0;
+  const add = (test: Omit<ProbeTest, 'id' | 'sourcePort'>) => {
+    const sourcePort = test.via === 'tcp' ? SOURCE_PORTS.first + (connections++ % SOURCE_PORTS.count) : undefined;
+    tests.push({ ...test, id: tests.length.toString(36), ...(sourcePort === undefined ? {} : { sourcePort }) });
+  };
+  for (const client of clusters) {
+    for (const server of clusters) {
+      if (client === server) continue;
+      const pairs = pairsOf(of(client, 'node'), of(server, 'node'));
+      const needs = networkNeeds(client.snapshot, server.snapshot);
+      for (const need of needs) {
+        if (need.kind === 'apiserver') apiserverTests(need, client, server).forEach(add);
+        else if (need.kind === 'pod-to-pod') podTests(need, client, server).forEach(add);
+        else
+          pairs.forEach((pair) => {
+            add(nodeTest(need, pair));
+          });
+      }
+      const udp = needs.find(({ protocol }) => protocol === 'udp');
+      for (const pair of pairs) add(mtuTest(pair, udp?.port, client, server));
+    }
+  }
+  return tests;
+}
+
+type Pair = readonly [from: ProbePlace, to: ProbePlace];
+type Planned = Omit<ProbeTest, 'id' | 'sourcePort'>;
+
+function of({ places }: ProbedCluster, kind: ProbePlace['kind']): ProbePlace[] {
+  return places.filter((place) => place.kind === kind);
+}
+
+function pairsOf(from: readonly ProbePlace[], to: readonly ProbePlace[]): Pair[] {
+  const count = from.length === 0 || to.length === 0 ? 0 : Math.max(from.length, to.length);
+  return Array.from({ length: count }, (_, index) => [
+    from[index % from.length] as ProbePlace,
+    to[index % to.length] as ProbePlace,
+  ]);
+}
+
+function nodeTest(need: NetworkNeed, [from, to]: Pair): Planned {
+  const { kind, protocol, port, required, why } = need;
+  const via = protocol === 'all' ? 'icmp' : protocol;
+  return { kind, via, port, from, to, toCluster: to.cluster, host: to.address, required, why };
+}
+
+/**
+ * From each node, and from the pods where there are any: KVStoreMesh dials from a pod, agents from their node. And once from
+ * the server's own node, to know whether anything answers there.
+ */
+function apiserverTests(need: NetworkNeed, client: ProbedCluster, server: ProbedCluster): Planned[] {
+  const { kind, port, why, hosts = [] } = need;
+  const own = of(server, 'node').find(({ failed }) => failed === undefined);
+  return hosts.flatMap((host) => {
+    const test = { kind, via: 'tcp', port, toCluster: server.name, host, required: true, why } as const;
+    const senders = client.places.filter(({ address }) => !isIpAddress(host) || familyOf(address) === familyOf(host));
+    // A node that is dialled at its own address sees what arrives there.
+    const to = of(server, 'node').find(({ address }) => address === host);
+    return [
+      ...senders.map((from) => ({ ...test, from, to })),
+      ...(own ? [{ ...test, from: own, isControl: true as const }] : []),
+    ];
+  });
+}
+
+/** A packet that must arrive, and a connection that must be answered, even if only to be refused. */
+function podTests(need: NetworkNeed, client: ProbedCluster, server: ProbedCluster): Planned[] {
+  const { kind, required, why } = need;
+  return pairsOf(of(client, 'pod'), of(server, 'pod')).flatMap(([from, to]) =>
+    POD_TESTS.map((via) => ({
+      ...{ kind, via, port: POD_PORT, from, to, toCluster: server.name, host: to.address, required, why },
+    })),
+  );
+}
+
+/** Over the tunnel's or WireGuard's port, which is let through where anything is; without them as echo requests. */
+function mtuTest([from, to]: Pair, port: number | undefined, client: ProbedCluster, server: ProbedCluster): Planned {
+  return {
+    ...{ kind: 'mtu', via: 'mtu', port, from, to, toCluster: to.cluster, host: to.address, required: true },
+    sizes: packetSizes(mtuOf(from, client)),
+    enough: Math.min(mtuOf(from, client), mtuOf(to, server)),
+    why: 'larger packets of pods would be lost, and connections hang once they have something to say',
+  };
+}
+
+/**
+ * What Cilium takes for the MTU of the network at a node: what its device has there; before there is one, what it is set to,
+ * else what the node's device has.
+ */
+export function mtuOf({ deviceMtu = FINE.below, ciliumMtu }: ProbePlace, { snapshot }: ProbedCluster): number {
+  return ciliumMtu ?? configuredMtu(snapshot.ciliumConfig ?? {}) ?? deviceMtu;
+}
+
+/** The sizes of packets that find the path's MTU: what is wanted several times, as one lost packet shall not decide. */
+export function packetSizes(wanted: number): number[] {
+  const sizes = [wanted, wanted, wanted];
+  let size = wanted - (wanted % COARSE_STEP || COARSE_STEP);
+  for (; size > FINE.below; size -= COARSE_STEP) sizes.push(size);
+  for (size = Math.min(FINE.below, wanted) - FINE.step; size > LEAST_MTU; size -= FINE.step) sizes.push(size);
+  if (wanted > FINE.below) sizes.push(FINE.below);
+  if (wanted > LEAST_MTU) sizes.push(LEAST_MTU);
+  return sizes.sort((a, b) => b - a);
+}

@@ -1,0 +1,175 @@
+import type { ProbePlace } from './places.ts';
+import type { ProbeTest } from './tests.ts';
+import type { Said, Seen, Sightings } from './words.ts';
+
+export type ProbeVerdict =
+  | 'open'
+  /** It was sent to somebody who surely listens, and did not arrive. */
+  | 'path-blocked'
+  /** It arrived, and nobody answers there. */
+  | 'service-unreachable'
+  /** It arrived; the answer did not. */
+  | 'one-way'
+  /** Small packets arrive, and those do not that Cilium would send. */
+  | 'mtu-too-small'
+  | 'not-tested';
+
+/**
+ * Where packets are lost, as far as it can be told: refused by the sender's own firewall; without a route; with a host name
+ * that means nothing there; on the way in silence; on the way with an answer in the destination's stead; at the destination's
+ * own firewall, as its device has seen them.
+ */
+export type LossPlace = 'sender' | 'route' | 'name' | 'way' | 'rejected' | 'destination' | 'answer';
+
+/** What came of one test. */
+export interface TestResult {
+  test: ProbeTest;
+  verdict: ProbeVerdict;
+  /** Of what is blocked, or goes one way. */
+  lostAt?: LossPlace;
+  /** There and back. */
+  ms?: number;
+  /** Bytes of the largest packet that arrived; of `mtu` only. */
+  pathMtu?: number;
+  /** Why it was not tested, or what the sender's kernel says. */
+  why?: string;
+  /** Where it was seen, of what is not open: of an apiserver a node that passes it on. */
+  arrivedAt?: ProbePlace;
+}
+
+/**
+ * Whether the mesh does not work with what was found, or as well. Of packets larger than the other end ever sends, only
+ * datagrams are lost: TCP agrees on the smaller.
+ */
+export function isNeeded({ test, pathMtu }: TestResult): boolean {
+  return test.required && !(pathMtu !== undefined && pathMtu >= (test.enough ?? Number.POSITIVE_INFINITY));
+}
+
+/** What all places said and saw. */
+export interface Evidence {
+  /** By the tests' ids. */
+  said: ReadonlyMap<string, Said>;
+  /** Absent where a watch did not last. */
+  sightings: ReadonlyMap<ProbePlace, Sightings>;
+  /** Why nothing was sent from a place. */
+  unsent: ReadonlyMap<ProbePlace, string>;
+}
+
+/** @returns for each test but the controls what came of it, in their order */
+export function judgeAll(tests: readonly ProbeTest[], evidence: Evidence): TestResult[] {
+  const controls = new Map(
+    tests.flatMap((test) => (test.isControl ? [[controlKey(test), evidence.said.get(test.id)] as const] : [])),
+  );
+  const results = tests
+    .filter(({ isControl }) => !isControl)
+    .map((test) => judge(test, evidence, controls.get(controlKey(test))));
+  return results.map((result) =>
+    isOneWay(result, results) ? { ...result, verdict: 'one-way', lostAt: 'answer' } : result,
+  );
+}
+
+/**
+ * Whether a connection to an apiserver may well have arrived: it was seen at a node from which nothing goes to the asking
+ * cluster, so its answer neither; or nothing at all of the other cluster answers who asks, though all arrives.
+ */
+function isOneWay({ test, lostAt, arrivedAt }: TestResult, results: readonly TestResult[]): boolean {
+  if (test.kind !== 'apiserver') return false;
+  const asked = results.filter(
+    (one) => one.test.from === test.from && one.test.toCluster === test.toCluster && one.test.to,
+  );
+  const unanswered = asked.filter((one) => one.test.via === 'tcp' || one.test.via === 'icmp');
+  if (lostAt === 'way') return unanswered.length > 0 && unanswered.every(({ verdict }) => verdict === 'one-way');
+  if (lostAt !== 'destination') return false;
+  const back = results.filter((one) => one.test.from === arrivedAt && one.test.toCluster === test.from.cluster);
+  const sent = back.filter((one) => one.test.to && one.verdict !== 'not-tested');
+  return sent.length > 0 && sent.every(({ verdict }) => verdict === 'path-blocked');
+}
+
+const controlKey = ({ toCluster, host, port }: ProbeTest) => `${toCluster} ${host} ${port}`;
+
+type Arrival = 'let-in' | 'at-device' | 'nowhere' | 'unknown';
+type Judgement = Omit<TestResult, 'test'>;
+
+function judge(test: ProbeTest, evidence: Evidence, control: Said | undefined): TestResult {
+  const { from, to } = test;
+  const unable = from.failed ?? evidence.unsent.get(from) ?? (test.kind === 'apiserver' ? undefined : to?.failed);
+  const said = evidence.said.get(test.id);
+  if (unable !== undefined || !said) {
+    return { test, verdict: 'not-tested', why: unable ?? `${from.node} said nothing of it` };
+  }
+  return { test, ...judgeBySender(test, said, evidence, control) };
+}
+
+function judgeBySender(test: ProbeTest, said: Said, evidence: Evidence, control: Said | undefined): Judgement {
+  if (said.outcome === 'unreachable') return unreachable(said.reason ?? '');
+  const timed = said.ms === undefined ? {} : { ms: said.ms };
+  if (said.outcome === 'open' || said.outcome === 'answered') return { verdict: 'open', ...timed };
+  if (test.via === 'mtu') return judgeSizes(test, seenOf(test, evidence)?.seen);
+  const { arrival, at } = arrivalOf(test, evidence);
+  if (test.kind === 'apiserver') return { ...judgeApiserver(said, arrival, control), ...(at ? { arrivedAt: at } : {}) };
+  if (arrival === 'unknown') return { verdict: 'not-tested', why: `nothing is known of what ${test.to?.node} saw` };
+  if (arrival === 'at-device') return { verdict: 'path-blocked', lostAt: 'destination' };
+  if (arrival === 'nowhere') {
+    return { verdict: 'path-blocked', lostAt: said.outcome === 'refused' ? 'rejected' : 'way' };
+  }
+  // Of a pod's port that nobody has, to be refused is the answer.
+  if (said.outcome === 'refused') return { verdict: test.kind === 'pod-to-pod' ? 'open' : 'service-unreachable' };
+  return said.outcome === 'sent' ? { verdict: 'open' } : { verdict: 'one-way', lostAt: 'answer' };
+}
+
+/**
+ * By the texts of Linux' errors: EPERM is its own firewall's, ENETUNREACH a table without a route; EHOSTUNREACH comes from a
+ * route that says so, or from whoever refuses on the way.
+ */
+function unreachable(reason: string): Judgement {
+  const lostAt = /not permitted/i.test(reason)
+    ? 'sender'
+    : /network is unreachable/i.test(reason)
+      ? 'route'
+      : /name|resolution/i.test(reason)
+        ? 'name'
+        : 'rejected';
+  return { verdict: 'path-blocked', lostAt, why: reason };
+}
+
+/**
+ * Packets to a Service are passed on to a pod, so that no node lets them in for itself, and they may come by a node that
+ * nobody watches. Whether the apiserver would answer is known from a node of its own cluster, unless it hears nothing: some
+ * load balancers do not send a node's packets back to it.
+ */
+function judgeApiserver({ outcome }: Said, arrival: Arrival, control: Said | undefined): Judgement {
+  const isDead = control?.outcome === 'refused' || control?.outcome === 'unreachable';
+  if (isDead) return { verdict: 'service-unreachable', why: 'its own nodes are refused too' };
+  const hasArrived = arrival === 'let-in' || arrival === 'at-device';
+  if (outcome === 'refused') {
+    if (control?.outcome === 'open')
+      return { verdict: 'path-blocked', lostAt: hasArrived ? 'destination' : 'rejected' };
+    return { verdict: 'service-unreachable' };
+  }
+  if (!hasArrived) return { verdict: 'path-blocked', lostAt: 'way' };
+  if (control?.outcome === 'open') return { verdict: 'path-blocked', lostAt: 'destination' };
+  return { verdict: 'service-unreachable' };
+}
+
+function judgeSizes({ to, sizes = [] }: ProbeTest, seen: Seen | undefined): Judgement {
+  if (!seen) return { verdict: 'not-tested', why: 'nothing is known of what its destination saw' };
+  if (!seen.letIn) return { verdict: 'not-tested', why: 'no packet arrives, of whatever size' };
+  // Drivers let a little more in than their device's MTU, as room for a VLAN's tag.
+  const pathMtu = Math.min(Math.max(...seen.sizes), to?.deviceMtu ?? Number.POSITIVE_INFINITY);
+  return { verdict: pathMtu < Math.max(...sizes) ? 'mtu-too-small' : 'open', pathMtu };
+}
+
+function arrivalOf(test: ProbeTest, evidence: Evidence): { arrival: Arrival; at?: ProbePlace } {
+  const found = seenOf(test, evidence);
+  if (!found) return { arrival: 'unknown' };
+  const { at, seen } = found;
+  return seen.letIn ? { arrival: 'let-in', at } : seen.atDevice ? { arrival: 'at-device', at } : { arrival: 'nowhere' };
+}
+
+/** What was seen at the place where it may arrive, or at that one of them that saw the most. */
+function seenOf(test: ProbeTest, { sightings }: Evidence): { at: ProbePlace; seen: Seen } | undefined {
+  const { to, toCluster } = test;
+  const watching = [...sightings].filter(([place]) => (to ? place === to : place.cluster === toCluster));
+  const seen = watching.map(([at, all]) => ({ at, seen: all.of(test) }));
+  return seen.find((one) => one.seen.letIn) ?? seen.find((one) => one.seen.atDevice) ?? seen[0];
+}

@@ -1,0 +1,166 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { counted } from '../../mesh/counted.ts';
+import type { ProbedPackets } from '../../mesh/probe/failures.ts';
+import type { PathCell, ProbedPath, ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
+import { hintLines } from '../hint-lines.ts';
+import { type Cell, tableLines } from '../table.ts';
+import type { Theme } from '../theme.ts';
+import { unreachableLines } from '../unreachable-view.ts';
+
+/**
+ * A matrix of what was tested from cluster to cluster, each thing that is wrong once, what was not tested, and the verdict.
+ * @param isWide with a line for each test too
+ */
+export function probeText(report: ProbeReport, theme: Theme, isWide = false): string {
+  const { failures, untested, unreachable } = report;
+  return [
+    ...clusterLines(report),
+    '',
+    ...matrix(report.paths, theme),
+    ...(isWide ? ['', ...testLines(report.tests, theme)] : []),
+    ...failures.flatMap((failure) => ['', ...failureLines(failure, theme)]),
+    ...(untested.length > 0 ? [''] : []),
+    ...untested.map((one) => `⏭️  ${notTested(one)}`),
+    '',
+    ...unreachableLines(unreachable, theme),
+    verdict(report, theme),
+  ].join('\n');
+}
+
+function clusterLines({ clusters }: ProbeReport): string[] {
+  return clusters.map(({ name, context, via, nodes, places }) => {
+    const probed = places.filter(({ kind }) => kind === 'node');
+    const zones = new Set(probed.flatMap(({ zone }) => zone ?? []));
+    const where = zones.size > 1 ? ` in ${zones.size} zones` : '';
+    const mtus = [...new Set(probed.flatMap(({ mtu }) => mtu ?? []))].join(', ');
+    const who = name === context ? name : `${name} (context ${context})`;
+    const named = probed.map(({ node }) => node);
+    const list = named.length <= MOST_NODES ? `: ${named.join(', ')}` : '';
+    return `${who}: ${probed.length} of ${counted(nodes, 'node')}${where}${list}; ${VIA[via]}${mtus ? `; MTU ${mtus}` : ''}`;
+  });
+}
+
+const VIA = { pods: 'by pods of the probe', agents: "by Cilium's agents" } as const;
+const MOST_NODES = 4;
+
+function matrix(paths: readonly ProbedPath[], theme: Theme): string[] {
+  const columns = [...new Map(paths.flatMap(({ cells }) => cells.map((cell) => [columnOf(cell), cell]))).keys()];
+  const head = ['FROM', 'TO', ...columns, 'ROUND TRIP'].map((text): Cell => ({ text, style: theme.bold }));
+  const rows = paths.map(({ from, to, cells, roundTripMs, pathMtu }) => [
+    from,
+    to,
+    ...columns.map((column) => {
+      const cell = cells.find((one) => columnOf(one) === column);
+      return cell ? cellOf(cell, pathMtu, theme) : '-';
+    }),
+    roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(1)} ms`,
+  ]);
+  return tableLines([head, ...rows]);
+}
+
+function columnOf({ kind, protocol, port }: PathCell): string {
+  if (kind === 'mtu') return 'MTU';
+  return (port === undefined ? kind : `${kind} ${protocol} ${port}`).toUpperCase();
+}
+
+function cellOf({ kind, verdict, count, tested, required }: PathCell, pathMtu: number | undefined, theme: Theme): Cell {
+  if (verdict === 'open') return { text: kind === 'mtu' ? `${pathMtu}` : 'open', style: theme.ok };
+  if (verdict === 'not-tested') return { text: 'not tested', style: theme.warn };
+  const part = count < tested ? ` ${count} of ${tested}` : '';
+  const size = verdict === 'mtu-too-small' && pathMtu !== undefined ? ` (${pathMtu})` : '';
+  return { text: `${verdict}${size}${part}`, style: required ? theme.fail : theme.warn };
+}
+
+function testLines(tests: readonly ReportedTest[], theme: Theme): string[] {
+  const rows = tests.map(({ kind, protocol, port, from, to, verdict, ms, pathMtu, why }) => [
+    `${from.cluster}/${from.node}${from.kind === 'pod' ? ' (pod)' : ''}`,
+    to.node === undefined ? `${to.cluster} ${to.address}` : `${to.cluster}/${to.node}`,
+    port === undefined ? kind : `${kind} ${protocol} ${port}`,
+    { text: verdict, style: verdict === 'open' ? theme.ok : theme.fail },
+    [ms === undefined ? '' : `${ms} ms`, pathMtu === undefined ? '' : `${pathMtu} bytes`, why ?? ''].join(' ').trim(),
+  ]);
+  return tableLines([['FROM', 'TO', 'WHAT', 'VERDICT', ''].map((text) => ({ text, style: theme.bold })), ...rows]);
+}
+
+/** What is wrong, in one line. */
+export function failureTitle({ verdict, from, to, isMutual, isEverything, packets }: ReportedFailure): string {
+  const what = isEverything ? 'everything' : packets.map(packetsWord).join(', ');
+  return `${verdict}: ${from} ${isMutual ? '↔' : '→'} ${to}: ${what}`;
+}
+
+function packetsWord({ kind, protocol, port, host }: ProbedPackets): string {
+  if (kind === 'mtu') return 'large packets';
+  if (kind === 'pod-to-pod') return 'pod to pod';
+  const at = host === undefined ? '' : ` at ${host}`;
+  if (kind === 'ping' || kind === 'ipsec') return kind === 'ping' ? 'ping (icmp)' : 'ipsec (esp)';
+  return `${kind} (${protocol}${port === undefined ? '' : ` ${port}`}${at})`;
+}
+
+/** Why it is no failure of the mesh, but for what it does not need at all. */
+const UNNEEDED: Partial<Record<ReportedFailure['verdict'], string>> = {
+  'mtu-too-small': 'connections agree on what the other end sends, large datagrams are lost',
+};
+
+function failureLines(failure: ReportedFailure, theme: Theme): string[] {
+  const {
+    required,
+    fromNodes,
+    toNodes,
+    pairs,
+    pairsTried,
+    likely,
+    letThrough,
+    hints,
+    isMutual,
+    losesAnswers,
+    verdict,
+  } = failure;
+  const title = failureTitle(failure);
+  const [mark, style] = required ? ['❌', theme.fail] : ['⚠️ ', theme.warn];
+  const sign = isMutual ? '↔' : '→';
+  const nodes = toNodes.length > 0 ? `${listed(fromNodes)} ${sign} ${listed(toNodes)}` : listed(fromNodes);
+  const extent = pairs === pairsTried ? 'all that were tried' : `${pairs} of ${pairsTried} tried`;
+  const opposite = losesAnswers && !isMutual ? '; what is sent the other way arrives, and its answers are lost' : '';
+  return [
+    `${mark} ${style(title)}${required ? '' : `; ${UNNEEDED[verdict] ?? 'the mesh works without it'}`}`,
+    ...tableLines(
+      [
+        ['nodes', `${nodes}; ${extent}`],
+        ['likely', `${likely}${opposite}`],
+        ...letThrough.map(({ protocol, port, sources, destinations }) => [
+          'let in',
+          `${protocol}${port === undefined ? '' : ` ${port}`} from ${sources.join(', ')} to ${destinations.join(', ')}`,
+        ]),
+      ],
+      '   ',
+    ),
+    ...hints.flatMap((hint) => hintLines(hint, theme)),
+  ];
+}
+
+function listed(names: readonly string[]): string {
+  return names.length <= MOST_NODES
+    ? names.join(', ')
+    : `${names.slice(0, MOST_NODES).join(', ')} and ${names.length - MOST_NODES} more`;
+}
+
+/** What was not tested and why, as a sentence without a stop. */
+export function notTested({ why, from, to, kinds }: ProbeReport['untested'][number]): string {
+  const where = from === undefined ? '' : ` from ${from} to ${to}`;
+  return `not tested${where}: ${kinds.length > 0 ? kinds.join(', ') : 'anything'}: ${why}`;
+}
+
+function verdict({ passed, tests, clusters, failures, untested, unreachable }: ProbeReport, theme: Theme): string {
+  const names = clusters.map(({ name }) => name).join(', ');
+  const context = clusters.map((cluster) => cluster.context);
+  const said = tests.filter((test) => test.verdict !== 'not-tested').length;
+  const needed = failures.filter(({ required }) => required).length;
+  if (needed > 0)
+    return `❌ ${theme.fail(`The network between ${names} does not carry a mesh: ${counted(needed, 'failure')}`)}`;
+  if (!passed && unreachable.length === 0) {
+    const again = meshctlCommand('connectivity probe', { context }, ['-o', 'wide']);
+    return `⚠️  ${theme.warn(`Nothing is proved between some of ${names}: no packet could be sent or seen`)} → ${again}`;
+  }
+  const left = untested.length > 0 ? '; see above what was not tested' : '';
+  return `✅ The network between ${names} carries all that the mesh needs of it (${counted(said, 'test')})${left}`;
+}
