@@ -183,12 +183,39 @@ describe('before enable', () => {
   });
 });
 
-describe('after enable and connect', () => {
-  beforeAll(async () => {
-    await meshctl.ok(enable('mesh-1,mesh-2'));
-    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+describe('what goes by the probe', () => {
+  it('check --pre says what it only read', async () => {
+    const check = ['clustermesh', 'check', '--pre', '--context', 'mesh-1,mesh-2'];
+    const hint = 'meshctl connectivity probe --context mesh-1,mesh-2';
+    expect((await meshctl.ok(check)).stdout).toMatch(
+      new RegExp(`Of the network this was read, and no packet sent: pod-cidr-overlap, .*\n.*${hint}`),
+    );
+    const report = jsonOf(await meshctl.ok([...check, '-o', 'json']));
+    requireValid(report);
+    expect(report.untried).toMatchObject({ hint: expect.stringContaining(hint) });
+    expect((await meshctl.ok(['clustermesh', 'check', '--pre', '--context', 'mesh-1'])).stdout).not.toContain(
+      'no packet sent',
+    );
   });
 
+  it('connect --probe writes nothing while something is blocked, and connects once it is not', async () => {
+    await meshctl.ok(enable('mesh-1,mesh-2'));
+    await meshctl.ok(['sandbox', 'break', 'drop:mesh-1>mesh-2:udp/8472']);
+    const versions = () => sandbox.clusters.map(({ store }) => store.list({ apiVersion: 'v1', kind: 'Secret' }));
+    const before = versions();
+    const { exitCode, stderr } = await meshctl([...connect('mesh-1', 'mesh-2'), '--probe']);
+    expect(stderr).toContain(
+      'nothing was changed: the network does not carry the mesh: path-blocked: mesh-1 → mesh-2: tunnel (udp 8472)\n' +
+        '  → What drops it, and the rules that mend it: meshctl connectivity probe --context mesh-1,mesh-2\n',
+    );
+    expect(exitCode).toBe(1);
+    expect(versions()).toEqual(before);
+    await meshctl.ok(['sandbox', 'mend', '--all']);
+    await meshctl.ok([...connect('mesh-1', 'mesh-2'), '--probe']);
+  });
+});
+
+describe('after enable and connect', () => {
   it('the clustermesh-apiserver is dialled from nodes and from pods', async () => {
     const { exitCode, report } = await probe();
     expect(summary(report)).toEqual({ cells: [], failures: [] });

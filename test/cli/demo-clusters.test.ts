@@ -74,6 +74,7 @@ it('leaves what it made with --keep, which a later run takes away', async () => 
   const ASK = '$ kubectl --context mesh-1 -n meshctl-demo exec deploy/client -- curl -s';
   expect(linesOf(kept.stdout)?.map((line) => line.replace(/ 'http:.*/, ''))).toEqual([
     `$ meshctl clustermesh check --pre --context ${BOTH}`,
+    `$ meshctl connectivity probe --context ${BOTH}`,
     '$ kubectl create namespace meshctl-demo    # in both clusters',
     `$ meshctl clustermesh enable --context ${BOTH}`,
     '$ meshctl clustermesh connect --context mesh-1 --destination-context mesh-2',

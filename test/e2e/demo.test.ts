@@ -33,6 +33,7 @@ it('shows each command as typed with its real output, and ends with both cluster
   const { exitCode, stdout, stderr } = await runCli(['demo']);
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
   expect(stdout.match(/^\$ .*/gm)).toEqual([
+    '$ meshctl connectivity probe --context gke,eks',
     '$ meshctl clustermesh check --pre --context gke,eks',
     '$ meshctl clustermesh enable --context gke,eks',
     '$ meshctl clustermesh connect --context gke --destination-context eks',

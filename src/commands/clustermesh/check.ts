@@ -8,8 +8,9 @@ import {
   MESH_CHECKS,
   PRE_CHECKS,
 } from '../../mesh/checks/catalogue.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { exitCodeOf } from '../../mesh/errors.ts';
-import { checkJunit, checkText } from '../../views/checks/check-view.ts';
+import { checkJunit, checkText, type Untried } from '../../views/checks/check-view.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
@@ -22,6 +23,9 @@ import type { CHECK } from './check-spec.ts';
 const LOOK_INTERVAL_MS = 2000;
 
 type CheckFlags = FlagsOf<typeof CHECK>;
+
+/** The categories of checks that are about the way of packets. */
+const READ_OF_NETWORK = ['addresses', 'network'];
 
 const NOTHING: Checked = { entries: [], failed: [] };
 
@@ -40,7 +44,7 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
     const { entries, failed } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
     const dead = [...silent, ...failed].map(notAnswering);
     const named = await withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]);
-    return resultOf(named, flags, dead.length > 0);
+    return resultOf(named, flags, { incomplete: dead.length > 0, untried: untriedBy(targets, entries, flags) });
   };
   return withAnsweringClusters(context, flags, work, waitMs);
 }
@@ -52,12 +56,39 @@ function notAnswering({ context, error: { message, hint } }: Unanswered): CheckE
   return { id: CLUSTER_ANSWERS, category: 'clusters', cluster: context, args: { context }, ...says };
 }
 
-function resultOf(entries: readonly CheckEntry[], flags: CheckFlags, incomplete: boolean): CommandResult {
+/** Before the mesh nobody dials anybody: what the checks say of the network is what somebody has written down about it. */
+function untriedBy(
+  targets: readonly Target[],
+  entries: readonly CheckEntry[],
+  { pre }: CheckFlags,
+): Untried | undefined {
+  const read = entries.filter(({ severity, category }) => severity !== 'skip' && READ_OF_NETWORK.includes(category));
+  if (!pre || targets.length < 2 || read.length === 0) return undefined;
+  const context = targets.map(({ client }) => client.context);
+  return {
+    checks: [...new Set(read.map(({ id }) => id))],
+    hint: `Send some, and see what arrives: ${meshctlCommand('connectivity probe', { context })}`,
+  };
+}
+
+interface Outcome {
+  /** Not every cluster answers. */
+  incomplete: boolean;
+  untried: Untried | undefined;
+}
+
+function resultOf(
+  entries: readonly CheckEntry[],
+  flags: CheckFlags,
+  { incomplete, untried: unprinted }: Outcome,
+): CommandResult {
   const shown = printable(entries);
+  const untried = unprinted && printable(unprinted);
+  const short = flags.output === 'short';
   return {
     kind: 'CheckReport',
-    data: { passed: isPassed(entries, flags), checks: shown },
-    text: (theme) => (flags.output === 'junit' ? checkJunit(shown) : checkText(shown, flags.output === 'short', theme)),
+    data: { passed: isPassed(entries, flags), checks: shown, ...(untried ? { untried } : {}) },
+    text: (theme) => (flags.output === 'junit' ? checkJunit(shown) : checkText(shown, { short, untried }, theme)),
     exitCode: incomplete ? exitCodeOf('ClusterUnreachable') : isPassed(entries, flags) ? 0 : 1,
   };
 }

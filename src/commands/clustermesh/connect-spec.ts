@@ -19,6 +19,10 @@ export const CONNECT = {
       line: 'meshctl clustermesh connect --context a --destination-context "prod-*" --connection-mode mesh',
       what: 'join several clusters, every pair of them',
     },
+    {
+      line: 'meshctl clustermesh connect --context gke --destination-context eks --probe',
+      what: 'only if the network carries it',
+    },
     { line: 'meshctl clustermesh connect --all --dry-run', what: 'what connecting all clusters would write' },
   ],
   reachesClusters: true,
@@ -58,6 +62,14 @@ export const CONNECT = {
       description: 'compatibility checks to skip, comma-separated',
       parse: parseList,
       complete: 'compatibility-checks',
+    },
+    {
+      flags: '--probe',
+      group: 'run',
+      description:
+        'send real packets between the clusters first, as connectivity probe does, and stop when something is blocked ' +
+        'that the mesh needs; not with --dry-run, as it makes pods',
+      default: false,
     },
     {
       flags: '--no-proof',

@@ -6,6 +6,7 @@ import {
   prepareConnect,
 } from '../../flows/connect/prepare-connect.ts';
 import type { Target } from '../../flows/flow.ts';
+import { requireOpenNetwork } from '../../flows/probe/require-open.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../mesh/checks/compatibility.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
@@ -50,6 +51,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   }
   return withMesh(context, flags, async (request, silent) => {
     const plan = await prepareConnect(context, request, options);
+    if (flags.probe && !dryRun) {
+      const hub = request.mode === 'mesh' ? undefined : request.source?.client.context;
+      await requireOpenNetwork(context, plan.targets, { hub, parallel: flags.parallel });
+    }
     sayLeftOut(context, plan.spared);
     return withUnanswered(await join(request, plan), [...silent, ...plan.spared]);
   });

@@ -70,6 +70,10 @@ export function storyOnClusters(
     meshctl(tells, 'service', 'global', service, '--context', both, '--affinity', value);
 
   return [
+    meshctl(
+      'First the network: does it carry what a mesh needs? Real packets, seen on the other side.',
+      ...['connectivity', 'probe', '--context', both],
+    ),
     {
       tells: 'A namespace of its own, in which the demo writes down what it will change.',
       line: kubectlInBoth({}, 'create', 'namespace', namespace),

@@ -31,7 +31,7 @@ export function demoLines(context: CommandContext, flags: DemoFlags, within: Com
     ...asGroup.flatMap((group) => ['--as-group', group]),
   ];
   const timeout = requestTimeout === USUAL_REQUEST_TIMEOUT_MS ? [] : ['--request-timeout', spanWord(requestTimeout)];
-  const ciliumFlag = (argv: readonly string[]) => (argv[0] === 'service' ? '--cilium-namespace' : '-n');
+  const ciliumFlag = (argv: readonly string[]) => (argv[0] === 'clustermesh' ? '-n' : '--cilium-namespace');
   return {
     meshctl(tells, ...given) {
       const cilium = ciliumNamespace === undefined ? [] : [ciliumFlag(given), ciliumNamespace];

@@ -41,6 +41,10 @@ export function storyOf(context: CommandContext, { kubeconfigPath, gke, eks }: S
   });
   return [
     meshctl(
+      'First the network: does it carry what a mesh needs? Real packets, seen on the other side.',
+      ...['connectivity', 'probe', '--context', CONTEXTS],
+    ),
+    meshctl(
       'Before anything is changed: can these clusters become a mesh? Names, addresses, BGP peerings, propagated routes.',
       ...['clustermesh', 'check', '--pre', '--context', CONTEXTS],
     ),

@@ -6,7 +6,7 @@ import { namesApart } from '../../mesh/cilium/names-apart.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { addressOf, chooseNodes, commonFamily, type ProbePlace } from '../../mesh/probe/places.ts';
+import { addressOf, chooseNodes, commonFamily, type ProbedCluster, type ProbePlace } from '../../mesh/probe/places.ts';
 import { type ProbeReport, probeReport } from '../../mesh/probe/report.ts';
 import { type ProbeTest, planTests } from '../../mesh/probe/tests.ts';
 import { type Evidence, judgeAll } from '../../mesh/probe/verdict.ts';
@@ -38,8 +38,10 @@ export interface ProbeOptions {
   image?: string | undefined;
   /** For pods to run. */
   waitMs: number;
-  /** Clusters read at a time, and programs run at a time. */
+  /** Clusters read at a time. */
   parallel: number;
+  /** The context of a cluster that is joined with all others, which are not with each other; absent: all are. */
+  hub?: string | undefined;
 }
 
 /** Longer than any probe: a watch that nobody collects ends by itself. */
@@ -82,7 +84,8 @@ export async function probeNetwork(
       () => 'The probe watches',
     );
     const clusters = placed.map(({ site, stations }) => ({ ...probedCluster(site, stations), via: stations.via }));
-    const tests = planTests(clusters);
+    const isHub = ({ snapshot }: ProbedCluster) => options.hub === undefined || snapshot.context === options.hub;
+    const tests = planTests(clusters, (one, other) => isHub(one) || isHub(other));
     const stations = placed.flatMap((one) => one.stations.stations);
     const evidence = await during(
       flow,

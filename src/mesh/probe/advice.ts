@@ -27,6 +27,20 @@ export interface ProbeAdvice {
   hints: string[];
 }
 
+/** What is wrong, in one line. */
+export function failureTitle({ verdict, from, to, isMutual, isEverything, packets }: Omit<Loss, 'results'>): string {
+  const what = isEverything ? 'everything' : packets.map(packetsWord).join(', ');
+  return `${verdict}: ${from} ${isMutual ? '↔' : '→'} ${to}: ${what}`;
+}
+
+function packetsWord({ kind, protocol, port, host }: ProbedPackets): string {
+  if (kind === 'mtu') return 'large packets';
+  if (kind === 'pod-to-pod') return 'pod to pod';
+  const at = host === undefined ? '' : ` at ${host}`;
+  if (kind === 'ping' || kind === 'ipsec') return kind === 'ping' ? 'ping (icmp)' : 'ipsec (esp)';
+  return `${kind} (${protocol}${port === undefined ? '' : ` ${port}`}${at})`;
+}
+
 interface Surroundings {
   clusters: readonly ProbedCluster[];
   rules: FirewallRules;

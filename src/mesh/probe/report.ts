@@ -157,11 +157,12 @@ const WORST: readonly ProbeVerdict[] = [
   ...(['not-tested', 'open', 'mtu-too-small', 'service-unreachable', 'one-way', 'path-blocked'] as const),
 ];
 
+/** Between each two clusters of which anything was tried. */
 function pathsOf(clusters: readonly ProbedCluster[], results: readonly TestResult[]): ProbedPath[] {
   const between = groupBy(results, ({ test }) => `${test.from.cluster} ${test.toCluster}`);
   return clusters.flatMap(({ name: from }) =>
     clusters
-      .filter(({ name }) => name !== from)
+      .filter(({ name }) => between.has(`${from} ${name}`))
       .map(({ name: to }) => {
         const own = between.get(`${from} ${to}`) ?? [];
         const times = roundTrips(own);

@@ -47,8 +47,12 @@ const COARSE_STEP = 100;
 /**
  * What is sent between the places of these clusters: for each need of each two of them, from each node to one node of the
  * other cluster. Of n and m nodes it is max(n, m) pairs, not n × m, and the same pairs in both directions.
+ * @param areJoined whether two clusters are to be one mesh; default: all are
  */
-export function planTests(clusters: readonly ProbedCluster[]): ProbeTest[] {
+export function planTests(
+  clusters: readonly ProbedCluster[],
+  areJoined: (one: ProbedCluster, other: ProbedCluster) => boolean = () => true,
+): ProbeTest[] {
   const tests: ProbeTest[] = [];
   let connections = 0;
   const add = (test: Omit<ProbeTest, 'id' | 'sourcePort'>) => {
@@ -57,7 +61,7 @@ export function planTests(clusters: readonly ProbedCluster[]): ProbeTest[] {
   };
   for (const client of clusters) {
     for (const server of clusters) {
-      if (client === server) continue;
+      if (client === server || !areJoined(client, server)) continue;
       const pairs = pairsOf(of(client, 'node'), of(server, 'node'));
       const needs = networkNeeds(client.snapshot, server.snapshot);
       for (const need of needs) {

@@ -11,8 +11,19 @@ const MARKS: Readonly<Record<Severity, string>> = { pass: '√', warn: '‼', fa
 /** What an operator has something to do about. */
 const SHORT: readonly Severity[] = ['fail', 'warn'];
 
+/** What of the network was only read, and the command that sends packets. */
+export interface Untried {
+  /** Ids of checks. */
+  checks: readonly string[];
+  hint: string;
+}
+
 /** All checks by category; `short` leaves out what passed and what was not looked at. */
-export function checkText(entries: readonly CheckEntry[], short: boolean, theme: Theme): string {
+export function checkText(
+  entries: readonly CheckEntry[],
+  { short, untried }: { short: boolean; untried?: Untried | undefined },
+  theme: Theme,
+): string {
   const lines: string[] = [];
   for (const category of new Set(entries.map((entry) => entry.category))) {
     const all = entries.filter((entry) => entry.category === category);
@@ -22,6 +33,10 @@ export function checkText(entries: readonly CheckEntry[], short: boolean, theme:
     lines.push(...shown.flatMap((entry) => entryLines(entry, theme)), '');
   }
   lines.push(summary(together(entries), theme));
+  if (untried) {
+    lines.push(`   Of the network this was read, and no packet sent: ${untried.checks.join(', ')}`);
+    lines.push(...hintLines(untried.hint, theme));
+  }
   lines.push(
     ...explainLines(
       entries.filter(({ severity }) => SHORT.includes(severity)),

@@ -1,6 +1,7 @@
+import { failureTitle } from '../../mesh/probe/advice.ts';
 import type { ProbeReport } from '../../mesh/probe/report.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
-import { failureTitle, notTested } from './probe-view.ts';
+import { notTested } from './probe-view.ts';
 
 /** A case for each kind of packets from cluster to cluster; what the mesh works without does not fail. */
 export function probeJunit({ paths, failures, untested, unreachable }: ProbeReport): string {

@@ -1,6 +1,6 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
-import type { ProbedPackets } from '../../mesh/probe/failures.ts';
+import { failureTitle } from '../../mesh/probe/advice.ts';
 import type { PathCell, ProbedPath, ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
@@ -80,20 +80,6 @@ function testLines(tests: readonly ReportedTest[], theme: Theme): string[] {
     [ms === undefined ? '' : `${ms} ms`, pathMtu === undefined ? '' : `${pathMtu} bytes`, why ?? ''].join(' ').trim(),
   ]);
   return tableLines([['FROM', 'TO', 'WHAT', 'VERDICT', ''].map((text) => ({ text, style: theme.bold })), ...rows]);
-}
-
-/** What is wrong, in one line. */
-export function failureTitle({ verdict, from, to, isMutual, isEverything, packets }: ReportedFailure): string {
-  const what = isEverything ? 'everything' : packets.map(packetsWord).join(', ');
-  return `${verdict}: ${from} ${isMutual ? '↔' : '→'} ${to}: ${what}`;
-}
-
-function packetsWord({ kind, protocol, port, host }: ProbedPackets): string {
-  if (kind === 'mtu') return 'large packets';
-  if (kind === 'pod-to-pod') return 'pod to pod';
-  const at = host === undefined ? '' : ` at ${host}`;
-  if (kind === 'ping' || kind === 'ipsec') return kind === 'ping' ? 'ping (icmp)' : 'ipsec (esp)';
-  return `${kind} (${protocol}${port === undefined ? '' : ` ${port}`}${at})`;
 }
 
 /** Why it is no failure of the mesh, but for what it does not need at all. */

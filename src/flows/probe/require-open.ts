@@ -1,0 +1,36 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { failureTitle } from '../../mesh/probe/advice.ts';
+import type { Flow, Target } from '../flow.ts';
+import { probeNetwork } from './probe.ts';
+
+/** As many nodes of each cluster as `connectivity probe` takes by itself, and as long as it waits. */
+const USUAL = { nodes: 3, via: 'auto', namespace: 'meshctl-probe', waitMs: 120_000 } as const;
+
+/**
+ * Probes the network between clusters that are to be joined.
+ * @param hub the context of the one that the others are joined with; undefined: each with each
+ * @throws MeshctlError `NetworkBlocked` when it does not let through what the mesh needs, or nothing could be seen
+ */
+export async function requireOpenNetwork(
+  flow: Flow,
+  targets: readonly Target[],
+  { hub, parallel }: { hub: string | undefined; parallel: number },
+): Promise<void> {
+  const { passed, failures, untested } = await probeNetwork(flow, targets, [], { ...USUAL, parallel, hub });
+  for (const failure of failures.filter(({ required }) => !required)) {
+    flow.progress.warn(`${failureTitle(failure)}: ${failure.likely}`);
+  }
+  if (passed) return;
+  const blocked = failures.filter(({ required }) => required);
+  const context = targets.map(({ client }) => client.context);
+  const says = blocked.length > 0 ? blocked.map(failureTitle) : untested.map(({ why }) => why);
+  throw new MeshctlError(
+    'NetworkBlocked',
+    `nothing was changed: the network ${blocked.length > 0 ? 'does not carry the mesh' : 'is not proved'}: ${says.join('; ')}`,
+    {
+      hint: `What drops it, and the rules that mend it: ${meshctlCommand('connectivity probe', { context })}`,
+      details: { failures: blocked.map(({ verdict, from, to, packets }) => ({ verdict, from, to, packets })) },
+    },
+  );
+}
