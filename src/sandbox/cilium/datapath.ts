@@ -98,10 +98,11 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
 
   /** The cluster of the pod that has an address; undefined for what no pod has that the agent knows. */
   function ownerOf(address: string): string | undefined {
-    const isOwn = (store.list(typeOf('Pod')) as Pod[]).some(
-      ({ spec, status }) => status?.podIP === address && !spec.hostNetwork,
-    );
-    if (isOwn) return cluster;
+    const own = store.find(typeOf('Pod'), (one) => {
+      const { spec, status } = one as Pod;
+      return status?.podIP === address && !spec.hostNetwork;
+    });
+    if (own) return cluster;
     return [...remotes].find(([peer, state]) => entryOf(state, 'endpoints', peer, address) !== undefined)?.[0];
   }
 

@@ -102,11 +102,12 @@ function routeInto(
 
 /** The node that has an address, or on which the pod is that has it. */
 export function placeOf({ store }: NetworkCluster, address: string): { node: string; isPod: boolean } | undefined {
-  const node = (store.list(typeOf('Node')) as Node[]).find(({ status }) =>
-    status?.addresses?.some((entry) => entry.address === address),
-  );
+  const node = store.find(
+    typeOf('Node'),
+    (one) => (one as Node).status?.addresses?.some((entry) => entry.address === address) === true,
+  ) as Node | undefined;
   if (node) return { node: node.metadata.name, isPod: false };
-  const pod = (store.list(typeOf('Pod')) as Pod[]).find(({ status }) => status?.podIP === address);
+  const pod = store.find(typeOf('Pod'), (one) => (one as Pod).status?.podIP === address) as Pod | undefined;
   return pod?.spec.nodeName === undefined ? undefined : { node: pod.spec.nodeName, isPod: true };
 }
 

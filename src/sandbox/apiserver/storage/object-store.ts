@@ -13,6 +13,11 @@ export interface StoreEvent {
 export interface Store {
   get(ref: ObjectRef): KubeObject | undefined;
   list(type: { apiVersion: string; kind: string; namespace?: string; labels?: Record<string, string> }): KubeObject[];
+  /** A copy of the first that is meant, and of no other. @param isMeant looks at the objects themselves, and changes nothing */
+  find(
+    type: { apiVersion: string; kind: string; namespace?: string },
+    isMeant: (object: KubeObject) => boolean,
+  ): KubeObject | undefined;
   /** Sets uid, creationTimestamp, resourceVersion, generation. Throws AlreadyExists. */
   create(object: KubeObject, manager?: string): KubeObject;
   /** Replaces the object: reads it, lets `change` mutate a copy, writes it. Bumps generation if spec changed. */

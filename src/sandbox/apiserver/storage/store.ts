@@ -42,6 +42,10 @@ export function createStore({ rememberedChanges = 4096 } = {}): ClusterStore {
         .filter((object) => Object.entries(labels).every(([key, value]) => object.metadata.labels?.[key] === value))
         .map(clone);
     },
+    find: ({ apiVersion, kind, namespace }, isMeant) => {
+      const resource = state.kinds.require(apiVersion, kind);
+      return clone(state.log.list(resource, namespace).find(isMeant));
+    },
     create: (object, manager = DEFAULT_MANAGER) => {
       const resource = state.kinds.require(object.apiVersion, object.kind);
       return clone(createObject(state, resource, object, { manager: { name: manager } }));
