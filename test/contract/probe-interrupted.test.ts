@@ -1,0 +1,99 @@
+/** Wherever a probe is interrupted, or loses an API server for a while, nothing of it stays. */
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Fault } from '../../src/sandbox/apiserver/api.ts';
+import { type CliResult, runCli } from '../support/cli.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+const PROBE = ['connectivity', 'probe', '--context', 'mesh-1,mesh-2'];
+/** So many places, evenly spread over the requests of a probe. */
+const PLACES = Array.from({ length: 20 }, (_, place) => place);
+
+let sandbox: TestSandbox;
+/** Decides about each request of the probe, by its number from 1 on. */
+let onRequest: ((number: number, context: string) => Fault | undefined) | undefined;
+let requests = 0;
+/** How many requests a probe makes that nothing disturbs. */
+let usual = 0;
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({
+    nodes: 2,
+    intercept: async (context) => onRequest?.(++requests, context),
+  });
+  onRequest = () => undefined;
+  expect((await probe()).exitCode).toBe(0);
+  usual = requests;
+  expect(usual).toBeGreaterThan(PLACES.length);
+});
+
+afterAll(async () => {
+  expect(sandbox?.errors).toEqual([]);
+  await sandbox?.close();
+});
+
+beforeEach(() => {
+  requests = 0;
+});
+
+function probe(signal = new AbortController().signal): Promise<CliResult> {
+  return runCli(PROBE, { env: { KUBECONFIG: sandbox.kubeconfigPath }, signal });
+}
+
+/** The request of a place. */
+const numberAt = (place: number) => 1 + Math.floor((place * usual) / PLACES.length);
+
+function expectNothingLeft(): void {
+  for (const { store } of sandbox.clusters) {
+    expect(store.get({ apiVersion: 'v1', kind: 'Namespace', name: 'meshctl-probe' })).toBeUndefined();
+    const pods = store.list({ apiVersion: 'v1', kind: 'Pod' });
+    expect(pods.filter(({ metadata }) => metadata.name.startsWith('probe-'))).toEqual([]);
+  }
+}
+
+it.each(PLACES)('interrupted at place %i', async (place) => {
+  const ctrlC = new AbortController();
+  onRequest = (number) => {
+    if (number === numberAt(place)) ctrlC.abort();
+    return undefined;
+  };
+  const { exitCode, stderr } = await probe(ctrlC.signal);
+  // In the last of it, what is to be removed is being removed already.
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: expect.toSatisfy((code) => code === 130 || code === 0) });
+  expect(stderr).not.toContain('could not remove');
+  expectNothingLeft();
+});
+
+it.each(PLACES)('one API server is away for a while at place %i', async (place) => {
+  const from = numberAt(place);
+  onRequest = (number, context) => (context === 'mesh-2' && number >= from && number < from + 4 ? 'drop' : undefined);
+  const { stderr } = await probe();
+  expect(stderr).not.toContain('could not remove');
+  expectNothingLeft();
+});
+
+it('a second probe takes away what a killed one left, but for pods that may still be in use', async () => {
+  onRequest = undefined;
+  const [{ store }] = sandbox.clusters as [(typeof sandbox.clusters)[number]];
+  const labels = { 'app.kubernetes.io/managed-by': 'meshctl', 'app.kubernetes.io/component': 'probe' };
+  store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'meshctl-probe', labels } });
+  const left = (phase: string) => {
+    const metadata = { namespace: 'meshctl-probe', name: `probe-${phase.toLowerCase()}` };
+    store.create({
+      ...{ apiVersion: 'v1', kind: 'Pod' },
+      metadata: { ...metadata, labels: { ...labels, 'meshctl.io/probe-run': '00000000' } },
+      // On a node that is gone, so that no kubelet has its own mind about it.
+      spec: { nodeName: 'gone', containers: [{ name: 'probe', image: 'quay.io/cilium/cilium:v1.20.0' }] },
+    });
+    store.update({ apiVersion: 'v1', kind: 'Pod', ...metadata }, (pod) => {
+      pod.status = { ...(pod.status as object), phase };
+    });
+  };
+  left('Failed');
+  expect((await probe()).exitCode).toBe(0);
+  expectNothingLeft();
+  store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'meshctl-probe', labels } });
+  left('Running');
+  expect((await probe()).exitCode).toBe(0);
+  const pods = store.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'meshctl-probe' });
+  expect(pods.map(({ metadata }) => metadata.name)).toEqual(['probe-running']);
+});
