@@ -164,17 +164,16 @@ function smallMtu(loss: Loss, { clusters }: Surroundings): ProbeAdvice {
   const concerned = clusters.filter(
     (cluster) => (cluster.name === loss.from || cluster.name === loss.to) && sendsMore(cluster),
   );
-  const overhead = Math.max(
-    ...concerned.map(({ snapshot: { ciliumConfig = {}, agent } }) =>
-      tunnelOverhead(ciliumConfig, versionOfImage(agent?.image ?? '')),
-    ),
-  );
-  const inside = overhead > 0 ? `, which leaves ${mtu - overhead} for pods` : '';
+  const senders = concerned.map(({ name }) => name).join(' and ');
   return {
-    likely: `the path carries packets of ${mtu} bytes, as a VPN does that adds headers of its own, and Cilium of ${concerned.map(({ name }) => name).join(' and ')} sends larger ones`,
+    likely: loss.required
+      ? `the path carries packets of ${mtu} bytes, as a VPN does that adds headers of its own, and Cilium of ${senders} sends larger ones`
+      : `nodes of ${loss.to} take packets of ${mtu} bytes, and Cilium of ${senders} sends larger ones`,
     letThrough: [],
     mtu,
-    hints: concerned.map(({ name, snapshot: { context, namespace } }) => {
+    hints: concerned.map(({ name, snapshot: { context, namespace, ciliumConfig = {}, agent } }) => {
+      const overhead = tunnelOverhead(ciliumConfig, versionOfImage(agent?.image ?? ''));
+      const inside = overhead > 0 ? `, which leaves ${mtu - overhead} for pods` : '';
       const patch = kubectlCommand({ context, namespace }, [
         ...[
           'patch',

@@ -72,7 +72,7 @@ export function planTests(
             add(nodeTest(need, pair));
           });
       }
-      const udp = needs.find(({ protocol }) => protocol === 'udp');
+      const udp = needs.find(({ protocol, required }) => protocol === 'udp' && required);
       for (const pair of pairs) add(mtuTest(pair, udp?.port, client, server));
     }
   }

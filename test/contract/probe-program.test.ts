@@ -1,0 +1,85 @@
+/** The probe's program itself, as it is sent, in a network namespace of its own; skipped where none can be made. */
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { agentCommand, readProgram } from '../../src/manifests/probe.ts';
+import { readSaid, readSightings, readWatchStart } from '../../src/mesh/probe/words.ts';
+import { CHECKOUT } from '../support/schemas.ts';
+
+const program = await readProgram(CHECKOUT);
+const IN_NAMESPACE = ['--map-root-user', '--net', '--'];
+const hasPerl = !spawnSync('perl', ['-v']).error;
+const canTry = spawnSync('unshare', [...IN_NAMESPACE, 'sh', '-c', 'ip link set lo up && perl -e 1']).status === 0;
+const TOKEN = '0123abcd';
+
+/** Runs verbs one after the other in one namespace, after commands of a shell. @returns what each wrote */
+function run(setUp: string, ...verbs: string[][]): string[] {
+  const words = verbs.map((verb) => agentCommand(program, verb));
+  const script = words.map((_, index) => `${arguments_(words, index)}; printf '\\036'`).join('; ');
+  const all = words.flat();
+  const { stdout, stderr } = spawnSync('unshare', [...IN_NAMESPACE, 'sh', '-c', `${setUp}; ${script}`, 'sh', ...all], {
+    encoding: 'utf8',
+  });
+  expect(stderr).toBe('');
+  return stdout.split('\u001e').slice(0, verbs.length);
+}
+
+/** The words of one command among the shell's arguments. */
+function arguments_(words: readonly string[][], index: number): string {
+  const first = 1 + words.slice(0, index).flat().length;
+  return (words[index] ?? []).map((_, offset) => `"\${${first + offset}}"`).join(' ');
+}
+
+it.skipIf(!hasPerl)('is Perl, and refuses what is no token', () => {
+  const perl = spawnSync('perl', ['-e', program, 'watch', 'x; reboot', '1'], { encoding: 'utf8' });
+  expect(perl.stderr).toContain('a token is eight hexadecimal digits');
+  expect(perl.status).not.toBe(0);
+});
+
+describe.skipIf(!canTry)('over loopback', () => {
+  const TESTS = [
+    'a/udp/127.0.0.1/8472//',
+    'b/icmp/127.0.0.1///',
+    'c/tcp/127.0.0.1/4240/61001/',
+    'd/esp/127.0.0.1///',
+    'e/mtu/127.0.0.1/8472//1500,1400',
+    'f/mtu/127.0.0.1///1500,1400',
+    'g/udp/192.0.2.1/8472//',
+  ];
+
+  it('sees what it sends, and says what came of it', () => {
+    const [watch = '', sent = '', seen = ''] = run(
+      'ip link set lo up',
+      ['watch', `${TOKEN}.1`, '20'],
+      ['send', TOKEN, ...TESTS],
+      ['collect', `${TOKEN}.1`],
+    );
+    expect(readWatchStart(watch)?.devices.get('127.0.0.1')).toBe('lo');
+    const said = readSaid(sent);
+    expect([...said].map(([id, { outcome }]) => `${id} ${outcome}`).sort()).toEqual([
+      ...['a refused', 'b answered', 'c refused', 'd sent', 'e sent', 'f sent', 'g unreachable'],
+    ]);
+    expect(said.get('g')?.reason).toBe('Network is unreachable');
+    const sightings = readSightings(seen);
+    const at = (id: string, via: 'udp' | 'tcp' = 'udp') =>
+      sightings?.of({ id, via, port: 4240, sourcePort: 61001 } as Parameters<typeof sightings.of>[0]);
+    for (const id of ['a', 'b', 'd']) expect(at(id)).toMatchObject({ atDevice: true, letIn: true });
+    expect(at('c', 'tcp')).toMatchObject({ atDevice: true, letIn: true });
+    for (const id of ['e', 'f']) expect(new Set(at(id)?.sizes)).toEqual(new Set([1500, 1400]));
+    expect(at('g')).toMatchObject({ atDevice: false });
+  }, 30_000);
+
+  it('tells its watches apart, and one that did not begin', () => {
+    const [, , , first = '', second = ''] = run(
+      'ip link set lo up',
+      ['watch', `${TOKEN}.1`, '20'],
+      ['watch', `${TOKEN}.2`, '20'],
+      ['send', TOKEN, 'a/icmp/127.0.0.1///'],
+      ['collect', `${TOKEN}.1`],
+      ['collect', `${TOKEN}.2`],
+    );
+    expect(first).toMatch(/^seen a /m);
+    expect(second).toMatch(/^seen a /m);
+    const { status, stderr } = spawnSync('perl', ['-e', program, 'collect', '89abcdef'], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: 'not watching\n' });
+  }, 30_000);
+});

@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import type { NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
+import {
+  addressOf,
+  chooseNodes,
+  commonFamily,
+  type ProbedCluster,
+  type ProbePlace,
+} from '../../src/mesh/probe/places.ts';
+import { mtuOf, packetSizes, planTests } from '../../src/mesh/probe/tests.ts';
+import { loadBalancerService, snapshotOf } from '../support/snapshots.ts';
+
+const node = (name: string, zone?: string, more: Partial<NodeFacts> = {}): NodeFacts => ({
+  name,
+  ready: true,
+  podCidrs: [],
+  labels: zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone },
+  addresses: [{ type: 'InternalIP', address: '10.0.0.1' }],
+  ...more,
+});
+
+describe('chooseNodes', () => {
+  const names = (nodes: readonly NodeFacts[], limit: number) => chooseNodes(nodes, limit).map(({ name }) => name);
+
+  it('takes one of each zone before any has two', () => {
+    const nodes = [node('a1', 'a'), node('a2', 'a'), node('a3', 'a'), node('b1', 'b'), node('c1', 'c')];
+    expect(names(nodes, 3)).toEqual(['a1', 'b1', 'c1']);
+    expect(names(nodes, 4)).toEqual(['a1', 'b1', 'c1', 'a2']);
+    expect(names(nodes, Number.POSITIVE_INFINITY)).toHaveLength(5);
+  });
+
+  it('takes none that is not ready, or has no address in the cluster', () => {
+    const external = [{ type: 'ExternalIP', address: '1.2.3.4' }];
+    expect(names([node('a', 'a', { ready: false }), node('b', 'b', { addresses: external }), node('c')], 3)).toEqual([
+      'c',
+    ]);
+  });
+});
+
+describe('commonFamily', () => {
+  const both = [
+    { type: 'InternalIP', address: 'fd00::1' },
+    { type: 'InternalIP', address: '10.0.0.1' },
+  ];
+  const cluster = (ciliumConfig: Record<string, string>, addresses = both) =>
+    snapshotOf({ ciliumConfig, nodes: [node('a', undefined, { addresses })] });
+
+  it.each([
+    ['IPv4 where both have it', [cluster({}), cluster({})], 4],
+    ['IPv6 where one has it off', [cluster({}), cluster({ 'enable-ipv4': 'false' })], 6],
+    ['IPv6 where tunnels are over it', [cluster({ 'underlay-protocol': 'ipv6' }), cluster({})], 6],
+    ['IPv6 where nodes have no other', [cluster({}), cluster({}, both.slice(0, 1))], 6],
+  ] as const)('%s', (_what, snapshots, family) => {
+    expect(commonFamily(snapshots)).toBe(family);
+  });
+
+  it('a node is dialled at its address of that family', () => {
+    const dual = node('a', undefined, { addresses: both });
+    expect([addressOf(dual, 4), addressOf(dual, 6)]).toEqual(['10.0.0.1', 'fd00::1']);
+  });
+});
+
+describe('packetSizes', () => {
+  it.each([1280, 1281, 1400, 1460, 1500, 8951, 9001])('of %i find that and all below it, to some bytes', (wanted) => {
+    const sizes = packetSizes(wanted);
+    expect(sizes.filter((size) => size === wanted).length).toBeGreaterThanOrEqual(3);
+    expect(sizes.every((size, index) => index === 0 || size <= (sizes[index - 1] ?? 0))).toBe(true);
+    for (const path of [1280, 1399, 1420, 1500, 8500].filter((size) => size <= wanted)) {
+      const found = Math.max(...sizes.filter((size) => size <= path));
+      expect(path - found).toBeLessThan(path > 1500 ? 100 : 4);
+    }
+    expect(sizes.length).toBeLessThan(150);
+  });
+
+  it('never has one larger than is wanted', () => {
+    expect(packetSizes(1200)).toEqual([1200, 1200, 1200]);
+  });
+});
+
+const place = (cluster: number, index: number, kind: ProbePlace['kind'] = 'node'): ProbePlace => ({
+  cluster: `mesh-${cluster}`,
+  node: `node-${cluster}-${index}`,
+  kind,
+  address: kind === 'node' ? `10.0.${cluster}.${index}` : `10.${cluster}.0.${index}`,
+  deviceMtu: 1500,
+});
+
+const probed = (id: number, nodes: number, config: Record<string, string> = {}): ProbedCluster => ({
+  name: `mesh-${id}`,
+  snapshot: snapshotOf({
+    context: `context-${id}`,
+    ciliumConfig: { 'cluster-name': `mesh-${id}`, 'cluster-id': String(id), ...config },
+    agent: { image: 'quay.io/cilium/cilium:v1.20.0', desired: nodes, ready: nodes },
+    live: [loadBalancerService(`10.0.${id}.100`)],
+  }),
+  places: [...Array.from({ length: nodes }, (_, index) => place(id, index)), place(id, 0, 'pod')],
+});
+
+describe('planTests', () => {
+  const pairs = (tests: ReturnType<typeof planTests>, kind: string) =>
+    tests
+      .filter((test) => test.kind === kind && !test.isControl)
+      .map(({ from, to, host }) => `${from.node}>${to?.node ?? host}`);
+
+  it('pairs of n and m nodes are as many as the larger, and the same back', () => {
+    const tests = planTests([probed(1, 3), probed(2, 2)]);
+    expect(pairs(tests, 'tunnel')).toEqual([
+      ...['node-1-0>node-2-0', 'node-1-1>node-2-1', 'node-1-2>node-2-0'],
+      ...['node-2-0>node-1-0', 'node-2-1>node-1-1', 'node-2-0>node-1-2'],
+    ]);
+    expect(new Set(tests.map(({ id }) => id)).size).toBe(tests.length);
+    const ports = tests.flatMap(({ sourcePort }) => sourcePort ?? []);
+    expect(new Set(ports).size).toBe(ports.length);
+    expect(Math.min(...ports)).toBeGreaterThanOrEqual(61000);
+    expect(Math.max(...ports)).toBeLessThanOrEqual(65535);
+  });
+
+  it('of three clusters only those are tried that are joined', () => {
+    const all = planTests([probed(1, 1), probed(2, 1), probed(3, 1)], (one, other) =>
+      [one, other].some(({ name }) => name === 'mesh-1'),
+    );
+    expect(pairs(all, 'health')).toEqual([
+      ...['node-1-0>node-2-0', 'node-1-0>node-3-0', 'node-2-0>node-1-0', 'node-3-0>node-1-0'],
+    ]);
+  });
+
+  it('an apiserver is dialled from each node, from a pod, and from home to know whether it answers', () => {
+    const tests = planTests([probed(1, 2), probed(2, 2)]).filter(
+      ({ kind, toCluster }) => kind === 'apiserver' && toCluster === 'mesh-2',
+    );
+    expect(tests.map(({ from, isControl, host }) => [from.cluster, from.kind, host, isControl === true])).toEqual([
+      ['mesh-1', 'node', '10.0.2.100', false],
+      ['mesh-1', 'node', '10.0.2.100', false],
+      ['mesh-1', 'pod', '10.0.2.100', false],
+      ['mesh-2', 'node', '10.0.2.100', true],
+    ]);
+  });
+
+  it('with native routing pods send to pods, and the MTU is found by echo requests', () => {
+    const native = { 'routing-mode': 'native' };
+    const tests = planTests([probed(1, 1, native), probed(2, 1, native)]);
+    const between = tests.filter(({ kind }) => kind === 'pod-to-pod');
+    expect(between.map(({ via, from, host }) => `${via} ${from.address}>${host}`)).toEqual([
+      ...['udp 10.1.0.0>10.2.0.0', 'tcp 10.1.0.0>10.2.0.0', 'udp 10.2.0.0>10.1.0.0', 'tcp 10.2.0.0>10.1.0.0'],
+    ]);
+    expect(tests.filter(({ kind }) => kind === 'mtu').map(({ port }) => port)).toEqual([undefined, undefined]);
+    const wireguard = planTests([1, 2].map((id) => probed(id, 1, { ...native, 'enable-wireguard': 'true' })));
+    expect(wireguard.find(({ kind }) => kind === 'mtu')).toMatchObject({ port: 51871 });
+    // What nobody has to let through proves nothing.
+    const ipsec = planTests([1, 2].map((id) => probed(id, 1, { 'enable-ipsec': 'true' })));
+    expect(ipsec.find(({ kind }) => kind === 'mtu')?.port).toBeUndefined();
+  });
+
+  it('the MTU is that of Cilium’s device, else what it is set to, else the node’s', () => {
+    const set = probed(1, 1, { mtu: '1400' });
+    expect(mtuOf({ ...place(1, 0), ciliumMtu: 1380 }, set)).toBe(1380);
+    expect(mtuOf(place(1, 0), set)).toBe(1400);
+    expect(mtuOf(place(1, 0), probed(1, 1))).toBe(1500);
+    const tests = planTests([probed(1, 1, { mtu: '9001' }), probed(2, 1)]).filter(({ kind }) => kind === 'mtu');
+    expect(tests.map(({ sizes, enough }) => [sizes?.[0], enough])).toEqual([
+      [9001, 1500],
+      [1500, 1500],
+    ]);
+  });
+});
