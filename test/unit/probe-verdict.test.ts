@@ -123,6 +123,17 @@ describe('a verdict, by what the sender says and the destination saw', () => {
     expect(isNeeded({ ...result, pathMtu: 1396 })).toBe(true);
   });
 
+  it('a connection that the own firewall drops is silent; the datagrams tell where it is', () => {
+    const tests = [testOf('tunnel'), testOf('ping'), testOf('health'), testOf('apiserver')];
+    const refused = 'unreachable Operation not permitted';
+    const lostAt = (ping: string) => {
+      const said = `tunnel-a ${refused}\nping-a ${ping}\nhealth-a silent\napiserver-a silent`;
+      return judgeAll(tests, evidenceOf(said, '')).map((result) => result.lostAt);
+    };
+    expect(lostAt(refused)).toEqual(['sender', 'sender', 'sender', 'sender']);
+    expect(lostAt('answered 0.10')).toEqual(['sender', undefined, 'way', 'way']);
+  });
+
   it('what could not be tried is not tested, with the reason', () => {
     const failed = { ...HERE, failed: 'its pod does not run' };
     const tests = [testOf('tunnel', { from: failed, to: THERE, toCluster: 'b' }), testOf('health'), testOf('ping')];

@@ -1,3 +1,4 @@
+import { groupBy } from '../pairs.ts';
 import type { ProbePlace } from './places.ts';
 import type { ProbeTest } from './tests.ts';
 import type { Said, Seen, Sightings } from './words.ts';
@@ -63,26 +64,44 @@ export function judgeAll(tests: readonly ProbeTest[], evidence: Evidence): TestR
   const results = tests
     .filter(({ isControl }) => !isControl)
     .map((test) => judge(test, evidence, controls.get(controlKey(test))));
-  return results.map((result) =>
-    isOneWay(result, results) ? { ...result, verdict: 'one-way', lostAt: 'answer' } : result,
-  );
+  const bySender = groupBy(results, ({ test }) => test.from);
+  const sentFrom = (place: ProbePlace | undefined) => (place && bySender.get(place)) ?? [];
+  return results.map((result) => {
+    if (isOneWay(result, sentFrom)) return { ...result, verdict: 'one-way', lostAt: 'answer' };
+    return isLostAtSender(result, sentFrom) ? { ...result, lostAt: 'sender' } : result;
+  });
 }
+
+type SentFrom = (place: ProbePlace | undefined) => readonly TestResult[];
 
 /**
  * Whether a connection to an apiserver may well have arrived: it was seen at a node from which nothing goes to the asking
  * cluster, so its answer neither; or nothing at all of the other cluster answers who asks, though all arrives.
  */
-function isOneWay({ test, lostAt, arrivedAt }: TestResult, results: readonly TestResult[]): boolean {
+function isOneWay({ test, lostAt, arrivedAt }: TestResult, sentFrom: SentFrom): boolean {
   if (test.kind !== 'apiserver') return false;
-  const asked = results.filter(
-    (one) => one.test.from === test.from && one.test.toCluster === test.toCluster && one.test.to,
-  );
-  const unanswered = asked.filter((one) => one.test.via === 'tcp' || one.test.via === 'icmp');
-  if (lostAt === 'way') return unanswered.length > 0 && unanswered.every(({ verdict }) => verdict === 'one-way');
+  if (lostAt === 'way') {
+    const asked = sentFrom(test.from).filter(
+      (one) => one.test.toCluster === test.toCluster && one.test.to && ['tcp', 'icmp'].includes(one.test.via),
+    );
+    return asked.length > 0 && asked.every(({ verdict }) => verdict === 'one-way');
+  }
   if (lostAt !== 'destination') return false;
-  const back = results.filter((one) => one.test.from === arrivedAt && one.test.toCluster === test.from.cluster);
+  const back = sentFrom(arrivedAt).filter((one) => one.test.toCluster === test.from.cluster);
   const sent = back.filter((one) => one.test.to && one.verdict !== 'not-tested');
   return sent.length > 0 && sent.every(({ verdict }) => verdict === 'path-blocked');
+}
+
+/** The kernel tells whoever sends a datagram that its own firewall drops it, but not whoever waits for a connection. */
+function isLostAtSender({ test, lostAt }: TestResult, sentFrom: SentFrom): boolean {
+  if (lostAt !== 'way' || test.via !== 'tcp') return false;
+  const datagrams = sentFrom(test.from).filter(
+    (one) =>
+      one.test.toCluster === test.toCluster &&
+      ['udp', 'icmp'].includes(one.test.via) &&
+      (test.to === undefined || one.test.to === test.to),
+  );
+  return datagrams.length > 0 && datagrams.every((one) => one.lostAt === 'sender');
 }
 
 const controlKey = ({ toCluster, host, port }: ProbeTest) => `${toCluster} ${host} ${port}`;
