@@ -8,7 +8,9 @@ import { CHECKOUT } from '../support/schemas.ts';
 const program = await readProgram(CHECKOUT);
 const IN_NAMESPACE = ['--map-root-user', '--net', '--'];
 const hasPerl = !spawnSync('perl', ['-v']).error;
-const canTry = spawnSync('unshare', [...IN_NAMESPACE, 'sh', '-c', 'ip link set lo up && perl -e 1']).status === 0;
+const works = (script: string) => spawnSync('unshare', [...IN_NAMESPACE, 'sh', '-c', script]).status === 0;
+const canTry = works('ip link set lo up && perl -e 1');
+const hasIpv6 = canTry && works('ip link set lo up && grep -q lo /proc/net/if_inet6');
 const TOKEN = '0123abcd';
 
 /** Runs verbs one after the other in one namespace, after commands of a shell. @returns what each wrote */
@@ -67,6 +69,36 @@ describe.skipIf(!canTry)('over loopback', () => {
     for (const id of ['e', 'f']) expect(new Set(at(id)?.sizes)).toEqual(new Set([1500, 1400]));
     expect(at('g')).toMatchObject({ atDevice: false });
   }, 30_000);
+
+  it.skipIf(!hasIpv6)(
+    'the same over IPv6',
+    () => {
+      const tests = [
+        'a/udp/::1/8472//',
+        'b/icmp/::1///',
+        'c/tcp/::1/4240/61001/',
+        'e/mtu/::1/8472//1500,1400',
+        'f/mtu/::1///1500,1400',
+      ];
+      const [, sent = '', seen = ''] = run(
+        'ip link set lo up',
+        ['watch', `${TOKEN}.1`, '20'],
+        ['send', TOKEN, ...tests],
+        ['collect', `${TOKEN}.1`],
+      );
+      const said = readSaid(sent);
+      expect([...said].map(([id, { outcome }]) => `${id} ${outcome}`).sort()).toEqual([
+        ...['a refused', 'b answered', 'c refused', 'e sent', 'f sent'],
+      ]);
+      for (const id of ['a', 'b', 'e', 'f']) {
+        expect(seen).toMatch(new RegExp(`^seen ${id} ::1 \\d+ device$`, 'm'));
+        expect(seen).toMatch(new RegExp(`^seen ${id} ::1 \\d+$`, 'm'));
+      }
+      expect(seen).toMatch(/^syn ::1 61001 4240$/m);
+      expect(seen).toMatch(/^seen f ::1 1500 device$/m);
+    },
+    30_000,
+  );
 
   it('tells its watches apart, and one that did not begin', () => {
     const [, , , first = '', second = ''] = run(
