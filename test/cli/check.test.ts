@@ -69,7 +69,7 @@ describe('check of a mesh that is well', () => {
       ...['service-reachable', 'apiserver-schedulable', 'apiserver-policy', 'tls-ca'],
     ]);
     const { exitCode, stderr } = await check(BOTH, '--pre', '-n', 'default');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain('no Cilium in namespace default; it is in kube-system');
   });
 

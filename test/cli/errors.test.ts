@@ -173,17 +173,17 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     });
   });
 
-  it('without Cilium', async () => {
+  it('in a namespace without Cilium', async () => {
     const [context, namespace] = ['mesh-1', 'elsewhere'];
     const { exitCode, says } = failureOf(await meshctl([...argv, '-n', namespace]));
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(says).toBe(
       `✖ context "${context}": no Cilium in namespace ${namespace}; it is in kube-system\n` +
         `  → Name the namespace that has Cilium: meshctl ${argv.join(' ')} -n mesh-1=kube-system\n`,
     );
     expect(await failureAsData([...argv, '-n', namespace])).toMatchObject({
-      exitCode: 1,
-      code: 'CiliumMissing',
+      exitCode: 2,
+      code: 'Usage',
       details: { clusters: [{ context, namespace, elsewhere: ['kube-system'] }] },
     });
   });

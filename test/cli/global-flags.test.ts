@@ -43,7 +43,7 @@ describe('the environment', () => {
     const env = { CILIUM_NAMESPACE: 'cilium', MESHCTL_CONTEXT: 'mesh-1' };
     for (const line of ['clustermesh status', 'service list']) {
       const { exitCode, says } = failureOf(await meshctl(line, env));
-      expect(exitCode).toBe(1);
+      expect(exitCode).toBe(2);
       expect(says).toContain('context "mesh-1": no Cilium in namespace cilium; it is in kube-system');
     }
     expect((await meshctl('clustermesh status -n kube-system', env)).exitCode).toBe(0);

@@ -1,9 +1,8 @@
 import { unnamedIn, withNamedContexts } from '../../mesh/command-line.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { quietly, withFoundClusters } from './find-clusters.ts';
+import { isWithoutCilium, quietly, withFoundClusters } from './find-clusters.ts';
 
 /**
  * The contexts of the kubeconfig that lead to the clusters of these names, as their cilium-config tells; names that no
@@ -93,7 +92,7 @@ export async function clustersOfKubeconfig(context: CommandContext, flags: Clust
       return new Map(known.reverse());
     });
   } catch (error) {
-    if (error instanceof MeshctlError && error.code === 'CiliumMissing') return new Map();
+    if (isWithoutCilium(error)) return new Map();
     throw error;
   }
 }

@@ -42,7 +42,8 @@ export interface Found {
 /**
  * Opens the clusters of a choice, looks at each of them, runs `work` with them and closes them whatever happens. Contexts
  * that lead to one cluster are one: the first that works is used. Whatever is left out is said.
- * @throws MeshctlError `ContextUnknown` for a name or glob that fits nothing, `CiliumMissing` for `all` without any
+ * @throws MeshctlError `ContextUnknown` for a name or glob that fits nothing, `CiliumMissing` for `all` without any, `Usage`
+     where Cilium is not in the namespace that was given
  */
 export async function withFoundClusters<T>(
   context: CommandContext,
@@ -197,7 +198,7 @@ function wrongNamespace({ again }: CommandContext, looks: readonly FirstLook[]):
     elsewhere.map((namespace) => `${client.context}=${namespace}`),
   );
   return new MeshctlError(
-    'CiliumMissing',
+    'Usage',
     looks.map((look) => `context "${look.client.context}": ${absenceOf(look)}`).join('; '),
     {
       hint: `Name the namespace that has Cilium: ${again('-n', right.join(','))}`,
@@ -246,7 +247,7 @@ async function clustersElsewhere(context: CommandContext, flags: ClusterFlags): 
       answered.flatMap(({ cluster }) => cluster ?? []),
     );
   } catch (error) {
-    if (error instanceof MeshctlError && error.code === 'CiliumMissing') return [];
+    if (isWithoutCilium(error)) return [];
     throw error;
   }
 }
@@ -266,13 +267,22 @@ export function sayLeftOut(context: CommandContext, clusters: readonly Unanswere
   for (const { context: name, error } of clusters) leaveOut(context, name, error.message);
 }
 
+/** Whether no context of a kubeconfig leads to Cilium, or not in the namespace that was given. */
+export function isWithoutCilium(error: unknown): boolean {
+  return error instanceof MeshctlError && (error.code === 'CiliumMissing' || error.details.withoutCilium === true);
+}
+
 function noCilium({ files }: Kubeconfig, looks: readonly (FirstLook | SilentCluster)[]): MeshctlError {
   const elsewhere = [...new Set(looks.flatMap((look) => ('elsewhere' in look ? (look.elsewhere ?? []) : [])))];
   const where = elsewhere.length > 0 ? ` in the namespace that was given; it is in ${elsewhere.join(', ')}` : '';
-  return new MeshctlError('CiliumMissing', `no context of kubeconfig ${files.join(', ')} runs Cilium${where}`, {
-    hint: where
-      ? 'Leave the namespace out: it is found in each cluster.'
-      : 'Name contexts with --context, or the namespace of Cilium with -n.',
-    details: { files },
-  });
+  return new MeshctlError(
+    where ? 'Usage' : 'CiliumMissing',
+    `no context of kubeconfig ${files.join(', ')} runs Cilium${where}`,
+    {
+      hint: where
+        ? 'Leave the namespace out: it is found in each cluster.'
+        : 'Name contexts with --context, or the namespace of Cilium with -n.',
+      details: { files, withoutCilium: true },
+    },
+  );
 }
