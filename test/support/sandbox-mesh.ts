@@ -26,7 +26,8 @@ export const TEST_TIMINGS: SandboxTimings = {
   connectTimeoutMs: 100,
   retryMs: 50,
   permissionDeniedRetryMs: 200,
-  resyncMs: 100,
+  // What changes is told at once; reading all of it ten times a second cost each test more than what it was about.
+  resyncMs: 2_000,
   execDelayMs: 0,
 };
 

@@ -25,7 +25,7 @@ const OK = 0;
 const PERMISSION_DENIED = 7;
 const UNIMPLEMENTED = 12;
 
-/** What clients watch: state, not heartbeats. */
+/** Where clients watch values: of canaries and heartbeats, which hold times, only that they are there. */
 const WATCHED = /^cilium\/(state|cache)\//;
 
 export interface EtcdOptions {
@@ -86,6 +86,12 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
       telling = undefined;
       for (const session of sessions) if (!session.destroyed) session.ping(CHANGED_PING, () => undefined);
     });
+  }
+
+  function put(key: string, value: string) {
+    const isNews = WATCHED.test(key) ? entries.get(key) !== value : !entries.has(key);
+    entries.set(key, value);
+    if (isNews) tellClients();
   }
 
   const server: Server = createServer({
@@ -191,13 +197,12 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     setUsers(next) {
       users = next;
     },
-    put: (key, value) => void entries.set(key, value),
+    put,
     replacePrefix(prefix, next) {
       const gone = [...entries.keys()].filter((entry) => entry.startsWith(prefix) && !next.has(entry));
-      const isNews = gone.length > 0 || [...next].some(([key, value]) => entries.get(key) !== value);
       for (const key of gone) entries.delete(key);
-      for (const [key, value] of next) entries.set(key, value);
-      if (isNews && WATCHED.test(prefix)) tellClients();
+      if (gone.length > 0) tellClients();
+      for (const [key, value] of next) put(key, value);
     },
     list: (prefix) => [...entries].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1)),
     close() {
