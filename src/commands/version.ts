@@ -29,7 +29,7 @@ export async function run(context: CommandContext, flags: VersionFlags): Promise
   }
   try {
     return await withAnsweringClusters(context, flags, async (targets, silent) => {
-      const { done, failed } = await during(context, 'Reading versions', () =>
+      const { done, failed } = await during(context, { doing: 'Reading versions', done: 'Read versions' }, () =>
         whereItSucceeds(context, targets, readVersions),
       );
       const clusters = printable(done);

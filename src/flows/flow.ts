@@ -27,7 +27,8 @@ interface Task {
   update(text: string): void;
   /** A state that goes by, e.g. a count: shown only where the next one can take its place, on a terminal. */
   tick(text: string): void;
-  done(text?: string): void;
+  /** @param text what is so now: no line ends in what was being done */
+  done(text: string): void;
   fail(text?: string): void;
   /** Ends without a word. */
   stop(): void;
@@ -40,23 +41,26 @@ export interface Target {
   namespace: string;
 }
 
-/**
- * Runs a piece of work under a progress line that ends with it, whichever way.
- * @param done the line's words at the end
- * @param good whether what came out is what was hoped for; if not, the line is that of a failure
- */
+/** The words of a progress line: while it lasts, and when it is over. */
+export interface ProgressWords<T> {
+  doing: string;
+  done: string | ((result: T) => string);
+  /** Whether what came out is what was hoped for; if not, the line ends as that of a failure. Default: it always is. */
+  good?: (result: T) => boolean;
+}
+
+/** Runs a piece of work under a progress line that ends with it, whichever way. */
 export async function during<T>(
   flow: Pick<Flow, 'progress'>,
-  text: string,
+  { doing, done, good = () => true }: ProgressWords<T>,
   work: (task: Task) => Promise<T>,
-  done?: (result: T) => string,
-  good: (result: T) => boolean = () => true,
 ): Promise<T> {
-  const task = flow.progress.start(text);
+  const task = flow.progress.start(doing);
   try {
     const result = await work(task);
-    if (good(result)) task.done(done?.(result));
-    else task.fail(done?.(result));
+    const said = typeof done === 'string' ? done : done(result);
+    if (good(result)) task.done(said);
+    else task.fail(said);
     return result;
   } catch (error) {
     task.fail();

@@ -127,7 +127,7 @@ describe('disable', () => {
     expect(stdout).toContain('= keep Service kube-system/clustermesh-apiserver-metrics (made by Helm release cilium)');
     expect(stdout).toContain('= keep ConfigMap kube-system/clustermesh-remote-users (someone put something into it)');
     expect(stdout).toContain('= keep Secret kube-system/cilium-ca (it signed hubble-server-certs)');
-    expect(stderr).toBe('… mesh-1: reading the cluster\n✔ mesh-1: reading the cluster\n');
+    expect(stderr).toBe('… mesh-1: reading the cluster\n✔ mesh-1: read the cluster\n');
     store.delete(refs.secret('hubble-server-certs'));
   });
 

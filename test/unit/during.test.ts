@@ -7,8 +7,8 @@ function recorded() {
     update() {},
     tick() {},
     stop() {},
-    done: (text = 'work') => lines.push(`done ${text}`),
-    fail: (text = 'work') => lines.push(`fail ${text}`),
+    done: (text: string) => lines.push(`done ${text}`),
+    fail: (text = 'working') => lines.push(`fail ${text}`),
   };
   return { lines, flow: { progress: { start: () => task, warn() {}, info() {} } } };
 }
@@ -20,15 +20,17 @@ describe('a piece of work under a progress line', () => {
   it('ends it as done, or as failed when what came out is not good', async () => {
     const { lines, flow } = recorded();
     for (const count of [0, 2]) {
-      expect(await during(flow, 'work', async () => count, words, isGood)).toBe(count);
+      expect(await during(flow, { doing: 'working', done: words, good: isGood }, async () => count)).toBe(count);
     }
-    await during(flow, 'work', async () => 3);
-    expect(lines).toEqual(['done 0 failed', 'fail 2 failed', 'done work']);
+    await during(flow, { doing: 'working', done: 'worked' }, async () => 3);
+    expect(lines).toEqual(['done 0 failed', 'fail 2 failed', 'done worked']);
   });
 
   it('ends it as failed when the work throws', async () => {
     const { lines, flow } = recorded();
-    await expect(during(flow, 'work', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    expect(lines).toEqual(['fail work']);
+    await expect(
+      during(flow, { doing: 'working', done: 'worked' }, () => Promise.reject(new Error('no'))),
+    ).rejects.toThrow('no');
+    expect(lines).toEqual(['fail working']);
   });
 });

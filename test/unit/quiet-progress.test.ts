@@ -14,7 +14,7 @@ it('what is quiet says what takes long, each time that it changes, and nothing o
   const short = start('Reading the clusters');
   const long = start('mesh-1: waiting for the clustermesh-apiserver');
   vi.advanceTimersByTime(10_000);
-  short.done();
+  short.done('read');
   vi.advanceTimersByTime(19_000);
   expect(lines).toEqual([]);
   vi.advanceTimersByTime(1_000);

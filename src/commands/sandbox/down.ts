@@ -10,7 +10,7 @@ import type { SANDBOX_DOWN } from './down-spec.ts';
 export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX_DOWN>): Promise<CommandResult> {
   const sandboxes = chosen(await sandboxesInBackground(context), flags);
   if (sandboxes.length > 0) {
-    await during(context, 'Ending the clusters', () =>
+    await during(context, { doing: 'Ending the clusters', done: 'Ended the clusters' }, () =>
       Promise.all(sandboxes.map((sandbox) => endInBackground(context, sandbox))),
     );
   }

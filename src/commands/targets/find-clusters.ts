@@ -99,7 +99,7 @@ export async function awaitAnswers(
   const waiting = found.silent.filter(isPassing);
   if (waiting.length === 0 || context.clock.ms() + LOOK_INTERVAL_MS > deadline) return found;
   const names = waiting.map((cluster) => cluster.context).join(', ');
-  const next = await during(context, `Waiting for ${names} to answer`, async () => {
+  const next = await during(context, { doing: `Waiting for ${names} to answer`, done: awaitedWords }, async () => {
     await context.clock.sleep(LOOK_INTERVAL_MS, context.signal);
     return Promise.all(waiting.map(({ target }) => look(context, target.client, namespacesOf(flags))));
   });
@@ -107,6 +107,11 @@ export async function awaitAnswers(
   const still = next.flatMap((one) => ('error' in one ? [one] : []));
   const silent = [...found.silent.filter((one) => !isPassing(one)), ...still];
   return awaitAnswers(context, flags, { answered: [...found.answered, ...back], silent }, deadline);
+}
+
+function awaitedWords(looks: readonly (FirstLook | SilentCluster)[]): string {
+  const silent = looks.flatMap((one) => ('error' in one ? [one.context] : []));
+  return silent.length > 0 ? `No answer yet from ${silent.join(', ')}` : 'All answer';
 }
 
 /** The namespaces of Cilium by the flags. */

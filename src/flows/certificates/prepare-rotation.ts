@@ -47,8 +47,13 @@ export async function prepareRotation(
   targets: readonly Target[],
   options: RotateOptions,
 ): Promise<PreparedRotation> {
-  const members = await during(flow, `Reading ${counted(targets.length, 'cluster')}`, () =>
-    readMembers(targets, options.parallel),
+  const members = await during(
+    flow,
+    {
+      doing: `Reading ${counted(targets.length, 'cluster')}`,
+      done: `Read ${counted(targets.length, 'cluster')}`,
+    },
+    () => readMembers(targets, options.parallel),
   );
   for (const { snapshot } of members) requireSettledIdentity(snapshot);
   const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];

@@ -167,7 +167,7 @@ async function requireAllProvable(
         .map(credentialIn);
       if (credential) {
         const text = `${context}: checking whether its etcd can be queried`;
-        await during(flow, text, (task) =>
+        await during(flow, { doing: text, done: `${context}: its etcd can be queried` }, (task) =>
           requireProvable(flow, target, { credential, cluster: server.identity.name, timeoutMs: waitMs }, (clause) =>
             task.update(`${text}: ${clause}`),
           ),

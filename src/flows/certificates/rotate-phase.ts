@@ -42,15 +42,10 @@ type Limits = Pick<RotateOptions, 'parallel' | 'waitMs'>;
 export async function runPhase(flow: Flow, targets: readonly Target[], run: PhaseRun, limits: Limits): Promise<void> {
   const writer = createClusterWriter(flow, targets, limits.parallel);
   try {
-    await during(
-      flow,
-      run.title,
-      (task) => {
-        const say = (clause: string) => task.update(`${run.title}: ${clause}`);
-        return carryOut(flow, targets, run, { ...limits, writer, say });
-      },
-      () => run.title,
-    );
+    await during(flow, { doing: run.title, done: run.title }, (task) => {
+      const say = (clause: string) => task.update(`${run.title}: ${clause}`);
+      return carryOut(flow, targets, run, { ...limits, writer, say });
+    });
   } catch (error) {
     await rollBackClusters(flow, targets, writer.journals, error, { mounted: true, mend: run.mend });
     throw error;

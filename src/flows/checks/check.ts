@@ -60,55 +60,62 @@ export interface Checked {
 export async function checkClusters(flow: Flow, targets: readonly Target[], options: CheckOptions): Promise<Checked> {
   const wanted = <T extends { category: string }>(checks: readonly T[]): T[] =>
     checks.filter(({ category }) => options.categories.length === 0 || options.categories.includes(category));
-  return during(flow, `Checking ${targets.map(({ client }) => client.context).join(', ')}`, async () => {
-    // What is judged and what an enable would change are to be of one moment.
-    const reads = targets.map(({ client, namespace }) => ({ client: rememberReads(client), namespace }));
-    const { done: clusters, failed: unread } = await whereItSucceeds(flow, reads, ({ client, namespace }) =>
-      readSnapshot(client, { namespace, purpose: 'connect', access: true }),
-    );
-    const readable = targets.filter(({ client }) => !unread.some(({ context }) => context === client.context));
-    const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
-    const checks = wanted(all);
-    const categories = new Set(checks.map(({ category }) => category));
-    // Also before a further connect: some of the clusters may be connected already.
-    const { parallel, pre } = options;
-    const described = categories.has('identity')
-      ? await readDescribed(flow, readable, clusters, { parallel, own: !pre })
-      : new Map<string, DescribedClusters>();
-    const unseen: Unanswered[] = [];
-    const looks = await Promise.all(
-      readable.map(async (target) => {
-        const { context } = target.client;
-        const snapshot = clusters.find((cluster) => cluster.context === context);
-        const read = reads.find(({ client }) => client.context === context) ?? target;
-        const seen = await observe(flow, { target, read }, snapshot, categories, options).catch((error: unknown) => {
-          flow.signal.throwIfAborted();
-          if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
-          unseen.push({ context, error });
-          return { containers: [], nodes: [], polled: undefined };
-        });
-        const { own: published, isOfAnother } = described.get(context) ?? {};
-        return { context, ...seen, published, isOfAnother };
-      }),
-    );
-    const statuses = judgeStanding(
-      looks.flatMap(({ polled }) => polled ?? []),
-      flow.now(),
-    );
-    const observations = looks.map(({ context, polled: _polled, ...seen }): [string, ClusterObservation] => {
-      const status = statuses.find((report) => report.context === context);
-      return [context, { ...seen, status }];
-    });
-    const input: MeshCheckInput = {
-      clusters,
-      now: flow.now(),
-      peerIds: peerIdsIn(described),
-      observed: new Map(observations),
-    };
-    // What a check needs can be of a category that was not asked for.
-    const entries = describeFindings(checks, runChecks(all, input, options.suppress));
-    return { entries, failed: [...unread, ...unseen] };
-  });
+  return during(
+    flow,
+    {
+      doing: `Checking ${targets.map(({ client }) => client.context).join(', ')}`,
+      done: `Checked ${targets.map(({ client }) => client.context).join(', ')}`,
+    },
+    async () => {
+      // What is judged and what an enable would change are to be of one moment.
+      const reads = targets.map(({ client, namespace }) => ({ client: rememberReads(client), namespace }));
+      const { done: clusters, failed: unread } = await whereItSucceeds(flow, reads, ({ client, namespace }) =>
+        readSnapshot(client, { namespace, purpose: 'connect', access: true }),
+      );
+      const readable = targets.filter(({ client }) => !unread.some(({ context }) => context === client.context));
+      const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
+      const checks = wanted(all);
+      const categories = new Set(checks.map(({ category }) => category));
+      // Also before a further connect: some of the clusters may be connected already.
+      const { parallel, pre } = options;
+      const described = categories.has('identity')
+        ? await readDescribed(flow, readable, clusters, { parallel, own: !pre })
+        : new Map<string, DescribedClusters>();
+      const unseen: Unanswered[] = [];
+      const looks = await Promise.all(
+        readable.map(async (target) => {
+          const { context } = target.client;
+          const snapshot = clusters.find((cluster) => cluster.context === context);
+          const read = reads.find(({ client }) => client.context === context) ?? target;
+          const seen = await observe(flow, { target, read }, snapshot, categories, options).catch((error: unknown) => {
+            flow.signal.throwIfAborted();
+            if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
+            unseen.push({ context, error });
+            return { containers: [], nodes: [], polled: undefined };
+          });
+          const { own: published, isOfAnother } = described.get(context) ?? {};
+          return { context, ...seen, published, isOfAnother };
+        }),
+      );
+      const statuses = judgeStanding(
+        looks.flatMap(({ polled }) => polled ?? []),
+        flow.now(),
+      );
+      const observations = looks.map(({ context, polled: _polled, ...seen }): [string, ClusterObservation] => {
+        const status = statuses.find((report) => report.context === context);
+        return [context, { ...seen, status }];
+      });
+      const input: MeshCheckInput = {
+        clusters,
+        now: flow.now(),
+        peerIds: peerIdsIn(described),
+        observed: new Map(observations),
+      };
+      // What a check needs can be of a category that was not asked for.
+      const entries = describeFindings(checks, runChecks(all, input, options.suppress));
+      return { entries, failed: [...unread, ...unseen] };
+    },
+  );
 }
 
 async function observe(

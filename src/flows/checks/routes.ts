@@ -50,30 +50,37 @@ export async function readMeshRoutes(
       return [];
     }
   };
-  return during(flow, `Reading the routes of ${targets.map(({ client }) => client.context).join(', ')}`, async () => {
-    const looks = await Promise.all(targets.map((target) => attempt(target, () => look(flow, target, options))));
-    const seen = looks.flat();
-    const snapshots = seen.map(({ snapshot }) => snapshot);
-    const asked = await Promise.all(
-      seen.map((one) => attempt(one.target, () => routesOfCluster(flow, one, snapshots, options))),
-    );
-    const perCluster = asked.flat();
-    const report = {
-      clusters: perCluster.map(({ snapshot, nodes }) => ({
-        context: snapshot.context,
-        name: clusterNameOf(snapshot),
-        mode: isTunnel(snapshot) ? ('tunnel' as const) : ('native' as const),
-        podCidrs: podCidrsOf(snapshot).length,
-        nodes,
-      })),
-      routes: perCluster.flatMap(({ routes }) => routes),
-      ...(snapshots.some(({ ciliumConfig }) => usesBgp(ciliumConfig))
-        ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) }
-        : {}),
-      unreachable,
-    };
-    return { complete: isComplete(report), ...report };
-  });
+  return during(
+    flow,
+    {
+      doing: `Reading the routes of ${targets.map(({ client }) => client.context).join(', ')}`,
+      done: `Read the routes of ${targets.map(({ client }) => client.context).join(', ')}`,
+    },
+    async () => {
+      const looks = await Promise.all(targets.map((target) => attempt(target, () => look(flow, target, options))));
+      const seen = looks.flat();
+      const snapshots = seen.map(({ snapshot }) => snapshot);
+      const asked = await Promise.all(
+        seen.map((one) => attempt(one.target, () => routesOfCluster(flow, one, snapshots, options))),
+      );
+      const perCluster = asked.flat();
+      const report = {
+        clusters: perCluster.map(({ snapshot, nodes }) => ({
+          context: snapshot.context,
+          name: clusterNameOf(snapshot),
+          mode: isTunnel(snapshot) ? ('tunnel' as const) : ('native' as const),
+          podCidrs: podCidrsOf(snapshot).length,
+          nodes,
+        })),
+        routes: perCluster.flatMap(({ routes }) => routes),
+        ...(snapshots.some(({ ciliumConfig }) => usesBgp(ciliumConfig))
+          ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) }
+          : {}),
+        unreachable,
+      };
+      return { complete: isComplete(report), ...report };
+    },
+  );
 }
 
 async function look(flow: Flow, target: Target, { parallel, nodeTimeoutMs }: RoutesOptions): Promise<Seen> {

@@ -32,11 +32,13 @@ export async function awaitParted(
   });
   const warnings = await during(
     flow,
-    'Waiting until the peers are shut out and forgotten',
+    {
+      doing: 'Waiting until the peers are shut out and forgotten',
+      done: (unseen) =>
+        unseen.flat().length === 0 ? 'The peers are shut out and forgotten' : 'Not all of it could be verified',
+      good: (unseen) => unseen.flat().length === 0,
+    },
     () => Promise.all([awaitShutOut(flow, targets, partings, { deadline, limit }), ...forgotten]),
-    (unseen) =>
-      unseen.flat().length === 0 ? 'The peers are shut out and forgotten' : 'Not all of it could be verified',
-    (unseen) => unseen.flat().length === 0,
   );
   return warnings.flat();
 }

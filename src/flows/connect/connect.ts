@@ -64,10 +64,10 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectO
   const steps = [...serve.steps, ...dial.steps];
   const authorities = await readAuthorities(targets, steps, options.parallel);
   const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
-  const issued = await duringChange(flow, 'Issuing client certificates', dial.steps.some(issues), issuing);
+  const issued = await duringChange(flow, ISSUING, dial.steps.some(issues), issuing);
   const writer = createClusterWriter(flow, targets, options.parallel);
   try {
-    await duringChange(flow, 'Letting the peers in', serve.steps.some(isChange), () =>
+    await duringChange(flow, SERVING, serve.steps.some(isChange), () =>
       writer.write(
         serve.steps,
         (step) => materialise(step, authorities, flow.now()),
@@ -75,7 +75,7 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectO
       ),
     );
     if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
-    await duringChange(flow, 'Writing the peering files', dial.steps.some(isChange), () =>
+    await duringChange(flow, DIALING, dial.steps.some(isChange), () =>
       writer.write(
         dial.steps,
         async (step) => readyWrite(issued, step),
@@ -97,9 +97,18 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectO
 }
 
 /** Progress is shown of what really happens. */
-function duringChange<T>(flow: Flow, label: string, changes: boolean, work: () => Promise<T>): Promise<T> {
-  return changes ? during(flow, label, work) : work();
+function duringChange<T>(
+  flow: Flow,
+  words: { doing: string; done: string },
+  changes: boolean,
+  work: () => Promise<T>,
+): Promise<T> {
+  return changes ? during(flow, words, work) : work();
 }
+
+const ISSUING = { doing: 'Issuing client certificates', done: 'Issued client certificates' };
+const SERVING = { doing: 'Letting the peers in', done: 'The peers are let in' };
+const DIALING = { doing: 'Writing the peering files', done: 'The peering files are written' };
 
 const isChange = ({ action }: Step): boolean => action !== 'keep';
 const issues = ({ write }: Step): boolean => write?.method === 'issue' && write.certificates.length > 0;
@@ -122,9 +131,8 @@ async function prove(
   });
   await during(
     flow,
-    'Proving the credentials',
+    { doing: 'Proving the credentials', done: `Proved ${directions.length} credentials against the remote etcds` },
     () => Promise.all(proving.map((run) => run())).catch(withoutProof),
-    () => `Proved ${directions.length} credentials against the remote etcds`,
   );
 }
 

@@ -42,7 +42,7 @@ export async function disconnectClusters(
   }
   const writer = createClusterWriter(flow, targets, options.parallel);
   try {
-    await during(flow, 'Removing the peers', () =>
+    await during(flow, { doing: 'Removing the peers', done: 'Removed the peers' }, () =>
       writer.write(
         plan.steps,
         async ({ write }) => write as ReadyWrite,

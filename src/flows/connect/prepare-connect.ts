@@ -134,13 +134,20 @@ export async function prepareConnect(
 function readMesh(flow: Flow, { source, destinations }: MeshRequest, { parallel, spare }: ConnectOptions) {
   const targets = source ? [source, ...destinations] : destinations;
   const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });
-  return during(flow, `Reading ${counted(targets.length, 'cluster')}`, async () => {
-    const least = spare ? 2 : targets.length;
-    const mesh = await whereAccessible(flow, targets, read, { parallel, least });
-    const lost = mesh.failed.find(({ context }) => context === source?.client.context);
-    if (lost) throw lost.error;
-    return mesh;
-  });
+  return during(
+    flow,
+    {
+      doing: `Reading ${counted(targets.length, 'cluster')}`,
+      done: `Read ${counted(targets.length, 'cluster')}`,
+    },
+    async () => {
+      const least = spare ? 2 : targets.length;
+      const mesh = await whereAccessible(flow, targets, read, { parallel, least });
+      const lost = mesh.failed.find(({ context }) => context === source?.client.context);
+      if (lost) throw lost.error;
+      return mesh;
+    },
+  );
 }
 
 function membersOf(snapshots: readonly ClusterSnapshot[], request: MeshRequest, options: ConnectOptions): Member[] {

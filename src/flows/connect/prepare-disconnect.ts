@@ -66,8 +66,10 @@ export async function prepareDisconnect(
 ): Promise<PreparedDisconnect> {
   const { source, destinations, mode } = request;
   const asked = source ? [source, ...destinations] : destinations;
-  const snapshots = await during(flow, `Reading ${counted(asked.length, 'cluster')}`, () =>
-    readAll(asked, options.parallel),
+  const snapshots = await during(
+    flow,
+    { doing: `Reading ${counted(asked.length, 'cluster')}`, done: `Read ${counted(asked.length, 'cluster')}` },
+    () => readAll(asked, options.parallel),
   );
   const alive = snapshots.flatMap((result) => (result instanceof MeshctlError ? [] : [result]));
   const refused = snapshots.flatMap((result, index) => {
@@ -117,7 +119,9 @@ export async function prepareForgetting(
   mode: ConnectionMode,
 ): Promise<PreparedDisconnect> {
   const { client, namespace } = source;
-  const snapshot = await during(flow, `Reading ${client.context}`, () => readCluster(client, namespace));
+  const snapshot = await during(flow, { doing: `Reading ${client.context}`, done: `Read ${client.context}` }, () =>
+    readCluster(client, namespace),
+  );
   const own: DisconnectedCluster = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
   const others = peers.map((name): DisconnectedCluster => ({ context: name, name }));
   const prepared = prepare([source], dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others));

@@ -55,14 +55,24 @@ export async function testConnectivity(
   members: readonly ServiceCluster[],
   options: ConnectivityOptions,
 ): Promise<ConnectivityReport> {
-  await during(flow, 'Checking whether the clusters are connected', () => requireConnected(members));
+  await during(
+    flow,
+    { doing: 'Checking whether the clusters are connected', done: 'Checked whether the clusters are connected' },
+    () => requireConnected(members),
+  );
   const clusters = await prepareClusters(flow, members, options);
   try {
-    await during(flow, `Deploying to namespace ${options.namespace}`, () =>
-      allOrFirstError(
-        clusters.map((cluster) => deploy(flow, cluster, options.waitMs)),
-        flow.progress,
-      ),
+    await during(
+      flow,
+      {
+        doing: `Deploying to namespace ${options.namespace}`,
+        done: `Deployed to namespace ${options.namespace}`,
+      },
+      () =>
+        allOrFirstError(
+          clusters.map((cluster) => deploy(flow, cluster, options.waitMs)),
+          flow.progress,
+        ),
     );
     const scenarios = await runScenarios(flow, clusters, options);
     const performance = options.perf ? await measurePaths(flow, clusters) : undefined;
@@ -197,7 +207,11 @@ async function measurePaths(flow: Flow, clusters: readonly TestCluster[]): Promi
       const [pod] = await podsAt(to);
       if (!pod) continue;
       const requests = { ...pod, count: PERF_ROUND, timeoutMs: TIMEOUT_MS };
-      const samples = await during(flow, `Measuring ${from.name} to ${to.name}`, () => ask(from, requests, names));
+      const samples = await during(
+        flow,
+        { doing: `Measuring ${from.name} to ${to.name}`, done: `Measured ${from.name} to ${to.name}` },
+        () => ask(from, requests, names),
+      );
       paths.push({ from: from.name, to: to.name, requests: tally(samples), latencyMs: percentiles(samples) });
     }
   }

@@ -42,14 +42,16 @@ export async function awaitAddress(flow: Flow, { client, namespace }: Target, wa
     () =>
       during(
         flow,
-        `${client.context}: waiting for the address of the load balancer`,
+        {
+          doing: `${client.context}: waiting for the address of the load balancer`,
+          done: (found) => `${client.context}: load balancer at ${found.join(', ')}`,
+        },
         () =>
           waitForObject(client, ref, hosts, {
             timeoutMs: waitMs,
             signal: flow.signal,
             waitingFor: `Service ${namespace}/${APISERVER} to get an address`,
           }),
-        (found) => `${client.context}: load balancer at ${found.join(', ')}`,
       ),
     async (cause) => {
       const events = await readEvents(client, ref);
@@ -94,14 +96,13 @@ export async function awaitOtherAddress(
   try {
     await during(
       flow,
-      `${context}: waiting for ${what}`,
+      { doing: `${context}: waiting for ${what}`, done: (hosts) => `${context}: load balancer at ${hosts.join(', ')}` },
       () =>
         waitForObject(client, apiserverServiceRef(namespace), arrived, {
           timeoutMs: Math.min(waitMs, OTHER_ADDRESS_MS),
           signal: flow.signal,
           waitingFor: `Service ${namespace}/${APISERVER} to get ${wished ?? 'another address'}`,
         }),
-      (hosts) => `${context}: load balancer at ${hosts.join(', ')}`,
     );
   } catch (error) {
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout' || last.length === 0) throw error;
@@ -109,6 +110,8 @@ export async function awaitOtherAddress(
     flow.progress.warn(`${context}: ${givenAnother({ wished, given: last })}`);
   }
 }
+
+type Rollout = 'ready' | { scaledDown: KubeObject };
 
 /**
  * Waits until all replicas of the clustermesh-apiserver are new and ready; what keeps them from it is shown meanwhile.
@@ -118,15 +121,20 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
   const { client, namespace } = target;
   const startedAt = flow.clock.ms();
   const ref = apiserverDeploymentRef(namespace);
-  const ready = (deployment: KubeObject | undefined): 'ready' | { scaledDown: KubeObject } | undefined => {
+  const ready = (deployment: KubeObject | undefined): Rollout | undefined => {
     if (deployment && replicasOf(deployment) === 0) return { scaledDown: deployment };
     return deployment && isRolledOut(deployment) ? 'ready' : undefined;
   };
   const state = await explainTimeout(
     () =>
-      during(
+      during<Rollout>(
         flow,
-        `${client.context}: waiting for the clustermesh-apiserver`,
+        {
+          doing: `${client.context}: waiting for the clustermesh-apiserver`,
+          done: (found) =>
+            `${client.context}: clustermesh-apiserver is ${found === 'ready' ? 'ready' : 'not ready (0 of 0)'}`,
+          good: (found) => found === 'ready',
+        },
         (task) =>
           waitForWorkload(client, ref, ready, {
             selector: APISERVER_SELECTOR,
@@ -135,8 +143,6 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
             waitingFor: `Deployment ${namespace}/${APISERVER} to become ready`,
             say: (says) => task.update(`${client.context}: waiting for the clustermesh-apiserver: ${says}`),
           }),
-        (found) => `${client.context}: clustermesh-apiserver is ${found === 'ready' ? 'ready' : 'not ready (0 of 0)'}`,
-        (found) => found === 'ready',
       ),
     (cause) => rolloutError(target, flow.clock.ms() - startedAt, cause),
   );

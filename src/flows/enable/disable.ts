@@ -35,8 +35,10 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
   const templates = await loadTemplates(flow.installation);
   const possible = templateRefs(templates, namespace);
   const refs = [...possible, ...usersOfAuthority(namespace)];
-  const snapshot = await during(flow, `${client.context}: reading the cluster`, () =>
-    readSnapshot(client, { namespace, purpose: 'connect', refs }),
+  const snapshot = await during(
+    flow,
+    { doing: `${client.context}: reading the cluster`, done: `${client.context}: read the cluster` },
+    () => readSnapshot(client, { namespace, purpose: 'connect', refs }),
   );
   if (!snapshot.ciliumConfig) throw ciliumMissing(snapshot);
   const { steps } = planDisable({ snapshot, possible, keepCertificates: options.keepCertificates });
@@ -71,14 +73,24 @@ export async function disableCluster(
     throw error;
   };
   const count = removals.length === 1 ? 'one object' : `${removals.length} objects`;
-  await during(flow, `${client.context}: removing ${count}`, remove, () => `${client.context}: removed ${count}`);
+  await during(
+    flow,
+    { doing: `${client.context}: removing ${count}`, done: `${client.context}: removed ${count}` },
+    remove,
+  );
   if (!removals.some(({ object }) => object.kind === 'Deployment')) return;
-  await during(flow, `${client.context}: waiting for the pods to go`, () =>
-    waitForList(
-      client,
-      { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR },
-      (pods) => (pods.length === 0 ? true : undefined),
-      { timeoutMs: waitMs, signal: flow.signal, waitingFor: `the pods of ${namespace}/${APISERVER} to go` },
-    ),
+  await during(
+    flow,
+    {
+      doing: `${client.context}: waiting for the pods to go`,
+      done: `${client.context}: the pods are gone`,
+    },
+    () =>
+      waitForList(
+        client,
+        { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR },
+        (pods) => (pods.length === 0 ? true : undefined),
+        { timeoutMs: waitMs, signal: flow.signal, waitingFor: `the pods of ${namespace}/${APISERVER} to go` },
+      ),
   );
 }

@@ -45,7 +45,9 @@ export interface EnableOutcome {
 export async function planEnableCluster(flow: Flow, target: Target, options: EnableOptions): Promise<EnableDraft> {
   const { context } = target.client;
   const templates = await loadTemplates(flow.installation);
-  return during(flow, `${context}: reading the cluster`, () => draftEnable(target, templates, options, flow.now()));
+  return during(flow, { doing: `${context}: reading the cluster`, done: `${context}: read the cluster` }, () =>
+    draftEnable(target, templates, options, flow.now()),
+  );
 }
 
 /** Plans anew from what was read, by what is known of other clusters since. */
@@ -220,7 +222,11 @@ async function applyAll(
     if (error) throw forcing ? withForcingHint(withNodePortHint(error), forcing) : withNodePortHint(error);
   };
   const count = writes.length === 1 ? 'one object' : `${writes.length} objects`;
-  await during(flow, `${client.context}: applying ${count}`, apply, () => `${client.context}: applied ${count}`);
+  await during(
+    flow,
+    { doing: `${client.context}: applying ${count}`, done: `${client.context}: applied ${count}` },
+    apply,
+  );
 }
 
 /** A field that somebody has set since it was read, or that managedFields did not tell of. */

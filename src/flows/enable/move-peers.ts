@@ -72,9 +72,8 @@ export async function switchAgents(
   const way = cached ? 'read its peers from KVStoreMesh' : 'dial its peers themselves';
   await during(
     flow,
-    `${client.context}: letting the agents ${way}`,
+    { doing: `${client.context}: letting the agents ${way}`, done: `${client.context}: the agents ${way}` },
     write,
-    () => `${client.context}: the agents ${way}`,
   );
 }
 
@@ -85,8 +84,13 @@ export async function switchAgents(
 export async function awaitCache(flow: Flow, target: Target, { peers }: PeerMove, waitMs: number): Promise<void> {
   const { context } = target.client;
   await nudgePods(flow, target, { pods: 'apiserver' });
-  await during(flow, `${context}: waiting for KVStoreMesh to have ${peers.join(', ')}`, () =>
-    awaitPeers(flow, target, { of: REPLICAS, peers, accept: isConnected, waitMs }),
+  await during(
+    flow,
+    {
+      doing: `${context}: waiting for KVStoreMesh to have ${peers.join(', ')}`,
+      done: `${context}: KVStoreMesh has ${peers.join(', ')}`,
+    },
+    () => awaitPeers(flow, target, { of: REPLICAS, peers, accept: isConnected, waitMs }),
   );
 }
 

@@ -100,8 +100,13 @@ export async function enableViaHelm(
     if (error) throw error;
   }
   const args = helmCommand(target, draft, helm);
-  await during(flow, `${target.client.context}: helm ${args.join(' ')}`, () =>
-    runHelm(flow, target.client.context, args, stringify(values), helm),
+  await during(
+    flow,
+    {
+      doing: `${target.client.context}: helm ${args.join(' ')}`,
+      done: `${target.client.context}: helm ${args.join(' ')}`,
+    },
+    () => runHelm(flow, target.client.context, args, stringify(values), helm),
   );
   if (helm.dryRun) return;
   if (draft.settings.exposure.type === 'LoadBalancer' && awaitsAddress(draft.planned)) {

@@ -17,14 +17,21 @@ export async function readFirewallRules(
   silent: readonly UnreachableCluster[],
   parallel: number,
 ): Promise<FirewallRules> {
-  return during(flow, `Reading ${targets.map(({ client }) => client.context).join(', ')}`, async () => {
-    const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });
-    const { done, failed } = await whereItSucceeds(flow, targets, read, parallel);
-    for (const snapshot of done) requireCilium(snapshot);
-    const gone = failed.map(({ context, error: { code, message, hint } }) => ({
-      ...{ context, code, message },
-      ...(hint ? { hint } : {}),
-    }));
-    return firewallRules(done, [...silent, ...gone]);
-  });
+  return during(
+    flow,
+    {
+      doing: `Reading ${targets.map(({ client }) => client.context).join(', ')}`,
+      done: `Read ${targets.map(({ client }) => client.context).join(', ')}`,
+    },
+    async () => {
+      const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });
+      const { done, failed } = await whereItSucceeds(flow, targets, read, parallel);
+      for (const snapshot of done) requireCilium(snapshot);
+      const gone = failed.map(({ context, error: { code, message, hint } }) => ({
+        ...{ context, code, message },
+        ...(hint ? { hint } : {}),
+      }));
+      return firewallRules(done, [...silent, ...gone]);
+    },
+  );
 }

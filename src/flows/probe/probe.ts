@@ -72,7 +72,10 @@ export async function probeNetwork(
   try {
     const placed = await during(
       flow,
-      `Starting the probe on ${counted(sites.flatMap(({ nodes }) => nodes).length, 'node')}`,
+      {
+        doing: `Starting the probe on ${counted(sites.flatMap(({ nodes }) => nodes).length, 'node')}`,
+        done: 'The probe watches',
+      },
       () =>
         allOrFirstError(
           posts.map(async (post) => ({
@@ -81,7 +84,6 @@ export async function probeNetwork(
           })),
           flow.progress,
         ),
-      () => 'The probe watches',
     );
     const clusters = placed.map(({ site, stations }) => ({ ...probedCluster(site, stations), via: stations.via }));
     const isHub = ({ snapshot }: ProbedCluster) => options.hub === undefined || snapshot.context === options.hub;
@@ -89,9 +91,11 @@ export async function probeNetwork(
     const stations = placed.flatMap((one) => one.stations.stations);
     const evidence = await during(
       flow,
-      `Sending ${counted(tests.length, 'test')} between ${counted(clusters.length, 'cluster')}`,
+      {
+        doing: `Sending ${counted(tests.length, 'test')} between ${counted(clusters.length, 'cluster')}`,
+        done: `Sent ${counted(tests.length, 'test')} between ${counted(clusters.length, 'cluster')}`,
+      },
       () => gather(stations, tests),
-      () => `Sent ${counted(tests.length, 'test')} between ${counted(clusters.length, 'cluster')}`,
     );
     for (const post of posts) post.watches = [];
     return probeReport({ clusters, results: judgeAll(tests, evidence), unreachable });
@@ -117,11 +121,8 @@ async function readSites(
     client,
     snapshot: await readSnapshot(client, { namespace, purpose: 'connect' }),
   });
-  const { done, failed } = await during(
-    flow,
-    `Reading ${names}`,
-    () => whereItSucceeds(flow, targets, read, options.parallel),
-    () => `Read ${names}`,
+  const { done, failed } = await during(flow, { doing: `Reading ${names}`, done: `Read ${names}` }, () =>
+    whereItSucceeds(flow, targets, read, options.parallel),
   );
   const snapshots = done.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireCilium(snapshot);

@@ -22,7 +22,7 @@ export async function planGlobalServiceIn(
   intent: GlobalIntent,
 ): Promise<readonly Step[]> {
   const ref = serviceRef(service.namespace, service.name);
-  const sites = await during(flow, 'Reading the clusters', () =>
+  const sites = await during(flow, { doing: 'Reading the clusters', done: 'Read the clusters' }, () =>
     Promise.all(
       targets.map(async ({ client }): Promise<ServiceSite> => {
         const [live, namespace] = await Promise.all([

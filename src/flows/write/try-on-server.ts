@@ -20,7 +20,7 @@ export async function tryOnServer(
   const authorities = new Map([...given, ...(await readAuthorities(targets, steps))]);
   // CAs that are yet to be made come first: a certificate of one cluster may be signed by the CA of another.
   const ordered = [...steps].sort((a, b) => Number(isAuthority(b)) - Number(isAuthority(a)));
-  await during(flow, 'Asking the API servers', async () => {
+  await during(flow, { doing: 'Asking the API servers', done: 'Asked the API servers' }, async () => {
     const queues = targets.map(async ({ client }) => {
       for (const step of ordered.filter(({ cluster, write }) => cluster === client.context && write)) {
         const { error } = await applySteps(client, [step], {
