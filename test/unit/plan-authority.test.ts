@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { authorityState } from '../../src/mesh/certificates/authority.ts';
+import { CERTIFICATE_SECRETS } from '../../src/mesh/certificates/cluster-certificates.ts';
+import { signerInUse } from '../../src/mesh/certificates/foreign-authority.ts';
 import {
   type AuthorityChoice,
   authorityWarnings,
   type GivenAuthority,
   planAuthority,
 } from '../../src/mesh/certificates/plan-authority.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { caFacts, certificateFacts, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
@@ -126,5 +129,41 @@ describe('a CA that is not as it should be', () => {
     const kept = planAuthority(snapshot, {});
     expect(kept.step?.action).toBe('keep');
     expect(authorityWarnings(snapshot, kept).join()).toContain('unreadable or belongs to a different CA');
+  });
+});
+
+describe('a CA that signed none of the certificates in use', () => {
+  const inUse = (...keys: string[]) =>
+    new Map(keys.map((key, index) => [CERTIFICATE_SECRETS[index] ?? '', tlsFacts(key, {})]));
+  const remoteUsers = [{ name: 'remote-two', role: 'remote' }];
+  const snapshot = snapshotOf({ live: [secret()], tlsSecrets: inUse('former', 'former'), remoteUsers });
+  const holder = (key: string) => snapshotOf({ context: 'two', ca: caFacts(key) });
+
+  it.each([
+    ['all are from another', inUse('former', 'former'), 'former'],
+    ['one is from it', inUse('former', 'ca-one'), undefined],
+    ['they are from two others', inUse('former', 'older'), undefined],
+    ['there are none', inUse(), undefined],
+    ['all are from it', inUse('ca-one', 'ca-one'), undefined],
+  ])('is told apart: %s', (_title, tlsSecrets, signer) => {
+    expect(signerInUse(snapshotOf({ tlsSecrets }))?.publicKeySha256).toBe(signer);
+  });
+
+  it('gives way to the one that signed, and to no other without --replace-ca', () => {
+    expect(planAuthority(snapshot, { given: given('former') })).toMatchObject({
+      step: { why: 'the CA that signed the certificates comes back' },
+      replaces: false,
+      makes: true,
+    });
+    expect(() => planAuthority(snapshot, { given: given('third') })).toThrow(/holds a different CA than/);
+  });
+
+  it('is told with who has a copy of the right one, as long as somebody trusts that', () => {
+    const kept = planAuthority(snapshot, {});
+    const told = (...others: ClusterSnapshot[]) => authorityWarnings(snapshot, kept, others).join();
+    expect(told(holder('former'))).toContain('--ca-from-context two; or,');
+    expect(told(holder('third'))).toContain('from its backup; or,');
+    const alone = snapshotOf({ live: [secret()], tlsSecrets: inUse('former') });
+    expect(authorityWarnings(alone, planAuthority(alone, {}))).toEqual([]);
   });
 });

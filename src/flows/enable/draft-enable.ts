@@ -196,7 +196,7 @@ export function draftFrom(
     doubts: doubtsOf(snapshot, plan.steps),
     warnings: [
       ...(rotation?.isProven ? [unfinishedWarning(rotation, snapshot, others)] : []),
-      ...authorityWarnings(snapshot, authority),
+      ...authorityWarnings(snapshot, authority, others),
       ...keptUnsigned(plan.steps),
       ...uncoveredWarnings({ snapshot, planned, steps: plan.steps }),
       ...[addressNotGiven(planned) ?? []].flat(),

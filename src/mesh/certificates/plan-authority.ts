@@ -8,6 +8,7 @@ import { emptySecret } from '../objects/secret-data.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { authorityState, authorityTrouble, lostAuthority } from './authority.ts';
 import type { CertificateFacts } from './certificate.ts';
+import { isSameKey, SIGNED_NOTHING, signerInUse, waysToAgree } from './foreign-authority.ts';
 import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from './rotation-lifetime.ts';
 
 /** Says on Secret cilium-ca that meshctl put the CA there: `generated` or `copied`. */
@@ -104,6 +105,10 @@ export function planAuthority(
     if (state === 'usable') return keep(`the cluster has the CA of ${given.origin}`);
     return make(lost ? 'the CA that signed the certificates comes back' : 'the key of the CA was missing', false);
   }
+  const inUse = signerInUse(snapshot);
+  if (given && inUse && isSameKey(given.certificate, inUse)) {
+    return make('the CA that signed the certificates comes back', false);
+  }
   if (!given && !replace) {
     if (lost) return { certificate: lost.certificate, replaces: false, makes: false };
     if (state === 'missing') return make('the cluster has no CA yet', false);
@@ -130,9 +135,21 @@ export function planAuthority(
   });
 }
 
-/** What an operator should know of a CA that cannot sign although nobody keeps its key elsewhere. */
-export function authorityWarnings(snapshot: ClusterSnapshot, { makes }: AuthorityPlan): string[] {
+/**
+ * What an operator should know of a CA that cannot sign although nobody keeps its key elsewhere, or that signed nothing.
+ * @param others other clusters, as far as they were read
+ */
+export function authorityWarnings(
+  snapshot: ClusterSnapshot,
+  { makes }: AuthorityPlan,
+  others: readonly ClusterSnapshot[] = [],
+): string[] {
   const state = authorityState(snapshot);
+  const ways = makes ? undefined : waysToAgree(snapshot, others);
+  if (ways && state === 'usable') {
+    const secret = `Secret ${snapshot.namespace}/${CA_SECRET}`;
+    return [`${secret} ${SIGNED_NOTHING}, and this plan issues all of them anew from it. Instead, ${ways}`];
+  }
   if (makes || state === 'usable' || state === 'no-key') return [];
   const { context, namespace } = snapshot;
   const renew = meshctlCommand('clustermesh enable', { context }, ['--replace-ca']);

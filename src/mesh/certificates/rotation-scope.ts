@@ -1,6 +1,8 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
+import { CA_SECRET } from '../objects/names.ts';
 import { pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
@@ -9,6 +11,7 @@ import { describeFault, type Fault } from '../status/fault.ts';
 import { type Contexts, contextOf, mendOf } from '../status/standing-advice.ts';
 import { dialFaults } from '../status/standing-dial.ts';
 import { requireSigner } from './authority.ts';
+import { peersOfOneCa, SIGNED_NOTHING, waysToAgree } from './foreign-authority.ts';
 import { isCopiedAuthority, requireReplaceable } from './plan-authority.ts';
 import { certificatesFrom, rotationStage, strangersTo } from './rotation-certificates.ts';
 
@@ -50,7 +53,10 @@ export function scopeRotation(
   now: Date,
   contexts: Contexts = new Map(),
 ): RotationScope {
-  for (const { snapshot } of members) requireSigner(snapshot, 'a new certificate');
+  for (const { snapshot } of members) {
+    requireSigner(snapshot, 'a new certificate');
+    requireFollowers(snapshot, members);
+  }
   if (choice.peer !== undefined) requirePeer(members, choice.peer, contexts, choice.silent);
   const stages = new Map(members.map((member) => [member, rotationStage(member, members)]));
   const inStage = (stage: string) => members.filter((member) => stages.get(member) === stage);
@@ -271,6 +277,23 @@ function requirePeer(
         : `They dial: ${peers.join(', ') || 'none'}.`,
       details: { peer, peers },
     },
+  );
+}
+
+/**
+ * Where Secret cilium-ca holds a CA that signed nothing, a rotation goes over to it; peers that log in by the one in use, which
+ * they share, would be cut off.
+ */
+function requireFollowers(snapshot: ClusterSnapshot, members: readonly Member[]): void {
+  const others = members.flatMap((member) => (member.snapshot === snapshot ? [] : [member.snapshot]));
+  const sharing = peersOfOneCa(snapshot, others);
+  if (sharing.length === 0) return;
+  const { context, namespace } = snapshot;
+  const secret = `Secret ${namespace}/${CA_SECRET}`;
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": ${secret} ${SIGNED_NOTHING}, and ${sharing.join(', ')}, which would be cut off, logs in by the one that did`,
+    { hint: waysToAgree(snapshot, others), details: { context, object: secret, peers: sharing } },
   );
 }
 

@@ -1,5 +1,6 @@
 import { hasLostSigner, isIssuedElsewhere, lostAuthority } from '../certificates/authority.ts';
 import { trusts } from '../certificates/certificate.ts';
+import { signerInUse } from '../certificates/foreign-authority.ts';
 import { unfinishedRotation, unfinishedRotations } from '../certificates/unfinished-rotation.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -161,7 +162,9 @@ function trustsOf(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]) {
   return all.flatMap((peer) => {
     const held = cluster.peerCertificates.get(clusterNameOf(peer));
     const trusted = held?.ca;
-    return peer !== cluster && held && trusted && peer.ca ? [{ peer, held, trusted, actual: peer.ca.certificate }] : [];
+    // A CA that signed nothing is a fault of that cluster, which to connect again does not mend.
+    const actual = signerInUse(peer) ?? peer.ca?.certificate;
+    return peer !== cluster && held && trusted && actual ? [{ peer, held, trusted, actual }] : [];
   });
 }
 

@@ -4,6 +4,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, waysBack } from '../certificates/authority.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
 import { certificateSpecs, coversHost, LOOPBACK, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
+import { waysToAgree } from '../certificates/foreign-authority.ts';
 import { ownerOfData } from '../certificates/rotation-cluster.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -15,7 +16,9 @@ import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
-function renew(cluster: ClusterSnapshot): string {
+function renew(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string {
+  const ways = waysToAgree(cluster, all);
+  if (ways) return ways;
   if (hasLostSigner(cluster)) return `no CA can issue it: ${waysBack(cluster, knownPeers(cluster))}`;
   return `reissue it: ${meshctlCommand('clustermesh enable', { context: cluster.context })}`;
 }
@@ -54,13 +57,13 @@ function perCertificate(
       things: judgedOf(cluster).flatMap(({ secret, facts }) => (facts ? [secret] : [])),
       otherwise: 'there is no certificate that can be read',
     }),
-    run: ({ clusters, now }) =>
+    run: ({ clusters, now }, all) =>
       clusters.flatMap((cluster) =>
         judgedOf(cluster).flatMap(({ facts, ...one }): Finding[] => {
           const found = facts && judge({ ...one, facts }, cluster, now);
           if (!found) return [];
           const { context } = cluster;
-          const { severity, reason, hint = renew(cluster) } = found;
+          const { severity, reason, hint = renew(cluster, all) } = found;
           return [findingOf(id, severity, context, { secret: one.secret, reason }, hint)];
         }),
       ),
@@ -79,11 +82,11 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       things: certificatesOf(cluster).map(({ secret }) => secret),
       otherwise: 'there is no clustermesh-apiserver that needs certificates',
     }),
-    run: ({ clusters }) =>
+    run: ({ clusters }, all) =>
       clusters.flatMap((cluster) => {
         const secrets = certificatesOf(cluster).flatMap(({ secret, facts }) => (facts ? [] : [secret]));
         const { context } = cluster;
-        return secrets.length > 0 ? [findingOf('tls-present', 'fail', context, { secrets }, renew(cluster))] : [];
+        return secrets.length > 0 ? [findingOf('tls-present', 'fail', context, { secrets }, renew(cluster, all))] : [];
       }),
     says: ({ args }) => `context "${args.context}": no readable certificate in Secret ${listed(args.secrets)}`,
   },

@@ -1,0 +1,82 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand, unnamedContext } from '../command-line.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
+import { configuredPeers } from '../peers/peers.ts';
+import { isIssuedElsewhere } from './authority.ts';
+import { type CertificateFacts, trusts } from './certificate.ts';
+import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
+
+/**
+ * The CA that signed every certificate that a cluster uses, where Secret cilium-ca holds another one, which signed none of
+ * them. Undefined where the two agree, where a rotation is under way (its bundles have both), and where others issue.
+ */
+export function signerInUse(snapshot: ClusterSnapshot): CertificateFacts | undefined {
+  const { ca, tlsSecrets } = snapshot;
+  if (!ca || isIssuedElsewhere(snapshot)) return undefined;
+  const own = CERTIFICATE_SECRETS.flatMap((name) => tlsSecrets.get(name) ?? []);
+  const signer = tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
+  const isSignedByIt = (one: (typeof own)[number]) =>
+    one.signedByCa && one.ca?.publicKeySha256 === signer?.publicKeySha256 && !trusts(one, ca.certificate);
+  return signer && own.every(isSignedByIt) ? signer : undefined;
+}
+
+/** `holds a CA that signed none of the certificates in use`, as the end of a sentence about Secret cilium-ca. */
+export const SIGNED_NOTHING = 'holds a CA that signed none of the certificates in use';
+
+/**
+ * How Secret cilium-ca and the certificates come to agree without a peer that is cut off, as the end of a sentence: the
+ * former CA comes back, from a cluster that has it or from its backup, or a rotation goes over to the one that is there.
+ * @param others other clusters, as far as they were read
+ * @returns undefined where {@link signerInUse} is, and where nobody trusts it: then enable alone is right
+ */
+export function waysToAgree(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string | undefined {
+  const { ca, context, namespace } = snapshot;
+  const signer = signerInUse(snapshot);
+  const peers = concernedPeers(snapshot, others);
+  if (!ca || !signer || peers.length === 0) return undefined;
+  const otherOf = (peer: string) => others.find((other) => clusterNameOf(other) === peer);
+  const sharing = peersOfOneCa(snapshot, others);
+  const holder = others.find((other) => hasCopy(other, signer, sharing));
+  const back = holder
+    ? `put back the CA that signed them, which context "${holder.context}" has: ${meshctlCommand('clustermesh enable', { context }, ['--ca-from-context', holder.context])}`
+    : `restore Secret ${namespace}/${CA_SECRET} from its backup`;
+  const where = peers.map((peer) => otherOf(peer)?.context ?? unnamedContext(peer));
+  const next =
+    ca.keyMatches && sharing.length === 0
+      ? `to go over to the CA that is there, with nobody cut off: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
+      : `which cuts ${peers.join(', ')} off until connected again: ${meshctlCommand('clustermesh enable', { context }, ['--replace-ca'])}`;
+  return `${back}; or, ${next}`;
+}
+
+/**
+ * Peers that stand on the CA that signed this cluster's certificates: they log in, or are logged in to, without a certificate
+ * that was made for it. None can follow this cluster to another CA.
+ */
+export function peersOfOneCa(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
+  const signer = signerInUse(snapshot);
+  if (!signer) return [];
+  const own = namesOf(snapshot);
+  const configured = configuredPeers(snapshot);
+  return concernedPeers(snapshot, others).filter((peer) => {
+    const other = others.find((one) => clusterNameOf(one) === peer);
+    const held = snapshot.peerCertificates.get(peer);
+    const isDialled = configured.includes(peer) && (!held?.ca || isSameKey(held.ca, signer));
+    const isDialling = other && fileOfOther(other, own) && !own.some((name) => other.peerCertificates.has(name));
+    return isDialled || isDialling;
+  });
+}
+
+/** Where the CA of a cluster was not read, by what it shares with this one. */
+function hasCopy(other: ClusterSnapshot, signer: CertificateFacts, sharing: readonly string[]): boolean {
+  if (other.ca) return other.ca.keyMatches && isSameKey(other.ca.certificate, signer);
+  const isUnread = other.unread?.has(keyOf(secretRef(other.namespace, CA_SECRET))) ?? false;
+  return isUnread && sharing.includes(clusterNameOf(other));
+}
+
+/** The key counts: a CA may have been renewed with it. */
+export function isSameKey(one: CertificateFacts, other: CertificateFacts): boolean {
+  return one.publicKeySha256 === other.publicKeySha256;
+}

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAuthority } from '../../src/pki/authority.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { found, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** Secret cilium-ca of mesh-1 holds another CA than the one that signed what is in use. */
+const BACK = 'meshctl clustermesh enable --context mesh-1 --ca-from-context mesh-2';
+const OVER = 'meshctl clustermesh certs rotate --context mesh-1,mesh-2';
+const NEW = 'meshctl clustermesh enable --context mesh-1 --replace-ca';
+const typed = (line: string) => line.split(' ').slice(1);
+const CHECK = ['clustermesh', 'check', '--context', 'mesh-1,mesh-2', '--category', 'tls'];
+
+interface Case {
+  title: string;
+  enabling: string[][];
+  /** What is printed, and mends with nobody cut off. */
+  way: string;
+  other: string;
+}
+
+const CASES: Case[] = [
+  {
+    title: 'whose peer has the right one',
+    enabling: [enable('mesh-1'), enable('mesh-2', '--ca-from-context', 'mesh-1', '--replace-ca', '--yes')],
+    way: BACK,
+    other: NEW,
+  },
+  { title: 'whose peers have their own', enabling: [enable('mesh-1,mesh-2')], way: OVER, other: 'from its backup' },
+];
+
+describe.each(CASES)('a CA that signed none of the certificates in use, $title', ({ enabling, way, other }) => {
+  let sandbox: TestSandbox;
+  let meshctl: Meshctl;
+  let one: SandboxCluster;
+  const unwrapped = (text: string) => text.replaceAll(/\s+/g, ' ');
+
+  beforeAll(async () => {
+    sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+    meshctl = meshctlWith(sandbox.kubeconfigPath);
+    one = found(sandbox.clusters[0], 'mesh-1');
+    for (const argv of enabling) await meshctl.ok(argv);
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
+    const foreign = await createAuthority({ commonName: 'Other CA' });
+    setSecret(one, 'cilium-ca', { 'ca.crt': foreign.certificate, 'ca.key': foreign.privateKey });
+  });
+
+  afterAll(() => sandbox.close());
+
+  it('is found by check and told by enable, with ways by which no peer is cut off unasked', async () => {
+    const check = await meshctl(CHECK);
+    expect(check.exitCode).toBe(1);
+    expect(unwrapped(check.stdout)).toContain(way);
+    expect(unwrapped(check.stdout)).toContain(other);
+    // Neither is mended by that.
+    expect(check.stdout).not.toMatch(/clustermesh connect|enable --context mesh-1$/m);
+    const plan = await meshctl.ok(enable('mesh-1', '--dry-run'));
+    expect(plan.stdout).toContain('peer mesh-2 is cut off');
+    expect(plan.stderr).toContain('holds a CA that signed none of the certificates in use');
+    expect(unwrapped(plan.stderr)).toContain(way);
+    expect(await meshctl(enable('mesh-1'))).toMatchObject({ exitCode: 2 });
+  });
+
+  it('is mended by what is printed', async () => {
+    if (way === BACK) {
+      const rotate = await meshctl(typed(OVER));
+      expect(rotate).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(BACK) });
+    }
+    const mended = await meshctl.ok(typed(way));
+    expect(mended.stdout + mended.stderr).not.toContain('cut off');
+    for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
+    await meshctl.ok(CHECK);
+  });
+});
