@@ -138,7 +138,15 @@ checkScenarios(
         severity: 'fail',
         cluster: 'mesh-1',
         args: { peer: 'mesh-2' },
-        change: (mesh) => replaceCa(mesh, {}),
+        async change({ two }) {
+          const undos = [refs.secret('cilium-ca'), refs.secret(SERVER)].map((ref) => rollBackClusters(two, ref));
+          const ca = await createAuthority();
+          setSecret(two, 'cilium-ca', { 'ca.crt': ca.certificate, 'ca.key': ca.privateKey });
+          await issueInto(two, SERVER, serverCertificateSpec(two), {}, { ...two, ca });
+          return () => {
+            for (const undo of undos) undo();
+          };
+        },
       },
     ],
     'tls-rotation': [
