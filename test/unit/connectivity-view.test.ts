@@ -49,7 +49,15 @@ latency in ms
   mesh-1 → mesh-1  0.5  1.0  2.3  10.0
 
 ❌ !1 of 4 tests failed, 1 skipped (mesh-1, mesh-2)!
-   → meshctl clustermesh status --context a,b`);
+   → Do packets get through? meshctl connectivity probe --context a,b`);
+  });
+
+  it.each([
+    ['global-service', 'Are they connected? meshctl clustermesh status --context a,b'],
+    ['failover', 'What is odd about the clusters: meshctl clustermesh check --context a,b'],
+  ] as const)('says where to look when %s fails', (scenario, step) => {
+    const scenarios = [{ scenario, from: 'mesh-1', result: 'fail', evidence: 'no answer' } as const];
+    expect(connectivityText({ ...REPORT, scenarios }, [], plain)).toContain(`   → ${step}`);
   });
 
   it('does not speak for a cluster that did not answer, nor for tests that were skipped', () => {

@@ -75,6 +75,21 @@ function latencyLines({ scenarios, performance }: ConnectivityReport, theme: The
   return [theme.bold('latency in ms'), ...tableLines([['', 'p50', 'p90', 'p99', 'max'], ...rows], '  ')];
 }
 
+/**
+ * Where to look: at the network where pods do not reach each other, for nothing else can work then; at the connections where
+ * services are not shared; else at what the clusters have and should not.
+ */
+function nextStep(scenarios: readonly ScenarioResult[], context: readonly string[]): string {
+  const failed = new Set(scenarios.flatMap(({ scenario, result }) => (result === 'fail' ? [scenario] : [])));
+  if (failed.has('pod-to-pod')) {
+    return `Do packets get through? ${meshctlCommand('connectivity probe', { context })}`;
+  }
+  const isShared = !failed.has('global-service') && !failed.has('spread');
+  return isShared
+    ? `What is odd about the clusters: ${meshctlCommand('clustermesh check', { context })}`
+    : `Are they connected? ${meshctlCommand('clustermesh status', { context })}`;
+}
+
 function verdict(
   { scenarios, clusters }: ConnectivityReport,
   untested: readonly UnreachableCluster[],
@@ -83,11 +98,12 @@ function verdict(
   const failed = scenarios.filter(({ result }) => result === 'fail').length;
   const skipped = scenarios.filter(({ result }) => result === 'skip').length;
   const where = clusters.map(({ name }) => name).join(', ');
+  const contexts = clusters.map(({ context }) => context);
   const left = skipped > 0 ? `, ${skipped} skipped` : '';
   if (failed > 0) {
     return [
       `❌ ${theme.fail(`${failed} of ${scenarios.length} tests failed${left} (${where})`)}`,
-      `   ${theme.dim('→')} ${meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) })}`,
+      `   ${theme.dim('→')} ${nextStep(scenarios, contexts)}`,
     ].join('\n');
   }
   const passed = scenarios.length - skipped;
