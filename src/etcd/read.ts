@@ -155,6 +155,7 @@ function shakeHands(read: EtcdRead): Promise<tls.TLSSocket> {
 }
 
 function checkOtherNames(secured: tls.TLSSocket, names: readonly string[]): void {
+  if (names.length === 0) return;
   const certificate = secured.getPeerCertificate();
   const uncovered = names.filter((name) => tls.checkServerIdentity(name, certificate) !== undefined);
   if (uncovered.length === 0) return;

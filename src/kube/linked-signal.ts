@@ -3,6 +3,8 @@ import { setMaxListeners } from 'node:events';
 /** A signal that follows others until it is let go. */
 export interface LinkedSignal {
   signal: AbortSignal;
+  /** Aborts it for a reason of its own, e.g. that its time is up. */
+  abort(reason: unknown): void;
   /** Stops following. Whoever made the link calls it when the work under the signal has ended. */
   unlink(): void;
 }
@@ -13,20 +15,20 @@ export interface LinkedSignal {
  */
 export function linkSignals(...sources: readonly AbortSignal[]): LinkedSignal {
   const linked = new AbortController();
-  const follow = ({ target }: Event): void => abortWith(target as AbortSignal);
+  const follow = ({ target }: Event): void => abort((target as AbortSignal).reason);
   const unlink = (): void => {
     for (const source of sources) source.removeEventListener('abort', follow);
   };
-  function abortWith(source: AbortSignal): void {
+  const abort = (reason: unknown): void => {
     unlink();
-    linked.abort(source.reason);
-  }
+    linked.abort(reason);
+  };
   // Many requests at once are no leak: each one unlinks.
   setMaxListeners(0, ...sources);
   const aborted = sources.find((source) => source.aborted);
-  if (aborted) abortWith(aborted);
+  if (aborted) abort(aborted.reason);
   else for (const source of sources) source.addEventListener('abort', follow);
-  return { signal: linked.signal, unlink };
+  return { signal: linked.signal, abort, unlink };
 }
 
 /** A signal that ends a wait. @param ms also a fraction, as what is left until a deadline is; Node's own takes none */

@@ -41,21 +41,23 @@ function isList(shape: Shape): shape is readonly [Shape] {
 }
 
 /** The same list where all of it is as it should be, which is the rule. */
-function shapedList(list: readonly unknown[], shape: Shape): unknown[] {
-  return list.map((entry) => shaped(entry, shape)).filter((entry) => entry !== undefined);
+function shapedList(list: readonly unknown[], shape: Shape): readonly unknown[] {
+  const sound = list.map((entry) => shaped(entry, shape));
+  return sound.every((entry, index) => entry === list[index]) ? list : sound.filter((entry) => entry !== undefined);
 }
 
+/** The same record where all of it is as it should be: copying every answer of an API server took longer than reading it. */
 function shapedRecord(record: Record<string, unknown>, shape: { readonly [field: string]: Shape }): unknown {
-  const each = shape[EACH];
-  const entries = Object.entries(record).flatMap(([key, value]) => {
-    const wanted = shapeOf(shape, key) ?? each;
-    if (wanted === undefined) return [[key, value]];
-    const kept = shaped(value, wanted);
-    return kept === undefined ? [] : [[key, kept]];
-  });
-  const there = new Set(entries.map(([key]) => key));
-  const needed = Object.keys(shape).filter((field) => field.endsWith(NEEDED));
-  return needed.every((field) => there.has(field.slice(0, -1))) ? Object.fromEntries(entries) : undefined;
+  let sound = record;
+  for (const [key, value] of Object.entries(record)) {
+    const kept = shaped(value, shapeOf(shape, key) ?? shape[EACH] ?? 'any');
+    if (kept === value) continue;
+    if (sound === record) sound = { ...record };
+    if (kept === undefined) delete sound[key];
+    else sound[key] = kept;
+  }
+  const isThere = (field: string) => !field.endsWith(NEEDED) || Object.hasOwn(sound, field.slice(0, -NEEDED.length));
+  return Object.keys(shape).every(isThere) ? sound : undefined;
 }
 
 function shapeOf(shape: { readonly [field: string]: Shape }, key: string): Shape | undefined {

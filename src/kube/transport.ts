@@ -185,26 +185,21 @@ export function createTransport(options: TransportOptions): Transport {
   const closed = new AbortController();
   const signalOf = (own: AbortSignal | undefined) => linkSignals(own ?? options.signal, closed.signal);
 
-  /** A plugin has a time of its own, so that an API server is not blamed for it. */
-  async function logIn(own: AbortSignal): Promise<void> {
-    const { signal, unlink } = linkSignals(own, closed.signal);
-    await abortable(credentials.get(), signal).finally(unlink);
-  }
-
   /** Runs one request under what may end it: the caller's wish, closing, and the time for one request. */
   async function limited<T>(
     { action, signal: own = options.signal }: Pick<ApiRequest, 'action' | 'signal'>,
     work: (limit: { any: AbortSignal; withoutOwn: AbortSignal }) => Promise<T>,
   ): Promise<T> {
-    await logIn(own);
-    const clock = new AbortController();
-    const timer = setTimeout(
-      () => clock.abort(errorOfTimeout(action, options.requestTimeoutMs)),
-      options.requestTimeoutMs,
-    );
-    const withoutOwn = linkSignals(closed.signal, clock.signal);
+    const withoutOwn = linkSignals(closed.signal);
     const any = linkSignals(own, withoutOwn.signal);
+    let timer: NodeJS.Timeout | undefined;
     try {
+      // A plugin has a time of its own, so that an API server is not blamed for it.
+      await abortable(credentials.get(), any.signal);
+      timer = setTimeout(
+        () => withoutOwn.abort(errorOfTimeout(action, options.requestTimeoutMs)),
+        options.requestTimeoutMs,
+      );
       return await work({ any: any.signal, withoutOwn: withoutOwn.signal });
     } finally {
       clearTimeout(timer);
