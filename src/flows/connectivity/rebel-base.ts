@@ -1,6 +1,5 @@
 /** The article's workload, for the demo: rebel-base answers, x-wing asks. */
 import type { ClusterClient } from '../../kube/client.ts';
-import { waitForObject } from '../../kube/wait.ts';
 import { readTemplate } from '../../manifests/load.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
 import { type Sample, tally } from '../../mesh/connectivity/connectivity.ts';
@@ -9,6 +8,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, type ObjectRef, refOf } from '../../mesh/objects/kube-object.ts';
 import { isPodReady } from '../../mesh/objects/pods.ts';
 import { workloadStatus } from '../../mesh/objects/workload.ts';
+import { waitForWorkload } from '../await-workload.ts';
 import type { Flow } from '../flow.ts';
 
 /** Service and Deployment rebel-base, and Deployment x-wing, in the package. */
@@ -44,15 +44,27 @@ function hasNoPods(deployment: KubeObject): boolean {
   return observedGeneration >= (deployment.metadata.generation ?? 0) && replicas === 0;
 }
 
+/** @throws MeshctlError `Timeout`, with what the pods say, also at once when they cannot come up */
 async function awaitRollout(
   { signal }: Flow,
   client: ClusterClient,
   ref: ObjectRef,
   isDone: (live: KubeObject) => boolean = isRolledOut,
 ): Promise<void> {
-  const accept = (live: KubeObject | undefined) => (live && isDone(live) ? true : undefined);
-  const waitingFor = `${ref.kind} ${ref.name} to be ready`;
-  await waitForObject(client, ref, accept, { timeoutMs: ROLLOUT_MS, signal, waitingFor });
+  let said: string | undefined;
+  const waiting = waitForWorkload(client, ref, (live) => (live && isDone(live) ? true : undefined), {
+    selector: `name=${ref.name}`,
+    timeoutMs: ROLLOUT_MS,
+    signal,
+    waitingFor: `${ref.kind} ${ref.name} to be ready`,
+    say: (trouble) => {
+      said = trouble;
+    },
+  });
+  await waiting.catch((error: unknown) => {
+    if (said === undefined || !(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
+    throw new MeshctlError('Timeout', `${error.message}: ${said}`, { cause: error, details: error.details });
+  });
 }
 
 /** Requests from x-wing to rebel-base. */
