@@ -58,6 +58,8 @@ beforeAll(async () => {
   for (const store of [one, two]) addService(store, 'private', { mesh: { global: 'true', shared: 'false' } });
   for (const store of [one, two]) addService(store, 'bare', { spec: { clusterIP: 'None' } });
   for (const store of [one, two]) addService(store, 'dead', { ready: 0, notReady: 2 });
+  for (const store of [one, two]) addService(store, 'meant', { mesh: { global: 'yes' } });
+  addService(one, 'off', { mesh: { global: 'False' } });
   const legacy = {
     mesh: {},
     annotations: { 'io.cilium/global-service': 'true', 'io.cilium/service-affinity': 'near\u001b[31m' },
@@ -85,8 +87,8 @@ describe('service list', () => {
   it('lists what is global anywhere, and what each cluster uses', async () => {
     const services = await listed(...ALL);
     expect(services.map(({ namespace, name }) => `${namespace}/${name}`)).toEqual([
-      ...['default/bare', 'default/dead', 'default/fine', 'default/lonely', 'default/mixed', 'default/old'],
-      ...['default/private', 'shop/cart'],
+      ...['default/bare', 'default/dead', 'default/fine', 'default/lonely', 'default/meant', 'default/mixed'],
+      ...['default/old', 'default/private', 'shop/cart'],
     ]);
     const everywhere = 'mesh-1:2 mesh-2:2 mesh-3:2';
     expect((await find('fine')).warnings).toEqual([]);
@@ -115,6 +117,7 @@ describe('service list', () => {
       ],
       { 'mesh-1': '', 'mesh-2': 'mesh-2:1', 'mesh-3': 'mesh-3:1' },
     ],
+    ['meant', [['unknown-value', ['mesh-1', 'mesh-2']]], { 'mesh-1': 'mesh-1:1', 'mesh-2': 'mesh-2:1' }],
     ['private', [['not-shared', ['mesh-1', 'mesh-2']]], { 'mesh-1': 'mesh-1:1', 'mesh-2': 'mesh-2:1' }],
     ['bare', [['headless', ['mesh-1', 'mesh-2']]], { 'mesh-1': '', 'mesh-2': '' }],
     ['dead', [['no-ready-backend', ['mesh-1', 'mesh-2']]], { 'mesh-1': '', 'mesh-2': '' }],
@@ -131,6 +134,12 @@ describe('service list', () => {
     expect(service.warnings.map(({ id, clusters: about }) => [id, about])).toEqual(warnings);
     expect(usesOf(service)).toMatchObject(uses);
     for (const { message } of service.warnings) expect(message).not.toBe('');
+  });
+
+  it('of one that was meant to be global it says how to make it so, and failover does not count it', async () => {
+    expect((await find('meant')).warnings[0]?.hint).toMatch(/^meshctl service global --context one,two default\/meant/);
+    const failover = jsonOf(await meshctl('failover', ...ALL, '-o', 'json'));
+    expect((failover.services as { name: string }[]).map(({ name }) => name)).not.toContain('meant');
   });
 
   it('shows it to people', async () => {

@@ -32,7 +32,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   if (named) requireDefined(clusters, named, unreachable);
   if (flags.requireSurvivable && !named && unreachable.length === 0) requireGlobal(clusters, scope.namespace);
   const without = flags.without === undefined ? undefined : lostCluster(clusters, flags.without);
-  const report = printable({ clusters: readClusters(clusters), services: survivalOf(clusters, without), unreachable });
+  const report = printable({
+    clusters: readClusters(clusters),
+    services: survivalOf(named ? clusters : globalOnly(clusters), without),
+    unreachable,
+  });
   return {
     kind: 'FailoverReport',
     data: failoverData(report),
@@ -40,6 +44,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     // What a cluster that did not answer serves, or needs, nobody knows.
     exitCode: exitCodeWith(unreachable) || (flags.requireSurvivable && !isSurvivable(report) ? 1 : 0),
   };
+}
+
+/** Without the Services that somebody meant to be global, and are not. */
+function globalOnly(clusters: readonly ClusterServices[]): ClusterServices[] {
+  const global = globalKeys(clusters);
+  return clusters.map((of) => ({ ...of, services: new Map([...of.services].filter(([key]) => global.has(key))) }));
 }
 
 /** @throws MeshctlError `NotFound` where there is nothing that could survive: that is no pass */

@@ -14,7 +14,7 @@ import {
 import { dataOf } from '../../mesh/objects/secret-data.ts';
 import { dialledPeers } from '../../mesh/peers/peers.ts';
 import type { ClusterServices, ServiceBackend, ServiceFacts } from '../../mesh/services/service-facts.ts';
-import { backendsIn, globalKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
+import { backendsIn, meantKeys, serviceFacts, serviceKey } from '../../mesh/services/services.ts';
 import type { Flow, Target } from '../flow.ts';
 import { readLinks } from './read-links.ts';
 
@@ -108,7 +108,7 @@ export async function readServices(
     member,
     cluster: { ...cluster, ...links.get(member.client.context) },
   }));
-  const wanted = scope.name === undefined ? globalKeys(found.map(({ cluster }) => cluster)) : undefined;
+  const wanted = scope.name === undefined ? meantKeys(found.map(({ cluster }) => cluster)) : undefined;
   const complete = await Promise.all(
     found.map(async ({ member, cluster }) => {
       const services = new Map([...cluster.services].filter(([key]) => wanted?.has(key) ?? true));

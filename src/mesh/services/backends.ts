@@ -87,6 +87,13 @@ export function strayValues(annotations: Readonly<Record<string, string>>): [nam
   ];
 }
 
+/** Whether somebody meant a Service to be global: it is, or has a value for that which Cilium takes for false. */
+export function isMeantGlobal(annotations: Readonly<Record<string, string>>): boolean {
+  const { name, legacy } = SERVICE_ANNOTATIONS.global;
+  const value = (annotations[name] ?? annotations[legacy])?.toLowerCase();
+  return value !== undefined && value !== 'false';
+}
+
 /** @param globalByDefault `clustermesh-default-global-namespace` of the same cluster's cilium-config; absent is true */
 export function isNamespaceGlobal(annotations: Annotations, globalByDefault: boolean): boolean {
   const value = annotations?.[NAMESPACE_ANNOTATION];

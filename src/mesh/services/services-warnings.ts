@@ -29,7 +29,7 @@ type Defined = ServiceInCluster & { definition: ServiceDefinition };
 type Rule = (defined: readonly Defined[], all: readonly ServiceInCluster[]) => ServiceWarning[];
 
 /**
- * The warnings about one Service that is global in at least one cluster; none about others.
+ * The warnings about one Service that is global in at least one cluster; about others only what keeps them from being that.
  * @param annotations of the Service, by cluster
  */
 export function warningsOf(
@@ -37,7 +37,7 @@ export function warningsOf(
   annotations: ReadonlyMap<string, Readonly<Record<string, string>>>,
 ): ServiceWarning[] {
   const defined = clusters.filter((entry): entry is Defined => entry.definition !== undefined);
-  if (!defined.some(({ definition }) => definition.global)) return [];
+  if (!defined.some(({ definition }) => definition.global)) return unknownValues(annotations);
   return [
     ...unknownValues(annotations),
     ...RULES.flatMap((rule) => rule(defined, clusters)),

@@ -2,6 +2,7 @@ import type { KubeObject } from '../objects/kube-object.ts';
 import { serviceSpec } from '../objects/service.ts';
 import {
   type ClusterService,
+  isMeantGlobal,
   isNamespaceGlobal,
   isPublished,
   readSharing,
@@ -35,11 +36,18 @@ export function serviceKey({ namespace, name }: { namespace: string; name: strin
 
 /** The keys of the Services that are global in at least one of the clusters. */
 export function globalKeys(clusters: readonly ClusterServices[]): Set<string> {
-  const keys = new Set<string>();
-  for (const { services } of clusters) {
-    for (const [key, { annotations }] of services) if (readSharing(annotations).global) keys.add(key);
-  }
-  return keys;
+  return keysOf(clusters, ({ annotations }) => readSharing(annotations).global);
+}
+
+/** The same with those that were meant to be, and are not. */
+export function meantKeys(clusters: readonly ClusterServices[]): Set<string> {
+  return keysOf(clusters, ({ annotations }) => isMeantGlobal(annotations));
+}
+
+function keysOf(clusters: readonly ClusterServices[], isWanted: (facts: ServiceFacts) => boolean): Set<string> {
+  return new Set(
+    clusters.flatMap(({ services }) => [...services].flatMap(([key, facts]) => (isWanted(facts) ? [key] : []))),
+  );
 }
 
 /** The Services of these clusters, by namespace and name. */
