@@ -38,9 +38,9 @@ export async function whereItSucceeds<T>(
   return { done: results.flat(), failed };
 }
 
-/** Whether a cluster cannot be reached, or does not let the user in: others can be asked all the same. */
+/** Whether a cluster cannot be reached, does not let the user in, or gives no answer: others can be asked all the same. */
 export function isInaccessible({ code }: MeshctlError): boolean {
-  return exitCodeOf(code) === exitCodeOf('ClusterUnreachable');
+  return exitCodeOf(code) === exitCodeOf('ClusterUnreachable') || code === 'ApiFailure' || code === 'Timeout';
 }
 
 /**

@@ -285,6 +285,36 @@ describe('a cluster that lets the user in, and forbids something', () => {
     expect(seen).toBe(kind === 'exec');
   });
 
+  const fail500 = (where: string, kind: string) => {
+    intercept = (context, { resource }) => {
+      if (context === where && resource === kind) throw new ApiError(500, 'InternalError', 'etcd leader changed');
+    };
+  };
+
+  it.each([
+    ['forbids it', () => forbid('mesh-2', 'secrets'), /context "mesh-2": cannot get Secret/],
+    ['does not answer', () => fail500('mesh-2', 'secrets'), /context "mesh-2": .*etcd leader changed/],
+  ])('does not keep certs rotate --all from the rest, which stay connected: it %s', async (_how, act, why) => {
+    act();
+    const plan = await meshctl('clustermesh certs rotate --all --dry-run');
+    expect(plan.exitCode).toBe(3);
+    expect(plan.stderr).toMatch(/context "mesh-2" is left out: /);
+    // It has no certificates.
+    expect(plan.stderr).toContain('context "mesh-3" is left out: Cluster Mesh is not enabled there');
+    expect(plan.stdout).toMatch(why);
+    // Its peer keeps what it dials it with.
+    expect(plan.stdout).toContain('update Secret kube-system/clustermesh-apiserver-server-cert');
+    expect(plan.stdout).toContain('peer mesh-2 stays connected: context "mesh-2" could not be read');
+    expect(plan.stderr).toContain('connected to mesh-2 (context "mesh-2" could not be read)');
+    // A new CA would cut it off.
+    const refused = failureOf(await meshctl('clustermesh certs rotate --all --ca --yes'));
+    expect(refused).toMatchObject({ exitCode: 3 });
+    expect(refused.says).toContain('would be cut off by a new CA');
+    expect(refused.says).toContain('See first that it can be read; or, if it is gone for good');
+    const named = failureOf(await meshctl('clustermesh certs rotate --context mesh-1,mesh-2 --dry-run'));
+    expect(named.says).toMatch(why);
+  });
+
   it('does not keep commands with --all from the rest', async () => {
     forbid('mesh-3', 'secrets');
     const connected = await meshctl('clustermesh connect --all');

@@ -16,8 +16,9 @@ import { describeConflicts } from '../../mesh/objects/ownership.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { Contexts } from '../../mesh/status/standing-advice.ts';
-import { readMembers } from '../connect/read-members.ts';
+import { readAccessibleMembers, readMembers } from '../connect/read-members.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import type { Unanswered } from '../where-it-succeeds.ts';
 import { type Authorities, generateAuthority } from '../write/materialise.ts';
 
 export interface RotateOptions extends RotationChoice {
@@ -27,6 +28,8 @@ export interface RotateOptions extends RotationChoice {
   parallel: number;
   /** For each step that has to become live. */
   waitMs: number;
+  /** Clusters that fail at the first reading have no part in it; the others must be able to do without them. */
+  spare?: boolean | undefined;
   /** The contexts of peers that were not named, for hints. */
   contextsOf?: ((peers: readonly string[]) => Promise<Contexts>) | undefined;
 }
@@ -34,6 +37,8 @@ export interface RotateOptions extends RotationChoice {
 /** A rotation that has been thought through; nothing is written yet. */
 export interface PreparedRotation {
   targets: readonly Target[];
+  /** Those that were spared. */
+  spared: readonly Unanswered[];
   members: readonly Member[];
   scope: RotationScope;
   /** Those with something in them. */
@@ -47,25 +52,30 @@ export async function prepareRotation(
   targets: readonly Target[],
   options: RotateOptions,
 ): Promise<PreparedRotation> {
-  const members = await during(
+  const { members, ...found } = await during(
     flow,
     {
       doing: `Reading ${counted(targets.length, 'cluster')}`,
       done: `Read ${counted(targets.length, 'cluster')}`,
     },
-    () => readMembers(targets, options.parallel),
+    async () =>
+      options.spare
+        ? readAccessibleMembers(flow, targets, options.parallel)
+        : { targets, members: await readMembers(targets, options.parallel), failed: [] },
   );
+  const silent = [...(options.silent ?? []), ...found.failed.map(({ context }) => context)];
   for (const { snapshot } of members) requireSettledIdentity(snapshot);
   const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];
   const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
-  const scope = scopeRotation(members, options, flow.now(), contexts);
+  const scope = scopeRotation(members, { ...options, silent }, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
   return {
-    targets,
+    targets: found.targets,
+    spared: found.failed,
     members,
     scope,
     phases: phases.filter(({ steps }) => steps.length > 0),
-    effects: rotationEffects(members, scope, contexts, options.silent),
+    effects: rotationEffects(members, scope, contexts, silent),
   };
 }
 

@@ -1,10 +1,13 @@
 import pLimit from 'p-limit';
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
-import type { Target } from '../flow.ts';
+import type { Flow, Target } from '../flow.ts';
+import { type Unanswered, whereAccessible } from '../where-it-succeeds.ts';
 
 /**
  * Reads the clusters of a mesh with all that is needed to issue certificates.
@@ -22,6 +25,30 @@ export async function readMembers(
   const snapshots = await Promise.all(
     targets.map(({ client, namespace }) => limit(() => readSnapshot(client, { namespace, purpose }))),
   );
+  return membersOf(snapshots, before);
+}
+
+/**
+ * The same of those among the clusters that can be accessed and that have a clustermesh-apiserver; of the others, which have no
+ * certificates, it is said that they have no part.
+ * @throws MeshctlError as well where none is left
+ */
+export async function readAccessibleMembers(
+  flow: Flow,
+  targets: readonly Target[],
+  parallel: number,
+): Promise<{ targets: Target[]; members: Member[]; failed: Unanswered[] }> {
+  const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });
+  const { done, failed, ...found } = await whereAccessible(flow, targets, read, { parallel, least: 1 });
+  const serving = done.filter((snapshot) => apiserverDeployment(snapshot) !== undefined);
+  if (serving.length === 0) return { targets: found.targets, members: membersOf(done), failed };
+  for (const { context } of done.filter((snapshot) => !serving.includes(snapshot)))
+    flow.progress.warn(`context "${context}" is left out: Cluster Mesh is not enabled there`);
+  const isServing = ({ client }: Target) => serving.some(({ context }) => context === client.context);
+  return { targets: found.targets.filter(isServing), members: membersOf(serving), failed };
+}
+
+function membersOf(snapshots: readonly ClusterSnapshot[], before: readonly Member[] = []): Member[] {
   for (const snapshot of snapshots) requireCilium(snapshot);
   requireEnabled(snapshots);
   return snapshots.map((snapshot): Member => {

@@ -124,8 +124,10 @@ export function rotationEffects(
           : { ...base, becomes: 'kept', why: 'the CA stays' };
       }),
       ...strangersTo(member, members).map((peer): PeerEffect => {
+        const unread = unreadContexts([peer], contexts, silent);
         const who =
-          silent.length > 0 && !contexts.has(peer) ? maybeSilent([peer], silent) : 'no context was named for it';
+          unread ??
+          (silent.length > 0 && !contexts.has(peer) ? maybeSilent([peer], silent) : 'no context was named for it');
         const why = `${who}: what it holds stays as it is`;
         return { cluster: context, peer, becomes: 'kept', why };
       }),
@@ -178,14 +180,19 @@ function requireAllPeers(
     .join(' && ');
   const strangers = [...new Set(lacking.flatMap((one) => one.strangers))];
   const unknown = strangers.filter((peer) => !contexts.has(peer));
+  const unread = unreadContexts(strangers, contexts, silent);
   const details = { context: first.member.snapshot.context, peers: strangers };
-  if (silent.length > 0 && unknown.length > 0) {
+  if (unread || (silent.length > 0 && unknown.length > 0)) {
     const names = silent.map((name) => `"${name}"`).join(', ');
     const who = lacking.map((one) => one.member.snapshot.context).join(', ');
+    const why = unread ?? `of its context nothing is known, and ${names} did not answer`;
     throw new MeshctlError(
       'ClusterUnreachable',
-      `${unknown.join(', ')}, to which ${who} ${lacking.length === 1 ? 'is' : 'are'} connected, would be cut off by a new CA: of its context nothing is known, and ${names} did not answer`,
-      { hint: `Bring that cluster back first; or, if it is gone for good, forget it: ${gone}`, details },
+      `${(unread ? strangers : unknown).join(', ')}, to which ${who} ${lacking.length === 1 ? 'is' : 'are'} connected, would be cut off by a new CA: ${why}`,
+      {
+        hint: `${unread ? 'See first that it can be read' : 'Bring that cluster back first'}; or, if it is gone for good, forget it: ${gone}`,
+        details,
+      },
     );
   }
   const all = [...members.map((one) => one.snapshot.context), ...strangers.map((peer) => contextOf(contexts, peer))];
@@ -200,6 +207,17 @@ function requireAllPeers(
   );
 }
 
+/** Where the contexts of peers are known, and are among those that this run could not read: which ones, in words. */
+function unreadContexts(
+  peers: readonly string[],
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): string | undefined {
+  const known = peers.flatMap((peer) => contexts.get(peer) ?? []).filter((name) => silent.includes(name));
+  if (known.length === 0) return undefined;
+  return `context ${known.map((name) => `"${name}"`).join(', ')} could not be read`;
+}
+
 function describeStrangers(
   { snapshot }: Member,
   strangers: readonly string[],
@@ -207,8 +225,12 @@ function describeStrangers(
   silent: readonly string[] = [],
 ): string {
   const unknown = strangers.filter((peer) => !contexts.has(peer));
-  const who =
-    silent.length > 0 && unknown.length > 0 ? ` (${maybeSilent(unknown, silent)})` : ', which no context was named for';
+  const unread = unreadContexts(strangers, contexts, silent);
+  const who = unread
+    ? ` (${unread})`
+    : silent.length > 0 && unknown.length > 0
+      ? ` (${maybeSilent(unknown, silent)})`
+      : ', which no context was named for';
   return `context "${snapshot.context}": connected to ${strangers.join(', ')}${who}`;
 }
 

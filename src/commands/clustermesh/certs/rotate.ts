@@ -5,7 +5,6 @@ import {
   type RotateOptions,
 } from '../../../flows/certificates/prepare-rotation.ts';
 import { rotateCertificates } from '../../../flows/certificates/rotate-certificates.ts';
-import type { Target } from '../../../flows/flow.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
@@ -18,6 +17,7 @@ import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../flags-of.ts';
 import { type DryRun, dryRunOf, type PlanFlags, planResult } from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
+import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
 import type { CERTS_ROTATE } from './rotate-spec.ts';
 
@@ -26,16 +26,18 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
   const base = { ...optionsOf(flags), contextsOf: contextsFor(context, flags) };
   const dryRun = dryRunOf(flags);
   return withChosenClusters(context, flags, async (targets, silent) => {
-    const options = { ...base, silent: silent.map((one) => one.context) };
+    const options = { ...base, spare: flags.all, silent: silent.map((one) => one.context) };
     const prepared = await prepareRotation(context, targets, options);
+    const missing = [...silent, ...prepared.spared];
+    sayLeftOut(context, prepared.spared);
     for (const warning of [...validityWarnings(options.asked.validityMs), ...prepared.scope.warnings])
       context.progress.warn(warning);
     for (const note of foreignObjectNotes(reportOf(prepared).steps)) context.progress.warn(note);
-    if (dryRun) return withUnanswered(await showPlan(context, targets, prepared, dryRun, flags.output), silent);
+    if (dryRun) return withUnanswered(await showPlan(context, prepared, dryRun, flags.output), missing);
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);
     const certificates = printable((await rotateCertificates(context, prepared, options)).certificates);
     const text = (theme: Theme) => rotationText(certificates, theme);
-    return withUnanswered({ kind: 'RotationResult', data: { certificates }, text }, silent);
+    return withUnanswered({ kind: 'RotationResult', data: { certificates }, text }, missing);
   });
 }
 
@@ -64,7 +66,6 @@ function reportOf({ phases, effects, scope }: PreparedRotation) {
 
 async function showPlan(
   context: CommandContext,
-  targets: readonly Target[],
   prepared: PreparedRotation,
   dryRun: DryRun,
   output: PlanFlags['output'],
@@ -73,7 +74,7 @@ async function showPlan(
   if (dryRun === 'client') return planResult(report, dryRun, output);
   // CAs that are thrown away: nothing that is made for a dry run is kept.
   const given = await makeSuccessors(context, report.steps);
-  const verdicts = await tryOnServer(context, targets, report.steps, { given });
+  const verdicts = await tryOnServer(context, prepared.targets, report.steps, { given });
   return planResult({ ...report, verdicts }, dryRun, output);
 }
 
