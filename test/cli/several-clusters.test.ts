@@ -155,6 +155,8 @@ describe('--all', () => {
     ['clustermesh status', 'stdout'],
     ['clustermesh certs list', 'stdout'],
     ['clustermesh certs rotate --dry-run', 'stderr'],
+    ['clustermesh enable --replace-ca --dry-run', 'stdout'],
+    ['clustermesh disable --dry-run', 'stderr'],
   ] as const)('takes the cluster that is down for the peer that nobody knows: meshctl %s', async (line, stream) => {
     const config = parse(await readFile(plain, 'utf8')) as Kubeconfig;
     config.contexts = config.contexts.filter(({ name }) => name === 'mesh-1');

@@ -7,6 +7,7 @@ import {
 } from '../../flows/connect/prepare-connect.ts';
 import type { Target } from '../../flows/flow.ts';
 import { requireOpenNetwork } from '../../flows/probe/require-open.ts';
+import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../mesh/checks/compatibility.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
@@ -19,7 +20,7 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { requireKnown } from '../option-values.ts';
 import { confirmCuts, dryRunOf, planResult } from '../plan-result.ts';
-import { namingContexts } from '../targets/contexts-of-clusters.ts';
+import { namingContexts, withMendsNamed } from '../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../targets/find-clusters.ts';
 import { withMesh } from '../targets/mesh-targets.ts';
 import { withUnanswered } from '../targets/several-clusters.ts';
@@ -56,11 +57,20 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       await requireOpenNetwork(context, plan.targets, { hub, parallel: flags.parallel });
     }
     sayLeftOut(context, plan.spared);
-    return withUnanswered(await join(request, plan), [...silent, ...plan.spared]);
+    const missing = [...silent, ...plan.spared];
+    return withUnanswered(await join(request, plan, missing), missing);
   });
 
-  async function join(request: MeshRequest, plan: PreparedConnect): Promise<CommandResult> {
-    const prepared = { ...plan, warnings: await namingContexts(context, flags, plan.warnings) };
+  async function join(
+    request: MeshRequest,
+    plan: PreparedConnect,
+    missing: readonly Unanswered[],
+  ): Promise<CommandResult> {
+    const prepared = {
+      ...plan,
+      warnings: await namingContexts(context, flags, plan.warnings),
+      effects: await withMendsNamed(context, flags, plan.effects, missing),
+    };
     for (const warning of prepared.warnings) context.progress.warn(warning);
     const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
     const report = { steps: planned, effects: prepared.effects };

@@ -13,6 +13,7 @@ import type { Target } from '../../flows/flow.ts';
 import { whereAccessible } from '../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
+import { maybeSilent } from '../../mesh/peers/silent-peers.ts';
 import { disableText } from '../../views/enable/disable-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
@@ -35,10 +36,12 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
       ? await whereAccessible(context, targets, draft, { least: 1 })
       : { done: await Promise.all(targets.map(draft)), failed: [] };
     sayLeftOut(context, failed);
-    const result = await withAllPeers(context, flags, drafts, [], (leaving) =>
+    const missing = [...silent, ...failed];
+    const plans = { drafts, silent: missing.map((one) => one.context) };
+    const result = await withAllPeers(context, flags, plans, [], (leaving) =>
       carryOut(context, flags, options, leaving),
     );
-    return withUnanswered(result, [...silent, ...failed]);
+    return withUnanswered(result, missing);
   });
 }
 
@@ -46,27 +49,28 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
 async function withAllPeers<T>(
   context: CommandContext,
   flags: DisableFlags,
-  drafts: readonly Omit<LeavingCluster, 'peers'>[],
+  plans: { drafts: readonly Omit<LeavingCluster, 'peers'>[]; silent: readonly string[] },
   ready: readonly LeavingCluster[],
   work: (leaving: readonly LeavingCluster[]) => Promise<T>,
 ): Promise<T> {
-  const next = drafts[ready.length];
+  const next = plans.drafts[ready.length];
   if (!next) return work(ready);
-  const leaving = drafts.map(({ draft }) => draft.name);
-  return withPeers(context, flags, next, leaving, (peers) =>
-    withAllPeers(context, flags, drafts, [...ready, { ...next, peers }], work),
+  const leaving = plans.drafts.map(({ draft }) => draft.name);
+  return withPeers(context, flags, next, { leaving, silent: plans.silent }, (peers) =>
+    withAllPeers(context, flags, plans, [...ready, { ...next, peers }], work),
   );
 }
 
 /**
  * Finds the clusters that point here, asks about them, and opens those that are to be disconnected.
  * @param leaving names of all clusters that are to be disabled: they point here no longer
+ * @param silent contexts that the operator meant too, and that did not answer
  */
 async function withPeers<T>(
   context: CommandContext,
   flags: DisableFlags,
   { target: source, draft }: Omit<LeavingCluster, 'peers'>,
-  leaving: readonly string[],
+  { leaving, silent }: { leaving: readonly string[]; silent: readonly string[] },
   work: (peers: LeavingPeers) => Promise<T>,
 ): Promise<T> {
   const { peers, name } = draft;
@@ -78,9 +82,12 @@ async function withPeers<T>(
     reachable.length > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
   const remaining = staying.filter((peer) => !wanted || !known.has(peer));
   for (const peer of remaining) {
-    const where = known.get(peer) ?? unnamedContext(peer);
+    // The only one that did not answer is most likely where it is.
+    const [perhaps, ...more] = known.has(peer) ? [] : silent;
+    const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
+    const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], silent)})`;
     context.progress.warn(
-      `"${peer}" still points here and will report "${name}" as failing → ${meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name])}`,
+      `"${peer}" still points here and will report "${name}" as failing${doubt} → ${meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name])}`,
     );
   }
   const prepare = async (destinations: readonly Target[]): Promise<T> =>

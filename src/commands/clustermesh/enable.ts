@@ -23,6 +23,7 @@ import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
+import { namingContexts, withMendsNamed } from '../targets/contexts-of-clusters.ts';
 import { withOtherClusters } from '../targets/other-clusters.ts';
 import { withOneCluster, withWritableClusters } from '../targets/several-clusters.ts';
 import { choicesOf, ciliumVersionOf } from './enable-options.ts';
@@ -71,8 +72,10 @@ async function carryOut(
   context: CommandContext,
   flags: EnableFlags,
   options: EnableOptions,
-  { planned, failures }: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
+  found: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
 ): Promise<CommandResult> {
+  const { failures } = found;
+  const planned = await withContextsNamedIn(context, flags, found);
   const dryRun = dryRunOf(flags);
   for (const { target, draft } of planned) {
     for (const warning of [...draft.doubts, ...draft.warnings])
@@ -100,6 +103,24 @@ async function carryOut(
   }
   if (flags.viaHelm) return runViaHelm(context, flags, options, ready, dryRun);
   return enableAll(context, options, ready, [...failures, ...disputed]);
+}
+
+/** Plans that name the contexts of peers that the run has not read. */
+async function withContextsNamedIn(
+  context: CommandContext,
+  flags: EnableFlags,
+  { planned, failures }: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
+): Promise<Planned[]> {
+  return Promise.all(
+    planned.map(async ({ target, draft }) => ({
+      target,
+      draft: {
+        ...draft,
+        warnings: await namingContexts(context, flags, draft.warnings),
+        effects: await withMendsNamed(context, flags, draft.effects, failures),
+      },
+    })),
+  );
 }
 
 function optionsOf(flags: EnableFlags): EnableOptions {

@@ -1,5 +1,6 @@
 import { unnamedIn, withNamedContexts } from '../../mesh/command-line.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import { isWithoutCilium, quietly, withFoundClusters } from './find-clusters.ts';
@@ -70,6 +71,18 @@ export async function withContextsNamed<T extends Advised>(
     const hint = forgetIfSilent(hints[index] ?? '', holdersOf(entry), dead);
     return hint === '' ? entry : { ...entry, hint };
   });
+}
+
+/** The same of what becomes of peers by a plan: what mends it names their contexts. */
+export async function withMendsNamed(
+  context: CommandContext,
+  flags: ClusterFlags,
+  effects: readonly PeerEffect[],
+  silent: readonly { context: string }[] = [],
+): Promise<PeerEffect[]> {
+  const entries = effects.map(({ mend, cluster }) => ({ hint: mend, cluster }));
+  const named = await withContextsNamed(context, flags, entries, silent);
+  return effects.map((effect, index) => ({ ...effect, mend: named[index]?.hint }));
 }
 
 /** The clusters that an entry is about, by context. */

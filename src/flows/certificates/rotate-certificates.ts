@@ -8,11 +8,12 @@ import {
 } from '../../mesh/certificates/rotation-certificates.ts';
 import { successorName } from '../../mesh/certificates/rotation-cluster.ts';
 import { expiredIn } from '../../mesh/certificates/rotation-expiry.ts';
-import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
+import { type Contexts, contextOf } from '../../mesh/status/standing-advice.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { readMembers } from '../connect/read-members.ts';
 import { requireProvable } from '../connect/require-provable.ts';
@@ -94,10 +95,8 @@ async function carryOut(
     requireUnowned(phases);
     const look = async (): Promise<Member[]> => {
       const seen = await readMembers(targets, options.parallel, prepared.members);
-      requireNoNewPeers(
-        seen.filter(({ snapshot }) => scope.changing.has(snapshot.context)),
-        seen,
-      );
+      const changing = seen.filter(({ snapshot }) => scope.changing.has(snapshot.context));
+      await requireNoNewPeers(changing, seen, options);
       requireKnownAuthorities(seen, known);
       return seen;
     };
@@ -211,12 +210,18 @@ function requireKnownAuthorities(members: readonly Member[], known: ReadonlyMap<
 }
 
 /** A peer that came after the beginning may have been given a certificate of the former CA, and trust that one only. */
-function requireNoNewPeers(changing: readonly Member[], members: readonly Member[]): void {
+async function requireNoNewPeers(
+  changing: readonly Member[],
+  members: readonly Member[],
+  { contextsOf }: RotateOptions,
+): Promise<void> {
   for (const member of changing) {
     const strangers = strangersTo(member, members);
     if (strangers.length === 0) continue;
     const { context } = member.snapshot;
-    const contexts = [...members.map(({ snapshot }) => snapshot.context), ...strangers.map(unnamedContext)];
+    const known = (await contextsOf?.(strangers)) ?? (new Map() as Contexts);
+    const theirs = strangers.map((peer) => contextOf(known, peer));
+    const contexts = [...members.map(({ snapshot }) => snapshot.context), ...theirs];
     throw new MeshctlError(
       'Conflict',
       `context "${context}": ${strangers.join(', ')} was connected meanwhile, with the former CA, which therefore stays trusted`,

@@ -40,13 +40,14 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     ].join('\n');
   }
   const told = new Set(reasons.filter(({ places }) => places.length > 0).flatMap(({ about }) => about));
+  const silent = report.unreachable.map(({ context }) => context);
   for (const cluster of unconnected(report)) {
     // What others lack because of it has been said, with what to do about it.
     if (!cluster.enabled && told.has(cluster.cluster.name)) continue;
     const others = report.clusters.filter((other) => other !== cluster && other.enabled);
     const dialling = others.filter(({ peers }) => peers.some(({ name }) => name === cluster.cluster.name));
     const destinations = (dialling.length > 0 ? dialling : others).map(({ context }) => context);
-    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, destinations));
+    lines.push('', ownHeadline(cluster, theme), ...beginningLines(cluster, theme, destinations, contexts, silent));
   }
   return lines.join('\n');
 }

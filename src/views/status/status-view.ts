@@ -1,6 +1,7 @@
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, partOf } from '../../mesh/counted.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
+import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import { type Contexts, contextOf } from '../../mesh/status/standing-advice.ts';
 import { isAlone, type PeerStatus, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
@@ -41,12 +42,14 @@ export function statusText(
  * How to begin, in a cluster that is not part of a mesh.
  * @param others the contexts of the clusters that it is to be connected to, as far as they are known
  * @param contexts of the clusters that it lets in, as far as they are known
+ * @param silent contexts that did not answer
  */
 export function beginningLines(
   report: StatusReport,
   theme: Theme,
   others: readonly string[] = [],
   contexts: Contexts = new Map(),
+  silent: readonly string[] = [],
 ): string[] {
   const { enabled, problems, admits = [] } = report;
   if (!enabled) {
@@ -56,7 +59,8 @@ export function beginningLines(
   if (!isAlone(report)) return [];
   const admitted = admits.map((name) => contextOf(contexts, name));
   const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
-  return hintLines(meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]), theme);
+  const connect = meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]);
+  return hintLines(forgetIfSilent(connect, [report.context], silent), theme);
 }
 
 /** Where to see how the peers do that a cluster only serves: from here nobody can. */
