@@ -31,9 +31,10 @@ describe('chooseNodes', () => {
 
   it('takes none that is not ready, or has no address in the cluster', () => {
     const external = [{ type: 'ExternalIP', address: '1.2.3.4' }];
-    expect(names([node('a', 'a', { ready: false }), node('b', 'b', { addresses: external }), node('c')], 3)).toEqual([
-      'c',
-    ]);
+    const windows = node('w', 'w', { labels: { 'kubernetes.io/os': 'windows' } });
+    expect(
+      names([node('a', 'a', { ready: false }), node('b', 'b', { addresses: external }), node('c'), windows], 3),
+    ).toEqual(['c']);
   });
 });
 

@@ -67,7 +67,8 @@ async function awaitPods(flow: Flow, { client }: ProbeSite, planned: readonly Pl
     labelSelector: `${RUN_LABEL}=${metadata.labels?.[RUN_LABEL]}`,
   };
   let last: readonly KubeObject[] = [];
-  const isSettled = (pod: KubeObject) => isPodRunning(pod) || workloadTroubles(undefined, [pod]).some(isWithoutImage);
+  const isSettled = (pod: KubeObject) =>
+    isPodRunning(pod) || isOver(pod) || workloadTroubles(undefined, [pod]).some(isWithoutImage);
   const look = (pods: readonly KubeObject[]) => {
     last = pods;
     return pods.length >= planned.length && pods.every(isSettled) ? true : undefined;
@@ -107,8 +108,7 @@ function stationsOf(
       found.stations.push({ place, run: runIn(client, where, nextToken(), flow.signal) });
       continue;
     }
-    const [trouble] = pod ? workloadTroubles(undefined, [pod]) : [];
-    const says = trouble?.says ?? `pod ${object.metadata.name} does not run on node ${node}`;
+    const says = pod ? whyNot(pod, node) : `pod ${object.metadata.name} is not there any more`;
     troubles.push(says);
     found.failed.push({ ...place, failed: says });
   }
@@ -119,6 +119,18 @@ function stationsOf(
     });
   }
   return found;
+}
+
+/** A pod that has ended, or that its node does not take (kubelet's admission: `OutOfcpu`, `NodeAffinity`). */
+function isOver(pod: KubeObject): boolean {
+  return ['Failed', 'Succeeded'].includes(podStatus(pod).phase ?? '');
+}
+
+function whyNot(pod: KubeObject, node: string): string {
+  const { name } = pod.metadata;
+  const { reason = 'it has ended', message = '' } = podStatus(pod);
+  if (isOver(pod)) return `pod ${name} does not run on node ${node}: ${reason}${message && `: ${message}`}`;
+  return workloadTroubles(undefined, [pod])[0]?.says ?? `pod ${name} does not run yet on node ${node}`;
 }
 
 /**
@@ -167,13 +179,12 @@ async function removeOnce(
   const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace }, { signal });
   const isOfRun = (pod: KubeObject) => pod.metadata.labels?.[RUN_LABEL] === token;
   // A run that was killed leaves pods that have ended by their own deadline.
-  const isOver = (pod: KubeObject) =>
-    pod.metadata.labels?.[RUN_LABEL] !== undefined && ['Failed', 'Succeeded'].includes(podStatus(pod).phase ?? '');
+  const isLeft = (pod: KubeObject) => pod.metadata.labels?.[RUN_LABEL] !== undefined && isOver(pod);
   await Promise.all(
-    pods.filter((pod) => isOfRun(pod) || isOver(pod)).map((pod) => client.delete(refOf(pod), { signal })),
+    pods.filter((pod) => isOfRun(pod) || isLeft(pod)).map((pod) => client.delete(refOf(pod), { signal })),
   );
   const isOurs = live.metadata.labels?.[MANAGED] === 'meshctl' && live.metadata.labels[COMPONENT] === 'probe';
-  const others = pods.filter((pod) => !isOfRun(pod) && !isOver(pod));
+  const others = pods.filter((pod) => !isOfRun(pod) && !isLeft(pod));
   if (!isOurs || others.length > 0 || live.metadata.deletionTimestamp) return;
   await client.delete(ref, { signal });
   await waitForList(

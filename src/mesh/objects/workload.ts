@@ -60,6 +60,9 @@ interface WorkloadStatus {
 
 export interface PodStatus {
   phase?: string;
+  /** Why it has ended, or is not taken by its node. */
+  reason?: string;
+  message?: string;
   podIP?: string;
   podIPs?: { ip: string }[];
   startTime?: string;

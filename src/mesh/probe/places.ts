@@ -26,8 +26,9 @@ export interface ProbedCluster {
   places: readonly ProbePlace[];
 }
 
-/** Kubernetes' label of nodes. */
+/** Kubernetes' labels of nodes. */
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
+const OS_LABEL = 'kubernetes.io/os';
 
 /** The zone that a node is in, as its cloud says. */
 export function zoneOf({ labels }: NodeFacts): string | undefined {
@@ -35,13 +36,13 @@ export function zoneOf({ labels }: NodeFacts): string | undefined {
 }
 
 /**
- * Which nodes take part: ready ones with an InternalIP, of each zone one before any zone has two.
+ * Which nodes take part: ready ones with an InternalIP (no Windows: there is no Cilium on it), of each zone one before any zone has two.
  * @param limit how many of them at most
  */
 export function chooseNodes(nodes: readonly NodeFacts[], limit: number): NodeFacts[] {
   const taken = new Map<string, number>();
   const ranked = nodes
-    .filter((node) => node.ready && internalAddresses(node).length > 0)
+    .filter((node) => node.ready && node.labels[OS_LABEL] !== 'windows' && internalAddresses(node).length > 0)
     .map((node) => {
       const zone = zoneOf(node) ?? '';
       const rank = taken.get(zone) ?? 0;
