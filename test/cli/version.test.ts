@@ -82,7 +82,10 @@ describe('version', () => {
     expect(exitCode).toBe(0);
     const rows = stdout.split('\n').map((row) => row.split(/ {2,}/));
     expect(rows).toContainEqual(['mesh-1', 'mesh-1', 'v1.36.1-gke.1000', '1.20.0', '1.20.0', '3.6.0-sandbox', 'on']);
-    expect(rows).toContainEqual(['mesh-2', 'mesh-2', 'v1.36.1-gke.1000', '1.20.0 (2), 1.19.9 (1)', '–', '–', '–']);
+    expect(rows).toContainEqual(['mesh-2', 'mesh-2', 'v1.36.1-gke.1000', '1.20.0 (2)', '–', '–', '–']);
+    expect(rows).toContainEqual(['', '1.19.9 (1)']);
+    const [, , ...table] = (stdout.split('\n✅')[0] ?? '').split('\n');
+    for (const row of table) expect([...row].length, row).toBeLessThanOrEqual(80);
     expect(stdout).toContain(
       '\n✅ These versions go together\n  ! context "mesh-2": agents of 1.19 and 1.20 run side by side',
     );

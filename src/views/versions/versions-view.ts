@@ -37,28 +37,29 @@ export function versionsText({ client, clusters, ...report }: VersionReport, the
   ].join('\n');
 }
 
-const HEADINGS = ['CONTEXT', 'CLUSTER', 'KUBERNETES', 'CILIUM', 'APISERVER', 'ETCD', 'KVSTOREMESH'];
+const HEADINGS = ['CONTEXT', 'CLUSTER', 'KUBERNETES', 'CILIUM', 'APISERVER', 'ETCD', 'CACHE'];
 
+/** A row for each cluster, and one more for each further version of agents: a terminal has 80 columns. */
 function clusterLines(clusters: readonly ClusterVersions[], theme: Theme): string[] {
-  const rows = clusters.map(({ context, cluster, kubernetes, agents, apiserver, etcd, kvstoremesh }) => [
-    context,
-    cluster ?? '–',
-    kubernetes,
-    agentsText(agents),
-    programText(apiserver),
-    programText(etcd),
-    kvstoremesh === undefined ? '–' : kvstoremesh ? 'on' : 'off',
-  ]);
+  const rows = clusters.flatMap(({ context, cluster, kubernetes, agents, apiserver, etcd, kvstoremesh }) => {
+    const [first = '', ...more] = agentTexts(agents);
+    const programs = [programText(apiserver), programText(etcd)];
+    const cache = kvstoremesh === undefined ? '–' : kvstoremesh ? 'on' : 'off';
+    return [
+      [context, cluster ?? '–', kubernetes, first, ...programs, cache],
+      ...more.map((version) => ['', '', '', version]),
+    ];
+  });
   return tableLines([HEADINGS.map((text) => ({ text, style: theme.bold })), ...rows]);
 }
 
-/** `1.20.0`, or with several `1.20.0 (3), 1.19.4 (1)`. */
-function agentsText(agents: ClusterVersions['agents']): string {
-  if (agents === undefined) return 'may not be read';
-  if (agents.length === 0) return 'none';
+/** `1.20.0`, or of several each with its pods, `1.20.0 (3)`. */
+function agentTexts(agents: ClusterVersions['agents']): string[] {
+  if (agents === undefined) return ['may not be read'];
+  if (agents.length === 0) return ['none'];
   const counts = new Map<string, number>();
   for (const agent of agents) counts.set(programText(agent), (counts.get(programText(agent)) ?? 0) + agent.pods);
-  return [...counts].map(([version, pods]) => (counts.size === 1 ? version : `${version} (${pods})`)).join(', ');
+  return [...counts].map(([version, pods]) => (counts.size === 1 ? version : `${version} (${pods})`));
 }
 
 function programText(program: ProgramVersion | undefined): string {
