@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dataOf } from '../../src/mesh/objects/secret-data.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** mesh-1 and mesh-2 are parted; of mesh-3, which only dials in, nobody reads anything. */
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+let one: SandboxCluster;
+const users = () =>
+  dataOf(found(one.store.get(refs.configMap('clustermesh-remote-users')), 'the users'))['users.yaml'] ?? '';
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: 3, nodes: 1 });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  one = found(sandbox.clusters[0], 'mesh-1');
+  await meshctl.ok(enable('mesh-1,mesh-2,mesh-3'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  await meshctl.ok(connect('mesh-3', 'mesh-1', '--connection-mode', 'unicast'));
+  // Somebody's, of a cluster that no context leads to, written in their own way.
+  one.store.update(refs.configMap('clustermesh-remote-users'), (configMap) => {
+    configMap.data = { 'users.yaml': `# ours\n${users()}- name: remote-elsewhere\n  role: remote # theirs\n` };
+  });
+});
+
+afterAll(() => sandbox.close());
+
+describe('a disconnect of two clusters', () => {
+  it('leaves the users of those that were not read as they are, and accuses none', async () => {
+    const before = users();
+    const parted = await meshctl.ok([
+      ...['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'],
+    ]);
+    expect(parted.stdout + parted.stderr).not.toMatch(/remote-(mesh-3|elsewhere)/);
+    expect(users()).not.toContain('remote-mesh-2');
+    const rest = before.split('\n').filter((line) => !line.includes('remote-mesh-2'));
+    for (const line of rest) if (/our|mesh-3|elsewhere|their/.test(line)) expect(users()).toContain(line);
+    await meshctl.ok(waitForStatus('mesh-3', '20s'));
+    const check = await meshctl([
+      ...['clustermesh', 'check', '--context', 'mesh-1,mesh-2', '--category', 'tls', '-o', 'json'],
+    ]);
+    const { checks } = jsonOf(check) as { checks: { id: string; severity: string; cluster?: string }[] };
+    const orphaned = checks.filter(({ id }) => id === 'tls-orphaned-users');
+    expect(orphaned.map(({ severity }) => severity)).not.toContain('warn');
+    expect(JSON.stringify(orphaned)).toContain('remote-elsewhere may be of clusters that are not looked at');
+  });
+});
