@@ -15,6 +15,13 @@ export function clone<T>(value: T): T {
   return copy as T;
 }
 
+/** Makes a JSON value one that nobody can change, and gives it back. Parts that are frozen already are frozen as a whole. */
+export function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const child of Object.values(value)) frozen(child);
+  return Object.freeze(value);
+}
+
 /** Whether two JSON values are the same; the order of object keys does not matter, `undefined` is like absent. */
 export function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { expired } from '../errors.ts';
+import { frozen } from '../fields/json.ts';
 import type { ResourceType } from './kinds.ts';
 import type { StoreEvent } from './object-store.ts';
 
@@ -13,7 +14,7 @@ export interface Change extends StoreEvent {
 
 /**
  * The objects of a cluster by kind and name, with one revision counter over all and the recent changes, as etcd keeps
- * them. It hands out the very objects that it holds: callers copy before they change.
+ * them. It hands out the very objects that it holds, which are frozen: callers copy before they change.
  */
 export interface ObjectLog {
   revision(): number;
@@ -106,7 +107,7 @@ export function createObjectLog(remembered: number): ObjectLog {
     },
     put: (resource, object) => {
       revision += 1;
-      const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+      const stored = frozen({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
       const previous = objectsOf(resource).get(keyOfObject(stored));
       objectsOf(resource).set(keyOfObject(stored), stored);
       const type = previous ? 'MODIFIED' : 'ADDED';
@@ -115,7 +116,7 @@ export function createObjectLog(remembered: number): ObjectLog {
     },
     remove: (resource, object) => {
       revision += 1;
-      const last = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+      const last = frozen({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } });
       const previous = objectsOf(resource).get(keyOfObject(object)) ?? object;
       objectsOf(resource).delete(keyOfObject(object));
       record({ revision, type: 'DELETED', resource, object: last, previous });

@@ -8,7 +8,7 @@ export interface StoreEvent {
 
 /**
  * The objects of one sandbox cluster, as its controllers see them (no authentication, no admission).
- * Objects that go in and out are copies. Absent objects make `update`, `patch` and `delete` throw an ApiError NotFound.
+ * Objects that go in are copied; those that come out are frozen. Absent objects make `update`, `patch` and `delete` throw an ApiError NotFound.
  */
 export interface Store {
   get(ref: ObjectRef): KubeObject | undefined;

@@ -33,14 +33,13 @@ export function createStore({ rememberedChanges = 4096 } = {}): ClusterStore {
     state,
     get: (ref) => {
       const resource = state.kinds.byKind(ref.apiVersion, ref.kind);
-      return resource && clone(state.log.get(resource, ref.namespace, ref.name));
+      return resource && state.log.get(resource, ref.namespace, ref.name);
     },
     list: ({ apiVersion, kind, namespace, labels = {} }) => {
       const resource = state.kinds.require(apiVersion, kind);
       return state.log
         .list(resource, namespace)
-        .filter((object) => Object.entries(labels).every(([key, value]) => object.metadata.labels?.[key] === value))
-        .map(clone);
+        .filter((object) => Object.entries(labels).every(([key, value]) => object.metadata.labels?.[key] === value));
     },
     find: ({ apiVersion, kind, namespace }, isMeant) => {
       const resource = state.kinds.require(apiVersion, kind);
@@ -48,20 +47,19 @@ export function createStore({ rememberedChanges = 4096 } = {}): ClusterStore {
     },
     create: (object, manager = DEFAULT_MANAGER) => {
       const resource = state.kinds.require(object.apiVersion, object.kind);
-      return clone(createObject(state, resource, object, { manager: { name: manager } }));
+      return createObject(state, resource, object, { manager: { name: manager } });
     },
     update: (ref, change, manager = DEFAULT_MANAGER) => {
       const { resource, object } = find(ref);
       const next = clone(object);
       change(next);
-      return clone(updateObject(state, resource, object, next, { manager: { name: manager } }));
+      return updateObject(state, resource, object, next, { manager: { name: manager } });
     },
     delete: (ref) => {
       const { resource, object } = find(ref);
       deleteObject(state, resource, object);
     },
-    subscribe: (listener) =>
-      state.log.subscribe((change) => listener({ type: change.type, object: clone(change.object) })),
+    subscribe: state.log.subscribe,
   };
 
   for (const name of FIRST_NAMESPACES)
