@@ -46,6 +46,8 @@ interface Seen {
 function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
   let seen: Seen;
   let looked: Promise<unknown>;
+  // What was seen is still so for the first that mends it: to see, nothing was written.
+  let isArranged = false;
   const enableWords = [...ENABLE, '--context', fault.enableAt ?? TWO];
   const attempts = new Map<string, Promise<void>>();
   // A pending one must still fail, so that it is noticed when it no longer does.
@@ -68,6 +70,7 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
       look,
       (found) => fault.status.every((id) => idsOf(found.json).includes(id)),
       'status',
+      { pollMs: 100 },
     ).catch(look);
     seen = {
       statusIds: idsOf(json),
@@ -79,6 +82,7 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
     };
     looked = requireLooks(seen);
     await looked.catch(() => undefined);
+    isArranged = true;
   }, TIMEOUT_MS);
 
   async function requireLooks({ status, check }: Pick<typeof seen, 'status' | 'check'>): Promise<unknown> {
@@ -147,7 +151,8 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
 
   async function tryToMend(commands: readonly PrintedCommand[]): Promise<void> {
     const mesh = meshOf();
-    await arrange(mesh, fault);
+    if (!isArranged) await arrange(mesh, fault);
+    isArranged = false;
     const log: string[] = [];
     try {
       let mended = await follow(mesh, fault, commands, log);

@@ -177,6 +177,7 @@ function compareInto(
   changed: FieldSet,
   removed: FieldSet,
 ): void {
+  if (equal(before, after)) return;
   const children = (value: unknown): Map<string, [string, unknown]> | undefined => {
     if (Array.isArray(value)) {
       const structure = listStructure(schema, path);
@@ -187,7 +188,7 @@ function compareInto(
   };
   const [old, next] = [children(before), children(after)];
   if (!old || !next) {
-    if (!equal(before, after)) changed.self = true;
+    changed.self = true;
     return;
   }
   for (const name of new Set([...old.keys(), ...next.keys()])) {
