@@ -56,11 +56,21 @@ export async function renderProbe(installation: TemplateSource, values: ProbeVal
 
 /** The probe's program as it is sent: without the lines that are for readers. */
 export async function readProgram(installation: TemplateSource): Promise<string> {
-  const text = await installation.read('templates/probe/probe.pl');
-  return text
-    .split('\n')
-    .filter((line) => !/^\s*(#|$)/.test(line))
-    .join('\n');
+  return installation.read('templates/probe/probe.pl').then((text) => linesFor(text));
+}
+
+/** The parts of it that a verb needs, for where its text goes into the URL of a request: some proxies take 16 KiB of it. */
+export async function readProgramOf(installation: TemplateSource, verb: string): Promise<string> {
+  return installation.read('templates/probe/probe.pl').then((text) => linesFor(text, verb));
+}
+
+function linesFor(text: string, verb?: string): string {
+  let part = 'all';
+  const lines = text.split('\n').filter((line) => {
+    part = /^#: (\w+)$/.exec(line)?.[1] ?? part;
+    return !/^\s*(#|$)/.test(line) && (verb === undefined || part === 'all' || part === verb);
+  });
+  return lines.map((line) => line.trimStart()).join('\n');
 }
 
 /** What runs the program in a pod of the probe, which has it in its environment. */
@@ -68,7 +78,7 @@ export function podCommand(words: readonly string[]): string[] {
   return ['sh', '-c', `exec perl -e "$${PROGRAM_VARIABLE}" "$@"`, 'probe', ...words];
 }
 
-/** What runs it anywhere else. */
+/** What runs it anywhere else. @param program what the verb needs of it */
 export function agentCommand(program: string, words: readonly string[]): string[] {
   return ['perl', '-e', program, ...words];
 }

@@ -1,5 +1,6 @@
 # What `meshctl connectivity probe` runs on a node. It is Perl, because Cilium's own image has that (Ubuntu's perl-base) and
-# nothing else that can send and see any packet. Lines that are only a comment are left out when it is sent.
+# nothing else that can send and see any packet. Lines that are only a comment are left out when it is sent, and where it goes
+# in a request's URL, whatever the verb does not need: what follows `#: VERB`, until the next such line, is of that one alone.
 #
 #   watch TOKEN SECONDS    sees what arrives from now on, in the background
 #                          says `address ADDRESS DEVICE`, `mtu DEVICE BYTES`, and at the end `watching`
@@ -16,18 +17,7 @@ use Socket qw(:DEFAULT getaddrinfo getnameinfo inet_pton inet_ntop AF_INET6 MSG_
 use Errno qw(EINPROGRESS ECONNREFUSED ETIMEDOUT);
 use POSIX qw(setsid);
 # Of Linux' headers, what Perl's Socket does not have.
-use constant { AF_PACKET => 17, ETH_P_ALL_IN_NETWORK_ORDER => 0x0300, PACKET_OUTGOING => 4, ATTACH_FILTER => 26 };
-use constant { SIOCGIFMTU => 0x8921, SIOCGIFADDR => 0x8915, O_NONBLOCK => 2048, TCP => 6, TCP_INFO => 11 };
-use constant { ICMP => 1, UDP => 17, ESP => 50, ICMP6 => 58, NI_NUMERIC => 1 | 2 };
-use constant { IPPROTO_IP => 0, IP_MTU_DISCOVER => 10, PMTUDISC_PROBE => 3 };
-use constant { IPPROTO_IPV6 => 41, IPV6_MTU_DISCOVER => 23, IPV6_DONTFRAG => 62 };
-# Classic BPF: load into A or X (of a byte, half, word at an offset, or at X + offset), compare, return.
-use constant { LD_IMM => 0x00, LDX_IMM => 0x01, LDX_IPV4_HEADER => 0xb1, LD_BYTE => 0x30, LD_HALF => 0x28 };
-use constant { LD_WORD_X => 0x40, LD_HALF_X => 0x48, LD_BYTE_X => 0x50 };
-use constant { AND => 0x54, JA => 0x05, JEQ => 0x15, JGE => 0x35, RET => 0x06 };
-use constant { PROTOCOL_OF_FRAME => 0xfffff000, IPV4 => 0x0800, IPV6 => 0x86dd, KEPT => 512 };
-# Connections of probes are told by their source ports.
-use constant { FIRST_PORT => 61000, PATIENCE => 2.5 };
+use constant { TCP => 6, UDP => 17, ICMP => 1, ICMP6 => 58, ESP => 50 };
 
 my ($verb, $run, @words) = @ARGV;
 ($run // '') =~ /^([0-9a-f]{8})(\.\d+)?$/
@@ -38,16 +28,18 @@ my $magic = "\xC0mes";
 my $mark = "${magic}hctl-$token/";
 my $file = "/tmp/.meshctl-probe-$run";
 
-# Seconds of the monotonic clock, where its system call is known.
-my $clock = { x86_64 => 228, aarch64 => 113 }->{(POSIX::uname())[4]};
-sub now {
-  my $time = "\0" x 16;
-  return time unless defined $clock && syscall($clock, 1, $time) == 0;
-  my ($seconds, $nanoseconds) = unpack 'qq', $time;
-  $seconds + $nanoseconds / 1e9;
-}
 sub nap { select undef, undef, undef, $_[0] }
-sub readable { my ($socket, $seconds) = @_; my $set = ''; vec($set, fileno $socket, 1) = 1; select $set, undef, undef, $seconds }
+
+#: watch
+use constant { AF_PACKET => 17, ETH_P_ALL_IN_NETWORK_ORDER => 0x0300, PACKET_OUTGOING => 4, ATTACH_FILTER => 26 };
+use constant { SIOCGIFMTU => 0x8921, SIOCGIFADDR => 0x8915 };
+# Classic BPF: load into A or X (of a byte, half, word at an offset, or at X + offset), compare, return.
+use constant { LD_IMM => 0x00, LDX_IMM => 0x01, LDX_IPV4_HEADER => 0xb1, LD_BYTE => 0x30, LD_HALF => 0x28 };
+use constant { LD_WORD_X => 0x40, LD_HALF_X => 0x48, LD_BYTE_X => 0x50 };
+use constant { AND => 0x54, JA => 0x05, JEQ => 0x15, JGE => 0x35, RET => 0x06 };
+use constant { PROTOCOL_OF_FRAME => 0xfffff000, IPV4 => 0x0800, IPV6 => 0x86dd, KEPT => 512 };
+# Connections of probes are told by their source ports.
+use constant { FIRST_PORT => 61000 };
 
 # Of the packets that a socket gets, only those of a probe: what has the mark after eight bytes of header (UDP, ICMP; ESP has
 # its own eight), or begins a TCP connection from one of the ports that probes use.
@@ -64,7 +56,7 @@ sub only_probes {
   setsockopt $socket, SOL_SOCKET, ATTACH_FILTER, pack 'S x![P] P', scalar @code, $code or die "filter: $!\n";
 }
 
-sub watch {
+sub verb_watch {
   my ($seconds) = @_;
   my @sockets;
   # All that reaches a device.
@@ -166,8 +158,23 @@ sub devices {
   @lines;
 }
 
+#: send
+use constant { O_NONBLOCK => 2048, TCP_INFO => 11, NI_NUMERIC => 1 | 2, PATIENCE => 2.5 };
+use constant { IPPROTO_IP => 0, IP_MTU_DISCOVER => 10, PMTUDISC_PROBE => 3 };
+use constant { IPPROTO_IPV6 => 41, IPV6_MTU_DISCOVER => 23, IPV6_DONTFRAG => 62 };
+
+# Seconds of the monotonic clock, where its system call is known.
+my $clock = { x86_64 => 228, aarch64 => 113 }->{(POSIX::uname())[4]};
+sub now {
+  my $time = "\0" x 16;
+  return time unless defined $clock && syscall($clock, 1, $time) == 0;
+  my ($seconds, $nanoseconds) = unpack 'qq', $time;
+  $seconds + $nanoseconds / 1e9;
+}
+sub readable { my ($socket, $seconds) = @_; my $set = ''; vec($set, fileno $socket, 1) = 1; select $set, undef, undef, $seconds }
+
 # All tests at the same time, each in a process of its own.
-sub send_all {
+sub verb_send {
   my @children;
   for my $test (@words) {
     my ($id, @how) = split m{/}, $test;
@@ -290,7 +297,8 @@ sub checksum {
   ~$sum & 0xffff;
 }
 
-sub collect {
+#: collect
+sub verb_collect {
   open my $pid, '<', "$file.pid" or do { warn "not watching\n"; exit 1 };
   my $watch = <$pid>;
   kill TERM => $watch;
@@ -300,5 +308,5 @@ sub collect {
   print "collected\n";
 }
 
-my %verbs = (watch => \&watch, send => \&send_all, collect => \&collect);
-($verbs{$verb} // die "not a verb: $verb\n")->(@words);
+#: all
+(main->can("verb_$verb") // die "not a verb: $verb\n")->(@words);

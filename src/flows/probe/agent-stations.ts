@@ -2,13 +2,13 @@ import { agentCommand } from '../../manifests/probe.ts';
 import { AGENT_CONTAINER, AGENT_SELECTOR } from '../../mesh/objects/names.ts';
 import { isPodRunning, nodeOf } from '../../mesh/objects/pods.ts';
 import type { Flow } from '../flow.ts';
-import { type ProbeRun, type ProbeSite, runIn, type Stations } from './station.ts';
+import { type ProbeRun, type ProbeSite, type ProbeVerb, runIn, type Stations } from './station.ts';
 
 /** The agents of the nodes: their containers are in the nodes' network and may open raw sockets. Nothing is made. */
 export async function agentStations(
   flow: Flow,
   { client, snapshot, name, nodes }: ProbeSite,
-  { program, nextToken }: ProbeRun,
+  { programs, nextToken }: ProbeRun,
 ): Promise<Stations> {
   const { namespace } = snapshot;
   const pods = await client.collect(
@@ -23,7 +23,7 @@ export async function agentStations(
       found.failed.push({ ...place, failed: `no agent of Cilium runs on node ${node.name}` });
       continue;
     }
-    const command = (words: readonly string[]) => agentCommand(program, words);
+    const command = (verb: ProbeVerb, words: readonly string[]) => agentCommand(programs[verb], words);
     const where = { namespace, pod: agent.pod, container: AGENT_CONTAINER, command };
     found.stations.push({ place, run: runIn(client, where, nextToken(), flow.signal) });
   }

@@ -10,7 +10,7 @@ import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-tr
 import { familyOf, type ProbePlace } from '../../mesh/probe/places.ts';
 import type { Flow } from '../flow.ts';
 import { makeNamespace } from '../own-namespace.ts';
-import { type ProbeRun, type ProbeSite, runIn, type Stations } from './station.ts';
+import { type ProbeRun, type ProbeSite, type ProbeVerb, runIn, type Stations } from './station.ts';
 
 const RIGHTS = "templates/rbac/probe of meshctl's package, which makes the namespace and a role in it";
 /** For removing everything, also after Ctrl-C and while an API server is away. */
@@ -104,7 +104,8 @@ function stationsOf(
     const address = known ?? own ?? '';
     const place = { cluster: name, node, kind, address };
     if (pod && isPodRunning(pod) && address !== '') {
-      const where = { namespace, pod: pod.metadata.name, container: PROBE_CONTAINER, command: podCommand };
+      const command = (_verb: ProbeVerb, words: readonly string[]) => podCommand(words);
+      const where = { namespace, pod: pod.metadata.name, container: PROBE_CONTAINER, command };
       found.stations.push({ place, run: runIn(client, where, nextToken(), flow.signal) });
       continue;
     }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pLimit from 'p-limit';
-import { type ProbeObjects, readProgram, renderProbe } from '../../manifests/probe.ts';
+import { type ProbeObjects, readProgramOf, renderProbe } from '../../manifests/probe.ts';
 import { requireCilium } from '../../mesh/cilium/identity.ts';
 import { namesApart } from '../../mesh/cilium/names-apart.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -50,6 +50,7 @@ const WATCH_SECONDS = 300;
 const END_MS = 10_000;
 /** Tests of one command: each is a process of its own on the node. */
 const AT_ONCE = 24;
+const MOST_CHARACTERS = 3000;
 /** So many commands run at the same time, on all nodes together. */
 const MOST_EXECS = 64;
 
@@ -67,7 +68,7 @@ export async function probeNetwork(
   options: ProbeOptions,
 ): Promise<ProbeReport> {
   const { sites, unreachable } = await readSites(flow, targets, silent, options);
-  const probe = probeRun(await readProgram(flow.installation));
+  const probe = await startRun(flow);
   const posts = sites.map((site): Post => ({ site, objects: undefined, watches: [] }));
   try {
     const placed = await during(
@@ -104,10 +105,15 @@ export async function probeNetwork(
   }
 }
 
-function probeRun(program: string): ProbeRun {
+async function startRun({ installation }: Flow): Promise<ProbeRun> {
   const token = randomBytes(4).toString('hex');
   let watches = 0;
-  return { token, program, nextToken: () => `${token}.${watches++}` };
+  const [watch, send, collect] = await Promise.all([
+    readProgramOf(installation, 'watch'),
+    readProgramOf(installation, 'send'),
+    readProgramOf(installation, 'collect'),
+  ]);
+  return { token, programs: { watch, send, collect }, nextToken: () => `${token}.${watches++}` };
 }
 
 async function readSites(
@@ -222,8 +228,7 @@ async function gather(stations: readonly Station[], tests: readonly ProbeTest[])
   await Promise.all(
     stations.map(async ({ place, run }) => {
       const own = tests.filter(({ from }) => from === place);
-      for (let first = 0; first < own.length; first += AT_ONCE) {
-        const words = own.slice(first, first + AT_ONCE).map(testWord);
+      for (const words of batches(own.map(testWord))) {
         try {
           const stdout = await limit(() => run('send', words));
           for (const [id, what] of readSaid(stdout)) said.set(id, what);
@@ -249,6 +254,21 @@ async function gather(stations: readonly Station[], tests: readonly ProbeTest[])
     ),
   );
   return { said, sightings, unsent };
+}
+
+/** What one command is given: so many tests, and no more than goes into a request's URL. */
+function batches(words: readonly string[]): string[][] {
+  const all: string[][] = [];
+  let room = 0;
+  for (const word of words) {
+    if (room < word.length || (all.at(-1)?.length ?? 0) >= AT_ONCE) {
+      all.push([]);
+      room = MOST_CHARACTERS;
+    }
+    all.at(-1)?.push(word);
+    room -= word.length;
+  }
+  return all;
 }
 
 /** Ends watches that nobody collected, and removes what was made. */

@@ -48,15 +48,16 @@ export interface Container {
   namespace: string;
   pod: string;
   container: string;
-  /** The whole command line for words of the program. */
-  command(words: readonly string[]): string[];
+  /** The whole command line. @param words the verb, the token and what follows */
+  command(verb: ProbeVerb, words: readonly string[]): string[];
 }
 
 /** What is common to the stations of a probe. */
 export interface ProbeRun {
   /** Eight hexadecimal digits, which all packets carry. */
   token: string;
-  program: string;
+  /** What of the program each verb needs. */
+  programs: Readonly<Record<ProbeVerb, string>>;
   /** The token with a number that no other watch of the probe has: some nodes share a file system. */
   nextToken(): string;
 }
@@ -69,7 +70,7 @@ export function runIn(
   ownSignal: AbortSignal,
 ): Station['run'] {
   return async (verb, words, signal = ownSignal) => {
-    const argv = command([verb, token, ...words]);
+    const argv = command(verb, [verb, token, ...words]);
     try {
       const run = { namespace, pod, container, command: argv, timeoutMs: EXEC_MS, signal };
       const { stdout, stderr, exitCode } = await client.exec(run);
