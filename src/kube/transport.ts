@@ -104,7 +104,7 @@ export function createTransport(options: TransportOptions): Transport {
       const startedMs = performance.now();
       const note = (outcome: unknown) =>
         options.debug?.(
-          `${request.method} ${options.shown}${request.path} ${outcome} ${Math.round(performance.now() - startedMs)} ms`,
+          `${request.method} ${options.shown}${shownPath(request.path)} ${outcome} ${Math.round(performance.now() - startedMs)} ms`,
           request.method !== 'GET' || request.action.resource?.startsWith('pods/') ? 'act' : 'read',
         );
       let waitMs: number | undefined;
@@ -307,4 +307,14 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener('abort', abort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
+}
+
+/** Of a word of a program that is run in a pod, at most. */
+const MOST_OF_A_WORD = 120;
+
+/** A path as it is shown: of a long word (a whole program, say) its beginning, since the rest hides what is done. */
+function shownPath(path: string): string {
+  return path.replace(/([?&]command=)([^&]+)/g, (whole, key: string, word: string) =>
+    word.length > MOST_OF_A_WORD ? `${key}${word.slice(0, MOST_OF_A_WORD / 3)}…` : whole,
+  );
 }

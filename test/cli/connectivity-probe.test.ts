@@ -163,6 +163,12 @@ describe('before enable', () => {
     expect(report.clusters.map(({ via }) => via)).toEqual(['agents', 'agents']);
   });
 
+  it('shows with -v what is run, and not the whole program', async () => {
+    const { stderr } = await meshctl([...PROBE, '--via', 'agents', '-v']);
+    expect(stderr).toMatch(/cilium-agent&\S+&command=send&command=\w+/);
+    expect(Math.max(...stderr.split('\n').map((line) => line.length))).toBeLessThan(2000);
+  });
+
   it('says of an image that nobody has what would help, and asks agents unless told not to', async () => {
     const image = ['--image', 'registry.example/no-such:1', '--wait-duration', '20s'];
     const { exitCode, stderr } = await meshctl([...PROBE, ...image, '--via', 'pods']);
@@ -276,5 +282,7 @@ describe('after enable and connect', () => {
   it('one cluster alone is a mistake in use', async () => {
     const { exitCode, stderr } = await meshctl(['connectivity', 'probe', '--context', 'mesh-1']);
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('only one is named') });
+    // --all and --context exclude each other.
+    expect(stderr).toContain(': meshctl connectivity probe --all\n');
   });
 });

@@ -223,6 +223,18 @@ describe('each thing that is wrong, once', () => {
     expect(inShort([OPEN, OPEN, OPEN, OPEN, OPEN, OPEN, LOST], tests)).toEqual(['path-blocked a>b apiserver a1']);
   });
 
+  it('no pod is reached either from a node that reaches nothing; a pod alone is a thing of its own', () => {
+    const pod = (one: ProbePlace): ProbePlace => ({ ...one, kind: 'pod' });
+    const between = { from: pod(HERE), to: pod(THERE), toCluster: 'b' };
+    const tests = [...THERE_AND_BACK, ...['1', '2'].map((id) => testOf('pod-to-pod', { ...between, id }))];
+    expect(inShort([LOST, OPEN, LOST, OPEN, LOST, OPEN, LOST, LOST], tests)).toEqual([
+      'path-blocked a>b everything a1',
+    ]);
+    expect(inShort([OPEN, OPEN, OPEN, OPEN, OPEN, OPEN, LOST, LOST], tests)).toEqual([
+      'path-blocked a>b everything a pod on a1',
+    ]);
+  });
+
   it('a path has one MTU, the smallest that was found', () => {
     const small = (pathMtu: number) => ({ verdict: 'mtu-too-small', pathMtu }) as const;
     const tests = [testOf('mtu'), testOf('mtu', { from: THERE, to: HERE, toCluster: 'a' })];

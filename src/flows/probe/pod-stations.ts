@@ -53,9 +53,20 @@ export async function podStations(
   // Whatever was begun is let end, so that what was made is known when it is removed.
   const made = await Promise.allSettled(planned.map(({ object }) => client.create(object)));
   const refused = made.find((result) => result.status === 'rejected');
-  if (refused) throw refused.reason;
+  if (refused) throw withHint(refused.reason);
   const pods = await awaitPods(flow, site, planned, waitMs);
   return stationsOf(flow, site, { planned, pods, nextToken });
+}
+
+/** What refuses pods says why, and not what may be done; of a right that is missing it does. */
+function withHint(error: unknown): unknown {
+  if (!(error instanceof MeshctlError) || error.hint !== undefined || error.code === 'Interrupted') return error;
+  const { code, message, details } = error;
+  return new MeshctlError(code, message, {
+    hint: "Its pods are in their node's network and have NET_RAW. Without -n they get a namespace whose Pod Security allows that; --via agents makes no pods",
+    cause: error,
+    details,
+  });
 }
 
 /** The pods as they are once all run, or will not in the given time. */
@@ -115,7 +126,7 @@ function stationsOf(
   }
   if (!found.stations.some(({ place }) => place.kind === 'node')) {
     throw new MeshctlError('Timeout', `context "${client.context}": no pod of the probe runs: ${troubles[0]}`, {
-      hint: 'It runs in the image of Cilium that the nodes have; another one that has Perl can be given with --image, and --via agents makes no pods',
+      hint: 'Without --image it runs in the image of Cilium that the nodes have; one that is given has to have Perl. --via agents makes no pods',
       details: { context: client.context },
     });
   }
@@ -158,9 +169,11 @@ export async function removePods(
         await flow.clock.sleep(CLEAN_UP_PAUSE_MS, signal).catch(() => undefined);
         continue;
       }
-      const remove = kubectlCommand({ context: client.context }, ['delete', 'namespace', name]);
+      // Never the namespace itself, which may have been there before, and have what is others' in it.
+      const place = { context: client.context, namespace: name };
+      const remove = kubectlCommand(place, ['delete', 'pods', '-l', `${RUN_LABEL}=${token}`]);
       flow.progress.warn(
-        `${client.context}: could not remove namespace ${name}: ${error instanceof Error ? error.message : error} → ${remove}`,
+        `${client.context}: could not remove the probe's pods from namespace ${name}: ${error instanceof Error ? error.message : error} → ${remove}`,
       );
       return false;
     }

@@ -4,6 +4,7 @@ import { type ProbeObjects, readProgramOf, renderProbe } from '../../manifests/p
 import { requireCilium } from '../../mesh/cilium/identity.ts';
 import { namesApart } from '../../mesh/cilium/names-apart.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { addressOf, chooseNodes, commonFamily, type ProbedCluster, type ProbePlace } from '../../mesh/probe/places.ts';
@@ -165,9 +166,14 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
   const { site } = post;
   const { context } = site.client;
   if (site.nodes.length === 0) {
-    throw new MeshctlError('NotFound', `context "${context}": it has no ready node with an InternalIP`, {
-      details: { context },
-    });
+    throw new MeshctlError(
+      'NotFound',
+      `context "${context}": none of its nodes is ready and has an InternalIP of IPv${site.family}`,
+      {
+        hint: `Its nodes: ${kubectlCommand({ context }, ['get', 'nodes', '-o', 'wide'])}`,
+        details: { context },
+      },
+    );
   }
   const agents = async () => {
     const found = await agentStations(flow, site, probe);

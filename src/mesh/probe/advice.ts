@@ -72,7 +72,7 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
   const nodes = nodesWord(loss.fromNodes);
   switch (lostAt) {
     case 'sender':
-      return { likely: `the own firewall of ${nodes} does not let it out (${says})`, hints: [firewall('nft')] };
+      return { likely: `the firewall on ${nodes} itself does not let it out (${says})`, hints: [firewall('nft')] };
     case 'route':
       return {
         likely: `${nodes} ${verb(loss.fromNodes, 'has', 'have')} no route to ${loss.to} (${says})`,
@@ -102,7 +102,7 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
     default:
       if (losesAnswers && loss.packets.length > 0 && lostAt === 'answer') {
         return {
-          likely: `requests arrive, and the answers of ${loss.from} are lost: a firewall that does not know the connections, or another way back than there`,
+          likely: `requests arrive, and the answers of ${loss.from} are lost: a firewall that does not know the connections, or a way back that differs from the way there`,
           hints: [routes, firewall(format)],
         };
       }

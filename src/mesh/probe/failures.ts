@@ -58,29 +58,34 @@ export function lossesIn(results: readonly TestResult[]): Loss[] {
       smallPath(group, results),
     ),
   ];
-  return joinMutual(withLostAnswers(withApiservers(losses), unanswered, results));
+  return joinMutual(withLostAnswers(withDependents(losses), unanswered, results));
 }
 
-/** Where nothing at all gets through from a node, no apiserver is reached either: that is no thing of its own. */
-function withApiservers(losses: readonly Loss[]): Loss[] {
-  const whole = losses.filter(({ isEverything }) => isEverything);
-  const isPart = (result: TestResult, loss: Loss) =>
-    result.test.kind === 'apiserver' &&
-    result.verdict === 'path-blocked' &&
-    result.test.from.cluster === loss.from &&
-    result.test.toCluster === loss.to &&
-    loss.results.some(({ test }) => test.from.node === result.test.from.node);
+/** Where nothing at all gets through from a node, no apiserver is reached either, and no pod: those are no things of their own. */
+function withDependents(losses: readonly Loss[]): Loss[] {
+  const whole = losses.filter(({ isEverything, results }) => isEverything && results.some(isOfNodes));
+  const isPart = ({ test, verdict }: TestResult, { from, to, results }: Loss) =>
+    (test.kind === 'apiserver' || test.kind === 'pod-to-pod') &&
+    verdict === 'path-blocked' &&
+    test.from.cluster === from &&
+    test.toCluster === to &&
+    results.some((other) => isOfNodes(other) && other.test.from.node === test.from.node);
   const absorbed = losses.map((loss) => {
-    if (!loss.isEverything) return loss;
-    const own = losses.flatMap(({ results }) => results).filter((result) => isPart(result, loss));
+    if (!whole.includes(loss)) return loss;
+    const all = losses.flatMap(({ results }) => results);
+    const own = all.filter((result) => isPart(result, loss) && !loss.results.includes(result));
     return own.length === 0
       ? loss
       : { ...loss, packets: [...loss.packets, ...packetsOf(own)], results: [...loss.results, ...own] };
   });
   return absorbed.filter(
-    (loss) => loss.isEverything || !loss.results.every((result) => whole.some((other) => isPart(result, other))),
+    (_, index) =>
+      whole.includes(losses[index] as Loss) ||
+      !losses[index]?.results.every((result) => whole.some((other) => isPart(result, other))),
   );
 }
+
+const isOfNodes = ({ test }: TestResult) => test.from.kind === 'node' && test.to !== undefined;
 
 const pairOf = ({ from, to, host }: ProbeTest) => `${from.cluster}/${from.node}/${from.kind} ${to?.node ?? host}`;
 const clustersOf = ({ from, toCluster }: ProbeTest) => `${from.cluster} ${toCluster}`;
