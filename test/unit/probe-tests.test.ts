@@ -125,6 +125,16 @@ describe('planTests', () => {
     ]);
   });
 
+  it('an apiserver is dialled by those only that are to dial it; all else goes both ways', () => {
+    const tests = planTests([probed(1, 1), probed(2, 1)], undefined, ({ name }) => name === 'mesh-1').filter(
+      ({ isControl }) => !isControl,
+    );
+    const ways = (kind: string) =>
+      new Set(tests.filter((test) => test.kind === kind).map(({ from, toCluster }) => `${from.cluster}>${toCluster}`));
+    expect([...ways('apiserver')]).toEqual(['mesh-1>mesh-2']);
+    expect([...ways('tunnel')]).toEqual(['mesh-1>mesh-2', 'mesh-2>mesh-1']);
+  });
+
   it('an apiserver is dialled from each node, from a pod, and from home to know whether it answers', () => {
     const tests = planTests([probed(1, 2), probed(2, 2)]).filter(
       ({ kind, toCluster }) => kind === 'apiserver' && toCluster === 'mesh-2',

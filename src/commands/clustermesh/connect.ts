@@ -54,7 +54,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
     const plan = await prepareConnect(context, request, options);
     if (flags.probe && !dryRun) {
       const hub = request.mode === 'mesh' ? undefined : request.source?.client.context;
-      await requireOpenNetwork(context, plan.targets, { hub, parallel: flags.parallel });
+      await requireOpenNetwork(context, plan.targets, {
+        hub,
+        oneWay: request.mode === 'unicast',
+        parallel: flags.parallel,
+      });
     }
     sayLeftOut(context, plan.spared);
     const missing = [...silent, ...plan.spared];

@@ -43,6 +43,8 @@ export interface ProbeOptions {
   parallel: number;
   /** The context of a cluster that is joined with all others, which are not with each other; absent: all are. */
   hub?: string | undefined;
+  /** Only the hub dials the others. */
+  oneWay?: boolean | undefined;
 }
 
 /** Longer than any probe: a watch that nobody collects ends by itself. */
@@ -89,7 +91,11 @@ export async function probeNetwork(
     );
     const clusters = placed.map(({ site, stations }) => ({ ...probedCluster(site, stations), via: stations.via }));
     const isHub = ({ snapshot }: ProbedCluster) => options.hub === undefined || snapshot.context === options.hub;
-    const tests = planTests(clusters, (one, other) => isHub(one) || isHub(other));
+    const tests = planTests(
+      clusters,
+      (one, other) => isHub(one) || isHub(other),
+      (client) => !options.oneWay || isHub(client),
+    );
     const stations = placed.flatMap((one) => one.stations.stations);
     const evidence = await during(
       flow,

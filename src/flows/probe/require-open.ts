@@ -2,22 +2,22 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import type { Flow, Target } from '../flow.ts';
-import { probeNetwork } from './probe.ts';
+import { type ProbeOptions, probeNetwork } from './probe.ts';
 
 /** As many nodes of each cluster as `connectivity probe` takes by itself, and as long as it waits. */
 const USUAL = { nodes: 3, via: 'auto', namespace: 'meshctl-probe', waitMs: 120_000 } as const;
 
 /**
  * Probes the network between clusters that are to be joined.
- * @param hub the context of the one that the others are joined with; undefined: each with each
+ * @param options as of a probe: between which clusters, and who dials whom
  * @throws MeshctlError `NetworkBlocked` when it does not let through what the mesh needs, or nothing could be seen
  */
 export async function requireOpenNetwork(
   flow: Flow,
   targets: readonly Target[],
-  { hub, parallel }: { hub: string | undefined; parallel: number },
+  { hub, oneWay, parallel }: Pick<ProbeOptions, 'hub' | 'oneWay' | 'parallel'>,
 ): Promise<void> {
-  const { passed, failures, untested } = await probeNetwork(flow, targets, [], { ...USUAL, parallel, hub });
+  const { passed, failures, untested } = await probeNetwork(flow, targets, [], { ...USUAL, parallel, hub, oneWay });
   for (const failure of failures.filter(({ required }) => !required)) {
     flow.progress.warn(`${failureTitle(failure)}: ${failure.likely}`);
   }

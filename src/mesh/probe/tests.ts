@@ -48,10 +48,12 @@ const COARSE_STEP = 100;
  * What is sent between the places of these clusters: for each need of each two of them, from each node to one node of the
  * other cluster. Of n and m nodes it is max(n, m) pairs, not n × m, and the same pairs in both directions.
  * @param areJoined whether two clusters are to be one mesh; default: all are
+ * @param dials whether the first of two dials the other's apiserver; default: all do
  */
 export function planTests(
   clusters: readonly ProbedCluster[],
   areJoined: (one: ProbedCluster, other: ProbedCluster) => boolean = () => true,
+  dials: (client: ProbedCluster, server: ProbedCluster) => boolean = () => true,
 ): ProbeTest[] {
   const tests: ProbeTest[] = [];
   let connections = 0;
@@ -63,7 +65,10 @@ export function planTests(
     for (const server of clusters) {
       if (client === server || !areJoined(client, server)) continue;
       const pairs = pairsOf(of(client, 'node'), of(server, 'node'));
-      const needs = networkNeeds(client.snapshot, server.snapshot);
+      const isDialled = dials(client, server);
+      const needs = networkNeeds(client.snapshot, server.snapshot).filter(
+        ({ kind }) => kind !== 'apiserver' || isDialled,
+      );
       for (const need of needs) {
         if (need.kind === 'apiserver') apiserverTests(need, client, server).forEach(add);
         else if (need.kind === 'pod-to-pod') podTests(need, client, server).forEach(add);
