@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../mesh/clock.ts';
 import { MeshctlError } from '../mesh/errors.ts';
+import type { AccessRule } from '../mesh/objects/access-rules.ts';
 import { describeRef, type KubeObject, type ObjectRef, refOf } from '../mesh/objects/kube-object.ts';
 import { FIELD_MANAGER } from '../mesh/plan/plan.ts';
 import { openCredentials } from './access/credentials.ts';
@@ -15,7 +16,7 @@ import { isObjectOf, soundObject } from './object-shape.ts';
 import { forwardPort, type PortForwardOptions } from './port-forward.ts';
 import { collectionPath, groupOf, objectPath, pluralOf } from './resources.ts';
 import { DEFAULT_RETRY, type RetryPolicy, sleep } from './retry.ts';
-import { shaped } from './shape.ts';
+import { type Shape, shaped } from './shape.ts';
 import { type ApiRequest, createTransport, type RequestKind, type Transport } from './transport.ts';
 
 /**
@@ -82,6 +83,11 @@ export interface ClusterClient {
   version(): Promise<string>;
   /** Names of the API groups served, without the core group. */
   apiGroups(): Promise<string[]>;
+  /**
+   * What the user may do in a namespace, and in the whole cluster; undefined where not all of it can be listed, since others
+   * than roles decide too.
+   */
+  rules(namespace: string): Promise<AccessRule[] | undefined>;
   exec(options: ExecOptions): Promise<ExecResult>;
   /** A connection to a port of a pod. Destroy it when done. */
   portForward(options: PortForwardOptions): Promise<Duplex>;
@@ -301,6 +307,26 @@ function clientOver(transport: Transport, { sleep }: Pick<Clock, 'sleep'>, at: W
       return groups.flatMap(({ name }) => name ?? []);
     },
 
+    async rules(namespace) {
+      const { body } = await transport.request({
+        action: { ...at, verb: 'create', target: 'a SelfSubjectRulesReview' },
+        method: 'POST',
+        path: '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+        body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } },
+        idempotent: true,
+      });
+      const { status } = (shaped(body, RULES_REVIEW) ?? {}) as {
+        status?: { incomplete?: boolean; resourceRules?: Partial<AccessRule>[] };
+      };
+      if (!status || status.incomplete) return undefined;
+      return (status.resourceRules ?? []).map(({ verbs = [], apiGroups = [], resources = [], resourceNames }) => ({
+        verbs,
+        apiGroups,
+        resources,
+        resourceNames,
+      }));
+    },
+
     exec: (options) => execInPod(transport, at, options),
 
     portForward: (options) => forwardPort(transport, at, options),
@@ -313,6 +339,13 @@ function clientOver(transport: Transport, { sleep }: Pick<Clock, 'sleep'>, at: W
     return { action: { ...at, verb: 'get', target }, method: 'GET', path, idempotent: true };
   }
 }
+
+const RULES_REVIEW: Shape = {
+  status: {
+    incomplete: 'truth',
+    resourceRules: [{ verbs: ['text'], apiGroups: ['text'], resources: ['text'], resourceNames: ['text'] }],
+  },
+};
 
 /** With Strict, an API server refuses a field that it does not know instead of dropping it in silence. */
 function writeQuery(dryRun: boolean | undefined, more: Record<string, string> = {}): string {

@@ -54,6 +54,7 @@ export async function withFoundClusters<T>(
   const [kubeconfig, open] = await Promise.all([kubeconfigOf(context, flags), opener(context, flags)]);
   const given = namespacesOf(flags);
   const clients: ClusterClient[] = [];
+  const looked: FirstLook[] = [];
   try {
     for (const name of contextsOf(kubeconfig, choice)) {
       try {
@@ -71,10 +72,31 @@ export async function withFoundClusters<T>(
     const astray = choice.all ? [] : found.answered.filter(({ elsewhere }) => elsewhere !== undefined);
     if (astray.length > 0) throw wrongNamespace(context, astray);
     if (choice.all && found.answered.length + found.silent.length === 0) throw noCilium(kubeconfig, looks);
+    looked.push(...found.answered);
     return await work(found);
+  } catch (error) {
+    throw await withRights(context, flags, error, { clients, looked });
   } finally {
     for (const client of clients) client.close();
   }
+}
+
+/** A refusal with all rights that are lacking; it is asked for while the client is open. */
+async function withRights(
+  context: CommandContext,
+  flags: ClusterFlags,
+  error: unknown,
+  { clients, looked }: { clients: readonly ClusterClient[]; looked: readonly FirstLook[] },
+): Promise<unknown> {
+  if (!(error instanceof MeshctlError) || error.code !== 'Forbidden' || error.details.missing) return error;
+  const client = clients.find((one) => one.context === error.details.context);
+  if (!client || context.signal.aborted) return error;
+  const { of, others } = namespacesOf(flags);
+  const found = looked.find((look) => look.client === client)?.namespace;
+  const namespace = found ?? of.get(client.context) ?? others ?? USUAL_NAMESPACE;
+  const { withAllLacking } = await import('./lacking-rights.ts');
+  // Whatever writes can be agreed to.
+  return withAllLacking(context, error, { client, namespace, reads: !('yes' in flags) });
 }
 
 /** Clusters that are looked at at a time, where the command has no flag for it. */

@@ -1,0 +1,72 @@
+import { parse } from 'yaml';
+import type { ClusterClient } from '../../kube/client.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import {
+  type AccessRule,
+  describeRights,
+  missingRights,
+  type Right,
+  readingRules,
+} from '../../mesh/objects/access-rules.ts';
+import type { CommandContext } from '../command.ts';
+import { readPackageFile } from '../package-file.ts';
+
+const ROLE = 'meshctl-operator';
+/** The namespace of the role in templates/rbac. */
+const ROLE_NAMESPACE = 'kube-system';
+const ROLES = ['templates/rbac/role.yaml', 'templates/rbac/cluster-role.yaml'];
+
+/**
+ * A refusal for one right, with all others that the user lacks of those that meshctl needs: who grants one after the other runs
+ * the command as often. Unchanged where nobody can list what the user may do, and for rights that are not among those.
+ * @param reads whether the command only looks
+ */
+export async function withAllLacking(
+  context: CommandContext,
+  error: MeshctlError,
+  { client, namespace, reads }: { client: ClusterClient; namespace: string; reads: boolean },
+): Promise<MeshctlError> {
+  const refused = error.details.rule as { apiGroup: string; resource: string; verb: string } | undefined;
+  const user = error.details.user as string | undefined;
+  const { folder } = context.installation;
+  if (error.code !== 'Forbidden' || !refused || user === undefined || folder === undefined) return error;
+  const held = await client.rules(namespace).catch((failure: unknown) => {
+    if (failure instanceof MeshctlError) return undefined;
+    throw failure;
+  });
+  if (!held) return error;
+  const texts = await Promise.all(ROLES.map((path) => readPackageFile(context, path)));
+  const all = texts.flatMap((text) => (parse(text) as { rules: AccessRule[] }).rules);
+  const needed = reads ? readingRules(all) : all;
+  const missing = missingRights(needed, held);
+  const isAmong = ({ apiGroup, resource, verbs }: Right) =>
+    apiGroup === refused.apiGroup && resource === refused.resource && verbs.includes(refused.verb);
+  if (missing.length < 2 || !missing.some(isAmong)) return error;
+  const rights = `rights that meshctl needs${reads ? ' to look at a cluster' : ''}`;
+  const hasNone = describeAll(missing) === describeAll(missingRights(needed, []));
+  const lacking = hasNone
+    ? `User "${user}" has none of the ${rights}`
+    : `Of the ${rights}, user "${user}" lacks ${describeRights(missing)}`;
+  const hint =
+    namespace === ROLE_NAMESPACE
+      ? `${lacking}. To grant them all, as whoever administers the cluster: ${grantCommands(client.context, user, folder)}`
+      : `${lacking}. ${error.hint ?? ''}`;
+  return new MeshctlError('Forbidden', error.message, {
+    hint,
+    cause: error,
+    details: { ...error.details, missing },
+  });
+}
+
+const describeAll = (rights: readonly Right[]): string => JSON.stringify(rights);
+
+function grantCommands(context: string, user: string, folder: string): string {
+  const name = `${ROLE}-${user.toLowerCase().replaceAll(/[^a-z0-9.-]+/g, '-')}`;
+  const bound = [`--user=${user}`];
+  return [
+    kubectlCommand({ context }, ['apply', '-f', `${folder}templates/rbac`]),
+    kubectlCommand({ context, namespace: ROLE_NAMESPACE }, ['create', 'rolebinding', name, `--role=${ROLE}`, ...bound]),
+    kubectlCommand({ context }, ['create', 'clusterrolebinding', name, `--clusterrole=${ROLE}`, ...bound]),
+  ].join(' && ');
+}

@@ -1,0 +1,86 @@
+import { counted } from '../counted.ts';
+
+/** What a role allows: a `PolicyRule` of RBAC, as roles have it and as a SelfSubjectRulesReview answers it. */
+export interface AccessRule {
+  verbs: readonly string[];
+  apiGroups: readonly string[];
+  /** With subresources: `pods/exec`. */
+  resources: readonly string[];
+  /** Absent or empty: all of them. */
+  resourceNames?: readonly string[] | undefined;
+}
+
+/** A resource with the verbs that are allowed on it, or lacking. */
+export interface Right {
+  apiGroup: string;
+  resource: string;
+  verbs: readonly string[];
+}
+
+/** For these the API server asks for `create`, although nothing is changed by it. */
+const ASKING: readonly string[] = ['pods/exec', 'pods/portforward'];
+const READING: readonly string[] = ['get', 'list', 'watch'];
+
+/** Of rules that a whole program needs, those by which it only looks. */
+export function readingRules(rules: readonly AccessRule[]): AccessRule[] {
+  return rules.flatMap((rule) => {
+    const asking = rule.resources.filter((resource) => ASKING.includes(resource));
+    const others = rule.resources.filter((resource) => !ASKING.includes(resource));
+    const verbs = rule.verbs.filter((verb) => READING.includes(verb));
+    return [
+      ...(asking.length > 0 ? [{ ...rule, resources: asking }] : []),
+      ...(others.length > 0 && verbs.length > 0 ? [{ ...rule, resources: others, verbs }] : []),
+    ];
+  });
+}
+
+/**
+ * What is needed and not held, each resource once, in the order of the rules. A right in named objects only counts for a need
+ * of the same names.
+ */
+export function missingRights(needed: readonly AccessRule[], held: readonly AccessRule[]): Right[] {
+  const missing = new Map<string, Right>();
+  for (const { apiGroups, resources, verbs, resourceNames = [] } of needed) {
+    for (const apiGroup of apiGroups) {
+      for (const resource of resources) {
+        const lacking = verbs.filter(
+          (verb) => !held.some((rule) => allows(rule, { apiGroup, resource, verb, names: resourceNames })),
+        );
+        if (lacking.length === 0) continue;
+        const key = `${resource}.${apiGroup}`;
+        const all = [...new Set([...(missing.get(key)?.verbs ?? []), ...lacking])];
+        missing.set(key, { apiGroup, resource, verbs: all });
+      }
+    }
+  }
+  return [...missing.values()];
+}
+
+function allows(
+  rule: AccessRule,
+  { apiGroup, resource, verb, names }: { apiGroup: string; resource: string; verb: string; names: readonly string[] },
+): boolean {
+  const [, sub] = resource.split('/');
+  const has = (list: readonly string[], value: string) => list.includes(value) || list.includes('*');
+  const isOnIt = has(rule.resources, resource) || (sub !== undefined && rule.resources.includes(`*/${sub}`));
+  const own = rule.resourceNames ?? [];
+  const isForAll = own.length === 0 || (names.length > 0 && names.every((name) => own.includes(name)));
+  return has(rule.apiGroups, apiGroup) && isOnIt && has(rule.verbs, verb) && isForAll;
+}
+
+/** How many resources are named before the rest is only counted. */
+const MOST_NAMED = 8;
+
+/** `get, list: secrets, configmaps; list: daemonsets.apps`: what goes with the same verbs together. */
+export function describeRights(rights: readonly Right[]): string {
+  const byVerbs = new Map<string, string[]>();
+  for (const { apiGroup, resource, verbs } of rights.slice(0, MOST_NAMED)) {
+    const [kind = '', sub] = resource.split('/');
+    const name = `${kind}${apiGroup ? `.${apiGroup}` : ''}${sub ? `/${sub}` : ''}`;
+    const words = verbs.join(', ');
+    byVerbs.set(words, [...(byVerbs.get(words) ?? []), name]);
+  }
+  const named = [...byVerbs].map(([verbs, names]) => `${verbs}: ${names.join(', ')}`).join('; ');
+  const more = rights.length - MOST_NAMED;
+  return more > 0 ? `${named}; and some on ${counted(more, 'more resource')}` : named;
+}

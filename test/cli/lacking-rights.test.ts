@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { failureOf, runCli } from '../support/cli.ts';
+import { found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { PACKAGE_ROOT } from '../support/schemas.ts';
+
+/** Ann may read ConfigMaps and Secrets of kube-system, and nothing else. */
+let sandbox: TestSandbox;
+const RBAC = 'rbac.authorization.k8s.io/v1';
+const ENABLE = ['clustermesh', 'enable', '--context', 'mesh-1', '--dry-run'];
+const STATUS = ['clustermesh', 'status', '--context', 'mesh-1'];
+const meshctl = (argv: readonly string[]) =>
+  runCli([...argv, '--as', 'ann'], { env: { KUBECONFIG: sandbox.kubeconfigPath } });
+
+function create(object: Record<string, unknown>): void {
+  found(sandbox.clusters[0], 'mesh-1').store.create({ apiVersion: RBAC, ...object } as unknown as KubeObject);
+}
+
+/** What the printed `kubectl create rolebinding NAME --role=ROLE --user=USER` does. */
+function bind(text: string, [kind, role]: readonly [string, string], namespace?: string): void {
+  const words = new RegExp(`create ${kind.toLowerCase()} (\\S+) --${role.toLowerCase()}=(\\S+) --user=(\\S+)`).exec(
+    text,
+  );
+  const [, name = '', roleName = '', user = ''] = found(words ?? undefined, `create ${kind}`);
+  create({
+    kind,
+    metadata: { name, namespace },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: role, name: roleName },
+    subjects: [{ kind: 'User', name: user }],
+  });
+}
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: 1, nodes: 1 });
+  const metadata = { name: 'some', namespace: 'kube-system' };
+  create({
+    kind: 'Role',
+    metadata,
+    rules: [{ apiGroups: [''], resources: ['configmaps', 'secrets'], verbs: ['get'] }],
+  });
+  create({
+    kind: 'RoleBinding',
+    metadata,
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'some' },
+    subjects: [{ kind: 'User', name: 'ann' }],
+  });
+});
+
+afterAll(() => sandbox.close());
+
+describe('a user who lacks several rights', () => {
+  it('is told of all of them at once, and of those for reading where nothing else is done', async () => {
+    const { exitCode, says } = failureOf(await meshctl(ENABLE));
+    expect(exitCode).toBe(3);
+    expect(says).toContain(
+      'user "ann" lacks list, watch, create, patch, delete: configmaps, secrets; get, list, watch, create',
+    );
+    expect(says).toContain('deployments.apps');
+    expect(says).toMatch(/and some on \d+ more resources\. To grant them all/);
+    const looking = failureOf(await meshctl(STATUS));
+    expect(looking.says).toContain(
+      'needs to look at a cluster, user "ann" lacks list, watch: configmaps, secrets; get, list',
+    );
+    const document = await meshctl([...STATUS, '-o', 'json']);
+    const { details } = (JSON.parse(document.stdout) as { error: { details: unknown } }).error;
+    expect((details as { missing: unknown[] }).missing).toContainEqual({
+      apiGroup: '',
+      resource: 'pods/exec',
+      verbs: ['get', 'create'],
+    });
+  });
+
+  it('has them once what is printed was typed', async () => {
+    const { says } = failureOf(await meshctl(ENABLE));
+    const folder = found(/apply -f (\S+)/.exec(says)?.[1], 'the folder');
+    expect(`${folder}/`).toBe(new URL('templates/rbac/', PACKAGE_ROOT).pathname);
+    for (const file of readdirSync(folder).filter((name) => name.endsWith('.yaml')))
+      create(parse(readFileSync(`${folder}/${file}`, 'utf8')) as Record<string, unknown>);
+    bind(says, ['RoleBinding', 'Role'], 'kube-system');
+    bind(says, ['ClusterRoleBinding', 'ClusterRole']);
+    expect(await meshctl(ENABLE)).toMatchObject({ exitCode: 0 });
+  });
+});
