@@ -31,6 +31,8 @@ const GRANT = /^.*? (?:create (?:cluster)?role(?:binding)? |apply -f \S*template
 const WORDS = "(?: (?!&& |→)(?:[^\\s';|]|'[^']*'|\\\\')+)*";
 /** The commands that name clusters of two kubeconfigs. */
 const PAIRING = /^meshctl clustermesh (connect|disconnect)$/;
+/** Those that are about what is between clusters: one alone tells them nothing. */
+const BETWEEN = /^meshctl (connectivity (probe|test)|clustermesh (firewall|routes))$/;
 
 /** The flags of a run of a command. */
 export function runFlagsOf(options: ParsedOptions, command: CommandSpec): RunFlags {
@@ -75,9 +77,10 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
     if (!flag || ciliumNamespace === undefined || / (-n|--namespace|--cilium-namespace)[ =]/.test(rest)) return [];
     return [flag, ciliumNamespace];
   };
-  const addRunFlags = ({ command, rest, elsewhere }: Line): string => {
+  const addRunFlags = ({ command, rest, at }: Line): string => {
     if (/ --kubeconfig[ =]/.test(rest)) return command + rest;
-    const path = elsewhere ? destination?.kubeconfig : kubeconfig;
+    const elsewhere = at === 'there';
+    const path = elsewhere ? destination?.kubeconfig : at === 'here' ? kubeconfig : undefined;
     const others = PAIRING.test(command) && !elsewhere ? contextsAfter('destination-context', rest) : [];
     const access = [
       ...(path === undefined ? [] : ['--kubeconfig', path]),
@@ -85,7 +88,8 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
       ...(command === 'kubectl' && GRANT.test(rest) ? [] : identity),
       ...namespaceFlag(command, rest),
     ];
-    return [command, ...access.map(shellWord)].join(' ') + rest;
+    const merged = at === 'both' && destination ? `${bothFiles(kubeconfig, destination.kubeconfig)} ` : '';
+    return merged + [command, ...access.map(shellWord)].join(' ') + rest;
   };
   return (text) => {
     // Of a pod's service account it is known only once the kubeconfig was looked for.
@@ -104,27 +108,35 @@ interface Line {
   command: string;
   /** With the space before it. */
   rest: string;
-  /** Its contexts are those of the destinations' kubeconfig. */
-  elsewhere: boolean;
+  /** Whose its contexts are: the run's kubeconfig's, the destinations', or of both. */
+  at: 'here' | 'there' | 'both';
+}
+
+/** Both kubeconfigs as one, as an assignment before a command. */
+function bothFiles(own: string | undefined, other: string): string {
+  return own === undefined
+    ? `KUBECONFIG="\${KUBECONFIG:-$HOME/.kube/config}":${shellWord(other)}`
+    : `KUBECONFIG=${shellWord(`${own}:${other}`)}`;
 }
 
 /**
- * The lines that do the same with one kubeconfig each: contexts of both are told one after the other, and a pair is named
- * from its source.
+ * The lines that do the same with one kubeconfig each: contexts of both are told one after the other, where they need not be
+ * told together, and a pair is named from its source.
  */
 function linesFor(command: string, rest: string, destination: Destination | undefined): Line[] {
   const contexts = contextsAfter('context', rest);
   const there = destination ? contexts.filter(destination.holds) : [];
-  if (there.length === 0) return [{ command, rest, elsewhere: false }];
+  if (there.length === 0) return [{ command, rest, at: 'here' }];
   const others = contextsAfter('destination-context', rest);
   if (others.length > 0 && !others.some((name) => destination?.holds(name))) {
     const swapped = withContexts('destination-context', withContexts('context', rest, others), contexts);
-    return [{ command, rest: swapped, elsewhere: false }];
+    return [{ command, rest: swapped, at: 'here' }];
   }
   const here = contexts.filter((name) => !there.includes(name));
+  if (here.length > 0 && BETWEEN.test(command)) return [{ command, rest, at: 'both' }];
   return [
-    ...(here.length > 0 ? [{ command, rest: withContexts('context', rest, here), elsewhere: false }] : []),
-    { command, rest: withContexts('context', rest, there), elsewhere: true },
+    ...(here.length > 0 ? [{ command, rest: withContexts('context', rest, here), at: 'here' as const }] : []),
+    { command, rest: withContexts('context', rest, there), at: 'there' },
   ];
 }
 

@@ -160,6 +160,11 @@ describe('commands that a run tells the operator to type', () => {
         "run: meshctl clustermesh enable --kubeconfig here --context a --force-conflicts && meshctl clustermesh enable --kubeconfig 'their configs' --context b --force-conflicts",
       ],
       [
+        'of both, where one alone says nothing',
+        'meshctl connectivity probe --context a,b -o wide',
+        "KUBECONFIG='here:their configs' meshctl connectivity probe --context a,b -o wide",
+      ],
+      [
         'of two destinations',
         'meshctl clustermesh connect --context b --destination-context prod-1',
         "meshctl clustermesh connect --kubeconfig 'their configs' --context b --destination-context prod-1",
@@ -171,6 +176,14 @@ describe('commands that a run tells the operator to type', () => {
       ],
     ])('name that %s', (_what, line, typed) => {
       expect(both(line)).toBe(typed);
+    });
+
+    it('take the usual kubeconfig along where none was given', () => {
+      const flags = flagsOf({ context: 'a', destinationKubeconfig: 'there', destinationContext: ['b'] });
+      expect(runFlagsAdder(flags, COMMANDS)('meshctl clustermesh firewall --context a,b')).toBe(
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's.
+        'KUBECONFIG="${KUBECONFIG:-$HOME/.kube/config}":there meshctl clustermesh firewall --context a,b',
+      );
     });
 
     it('take all contexts but the source with --all', () => {
