@@ -16,11 +16,18 @@ const BITS = 2048;
 vi.mock('../../src/pki/certificate.ts', async (original) => {
   const real = await original<typeof import('../../src/pki/certificate.ts')>();
   const folder = inject('keyFolder');
+  const stock = new Map<number, Promise<KeyPair>>();
   let taken = 0;
 
-  async function keyOfStock(): Promise<KeyPair> {
+  function keyOfStock(): Promise<KeyPair> {
     const index = taken < STOCK ? taken : OF_THE_MESH + ((taken - STOCK) % (STOCK - OF_THE_MESH));
     taken += 1;
+    const key = stock.get(index) ?? readOrMake(index);
+    stock.set(index, key);
+    return key;
+  }
+
+  async function readOrMake(index: number): Promise<KeyPair> {
     const path = join(folder, `${index}.pem`);
     const stored = await readFile(path, 'utf8').catch(() => undefined);
     if (stored === undefined) {

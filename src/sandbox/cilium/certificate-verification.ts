@@ -5,6 +5,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { CertificateUsage } from '../../mesh/certificates/certificate.ts';
+import { remembered } from '../../mesh/remembered.ts';
 import { certificatesOf } from '../../pki/pem.ts';
 import { readCertificate } from '../../pki/read.ts';
 
@@ -64,8 +65,15 @@ function hostMismatch(certificate: X509Certificate, host: string): string | unde
   return `x509: certificate is valid for ${dnsNames.join(', ')}, not ${host}`;
 }
 
+/** Whoever dials does so again and again, with the same certificate. */
+const isSignedBy = remembered(
+  ({ leaf, root }: Record<'leaf' | 'root', X509Certificate>) => leaf.checkIssued(root) && leaf.verify(root.publicKey),
+  200,
+  ({ leaf, root }) => `${leaf.fingerprint256} ${root.fingerprint256}`,
+);
+
 function untrusted(leaf: X509Certificate, { roots, now, usage }: VerifyOptions): string | undefined {
-  const issuer = roots.find((root) => leaf.checkIssued(root) && leaf.verify(root.publicKey));
+  const issuer = roots.find((root) => isSignedBy({ leaf, root }));
   if (!issuer) {
     const namesake = roots.find((root) => root.subject === leaf.issuer);
     const hint = namesake
