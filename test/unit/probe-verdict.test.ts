@@ -235,6 +235,16 @@ describe('each thing that is wrong, once', () => {
     ]);
   });
 
+  it('a port that nobody has is one thing, on however many nodes and whoever asks', () => {
+    const nodes = ['b1', 'b2'].map((node) => place('b', node));
+    const tests = nodes.flatMap((to) =>
+      ['a', 'c'].map((from) => testOf('health', { id: from + to.node, from: place(from), to, toCluster: 'b' })),
+    );
+    const [loss, ...others] = lossesIn(tests.map((test) => ({ test, verdict: 'service-unreachable' as const })));
+    expect(loss).toMatchObject({ fromNodes: ['a1', 'c1'], toNodes: ['b1', 'b2'], pairs: 4, pairsTried: 4 });
+    expect(others).toEqual([]);
+  });
+
   it('a path has one MTU, the smallest that was found', () => {
     const small = (pathMtu: number) => ({ verdict: 'mtu-too-small', pathMtu }) as const;
     const tests = [testOf('mtu'), testOf('mtu', { from: THERE, to: HERE, toCluster: 'a' })];

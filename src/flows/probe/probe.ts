@@ -208,6 +208,7 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
 /** Starts a watch at each station; where it cannot be, that is no station. */
 async function watching({ via, stations, failed }: Stations, context: string): Promise<Stations> {
   const limit = pLimit(MOST_EXECS);
+  const errors: MeshctlError[] = [];
   const started = await Promise.all(
     stations.map(({ place, run }) =>
       limit(async (): Promise<Station | ProbePlace> => {
@@ -217,6 +218,7 @@ async function watching({ via, stations, failed }: Stations, context: string): P
           return { place: withMtus(place, start), run };
         } catch (error) {
           if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+          errors.push(error);
           return { ...place, failed: error.message.replace(`context "${context}": `, '') };
         }
       }),
@@ -225,7 +227,9 @@ async function watching({ via, stations, failed }: Stations, context: string): P
   const able = started.flatMap((one) => ('run' in one ? [one] : []));
   const unable = started.flatMap((one) => ('run' in one ? [] : [one]));
   if (able.length === 0) {
-    throw new MeshctlError('ExecFailed', `context "${context}": ${unable[0]?.failed ?? 'the probe runs nowhere'}`, {
+    const { code = 'ExecFailed', hint = undefined } = errors[0] ?? {};
+    throw new MeshctlError(code, `context "${context}": ${unable[0]?.failed ?? 'the probe runs nowhere'}`, {
+      ...(hint === undefined ? {} : { hint }),
       details: { context },
     });
   }

@@ -149,7 +149,10 @@ function deadService(loss: Loss, around: Surroundings): ProbeAdvice {
   return {
     likely: `packets arrive, and nobody has the port on ${nodes}: Cilium's agent does not run there, or is set otherwise`,
     letThrough: [],
-    hints: [`The agents: ${kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide'])}`],
+    hints: [
+      `The agents: ${kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide'])}`,
+      `Whether the clusters are set alike: ${meshctlCommand('clustermesh check', { context: contextsOf(loss, around) })}`,
+    ],
   };
 }
 

@@ -51,7 +51,7 @@ export function lossesIn(results: readonly TestResult[]): Loss[] {
     ...[
       ...groupBy(
         dead,
-        ({ test }) => `${test.toCluster} ${test.kind} ${test.port} ${test.to?.node ?? test.host}`,
+        ({ test }) => `${test.toCluster} ${test.kind} ${test.port} ${test.to ? '' : test.host}`,
       ).values(),
     ].map((group) => lossOf(group, results)),
     ...[...groupBy(small, ({ test }) => [test.from.cluster, test.toCluster].sort().join()).values()].map((group) =>
@@ -107,7 +107,10 @@ function lossOf(group: readonly TestResult[], all: readonly TestResult[]): Loss 
   const says = group.find(({ why }) => why !== undefined)?.why;
   const pairs = new Set(group.map(({ test }) => pairOf(test)));
   const kinds = new Set(group.map(({ test }) => packetsKey(test)));
-  const related = all.filter((one) => clustersOf(one.test) === clustersOf(first.test));
+  // A service that does not answer is one thing, whichever clusters ask.
+  const isAsked = ({ test }: TestResult) =>
+    verdict === 'service-unreachable' && test.toCluster === first.test.toCluster;
+  const related = all.filter((one) => isAsked(one) || clustersOf(one.test) === clustersOf(first.test));
   const tried = related.filter(({ test, verdict: its }) => kinds.has(packetsKey(test)) && its !== 'not-tested');
   const between = related.filter(({ test }) => pairs.has(pairOf(test)) && test.kind !== 'apiserver');
   return {
