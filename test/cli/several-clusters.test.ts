@@ -317,6 +317,23 @@ describe('a cluster that lets the user in, and forbids something', () => {
     expect(named.says).toMatch(why);
   });
 
+  it('does not keep service list from the rest, although it answered the first look', async () => {
+    let looks = 0;
+    intercept = (context, { resource, name }) => {
+      if (context !== 'mesh-2' || resource !== 'configmaps' || name !== 'cilium-config' || ++looks === 1) return;
+      throw new ApiError(
+        403,
+        'Forbidden',
+        'configmaps "cilium-config" is forbidden: User "ann" cannot get resource "configmaps" in API group ""',
+      );
+    };
+    const { exitCode, stdout } = await meshctl('service list --context mesh-1,mesh-2');
+    expect(looks).toBeGreaterThan(1);
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain('context "mesh-2": cannot get ConfigMap kube-system/cilium-config');
+    expect(stdout.toLowerCase()).toContain('no service is global');
+  });
+
   it('does not keep commands with --all from the rest', async () => {
     forbid('mesh-3', 'secrets');
     const connected = await meshctl('clustermesh connect --all');

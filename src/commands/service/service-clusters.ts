@@ -87,9 +87,12 @@ export async function readAnsweringServices(
   try {
     return await withAnsweringClusters(context, openingOf(flags), async (targets, silent) => {
       const missing: Unanswered[] = [...silent];
-      const onFailure = (name: string, error: MeshctlError) => missing.push({ context: name, error });
+      const onFailure = (name: string, error: MeshctlError) => {
+        context.signal.throwIfAborted();
+        missing.push({ context: name, error });
+      };
       const several = targets.length > 1 ? onFailure : undefined;
-      const clusters = await readServices(context, await readServiceClusters(targets), scope, several);
+      const clusters = await readServices(context, await readServiceClusters(targets, several), scope, several);
       return { clusters, unreachable: printable(unreachableData(missing)) };
     });
   } finally {

@@ -39,12 +39,21 @@ const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 /** Service names in one label selector: a URL of some kilobytes, which every proxy takes. */
 const NAMES_PER_LIST = 60;
 
+/** Hears of a cluster that cannot be read, and is left out then. */
+export type OnFailure = (context: string, error: MeshctlError) => void;
+
 /**
  * The clusters of these contexts.
+ * @param onFailure without it the error of a cluster that cannot be read is thrown
  * @throws MeshctlError `CiliumMissing` for a context without Cilium, `Incompatible` for two that are the same cluster
  */
-export async function readServiceClusters(targets: readonly Target[]): Promise<ServiceCluster[]> {
-  const members = await Promise.all(targets.map(readServiceCluster));
+export async function readServiceClusters(
+  targets: readonly Target[],
+  onFailure?: OnFailure,
+): Promise<ServiceCluster[]> {
+  const members = (
+    await Promise.all(targets.map((target) => orNone(target, readServiceCluster(target), onFailure)))
+  ).flat();
   members.forEach((member, index) => {
     const twin = members.slice(0, index).find(({ cluster }) => cluster === member.cluster);
     if (!twin) return;
@@ -55,6 +64,17 @@ export async function readServiceClusters(targets: readonly Target[]): Promise<S
     );
   });
   return members;
+}
+
+/** What was read of a cluster, or nothing where it cannot be, of which `onFailure` hears. */
+async function orNone<T>({ client }: Target, reading: Promise<T>, onFailure: OnFailure | undefined): Promise<T[]> {
+  try {
+    return [await reading];
+  } catch (error) {
+    if (!onFailure || !(error instanceof MeshctlError)) throw error;
+    onFailure(client.context, error);
+    return [];
+  }
 }
 
 async function readServiceCluster(target: Target): Promise<ServiceCluster> {
@@ -81,21 +101,11 @@ export async function readServices(
   flow: Flow,
   members: readonly ServiceCluster[],
   scope: ServiceScope,
-  onFailure?: (context: string, error: MeshctlError) => void,
+  onFailure?: OnFailure,
 ): Promise<ClusterServices[]> {
-  const orNone = async <T>({ client }: ServiceCluster, reading: Promise<T>): Promise<T[]> => {
-    try {
-      return [await reading];
-    } catch (error) {
-      flow.signal.throwIfAborted();
-      if (!onFailure || !(error instanceof MeshctlError)) throw error;
-      onFailure(client.context, error);
-      return [];
-    }
-  };
   const read = await Promise.all(
     members.map(async (member) => {
-      const definitions = await orNone(member, readDefinitions(flow, member, scope));
+      const definitions = await orNone(member, readDefinitions(flow, member, scope), onFailure);
       return definitions.map((cluster) => ({ member, cluster }));
     }),
   );
@@ -112,7 +122,7 @@ export async function readServices(
   const complete = await Promise.all(
     found.map(async ({ member, cluster }) => {
       const services = new Map([...cluster.services].filter(([key]) => wanted?.has(key) ?? true));
-      const backends = await orNone(member, readBackends(member.client, services, scope));
+      const backends = await orNone(member, readBackends(member.client, services, scope), onFailure);
       return backends.map((of) => ({ ...cluster, services: withBackends(services, of) }));
     }),
   );
