@@ -23,7 +23,7 @@ export interface RunningNetwork {
 }
 
 /**
- * Finds the sandbox that is meant: that of the kubeconfig, else the only one in the background.
+ * Finds the sandbox that is meant: that of the kubeconfig, else, unless that cannot be read, the only one in the background.
  * @throws MeshctlError `Usage` where there is none, or several
  */
 export async function withRunningNetwork<T>(
@@ -41,6 +41,8 @@ export async function withRunningNetwork<T>(
   try {
     const named = await read(context, path).then(clientsOf, (error: unknown) => {
       if (path !== undefined) throw error;
+      // A file that is gone was a sandbox's that is: another one, perhaps somebody else's, is not what is meant.
+      if (context.env['KUBECONFIG']) throw noSandbox(context.env['KUBECONFIG']);
       return [];
     });
     const clients = named.length > 0 || path !== undefined ? named : await clientsOf(await inBackground(context));
