@@ -42,7 +42,7 @@ export async function withRunningNetwork<T>(
     const named = await read(context, path).then(clientsOf, (error: unknown) => {
       if (path !== undefined) throw error;
       // A file that is gone was a sandbox's that is: another one, perhaps somebody else's, is not what is meant.
-      if (context.env['KUBECONFIG']) throw noSandbox(context.env['KUBECONFIG']);
+      if (context.env.KUBECONFIG) throw noSandbox(context.env.KUBECONFIG);
       return [];
     });
     const clients = named.length > 0 || path !== undefined ? named : await clientsOf(await inBackground(context));
