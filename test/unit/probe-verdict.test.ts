@@ -134,6 +134,21 @@ describe('a verdict, by what the sender says and the destination saw', () => {
     expect(lostAt('answered 0.10')).toEqual(['sender', undefined, 'way', 'way']);
   });
 
+  it('a pod has no answer of an apiserver where its node has none of anybody', () => {
+    const pod = { ...HERE, kind: 'pod', address: 'pod' } as const;
+    const tests = [
+      testOf('health'),
+      testOf('ping'),
+      testOf('apiserver', { id: 'of-pod', from: pod, to: undefined, toCluster: 'b' }),
+    ];
+    const verdictOfPod = (health: string) => {
+      const said = `health-a ${health}\nping-a silent\nof-pod silent`;
+      return judgeAll(tests, evidenceOf(said, `${SYN.in}\nseen ping-a a1 60`))[2]?.verdict;
+    };
+    expect(verdictOfPod('silent')).toBe('one-way');
+    expect(verdictOfPod('open 0.10')).toBe('path-blocked');
+  });
+
   it('what could not be tried is not tested, with the reason', () => {
     const failed = { ...HERE, failed: 'its pod does not run' };
     const tests = [testOf('tunnel', { from: failed, to: THERE, toCluster: 'b' }), testOf('health'), testOf('ping')];

@@ -64,13 +64,16 @@ export function judgeAll(tests: readonly ProbeTest[], evidence: Evidence): TestR
   const results = tests
     .filter(({ isControl }) => !isControl)
     .map((test) => judge(test, evidence, controls.get(controlKey(test))));
-  const bySender = groupBy(results, ({ test }) => test.from);
-  const sentFrom = (place: ProbePlace | undefined) => (place && bySender.get(place)) ?? [];
+  const bySender = groupBy(results, ({ test }) => nodeKey(test.from));
+  const sentFrom = (place: ProbePlace | undefined) => (place && bySender.get(nodeKey(place))) ?? [];
   return results.map((result) => {
     if (isOneWay(result, sentFrom)) return { ...result, verdict: 'one-way', lostAt: 'answer' };
     return isLostAtSender(result, sentFrom) ? { ...result, lostAt: 'sender' } : result;
   });
 }
+
+/** A pod's packets leave by its node, which tells more of the way. */
+const nodeKey = ({ cluster, node }: ProbePlace) => `${cluster} ${node}`;
 
 type SentFrom = (place: ProbePlace | undefined) => readonly TestResult[];
 
@@ -94,7 +97,7 @@ function isOneWay({ test, lostAt, arrivedAt }: TestResult, sentFrom: SentFrom): 
 
 /** The kernel tells whoever sends a datagram that its own firewall drops it, but not whoever waits for a connection. */
 function isLostAtSender({ test, lostAt }: TestResult, sentFrom: SentFrom): boolean {
-  if (lostAt !== 'way' || test.via !== 'tcp') return false;
+  if (lostAt !== 'way' || test.via !== 'tcp' || test.from.kind !== 'node') return false;
   const datagrams = sentFrom(test.from).filter(
     (one) =>
       one.test.toCluster === test.toCluster &&
