@@ -66,7 +66,7 @@ function svgOf(recorded) {
 <style>text{white-space:pre}</style>
 <rect width="100%" height="100%" rx="8" fill="#1b1f27"/>
 <svg x="${margin}" y="${margin}" width="${width - 2 * margin}" height="${ROWS * lineHeight}">
-<g font-family="ui-monospace,Menlo,Consolas,monospace" font-size="14" fill="#d7dce5">
+<g xml:space="preserve" font-family="ui-monospace,Menlo,Consolas,monospace" font-size="14" fill="#d7dce5">
 <animateTransform attributeName="transform" type="translate" calcMode="discrete" dur="${endS}s" repeatCount="indefinite"
  keyTimes="${keyTimes}" values="${values}"/>
 ${rows.join('\n')}
