@@ -94,7 +94,7 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     status: ['tls-unknown-ca', 'certificate-issuer'],
     check: ['tls-chain'],
     certs: [`${TWO} server certificate-issuer`],
-    connect: 'changes',
+    connect: 'CredentialRefused',
   },
   {
     id: 'admin-certificate-deleted',

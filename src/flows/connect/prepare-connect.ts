@@ -14,7 +14,7 @@ import {
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import { choiceNotes, type Dial, oneWayNote, requireOneWay, wantedDials } from '../../mesh/connect/kept-choices.ts';
 import type { Member } from '../../mesh/connect/member.ts';
-import { requireReadyServers } from '../../mesh/connect/provable.ts';
+import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
 import { planServe } from '../../mesh/connect/serve-plan.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -107,6 +107,7 @@ export async function prepareConnect(
   );
   if (options.proof !== false) requireReadyServers([...new Set(directions.map(({ server }) => server.snapshot))]);
   const serve = planServe(directions, now);
+  if (options.proof !== false) requireSoundServers(directions, serve.steps, now);
   const notBack = mode === 'unicast' ? asked.map(([client, server]): Dial => [server, client]) : dials.oneWay;
   const dial = planDial(directions, now, notBack);
   const warnings = new Set([

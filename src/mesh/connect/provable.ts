@@ -1,10 +1,13 @@
 import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
+import { type CertificateFacts, type TlsSecretFacts, trustedBy } from '../certificates/certificate.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { describeCommand } from '../command-line.ts';
+import { describeCommand, meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
-import { APISERVER, APISERVER_SELECTOR } from '../objects/names.ts';
+import { APISERVER, APISERVER_SELECTOR, REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../objects/names.ts';
+import type { Step } from '../plan/plan.ts';
+import type { Direction } from './direction.ts';
 
 /**
  * Refuses clusters that could let nobody in, before anything is written: without a ready clustermesh-apiserver pod there
@@ -20,6 +23,55 @@ export function requireReadyServers(servers: readonly ClusterSnapshot[]): void {
     hint: wayUp(first),
     details: { context: first.context, contexts, reason: 'no-ready-pod' },
   });
+}
+
+/**
+ * Refuses clusters whose server certificate no credential's CA has signed, or that is not valid now, before anything is
+ * written: no wait mends what their Secret has.
+ * @param steps of the plan: a certificate that it renews is fine afterwards
+ * @throws MeshctlError `CredentialRefused`
+ */
+export function requireSoundServers(directions: readonly Direction[], steps: readonly Step[], now: Date): void {
+  for (const direction of directions) {
+    const { context } = direction.server.snapshot;
+    const isRenewed = steps.some(
+      ({ cluster, object, action }) => cluster === context && object.name === SERVER_CERT_SECRET && action !== 'keep',
+    );
+    const fault = isRenewed ? undefined : serverFault(direction, now);
+    if (!fault) continue;
+    throw new MeshctlError(
+      'CredentialRefused',
+      `context "${context}": the server certificate of its clustermesh-apiserver (Secret ${SERVER_CERT_SECRET}) ${fault.says}, so nobody can connect to it`,
+      {
+        hint: `Renew it: ${meshctlCommand('clustermesh enable', { context })}`,
+        details: { context, reason: fault.reason },
+      },
+    );
+  }
+}
+
+function serverFault(direction: Direction, now: Date): { says: string; reason: string } | undefined {
+  const serving = direction.server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
+  if (!serving) return undefined;
+  const { notBefore, notAfter } = serving.certificate;
+  if (notAfter <= now) return { says: `expired on ${notAfter.toISOString().slice(0, 10)}`, reason: 'tls-expired' };
+  if (notBefore > now) return { says: `is not valid before ${notBefore.toISOString()}`, reason: 'tls-expired' };
+  const trusted = authoritiesOf(direction);
+  const signer = serving.signedByCa ? serving.ca?.publicKeySha256 : undefined;
+  if (!signer || trusted.length === 0 || trusted.some(({ publicKeySha256 }) => publicKeySha256 === signer)) {
+    return undefined;
+  }
+  return { says: 'is from another CA than the one that its peers are given', reason: 'tls-unknown-ca' };
+}
+
+/** The CAs that the client of a direction trusts, or will. */
+function authoritiesOf({ client, server, credential }: Direction): readonly CertificateFacts[] {
+  const ofSecret = (facts: TlsSecretFacts | undefined) => (facts ? trustedBy(facts) : []);
+  const held = ofSecret(client.snapshot.peerCertificates.get(server.identity.name));
+  if (credential.kind === 'legacy') return [...held, ...ofSecret(server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET))];
+  if (credential.kind === 'shared-ca') return ofSecret(client.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
+  const { ca } = server.snapshot;
+  return [...held, ...(ca ? (ca.bundle ?? [ca.certificate]) : [])];
 }
 
 function replicasWanted(cluster: ClusterSnapshot): number | undefined {
