@@ -26,18 +26,28 @@ export function foreignOwner(object: KubeObject | undefined): string | undefined
   return first && !ours ? (first.manager ?? 'another manager') : undefined;
 }
 
+/** By which name each tool writes (managedFields): its own default, or what the API server takes from its user agent. */
+const WRITERS: readonly [manager: RegExp, tool: string][] = [
+  [/^argocd(-|$)/, 'Argo CD'],
+  [/^(kustomize|helm)-controller$/, 'Flux'],
+  [/^(Terraform|HashiCorp)$/, 'Terraform'],
+  [/^pulumi-kubernetes/, 'Pulumi'],
+];
+
 /** The tool that makes an object again and again from a source of its own, by its marks, for people. */
 export function toolOwner(object: KubeObject | undefined): string | undefined {
   if (!object) return undefined;
   const { labels = {}, annotations = {}, managedFields = [] } = object.metadata;
   const release = annotations['meta.helm.sh/release-name'];
   if (release !== undefined) return `Helm release ${release}`;
-  // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
-  const byArgo = managedFields.some(({ manager = '' }) => /^argocd-/.test(manager));
-  if (annotations['argocd.argoproj.io/tracking-id'] !== undefined || byArgo) return 'Argo CD';
-  if (labels[MANAGED_BY] === 'Helm') return 'Helm';
   const flux = labels['kustomize.toolkit.fluxcd.io/name'] ?? labels['helm.toolkit.fluxcd.io/name'];
   if (flux !== undefined) return `Flux ${flux}`;
+  // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
+  if (annotations['argocd.argoproj.io/tracking-id'] !== undefined) return 'Argo CD';
+  const writers = managedFields.filter(({ subresource }) => subresource === undefined);
+  const writer = WRITERS.find(([pattern]) => writers.some(({ manager = '' }) => pattern.test(manager)));
+  if (writer) return writer[1];
+  if (labels[MANAGED_BY] === 'Helm') return 'Helm';
   const certificate = annotations['cert-manager.io/certificate-name'];
   return certificate === undefined ? undefined : `cert-manager Certificate ${certificate}`;
 }
