@@ -217,6 +217,12 @@ describe('what goes by the probe', () => {
     expect(exitCode).toBe(1);
     expect(versions()).toEqual(before);
     await meshctl.ok(['sandbox', 'mend', '--all']);
+    const elsewhere = await meshctl([
+      ...connect('mesh-1', 'mesh-2'),
+      ...['--probe', '--destination-endpoint', '172.18.2.250:2379'],
+    ]);
+    expect(elsewhere.stderr).toContain('mesh-1 → mesh-2: apiserver (tcp 2379 at 172.18.2.250)');
+    expect(versions()).toEqual(before);
     await meshctl.ok([...connect('mesh-1', 'mesh-2'), '--probe']);
   });
 });

@@ -52,14 +52,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
   }
   return withMesh(context, flags, async (request, silent) => {
     const plan = await prepareConnect(context, request, options);
-    if (flags.probe && !dryRun) {
-      const hub = request.mode === 'mesh' ? undefined : request.source?.client.context;
-      await requireOpenNetwork(context, plan.targets, {
-        hub,
-        oneWay: request.mode === 'unicast',
-        parallel: flags.parallel,
-      });
-    }
+    if (flags.probe && !dryRun) await requireOpenNetwork(context, plan.targets, plan.directions, flags.parallel);
     sayLeftOut(context, plan.spared);
     const missing = [...silent, ...plan.spared];
     return withUnanswered(await join(request, plan, missing), missing);

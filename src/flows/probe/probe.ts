@@ -7,9 +7,9 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { addressOf, chooseNodes, commonFamily, type ProbedCluster, type ProbePlace } from '../../mesh/probe/places.ts';
+import { addressOf, chooseNodes, commonFamily, type ProbePlace } from '../../mesh/probe/places.ts';
 import { type ProbeReport, probeReport } from '../../mesh/probe/report.ts';
-import { type ProbeTest, planTests } from '../../mesh/probe/tests.ts';
+import { type ProbedDial, type ProbeTest, planTests } from '../../mesh/probe/tests.ts';
 import { type Evidence, judgeAll } from '../../mesh/probe/verdict.ts';
 import {
   readSaid,
@@ -41,10 +41,8 @@ export interface ProbeOptions {
   waitMs: number;
   /** Clusters read at a time. */
   parallel: number;
-  /** The context of a cluster that is joined with all others, which are not with each other; absent: all are. */
-  hub?: string | undefined;
-  /** Only the hub dials the others. */
-  oneWay?: boolean | undefined;
+  /** Who is to dial whom, and where; absent: each each, as they do now. */
+  dials?: readonly ProbedDial[] | undefined;
 }
 
 /** Longer than any probe: a watch that nobody collects ends by itself. */
@@ -90,12 +88,7 @@ export async function probeNetwork(
         ),
     );
     const clusters = placed.map(({ site, stations }) => ({ ...probedCluster(site, stations), via: stations.via }));
-    const isHub = ({ snapshot }: ProbedCluster) => options.hub === undefined || snapshot.context === options.hub;
-    const tests = planTests(
-      clusters,
-      (one, other) => isHub(one) || isHub(other),
-      (client) => !options.oneWay || isHub(client),
-    );
+    const tests = planTests(clusters, options.dials);
     const stations = placed.flatMap((one) => one.stations.stations);
     const evidence = await during(
       flow,

@@ -1,23 +1,30 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { type Direction, dialledEndpoints } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import type { Flow, Target } from '../flow.ts';
-import { type ProbeOptions, probeNetwork } from './probe.ts';
+import { probeNetwork } from './probe.ts';
 
 /** As many nodes of each cluster as `connectivity probe` takes by itself, and as long as it waits. */
 const USUAL = { nodes: 3, via: 'auto', namespace: 'meshctl-probe', waitMs: 120_000 } as const;
 
 /**
  * Probes the network between clusters that are to be joined.
- * @param options as of a probe: between which clusters, and who dials whom
+ * @param directions who is to dial whom, and where
  * @throws MeshctlError `NetworkBlocked` when it does not let through what the mesh needs, or nothing could be seen
  */
 export async function requireOpenNetwork(
   flow: Flow,
   targets: readonly Target[],
-  { hub, oneWay, parallel }: Pick<ProbeOptions, 'hub' | 'oneWay' | 'parallel'>,
+  directions: readonly Direction[],
+  parallel: number,
 ): Promise<void> {
-  const { passed, failures, untested } = await probeNetwork(flow, targets, [], { ...USUAL, parallel, hub, oneWay });
+  const dials = directions.map((direction) => ({
+    client: direction.client.snapshot.context,
+    server: direction.server.snapshot.context,
+    endpoints: dialledEndpoints(direction),
+  }));
+  const { passed, failures, untested } = await probeNetwork(flow, targets, [], { ...USUAL, parallel, dials });
   for (const failure of failures.filter(({ required }) => !required)) {
     flow.progress.warn(`${failureTitle(failure)}: ${failure.likely}`);
   }

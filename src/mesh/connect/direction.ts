@@ -217,6 +217,12 @@ function chooseEndpoint(client: Member, server: Member, offered: readonly Endpoi
   };
 }
 
+/** Where a direction's client connects to: of a name that stands for addresses, these. */
+export function dialledEndpoints({ endpoint: { addresses, alias } }: Direction): Endpoint[] {
+  if (!alias) return addresses.map(splitHostPort);
+  return alias.ips.flatMap((host) => alias.ports.map((port) => ({ host, port })));
+}
+
 /** Host names that a direction's server certificate must cover, as TLS will check them. */
 export function dialledHosts({ server, endpoint }: Direction): string[] {
   if (endpoint.alias) return [meshHostname(server.identity.name)];

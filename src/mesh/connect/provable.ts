@@ -57,10 +57,13 @@ function serverFault(direction: Direction, now: Date): { says: string; reason: s
   if (notAfter <= now) return { says: `expired on ${notAfter.toISOString().slice(0, 10)}`, reason: 'tls-expired' };
   if (notBefore > now) return { says: `is not valid before ${notBefore.toISOString()}`, reason: 'tls-expired' };
   const trusted = authoritiesOf(direction);
-  const signer = serving.signedByCa ? serving.ca?.publicKeySha256 : undefined;
-  if (!signer || trusted.length === 0 || trusted.some(({ publicKeySha256 }) => publicKeySha256 === signer)) {
-    return undefined;
-  }
+  const { ca } = serving;
+  // Of an intermediate CA the certificate may bring the way to a root that is trusted.
+  const isRoot = serving.signedByCa && ca !== undefined && ca.commonName === ca.issuerCommonName;
+  const isTrusted = trustedBy(serving).some((own) =>
+    trusted.some(({ publicKeySha256 }) => publicKeySha256 === own.publicKeySha256),
+  );
+  if (!isRoot || trusted.length === 0 || isTrusted) return undefined;
   return { says: 'is from another CA than the one that its peers are given', reason: 'tls-unknown-ca' };
 }
 

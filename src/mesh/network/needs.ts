@@ -50,9 +50,18 @@ const ESP_OUTSIDE_SINCE = { major: 1, minor: 18, patch: 0, suffix: '' };
  * What nodes and pods of `client` must reach at `server`: this direction only. Each node sends to the port that its own
  * cluster's options name, so it is the client's cilium-config that counts (Cilium's Documentation/operations,
  * "Firewall Rules"). Nothing of a client without cilium-config; {@link unknownNeeds} says so.
+ * @param endpoints where the client will dial the server; default: where it does, or would
  */
-export function networkNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkNeed[] {
-  return [...trafficNeeds(client, server), ...healthNeeds(client, server), ...apiserverNeeds(client, server)];
+export function networkNeeds(
+  client: ClusterSnapshot,
+  server: ClusterSnapshot,
+  endpoints?: readonly Endpoint[],
+): NetworkNeed[] {
+  return [
+    ...trafficNeeds(client, server),
+    ...healthNeeds(client, server),
+    ...apiserverNeeds(client, server, endpoints),
+  ];
 }
 
 /** What {@link networkNeeds} of the same two clusters could not tell. */
@@ -159,20 +168,24 @@ function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkN
 }
 
 /** The clustermesh-apiserver of the server, as far as the client dials it or will. */
-function apiserverNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkNeed[] {
-  if (!dialsAtAll(client, server)) return [];
+function apiserverNeeds(
+  client: ClusterSnapshot,
+  server: ClusterSnapshot,
+  endpoints?: readonly Endpoint[],
+): NetworkNeed[] {
+  if (!endpoints && !dialsAtAll(client, server)) return [];
   const isKvstoremesh = willDialThroughKvstoremesh(client);
   const from = isKvstoremesh ? 'pods' : 'nodes';
   const why = isKvstoremesh
     ? `KVStoreMesh reads from it what ${clusterNameOf(server)} publishes`
     : `agents read from it what ${clusterNameOf(server)} publishes`;
-  return [...groupBy(dialledBy(client, server), ({ port }) => port)].map(([port, endpoints]) => ({
+  return [...groupBy(endpoints ?? dialledBy(client, server), ({ port }) => port)].map(([port, same]) => ({
     kind: 'apiserver',
     protocol: 'tcp',
     port,
     from,
     to: 'apiserver',
-    hosts: [...new Set(endpoints.map(({ host }) => host))],
+    hosts: [...new Set(same.map(({ host }) => host))],
     required: true,
     why,
   }));

@@ -1,4 +1,4 @@
-import { isIpAddress } from '../apiserver/endpoints.ts';
+import { type Endpoint, isIpAddress } from '../apiserver/endpoints.ts';
 import { configuredMtu } from '../network/mtu.ts';
 import { type NeedKind, type NetworkNeed, networkNeeds } from '../network/needs.ts';
 import { familyOf, type ProbedCluster, type ProbePlace } from './places.ts';
@@ -47,14 +47,9 @@ const COARSE_STEP = 100;
 /**
  * What is sent between the places of these clusters: for each need of each two of them, from each node to one node of the
  * other cluster. Of n and m nodes it is max(n, m) pairs, not n × m, and the same pairs in both directions.
- * @param areJoined whether two clusters are to be one mesh; default: all are
- * @param dials whether the first of two dials the other's apiserver; default: all do
+ * @param dials who is to dial whom, and where; two of which neither does are not joined. Default: each dials each, as they do now
  */
-export function planTests(
-  clusters: readonly ProbedCluster[],
-  areJoined: (one: ProbedCluster, other: ProbedCluster) => boolean = () => true,
-  dials: (client: ProbedCluster, server: ProbedCluster) => boolean = () => true,
-): ProbeTest[] {
+export function planTests(clusters: readonly ProbedCluster[], dials?: readonly ProbedDial[]): ProbeTest[] {
   const tests: ProbeTest[] = [];
   let connections = 0;
   const add = (test: Omit<ProbeTest, 'id' | 'sourcePort'>) => {
@@ -63,12 +58,11 @@ export function planTests(
   };
   for (const client of clusters) {
     for (const server of clusters) {
-      if (client === server || !areJoined(client, server)) continue;
+      if (client === server) continue;
+      const [there, back] = [dialOf(dials, client, server), dialOf(dials, server, client)];
+      if (dials && !there && !back) continue;
       const pairs = pairsOf(of(client, 'node'), of(server, 'node'));
-      const isDialled = dials(client, server);
-      const needs = networkNeeds(client.snapshot, server.snapshot).filter(
-        ({ kind }) => kind !== 'apiserver' || isDialled,
-      );
+      const needs = networkNeeds(client.snapshot, server.snapshot, dials && (there?.endpoints ?? []));
       for (const need of needs) {
         if (need.kind === 'apiserver') apiserverTests(need, client, server).forEach(add);
         else if (need.kind === 'pod-to-pod') podTests(need, client, server).forEach(add);
@@ -82,6 +76,21 @@ export function planTests(
     }
   }
   return tests;
+}
+
+/** That one cluster is to dial another's apiserver, by their contexts. */
+export interface ProbedDial {
+  client: string;
+  server: string;
+  endpoints: readonly Endpoint[];
+}
+
+function dialOf(
+  dials: readonly ProbedDial[] | undefined,
+  client: ProbedCluster,
+  server: ProbedCluster,
+): ProbedDial | undefined {
+  return dials?.find((dial) => dial.client === client.snapshot.context && dial.server === server.snapshot.context);
 }
 
 type Pair = readonly [from: ProbePlace, to: ProbePlace];

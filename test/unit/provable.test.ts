@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import type { TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
+import type { Credential } from '../../src/mesh/connect/credentials.ts';
+import type { Direction } from '../../src/mesh/connect/direction.ts';
+import { requireSoundServers } from '../../src/mesh/connect/provable.ts';
+import type { Step } from '../../src/mesh/plan/plan.ts';
+import { caFacts, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+
+const SERVER = 'clustermesh-apiserver-server-cert';
+const REMOTE = 'clustermesh-apiserver-remote-cert';
+
+/** From one cluster to another that serves with a certificate; the other's cilium-ca has the key `ca`. */
+function direction(serving: TlsSecretFacts | undefined, kind: Credential['kind'] = 'per-peer'): Direction {
+  const server = snapshotOf({
+    context: 'two',
+    ca: caFacts('ca'),
+    tlsSecrets: new Map([...(serving ? [[SERVER, serving] as const] : []), [REMOTE, tlsFacts('old', {})]]),
+  });
+  const member = (snapshot: typeof server, name: string) => ({ snapshot, identity: { name } });
+  return {
+    client: member(snapshotOf({ context: 'one' }), 'mesh-1'),
+    server: member(server, 'mesh-2'),
+    credential: { kind },
+  } as unknown as Direction;
+}
+
+const step = (action: Step['action'], cluster = 'two') =>
+  ({ cluster, action, object: { name: SERVER } }) as unknown as Step;
+const refusedFor = (one: Direction, steps: readonly Step[] = []): unknown => {
+  try {
+    requireSoundServers([one], steps, NOW);
+    return undefined;
+  } catch (error) {
+    return (error as { details: { reason: string } }).details.reason;
+  }
+};
+
+const root = (key: string) => certificateFacts({ publicKeySha256: key, isCa: true });
+const intermediate = certificateFacts({ commonName: 'issuing', publicKeySha256: 'issuing', isCa: true });
+const day = (offset: number) => new Date(NOW.getTime() + offset * 86_400_000);
+
+describe('a server certificate that no wait mends is refused before anything is written', () => {
+  it.each<[string, TlsSecretFacts | undefined, string | undefined]>([
+    ['from the CA that peers are given', tlsFacts('ca', {}), undefined],
+    ['from another CA', tlsFacts('other', {}), 'tls-unknown-ca'],
+    ['expired', tlsFacts('ca', { notAfter: day(-1) }), 'tls-expired'],
+    ['not valid yet', tlsFacts('ca', { notBefore: day(1) }), 'tls-expired'],
+    ['while its CA is being replaced', { ...tlsFacts('new', {}), authorities: [root('new'), root('ca')] }, undefined],
+    ['from an intermediate CA, whose root may be trusted', { ...tlsFacts('x', {}), ca: intermediate }, undefined],
+    ['signed by nobody who is with it', { ...tlsFacts('other', {}), signedByCa: false }, undefined],
+    ['that is not there: that is told by others', undefined, undefined],
+  ])('%s', (_what, serving, reason) => {
+    expect(refusedFor(direction(serving))).toBe(reason);
+  });
+
+  it('goes by the CA of the credential that is handed out', () => {
+    expect(refusedFor(direction(tlsFacts('old', {}), 'legacy'))).toBeUndefined();
+    expect(refusedFor(direction(tlsFacts('ca', {}), 'legacy'))).toBe('tls-unknown-ca');
+  });
+
+  it('lets the plan renew it', () => {
+    const foreign = direction(tlsFacts('other', {}));
+    expect(refusedFor(foreign, [step('update')])).toBeUndefined();
+    expect(refusedFor(foreign, [step('keep')])).toBe('tls-unknown-ca');
+    expect(refusedFor(foreign, [step('update', 'one')])).toBe('tls-unknown-ca');
+  });
+});
