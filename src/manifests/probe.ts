@@ -54,17 +54,12 @@ export async function renderProbe(installation: TemplateSource, values: ProbeVal
   };
 }
 
-/** The probe's program as it is sent: without the lines that are for readers. */
-export async function readProgram(installation: TemplateSource): Promise<string> {
-  return installation.read('templates/probe/probe.pl').then((text) => linesFor(text));
-}
-
-/** The parts of it that a verb needs, for where its text goes into the URL of a request: some proxies take 16 KiB of it. */
-export async function readProgramOf(installation: TemplateSource, verb: string): Promise<string> {
-  return installation.read('templates/probe/probe.pl').then((text) => linesFor(text, verb));
-}
-
-function linesFor(text: string, verb?: string): string {
+/**
+ * The probe's program as it is sent: without the lines that are for readers.
+ * @param verb only what it needs, for where the text goes into the URL of a request: some proxies take 16 KiB of it
+ */
+export async function readProgram(installation: TemplateSource, verb?: string): Promise<string> {
+  const text = await installation.read('templates/probe/probe.pl');
   let part = 'all';
   const lines = text.split('\n').filter((line) => {
     part = /^#: (\w+)$/.exec(line)?.[1] ?? part;

@@ -17,6 +17,12 @@ export function allOf(count: number, word: string, verb: readonly [string, strin
   return count === 1 ? `the only ${word} ${verb[0]}` : `all ${count} ${word}s ${verb[1]}`;
 }
 
+/** `node-1, node-2 and 3 more`. @param most so many are named */
+export function firstOf(names: readonly string[], most: number): string {
+  const named = names.slice(0, most).join(', ');
+  return names.length > most ? `${named} and ${names.length - most} more` : named;
+}
+
 /** The first letter as a sentence has it. */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,14 +1,14 @@
 /** The probe's program itself, as it is sent, in a network namespace of its own; skipped where none can be made. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { agentCommand, readProgram, readProgramOf } from '../../src/manifests/probe.ts';
+import { agentCommand, readProgram } from '../../src/manifests/probe.ts';
 import { readSaid, readSightings, readWatchStart } from '../../src/mesh/probe/words.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 
 const program = await readProgram(CHECKOUT);
 const parts = new Map(
   await Promise.all(
-    ['watch', 'send', 'collect'].map(async (verb) => [verb, await readProgramOf(CHECKOUT, verb)] as const),
+    ['watch', 'send', 'collect'].map(async (verb) => [verb, await readProgram(CHECKOUT, verb)] as const),
   ),
 );
 const IN_NAMESPACE = ['--map-root-user', '--net', '--'];
@@ -38,7 +38,7 @@ function arguments_(words: readonly string[][], index: number): string {
 
 describe('in the URL of a request', () => {
   it.each(['watch', 'send', 'collect'])('what %s needs has room beside its tests', async (verb) => {
-    const own = await readProgramOf(CHECKOUT, verb);
+    const own = await readProgram(CHECKOUT, verb);
     const query = new URLSearchParams(agentCommand(own, []).map((word): [string, string] => ['command', word]));
     // Node's HTTP server takes 16 KiB of headers, as do some proxies; 3000 characters are left to the tests.
     expect(query.toString().length).toBeLessThan(9_000);

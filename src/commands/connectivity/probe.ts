@@ -6,15 +6,13 @@ import { probeJunit } from '../../views/probe/probe-junit.ts';
 import { probeText } from '../../views/probe/probe-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
-import { exitCodeWith, unreachableData, withChosenClusters } from '../targets/several-clusters.ts';
+import { exitCodeWith, openingOf, unreachableData, withChosenClusters } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
 
 /** `meshctl connectivity probe`: exit 1 when something that the mesh needs is blocked, 3 when a cluster is left out. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_PROBE>): Promise<CommandResult> {
-  const { nodes, via, namespace, image, waitDuration: waitMs, parallel, ciliumNamespace } = flags;
-  const { namespace: _probe, ...rest } = flags;
-  const opening = ciliumNamespace === undefined ? rest : { ...rest, namespace: ciliumNamespace };
-  return withChosenClusters(context, opening, async (targets, silent) => {
+  const { nodes, via, namespace, image, waitDuration: waitMs, parallel } = flags;
+  return withChosenClusters(context, openingOf(flags), async (targets, silent) => {
     if (targets.length < 2) {
       const [dead] = silent;
       if (dead) throw dead.error;

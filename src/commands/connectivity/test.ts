@@ -7,23 +7,13 @@ import { connectivityJunit, connectivityText } from '../../views/connectivity/co
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
-import { unreachableData, withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
+import { openingOf, unreachableData, withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_TEST } from './test-spec.ts';
 
 /** `meshctl connectivity test`: exit 0 only when every scenario passed or was skipped. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_TEST>): Promise<CommandResult> {
-  const {
-    namespace,
-    image = CONNECTIVITY_IMAGE,
-    keep,
-    perf,
-    ciliumNamespace,
-    waitDuration: waitMs,
-    settleDuration: settleMs,
-  } = flags;
-  const { namespace: _test, ...rest } = flags;
-  const opening = ciliumNamespace === undefined ? rest : { ...rest, namespace: ciliumNamespace };
-  return withChosenClusters(context, opening, async (targets, silent) => {
+  const { namespace, image = CONNECTIVITY_IMAGE, keep, perf, waitDuration: waitMs, settleDuration: settleMs } = flags;
+  return withChosenClusters(context, openingOf(flags), async (targets, silent) => {
     if (targets.length < 2) {
       const [dead] = silent;
       if (dead) throw dead.error;

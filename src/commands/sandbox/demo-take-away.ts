@@ -10,8 +10,7 @@ import type { DemoRecord } from '../../mesh/demo/record.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext } from '../command.ts';
-import { openingOf } from '../service/service-clusters.ts';
-import { withChosenClusters } from '../targets/several-clusters.ts';
+import { openingOf, withChosenClusters } from '../targets/several-clusters.ts';
 import { type DemoFlags, demoLines } from './demo-lines.ts';
 import { playScene } from './demo-scene.ts';
 

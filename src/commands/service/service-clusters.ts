@@ -17,6 +17,7 @@ import type { FlagsIn } from '../flags-of.ts';
 import { requireName } from '../option-values.ts';
 import type { CILIUM_NAMESPACE_APART } from '../shared-options.ts';
 import {
+  openingOf,
   type SeveralClustersFlags,
   unreachableData,
   withAnsweringClusters,
@@ -70,11 +71,6 @@ export async function withMembers(
   return withChosenClusters(context, openingOf(flags), async (targets, silent) =>
     withUnanswered(await work(await readServiceClusters(targets)), silent),
   );
-}
-
-/** The flags by which clusters are opened. `-n` is the Services' namespace there. */
-export function openingOf({ namespace: _services, ciliumNamespace, ...flags }: ServiceFlags): SeveralClustersFlags {
-  return ciliumNamespace === undefined ? flags : { ...flags, namespace: ciliumNamespace };
 }
 
 /** Reads what is in scope from the clusters of `--context` or `--all` that can be read, and names those that cannot. */

@@ -1,7 +1,7 @@
 import type { Target } from '../../flows/flow.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
-import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import { unreachableLines } from '../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
@@ -19,6 +19,18 @@ import {
 
 /** The flags of commands that take several clusters, as parsed. */
 export type SeveralClustersFlags = ClusterFlags & Partial<FlagsIn<typeof CLUSTERS>>;
+
+/** The flags by which clusters are opened where `-n` is another namespace than Cilium's. */
+export function openingOf({
+  namespace: _other,
+  ciliumNamespace,
+  ...flags
+}: Omit<SeveralClustersFlags, 'namespace'> & {
+  namespace?: string | undefined;
+  ciliumNamespace?: string | undefined;
+}): SeveralClustersFlags {
+  return ciliumNamespace === undefined ? flags : { ...flags, namespace: ciliumNamespace };
+}
 
 /**
  * Opens the clusters of `--context` or `--all`, else the current one, runs `work` with them and closes them. A cluster
@@ -127,12 +139,7 @@ export async function withOneCluster<T>(
 
 /** Clusters that did not answer, as data. */
 export function unreachableData(clusters: readonly Unanswered[]): UnreachableCluster[] {
-  return clusters.map(({ context, error: { code, message, hint } }) => ({
-    context,
-    code,
-    message,
-    ...(hint ? { hint } : {}),
-  }));
+  return clusters.map(({ context, error }) => unreachableCluster(context, error));
 }
 
 /** Says of a result that has no words for it, a picture or bare rows, which clusters are missing and why. */

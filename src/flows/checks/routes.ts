@@ -6,7 +6,7 @@ import { podCidrsOf } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { listAgents } from '../status/ask-agents.ts';
@@ -45,8 +45,7 @@ export async function readMeshRoutes(
     } catch (error) {
       flow.signal.throwIfAborted();
       if (!(error instanceof MeshctlError) || alone) throw error;
-      const { code, message, hint } = error;
-      unreachable.push({ context, code, message, ...(hint ? { hint } : {}) });
+      unreachable.push(unreachableCluster(context, error));
       return [];
     }
   };

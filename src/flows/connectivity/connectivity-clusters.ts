@@ -11,9 +11,11 @@ import {
 } from '../../mesh/connectivity/connectivity-requests.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
+import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { isPodReady } from '../../mesh/objects/pods.ts';
 import { podStatus, workloadSpec } from '../../mesh/objects/workload.ts';
 import { isWithoutImage } from '../../mesh/objects/workload-trouble.ts';
+import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import { waitForWorkload } from '../await-workload.ts';
 import { firstLine } from '../first-line.ts';
 import type { Flow } from '../flow.ts';
@@ -26,7 +28,6 @@ export const SERVICE_PORT = 80;
 export const ECHO_PORT = 8080;
 
 const APP_LABEL = 'app.kubernetes.io/name';
-const MANAGED_LABEL = 'app.kubernetes.io/managed-by';
 const CLIENT_CONTAINER = 'client';
 /** For removing everything, also after Ctrl-C. */
 const CLEAN_UP_MS = 60_000;
@@ -197,7 +198,7 @@ export async function cleanUp(flow: Flow, cluster: TestCluster): Promise<Removed
   try {
     const live = await client.get(refOf(namespace), { signal });
     if (!live) return 'absent';
-    const isOurs = live.metadata.labels?.[MANAGED_LABEL] === 'meshctl';
+    const isOurs = live.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
     const objects = isOurs ? [namespace] : [policy(cluster.name), ...workload.toReversed()];
     for (const object of objects) await client.delete(refOf(object), { signal });
     return isOurs ? 'namespace' : 'objects';

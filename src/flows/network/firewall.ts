@@ -1,6 +1,6 @@
 import { requireCilium } from '../../mesh/cilium/identity.ts';
 import { type FirewallRules, firewallRules } from '../../mesh/network/firewall.ts';
-import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { whereItSucceeds } from '../where-it-succeeds.ts';
@@ -27,10 +27,7 @@ export async function readFirewallRules(
       const read = ({ client, namespace }: Target) => readSnapshot(client, { namespace, purpose: 'connect' });
       const { done, failed } = await whereItSucceeds(flow, targets, read, parallel);
       for (const snapshot of done) requireCilium(snapshot);
-      const gone = failed.map(({ context, error: { code, message, hint } }) => ({
-        ...{ context, code, message },
-        ...(hint ? { hint } : {}),
-      }));
+      const gone = failed.map(({ context, error }) => unreachableCluster(context, error));
       return firewallRules(done, [...silent, ...gone]);
     },
   );

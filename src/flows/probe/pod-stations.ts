@@ -4,9 +4,11 @@ import { PROBE_CONTAINER, type ProbeObjects, podCommand, RUN_LABEL } from '../..
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
+import { MANAGED_BY } from '../../mesh/objects/ownership.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { isWithoutImage, workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
+import { FIELD_MANAGER } from '../../mesh/plan/plan.ts';
 import { familyOf, type ProbePlace } from '../../mesh/probe/places.ts';
 import type { Flow } from '../flow.ts';
 import { makeNamespace } from '../own-namespace.ts';
@@ -17,7 +19,6 @@ const RIGHTS = "templates/rbac/probe of meshctl's package, which makes the names
 const CLEAN_UP_MS = 60_000;
 const CLEAN_UP_PAUSE_MS = 1000;
 const COMPONENT = 'app.kubernetes.io/component';
-const MANAGED = 'app.kubernetes.io/managed-by';
 
 /** A pod that is to be made. */
 interface Planned {
@@ -197,7 +198,7 @@ async function removeOnce(
   await Promise.all(
     pods.filter((pod) => isOfRun(pod) || isLeft(pod)).map((pod) => client.delete(refOf(pod), { signal })),
   );
-  const isOurs = live.metadata.labels?.[MANAGED] === 'meshctl' && live.metadata.labels[COMPONENT] === 'probe';
+  const isOurs = live.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER && live.metadata.labels[COMPONENT] === 'probe';
   const others = pods.filter((pod) => !isOfRun(pod) && !isLeft(pod));
   if (!isOurs || others.length > 0 || live.metadata.deletionTimestamp) return;
   await client.delete(ref, { signal });

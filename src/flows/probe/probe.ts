@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pLimit from 'p-limit';
-import { type ProbeObjects, readProgramOf, renderProbe } from '../../manifests/probe.ts';
+import { type ProbeObjects, readProgram, renderProbe } from '../../manifests/probe.ts';
 import { requireCilium } from '../../mesh/cilium/identity.ts';
 import { namesApart } from '../../mesh/cilium/names-apart.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -20,7 +20,7 @@ import {
   testWord,
   withMtus,
 } from '../../mesh/probe/words.ts';
-import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
@@ -109,9 +109,9 @@ async function startRun({ installation }: Flow): Promise<ProbeRun> {
   const token = randomBytes(4).toString('hex');
   let watches = 0;
   const [watch, send, collect] = await Promise.all([
-    readProgramOf(installation, 'watch'),
-    readProgramOf(installation, 'send'),
-    readProgramOf(installation, 'collect'),
+    readProgram(installation, 'watch'),
+    readProgram(installation, 'send'),
+    readProgram(installation, 'collect'),
   ]);
   return { token, programs: { watch, send, collect }, nextToken: () => `${token}.${watches++}` };
 }
@@ -134,10 +134,7 @@ async function readSites(
   for (const snapshot of snapshots) requireCilium(snapshot);
   const family = commonFamily(snapshots);
   const nameOf = namesApart(snapshots);
-  const gone = failed.map(({ context, error: { code, message, hint } }) => ({
-    ...{ context, code, message },
-    ...(hint ? { hint } : {}),
-  }));
+  const gone = failed.map(({ context, error }) => unreachableCluster(context, error));
   return {
     sites: done.map(({ client, snapshot }) => ({
       ...{ client, snapshot, name: nameOf(snapshot), family },

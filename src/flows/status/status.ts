@@ -1,6 +1,6 @@
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeFault, type Fault } from '../../mesh/status/fault.ts';
-import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
 import { withAgents } from '../../snapshot/agents.ts';
@@ -67,8 +67,7 @@ async function pollAll(
       } catch (error) {
         flow.signal.throwIfAborted();
         if (!(error instanceof MeshctlError) || (targets.length === 1 && !mayPass(error))) throw error;
-        const { code, message, hint } = error;
-        return { context: target.client.context, code, message, ...(hint ? { hint } : {}) };
+        return unreachableCluster(target.client.context, error);
       }
     }),
   );

@@ -1,5 +1,6 @@
 import type { ClusterSnapshot, NodeFacts } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
 import { repels, type Taint, taintText } from '../objects/taints.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import { apiserverDeployment } from './live.ts';
@@ -50,7 +51,5 @@ function wayToRoom(context: string, [cordoned]: readonly NodeFacts[], taints: re
 }
 
 function some(texts: readonly string[]): string {
-  const names = [...new Set(texts)];
-  const more = names.length - MOST_SHOWN;
-  return `${names.slice(0, MOST_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return firstOf([...new Set(texts)], MOST_SHOWN);
 }

@@ -2,6 +2,7 @@ import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { mendMisfit } from '../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../apiserver/misfits.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { firstOf } from '../counted.ts';
 import { type KubeObject, keyOf, type ObjectRef, objectIn } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../objects/names.ts';
 import { overlaps } from '../objects/ownership.ts';
@@ -96,7 +97,4 @@ function replacementEffects({ snapshot, steps, objects }: ServingInput): Effect[
 
 const MOST_NAMED = 3;
 
-function listed(paths: readonly string[]): string {
-  const named = paths.slice(0, MOST_NAMED).join(', ');
-  return paths.length > MOST_NAMED ? `${named} and ${paths.length - MOST_NAMED} more` : named;
-}
+const listed = (paths: readonly string[]) => firstOf(paths, MOST_NAMED);

@@ -1,5 +1,6 @@
 import { versionOfImage } from '../cilium/versions.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { firstOf } from '../counted.ts';
 import type { FirewallPlatform, FirewallRules } from '../network/firewall.ts';
 import { tunnelOverhead } from '../network/mtu.ts';
 import { AGENT_SELECTOR, CILIUM_CONFIG } from '../objects/names.ts';
@@ -178,15 +179,8 @@ function smallMtu(loss: Loss, { clusters }: Surroundings): ProbeAdvice {
       const overhead = tunnelOverhead(ciliumConfig, versionOfImage(agent?.image ?? ''));
       const inside = overhead > 0 ? `, which leaves ${mtu - overhead} for pods` : '';
       const patch = kubectlCommand({ context, namespace }, [
-        ...[
-          'patch',
-          'configmap',
-          CILIUM_CONFIG,
-          '--type',
-          'merge',
-          '-p',
-          JSON.stringify({ data: { mtu: String(mtu) } }),
-        ],
+        ...['patch', 'configmap', CILIUM_CONFIG, '--type', 'merge'],
+        ...['-p', JSON.stringify({ data: { mtu: String(mtu) } })],
       ]);
       const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'daemonset/cilium']);
       return `Set the MTU of ${name} to ${mtu}${inside} (Helm value MTU=${mtu}), and start its pods anew once its agents have it: ${patch} && ${restart}`;
@@ -212,10 +206,7 @@ function contextsOf({ from, to }: Loss, { clusters }: Surroundings): string[] {
 
 const MOST_NAMES = 3;
 
-function nodesWord(nodes: readonly string[]): string {
-  if (nodes.length <= MOST_NAMES) return nodes.join(', ');
-  return `${nodes.slice(0, MOST_NAMES).join(', ')} and ${nodes.length - MOST_NAMES} more`;
-}
+const nodesWord = (nodes: readonly string[]) => firstOf(nodes, MOST_NAMES);
 
 function verb(nodes: readonly string[], one: string, several: string): string {
   return nodes.length === 1 ? one : several;

@@ -1,6 +1,6 @@
 import { groupBy } from '../pairs.ts';
 import type { ProbePlace } from './places.ts';
-import type { ProbeKind, ProbeTest } from './tests.ts';
+import { type ProbeKind, type ProbeTest, protocolOf } from './tests.ts';
 import { isNeeded, type LossPlace, type ProbeVerdict, type TestResult } from './verdict.ts';
 
 /** What was sent, as a firewall tells packets apart. */
@@ -238,7 +238,7 @@ function has(packets: readonly ProbedPackets[], one: ProbedPackets): boolean {
 function packetsOf(group: readonly TestResult[]): ProbedPackets[] {
   const packets = group.map(({ test: { kind, via, port, to, host } }) => ({
     kind,
-    protocol: via === 'mtu' ? (port === undefined ? ('icmp' as const) : ('udp' as const)) : via,
+    protocol: protocolOf({ via, port }),
     ...(port === undefined ? {} : { port }),
     ...(kind === 'apiserver' && !to ? { host } : {}),
   }));

@@ -6,7 +6,7 @@ import type { UnreachableCluster } from '../status/mesh-status.ts';
 import { adviceFor, type ProbeAdvice } from './advice.ts';
 import { type Loss, lossesIn } from './failures.ts';
 import { type ProbedCluster, zoneOf } from './places.ts';
-import { mtuOf, type ProbeKind } from './tests.ts';
+import { mtuOf, type ProbeKind, protocolOf } from './tests.ts';
 import { isNeeded, type LossPlace, type ProbeVerdict, type TestResult } from './verdict.ts';
 
 /** A node, or a pod on it, that took part. */
@@ -185,7 +185,7 @@ function cellsOf(results: readonly TestResult[]): PathCell[] {
     const bad = own.filter((result) => result.verdict !== 'open' && result.verdict !== 'not-tested');
     return {
       kind,
-      protocol: kind === 'pod-to-pod' ? 'all' : via === 'mtu' ? (port === undefined ? 'icmp' : 'udp') : via,
+      protocol: kind === 'pod-to-pod' ? 'all' : protocolOf({ via, port }),
       ...(port === undefined || kind === 'pod-to-pod' ? {} : { port }),
       verdict,
       count: own.filter((result) => result.verdict === verdict).length,
@@ -260,10 +260,10 @@ function untestedOf(
 
 function asData(result: TestResult): ReportedTest {
   const { test, verdict, arrivedAt: _place, ...more } = result;
-  const { kind, via, port, from, to, toCluster, host } = test;
+  const { kind, port, from, to, toCluster, host } = test;
   return {
     kind,
-    protocol: via === 'mtu' ? (port === undefined ? 'icmp' : 'udp') : via,
+    protocol: protocolOf(test),
     ...(port === undefined ? {} : { port }),
     from: { cluster: from.cluster, node: from.node, kind: from.kind, address: from.address },
     to: { cluster: toCluster, ...(to ? { node: to.node } : {}), address: host },

@@ -33,6 +33,12 @@ export interface ProbeTest {
   isControl?: true;
 }
 
+/** What a test's packets are on the wire. */
+export function protocolOf({ via, port }: Pick<ProbeTest, 'via' | 'port'>): Exclude<ProbeTest['via'], 'mtu'> {
+  if (via !== 'mtu') return via;
+  return port === undefined ? 'icmp' : 'udp';
+}
+
 /** The ports that probes dial from, by which their connections are told from others'. */
 const SOURCE_PORTS = { first: 61000, count: 4500 } as const;
 /** A port of pods at which nobody listens, as far as anyone knows: that it is refused is an answer. */

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode, MeshctlError } from '../errors.ts';
 import type { Fault } from './fault.ts';
 import type { StatusReport } from './status.ts';
 
@@ -24,6 +24,11 @@ export interface UnreachableCluster {
   message: string;
   /** The next step. */
   hint?: string | undefined;
+}
+
+/** A cluster that cannot be asked, by what was met. */
+export function unreachableCluster(context: string, { code, message, hint }: MeshctlError): UnreachableCluster {
+  return { context, code, message, ...(hint ? { hint } : {}) };
 }
 
 /** The status of several clusters: the data of `clustermesh status --context a,b,c -o json`. */

@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { counted } from '../../mesh/counted.ts';
+import { counted, firstOf } from '../../mesh/counted.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
 import type { PathCell, ProbedPath, ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -124,11 +124,7 @@ function failureLines(failure: ReportedFailure, theme: Theme): string[] {
   ];
 }
 
-function listed(names: readonly string[]): string {
-  return names.length <= MOST_NODES
-    ? names.join(', ')
-    : `${names.slice(0, MOST_NODES).join(', ')} and ${names.length - MOST_NODES} more`;
-}
+const listed = (names: readonly string[]) => firstOf(names, MOST_NODES);
 
 /** What was not tested and why, as a sentence without a stop. */
 export function notTested({ why, from, to, kinds }: ProbeReport['untested'][number]): string {

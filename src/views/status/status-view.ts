@@ -1,5 +1,5 @@
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { allOf, capital, partOf } from '../../mesh/counted.ts';
+import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import { type Contexts, contextOf } from '../../mesh/status/standing-advice.ts';
@@ -163,7 +163,4 @@ export function placesOf({ component, nodes, nodesWaiting }: StatusProblem): str
   return `KVStoreMesh (${names})${waiting}`;
 }
 
-function someOf(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN).join(', ');
-  return names.length > NAMES_SHOWN ? `${shown} and ${names.length - NAMES_SHOWN} more` : shown;
-}
+const someOf = (names: readonly string[]) => firstOf(names, NAMES_SHOWN);
