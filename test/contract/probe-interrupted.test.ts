@@ -10,7 +10,7 @@ const PLACES = Array.from({ length: 20 }, (_, place) => place);
 
 let sandbox: TestSandbox;
 /** Decides about each request of the probe, by its number from 1 on. */
-let onRequest: ((number: number, context: string) => Fault | undefined) | undefined;
+let onRequest: ((number: number, context: string, resource: string) => Fault | undefined) | undefined;
 let requests = 0;
 /** How many requests a probe makes that nothing disturbs. */
 let usual = 0;
@@ -18,7 +18,7 @@ let usual = 0;
 beforeAll(async () => {
   sandbox = await startTestSandbox({
     nodes: 2,
-    intercept: async (context) => onRequest?.(++requests, context),
+    intercept: async (context, { resource }) => onRequest?.(++requests, context, resource),
   });
   onRequest = () => undefined;
   expect((await probe()).exitCode).toBe(0);
@@ -68,6 +68,15 @@ it.each(PLACES)('one API server is away for a while at place %i', async (place) 
   onRequest = (number, context) => (context === 'mesh-2' && number >= from && number < from + 4 ? 'drop' : undefined);
   const { stderr } = await probe();
   expect(stderr).not.toContain('could not remove');
+  expectNothingLeft();
+});
+
+it('a cluster that ceases to answer leaves nothing to probe of two: no pod is made, and nothing is called proved', async () => {
+  onRequest = (_number, context, resource) => (context === 'mesh-2' && resource === 'nodes' ? 'drop' : undefined);
+  const { exitCode, stdout, stderr } = await probe();
+  expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
+  expect(stderr).toContain('context "mesh-2"');
+  expect(stderr).not.toContain('Starting the probe');
   expectNothingLeft();
 });
 

@@ -59,8 +59,8 @@ const MOST_EXECS = 64;
  * Sends packets between nodes (and pods) of each two clusters for all that the mesh needs, sees which arrive, and removes
  * what it made.
  * @param silent clusters that are known not to answer; those that cease to are added
- * @throws MeshctlError `CiliumMissing` for a cluster without Cilium, `Usage` for less than two clusters, and why no program
- * can be run in a cluster
+ * @throws MeshctlError `CiliumMissing` for a cluster without Cilium, why a cluster cannot be read where fewer than two can, and
+ * why no program can be run in one
  */
 export async function probeNetwork(
   flow: Flow,
@@ -130,6 +130,8 @@ async function readSites(
   const { done, failed } = await during(flow, { doing: `Reading ${names}`, done: `Read ${names}` }, () =>
     whereItSucceeds(flow, targets, read, options.parallel),
   );
+  const [first] = failed;
+  if (first && done.length < 2) throw first.error;
   const snapshots = done.map(({ snapshot }) => snapshot);
   for (const snapshot of snapshots) requireCilium(snapshot);
   const family = commonFamily(snapshots);

@@ -24,14 +24,21 @@ export async function requireOpenNetwork(
     server: direction.server.snapshot.context,
     endpoints: dialledEndpoints(direction),
   }));
-  const { passed, failures, untested } = await probeNetwork(flow, targets, [], { ...USUAL, parallel, dials });
+  const { passed, failures, untested, unreachable } = await probeNetwork(flow, targets, [], {
+    ...USUAL,
+    parallel,
+    dials,
+  });
   for (const failure of failures.filter(({ required }) => !required)) {
     flow.progress.warn(`${failureTitle(failure)}: ${failure.likely}`);
   }
   if (passed) return;
   const blocked = failures.filter(({ required }) => required);
   const context = targets.map(({ client }) => client.context);
-  const says = blocked.length > 0 ? blocked.map(failureTitle) : untested.map(({ why }) => why);
+  const says =
+    blocked.length > 0
+      ? blocked.map(failureTitle)
+      : [...unreachable.map(({ message }) => message), ...untested.map(({ why }) => why)];
   throw new MeshctlError(
     'NetworkBlocked',
     `nothing was changed: the network ${blocked.length > 0 ? 'does not carry the mesh' : 'is not proved'}: ${says.join('; ')}`,

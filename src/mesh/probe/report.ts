@@ -112,7 +112,11 @@ export function probeReport({ clusters, results, unreachable }: ProbedMesh): Pro
   }));
   const paths = pathsOf(clusters, results);
   return {
-    passed: !failures.some(({ required }) => required) && paths.every(isProved) && unreachable.length === 0,
+    passed:
+      !failures.some(({ required }) => required) &&
+      paths.length > 0 &&
+      paths.every(isProved) &&
+      unreachable.length === 0,
     clusters: clusters.map((cluster) => reported(cluster, rules)),
     paths,
     failures,
@@ -122,8 +126,8 @@ export function probeReport({ clusters, results, unreachable }: ProbedMesh): Pro
   };
 }
 
-/** Something that the mesh needs was seen to pass. */
-function isProved({ cells }: ProbedPath): boolean {
+/** Whether anything that the mesh needs could be tried. */
+export function isProved({ cells }: ProbedPath): boolean {
   return cells.some(({ required, verdict }) => required && verdict !== 'not-tested');
 }
 

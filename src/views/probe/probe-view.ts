@@ -1,7 +1,14 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, firstOf } from '../../mesh/counted.ts';
 import { failureTitle } from '../../mesh/probe/advice.ts';
-import type { PathCell, ProbedPath, ProbeReport, ReportedFailure, ReportedTest } from '../../mesh/probe/report.ts';
+import {
+  isProved,
+  type PathCell,
+  type ProbedPath,
+  type ProbeReport,
+  type ReportedFailure,
+  type ReportedTest,
+} from '../../mesh/probe/report.ts';
 import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -132,17 +139,20 @@ export function notTested({ why, from, to, kinds }: ProbeReport['untested'][numb
   return `not tested${where}: ${kinds.length > 0 ? kinds.join(', ') : 'anything'}: ${why}`;
 }
 
-function verdict({ passed, tests, clusters, failures, untested, unreachable }: ProbeReport, theme: Theme): string {
+function verdict({ paths, tests, clusters, failures, untested, unreachable }: ProbeReport, theme: Theme): string {
   const names = clusters.map(({ name }) => name).join(', ');
   const context = clusters.map((cluster) => cluster.context);
   const said = tests.filter((test) => test.verdict !== 'not-tested').length;
   const needed = failures.filter(({ required }) => required).length;
   if (needed > 0)
     return `❌ ${theme.fail(`The network between ${names} does not carry a mesh: ${counted(needed, 'failure')}`)}`;
-  if (!passed && unreachable.length === 0) {
+  if (paths.length === 0 || !paths.every(isProved)) {
     const again = meshctlCommand('connectivity probe', { context }, ['-o', 'wide']);
     return `⚠️  ${theme.warn(`Nothing is proved between some of ${names}: no packet could be sent or seen`)} → ${again}`;
   }
   const left = untested.length > 0 ? '; see above what was not tested' : '';
-  return `✅ The network between ${names} carries all that the mesh needs of it (${counted(said, 'test')})${left}`;
+  const carries = `The network between ${names} carries all that the mesh needs of it (${counted(said, 'test')})${left}`;
+  if (unreachable.length === 0) return `✅ ${carries}`;
+  const silent = unreachable.map(({ context: one }) => `"${one}"`).join(', ');
+  return `⚠️  ${theme.warn(`${carries}; context ${silent} was not probed`)}`;
 }
