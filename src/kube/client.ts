@@ -16,7 +16,8 @@ import { isObjectOf, soundObject } from './object-shape.ts';
 import { forwardPort, type PortForwardOptions } from './port-forward.ts';
 import { collectionPath, groupOf, objectPath, pluralOf } from './resources.ts';
 import { DEFAULT_RETRY, type RetryPolicy, sleep } from './retry.ts';
-import { type Shape, shaped } from './shape.ts';
+import { readRules } from './rules-review.ts';
+import { shaped } from './shape.ts';
 import { type ApiRequest, createTransport, type RequestKind, type Transport } from './transport.ts';
 
 /**
@@ -307,25 +308,7 @@ function clientOver(transport: Transport, { sleep }: Pick<Clock, 'sleep'>, at: W
       return groups.flatMap(({ name }) => name ?? []);
     },
 
-    async rules(namespace) {
-      const { body } = await transport.request({
-        action: { ...at, verb: 'create', target: 'a SelfSubjectRulesReview' },
-        method: 'POST',
-        path: '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
-        body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } },
-        idempotent: true,
-      });
-      const { status } = (shaped(body, RULES_REVIEW) ?? {}) as {
-        status?: { incomplete?: boolean; resourceRules?: Partial<AccessRule>[] };
-      };
-      if (!status || status.incomplete) return undefined;
-      return (status.resourceRules ?? []).map(({ verbs = [], apiGroups = [], resources = [], resourceNames }) => ({
-        verbs,
-        apiGroups,
-        resources,
-        resourceNames,
-      }));
-    },
+    rules: (namespace) => readRules(transport, at, namespace),
 
     exec: (options) => execInPod(transport, at, options),
 
@@ -339,13 +322,6 @@ function clientOver(transport: Transport, { sleep }: Pick<Clock, 'sleep'>, at: W
     return { action: { ...at, verb: 'get', target }, method: 'GET', path, idempotent: true };
   }
 }
-
-const RULES_REVIEW: Shape = {
-  status: {
-    incomplete: 'truth',
-    resourceRules: [{ verbs: ['text'], apiGroups: ['text'], resources: ['text'], resourceNames: ['text'] }],
-  },
-};
 
 /** With Strict, an API server refuses a field that it does not know instead of dropping it in silence. */
 function writeQuery(dryRun: boolean | undefined, more: Record<string, string> = {}): string {
