@@ -36,10 +36,10 @@ describe.each(CASES)('a CA that signed none of the certificates in use, $title',
   const unwrapped = (text: string) => text.replaceAll(/\s+/g, ' ');
 
   beforeAll(async () => {
-    sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+    sandbox = await startTestSandbox({ clusters: 3, nodes: 1 });
     meshctl = meshctlWith(sandbox.kubeconfigPath);
     one = found(sandbox.clusters[0], 'mesh-1');
-    for (const argv of enabling) await meshctl.ok(argv);
+    for (const argv of [...enabling, enable('mesh-3')]) await meshctl.ok(argv);
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
     for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
     const foreign = await createAuthority({ commonName: 'Other CA' });
@@ -60,6 +60,21 @@ describe.each(CASES)('a CA that signed none of the certificates in use, $title',
     expect(plan.stderr).toContain('holds a CA that signed none of the certificates in use');
     expect(unwrapped(plan.stderr)).toContain(way);
     expect(await meshctl(enable('mesh-1'))).toMatchObject({ exitCode: 2 });
+  });
+
+  it('is told by status and found before enable, and no new peer gets a weaker credential for it unasked', async () => {
+    const status = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1']);
+    expect(unwrapped(status.stdout)).toContain('it holds a CA that signed none of the certificates in use');
+    expect(status.stdout).toContain('no connection needs it now');
+    const pre = await meshctl(['clustermesh', 'check', '--pre', '--context', 'mesh-1,mesh-2', '--category', 'tls']);
+    expect(pre).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('(tls-ca)') });
+    expect(unwrapped(pre.stdout)).toContain(way);
+    const refused = await meshctl(connect('mesh-3', 'mesh-1', '--dry-run'));
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(unwrapped(refused.stderr)).toContain('holds a CA that signed none of the certificates in use');
+    expect(refused.stderr).toContain('--credentials legacy');
+    const chosen = await meshctl.ok(connect('mesh-3', 'mesh-1', '--credentials', 'legacy', '--dry-run'));
+    expect(chosen.stdout).toContain('the remote-cert of mesh-1');
   });
 
   it('is mended by what is printed', async () => {

@@ -56,6 +56,17 @@ export const AUTHORITY_FAULTS: readonly FaultEntry[] = [
     arrange: async ({ two }) => setSecret(two, CA, { 'ca.key': (await createAuthority()).privateKey }),
     certs: [`${TWO} ca ca-key`],
   },
+  {
+    ...OF_THE_CA,
+    id: 'ca-of-another',
+    status: ['ca-foreign'],
+    what: 'the Secret of the CA holds another one, which signed none of the certificates',
+    async arrange({ two }) {
+      const { certificate, privateKey } = await createAuthority();
+      setSecret(two, CA, { 'ca.crt': certificate, 'ca.key': privateKey });
+    },
+    certs: [`${TWO} ca ca-foreign`],
+  },
 ];
 
 /** Something around the mesh is in the way. */

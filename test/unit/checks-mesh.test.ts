@@ -177,6 +177,17 @@ describe('checks of CAs and ownership', () => {
     expect(findings[0]?.hint).toMatch(/meshctl clustermesh enable --context one --replace-ca --dry-run$/);
   });
 
+  it('a CA that signed none of the certificates is said once, with what mends it', () => {
+    const input = inputOf({}, { ...signed, ca: caFacts('ca-else'), live: [apiserverDeployment()] });
+    const [finding] = findingsOf('tls-ca', input);
+    expect(finding).toMatchObject({
+      severity: 'fail',
+      args: { reason: 'Secret cilium-ca holds a CA that signed none of the certificates in use' },
+      hint: 'issue the certificates anew: meshctl clustermesh enable --context one',
+    });
+    expect(severities('tls-chain', input)).not.toContain('fail');
+  });
+
   it.each([
     ['that was not read', ['remote-mesh-9'], 'skip'],
     ['that was read, and is no peer', ['remote-mesh-2'], 'warn'],

@@ -86,7 +86,6 @@ describe('chooseCredential', () => {
     ['one CA, but certificates wanted', { ca: 'x' }, { ca: 'x' }, 'per-peer', 'per-peer remote-mesh-1'],
     ['one CA without a key', { ca: 'x', caKey: false }, { ca: 'x', caKey: false }, 'auto', 'shared-ca remote'],
     ['no key at the server', {}, { caKey: false }, 'auto', 'legacy remote'],
-    ['a CA that etcd does not trust', {}, { madeBy: 'former' }, 'auto', 'legacy remote'],
     ['legacy wanted', {}, {}, 'legacy', 'legacy remote'],
   ];
   it.each(cases)('%s: %o, %o, %s', (_, client, server, choice, expected) => {
@@ -102,16 +101,48 @@ describe('chooseCredential', () => {
     expect(() => chooseCredential(member(1), member(2, server), choice, NOW)).toThrow(reason);
   });
 
-  it('gives nobody a weaker one because the key of the CA is broken, unless told to', () => {
-    const server = member(2, { keyMatches: false });
-    expect(() => chooseCredential(member(1), server, 'auto', NOW)).toThrow(
-      expect.objectContaining({
-        code: 'CertificateAuthority',
-        message: expect.stringContaining('has a ca.key that is unreadable or belongs to a different CA'),
-        hint: expect.stringContaining('--credentials legacy'),
-      }) as Error,
-    );
-    expect(chooseCredential(member(1), server, 'legacy', NOW)).toMatchObject({ kind: 'legacy' });
+  describe('gives nobody a weaker one because of a CA that is', () => {
+    const RESTORE =
+      /restore Secret kube-system\/cilium-ca .+: meshctl clustermesh enable --context context-2 --replace-ca$/;
+    const REISSUE = /meshctl clustermesh enable --context context-2$/;
+    const secretCa = (data: Record<string, string>) => ({ ...secret('cilium-ca'), data });
+    const withoutCa = (...live: KubeObject[]): Member => {
+      const { snapshot, ...rest } = member(2, { live });
+      return { ...rest, snapshot: { ...snapshot, ca: undefined } };
+    };
+    it.each([
+      ['with a wrong key', member(2, { keyMatches: false }), 'has a ca.key that is unreadable or belongs to', RESTORE],
+      ['unreadable', withoutCa(secretCa({ 'ca.crt': 'x' })), 'holds no readable certificate', RESTORE],
+      ['empty', withoutCa(secretCa({})), 'is empty', RESTORE],
+      ['gone', withoutCa(), 'is missing', RESTORE],
+      ['foreign', member(2, { madeBy: 'former' }), 'holds a CA that signed none of the certificates', REISSUE],
+    ])('%s', (_what, server, trouble, mend) => {
+      const choose = (choice: CredentialChoice | undefined) => chooseCredential(member(1), server, choice, NOW);
+      const refusal = (hint: RegExp) =>
+        expect.objectContaining({
+          code: 'CertificateAuthority',
+          message: expect.stringContaining(`Secret kube-system/cilium-ca ${trouble}`),
+          hint: expect.stringMatching(hint),
+        }) as Error;
+      for (const choice of [undefined, 'auto'] as const) {
+        expect(() => choose(choice)).toThrow(refusal(/--credentials legacy/));
+        expect(() => choose(choice)).toThrow(refusal(mend));
+      }
+      expect(() => choose('per-peer')).toThrow(refusal(mend));
+      expect(choose('legacy')).toMatchObject({ kind: 'legacy' });
+    });
+
+    it('no weaker than the one that it has, nor than the tool chose that issues', () => {
+      const common = tlsFacts('former', { commonName: 'remote', usages: ['client'] });
+      const { snapshot, ...rest } = member(1);
+      const client = { ...rest, snapshot: { ...snapshot, peerCertificates: new Map([['mesh-2', common]]) } };
+      const broken = member(2, { madeBy: 'former' });
+      expect(chooseCredential(client, broken, undefined, NOW)).toMatchObject({ kind: 'legacy' });
+      const { metadata, ...server } = secret('clustermesh-apiserver-server-cert');
+      const annotations = { 'meta.helm.sh/release-name': 'cilium' };
+      const ofHelm = withoutCa({ ...server, metadata: { ...metadata, annotations } });
+      expect(chooseCredential(member(1), ofHelm, 'auto', NOW)).toMatchObject({ kind: 'legacy' });
+    });
   });
 
   it('copies the remote-cert for legacy, and takes certificates away for a shared CA', () => {

@@ -16,6 +16,7 @@ import {
   NOW,
   serviceObject,
   snapshotOf,
+  tlsFacts,
 } from '../support/snapshots.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';
@@ -116,6 +117,8 @@ const ofSize = (id: number, size: string) => ({
 const expired = { certificate: certificateFacts({ notAfter: new Date('2026-05-01') }) };
 const file = remotePeerFile('mesh-2', { addresses: ['203.0.113.7:2379'] }, 'mesh-2.');
 const withFile = (text: string) => ({ replicas: { 'mesh-2': text, 'mesh-2.etcd-client.crt': 'a file' } });
+
+const FOREIGN_CA = { ca: caFacts('ca-else'), tlsSecrets: new Map([[SERVER, tlsFacts('ca-one', {})]]) };
 
 describe('what would not come back', () => {
   it('is nothing where all is well, alone or with the peer read', () => {
@@ -237,6 +240,7 @@ describe('what would not come back', () => {
       ['apiserver apiserver-not-ready'],
     ],
     ['a key of another CA', { snapshot: { ca: { ...caFacts('ca-one'), keyMatches: false } } }, ['apiserver ca-key']],
+    ['a CA that signed nothing', { snapshot: FOREIGN_CA }, ['apiserver ca-foreign']],
     [
       'a rollout that is stuck',
       { deployment: withStatus({ replicas: 2, updatedReplicas: 1, availableReplicas: 1 }) },
@@ -287,6 +291,7 @@ describe('what would not come back', () => {
   it('is not what only cannot be renewed, nor what no file names', () => {
     const outages = (setup: Setup) => faults(setup).map(({ id, outage }) => [id, outage]);
     expect(outages({ snapshot: { ca: undefined } })).toEqual([['ca-missing', false]]);
+    expect(outages({ snapshot: FOREIGN_CA })).toEqual([['ca-foreign', false]]);
     const remote = 'clustermesh-apiserver-remote-cert';
     expect(outages({ tls: { [remote]: undefined } })).toEqual([['certificate-missing', false]]);
     const common = { ...withFile(file.replaceAll('/mesh-2.', '/common-')), tls: { [remote]: undefined } };

@@ -3,9 +3,10 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { toolOwner } from '../objects/ownership.ts';
 import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
 import { configuredPeers } from '../peers/peers.ts';
-import { isIssuedElsewhere } from './authority.ts';
+import { authorityState, authorityTrouble, hasLostSigner, isIssuedElsewhere, waysBack } from './authority.ts';
 import { type CertificateFacts, trusts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
 
@@ -49,6 +50,44 @@ export function waysToAgree(snapshot: ClusterSnapshot, others: readonly ClusterS
       ? `to go over to the CA that is there, with nobody cut off: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
       : `which cuts ${peers.join(', ')} off until connected again: ${meshctlCommand('clustermesh enable', { context }, ['--replace-ca'])}`;
   return `${back}; or, ${next}`;
+}
+
+/** Whether Secret cilium-ca can sign, and whatever it signed would be trusted by nobody. */
+export function isForeignAuthority(snapshot: ClusterSnapshot): boolean {
+  return authorityState(snapshot) === 'usable' && signerInUse(snapshot) !== undefined;
+}
+
+/** What keeps a CA that should sign from it, and how it can again. */
+export interface SigningFault {
+  /** As the end of a sentence about Secret cilium-ca. */
+  says: string;
+  /** As the end of a sentence, and ends with its command. */
+  ways: string;
+}
+
+/**
+ * Why nothing of use can be signed here although that is nobody's choice: the CA is broken, lost, or not the one of the
+ * certificates in use. Undefined for one whose key is kept elsewhere, and where a tool issues from a CA that is nowhere here.
+ * @param others other clusters, as far as they were read
+ */
+export function signingFault(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[] = [],
+): SigningFault | undefined {
+  const { context, namespace, objects } = snapshot;
+  const state = authorityState(snapshot);
+  const isToolMade = () => toolOwner(objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)))) !== undefined;
+  const isBroken =
+    state === 'missing'
+      ? hasLostSigner(snapshot) && !isToolMade()
+      : ['wrong-key', 'unreadable', 'empty'].includes(state);
+  if (isBroken) {
+    return { says: authorityTrouble(snapshot) ?? '', ways: waysBack(snapshot, concernedPeers(snapshot, others)) };
+  }
+  if (!isForeignAuthority(snapshot)) return undefined;
+  // Whom nobody trusts yet, nobody loses by certificates that are issued anew.
+  const anew = `issue the certificates anew: ${meshctlCommand('clustermesh enable', { context })}`;
+  return { says: SIGNED_NOTHING, ways: waysToAgree(snapshot, others) ?? anew };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { hasLostSigner, isIssuedElsewhere, lostAuthority } from '../certificates/authority.ts';
 import { trusts } from '../certificates/certificate.ts';
-import { signerInUse } from '../certificates/foreign-authority.ts';
+import { isForeignAuthority, SIGNED_NOTHING, signerInUse, signingFault } from '../certificates/foreign-authority.ts';
 import { unfinishedRotation, unfinishedRotations } from '../certificates/unfinished-rotation.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -29,11 +29,16 @@ export const CA_CHECKS: readonly Check[] = [
         ? 'cert-manager issues its certificates, from a CA of its own'
         : 'it has no CA yet, and nothing that one signed: enable makes one',
     }),
-    run: ({ clusters }) =>
+    run: ({ clusters }, all) =>
       clusters.flatMap((cluster): Finding[] => {
+        const { context } = cluster;
+        if (isForeignAuthority(cluster)) {
+          const others = all.filter((other) => other !== cluster);
+          const reason = `Secret cilium-ca ${SIGNED_NOTHING}`;
+          return [findingOf('tls-ca', 'fail', context, { reason }, signingFault(cluster, others)?.ways)];
+        }
         const reason = brokenCa(cluster);
         if (reason === undefined) return [];
-        const { context } = cluster;
         const look = meshctlCommand('clustermesh enable', { context }, ['--replace-ca', '--dry-run']);
         const hint = `Restore Secret cilium-ca from a backup. A new CA cuts off every peer that trusts this one; what it would do: ${look}`;
         return [findingOf('tls-ca', 'fail', context, { reason }, hint)];

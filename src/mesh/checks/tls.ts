@@ -4,7 +4,7 @@ import { apiserverDeployment } from '../apiserver/live.ts';
 import { hasLostSigner, waysBack } from '../certificates/authority.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
 import { certificateSpecs, coversHost, LOOPBACK, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
-import { waysToAgree } from '../certificates/foreign-authority.ts';
+import { isForeignAuthority, waysToAgree } from '../certificates/foreign-authority.ts';
 import { ownerOfData } from '../certificates/rotation-cluster.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -90,10 +90,11 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       }),
     says: ({ args }) => `context "${args.context}": no readable certificate in Secret ${listed(args.secrets)}`,
   },
-  perCertificate('tls-chain', 'certificates are signed by the CA of their cluster', ({ facts }, { ca }) => {
+  perCertificate('tls-chain', 'certificates are signed by the CA of their cluster', ({ facts }, cluster) => {
+    const { ca } = cluster;
     if (!facts.signedByCa) return { severity: 'fail', reason: 'it is not signed by the CA certificate stored with it' };
-    // While a CA is being replaced, both are trusted, and certificates of both are good.
-    if (ca && !trusts(facts, ca.certificate)) {
+    // While a CA is being replaced, both are trusted, and certificates of both are good. One that signed none is told once.
+    if (ca && !trusts(facts, ca.certificate) && !isForeignAuthority(cluster)) {
       return { severity: 'fail', reason: 'it is from a different CA than the one in Secret cilium-ca' };
     }
     return undefined;

@@ -1,7 +1,8 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { authorityState, authorityTrouble, requireSigner } from '../certificates/authority.ts';
+import { requireSigner } from '../certificates/authority.ts';
 import { acceptEachOther, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
+import { signingFault } from '../certificates/foreign-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER } from '../objects/names.ts';
@@ -89,29 +90,45 @@ function decide(client: IdentifiedCluster, server: IdentifiedCluster, choice: Cr
   }
   if (choice === 'shared-ca' || (choice === 'auto' && !noSharedCa)) return sharedCredential(client);
   if (choice === 'per-peer' && !usableWithoutSigner(client, server, now)) {
+    refuseBrokenAuthority(client, server, 'per-peer');
     requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
   }
   if (choice === 'per-peer' || (choice === 'auto' && canSign(server))) return perPeerCredential(client, server);
-  if (choice === 'auto') refuseBrokenAuthority(client, server);
+  if (choice === 'auto' && !logsInAsCommon(client, server)) refuseBrokenAuthority(client, server, 'auto');
   return legacyCredential(client, server, now);
 }
 
 /**
- * A CA whose key is kept elsewhere is somebody's choice; one whose key is broken is a fault, for which nobody is to get a
- * weaker credential unasked.
+ * A CA whose key is kept elsewhere is somebody's choice; one that is broken, lost or foreign is a fault, for which nobody is
+ * to get a weaker credential unasked.
  */
-function refuseBrokenAuthority(client: IdentifiedCluster, { snapshot }: IdentifiedCluster): void {
-  if (!['wrong-key', 'unreadable', 'empty'].includes(authorityState(snapshot))) return;
+function refuseBrokenAuthority(
+  client: IdentifiedCluster,
+  { snapshot }: IdentifiedCluster,
+  choice: CredentialChoice,
+): void {
+  const fault = signingFault(snapshot, [client.snapshot]);
+  if (!fault) return;
   const { context, namespace } = snapshot;
   const secret = `Secret ${namespace}/${CA_SECRET}`;
+  const weaker =
+    'With --credentials legacy it gets the common certificate, which cannot be taken back from one peer alone.';
   throw new MeshctlError(
     'CertificateAuthority',
-    `context "${context}": a client certificate for "${client.identity.name}" cannot be issued: ${secret} ${authorityTrouble(snapshot)}`,
+    `context "${context}": a client certificate for "${client.identity.name}" cannot be issued: ${secret} ${fault.says}`,
     {
-      hint: 'Restore that Secret from its backup. Without it, --credentials legacy hands out the common certificate, which cannot be taken back from one peer alone.',
+      hint: choice === 'auto' ? `${weaker} Instead, ${fault.ways}` : `To mend it, ${fault.ways}`,
       details: { context, object: secret },
     },
   );
+}
+
+/** Whether the client has the common certificate already: then no weaker one is handed out than there is. */
+function logsInAsCommon({ snapshot }: IdentifiedCluster, server: IdentifiedCluster): boolean {
+  const held = snapshot.peerCertificates.get(server.identity.name)?.certificate;
+  const common = server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate;
+  if (!held || !common) return false;
+  return held.commonName === common.commonName && held.publicKeySha256 === common.publicKeySha256;
 }
 
 function sharedCredential({ snapshot }: IdentifiedCluster): Credential {

@@ -39,6 +39,7 @@ export type ServeFaultId =
   | 'ca-missing'
   | 'ca-unreadable'
   | 'ca-key'
+  | 'ca-foreign'
   | 'users-missing'
   | 'users-unreadable'
   | 'peer-user-missing'

@@ -86,6 +86,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'ca-missing': restoreAuthority,
   'ca-unreadable': restoreAuthority,
   'ca-key': restoreAuthority,
+  'ca-foreign': enable,
   'users-missing': enable,
   'users-unreadable': restoreUsersCommand,
   'peer-user-missing': connect,

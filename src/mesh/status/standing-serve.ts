@@ -15,6 +15,7 @@ import { lackOfRoom } from '../apiserver/room.ts';
 import { authorityState, hasLostSigner } from '../certificates/authority.ts';
 import { type CertificateUsage, distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
+import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialingSecret } from '../connect/direction.ts';
@@ -52,7 +53,7 @@ export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Faul
     ...accessFaults(snapshot, deployment),
     ...identityFaults(snapshot, input),
     ...certificateFaults(snapshot, deployment, input.now),
-    ...authorityFaults(snapshot),
+    ...authorityFaults(snapshot, input),
     ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
   ];
 }
@@ -232,14 +233,19 @@ function certificateFault(
 }
 
 /** Known only where it was read. A cluster whose certificates others issue needs no CA of its own. */
-function authorityFaults(snapshot: ClusterSnapshot): Fault[] {
+function authorityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fault[] {
   const { ca, objects, namespace, tlsFiles, unread } = snapshot;
   if (!tlsFiles || unread?.has(keyOf(secretRef(namespace, CA_SECRET)))) return [];
   const server = objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)));
   const object = `Secret ${CA_SECRET}`;
   if (ca) {
+    const signing = signingFault(snapshot, others);
     // Without any key, it is kept elsewhere on purpose.
-    if (authorityState(snapshot) !== 'wrong-key') return [];
+    if (!signing) return [];
+    if (isForeignAuthority(snapshot)) {
+      const says = `it ${signing.says}: nothing that is issued from it would be trusted`;
+      return [faultFor(snapshot, 'ca-foreign', { object, says, outage: false, hint: signing.ways })];
+    }
     const what = ca.keyIsEmpty ? 'is empty' : 'is unreadable or belongs to a different CA';
     const says = `the private key of the CA ${what}: nothing can be renewed`;
     return [faultFor(snapshot, 'ca-key', { object, key: 'ca.key', says, outage: false })];

@@ -58,6 +58,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'ca-missing': [],
   'ca-unreadable': [],
   'ca-key': [],
+  'ca-foreign': [],
   'users-missing': ['permission-denied', ...WITHOUT_SERVER],
   'users-unreadable': ['permission-denied', ...VAGUE],
   // A user of another role may log in, and not read what the cluster says of itself.
