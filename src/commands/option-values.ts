@@ -1,8 +1,6 @@
-import { SHORTEST_VALIDITY_MS } from '../mesh/certificates/rotation-lifetime.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type Toleration, tolerationOf } from '../mesh/objects/taints.ts';
-
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+import { sumOf } from '../mesh/span.ts';
 
 /** The longest time that a timer of Node takes, some 24 days; longer ones are as good as this. Milliseconds. */
 export const LONGEST_DURATION_MS = 2 ** 31 - 1;
@@ -11,32 +9,6 @@ export const LONGEST_DURATION_MS = 2 ** 31 - 1;
 export function parseDuration(text: string): number {
   const sum = sumOf(text, /(\d+(?:\.\d+)?)(ms|s|m|h)/g, 'Write it like 90s, 5m or 1h30m.');
   return Math.min(sum, LONGEST_DURATION_MS);
-}
-
-/** An age or a validity: no timer waits for it, so it may be years, and days are a unit too (`30d`). @returns milliseconds */
-export function parseSpan(text: string): number {
-  return sumOf(text, /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g, 'Write it like 30d, 8760h or 1h30m.');
-}
-
-/** How long a certificate is to be good. @returns milliseconds. @throws MeshctlError `Usage` for less than a day */
-export function parseValidity(text: string): number {
-  const validityMs = parseSpan(text);
-  if (validityMs >= SHORTEST_VALIDITY_MS) return validityMs;
-  throw new MeshctlError(
-    'Usage',
-    `"${text}" is too short: certificates would expire before their peers could renew them`,
-    {
-      hint: 'Give 24h or more, like 90d or 8760h.',
-    },
-  );
-}
-
-function sumOf(text: string, pattern: RegExp, hint: string): number {
-  const parts = [...text.matchAll(pattern)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
-    throw new MeshctlError('Usage', `"${text}" is not a duration`, { hint });
-  }
-  return parts.reduce((total, [, amount, unit]) => total + Number(amount) * (UNITS_MS[unit ?? ''] ?? 0), 0);
 }
 
 /** A time limit, of which 0 means none, as in kubectl. @returns milliseconds */

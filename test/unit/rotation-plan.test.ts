@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { parseSpan } from '../../src/commands/option-values.ts';
 import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import { validityWarnings } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { hasWork, planRotation } from '../../src/mesh/certificates/rotation.ts';
@@ -11,6 +10,7 @@ import { spanWord } from '../../src/mesh/command-line.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { parseSpan } from '../../src/mesh/span.ts';
 import { apiserverDeployment, caFacts, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,5 +1,6 @@
+import { parseValidity } from '../../mesh/span.ts';
 import type { CommandSpec } from '../command-spec.ts';
-import { parseObjectField, parseValidity } from '../option-values.ts';
+import { parseObjectField } from '../option-values.ts';
 import {
   CLUSTERS,
   DRY_RUN,

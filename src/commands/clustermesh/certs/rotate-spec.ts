@@ -1,5 +1,5 @@
+import { parseSpan, parseValidity } from '../../../mesh/span.ts';
 import type { CommandSpec } from '../../command-spec.ts';
-import { parseSpan, parseValidity } from '../../option-values.ts';
 import {
   CLUSTERS,
   DRY_RUN,

@@ -1,0 +1,57 @@
+import ipaddr from 'ipaddr.js';
+import { parseVersion } from '../cilium/versions.ts';
+import { MeshctlError } from '../errors.ts';
+import { parseValidity } from '../span.ts';
+import type { ValueFault } from './fault.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The fields that are about one type of Service. */
+const OF_TYPE: Readonly<Record<string, string>> = {
+  nodePort: 'NodePort',
+  loadBalancerClass: 'LoadBalancer',
+  loadBalancerIp: 'LoadBalancer',
+  loadBalancerSourceRanges: 'LoadBalancer',
+};
+
+/**
+ * What of the options of enable cannot be, or does not go together.
+ * @param defaults of the file: what they say counts here too
+ */
+export function enableFaults(own: Fields, defaults: Fields): ValueFault[] {
+  const type = own.serviceType ?? defaults.serviceType;
+  const { loadBalancerIp: ip, ciliumVersion: version, certValidity: validity } = own;
+  return [
+    ...Object.entries(OF_TYPE)
+      .filter(([field, of]) => own[field] !== undefined && typeof type === 'string' && type !== of)
+      .map(
+        ([field, of]): ValueFault => ({ path: [field], message: `is for Services of type ${of}, not ${String(type)}` }),
+      ),
+    ...(typeof ip === 'string' && !ipaddr.isValid(ip)
+      ? [{ path: ['loadBalancerIp'], message: `"${ip}" is not an IP address` }]
+      : []),
+    ...listOf(own.loadBalancerSourceRanges).flatMap((range, index): ValueFault[] =>
+      typeof range === 'string' && !ipaddr.isValidCIDR(range)
+        ? [{ path: ['loadBalancerSourceRanges', index], message: `"${range}" is not a CIDR` }]
+        : [],
+    ),
+    ...(typeof version === 'string' && !parseVersion(version)
+      ? [{ path: ['ciliumVersion'], message: `"${version}" is not a version` }]
+      : []),
+    ...(typeof validity === 'string' ? validityFaults(validity) : []),
+  ];
+}
+
+function validityFaults(text: string): ValueFault[] {
+  try {
+    parseValidity(text);
+    return [];
+  } catch (error) {
+    if (!(error instanceof MeshctlError)) throw error;
+    return [{ path: ['certValidity'], message: error.message }];
+  }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : [];
+}

@@ -1,0 +1,117 @@
+import type { Endpoint } from '../apiserver/endpoints.ts';
+import type { CredentialChoice } from '../peers/credential-kind.ts';
+import type { MeshDocument, WrittenEnable, WrittenService } from './document.ts';
+import { writtenEndpoint } from './endpoint.ts';
+import type { FileFault } from './fault.ts';
+import type { ReadDocument } from './parse.ts';
+import { connectionsOf, type NamedDial } from './topology.ts';
+
+/** One cluster of a file, with the defaults in it. */
+export interface FileCluster {
+  /** As cilium-config has it. */
+  name: string;
+  context: string;
+  /** As written, beside the file that names it. */
+  kubeconfig?: { path: string; file: string } | undefined;
+  /** Cilium's. */
+  namespace?: string | undefined;
+  /** Its clustermesh-apiserver is somebody else's. */
+  connectOnly: boolean;
+  enable: WrittenEnable;
+}
+
+/** A dial with what the file wants of it. */
+export interface FileDial extends NamedDial {
+  credentials?: CredentialChoice | undefined;
+  /** Absent: what the Service has. */
+  endpoints?: readonly Endpoint[] | undefined;
+  /** The other way round nobody dials, on purpose. */
+  oneWay: boolean;
+}
+
+/** A service, and where it is to be global. */
+export interface FileService extends WrittenService {
+  /** Clusters that it may be in: those of its document. */
+  among: readonly string[];
+}
+
+/** What files want of clusters: all their documents together. */
+export interface MeshSpec {
+  /** Names of the meshes. */
+  names: readonly string[];
+  clusters: readonly FileCluster[];
+  dials: readonly FileDial[];
+  services: readonly FileService[];
+  /** Clusters whose services the files name all of: those of documents with a list of services. */
+  servicesOf: readonly string[];
+  /** Clusters that others look after. */
+  external: readonly string[];
+}
+
+/**
+ * All documents together, with the defaults of each in its clusters.
+ * @returns faults of documents that do not go together: a cluster or a mesh that two of them have
+ */
+export function meshSpecOf(read: readonly ReadDocument[]): { spec: MeshSpec; faults: FileFault[] } {
+  const parts = read.map(({ document, file }) => specOf(document, file));
+  const faults = read.flatMap(({ file, line, document }, index): FileFault[] => {
+    const at = (path: string, message: string): FileFault => ({ file, line, column: 1, path, message });
+    const earlier = read.slice(0, index);
+    const twin = earlier.find((one) => one.document.metadata.name === document.metadata.name);
+    const double = (parts[index]?.clusters ?? []).flatMap(({ name, context }) => {
+      const at = parts
+        .slice(0, index)
+        .findIndex(({ clusters }) => clusters.some((one) => one.name === name || one.context === context));
+      return at < 0 ? [] : [{ name, other: read[at]?.file ?? '' }];
+    });
+    return [
+      ...(twin ? [at('metadata.name', `mesh "${document.metadata.name}" is in ${twin.file} too`)] : []),
+      ...double.map(({ name, other }) => at('spec.clusters', `cluster "${name}", or its context, is in ${other} too`)),
+    ];
+  });
+  const all = <T>(of: (part: MeshSpec) => readonly T[]): T[] => parts.flatMap((part) => [...of(part)]);
+  const clusters = all((part) => part.clusters);
+  return {
+    faults,
+    spec: {
+      names: all(({ names }) => names),
+      clusters,
+      dials: all(({ dials }) => dials),
+      services: all(({ services }) => services),
+      servicesOf: all(({ servicesOf }) => servicesOf),
+      external: [...new Set(all(({ external }) => external))],
+    },
+  };
+}
+
+function specOf({ metadata, spec }: MeshDocument, file: string): MeshSpec {
+  const { defaults = {}, credentials, endpoints = [], services, external = [] } = spec;
+  const names = spec.clusters.map(({ name }) => name);
+  const dials = connectionsOf(spec.topology, names);
+  return {
+    names: [metadata.name],
+    clusters: spec.clusters.map((cluster) => {
+      const kubeconfig = cluster.kubeconfig ?? defaults.kubeconfig;
+      return {
+        name: cluster.name,
+        context: cluster.context ?? cluster.name,
+        kubeconfig: kubeconfig === undefined ? undefined : { path: kubeconfig, file },
+        namespace: cluster.namespace ?? defaults.namespace,
+        connectOnly: cluster.connectOnly ?? defaults.connectOnly ?? false,
+        enable: { ...defaults.enable, ...cluster.enable },
+      };
+    }),
+    dials: dials.map((dial) => {
+      const entry = endpoints.find(({ to, from }) => to === dial.to && (from?.includes(dial.from) ?? true));
+      return {
+        ...dial,
+        credentials,
+        endpoints: entry?.addresses.map(writtenEndpoint),
+        oneWay: !dials.some(({ from, to }) => from === dial.to && to === dial.from),
+      };
+    }),
+    services: (services ?? []).map((service) => ({ ...service, among: names })),
+    servicesOf: services ? names : [],
+    external,
+  };
+}

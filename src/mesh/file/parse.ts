@@ -1,0 +1,148 @@
+import { type Document, isNode, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import type { MeshDocument } from './document.ts';
+import { type FieldPath, type FileFault, pathText } from './fault.ts';
+import { referenceFaults } from './references.ts';
+import { type NodeFault, resolver, type Schema, schemaFaults } from './schema.ts';
+
+/** A text with its name, as faults tell it. */
+export interface MeshText {
+  /** As the operator named it; `-` is standard input. */
+  file: string;
+  text: string;
+}
+
+/** A document that was read, and where it is from. */
+export interface ReadDocument {
+  file: string;
+  /** Of its first line, from 1. */
+  line: number;
+  document: MeshDocument;
+}
+
+export interface ParsedText {
+  documents: readonly ReadDocument[];
+  faults: readonly FileFault[];
+  /** Kinds of documents that were passed over, with what is no mesh in it. */
+  others: readonly string[];
+}
+
+/** What no file in a repository may have, whatever the field. */
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+
+/**
+ * Reads all documents of a text. Everything that is wrong with them is told at once, each with line and column; nothing that a
+ * file holds is told but short values.
+ * @param passOver documents of other kinds are no faults: in a folder there may be others
+ * @param references false checks nothing but the schema
+ */
+export function parseMeshText(
+  { file, text }: MeshText,
+  schema: Schema,
+  { passOver = false, references = true } = {},
+): ParsedText {
+  const lineCounter = new LineCounter();
+  const faults: FileFault[] = [];
+  const documents: ReadDocument[] = [];
+  const others: string[] = [];
+  const at = (offset: number, path: FieldPath, message: string, hint?: string): FileFault => {
+    const { line, col } = lineCounter.linePos(offset);
+    return {
+      file,
+      line: Math.max(1, line),
+      column: Math.max(1, col),
+      path: pathText(path),
+      message,
+      ...(hint ? { hint } : {}),
+    };
+  };
+  if (PRIVATE_KEY.test(text)) {
+    lineCounter.addNewLine(0);
+    for (const { index } of text.matchAll(/\n/g)) lineCounter.addNewLine(index + 1);
+    return {
+      documents,
+      others,
+      faults: [at(text.search(PRIVATE_KEY), [], 'a private key does not belong in this file')],
+    };
+  }
+  const parsed = parseAllDocuments(text, { lineCounter, prettyErrors: false, logLevel: 'silent' });
+  for (const document of 'empty' in parsed ? [] : parsed) {
+    const [broken] = document.errors;
+    if (broken) {
+      faults.push(...document.errors.map(({ pos, message }) => at(pos[0], [], firstLine(message))));
+      continue;
+    }
+    if (document.contents === null) continue;
+    const value = dataOf(document);
+    const kind = kindOf(value);
+    if (passOver && kind !== 'Mesh') {
+      others.push(kind);
+      continue;
+    }
+    const resolve = resolver((alias) =>
+      (alias as unknown as { resolve(of: Document): Node | undefined }).resolve(document),
+    );
+    const found: NodeFault[] =
+      value === undefined
+        ? [{ node: document.contents, path: [], message: 'its aliases stand for too much' }]
+        : [
+            ...schemaFaults(document.contents, schema, resolve),
+            ...(references ? referenceFaults(value) : []).map((fault) => ({
+              ...fault,
+              node: nodeAt(document, fault.path),
+            })),
+          ];
+    const start = document.contents.range?.[0] ?? 0;
+    faults.push(
+      ...found.map(({ node, path, message, hint }) =>
+        at(node?.range?.[0] ?? startOf(document, path) ?? start, path, message, hint),
+      ),
+    );
+    documents.push({ file, line: at(start, [], '').line, document: value as MeshDocument });
+  }
+  const isNothing = documents.length + faults.length === 0;
+  if (isNothing && !passOver) faults.push(at(0, [], 'there is no document in it'));
+  return { documents, faults: inOrder(faults), others };
+}
+
+function inOrder(faults: readonly FileFault[]): FileFault[] {
+  const seen = new Set<string>();
+  return [...faults]
+    .sort((a, b) => a.line - b.line || a.column - b.column)
+    .filter((fault) => {
+      const key = JSON.stringify([fault.line, fault.column, fault.path]);
+      return seen.has(key) ? false : seen.add(key);
+    });
+}
+
+/** The document as data; undefined where aliases make too much of it. */
+function dataOf(document: Document): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 }) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function kindOf(value: unknown): string {
+  const kind = typeof value === 'object' && value !== null ? (value as { kind?: unknown }).kind : undefined;
+  return typeof kind === 'string' ? kind : 'no kind';
+}
+
+function nodeAt(document: Document, path: FieldPath): Node | undefined {
+  const node = path.length === 0 ? document.contents : document.getIn(path, true);
+  return isNode(node) ? node : undefined;
+}
+
+/** Where the nearest thing around a field begins, which is not there itself. */
+function startOf(document: Document, path: FieldPath): number | undefined {
+  for (let length = path.length - 1; length >= 0; length--) {
+    const start = nodeAt(document, path.slice(0, length))?.range?.[0];
+    if (start !== undefined) return start;
+  }
+  return undefined;
+}
+
+/** Parsers explain at length, with the source below. */
+function firstLine(message: string): string {
+  return (message.split('\n')[0] ?? message).replace(/[:.]\s*$/, '');
+}
