@@ -28,10 +28,10 @@ it.each([
   ],
   [
     'who made it makes it anew: enable leaves that to them',
-    'cert-manager',
+    'vault-sync',
     ['127.0.0.1'],
     'it does not cover 10.0.0.9',
-    'cert-manager made it: have it made anew there, with 10.0.0.9 among its names',
+    'vault-sync made it: have it made anew there, with 10.0.0.9 among its names',
   ],
 ])('what a server certificate covers: %s', (_what, manager, ipAddresses, reason, hint) => {
   const certificate = { commonName: NAMES[0] ?? '', dnsNames: NAMES, ipAddresses };

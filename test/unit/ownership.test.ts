@@ -36,6 +36,14 @@ describe('foreignOwner', () => {
     ['Terraform', { managedFields: [by('HashiCorp')] }],
     ['Terraform', { managedFields: [by('Terraform')] }],
     ['Pulumi', { managedFields: [by('pulumi-kubernetes-1a2b3c')] }],
+    [
+      'Flux HelmRelease cilium',
+      {
+        labels: { 'helm.toolkit.fluxcd.io/name': 'cilium', 'app.kubernetes.io/managed-by': 'Helm' },
+        annotations: { 'meta.helm.sh/release-name': 'cilium' },
+      },
+    ],
+    ['cilium-certgen', { managedFields: [by('cilium-certgen')] }],
     ['Flux apps', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }],
     ['Argo CD', { annotations: { 'argocd.argoproj.io/tracking-id': 'a' }, ...OURS }],
     ['cert-manager Certificate ca', { annotations: { 'cert-manager.io/certificate-name': 'ca' } }],

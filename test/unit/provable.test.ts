@@ -3,6 +3,7 @@ import type { TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts'
 import type { Credential } from '../../src/mesh/connect/credentials.ts';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
 import { requireSoundServers } from '../../src/mesh/connect/provable.ts';
+import type { MeshctlError } from '../../src/mesh/errors.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import { caFacts, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
@@ -56,6 +57,30 @@ describe('a server certificate that no wait mends is refused before anything is 
   it('goes by the CA of the credential that is handed out', () => {
     expect(refusedFor(direction(tlsFacts('old', {}), 'legacy'))).toBeUndefined();
     expect(refusedFor(direction(tlsFacts('ca', {}), 'legacy'))).toBe('tls-unknown-ca');
+  });
+
+  it('says how it is renewed by whoever made it', () => {
+    const made = (kind: Credential['kind']) => {
+      const { server, ...rest } = direction(tlsFacts('other', {}), kind);
+      const metadata = {
+        ...{ name: SERVER, namespace: 'kube-system' },
+        annotations: { 'cert-manager.io/certificate-name': 'server' },
+      };
+      const secret = { apiVersion: 'v1', kind: 'Secret', metadata };
+      const objects = new Map([[`Secret/kube-system/${SERVER}`, secret]]);
+      return { ...rest, server: { ...server, snapshot: { ...server.snapshot, objects } } } as Direction;
+    };
+    const hintOf = (one: Direction) => {
+      try {
+        requireSoundServers([one], [], NOW);
+        return undefined;
+      } catch (error) {
+        return (error as MeshctlError).hint;
+      }
+    };
+    expect(hintOf(direction(tlsFacts('other', {})))).toBe('Reissue it: meshctl clustermesh enable --context two');
+    expect(hintOf(made('per-peer'))).toMatch(/kubectl --context two -n kube-system delete secret \S+server-cert$/);
+    expect(hintOf(made('legacy'))).toMatch(/delete secret \S+server-cert \S+remote-cert$/);
   });
 
   it('lets the plan renew it', () => {

@@ -257,6 +257,16 @@ describe('what would not come back', () => {
     expect(ids(faults(setup))).toEqual(expected);
   });
 
+  it('is mended by whoever made the certificate', () => {
+    const made = secret(SERVER, {});
+    made.metadata.annotations = { 'meta.helm.sh/release-name': 'cilium' };
+    const { objects } = clusterOf();
+    const snapshot = { objects: new Map([...objects, [`Secret/kube-system/${SERVER}`, made]]) };
+    const [fault] = faults({ tls: { [SERVER]: tlsOf('ca-mesh-1', expired) }, snapshot });
+    expect(fault?.id).toBe('certificate-expired');
+    expect(mendOf(fault as Fault, new Map())).toMatch(/enable --context context-1 --via-helm$/);
+  });
+
   it('is an empty key, and not one of another CA', () => {
     const ca = { ...caFacts('ca-one'), keyMatches: false, keyIsEmpty: true as const };
     expect(faults({ snapshot: { ca } }).map(({ says }) => says)).toEqual([

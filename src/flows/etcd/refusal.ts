@@ -1,8 +1,10 @@
 import { EtcdReadError, type EtcdReadReason, readPrefix } from '../../etcd/read.ts';
 import { runsWithFormerCa } from '../../mesh/apiserver/pod-marks.ts';
+import { reissueAdvice } from '../../mesh/certificates/reissue.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
+import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
 import {
@@ -25,14 +27,11 @@ import { askPod } from './ask-etcd.ts';
 
 interface Words {
   says: string;
-  /** With the command's place: the cluster whose etcd refuses. */
-  hint(place: Place): string;
+  /** Of the cluster whose etcd refuses. */
+  hint(cluster: ClusterSnapshot): string;
 }
 
-interface Place {
-  context: string;
-  namespace: string;
-}
+type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
 
 const RESTART = ['rollout', 'restart', 'deployment/clustermesh-apiserver'];
 
@@ -47,12 +46,11 @@ const seeUsers = (place: Place) =>
 const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
   'tls-unknown-ca': {
     says: 'its server certificate is not signed by the CA in its Secret cilium-ca',
-    hint: ({ context }) =>
-      `The certificates were made by a different CA; renew them: ${meshctlCommand('clustermesh enable', { context })}`,
+    hint: (cluster) => capital(reissueAdvice(cluster, [SERVER_CERT_SECRET])),
   },
   'tls-expired': {
     says: 'its server certificate has expired or is not valid yet',
-    hint: ({ context }) => `Check the clocks, and renew it: ${meshctlCommand('clustermesh enable', { context })}`,
+    hint: (cluster) => `Check the clocks; ${reissueAdvice(cluster, [SERVER_CERT_SECRET])}`,
   },
   'tls-name': {
     says: 'its server certificate does not cover the address that peers will dial',
@@ -201,10 +199,10 @@ function refusal(
   { says, hint }: Words,
   cause: Error,
 ): MeshctlError {
-  const { context, namespace } = server.snapshot;
+  const { context } = server.snapshot;
   return new MeshctlError(
     'CredentialRefused',
     `context "${context}": etcd does not accept the credential for "${client.identity.name}" (user ${user}): ${says}`,
-    { hint: hint({ context, namespace }), cause, details: { context, user, reason, message: cause.message } },
+    { hint: hint(server.snapshot), cause, details: { context, user, reason, message: cause.message } },
   );
 }

@@ -5,10 +5,10 @@ import { hasLostSigner, waysBack } from '../certificates/authority.ts';
 import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
 import { certificateSpecs, coversHost, LOOPBACK, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, waysToAgree } from '../certificates/foreign-authority.ts';
+import { reissueAdvice } from '../certificates/reissue.ts';
 import { ownerOfData } from '../certificates/rotation-cluster.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { knownPeers } from '../peers/peers.ts';
@@ -16,11 +16,11 @@ import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
-function renew(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): string {
+function renew(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], secrets: [string, ...string[]]): string {
   const ways = waysToAgree(cluster, all);
   if (ways) return ways;
   if (hasLostSigner(cluster)) return `no CA can issue it: ${waysBack(cluster, knownPeers(cluster))}`;
-  return `reissue it: ${meshctlCommand('clustermesh enable', { context: cluster.context })}`;
+  return reissueAdvice(cluster, secrets);
 }
 
 /** The certificates that each cluster's clustermesh-apiserver needs, with what is there. */
@@ -63,7 +63,7 @@ function perCertificate(
           const found = facts && judge({ ...one, facts }, cluster, now);
           if (!found) return [];
           const { context } = cluster;
-          const { severity, reason, hint = renew(cluster, all) } = found;
+          const { severity, reason, hint = renew(cluster, all, [one.secret]) } = found;
           return [findingOf(id, severity, context, { secret: one.secret, reason }, hint)];
         }),
       ),
@@ -86,7 +86,9 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       clusters.flatMap((cluster) => {
         const secrets = certificatesOf(cluster).flatMap(({ secret, facts }) => (facts ? [] : [secret]));
         const { context } = cluster;
-        return secrets.length > 0 ? [findingOf('tls-present', 'fail', context, { secrets }, renew(cluster, all))] : [];
+        const [first, ...more] = secrets;
+        if (first === undefined) return [];
+        return [findingOf('tls-present', 'fail', context, { secrets }, renew(cluster, all, [first, ...more]))];
       }),
     says: ({ args }) => `context "${args.context}": no readable certificate in Secret ${listed(args.secrets)}`,
   },
@@ -118,7 +120,8 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
   perCertificate(
     'tls-names',
     'server certificates cover the addresses that peers dial',
-    ({ facts, spec, secret }, { objects, namespace }) => {
+    ({ facts, spec, secret }, cluster) => {
+      const { objects, namespace } = cluster;
       const covered = new Set(facts.certificate.dnsNames.map(lower));
       const missing = [
         ...spec.dnsNames.filter((name) => !covered.has(lower(name))),
@@ -130,7 +133,7 @@ export const TLS_CHECKS: readonly MeshCheck[] = [
       const names = missing.join(', ');
       // enable leaves it to them which addresses theirs covers.
       const owner = ownerOfData(objects.get(keyOf(secretRef(namespace, secret))));
-      const hint = owner && `${owner} made it: have it made anew there, with ${names} among its names`;
+      const hint = owner && reissueAdvice(cluster, [secret], missing);
       return { severity, reason: `it does not cover ${names}`, ...(hint ? { hint } : {}) };
     },
     { isJudged: (secret) => secret === SERVER_CERT_SECRET },

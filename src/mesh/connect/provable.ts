@@ -2,8 +2,10 @@ import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import { type CertificateFacts, type TlsSecretFacts, trustedBy } from '../certificates/certificate.ts';
+import { reissueAdvice } from '../certificates/reissue.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { describeCommand, meshctlCommand } from '../command-line.ts';
+import { describeCommand } from '../command-line.ts';
+import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { APISERVER, APISERVER_SELECTOR, REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../objects/names.ts';
 import type { Step } from '../plan/plan.ts';
@@ -39,11 +41,14 @@ export function requireSoundServers(directions: readonly Direction[], steps: rea
     );
     const fault = isRenewed ? undefined : serverFault(direction, now);
     if (!fault) continue;
+    // Of the two, the one that peers are given may be from the CA that is no more.
+    const isOther = fault.reason === 'tls-unknown-ca' && direction.credential.kind === 'legacy';
+    const secrets = [SERVER_CERT_SECRET, ...(isOther ? [REMOTE_CERT_SECRET] : [])] as const;
     throw new MeshctlError(
       'CredentialRefused',
       `context "${context}": the server certificate of its clustermesh-apiserver (Secret ${SERVER_CERT_SECRET}) ${fault.says}, so nobody can connect to it`,
       {
-        hint: `Renew it: ${meshctlCommand('clustermesh enable', { context })}`,
+        hint: capital(reissueAdvice(direction.server.snapshot, secrets)),
         details: { context, reason: fault.reason },
       },
     );

@@ -13,7 +13,7 @@ import {
   secretRef,
   serviceHostname,
 } from '../objects/names.ts';
-import { foreignOwner, MANAGED_BY } from '../objects/ownership.ts';
+import { MANAGED_BY, type ToolKind, toolOf } from '../objects/ownership.ts';
 import { COMMON_PREFIX } from '../peers/peer-config.ts';
 import { configuredPeers, dialingFile, knownPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
@@ -109,14 +109,16 @@ function madeByMeshctl(snapshot: ClusterSnapshot): boolean {
   return live?.metadata.labels?.[MANAGED_BY] === FIELD_MANAGER;
 }
 
-/** Whether the objects that hold the peers are Helm's. */
+/** Whether the objects that hold the peers are made from a chart: by Helm, or by what renders it for Git's sake. */
 function madeByHelm({ objects, namespace }: ClusterSnapshot): boolean {
   const refs = [
     configMapRef(namespace, REMOTE_USERS_CONFIGMAP),
     ...PEER_SECRETS.map((name) => secretRef(namespace, name)),
   ];
-  return refs.some((ref) => foreignOwner(objects.get(keyOf(ref)))?.startsWith('Helm') ?? false);
+  return refs.some((ref) => RENDERERS.has(toolOf(objects.get(keyOf(ref)))?.kind));
 }
+
+const RENDERERS: ReadonlySet<ToolKind | undefined> = new Set<ToolKind>(['helm', 'flux', 'argo-cd']);
 
 /** Since 1.19 the chart makes the users only where it knows the peers. */
 export function leavesUsersOut({ version }: CiliumInstall): boolean {

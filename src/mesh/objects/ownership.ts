@@ -26,30 +26,53 @@ export function foreignOwner(object: KubeObject | undefined): string | undefined
   return first && !ours ? (first.manager ?? 'another manager') : undefined;
 }
 
+/** Tools that make objects again and again from a source of their own. */
+export type ToolKind = 'helm' | 'flux' | 'argo-cd' | 'terraform' | 'pulumi' | 'cert-manager' | 'certgen';
+
+/** The tool that makes an object. */
+export interface Tool {
+  kind: ToolKind;
+  /** For people: `Helm release cilium`. */
+  says: string;
+  /** What it is in the tool's own words, where that is known: a release, a HelmRelease or Kustomization, a Certificate. */
+  name?: string | undefined;
+}
+
 /** By which name each tool writes (managedFields): its own default, or what the API server takes from its user agent. */
-const WRITERS: readonly [manager: RegExp, tool: string][] = [
-  [/^argocd(-|$)/, 'Argo CD'],
-  [/^(kustomize|helm)-controller$/, 'Flux'],
-  [/^(Terraform|HashiCorp)$/, 'Terraform'],
-  [/^pulumi-kubernetes/, 'Pulumi'],
+const WRITERS: readonly [manager: RegExp, tool: Tool][] = [
+  [/^argocd(-|$)/, { kind: 'argo-cd', says: 'Argo CD' }],
+  [/^(kustomize|helm)-controller$/, { kind: 'flux', says: 'Flux' }],
+  [/^(Terraform|HashiCorp)$/, { kind: 'terraform', says: 'Terraform' }],
+  [/^pulumi-kubernetes/, { kind: 'pulumi', says: 'Pulumi' }],
+  // The program of the chart's CronJob (templates/clustermesh-apiserver/tls-cronjob).
+  [/^cilium-certgen$/, { kind: 'certgen', says: 'cilium-certgen' }],
 ];
 
-/** The tool that makes an object again and again from a source of its own, by its marks, for people. */
-export function toolOwner(object: KubeObject | undefined): string | undefined {
+/** The tool that makes an object, by its marks, else by who writes it. */
+export function toolOf(object: KubeObject | undefined): Tool | undefined {
   if (!object) return undefined;
   const { labels = {}, annotations = {}, managedFields = [] } = object.metadata;
+  // Flux has Helm install what a HelmRelease describes: with both marks, the source is Flux's.
+  const helmRelease = labels['helm.toolkit.fluxcd.io/name'];
+  if (helmRelease !== undefined) return { kind: 'flux', says: `Flux HelmRelease ${helmRelease}`, name: helmRelease };
   const release = annotations['meta.helm.sh/release-name'];
-  if (release !== undefined) return `Helm release ${release}`;
-  const flux = labels['kustomize.toolkit.fluxcd.io/name'] ?? labels['helm.toolkit.fluxcd.io/name'];
-  if (flux !== undefined) return `Flux ${flux}`;
+  if (release !== undefined) return { kind: 'helm', says: `Helm release ${release}`, name: release };
+  const kustomization = labels['kustomize.toolkit.fluxcd.io/name'];
+  if (kustomization !== undefined) return { kind: 'flux', says: `Flux ${kustomization}`, name: kustomization };
   // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
-  if (annotations['argocd.argoproj.io/tracking-id'] !== undefined) return 'Argo CD';
+  if (annotations['argocd.argoproj.io/tracking-id'] !== undefined) return { kind: 'argo-cd', says: 'Argo CD' };
   const writers = managedFields.filter(({ subresource }) => subresource === undefined);
   const writer = WRITERS.find(([pattern]) => writers.some(({ manager = '' }) => pattern.test(manager)));
   if (writer) return writer[1];
-  if (labels[MANAGED_BY] === 'Helm') return 'Helm';
+  if (labels[MANAGED_BY] === 'Helm') return { kind: 'helm', says: 'Helm' };
   const certificate = annotations['cert-manager.io/certificate-name'];
-  return certificate === undefined ? undefined : `cert-manager Certificate ${certificate}`;
+  if (certificate === undefined) return undefined;
+  return { kind: 'cert-manager', says: `cert-manager Certificate ${certificate}`, name: certificate };
+}
+
+/** The same, for people. */
+export function toolOwner(object: KubeObject | undefined): string | undefined {
+  return toolOf(object)?.says;
 }
 
 /**

@@ -16,6 +16,8 @@ import { authorityState, hasLostSigner } from '../certificates/authority.ts';
 import { type CertificateUsage, distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
+import { reissueAdvice } from '../certificates/reissue.ts';
+import { ownerOfData } from '../certificates/rotation-cluster.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialingSecret } from '../connect/direction.ts';
@@ -157,7 +159,7 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
   const isElsewhere = servesFromElsewhere(snapshot);
   // The certificates that it would refuse are as they should be.
   const server = isElsewhere ? undefined : tlsFiles.get(SERVER_CERT_SECRET);
-  const unsigned = hasLostSigner(snapshot) ? { unsigned: true } : {};
+  const unsigned: { unsigned?: true } = hasLostSigner(snapshot) ? { unsigned: true } : {};
   return used.flatMap((name): Fault[] => {
     if (unread?.has(keyOf(secretRef(namespace, name)))) return [];
     const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
@@ -170,7 +172,11 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
         isServer ? undefined : server,
         now,
       ) ?? (isServer && isElsewhere ? FROM_ELSEWHERE : undefined);
-    return found ? [faultFor(snapshot, found.id, { ...found, ...unsigned, object: `Secret ${name}`, outage })] : [];
+    if (!found) return [];
+    // Of what somebody else makes, enable is not the way to a new one.
+    const isForeign = ownerOfData(snapshot.objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
+    const mend = isForeign && !unsigned.unsigned ? { hint: reissueAdvice(snapshot, [name]) } : {};
+    return [faultFor(snapshot, found.id, { ...found, ...unsigned, ...mend, object: `Secret ${name}`, outage })];
   });
 }
 

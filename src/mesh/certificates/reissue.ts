@@ -1,0 +1,65 @@
+import { hasCertificate } from '../apiserver/pod-marks.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { secretRef } from '../objects/names.ts';
+import { type Tool, toolOf } from '../objects/ownership.ts';
+import { ownerOfData } from './rotation-cluster.ts';
+
+/** Of Cilium's chart (templates/clustermesh-apiserver/tls-cronjob/cronjob.yaml). */
+const CERTGEN = 'clustermesh-apiserver-generate-certs';
+
+/**
+ * How certificates of a cluster's own come to be issued anew, by whoever made its Secret, as the end of a sentence. Where
+ * that is nobody else, enable does it; a tool would put back what it has, or refuse to be overwritten.
+ * @param secrets theirs; the first one tells whose they are
+ * @param names what the new one must cover besides, where that is what is wrong
+ */
+export function reissueAdvice(
+  snapshot: ClusterSnapshot,
+  secrets: readonly [string, ...string[]],
+  names: readonly string[] = [],
+): string {
+  const { context, namespace, objects } = snapshot;
+  const [secret] = secrets;
+  const live = objects.get(keyOf(secretRef(namespace, secret)));
+  const owner = ownerOfData(live);
+  if (owner === undefined) return `reissue it: ${meshctlCommand('clustermesh enable', { context })}`;
+  const tool = toolOf(live);
+  if (tool) return byTool(tool, { context, namespace }, secrets, names);
+  if (!/^kubectl/.test(owner)) return elsewhere(owner, names);
+  // What somebody put there by hand is a conflict, as long as there is anything in it.
+  const force = hasCertificate(snapshot, secret) ? ['--force-conflicts'] : [];
+  return `somebody put it there (${owner}); take it over: ${meshctlCommand('clustermesh enable', { context }, force)}`;
+}
+
+function elsewhere(owner: string, names: readonly string[]): string {
+  return `${owner} made it: have it made anew there${covering(names)}`;
+}
+
+function covering(names: readonly string[]): string {
+  return names.length > 0 ? `, with ${names.join(', ')} among its names` : '';
+}
+
+function byTool(
+  { kind, says, name }: Tool,
+  place: { context: string; namespace: string },
+  secrets: readonly string[],
+  names: readonly string[],
+): string {
+  if (kind === 'helm' && name !== undefined) {
+    const upgrade = meshctlCommand('clustermesh enable', { context: place.context }, ['--via-helm']);
+    return `${says} made it: if its values bring the certificate (clustermesh.apiserver.tls.server.cert), put a new one there${covering(names)}; else an upgrade makes it anew: ${upgrade}`;
+  }
+  if (kind === 'certgen') {
+    const job = kubectlCommand(place, ['create', 'job', `${CERTGEN}-now`, `--from=cronjob/${CERTGEN}`]);
+    const values = names.length > 0 ? ' (clustermesh.apiserver.tls.server in the values)' : '';
+    return `${says} made it: have it make a new one${covering(names)}${values}: ${job}`;
+  }
+  if (kind === 'cert-manager' && names.length === 0) {
+    // Its FAQ, "When do certs get re-issued?": also where the Secret does not exist.
+    return `${says} made it; cert-manager issues it anew once its Secret is gone, and connections go on: ${kubectlCommand(place, ['delete', 'secret', ...secrets])}`;
+  }
+  const where = kind === 'cert-manager' ? '' : ' (in the values of a chart, clustermesh.apiserver.tls)';
+  return `${elsewhere(says, names)}${where}`;
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { reissueAdvice } from '../../src/mesh/certificates/reissue.ts';
+import type { ObjectMeta } from '../../src/mesh/objects/kube-object.ts';
+import { snapshotOf, tlsFacts } from '../support/snapshots.ts';
+
+const SECRET = 'clustermesh-apiserver-server-cert';
+const REMOTE = 'clustermesh-apiserver-remote-cert';
+const ENABLE = 'meshctl clustermesh enable --context one';
+const CERTGEN = 'clustermesh-apiserver-generate-certs';
+
+const writtenBy = (manager: string): Partial<ObjectMeta> => ({
+  managedFields: [{ manager, operation: 'Update', fieldsV1: { 'f:data': { 'f:tls.crt': {} } } }],
+});
+const of = (made: Partial<ObjectMeta>, { names = [] as string[], broken = false, more = [] as string[] } = {}) =>
+  reissueAdvice(
+    snapshotOf({
+      live: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: SECRET, namespace: 'kube-system', ...made } }],
+      tlsSecrets: broken ? new Map() : new Map([[SECRET, tlsFacts('ca-one', {})]]),
+    }),
+    [SECRET, ...more],
+    names,
+  );
+
+const release = { annotations: { 'meta.helm.sh/release-name': 'cilium' }, ...writtenBy('helm') };
+const certificate = { annotations: { 'cert-manager.io/certificate-name': 'server' }, ...writtenBy('cert-manager') };
+
+describe('a certificate is issued anew by whoever made it', () => {
+  it.each<[string, Partial<ObjectMeta>, string]>([
+    ['meshctl', writtenBy('meshctl'), `reissue it: ${ENABLE}`],
+    ['nobody known', {}, `reissue it: ${ENABLE}`],
+    ['a Helm release, in which meshctl filled it', { ...release, ...writtenBy('meshctl') }, `reissue it: ${ENABLE}`],
+    [
+      'cert-manager',
+      certificate,
+      `cert-manager Certificate server made it; cert-manager issues it anew once its Secret is gone, and connections go on: kubectl --context one -n kube-system delete secret ${SECRET}`,
+    ],
+    [
+      'the CronJob of the chart',
+      writtenBy('cilium-certgen'),
+      `cilium-certgen made it: have it make a new one: kubectl --context one -n kube-system create job ${CERTGEN}-now --from=cronjob/${CERTGEN}`,
+    ],
+    [
+      'an operator',
+      writtenBy('kubectl-create'),
+      `somebody put it there (kubectl-create); take it over: ${ENABLE} --force-conflicts`,
+    ],
+    [
+      'Argo CD',
+      { annotations: { 'argocd.argoproj.io/tracking-id': 'a' } },
+      'Argo CD made it: have it made anew there (in the values of a chart, clustermesh.apiserver.tls)',
+    ],
+    [
+      'Flux, which has Helm install it',
+      { ...release, labels: { 'helm.toolkit.fluxcd.io/name': 'cilium' } },
+      'Flux HelmRelease cilium made it: have it made anew there (in the values of a chart, clustermesh.apiserver.tls)',
+    ],
+    ['another program', writtenBy('vault-sync'), 'vault-sync made it: have it made anew there'],
+  ])('%s', (_who, made, advice) => {
+    expect(of(made)).toBe(advice);
+  });
+
+  it('an upgrade makes it anew, unless the values bring it', () => {
+    expect(of(release)).toMatch(
+      /^Helm release cilium made it: .+tls\.server\.cert.+: .+enable --context one --via-helm$/,
+    );
+  });
+
+  it('with the names that it lacks', () => {
+    expect(of(certificate, { names: ['10.0.0.9'] })).toBe(
+      'cert-manager Certificate server made it: have it made anew there, with 10.0.0.9 among its names',
+    );
+    expect(of(release, { names: ['10.0.0.9'] })).toContain('put a new one there, with 10.0.0.9 among its names; else');
+  });
+
+  it('also others along with it', () => {
+    expect(of(certificate, { more: [REMOTE] })).toMatch(new RegExp(`delete secret ${SECRET} ${REMOTE}$`));
+  });
+
+  it('where there is nothing in it to be taken over', () => {
+    expect(of(writtenBy('kubectl-create'), { broken: true })).toMatch(/enable --context one$/);
+  });
+});
