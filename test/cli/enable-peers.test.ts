@@ -124,6 +124,8 @@ describe('a clustermesh-apiserver scaled to 0', () => {
     expect(result.stderr).toContain(
       '→ kubectl --context mesh-2 -n kube-system scale deployment/clustermesh-apiserver --replicas=1',
     );
+    const rotated = await meshctl.ok(['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--dry-run']);
+    expect(rotated.stderr).toContain('has 0 replicas, so this cluster serves nobody');
     scale(1);
     await meshctl.ok(enable('mesh-2'));
   });

@@ -1,6 +1,6 @@
 import { type Templates, templateRefs } from '../../manifests/load.ts';
 import { renderClusterMesh } from '../../manifests/render.ts';
-import { replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
+import { replicasOf, servesNobody } from '../../mesh/apiserver/deployment.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { addressNotGiven } from '../../mesh/apiserver/given-address.ts';
 import { withOmittedDefaults } from '../../mesh/apiserver/omitted-defaults.ts';
@@ -261,13 +261,11 @@ function warningsOf(
   objects: readonly KubeObject[],
 ): string[] {
   const deployment = objectIn(objects, apiserverDeploymentRef(snapshot.namespace));
-  const scaleUp = scaleUpCommand(snapshot, deployment);
+  const silence = servesNobody(snapshot, deployment);
   const lack = lackOfAgents(snapshot);
   return [
     ...(lack ? [`${lack.says}, so nothing here can be connected → ${lack.hint}`] : []),
-    ...(replicasOf(deployment) === 0
-      ? [`the clustermesh-apiserver has 0 replicas, so this cluster serves nobody: ${scaleUp}`]
-      : []),
+    ...(silence ? [silence] : []),
     ...(install.untested
       ? [
           `Cilium ${formatVersion(install.version)} is newer than this meshctl knows (${supportedRange()}); the newest objects are used`,

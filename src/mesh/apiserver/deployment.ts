@@ -60,6 +60,12 @@ export function scaleUpCommand(place: CommandPlace & { context: string }, deploy
   return takeBack ?? kubectlCommand(place, ['scale', `deployment/${APISERVER}`, '--replicas=1']);
 }
 
+/** What to say of a Deployment of 0 replicas, with the command that brings it back; undefined where it is not at 0. */
+export function servesNobody(place: CommandPlace & { context: string }, deployment: KubeObject | undefined) {
+  if (replicasOf(deployment) !== 0) return undefined;
+  return `the clustermesh-apiserver has 0 replicas, so this cluster serves nobody: ${scaleUpCommand(place, deployment)}`;
+}
+
 const REPLICAS = 'spec.replicas';
 
 /** The `--max-connected-clusters` that it runs with; undefined where nothing tells. */

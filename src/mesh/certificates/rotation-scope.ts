@@ -1,3 +1,5 @@
+import { servesNobody } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
@@ -93,6 +95,7 @@ export function scopeRotation(
       ...strangerWarnings(member, members, contexts, choice.silent),
       ...missingSecrets(member, members, contexts, choice.silent),
       ...foreignWarnings(member, members),
+      ...silenceWarnings(member),
     ]),
   };
 }
@@ -147,6 +150,12 @@ function foreignWarnings(issuer: Member, members: readonly Member[]): string[] {
       `context "${context}": it dials ${peer} with the certificate of ${foreign}, which stays as long as it is good → ${connect}`,
     ];
   });
+}
+
+/** Where no pod serves, what is renewed has been proved by nobody. */
+function silenceWarnings({ snapshot }: Member): string[] {
+  const silence = servesNobody(snapshot, apiserverDeployment(snapshot));
+  return silence ? [`context "${snapshot.context}": ${silence}`] : [];
 }
 
 function areConnected(one: Member, other: Member): boolean {
