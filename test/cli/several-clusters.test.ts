@@ -147,7 +147,7 @@ describe('--all', () => {
     expect(exitCode).toBe(3);
     expect(stderr).toMatch(/context "a-stale" is left out: .*"mesh-1" leads to the same server/);
     expect(stderr).toContain('contexts "mesh-2" and "alias" are one cluster: "mesh-2" is used');
-    expect(stderr).toContain('context "torn" is left out');
+    expect(stderr).toContain('context "torn" is left out: it names ');
   });
 
   it.each([
@@ -184,6 +184,14 @@ describe('--all', () => {
         secret.data = before;
       });
     }
+  });
+
+  it('of a kubeconfig without contexts says that there are none', async () => {
+    const empty = join(dirname(plain), 'empty.yaml');
+    await writeFile(empty, '');
+    const { exitCode, says } = failureOf(await meshctl('clustermesh status --all', empty));
+    expect(exitCode).toBe(1);
+    expect(says).toContain(`kubeconfig ${empty} holds no contexts`);
   });
 
   it('names the clusters without Cilium', async () => {

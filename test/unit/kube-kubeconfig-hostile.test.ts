@@ -88,6 +88,18 @@ describe('a kubeconfig', () => {
     expect(`${error.message} ${error.hint}`).toContain(words);
   });
 
+  test.each(['contexts', 'clusters', 'users'] as const)(
+    'with two %s of one name is refused, as by kubectl',
+    async (kind) => {
+      const content = JSON.parse(config('a')) as Record<typeof kind, object[]>;
+      content[kind] = [...content[kind], ...content[kind]];
+      await expect(load(await write(JSON.stringify(content)))).rejects.toMatchObject({
+        code: 'KubeconfigInvalid',
+        message: `kubeconfig ${path('config')} has two ${kind} named "a"`,
+      });
+    },
+  );
+
   test('that is a folder', async () => {
     await mkdir(path('folder'));
     await expect(load(path('folder'))).rejects.toMatchObject({ code: 'KubeconfigInvalid' });

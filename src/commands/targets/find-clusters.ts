@@ -286,7 +286,8 @@ export function identityOf({ uid, client }: FirstLook): string {
 
 /** Says that a context is not part of a run. */
 export function leaveOut({ progress }: CommandContext, name: string, why: string): void {
-  progress.warn(`context "${name}" is left out: ${why.replace(`context "${name}": `, '')}`);
+  const sentence = why.replace(`context "${name}": `, '').replace(`context "${name}" names`, 'it names');
+  progress.warn(`context "${name}" is left out: ${sentence}`);
 }
 
 /** The same of clusters that were found, and cannot be asked. */
@@ -299,7 +300,13 @@ export function isWithoutCilium(error: unknown): boolean {
   return error instanceof MeshctlError && (error.code === 'CiliumMissing' || error.details.withoutCilium === true);
 }
 
-function noCilium({ files }: Kubeconfig, looks: readonly (FirstLook | SilentCluster)[]): MeshctlError {
+function noCilium({ files, contexts }: Kubeconfig, looks: readonly (FirstLook | SilentCluster)[]): MeshctlError {
+  if (contexts.length === 0) {
+    return new MeshctlError('CiliumMissing', `kubeconfig ${files.join(', ')} holds no contexts`, {
+      hint: 'Name one that leads to your clusters: --kubeconfig FILE, or KUBECONFIG.',
+      details: { files, withoutCilium: true },
+    });
+  }
   const elsewhere = [...new Set(looks.flatMap((look) => ('elsewhere' in look ? (look.elsewhere ?? []) : [])))];
   const where = elsewhere.length > 0 ? ` in the namespace that was given; it is in ${elsewhere.join(', ')}` : '';
   return new MeshctlError(

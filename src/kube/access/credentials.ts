@@ -196,6 +196,7 @@ async function withFilesRead(
     const text = await readTextFile(path, what, limits);
     if (text !== undefined) return text;
     throw new MeshctlError('KubeconfigInvalid', `context "${name}": ${what} does not exist`, {
+      hint: `Put the file there, or ask whoever gave you context "${name}" for its entry anew.`,
       details: { context: name },
     });
   };

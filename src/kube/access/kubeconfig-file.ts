@@ -97,6 +97,7 @@ function entriesOf(path: string, content: Record<string, unknown>): KubeconfigFi
   const sound = shaped(content, KUBECONFIG) as Record<string, unknown>;
   const current = sound['current-context'];
   const rawUsers = (sound.users ?? []) as RawUser[];
+  for (const kind of ['contexts', 'clusters', 'users'] as const) refuseTwins(path, kind, sound[kind]);
   return {
     path,
     currentContext: typeof current === 'string' && current !== '' ? current : undefined,
@@ -108,6 +109,25 @@ function entriesOf(path: string, content: Record<string, unknown>): KubeconfigFi
       completeUser(user, rawUsers.find(({ name }) => name === user.name)?.user ?? {}, folder),
     ),
   };
+}
+
+/**
+ * Of entries with one name in one file nobody can tell which is meant; kubectl reads no such file (client-go,
+ * tools/clientcmd/api/v1, conversion.go).
+ * @throws MeshctlError `KubeconfigInvalid`
+ */
+function refuseTwins(path: string, kind: 'contexts' | 'clusters' | 'users', entries: unknown): void {
+  const names = Array.isArray(entries) ? entries.flatMap(nameIn) : [];
+  const twin = names.find((name, index) => names.indexOf(name) !== index);
+  if (twin === undefined) return;
+  throw new MeshctlError('KubeconfigInvalid', `kubeconfig ${path} has two ${kind} named "${twin}"`, {
+    hint: `Rename or remove one of them in ${path}: kubectl does not read such a file either.`,
+    details: { path },
+  });
+}
+
+function nameIn(entry: unknown): string[] {
+  return isRecord(entry) && typeof entry.name === 'string' && entry.name !== '' ? [entry.name] : [];
 }
 
 function completeUser(user: User, raw: NonNullable<RawUser['user']>, folder: string): KubeconfigUser {
