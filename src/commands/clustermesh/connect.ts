@@ -1,10 +1,6 @@
 import { connectClusters } from '../../flows/connect/connect.ts';
-import {
-  type ConnectOptions,
-  type MeshRequest,
-  type PreparedConnect,
-  prepareConnect,
-} from '../../flows/connect/prepare-connect.ts';
+import type { PreparedConnect } from '../../flows/connect/plan-dials.ts';
+import { type ConnectOptions, type MeshRequest, prepareConnect } from '../../flows/connect/prepare-connect.ts';
 import type { Target } from '../../flows/flow.ts';
 import { requireOpenNetwork } from '../../flows/probe/require-open.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';

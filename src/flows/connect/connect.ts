@@ -19,7 +19,8 @@ import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { requireStanding, spareUsersOfOthers } from '../write/still-standing.ts';
-import type { ConnectOptions, PreparedConnect } from './prepare-connect.ts';
+import type { PreparedConnect } from './plan-dials.ts';
+import type { ConnectOptions } from './prepare-connect.ts';
 
 export interface ConnectOutcome {
   clusters: { context: string; name: string; id: number; endpoints: string[] }[];

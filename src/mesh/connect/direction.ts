@@ -27,6 +27,7 @@ import {
 import { secretTexts } from '../objects/secret-data.ts';
 import type { ConnectionMode } from '../peers/connection-mode.ts';
 import type { CredentialChoice } from '../peers/credential-kind.ts';
+import type { GivenEndpoints } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/foreign-file.ts';
 import { choicesFor, type Marks, marksFor } from '../peers/peer-choices.ts';
 import type { PeerEndpoint } from '../peers/peer-config.ts';
@@ -51,6 +52,8 @@ export interface DirectionOptions {
   credentials?: CredentialChoice | undefined;
   /** Of this connect, where it is the operator's choice. */
   mode?: ConnectionMode | undefined;
+  /** What the client shall dial, where that is chosen for this one dial. Absent: as the server was given. */
+  endpoints?: GivenEndpoints | undefined;
   now: Date;
 }
 
@@ -102,6 +105,11 @@ const neededIn = (namespace: string): ObjectRef[] => [
   secretRef(namespace, SERVER_CERT_SECRET),
 ];
 
+/** Whether a cluster has a clustermesh-apiserver that peers can be let into. */
+export function isEnabled(snapshot: ClusterSnapshot): boolean {
+  return missingOf(snapshot).length === 0;
+}
+
 function missingOf({ objects, namespace, tlsFiles }: ClusterSnapshot): string[] {
   const users = configMapRef(namespace, REMOTE_USERS_CONFIGMAP);
   const makesUsers = makesRemoteUsers(apiserverDeployment({ objects, namespace }));
@@ -141,17 +149,28 @@ function describeLack({ context, missing }: { context: string; missing: readonly
  * How `client` will dial `server`, and with what. What was chosen before stays where nothing else is asked for.
  * @throws MeshctlError `CertificateAuthority` or `Incompatible` when there is no way
  */
-export function planDirection(client: Member, server: Member, { credentials, mode, now }: DirectionOptions): Direction {
+export function planDirection(
+  client: Member,
+  server: Member,
+  { credentials, mode, endpoints, now }: DirectionOptions,
+): Direction {
   const credential = chooseCredential(client, server, credentials, now);
-  const endpoint = keptEndpoint(client, server) ?? chooseEndpoint(client, server, offeredTo(client, server));
+  const asked = endpoints === undefined ? server : givenFor(server, endpoints);
+  const endpoint = keptEndpoint(client, asked) ?? chooseEndpoint(client, asked, offeredTo(client, asked));
   const marks = marksFor(server.identity.name, {
     // By then a file names it.
     access: null,
-    endpoints: server.given === undefined ? undefined : server.given === 'service' ? null : server.endpoints,
+    endpoints: asked.given === undefined ? undefined : asked.given === 'service' ? null : asked.endpoints,
     credentials: credentials && (credential.kind === 'shared-ca' || credentials === 'auto' ? null : credential.kind),
     mode: mode && (mode === 'unicast' ? mode : null),
   });
   return { client, server, credential, endpoint, marks };
+}
+
+/** The server as one client shall see it. */
+function givenFor(server: Member, endpoints: GivenEndpoints): Member {
+  if (endpoints === 'service') return { ...server, given: 'service' };
+  return { ...server, endpoints, given: 'addresses' };
 }
 
 /** Whether a cluster has a file for a peer. */

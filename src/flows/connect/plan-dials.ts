@@ -1,0 +1,155 @@
+import { provenRotation, unfinishedWarning } from '../../mesh/certificates/unfinished-rotation.ts';
+import { type Finding, runChecks } from '../../mesh/checks/check.ts';
+import { COMPATIBILITY_CHECKS, forConnect } from '../../mesh/checks/compatibility.ts';
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { planDial } from '../../mesh/connect/dial-plan.ts';
+import {
+  type Direction,
+  type DirectionOptions,
+  dialsThroughKvstoremesh,
+  planDirection,
+} from '../../mesh/connect/direction.ts';
+import { connectEffects } from '../../mesh/connect/effects.ts';
+import { choiceNotes, type Dial } from '../../mesh/connect/kept-choices.ts';
+import type { Member } from '../../mesh/connect/member.ts';
+import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';
+import { planServe } from '../../mesh/connect/serve-plan.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import type { Plan } from '../../mesh/plan/plan.ts';
+import type { Flow, Target } from '../flow.ts';
+import type { Unanswered } from '../where-it-succeeds.ts';
+import { peerIdsIn, readDescribed } from './read-peer-ids.ts';
+
+/** A connect that has been thought through; nothing is written yet. */
+export interface PreparedConnect {
+  targets: readonly Target[];
+  members: readonly Member[];
+  directions: readonly Direction[];
+  /** First every serving side, then, after the proofs, every file. */
+  serve: Plan;
+  dial: Plan;
+  /** What becomes of the connections that there are. */
+  effects: readonly PeerEffect[];
+  warnings: readonly string[];
+  /** What was left out of it. */
+  spared: readonly Unanswered[];
+}
+
+/** What is to be dialled, by clusters that were judged together. */
+export interface WantedDials {
+  members: readonly Member[];
+  /** Of {@link judgeMesh}. */
+  findings: readonly Finding[];
+  wanted: readonly Dial[];
+  /** What is asked for a dial now; absent fields stay as they were chosen. */
+  wishOf(dial: Dial): Omit<DirectionOptions, 'now'>;
+  /** Dials that shall not be, of connections that are one-way on purpose. */
+  notBack: readonly Dial[];
+  /** What is to be told beside what is found here. */
+  notes: readonly string[];
+  /** False: whether servers are ready to prove a credential against does not matter. */
+  proof?: boolean | undefined;
+  now: Date;
+}
+
+/**
+ * Whether clusters can be of one mesh.
+ * @returns what is to be told of them
+ * @throws MeshctlError `Incompatible`, with all findings in its details
+ */
+export async function judgeMesh(
+  flow: Flow,
+  targets: readonly Target[],
+  snapshots: readonly ClusterSnapshot[],
+  { parallel, skipChecks }: { parallel: number; skipChecks?: readonly string[] | undefined },
+): Promise<Finding[]> {
+  const peerIds = peerIdsIn(await readDescribed(flow, targets, snapshots, { parallel }));
+  const input = { clusters: snapshots, now: flow.now(), peerIds };
+  const findings = forConnect(runChecks(COMPATIBILITY_CHECKS, input, skipChecks));
+  refuseIncompatible(findings);
+  return findings;
+}
+
+/**
+ * The plan by which members dial each other: serve, then dial.
+ * @throws MeshctlError what keeps one from being served or from dialling
+ */
+export function planDials({
+  members,
+  findings,
+  wanted,
+  wishOf,
+  notBack,
+  notes,
+  proof,
+  now,
+}: WantedDials): Omit<PreparedConnect, 'targets' | 'spared'> {
+  const snapshots = members.map(({ snapshot }) => snapshot);
+  const directions = wanted.map((dial) => planDirection(...dial, { ...wishOf(dial), now }));
+  if (proof !== false) requireReadyServers([...new Set(directions.map(({ server }) => server.snapshot))]);
+  const serve = planServe(directions, now);
+  if (proof !== false) requireSoundServers(directions, serve.steps, now);
+  const dial = planDial(directions, now, notBack);
+  const warnings = new Set([
+    ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
+    ...unfinishedWarnings(snapshots),
+    ...directions.flatMap(({ credential }) => credential.warnings),
+    ...aliasWarnings(directions),
+    ...notes,
+    ...directions.flatMap(choiceNotes),
+    ...foreignHomeNotes([...serve.steps, ...dial.steps]),
+  ]);
+  return {
+    members,
+    directions,
+    serve,
+    dial,
+    effects: connectEffects(snapshots, directions, [...serve.steps, ...dial.steps]),
+    warnings: [...warnings],
+  };
+}
+
+/** In the middle of a rotation a new peer trusts both CAs, and has to take part in what is left of it. */
+function unfinishedWarnings(snapshots: readonly ClusterSnapshot[]): string[] {
+  return snapshots.flatMap((snapshot) => {
+    const rotation = provenRotation(snapshot, snapshots);
+    return rotation
+      ? [
+          `context "${snapshot.context}": ${unfinishedWarning(rotation, snapshot, snapshots, snapshots.map(clusterNameOf))}`,
+        ]
+      : [];
+  });
+}
+
+function sentenceOf(finding: Finding): string {
+  const check = COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id);
+  const words = `${check?.says(finding) ?? finding.id} [${finding.id}]`;
+  return finding.hint ? `${words} → ${finding.hint}` : words;
+}
+
+function refuseIncompatible(findings: readonly Finding[]): void {
+  const failed = findings.filter(({ severity }) => severity === 'fail');
+  const [first] = failed;
+  if (!first) return;
+  const words = failed.map((finding) => COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id)?.says(finding));
+  throw new MeshctlError('Incompatible', `these clusters cannot be of one mesh: ${words.join('; ')}`, {
+    // A hint may be a command, or end with one, which nothing follows.
+    hint: `${failed.length > 1 ? 'Checks' : 'Check'}: ${[...new Set(failed.map(({ id }) => id))].join(', ')} (--skip-checks leaves checks out)${first.hint ? `: ${first.hint}` : ''}`,
+    details: { findings: failed },
+  });
+}
+
+function aliasWarnings(directions: readonly Direction[]): string[] {
+  return directions
+    .filter(({ endpoint }) => endpoint.alias?.in === 'pods')
+    .map(({ client: { snapshot }, server }) => {
+      const restarted = dialsThroughKvstoremesh(snapshot) ? 'the clustermesh-apiserver' : 'every agent';
+      return (
+        `context "${snapshot.context}": the certificate of "${server.identity.name}" does not cover its address, and Cilium ` +
+        `before 1.20 needs hostAliases for that: ${restarted} will be restarted`
+      );
+    });
+}
