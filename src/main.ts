@@ -54,11 +54,13 @@ export async function run(
   const seen = { format: valueIn(words, '--output', '-o'), debug: words.includes('--debug') };
   const errorTheme = createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));
   let addRunFlags: AddRunFlags = (text) => text;
+  let failureStatus = 1;
   try {
     const version = await packageVersion(host);
     const texts = { version, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
     const invocation = await parseCommandLine(COMMANDS, texts, host, words);
     if (!invocation) return 0;
+    failureStatus = invocation.command.failureStatus ?? failureStatus;
     const flags = runFlagsOf(invocation.options, invocation.command);
     const complete = runFlagsAdder(flags, COMMANDS);
     addRunFlags = (text) => withPaths(complete(text), terminal.installation);
@@ -67,7 +69,8 @@ export async function run(
     };
     return await runCommand(invocation, host, { addRunFlags, argv: words, leaveUnnamed, kubeconfigs });
   } catch (thrown) {
-    return reportError(host, errorTheme, { ...seen, addRunFlags }, thrown);
+    const status = await reportError(host, errorTheme, { ...seen, addRunFlags }, thrown);
+    return status === 1 ? failureStatus : status;
   }
 }
 
@@ -164,6 +167,7 @@ async function runCommand(
     print: (text) => host.stdout.write(text),
     confirm: (question, about) => confirm(host, question, addRunFlags(about), again),
     canAsk: host.keyboard !== undefined,
+    readInput: async () => (await host.input?.(host.signal)) ?? '',
     theme,
     interactive: host.stdout.isTty,
     env: host.env,

@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import type { Clock } from '../mesh/clock.ts';
 import type { Installation } from '../mesh/installation.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
@@ -8,6 +9,8 @@ export interface Host {
   stderr: TextSink;
   /** Absent: there is nobody to ask. */
   keyboard?: Keyboard | undefined;
+  /** All of standard input; absent: there is none. Rejects when the signal is aborted. */
+  input?: ((signal: AbortSignal) => Promise<string>) | undefined;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   now(): Date;
@@ -66,6 +69,7 @@ export function processHost(installation: Installation): ProcessHost {
     stdout,
     stderr: sinkOf(process.stderr, hangUp),
     keyboard: process.stdin.isTTY && process.stderr.isTTY ? { ask: askOnTerminal } : undefined,
+    input: (signal) => textOfInput(process.stdin, signal),
     env: process.env,
     cwd: process.cwd(),
     now: () => new Date(),
@@ -77,6 +81,12 @@ export function processHost(installation: Installation): ProcessHost {
       return lost;
     },
   };
+}
+
+async function textOfInput(stream: NodeJS.ReadStream, signal: AbortSignal): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of addAbortSignal(signal, stream)) chunks.push(Buffer.from(chunk as Buffer));
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 async function askOnTerminal(prompt: string, signal: AbortSignal): Promise<string | undefined> {

@@ -1,7 +1,8 @@
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
+import { type FileFault, faultText } from '../mesh/file/fault.ts';
 import { errorData } from '../views/error-data.ts';
 import { hintLines } from '../views/hint-lines.ts';
-import { printableLines } from '../views/printable.ts';
+import { printableLines, printableSentence } from '../views/printable.ts';
 import type { Theme } from '../views/theme.ts';
 import type { Host } from './host.ts';
 import { isDocumentFormat, writeDocument } from './output.ts';
@@ -34,10 +35,17 @@ export async function reportError(
     await writeDocument(host, options.format, 'Error', { error });
   } else {
     host.stderr.write(`${theme.fail('✖')} ${error.message}\n`);
+    for (const line of faultLines(error.details.faults)) host.stderr.write(`${line}\n`);
     for (const line of error.hint ? hintLines(error.hint, theme, 2, Infinity) : []) host.stderr.write(`${line}\n`);
   }
   if (options.debug) host.stderr.write(`${printableLines(stackOf(failure))}\n`);
   return exitCodeOf(error.code);
+}
+
+/** What is wrong with files, a line each, as editors and pipelines take it; a single fault is the message itself. */
+function faultLines(faults: unknown): string[] {
+  const list = Array.isArray(faults) ? (faults as FileFault[]) : [];
+  return list.length > 1 ? list.map((fault) => printableSentence(faultText(fault))) : [];
 }
 
 function stackOf(error: Error): string {

@@ -79,6 +79,8 @@ export interface CommandSpec {
   readonly arguments?: readonly ArgumentSpec[];
   /** One with the name of a shared flag takes its place. */
   readonly options: readonly OptionSpec[];
+  /** The exit status of failures that otherwise is 1, where 1 is a result: of `diff`, as in kubectl. */
+  readonly failureStatus?: number;
   /** Adds the shared flags that reach clusters: --kubeconfig, --context, -n, --as, --as-group, --request-timeout. */
   readonly reachesClusters?: boolean;
 }

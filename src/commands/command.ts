@@ -74,6 +74,8 @@ export interface CommandContext extends Flow {
   confirm(question: string, about: string): Promise<boolean>;
   /** Whether there is somebody to ask. */
   canAsk: boolean;
+  /** All of standard input, for `-f -`. */
+  readInput(): Promise<string>;
   theme: Theme;
   /** Whether stdout is a terminal, on which a text can be redrawn in place. */
   interactive: boolean;

@@ -16,6 +16,7 @@ import { command, type LoadableCommand } from './command.ts';
 import { COMPLETION } from './completion-spec.ts';
 import { CONNECTIVITY_PROBE } from './connectivity/probe-spec.ts';
 import { CONNECTIVITY_TEST } from './connectivity/test-spec.ts';
+import { DIFF } from './diff-spec.ts';
 import { EXPLAIN } from './explain-spec.ts';
 import { SANDBOX_BREAK } from './sandbox/break-spec.ts';
 import { DEMO } from './sandbox/demo-spec.ts';
@@ -41,6 +42,7 @@ export const COMMAND_ALIASES: Readonly<Record<string, string>> = { clustermesh: 
 
 /** Every command. Their code is loaded when they run. */
 export const COMMANDS: readonly LoadableCommand[] = [
+  command(DIFF, () => import('./diff.ts')),
   command(ENABLE, () => import('./clustermesh/enable.ts')),
   command(DISABLE, () => import('./clustermesh/disable.ts')),
   command(HELM_VALUES, () => import('./clustermesh/helm-values.ts')),

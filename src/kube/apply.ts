@@ -198,7 +198,7 @@ async function send(
   write: SentWrite,
   options: SendOptions,
 ): Promise<KubeObject | undefined> {
-  if (write.method === 'apply') return client.apply(write.object, options);
+  if (write.method === 'apply') return client.apply(write.object, write.force ? { ...options, force: true } : options);
   if (write.method === 'create') return client.create(write.object, options);
   if (write.method === 'patch') {
     return client.patch(ref, write.patch, { ...options, resourceVersion: write.resourceVersion });

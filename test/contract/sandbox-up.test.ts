@@ -33,6 +33,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     },
     confirm: async () => false,
     canAsk: false,
+    readInput: async () => '',
     theme: plain,
     env: {},
     cwd: tmpdir(),

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { COMMANDS } from '../../src/commands/registry.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CliResult, runCli } from '../support/cli.ts';
+import { meshText } from '../support/mesh-files.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
 
@@ -22,7 +23,13 @@ const AS_TESTER = [...AS_ANYONE, '--as-group', 'meshctl-connectivity-testers'];
 
 let sandbox: TestSandbox;
 const as = (who: readonly string[], argv: readonly string[]) =>
-  runCli([...argv, ...who], { env: { KUBECONFIG: sandbox.kubeconfigPath } });
+  runCli([...argv, ...who], { env: { KUBECONFIG: sandbox.kubeconfigPath }, input: MESH });
+/** For commands that read a mesh file. */
+const MESH = meshText({
+  clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }],
+  topology: { type: 'mesh' },
+  services: [{ namespace: 'default', name: 'web' }],
+});
 
 /** As `kubectl apply -f` does: files in order, no folders. */
 function applyFolder(folder: URL): void {
@@ -82,6 +89,7 @@ const OPERATOR_RUNS: readonly string[][] = [
   ['service', 'global', 'default/web', '--context', BOTH],
   ['service', 'global', 'default/alone', '--context', BOTH, '--create-missing'],
   ['service', 'global', 'default/alone', '--context', BOTH, '--remove', '--yes'],
+  ['diff', '-f', '-'],
   ['service', 'list', '--context', BOTH],
   ['service', 'describe', 'default/web', '--context', BOTH],
   ['service', 'failover', '--context', BOTH],

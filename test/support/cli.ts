@@ -17,6 +17,8 @@ export interface CliOptions {
   /** Width of both streams; with `isTty` only a terminal has one. */
   columns?: number;
   isTty?: boolean;
+  /** Standard input, for `-f -`. */
+  input?: string;
   /** What is typed when meshctl asks, a line for each question; absent: there is nobody to ask. */
   answers?: readonly string[];
   /** Hears each piece of output as it is written, e.g. to press Ctrl-C at a certain line. */
@@ -50,6 +52,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     stdout: sink('stdout'),
     stderr: sink('stderr'),
     keyboard: answers && { ask },
+    input: async () => options.input ?? '',
     env,
     cwd,
     signal,

@@ -71,6 +71,8 @@ export interface EnableOptions extends EnableChoices, FieldChoices {
   maxConnectedClusters?: number | undefined;
   /** Take over fields that other managers own. */
   force?: boolean | undefined;
+  /** Take back what somebody set by hand in objects that are meshctl's own: then a file is what holds. */
+  overruleHands?: boolean | undefined;
   /** Other clusters, as far as they were read: who dials this one, and as whom. */
   others?: readonly ClusterSnapshot[] | undefined;
   /** This run's command line with --force-conflicts, for hints. */
@@ -141,7 +143,7 @@ export function draftFrom(
   };
   const authority = planAuthority(snapshot, choice, others);
   const { exposure, ...values } = settings;
-  const made = renderClusterMesh(templates, {
+  const unmarked = renderClusterMesh(templates, {
     ...values,
     ciliumVersion: install.version,
     image: settleImage(chosen, options.image, install.apiserverImage),
@@ -154,7 +156,7 @@ export function draftFrom(
     restricted: enforcedLevel(snapshot) === 'restricted',
   });
   const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
-  const rendered = withOmittedDefaults(withUsers(made, usersToRestore(snapshot, others)), liveOf);
+  const rendered = withOmittedDefaults(withUsers(unmarked, usersToRestore(snapshot, others)), liveOf);
   const live = { context: snapshot.context, of: liveOf };
   refuseHiddenChoices(rendered, options, live, options.again);
   const set = applySettings(rendered, options, live);
@@ -168,10 +170,11 @@ export function draftFrom(
   const ca = caFingerprint({ snapshot, planned, authority, certificates, now });
   const marks = podMarks({ snapshot, identity, certificates, ca, replacesCa: authority.replaces, now });
   const objects = withPodMarks(set, marks);
-  const { issuing, force = false } = options;
+  const { issuing, force = false, overruleHands } = options;
   const own = objects.find(({ metadata }) => metadata.name === KVSTOREMESH_PEERS_SECRET);
   const move = planMove(snapshot, settings.kvstoremesh, own);
-  const plan = planEnable({ snapshot, planned, objects, certificates, authority, move, possible, issuing, force, now });
+  const made = { snapshot, planned, objects, certificates, authority, move, possible };
+  const plan = planEnable({ ...made, issuing, force, overruleHands, now });
   const rotation = unfinishedRotation(snapshot, others);
   return {
     snapshot,

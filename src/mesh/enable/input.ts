@@ -22,5 +22,7 @@ export interface EnableInput {
   issuing?: Pick<CertificateOrder, 'validityMs' | 'keySize'> | undefined;
   /** Take over what others have made. */
   force: boolean;
+  /** Take back what somebody set by hand in objects that are meshctl's own. */
+  overruleHands?: boolean | undefined;
   now: Date;
 }

@@ -108,7 +108,7 @@ function isShared(object: KubeObject): boolean {
   return object.kind === 'Secret' || (object.kind === 'ConfigMap' && object.metadata.name !== 'cilium-config');
 }
 
-function applyStep({ snapshot, force }: EnableInput, object: KubeObject, purpose = ''): Step {
+function applyStep({ snapshot, force, overruleHands }: EnableInput, object: KubeObject, purpose = ''): Step {
   const ref = refOf(object);
   const before = snapshot.objects.get(keyOf(ref));
   const owner = force ? undefined : foreignOwner(before);
@@ -120,7 +120,12 @@ function applyStep({ snapshot, force }: EnableInput, object: KubeObject, purpose
   if (changes.length === 0) return { ...base, action: 'keep', changes, why: owner ? `made by ${owner}` : 'as wanted' };
   const replacing = reasonToReplacePods(changes);
   const why = purpose || (replacing ? `differs; ${replacing}` : 'differs');
-  return { ...base, action: 'update', changes, why, write, ...disputes(before, changes, force) };
+  const disputed = disputes(before, changes, force);
+  if (!overruleHands || !disputed.conflicts || !isOurs(before)) {
+    return { ...base, action: 'update', changes, why, write, ...disputed };
+  }
+  const hands = [...new Set(disputed.conflicts.map(({ manager }) => manager))].join(', ');
+  return { ...base, action: 'update', changes, why: `${why}; ${hands} changed it`, write: { ...write, force: true } };
 }
 
 function disputes(before: KubeObject | undefined, changes: Step['changes'], force: boolean): Pick<Step, 'conflicts'> {

@@ -81,16 +81,13 @@ export function parseMeshText(
     const resolve = resolver((alias) =>
       (alias as unknown as { resolve(of: Document): Node | undefined }).resolve(document),
     );
-    const found: NodeFault[] =
+    const bySchema: NodeFault[] =
       value === undefined
         ? [{ node: document.contents, path: [], message: 'its aliases stand for too much' }]
-        : [
-            ...schemaFaults(document.contents, schema, resolve),
-            ...(references ? referenceFaults(value) : []).map((fault) => ({
-              ...fault,
-              node: nodeAt(document, fault.path),
-            })),
-          ];
+        : schemaFaults(document.contents, schema, resolve);
+    const told = new Set(bySchema.map(({ path }) => pathText(path)));
+    const further = (references ? referenceFaults(value) : []).filter(({ path }) => !told.has(pathText(path)));
+    const found = [...bySchema, ...further.map((fault) => ({ ...fault, node: nodeAt(document, fault.path) }))];
     const start = document.contents.range?.[0] ?? 0;
     faults.push(
       ...found.map(({ node, path, message, hint }) =>
@@ -105,13 +102,7 @@ export function parseMeshText(
 }
 
 function inOrder(faults: readonly FileFault[]): FileFault[] {
-  const seen = new Set<string>();
-  return [...faults]
-    .sort((a, b) => a.line - b.line || a.column - b.column)
-    .filter((fault) => {
-      const key = JSON.stringify([fault.line, fault.column, fault.path]);
-      return seen.has(key) ? false : seen.add(key);
-    });
+  return [...faults].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
 /** The document as data; undefined where aliases make too much of it. */

@@ -139,6 +139,7 @@ function told(value: unknown): string {
 const LIKE: Readonly<Record<string, string>> = {
   certValidity: 'a duration like 8760h or 90d',
   addresses: 'an endpoint like mesh.example.com:2379',
+  context: 'the name of one context',
   name: 'a name of lower-case letters, digits and dashes',
   namespace: 'a name of lower-case letters, digits and dashes',
   requests: 'a quantity like 100m or 1Gi',

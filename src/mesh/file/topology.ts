@@ -76,3 +76,15 @@ export function topologyOf(dials: readonly NamedDial[], names: readonly string[]
     }),
   };
 }
+
+/** Clusters that are connected with each other, directly or by way of others; each in one group, in their order. */
+export function groupsOf(dials: readonly NamedDial[], names: readonly string[]): string[][] {
+  const groups = new Map(names.map((name) => [name, [name]]));
+  for (const { from, to } of dials) {
+    const [one, other] = [groups.get(from), groups.get(to)];
+    if (!one || !other || one === other) continue;
+    const both = names.filter((name) => one.includes(name) || other.includes(name));
+    for (const name of both) groups.set(name, both);
+  }
+  return [...new Set(groups.values())];
+}

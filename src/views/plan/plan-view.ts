@@ -46,8 +46,13 @@ export function peerData({ peer, becomes, why, mend }: PeerEffect): Record<strin
 
 /** The plan for people: a block for each cluster, a line for each object, its changes below. */
 export function planText(report: PlanReport, theme: Theme): string {
+  return [...planBlocks(report, theme), `Plan: ${planSummary(report.steps)}.`].join('\n');
+}
+
+/** The blocks of a plan. */
+export function planBlocks(report: PlanReport, theme: Theme): string[] {
   const { steps, notes = {}, effects = [] } = report;
-  const blocks = contextsOf(report).map((context) =>
+  return contextsOf(report).map((context) =>
     [
       `Context ${theme.bold(context)}:`,
       ...printable(notes[context] ?? []).map((note) => `  ${theme.dim(`# ${note}`)}`),
@@ -59,7 +64,6 @@ export function planText(report: PlanReport, theme: Theme): string {
       ...effects.filter(({ cluster }) => cluster === context).flatMap((effect) => peerLines(effect, theme)),
     ].join('\n'),
   );
-  return [...blocks, `Plan: ${planSummary(steps)}.`].join('\n');
 }
 
 /** The steps of one cluster; those of a plan in phases below the name of each phase. */

@@ -1,0 +1,45 @@
+import { differencesOf } from '../flows/file/differences-of.ts';
+import { prepareMesh } from '../flows/file/prepare-mesh.ts';
+import { countDifferences } from '../mesh/file/differences.ts';
+import { type DiffReport, diffData, diffJunit, diffText } from '../views/file/diff-view.ts';
+import { printable } from '../views/printable.ts';
+import type { CommandContext, CommandResult } from './command.ts';
+import type { DIFF } from './diff-spec.ts';
+import { withFileClusters } from './file/file-clusters.ts';
+import { othersOf } from './file/other-clusters.ts';
+import { readMeshFiles } from './file/read-mesh-files.ts';
+import type { FlagsOf } from './flags-of.ts';
+import { unreachableData, withUnanswered } from './targets/several-clusters.ts';
+
+/** Nothing is waited for. */
+const NO_WAIT_MS = 0;
+
+/** `meshctl diff`: what clusters lack of their files, and what is in no file. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>): Promise<CommandResult> {
+  const spec = await readMeshFiles(context, flags.filename);
+  return withFileClusters(context, flags, spec, async (members, silent) => {
+    const prepared = await prepareMesh(context, members, spec, {
+      parallel: flags.parallel,
+      skipChecks: flags.skipChecks,
+      waitMs: NO_WAIT_MS,
+      spare: true,
+      readOthers: othersOf(context, flags, members),
+    });
+    const missing = [...silent, ...prepared.unanswered];
+    const report: DiffReport = {
+      files: flags.filename,
+      clusters: prepared.members.map(({ wanted: { name, context: at } }) => ({ name, context: at })),
+      differences: differencesOf(prepared),
+      unreachable: printable(unreachableData(missing)),
+    };
+    const { differences, notInFile } = countDifferences(report.differences);
+    const result: CommandResult = {
+      kind: 'MeshDiff',
+      data: diffData(report),
+      text: (theme) => diffText(report, theme),
+      exitCode: differences + notInFile > 0 ? 1 : 0,
+    };
+    if (flags.output !== 'junit') return withUnanswered(result, missing);
+    return { ...withUnanswered(result, missing), text: () => diffJunit(report) };
+  });
+}

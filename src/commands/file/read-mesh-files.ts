@@ -1,0 +1,72 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { readTextFile } from '../../kube/access/read-text-file.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { refuseFaults } from '../../mesh/file/fault.ts';
+import { type MeshSpec, meshSpecOf } from '../../mesh/file/mesh-spec.ts';
+import { type MeshText, parseMeshText } from '../../mesh/file/parse.ts';
+import type { Schema } from '../../mesh/file/schema.ts';
+import type { CommandContext } from '../command.ts';
+import { readPackageFile } from '../package-file.ts';
+
+/** The schema of mesh files, in the package. */
+export const MESH_SCHEMA = 'templates/schemas/mesh.schema.json';
+const STANDARD_INPUT = '-';
+const OF_FOLDERS = /\.(ya?ml|json)$/;
+
+/** One text, and whether it came with a folder, where there may be documents of other kinds. */
+interface Found extends MeshText {
+  inFolder: boolean;
+}
+
+/**
+ * What the files want, all together.
+ * @param paths of `-f`: files, folders (their `*.yaml`, `*.yml`, `*.json`, not below), `-`
+ * @throws MeshctlError `Usage` with everything that is wrong with them, and for what cannot be read
+ */
+export async function readMeshFiles(context: CommandContext, paths: readonly string[]): Promise<MeshSpec> {
+  const schema = JSON.parse(await readPackageFile(context, MESH_SCHEMA)) as Schema;
+  const texts: Found[] = [];
+  for (const path of [...new Set(paths)]) texts.push(...(await textsAt(context, path)));
+  const parsed = texts.map(({ inFolder, ...text }) => parseMeshText(text, schema, { passOver: inFolder }));
+  refuseFaults(parsed.flatMap(({ faults }) => faults));
+  const { spec, faults } = meshSpecOf(parsed.flatMap(({ documents }) => documents));
+  refuseFaults(faults);
+  if (spec.clusters.length === 0) {
+    const others = [...new Set(parsed.flatMap((one) => one.others))].join(', ');
+    throw new MeshctlError('Usage', `there is no mesh in ${paths.join(', ')}${others ? `, only ${others}` : ''}`, {
+      hint: 'A mesh file has apiVersion: meshctl.io/v1alpha1 and kind: Mesh.',
+    });
+  }
+  return spec;
+}
+
+async function textsAt(context: CommandContext, path: string): Promise<Found[]> {
+  if (path === STANDARD_INPUT) return [{ file: path, text: await context.readInput(), inFolder: false }];
+  const at = resolve(context.cwd, path);
+  const isFolder = await stat(at).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) return [{ file: path, text: await textOf(context, at, path), inFolder: false }];
+  const names = (await readdir(at)).filter((name) => OF_FOLDERS.test(name)).sort();
+  if (names.length === 0) throw new MeshctlError('Usage', `there is no YAML or JSON file in ${path}`);
+  return Promise.all(
+    names.map(async (name) => ({
+      file: join(path, name),
+      text: await textOf(context, join(at, name), join(path, name)),
+      inFolder: true,
+    })),
+  );
+}
+
+async function textOf({ signal }: CommandContext, path: string, named: string): Promise<string> {
+  try {
+    const text = await readTextFile(path, `mesh file ${named}`, { signal });
+    if (text !== undefined) return text;
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
+    throw new MeshctlError('Usage', error.message, { cause: error, details: error.details });
+  }
+  throw new MeshctlError('Usage', `mesh file ${named} does not exist`, { details: { path } });
+}

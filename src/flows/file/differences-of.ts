@@ -1,0 +1,28 @@
+import { type MeshDifferences, pairsOfDials } from '../../mesh/file/differences.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import type { PreparedMesh } from './prepare-mesh.ts';
+
+/** What a plan comes to as differences. */
+export function differencesOf({ members, drafts, connections, services, extra }: PreparedMesh): MeshDifferences {
+  const { serve, dial } = connections.now;
+  const steps = [
+    ...drafts.flatMap(({ draft }) => draft.plan.steps),
+    ...serve.steps,
+    ...dial.steps,
+    ...services.steps,
+  ].filter(({ action }) => action !== 'keep');
+  return {
+    steps: inOrder(
+      members.map(({ target }) => target.client.context),
+      steps,
+    ),
+    unconnected: pairsOfDials(connections.later),
+    missingServices: services.missing,
+    extra: { pairs: pairsOfDials(extra.dials), strangers: extra.strangers, services: services.extra },
+  };
+}
+
+/** A plan is read cluster by cluster, as the file has them. */
+export function inOrder(contexts: readonly string[], steps: readonly Step[]): Step[] {
+  return contexts.flatMap((context) => steps.filter(({ cluster }) => cluster === context));
+}

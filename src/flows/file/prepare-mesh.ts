@@ -1,0 +1,202 @@
+import { loadTemplates, type Templates, templateRefs } from '../../manifests/load.ts';
+import { clusterNameOf, requireCilium } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { counted } from '../../mesh/counted.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { choicesOfFile } from '../../mesh/file/enable-choices.ts';
+import { type ExtraPeers, extraPeers } from '../../mesh/file/extra.ts';
+import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
+import { type FileServicesPlan, isOfFile, planServices } from '../../mesh/file/services.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { knownPeers } from '../../mesh/peers/peers.ts';
+import { serviceKey } from '../../mesh/services/services.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { rememberReads } from '../../snapshot/remember-reads.ts';
+import { draftFrom, type EnableDraft, type EnableOptions } from '../enable/draft-enable.ts';
+import { concernsOthers } from '../enable/enable.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
+import type { FileMember } from './file-member.ts';
+import { type MeshConnections, planConnections } from './plan-connections.ts';
+
+export interface FileOptions {
+  /** Clusters at a time. */
+  parallel: number;
+  /** Ids of checks that do not count. */
+  skipChecks?: readonly string[] | undefined;
+  /** Take over fields that other managers own. */
+  force?: boolean | undefined;
+  /** This run's command line with --force-conflicts, for hints. */
+  forcing?: string | undefined;
+  /** For the load balancers and for the pods, each. */
+  waitMs: number;
+  /** Clusters that cannot be read are left out, and told. */
+  spare?: boolean | undefined;
+  /** Reads clusters that are no part of the file, where a plan hangs on what they say. */
+  readOthers: () => Promise<readonly ClusterSnapshot[]>;
+}
+
+/** What enable would do in one cluster. */
+export interface MemberDraft {
+  member: FileMember;
+  options: EnableOptions;
+  draft: EnableDraft;
+}
+
+/** All that clusters lack of what a file wants; nothing is written yet. */
+export interface PreparedMesh {
+  members: readonly FileMember[];
+  spec: MeshSpec;
+  drafts: readonly MemberDraft[];
+  connections: MeshConnections;
+  services: FileServicesPlan;
+  /** Peers that the file does not have. */
+  extra: ExtraPeers;
+  /** Clusters that could not be read, with `spare`. */
+  unanswered: readonly Unanswered[];
+}
+
+/** One cluster in one pass, for both of the commands that would have to read it. */
+interface ReadMember {
+  member: FileMember;
+  /** As enable reads it. */
+  enable: ClusterSnapshot;
+  /** As connect reads it. */
+  connect: ClusterSnapshot;
+  services: ReadonlyMap<string, KubeObject>;
+}
+
+/**
+ * Reads every cluster of a file once and plans: enable in each, the connections between them, their services.
+ * @throws MeshctlError what keeps a cluster from taking part, and `ClusterIdentity` for one that has another name than the file says
+ */
+export async function prepareMesh(
+  flow: Flow,
+  all: readonly FileMember[],
+  spec: MeshSpec,
+  options: FileOptions,
+): Promise<PreparedMesh> {
+  const templates = await loadTemplates(flow.installation);
+  const { done: read, failed } = await readAll(flow, all, spec, templates, options);
+  requireNames(read);
+  const members = read.map(({ member }) => member);
+  const drafts = await draftAll(flow, read, templates, options);
+  const connections = await planConnections(
+    flow,
+    spec,
+    read.map(({ member, connect }) => ({ ...member, snapshot: connect })),
+    { ...options, proof: false },
+  );
+  const services = planServices(
+    read.map(({ member: { target, wanted }, services: found }) => ({
+      context: target.client.context,
+      cluster: wanted.name,
+      services: found,
+    })),
+    spec,
+  );
+  return {
+    members,
+    spec,
+    drafts,
+    connections,
+    services,
+    extra: extraPeers(
+      read.map(({ connect }) => connect),
+      spec,
+    ),
+    unanswered: failed,
+  };
+}
+
+function readAll(
+  flow: Flow,
+  members: readonly FileMember[],
+  spec: MeshSpec,
+  templates: Templates,
+  { parallel, spare }: FileOptions,
+): Promise<{ done: ReadMember[]; failed: Unanswered[] }> {
+  const words = counted(members.length, 'cluster');
+  const read = (target: Target) => readMember(found(members, target), spec, templates);
+  return during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, async () => {
+    const result = await whereItSucceeds(
+      flow,
+      members.map(({ target }) => target),
+      read,
+      parallel,
+    );
+    const [first] = result.failed;
+    if (first && (!spare || result.done.length === 0)) throw first.error;
+    return result;
+  });
+}
+
+function found(members: readonly FileMember[], target: Target): FileMember {
+  const member = members.find((one) => one.target === target);
+  if (member) return member;
+  throw new MeshctlError('Bug', `context "${target.client.context}" is of no cluster of the file`);
+}
+
+async function readMember(member: FileMember, spec: MeshSpec, templates: Templates): Promise<ReadMember> {
+  const { client: opened, namespace } = member.target;
+  const client = rememberReads(opened);
+  const refs = templateRefs(templates, namespace);
+  const isAsked = spec.services.length > 0 || spec.servicesOf.length > 0;
+  const [enable, connect, services] = await Promise.all([
+    readSnapshot(client, { namespace, purpose: 'enable', refs }),
+    readSnapshot(client, { namespace, purpose: 'connect', refs }),
+    isAsked ? opened.collect({ apiVersion: 'v1', kind: 'Service' }, (one) => (isOfFile(one, spec) ? [one] : [])) : [],
+  ]);
+  requireCilium(connect);
+  const keyed = services.map((one) => {
+    const { namespace: home = '', name } = one.metadata;
+    return [serviceKey({ namespace: home, name }), one] as const;
+  });
+  return { member, enable, connect, services: new Map(keyed) };
+}
+
+/** A file that is for other clusters than its contexts lead to would make something of them that nobody wants. */
+function requireNames(read: readonly ReadMember[]): void {
+  const wrong = read.flatMap(({ member: { wanted }, connect }) => {
+    const name = clusterNameOf(connect);
+    return name === wanted.name ? [] : [{ context: connect.context, name, file: wanted.name }];
+  });
+  if (wrong.length === 0) return;
+  throw new MeshctlError(
+    'ClusterIdentity',
+    wrong
+      .map(
+        ({ context, name, file }) => `context "${context}" leads to cluster "${name}", and the file calls it "${file}"`,
+      )
+      .join('; '),
+    {
+      hint: 'Correct the name or the context in the file. A cluster has its name from ConfigMap cilium-config (cluster-name).',
+      details: { clusters: wrong },
+    },
+  );
+}
+
+async function draftAll(
+  flow: Flow,
+  read: readonly ReadMember[],
+  templates: Templates,
+  options: FileOptions,
+): Promise<MemberDraft[]> {
+  const made = read.filter(({ member }) => !member.wanted.connectOnly);
+  const draftOf = ({ member, enable }: ReadMember, others: readonly ClusterSnapshot[]): MemberDraft => {
+    const { force, forcing, waitMs } = options;
+    const chosen = choicesOfFile(member.wanted.enable, enable);
+    const own = { ...chosen, force, forcing, overruleHands: true, waitMs };
+    const among = [...read.map((one) => one.enable), ...others].filter((one) => one !== enable);
+    const full: EnableOptions = { ...own, others: among };
+    return { member, options: full, draft: draftFrom(enable, templates, full, flow.now()) };
+  };
+  const drafts = made.map((one) => draftOf(one, []));
+  const names = read.map(({ member }) => member.wanted.name);
+  const hangsOnOthers = drafts.some(
+    ({ draft }) => concernsOthers(draft) && knownPeers(draft.snapshot).some((peer) => !names.includes(peer)),
+  );
+  if (!hangsOnOthers) return drafts;
+  const others = await options.readOthers();
+  return made.map((one) => draftOf(one, others));
+}

@@ -1,0 +1,47 @@
+import { groupBy } from '../pairs.ts';
+import type { Step } from '../plan/plan.ts';
+import type { ExtraPeers } from './extra.ts';
+import type { FileServicesPlan } from './services.ts';
+import type { NamedDial } from './topology.ts';
+
+/** What is otherwise in clusters than in their files. */
+export interface MeshDifferences {
+  /** Objects that are to be written, in the order of the clusters; none that is kept. */
+  steps: readonly Step[];
+  /** Pairs that are to be connected once their clusters are enabled. */
+  unconnected: readonly Pair[];
+  /** Services that the files name and clusters lack. */
+  missingServices: FileServicesPlan['missing'];
+  /** What is in the clusters and in no file. */
+  extra: {
+    pairs: readonly Pair[];
+    strangers: ExtraPeers['strangers'];
+    services: FileServicesPlan['extra'];
+  };
+}
+
+/** Two clusters; one-way where only the first dials. */
+export interface Pair {
+  clusters: readonly [string, string];
+  oneWay: boolean;
+}
+
+/** Dials as pairs, those of which both ways are there once. */
+export function pairsOfDials(dials: readonly NamedDial[]): Pair[] {
+  const groups = groupBy(dials, ({ from, to }) => [from, to].sort().join(' '));
+  return [...groups.values()].flatMap((ways): Pair[] => {
+    const [first] = ways;
+    return first ? [{ clusters: [first.from, first.to], oneWay: ways.length === 1 }] : [];
+  });
+}
+
+/** How many things differ; what is in no file counts apart. */
+export function countDifferences({ steps, unconnected, missingServices, extra }: MeshDifferences): {
+  differences: number;
+  notInFile: number;
+} {
+  return {
+    differences: steps.length + unconnected.length + missingServices.length,
+    notInFile: extra.pairs.length + extra.strangers.length + extra.services.length,
+  };
+}

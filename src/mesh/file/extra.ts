@@ -1,0 +1,45 @@
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { remoteUserName } from '../peers/peer-config.ts';
+import { configuredPeers, knownPeers } from '../peers/peers.ts';
+import type { MeshSpec } from './mesh-spec.ts';
+import { dialKey, type NamedDial } from './topology.ts';
+
+/** What clusters have and their file does not. */
+export interface ExtraPeers {
+  /** Between two clusters of the file: one dials the other, or may. */
+  dials: readonly NamedDial[];
+  /** Clusters that are no part of the file, and the clusters of the file that know them. */
+  strangers: readonly { peer: string; knownBy: readonly string[] }[];
+}
+
+/** The peers that clusters of a file dial or let in, and that the file does not connect them with. */
+export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec): ExtraPeers {
+  const wanted = new Set(spec.dials.map(({ from, to }) => dialKey(from, to)));
+  const names = new Set(spec.clusters.map(({ name }) => name));
+  const byName = new Map(snapshots.map((snapshot) => [clusterNameOf(snapshot), snapshot]));
+  const isThere = (from: string, to: string): boolean => {
+    const [client, server] = [byName.get(from), byName.get(to)];
+    const letsIn = server?.remoteUsers?.some(({ name }) => name === remoteUserName(from)) ?? false;
+    return letsIn || (client !== undefined && configuredPeers(client).includes(to));
+  };
+  const strangers = new Map<string, string[]>();
+  const dials = [...byName].flatMap(([own, snapshot]) =>
+    knownPeers(snapshot).flatMap((peer): NamedDial[] => {
+      if (peer === own || spec.external.includes(peer)) return [];
+      if (!names.has(peer)) {
+        strangers.set(peer, [...(strangers.get(peer) ?? []), own]);
+        return [];
+      }
+      const ways = [
+        { from: own, to: peer },
+        { from: peer, to: own },
+      ];
+      return ways.filter(({ from, to }) => !wanted.has(dialKey(from, to)) && isThere(from, to));
+    }),
+  );
+  return {
+    dials: [...new Map(dials.map((dial) => [dialKey(dial.from, dial.to), dial])).values()],
+    strangers: [...strangers].map(([peer, knownBy]) => ({ peer, knownBy })),
+  };
+}

@@ -1,0 +1,79 @@
+import type { KubeObject } from '../objects/kube-object.ts';
+import type { Step } from '../plan/plan.ts';
+import { readSharing, SERVICE_ANNOTATIONS } from '../services/backends.ts';
+import { type GlobalIntent, planGlobalService, serviceRef } from '../services/global-service.ts';
+import { serviceKey } from '../services/services.ts';
+import type { FileService, MeshSpec } from './mesh-spec.ts';
+
+/** The Services of one cluster that are global, or that the file names. */
+export interface ClusterServiceObjects {
+  context: string;
+  /** Its name in the mesh. */
+  cluster: string;
+  /** By `namespace/name`. */
+  services: ReadonlyMap<string, KubeObject>;
+}
+
+export interface FileServicesPlan {
+  steps: readonly Step[];
+  /** What the file names and clusters do not have: by hand or by whatever deploys it, it has to come first. */
+  missing: readonly { service: string; clusters: readonly string[] }[];
+  /** What is global and the file does not name. */
+  extra: readonly { service: string; clusters: readonly string[] }[];
+}
+
+/** Whether a Service is worth keeping of all that a cluster has. */
+export function isOfFile(service: KubeObject, spec: MeshSpec): boolean {
+  const { namespace, name, annotations } = service.metadata;
+  return (
+    readSharing(annotations).global || spec.services.some((one) => one.namespace === namespace && one.name === name)
+  );
+}
+
+/**
+ * The annotations that make the services of a file global where it says so.
+ * @throws MeshctlError `Rejected` for one that has no backends of its own to share
+ */
+export function planServices(clusters: readonly ClusterServiceObjects[], spec: MeshSpec): FileServicesPlan {
+  const wanted = new Map<string, Set<string>>();
+  const missing: { service: string; clusters: string[] }[] = [];
+  const steps = spec.services.flatMap((service) => {
+    const key = serviceKey(service);
+    const named = clusters.filter(({ cluster }) => (service.clusters ?? service.among).includes(cluster));
+    const having = named.filter(({ services }) => services.has(key));
+    const lacking = service.clusters || having.length === 0 ? named.filter((one) => !having.includes(one)) : [];
+    if (lacking.length > 0) missing.push({ service: key, clusters: lacking.map(({ cluster }) => cluster) });
+    wanted.set(key, new Set([...(wanted.get(key) ?? []), ...having.map(({ cluster }) => cluster)]));
+    return having.flatMap(({ context, services }) => {
+      const live = services.get(key);
+      const ref = serviceRef(service.namespace, service.name);
+      const sites = [{ context, namespaceExists: true, live }];
+      return planGlobalService(ref, sites, intentFor(service, live)).steps;
+    });
+  });
+  const managed = clusters.filter(({ cluster }) => spec.servicesOf.includes(cluster));
+  const globalIn = new Map<string, string[]>();
+  for (const { cluster, services } of managed) {
+    for (const [key, service] of services) {
+      if (!readSharing(service.metadata.annotations).global || wanted.get(key)?.has(cluster)) continue;
+      globalIn.set(key, [...(globalIn.get(key) ?? []), cluster]);
+    }
+  }
+  return {
+    steps,
+    missing,
+    extra: [...globalIn].sort(([a], [b]) => a.localeCompare(b)).map(([service, of]) => ({ service, clusters: of })),
+  };
+}
+
+/** What the file does not say is the default: it is written only where something else is there. */
+function intentFor({ affinity, shared }: FileService, live: KubeObject | undefined): GlobalIntent {
+  const annotations = { ...live?.metadata.annotations, [SERVICE_ANNOTATIONS.global.name]: 'true' };
+  const present = readSharing(annotations);
+  const otherAffinity = present.affinity !== 'none' || present.unknownAffinity !== undefined;
+  return {
+    affinity: affinity === 'none' || affinity === undefined ? (otherAffinity ? 'none' : undefined) : affinity,
+    shared: (shared ?? true) === present.shared ? undefined : (shared ?? true),
+    createMissing: false,
+  };
+}

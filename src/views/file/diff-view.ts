@@ -1,0 +1,140 @@
+import { counted } from '../../mesh/counted.ts';
+import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
+import { describeRef } from '../../mesh/objects/kube-object.ts';
+import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { type JunitCase, junitXml } from '../junit.ts';
+import { countActions, stepData } from '../plan/plan-data.ts';
+import { planBlocks } from '../plan/plan-view.ts';
+import { printable } from '../printable.ts';
+import type { Theme } from '../theme.ts';
+
+/** What `diff` shows. */
+export interface DiffReport {
+  /** As the operator named them. */
+  files: readonly string[];
+  /** Of the files, those that answered. */
+  clusters: readonly { name: string; context: string }[];
+  differences: MeshDifferences;
+  unreachable: readonly UnreachableCluster[];
+}
+
+/** The differences as data. */
+export function diffData({ clusters, differences }: DiffReport): Record<string, unknown> {
+  const { steps, unconnected, missingServices, extra } = differences;
+  const pair = ({ clusters: names, oneWay }: Pair) => ({ clusters: names, oneWay });
+  return {
+    summary: { ...countDifferences(differences), ...countActions(steps) },
+    clusters: clusters.map(({ name, context }) => ({
+      name: printable(name),
+      context,
+      steps: steps.filter(({ cluster }) => cluster === context).map(stepData),
+    })),
+    unconnected: printable(unconnected.map(pair)),
+    missingServices: printable(missingServices),
+    notInFile: printable({
+      connections: extra.pairs.map(pair),
+      peers: extra.strangers,
+      services: extra.services,
+    }),
+  };
+}
+
+/** The differences for people. */
+export function diffText(report: DiffReport, theme: Theme): string {
+  const { differences, files, clusters, unreachable } = report;
+  const { differences: count, notInFile } = countDifferences(differences);
+  const names = printable(clusters.map(({ name }) => name));
+  if (count + notInFile === 0) {
+    const read =
+      unreachable.length > 0
+        ? 'The clusters that could be read are'
+        : `${listed(names)} ${names.length === 1 ? 'is' : 'are'}`;
+    return `✅ ${read} as ${files.join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
+  }
+  const { steps } = differences;
+  return [
+    ...planBlocks({ steps }, theme),
+    ...section('Not connected, which the file has:', missingLines(differences, theme)),
+    ...section('In the clusters, and not in the file:', extraLines(differences, theme)),
+    `${[
+      ...(count > 0 ? [counted(count, 'difference')] : []),
+      ...(notInFile > 0 ? [`${counted(notInFile, 'thing')} that no file has`] : []),
+    ].join(', ')}.`,
+  ].join('\n');
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length > 0 ? [title, ...lines] : [];
+}
+
+function missingLines({ unconnected, missingServices }: MeshDifferences, theme: Theme): string[] {
+  return [
+    ...unconnected.map((pair) => `  ${theme.ok('+')} ${pairWords(pair)}, once they are enabled`),
+    ...printable(missingServices).map(
+      ({ service, clusters }) => `  ${theme.fail('!')} there is no Service ${service} in ${listed(clusters)}`,
+    ),
+  ];
+}
+
+function extraLines({ extra }: MeshDifferences, theme: Theme): string[] {
+  const minus = theme.fail('-');
+  return [
+    ...extra.pairs.map((pair) => `  ${minus} ${pairWords(pair)}`),
+    ...printable(extra.strangers).map(({ peer, knownBy }) => `  ${minus} peer ${peer} of ${listed(knownBy)}`),
+    ...printable(extra.services).map(
+      ({ service, clusters }) => `  ${minus} Service ${service} is global in ${listed(clusters)}`,
+    ),
+  ];
+}
+
+function pairWords(pair: Pair): string {
+  const [from, to] = printable(pair.clusters);
+  return pair.oneWay ? `${from} dials ${to}` : `${from} and ${to} dial each other`;
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
+/** A case for each cluster, and one each for what the files have and clusters do not, and the other way round. */
+export function diffJunit({ clusters, differences, unreachable }: DiffReport): string {
+  const plain: Theme = { ok: same, warn: same, fail: same, dim: same, bold: same };
+  const own = clusters.map(({ name, context }): JunitCase => {
+    const steps = differences.steps.filter(({ cluster }) => cluster === context);
+    const failure =
+      steps.length === 0
+        ? undefined
+        : {
+            type: 'drift',
+            message: `${counted(steps.length, 'object')} differ: ${steps.map(({ object }) => describeRef(object)).join(', ')}`,
+            text: planBlocks({ steps }, plain).join('\n'),
+          };
+    return { className: 'cluster', name: printable(name), failure };
+  });
+  const listCase = (name: string, lines: readonly string[]): JunitCase => ({
+    className: 'mesh',
+    name,
+    failure:
+      lines.length === 0
+        ? undefined
+        : { type: 'drift', message: lines.map((line) => line.trim()).join('; '), text: lines.join('\n') },
+  });
+  const silent = unreachable.map(
+    ({ context, message }): JunitCase => ({
+      className: 'cluster',
+      name: context,
+      failure: { type: 'unreachable', message, text: message },
+    }),
+  );
+  const cases = [
+    ...own,
+    ...silent,
+    listCase('what the file has is there', missingLines(differences, plain)),
+    listCase('what is there, the file has', extraLines(differences, plain)),
+  ];
+  return junitXml([{ name: 'meshctl diff', cases }]);
+}
+
+function same(text: string): string {
+  return text;
+}

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { WrittenSpec } from '../../src/mesh/file/document.ts';
+import { failureOf, jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { type MeshFolder, meshFolder, meshText } from '../support/mesh-files.ts';
+import { refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+let folder: MeshFolder;
+
+const clusters = ['mesh-1', 'mesh-2'].map((name) => ({ name }));
+const BOTH: WrittenSpec = { clusters, topology: { type: 'mesh' } };
+const diff = (spec: WrittenSpec, ...more: string[]) => meshctl(['diff', '-f', '-', ...more], { input: meshText(spec) });
+const store = (index: number) => {
+  const cluster = sandbox.clusters[index];
+  if (!cluster) throw new Error('there is no such cluster');
+  return cluster.store;
+};
+
+beforeAll(async () => {
+  folder = await meshFolder();
+  sandbox = await startTestSandbox({ clusters: 3, nodes: 1 });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+});
+
+afterAll(async () => {
+  expect(sandbox?.errors).toEqual([]);
+  await sandbox?.close();
+  await folder?.remove();
+});
+
+describe('diff', () => {
+  it('exits 0 where nothing differs', async () => {
+    const result = await diff(BOTH);
+    expect(result.stdout).toBe('✅ mesh-1 and mesh-2 are as - says\n');
+    expect(result.exitCode).toBe(0);
+  });
+
+  it('finds a field that was changed by hand, an option that was chosen before, and a connection that is missing', async () => {
+    store(0).update(refs.service('clustermesh-apiserver'), (service) => {
+      service.metadata.annotations = { ...service.metadata.annotations, 'example.net/by-hand': 'yes' };
+      (service.spec as { ports: { name: string }[] }).ports[0] = {
+        ...(service.spec as { ports: { name: string }[] }).ports[0],
+        name: 'etcd',
+      };
+    });
+    store(1).update(refs.deployment('clustermesh-apiserver'), (deployment) => {
+      (deployment.spec as { replicas: number }).replicas = 2;
+    });
+    const result = await diff({ ...BOTH, clusters: [...clusters, { name: 'mesh-3' }] });
+    expect(result.stdout).toContain('spec.replicas: 2 → 1');
+    expect(result.stdout).toContain('+ mesh-1 and mesh-3 dial each other, once they are enabled');
+    expect(result.exitCode, result.stderr).toBe(1);
+    const data = jsonOf(await diff(BOTH, '-o', 'json'));
+    expect(data).toMatchObject({ kind: 'MeshDiff', unconnected: [] });
+  });
+
+  it('finds what is in the clusters and not in the file', async () => {
+    const { stdout, exitCode } = await diff({ ...BOTH, topology: { type: 'pairs', pairs: [] } });
+    expect(stdout).toContain('In the clusters, and not in the file:\n  - mesh-1 and mesh-2 dial each other');
+    expect(exitCode).toBe(1);
+    const alone = await diff({ clusters: [{ name: 'mesh-1' }], topology: { type: 'mesh' } });
+    expect(alone.stdout).toContain('  - peer mesh-2 of mesh-1');
+  });
+
+  it('exits 2 for a file that is wrong, with every fault on a line', async () => {
+    const path = await folder.write('bad.yaml', 'apiVersion: meshctl.io/v1alpha1\nkind: Mesh\nspec: {cluster: []}\n');
+    const { exitCode, says } = failureOf(await meshctl(['diff', '-f', path]));
+    expect(exitCode).toBe(2);
+    expect(says).toBe(
+      [
+        `✖ ${path}: 4 faults`,
+        `${path}:1:1: has no metadata`,
+        `${path}:3:7: spec: has no clusters`,
+        `${path}:3:7: spec: has no topology`,
+        `${path}:3:8: spec.cluster: spec has no such field; did you mean clusters?`,
+        '',
+      ].join('\n'),
+    );
+    const data = jsonOf(await meshctl(['diff', '-f', path, '-o', 'json']));
+    expect(data.error).toMatchObject({ code: 'Usage', details: { faults: { length: 4 } } });
+  });
+
+  it('exits 2 for a failure of its own, 3 where a cluster does not answer', async () => {
+    const wrong = failureOf(
+      await diff({ clusters: [{ name: 'mesh-9', context: 'mesh-1' }], topology: { type: 'mesh' } }),
+    );
+    expect(wrong).toEqual({
+      exitCode: 2,
+      says: expect.stringContaining('context "mesh-1" leads to cluster "mesh-1", and the file calls it "mesh-9"'),
+    });
+  });
+});
