@@ -12,7 +12,7 @@ function oneCluster(affinity: string, localReady: boolean, annotations: Record<s
     type: 'ClusterIP',
     annotations: { 'service.cilium.io/global': 'true', 'service.cilium.io/affinity': affinity, ...annotations },
     headless: false,
-    ports: [],
+    ports: [{ name: '', port: 80, protocol: 'TCP' }],
     selector: {},
     backends: localReady ? [{ address: '10.1.0.1', ready: true, serving: true, terminating: false }] : [],
   };

@@ -30,6 +30,12 @@ export interface Backend {
   unhealthy?: boolean | undefined;
 }
 
+/** A port of a Service, as Cilium finds backends for it: in another cluster by its name, not by its number. */
+export interface NamedPort {
+  name: string;
+  protocol: string;
+}
+
 /** One cluster's Service. The same Service of several clusters has the same name and namespace. */
 export interface ClusterService<B extends Backend = Backend> {
   cluster: string;
@@ -38,6 +44,8 @@ export interface ClusterService<B extends Backend = Backend> {
   headless: boolean;
   /** Whether its namespace takes part in the mesh: see {@link isNamespaceGlobal}. Decides what is published only. */
   namespaceGlobal: boolean;
+  /** Each is a frontend of its own; absent where backends are looked at without them. */
+  ports?: readonly NamedPort[] | undefined;
   backends: readonly B[];
 }
 
@@ -113,11 +121,13 @@ export function publishedBackends<B extends Backend>(service: ClusterService<B>)
 /**
  * The backends that new connections go to from a pod in `localCluster`.
  * @param services of the clusters that the local agents read, itself included; those without the Service are absent
+ * @param port of the local Service: only what serves it; absent: whatever the ports
  * @returns none where the local cluster has no such Service, or a headless one: its agents then have no frontend
  */
 export function selectBackends<B extends Backend>(
   services: readonly ClusterService<B>[],
   localCluster: string,
+  port?: NamedPort,
 ): SelectedBackend<B>[] {
   const local = services.find(({ cluster }) => cluster === localCluster);
   if (!local || local.headless) return [];
@@ -126,12 +136,20 @@ export function selectBackends<B extends Backend>(
   // A published backend is active to the others, whatever it was called at home.
   const remote = local.sharing.global
     ? services
-        .filter((service) => service !== local)
+        .filter((service) => service !== local && (!port || serves(service, port)))
         .flatMap((service) => publishedBackends(service).map((backend) => ({ cluster: service.cluster, backend })))
         .filter(({ backend }) => !backend.unhealthy)
     : [];
   const active = preferred(local.sharing.affinity, localActive, remote);
   return active.length > 0 ? active : localTerminating;
+}
+
+/**
+ * Whether a cluster's backends serve a port of another cluster's Service: by name and protocol (pkg/loadbalancer/writer; agents
+ * from 1.18 on also take those of a port without a name, which older ones do not: nobody should count on them).
+ */
+function serves({ ports }: ClusterService, port: NamedPort): boolean {
+  return ports?.some(({ name, protocol }) => name === port.name && protocol === port.protocol) ?? true;
 }
 
 /** Whether a cluster's agents use what other clusters have of this Service, if they have any. */

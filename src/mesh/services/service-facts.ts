@@ -1,10 +1,8 @@
 import type { BrokenLink } from '../status/links.ts';
-import type { Backend, Sharing } from './backends.ts';
+import type { Backend, NamedPort, Sharing } from './backends.ts';
 
-export interface ServicePort {
-  name: string;
+export interface ServicePort extends NamedPort {
   port: number;
-  protocol: string;
 }
 
 export interface ServiceBackend extends Backend {

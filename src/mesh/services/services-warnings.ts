@@ -1,5 +1,5 @@
 import { SERVICE_ANNOTATIONS, strayValues } from './backends.ts';
-import type { ServiceDefinition, ServiceInCluster } from './service-facts.ts';
+import type { ServiceDefinition, ServiceInCluster, ServicePort } from './service-facts.ts';
 
 /** What keeps a global Service from doing what people expect of one. */
 export type ServiceWarningId =
@@ -7,6 +7,7 @@ export type ServiceWarningId =
   | 'namespace-missing'
   | 'annotations-differ'
   | 'ports-differ'
+  | 'port-numbers-differ'
   | 'selectors-differ'
   | 'legacy-annotations'
   | 'unknown-affinity'
@@ -56,13 +57,11 @@ const RULES: readonly Rule[] = [
     differing('annotations-differ', defined, ({ global, shared, affinity }) =>
       global ? `global, ${shared ? 'shared' : 'not shared'}, affinity ${affinity}` : 'not global',
     ),
-  (defined) =>
-    differing('ports-differ', defined, ({ ports }) =>
-      ports
-        .map(({ name, port, protocol }) => `${name ? `${name} ` : ''}${port}/${protocol}`)
-        .sort()
-        .join(', '),
-    ),
+  (defined) => {
+    const differ = differing('ports-differ', defined, ({ ports }) => eachSorted(ports, inWords));
+    const matched = differing('ports-differ', defined, ({ ports }) => eachSorted(ports, portOf)).length === 0;
+    return matched ? differ.map((warning) => ({ ...warning, id: 'port-numbers-differ' as const })) : differ;
+  },
   (defined) =>
     differing('selectors-differ', defined, ({ selector }) =>
       Object.entries(selector)
@@ -103,6 +102,15 @@ function legacyNames(annotations: ReadonlyMap<string, Readonly<Record<string, st
   const clusters = [...annotations].filter(([, found]) => legacy.some((name) => found[name] !== undefined));
   if (clusters.length === 0) return [];
   return [{ id: 'legacy-annotations', clusters: clusters.map(([cluster]) => cluster) }];
+}
+
+const inWords = ({ name, port, protocol }: ServicePort): string => `${name ? `${name} ` : ''}${port}/${protocol}`;
+
+/** What backends of another cluster are found by. */
+const portOf = ({ name, protocol }: ServicePort): string => `${name}/${protocol}`;
+
+function eachSorted(ports: readonly ServicePort[], say: (port: ServicePort) => string): string {
+  return ports.map(say).sort().join(', ');
 }
 
 function about(id: ServiceWarningId, entries: readonly ServiceInCluster[]): ServiceWarning {

@@ -5,8 +5,10 @@ import {
   isMeantGlobal,
   isNamespaceGlobal,
   isPublished,
+  type NamedPort,
   readSharing,
   SERVICE_ANNOTATIONS,
+  type SelectedBackend,
   selectBackends,
   stateOf,
   usesOthers,
@@ -110,28 +112,48 @@ export function selectionInputs(clusters: readonly ClusterServices[], key: strin
   return clusters.flatMap((of) => {
     const facts = of.services.get(key);
     if (!facts) return [];
-    const { annotations, headless, backends, namespace } = facts;
+    const { annotations, headless, ports, backends, namespace } = facts;
     const namespaceGlobal = isGlobalIn(of, namespace);
-    return [{ cluster: of.cluster, sharing: readSharing(annotations), headless, namespaceGlobal, backends }];
+    return [{ cluster: of.cluster, sharing: readSharing(annotations), headless, namespaceGlobal, ports, backends }];
   });
 }
 
-/** What the agents of a cluster use of a Service, counted by the backends' clusters; none behind a broken connection. */
+/**
+ * What the agents of a cluster use of a Service for any of its ports, counted by the backends' clusters; none behind a broken
+ * connection.
+ */
 export function usesIn(of: ClusterServices, inputs: readonly ClusterService[]): Use[] {
-  const { cluster, peers, broken = [] } = of;
-  const read = inputs.filter(
-    (other) =>
-      other.cluster === cluster || ((peers?.includes(other.cluster) ?? true) && !isDisconnected(of, other.cluster)),
+  const { broken = [] } = of;
+  const used = new Map(
+    portsIn(of, inputs).flatMap((port) =>
+      selectionFor(of, inputs, port).map(({ backend, cluster }) => [backend, cluster] as const),
+    ),
   );
   const counts = new Map<string, number>();
-  for (const selected of selectBackends(read, cluster)) {
-    counts.set(selected.cluster, (counts.get(selected.cluster) ?? 0) + 1);
-  }
+  for (const cluster of used.values()) counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
   return [...counts].map(([name, backends]) => ({
     cluster: name,
     backends,
     ...(broken.some(({ peer }) => peer === name) ? { atRisk: true } : {}),
   }));
+}
+
+/** The ports of a cluster's Service that no backend serves which its agents could use. */
+export function unservedPorts(of: ClusterServices, inputs: readonly ClusterService[]): NamedPort[] {
+  return portsIn(of, inputs).filter((port) => selectionFor(of, inputs, port).length === 0);
+}
+
+function portsIn({ cluster }: ClusterServices, inputs: readonly ClusterService[]): readonly NamedPort[] {
+  return inputs.find((input) => input.cluster === cluster)?.ports ?? [];
+}
+
+function selectionFor(of: ClusterServices, inputs: readonly ClusterService[], port: NamedPort): SelectedBackend[] {
+  const { cluster, peers } = of;
+  const read = inputs.filter(
+    (other) =>
+      other.cluster === cluster || ((peers?.includes(other.cluster) ?? true) && !isDisconnected(of, other.cluster)),
+  );
+  return selectBackends(read, cluster, port);
 }
 
 function isDisconnected({ broken = [] }: ClusterServices, cluster: string): boolean {
@@ -173,7 +195,8 @@ export function serviceFacts(service: KubeObject): ServiceFacts {
     annotations: Object.fromEntries(
       Object.entries(metadata.annotations ?? {}).filter(([name]) => MESH_ANNOTATIONS.has(name)),
     ),
-    headless: clusterIP?.toLowerCase() === 'none' || metadata.labels?.[HEADLESS_LABEL] !== undefined,
+    headless:
+      type === 'ExternalName' || clusterIP?.toLowerCase() === 'none' || metadata.labels?.[HEADLESS_LABEL] !== undefined,
     ipFamily: ipFamilies?.[0],
     ports: ports.map(({ name = '', port, protocol = 'TCP' }) => ({ name, port, protocol })),
     selector,

@@ -1,17 +1,27 @@
 import type { ClusterServices, Use } from './service-facts.ts';
-import { afterRestart, joinServices, type MeshService, selectionInputs, serviceKey, usesIn } from './services.ts';
+import {
+  afterRestart,
+  joinServices,
+  type MeshService,
+  selectionInputs,
+  serviceKey,
+  unservedPorts,
+  usesIn,
+} from './services.ts';
 
 /** What a cluster's pods are left with when another cluster is gone. */
 export interface Survivor {
   cluster: string;
   uses: readonly Use[];
+  /** Ports for which none of these serves, by name or else protocol; absent where there is none. */
+  unserved?: readonly string[] | undefined;
 }
 
 /** A Service without one of the clusters. */
 export interface Loss {
   /** The cluster that is gone. */
   without: string;
-  /** Every other cluster that has the Service still has a ready backend to use. */
+  /** Every other cluster that has the Service still has a ready backend to use, for each of its ports. */
   survives: boolean;
   /** The other clusters that have the Service. */
   served: readonly Survivor[];
@@ -40,7 +50,7 @@ export function survivalOf(clusters: readonly ClusterServices[], without?: strin
     now: capacity(survivors(clusters, service)),
     losses: lost.map((cluster) => {
       const served = survivors(clusters.filter((other) => other.cluster !== cluster).map(afterRestart), service);
-      const survives = served.length > 0 && served.every(({ uses }) => uses.length > 0);
+      const survives = served.length > 0 && served.every(({ uses, unserved }) => uses.length > 0 && !unserved);
       return { without: cluster, survives, served, left: capacity(served) };
     }),
   }));
@@ -51,7 +61,11 @@ function survivors(clusters: readonly ClusterServices[], service: MeshService): 
   const inputs = selectionInputs(clusters, key);
   return clusters
     .filter(({ services }) => services.has(key))
-    .map((of) => ({ cluster: of.cluster, uses: usesIn(of, inputs) }));
+    .map((of) => {
+      const uses = usesIn(of, inputs);
+      const unserved = unservedPorts(of, inputs).map(({ name, protocol }) => name || protocol);
+      return { cluster: of.cluster, uses, ...(uses.length > 0 && unserved.length > 0 ? { unserved } : {}) };
+    });
 }
 
 /** Each user of a cluster's backends uses the same ones, so the largest count is all of them. */

@@ -1,6 +1,5 @@
 import { counted } from '../../mesh/counted.ts';
-import type { Use } from '../../mesh/services/service-facts.ts';
-import type { Loss, ServiceSurvival } from '../../mesh/services/survival.ts';
+import type { Loss, ServiceSurvival, Survivor } from '../../mesh/services/survival.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
@@ -52,14 +51,15 @@ function lossCells({ namespace, name, now }: ServiceSurvival, loss: Loss, theme:
     share,
     served.length === 0
       ? { text: 'no other cluster has the service', style: theme.fail }
-      : served.map(({ cluster, uses }) => servedBy(cluster, uses)).join('; '),
+      : served.map(servedBy).join('; '),
   ];
 }
 
 /** `mesh-2 by itself (2)`, `mesh-2 by mesh-3 (1), mesh-1 (2)`. */
-function servedBy(cluster: string, uses: readonly Use[]): string {
+function servedBy({ cluster, uses, unserved }: Survivor): string {
   if (uses.length === 0) return `${cluster} by nobody`;
-  return `${cluster} by ${uses.map((use) => `${use.cluster === cluster ? 'itself' : use.cluster} (${use.backends})`).join(', ')}`;
+  const servers = uses.map((use) => `${use.cluster === cluster ? 'itself' : use.cluster} (${use.backends})`).join(', ');
+  return `${cluster} by ${servers}${unserved ? `, but its port ${unserved.join(', ')} by nobody` : ''}`;
 }
 
 function summaryLines({ services, unreachable }: FailoverReport, theme: Theme): string[] {

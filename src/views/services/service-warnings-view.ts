@@ -44,7 +44,11 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     hint: agreementHint(service),
   }),
   'ports-differ': ({ values = {} }) => ({
-    message: `the clusters' ports differ: ${byCluster(values)}; backends of a port that the other cluster does not name are not used`,
+    message: `the clusters' ports differ: ${byCluster(values, 'none')}; what another cluster has behind a port of another name or protocol is not used`,
+    hint: 'Give the ports the same names and protocols in each cluster.',
+  }),
+  'port-numbers-differ': ({ values = {} }) => ({
+    message: `the clusters' port numbers differ: ${byCluster(values)}; each cluster's pods ask for its own number`,
   }),
   'selectors-differ': ({ values = {} }) => ({
     message: `the clusters' selectors differ: ${byCluster(values, 'none')}`,
@@ -75,7 +79,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     hint: annotate(service, '--shared=true'),
   }),
   headless: ({ clusters }) => ({
-    message: `is headless in ${list(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
+    message: `is headless, or an ExternalName, in ${list(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
   }),
   'no-ready-backend': () => ({ message: 'has no ready backend in any cluster: requests fail' }),
   unserved: ({ clusters }) => ({
