@@ -33,12 +33,22 @@ export type EtcdReadReason =
 /** Carries the reason to where the operator's sentence is made; the message is one clause without context. */
 export class EtcdReadError extends Error {
   readonly reason: EtcdReadReason;
+  readonly seen: EtcdSeen;
 
-  constructor(reason: EtcdReadReason, message: string, cause?: unknown) {
+  constructor(reason: EtcdReadReason, message: string, cause?: unknown, seen: EtcdSeen = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'EtcdReadError';
     this.reason = reason;
+    this.seen = seen;
   }
+}
+
+/** What etcd itself showed of a handshake that failed. */
+export interface EtcdSeen {
+  /** Of `tls-name`, its certificate: SHA-256 of the DER bytes, lower-case hexadecimal. */
+  certificateSha256?: string | undefined;
+  /** Of `tls-client-rejected`, the alert that it sent; else it only hung up. */
+  alert?: string | undefined;
 }
 
 export interface EtcdRead {
@@ -159,7 +169,12 @@ function checkOtherNames(secured: tls.TLSSocket, names: readonly string[]): void
   const certificate = secured.getPeerCertificate();
   const uncovered = names.filter((name) => tls.checkServerIdentity(name, certificate) !== undefined);
   if (uncovered.length === 0) return;
-  throw new EtcdReadError('tls-name', `etcd's certificate does not hold ${uncovered.join(', ')}`);
+  throw new EtcdReadError(
+    'tls-name',
+    `etcd's certificate does not hold ${uncovered.join(', ')}`,
+    undefined,
+    digestOf(certificate),
+  );
 }
 
 const HANDSHAKE_REASONS: Readonly<Record<string, [EtcdReadReason, string]>> = {
@@ -180,10 +195,11 @@ const UNKNOWN_CA: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-function handshakeError(error: NodeJS.ErrnoException): EtcdReadError {
+/** Of an error about names, Node tells which certificate it is about. */
+function handshakeError(error: NodeJS.ErrnoException & { cert?: tls.PeerCertificate }): EtcdReadError {
   const code = error.code ?? '';
   const known = HANDSHAKE_REASONS[code];
-  if (known) return new EtcdReadError(known[0], known[1], error);
+  if (known) return new EtcdReadError(known[0], known[1], error, digestOf(error.cert));
   if (UNKNOWN_CA.has(code))
     return new EtcdReadError('tls-unknown-ca', "etcd's certificate is from a different CA", error);
   if (isAlert(error)) return clientRejected(error);
@@ -191,6 +207,10 @@ function handshakeError(error: NodeJS.ErrnoException): EtcdReadError {
     return new EtcdReadError('protocol', 'it does not speak TLS as etcd does', error);
   }
   return new EtcdReadError('unavailable', error.message, error);
+}
+
+function digestOf(certificate: tls.PeerCertificate | undefined): EtcdSeen {
+  return { certificateSha256: certificate?.fingerprint256?.replaceAll(':', '').toLowerCase() };
 }
 
 /** With TLS 1.3 the client is done before the server has looked at its certificate: the alert comes later. */
@@ -204,6 +224,7 @@ function clientRejected(cause?: unknown): EtcdReadError {
     'tls-client-rejected',
     `etcd refuses the client certificate${alert ? ` (${alert})` : ''}`,
     cause,
+    { alert },
   );
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../../src/etcd/wire.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { type IssuedCertificate, issueCertificate } from '../../src/pki/issue.ts';
+import { readCertificate } from '../../src/pki/read.ts';
 
 const KEY = 'cilium/cluster-config/mesh-2';
 
@@ -166,7 +167,10 @@ describe('reasons of failure', () => {
   });
 
   test("etcd's certificate is for other names", async () => {
-    expect(await reasonOf(read(await serve(found), { serverName: 'other.test' }))).toBe('tls-name');
+    const shown = { certificateSha256: readCertificate(server.certificate).sha256 };
+    for (const names of [{ serverName: 'other.test' }, { otherNames: ['other.test'] }]) {
+      await expect(read(await serve(found), names)).rejects.toMatchObject({ reason: 'tls-name', seen: shown });
+    }
   });
 
   test('the client certificate is from a CA that etcd does not know', async () => {

@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import type { TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
+import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import type { Credential } from '../../src/mesh/connect/credentials.ts';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
 import { requireSoundServers } from '../../src/mesh/connect/provable.ts';
 import type { MeshctlError } from '../../src/mesh/errors.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
-import { caFacts, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+import { caFacts, certificateFacts, NOW, snapshotOf, tlsFacts as tlsFactsOf } from '../support/snapshots.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';
 const REMOTE = 'clustermesh-apiserver-remote-cert';
+
+const COVERED = { dnsNames: ['clustermesh-apiserver.kube-system.svc'], ipAddresses: ['10.0.0.9'] };
+const tlsFacts = (ca: string, certificate: Partial<CertificateFacts>) => tlsFactsOf(ca, { ...COVERED, ...certificate });
 
 /** From one cluster to another that serves with a certificate; the other's cilium-ca has the key `ca`. */
 function direction(serving: TlsSecretFacts | undefined, kind: Credential['kind'] = 'per-peer'): Direction {
@@ -22,6 +25,7 @@ function direction(serving: TlsSecretFacts | undefined, kind: Credential['kind']
     client: member(snapshotOf({ context: 'one' }), 'mesh-1'),
     server: member(server, 'mesh-2'),
     credential: { kind },
+    endpoint: { addresses: ['10.0.0.9:2379'] },
   } as unknown as Direction;
 }
 
@@ -44,6 +48,8 @@ describe('a server certificate that no wait mends is refused before anything is 
   it.each<[string, TlsSecretFacts | undefined, string | undefined]>([
     ['from the CA that peers are given', tlsFacts('ca', {}), undefined],
     ['from another CA', tlsFacts('other', {}), 'tls-unknown-ca'],
+    ['without the name of its Service', tlsFacts('ca', { dnsNames: ['*.mesh.cilium.io'] }), 'tls-name'],
+    ['without the address that is dialled', tlsFacts('ca', { ipAddresses: ['10.0.0.8'] }), 'tls-name'],
     ['expired', tlsFacts('ca', { notAfter: day(-1) }), 'tls-expired'],
     ['not valid yet', tlsFacts('ca', { notBefore: day(1) }), 'tls-expired'],
     ['while its CA is being replaced', { ...tlsFacts('new', {}), authorities: [root('new'), root('ca')] }, undefined],

@@ -17,6 +17,7 @@ import {
 } from './ask-etcd.ts';
 import type { ClientCertificate } from './open-etcd.ts';
 import { explainRefusal, notPublished, refusalOf } from './refusal.ts';
+import { settledRefusal } from './settled-refusal.ts';
 
 /** A direction with the very credential that will be handed out for it. */
 export interface Proof {
@@ -43,8 +44,8 @@ const PODS_MAY_DIFFER = new Set(['no-ready-pod', 'unavailable', 'timeout']);
  * cover what peers will dial. Users and certificates become live within seconds, so refusals are retried; until then with
  * one credential only, because all of them become live together. That makes one port-forward for each pod and credential,
  * and few more.
- * @throws MeshctlError `CredentialRefused` when time is up, naming the last refusal; `Incompatible` when another cluster
- * answers
+ * @throws MeshctlError `CredentialRefused` when time is up, naming the last refusal, or as soon as no waiting would change
+ * it; `Incompatible` when another cluster answers
  */
 export async function proveServer(
   flow: Flow,
@@ -57,6 +58,7 @@ export async function proveServer(
   // The last user in the list is the last to be made.
   let pending = [...proofs].reverse();
   let pods: readonly KubeObject[] | undefined;
+  let looks = 0;
   const attempt = async ({ direction, certificate }: Proof, present: readonly KubeObject[]) => {
     if (present.length === 0) return noReadyPod(server, await apiserverPods(server));
     const key = descriptionKey(direction.server.identity.name);
@@ -79,13 +81,22 @@ export async function proveServer(
       pending = pending.filter((proof) => !tried.includes(proof) || refused.some((one) => one.proof === proof));
       const [worst] = refused;
       if (!worst) continue;
-      if (last) throw await explainRefusal(flow, server, worst.proof.direction, worst.refusal, present);
+      looks += 1;
+      const about = [flow, server, worst.proof.direction, worst.refusal, present] as const;
+      const settled = last || isTime(looks) ? await settledRefusal(...about) : undefined;
+      if (settled) throw settled;
+      if (last) throw await explainRefusal(...about);
       say(worst.refusal.message);
       if (PODS_MAY_DIFFER.has(String(worst.refusal.details.reason))) pods = undefined;
       return undefined;
     }
     return true;
   });
+}
+
+/** To find out whether waiting is in vain takes reads of its own: soon, and then ever less often. */
+function isTime(looks: number): boolean {
+  return looks > 1 && Number.isInteger(Math.log2(looks));
 }
 
 /** That nobody is there to be asked, with why no pod is ready. */

@@ -18,10 +18,12 @@ import {
   SHARED_USER,
   secretRef,
 } from '../../mesh/objects/names.ts';
+import { managersOfKey, toolOwner } from '../../mesh/objects/ownership.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { valuesAdvice } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
-import { userRole } from '../../mesh/peers/remote-users.ts';
-import { TLS_KEYS } from '../../mesh/plan/plan.ts';
+import { USERS_FILE, userRole } from '../../mesh/peers/remote-users.ts';
+import { FIELD_MANAGER, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { askPod } from './ask-etcd.ts';
 
@@ -134,25 +136,29 @@ export async function explainRefusal(
   if (reason !== 'permission-denied' || user === SHARED_USER) return last;
   const configMap = await server.client.get(configMapRef(server.namespace, REMOTE_USERS_CONFIGMAP));
   const role = configMap && userRole(configMap, user);
+  const hint = () => usersAdvice(server.client.context, configMap);
   if (role === undefined) {
-    const says = 'someone has taken the user out of ConfigMap clustermesh-remote-users again';
-    return refusal(
-      direction,
-      'user-missing',
-      { says, hint: () => 'Find out who manages that ConfigMap (Helm, GitOps).' },
-      last,
-    );
+    const says = configMap
+      ? `someone has taken the user out of ConfigMap ${REMOTE_USERS_CONFIGMAP} again`
+      : `there is no ConfigMap ${REMOTE_USERS_CONFIGMAP} of which its clustermesh-apiserver would make the user`;
+    return refusal(direction, 'user-missing', { says, hint }, last);
   }
   if (role !== REMOTE_ROLE) {
     const says = `the user has the role "${role}", not "${REMOTE_ROLE}"`;
-    return refusal(
-      direction,
-      'role-wrong',
-      { says, hint: () => 'Find out who manages ConfigMap clustermesh-remote-users.' },
-      last,
-    );
+    return refusal(direction, 'role-wrong', { says, hint }, last);
   }
   return last;
+}
+
+/** Where the users of a cluster are to be named. */
+function usersAdvice(context: string, configMap: KubeObject | undefined): string {
+  const owner = toolOwner(configMap);
+  if (owner !== undefined) return `${owner} makes that ConfigMap: ${valuesAdvice(context)}`;
+  const writers = configMap ? managersOfKey(configMap, USERS_FILE).filter((manager) => manager !== FIELD_MANAGER) : [];
+  const who = writers.length > 0 ? ` (it was written by ${writers.join(', ')})` : '';
+  return configMap
+    ? `Find out who else writes that ConfigMap${who}.`
+    : `Have it made: ${meshctlCommand('clustermesh enable', { context })}`;
 }
 
 /**

@@ -2,14 +2,21 @@ import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
 import { type CertificateFacts, type TlsSecretFacts, trustedBy } from '../certificates/certificate.ts';
+import { coversHost } from '../certificates/cluster-certificates.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand } from '../command-line.ts';
 import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
-import { APISERVER, APISERVER_SELECTOR, REMOTE_CERT_SECRET, SERVER_CERT_SECRET } from '../objects/names.ts';
+import {
+  APISERVER,
+  APISERVER_SELECTOR,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+  serviceHostname,
+} from '../objects/names.ts';
 import type { Step } from '../plan/plan.ts';
-import type { Direction } from './direction.ts';
+import { type Direction, dialledHosts } from './direction.ts';
 
 /**
  * Refuses clusters that could let nobody in, before anything is written: without a ready clustermesh-apiserver pod there
@@ -28,8 +35,8 @@ export function requireReadyServers(servers: readonly ClusterSnapshot[]): void {
 }
 
 /**
- * Refuses clusters whose server certificate no credential's CA has signed, or that is not valid now, before anything is
- * written: no wait mends what their Secret has.
+ * Refuses clusters whose server certificate no credential's CA has signed, that is not valid now, or that lacks a name, before
+ * anything is written: no wait mends what their Secret has.
  * @param steps of the plan: a certificate that it renews is fine afterwards
  * @throws MeshctlError `CredentialRefused`
  */
@@ -48,14 +55,21 @@ export function requireSoundServers(directions: readonly Direction[], steps: rea
       'CredentialRefused',
       `context "${context}": the server certificate of its clustermesh-apiserver (Secret ${SERVER_CERT_SECRET}) ${fault.says}, so nobody can connect to it`,
       {
-        hint: capital(reissueAdvice(direction.server.snapshot, secrets)),
+        hint: capital(reissueAdvice(direction.server.snapshot, secrets, fault.names)),
         details: { context, reason: fault.reason },
       },
     );
   }
 }
 
-function serverFault(direction: Direction, now: Date): { says: string; reason: string } | undefined {
+interface ServerFault {
+  says: string;
+  reason: string;
+  /** What it must cover and does not. */
+  names?: readonly string[];
+}
+
+function serverFault(direction: Direction, now: Date): ServerFault | undefined {
   const serving = direction.server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET);
   if (!serving) return undefined;
   const { notBefore, notAfter } = serving.certificate;
@@ -68,8 +82,14 @@ function serverFault(direction: Direction, now: Date): { says: string; reason: s
   const isTrusted = trustedBy(serving).some((own) =>
     trusted.some(({ publicKeySha256 }) => publicKeySha256 === own.publicKeySha256),
   );
-  if (!isRoot || trusted.length === 0 || isTrusted) return undefined;
-  return { says: 'is from another CA than the one that its peers are given', reason: 'tls-unknown-ca' };
+  if (isRoot && trusted.length > 0 && !isTrusted) {
+    return { says: 'is from another CA than the one that its peers are given', reason: 'tls-unknown-ca' };
+  }
+  // The credential is proved by the name of the Service, which this cluster's own agents dial too.
+  const needed = [serviceHostname(direction.server.snapshot.namespace), ...dialledHosts(direction)];
+  const names = needed.filter((name) => !coversHost(serving.certificate, name));
+  if (names.length === 0) return undefined;
+  return { says: `does not cover ${names.join(', ')}`, reason: 'tls-name', names };
 }
 
 /** The CAs that the client of a direction trusts, or will. */

@@ -10,6 +10,7 @@ import {
   SERVER_CERT_SECRET,
   SHARED_USER,
   secretRef,
+  serviceHostname,
 } from '../objects/names.ts';
 import { emptySecret } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
@@ -43,7 +44,10 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
   const spec = {
     commonName,
     usages,
-    dnsNames: [...new Set([...dnsNames, ...hosts.filter((host) => !isIpAddress(host))])],
+    // By its Service's name this cluster's own agents dial it, and the proof.
+    dnsNames: [
+      ...new Set([...dnsNames, serviceHostname(snapshot.namespace), ...hosts.filter((host) => !isIpAddress(host))]),
+    ],
     ipAddresses: [...new Set([...ipAddresses, ...hosts.filter(isIpAddress)])],
   };
   const reason = reasonToReissue(present, spec, snapshot.ca.certificate, now, acceptedBeside(snapshot));

@@ -1,0 +1,65 @@
+import { EtcdReadError, type EtcdSeen } from '../../etcd/read.ts';
+import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
+import { coversHost } from '../../mesh/certificates/cluster-certificates.ts';
+import { reissueAdvice } from '../../mesh/certificates/reissue.ts';
+import { type Direction, dialledHosts } from '../../mesh/connect/direction.ts';
+import { capital } from '../../mesh/counted.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { apiserverDeploymentRef, SERVER_CERT_SECRET, secretRef, serviceHostname } from '../../mesh/objects/names.ts';
+import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { TLS_KEYS } from '../../mesh/plan/plan.ts';
+import { readBundle } from '../../pki/read.ts';
+import type { Flow, Target } from '../flow.ts';
+import { explainRefusal } from './refusal.ts';
+
+/** Told by {@link explainRefusal}: the list of users itself says so, and whoever waits for it waits in vain. */
+const BY_THE_LIST: ReadonlySet<unknown> = new Set(['user-missing', 'role-wrong']);
+
+/**
+ * A refusal that no waiting changes, told exactly; undefined for one that may pass. What is mounted follows its Secret or
+ * ConfigMap within minutes (kubelet), and the users within seconds of that. So only what is so by the objects themselves is
+ * settled: the certificate that etcd shows is the Secret's and lacks a name, the list does not have the user, or what runs
+ * has from its start what does not fit (its name, its CA), and no rollout is under way.
+ * @param pods that were asked
+ */
+export async function settledRefusal(
+  flow: Flow,
+  server: Target,
+  direction: Direction,
+  refusal: MeshctlError,
+  pods: readonly KubeObject[],
+): Promise<MeshctlError | undefined> {
+  const { cause } = refusal;
+  const seen = cause instanceof EtcdReadError ? cause.seen : {};
+  const { reason } = refusal.details;
+  if (reason === 'tls-name') return settledNames(server, direction, refusal, seen);
+  // Who only hangs up may have been about to end.
+  const isFinal = reason === 'tls-client-rejected' && seen.alert !== undefined;
+  if (!isFinal && reason !== 'permission-denied' && reason !== 'cluster-config-missing') return undefined;
+  const told = await explainRefusal(flow, server, direction, refusal, pods);
+  if (BY_THE_LIST.has(told.details.reason)) return told;
+  const isSinceItsStart = isFinal || told.details.reason === 'wrong-cluster-name';
+  return isSinceItsStart && (await isSettled(server)) ? told : undefined;
+}
+
+/** As long as a mount lags behind its Secret, etcd shows another certificate than the Secret has. */
+async function settledNames(
+  { client, namespace }: Target,
+  { server, endpoint, ...direction }: Direction,
+  { code, message, cause, details }: MeshctlError,
+  { certificateSha256 }: EtcdSeen,
+): Promise<MeshctlError | undefined> {
+  const secret = await client.get(secretRef(namespace, SERVER_CERT_SECRET));
+  const [certificate] = readBundle(secretTexts(secret)[TLS_KEYS.certificate] ?? '');
+  if (!certificate || certificate.sha256 !== certificateSha256) return undefined;
+  const names = [serviceHostname(namespace), ...dialledHosts({ ...direction, server, endpoint })];
+  const uncovered = names.filter((name) => !coversHost(certificate, name));
+  const hint = capital(reissueAdvice(server.snapshot, [SERVER_CERT_SECRET], uncovered));
+  return new MeshctlError(code, message, { hint, cause, details });
+}
+
+async function isSettled({ client, namespace }: Target): Promise<boolean> {
+  const deployment = await client.get(apiserverDeploymentRef(namespace));
+  return deployment !== undefined && isRolledOut(deployment);
+}
