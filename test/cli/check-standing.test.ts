@@ -103,6 +103,13 @@ checkScenarios(
         change: editService((spec) => ({ ...spec, selector: { app: 'shop' } })),
       },
     ],
+    'service-type': [
+      {
+        ...ofMesh1,
+        when: 'it is only an alias',
+        change: editService((spec) => ({ ...spec, type: 'ExternalName', externalName: 'a.example' })),
+      },
+    ],
     'service-port': [
       {
         ...ofMesh1,

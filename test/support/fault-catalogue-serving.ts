@@ -194,6 +194,31 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     unconcerned: ['connect'],
   },
   {
+    id: 'service-external-name',
+    what: 'the Service of the clustermesh-apiserver was made an ExternalName',
+    arrange: ({ two }) =>
+      changeService(two, (service) => {
+        service.spec = { type: 'ExternalName', externalName: 'mesh.example' };
+      }),
+    noticed: true,
+    status: ['service-type'],
+    check: ['service-type'],
+    connect: 'ClusterMeshNotEnabled',
+  },
+  {
+    id: 'service-headless',
+    what: 'the Service of the clustermesh-apiserver was made anew without a clusterIP',
+    arrange: ({ two }) =>
+      changeService(two, (service) => {
+        const { ports, selector } = service.spec;
+        service.spec = { type: 'ClusterIP', clusterIP: 'None', clusterIPs: ['None'], ports, selector };
+      }),
+    noticed: true,
+    status: ['service-type'],
+    check: ['service-type'],
+    connect: 'ClusterMeshNotEnabled',
+  },
+  {
     id: 'service-port-changed',
     what: 'the Service of the clustermesh-apiserver has another port',
     arrange: ({ two }) => changePort(two, { port: 2380 }),

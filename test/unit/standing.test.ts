@@ -142,6 +142,8 @@ describe('what would not come back', () => {
     ['no Service of the clustermesh-apiserver', { service: false }, ['apiserver service-missing']],
     ['a Service that selects others', { service: { selector: { app: 'x' } } }, ['apiserver service-selector']],
     ['a Service that selects nothing', { service: { selector: undefined } }, ['apiserver service-selector']],
+    ['an ExternalName', { service: { type: 'ExternalName', selector: undefined } }, ['apiserver service-type']],
+    ['a headless Service', { service: { clusterIP: 'None', ports: [{ port: 80 }] } }, ['apiserver service-type']],
     [
       'a Service that leads to another port',
       { service: { ports: [{ port: 2379, targetPort: 9999 }] } },

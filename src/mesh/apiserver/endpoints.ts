@@ -5,6 +5,7 @@ import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, ETCD_PORT } from '../objects/names.ts';
 import { ingressOf, serviceSpec } from '../objects/service.ts';
 import { apiserverService } from './live.ts';
+import { lackOfService } from './service-lack.ts';
 
 /** Addresses at which peers can dial a cluster's clustermesh-apiserver. */
 export interface ServiceEndpoints {
@@ -60,7 +61,9 @@ function endpointsOf(snapshot: ClusterSnapshot, mostNodes: number): ServiceEndpo
       .flatMap((node) => nodeAddresses(node, spec.ipFamilies));
     return nodePort && hosts.length > 0 ? { hosts, port: nodePort } : undefined;
   }
-  const hosts = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
+  // A headless Service has the word None there.
+  const ips = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
+  const hosts = ips.filter(isIpAddress);
   return hosts.length > 0 ? { hosts, port } : undefined;
 }
 
@@ -111,6 +114,12 @@ export function addressLack(snapshot: ClusterSnapshot): { says: string; hint: st
     return { says: `there is no Service ${namespace}/${APISERVER}`, hint };
   }
   const says = `the Service ${namespace}/${APISERVER} has no address that peers could dial`;
+  const lack = lackOfService({ context, namespace }, service);
+  if (lack)
+    return {
+      says: `the Service ${namespace}/${APISERVER} has no address that peers could dial: it is ${lack.is}`,
+      hint: lack.hint,
+    };
   const { type } = serviceSpec(service);
   if (type === 'NodePort') {
     return { says: `${says}: no node is ready`, hint: kubectlCommand({ context }, ['get', 'nodes', '-o', 'wide']) };

@@ -2,6 +2,7 @@ import { type CommandPlace, kubectlCommand, meshctlCommand } from '../command-li
 import { takeBackCommand } from '../enable/kept-settings.ts';
 import { APISERVER } from '../objects/names.ts';
 import type { Misfit } from './misfits.ts';
+import { lackOfService } from './service-lack.ts';
 
 /**
  * What makes a Service and a Deployment fit together again: what the operator has `--set` is taken back, a field of the
@@ -10,6 +11,8 @@ import type { Misfit } from './misfits.ts';
 export function mendMisfit(place: CommandPlace & { context: string }, { object, path, right }: Misfit): string {
   const takeBack = takeBackCommand(place.context, object, path);
   if (takeBack !== undefined) return takeBack;
+  const lack = lackOfService(place, object);
+  if (lack) return lack.hint;
   if (!right) return meshctlCommand('clustermesh enable', { context: place.context });
   // `add` sets a field that is there, too.
   const patch = [{ op: 'add', path: right.pointer, value: right.value }];

@@ -3,6 +3,7 @@ import { APISERVER, ETCD_PORT, KVSTOREMESH_CONTAINER } from '../objects/names.ts
 import { serviceSpec } from '../objects/service.ts';
 import { templateSpec, workloadSpec } from '../objects/workload.ts';
 import { runsKvstoremesh } from './deployment.ts';
+import { lackOfService } from './service-lack.ts';
 
 /**
  * What keeps everybody out although the Deployment and the Service are there, and each is well by itself: nothing that runs
@@ -11,6 +12,7 @@ import { runsKvstoremesh } from './deployment.ts';
 export type MisfitId =
   | 'container-missing'
   | 'kvstoremesh-missing'
+  | 'service-type'
   | 'service-selector'
   | 'service-port'
   | 'service-target-port';
@@ -48,6 +50,11 @@ function missingContainers(deployment: KubeObject): Misfit[] {
 }
 
 function serviceMisfits(service: KubeObject, deployment: KubeObject): Misfit[] {
+  const lack = lackOfService({ context: '' }, service);
+  if (lack) {
+    const says = `its Service leads to no pod of its clustermesh-apiserver: it is ${lack.is}`;
+    return [{ id: 'service-type', object: service, path: lack.path, says }];
+  }
   return [...selectorMisfits(service, deployment), ...portMisfits(service, deployment)];
 }
 

@@ -1,4 +1,5 @@
 import { apiserverService } from '../apiserver/live.ts';
+import { lackOfService } from '../apiserver/service-lack.ts';
 import { parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
 import {
@@ -115,15 +116,15 @@ export const ADDRESS_CHECKS: readonly Check[] = [
       otherwise: NO_SERVICE,
     }),
     run: ({ clusters }) =>
-      clusters
-        .filter((cluster) => serviceSpec(apiserverService(cluster)).type === 'ClusterIP')
-        .map(({ context }) => ({
-          id: 'service-reachable',
-          severity: 'warn',
-          cluster: context,
-          args: { context },
-          hint: `Peers reach a ClusterIP only where the network routes it. Otherwise: ${meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer'])}`,
-        })),
+      clusters.flatMap((cluster): Finding[] => {
+        const { context } = cluster;
+        const service = apiserverService(cluster);
+        const isOfNoType = lackOfService(cluster, service) !== undefined;
+        if (!isOfNoType && serviceSpec(service).type !== 'ClusterIP') return [];
+        const args = isOfNoType ? { foundBy: 'service-type', foundIn: context } : { context };
+        const hint = `Peers reach a ClusterIP only where the network routes it. Otherwise: ${meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer'])}`;
+        return [{ id: 'service-reachable', severity: 'warn', cluster: context, args, hint }];
+      }),
     says: ({ args }) => `context "${args.context}": the clustermesh-apiserver's Service has the type ClusterIP`,
   },
 ];

@@ -65,7 +65,11 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
         .filter((cluster) => !serviceEndpoints(cluster))
         .map((cluster) => {
           const { says, hint } = addressLack(cluster);
-          const args = { there: apiserverService(cluster) !== undefined, reason: says };
+          const service = apiserverService(cluster);
+          const isOfType = misfitsOf(service, apiserverDeployment(cluster)).some(({ id }) => id === SERVICE_TYPE);
+          const args = isOfType
+            ? { foundBy: SERVICE_TYPE, foundIn: cluster.context }
+            : { there: service !== undefined, reason: says };
           return findingOf('apiserver-address', 'fail', cluster.context, args, hint);
         }),
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
@@ -149,6 +153,7 @@ function causeOfUnreadiness(cluster: ClusterSnapshot): Finding['args'] {
 }
 
 const CONTAINER_MISSING: MisfitId = 'container-missing';
+const SERVICE_TYPE: MisfitId = 'service-type';
 
 function typeOf(cluster: ClusterSnapshot): string {
   return serviceSpec(apiserverService(cluster)).type ?? '';

@@ -21,6 +21,7 @@ const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
   'peer-certificate-foreign': 'clusters log in to their peers with certificates of their own',
   'container-missing': 'the clustermesh-apiserver has all its containers',
   'kvstoremesh-missing': 'KVStoreMesh has its container where it is switched on',
+  'service-type': 'the Service is of a type that leads to the clustermesh-apiserver',
   'service-selector': 'the Service leads to the pods of the clustermesh-apiserver',
   'service-port': 'the Service has the port at which agents read from KVStoreMesh',
   'service-target-port': 'the Service leads to the port on which etcd listens',

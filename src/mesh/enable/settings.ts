@@ -11,6 +11,7 @@ import {
   tolerationsOf,
 } from '../apiserver/deployment.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
+import { lackOfService } from '../apiserver/service-lack.ts';
 import type { ClusterIdentity } from '../cilium/identity.ts';
 import { parseImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -156,8 +157,16 @@ export function settleImage(snapshot: ClusterSnapshot, chosen: string | undefine
 
 function settleExposure(snapshot: ClusterSnapshot, choices: EnableChoices): ServiceExposure {
   const live = apiserverService(snapshot);
-  // It has addresses to dial, so it is no ExternalName.
-  const liveType = serviceSpec(live).type as ServiceType | undefined;
+  const { type: keptType } = serviceSpec(live);
+  const lack = lackOfService(snapshot, live);
+  if (lack && keptType !== 'ExternalName') {
+    const { context, namespace } = snapshot;
+    const object = `Service ${namespace}/${APISERVER}`;
+    const says = `context "${context}": the ${object} is ${lack.is}, which cannot be changed, so peers have no address to dial`;
+    throw new MeshctlError('Conflict', says, { hint: lack.hint, details: { context, object } });
+  }
+  // An ExternalName was never meant for it.
+  const liveType: ServiceType | undefined = keptType === 'ExternalName' ? undefined : keptType;
   const detected = detectServiceExposure(snapshot);
   const base: ServiceExposure =
     choices.serviceType && choices.serviceType !== liveType

@@ -3,6 +3,7 @@ import type { KubeObject } from './kube-object.ts';
 /** Of a Service's spec what meshctl reads (Kubernetes API reference, ServiceSpec). */
 export interface ServiceSpec {
   type?: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
+  externalName?: string;
   clusterIP?: string;
   clusterIPs?: string[];
   ipFamilies?: string[];

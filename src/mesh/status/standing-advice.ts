@@ -95,6 +95,7 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'service-missing': enable,
   'container-missing': enable,
   'kvstoremesh-missing': enable,
+  'service-type': enable,
   'service-selector': enable,
   'service-port': enable,
   'service-target-port': enable,

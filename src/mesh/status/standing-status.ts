@@ -68,6 +68,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'service-missing': [...WITHOUT_SERVER, 'cannot-resolve'],
   'container-missing': [...WITHOUT_SERVER, 'permission-denied'],
   'kvstoremesh-missing': ['agent-unreachable', ...VAGUE],
+  'service-type': [...WITHOUT_SERVER, 'cannot-resolve'],
   'service-selector': WITHOUT_SERVER,
   'service-port': WITHOUT_SERVER,
   'service-target-port': [...WITHOUT_SERVER, 'tls-unknown-ca', 'tls-client-rejected'],
