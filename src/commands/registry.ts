@@ -1,3 +1,4 @@
+import { APPLY } from './apply-spec.ts';
 import { CERTS_LIST } from './clustermesh/certs/list-spec.ts';
 import { CERTS_ROTATE } from './clustermesh/certs/rotate-spec.ts';
 import { CHECK } from './clustermesh/check-spec.ts';
@@ -42,6 +43,7 @@ export const COMMAND_ALIASES: Readonly<Record<string, string>> = { clustermesh: 
 
 /** Every command. Their code is loaded when they run. */
 export const COMMANDS: readonly LoadableCommand[] = [
+  command(APPLY, () => import('./apply.ts')),
   command(DIFF, () => import('./diff.ts')),
   command(ENABLE, () => import('./clustermesh/enable.ts')),
   command(DISABLE, () => import('./clustermesh/disable.ts')),

@@ -98,6 +98,8 @@ const OPERATOR_RUNS: readonly string[][] = [
   [...PART, '--peer', 'mesh-2', '--yes'],
   ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes'],
   ['clustermesh', 'disable', '--context', 'mesh-2', '--yes', '--keep-certificates'],
+  ['apply', '-f', '-', '--dry-run=server'],
+  ['apply', '-f', '-', '--prune', '--yes'],
 ];
 
 function expectAllowed({ exitCode, stdout, stderr }: CliResult): void {

@@ -25,6 +25,15 @@ const CLUSTER_NAMES = (count: number) => Array.from({ length: count }, (_, index
 
 /** Starts clusters `mesh-1`… and enables Cluster Mesh in all of them. */
 export async function startConnectClusters(count: number, options: SandboxOptions = {}): Promise<ConnectClusters> {
+  const clusters = await startBareClusters(count, options);
+  const enabled = await clusters.meshctl(['clustermesh', 'enable', '--context', CLUSTER_NAMES(count).join(',')]);
+  if (enabled.exitCode !== 0) throw new Error(`enable failed: ${enabled.stderr}`);
+  clusters.requests.length = 0;
+  return clusters;
+}
+
+/** Starts clusters `mesh-1`…, in which Cluster Mesh is not enabled. */
+export async function startBareClusters(count: number, options: SandboxOptions = {}): Promise<ConnectClusters> {
   const requests: SeenRequest[] = [];
   const state: { fault: ConnectClusters['fault'] } = { fault: undefined };
   const sandbox = await startTestSandbox({
@@ -39,9 +48,6 @@ export async function startConnectClusters(count: number, options: SandboxOption
   });
   const meshctl: ConnectClusters['meshctl'] = (argv, more = {}) =>
     runCli(argv, { ...more, env: { KUBECONFIG: sandbox.kubeconfigPath, ...more.env } });
-  const enabled = await meshctl(['clustermesh', 'enable', '--context', CLUSTER_NAMES(count).join(',')]);
-  if (enabled.exitCode !== 0) throw new Error(`enable failed: ${enabled.stderr}`);
-  requests.length = 0;
   return {
     ...sandbox,
     requests,

@@ -13,7 +13,7 @@ import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import { proveServer } from '../etcd/prove.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { createClusterWriter } from '../write/apply-clusters.ts';
+import { createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
 import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
 import { materialise, readAuthorities } from '../write/materialise.ts';
 import { nudgePods } from '../write/nudge.ts';
@@ -29,6 +29,12 @@ export interface ConnectOutcome {
   warnings: readonly string[];
 }
 
+/** How a prepared connect is carried out. */
+export interface CarryOutOptions extends Pick<ConnectOptions, 'parallel' | 'proof' | 'proofMs' | 'rollback'> {
+  /** Of a run that this is a part of. */
+  account?: RunAccount | undefined;
+}
+
 /**
  * Connects: serve, prove, then dial (ARCHITECTURE.md). Either all of it stands at the end, or every cluster is
  * put back.
@@ -37,7 +43,7 @@ export interface ConnectOutcome {
 export async function connectClusters(
   flow: Flow,
   prepared: PreparedConnect,
-  options: ConnectOptions,
+  options: CarryOutOptions,
 ): Promise<ConnectOutcome> {
   const steps = await carryOut(flow, prepared, options);
   return {
@@ -60,13 +66,13 @@ export async function connectClusters(
 }
 
 /** Serves, proves and dials, or puts every cluster back. @returns the steps as they were carried out */
-async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectOptions): Promise<readonly Step[]> {
+async function carryOut(flow: Flow, prepared: PreparedConnect, options: CarryOutOptions): Promise<readonly Step[]> {
   const { targets, serve, dial, directions } = prepared;
   const steps = [...serve.steps, ...dial.steps];
   const authorities = await readAuthorities(targets, steps, options.parallel);
   const issuing = () => prepareWrites(dial.steps, (step) => materialise(step, authorities, flow.now()));
   const issued = await duringChange(flow, ISSUING, dial.steps.some(issues), issuing);
-  const writer = createClusterWriter(flow, targets, options.parallel);
+  const writer = createClusterWriter(flow, targets, options.parallel, options.account);
   try {
     await duringChange(flow, SERVING, serve.steps.some(isChange), () =>
       writer.write(
@@ -87,6 +93,7 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectO
     return writer.steps;
   } catch (error) {
     if (options.rollback !== false) await spareUsersOfOthers(flow, targets, directions, writer.journals);
+    if (options.account) throw error;
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       mounted: true,
@@ -121,7 +128,7 @@ async function prove(
   directions: readonly Direction[],
   steps: readonly Step[],
   ready: ReadyWrites,
-  { proofMs, parallel }: ConnectOptions,
+  { proofMs, parallel }: CarryOutOptions,
 ): Promise<void> {
   const limit = pLimit(parallel);
   const byServer = groupBy(directions, ({ server }) => server.snapshot.context);

@@ -40,7 +40,7 @@ export async function disconnectClusters(
       verified: unseen.length === 0,
     };
   }
-  const writer = createClusterWriter(flow, targets, options.parallel);
+  const writer = createClusterWriter(flow, targets, options.parallel, options.account);
   try {
     await during(flow, { doing: 'Removing the peers', done: 'Removed the peers' }, () =>
       writer.write(
@@ -50,6 +50,7 @@ export async function disconnectClusters(
       ),
     );
   } catch (error) {
+    if (options.account) throw error;
     await rollBackClusters(flow, targets, writer.journals, error, {
       rollback: options.rollback,
       mounted: true,
@@ -58,6 +59,7 @@ export async function disconnectClusters(
     });
     throw error;
   }
+  options.onWritten?.();
   if (drains(prepared)) {
     flow.progress.info(
       'KVStoreMesh keeps what it has of a lost peer for three minutes; the same clusters can be connected again at once, but see each other only after that',

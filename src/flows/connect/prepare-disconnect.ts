@@ -22,6 +22,7 @@ import type { Plan } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
+import type { RunAccount } from '../write/apply-clusters.ts';
 import type { MeshRequest } from './prepare-connect.ts';
 
 export interface DisconnectOptions {
@@ -35,6 +36,10 @@ export interface DisconnectOptions {
   waitMs?: number | undefined;
   /** Without `force`: destinations that cannot be accessed have no part in it. */
   spare?: boolean | undefined;
+  /** Of a run that this is a part of. */
+  account?: RunAccount | undefined;
+  /** Hears that all is written, before it is waited for: from then on nothing is put back. */
+  onWritten?: (() => void) | undefined;
 }
 
 /** A disconnect that has been thought through; nothing is written yet. */
@@ -100,7 +105,7 @@ export async function prepareDisconnect(
       : { context, name: nameOfDead(context, dead.length, alive) };
   });
   const dials = dialsOf(mode, source ? members[0] : undefined, source ? members.slice(1) : members);
-  const prepared = prepare(targets, dials);
+  const prepared = prepareParting(targets, dials);
   const unreached = dead.map(({ context, error }) => {
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
     return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
@@ -124,7 +129,7 @@ export async function prepareForgetting(
   );
   const own: DisconnectedCluster = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
   const others = peers.map((name): DisconnectedCluster => ({ context: name, name }));
-  const prepared = prepare([source], dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others));
+  const prepared = prepareParting([source], dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others));
   requireKnown(snapshot, peers, own);
   return prepared;
 }
@@ -145,11 +150,12 @@ function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: 
   );
 }
 
-interface DisconnectedCluster extends PartingCluster {
+export interface DisconnectedCluster extends PartingCluster {
   context: string;
 }
 
-function prepare(
+/** Plans that dials end (`[client, server]`), of clusters that were read. */
+export function prepareParting(
   targets: readonly Target[],
   dials: readonly [DisconnectedCluster, DisconnectedCluster][],
 ): PreparedDisconnect {

@@ -20,6 +20,7 @@ import { hasServed } from '../../mesh/peers/concerned-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import type { RunAccount } from '../write/apply-clusters.ts';
 import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
@@ -87,18 +88,20 @@ export function concernsOthers({
 /**
  * Enables Cluster Mesh in one cluster: first the CA and the Service, whose address the server certificate must cover, then
  * everything else, then waits for the pods. Nothing is put back on failure: the next run goes on where this one stopped.
+ * @param account of a run that this is a part of, which may put it back
  */
 export async function enableCluster(
   flow: Flow,
   target: Target,
   options: EnableOptions,
   draft: EnableDraft,
+  account?: RunAccount,
 ): Promise<EnableOutcome> {
-  const journals: Journal[] = [];
+  const journals: Journal[] = account?.journals ?? [];
   try {
     return await enableIn(flow, target, options, draft, journals);
   } catch (error) {
-    tellWhatStands(flow, journals, error);
+    if (!account) tellWhatStands(flow, journals, error);
     throw error instanceof MeshctlError ? withMisfitHint(error, draft.snapshot) : error;
   }
 }
@@ -126,7 +129,8 @@ async function enableIn(
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
   const authorities = await readAuthorities([target], rest);
   const apply = (steps: readonly Step[]) => applyAll(flow, target, steps, options, authorities, journals);
-  if (final.move) await applyWithMove(flow, target, { apply, rest, move: final.move, waitMs: options.waitMs });
+  if (final.move)
+    await applyWithMove(flow, target, { apply, rest, move: final.move, waitMs: options.waitMs, journals });
   else await apply(rest);
   await awaitRollout(flow, target, options.waitMs);
 
@@ -167,18 +171,20 @@ interface MovingRun {
   rest: readonly Step[];
   move: PeerMove;
   waitMs: number;
+  journals: Journal[];
 }
 
 /**
  * With peers that go over to other diallers: those first get the files and are seen to be connected, then the former ones
  * let go. At every moment somebody dials (Cilium keeps a peer's state while its connection is made anew).
  */
-async function applyWithMove(flow: Flow, target: Target, { apply, rest, move, waitMs }: MovingRun): Promise<void> {
+async function applyWithMove(flow: Flow, target: Target, run: MovingRun): Promise<void> {
+  const { apply, rest, move, waitMs, journals } = run;
   await requireConnected(flow, target, move);
   const at = (step: Step) => rest.indexOf(step);
   await apply(rest.slice(0, at(move.before)));
   if (move.to === 'agents') {
-    await switchAgents(flow, target, move.before, { move, waitMs });
+    journals.push(await switchAgents(flow, target, move.before, { move, waitMs }));
     await apply(rest.slice(at(move.before) + 1, at(move.after)));
     await awaitRollout(flow, target, waitMs);
     await apply(rest.slice(at(move.after)));
@@ -187,7 +193,7 @@ async function applyWithMove(flow: Flow, target: Target, { apply, rest, move, wa
   await apply(rest.slice(at(move.before), at(move.after)));
   await awaitRollout(flow, target, waitMs);
   await awaitCache(flow, target, move, waitMs);
-  await switchAgents(flow, target, move.after, { move, waitMs });
+  journals.push(await switchAgents(flow, target, move.after, { move, waitMs }));
   await apply(rest.slice(at(move.after) + 1));
 }
 

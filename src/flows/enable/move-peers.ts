@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { applySteps } from '../../kube/apply.ts';
+import { applySteps, type Journal } from '../../kube/apply.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { PeerMove } from '../../mesh/enable/peer-move.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -42,7 +42,7 @@ export async function requireConnected(flow: Flow, target: Target, { to, peers, 
 /**
  * Has the agents switch to what they are to read: their own connections, or the cache of KVStoreMesh. When they do not get
  * there, the files are put back: what they read before is still there.
- * @returns once every agent is connected in the new way
+ * @returns once every agent is connected in the new way, what was written
  * @throws MeshctlError `Timeout`, naming agents and peers
  */
 export async function switchAgents(
@@ -50,12 +50,12 @@ export async function switchAgents(
   target: Target,
   step: Step,
   { move, waitMs }: { move: PeerMove; waitMs: number },
-): Promise<void> {
+): Promise<Journal> {
   const { client } = target;
   const cached = move.to === 'kvstoremesh';
   const arrived = (report: RemoteClusterReport) =>
     isConnected(report) && (report.config?.kvstoremesh === true) === cached;
-  const write = async (): Promise<void> => {
+  const write = async (): Promise<Journal> => {
     const { error, journal } = await applySteps(client, [step], {
       materialise: async ({ write }) => write as ReadyWrite,
       signal: flow.signal,
@@ -64,13 +64,14 @@ export async function switchAgents(
       if (error) throw error;
       await nudgePods(flow, target, { pods: 'apiserver-and-agents' });
       await awaitPeers(flow, target, { of: AGENTS, peers: move.peers, accept: arrived, waitMs });
+      return journal;
     } catch (failure) {
       await rollBackClusters(flow, [target], [journal], failure, { mounted: true });
       throw failure;
     }
   };
   const way = cached ? 'read its peers from KVStoreMesh' : 'dial its peers themselves';
-  await during(
+  return during(
     flow,
     { doing: `${client.context}: letting the agents ${way}`, done: `${client.context}: the agents ${way}` },
     write,

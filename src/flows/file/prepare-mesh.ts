@@ -46,6 +46,8 @@ export interface MemberDraft {
 /** All that clusters lack of what a file wants; nothing is written yet. */
 export interface PreparedMesh {
   members: readonly FileMember[];
+  /** As connect reads them, in the members' order. */
+  snapshots: readonly ClusterSnapshot[];
   spec: MeshSpec;
   drafts: readonly MemberDraft[];
   connections: MeshConnections;
@@ -95,16 +97,15 @@ export async function prepareMesh(
     })),
     spec,
   );
+  const snapshots = read.map(({ connect }) => connect);
   return {
     members,
+    snapshots,
     spec,
     drafts,
     connections,
     services,
-    extra: extraPeers(
-      read.map(({ connect }) => connect),
-      spec,
-    ),
+    extra: extraPeers(snapshots, spec),
     unanswered: failed,
   };
 }

@@ -8,7 +8,7 @@ import {
   serviceRef,
 } from '../../mesh/services/global-service.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { createClusterWriter } from '../write/apply-clusters.ts';
+import { createClusterWriter, type RunAccount } from '../write/apply-clusters.ts';
 import { materialise } from '../write/materialise.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 
@@ -39,14 +39,15 @@ export async function planGlobalServiceIn(
 /**
  * Writes the steps, clusters in parallel. Either all of it stands at the end, or every cluster is put back.
  * @param rollback false leaves what stands when something fails
+ * @param account of a run that this is a part of
  */
 export async function applyGlobalService(
   flow: Flow,
   targets: readonly Target[],
   steps: readonly Step[],
-  { rollback }: { rollback: boolean },
+  { rollback, account }: { rollback: boolean; account?: RunAccount | undefined },
 ): Promise<void> {
-  const writer = createClusterWriter(flow, targets, CLUSTERS_AT_A_TIME);
+  const writer = createClusterWriter(flow, targets, CLUSTERS_AT_A_TIME, account);
   try {
     await writer.write(
       steps,
@@ -54,6 +55,7 @@ export async function applyGlobalService(
       async () => undefined,
     );
   } catch (error) {
+    if (account) throw error;
     const mend = (context: string): string => mendingCommand(context, steps);
     await rollBackClusters(flow, targets, writer.journals, error, { rollback, parallel: CLUSTERS_AT_A_TIME, mend });
     throw error;

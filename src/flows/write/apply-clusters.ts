@@ -5,6 +5,14 @@ import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { allOrFirstError } from '../parallel.ts';
 
+/**
+ * The writes of a run that has several parts, each of which could run for itself: what keeps it takes all of them back when
+ * one part fails, so the parts take nothing back.
+ */
+export interface RunAccount {
+  journals: Journal[];
+}
+
 /** Writes to several clusters at once, and the account of it for a rollback. */
 export interface ClusterWriter {
   readonly journals: readonly Journal[];
@@ -24,9 +32,16 @@ export interface ClusterWriter {
 const WAITING =
   'interrupted: writes that are under way are waited for; another Ctrl-C ends at once and leaves clusters half-way';
 
-/** @param parallel clusters at a time */
-export function createClusterWriter(flow: Flow, targets: readonly Target[], parallel: number): ClusterWriter {
-  const journals: Journal[] = [];
+/**
+ * @param parallel clusters at a time
+ * @param account of a run of several parts; absent: the writes are all of it
+ */
+export function createClusterWriter(
+  flow: Flow,
+  targets: readonly Target[],
+  parallel: number,
+  { journals }: RunAccount = { journals: [] },
+): ClusterWriter {
   const done: Step[] = [];
   const limit = pLimit(parallel);
 

@@ -1,7 +1,9 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
 import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
+import { hintLines } from '../hint-lines.ts';
 import { type JunitCase, junitXml } from '../junit.ts';
 import { countActions, stepData } from '../plan/plan-data.ts';
 import { planBlocks } from '../plan/plan-view.ts';
@@ -51,7 +53,11 @@ export function diffText(report: DiffReport, theme: Theme): string {
         : `${listed(names)} ${names.length === 1 ? 'is' : 'are'}`;
     return `✅ ${read} as ${files.join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
   }
-  const { steps } = differences;
+  const { steps, extra } = differences;
+  const again = files.flatMap((file) => ['-f', file]);
+  // What came by a pipe cannot be given once more by typing.
+  const isTypeable = !files.includes('-');
+  const prunable = isTypeable && extra.pairs.length + extra.strangers.length > 0;
   return [
     ...planBlocks({ steps }, theme),
     ...section('Not connected, which the file has:', missingLines(differences, theme)),
@@ -60,6 +66,10 @@ export function diffText(report: DiffReport, theme: Theme): string {
       ...(count > 0 ? [counted(count, 'difference')] : []),
       ...(notInFile > 0 ? [`${counted(notInFile, 'thing')} that no file has`] : []),
     ].join(', ')}.`,
+    ...(count > 0 && isTypeable ? hintLines(`Make it so: ${meshctlCommand('apply', {}, again)}`, theme, 2) : []),
+    ...(prunable
+      ? hintLines(`Cut what is in no file: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
+      : []),
   ].join('\n');
 }
 
@@ -87,12 +97,14 @@ function extraLines({ extra }: MeshDifferences, theme: Theme): string[] {
   ];
 }
 
-function pairWords(pair: Pair): string {
+/** `a and b dial each other`, `a dials b`. */
+export function pairWords(pair: Pair): string {
   const [from, to] = printable(pair.clusters);
   return pair.oneWay ? `${from} dials ${to}` : `${from} and ${to} dial each other`;
 }
 
-function listed(names: readonly string[]): string {
+/** `a, b and c`. */
+export function listed(names: readonly string[]): string {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 

@@ -1,0 +1,186 @@
+import { type AppliedMesh, applyMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
+import { inOrder } from '../flows/file/differences-of.ts';
+import type { FileMember } from '../flows/file/file-member.ts';
+import { type FileOptions, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
+import { type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
+import type { Target } from '../flows/flow.ts';
+import { tryOnServer } from '../flows/write/try-on-server.ts';
+import { pairsOfDials } from '../mesh/file/differences.ts';
+import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
+import { mergeEffects } from '../mesh/plan/peer-effects.ts';
+import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
+import type { PlanReport } from '../views/plan/plan-view.ts';
+import { printable } from '../views/printable.ts';
+import type { APPLY } from './apply-spec.ts';
+import type { CommandContext, CommandResult } from './command.ts';
+import { withFileClusters } from './file/file-clusters.ts';
+import { othersOf } from './file/other-clusters.ts';
+import { readMeshFiles } from './file/read-mesh-files.ts';
+import type { FlagsOf } from './flags-of.ts';
+import { confirmCuts, confirmPlan, dryRunOf, planResult } from './plan-result.ts';
+import { contextsOfClusters, namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
+import { withClustersOf } from './targets/several-clusters.ts';
+
+type ApplyFlags = FlagsOf<typeof APPLY>;
+
+/** For a remote's etcd to let a new peer in. */
+const PROOF_MS = 120_000;
+
+/** `meshctl apply`: one plan over all clusters of the files, all of it or nothing. */
+export async function run(context: CommandContext, flags: ApplyFlags): Promise<CommandResult> {
+  dryRunOf(flags);
+  const spec = await readMeshFiles(context, flags.filename);
+  return withFileClusters(context, flags, spec, async (members, [silent]) => {
+    // All or nothing: without one of them nothing is written.
+    if (silent) throw silent.error;
+    const options: FileOptions = {
+      parallel: flags.parallel,
+      skipChecks: flags.skipChecks,
+      force: flags.forceConflicts,
+      forcing: context.again('--force-conflicts'),
+      waitMs: flags.waitDuration,
+      readOthers: othersOf(context, flags, members),
+    };
+    const prepared = await prepareMesh(context, members, spec, options);
+    return withOutside(context, flags, prepared, async (outside) => {
+      const prune = flags.prune
+        ? await preparePrune(context, prepared, outside, { waitMs: flags.waitDuration })
+        : { parting: undefined, leaving: [], effects: [], warnings: [] };
+      return carryOut(context, flags, options, { prepared, prune, members });
+    });
+  });
+}
+
+/** Opens the clusters that have gone from the files, as far as contexts lead to them. */
+async function withOutside<T>(
+  context: CommandContext,
+  flags: ApplyFlags,
+  { extra: { strangers } }: PreparedMesh,
+  work: (outside: readonly Target[]) => Promise<T>,
+): Promise<T> {
+  if (!flags.prune || strangers.length === 0) return work([]);
+  const known = await contextsOfClusters(
+    context,
+    flags,
+    strangers.map(({ peer }) => peer),
+  );
+  return known.size === 0 ? work([]) : withClustersOf(context, flags, [...known.values()], work);
+}
+
+async function carryOut(
+  context: CommandContext,
+  flags: ApplyFlags,
+  options: FileOptions,
+  { prepared, prune, members }: { prepared: PreparedMesh; prune: PreparedPrune; members: readonly FileMember[] },
+): Promise<CommandResult> {
+  const report = await reportOf(context, flags, prepared, prune);
+  const later = pairsOfDials(prepared.connections.later);
+  const dryRun = dryRunOf(flags);
+  if (dryRun) {
+    const targets = targetsOf(prepared, prune);
+    const { force } = options;
+    const verdicts =
+      dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, report.steps, { force }) } : {};
+    const result = planResult({ ...report, ...verdicts }, dryRun, flags.output);
+    const data = { ...result.data, unconnected: printable(later) };
+    return { ...result, data, text: (theme) => [...laterLines(later, theme), result.text(theme)].join('\n') };
+  }
+  requireApplicable(prepared, options);
+  await agree(context, flags, report, prune, prepared);
+  const applied = await applyMesh(context, prepared, prune, {
+    ...options,
+    proof: flags.proof,
+    proofMs: PROOF_MS,
+    rollback: flags.rollback,
+    mend: context.again(),
+    agree: (steps, effects) => confirmCuts(context, { steps, effects }, flags),
+  });
+  return resultOf(flags, prepared, applied, members);
+}
+
+/** The whole plan, with what becomes of connections by all of it. */
+async function reportOf(
+  context: CommandContext,
+  flags: ApplyFlags,
+  prepared: PreparedMesh,
+  prune: PreparedPrune,
+): Promise<PlanReport> {
+  const { drafts, connections, services } = prepared;
+  const { serve, dial } = connections.now;
+  const steps = inOrder(
+    targetsOf(prepared, prune).map(({ client }) => client.context),
+    [
+      ...drafts.flatMap(({ draft }) => draft.plan.steps),
+      ...serve.steps,
+      ...dial.steps,
+      ...services.steps,
+      ...pruneSteps(prune),
+    ],
+  );
+  const effects = mergeEffects([
+    ...drafts.flatMap(({ draft }) => draft.effects),
+    ...connections.now.effects,
+    ...prune.effects,
+  ]);
+  const warnings = [
+    ...drafts.flatMap(({ draft: { snapshot, doubts, warnings } }) =>
+      [...doubts, ...warnings].map((words) => `${snapshot.context}: ${words}`),
+    ),
+    ...connections.now.warnings,
+    ...prune.warnings,
+    ...foreignObjectNotes(steps),
+  ];
+  for (const warning of await namingContexts(context, flags, [...new Set(warnings)])) context.progress.warn(warning);
+  return {
+    steps,
+    effects: await withMendsNamed(context, flags, effects),
+    notes: Object.fromEntries(
+      drafts
+        .filter(({ draft }) => draft.plan.steps.some(({ action }) => action !== 'keep'))
+        .map(({ draft }) => [draft.snapshot.context, draft.notes]),
+    ),
+  };
+}
+
+/** Before a peer is cut, or may be, and before anything is taken away. */
+async function agree(
+  context: CommandContext,
+  flags: ApplyFlags,
+  report: PlanReport,
+  prune: PreparedPrune,
+  { drafts }: PreparedMesh,
+): Promise<void> {
+  const isPruned = pruneSteps(prune).some(({ action }) => action !== 'keep');
+  if (isPruned) {
+    const { parting, leaving } = prune;
+    const parted = pairsOfDials(parting?.parted ?? []).map(({ clusters }) => printable(clusters).join(' and '));
+    const gone = printable(leaving.map(({ draft }) => draft.name));
+    const clauses = [
+      `disconnects ${parted.join(', ')}`,
+      ...(gone.length > 0 ? [`disables Cluster Mesh in ${gone.join(', ')}`] : []),
+    ];
+    return confirmPlan(context, report, { question: `Apply this, which ${clauses.join(' and ')}?`, yes: flags.yes });
+  }
+  const doubtful = drafts.some(({ draft }) => draft.doubts.length > 0);
+  return confirmCuts(context, report, { yes: flags.yes, doubtful });
+}
+
+function resultOf(
+  flags: ApplyFlags,
+  { spec }: PreparedMesh,
+  applied: AppliedMesh,
+  members: readonly FileMember[],
+): CommandResult {
+  const shown = {
+    files: flags.filename,
+    meshes: printable(spec.names),
+    clusters: members.map(({ wanted: { name, context } }) => ({ name, context })),
+    applied,
+  };
+  return {
+    kind: 'ApplyResult',
+    data: appliedData(shown),
+    text: (theme) => appliedText(shown, theme),
+    exitCode: applied.verified ? 0 : 1,
+  };
+}

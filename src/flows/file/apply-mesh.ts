@@ -1,0 +1,226 @@
+import pLimit from 'p-limit';
+import { linkSignals } from '../../kube/linked-signal.ts';
+import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { type CarryOutOptions, connectClusters } from '../connect/connect.ts';
+import { disconnectClusters } from '../connect/disconnect.ts';
+import { disableCluster, draftDisable } from '../enable/disable.ts';
+import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { applyGlobalService } from '../services/service-global.ts';
+import type { RunAccount } from '../write/apply-clusters.ts';
+import { rollBackClusters } from '../write/roll-back.ts';
+import { planConnections } from './plan-connections.ts';
+import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
+import type { PreparedPrune } from './prune.ts';
+
+export interface ApplyOptions extends FileOptions, Pick<CarryOutOptions, 'proof' | 'proofMs'> {
+  /** False leaves what stands when something fails. */
+  rollback: boolean;
+  /** The command line that goes on with it. */
+  mend: string;
+  /**
+   * Asks for what becomes of connections, of which the plan that was agreed to could not know: at what address a load balancer
+   * is, say, is known once it is there.
+   */
+  agree(steps: readonly Step[], effects: readonly PeerEffect[]): Promise<void>;
+}
+
+/** What was done. */
+export interface AppliedMesh {
+  /** By name, with its Service's addresses. */
+  enabled: readonly { cluster: string; context: string; endpoints: readonly string[] }[];
+  connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
+  parted: readonly { from: string; to: string }[];
+  disabled: readonly string[];
+  steps: readonly Step[];
+  warnings: readonly string[];
+  /** Whether all that was to be seen of a prune was seen. */
+  verified: boolean;
+}
+
+const isChange = ({ action }: Step): boolean => action !== 'keep';
+
+/** Refuses, before anybody is asked, what would overwrite what others have set. @throws MeshctlError `Conflict` */
+export function requireApplicable({ drafts, services }: PreparedMesh, { force, forcing }: FileOptions): void {
+  if (!force) for (const { draft } of drafts) requireNoConflicts(draft.snapshot, draft.plan.steps, forcing);
+  const [missing] = services.missing;
+  if (!missing) return;
+  const words = services.missing.map(({ service, clusters }) => `no Service ${service} in ${clusters.join(', ')}`);
+  throw new MeshctlError('NotFound', words.join('; '), {
+    hint: 'Deploy it there first, or name in the file the clusters that have it.',
+    details: { services: services.missing },
+  });
+}
+
+/**
+ * Brings clusters to what their files say: enables, connects (serve, prove, dial), makes services global, then cuts what is
+ * pruned. Either all of that stands at the end, or every cluster is put back; only what was enabled in a cluster that has gone
+ * from the file is taken away afterwards.
+ * @throws MeshctlError what went wrong; `details.rollback` says what became of each cluster
+ */
+export async function applyMesh(
+  flow: Flow,
+  prepared: PreparedMesh,
+  prune: PreparedPrune,
+  options: ApplyOptions,
+): Promise<AppliedMesh> {
+  const account: RunAccount = { journals: [] };
+  const state = { isWritten: false };
+  const targets = targetsOf(prepared, prune);
+  try {
+    const applied = await carryOut(flow, prepared, prune, { ...options, account, state });
+    const disabled: string[] = [];
+    const removed: Step[] = [];
+    for (const { target, draft } of prune.leaving) {
+      const final = await draftDisable(flow, target, { keepCertificates: false, waitMs: options.waitMs });
+      await disableCluster(flow, target, final, { keepCertificates: false, waitMs: options.waitMs });
+      disabled.push(draft.name);
+      removed.push(...final.steps);
+    }
+    return { ...applied, disabled, steps: [...applied.steps, ...removed] };
+  } catch (error) {
+    if (!state.isWritten) {
+      await rollBackClusters(flow, targets, account.journals, error, {
+        rollback: options.rollback,
+        mounted: true,
+        parallel: options.parallel,
+        mend: () => options.mend,
+      });
+    }
+    throw error;
+  }
+}
+
+interface RunOptions extends ApplyOptions {
+  account: RunAccount;
+  /** Once it is written, nothing is put back any more. */
+  state: { isWritten: boolean };
+}
+
+async function carryOut(
+  flow: Flow,
+  prepared: PreparedMesh,
+  prune: PreparedPrune,
+  options: RunOptions,
+): Promise<AppliedMesh> {
+  const { drafts, services, connections } = prepared;
+  const changed = drafts.filter(({ draft }) => draft.plan.steps.some(isChange));
+  const enabled = await enableAll(flow, changed, options);
+  const isConnected =
+    changed.length === 0 &&
+    connections.later.length === 0 &&
+    ![...connections.now.serve.steps, ...connections.now.dial.steps].some(isChange);
+  const connected = isConnected ? undefined : await connectAll(flow, prepared, options);
+  if (services.steps.some(isChange)) {
+    await during(flow, { doing: 'Making services global', done: 'The services are as the file says' }, () =>
+      applyGlobalService(
+        flow,
+        prepared.members.map(({ target }) => target),
+        services.steps,
+        { rollback: options.rollback, account: options.account },
+      ),
+    );
+  }
+  const parted =
+    prune.parting &&
+    (await disconnectClusters(flow, prune.parting, {
+      ...options,
+      onWritten: () => {
+        options.state.isWritten = true;
+      },
+    }));
+  options.state.isWritten = true;
+  const kept = drafts.filter((one) => !changed.includes(one)).flatMap(({ draft }) => draft.plan.steps);
+  return {
+    enabled: enabled.map(({ context, cluster, service }) => ({
+      cluster: cluster.name,
+      context,
+      endpoints: service.endpoints,
+    })),
+    connections: connected?.connections ?? [],
+    parted: parted?.parted ?? [],
+    disabled: [],
+    steps: [
+      ...kept,
+      ...enabled.flatMap(({ steps }) => steps),
+      ...(connected?.steps ?? [...connections.now.serve.steps, ...connections.now.dial.steps]),
+      ...services.steps,
+      ...(parted?.steps ?? []),
+    ],
+    warnings: [...(connected?.warnings ?? connections.now.warnings), ...(parted?.warnings ?? [])],
+    verified: parted?.verified ?? true,
+  };
+}
+
+/** All in parallel; when one fails, the others stop, since nothing of it is to stand. */
+async function enableAll(
+  flow: Flow,
+  drafts: readonly MemberDraft[],
+  { account, parallel }: RunOptions,
+): Promise<EnableOutcome[]> {
+  const limit = pLimit(parallel);
+  const linked = linkSignals(flow.signal);
+  const own = { ...flow, signal: linked.signal };
+  const failures: unknown[] = [];
+  const work = drafts.map(({ member, options, draft }) =>
+    limit(async () => {
+      try {
+        linked.signal.throwIfAborted();
+        return [await enableCluster(own, member.target, options, draft, account)];
+      } catch (error) {
+        failures.push(error);
+        linked.abort(error);
+        return [];
+      }
+    }),
+  );
+  const outcomes = await Promise.all(work);
+  linked.unlink();
+  // What came after the first one came of it.
+  if (failures.length > 0) throw failures[0];
+  return outcomes.flat();
+}
+
+/** Reads the clusters as they are by now, and connects them by what their Services have. */
+async function connectAll(flow: Flow, { members, spec, connections }: PreparedMesh, options: RunOptions) {
+  const limit = pLimit(options.parallel);
+  const read = await during(flow, { doing: 'Reading the clusters again', done: 'Read the clusters again' }, () =>
+    Promise.all(
+      members.map((member) =>
+        limit(async () => {
+          const { client, namespace } = member.target;
+          return { ...member, snapshot: await readSnapshot(client, { namespace, purpose: 'connect' }) };
+        }),
+      ),
+    ),
+  );
+  const { now } = await planConnections(flow, spec, read, {
+    ...options,
+    proof: options.proof !== false,
+    enabled: true,
+  });
+  const steps = [...now.serve.steps, ...now.dial.steps];
+  if (!steps.some(isChange)) return undefined;
+  const known = new Set(connections.now.effects.map(effectKey));
+  const unforeseen = now.effects.filter((effect) => !known.has(effectKey(effect)));
+  await options.agree(steps, unforeseen);
+  return connectClusters(flow, now, options);
+}
+
+function effectKey({ cluster, peer, becomes }: PeerEffect): string {
+  return JSON.stringify([cluster, peer, becomes]);
+}
+
+/** Every cluster that is written to, once. */
+export function targetsOf({ members }: PreparedMesh, { parting, leaving }: PreparedPrune): Target[] {
+  const all = [
+    ...members.map(({ target }) => target),
+    ...(parting?.targets ?? []),
+    ...leaving.map(({ target }) => target),
+  ];
+  return [...new Map(all.map((target) => [target.client.context, target])).values()];
+}

@@ -1,0 +1,129 @@
+import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
+import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { isOurs } from '../../mesh/objects/ownership.ts';
+import { knownPeers } from '../../mesh/peers/peers.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { type DisconnectedCluster, type PreparedDisconnect, prepareParting } from '../connect/prepare-disconnect.ts';
+import { type DisableDraft, draftDisable } from '../enable/disable.ts';
+import type { Flow, Target } from '../flow.ts';
+import type { PreparedMesh } from './prepare-mesh.ts';
+
+/** What `--prune` takes away: what clusters have and their files do not. */
+export interface PreparedPrune {
+  /** Absent where no peer has to go. */
+  parting: PreparedDisconnect | undefined;
+  /** Clusters that have gone from the file and have no other peer: what meshctl made there goes too. */
+  leaving: readonly { target: Target; draft: DisableDraft }[];
+  effects: readonly PeerEffect[];
+  warnings: readonly string[];
+}
+
+const NOTHING: PreparedPrune = { parting: undefined, leaving: [], effects: [], warnings: [] };
+
+/**
+ * Plans that peers go which no file has. What has gone from a file can only be seen by the peers that are left of it.
+ * @param outside clusters that no file has, as far as contexts lead to them
+ */
+export async function preparePrune(
+  flow: Flow,
+  { members, snapshots, extra }: PreparedMesh,
+  outside: readonly Target[],
+  { waitMs }: { waitMs: number },
+): Promise<PreparedPrune> {
+  if (extra.dials.length + extra.strangers.length === 0) return NOTHING;
+  const own = snapshots.map((snapshot): DisconnectedCluster => {
+    return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
+  });
+  const read = await Promise.all(
+    outside.map(async ({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'disconnect' })),
+  );
+  const opened = read.map((snapshot): DisconnectedCluster => {
+    return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
+  });
+  const strangers = extra.strangers.map(
+    ({ peer }) => opened.find(({ name }) => name === peer) ?? { context: peer, name: peer },
+  );
+  const byName = new Map([...own, ...strangers].map((cluster) => [cluster.name, cluster]));
+  const named = (name: string): DisconnectedCluster => {
+    const cluster = byName.get(name);
+    if (cluster) return cluster;
+    throw new MeshctlError('Bug', `cluster "${name}" is to be parted from, and was not read`);
+  };
+  const outer = extra.strangers.flatMap(({ peer, knownBy }) =>
+    knownBy.flatMap((name) => [
+      { from: name, to: peer },
+      { from: peer, to: name },
+    ]),
+  );
+  const dials = [...extra.dials, ...outer].map(({ from, to }): [DisconnectedCluster, DisconnectedCluster] => [
+    named(from),
+    named(to),
+  ]);
+  const targets = [...members.map(({ target }) => target), ...outside];
+  const parting = prepareParting(targets, dials);
+  const leaving = await draftLeaving(flow, outside, read, own, waitMs);
+  return {
+    parting,
+    leaving,
+    effects: [...cutBy(dials), ...parting.effects],
+    warnings: [...parting.warnings, ...leaving.flatMap(({ draft }) => draft.notes), ...pointingHere(strangers, extra)],
+  };
+}
+
+/** Of clusters that have gone, those that know nobody but clusters of the file, and that meshctl has enabled. */
+async function draftLeaving(
+  flow: Flow,
+  outside: readonly Target[],
+  read: readonly ClusterSnapshot[],
+  own: readonly DisconnectedCluster[],
+  waitMs: number,
+): Promise<PreparedPrune['leaving']> {
+  const gone = new Set([...own.map(({ name }) => name), ...read.map(clusterNameOf)]);
+  const alone = outside.filter((_, index) => {
+    const snapshot = read[index];
+    return (
+      snapshot !== undefined &&
+      isOurs(apiserverDeployment(snapshot)) &&
+      knownPeers(snapshot).every((peer) => gone.has(peer))
+    );
+  });
+  return Promise.all(
+    alone.map(async (target) => ({
+      target,
+      draft: await draftDisable(flow, target, { keepCertificates: false, waitMs }),
+    })),
+  );
+}
+
+function cutBy(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): PeerEffect[] {
+  return dials.flatMap(([client, server]): PeerEffect[] =>
+    client.snapshot
+      ? [{ cluster: client.context, peer: server.name, becomes: 'cut', why: 'no file has this connection' }]
+      : [],
+  );
+}
+
+/** Clusters that go on dialling, because nobody could tell them. */
+function pointingHere(strangers: readonly DisconnectedCluster[], extra: PreparedMesh['extra']): string[] {
+  return strangers
+    .filter(({ snapshot }) => !snapshot)
+    .map(({ name }) => {
+      const known = extra.strangers.find(({ peer }) => peer === name)?.knownBy ?? [];
+      const words = ['--peer', known.join(',')];
+      return `no context leads to "${name}": it still points here, and Cluster Mesh stays enabled there → ${meshctlCommand('clustermesh disconnect', { context: unnamedContext(name) }, words)}`;
+    });
+}
+
+/** The plan: connections first, then what enable has made. */
+export function pruneSteps({ parting, leaving }: PreparedPrune): Step[] {
+  return oneStepEach(
+    parting?.plan.steps ?? [],
+    leaving.flatMap(({ draft }) => draft.steps),
+  );
+}

@@ -1,0 +1,82 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { counted } from '../../mesh/counted.ts';
+import { type Pair, pairsOfDials } from '../../mesh/file/differences.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { hintLines } from '../hint-lines.ts';
+import { countActions, stepData } from '../plan/plan-data.ts';
+import { summariseActions } from '../plan/plan-view.ts';
+import { printable } from '../printable.ts';
+import type { Theme } from '../theme.ts';
+import { listed, pairWords } from './diff-view.ts';
+
+/** What `apply` shows. */
+export interface AppliedFiles {
+  /** As the operator named them. */
+  files: readonly string[];
+  meshes: readonly string[];
+  /** Of the files. */
+  clusters: readonly { name: string; context: string }[];
+  applied: {
+    enabled: readonly { cluster: string; context: string; endpoints: readonly string[] }[];
+    connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
+    parted: readonly { from: string; to: string }[];
+    disabled: readonly string[];
+    steps: readonly Step[];
+    warnings: readonly string[];
+  };
+}
+
+/** The result as data. */
+export function appliedData({ meshes, clusters, applied }: AppliedFiles): Record<string, unknown> {
+  const { enabled, connections, parted, disabled, steps, warnings } = applied;
+  return {
+    meshes,
+    clusters: printable(clusters),
+    ...printable({ enabled, connections, disconnected: parted, disabled, warnings }),
+    steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+  };
+}
+
+/** The result for people. */
+export function appliedText({ files, clusters, applied }: AppliedFiles, theme: Theme): string {
+  const { steps } = applied;
+  const { enabled, parted, disabled } = printable({
+    enabled: applied.enabled,
+    parted: applied.parted,
+    disabled: applied.disabled,
+  });
+  const names = printable(clusters.map(({ name }) => name));
+  const says = `${names.length > MOST_NAMES ? `All ${names.length} clusters` : listed(names.map((name) => theme.bold(name)))} ${names.length === 1 ? 'is' : 'are'} as ${files.join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
+  if (steps.every(({ action }) => action === 'keep')) return `✅ Nothing to change: ${says}`;
+  const pairs = pairsOfDials(applied.connections);
+  const status = meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) }, ['--wait']);
+  return [
+    `✅ ${says}`,
+    ...enabled.map(
+      ({ cluster, endpoints }) => `  • Enabled in ${theme.bold(cluster)}, at ${endpoints.join(', ') || 'no address'}`,
+    ),
+    ...(pairs.length > 0 ? [`  • Connections: ${counted(pairs.length, 'pair')} of clusters`] : []),
+    ...(parted.length > 0
+      ? [
+          `  • Disconnected: ${pairsOfDials(parted)
+            .map(({ clusters: two }) => two.join(' and '))
+            .join(', ')}`,
+        ]
+      : []),
+    ...(disabled.length > 0 ? [`  • Disabled in ${listed(disabled)}`] : []),
+    `  • Objects: ${summariseActions(countActions(steps), theme)}`,
+    ...(applied.connections.length > 0 ? hintLines(`Whether they are connected: ${status}`, theme, 2) : []),
+  ].join('\n');
+}
+
+/** So many can be read in a line. */
+const MOST_NAMES = 6;
+
+/** Pairs whose plan hangs on what enable makes. */
+export function laterLines(later: readonly Pair[], theme: Theme): string[] {
+  if (later.length === 0) return [];
+  return [
+    'Once they are enabled, and their addresses are known:',
+    ...later.map((pair) => `  ${theme.ok('+')} ${pairWords(pair)}`),
+  ];
+}

@@ -1,0 +1,161 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { WrittenSpec } from '../../src/mesh/file/document.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { failureOf, jsonOf } from '../support/cli.ts';
+import { type ConnectClusters, startBareClusters, statusIsGreen } from '../support/connect-clusters.ts';
+import { meshText } from '../support/mesh-files.ts';
+import { eventually, refs } from '../support/sandbox-mesh.ts';
+
+/** Nudges, port-forwards, reviews: no writes to what a mesh is made of. */
+const OTHERS = ['pods', 'selfsubjectrulesreviews', 'selfsubjectaccessreviews'];
+
+let clusters: ConnectClusters;
+/** All that was there before anything was applied. */
+let before: Record<string, unknown>;
+
+const named = (...names: string[]) => names.map((name) => ({ name }));
+const ALL = ['mesh-1', 'mesh-2', 'mesh-3'];
+const MESH: WrittenSpec = { clusters: named(...ALL), topology: { type: 'mesh' } };
+const run = (words: string[], spec: WrittenSpec, more = {}) =>
+  clusters.meshctl([...words, '-f', '-'], { input: meshText(spec), ...more });
+const apply = (spec: WrittenSpec, ...words: string[]) => run(['apply', ...words], spec);
+const differs = async (spec: WrittenSpec) => (await run(['diff'], spec)).exitCode;
+const store = (index: number) => {
+  const cluster = clusters.clusters[index];
+  if (!cluster) throw new Error('there is no such cluster');
+  return cluster.store;
+};
+
+beforeAll(async () => {
+  clusters = await startBareClusters(3);
+  before = clusters.objects();
+});
+
+afterEach(() => {
+  clusters.fault = undefined;
+});
+
+afterAll(async () => {
+  expect(clusters?.errors).toEqual([]);
+  await clusters?.close();
+});
+
+describe('apply', () => {
+  it('plans bare clusters, and changes nothing with --dry-run', async () => {
+    const plan = await apply(MESH, '--dry-run', '-o', 'json');
+    expect(plan.exitCode, plan.stderr).toBe(0);
+    const data = jsonOf(plan);
+    expect(data).toMatchObject({ kind: 'Plan', dryRun: 'client', unconnected: { length: 3 } });
+    const server = await apply(MESH, '--dry-run=server');
+    expect(server.stdout).toContain('the API server accepts all of it');
+    expect(clusters.objects()).toEqual(before);
+  });
+
+  it.each([
+    ...[1, 6, 12, 18, 24, 30, 36, 40, 44, 47].map((write) => [write, 'Ctrl-C'] as const),
+    [3, 'refused'],
+    [38, 'refused'],
+    [45, 'refused'],
+  ] as const)(
+    'that is cut at write %i (%s) puts every cluster back, also what was enabled',
+    async (write, kind) => {
+      const abort = new AbortController();
+      let seen = 0;
+      clusters.fault = async ({ verb, resource }) => {
+        const isWrite = ['create', 'patch', 'update', 'delete'].includes(verb) && !OTHERS.includes(resource ?? '');
+        if (!isWrite || ++seen !== write) return undefined;
+        if (kind === 'refused') throw new ApiError(422, 'Invalid', 'admission webhook said no');
+        abort.abort();
+        return undefined;
+      };
+      const { exitCode, stdout, stderr } = await run(['apply'], MESH, { signal: abort.signal });
+      clusters.fault = undefined;
+      expect(seen).toBeGreaterThanOrEqual(write);
+      expect({ exitCode, stdout }, stderr).toEqual({ exitCode: kind === 'refused' ? 1 : 130, stdout: '' });
+      // Pods go once what made them is gone.
+      await eventually(
+        () => clusters.objects(),
+        (now) => JSON.stringify(now) === JSON.stringify(before),
+        'all as before',
+      );
+    },
+    60_000,
+  );
+
+  it('takes bare clusters to a mesh; the second run finds nothing to change', async () => {
+    const first = await apply(MESH);
+    expect(first.exitCode, first.stderr).toBe(0);
+    expect(first.stdout).toContain('✅ mesh-1, mesh-2 and mesh-3 are as - says');
+    expect(first.stdout).toContain('Connections: 3 pairs of clusters');
+    expect((await statusIsGreen(clusters)).exitCode).toBe(0);
+    const stands = clusters.objects();
+    const again = await apply(MESH);
+    expect(again.stdout).toBe('✅ Nothing to change: mesh-1, mesh-2 and mesh-3 are as - says\n');
+    expect(again.exitCode).toBe(0);
+    expect(clusters.objects()).toEqual(stands);
+    expect(await differs(MESH)).toBe(0);
+  });
+
+  it('mends what was changed by hand', async () => {
+    store(0).update(refs.deployment('clustermesh-apiserver'), (deployment) => {
+      (deployment.spec as { replicas: number }).replicas = 2;
+    });
+    store(1).update(refs.secret('cilium-kvstoremesh'), (secret) => {
+      secret.data = Object.fromEntries(
+        Object.entries(secret.data as Record<string, string>).filter(([key]) => !key.startsWith('mesh-1')),
+      );
+    });
+    expect(await differs(MESH)).toBe(1);
+    const mended = await apply(MESH);
+    expect(mended.exitCode, mended.stderr).toBe(0);
+    expect(await differs(MESH)).toBe(0);
+  });
+
+  it('changes options, and takes them back when they are gone from the file', async () => {
+    const chosen: WrittenSpec = {
+      ...MESH,
+      defaults: { enable: { replicas: 2, set: { 'Deployment/clustermesh-apiserver:spec.minReadySeconds': 1 } } },
+      credentials: 'per-peer',
+    };
+    const specOf = () => store(0).get(refs.deployment('clustermesh-apiserver'))?.spec as Record<string, unknown>;
+    expect((await apply(chosen)).exitCode).toBe(0);
+    expect(specOf()).toMatchObject({ replicas: 2, minReadySeconds: 1 });
+    expect(await differs(chosen)).toBe(0);
+    expect((await apply(MESH)).exitCode).toBe(0);
+    expect(specOf()).toMatchObject({ replicas: 1 });
+    expect(specOf().minReadySeconds ?? 0).toBe(0);
+    expect(await differs(MESH)).toBe(0);
+  });
+
+  it('leaves what no file has, until it is to be pruned, and asks before', async () => {
+    const hub: WrittenSpec = { ...MESH, topology: { type: 'hub', hubs: ['mesh-2'] } };
+    const without = await apply(hub);
+    expect(without.stdout).toContain('Nothing to change');
+    expect(await differs(hub)).toBe(1);
+    const unasked = failureOf(await apply(hub, '--prune'));
+    expect(unasked.exitCode).toBe(2);
+    expect(unasked.says).toContain('Apply this, which disconnects mesh-1 and mesh-3?');
+    const pruned = await apply(hub, '--prune', '--yes');
+    expect(pruned.exitCode, pruned.stderr).toBe(0);
+    expect(pruned.stdout).toContain('Disconnected: mesh-1 and mesh-3');
+    expect(await differs(hub)).toBe(0);
+  });
+
+  it('disables a cluster that has gone from the file, once it has no other peer', async () => {
+    const two: WrittenSpec = { clusters: named('mesh-1', 'mesh-2'), topology: { type: 'mesh' } };
+    expect(await differs(two)).toBe(1);
+    const plan = await apply(two, '--prune', '--dry-run');
+    expect(plan.stdout).toContain('- delete Deployment kube-system/clustermesh-apiserver');
+    const pruned = await apply(two, '--prune', '--yes');
+    expect(pruned.exitCode, pruned.stderr).toBe(0);
+    expect(pruned.stdout).toContain('Disabled in mesh-3');
+    expect(store(2).get(refs.deployment('clustermesh-apiserver'))).toBeUndefined();
+    expect(await differs(two)).toBe(0);
+  });
+
+  it('leaves clusters alone that others look after', async () => {
+    const one: WrittenSpec = { clusters: named('mesh-1'), topology: { type: 'mesh' }, external: ['mesh-2'] };
+    expect(await differs(one)).toBe(0);
+    expect((await apply(one, '--prune', '--yes')).stdout).toContain('Nothing to change');
+  });
+});
