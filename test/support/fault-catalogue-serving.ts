@@ -239,6 +239,21 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     }),
   ),
   {
+    id: 'apiserver-paused',
+    what: 'the Deployment of the clustermesh-apiserver was paused, and then changed',
+    arrange: ({ two }) =>
+      change(two, refsOf(two).deployment('clustermesh-apiserver'), ({ spec }) => {
+        const { template } = spec as { template: { metadata: { annotations?: Record<string, string> } } };
+        template.metadata.annotations = { ...template.metadata.annotations, 'example.com/changed': 'yes' };
+        (spec as { paused?: boolean }).paused = true;
+      }),
+    status: ['apiserver-rollout'],
+    check: ['apiserver-ready'],
+    connect: 'keeps',
+    waits: ['enable'],
+    unconcerned: ['connect'],
+  },
+  {
     id: 'access-deleted',
     what: 'the rights of the clustermesh-apiserver are gone, and its account',
     arrange({ two }) {

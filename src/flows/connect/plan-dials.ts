@@ -17,6 +17,7 @@ import { requireReadyServers, requireSoundServers } from '../../mesh/connect/pro
 import { planServe } from '../../mesh/connect/serve-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
+import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -93,6 +94,7 @@ export function planDials({
   const serve = planServe(directions, now);
   if (proof !== false) requireSoundServers(directions, serve.steps, now);
   const dial = planDial(directions, now, notBack);
+  for (const snapshot of snapshots) requireStaying(snapshot, [...serve.steps, ...dial.steps]);
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...unfinishedWarnings(snapshots),

@@ -4,6 +4,7 @@ import { imageOf, isRolledOut, replicasOf, scaleUpCommand } from '../../mesh/api
 import { loadBalancerHosts } from '../../mesh/apiserver/endpoints.ts';
 import { givenAnother } from '../../mesh/apiserver/given-address.ts';
 import { type LackOfRoom, lackOfRoom } from '../../mesh/apiserver/room.ts';
+import { type Stall, stallOf } from '../../mesh/apiserver/stall.ts';
 import { apiserverImageFor } from '../../mesh/cilium/versions.ts';
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { takeBackCommand } from '../../mesh/enable/kept-settings.ts';
@@ -111,7 +112,7 @@ export async function awaitOtherAddress(
   }
 }
 
-type Rollout = 'ready' | { scaledDown: KubeObject };
+type Rollout = 'ready' | { scaledDown: KubeObject } | { stall: Stall };
 
 /**
  * Waits until all replicas of the clustermesh-apiserver are new and ready; what keeps them from it is shown meanwhile.
@@ -123,7 +124,9 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
   const ref = apiserverDeploymentRef(namespace);
   const ready = (deployment: KubeObject | undefined): Rollout | undefined => {
     if (deployment && replicasOf(deployment) === 0) return { scaledDown: deployment };
-    return deployment && isRolledOut(deployment) ? 'ready' : undefined;
+    const stall = stallOf({ context: client.context, namespace }, deployment);
+    if (deployment?.metadata.deletionTimestamp === undefined && deployment && isRolledOut(deployment)) return 'ready';
+    return stall && { stall };
   };
   const state = await explainTimeout(
     () =>
@@ -132,7 +135,7 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
         {
           doing: `${client.context}: waiting for the clustermesh-apiserver`,
           done: (found) =>
-            `${client.context}: clustermesh-apiserver is ${found === 'ready' ? 'ready' : 'not ready (0 of 0)'}`,
+            `${client.context}: clustermesh-apiserver is ${found === 'ready' ? 'ready' : `not ready (${'stall' in found ? found.stall.says : '0 of 0'})`}`,
           good: (found) => found === 'ready',
         },
         (task) =>
@@ -146,7 +149,16 @@ export async function awaitRollout(flow: Flow, target: Target, waitMs: number): 
       ),
     (cause) => rolloutError(target, flow.clock.ms() - startedAt, cause),
   );
-  if (state !== 'ready') throw scaledDown(target, state.scaledDown);
+  if (state === 'ready') return;
+  throw 'stall' in state ? stalled(target, state.stall) : scaledDown(target, state.scaledDown);
+}
+
+function stalled({ client: { context }, namespace }: Target, { says, hint }: Stall): MeshctlError {
+  const object = `Deployment ${namespace}/${APISERVER}`;
+  return new MeshctlError('Timeout', `context "${context}": ${object} gets no new pods: ${says}`, {
+    hint,
+    details: { context, object },
+  });
 }
 
 function scaledDown({ client: { context }, namespace }: Target, deployment: KubeObject): MeshctlError {

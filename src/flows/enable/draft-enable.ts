@@ -6,6 +6,7 @@ import { addressNotGiven } from '../../mesh/apiserver/given-address.ts';
 import { withOmittedDefaults } from '../../mesh/apiserver/omitted-defaults.ts';
 import { withService } from '../../mesh/apiserver/planned-service.ts';
 import { podMarks, requireOwnIdentity, withPodMarks } from '../../mesh/apiserver/pod-marks.ts';
+import { requireRolling } from '../../mesh/apiserver/stall.ts';
 import { certificateSpecs } from '../../mesh/certificates/cluster-certificates.ts';
 import {
   type AuthorityPlan,
@@ -53,6 +54,7 @@ import {
 import { enforcedLevel } from '../../mesh/objects/pod-security.ts';
 import { concernedPeers } from '../../mesh/peers/concerned-peers.ts';
 import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
+import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CertificateOrder, Plan, Step } from '../../mesh/plan/plan.ts';
 import type { Authority } from '../../pki/authority.ts';
@@ -175,6 +177,8 @@ export function draftFrom(
   const move = planMove(snapshot, settings.kvstoremesh, own);
   const made = { snapshot, planned, objects, certificates, authority, move, possible };
   const plan = planEnable({ ...made, issuing, force, overruleHands, now });
+  requireStaying(snapshot, plan.steps);
+  requireRolling(snapshot, plan.steps);
   const rotation = unfinishedRotation(snapshot, others);
   return {
     snapshot,

@@ -2,6 +2,7 @@ import { isRolledOut, replicasOf, scaleUpCommand } from '../apiserver/deployment
 import { addressLack, isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
+import { stallOf } from '../apiserver/stall.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
@@ -52,7 +53,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     }),
     run: ({ clusters }) => clusters.flatMap(unready),
     says: ({ args }) =>
-      `context "${args.context}": the Deployment clustermesh-apiserver ${args.replicas === 0 ? 'is scaled to 0 replicas, so it serves nobody' : 'is not fully rolled out and ready'}`,
+      `context "${args.context}": the Deployment clustermesh-apiserver ${args.replicas === 0 ? 'is scaled to 0 replicas, so it serves nobody' : 'is not fully rolled out and ready'}${args.stall ? `: ${args.stall}` : ''}`,
   },
   {
     id: 'apiserver-address',
@@ -136,13 +137,15 @@ function unready(cluster: ClusterSnapshot): Finding[] {
   const { context, namespace } = cluster;
   const deployment = apiserverDeployment(cluster);
   const replicas = replicasOf(deployment);
-  if (!deployment || (replicas !== 0 && isRolledOut(deployment))) return [];
   const place = { context, namespace };
+  const stall = stallOf(place, deployment);
+  const isStaying = deployment?.metadata.deletionTimestamp === undefined;
+  if (!deployment || (replicas !== 0 && isStaying && isRolledOut(deployment))) return [];
   const hint =
     replicas === 0
       ? scaleUpCommand(place, deployment)
-      : describeCommand(place, 'pods', { selector: APISERVER_SELECTOR });
-  const args = replicas === 0 ? { replicas } : causeOfUnreadiness(cluster);
+      : (stall?.hint ?? describeCommand(place, 'pods', { selector: APISERVER_SELECTOR }));
+  const args = replicas === 0 ? { replicas } : stall ? { stall: stall.says } : causeOfUnreadiness(cluster);
   return [findingOf('apiserver-ready', 'fail', context, args, hint)];
 }
 

@@ -7,6 +7,8 @@ export interface ObjectMeta {
   generation?: number;
   creationTimestamp?: string;
   deletionTimestamp?: string;
+  /** What has to be done before a deleted object goes. */
+  finalizers?: string[];
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
   managedFields?: ManagedFieldsEntry[];

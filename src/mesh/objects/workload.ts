@@ -42,6 +42,7 @@ export interface SecurityContext {
 /** Of a Deployment's or DaemonSet's spec. */
 interface WorkloadSpec {
   replicas?: number;
+  paused?: boolean;
   selector?: { matchLabels?: Record<string, string> };
   strategy?: { type?: string; rollingUpdate?: { maxUnavailable?: number | string } };
   template?: { metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }; spec?: PodSpec };

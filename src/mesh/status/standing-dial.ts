@@ -40,8 +40,9 @@ export function dialFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault
     const key = keyOf(secretRef(snapshot.namespace, name));
     if (snapshot.unread?.has(key)) return [];
     const secret = snapshot.objects.get(key);
-    const says = 'the peering files are missing';
-    if (!secret) return [faultFor(snapshot, component, { id: 'peering-secret-missing', says, peers })];
+    const isGoing = secret?.metadata.deletionTimestamp !== undefined;
+    const says = isGoing ? 'the Secret with the peering files is being deleted' : 'the peering files are missing';
+    if (!secret || isGoing) return [faultFor(snapshot, component, { id: 'peering-secret-missing', says, peers })];
     const texts = secretTexts(secret);
     return peers.flatMap((peer) => fileFaults(snapshot, component, peer, texts[peer], input));
   });

@@ -12,6 +12,7 @@ import { mendMisfit } from '../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../apiserver/misfits.ts';
 import { outdatedIdentity, saysOutdated, settleIdentity } from '../apiserver/pod-marks.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
+import { afterDeletion, stallOf } from '../apiserver/stall.ts';
 import { authorityState, hasLostSigner } from '../certificates/authority.ts';
 import { type CertificateUsage, distrusts, type TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
@@ -86,9 +87,16 @@ function absenceFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput):
 
 function serviceFaults(snapshot: ClusterSnapshot): Fault[] {
   const key = keyOf(apiserverServiceRef(snapshot.namespace));
-  if (snapshot.objects.has(key) || snapshot.unread?.has(key)) return [];
-  const says = 'its clustermesh-apiserver has no Service';
-  return [faultFor(snapshot, 'service-missing', { object: `Service ${APISERVER}`, says })];
+  const live = snapshot.objects.get(key);
+  const isGoing = live?.metadata.deletionTimestamp !== undefined;
+  if ((live && !isGoing) || snapshot.unread?.has(key)) return [];
+  const object = `Service ${APISERVER}`;
+  if (!isGoing)
+    return [faultFor(snapshot, 'service-missing', { object, says: 'its clustermesh-apiserver has no Service' })];
+  const says = 'the Service of its clustermesh-apiserver is being deleted';
+  return [
+    faultFor(snapshot, 'service-missing', { object, says, hint: afterDeletion(snapshot, `service/${APISERVER}`) }),
+  ];
 }
 
 /** Deployment and Service are there, and do not do for anybody as they are. */
@@ -111,11 +119,25 @@ function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault
     ];
   }
   const available = availableReplicasOf(deployment);
+  if (deployment.metadata.deletionTimestamp) {
+    const { says = '', hint } = stallOf(snapshot, deployment) ?? {};
+    return [
+      faultFor(snapshot, 'apiserver-rollout', {
+        object,
+        says: `its clustermesh-apiserver is going away: ${says}`,
+        hint,
+      }),
+    ];
+  }
   if (available > 0) {
     const isLacking = misfitsOf(undefined, deployment).length > 0;
     if (isLacking || isRolledOut(deployment)) return [];
-    const says = 'its clustermesh-apiserver is not fully rolled out: a new pod of it is not ready';
-    return [faultFor(snapshot, 'apiserver-rollout', { object, ...withoutRoom(snapshot, says) })];
+    const says = 'its clustermesh-apiserver is not fully rolled out';
+    const stall = stallOf(snapshot, deployment);
+    const told = stall
+      ? { says: `${says}: ${stall.says}`, hint: stall.hint }
+      : withoutRoom(snapshot, `${says}: a new pod of it is not ready`);
+    return [faultFor(snapshot, 'apiserver-rollout', { object, ...told })];
   }
   const whose = wanted === 1 ? 'the only replica' : `none of the ${wanted} replicas`;
   const says = `${whose} of its clustermesh-apiserver is ${wanted === 1 ? 'not ready' : 'ready'}`;

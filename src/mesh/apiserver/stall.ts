@@ -1,0 +1,58 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type CommandPlace, kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { APISERVER, apiserverDeploymentRef } from '../objects/names.ts';
+import { workloadSpec, workloadStatus } from '../objects/workload.ts';
+import type { Step } from '../plan/plan.ts';
+
+/** What keeps a Deployment from getting new pods, whatever they would be like, with the command after which it does. */
+export interface Stall {
+  /** In words, as a clause about the Deployment. */
+  says: string;
+  hint: string;
+}
+
+/**
+ * What waiting does not help: a Deployment that is being deleted, or is paused while pods of its newest template are lacking
+ * (Kubernetes, "Pausing and Resuming a rollout": it still scales those that it has). Undefined for every other.
+ */
+export function stallOf(
+  place: CommandPlace & { context: string },
+  deployment: KubeObject | undefined,
+): Stall | undefined {
+  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0 } = workloadStatus(deployment);
+  const isSeen = observedGeneration >= (deployment?.metadata.generation ?? 0);
+  const isLacking = isSeen && (replicas === 0 || updatedReplicas < replicas);
+  return deployment?.metadata.deletionTimestamp || isLacking ? holdOf(place, deployment) : undefined;
+}
+
+/** What keeps a Deployment from getting pods of a new template. */
+function holdOf(place: CommandPlace & { context: string }, deployment: KubeObject | undefined): Stall | undefined {
+  const name = `deployment/${APISERVER}`;
+  if (deployment?.metadata.deletionTimestamp) {
+    return { says: 'its Deployment is being deleted', hint: afterDeletion(place, name) };
+  }
+  if (!workloadSpec(deployment).paused) return undefined;
+  return { says: 'its Deployment is paused', hint: kubectlCommand(place, ['rollout', 'resume', name]) };
+}
+
+/** Waits until an object is gone, which its finalizers may hold up, and makes it anew. @param name as in `service/NAME` */
+export function afterDeletion(place: CommandPlace & { context: string }, name: string): string {
+  const wait = kubectlCommand(place, ['wait', '--for=delete', name, '--timeout=5m']);
+  return `${wait} && ${meshctlCommand('clustermesh enable', { context: place.context })}`;
+}
+
+/** @throws MeshctlError `Conflict`, where a plan needs new pods of a Deployment that gets none: they would be waited for in vain */
+export function requireRolling(snapshot: ClusterSnapshot, steps: readonly Step[]): void {
+  const { context, namespace } = snapshot;
+  const ref = apiserverDeploymentRef(namespace);
+  const stall = holdOf(snapshot, snapshot.objects.get(keyOf(ref)));
+  const changed = steps.find(({ object }) => keyOf(object) === keyOf(ref))?.changes ?? [];
+  if (!stall || !changed.some(({ path }) => path.startsWith('spec.template'))) return;
+  const object = `Deployment ${namespace}/${APISERVER}`;
+  throw new MeshctlError('Conflict', `context "${context}": ${stall.says}, and this needs new pods of it (${object})`, {
+    hint: stall.hint,
+    details: { context, object },
+  });
+}
