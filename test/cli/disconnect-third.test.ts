@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { dataOf } from '../../src/mesh/objects/secret-data.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
-/** mesh-1 and mesh-2 are parted; of mesh-3, which only dials in, nobody reads anything. */
+/** mesh-1 and mesh-2 are parted; mesh-3, which only dials in, is no part of it. */
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
 let one: SandboxCluster;
@@ -45,5 +46,28 @@ describe('a disconnect of two clusters', () => {
     const orphaned = checks.filter(({ id }) => id === 'tls-orphaned-users');
     expect(orphaned.map(({ severity }) => severity)).not.toContain('warn');
     expect(JSON.stringify(orphaned)).toContain('remote-elsewhere may be of clusters that are not looked at');
+  });
+
+  it('names who else ends with the user, also when that is no part of it; not who logs in as itself or as everybody', async () => {
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    const [two, three] = [found(sandbox.clusters[1], 'mesh-2'), found(sandbox.clusters[2], 'mesh-3')];
+    const part = (...more: string[]) =>
+      meshctl.ok(['clustermesh', 'disconnect', '--context', 'mesh-1', ...more, '--dry-run']);
+    const both = () => part('--destination-context', 'mesh-2');
+    expect((await both()).stdout).not.toContain('mesh-3');
+    // Copied by hand: it was the quickest way in.
+    const held = dataOf(found(two.store.get(refs.secret('cilium-kvstoremesh')), 'the files of mesh-2'));
+    three.store.update(refs.secret('cilium-kvstoremesh'), (secret) => {
+      const taken = Object.entries(held).filter(([key]) => key.startsWith('mesh-1.'));
+      secret.data = { ...dataOf(secret as KubeObject), ...Object.fromEntries(taken) };
+    });
+    for (const plan of [await both(), await part('--peer', 'mesh-2')]) {
+      expect(plan.stdout).toContain(
+        'peer mesh-3 is cut off until it is connected again: it logs in as remote-mesh-2, which is shut out',
+      );
+      expect(plan.stdout).toContain('meshctl clustermesh connect --context mesh-3 --destination-context mesh-1');
+    }
+    await meshctl.ok(connect('mesh-3', 'mesh-1', '--connection-mode', 'unicast', '--credentials', 'legacy'));
+    expect((await both()).stdout).not.toContain('mesh-3');
   });
 });

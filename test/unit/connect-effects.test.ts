@@ -4,9 +4,17 @@ import { connectEffects } from '../../src/mesh/connect/effects.ts';
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { secretRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { dialledAddresses } from '../../src/mesh/peers/dialled-addresses.ts';
 import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
-import { apiserverDeployment, caFacts, loadBalancerService, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+import {
+  apiserverDeployment,
+  caFacts,
+  loadBalancerService,
+  secretObject,
+  snapshotOf,
+  tlsFacts,
+} from '../support/snapshots.ts';
 
 const SERVER = 'clustermesh-apiserver-server-cert';
 
@@ -79,8 +87,63 @@ describe('what a connect does to the connections that there are', () => {
       namespace: 'kube-system',
       name: 'clustermesh-apiserver',
     };
-    expect(effects(step('context-2', '', { object: restarted }))).toEqual([
+    const aliases = [{ path: 'spec.template.spec.hostAliases[mesh-9.mesh.cilium.io]', to: '10.0.0.9' }];
+    expect(effects(step('context-2', '', { object: restarted, changes: aliases }))).toEqual([
       ['context-2', 'mesh-1', 'moved', 'the pods of Deployment clustermesh-apiserver restart'],
+    ]);
+    // Agents only dial: who dials this cluster does not notice.
+    const agents = { ...restarted, kind: 'DaemonSet', name: 'cilium' };
+    const dialled = { ...two, remoteUsers: [{ name: 'remote-mesh-8', role: 'remote' }] };
+    const becomes = connectEffects([dialled], [], [step('context-2', '', { object: agents, changes: aliases })]);
+    expect(becomes.map((effect) => [effect.peer, effect.becomes])).toEqual([
+      ['mesh-1', 'moved'],
+      ['mesh-8', 'kept'],
+    ]);
+  });
+
+  it('is the same where only pods know what a name means, as before Cilium 1.20', () => {
+    const named = (ip: string) => {
+      const deployment = apiserverDeployment();
+      const { template } = deployment.spec as { template: { spec: object } };
+      const hostAliases = [{ ip, hostnames: ['mesh-3.mesh.cilium.io'] }];
+      return {
+        ...deployment,
+        spec: { ...(deployment.spec as object), template: { ...template, spec: { ...template.spec, hostAliases } } },
+      };
+    };
+    const file = remotePeerFile(
+      'mesh-3',
+      { addresses: [], alias: { ips: ['10.9.9.1'], ports: [2379], in: 'pods' } },
+      'mesh-3.',
+    );
+    const secret = secretObject('cilium-kvstoremesh', { 'mesh-3': file });
+    const client = { ...cluster(1, []), objects: snapshotOf({ live: [named('10.9.9.1'), secret] }).objects };
+    const three = cluster(3, []);
+    const server = { ...three, objects: new Map([...three.objects, ...serving('172.18.3.100')]) };
+    const becomes = (to: string) => {
+      const direction = {
+        client: { snapshot: client, identity: { name: 'mesh-1' } },
+        server: { snapshot: server, identity: { name: 'mesh-3' } },
+        endpoint: { addresses: [`${to}:2379`] },
+      } as unknown as Direction;
+      const changes = [{ path: 'spec.template.spec.hostAliases[mesh-3.mesh.cilium.io]', from: '10.9.9.1', to }];
+      const object = {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        namespace: 'kube-system',
+        name: 'clustermesh-apiserver',
+      };
+      const [effect] = connectEffects([client, server], [direction], [step('context-1', '', { object, changes })]);
+      return [effect?.becomes, effect?.why];
+    };
+    expect(dialledAddresses(client, 'mesh-3')).toEqual(['10.9.9.1:2379']);
+    expect(becomes('172.18.3.100')).toEqual([
+      'moved',
+      '10.9.9.1 → 172.18.3.100; the pods of Deployment clustermesh-apiserver restart',
+    ]);
+    expect(becomes('10.9.9.2')).toEqual([
+      'unknown',
+      expect.stringContaining('nobody has tried 10.9.9.2:2379 from there'),
     ]);
   });
 

@@ -186,3 +186,30 @@ describe('a server certificate that somebody else has made', () => {
     expect(of.map(({ becomes }) => becomes)).toEqual(['kept']);
   });
 });
+
+it('knows where a peer dials also where only its pods say what the name means, as before Cilium 1.20', () => {
+  const alias = { ips: ['10.9.0.1'], ports: [2379], in: 'pods' } as const;
+  const file = remotePeerFile('mesh-1', { addresses: [], alias }, 'mesh-1.');
+  const hostAliases = [{ ip: '10.9.0.1', hostnames: ['mesh-1.mesh.cilium.io'] }];
+  const dialling = (names: object): ClusterSnapshot =>
+    snapshotOf({
+      context: 'two',
+      ciliumConfig: { 'cluster-name': 'mesh-2', 'cluster-id': '2' },
+      live: [
+        {
+          apiVersion: 'apps/v1',
+          kind: 'DaemonSet',
+          metadata: { name: 'cilium', namespace: 'kube-system' },
+          spec: { template: { spec: names } },
+        },
+        secretObject('cilium-clustermesh', { 'mesh-1': file }),
+      ],
+    });
+  const becomes = (peer: ClusterSnapshot) =>
+    draft(connected({ clients: former }), [peer], { serviceType: 'NodePort' }).effects.map(({ becomes: how, why }) => [
+      how,
+      why,
+    ]);
+  expect(becomes(dialling({ hostAliases }))).toEqual([['cut', 'it dials 10.9.0.1:2379, an address that is removed']]);
+  expect(becomes(dialling({}))).toEqual([['unknown', expect.stringContaining('it dials mesh-1.mesh.cilium.io:2379')]]);
+});

@@ -6,6 +6,7 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../src/mesh/peers/peers.ts';
+import type { Step } from '../../src/mesh/plan/plan.ts';
 import { apiserverDeployment, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const peersSecret = (annotations: Record<string, string>, ...peers: string[]): KubeObject => ({
@@ -49,21 +50,21 @@ describe('users whose list is lost', () => {
 });
 
 describe('a user that is removed', () => {
+  const dialling = (context: string, name: string, peer: string, user: string) => ({
+    name,
+    snapshot: snapshotOf({
+      context,
+      ciliumConfig: { 'cluster-name': name, 'cluster-id': '2' },
+      live: [peersSecret({}, peer)],
+      peerCertificates: new Map([[peer, tlsFacts('ca', { commonName: user })]]),
+    }),
+  });
+  const one = dialling('c1', 'mesh-1', 'mesh-3', 'remote-mesh-1');
+  const three = dialling('c3', 'mesh-3', 'mesh-1', 'remote-mesh-3');
+  const two = (user: string) => dialling('c2', 'mesh-2', 'mesh-3', user);
   it('takes along another cluster that logs in as it, and none that parts too or logs in as itself', () => {
-    const dialling = (context: string, name: string, peer: string, user: string) => ({
-      name,
-      snapshot: snapshotOf({
-        context,
-        ciliumConfig: { 'cluster-name': name, 'cluster-id': '2' },
-        live: [peersSecret({}, peer)],
-        peerCertificates: new Map([[peer, tlsFacts('ca', { commonName: user })]]),
-      }),
-    });
-    const one = dialling('c1', 'mesh-1', 'mesh-3', 'remote-mesh-1');
-    const three = dialling('c3', 'mesh-3', 'mesh-1', 'remote-mesh-3');
-    const two = (user: string) => dialling('c2', 'mesh-2', 'mesh-3', user);
     const effects = (second: ReturnType<typeof two>, ...more: Parameters<typeof partingsOf>[0]) =>
-      disconnectEffects(partingsOf([[one, second], [one, three], [three, one], ...more]));
+      disconnectEffects(partingsOf([[one, second], [one, three], [three, one], ...more]), []);
     expect(effects(two('remote-mesh-1'))).toEqual([
       {
         cluster: 'c3',
@@ -76,6 +77,39 @@ describe('a user that is removed', () => {
     expect(effects(two('remote-mesh-2'))).toEqual([]);
     const parting = two('remote-mesh-1');
     expect(effects(parting, [parting, three])).toEqual([]);
+  });
+
+  it('takes along one that is no part of it, as far as it was read', () => {
+    const parted = partingsOf([
+      [one, three],
+      [three, one],
+    ]);
+    const cut = (...others: ClusterSnapshot[]) =>
+      disconnectEffects(parted, [], others).map(({ cluster, peer, becomes }) => [cluster, peer, becomes]);
+    expect(cut(two('remote-mesh-1').snapshot, two('remote').snapshot)).toEqual([['c3', 'mesh-2', 'cut']]);
+    expect(cut(two('remote-mesh-2').snapshot)).toEqual([]);
+    expect(cut()).toEqual([]);
+  });
+
+  it('is not all: where pods lose a name, those that stay go on over new ones', () => {
+    const object = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      namespace: 'kube-system',
+      name: 'clustermesh-apiserver',
+    };
+    const changes = [{ path: 'spec.template.spec.hostAliases[mesh-3.mesh.cilium.io]', from: '10.0.0.9' }];
+    const step: Step = { cluster: 'c1', object, action: 'update', changes, why: '' };
+    const served = { ...one.snapshot, remoteUsers: [{ name: 'remote-mesh-4', role: 'remote' }] };
+    const parted = partingsOf([[{ ...one, snapshot: served }, three]]);
+    expect(disconnectEffects(parted, [step])).toEqual([
+      {
+        cluster: 'c1',
+        peer: 'mesh-4',
+        becomes: 'moved',
+        why: 'the pods of Deployment clustermesh-apiserver restart',
+      },
+    ]);
   });
 });
 

@@ -22,6 +22,7 @@ import type { FlagsOf } from '../flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { contextsOfClusters } from '../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../targets/find-clusters.ts';
+import { readerOfOthers } from '../targets/other-clusters.ts';
 import { withChosenClusters, withClustersOf, withUnanswered } from '../targets/several-clusters.ts';
 import type { DISABLE } from './disable-spec.ts';
 
@@ -91,7 +92,16 @@ async function withPeers<T>(
     );
   }
   const prepare = async (destinations: readonly Target[]): Promise<T> =>
-    work({ prepared: await preparePeers(context, source, draft, destinations), remaining });
+    work({
+      prepared: await preparePeers(
+        context,
+        source,
+        draft,
+        destinations,
+        readerOfOthers(context, flags, [source, ...destinations]),
+      ),
+      remaining,
+    });
   return wanted ? withClustersOf(context, flags, reachable, prepare) : prepare([]);
 }
 

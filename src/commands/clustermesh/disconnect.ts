@@ -1,10 +1,12 @@
 import { disconnectClusters } from '../../flows/connect/disconnect.ts';
+import type { MeshRequest } from '../../flows/connect/prepare-connect.ts';
 import {
   type DisconnectOptions,
   type PreparedDisconnect,
   prepareDisconnect,
   prepareForgetting,
 } from '../../flows/connect/prepare-disconnect.ts';
+import type { Target } from '../../flows/flow.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { disconnectText } from '../../views/connect/disconnect-view.ts';
@@ -15,6 +17,7 @@ import type { FlagsOf } from '../flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { sayLeftOut } from '../targets/find-clusters.ts';
 import { withMesh } from '../targets/mesh-targets.ts';
+import { readerOfOthers } from '../targets/other-clusters.ts';
 import { withOneCluster, withUnanswered } from '../targets/several-clusters.ts';
 import type { DISCONNECT } from './disconnect-spec.ts';
 
@@ -31,7 +34,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   const { peer } = flags;
   if (!peer) {
     return withMesh(context, flags, async (request, silent) => {
-      const prepared = await prepareDisconnect(context, request, options);
+      const readOthers = readerOfOthers(context, flags, targetsOf(request));
+      const prepared = await prepareDisconnect(context, request, { ...options, readOthers });
       sayLeftOut(context, prepared.spared);
       return withUnanswered(await carryOut(context, flags, prepared, options), [...silent, ...prepared.spared]);
     });
@@ -41,8 +45,13 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
   }
   return withOneCluster(context, flags, async (source) => {
     const mode = flags.connectionMode ?? 'bidirectional';
-    return carryOut(context, flags, await prepareForgetting(context, source, peer, mode), options);
+    const readOthers = readerOfOthers(context, flags, [source]);
+    return carryOut(context, flags, await prepareForgetting(context, source, peer, mode, readOthers), options);
   });
+}
+
+function targetsOf({ source, destinations }: MeshRequest): readonly Target[] {
+  return source ? [source, ...destinations] : destinations;
 }
 
 async function carryOut(

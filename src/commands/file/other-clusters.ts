@@ -2,7 +2,7 @@ import type { FileMember } from '../../flows/file/file-member.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import type { CommandContext } from '../command.ts';
 import type { ClusterFlags } from '../targets/cluster-flags.ts';
-import { withOtherClusters } from '../targets/other-clusters.ts';
+import { readerOfOthers } from '../targets/other-clusters.ts';
 
 /** Reads the clusters of the kubeconfig that no file names, where a plan hangs on what they say. */
 export function othersOf(
@@ -10,6 +10,9 @@ export function othersOf(
   flags: ClusterFlags,
   members: readonly FileMember[],
 ): () => Promise<readonly ClusterSnapshot[]> {
-  const contexts = members.map(({ target }) => target.client.context);
-  return () => withOtherClusters(context, flags, contexts, async (read) => read.map(({ snapshot }) => snapshot));
+  return readerOfOthers(
+    context,
+    flags,
+    members.map(({ target }) => target),
+  );
 }

@@ -38,3 +38,13 @@ export async function withOtherClusters<T>(
     return work((await Promise.all(read)).flat());
   });
 }
+
+/** The same, of which only what was read counts, where a plan may hang on what it says: it is read once it does. */
+export function readerOfOthers(
+  context: CommandContext,
+  flags: ClusterFlags,
+  targets: readonly Target[],
+): () => Promise<readonly ClusterSnapshot[]> {
+  const contexts = targets.map(({ client }) => client.context);
+  return () => withOtherClusters(context, flags, contexts, async (read) => read.map(({ snapshot }) => snapshot));
+}

@@ -34,6 +34,8 @@ export interface DisconnectOptions {
   rollback?: boolean | undefined;
   /** How long etcds may take to refuse the peers, and agents to forget them; absent: they are not asked. */
   waitMs?: number | undefined;
+  /** Reads the clusters that it is not about: some may stand on what it takes away. Absent: they are not looked at. */
+  readOthers?: (() => Promise<readonly ClusterSnapshot[]>) | undefined;
   /** Without `force`: destinations that cannot be accessed have no part in it. */
   spare?: boolean | undefined;
   /** Of a run that this is a part of. */
@@ -105,7 +107,7 @@ export async function prepareDisconnect(
       : { context, name: nameOfDead(context, dead.length, alive) };
   });
   const dials = dialsOf(mode, source ? members[0] : undefined, source ? members.slice(1) : members);
-  const prepared = prepareParting(targets, dials);
+  const prepared = prepareParting(targets, dials, await readConcerned(dials, options.readOthers));
   const unreached = dead.map(({ context, error }) => {
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
     return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
@@ -122,6 +124,7 @@ export async function prepareForgetting(
   source: Target,
   peers: readonly string[],
   mode: ConnectionMode,
+  readOthers?: DisconnectOptions['readOthers'],
 ): Promise<PreparedDisconnect> {
   const { client, namespace } = source;
   const snapshot = await during(flow, { doing: `Reading ${client.context}`, done: `Read ${client.context}` }, () =>
@@ -129,7 +132,8 @@ export async function prepareForgetting(
   );
   const own: DisconnectedCluster = { context: client.context, snapshot, name: clusterNameOf(snapshot) };
   const others = peers.map((name): DisconnectedCluster => ({ context: name, name }));
-  const prepared = prepareParting([source], dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others));
+  const dials = dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others);
+  const prepared = prepareParting([source], dials, await readConcerned(dials, readOthers));
   requireKnown(snapshot, peers, own);
   return prepared;
 }
@@ -150,16 +154,34 @@ function requireKnown(snapshot: ClusterSnapshot, peers: readonly string[], own: 
   );
 }
 
+/** `[client, server]` of a dial that ends. */
+type Parted = [DisconnectedCluster, DisconnectedCluster];
+
 export interface DisconnectedCluster extends PartingCluster {
   context: string;
 }
 
-/** Plans that dials end (`[client, server]`), of clusters that were read. */
+/** Reads others where that matters: only what lets in, and whose pods dial, is anybody else's. */
+async function readConcerned(
+  dials: readonly Parted[],
+  readOthers: DisconnectOptions['readOthers'],
+): Promise<readonly ClusterSnapshot[]> {
+  const { steps } = planDisconnect(partingsOf(dials));
+  const isOthers = steps.some(({ action, object }) => action !== 'keep' && object.kind !== 'Secret');
+  return isOthers && readOthers ? readOthers() : [];
+}
+
+/**
+ * Plans that dials end, of clusters that were read.
+ * @param others clusters that it is not about, as far as they were read
+ */
 export function prepareParting(
   targets: readonly Target[],
-  dials: readonly [DisconnectedCluster, DisconnectedCluster][],
+  dials: readonly Parted[],
+  others: readonly ClusterSnapshot[] = [],
 ): PreparedDisconnect {
   const partings = partingsOf(dials);
+  const plan = planDisconnect(partings);
   const common = dials.filter(
     ([{ snapshot }, { name: peer }]) =>
       snapshot && configuredPeers(snapshot).includes(peer) && !logsInAsItself(snapshot, peer),
@@ -169,8 +191,8 @@ export function prepareParting(
     partings,
     spared: [],
     parted: dials.map(([client, server]) => ({ from: client.name, to: server.name })),
-    plan: planDisconnect(partings),
-    effects: disconnectEffects(partings),
+    plan,
+    effects: disconnectEffects(partings, plan.steps, others),
     warnings: [
       ...common.map(
         ([client, server]) =>

@@ -1,3 +1,4 @@
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
@@ -35,16 +36,18 @@ export interface DisabledCluster {
 /**
  * Plans that a cluster forgets its peers, and that those within reach forget it.
  * @param reachable the peers to be disconnected on their side too; without any, only the cluster's own side is planned
+ * @param readOthers reads what else the kubeconfig leads to
  */
 export async function preparePeers(
   flow: Flow,
   source: Target,
   { peers }: DisableDraft,
   reachable: readonly Target[],
+  readOthers?: () => Promise<readonly ClusterSnapshot[]>,
 ): Promise<PreparedDisconnect> {
   if (reachable.length === 0) return prepareForgetting(flow, source, peers, 'bidirectional');
   const request = { source, destinations: reachable, mode: 'bidirectional' } as const;
-  return prepareDisconnect(flow, request, { parallel: PARALLEL });
+  return prepareDisconnect(flow, request, { parallel: PARALLEL, readOthers });
 }
 
 /** The plan: connections first, then what enable has made. */
@@ -52,14 +55,16 @@ export function leavingSteps({ draft, peers }: LeavingCluster): Step[] {
   return oneStepEach(peers.prepared?.plan.steps ?? [], draft.steps);
 }
 
-/** All connections of a cluster that leaves end. */
+/** All connections of a cluster that leaves end, and those between others that stand on what its peers had for it. */
 export function leavingEffects({ target, draft, peers }: LeavingCluster): PeerEffect[] {
   const cluster = target.client.context;
-  return draft.peers.map((peer) => {
+  const own = draft.peers.map((peer): PeerEffect => {
     const points = peers.remaining.includes(peer);
     const why = points ? 'this cluster leaves the mesh, and it goes on pointing here' : 'this cluster leaves the mesh';
     return { cluster, peer, becomes: 'cut', why };
   });
+  const elsewhere = peers.prepared?.effects.filter((effect) => effect.cluster !== cluster) ?? [];
+  return [...own, ...elsewhere];
 }
 
 /** Every cluster that the plans write to, once. */

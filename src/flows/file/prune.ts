@@ -66,7 +66,7 @@ export async function preparePrune(
     named(to),
   ]);
   const targets = [...members.map(({ target }) => target), ...outside];
-  const parting = prepareParting(targets, dials);
+  const parting = prepareParting(targets, dials, [...snapshots, ...read]);
   const leaving = await draftLeaving(flow, outside, read, own, waitMs);
   return {
     parting,

@@ -5,13 +5,15 @@ import { keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { dataKeys } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
+import { concernedPeers, namesOf } from '../peers/concerned-peers.ts';
 import { removeAliasesSteps } from '../peers/host-aliases.ts';
 import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { removeKeys } from '../peers/peer-secrets.ts';
 import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
-import type { PeerEffect } from '../plan/peer-effects.ts';
+import { restartEffects } from '../peers/restart-effects.ts';
+import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Plan, Step } from '../plan/plan.ts';
 
 /** What one cluster forgets. */
@@ -83,22 +85,53 @@ export function planDisconnect(partings: readonly Parting[]): Plan {
 }
 
 /**
- * What a disconnect does to connections that it is not about: of the clusters that were read, those that log in with the
- * certificate of one that is shut out, and so end with its user.
+ * What a disconnect does to connections that it is not about: those that log in with the certificate of a cluster that is
+ * shut out end with its user, and where the plan takes names out of pods (hostAliases), those go on over new ones.
+ * @param steps of the plan
+ * @param others further clusters, as far as they were read
  */
-export function disconnectEffects(partings: readonly Parting[]): PeerEffect[] {
-  return partings.flatMap(({ snapshot, unserved }) => {
-    const server = clusterNameOf(snapshot);
-    const removed = unserved.map(remoteUserName);
-    return partings.flatMap(({ snapshot: client, undialled }): PeerEffect[] => {
-      const user = client.peerCertificates.get(server)?.certificate.commonName ?? '';
-      const stays = client !== snapshot && configuredPeers(client).includes(server) && !undialled.includes(server);
-      if (!stays || !removed.includes(user)) return [];
-      const { context } = client;
-      const mend = meshctlCommand('clustermesh connect', { context }, ['--destination-context', snapshot.context]);
-      const why = `it logs in as ${user}, which is shut out`;
-      return [{ cluster: snapshot.context, peer: clusterNameOf(client), becomes: 'cut', why, mend }];
-    });
+export function disconnectEffects(
+  partings: readonly Parting[],
+  steps: readonly Step[],
+  others: readonly ClusterSnapshot[] = [],
+): PeerEffect[] {
+  const outside = others.filter(({ context }) => partings.every(({ snapshot }) => snapshot.context !== context));
+  const clients: readonly Pick<Parting, 'snapshot' | 'undialled'>[] = [
+    ...partings,
+    ...outside.map((snapshot) => ({ snapshot, undialled: [] })),
+  ];
+  const read = clients.map((client) => client.snapshot);
+  return mergeEffects(
+    partings.flatMap(({ snapshot, undialled: gone, unserved }) => {
+      const { context: cluster } = snapshot;
+      const removed = unserved.map(remoteUserName);
+      const lost = clients.flatMap((client): PeerEffect[] => {
+        const user = loginsOf(client.snapshot, snapshot).find((one) => removed.includes(one));
+        const stays = client.snapshot !== snapshot && !client.undialled.includes(clusterNameOf(snapshot));
+        if (!stays || user === undefined) return [];
+        const { context } = client.snapshot;
+        const mend = meshctlCommand('clustermesh connect', { context }, ['--destination-context', cluster]);
+        const why = `it logs in as ${user}, which is shut out`;
+        return [{ cluster, peer: clusterNameOf(client.snapshot), becomes: 'cut', why, mend }];
+      });
+      const known = concernedPeers(
+        snapshot,
+        read.filter((one) => one !== snapshot),
+      );
+      const staying = known.filter((peer) => !gone.includes(peer) && !unserved.includes(peer));
+      const moved = staying.flatMap((peer) =>
+        restartEffects(snapshot, steps, peer).map((effect) => ({ ...effect, cluster, peer })),
+      );
+      return [...lost, ...moved];
+    }),
+  );
+}
+
+/** The users as which a cluster logs in to another one, by any name that it knows it by; none where it does not dial it. */
+function loginsOf(client: ClusterSnapshot, server: ClusterSnapshot): string[] {
+  return namesOf(server).flatMap((name) => {
+    const user = client.peerCertificates.get(name)?.certificate.commonName;
+    return user !== undefined && configuredPeers(client).includes(name) ? [user] : [];
   });
 }
 

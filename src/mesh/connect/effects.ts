@@ -4,10 +4,11 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../command-line.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { concernedPeers } from '../peers/concerned-peers.ts';
+import { dialledAddresses } from '../peers/dialled-addresses.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/foreign-file.ts';
-import { dialledAddresses } from '../peers/peer-file.ts';
-import { dialingFile } from '../peers/peers.ts';
+import { aliasPath } from '../peers/host-aliases.ts';
+import { restartEffects } from '../peers/restart-effects.ts';
 import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
@@ -44,7 +45,7 @@ export function connectEffects(
             directions.find(({ client, server }) => client.snapshot === snapshot && server.identity.name === peer),
             dialingSecret(snapshot),
           ),
-          ...restartEffects(own),
+          ...restartEffects(snapshot, own, peer),
         ];
         return all.map((effect) => ({ ...effect, cluster, peer }));
       }),
@@ -67,12 +68,16 @@ function trustEffects(
   return [{ becomes: 'cut', why, mend }];
 }
 
-/** The cluster dials the peer elsewhere, or with something else. @param secret the one by which it dials */
+/**
+ * The cluster dials the peer elsewhere, or with something else: by its file, or by what its pods make of the peer's name.
+ * @param secret the one by which it dials
+ */
 function fileEffects(steps: readonly Step[], peer: string, direction: Direction | undefined, secret: string): Effect[] {
-  const dialling = steps.find(({ object }) => object.name === secret);
+  const dialling = steps.filter(({ object }) => object.name === secret).flatMap(({ changes }) => changes);
   const isAbout = (path: string) => path === `data.${peer}` || path.startsWith(`data.${peer}.`);
-  const changed = dialling?.changes.filter(({ path, from }) => isAbout(path) && from !== undefined);
-  if (!changed || changed.length === 0) return [];
+  const named = steps.flatMap(({ changes }) => changes).filter(({ path }) => path === aliasPath(peer));
+  const changed = [...dialling.filter(({ path }) => isAbout(path)), ...named].filter(({ from }) => from !== undefined);
+  if (changed.length === 0) return [];
   const words = changed.map(({ from, to }) => `${from} → ${to ?? '(removed)'}`).join('; ');
   const untried = direction ? untriedAddresses(direction) : [];
   if (!direction || untried.length === 0) return [{ becomes: 'moved', why: words }];
@@ -93,7 +98,7 @@ function fileEffects(steps: readonly Step[], peer: string, direction: Direction 
  */
 function untriedAddresses(direction: Direction): readonly string[] {
   const { client, server, endpoint } = direction;
-  const dialled = dialledAddresses(dialingFile(client.snapshot, server.identity.name)?.text ?? '');
+  const dialled = dialledAddresses(client.snapshot, server.identity.name);
   const isKnown = endpoint.addresses.some((address) => dialled.includes(address));
   return dialled.length === 0 || isKnown ? [] : unprovedAddresses(direction);
 }
@@ -108,11 +113,4 @@ export function unprovedAddresses({ client, server, endpoint: { addresses } }: D
   const isKept = foreign?.endpoint.addresses.join() === addresses.join();
   const leadsTo = isKept ? foreign.leadsTo : addresses;
   return leadsTo.some((address) => present.includes(address)) ? [] : addresses;
-}
-
-/** Host aliases of pods cost a restart of whoever dials. */
-function restartEffects(steps: readonly Step[]): Effect[] {
-  return steps
-    .filter(({ object }) => object.kind === 'Deployment' || object.kind === 'DaemonSet')
-    .map(({ object }) => ({ becomes: 'moved', why: `the pods of ${object.kind} ${object.name} restart` }));
 }

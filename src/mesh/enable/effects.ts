@@ -12,10 +12,10 @@ import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../objects/names.ts'
 import { fieldOwner, managersOfField } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { addressesAstray } from '../peers/addresses-astray.ts';
-import { concernedPeers, fileOfOther, hasServed, namesOf } from '../peers/concerned-peers.ts';
+import { concernedPeers, hasServed, namesOf } from '../peers/concerned-peers.ts';
+import { dialledAddresses } from '../peers/dialled-addresses.ts';
 import { peersLetIn } from '../peers/peer-choices.ts';
 import { remoteUserName } from '../peers/peer-config.ts';
-import { dialledAddresses } from '../peers/peer-file.ts';
 import { configuredPeers, knownPeers } from '../peers/peers.ts';
 import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
@@ -121,11 +121,11 @@ function addressEffects(
   const survives = type.before === 'ClusterIP' || (type.before === 'NodePort' && type.after === 'LoadBalancer');
   const gone = survives ? [] : before.filter((address) => !after.includes(address));
   if (gone.length === 0) return [];
-  const file = other && fileOfOther(other, namesOf(snapshot));
-  if (other && file === undefined) return [];
-  const dialled = file === undefined ? before : dialledAddresses(file);
+  const known = other && dialledAddresses(other, ...namesOf(snapshot));
+  if (known?.length === 0) return [];
+  const dialled = known ?? before;
   const lost = dialled.filter((address) => gone.includes(address));
-  const why = `${file === undefined ? 'peers dial' : 'it dials'} ${dialled.join(', ')}`;
+  const why = `${known === undefined ? 'peers dial' : 'it dials'} ${dialled.join(', ')}`;
   // Only its provider knows whether a load balancer goes on under its address.
   if (lost.length > 0 && type.before === 'LoadBalancer' && type.after === 'LoadBalancer') {
     const others = after.length > 0 ? ` for ${after.join(', ')}` : '';

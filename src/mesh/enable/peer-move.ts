@@ -7,6 +7,7 @@ import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, meshHostname, secretRef } from '../objects/names.ts';
 import { isOurs } from '../objects/ownership.ts';
 import { dataOf, encodeText, secretTexts } from '../objects/secret-data.ts';
+import { aliasedIps } from '../peers/host-aliases.ts';
 import { cachedPeerFile, peersIn } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache, readPeerFile } from '../peers/peer-file.ts';
 import { newPeerSecret, removeKeys, setKeys } from '../peers/peer-secrets.ts';
@@ -151,10 +152,12 @@ function movingStep(
 }
 
 /** Before Cilium 1.20 a peer's name in the mesh is known to pods by their hostAliases: the others would not find it. */
-function requireNames({ context }: ClusterSnapshot, { before, peers, to }: PeerMove): void {
+function requireNames(snapshot: ClusterSnapshot, { before, peers, to }: PeerMove): void {
+  const { context } = snapshot;
   const create = before.write?.method === 'edit' ? before.write.create : undefined;
   const files = secretTexts(create);
   const unknown = peers.filter((peer) => {
+    if (aliasedIps(snapshot, peer, to).length > 0) return false;
     const file = readPeerFile(files[peer] ?? '');
     if ('unreadable' in file) return false;
     const aliased = file.hostAliases.some(({ hostname }) => hostname === meshHostname(peer));

@@ -6,9 +6,9 @@ import { compareMinors, minorOf, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { groupBy } from '../pairs.ts';
+import { dialledAddresses } from '../peers/dialled-addresses.ts';
 import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
-import { dialledAddresses } from '../peers/peer-file.ts';
-import { configuredPeers, dialingFile } from '../peers/peers.ts';
+import { configuredPeers } from '../peers/peers.ts';
 
 export type NeedKind = 'tunnel' | 'wireguard' | 'ipsec' | 'health' | 'ping' | 'apiserver' | 'pod-to-pod';
 
@@ -206,7 +206,7 @@ function dialsAtAll(client: ClusterSnapshot, server: ClusterSnapshot): boolean {
 /** What the client dials now; else what was chosen for it; else where the server's Service can be dialled. */
 function dialledBy(client: ClusterSnapshot, server: ClusterSnapshot): readonly Endpoint[] {
   const peer = clusterNameOf(server);
-  const addresses = dialledAddresses(dialingFile(client, peer)?.text ?? '');
+  const addresses = dialledAddresses(client, peer);
   if (addresses.length > 0) return addresses.map(splitHostPort);
   return choicesFor(client, peer).endpoints ?? listEndpoints(server);
 }

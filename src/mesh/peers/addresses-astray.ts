@@ -1,10 +1,9 @@
 import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshHostname } from '../objects/names.ts';
+import { dialledAddresses } from './dialled-addresses.ts';
 import { foreignFile } from './foreign-file.ts';
 import { choicesFor } from './peer-choices.ts';
-import { dialledAddresses } from './peer-file.ts';
-import { dialingFile } from './peers.ts';
 
 export interface AddressesAstray {
   /** `host:port` of each address in the file. */
@@ -17,7 +16,8 @@ export interface AddressesAstray {
 
 /**
  * What a cluster dials a peer at, where none of it is an address of the peer's Service. It may be how the peer is reached
- * from there. Undefined where one of them is, and where nobody can tell: what pods make of a host name is not in the file.
+ * from there. Undefined where one of them is, and where nobody can tell: neither the file nor the pods say what a host
+ * name means.
  * @param other the peer; absent where it was not read
  */
 export function addressesAstray(
@@ -25,7 +25,7 @@ export function addressesAstray(
   peer: string,
   other: ClusterSnapshot | undefined,
 ): AddressesAstray | undefined {
-  const dialled = dialledAddresses(dialingFile(snapshot, peer)?.text ?? '');
+  const dialled = dialledAddresses(snapshot, peer);
   const present = other && reachableEndpoints(other)?.map(({ host, port }) => hostPort(host, port));
   if (dialled.length === 0 || dialled.some((address) => address.startsWith(`${meshHostname(peer)}:`))) return undefined;
   if (present && dialled.some((address) => present.includes(address))) return undefined;

@@ -2,7 +2,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
 import { agentDaemonSetRef, apiserverDeploymentRef, meshHostname } from '../objects/names.ts';
 import { templateSpec } from '../objects/workload.ts';
-import type { Edit, Step } from '../plan/plan.ts';
+import type { Change, Edit, Step } from '../plan/plan.ts';
 
 /** Entry of a pod's hostAliases; Kubernetes keeps one for each IP. */
 interface HostAlias {
@@ -20,8 +20,13 @@ export interface AliasOrder {
 const ANNOTATION = 'meshctl.io/host-aliases';
 
 /** Where host names are resolved for dialling peers: KVStoreMesh's Deployment, or without it the agents. */
-function dialerRef({ namespace }: ClusterSnapshot, kvstoremesh: boolean): ObjectRef {
+function dialerRef({ namespace }: Pick<ClusterSnapshot, 'namespace'>, kvstoremesh: boolean): ObjectRef {
   return kvstoremesh ? apiserverDeploymentRef(namespace) : agentDaemonSetRef(namespace);
+}
+
+/** Where a workload says what a peer's host name means, as in changes. */
+export function aliasPath(peer: string): string {
+  return `spec.template.spec.hostAliases[${meshHostname(peer)}]`;
 }
 
 /** The step that gives the dialling pods aliases for peers; the pods are replaced by it. */
@@ -38,10 +43,12 @@ export function addAliasesStep(snapshot: ClusterSnapshot, kvstoremesh: boolean, 
     {
       ...base,
       action: 'update',
-      changes: orders.map(({ peer, ips }) => ({
-        path: `spec.template.spec.hostAliases[${meshHostname(peer)}]`,
-        to: ips.join(', '),
-      })),
+      changes: orders.flatMap(({ peer, ips }): Change[] => {
+        const former = ipsOf(before, meshHostname(peer));
+        if ([...former].sort().join() === [...ips].sort().join()) return [];
+        const from = former.length > 0 ? { from: former.join(', ') } : {};
+        return [{ path: aliasPath(peer), ...from, to: ips.join(', ') }];
+      }),
       why: `Cilium before 1.20 has no aliases in peering files; ${restarts}`,
       write: {
         method: 'edit',
@@ -67,7 +74,7 @@ export function removeAliasesSteps(snapshot: ClusterSnapshot, peers: readonly st
         before,
         action: 'update',
         changes: ours.map((peer) => ({
-          path: `spec.template.spec.hostAliases[${meshHostname(peer)}]`,
+          path: aliasPath(peer),
           from: ipsOf(before, meshHostname(peer)).join(', '),
         })),
         why: `nobody dials ${ours.join(', ')} any more; ${kvstoremesh ? 'restarts the clustermesh-apiserver' : 'restarts all agents'}`,
@@ -81,11 +88,18 @@ export function removeAliasesSteps(snapshot: ClusterSnapshot, peers: readonly st
   });
 }
 
-/** The addresses that a peer's host name means in the pods that may dial it. */
-export function aliasedIps(snapshot: ClusterSnapshot, peer: string): string[] {
-  const workloads = [true, false].flatMap(
-    (kvstoremesh) => snapshot.objects.get(keyOf(dialerRef(snapshot, kvstoremesh))) ?? [],
-  );
+/**
+ * The addresses that a peer's host name means in the pods that may dial it.
+ * @param diallers only in these; default: in both
+ */
+export function aliasedIps(
+  cluster: Pick<ClusterSnapshot, 'objects' | 'namespace'>,
+  peer: string,
+  diallers?: 'agents' | 'kvstoremesh',
+): string[] {
+  const workloads = [true, false]
+    .filter((kvstoremesh) => diallers === undefined || (diallers === 'kvstoremesh') === kvstoremesh)
+    .flatMap((kvstoremesh) => cluster.objects.get(keyOf(dialerRef(cluster, kvstoremesh))) ?? []);
   return [...new Set(workloads.flatMap((workload) => ipsOf(workload, meshHostname(peer))))];
 }
 

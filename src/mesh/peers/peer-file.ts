@@ -59,15 +59,18 @@ export function addressesIn(text: string): string[] {
   return 'unreadable' in file ? [] : file.endpoints.flatMap((endpoint) => hostPortOf(endpoint) ?? []);
 }
 
-/** The same with the addresses that the file itself gives host names (its host aliases). */
-export function dialledAddresses(text: string): string[] {
+/**
+ * The same with the addresses that host names have: by the file itself (its host aliases), else as given.
+ * @param ipsOf what the pods that dial make of a host name
+ */
+export function addressesMeant(text: string, ipsOf: (hostname: string) => readonly string[]): string[] {
   const file = readPeerFile(text);
   if ('unreadable' in file) return [];
   return addressesIn(text).flatMap((address) => {
     const at = address.lastIndexOf(':');
-    const ips = file.hostAliases
-      .filter(({ hostname }) => hostname === address.slice(0, at))
-      .flatMap((alias) => alias.ips);
+    const host = address.slice(0, at);
+    const inFile = file.hostAliases.filter(({ hostname }) => hostname === host).flatMap((alias) => alias.ips);
+    const ips = inFile.length > 0 ? inFile : ipsOf(host);
     const written = (ip: string) => (ip.includes(':') ? `[${ip}]` : ip);
     return ips.length > 0 ? ips.map((ip) => `${written(ip)}${address.slice(at)}`) : [address];
   });
