@@ -21,8 +21,8 @@ export const APPLY = {
     {
       flags: '--prune',
       description:
-        'also disconnect peers that no file has, and disable the clusters behind them that contexts lead to and that have ' +
-        'no other peer; shows the plan and asks',
+        'also take away what no file has: disconnect peers, disable the clusters behind them that contexts lead to and that ' +
+        'have no other peer, take services out of the mesh; shows the plan and asks',
       default: false,
     },
     {

@@ -2,7 +2,7 @@ import { type AppliedMesh, applyMesh, requireApplicable, targetsOf } from '../fl
 import { inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
-import { type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
+import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
 import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
 import { pairsOfDials } from '../mesh/file/differences.ts';
@@ -45,7 +45,7 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
     return withOutside(context, flags, prepared, async (outside) => {
       const prune = flags.prune
         ? await preparePrune(context, prepared, outside, { waitMs: flags.waitDuration })
-        : { parting: undefined, leaving: [], effects: [], warnings: [] };
+        : NO_PRUNE;
       return carryOut(context, flags, options, { prepared, prune, members });
     });
   });
@@ -155,8 +155,10 @@ async function agree(
     const { parting, leaving } = prune;
     const parted = pairsOfDials(parting?.parted ?? []).map(({ clusters }) => printable(clusters).join(' and '));
     const gone = printable(leaving.map(({ draft }) => draft.name));
+    const taken = [...new Set(prune.services.map(({ object }) => `${object.namespace}/${object.name}`))];
     const clauses = [
-      `disconnects ${parted.join(', ')}`,
+      ...(parted.length > 0 ? [`disconnects ${parted.join(', ')}`] : []),
+      ...(taken.length > 0 ? [`takes ${taken.join(', ')} out of the mesh`] : []),
       ...(gone.length > 0 ? [`disables Cluster Mesh in ${gone.join(', ')}`] : []),
     ];
     return confirmPlan(context, report, { question: `Apply this, which ${clauses.join(' and ')}?`, yes: flags.yes });

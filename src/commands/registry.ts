@@ -19,6 +19,7 @@ import { CONNECTIVITY_PROBE } from './connectivity/probe-spec.ts';
 import { CONNECTIVITY_TEST } from './connectivity/test-spec.ts';
 import { DIFF } from './diff-spec.ts';
 import { EXPLAIN } from './explain-spec.ts';
+import { EXPORT } from './export-spec.ts';
 import { SANDBOX_BREAK } from './sandbox/break-spec.ts';
 import { DEMO } from './sandbox/demo-spec.ts';
 import { SANDBOX_DOWN } from './sandbox/down-spec.ts';
@@ -45,6 +46,7 @@ export const COMMAND_ALIASES: Readonly<Record<string, string>> = { clustermesh: 
 export const COMMANDS: readonly LoadableCommand[] = [
   command(APPLY, () => import('./apply.ts')),
   command(DIFF, () => import('./diff.ts')),
+  command(EXPORT, () => import('./export.ts')),
   command(ENABLE, () => import('./clustermesh/enable.ts')),
   command(DISABLE, () => import('./clustermesh/disable.ts')),
   command(HELM_VALUES, () => import('./clustermesh/helm-values.ts')),

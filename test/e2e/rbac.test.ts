@@ -90,6 +90,7 @@ const OPERATOR_RUNS: readonly string[][] = [
   ['service', 'global', 'default/alone', '--context', BOTH, '--create-missing'],
   ['service', 'global', 'default/alone', '--context', BOTH, '--remove', '--yes'],
   ['diff', '-f', '-'],
+  ['export', '--context', BOTH],
   ['service', 'list', '--context', BOTH],
   ['service', 'describe', 'default/web', '--context', BOTH],
   ['service', 'failover', '--context', BOTH],

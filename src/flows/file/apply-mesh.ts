@@ -115,12 +115,13 @@ async function carryOut(
     connections.later.length === 0 &&
     ![...connections.now.serve.steps, ...connections.now.dial.steps].some(isChange);
   const connected = isConnected ? undefined : await connectAll(flow, prepared, options);
-  if (services.steps.some(isChange)) {
+  const serviceSteps = [...services.steps, ...prune.services];
+  if (serviceSteps.some(isChange)) {
     await during(flow, { doing: 'Making services global', done: 'The services are as the file says' }, () =>
       applyGlobalService(
         flow,
         prepared.members.map(({ target }) => target),
-        services.steps,
+        serviceSteps,
         { rollback: options.rollback, account: options.account },
       ),
     );
@@ -148,7 +149,7 @@ async function carryOut(
       ...kept,
       ...enabled.flatMap(({ steps }) => steps),
       ...(connected?.steps ?? [...connections.now.serve.steps, ...connections.now.dial.steps]),
-      ...services.steps,
+      ...serviceSteps,
       ...(parted?.steps ?? []),
     ],
     warnings: [...(connected?.warnings ?? connections.now.warnings), ...(parted?.warnings ?? [])],

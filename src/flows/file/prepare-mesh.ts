@@ -6,7 +6,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { choicesOfFile } from '../../mesh/file/enable-choices.ts';
 import { type ExtraPeers, extraPeers } from '../../mesh/file/extra.ts';
 import type { MeshSpec } from '../../mesh/file/mesh-spec.ts';
-import { type FileServicesPlan, isOfFile, planServices } from '../../mesh/file/services.ts';
+import { type ClusterServiceObjects, type FileServicesPlan, isOfFile, planServices } from '../../mesh/file/services.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { serviceKey } from '../../mesh/services/services.ts';
@@ -52,6 +52,8 @@ export interface PreparedMesh {
   drafts: readonly MemberDraft[];
   connections: MeshConnections;
   services: FileServicesPlan;
+  /** What that was planned from. */
+  serviceObjects: readonly ClusterServiceObjects[];
   /** Peers that the file does not have. */
   extra: ExtraPeers;
   /** Clusters that could not be read, with `spare`. */
@@ -89,14 +91,11 @@ export async function prepareMesh(
     read.map(({ member, connect }) => ({ ...member, snapshot: connect })),
     { ...options, proof: false },
   );
-  const services = planServices(
-    read.map(({ member: { target, wanted }, services: found }) => ({
-      context: target.client.context,
-      cluster: wanted.name,
-      services: found,
-    })),
-    spec,
-  );
+  const serviceObjects = read.map(({ member: { target, wanted }, services: own }) => ({
+    context: target.client.context,
+    cluster: wanted.name,
+    services: own,
+  }));
   const snapshots = read.map(({ connect }) => connect);
   return {
     members,
@@ -104,7 +103,8 @@ export async function prepareMesh(
     spec,
     drafts,
     connections,
-    services,
+    serviceObjects,
+    services: planServices(serviceObjects, spec),
     extra: extraPeers(snapshots, spec),
     unanswered: failed,
   };

@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { planExtraServices } from '../../mesh/file/services.ts';
 import { isOurs } from '../../mesh/objects/ownership.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
@@ -20,11 +21,14 @@ export interface PreparedPrune {
   parting: PreparedDisconnect | undefined;
   /** Clusters that have gone from the file and have no other peer: what meshctl made there goes too. */
   leaving: readonly { target: Target; draft: DisableDraft }[];
+  /** Services that no file names are global no longer. */
+  services: readonly Step[];
   effects: readonly PeerEffect[];
   warnings: readonly string[];
 }
 
-const NOTHING: PreparedPrune = { parting: undefined, leaving: [], effects: [], warnings: [] };
+/** Without `--prune`. */
+export const NO_PRUNE: PreparedPrune = { parting: undefined, leaving: [], services: [], effects: [], warnings: [] };
 
 /**
  * Plans that peers go which no file has. What has gone from a file can only be seen by the peers that are left of it.
@@ -32,11 +36,12 @@ const NOTHING: PreparedPrune = { parting: undefined, leaving: [], effects: [], w
  */
 export async function preparePrune(
   flow: Flow,
-  { members, snapshots, extra }: PreparedMesh,
+  { members, snapshots, extra, services, serviceObjects }: PreparedMesh,
   outside: readonly Target[],
   { waitMs }: { waitMs: number },
 ): Promise<PreparedPrune> {
-  if (extra.dials.length + extra.strangers.length === 0) return NOTHING;
+  const removed = planExtraServices(serviceObjects, services);
+  if (extra.dials.length + extra.strangers.length === 0) return { ...NO_PRUNE, services: removed };
   const own = snapshots.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });
@@ -71,6 +76,7 @@ export async function preparePrune(
   return {
     parting,
     leaving,
+    services: removed,
     effects: [...cutBy(dials), ...parting.effects],
     warnings: [...parting.warnings, ...leaving.flatMap(({ draft }) => draft.notes), ...pointingHere(strangers, extra)],
   };
@@ -120,10 +126,8 @@ function pointingHere(strangers: readonly DisconnectedCluster[], extra: Prepared
     });
 }
 
-/** The plan: connections first, then what enable has made. */
-export function pruneSteps({ parting, leaving }: PreparedPrune): Step[] {
-  return oneStepEach(
-    parting?.plan.steps ?? [],
-    leaving.flatMap(({ draft }) => draft.steps),
-  );
+/** The plan: services and connections first, then what enable has made. */
+export function pruneSteps({ parting, leaving, services }: PreparedPrune): Step[] {
+  const removals = leaving.flatMap(({ draft }) => draft.steps);
+  return [...services, ...oneStepEach(parting?.plan.steps ?? [], removals)];
 }

@@ -20,12 +20,15 @@ export interface WrittenSpec {
   defaults?: ClusterPlace & ClusterMaking;
   clusters: readonly WrittenCluster[];
   topology: Topology;
-  credentials?: CredentialChoice;
+  credentials?: WrittenCredentials;
   endpoints?: readonly WrittenEndpoint[];
   services?: readonly WrittenService[];
   /** Names of clusters that others look after. */
   external?: readonly string[];
 }
+
+/** `kept`: as it was chosen for each peer. */
+export type WrittenCredentials = CredentialChoice | 'kept';
 
 export interface WrittenCluster extends ClusterPlace, ClusterMaking {
   name: string;

@@ -1,6 +1,5 @@
 import type { Endpoint } from '../apiserver/endpoints.ts';
-import type { CredentialChoice } from '../peers/credential-kind.ts';
-import type { MeshDocument, WrittenEnable, WrittenService } from './document.ts';
+import type { MeshDocument, WrittenCredentials, WrittenEnable, WrittenService } from './document.ts';
 import { writtenEndpoint } from './endpoint.ts';
 import type { FileFault } from './fault.ts';
 import type { ReadDocument } from './parse.ts';
@@ -22,7 +21,7 @@ export interface FileCluster {
 
 /** A dial with what the file wants of it. */
 export interface FileDial extends NamedDial {
-  credentials?: CredentialChoice | undefined;
+  credentials?: WrittenCredentials | undefined;
   /** Absent: what the Service has. */
   endpoints?: readonly Endpoint[] | undefined;
   /** The other way round nobody dials, on purpose. */

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../objects/kube-object.ts';
+import type { KubeObject, ObjectRef } from '../objects/kube-object.ts';
 import type { Step } from '../plan/plan.ts';
 import { readSharing, SERVICE_ANNOTATIONS } from '../services/backends.ts';
 import { type GlobalIntent, planGlobalService, serviceRef } from '../services/global-service.ts';
@@ -47,8 +47,8 @@ export function planServices(clusters: readonly ClusterServiceObjects[], spec: M
     return having.flatMap(({ context, services }) => {
       const live = services.get(key);
       const ref = serviceRef(service.namespace, service.name);
-      const sites = [{ context, namespaceExists: true, live }];
-      return planGlobalService(ref, sites, intentFor(service, live)).steps;
+      if (live && isAsWritten(service, live)) return [keepStep(context, ref, live)];
+      return planGlobalService(ref, [{ context, namespaceExists: true, live }], intentFor(service, live)).steps;
     });
   });
   const managed = clusters.filter(({ cluster }) => spec.servicesOf.includes(cluster));
@@ -64,6 +64,35 @@ export function planServices(clusters: readonly ClusterServiceObjects[], spec: M
     missing,
     extra: [...globalIn].sort(([a], [b]) => a.localeCompare(b)).map(([service, of]) => ({ service, clusters: of })),
   };
+}
+
+/** The services that no file names, no longer global. */
+export function planExtraServices(clusters: readonly ClusterServiceObjects[], { extra }: FileServicesPlan): Step[] {
+  return extra.flatMap(({ service, clusters: of }) =>
+    clusters
+      .filter(({ cluster }) => of.includes(cluster))
+      .flatMap(({ context, services }) => {
+        const live = services.get(service);
+        if (!live) return [];
+        const ref = serviceRef(live.metadata.namespace ?? '', live.metadata.name);
+        return planGlobalService(ref, [{ context, namespaceExists: true, live }], 'not-global').steps;
+      }),
+  );
+}
+
+/** Whether it is global as the file has it, under whichever names of the annotations. */
+function isAsWritten({ affinity = 'none', shared = true }: FileService, { metadata }: KubeObject): boolean {
+  const present = readSharing(metadata.annotations);
+  return (
+    present.global &&
+    present.unknownAffinity === undefined &&
+    present.affinity === affinity &&
+    present.shared === shared
+  );
+}
+
+function keepStep(context: string, object: ObjectRef, live: KubeObject): Step {
+  return { cluster: context, action: 'keep', object, changes: [], why: 'as it should be', before: live };
 }
 
 /** What the file does not say is the default: it is written only where something else is there. */

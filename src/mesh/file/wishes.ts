@@ -2,7 +2,9 @@ import type { DirectionOptions } from '../connect/direction.ts';
 import { dials } from '../connect/direction.ts';
 import type { Dial } from '../connect/kept-choices.ts';
 import type { Member } from '../connect/member.ts';
+import type { CredentialChoice } from '../peers/credential-kind.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
+import type { WrittenCredentials } from './document.ts';
 import type { FileDial } from './mesh-spec.ts';
 
 /**
@@ -15,13 +17,25 @@ export function wishOf(
   server: Member,
 ): Omit<DirectionOptions, 'now'> {
   const chosen = choicesFor(client.snapshot, server.identity.name);
-  const isAuto = credentials === undefined || credentials === 'auto';
   return {
-    credentials: !isAuto ? credentials : chosen.credentials ? 'auto' : undefined,
+    credentials: credentialsOf(credentials, chosen.credentials !== undefined),
     endpoints: endpoints ?? (chosen.endpoints ? 'service' : undefined),
-    // Where the other one dials back, that has to end first.
-    mode: oneWay ? (dials(server, client) ? undefined : 'unicast') : chosen.mode ? 'bidirectional' : undefined,
+    mode: oneWay ? (beginsOneWay(client, server) ? 'unicast' : undefined) : chosen.mode ? 'bidirectional' : undefined,
   };
+}
+
+function credentialsOf(written: WrittenCredentials | undefined, isChosen: boolean): CredentialChoice | undefined {
+  if (written === 'kept') return undefined;
+  if (written !== undefined && written !== 'auto') return written;
+  return isChosen ? 'auto' : undefined;
+}
+
+/**
+ * Whether a one-way connection is to be written down as such. One that stands already needs no word, whoever made it; where
+ * the other one dials back, that has to end first, which writes it down.
+ */
+function beginsOneWay(client: Member, server: Member): boolean {
+  return !dials(server, client) && !dials(client, server);
 }
 
 /** The dials of a file between members, and those that shall not be. */
@@ -37,7 +51,7 @@ export function dialsBetween(
   return {
     dials: found,
     notBack: found.flatMap(({ dial: [client, server], of }): Dial[] =>
-      of.oneWay && !dials(server, client) ? [[server, client]] : [],
+      of.oneWay && beginsOneWay(client, server) ? [[server, client]] : [],
     ),
   };
 }

@@ -53,11 +53,11 @@ export function diffText(report: DiffReport, theme: Theme): string {
         : `${listed(names)} ${names.length === 1 ? 'is' : 'are'}`;
     return `✅ ${read} as ${files.join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
   }
-  const { steps, extra } = differences;
+  const { steps } = differences;
   const again = files.flatMap((file) => ['-f', file]);
   // What came by a pipe cannot be given once more by typing.
   const isTypeable = !files.includes('-');
-  const prunable = isTypeable && extra.pairs.length + extra.strangers.length > 0;
+  const prunable = isTypeable && notInFile > 0;
   return [
     ...planBlocks({ steps }, theme),
     ...section('Not connected, which the file has:', missingLines(differences, theme)),
@@ -68,7 +68,7 @@ export function diffText(report: DiffReport, theme: Theme): string {
     ].join(', ')}.`,
     ...(count > 0 && isTypeable ? hintLines(`Make it so: ${meshctlCommand('apply', {}, again)}`, theme, 2) : []),
     ...(prunable
-      ? hintLines(`Cut what is in no file: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
+      ? hintLines(`Take away what is in no file: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
       : []),
   ].join('\n');
 }

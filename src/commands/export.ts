@@ -1,0 +1,41 @@
+import { exportClusters } from '../flows/file/export-mesh.ts';
+import type { ExportedMesh } from '../mesh/file/export.ts';
+import { meshDocument, meshFileText } from '../mesh/file/write.ts';
+import { printable, printableLines } from '../views/printable.ts';
+import type { CommandContext, CommandResult } from './command.ts';
+import type { EXPORT } from './export-spec.ts';
+import { MESH_SCHEMA } from './file/read-mesh-files.ts';
+import type { FlagsOf } from './flags-of.ts';
+import { readPackageFile } from './package-file.ts';
+import { exitCodeWith, withChosenClusters } from './targets/several-clusters.ts';
+
+/** `meshctl export`: the file of a mesh as it is. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof EXPORT>): Promise<CommandResult> {
+  return withChosenClusters(context, flags, async (targets, silent) => {
+    const mesh = shown(await exportClusters(context, targets, flags.parallel));
+    const { metadata, spec } = meshDocument(mesh, flags.name);
+    const text = meshFileText(mesh, flags.name, await schemaUrl(context));
+    return {
+      kind: 'Mesh',
+      data: { metadata, spec },
+      text: () => text,
+      ...(flags.output === 'yaml' ? { raw: text } : {}),
+      exitCode: exitCodeWith(silent),
+    };
+  });
+}
+
+/** A mesh whose texts can do nothing to a terminal. */
+function shown({ spec, remarks }: ExportedMesh): ExportedMesh {
+  const clusters = [...remarks.clusters].map(([name, words]) => [name, printable(words)] as const);
+  return { spec: printableLines(spec), remarks: { mesh: printable(remarks.mesh), clusters: new Map(clusters) } };
+}
+
+/** Where editors find the schema of this very version. */
+async function schemaUrl(context: CommandContext): Promise<string> {
+  const { homepage, version } = JSON.parse(await readPackageFile(context, 'package.json')) as {
+    homepage: string;
+    version: string;
+  };
+  return `${homepage.replace('github.com', 'raw.githubusercontent.com')}/v${version}/${MESH_SCHEMA}`;
+}

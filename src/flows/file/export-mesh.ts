@@ -1,0 +1,50 @@
+import pLimit from 'p-limit';
+import { loadTemplates, templateRefs } from '../../manifests/load.ts';
+import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
+import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { counted } from '../../mesh/counted.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type ExportedCluster, type ExportedMesh, exportMesh } from '../../mesh/file/export.ts';
+import { serviceKey } from '../../mesh/services/services.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+
+/**
+ * Reads clusters, and says their mesh as a file. Those that have no clustermesh-apiserver are of no mesh, and left out.
+ * @param parallel clusters at a time
+ * @throws MeshctlError `ClusterMeshNotEnabled` where none is left
+ */
+export async function exportClusters(flow: Flow, targets: readonly Target[], parallel: number): Promise<ExportedMesh> {
+  const limit = pLimit(parallel);
+  const words = counted(targets.length, 'cluster');
+  const read = await during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, () =>
+    Promise.all(targets.map((target) => limit(() => readCluster(flow, target)))),
+  );
+  const bare = read.filter(({ snapshot }) => apiserverDeployment(snapshot) === undefined);
+  const contexts = bare.map(({ snapshot }) => snapshot.context);
+  if (bare.length === read.length) {
+    const named = contexts.map((context) => `"${context}"`).join(', ');
+    throw new MeshctlError('ClusterMeshNotEnabled', `there is no mesh in ${named}: Cluster Mesh is not enabled there`, {
+      hint: meshctlCommand('clustermesh enable', { context: contexts }),
+      details: { contexts },
+    });
+  }
+  for (const context of contexts) {
+    flow.progress.warn(`context "${context}" is left out: Cluster Mesh is not enabled there`);
+  }
+  return exportMesh(read.filter((one) => !bare.includes(one)));
+}
+
+async function readCluster(flow: Flow, { client, namespace }: Target): Promise<ExportedCluster> {
+  const refs = templateRefs(await loadTemplates(flow.installation), namespace);
+  const [snapshot, services] = await Promise.all([
+    readSnapshot(client, { namespace, purpose: 'enable', refs }),
+    client.collect({ apiVersion: 'v1', kind: 'Service' }, ({ metadata }) => [
+      [serviceKey({ namespace: metadata.namespace ?? '', name: metadata.name }), metadata.annotations ?? {}] as const,
+    ]),
+  ]);
+  requireCilium(snapshot);
+  requireIdentity(snapshot);
+  return { snapshot, services: new Map(services) };
+}

@@ -1,0 +1,237 @@
+import { imageOf } from '../apiserver/deployment.ts';
+import { hostPort } from '../apiserver/endpoints.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
+import { clusterNameOf, requireIdentity } from '../cilium/identity.ts';
+import { readCiliumInstall } from '../cilium/install.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { defaultNodePort } from '../enable/node-port.ts';
+import { withoutSettings } from '../enable/object-settings.ts';
+import { detectServiceExposure } from '../enable/service-type.ts';
+import { settleEnable, settleImage } from '../enable/settings.ts';
+import { foreignOwner, isOurs } from '../objects/ownership.ts';
+import { groupBy } from '../pairs.ts';
+import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
+import { configuredPeers, knownPeers } from '../peers/peers.ts';
+import { type Affinity, readSharing } from '../services/backends.ts';
+import type {
+  WrittenCluster,
+  WrittenCredentials,
+  WrittenEnable,
+  WrittenEndpoint,
+  WrittenService,
+  WrittenSpec,
+} from './document.ts';
+import { writtenSettings } from './enable-choices.ts';
+import { type NamedDial, topologyOf } from './topology.ts';
+
+/** A cluster of a mesh as it is. */
+export interface ExportedCluster {
+  /** As enable reads it. */
+  snapshot: ClusterSnapshot;
+  /** The annotations of its Services, by `namespace/name`. */
+  services: ReadonlyMap<string, Readonly<Record<string, string>>>;
+}
+
+/** A mesh as a file has it, and what a file cannot say. */
+export interface ExportedMesh {
+  spec: WrittenSpec;
+  /** Of the whole mesh, and of each cluster by its name; one line each. */
+  remarks: { mesh: readonly string[]; clusters: ReadonlyMap<string, readonly string[]> };
+}
+
+/** The file for clusters as they are: what differs from defaults, and nothing that is secret. */
+export function exportMesh(clusters: readonly ExportedCluster[]): ExportedMesh {
+  const names = clusters.map(({ snapshot }) => clusterNameOf(snapshot));
+  const remarks: string[] = [];
+  const ofClusters = new Map<string, string[]>();
+  const written = clusters.map(({ snapshot }) => {
+    const { cluster, says } = writtenCluster(snapshot);
+    if (says.length > 0) ofClusters.set(cluster.name, says);
+    return cluster;
+  });
+  const dials = clusters.flatMap(({ snapshot }) => dialsIn(snapshot, names));
+  const external = [
+    ...new Set(clusters.flatMap(({ snapshot }) => knownPeers(snapshot)).filter((peer) => !names.includes(peer))),
+  ].sort();
+  if (external.length > 0) remarks.push(`${external.join(', ')}: peers that this export has not read`);
+  remarks.push(...halfConnections(clusters, dials));
+  const credentials = writtenCredentials(clusters, dials);
+  const endpoints = writtenEndpoints(clusters, dials);
+  const services = writtenServices(clusters, remarks);
+  return {
+    spec: {
+      clusters: written,
+      topology: topologyOf(dials, names),
+      ...(credentials ? { credentials } : {}),
+      ...(endpoints.length > 0 ? { endpoints } : {}),
+      ...(services.length > 0 ? { services } : {}),
+      ...(external.length > 0 ? { external } : {}),
+    },
+    remarks: { mesh: remarks, clusters: ofClusters },
+  };
+}
+
+function dialsIn(snapshot: ClusterSnapshot, names: readonly string[]): NamedDial[] {
+  const from = clusterNameOf(snapshot);
+  return configuredPeers(snapshot)
+    .filter((to) => to !== from && names.includes(to))
+    .map((to) => ({ from, to }));
+}
+
+function writtenCluster(snapshot: ClusterSnapshot): { cluster: WrittenCluster; says: string[] } {
+  const name = clusterNameOf(snapshot);
+  const place = snapshot.context === name ? { name } : { name, context: snapshot.context };
+  const deployment = apiserverDeployment(snapshot);
+  if (!isOurs(deployment)) {
+    const owner = foreignOwner(deployment) ?? 'something else';
+    return {
+      cluster: { ...place, connectOnly: true },
+      says: [`its clustermesh-apiserver is made by ${owner}, and stays as that makes it`],
+    };
+  }
+  const enable = writtenEnable(snapshot);
+  return {
+    cluster: { ...place, ...(Object.keys(enable).length > 0 ? { enable } : {}) },
+    says: imageRemarks(snapshot),
+  };
+}
+
+/** What of a cluster's clustermesh-apiserver is otherwise than the defaults. */
+export function writtenEnable(snapshot: ClusterSnapshot): WrittenEnable {
+  const bare = {
+    ...snapshot,
+    objects: new Map([...snapshot.objects].map(([key, object]) => [key, withoutSettings(object)])),
+  };
+  const identity = requireIdentity(snapshot);
+  const settings = settleEnable(bare, identity, {});
+  const { exposure } = settings;
+  const detected = detectServiceExposure(bare);
+  const isBalanced = exposure.type === 'LoadBalancer';
+  const usual = exposure.type === detected.type ? detected.annotations : {};
+  const annotations = Object.entries(exposure.annotations).filter(([key, value]) => usual[key] !== value);
+  const set = writtenSettings(snapshot);
+  const port = defaultNodePort(identity.id, new Set(snapshot.usedNodePorts));
+  const all: { [K in keyof WrittenEnable]: WrittenEnable[K] | undefined } = {
+    serviceType: exposure.type === detected.type ? undefined : exposure.type,
+    serviceAnnotations: annotations.length > 0 ? Object.fromEntries(annotations) : undefined,
+    nodePort: exposure.type === 'NodePort' && settings.nodePort !== port ? settings.nodePort : undefined,
+    loadBalancerClass: isBalanced ? settings.loadBalancerClass : undefined,
+    loadBalancerIp: isBalanced ? settings.loadBalancerIp : undefined,
+    loadBalancerSourceRanges: isBalanced ? filled(settings.loadBalancerSourceRanges) : undefined,
+    externalTrafficPolicy: settings.externalTrafficPolicy === 'Local' ? 'Local' : undefined,
+    pullSecrets: filled(settings.pullSecrets),
+    tolerations: filled(settings.tolerations),
+    replicas: settings.replicas > 1 ? settings.replicas : undefined,
+    kvstoremesh: settings.kvstoremesh ? undefined : false,
+    resources: settings.resources,
+    etcdStorage: settings.etcdStorage === 'memory' ? 'memory' : undefined,
+    podDisruptionBudget: settings.podDisruptionBudget || undefined,
+    serviceMonitor: settings.serviceMonitor || undefined,
+    set: Object.keys(set).length > 0 ? set : undefined,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+function filled<T>(list: readonly T[] | undefined): readonly T[] | undefined {
+  return list && list.length > 0 ? list : undefined;
+}
+
+/** An image of one's own stays where it is; a file that named it would keep it from following Cilium's version. */
+function imageRemarks(snapshot: ClusterSnapshot): string[] {
+  const live = imageOf(apiserverDeployment(snapshot));
+  const { apiserverImage } = readCiliumInstall(snapshot);
+  const isOwn =
+    live !== undefined && live !== apiserverImage && settleImage(snapshot, undefined, apiserverImage) === live;
+  return isOwn ? [`it runs ${live}, which stays as long as Cilium's version does`] : [];
+}
+
+/** One-way, and nobody has written down that it shall be so. */
+function halfConnections(clusters: readonly ExportedCluster[], dials: readonly NamedDial[]): string[] {
+  const byName = new Map(
+    clusters.map(({ snapshot }) => [
+      clusterNameOf(snapshot),
+      { snapshot, identity: { name: clusterNameOf(snapshot) } },
+    ]),
+  );
+  return dials.flatMap(({ from, to }) => {
+    const [client, server] = [byName.get(from), byName.get(to)];
+    const isBack = dials.some((dial) => dial.from === to && dial.to === from);
+    if (isBack || !client || !server || dialsOneWay(client, server)) return [];
+    return [`${from} dials ${to} and not the other way round, which nobody has chosen: perhaps half of it is lost`];
+  });
+}
+
+/** The chosen credentials, where they are the same for all; else that they stay as they are. */
+function writtenCredentials(
+  clusters: readonly ExportedCluster[],
+  dials: readonly NamedDial[],
+): WrittenCredentials | undefined {
+  const chosen = dials.map(({ from, to }) => choiceOf(clusters, from, to).credentials);
+  const [first] = chosen;
+  if (chosen.every((one) => one === undefined)) return undefined;
+  return chosen.every((one) => one === first) ? first : 'kept';
+}
+
+function choiceOf(clusters: readonly ExportedCluster[], from: string, to: string): ReturnType<typeof choicesFor> {
+  const client = clusters.find(({ snapshot }) => clusterNameOf(snapshot) === from);
+  return client ? choicesFor(client.snapshot, to) : {};
+}
+
+function writtenEndpoints(clusters: readonly ExportedCluster[], dials: readonly NamedDial[]): WrittenEndpoint[] {
+  const chosen = dials.flatMap(({ from, to }) => {
+    const { endpoints } = choiceOf(clusters, from, to);
+    return endpoints ? [{ from, to, addresses: endpoints.map(({ host, port }) => hostPort(host, port)) }] : [];
+  });
+  const groups = groupBy(chosen, ({ to, addresses }) => JSON.stringify([to, addresses]));
+  return [...groups.values()].flatMap((entries): WrittenEndpoint[] => {
+    const [first] = entries;
+    if (!first) return [];
+    const { to, addresses } = first;
+    const from = entries.map((entry) => entry.from);
+    const isAll = dials.filter((dial) => dial.to === to).length === from.length;
+    return [{ to, ...(isAll ? {} : { from }), addresses }];
+  });
+}
+
+function writtenServices(clusters: readonly ExportedCluster[], remarks: string[]): WrittenService[] {
+  const global = clusters.flatMap(({ snapshot, services }) =>
+    [...services].flatMap(([key, annotations]) => {
+      const sharing = readSharing(annotations);
+      const cluster = clusterNameOf(snapshot);
+      if (!sharing.global) return [];
+      if (sharing.unknownAffinity !== undefined) {
+        remarks.push(`${key} in ${cluster} has the affinity "${sharing.unknownAffinity}", which Cilium takes for none`);
+      }
+      return [{ key, cluster, affinity: sharing.affinity, shared: sharing.shared }];
+    }),
+  );
+  const byService = groupBy(
+    global.sort((a, b) => a.key.localeCompare(b.key)),
+    ({ key }) => key,
+  );
+  return [...byService].flatMap(([key, all]) => {
+    const having = clusters.filter(({ services }) => services.has(key)).length;
+    const ways = [...groupBy(all, ({ affinity, shared }) => JSON.stringify([affinity, shared])).values()];
+    return ways.flatMap((of) => {
+      const [first] = of;
+      return first
+        ? [writtenService(key, first, of.length === having ? undefined : of.map(({ cluster }) => cluster))]
+        : [];
+    });
+  });
+}
+
+function writtenService(
+  key: string,
+  { affinity, shared }: { affinity: Affinity; shared: boolean },
+  clusters: readonly string[] | undefined,
+): WrittenService {
+  const [namespace = '', name = ''] = key.split('/');
+  return {
+    namespace,
+    name,
+    ...(affinity === 'none' ? {} : { affinity }),
+    ...(shared ? {} : { shared }),
+    ...(clusters ? { clusters } : {}),
+  };
+}

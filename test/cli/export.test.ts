@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { MeshDocument } from '../../src/mesh/file/document.ts';
+import { jsonOf } from '../support/cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { enableByHand, peerByHand, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+const KVSTOREMESH = { kvstoremesh: true };
+const at = (index: number) => {
+  const cluster = sandbox.clusters[index];
+  if (!cluster) throw new Error('there is no such cluster');
+  return cluster;
+};
+const exported = async (...words: string[]) => (await meshctl.ok(['export', ...words])).stdout;
+const differs = async (text: string) => meshctl(['diff', '-f', '-'], { input: text });
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: 5, nodes: 1 });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  for (const { store } of sandbox.clusters.slice(0, 2)) {
+    store.create({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { ports: [{ port: 80 }], selector: { app: 'web' } },
+    });
+  }
+});
+
+afterAll(async () => {
+  expect(sandbox?.errors).toEqual([]);
+  await sandbox?.close();
+});
+
+describe('export', () => {
+  it('says a mesh of meshctl as a file that shows no difference: options, endpoints, services', async () => {
+    await meshctl.ok(enable('mesh-1', '--replicas', '2', '--service-annotation', 'example.net/team=mesh'));
+    await meshctl.ok(enable('mesh-2', '--service-type', 'NodePort', '--set', 'Deployment:spec.minReadySeconds=1'));
+    await meshctl.ok(connect('mesh-1', 'mesh-2', '--credentials', 'per-peer', '--source-endpoint', '203.0.113.9:2379'));
+    await meshctl.ok(['service', 'global', 'default/web', '--context', 'mesh-1,mesh-2', '--affinity', 'local']);
+    const text = await exported('--context', 'mesh-1,mesh-2', '--name', 'prod');
+    expect(text).toMatch(
+      /^# yaml-language-server: \$schema=https:\/\/\S+\/v[\d.]+\/templates\/schemas\/mesh.schema.json\n/,
+    );
+    expect(parse(text)).toEqual({
+      apiVersion: 'meshctl.io/v1alpha1',
+      kind: 'Mesh',
+      metadata: { name: 'prod' },
+      spec: {
+        clusters: [
+          { name: 'mesh-1', enable: { serviceAnnotations: { 'example.net/team': 'mesh' }, replicas: 2 } },
+          {
+            name: 'mesh-2',
+            enable: {
+              serviceType: 'NodePort',
+              set: { 'Deployment/clustermesh-apiserver:spec.minReadySeconds': 1 },
+            },
+          },
+        ],
+        topology: { type: 'mesh' },
+        credentials: 'per-peer',
+        endpoints: [{ to: 'mesh-1', addresses: ['203.0.113.9:2379'] }],
+        services: [{ namespace: 'default', name: 'web', affinity: 'local' }],
+      },
+    });
+    const diff = await differs(text);
+    expect(diff.stdout).toBe('✅ mesh-1 and mesh-2 are as - says\n');
+    expect(jsonOf(await meshctl(['export', '--context', 'mesh-1,mesh-2', '-o', 'json']))).toMatchObject({
+      kind: 'Mesh',
+      metadata: { name: 'mesh' },
+    });
+  });
+
+  it('says a mesh that others made, whose objects are theirs, and one-way connections', async () => {
+    const addresses = await Promise.all([2, 3].map((index) => enableByHand(at(index), KVSTOREMESH)));
+    await peerByHand(at(2), at(3), addresses[1] ?? { host: '', port: 0 }, KVSTOREMESH);
+    const text = await exported('--context', 'mesh-3,mesh-4');
+    const { spec } = parse(text) as MeshDocument;
+    expect(spec).toEqual({
+      clusters: [
+        { name: 'mesh-3', connectOnly: true },
+        { name: 'mesh-4', connectOnly: true },
+      ],
+      topology: { type: 'pairs', pairs: [{ from: 'mesh-3', to: 'mesh-4' }] },
+    });
+    expect(text).toContain('# its clustermesh-apiserver is made by');
+    expect(text).toContain('# mesh-3 dials mesh-4 and not the other way round, which nobody has chosen');
+    const diff = await differs(text);
+    expect({ exitCode: diff.exitCode, stdout: diff.stdout }, diff.stderr).toEqual({
+      exitCode: 0,
+      stdout: '✅ mesh-3 and mesh-4 are as - says\n',
+    });
+  });
+
+  it('names peers that it has not read, and leaves out what is of no mesh', async () => {
+    const text = await exported('--context', 'mesh-1');
+    expect((parse(text) as MeshDocument).spec.external).toEqual(['mesh-2']);
+    expect(text).toContain('# mesh-2: peers that this export has not read');
+    expect((await differs(text)).exitCode).toBe(0);
+    const all = await meshctl.ok(['export', '--all']);
+    expect(all.stderr).toContain('context "mesh-5" is left out: Cluster Mesh is not enabled there');
+    expect((parse(all.stdout) as MeshDocument).spec.clusters).toHaveLength(4);
+    expect((await differs(all.stdout)).exitCode).toBe(0);
+    const none = await meshctl(['export', '--context', 'mesh-5']);
+    expect(none.exitCode).toBe(1);
+  });
+});
