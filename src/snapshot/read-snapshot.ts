@@ -241,7 +241,10 @@ function identitySetAt({ metadata }: KubeObject): Date | undefined {
   return Number.isFinite(latest) ? new Date(latest) : undefined;
 }
 
-/** `users:` of `name` and `role` (Cilium's pkg/clustermesh: users.yaml); entries without a name are passed over. */
+/**
+ * `users:` of `name` and `role`; entries without a name are passed over, and of several for one name the last one counts
+ * (Cilium's clustermesh-apiserver/clustermesh/users_mgmt.go).
+ */
 function remoteUsersIn(file: string | undefined): RemoteUser[] | undefined {
   if (file === undefined) return undefined;
   let content: unknown;
@@ -253,7 +256,8 @@ function remoteUsersIn(file: string | undefined): RemoteUser[] | undefined {
   }
   const entries = (content as { users?: unknown } | null)?.users;
   if (!Array.isArray(entries)) return [];
-  return (entries as ({ name?: unknown; role?: unknown } | null)[]).flatMap((entry) =>
+  const users = (entries as ({ name?: unknown; role?: unknown } | null)[]).flatMap((entry) =>
     typeof entry?.name === 'string' ? [{ name: entry.name, role: String(entry.role ?? '') }] : [],
   );
+  return [...new Map(users.map((user) => [user.name, user])).values()];
 }

@@ -6,7 +6,7 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CheckMesh, checkEntries, edit, rollBackClusters, startCheckMesh } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { enable, waitForStatus } from '../support/e2e-cli.ts';
-import { eventually, found, refs, setUsers } from '../support/sandbox-mesh.ts';
+import { eventually, found, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
 const BOTH = 'mesh-1,mesh-2';
 
@@ -154,6 +154,27 @@ describe('check names what is wrong', () => {
     expect(failed.map(({ message }) => message).join()).toContain('its clustermesh-apiserver is scaled to 0');
     expect(failed[0]?.hint).toContain('scale deployment/clustermesh-apiserver --replicas=1');
     await undo();
+    for (const context of ['mesh-1', 'mesh-2']) await mesh.meshctl.ok(waitForStatus(context, '20s'));
+  });
+
+  it('and of a list or a certificate that cannot be read only that', async () => {
+    const failing = async () =>
+      (await checkEntries(mesh.meshctl, BOTH))
+        .filter(({ severity }) => severity === 'fail' || severity === 'warn')
+        .map(({ id }) => id);
+    const undoUsers = rollBackClusters(mesh.two, refs.configMap('clustermesh-remote-users'));
+    // The etcd that runs keeps its users; a new one, which another hint would make, would have none.
+    edit(mesh.two, refs.configMap('clustermesh-remote-users'), (live) => {
+      live.data = { 'users.yaml': 'users: [' };
+    });
+    expect(await failing()).toEqual(['users-unreadable']);
+    await undoUsers();
+    const undoFiles = rollBackClusters(mesh.one, refs.secret('cilium-kvstoremesh'));
+    for (const key of ['mesh-2.etcd-client.key', 'mesh-2.etcd-client-ca.crt']) {
+      setSecret(mesh.one, 'cilium-kvstoremesh', { [key]: 'rubbish' });
+      expect(await failing()).toEqual(['peer-certificate-unreadable']);
+      await undoFiles();
+    }
     for (const context of ['mesh-1', 'mesh-2']) await mesh.meshctl.ok(waitForStatus(context, '20s'));
   });
 

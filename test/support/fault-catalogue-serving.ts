@@ -151,7 +151,7 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     arrange: ({ two }) => setUsersText(two, 'users: ['),
     noticed: true,
     status: ['users-unreadable'],
-    check: ['users-unreadable', 'peers-user'],
+    check: ['users-unreadable'],
     connect: 'ClusterMeshNotEnabled',
   },
   {

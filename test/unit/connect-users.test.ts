@@ -31,6 +31,14 @@ describe('users.yaml', () => {
     expect(removeUsers(grown, ['remote-b', 'remote-c'])).toBe(text);
   });
 
+  it('counts the last of several entries for one name, as the clustermesh-apiserver does', () => {
+    const twice = (first: string, last: string) =>
+      `users:\n- name: remote-a\n  role: ${first}\n- name: remote-b\n  role: remote\n- name: remote-a\n  role: ${last}\n`;
+    expect(addUsers(twice('admin', 'remote'), ['remote-a'])).toBe(twice('admin', 'remote'));
+    const mended = 'users:\n- name: remote-b\n  role: remote\n- name: remote-a\n  role: remote\n';
+    expect(addUsers(twice('remote', 'admin'), ['remote-a'])).toBe(mended);
+  });
+
   it('keeps comments, order, indentation and the entries of others', () => {
     expect(addUsers(COMMENTED, ['remote-b'])).toBe(`${COMMENTED}  - name: remote-b\n    role: remote\n`);
     expect(removeUsers(COMMENTED, ['remote-a'])).toBe(

@@ -55,7 +55,8 @@ describe('requireIdentity', () => {
   it.each([
     ['the default name', { 'cluster-id': '1' }, 'ClusterIdentity', 'cluster name "default"'],
     ['no id', { 'cluster-name': 'mesh-1' }, 'ClusterIdentity', 'cluster id 0'],
-    ['an id that is no number', { 'cluster-name': 'mesh-1', 'cluster-id': 'x' }, 'ClusterIdentity', 'cluster id x'],
+    ['an id that is no number', { 'cluster-name': 'mesh-1', 'cluster-id': 'x' }, 'ClusterIdentity', 'cluster id "x"'],
+    ['an id with a blank', { 'cluster-name': 'mesh-1', 'cluster-id': '1 ' }, 'ClusterIdentity', 'cluster id "1 "'],
     ['an id out of range', { 'cluster-name': 'mesh-1', 'cluster-id': '300' }, 'ClusterIdentity', 'from 1 to 255'],
     [
       'an external kvstore',

@@ -1,6 +1,6 @@
 import { type CertificateFacts, trustedBy } from '../certificates/certificate.ts';
 import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
-import { type ClusterIdentity, identityOf, isUsable, restartCommand, wayBack } from '../cilium/identity.ts';
+import { type ClusterIdentity, identityOf, isUsable, restartCommand, shownId, wayBack } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
@@ -83,9 +83,9 @@ export function outdatedIdentity(snapshot: ClusterSnapshot): OutdatedIdentity | 
   const former = formerName(snapshot, { name });
   const formerId = podIdentity(apiserverDeployment(snapshot))?.id;
   if (former === undefined && (formerId === undefined || formerId === id)) return undefined;
-  const described = (called: string, as: number | undefined) =>
+  const described = (called: string, as: number | string | undefined) =>
     as === undefined ? `"${called}"` : `"${called}" with the id ${as}`;
-  return { runs: described(former ?? name, formerId), wanted: described(name, id) };
+  return { runs: described(former ?? name, formerId), wanted: described(name, shownId(snapshot.ciliumConfig)) };
 }
 
 /** `runs as …, and cilium-config says …`. */

@@ -26,6 +26,8 @@ import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
 import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
+import type { FaultId } from '../status/fault.ts';
+import { dialFaults } from '../status/standing-dial.ts';
 import { type Finding, listed, type Severity } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
@@ -42,6 +44,8 @@ interface Verdict {
   reason: string;
   /** Default: to connect the two anew. */
   hint?: string;
+  /** What another check says, where that is why. */
+  cause?: { foundBy: string; foundIn: string } | undefined;
 }
 
 /** For each cluster and each of its peers that is among the clusters. */
@@ -71,8 +75,8 @@ function perPeer(
         peersAmong(from, all).flatMap((to): Finding[] => {
           const found = lack(from, to) === undefined ? judge(from, to, now) : undefined;
           if (!found) return [];
-          const { severity, reason, hint = reconnect(from, to) } = found;
-          return [findingOf(id, severity, from.context, { peer: clusterNameOf(to), reason }, hint)];
+          const { severity, reason, hint = reconnect(from, to), cause = {} } = found;
+          return [findingOf(id, severity, from.context, { peer: clusterNameOf(to), reason, ...cause }, hint)];
         }),
       ),
     says: ({ args }) => `context "${args.context}", peer ${args.peer}: ${args.reason}`,
@@ -85,6 +89,8 @@ function withoutPeers(cluster: ClusterSnapshot): string {
   const served = servedPeers(cluster, dialled).join(', ');
   return served ? `it dials no cluster, as chosen (${served} one-way)` : 'it is connected to no cluster';
 }
+
+const FILE_FAULTS: ReadonlySet<FaultId> = new Set(['peer-certificate-missing', 'peer-certificate-unreadable']);
 
 /** The files by which clusters dial each other, against what the peers are now. */
 export const PEER_CHECKS: readonly MeshCheck[] = [
@@ -126,9 +132,15 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
     (from, to, now) => {
       const facts = from.peerCertificates.get(clusterNameOf(to));
       if (!facts) return undefined;
-      if (!facts.keyMatches) return { severity: 'fail', reason: 'the private key belongs to a different certificate' };
+      // Files that are not there, or no certificates, are what makes them not go together.
+      const broken = dialFaults(from, { now }).find(
+        (fault) => fault.peer === clusterNameOf(to) && FILE_FAULTS.has(fault.id),
+      );
+      const cause = broken ? { foundBy: broken.id, foundIn: from.context } : undefined;
+      if (!facts.keyMatches)
+        return { severity: 'fail', reason: 'the private key belongs to a different certificate', cause };
       if (!facts.signedByCa)
-        return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA" };
+        return { severity: 'fail', reason: "the client certificate is not signed by the peer's CA", cause };
       return expiry(facts.certificate, now);
     },
     sharesCertificate,
@@ -145,10 +157,11 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
         ? `the etcd user ${user} has the role "${found.role}", not "${REMOTE_ROLE}"`
         : `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
       const owner = toolOwner(to.objects.get(keyOf(configMapRef(to.namespace, REMOTE_USERS_CONFIGMAP))));
-      if (owner === undefined) return { severity: 'fail', reason };
+      const cause = { foundBy: 'users-unreadable', foundIn: to.context };
+      if (owner === undefined) return { severity: 'fail', reason, cause };
       // connect mends it, until the owner writes the users again.
       const lasting = `${owner} makes the users there, and takes it out again at its next sync; for good, ${valuesAdvice(to.context)}`;
-      return { severity: 'fail', reason: `${reason}; ${lasting}` };
+      return { severity: 'fail', reason: `${reason}; ${lasting}`, cause };
     },
     (from, to) => {
       const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;

@@ -40,11 +40,15 @@ function differing(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding
   const wanted = remoteUsers.map(({ name }) => name).filter((name) => name !== clusterNameOf(cluster));
   // etcd lives and dies with its pod: a new one has the users of the list, and no others.
   const hint = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
+  // A new one would let nobody in where the list cannot be read.
+  const cause = { foundBy: 'users-unreadable', foundIn: context };
   return [...(seen?.etcdUsers ?? [])].flatMap(([pod, present]): Finding[] => {
     const missing = wanted.filter((name) => !present.includes(name));
     const strangers = present.filter((name) => !wanted.includes(name) && !BUILT_IN.test(name));
     const about = (users: string[], problem: string, but: string, severity: 'fail' | 'warn') =>
-      users.length > 0 ? [findingOf('tls-users-made', severity, context, { pod, users, problem, but }, hint)] : [];
+      users.length > 0
+        ? [findingOf('tls-users-made', severity, context, { pod, users, problem, but, ...cause }, hint)]
+        : [];
     return [
       ...about(missing, 'has no user', 'which is in', 'fail'),
       ...about(strangers, 'still lets in', 'which is not in', 'warn'),

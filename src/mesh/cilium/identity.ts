@@ -46,9 +46,17 @@ export function checkMaxConnectedClusters(max: number): string | undefined {
 export function identityOf(ciliumConfig: Readonly<Record<string, string>>): ClusterIdentity {
   return {
     name: ciliumConfig['cluster-name'] ?? 'default',
-    id: Number(ciliumConfig['cluster-id'] ?? '0'),
-    maxConnectedClusters: Number(ciliumConfig['max-connected-clusters'] ?? DEFAULT_MAX_CONNECTED_CLUSTERS),
+    id: wholeNumber(ciliumConfig['cluster-id'] ?? '0'),
+    maxConnectedClusters: wholeNumber(ciliumConfig['max-connected-clusters'] ?? String(DEFAULT_MAX_CONNECTED_CLUSTERS)),
   };
+}
+
+/**
+ * Digits and nothing else: agents trim what a ConfigMap has (Cilium's pkg/option, ReadDirConfig), the clustermesh-apiserver gets
+ * it from its environment as it is, and does not start with a blank in it.
+ */
+function wholeNumber(text: string): number {
+  return /^\d*$/.test(text) ? Number(text) : Number.NaN;
 }
 
 /** The name of a cluster as its cilium-config has it. */
@@ -168,8 +176,13 @@ export function requireIdentity(snapshot: ClusterSnapshot): ClusterIdentity {
   if (badName) refuse(`cluster name "${identity.name}"`, badName, 'cluster-name', `cluster.name=${nameLike(context)}`);
   const badId = checkClusterId(identity.id, identity.maxConnectedClusters);
   const anyId = `cluster.id=ID, with an ID from 1 to ${identity.maxConnectedClusters} that no other cluster has`;
-  if (badId) refuse(`cluster id ${ciliumConfig['cluster-id'] ?? 0}`, badId, 'cluster-id', anyId);
+  if (badId) refuse(`cluster id ${shownId(ciliumConfig)}`, badId, 'cluster-id', anyId);
   return identity;
+}
+
+/** The id as cilium-config has it, in quotes where blanks in it would not be seen. */
+export function shownId({ 'cluster-id': id = '0' }: Settings): string {
+  return /^\d+$/.test(id) ? id : JSON.stringify(id);
 }
 
 /** A name for an example, which is no other cluster's: made of that of the context. */

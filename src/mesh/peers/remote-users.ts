@@ -85,7 +85,7 @@ function withFirstEntry(text: string, entry: readonly string[]): string | undefi
 /** The text with users of role `remote` for these names; those with another role get this one. */
 export function addUsers(text: string, names: readonly string[]): string {
   const entries = readEntries(text);
-  const missing = names.filter((name) => !entries.some((entry) => entry.name === name && entry.role === REMOTE_ROLE));
+  const missing = names.filter((name) => roleIn(entries, name) !== REMOTE_ROLE);
   if (missing.length === 0) return text;
   const lines = linesOf(removeUsers(text, missing));
   const indent = /^\s*/.exec(linesOf(text)[entries[0]?.start ?? -1] ?? '')?.[0] ?? '';
@@ -136,7 +136,12 @@ export function restoreUsersCommand(place: { context: string; namespace: string 
 
 /** The role of a user; undefined when there is no such user. */
 export function userRole(configMap: KubeObject, name: string): string | undefined {
-  return readEntries(usersFile(configMap)).find((entry) => entry.name === name)?.role;
+  return roleIn(readEntries(usersFile(configMap)), name);
+}
+
+/** Of several entries for one name the last one counts (Cilium's clustermesh-apiserver/clustermesh/users_mgmt.go). */
+function roleIn(entries: readonly Entry[], name: string): string | undefined {
+  return entries.findLast((entry) => entry.name === name)?.role;
 }
 
 function editOf(live: KubeObject, text: string): Edit | undefined {

@@ -40,7 +40,8 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'peering-file-unreadable': WITHOUT_FILE,
   'peering-file-no-cache': [...WITHOUT_FILE, ...WITHOUT_SERVER],
   'peer-certificate-missing': WITHOUT_FILE,
-  'peer-certificate-unreadable': WITHOUT_FILE,
+  // Of a CA file without a certificate etcd's client makes a pool that trusts nobody.
+  'peer-certificate-unreadable': [...WITHOUT_FILE, 'tls-unknown-ca'],
   'peer-certificate-key': WITHOUT_FILE,
   'peer-certificate-expired': WITHOUT_TRUST,
   'peer-certificate-issuer': WITHOUT_TRUST,
