@@ -190,7 +190,7 @@ describe('an object that a tool makes', () => {
     expect(step?.why).toBe('lets remote-mesh-1 in; Helm release cilium makes this object');
     expect(foreignHomeNotes(steps)).toEqual([
       'context "two": ConfigMap kube-system/clustermesh-remote-users is made by Helm release cilium, whose next sync may ' +
-        'undo this (lets remote-mesh-1 in) → its values must name the peers in clustermesh.config.clusters: ' +
+        'undo this (lets remote-mesh-1 in) → its values must name mesh-1 in clustermesh.config.clusters: ' +
         'meshctl clustermesh helm-values --context two',
     ]);
   });

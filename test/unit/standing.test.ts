@@ -269,6 +269,22 @@ describe('what would not come back', () => {
     expect(mendOf(fault as Fault, new Map())).toMatch(/enable --context context-1 --via-helm$/);
   });
 
+  it('of a user that a tool has taken out is mended there, for good', () => {
+    const { objects, ...two } = clusterOf({ id: 2, users: 'users: []\n', snapshot: { remoteUsers: [] } });
+    const key = 'ConfigMap/kube-system/clustermesh-remote-users';
+    const list = structuredClone(objects.get(key)) as KubeObject;
+    list.metadata.annotations = { 'meta.helm.sh/release-name': 'cilium' };
+    const snapshot = { ...two, objects: new Map([...objects, [key, list]]) };
+    const [fault] = faultsOf(snapshot, { now: NOW, others: [clusterOf()] }).filter(
+      ({ id }) => id === 'peer-user-missing',
+    );
+    expect(fault?.says).toContain('; Helm release cilium makes the list, and leaves it out at its next sync');
+    expect(mendOf(fault as Fault, new Map())).toBe(
+      'let it in until then: meshctl clustermesh connect --context context-2 --destination-context context-1; or for good, ' +
+        'its values must name mesh-1 in clustermesh.config.clusters: meshctl clustermesh helm-values --context context-2',
+    );
+  });
+
   it('is an empty key, and not one of another CA', () => {
     const ca = { ...caFacts('ca-one'), keyMatches: false, keyIsEmpty: true as const };
     expect(faults({ snapshot: { ca } }).map(({ says }) => says)).toEqual([

@@ -17,6 +17,7 @@ import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR, OPERATOR_SELECTOR } from '../../mesh/objects/names.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
 import { isPodRunning, startedAt } from '../../mesh/objects/pods.ts';
+import { sourceEdits } from '../../mesh/objects/source-advice.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
@@ -149,7 +150,7 @@ async function askAgents(flow: Flow, target: Target, options: PollOptions): Prom
 async function planDrift(
   flow: Flow,
   target: Target,
-): Promise<Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested'>> {
+): Promise<Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested' | 'contestedIn'>> {
   try {
     const { plan } = await draftEnable(target, await loadTemplates(flow.installation), { waitMs: 0 }, flow.now());
     const changes = plan.steps.filter(({ action }) => action !== 'keep');
@@ -158,6 +159,7 @@ async function planDrift(
       contested: changes.flatMap(({ object, conflicts = [] }) =>
         conflicts.length > 0 ? [describeConflicts(object, conflicts)] : [],
       ),
+      contestedIn: sourceEdits(changes),
     };
   } catch (error) {
     flow.signal.throwIfAborted();

@@ -20,7 +20,7 @@ import {
 } from '../../mesh/objects/names.ts';
 import { managersOfKey, toolOwner } from '../../mesh/objects/ownership.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
-import { valuesAdvice } from '../../mesh/peers/foreign-homes.ts';
+import { lastingPeers } from '../../mesh/objects/source-advice.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { USERS_FILE, userRole } from '../../mesh/peers/remote-users.ts';
 import { FIELD_MANAGER, TLS_KEYS } from '../../mesh/plan/plan.ts';
@@ -136,7 +136,7 @@ export async function explainRefusal(
   if (reason !== 'permission-denied' || user === SHARED_USER) return last;
   const configMap = await server.client.get(configMapRef(server.namespace, REMOTE_USERS_CONFIGMAP));
   const role = configMap && userRole(configMap, user);
-  const hint = () => usersAdvice(server.client.context, configMap);
+  const hint = () => usersAdvice(direction, configMap);
   if (role === undefined) {
     const says = configMap
       ? `someone has taken the user out of ConfigMap ${REMOTE_USERS_CONFIGMAP} again`
@@ -151,9 +151,11 @@ export async function explainRefusal(
 }
 
 /** Where the users of a cluster are to be named. */
-function usersAdvice(context: string, configMap: KubeObject | undefined): string {
+function usersAdvice({ client, server }: Direction, configMap: KubeObject | undefined): string {
+  const { context } = server.snapshot;
   const owner = toolOwner(configMap);
-  if (owner !== undefined) return `${owner} makes that ConfigMap: ${valuesAdvice(context)}`;
+  if (configMap && owner !== undefined)
+    return `${owner} makes that ConfigMap: ${lastingPeers(context, configMap, [client.identity.name])}`;
   const writers = configMap ? managersOfKey(configMap, USERS_FILE).filter((manager) => manager !== FIELD_MANAGER) : [];
   const who = writers.length > 0 ? ` (it was written by ${writers.join(', ')})` : '';
   return configMap

@@ -63,6 +63,8 @@ export interface ClusterObservation {
   driftUnknown?: string | undefined;
   /** Fields that enable would change and others have set, one clause for each object. */
   contested?: readonly string[] | undefined;
+  /** Where tools have those from, as a clause. */
+  contestedIn?: string | undefined;
 }
 
 /** What the checks of a mesh that is up look at. */

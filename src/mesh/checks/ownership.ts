@@ -2,7 +2,8 @@ import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../objects/names.ts';
 import { rivalsOf } from '../objects/ownership.ts';
-import { foreignHomes, peerObjects, valuesAdvice } from '../peers/foreign-homes.ts';
+import { lastingPeers } from '../objects/source-advice.ts';
+import { foreignHomes, peerObjects } from '../peers/foreign-homes.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
@@ -44,9 +45,11 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
           const rivals = rivalsOf(object);
           return rivals.length > 0 ? [`${describeRef(refOf(object))} (${rivals.join(', ')})`] : [];
         });
-        const disputed = [...new Set([...shared, ...(observed.get(context)?.contested ?? [])])];
+        const { contested = [], contestedIn } = observed.get(context) ?? {};
+        const disputed = [...new Set([...shared, ...contested])];
         const take = meshctlCommand('clustermesh enable', { context }, ['--force-conflicts']);
-        const hint = `Two writers overwrite each other. Let only one of them manage the object, or take its fields over: ${take}`;
+        const there = contestedIn === undefined ? 'Let only one of them manage the object' : `Change ${contestedIn}`;
+        const hint = `Two writers overwrite each other. ${there}, or take the fields over: ${take}`;
         return disputed.length > 0
           ? [findingOf('ownership-managers', 'warn', context, { objects: disputed }, hint)]
           : [];
@@ -64,13 +67,13 @@ export const OWNERSHIP_CHECKS: readonly MeshCheck[] = [
     run: ({ clusters }) =>
       clusters.flatMap((snapshot) => {
         const { context } = snapshot;
-        return foreignHomes(snapshot).map(({ object, owner, keys }) =>
+        return foreignHomes(snapshot).map(({ object, owner, keys, peers }) =>
           findingOf(
             'ownership-peers',
             'warn',
             context,
             { object: describeRef(refOf(object)), owner, keys },
-            `${owner} may undo it at its next sync; ${valuesAdvice(context)}`,
+            `${owner} may undo it at its next sync; ${lastingPeers(context, object, peers)}`,
           ),
         );
       }),

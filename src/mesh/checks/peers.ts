@@ -18,9 +18,9 @@ import {
 } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { dataKeys, secretTexts } from '../objects/secret-data.ts';
+import { lastingPeers } from '../objects/source-advice.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { foreignFile } from '../peers/foreign-file.ts';
-import { valuesAdvice } from '../peers/foreign-homes.ts';
 import { choicesFor, dialsOneWay, servedPeers } from '../peers/peer-choices.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
 import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
@@ -156,12 +156,14 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       const reason = found
         ? `the etcd user ${user} has the role "${found.role}", not "${REMOTE_ROLE}"`
         : `there is no etcd user ${user}${user === expected ? '' : ` (it should be ${expected})`}`;
-      const owner = toolOwner(to.objects.get(keyOf(configMapRef(to.namespace, REMOTE_USERS_CONFIGMAP))));
+      const users = to.objects.get(keyOf(configMapRef(to.namespace, REMOTE_USERS_CONFIGMAP)));
+      const owner = toolOwner(users);
       const cause = { foundBy: 'users-unreadable', foundIn: to.context };
-      if (owner === undefined) return { severity: 'fail', reason, cause };
+      if (!users || owner === undefined) return { severity: 'fail', reason, cause };
       // connect mends it, until the owner writes the users again.
-      const lasting = `${owner} makes the users there, and takes it out again at its next sync; for good, ${valuesAdvice(to.context)}`;
-      return { severity: 'fail', reason: `${reason}; ${lasting}`, cause };
+      const forGood = `for good, ${lastingPeers(to.context, users, [clusterNameOf(from)])}`;
+      const lasting = `${owner} makes the users there, and takes it out again at its next sync`;
+      return { severity: 'fail', reason: `${reason}; ${lasting}; ${forGood}`, cause };
     },
     (from, to) => {
       const user = from.peerCertificates.get(clusterNameOf(to))?.certificate.commonName;

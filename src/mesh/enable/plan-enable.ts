@@ -13,6 +13,7 @@ import {
   withoutOwnMarks,
 } from '../objects/ownership.ts';
 import { dataOf, secretTexts } from '../objects/secret-data.ts';
+import { sourceEdits } from '../objects/source-advice.ts';
 import { peersIn } from '../peers/peer-config.ts';
 import { USERS_FILE, userNames } from '../peers/remote-users.ts';
 import { applyChanges } from '../plan/diff.ts';
@@ -88,8 +89,9 @@ export function requireNoConflicts(
 function otherWay(context: string, steps: readonly Step[], owners: readonly string[]): string {
   const earlier = [...new Set(steps.flatMap(earlierSettings))];
   if (earlier.length > 0) return `Take back what an earlier --set chose: ${unsetCommand(context, earlier)}`;
-  if (owners.some((owner) => owner.startsWith('Helm'))) return 'Let Helm do it with --via-helm';
-  return 'Change them where they are managed';
+  const edits = sourceEdits(steps);
+  const set = edits === undefined ? 'Change them where they are managed' : `Set ${edits}`;
+  return owners.some((owner) => owner.startsWith('Helm')) ? `${set}, let Helm do it with --via-helm` : set;
 }
 
 /** What an earlier run has set, and this one has not, of the fields that are disputed. */

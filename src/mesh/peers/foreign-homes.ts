@@ -1,11 +1,14 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { chartValueOf } from '../objects/chart-values.ts';
 import { describeRef, type KubeObject, keyOf, refOf } from '../objects/kube-object.ts';
 import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { managersOfKey, toolOwner } from '../objects/ownership.ts';
-import { dataKeys } from '../objects/secret-data.ts';
+import { dataKeys, secretTexts } from '../objects/secret-data.ts';
+import { lastingPeers } from '../objects/source-advice.ts';
 import { groupBy } from '../pairs.ts';
-import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
+import { type Change, FIELD_MANAGER, type Step } from '../plan/plan.ts';
+import { peersIn, remoteUserName } from './peer-config.ts';
 import { PEER_SECRETS } from './peers.ts';
 
 /**
@@ -19,6 +22,8 @@ export interface ForeignHome {
   owner: string;
   /** Keys that meshctl has written last. */
   keys: readonly string[];
+  /** Whom they are about, by name. */
+  peers: readonly string[];
 }
 
 /** The objects of a cluster that hold peers: those that it lets in, and those that it dials. */
@@ -30,13 +35,31 @@ export function peerObjects({ objects, namespace }: ClusterSnapshot): KubeObject
 
 /** Those of a cluster that meshctl has written into. */
 export function foreignHomes(snapshot: ClusterSnapshot): ForeignHome[] {
+  const letIn = (snapshot.remoteUsers ?? []).flatMap(({ name }) => peerOfUser(name) ?? []);
   return peerObjects(snapshot).flatMap((object) => {
     const owner = toolOwner(object);
     if (owner === undefined) return [];
     const all = dataKeys(object);
     const keys = all.filter((key) => managersOfKey(object, key).includes(FIELD_MANAGER));
-    return keys.length > 0 ? [{ object, owner, keys }] : [];
+    if (keys.length === 0) return [];
+    const peers =
+      object.kind === 'ConfigMap' ? letIn : peersIn(secretTexts(object)).filter((peer) => keys.includes(peer));
+    return [{ object, owner, keys, peers }];
   });
+}
+
+function peerOfUser(user: string): string | undefined {
+  const prefix = remoteUserName('');
+  return user.startsWith(prefix) ? user.slice(prefix.length) : undefined;
+}
+
+/** Whom the changes of an object of peers are about. */
+function peersOfChanges(changes: readonly Change[]): string[] {
+  const peers = changes.flatMap(({ path }) => {
+    const user = /^data\.users\.yaml\[(.+)\]$/.exec(path)?.[1];
+    return (user === undefined ? /^data\.([^.]+)(\.etcd-client.*)?$/.exec(path)?.[1] : peerOfUser(user)) ?? [];
+  });
+  return [...new Set(peers)];
 }
 
 /** `; made by Helm release cilium`, for the reason of a step that writes into what a tool makes. */
@@ -47,11 +70,11 @@ export function ownerClause(before: KubeObject | undefined): string {
 
 /** What to tell of the steps that write into what a tool makes, with the values that its source must have. */
 export function foreignHomeNotes(steps: readonly Step[]): string[] {
-  return steps.flatMap(({ cluster, action, before, why }) => {
+  return steps.flatMap(({ cluster, action, before, changes, why }) => {
     const owner = toolOwner(before);
     if (action === 'keep' || !before || owner === undefined) return [];
     return [
-      `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, whose next sync may undo this (${why.split(';')[0]}) → ${valuesAdvice(cluster)}`,
+      `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, whose next sync may undo this (${why.split(';')[0]}) → ${lastingPeers(cluster, before, peersOfChanges(changes))}`,
     ];
   });
 }
@@ -61,10 +84,11 @@ export function foreignHomeNotes(steps: readonly Step[]): string[] {
  * that are the tool's are conflicts, which are told by themselves.
  */
 export function foreignObjectNotes(steps: readonly Step[]): string[] {
-  const written = steps.flatMap(({ cluster, action, before, conflicts = [] }) => {
+  const written = steps.flatMap(({ cluster, action, before, changes, conflicts = [] }) => {
     const owner = toolOwner(before);
     if (action === 'keep' || !before || owner === undefined || conflicts.length > 0) return [];
-    return [{ cluster, owner, object: describeRef(refOf(before)) }];
+    const values = changes.flatMap(({ path }) => chartValueOf(refOf(before), path) ?? []);
+    return [{ cluster, owner, object: describeRef(refOf(before)), values }];
   });
   return [...groupBy(written, ({ cluster, owner }) => `${cluster} ${owner}`).values()].flatMap((alike) => {
     const [{ cluster, owner } = { cluster: '', owner: '' }] = alike;
@@ -72,13 +96,9 @@ export function foreignObjectNotes(steps: readonly Step[]): string[] {
     const says = `context "${cluster}": ${owner} makes ${objects}, and its next sync may undo this`;
     // What cert-manager issues does not hang on values.
     if (owner.startsWith('cert-manager')) return [says];
+    const values = [...new Set(alike.flatMap((one) => one.values))].join(', ');
     return [
-      `${says} → its values must say the same: ${meshctlCommand('clustermesh helm-values', { context: cluster })}`,
+      `${says} → its values must say the same${values ? ` (${values})` : ''}: ${meshctlCommand('clustermesh helm-values', { context: cluster })}`,
     ];
   });
-}
-
-/** The way to make it last; ends with its command. */
-export function valuesAdvice(context: string): string {
-  return `its values must name the peers in clustermesh.config.clusters: ${meshctlCommand('clustermesh helm-values', { context })}`;
 }

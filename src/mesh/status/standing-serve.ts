@@ -21,7 +21,6 @@ import { reissueAdvice } from '../certificates/reissue.ts';
 import { ownerOfData } from '../certificates/rotation-cluster.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { dialingSecret } from '../connect/direction.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import {
   ADMIN_CERT_SECRET,
@@ -30,20 +29,16 @@ import {
   apiserverServiceRef,
   CA_SECRET,
   CILIUM_CONFIG,
-  configMapRef,
   LOCAL_CERT_SECRET,
-  REMOTE_ROLE,
-  REMOTE_USERS_CONFIGMAP,
   SERVER_CERT_SECRET,
-  SHARED_USER,
   secretRef,
 } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { expectedPeers } from '../peers/peers.ts';
-import { lackOfUsers } from '../peers/remote-users.ts';
 import type { Fault, FaultsInput, ServeFaultId } from './fault.ts';
 import { servesFromElsewhere } from './server-issuer.ts';
 import { certificatesNamed } from './standing-dial.ts';
+import { userFaults } from './standing-users.ts';
 
 /** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
 export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
@@ -287,29 +282,4 @@ function authorityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fa
   if (foreignOwner(server)?.startsWith('cert-manager')) return [];
   const says = 'the CA is missing: nothing can be renewed';
   return [faultFor(snapshot, 'ca-missing', { object, says, outage: false })];
-}
-
-function userFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fault[] {
-  const { objects, namespace, unread, remoteUsers = [] } = snapshot;
-  const key = keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP));
-  if (unread?.has(key)) return [];
-  const object = `ConfigMap ${REMOTE_USERS_CONFIGMAP}`;
-  const configMap = objects.get(key);
-  if (!configMap) {
-    const says = 'the list of etcd users for peers is missing';
-    return [faultFor(snapshot, 'users-missing', { object, says })];
-  }
-  const lack = lackOfUsers(configMap);
-  if (lack) return [faultFor(snapshot, 'users-unreadable', { object, key: 'users.yaml', says: lack })];
-  const own = clusterNameOf(snapshot);
-  return others.flatMap((peer): Fault[] => {
-    if (!expectedPeers(peer).includes(own)) return [];
-    const facts = peer.tlsFiles?.get(`${dialingSecret(peer)}/${own}`)?.certificate;
-    const user = typeof facts === 'object' ? facts.commonName : SHARED_USER;
-    if (user === SHARED_USER || remoteUsers.some(({ name, role }) => name === user && role === REMOTE_ROLE)) return [];
-    const found = remoteUsers.find(({ name }) => name === user);
-    const why = found ? `that user has the role "${found.role}", not "${REMOTE_ROLE}"` : 'there is no such user';
-    const says = `${clusterNameOf(peer)} logs in as ${user}, and ${why}`;
-    return [faultFor(snapshot, 'peer-user-missing', { object, key: 'users.yaml', says, peer: clusterNameOf(peer) })];
-  });
 }

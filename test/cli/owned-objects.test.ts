@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { lasting, serverCertificateSpec } from '../support/certificate-specs.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { SERVER_CERT, serveWith } from '../support/fault-parts.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
-/** The server certificate of mesh-2 has expired, and is not meshctl's: what is printed sends to who makes it. */
+/** What mesh-2 has is made by others: what is printed sends to where they have it from. */
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
 let two: SandboxCluster;
@@ -16,7 +16,6 @@ beforeAll(async () => {
   meshctl = meshctlWith(sandbox.kubeconfigPath);
   two = found(sandbox.clusters[1], 'mesh-2');
   await meshctl.ok(enable('mesh-1,mesh-2'));
-  await serveWith(two, serverCertificateSpec(two), { signer: two, options: lasting(-1) });
 });
 
 afterAll(() => sandbox.close());
@@ -38,7 +37,53 @@ async function requireSaid(mend: string): Promise<void> {
   expect(said(check.stdout)).toContain(mend);
 }
 
+describe('objects of Helm', () => {
+  const RELEASE = { 'meta.helm.sh/release-name': 'cilium' };
+  const change = (ref: ObjectRef, edit: (object: KubeObject) => void) =>
+    two.store.update(
+      ref,
+      (object) => {
+        object.metadata.annotations = { ...object.metadata.annotations, ...RELEASE };
+        edit(object);
+      },
+      'helm',
+    );
+
+  it('that enable would change come with the values of the chart that make them', async () => {
+    change(refs.service('clustermesh-apiserver'), (service) => {
+      service.spec = { ...(service.spec as object), externalTrafficPolicy: 'Local' };
+    });
+    const refused = await meshctl(enable('mesh-2', '--external-traffic-policy', 'Cluster'));
+    expect(refused).toMatchObject({ exitCode: 1 });
+    expect(said(refused.stderr)).toContain(
+      'Set clustermesh.apiserver.service.externalTrafficPolicy in the values of Helm release cilium',
+    );
+  });
+
+  it('that hold the peers come with what their values must name, in a warning, by check and by status', async () => {
+    const users = refs.configMap('clustermesh-remote-users');
+    change(users, () => undefined);
+    const forGood =
+      'its values must name mesh-1 in clustermesh.config.clusters: meshctl clustermesh helm-values --context mesh-2';
+    const connected = await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    expect(said(connected.stderr)).toContain(forGood);
+    const look = (...command: string[]) => meshctl(['clustermesh', ...command, '--context', 'mesh-1,mesh-2']);
+    expect(said((await look('check', '--category', 'ownership')).stdout)).toContain(forGood);
+    change(users, (list) => {
+      list.data = { 'users.yaml': 'users: []\n' };
+    });
+    const status = await look('status');
+    expect(said(status.stdout)).toContain('Helm release cilium makes the list');
+    expect(said(status.stdout)).toContain(forGood);
+    const check = await look('check', '--category', 'peers');
+    expect(said(check.stdout)).toContain(forGood);
+    await meshctl.ok(['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes']);
+  });
+});
+
 describe('a server certificate', () => {
+  beforeAll(() => serveWith(two, serverCertificateSpec(two), { signer: two, options: lasting(-1) }));
+
   it('of Helm is renewed by an upgrade', async () => {
     madeBy({ 'meta.helm.sh/release-name': 'cilium' });
     await requireSaid('else an upgrade makes it anew: meshctl clustermesh enable --context mesh-2 --via-helm');

@@ -1,0 +1,60 @@
+import { kubectlCommand, meshctlCommand } from '../command-line.ts';
+import { groupBy } from '../pairs.ts';
+import type { Step } from '../plan/plan.ts';
+import { chartValueOf } from './chart-values.ts';
+import { describeRef, type KubeObject, refOf } from './kube-object.ts';
+import { REMOTE_ROLE } from './names.ts';
+import { type Tool, toolOf } from './ownership.ts';
+
+/** Where the values of a chart are that a tool renders, for people; undefined for one that applies manifests. */
+function valuesOf({ kind, says }: Tool): string | undefined {
+  if (kind === 'helm') return 'its values';
+  if (kind === 'argo-cd') return 'its values of the chart';
+  return kind === 'flux' && says.startsWith('Flux HelmRelease') ? 'its spec.values' : undefined;
+}
+
+/**
+ * What to edit in the source of an object that holds peers, so that a tool's next sync leaves them: the values of the chart,
+ * or its manifest. As the end of a sentence; ends with its command where there is one.
+ * @param peers whom it must name; none: all of them
+ */
+export function lastingPeers(context: string, object: KubeObject, peers: readonly string[]): string {
+  const tool = toolOf(object);
+  const values = tool && valuesOf(tool);
+  const whom = peers.length > 0 ? peers.join(', ') : 'the peers';
+  if (values !== undefined) {
+    return `${values} must name ${whom} in clustermesh.config.clusters: ${meshctlCommand('clustermesh helm-values', { context })}`;
+  }
+  const { namespace, name } = object.metadata;
+  if (object.kind === 'ConfigMap') {
+    const users = peers.length > 0 ? peers.map((peer) => `remote-${peer}`).join(', ') : 'the users';
+    const look = kubectlCommand({ context, namespace }, ['get', `configmap/${name}`, '-o', 'yaml']);
+    return `its source must have ${users} with the role ${REMOTE_ROLE} in users.yaml, as it will be here: ${look}`;
+  }
+  return `its source must leave the keys of ${whom} in Secret ${name} to meshctl`;
+}
+
+/**
+ * Where fields are to be changed that tools have set: `clustermesh.apiserver.service.type in the values of Helm release
+ * cilium`; undefined where no tool makes an object whose fields are disputed.
+ */
+export function sourceEdits(steps: readonly Step[]): string | undefined {
+  const edits = steps.flatMap(({ before, conflicts = [] }) => {
+    const tool = toolOf(before);
+    if (!before || !tool) return [];
+    return conflicts.flatMap(({ path }) => placeOf(tool, before, path).map((place) => ({ tool, place })));
+  });
+  const clauses = [...groupBy(edits, ({ tool }) => tool.says)].map(([says, alike]) => {
+    const where = alike.flatMap(({ tool }) => valuesOf(tool) ?? [])[0] ?? 'its source';
+    return `${[...new Set(alike.map(({ place }) => place))].join(', ')} in ${where.replace(/^its /, 'the ')} of ${says}`;
+  });
+  return clauses.length > 0 ? clauses.join('; ') : undefined;
+}
+
+/** The value of the chart, or the field itself where the tool applies manifests; none where no value makes it. */
+function placeOf(tool: Tool, object: KubeObject, path: string): string[] {
+  const ref = { ...refOf(object), namespace: undefined };
+  if (valuesOf(tool) === undefined) return [`${path} of ${describeRef(ref)}`];
+  const value = chartValueOf(ref, path);
+  return value === undefined ? [] : [value];
+}

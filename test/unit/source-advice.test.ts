@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { helmValues } from '../../src/mesh/enable/helm-values.ts';
+import { requireNoConflicts } from '../../src/mesh/enable/plan-enable.ts';
+import type { EnableSettings } from '../../src/mesh/enable/settings.ts';
+import { chartValueOf } from '../../src/mesh/objects/chart-values.ts';
+import { type KubeObject, type ObjectMeta, refOf } from '../../src/mesh/objects/kube-object.ts';
+import { lastingPeers, sourceEdits } from '../../src/mesh/objects/source-advice.ts';
+import type { Step } from '../../src/mesh/plan/plan.ts';
+import { snapshotOf } from '../support/snapshots.ts';
+
+const APISERVER = 'clustermesh-apiserver';
+const POD = 'spec.template.spec.';
+const OF = 'clustermesh.apiserver.';
+
+const FIELDS: [kind: string, name: string, path: string, value: string | undefined][] = [
+  ['Service', APISERVER, 'spec.type', `${OF}service.type`],
+  ['Service', APISERVER, 'spec.ports[2379/TCP].nodePort', `${OF}service.nodePort`],
+  ['Service', APISERVER, 'metadata.annotations.example.com/a', `${OF}service.annotations`],
+  ['Service', APISERVER, 'spec.loadBalancerSourceRanges', `${OF}service.loadBalancerSourceRanges`],
+  ['Service', APISERVER, 'spec.externalTrafficPolicy', `${OF}service.externalTrafficPolicy`],
+  ['Service', APISERVER, 'spec.loadBalancerClass', `${OF}service.loadBalancerClass`],
+  ['Service', APISERVER, 'spec.loadBalancerIP', `${OF}service.loadBalancerIP`],
+  ['Service', APISERVER, 'spec.selector', undefined],
+  ['Deployment', APISERVER, 'spec.replicas', `${OF}replicas`],
+  ['Deployment', APISERVER, `${POD}containers[apiserver].image`, `${OF}image`],
+  ['Deployment', APISERVER, `${POD}containers[apiserver].resources.limits.memory`, `${OF}resources`],
+  ['Deployment', APISERVER, `${POD}containers[etcd].resources`, `${OF}etcd.resources`],
+  ['Deployment', APISERVER, `${POD}containers[kvstoremesh].resources`, `${OF}kvstoremesh.resources`],
+  ['Deployment', APISERVER, `${POD}containers[kvstoremesh]`, `${OF}kvstoremesh.enabled`],
+  ['Deployment', APISERVER, `${POD}volumes[etcd-data-dir].emptyDir.medium`, `${OF}etcd.storageMedium`],
+  ['Deployment', APISERVER, `${POD}tolerations`, `${OF}tolerations`],
+  ['Deployment', APISERVER, `${POD}imagePullSecrets`, 'imagePullSecrets'],
+  ['Deployment', APISERVER, `${POD}serviceAccountName`, undefined],
+  ['PodDisruptionBudget', APISERVER, 'spec.maxUnavailable', `${OF}podDisruptionBudget`],
+  ['ServiceMonitor', APISERVER, 'spec.endpoints', `${OF}metrics.serviceMonitor`],
+  ['ConfigMap', 'clustermesh-remote-users', 'data.users.yaml[remote-a]', 'clustermesh.config.clusters'],
+  ['ConfigMap', 'cilium-config', 'data.cluster-id', 'cluster.id'],
+  ['ConfigMap', 'cilium-config', 'data.cluster-name', 'cluster.name'],
+  ['ConfigMap', 'cilium-config', 'data.max-connected-clusters', 'clustermesh.maxConnectedClusters'],
+  ['Secret', 'clustermesh-apiserver-server-cert', 'data.tls.crt', `${OF}tls.server`],
+  ['ClusterRole', APISERVER, 'rules', undefined],
+];
+
+describe('the value of the chart that makes a field', () => {
+  it.each(FIELDS)('%s %s: %s', (kind, name, path, value) => {
+    expect(chartValueOf({ kind, name }, path)).toBe(value);
+  });
+
+  it('is by the name by which helm-values has it', () => {
+    const settings = {
+      exposure: { type: 'LoadBalancer', annotations: { a: 'b' } },
+      ...{ replicas: 2, kvstoremesh: true, nodePort: 32379, loadBalancerClass: 'c', loadBalancerIp: '10.0.0.1' },
+      ...{ loadBalancerSourceRanges: ['10.0.0.0/8'], externalTrafficPolicy: 'Local', pullSecrets: ['s'] },
+      ...{
+        tolerations: [{ operator: 'Exists' }],
+        podDisruptionBudget: true,
+        serviceMonitor: true,
+        etcdStorage: 'memory',
+      },
+      resources: { apiserver: { limits: {} }, etcd: { limits: {} }, kvstoremesh: { limits: {} } },
+    } as unknown as EnableSettings;
+    const { values } = helmValues({
+      snapshot: snapshotOf(),
+      identity: { name: 'mesh-1', id: 1, maxConnectedClusters: 255 },
+      install: { version: { major: 1, minor: 20, patch: 0, suffix: '' }, apiserverImage: 'r/i:v1' } as never,
+      settings,
+      image: 'r/other:v1',
+      serviceAddresses: ['10.0.0.1'],
+    });
+    const paths = (value: unknown, at: string): string[] =>
+      typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
+        ? Object.entries(value).flatMap(([key, inner]) => paths(inner, at === '' ? key : `${at}.${key}`))
+        : [at];
+    const known = FIELDS.flatMap(([, , , value]) => value ?? []);
+    // Whether there is an apiserver, and who makes its certificates, is no field of an object.
+    const others = /^clustermesh\.(useAPIServer|config\.enabled|apiserver\.tls\.(authMode|auto\.(enabled|method)))$/;
+    const inAuto = (path: string) => path.replace('tls.auto.server', 'tls.server');
+    const unknown = paths(values, '').filter(
+      (path) =>
+        !others.test(path) && !known.some((value) => inAuto(path) === value || inAuto(path).startsWith(`${value}.`)),
+    );
+    expect(unknown).toEqual([]);
+  });
+});
+
+const RELEASE = { annotations: { 'meta.helm.sh/release-name': 'cilium' } };
+const HELM_RELEASE = { ...RELEASE, labels: { 'helm.toolkit.fluxcd.io/name': 'cilium' } };
+const KUSTOMIZATION = { labels: { 'kustomize.toolkit.fluxcd.io/name': 'mesh' } };
+const TRACKED = { annotations: { 'argocd.argoproj.io/tracking-id': 'a' } };
+
+const made = (kind: string, name: string, more: Partial<ObjectMeta>): KubeObject => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: { name, namespace: 'kube-system', ...more },
+});
+
+describe('what to edit where a tool has the peers from', () => {
+  const VALUES = 'must name mesh-2 in clustermesh.config.clusters: meshctl clustermesh helm-values --context one';
+  it.each<[string, string, Partial<ObjectMeta>, string]>([
+    ['Helm', 'ConfigMap', RELEASE, `its values ${VALUES}`],
+    ['Helm', 'Secret', RELEASE, `its values ${VALUES}`],
+    ['a HelmRelease of Flux', 'ConfigMap', HELM_RELEASE, `its spec.values ${VALUES}`],
+    ['Argo CD', 'ConfigMap', TRACKED, `its values of the chart ${VALUES}`],
+    [
+      'a Kustomization of Flux',
+      'ConfigMap',
+      KUSTOMIZATION,
+      'its source must have remote-mesh-2 with the role remote in users.yaml, as it will be here: ' +
+        'kubectl --context one -n kube-system get configmap/x -o yaml',
+    ],
+    [
+      'a Kustomization of Flux',
+      'Secret',
+      KUSTOMIZATION,
+      'its source must leave the keys of mesh-2 in Secret x to meshctl',
+    ],
+  ])('%s, a %s', (_who, kind, metadata, advice) => {
+    expect(lastingPeers('one', made(kind, 'x', metadata), ['mesh-2'])).toBe(advice);
+  });
+});
+
+describe('what to edit where a tool has disputed fields from', () => {
+  const disputed = (metadata: Partial<ObjectMeta>, ...paths: string[]): Step => {
+    const before = made('Service', APISERVER, metadata);
+    const conflicts = paths.map((path) => ({ path, manager: 'x' }));
+    return { cluster: 'one', object: refOf(before), before, action: 'update', changes: [], why: '', conflicts };
+  };
+
+  it.each<[string, Step, string | undefined]>([
+    [
+      'Helm',
+      disputed(RELEASE, 'spec.type', 'spec.ports[0].nodePort'),
+      `${OF}service.type, ${OF}service.nodePort in the values of Helm release cilium`,
+    ],
+    ['what no value makes', disputed(RELEASE, 'spec.selector'), undefined],
+    ['manifests', disputed(KUSTOMIZATION, 'spec.type'), `spec.type of Service ${APISERVER} in the source of Flux mesh`],
+    ['an operator', disputed({}, 'spec.type'), undefined],
+    ['nothing that is disputed', disputed(RELEASE), undefined],
+  ])('%s', (_who, step, edits) => {
+    expect(sourceEdits([step])).toBe(edits);
+  });
+
+  it('is said by a refusal to overwrite them', () => {
+    const hintFor = (metadata: Partial<ObjectMeta>) => {
+      try {
+        requireNoConflicts(snapshotOf(), [disputed(metadata, 'spec.type')]);
+        return undefined;
+      } catch (error) {
+        return (error as { hint?: string }).hint;
+      }
+    };
+    const take = 'or take the fields over: meshctl clustermesh enable --context one --force-conflicts';
+    const set = `Set ${OF}service.type in`;
+    expect(hintFor(RELEASE)).toBe(`${set} the values of Helm release cilium, let Helm do it with --via-helm, ${take}`);
+    expect(hintFor(HELM_RELEASE)).toBe(`${set} the spec.values of Flux HelmRelease cilium, ${take}`);
+    expect(hintFor({})).toBe(`Change them where they are managed, ${take}`);
+  });
+});
