@@ -29,6 +29,24 @@ beforeAll(async () => {
 afterAll(() => sandbox.close());
 
 describe('a disconnect of two clusters', () => {
+  it('writes nothing where nobody can be shut out of a list that cannot be read', async () => {
+    const ref = refs.configMap('clustermesh-remote-users');
+    const before = users();
+    one.store.update(ref, (configMap) => {
+      configMap.data = { 'users.yaml': 'users: [' };
+    });
+    const parted = await meshctl([
+      ...['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'],
+    ]);
+    expect(parted.exitCode).toBe(1);
+    expect(parted.stderr).toContain('the list of users cannot be read');
+    expect(parted.stderr).toContain('delete configmap clustermesh-remote-users && meshctl clustermesh enable');
+    expect(users()).toBe('users: [');
+    one.store.update(ref, (configMap) => {
+      configMap.data = { 'users.yaml': before };
+    });
+  });
+
   it('leaves the users of those that were not read as they are, and accuses none', async () => {
     const before = users();
     const parted = await meshctl.ok([

@@ -125,7 +125,8 @@ describe('a peer that is dialled where its Service is not', () => {
       'ClusterIP',
       'peer-address-gone',
       'but the Service of mesh-2 has 10.96.0.9:2379',
-      'meshctl clustermesh enable --context two',
+      // The type that is there would be kept, and is not meshctl's: the node of no cloud tells which one.
+      'meshctl clustermesh enable --context two --service-type NodePort --force-conflicts',
     ],
     ['it is the right one', CHOSEN, '203.0.113.7', undefined, 'cannot be reached', undefined],
     ['nobody read the peer', {}, undefined, undefined, 'cannot be reached', undefined],

@@ -4,6 +4,7 @@ import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { requireUsersFile } from '../../mesh/connect/direction.ts';
 import {
   disconnectEffects,
   type Parting,
@@ -180,6 +181,7 @@ export function prepareParting(
   dials: readonly Parted[],
   others: readonly ClusterSnapshot[] = [],
 ): PreparedDisconnect {
+  requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
   const partings = partingsOf(dials);
   const plan = planDisconnect(partings);
   const common = dials.filter(

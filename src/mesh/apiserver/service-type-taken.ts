@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { detectServiceExposure } from '../enable/service-type.ts';
 import { managersOfField, toolOwner } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
@@ -14,5 +15,11 @@ export function restoreTypeCommand(snapshot: ClusterSnapshot): string | undefine
   if (!service || serviceSpec(service).type !== 'ClusterIP' || toolOwner(service) !== undefined) return undefined;
   const managers = managersOfField(service, 'spec.type');
   if (managers.length === 0 || managers.includes(FIELD_MANAGER)) return undefined;
-  return meshctlCommand('clustermesh enable', { context: snapshot.context });
+  // The type that is there is kept, unless another is asked for; and it is theirs who set it.
+  const type = snapshot.nodes.length > 0 ? detectServiceExposure(snapshot).type : 'LoadBalancer';
+  return meshctlCommand('clustermesh enable', { context: snapshot.context }, [
+    '--service-type',
+    type,
+    '--force-conflicts',
+  ]);
 }

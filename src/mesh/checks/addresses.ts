@@ -1,5 +1,6 @@
 import { apiserverService } from '../apiserver/live.ts';
 import { lackOfService } from '../apiserver/service-lack.ts';
+import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
 import {
@@ -122,7 +123,10 @@ export const ADDRESS_CHECKS: readonly Check[] = [
         const isOfNoType = lackOfService(cluster, service) !== undefined;
         if (!isOfNoType && serviceSpec(service).type !== 'ClusterIP') return [];
         const args = isOfNoType ? { foundBy: 'service-type', foundIn: context } : { context };
-        const hint = `Peers reach a ClusterIP only where the network routes it. Otherwise: ${meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer'])}`;
+        const command =
+          restoreTypeCommand(cluster) ??
+          meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer']);
+        const hint = `Peers reach a ClusterIP only where the network routes it. Otherwise: ${command}`;
         return [{ id: 'service-reachable', severity: 'warn', cluster: context, args, hint }];
       }),
     says: ({ args }) => `context "${args.context}": the clustermesh-apiserver's Service has the type ClusterIP`,

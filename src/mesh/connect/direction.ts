@@ -122,8 +122,11 @@ function missingOf({ objects, namespace, tlsFiles }: ClusterSnapshot): string[] 
   ];
 }
 
-/** Users of a file that cannot be read are let in until the next restart: no one may be added to it. */
-function requireUsersFile(snapshots: readonly ClusterSnapshot[]): void {
+/**
+ * Users of a file that cannot be read are let in until the next restart: no one may be added to it, nor be called shut out.
+ * @throws MeshctlError `ClusterMeshNotEnabled`, with the command that makes a new one
+ */
+export function requireUsersFile(snapshots: readonly ClusterSnapshot[]): void {
   for (const { objects, context, namespace } of snapshots) {
     const configMap = objects.get(keyOf(configMapRef(namespace, REMOTE_USERS_CONFIGMAP)));
     const lack = configMap && lackOfUsers(configMap);
