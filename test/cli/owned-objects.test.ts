@@ -77,7 +77,34 @@ describe('objects of Helm', () => {
     expect(said(status.stdout)).toContain(forGood);
     const check = await look('check', '--category', 'peers');
     expect(said(check.stdout)).toContain(forGood);
-    await meshctl.ok(['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes']);
+  });
+
+  it('that hold the peers are said to bring them back after a disconnect, which does not wait where they have', async () => {
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    const users = refs.configMap('clustermesh-remote-users');
+    const listed = structuredClone(found(two.store.get(users), 'the users')).data;
+    const disconnect = () =>
+      meshctl([
+        ...['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'],
+        ...['--wait-duration', '10h'],
+      ]);
+    const forGood =
+      'its values must not name mesh-1 in clustermesh.config.clusters: meshctl clustermesh helm-values --context mesh-2';
+    const stop = two.store.subscribe(({ object }) => {
+      const { 'users.yaml': file = '' } = (object.data ?? {}) as Record<string, string>;
+      if (object.metadata.name !== users.name || file.includes('remote-mesh-1')) return;
+      change(users, (list) => {
+        list.data = listed;
+      });
+    });
+    const undone = await disconnect();
+    stop();
+    expect(undone).toMatchObject({ exitCode: 1 });
+    expect(said(undone.stderr)).toContain('someone has put the user remote-mesh-1 back');
+    expect(said(undone.stderr)).toContain(`Helm release cilium makes that ConfigMap: ${forGood}`);
+    const parted = await disconnect();
+    expect(parted).toMatchObject({ exitCode: 0 });
+    expect(said(parted.stderr)).toContain(`whose next sync may undo this (shuts remote-mesh-1 out) → ${forGood}`);
   });
 });
 

@@ -119,6 +119,15 @@ describe('what to edit where a tool has the peers from', () => {
   });
 });
 
+it('is the contrary where they shall go', () => {
+  const without = (metadata: Partial<ObjectMeta>) =>
+    lastingPeers('one', made('ConfigMap', 'x', metadata), ['mesh-2'], 'without');
+  expect(without(RELEASE)).toMatch(/^its values must not name mesh-2 in clustermesh\.config\.clusters: /);
+  expect(without(KUSTOMIZATION)).toMatch(
+    /^its source must not have remote-mesh-2 in users\.yaml, as it will be here: /,
+  );
+});
+
 describe('what to edit where a tool has disputed fields from', () => {
   const disputed = (metadata: Partial<ObjectMeta>, ...paths: string[]): Step => {
     const before = made('Service', APISERVER, metadata);

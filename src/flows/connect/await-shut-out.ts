@@ -6,12 +6,21 @@ import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { secretRef } from '../../mesh/objects/names.ts';
+import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
-import { peerCertificateKeys } from '../../mesh/peers/peer-config.ts';
+import { listAdvice } from '../../mesh/objects/source-advice.ts';
+import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/peer-config.ts';
 import { logsInAsItself } from '../../mesh/peers/peers.ts';
+import { userRole } from '../../mesh/peers/remote-users.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';
-import { createAsker, descriptionKey, type EtcdAnswer, readyPods, untilSettled } from '../etcd/ask-etcd.ts';
+import {
+  createAsker,
+  descriptionKey,
+  type EtcdAnswer,
+  isTimeToDoubt,
+  readyPods,
+  untilSettled,
+} from '../etcd/ask-etcd.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
 import type { Flow, Target } from '../flow.ts';
 
@@ -44,7 +53,7 @@ interface FormerPeer {
  * Waits until the etcds refuse the very credentials that peers had: Cilium looks for changed users every few seconds. Of
  * each cluster one former peer stands for all, because their users go together.
  * @returns what could not be asked, as warnings
- * @throws MeshctlError `Timeout`, naming the cluster that still lets a peer in
+ * @throws MeshctlError `Timeout`, naming the cluster that still lets a peer in; `Conflict` where somebody has put it back
  */
 export async function awaitShutOut(
   flow: Flow,
@@ -83,6 +92,7 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
   const { client, namespace } = server;
   const ask = createAsker(flow, server);
   const question = { credential: certificate, key: descriptionKey(serverName) };
+  let looks = 0;
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
     const ready = await readyPods(server);
     if (ready.length === 0) {
@@ -98,12 +108,29 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
         `context "${client.context}": whether its etcd still lets "${former.client}" in could not be verified (${unasked.message})`,
       ];
     }
+    looks += 1;
+    if (late || isTimeToDoubt(looks)) await requireStillOut(former);
     if (!late) return undefined;
     throw new MeshctlError('Timeout', `context "${client.context}": its etcd still lets "${former.client}" in`, {
       hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: ${kubectlCommand({ context: client.context, namespace }, ['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver'])}`,
       details: { context: client.context, peer: former.client },
     });
   });
+}
+
+/** What the list has, etcd gets: whoever waits for the contrary waits in vain. @throws MeshctlError `Conflict` */
+async function requireStillOut({ server: { client, namespace }, client: peer }: FormerPeer): Promise<void> {
+  const list = await client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP));
+  const user = remoteUserName(peer);
+  if (!list || userRole(list, user) === undefined) return;
+  throw new MeshctlError(
+    'Conflict',
+    `context "${client.context}": someone has put the user ${user} back into ConfigMap ${REMOTE_USERS_CONFIGMAP}, so its etcd lets "${peer}" in`,
+    {
+      hint: listAdvice(client.context, list, [peer], 'without'),
+      details: { context: client.context, peer, reason: 'user-back' },
+    },
+  );
 }
 
 function mayPass(error: Error): boolean {

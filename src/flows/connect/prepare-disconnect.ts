@@ -16,6 +16,7 @@ import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.ts';
+import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { remoteUserName } from '../../mesh/peers/peer-config.ts';
 import { configuredPeers, knownPeers, logsInAsItself } from '../../mesh/peers/peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
@@ -202,8 +203,16 @@ export function prepareParting(
       ),
       ...openConnections(dials),
       ...unfinishedRotations(dials),
+      ...foreignHomeNotes(plan.steps, partedOf(partings)),
     ],
   };
+}
+
+/** Whom each cluster parts from, by its context. */
+function partedOf(partings: readonly Parting[]): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    partings.map(({ snapshot, undialled, unserved }) => [snapshot.context, [...new Set([...undialled, ...unserved])]]),
+  );
 }
 
 /** What is left of a rotation goes on in each cluster; how, hangs on certificates that are not read here. */

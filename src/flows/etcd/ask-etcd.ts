@@ -81,6 +81,14 @@ export interface Looking {
 }
 
 /**
+ * Whether it is time, after so many looks in vain, to find out whether waiting is in vain: that takes reads of its own, so
+ * soon, and then ever less often.
+ */
+export function isTimeToDoubt(looks: number): boolean {
+  return looks > 1 && Number.isInteger(Math.log2(looks));
+}
+
+/**
  * Looks again and again until there is a result.
  * @param look told at the deadline that it is the last one: it then gives a result or throws
  */

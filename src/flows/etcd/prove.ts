@@ -11,6 +11,7 @@ import {
   createAsker,
   descriptionKey,
   type EtcdAnswer,
+  isTimeToDoubt,
   type Looking,
   readyPods,
   untilSettled,
@@ -83,7 +84,7 @@ export async function proveServer(
       if (!worst) continue;
       looks += 1;
       const about = [flow, server, worst.proof.direction, worst.refusal, present] as const;
-      const settled = last || isTime(looks) ? await settledRefusal(...about) : undefined;
+      const settled = last || isTimeToDoubt(looks) ? await settledRefusal(...about) : undefined;
       if (settled) throw settled;
       if (last) throw await explainRefusal(...about);
       say(worst.refusal.message);
@@ -92,11 +93,6 @@ export async function proveServer(
     }
     return true;
   });
-}
-
-/** To find out whether waiting is in vain takes reads of its own: soon, and then ever less often. */
-function isTime(looks: number): boolean {
-  return looks > 1 && Number.isInteger(Math.log2(looks));
 }
 
 /** That nobody is there to be asked, with why no pod is ready. */

@@ -18,12 +18,11 @@ import {
   SHARED_USER,
   secretRef,
 } from '../../mesh/objects/names.ts';
-import { managersOfKey, toolOwner } from '../../mesh/objects/ownership.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
-import { lastingPeers } from '../../mesh/objects/source-advice.ts';
+import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
-import { USERS_FILE, userRole } from '../../mesh/peers/remote-users.ts';
-import { FIELD_MANAGER, TLS_KEYS } from '../../mesh/plan/plan.ts';
+import { userRole } from '../../mesh/peers/remote-users.ts';
+import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { Flow, Target } from '../flow.ts';
 import { askPod } from './ask-etcd.ts';
 
@@ -153,13 +152,8 @@ export async function explainRefusal(
 /** Where the users of a cluster are to be named. */
 function usersAdvice({ client, server }: Direction, configMap: KubeObject | undefined): string {
   const { context } = server.snapshot;
-  const owner = toolOwner(configMap);
-  if (configMap && owner !== undefined)
-    return `${owner} makes that ConfigMap: ${lastingPeers(context, configMap, [client.identity.name])}`;
-  const writers = configMap ? managersOfKey(configMap, USERS_FILE).filter((manager) => manager !== FIELD_MANAGER) : [];
-  const who = writers.length > 0 ? ` (it was written by ${writers.join(', ')})` : '';
   return configMap
-    ? `Find out who else writes that ConfigMap${who}.`
+    ? listAdvice(context, configMap, [client.identity.name])
     : `Have it made: ${meshctlCommand('clustermesh enable', { context })}`;
 }
 

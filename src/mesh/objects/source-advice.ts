@@ -1,10 +1,10 @@
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
-import type { Step } from '../plan/plan.ts';
+import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { chartValueOf } from './chart-values.ts';
 import { describeRef, type KubeObject, refOf } from './kube-object.ts';
 import { REMOTE_ROLE } from './names.ts';
-import { type Tool, toolOf } from './ownership.ts';
+import { managersOfData, type Tool, toolOf, toolOwner } from './ownership.ts';
 
 /** Where the values of a chart are that a tool renders, for people; undefined for one that applies manifests. */
 function valuesOf({ kind, says }: Tool): string | undefined {
@@ -14,24 +14,46 @@ function valuesOf({ kind, says }: Tool): string | undefined {
 }
 
 /**
- * What to edit in the source of an object that holds peers, so that a tool's next sync leaves them: the values of the chart,
- * or its manifest. As the end of a sentence; ends with its command where there is one.
+ * What to edit in the source of an object that holds peers, so that a tool's next sync leaves them, or leaves them out: the
+ * values of the chart, or its manifest. As the end of a sentence; ends with its command where there is one.
  * @param peers whom it must name; none: all of them
+ * @param how whether they shall be there
  */
-export function lastingPeers(context: string, object: KubeObject, peers: readonly string[]): string {
+export function lastingPeers(
+  context: string,
+  object: KubeObject,
+  peers: readonly string[],
+  how: 'with' | 'without' = 'with',
+): string {
   const tool = toolOf(object);
   const values = tool && valuesOf(tool);
   const whom = peers.length > 0 ? peers.join(', ') : 'the peers';
+  const must = how === 'with' ? 'must' : 'must not';
   if (values !== undefined) {
-    return `${values} must name ${whom} in clustermesh.config.clusters: ${meshctlCommand('clustermesh helm-values', { context })}`;
+    return `${values} ${must} name ${whom} in clustermesh.config.clusters: ${meshctlCommand('clustermesh helm-values', { context })}`;
   }
   const { namespace, name } = object.metadata;
   if (object.kind === 'ConfigMap') {
     const users = peers.length > 0 ? peers.map((peer) => `remote-${peer}`).join(', ') : 'the users';
     const look = kubectlCommand({ context, namespace }, ['get', `configmap/${name}`, '-o', 'yaml']);
-    return `its source must have ${users} with the role ${REMOTE_ROLE} in users.yaml, as it will be here: ${look}`;
+    const role = how === 'with' ? ` with the role ${REMOTE_ROLE}` : '';
+    return `its source ${must} have ${users}${role} in users.yaml, as it will be here: ${look}`;
   }
   return `its source must leave the keys of ${whom} in Secret ${name} to meshctl`;
+}
+
+/** Where to look, or what to edit, where somebody else changes the list of users after meshctl did. */
+export function listAdvice(
+  context: string,
+  list: KubeObject,
+  peers: readonly string[],
+  how: 'with' | 'without' = 'with',
+): string {
+  const owner = toolOwner(list);
+  if (owner !== undefined) return `${owner} makes that ConfigMap: ${lastingPeers(context, list, peers, how)}`;
+  const writers = managersOfData(list).filter((manager) => manager !== FIELD_MANAGER);
+  const who = writers.length > 0 ? ` (it was written by ${writers.join(', ')})` : '';
+  return `Find out who else writes that ConfigMap${who}.`;
 }
 
 /**

@@ -68,13 +68,19 @@ export function ownerClause(before: KubeObject | undefined): string {
   return owner === undefined ? '' : `; ${owner} makes this object`;
 }
 
-/** What to tell of the steps that write into what a tool makes, with the values that its source must have. */
-export function foreignHomeNotes(steps: readonly Step[]): string[] {
+/**
+ * What to tell of the steps that write into what a tool makes, with what its source must have.
+ * @param parted of a plan that takes peers out: whom, by context
+ */
+export function foreignHomeNotes(steps: readonly Step[], parted?: ReadonlyMap<string, readonly string[]>): string[] {
   return steps.flatMap(({ cluster, action, before, changes, why }) => {
     const owner = toolOwner(before);
     if (action === 'keep' || !before || owner === undefined) return [];
+    const lasting = parted
+      ? lastingPeers(cluster, before, parted.get(cluster) ?? [], 'without')
+      : lastingPeers(cluster, before, peersOfChanges(changes));
     return [
-      `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, whose next sync may undo this (${why.split(';')[0]}) → ${lastingPeers(cluster, before, peersOfChanges(changes))}`,
+      `context "${cluster}": ${describeRef(refOf(before))} is made by ${owner}, whose next sync may undo this (${why.split(';')[0]}) → ${lasting}`,
     ];
   });
 }
