@@ -96,6 +96,18 @@ describe('apply', () => {
     expect(await differs(MESH)).toBe(0);
   });
 
+  it('asks each cluster as much, however many there are', async () => {
+    const readsOf = async (spec: WrittenSpec) => {
+      clusters.requests.length = 0;
+      expect((await run(['apply'], spec)).stdout).toContain('Nothing to change');
+      return clusters.requests.filter(({ context }) => context === 'mesh-1').length;
+    };
+    const pair: WrittenSpec = { ...MESH, clusters: named('mesh-1', 'mesh-2'), external: ['mesh-3'] };
+    const [few, all] = [await readsOf(pair), await readsOf(MESH)];
+    expect(all).toBe(few);
+    expect(all).toBeLessThan(60);
+  });
+
   it('mends what was changed by hand', async () => {
     store(0).update(refs.deployment('clustermesh-apiserver'), (deployment) => {
       (deployment.spec as { replicas: number }).replicas = 2;

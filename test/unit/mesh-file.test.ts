@@ -8,6 +8,7 @@ import { meshSpecOf } from '../../src/mesh/file/mesh-spec.ts';
 import { parseMeshText } from '../../src/mesh/file/parse.ts';
 import type { Schema } from '../../src/mesh/file/schema.ts';
 import { connectionsOf, topologyOf } from '../../src/mesh/file/topology.ts';
+import { blocksOf } from '../support/doc-blocks.ts';
 import { PACKAGE_ROOT, schemas } from '../support/schemas.ts';
 
 const SCHEMA = JSON.parse(readFileSync(new URL('templates/schemas/mesh.schema.json', PACKAGE_ROOT), 'utf8')) as Schema;
@@ -275,6 +276,11 @@ topology: {type: hubs, hubs: [alpha]}
     ]);
   });
 
+  it('is shown in the documentation as it can be', () => {
+    const [example] = blocksOf('docs/mesh-file.md').filter(({ language }) => language === 'yaml');
+    expect(faultsIn(example?.text ?? '')).toEqual([]);
+  });
+
   it('has a field for every flag by which enable says how a cluster is to be', () => {
     const fields = SCHEMA.$defs?.enable?.properties ?? {};
     const named: Readonly<Record<string, string>> = {
@@ -351,9 +357,9 @@ describe('the schema', () => {
         const faults = parseMeshText({ file: 'x', text }, SCHEMA, { references: false }).faults;
         expect(faults.map(faultText), text).toHaveLength(bySchema ? 0 : faults.length || -1);
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
-    expect(valid).toBeGreaterThan(20);
+    expect(valid).toBeGreaterThan(10);
   });
 });
 

@@ -7,7 +7,7 @@ import { countActions, stepData } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
-import { listed, pairWords } from './diff-view.ts';
+import { agreement, listed, pairWords } from './diff-view.ts';
 
 /** What `apply` shows. */
 export interface AppliedFiles {
@@ -45,8 +45,7 @@ export function appliedText({ files, clusters, applied }: AppliedFiles, theme: T
     parted: applied.parted,
     disabled: applied.disabled,
   });
-  const names = printable(clusters.map(({ name }) => name));
-  const says = `${names.length > MOST_NAMES ? `All ${names.length} clusters` : listed(names.map((name) => theme.bold(name)))} ${names.length === 1 ? 'is' : 'are'} as ${files.join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
+  const says = agreement(clusters, files, theme);
   if (steps.every(({ action }) => action === 'keep')) return `✅ Nothing to change: ${says}`;
   const pairs = pairsOfDials(applied.connections);
   const status = meshctlCommand('clustermesh status', { context: clusters.map(({ context }) => context) }, ['--wait']);
@@ -68,9 +67,6 @@ export function appliedText({ files, clusters, applied }: AppliedFiles, theme: T
     ...(applied.connections.length > 0 ? hintLines(`Whether they are connected: ${status}`, theme, 2) : []),
   ].join('\n');
 }
-
-/** So many can be read in a line. */
-const MOST_NAMES = 6;
 
 /** Pairs whose plan hangs on what enable makes. */
 export function laterLines(later: readonly Pair[], theme: Theme): string[] {

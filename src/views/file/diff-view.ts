@@ -45,13 +45,9 @@ export function diffData({ clusters, differences }: DiffReport): Record<string, 
 export function diffText(report: DiffReport, theme: Theme): string {
   const { differences, files, clusters, unreachable } = report;
   const { differences: count, notInFile } = countDifferences(differences);
-  const names = printable(clusters.map(({ name }) => name));
   if (count + notInFile === 0) {
-    const read =
-      unreachable.length > 0
-        ? 'The clusters that could be read are'
-        : `${listed(names)} ${names.length === 1 ? 'is' : 'are'}`;
-    return `✅ ${read} as ${files.join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
+    const read = unreachable.length > 0 ? `Of those that could be read, ` : '';
+    return `✅ ${read}${agreement(clusters, files, theme)}`;
   }
   const { steps } = differences;
   const again = files.flatMap((file) => ['-f', file]);
@@ -71,6 +67,16 @@ export function diffText(report: DiffReport, theme: Theme): string {
       ? hintLines(`Take away what is in no file: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
       : []),
   ].join('\n');
+}
+
+/** So many can be read in a line. */
+const MOST_NAMES = 6;
+
+/** `a and b are as mesh.yaml says`. */
+export function agreement(clusters: readonly { name: string }[], files: readonly string[], theme: Theme): string {
+  const names = printable(clusters.map(({ name }) => name)).map((name) => theme.bold(name));
+  const who = names.length > MOST_NAMES ? `all ${names.length} clusters` : listed(names);
+  return `${who} ${names.length === 1 ? 'is' : 'are'} as ${files.join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
 }
 
 function section(title: string, lines: readonly string[]): string[] {
