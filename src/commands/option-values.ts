@@ -53,6 +53,18 @@ export function parseNodes(text: string): number {
   });
 }
 
+/** An image as a registry has it: nothing of it may be blank. What else is wrong with it, nodes say. */
+export function parseImage(text: string): string {
+  if (!/^\S+$/.test(text)) throw new MeshctlError('Usage', `"${text}" is not an image, like quay.io/name:tag`);
+  return text;
+}
+
+/** The name of an object whose kind takes DNS subdomains (Kubernetes, "Object Names and IDs"). */
+export function parseObjectName(text: string): string {
+  if (text.length <= 253 && /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(text)) return text;
+  throw new MeshctlError('Usage', `"${text}" is not a name: lower-case letters, digits, "-" and "." are allowed`);
+}
+
 /** A whole number from 1 on. */
 export function parseCount(text: string): number {
   const count = Number(text);

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { checkScenarios, configure, edit, type Undo } from '../support/check-scenarios.ts';
@@ -166,6 +167,18 @@ checkScenarios(
           two.stopPod('kube-system', pod);
           return () => two.startPod('kube-system', pod);
         },
+      },
+      {
+        when: 'its image is not there',
+        severity: 'fail',
+        cluster: 'mesh-2',
+        // What has never run has no log to look at, and its pod says why.
+        args: { waitsFor: expect.stringContaining('image quay.io/nobody/etcd:v0 cannot be pulled') },
+        change: ({ two }) =>
+          edit(two, refs.deployment('clustermesh-apiserver'), ({ spec }) => {
+            const { template } = spec as { template: { spec: { containers: { name: string; image: string }[] } } };
+            for (const one of template.spec.containers) if (one.name === 'etcd') one.image = 'quay.io/nobody/etcd:v0';
+          }),
       },
     ],
   },

@@ -32,6 +32,8 @@ it.each([
   ['clustermesh status -o xml', '--output: "xml" is not one of summary', ''],
   ['clustermesh check --suppress tls-orphan-users', 'there is no check "tls-orphan-users"', 'are: tls-orphaned-users'],
   ['clustermesh connect --skip-checks nope', 'there is no check "nope"', 'are: '],
+  ['clustermesh enable --image=', '"" is not an image', ''],
+  ['clustermesh enable --pull-secret Bad_Name', '"Bad_Name" is not a name', ''],
   ['clustermesh enable --replicas x', '--replicas: "x" is not a whole number', ''],
   ['clustermesh enable --cert-validity 1s', '--cert-validity: "1s" is too short', 'Give 24h or more'],
   ['clustermesh certs rotate --all --cert-validity 23h', '--cert-validity: "23h" is too short', 'Give 24h or more'],

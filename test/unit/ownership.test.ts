@@ -46,6 +46,7 @@ describe('foreignOwner', () => {
     ['cilium-certgen', { managedFields: [by('cilium-certgen')] }],
     ['Flux apps', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }],
     ['Argo CD', { annotations: { 'argocd.argoproj.io/tracking-id': 'a' }, ...OURS }],
+    ['Argo CD', { ...OURS, labels: { ...OURS.labels, 'argocd.argoproj.io/instance': 'a' } }],
     ['cert-manager Certificate ca', { annotations: { 'cert-manager.io/certificate-name': 'ca' } }],
     ['kubectl-client-side-apply', { managedFields: [by('kubectl-client-side-apply')] }],
   ])('is %s', (owner, metadata) => {

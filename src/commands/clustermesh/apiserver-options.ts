@@ -1,5 +1,12 @@
 import type { OptionSpec } from '../command-spec.ts';
-import { parseCount, parseKeyValue, parseList, parseToleration } from '../option-values.ts';
+import {
+  parseCount,
+  parseImage,
+  parseKeyValue,
+  parseList,
+  parseObjectName,
+  parseToleration,
+} from '../option-values.ts';
 import { grouped } from '../shared-options.ts';
 
 /** What holds where a flag is not given, in words for help. */
@@ -83,11 +90,16 @@ function exposureOptions(defaults: Defaults) {
 
 function podOptions(defaults: Defaults) {
   return [
-    { flags: '--image <image>', description: `clustermesh-apiserver image (default: ${defaults.image})` },
+    {
+      flags: '--image <image>',
+      description: `clustermesh-apiserver image (default: ${defaults.image})`,
+      parse: parseImage,
+    },
     {
       flags: '--pull-secret <name>',
       description: 'Secret with credentials for the registry, repeatable',
       repeatable: true,
+      parse: parseObjectName,
     },
     {
       flags: '--toleration <key[=value]:effect>',

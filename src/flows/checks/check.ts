@@ -19,6 +19,7 @@ import { describeConflicts } from '../../mesh/objects/ownership.ts';
 import { isPodRunning, startedAt } from '../../mesh/objects/pods.ts';
 import { sourceEdits } from '../../mesh/objects/source-advice.ts';
 import { podStatus } from '../../mesh/objects/workload.ts';
+import { workloadTroubles } from '../../mesh/objects/workload-trouble.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { readPolicies } from '../../snapshot/policies.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -173,11 +174,13 @@ async function apiserverContainers({ client, namespace }: Target): Promise<Conta
   return pods
     .filter(({ metadata }) => !metadata.deletionTimestamp)
     .flatMap((pod) => {
-      return (podStatus(pod).containerStatuses ?? []).map(({ name, ready = false, restartCount = 0 }) => ({
+      const [trouble] = workloadTroubles(undefined, [pod]);
+      return (podStatus(pod).containerStatuses ?? []).map(({ name, ready = false, restartCount = 0, state }) => ({
         pod: pod.metadata.name,
         container: name,
         ready,
         restarts: restartCount,
+        ...(state?.waiting && restartCount === 0 ? { waitsFor: trouble?.says ?? '' } : {}),
       }));
     });
 }

@@ -109,7 +109,16 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
         const { context, namespace } = cluster;
         const containers = observed.get(context)?.containers ?? [];
         const cause = causeOfUnreadiness(cluster);
-        return containers
+        // What has never run has no log; its pod says why, once for all of its containers.
+        const waiting = new Map(
+          containers.flatMap(({ pod, waitsFor }) => (waitsFor === undefined ? [] : [[pod, waitsFor]])),
+        );
+        const unstarted = [...waiting].map(([name, waitsFor]) => {
+          const hint = describeCommand({ context, namespace }, 'pod', { name });
+          return findingOf('apiserver-etcd', 'fail', context, { pod: name, waitsFor, ...cause }, hint);
+        });
+        const judged = containers.filter(({ waitsFor }) => waitsFor === undefined);
+        const failing = judged
           .filter(({ ready, restarts }) => !ready || restarts > TOLERATED_RESTARTS)
           .map(({ pod, container, ready, restarts }) =>
             findingOf(
@@ -126,9 +135,12 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
               ]),
             ),
           );
+        return [...unstarted, ...failing];
       }),
     says: ({ args }) =>
-      `context "${args.context}": container ${args.container} of ${args.pod} ${args.ready ? `has restarted ${args.restarts} times` : 'is not ready'}`,
+      args.waitsFor !== undefined
+        ? `context "${args.context}": ${args.waitsFor || `pod ${args.pod}: its containers have not started yet`}`
+        : `context "${args.context}": container ${args.container} of ${args.pod} ${args.ready ? `has restarted ${args.restarts} times` : 'is not ready'}`,
   },
 ];
 

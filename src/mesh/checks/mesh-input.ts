@@ -40,6 +40,8 @@ export interface ContainerFacts {
   container: string;
   ready: boolean;
   restarts: number;
+  /** It has never run: what its pod waits for, empty where that is only time. */
+  waitsFor?: string | undefined;
 }
 
 /** What a cluster showed beyond its snapshot. */

@@ -60,7 +60,8 @@ export function toolOf(object: KubeObject | undefined): Tool | undefined {
   const kustomization = labels['kustomize.toolkit.fluxcd.io/name'];
   if (kustomization !== undefined) return { kind: 'flux', says: `Flux ${kustomization}`, name: kustomization };
   // Argo CD renders charts without Helm's release, and tracks what it made by a label unless told otherwise.
-  if (annotations['argocd.argoproj.io/tracking-id'] !== undefined) return { kind: 'argo-cd', says: 'Argo CD' };
+  const isTracked = annotations['argocd.argoproj.io/tracking-id'] ?? labels['argocd.argoproj.io/instance'];
+  if (isTracked !== undefined) return { kind: 'argo-cd', says: 'Argo CD' };
   const writers = managedFields.filter(({ subresource }) => subresource === undefined);
   const writer = WRITERS.find(([pattern]) => writers.some(({ manager = '' }) => pattern.test(manager)));
   if (writer) return writer[1];

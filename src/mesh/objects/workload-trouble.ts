@@ -11,9 +11,12 @@ export interface WorkloadTrouble {
 /** Reasons that every container has for a moment. */
 const PASSING = new Set(['ContainerCreating', 'PodInitializing']);
 
+/** An image's name may be anything that somebody has typed. */
+const WITHOUT_IMAGE_SAID = /image .* cannot be pulled/;
+
 const HINTS: readonly [pattern: RegExp, hint: string][] = [
   [
-    /image \S+ cannot be pulled/,
+    WITHOUT_IMAGE_SAID,
     'Give an image that the nodes can pull with --image, or credentials for its registry with --pull-secret.',
   ],
   [
@@ -42,7 +45,7 @@ export function isUnschedulable({ says }: WorkloadTrouble): boolean {
 
 /** Whether it is that a node cannot have an image. */
 export function isWithoutImage({ says }: WorkloadTrouble): boolean {
-  return /image \S+ cannot be pulled/.test(says);
+  return WITHOUT_IMAGE_SAID.test(says);
 }
 
 /** What a node waits for that cannot have an image (kubelet, pkg/kubelet/images/types.go). */
