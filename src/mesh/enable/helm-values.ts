@@ -118,7 +118,7 @@ function madeByHelm({ objects, namespace }: ClusterSnapshot): boolean {
   return refs.some((ref) => RENDERERS.has(toolOf(objects.get(keyOf(ref)))?.kind));
 }
 
-const RENDERERS: ReadonlySet<ToolKind | undefined> = new Set<ToolKind>(['helm', 'flux', 'argo-cd']);
+const RENDERERS: ReadonlySet<ToolKind | undefined> = new Set<ToolKind>(['helm', 'flux-helm', 'argo-cd']);
 
 /** Since 1.19 the chart makes the users only where it knows the peers. */
 export function leavesUsersOut({ version }: CiliumInstall): boolean {

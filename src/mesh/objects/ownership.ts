@@ -26,8 +26,8 @@ export function foreignOwner(object: KubeObject | undefined): string | undefined
   return first && !ours ? (first.manager ?? 'another manager') : undefined;
 }
 
-/** Tools that make objects again and again from a source of their own. */
-export type ToolKind = 'helm' | 'flux' | 'argo-cd' | 'terraform' | 'pulumi' | 'cert-manager' | 'certgen';
+/** Tools that make objects again and again from a source of their own. `flux-helm`: from a chart, by a HelmRelease. */
+export type ToolKind = 'helm' | 'flux-helm' | 'flux' | 'argo-cd' | 'terraform' | 'pulumi' | 'cert-manager' | 'certgen';
 
 /** The tool that makes an object. */
 export interface Tool {
@@ -41,7 +41,8 @@ export interface Tool {
 /** By which name each tool writes (managedFields): its own default, or what the API server takes from its user agent. */
 const WRITERS: readonly [manager: RegExp, tool: Tool][] = [
   [/^argocd(-|$)/, { kind: 'argo-cd', says: 'Argo CD' }],
-  [/^(kustomize|helm)-controller$/, { kind: 'flux', says: 'Flux' }],
+  [/^helm-controller$/, { kind: 'flux-helm', says: 'Flux' }],
+  [/^kustomize-controller$/, { kind: 'flux', says: 'Flux' }],
   [/^(Terraform|HashiCorp)$/, { kind: 'terraform', says: 'Terraform' }],
   [/^pulumi-kubernetes/, { kind: 'pulumi', says: 'Pulumi' }],
   // The program of the chart's CronJob (templates/clustermesh-apiserver/tls-cronjob).
@@ -54,7 +55,8 @@ export function toolOf(object: KubeObject | undefined): Tool | undefined {
   const { labels = {}, annotations = {}, managedFields = [] } = object.metadata;
   // Flux has Helm install what a HelmRelease describes: with both marks, the source is Flux's.
   const helmRelease = labels['helm.toolkit.fluxcd.io/name'];
-  if (helmRelease !== undefined) return { kind: 'flux', says: `Flux HelmRelease ${helmRelease}`, name: helmRelease };
+  if (helmRelease !== undefined)
+    return { kind: 'flux-helm', says: `Flux HelmRelease ${helmRelease}`, name: helmRelease };
   const release = annotations['meta.helm.sh/release-name'];
   if (release !== undefined) return { kind: 'helm', says: `Helm release ${release}`, name: release };
   const kustomization = labels['kustomize.toolkit.fluxcd.io/name'];

@@ -4,14 +4,14 @@ import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { chartValueOf } from './chart-values.ts';
 import { describeRef, type KubeObject, refOf } from './kube-object.ts';
 import { REMOTE_ROLE } from './names.ts';
-import { managersOfData, type Tool, toolOf, toolOwner } from './ownership.ts';
+import { managersOfData, type Tool, type ToolKind, toolOf, toolOwner } from './ownership.ts';
 
-/** Where the values of a chart are that a tool renders, for people; undefined for one that applies manifests. */
-function valuesOf({ kind, says }: Tool): string | undefined {
-  if (kind === 'helm') return 'its values';
-  if (kind === 'argo-cd') return 'its values of the chart';
-  return kind === 'flux' && says.startsWith('Flux HelmRelease') ? 'its spec.values' : undefined;
-}
+/** Where the values of a chart are that a tool renders, for people; none for one that applies manifests. */
+const VALUES_OF: Readonly<Partial<Record<ToolKind, string>>> = {
+  helm: 'its values',
+  'argo-cd': 'its values of the chart',
+  'flux-helm': 'its spec.values',
+};
 
 /**
  * What to edit in the source of an object that holds peers, so that a tool's next sync leaves them, or leaves them out: the
@@ -26,7 +26,7 @@ export function lastingPeers(
   how: 'with' | 'without' = 'with',
 ): string {
   const tool = toolOf(object);
-  const values = tool && valuesOf(tool);
+  const values = tool && VALUES_OF[tool.kind];
   const whom = peers.length > 0 ? peers.join(', ') : 'the peers';
   const must = how === 'with' ? 'must' : 'must not';
   if (values !== undefined) {
@@ -67,7 +67,7 @@ export function sourceEdits(steps: readonly Step[]): string | undefined {
     return conflicts.flatMap(({ path }) => placeOf(tool, before, path).map((place) => ({ tool, place })));
   });
   const clauses = [...groupBy(edits, ({ tool }) => tool.says)].map(([says, alike]) => {
-    const where = alike.flatMap(({ tool }) => valuesOf(tool) ?? [])[0] ?? 'its source';
+    const where = alike.flatMap(({ tool }) => VALUES_OF[tool.kind] ?? [])[0] ?? 'its source';
     return `${[...new Set(alike.map(({ place }) => place))].join(', ')} in ${where.replace(/^its /, 'the ')} of ${says}`;
   });
   return clauses.length > 0 ? clauses.join('; ') : undefined;
@@ -76,7 +76,7 @@ export function sourceEdits(steps: readonly Step[]): string | undefined {
 /** The value of the chart, or the field itself where the tool applies manifests; none where no value makes it. */
 function placeOf(tool: Tool, object: KubeObject, path: string): string[] {
   const ref = { ...refOf(object), namespace: undefined };
-  if (valuesOf(tool) === undefined) return [`${path} of ${describeRef(ref)}`];
+  if (VALUES_OF[tool.kind] === undefined) return [`${path} of ${describeRef(ref)}`];
   const value = chartValueOf(ref, path);
   return value === undefined ? [] : [value];
 }
