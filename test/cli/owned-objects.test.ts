@@ -108,6 +108,16 @@ describe('objects of Helm', () => {
   });
 });
 
+it('a Secret of Helm is not written by a rotation of the CA, unless it is said; the hint is the command that was run', async () => {
+  madeBy({ 'meta.helm.sh/release-name': 'cilium' });
+  const rotate = ['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--ca', '--key-size', '3072'];
+  const refused = await meshctl([...rotate, '--yes']);
+  expect(refused).toMatchObject({ exitCode: 1 });
+  expect(said(refused.stderr)).toContain(
+    'or take them over: meshctl clustermesh certs rotate --context mesh-2 --ca --key-size 3072 --force-conflicts',
+  );
+});
+
 describe('a server certificate', () => {
   beforeAll(() => serveWith(two, serverCertificateSpec(two), { signer: two, options: lasting(-1) }));
 

@@ -65,6 +65,20 @@ describe('a certificate is issued anew by whoever made it', () => {
     );
   });
 
+  it('as the chart takes each of them', () => {
+    const upgraded = (name: string) =>
+      reissueAdvice(
+        snapshotOf({
+          live: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'kube-system', ...release } }],
+        }),
+        [name],
+      );
+    expect(upgraded(REMOTE)).toContain('(clustermesh.apiserver.tls.remote.cert)');
+    expect(upgraded('clustermesh-apiserver-local-cert')).toMatch(
+      /^Helm release cilium made it: an upgrade makes it anew: /,
+    );
+  });
+
   it('with the names that it lacks', () => {
     expect(of(certificate, { names: ['10.0.0.9'] })).toBe(
       'cert-manager Certificate server made it: have it made anew there, with 10.0.0.9 among its names',

@@ -101,9 +101,10 @@ export async function makeSuccessors(flow: Flow, steps: readonly Step[]): Promis
 
 /**
  * Refuses to overwrite what other tools keep.
+ * @param forcing the command line that would do it all the same
  * @throws MeshctlError `Conflict`, naming owners and keys
  */
-export function requireUnowned(phases: readonly RotationPhase[]): void {
+export function requireUnowned(phases: readonly RotationPhase[], forcing: string): void {
   const disputed = phases.flatMap(({ steps }) => steps).filter(({ conflicts = [] }) => conflicts.length > 0);
   const [first] = disputed;
   if (!first) return;
@@ -113,7 +114,7 @@ export function requireUnowned(phases: readonly RotationPhase[]): void {
     ({ cluster, object, conflicts = [] }) => `context "${cluster}": ${describeConflicts(object, conflicts)}`,
   );
   throw new MeshctlError('Conflict', `${owners.join(' and ')} owns what would have to change: ${words.join('; ')}`, {
-    hint: 'Let the tool that issued them renew them, or take them over with --force-conflicts.',
+    hint: `Let the tool that issued them renew them; or take them over: ${forcing}`,
     details: { owners, conflicts: disputed.flatMap(({ conflicts = [] }) => conflicts) },
   });
 }

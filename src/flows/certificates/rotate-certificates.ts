@@ -29,7 +29,7 @@ import {
   rotationInput,
 } from './prepare-rotation.ts';
 import { credentialIn, type PhaseRun, runPhase } from './rotate-phase.ts';
-import { flagsAgain, type Progress, type Rotation, renewedBy, sayWhatStands } from './what-stands.ts';
+import { flagsAgain, forcingCommand, type Progress, type Rotation, renewedBy, sayWhatStands } from './what-stands.ts';
 
 export interface RotationOutcome {
   certificates: readonly Rotation[];
@@ -52,7 +52,7 @@ export async function rotateCertificates(
   prepared: PreparedRotation,
   options: RotateOptions,
 ): Promise<RotationOutcome> {
-  requireUnowned(prepared.phases);
+  requireUnowned(prepared.phases, forcingCommand(prepared, options));
   const progress = { steps: [] as Step[], members: prepared.members };
   const { steps } = progress;
   try {
@@ -92,7 +92,7 @@ async function carryOut(
     const phase = phases.find(hasWork);
     if (!phase) return;
     if (round > MOST_ROUNDS) throw neverDone(members, flow.now());
-    requireUnowned(phases);
+    requireUnowned(phases, forcingCommand(prepared, options));
     const look = async (): Promise<Member[]> => {
       const seen = await readMembers(targets, options.parallel, prepared.members);
       const changing = seen.filter(({ snapshot }) => scope.changing.has(snapshot.context));

@@ -38,10 +38,20 @@ export function flagsAgain({ asked: { keySize, validityMs }, olderThanMs, peer, 
   ];
 }
 
+function rotateCommand({ targets }: PreparedRotation, ca: boolean, options: RotateOptions): string {
+  const context = targets.map((target) => target.client.context);
+  return meshctlCommand('clustermesh certs rotate', { context }, [...(ca ? ['--ca'] : []), ...flagsAgain(options)]);
+}
+
+/** The run's own command line, by which it would take over what others own. */
+export function forcingCommand(prepared: PreparedRotation, options: RotateOptions): string {
+  return rotateCommand(prepared, prepared.scope.replace.size > 0, { ...options, force: true });
+}
+
 /** Tells what an ended run has done, and how to go on; the same goes into the error. */
 export function sayWhatStands(
   flow: Flow,
-  { scope, targets }: PreparedRotation,
+  prepared: PreparedRotation,
   options: RotateOptions,
   { steps, members, error }: Progress & { error: unknown },
 ): void {
@@ -53,13 +63,10 @@ export function sayWhatStands(
     renewed.length > 0 ? `Renewed before it stopped: ${what.join(', ')}` : 'Nothing was renewed before it stopped',
   );
   if (!began) return;
-  const context = targets.map(({ client }) => client.context);
+  const { scope } = prepared;
   // Until the new CA is in place, only --ca goes on to it; a plain run would go back.
   const ahead = scope.replace.size > 0 && !steps.some(({ write }) => write?.method === 'authority');
-  const again = meshctlCommand('clustermesh certs rotate', { context }, [
-    ...(ahead ? ['--ca'] : []),
-    ...flagsAgain(options),
-  ]);
+  const again = rotateCommand(prepared, ahead, options);
   const trusted = scope.changing.size > 0 ? 'the new CA and the former one are both trusted. ' : '';
   const expired = expiredIn(members, flow.now());
   const how =

@@ -48,8 +48,13 @@ function byTool(
   names: readonly string[],
 ): string {
   if (kind === 'helm' && name !== undefined) {
+    // Agents' certificates for the cache are always the chart's own making (templates/clustermesh-apiserver/tls-provided).
+    const role = /-(server|admin|remote)-cert$/.exec(secrets[0] ?? '')?.[1];
     const upgrade = meshctlCommand('clustermesh enable', { context: place.context }, ['--via-helm']);
-    return `${says} made it: if its values bring the certificate (clustermesh.apiserver.tls.server.cert), put a new one there${covering(names)}; else an upgrade makes it anew: ${upgrade}`;
+    const brought =
+      role &&
+      `if its values bring it (clustermesh.apiserver.tls.${role}.cert), put a new one there${covering(names)}; else `;
+    return `${says} made it: ${brought ?? ''}an upgrade makes it anew: ${upgrade}`;
   }
   if (kind === 'certgen') {
     const job = kubectlCommand(place, ['create', 'job', `${CERTGEN}-now`, `--from=cronjob/${CERTGEN}`]);
