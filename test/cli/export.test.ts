@@ -1,9 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { MeshDocument } from '../../src/mesh/file/document.ts';
+import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
-import { enableByHand, peerByHand, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import {
+  enableByHand,
+  peerByHand,
+  refs,
+  setSecret,
+  setUsers,
+  startTestSandbox,
+  type TestSandbox,
+} from '../support/sandbox-mesh.ts';
+
+/** What a release has of a mesh. */
+const releaseRefs = [
+  refs.deployment('clustermesh-apiserver'),
+  refs.service('clustermesh-apiserver'),
+  refs.secret('cilium-kvstoremesh'),
+  refs.secret('cilium-clustermesh'),
+  refs.configMap('clustermesh-remote-users'),
+];
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
@@ -92,6 +110,50 @@ describe('export', () => {
       exitCode: 0,
       stdout: '✅ mesh-3 and mesh-4 are as - says\n',
     });
+  });
+
+  it("says a mesh of Cilium's chart, which apply then leaves as it is: no restart, and no write", async () => {
+    const chart = await startTestSandbox({ clusters: 2, nodes: 1, sharedCa: true });
+    try {
+      const run = meshctlWith(chart.kubeconfigPath);
+      const made = await Promise.all(chart.clusters.map((cluster) => enableByHand(cluster, KVSTOREMESH)));
+      chart.clusters.forEach((cluster, index) => {
+        const other = chart.clusters[1 - index]?.name ?? '';
+        const { host = '', port = 0 } = made[1 - index] ?? {};
+        const alias = { ips: [host], ports: [port], in: 'file' as const };
+        setUsers(cluster, [`remote-${other}`]);
+        setSecret(cluster, 'cilium-kvstoremesh', {
+          [other]: remotePeerFile(other, { addresses: [], alias }, 'common-'),
+        });
+        setSecret(cluster, 'cilium-clustermesh', { [other]: cachedPeerFile('kube-system') });
+        for (const ref of releaseRefs) {
+          cluster.store.update(
+            ref,
+            (object) => {
+              object.metadata.annotations = { ...object.metadata.annotations, 'meta.helm.sh/release-name': 'cilium' };
+            },
+            'helm',
+          );
+        }
+      });
+      const text = (await run.ok(['export', '--all'])).stdout;
+      expect(text).toContain('# its clustermesh-apiserver is made by Helm release cilium');
+      expect((parse(text) as MeshDocument).spec).toEqual({
+        clusters: [
+          { name: 'mesh-1', connectOnly: true },
+          { name: 'mesh-2', connectOnly: true },
+        ],
+        topology: { type: 'mesh' },
+      });
+      const diff = await run(['diff', '-f', '-'], { input: text });
+      expect({ exitCode: diff.exitCode, stdout: diff.stdout }, diff.stderr).toEqual({
+        exitCode: 0,
+        stdout: '✅ mesh-1 and mesh-2 are as - says\n',
+      });
+      expect((await run(['apply', '-f', '-'], { input: text })).stdout).toContain('Nothing to change');
+    } finally {
+      await chart.close();
+    }
   });
 
   it('names peers that it has not read, and leaves out what is of no mesh', async () => {

@@ -1,5 +1,5 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
-import { acceptedBeside, reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { acceptedBeside, coversHost, reasonToReissue } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import { describeLifetime } from '../certificates/rotation-lifetime.ts';
 import { keyOf } from '../objects/kube-object.ts';
@@ -41,14 +41,15 @@ function serverCertificateSteps(server: Member, incoming: readonly Direction[], 
   const ref = secretRef(snapshot.namespace, SERVER_CERT_SECRET);
   const base = { cluster: snapshot.context, object: ref, before: snapshot.objects.get(keyOf(ref)) };
   const { commonName, usages, dnsNames, ipAddresses } = present.certificate;
+  // By its Service's name this cluster's own agents dial it, and the proof. What a wildcard covers, as that of Cilium's chart
+  // does the names of peers, needs no certificate of its own.
+  const needed = new Set([serviceHostname(snapshot.namespace), ...hosts]);
+  const lacking = [...needed].filter((host) => !coversHost(present.certificate, host));
   const spec = {
     commonName,
     usages,
-    // By its Service's name this cluster's own agents dial it, and the proof.
-    dnsNames: [
-      ...new Set([...dnsNames, serviceHostname(snapshot.namespace), ...hosts.filter((host) => !isIpAddress(host))]),
-    ],
-    ipAddresses: [...new Set([...ipAddresses, ...hosts.filter(isIpAddress)])],
+    dnsNames: [...dnsNames, ...lacking.filter((host) => !isIpAddress(host))],
+    ipAddresses: [...ipAddresses, ...lacking.filter(isIpAddress)],
   };
   const reason = reasonToReissue(present, spec, snapshot.ca.certificate, now, acceptedBeside(snapshot));
   if (!reason) return [{ ...base, action: 'keep', changes: [], why: `it covers ${hosts.join(', ')}` }];
