@@ -8,7 +8,7 @@ import { type KubeObject, keyOf, type ObjectRef, refOf } from '../../src/mesh/ob
 import { createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { readCertificate } from '../../src/pki/read.ts';
-import { apiserverDeployment, secretObject, snapshotOf } from '../support/snapshots.ts';
+import { apiserverDeployment, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 
 const USERS = 'clustermesh-remote-users';
 const spec = { commonName: 'server', usages: ['server'], dnsNames: ['*.mesh.cilium.io'], ipAddresses: [] } as const;
@@ -31,10 +31,18 @@ interface Setup {
   seen?: EtcdSeen;
   user?: string;
   live?: readonly KubeObject[];
+  /** When the pod that was asked was started. */
+  started?: string;
 }
 
+const [LONG_AGO, JUST_NOW] = ['2026-05-31T23:57:00Z', '2026-05-31T23:59:00Z'];
+const listedAt = (time: string): KubeObject => ({
+  ...LISTED,
+  metadata: { ...LISTED.metadata, creationTimestamp: time },
+});
+
 /** mesh-2 is refused by the etcd of mesh-1, which has these objects. */
-async function settled(reason: EtcdReadError['reason'], { seen, user = 'remote-mesh-2', live = [] }: Setup) {
+async function settled(reason: EtcdReadError['reason'], { seen, user = 'remote-mesh-2', live = [], started }: Setup) {
   const objects = new Map([apiserverDeployment(), serving, LISTED, ...live].map((one) => [keyOf(refOf(one)), one]));
   const target = {
     namespace: 'kube-system',
@@ -47,7 +55,8 @@ async function settled(reason: EtcdReadError['reason'], { seen, user = 'remote-m
     endpoint: { addresses: ['10.0.0.9:2379'] },
   } as unknown as Direction;
   const refusal = refusalOf(new EtcdReadError(reason, 'it refuses', undefined, seen), direction);
-  return settledRefusal({} as Flow, target, direction, refusal, []);
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, status: { startTime: started } };
+  return settledRefusal({ now: () => NOW } as Flow, target, direction, refusal, [pod]);
 }
 
 describe('a refusal is settled', () => {
@@ -88,6 +97,12 @@ describe('a refusal is settled', () => {
       { live: [users('users:\n- name: remote-mesh-2\n  role: local\n')] },
       /^Find out who else writes that ConfigMap\.$/,
     ],
+    [
+      'when the list has had the user for longer than a mount takes, and so has the pod been there',
+      'permission-denied',
+      { live: [listedAt(LONG_AGO)], started: LONG_AGO },
+      /a new pod has those of the list: kubectl --context one .+ rollout restart deployment\/clustermesh-apiserver$/,
+    ],
   ])('%s', async (_when, reason, setup, hint) => {
     expect((await settled(reason, setup))?.hint).toMatch(hint);
   });
@@ -106,6 +121,12 @@ describe('a refusal is settled', () => {
     ],
     ['a client certificate, of an etcd that only hung up', 'tls-client-rejected', {}],
     ['a user that the list has: etcd gets it when the mount is there', 'permission-denied', {}],
+    [
+      'a user that the list has since a moment ago',
+      'permission-denied',
+      { live: [listedAt(JUST_NOW)], started: LONG_AGO },
+    ],
+    ['a user, of a pod that has just begun', 'permission-denied', { live: [listedAt(LONG_AGO)], started: JUST_NOW }],
     ['the user that every cluster has', 'permission-denied', { user: 'remote', live: [users(NOBODY)] }],
     ['another CA: the mount may lag behind', 'tls-unknown-ca', {}],
     ['what cannot be reached', 'unavailable', {}],

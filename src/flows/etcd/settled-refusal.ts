@@ -2,12 +2,24 @@ import { EtcdReadError, type EtcdSeen } from '../../etcd/read.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
 import { coversHost } from '../../mesh/certificates/cluster-certificates.ts';
 import { reissueAdvice } from '../../mesh/certificates/reissue.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialledHosts } from '../../mesh/connect/direction.ts';
 import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
-import { apiserverDeploymentRef, SERVER_CERT_SECRET, secretRef, serviceHostname } from '../../mesh/objects/names.ts';
+import { lastChange, TAKEN_UP_WITHIN_MS } from '../../mesh/objects/last-change.ts';
+import {
+  APISERVER,
+  apiserverDeploymentRef,
+  configMapRef,
+  REMOTE_USERS_CONFIGMAP,
+  SERVER_CERT_SECRET,
+  secretRef,
+  serviceHostname,
+} from '../../mesh/objects/names.ts';
+import { startedAt } from '../../mesh/objects/pods.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { userRole } from '../../mesh/peers/remote-users.ts';
 import { TLS_KEYS } from '../../mesh/plan/plan.ts';
 import { readBundle } from '../../pki/read.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -19,8 +31,8 @@ const BY_THE_LIST: ReadonlySet<unknown> = new Set(['user-missing', 'role-wrong']
 /**
  * A refusal that no waiting changes, told exactly; undefined for one that may pass. What is mounted follows its Secret or
  * ConfigMap within minutes (kubelet), and the users within seconds of that. So only what is so by the objects themselves is
- * settled: the certificate that etcd shows is the Secret's and lacks a name, the list does not have the user, or what runs
- * has from its start what does not fit (its name, its CA), and no rollout is under way.
+ * settled: the certificate that etcd shows is the Secret's and lacks a name, the list does not have the user, or has had it
+ * since long before, or what runs has from its start what does not fit (its name, its CA), and no rollout is under way.
  * @param pods that were asked
  */
 export async function settledRefusal(
@@ -40,7 +52,29 @@ export async function settledRefusal(
   const told = await explainRefusal(flow, server, direction, refusal, pods);
   if (BY_THE_LIST.has(told.details.reason)) return told;
   const isSinceItsStart = isFinal || told.details.reason === 'wrong-cluster-name';
-  return isSinceItsStart && (await isSettled(server)) ? told : undefined;
+  if (isSinceItsStart) return (await isSettled(server)) ? told : undefined;
+  return reason === 'permission-denied' ? userNotMade(flow, server, direction, refusal, pods) : undefined;
+}
+
+/** Where list and pods are as they were for longer than a kubelet takes, the apiserver container has had its time. */
+async function userNotMade(
+  flow: Flow,
+  { client, namespace }: Target,
+  { credential: { user } }: Direction,
+  { code, message, cause, details }: MeshctlError,
+  pods: readonly KubeObject[],
+): Promise<MeshctlError | undefined> {
+  const list = await client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP));
+  if (!list || userRole(list, user) === undefined) return undefined;
+  const times = [lastChange(list), ...pods.map((pod) => startedAt(pod)?.getTime())];
+  const isOld = (time: number | undefined) => time !== undefined && flow.now().getTime() - time > TAKEN_UP_WITHIN_MS;
+  if (!times.every(isOld)) return undefined;
+  const { context } = client;
+  const words = `${message}, although ConfigMap ${REMOTE_USERS_CONFIGMAP} has had the user for long`;
+  // etcd lives and dies with its pod: a new one has the users of the list.
+  const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
+  const hint = `The apiserver container has not made the user; a new pod has those of the list: ${restart}`;
+  return new MeshctlError(code, words, { hint, cause, details: { ...details, reason: 'user-not-made' } });
 }
 
 /** As long as a mount lags behind its Secret, etcd shows another certificate than the Secret has. */

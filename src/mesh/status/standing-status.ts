@@ -2,7 +2,8 @@ import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
-import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { lastChange, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
@@ -17,9 +18,6 @@ export interface PolledCluster {
   report: StatusReport;
   snapshot: ClusterSnapshot;
 }
-
-/** Kubelets look at mounted Secrets about every minute. */
-const TAKEN_UP_WITHIN_MS = 2 * 60 * 1000;
 
 /** What a status says that does not know why. */
 const VAGUE: readonly FailureClass[] = ['starting', 'unknown'];
@@ -219,12 +217,4 @@ function explainedBy({ id, object }: Fault): readonly FailureClass[] {
   // One that was issued elsewhere is for the names of elsewhere.
   const isForeign = id === 'certificate-issuer' && object === `Secret ${SERVER_CERT_SECRET}`;
   return isForeign ? [...classes, 'tls-name'] : classes;
-}
-
-/** When an object was written last, as far as it tells; milliseconds since 1970. */
-function lastChange(object: KubeObject | undefined): number | undefined {
-  const { managedFields = [], creationTimestamp } = object?.metadata ?? {};
-  const times = [creationTimestamp, ...managedFields.map(({ time }) => time)].map((time) => Date.parse(time ?? ''));
-  const known = times.filter((time) => !Number.isNaN(time));
-  return known.length > 0 ? Math.max(...known) : undefined;
 }
