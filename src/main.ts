@@ -67,7 +67,10 @@ export async function run(
     const leaveUnnamed = (context: string) => {
       flags.unnamedContext = context;
     };
-    return await runCommand(invocation, host, { addRunFlags, argv: words, leaveUnnamed, kubeconfigs });
+    const reachBy = (context: string, kubeconfig: string) => {
+      flags.elsewhere?.set(context, kubeconfig);
+    };
+    return await runCommand(invocation, host, { addRunFlags, argv: words, leaveUnnamed, reachBy, kubeconfigs });
   } catch (thrown) {
     const status = await reportError(host, errorTheme, { ...seen, addRunFlags }, thrown);
     return status === 1 ? failureStatus : status;
@@ -146,8 +149,12 @@ async function runCommand(
     addRunFlags,
     argv,
     leaveUnnamed,
+    reachBy,
     kubeconfigs,
-  }: { addRunFlags: AddRunFlags; argv: readonly string[] } & Pick<CommandContext, 'leaveUnnamed' | 'kubeconfigs'>,
+  }: { addRunFlags: AddRunFlags; argv: readonly string[] } & Pick<
+    CommandContext,
+    'leaveUnnamed' | 'reachBy' | 'kubeconfigs'
+  >,
 ): Promise<number> {
   const theme = createTheme(colourWanted(host.env, host.stdout, options.color));
   // A hint that names Cilium's namespace does not know by which flag the command takes it.
@@ -174,6 +181,7 @@ async function runCommand(
     cwd: host.cwd,
     kubeconfigs,
     leaveUnnamed,
+    reachBy,
     client,
     userAgent: `meshctl/${client.version}`,
     installation: host.installation,

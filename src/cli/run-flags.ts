@@ -12,6 +12,8 @@ export interface RunFlags {
   asGroup?: readonly string[] | undefined;
   /** Where clusters are in another kubeconfig than the others. */
   destination?: Destination | undefined;
+  /** The kubeconfigs of contexts that have one of their own: a mesh file names it. Known once the file is read. */
+  elsewhere?: Map<string, string> | undefined;
   /** The context that only meshctl knows, of a pod's service account: without it, a command line means the same. */
   unnamedContext?: string | undefined;
 }
@@ -43,6 +45,7 @@ export function runFlagsOf(options: ParsedOptions, command: CommandSpec): RunFla
     asGroup: Array.isArray(asGroup) ? asGroup.map(String) : undefined,
     ciliumNamespace: textOf(namespaceOptionOf(command) === '-n' ? namespace : ciliumNamespace),
     destination: destinationOf(options),
+    elsewhere: new Map(),
   };
 }
 
@@ -64,7 +67,7 @@ export type AddRunFlags = (text: string) => string;
 
 /** @param commands the specs, by which command lines are known */
 export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[]): AddRunFlags {
-  const { kubeconfig, as, asGroup = [], ciliumNamespace, destination } = flags;
+  const { kubeconfig, as, asGroup = [], ciliumNamespace, destination, elsewhere = new Map<string, string>() } = flags;
   const given = [kubeconfig, as, ciliumNamespace, destination, ...asGroup].some((flag) => flag !== undefined);
   const identity = [...(as === undefined ? [] : ['--as', as]), ...asGroup.flatMap((group) => ['--as-group', group])];
   const reaching = commands.filter(({ reachesClusters }) => reachesClusters);
@@ -77,24 +80,33 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
     if (!flag || ciliumNamespace === undefined || / (-n|--namespace|--cilium-namespace)[ =]/.test(rest)) return [];
     return [flag, ciliumNamespace];
   };
+  // Each once; the run's own, where it has none, is undefined.
+  const kubeconfigsOf = (rest: string): (string | undefined)[] => {
+    const contexts = [...contextsAfter('context', rest), ...contextsAfter('destination-context', rest)];
+    return contexts.length === 0
+      ? [kubeconfig]
+      : [...new Set(contexts.map((name) => elsewhere.get(name) ?? kubeconfig))];
+  };
   const addRunFlags = ({ command, rest, at }: Line): string => {
     if (/ --kubeconfig[ =]/.test(rest)) return command + rest;
-    const elsewhere = at === 'there';
-    const path = elsewhere ? destination?.kubeconfig : at === 'here' ? kubeconfig : undefined;
-    const others = PAIRING.test(command) && !elsewhere ? contextsAfter('destination-context', rest) : [];
+    const isThere = at === 'there';
+    const files = kubeconfigsOf(rest);
+    const path = isThere ? destination?.kubeconfig : at === 'here' && files.length === 1 ? files[0] : undefined;
+    const others = PAIRING.test(command) && !isThere ? contextsAfter('destination-context', rest) : [];
     const access = [
       ...(path === undefined ? [] : ['--kubeconfig', path]),
       ...(destination && others.some(destination.holds) ? ['--destination-kubeconfig', destination.kubeconfig] : []),
       ...(command === 'kubectl' && GRANT.test(rest) ? [] : identity),
       ...namespaceFlag(command, rest),
     ];
-    const merged = at === 'both' && destination ? `${bothFiles(kubeconfig, destination.kubeconfig)} ` : '';
+    const together = at === 'both' && destination ? [kubeconfig, destination.kubeconfig] : at === 'here' ? files : [];
+    const merged = together.length > 1 ? `${filesTogether(together)} ` : '';
     return merged + [command, ...access.map(shellWord)].join(' ') + rest;
   };
   return (text) => {
     // Of a pod's service account it is known only once the kubeconfig was looked for.
     const { unnamedContext } = flags;
-    if (!given && unnamedContext === undefined) return text;
+    if (!given && unnamedContext === undefined && elsewhere.size === 0) return text;
     return text.replace(line, (_line: string, ...groups: unknown[]) => {
       const { command, rest } = groups.at(-1) as { command: string; rest: string };
       return linesFor(command, rest, destination)
@@ -112,11 +124,12 @@ interface Line {
   at: 'here' | 'there' | 'both';
 }
 
-/** Both kubeconfigs as one, as an assignment before a command. */
-function bothFiles(own: string | undefined, other: string): string {
-  return own === undefined
-    ? `KUBECONFIG="\${KUBECONFIG:-$HOME/.kube/config}":${shellWord(other)}`
-    : `KUBECONFIG=${shellWord(`${own}:${other}`)}`;
+/** Kubeconfigs as one, as an assignment before a command. @param files undefined for that of the shell */
+function filesTogether(files: readonly (string | undefined)[]): string {
+  const named = files.flatMap((file) => file ?? []).join(':');
+  return files.includes(undefined)
+    ? `KUBECONFIG="\${KUBECONFIG:-$HOME/.kube/config}":${shellWord(named)}`
+    : `KUBECONFIG=${shellWord(named)}`;
 }
 
 /**

@@ -85,6 +85,8 @@ export interface CommandContext extends Flow {
   kubeconfigs: Map<string | undefined, Promise<Kubeconfig>>;
   /** From now on, what this run tells the operator to type leaves this context out: outside of meshctl nobody knows it. */
   leaveUnnamed(context: string): void;
+  /** From now on, what this run tells the operator to type reaches this context by a kubeconfig of its own. */
+  reachBy(context: string, kubeconfig: string): void;
   /** This very program: its version, and the commit and the Node.js that it is made of. */
   client: { version: string; commit?: string; node: string };
   /** `meshctl/VERSION`, as API servers see it. */

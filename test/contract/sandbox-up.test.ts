@@ -39,6 +39,7 @@ it('runs clusters until it is aborted, says how to reach them and what is simula
     cwd: tmpdir(),
     kubeconfigs: new Map(),
     leaveUnnamed: () => undefined,
+    reachBy: () => undefined,
     client: { version: 'test', node: 'test' },
     userAgent: 'test',
     installation: CHECKOUT,

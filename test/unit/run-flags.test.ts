@@ -68,6 +68,27 @@ describe('commands that a run tells the operator to type', () => {
     expect(inPod('meshctl clustermesh connect --context b --destination-context in-cluster')).toContain('--context b');
   });
 
+  it('reach contexts by their own kubeconfigs, several of them by all at once', () => {
+    const elsewhere = new Map([
+      ['b', '/x/b.yaml'],
+      ['c', '/x/c.yaml'],
+    ]);
+    const adder = runFlagsAdder({ elsewhere }, COMMANDS);
+    expect(adder('meshctl clustermesh enable --context a')).toBe('meshctl clustermesh enable --context a');
+    expect(adder('kubectl --context b get nodes')).toBe('kubectl --kubeconfig /x/b.yaml --context b get nodes');
+    expect(adder('meshctl clustermesh status --context b,c')).toBe(
+      'KUBECONFIG=/x/b.yaml:/x/c.yaml meshctl clustermesh status --context b,c',
+    );
+    expect(adder('meshctl clustermesh connect --context a --destination-context b')).toBe(
+      `KUBECONFIG="\${KUBECONFIG:-$HOME/.kube/config}":/x/b.yaml meshctl clustermesh connect --context a --destination-context b`,
+    );
+    const own = runFlagsAdder({ elsewhere, kubeconfig: 'own' }, COMMANDS);
+    expect(own('meshctl clustermesh status --context a,b')).toBe(
+      'KUBECONFIG=own:/x/b.yaml meshctl clustermesh status --context a,b',
+    );
+    expect(own('meshctl apply -f mesh.yaml')).toBe('meshctl apply --kubeconfig own -f mesh.yaml');
+  });
+
   it('are told of that context by the kubeconfig itself', async () => {
     const own = {
       files: [],

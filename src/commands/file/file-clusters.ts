@@ -23,6 +23,9 @@ export async function withFileClusters<T>(
   work: (members: readonly FileMember[], silent: readonly Unanswered[]) => Promise<T>,
 ): Promise<T> {
   const groups = [...groupBy(clusters, (cluster) => kubeconfigPath(context, cluster))];
+  for (const [path, own] of groups) {
+    if (path !== undefined) for (const cluster of own) context.reachBy(cluster.context, path);
+  }
   const open = (
     [group, ...rest]: typeof groups,
     members: readonly FileMember[],

@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { failureOf, runCli } from '../support/cli.ts';
+import { type KubeconfigVariants, kubeconfigVariants } from '../support/e2e-kubeconfig.ts';
+import { type MeshFolder, meshFolder, meshText } from '../support/mesh-files.ts';
+import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** Files of several kubeconfigs, in folders: nothing but these files says where clusters are. */
+let sandbox: TestSandbox;
+let kubeconfigs: KubeconfigVariants;
+let folder: MeshFolder;
+const paths: string[] = [];
+
+const meshctl = (...words: string[]) => runCli(words, { env: {}, cwd: folder.path });
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: 3, nodes: 1 });
+  kubeconfigs = await kubeconfigVariants(sandbox.kubeconfigPath);
+  folder = await meshFolder();
+  for (const name of ['mesh-1', 'mesh-2', 'mesh-3']) {
+    paths.push(
+      await kubeconfigs.write(name, (file) => {
+        file.contexts = file.contexts.filter((context) => context.name === name);
+        file['current-context'] = name;
+      }),
+    );
+  }
+});
+
+afterAll(async () => {
+  expect(sandbox?.errors).toEqual([]);
+  await folder?.remove();
+  await kubeconfigs?.remove();
+  await sandbox?.close();
+});
+
+describe('mesh files in a folder', () => {
+  it('reach each cluster by its own kubeconfig, and pass over documents of other kinds', async () => {
+    const [one = '', two = '', three = ''] = paths;
+    const clusters = [
+      { name: 'mesh-1', kubeconfig: one, namespace: 'kube-system' },
+      { name: 'mesh-2', kubeconfig: two },
+    ];
+    await folder.write('a.yaml', meshText({ clusters, topology: { type: 'mesh' } }, 'a'));
+    await folder.write(
+      'b.yml',
+      `apiVersion: v1\nkind: ConfigMap\n---\n${meshText({ defaults: { kubeconfig: three }, clusters: [{ name: 'mesh-3' }], topology: { type: 'mesh' } }, 'b')}`,
+    );
+    await folder.write('notes.txt', 'no YAML: {');
+    const applied = await meshctl('apply', '-f', '.');
+    expect(applied.exitCode, applied.stderr).toBe(0);
+    expect(applied.stdout).toContain('✅ mesh-1, mesh-2 and mesh-3 are as . says');
+    expect(applied.stdout).toContain('Connections: 1 pair of clusters');
+    expect((await meshctl('diff', '-f', '.')).exitCode).toBe(0);
+  });
+
+  it('come with command lines that reach the clusters, too', async () => {
+    const { stdout } = await meshctl('apply', '-f', '.', '--dry-run');
+    expect(stdout).toContain('Nothing was changed');
+    sandbox.clusters[1]?.store.update(
+      { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'cilium-config' },
+      (config) => {
+        config.data = { ...(config.data as object), 'cluster-id': '1' };
+      },
+    );
+    const { says } = failureOf(await meshctl('apply', '-f', 'a.yaml'));
+    expect(says).toContain(
+      `kubectl --kubeconfig ${paths[0]} --context mesh-1 -n kube-system rollout restart daemonset/cilium deployment/cilium-operator && ` +
+        `meshctl clustermesh enable --kubeconfig ${paths[0]} --context mesh-1`,
+    );
+  });
+
+  it.each([
+    ['a file that is not there', 'no.yaml', 'mesh file no.yaml does not exist'],
+    ['a folder without files', 'empty', 'mesh file empty does not exist'],
+  ])('refuse %s', async (_what, path, words) => {
+    const { exitCode, says } = failureOf(await meshctl('apply', '-f', path));
+    expect({ exitCode, says }).toEqual({ exitCode: 2, says: expect.stringContaining(words) });
+  });
+});
