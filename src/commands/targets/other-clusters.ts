@@ -39,6 +39,9 @@ export async function withOtherClusters<T>(
   });
 }
 
+/** Clusters that a plan is not about are not worth the wait of the run's own. Milliseconds. */
+const LONGEST_READ_MS = 10_000;
+
 /** The same, of which only what was read counts, where a plan may hang on what it says: it is read once it does. */
 export function readerOfOthers(
   context: CommandContext,
@@ -46,5 +49,6 @@ export function readerOfOthers(
   targets: readonly Target[],
 ): () => Promise<readonly ClusterSnapshot[]> {
   const contexts = targets.map(({ client }) => client.context);
-  return () => withOtherClusters(context, flags, contexts, async (read) => read.map(({ snapshot }) => snapshot));
+  const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_READ_MS) };
+  return () => withOtherClusters(context, briefly, contexts, async (read) => read.map(({ snapshot }) => snapshot));
 }
