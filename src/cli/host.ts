@@ -1,6 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 import type { Clock } from '../mesh/clock.ts';
 import type { Installation } from '../mesh/installation.ts';
+import { onInterrupt } from './interruption.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
 
 /** The process as meshctl sees it; tests give their own. */
@@ -44,17 +45,21 @@ export interface ProcessHost extends Host {
 }
 
 /**
- * The real process. The first Ctrl-C or SIGTERM aborts the signal, so that a command can put things back; a second one
- * ends the process at once. So does the end of whoever reads along: SIGHUP, or a log that takes nothing any more (a
+ * The real process. The first Ctrl-C or SIGTERM aborts the signal, so that a command can put things back; another one
+ * after that ends the process at once. So does the end of whoever reads along: SIGHUP, or a log that takes nothing any more (a
  * terminal that is gone, a full disk, a closed pipe), but never at once: nobody is there any more who would wait. A reader
  * of stdout that goes away (`| head`) is no error.
  */
 export function processHost(installation: Installation): ProcessHost {
   const controller = new AbortController();
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort();
-  };
+  const stop = onInterrupt({
+    ms: () => performance.now(),
+    abort: () => controller.abort(),
+    exit: () => {
+      writeSafely(process.stderr, STOPPED, () => undefined);
+      process.exit(130);
+    },
+  });
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   const hangUp = (): void => controller.abort();
@@ -82,6 +87,9 @@ export function processHost(installation: Installation): ProcessHost {
     },
   };
 }
+
+const STOPPED =
+  '✖ stopped at once: what was being written or put back is left as it is; run the same command again to go on from there\n';
 
 async function textOfInput(stream: NodeJS.ReadStream, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = [];
