@@ -45,6 +45,16 @@ describe('a certificate is issued anew by whoever made it', () => {
       `somebody put it there (kubectl-create); take it over: ${ENABLE} --force-conflicts`,
     ],
     [
+      "an operator, over meshctl's own",
+      {
+        managedFields: [
+          { manager: 'meshctl', operation: 'Apply', fieldsV1: { 'f:data': { 'f:ca.crt': {} } } },
+          ...(writtenBy('kubectl-patch').managedFields ?? []),
+        ],
+      },
+      `somebody put it there (kubectl-patch); take it over: ${ENABLE} --force-conflicts`,
+    ],
+    [
       'Argo CD',
       { annotations: { 'argocd.argoproj.io/tracking-id': 'a' } },
       'Argo CD made it: have it made anew there (in the values of a chart, clustermesh.apiserver.tls)',

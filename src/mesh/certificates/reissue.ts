@@ -1,9 +1,10 @@
 import { hasCertificate } from '../apiserver/pod-marks.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { keyOf } from '../objects/kube-object.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
-import { type Tool, toolOf } from '../objects/ownership.ts';
+import { managersOfKey, type Tool, toolOf } from '../objects/ownership.ts';
+import { FIELD_MANAGER } from '../plan/plan.ts';
 import { ownerOfData } from './rotation-cluster.ts';
 
 /** Of Cilium's chart (templates/clustermesh-apiserver/tls-cronjob/cronjob.yaml). */
@@ -23,7 +24,7 @@ export function reissueAdvice(
   const { context, namespace, objects } = snapshot;
   const [secret] = secrets;
   const live = objects.get(keyOf(secretRef(namespace, secret)));
-  const owner = ownerOfData(live);
+  const owner = ownerOfData(live) ?? handOn(live);
   if (owner === undefined) return `reissue it: ${meshctlCommand('clustermesh enable', { context })}`;
   const tool = toolOf(live);
   if (tool) return byTool(tool, { context, namespace }, secrets, names);
@@ -31,6 +32,12 @@ export function reissueAdvice(
   // What somebody put there by hand is a conflict, as long as there is anything in it.
   const force = hasCertificate(snapshot, secret) ? ['--force-conflicts'] : [];
   return `somebody put it there (${owner}); take it over: ${meshctlCommand('clustermesh enable', { context }, force)}`;
+}
+
+/** Whose hand a certificate is from that was put over meshctl's own: an apply is a conflict then, as with a Secret of theirs. */
+export function handOn(secret: KubeObject | undefined): string | undefined {
+  const managers = secret ? managersOfKey(secret, 'tls.crt') : [];
+  return managers.includes(FIELD_MANAGER) ? undefined : managers.find((manager) => /^kubectl/.test(manager));
 }
 
 function elsewhere(owner: string, names: readonly string[]): string {

@@ -5,6 +5,7 @@ import { unfinishedRotation, unfinishedRotations } from '../certificates/unfinis
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { renewTrustCommand } from '../connect/renew-trust.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SHARED_USER, secretRef } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
@@ -80,10 +81,7 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
               'fail',
               cluster.context,
               { peer: clusterNameOf(peer), trusted: trusted.commonName },
-              meshctlCommand('clustermesh connect', { context: cluster.context }, [
-                '--destination-context',
-                peer.context,
-              ]),
+              renewTrustCommand(cluster.context, peer),
             ),
           ),
       ),

@@ -5,6 +5,7 @@ import { validityFault } from '../certificates/cluster-certificates.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
+import { renewTrustCommand } from '../connect/renew-trust.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -131,7 +132,9 @@ function certificateFaults(
       fault('peer-certificate-foreign', says, isHere ? keys.certificate : peer),
     );
   const areHere = { certificate: isHere, ca: authorityPlace?.startsWith(`${secret}/`) ?? false };
-  return [fault(distrust.id, distrust.says, areHere[distrust.key] ? keys[distrust.key] : peer)];
+  const told = fault(distrust.id, distrust.says, areHere[distrust.key] ? keys[distrust.key] : peer);
+  const other = input.others?.find((cluster) => clusterNameOf(cluster) === peer);
+  return [other ? { ...told, hint: renewTrustCommand(snapshot.context, other) } : told];
 }
 
 function identityFault(

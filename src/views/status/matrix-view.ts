@@ -26,7 +26,7 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
   const reasons = reasonsOf(report, contexts);
   const wrong = [
     ...report.clusters.flatMap((cluster) => replicaLines(cluster, reasons, theme)),
-    ...reasons.flatMap((reason) => reasonLines(reason, theme)),
+    ...reasons.flatMap((reason) => reasonLines(reason, theme, { isOfMany: true })),
     ...explainLines(reasons, theme),
   ];
   if (wrong.length > 0) lines.push('', ...wrong);

@@ -138,11 +138,18 @@ function peerLine({ name, agents }: PeerStatus, theme: Theme): string {
   return `  • ${theme.bold(name)}: ${count(agents.configured, 'configured')}, ${count(agents.connected, 'connected')}`;
 }
 
-/** A reason with an example of whom it holds for, the agent's own words and the next step. */
-export function reasonLines({ id, about, lead, says, places, message, hint }: StatusReason, theme: Theme): string[] {
+/**
+ * A reason with an example of whom it holds for, the agent's own words and the next step.
+ * @param isOfMany several clusters are looked at: pods do not tell by their names of which one they are
+ */
+export function reasonLines(
+  { id, about, lead, says, places, message, hint }: StatusReason,
+  theme: Theme,
+  { isOfMany = false } = {},
+): string[] {
   const clusters = new Set(places.map(({ cluster }) => cluster));
   const where = places.map(({ cluster, problem }) =>
-    clusters.size > 1 ? `${cluster}: ${placesOf(problem)}` : placesOf(problem),
+    isOfMany || clusters.size > 1 ? `${cluster}: ${placesOf(problem)}` : placesOf(problem),
   );
   const words = [...(lead === undefined ? [] : [lead]), says].join(': ');
   return [

@@ -1,0 +1,20 @@
+import { runsWithFormerCa } from '../apiserver/pod-marks.ts';
+import { handOn } from '../certificates/reissue.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+
+/**
+ * The command by which a cluster takes up the CA that a peer has now. Where the peer's etcd was started with the former one, it
+ * lets nobody in by the new one until it is started anew (it reads `ca.crt` only then), so that comes first: enable sees to it,
+ * and asks before it cuts anybody off.
+ * @param context of the cluster that dials
+ */
+export function renewTrustCommand(context: string, peer: ClusterSnapshot): string {
+  const connect = meshctlCommand('clustermesh connect', { context }, ['--destination-context', peer.context]);
+  if (!runsWithFormerCa(peer)) return connect;
+  const hand = handOn(peer.objects.get(keyOf(secretRef(peer.namespace, SERVER_CERT_SECRET))));
+  const force = hand === undefined ? [] : ['--force-conflicts'];
+  return `${meshctlCommand('clustermesh enable', { context: peer.context }, force)} && ${connect}`;
+}
