@@ -83,7 +83,7 @@ async function carryOut(
       dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, report.steps, { force }) } : {};
     const result = planResult({ ...report, ...verdicts }, dryRun, flags.output);
     const data = { ...result.data, unconnected: printable(later) };
-    return { ...result, data, text: (theme) => [...laterLines(later, theme), result.text(theme)].join('\n') };
+    return { ...result, data };
   }
   requireApplicable(prepared, options);
   await agree(context, flags, report, prune, prepared);
@@ -133,6 +133,7 @@ async function reportOf(
   for (const warning of await namingContexts(context, flags, [...new Set(warnings)])) context.progress.warn(warning);
   return {
     steps,
+    later: laterLines(pairsOfDials(connections.later)),
     effects: await withMendsNamed(context, flags, effects),
     notes: Object.fromEntries(
       drafts

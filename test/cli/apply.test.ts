@@ -47,6 +47,7 @@ describe('apply', () => {
     const data = jsonOf(plan);
     expect(data).toMatchObject({ kind: 'Plan', dryRun: 'client', unconnected: { length: 3 } });
     const server = await apply(MESH, '--dry-run=server');
+    expect(server.stdout).toContain('known by then:\n  + mesh-1 and mesh-2 dial each other\n  + mesh-1 and mesh-3');
     expect(server.stdout).toContain('the API server accepts all of it');
     expect(clusters.objects()).toEqual(before);
   });

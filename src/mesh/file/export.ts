@@ -58,9 +58,11 @@ export function exportMesh(clusters: readonly ExportedCluster[]): ExportedMesh {
   const credentials = writtenCredentials(clusters, dials);
   const endpoints = writtenEndpoints(clusters, dials);
   const services = writtenServices(clusters, remarks);
+  const common = commonOptions(written);
   return {
     spec: {
-      clusters: written,
+      ...(Object.keys(common).length > 0 ? { defaults: { enable: common } } : {}),
+      clusters: written.map((cluster) => withoutOptions(cluster, common)),
       topology: topologyOf(dials, names),
       ...(credentials ? { credentials } : {}),
       ...(endpoints.length > 0 ? { endpoints } : {}),
@@ -69,6 +71,20 @@ export function exportMesh(clusters: readonly ExportedCluster[]): ExportedMesh {
     },
     remarks: { mesh: remarks, clusters: ofClusters },
   };
+}
+
+/** The options that all clusters have alike which meshctl looks after: several lines are one then. */
+function commonOptions(clusters: readonly WrittenCluster[]): WrittenEnable {
+  const [first, ...others] = clusters.filter(({ connectOnly }) => !connectOnly);
+  if (!first || others.length === 0) return {};
+  const isSame = (key: string, value: unknown) =>
+    others.every(({ enable }) => JSON.stringify(enable?.[key as keyof WrittenEnable]) === JSON.stringify(value));
+  return Object.fromEntries(Object.entries(first.enable ?? {}).filter(([key, value]) => isSame(key, value)));
+}
+
+function withoutOptions({ enable, ...cluster }: WrittenCluster, common: WrittenEnable): WrittenCluster {
+  const own = Object.entries(enable ?? {}).filter(([key]) => !(key in common));
+  return own.length > 0 ? { ...cluster, enable: Object.fromEntries(own) } : cluster;
 }
 
 function dialsIn(snapshot: ClusterSnapshot, names: readonly string[]): NamedDial[] {

@@ -69,10 +69,7 @@ export function appliedText({ files, clusters, applied }: AppliedFiles, theme: T
 }
 
 /** Pairs whose plan hangs on what enable makes. */
-export function laterLines(later: readonly Pair[], theme: Theme): string[] {
+export function laterLines(later: readonly Pair[]): string[] {
   if (later.length === 0) return [];
-  return [
-    'Once they are enabled, and their addresses are known:',
-    ...later.map((pair) => `  ${theme.ok('+')} ${pairWords(pair)}`),
-  ];
+  return ['Then, at the addresses that are known by then:', ...later.map((pair) => `  + ${pairWords(pair)}`)];
 }

@@ -19,6 +19,8 @@ export interface PlanReport {
   notes?: Readonly<Record<string, readonly string[]>>;
   /** What becomes of the connections with known peers. */
   effects?: readonly PeerEffect[];
+  /** What is planned only once a part of this is done, for people; lines. */
+  later?: readonly string[];
   /** Only with `--dry-run=server`. */
   verdicts?: ReadonlyMap<Step, Verdict>;
 }
@@ -46,7 +48,7 @@ export function peerData({ peer, becomes, why, mend }: PeerEffect): Record<strin
 
 /** The plan for people: a block for each cluster, a line for each object, its changes below. */
 export function planText(report: PlanReport, theme: Theme): string {
-  return [...planBlocks(report, theme), `Plan: ${planSummary(report.steps)}.`].join('\n');
+  return [...planBlocks(report, theme), ...(report.later ?? []), `Plan: ${planSummary(report.steps)}.`].join('\n');
 }
 
 /** The blocks of a plan. */
