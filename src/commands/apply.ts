@@ -1,3 +1,4 @@
+import { givenAuthorities } from '../flows/enable/enable.ts';
 import { type AppliedMesh, applyMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
 import { inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
@@ -79,8 +80,9 @@ async function carryOut(
   if (dryRun) {
     const targets = targetsOf(prepared, prune);
     const { force } = options;
+    const given = new Map(prepared.drafts.flatMap((draft) => [...givenAuthorities(draft.options)]));
     const verdicts =
-      dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, report.steps, { force }) } : {};
+      dryRun === 'server' ? { verdicts: await tryOnServer(context, targets, report.steps, { force, given }) } : {};
     const result = planResult({ ...report, ...verdicts }, dryRun, flags.output);
     const data = { ...result.data, unconnected: printable(later) };
     return { ...result, data };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { failureOf, runCli } from '../support/cli.ts';
+import { failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { type KubeconfigVariants, kubeconfigVariants } from '../support/e2e-kubeconfig.ts';
 import { type MeshFolder, meshFolder, meshText } from '../support/mesh-files.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -33,6 +33,27 @@ afterAll(async () => {
   await sandbox?.close();
 });
 
+it('gives clusters without a CA that of another one, which may be as new', async () => {
+  const bare = await startTestSandbox({ clusters: 2, nodes: 1, withoutCa: true });
+  try {
+    const input = meshText({
+      defaults: { enable: { caFrom: 'mesh-1' } },
+      clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }],
+      topology: { type: 'mesh' },
+    });
+    const run = (...words: string[]) => runCli(words, { env: { KUBECONFIG: bare.kubeconfigPath }, input });
+    expect((await run('apply', '-f', '-', '--dry-run=server')).exitCode).toBe(0);
+    const applied = await run('apply', '-f', '-', '-o', 'json');
+    expect(jsonOf(applied).connections).toEqual([
+      expect.objectContaining({ from: 'mesh-1', to: 'mesh-2', credential: 'shared-ca' }),
+      expect.objectContaining({ from: 'mesh-2', to: 'mesh-1', credential: 'shared-ca' }),
+    ]);
+    expect((await run('diff', '-f', '-')).exitCode).toBe(0);
+  } finally {
+    await bare.close();
+  }
+});
+
 describe('mesh files in a folder', () => {
   it('reach each cluster by its own kubeconfig, and pass over documents of other kinds', async () => {
     const [one = '', two = '', three = ''] = paths;
@@ -51,6 +72,29 @@ describe('mesh files in a folder', () => {
     expect(applied.stdout).toContain('✅ mesh-1, mesh-2 and mesh-3 are as . says');
     expect(applied.stdout).toContain('Connections: 1 pair of clusters');
     expect((await meshctl('diff', '-f', '.')).exitCode).toBe(0);
+  });
+
+  it('are told of as far as clusters answer, and written to all or none of them', async () => {
+    const dead = await kubeconfigs.write('dead', (file) => {
+      for (const { cluster } of file.clusters) cluster.server = 'https://127.0.0.1:1';
+      file.contexts = [{ name: 'gone', context: file.contexts[0]?.context ?? {} }];
+    });
+    const clusters = [
+      { name: 'mesh-1', kubeconfig: paths[0] ?? '' },
+      { name: 'mesh-9', context: 'gone', kubeconfig: dead },
+    ];
+    const path = await folder.write('dead.yaml', meshText({ clusters, topology: { type: 'mesh' } }, 'dead'));
+    const diff = await meshctl('diff', '-f', path, '-o', 'json');
+    expect(diff.exitCode, diff.stdout).toBe(3);
+    expect(jsonOf(diff)).toMatchObject({
+      clusters: [{ name: 'mesh-1' }],
+      unreachable: [{ context: 'gone', code: 'ClusterUnreachable' }],
+    });
+    const junit = await meshctl('diff', '-f', path, '-o', 'junit');
+    expect(junit.stdout).toContain('<testcase classname="cluster" name="gone">');
+    const applied = failureOf(await meshctl('apply', '-f', path));
+    expect(applied).toMatchObject({ exitCode: 3, says: expect.stringContaining('context "gone"') });
+    await folder.write('dead.yaml', '');
   });
 
   it('come with command lines that reach the clusters, too', async () => {

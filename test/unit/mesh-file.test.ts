@@ -218,6 +218,11 @@ topology: {type: hubs, hubs: [alpha]}
       'spec.defaults.enable.resources.etcd.limits.memory: "lots" is not a quantity like 100m or 1Gi',
     ],
     [
+      'a CA of no cluster',
+      'topology: {type: mesh}\ndefaults: {enable: {caFrom: z}}',
+      'spec.defaults.enable.caFrom: there is no cluster "z" in this file; there are a, b, c',
+    ],
+    [
       'a validity of an hour',
       'topology: {type: mesh}\ndefaults: {enable: {certValidity: 1h}}',
       'spec.defaults.enable.certValidity: "1h" is too short: certificates would expire before their peers could renew them',
@@ -287,11 +292,12 @@ topology: {type: hubs, hubs: [alpha]}
       'service-annotation': 'serviceAnnotations',
       'pull-secret': 'pullSecrets',
       toleration: 'tolerations',
+      'ca-from-context': 'caFrom',
       'enable-kvstoremesh': 'kvstoremesh',
     };
     /** What is no property of a cluster: which clusters, files with keys, how a run goes. */
     const others = (
-      'context all unset ca-from-context ca-cert ca-key replace-ca force-conflicts via-helm helm-release helm-chart ' +
+      'context all unset ca-cert ca-key replace-ca force-conflicts via-helm helm-release helm-chart ' +
       'helm-repo wait-duration yes dry-run output'
     ).split(' ');
     const flags = ENABLE.options.map(({ flags: text }) => /--([a-z-]+)/.exec(text)?.[1] ?? '');

@@ -17,6 +17,7 @@ import { concernsOthers } from '../enable/enable.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import type { FileMember } from './file-member.ts';
+import { authoritiesFor } from './given-authorities.ts';
 import { type MeshConnections, planConnections } from './plan-connections.ts';
 
 export interface FileOptions {
@@ -184,12 +185,14 @@ async function draftAll(
   options: FileOptions,
 ): Promise<MemberDraft[]> {
   const made = read.filter(({ member }) => !member.wanted.connectOnly);
+  const authorities = await authoritiesFor(flow, read);
   const draftOf = ({ member, enable }: ReadMember, others: readonly ClusterSnapshot[]): MemberDraft => {
     const { force, forcing, waitMs } = options;
     const chosen = choicesOfFile(member.wanted.enable, enable);
     const own = { ...chosen, force, forcing, overruleHands: true, waitMs };
     const among = [...read.map((one) => one.enable), ...others].filter((one) => one !== enable);
-    const full: EnableOptions = { ...own, others: among };
+    const givenAuthority = authorities.get(enable.context);
+    const full: EnableOptions = { ...own, givenAuthority, others: among };
     return { member, options: full, draft: draftFrom(enable, templates, full, flow.now()) };
   };
   const drafts = made.map((one) => draftOf(one, []));

@@ -67,6 +67,8 @@ export interface WrittenEnable {
   serviceMonitor?: boolean;
   /** By `Kind/name:path`. */
   set?: Readonly<Record<string, unknown>>;
+  /** The cluster whose CA a cluster gets that has none. */
+  caFrom?: string;
   /** A span, e.g. `8760h`. */
   certValidity?: string;
   keySize?: number;

@@ -28,7 +28,7 @@ export interface FileChoices extends EnableChoices, FieldChoices {
  * Service, its node port and load balancer, the image) stays where the file says nothing of it, and so does what others made.
  */
 export function choicesOfFile(enable: WrittenEnable, snapshot: ClusterSnapshot): FileChoices {
-  const { set, certValidity, keySize, ciliumVersion, serviceAnnotations, ...options } = enable;
+  const { set, caFrom: _source, certValidity, keySize, ciliumVersion, serviceAnnotations, ...options } = enable;
   return {
     ...defaultsFor(enable, snapshot),
     ...options,

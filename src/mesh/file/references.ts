@@ -15,7 +15,7 @@ export function referenceFaults(document: unknown): ValueFault[] {
   const names = clusters.flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
   const known = knownNames(names);
   return [
-    ...clusterFaults(spec),
+    ...clusterFaults(spec, known),
     ...topologyFaults(recordOf(spec.topology), known, names),
     ...endpointFaults(spec, known, names),
     ...serviceFaults(spec, known),
@@ -44,7 +44,7 @@ function knownNames(names: readonly string[]): Known {
   };
 }
 
-function clusterFaults(spec: Fields): ValueFault[] {
+function clusterFaults(spec: Fields, known: Known): ValueFault[] {
   const defaults = recordOf(spec.defaults);
   const clusters = recordsOf(spec.clusters);
   const own = clusters.flatMap((cluster, index): ValueFault[] => {
@@ -70,6 +70,7 @@ function clusterFaults(spec: Fields): ValueFault[] {
       ...(connectOnly === true && cluster.enable !== undefined
         ? [{ path: [...path, 'enable'], message: 'does not go with connectOnly, which leaves all of that alone' }]
         : []),
+      ...known(recordOf(cluster.enable).caFrom, [...path, 'enable', 'caFrom']),
       ...enableFaults(recordOf(cluster.enable), recordOf(defaults.enable)).map((fault) => ({
         ...fault,
         path: [...path, 'enable', ...fault.path],
@@ -80,7 +81,8 @@ function clusterFaults(spec: Fields): ValueFault[] {
     ...fault,
     path: ['spec', 'defaults', 'enable', ...fault.path],
   }));
-  return [...general, ...own];
+  const source = known(recordOf(defaults.enable).caFrom, ['spec', 'defaults', 'enable', 'caFrom']);
+  return [...general, ...source, ...own];
 }
 
 function kubeconfigOf(cluster: Fields, defaults: Fields): unknown {

@@ -1,0 +1,34 @@
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { keyOf } from '../../mesh/objects/kube-object.ts';
+import { CA_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { authorityOfContext, type BroughtAuthority } from '../enable/given-authority.ts';
+import type { Flow } from '../flow.ts';
+import type { FileMember } from './file-member.ts';
+
+/**
+ * The CAs that clusters without one get from others of the file (`caFrom`), by context. A source that has none itself, and is
+ * enabled in the same run, gets a new one, which is then theirs too.
+ * @throws MeshctlError `CertificateAuthority` for a source that cannot give one
+ */
+export async function authoritiesFor(
+  flow: Flow,
+  read: readonly { member: FileMember; enable: ClusterSnapshot }[],
+): Promise<Map<string, BroughtAuthority>> {
+  const lacking = read.filter(
+    ({ member, enable }) =>
+      !member.wanted.connectOnly && !enable.objects.has(keyOf(secretRef(enable.namespace, CA_SECRET))),
+  );
+  const sources = [...new Set(lacking.flatMap(({ member }) => member.wanted.enable.caFrom ?? []))];
+  const given = new Map<string, BroughtAuthority>();
+  for (const name of sources) {
+    const source = read.find(({ member }) => member.wanted.name === name);
+    if (!source) continue;
+    const { keySize } = source.member.wanted.enable;
+    const mayGenerate = lacking.includes(source);
+    const authority = await authorityOfContext(flow, source.member.target, { mayGenerate, keySize });
+    for (const { member, enable } of lacking) {
+      if (member.wanted.enable.caFrom === name || member.wanted.name === name) given.set(enable.context, authority);
+    }
+  }
+  return given;
+}
