@@ -154,6 +154,25 @@ describe('what would not come back', () => {
       { service: { ports: [{ port: 2380, targetPort: 2379 }] } },
       ['apiserver service-port'],
     ],
+    [
+      'a file for the cache that leads elsewhere',
+      { agents: { 'mesh-2': cachedPeerFile('kube-system').replace(':2379', ':2380') } },
+      ['agent peering-file-no-cache'],
+    ],
+    [
+      'a file for the cache of another namespace',
+      { agents: { 'mesh-2': cachedPeerFile('cilium') } },
+      ['agent peering-file-no-cache'],
+    ],
+    [
+      'a file that dials without TLS',
+      {
+        replicas: {
+          'mesh-2': remotePeerFile('mesh-2', { addresses: ['203.0.113.7:2379'] }, 'mesh-2.').replace('https:', 'http:'),
+        },
+      },
+      ['kvstoremesh peering-file-unreadable'],
+    ],
     ['no Secret of the agents', { agents: undefined }, ['agent peering-secret-missing']],
     [
       'only a certificate that is left',

@@ -90,7 +90,11 @@ function withoutPeers(cluster: ClusterSnapshot): string {
   return served ? `it dials no cluster, as chosen (${served} one-way)` : 'it is connected to no cluster';
 }
 
-const FILE_FAULTS: ReadonlySet<FaultId> = new Set(['peer-certificate-missing', 'peer-certificate-unreadable']);
+/** The fault of a cluster's files for a peer, of these, that another check finds. */
+function causeIn(from: ClusterSnapshot, peer: string, ids: readonly FaultId[], now: Date): Verdict['cause'] {
+  const found = dialFaults(from, { now }).find((fault) => fault.peer === peer && ids.includes(fault.id));
+  return found && { foundBy: found.id, foundIn: from.context };
+}
 
 /** The files by which clusters dial each other, against what the peers are now. */
 export const PEER_CHECKS: readonly MeshCheck[] = [
@@ -133,10 +137,7 @@ export const PEER_CHECKS: readonly MeshCheck[] = [
       const facts = from.peerCertificates.get(clusterNameOf(to));
       if (!facts) return undefined;
       // Files that are not there, or no certificates, are what makes them not go together.
-      const broken = dialFaults(from, { now }).find(
-        (fault) => fault.peer === clusterNameOf(to) && FILE_FAULTS.has(fault.id),
-      );
-      const cause = broken ? { foundBy: broken.id, foundIn: from.context } : undefined;
+      const cause = causeIn(from, clusterNameOf(to), ['peer-certificate-missing', 'peer-certificate-unreadable'], now);
       if (!facts.keyMatches)
         return { severity: 'fail', reason: 'the private key belongs to a different certificate', cause };
       if (!facts.signedByCa)
@@ -216,7 +217,7 @@ function sharesCertificate(from: ClusterSnapshot, to: ClusterSnapshot): string |
 }
 
 /** Whether the file by which a peer is dialled leads to it. */
-function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Verdict | undefined {
+function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot, now: Date): Verdict | undefined {
   const peer = clusterNameOf(to);
   const file = dialledBy(from, peer);
   if (file === undefined) {
@@ -246,7 +247,8 @@ function judgeEndpoint(from: ClusterSnapshot, to: ClusterSnapshot): Verdict | un
     return { severity: 'warn', reason: `${reason}; ${foreign.owner} wrote it`, hint };
   }
   const hint = restoreTypeCommand(to);
-  return { severity: stale.length === dialled.length ? 'fail' : 'warn', reason, ...(hint ? { hint } : {}) };
+  const cause = causeIn(from, peer, ['peering-file-no-cache'], now);
+  return { severity: stale.length === dialled.length ? 'fail' : 'warn', reason, ...(hint ? { hint } : {}), cause };
 }
 
 /**

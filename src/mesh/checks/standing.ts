@@ -15,7 +15,7 @@ const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
   'peering-secret-missing': 'the Secrets with the peering files exist',
   'peering-file-missing': 'agents and KVStoreMesh have a file for each peer',
   'peering-file-unreadable': 'peering files can be read',
-  'peering-file-no-cache': 'agents do not read from a KVStoreMesh cache that is off',
+  'peering-file-no-cache': 'agents read from a KVStoreMesh cache that is there',
   'peer-certificate-missing': 'the certificate files that peering files name exist',
   'peer-certificate-unreadable': 'the certificate files that peering files name can be read',
   'peer-certificate-foreign': 'clusters log in to their peers with certificates of their own',

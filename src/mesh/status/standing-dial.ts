@@ -10,16 +10,18 @@ import { keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
   CONFIG_DIRECTORY,
+  ETCD_PORT,
   KVSTOREMESH_PEERS_SECRET,
   LOCAL_CERT_SECRET,
   REMOTE_CERT_SECRET,
   SERVER_CERT_SECRET,
   secretRef,
+  serviceHostname,
 } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
 import { foreignOwnerOf } from '../peers/foreign-user.ts';
 import { COMMON_PREFIX, LOCAL_PREFIX, peerCertificateKeys } from '../peers/peer-config.ts';
-import { dialsOwnCache, type PeerFile, readPeerFile } from '../peers/peer-file.ts';
+import { addressesIn, dialsOwnCache, type PeerFile, readPeerFile } from '../peers/peer-file.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import type { DialFaultId, Fault, FaultsInput } from './fault.ts';
 import { servesFromElsewhere } from './server-issuer.ts';
@@ -90,6 +92,15 @@ function fileFaults(
     const isOff = runsKvstoremesh(apiserverDeployment({ objects, namespace })) === false;
     const says = "the peering file is for the cache of this cluster's KVStoreMesh, which is off";
     return isOff ? [fault('peering-file-no-cache', says)] : [];
+  }
+  // etcd's client takes no certificates along to an address of http (client/v3, internal/endpoint).
+  if (file.certFile !== undefined && file.endpoints[0]?.startsWith('http://')) {
+    return [fault('peering-file-unreadable', 'the peering file cannot be used: it dials without TLS (http://)')];
+  }
+  if (component === 'agent' && file.certFile?.startsWith(`${CONFIG_DIRECTORY}/${LOCAL_PREFIX}`)) {
+    const cache = `${serviceHostname(namespace)}:${ETCD_PORT}`;
+    const says = `the peering file is for the cache of this cluster's KVStoreMesh, and leads to ${addressesIn(text).join(', ')}, not to ${cache}`;
+    return [fault('peering-file-no-cache', says)];
   }
   return certificateFaults(snapshot, component, peer, file, input);
 }

@@ -36,7 +36,7 @@ const EXPLAINS: Readonly<Record<Exclude<FaultId, AddressFaultId>, readonly Failu
   'peering-secret-missing': WITHOUT_FILE,
   'peering-file-missing': WITHOUT_FILE,
   'peering-file-unreadable': WITHOUT_FILE,
-  'peering-file-no-cache': [...WITHOUT_FILE, ...WITHOUT_SERVER],
+  'peering-file-no-cache': [...WITHOUT_FILE, ...WITHOUT_SERVER, 'cannot-resolve'],
   'peer-certificate-missing': WITHOUT_FILE,
   // Of a CA file without a certificate etcd's client makes a pool that trusts nobody.
   'peer-certificate-unreadable': [...WITHOUT_FILE, 'tls-unknown-ca'],
