@@ -417,14 +417,6 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
       );
     });
 
-    test('what may not change is refused', async () => {
-      await post(SECRETS, { metadata: { name: 'typed' }, type: 'Opaque' });
-      const { body } = await put(`${SECRETS}/typed`, { metadata: { name: 'typed' }, type: 'example.com/other' });
-      expect(body.message).toBe(
-        'Secret "typed" is invalid: type: Invalid value: "example.com/other": field is immutable',
-      );
-    });
-
     test('unknown fields warn, or fail where that is asked for', async () => {
       const body = { ...pod('odd'), spec: { ...pod('odd').spec, restartPolice: 'Never' } };
       const warned = await post(PODS, body);

@@ -87,6 +87,16 @@ export function staleVersion(resource: NamedResource, name: string): ApiError {
   return conflict(resource, name, why);
 }
 
+/** A cause of a 422: a value that a field may not have. */
+export function wrong(field: string, value: unknown, why: string): StatusCause {
+  return { reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${why}`, field };
+}
+
+/** A cause of a 422: a field that may not be set, or not be changed. */
+export function forbidden(field: string, why: string): StatusCause {
+  return { reason: 'FieldValueForbidden', message: `Forbidden: ${why}`, field };
+}
+
 /** 422 with one cause per wrong field. */
 export function invalid(kind: { group: string; kind: string }, name: string, causes: StatusCause[]): ApiError {
   const lines = causes.map((cause) => `${cause.field}: ${cause.message}`);

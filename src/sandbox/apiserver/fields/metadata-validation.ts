@@ -1,11 +1,6 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
-import type { StatusCause } from '../errors.ts';
+import { type StatusCause, wrong } from '../errors.ts';
 import { isObject, type JsonObject, objectAt, objectsAt } from './json.ts';
-
-/** A cause of a 422: a value that a field may not have. */
-export function wrong(field: string, value: unknown, why: string): StatusCause {
-  return { reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${why}`, field };
-}
 
 // All rules and their words: apimachinery's validation of labels, annotations and names.
 export const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;

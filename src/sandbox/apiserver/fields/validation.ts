@@ -1,15 +1,9 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
-import { invalid, type StatusCause } from '../errors.ts';
+import { forbidden, invalid, type StatusCause, wrong } from '../errors.ts';
 import type { ResourceType } from '../storage/kinds.ts';
-import { equal, isObject, type JsonObject, objectAt, objectsAt, valueAt } from './json.ts';
-import {
-  labelCauses,
-  metadataCauses,
-  SUBDOMAIN,
-  SUBDOMAIN_RULE,
-  templateCauses,
-  wrong,
-} from './metadata-validation.ts';
+import { type JsonObject, objectAt, objectsAt, valueAt } from './json.ts';
+import { labelCauses, metadataCauses, SUBDOMAIN, SUBDOMAIN_RULE, templateCauses } from './metadata-validation.ts';
+import { balancerClassCauses, changeCauses } from './update-validation.ts';
 
 const required = (field: string, what = ''): StatusCause => {
   return { reason: 'FieldValueRequired', message: `Required value${what ? `: ${what}` : ''}`, field };
@@ -21,9 +15,6 @@ const unsupported = (field: string, value: unknown, supported: readonly string[]
     message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${list}`,
     field,
   };
-};
-const forbidden = (field: string, why: string): StatusCause => {
-  return { reason: 'FieldValueForbidden', message: `Forbidden: ${why}`, field };
 };
 
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
@@ -162,53 +153,8 @@ function refuse(resource: ResourceType, object: KubeObject, causes: StatusCause[
 
 /** Throws 422 with a cause per field for what a real server would not store either. Not all of what it checks is checked. */
 export function validateCreate(resource: ResourceType, object: KubeObject): void {
-  refuse(resource, object, causesOf(resource, object));
-}
-
-// Fields that may not change, with what the server says when they do.
-const IMMUTABLE: Record<string, readonly [path: string, why: string][]> = {
-  Secret: [['type', 'field is immutable']],
-  Deployment: [['spec.selector', 'field is immutable']],
-  DaemonSet: [['spec.selector', 'field is immutable']],
-  ReplicaSet: [['spec.selector', 'field is immutable']],
-  StatefulSet: [['spec.selector', 'field is immutable']],
-  RoleBinding: [['roleRef', 'cannot change roleRef']],
-  ClusterRoleBinding: [['roleRef', 'cannot change roleRef']],
-  EndpointSlice: [['addressType', 'field is immutable']],
-};
-
-function changeCauses(before: KubeObject, after: KubeObject): StatusCause[] {
-  const causes = (IMMUTABLE[after.kind] ?? [])
-    .map(([path, why]) => ({
-      path,
-      why,
-      old: valueAt(before, ...path.split('.')),
-      next: valueAt(after, ...path.split('.')),
-    }))
-    .filter(({ old, next }) => next !== undefined && !sameWithDefaults(old, next))
-    .map(({ path, why, next }) => wrong(path, next, why));
-  if (before.immutable === true) {
-    for (const field of ['data', 'binaryData'].filter((name) => !equal(before[name], after[name]))) {
-      causes.push(forbidden(field, 'field is immutable when `immutable` is set'));
-    }
-  }
-  if (after.kind === 'Service') causes.push(...clusterIpCauses(before, after));
-  return causes;
-}
-
-/** What is written anew may lack the defaults that the stored value has. */
-function sameWithDefaults(stored: unknown, given: unknown): boolean {
-  if (!isObject(stored) || !isObject(given)) return equal(stored, given);
-  return equal(stored, {
-    ...given,
-    ...('apiGroup' in stored && !('apiGroup' in given) ? { apiGroup: stored.apiGroup } : {}),
-  });
-}
-
-function clusterIpCauses(before: KubeObject, after: KubeObject): StatusCause[] {
-  const [old, next] = [valueAt(before, 'spec', 'clusterIP'), valueAt(after, 'spec', 'clusterIP')];
-  if (!old || !next || old === next || valueAt(after, 'spec', 'type') === 'ExternalName') return [];
-  return [wrong('spec.clusterIPs[0]', [next], 'may not change once set')];
+  const ofClass = object.kind === 'Service' ? balancerClassCauses(undefined, object) : [];
+  refuse(resource, object, [...causesOf(resource, object), ...ofClass]);
 }
 
 function finalizerChanges(before: KubeObject, after: KubeObject): StatusCause[] {

@@ -26,7 +26,7 @@ function freeClusterIp(taken: ReadonlySet<unknown>): string | undefined {
 
 /**
  * Gives a Service its cluster IP and node ports, those it had before if it names none. Refuses with 422 what is taken or
- * out of range. Changes the Service.
+ * out of range, and takes what only another type of Service has. Changes the Service.
  */
 export function allocateServiceAddresses(log: ObjectLog, kinds: Kinds, service: KubeObject, before?: KubeObject): void {
   const spec = objectAt(service, 'spec') ?? {};
@@ -56,6 +56,7 @@ export function allocateServiceAddresses(log: ObjectLog, kinds: Kinds, service: 
     setDefaults(spec, { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' });
   }
 
+  if (spec.type !== 'LoadBalancer') delete spec.loadBalancerClass;
   const ports = objectsAt(spec, 'ports');
   const wantsNodePorts =
     spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
