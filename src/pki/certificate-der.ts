@@ -103,6 +103,11 @@ export function tagged(tag: number, content: Buffer): Asn1 {
   return asn1.create(asn1.Class.CONTEXT_SPECIFIC, tag, false, content.toString('latin1'));
 }
 
+/** `[tag]` of a set with nothing in it. */
+export function emptySet(tag: number): Asn1 {
+  return asn1.create(asn1.Class.CONTEXT_SPECIFIC, tag, true, []);
+}
+
 /** `[tag] EXPLICIT`. */
 export function explicit(tag: number, child: Asn1): Asn1 {
   return asn1.create(asn1.Class.CONTEXT_SPECIFIC, tag, true, [child]);

@@ -26,7 +26,7 @@ import {
   sequence,
   tagged,
 } from './certificate-der.ts';
-import { certificatesOf } from './pem.ts';
+import { certificatesOf, certificateToPem } from './pem.ts';
 
 /** An issued certificate and its private key as PEM. */
 export interface IssuedCertificate {
@@ -56,9 +56,23 @@ export async function issueCertificate(
   spec: CertificateSpec & { organization?: string },
   { validityMs = CILIUM_VALIDITY_MS, keySize = 2048, key, now = new Date() }: IssueOptions = {},
 ): Promise<IssuedCertificate> {
-  const signer = readSigner(authority, now);
   const { publicKey, privateKey } = key ?? (await generateRsaKey(keySize));
-  const certificate = buildCertificate(
+  return { certificate: certifyKey(authority, spec, publicKey, { validityMs, now }), privateKey: keyToPem(privateKey) };
+}
+
+/**
+ * The same for a key of which only the public half is here: its holder keeps the other one.
+ * @param publicKey SubjectPublicKeyInfo, DER
+ * @returns PEM
+ */
+export function certifyKey(
+  authority: Authority,
+  spec: CertificateSpec & { organization?: string },
+  publicKey: Buffer,
+  { validityMs = CILIUM_VALIDITY_MS, now = new Date() }: Pick<IssueOptions, 'validityMs' | 'now'> = {},
+): string {
+  const signer = readSigner(authority, now);
+  return buildCertificate(
     {
       subject: distinguishedName(spec.commonName, spec.organization),
       issuer: signer.subject,
@@ -70,7 +84,15 @@ export async function issueCertificate(
     },
     signer.key,
   );
-  return { certificate, privateKey: keyToPem(privateKey) };
+}
+
+/**
+ * The key of a CA, with the one certificate of its bundle that it belongs to, as PEM.
+ * @throws MeshctlError `CertificateAuthority` as {@link issueCertificate}
+ */
+export function signingPair(authority: Authority, now: Date): { key: KeyObject; certificate: string } {
+  const { key, raw } = readSigner(authority, now);
+  return { key, certificate: certificateToPem(raw) };
 }
 
 function leafExtensions(spec: CertificateSpec) {
@@ -96,6 +118,8 @@ function ipBytes(address: string): Buffer {
 
 interface Signer {
   key: KeyObject;
+  /** The CA's certificate, DER. */
+  raw: Buffer;
   /** As in the CA's certificate, byte for byte: verifiers compare the encoded names. */
   subject: ReturnType<typeof decode>;
   keyIdentifier: Buffer;
@@ -127,6 +151,7 @@ function readSigner(authority: Authority, now: Date): Signer {
   const keyIdentifier = extensions.get(OID.subjectKeyIdentifier);
   return {
     key,
+    raw: certificate.raw,
     subject,
     keyIdentifier:
       keyIdentifier === undefined

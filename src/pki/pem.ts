@@ -3,10 +3,15 @@ import { remembered } from '../mesh/remembered.ts';
 
 const CERTIFICATES = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 
-/** A certificate's DER as PEM, in lines of 64 characters (RFC 7468), with a final newline. */
+/** A certificate's DER as PEM. */
 export function certificateToPem(der: Buffer): string {
+  return toPem(der, 'CERTIFICATE');
+}
+
+/** DER as PEM, in lines of 64 characters (RFC 7468), with a final newline. */
+export function toPem(der: Buffer, label: string): string {
   const lines = der.toString('base64').replace(/.{1,64}/g, '$&\n');
-  return `-----BEGIN CERTIFICATE-----\n${lines}-----END CERTIFICATE-----\n`;
+  return `-----BEGIN ${label}-----\n${lines}-----END ${label}-----\n`;
 }
 
 /** OpenSSL takes as long to read one certificate as all else takes that is made of it. */

@@ -37,7 +37,7 @@ export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
   return { identifier: sequence(objectIdentifier(ecdsa.oid)), digest: ecdsa.digest };
 }
 
-/** Signs a TBSCertificate that names `algorithm`, and gives the certificate's DER. */
+/** Signs a TBSCertificate that names `algorithm`, or the content of a request, and gives the DER of both. */
 export function signCertificate(tbs: Asn1, algorithm: SignatureAlgorithm, key: KeyObject): Buffer {
   const signature = signBytes(algorithm.digest, encode(tbs), key);
   return encode(sequence(tbs, algorithm.identifier, bits(signature)));
