@@ -1,4 +1,5 @@
 import { APPLY } from './apply-spec.ts';
+import { ACCEPT } from './clustermesh/accept-spec.ts';
 import { CERTS_LIST } from './clustermesh/certs/list-spec.ts';
 import { CERTS_ROTATE } from './clustermesh/certs/rotate-spec.ts';
 import { CHECK } from './clustermesh/check-spec.ts';
@@ -10,6 +11,9 @@ import { FIREWALL } from './clustermesh/firewall-spec.ts';
 import { GRAPH } from './clustermesh/graph-spec.ts';
 import { HELM_VALUES } from './clustermesh/helm-values-spec.ts';
 import { INSPECT_POLICY } from './clustermesh/inspect-policy-spec.ts';
+import { INVITATIONS_LIST } from './clustermesh/invitations/list-spec.ts';
+import { INVITATIONS_REVOKE } from './clustermesh/invitations/revoke-spec.ts';
+import { INVITE } from './clustermesh/invite-spec.ts';
 import { RENDER } from './clustermesh/render-spec.ts';
 import { ROUTES } from './clustermesh/routes-spec.ts';
 import { STATUS } from './clustermesh/status-spec.ts';
@@ -36,6 +40,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   clustermesh: 'Join clusters into a mesh and inspect it',
   service: 'Services that several clusters serve together',
   'clustermesh certs': 'The certificates of the mesh',
+  'clustermesh invitations': 'Invitations of and to other owners',
   connectivity: 'Packets and requests between clusters',
   sandbox: 'Embedded clusters on this machine for trying things out',
 };
@@ -52,6 +57,10 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(HELM_VALUES, () => import('./clustermesh/helm-values.ts')),
   command(CONNECT, () => import('./clustermesh/connect.ts')),
   command(DISCONNECT, () => import('./clustermesh/disconnect.ts')),
+  command(INVITE, () => import('./clustermesh/invite.ts')),
+  command(ACCEPT, () => import('./clustermesh/accept.ts')),
+  command(INVITATIONS_LIST, () => import('./clustermesh/invitations/list.ts')),
+  command(INVITATIONS_REVOKE, () => import('./clustermesh/invitations/revoke.ts')),
   command(STATUS, () => import('./clustermesh/status.ts')),
   command(RENDER, () => import('./clustermesh/render.ts')),
   command(

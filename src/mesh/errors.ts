@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'ExecFailed'
   | 'PortForwardFailed'
   | 'CredentialRefused'
+  | 'InvitationRefused'
   | 'NetworkBlocked'
   | 'Timeout'
   | 'Declined'

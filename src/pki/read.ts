@@ -42,7 +42,8 @@ export function readCertificate(pem: string): CertificateFacts {
 
 /** Every certificate of a PEM bundle, in its order; none when one of them is not readable. */
 export function readBundle(pem: string): CertificateFacts[] {
-  return readable(pem).map(factsOf);
+  const facts = readable(pem).map(readFacts);
+  return facts.every((one) => one !== undefined) ? (facts as CertificateFacts[]) : [];
 }
 
 /** Whether a PEM private key belongs to the (first) certificate. False when either is not readable. */

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
 import { generateRsaKey, type KeyPair, keyToPem } from './certificate.ts';
 import { certificatesOf } from './pem.ts';
 import { signatureAlgorithmOf } from './sign.ts';
@@ -33,4 +33,14 @@ export async function newHeldKey(keySize: number): Promise<KeyPair & { pem: stri
 export function heldKey(pem: string): KeyPair {
   const privateKey = createPrivateKey(pem);
   return { privateKey, publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'der' }) };
+}
+
+/** SHA-256 of a text, hexadecimal. */
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** A name that nobody else will come upon: 96 random bits, hexadecimal. */
+export function randomId(): string {
+  return randomBytes(12).toString('hex');
 }

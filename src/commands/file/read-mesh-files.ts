@@ -1,6 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { readTextFile } from '../../kube/access/read-text-file.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { refuseFaults } from '../../mesh/file/fault.ts';
 import { type MeshSpec, meshSpecOf } from '../../mesh/file/mesh-spec.ts';
@@ -8,10 +7,11 @@ import { type MeshText, parseMeshText } from '../../mesh/file/parse.ts';
 import type { Schema } from '../../mesh/file/schema.ts';
 import type { CommandContext } from '../command.ts';
 import { readPackageFile } from '../package-file.ts';
+import { readTextInput, STANDARD_INPUT } from '../text-input.ts';
 
 /** The schema of mesh files, in the package. */
 export const MESH_SCHEMA = 'templates/schemas/mesh.schema.json';
-const STANDARD_INPUT = '-';
+const MESH_FILE = 'mesh file';
 const OF_FOLDERS = /\.(ya?ml|json)$/;
 
 /** One text, and whether it came with a folder, where there may be documents of other kinds. */
@@ -42,31 +42,21 @@ export async function readMeshFiles(context: CommandContext, paths: readonly str
 }
 
 async function textsAt(context: CommandContext, path: string): Promise<Found[]> {
-  if (path === STANDARD_INPUT) return [{ file: path, text: await context.readInput(), inFolder: false }];
+  if (path === STANDARD_INPUT)
+    return [{ file: path, text: await readTextInput(context, path, MESH_FILE), inFolder: false }];
   const at = resolve(context.cwd, path);
   const isFolder = await stat(at).then(
     (found) => found.isDirectory(),
     () => false,
   );
-  if (!isFolder) return [{ file: path, text: await textOf(context, at, path), inFolder: false }];
+  if (!isFolder) return [{ file: path, text: await readTextInput(context, path, MESH_FILE), inFolder: false }];
   const names = (await readdir(at)).filter((name) => OF_FOLDERS.test(name)).sort();
   if (names.length === 0) throw new MeshctlError('Usage', `there is no YAML or JSON file in ${path}`);
   return Promise.all(
     names.map(async (name) => ({
       file: join(path, name),
-      text: await textOf(context, join(at, name), join(path, name)),
+      text: await readTextInput(context, join(path, name), MESH_FILE),
       inFolder: true,
     })),
   );
-}
-
-async function textOf({ signal }: CommandContext, path: string, named: string): Promise<string> {
-  try {
-    const text = await readTextFile(path, `mesh file ${named}`, { signal });
-    if (text !== undefined) return text;
-  } catch (error) {
-    if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;
-    throw new MeshctlError('Usage', error.message, { cause: error, details: error.details });
-  }
-  throw new MeshctlError('Usage', `mesh file ${named} does not exist`, { details: { path } });
 }

@@ -33,6 +33,16 @@ export interface ConnectOutcome {
 export interface CarryOutOptions extends Pick<ConnectOptions, 'parallel' | 'proof' | 'proofMs' | 'rollback'> {
   /** Of a run that this is a part of. */
   account?: RunAccount | undefined;
+  /** Instead of the proof through the API servers. */
+  oneSided?: OneSidedProofs | undefined;
+}
+
+/** How it is proved where only one of the clusters is within reach. */
+export interface OneSidedProofs {
+  /** That the peer is let in. */
+  served(): Promise<void>;
+  /** That this cluster reaches it: nobody here can try before it dials, so what it wrote is put back where it does not. */
+  dialled(): Promise<void>;
 }
 
 /**
@@ -81,7 +91,8 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: CarryOut
         (target) => nudgePods(flow, target, { pods: 'apiserver' }),
       ),
     );
-    if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
+    if (options.oneSided) await options.oneSided.served();
+    else if (options.proof !== false) await prove(flow, targets, directions, dial.steps, issued, options);
     await duringChange(flow, DIALING, dial.steps.some(isChange), () =>
       writer.write(
         dial.steps,
@@ -90,6 +101,7 @@ async function carryOut(flow: Flow, prepared: PreparedConnect, options: CarryOut
       ),
     );
     await requireStanding(targets, directions, options.parallel);
+    await options.oneSided?.dialled();
     return writer.steps;
   } catch (error) {
     if (options.rollback !== false) await spareUsersOfOthers(flow, targets, directions, writer.journals);

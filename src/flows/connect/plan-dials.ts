@@ -126,7 +126,8 @@ function unfinishedWarnings(snapshots: readonly ClusterSnapshot[]): string[] {
   });
 }
 
-function sentenceOf(finding: Finding): string {
+/** A finding of the compatibility checks as a warning. */
+export function sentenceOf(finding: Finding): string {
   const check = COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id);
   const words = `${check?.says(finding) ?? finding.id} [${finding.id}]`;
   return finding.hint ? `${words} → ${finding.hint}` : words;

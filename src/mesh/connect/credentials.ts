@@ -5,6 +5,7 @@ import { acceptEachOther, type TlsSecretFacts, trusts } from '../certificates/ce
 import { signingFault } from '../certificates/foreign-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER } from '../objects/names.ts';
 import type { CredentialChoice, CredentialKind } from '../peers/credential-kind.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
@@ -18,6 +19,11 @@ export interface Credential {
   /** The etcd user: the certificate's CN. */
   user: string;
   warnings: readonly string[];
+  /**
+   * The certificate with its key as a `kubernetes.io/tls` Secret that is in no cluster: the peer's owner has signed it, and
+   * nobody here could. Holds a private key: never printed.
+   */
+  issued?: { secret: KubeObject; facts: TlsSecretFacts } | undefined;
 }
 
 /**

@@ -37,7 +37,7 @@ export function planDial(directions: readonly Direction[], now: Date, notBack: r
         .filter(([one]) => one === client)
         .map(([, { identity }]) => marksFor(identity.name, { mode: 'served' })),
     ) as Marks;
-    if (outgoing.length === 0) return servedStep(client, served);
+    if (outgoing.length === 0) return markSteps(client, served);
     const kvstoremesh = dialsThroughKvstoremesh(client.snapshot);
     const aliases = outgoing.flatMap(({ server, endpoint: { alias } }) =>
       alias?.in === 'pods' ? [{ peer: server.identity.name, ips: alias.ips }] : [],
@@ -106,6 +106,10 @@ function dialEntry(direction: Direction, texts: Readonly<Record<string, string>>
   if (credential.kind === 'shared-ca') {
     entry.remove.push(...Object.values(keys).filter((key) => texts[key] !== undefined));
     entry.changes.push(...entry.remove.map((key) => ({ path: `data.${key}` })));
+  } else if (reason && credential.issued) {
+    entry.copies.push({ source: credential.issued.secret, keys });
+    const to = `client certificate ${credential.user}, issued by the owner of ${peer}`;
+    entry.changes.push({ path: `data.${keys.certificate}`, ...former, to });
   } else if (reason && credential.kind === 'legacy') {
     entry.copies.push({ source: remoteCertOf(server), keys });
     entry.changes.push({ path: `data.${keys.certificate}`, ...former, to: `the remote-cert of ${peer}` });
@@ -184,6 +188,7 @@ function markChanges(live: KubeObject | undefined, marks: Marks): Change[] {
 function reasonForCertificate({ client, server, credential }: Direction, now: Date): string | undefined {
   const present = client.snapshot.peerCertificates.get(server.identity.name);
   if (credential.kind === 'shared-ca') return undefined;
+  if (credential.issued) return reasonToCopy(present, credential.issued.facts, 'it is signed anew');
   if (credential.kind === 'legacy') return reasonToCopy(present, server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
   if (!canSign(server) && usableWithoutSigner(client, server, now)) return undefined;
   const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);
@@ -204,15 +209,19 @@ function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): Ku
   return secret;
 }
 
-function reasonToCopy(present: TlsSecretFacts | undefined, original: TlsSecretFacts | undefined): string | undefined {
+function reasonToCopy(
+  present: TlsSecretFacts | undefined,
+  original: TlsSecretFacts | undefined,
+  changed = 'the remote-cert has changed',
+): string | undefined {
   if (!present) return 'there is no certificate yet';
   const same =
     present.certificate.sha256 === original?.certificate.sha256 && present.ca?.sha256 === original.ca?.sha256;
-  return same && present.keyMatches ? undefined : 'the remote-cert has changed';
+  return same && present.keyMatches ? undefined : changed;
 }
 
-/** A cluster that is only dialled writes down that it is to be so; nothing where that is written already. */
-function servedStep({ snapshot }: Member, served: Marks): Step[] {
+/** A cluster that dials nobody here writes down what is so all the same; nothing where that is written already. */
+export function markSteps({ snapshot }: Pick<Member, 'snapshot'>, served: Marks): Step[] {
   const ref = secretRef(snapshot.namespace, AGENT_PEERS_SECRET);
   const live = snapshot.objects.get(keyOf(ref));
   const marks = differingMarks(live, served);

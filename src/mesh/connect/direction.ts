@@ -161,8 +161,9 @@ export function planDirection(
   const asked = endpoints === undefined ? server : givenFor(server, endpoints);
   const endpoint = keptEndpoint(client, asked) ?? chooseEndpoint(client, asked, offeredTo(client, asked));
   const marks = marksFor(server.identity.name, {
-    // By then a file names it.
+    // By then a file names it, and whoever connects has rights in both clusters.
     access: null,
+    joined: null,
     endpoints: asked.given === undefined ? undefined : asked.given === 'service' ? null : asked.endpoints,
     credentials: credentials && (credential.kind === 'shared-ca' || credentials === 'auto' ? null : credential.kind),
     mode: mode && (mode === 'unicast' ? mode : null),

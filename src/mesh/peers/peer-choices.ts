@@ -19,6 +19,8 @@ export interface PeerChoices {
   mode?: ChosenMode | undefined;
   /** `let-in`: the peer goes on dialling this cluster, which does not dial it any more: no file names it. */
   access?: 'let-in' | undefined;
+  /** `invitation`: it belongs to another owner; the certificate for dialling it is asked of them by messages. */
+  joined?: 'invitation' | undefined;
 }
 
 /** How one side of a one-way connection writes it down; the other side has the other word. */
@@ -28,7 +30,7 @@ const CHOSEN_MODES: readonly string[] = ['unicast', 'served'] satisfies readonly
 /** Annotations to set, null for those that go. */
 export type Marks = Readonly<Record<string, string | null>>;
 
-const KINDS = ['endpoint', 'credentials', 'mode', 'access'] as const;
+const KINDS = ['endpoint', 'credentials', 'mode', 'access', 'joined'] as const;
 const annotationOf = (kind: (typeof KINDS)[number], peer: string) => `meshctl.io/${kind}.${peer}`;
 
 /** What was chosen for a peer of this cluster; what cannot be read counts as not chosen. */
@@ -69,6 +71,11 @@ export function peersLetIn(snapshot: ClusterObjects): string[] {
   ].sort();
 }
 
+/** The peers of other owners, which were joined by messages. */
+export function peersOfOthers(snapshot: ClusterObjects): string[] {
+  return peersMarked(snapshot, 'joined', 'invitation');
+}
+
 type ClusterObjects = Pick<ClusterSnapshot, 'objects' | 'namespace'>;
 
 function peersMarked({ objects, namespace }: ClusterObjects, kind: (typeof KINDS)[number], wanted: string): string[] {
@@ -82,12 +89,13 @@ function peersMarked({ objects, namespace }: ClusterObjects, kind: (typeof KINDS
 
 /** The marks of choices that are made now: null in a field takes the mark away, absent leaves it. */
 export function marksFor(peer: string, choices: { [K in keyof PeerChoices]?: PeerChoices[K] | null }): Marks {
-  const { endpoints, credentials, mode, access } = choices;
+  const { endpoints, credentials, mode, access, joined } = choices;
   const values = {
     endpoint: endpoints === null ? null : endpoints?.map(({ host, port }) => hostPort(host, port)).join(','),
     credentials,
     mode,
     access,
+    joined,
   };
   return Object.fromEntries(
     KINDS.flatMap((kind) => (values[kind] === undefined ? [] : [[annotationOf(kind, peer), values[kind]]])),
@@ -96,7 +104,7 @@ export function marksFor(peer: string, choices: { [K in keyof PeerChoices]?: Pee
 
 /** Takes every mark of a peer away. */
 export function noMarks(peer: string): Marks {
-  return marksFor(peer, { endpoints: null, credentials: null, mode: null, access: null });
+  return marksFor(peer, { endpoints: null, credentials: null, mode: null, access: null, joined: null });
 }
 
 /** Those marks that an object does not have as they shall be. */

@@ -1,0 +1,11 @@
+import type { CommandSpec } from '../../command-spec.ts';
+import { CLUSTERS, NO_HEADERS, RESULT_FORMAT } from '../../shared-options.ts';
+
+export const INVITATIONS_LIST = {
+  path: ['clustermesh', 'invitations', 'list'],
+  summary: 'List the invitations that a cluster has given and accepted',
+  description: 'How far each one has come, for what it waits, until when, and what this side does next.',
+  examples: [{ line: 'meshctl clustermesh invitations list --context a', what: 'who has to act' }],
+  reachesClusters: true,
+  options: [...CLUSTERS, RESULT_FORMAT, NO_HEADERS],
+} as const satisfies CommandSpec;

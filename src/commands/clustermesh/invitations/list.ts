@@ -1,0 +1,31 @@
+import { readInvitations } from '../../../flows/invitation/read-invitations.ts';
+import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
+import { standingOf } from '../../../mesh/invitation/record.ts';
+import { invitationsText } from '../../../views/invitation/invitations-view.ts';
+import { printable } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../flags-of.ts';
+import { withAnsweringClusters, withUnanswered } from '../../targets/several-clusters.ts';
+import type { INVITATIONS_LIST } from './list-spec.ts';
+
+/** `meshctl clustermesh invitations list`: how far each invitation has come. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof INVITATIONS_LIST>): Promise<CommandResult> {
+  return withAnsweringClusters(context, flags, async (targets, silent) => {
+    const { done, failed } = await whereItSucceeds(context, targets, async (target) => ({
+      context: target.client.context,
+      kept: await readInvitations(target, context.signal),
+    }));
+    const now = context.now();
+    const invitations = printable(
+      done.flatMap(({ context: name, kept }) =>
+        kept.map(({ record }) => ({ context: name, ...standingOf(record, name, now) })),
+      ),
+    );
+    const result: CommandResult = {
+      kind: 'InvitationList',
+      data: { invitations },
+      text: (theme) => invitationsText(invitations, theme, flags),
+    };
+    return withUnanswered(result, [...silent, ...failed]);
+  });
+}

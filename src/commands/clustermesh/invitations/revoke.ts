@@ -1,0 +1,42 @@
+import { disconnectClusters } from '../../../flows/connect/disconnect.ts';
+import { prepareRevoke } from '../../../flows/invitation/prepare-revoke.ts';
+import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { revokeText } from '../../../views/invitation/revoke-view.ts';
+import { stepData } from '../../../views/plan/plan-data.ts';
+import { printable } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../flags-of.ts';
+import { confirmCuts, dryRunOf, planResult } from '../../plan-result.ts';
+import { withOneCluster } from '../../targets/several-clusters.ts';
+import type { INVITATIONS_REVOKE } from './revoke-spec.ts';
+
+/** `meshctl clustermesh invitations revoke`: no message of an invitation is accepted any more. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof INVITATIONS_REVOKE>): Promise<CommandResult> {
+  const dryRun = dryRunOf(flags);
+  return withOneCluster(context, flags, async (target) => {
+    const { invitation, prepared } = await prepareRevoke(context, target, flags.id);
+    const { steps: planned } = prepared.plan;
+    const report = { steps: planned, ...(prepared.effects.length > 0 ? { effects: prepared.effects } : {}) };
+    for (const warning of prepared.warnings) context.progress.warn(warning);
+    if (dryRun) {
+      const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], planned) : undefined;
+      return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+    }
+    await confirmCuts(context, report, flags);
+    const { steps, verified, parted, warnings } = await disconnectClusters(context, prepared, {
+      parallel: 1,
+      rollback: flags.rollback,
+      waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
+    });
+    const { record } = invitation;
+    const shutOut = parted.length > 0 ? record.peer?.name : undefined;
+    const connected = record.state === 'confirmed' || record.state === 'joined' ? record.peer?.name : undefined;
+    const data = printable({ context: target.client.context, id: record.id, shutOut, connected, warnings });
+    return {
+      kind: 'RevokeResult',
+      data: { ...data, steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })) },
+      text: (theme) => revokeText(data, theme),
+      exitCode: verified ? 0 : 1,
+    };
+  });
+}

@@ -1,0 +1,14 @@
+import { MESSAGE_KIND, messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
+import { messageText } from '../../views/invitation/message-view.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+
+/** A message for the other owner as a result, with what is to be done with it on stderr. */
+export function messageResult(
+  { progress }: CommandContext,
+  message: SignedMessage,
+  to: string | undefined,
+): CommandResult {
+  const whom = to === undefined ? 'the owner of the other cluster' : `the owner of ${to}`;
+  progress.info(`Hand the ${message.step} to ${whom}, who accepts it before ${message.expires.toISOString()}`);
+  return { kind: MESSAGE_KIND, data: messageData(message), text: () => messageText(message) };
+}

@@ -1,0 +1,93 @@
+import { describeCluster } from '../../mesh/invitation/described-cluster.ts';
+import { messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
+import { type InvitationRecord, invitationRef, invitationSecret } from '../../mesh/invitation/record.ts';
+import { remoteUserName } from '../../mesh/peers/peer-config.ts';
+import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
+import { readCertificate } from '../../pki/read.ts';
+import { createRequest } from '../../pki/request.ts';
+import { newHeldKey, randomId } from '../../pki/signed-text.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { createClusterWriter } from '../write/apply-clusters.ts';
+import { rollBackClusters } from '../write/roll-back.ts';
+import { addressesOf, readOwnMember } from './own-member.ts';
+import { messageDigest, readSigner, signMessage } from './sign-message.ts';
+
+/** Bits; Cilium's own certificates have as many. */
+export const KEY_SIZE = 2048;
+
+export interface InviteOptions {
+  validMs: number;
+  /** The cluster that alone may accept. */
+  invited?: string | undefined;
+  /** `host:port` at which it is to dial this cluster. */
+  endpoints?: readonly string[] | undefined;
+}
+
+/** An invitation that is made and not written yet. */
+export interface PreparedInvite {
+  target: Target;
+  message: SignedMessage;
+  /** SHA-256 of the CA's certificate. */
+  fingerprint: string;
+  steps: readonly Step[];
+}
+
+/** Makes an invitation: its key, the message, and the Secret in which the key is to be kept. */
+export async function prepareInvite(flow: Flow, target: Target, options: InviteOptions): Promise<PreparedInvite> {
+  const own = await readOwnMember(flow, target, options.endpoints);
+  const now = flow.now();
+  const { authority, certificates } = await readSigner(target, now);
+  const id = randomId();
+  const key = await newHeldKey(KEY_SIZE);
+  const issued = new Date(now);
+  const message = signMessage(
+    {
+      step: 'invitation',
+      id,
+      issued,
+      expires: new Date(now.getTime() + options.validMs),
+      invited: options.invited,
+      cluster: describeCluster(own, certificates),
+      request: createRequest(remoteUserName(own.identity.name), key),
+    },
+    authority,
+    now,
+  );
+  const record: InvitationRecord = {
+    id,
+    role: 'inviter',
+    state: 'invited',
+    issued,
+    expires: message.expires,
+    sent: messageData(message),
+    sentDigest: messageDigest(message),
+    endpoints: addressesOf(own),
+  };
+  const { namespace } = target;
+  const step: Step = {
+    cluster: own.snapshot.context,
+    action: 'create',
+    object: invitationRef(namespace, id),
+    changes: [],
+    why: `keeps the key of the invitation until ${message.expires.toISOString()}`,
+    write: { method: 'create', object: invitationSecret(namespace, record, key.pem) },
+  };
+  return { target, message, fingerprint: readCertificate(certificates).sha256, steps: [step] };
+}
+
+/** Writes the Secret of an invitation, or nothing. */
+export async function writeInvite(flow: Flow, { target, steps }: PreparedInvite): Promise<void> {
+  const writer = createClusterWriter(flow, [target], 1);
+  try {
+    await during(flow, { doing: 'Keeping the key', done: 'The key is kept in this cluster' }, () =>
+      writer.write(
+        steps,
+        async ({ write }) => write as ReadyWrite,
+        async () => undefined,
+      ),
+    );
+  } catch (error) {
+    await rollBackClusters(flow, [target], writer.journals, error);
+    throw error;
+  }
+}

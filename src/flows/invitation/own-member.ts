@@ -1,0 +1,37 @@
+import { hostPort, listEndpoints, requireEndpoints, splitHostPort } from '../../mesh/apiserver/endpoints.ts';
+import { requireSigner } from '../../mesh/certificates/authority.ts';
+import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
+import { requireEnabled } from '../../mesh/connect/direction.ts';
+import type { Member } from '../../mesh/connect/member.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+
+/**
+ * Reads the cluster that invites or accepts.
+ * @param offered `host:port` at which the other one is to dial it; absent: what its Service has
+ * @throws MeshctlError what keeps it from taking part: no Cilium, not enabled, no address, no CA that can sign
+ */
+export async function readOwnMember(
+  flow: Flow,
+  { client, namespace }: Target,
+  offered: readonly string[] | undefined,
+): Promise<Member> {
+  const { context } = client;
+  const snapshot = await during(flow, { doing: `Reading ${context}`, done: `Read ${context}` }, () =>
+    readSnapshot(client, { namespace, purpose: 'connect' }),
+  );
+  requireCilium(snapshot);
+  requireEnabled([snapshot]);
+  const identity = requireIdentity(snapshot);
+  requireSigner(snapshot, 'a certificate for the other cluster');
+  if (offered && offered.length > 0) {
+    return { snapshot, identity, endpoints: offered.map(splitHostPort), given: 'addresses' };
+  }
+  requireEndpoints(snapshot);
+  return { snapshot, identity, endpoints: listEndpoints(snapshot) };
+}
+
+/** The addresses of a member as they are written. */
+export function addressesOf({ endpoints }: Member): string[] {
+  return endpoints.map(({ host, port }) => hostPort(host, port));
+}

@@ -1,0 +1,30 @@
+import type { ClusterClient } from '../../kube/client.ts';
+import { INVITATION_LABEL, type InvitationRecord, readRecord } from '../../mesh/invitation/record.ts';
+import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import type { Target } from '../flow.ts';
+
+/** An invitation with the Secret that it is kept in, which may hold a private key: never printed. */
+export interface KeptInvitation {
+  record: InvitationRecord;
+  secret: KubeObject;
+}
+
+/** The invitations that a cluster has given and accepted, the oldest first. */
+export async function readInvitations(
+  { client, namespace }: { client: Pick<ClusterClient, 'listAll'>; namespace: string },
+  signal?: AbortSignal,
+): Promise<KeptInvitation[]> {
+  const selection = { apiVersion: 'v1', kind: 'Secret', namespace, labelSelector: INVITATION_LABEL };
+  const secrets = await client.listAll(selection, { signal });
+  return secrets
+    .flatMap((secret) => {
+      const record = readRecord(secret);
+      return record ? [{ record, secret }] : [];
+    })
+    .sort((a, b) => a.record.issued.getTime() - b.record.issued.getTime());
+}
+
+/** The one of an id. */
+export async function findInvitation(target: Target, id: string): Promise<KeptInvitation | undefined> {
+  return (await readInvitations(target)).find(({ record }) => record.id === id);
+}

@@ -1,0 +1,113 @@
+import { hostPort, splitHostPort } from '../apiserver/endpoints.ts';
+import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
+import { podRanges } from '../cilium/pod-ranges.ts';
+import { formatVersion, versionOfImage } from '../cilium/versions.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { unnamedContext } from '../command-line.ts';
+import type { Member } from '../connect/member.ts';
+import type { DescribedCluster } from './message.ts';
+
+/** The keys of cilium-config that the checks of clusters which are to be of one mesh look at; nothing else is told. */
+export const SETTINGS_OF_MESSAGES: readonly string[] = [
+  'max-connected-clusters',
+  'identity-allocation-mode',
+  'routing-mode',
+  'tunnel',
+  'tunnel-protocol',
+  'tunnel-port',
+  'underlay-protocol',
+  'ipam',
+  'enable-ipv4',
+  'enable-ipv6',
+  'enable-ipv4-masquerade',
+  'enable-ip-masq-agent',
+  'ipv4-native-routing-cidr',
+  'ipv6-native-routing-cidr',
+  'enable-wireguard',
+  'enable-ipsec',
+  'encrypt-node',
+  'enable-host-firewall',
+  'kube-proxy-replacement',
+  'cni-chaining-mode',
+  'policy-default-local-cluster',
+  'clustermesh-default-global-namespace',
+  'clustermesh-enable-mcs-api',
+];
+
+/** What a message tells of a cluster. @param ca PEM, the certificate that signs first */
+export function describeCluster({ snapshot, identity, endpoints }: Member, ca: string): DescribedCluster {
+  const { ciliumConfig = {}, nodes, serviceCidrs, agent } = snapshot;
+  const { given, pools } = podRanges(snapshot);
+  const version = versionOfImage(agent?.image ?? '');
+  const settings = SETTINGS_OF_MESSAGES.flatMap((key) => {
+    const value = ciliumConfig[key];
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return {
+    name: identity.name,
+    id: identity.id,
+    ciliumVersion: version && formatVersion(version),
+    settings: Object.fromEntries(settings),
+    podRanges: given.map(({ text }) => text),
+    podPools: pools.map(({ text }) => text),
+    serviceRanges: serviceCidrs,
+    nodeAddresses: nodes.flatMap(({ addresses }) =>
+      addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
+    ),
+    endpoints: endpoints.map(({ host, port }) => hostPort(host, port)),
+    ca,
+  };
+}
+
+/**
+ * The cluster of a message as the checks and plans take clusters, as far as the message tells of it. Its context is one
+ * that nobody here knows.
+ * @param authorities every certificate of its CA
+ */
+export function memberOf(cluster: DescribedCluster, authorities: readonly CertificateFacts[]): Member {
+  const { name, id, settings } = cluster;
+  const [certificate] = authorities;
+  const context = unnamedContext(name);
+  const snapshot: ClusterSnapshot = {
+    context,
+    server: '',
+    namespace: '',
+    ciliumConfig: { ...settings, 'cluster-name': name, 'cluster-id': String(id) },
+    agent: {
+      image: cluster.ciliumVersion === undefined ? 'cilium' : `cilium:v${cluster.ciliumVersion}`,
+      desired: 1,
+      ready: 1,
+    },
+    nodes: cluster.nodeAddresses.map((address) => ({
+      name: address,
+      ready: true,
+      labels: {},
+      addresses: [{ type: 'InternalIP', address }],
+      podCidrs: [],
+    })),
+    ciliumPodCidrs: cluster.podRanges,
+    podSubnets: cluster.podRanges.map((cidr) => ({ cidr })),
+    podPools: cluster.podPools,
+    serviceCidrs: cluster.serviceRanges,
+    apiGroups: [],
+    objects: new Map(),
+    tlsSecrets: new Map<string, TlsSecretFacts>(),
+    peerCertificates: new Map(),
+    ...(certificate
+      ? {
+          ca: {
+            certificate,
+            bundle: authorities,
+            certificatePem: cluster.ca,
+            hasKey: false,
+            keyMatches: false,
+          },
+        }
+      : {}),
+  };
+  return {
+    snapshot,
+    identity: { name, id, maxConnectedClusters: Number(settings['max-connected-clusters'] ?? 255) },
+    endpoints: cluster.endpoints.map(splitHostPort),
+  };
+}

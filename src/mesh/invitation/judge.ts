@@ -1,0 +1,280 @@
+import type { CertificateFacts } from '../certificates/certificate.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { remoteUserName } from '../peers/peer-config.ts';
+import type { SignedMessage } from './message.ts';
+import type { InvitationRecord } from './record.ts';
+
+/** What the certificates of a message come to. */
+export interface Seals {
+  /** Whether the first certificate of its CA is one of a CA, and signed it. */
+  isSigned: boolean;
+  /** That certificate. */
+  ca: CertificateFacts | undefined;
+  /** SHA-256 of the message. */
+  digest: string;
+  /** Whether its request is signed by the key that it is for; absent without one. */
+  isRequestSound?: boolean | undefined;
+  /** The certificate that it brings. */
+  certificate?: { facts: CertificateFacts; isFromCa: boolean; isForKey: boolean } | undefined;
+}
+
+/** Who is to accept a message. */
+export interface Receiver {
+  context: string;
+  name: string;
+  id: number;
+  /** SHA-256 of the CA certificate that signs, and of its key. */
+  ca: { sha256: string; publicKeySha256: string };
+  /** The invitation of the message's id, where there is one here. */
+  record?: InvitationRecord | undefined;
+  /** Whether the key for that invitation is still kept. */
+  hasKey: boolean;
+  /** SHA-256 of the keys of the CAs that are trusted for a peer of the message's name; undefined where there is no such peer. */
+  trusted?: readonly string[] | undefined;
+}
+
+export type RefusalReason =
+  | 'altered'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'own-message'
+  | 'not-for-this-cluster'
+  | 'other-message'
+  | 'other-ca'
+  | 'unknown-invitation'
+  | 'wrong-order'
+  | 'used'
+  | 'key-lost'
+  | 'wrong-certificate'
+  | 'name-taken'
+  | 'id-taken';
+
+/** Why a message is not accepted. */
+export interface Refusal {
+  reason: RefusalReason;
+  /** One sentence without a final stop. */
+  says: string;
+  hint?: string | undefined;
+}
+
+/** How far two clocks may be apart. */
+const CLOCKS_APART_MS = 5 * 60_000;
+
+/**
+ * Whether a message is to be accepted, and if it was already: then the answer that was printed is good once more.
+ * @returns the refusal, or whether the very same message was accepted before
+ */
+export function judgeMessage(
+  message: SignedMessage,
+  seals: Seals,
+  receiver: Receiver,
+  now: Date,
+): Refusal | { isRepeated: boolean } {
+  return (
+    judgeSeals(message, seals, receiver, now) ??
+    (message.step === 'invitation'
+      ? judgeInvitation(message, seals, receiver)
+      : judgeAnswer(message, seals, receiver)) ??
+    judgeIdentity(message, seals, receiver) ?? { isRepeated: receiver.record?.received === seals.digest }
+  );
+}
+
+function judgeSeals(message: SignedMessage, seals: Seals, receiver: Receiver, now: Date): Refusal | undefined {
+  const { step, issued, expires, cluster } = message;
+  const from = `the ${step} of "${cluster.name}"`;
+  if (!seals.isSigned || seals.isRequestSound === false) {
+    return {
+      reason: 'altered',
+      says: `${from} was altered on its way: the CA that it brings did not sign what it says`,
+      hint: 'Have the other owner send it again, as meshctl printed it.',
+    };
+  }
+  if (expires <= now) {
+    const again = meshctlCommand('clustermesh invite', { context: receiver.context });
+    return {
+      reason: 'expired',
+      says: `${from} expired at ${expires.toISOString()}`,
+      hint: `Begin anew, from either side; from here: ${again}`,
+    };
+  }
+  if (issued.getTime() > now.getTime() + CLOCKS_APART_MS) {
+    return {
+      reason: 'not-yet-valid',
+      says: `${from} is of ${issued.toISOString()}, and here it is ${now.toISOString()}`,
+      hint: 'Set the clock that is wrong.',
+    };
+  }
+  return undefined;
+}
+
+function judgeInvitation(message: SignedMessage, seals: Seals, receiver: Receiver): Refusal | undefined {
+  const { cluster, invited } = message;
+  const { record } = receiver;
+  if (record?.role === 'inviter' || isOwn(message, seals, receiver)) return ownMessage(message, receiver);
+  if (invited !== undefined && invited !== receiver.name) {
+    return notForThis(message, receiver, `it invites "${invited}"`);
+  }
+  if (!record) return undefined;
+  if (record.state === 'joined') return used(message, cluster.name);
+  if (record.received !== seals.digest) {
+    return {
+      reason: 'other-message',
+      says: `another invitation of the id ${message.id} was accepted here before, and this one says something else`,
+      hint: revoke(receiver, message.id),
+    };
+  }
+  return receiver.hasKey ? undefined : keyLost(message, receiver);
+}
+
+function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver): Refusal | undefined {
+  const { step, answers, cluster, id } = message;
+  const { record } = receiver;
+  if (!answers) return undefined;
+  if (isOwn(message, seals, receiver)) return ownMessage(message, receiver);
+  if (answers.cluster !== receiver.name) return notForThis(message, receiver, `it answers "${answers.cluster}"`);
+  if (!record) {
+    return {
+      reason: 'unknown-invitation',
+      says: `cluster "${receiver.name}" has no invitation ${id}: it was revoked, or made by another cluster of that name`,
+      hint: `See which there are: ${meshctlCommand('clustermesh invitations list', { context: receiver.context })}`,
+    };
+  }
+  if ((record.role === 'inviter') !== (step === 'reply')) {
+    return {
+      reason: 'wrong-order',
+      says: `the ${step} of "${cluster.name}" is not what invitation ${id} waits for here`,
+      hint: `See what it waits for: ${meshctlCommand('clustermesh invitations list', { context: receiver.context })}`,
+    };
+  }
+  if (answers.ca !== receiver.ca.sha256) {
+    return {
+      reason: 'other-ca',
+      says: `the ${step} of "${cluster.name}" is for a CA with the fingerprint ${fingerprintOf(answers.ca)}, and that of this cluster is ${fingerprintOf(receiver.ca.sha256)}: the CA was replaced meanwhile, or somebody stands between the two of you`,
+      hint: 'Compare the fingerprints by phone, and begin anew.',
+    };
+  }
+  if (record.received !== undefined && record.state === 'confirmed' && record.received !== seals.digest) {
+    return used(message, record.peer?.name ?? '');
+  }
+  if (record.state === 'joined') return used(message, cluster.name);
+  if (record.state !== 'confirmed' && answers.message !== record.sentDigest) {
+    return {
+      reason: 'other-message',
+      says: `the ${step} of "${cluster.name}" answers something else than what cluster "${receiver.name}" has sent: that was altered on its way, or this is the answer to an older one`,
+      hint: 'Have the other owner accept the last message that was printed here.',
+    };
+  }
+  if (record.role === 'guest' && record.peer && seals.ca?.sha256 !== record.peer.ca) {
+    return {
+      reason: 'other-ca',
+      says: `the ${step} is signed by another CA than the invitation of "${cluster.name}" was, by ${fingerprintOf(seals.ca?.sha256 ?? '')} and not ${fingerprintOf(record.peer.ca)}`,
+      hint: 'Compare the fingerprints by phone, and begin anew.',
+    };
+  }
+  if (record.state === 'confirmed') return undefined;
+  if (!receiver.hasKey) return keyLost(message, receiver);
+  return judgeCertificate(message, seals, receiver);
+}
+
+function judgeCertificate(message: SignedMessage, seals: Seals, receiver: Receiver): Refusal | undefined {
+  const { facts, isFromCa, isForKey } = seals.certificate ?? {};
+  const users = [remoteUserName(receiver.name), 'remote'];
+  const why =
+    facts === undefined
+      ? 'it cannot be read'
+      : !isFromCa
+        ? `it is not signed by the CA of "${message.cluster.name}"`
+        : !isForKey
+          ? 'it is not for the key that is kept here'
+          : !users.includes(facts.commonName) || facts.isCa || !facts.usages.includes('client')
+            ? `it is not a client certificate of ${users[0]}`
+            : undefined;
+  if (why === undefined) return undefined;
+  return {
+    reason: 'wrong-certificate',
+    says: `the certificate in the ${message.step} of "${message.cluster.name}" cannot be used: ${why}`,
+    hint: 'Begin anew.',
+  };
+}
+
+/** A cluster of the same name or id as this one, or of a name that this one knows for another cluster. */
+function judgeIdentity(message: SignedMessage, seals: Seals, receiver: Receiver): Refusal | undefined {
+  const { name, id } = message.cluster;
+  if (name === receiver.name) {
+    return {
+      reason: 'name-taken',
+      says: `both clusters are named "${name}"`,
+      hint: 'Each cluster of a mesh needs a name of its own (cluster-name in ConfigMap cilium-config).',
+    };
+  }
+  if (id === receiver.id) {
+    return {
+      reason: 'id-taken',
+      says: `"${name}" and "${receiver.name}" both have the id ${id}`,
+      hint: 'Each cluster of a mesh needs an id of its own (cluster-id in ConfigMap cilium-config).',
+    };
+  }
+  const { trusted } = receiver;
+  if (trusted && trusted.length > 0 && !trusted.includes(seals.ca?.publicKeySha256 ?? '')) {
+    const forget = meshctlCommand('clustermesh disconnect', { context: receiver.context }, ['--peer', name]);
+    return {
+      reason: 'name-taken',
+      says: `cluster "${receiver.name}" has a peer "${name}" already, with another CA`,
+      hint: `If it is the same cluster with a new CA, forget the former one first: ${forget}`,
+    };
+  }
+  return undefined;
+}
+
+function isOwn({ cluster }: SignedMessage, { ca }: Seals, receiver: Receiver): boolean {
+  return cluster.name === receiver.name && ca?.publicKeySha256 === receiver.ca.publicKeySha256;
+}
+
+function ownMessage({ step, cluster }: SignedMessage, { context }: Receiver): Refusal {
+  return {
+    reason: 'own-message',
+    says: `the ${step} is that of this very cluster, "${cluster.name}" (context "${context}"): it is for the other owner`,
+  };
+}
+
+function notForThis({ step, cluster }: SignedMessage, { name, context }: Receiver, why: string): Refusal {
+  return {
+    reason: 'not-for-this-cluster',
+    says: `the ${step} of "${cluster.name}" is not for this cluster, "${name}" (context "${context}"): ${why}`,
+    hint: 'Name the context of that cluster with --context.',
+  };
+}
+
+function used({ step, id }: SignedMessage, peer: string): Refusal {
+  return {
+    reason: 'used',
+    says: `the ${step} is of invitation ${id}, which has been used: cluster "${peer}" is connected by it`,
+    hint: 'An invitation is good for one connection; a new one makes new certificates.',
+  };
+}
+
+function keyLost({ step, id }: SignedMessage, receiver: Receiver): Refusal {
+  return {
+    reason: 'key-lost',
+    says: `the ${step} is of invitation ${id}, whose key is no longer in its Secret`,
+    hint: revoke(receiver, id),
+  };
+}
+
+function revoke({ context }: Receiver, id: string): string {
+  return `Begin anew, after: ${meshctlCommand('clustermesh invitations revoke', { context }, [id])}`;
+}
+
+/** A digest as people compare it: `SHA256:AB:CD:…`, as `openssl x509 -fingerprint -sha256` prints it. */
+export function fingerprintOf(sha256: string): string {
+  return `SHA256:${(sha256.match(/../g) ?? []).join(':').toUpperCase()}`;
+}
+
+/** A fingerprint in any spelling as the digest's hexadecimal digits; undefined for anything else. */
+export function parseFingerprint(text: string): string | undefined {
+  const digits = text
+    .replace(/^sha-?256( fingerprint)?[:=]/i, '')
+    .replaceAll(':', '')
+    .toLowerCase();
+  return /^[0-9a-f]{64}$/.test(digits) ? digits : undefined;
+}

@@ -1,0 +1,121 @@
+import { meshctlCommand } from '../command-line.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
+import { secretRef } from '../objects/names.ts';
+import { emptySecret, encodeText, secretText } from '../objects/secret-data.ts';
+
+/**
+ * What a cluster keeps of an invitation, in a Secret of its own in Cilium's namespace: the key that the other owner signs a
+ * certificate for, until it is in use, and how far it has come.
+ */
+export interface InvitationRecord {
+  id: string;
+  role: 'inviter' | 'guest';
+  state: InvitationState;
+  issued: Date;
+  expires: Date;
+  /** The other cluster, once it is known; `ca` is the SHA-256 of its CA certificate. */
+  peer?: { name: string; id: number; ca: string } | undefined;
+  /** The message that was printed last, as its document. */
+  sent: Record<string, unknown>;
+  /** SHA-256 of it, and of the message that it answers. */
+  sentDigest: string;
+  received?: string | undefined;
+  /** Of the address at which the other cluster dials this one. */
+  endpoints: readonly string[];
+}
+
+/**
+ * - invited: the inviter waits for the reply. - replied: the guest waits for the confirmation.
+ * - confirmed: the inviter is done; the guest waits for the message that it has printed. - joined: the guest is done.
+ */
+export type InvitationState = 'invited' | 'replied' | 'confirmed' | 'joined';
+
+/** By which the Secrets are found. */
+export const INVITATION_LABEL = 'meshctl.io/invitation';
+const MANAGED_BY = 'app.kubernetes.io/managed-by';
+const RECORD_KEY = 'record.json';
+const PRIVATE_KEY = 'tls.key';
+
+export function invitationRef(namespace: string, id: string) {
+  return secretRef(namespace, `meshctl-invitation-${id}`);
+}
+
+/** The Secret of a record. @param privateKey PEM; absent once it is in use elsewhere */
+export function invitationSecret(namespace: string, record: InvitationRecord, privateKey?: string): KubeObject {
+  const secret = emptySecret(invitationRef(namespace, record.id), 'Opaque');
+  return {
+    ...secret,
+    metadata: { ...secret.metadata, labels: { [MANAGED_BY]: 'meshctl', [INVITATION_LABEL]: record.role } },
+    data: {
+      [RECORD_KEY]: encodeText(JSON.stringify(record)),
+      ...(privateKey === undefined ? {} : { [PRIVATE_KEY]: encodeText(privateKey) }),
+    },
+  };
+}
+
+/** A patch that brings a Secret to the next state. @param withoutKey takes the key out of it: it is in use elsewhere */
+export function recordPatch(record: InvitationRecord, withoutKey: boolean): Record<string, unknown> {
+  return {
+    data: {
+      [RECORD_KEY]: encodeText(JSON.stringify(record)),
+      ...(withoutKey ? { [PRIVATE_KEY]: null } : {}),
+    },
+  };
+}
+
+/** What a Secret says of an invitation; undefined where it cannot be read. */
+export function readRecord(secret: KubeObject): InvitationRecord | undefined {
+  try {
+    const record = JSON.parse(secretText(secret, RECORD_KEY) ?? '') as InvitationRecord;
+    const [issued, expires] = [new Date(record.issued), new Date(record.expires)];
+    const isSound = typeof record.id === 'string' && STATES.includes(record.state) && !Number.isNaN(expires.getTime());
+    return isSound && secret.metadata.name === invitationRef('', record.id).name
+      ? { ...record, issued, expires }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The private key that is kept for an invitation. */
+export function keptKey(secret: KubeObject): string | undefined {
+  return secretText(secret, PRIVATE_KEY);
+}
+
+const STATES: readonly string[] = ['invited', 'replied', 'confirmed', 'joined'] satisfies InvitationState[];
+
+/** An invitation as it stands, for people and programs. */
+export interface InvitationStanding {
+  id: string;
+  role: InvitationRecord['role'];
+  /** The other cluster's name; absent while nobody has answered. */
+  peer?: string | undefined;
+  state: InvitationState | 'expired';
+  /** What it waits for, as a clause; absent where it waits for nothing. */
+  waitsFor?: string | undefined;
+  expires: string;
+  /** What this side does next. */
+  next?: string | undefined;
+}
+
+/** How an invitation stands. @param context of the cluster that has it */
+export function standingOf(record: InvitationRecord, context: string, now: Date): InvitationStanding {
+  const { id, role, peer, expires } = record;
+  const isOver = record.state === 'confirmed' || record.state === 'joined';
+  const state = !isOver && expires <= now ? 'expired' : record.state;
+  const accept = (file: string) => meshctlCommand('clustermesh accept', { context }, [file]);
+  const whom = peer ? `the owner of "${peer.name}"` : 'the other owner';
+  const steps: Readonly<Record<InvitationStanding['state'], Pick<InvitationStanding, 'waitsFor' | 'next'>>> = {
+    invited: { waitsFor: `the reply of ${whom}`, next: accept('reply.yaml') },
+    replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
+    confirmed: expires <= now ? {} : { waitsFor: `${whom}, who accepts the confirmation` },
+    joined: {},
+    expired: { next: meshctlCommand('clustermesh invitations revoke', { context }, [id]) },
+  };
+  return { id, role, peer: peer?.name, state, expires: expires.toISOString(), ...steps[state] };
+}
+
+/** Whether somebody still has to do something for it. */
+export function isPending({ state, expires }: InvitationRecord, now: Date): boolean {
+  return state === 'invited' || state === 'replied' ? true : state === 'confirmed' && expires > now;
+}

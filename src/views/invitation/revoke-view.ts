@@ -1,0 +1,29 @@
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { hintLines } from '../hint-lines.ts';
+import type { Theme } from '../theme.ts';
+
+interface Revoked {
+  context: string;
+  id: string;
+  /** The cluster that is not let in any more. */
+  shutOut?: string | undefined;
+  /** The cluster that stays connected. */
+  connected?: string | undefined;
+}
+
+export function revokeText({ context, id, shutOut, connected }: Revoked, theme: Theme): string {
+  return [
+    `✅ Invitation ${id} is revoked`,
+    ...(shutOut === undefined ? [] : [`  • ${theme.bold(shutOut)} is not let in any more`]),
+    ...(connected === undefined
+      ? []
+      : [
+          `  • ${theme.bold(connected)} stays connected`,
+          ...hintLines(
+            `To part from it: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', connected])}`,
+            theme,
+            2,
+          ),
+        ]),
+  ].join('\n');
+}

@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import { type CliResult, failureOf, jsonOf } from '../support/cli.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+import { type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
+
+let two: TwoOwners;
+let a: Owner;
+let b: Owner;
+/** Every message and progress line that any owner has seen. */
+const seen: string[] = [];
+
+beforeAll(async () => {
+  two = await startTwoOwners(3);
+  const listening =
+    (name: string): Owner =>
+    async (argv, options) => {
+      const result = await found(two.owners[name], name)(argv, options);
+      seen.push(result.stdout, result.stderr);
+      return result;
+    };
+  [a, b] = [listening('mesh-1'), listening('mesh-2')];
+}, 120_000);
+afterAll(() => two?.close());
+
+const mesh = (...words: string[]) => ['clustermesh', ...words];
+const accept = (owner: Owner, file: string, ...words: string[]) => owner(mesh('accept', file, ...words));
+const good = (result: CliResult): string => {
+  if (result.exitCode !== 0) throw new Error(result.stderr);
+  return result.stdout;
+};
+
+function secretsOf(context: string) {
+  const { store } = found(
+    two.clusters.clusters.find((cluster) => cluster.context === context),
+    context,
+  );
+  return store.list({ apiVersion: 'v1', kind: 'Secret', namespace: 'kube-system' });
+}
+
+/** All private keys in the clusters, as their lines of base64. */
+function keyLines(): string[] {
+  const texts = ['mesh-1', 'mesh-2', 'mesh-3'].flatMap((context) =>
+    secretsOf(context).flatMap((secret) => Object.values(secretTexts(secret))),
+  );
+  return texts
+    .filter((text) => text.includes('PRIVATE KEY'))
+    .flatMap((text) => text.split('\n').filter((line) => line.length > 40 && !line.includes('-----')));
+}
+
+describe('two owners', () => {
+  let invitation: string;
+  let reply: string;
+
+  it('look at an invitation without making one', async () => {
+    const plan = await a(mesh('invite', '--dry-run'));
+    expect(plan.stdout).toContain('keeps the key of the invitation until');
+    expect(plan.stdout).toContain('Nothing was changed');
+    expect(secretsOf('mesh-1').filter(({ metadata }) => metadata.name.includes('invitation'))).toEqual([]);
+  });
+
+  it('begin with an invitation, of which only the inviter keeps a key', async () => {
+    const result = await a(mesh('invite', '--valid', '2h'));
+    invitation = good(result);
+    expect(result.stderr).toMatch(/The CA of mesh-1 \(yours\): SHA256:([0-9A-F]{2}:){31}[0-9A-F]{2}/);
+    expect(parse(invitation)).toMatchObject({ kind: 'ClusterMeshInvitation', step: 'invitation' });
+    await two.save('invitation.yaml', invitation);
+    const [secret] = secretsOf('mesh-1').filter(({ metadata }) => metadata.labels?.['meshctl.io/invitation']);
+    expect(Object.keys(secretTexts(secret))).toEqual(['record.json', 'tls.key']);
+  });
+
+  it('refuse what was altered, is of this cluster, or is no message', async () => {
+    const document = parse(invitation) as { cluster: { endpoints: string[] }; expires: string };
+    const elsewhere = { ...document, cluster: { ...document.cluster, endpoints: ['203.0.113.66:2379'] } };
+    const longer = { ...document, expires: '2099-01-01T00:00:00.000Z' };
+    for (const [name, changed] of Object.entries({ elsewhere, longer })) {
+      await two.save(`${name}.yaml`, stringify(changed));
+      const refused = failureOf(await accept(b, `${name}.yaml`, '-y'));
+      expect(refused).toMatchObject({ exitCode: 1 });
+      expect(refused.says).toContain('the invitation of "mesh-1" was altered on its way');
+    }
+    expect(failureOf(await accept(a, 'invitation.yaml', '-y')).says).toContain(
+      'the invitation is that of this very cluster, "mesh-1" (context "mesh-1"): it is for the other owner',
+    );
+    await two.save('empty.yaml', '');
+    expect(failureOf(await accept(b, 'empty.yaml', '-y')).says).toContain(
+      'empty.yaml is no message of an invitation: it is no mapping of fields',
+    );
+    expect(failureOf(await accept(b, 'nowhere.yaml', '-y'))).toMatchObject({ exitCode: 2 });
+  });
+
+  it('are asked to compare fingerprints; another one than was named is refused', async () => {
+    const unasked = failureOf(await accept(b, 'invitation.yaml'));
+    expect(unasked).toMatchObject({ exitCode: 2 });
+    expect(unasked.says).toContain('confirmation is needed');
+    const other = `SHA256:${'AB:'.repeat(31)}AB`;
+    expect(failureOf(await accept(b, 'invitation.yaml', '--fingerprint', other)).says).toContain(`not ${other}`);
+    const declined = await b(mesh('accept', 'invitation.yaml'), { answers: ['n'] });
+    expect(failureOf(declined).says).toContain('nothing was changed: the CA of "mesh-1" was not confirmed');
+    expect(declined.stderr).toContain('The CA of mesh-1 (theirs): SHA256:');
+    expect(declined.stderr).toContain('The CA of mesh-2 (yours): SHA256:');
+  });
+
+  it('accept it, once and again with the same reply', async () => {
+    reply = good(await b(mesh('accept', 'invitation.yaml'), { answers: ['y'] }));
+    expect(parse(reply)).toMatchObject({ step: 'reply', answers: { cluster: 'mesh-1' } });
+    await two.save('reply.yaml', reply);
+    expect(good(await accept(b, 'invitation.yaml', '-y'))).toBe(reply);
+  });
+
+  it('refuse a reply that another cluster gets, and one that the guest reads itself', async () => {
+    const third = found(two.owners['mesh-3'], 'mesh-3');
+    expect(failureOf(await third(mesh('accept', 'reply.yaml', '-y'))).says).toContain(
+      'the reply of "mesh-2" is not for this cluster, "mesh-3" (context "mesh-3"): it answers "mesh-1"',
+    );
+    expect(failureOf(await accept(b, 'reply.yaml', '-y')).says).toContain('the reply is that of this very cluster');
+  });
+
+  it('put everything back where the last write is refused', async () => {
+    const before = two.clusters.objects();
+    two.clusters.fault = async ({ verb, name = '' }) => {
+      if (verb === 'patch' && name.startsWith('meshctl-invitation')) throw new ApiError(403, 'Forbidden', 'not now');
+      return undefined;
+    };
+    const failed = await accept(a, 'reply.yaml', '-y');
+    two.clusters.fault = undefined;
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr).toContain('mesh-1: is as before');
+    expect(Object.keys(two.clusters.objects()).sort()).toEqual(Object.keys(before).sort());
+  });
+
+  it('are connected in the end, and each sees it with its own kubeconfig', async () => {
+    const confirmation = good(await accept(a, 'reply.yaml', '-y'));
+    await two.save('confirmation.yaml', confirmation);
+    expect(parse(confirmation)).toMatchObject({ step: 'confirmation', answers: { cluster: 'mesh-2' } });
+    const done = jsonOf(await accept(b, 'confirmation.yaml', '-o', 'json'));
+    expect(done).toMatchObject({ kind: 'AcceptResult', user: 'remote-mesh-2', unproved: [], peer: { name: 'mesh-1' } });
+    for (const owner of [a, b]) {
+      const status = await owner(mesh('status', '--wait', '--wait-duration', '60s'));
+      expect(status.stdout).toContain('All 1 nodes are connected to all clusters');
+      expect(status.exitCode).toBe(0);
+    }
+  });
+
+  it('keep no key of an invitation that is used, and take none of its messages again', async () => {
+    const kept = ['mesh-1', 'mesh-2'].flatMap(secretsOf).filter(({ metadata }) => metadata.name.includes('invitation'));
+    expect(kept.map((secret) => Object.keys(secretTexts(secret)))).toEqual([['record.json'], ['record.json']]);
+    for (const [owner, file] of [
+      [b, 'invitation.yaml'],
+      [b, 'confirmation.yaml'],
+    ] as const) {
+      expect(failureOf(await accept(owner, file, '-y')).says).toMatch(
+        /which has been used: cluster "mesh-1" is connected/,
+      );
+    }
+  });
+
+  it('have never seen a key', () => {
+    const all = seen.join('\n');
+    expect(all).not.toContain('PRIVATE KEY');
+    const lines = keyLines();
+    expect(lines.length).toBeGreaterThan(50);
+    expect(lines.filter((line) => all.includes(line))).toEqual([]);
+  });
+
+  it('get new certificates by another invitation', async () => {
+    const certificate = () =>
+      secretTexts(two.clusters.clusters[0]?.store.get(refs.secret('cilium-kvstoremesh')))['mesh-2.etcd-client.crt'];
+    const before = certificate();
+    await two.save('invitation.yaml', good(await a(mesh('invite', '--peer', 'mesh-2'))));
+    await two.save('reply.yaml', good(await accept(b, 'invitation.yaml')));
+    await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml')));
+    good(await accept(b, 'confirmation.yaml'));
+    expect(certificate()).not.toBe(before);
+    const status = await a(mesh('status', '--wait', '--wait-duration', '60s'));
+    expect(status.exitCode).toBe(0);
+  });
+});
+
+describe('an invitation', () => {
+  const id = async (owner: Owner): Promise<string> => {
+    const { invitations } = jsonOf(await owner(mesh('invitations', 'list', '-o', 'json')));
+    return String((invitations as { id: string; state: string }[]).findLast(({ state }) => state !== 'joined')?.id);
+  };
+  let c: Owner;
+  beforeAll(() => {
+    c = found(two.owners['mesh-3'], 'mesh-3');
+  });
+
+  it('is for the cluster that it names', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite', '--peer', 'mesh-9'))));
+    expect(failureOf(await accept(c, 'invitation.yaml', '-y')).says).toContain(
+      'the invitation of "mesh-1" is not for this cluster, "mesh-3" (context "mesh-3"): it invites "mesh-9"',
+    );
+  });
+
+  it('is listed with what it waits for, and gone when it is revoked', async () => {
+    const listed = await a(mesh('invitations', 'list'));
+    const own = await id(a);
+    expect(listed.stdout).toContain(`mesh-1: invitation ${own} waits for the reply of the other owner`);
+    expect(listed.stdout).toContain('meshctl clustermesh accept --context mesh-1 reply.yaml');
+    expect(failureOf(await a(mesh('invitations', 'revoke', 'nothing'))).says).toContain('has no invitation nothing');
+    const revoked = jsonOf(await a(mesh('invitations', 'revoke', own.slice(0, 8), '-o', 'json')));
+    expect(revoked).toMatchObject({ id: own });
+    expect(await id(a)).not.toBe(own);
+  });
+
+  it('leaves nothing behind where its address leads nowhere, and shuts out whom it let in when it is revoked', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    await two.save('reply.yaml', good(await accept(c, 'invitation.yaml', '-y', '--endpoint', '203.0.113.9:2379')));
+    const before = two.clusters.objects();
+    const failed = await accept(a, 'reply.yaml', '-y', '--wait-duration', '3s');
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr).toContain('mesh-1 does not get through to "mesh-3" at 203.0.113.9:2379');
+    expect(failed.stderr).toContain('mesh-1: is as before');
+    expect(two.clusters.objects()).toEqual(before);
+    const revoke = mesh('invitations', 'revoke', await id(c));
+    expect(failureOf(await c(revoke)).says).toContain('confirmation is needed');
+    const revoked = await c([...revoke, '-y']);
+    expect(revoked.stdout).toContain('mesh-1 is not let in any more');
+    expect(failureOf(await accept(c, 'reply.yaml', '-y')).says).toContain('that of this very cluster');
+  });
+
+  it('that was revoked is answered by nobody', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    await two.save('reply.yaml', good(await accept(c, 'invitation.yaml', '-y')));
+    good(await a(mesh('invitations', 'revoke', await id(a))));
+    expect(failureOf(await accept(a, 'reply.yaml', '-y')).says).toMatch(
+      /has no invitation [0-9a-f]{24}: it was revoked/,
+    );
+  });
+
+  it('does not keep an owner from parting alone', async () => {
+    const parted = await a(mesh('disconnect', '--peer', 'mesh-2', '-y'));
+    expect(parted.exitCode).toBe(0);
+    const status = await a(mesh('status'));
+    expect(status.stdout).not.toContain('mesh-2');
+  });
+});
