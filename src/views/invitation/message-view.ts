@@ -12,8 +12,8 @@ export function messageText(message: SignedMessage): string {
   const { step, cluster, expires } = message;
   const document = { apiVersion: MESSAGE_API, kind: MESSAGE_KIND, ...messageData(message) };
   return [
-    `# The owner of cluster "${cluster.name}" ${ABOUT[step]}. Save this as ${step}.yaml, then:`,
-    `#   meshctl clustermesh accept ${step}.yaml --context <yours>`,
+    `# The owner of cluster "${cluster.name}" ${ABOUT[step]}. Save this as ${step}.yaml, and have meshctl accept it`,
+    '# (clustermesh accept) in your cluster.',
     `# Nothing in it is secret. It is good until ${expires.toISOString()}, once.`,
     stringify(document, { aliasDuplicateObjects: false, lineWidth: 0 }).trimEnd(),
   ].join('\n');
