@@ -30,7 +30,7 @@ const PROOF_MS = 120_000;
 /** `meshctl apply`: one plan over all clusters of the files, all of it or nothing. */
 export async function run(context: CommandContext, flags: ApplyFlags): Promise<CommandResult> {
   dryRunOf(flags);
-  const spec = await readMeshFiles(context, flags.filename);
+  const spec = await readMeshFiles(context, flags);
   return withFileClusters(context, flags, spec, async (members, [silent]) => {
     // All or nothing: without one of them nothing is written.
     if (silent) throw silent.error;

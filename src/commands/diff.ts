@@ -16,7 +16,7 @@ const NO_WAIT_MS = 0;
 
 /** `meshctl diff`: what clusters lack of their files, and what is in no file. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>): Promise<CommandResult> {
-  const spec = await readMeshFiles(context, flags.filename);
+  const spec = await readMeshFiles(context, flags);
   return withFileClusters(context, flags, spec, async (members, silent) => {
     const prepared = await prepareMesh(context, members, spec, {
       parallel: flags.parallel,

@@ -154,6 +154,21 @@ describe('apply', () => {
     expect(await differs(hub)).toBe(0);
   });
 
+  it('makes a connection one-way by cutting its other half, and both ways again', async () => {
+    const pairs = (pair: readonly [string, string] | { from: string; to: string }): WrittenSpec => ({
+      ...MESH,
+      topology: { type: 'pairs', pairs: [['mesh-2', 'mesh-3'], pair] },
+    });
+    const [oneWay, both] = [pairs({ from: 'mesh-1', to: 'mesh-2' }), pairs(['mesh-1', 'mesh-2'])];
+    expect(await differs(oneWay)).toBe(1);
+    const cut = await apply(oneWay, '--prune', '--yes');
+    expect(cut.stdout, cut.stderr).toContain('Disconnected: mesh-2 and mesh-1');
+    expect(await differs(oneWay)).toBe(0);
+    expect(await differs(both)).toBe(1);
+    expect((await apply(both)).exitCode).toBe(0);
+    expect(await differs(both)).toBe(0);
+  });
+
   it('disables a cluster that has gone from the file, once it has no other peer', async () => {
     const two: WrittenSpec = { clusters: named('mesh-1', 'mesh-2'), topology: { type: 'mesh' } };
     expect(await differs(two)).toBe(1);

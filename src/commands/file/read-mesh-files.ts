@@ -1,13 +1,17 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { COMPATIBILITY_CHECKS } from '../../mesh/checks/compatibility.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { refuseFaults } from '../../mesh/file/fault.ts';
 import { type MeshSpec, meshSpecOf } from '../../mesh/file/mesh-spec.ts';
 import { type MeshText, parseMeshText } from '../../mesh/file/parse.ts';
 import type { Schema } from '../../mesh/file/schema.ts';
 import type { CommandContext } from '../command.ts';
+import type { FlagsIn } from '../flags-of.ts';
+import { requireKnown } from '../option-values.ts';
 import { readPackageFile } from '../package-file.ts';
 import { readTextInput, STANDARD_INPUT } from '../text-input.ts';
+import type { FILE_OPTIONS } from './file-options.ts';
 
 /** The schema of mesh files, in the package. */
 export const MESH_SCHEMA = 'templates/schemas/mesh.schema.json';
@@ -20,11 +24,15 @@ interface Found extends MeshText {
 }
 
 /**
- * What the files want, all together.
- * @param paths of `-f`: files, folders (their `*.yaml`, `*.yml`, `*.json`, not below), `-`
+ * What the files of `-f` want, all together: files, folders (their `*.yaml`, `*.yml`, `*.json`, not below), `-`.
  * @throws MeshctlError `Usage` with everything that is wrong with them, and for what cannot be read
  */
-export async function readMeshFiles(context: CommandContext, paths: readonly string[]): Promise<MeshSpec> {
+export async function readMeshFiles(
+  context: CommandContext,
+  { filename: paths, skipChecks = [] }: FlagsIn<typeof FILE_OPTIONS>,
+): Promise<MeshSpec> {
+  const checks = COMPATIBILITY_CHECKS.map(({ id }) => id);
+  requireKnown('check', skipChecks, checks);
   const schema = JSON.parse(await readPackageFile(context, MESH_SCHEMA)) as Schema;
   const texts: Found[] = [];
   for (const path of [...new Set(paths)]) texts.push(...(await textsAt(context, path)));
