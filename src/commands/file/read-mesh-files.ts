@@ -50,14 +50,10 @@ export async function readMeshFiles(
 }
 
 async function textsAt(context: CommandContext, path: string): Promise<Found[]> {
-  if (path === STANDARD_INPUT)
-    return [{ file: path, text: await readTextInput(context, path, MESH_FILE), inFolder: false }];
   const at = resolve(context.cwd, path);
-  const isFolder = await stat(at).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) return [{ file: path, text: await readTextInput(context, path, MESH_FILE), inFolder: false }];
+  const found = path === STANDARD_INPUT ? undefined : await stat(at).catch(() => undefined);
+  if (!found?.isDirectory())
+    return [{ file: path, text: await readTextInput(context, path, MESH_FILE), inFolder: false }];
   const names = (await readdir(at)).filter((name) => OF_FOLDERS.test(name)).sort();
   if (names.length === 0) throw new MeshctlError('Usage', `there is no YAML or JSON file in ${path}`);
   return Promise.all(
