@@ -110,6 +110,16 @@ describe('status', () => {
     expect(text({ agents })).toContain('node-1, node-2, node-3 and 2 more');
   });
 
+  it('and in the names of their pods', () => {
+    const agents = ['fcf5k', 'nczjv', 'ndlwl'].map((one, index) => ({
+      name: `node-${index + 1}`,
+      pod: `cilium-${one}`,
+      error: `pod cilium-${one} is not running`,
+    }));
+    const { problems } = evaluateStatus(input({ agents }));
+    expect(problems.map(({ nodes }) => nodes)).toEqual([['node-1', 'node-2', 'node-3']]);
+  });
+
   it.each<[string, Partial<StatusInput>, string]>([
     ['no peer', { peers: [], agents: NOTHING, replicas: NOTHING }, 'is connected to no cluster'],
     ['no clustermesh-apiserver', { peers: [], enabled: false, agents: NOTHING, replicas: [] }, 'is not enabled'],

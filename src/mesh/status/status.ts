@@ -292,14 +292,14 @@ function addProblem(problems: StatusProblem[], problem: StatusProblem): void {
       kind === problem.class &&
       heldOver === problem.heldOver,
   );
-  const words = generalise(problem.message);
-  const same = ofClass.find(({ message }) => generalise(message) === words);
+  const words = generalise(problem);
+  const same = ofClass.find((other) => generalise(other) === words);
   const joined = same ?? (ofClass.length >= MOST_MESSAGES ? ofClass.at(-1) : undefined);
   if (joined) joined.nodes.push(...problem.nodes);
   else problems.push(problem);
 }
 
-/** Messages often differ only in ports, addresses' last part and counters. */
-function generalise(message: string): string {
-  return message.replace(/\d+/g, '#');
+/** Messages often differ only in ports, addresses' last part and counters, or in the pod's own name. */
+function generalise({ message, pod }: Pick<StatusProblem, 'message' | 'pod'>): string {
+  return (pod ? message.replaceAll(pod, '#') : message).replace(/\d+/g, '#');
 }
