@@ -88,4 +88,12 @@ describe('a disconnect of two clusters', () => {
     await meshctl.ok(connect('mesh-3', 'mesh-1', '--connection-mode', 'unicast', '--credentials', 'legacy'));
     expect((await both()).stdout).not.toContain('mesh-3');
   });
+
+  it('has nothing to verify where Cluster Mesh was switched off', async () => {
+    await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--yes']);
+    const argv = ['clustermesh', 'disconnect', '--context', 'mesh-3', '--destination-context', 'mesh-1', '--yes'];
+    const parted = await meshctl.ok(argv);
+    expect(parted.stdout).toContain('✅ Disconnected');
+    expect(parted.stderr).not.toContain('verified');
+  });
 });

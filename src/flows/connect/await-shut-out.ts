@@ -6,7 +6,7 @@ import { dialingSecret } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
-import { configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
+import { apiserverDeploymentRef, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
 import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/peer-config.ts';
@@ -47,6 +47,8 @@ interface FormerPeer {
   serverName: string;
   client: string;
   certificate: ClientCertificate;
+  /** False where Cluster Mesh was switched off there: without a pod, no etcd is left that could let anybody in. */
+  isDeployed: boolean;
 }
 
 /**
@@ -69,10 +71,12 @@ function formerPeers(targets: readonly Target[], partings: readonly Parting[]): 
   return partings.flatMap(({ snapshot, unserved }): FormerPeer[] => {
     const server = targets.find(({ client }) => client.context === snapshot.context);
     const serverName = clusterNameOf(snapshot);
+    const deployment = keyOf(apiserverDeploymentRef(snapshot.namespace));
+    const isDeployed = snapshot.objects.has(deployment) || snapshot.unread?.has(deployment) === true;
     const known = unserved.flatMap((client) => {
       const dialler = partings.find((other) => clusterNameOf(other.snapshot) === client)?.snapshot;
       const certificate = dialler && certificateFor(dialler, serverName);
-      return server && certificate ? [{ server, serverName, client, certificate }] : [];
+      return server && certificate ? [{ server, serverName, client, certificate, isDeployed }] : [];
     });
     return known.slice(-1);
   });
@@ -95,6 +99,7 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
   let looks = 0;
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
     const ready = await readyPods(server);
+    if (ready.length === 0 && !former.isDeployed) return [];
     if (ready.length === 0) {
       return [
         `context "${client.context}": the user of "${former.client}" is removed, but no clustermesh-apiserver pod is ready, so it could not be verified that etcd refuses it; see why: ${describeServer({ context: client.context, namespace })}`,
