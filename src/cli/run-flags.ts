@@ -70,9 +70,14 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
   const { kubeconfig, as, asGroup = [], ciliumNamespace, destination, elsewhere = new Map<string, string>() } = flags;
   const given = [kubeconfig, as, ciliumNamespace, destination, ...asGroup].some((flag) => flag !== undefined);
   const identity = [...(as === undefined ? [] : ['--as', as]), ...asGroup.flatMap((group) => ['--as-group', group])];
+  const identityFor = (rest: string) => (has(rest, 'as') || has(rest, 'as-group') ? [] : identity);
   const reaching = commands.filter(({ reachesClusters }) => reachesClusters);
   const paths = reaching.map(({ path }) => path.join(' ')).sort((a, b) => b.length - a.length);
-  const line = new RegExp(`\\b(?<command>meshctl (?:${paths.join('|')})|${KUBECTL})(?= |$)(?<rest>${WORDS})`, 'gm');
+  // What has come by here once has its flags.
+  const line = new RegExp(
+    `(?<!\\bKUBECONFIG=\\S* )\\b(?<command>meshctl (?:${paths.join('|')})|${KUBECTL})(?= |$)(?<rest>${WORDS})`,
+    'gm',
+  );
   const flagOf = new Map(reaching.map((spec) => [`meshctl ${spec.path.join(' ')}`, namespaceOptionOf(spec)]));
   // kubectl's lines name their namespace themselves.
   const namespaceFlag = (command: string, rest: string): string[] => {
@@ -88,15 +93,17 @@ export function runFlagsAdder(flags: RunFlags, commands: readonly CommandSpec[])
       : [...new Set(contexts.map((name) => elsewhere.get(name) ?? kubeconfig))];
   };
   const addRunFlags = ({ command, rest, at }: Line): string => {
-    if (/ --kubeconfig[ =]/.test(rest)) return command + rest;
+    if (has(rest, 'kubeconfig')) return command + rest;
     const isThere = at === 'there';
     const files = kubeconfigsOf(rest);
     const path = isThere ? destination?.kubeconfig : at === 'here' && files.length === 1 ? files[0] : undefined;
     const others = PAIRING.test(command) && !isThere ? contextsAfter('destination-context', rest) : [];
     const access = [
       ...(path === undefined ? [] : ['--kubeconfig', path]),
-      ...(destination && others.some(destination.holds) ? ['--destination-kubeconfig', destination.kubeconfig] : []),
-      ...(command === 'kubectl' && GRANT.test(rest) ? [] : identity),
+      ...(destination && others.some(destination.holds) && !has(rest, 'destination-kubeconfig')
+        ? ['--destination-kubeconfig', destination.kubeconfig]
+        : []),
+      ...(command === 'kubectl' && GRANT.test(rest) ? [] : identityFor(rest)),
       ...namespaceFlag(command, rest),
     ];
     const together = at === 'both' && destination ? [kubeconfig, destination.kubeconfig] : at === 'here' ? files : [];
@@ -152,6 +159,9 @@ function linesFor(command: string, rest: string, destination: Destination | unde
     { command, rest: withContexts('context', rest, there), at: 'there' },
   ];
 }
+
+/** Whether a line says itself what the run would add. */
+const has = (rest: string, flag: string) => new RegExp(` --${flag}[ =]`).test(rest);
 
 const flagPattern = (flag: string) => new RegExp(`(?<= --${flag} )(?:[^\\s']|'[^']*'|\\\\')+`);
 

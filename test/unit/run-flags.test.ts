@@ -57,6 +57,25 @@ describe('commands that a run tells the operator to type', () => {
     );
   });
 
+  it.each<[string, RunFlags]>([
+    ['all', FLAGS],
+    ['an identity alone', { as: 'jane', asGroup: ['ops', 'dev'] }],
+    ['a group alone', { asGroup: ['ops'] }],
+    ['a second kubeconfig', { as: 'jane', destination: { kubeconfig: 'b.yaml', holds: (name) => name === 'b' } }],
+    ['kubeconfigs of a mesh file', { as: 'jane', elsewhere: new Map([['b', '/b.yaml']]) }],
+  ])('get them once, however often they come by: %s', (_what, flags) => {
+    const add = runFlagsAdder(flags, COMMANDS);
+    for (const text of [
+      'meshctl clustermesh connect --context a --destination-context b',
+      'meshctl clustermesh status --context a,b && kubectl --context b -n cilium get pods',
+      'meshctl connectivity test --context a,b',
+      'kubectl --context a apply -f templates/rbac',
+    ]) {
+      const once = add(text);
+      expect(add(once)).toBe(once);
+    }
+  });
+
   it('leave out the context that only meshctl has a name for, in a pod', () => {
     const flags: RunFlags = {};
     const inPod = runFlagsAdder(flags, COMMANDS);
