@@ -26,7 +26,7 @@ interface Destination {
 
 /** A command of kubectl, as opposed to a word about it. */
 const KUBECTL =
-  'kubectl(?= (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|rollout|scale)\\b)';
+  'kubectl(?= (?:--?[a-z][a-z-]*|annotate|apply|create|delete|describe|edit|exec|get|label|logs|patch|replace|rollout|scale)\\b)';
 /** What grants rights is not for who lacks them: it is run as whoever the kubeconfig names. */
 const GRANT = /^.*? (?:create (?:cluster)?role(?:binding)? |apply -f \S*templates\/rbac\b)/;
 /** Words as command-line.ts quotes them, up to what joins or ends commands. */

@@ -103,9 +103,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
       field: cause.field,
       message: plainWords(cause.message ?? ''),
     }));
-    return fail('Rejected', `${cannot}: ${said}`, undefined, {
-      causes,
-    });
+    return fail('Rejected', `${cannot}: ${said}`, immutableHint(action, status), { causes });
   }
   const calling = /failed calling webhook "([^"]+)"/.exec(status?.message ?? '');
   if (calling) {
@@ -118,6 +116,18 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
       ? 'The API server is overloaded; try again later'
       : 'Try again; if it lasts, look at the API server and its etcd';
   return fail('ApiFailure', `${cannot}: the API server answers ${code}: ${said}`, hint);
+}
+
+/** What to do about an object whose data nobody can change (https://kubernetes.io/docs/concepts/configuration/secret/#secret-immutable). */
+function immutableHint(
+  { context, namespace, target, resource = '' }: ApiAction,
+  status?: KubeStatus,
+): string | undefined {
+  if (!/field is immutable when `immutable` is set/.test(status?.message ?? '')) return undefined;
+  const name = status?.details?.name ?? target.slice(target.lastIndexOf('/') + 1);
+  const read = kubectlCommand({ context, namespace }, ['get', resource, name, '-o', 'yaml']);
+  const write = kubectlCommand({ context }, ['replace', '--force', '-f', '-']);
+  return `Somebody made it immutable. If it may change, make it anew without that: ${read} | sed '/^immutable: true$/d' | ${write}`;
 }
 
 type Fail = (code: ErrorCode, text: string, hint?: string, more?: Record<string, unknown>) => MeshctlError;

@@ -177,6 +177,13 @@ describe('409', () => {
 });
 
 describe('rejected objects', () => {
+  test('422 of what somebody made immutable, with the way to change it after all', () => {
+    const text = 'Secret "cilium-ca" is invalid: data: Forbidden: field is immutable when `immutable` is set';
+    expect(refused(422, failure(422, 'Invalid', text, { kind: 'Secret', name: 'cilium-ca' })).hint).toContain(
+      "kubectl --context c1 -n kube-system get secrets cilium-ca -o yaml | sed '/^immutable: true$/d' | kubectl --context c1 replace --force -f -",
+    );
+  });
+
   test('422 with its causes', () => {
     const causes = [{ reason: 'FieldValueInvalid', message: 'Invalid value: 70000', field: 'spec.ports[0].port' }];
     expect(
