@@ -140,6 +140,33 @@ describe('apply', () => {
     expect(await differs(MESH)).toBe(0);
   });
 
+  it.each([2, 5])('puts a mesh that stands back as it was, when a change of it is cut at write %i', async (write) => {
+    const stands = clusters.objects();
+    const abort = new AbortController();
+    let seen = 0;
+    clusters.fault = async ({ verb, resource }) => {
+      const isWrite = ['create', 'patch', 'update', 'delete'].includes(verb) && !OTHERS.includes(resource ?? '');
+      if (isWrite && ++seen === write) abort.abort();
+      return undefined;
+    };
+    const changed: WrittenSpec = {
+      ...MESH,
+      defaults: { enable: { replicas: 2, podDisruptionBudget: true } },
+    };
+    const { exitCode, stderr } = await run(['apply'], changed, { signal: abort.signal });
+    clusters.fault = undefined;
+    expect(exitCode, stderr).toBe(130);
+    const comparable = (objects: Record<string, unknown>) =>
+      JSON.stringify(Object.entries(objects).filter(([name]) => !/ (Pod|ReplicaSet|Deployment)\//.test(name)));
+    await eventually(
+      () => clusters.objects(),
+      (now) => comparable(now) === comparable(stands),
+      'all as before',
+    );
+    expect(await differs(MESH)).toBe(0);
+    expect((await statusIsGreen(clusters)).exitCode).toBe(0);
+  });
+
   it('leaves what no file has, until it is to be pruned, and asks before', async () => {
     const hub: WrittenSpec = { ...MESH, topology: { type: 'hub', hubs: ['mesh-2'] } };
     const without = await apply(hub);

@@ -12,7 +12,7 @@ it.each([
   [
     'list',
     "unknown command 'list'",
-    '→ Did you mean:\n        meshctl clustermesh certs list\n        meshctl service list\n',
+    '→ Did you mean:\n        meshctl clustermesh invitations list\n        meshctl clustermesh certs list\n        meshctl service list\n',
   ],
   ['service gloabl a/b', "unknown command 'gloabl'", '→ Did you mean: meshctl service global a/b\n'],
   ['vresion', "unknown command 'vresion'", '→ Did you mean: meshctl version\n'],
