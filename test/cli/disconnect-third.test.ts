@@ -90,8 +90,9 @@ describe('a disconnect of two clusters', () => {
   });
 
   it('has nothing to verify where Cluster Mesh was switched off', async () => {
+    await meshctl.ok(connect('mesh-1', 'mesh-2'));
     await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-1', '--yes']);
-    const argv = ['clustermesh', 'disconnect', '--context', 'mesh-3', '--destination-context', 'mesh-1', '--yes'];
+    const argv = ['clustermesh', 'disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2', '--yes'];
     const parted = await meshctl.ok(argv);
     expect(parted.stdout).toContain('✅ Disconnected');
     expect(parted.stderr).not.toContain('verified');
