@@ -3,7 +3,7 @@ import { parse, stringify } from 'yaml';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { type CliResult, failureOf, jsonOf } from '../support/cli.ts';
-import { found, refs } from '../support/sandbox-mesh.ts';
+import { eventually, found, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 import { type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
 let two: TwoOwners;
@@ -104,7 +104,17 @@ describe('two owners', () => {
   });
 
   it('accept it, once and again with the same reply', async () => {
+    expect((await a(mesh('status'))).stdout).toMatch(
+      /invitation [0-9a-f]{24} waits for the reply of the other owner \(until .*\n.*accept --context mesh-1 reply.yaml/,
+    );
     reply = good(await b(mesh('accept', 'invitation.yaml'), { answers: ['y'] }));
+    const half = await b(mesh('status'));
+    expect(half.stdout).toMatch(
+      /lets mesh-1 in\n‼ mesh-2: invitation .* waits for the confirmation of the owner of "mesh-1"/,
+    );
+    expect(half.stdout).not.toContain('clustermesh connect');
+    const checked = await b(mesh('check', '--category', 'peers'));
+    expect(checked.stdout).toContain('meshctl clustermesh accept --context mesh-2 confirmation.yaml');
     expect(parse(reply)).toMatchObject({ step: 'reply', answers: { cluster: 'mesh-1' } });
     await two.save('reply.yaml', reply);
     expect(good(await accept(b, 'invitation.yaml', '-y'))).toBe(reply);
@@ -134,6 +144,8 @@ describe('two owners', () => {
   it('are connected in the end, and each sees it with its own kubeconfig', async () => {
     const confirmation = good(await accept(a, 'reply.yaml', '-y'));
     await two.save('confirmation.yaml', confirmation);
+    const half = jsonOf(await a(mesh('status', '-o', 'json')));
+    expect(half).toMatchObject({ healthy: true, ofOthers: ['mesh-2'], invitations: [{ state: 'confirmed' }] });
     expect(parse(confirmation)).toMatchObject({ step: 'confirmation', answers: { cluster: 'mesh-2' } });
     const done = jsonOf(await accept(b, 'confirmation.yaml', '-o', 'json'));
     expect(done).toMatchObject({ kind: 'AcceptResult', user: 'remote-mesh-2', unproved: [], peer: { name: 'mesh-1' } });
@@ -169,7 +181,7 @@ describe('two owners', () => {
     const certificate = () =>
       secretTexts(two.clusters.clusters[0]?.store.get(refs.secret('cilium-kvstoremesh')))['mesh-2.etcd-client.crt'];
     const before = certificate();
-    await two.save('invitation.yaml', good(await a(mesh('invite', '--peer', 'mesh-2'))));
+    await two.save('invitation.yaml', good(await a(mesh('certs', 'rotate', '--peer', 'mesh-2'))));
     await two.save('reply.yaml', good(await accept(b, 'invitation.yaml')));
     await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml')));
     good(await accept(b, 'confirmation.yaml'));
@@ -230,6 +242,35 @@ describe('an invitation', () => {
     expect(failureOf(await accept(a, 'reply.yaml', '-y')).says).toMatch(
       /has no invitation [0-9a-f]{24}: it was revoked/,
     );
+  });
+
+  it('that was used is cleared away when it has expired, and one that was not is for the owner to revoke', async () => {
+    const kept = () => secretsOf('mesh-1').filter(({ metadata }) => metadata.labels?.['meshctl.io/invitation']);
+    const before = kept();
+    for (const secret of before) {
+      const record = JSON.parse(found(secretTexts(secret)['record.json'], 'the record')) as object;
+      const text = JSON.stringify({ ...record, expires: '2020-01-01T00:00:00.000Z' });
+      setSecret(found(two.clusters.clusters[0], 'mesh-1'), secret.metadata.name, { 'record.json': text });
+    }
+    good(await a(mesh('invite')));
+    const { invitations } = jsonOf(await a(mesh('invitations', 'list', '-o', 'json'))) as {
+      invitations: { id: string; state: string; next?: string }[];
+    };
+    expect(invitations.map(({ state }) => state).sort()).toEqual(['expired', 'invited']);
+    const expired = invitations.find(({ state }) => state === 'expired');
+    expect(expired?.next).toBe(`meshctl clustermesh invitations revoke --context mesh-1 ${expired?.id}`);
+  });
+
+  it('is the next step where another owner has shut this cluster out', async () => {
+    setUsers(found(two.clusters.clusters[1], 'mesh-2'), []);
+    const invite = 'meshctl clustermesh invite --context mesh-1 --peer mesh-2';
+    const status = await eventually(
+      () => a(mesh('status')),
+      ({ exitCode }) => exitCode === 1,
+      'a status that tells of it',
+    );
+    expect(status.stdout).toContain(invite);
+    expect(status.stdout).not.toContain('clustermesh connect');
   });
 
   it('does not keep an owner from parting alone', async () => {

@@ -1,4 +1,5 @@
 import type { Target } from '../../flows/flow.ts';
+import { withInvitations } from '../../flows/invitation/pending.ts';
 import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../../flows/status/status.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import { evaluateMesh } from '../../mesh/status/mesh-status.ts';
@@ -40,8 +41,10 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     const several = flags.all === true || answered.length + silent.length > 1;
     const contexts = knownContexts(context, flags);
     const others = several ? [] : await onlyOther(context, flags, answered);
-    const resultOf = async (look: Look) =>
-      statusResult(look, flags, { several, others, contexts: await contexts(look) });
+    const resultOf = async (seen: Look) => {
+      const look = flags.watch ? seen : await withAllInvitations(context, answered, seen);
+      return statusResult(look, flags, { several, others, contexts: await contexts(look) });
+    };
     // A mesh of which a cluster cannot be asked is not known to be healthy.
     const complete = ({ reports, unreachable }: Look): Look => ({
       reports,
@@ -60,6 +63,15 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     return resultOf(complete(look));
   };
   return withAnsweringClusters(context, flags, work, waitMs);
+}
+
+/** The reports with the invitations that wait: who has to act is part of how a cluster stands. */
+async function withAllInvitations(context: CommandContext, targets: readonly Target[], look: Look): Promise<Look> {
+  const reports = look.reports.map((report) => {
+    const target = targets.find(({ client }) => client.context === report.context);
+    return target ? withInvitations(context, target, report) : report;
+  });
+  return { ...look, reports: await Promise.all(reports) };
 }
 
 /**

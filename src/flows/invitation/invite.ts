@@ -10,6 +10,7 @@ import { during, type Flow, type Target } from '../flow.ts';
 import { createClusterWriter } from '../write/apply-clusters.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { addressesOf, readOwnMember } from './own-member.ts';
+import { readInvitations } from './read-invitations.ts';
 import { messageDigest, readSigner, signMessage } from './sign-message.ts';
 
 /** Bits; Cilium's own certificates have as many. */
@@ -72,7 +73,24 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
     why: `keeps the key of the invitation until ${message.expires.toISOString()}`,
     write: { method: 'create', object: invitationSecret(namespace, record, key.pem) },
   };
-  return { target, message, fingerprint: readCertificate(certificates).sha256, steps: [step] };
+  const steps = [...(await spentSteps(target, now)), step];
+  return { target, message, fingerprint: readCertificate(certificates).sha256, steps };
+}
+
+/** What is left of invitations that were used, once none of their messages would be accepted anyway. */
+async function spentSteps(target: Target, now: Date): Promise<Step[]> {
+  const kept = await readInvitations(target);
+  return kept
+    .filter(({ record: { state, expires } }) => (state === 'confirmed' || state === 'joined') && expires <= now)
+    .map(({ record, secret }) => ({
+      cluster: target.client.context,
+      action: 'delete',
+      object: invitationRef(target.namespace, record.id),
+      before: secret,
+      changes: [],
+      why: 'it was used, and has expired',
+      write: { method: 'delete', uid: secret.metadata.uid },
+    }));
 }
 
 /** Writes the Secret of an invitation, or nothing. */

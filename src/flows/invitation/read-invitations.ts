@@ -1,6 +1,8 @@
 import type { ClusterClient } from '../../kube/client.ts';
 import { INVITATION_LABEL, type InvitationRecord, readRecord } from '../../mesh/invitation/record.ts';
-import type { KubeObject } from '../../mesh/objects/kube-object.ts';
+import { type KubeObject, keyOf } from '../../mesh/objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, secretRef } from '../../mesh/objects/names.ts';
+import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import type { Target } from '../flow.ts';
 
 /** An invitation with the Secret that it is kept in, which may hold a private key: never printed. */
@@ -27,4 +29,11 @@ export async function readInvitations(
 /** The one of an id. */
 export async function findInvitation(target: Target, id: string): Promise<KeptInvitation | undefined> {
   return (await readInvitations(target)).find(({ record }) => record.id === id);
+}
+
+/** Whether a peer of a cluster is another owner's: then certificates for dialling it are asked of them. */
+export async function isOfOtherOwner({ client, namespace }: Target, peer: string): Promise<boolean> {
+  const ref = secretRef(namespace, AGENT_PEERS_SECRET);
+  const secret = await client.get(ref);
+  return secret !== undefined && peersOfOthers({ objects: new Map([[keyOf(ref), secret]]), namespace }).includes(peer);
 }

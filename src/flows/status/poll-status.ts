@@ -6,7 +6,7 @@ import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
-import { servedPeers } from '../../mesh/peers/peer-choices.ts';
+import { peersOfOthers, servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import type { FaultId } from '../../mesh/status/fault.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
@@ -95,6 +95,7 @@ function expectationOf(snapshot: ClusterSnapshot): StatusExpectation {
     peers: expectedPeers(snapshot),
     serves: servedPeers(snapshot, configuredPeers(snapshot)),
     admits: knownPeers(snapshot),
+    ofOthers: peersOfOthers(snapshot),
     enabled: objects.has(keyOf(apiserverDeploymentRef(namespace))),
     kvstoremesh: dialsThroughKvstoremesh(snapshot),
   };

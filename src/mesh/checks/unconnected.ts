@@ -56,15 +56,17 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   }
   if (isAlone(report)) {
     const others = reports.filter((other) => other !== report && other.enabled).map((other) => other.context);
-    const { admits = [] } = report;
+    const { admits = [], invitations: [pending] = [] } = report;
     const admitted = admits.map(unnamedContext);
     const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
-    const hint = meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations]);
+    const connect = meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations]);
+    const hint = pending?.next ?? connect;
     const lacks =
       admits.length > 0
         ? `it dials no cluster, although it lets ${admits.join(', ')} in`
         : 'it is connected to no cluster';
-    return fail(lacks, hint);
+    const waits = pending?.waitsFor === undefined ? '' : `; invitation ${pending.id} waits for ${pending.waitsFor}`;
+    return fail(`${lacks}${waits}`, hint);
   }
   if (nodes.total === 0) {
     const lack = report.faults.find(({ id }) => id === 'agents-missing');

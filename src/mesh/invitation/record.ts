@@ -108,7 +108,7 @@ export function standingOf(record: InvitationRecord, context: string, now: Date)
   const steps: Readonly<Record<InvitationStanding['state'], Pick<InvitationStanding, 'waitsFor' | 'next'>>> = {
     invited: { waitsFor: `the reply of ${whom}`, next: accept('reply.yaml') },
     replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
-    confirmed: expires <= now ? {} : { waitsFor: `${whom}, who accepts the confirmation` },
+    confirmed: expires <= now ? {} : { waitsFor: `${whom} to accept the confirmation, unless they have` },
     joined: {},
     expired: { next: meshctlCommand('clustermesh invitations revoke', { context }, [id]) },
   };

@@ -1,5 +1,6 @@
 import { meshctlCommand } from '../command-line.ts';
 import { groupBy } from '../pairs.ts';
+import { inviteIfOthers } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceFor, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import { describeFault, type Fault, type FaultId } from './fault.ts';
@@ -127,12 +128,13 @@ function wordsOf(
   const others = group.map(({ report: { context } }) => context).filter((context) => context !== report.context);
   const place = placeOf(first);
   const peerContext = contexts.get(problem.peer);
-  const advice = adviceFor(problem.class, {
+  const words = adviceFor(problem.class, {
     ...place,
     peerContext,
     peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,
     alsoFrom: [...new Set(others)],
   });
+  const advice = { ...words, hint: inviteIfOthers(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);
   const holders = [place.context, ...new Set(others)];
   const forget = forgetIfSilent(advice.hint, holders, contextsOf(unreachable));
@@ -151,11 +153,13 @@ const CAUSED_ELSEWHERE: ReadonlySet<FailureClass | FaultId> = new Set<FailureCla
 
 function mendOrCheck(
   fault: Fault,
-  { unreachable = [] }: Partial<Pick<MeshStatusReport, 'unreachable'>>,
+  { clusters, unreachable = [] }: Clusters,
   contexts: Contexts,
   isCheck = false,
 ): string {
-  const mend = forgetIfSilent(mendOf(fault, contexts), [fault.context], contextsOf(unreachable));
+  const own = clusters.find(({ context }) => context === fault.context);
+  const known = inviteIfOthers(mendOf(fault, contexts), fault.context, own?.ofOthers);
+  const mend = forgetIfSilent(known, [fault.context], contextsOf(unreachable));
   // One that has a next step of its own has its cause, too.
   return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);
 }

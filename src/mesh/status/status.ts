@@ -1,3 +1,4 @@
+import type { InvitationStanding } from '../invitation/record.ts';
 import { classifyFailure, type FailureClass } from './failure-reason.ts';
 import type { Fault } from './fault.ts';
 import type { RemoteClusterReport } from './remote-cluster-report.ts';
@@ -36,6 +37,8 @@ export interface StatusExpectation {
   serves?: readonly string[] | undefined;
   /** Clusters that have an etcd user here. */
   admits?: readonly string[] | undefined;
+  /** Peers that belong to other owners. */
+  ofOthers?: readonly string[] | undefined;
   /** Whether Cluster Mesh is enabled here: the clustermesh-apiserver exists. */
   enabled: boolean;
   /** Whether the clustermesh-apiserver runs KVStoreMesh; where it is gone, whether agents still read KVStoreMesh's cache. */
@@ -103,6 +106,10 @@ export interface StatusReport {
   serves: string[];
   /** Clusters that have an etcd user here, although this one has nothing to do with any; absent where there is none. */
   admits?: string[] | undefined;
+  /** Peers that belong to other owners, joined by messages; absent where there is none. */
+  ofOthers?: string[] | undefined;
+  /** Invitations for which somebody still has to act; absent where there is none, and where they may not be read. */
+  invitations?: InvitationStanding[] | undefined;
   problems: StatusProblem[];
   /** What is configured but broken, so that it would not come back after a restart; also where it explains a problem. */
   faults: Fault[];
@@ -218,6 +225,7 @@ export function createTally(expected: StatusExpectation, { details = false } = {
       })),
       serves: [...serves],
       ...(isAlone({ peers: expected.peers, serves }) && admits.length > 0 ? { admits: [...admits] } : {}),
+      ...(expected.ofOthers?.length ? { ofOthers: [...expected.ofOthers] } : {}),
       problems: problems.map((problem) => ({ ...problem, nodes: [...problem.nodes].sort() })),
       faults: [],
       ...(details ? { details: rows.sort((a, b) => (a.name < b.name ? -1 : 1)) } : {}),

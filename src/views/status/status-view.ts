@@ -31,6 +31,7 @@ export function statusText(
   }
   lines.push(
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
+    ...invitationLines(report, theme),
     ...beginningLines(report, theme, report.admits?.length ? [] : others, contexts),
     ...servedLines(report, theme, contexts),
     ...explainLines(reasons, theme),
@@ -56,11 +57,21 @@ export function beginningLines(
     const isSaid = problems.some((problem) => problem.class === 'own-apiserver-missing');
     return isSaid ? [] : hintLines(meshctlCommand('clustermesh enable', report), theme);
   }
-  if (!isAlone(report)) return [];
+  if (!isAlone(report) || report.invitations) return [];
   const admitted = admits.map((name) => contextOf(contexts, name));
   const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
   const connect = meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]);
   return hintLines(forgetIfSilent(connect, [report.context], silent), theme);
+}
+
+/** Invitations for which somebody still has to act, each with what this side does. */
+export function invitationLines({ context, invitations = [] }: StatusReport, theme: Theme): string[] {
+  return invitations.flatMap(({ id, state, waitsFor, expires, next }) => {
+    const words = state === 'expired' ? 'has expired' : `waits for ${waitsFor}`;
+    const until = state === 'expired' ? '' : ` (until ${expires.slice(0, 16)}Z)`;
+    const line = `${theme.warn('‼')} ${context}: invitation ${id} ${words}${until}`;
+    return [line, ...(next === undefined ? [] : hintLines(next, theme))];
+  });
 }
 
 /** Where to see how the peers do that a cluster only serves: from here nobody can. */

@@ -5,6 +5,7 @@ import {
   type RotateOptions,
 } from '../../../flows/certificates/prepare-rotation.ts';
 import { rotateCertificates } from '../../../flows/certificates/rotate-certificates.ts';
+import { isOfOtherOwner } from '../../../flows/invitation/read-invitations.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
@@ -19,6 +20,7 @@ import { type DryRun, dryRunOf, type PlanFlags, planResult } from '../../plan-re
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
+import { inviteOwner } from '../invite-owner.ts';
 import type { CERTS_ROTATE } from './rotate-spec.ts';
 
 /** `meshctl clustermesh certs rotate`: new certificates for clusters and peers; with --ca, new CAs, phase by phase. */
@@ -26,6 +28,13 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
   const base = { ...optionsOf(flags), contextsOf: contextsFor(context, flags) };
   const dryRun = dryRunOf(flags);
   return withChosenClusters(context, flags, async (targets, silent) => {
+    const [only] = targets.length === 1 ? targets : [];
+    const { peer, output } = flags;
+    if (only && peer !== undefined && (await isOfOtherOwner(only, peer))) {
+      // Its CA is another owner's: certificates are asked of them, as when it was joined.
+      const options = { validMs: RENEWAL_VALID_MS, invited: peer };
+      return inviteOwner(context, only, options, { dryRun, output });
+    }
     const options = { ...base, spare: flags.all, silent: silent.map((one) => one.context) };
     const prepared = await prepareRotation(context, targets, options);
     const missing = [...silent, ...prepared.spared];
@@ -40,6 +49,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
     return withUnanswered({ kind: 'RotationResult', data: { certificates }, text }, missing);
   });
 }
+
+/** As long as an invitation is good by default. */
+const RENEWAL_VALID_MS = 24 * 60 * 60 * 1000;
 
 function optionsOf(flags: FlagsOf<typeof CERTS_ROTATE>): RotateOptions {
   const { ca, olderThan, peer } = flags;

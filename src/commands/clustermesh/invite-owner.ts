@@ -1,0 +1,25 @@
+import type { Target } from '../../flows/flow.ts';
+import { type InviteOptions, prepareInvite, writeInvite } from '../../flows/invitation/invite.ts';
+import { tryOnServer } from '../../flows/write/try-on-server.ts';
+import { fingerprintOf } from '../../mesh/invitation/judge.ts';
+import type { CommandContext, CommandResult } from '../command.ts';
+import { type DryRun, type PlanFlags, planResult } from '../plan-result.ts';
+import { messageResult } from './message-result.ts';
+
+/** Invites the owner of another cluster, or shows what that would write. */
+export async function inviteOwner(
+  context: CommandContext,
+  target: Target,
+  options: InviteOptions,
+  { dryRun, output }: { dryRun: DryRun | undefined; output: PlanFlags['output'] },
+): Promise<CommandResult> {
+  const prepared = await prepareInvite(context, target, options);
+  const { steps, message, fingerprint } = prepared;
+  if (dryRun) {
+    const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], steps) : undefined;
+    return planResult({ steps, ...(verdicts ? { verdicts } : {}) }, dryRun, output);
+  }
+  await writeInvite(context, prepared);
+  context.progress.info(`The CA of ${message.cluster.name} (yours): ${fingerprintOf(fingerprint)}`);
+  return messageResult(context, message, message.invited);
+}

@@ -1,0 +1,27 @@
+import { unlessForbidden } from '../../kube/unless-refused.ts';
+import { type InvitationRecord, isPending, standingOf } from '../../mesh/invitation/record.ts';
+import type { StatusReport } from '../../mesh/status/status.ts';
+import type { Flow, Target } from '../flow.ts';
+import { readInvitations } from './read-invitations.ts';
+
+/** A report with the invitations for which somebody still has to act; without them where Secrets may not be listed. */
+export async function withInvitations(flow: Flow, target: Target, report: StatusReport): Promise<StatusReport> {
+  const kept = (await unlessForbidden(readInvitations(target, flow.signal))) ?? [];
+  const now = flow.now();
+  const invitations = kept
+    .map(({ record }) => record)
+    .filter((record, index, all) => isPending(record, now) && !isOutdated(record, all.slice(index + 1), report))
+    .map((record) => standingOf(record, report.context, now));
+  return invitations.length > 0 ? { ...report, invitations } : report;
+}
+
+/** Of an invitation that is used here nobody waits any more once the peer is gone, or has been invited anew. */
+function isOutdated(
+  { state, peer }: InvitationRecord,
+  later: readonly InvitationRecord[],
+  { peers }: Pick<StatusReport, 'peers'>,
+): boolean {
+  if (state !== 'confirmed') return false;
+  const isDialled = peers.some(({ name }) => name === peer?.name);
+  return !isDialled || later.some((other) => other.peer?.name === peer?.name);
+}
