@@ -369,7 +369,7 @@ describe('what is kept of an invitation', () => {
   it.each<[InvitationRecord['state'], Date, string, string | undefined]>([
     ['invited', NOW, 'invited', 'the reply of the other owner'],
     ['replied', NOW, 'replied', 'the confirmation of the other owner'],
-    ['confirmed', NOW, 'confirmed', 'the other owner, who accepts the confirmation'],
+    ['confirmed', NOW, 'confirmed', 'the other owner to accept the confirmation, unless they have'],
     ['joined', NOW, 'joined', undefined],
     ['invited', EXPIRES, 'expired', undefined],
     ['confirmed', EXPIRES, 'confirmed', undefined],
