@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
+import { createHash, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
 import { generateRsaKey, type KeyPair, keyToPem } from './certificate.ts';
 import { certificatesOf } from './pem.ts';
 import { signatureAlgorithmOf } from './sign.ts';
@@ -27,12 +27,6 @@ export function isSignedBy(text: string, signature: string, certificate: string)
 export async function newHeldKey(keySize: number): Promise<KeyPair & { pem: string }> {
   const pair = await generateRsaKey(keySize);
   return { ...pair, pem: keyToPem(pair.privateKey) };
-}
-
-/** A key that was kept, as it was made. @throws node:crypto's error for what is none */
-export function heldKey(pem: string): KeyPair {
-  const privateKey = createPrivateKey(pem);
-  return { privateKey, publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'der' }) };
 }
 
 /** SHA-256 of a text, hexadecimal. */

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
@@ -141,6 +143,18 @@ describe('two owners', () => {
     expect(Object.keys(two.clusters.objects()).sort()).toEqual(Object.keys(before).sort());
   });
 
+  it('put everything back on Ctrl-C, and go on with the same message', async () => {
+    const before = two.clusters.objects();
+    const abort = new AbortController();
+    const stopped = await a(mesh('accept', 'reply.yaml', '-y'), {
+      signal: abort.signal,
+      onOutput: (text) => text.includes('The peering files are written') && abort.abort(),
+    });
+    expect(stopped.exitCode).toBe(130);
+    expect(stopped.stdout).toBe('');
+    expect(two.clusters.objects()).toEqual(before);
+  });
+
   it('are connected in the end, and each sees it with its own kubeconfig', async () => {
     const confirmation = good(await accept(a, 'reply.yaml', '-y'));
     await two.save('confirmation.yaml', confirmation);
@@ -184,7 +198,7 @@ describe('two owners', () => {
     await two.save('invitation.yaml', good(await a(mesh('certs', 'rotate', '--peer', 'mesh-2'))));
     await two.save('reply.yaml', good(await accept(b, 'invitation.yaml')));
     await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml')));
-    good(await accept(b, 'confirmation.yaml'));
+    good(await b(mesh('accept', '-'), { input: await readFile(join(two.folder, 'confirmation.yaml'), 'utf8') }));
     expect(certificate()).not.toBe(before);
     const status = await a(mesh('status', '--wait', '--wait-duration', '60s'));
     expect(status.exitCode).toBe(0);

@@ -33,7 +33,7 @@ async function valuesFor(line: string, known: readonly string[] = []): Promise<s
 
 describe('commands', () => {
   it.each([
-    ['', ['clustermesh', 'service', 'connectivity', 'sandbox', 'explain', 'version', 'demo', 'completion', 'help']],
+    ['', ['apply', 'diff', 'export', 'clustermesh', 'service', 'connectivity', 'sandbox', 'explain', 'version']],
     ['cl', ['clustermesh']],
     ['mes', ['mesh']],
     ['zz', []],

@@ -1,6 +1,6 @@
 import { describeCluster } from '../../mesh/invitation/described-cluster.ts';
 import { messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
-import { type InvitationRecord, invitationRef, invitationSecret } from '../../mesh/invitation/record.ts';
+import { forgetStep, type InvitationRecord, invitationRef, invitationSecret } from '../../mesh/invitation/record.ts';
 import { remoteUserName } from '../../mesh/peers/peer-config.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { readCertificate } from '../../pki/read.ts';
@@ -82,15 +82,7 @@ async function spentSteps(target: Target, now: Date): Promise<Step[]> {
   const kept = await readInvitations(target);
   return kept
     .filter(({ record: { state, expires } }) => (state === 'confirmed' || state === 'joined') && expires <= now)
-    .map(({ record, secret }) => ({
-      cluster: target.client.context,
-      action: 'delete',
-      object: invitationRef(target.namespace, record.id),
-      before: secret,
-      changes: [],
-      why: 'it was used, and has expired',
-      write: { method: 'delete', uid: secret.metadata.uid },
-    }));
+    .map(({ secret }) => forgetStep(target.client.context, secret, 'it was used, and has expired'));
 }
 
 /** Writes the Secret of an invitation, or nothing. */

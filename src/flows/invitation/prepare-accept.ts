@@ -32,7 +32,7 @@ import type { Authority } from '../../pki/authority.ts';
 import { certifyKey } from '../../pki/issue.ts';
 import { readBundle, readTlsFiles, tlsSecretFacts } from '../../pki/read.ts';
 import { createRequest, readRequest } from '../../pki/request.ts';
-import { heldKey, newHeldKey } from '../../pki/signed-text.ts';
+import { newHeldKey } from '../../pki/signed-text.ts';
 import { judgeMesh, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
 import type { Flow, Target } from '../flow.ts';
 import { KEY_SIZE } from './invite.ts';
@@ -241,7 +241,7 @@ async function planReply(
   const key = await newHeldKey(KEY_SIZE);
   const answer = answerOf(given, incoming, {
     step: 'reply',
-    request: createRequest(remoteUserName(own.identity.name), heldKey(key.pem)),
+    request: createRequest(remoteUserName(own.identity.name), key),
   });
   const record: InvitationRecord = {
     id: message.id,
@@ -268,7 +268,7 @@ function confirmationOf(given: Given, incoming: Direction): SignedMessage {
 function answerOf(
   { message, own, seals, authority, certificates, now }: Given,
   { credential }: Direction,
-  own_: Pick<Message, 'step' | 'request'>,
+  parts: Pick<Message, 'step' | 'request'>,
 ): SignedMessage {
   const { validityMs } = presentLifetime(own.snapshot);
   const certificate = certifyKey(authority, clientSpec(credential.user), readRequest(message.request ?? ''), {
@@ -276,7 +276,7 @@ function answerOf(
     ...(validityMs === undefined ? {} : { validityMs }),
   });
   const content: Message = {
-    ...own_,
+    ...parts,
     id: message.id,
     issued: new Date(now),
     expires: message.expires,

@@ -1,10 +1,9 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { invitationRef } from '../../mesh/invitation/record.ts';
+import { forgetStep } from '../../mesh/invitation/record.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { peersIn } from '../../mesh/peers/peer-config.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
 import { type PreparedDisconnect, prepareForgetting } from '../connect/prepare-disconnect.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type KeptInvitation, readInvitations } from './read-invitations.ts';
@@ -24,15 +23,7 @@ export async function prepareRevoke(flow: Flow, target: Target, id: string): Pro
   const invitation = oneOf(await readInvitations(target), id, target.client.context);
   const { record, secret } = invitation;
   const { context } = target.client;
-  const step: Step = {
-    cluster: context,
-    action: 'delete',
-    object: invitationRef(target.namespace, record.id),
-    before: secret,
-    changes: [],
-    why: 'no message of it is accepted any more',
-    write: { method: 'delete', uid: secret.metadata.uid },
-  };
+  const step = forgetStep(context, secret, 'no message of it is accepted any more');
   const { peer } = record;
   const isLetIn = record.state === 'replied' && peer && !(await dials(target, peer.name));
   if (!peer || !isLetIn) {

@@ -1,7 +1,8 @@
 import { meshctlCommand } from '../command-line.ts';
-import type { KubeObject } from '../objects/kube-object.ts';
+import { type KubeObject, refOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
 import { emptySecret, encodeText, secretText } from '../objects/secret-data.ts';
+import type { Step } from '../plan/plan.ts';
 
 /**
  * What a cluster keeps of an invitation, in a Secret of its own in Cilium's namespace: the key that the other owner signs a
@@ -60,6 +61,21 @@ export function recordPatch(record: InvitationRecord, withoutKey: boolean): Reco
       [RECORD_KEY]: encodeText(JSON.stringify(record)),
       ...(withoutKey ? { [PRIVATE_KEY]: null } : {}),
     },
+  };
+}
+
+/** Takes a Secret of an invitation away: this very one, whatever has come in its place. */
+export function forgetStep(context: string, secret: KubeObject, why: string): Step {
+  const { uid } = secret.metadata;
+  const object = refOf(secret);
+  return {
+    cluster: context,
+    action: 'delete',
+    object,
+    before: secret,
+    changes: [],
+    why,
+    write: { method: 'delete', uid },
   };
 }
 
