@@ -22,8 +22,8 @@ const AS_PROBER = [...AS_OPERATOR, '--as-group', 'meshctl-probers'];
 const AS_TESTER = [...AS_ANYONE, '--as-group', 'meshctl-connectivity-testers'];
 
 let sandbox: TestSandbox;
-const as = (who: readonly string[], argv: readonly string[]) =>
-  runCli([...argv, ...who], { env: { KUBECONFIG: sandbox.kubeconfigPath }, input: MESH });
+const as = (who: readonly string[], argv: readonly string[], input = MESH) =>
+  runCli([...argv, ...who], { env: { KUBECONFIG: sandbox.kubeconfigPath }, input });
 /** For commands that read a mesh file. */
 const MESH = meshText({
   clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }],
@@ -103,6 +103,12 @@ const OPERATOR_RUNS: readonly string[][] = [
   ['apply', '-f', '-', '--prune', '--yes'],
 ];
 
+/** Of two owners, by their messages. */
+const INVITE = ['clustermesh', 'invite', '--context', 'mesh-1'];
+const ACCEPT = ['clustermesh', 'accept', '-', '--yes'];
+const INVITATIONS = ['clustermesh', 'invitations', 'list', '--context', 'mesh-1'];
+const REVOKE = ['clustermesh', 'invitations', 'revoke'];
+
 function expectAllowed({ exitCode, stdout, stderr }: CliResult): void {
   expect(stderr).not.toMatch(/forbidden|is not allowed|may not|cannot (get|list|watch|create|patch|delete)/i);
   expect({ exitCode, stdout, stderr }).toMatchObject({ exitCode: 0 });
@@ -112,7 +118,8 @@ describe('the roles of an operator', () => {
   it('are tried with every command that reaches clusters, but for those with their own', () => {
     const tried = new Set(OPERATOR_RUNS.map((argv) => pathOf(argv)));
     const all = COMMANDS.filter(({ reachesClusters }) => reachesClusters).map(({ path }) => path.join(' '));
-    expect([...tried, pathOf(TEST), pathOf(DEMO)].sort()).toEqual(all.sort());
+    const own = [TEST, DEMO, INVITE, ACCEPT, INVITATIONS, REVOKE].map(pathOf);
+    expect([...tried, ...own].sort()).toEqual(all.sort());
   });
 
   it.each(OPERATOR_RUNS.map((argv) => [argv.join(' '), argv] as const))(
@@ -123,6 +130,25 @@ describe('the roles of an operator', () => {
     60_000,
   );
 });
+
+it('the roles of an operator let two owners join by messages', async () => {
+  const said = async (argv: readonly string[], input?: string): Promise<string> => {
+    const result = await as(AS_OPERATOR, argv, input);
+    expectAllowed(result);
+    return result.stdout;
+  };
+  await said(['clustermesh', 'enable', '--context', BOTH]);
+  await as(AS_OPERATOR, [...PART, '--destination-context', 'mesh-2', '--yes']);
+  const reply = await said([...ACCEPT, '--context', 'mesh-2'], await said(INVITE));
+  const confirmation = await said([...ACCEPT, '--context', 'mesh-1'], reply);
+  await said([...ACCEPT, '--context', 'mesh-2'], confirmation);
+  await said(INVITE);
+  const { invitations } = JSON.parse(await said([...INVITATIONS, '-o', 'json'])) as {
+    invitations: { id: string; state: string }[];
+  };
+  const unused = invitations.find(({ state }) => state === 'invited')?.id ?? '';
+  await said([...REVOKE, unused, '--context', 'mesh-1', '--yes']);
+}, 60_000);
 
 /** The command's words in the registry, e.g. `certs rotate`. */
 function pathOf(argv: readonly string[]): string {
