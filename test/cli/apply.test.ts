@@ -86,12 +86,12 @@ describe('apply', () => {
   it('takes bare clusters to a mesh; the second run finds nothing to change', async () => {
     const first = await apply(MESH);
     expect(first.exitCode, first.stderr).toBe(0);
-    expect(first.stdout).toContain('✅ mesh-1, mesh-2 and mesh-3 are as - says');
+    expect(first.stdout).toContain('✅ mesh-1, mesh-2 and mesh-3 are as standard input says');
     expect(first.stdout).toContain('Connections: 3 pairs of clusters');
     expect((await statusIsGreen(clusters)).exitCode).toBe(0);
     const stands = clusters.objects();
     const again = await apply(MESH);
-    expect(again.stdout).toBe('✅ Nothing to change: mesh-1, mesh-2 and mesh-3 are as - says\n');
+    expect(again.stdout).toBe('✅ Nothing to change: mesh-1, mesh-2 and mesh-3 are as standard input says\n');
     expect(again.exitCode).toBe(0);
     expect(clusters.objects()).toEqual(stands);
     expect(await differs(MESH)).toBe(0);

@@ -35,7 +35,7 @@ afterAll(async () => {
 describe('diff', () => {
   it('exits 0 where nothing differs', async () => {
     const result = await diff(BOTH);
-    expect(result.stdout).toBe('✅ mesh-1 and mesh-2 are as - says\n');
+    expect(result.stdout).toBe('✅ mesh-1 and mesh-2 are as standard input says\n');
     expect(result.exitCode).toBe(0);
   });
 

@@ -84,7 +84,7 @@ describe('export', () => {
       },
     });
     const diff = await differs(text);
-    expect(diff.stdout).toBe('✅ mesh-1 and mesh-2 are as - says\n');
+    expect(diff.stdout).toBe('✅ mesh-1 and mesh-2 are as standard input says\n');
     expect(jsonOf(await meshctl(['export', '--context', 'mesh-1,mesh-2', '-o', 'json']))).toMatchObject({
       kind: 'Mesh',
       metadata: { name: 'mesh' },
@@ -108,7 +108,7 @@ describe('export', () => {
     const diff = await differs(text);
     expect({ exitCode: diff.exitCode, stdout: diff.stdout }, diff.stderr).toEqual({
       exitCode: 0,
-      stdout: '✅ mesh-3 and mesh-4 are as - says\n',
+      stdout: '✅ mesh-3 and mesh-4 are as standard input says\n',
     });
   });
 
@@ -148,7 +148,7 @@ describe('export', () => {
       const diff = await run(['diff', '-f', '-'], { input: text });
       expect({ exitCode: diff.exitCode, stdout: diff.stdout }, diff.stderr).toEqual({
         exitCode: 0,
-        stdout: '✅ mesh-1 and mesh-2 are as - says\n',
+        stdout: '✅ mesh-1 and mesh-2 are as standard input says\n',
       });
       expect((await run(['apply', '-f', '-'], { input: text })).stdout).toContain('Nothing to change');
     } finally {

@@ -76,7 +76,7 @@ const MOST_NAMES = 6;
 export function agreement(clusters: readonly { name: string }[], files: readonly string[], theme: Theme): string {
   const names = printable(clusters.map(({ name }) => name)).map((name) => theme.bold(name));
   const who = names.length > MOST_NAMES ? `all ${names.length} clusters` : listed(names);
-  return `${who} ${names.length === 1 ? 'is' : 'are'} as ${files.join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
+  return `${who} ${names.length === 1 ? 'is' : 'are'} as ${files.map(nameOf).join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
 }
 
 function section(title: string, lines: readonly string[]): string[] {
@@ -155,4 +155,9 @@ export function diffJunit({ clusters, differences, unreachable }: DiffReport): s
 
 function same(text: string): string {
   return text;
+}
+
+/** As it is spoken of: `-` is no name. */
+function nameOf(file: string): string {
+  return file === '-' ? 'standard input' : file;
 }
