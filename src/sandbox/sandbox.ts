@@ -27,6 +27,14 @@ export interface Sandbox {
 }
 
 /**
+ * Connections grow with the square of the clusters, and one process reads them all: of many, each is read again less often.
+ * Changes are pushed all the same.
+ */
+function resyncMsOf(clusters: number): number {
+  return Math.max(DEFAULT_TIMINGS.resyncMs, clusters * 1500);
+}
+
+/**
  * Starts clusters as an installed Cilium without Cluster Mesh leaves them. Real are their API servers (TLS, client
  * certificates), objects, certificates, every TLS handshake between them, and the HTTP requests between their pods; etcd,
  * Cilium's programs and the datapath are stood in for. Resolves when all pods are ready. Throws `Usage` for impossible
@@ -34,7 +42,7 @@ export interface Sandbox {
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const profiles = resolveProfiles(options);
-  const timings = { ...DEFAULT_TIMINGS, ...options.timings };
+  const timings = { ...DEFAULT_TIMINGS, resyncMs: resyncMsOf(profiles.length), ...options.timings };
   const now = options.clock ?? (() => new Date());
   const onError = options.onError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)));
   const authorities = await createAuthorities(profiles, options, now());
