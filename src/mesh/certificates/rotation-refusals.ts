@@ -63,6 +63,10 @@ export function requireAllPeers(
   );
 }
 
+/**
+ * The certificates for dialling one peer are issued by its cluster, which the run has to reach.
+ * @throws MeshctlError `Usage`, with the contexts to name, or whom the clusters dial
+ */
 export function requirePeer(
   members: readonly Member[],
   peer: string,
@@ -97,6 +101,7 @@ export function requirePeer(
 /**
  * Where Secret cilium-ca holds a CA that signed nothing, a rotation goes over to it; peers that log in by the one in use, which
  * they share, would be cut off.
+ * @throws MeshctlError `CertificateAuthority`, with the ways to agree on one
  */
 export function requireFollowers(snapshot: ClusterSnapshot, members: readonly Member[]): void {
   const others = members.flatMap((member) => (member.snapshot === snapshot ? [] : [member.snapshot]));
@@ -111,7 +116,10 @@ export function requireFollowers(snapshot: ClusterSnapshot, members: readonly Me
   );
 }
 
-/** Who logs in with a certificate that others use too, or that its own CA has issued, cannot follow a new CA by itself. */
+/**
+ * Who logs in with a certificate that others use too, or that its own CA has issued, cannot follow a new CA by itself.
+ * @throws MeshctlError `CertificateAuthority`, with the commands that give each its own
+ */
 export function refuseCommonCredentials(members: readonly Member[]): void {
   for (const [one, other] of pairsOf(members)) {
     const contexts = [one.snapshot.context, other.snapshot.context];

@@ -13,6 +13,7 @@ export function unreadContexts(
   return `context ${known.map((name) => `"${name}"`).join(', ')} could not be read`;
 }
 
+/** To whom a cluster is connected that is no member of the run, and why, as the beginning of a sentence. */
 export function describeStrangers(
   { snapshot }: Member,
   strangers: readonly string[],
