@@ -6,9 +6,12 @@ import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR } from '../mesh/objects/names.ts';
 import { isPodReady, nodeOf } from '../mesh/objects/pods.ts';
 
+/** One function, so that a client that remembers knows what was kept. */
+const keepFacts = (node: KubeObject): NodeFacts[] => [nodeFactsOf(node)];
+
 /** All nodes, page by page. */
 export function readNodes(client: ClusterClient): Promise<NodeFacts[]> {
-  return client.collect({ apiVersion: 'v1', kind: 'Node' }, (node) => [nodeFactsOf(node)]);
+  return client.collect({ apiVersion: 'v1', kind: 'Node' }, keepFacts);
 }
 
 /** The nodes that a snapshot of a cluster's health lacks; none where they may not be listed. */

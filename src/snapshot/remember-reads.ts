@@ -1,4 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
+import type { Selection } from '../kube/list-watch.ts';
+import type { KubeObject } from '../mesh/objects/kube-object.ts';
 
 /**
  * A client that asks for each object and each list once, for several passes over a cluster that are to see the same. Not for
@@ -12,6 +14,16 @@ export function rememberReads(client: ClusterClient): ClusterClient {
     known.set(key, answer);
     return answer;
   }
+  // What is kept of a list differs by who keeps: only the same function keeps the same.
+  const kept = new Map<unknown, Map<string, Promise<unknown>>>();
+  function keptOnce<T>(keep: (object: KubeObject) => readonly T[], selection: Selection): Promise<T[]> {
+    const known = kept.get(keep) ?? new Map<string, Promise<unknown>>();
+    kept.set(keep, known);
+    const key = JSON.stringify(selection);
+    const answer = (known.get(key) as Promise<T[]> | undefined) ?? client.collect(selection, keep);
+    known.set(key, answer);
+    return answer;
+  }
   return {
     ...client,
     get: (ref, options) =>
@@ -20,6 +32,8 @@ export function rememberReads(client: ClusterClient): ClusterClient {
         : once(['get', ref.apiVersion, ref.kind, ref.namespace, ref.name], () => client.get(ref)),
     listAll: (selection, options) =>
       options ? client.listAll(selection, options) : once(['list', selection], () => client.listAll(selection)),
+    collect: (selection, keep, options) =>
+      options ? client.collect(selection, keep, options) : keptOnce(keep, selection),
     version: () => once(['version'], () => client.version()),
     apiGroups: () => once(['groups'], () => client.apiGroups()),
   };

@@ -29,3 +29,23 @@ test('each object and each list is asked for once, also at the same time; anothe
   await client.get(config, { signal: new AbortController().signal });
   expect(asked.slice(6)).toEqual(['get cilium-config']);
 });
+
+test('what is kept of a list is read once for who keeps the same', async () => {
+  const asked: string[] = [];
+  const client = rememberReads({
+    collect: (selection: { kind: string }, keep: (object: unknown) => unknown[]) => {
+      asked.push(selection.kind);
+      return Promise.resolve(keep('one'));
+    },
+  } as unknown as ClusterClient);
+  const nodes = { apiVersion: 'v1', kind: 'Node' };
+  const all = (object: unknown) => [object];
+  const none = () => [];
+  const read = () => Promise.all([client.collect(nodes, all), client.collect(nodes, all), client.collect(nodes, none)]);
+  expect(await read()).toEqual([['one'], ['one'], []]);
+  await read();
+  await client.collect({ ...nodes, kind: 'Service' }, all);
+  expect(asked).toEqual(['Node', 'Node', 'Service']);
+  await client.collect(nodes, all, { signal: new AbortController().signal });
+  expect(asked).toHaveLength(4);
+});
