@@ -203,6 +203,15 @@ describe('two owners', () => {
     const status = await a(mesh('status', '--wait', '--wait-duration', '60s'));
     expect(status.exitCode).toBe(0);
   });
+
+  it('are told how a CA is replaced: the other owner is invited anew', async () => {
+    const refused = failureOf(await a(mesh('certs', 'rotate', '--ca', '-y')));
+    expect(refused.exitCode).toBe(2);
+    expect(refused.says).not.toContain('<context');
+    expect(refused.says).toContain(
+      'clustermesh disconnect --context mesh-1 --peer mesh-2 && meshctl clustermesh certs rotate --context mesh-1 --ca && meshctl clustermesh invite --context mesh-1 --peer mesh-2',
+    );
+  });
 });
 
 describe('an invitation', () => {

@@ -4,6 +4,7 @@ import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { CA_SECRET } from '../objects/names.ts';
 import { pairsOf } from '../pairs.ts';
+import { peersOfOthers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { type Contexts, contextOf } from '../status/standing-advice.ts';
@@ -51,13 +52,23 @@ export function requireAllPeers(
       },
     );
   }
-  const all = [...members.map((one) => one.snapshot.context), ...strangers.map((peer) => contextOf(contexts, peer))];
-  const together = meshctlCommand('clustermesh certs rotate', { context: all.join(',') }, ['--ca']);
+  const own = members.map((one) => one.snapshot.context);
+  const rotate = (context: readonly string[]) => meshctlCommand('clustermesh certs rotate', { context }, ['--ca']);
+  const invitations = lacking.flatMap(({ member: { snapshot }, strangers: peers }) =>
+    peers
+      .filter((peer) => peersOfOthers(snapshot).includes(peer))
+      .map((peer) => meshctlCommand('clustermesh invite', { context: snapshot.context }, ['--peer', peer])),
+  );
+  const isOthers = invitations.length === lacking.flatMap((one) => one.strangers).length;
+  const anew = [gone, rotate(own), ...invitations].join(' && ');
+  const together = rotate([...own, ...strangers.map((peer) => contextOf(contexts, peer))]);
   throw new MeshctlError(
     'Usage',
     `${describeStrangers(first.member, first.strangers, contexts)}, and would be cut off by a new CA`,
     {
-      hint: `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
+      hint: isOthers
+        ? `Its owner is another one, who is invited anew, which cuts the connection in between: ${anew}`
+        : `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
       details,
     },
   );
