@@ -42,7 +42,8 @@ export async function disconnectClusters(
   }
   const writer = createClusterWriter(flow, targets, options.parallel, options.account);
   try {
-    await during(flow, { doing: 'Removing the peers', done: 'Removed the peers' }, () =>
+    const what = prepared.partings.length > 0 ? 'the peers' : 'what is left';
+    await during(flow, { doing: `Removing ${what}`, done: `Removed ${what}` }, () =>
       writer.write(
         plan.steps,
         async ({ write }) => write as ReadyWrite,

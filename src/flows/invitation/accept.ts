@@ -41,8 +41,9 @@ export async function acceptMessage(
   prepared: PreparedAccept,
   { proof, proofMs, rollback, parallel }: CarryOutOptions,
 ): Promise<AcceptOutcome> {
-  const unproved: string[] = [];
-  const { connect } = prepared;
+  const { connect, target } = prepared;
+  const { context } = target.client;
+  const unproved: string[] = proof === false ? [`context "${context}": nothing was proved (--no-proof)`] : [];
   const oneSided: OneSidedProofs = {
     served: async () => {
       if (proof !== false) unproved.push(...(await proveServed(flow, prepared, proofMs)));

@@ -18,7 +18,7 @@ export interface JoinedCluster {
 export function acceptText({ context, cluster, peer, user, steps, unproved }: JoinedCluster, theme: Theme): string {
   const names = `${theme.bold(cluster.name)} and ${theme.bold(peer.name)}`;
   return [
-    unproved.length === 0 ? `✅ Connected ${names}` : `Joined ${names}; not all of it was proved`,
+    unproved.length === 0 ? `✅ Connected ${names}` : `⚠️  Joined ${names}; not all of it was proved`,
     `  • ${theme.bold(peer.name)} is dialled at ${peer.endpoints.join(', ')}, as ${user}`,
     `  • Objects: ${summariseActions(countActions(steps), theme)}`,
     ...unproved.map((words) => `  • ${words}`),
