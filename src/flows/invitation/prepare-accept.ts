@@ -1,7 +1,7 @@
 import { trustedBy } from '../../mesh/certificates/certificate.ts';
 import { clientSpec } from '../../mesh/certificates/cluster-certificates.ts';
 import { presentLifetime } from '../../mesh/certificates/kept-lifetime.ts';
-import { managesUsers } from '../../mesh/connect/credentials.ts';
+import { perPeerCredential } from '../../mesh/connect/credentials.ts';
 import { markSteps, planDial } from '../../mesh/connect/dial-plan.ts';
 import type { Direction } from '../../mesh/connect/direction.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
@@ -11,7 +11,13 @@ import { planServe } from '../../mesh/connect/serve-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeCluster, memberOf } from '../../mesh/invitation/described-cluster.ts';
 import { judgeMessage, type Receiver, type Seals } from '../../mesh/invitation/judge.ts';
-import { type Message, messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
+import {
+  MESSAGE_API,
+  MESSAGE_KIND,
+  type Message,
+  messageData,
+  type SignedMessage,
+} from '../../mesh/invitation/message.ts';
 import { parseMessage } from '../../mesh/invitation/parse-message.ts';
 import {
   type InvitationRecord,
@@ -20,7 +26,6 @@ import {
   keptKey,
   recordPatch,
 } from '../../mesh/invitation/record.ts';
-import { SHARED_USER } from '../../mesh/objects/names.ts';
 import { emptySecret, encodeText } from '../../mesh/objects/secret-data.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { marksFor } from '../../mesh/peers/peer-choices.ts';
@@ -182,18 +187,10 @@ async function planAccept(target: Target, given: Given): Promise<PlannedAccept> 
 
 /** The other cluster dials this one, with a certificate of which it alone has the key. */
 function incomingOf({ own, peer }: Given): Direction {
-  const { name } = peer.identity;
-  const user = managesUsers(own.snapshot) ? remoteUserName(name) : SHARED_USER;
-  const warnings =
-    user === SHARED_USER
-      ? [
-          `context "${own.snapshot.context}": its clustermesh-apiserver has no users of its own for peers (authMode legacy), so "${name}" logs in as the common user "${SHARED_USER}" and cannot be cut off alone`,
-        ]
-      : [];
   return {
     client: peer,
     server: own,
-    credential: { kind: 'per-peer', user, warnings },
+    credential: perPeerCredential(peer, own),
     endpoint: { addresses: addressesOf(own) },
     marks: {},
   };
@@ -325,6 +322,6 @@ function peerOf({ peer, seals }: Given): NonNullable<InvitationRecord['peer']> {
 
 /** A message that was printed before. */
 function asMessage(sent: Record<string, unknown>): SignedMessage {
-  const document = { apiVersion: 'meshctl.io/v1alpha1', kind: 'ClusterMeshInvitation', ...sent };
+  const document = { apiVersion: MESSAGE_API, kind: MESSAGE_KIND, ...sent };
   return parseMessage(JSON.stringify(document), 'what was printed before');
 }

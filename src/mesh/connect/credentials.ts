@@ -147,7 +147,8 @@ function peerUser(client: IdentifiedCluster, server: IdentifiedCluster): string 
   return managesUsers(server.snapshot) ? remoteUserName(client.identity.name) : SHARED_USER;
 }
 
-function perPeerCredential(client: IdentifiedCluster, server: IdentifiedCluster): Credential {
+/** A certificate of the client's own, whoever issues it. */
+export function perPeerCredential(client: IdentifiedCluster, server: IdentifiedCluster): Credential {
   const user = peerUser(client, server);
   if (user !== SHARED_USER) return { kind: 'per-peer', user, warnings: [] };
   return {
