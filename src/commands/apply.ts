@@ -1,11 +1,12 @@
 import { givenAuthorities } from '../flows/enable/enable.ts';
-import { type AppliedMesh, applyMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
+import { applyMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
 import { inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
 import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
+import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { pairsOfDials } from '../mesh/file/differences.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';

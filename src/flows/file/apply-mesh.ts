@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/linked-signal.ts';
 import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -27,19 +28,6 @@ export interface ApplyOptions extends FileOptions, Pick<CarryOutOptions, 'proof'
    * is, say, is known once it is there.
    */
   agree(steps: readonly Step[], effects: readonly PeerEffect[]): Promise<void>;
-}
-
-/** What was done. */
-export interface AppliedMesh {
-  /** By name, with its Service's addresses. */
-  enabled: readonly { cluster: string; context: string; endpoints: readonly string[] }[];
-  connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
-  parted: readonly { from: string; to: string }[];
-  disabled: readonly string[];
-  steps: readonly Step[];
-  warnings: readonly string[];
-  /** Whether all that was to be seen of a prune was seen. */
-  verified: boolean;
 }
 
 const isChange = ({ action }: Step): boolean => action !== 'keep';

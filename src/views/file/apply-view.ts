@@ -1,7 +1,7 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
+import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { type Pair, pairsOfDials } from '../../mesh/file/differences.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
 import { hintLines } from '../hint-lines.ts';
 import { countActions, stepData } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
@@ -16,14 +16,7 @@ export interface AppliedFiles {
   meshes: readonly string[];
   /** Of the files. */
   clusters: readonly { name: string; context: string }[];
-  applied: {
-    enabled: readonly { cluster: string; context: string; endpoints: readonly string[] }[];
-    connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
-    parted: readonly { from: string; to: string }[];
-    disabled: readonly string[];
-    steps: readonly Step[];
-    warnings: readonly string[];
-  };
+  applied: Omit<AppliedMesh, 'verified'>;
 }
 
 /** The result as data. */

@@ -1,0 +1,14 @@
+import type { Step } from '../plan/plan.ts';
+
+/** What was done to bring clusters to what their files say. */
+export interface AppliedMesh {
+  /** By name, with its Service's addresses. */
+  enabled: readonly { cluster: string; context: string; endpoints: readonly string[] }[];
+  connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
+  parted: readonly { from: string; to: string }[];
+  disabled: readonly string[];
+  steps: readonly Step[];
+  warnings: readonly string[];
+  /** Whether all that was to be seen of a prune was seen. */
+  verified: boolean;
+}
