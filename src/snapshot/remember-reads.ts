@@ -1,27 +1,18 @@
 import type { ClusterClient } from '../kube/client.ts';
-import type { Selection } from '../kube/list-watch.ts';
-import type { KubeObject } from '../mesh/objects/kube-object.ts';
 
 /**
  * A client that asks for each object and each list once, for several passes over a cluster that are to see the same. Not for
  * waiting, and not for who changes what was read. A read with a signal of its own goes to the cluster.
  */
 export function rememberReads(client: ClusterClient): ClusterClient {
-  const known = new Map<string, Promise<unknown>>();
-  function once<T>(question: readonly unknown[], ask: () => Promise<T>): Promise<T> {
+  const known = new Map<unknown, Map<string, Promise<unknown>>>();
+  /** @param how it is asked; of a list, by what is kept of it: only the same function keeps the same */
+  function once<T>(how: unknown, question: unknown, ask: () => Promise<T>): Promise<T> {
+    const answers = known.get(how) ?? new Map<string, Promise<unknown>>();
+    known.set(how, answers);
     const key = JSON.stringify(question);
-    const answer = (known.get(key) as Promise<T> | undefined) ?? ask();
-    known.set(key, answer);
-    return answer;
-  }
-  // What is kept of a list differs by who keeps: only the same function keeps the same.
-  const kept = new Map<unknown, Map<string, Promise<unknown>>>();
-  function keptOnce<T>(keep: (object: KubeObject) => readonly T[], selection: Selection): Promise<T[]> {
-    const known = kept.get(keep) ?? new Map<string, Promise<unknown>>();
-    kept.set(keep, known);
-    const key = JSON.stringify(selection);
-    const answer = (known.get(key) as Promise<T[]> | undefined) ?? client.collect(selection, keep);
-    known.set(key, answer);
+    const answer = (answers.get(key) as Promise<T> | undefined) ?? ask();
+    answers.set(key, answer);
     return answer;
   }
   return {
@@ -29,12 +20,12 @@ export function rememberReads(client: ClusterClient): ClusterClient {
     get: (ref, options) =>
       options
         ? client.get(ref, options)
-        : once(['get', ref.apiVersion, ref.kind, ref.namespace, ref.name], () => client.get(ref)),
+        : once('get', [ref.apiVersion, ref.kind, ref.namespace, ref.name], () => client.get(ref)),
     listAll: (selection, options) =>
-      options ? client.listAll(selection, options) : once(['list', selection], () => client.listAll(selection)),
+      options ? client.listAll(selection, options) : once('list', selection, () => client.listAll(selection)),
     collect: (selection, keep, options) =>
-      options ? client.collect(selection, keep, options) : keptOnce(keep, selection),
-    version: () => once(['version'], () => client.version()),
-    apiGroups: () => once(['groups'], () => client.apiGroups()),
+      options ? client.collect(selection, keep, options) : once(keep, selection, () => client.collect(selection, keep)),
+    version: () => once('version', [], () => client.version()),
+    apiGroups: () => once('groups', [], () => client.apiGroups()),
   };
 }
