@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Direction } from '../../src/mesh/connect/direction.ts';
 import { connectEffects } from '../../src/mesh/connect/effects.ts';
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
-import { secretRef } from '../../src/mesh/objects/names.ts';
+import { apiserverDeploymentRef, secretRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { dialledAddresses } from '../../src/mesh/peers/dialled-addresses.ts';
 import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
@@ -81,12 +81,7 @@ describe('what a connect does to the connections that there are', () => {
     const changes = [{ path: 'data.mesh-3', from: 'dials a:1', to: 'dials b:1' }];
     const moved = step('context-1', 'cilium-kvstoremesh', { changes });
     expect(effects(moved)).toContainEqual(['context-1', 'mesh-3', 'moved', 'dials a:1 → dials b:1']);
-    const restarted = {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      namespace: 'kube-system',
-      name: 'clustermesh-apiserver',
-    };
+    const restarted = apiserverDeploymentRef('kube-system');
     const aliases = [{ path: 'spec.template.spec.hostAliases[mesh-9.mesh.cilium.io]', to: '10.0.0.9' }];
     expect(effects(step('context-2', '', { object: restarted, changes: aliases }))).toEqual([
       ['context-2', 'mesh-1', 'moved', 'the pods of Deployment clustermesh-apiserver restart'],
@@ -127,12 +122,7 @@ describe('what a connect does to the connections that there are', () => {
         endpoint: { addresses: [`${to}:2379`] },
       } as unknown as Direction;
       const changes = [{ path: 'spec.template.spec.hostAliases[mesh-3.mesh.cilium.io]', from: '10.9.9.1', to }];
-      const object = {
-        apiVersion: 'apps/v1',
-        kind: 'Deployment',
-        namespace: 'kube-system',
-        name: 'clustermesh-apiserver',
-      };
+      const object = apiserverDeploymentRef('kube-system');
       const [effect] = connectEffects([client, server], [direction], [step('context-1', '', { object, changes })]);
       return [effect?.becomes, effect?.why];
     };

@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { disconnectEffects, partingsOf, planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
 import { doubtAboutUsers, usersToRestore } from '../../src/mesh/enable/effects.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { apiserverDeploymentRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { marksFor } from '../../src/mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../src/mesh/peers/peers.ts';
@@ -92,12 +93,7 @@ describe('a user that is removed', () => {
   });
 
   it('is not all: where pods lose a name, those that stay go on over new ones', () => {
-    const object = {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      namespace: 'kube-system',
-      name: 'clustermesh-apiserver',
-    };
+    const object = apiserverDeploymentRef('kube-system');
     const changes = [{ path: 'spec.template.spec.hostAliases[mesh-3.mesh.cilium.io]', from: '10.0.0.9' }];
     const step: Step = { cluster: 'c1', object, action: 'update', changes, why: '' };
     const served = { ...one.snapshot, remoteUsers: [{ name: 'remote-mesh-4', role: 'remote' }] };

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -256,7 +257,8 @@ topology: {type: hubs, hubs: [alpha]}
   });
 
   it('has no place for keys, and tells none', () => {
-    const key = '-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----';
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const key = privateKey.export({ type: 'sec1', format: 'pem' }).toString().trimEnd();
     const text = `${HEAD}  clusters: [{name: a}]\n  topology: {type: mesh}\n  caKey: |\n${key.replace(/^/gm, '    ')}\n`;
     expect(faultsIn(text)).toEqual(['mesh.yaml:8:5: a private key does not belong in this file']);
     const long = faultsIn(spec(`${CLUSTERS}topology: {type: ${'k'.repeat(80)}}`));
