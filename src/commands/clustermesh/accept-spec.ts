@@ -9,7 +9,7 @@ import {
   waitDuration,
   YES,
 } from '../shared-options.ts';
-import { parseCaFingerprint } from './invitation-values.ts';
+import { parseCaFingerprint } from './invitations/invitation-values.ts';
 import { OFFERED_ENDPOINT } from './invite-spec.ts';
 
 export const ACCEPT = {

@@ -15,8 +15,8 @@ import { withMendsNamed } from '../targets/contexts-of-clusters.ts';
 import { withOneCluster } from '../targets/several-clusters.ts';
 import { readTextInput } from '../text-input.ts';
 import type { ACCEPT } from './accept-spec.ts';
-import { offeredEndpoints } from './invitation-values.ts';
-import { messageResult } from './message-result.ts';
+import { offeredEndpoints } from './invitations/invitation-values.ts';
+import { messageResult } from './invitations/message-result.ts';
 
 type AcceptFlags = FlagsOf<typeof ACCEPT>;
 

@@ -1,7 +1,7 @@
 import { parseEndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import { CONTEXT, DRY_RUN, RESULT_OR_PLAN_FORMAT } from '../shared-options.ts';
-import { parseInvitationSpan, parsePeerName } from './invitation-values.ts';
+import { parseInvitationSpan, parsePeerName } from './invitations/invitation-values.ts';
 
 /** At which address the other owner's cluster dials this one. */
 export const OFFERED_ENDPOINT = {

@@ -2,8 +2,8 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../flags-of.ts';
 import { dryRunOf } from '../plan-result.ts';
 import { withOneCluster } from '../targets/several-clusters.ts';
-import { offeredEndpoints } from './invitation-values.ts';
-import { inviteOwner } from './invite-owner.ts';
+import { offeredEndpoints } from './invitations/invitation-values.ts';
+import { inviteOwner } from './invitations/invite-owner.ts';
 import type { INVITE } from './invite-spec.ts';
 
 /** `meshctl clustermesh invite`: prints an invitation for the owner of another cluster. */

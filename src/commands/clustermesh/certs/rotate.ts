@@ -20,7 +20,7 @@ import { type DryRun, dryRunOf, type PlanFlags, planResult } from '../../plan-re
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
-import { inviteOwner } from '../invite-owner.ts';
+import { inviteOwner } from '../invitations/invite-owner.ts';
 import type { CERTS_ROTATE } from './rotate-spec.ts';
 
 /** `meshctl clustermesh certs rotate`: new certificates for clusters and peers; with --ca, new CAs, phase by phase. */

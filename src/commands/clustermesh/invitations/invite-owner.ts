@@ -1,9 +1,9 @@
-import type { Target } from '../../flows/flow.ts';
-import { type InviteOptions, prepareInvite, writeInvite } from '../../flows/invitation/invite.ts';
-import { tryOnServer } from '../../flows/write/try-on-server.ts';
-import { fingerprintOf } from '../../mesh/invitation/judge.ts';
-import type { CommandContext, CommandResult } from '../command.ts';
-import { type DryRun, type PlanFlags, planResult } from '../plan-result.ts';
+import type { Target } from '../../../flows/flow.ts';
+import { type InviteOptions, prepareInvite, writeInvite } from '../../../flows/invitation/invite.ts';
+import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { fingerprintOf } from '../../../mesh/invitation/judge.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import { type DryRun, type PlanFlags, planResult } from '../../plan-result.ts';
 import { messageResult } from './message-result.ts';
 
 /** Invites the owner of another cluster, or shows what that would write. */

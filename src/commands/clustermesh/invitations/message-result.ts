@@ -1,6 +1,6 @@
-import { MESSAGE_KIND, messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
-import { messageText } from '../../views/invitation/message-view.ts';
-import type { CommandContext, CommandResult } from '../command.ts';
+import { MESSAGE_KIND, messageData, type SignedMessage } from '../../../mesh/invitation/message.ts';
+import { messageText } from '../../../views/invitation/message-view.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
 
 /** A message for the other owner as a result, with what is to be done with it on stderr. */
 export function messageResult(

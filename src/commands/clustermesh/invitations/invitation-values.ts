@@ -1,9 +1,9 @@
-import { hostPort } from '../../mesh/apiserver/endpoints.ts';
-import { checkClusterName } from '../../mesh/cilium/identity.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
-import { parseFingerprint } from '../../mesh/invitation/judge.ts';
-import type { EndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
-import { parseSpan } from '../../mesh/span.ts';
+import { hostPort } from '../../../mesh/apiserver/endpoints.ts';
+import { checkClusterName } from '../../../mesh/cilium/identity.ts';
+import { MeshctlError } from '../../../mesh/errors.ts';
+import { parseFingerprint } from '../../../mesh/invitation/judge.ts';
+import type { EndpointOverride } from '../../../mesh/peers/endpoint-overrides.ts';
+import { parseSpan } from '../../../mesh/span.ts';
 
 const SHORTEST_INVITATION_MS = 5 * 60_000;
 const LONGEST_INVITATION_MS = 30 * 86_400_000;
