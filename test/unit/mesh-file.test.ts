@@ -365,7 +365,7 @@ describe('the schema', () => {
         const faults = parseMeshText({ file: 'x', text }, SCHEMA, { references: false }).faults;
         expect(faults.map(faultText), text).toHaveLength(bySchema ? 0 : faults.length || -1);
       }),
-      { numRuns: 200 },
+      { numRuns: 600 },
     );
     expect(valid).toBeGreaterThan(10);
   });
