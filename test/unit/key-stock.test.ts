@@ -1,0 +1,39 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { generateEcKey, keyToPem } from '../../src/pki/certificate.ts';
+import { KeyStock } from '../setup/key-stock.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'meshctl-key-stock-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const make = async () => {
+  const pair = generateEcKey();
+  return { ...pair, pem: keyToPem(pair.privateKey) };
+};
+const hexOf = async (keys: Iterable<ReturnType<KeyStock['ofLeaf']>>) =>
+  (await Promise.all(keys)).map(({ publicKey }) => publicKey.toString('hex'));
+
+it('gives no two CAs of a file, and no CA and leaf, the same key', async () => {
+  const stock = new KeyStock(folder, make);
+  const keys = Array.from({ length: 200 }, () => ({ authority: stock.ofAuthority(), leaf: stock.ofLeaf() }));
+  const authorities = await hexOf(keys.map(({ authority }) => authority));
+  const leaves = new Set(await hexOf(keys.map(({ leaf }) => leaf)));
+  expect(new Set(authorities).size).toBe(200);
+  expect(authorities.filter((key) => leaves.has(key))).toEqual([]);
+  expect(leaves.size).toBeLessThan(200);
+});
+
+it('gives the next file, and another worker, the keys that were made', async () => {
+  const stock = new KeyStock(folder, make);
+  const first = await hexOf([stock.ofAuthority(), stock.ofLeaf()]);
+  stock.beginFile();
+  const again = await hexOf([stock.ofAuthority(), stock.ofLeaf()]);
+  const elsewhere = new KeyStock(folder, make);
+  const other = await hexOf([elsewhere.ofAuthority(), elsewhere.ofLeaf()]);
+  expect([again, other]).toEqual([first, first]);
+});
