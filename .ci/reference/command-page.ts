@@ -6,7 +6,7 @@ import { unified } from 'unified';
 import { HELP_FORMAT } from '../../src/cli/help-format.ts';
 import { createOption, helpOption, inGroups } from '../../src/cli/options.ts';
 import type { HelpTopics, LoadableCommand } from '../../src/commands/command.ts';
-import { optionsOf } from '../../src/commands/shared-options.ts';
+import { optionsOf } from '../../src/commands/options/shared-options.ts';
 
 /** A command's page, in the reference and for man: made of the very spec that its `--help` is made of. */
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { CommandSpec, OptionSpec } from '../commands/command-spec.ts';
-import { optionsOf } from '../commands/shared-options.ts';
+import { optionsOf } from '../commands/options/shared-options.ts';
 import type { MeshctlError } from '../mesh/errors.ts';
 import type { Host } from './host.ts';
 import { valueOrReport } from './options.ts';

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../commands/command-spec.ts';
-import { optionsOf } from '../commands/shared-options.ts';
+import { optionsOf } from '../commands/options/shared-options.ts';
 
 /**
  * A command line with the flags that stand before or between its command's words put behind these, as kubectl and helm let

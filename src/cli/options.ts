@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { OptionGroup, OptionSpec } from '../commands/command-spec.ts';
-import { HELP_FLAG, nameOf } from '../commands/shared-options.ts';
+import { HELP_FLAG, nameOf } from '../commands/options/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 
 /** Headings in help, in the order in which every command has them; what is a command's own comes before. */

@@ -1,5 +1,5 @@
 import type { CommandSpec, OptionSpec } from '../commands/command-spec.ts';
-import { nameOf, optionsOf } from '../commands/shared-options.ts';
+import { nameOf, optionsOf } from '../commands/options/shared-options.ts';
 
 /**
  * The flags of a command line as its command's spec has them: `--wait=false` and `--all=true`, as programs in Go take

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { HelpTopics, LoadableCommand, ParsedOptions } from '../commands/command.ts';
 import type { OptionSpec } from '../commands/command-spec.ts';
-import { optionsOf, VERSION_FLAG } from '../commands/shared-options.ts';
+import { optionsOf, VERSION_FLAG } from '../commands/options/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';

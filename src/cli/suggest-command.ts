@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../commands/command-spec.ts';
-import { likeness } from '../commands/option-values.ts';
+import { likeness } from '../commands/options/option-values.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
 
 /** Less alike than this, a word is another one. */

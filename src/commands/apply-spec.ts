@@ -1,6 +1,13 @@
 import type { CommandSpec } from './command-spec.ts';
 import { FILE_OPTIONS } from './file/file-options.ts';
-import { DRY_RUN, FORCE_CONFLICTS, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from './shared-options.ts';
+import {
+  DRY_RUN,
+  FORCE_CONFLICTS,
+  NO_ROLLBACK,
+  RESULT_OR_PLAN_FORMAT,
+  waitDuration,
+  YES,
+} from './options/shared-options.ts';
 
 export const APPLY = {
   path: ['apply'],

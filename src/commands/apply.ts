@@ -18,7 +18,7 @@ import type { CommandContext, CommandResult } from './command.ts';
 import { withFileClusters } from './file/file-clusters.ts';
 import { othersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
-import type { FlagsOf } from './flags-of.ts';
+import type { FlagsOf } from './options/flags-of.ts';
 import { confirmCuts, confirmPlan, dryRunOf, planResult } from './plan-result.ts';
 import { contextsOfClusters, namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
 import { withClustersOf } from './targets/several-clusters.ts';

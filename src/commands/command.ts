@@ -2,7 +2,7 @@ import type { Flow } from '../flows/flow.ts';
 import type { Kubeconfig } from '../kube/access/kubeconfig-entries.ts';
 import type { Theme } from '../views/theme.ts';
 import type { CommandSpec } from './command-spec.ts';
-import type { FlagsOf } from './flags-of.ts';
+import type { FlagsOf } from './options/flags-of.ts';
 
 /** What every command is made of. The cli room turns specs into a program; commands never touch the terminal. */
 

@@ -2,7 +2,7 @@ import { asBashReplies, splitBashLine } from './completion/bash-words.ts';
 import { type Answer, answerText, answerTo } from './completion/candidates.ts';
 import { type CompletionWorld, knownValues } from './completion/known-values.ts';
 import { readTypedLine, type Vocabulary } from './completion/typed-line.ts';
-import { parseDuration } from './option-values.ts';
+import { parseDuration } from './options/option-values.ts';
 
 /** Whoever pressed TAB waits: what the clusters have not said by then, they do not say. */
 const WITHIN_MS = 300;

@@ -1,6 +1,6 @@
 import type { CommandContext, CommandResult } from './command.ts';
 import type { COMPLETION, SHELLS } from './completion-spec.ts';
-import type { FlagsOf } from './flags-of.ts';
+import type { FlagsOf } from './options/flags-of.ts';
 import { readPackageFile } from './package-file.ts';
 
 const FILE_NAMES: Readonly<Record<(typeof SHELLS)[number], string>> = {

@@ -1,6 +1,6 @@
 import type { CommandSpec } from './command-spec.ts';
 import { FILE_OPTIONS } from './file/file-options.ts';
-import { RESULT_FORMAT } from './shared-options.ts';
+import { RESULT_FORMAT } from './options/shared-options.ts';
 
 export const DIFF = {
   path: ['diff'],

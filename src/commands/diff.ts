@@ -8,7 +8,7 @@ import type { DIFF } from './diff-spec.ts';
 import { withFileClusters } from './file/file-clusters.ts';
 import { othersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
-import type { FlagsOf } from './flags-of.ts';
+import type { FlagsOf } from './options/flags-of.ts';
 import { unreachableData, withUnanswered } from './targets/several-clusters.ts';
 
 /** Nothing is waited for. */

@@ -1,5 +1,5 @@
 import type { CommandSpec } from './command-spec.ts';
-import { RESULT_FORMAT } from './shared-options.ts';
+import { RESULT_FORMAT } from './options/shared-options.ts';
 
 export const EXPLAIN = {
   path: ['explain'],

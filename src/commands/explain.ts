@@ -2,8 +2,8 @@ import { EXPLANATIONS_PAGE, explanationsIn } from '../mesh/explain.ts';
 import { explanationList, explanationText } from '../views/explain-view.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { EXPLAIN } from './explain-spec.ts';
-import type { FlagsOf } from './flags-of.ts';
-import { parseList, requireKnown } from './option-values.ts';
+import type { FlagsOf } from './options/flags-of.ts';
+import { parseList, requireKnown } from './options/option-values.ts';
 import { readPackageFile } from './package-file.ts';
 
 /** `meshctl explain`: what ids mean, by the page of the package. */

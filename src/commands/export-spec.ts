@@ -1,6 +1,6 @@
 import type { CommandSpec } from './command-spec.ts';
-import { requireName } from './option-values.ts';
-import { CLUSTERS, parallel, RESULT_FORMAT } from './shared-options.ts';
+import { requireName } from './options/option-values.ts';
+import { CLUSTERS, parallel, RESULT_FORMAT } from './options/shared-options.ts';
 
 export const EXPORT = {
   path: ['export'],

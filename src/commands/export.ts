@@ -5,7 +5,7 @@ import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
 import type { EXPORT } from './export-spec.ts';
 import { MESH_SCHEMA } from './file/read-mesh-files.ts';
-import type { FlagsOf } from './flags-of.ts';
+import type { FlagsOf } from './options/flags-of.ts';
 import { readPackageFile } from './package-file.ts';
 import { exitCodeWith, withChosenClusters } from './targets/several-clusters.ts';
 

@@ -6,8 +6,8 @@ import { planManifests } from '../views/plan/plan-manifests.ts';
 import { type PlanReport, planData, planText } from '../views/plan/plan-view.ts';
 import { printable, printableLines } from '../views/printable.ts';
 import type { CommandContext, CommandResult } from './command.ts';
-import type { FlagsIn } from './flags-of.ts';
-import type { DRY_RUN, PLAN_FORMAT } from './shared-options.ts';
+import type { FlagsIn } from './options/flags-of.ts';
+import type { DRY_RUN, PLAN_FORMAT } from './options/shared-options.ts';
 
 export type DryRun = 'client' | 'server';
 

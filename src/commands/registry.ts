@@ -21,11 +21,11 @@ import { command, type LoadableCommand } from './command.ts';
 import { COMPLETION } from './completion-spec.ts';
 import { CONNECTIVITY_PROBE } from './connectivity/probe-spec.ts';
 import { CONNECTIVITY_TEST } from './connectivity/test-spec.ts';
+import { DEMO } from './demo-spec.ts';
 import { DIFF } from './diff-spec.ts';
 import { EXPLAIN } from './explain-spec.ts';
 import { EXPORT } from './export-spec.ts';
 import { SANDBOX_BREAK } from './sandbox/break-spec.ts';
-import { DEMO } from './sandbox/demo-spec.ts';
 import { SANDBOX_DOWN } from './sandbox/down-spec.ts';
 import { SANDBOX_MEND } from './sandbox/mend-spec.ts';
 import { SANDBOX_UP } from './sandbox/up-spec.ts';
@@ -86,6 +86,6 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(SANDBOX_DOWN, () => import('./sandbox/down.ts')),
   command(EXPLAIN, () => import('./explain.ts')),
   command(VERSION, () => import('./version.ts')),
-  command(DEMO, () => import('./sandbox/demo.ts')),
+  command(DEMO, () => import('./demo.ts')),
   command(COMPLETION, () => import('./completion.ts')),
 ];

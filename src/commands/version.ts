@@ -6,7 +6,7 @@ import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { printable } from '../views/printable.ts';
 import { type VersionReport, versionsText } from '../views/versions/versions-view.ts';
 import type { CommandContext, CommandResult } from './command.ts';
-import type { FlagsOf } from './flags-of.ts';
+import type { FlagsOf } from './options/flags-of.ts';
 import { kubeconfigOf } from './targets/cluster-flags.ts';
 import { unreachableData, withAnsweringClusters } from './targets/several-clusters.ts';
 import type { VERSION } from './version-spec.ts';

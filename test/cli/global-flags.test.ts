@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { optionsOf } from '../../src/commands/options/shared-options.ts';
 import { COMMANDS } from '../../src/commands/registry.ts';
-import { optionsOf } from '../../src/commands/shared-options.ts';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { type CliOptions, failureOf, jsonOf, runCli } from '../support/cli.ts';
 import { connect, enable } from '../support/e2e-cli.ts';

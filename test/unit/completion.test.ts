@@ -10,8 +10,8 @@ import {
 } from '../../src/commands/completion/candidates.ts';
 import { expanded } from '../../src/commands/completion/known-values.ts';
 import { readTypedLine } from '../../src/commands/completion/typed-line.ts';
+import { nameOf, optionsOf } from '../../src/commands/options/shared-options.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
-import { nameOf, optionsOf } from '../../src/commands/shared-options.ts';
 
 const VOCABULARY = { commands: COMMANDS, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
 

@@ -14,8 +14,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
 /** What mesh may import: they compute, and do no I/O. */
 const PURE_LIBRARIES = ['ipaddr.js', 'yaml'];
 /** The commands that are about the sandbox may import it. */
-const SANDBOX_COMMANDS = ['up', 'break', 'mend', 'running-sandbox', 'demo'].map(
-  (name) => `commands/sandbox/${name}.ts`,
+const SANDBOX_COMMANDS = ['sandbox/up', 'sandbox/break', 'sandbox/mend', 'sandbox/running-sandbox', 'demo'].map(
+  (name) => `commands/${name}.ts`,
 );
 /** Loading these takes long: `--help` must not reach them except through a lazy import. */
 const HEAVY = ['@kubernetes/client-node', 'node-forge', 'ora', 'execa', 'yaml', 'ws'];

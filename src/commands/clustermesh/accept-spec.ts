@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseList } from '../option-values.ts';
+import { parseList } from '../options/option-values.ts';
 import {
   CONTEXT,
   DRY_RUN,
@@ -8,7 +8,7 @@ import {
   RESULT_OR_PLAN_FORMAT,
   waitDuration,
   YES,
-} from '../shared-options.ts';
+} from '../options/shared-options.ts';
 import { parseCaFingerprint } from './invitations/invitation-values.ts';
 import { OFFERED_ENDPOINT } from './invite-spec.ts';
 

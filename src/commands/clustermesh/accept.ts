@@ -9,7 +9,7 @@ import { stepData } from '../../views/plan/plan-data.ts';
 import { planText } from '../../views/plan/plan-view.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { confirmCuts, dryRunOf, planResult } from '../plan-result.ts';
 import { withMendsNamed } from '../targets/contexts-of-clusters.ts';
 import { withOneCluster } from '../targets/several-clusters.ts';

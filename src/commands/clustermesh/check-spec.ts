@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseList } from '../option-values.ts';
-import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, waitDuration } from '../shared-options.ts';
+import { parseList } from '../options/option-values.ts';
+import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, waitDuration } from '../options/shared-options.ts';
 
 export const CHECK = {
   path: ['clustermesh', 'check'],

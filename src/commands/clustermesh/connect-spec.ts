@@ -1,10 +1,9 @@
 import { CREDENTIAL_CHOICES } from '../../mesh/peers/credential-kind.ts';
 import { parseEndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import type { CommandSpec } from '../command-spec.ts';
-import { parseList } from '../option-values.ts';
-import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../shared-options.ts';
-
-import { MESH_OPTIONS } from './mesh-options.ts';
+import { MESH_OPTIONS } from '../options/mesh-options.ts';
+import { parseList } from '../options/option-values.ts';
+import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../options/shared-options.ts';
 export const CONNECT = {
   path: ['clustermesh', 'connect'],
   summary: 'Connect clusters with each other',

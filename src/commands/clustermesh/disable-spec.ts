@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { CLUSTERS, DRY_RUN, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../shared-options.ts';
+import { CLUSTERS, DRY_RUN, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../options/shared-options.ts';
 
 export const DISABLE = {
   path: ['clustermesh', 'disable'],

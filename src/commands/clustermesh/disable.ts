@@ -18,7 +18,7 @@ import { disableText } from '../../views/enable/disable-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { contextsOfClusters } from '../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../targets/find-clusters.ts';

@@ -1,8 +1,7 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseList } from '../option-values.ts';
-import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../shared-options.ts';
-
-import { MESH_OPTIONS } from './mesh-options.ts';
+import { MESH_OPTIONS } from '../options/mesh-options.ts';
+import { parseList } from '../options/option-values.ts';
+import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../options/shared-options.ts';
 export const DISCONNECT = {
   path: ['clustermesh', 'disconnect'],
   summary: 'Disconnect clusters from each other',

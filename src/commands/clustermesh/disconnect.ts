@@ -13,7 +13,7 @@ import { disconnectText } from '../../views/connect/disconnect-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { sayLeftOut } from '../targets/find-clusters.ts';
 import { withMesh } from '../targets/mesh-targets.ts';

@@ -1,6 +1,7 @@
 import { parseValidity } from '../../mesh/span.ts';
 import type { CommandSpec } from '../command-spec.ts';
-import { parseObjectField } from '../option-values.ts';
+import { apiserverOptions, KEPT_DEFAULTS } from '../options/apiserver-options.ts';
+import { parseObjectField } from '../options/option-values.ts';
 import {
   CLUSTERS,
   DRY_RUN,
@@ -10,8 +11,7 @@ import {
   PLAN_FORMAT,
   waitDuration,
   YES,
-} from '../shared-options.ts';
-import { apiserverOptions, KEPT_DEFAULTS } from './apiserver-options.ts';
+} from '../options/shared-options.ts';
 
 /** The CA and the certificates. */
 const CERTIFICATE_OPTIONS = grouped('certificates', [

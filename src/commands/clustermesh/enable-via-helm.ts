@@ -8,7 +8,7 @@ import { CA_SECRET } from '../../mesh/objects/names.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { printableLines } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import type { DryRun, PlanFlags } from '../plan-result.ts';
 import type { ClusterFlags } from '../targets/cluster-flags.ts';
 import type { ENABLE } from './enable-spec.ts';

@@ -21,12 +21,12 @@ import { stepData } from '../../views/plan/plan-data.ts';
 import { type PlanReport, peerData } from '../../views/plan/plan-view.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import { choicesOf, ciliumVersionOf } from '../options/enable-options.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
 import { namingContexts, withMendsNamed } from '../targets/contexts-of-clusters.ts';
 import { withOtherClusters } from '../targets/other-clusters.ts';
 import { withOneCluster, withWritableClusters } from '../targets/several-clusters.ts';
-import { choicesOf, ciliumVersionOf } from './enable-options.ts';
 import type { ENABLE } from './enable-spec.ts';
 import { checkHelmOptions, runViaHelm } from './enable-via-helm.ts';
 

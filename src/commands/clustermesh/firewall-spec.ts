@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { CLUSTERS, parallel } from '../shared-options.ts';
+import { CLUSTERS, parallel } from '../options/shared-options.ts';
 
 export const FIREWALL = {
   path: ['clustermesh', 'firewall'],

@@ -8,7 +8,7 @@ import { firewallTerraform } from '../../views/network/firewall-terraform.ts';
 import { firewallText } from '../../views/network/firewall-view.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { FIREWALL } from './firewall-spec.ts';
 

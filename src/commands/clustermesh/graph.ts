@@ -6,7 +6,7 @@ import { svgOf } from '../../views/status/graph-svg.ts';
 import { dotOf, mermaidOf } from '../../views/status/graph-text.ts';
 import { meshStatusText } from '../../views/status/matrix-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { GRAPH } from './graph-spec.ts';
 

@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { CLUSTERS } from '../shared-options.ts';
-import { apiserverOptions, KEPT_DEFAULTS } from './apiserver-options.ts';
+import { apiserverOptions, KEPT_DEFAULTS } from '../options/apiserver-options.ts';
+import { CLUSTERS } from '../options/shared-options.ts';
 
 export const HELM_VALUES = {
   path: ['clustermesh', 'helm-values'],

@@ -5,9 +5,9 @@ import { shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { printable, printableLines } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import { choicesOf, ciliumVersionOf } from '../options/enable-options.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { withChosenClusters, withUnanswered } from '../targets/several-clusters.ts';
-import { choicesOf, ciliumVersionOf } from './enable-options.ts';
 import type { HELM_VALUES } from './helm-values-spec.ts';
 
 /** As the repository is called in Cilium's documentation. */

@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseNamespace } from '../option-values.ts';
-import { CONTEXT, NAMESPACE_VARIABLE } from '../shared-options.ts';
+import { parseNamespace } from '../options/option-values.ts';
+import { CONTEXT, NAMESPACE_VARIABLE } from '../options/shared-options.ts';
 
 export const INSPECT_POLICY = {
   path: ['clustermesh', 'inspect-policy-default-local-cluster'],

@@ -5,7 +5,7 @@ import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { printable } from '../../views/printable.ts';
 import { type PolicyInspection, policyInspectionText } from '../../views/services/policy-inspection-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { kubeconfigOf, withClusters } from '../targets/cluster-flags.ts';
 import type { INSPECT_POLICY } from './inspect-policy-spec.ts';
 

@@ -1,6 +1,6 @@
 import { parseEndpointOverride } from '../../mesh/peers/endpoint-overrides.ts';
 import type { CommandSpec } from '../command-spec.ts';
-import { CONTEXT, DRY_RUN, RESULT_OR_PLAN_FORMAT } from '../shared-options.ts';
+import { CONTEXT, DRY_RUN, RESULT_OR_PLAN_FORMAT } from '../options/shared-options.ts';
 import { parseInvitationSpan, parsePeerName } from './invitations/invitation-values.ts';
 
 /** At which address the other owner's cluster dials this one. */

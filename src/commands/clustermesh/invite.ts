@@ -1,5 +1,5 @@
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { dryRunOf } from '../plan-result.ts';
 import { withOneCluster } from '../targets/several-clusters.ts';
 import { offeredEndpoints } from './invitations/invitation-values.ts';

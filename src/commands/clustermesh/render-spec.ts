@@ -1,7 +1,7 @@
 import { PLATFORM_FLAGS } from '../../mesh/enable/platforms.ts';
 import type { CommandSpec } from '../command-spec.ts';
-import { parseCount, parseNamespace } from '../option-values.ts';
-import { apiserverOptions, RENDER_DEFAULTS } from './apiserver-options.ts';
+import { apiserverOptions, RENDER_DEFAULTS } from '../options/apiserver-options.ts';
+import { parseCount, parseNamespace } from '../options/option-values.ts';
 
 export const RENDER = {
   path: ['clustermesh', 'render'],

@@ -19,8 +19,8 @@ import { PEER_SECRETS } from '../../mesh/peers/peers.ts';
 import { createAuthority } from '../../pki/authority.ts';
 import { issueCertificate } from '../../pki/issue.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
-import { choicesOf, ciliumVersionOf } from './enable-options.ts';
+import { choicesOf, ciliumVersionOf } from '../options/enable-options.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import type { RENDER } from './render-spec.ts';
 
 type RenderFlags = FlagsOf<typeof RENDER>;

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, PICTURE_FORMAT } from '../shared-options.ts';
+import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, PICTURE_FORMAT } from '../options/shared-options.ts';
 
 export const ROUTES = {
   path: ['clustermesh', 'routes'],

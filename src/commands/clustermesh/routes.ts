@@ -5,7 +5,7 @@ import { routesSvg } from '../../views/network/routes-svg.ts';
 import { routesDot, routesMermaid } from '../../views/network/routes-text.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { ROUTES } from './routes-spec.ts';
 

@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parsePercent } from '../option-values.ts';
-import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, waitDuration } from '../shared-options.ts';
+import { parsePercent } from '../options/option-values.ts';
+import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, waitDuration } from '../options/shared-options.ts';
 
 export const STATUS = {
   path: ['clustermesh', 'status'],

@@ -12,7 +12,7 @@ import { statusText } from '../../views/status/status-view.ts';
 import { statusDetailsText, statusWideText } from '../../views/status/status-wide.ts';
 import type { Theme } from '../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { kubeconfigOf } from '../targets/cluster-flags.ts';
 import type { SilentCluster } from '../targets/find-clusters.ts';
 import { unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';

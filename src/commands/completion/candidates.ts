@@ -1,5 +1,5 @@
 import type { OptionSpec, ValueSource } from '../command-spec.ts';
-import { nameOf } from '../shared-options.ts';
+import { nameOf } from '../options/shared-options.ts';
 import { isGlob } from '../targets/context-patterns.ts';
 import { HELP_COMMAND, isBelow, shortOf, type TypedLine, type Vocabulary, type Wanted } from './typed-line.ts';
 

@@ -7,7 +7,7 @@ import {
   nameOf,
   optionsOf,
   VERSION_FLAG,
-} from '../shared-options.ts';
+} from '../options/shared-options.ts';
 
 /** All that a command line can be made of, from the registry of commands. */
 export interface Vocabulary {

@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseNamespace, parseNodes } from '../option-values.ts';
-import { CILIUM_NAMESPACE_APART, CLUSTERS, parallel, waitDuration } from '../shared-options.ts';
+import { parseNamespace, parseNodes } from '../options/option-values.ts';
+import { CILIUM_NAMESPACE_APART, CLUSTERS, parallel, waitDuration } from '../options/shared-options.ts';
 
 export const CONNECTIVITY_PROBE = {
   path: ['connectivity', 'probe'],

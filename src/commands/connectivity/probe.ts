@@ -5,7 +5,7 @@ import { printable } from '../../views/printable.ts';
 import { probeJunit } from '../../views/probe/probe-junit.ts';
 import { probeText } from '../../views/probe/probe-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { exitCodeWith, openingOf, unreachableData, withChosenClusters } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
 

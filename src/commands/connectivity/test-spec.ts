@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseDuration, parseNamespace } from '../option-values.ts';
-import { CILIUM_NAMESPACE_APART, CLUSTERS, waitDuration } from '../shared-options.ts';
+import { parseDuration, parseNamespace } from '../options/option-values.ts';
+import { CILIUM_NAMESPACE_APART, CLUSTERS, waitDuration } from '../options/shared-options.ts';
 
 export const CONNECTIVITY_TEST = {
   path: ['connectivity', 'test'],

@@ -1,6 +1,6 @@
 import type { OptionSpec } from '../command-spec.ts';
-import { parseList } from '../option-values.ts';
-import { parallel } from '../shared-options.ts';
+import { parseList } from '../options/option-values.ts';
+import { parallel } from '../options/shared-options.ts';
 
 /** What commands take that read mesh files. */
 export const FILE_OPTIONS = [

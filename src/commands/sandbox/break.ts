@@ -1,7 +1,7 @@
 import { parseRules, requirePlaces } from '../../sandbox/pods/rule-text.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
-import { parseList } from '../option-values.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
+import { parseList } from '../options/option-values.ts';
 import type { SANDBOX_BREAK } from './break-spec.ts';
 import { networkResult, withRunningNetwork } from './running-sandbox.ts';
 

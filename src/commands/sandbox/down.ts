@@ -2,7 +2,7 @@ import { during } from '../../flows/flow.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { type BackgroundSandbox, endInBackground, nameOf, sandboxesInBackground } from './background.ts';
 import type { SANDBOX_DOWN } from './down-spec.ts';
 

@@ -3,8 +3,8 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { byNearness } from '../../mesh/nearest.ts';
 import { parseRules } from '../../sandbox/pods/rule-text.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
-import { parseList } from '../option-values.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
+import { parseList } from '../options/option-values.ts';
 import type { SANDBOX_MEND } from './mend-spec.ts';
 import { networkResult, withRunningNetwork } from './running-sandbox.ts';
 

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { parseCount, parseList } from '../option-values.ts';
+import { parseCount, parseList } from '../options/option-values.ts';
 
 export const SANDBOX_UP = {
   path: ['sandbox', 'up'],

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { CILIUM_NAMESPACE_APART, CLUSTERS, RESULT_FORMAT } from '../shared-options.ts';
+import { CILIUM_NAMESPACE_APART, CLUSTERS, RESULT_FORMAT } from '../options/shared-options.ts';
 
 import { NAMESPACE, SERVICE } from './options.ts';
 export const SERVICE_DESCRIBE = {

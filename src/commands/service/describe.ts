@@ -3,7 +3,7 @@ import { joinServices } from '../../mesh/services/services.ts';
 import { printable } from '../../views/printable.ts';
 import { serviceDescribeData, serviceDescribeText } from '../../views/services/service-describe-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { exitCodeWith } from '../targets/several-clusters.ts';
 import type { SERVICE_DESCRIBE } from './describe-spec.ts';
 import { readAnsweringServices, readClusters, requireDefined, serviceNamed } from './service-clusters.ts';

@@ -6,7 +6,7 @@ import { survivalOf } from '../../mesh/services/survival.ts';
 import { printable } from '../../views/printable.ts';
 import { failoverData, failoverText, isSurvivable } from '../../views/services/service-failover-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { exitCodeWith } from '../targets/several-clusters.ts';
 import type { SERVICE_FAILOVER } from './failover-spec.ts';
 import {

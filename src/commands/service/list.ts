@@ -7,7 +7,7 @@ import {
   serviceNotes,
 } from '../../views/services/service-list-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
 import { exitCodeWith, warnOfMissing } from '../targets/several-clusters.ts';
 import type { SERVICE_LIST } from './list-spec.ts';
 import { namespaceOf, readAnsweringServices, readClusters } from './service-clusters.ts';

@@ -1,6 +1,6 @@
 import type { ArgumentSpec, OptionSpec } from '../command-spec.ts';
-import { parseNamespace } from '../option-values.ts';
-import { NAMESPACE_VARIABLE } from '../shared-options.ts';
+import { parseNamespace } from '../options/option-values.ts';
+import { NAMESPACE_VARIABLE } from '../options/shared-options.ts';
 
 /** What several service commands take alike. */
 

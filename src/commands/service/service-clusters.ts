@@ -13,9 +13,9 @@ import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
 import type { ReadCluster } from '../../views/services/service-list-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsIn } from '../flags-of.ts';
-import { requireName } from '../option-values.ts';
-import type { CILIUM_NAMESPACE_APART } from '../shared-options.ts';
+import type { FlagsIn } from '../options/flags-of.ts';
+import { requireName } from '../options/option-values.ts';
+import type { CILIUM_NAMESPACE_APART } from '../options/shared-options.ts';
 import {
   openingOf,
   type SeveralClustersFlags,

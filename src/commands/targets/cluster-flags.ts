@@ -1,8 +1,8 @@
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import type { CommandContext } from '../command.ts';
-import type { FlagsIn } from '../flags-of.ts';
-import type { CLUSTER_OPTIONS } from '../shared-options.ts';
+import type { FlagsIn } from '../options/flags-of.ts';
+import type { CLUSTER_OPTIONS } from '../options/shared-options.ts';
 
 /** The shared flags of commands that reach clusters, as parsed. `namespace` is Cilium's: see {@link parseCiliumNamespaces}. */
 export type ClusterFlags = FlagsIn<typeof CLUSTER_OPTIONS>;

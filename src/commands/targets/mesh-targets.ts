@@ -3,9 +3,9 @@ import type { FirstLook } from '../../flows/targets/first-look.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
-import type { MESH_OPTIONS } from '../clustermesh/mesh-options.ts';
 import type { CommandContext } from '../command.ts';
-import type { FlagsIn } from '../flags-of.ts';
+import type { FlagsIn } from '../options/flags-of.ts';
+import type { MESH_OPTIONS } from '../options/mesh-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import {
   type Found,

@@ -5,8 +5,8 @@ import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/m
 import { printable } from '../../views/printable.ts';
 import { unreachableLines } from '../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsIn } from '../flags-of.ts';
-import type { CLUSTERS } from '../shared-options.ts';
+import type { FlagsIn } from '../options/flags-of.ts';
+import type { CLUSTERS } from '../options/shared-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import {
   awaitAnswers,

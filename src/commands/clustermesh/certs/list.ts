@@ -8,7 +8,7 @@ import { certificateNotes, certificateSecrets, certificatesText } from '../../..
 import { printable } from '../../../views/printable.ts';
 import { unreachableLines } from '../../../views/unreachable-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
-import type { FlagsOf } from '../../flags-of.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
 import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
 import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
 import type { CERTS_LIST } from './list-spec.ts';

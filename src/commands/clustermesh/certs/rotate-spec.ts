@@ -9,7 +9,7 @@ import {
   RESULT_FORMAT,
   waitDuration,
   YES,
-} from '../../shared-options.ts';
+} from '../../options/shared-options.ts';
 
 export const CERTS_ROTATE = {
   path: ['clustermesh', 'certs', 'rotate'],

@@ -15,7 +15,7 @@ import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
-import type { FlagsOf } from '../../flags-of.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
 import { type DryRun, dryRunOf, type PlanFlags, planResult } from '../../plan-result.ts';
 import { contextsFor } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../../command-spec.ts';
-import { CLUSTERS, NO_HEADERS, RESULT_FORMAT } from '../../shared-options.ts';
+import { CLUSTERS, NO_HEADERS, RESULT_FORMAT } from '../../options/shared-options.ts';
 
 export const INVITATIONS_LIST = {
   path: ['clustermesh', 'invitations', 'list'],

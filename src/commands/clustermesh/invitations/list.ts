@@ -4,7 +4,7 @@ import { standingOf } from '../../../mesh/invitation/record.ts';
 import { invitationsText } from '../../../views/invitation/invitations-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
-import type { FlagsOf } from '../../flags-of.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
 import { withAnsweringClusters, withUnanswered } from '../../targets/several-clusters.ts';
 import type { INVITATIONS_LIST } from './list-spec.ts';
 

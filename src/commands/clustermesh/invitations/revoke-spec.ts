@@ -1,5 +1,12 @@
 import type { CommandSpec } from '../../command-spec.ts';
-import { CONTEXT, DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../../shared-options.ts';
+import {
+  CONTEXT,
+  DRY_RUN,
+  NO_ROLLBACK,
+  RESULT_OR_PLAN_FORMAT,
+  waitDuration,
+  YES,
+} from '../../options/shared-options.ts';
 
 export const INVITATIONS_REVOKE = {
   path: ['clustermesh', 'invitations', 'revoke'],

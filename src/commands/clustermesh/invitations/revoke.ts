@@ -5,7 +5,7 @@ import { revokeText } from '../../../views/invitation/revoke-view.ts';
 import { stepData } from '../../../views/plan/plan-data.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
-import type { FlagsOf } from '../../flags-of.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
 import { confirmCuts, dryRunOf, planResult } from '../../plan-result.ts';
 import { withOneCluster } from '../../targets/several-clusters.ts';
 import type { INVITATIONS_REVOKE } from './revoke-spec.ts';

@@ -1,9 +1,9 @@
 import { kubectlCommand, shellWord, spanWord } from '../../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext, CommandWithin } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
-import type { Scene } from './demo-scene.ts';
-import type { DEMO } from './demo-spec.ts';
+import type { DEMO } from '../demo-spec.ts';
+import type { FlagsOf } from '../options/flags-of.ts';
+import type { Scene } from './scene.ts';
 
 export type DemoFlags = FlagsOf<typeof DEMO>;
 

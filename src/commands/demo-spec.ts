@@ -1,7 +1,7 @@
-import { DEMO_NAMESPACE } from '../../mesh/demo/record.ts';
-import type { CommandSpec } from '../command-spec.ts';
-import { parseDuration, parseList, parseNamespace } from '../option-values.ts';
-import { CILIUM_NAMESPACE_APART, waitDuration, YES } from '../shared-options.ts';
+import { DEMO_NAMESPACE } from '../mesh/demo/record.ts';
+import type { CommandSpec } from './command-spec.ts';
+import { parseDuration, parseList, parseNamespace } from './options/option-values.ts';
+import { CILIUM_NAMESPACE_APART, waitDuration, YES } from './options/shared-options.ts';
 
 export const DEMO = {
   path: ['demo'],

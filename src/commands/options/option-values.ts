@@ -1,6 +1,6 @@
-import { MeshctlError } from '../mesh/errors.ts';
-import { type Toleration, tolerationOf } from '../mesh/objects/taints.ts';
-import { sumOf } from '../mesh/span.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type Toleration, tolerationOf } from '../../mesh/objects/taints.ts';
+import { sumOf } from '../../mesh/span.ts';
 
 /** The longest time that a timer of Node takes, some 24 days; longer ones are as good as this. Milliseconds. */
 export const LONGEST_DURATION_MS = 2 ** 31 - 1;

@@ -8,9 +8,9 @@ import type { EnableChoices } from '../../mesh/enable/settings.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Toleration } from '../../mesh/objects/taints.ts';
 import type { ResourceRequirements } from '../../mesh/objects/workload.ts';
-import type { FlagsIn } from '../flags-of.ts';
-import { OBJECT_FIELD, parseSwitch } from '../option-values.ts';
 import type { apiserverOptions } from './apiserver-options.ts';
+import type { FlagsIn } from './flags-of.ts';
+import { OBJECT_FIELD, parseSwitch } from './option-values.ts';
 
 /** The flags of apiserver-options.ts, as parsed. */
 export type ApiserverFlags = FlagsIn<ReturnType<typeof apiserverOptions>>;

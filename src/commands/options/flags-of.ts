@@ -1,4 +1,4 @@
-import type { ArgumentSpec, OptionSpec } from './command-spec.ts';
+import type { ArgumentSpec, OptionSpec } from '../command-spec.ts';
 import type { CLUSTER_OPTIONS, COMMON_OPTIONS } from './shared-options.ts';
 
 /** The parsed flags of a command, read off its spec: a flag that no spec has is a compile error where it is used. */

@@ -1,6 +1,6 @@
-import { parseCiliumNamespaces } from '../mesh/cilium/namespaces.ts';
-import { MeshctlError } from '../mesh/errors.ts';
-import type { CommandSpec, OptionGroup, OptionSpec } from './command-spec.ts';
+import { parseCiliumNamespaces } from '../../mesh/cilium/namespaces.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { CommandSpec, OptionGroup, OptionSpec } from '../command-spec.ts';
 import { parseCount, parseDuration, parseList, parseTimeLimit } from './option-values.ts';
 
 /** Flags that several commands have in the same way. */

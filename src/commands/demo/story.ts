@@ -4,7 +4,7 @@ import type { ClusterClient } from '../../kube/client.ts';
 import { tally } from '../../mesh/connectivity/connectivity.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
-import { answersOf, type Scene } from './demo-scene.ts';
+import { answersOf, type Scene } from './scene.ts';
 
 export interface Stage {
   /** Where the sandbox is. */

@@ -1,7 +1,7 @@
 import { CONNECTION_MODES } from '../../mesh/peers/connection-mode.ts';
 import type { OptionSpec } from '../command-spec.ts';
-import { parseList } from '../option-values.ts';
-import { ALL, CONTEXT, parallel } from '../shared-options.ts';
+import { parseList } from './option-values.ts';
+import { ALL, CONTEXT, parallel } from './shared-options.ts';
 
 /** Which clusters, and who dials whom; the same for connecting and disconnecting. */
 export const MESH_OPTIONS = [

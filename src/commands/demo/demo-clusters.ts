@@ -5,10 +5,10 @@ import { cleanUpCommand, type DemoPair, type DemoPlan, planDemo, recordFor } fro
 import { MeshctlError } from '../../mesh/errors.ts';
 import { demoPlanText, leftoversText } from '../../views/demo/demo-plan-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import { storyOnClusters } from './demo-clusters-story.ts';
-import { type DemoFlags, demoLines } from './demo-lines.ts';
-import { playScene } from './demo-scene.ts';
-import { readPair, takeAway, withPair } from './demo-take-away.ts';
+import { storyOnClusters } from './clusters-story.ts';
+import { type DemoFlags, demoLines } from './lines.ts';
+import { playScene } from './scene.ts';
+import { readPair, takeAway, withPair } from './take-away.ts';
 
 const NOTHING_CHANGED = 'Nothing was changed (--dry-run).';
 

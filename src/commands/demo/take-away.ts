@@ -11,8 +11,8 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { printable } from '../../views/printable.ts';
 import type { CommandContext } from '../command.ts';
 import { openingOf, withChosenClusters } from '../targets/several-clusters.ts';
-import { type DemoFlags, demoLines } from './demo-lines.ts';
-import { playScene } from './demo-scene.ts';
+import { type DemoFlags, demoLines } from './lines.ts';
+import { playScene } from './scene.ts';
 
 /** For all of it, also after Ctrl-C; a second one ends the process. */
 const TAKE_AWAY_MS = 10 * 60_000;

@@ -1,13 +1,6 @@
 import type { OptionSpec } from '../command-spec.ts';
-import {
-  parseCount,
-  parseImage,
-  parseKeyValue,
-  parseList,
-  parseObjectName,
-  parseToleration,
-} from '../option-values.ts';
-import { grouped } from '../shared-options.ts';
+import { parseCount, parseImage, parseKeyValue, parseList, parseObjectName, parseToleration } from './option-values.ts';
+import { grouped } from './shared-options.ts';
 
 /** What holds where a flag is not given, in words for help. */
 interface Defaults {

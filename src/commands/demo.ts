@@ -1,12 +1,12 @@
-import { MeshctlError } from '../../mesh/errors.ts';
-import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
-import type { CommandContext, CommandResult } from '../command.ts';
-import type { FlagsOf } from '../flags-of.ts';
-import { withClusters } from '../targets/cluster-flags.ts';
-import { untilAborted } from '../until-aborted.ts';
-import { playScene } from './demo-scene.ts';
+import { MeshctlError } from '../mesh/errors.ts';
+import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
+import type { CommandContext, CommandResult } from './command.ts';
+import { playScene } from './demo/scene.ts';
+import { storyOf } from './demo/story.ts';
 import type { DEMO } from './demo-spec.ts';
-import { storyOf } from './demo-story.ts';
+import type { FlagsOf } from './options/flags-of.ts';
+import { withClusters } from './targets/cluster-flags.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** After each scene, where someone watches. */
 const PACE_MS = 2500;
@@ -20,7 +20,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DEMO>):
   const { theme, print, signal } = context;
   const paceMs = flags.pause ? (flags.pace ?? (context.interactive ? PACE_MS : 0)) : 0;
   if (flags.context) {
-    const { runOnClusters } = await import('./demo-clusters.ts');
+    const { runOnClusters } = await import('./demo/demo-clusters.ts');
     return runOnClusters(context, flags, paceMs);
   }
   const [astray] = [

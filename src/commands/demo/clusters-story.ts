@@ -16,8 +16,8 @@ import type { DemoPlan } from '../../mesh/demo/plan-demo.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { refOf } from '../../mesh/objects/kube-object.ts';
 import type { CommandContext } from '../command.ts';
-import { type DemoFlags, demoLines } from './demo-lines.ts';
-import { answersOf, type Scene } from './demo-scene.ts';
+import { type DemoFlags, demoLines } from './lines.ts';
+import { answersOf, type Scene } from './scene.ts';
 
 /** For a change to take effect in all clusters. */
 const SETTLE_MS = 30_000;
