@@ -1,4 +1,4 @@
-import { remoteUserName, remoteUsersFile } from '../mesh/peers/peer-config.ts';
+import { remoteUserName, remoteUsersFile } from '../mesh/peers/file/peer-config.ts';
 import type { TemplateName } from './load.ts';
 import type { RenderValues } from './values.ts';
 

@@ -1,6 +1,6 @@
 import type { CiliumSettings } from '../mesh/cilium/install.ts';
 import type { CiliumVersion } from '../mesh/cilium/versions.ts';
-import type { ServiceType } from '../mesh/enable/service-type.ts';
+import type { ServiceType } from '../mesh/enable/exposure/service-type.ts';
 import type { ApiserverSettings } from '../mesh/enable/settings.ts';
 
 /** Everything that the objects of Cluster Mesh depend on. */

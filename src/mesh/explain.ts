@@ -1,6 +1,6 @@
 import { CLUSTER_ANSWERS, MESH_CHECKS } from './checks/catalogue.ts';
+import { FAULT_IDS } from './faults/fault-advice.ts';
 import { ADVICE } from './status/failure-reason.ts';
-import { FAULT_IDS } from './status/standing-advice.ts';
 
 /** The page that has a section for each id, below the package's root: read in a browser, and by `meshctl explain`. */
 export const EXPLANATIONS_PAGE = 'docs/troubleshoot.md';

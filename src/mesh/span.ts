@@ -1,5 +1,5 @@
-import { SHORTEST_VALIDITY_MS } from './certificates/rotation-lifetime.ts';
 import { MeshctlError } from './errors.ts';
+import { SHORTEST_VALIDITY_MS } from './rotation/lifetime.ts';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -1,6 +1,6 @@
 import type { ClusterClient } from '../kube/client.ts';
 import { listOr } from '../kube/unless-refused.ts';
-import { LOAD_BALANCER_PROBES, type LoadBalancerProbe } from '../mesh/enable/load-balancer-capability.ts';
+import { LOAD_BALANCER_PROBES, type LoadBalancerProbe } from '../mesh/enable/exposure/load-balancer-capability.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { APISERVER } from '../mesh/objects/names.ts';
 

@@ -3,7 +3,7 @@ import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.t
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, CA_SECRET, KVSTOREMESH_PEERS_SECRET } from '../mesh/objects/names.ts';
 import { secretTexts } from '../mesh/objects/secret-data.ts';
-import { peerCertificateKeys } from '../mesh/peers/peer-config.ts';
+import { peerCertificateKeys } from '../mesh/peers/file/peer-config.ts';
 import { readTlsFiles, type TlsTexts, tlsSecretFacts } from '../pki/read.ts';
 
 /** What a cluster's TLS files hold, see the fields of the same names of ClusterSnapshot. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { MeshDocument } from '../../src/mesh/file/document.ts';
-import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import {

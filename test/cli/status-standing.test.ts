@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accessRefs } from '../../src/mesh/apiserver/access.ts';
-import type { Fault } from '../../src/mesh/status/fault.ts';
+import type { Fault } from '../../src/mesh/faults/fault.ts';
 import type { MeshStatusReport } from '../../src/mesh/status/mesh-status.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import type { Undo } from '../support/check-scenarios.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import {
   agentReports,

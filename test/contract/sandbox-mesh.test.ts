@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificates.ts';
-import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';

@@ -11,7 +11,7 @@ import {
   REMOTE_USERS_CONFIGMAP,
   secretRef,
 } from '../../src/mesh/objects/names.ts';
-import { remoteUsersFile } from '../../src/mesh/peers/peer-config.ts';
+import { remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { adviceFor } from '../../src/mesh/status/failure-reason.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { jsonOf } from '../support/cli.ts';

@@ -3,7 +3,7 @@ import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
 import type { ClusterObservation, MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/peer-config.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { apiserverDeployment, caFacts, NOW, serviceObject, snapshotOf, tlsFacts } from './snapshots.ts';
 

@@ -1,4 +1,4 @@
-import { ROTATION_PHASES } from '../../src/mesh/certificates/rotation.ts';
+import { ROTATION_PHASES } from '../../src/mesh/rotation/phases.ts';
 import type { FaultEntry } from './fault.ts';
 import { BOTH, type FaultMesh } from './fault-mesh.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
-import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import type { FaultEntry } from './fault.ts';
 import { type FaultMesh, TWO } from './fault-mesh.ts';
 import { configure } from './fault-parts.ts';

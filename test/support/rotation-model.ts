@@ -1,16 +1,12 @@
 import { X509Certificate } from 'node:crypto';
-import { makeSuccessors } from '../../src/flows/certificates/prepare-rotation.ts';
 import { readMembers } from '../../src/flows/connect/read-members.ts';
 import type { Flow, Target } from '../../src/flows/flow.ts';
+import { makeSuccessors } from '../../src/flows/rotation/prepare-rotation.ts';
 import { type Authorities, materialise, readAuthorities } from '../../src/flows/write/materialise.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import { mergePatch } from '../../src/kube/merge-patch.ts';
 import { certificateSpecs, clientSpec } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
-import { hasWork, planRotation } from '../../src/mesh/certificates/rotation.ts';
-import type { TrustedAuthority } from '../../src/mesh/certificates/rotation-certificates.ts';
-import { successorName } from '../../src/mesh/certificates/rotation-cluster.ts';
-import { scopeRotation } from '../../src/mesh/certificates/rotation-scope.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText, secretText, secretTexts } from '../../src/mesh/objects/secret-data.ts';
@@ -19,9 +15,13 @@ import {
   peerCertificateKeys,
   remotePeerFile,
   remoteUsersFile,
-} from '../../src/mesh/peers/peer-config.ts';
+} from '../../src/mesh/peers/file/peer-config.ts';
 import type { ReadyWrite, Step } from '../../src/mesh/plan/plan.ts';
 import { TLS_KEYS } from '../../src/mesh/plan/plan.ts';
+import { hasWork, planRotation } from '../../src/mesh/rotation/phases.ts';
+import type { TrustedAuthority } from '../../src/mesh/rotation/rotated-certificates.ts';
+import { successorName } from '../../src/mesh/rotation/rotated-cluster.ts';
+import { scopeRotation } from '../../src/mesh/rotation/scope.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { readCertificate } from '../../src/pki/read.ts';

@@ -8,7 +8,7 @@ import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificat
 import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
 import { parseVersion } from '../../src/mesh/cilium/versions.ts';
 import type { ObjectRef } from '../../src/mesh/objects/kube-object.ts';
-import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/peer-config.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import {
   type Sandbox,

@@ -5,7 +5,7 @@ import { type Finding, runChecks } from '../../src/mesh/checks/check.ts';
 import type { ClusterObservation, MeshCheckInput, NodeObservation } from '../../src/mesh/checks/mesh-input.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { cachedPeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import {
   apiserverDeployment,
   caFacts,

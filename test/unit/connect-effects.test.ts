@@ -4,8 +4,8 @@ import { connectEffects } from '../../src/mesh/connect/effects.ts';
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
-import { dialledAddresses } from '../../src/mesh/peers/dialled-addresses.ts';
-import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { dialledAddresses } from '../../src/mesh/peers/file/dialled-addresses.ts';
+import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import {
   apiserverDeployment,

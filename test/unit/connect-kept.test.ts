@@ -11,8 +11,8 @@ import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import { type KubeObject, type ObjectMeta, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import type { CredentialChoice } from '../../src/mesh/peers/credential-kind.ts';
+import { COMMON_PREFIX, cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { foreignHomeNotes } from '../../src/mesh/peers/foreign-homes.ts';
-import { COMMON_PREFIX, cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
 import {
   apiserverDeployment,
   caFacts,

@@ -8,7 +8,7 @@ import type { Member } from '../../src/mesh/connect/member.ts';
 import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
-import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { cachedPeerFile, remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
 import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 

@@ -8,7 +8,7 @@ import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificat
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
-import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 import { caFacts, certificateFacts, loadBalancerService, NOW, secretObject, snapshotOf } from '../support/snapshots.ts';
 

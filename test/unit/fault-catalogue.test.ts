@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { MENDS } from '../../src/mesh/faults/fault-advice.ts';
 import { ADVICE } from '../../src/mesh/status/failure-reason.ts';
-import { MENDS } from '../../src/mesh/status/standing-advice.ts';
 import { CATALOGUE } from '../support/fault-catalogue.ts';
 
 /** What no entry shows, and why. Its words and its next step have tests of their own. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isHarmless, servesPeers } from '../../src/mesh/enable/harmless-changes.ts';
+import { isHarmless, servesPeers } from '../../src/mesh/enable/effects/harmless-changes.ts';
 
 const POD = 'spec.template.spec';
 const ARGS = `${POD}.containers[etcd].args`;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { presentLifetime } from '../../src/mesh/certificates/kept-lifetime.ts';
 import { planAuthority } from '../../src/mesh/certificates/plan-authority.ts';
-import type { Lifetime } from '../../src/mesh/certificates/rotation-lifetime.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
 import { planDial } from '../../src/mesh/connect/dial-plan.ts';
 import { planDirection } from '../../src/mesh/connect/direction.ts';
@@ -10,6 +9,7 @@ import { planServe } from '../../src/mesh/connect/serve-plan.ts';
 import { certificateStep } from '../../src/mesh/enable/certificates.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { Step } from '../../src/mesh/plan/plan.ts';
+import type { Lifetime } from '../../src/mesh/rotation/lifetime.ts';
 import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { disconnectEffects, partingsOf, planDisconnect } from '../../src/mesh/connect/disconnect-plan.ts';
-import { doubtAboutUsers, usersToRestore } from '../../src/mesh/enable/effects.ts';
+import { doubtAboutUsers, usersToRestore } from '../../src/mesh/enable/effects/effects.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../src/mesh/objects/names.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';

@@ -3,7 +3,7 @@ import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import { configuredMtu, tunnelOverhead } from '../../src/mesh/network/mtu.ts';
 import { networkNeeds, unknownNeeds } from '../../src/mesh/network/needs.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import {
   apiserverDeployment,
   loadBalancerService,

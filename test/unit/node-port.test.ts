@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { runChecks } from '../../src/mesh/checks/check.ts';
-import { defaultNodePort, nodePortCommand } from '../../src/mesh/enable/node-port.ts';
+import { defaultNodePort, nodePortCommand } from '../../src/mesh/enable/exposure/node-port.ts';
 import { NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 it('gives each cluster of the largest mesh its own port in the range', () => {

@@ -6,7 +6,7 @@ import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { concernedPeers } from '../../src/mesh/peers/concerned-peers.ts';
-import { remotePeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { remotePeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { apiserverDeployment, NOW, snapshotOf } from '../support/snapshots.ts';
 
 /** @param mark `<name>/<id>` with which its pods were started */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { lackOfRoom } from '../../src/mesh/apiserver/room.ts';
 import type { NodeFacts } from '../../src/mesh/cluster-snapshot.ts';
 import { requireReadyServers } from '../../src/mesh/connect/provable.ts';
-import { faultsOf } from '../../src/mesh/status/standing.ts';
+import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
 import { apiserverDeployment, NOW, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 const node = (name: string, more: Partial<NodeFacts> = {}): NodeFacts => ({

@@ -2,8 +2,6 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { draftFrom } from '../../src/flows/enable/draft-enable.ts';
 import { loadTemplates } from '../../src/manifests/load.ts';
 import { certificateBlocks } from '../../src/mesh/certificates/pem.ts';
-import { ROTATION_PHASES } from '../../src/mesh/certificates/rotation.ts';
-import { unfinishedRotations } from '../../src/mesh/certificates/unfinished-rotation.ts';
 import { CA_CHECKS, TRUST_CHECKS } from '../../src/mesh/checks/authority.ts';
 import { runChecks } from '../../src/mesh/checks/check.ts';
 import type { MeshCheckInput } from '../../src/mesh/checks/mesh-input.ts';
@@ -15,6 +13,8 @@ import { planDisable, rotationNotes } from '../../src/mesh/enable/plan-disable.t
 import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../../src/mesh/objects/names.ts';
 import { secretText } from '../../src/mesh/objects/secret-data.ts';
+import { ROTATION_PHASES } from '../../src/mesh/rotation/phases.ts';
+import { unfinishedRotations } from '../../src/mesh/rotation/unfinished-rotation.ts';
 import type { KeyPair } from '../../src/pki/certificate.ts';
 import {
   authoritiesIn,

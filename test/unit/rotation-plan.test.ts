@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import { validityWarnings } from '../../src/mesh/certificates/cluster-certificates.ts';
-import { hasWork, planRotation } from '../../src/mesh/certificates/rotation.ts';
-import { expiredIn } from '../../src/mesh/certificates/rotation-expiry.ts';
-import { describeLifetime, lifetimeOf } from '../../src/mesh/certificates/rotation-lifetime.ts';
-import { type RotationChoice, rotationEffects, scopeRotation } from '../../src/mesh/certificates/rotation-scope.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
 import { spanWord } from '../../src/mesh/command-line.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
+import { expiredIn } from '../../src/mesh/rotation/expiry.ts';
+import { describeLifetime, lifetimeOf } from '../../src/mesh/rotation/lifetime.ts';
+import { hasWork, planRotation } from '../../src/mesh/rotation/phases.ts';
+import { type RotationChoice, rotationEffects, scopeRotation } from '../../src/mesh/rotation/scope.ts';
 import { parseSpan } from '../../src/mesh/span.ts';
 import { apiserverDeployment, caFacts, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
-import { defaultNodePort } from '../../src/mesh/enable/node-port.ts';
-import { detectServiceExposure, withChosenAnnotations } from '../../src/mesh/enable/service-type.ts';
+import { defaultNodePort } from '../../src/mesh/enable/exposure/node-port.ts';
+import { detectServiceExposure, withChosenAnnotations } from '../../src/mesh/enable/exposure/service-type.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { snapshotOf } from '../support/snapshots.ts';
 

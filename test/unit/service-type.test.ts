@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { addressLack, requireEndpoints, serviceEndpoints } from '../../src/mesh/apiserver/endpoints.ts';
-import { defaultNodePort } from '../../src/mesh/enable/node-port.ts';
-import { detectServiceExposure } from '../../src/mesh/enable/service-type.ts';
+import { defaultNodePort } from '../../src/mesh/enable/exposure/node-port.ts';
+import { detectServiceExposure } from '../../src/mesh/enable/exposure/service-type.ts';
 import { loadBalancerService, serviceObject, snapshotOf } from '../support/snapshots.ts';
 
 const nodesOf = (...providerIds: (string | undefined)[]) =>

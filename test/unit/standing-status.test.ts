@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CERTIFICATE_SECRETS } from '../../src/mesh/certificates/cluster-certificates.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
-import { cachedPeerFile } from '../../src/mesh/peers/peer-config.ts';
+import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
 import { createTally, type PollResult, type StatusReport } from '../../src/mesh/status/status.ts';

@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { accessRefs } from '../../src/mesh/apiserver/access.ts';
 import type { TlsFiles } from '../../src/mesh/certificates/certificate.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
+import { describeFault, type Fault, type FaultsInput } from '../../src/mesh/faults/fault.ts';
+import { mendOf } from '../../src/mesh/faults/fault-advice.ts';
+import { faultsOf } from '../../src/mesh/faults/faults-of.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
-import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/peer-config.ts';
+import { cachedPeerFile, remotePeerFile, remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { expectedPeers, knownPeers } from '../../src/mesh/peers/peers.ts';
-import { describeFault, type Fault, type FaultsInput } from '../../src/mesh/status/fault.ts';
-import { faultsOf } from '../../src/mesh/status/standing.ts';
-import { mendOf } from '../../src/mesh/status/standing-advice.ts';
 import {
   apiserverDeployment,
   caFacts,

@@ -1,4 +1,4 @@
-import { PLATFORM_FLAGS } from '../../mesh/enable/platforms.ts';
+import { PLATFORM_FLAGS } from '../../mesh/enable/exposure/platforms.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import { apiserverOptions, RENDER_DEFAULTS } from '../options/apiserver-options.ts';
 import { parseCount, parseNamespace } from '../options/option-values.ts';

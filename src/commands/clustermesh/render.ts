@@ -8,9 +8,9 @@ import { checkClusterId, checkClusterName } from '../../mesh/cilium/identity.ts'
 import { DEFAULT_SETTINGS } from '../../mesh/cilium/install.ts';
 import { checkSupported, formatVersion, supportedRange } from '../../mesh/cilium/versions.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { defaultNodePort } from '../../mesh/enable/node-port.ts';
+import { defaultNodePort } from '../../mesh/enable/exposure/node-port.ts';
+import { PLATFORM_FLAGS, privateAnnotationsOf } from '../../mesh/enable/exposure/platforms.ts';
 import { applySettings } from '../../mesh/enable/object-settings.ts';
-import { PLATFORM_FLAGS, privateAnnotationsOf } from '../../mesh/enable/platforms.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef, type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../../mesh/objects/names.ts';

@@ -9,7 +9,7 @@ import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { listAdvice } from '../../mesh/objects/source-advice.ts';
-import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/peer-config.ts';
+import { peerCertificateKeys, remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { logsInAsItself } from '../../mesh/peers/peers.ts';
 import { userRole } from '../../mesh/peers/remote-users.ts';
 import { describeServer } from '../../mesh/status/failure-reason.ts';

@@ -7,7 +7,7 @@ import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
 import { groupBy } from '../../mesh/pairs.ts';
-import { peerCertificateKeys } from '../../mesh/peers/peer-config.ts';
+import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { type Step, TLS_KEYS } from '../../mesh/plan/plan.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';

@@ -1,4 +1,3 @@
-import { provenRotation, unfinishedWarning } from '../../mesh/certificates/unfinished-rotation.ts';
 import { type Finding, runChecks } from '../../mesh/checks/check.ts';
 import { COMPATIBILITY_CHECKS, forConnect } from '../../mesh/checks/compatibility.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
@@ -20,6 +19,7 @@ import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
+import { provenRotation, unfinishedWarning } from '../../mesh/rotation/unfinished-rotation.ts';
 import type { Flow, Target } from '../flow.ts';
 import type { Unanswered } from '../where-it-succeeds.ts';
 import { peerIdsIn, readDescribed } from './read-peer-ids.ts';

@@ -15,11 +15,6 @@ import {
   planAuthority,
   replacementNotes,
 } from '../../mesh/certificates/plan-authority.ts';
-import {
-  type UnfinishedRotation,
-  unfinishedRotation,
-  unfinishedWarning,
-} from '../../mesh/certificates/unfinished-rotation.ts';
 import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { type ClusterIdentity, requireIdentity } from '../../mesh/cilium/identity.ts';
 import { type CiliumInstall, readCiliumInstall } from '../../mesh/cilium/install.ts';
@@ -27,13 +22,14 @@ import { type CiliumVersion, formatVersion, supportedRange } from '../../mesh/ci
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { counted } from '../../mesh/counted.ts';
 import { caFingerprint, keptUnsigned } from '../../mesh/enable/certificates.ts';
-import { doubtAboutUsers, enableEffects, usersToRestore } from '../../mesh/enable/effects.ts';
+import { doubtAboutUsers, enableEffects, usersToRestore } from '../../mesh/enable/effects/effects.ts';
+import { type PeerMove, planMove } from '../../mesh/enable/effects/peer-move.ts';
+import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses.ts';
+import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
 import { settingName, settingsOf } from '../../mesh/enable/kept-settings.ts';
-import { nodePortCommand } from '../../mesh/enable/node-port.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
-import { type PeerMove, planMove } from '../../mesh/enable/peer-move.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
 import {
   type EnableChoices,
@@ -42,7 +38,6 @@ import {
   settleEnable,
   settleImage,
 } from '../../mesh/enable/settings.ts';
-import { uncoveredWarnings } from '../../mesh/enable/uncovered-addresses.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type KubeObject, keyOf, objectIn, refOf } from '../../mesh/objects/kube-object.ts';
 import {
@@ -57,6 +52,11 @@ import { addUsersEdit } from '../../mesh/peers/remote-users.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CertificateOrder, Plan, Step } from '../../mesh/plan/plan.ts';
+import {
+  type UnfinishedRotation,
+  unfinishedRotation,
+  unfinishedWarning,
+} from '../../mesh/rotation/unfinished-rotation.ts';
 import type { Authority } from '../../pki/authority.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import type { Target } from '../flow.ts';

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { applySteps, type Journal } from '../../kube/apply.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import type { PeerMove } from '../../mesh/enable/peer-move.ts';
+import type { PeerMove } from '../../mesh/enable/effects/peer-move.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';

@@ -1,7 +1,7 @@
 import { describeCluster } from '../../mesh/invitation/described-cluster.ts';
 import { messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
 import { forgetStep, type InvitationRecord, invitationRef, invitationSecret } from '../../mesh/invitation/record.ts';
-import { remoteUserName } from '../../mesh/peers/peer-config.ts';
+import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { readCertificate } from '../../pki/read.ts';
 import { createRequest } from '../../pki/request.ts';

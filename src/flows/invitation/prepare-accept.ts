@@ -27,9 +27,9 @@ import {
   recordPatch,
 } from '../../mesh/invitation/record.ts';
 import { emptySecret, encodeText } from '../../mesh/objects/secret-data.ts';
+import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { marksFor } from '../../mesh/peers/peer-choices.ts';
-import { remoteUserName } from '../../mesh/peers/peer-config.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
 import type { Step } from '../../mesh/plan/plan.ts';

@@ -3,7 +3,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { forgetStep } from '../../mesh/invitation/record.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../../mesh/objects/names.ts';
 import { secretTexts } from '../../mesh/objects/secret-data.ts';
-import { peersIn } from '../../mesh/peers/peer-config.ts';
+import { peersIn } from '../../mesh/peers/file/peer-config.ts';
 import { type PreparedDisconnect, prepareForgetting } from '../connect/prepare-disconnect.ts';
 import type { Flow, Target } from '../flow.ts';
 import { type KeptInvitation, readInvitations } from './read-invitations.ts';

@@ -4,13 +4,13 @@ import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import type { FaultId } from '../../mesh/faults/fault.ts';
+import { faultsOf } from '../../mesh/faults/faults-of.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { apiserverDeploymentRef } from '../../mesh/objects/names.ts';
 import { peersOfOthers, servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
-import type { FaultId } from '../../mesh/status/fault.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
-import { faultsOf } from '../../mesh/status/standing.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
 import {
   createTally,

@@ -1,5 +1,5 @@
 import { MeshctlError } from '../../mesh/errors.ts';
-import { describeFault, type Fault } from '../../mesh/status/fault.ts';
+import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { judgeStanding, type PolledCluster } from '../../mesh/status/standing-status.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';

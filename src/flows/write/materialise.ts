@@ -5,7 +5,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
 import { dataOf, encodeText, secretText } from '../../mesh/objects/secret-data.ts';
-import { setKeys, withMarks } from '../../mesh/peers/peer-secrets.ts';
+import { setKeys, withMarks } from '../../mesh/peers/file/peer-secrets.ts';
 import {
   type CertificateCopy,
   type CertificateOrder,

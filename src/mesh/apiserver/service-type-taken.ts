@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { detectServiceExposure } from '../enable/service-type.ts';
+import { detectServiceExposure } from '../enable/exposure/service-type.ts';
 import { managersOfField, toolOwner } from '../objects/ownership.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';

@@ -1,6 +1,9 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialingSecret } from '../connect/direction.ts';
+import { describeFault, type FaultId, type FaultsInput } from '../faults/fault.ts';
+import { type Contexts, mendOf } from '../faults/fault-advice.ts';
+import { faultsOf } from '../faults/faults-of.ts';
 import {
   ADMIN_CERT_SECRET,
   CA_SECRET,
@@ -9,9 +12,6 @@ import {
   REMOTE_CERT_SECRET,
   SERVER_CERT_SECRET,
 } from '../objects/names.ts';
-import { describeFault, type FaultId, type FaultsInput } from '../status/fault.ts';
-import { faultsOf } from '../status/standing.ts';
-import { type Contexts, mendOf } from '../status/standing-advice.ts';
 import type { CertificateFacts, TlsSecretFacts } from './certificate.ts';
 
 /** One certificate of a mesh. */

@@ -1,9 +1,9 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
+import { type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
+import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
-import { ownerOfData } from './rotation-cluster.ts';
-import { type Lifetime, lifetimeOf } from './rotation-lifetime.ts';
 
 /**
  * What was chosen for the certificates of a cluster, so that a new one gets the same: of the one that it takes the place

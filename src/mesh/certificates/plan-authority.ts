@@ -6,10 +6,10 @@ import { CA_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner, MANAGED_BY } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
 import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
+import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from '../rotation/lifetime.ts';
 import { authorityState, authorityTrouble, lostAuthority } from './authority.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { isSameKey, SIGNED_NOTHING, signerInUse, waysToAgree } from './foreign-authority.ts';
-import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from './rotation-lifetime.ts';
 
 /** Says on Secret cilium-ca that meshctl put the CA there: `generated` or `copied`. */
 export const CA_ORIGIN_ANNOTATION = 'meshctl.io/ca-origin';

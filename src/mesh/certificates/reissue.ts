@@ -5,7 +5,7 @@ import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
 import { managersOfKey, type Tool, toolOf } from '../objects/ownership.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
-import { ownerOfData } from './rotation-cluster.ts';
+import { ownerOfData } from '../rotation/rotated-cluster.ts';
 
 /** Of Cilium's chart (templates/clustermesh-apiserver/tls-cronjob/cronjob.yaml). */
 const CERTGEN = 'clustermesh-apiserver-generate-certs';

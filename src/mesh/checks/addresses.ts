@@ -13,7 +13,7 @@ import {
 } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { nodePortCommand } from '../enable/node-port.ts';
+import { nodePortCommand } from '../enable/exposure/node-port.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';

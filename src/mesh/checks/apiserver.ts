@@ -6,7 +6,7 @@ import { stallOf } from '../apiserver/stall.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
-import { platformEvidence } from '../enable/platforms.ts';
+import { platformEvidence } from '../enable/exposure/platforms.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { type Finding, listed, type Subject, theCluster } from './check.ts';

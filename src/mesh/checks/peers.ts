@@ -5,6 +5,8 @@ import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
+import { dialFaults } from '../faults/dial-faults.ts';
+import type { FaultId } from '../faults/fault.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -20,14 +22,12 @@ import { toolOwner } from '../objects/ownership.ts';
 import { dataKeys, secretTexts } from '../objects/secret-data.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
-import { foreignFile } from '../peers/foreign-file.ts';
+import { foreignFile } from '../peers/file/foreign-file.ts';
+import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
+import { addressesIn, dialsOwnCache } from '../peers/file/peer-file.ts';
 import { choicesFor, dialsOneWay, servedPeers } from '../peers/peer-choices.ts';
-import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
-import { addressesIn, dialsOwnCache } from '../peers/peer-file.ts';
 import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { renamedPeers } from '../peers/renamed-peers.ts';
-import type { FaultId } from '../status/fault.ts';
-import { dialFaults } from '../status/standing-dial.ts';
 import { type Finding, listed, type Severity } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';

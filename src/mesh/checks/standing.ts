@@ -3,10 +3,10 @@ import { makesRemoteUsers, runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { describeFault, type FaultId } from '../faults/fault.ts';
+import { mendOf } from '../faults/fault-advice.ts';
+import { faultsOf } from '../faults/faults-of.ts';
 import { expectedPeers } from '../peers/peers.ts';
-import { describeFault, type FaultId } from '../status/fault.ts';
-import { faultsOf } from '../status/standing.ts';
-import { mendOf } from '../status/standing-advice.ts';
 import type { Finding, Subject } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 

@@ -6,12 +6,12 @@ import { type CertificateFacts, type TlsSecretFacts, trusts } from '../certifica
 import { certificateSpecs, coversHost, LOOPBACK, RENEW_BEFORE_MS } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, waysToAgree } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
-import { ownerOfData } from '../certificates/rotation-cluster.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { knownPeers } from '../peers/peers.ts';
+import { ownerOfData } from '../rotation/rotated-cluster.ts';
 import { type Finding, listed } from './check.ts';
 import { IDENTITY_OF_CLUSTERS } from './identity.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';

@@ -1,6 +1,6 @@
 import { describeCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
+import type { FaultId } from '../faults/fault.ts';
 import { APISERVER } from '../objects/names.ts';
-import type { FaultId } from '../status/fault.ts';
 import { isAlone, type StatusReport } from '../status/status.ts';
 import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
 import { type Finding, listed } from './check.ts';

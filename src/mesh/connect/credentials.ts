@@ -8,9 +8,9 @@ import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, SERVER_CERT_SECRET, SHARED_USER } from '../objects/names.ts';
 import type { CredentialChoice, CredentialKind } from '../peers/credential-kind.ts';
+import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
+import { readPeerFile } from '../peers/file/peer-file.ts';
 import { choicesFor } from '../peers/peer-choices.ts';
-import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
-import { readPeerFile } from '../peers/peer-file.ts';
 import { dialingFile } from '../peers/peers.ts';
 import type { IdentifiedCluster } from './member.ts';
 

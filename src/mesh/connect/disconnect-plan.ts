@@ -6,10 +6,10 @@ import { AGENT_PEERS_SECRET, configMapRef, REMOTE_USERS_CONFIGMAP, secretRef } f
 import { dataKeys } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import { concernedPeers, namesOf } from '../peers/concerned-peers.ts';
-import { removeAliasesSteps } from '../peers/host-aliases.ts';
+import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
+import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
+import { removeKeys } from '../peers/file/peer-secrets.ts';
 import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
-import { peerCertificateKeys, remoteUserName } from '../peers/peer-config.ts';
-import { removeKeys } from '../peers/peer-secrets.ts';
 import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
 import { restartEffects } from '../peers/restart-effects.ts';

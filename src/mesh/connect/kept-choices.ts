@@ -3,7 +3,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import type { ConnectionMode } from '../peers/connection-mode.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
-import { foreignFile, leadsElsewhere } from '../peers/foreign-file.ts';
+import { foreignFile, leadsElsewhere } from '../peers/file/foreign-file.ts';
 import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
 import { type Direction, dials } from './direction.ts';
 import type { Member } from './member.ts';

@@ -1,7 +1,6 @@
 import { isIpAddress } from '../apiserver/endpoints.ts';
 import { acceptedBeside, coversHost, reasonToReissue } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
-import { describeLifetime } from '../certificates/rotation-lifetime.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import {
   configMapRef,
@@ -17,6 +16,7 @@ import { groupBy } from '../pairs.ts';
 import { ownerClause } from '../peers/foreign-homes.ts';
 import { addUsersEdit, rollbackAddUsers } from '../peers/remote-users.ts';
 import { type Plan, type Step, TLS_KEYS } from '../plan/plan.ts';
+import { describeLifetime } from '../rotation/lifetime.ts';
 import { canSign, managesUsers } from './credentials.ts';
 import { type Direction, dialledHosts } from './direction.ts';
 import type { Member } from './member.ts';

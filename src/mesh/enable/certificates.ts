@@ -10,14 +10,14 @@ import {
 import { acceptedBeside, reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
-import { describeLifetime, successorLifetime } from '../certificates/rotation-lifetime.ts';
-import { trustInRotation } from '../certificates/unfinished-rotation.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';
 import { conflictsOf, foreignOwner, managersOfData, toolOwner } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
 import { type Change, FIELD_MANAGER, type Step, TLS_KEYS } from '../plan/plan.ts';
+import { describeLifetime, successorLifetime } from '../rotation/lifetime.ts';
+import { trustInRotation } from '../rotation/unfinished-rotation.ts';
 import type { EnableInput } from './input.ts';
 
 /** Whether the Service has what peers will dial; a load balancer may still be waiting for its address. */

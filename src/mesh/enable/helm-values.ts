@@ -14,7 +14,7 @@ import {
   serviceHostname,
 } from '../objects/names.ts';
 import { MANAGED_BY, type ToolKind, toolOf } from '../objects/ownership.ts';
-import { COMMON_PREFIX } from '../peers/peer-config.ts';
+import { COMMON_PREFIX } from '../peers/file/peer-config.ts';
 import { configuredPeers, dialingFile, knownPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { settingName, settingsOf } from './kept-settings.ts';

@@ -1,8 +1,8 @@
 import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
-import { type Lifetime, lifetimeOf } from '../certificates/rotation-lifetime.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand, spanWord } from '../command-line.ts';
 import type { Step } from '../plan/plan.ts';
+import { type Lifetime, lifetimeOf } from '../rotation/lifetime.ts';
 
 /**
  * What to tell of a key size or a validity that was asked for, where certificates stay because they are good: enable issues

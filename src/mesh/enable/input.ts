@@ -3,7 +3,7 @@ import type { AuthorityPlan } from '../certificates/plan-authority.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts';
 import type { CertificateOrder } from '../plan/plan.ts';
-import type { PeerMove } from './peer-move.ts';
+import type { PeerMove } from './effects/peer-move.ts';
 
 /** What the plan of one cluster is made from. */
 export interface EnableInput {

@@ -1,4 +1,3 @@
-import { describeUnfinished, provenRotation } from '../certificates/unfinished-rotation.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
@@ -6,6 +5,7 @@ import { APISERVER, CA_SECRET, REMOTE_USERS_CONFIGMAP, secretRef } from '../obje
 import { foreignOwner, isOurs, managersOfData } from '../objects/ownership.ts';
 import { PEER_SECRETS } from '../peers/peers.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
+import { describeUnfinished, provenRotation } from '../rotation/unfinished-rotation.ts';
 
 /** Secrets of Hubble, whose certificates Cilium's chart signs with the same CA (templates/hubble/tls-helm). */
 const HUBBLE_SECRETS = [

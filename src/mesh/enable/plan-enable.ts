@@ -14,7 +14,7 @@ import {
 } from '../objects/ownership.ts';
 import { dataOf, secretTexts } from '../objects/secret-data.ts';
 import { sourceEdits } from '../objects/source-advice.ts';
-import { peersIn } from '../peers/peer-config.ts';
+import { peersIn } from '../peers/file/peer-config.ts';
 import { USERS_FILE, userNames } from '../peers/remote-users.ts';
 import { applyChanges } from '../plan/diff.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';

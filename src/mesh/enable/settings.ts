@@ -22,16 +22,16 @@ import { AGENT_PEERS_SECRET, APISERVER, KVSTOREMESH_PEERS_SECRET, secretRef } fr
 import { secretTexts } from '../objects/secret-data.ts';
 import { serviceSpec } from '../objects/service.ts';
 import { isSameToleration, type Toleration } from '../objects/taints.ts';
-import { addressesIn } from '../peers/peer-file.ts';
+import { addressesIn } from '../peers/file/peer-file.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
-import { defaultNodePort } from './node-port.ts';
+import { defaultNodePort } from './exposure/node-port.ts';
 import {
   detectServiceExposure,
   type ServiceExposure,
   type ServiceType,
   type TrafficPolicy,
   withChosenAnnotations,
-} from './service-type.ts';
+} from './exposure/service-type.ts';
 
 /** What the objects of a clustermesh-apiserver depend on, beside its Service's type. */
 export interface ApiserverSettings {

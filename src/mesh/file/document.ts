@@ -1,5 +1,5 @@
 import type { ContainerResources, EtcdStorage } from '../apiserver/deployment.ts';
-import type { ServiceType, TrafficPolicy } from '../enable/service-type.ts';
+import type { ServiceType, TrafficPolicy } from '../enable/exposure/service-type.ts';
 import type { Toleration } from '../objects/taints.ts';
 import type { CredentialChoice } from '../peers/credential-kind.ts';
 import type { Affinity } from '../services/backends.ts';

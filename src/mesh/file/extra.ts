@@ -1,6 +1,6 @@
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { remoteUserName } from '../peers/peer-config.ts';
+import { remoteUserName } from '../peers/file/peer-config.ts';
 import { configuredPeers, knownPeers } from '../peers/peers.ts';
 import type { MeshSpec } from './mesh-spec.ts';
 import { dialKey, type NamedDial } from './topology.ts';

@@ -1,6 +1,6 @@
 import type { CertificateFacts } from '../certificates/certificate.ts';
 import { meshctlCommand } from '../command-line.ts';
-import { remoteUserName } from '../peers/peer-config.ts';
+import { remoteUserName } from '../peers/file/peer-config.ts';
 import type { SignedMessage } from './message.ts';
 import type { InvitationRecord } from './record.ts';
 

@@ -6,7 +6,7 @@ import { compareMinors, minorOf, versionOfImage } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
 import { groupBy } from '../pairs.ts';
-import { dialledAddresses } from '../peers/dialled-addresses.ts';
+import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 

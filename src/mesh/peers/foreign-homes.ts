@@ -8,7 +8,7 @@ import { dataKeys, secretTexts } from '../objects/secret-data.ts';
 import { lastingPeers } from '../objects/source-advice.ts';
 import { groupBy } from '../pairs.ts';
 import { type Change, FIELD_MANAGER, type Step } from '../plan/plan.ts';
-import { peersIn, remoteUserName } from './peer-config.ts';
+import { peersIn, remoteUserName } from './file/peer-config.ts';
 import { PEER_SECRETS } from './peers.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import { checkClusterName, clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { remoteUserName } from './peer-config.ts';
+import { remoteUserName } from './file/peer-config.ts';
 
 type Holder = Pick<ClusterSnapshot, 'ciliumConfig' | 'objects' | 'namespace' | 'tlsSecrets'>;
 

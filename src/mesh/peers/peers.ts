@@ -3,9 +3,9 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';
 import { dataKeys, secretText, secretTexts } from '../objects/secret-data.ts';
+import { peerCertificateKeys, peersIn, remoteUserName } from './file/peer-config.ts';
+import { dialsOwnCache, readPeerFile } from './file/peer-file.ts';
 import { peersLetIn } from './peer-choices.ts';
-import { peerCertificateKeys, peersIn, remoteUserName } from './peer-config.ts';
-import { dialsOwnCache, readPeerFile } from './peer-file.ts';
 
 /** The Secrets that hold a file for each peer. */
 export const PEER_SECRETS = [KVSTOREMESH_PEERS_SECRET, AGENT_PEERS_SECRET] as const;

@@ -6,7 +6,7 @@ import { REMOTE_ROLE, REMOTE_USERS_CONFIGMAP } from '../objects/names.ts';
 import { dataOf } from '../objects/secret-data.ts';
 import type { Edit } from '../plan/plan.ts';
 import { remembered } from '../remembered.ts';
-import { remoteUsersFile } from './peer-config.ts';
+import { remoteUsersFile } from './file/peer-config.ts';
 
 /**
  * Changes to `users.yaml` of ConfigMap clustermesh-remote-users, which holds all peers in one value. They are made to the

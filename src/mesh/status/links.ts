@@ -1,4 +1,4 @@
-import { describeFault } from './fault.ts';
+import { describeFault } from '../faults/fault.ts';
 import { faultsBetween, type MeshStatusReport } from './mesh-status.ts';
 import { adviseMesh } from './status-reasons.ts';
 

@@ -1,5 +1,5 @@
 import type { ErrorCode, MeshctlError } from '../errors.ts';
-import type { Fault } from './fault.ts';
+import type { Fault } from '../faults/fault.ts';
 import type { StatusReport } from './status.ts';
 
 /** How the nodes of one cluster are connected to another one. */

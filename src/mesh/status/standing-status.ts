@@ -2,15 +2,15 @@ import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
+import { type AddressFault, addressFaults } from '../faults/address-faults.ts';
+import type { AddressFaultId, Fault, FaultId } from '../faults/fault.ts';
+import { faultsOf } from '../faults/faults-of.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { lastChange, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
-import { type AddressFault, addressFaults } from './dialled-address.ts';
 import type { FailureClass } from './failure-reason.ts';
-import type { AddressFaultId, Fault, FaultId } from './fault.ts';
-import { faultsOf } from './standing.ts';
 import { isAlone, type StatusProblem, type StatusReport } from './status.ts';
 
 /** What a cluster's agents said, and what it is configured with. */

@@ -1,11 +1,11 @@
 import { meshctlCommand } from '../command-line.ts';
+import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
+import { type Contexts, mendOf } from '../faults/fault-advice.ts';
 import { groupBy } from '../pairs.ts';
 import { inviteIfOthers } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceFor, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
-import { describeFault, type Fault, type FaultId } from './fault.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
-import { type Contexts, mendOf } from './standing-advice.ts';
 import type { StatusProblem, StatusReport } from './status.ts';
 
 /** One thing that is wrong, however many clusters and peers it is about. */

@@ -1,6 +1,6 @@
+import type { Fault } from '../faults/fault.ts';
 import type { InvitationStanding } from '../invitation/record.ts';
 import { classifyFailure, type FailureClass } from './failure-reason.ts';
-import type { Fault } from './fault.ts';
 import type { RemoteClusterReport } from './remote-cluster-report.ts';
 
 export type StatusComponent = 'agent' | 'kvstoremesh';

@@ -1,8 +1,8 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { capital, counted, partOf } from '../../mesh/counted.ts';
+import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { pairsOf } from '../../mesh/pairs.ts';
 import type { MatrixCell, MeshStatusReport } from '../../mesh/status/mesh-status.ts';
-import type { Contexts } from '../../mesh/status/standing-advice.ts';
 import { isAlone, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf } from '../../mesh/status/status-reasons.ts';
 import { explainLines } from '../explain-view.ts';

@@ -1,4 +1,4 @@
-import { describeFault, type Fault } from '../../mesh/status/fault.ts';
+import { describeFault, type Fault } from '../../mesh/faults/fault.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { isAlone, type PeerStatus, type StatusReport } from '../../mesh/status/status.ts';
 import { type JunitCase, junitXml } from '../junit.ts';

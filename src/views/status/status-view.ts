@@ -1,8 +1,8 @@
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
+import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
-import { type Contexts, contextOf } from '../../mesh/status/standing-advice.ts';
 import { isAlone, type PeerStatus, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
 import { explainLines } from '../explain-view.ts';

@@ -1,4 +1,4 @@
-import type { Contexts } from '../../mesh/status/standing-advice.ts';
+import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';

@@ -1,8 +1,8 @@
 import type { Target } from '../../../flows/flow.ts';
 import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
-import { unfinishedRotations } from '../../../mesh/certificates/unfinished-rotation.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
+import { unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
 import { certificateNotes, certificateSecrets, certificatesText } from '../../../views/certificates/certs-view.ts';
 import { printable } from '../../../views/printable.ts';

@@ -1,18 +1,18 @@
+import { isOfOtherOwner } from '../../../flows/invitation/read-invitations.ts';
 import {
   makeSuccessors,
   type PreparedRotation,
   prepareRotation,
   type RotateOptions,
-} from '../../../flows/certificates/prepare-rotation.ts';
-import { rotateCertificates } from '../../../flows/certificates/rotate-certificates.ts';
-import { isOfOtherOwner } from '../../../flows/invitation/read-invitations.ts';
+} from '../../../flows/rotation/prepare-rotation.ts';
+import { rotateCertificates } from '../../../flows/rotation/rotate-certificates.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
-import { rotationText } from '../../../views/certificates/rotation-view.ts';
 import { planText } from '../../../views/plan/plan-view.ts';
 import { printable } from '../../../views/printable.ts';
+import { rotationText } from '../../../views/rotation/rotation-view.ts';
 import type { Theme } from '../../../views/theme.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';

@@ -1,0 +1,115 @@
+import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
+import type { Member } from '../../mesh/connect/member.ts';
+import { counted } from '../../mesh/counted.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { Contexts } from '../../mesh/faults/fault-advice.ts';
+import { describeConflicts } from '../../mesh/objects/ownership.ts';
+import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import type { Lifetime } from '../../mesh/rotation/lifetime.ts';
+import { planRotation, type RotationPhase } from '../../mesh/rotation/phases.ts';
+import { strangersTo } from '../../mesh/rotation/rotated-certificates.ts';
+import type { RotationInput } from '../../mesh/rotation/rotated-cluster.ts';
+import { type RotationChoice, type RotationScope, rotationEffects, scopeRotation } from '../../mesh/rotation/scope.ts';
+import { readAccessibleMembers, readMembers } from '../connect/read-members.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import type { Unanswered } from '../where-it-succeeds.ts';
+import { type Authorities, generateAuthority } from '../write/materialise.ts';
+
+export interface RotateOptions extends RotationChoice {
+  /** Of what is issued; absent fields: as it is. */
+  asked: Lifetime;
+  /** Clusters at a time. */
+  parallel: number;
+  /** For each step that has to become live. */
+  waitMs: number;
+  /** Clusters that fail at the first reading have no part in it; the others must be able to do without them. */
+  spare?: boolean | undefined;
+  /** The contexts of peers that were not named, for hints. */
+  contextsOf?: ((peers: readonly string[]) => Promise<Contexts>) | undefined;
+}
+
+/** A rotation that has been thought through; nothing is written yet. */
+export interface PreparedRotation {
+  targets: readonly Target[];
+  /** Those that were spared. */
+  spared: readonly Unanswered[];
+  members: readonly Member[];
+  scope: RotationScope;
+  /** Those with something in them. */
+  phases: readonly RotationPhase[];
+  effects: readonly PeerEffect[];
+}
+
+/** Reads the clusters and plans. @throws MeshctlError what a rotation would be refused for */
+export async function prepareRotation(
+  flow: Flow,
+  targets: readonly Target[],
+  options: RotateOptions,
+): Promise<PreparedRotation> {
+  const { members, ...found } = await during(
+    flow,
+    {
+      doing: `Reading ${counted(targets.length, 'cluster')}`,
+      done: `Read ${counted(targets.length, 'cluster')}`,
+    },
+    async () =>
+      options.spare
+        ? readAccessibleMembers(flow, targets, options.parallel)
+        : { targets, members: await readMembers(targets, options.parallel), failed: [] },
+  );
+  const silent = [...(options.silent ?? []), ...found.failed.map(({ context }) => context)];
+  for (const { snapshot } of members) requireSettledIdentity(snapshot);
+  const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];
+  const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
+  const scope = scopeRotation(members, { ...options, silent }, flow.now(), contexts);
+  const phases = planRotation(rotationInput(flow, { members, scope }, options));
+  return {
+    targets: found.targets,
+    spared: found.failed,
+    members,
+    scope,
+    phases: phases.filter(({ steps }) => steps.length > 0),
+    effects: rotationEffects(members, scope, contexts, silent),
+  };
+}
+
+/** What the plan is made from, at any time of a rotation. */
+export function rotationInput(
+  flow: Flow,
+  { members, scope }: Pick<PreparedRotation, 'members' | 'scope'>,
+  { asked, peer, force }: RotateOptions,
+  successors: RotationInput['successors'] = new Map(),
+): RotationInput {
+  const { replace, due } = scope;
+  return { members, replace, due, successors, asked, peer, force, now: flow.now() };
+}
+
+/** Generates the CAs that take the place of others. They are in memory only, until a phase puts them into the clusters. */
+export async function makeSuccessors(flow: Flow, steps: readonly Step[]): Promise<Authorities> {
+  const made = steps.map(async ({ write }): Promise<[string, Awaited<ReturnType<typeof generateAuthority>>][]> => {
+    if (write?.method !== 'authority' || write.given === undefined) return [];
+    return [[write.given, await generateAuthority(write, flow.now())]];
+  });
+  return new Map((await Promise.all(made)).flat());
+}
+
+/**
+ * Refuses to overwrite what other tools keep.
+ * @param forcing the command line that would do it all the same
+ * @throws MeshctlError `Conflict`, naming owners and keys
+ */
+export function requireUnowned(phases: readonly RotationPhase[], forcing: string): void {
+  const disputed = phases.flatMap(({ steps }) => steps).filter(({ conflicts = [] }) => conflicts.length > 0);
+  const [first] = disputed;
+  if (!first) return;
+  const owners = [...new Set(disputed.flatMap(({ conflicts = [] }) => conflicts.map(({ manager }) => manager)))];
+  const objects = new Map(disputed.map((step) => [`${step.cluster} ${step.object.name}`, step]));
+  const words = [...objects.values()].map(
+    ({ cluster, object, conflicts = [] }) => `context "${cluster}": ${describeConflicts(object, conflicts)}`,
+  );
+  throw new MeshctlError('Conflict', `${owners.join(' and ')} owns what would have to change: ${words.join('; ')}`, {
+    hint: `Let the tool that issued them renew them; or take them over: ${forcing}`,
+    details: { owners, conflicts: disputed.flatMap(({ conflicts = [] }) => conflicts) },
+  });
+}

@@ -1,0 +1,164 @@
+import pLimit from 'p-limit';
+import { joinCertificates } from '../../mesh/certificates/pem.ts';
+import type { Direction } from '../../mesh/connect/direction.ts';
+import type { Member } from '../../mesh/connect/member.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
+import { secretRef } from '../../mesh/objects/names.ts';
+import { secretTexts } from '../../mesh/objects/secret-data.ts';
+import { groupBy } from '../../mesh/pairs.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import type { RotationPhase } from '../../mesh/rotation/phases.ts';
+import { certificatesFrom, type RotatedCertificate } from '../../mesh/rotation/rotated-certificates.ts';
+import { awaitRollout } from '../enable/await-apiserver.ts';
+import type { ClientCertificate } from '../etcd/open-etcd.ts';
+import { type Proof, proveServer } from '../etcd/prove.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { allOrFirstError } from '../parallel.ts';
+import { type ClusterWriter, createClusterWriter } from '../write/apply-clusters.ts';
+import { certificateIn, prepareWrites, type ReadyWrites, readyWrite, textsAfter } from '../write/issued-writes.ts';
+import { type Authorities, materialise, readAuthorities } from '../write/materialise.ts';
+import { nudgePods } from '../write/nudge.ts';
+import { rollBackClusters } from '../write/roll-back.ts';
+import type { RotateOptions } from './prepare-rotation.ts';
+
+/** One phase of a rotation, for the clusters as they were read for it. */
+export interface PhaseRun {
+  phase: RotationPhase;
+  members: readonly Member[];
+  /** For the progress line. */
+  title: string;
+  /** The CAs that this run has made. */
+  authorities: Authorities;
+  /** Reads the clusters again. @throws MeshctlError when a peer has come that would be cut off */
+  look: () => Promise<Member[]>;
+  /** The command that goes on. */
+  mend: (context: string) => string;
+}
+
+type Limits = Pick<RotateOptions, 'parallel' | 'waitMs'>;
+
+/** Carries a phase out, or puts every cluster back to what it was before it. @throws MeshctlError what went wrong */
+export async function runPhase(flow: Flow, targets: readonly Target[], run: PhaseRun, limits: Limits): Promise<void> {
+  const writer = createClusterWriter(flow, targets, limits.parallel);
+  try {
+    await during(flow, { doing: run.title, done: run.title }, (task) => {
+      const say = (clause: string) => task.update(`${run.title}: ${clause}`);
+      return carryOut(flow, targets, run, { ...limits, writer, say });
+    });
+  } catch (error) {
+    await rollBackClusters(flow, targets, writer.journals, error, { mounted: true, mend: run.mend });
+    throw error;
+  }
+}
+
+interface PhaseWork extends Limits {
+  writer: ClusterWriter;
+  say: (clause: string) => void;
+}
+
+async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, work: PhaseWork): Promise<void> {
+  const { phase, members, look } = run;
+  const { writer, say } = work;
+  const authorities = new Map([...(await readAuthorities(targets, phase.steps)), ...run.authorities]);
+  const make = (step: Step) => materialise(step, authorities, flow.now());
+  const nudge = (target: Target) => nudgePods(flow, target, { pods: 'apiserver-and-agents', all: true });
+  const restarts = phase.steps.filter(({ write }) => write?.method === 'restart');
+  const rest = phase.steps.filter((step) => !restarts.includes(step));
+  const others = await Promise.all(rest.map((step) => withWholeAuthority(targets, step)));
+  const ready = await prepareWrites(others, make);
+  if (phase.name === 'peers') await prove(flow, targets, proofsAfter(members, others, ready), work);
+  // Nobody may let go of the former CA before every pod shows a certificate of the new one.
+  if (phase.name === 'let-go') await prove(flow, targets, proofsOf(members), work);
+  say('writing');
+  await writer.write(others, async (step) => readyWrite(ready, step), nudge);
+  const critical = phase.name === 'leaves' || phase.name === 'let-go';
+  if (critical) await look();
+  if (restarts.length === 0) return;
+  say('replacing the pods of the clustermesh-apiserver');
+  await writer.write(restarts, make, async () => {});
+  const limit = pLimit(work.parallel);
+  const restarted = targets.filter(({ client }) => restarts.some(({ cluster }) => cluster === client.context));
+  await allOrFirstError(
+    restarted.map((target) => limit(() => awaitRollout(flow, target, work.waitMs))),
+    flow.progress,
+  );
+  if (critical) await look();
+}
+
+/**
+ * A step that replaces a CA, with the Secret as it is, key and all: snapshots have no private key of a CA, and one that was
+ * put back without it could never sign again.
+ * @throws MeshctlError `Conflict` where someone has written to it since the plan was made
+ */
+async function withWholeAuthority(targets: readonly Target[], step: Step): Promise<Step> {
+  if (step.write?.method !== 'authority') return step;
+  const target = targets.find(({ client }) => client.context === step.cluster);
+  const before = await target?.client.get(step.object);
+  if (before?.metadata.resourceVersion === step.before?.metadata.resourceVersion) return { ...step, before };
+  throw new MeshctlError('Conflict', `context "${step.cluster}": ${describeRef(step.object)} was changed meanwhile`, {
+    hint: 'Run the same command again.',
+    details: { context: step.cluster, object: describeRef(step.object) },
+  });
+}
+
+/** Each credential must open every pod of the server's etcd, whose certificate must be from the CA alone. */
+async function prove(
+  flow: Flow,
+  targets: readonly Target[],
+  proofs: readonly Proof[],
+  { parallel, waitMs, say }: PhaseWork,
+): Promise<void> {
+  const byServer = groupBy(proofs, ({ direction }) => direction.server.snapshot.context);
+  const limit = pLimit(parallel);
+  const proving = targets.flatMap((target) => {
+    const { context } = target.client;
+    const own = byServer.get(context) ?? [];
+    const hear = (clause: string) => say(`waiting: ${clause}`);
+    return own.length > 0 ? [proveServer(flow, target, own, { timeoutMs: waitMs, limit, say: hear })] : [];
+  });
+  if (proving.length > 0) say('proving the certificates against the etcds');
+  await allOrFirstError(proving, flow.progress);
+}
+
+/** Those that are about to be handed out. */
+function proofsAfter(members: readonly Member[], steps: readonly Step[], ready: ReadyWrites): Proof[] {
+  return members.flatMap((server) =>
+    certificatesFrom(server, members).flatMap((one): Proof[] => {
+      const { snapshot } = one.holder;
+      const step = steps.find(({ cluster, object }) => cluster === snapshot.context && object.name === one.secret);
+      const handedOut =
+        step?.write?.method === 'issue' ? [...step.write.certificates, ...(step.write.copies ?? [])] : [];
+      if (!step || !handedOut.some(({ keys }) => keys.ca === one.keys.ca)) return [];
+      const texts = textsAfter(step.before, readyWrite(ready, step));
+      return [proofOf(server, one, certificateIn(texts, one.keys))];
+    }),
+  );
+}
+
+/** Those that peers have. */
+function proofsOf(members: readonly Member[]): Proof[] {
+  return members.flatMap((server) =>
+    certificatesFrom(server, members)
+      .filter(({ peer }) => peer !== undefined)
+      .map((one) => proofOf(server, one, credentialIn(one))),
+  );
+}
+
+function proofOf(server: Member, { holder, spec }: RotatedCertificate, credential: ClientCertificate): Proof {
+  const ca = joinCertificates([server.snapshot.ca?.certificatePem ?? '']);
+  const direction: Direction = {
+    client: holder,
+    server,
+    credential: { kind: 'per-peer', user: spec.commonName, warnings: [] },
+    endpoint: { addresses: [] },
+    marks: {},
+  };
+  return { direction, certificate: { ...credential, ca } };
+}
+
+/** A certificate with its key, as it is in its Secret. */
+export function credentialIn({ holder, secret, keys }: RotatedCertificate): ClientCertificate {
+  const { objects, namespace } = holder.snapshot;
+  return certificateIn(secretTexts(objects.get(keyOf(secretRef(namespace, secret)))), keys);
+}

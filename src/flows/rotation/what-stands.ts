@@ -1,0 +1,89 @@
+import { meshctlCommand, spanWord } from '../../mesh/command-line.ts';
+import type { Member } from '../../mesh/connect/member.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { SHARED_USER } from '../../mesh/objects/names.ts';
+import { peerCertificateKeys } from '../../mesh/peers/file/peer-config.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { expiredIn } from '../../mesh/rotation/expiry.ts';
+import type { Flow } from '../flow.ts';
+import type { PreparedRotation, RotateOptions } from './prepare-rotation.ts';
+
+/** How the key of a peer's CA ends. */
+const PEER_CA = peerCertificateKeys('').ca;
+
+/** What was made anew. */
+export interface Rotation {
+  context: string;
+  secret: string;
+  subject: string;
+  peer?: string | undefined;
+}
+
+/** How far a rotation has come. */
+export interface Progress {
+  /** Of the phases that are done. */
+  steps: Step[];
+  /** As they were read last. */
+  members: readonly Member[];
+}
+
+/** What was asked for holds for the rest too. */
+export function flagsAgain({ asked: { keySize, validityMs }, olderThanMs, peer, force }: RotateOptions): string[] {
+  return [
+    ...(keySize === undefined ? [] : ['--key-size', String(keySize)]),
+    ...(validityMs === undefined ? [] : ['--cert-validity', spanWord(validityMs)]),
+    ...(olderThanMs === undefined ? [] : ['--older-than', spanWord(olderThanMs)]),
+    ...(peer === undefined ? [] : ['--peer', peer]),
+    ...(force ? ['--force-conflicts'] : []),
+  ];
+}
+
+function rotateCommand({ targets }: PreparedRotation, ca: boolean, options: RotateOptions): string {
+  const context = targets.map((target) => target.client.context);
+  return meshctlCommand('clustermesh certs rotate', { context }, [...(ca ? ['--ca'] : []), ...flagsAgain(options)]);
+}
+
+/** The run's own command line, by which it would take over what others own. */
+export function forcingCommand(prepared: PreparedRotation, options: RotateOptions): string {
+  return rotateCommand(prepared, prepared.scope.replace.size > 0, { ...options, force: true });
+}
+
+/** Tells what an ended run has done, and how to go on; the same goes into the error. */
+export function sayWhatStands(
+  flow: Flow,
+  prepared: PreparedRotation,
+  options: RotateOptions,
+  { steps, members, error }: Progress & { error: unknown },
+): void {
+  const renewed = renewedBy(steps);
+  if (error instanceof MeshctlError) error.details.renewed = renewed;
+  const what = renewed.map(({ context, subject, peer }) => `${context}: ${subject}${peer ? ` (for ${peer})` : ''}`);
+  const began = steps.some(({ action }) => action !== 'keep');
+  flow.progress.warn(
+    renewed.length > 0 ? `Renewed before it stopped: ${what.join(', ')}` : 'Nothing was renewed before it stopped',
+  );
+  if (!began) return;
+  const { scope } = prepared;
+  // Until the new CA is in place, only --ca goes on to it; a plain run would go back.
+  const ahead = scope.replace.size > 0 && !steps.some(({ write }) => write?.method === 'authority');
+  const again = rotateCommand(prepared, ahead, options);
+  const trusted = scope.changing.size > 0 ? 'the new CA and the former one are both trusted. ' : '';
+  const expired = expiredIn(members, flow.now());
+  const how =
+    expired.length > 0 ? `Whoever uses these is cut off: ${expired.join('; ')}. ` : `Nothing is cut off: ${trusted}`;
+  flow.progress.warn(`${how}To go on: ${again}`);
+}
+
+/** The certificates and CAs that steps have made. */
+export function renewedBy(steps: readonly Step[]): Rotation[] {
+  return steps.flatMap(({ cluster: context, object: { name: secret }, write }): Rotation[] => {
+    if (write?.method === 'authority') return [{ context, secret, subject: write.commonName }];
+    if (write?.method !== 'issue') return [];
+    const copied = (write.copies ?? []).map(({ keys }) => ({ subject: SHARED_USER, keys }));
+    const issued = write.certificates.map(({ spec, keys }) => ({ subject: spec.commonName, keys }));
+    return [...issued, ...copied].map(({ subject, keys }) => {
+      const peer = keys.ca.endsWith(PEER_CA) ? keys.ca.slice(0, -PEER_CA.length) : undefined;
+      return { context, secret, subject, ...(peer === undefined ? {} : { peer }) };
+    });
+  });
+}

@@ -1,0 +1,262 @@
+import { availableReplicasOf, sizeOf } from '../../apiserver/deployment.ts';
+import { hostPort, reachableEndpoints, serviceEndpoints } from '../../apiserver/endpoints.ts';
+import { apiserverDeployment, apiserverService } from '../../apiserver/live.ts';
+import { formerName, marksGivenUp, podCaMark } from '../../apiserver/pod-marks.ts';
+import { podIdentity } from '../../apiserver/recorded-identity.ts';
+import type { AuthorityPlan } from '../../certificates/plan-authority.ts';
+import { clusterNameOf, identityOf } from '../../cilium/identity.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshctlCommand, unnamedContext } from '../../command-line.ts';
+import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
+import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
+import { fieldOwner, managersOfField } from '../../objects/ownership.ts';
+import { serviceSpec } from '../../objects/service.ts';
+import { concernedPeers, hasServed, namesOf } from '../../peers/concerned-peers.ts';
+import { addressesAstray } from '../../peers/file/addresses-astray.ts';
+import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
+import { remoteUserName } from '../../peers/file/peer-config.ts';
+import { peersLetIn } from '../../peers/peer-choices.ts';
+import { configuredPeers, knownPeers } from '../../peers/peers.ts';
+import { lostTrust } from '../../peers/trusting-peer.ts';
+import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
+import { FIELD_MANAGER, type Step } from '../../plan/plan.ts';
+import { addressAnnotations } from '../exposure/address-annotations.ts';
+import type { PeerMove } from './peer-move.ts';
+import { servingEffects } from './serving-effects.ts';
+import { uncoveredEffects } from './uncovered-addresses.ts';
+
+export interface EnableEffectsInput {
+  snapshot: ClusterSnapshot;
+  /** The cluster with its Service as it will be. */
+  planned: ClusterSnapshot;
+  authority: AuthorityPlan;
+  steps: readonly Step[];
+  /** The objects as they are rendered, and with what the operator has set. */
+  rendered: readonly KubeObject[];
+  objects: readonly KubeObject[];
+  /** Other clusters, as far as they were read. */
+  others: readonly ClusterSnapshot[];
+  move?: PeerMove | undefined;
+}
+
+/** What becomes of the connections with all known peers; nothing where nothing is changed. */
+export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
+  const { snapshot, steps } = input;
+  const isChanged = steps.some(({ action }) => action !== 'keep');
+  return mergeEffects(
+    concernedPeers(snapshot, input.others).flatMap((peer) =>
+      // Whoever is not connected stays so, also where nothing is to be done.
+      (isChanged ? effectsOn(input, peer) : unconnectedEffects(input, peer)).map((of) => ({
+        ...of,
+        cluster: snapshot.context,
+        peer,
+      })),
+    ),
+  );
+}
+
+/**
+ * Whether peers may dial what the Service had before: it is gone, or somebody has set by hand where it is reached. A tool's
+ * Service is as that tool has made it.
+ */
+export function mayHaveStrays(snapshot: ClusterSnapshot): boolean {
+  if (!hasServed(snapshot) || knownPeers(snapshot).length === 0) return false;
+  const service = apiserverService(snapshot);
+  if (!service) return true;
+  const managers = ['spec.type', 'spec.ports'].flatMap((path) => managersOfField(service, path));
+  return managers.some((manager) => manager !== FIELD_MANAGER && fieldOwner(service, manager) === manager);
+}
+
+type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
+
+function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
+  const { snapshot, others, move } = input;
+  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const where = other?.context ?? unnamedContext(peer);
+  const connect = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
+    '--destination-context',
+    where,
+  ]);
+  return [
+    { becomes: 'kept', why: '' },
+    ...(move?.peers.includes(peer) ? [moveEffect(move)] : []),
+    ...servingEffects(input),
+    ...accessEffects(input),
+    ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
+    ...authorityEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
+    ...identityEffects(input, where, connect),
+    // What ends by these is connected anew first.
+    ...unconnectedEffects(input, peer),
+  ];
+}
+
+function moveEffect({ before, after }: PeerMove): Effect {
+  return { becomes: 'moved', why: `its file goes from Secret ${after.object.name} to Secret ${before.object.name}` };
+}
+
+/** What the Service may answer less of from now on; whom that is cannot be read anywhere. */
+function accessEffects({ snapshot, planned }: EnableEffectsInput): Effect[] {
+  const [before, after] = [serviceSpec(apiserverService(snapshot)), serviceSpec(apiserverService(planned))];
+  const ranges = after.loadBalancerSourceRanges ?? [];
+  const narrower = ranges.length > 0 && ranges.join() !== (before.loadBalancerSourceRanges ?? []).join();
+  const local = after.externalTrafficPolicy === 'Local' && before.externalTrafficPolicy !== 'Local';
+  return [
+    ...(narrower ? [{ becomes: 'unknown', why: `only clients in ${ranges.join(', ')} get in` } as const] : []),
+    ...(local ? [{ becomes: 'unknown', why: 'only nodes with a clustermesh-apiserver pod answer' } as const] : []),
+  ];
+}
+
+function addressEffects(
+  { snapshot, planned, steps }: EnableEffectsInput,
+  other: ClusterSnapshot | undefined,
+): Effect[] {
+  const before = addressesOf(snapshot);
+  const annotations = steps.flatMap(addressAnnotations);
+  const after = annotations.length > 0 ? [] : addressesOf(planned);
+  const type = {
+    before: serviceSpec(apiserverService(snapshot)).type,
+    after: serviceSpec(apiserverService(planned)).type,
+  };
+  // The cluster address stays with the Service, and the node port with a load balancer (apiserver: patchAllocatedValues).
+  const survives = type.before === 'ClusterIP' || (type.before === 'NodePort' && type.after === 'LoadBalancer');
+  const gone = survives ? [] : before.filter((address) => !after.includes(address));
+  if (gone.length === 0) return [];
+  const known = other && dialledAddresses(other, ...namesOf(snapshot));
+  if (known?.length === 0) return [];
+  const dialled = known ?? before;
+  const lost = dialled.filter((address) => gone.includes(address));
+  const why = `${known === undefined ? 'peers dial' : 'it dials'} ${dialled.join(', ')}`;
+  // Only its provider knows whether a load balancer goes on under its address.
+  if (lost.length > 0 && type.before === 'LoadBalancer' && type.after === 'LoadBalancer') {
+    const others = after.length > 0 ? ` for ${after.join(', ')}` : '';
+    const cause = annotations.length > 0 ? ` with another ${annotations.join(', ')}` : others;
+    return [{ becomes: 'unknown', why: `${why}, which the load balancer may give up${cause}` }];
+  }
+  if (lost.length === dialled.length)
+    return [
+      {
+        becomes: 'cut',
+        why: `${why}, ${lost.length === 1 ? 'an address that is removed' : 'addresses that are removed'}`,
+      },
+    ];
+  if (dialled.some((address) => after.includes(address))) return [];
+  return [
+    {
+      becomes: 'unknown',
+      why: `${why}, which may lead to ${gone.join(', ')}, ${gone.length === 1 ? 'an address that is removed' : 'addresses that are removed'}`,
+    },
+  ];
+}
+
+/** Why a peer cannot be connected by what the plan leaves as it is. */
+function unconnectedEffects(input: EnableEffectsInput, peer: string): Effect[] {
+  const other = input.others.find((cluster) => clusterNameOf(cluster) === peer);
+  return [...strayEffects(input, peer), ...uncoveredEffects(input, peer, other)];
+}
+
+/** A peer that dials none of the addresses that the Service has now, so that it cannot be connected; nobody chose them. */
+function strayEffects({ snapshot, planned, others }: EnableEffectsInput, peer: string): Effect[] {
+  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const stray = other && addressesAstray(other, clusterNameOf(snapshot), snapshot);
+  if (!stray || stray.how !== undefined) return [];
+  const has = (cluster: ClusterSnapshot) =>
+    reachableEndpoints(cluster)?.map(({ host, port }) => hostPort(host, port)) ?? [];
+  const why = `it dials ${stray.dialled.join(', ')}`;
+  if (stray.dialled.some((address) => has(planned).includes(address))) {
+    return [{ becomes: 'restored', why: `so far ${why}, which the Service does not have` }];
+  }
+  const after = has(planned).join(', ');
+  const mend = meshctlCommand('clustermesh connect', { context: snapshot.context }, [
+    '--destination-context',
+    other.context,
+  ]);
+  return [
+    {
+      becomes: 'lost',
+      why: `${why}, ${after ? `but the Service has ${after}` : 'which a new Service may not get again'}`,
+      mend,
+    },
+  ];
+}
+
+function addressesOf(snapshot: ClusterSnapshot): string[] {
+  const endpoints = serviceEndpoints(snapshot);
+  return endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [];
+}
+
+/**
+ * A new CA, a certificate from another one, or pods that start with another one, cut off whoever trusts the former, whatever
+ * is left of that here.
+ */
+function authorityEffects(
+  { snapshot, authority, steps }: EnableEffectsInput,
+  other: ClusterSnapshot | undefined,
+): Effect[] {
+  const reissued = steps.some(({ action, object }) => action !== 'keep' && object.name === SERVER_CERT_SECRET);
+  const ref = keyOf(apiserverDeploymentRef(snapshot.namespace));
+  const givenUp = steps.filter(({ object }) => keyOf(object) === ref).flatMap(({ changes }) => marksGivenUp(changes));
+  if (!authority.makes && !reissued && givenUp.length === 0) return [];
+  const why = lostTrust(snapshot, other, { authority: authority.certificate, makes: authority.makes, givenUp });
+  return why === undefined ? [] : [{ becomes: 'cut', why }];
+}
+
+function identityEffects({ snapshot }: EnableEffectsInput, where: string, connect: string): Effect[] {
+  const name = clusterNameOf(snapshot);
+  const former = formerName(snapshot, { name });
+  if (former !== undefined) {
+    const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', former]);
+    return [{ becomes: 'cut', why: `it knows this cluster as "${former}"`, mend: `${forget} && ${connect}` }];
+  }
+  const deployment = apiserverDeployment(snapshot);
+  return [...idEffects(snapshot, deployment), ...sizeEffects(snapshot, deployment)];
+}
+
+/** All members must agree on it: it fixes how identities are laid out. */
+function sizeEffects({ ciliumConfig = {} }: ClusterSnapshot, deployment: KubeObject | undefined): Effect[] {
+  const [size, next] = [sizeOf(deployment), identityOf(ciliumConfig).maxConnectedClusters];
+  if (size === undefined || size === next) return [];
+  const why = `max-connected-clusters was ${size} and becomes ${next}, and all clusters of a mesh need the same`;
+  return [{ becomes: 'unknown', why }];
+}
+
+function idEffects(snapshot: ClusterSnapshot, deployment: KubeObject | undefined): Effect[] {
+  const id = podIdentity(deployment)?.id;
+  const next = Number(snapshot.ciliumConfig?.['cluster-id'] ?? 0);
+  if (id === undefined || id === next) return [];
+  return [{ becomes: 'unknown', why: `this cluster's id was ${id} and becomes ${next}` }];
+}
+
+/**
+ * The users that the ConfigMap of them must have where it has gone: of every peer that this cluster dials, and of every
+ * cluster that was read and has a certificate for this one, and of those that dial in one-way as it was written down. A user without a certificate lets nobody in.
+ */
+export function usersToRestore(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[] {
+  if (snapshot.remoteUsers !== undefined) return [];
+  const own = namesOf(snapshot);
+  const dialled = configuredPeers(snapshot).filter((peer) => !own.includes(peer));
+  const prefix = remoteUserName('');
+  const dialling = others.flatMap(({ peerCertificates }) =>
+    own.flatMap((name) => peerCertificates.get(name)?.certificate.commonName ?? []),
+  );
+  return [
+    ...new Set([
+      ...[...dialled, ...peersLetIn(snapshot)].map(remoteUserName),
+      ...dialling.filter((user) => user.startsWith(prefix)),
+    ]),
+  ].sort();
+}
+
+/**
+ * What nobody can tell when the list of users is made anew, as a clause: a cluster that only dials in is known by the list,
+ * by what connect wrote down, and by its own context. Undefined where nothing is lost.
+ */
+export function doubtAboutUsers(snapshot: ClusterSnapshot): string | undefined {
+  const deployment = apiserverDeployment(snapshot);
+  const hasRun = deployment && (podCaMark(deployment) !== undefined || availableReplicasOf(deployment) > 0);
+  if (snapshot.remoteUsers !== undefined || !hasRun) return undefined;
+  return (
+    'the list of the users that peers log in as is lost: it is made anew of the peers that this cluster dials, of those that ' +
+    'connect has written down, and of the other clusters of this kubeconfig; a cluster that only dials in and is none of ' +
+    'them loses access until it is connected again'
+  );
+}

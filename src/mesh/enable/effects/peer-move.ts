@@ -1,0 +1,181 @@
+import { runsKvstoremesh } from '../../apiserver/deployment.ts';
+import { apiserverDeployment } from '../../apiserver/live.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshctlCommand } from '../../command-line.ts';
+import { MeshctlError } from '../../errors.ts';
+import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
+import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, meshHostname, secretRef } from '../../objects/names.ts';
+import { isOurs } from '../../objects/ownership.ts';
+import { dataOf, encodeText, secretTexts } from '../../objects/secret-data.ts';
+import { aliasedIps } from '../../peers/file/host-aliases.ts';
+import { cachedPeerFile, peersIn } from '../../peers/file/peer-config.ts';
+import { addressesIn, dialsOwnCache, readPeerFile } from '../../peers/file/peer-file.ts';
+import { newPeerSecret, removeKeys, setKeys } from '../../peers/file/peer-secrets.ts';
+import type { Step } from '../../plan/plan.ts';
+
+/**
+ * The peers' files go over to those who will dial: from KVStoreMesh to the agents when it is switched off, and back. At
+ * every moment somebody dials: the files are written before the Deployment changes, and what is of no more use goes after.
+ */
+export interface PeerMove {
+  to: 'agents' | 'kvstoremesh';
+  peers: readonly string[];
+  /** Before the Deployment changes: the new diallers get the files. */
+  before: Step;
+  /** After it has: the agents read the cache, or the former files go. */
+  after: Step;
+  /** Whether the former diallers are there to compare with, and to go back to. */
+  running: boolean;
+}
+
+/**
+ * @param kvstoremesh whether it will run
+ * @param rendered the Secret of KVStoreMesh as rendered for one that is not there
+ * @returns undefined where no peer's file has to move
+ * @throws MeshctlError `Incompatible` where only the present diallers know a peer's name
+ */
+export function planMove(
+  snapshot: ClusterSnapshot,
+  kvstoremesh: boolean,
+  rendered: KubeObject | undefined,
+): PeerMove | undefined {
+  const deployment = apiserverDeployment(snapshot);
+  const running = runsKvstoremesh(deployment);
+  if (running === undefined) return undefined;
+  const move = kvstoremesh ? toKvstoremesh(snapshot, rendered, !running) : toAgents(snapshot, running);
+  if (move) requireNames(snapshot, move);
+  return move;
+}
+
+function secretOf({ objects, namespace }: ClusterSnapshot, name: string): KubeObject | undefined {
+  return objects.get(keyOf(secretRef(namespace, name)));
+}
+
+/** Everything in KVStoreMesh's Secret belongs to its peers. What the agents already dial by themselves stays as it is. */
+function toAgents(snapshot: ClusterSnapshot, running: boolean): PeerMove | undefined {
+  const { namespace } = snapshot;
+  const source = secretOf(snapshot, KVSTOREMESH_PEERS_SECRET);
+  const target = secretOf(snapshot, AGENT_PEERS_SECRET);
+  const present = secretTexts(target);
+  const dialled = (peer: string) => present[peer] !== undefined && !dialsOwnCache(present[peer], namespace);
+  const all = peersIn(secretTexts(source));
+  const peers = all.filter((peer) => !dialled(peer));
+  if (!source || all.length === 0) return undefined;
+  const kept = all.filter(dialled);
+  const data = Object.fromEntries(
+    Object.entries(dataOf(source)).filter(([key]) => !kept.some((peer) => key === peer || key.startsWith(`${peer}.`))),
+  );
+  return {
+    to: 'agents',
+    peers,
+    running,
+    before: movingStep(snapshot, AGENT_PEERS_SECRET, data, peers, 'the agents dial their peers themselves'),
+    after: {
+      cluster: snapshot.context,
+      object: secretRef(namespace, KVSTOREMESH_PEERS_SECRET),
+      before: source,
+      why: 'nobody dials by it any more',
+      ...(isOurs(source)
+        ? { action: 'delete', changes: [], write: { method: 'delete' } }
+        : {
+            action: 'update',
+            changes: all.map((peer) => ({ path: `data.${peer}` })),
+            write: { method: 'edit', edit: removeKeys(Object.keys(dataOf(source))) },
+          }),
+    },
+  };
+}
+
+/** The files by which agents dial, with everything else that is not for the cache. */
+function toKvstoremesh(
+  snapshot: ClusterSnapshot,
+  rendered: KubeObject | undefined,
+  starts: boolean,
+): PeerMove | undefined {
+  const { namespace } = snapshot;
+  const source = secretOf(snapshot, AGENT_PEERS_SECRET);
+  const texts = secretTexts(source);
+  const peers = peersIn(texts).filter((peer) => !dialsOwnCache(texts[peer] ?? '', namespace));
+  // With KVStoreMesh there already, files of the agents' own are somebody's wish, unless an earlier run stopped halfway.
+  const halfway = peers.every(
+    (peer) => dataOf(secretOf(snapshot, KVSTOREMESH_PEERS_SECRET))[peer] === dataOf(source)[peer],
+  );
+  if (!source || peers.length === 0 || !(starts || halfway)) return undefined;
+  const others = peersIn(texts).filter((peer) => !peers.includes(peer));
+  const data = Object.fromEntries(Object.entries(dataOf(source)).filter(([key]) => !others.includes(key)));
+  const certificates = Object.keys(data).filter((key) => !peers.includes(key));
+  const cache = encodeText(cachedPeerFile(namespace));
+  return {
+    to: 'kvstoremesh',
+    peers,
+    running: true,
+    before: movingStep(snapshot, KVSTOREMESH_PEERS_SECRET, data, peers, 'KVStoreMesh will dial the peers', rendered),
+    after: {
+      cluster: snapshot.context,
+      action: 'update',
+      object: secretRef(namespace, AGENT_PEERS_SECRET),
+      before: source,
+      changes: peers.map((peer) => ({ path: `data.${peer}`, to: "dials this cluster's KVStoreMesh" })),
+      why: 'agents read the peers from KVStoreMesh, once it has them',
+      write: {
+        method: 'edit',
+        edit: setKeys({
+          ...Object.fromEntries(certificates.map((key) => [key, null])),
+          ...Object.fromEntries(peers.map((peer) => [peer, cache])),
+        }),
+      },
+    },
+  };
+}
+
+function movingStep(
+  snapshot: ClusterSnapshot,
+  name: string,
+  data: Record<string, string>,
+  peers: readonly string[],
+  why: string,
+  rendered?: KubeObject,
+): Step {
+  const object = secretRef(snapshot.namespace, name);
+  const before = secretOf(snapshot, name);
+  const base = { cluster: snapshot.context, object, before };
+  const edit = setKeys(data);
+  if (before && !edit(before)) return { ...base, action: 'keep', changes: [], why };
+  const changes = peers.map((peer) => {
+    const file = Object.hasOwn(data, peer)
+      ? secretTexts({ ...before, data } as unknown as KubeObject)[peer]
+      : undefined;
+    return { path: `data.${peer}`, to: `dials ${addressesIn(file ?? '').join(', ')}` };
+  });
+  const create = { ...(rendered ?? newPeerSecret(object)), data };
+  return { ...base, action: before ? 'update' : 'create', changes, why, write: { method: 'edit', create, edit } };
+}
+
+/** Before Cilium 1.20 a peer's name in the mesh is known to pods by their hostAliases: the others would not find it. */
+function requireNames(snapshot: ClusterSnapshot, { before, peers, to }: PeerMove): void {
+  const { context } = snapshot;
+  const create = before.write?.method === 'edit' ? before.write.create : undefined;
+  const files = secretTexts(create);
+  const unknown = peers.filter((peer) => {
+    if (aliasedIps(snapshot, peer, to).length > 0) return false;
+    const file = readPeerFile(files[peer] ?? '');
+    if ('unreadable' in file) return false;
+    const aliased = file.hostAliases.some(({ hostname }) => hostname === meshHostname(peer));
+    return !aliased && addressesIn(files[peer] ?? '').some((address) => address.startsWith(`${meshHostname(peer)}:`));
+  });
+  if (unknown.length === 0) return;
+  const who = to === 'agents' ? 'the pods of KVStoreMesh' : 'the agents';
+  const part = meshctlCommand(
+    'clustermesh disconnect',
+    { context },
+    unknown.flatMap((peer) => ['--peer', peer]),
+  );
+  throw new MeshctlError(
+    'Incompatible',
+    `context "${context}": only ${who} know by which address ${unknown.join(', ')} can be dialled (hostAliases)`,
+    {
+      hint: `Part from ${unknown.join(', ')}, run this again, and connect anew. First: ${part}`,
+      details: { context, peers: unknown },
+    },
+  );
+}

@@ -1,0 +1,100 @@
+import { replicasOf, scaleUpCommand } from '../../apiserver/deployment.ts';
+import { mendMisfit } from '../../apiserver/mend-misfit.ts';
+import { misfitsOf } from '../../apiserver/misfits.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { firstOf } from '../../counted.ts';
+import { type KubeObject, keyOf, type ObjectRef, objectIn } from '../../objects/kube-object.ts';
+import { apiserverDeploymentRef, apiserverServiceRef } from '../../objects/names.ts';
+import { overlaps } from '../../objects/ownership.ts';
+import { serviceSpec } from '../../objects/service.ts';
+import { workloadSpec } from '../../objects/workload.ts';
+import { changesTo } from '../../plan/diff.ts';
+import type { PeerEffect } from '../../plan/peer-effects.ts';
+import type { Change, Step } from '../../plan/plan.ts';
+import { settingsAbout, unsetCommand } from '../kept-settings.ts';
+import { isHarmless, servesPeers } from './harmless-changes.ts';
+
+export interface ServingInput {
+  snapshot: ClusterSnapshot;
+  steps: readonly Step[];
+  /** The objects as they are rendered: what serves peers. */
+  rendered: readonly KubeObject[];
+  /** The same with what the operator has set. */
+  objects: readonly KubeObject[];
+}
+
+type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
+
+/**
+ * What becomes of all peers by what serves them. What meshctl renders serves; whatever is made otherwise may not, but for
+ * fields that are known to be harmless. Putting back what serves lets peers in again.
+ */
+export function servingEffects(input: ServingInput): Effect[] {
+  const { snapshot, objects } = input;
+  const live = (ref: ObjectRef) => snapshot.objects.get(keyOf(ref));
+  const wanted = (ref: ObjectRef) => objectIn(objects, ref);
+  const [before, after] = [live, wanted].map((get) => shutOut(snapshot, get)) as [Effect[], Effect[]];
+  const repaired =
+    after.length === 0 ? before.map(({ why }): Effect => ({ becomes: 'restored', why: `until now ${why}` })) : [];
+  return [...after, ...repaired, ...riskyEffects(input), ...replacementEffects(input)];
+}
+
+/** By what nobody gets in. */
+function shutOut({ context, namespace }: ClusterSnapshot, get: (ref: ObjectRef) => KubeObject | undefined): Effect[] {
+  const [service, deployment] = [get(apiserverServiceRef(namespace)), get(apiserverDeploymentRef(namespace))];
+  const cut = (why: string, mend: string): Effect => ({ becomes: 'cut', why, mend });
+  return [
+    ...(replicasOf(deployment) === 0
+      ? [cut("this cluster's clustermesh-apiserver has 0 replicas", scaleUpCommand({ context, namespace }, deployment))]
+      : []),
+    ...misfitsOf(service, deployment).map((misfit) =>
+      cut(misfit.says.replaceAll(/\bits\b/g, "this cluster's"), mendMisfit({ context, namespace }, misfit)),
+    ),
+  ];
+}
+
+/** Changes that are the operator's own, and of which nobody knows what they do to peers. */
+function riskyEffects({ snapshot, steps, rendered, objects }: ServingInput): Effect[] {
+  return steps.flatMap(({ action, object: ref, changes }): Effect[] => {
+    const [own, wanted] = [rendered, objects].map((list) => objectIn(list, ref));
+    if (action === 'keep' || !servesPeers(ref) || !own || !wanted) return [];
+    const differences = [...changesTo(own, wanted), ...changesTo(wanted, own)].map(({ path }) => path);
+    const done: readonly Change[] = action === 'create' ? changesTo({}, wanted) : changes;
+    const isOwn = ({ path }: Change) =>
+      differences.some((one) => overlaps(one, path)) || isReadByCloud(snapshot.objects.get(keyOf(ref)), wanted, path);
+    const risky = done.filter((change) => isOwn(change) && !isHarmless(ref, change));
+    if (risky.length === 0) return [];
+    const settings = [...new Set(risky.flatMap(({ path }) => settingsAbout(wanted, path)))];
+    const paths = listed(risky.map(({ path }) => path));
+    const why = `${ref.kind} ${ref.name} changes in ${paths}`;
+    return [
+      { becomes: 'unknown', why, ...(settings.length > 0 ? { mend: unsetCommand(snapshot.context, settings) } : {}) },
+    ];
+  });
+}
+
+/** Whoever has given a load balancer its address may give it another one by the annotations, whoever wants them so. */
+function isReadByCloud(live: KubeObject | undefined, wanted: KubeObject, path: string): boolean {
+  const isBalanced = [live, wanted].every((one) => one?.kind === 'Service' && serviceSpec(one).type === 'LoadBalancer');
+  return isBalanced && path.startsWith('metadata.annotations.');
+}
+
+/** New pods of which nobody knows yet whether they work, for which all the former ones are ended first. */
+function replacementEffects({ snapshot, steps, objects }: ServingInput): Effect[] {
+  const ref = apiserverDeploymentRef(snapshot.namespace);
+  const step = steps.find(({ action, object }) => action === 'update' && keyOf(object) === keyOf(ref));
+  const wanted = objectIn(objects, ref);
+  const replaces = step?.changes.some(({ path }) => path.startsWith('spec.template'));
+  if (!wanted || !replaces) return [];
+  const { replicas = 1, strategy = {} } = workloadSpec(wanted);
+  const most = strategy.rollingUpdate?.maxUnavailable ?? 0;
+  const unavailable = typeof most === 'number' ? most : Math.floor((Number.parseFloat(most) / 100) * replicas);
+  if (strategy.type !== 'Recreate' && unavailable < replicas) return [];
+  const why = "all pods of this cluster's clustermesh-apiserver end before new ones are ready";
+  const mend = unsetCommand(snapshot.context, settingsAbout(wanted, 'spec.strategy'));
+  return [{ becomes: 'unknown', why, mend }];
+}
+
+const MOST_NAMED = 3;
+
+const listed = (paths: readonly string[]) => firstOf(paths, MOST_NAMED);

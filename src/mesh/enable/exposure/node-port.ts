@@ -1,0 +1,35 @@
+import { identityOf } from '../../cilium/identity.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshctlCommand } from '../../command-line.ts';
+
+/** The default range of an API server (`--service-node-port-range`). */
+const FIRST = 30_000;
+const COUNT = 2768;
+/** The port of Cilium's chart, 32379, counted from the start of the range. */
+const CHART_OFFSET = 2379;
+const CLUSTER_IDS = 511;
+
+/**
+ * The NodePort for a cluster that nobody chose one for: 32379, as Cilium's chart has it, for id 1, and another one for each
+ * other id. Clusters of one mesh must not share a NodePort: with kube-proxy replacement, dialling a peer's node at a port
+ * that is also a NodePort of one's own leads back to oneself (cilium/cilium#24692).
+ * @param clusterId 1 to 511
+ * @param taken ports that other Services have, or that peers are dialled at
+ */
+export function defaultNodePort(clusterId: number, taken: ReadonlySet<number> = new Set()): number {
+  // Steps of the number of ids, so that two clusters that have to give way do not meet.
+  for (let step = 0; step * CLUSTER_IDS < COUNT; step++) {
+    const port = FIRST + ((CHART_OFFSET + clusterId - 1 + step * CLUSTER_IDS) % COUNT);
+    if (!taken.has(port)) return port;
+  }
+  return FIRST + ((CHART_OFFSET + clusterId - 1) % COUNT);
+}
+
+/** The command line that gives a cluster another NodePort. @param taken ports that others have */
+export function nodePortCommand(
+  { context, ciliumConfig = {} }: Pick<ClusterSnapshot, 'context' | 'ciliumConfig'>,
+  taken: ReadonlySet<number>,
+): string {
+  const port = defaultNodePort(identityOf(ciliumConfig).id, taken);
+  return meshctlCommand('clustermesh enable', { context }, ['--node-port', String(port)]);
+}

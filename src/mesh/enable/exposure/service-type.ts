@@ -1,0 +1,91 @@
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { loadBalancerCapabilities } from './load-balancer-capability.ts';
+import { platformEvidence, platformOfContextName, unknownSchemes } from './platforms.ts';
+
+export type ServiceType = 'LoadBalancer' | 'NodePort' | 'ClusterIP';
+
+/** Whether traffic to a node is also passed on to other nodes' pods (`Cluster`), at the cost of the source address. */
+export type TrafficPolicy = 'Cluster' | 'Local';
+
+/** How the clustermesh-apiserver is exposed, and why. */
+export interface ServiceExposure {
+  type: ServiceType;
+  annotations: Readonly<Record<string, string>>;
+  /** What was seen, strongest first; for the plan. */
+  evidence: readonly string[];
+  /** Set when the choice is something that the operator should know of. */
+  warning?: string | undefined;
+}
+
+/**
+ * How to expose the clustermesh-apiserver in this cluster: on a cloud by its load balancer, kept private; elsewhere by
+ * what gives Services addresses there; else by NodePort. The strongest evidence decides, never the context's name.
+ */
+export function detectServiceExposure(snapshot: ClusterSnapshot): ServiceExposure {
+  const evidence = platformEvidence(snapshot);
+  const platform = evidence[0]?.platform;
+  const seen = evidence.filter((one) => one.platform === platform).map((one) => one.seen);
+  if (platform?.privateAnnotations) {
+    const isPublic = Object.keys(platform.privateAnnotations).length === 0;
+    return {
+      type: 'LoadBalancer',
+      annotations: platform.privateAnnotations,
+      evidence: seen,
+      ...(isPublic ? { warning: `load balancers of ${platform.name} are public; close them by a firewall` } : {}),
+    };
+  }
+  const capabilities = loadBalancerCapabilities(snapshot);
+  if (capabilities.length > 0) {
+    return { type: 'LoadBalancer', annotations: {}, evidence: [...seen, ...capabilities] };
+  }
+  const nothing = [
+    ...(seen.length > 0 ? seen : [nodesSay(snapshot)]),
+    'no MetalLB, Cilium LB-IPAM, k3s ServiceLB or kube-vip was found',
+  ];
+  return { type: 'NodePort', annotations: {}, evidence: nothing, warning: fallbackWarning(snapshot, platform?.lacks) };
+}
+
+function nodesSay(snapshot: ClusterSnapshot): string {
+  const [scheme] = unknownSchemes(snapshot);
+  return scheme ? `unknown providerID ${scheme}://` : 'no node has a providerID';
+}
+
+function fallbackWarning({ context }: ClusterSnapshot, lacks: string | undefined): string {
+  if (lacks) return lacks;
+  const named = platformOfContextName(context);
+  const advice = 'if there is a load balancer, use --service-type LoadBalancer';
+  return named?.privateAnnotations
+    ? `the context is named as on ${named.name}, which alone proves nothing; ${advice}`
+    : `no cloud and no load balancer was recognised; ${advice}`;
+}
+
+/** What makes a load balancer reachable from the internet, by annotation: `value` is the private one. */
+const PRIVATE: ReadonlyMap<string, string> = new Map([
+  ['service.beta.kubernetes.io/aws-load-balancer-scheme', 'internal'],
+  ['service.beta.kubernetes.io/aws-load-balancer-internal', 'true'],
+  ['networking.gke.io/load-balancer-type', 'Internal'],
+  ['service.beta.kubernetes.io/azure-load-balancer-internal', 'true'],
+]);
+
+const AWS_SCHEME = 'service.beta.kubernetes.io/aws-load-balancer-scheme';
+const AWS_INTERNAL = 'service.beta.kubernetes.io/aws-load-balancer-internal';
+
+/**
+ * The annotations with those that the operator chose. On AWS two annotations say the same to two controllers: choosing one
+ * otherwise takes the other one along, so that they never contradict each other.
+ */
+export function withChosenAnnotations(
+  exposure: ServiceExposure,
+  chosen: Readonly<Record<string, string>> = {},
+): ServiceExposure {
+  const annotations = { ...exposure.annotations, ...chosen };
+  if (chosen[AWS_SCHEME] === 'internet-facing' && chosen[AWS_INTERNAL] === undefined) delete annotations[AWS_INTERNAL];
+  if (chosen[AWS_INTERNAL] === 'false' && chosen[AWS_SCHEME] === undefined) delete annotations[AWS_SCHEME];
+  const opened = Object.entries(chosen).find(
+    ([name, value]) => PRIVATE.has(name) && PRIVATE.get(name)?.toLowerCase() !== value.toLowerCase(),
+  );
+  const warning = opened
+    ? `--service-annotation ${opened.join('=')} makes the load balancer reachable from the internet`
+    : exposure.warning;
+  return { ...exposure, annotations, ...(warning ? { warning } : {}) };
+}

@@ -1,0 +1,235 @@
+import { runsKvstoremesh } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
+import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
+import { validityFault } from '../certificates/cluster-certificates.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { dialsThroughKvstoremesh } from '../connect/direction.ts';
+import { renewTrustCommand } from '../connect/renew-trust.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import {
+  AGENT_PEERS_SECRET,
+  CONFIG_DIRECTORY,
+  ETCD_PORT,
+  KVSTOREMESH_PEERS_SECRET,
+  LOCAL_CERT_SECRET,
+  REMOTE_CERT_SECRET,
+  SERVER_CERT_SECRET,
+  secretRef,
+  serviceHostname,
+} from '../objects/names.ts';
+import { secretTexts } from '../objects/secret-data.ts';
+import { COMMON_PREFIX, LOCAL_PREFIX, peerCertificateKeys } from '../peers/file/peer-config.ts';
+import { addressesIn, dialsOwnCache, type PeerFile, readPeerFile } from '../peers/file/peer-file.ts';
+import { foreignOwnerOf } from '../peers/foreign-user.ts';
+import { expectedPeers } from '../peers/peers.ts';
+import type { DialFaultId, Fault, FaultsInput } from './fault.ts';
+import { servesFromElsewhere } from './server-issuer.ts';
+
+type Dialler = 'agent' | 'kvstoremesh';
+
+const SECRETS: Readonly<Record<Dialler, string>> = {
+  agent: AGENT_PEERS_SECRET,
+  kvstoremesh: KVSTOREMESH_PEERS_SECRET,
+};
+
+/** What is wrong with how a cluster dials its peers: those that any of its Secrets name, by a file or a certificate. */
+export function dialFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
+  const peers = expectedPeers(snapshot);
+  if (peers.length === 0) return [];
+  const diallers: Dialler[] = dialsThroughKvstoremesh(snapshot) ? ['kvstoremesh', 'agent'] : ['agent'];
+  return diallers.flatMap((component) => {
+    const name = SECRETS[component];
+    const key = keyOf(secretRef(snapshot.namespace, name));
+    if (snapshot.unread?.has(key)) return [];
+    const secret = snapshot.objects.get(key);
+    const isGoing = secret?.metadata.deletionTimestamp !== undefined;
+    const says = isGoing ? 'the Secret with the peering files is being deleted' : 'the peering files are missing';
+    if (!secret || isGoing) return [faultFor(snapshot, component, { id: 'peering-secret-missing', says, peers })];
+    const texts = secretTexts(secret);
+    return peers.flatMap((peer) => fileFaults(snapshot, component, peer, texts[peer], input));
+  });
+}
+
+/** The Secrets with certificates of the cluster's own that its peering files name. */
+export function certificatesNamed(snapshot: ClusterSnapshot): Set<string> {
+  const { objects, namespace } = snapshot;
+  const files = Object.values(SECRETS).flatMap((name) =>
+    Object.values(secretTexts(objects.get(keyOf(secretRef(namespace, name))))),
+  );
+  const places = files.flatMap((text) => {
+    const file = readPeerFile(text);
+    return 'unreadable' in file ? [] : [file.certFile, file.trustedCaFile].flatMap((path) => placeOf(path, '') ?? []);
+  });
+  return new Set(places);
+}
+
+type Told = Pick<Fault, 'says' | 'peer' | 'peers' | 'key'> & { id: DialFaultId };
+
+function faultFor({ context, namespace }: ClusterSnapshot, component: Dialler, told: Told): Fault {
+  return { ...told, context, namespace, component, object: `Secret ${SECRETS[component]}`, outage: true };
+}
+
+function fileFaults(
+  snapshot: ClusterSnapshot,
+  component: Dialler,
+  peer: string,
+  text: string | undefined,
+  input: FaultsInput,
+): Fault[] {
+  const fault = (id: DialFaultId, says: string, key = peer) => faultFor(snapshot, component, { id, says, peer, key });
+  if (text === undefined) return [fault('peering-file-missing', 'the peering file is missing')];
+  const file = readPeerFile(text);
+  if ('unreadable' in file) {
+    return [fault('peering-file-unreadable', `the peering file cannot be read: ${file.unreadable}`)];
+  }
+  // Cilium's rule for what a peering file is (pkg/clustermesh/common/config.go).
+  if (!text.includes('endpoints:')) {
+    return [fault('peering-file-unreadable', 'the peering file cannot be read: Cilium looks for "endpoints:" in it')];
+  }
+  const { namespace, objects } = snapshot;
+  if (component === 'agent' && dialsOwnCache(text, namespace)) {
+    const isOff = runsKvstoremesh(apiserverDeployment({ objects, namespace })) === false;
+    const says = "the peering file is for the cache of this cluster's KVStoreMesh, which is off";
+    return isOff ? [fault('peering-file-no-cache', says)] : [];
+  }
+  // etcd's client takes no certificates along to an address of http (client/v3, internal/endpoint).
+  if (file.certFile !== undefined && file.endpoints[0]?.startsWith('http://')) {
+    return [fault('peering-file-unreadable', 'the peering file cannot be used: it dials without TLS (http://)')];
+  }
+  if (component === 'agent' && file.certFile?.startsWith(`${CONFIG_DIRECTORY}/${LOCAL_PREFIX}`)) {
+    const cache = `${serviceHostname(namespace)}:${ETCD_PORT}`;
+    const says = `the peering file is for the cache of this cluster's KVStoreMesh, and leads to ${addressesIn(text).join(', ')}, not to ${cache}`;
+    return [fault('peering-file-no-cache', says)];
+  }
+  return certificateFaults(snapshot, component, peer, file, input);
+}
+
+/** Of the files that are in the same Secret; those of the cluster's own certificates are looked at once, for all peers. */
+function certificateFaults(
+  snapshot: ClusterSnapshot,
+  component: Dialler,
+  peer: string,
+  file: PeerFile,
+  input: FaultsInput,
+): Fault[] {
+  const { tlsFiles } = snapshot;
+  const secret = SECRETS[component];
+  const fault = (id: DialFaultId, says: string, key?: string) =>
+    faultFor(snapshot, component, { id, says, peer, ...(key === undefined ? {} : { key }) });
+  if (!tlsFiles || file.certFile === undefined) return [];
+  const [certificatePlace, authorityPlace] = [file.certFile, file.trustedCaFile].map((path) => placeOf(path, secret));
+  // A certificate of the cluster's own is in another Secret: what is wrong here is the file that names it.
+  const isHere = certificatePlace?.startsWith(`${secret}/`) ?? false;
+  const own = isHere && certificatePlace !== undefined ? tlsFiles.get(certificatePlace) : undefined;
+  const missing = isHere && !own;
+  const keys = peerCertificateKeys(isHere ? (certificatePlace?.slice(secret.length + 1) ?? peer) : peer);
+  if (missing) {
+    return [fault('peer-certificate-missing', 'the client certificate is missing', keys.certificate)];
+  }
+  const found = own && identityFault(own, keys, input.now);
+  if (found) return [fault(found.id, found.says, found.key)];
+  const trust = authorityPlace === undefined ? undefined : tlsFiles.get(authorityPlace);
+  if (authorityPlace?.startsWith(`${secret}/`) && (!trust || typeof trust.ca === 'string')) {
+    const key = peerCertificateKeys(authorityPlace.slice(secret.length + 1)).ca;
+    return trust?.ca === 'unreadable'
+      ? [fault('peer-certificate-unreadable', 'the CA certificate by which the peer is known cannot be read', key)]
+      : [fault('peer-certificate-missing', 'the CA certificate by which the peer is known is missing', key)];
+  }
+  const presented = certificatePlace === undefined ? undefined : tlsFiles.get(certificatePlace);
+  const distrust = trustFault(peer, presented, trust, input);
+  if (!distrust)
+    return foreignFault(snapshot, peer, presented, (says) =>
+      fault('peer-certificate-foreign', says, isHere ? keys.certificate : peer),
+    );
+  const areHere = { certificate: isHere, ca: authorityPlace?.startsWith(`${secret}/`) ?? false };
+  const told = fault(distrust.id, distrust.says, areHere[distrust.key] ? keys[distrust.key] : peer);
+  const other = input.others?.find((cluster) => clusterNameOf(cluster) === peer);
+  return [other ? { ...told, hint: renewTrustCommand(snapshot.context, other) } : told];
+}
+
+function identityFault(
+  { certificate, privateKey }: TlsFiles,
+  keys: ReturnType<typeof peerCertificateKeys>,
+  now: Date,
+): { id: DialFaultId; says: string; key: string } | undefined {
+  if (certificate === 'missing') {
+    return { id: 'peer-certificate-missing', says: 'the client certificate is missing', key: keys.certificate };
+  }
+  if (certificate === 'unreadable') {
+    return { id: 'peer-certificate-unreadable', says: 'the client certificate cannot be read', key: keys.certificate };
+  }
+  const key = keys.privateKey;
+  if (privateKey === 'missing') {
+    return { id: 'peer-certificate-missing', says: 'the private key of the client certificate is missing', key };
+  }
+  if (privateKey === 'unreadable') {
+    return { id: 'peer-certificate-unreadable', says: 'the private key of the client certificate cannot be read', key };
+  }
+  if (privateKey === 'other') {
+    return { id: 'peer-certificate-key', says: 'the private key belongs to a different certificate', key };
+  }
+  const says = validityFault(certificate, now);
+  return says === undefined
+    ? undefined
+    : { id: 'peer-certificate-expired', says: `the client certificate ${says}`, key: keys.certificate };
+}
+
+/** The peer would let it in, until another cluster is shut out there. */
+function foreignFault(
+  snapshot: ClusterSnapshot,
+  peer: string,
+  presented: TlsFiles | undefined,
+  fault: (says: string) => Fault,
+): Fault[] {
+  const user = typeof presented?.certificate === 'object' ? presented.certificate.commonName : '';
+  const owner = foreignOwnerOf(snapshot, peer, user);
+  if (owner === undefined) return [];
+  return [
+    fault(
+      `the client certificate is that of ${owner}: this cluster logs in to ${peer} as ${user}, and would be shut out together with it`,
+    ),
+  ];
+}
+
+/**
+ * Whether the peer, where it was read, would accept the certificate, and its own would be accepted here. That a peer has
+ * replaced its CA is one fault, although neither side accepts the other by it.
+ */
+function trustFault(
+  peer: string,
+  presented: TlsFiles | undefined,
+  trust: TlsFiles | undefined,
+  { others = [] }: FaultsInput,
+): { id: DialFaultId; says: string; key: 'certificate' | 'ca' } | undefined {
+  const other = others.find((cluster) => clusterNameOf(cluster) === peer);
+  const server = other?.tlsFiles?.get(SERVER_CERT_SECRET);
+  // Where only the server certificate is from elsewhere, it is the peer that has to be mended.
+  if (!other || !server || servesFromElsewhere(other)) return undefined;
+  const issuer = presented?.signedByCa && typeof presented.ca !== 'string' ? presented.ca : undefined;
+  const serverIssuer = server.signedByCa && typeof server.ca !== 'string' ? server.ca : undefined;
+  const isRefused = issuer !== undefined && distrusts(server, issuer);
+  const isUnknown = serverIssuer !== undefined && trust !== undefined && distrusts(trust, serverIssuer);
+  if (isUnknown) {
+    const says = isRefused
+      ? `${peer} has another CA by now than the one that is trusted here and has issued the client certificate`
+      : `the server certificate of ${peer} is from a different CA than the one that is trusted here`;
+    return { id: 'peer-ca', says, key: 'ca' };
+  }
+  if (!isRefused) return undefined;
+  const says = `the client certificate is from a CA that ${peer} does not accept`;
+  return { id: 'peer-certificate-issuer', says, key: 'certificate' };
+}
+
+/**
+ * Where a certificate file is, as snapshots name it; undefined for a path that is not mounted by Cilium's chart.
+ * @param secret the one that holds the peering file
+ */
+function placeOf(path: string | undefined, secret: string): string | undefined {
+  const name = path?.startsWith(`${CONFIG_DIRECTORY}/`) ? path.slice(CONFIG_DIRECTORY.length + 1) : undefined;
+  const [, prefix] = /^(.+[-.])etcd-client(?:-ca)?\.crt$/.exec(name ?? '') ?? [];
+  if (prefix === undefined) return undefined;
+  if (prefix === COMMON_PREFIX) return REMOTE_CERT_SECRET;
+  if (prefix === LOCAL_PREFIX) return LOCAL_CERT_SECRET;
+  return prefix.endsWith('.') ? `${secret}/${prefix.slice(0, -1)}` : undefined;
+}

@@ -1,0 +1,285 @@
+import { giveAccessCommand, missingAccess } from '../apiserver/access.ts';
+import {
+  availableReplicasOf,
+  isRolledOut,
+  makesRemoteUsers,
+  replicasOf,
+  runsKvstoremesh,
+  scaleUpCommand,
+} from '../apiserver/deployment.ts';
+import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
+import { mendMisfit } from '../apiserver/mend-misfit.ts';
+import { misfitsOf } from '../apiserver/misfits.ts';
+import { outdatedIdentity, saysOutdated, settleIdentity } from '../apiserver/pod-marks.ts';
+import { lackOfRoom } from '../apiserver/room.ts';
+import { afterDeletion, stallOf } from '../apiserver/stall.ts';
+import { authorityState, hasLostSigner } from '../certificates/authority.ts';
+import { type CertificateUsage, distrusts, type TlsFiles } from '../certificates/certificate.ts';
+import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
+import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
+import { reissueAdvice } from '../certificates/reissue.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import {
+  ADMIN_CERT_SECRET,
+  APISERVER,
+  apiserverDeploymentRef,
+  apiserverServiceRef,
+  CA_SECRET,
+  CILIUM_CONFIG,
+  LOCAL_CERT_SECRET,
+  SERVER_CERT_SECRET,
+  secretRef,
+} from '../objects/names.ts';
+import { foreignOwner } from '../objects/ownership.ts';
+import { expectedPeers } from '../peers/peers.ts';
+import { ownerOfData } from '../rotation/rotated-cluster.ts';
+import { certificatesNamed } from './dial-faults.ts';
+import type { Fault, FaultsInput, ServeFaultId } from './fault.ts';
+import { servesFromElsewhere } from './server-issuer.ts';
+import { userFaults } from './user-faults.ts';
+
+/** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
+export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
+  const deployment = apiserverDeployment(snapshot);
+  if (!deployment) return absenceFaults(snapshot, input);
+  return [
+    ...serviceFaults(snapshot),
+    ...misfitFaults(snapshot, deployment),
+    ...replicaFaults(snapshot, deployment),
+    ...accessFaults(snapshot, deployment),
+    ...identityFaults(snapshot, input),
+    ...certificateFaults(snapshot, deployment, input.now),
+    ...authorityFaults(snapshot, input),
+    ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
+  ];
+}
+
+type Told = Pick<Fault, 'says' | 'object' | 'peers' | 'unsigned' | 'hint'> & {
+  outage?: boolean;
+  key?: string;
+  peer?: string;
+};
+
+function faultFor({ context, namespace }: ClusterSnapshot, id: ServeFaultId, { outage = true, ...told }: Told): Fault {
+  return { id, context, namespace, component: 'apiserver', outage, ...told };
+}
+
+/** Others that dial a cluster find nobody: one that has peers of its own has lost its server, else it has left the mesh. */
+function absenceFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInput): Fault[] {
+  if (snapshot.unread?.has(keyOf(apiserverDeploymentRef(snapshot.namespace)))) return [];
+  const own = clusterNameOf(snapshot);
+  const peers = others.filter((other) => expectedPeers(other).includes(own)).map(clusterNameOf);
+  if (peers.length === 0) return [];
+  const object = `Deployment ${APISERVER}`;
+  if (expectedPeers(snapshot).length > 0) {
+    return [faultFor(snapshot, 'apiserver-missing', { object, says: 'its clustermesh-apiserver is missing' })];
+  }
+  const says = `Cluster Mesh is not enabled there, and ${peers.join(', ')} ${peers.length === 1 ? 'dials' : 'dial'} it`;
+  return [faultFor(snapshot, 'mesh-disabled', { object, says, peers })];
+}
+
+function serviceFaults(snapshot: ClusterSnapshot): Fault[] {
+  const key = keyOf(apiserverServiceRef(snapshot.namespace));
+  const live = snapshot.objects.get(key);
+  const isGoing = live?.metadata.deletionTimestamp !== undefined;
+  if ((live && !isGoing) || snapshot.unread?.has(key)) return [];
+  const object = `Service ${APISERVER}`;
+  if (!isGoing)
+    return [faultFor(snapshot, 'service-missing', { object, says: 'its clustermesh-apiserver has no Service' })];
+  const says = 'the Service of its clustermesh-apiserver is being deleted';
+  return [
+    faultFor(snapshot, 'service-missing', { object, says, hint: afterDeletion(snapshot, `service/${APISERVER}`) }),
+  ];
+}
+
+/** Deployment and Service are there, and do not do for anybody as they are. */
+function misfitFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[] {
+  return misfitsOf(apiserverService(snapshot), deployment).map((misfit) => {
+    const { id, says, object } = misfit;
+    const told = { says, object: `${object.kind} ${object.metadata.name}`, hint: mendMisfit(snapshot, misfit) };
+    const fault = faultFor(snapshot, id, told);
+    return id === 'kvstoremesh-missing' ? { ...fault, component: 'kvstoremesh' } : fault;
+  });
+}
+
+function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[] {
+  const object = `Deployment ${APISERVER}`;
+  const wanted = replicasOf(deployment) ?? 1;
+  if (wanted === 0) {
+    const hint = scaleUpCommand(snapshot, deployment);
+    return [
+      faultFor(snapshot, 'apiserver-scaled-down', { object, says: 'its clustermesh-apiserver is scaled to 0', hint }),
+    ];
+  }
+  const available = availableReplicasOf(deployment);
+  if (deployment.metadata.deletionTimestamp) {
+    const { says = '', hint } = stallOf(snapshot, deployment) ?? {};
+    return [
+      faultFor(snapshot, 'apiserver-rollout', {
+        object,
+        says: `its clustermesh-apiserver is going away: ${says}`,
+        hint,
+      }),
+    ];
+  }
+  if (available > 0) {
+    const isLacking = misfitsOf(undefined, deployment).length > 0;
+    if (isLacking || isRolledOut(deployment)) return [];
+    const says = 'its clustermesh-apiserver is not fully rolled out';
+    const stall = stallOf(snapshot, deployment);
+    const told = stall
+      ? { says: `${says}: ${stall.says}`, hint: stall.hint }
+      : withoutRoom(snapshot, `${says}: a new pod of it is not ready`);
+    return [faultFor(snapshot, 'apiserver-rollout', { object, ...told })];
+  }
+  const whose = wanted === 1 ? 'the only replica' : `none of the ${wanted} replicas`;
+  const says = `${whose} of its clustermesh-apiserver is ${wanted === 1 ? 'not ready' : 'ready'}`;
+  return [faultFor(snapshot, 'apiserver-not-ready', { object, ...withoutRoom(snapshot, says) })];
+}
+
+/** Pods that are not ready because no node takes them become so by that. */
+function withoutRoom(snapshot: ClusterSnapshot, says: string): Pick<Told, 'says' | 'hint'> {
+  const lack = lackOfRoom(snapshot);
+  return lack
+    ? { says: `${says}, and no node takes a new one (${lack.reasons.join('; ')})`, hint: lack.hint }
+    : { says };
+}
+
+/** Pods go on with what they were let read; new ones are not made, or have nothing to serve. */
+function accessFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[] {
+  const missing = missingAccess(snapshot, deployment) ?? [];
+  const [first] = missing;
+  if (!first) return [];
+  const lost = missing.map(({ kind, isEmptied }) => (isEmptied ? `rights in its ${kind}` : kind)).join(' and ');
+  const says = `its clustermesh-apiserver has lost its ${lost}: a new pod of it could read nothing to serve`;
+  const hint = giveAccessCommand(snapshot, deployment, missing);
+  return [faultFor(snapshot, 'access-missing', { object: `${first.kind} ${first.name}`, says, hint })];
+}
+
+/** What runs has the name and id of its start, and so have its certificates, and the peers that know it. */
+function identityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fault[] {
+  const outdated = outdatedIdentity(snapshot);
+  if (!outdated) return [];
+  const says = `its clustermesh-apiserver ${saysOutdated(outdated)}`;
+  const hint = settleIdentity(snapshot, others);
+  return [faultFor(snapshot, 'identity-outdated', { object: `ConfigMap ${CILIUM_CONFIG}`, says, hint })];
+}
+
+function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, now: Date): Fault[] {
+  const { tlsFiles, unread, namespace } = snapshot;
+  if (!tlsFiles) return [];
+  const named = certificatesNamed(snapshot);
+  // Without KVStoreMesh there is no cache for which agents would need one.
+  const used = CERTIFICATE_SECRETS.filter((name) => name !== LOCAL_CERT_SECRET || runsKvstoremesh(deployment));
+  const isElsewhere = servesFromElsewhere(snapshot);
+  // The certificates that it would refuse are as they should be.
+  const server = isElsewhere ? undefined : tlsFiles.get(SERVER_CERT_SECRET);
+  const unsigned: { unsigned?: true } = hasLostSigner(snapshot) ? { unsigned: true } : {};
+  return used.flatMap((name): Fault[] => {
+    if (unread?.has(keyOf(secretRef(namespace, name)))) return [];
+    const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
+    const what = `the ${/-([a-z]+)-cert$/.exec(name)?.[1] ?? 'own'} certificate`;
+    const isServer = name === SERVER_CERT_SECRET;
+    const found =
+      certificateFault(
+        { what, use: isServer ? 'server' : 'client' },
+        tlsFiles.get(name),
+        isServer ? undefined : server,
+        now,
+      ) ?? (isServer && isElsewhere ? FROM_ELSEWHERE : undefined);
+    if (!found) return [];
+    // Of what somebody else makes, enable is not the way to a new one.
+    const isForeign = ownerOfData(snapshot.objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
+    const mend = isForeign && !unsigned.unsigned ? { hint: reissueAdvice(snapshot, [name]) } : {};
+    return [faultFor(snapshot, found.id, { ...found, ...unsigned, ...mend, object: `Secret ${name}`, outage })];
+  });
+}
+
+const FROM_ELSEWHERE = {
+  id: 'certificate-issuer' as const,
+  says: "the server certificate is from a different CA than this cluster's: nobody trusts it, and it lets nobody in",
+  key: 'tls.crt',
+};
+
+/**
+ * @param what it is, in words
+ * @param use what it must be for
+ * @param server of a client's certificate the one that must accept it
+ */
+function certificateFault(
+  { what, use }: { what: string; use: CertificateUsage },
+  files: TlsFiles | undefined,
+  server: TlsFiles | undefined,
+  now: Date,
+): { id: ServeFaultId; says: string; key?: string } | undefined {
+  if (!files) return { id: 'certificate-missing', says: `${what} is missing` };
+  const { certificate, privateKey, ca, signedByCa } = files;
+  if (certificate === 'missing') return { id: 'certificate-missing', says: `${what} is missing`, key: 'tls.crt' };
+  if (certificate === 'unreadable') {
+    return { id: 'certificate-unreadable', says: `${what} cannot be read`, key: 'tls.crt' };
+  }
+  if (privateKey === 'missing')
+    return { id: 'certificate-missing', says: `the private key of ${what} is missing`, key: 'tls.key' };
+  if (privateKey === 'unreadable') {
+    return { id: 'certificate-unreadable', says: `the private key of ${what} cannot be read`, key: 'tls.key' };
+  }
+  if (privateKey === 'other') {
+    return {
+      id: 'certificate-key',
+      says: `the private key belongs to a different certificate than ${what}`,
+      key: 'tls.key',
+    };
+  }
+  if (ca === 'missing')
+    return { id: 'certificate-missing', says: `the CA certificate of ${what} is missing`, key: 'ca.crt' };
+  if (ca === 'unreadable') {
+    return { id: 'certificate-unreadable', says: `the CA certificate of ${what} cannot be read`, key: 'ca.crt' };
+  }
+  const invalid = validityFault(certificate, now);
+  if (invalid) return { id: 'certificate-expired', says: `${what} ${invalid}`, key: 'tls.crt' };
+  if (!certificate.usages.includes(use)) {
+    return { id: 'certificate-usage', says: `${what} is not for ${use} use`, key: 'tls.crt' };
+  }
+  if (!signedByCa) {
+    return {
+      id: 'certificate-issuer',
+      says: `${what} is not signed by the CA stored with it`,
+      key: 'tls.crt',
+    };
+  }
+  if (server && distrusts(server, ca)) {
+    return { id: 'certificate-issuer', says: `${what} is from a CA that this cluster's etcd does not accept` };
+  }
+  return undefined;
+}
+
+/** Known only where it was read. A cluster whose certificates others issue needs no CA of its own. */
+function authorityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fault[] {
+  const { ca, objects, namespace, tlsFiles, unread } = snapshot;
+  if (!tlsFiles || unread?.has(keyOf(secretRef(namespace, CA_SECRET)))) return [];
+  const server = objects.get(keyOf(secretRef(namespace, SERVER_CERT_SECRET)));
+  const object = `Secret ${CA_SECRET}`;
+  if (ca) {
+    const signing = signingFault(snapshot, others);
+    // Without any key, it is kept elsewhere on purpose.
+    if (!signing) return [];
+    if (isForeignAuthority(snapshot)) {
+      const says = `it ${signing.says}: nothing that is issued from it would be trusted`;
+      return [faultFor(snapshot, 'ca-foreign', { object, says, outage: false, hint: signing.ways })];
+    }
+    const what = ca.keyIsEmpty ? 'is empty' : 'is unreadable or belongs to a different CA';
+    const says = `the private key of the CA ${what}: nothing can be renewed`;
+    return [faultFor(snapshot, 'ca-key', { object, key: 'ca.key', says, outage: false })];
+  }
+  if (objects.has(keyOf(secretRef(namespace, CA_SECRET)))) {
+    const what =
+      authorityState(snapshot) === 'empty' ? 'there is no CA certificate in it' : 'the CA certificate cannot be read';
+    const says = `${what}: nothing can be renewed`;
+    return [faultFor(snapshot, 'ca-unreadable', { object, says, outage: false })];
+  }
+  if (foreignOwner(server)?.startsWith('cert-manager')) return [];
+  const says = 'the CA is missing: nothing can be renewed';
+  return [faultFor(snapshot, 'ca-missing', { object, says, outage: false })];
+}

@@ -1,0 +1,46 @@
+import { hostPort, isIpAddress, reachableEndpoints, splitHostPort } from '../../apiserver/endpoints.ts';
+import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
+import { meshHostname } from '../../objects/names.ts';
+import { managersOfKey, toolOwner } from '../../objects/ownership.ts';
+import { FIELD_MANAGER } from '../../plan/plan.ts';
+import { dialingFile } from '../peers.ts';
+import { aliasedIps } from './host-aliases.ts';
+import type { PeerEndpoint } from './peer-config.ts';
+import { addressesIn, readPeerFile } from './peer-file.ts';
+
+/** A peering file that a tool has from a source of its own and would write again: Helm, Argo CD, Flux. */
+export interface ForeignFile {
+  /** For people: `Helm release cilium`. */
+  owner: string;
+  /** What it dials, as meshctl would write it. */
+  endpoint: PeerEndpoint;
+  /** `host:port` of each address that it leads to in the end; empty where only a name server could tell. */
+  leadsTo: readonly string[];
+}
+
+/** The file by which a cluster dials a peer, where it can be read and its key is not one that meshctl has written. */
+export function foreignFile(snapshot: ClusterSnapshot, peer: string): ForeignFile | undefined {
+  const file = dialingFile(snapshot, peer);
+  if (!file) return undefined;
+  const owner = toolOwner(file.secret);
+  const managers = managersOfKey(file.secret, peer);
+  if (owner === undefined || managers.length === 0 || managers.includes(FIELD_MANAGER)) return undefined;
+  const endpoints = addressesIn(file.text).map(splitHostPort);
+  if (endpoints.length === 0) return undefined;
+  const hostname = meshHostname(peer);
+  const addresses = endpoints.map(({ host, port }) => hostPort(host, port));
+  if (!endpoints.every(({ host }) => host === hostname)) return { owner, endpoint: { addresses }, leadsTo: addresses };
+  const content = readPeerFile(file.text);
+  const inFile = 'unreadable' in content ? [] : content.hostAliases.filter((alias) => alias.hostname === hostname);
+  const ips = inFile.flatMap((alias) => alias.ips).filter(isIpAddress);
+  const ports = [...new Set(endpoints.map(({ port }) => port))];
+  const reached = (of: readonly string[]) => of.flatMap((ip) => ports.map((port) => hostPort(ip, port)));
+  if (ips.length === 0) return { owner, endpoint: { addresses }, leadsTo: reached(aliasedIps(snapshot, peer)) };
+  return { owner, endpoint: { addresses: reached(ips), alias: { ips, ports, in: 'file' } }, leadsTo: reached(ips) };
+}
+
+/** Whether it leads to none of the addresses at which the peer's Service can be dialled. */
+export function leadsElsewhere({ leadsTo }: ForeignFile, server: ClusterSnapshot): boolean {
+  const current = new Set(reachableEndpoints(server)?.map(({ host, port }) => hostPort(host, port)));
+  return current.size > 0 && !leadsTo.some((address) => current.has(address));
+}

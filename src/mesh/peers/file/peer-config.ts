@@ -1,0 +1,92 @@
+import type { RemoteUser } from '../../cluster-snapshot.ts';
+import { CONFIG_DIRECTORY, ETCD_PORT, meshHostname, serviceHostname } from '../../objects/names.ts';
+import type { CertificateKeys } from '../../plan/plan.ts';
+
+/** Prefix of the certificate files by which clusters with one CA log in to each other. */
+export const COMMON_PREFIX = 'common-';
+/** Prefix of the certificate files by which agents log in to their own cluster's KVStoreMesh cache. */
+export const LOCAL_PREFIX = 'local-';
+
+/** How a cluster dials a peer's etcd. */
+export interface PeerEndpoint {
+  /** `host:port` of each address, IPv6 in brackets. */
+  addresses: readonly string[];
+  /** Set when the certificate does not cover the addresses: these IPs answer to `<peer>.mesh.cilium.io`. */
+  alias?: PeerAlias | undefined;
+}
+
+export interface PeerAlias {
+  ips: readonly string[];
+  ports: readonly number[];
+  /** Where the name is resolved: by the peering file itself (Cilium 1.20 and later), or by the pods' hostAliases. */
+  in: 'file' | 'pods';
+}
+
+/**
+ * The file by which a cluster dials a peer: an etcd client configuration. Cilium takes a key of the Secret for a peer if
+ * its value contains `endpoints:` (pkg/clustermesh/common/config.go).
+ * @param prefix of the certificate files: `common-` or `<peer>.`
+ */
+export function remotePeerFile(peer: string, endpoint: PeerEndpoint, prefix: string): string {
+  const lines = [
+    'endpoints:',
+    ...dialled(peer, endpoint).map((host) => `- https://${host}`),
+    ...certificateLines(prefix),
+  ];
+  if (endpoint.alias?.in === 'file') {
+    lines.push('cilium-host-aliases:', `- hostname: ${meshHostname(peer)}`, '  ips:');
+    lines.push(...endpoint.alias.ips.map((ip) => `  - ${quoteIfNeeded(ip)}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** What a peering file's endpoints are: `host:port` each. */
+export function dialled(peer: string, endpoint: PeerEndpoint): readonly string[] {
+  return endpoint.alias?.ports.map((port) => `${meshHostname(peer)}:${port}`) ?? endpoint.addresses;
+}
+
+/** The file by which agents read a peer's data from their own cluster's KVStoreMesh cache. */
+export function cachedPeerFile(namespace: string): string {
+  const endpoint = `- https://${serviceHostname(namespace)}:${ETCD_PORT}`;
+  return `${['endpoints:', endpoint, ...certificateLines(LOCAL_PREFIX)].join('\n')}\n`;
+}
+
+/** The Secret keys of a peer's own client certificate, for the prefix `<peer>.`. */
+export function peerCertificateKeys(peer: string): CertificateKeys {
+  return {
+    ca: `${peer}.etcd-client-ca.crt`,
+    certificate: `${peer}.etcd-client.crt`,
+    privateKey: `${peer}.etcd-client.key`,
+  };
+}
+
+/** The peers that a Secret's data names, by Cilium's own rule. @param data decoded values by key */
+export function peersIn(data: Readonly<Record<string, string>>): string[] {
+  return Object.entries(data)
+    .filter(([, value]) => value.includes('endpoints:'))
+    .map(([peer]) => peer)
+    .sort();
+}
+
+/** `users.yaml` of ConfigMap clustermesh-remote-users; the clustermesh-apiserver follows it live. */
+export function remoteUsersFile(users: readonly RemoteUser[]): string {
+  return `users:\n${users.map(({ name, role }) => `- name: ${name}\n  role: ${role}\n`).join('')}`;
+}
+
+/** The etcd user as which a peer logs in: the CN of its client certificate. */
+export function remoteUserName(peer: string): string {
+  return `remote-${peer}`;
+}
+
+function certificateLines(prefix: string): string[] {
+  return [
+    `trusted-ca-file: ${CONFIG_DIRECTORY}/${prefix}etcd-client-ca.crt`,
+    `key-file: ${CONFIG_DIRECTORY}/${prefix}etcd-client.key`,
+    `cert-file: ${CONFIG_DIRECTORY}/${prefix}etcd-client.crt`,
+  ];
+}
+
+/** An IPv6 address may end in a colon, which YAML would take for a key. */
+function quoteIfNeeded(ip: string): string {
+  return ip.includes(':') ? `"${ip}"` : ip;
+}

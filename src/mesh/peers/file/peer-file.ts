@@ -1,0 +1,103 @@
+import { parse } from 'yaml';
+import { ETCD_PORT, serviceHostname } from '../../objects/names.ts';
+import { remembered } from '../../remembered.ts';
+
+/** What an endpoint without a port means: gRPC's default for TLS. */
+const DEFAULT_PORT = '443';
+/** Peering files of one run that are known by their text: those of some meshes of the largest size. */
+const MOST_FILES = 2000;
+
+/** What a peering file says, whoever wrote it. */
+export interface PeerFile {
+  /** As written, scheme and all: `https://203.0.113.7:2379`. */
+  endpoints: readonly string[];
+  /** The files of the client certificate; a peer without TLS has none. */
+  trustedCaFile?: string | undefined;
+  certFile?: string | undefined;
+  keyFile?: string | undefined;
+  /** `cilium-host-aliases` (Cilium 1.20 and later). */
+  hostAliases: readonly { hostname: string; ips: readonly string[] }[];
+}
+
+/** What is wrong with a file that Cilium would not connect with. */
+export interface UnreadablePeerFile {
+  /** In words, without the file's content. */
+  unreadable: string;
+}
+
+/**
+ * Reads a peering file as Cilium does: an etcd client configuration in YAML (pkg/kvstore/etcd.go, `clientyaml`), with
+ * the host aliases of pkg/clustermesh/common. Unknown fields are passed over.
+ */
+export const readPeerFile: (text: string) => PeerFile | UnreadablePeerFile = remembered(readAnew, MOST_FILES);
+
+function readAnew(text: string): PeerFile | UnreadablePeerFile {
+  let content: unknown;
+  try {
+    content = parse(text, { logLevel: 'error' });
+  } catch {
+    return { unreadable: 'it is not valid YAML' };
+  }
+  if (!isRecord(content)) return { unreadable: 'it is no mapping of settings' };
+  const { endpoints } = content;
+  if (!Array.isArray(endpoints) || endpoints.length === 0) return { unreadable: 'it names no endpoints' };
+  const odd = endpoints.find((endpoint) => typeof endpoint !== 'string' || hostPortOf(endpoint) === undefined);
+  if (odd !== undefined) return { unreadable: 'an endpoint in it is no URL with a host' };
+  const textOf = (key: string) => (typeof content[key] === 'string' ? (content[key] as string) : undefined);
+  return {
+    endpoints: endpoints as string[],
+    trustedCaFile: textOf('trusted-ca-file'),
+    certFile: textOf('cert-file'),
+    keyFile: textOf('key-file'),
+    hostAliases: aliasesIn(content['cilium-host-aliases']),
+  };
+}
+
+/** `host:port` of each endpoint of a peering file, IPv6 in brackets; none for a file that cannot be read. */
+export function addressesIn(text: string): string[] {
+  const file = readPeerFile(text);
+  return 'unreadable' in file ? [] : file.endpoints.flatMap((endpoint) => hostPortOf(endpoint) ?? []);
+}
+
+/**
+ * The same with the addresses that host names have: by the file itself (its host aliases), else as given.
+ * @param ipsOf what the pods that dial make of a host name
+ */
+export function addressesMeant(text: string, ipsOf: (hostname: string) => readonly string[]): string[] {
+  const file = readPeerFile(text);
+  if ('unreadable' in file) return [];
+  return addressesIn(text).flatMap((address) => {
+    const at = address.lastIndexOf(':');
+    const host = address.slice(0, at);
+    const inFile = file.hostAliases.filter(({ hostname }) => hostname === host).flatMap((alias) => alias.ips);
+    const ips = inFile.length > 0 ? inFile : ipsOf(host);
+    const written = (ip: string) => (ip.includes(':') ? `[${ip}]` : ip);
+    return ips.length > 0 ? ips.map((ip) => `${written(ip)}${address.slice(at)}`) : [address];
+  });
+}
+
+/** Whether a peering file is for the own KVStoreMesh cache and not for the peer itself: it dials the own Service. */
+export function dialsOwnCache(text: string, namespace: string): boolean {
+  return addressesIn(text).includes(`${serviceHostname(namespace)}:${ETCD_PORT}`);
+}
+
+/** etcd's client takes `https://host:port`, and a bare `host:port`. `URL.host` would leave a default port out. */
+function hostPortOf(endpoint: string): string | undefined {
+  const url = endpoint.includes('://') ? endpoint : `https://${endpoint}`;
+  const match = /^[a-z]+:\/\/(\[[0-9A-Fa-f:.]+\]|[^/:\s]+)(?::(\d{1,5}))?\/?$/.exec(url);
+  const [, host, port] = match ?? [];
+  return host === undefined ? undefined : `${host}:${port ?? DEFAULT_PORT}`;
+}
+
+function aliasesIn(value: unknown): { hostname: string; ips: string[] }[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((entry: unknown) => {
+    if (!isRecord(entry) || typeof entry.hostname !== 'string') return [];
+    const ips = Array.isArray(entry.ips) ? entry.ips.filter((ip) => typeof ip === 'string') : [];
+    return [{ hostname: entry.hostname, ips }];
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,59 @@
+import type { KubeObject, ObjectRef } from '../../objects/kube-object.ts';
+import { dataKeys, dataOf, emptySecret } from '../../objects/secret-data.ts';
+import type { Edit } from '../../plan/plan.ts';
+import { differingMarks, type Marks } from '../peer-choices.ts';
+
+/** On Secrets that connect had to make, so that disconnect knows that they go when they are empty. */
+const CREATED_BY = 'meshctl.io/created-by';
+const CONNECT = 'connect';
+
+/** A Secret for peers that was not there: enable, like Cilium's chart, makes them as a rule. */
+export function newPeerSecret(ref: ObjectRef): KubeObject {
+  const secret = emptySecret(ref, 'Opaque');
+  return { ...secret, metadata: { ...secret.metadata, annotations: { [CREATED_BY]: CONNECT } } };
+}
+
+/** The same Secret with the choices written down that it is to have from its start. */
+export function withMarks(secret: KubeObject, marks: Marks): KubeObject {
+  const set = Object.fromEntries(Object.entries(marks).filter(([, value]) => value !== null)) as Record<string, string>;
+  const { metadata } = secret;
+  return { ...secret, metadata: { ...metadata, annotations: { ...metadata.annotations, ...set } } };
+}
+
+/**
+ * Sets keys of a Secret to these base64 values, null removing one, and marks of what was chosen; undefined where all of it
+ * is so already.
+ */
+export function setKeys(
+  data: Readonly<Record<string, string | null>>,
+  marks: Marks = {},
+): (live: KubeObject) => Edit | undefined {
+  return (live) => {
+    const present = dataOf(live);
+    const differs = Object.entries(data).some(([key, value]) => (present[key] ?? null) !== value);
+    return editOf(differs ? data : {}, differingMarks(live, marks));
+  };
+}
+
+/**
+ * Removes keys of a Secret and marks of what was chosen, and the Secret itself where connect made it and nothing else is
+ * left in it, and nothing is to be written down.
+ */
+export function removeKeys(keys: readonly string[], marks: Marks = {}): (live: KubeObject) => Edit | undefined {
+  return (live) => {
+    const present = dataKeys(live);
+    const gone = keys.filter((key) => present.includes(key));
+    const made = live.metadata.annotations?.[CREATED_BY] === CONNECT;
+    const isNeeded = Object.values(marks).some((value) => value !== null);
+    if (made && !isNeeded && gone.length > 0 && gone.length === present.length) return 'delete';
+    return editOf(Object.fromEntries(gone.map((key) => [key, null])), differingMarks(live, marks));
+  };
+}
+
+function editOf(data: Readonly<Record<string, string | null>>, annotations: Marks): Edit | undefined {
+  const patch = {
+    ...(Object.keys(data).length > 0 ? { data } : {}),
+    ...(Object.keys(annotations).length > 0 ? { metadata: { annotations } } : {}),
+  };
+  return Object.keys(patch).length > 0 ? { patch } : undefined;
+}

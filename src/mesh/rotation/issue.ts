@@ -1,0 +1,149 @@
+import { reasonToReissue } from '../certificates/cluster-certificates.ts';
+import { meshctlCommand } from '../command-line.ts';
+import type { Member } from '../connect/member.ts';
+import { MeshctlError } from '../errors.ts';
+import { type KubeObject, keyOf } from '../objects/kube-object.ts';
+import { CA_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { emptySecret } from '../objects/secret-data.ts';
+import { groupBy } from '../pairs.ts';
+import type { Change, Step } from '../plan/plan.ts';
+import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from './lifetime.ts';
+import { isRemoteCert, type RotatedCertificate } from './rotated-certificates.ts';
+import { bothCas, ownedKeys, type RotatedCluster, type RotationInput, stepBase } from './rotated-cluster.ts';
+
+/** The new CA takes the place of the present one. */
+export function authoritySteps({ asked }: RotationInput, { issuer, pending }: RotatedCluster): Step[] {
+  if (pending === undefined) return [];
+  const { snapshot } = issuer;
+  const ref = secretRef(snapshot.namespace, CA_SECRET);
+  const present: Lifetime = snapshot.ca ? lifetimeOf(snapshot.ca.certificate) : {};
+  const wanted = successorLifetime({ keySize: asked.keySize }, present);
+  const words = describeLifetime(wanted, present);
+  return [
+    {
+      ...stepBase(issuer, ref),
+      action: 'update',
+      changes: [{ path: 'data.ca.crt', to: `a new CA${words ? ` (${words})` : ''}` }],
+      why: 'everyone trusts the new CA by then',
+      write: {
+        method: 'authority',
+        commonName: snapshot.ca?.certificate.commonName || 'Cilium CA',
+        given: pending,
+        ...wanted,
+        secret: emptySecret(ref, 'Opaque'),
+      },
+    },
+  ];
+}
+
+interface Issue {
+  cluster: RotatedCluster;
+  one: RotatedCertificate;
+  /** Why the certificate cannot stay; undefined where it could. */
+  fault: string | undefined;
+}
+
+/** Certificates that are due or no longer good, one step for each Secret; the others are kept. */
+export function issueSteps(
+  input: RotationInput,
+  clusters: readonly RotatedCluster[],
+  chosen: (one: RotatedCertificate) => boolean,
+): Step[] {
+  const all = clusters.flatMap((cluster) =>
+    cluster.certificates.filter(chosen).map((one): Issue => ({ cluster, one, fault: faultOf(input, cluster, one) })),
+  );
+  return input.members.flatMap((holder) => {
+    const own = all.filter(({ one }) => one.holder === holder);
+    return [...groupBy(own, ({ one }) => one.secret)].map(([secret, here]) => issueStep(input, holder, secret, here));
+  });
+}
+
+function faultOf(input: RotationInput, { issuer, pending }: RotatedCluster, one: RotatedCertificate) {
+  const { facts, spec, copied } = one;
+  if (pending !== undefined) return 'the CA is new';
+  if (copied) {
+    const original = issuer.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET)?.certificate.sha256 ?? '';
+    return isRemoteCert(facts, issuer) && !input.due.has(original) ? undefined : 'the remote-cert is another';
+  }
+  const { ca } = issuer.snapshot;
+  return ca && reasonToReissue(facts, spec, ca.certificate, input.now);
+}
+
+function issueStep(input: RotationInput, holder: Member, secret: string, here: readonly Issue[]): Step {
+  const ref = secretRef(holder.snapshot.namespace, secret);
+  const base = stepBase(holder, ref);
+  const isDue = ({ one, fault }: Issue) =>
+    // Renewed while it is good, it would be another cluster's for good.
+    fault !== undefined || (one.foreign === undefined && input.due.has(one.facts?.certificate.sha256 ?? ''));
+  const due = here.filter(isDue);
+  const keep = (why: string): Step => ({ ...base, action: 'keep', changes: [], why });
+  if (due.length === 0) return keep(here.map(({ one }) => validityOf(one)).join('; '));
+  const owned = ownedKeys(
+    input,
+    holder,
+    ref,
+    due.map(({ one }) => one.keys.certificate),
+  );
+  const [conflict] = owned.conflicts ?? [];
+  if (conflict && due.every(({ fault }) => fault === undefined)) {
+    return keep(`made by ${conflict.manager}, which renews it`);
+  }
+  const issued = due.filter(({ one }) => !one.copied).map((issue) => ({ issue, ...lifetimesOf(input, issue) }));
+  const copied = due.filter(({ one }) => one.copied);
+  return {
+    ...base,
+    action: base.before ? 'update' : 'create',
+    changes: [
+      ...issued.map(({ issue: { one, cluster }, wanted, present }): Change => {
+        const { commonName } = one.spec;
+        const by = one.peer === undefined ? '' : `, issued by the CA of ${cluster.issuer.identity.name}`;
+        const words = describeLifetime(wanted, present);
+        return {
+          path: `data.${one.keys.certificate}`,
+          to: `certificate ${commonName}${words ? ` (${words})` : ''}${by}`,
+        };
+      }),
+      ...copied.map(({ one }) => ({ path: `data.${one.keys.certificate}`, to: `the remote-cert of ${one.peer}` })),
+    ],
+    why: [...new Set(due.map(({ one, fault }) => reasonOf(one, fault)))].join('; '),
+    write: {
+      method: 'issue',
+      certificates: issued.map(({ issue: { one, cluster }, wanted }) => ({
+        spec: one.spec,
+        signer: cluster.issuer.snapshot.context,
+        keys: one.keys,
+        ...wanted,
+      })),
+      copies: copied.map(({ one, cluster }) => ({ source: remoteCertOf(cluster.issuer), keys: one.keys })),
+      data: {},
+      trust: due.map(({ one, cluster }) => ({ key: one.keys.ca, ...bothCas(cluster) })),
+      secret: emptySecret(ref, 'kubernetes.io/tls'),
+      into: 'exact',
+    },
+    ...owned,
+  };
+}
+
+function remoteCertOf({ snapshot: { objects, namespace, context } }: Member): KubeObject {
+  const secret = objects.get(keyOf(secretRef(namespace, REMOTE_CERT_SECRET)));
+  if (secret) return secret;
+  throw new MeshctlError('CertificateAuthority', `context "${context}": there is no Secret ${REMOTE_CERT_SECRET}`, {
+    hint: meshctlCommand('clustermesh enable', { context }),
+    details: { context },
+  });
+}
+
+function reasonOf({ peer, spec }: RotatedCertificate, fault: string | undefined): string {
+  const what = peer === undefined ? 'a new certificate' : `a new certificate for "${spec.commonName}" to dial ${peer}`;
+  return fault === undefined ? what : `${what}: ${fault}`;
+}
+
+function validityOf({ facts, peer }: RotatedCertificate): string {
+  const until = facts ? `valid until ${facts.certificate.notAfter.toISOString().slice(0, 10)}` : 'there is none';
+  return peer === undefined ? until : `for ${peer} ${until}`;
+}
+
+function lifetimesOf({ asked }: RotationInput, { one: { facts } }: Issue): { wanted: Lifetime; present: Lifetime } {
+  const present = facts ? lifetimeOf(facts.certificate, facts.ca) : {};
+  return { present, wanted: successorLifetime(asked, present) };
+}

@@ -1,0 +1,59 @@
+import type { CertificateFacts } from '../certificates/certificate.ts';
+
+/** How long a key is, and for how long its certificate is good. */
+export interface Lifetime {
+  /** Bits of an RSA key; undefined for the usual. */
+  keySize?: number | undefined;
+  /** Undefined for the usual. */
+  validityMs?: number | undefined;
+}
+
+/**
+ * Nobody means less: the lifetime is dated back and a rotation waits for etcd's files to be synced (a minute or more) and for
+ * pods, so that what lasts hours may have expired before it is in use, and nothing renews it overnight.
+ */
+export const SHORTEST_VALIDITY_MS = 24 * 60 * 60 * 1000;
+
+const HOUR_MS = 60 * 60 * 1000;
+/** Certificates are dated back by some minutes, for clocks that are behind. */
+const DATED_BACK_MS = 10 * 60 * 1000;
+
+/**
+ * What was chosen for a certificate, so that its successor gets the same.
+ * @param ca that a certificate may have ended with: it then tells nothing of what was wanted
+ */
+export function lifetimeOf(certificate: CertificateFacts, ca?: CertificateFacts): Lifetime {
+  const { keyBits: keySize, notBefore, notAfter } = certificate;
+  const lifetimeMs = notAfter.getTime() - notBefore.getTime();
+  const hours = Math.round(lifetimeMs / HOUR_MS);
+  const wholeHours = hours > 0 && Math.abs(lifetimeMs - hours * HOUR_MS) <= DATED_BACK_MS;
+  const cutShort = ca !== undefined && ca.notAfter.getTime() === notAfter.getTime();
+  // Its successor is not to expire in the middle of its own rotation.
+  if (lifetimeMs < SHORTEST_VALIDITY_MS) return { keySize };
+  if (wholeHours) return { keySize, validityMs: hours * HOUR_MS };
+  return cutShort ? { keySize } : { keySize, validityMs: lifetimeMs };
+}
+
+/** What a successor gets: what was asked for, else what is. */
+export function successorLifetime(asked: Lifetime, present: Lifetime): Lifetime {
+  return { keySize: asked.keySize ?? present.keySize, validityMs: asked.validityMs ?? present.validityMs };
+}
+
+/** For people: `3072 bit, 90 days`; what changes, with what it was: `3072 bit → 4096 bit, 90 days`. */
+export function describeLifetime(wanted: Lifetime, present: Lifetime): string {
+  const parts = [
+    described(wanted.keySize, present.keySize, (bits) => `${bits} bit`),
+    described(wanted.validityMs, present.validityMs, (ms) => durationText(ms)),
+  ];
+  return parts.filter((part) => part !== '').join(', ');
+}
+
+function described(wanted: number | undefined, present: number | undefined, say: (value: number) => string): string {
+  if (wanted === undefined) return '';
+  return present === undefined || present === wanted ? say(wanted) : `${say(present)} → ${say(wanted)}`;
+}
+
+function durationText(ms: number): string {
+  const hours = Math.round(ms / HOUR_MS);
+  return hours % 24 === 0 && hours > 0 ? `${hours / 24} days` : `${hours} hours`;
+}

@@ -1,0 +1,54 @@
+import type { Step } from '../plan/plan.ts';
+import { authoritySteps, issueSteps } from './issue.ts';
+import { clusterOf, type RotationInput } from './rotated-cluster.ts';
+import { letGoSteps, trustSteps } from './trust.ts';
+
+/** In their order. Between two of them everything works and can stay as it is. */
+export const ROTATION_PHASES = ['trust', 'replace', 'leaves', 'peers', 'let-go'] as const;
+export type PhaseName = (typeof ROTATION_PHASES)[number];
+
+const TITLES: Readonly<Record<PhaseName, string>> = {
+  trust: 'trust the new CA beside the present one',
+  replace: 'put the new CA in the place of the present one',
+  leaves: 'issue the certificates of each cluster',
+  peers: 'issue the certificates with which clusters dial each other',
+  'let-go': 'let go of the former CA',
+};
+
+/** What a phase does, as in plans. */
+export function titleOfPhase(name: PhaseName): string {
+  return TITLES[name];
+}
+
+export interface RotationPhase {
+  name: PhaseName;
+  title: string;
+  /** In their order for each cluster; `keep` for what stays. */
+  steps: readonly Step[];
+}
+
+/**
+ * What is left to do, phase by phase, each made for the clusters as they are now: a cluster of which a phase is done has no
+ * step in it. So the plan of a rotation that was interrupted begins where it stopped, and the plan after each phase is the
+ * rest of the plan before it.
+ */
+export function planRotation(input: RotationInput): RotationPhase[] {
+  const clusters = input.members.map((issuer) => clusterOf(issuer, input));
+  const steps: Readonly<Record<PhaseName, readonly Step[]>> = {
+    trust: input.peer === undefined ? trustSteps(input, clusters) : [],
+    replace: clusters.flatMap((cluster) => authoritySteps(input, cluster)),
+    leaves: input.peer === undefined ? issueSteps(input, clusters, ({ peer }) => peer === undefined) : [],
+    peers: issueSteps(input, clusters, ({ peer }) => peer !== undefined && (input.peer ?? peer) === peer),
+    'let-go': input.peer === undefined ? letGoSteps(input, clusters) : [],
+  };
+  return ROTATION_PHASES.map((name) => ({
+    name,
+    title: TITLES[name],
+    steps: steps[name].map((step) => ({ ...step, phase: TITLES[name] })),
+  }));
+}
+
+/** Whether a phase writes anything. */
+export function hasWork({ steps }: RotationPhase): boolean {
+  return steps.some(({ action }) => action !== 'keep');
+}

@@ -1,0 +1,164 @@
+import { peersOfOneCa, SIGNED_NOTHING, waysToAgree } from '../certificates/foreign-authority.ts';
+import { isCopiedAuthority } from '../certificates/plan-authority.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import type { Member } from '../connect/member.ts';
+import { MeshctlError } from '../errors.ts';
+import { type Contexts, contextOf } from '../faults/fault-advice.ts';
+import { CA_SECRET } from '../objects/names.ts';
+import { pairsOf } from '../pairs.ts';
+import { peersOfOthers } from '../peers/peer-choices.ts';
+import { configuredPeers } from '../peers/peers.ts';
+import { forgetIfSilent } from '../peers/silent-peers.ts';
+import { strangersTo } from './rotated-certificates.ts';
+import { describeStrangers, unreadContexts } from './strangers.ts';
+
+/**
+ * Peers that the run does not reach hold certificates of the former CA, and trust it.
+ * @throws MeshctlError `Usage`, naming them; `ClusterUnreachable` where it may be they that do not answer
+ */
+export function requireAllPeers(
+  changing: readonly Member[],
+  members: readonly Member[],
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): void {
+  const lacking = changing.flatMap((member) => {
+    const strangers = strangersTo(member, members);
+    return strangers.length > 0 ? [{ member, strangers }] : [];
+  });
+  const [first] = lacking;
+  if (!first) return;
+  // Each of them has to forget its own.
+  const gone = lacking
+    .map(({ member: { snapshot }, strangers }) =>
+      meshctlCommand('clustermesh disconnect', { context: snapshot.context }, ['--peer', strangers.join(',')]),
+    )
+    .join(' && ');
+  const strangers = [...new Set(lacking.flatMap((one) => one.strangers))];
+  const unknown = strangers.filter((peer) => !contexts.has(peer));
+  const unread = unreadContexts(strangers, contexts, silent);
+  const details = { context: first.member.snapshot.context, peers: strangers };
+  if (unread || (silent.length > 0 && unknown.length > 0)) {
+    const names = silent.map((name) => `"${name}"`).join(', ');
+    const who = lacking.map((one) => one.member.snapshot.context).join(', ');
+    const why = unread ?? `of its context nothing is known, and ${names} did not answer`;
+    throw new MeshctlError(
+      'ClusterUnreachable',
+      `${(unread ? strangers : unknown).join(', ')}, to which ${who} ${lacking.length === 1 ? 'is' : 'are'} connected, would be cut off by a new CA: ${why}`,
+      {
+        hint: `${unread ? 'See first that it can be read' : 'Bring that cluster back first'}; or, if it is gone for good, forget it: ${gone}`,
+        details,
+      },
+    );
+  }
+  const own = members.map((one) => one.snapshot.context);
+  const rotate = (context: readonly string[]) => meshctlCommand('clustermesh certs rotate', { context }, ['--ca']);
+  const invitations = lacking.flatMap(({ member: { snapshot }, strangers: peers }) =>
+    peers
+      .filter((peer) => peersOfOthers(snapshot).includes(peer))
+      .map((peer) => meshctlCommand('clustermesh invite', { context: snapshot.context }, ['--peer', peer])),
+  );
+  const isOthers = invitations.length === lacking.flatMap((one) => one.strangers).length;
+  const anew = [gone, rotate(own), ...invitations].join(' && ');
+  const together = rotate([...own, ...strangers.map((peer) => contextOf(contexts, peer))]);
+  throw new MeshctlError(
+    'Usage',
+    `${describeStrangers(first.member, first.strangers, contexts)}, and would be cut off by a new CA`,
+    {
+      hint: isOthers
+        ? `Its owner is another one, who is invited anew, which cuts the connection in between: ${anew}`
+        : `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
+      details,
+    },
+  );
+}
+
+/**
+ * The certificates for dialling one peer are issued by its cluster, which the run has to reach.
+ * @throws MeshctlError `Usage`, with the contexts to name, or whom the clusters dial
+ */
+export function requirePeer(
+  members: readonly Member[],
+  peer: string,
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): void {
+  const server = members.find(({ identity }) => identity.name === peer);
+  const dialled = members.some(({ snapshot }) => snapshot.peerCertificates.has(peer));
+  if (server && dialled) return;
+  const peers = [...new Set(members.flatMap(({ snapshot }) => [...snapshot.peerCertificates.keys()]))].sort();
+  const all = [...members.map(({ snapshot }) => snapshot.context), contextOf(contexts, peer)];
+  throw new MeshctlError(
+    'Usage',
+    dialled
+      ? `the certificates for dialling ${peer} are issued by its CA, and no context was named for it`
+      : `no cluster dials a peer "${peer}" with a certificate of its own`,
+    {
+      hint: dialled
+        ? forgetIfSilent(
+            `Name its context too: ${meshctlCommand('clustermesh certs rotate', { context: all }, ['--peer', peer])}`,
+            members
+              .filter(({ snapshot }) => snapshot.peerCertificates.has(peer))
+              .map(({ snapshot }) => snapshot.context),
+            silent,
+          )
+        : `They dial: ${peers.join(', ') || 'none'}.`,
+      details: { peer, peers },
+    },
+  );
+}
+
+/**
+ * Where Secret cilium-ca holds a CA that signed nothing, a rotation goes over to it; peers that log in by the one in use, which
+ * they share, would be cut off.
+ * @throws MeshctlError `CertificateAuthority`, with the ways to agree on one
+ */
+export function requireFollowers(snapshot: ClusterSnapshot, members: readonly Member[]): void {
+  const others = members.flatMap((member) => (member.snapshot === snapshot ? [] : [member.snapshot]));
+  const sharing = peersOfOneCa(snapshot, others);
+  if (sharing.length === 0) return;
+  const { context, namespace } = snapshot;
+  const secret = `Secret ${namespace}/${CA_SECRET}`;
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": ${secret} ${SIGNED_NOTHING}, and ${sharing.join(', ')}, which would be cut off, logs in by the one that did`,
+    { hint: waysToAgree(snapshot, others), details: { context, object: secret, peers: sharing } },
+  );
+}
+
+/**
+ * Who logs in with a certificate that others use too, or that its own CA has issued, cannot follow a new CA by itself.
+ * @throws MeshctlError `CertificateAuthority`, with the commands that give each its own
+ */
+export function refuseCommonCredentials(members: readonly Member[]): void {
+  for (const [one, other] of pairsOf(members)) {
+    const contexts = [one.snapshot.context, other.snapshot.context];
+    const shared = one.snapshot.ca?.certificate.publicKeySha256 === other.snapshot.ca?.certificate.publicKeySha256;
+    const common = [
+      [one, other],
+      [other, one],
+    ].some(([client, server]) => {
+      const name = server?.identity.name ?? '';
+      return client && configuredPeers(client.snapshot).includes(name) && !client.snapshot.peerCertificates.has(name);
+    });
+    if (!shared && !common) continue;
+    const names = contexts.map((name) => `"${name}"`).join(' and ');
+    const connect = meshctlCommand('clustermesh connect', { context: contexts[0] }, [
+      ...['--destination-context', contexts[1] ?? '', '--credentials', 'per-peer'],
+    ]);
+    // The one whose CA is a copy gets a new one; the other's is as it was made.
+    const copy = [other, one].find(({ snapshot }) => isCopiedAuthority(snapshot)) ?? other;
+    const renew = meshctlCommand('clustermesh enable', { context: copy.snapshot.context }, ['--replace-ca']);
+    throw new MeshctlError(
+      'CertificateAuthority',
+      shared ? `contexts ${names} share a CA` : `contexts ${names} log in to each other without certificates for it`,
+      {
+        hint: shared
+          ? `Only a CA of one cluster can be rotated. Give ${copy.snapshot.context} one of its own, and connect anew, which cuts the connection in between: ${renew} && ${connect}`
+          : `Give them certificates for each other: ${connect}`,
+        details: { contexts },
+      },
+    );
+  }
+}

@@ -1,0 +1,104 @@
+import type { Member } from '../connect/member.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts';
+import { foreignOwner, managersOfData } from '../objects/ownership.ts';
+import { FIELD_MANAGER, type Step, type TrustOrder } from '../plan/plan.ts';
+import type { Lifetime } from './lifetime.ts';
+import {
+  authoritiesBeside,
+  certificatesFrom,
+  presentAuthority,
+  type RotatedCertificate,
+  rotationStage,
+  signsForPeers,
+  type TrustedAuthority,
+} from './rotated-certificates.ts';
+
+/** What the plan of a rotation is made from. */
+export interface RotationInput {
+  /** All clusters that take part. */
+  members: readonly Member[];
+  /** Contexts whose CA gets a successor. */
+  replace: ReadonlySet<string>;
+  /** The successors that this run has made, by context; a plan that is only shown has none. */
+  successors: ReadonlyMap<string, TrustedAuthority>;
+  /** SHA-256 of the certificates that are made anew although they are good. */
+  due: ReadonlySet<string>;
+  /** Only the certificates for dialling this peer. */
+  peer?: string | undefined;
+  /** What the operator wants of new certificates; absent fields: as they are. */
+  asked: Lifetime;
+  /** Take over what others own. */
+  force: boolean;
+  now: Date;
+}
+
+/** The name, among the authorities of a run, of the CA that takes the place of a cluster's. */
+export function successorName(context: string): string {
+  return `successor of ${context}`;
+}
+
+/** A cluster whose CA signs, with everything that trusts it. */
+export interface RotatedCluster {
+  issuer: Member;
+  certificates: readonly RotatedCertificate[];
+  /** The name of the CA that is yet to take the place of the present one. */
+  pending: string | undefined;
+  /** What the CA is at the end; undefined while it is yet to be made. */
+  wanted: readonly TrustedAuthority[] | undefined;
+  /** Everything that is trusted now or has to be: the wanted CA first. */
+  trusted: readonly TrustedAuthority[];
+  /** What stays trusted at the end besides the CA: CAs of peers that log in with a certificate of their own CA. */
+  others: readonly TrustedAuthority[];
+  /** A former CA is trusted somewhere, or the pods started with one. */
+  unfinished: boolean;
+}
+
+/** A cluster as it is now, and as it is to be. */
+export function clusterOf(issuer: Member, { members, replace, successors }: RotationInput): RotatedCluster {
+  const { context } = issuer.snapshot;
+  const certificates = certificatesFrom(issuer, members);
+  const present = presentAuthority(issuer);
+  const successor = successors.get(context);
+  const done = successor !== undefined && present[0]?.facts.sha256 === successor.facts.sha256;
+  const pending = replace.has(context) && !done ? successorName(context) : undefined;
+  const wanted = pending === undefined ? present : successor && [successor];
+  const trusted = once([...(wanted ?? []), ...present, ...certificates.flatMap(authoritiesBeside)]);
+  const others = trusted.filter((one) => !wanted?.includes(one) && signsForPeers(one.facts, issuer, members));
+  const stage = rotationStage(issuer, members);
+  return { issuer, certificates, pending, wanted, trusted, others, unfinished: stage !== 'settled' };
+}
+
+function once(authorities: readonly TrustedAuthority[]): TrustedAuthority[] {
+  return [...new Map(authorities.map((one) => [one.facts.sha256, one])).values()];
+}
+
+/** What goes beside a certificate until the former CA is let go. */
+export function bothCas({ pending, trusted }: RotatedCluster): Omit<TrustOrder, 'key'> {
+  return { authority: pending, certificates: trusted.map(({ pem }) => pem) };
+}
+
+/** What goes beside it at the end. */
+export function onlyWanted({ pending, wanted = [], others }: RotatedCluster): Omit<TrustOrder, 'key'> {
+  return { authority: pending, certificates: [...wanted, ...others].map(({ pem }) => pem) };
+}
+
+/** Says of keys that somebody else fills that they are taken over only with --force-conflicts. */
+export function ownedKeys(
+  { force }: RotationInput,
+  { snapshot }: Member,
+  ref: ObjectRef,
+  keys: readonly string[],
+): Pick<Step, 'conflicts'> {
+  const owner = force ? undefined : ownerOfData(snapshot.objects.get(keyOf(ref)));
+  return owner === undefined ? {} : { conflicts: keys.map((key) => ({ path: `data.${key}`, manager: owner })) };
+}
+
+/** Who else fills a Secret; undefined for nobody, or where meshctl has put something into it. */
+export function ownerOfData(secret: KubeObject | undefined): string | undefined {
+  return secret && !managersOfData(secret).includes(FIELD_MANAGER) ? foreignOwner(secret) : undefined;
+}
+
+/** What every step about an object of a cluster says. */
+export function stepBase({ snapshot }: Member, object: ObjectRef): Pick<Step, 'cluster' | 'object' | 'before'> {
+  return { cluster: snapshot.context, object, before: snapshot.objects.get(keyOf(object)) };
+}

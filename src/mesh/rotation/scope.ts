@@ -1,0 +1,200 @@
+import { servesNobody } from '../apiserver/deployment.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
+import { requireSigner } from '../certificates/authority.ts';
+import { requireReplaceable } from '../certificates/plan-authority.ts';
+import { meshctlCommand } from '../command-line.ts';
+import type { Member } from '../connect/member.ts';
+import { dialFaults } from '../faults/dial-faults.ts';
+import { describeFault, type Fault } from '../faults/fault.ts';
+import { type Contexts, mendOf } from '../faults/fault-advice.ts';
+import { configuredPeers } from '../peers/peers.ts';
+import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
+import type { PeerEffect } from '../plan/peer-effects.ts';
+import { refuseCommonCredentials, requireAllPeers, requireFollowers, requirePeer } from './refusals.ts';
+import { certificatesFrom, rotationStage, strangersTo } from './rotated-certificates.ts';
+import { describeStrangers, unreadContexts } from './strangers.ts';
+
+/** What the operator asks for. */
+export interface RotationChoice {
+  /** The CAs too. */
+  ca: boolean;
+  /** Only certificates that were issued so long ago. */
+  olderThanMs?: number | undefined;
+  /** Only the certificates for dialling this peer. */
+  peer?: string | undefined;
+  /** Take over what others own. */
+  force: boolean;
+  /** Contexts that the operator meant too, and that did not answer. */
+  silent?: readonly string[] | undefined;
+}
+
+/** What a rotation is about; it stays the same to its end, whatever the plan says by then. */
+export interface RotationScope {
+  /** Contexts whose CA gets a successor. */
+  replace: ReadonlySet<string>;
+  /** SHA-256 of the certificates that are made anew although they are good. */
+  due: ReadonlySet<string>;
+  /** Contexts whose CA is replaced by this run, or was by one that did not come to its end. */
+  changing: ReadonlySet<string>;
+  /** How it came about, for people, by context. */
+  notes: Readonly<Record<string, readonly string[]>>;
+  warnings: readonly string[];
+}
+
+/**
+ * Decides what is to be made anew, and refuses what cannot be done without cutting a peer off.
+ * @throws MeshctlError `CertificateAuthority` for a CA that cannot sign, is shared, or belongs to somebody else; `Usage`
+ * for peers that are not among the clusters although their certificates would have to be renewed too
+ */
+export function scopeRotation(
+  members: readonly Member[],
+  choice: RotationChoice,
+  now: Date,
+  contexts: Contexts = new Map(),
+): RotationScope {
+  for (const { snapshot } of members) {
+    requireSigner(snapshot, 'a new certificate');
+    requireFollowers(snapshot, members);
+  }
+  if (choice.peer !== undefined) requirePeer(members, choice.peer, contexts, choice.silent);
+  const stages = new Map(members.map((member) => [member, rotationStage(member, members)]));
+  const inStage = (stage: string) => members.filter((member) => stages.get(member) === stage);
+  // Those that are settled while others are not have come to the end of a rotation that the others are still in.
+  const goesOn = inStage('replaced').length > 0 && inStage('trusting').length === 0;
+  const finished = goesOn ? inStage('settled') : [];
+  const replaced = choice.ca ? members.filter((one) => stages.get(one) !== 'replaced' && !finished.includes(one)) : [];
+  const changing = [...replaced, ...inStage('replaced')];
+  if (choice.peer === undefined) requireAllPeers(changing, members, contexts, choice.silent);
+  if (replaced.length > 0) refuseCommonCredentials(members);
+  for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
+  const certificates = members.flatMap((member) => certificatesFrom(member, members));
+  const due = choice.ca
+    ? []
+    : certificates.flatMap(({ facts }) => {
+        const ageMs = facts ? now.getTime() - facts.certificate.notBefore.getTime() : 0;
+        return facts && ageMs >= (choice.olderThanMs ?? 0) ? [facts.certificate.sha256] : [];
+      });
+  const notes = [
+    ...inStage('replaced').map((one) => [one, 'goes on with the rotation of the CA that was interrupted'] as const),
+    ...(choice.ca ? finished : []).map(
+      (one) => [one, 'has its new CA already: this run finishes the rotation in the other clusters'] as const,
+    ),
+    ...(choice.ca ? [] : inStage('trusting')).map(
+      (one) => [one, 'not all trust the CA in Secret cilium-ca alone: at the end they will'] as const,
+    ),
+  ];
+  return {
+    replace: new Set(replaced.map(({ snapshot }) => snapshot.context)),
+    due: new Set(due),
+    changing: new Set(changing.map(({ snapshot }) => snapshot.context)),
+    notes: Object.fromEntries(notes.map(([{ snapshot }, note]) => [snapshot.context, [note]])),
+    warnings: members.flatMap((member) => [
+      ...strangerWarnings(member, members, contexts, choice.silent),
+      ...missingSecrets(member, members, contexts, choice.silent),
+      ...foreignWarnings(member, members),
+      ...silenceWarnings(member),
+    ]),
+  };
+}
+
+/** What becomes of each peer of each cluster. */
+export function rotationEffects(
+  members: readonly Member[],
+  { changing }: RotationScope,
+  contexts: Contexts = new Map(),
+  silent: readonly string[] = [],
+): PeerEffect[] {
+  return members.flatMap((member): PeerEffect[] => {
+    const { context } = member.snapshot;
+    const peers = members.filter((other) => other !== member && areConnected(member, other));
+    const moved = (peer: Member) => changing.has(context) || changing.has(peer.snapshot.context);
+    const gone = missingFaults(member).map((fault) => ({
+      why: `${fault.object} is missing, so nothing would connect again after a restart`,
+      mend: mendMissing(fault, members, contexts, silent),
+    }))[0];
+    if (gone) {
+      const names = [...peers.map(({ identity }) => identity.name), ...strangersTo(member, members)];
+      return names.map((peer): PeerEffect => ({ cluster: context, peer, becomes: 'unknown', ...gone }));
+    }
+    return [
+      ...peers.map((peer): PeerEffect => {
+        const base = { cluster: context, peer: peer.identity.name };
+        return moved(peer)
+          ? { ...base, becomes: 'moved', why: 'both CAs are trusted until all certificates are from the new one' }
+          : { ...base, becomes: 'kept', why: 'the CA stays' };
+      }),
+      ...strangersTo(member, members).map((peer): PeerEffect => {
+        const unread = unreadContexts([peer], contexts, silent);
+        const who =
+          unread ??
+          (silent.length > 0 && !contexts.has(peer) ? maybeSilent([peer], silent) : 'no context was named for it');
+        const why = `${who}: what it holds stays as it is`;
+        return { cluster: context, peer, becomes: 'kept', why };
+      }),
+    ];
+  });
+}
+
+/** Certificates of other clusters with which the members dial one: for their own there is no user yet. */
+function foreignWarnings(issuer: Member, members: readonly Member[]): string[] {
+  return certificatesFrom(issuer, members).flatMap(({ holder, foreign, peer }) => {
+    if (foreign === undefined) return [];
+    const { context } = holder.snapshot;
+    const connect = meshctlCommand('clustermesh connect', { context }, [
+      ...['--destination-context', issuer.snapshot.context],
+    ]);
+    return [
+      `context "${context}": it dials ${peer} with the certificate of ${foreign}, which stays as long as it is good → ${connect}`,
+    ];
+  });
+}
+
+/** Where no pod serves, what is renewed has been proved by nobody. */
+function silenceWarnings({ snapshot }: Member): string[] {
+  const silence = servesNobody(snapshot, apiserverDeployment(snapshot));
+  return silence ? [`context "${snapshot.context}": ${silence}`] : [];
+}
+
+function areConnected(one: Member, other: Member): boolean {
+  return (
+    configuredPeers(one.snapshot).includes(other.identity.name) ||
+    configuredPeers(other.snapshot).includes(one.identity.name)
+  );
+}
+
+function strangerWarnings(
+  member: Member,
+  members: readonly Member[],
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): string[] {
+  const strangers = strangersTo(member, members);
+  return strangers.length > 0
+    ? [`${describeStrangers(member, strangers, contexts, silent)}; the certificates for dialling them stay`]
+    : [];
+}
+
+/** Secrets of peers that are not there: what runs goes on without them, and no rotation brings them back. */
+function missingFaults({ snapshot }: Member): Fault[] {
+  return dialFaults(snapshot, { now: new Date(0) }).filter(({ id }) => id === 'peering-secret-missing');
+}
+
+function missingSecrets(
+  member: Member,
+  members: readonly Member[],
+  contexts: Contexts,
+  silent: readonly string[] = [],
+): string[] {
+  return missingFaults(member).map(
+    (fault) =>
+      `context "${fault.context}": ${describeFault(fault)}, and are not made by a rotation: ${mendMissing(fault, members, contexts, silent)}`,
+  );
+}
+
+function mendMissing(fault: Fault, members: readonly Member[], contexts: Contexts, silent: readonly string[]): string {
+  return forgetIfSilent(mendOf(fault, contextsKnown(members, contexts)), [fault.context], silent);
+}
+
+function contextsKnown(members: readonly Member[], contexts: Contexts): Contexts {
+  return new Map([...contexts, ...members.map(({ identity, snapshot }) => [identity.name, snapshot.context] as const)]);
+}

@@ -1,0 +1,174 @@
+import { apiserverDeployment } from '../apiserver/live.ts';
+import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
+import { type CertificateFacts, trustedBy, trusts } from '../certificates/certificate.ts';
+import { clusterNameOf, identityOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import type { Member } from '../connect/member.ts';
+import { contextOf } from '../faults/fault-advice.ts';
+import { keyOf } from '../objects/kube-object.ts';
+import { secretRef } from '../objects/names.ts';
+import { secretTexts } from '../objects/secret-data.ts';
+import { knownPeers, PEER_SECRETS } from '../peers/peers.ts';
+import { type PhaseName, ROTATION_PHASES, titleOfPhase } from './phases.ts';
+import { hasReloadMark } from './reload-marks.ts';
+import {
+  authoritiesBeside,
+  certificatesFrom,
+  presentAuthority,
+  type RotatedCertificate,
+  signsForPeers,
+  strangersTo,
+  type TrustedAuthority,
+} from './rotated-certificates.ts';
+
+/** A rotation of a cluster's CA that was begun and has not come to its end. */
+export interface UnfinishedRotation {
+  /** `trusting`: the CA has no successor yet; `replaced`: it is the successor, and the former one is still trusted. */
+  stage: 'trusting' | 'replaced';
+  /** The first phase that is not done, as far as it can be seen. */
+  phase: PhaseName;
+  /** False where the CA that is trusted besides its own may as well be that of a peer that was not read. */
+  isProven: boolean;
+}
+
+/**
+ * The rotation in whose middle a cluster's CA is; undefined also where no CA can be read.
+ * @param others other clusters, as far as they were read
+ */
+export function unfinishedRotation(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[] = [],
+): UnfinishedRotation | undefined {
+  const member = memberOf(snapshot);
+  const members = [member, ...others.filter(({ context }) => context !== snapshot.context).map(memberOf)];
+  const present = presentAuthority(member).map(({ facts }) => facts);
+  const certificates = certificatesFrom(member, members);
+  const own = new Set(present.map(({ publicKeySha256 }) => publicKeySha256));
+  const isOther = (ca: CertificateFacts) => !own.has(ca.publicKeySha256) && !signsForPeers(ca, member, members);
+  // A bundle without this CA tells of no rotation, but of a certificate from elsewhere.
+  const mixed = bundlesOf(certificates).filter(
+    (bundle) => bundle.some(isOther) && bundle.some(({ publicKeySha256 }) => own.has(publicKeySha256)),
+  );
+  const mark = podCaMark(apiserverDeployment(snapshot));
+  if (mixed.length === 0) {
+    const startedWithMore = present.length > 0 && mark?.startsWith(`${caMark(present)},`);
+    const isOfPeer = members.some(
+      ({ snapshot: { ca } }) =>
+        ca && !own.has(ca.certificate.publicKeySha256) && mark?.includes(caMark([ca.certificate])),
+    );
+    return startedWithMore && !isOfPeer ? { stage: 'replaced', phase: 'let-go', isProven: true } : undefined;
+  }
+  const isFormer = ({ facts }: RotatedCertificate) => facts?.ca !== undefined && isOther(facts.ca);
+  const strangers = strangersTo(member, members).length > 0;
+  const isProven = !strangers || hasMarkedFiles(snapshot) || certificates.some(isFormer);
+  const successor = mixed.flatMap(([first]) => (first && isOther(first) ? [first] : []))[0];
+  if (successor) {
+    const isTrusted = certificates.every(({ facts }) => !facts || trusts(facts, successor));
+    const isRead = mark === undefined || mark.includes(caMark([successor]));
+    return { stage: 'trusting', phase: isTrusted && isRead ? 'replace' : 'trust', isProven };
+  }
+  const isOwn = ({ peer }: RotatedCertificate) => peer === undefined;
+  const phase = certificates.some((one) => isOwn(one) && isFormer(one))
+    ? 'leaves'
+    : certificates.some(isFormer) || strangers
+      ? 'peers'
+      : 'let-go';
+  return { stage: 'replaced', phase, isProven };
+}
+
+/** The same, only where it is beyond doubt. */
+export function provenRotation(
+  snapshot: ClusterSnapshot,
+  others: readonly ClusterSnapshot[] = [],
+): UnfinishedRotation | undefined {
+  const rotation = unfinishedRotation(snapshot, others);
+  return rotation?.isProven ? rotation : undefined;
+}
+
+function bundlesOf(certificates: readonly RotatedCertificate[]): (readonly CertificateFacts[])[] {
+  return certificates.flatMap(({ facts }) => (facts ? [trustedBy(facts)] : []));
+}
+
+/** Whether a rotation has made this cluster's programs read the CAs of their peers anew, and is not at its end. */
+export function hasMarkedFiles({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {
+  return PEER_SECRETS.some((name) => hasReloadMark(secretTexts(objects.get(keyOf(secretRef(namespace, name))))));
+}
+
+/**
+ * What must stand beside a certificate that a cluster's CA issues in the middle of a rotation: every CA that the cluster's
+ * own certificates trust. Empty where there is no rotation: the CA alone is enough then.
+ */
+export function trustInRotation(snapshot: ClusterSnapshot): TrustedAuthority[] {
+  const ca = snapshot.ca?.certificate;
+  if (!ca || !provenRotation(snapshot)) return [];
+  const member = memberOf(snapshot);
+  const bundles = certificatesFrom(member, [member]).filter(({ facts }) => facts && trusts(facts, ca));
+  return [...new Map(bundles.flatMap(authoritiesBeside).map((one) => [one.facts.sha256, one])).values()];
+}
+
+/** How far it is, in words: `a rotation of the CA is unfinished: it stopped in phase 3 of 5 (…)`. */
+export function describeUnfinished({ phase, stage }: UnfinishedRotation): string {
+  const at = `phase ${ROTATION_PHASES.indexOf(phase) + 1} of ${ROTATION_PHASES.length} (${titleOfPhase(phase)})`;
+  const trusted = stage === 'trusting' ? 'the present CA and its successor' : 'the CA and the former one';
+  return `a rotation of the CA is unfinished: it stopped in ${at}, and ${trusted} are both trusted`;
+}
+
+/**
+ * What a command that leaves it as it is says of it.
+ * @param all clusters that were read
+ * @param joining clusters, by name, that become peers by then
+ */
+export function unfinishedWarning(
+  rotation: UnfinishedRotation,
+  snapshot: ClusterSnapshot,
+  all: readonly ClusterSnapshot[],
+  joining: readonly string[] = [],
+): string {
+  return `${describeUnfinished(rotation)}; certificates of either are kept. To go on → ${goOnCommand(snapshot, all, joining)}`;
+}
+
+/** Of all clusters that are in the middle of one, how far it is and how it goes on. */
+export function unfinishedRotations(
+  clusters: readonly ClusterSnapshot[],
+): { context: string; phase: PhaseName; says: string; hint: string }[] {
+  return clusters.flatMap((snapshot) => {
+    const rotation = provenRotation(snapshot, clusters);
+    if (!rotation) return [];
+    const { phase } = rotation;
+    return [
+      { context: snapshot.context, phase, says: describeUnfinished(rotation), hint: goOnCommand(snapshot, clusters) },
+    ];
+  });
+}
+
+/**
+ * How it goes on, as the end of a sentence: with all clusters at once whose certificates hang on it.
+ * @param all clusters that were read; `<context of mesh-2>` stands for another
+ */
+export function goOnCommand(
+  snapshot: ClusterSnapshot,
+  all: readonly ClusterSnapshot[],
+  joining: readonly string[] = [],
+): string {
+  const byName = new Map([...all, snapshot].map((one) => [clusterNameOf(one), one]));
+  const names = [...new Set([clusterNameOf(snapshot), ...joining])];
+  let ca = false;
+  for (const name of names) {
+    const one = byName.get(name);
+    const rotation = one && provenRotation(one, all);
+    if (!one || (one !== snapshot && !rotation)) continue;
+    ca ||= rotation?.stage === 'trusting';
+    names.push(...knownPeers(one).filter((peer) => !names.includes(peer)));
+  }
+  const known = names.flatMap((name) => byName.get(name)?.context ?? []).sort();
+  const unknown = names.filter((name) => !byName.has(name)).sort();
+  const context = [...known, ...unknown.map((name) => contextOf(new Map(), name))];
+  const command = meshctlCommand('clustermesh certs rotate', { context }, ca ? ['--ca'] : []);
+  // Its key was in the memory of the run that made it.
+  return ca ? `without --ca the present CA stays, with it another successor is made: ${command}` : command;
+}
+
+function memberOf(snapshot: ClusterSnapshot): Member {
+  return { snapshot, identity: identityOf(snapshot.ciliumConfig ?? {}), endpoints: [] };
+}
