@@ -1,16 +1,11 @@
 import { writeSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { confirm } from './cli/confirm.ts';
 import { withoutVariables } from './cli/environment.ts';
 import { commandOf, withFlagsBehind } from './cli/flags-first.ts';
-import { type Host, processHost } from './cli/host.ts';
 import { inOwnSpelling } from './cli/other-spellings.ts';
-import { isDocumentFormat, writeResult } from './cli/output.ts';
 import { ownWords } from './cli/own-words.ts';
 import { type Invocation, parseCommandLine } from './cli/program.ts';
 import { asMeshctl, asTyped, typedHost } from './cli/program-name.ts';
-import { plainProgress, quietProgress, spinnerProgress } from './cli/progress.ts';
-import { reportError } from './cli/report-error.ts';
 import {
   type AddRunFlags,
   namespaceOptionOf,
@@ -19,7 +14,12 @@ import {
   runFlagsAdder,
   runFlagsOf,
 } from './cli/run-flags.ts';
-import { colourWanted, createTheme } from './cli/theme.ts';
+import { confirm } from './cli/terminal/confirm.ts';
+import { type Host, processHost } from './cli/terminal/host.ts';
+import { isDocumentFormat, writeResult } from './cli/terminal/output.ts';
+import { plainProgress, quietProgress, spinnerProgress } from './cli/terminal/progress.ts';
+import { reportError } from './cli/terminal/report-error.ts';
+import { colourWanted, createTheme } from './cli/terminal/theme.ts';
 import type { CommandContext, ParsedOptions } from './commands/command.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from './commands/registry.ts';
 import { shellWord } from './mesh/command-line.ts';

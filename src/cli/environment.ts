@@ -2,8 +2,8 @@ import { type Command, Option } from 'commander';
 import type { CommandSpec, OptionSpec } from '../commands/command-spec.ts';
 import { optionsOf } from '../commands/options/shared-options.ts';
 import type { MeshctlError } from '../mesh/errors.ts';
-import type { Host } from './host.ts';
 import { valueOrReport } from './options.ts';
+import type { Host } from './terminal/host.ts';
 
 /**
  * Takes from the environment what no flag says. A flag wins, an empty variable is none, and what is wrong with a value names

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { CommandSpec } from '../commands/command-spec.ts';
 import { leadsOn, withFlagsBehind } from './flags-first.ts';
-import type { Host } from './host.ts';
+import type { Host } from './terminal/host.ts';
 
 /** As a plugin of kubectl, which takes the first word for the name of a program: kubectl-clustermesh. */
 const PLUGIN = 'kubectl clustermesh';

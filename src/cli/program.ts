@@ -5,9 +5,9 @@ import { optionsOf, VERSION_FLAG } from '../commands/options/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
-import type { Host } from './host.ts';
 import { allOf, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
 import { suggestCommands } from './suggest-command.ts';
+import type { Host } from './terminal/host.ts';
 
 /** What a command line asks for. */
 export interface Invocation {

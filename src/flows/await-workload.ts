@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { linkSignals } from '../kube/linked-signal.ts';
+import { linkSignals } from '../kube/http/linked-signal.ts';
 import { type WaitOptions, waitForList, waitForObject } from '../kube/wait.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';

@@ -10,15 +10,15 @@ import type { Kubeconfig } from './access/kubeconfig-entries.ts';
 import { proxyFor, withoutPassword } from './access/proxy.ts';
 import type { ApiAction, Whereabouts } from './errors.ts';
 import { type ExecOptions, type ExecResult, execInPod } from './exec.ts';
+import { errorOfProtocol } from './http/no-answer.ts';
+import { DEFAULT_RETRY, type RetryPolicy, sleep } from './http/retry.ts';
+import { type ApiRequest, createTransport, type RequestKind, type Transport } from './http/transport.ts';
 import { type ListPage, listPages, type Selection, type WatchEvent, watchEvents } from './list-watch.ts';
-import { errorOfProtocol } from './no-answer.ts';
 import { isObjectOf, soundObject } from './object-shape.ts';
 import { forwardPort, type PortForwardOptions } from './port-forward.ts';
 import { collectionPath, groupOf, objectPath, pluralOf } from './resources.ts';
-import { DEFAULT_RETRY, type RetryPolicy, sleep } from './retry.ts';
 import { readRules } from './rules-review.ts';
 import { shaped } from './shape.ts';
-import { type ApiRequest, createTransport, type RequestKind, type Transport } from './transport.ts';
 
 /**
  * For one call: replaces the client's own signal, so that a rollback can go on after Ctrl-C. What was sent to be stored is let

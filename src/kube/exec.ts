@@ -1,9 +1,9 @@
 import type { WebSocket } from 'ws';
 import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import { type ApiAction, type KubeStatus, soundStatus, type Whereabouts } from './errors.ts';
-import { linkSignals, timeoutSignal } from './linked-signal.ts';
+import { linkSignals, timeoutSignal } from './http/linked-signal.ts';
+import type { Transport } from './http/transport.ts';
 import { segment } from './resources.ts';
-import type { Transport } from './transport.ts';
 
 export interface ExecOptions {
   namespace: string;

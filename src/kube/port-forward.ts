@@ -2,9 +2,9 @@ import { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { ApiAction, Whereabouts } from './errors.ts';
-import type { LinkedSignal } from './linked-signal.ts';
+import type { LinkedSignal } from './http/linked-signal.ts';
+import type { Transport } from './http/transport.ts';
 import { segment } from './resources.ts';
-import type { Transport } from './transport.ts';
 
 export interface PortForwardOptions {
   namespace: string;

@@ -1,7 +1,7 @@
 import type { AccessRule } from '../mesh/objects/access-rules.ts';
 import type { Whereabouts } from './errors.ts';
+import type { Transport } from './http/transport.ts';
 import { type Shape, shaped } from './shape.ts';
-import type { Transport } from './transport.ts';
 
 const RULES_REVIEW: Shape = {
   status: {

@@ -1,7 +1,7 @@
 import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import type { ClusterClient } from './client.ts';
-import { linkSignals, timeoutSignal } from './linked-signal.ts';
+import { linkSignals, timeoutSignal } from './http/linked-signal.ts';
 import type { Selection } from './list-watch.ts';
 
 export interface WaitOptions {

@@ -1,5 +1,5 @@
 import { bench, describe } from 'vitest';
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { SYSTEM_CLOCK } from '../../src/cli/terminal/system-clock.ts';
 import type { Flow, Target } from '../../src/flows/flow.ts';
 import { pollStatus } from '../../src/flows/status/poll-status.ts';
 import { DEFAULT_TIMINGS } from '../../src/sandbox/options.ts';

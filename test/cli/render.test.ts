@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import type { Host } from '../../src/cli/host.ts';
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import type { Host } from '../../src/cli/terminal/host.ts';
+import { SYSTEM_CLOCK } from '../../src/cli/terminal/system-clock.ts';
 import { run } from '../../src/main.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { keyMatches } from '../../src/pki/read.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { SYSTEM_CLOCK } from '../../src/cli/terminal/system-clock.ts';
 import type { CommandContext } from '../../src/commands/command.ts';
 import { run } from '../../src/commands/sandbox/up.ts';
 import { CHECKOUT } from '../support/schemas.ts';

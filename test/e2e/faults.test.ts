@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createTheme } from '../../src/cli/theme.ts';
+import { createTheme } from '../../src/cli/terminal/theme.ts';
 import { certificateSpecs } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import type { FailureClass } from '../../src/mesh/status/failure-reason.ts';

@@ -1,4 +1,4 @@
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
+import { SYSTEM_CLOCK } from '../../src/cli/terminal/system-clock.ts';
 import type { Clock } from '../../src/mesh/clock.ts';
 
 /** How much shorter a wait is. A sandbox is quicker than a cluster by more than that (TEST_TIMINGS). */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ONE_WISH_MS, onInterrupt } from '../../src/cli/interruption.ts';
+import { ONE_WISH_MS, onInterrupt } from '../../src/cli/terminal/interruption.ts';
 
 /** What a program does on signals that come at these moments. */
 function after(moments: readonly number[]): string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AuthKind } from '../../src/kube/access/auth-kind.ts';
 import { type ApiAction, errorOfRefusal } from '../../src/kube/errors.ts';
-import { errorOfTransport } from '../../src/kube/no-answer.ts';
+import { errorOfTransport } from '../../src/kube/http/no-answer.ts';
 import type { MeshctlError } from '../../src/mesh/errors.ts';
 import { failure } from '../support/kube-server.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type AttemptOutcome, retryDelayMs, sleep } from '../../src/kube/retry.ts';
+import { type AttemptOutcome, retryDelayMs, sleep } from '../../src/kube/http/retry.ts';
 
 const policy = { attempts: 4, baseDelayMs: 100, maxDelayMs: 300 };
 

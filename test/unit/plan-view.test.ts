@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { confirm } from '../../src/cli/confirm.ts';
-import { SYSTEM_CLOCK } from '../../src/cli/system-clock.ts';
-import { createTheme } from '../../src/cli/theme.ts';
+import { confirm } from '../../src/cli/terminal/confirm.ts';
+import { SYSTEM_CLOCK } from '../../src/cli/terminal/system-clock.ts';
+import { createTheme } from '../../src/cli/terminal/theme.ts';
 import type { CommandContext } from '../../src/commands/command.ts';
 import { confirmCuts, dryRunOf, planResult } from '../../src/commands/plan-result.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { quietProgress } from '../../src/cli/progress.ts';
-import { createTheme } from '../../src/cli/theme.ts';
+import { quietProgress } from '../../src/cli/terminal/progress.ts';
+import { createTheme } from '../../src/cli/terminal/theme.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

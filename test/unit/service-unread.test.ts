@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createTheme } from '../../src/cli/theme.ts';
+import { createTheme } from '../../src/cli/terminal/theme.ts';
 import type { ClusterServices } from '../../src/mesh/services/service-facts.ts';
 import { joinServices } from '../../src/mesh/services/services.ts';
 import { noneLines, unreadLines, usesNowText } from '../../src/views/services/service-list-view.ts';

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { linkSignals } from '../../kube/linked-signal.ts';
+import { linkSignals } from '../../kube/http/linked-signal.ts';
 import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';

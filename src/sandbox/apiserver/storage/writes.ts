@@ -6,8 +6,6 @@ import { jsonPatch } from '../fields/patch-json.ts';
 import { mergePatch } from '../fields/patch-merge.ts';
 import { strategicMergePatch } from '../fields/patch-strategic.ts';
 import { serverSideApply } from '../fields/server-side-apply.ts';
-import { checkAppliedFields, checkFields, checkPatchedFields } from '../fields/unknown-fields.ts';
-import { validateCreate, validateUpdate } from '../fields/validation.ts';
 import type { RequestBody } from '../http/request-body.ts';
 import type { ResourceTarget } from '../http/request-target.ts';
 import {
@@ -19,6 +17,8 @@ import {
   placeInNamespace,
   type WriteRequest,
 } from '../http/write-request.ts';
+import { checkAppliedFields, checkFields, checkPatchedFields } from '../validation/unknown-fields.ts';
+import { validateCreate, validateUpdate } from '../validation/validation.ts';
 import { apiVersionOf } from './kinds.ts';
 import { type ClusterState, createObject, schemaOf, updateObject, type WriteOptions } from './lifecycle.ts';
 import { isNamespace, requireOpenNamespace } from './namespaces.ts';

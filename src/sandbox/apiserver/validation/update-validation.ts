@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { forbidden, type StatusCause, wrong } from '../errors.ts';
-import { applyDefaults } from './defaulting.ts';
-import { clone, equal, isObject, type JsonObject, objectAt, objectsAt, valueAt } from './json.ts';
+import { applyDefaults } from '../fields/defaulting.ts';
+import { clone, equal, isObject, type JsonObject, objectAt, objectsAt, valueAt } from '../fields/json.ts';
 
 // What may not change, and in which words: Kubernetes' pkg/apis/*/validation, for each kind that the sandbox stores.
 

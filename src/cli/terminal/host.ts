@@ -1,6 +1,6 @@
 import { addAbortSignal } from 'node:stream';
-import type { Clock } from '../mesh/clock.ts';
-import type { Installation } from '../mesh/installation.ts';
+import type { Clock } from '../../mesh/clock.ts';
+import type { Installation } from '../../mesh/installation.ts';
 import { onInterrupt } from './interruption.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
 

@@ -1,5 +1,5 @@
-import { MeshctlError } from '../mesh/errors.ts';
-import { printableSentence } from '../views/printable.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { printableSentence } from '../../views/printable.ts';
 import type { Host } from './host.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { CommandResult } from '../commands/command.ts';
-import type { Theme } from '../views/theme.ts';
+import type { CommandResult } from '../../commands/command.ts';
+import type { Theme } from '../../views/theme.ts';
 import type { Host } from './host.ts';
 
 /** The version of every document that `-o json|yaml` prints. */

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { type StatusCause, wrong } from '../errors.ts';
-import { isObject, type JsonObject, objectAt, objectsAt } from './json.ts';
+import { isObject, type JsonObject, objectAt, objectsAt } from '../fields/json.ts';
 
 // All rules and their words: apimachinery's validation of labels, annotations and names.
 export const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;

@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws';
-import type { Credentials } from './access/credentials.ts';
+import type { Credentials } from '../access/credentials.ts';
 import { headOf, textOf } from './http-answer.ts';
 
 const MAX_WEBSOCKET_MESSAGE_BYTES = 32 * 1024 * 1024;

@@ -1,6 +1,6 @@
-import { kubectlCommand } from '../mesh/command-line.ts';
-import { MeshctlError } from '../mesh/errors.ts';
-import { type ApiAction, attemptOf } from './errors.ts';
+import { kubectlCommand } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { type ApiAction, attemptOf } from '../errors.ts';
 
 /** The words for where no answer came from an API server, not in time, or none of its kind. */
 

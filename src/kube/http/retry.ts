@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorOfAbort } from '../mesh/errors.ts';
+import { errorOfAbort } from '../../mesh/errors.ts';
 
 /** How often and how long to try again; the only place that decides it. */
 export interface RetryPolicy {

@@ -1,5 +1,5 @@
 import { Chalk } from 'chalk';
-import type { Theme } from '../views/theme.ts';
+import type { Theme } from '../../views/theme.ts';
 import type { Host, TextSink } from './host.ts';
 
 /**

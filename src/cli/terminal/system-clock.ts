@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '../mesh/clock.ts';
-import { errorOfAbort } from '../mesh/errors.ts';
+import type { Clock } from '../../mesh/clock.ts';
+import { errorOfAbort } from '../../mesh/errors.ts';
 
 /** The machine's. */
 export const SYSTEM_CLOCK: Clock = {

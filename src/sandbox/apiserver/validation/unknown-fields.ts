@@ -1,10 +1,10 @@
 import { KNOWN_FIELDS } from '../../../mesh/objects/known-fields.ts';
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { ApiError, badRequest, invalid } from '../errors.ts';
+import { describeMisfit, findMisfit, type Misfit } from '../fields/field-types.ts';
+import { isObject, type JsonObject } from '../fields/json.ts';
 import type { ResourceType } from '../storage/kinds.ts';
 import { parseApiVersion } from '../storage/kinds.ts';
-import { describeMisfit, findMisfit, type Misfit } from './field-types.ts';
-import { isObject, type JsonObject } from './json.ts';
 
 /** Takes unknown fields out of an object, gives their paths: `spec.template.spec.containers[0].imagee`. */
 function dropUnknown(object: JsonObject, typeName: string, path: string, unknown: string[]): void {

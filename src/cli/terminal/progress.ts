@@ -1,8 +1,8 @@
 import type { Ora } from 'ora';
-import type { CommandContext } from '../commands/command.ts';
-import { hintLines } from '../views/hint-lines.ts';
-import { printableSentence } from '../views/printable.ts';
-import type { Theme } from '../views/theme.ts';
+import type { CommandContext } from '../../commands/command.ts';
+import { hintLines } from '../../views/hint-lines.ts';
+import { printableSentence } from '../../views/printable.ts';
+import type { Theme } from '../../views/theme.ts';
 import type { TextSink } from './host.ts';
 
 type Progress = CommandContext['progress'];

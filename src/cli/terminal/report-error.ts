@@ -1,12 +1,12 @@
-import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
-import { type FileFault, faultText } from '../mesh/file/fault.ts';
-import { errorData } from '../views/error-data.ts';
-import { hintLines } from '../views/hint-lines.ts';
-import { printableLines, printableSentence } from '../views/printable.ts';
-import type { Theme } from '../views/theme.ts';
+import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
+import { type FileFault, faultText } from '../../mesh/file/fault.ts';
+import { errorData } from '../../views/error-data.ts';
+import { hintLines } from '../../views/hint-lines.ts';
+import { printableLines, printableSentence } from '../../views/printable.ts';
+import type { Theme } from '../../views/theme.ts';
+import { type AddRunFlags, withRunFlags } from '../run-flags.ts';
 import type { Host } from './host.ts';
 import { isDocumentFormat, writeDocument } from './output.ts';
-import { type AddRunFlags, withRunFlags } from './run-flags.ts';
 
 const BUG_HINT =
   'This is a bug in meshctl. Please report it with the command line and the output of the same command with --debug.';

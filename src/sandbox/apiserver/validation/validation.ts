@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { forbidden, invalid, type StatusCause, wrong } from '../errors.ts';
+import { type JsonObject, objectAt, objectsAt, valueAt } from '../fields/json.ts';
 import type { ResourceType } from '../storage/kinds.ts';
-import { type JsonObject, objectAt, objectsAt, valueAt } from './json.ts';
 import { labelCauses, metadataCauses, SUBDOMAIN, SUBDOMAIN_RULE, templateCauses } from './metadata-validation.ts';
 import { balancerClassCauses, changeCauses } from './update-validation.ts';
 
