@@ -1,5 +1,6 @@
 import { loadKubeconfig } from '../../src/kube/access/kubeconfig.ts';
-import { type ClusterClient, openCluster } from '../../src/kube/client.ts';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import { openCluster } from '../../src/kube/open-cluster.ts';
 import { type Meshctl, meshctlWith } from './e2e-cli.ts';
 import { startTestSandbox } from './sandbox-mesh.ts';
 

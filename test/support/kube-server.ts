@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Kubeconfig, KubeconfigUser } from '../../src/kube/access/kubeconfig-entries.ts';
-import { type ClientOptions, type ClusterClient, openCluster } from '../../src/kube/client.ts';
+import type { ClientOptions, ClusterClient } from '../../src/kube/client.ts';
+import { openCluster } from '../../src/kube/open-cluster.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 

@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { loadKubeconfig } from '../../src/kube/access/kubeconfig.ts';
-import { type ClusterClient, openCluster } from '../../src/kube/client.ts';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import { openCluster } from '../../src/kube/open-cluster.ts';
 import { loadTemplates } from '../../src/manifests/load.ts';
 import { renderClusterMesh } from '../../src/manifests/render.ts';
 import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';

@@ -74,7 +74,10 @@ async function valuesInClusters(
   line: TypedLine,
   ask: (client: ClusterClient, signal: AbortSignal) => Promise<readonly Candidate[]>,
 ): Promise<Candidate[]> {
-  const [kubeconfig, { openCluster }] = await Promise.all([kubeconfigOf(world, line), import('../../kube/client.ts')]);
+  const [kubeconfig, { openCluster }] = await Promise.all([
+    kubeconfigOf(world, line),
+    import('../../kube/open-cluster.ts'),
+  ]);
   const { signal, withinMs, userAgent, env } = world;
   const access = { as: lastOf(line, '--as'), asGroup: line.given.get('--as-group') };
   const retry = { attempts: 1, baseDelayMs: 0, maxDelayMs: 0 };

@@ -1,6 +1,7 @@
 import { loadKubeconfig, selectContext } from '../../kube/access/kubeconfig.ts';
 import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
-import { type ClusterClient, openCluster } from '../../kube/client.ts';
+import type { ClusterClient } from '../../kube/client.ts';
+import { openCluster } from '../../kube/open-cluster.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { NETWORK_RULE, networkRuleObject, ruleTextOf } from '../../sandbox/controllers/network-rule.ts';

@@ -25,7 +25,7 @@ export async function opener(
   context: CommandContext,
   flags: ClusterFlags,
 ): Promise<(kubeconfig: Kubeconfig, name: string | undefined) => ClusterClient> {
-  const { openCluster } = await import('../../kube/client.ts');
+  const { openCluster } = await import('../../kube/open-cluster.ts');
   return (kubeconfig, name) =>
     openCluster(kubeconfig, {
       context: name,
