@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Installation } from '../mesh/installation.ts';
 import { remembered } from '../mesh/remembered.ts';
-import { nameOf } from './program-name.ts';
+import { programNameOf } from './program-name.ts';
 
 /** More than a package has; each cluster of a check is compared with all templates. */
 const MOST_FILES = 100;
@@ -14,7 +14,7 @@ const MOST_FILES = 100;
  */
 export function installedPackage(root: URL, program = 'meshctl'): Installation {
   return {
-    name: nameOf(program),
+    name: programNameOf(program),
     folder: fileURLToPath(root),
     command: [process.execPath, fileURLToPath(new URL('bin/meshctl.js', root))],
     read: remembered((path: string) => readFile(new URL(path, root), 'utf8'), MOST_FILES),

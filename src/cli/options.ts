@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { OptionGroup, OptionSpec } from '../commands/command-spec.ts';
-import { HELP_FLAG, nameOf } from '../commands/options/shared-options.ts';
+import { flagNameOf, HELP_FLAG } from '../commands/options/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 
 /** Headings in help, in the order in which every command has them; what is a command's own comes before. */
@@ -27,7 +27,7 @@ const ORDER: readonly (string | undefined)[] = [
 
 /** Options in the order in which help lists them. */
 export function inGroups(options: readonly OptionSpec[]): OptionSpec[] {
-  const rank = (option: OptionSpec) => (option.group === undefined ? -1 : ORDER.indexOf(nameOf(option)));
+  const rank = (option: OptionSpec) => (option.group === undefined ? -1 : ORDER.indexOf(flagNameOf(option)));
   return GROUP_ORDER.flatMap((group) =>
     options.filter((option) => option.group === group).toSorted((a, b) => rank(a) - rank(b)),
   );
@@ -124,7 +124,7 @@ export function missing(specs: readonly OptionSpec[], given: Readonly<Record<str
 }
 
 /** One error for all that is wrong with a command line. */
-export function allOf(faults: readonly MeshctlError[]): MeshctlError {
+export function combinedError(faults: readonly MeshctlError[]): MeshctlError {
   const [only, ...others] = faults;
   if (only && others.length === 0) return only;
   const hints = [...new Set(faults.flatMap(({ hint }) => hint ?? []))];

@@ -1,5 +1,5 @@
 import type { CommandSpec, OptionSpec } from '../commands/command-spec.ts';
-import { nameOf, optionsOf } from '../commands/options/shared-options.ts';
+import { flagNameOf, optionsOf } from '../commands/options/shared-options.ts';
 
 /**
  * The flags of a command line as its command's spec has them: `--wait=false` and `--all=true`, as programs in Go take
@@ -16,9 +16,10 @@ export function inOwnSpelling(command: CommandSpec | undefined, argv: readonly s
 function respelt(options: readonly OptionSpec[], word: string): string[] {
   const [name = '', value] = split(word);
   const meant = options.find(({ also }) => also?.includes(name));
-  if (meant) return [value === undefined ? String(nameOf(meant)) : `${nameOf(meant)}=${value}`];
+  if (meant) return [value === undefined ? String(flagNameOf(meant)) : `${flagNameOf(meant)}=${value}`];
   if (value !== 'true' && value !== 'false') return [word];
-  const isSwitch = (flag: string) => options.some((option) => nameOf(option) === flag && !/[<[]/.test(option.flags));
+  const isSwitch = (flag: string) =>
+    options.some((option) => flagNameOf(option) === flag && !/[<[]/.test(option.flags));
   const off = name.replace(/^--/, '--no-');
   if (isSwitch(off)) return value === 'false' ? [off] : [];
   if (!isSwitch(name)) return [word];

@@ -8,7 +8,7 @@ const PLUGIN = 'kubectl clustermesh';
 const OWN_GROUP = 'clustermesh';
 
 /** What an operator types to run a program. @param file the program as it was called, e.g. /usr/bin/kubectl-clustermesh */
-export function nameOf(file: string): string {
+export function programNameOf(file: string): string {
   return basename(file).replace(/\.(js|exe)$/i, '') === 'kubectl-clustermesh' ? PLUGIN : 'meshctl';
 }
 

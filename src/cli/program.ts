@@ -5,7 +5,7 @@ import { optionsOf, VERSION_FLAG } from '../commands/options/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
-import { allOf, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
+import { combinedError, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
 import { suggestCommands } from './suggest-command.ts';
 import type { Host } from './terminal/host.ts';
 
@@ -139,7 +139,7 @@ function describe(command: Command, spec: LoadableCommand, { host, topics }: Sur
       const fault = given[index] === undefined ? undefined : notAmong(choices, String(given[index]));
       if (fault) faults.push(fault);
     }
-    if (faults.length > 0) throw allOf(faults);
+    if (faults.length > 0) throw combinedError(faults);
     onFound({ command: spec, options: { ...command.opts(), ...Object.fromEntries(values) } });
   });
 }

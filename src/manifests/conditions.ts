@@ -15,7 +15,7 @@ export interface VersionRange {
 }
 
 /** One difference between the template and what a version, setting or option needs. */
-export type Condition = {
+export type TemplateCondition = {
   template: TemplateName;
   path: PatchPath;
   /** Any of these; absent is every version. */
@@ -54,7 +54,7 @@ const withoutKvstoremesh = (values: RenderValues) => !values.kvstoremesh;
  * 1.21.0-pre.0, templates/clustermesh-apiserver and clustermesh-config, with authMode `migration`; the versions are the first
  * ones whose chart has the change, patch releases and pre-releases included, because a flag that a binary does not know ends it.
  */
-export const CONDITIONS: readonly Condition[] = [
+export const CONDITIONS: readonly TemplateCondition[] = [
   // ClusterRole
   {
     template: 'cluster-role',
@@ -201,7 +201,7 @@ export const CONDITIONS: readonly Condition[] = [
     value: () => 'apiserver',
   },
   ...[INIT, ETCD, APISERVER, KVSTOREMESH].map(
-    (container): Condition => ({
+    (container): TemplateCondition => ({
       template: 'deployment',
       path: [...container, 'image'],
       action: 'set',
@@ -238,7 +238,7 @@ export const CONDITIONS: readonly Condition[] = [
     value: () => 'Memory',
   },
   ...[ETCD, APISERVER, KVSTOREMESH].map(
-    (container): Condition => ({
+    (container): TemplateCondition => ({
       template: 'deployment',
       path: [...container, 'resources'],
       when: ({ resources = {} }) => resources[container[4]] !== undefined,
@@ -312,7 +312,7 @@ export const CONDITIONS: readonly Condition[] = [
 function argument(
   container: PatchPath,
   value: (values: RenderValues) => string,
-  condition: Pick<Condition, 'versions' | 'when'> = {},
-): Condition {
+  condition: Pick<TemplateCondition, 'versions' | 'when'> = {},
+): TemplateCondition {
   return { ...condition, template: 'deployment', path: [...container, 'args'], action: 'append', value };
 }

@@ -1,6 +1,6 @@
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
-import type { Condition } from './conditions.ts';
+import type { TemplateCondition } from './conditions.ts';
 import type { RenderValues } from './values.ts';
 
 type Container = Record<string, unknown> | unknown[];
@@ -9,7 +9,7 @@ type Container = Record<string, unknown> | unknown[];
  * Carries out one condition of the table on an object, in place. Objects on the way that are absent are made.
  * @throws MeshctlError `Bug` when the path does not fit the template
  */
-export function patchObject(object: KubeObject, condition: Condition, values: RenderValues): void {
+export function patchObject(object: KubeObject, condition: TemplateCondition, values: RenderValues): void {
   const { path, template } = condition;
   const misfit = (segment: string | number) =>
     new MeshctlError('Bug', `Template ${template} has nothing at "${segment}" of ${path.join('.')}`);

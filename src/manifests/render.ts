@@ -1,7 +1,7 @@
 import { type CiliumVersion, compareVersions, parseVersion } from '../mesh/cilium/versions.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
-import { CONDITIONS, type Condition, type VersionRange } from './conditions.ts';
+import { CONDITIONS, type TemplateCondition, type VersionRange } from './conditions.ts';
 import { TEMPLATE_NAMES, type Templates } from './load.ts';
 import { patchObject } from './patch.ts';
 import type { RenderValues } from './values.ts';
@@ -25,7 +25,7 @@ export function renderClusterMesh(templates: Templates, values: RenderValues): K
   });
 }
 
-function applies({ versions, when }: Condition, values: RenderValues): boolean {
+function applies({ versions, when }: TemplateCondition, values: RenderValues): boolean {
   const inRange = versions === undefined || versions.some((range) => contains(range, values.ciliumVersion));
   return inRange && (when === undefined || when(values));
 }

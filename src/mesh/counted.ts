@@ -23,6 +23,11 @@ export function firstOf(names: readonly string[], most: number): string {
   return names.length > most ? `${named} and ${names.length - most} more` : named;
 }
 
+/** `a, b and c`. */
+export function enumerated(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
 /** The first letter as a sentence has it. */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -39,7 +39,7 @@ import { runEtcd } from './programs/etcd.ts';
 import { runKvstoremesh } from './programs/kvstoremesh.ts';
 import { runWorkload } from './programs/workload.ts';
 
-export const KUBERNETES_VERSION = 'v1.36.1';
+const KUBERNETES_VERSION = 'v1.36.1';
 
 /** A running cluster of a sandbox, with what tests and demonstrations may break. */
 export interface SandboxCluster {

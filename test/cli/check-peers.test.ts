@@ -1,6 +1,6 @@
 import { issueCertificate } from '../../src/pki/issue.ts';
 import { lasting } from '../support/certificate-specs.ts';
-import { type CheckMesh, checkScenarios, cutLink, rollBackClusters, type Undo } from '../support/check-scenarios.ts';
+import { type CheckMesh, checkScenarios, cutLink, restorerOf, type Undo } from '../support/check-scenarios.ts';
 import { keyOfNobody } from '../support/key-of-nobody.ts';
 import { found, peerCertificateSpec, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
@@ -9,7 +9,7 @@ const AGENTS = 'cilium-clustermesh';
 
 /** Keys of a Secret with peers' files are set, or removed. */
 function setFiles(cluster: CheckMesh['one'], secret: string, files: Record<string, string | undefined>): Undo {
-  const undo = rollBackClusters(cluster, refs.secret(secret));
+  const undo = restorerOf(cluster, refs.secret(secret));
   setSecret(cluster, secret, files);
   return undo;
 }
@@ -93,7 +93,7 @@ checkScenarios(
         ...ofMesh1,
         when: 'the peer has no user for it',
         change({ two }) {
-          const undo = rollBackClusters(two, refs.configMap('clustermesh-remote-users'));
+          const undo = restorerOf(two, refs.configMap('clustermesh-remote-users'));
           setUsers(two, ['remote-other']);
           return undo;
         },

@@ -5,7 +5,7 @@ import {
   type CheckScenario,
   checkScenarios,
   edit,
-  rollBackClusters,
+  restorerOf,
   type Undo,
 } from '../support/check-scenarios.ts';
 import { keyOfNobody } from '../support/key-of-nobody.ts';
@@ -26,7 +26,7 @@ const server = (
   severity,
   cluster: 'mesh-2',
   async change(mesh): Promise<Undo> {
-    const undo = rollBackClusters(mesh.two, refs.secret(SERVER));
+    const undo = restorerOf(mesh.two, refs.secret(SERVER));
     await change(mesh);
     return undo;
   },
@@ -34,7 +34,7 @@ const server = (
 
 /** mesh-2's CA becomes another one. */
 async function replaceCa({ two }: CheckMesh, options: Parameters<typeof createAuthority>[0]): Promise<Undo> {
-  const undo = rollBackClusters(two, refs.secret('cilium-ca'));
+  const undo = restorerOf(two, refs.secret('cilium-ca'));
   const { certificate, privateKey } = await createAuthority(options);
   setSecret(two, 'cilium-ca', { 'ca.crt': certificate, 'ca.key': privateKey });
   return undo;
@@ -62,7 +62,7 @@ checkScenarios(
         severity: 'fail',
         cluster: 'mesh-2',
         change({ two }) {
-          const undo = rollBackClusters(two, refs.secret('cilium-ca'));
+          const undo = restorerOf(two, refs.secret('cilium-ca'));
           setSecret(two, 'cilium-ca', { 'ca.crt': 'nonsense' });
           return undo;
         },
@@ -95,7 +95,7 @@ checkScenarios(
         cluster: 'mesh-2',
         async change({ two }) {
           const secret = 'clustermesh-apiserver-admin-cert';
-          const undo = rollBackClusters(two, refs.secret(secret));
+          const undo = restorerOf(two, refs.secret(secret));
           await issueInto(two, secret, {
             commonName: 'admin-other',
             usages: ['client'],
@@ -139,7 +139,7 @@ checkScenarios(
         cluster: 'mesh-1',
         args: { peer: 'mesh-2' },
         async change({ two }) {
-          const undos = [refs.secret('cilium-ca'), refs.secret(SERVER)].map((ref) => rollBackClusters(two, ref));
+          const undos = [refs.secret('cilium-ca'), refs.secret(SERVER)].map((ref) => restorerOf(two, ref));
           const ca = await createAuthority();
           setSecret(two, 'cilium-ca', { 'ca.crt': ca.certificate, 'ca.key': ca.privateKey });
           await issueInto(two, SERVER, serverCertificateSpec(two), {}, { ...two, ca });

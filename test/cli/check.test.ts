@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
-import { type CheckMesh, checkEntries, edit, rollBackClusters, startCheckMesh } from '../support/check-scenarios.ts';
+import { type CheckMesh, checkEntries, edit, restorerOf, startCheckMesh } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { enable, waitForStatus } from '../support/e2e-cli.ts';
 import { eventually, found, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
@@ -162,14 +162,14 @@ describe('check names what is wrong', () => {
       (await checkEntries(mesh.meshctl, BOTH))
         .filter(({ severity }) => severity === 'fail' || severity === 'warn')
         .map(({ id }) => id);
-    const undoUsers = rollBackClusters(mesh.two, refs.configMap('clustermesh-remote-users'));
+    const undoUsers = restorerOf(mesh.two, refs.configMap('clustermesh-remote-users'));
     // The etcd that runs keeps its users; a new one, which another hint would make, would have none.
     edit(mesh.two, refs.configMap('clustermesh-remote-users'), (live) => {
       live.data = { 'users.yaml': 'users: [' };
     });
     expect(await failing()).toEqual(['users-unreadable']);
     await undoUsers();
-    const undoFiles = rollBackClusters(mesh.one, refs.secret('cilium-kvstoremesh'));
+    const undoFiles = restorerOf(mesh.one, refs.secret('cilium-kvstoremesh'));
     for (const key of ['mesh-2.etcd-client.key', 'mesh-2.etcd-client-ca.crt']) {
       setSecret(mesh.one, 'cilium-kvstoremesh', { [key]: 'rubbish' });
       expect(await failing()).toEqual(['peer-certificate-unreadable']);
@@ -220,7 +220,7 @@ describe('check names what is wrong', () => {
   });
 
   it('but nothing of a check that is suppressed', async () => {
-    const undo = rollBackClusters(mesh.two, refs.configMap('clustermesh-remote-users'));
+    const undo = restorerOf(mesh.two, refs.configMap('clustermesh-remote-users'));
     setUsers(mesh.two, ['remote-other']);
     const flags = ['--category', 'peers', '--suppress', 'peers-connected'];
     const entries = await checkEntries(mesh.meshctl, BOTH, ...flags);

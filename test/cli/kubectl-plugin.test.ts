@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asMeshctl, nameOf } from '../../src/cli/program-name.ts';
+import { asMeshctl, programNameOf } from '../../src/cli/program-name.ts';
 import { COMMAND_ALIASES, COMMANDS } from '../../src/commands/registry.ts';
 import { runCli } from '../support/cli.ts';
 
@@ -13,7 +13,7 @@ it.each([
   ['/usr/bin/meshctl', 'meshctl'],
   ['bin/meshctl.js', 'meshctl'],
 ])('is called %s: %s', (file, name) => {
-  expect(nameOf(file)).toBe(name);
+  expect(programNameOf(file)).toBe(name);
 });
 
 it.each([

@@ -12,7 +12,7 @@ import {
   secretRef,
 } from '../../src/mesh/objects/names.ts';
 import { remoteUsersFile } from '../../src/mesh/peers/file/peer-config.ts';
-import { adviceFor } from '../../src/mesh/status/failure-reason.ts';
+import { adviceForFailure } from '../../src/mesh/status/failure-reason.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, healthyText, waitForStatus } from '../support/e2e-cli.ts';
@@ -202,7 +202,7 @@ describe('enable, connect, status, break, mend, disconnect', { timeout: real ? 9
     const { exitCode, stdout } = await mesh.meshctl(['clustermesh', 'status', '--context', a]);
     expect(exitCode).toBe(1);
     const place = { context: a, namespace: 'kube-system', peer: names[1] ?? '' };
-    expect(stdout).toContain(adviceFor('permission-denied', place).says);
+    expect(stdout).toContain(adviceForFailure('permission-denied', place).says);
     await mesh.meshctl.ok(connect(a, b));
     await expectConnected(a);
   });

@@ -164,7 +164,7 @@ export function cutLink({ sandbox }: Pick<CheckMesh, 'sandbox'>): Undo {
 }
 
 /** Remembers an object; the result writes it back as it was. */
-export function rollBackClusters(cluster: SandboxCluster, ref: ObjectRef): Undo {
+export function restorerOf(cluster: SandboxCluster, ref: ObjectRef): Undo {
   const { apiVersion, kind, metadata, status, ...content } = found(cluster.store.get(ref), ref.name);
   return () =>
     cluster.store.update(ref, (object) => {
@@ -184,7 +184,7 @@ export function edit(
   change: (object: KubeObject) => void,
   manager?: string,
 ): Undo {
-  const undo = rollBackClusters(cluster, ref);
+  const undo = restorerOf(cluster, ref);
   cluster.store.update(ref, change, manager);
   return undo;
 }

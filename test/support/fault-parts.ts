@@ -98,7 +98,7 @@ export function neverJoined({ one, two }: Record<'one' | 'two', SandboxCluster>)
 }
 
 /** The pods of a cluster's clustermesh-apiserver. */
-export function apiserverPodsOf({ store, namespace }: SandboxCluster): ObjectRef[] {
+function apiserverPodsOf({ store, namespace }: SandboxCluster): ObjectRef[] {
   const pods = store.list({ apiVersion: 'v1', kind: 'Pod', namespace, labels: { 'k8s-app': 'clustermesh-apiserver' } });
   return pods.map(({ apiVersion, kind, metadata: { name } }) => ({ apiVersion, kind, namespace, name }));
 }

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { FailureClass } from '../../src/mesh/status/failure-reason.ts';
 import type { StatusComponent } from '../../src/mesh/status/status.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { rollBackClusters, type Undo } from './check-scenarios.ts';
+import { restorerOf, type Undo } from './check-scenarios.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from './e2e-cli.ts';
 import { eventually, found, refs, setSecret, startTestSandbox, type TestSandbox } from './sandbox-mesh.ts';
 
@@ -47,7 +47,7 @@ export async function startReasonMesh(kvstoremesh: boolean): Promise<ReasonMesh>
   let dials = 0;
 
   function setFiles(files: Record<string, string | undefined>): Undo {
-    const undo = rollBackClusters(one, refs.secret(secret));
+    const undo = restorerOf(one, refs.secret(secret));
     setSecret(one, secret, files);
     return undo;
   }

@@ -4,7 +4,7 @@ import type { StatusComponent } from '../../src/mesh/status/status.ts';
 import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { lasting, serverCertificateSpec } from './certificate-specs.ts';
-import { configure, cutLink, edit, rollBackClusters, type Undo } from './check-scenarios.ts';
+import { configure, cutLink, edit, restorerOf, type Undo } from './check-scenarios.ts';
 import { enable } from './e2e-cli.ts';
 import { podsOf, type ReasonMesh, startReasonMesh } from './reason-mesh.ts';
 import { eventually, found, issueInto, peerCertificateSpec, refs, setSecret, setUsers } from './sandbox-mesh.ts';
@@ -39,7 +39,7 @@ const SCENARIOS: Readonly<Record<Quick, readonly [ReasonScenario, ...ReasonScena
       component: 'agent',
       atOnce: true,
       async change({ one, nudge, meshctl }) {
-        const undo = rollBackClusters(one, refs.secret('cilium-clustermesh'));
+        const undo = restorerOf(one, refs.secret('cilium-clustermesh'));
         setSecret(one, 'cilium-clustermesh', { 'mesh-2': undefined });
         nudge(one);
         await eventually(
@@ -256,14 +256,14 @@ function restartApiserver(cluster: SandboxCluster): void {
 }
 
 function withoutUsers(cluster: SandboxCluster): Undo {
-  const undo = rollBackClusters(cluster, refs.configMap('clustermesh-remote-users'));
+  const undo = restorerOf(cluster, refs.configMap('clustermesh-remote-users'));
   setUsers(cluster, []);
   return undo;
 }
 
 /** Another server certificate, for the time being. */
 async function serveWith(cluster: SandboxCluster, issue: () => Promise<void>): Promise<Undo> {
-  const undo = rollBackClusters(cluster, refs.secret(SERVER_CERT));
+  const undo = restorerOf(cluster, refs.secret(SERVER_CERT));
   await issue();
   return undo;
 }

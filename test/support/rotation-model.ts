@@ -45,7 +45,7 @@ export type World = readonly ModelCluster[];
 const NAMESPACE = 'kube-system';
 const NOW = new Date('2026-06-01T00:00:00Z');
 /** Two sizes, so that the tests' pool of keys can tell a CA, whose key must be new, from a leaf. */
-export const LEAF_BITS = 1024;
+const LEAF_BITS = 1024;
 export const CA_BITS = 1032;
 
 const flow = { now: () => NOW, signal: new AbortController().signal } as Flow;

@@ -21,7 +21,7 @@ import {
 import { CHECKOUT } from './schemas.ts';
 
 /** Short enough for tests; the order of things stays as in reality. */
-export const TEST_TIMINGS: SandboxTimings = {
+const TEST_TIMINGS: SandboxTimings = {
   secretSyncMs: 50,
   podStartMs: 0,
   connectTimeoutMs: 100,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_SETTINGS, readCiliumInstall, settingsOf } from '../../src/mesh/cilium/install.ts';
+import { ciliumSettingsOf, DEFAULT_SETTINGS, readCiliumInstall } from '../../src/mesh/cilium/install.ts';
 import { parseVersion } from '../../src/mesh/cilium/versions.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 
@@ -20,12 +20,12 @@ function snapshot(image: string | undefined, ciliumConfig: Record<string, string
 
 describe('settingsOf', () => {
   it("has the chart's defaults for absent keys", () => {
-    expect(settingsOf({})).toEqual(DEFAULT_SETTINGS);
+    expect(ciliumSettingsOf({})).toEqual(DEFAULT_SETTINGS);
   });
 
   it('reads cilium-config', () => {
     expect(
-      settingsOf({
+      ciliumSettingsOf({
         debug: 'true',
         'clustermesh-enable-mcs-api': 'true',
         'enable-cilium-endpoint-slice': 'true',

@@ -5,18 +5,18 @@ import {
   answerText,
   answerTo,
   type Candidate,
+  type CompletionQuestion,
   named,
-  type Question,
 } from '../../src/commands/completion/candidates.ts';
 import { expanded } from '../../src/commands/completion/known-values.ts';
 import { readTypedLine } from '../../src/commands/completion/typed-line.ts';
-import { nameOf, optionsOf } from '../../src/commands/options/shared-options.ts';
+import { flagNameOf, optionsOf } from '../../src/commands/options/shared-options.ts';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
 
 const VOCABULARY = { commands: COMMANDS, groups: COMMAND_GROUPS, aliases: COMMAND_ALIASES };
 
 async function answered(words: readonly string[], known: readonly Candidate[] = []) {
-  const asked: Question[] = [];
+  const asked: CompletionQuestion[] = [];
   const answer = await answerTo(VOCABULARY, readTypedLine(VOCABULARY, words), async (question) => {
     asked.push(question);
     return known;
@@ -65,7 +65,7 @@ describe('flags', () => {
   it('are those of the command and of all commands, short ones for who began one', async () => {
     for (const command of COMMANDS) {
       const offered = optionsOf(command).filter(({ hidden }) => !hidden);
-      const names = [...offered.map(nameOf), '--help'];
+      const names = [...offered.map(flagNameOf), '--help'];
       const before = [...command.path, ...(command.arguments ?? []).map(() => 'x')];
       expect((await valuesOf((await answered([...before, '--'])).answer)).sort()).toEqual(names.sort());
     }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { COMMAND_ALIASES, COMMAND_GROUPS, COMMANDS } from '../../src/commands/registry.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../../src/mesh/command-line.ts';
-import { ADVICE, adviceFor, type FailureClass } from '../../src/mesh/status/failure-reason.ts';
+import { ADVICE, adviceForFailure, type FailureClass } from '../../src/mesh/status/failure-reason.ts';
 
 /**
  * Every command line that an error, a check, a view or the README tells the operator to type can be typed. Those of src/
@@ -211,7 +211,7 @@ describe('a shell', () => {
           peerContext: 'b c',
           peerNamespace: "the peer's",
         };
-        const { hint } = adviceFor(failure, { ...where, ...place });
+        const { hint } = adviceForFailure(failure, { ...where, ...place });
         for (const line of hint.slice(hint.search(/(meshctl|kubectl) /)).split(' && ')) {
           if (!BY_HAND.test(line)) continue;
           const read = words(line);

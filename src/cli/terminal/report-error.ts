@@ -12,7 +12,7 @@ const BUG_HINT =
   'This is a bug in meshctl. Please report it with the command line and the output of the same command with --debug.';
 
 /** Any thrown value as a MeshctlError; what is not one already is a bug, unless the user interrupted. */
-export function asMeshctlError(thrown: unknown, signal: AbortSignal): MeshctlError {
+function asMeshctlError(thrown: unknown, signal: AbortSignal): MeshctlError {
   if (thrown instanceof MeshctlError) return thrown;
   if (signal.aborted) return new MeshctlError('Interrupted', 'interrupted', { cause: thrown });
   const message = thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,13 +1,13 @@
 import { type DisableOptions, draftDisable } from '../../flows/enable/disable.ts';
 import {
-  type DisabledCluster,
+  type LeaveOutcome,
   type LeavingCluster,
   type LeavingPeers,
   leaveMesh,
   leavingEffects,
   leavingSteps,
   leavingTargets,
-  preparePeers,
+  prepareLeavingPeers,
 } from '../../flows/enable/leave-mesh.ts';
 import type { Target } from '../../flows/flow.ts';
 import { whereAccessible } from '../../flows/where-it-succeeds.ts';
@@ -93,7 +93,7 @@ async function withPeers<T>(
   }
   const prepare = async (destinations: readonly Target[]): Promise<T> =>
     work({
-      prepared: await preparePeers(
+      prepared: await prepareLeavingPeers(
         context,
         source,
         draft,
@@ -134,7 +134,7 @@ async function carryOut(
   for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   await confirmPlan(context, report, { question: `Disable Cluster Mesh in ${names}?`, yes: flags.yes });
-  const done: DisabledCluster[] = [];
+  const done: LeaveOutcome[] = [];
   for (const one of leaving) done.push(await leaveMesh(context, one, options));
   const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));
   const data = clusters.map(({ steps: made, context: where, name, remaining }) => ({

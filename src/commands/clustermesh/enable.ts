@@ -2,11 +2,11 @@ import { resolve } from 'node:path';
 import type { EnableDraft, EnableOptions } from '../../flows/enable/draft-enable.ts';
 import {
   concernsOthers,
+  draftEnableCluster,
+  draftWithOthers,
   type EnableOutcome,
   enableCluster,
   givenAuthorities,
-  planAgain,
-  planEnableCluster,
 } from '../../flows/enable/enable.ts';
 import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../../flows/enable/given-authority.ts';
 import type { Target } from '../../flows/flow.ts';
@@ -50,7 +50,7 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
     const isOnly = targets.length + silent.length === 1;
     const { done: first, failures: unplanned } = await eachCluster(targets, isOnly, async (target) => ({
       target,
-      draft: await planEnableCluster(context, target, complete),
+      draft: await draftEnableCluster(context, target, complete),
     }));
     const finish = (planned: readonly Planned[], final: EnableOptions, refused: readonly EnableFailure[] = []) =>
       carryOut(context, flags, final, { planned, failures: [...silent, ...unplanned, ...refused] });
@@ -61,7 +61,7 @@ export async function run(context: CommandContext, flags: EnableFlags): Promise<
       const final = { ...complete, others: [...own, ...read.map(({ snapshot }) => snapshot)] };
       const { done: planned, failures: refused } = await eachCluster(first, isOnly, async ({ target, draft }) => ({
         target,
-        draft: await planAgain(context, draft, final),
+        draft: await draftWithOthers(context, draft, final),
       }));
       return finish(planned, final, refused);
     });

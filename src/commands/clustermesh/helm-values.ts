@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { planEnableCluster } from '../../flows/enable/enable.ts';
+import { draftEnableCluster } from '../../flows/enable/enable.ts';
 import { helmCommand, helmValuesOf } from '../../flows/enable/via-helm.ts';
 import { shellWord } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -28,7 +28,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
     const { kubeconfig, as, asGroup } = flags;
     const helm = { chart: CHART, kubeconfig, as, asGroup, env: context.env, cwd: context.cwd };
     for (const target of targets) {
-      const draft = await planEnableCluster(context, target, options);
+      const draft = await draftEnableCluster(context, target, options);
       const { values, notes } = printableLines(helmValuesOf(draft, options));
       // In YAML they are comments.
       if (flags.output === 'json') for (const note of notes) context.progress.warn(note);

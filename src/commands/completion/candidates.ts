@@ -1,5 +1,5 @@
 import type { OptionSpec, ValueSource } from '../command-spec.ts';
-import { nameOf } from '../options/shared-options.ts';
+import { flagNameOf } from '../options/shared-options.ts';
 import { isGlob } from '../targets/context-patterns.ts';
 import { HELP_COMMAND, isBelow, shortOf, type TypedLine, type Vocabulary, type Wanted } from './typed-line.ts';
 
@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 /** What is asked of a source that is not the command specs. */
-export interface Question {
+export interface CompletionQuestion {
   source: ValueSource;
   line: TypedLine;
 }
@@ -50,7 +50,7 @@ const READABLE = 50;
 export async function answerTo(
   vocabulary: Vocabulary,
   line: TypedLine,
-  know: (question: Question) => Promise<readonly Candidate[]>,
+  know: (question: CompletionQuestion) => Promise<readonly Candidate[]>,
 ): Promise<Answer> {
   const { wants, current } = line;
   if (wants.what !== 'value') return { candidates: fitting(current, namesFor(vocabulary, wants, current)) };
@@ -122,7 +122,7 @@ function namesFor(vocabulary: Vocabulary, wants: Exclude<Wanted, { what: 'value'
 /** Short flags are for who began one: in a list of all, they would be the same once more. */
 function flagsOf(option: OptionSpec, typed: string): Candidate[] {
   const { description } = option;
-  const name = nameOf(option);
+  const name = flagNameOf(option);
   // As with groups: another name is for who types it.
   const other = name?.startsWith(typed) ? undefined : option.also?.find((one) => one.startsWith(typed));
   return [other ?? name, typed === '' ? undefined : shortOf(option)].flatMap((value) =>

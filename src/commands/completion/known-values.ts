@@ -2,7 +2,7 @@ import type { Kubeconfig } from '../../kube/access/kubeconfig-entries.ts';
 import type { ClusterClient } from '../../kube/client.ts';
 import type { CommandContext } from '../command.ts';
 import { matchesAny } from '../targets/context-patterns.ts';
-import { type Candidate, named, type Question } from './candidates.ts';
+import { type Candidate, type CompletionQuestion, named } from './candidates.ts';
 import type { TypedLine } from './typed-line.ts';
 
 /** What completing a line needs of the world. */
@@ -20,7 +20,10 @@ const CLUSTERS_ASKED = 8;
  * All values of a source, as far as the kubeconfig, the checks and the clusters that a line names can tell.
  * @throws whatever keeps them from telling
  */
-export async function knownValues(world: CompletionWorld, { source, line }: Question): Promise<readonly Candidate[]> {
+export async function knownValues(
+  world: CompletionWorld,
+  { source, line }: CompletionQuestion,
+): Promise<readonly Candidate[]> {
   switch (source) {
     case 'context':
     case 'contexts':

@@ -3,8 +3,8 @@ import {
   CLUSTER_OPTIONS,
   CLUSTERS,
   COMMON_OPTIONS,
+  flagNameOf,
   HELP_FLAG,
-  nameOf,
   optionsOf,
   VERSION_FLAG,
 } from '../options/shared-options.ts';
@@ -90,7 +90,7 @@ class LineReader {
   variables(env: Readonly<Record<string, string | undefined>>, flag?: string): [name: string, values: string[]][] {
     const given = Object.fromEntries([...this.given.keys()].map((name) => [camelCase(name), true]));
     return this.options.flatMap((option): [string, string[]][] => {
-      const name = nameOf(option) ?? '';
+      const name = flagNameOf(option) ?? '';
       const text = option.env && env[option.env.name];
       const stands = text && name !== flag && !this.given.has(name) && !option.env?.unless?.(given);
       return stands ? [[name, [text]]] : [];
@@ -167,7 +167,7 @@ class LineReader {
   private optionIn(word: string): { option?: OptionSpec | undefined; value?: string | undefined } {
     const [, name = word, value] = /^(--[^=]*)(?:=(.*))?$/s.exec(word) ?? [];
     if (name.startsWith('--')) {
-      const named = (flag: string) => this.options.find((one) => nameOf(one) === flag || one.also?.includes(flag));
+      const named = (flag: string) => this.options.find((one) => flagNameOf(one) === flag || one.also?.includes(flag));
       return { option: named(name) ?? (value === undefined ? undefined : named(oppositeOf(name))), value };
     }
     const option = this.options.find((one) => shortOf(one) === word.slice(0, 2));
@@ -175,7 +175,7 @@ class LineReader {
   }
 
   private note(option: OptionSpec, value: string | undefined): void {
-    const name = nameOf(option) ?? '';
+    const name = flagNameOf(option) ?? '';
     this.given.set(name, [...(this.given.get(name) ?? []), ...(value === undefined ? [] : [value])]);
   }
 
@@ -184,7 +184,7 @@ class LineReader {
     if (this.lost) return [];
     const gone = new Set([...this.given.keys()].flatMap((name) => [name, oppositeOf(name)]));
     const possible = this.command ? this.options : BEFORE_COMMANDS;
-    return possible.filter((one) => !one.hidden && (one.repeatable || one.counted || !gone.has(nameOf(one) ?? '')));
+    return possible.filter((one) => !one.hidden && (one.repeatable || one.counted || !gone.has(flagNameOf(one) ?? '')));
   }
 }
 
@@ -235,5 +235,5 @@ function oppositeOf(name: string): string {
 }
 
 function valueWanted(option: OptionSpec): WantedValue {
-  return { what: 'value', choices: option.choices, source: option.complete, flag: nameOf(option) };
+  return { what: 'value', choices: option.choices, source: option.complete, flag: flagNameOf(option) };
 }

@@ -1,5 +1,12 @@
 import type { OptionSpec } from '../command-spec.ts';
-import { parseCount, parseImage, parseKeyValue, parseList, parseObjectName, parseToleration } from './option-values.ts';
+import {
+  parseCount,
+  parseImageName,
+  parseKeyValue,
+  parseList,
+  parseObjectName,
+  parseToleration,
+} from './option-values.ts';
 import { grouped } from './shared-options.ts';
 
 /** What holds where a flag is not given, in words for help. */
@@ -86,7 +93,7 @@ function podOptions(defaults: Defaults) {
     {
       flags: '--image <image>',
       description: `clustermesh-apiserver image (default: ${defaults.image})`,
-      parse: parseImage,
+      parse: parseImageName,
     },
     {
       flags: '--pull-secret <name>',

@@ -3,7 +3,7 @@ import { type Toleration, tolerationOf } from '../../mesh/objects/taints.ts';
 import { sumOf } from '../../mesh/span.ts';
 
 /** The longest time that a timer of Node takes, some 24 days; longer ones are as good as this. Milliseconds. */
-export const LONGEST_DURATION_MS = 2 ** 31 - 1;
+const LONGEST_DURATION_MS = 2 ** 31 - 1;
 
 /** A time to wait as Go and kubectl write it (`90s`, `5m`, `1h30m`, `500ms`). @returns milliseconds that a timer takes */
 export function parseDuration(text: string): number {
@@ -54,7 +54,7 @@ export function parseNodes(text: string): number {
 }
 
 /** An image as a registry has it: nothing of it may be blank. What else is wrong with it, nodes say. */
-export function parseImage(text: string): string {
+export function parseImageName(text: string): string {
   if (!/^\S+$/.test(text)) throw new MeshctlError('Usage', `"${text}" is not an image, like quay.io/name:tag`);
   return text;
 }

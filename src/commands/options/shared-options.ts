@@ -70,7 +70,7 @@ const CILIUM_NAMESPACE = {
 } as const;
 
 /** Of every command that reaches clusters. */
-export const NAMESPACE_OF_CILIUM = {
+const NAMESPACE_OF_CILIUM = {
   flags: '-n, --namespace <namespace>',
   ...CILIUM_NAMESPACE,
 } as const satisfies OptionSpec;
@@ -243,13 +243,13 @@ export const HELP_FLAG = {
 export const VERSION_FLAG = { flags: '-V, --version', description: 'print the version' } as const satisfies OptionSpec;
 
 /** `--output` of `-o, --output <format>`. */
-export function nameOf({ flags }: OptionSpec): string | undefined {
+export function flagNameOf({ flags }: OptionSpec): string | undefined {
   return /--[a-z-]+/.exec(flags)?.[0];
 }
 
 /** What a command takes: its own flags, and the shared ones that these do not replace. */
 export function optionsOf({ options, reachesClusters }: CommandSpec): OptionSpec[] {
-  const names = new Set(options.map(nameOf));
+  const names = new Set(options.map(flagNameOf));
   const shared: readonly OptionSpec[] = [...(reachesClusters ? CLUSTER_OPTIONS : []), ...COMMON_OPTIONS];
-  return [...options, ...shared.filter((option) => !names.has(nameOf(option)))];
+  return [...options, ...shared.filter((option) => !names.has(flagNameOf(option)))];
 }

@@ -33,7 +33,7 @@ function sandboxesFolder({ env }: Pick<World, 'env'>): string {
 }
 
 /** By what a sandbox is told from others. */
-export function nameOf({ folder }: Pick<BackgroundSandbox, 'folder'>): string {
+export function sandboxNameOf({ folder }: Pick<BackgroundSandbox, 'folder'>): string {
   return basename(folder);
 }
 

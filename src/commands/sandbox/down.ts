@@ -3,7 +3,7 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
-import { type BackgroundSandbox, endInBackground, nameOf, sandboxesInBackground } from './background.ts';
+import { type BackgroundSandbox, endInBackground, sandboxesInBackground, sandboxNameOf } from './background.ts';
 import type { SANDBOX_DOWN } from './down-spec.ts';
 
 /** `meshctl sandbox down`: ends a sandbox that runs in the background, or all of them. Without any, there is nothing to do. */
@@ -32,16 +32,16 @@ function chosen(
   { sandbox, all: isAll = false }: Pick<FlagsOf<typeof SANDBOX_DOWN>, 'sandbox' | 'all'>,
 ): readonly BackgroundSandbox[] {
   if (sandbox !== undefined && isAll) throw new MeshctlError('Usage', 'a name does not go with --all');
-  const described = all.map((one) => `${nameOf(one)} (${one.contexts.join(', ')})`).join('; ');
+  const described = all.map((one) => `${sandboxNameOf(one)} (${one.contexts.join(', ')})`).join('; ');
   if (sandbox !== undefined) {
-    const named = all.filter((one) => nameOf(one) === sandbox);
+    const named = all.filter((one) => sandboxNameOf(one) === sandbox);
     if (named.length > 0) return named;
     throw new MeshctlError('Usage', `no sandbox "${sandbox}" runs in the background`, {
       hint: all.length > 0 ? `There are: ${described}.` : 'None does.',
     });
   }
   if (isAll || all.length < 2) return all;
-  const [first] = all.map(nameOf);
+  const [first] = all.map(sandboxNameOf);
   throw new MeshctlError('Usage', `${all.length} sandboxes run in the background: ${described}`, {
     hint: `Name one: ${meshctlCommand('sandbox down', {}, [first ?? ''])}; or end all of them: ${meshctlCommand('sandbox down', {}, ['--all'])}`,
   });

@@ -7,7 +7,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { NETWORK_RULE, networkRuleObject, ruleTextOf } from '../../sandbox/controllers/network-rule.ts';
 import type { NetworkRule } from '../../sandbox/pods/network-rules.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
-import { kubeconfigIn, nameOf, sandboxesInBackground } from './background.ts';
+import { kubeconfigIn, sandboxesInBackground, sandboxNameOf } from './background.ts';
 
 const GROUP: string = NETWORK_RULE.apiVersion.replace(/\/.*/, '');
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -77,9 +77,13 @@ async function inBackground(context: CommandContext): Promise<Kubeconfig> {
   const [first] = all;
   if (!first) throw noSandbox(undefined);
   if (all.length === 1) return read(context, kubeconfigIn(first.folder));
-  throw new MeshctlError('Usage', `${all.length} sandboxes run in the background: ${all.map(nameOf).join(', ')}`, {
-    hint: `Name the kubeconfig of one: ${context.again('--kubeconfig', kubeconfigIn(first.folder))}`,
-  });
+  throw new MeshctlError(
+    'Usage',
+    `${all.length} sandboxes run in the background: ${all.map(sandboxNameOf).join(', ')}`,
+    {
+      hint: `Name the kubeconfig of one: ${context.again('--kubeconfig', kubeconfigIn(first.folder))}`,
+    },
+  );
 }
 
 function noSandbox(path: string | undefined): MeshctlError {

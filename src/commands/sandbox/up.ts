@@ -16,7 +16,7 @@ import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import { requireKnown } from '../options/option-values.ts';
 import { untilAborted } from '../until-aborted.ts';
-import { kubeconfigIn, leaveFolder, nameOf, runInBackground, startInBackground } from './background.ts';
+import { kubeconfigIn, leaveFolder, runInBackground, sandboxNameOf, startInBackground } from './background.ts';
 import type { SANDBOX_UP } from './up-spec.ts';
 
 /** As operators name them. */
@@ -59,7 +59,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX
   if (flags.detach) {
     const { folder, contexts } = await startInBackground(context, wordsOf(flags)).catch(failed);
     isUp();
-    const words = { how: 'Then', ending: `End them: ${meshctlCommand('sandbox down', {}, [nameOf({ folder })])}` };
+    const words = {
+      how: 'Then',
+      ending: `End them: ${meshctlCommand('sandbox down', {}, [sandboxNameOf({ folder })])}`,
+    };
     tell(context, { kubeconfigPath: kubeconfigIn(folder), contexts }, words);
     return { kind: 'Sandbox', data: { contexts }, text: () => '' };
   }

@@ -95,7 +95,7 @@ function holdersOf({ cluster, context = cluster, args }: Advised): string[] {
  * Every cluster with Cilium that a context of the kubeconfig leads to, by its name. Contexts that cannot be used are
  * passed over without a word: they are not what the command is about.
  */
-export async function clustersOfKubeconfig(context: CommandContext, flags: ClusterFlags): Promise<Map<string, string>> {
+async function clustersOfKubeconfig(context: CommandContext, flags: ClusterFlags): Promise<Map<string, string>> {
   try {
     return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered }) => {
       const known = answered.flatMap(({ cluster, client }) =>

@@ -137,7 +137,7 @@ function awaitedWords(looks: readonly (FirstLook | SilentCluster)[]): string {
 }
 
 /** The namespaces of Cilium by the flags. */
-export function namespacesOf({ namespace }: ClusterFlags): CiliumNamespaces {
+function namespacesOf({ namespace }: ClusterFlags): CiliumNamespaces {
   return namespace === undefined ? { of: new Map() } : parseCiliumNamespaces(namespace);
 }
 
@@ -182,14 +182,14 @@ function each(context: CommandContext, looks: readonly (FirstLook | SilentCluste
   for (const look of looks) {
     if ('error' in look) continue;
     const name = look.client.context;
-    const first = answered.get(identityOf(look));
+    const first = answered.get(clusterKeyOf(look));
     if (first) {
       context.progress.warn(
         `contexts "${first.client.context}" and "${name}" are one cluster: "${first.client.context}" is used`,
       );
     } else if (all && (look.cluster === undefined || look.elsewhere)) {
       leaveOut(context, name, absenceOf(look));
-    } else answered.set(identityOf(look), look);
+    } else answered.set(clusterKeyOf(look), look);
   }
   const unnamed = [...answered.values()].filter(({ uid }) => uid === undefined);
   if (looks.length > 1 && unnamed.length > 0) {
@@ -280,12 +280,12 @@ async function clustersElsewhere(context: CommandContext, flags: ClusterFlags): 
 }
 
 /** What is the same for two contexts of one cluster. */
-export function identityOf({ uid, client }: FirstLook): string {
+export function clusterKeyOf({ uid, client }: FirstLook): string {
   return uid ?? client.server;
 }
 
 /** Says that a context is not part of a run. */
-export function leaveOut({ progress }: CommandContext, name: string, why: string): void {
+function leaveOut({ progress }: CommandContext, name: string, why: string): void {
   const sentence = why.replace(`context "${name}": `, '').replace(`context "${name}" names`, 'it names');
   progress.warn(`context "${name}" is left out: ${sentence}`);
 }

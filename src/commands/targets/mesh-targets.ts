@@ -8,8 +8,8 @@ import type { FlagsIn } from '../options/flags-of.ts';
 import type { MESH_OPTIONS } from '../options/mesh-options.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
 import {
+  clusterKeyOf,
   type Found,
-  identityOf,
   requireNamed,
   type SilentCluster,
   sayLeftOut,
@@ -83,7 +83,7 @@ function destinationsOf(
   if (flags.all) sayLeftOut(context, silent);
   const found = [...answered, ...(flags.all ? [] : silent.map(({ target }) => target))];
   const name = source?.client.context;
-  const same = source && answered.find((other) => identityOf(other) === identityOf(source));
+  const same = source && answered.find((other) => clusterKeyOf(other) === clusterKeyOf(source));
   const isNamesake = (other: FirstLook) => other.client.context === name && (other !== same || !flags.all);
   if (source && found.some(isNamesake)) throw namedTwice(source.client.context, flags);
   if (same && !flags.all) {

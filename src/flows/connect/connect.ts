@@ -30,7 +30,7 @@ export interface ConnectOutcome {
 }
 
 /** How a prepared connect is carried out. */
-export interface CarryOutOptions extends Pick<ConnectOptions, 'parallel' | 'proof' | 'proofMs' | 'rollback'> {
+export interface ConnectRunOptions extends Pick<ConnectOptions, 'parallel' | 'proof' | 'proofMs' | 'rollback'> {
   /** Of a run that this is a part of. */
   account?: RunAccount | undefined;
   /** Instead of the proof through the API servers. */
@@ -53,7 +53,7 @@ export interface OneSidedProofs {
 export async function connectClusters(
   flow: Flow,
   prepared: PreparedConnect,
-  options: CarryOutOptions,
+  options: ConnectRunOptions,
 ): Promise<ConnectOutcome> {
   const steps = await carryOut(flow, prepared, options);
   return {
@@ -76,7 +76,7 @@ export async function connectClusters(
 }
 
 /** Serves, proves and dials, or puts every cluster back. @returns the steps as they were carried out */
-async function carryOut(flow: Flow, prepared: PreparedConnect, options: CarryOutOptions): Promise<readonly Step[]> {
+async function carryOut(flow: Flow, prepared: PreparedConnect, options: ConnectRunOptions): Promise<readonly Step[]> {
   const { targets, serve, dial, directions } = prepared;
   const steps = [...serve.steps, ...dial.steps];
   const authorities = await readAuthorities(targets, steps, options.parallel);
@@ -140,7 +140,7 @@ async function prove(
   directions: readonly Direction[],
   steps: readonly Step[],
   ready: ReadyWrites,
-  { proofMs, parallel }: CarryOutOptions,
+  { proofMs, parallel }: ConnectRunOptions,
 ): Promise<void> {
   const limit = pLimit(parallel);
   const byServer = groupBy(directions, ({ server }) => server.snapshot.context);

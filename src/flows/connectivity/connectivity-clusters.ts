@@ -120,7 +120,7 @@ export async function setAffinity({ member, objects }: TestCluster, affinity: 'n
 }
 
 /** The Deployment of a cluster's echo pods. */
-export function echoDeployment({ name, objects }: TestCluster): KubeObject {
+function echoDeployment({ name, objects }: TestCluster): KubeObject {
   const deployment = objects.workload.find(({ metadata }) => metadata.name === echoDeploymentName(name));
   if (!deployment) throw new MeshctlError('Bug', 'the connectivity test has no echo server');
   return deployment;

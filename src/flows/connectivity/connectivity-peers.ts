@@ -8,7 +8,7 @@ import { readPeers, type ServiceCluster } from '../services/read-services.ts';
  * Secrets may not be read nothing is known, and nothing is wrong: who tests needs no right to read them.
  * @throws MeshctlError `ClusterMeshNotEnabled`, `NotFound`
  */
-export async function requireConnected(members: readonly ServiceCluster[]): Promise<void> {
+export async function requireMutualPeers(members: readonly ServiceCluster[]): Promise<void> {
   const known = await Promise.all(members.map(async (member) => ({ member, peers: await readPeers(member) })));
   const lacking = known.flatMap(({ member, peers }) => {
     const missing = peers && members.filter((other) => other !== member && !peers.includes(other.cluster));

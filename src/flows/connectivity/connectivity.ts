@@ -24,7 +24,7 @@ import {
 } from './connectivity-clusters.ts';
 import { testFailover } from './connectivity-failover.ts';
 import { type Destination, judge, podsAt, type Question, TIMEOUT_MS } from './connectivity-judge.ts';
-import { requireConnected } from './connectivity-peers.ts';
+import { requireMutualPeers } from './connectivity-peers.ts';
 import { testPolicies } from './connectivity-policy.ts';
 
 export interface ConnectivityOptions {
@@ -58,7 +58,7 @@ export async function testConnectivity(
   await during(
     flow,
     { doing: 'Checking whether the clusters are connected', done: 'Checked whether the clusters are connected' },
-    () => requireConnected(members),
+    () => requireMutualPeers(members),
   );
   const clusters = await prepareClusters(flow, members, options);
   try {

@@ -28,7 +28,7 @@ import { uncoveredWarnings } from '../../mesh/enable/effects/uncovered-addresses
 import { nodePortCommand } from '../../mesh/enable/exposure/node-port.ts';
 import { refuseHiddenChoices } from '../../mesh/enable/hidden-choices.ts';
 import { idleLifetime } from '../../mesh/enable/idle-lifetime.ts';
-import { settingName, settingsOf } from '../../mesh/enable/kept-settings.ts';
+import { keptSettingsOf, settingName } from '../../mesh/enable/kept-settings.ts';
 import { applySettings, type FieldChoices, idleUnsets, withoutSettings } from '../../mesh/enable/object-settings.ts';
 import { planEnable } from '../../mesh/enable/plan-enable.ts';
 import {
@@ -257,7 +257,7 @@ function withRenderedService(snapshot: ClusterSnapshot, objects: readonly KubeOb
 
 /** Fields that are otherwise than rendered by the operator's own will, of whichever run. */
 function settingNotes(objects: readonly KubeObject[]): string[] {
-  const names = objects.flatMap((object) => settingsOf(object).map(([path]) => settingName(object, path)));
+  const names = objects.flatMap((object) => keptSettingsOf(object).map(([path]) => settingName(object, path)));
   return names.length > 0 ? [`Set: ${names.join(', ')} (--unset takes one back)`] : [];
 }
 

@@ -25,7 +25,7 @@ import { type Authorities, materialise, readAuthorities } from '../write/materia
 import { tellWhatStands } from '../write/roll-back.ts';
 import { awaitAddress, awaitOtherAddress, awaitRollout } from './await-apiserver.ts';
 import { draftEnable, draftFrom, type EnableDraft, type EnableOptions } from './draft-enable.ts';
-import { awaitCache, requireConnected, switchAgents } from './move-peers.ts';
+import { awaitCache, requireDiallersConnected, switchAgents } from './move-peers.ts';
 
 /** What became of one cluster. */
 export interface EnableOutcome {
@@ -43,7 +43,7 @@ export interface EnableOutcome {
 }
 
 /** Reads one cluster and plans; changes nothing. */
-export async function planEnableCluster(flow: Flow, target: Target, options: EnableOptions): Promise<EnableDraft> {
+export async function draftEnableCluster(flow: Flow, target: Target, options: EnableOptions): Promise<EnableDraft> {
   const { context } = target.client;
   const templates = await loadTemplates(flow.installation);
   return during(flow, { doing: `${context}: reading the cluster`, done: `${context}: read the cluster` }, () =>
@@ -52,7 +52,11 @@ export async function planEnableCluster(flow: Flow, target: Target, options: Ena
 }
 
 /** Plans anew from what was read, by what is known of other clusters since. */
-export async function planAgain(flow: Flow, { snapshot }: EnableDraft, options: EnableOptions): Promise<EnableDraft> {
+export async function draftWithOthers(
+  flow: Flow,
+  { snapshot }: EnableDraft,
+  options: EnableOptions,
+): Promise<EnableDraft> {
   return draftFrom(snapshot, await loadTemplates(flow.installation), options, flow.now());
 }
 
@@ -180,7 +184,7 @@ interface MovingRun {
  */
 async function applyWithMove(flow: Flow, target: Target, run: MovingRun): Promise<void> {
   const { apply, rest, move, waitMs, journals } = run;
-  await requireConnected(flow, target, move);
+  await requireDiallersConnected(flow, target, move);
   const at = (step: Step) => rest.indexOf(step);
   await apply(rest.slice(0, at(move.before)));
   if (move.to === 'agents') {

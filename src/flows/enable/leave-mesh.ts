@@ -26,7 +26,7 @@ export interface LeavingCluster {
 }
 
 /** One that has left. */
-export interface DisabledCluster {
+export interface LeaveOutcome {
   context: string;
   name: string;
   remaining: readonly string[];
@@ -38,7 +38,7 @@ export interface DisabledCluster {
  * @param reachable the peers to be disconnected on their side too; without any, only the cluster's own side is planned
  * @param readOthers reads what else the kubeconfig leads to
  */
-export async function preparePeers(
+export async function prepareLeavingPeers(
   flow: Flow,
   source: Target,
   { peers }: DisableDraft,
@@ -78,7 +78,7 @@ export async function leaveMesh(
   flow: Flow,
   { target, draft, peers }: LeavingCluster,
   options: DisableOptions,
-): Promise<DisabledCluster> {
+): Promise<LeaveOutcome> {
   const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, { parallel: PARALLEL }));
   const final = parted ? await draftDisable(flow, target, options) : draft;
   await disableCluster(flow, target, final, options);

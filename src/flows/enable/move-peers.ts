@@ -20,7 +20,11 @@ const EXEC_TIMEOUT_MS = 10_000;
  * Refuses to move peers that the present diallers are not connected to: whether a move works could not be seen.
  * @throws MeshctlError `Incompatible`, naming them
  */
-export async function requireConnected(flow: Flow, target: Target, { to, peers, running }: PeerMove): Promise<void> {
+export async function requireDiallersConnected(
+  flow: Flow,
+  target: Target,
+  { to, peers, running }: PeerMove,
+): Promise<void> {
   if (!running || peers.length === 0) return;
   // Agents that read a cache do not notice when KVStoreMesh has lost a peer.
   const diallers = to === 'agents' ? [AGENTS, REPLICAS] : [AGENTS];

@@ -6,7 +6,7 @@ import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
-import { type CarryOutOptions, connectClusters } from '../connect/connect.ts';
+import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
 import { disableCluster, draftDisable } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
@@ -18,7 +18,7 @@ import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
 import type { PreparedPrune } from './prune.ts';
 
-export interface ApplyOptions extends FileOptions, Pick<CarryOutOptions, 'proof' | 'proofMs'> {
+export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, 'proof' | 'proofMs'> {
   /** False leaves what stands when something fails. */
   rollback: boolean;
   /** The command line that goes on with it. */
@@ -54,7 +54,7 @@ export async function applyMesh(
   flow: Flow,
   prepared: PreparedMesh,
   prune: PreparedPrune,
-  options: ApplyOptions,
+  options: ApplyMeshOptions,
 ): Promise<AppliedMesh> {
   const account: RunAccount = { journals: [] };
   const state = { isWritten: false };
@@ -83,7 +83,7 @@ export async function applyMesh(
   }
 }
 
-interface RunOptions extends ApplyOptions {
+interface RunOptions extends ApplyMeshOptions {
   account: RunAccount;
   /** Once it is written, nothing is put back any more. */
   state: { isWritten: boolean };

@@ -11,7 +11,7 @@ import { explainProblems } from '../status/explain-status.ts';
 import { pollStatus } from '../status/poll-status.ts';
 import type { PreparedAccept } from './prepare-accept.ts';
 
-export interface CarryOutOptions {
+export interface AcceptRunOptions {
   proof?: boolean | undefined;
   proofMs: number;
   rollback?: boolean | undefined;
@@ -39,7 +39,7 @@ const NODE_TIMEOUT_MS = 10_000;
 export async function acceptMessage(
   flow: Flow,
   prepared: PreparedAccept,
-  { proof, proofMs, rollback, parallel }: CarryOutOptions,
+  { proof, proofMs, rollback, parallel }: AcceptRunOptions,
 ): Promise<AcceptOutcome> {
   const { connect, target } = prepared;
   const { context } = target.client;

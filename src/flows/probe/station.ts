@@ -44,7 +44,7 @@ export function probedCluster({ name, snapshot }: ProbeSite, { stations, failed 
 }
 
 /** Where in a cluster the program is run, and how. */
-export interface Container {
+export interface ProbeContainer {
   namespace: string;
   pod: string;
   container: string;
@@ -65,7 +65,7 @@ export interface ProbeRun {
 /** Runs the program in a container of a pod. Errors name the verb; the program's text is left out of them. */
 export function runIn(
   client: ClusterClient,
-  { namespace, pod, container, command }: Container,
+  { namespace, pod, container, command }: ProbeContainer,
   token: string,
   ownSignal: AbortSignal,
 ): Station['run'] {

@@ -19,7 +19,7 @@ export interface ClusterRollback {
   mend?: string;
 }
 
-export interface RollBackOptions {
+export interface ClusterRollbackOptions {
   /** False leaves what stands (--no-rollback). Default true. */
   rollback?: boolean | undefined;
   /** Whether pods mount what was written, so that they are to look at once. */
@@ -42,7 +42,7 @@ export async function rollBackClusters(
   targets: readonly Target[],
   journals: readonly Journal[],
   cause: unknown,
-  options: RollBackOptions = {},
+  options: ClusterRollbackOptions = {},
 ): Promise<void> {
   const limit = pLimit(options.parallel ?? Math.max(1, targets.length));
   const touched = targets.flatMap((target) => {
@@ -67,7 +67,7 @@ async function rollBackCluster(
   flow: Flow,
   target: Target,
   journal: Journal,
-  { mounted, mend }: RollBackOptions,
+  { mounted, mend }: ClusterRollbackOptions,
 ): Promise<ClusterRollback> {
   const { context } = target.client;
   const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS);
@@ -115,7 +115,7 @@ async function nudgeAgain(flow: Flow, target: Target, signal: AbortSignal): Prom
   }
 }
 
-async function leaveCluster(flow: Flow, journal: Journal, { mend }: RollBackOptions): Promise<ClusterRollback> {
+async function leaveCluster(flow: Flow, journal: Journal, { mend }: ClusterRollbackOptions): Promise<ClusterRollback> {
   const { cluster: context } = journal;
   const command = mend?.(context);
   const way = command ? ` → to take them back: ${command}` : '';

@@ -5,7 +5,7 @@ import { readTextFile } from './read-text-file.ts';
 /** Where a pod finds its service account (Kubernetes, "Accessing the API from a Pod"). */
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** The context that a pod's own service account is. */
-export const IN_CLUSTER_CONTEXT = 'in-cluster';
+const IN_CLUSTER_CONTEXT = 'in-cluster';
 
 /**
  * The service account of the pod that this runs in, as a kubeconfig; its token is read anew whenever it is refused.

@@ -31,7 +31,7 @@ export function warningsIn(header: string | string[] | undefined): string[] {
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /** The whole body; of a refusal, its beginning. */
-export async function textOf(response: http.IncomingMessage): Promise<string> {
+export async function bodyText(response: http.IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   const refused = (response.statusCode ?? 0) >= 400;

@@ -7,7 +7,7 @@ import { errorOfAbort, MeshctlError } from '../../mesh/errors.ts';
 import type { CredentialSource, Credentials } from '../access/credentials.ts';
 import type { ApiAction } from '../errors.ts';
 import { errorOfRefusal } from '../errors.ts';
-import { headOf, redirectTarget, textOf, warningsIn } from './http-answer.ts';
+import { bodyText, headOf, redirectTarget, warningsIn } from './http-answer.ts';
 import { type LinkedSignal, linkSignals } from './linked-signal.ts';
 import { errorOfProtocol, errorOfTimeout, errorOfTransport } from './no-answer.ts';
 import { type RetryPolicy, retryDelayMs } from './retry.ts';
@@ -220,7 +220,7 @@ export function createTransport(options: TransportOptions): Transport {
             async (login) => {
               request.onSend?.();
               const response = await exchange(request, login, request.stores ? limit.withoutOwn : limit.any);
-              return { ...headOf(response), text: await textOf(response) };
+              return { ...headOf(response), text: await bodyText(response) };
             },
             () => undefined,
           );
@@ -248,7 +248,7 @@ export function createTransport(options: TransportOptions): Transport {
             },
             (answer) => answer.response.resume(),
           );
-          if (status >= 400) throw await refusal(request, status, await textOf(response));
+          if (status >= 400) throw await refusal(request, status, await bodyText(response));
           return response;
         });
         const stop = () => response.destroy(errorOfAbort(own.signal));

@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 import type { Credentials } from '../access/credentials.ts';
-import { headOf, textOf } from './http-answer.ts';
+import { bodyText, headOf } from './http-answer.ts';
 
 const MAX_WEBSOCKET_MESSAGE_BYTES = 32 * 1024 * 1024;
 
@@ -42,7 +42,7 @@ export function upgrade(
       resolve({ status: 101, socket });
     });
     socket.once('unexpected-response', (_request, response) => {
-      textOf(response)
+      bodyText(response)
         .then((text) => resolve({ ...headOf(response), text }), reject)
         .finally(() => {
           settle();

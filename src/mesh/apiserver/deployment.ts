@@ -1,5 +1,5 @@
 import { type CommandPlace, kubectlCommand } from '../command-line.ts';
-import { settingsOf, takeBackCommand } from '../enable/kept-settings.ts';
+import { keptSettingsOf, takeBackCommand } from '../enable/kept-settings.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER, KVSTOREMESH_CONTAINER } from '../objects/names.ts';
 import type { Toleration } from '../objects/taints.ts';
@@ -55,7 +55,7 @@ export function availableReplicasOf(deployment: KubeObject): number {
  * come again with the next enable.
  */
 export function scaleUpCommand(place: CommandPlace & { context: string }, deployment: KubeObject | undefined): string {
-  const isSet = settingsOf(deployment).some(([path, value]) => path === REPLICAS && value === 0);
+  const isSet = keptSettingsOf(deployment).some(([path, value]) => path === REPLICAS && value === 0);
   const takeBack = isSet && deployment ? takeBackCommand(place.context, deployment, REPLICAS) : undefined;
   return takeBack ?? kubectlCommand(place, ['scale', `deployment/${APISERVER}`, '--replicas=1']);
 }

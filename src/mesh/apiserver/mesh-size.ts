@@ -23,6 +23,6 @@ export function describeSize({ runs, wanted }: OutdatedSize): string {
 }
 
 /** The command that puts back what everything in the cluster was made with. */
-export function putSizeBack(snapshot: ClusterSnapshot, { runs }: OutdatedSize): string {
+export function restoreSizeCommand(snapshot: ClusterSnapshot, { runs }: OutdatedSize): string {
   return configureCommand(snapshot, { 'max-connected-clusters': String(runs) });
 }

@@ -12,7 +12,7 @@ import type { CertificateFacts } from './certificate.ts';
 import { isSameKey, SIGNED_NOTHING, signerInUse, waysToAgree } from './foreign-authority.ts';
 
 /** Says on Secret cilium-ca that meshctl put the CA there: `generated` or `copied`. */
-export const CA_ORIGIN_ANNOTATION = 'meshctl.io/ca-origin';
+const CA_ORIGIN_ANNOTATION = 'meshctl.io/ca-origin';
 
 /** Whether meshctl took a cluster's CA from another one. */
 export function isCopiedAuthority({ objects, namespace }: Pick<ClusterSnapshot, 'objects' | 'namespace'>): boolean {

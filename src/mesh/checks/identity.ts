@@ -1,6 +1,6 @@
 import { sizeOf } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { describeSize, outdatedSize, putSizeBack } from '../apiserver/mesh-size.ts';
+import { describeSize, outdatedSize, restoreSizeCommand } from '../apiserver/mesh-size.ts';
 import { settleIdentity } from '../apiserver/pod-marks.ts';
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import {
@@ -139,7 +139,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
         if (!outdated) return [];
         const { context } = cluster;
         const args = { context, reason: describeSize(outdated) };
-        const hint = putSizeBack(cluster, outdated);
+        const hint = restoreSizeCommand(cluster, outdated);
         return [{ id: 'max-connected-clusters-running', severity: 'fail', cluster: context, args, hint }];
       }),
     says: ({ args }) => `context "${args.context}": ${args.reason}`,
@@ -213,7 +213,7 @@ function unusableIdentity(cluster: ClusterSnapshot): Finding[] {
 function wayToSize(clusters: readonly ClusterSnapshot[]): string {
   const commands = clusters.flatMap((cluster) => {
     const outdated = outdatedSize(cluster);
-    return outdated ? [putSizeBack(cluster, outdated)] : [];
+    return outdated ? [restoreSizeCommand(cluster, outdated)] : [];
   });
   return commands.length > 0 ? `: ${commands.join(' && ')}` : '. It is set when a cluster is installed.';
 }

@@ -38,7 +38,7 @@ export function checkClusterId(id: number, maxConnectedClusters: number): string
 }
 
 /** Why a value of max-connected-clusters cannot be; undefined when it can. Cilium knows two layouts of the identity. */
-export function checkMaxConnectedClusters(max: number): string | undefined {
+function checkMaxConnectedClusters(max: number): string | undefined {
   return max === 255 || max === 511 ? undefined : 'max-connected-clusters is 255 or 511';
 }
 

@@ -45,7 +45,7 @@ export const DEFAULT_SETTINGS: CiliumSettings = {
 };
 
 /** The settings in ConfigMap cilium-config, with the chart's defaults for absent keys. */
-export function settingsOf(ciliumConfig: Readonly<Record<string, string>>): CiliumSettings {
+export function ciliumSettingsOf(ciliumConfig: Readonly<Record<string, string>>): CiliumSettings {
   const flag = (key: string, absent: boolean) => (ciliumConfig[key] ?? String(absent)) === 'true';
   return {
     debug: flag('debug', DEFAULT_SETTINGS.debug),
@@ -90,5 +90,5 @@ export function readCiliumInstall(
     );
   }
   const { untested } = checkSupported(version, `context "${context}": `);
-  return { version, untested, apiserverImage, settings: settingsOf(ciliumConfig) };
+  return { version, untested, apiserverImage, settings: ciliumSettingsOf(ciliumConfig) };
 }

@@ -72,7 +72,7 @@ export function dialsThroughKvstoremesh(cluster: ClusterObjects): boolean {
 }
 
 /** Whether one of the agents' files is for the own KVStoreMesh cache. @param secret the agents' */
-export function agentsReadCache(secret: KubeObject | undefined): boolean {
+function agentsReadCache(secret: KubeObject | undefined): boolean {
   const { namespace } = secret?.metadata ?? {};
   return namespace !== undefined && Object.values(secretTexts(secret)).some((file) => dialsOwnCache(file, namespace));
 }

@@ -17,7 +17,7 @@ import { MANAGED_BY, type ToolKind, toolOf } from '../objects/ownership.ts';
 import { COMMON_PREFIX } from '../peers/file/peer-config.ts';
 import { configuredPeers, dialingFile, knownPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
-import { settingName, settingsOf } from './kept-settings.ts';
+import { keptSettingsOf, settingName } from './kept-settings.ts';
 import type { EnableSettings } from './settings.ts';
 
 /** Values of Cilium's chart, and what they cannot say. */
@@ -97,7 +97,7 @@ function notesOf(
     );
   }
   const set = [...snapshot.objects.values()].flatMap((object) =>
-    settingsOf(object).map(([path]) => settingName(object, path)),
+    keptSettingsOf(object).map(([path]) => settingName(object, path)),
   );
   if (set.length > 0) notes.push(`${set.join(', ')}: what was --set has no counterpart among the values of the chart`);
   return notes;

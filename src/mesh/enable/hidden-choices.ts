@@ -3,7 +3,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
 import { APISERVER } from '../objects/names.ts';
-import { settingName, settingsOf } from './kept-settings.ts';
+import { keptSettingsOf, settingName } from './kept-settings.ts';
 import { type FieldChoices, isFieldAs, type LiveObjects } from './object-settings.ts';
 import { isAbout } from './setting-path.ts';
 import { targetOf } from './setting-target.ts';
@@ -36,7 +36,7 @@ export function refuseHiddenChoices(
     const own = settings
       .filter((setting) => targetOf(rendered, setting, '--set') === object)
       .map((setting): [string, unknown, boolean] => [setting.path, setting.value, true]);
-    const earlier = settingsOf(live.of(object))
+    const earlier = keptSettingsOf(live.of(object))
       .filter(([name]) => !dropped.has(settingName(object, name)) && !own.some(([of]) => of === name))
       .map(([name, value]): [string, unknown, boolean] => [name, value, false]);
     return [...earlier, ...own]

@@ -7,7 +7,7 @@ import { isAbout } from './setting-path.ts';
 export const SETTINGS_ANNOTATION = 'meshctl.io/set';
 
 /** The settings that an object was made with: path and value, in the order in which they were given. */
-export function settingsOf(object: KubeObject | undefined): [path: string, value: unknown][] {
+export function keptSettingsOf(object: KubeObject | undefined): [path: string, value: unknown][] {
   const text = object?.metadata.annotations?.[SETTINGS_ANNOTATION];
   if (text === undefined) return [];
   try {
@@ -26,7 +26,7 @@ export function settingName({ kind, metadata }: KubeObject, path: string): strin
 /** The settings of an object that are about a field of it, as {@link settingName} has them. */
 export function settingsAbout(object: KubeObject | undefined, changed: string): string[] {
   if (!object) return [];
-  const paths = settingsOf(object).map(([path]) => path);
+  const paths = keptSettingsOf(object).map(([path]) => path);
   return paths.filter((path) => isAbout(path, changed)).map((path) => settingName(object, path));
 }
 

@@ -2,7 +2,7 @@ import { MeshctlError } from '../errors.ts';
 import { byNearness, probablyMeant } from '../nearest.ts';
 import { type FieldTypes, KNOWN_FIELDS } from '../objects/known-fields.ts';
 import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
-import { SETTINGS_ANNOTATION, settingName, settingsOf, unsetCommand } from './kept-settings.ts';
+import { keptSettingsOf, SETTINGS_ANNOTATION, settingName, unsetCommand } from './kept-settings.ts';
 import { segmentsOf } from './setting-path.ts';
 import { type ObjectField, targetOf } from './setting-target.ts';
 
@@ -64,7 +64,7 @@ export function applySettings(
   }
   return objects.map((object) => {
     const own = chosen.get(object) ?? new Map<string, unknown>();
-    const earlier = settingsOf(live?.of(object)).filter(([path]) => !dropped.has(settingName(object, path)));
+    const earlier = keptSettingsOf(live?.of(object)).filter(([path]) => !dropped.has(settingName(object, path)));
     const all = new Map([...earlier, ...own]);
     if (all.size === 0) return object;
     const changed = structuredClone(object);
@@ -85,7 +85,7 @@ export function applySettings(
  * back.
  */
 export function withoutSettings(live: KubeObject): KubeObject {
-  const settings = settingsOf(live);
+  const settings = keptSettingsOf(live);
   if (settings.length === 0) return live;
   const bare = structuredClone(live);
   for (const [path] of settings) {
@@ -120,7 +120,7 @@ export function idleUnsets(
 ): string[] {
   return unset.flatMap((field) => {
     const object = targetOf(objects, field, '--unset');
-    const names = settingsOf(live.of(object)).map(([path]) => settingName(object, path));
+    const names = keptSettingsOf(live.of(object)).map(([path]) => settingName(object, path));
     const name = settingName(object, field.path);
     if (names.includes(name)) return [];
     return [`--unset ${name}: no earlier run has set it${names.length > 0 ? `; set is ${names.join(', ')}` : ''}`];

@@ -20,7 +20,7 @@ import { applyChanges } from '../plan/diff.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { certificateStep } from './certificates.ts';
 import type { EnableInput } from './input.ts';
-import { settingName, settingsOf, unsetCommand } from './kept-settings.ts';
+import { keptSettingsOf, settingName, unsetCommand } from './kept-settings.ts';
 import { isAbout } from './setting-path.ts';
 
 /**
@@ -96,9 +96,9 @@ function otherWay(context: string, steps: readonly Step[], owners: readonly stri
 
 /** What an earlier run has set, and this one has not, of the fields that are disputed. */
 function earlierSettings({ before, wanted, conflicts = [] }: Step): string[] {
-  const now = new Map(settingsOf(wanted));
+  const now = new Map(keptSettingsOf(wanted));
   const stays = (path: string, value: unknown) => JSON.stringify(now.get(path)) === JSON.stringify(value);
-  return settingsOf(before).flatMap(([path, value]) =>
+  return keptSettingsOf(before).flatMap(([path, value]) =>
     before && stays(path, value) && conflicts.some((conflict) => isAbout(path, conflict.path))
       ? [settingName(before, path)]
       : [],

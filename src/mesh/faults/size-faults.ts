@@ -1,4 +1,4 @@
-import { describeSize, outdatedSize, putSizeBack } from '../apiserver/mesh-size.ts';
+import { describeSize, outdatedSize, restoreSizeCommand } from '../apiserver/mesh-size.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';
@@ -22,7 +22,7 @@ export function sizeFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
   };
   const outdated = outdatedSize(snapshot);
   if (outdated) {
-    const told = { says: describeSize(outdated), hint: putSizeBack(snapshot, outdated) };
+    const told = { says: describeSize(outdated), hint: restoreSizeCommand(snapshot, outdated) };
     return [{ id: 'max-connected-clusters-running', component: 'apiserver', ...place, ...told }];
   }
   const own = identityOf(ciliumConfig).maxConnectedClusters;

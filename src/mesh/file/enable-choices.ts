@@ -2,7 +2,7 @@ import { etcdStorageOf, pullSecretsOf, replicasOf, runsKvstoremesh, tolerationsO
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type CiliumVersion, parseVersion } from '../cilium/versions.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { settingsOf } from '../enable/kept-settings.ts';
+import { keptSettingsOf } from '../enable/kept-settings.ts';
 import { type FieldChoices, type ObjectSetting, withoutSettings } from '../enable/object-settings.ts';
 import type { ObjectField } from '../enable/setting-target.ts';
 import type { EnableChoices } from '../enable/settings.ts';
@@ -81,7 +81,7 @@ function settingsToTakeBack(enable: WrittenEnable, snapshot: ClusterSnapshot): O
     // With these options there is no such object, of which a field could be taken back.
     if (kind === 'PodDisruptionBudget' && !enable.podDisruptionBudget) return [];
     if (kind === 'ServiceMonitor' && !enable.serviceMonitor) return [];
-    return settingsOf(object)
+    return keptSettingsOf(object)
       .filter(
         ([path]) =>
           !wanted.some(
@@ -96,7 +96,7 @@ function settingsToTakeBack(enable: WrittenEnable, snapshot: ClusterSnapshot): O
 export function writtenSettings(snapshot: ClusterSnapshot): Record<string, ObjectSetting['value']> {
   return Object.fromEntries(
     [...snapshot.objects.values()].flatMap((object) =>
-      settingsOf(object).map(([path, value]) => [`${object.kind}/${object.metadata.name}:${path}`, value]),
+      keptSettingsOf(object).map(([path, value]) => [`${object.kind}/${object.metadata.name}:${path}`, value]),
     ),
   );
 }

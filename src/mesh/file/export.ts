@@ -113,7 +113,7 @@ function writtenCluster(snapshot: ClusterSnapshot): { cluster: WrittenCluster; s
 }
 
 /** What of a cluster's clustermesh-apiserver is otherwise than the defaults. */
-export function writtenEnable(snapshot: ClusterSnapshot): WrittenEnable {
+function writtenEnable(snapshot: ClusterSnapshot): WrittenEnable {
   const bare = {
     ...snapshot,
     objects: new Map([...snapshot.objects].map(([key, object]) => [key, withoutSettings(object)])),

@@ -39,7 +39,7 @@ export function removeUsersEdit(names: readonly string[]): (live: KubeObject) =>
 
 /** Takes {@link addUsersEdit} back: whoever was not let in before is shut out, whatever others have added since. */
 export function rollbackAddUsers(names: readonly string[]): (before: KubeObject, live: KubeObject) => Edit | undefined {
-  return (before, live) => editOf(live, putBackUsers(usersFile(before), usersFile(live), names));
+  return (before, live) => editOf(live, withUsersAsBefore(usersFile(before), usersFile(live), names));
 }
 
 /** Takes {@link removeUsersEdit} back: whoever was let in before is again, unless somebody else has seen to it. */
@@ -49,7 +49,7 @@ export function rollbackRemoveUsers(
   return (before, live) => {
     const present = userNames(usersFile(live));
     const absent = names.filter((name) => !present.includes(name));
-    return editOf(live, putBackUsers(usersFile(before), usersFile(live), absent));
+    return editOf(live, withUsersAsBefore(usersFile(before), usersFile(live), absent));
   };
 }
 
@@ -57,7 +57,7 @@ export function rollbackRemoveUsers(
  * The text with these users as they were before: gone, or with the very lines that they had, after the one that they came
  * after. What others have changed of other users stays.
  */
-export function putBackUsers(before: string, live: string, names: readonly string[]): string {
+function withUsersAsBefore(before: string, live: string, names: readonly string[]): string {
   const had = readEntries(before);
   const text = removeUsers(live, names);
   if (had.length === 0 && readEntries(text).length === 0) return before;

@@ -56,7 +56,7 @@ const FIREWALLS: Readonly<Record<FirewallPlatform, string>> = {
 };
 
 /** What is most likely the matter with a loss, and what mends it. */
-export function adviceFor(loss: Loss, around: Surroundings): ProbeAdvice {
+export function adviceForLoss(loss: Loss, around: Surroundings): ProbeAdvice {
   if (loss.verdict === 'mtu-too-small') return smallMtu(loss, around);
   if (loss.verdict === 'service-unreachable') return deadService(loss, around);
   return { letThrough: letThrough(loss, around), ...blocked(loss, around) };

@@ -3,7 +3,7 @@ import { type FirewallPlatform, type FirewallRules, firewallRules } from '../net
 import { networkNeeds, unknownNeeds } from '../network/needs.ts';
 import { groupBy } from '../pairs.ts';
 import type { UnreachableCluster } from '../status/mesh-status.ts';
-import { adviceFor, type ProbeAdvice } from './advice.ts';
+import { adviceForLoss, type ProbeAdvice } from './advice.ts';
 import { type Loss, lossesIn } from './failures.ts';
 import { type ProbedCluster, zoneOf } from './places.ts';
 import { mtuOf, type ProbeKind, protocolOf } from './tests.ts';
@@ -108,7 +108,7 @@ export function probeReport({ clusters, results, unreachable }: ProbedMesh): Pro
   const rules = firewallRules(snapshots);
   const failures = lossesIn(results).map(({ results: shown, ...loss }) => ({
     ...loss,
-    ...adviceFor({ ...loss, results: shown }, { clusters, rules }),
+    ...adviceForLoss({ ...loss, results: shown }, { clusters, rules }),
   }));
   const paths = pathsOf(clusters, results);
   return {

@@ -46,7 +46,7 @@ const POD_PORT = 61999;
 const POD_TESTS = ['udp', 'tcp'] as const;
 
 /** Every IPv6 network carries so much (RFC 8200), and every IPv4 network that anyone runs a cluster on. */
-export const LEAST_MTU = 1280;
+const LEAST_MTU = 1280;
 const FINE = { below: 1500, step: 4 } as const;
 const COARSE_STEP = 100;
 

@@ -146,7 +146,7 @@ export function unfinishedRotations(
  * How it goes on, as the end of a sentence: with all clusters at once whose certificates hang on it.
  * @param all clusters that were read; `<context of mesh-2>` stands for another
  */
-export function goOnCommand(
+function goOnCommand(
   snapshot: ClusterSnapshot,
   all: readonly ClusterSnapshot[],
   joining: readonly string[] = [],

@@ -18,7 +18,7 @@ export interface Survivor {
 }
 
 /** A Service without one of the clusters. */
-export interface Loss {
+export interface ClusterLoss {
   /** The cluster that is gone. */
   without: string;
   /** Every other cluster that has the Service still has a ready backend to use, for each of its ports. */
@@ -34,7 +34,7 @@ export interface ServiceSurvival {
   name: string;
   /** Backends that new connections can go to now, from anywhere, each counted once. */
   now: number;
-  losses: readonly Loss[];
+  losses: readonly ClusterLoss[];
 }
 
 /**

@@ -247,7 +247,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
 };
 
 /** The words and the next step for what failed somewhere. */
-export function adviceFor(failure: FailureClass, place: FailurePlace): { says: string; hint: string } {
+export function adviceForFailure(failure: FailureClass, place: FailurePlace): { says: string; hint: string } {
   const { says, hint } = ADVICE[failure];
   // Agents behind KVStoreMesh dial their own cluster's server, which is not the peer's.
   return { says: says(dialsOwnServer(place) ? OWN : PEER, place), hint: hint(place) };

@@ -4,7 +4,7 @@ import { type Contexts, mendOf } from '../faults/fault-advice.ts';
 import { groupBy } from '../pairs.ts';
 import { inviteIfOthers } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
-import { adviceFor, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
+import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
 import type { StatusProblem, StatusReport } from './status.ts';
 
@@ -128,7 +128,7 @@ function wordsOf(
   const others = group.map(({ report: { context } }) => context).filter((context) => context !== report.context);
   const place = placeOf(first);
   const peerContext = contexts.get(problem.peer);
-  const words = adviceFor(problem.class, {
+  const words = adviceForFailure(problem.class, {
     ...place,
     peerContext,
     peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,

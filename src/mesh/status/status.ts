@@ -84,7 +84,7 @@ export interface NodeStatus {
 }
 
 /** Set where only some of the nodes were asked. */
-export interface Sample {
+export interface NodeSample {
   percent: number;
   asked: number;
   nodes: number;
@@ -98,7 +98,7 @@ export interface StatusReport {
   cluster: { name: string; id: number };
   healthy: boolean;
   enabled: boolean;
-  sample?: Sample | undefined;
+  sample?: NodeSample | undefined;
   nodes: { total: number; connected: number };
   kvstoremesh: { enabled: boolean; replicas: number; connected: number };
   peers: PeerStatus[];

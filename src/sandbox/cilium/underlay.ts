@@ -6,7 +6,7 @@ import type { Packet } from '../pods/network-rules.ts';
 import { ciliumConfigOf } from './cilium-config.ts';
 
 /** Of WireGuard (Cilium's pkg/wireguard/types ListenPort). */
-export const WIREGUARD_PORT = 51871;
+const WIREGUARD_PORT = 51871;
 
 /** A packet as it is on the wire: wrapped for the tunnel, encrypted, or as it was. */
 export function onTheWire(store: Store, packet: Packet): Packet {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type KubeObject, refOf } from '../../mesh/objects/kube-object.ts';
 import { NAME_ALPHABET } from '../apiserver/storage/lifecycle.ts';
 import type { Store, StoreEvent } from '../apiserver/storage/object-store.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -38,6 +39,22 @@ type Enqueue = (namespace: string | undefined, name: string) => void;
 
 /** The field manager of the sandbox's controllers, as the real ones have it. */
 export const CONTROLLER_MANAGER = 'kube-controller-manager';
+
+/** Writes what a controller has seen of an object, if that is something else than what it says already. */
+export function storeStatus(
+  { store }: ControllerWorld,
+  object: KubeObject & { status?: unknown },
+  status: object,
+): void {
+  if (sameJson(status, object.status)) return;
+  store.update(
+    refOf(object),
+    (stored) => {
+      stored.status = status;
+    },
+    CONTROLLER_MANAGER,
+  );
+}
 
 /** A short suffix for generated names, the same for the same text. */
 export function nameSuffix(text: string, length: number): string {

@@ -17,8 +17,8 @@ import {
   followOwned,
   nameSuffix,
   resolveCount,
-  sameJson,
   stableJson,
+  storeStatus,
 } from './controller.ts';
 import { recordEvent, recordScheduled } from './event.ts';
 
@@ -106,7 +106,7 @@ function replaceOutdated(world: ControllerWorld, set: DaemonSet, pods: Pod[], ha
   for (const pod of [...broken, ...working]) deletePod(world, set, pod);
 }
 
-function writeStatus({ store }: ControllerWorld, set: DaemonSet, pods: Pod[], hash: string, nodes: number) {
+function writeStatus(world: ControllerWorld, set: DaemonSet, pods: Pod[], hash: string, nodes: number) {
   const ready = pods.filter(isPodReady).length;
   const updated = pods.filter((pod) => pod.metadata.labels?.[HASH] === hash).length;
   const status = {
@@ -119,12 +119,5 @@ function writeStatus({ store }: ControllerWorld, set: DaemonSet, pods: Pod[], ha
     ...(ready > 0 && { numberAvailable: ready }),
     ...(nodes > ready && { numberUnavailable: nodes - ready }),
   };
-  if (sameJson(status, set.status)) return;
-  store.update(
-    ref('DaemonSet', set.metadata.namespace, set.metadata.name),
-    (object) => {
-      object.status = status;
-    },
-    CONTROLLER_MANAGER,
-  );
+  storeStatus(world, set, status);
 }

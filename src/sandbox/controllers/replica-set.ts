@@ -6,7 +6,7 @@ import {
   enqueuer,
   followOwned,
   nameSuffix,
-  sameJson,
+  storeStatus,
 } from './controller.ts';
 import { recordEvent } from './event.ts';
 
@@ -70,7 +70,7 @@ function leastUsefulFirst(pods: readonly Pod[]): Pod[] {
   );
 }
 
-function writeStatus({ store }: ControllerWorld, set: ReplicaSet, pods: Pod[]) {
+function writeStatus(world: ControllerWorld, set: ReplicaSet, pods: Pod[]) {
   const ready = pods.filter(isPodReady).length;
   const status = {
     replicas: pods.length,
@@ -78,12 +78,5 @@ function writeStatus({ store }: ControllerWorld, set: ReplicaSet, pods: Pod[]) {
     ...(ready > 0 && { readyReplicas: ready, availableReplicas: ready }),
     observedGeneration: set.metadata.generation,
   };
-  if (sameJson(status, set.status)) return;
-  store.update(
-    ref('ReplicaSet', set.metadata.namespace, set.metadata.name),
-    (object) => {
-      object.status = status;
-    },
-    CONTROLLER_MANAGER,
-  );
+  storeStatus(world, set, status);
 }

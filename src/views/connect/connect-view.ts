@@ -1,4 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { enumerated } from '../../mesh/counted.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -55,16 +56,16 @@ export function connectText(
     const [first = '', ...others] = names;
     const [oneWay] = dialling;
     if (dialling.size === 1 && oneWay !== undefined) {
-      return `${theme.bold(oneWay)} dials ${listed(clusters.filter(({ name }) => dialled.has(name)).map(bold))}`;
+      return `${theme.bold(oneWay)} dials ${enumerated(clusters.filter(({ name }) => dialled.has(name)).map(bold))}`;
     }
     const isEach = mode === 'mesh' || others.length === 1;
     const every = mode === 'mesh' && names.length > 2 ? ', every pair of them' : '';
     if (isUntold) {
       return isEach
-        ? `${listed(names)} are set up to dial each other${every}`
-        : `${first} and each of ${listed(others)} are set up to dial each other`;
+        ? `${enumerated(names)} are set up to dial each other${every}`
+        : `${first} and each of ${enumerated(others)} are set up to dial each other`;
     }
-    return isEach ? `Connected ${listed(names)}${every}` : `Connected ${first} with ${listed(others)}`;
+    return isEach ? `Connected ${enumerated(names)}${every}` : `Connected ${first} with ${enumerated(others)}`;
   }
 }
 
@@ -87,8 +88,4 @@ function credentialCounts(connections: ConnectedClusters['connections']): string
   if (kinds.length === 1) return CREDENTIAL_WORDS[kinds[0] ?? ''] ?? '';
   const count = (kind: string) => connections.filter(({ credential }) => credential === kind).length;
   return kinds.map((kind) => `${CREDENTIAL_WORDS[kind]} (${count(kind)})`).join(', ');
-}
-
-function listed(names: readonly string[]): string {
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }

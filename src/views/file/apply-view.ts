@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { counted } from '../../mesh/counted.ts';
+import { counted, enumerated } from '../../mesh/counted.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { type Pair, pairsOfDials } from '../../mesh/file/differences.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -7,7 +7,7 @@ import { countActions, stepData } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
-import { agreement, listed, pairWords } from './diff-view.ts';
+import { agreement, pairWords } from './diff-view.ts';
 
 /** What `apply` shows. */
 export interface AppliedFiles {
@@ -55,7 +55,7 @@ export function appliedText({ files, clusters, applied }: AppliedFiles, theme: T
             .join(', ')}`,
         ]
       : []),
-    ...(disabled.length > 0 ? [`  • Disabled in ${listed(disabled)}`] : []),
+    ...(disabled.length > 0 ? [`  • Disabled in ${enumerated(disabled)}`] : []),
     `  • Objects: ${summariseActions(countActions(steps), theme)}`,
     ...(applied.connections.length > 0 ? hintLines(`Whether they are connected: ${status}`, theme, 2) : []),
   ].join('\n');

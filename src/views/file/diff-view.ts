@@ -1,5 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import { counted } from '../../mesh/counted.ts';
+import { counted, enumerated } from '../../mesh/counted.ts';
 import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
@@ -75,7 +75,7 @@ const MOST_NAMES = 6;
 /** `a and b are as mesh.yaml says`. */
 export function agreement(clusters: readonly { name: string }[], files: readonly string[], theme: Theme): string {
   const names = printable(clusters.map(({ name }) => name)).map((name) => theme.bold(name));
-  const who = names.length > MOST_NAMES ? `all ${names.length} clusters` : listed(names);
+  const who = names.length > MOST_NAMES ? `all ${names.length} clusters` : enumerated(names);
   return `${who} ${names.length === 1 ? 'is' : 'are'} as ${files.map(nameOf).join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
 }
 
@@ -87,7 +87,7 @@ function missingLines({ unconnected, missingServices }: MeshDifferences, theme: 
   return [
     ...unconnected.map((pair) => `  ${theme.ok('+')} ${pairWords(pair)}, once they are enabled`),
     ...printable(missingServices).map(
-      ({ service, clusters }) => `  ${theme.fail('!')} there is no Service ${service} in ${listed(clusters)}`,
+      ({ service, clusters }) => `  ${theme.fail('!')} there is no Service ${service} in ${enumerated(clusters)}`,
     ),
   ];
 }
@@ -96,9 +96,9 @@ function extraLines({ extra }: MeshDifferences, theme: Theme): string[] {
   const minus = theme.fail('-');
   return [
     ...extra.pairs.map((pair) => `  ${minus} ${pairWords(pair)}`),
-    ...printable(extra.strangers).map(({ peer, knownBy }) => `  ${minus} peer ${peer} of ${listed(knownBy)}`),
+    ...printable(extra.strangers).map(({ peer, knownBy }) => `  ${minus} peer ${peer} of ${enumerated(knownBy)}`),
     ...printable(extra.services).map(
-      ({ service, clusters }) => `  ${minus} Service ${service} is global in ${listed(clusters)}`,
+      ({ service, clusters }) => `  ${minus} Service ${service} is global in ${enumerated(clusters)}`,
     ),
   ];
 }
@@ -107,11 +107,6 @@ function extraLines({ extra }: MeshDifferences, theme: Theme): string[] {
 export function pairWords(pair: Pair): string {
   const [from, to] = printable(pair.clusters);
   return pair.oneWay ? `${from} dials ${to}` : `${from} and ${to} dial each other`;
-}
-
-/** `a, b and c`. */
-export function listed(names: readonly string[]): string {
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 /** A case for each cluster, and one each for what the files have and clusters do not, and the other way round. */

@@ -2,7 +2,7 @@ import type { FirewallRules } from '../../mesh/network/firewall.ts';
 import {
   byDestination,
   clusterNote,
-  familyOf,
+  familyOfRule,
   headNotes,
   type NumberedRule,
   purposeOf,
@@ -34,7 +34,7 @@ export function firewallNft(report: FirewallRules): string {
 
 function ruleLine(rule: NumberedRule): string {
   const { kind, from, to, sources, destinations } = rule;
-  const family = familyOf(rule) === 6 ? 'ip6' : 'ip';
+  const family = familyOfRule(rule) === 6 ? 'ip6' : 'ip';
   const set = (prefixes: readonly string[]) => `{ ${prefixes.join(', ')} }`;
   return [
     `insert rule ${TABLE} ${kind === 'pod-to-pod' ? 'forward' : 'input'}`,
@@ -49,6 +49,6 @@ function protocolMatch(rule: NumberedRule): string[] {
   const { protocol, port } = rule;
   if (protocol === 'all') return [];
   if (protocol === 'esp') return ['meta l4proto esp'];
-  if (protocol === 'icmp') return [familyOf(rule) === 6 ? 'icmpv6 type echo-request' : 'icmp type echo-request'];
+  if (protocol === 'icmp') return [familyOfRule(rule) === 6 ? 'icmpv6 type echo-request' : 'icmp type echo-request'];
   return [`${protocol} dport ${port}`];
 }

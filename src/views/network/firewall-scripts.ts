@@ -4,7 +4,7 @@ import { groupBy } from '../../mesh/pairs.ts';
 import {
   byDestination,
   clusterNote,
-  familyOf,
+  familyOfRule,
   headNotes,
   type NumberedRule,
   PLATFORM_NAMES,
@@ -52,7 +52,7 @@ const GCLOUD: Tool = {
 
 function gcloudProtocol(rule: NumberedRule): string {
   const { protocol, port } = rule;
-  if (protocol === 'icmp' && familyOf(rule) === 6) return '58';
+  if (protocol === 'icmp' && familyOfRule(rule) === 6) return '58';
   return port === undefined ? protocol : `${protocol}:${port}`;
 }
 
@@ -78,7 +78,7 @@ const AWS: Tool = {
 
 function awsPermission(rule: NumberedRule): object {
   const { from, protocol, port, sources, kind } = rule;
-  const isV6 = familyOf(rule) === 6;
+  const isV6 = familyOfRule(rule) === 6;
   const ports = {
     udp: { FromPort: port, ToPort: port },
     tcp: { FromPort: port, ToPort: port },

@@ -3,7 +3,7 @@ import { azPriority, azProtocol } from './firewall-scripts.ts';
 import {
   byDestination,
   clusterNote,
-  familyOf,
+  familyOfRule,
   headNotes,
   type NumberedRule,
   purposeOf,
@@ -37,7 +37,7 @@ const FORMS: Readonly<
   gcloud: (cluster, rules) => [
     ...variableBlock(cluster, 'network', `VPC network of ${cluster.name}`),
     ...rules.flatMap((rule) => {
-      const protocol = rule.protocol === 'icmp' && familyOf(rule) === 6 ? '58' : rule.protocol;
+      const protocol = rule.protocol === 'icmp' && familyOfRule(rule) === 6 ? '58' : rule.protocol;
       return resource('google_compute_firewall', rule, [
         ['name', ruleName(rule)],
         ['network', reference(cluster, 'network')],
@@ -54,7 +54,7 @@ const FORMS: Readonly<
       resource('aws_vpc_security_group_ingress_rule', rule, [
         ['for_each', { raw: `toset(${written(rule.sources)})` }],
         ['security_group_id', reference(cluster, 'security_group_id')],
-        [familyOf(rule) === 6 ? 'cidr_ipv6' : 'cidr_ipv4', { raw: 'each.value' }],
+        [familyOfRule(rule) === 6 ? 'cidr_ipv6' : 'cidr_ipv4', { raw: 'each.value' }],
         ...awsProtocol(rule),
         ['description', `meshctl ${rule.kind} from ${slug(rule.from)}`],
       ]),
@@ -105,7 +105,7 @@ const FORMS: Readonly<
 };
 
 function awsProtocol(rule: NumberedRule): (readonly [string, Value])[] {
-  const isV6 = familyOf(rule) === 6;
+  const isV6 = familyOfRule(rule) === 6;
   const ports = (from: number, to: number): (readonly [string, Value])[] => [
     ['from_port', from],
     ['to_port', to],

@@ -12,8 +12,8 @@ import {
   STATES,
   STYLE,
   shortened,
-  textOf,
-} from '../status/svg-parts.ts';
+  svgText,
+} from '../svg-parts.ts';
 
 const BOX = { width: 210, height: 44, gap: 14 };
 const COLUMN_GAP = 170;
@@ -48,9 +48,9 @@ export function routesSvg({ title, boxes, arrows }: RoutesPicture): string {
     `<style>${STYLE}</style>`,
     `<defs>${STATES.map(([state]) => markerOf(state)).join('')}</defs>`,
     `<rect class="back" width="100%" height="100%" fill="${LIGHT.back}"/>`,
-    textOf(title, { x: MARGIN, y: HEAD.title }, { size: 17, bold: true }),
+    svgText(title, { x: MARGIN, y: HEAD.title }, { size: 17, bold: true }),
     ...HEADINGS.map((words, index) =>
-      textOf(words, { x: MARGIN + index * (BOX.width + COLUMN_GAP), y: HEAD.columns }, SOFT),
+      svgText(words, { x: MARGIN + index * (BOX.width + COLUMN_GAP), y: HEAD.columns }, SOFT),
     ),
     ...drawn.map(({ state, path }) => lineOf(state, path, ` marker-end="url(#arrow-${state})"`)),
     ...boxes.map((box) => boxOf(box, places.get(box.id) ?? { x: 0, y: 0 })),
@@ -80,7 +80,7 @@ function boxOf({ label, detail, broken }: PictureBox, { x, y }: Point): string {
   const middle = x + BOX.width / 2;
   return [
     `<rect class="box${broken ? ' broken' : ''}" x="${round(x)}" y="${round(y)}" width="${BOX.width}" height="${BOX.height}" rx="8" fill="${LIGHT.box}" stroke="${edge}" stroke-width="1.5"${dashed}/>`,
-    textOf(shortened(label, 28), { x: middle, y: y + 19 }, { size: 13, bold: true, middle: true }),
-    textOf(shortened(detail, 34), { x: middle, y: y + 35 }, { ...SOFT, middle: true }),
+    svgText(shortened(label, 28), { x: middle, y: y + 19 }, { size: 13, bold: true, middle: true }),
+    svgText(shortened(detail, 34), { x: middle, y: y + 35 }, { ...SOFT, middle: true }),
   ].join('');
 }

@@ -116,7 +116,7 @@ export function peerLines(effect: PeerEffect, theme: Theme): string[] {
 }
 
 /** `3 to create, 1 to update, 8 to keep`; `60 writes to 18 objects` where some are written several times. */
-export function planSummary(steps: readonly Step[]): string {
+function planSummary(steps: readonly Step[]): string {
   const writes = steps.filter(({ action }) => action !== 'keep');
   const objects = new Set(writes.map(({ cluster, object }) => JSON.stringify([cluster, keyOf(object)])));
   if (objects.size < writes.length) {

@@ -1,5 +1,5 @@
 import { counted } from '../../mesh/counted.ts';
-import type { Loss, ServiceSurvival, Survivor } from '../../mesh/services/survival.ts';
+import type { ClusterLoss, ServiceSurvival, Survivor } from '../../mesh/services/survival.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
@@ -40,7 +40,7 @@ export function failoverText(report: FailoverReport, theme: Theme): string {
   ].join('\n');
 }
 
-function lossCells({ namespace, name, now }: ServiceSurvival, loss: Loss, theme: Theme): (Cell | string)[] {
+function lossCells({ namespace, name, now }: ServiceSurvival, loss: ClusterLoss, theme: Theme): (Cell | string)[] {
   const { without, survives, served, left } = loss;
   const share = now === 0 ? '0 of 0' : `${left} of ${now} (${Math.round((100 * left) / now)} %)`;
   return [

@@ -133,7 +133,7 @@ export function usesNowText({ uses, usesUnread, usesDisconnected, affinity }: Se
 }
 
 /** `mesh-1 (2), mesh-2 (1, at risk)`; nothing for none. */
-export function usesText(uses: readonly Use[]): string {
+function usesText(uses: readonly Use[]): string {
   return uses.map(({ cluster, backends, atRisk }) => `${cluster} (${backends}${atRisk ? ', at risk' : ''})`).join(', ');
 }
 

@@ -1,4 +1,5 @@
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { enumerated } from '../../mesh/counted.ts';
 import { type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/backends.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
@@ -33,11 +34,11 @@ export function warningLines(service: MeshService, theme: Theme): string[] {
 
 const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service: MeshService) => Words>> = {
   'one-cluster': ({ clusters }, service) => ({
-    message: `is defined in ${list(clusters)} only: no other cluster can ask for it or add backends`,
+    message: `is defined in ${enumerated(clusters)} only: no other cluster can ask for it or add backends`,
     hint: annotate(service, '--create-missing'),
   }),
   'namespace-missing': ({ clusters }, { namespace }) => ({
-    message: `${list(clusters)} ${clusters.length === 1 ? 'has' : 'have'} no namespace ${namespace}`,
+    message: `${enumerated(clusters)} ${clusters.length === 1 ? 'has' : 'have'} no namespace ${namespace}`,
   }),
   'annotations-differ': ({ values = {} }, service) => ({
     message: `the clusters' annotations differ: ${byCluster(values)}`,
@@ -54,7 +55,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     message: `the clusters' selectors differ: ${byCluster(values, 'none')}`,
   }),
   'legacy-annotations': ({ clusters }, service) => ({
-    message: `${list(clusters)} ${clusters.length === 1 ? 'uses' : 'use'} the older annotation names io.cilium/…, which a newer name beside them overrides`,
+    message: `${enumerated(clusters)} ${clusters.length === 1 ? 'uses' : 'use'} the older annotation names io.cilium/…, which a newer name beside them overrides`,
     hint: `Rename them: ${annotate(service)}`,
   }),
   'unknown-affinity': ({ values = {} }, service) => ({
@@ -66,7 +67,7 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     hint: annotate(service, ...agreedSharing(service)),
   }),
   'namespace-not-global': ({ clusters }, { namespace, clusters: all }) => ({
-    message: `namespace ${namespace} is not global in ${list(clusters)}: the other clusters get no backends from there`,
+    message: `namespace ${namespace} is not global in ${enumerated(clusters)}: the other clusters get no backends from there`,
     hint: all
       .filter(({ cluster }) => clusters.includes(cluster))
       .map(({ context }) =>
@@ -79,11 +80,11 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
     hint: annotate(service, '--shared=true'),
   }),
   headless: ({ clusters }) => ({
-    message: `is headless, or an ExternalName, in ${list(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
+    message: `is headless, or an ExternalName, in ${enumerated(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
   }),
   'no-ready-backend': () => ({ message: 'has no ready backend in any cluster: requests fail' }),
   unserved: ({ clusters }) => ({
-    message: `requests from ${list(clusters)} fail: no backend that can be used from there is ready`,
+    message: `requests from ${enumerated(clusters)} fail: no backend that can be used from there is ready`,
   }),
 };
 
@@ -127,10 +128,6 @@ function agreement({ clusters }: MeshService): { affinity: Affinity; isCommon: b
 /** What more than half of the values are. */
 function majority<T>(values: readonly T[]): T | undefined {
   return values.find((value) => values.filter((other) => other === value).length * 2 > values.length);
-}
-
-function list(names: readonly string[]): string {
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 function byCluster(values: Readonly<Record<string, string>>, empty = '-'): string {

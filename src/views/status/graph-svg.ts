@@ -12,8 +12,8 @@ import {
   STATES,
   STYLE,
   shortened,
-  textOf,
-} from './svg-parts.ts';
+  svgText,
+} from '../svg-parts.ts';
 
 const BOX = { width: 190, height: 58 };
 const MARGIN = 48;
@@ -44,7 +44,7 @@ export function svgOf({ title, nodes, edges }: MeshGraph): string {
     `<style>${STYLE}</style>`,
     `<defs>${STATES.map(([state]) => markerOf(state)).join('')}</defs>`,
     `<rect class="back" width="100%" height="100%" fill="${LIGHT.back}"/>`,
-    textOf(title, { x: MARGIN / 2, y: 30 }, { size: 17, bold: true }),
+    svgText(title, { x: MARGIN / 2, y: 30 }, { size: 17, bold: true }),
     ...drawn.map(({ line }) => line),
     ...nodes.map(({ id, label, detail, known }) => boxOf(places.get(id) ?? centre, label, detail, known)),
     ...drawn.map(({ caption }) => caption),
@@ -94,14 +94,14 @@ function boxOf({ x, y }: Point, label: string, detail: string, known: boolean): 
   const dashed = known ? '' : ' stroke-dasharray="5 4"';
   return [
     `<rect class="box" ${place} fill="${LIGHT.box}" stroke="${LIGHT.line}" stroke-width="1.5"${dashed}/>`,
-    textOf(shortened(label, 22), { x, y: y - 4 }, { size: 15, bold: true, middle: true }),
-    textOf(shortened(detail, 30), { x, y: y + 15 }, { ...SOFT, middle: true }),
+    svgText(shortened(label, 22), { x, y: y - 4 }, { size: 15, bold: true, middle: true }),
+    svgText(shortened(detail, 30), { x, y: y + 15 }, { ...SOFT, middle: true }),
   ].join('');
 }
 
 function legendOf(height: number): string {
   return STATES.map(([state, words], index) => {
     const [x, y] = [MARGIN / 2 + (LEGEND_PLACES[index] ?? 0), round(height - 18)];
-    return `${lineOf(state, `M${x} ${y}h26`)}${textOf(words, { x: x + 34, y: y + 4 }, SOFT)}`;
+    return `${lineOf(state, `M${x} ${y}h26`)}${svgText(words, { x: x + 34, y: y + 4 }, SOFT)}`;
   }).join('');
 }

@@ -6,7 +6,7 @@ import { MeshctlError } from '../../errors.ts';
 import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, meshHostname, secretRef } from '../../objects/names.ts';
 import { isOurs } from '../../objects/ownership.ts';
-import { dataOf, encodeText, secretTexts } from '../../objects/secret-data.ts';
+import { dataOf, decodeText, encodeText, secretTexts } from '../../objects/secret-data.ts';
 import { aliasedIps } from '../../peers/file/host-aliases.ts';
 import { cachedPeerFile, peersIn } from '../../peers/file/peer-config.ts';
 import { addressesIn, dialsOwnCache, readPeerFile } from '../../peers/file/peer-file.ts';
@@ -142,10 +142,8 @@ function movingStep(
   const edit = setKeys(data);
   if (before && !edit(before)) return { ...base, action: 'keep', changes: [], why };
   const changes = peers.map((peer) => {
-    const file = Object.hasOwn(data, peer)
-      ? secretTexts({ ...before, data } as unknown as KubeObject)[peer]
-      : undefined;
-    return { path: `data.${peer}`, to: `dials ${addressesIn(file ?? '').join(', ')}` };
+    const file = data[peer] === undefined ? '' : decodeText(data[peer]);
+    return { path: `data.${peer}`, to: `dials ${addressesIn(file).join(', ')}` };
   });
   const create = { ...(rendered ?? newPeerSecret(object)), data };
   return { ...base, action: before ? 'update' : 'create', changes, why, write: { method: 'edit', create, edit } };

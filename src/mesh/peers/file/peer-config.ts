@@ -41,7 +41,7 @@ export function remotePeerFile(peer: string, endpoint: PeerEndpoint, prefix: str
 }
 
 /** What a peering file's endpoints are: `host:port` each. */
-export function dialled(peer: string, endpoint: PeerEndpoint): readonly string[] {
+function dialled(peer: string, endpoint: PeerEndpoint): readonly string[] {
   return endpoint.alias?.ports.map((port) => `${meshHostname(peer)}:${port}`) ?? endpoint.addresses;
 }
 

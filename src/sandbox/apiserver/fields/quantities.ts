@@ -9,7 +9,7 @@ const NANO_DIGITS = 9;
  * A quantity in the form in which the API server gives it back: no fraction, the largest suffix that allows that
  * (`1000m` is `1`, `0.5` is `500m`, `1024Mi` is `1Gi`). What is no such quantity comes back as it is.
  */
-export function canonicalQuantity(quantity: unknown): unknown {
+function canonicalQuantity(quantity: unknown): unknown {
   const match = FORM.exec(String(quantity));
   if (!match) return quantity;
   const [, sign, whole = '', fraction = '', suffix = ''] = match;

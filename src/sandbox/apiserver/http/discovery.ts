@@ -107,7 +107,7 @@ function subresourceKind(type: ResourceType, subresource: string): { group?: str
 }
 
 const AGGREGATED = /application\/json;[^,]*as=APIGroupDiscoveryList/;
-export const AGGREGATED_MEDIA_TYPE = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+const AGGREGATED_MEDIA_TYPE = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
 /** Everything of /api or /apis in one document. */
 function aggregated(kinds: Kinds, groups: [string, readonly string[]][]): JsonObject {

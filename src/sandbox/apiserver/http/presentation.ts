@@ -25,7 +25,7 @@ export function representationOf(accept: string | undefined, query: URLSearchPar
 }
 
 /** An object in a version of its API. */
-export function inVersion(object: KubeObject, resource: ResourceType, version: string): KubeObject {
+function inVersion(object: KubeObject, resource: ResourceType, version: string): KubeObject {
   return { ...object, apiVersion: apiVersionOf(resource.group, version), kind: resource.kind };
 }
 

@@ -13,7 +13,7 @@ export interface RequestBody {
 }
 
 /** The media type of a request without its parameters. */
-export function mediaTypeOf(request: IncomingMessage): string {
+function mediaTypeOf(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? '';
 }
 

@@ -16,7 +16,7 @@ const DAY = 24 * HOUR;
 export const NONE = '<none>';
 
 /** A span as kubectl shows it: `5s`, `3m20s`, `12m`, `5h3m`, `3d4h`, `40d`. */
-export function humanDuration(seconds: number): string {
+function humanDuration(seconds: number): string {
   const [minutes, hours, days] = [Math.floor(seconds / MINUTE), Math.floor(seconds / HOUR), Math.floor(seconds / DAY)];
   const pair = (whole: string, rest: number, unit: string): string => (rest > 0 ? `${whole}${rest}${unit}` : whole);
   if (seconds < 2 * MINUTE) return `${Math.max(0, Math.floor(seconds))}s`;

@@ -67,7 +67,7 @@ export interface Kinds {
 }
 
 /** The type that a CustomResourceDefinition describes. */
-export function typeOfDefinition(definition: KubeObject): ResourceType {
+function typeOfDefinition(definition: KubeObject): ResourceType {
   const spec = objectAt(definition, 'spec') ?? {};
   const names = objectAt(spec, 'names') ?? {};
   const served = objectsAt(spec, 'versions').filter((version) => version.served !== false);

@@ -43,7 +43,7 @@ function parseLabelTerm(term: string): LabelTest {
 }
 
 /** Reads `a=b,c!=d,e in (f,g),h notin (i),j,!k`. Throws 400. */
-export function parseLabelSelector(text: string): Selector {
+function parseLabelSelector(text: string): Selector {
   const tests = splitTerms(text).map(parseLabelTerm);
   return (object) => tests.every((test) => test(object.metadata.labels ?? {}));
 }
@@ -86,7 +86,7 @@ function unknownField(resource: ResourceType, field: string): ApiError {
 }
 
 /** Reads `metadata.name=x,status.phase!=Running`. Throws 400 for fields that the kind cannot be selected by. */
-export function parseFieldSelector(resource: ResourceType, text: string): Selector {
+function parseFieldSelector(resource: ResourceType, text: string): Selector {
   const tests = splitTerms(text).map((term): Selector => {
     const match = /^(?<field>[^=!]+?)(?<operator>==|=|!=)(?<value>.*)$/.exec(term)?.groups;
     if (match?.field === undefined) throw badRequest(`invalid selector: '${term}'; can't understand '${term}'`);

@@ -56,7 +56,7 @@ export function labelCauses(labels: JsonObject | undefined, field: string): Stat
 }
 
 /** What is wrong with annotations: their values may be anything, but not too long together. */
-export function annotationCauses(annotations: JsonObject | undefined, field: string): StatusCause[] {
+function annotationCauses(annotations: JsonObject | undefined, field: string): StatusCause[] {
   const entries = Object.entries(annotations ?? {});
   // The server looks at the keys in lower case, and names them as they are.
   const causes = entries.flatMap(([key]) => keyErrors(key.toLowerCase()).map((error) => wrong(field, key, error)));

@@ -1,4 +1,4 @@
-import type { EdgeState } from '../../mesh/status/mesh-graph.ts';
+import type { EdgeState } from '../mesh/status/mesh-graph.ts';
 
 /** The states of arrows, with what they mean. */
 export const STATES: readonly [EdgeState, string][] = [
@@ -65,7 +65,7 @@ export function lineOf(state: EdgeState, path: string, more = ''): string {
 export function captionOf(label: string, at: Point): string {
   const style = { size: 11.5, middle: true };
   const halo = ` class="halo" stroke="${LIGHT.back}" stroke-width="4" stroke-linejoin="round"`;
-  return `${textOf(label, at, { ...style, colour: LIGHT.back, more: halo })}${textOf(label, at, style)}`;
+  return `${svgText(label, at, { ...style, colour: LIGHT.back, more: halo })}${svgText(label, at, style)}`;
 }
 
 export interface TextStyle {
@@ -79,7 +79,7 @@ export interface TextStyle {
 }
 
 /** Text on one line. */
-export function textOf(
+export function svgText(
   text: string,
   at: Point,
   { size, bold, middle, colour = LIGHT.ink, more = '' }: TextStyle,
