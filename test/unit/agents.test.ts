@@ -4,7 +4,7 @@ import { lackOfAgents } from '../../src/mesh/cilium/agents.ts';
 import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
-import { createTally } from '../../src/mesh/status/status.ts';
+import { createTally } from '../../src/mesh/status/status-tally.ts';
 import { statusText } from '../../src/views/status/status-view.ts';
 import type { Theme } from '../../src/views/theme.ts';
 import { apiserverDeployment, loadBalancerService, NOW, snapshotOf } from '../support/snapshots.ts';

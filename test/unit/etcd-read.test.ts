@@ -2,7 +2,9 @@ import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EtcdRead, EtcdReadError, readKey } from '../../src/etcd/read.ts';
+import type { EtcdRead } from '../../src/etcd/handshake.ts';
+import { readKey } from '../../src/etcd/read.ts';
+import { EtcdReadError } from '../../src/etcd/read-error.ts';
 import {
   createMessageReader,
   decodeRangeRequest,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { EtcdReadError, type EtcdReadReason } from '../../src/etcd/read.ts';
+import { EtcdReadError, type EtcdReadReason } from '../../src/etcd/read-error.ts';
 import { explainRefusal, refusalOf } from '../../src/flows/etcd/refusal.ts';
 import type { Flow, Target } from '../../src/flows/flow.ts';
 import type { Direction } from '../../src/mesh/connect/direction.ts';

@@ -12,8 +12,8 @@ import {
   remoteClusters,
   remoteClustersOfAgent,
 } from '../../src/mesh/status/remote-cluster-report.ts';
-import { createTally } from '../../src/mesh/status/status.ts';
 import { adviseMesh } from '../../src/mesh/status/status-reasons.ts';
+import { createTally } from '../../src/mesh/status/status-tally.ts';
 import { reasonIn } from '../../src/mesh/status/troubleshoot.ts';
 import { errorData } from '../../src/views/error-data.ts';
 import { planData, planText } from '../../src/views/plan/plan-view.ts';

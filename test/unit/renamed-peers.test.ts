@@ -5,8 +5,8 @@ import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { renamedPeers, takeUpCommand } from '../../src/mesh/peers/renamed-peers.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
-import { createTally } from '../../src/mesh/status/status.ts';
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
+import { createTally } from '../../src/mesh/status/status-tally.ts';
 import { apiserverDeployment, caFacts, loadBalancerService, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
 
 interface Shape {

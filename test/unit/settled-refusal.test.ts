@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EtcdReadError, type EtcdSeen } from '../../src/etcd/read.ts';
+import { EtcdReadError, type EtcdSeen } from '../../src/etcd/read-error.ts';
 import { refusalOf } from '../../src/flows/etcd/refusal.ts';
 import { settledRefusal } from '../../src/flows/etcd/settled-refusal.ts';
 import type { Flow, Target } from '../../src/flows/flow.ts';

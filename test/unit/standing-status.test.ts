@@ -5,8 +5,9 @@ import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import { judgeStanding } from '../../src/mesh/status/standing-status.ts';
-import { createTally, type PollResult, type StatusReport } from '../../src/mesh/status/status.ts';
+import type { PollResult, StatusReport } from '../../src/mesh/status/status.ts';
 import { reasonsOf } from '../../src/mesh/status/status-reasons.ts';
+import { createTally } from '../../src/mesh/status/status-tally.ts';
 import { meshStatusText } from '../../src/views/status/matrix-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 import {

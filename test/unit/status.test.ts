@@ -2,13 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ADVICE, classifyFailure } from '../../src/mesh/status/failure-reason.ts';
 import { evaluateMesh } from '../../src/mesh/status/mesh-status.ts';
 import type { RemoteClusterReport } from '../../src/mesh/status/remote-cluster-report.ts';
-import {
-  createTally,
-  type PollResult,
-  type StatusExpectation,
-  type StatusReport,
-} from '../../src/mesh/status/status.ts';
+import type { PollResult, StatusExpectation, StatusReport } from '../../src/mesh/status/status.ts';
 import { adviseMesh, reasonsOf } from '../../src/mesh/status/status-reasons.ts';
+import { createTally } from '../../src/mesh/status/status-tally.ts';
 import { statusJunit } from '../../src/views/status/status-junit.ts';
 import { statusText } from '../../src/views/status/status-view.ts';
 

@@ -2,8 +2,9 @@ import { unnamedIn, withNamedContexts } from '../../mesh/command-line.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CommandContext } from '../command.ts';
+import { isWithoutCilium } from './absent-cilium.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { isWithoutCilium, quietly, withFoundClusters } from './find-clusters.ts';
+import { quietly, withFoundClusters } from './find-clusters.ts';
 
 /**
  * The contexts of the kubeconfig that lead to the clusters of these names, as their cilium-config tells; names that no

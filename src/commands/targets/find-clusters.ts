@@ -8,6 +8,7 @@ import { type CiliumNamespaces, parseCiliumNamespaces } from '../../mesh/cilium/
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { CommandContext } from '../command.ts';
+import { absenceOf, isWithoutCilium, noCilium, wrongNamespace } from './absent-cilium.ts';
 import { type ClusterFlags, kubeconfigOf, opener } from './cluster-flags.ts';
 import { isGlob, matchesAny } from './context-patterns.ts';
 
@@ -104,6 +105,7 @@ const LOOKS_AT_A_TIME = 16;
 
 /** What may be gone at the next attempt. */
 const PASSING: readonly string[] = ['ClusterUnreachable', 'ApiFailure', 'Timeout'];
+
 const LOOK_INTERVAL_MS = 500;
 
 /**
@@ -214,28 +216,6 @@ export function quietly(context: CommandContext): CommandContext {
   return { ...context, progress: { ...context.progress, warn: () => undefined } };
 }
 
-/** Why a cluster is none of those that run Cilium. */
-function absenceOf({ namespace, elsewhere, isConfigLost }: FirstLook): string {
-  if (isConfigLost) return `Cilium runs in namespace ${namespace}, but its ConfigMap cilium-config is missing`;
-  return `no Cilium in namespace ${namespace}${elsewhere ? `; it is in ${elsewhere.join(', ')}` : ''}`;
-}
-
-function wrongNamespace({ again }: CommandContext, looks: readonly FirstLook[]): MeshctlError {
-  const right = looks.flatMap(({ client, elsewhere = [] }) =>
-    elsewhere.map((namespace) => `${client.context}=${namespace}`),
-  );
-  return new MeshctlError(
-    'Usage',
-    looks.map((look) => `context "${look.client.context}": ${absenceOf(look)}`).join('; '),
-    {
-      hint: `Name the namespace that has Cilium: ${again('-n', right.join(','))}`,
-      details: {
-        clusters: looks.map(({ client, namespace, elsewhere }) => ({ context: client.context, namespace, elsewhere })),
-      },
-    },
-  );
-}
-
 /**
  * A namespace that was given for a cluster by name is for one of these, unless it may be for one that does not answer, or for
  * another one of the kubeconfig, which the command may open by itself.
@@ -293,30 +273,4 @@ function leaveOut({ progress }: CommandContext, name: string, why: string): void
 /** The same of clusters that were found, and cannot be asked. */
 export function sayLeftOut(context: CommandContext, clusters: readonly Unanswered[]): void {
   for (const { context: name, error } of clusters) leaveOut(context, name, error.message);
-}
-
-/** Whether no context of a kubeconfig leads to Cilium, or not in the namespace that was given. */
-export function isWithoutCilium(error: unknown): boolean {
-  return error instanceof MeshctlError && (error.code === 'CiliumMissing' || error.details.withoutCilium === true);
-}
-
-function noCilium({ files, contexts }: Kubeconfig, looks: readonly (FirstLook | SilentCluster)[]): MeshctlError {
-  if (contexts.length === 0) {
-    return new MeshctlError('CiliumMissing', `kubeconfig ${files.join(', ')} holds no contexts`, {
-      hint: 'Name one that leads to your clusters: --kubeconfig FILE, or KUBECONFIG.',
-      details: { files, withoutCilium: true },
-    });
-  }
-  const elsewhere = [...new Set(looks.flatMap((look) => ('elsewhere' in look ? (look.elsewhere ?? []) : [])))];
-  const where = elsewhere.length > 0 ? ` in the namespace that was given; it is in ${elsewhere.join(', ')}` : '';
-  return new MeshctlError(
-    where ? 'Usage' : 'CiliumMissing',
-    `no context of kubeconfig ${files.join(', ')} runs Cilium${where}`,
-    {
-      hint: where
-        ? 'Leave the namespace out: it is found in each cluster.'
-        : 'Name contexts with --context, or the namespace of Cilium with -n.',
-      details: { files, withoutCilium: true },
-    },
-  );
 }

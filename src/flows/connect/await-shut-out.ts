@@ -1,5 +1,5 @@
 import type { LimitFunction } from 'p-limit';
-import { EtcdReadError } from '../../etcd/read.ts';
+import { EtcdReadError } from '../../etcd/read-error.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { kubectlCommand } from '../../mesh/command-line.ts';
 import { dialingSecret } from '../../mesh/connect/direction.ts';

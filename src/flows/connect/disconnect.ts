@@ -9,7 +9,8 @@ import { createClusterWriter } from '../write/apply-clusters.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { awaitParted } from './await-parted.ts';
-import { type DisconnectOptions, forget, type PreparedDisconnect } from './prepare-disconnect.ts';
+import { forget } from './dead-cluster.ts';
+import type { DisconnectOptions, PreparedDisconnect } from './prepare-disconnect.ts';
 
 export interface DisconnectOutcome {
   parted: readonly { from: string; to: string }[];

@@ -1,4 +1,4 @@
-import { EtcdReadError } from '../../etcd/read.ts';
+import { EtcdReadError } from '../../etcd/read-error.ts';
 import { replicasOf, scaleUpCommand } from '../../mesh/apiserver/deployment.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';

@@ -6,7 +6,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { isPodRunning } from '../../mesh/objects/pods.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
-import { isConnected } from '../../mesh/status/status.ts';
+import { isConnected } from '../../mesh/status/status-tally.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { AGENTS, REPLICAS, readAnswer, type StatusProgram } from '../status/status-programs.ts';
 import { nudgePods } from '../write/nudge.ts';

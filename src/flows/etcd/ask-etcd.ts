@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
-import { type EtcdKeyRead, EtcdReadError, readKey } from '../../etcd/read.ts';
+import { type EtcdKeyRead, readKey } from '../../etcd/read.ts';
+import { EtcdReadError } from '../../etcd/read-error.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR, CLUSTER_CONFIG_PREFIX } from '../../mesh/objects/names.ts';

@@ -1,4 +1,4 @@
-import { EtcdReadError } from '../../etcd/read.ts';
+import { EtcdReadError } from '../../etcd/read-error.ts';
 import { describeCommand, kubectlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialledHosts } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';

@@ -1,4 +1,5 @@
-import { EtcdReadError, type EtcdReadReason, readPrefix } from '../../etcd/read.ts';
+import { readPrefix } from '../../etcd/read.ts';
+import { EtcdReadError, type EtcdReadReason } from '../../etcd/read-error.ts';
 import { runsWithFormerCa } from '../../mesh/apiserver/pod-marks.ts';
 import { reissueAdvice } from '../../mesh/certificates/reissue.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';

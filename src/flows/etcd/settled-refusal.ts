@@ -1,4 +1,4 @@
-import { EtcdReadError, type EtcdSeen } from '../../etcd/read.ts';
+import { EtcdReadError, type EtcdSeen } from '../../etcd/read-error.ts';
 import { isRolledOut } from '../../mesh/apiserver/deployment.ts';
 import { coversHost } from '../../mesh/certificates/cluster-certificates.ts';
 import { reissueAdvice } from '../../mesh/certificates/reissue.ts';

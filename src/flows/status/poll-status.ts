@@ -12,15 +12,8 @@ import { peersOfOthers, servedPeers } from '../../mesh/peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, knownPeers } from '../../mesh/peers/peers.ts';
 import type { RemoteClusterReport } from '../../mesh/status/remote-cluster-report.ts';
 import type { PolledCluster } from '../../mesh/status/standing-status.ts';
-import {
-  createTally,
-  type FailureReason,
-  isConnected,
-  isUnchecked,
-  type PollResult,
-  type StatusComponent,
-  type StatusExpectation,
-} from '../../mesh/status/status.ts';
+import type { FailureReason, PollResult, StatusComponent, StatusExpectation } from '../../mesh/status/status.ts';
+import { createTally, isConnected, isUnchecked } from '../../mesh/status/status-tally.ts';
 import { failingDials } from '../../mesh/status/troubleshoot.ts';
 import { readNodesIfAllowed } from '../../snapshot/nodes.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';

@@ -1,40 +1,16 @@
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
 import pLimit from 'p-limit';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../mesh/clock.ts';
 import { errorOfAbort, MeshctlError } from '../../mesh/errors.ts';
 import type { CredentialSource, Credentials } from '../access/credentials.ts';
-import type { ApiAction } from '../errors.ts';
 import { errorOfRefusal } from '../errors.ts';
-import { bodyText, headOf, redirectTarget, warningsIn } from './http-answer.ts';
+import { type ApiRequest, type Exchange, exchange } from './exchange.ts';
+import { bodyText, headOf, redirectTarget } from './http-answer.ts';
 import { type LinkedSignal, linkSignals } from './linked-signal.ts';
 import { errorOfProtocol, errorOfTimeout, errorOfTransport } from './no-answer.ts';
 import { type RetryPolicy, retryDelayMs } from './retry.ts';
 import { upgrade } from './websocket-upgrade.ts';
-
-/** One request to the API server. */
-export interface ApiRequest {
-  action: ApiAction;
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** With its query. */
-  path: string;
-  body?: unknown;
-  contentType?: string;
-  /** Whether it may be repeated when it is not known to have failed. */
-  idempotent: boolean;
-  /**
-   * It changes something. Once it has been sent, its signal does not cut it off: whether it was carried out would not be
-   * known, and what comes late undoes the rollback. It ends with its answer or with the time for one request.
-   */
-  stores?: boolean | undefined;
-  /** Told before each attempt: from then on it may be carried out. */
-  onSend?: (() => void) | undefined;
-  /** Statuses that the caller takes as data; all others from 400 on are errors. */
-  expectedStatuses?: readonly number[];
-  /** Aborts this request; replaces the client's own signal. */
-  signal?: AbortSignal | undefined;
-}
 
 export interface ApiResponse {
   status: number;
@@ -57,21 +33,17 @@ export interface Transport {
   close(): void;
 }
 
-export interface TransportOptions {
-  server: string;
+export interface TransportOptions extends Exchange {
   /** The same for messages, without a password. */
   shown: string;
   credentials: CredentialSource;
   /** For a whole request, body included; of a stream, for its headers. */
   requestTimeoutMs: number;
-  userAgent: string;
   signal: AbortSignal;
   retry: RetryPolicy;
   clock: Pick<Clock, 'sleep'>;
   /** Gets one line per attempt: method, URL, outcome, time. Never headers or bodies. */
   debug?: ((line: string, kind: RequestKind) => void) | undefined;
-  /** Gets what the API server warns of (`Warning` headers, RFC 7234). */
-  warn?: ((text: string) => void) | undefined;
 }
 
 /**
@@ -136,45 +108,6 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  /** One HTTP exchange up to the response's head. */
-  function exchange(request: ApiRequest, login: Credentials, signal: AbortSignal): Promise<http.IncomingMessage> {
-    const url = new URL(base + request.path);
-    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-    const send = url.protocol === 'http:' ? http.request : https.request;
-    return new Promise((resolve, reject) => {
-      const outgoing = send(url, {
-        method: request.method,
-        agent: login.agent,
-        signal,
-        headers: {
-          accept: 'application/json',
-          'user-agent': options.userAgent,
-          ...(body ? { 'content-type': request.contentType ?? 'application/json', 'content-length': body.length } : {}),
-          ...login.headers,
-        },
-        ...(login.auth ? { auth: login.auth } : {}),
-      });
-      // A request that still waits for its connection, e.g. for a proxy's answer, does not heed its signal.
-      const abort = () => reject(errorOfAbort(signal));
-      signal.addEventListener('abort', abort, { once: true });
-      outgoing.once('response', (response) => {
-        for (const text of warningsIn(response.headers.warning)) options.warn?.(text);
-        resolve(response);
-      });
-      outgoing.once('upgrade', (response, socket) => {
-        socket.destroy();
-        reject(errorOfProtocol(request.action, `it answers ${response.statusCode} and another protocol`));
-      });
-      // Stays on: an abort after the response is reported here too, and the body's reader sees it as well.
-      outgoing.on('error', reject);
-      outgoing.once('close', () => {
-        signal.removeEventListener('abort', abort);
-        reject(new Error('the connection was closed before an answer'));
-      });
-      outgoing.end(body);
-    });
-  }
-
   async function refusal(request: ApiRequest, status: number, body: string): Promise<MeshctlError> {
     const login = await credentials.get();
     const identity = { auth: credentials.auth, certificateNotAfter: login.certificateNotAfter };
@@ -219,7 +152,7 @@ export function createTransport(options: TransportOptions): Transport {
             limit.any,
             async (login) => {
               request.onSend?.();
-              const response = await exchange(request, login, request.stores ? limit.withoutOwn : limit.any);
+              const response = await exchange(options, request, login, request.stores ? limit.withoutOwn : limit.any);
               return { ...headOf(response), text: await bodyText(response) };
             },
             () => undefined,
@@ -243,7 +176,7 @@ export function createTransport(options: TransportOptions): Transport {
             request,
             limit.any,
             async (login) => {
-              const response = await exchange(request, login, limit.any);
+              const response = await exchange(options, request, login, limit.any);
               return { ...headOf(response), response };
             },
             (answer) => answer.response.resume(),

@@ -1,6 +1,4 @@
 import { apiserverService } from '../apiserver/live.ts';
-import { lackOfService } from '../apiserver/service-lack.ts';
-import { restoreTypeCommand } from '../apiserver/service-type-taken.ts';
 import { parseCidr } from '../cilium/cidr.ts';
 import { routingMode } from '../cilium/datapath.ts';
 import {
@@ -12,12 +10,11 @@ import {
   rangesIn,
 } from '../cilium/pod-ranges.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
-import { nodePortCommand } from '../enable/exposure/node-port.ts';
 import { serviceSpec } from '../objects/service.ts';
-import { groupBy, pairsOf } from '../pairs.ts';
+import { pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
-import { NO_CONFIG } from './config.ts';
+import { NO_SERVICE } from './exposure.ts';
+import { NO_CONFIG } from './subjects.ts';
 
 /** Addresses that must not meet, within one mesh. */
 export const ADDRESS_CHECKS: readonly Check[] = [
@@ -93,47 +90,8 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     says: ({ args }) =>
       `context "${args.context}": ipv4-native-routing-cidr ${args.cidr} does not hold ${listed(args.ranges)}${andMore(args)} of ${args.peer}, so packets to these pods do not come from a pod's address`,
   },
-  {
-    id: 'node-port-unique',
-    category: 'addresses',
-    title: 'no two clusters use the same NodePort',
-    subject: besideOthers((cluster) => {
-      const port = nodePortOf(cluster);
-      return {
-        things: port === undefined ? [] : [String(port)],
-        otherwise: 'its clustermesh-apiserver has no NodePort',
-      };
-    }),
-    run: equalNodePorts,
-    says: ({ args }) =>
-      `contexts ${listed(args.contexts)}: the clustermesh-apiservers have the same NodePort ${args.port}`,
-  },
-  {
-    id: 'service-reachable',
-    category: 'addresses',
-    title: 'the clustermesh-apiserver can be reached from outside its cluster',
-    subject: (cluster) => ({
-      things: [serviceSpec(apiserverService(cluster)).type ?? []].flat(),
-      otherwise: NO_SERVICE,
-    }),
-    run: ({ clusters }) =>
-      clusters.flatMap((cluster): Finding[] => {
-        const { context } = cluster;
-        const service = apiserverService(cluster);
-        const isOfNoType = lackOfService(cluster, service) !== undefined;
-        if (!isOfNoType && serviceSpec(service).type !== 'ClusterIP') return [];
-        const args = isOfNoType ? { foundBy: 'service-type', foundIn: context } : { context };
-        const command =
-          restoreTypeCommand(cluster) ??
-          meshctlCommand('clustermesh enable', { context }, ['--service-type', 'LoadBalancer']);
-        const hint = `Peers reach a ClusterIP only where the network routes it. Otherwise: ${command}`;
-        return [{ id: 'service-reachable', severity: 'warn', cluster: context, args, hint }];
-      }),
-    says: ({ args }) => `context "${args.context}": the clustermesh-apiserver's Service has the type ClusterIP`,
-  },
 ];
 
-const NO_SERVICE = 'there is no Service clustermesh-apiserver yet';
 const NO_SERVICE_RANGE = `no ServiceCIDR of it could be read, and ${NO_SERVICE}`;
 
 function podRangesOf(cluster: ClusterSnapshot): Subject {
@@ -285,33 +243,4 @@ function nodeRanges({ nodes }: ClusterSnapshot): NamedRange[] {
       addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address),
     ),
   );
-}
-
-function nodePortOf(cluster: ClusterSnapshot): number | undefined {
-  const spec = serviceSpec(apiserverService(cluster));
-  return spec?.type === 'NodePort' ? spec.ports?.[0]?.nodePort : undefined;
-}
-
-/** With kube-proxy replacement a node takes a known node's address with a NodePort of its own for itself. */
-function equalNodePorts({ clusters }: CheckInput): Finding[] {
-  const exposed = clusters.flatMap((cluster) => {
-    const port = nodePortOf(cluster);
-    return port === undefined ? [] : [{ cluster, port }];
-  });
-  const taken = new Set(exposed.map(({ port }) => port));
-  return [...groupBy(exposed, ({ port }) => port)]
-    .filter(([, same]) => same.length > 1)
-    .map(([port, same]) => ({
-      id: 'node-port-unique',
-      severity: same.some(({ cluster }) => replacesKubeProxy(cluster)) ? 'fail' : 'warn',
-      args: { port, contexts: same.map(({ cluster }) => cluster.context) },
-      hint:
-        'With kube-proxy replacement such clusters dial themselves (cilium/cilium#24692). Give one another port: ' +
-        same.slice(-1).map(({ cluster }) => nodePortCommand(cluster, taken)),
-    }));
-}
-
-/** `true`, or before 1.14 also `strict`, `partial`, `probe`. */
-function replacesKubeProxy({ ciliumConfig }: ClusterSnapshot): boolean {
-  return !['false', 'disabled', undefined].includes(ciliumConfig?.['kube-proxy-replacement']);
 }

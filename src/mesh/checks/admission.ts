@@ -8,8 +8,8 @@ import { enforcedLevel, restrictedViolations } from '../objects/pod-security.ts'
 import { serviceSpec } from '../objects/service.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import { type Finding, listed, type Subject } from './check.ts';
-import { NO_CONFIG } from './config.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
+import { NO_CONFIG } from './subjects.ts';
 
 /** As Cilium's chart labels the pods. */
 const POD_LABELS = { 'k8s-app': APISERVER, 'app.kubernetes.io/name': APISERVER, 'app.kubernetes.io/part-of': 'cilium' };

@@ -2,7 +2,7 @@ import { lackOfAgents } from '../cilium/agents.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { agentDaemonSetRef } from '../objects/names.ts';
 import type { Check, Finding } from './check.ts';
-import { NO_CONFIG } from './config.ts';
+import { NO_CONFIG } from './subjects.ts';
 
 /** Whether there is anybody who could connect. */
 export const AGENT_CHECKS: readonly Check[] = [

@@ -3,17 +3,21 @@ import { AGENT_CHECKS } from './agents.ts';
 import type { Check, Finding } from './check.ts';
 import { COMBINATION_CHECKS } from './combinations.ts';
 import { CONFIG_CHECKS } from './config.ts';
+import { EXPOSURE_CHECKS } from './exposure.ts';
 import { IDENTITY_CHECKS } from './identity.ts';
+import { MESH_SIZE_CHECKS } from './mesh-size.ts';
 import { VERSION_CHECKS } from './versions.ts';
 
 /** Whether clusters can be of one mesh: all of it can be judged before anything is written. */
 export const COMPATIBILITY_CHECKS: readonly Check[] = [
   ...IDENTITY_CHECKS,
+  ...MESH_SIZE_CHECKS,
   ...AGENT_CHECKS,
   ...CONFIG_CHECKS,
   ...COMBINATION_CHECKS,
   ...VERSION_CHECKS,
   ...ADDRESS_CHECKS,
+  ...EXPOSURE_CHECKS,
 ];
 
 /** What fails for single nodes only, while the others can be connected. */

@@ -2,6 +2,7 @@ import { type CiliumConfig, encryption, isOn, routingMode, tunnelProtocol } from
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { groupBy } from '../pairs.ts';
 import { besideOthers, type Check, type Finding, listed, type Severity, type Subject } from './check.ts';
+import { NO_CONFIG } from './subjects.ts';
 
 interface Agreement {
   id: string;
@@ -15,9 +16,6 @@ interface Agreement {
   consequence: string;
   hint: string;
 }
-
-/** Why nothing can be said of a cluster's settings. */
-export const NO_CONFIG = 'there is no ConfigMap cilium-config';
 
 const AGREEMENTS: readonly Agreement[] = [
   {

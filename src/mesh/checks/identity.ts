@@ -1,6 +1,3 @@
-import { sizeOf } from '../apiserver/deployment.ts';
-import { apiserverDeployment } from '../apiserver/live.ts';
-import { describeSize, outdatedSize, restoreSizeCommand } from '../apiserver/mesh-size.ts';
 import { settleIdentity } from '../apiserver/pod-marks.ts';
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import {
@@ -17,8 +14,8 @@ import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
-import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject, theCluster } from './check.ts';
-import { NO_CONFIG } from './config.ts';
+import { besideOthers, type Check, type CheckInput, type Finding, listed, theCluster } from './check.ts';
+import { configOf, othersKnown } from './subjects.ts';
 
 /** The checks that find a cluster with another name than its certificates, users and files are made for. */
 export const IDENTITY_OF_CLUSTERS = ['cluster-identity', 'cluster-name-unique', 'identity-running'] as const;
@@ -124,71 +121,6 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     says: ({ args }) =>
       `context "${args.context}" has a peer "${args.former}", which is the former name of ${args.name} (context "${args.named}")`,
   },
-  {
-    id: 'max-connected-clusters-running',
-    category: 'identity',
-    title: 'the clustermesh-apiserver runs with the max-connected-clusters of cilium-config',
-    needs: ['cluster-identity'],
-    subject: (cluster) => ({
-      things: sizeOf(apiserverDeployment(cluster)) === undefined ? [] : ['clustermesh-apiserver'],
-      otherwise: 'it has no clustermesh-apiserver that tells',
-    }),
-    run: ({ clusters }) =>
-      clusters.flatMap((cluster): Finding[] => {
-        const outdated = outdatedSize(cluster);
-        if (!outdated) return [];
-        const { context } = cluster;
-        const args = { context, reason: describeSize(outdated) };
-        const hint = restoreSizeCommand(cluster, outdated);
-        return [{ id: 'max-connected-clusters-running', severity: 'fail', cluster: context, args, hint }];
-      }),
-    says: ({ args }) => `context "${args.context}": ${args.reason}`,
-  },
-  {
-    id: 'max-connected-clusters-equal',
-    category: 'identity',
-    title: 'max-connected-clusters is the same everywhere',
-    needs: ['cluster-identity'],
-    subject: besideOthers(configOf),
-    run: ({ clusters }) => {
-      const values = [...groupBy(clusters, (cluster) => identityOf(cluster.ciliumConfig ?? {}).maxConnectedClusters)];
-      if (values.length < 2) return [];
-      const settings = values.map(([max, same]) => `${same.map(({ context }) => context).join(', ')}: ${max}`);
-      return [
-        {
-          id: 'max-connected-clusters-equal',
-          severity: 'fail',
-          args: { settings },
-          hint: `All clusters of a mesh need the same max-connected-clusters, because it is part of the identity layout${wayToSize(clusters)}`,
-        },
-      ];
-    },
-    says: ({ args }) => `max-connected-clusters differs (${listed(args.settings, '; ')})`,
-  },
-  {
-    id: 'mesh-size',
-    category: 'identity',
-    title: 'the mesh is not larger than max-connected-clusters',
-    needs: ['cluster-identity'],
-    subject: (cluster, input) => {
-      const { things, otherwise } = othersKnown(cluster, input);
-      return { things: cluster.ciliumConfig ? [...things, ...configuredPeers(cluster)] : [], otherwise };
-    },
-    run: ({ clusters }) => {
-      const names = new Set(clusters.flatMap((cluster) => [clusterNameOf(cluster), ...configuredPeers(cluster)]));
-      const max = Math.min(...clusters.map((cluster) => identityOf(cluster.ciliumConfig ?? {}).maxConnectedClusters));
-      if (names.size <= max) return [];
-      return [
-        {
-          id: 'mesh-size',
-          severity: 'fail',
-          args: { clusters: names.size, max },
-          hint: 'A mesh of up to 511 clusters needs max-connected-clusters: "511" in all of them, set when they are installed.',
-        },
-      ];
-    },
-    says: ({ args }) => `the mesh would have ${args.clusters} clusters, and max-connected-clusters is ${args.max}`,
-  },
 ];
 
 function unusableIdentity(cluster: ClusterSnapshot): Finding[] {
@@ -209,29 +141,8 @@ function unusableIdentity(cluster: ClusterSnapshot): Finding[] {
   }
 }
 
-/** It is fixed when a cluster is installed; one that still runs with another value can have that back. */
-function wayToSize(clusters: readonly ClusterSnapshot[]): string {
-  const commands = clusters.flatMap((cluster) => {
-    const outdated = outdatedSize(cluster);
-    return outdated ? [restoreSizeCommand(cluster, outdated)] : [];
-  });
-  return commands.length > 0 ? `: ${commands.join(' && ')}` : '. It is set when a cluster is installed.';
-}
-
 function othersThan(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[]): ClusterSnapshot[] {
   return all.filter((other) => other !== cluster);
-}
-
-function configOf({ ciliumConfig }: ClusterSnapshot): Subject {
-  return { things: ciliumConfig ? ['cilium-config'] : [], otherwise: NO_CONFIG };
-}
-
-/** The clusters beside this one: those of the question, and those that it is connected to. */
-function othersKnown(cluster: ClusterSnapshot, { clusters, peerIds }: CheckInput): Subject {
-  if (!cluster.ciliumConfig) return configOf(cluster);
-  const others = clusters.filter((other) => other !== cluster && other.ciliumConfig).map(({ context }) => context);
-  const peers = peerIds?.get(cluster.context)?.keys() ?? [];
-  return { things: [...others, ...peers], otherwise: 'no other cluster is known' };
 }
 
 interface KnownCluster {

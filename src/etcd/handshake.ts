@@ -1,0 +1,118 @@
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import tls from 'node:tls';
+import { EtcdReadError, type EtcdReadReason, type EtcdSeen } from './read-error.ts';
+
+/** Where an etcd is, and with what a client shows itself to it. */
+export interface EtcdRead {
+  /** A raw connection to etcd's client port, e.g. a port-forward. It is used up: destroyed at the end in any case. */
+  socket: Duplex;
+  /** PEM; one certificate or a bundle. */
+  ca: string;
+  /** The client's certificate and key, PEM, in memory only. */
+  certificate: string;
+  privateKey: string;
+  /** A DNS name or IP address that etcd's certificate must hold. */
+  serverName: string;
+  /** Further ones that it must hold. */
+  otherNames?: readonly string[] | undefined;
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * TLS over a connection that is there already, as a client of etcd does it.
+ * @throws EtcdReadError with what of the handshake failed
+ */
+export function shakeHands(read: EtcdRead): Promise<tls.TLSSocket> {
+  return new Promise((resolve, reject) => {
+    let secured: tls.TLSSocket;
+    try {
+      secured = tls.connect({
+        socket: read.socket,
+        ca: read.ca,
+        cert: read.certificate,
+        key: read.privateKey,
+        // An IP address is checked against the certificate, but not sent as SNI.
+        ...(isIP(read.serverName) ? { host: read.serverName } : { servername: read.serverName }),
+        ALPNProtocols: ['h2'],
+        // As in Go, in which the real clients are written: any certificate of the bundle is an anchor.
+        allowPartialTrustChain: true,
+      });
+    } catch (error) {
+      reject(new EtcdReadError('protocol', 'the certificate, its key or the CA is not usable', error));
+      return;
+    }
+    secured.once('secureConnect', () => resolve(secured));
+    secured.on('error', (error) => reject(handshakeError(error)));
+    secured.once('close', () =>
+      reject(new EtcdReadError('unavailable', 'the connection closed during the TLS handshake')),
+    );
+  });
+}
+
+/** @throws EtcdReadError `tls-name` where etcd's certificate lacks one of these names */
+export function checkOtherNames(secured: tls.TLSSocket, names: readonly string[]): void {
+  if (names.length === 0) return;
+  const certificate = secured.getPeerCertificate();
+  const uncovered = names.filter((name) => tls.checkServerIdentity(name, certificate) !== undefined);
+  if (uncovered.length === 0) return;
+  throw new EtcdReadError(
+    'tls-name',
+    `etcd's certificate does not hold ${uncovered.join(', ')}`,
+    undefined,
+    digestOf(certificate),
+  );
+}
+
+const HANDSHAKE_REASONS: Readonly<Record<string, [EtcdReadReason, string]>> = {
+  CERT_HAS_EXPIRED: ['tls-expired', "etcd's certificate has expired"],
+  CERT_NOT_YET_VALID: ['tls-expired', "etcd's certificate is not valid yet"],
+  ERR_TLS_CERT_ALTNAME_INVALID: ['tls-name', "etcd's certificate is for other names"],
+};
+
+/** What OpenSSL says of a chain that does not end in the CA, or whose signature is not the CA's. */
+const UNKNOWN_CA: ReadonlySet<string> = new Set([
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'INVALID_CA',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** Of an error about names, Node tells which certificate it is about. */
+function handshakeError(error: NodeJS.ErrnoException & { cert?: tls.PeerCertificate }): EtcdReadError {
+  const code = error.code ?? '';
+  const known = HANDSHAKE_REASONS[code];
+  if (known) return new EtcdReadError(known[0], known[1], error, digestOf(error.cert));
+  if (UNKNOWN_CA.has(code))
+    return new EtcdReadError('tls-unknown-ca', "etcd's certificate is from a different CA", error);
+  if (isAlert(error)) return clientRejected(error);
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
+    return new EtcdReadError('protocol', 'it does not speak TLS as etcd does', error);
+  }
+  return new EtcdReadError('unavailable', error.message, error);
+}
+
+function digestOf(certificate: tls.PeerCertificate | undefined): EtcdSeen {
+  return { certificateSha256: certificate?.fingerprint256?.replaceAll(':', '').toLowerCase() };
+}
+
+/** With TLS 1.3 the client is done before the server has looked at its certificate: the alert comes later. */
+export function isAlert(error: NodeJS.ErrnoException): boolean {
+  return /^ERR_SSL_.*ALERT/.test(error.code ?? '');
+}
+
+/** Of an alert, or of a connection that etcd closed on seeing the certificate. */
+export function clientRejected(cause?: unknown): EtcdReadError {
+  const alert = /alert ([a-z ]+)/.exec(cause instanceof Error ? cause.message : '')?.[1]?.trim();
+  return new EtcdReadError(
+    'tls-client-rejected',
+    `etcd refuses the client certificate${alert ? ` (${alert})` : ''}`,
+    cause,
+    { alert },
+  );
+}

@@ -1,0 +1,204 @@
+import { classifyFailure, type FailureClass } from './failure-reason.ts';
+import type { RemoteClusterReport } from './remote-cluster-report.ts';
+import {
+  type ConnectionCounts,
+  type FailureReason,
+  isAlone,
+  type NodeStatus,
+  type PollResult,
+  type StatusComponent,
+  type StatusExpectation,
+  type StatusProblem,
+  type StatusReport,
+} from './status.ts';
+
+/** Collects answers one by one; what it keeps grows with the peers and with what is wrong, not with the nodes. */
+export interface StatusTally {
+  add(component: StatusComponent, result: PollResult): void;
+  report(): StatusReport;
+}
+
+/** A mesh has at most 511 clusters; agents could report more. */
+const MOST_STRANGERS = 511;
+
+/** Messages of one class that are told apart; an agent could make them all different. */
+const MOST_MESSAGES = 10;
+
+/** What keeps a node from a peer before anything is dialled. */
+const OF_THE_NODE: readonly FailureClass[] = ['not-configured', 'agent-unreachable'];
+
+/** Whether a report says that the peer can be used: connected, its configuration read, everything synchronised. */
+export function isConnected(report: RemoteClusterReport): boolean {
+  return report.ready === true;
+}
+
+/**
+ * Whether a report goes on saying that a peer is connected when it has gone away: Cilium does not look at the endpoints of
+ * remote clusters again, and says so (pkg/kvstore/etcd.go, NoEndpointStatusChecks).
+ */
+export function isUnchecked({ status = '' }: RemoteClusterReport): boolean {
+  return status.includes('endpoint status checks are disabled');
+}
+
+/**
+ * Judges what agents and KVStoreMesh say against what the Secrets say should be. A mesh without peers is not a healthy
+ * one: nothing is connected; but a cluster that only serves, as chosen, is what it shall be.
+ */
+export function createTally(expected: StatusExpectation, { details = false } = {}): StatusTally {
+  const { serves = [], admits = [] } = expected;
+  const problems: StatusProblem[] = [];
+  const rows: NodeStatus[] = [];
+  const tallies = { agent: countsOf(expected.peers), kvstoremesh: countsOf(expected.peers) };
+
+  function add(component: StatusComponent, result: PollResult): void {
+    const tally = tallies[component];
+    tally.total += 1;
+    addStrangers(tally, result, expected.clusterName);
+    const { pod } = result;
+    let connected = 0;
+    const states = new Map<string, NodeStatus['peers'][string]>();
+    for (const [peer, counts] of tally.peers) {
+      const report = result.clusters?.find(({ name }) => name === peer);
+      if (report) counts.configured += 1;
+      if (report && isConnected(report)) {
+        counts.connected += 1;
+        connected += 1;
+        states.set(peer, 'connected');
+        const failing = result.failingDials?.get(peer);
+        if (failing)
+          addProblem(problems, { peer, component, ...causeOf(failing), nodes: [result.name], pod, heldOver: true });
+        continue;
+      }
+      const failure = causeOf(failureOf(result, report, expected.clusterId));
+      states.set(peer, failure.class);
+      addProblem(problems, { peer, component, ...failure, nodes: [result.name], pod });
+    }
+    const known = (result.clusters ?? []).filter(({ name }) => tally.strangers.has(name));
+    for (const report of known) states.set(report.name, isConnected(report) ? 'connected' : 'unknown');
+    // One that dials nobody on purpose lacks nobody, if it answers.
+    const isServing = tally.peers.size === 0 && serves.length > 0 && result.clusters !== undefined;
+    const isPart = connected > 0 || known.some(isConnected) || isServing;
+    if (isPart && connected === tally.peers.size) tally.connectedToAll += 1;
+    if (details) rows.push({ name: result.name, component, peers: Object.fromEntries(states) });
+  }
+
+  /** Agents that read the cache of a KVStoreMesh that is gone can only say that they get no connection. */
+  function causeOf(failure: FailureReason): FailureReason {
+    const gone = !expected.enabled && expected.kvstoremesh;
+    return gone && !OF_THE_NODE.includes(failure.class) ? { ...failure, class: 'own-apiserver-missing' } : failure;
+  }
+
+  function report(): StatusReport {
+    const { agent, kvstoremesh } = tallies;
+    const healthy =
+      expected.enabled &&
+      expected.peers.length + serves.length > 0 &&
+      agent.total > 0 &&
+      agent.connectedToAll === agent.total &&
+      problems.length === 0 &&
+      (!expected.kvstoremesh || (kvstoremesh.total > 0 && kvstoremesh.connectedToAll === kvstoremesh.total));
+    return {
+      context: expected.context,
+      namespace: expected.namespace,
+      cluster: { name: expected.clusterName, id: expected.clusterId },
+      healthy,
+      enabled: expected.enabled,
+      nodes: { total: agent.total, connected: agent.connectedToAll },
+      kvstoremesh: {
+        enabled: expected.kvstoremesh,
+        replicas: kvstoremesh.total,
+        connected: kvstoremesh.connectedToAll,
+      },
+      peers: [...expected.peers, ...strangersOf(tallies)].map((name) => ({
+        name,
+        agents: connectionCounts(agent, name),
+        ...(expected.kvstoremesh ? { kvstoremesh: connectionCounts(kvstoremesh, name) } : {}),
+      })),
+      serves: [...serves],
+      ...(isAlone({ peers: expected.peers, serves }) && admits.length > 0 ? { admits: [...admits] } : {}),
+      ...(expected.ofOthers?.length ? { ofOthers: [...expected.ofOthers] } : {}),
+      problems: problems.map((problem) => ({ ...problem, nodes: [...problem.nodes].sort() })),
+      faults: [],
+      ...(details ? { details: rows.sort((a, b) => (a.name < b.name ? -1 : 1)) } : {}),
+    };
+  }
+
+  return { add, report };
+}
+
+interface ComponentTally {
+  total: number;
+  connectedToAll: number;
+  peers: Map<string, PeerCounts>;
+  /** Clusters that it reports, and that no Secret names. */
+  strangers: Map<string, PeerCounts>;
+}
+
+type PeerCounts = Pick<ConnectionCounts, 'configured' | 'connected'>;
+
+function addStrangers({ peers, strangers }: ComponentTally, { clusters = [] }: PollResult, own: string): void {
+  for (const report of clusters) {
+    const isTooMany = !strangers.has(report.name) && strangers.size >= MOST_STRANGERS;
+    if (peers.has(report.name) || report.name === own || isTooMany) continue;
+    const { configured, connected } = strangers.get(report.name) ?? { configured: 0, connected: 0 };
+    strangers.set(report.name, { configured: configured + 1, connected: connected + (isConnected(report) ? 1 : 0) });
+  }
+}
+
+function strangersOf(tallies: Readonly<Record<StatusComponent, ComponentTally>>): string[] {
+  return [...new Set(Object.values(tallies).flatMap(({ strangers }) => [...strangers.keys()]))].sort();
+}
+
+function countsOf(peers: readonly string[]): ComponentTally {
+  const none = () => ({ configured: 0, connected: 0 });
+  return { total: 0, connectedToAll: 0, peers: new Map(peers.map((peer) => [peer, none()])), strangers: new Map() };
+}
+
+function connectionCounts({ peers, strangers, total }: ComponentTally, peer: string): ConnectionCounts {
+  return { configured: 0, connected: 0, ...(peers.get(peer) ?? strangers.get(peer)), total };
+}
+
+function failureOf(result: PollResult, report: RemoteClusterReport | undefined, ownId: number): FailureReason {
+  if (!result.clusters) return { class: 'agent-unreachable', message: result.error ?? 'no answer' };
+  if (!report) return { class: 'not-configured', message: 'the peer is not among its remote clusters' };
+  const message = report.status ?? '';
+  if (ownId > 0 && report.config?.['cluster-id'] === ownId) {
+    return {
+      class: 'wrong-cluster',
+      message: `the cluster at its address has the id ${ownId}, which is this cluster's own`,
+    };
+  }
+  const byWords = classifyFailure(message);
+  if (byWords !== 'unknown' && byWords !== 'starting') return { class: byWords, message };
+  if (report.connected && report.config?.required && !report.config.retrieved) {
+    return { class: 'config-not-retrieved', message };
+  }
+  const behind = ['nodes', 'endpoints', 'identities', 'services', ...Object.keys(report.synced ?? {})].filter(
+    (what, index, all) => all.indexOf(what) === index && report.synced?.[what] !== true,
+  );
+  if (report.connected && report.config?.retrieved && behind.length > 0) {
+    return { class: 'syncing', message: `${message} (waiting for ${behind.join(', ')})`.trim() };
+  }
+  return { class: byWords, message: message || 'not ready' };
+}
+
+/** Problems that differ only in the node are one. */
+function addProblem(problems: StatusProblem[], problem: StatusProblem): void {
+  const ofClass = problems.filter(
+    ({ peer, component, class: kind, heldOver }) =>
+      peer === problem.peer &&
+      component === problem.component &&
+      kind === problem.class &&
+      heldOver === problem.heldOver,
+  );
+  const words = generalise(problem);
+  const same = ofClass.find((other) => generalise(other) === words);
+  const joined = same ?? (ofClass.length >= MOST_MESSAGES ? ofClass.at(-1) : undefined);
+  if (joined) joined.nodes.push(...problem.nodes);
+  else problems.push(problem);
+}
+
+/** Messages often differ only in ports, addresses' last part and counters, or in the pod's own name. */
+function generalise({ message, pod }: Pick<StatusProblem, 'message' | 'pod'>): string {
+  return (pod ? message.replaceAll(pod, '#') : message).replace(/\d+/g, '#');
+}
