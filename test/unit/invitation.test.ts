@@ -236,6 +236,12 @@ describe('a message is refused', () => {
     ],
     ['used', 'which has been used', () => judge(confirmation, guest({ state: 'joined' }), { key: heldByB })],
     [
+      'revoked',
+      `the invitation is of invitation ${ID}, which was revoked here`,
+      () => judge(invitation, guest({ state: 'revoked' })),
+    ],
+    ['revoked', 'the confirmation is of invitation', () => judge(confirmation, guest({ state: 'revoked' }))],
+    [
       'key-lost',
       `the reply is of invitation ${ID}, whose key is no longer in its Secret`,
       () => judge(reply, { ...inviter(), hasKey: false }),
@@ -373,6 +379,7 @@ describe('what is kept of an invitation', () => {
     ['joined', NOW, 'joined', undefined],
     ['invited', EXPIRES, 'expired', undefined],
     ['confirmed', EXPIRES, 'confirmed', undefined],
+    ['revoked', NOW, 'revoked', undefined],
   ])('says what a %s one waits for at %s', (state, now, shown, waitsFor) => {
     const standing = standingOf(record('inviter', { state }), 'a', now);
     expect([standing.state, standing.waitsFor]).toEqual([shown, waitsFor]);

@@ -22,9 +22,12 @@ import {
   untilSettled,
 } from '../etcd/ask-etcd.ts';
 import type { ClientCertificate } from '../etcd/open-etcd.ts';
+import { readEtcdUsers } from '../etcd/read-users.ts';
 import type { Flow, Target } from '../flow.ts';
 
 const LOOK_INTERVAL_MS = 500;
+/** Where no etcd can be asked for its users, it is not for a moment. */
+const LOOKS_WITHOUT_ANSWER = 4;
 
 /** etcd knows the certificate's user no more, or takes no certificate of that CA. */
 const SHUT_OUT = new Set<string>(['permission-denied', 'tls-client-rejected']);
@@ -51,9 +54,18 @@ interface FormerPeer {
   isDeployed: boolean;
 }
 
+/** Users that were taken out of a cluster's list, of peers whose credentials nobody here has. */
+interface FormerUsers {
+  server: Target;
+  snapshot: Parting['snapshot'];
+  peers: readonly string[];
+  isDeployed: boolean;
+}
+
 /**
  * Waits until the etcds refuse the very credentials that peers had: Cilium looks for changed users every few seconds. Of
- * each cluster one former peer stands for all, because their users go together.
+ * each cluster one former peer stands for all, because their users go together. Where all peers are out of reach, each etcd
+ * is asked for its users instead.
  * @returns what could not be asked, as warnings
  * @throws MeshctlError `Timeout`, naming the cluster that still lets a peer in; `Conflict` where somebody has put it back
  */
@@ -63,7 +75,12 @@ export async function awaitShutOut(
   partings: readonly Parting[],
   wait: PartingWait,
 ): Promise<string[]> {
-  const warnings = await Promise.all(formerPeers(targets, partings).map((former) => awaitOne(flow, former, wait)));
+  const known = formerPeers(targets, partings);
+  const unknown = formerUsers(targets, partings, known);
+  const warnings = await Promise.all([
+    ...known.map((former) => awaitOne(flow, former, wait)),
+    ...unknown.map((former) => awaitUsersGone(flow, former, wait)),
+  ]);
   return warnings.flat();
 }
 
@@ -71,8 +88,7 @@ function formerPeers(targets: readonly Target[], partings: readonly Parting[]): 
   return partings.flatMap(({ snapshot, unserved }): FormerPeer[] => {
     const server = targets.find(({ client }) => client.context === snapshot.context);
     const serverName = clusterNameOf(snapshot);
-    const deployment = keyOf(apiserverDeploymentRef(snapshot.namespace));
-    const isDeployed = snapshot.objects.has(deployment) || snapshot.unread?.has(deployment) === true;
+    const isDeployed = isEtcdDeployed(snapshot);
     const known = unserved.flatMap((client) => {
       const dialler = partings.find((other) => clusterNameOf(other.snapshot) === client)?.snapshot;
       const certificate = dialler && certificateFor(dialler, serverName);
@@ -80,6 +96,25 @@ function formerPeers(targets: readonly Target[], partings: readonly Parting[]): 
     });
     return known.slice(-1);
   });
+}
+
+function formerUsers(
+  targets: readonly Target[],
+  partings: readonly Parting[],
+  known: readonly FormerPeer[],
+): FormerUsers[] {
+  return partings.flatMap(({ snapshot, unserved }): FormerUsers[] => {
+    const server = targets.find(({ client }) => client.context === snapshot.context);
+    const peers = unserved.filter((peer) => snapshot.remoteUsers?.some(({ name }) => name === remoteUserName(peer)));
+    const isAsked = known.some((former) => former.server === server);
+    if (!server || isAsked || peers.length === 0) return [];
+    return [{ server, snapshot, peers, isDeployed: isEtcdDeployed(snapshot) }];
+  });
+}
+
+function isEtcdDeployed({ objects, unread, namespace }: Parting['snapshot']): boolean {
+  const deployment = keyOf(apiserverDeploymentRef(namespace));
+  return objects.has(deployment) || unread?.has(deployment) === true;
 }
 
 /** The certificate that a cluster had of its own for a peer; undefined where others log in with the same. */
@@ -93,18 +128,14 @@ function certificateFor(dialler: Parting['snapshot'], peer: string): ClientCerti
 
 async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: PartingWait): Promise<string[]> {
   const { server, serverName, certificate } = former;
-  const { client, namespace } = server;
+  const { client } = server;
   const ask = createAsker(flow, server);
   const question = { credential: certificate, key: descriptionKey(serverName) };
   let looks = 0;
   return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
     const ready = await readyPods(server);
     if (ready.length === 0 && !former.isDeployed) return [];
-    if (ready.length === 0) {
-      return [
-        `context "${client.context}": the user of "${former.client}" is removed, but no clustermesh-apiserver pod is ready, so it could not be verified that etcd refuses it; see why: ${describeServer({ context: client.context, namespace })}`,
-      ];
-    }
+    if (ready.length === 0) return [noneReady(server, [former.client])];
     const answers = (await ask(ready, question)).map(verdictOf);
     if (answers.every((answer) => answer === 'refused')) return [];
     const unasked = answers.find((answer) => answer instanceof Error);
@@ -116,15 +147,56 @@ async function awaitOne(flow: Flow, former: FormerPeer, { deadline, limit }: Par
     looks += 1;
     if (late || isTimeToDoubt(looks)) await requireStillOut(former);
     if (!late) return undefined;
-    throw new MeshctlError('Timeout', `context "${client.context}": its etcd still lets "${former.client}" in`, {
-      hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: ${kubectlCommand({ context: client.context, namespace }, ['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver'])}`,
-      details: { context: client.context, peer: former.client },
-    });
+    throw stillIn(server, former.client);
+  });
+}
+
+/** The same by the users that each etcd has, read as its administrator. */
+async function awaitUsersGone(
+  flow: Flow,
+  { server, snapshot, peers, isDeployed }: FormerUsers,
+  { deadline, limit }: PartingWait,
+): Promise<string[]> {
+  const { context } = server.client;
+  let looks = 0;
+  return untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS, limit }, async (late) => {
+    const ready = await readyPods(server);
+    if (ready.length === 0) return isDeployed ? [noneReady(server, peers)] : [];
+    const users = await readEtcdUsers(flow, server, snapshot);
+    const letIn = peers.find((peer) => [...users.values()].some((names) => names.includes(remoteUserName(peer))));
+    if (users.size > 0 && letIn === undefined) return [];
+    looks += 1;
+    if (letIn !== undefined && (late || isTimeToDoubt(looks))) {
+      await requireStillOut({ server, client: letIn });
+    }
+    if (late && letIn !== undefined) throw stillIn(server, letIn);
+    if (!late && (letIn !== undefined || looks < LOOKS_WITHOUT_ANSWER)) return undefined;
+    const names = peers.map((peer) => `"${peer}"`).join(', ');
+    return [`context "${context}": whether its etcd still lets ${names} in could not be verified: none could be asked`];
+  });
+}
+
+function noneReady({ client: { context }, namespace }: Target, peers: readonly string[]): string {
+  const [whose, whom] = peers.length === 1 ? ['user', 'it'] : ['users', 'them'];
+  const names = peers.map((peer) => `"${peer}"`).join(', ');
+  return `context "${context}": the ${whose} of ${names} ${peers.length === 1 ? 'is' : 'are'} removed, but no clustermesh-apiserver pod is ready, so it could not be verified that etcd refuses ${whom}; see why: ${describeServer({ context, namespace })}`;
+}
+
+function stillIn({ client: { context }, namespace }: Target, peer: string): MeshctlError {
+  const look = kubectlCommand({ context, namespace }, [
+    ...['logs', 'deployment/clustermesh-apiserver', '-c', 'apiserver'],
+  ]);
+  return new MeshctlError('Timeout', `context "${context}": its etcd still lets "${peer}" in`, {
+    hint: `The apiserver container takes users from ConfigMap clustermesh-remote-users; look at its log: ${look}`,
+    details: { context, peer },
   });
 }
 
 /** What the list has, etcd gets: whoever waits for the contrary waits in vain. @throws MeshctlError `Conflict` */
-async function requireStillOut({ server: { client, namespace }, client: peer }: FormerPeer): Promise<void> {
+async function requireStillOut({
+  server: { client, namespace },
+  client: peer,
+}: Pick<FormerPeer, 'server' | 'client'>): Promise<void> {
   const list = await client.get(configMapRef(namespace, REMOTE_USERS_CONFIGMAP));
   const user = remoteUserName(peer);
   if (!list || userRole(list, user) === undefined) return;

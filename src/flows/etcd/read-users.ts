@@ -1,4 +1,5 @@
 import { readUsers } from '../../etcd/read.ts';
+import { unlessForbidden } from '../../kube/unless-refused.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { ADMIN_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
@@ -14,13 +15,15 @@ const MOST_PODS = 3;
 /**
  * The users that the etcds of a cluster have, by pod, read as the administrator whose certificate the cluster has. Of pods
  * that cannot be asked there is no entry.
+ * @param snapshot the certificate is read where it has none: a disconnect does without
  */
 export async function readEtcdUsers(
   flow: Flow,
   target: Target,
-  { objects }: ClusterSnapshot,
+  { objects }: Pick<ClusterSnapshot, 'objects'>,
 ): Promise<Map<string, readonly string[]>> {
-  const texts = secretTexts(objects.get(keyOf(secretRef(target.namespace, ADMIN_CERT_SECRET))));
+  const ref = secretRef(target.namespace, ADMIN_CERT_SECRET);
+  const texts = secretTexts(objects.get(keyOf(ref)) ?? (await unlessForbidden(target.client.get(ref))));
   const { [TLS_KEYS.ca]: ca, [TLS_KEYS.certificate]: certificate, [TLS_KEYS.privateKey]: privateKey } = texts;
   if (!ca || !certificate || !privateKey) return new Map();
   const pods = (await readyPods(target)).slice(0, MOST_PODS);

@@ -1,6 +1,12 @@
 import { describeCluster } from '../../mesh/invitation/described-cluster.ts';
 import { messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
-import { forgetStep, type InvitationRecord, invitationRef, invitationSecret } from '../../mesh/invitation/record.ts';
+import {
+  forgetStep,
+  type InvitationRecord,
+  invitationRef,
+  invitationSecret,
+  isSpent,
+} from '../../mesh/invitation/record.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { readCertificate } from '../../pki/read.ts';
@@ -10,7 +16,7 @@ import { during, type Flow, type Target } from '../flow.ts';
 import { createClusterWriter } from '../write/apply-clusters.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { addressesOf, readOwnMember } from './own-member.ts';
-import { readInvitations } from './read-invitations.ts';
+import { type KeptInvitation, readInvitations } from './read-invitations.ts';
 import { messageDigest, readSigner, signMessage } from './sign-message.ts';
 
 /** Bits; Cilium's own certificates have as many. */
@@ -73,16 +79,18 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
     why: `keeps the key of the invitation until ${message.expires.toISOString()}`,
     write: { method: 'create', object: invitationSecret(namespace, record, key.pem) },
   };
-  const steps = [...(await spentSteps(target, now)), step];
+  const steps = [...spentSteps(target, await readInvitations(target), now), step];
   return { target, message, fingerprint: readCertificate(certificates).sha256, steps };
 }
 
-/** What is left of invitations that were used, once none of their messages would be accepted anyway. */
-async function spentSteps(target: Target, now: Date): Promise<Step[]> {
-  const kept = await readInvitations(target);
+/** Clears away what is left of invitations that are over, once none of their messages would be accepted anyway. */
+export function spentSteps({ client: { context } }: Target, kept: readonly KeptInvitation[], now: Date): Step[] {
   return kept
-    .filter(({ record: { state, expires } }) => (state === 'confirmed' || state === 'joined') && expires <= now)
-    .map(({ secret }) => forgetStep(target.client.context, secret, 'it was used, and has expired'));
+    .filter(({ record }) => isSpent(record, now))
+    .map(({ secret, record }) => {
+      const how = record.state === 'revoked' ? 'revoked' : 'used';
+      return forgetStep(context, secret, `it was ${how}, and has expired`);
+    });
 }
 
 /** Writes the Secret of an invitation, or nothing. */

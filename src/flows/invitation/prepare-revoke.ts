@@ -1,51 +1,65 @@
+import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { forgetStep } from '../../mesh/invitation/record.ts';
-import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../../mesh/objects/names.ts';
-import { secretTexts } from '../../mesh/objects/secret-data.ts';
-import { peersIn } from '../../mesh/peers/file/peer-config.ts';
-import { type PreparedDisconnect, prepareForgetting } from '../connect/prepare-disconnect.ts';
-import type { Flow, Target } from '../flow.ts';
+import { forgetStep, type InvitationRecord, revokeStep } from '../../mesh/invitation/record.ts';
+import { judgeRevocation, type Revocation } from '../../mesh/invitation/revocation.ts';
+import { dialsOf } from '../../mesh/peers/connection-mode.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { type DisconnectedCluster, type PreparedDisconnect, prepareParting } from '../connect/prepare-disconnect.ts';
+import { during, type Flow, type Target } from '../flow.ts';
 import { type KeptInvitation, readInvitations } from './read-invitations.ts';
 
-/** An invitation that is to be taken back, with what it lets in already. */
+/** An invitation that is to be taken back, and what becomes of whom it let in. */
 export interface PreparedRevoke {
-  invitation: KeptInvitation;
+  record: InvitationRecord;
+  revocation: Revocation;
   prepared: PreparedDisconnect;
 }
 
 /**
- * Finds an invitation and plans its end.
+ * Finds an invitation and plans its end: no message of it is accepted any more, and nobody is let in by it.
  * @param id its beginning is enough where no other one begins so
  * @throws MeshctlError `NotFound`, naming those that there are; `Usage` for a beginning that several have
  */
 export async function prepareRevoke(flow: Flow, target: Target, id: string): Promise<PreparedRevoke> {
-  const invitation = oneOf(await readInvitations(target), id, target.client.context);
-  const { record, secret } = invitation;
-  const { context } = target.client;
-  const step = forgetStep(context, secret, 'no message of it is accepted any more');
-  const { peer } = record;
-  const isLetIn = record.state === 'replied' && peer && !(await dials(target, peer.name));
-  if (!peer || !isLetIn) {
+  const all = await readInvitations(target);
+  const invitation = oneOf(all, id, target.client.context);
+  const { record } = invitation;
+  const { client, namespace } = target;
+  const { context } = client;
+  const snapshot = await during(flow, { doing: `Reading ${context}`, done: `Read ${context}` }, () =>
+    readSnapshot(client, { namespace, purpose: 'disconnect' }),
+  );
+  const others = all.filter((one) => one !== invitation).map((one) => one.record);
+  const revocation = judgeRevocation(record, others, snapshot);
+  const step = endOf(invitation, context, flow.now());
+  if (revocation.becomes !== 'parted') {
     const nobody = { targets: [target], partings: [], spared: [], parted: [], effects: [], warnings: [] };
-    return { invitation, prepared: { ...nobody, plan: { steps: [step] } } };
+    return { record, revocation, prepared: { ...nobody, plan: { steps: [step] } } };
   }
-  const prepared = await prepareForgetting(flow, target, [peer.name], 'bidirectional');
-  const mend = meshctlCommand('clustermesh invite', { context }, ['--peer', peer.name]);
-  const why = 'it was let in by this invitation, and may be connected by now';
+  if (!snapshot.ciliumConfig) throw ciliumMissing(snapshot);
+  const { peer, why } = revocation;
+  const own: DisconnectedCluster = { context, snapshot, name: clusterNameOf(snapshot) };
+  const parting = prepareParting([target], dialsOf('bidirectional', own, [{ context: peer, name: peer }]));
+  const mend = meshctlCommand('clustermesh invite', { context }, ['--peer', peer]);
   return {
-    invitation,
+    record,
+    revocation,
     prepared: {
-      ...prepared,
-      effects: [...prepared.effects, { cluster: context, peer: peer.name, becomes: 'cut', why, mend }],
-      plan: { steps: [...prepared.plan.steps, step] },
+      ...parting,
+      effects: [...parting.effects, { cluster: context, peer, becomes: 'cut', why, mend }],
+      plan: { steps: [...parting.plan.steps, step] },
     },
   };
 }
 
-async function dials({ client, namespace }: Target, peer: string): Promise<boolean> {
-  const secrets = [AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET].map((name) => client.get(secretRef(namespace, name)));
-  return (await Promise.all(secrets)).some((secret) => peersIn(secretTexts(secret)).includes(peer));
+/** A guest has to know, as long as it is good, that it takes this one no more; an inviter takes none that is unknown. */
+function endOf({ record, secret }: KeptInvitation, context: string, now: Date): Step {
+  return record.role === 'guest' && record.expires > now
+    ? revokeStep(context, secret, record)
+    : forgetStep(context, secret, 'no message of it is accepted any more');
 }
 
 function oneOf(invitations: readonly KeptInvitation[], id: string, context: string): KeptInvitation {

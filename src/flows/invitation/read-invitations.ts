@@ -26,11 +26,6 @@ export async function readInvitations(
     .sort((a, b) => a.record.issued.getTime() - b.record.issued.getTime());
 }
 
-/** The one of an id. */
-export async function findInvitation(target: Target, id: string): Promise<KeptInvitation | undefined> {
-  return (await readInvitations(target)).find(({ record }) => record.id === id);
-}
-
 /** Whether a peer of a cluster is another owner's: then certificates for dialling it are asked of them. */
 export async function isOfOtherOwner({ client, namespace }: Target, peer: string): Promise<boolean> {
   const ref = secretRef(namespace, AGENT_PEERS_SECRET);

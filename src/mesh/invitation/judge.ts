@@ -44,6 +44,7 @@ export type RefusalReason =
   | 'unknown-invitation'
   | 'wrong-order'
   | 'used'
+  | 'revoked'
   | 'key-lost'
   | 'wrong-certificate'
   | 'name-taken'
@@ -115,6 +116,7 @@ function judgeInvitation(message: SignedMessage, seals: Seals, receiver: Receive
     return notForThis(message, receiver, `it invites "${invited}"`);
   }
   if (!record) return undefined;
+  if (record.state === 'revoked') return revoked(message);
   if (record.state === 'joined') return used(message, cluster.name);
   if (record.received !== seals.digest) {
     return {
@@ -139,6 +141,7 @@ function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver): 
       hint: `See which there are: ${meshctlCommand('clustermesh invitations list', { context: receiver.context })}`,
     };
   }
+  if (record.state === 'revoked') return revoked(message);
   if ((record.role === 'inviter') !== (step === 'reply')) {
     return {
       reason: 'wrong-order',
@@ -250,6 +253,14 @@ function used({ step, id }: SignedMessage, peer: string): Refusal {
     reason: 'used',
     says: `the ${step} is of invitation ${id}, which has been used: cluster "${peer}" is connected by it`,
     hint: 'An invitation is good for one connection; a new one makes new certificates.',
+  };
+}
+
+function revoked({ step, id, cluster }: SignedMessage): Refusal {
+  return {
+    reason: 'revoked',
+    says: `the ${step} is of invitation ${id}, which was revoked here`,
+    hint: `Have the owner of "${cluster.name}" invite anew, or invite them.`,
   };
 }
 

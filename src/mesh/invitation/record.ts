@@ -28,8 +28,10 @@ export interface InvitationRecord {
 /**
  * - invited: the inviter waits for the reply. - replied: the guest waits for the confirmation.
  * - confirmed: the inviter is done; the guest waits for the message that it has printed. - joined: the guest is done.
+ * - revoked: the guest takes no message of it any more, not even the invitation once again. Of an inviter nothing is left
+ *   then, for whom a message of an unknown invitation is refused anyway.
  */
-export type InvitationState = 'invited' | 'replied' | 'confirmed' | 'joined';
+export type InvitationState = 'invited' | 'replied' | 'confirmed' | 'joined' | 'revoked';
 
 /** By which the Secrets are found. */
 export const INVITATION_LABEL = 'meshctl.io/invitation';
@@ -79,6 +81,17 @@ export function forgetStep(context: string, secret: KubeObject, why: string): St
   };
 }
 
+/** Writes down that an invitation is taken back, and takes its key away. Nothing is done where that is so already. */
+export function revokeStep(context: string, secret: KubeObject, record: InvitationRecord): Step {
+  const base = { cluster: context, object: refOf(secret), before: secret, changes: [] };
+  const until = `until it expires (${record.expires.toISOString()})`;
+  if (record.state === 'revoked') return { ...base, action: 'keep', why: `it is revoked, and that is kept ${until}` };
+  const patch = recordPatch({ ...record, state: 'revoked' }, true);
+  const { resourceVersion } = secret.metadata;
+  const why = `no message of it is accepted any more; that is kept ${until}`;
+  return { ...base, action: 'update', why, write: { method: 'patch', patch, resourceVersion } };
+}
+
 /** What a Secret says of an invitation; undefined where it cannot be read. */
 export function readRecord(secret: KubeObject): InvitationRecord | undefined {
   try {
@@ -98,7 +111,17 @@ export function keptKey(secret: KubeObject): string | undefined {
   return secretText(secret, PRIVATE_KEY);
 }
 
-const STATES: readonly string[] = ['invited', 'replied', 'confirmed', 'joined'] satisfies InvitationState[];
+const STATES: readonly string[] = [
+  ...(['invited', 'replied', 'confirmed', 'joined', 'revoked'] satisfies InvitationState[]),
+];
+
+/** What waits for nobody's message any more. */
+const OVER: readonly InvitationState[] = ['confirmed', 'joined', 'revoked'];
+
+/** Whether nothing of it is needed any more: it is over, and has expired, so that none of its messages is accepted anyway. */
+export function isSpent({ state, expires }: InvitationRecord, now: Date): boolean {
+  return OVER.includes(state) && expires <= now;
+}
 
 /** An invitation as it stands, for people and programs. */
 export interface InvitationStanding {
@@ -117,8 +140,7 @@ export interface InvitationStanding {
 /** How an invitation stands. @param context of the cluster that has it */
 export function standingOf(record: InvitationRecord, context: string, now: Date): InvitationStanding {
   const { id, role, peer, expires } = record;
-  const isOver = record.state === 'confirmed' || record.state === 'joined';
-  const state = !isOver && expires <= now ? 'expired' : record.state;
+  const state = !OVER.includes(record.state) && expires <= now ? 'expired' : record.state;
   const accept = (file: string) => meshctlCommand('clustermesh accept', { context }, [file]);
   const whom = peer ? `the owner of "${peer.name}"` : 'the other owner';
   const steps: Readonly<Record<InvitationStanding['state'], Pick<InvitationStanding, 'waitsFor' | 'next'>>> = {
@@ -126,6 +148,7 @@ export function standingOf(record: InvitationRecord, context: string, now: Date)
     replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
     confirmed: expires <= now ? {} : { waitsFor: `${whom} to accept the confirmation, unless they have` },
     joined: {},
+    revoked: {},
     expired: { next: meshctlCommand('clustermesh invitations revoke', { context }, [id]) },
   };
   return { id, role, peer: peer?.name, state, expires: expires.toISOString(), ...steps[state] };

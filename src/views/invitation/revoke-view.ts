@@ -7,18 +7,19 @@ interface Revoked {
   id: string;
   /** The cluster that is not let in any more. */
   shutOut?: string | undefined;
-  /** The cluster that stays connected. */
+  /** The cluster that stays connected, or let in, and why, as a clause. */
   connected?: string | undefined;
+  because?: string | undefined;
 }
 
-export function revokeText({ context, id, shutOut, connected }: Revoked, theme: Theme): string {
+export function revokeText({ context, id, shutOut, connected, because }: Revoked, theme: Theme): string {
   return [
     `✅ Invitation ${id} is revoked`,
     ...(shutOut === undefined ? [] : [`  • ${theme.bold(shutOut)} is not let in any more`]),
     ...(connected === undefined
       ? []
       : [
-          `  • ${theme.bold(connected)} stays connected`,
+          `  • ${theme.bold(connected)} is still let in${because === undefined ? '' : `: ${because}`}`,
           ...hintLines(
             `To part from it: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', connected])}`,
             theme,

@@ -12,13 +12,13 @@ export const INVITATIONS_REVOKE = {
   path: ['clustermesh', 'invitations', 'revoke'],
   summary: 'Take an invitation back',
   description:
-    'Deletes the key that is kept for it, so that no message of it is accepted here any more. Where the other cluster has ' +
-    'been let in already and this one does not dial it yet, it is shut out again; its owner may have connected it by ' +
-    'then, so that is shown, and asked. Clusters that are connected stay so: they are parted by disconnect.',
+    'Deletes the key that is kept for it: no message of it is accepted here any more, and nobody is let in by it. A ' +
+    'cluster that it has let in is shut out and not dialled any more, as by disconnect; that is shown, and asked. A cluster ' +
+    'that something else has let in too, or a later invitation, stays connected.',
   examples: [
     {
       line: 'meshctl clustermesh invitations revoke 5f1c2a9e0b7d4c3f8a61e2d0 --context a',
-      what: 'one that is not used',
+      what: 'nobody is let in by it',
     },
   ],
   arguments: [{ name: 'id', description: 'as "invitations list" shows it; its beginning is enough' }],

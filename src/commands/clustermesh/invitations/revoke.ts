@@ -14,7 +14,7 @@ import type { INVITATIONS_REVOKE } from './revoke-spec.ts';
 export async function run(context: CommandContext, flags: FlagsOf<typeof INVITATIONS_REVOKE>): Promise<CommandResult> {
   const dryRun = dryRunOf(flags);
   return withOneCluster(context, flags, async (target) => {
-    const { invitation, prepared } = await prepareRevoke(context, target, flags.id);
+    const { record, revocation, prepared } = await prepareRevoke(context, target, flags.id);
     const { steps: planned } = prepared.plan;
     const report = { steps: planned, ...(prepared.effects.length > 0 ? { effects: prepared.effects } : {}) };
     for (const warning of prepared.warnings) context.progress.warn(warning);
@@ -28,10 +28,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
       rollback: flags.rollback,
       waitMs: prepared.partings.length > 0 ? flags.waitDuration : undefined,
     });
-    const { record } = invitation;
-    const shutOut = parted.length > 0 ? record.peer?.name : undefined;
-    const connected = record.state === 'confirmed' || record.state === 'joined' ? record.peer?.name : undefined;
-    const data = printable({ context: target.client.context, id: record.id, shutOut, connected, warnings });
+    const shutOut = parted.length > 0 && revocation.becomes === 'parted' ? revocation.peer : undefined;
+    const stays = revocation.becomes === 'kept' ? { connected: revocation.peer, because: revocation.why } : {};
+    const data = printable({ context: target.client.context, id: record.id, shutOut, ...stays, warnings });
     return {
       kind: 'RevokeResult',
       data: { ...data, steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })) },

@@ -1,0 +1,170 @@
+import { perPeerCredential } from '../../mesh/connect/credentials.ts';
+import { markSteps, planDial } from '../../mesh/connect/dial-plan.ts';
+import type { Direction } from '../../mesh/connect/direction.ts';
+import { planServe } from '../../mesh/connect/serve-plan.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
+import {
+  type InvitationRecord,
+  invitationRef,
+  invitationSecret,
+  keptKey,
+  recordPatch,
+} from '../../mesh/invitation/record.ts';
+import { emptySecret, encodeText } from '../../mesh/objects/secret-data.ts';
+import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
+import { marksFor } from '../../mesh/peers/peer-choices.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
+import type { Step } from '../../mesh/plan/plan.ts';
+import { readTlsFiles, tlsSecretFacts } from '../../pki/read.ts';
+import { createRequest } from '../../pki/request.ts';
+import { newHeldKey } from '../../pki/signed-text.ts';
+import type { Target } from '../flow.ts';
+import { type Accepted, answerOf, asMessage } from './answer.ts';
+import { KEY_SIZE } from './invite.ts';
+import { addressesOf } from './own-member.ts';
+import { messageDigest } from './sign-message.ts';
+
+/** What accepting a message writes, and what goes back. */
+export interface PlannedAccept {
+  directions: Direction[];
+  serve: Step[];
+  dial: Step[];
+  answer?: SignedMessage | undefined;
+}
+
+/** Plans what a message that was judged comes to: whom this cluster lets in, whom it dials, and what is kept of it. */
+export async function planAccept(target: Target, given: Accepted): Promise<PlannedAccept> {
+  const { message, kept, own, peer, now } = given;
+  const incoming = incomingOf(given);
+  const serve = planServe([incoming], now).steps;
+  if (message.step === 'invitation') {
+    const { steps, answer } = await planReply(target, given, incoming);
+    // No file names the cluster yet: its user hangs on what is written down if the list of users is lost.
+    const isDialled = configuredPeers(own.snapshot).includes(peer.identity.name);
+    const marks = isDialled ? [] : markSteps(own, marksFor(peer.identity.name, { access: 'let-in' }));
+    return { directions: [incoming], serve: [...steps, ...serve, ...marks], dial: [], answer };
+  }
+  if (kept?.record.state === 'confirmed') {
+    // The answer was printed before; what it needs here is looked at once more.
+    const sent = kept.record.sent;
+    return { directions: [incoming], serve: [...serve], dial: [], answer: asMessage(sent) };
+  }
+  const outgoing = outgoingOf(given);
+  const dial = planDial([outgoing], now).steps;
+  const answer = message.step === 'reply' ? confirmationOf(given, incoming) : undefined;
+  const record = nextRecord(given, answer);
+  return { directions: [incoming, outgoing], serve: [...serve], dial: [...dial, ...keepRecord(given, record)], answer };
+}
+
+/** The other cluster dials this one, with a certificate of which it alone has the key. */
+function incomingOf({ own, peer }: Accepted): Direction {
+  return {
+    client: peer,
+    server: own,
+    credential: perPeerCredential(peer, own),
+    endpoint: { addresses: addressesOf(own) },
+    marks: {},
+  };
+}
+
+/** This cluster dials the other one with the key that it has kept. */
+function outgoingOf({ own, peer, message, seals, kept }: Accepted): Direction {
+  const privateKey = kept && keptKey(kept.secret);
+  if (privateKey === undefined || message.certificate === undefined || !seals.certificate) {
+    throw new MeshctlError('Bug', 'a message was accepted whose certificate cannot be used');
+  }
+  const texts = { ca: message.cluster.ca, certificate: message.certificate, privateKey };
+  const facts = tlsSecretFacts(readTlsFiles(texts));
+  if (!facts) throw new MeshctlError('Bug', 'the certificate of a message cannot be read');
+  const secret = {
+    ...emptySecret({ apiVersion: 'v1', kind: 'Secret', name: 'issued' }, 'kubernetes.io/tls'),
+    data: {
+      'ca.crt': encodeText(texts.ca),
+      'tls.crt': encodeText(texts.certificate),
+      'tls.key': encodeText(texts.privateKey),
+    },
+  };
+  const { commonName } = seals.certificate.facts;
+  return {
+    client: own,
+    server: peer,
+    credential: { kind: 'per-peer', user: commonName, warnings: [], issued: { secret, facts } },
+    endpoint: { addresses: message.cluster.endpoints },
+    marks: marksFor(peer.identity.name, { access: null, joined: 'invitation' }),
+  };
+}
+
+/** The guest's half: a key of its own, and what it answers. One that was made before is used again. */
+async function planReply(
+  { namespace }: Target,
+  given: Accepted,
+  incoming: Direction,
+): Promise<{ steps: Step[]; answer: SignedMessage }> {
+  const { message, own, kept, seals, now } = given;
+  const base = { cluster: own.snapshot.context, object: invitationRef(namespace, message.id), changes: [] };
+  if (kept) {
+    const why = 'it was accepted before';
+    return { steps: [{ ...base, action: 'keep', why, before: kept.secret }], answer: asMessage(kept.record.sent) };
+  }
+  const key = await newHeldKey(KEY_SIZE);
+  const answer = answerOf(given, incoming, {
+    step: 'reply',
+    request: createRequest(remoteUserName(own.identity.name), key),
+  });
+  const record: InvitationRecord = {
+    id: message.id,
+    role: 'guest',
+    state: 'replied',
+    issued: now,
+    expires: message.expires,
+    peer: peerOf(given),
+    sent: messageData(answer),
+    sentDigest: messageDigest(answer),
+    received: seals.digest,
+    endpoints: addressesOf(own),
+  };
+  const object = invitationSecret(namespace, record, key.pem);
+  const why = `keeps the key for dialling ${message.cluster.name}`;
+  return { steps: [{ ...base, action: 'create', why, write: { method: 'create', object } }], answer };
+}
+
+function confirmationOf(given: Accepted, incoming: Direction): SignedMessage {
+  return answerOf(given, incoming, { step: 'confirmation' });
+}
+
+function nextRecord(given: Accepted, answer: SignedMessage | undefined): InvitationRecord {
+  const { kept, seals } = given;
+  if (!kept) throw new MeshctlError('Bug', 'an answer was accepted to no invitation');
+  const { record } = kept;
+  return {
+    ...record,
+    state: answer ? 'confirmed' : 'joined',
+    peer: peerOf(given),
+    received: seals.digest,
+    ...(answer ? { sent: messageData(answer), sentDigest: messageDigest(answer) } : {}),
+  };
+}
+
+function keepRecord({ own, kept }: Accepted, record: InvitationRecord): Step[] {
+  if (!kept) return [];
+  return [
+    {
+      cluster: own.snapshot.context,
+      action: 'update',
+      object: invitationRef(own.snapshot.namespace, record.id),
+      before: kept.secret,
+      changes: [],
+      why: 'the invitation is used, and its key is where it is needed',
+      write: {
+        method: 'patch',
+        patch: recordPatch(record, true),
+        resourceVersion: kept.secret.metadata.resourceVersion,
+      },
+    },
+  ];
+}
+
+function peerOf({ peer, seals }: Accepted): NonNullable<InvitationRecord['peer']> {
+  return { name: peer.identity.name, id: peer.identity.id, ca: seals.ca?.sha256 ?? '' };
+}

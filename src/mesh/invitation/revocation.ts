@@ -1,0 +1,48 @@
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { remoteUserName } from '../peers/file/peer-config.ts';
+import { peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
+import { configuredPeers } from '../peers/peers.ts';
+import type { InvitationRecord, InvitationState } from './record.ts';
+
+/** What becomes of the other cluster of an invitation that is taken back. */
+export type Revocation =
+  /** It is let in by nothing that would have to be taken away. */
+  | { becomes: 'nothing' }
+  /** It loses its user, and is not dialled any more. */
+  | { becomes: 'parted'; peer: string; why: string }
+  /** It stays: something else than this invitation has let it in, with the same user. */
+  | { becomes: 'kept'; peer: string; why: string };
+
+const USED: readonly InvitationState[] = ['confirmed', 'joined'];
+
+/**
+ * Whom a revoked invitation lets in no more. Of one cluster there is one user, whatever lets it in: so whoever was let in by
+ * something else too, or by a later invitation, stays.
+ * @param others the other invitations of this cluster
+ * @param snapshot of this cluster, with its peers' files and its users
+ */
+export function judgeRevocation(
+  { state, peer, issued }: InvitationRecord,
+  others: readonly InvitationRecord[],
+  snapshot: ClusterSnapshot,
+): Revocation {
+  if (state === 'invited' || state === 'revoked' || !peer) return { becomes: 'nothing' };
+  const { name } = peer;
+  const dialled = configuredPeers(snapshot);
+  const isDialled = dialled.includes(name);
+  const isLetIn = (snapshot.remoteUsers ?? []).some((user) => user.name === remoteUserName(name));
+  if (!isDialled && !isLetIn) return { becomes: 'nothing' };
+  const kept = (why: string): Revocation => ({ becomes: 'kept', peer: name, why });
+  if (servedPeers(snapshot, dialled).includes(name)) return kept('it was connected one-way, by no invitation');
+  if (!USED.includes(state)) {
+    return isDialled
+      ? kept('it was connected before this invitation')
+      : { becomes: 'parted', peer: name, why: 'it was let in by this invitation, and may be connected by now' };
+  }
+  const later = others.find(
+    (other) => USED.includes(other.state) && other.peer?.name === name && other.issued > issued,
+  );
+  if (later) return kept(`it is connected by the later invitation ${later.id}`);
+  if (isDialled && !peersOfOthers(snapshot).includes(name)) return kept('it was connected anew by no invitation');
+  return { becomes: 'parted', peer: name, why: 'it is connected by this invitation' };
+}
