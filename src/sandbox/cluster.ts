@@ -1,4 +1,3 @@
-/** One cluster of a sandbox: its API server, what is installed in it, its controllers and stand-ins. */
 import { createAuthority } from '../pki/authority.ts';
 import { generateEcKey } from '../pki/certificate.ts';
 import { issueCertificate } from '../pki/issue.ts';
@@ -26,7 +25,7 @@ import { type CaPem, ciliumObjects, kubernetesService } from './fixtures/cilium-
 import { pullTrouble } from './fixtures/images.ts';
 import { nodeObjects } from './fixtures/nodes.ts';
 import { providerProfile } from './fixtures/providers.ts';
-import { type DaemonSet, type Deployment, type Pod, type Service, typeOf } from './objects.ts';
+import { type Pod, type Service, typeOf } from './objects.ts';
 import type { ClusterProfile, SandboxOptions, SandboxTimings } from './options.ts';
 import type { VirtualNetwork } from './pods/network.ts';
 import { createPodRuntime } from './pods/pod-runtime.ts';
@@ -38,6 +37,7 @@ import { type HealthServer, startHealthServer } from './programs/cilium-health.t
 import { runEtcd } from './programs/etcd.ts';
 import { runKvstoremesh } from './programs/kvstoremesh.ts';
 import { runWorkload } from './programs/workload.ts';
+import { untilSettled } from './settled.ts';
 
 const KUBERNETES_VERSION = 'v1.36.1';
 
@@ -292,36 +292,4 @@ function imageVersion({ container }: ContainerContext): string {
 function atLeast(version: string, major: number, minor: number): boolean {
   const [a = 0, b = 0] = version.split('.').map(Number);
   return a > major || (a === major && b >= minor);
-}
-
-function untilSettled(store: Store): Promise<void> {
-  return new Promise((done) => {
-    const check = () => {
-      if (!isSettled(store)) return false;
-      done();
-      return true;
-    };
-    if (check()) return;
-    const unsubscribe = store.subscribe(({ object }) => {
-      if ((object.kind === 'Deployment' || object.kind === 'DaemonSet') && check()) unsubscribe();
-    });
-  });
-}
-
-function isSettled(store: Store): boolean {
-  const deployments = store.list(typeOf('Deployment')) as Deployment[];
-  const daemonSets = store.list(typeOf('DaemonSet')) as DaemonSet[];
-  return (
-    deployments.every(({ spec, status, metadata }) => {
-      const wanted = spec.replicas ?? 1;
-      const counts = [status?.replicas, status?.updatedReplicas, status?.readyReplicas];
-      return status?.observedGeneration === metadata.generation && counts.every((count) => (count ?? 0) === wanted);
-    }) &&
-    daemonSets.every(
-      ({ status, metadata }) =>
-        status?.observedGeneration === metadata.generation &&
-        status?.numberReady === status?.desiredNumberScheduled &&
-        (status?.updatedNumberScheduled ?? 0) === status?.desiredNumberScheduled,
-    )
-  );
 }
