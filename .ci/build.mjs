@@ -37,9 +37,11 @@ const options = {
   plugins: [findLoadedAtStart],
   output: {
     dir: values.outdir,
-    format: 'esm',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
+    // Node.js starts it some 5 ms sooner than ECMAScript modules, for which it would also list all that is in `node:fs`.
+    format: 'cjs',
+    dynamicImportInCjs: false,
+    entryFileNames: '[name].cjs',
+    chunkFileNames: 'chunks/[name]-[hash].cjs',
     comments: false,
     codeSplitting: { groups: [{ name: 'start', test: (id) => loadedAtStart.has(id) }] },
   },

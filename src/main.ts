@@ -1,5 +1,3 @@
-import { writeSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { withoutVariables } from './cli/environment.ts';
 import { commandOf, withFlagsBehind } from './cli/flags-first.ts';
 import { inOwnSpelling } from './cli/other-spellings.ts';
@@ -52,7 +50,6 @@ export async function run(
   const words = inOwnSpelling(commandOf(COMMANDS, COMMAND_ALIASES, behind), behind);
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
   const seen = { format: valueIn(words, '--output', '-o'), debug: words.includes('--debug') };
-  const errorTheme = createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));
   let addRunFlags: AddRunFlags = (text) => text;
   let failureStatus = 1;
   try {
@@ -72,7 +69,8 @@ export async function run(
     };
     return await runCommand(invocation, host, { addRunFlags, argv: words, leaveUnnamed, reachBy, kubeconfigs });
   } catch (thrown) {
-    const status = await reportError(host, errorTheme, { ...seen, addRunFlags }, thrown);
+    const theme = await createTheme(colourWanted(host.env, host.stderr, valueIn(words, '--color')));
+    const status = await reportError(host, theme, { ...seen, addRunFlags }, thrown);
     return status === 1 ? failureStatus : status;
   }
 }
@@ -96,23 +94,15 @@ async function completeLine(argv: readonly string[], host: Host): Promise<number
   return 0;
 }
 
-/** Node versions whose V8 knows the flag below; one that does not would complain on every run. */
-const NODES_WITH_GROWTH_FACTOR = ['20', '22', '24'];
-
 /** The entry of every installed meshctl: runs the process's command line and sets its exit status. */
 export async function start(installation: Installation): Promise<void> {
-  const [major = ''] = process.versions.node.split('.');
-  // Answers of many agents are garbage at once: a young generation that does not grow saves a fifth of the memory.
-  if (NODES_WITH_GROWTH_FACTOR.includes(major)) setFlagsFromString('--semi-space-growth-factor=1');
   const host = processHost(installation);
-  process.once('exit', (code) => {
-    // Node's own end of a process in which nothing is left to wait for, whatever it was in the middle of: without a word.
-    if (code !== UNSETTLED) return;
+  let ended = false;
+  // Nothing is left to wait for, whatever it was in the middle of: Node would end it without a word, and well.
+  process.once('beforeExit', () => {
+    if (ended) return;
     process.exitCode = exitCodeOf('Bug');
-    writeSync(
-      process.stderr.fd,
-      '✖ meshctl ended in the middle of its work. This is a bug in meshctl: please report it.\n',
-    );
+    host.stderr.write('✖ meshctl ended in the middle of its work. This is a bug in meshctl: please report it.\n');
   });
   // Node would end the process at once, in the middle of its writes, with a stack.
   let unheard = false;
@@ -128,12 +118,11 @@ export async function start(installation: Installation): Promise<void> {
   if (lost) host.stderr.write(`✖ cannot write the result to stdout: ${lost.message}\n`);
   const failure = unheard ? exitCodeOf('Bug') : lost ? 1 : 0;
   process.exitCode = exitCode || failure;
+  ended = true;
   // The shell waits for the end of the process: nobody waits for a look-up of a host that goes on.
   leave(argv[0] === COMPLETE ? 0 : LEAVE_AFTER_MS);
 }
 
-/** Node's exit status for a top-level await that nothing can settle any more. */
-const UNSETTLED = 13;
 const LEAVE_AFTER_MS = 1000;
 
 /** The result is out, or on its way to a slow reader: nothing else (what a plugin left open, say) may keep the process. */
@@ -156,7 +145,7 @@ async function runCommand(
     'leaveUnnamed' | 'reachBy' | 'kubeconfigs'
   >,
 ): Promise<number> {
-  const theme = createTheme(colourWanted(host.env, host.stdout, options.color));
+  const theme = await createTheme(colourWanted(host.env, host.stdout, options.color));
   // A hint that names Cilium's namespace does not know by which flag the command takes it.
   const asNamespaceFlag = (word: string) => (word === '-n' ? (namespaceOptionOf(command) ?? word) : word);
   const again = (...words: readonly string[]) =>
@@ -197,6 +186,7 @@ async function runCommand(
     verbosity: options.debug === true ? MOST_VERBOSE : Number(options.verbose ?? 0),
     debugLog: (text) => host.stderr.write(`${printableLines(text)}\n`),
   };
+  await host.beforeCommand?.();
   const { run: runModule } = await command.load();
   const result = await runModule(context, options);
   if (host.signal.aborted && result.exitCode !== 0 && result.exitCode !== undefined) {
@@ -218,7 +208,7 @@ function commonWords({ quiet, debug, verbose, color }: ParsedOptions): string[] 
 
 async function progressFor(options: ParsedOptions, host: Host): Promise<CommandContext['progress']> {
   const colour = colourWanted(host.env, host.stderr, options.color);
-  const theme = createTheme(colour);
+  const theme = await createTheme(colour);
   if (isDocumentFormat(options.output) || options.quiet) return quietProgress(host.stderr, theme);
   // A terminal without a size (of `script`, of a pipeline's runner) has no lines that could be redrawn.
   const redraws = (host.stderr.columns ?? 0) > 0 && !host.env.CI && host.env.TERM !== 'dumb' && host.stderr.terminal;

@@ -12,7 +12,8 @@ export function withFlagsBehind(
   aliases: Readonly<Record<string, string>>,
   argv: readonly string[],
 ): string[] {
-  const takesValue = valuesByFlag(commands);
+  // Of all flags of all commands only where one stands so.
+  let takesValue: Map<string, boolean> | undefined;
   const path: string[] = [];
   const flags: string[] = [];
   let index = 0;
@@ -26,6 +27,7 @@ export function withFlagsBehind(
       continue;
     }
     const [name = ''] = word.split('=');
+    takesValue ??= valuesByFlag(commands);
     const taking = takesValue.get(name) ?? takesValue.get(word.slice(0, 2));
     if (taking === undefined) return [...argv];
     const apart = taking && takesValue.has(word);

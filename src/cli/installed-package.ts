@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import type { Installation } from '../mesh/installation.ts';
 import { remembered } from '../mesh/remembered.ts';
 import { programNameOf } from './program-name.ts';
@@ -9,14 +9,14 @@ const MOST_FILES = 100;
 
 /**
  * A package in a folder, with `bin`, `templates` and package.json, as npm installs it.
- * @param root ends with a slash
  * @param program the file by which it was called
  */
-export function installedPackage(root: URL, program = 'meshctl'): Installation {
+export function installedPackage(folder: string, program = 'meshctl'): Installation {
   return {
     name: programNameOf(program),
-    folder: fileURLToPath(root),
-    command: [process.execPath, fileURLToPath(new URL('bin/meshctl.js', root))],
-    read: remembered((path: string) => readFile(new URL(path, root), 'utf8'), MOST_FILES),
+    folder: join(folder, sep),
+    command: [process.execPath, join(folder, 'bin', 'meshctl.cjs')],
+    // They are small, and --help would wait longer for what reads in the background than for package.json.
+    read: remembered(async (path: string) => readFileSync(join(folder, path), 'utf8'), MOST_FILES),
   };
 }

@@ -80,7 +80,7 @@ async function namesReason(
   expect(report).toMatchObject({ apiVersion: 'meshctl.io/v1alpha1', kind: 'StatusReport', healthy: false });
   expect(text.exitCode).toBe(1);
   const problem = found(report.problems.find(isIt), reason);
-  expect(text.stdout).toContain(hintLines(problem.hint ?? '', createTheme(false)).join('\n'));
+  expect(text.stdout).toContain(hintLines(problem.hint ?? '', await createTheme(false)).join('\n'));
   return problem;
 }
 

@@ -52,7 +52,7 @@ describe('alone', () => {
     const up = await meshctl('sandbox', 'up', '--detach', '--clusters', '1');
     expect(up).toMatchObject({ exitCode: 0 });
     const down = await meshctl('sandbox', 'down');
-    expect(down.stdout).toBe('The clusters mesh-1 are gone.');
+    expect(down.stdout).toBe('The cluster mesh-1 is gone.');
   });
 
   it.skipIf(ON_WINDOWS)('is a plugin of kubectl by a link of that name', async () => {

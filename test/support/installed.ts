@@ -22,12 +22,12 @@ export async function installMeshctl(): Promise<InstalledMeshctl> {
   const build = ['.ci/build.mjs', '--outdir', join(root, 'dist'), '--modules', account];
   await execa(process.execPath, build, { cwd: checkout });
   await mkdir(join(root, 'bin'));
-  await cp(join(checkout, 'bin/meshctl.js'), join(root, 'bin/meshctl.js'));
+  await cp(join(checkout, 'bin/meshctl.cjs'), join(root, 'bin/meshctl.cjs'));
   await cp(join(checkout, 'package.json'), join(root, 'package.json'));
   await cp(join(checkout, 'templates'), join(root, 'templates'), { recursive: true });
   return {
     root,
-    entry: join(root, 'bin/meshctl.js'),
+    entry: join(root, 'bin/meshctl.cjs'),
     modules: JSON.parse(await readFile(account, 'utf8')) as InstalledMeshctl['modules'],
     remove: () => rm(root, { recursive: true, force: true }),
   };

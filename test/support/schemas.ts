@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { installedPackage } from '../../src/cli/installed-package.ts';
 
 /** The folder that an installed meshctl would have as its own. */
 export const PACKAGE_ROOT = new URL('../../', import.meta.url);
 /** meshctl as it is in the checkout. */
-export const CHECKOUT = installedPackage(PACKAGE_ROOT);
+export const CHECKOUT = installedPackage(fileURLToPath(PACKAGE_ROOT));
 
 const FOLDER = new URL('templates/schemas/', PACKAGE_ROOT);
 const SUFFIX = '.schema.json';

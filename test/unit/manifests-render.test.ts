@@ -8,7 +8,7 @@ import { DEFAULT_SETTINGS } from '../../src/mesh/cilium/install.ts';
 import { parseVersion } from '../../src/mesh/cilium/versions.ts';
 import { type KubeObject, keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { restrictedViolations } from '../../src/mesh/objects/pod-security.ts';
-import { CHECKOUT, PACKAGE_ROOT } from '../support/schemas.ts';
+import { CHECKOUT } from '../support/schemas.ts';
 
 interface Container {
   name: string;
@@ -304,7 +304,7 @@ describe('loadTemplates', () => {
   });
 
   it('says that the package is damaged when one lacks', async () => {
-    await expect(loadTemplates(installedPackage(new URL('no-such-package/', PACKAGE_ROOT)))).rejects.toMatchObject({
+    await expect(loadTemplates(installedPackage('no-such-package'))).rejects.toMatchObject({
       code: 'Bug',
     });
   });

@@ -13,7 +13,7 @@ import { type Step, TLS_KEYS } from '../../src/mesh/plan/plan.ts';
 import { stepData } from '../../src/views/plan/plan-data.ts';
 import { CHECKOUT, requireValid } from '../support/schemas.ts';
 
-const plain = createTheme(false);
+const plain = await createTheme(false);
 const SECRET_WORDS = 'the private key itself';
 
 function object(kind: string, name: string, more: Record<string, unknown> = {}): KubeObject {

@@ -5,11 +5,11 @@ import { createTheme } from '../../src/cli/terminal/theme.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it('what is quiet says what takes long, each time that it changes, and nothing of what does not', () => {
+it('what is quiet says what takes long, each time that it changes, and nothing of what does not', async () => {
   const lines: string[] = [];
   const { start } = quietProgress(
     { write: (text: string) => lines.push(text), isTty: false } as never,
-    createTheme(false),
+    await createTheme(false),
   );
   const short = start('Reading the clusters');
   const long = start('mesh-1: waiting for the clustermesh-apiserver');

@@ -26,7 +26,7 @@ function oneCluster(affinity: string, localReady: boolean, annotations: Record<s
   };
 }
 
-const plain = createTheme(false);
+const plain = await createTheme(false);
 
 describe('what a cluster uses, of whose peers no context was given', () => {
   test.each<[string, ClusterServices, string]>([

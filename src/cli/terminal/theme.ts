@@ -1,4 +1,3 @@
-import { Chalk } from 'chalk';
 import type { Theme } from '../../views/theme.ts';
 import type { Host, TextSink } from './host.ts';
 
@@ -14,8 +13,13 @@ export function colourWanted(env: Host['env'], sink: TextSink, when: unknown = '
   return sink.isTty && env.TERM !== 'dumb';
 }
 
+const asItIs = (text: string): string => text;
+const WITHOUT_COLOUR: Theme = { bold: asItIs, dim: asItIs, ok: asItIs, warn: asItIs, fail: asItIs };
+
 /** The styles of all text views. */
-export function createTheme(colour: boolean): Theme {
-  const chalk = new Chalk({ level: colour ? 1 : 0 });
+export async function createTheme(colour: boolean): Promise<Theme> {
+  if (!colour) return WITHOUT_COLOUR;
+  const { Chalk } = await import('chalk');
+  const chalk = new Chalk({ level: 1 });
   return { bold: chalk.bold, dim: chalk.dim, ok: chalk.green, warn: chalk.yellow, fail: chalk.red };
 }

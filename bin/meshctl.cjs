@@ -6,7 +6,6 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(2);
 }
 // Node 22.8 and newer keep what they have compiled, as npm does.
-const { enableCompileCache } = await import('node:module');
-enableCompileCache?.();
-const { installedPackage, start } = await import('../dist/main.js');
-await start(installedPackage(new URL('../', import.meta.url), process.argv[1]));
+require('node:module').enableCompileCache?.();
+const { installedPackage, start } = require('../dist/main.cjs');
+start(installedPackage(require('node:path').resolve(__dirname, '..'), process.argv[1]));

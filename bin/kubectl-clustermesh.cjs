@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 // meshctl as a plugin of kubectl, which finds it by this name: `kubectl clustermesh status` is `meshctl clustermesh status`.
-import './meshctl.js';
+require('./meshctl.cjs');
