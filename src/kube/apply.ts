@@ -1,5 +1,6 @@
 import { errorOfAbort, MeshctlError } from '../mesh/errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from '../mesh/objects/kube-object.ts';
+import { beingDeleted, isGoing } from '../mesh/plan/going.ts';
 import type { Edit, ReadyWrite, Step } from '../mesh/plan/plan.ts';
 import type { ClusterClient } from './client.ts';
 import { equal, mergePatch, overlay } from './merge-patch.ts';
@@ -93,6 +94,7 @@ async function carryOut(
   for (let round = 1; ; round++) {
     const sent = sentWrite(client, ref, write, live);
     if (!sent) return;
+    if (live && isGoing(live) && write.method !== 'delete') throw beingDeleted(client.context, live);
     const seen = live;
     const takesBack = write.method === 'edit' ? write.rollback : undefined;
     const rollback = takesBack && seen && ((now: KubeObject) => takesBack(seen, now));

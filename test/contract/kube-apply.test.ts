@@ -103,6 +103,25 @@ describe('applySteps', () => {
     expect(refused.error).toMatchObject({ code: 'Conflict' });
   });
 
+  test.each<[string, ReadyWrite]>([
+    ['edit', { method: 'edit', edit: () => ({ patch: { data: { a: '2' } } }) }],
+    ['apply', { method: 'apply', object: configMap('going', { a: '2' }) }],
+    ['patch', { method: 'patch', patch: { data: { a: '2' } } }],
+  ])('does not %s what was deleted after the plan was made, and is held', async (_, write) => {
+    sandbox.store.create(configMap('going', { a: '1' }));
+    const planned = step('going', write);
+    const finalizers = (list: string[]) =>
+      sandbox.store.update(ref('going'), (object) => {
+        object.metadata.finalizers = list;
+      });
+    finalizers(['example.com/held']);
+    sandbox.store.delete(ref('going'));
+    const { error, journal } = await run([planned]);
+    expect(error).toMatchObject({ code: 'Conflict', message: expect.stringContaining('is being deleted, held by') });
+    expect([dataOf('going'), journal.entries]).toEqual([{ a: '1' }, []]);
+    finalizers([]);
+  });
+
   test('stops at the first failure, with what was written until then', async () => {
     sandbox.store.create(configMap('b', {}));
     const { journal, error } = await run([

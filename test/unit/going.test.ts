@@ -20,7 +20,8 @@ function deployment(spec: object, status: object, metadata: object = {}): KubeOb
 }
 
 function step(object: KubeObject, action: Step['action'], paths: readonly string[] = []): Step {
-  return { cluster: 'mesh-1', action, object: refOf(object), changes: paths.map((path) => ({ path })), why: '' };
+  const changes = paths.map((path) => ({ path }));
+  return { cluster: 'mesh-1', action, object: refOf(object), changes, why: '', before: object };
 }
 
 function snapshotWith(object: KubeObject) {
@@ -62,15 +63,16 @@ describe('a Deployment that gets no new pods', () => {
 describe('what is being deleted', () => {
   const secret = secretObject('cilium-kvstoremesh', {});
   const going = { ...secret, metadata: { ...secret.metadata, ...GOING } };
-  it.each<[Step['action'], boolean]>([
-    ['keep', true],
-    ['update', true],
-    ['delete', false],
-  ])('%s', (action, isRefused) => {
-    const check = () => requireStaying(snapshotWith(going), [step(going, action)]);
+  it.each<[string, Partial<Step>, boolean]>([
+    ['kept', { action: 'keep' }, true],
+    ['changed', { action: 'update', write: { method: 'patch', patch: {} } }, true],
+    ['emptied, and so deleted', { action: 'delete', write: { method: 'edit', edit: () => 'delete' } }, true],
+    ['deleted', { action: 'delete', write: { method: 'delete' } }, false],
+  ])('is not %s', (_, how, isRefused) => {
+    const check = () => requireStaying([{ ...step(going, 'keep'), ...how }]);
     if (isRefused)
       expect(check).toThrow(/Secret kube-system\/cilium-kvstoremesh is being deleted, held by its finalizer/);
     else expect(check).not.toThrow();
-    expect(() => requireStaying(snapshotWith(secret), [step(secret, action)])).not.toThrow();
+    expect(() => requireStaying([{ ...step(secret, 'keep'), ...how }])).not.toThrow();
   });
 });

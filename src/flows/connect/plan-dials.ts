@@ -94,7 +94,7 @@ export function planDials({
   const serve = planServe(directions, now);
   if (proof !== false) requireSoundServers(directions, serve.steps, now);
   const dial = planDial(directions, now, notBack);
-  for (const snapshot of snapshots) requireStaying(snapshot, [...serve.steps, ...dial.steps]);
+  requireStaying([...serve.steps, ...dial.steps]);
   const warnings = new Set([
     ...findings.filter(({ severity }) => severity === 'warn').map(sentenceOf),
     ...unfinishedWarnings(snapshots),

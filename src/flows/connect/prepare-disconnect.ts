@@ -18,6 +18,7 @@ import { type ConnectionMode, dialsOf } from '../../mesh/peers/connection-mode.t
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers, knownPeers, logsInAsItself } from '../../mesh/peers/peers.ts';
+import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { hasMarkedFiles } from '../../mesh/rotation/unfinished-rotation.ts';
@@ -183,6 +184,7 @@ export function prepareParting(
   requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
   const partings = partingsOf(dials);
   const plan = planDisconnect(partings);
+  requireStaying(plan.steps);
   const common = dials.filter(
     ([{ snapshot }, { name: peer }]) =>
       snapshot && configuredPeers(snapshot).includes(peer) && !logsInAsItself(snapshot, peer),

@@ -11,6 +11,7 @@ import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
+import { awaitRemoved } from './await-removed.ts';
 
 export interface DisableOptions {
   keepCertificates: boolean;
@@ -78,6 +79,7 @@ export async function disableCluster(
     { doing: `${client.context}: removing ${count}`, done: `${client.context}: removed ${count}` },
     remove,
   );
+  await awaitRemoved(flow, client, removals, waitMs);
   if (!removals.some(({ object }) => object.kind === 'Deployment')) return;
   await during(
     flow,

@@ -93,7 +93,7 @@ export async function prepareAccept(
     now,
   );
   const steps = [...serve, ...dial];
-  requireStaying(own.snapshot, steps);
+  requireStaying(steps);
   return {
     target,
     message,

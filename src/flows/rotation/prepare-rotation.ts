@@ -4,6 +4,7 @@ import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
 import { describeConflicts } from '../../mesh/objects/ownership.ts';
+import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import type { Lifetime } from '../../mesh/rotation/lifetime.ts';
@@ -64,6 +65,7 @@ export async function prepareRotation(
   const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
   const scope = scopeRotation(members, { ...options, silent }, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
+  requireStaying(phases.flatMap(({ steps }) => steps));
   return {
     targets: found.targets,
     spared: found.failed,

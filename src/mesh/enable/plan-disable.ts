@@ -4,6 +4,7 @@ import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../o
 import { APISERVER, CA_SECRET, REMOTE_USERS_CONFIGMAP, secretRef } from '../objects/names.ts';
 import { foreignOwner, isOurs, managersOfData } from '../objects/ownership.ts';
 import { PEER_SECRETS } from '../peers/peers.ts';
+import { heldBy, isGoing } from '../plan/going.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
 import { describeUnfinished, provenRotation } from '../rotation/unfinished-rotation.ts';
 
@@ -48,7 +49,8 @@ function removalStep(snapshot: ClusterSnapshot, object: KubeObject, keepCertific
   const base = { cluster: snapshot.context, object: refOf(object), changes: [], before: object };
   const reason = reasonToKeep(object, keepCertificates);
   if (reason) return { ...base, action: 'keep', why: reason };
-  return { ...base, action: 'delete', why: 'meshctl made it', write: { method: 'delete' } };
+  const why = isGoing(object) ? `is being deleted already${heldBy(object)}` : 'meshctl made it';
+  return { ...base, action: 'delete', why, write: { method: 'delete' } };
 }
 
 function reasonToKeep(object: KubeObject, keepCertificates: boolean): string | undefined {

@@ -1,4 +1,5 @@
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts';
+import { isGoing, requireStaying } from '../plan/going.ts';
 import type { Step } from '../plan/plan.ts';
 import { readSharing, SERVICE_ANNOTATIONS } from '../services/backends.ts';
 import { type GlobalIntent, planGlobalService, serviceRef } from '../services/global-service.ts';
@@ -59,6 +60,7 @@ export function planServices(clusters: readonly ClusterServiceObjects[], spec: M
       globalIn.set(key, [...(globalIn.get(key) ?? []), cluster]);
     }
   }
+  requireStaying(steps);
   return {
     steps,
     missing,
@@ -73,7 +75,8 @@ export function planExtraServices(clusters: readonly ClusterServiceObjects[], { 
       .filter(({ cluster }) => of.includes(cluster))
       .flatMap(({ context, services }) => {
         const live = services.get(service);
-        if (!live) return [];
+        // What is on its way out takes its annotations along.
+        if (!live || isGoing(live)) return [];
         const ref = serviceRef(live.metadata.namespace ?? '', live.metadata.name);
         return planGlobalService(ref, [{ context, namespaceExists: true, live }], 'not-global').steps;
       }),

@@ -1,35 +1,36 @@
-import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
-import { keyOf } from '../objects/kube-object.ts';
+import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
 import type { Step } from './plan.ts';
+
+/** Whether an object is on its way out: it was deleted, and something still holds it. */
+export function isGoing(object: KubeObject | undefined): boolean {
+  return object?.metadata.deletionTimestamp !== undefined;
+}
+
+/** `, held by its finalizer example.com/x`; nothing where there is none. */
+export function heldBy({ metadata: { finalizers = [] } }: KubeObject): string {
+  if (finalizers.length === 0) return '';
+  return `, held by its ${finalizers.length === 1 ? 'finalizer' : 'finalizers'} ${finalizers.join(', ')}`;
+}
 
 /**
  * What is being deleted takes what is written to it along, as soon as its finalizers are done: a plan must neither change nor
- * count on it.
- * @throws MeshctlError `Conflict`, for the first such object that the plan changes or keeps in this cluster
+ * count on it. What is to be deleted anyway may go.
+ * @throws MeshctlError `Conflict`, for the first such object
  */
-export function requireStaying(
-  { context, objects }: Pick<ClusterSnapshot, 'context' | 'objects'>,
-  steps: readonly Step[],
-): void {
-  const going = steps.find(
-    ({ cluster, action, object }) =>
-      cluster === context &&
-      action !== 'delete' &&
-      objects.get(keyOf(object))?.metadata.deletionTimestamp !== undefined,
-  );
-  if (!going) return;
-  const { kind, namespace, name } = going.object;
-  const finalizers = objects.get(keyOf(going.object))?.metadata.finalizers ?? [];
-  const held =
-    finalizers.length > 0
-      ? `, held by ${finalizers.length === 1 ? 'its finalizer' : 'its finalizers'} ${finalizers.join(', ')}`
-      : '';
-  const object = `${kind} ${namespace ? `${namespace}/` : ''}${name}`;
+export function requireStaying(steps: readonly Step[]): void {
+  const going = steps.find(({ write, before }) => write?.method !== 'delete' && isGoing(before));
+  if (going?.before) throw beingDeleted(going.cluster, going.before);
+}
+
+/** Why nothing is written to an object that is on its way out, and how to wait for its end. */
+export function beingDeleted(context: string, object: KubeObject): MeshctlError {
+  const { kind, namespace, name } = refOf(object);
   const wait = ['wait', '--for=delete', `${kind.toLowerCase()}/${name}`, '--timeout=5m'];
-  throw new MeshctlError('Conflict', `context "${context}": ${object} is being deleted${held}`, {
+  const words = describeRef(refOf(object));
+  return new MeshctlError('Conflict', `context "${context}": ${words} is being deleted${heldBy(object)}`, {
     hint: `Run the same command again once it is gone: ${kubectlCommand({ context, namespace }, wait)}`,
-    details: { context, object },
+    details: { context, object: words },
   });
 }

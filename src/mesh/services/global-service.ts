@@ -2,6 +2,7 @@ import { kubectlCommand } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { describeRef, type KubeObject, type ObjectRef } from '../objects/kube-object.ts';
 import { serviceSpec } from '../objects/service.ts';
+import { requireStaying } from '../plan/going.ts';
 import type { Change, Plan, Step } from '../plan/plan.ts';
 import { type Affinity, SERVICE_ANNOTATIONS } from './backends.ts';
 
@@ -34,7 +35,7 @@ export function serviceRef(namespace: string, name: string): ObjectRef {
  * The steps that make a Service global in all these clusters, or no longer global. Annotations under their older names
  * get the newer ones, with the value that counts.
  * @throws MeshctlError `NotFound` where a cluster lacks the Service (unless it may be copied) or its namespace, `Rejected`
- * for one that has no backends of its own to share
+ * for one that has no backends of its own to share, `Conflict` for one that is being deleted
  */
 export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[], intent: GlobalIntent): Plan {
   const source = sites.find(({ live }) => live)?.live;
@@ -49,7 +50,9 @@ export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[],
       });
     }
   }
-  return { steps: sites.map((site) => planSite(ref, site, source, intent)) };
+  const steps = sites.map((site) => planSite(ref, site, source, intent));
+  requireStaying(steps);
+  return { steps };
 }
 
 function requireCopyable(ref: ObjectRef, lacking: readonly ServiceSite[], intent: GlobalIntent): void {

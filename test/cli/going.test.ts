@@ -1,0 +1,106 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+
+/** mesh-1 and mesh-2 are connected; objects of mesh-1 are deleted, and a finalizer holds them. */
+let sandbox: TestSandbox;
+let meshctl: Meshctl;
+let one: SandboxCluster;
+
+const FINALIZER = 'example.com/held';
+const SERVICE = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
+
+beforeAll(async () => {
+  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
+  meshctl = meshctlWith(sandbox.kubeconfigPath);
+  one = found(sandbox.clusters[0], 'mesh-1');
+  await meshctl.ok(enable('mesh-1,mesh-2'));
+  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+});
+
+const undos: (() => void)[] = [];
+afterEach(() => {
+  for (const undo of undos.splice(0)) undo();
+});
+
+afterAll(async () => {
+  expect(sandbox.errors).toEqual([]);
+  await sandbox.close();
+});
+
+/** Deletes an object that stays, and puts it back after the test. */
+function hold(ref: typeof SERVICE | ReturnType<typeof refs.secret>): KubeObject {
+  const { metadata, ...content } = found(one.store.get(ref), ref.name);
+  const { name, namespace, labels, annotations } = metadata;
+  one.store.update(ref, (object) => {
+    object.metadata.finalizers = [FINALIZER];
+  });
+  one.store.delete(ref);
+  undos.push(() => {
+    letGo(ref);
+    one.store.create({ ...content, metadata: { name, namespace, labels, annotations } } as KubeObject, 'meshctl');
+  });
+  return found(one.store.get(ref), ref.name);
+}
+
+function letGo(ref: Parameters<SandboxCluster['store']['get']>[0]): void {
+  if (!one.store.get(ref)) return;
+  one.store.update(ref, (object) => {
+    object.metadata.finalizers = [];
+  });
+}
+
+describe('an object that is being deleted', () => {
+  it.each([
+    ['secret', 'cilium-kvstoremesh', ['clustermesh', 'certs', 'rotate', '--context', 'mesh-1,mesh-2']],
+    ['secret', 'clustermesh-apiserver-server-cert', ['clustermesh', 'certs', 'rotate', '--context', 'mesh-1,mesh-2']],
+    ['secret', 'cilium-clustermesh', ['clustermesh', 'disconnect', '--context', 'mesh-1', '--peer', 'mesh-2', '-y']],
+    [
+      'configMap',
+      'clustermesh-remote-users',
+      ['clustermesh', 'disconnect', '--context', 'mesh-1', '--peer', 'mesh-2', '-y'],
+    ],
+    ['secret', 'cilium-clustermesh', ['clustermesh', 'enable', '--context', 'mesh-1']],
+    [
+      'secret',
+      'cilium-kvstoremesh',
+      ['clustermesh', 'connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'],
+    ],
+  ] as const)('(%s %s) is not written to by %j', async (kind, name, command) => {
+    const before = hold(refs[kind](name));
+    for (const argv of [[...command, '--dry-run'], command]) {
+      const { exitCode, stderr } = await meshctl(argv);
+      expect(exitCode, stderr).toBe(1);
+      expect(stderr).toContain(`kube-system/${name} is being deleted, held by its finalizer ${FINALIZER}`);
+      const wait = `kubectl --context mesh-1 -n kube-system wait --for=delete ${kind.toLowerCase()}/${name}`;
+      expect(stderr).toContain(wait);
+    }
+    expect(one.store.get(refs[kind](name))).toEqual(before);
+  });
+
+  it('is not made global', async () => {
+    one.store.create({ ...SERVICE, metadata: SERVICE, spec: { ports: [{ port: 80 }] } } as never, 'test');
+    const before = hold(SERVICE);
+    const { exitCode, stderr } = await meshctl(['service', 'global', 'default/web', '--context', 'mesh-1']);
+    expect(exitCode, stderr).toBe(1);
+    expect(stderr).toContain(`Service default/web is being deleted, held by its finalizer ${FINALIZER}`);
+    expect(one.store.get(SERVICE)).toEqual(before);
+  });
+
+  it('is waited for by disable, which does not call it removed', async () => {
+    const ref = refs.secret('clustermesh-apiserver-admin-cert');
+    hold(ref);
+    const disable = ['clustermesh', 'disable', '--context', 'mesh-1', '-y'];
+    const plan = await meshctl.ok([...disable, '--dry-run']);
+    expect(plan.stdout).toContain(`(is being deleted already, held by its finalizer ${FINALIZER})`);
+    const late = await meshctl([...disable, '--wait-duration', '1s']);
+    expect(late.exitCode, late.stderr).toBe(1);
+    expect(late.stderr).toContain(`Secret kube-system/${ref.name} to be gone, held by its finalizer ${FINALIZER}`);
+    expect(late.stderr).toContain(`kubectl --context mesh-1 -n kube-system wait --for=delete secret/${ref.name}`);
+    letGo(ref);
+    expect((await meshctl.ok(disable)).stdout).toContain('there is nothing to remove');
+    undos.length = 0;
+  });
+});
