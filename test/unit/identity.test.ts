@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { requireOwnIdentity, settleIdentity } from '../../src/mesh/apiserver/pod-marks.ts';
 import { ciliumMissing } from '../../src/mesh/cilium/cilium-missing.ts';
-import { checkClusterId, checkClusterName, requireIdentity } from '../../src/mesh/cilium/identity.ts';
+import { checkClusterName } from '../../src/mesh/cilium/cluster-name.ts';
+import { checkClusterId, requireIdentity } from '../../src/mesh/cilium/identity.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { apiserverDeployment, snapshotOf, tlsFacts } from '../support/snapshots.ts';

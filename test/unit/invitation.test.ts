@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { messageDigest, sealsOf, signMessage } from '../../src/flows/invitation/sign-message.ts';
 import { clientSpec } from '../../src/mesh/certificates/cluster-certificates.ts';
-import { fingerprintOf, judgeMessage, parseFingerprint, type Receiver } from '../../src/mesh/invitation/judge.ts';
+import { fingerprintOf, parseFingerprint } from '../../src/mesh/invitation/fingerprint.ts';
+import { judgeMessage, type Receiver } from '../../src/mesh/invitation/judge.ts';
 import {
   type DescribedCluster,
   MESSAGE_API,

@@ -2,7 +2,7 @@ import { acceptMessage } from '../../flows/invitation/accept.ts';
 import { type PreparedAccept, prepareAccept } from '../../flows/invitation/prepare-accept.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { fingerprintOf } from '../../mesh/invitation/judge.ts';
+import { fingerprintOf } from '../../mesh/invitation/fingerprint.ts';
 import { parseMessage } from '../../mesh/invitation/parse-message.ts';
 import { acceptText } from '../../views/invitation/accept-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';

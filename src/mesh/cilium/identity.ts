@@ -5,6 +5,7 @@ import { MeshctlError } from '../errors.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, CILIUM_CONFIG } from '../objects/names.ts';
 import { ciliumMissing } from './cilium-missing.ts';
+import { checkClusterName, NAME_MAX_LENGTH } from './cluster-name.ts';
 
 /** What identifies a cluster in a mesh: ConfigMap cilium-config's `cluster-name`, `cluster-id`, `max-connected-clusters`. */
 export interface ClusterIdentity {
@@ -14,20 +15,7 @@ export interface ClusterIdentity {
   maxConnectedClusters: number;
 }
 
-/** Cilium's rule for cluster names (pkg/clustermesh/types: 32 characters, this pattern). */
-const NAME_PATTERN = /^([a-z0-9][-a-z0-9]*)?[a-z0-9]$/;
-const NAME_MAX_LENGTH = 32;
 const DEFAULT_MAX_CONNECTED_CLUSTERS = 255;
-
-/** Why a cluster name cannot be used in a mesh; undefined when it can. */
-export function checkClusterName(name: string): string | undefined {
-  if (name === 'default') return 'the name is "default", which every unnamed cluster has';
-  if (name.length > NAME_MAX_LENGTH) return `it has ${name.length} characters, ${NAME_MAX_LENGTH} are allowed`;
-  if (!NAME_PATTERN.test(name)) {
-    return 'only lower-case letters, digits and "-" are allowed, and a letter or digit at both ends';
-  }
-  return undefined;
-}
 
 /** Why a cluster id cannot be used in a mesh; undefined when it can. */
 export function checkClusterId(id: number, maxConnectedClusters: number): string | undefined {

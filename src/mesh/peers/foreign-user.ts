@@ -1,5 +1,6 @@
 import { recordedIdentity } from '../apiserver/recorded-identity.ts';
-import { checkClusterName, clusterNameOf } from '../cilium/identity.ts';
+import { checkClusterName } from '../cilium/cluster-name.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { remoteUserName } from './file/peer-config.ts';
 

@@ -1,4 +1,5 @@
-import { checkClusterName, clusterNameOf, identityOf } from '../cilium/identity.ts';
+import { checkClusterName } from '../cilium/cluster-name.ts';
+import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, secretRef } from '../objects/names.ts';

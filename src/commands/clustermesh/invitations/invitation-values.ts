@@ -1,7 +1,7 @@
 import { hostPort } from '../../../mesh/apiserver/endpoints.ts';
-import { checkClusterName } from '../../../mesh/cilium/identity.ts';
+import { checkClusterName } from '../../../mesh/cilium/cluster-name.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
-import { parseFingerprint } from '../../../mesh/invitation/judge.ts';
+import { parseFingerprint } from '../../../mesh/invitation/fingerprint.ts';
 import type { EndpointOverride } from '../../../mesh/peers/endpoint-overrides.ts';
 import { parseSpan } from '../../../mesh/span.ts';
 

@@ -1,7 +1,7 @@
 import type { Target } from '../../../flows/flow.ts';
 import { type InviteOptions, prepareInvite, writeInvite } from '../../../flows/invitation/invite.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
-import { fingerprintOf } from '../../../mesh/invitation/judge.ts';
+import { fingerprintOf } from '../../../mesh/invitation/fingerprint.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import { type DryRun, type PlanFlags, planResult } from '../../plan-result.ts';
 import { messageResult } from './message-result.ts';
