@@ -103,6 +103,7 @@ const receiver = (name: string, id: number, authority: Authority, more: Partial<
   id,
   ca: readCertificate(authority.certificate),
   hasKey: false,
+  isDialled: false,
   ...more,
 });
 const record = (role: InvitationRecord['role'], more: Partial<InvitationRecord>): InvitationRecord => ({
@@ -140,7 +141,8 @@ describe('a message that is as it was printed', () => {
 
   it('is known when it comes again before it is used', () => {
     expect(judge(invitation, guest())).toEqual({ isRepeated: true });
-    expect(judge(reply, inviter({ state: 'confirmed', received: messageDigest(reply) }))).toEqual({ isRepeated: true });
+    const confirmed = inviter({ state: 'confirmed', received: messageDigest(reply) });
+    expect(judge(reply, { ...confirmed, isDialled: true })).toEqual({ isRepeated: true });
   });
 });
 
@@ -225,11 +227,21 @@ describe('a message is refused', () => {
     [
       'used',
       `the invitation is of invitation ${ID}, which has been used: cluster "a" is connected by it`,
-      () => judge(invitation, guest({ state: 'joined', received: messageDigest(confirmation) })),
+      () =>
+        judge(invitation, { ...guest({ state: 'joined', received: messageDigest(confirmation) }), isDialled: true }),
     ],
     [
       'used',
-      'which has been used: cluster "b" is connected by it',
+      'which has been used: cluster "b" was connected by it, and is not any more',
+      () =>
+        judge(
+          reply,
+          inviter({ state: 'confirmed', received: messageDigest(reply), peer: { name: 'b', id: 2, ca: '' } }),
+        ),
+    ],
+    [
+      'used',
+      'which has been used: cluster "b" was connected by it',
       () =>
         judge(reply, inviter({ state: 'confirmed', received: '2'.repeat(64), peer: { name: 'b', id: 2, ca: '' } }), {
           key: heldByA,

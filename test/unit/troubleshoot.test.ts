@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failingDials } from '../../src/mesh/status/troubleshoot.ts';
+import { failingDials, plainSerial, presentedSerial } from '../../src/mesh/status/troubleshoot.ts';
 
 /** The form of Cilium's troubleshoot output, certificates left out. */
 const OUTPUT = `Found 3 cluster configurations
@@ -42,5 +42,26 @@ describe('what fails when peers are dialled anew', () => {
 
   it('is nothing where the program does not know the command', () => {
     expect(failingDials('Error: unknown command "troubleshoot" for "kvstoremesh-dbg"')).toEqual(new Map());
+  });
+});
+
+describe('the certificate with which a peer is dialled', () => {
+  const CERTIFICATES = `🔑 Digital certificates:
+   ✅ TLS Root CA certificates:
+      - Serial number:       11:22:33
+        Subject:             CN=Cilium CA
+   ✅ TLS client certificates:
+      - Serial number:       0a:bc:0f
+        Subject:             CN=remote-mesh-1
+`;
+
+  it('is known by its serial number, however that is written', () => {
+    expect(presentedSerial(CERTIFICATES)).toBe(plainSerial('0ABC0F'));
+    expect(plainSerial('ABC0F')).toBe('abc0f');
+  });
+
+  it('is not known where it does not say, or has none', () => {
+    expect(presentedSerial(OUTPUT)).toBeUndefined();
+    expect(presentedSerial('⚠️ No available TLS client certificates')).toBeUndefined();
   });
 });

@@ -1,6 +1,7 @@
 import { acceptMessage } from '../../flows/invitation/accept.ts';
 import { type PreparedAccept, prepareAccept } from '../../flows/invitation/prepare-accept.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { fingerprintOf } from '../../mesh/invitation/fingerprint.ts';
 import { parseMessage } from '../../mesh/invitation/parse-message.ts';
@@ -47,7 +48,12 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
       parallel: flags.parallel,
     });
     for (const words of unproved) context.progress.warn(words);
-    if (prepared.answer) return messageResult(context, prepared.answer, prepared.peer.identity.name);
+    // What was not asked for is not missed.
+    const exitCode = unproved.length === 0 || flags.proof === false ? 0 : 1;
+    if (prepared.answer) {
+      if (exitCode !== 0) context.progress.warn(lookAgain(prepared, path));
+      return { ...messageResult(context, prepared.answer, prepared.peer.identity.name), exitCode };
+    }
     const joined = printable({
       context: target.client.context,
       cluster: { name: prepared.own.identity.name, id: prepared.own.identity.id },
@@ -64,9 +70,17 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
       kind: 'AcceptResult',
       data: { ...joined, steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })) },
       text: (theme) => acceptText({ ...joined, steps }, theme),
-      exitCode: unproved.length === 0 || flags.proof === false ? 0 : 1,
+      exitCode,
     };
   });
+}
+
+/** What is written stands, and its answer is printed; that it works was not seen. */
+function lookAgain({ target, answer }: PreparedAccept, path: string): string {
+  const what = `the ${answer?.step} is printed all the same`;
+  if (path === '-') return `${what}; to look once more, accept the same message again`;
+  const { context } = target.client;
+  return `${what} → to look once more, which prints it again: ${meshctlCommand('clustermesh accept', { context }, [path])}`;
 }
 
 function fingerprintLines({ own, peer, fingerprints }: PreparedAccept): string[] {

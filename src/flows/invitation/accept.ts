@@ -1,4 +1,3 @@
-import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { managesUsers } from '../../mesh/connect/credentials.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -7,9 +6,8 @@ import { connectClusters, type OneSidedProofs } from '../connect/connect.ts';
 import { untilSettled } from '../etcd/ask-etcd.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow } from '../flow.ts';
-import { explainProblems } from '../status/explain-status.ts';
-import { pollStatus } from '../status/poll-status.ts';
 import type { PreparedAccept } from './prepare-accept.ts';
+import { proveDialled } from './prove-dialled.ts';
 
 export interface AcceptRunOptions {
   proof?: boolean | undefined;
@@ -26,14 +24,13 @@ export interface AcceptOutcome {
 }
 
 const LOOK_INTERVAL_MS = 500;
-const NODE_TIMEOUT_MS = 10_000;
 
 /**
  * Serves, proves, dials and proves again, or puts the cluster back.
  *
  * Of a credential whose key is elsewhere it is proved here that etcd has its user. The one by which this cluster dials is
  * proved over the network, by the cluster itself: it dials, and what was written is taken back unless all its nodes are
- * connected. Nothing that was connected before hangs on it.
+ * connected, and, where it was connected before, dial it with the new certificate. Nothing that was connected before hangs on it.
  * @throws MeshctlError `CredentialRefused` with why; `details.rollback` says what became of the cluster
  */
 export async function acceptMessage(
@@ -49,8 +46,8 @@ export async function acceptMessage(
       if (proof !== false) unproved.push(...(await proveServed(flow, prepared, proofMs)));
     },
     dialled: async () => {
-      const dials = connect.directions.some(({ client }) => client === prepared.own);
-      if (dials && proof !== false) unproved.push(...(await proveDialled(flow, prepared, { proofMs, parallel })));
+      if (prepared.dials && proof !== false)
+        unproved.push(...(await proveDialled(flow, prepared, { proofMs, parallel })));
     },
   };
   const { steps } = await connectClusters(flow, connect, { rollback, proofMs, parallel: 1, oneSided });
@@ -90,45 +87,6 @@ async function proveServed(flow: Flow, { target, own, connect }: PreparedAccept,
         return [
           `context "${context}": no etcd could be asked whether it lets ${user} in; the other cluster's own connection shows it`,
         ];
-      }),
-  );
-}
-
-/** Waits until all nodes are connected to the peer. */
-async function proveDialled(
-  flow: Flow,
-  { target, own, peer }: PreparedAccept,
-  { proofMs, parallel }: { proofMs: number; parallel: number },
-): Promise<string[]> {
-  const { name } = peer.identity;
-  const { context } = target.client;
-  const status = meshctlCommand('clustermesh status', { context }, ['--wait']);
-  if (lackOfAgents(own.snapshot) !== undefined) {
-    return [`context "${context}": no agent runs that could dial "${name}"; once there is one: ${status}`];
-  }
-  const deadline = flow.clock.ms() + proofMs;
-  const options = { parallel, nodeTimeoutMs: NODE_TIMEOUT_MS, redial: true };
-  return during(
-    flow,
-    { doing: `Waiting until ${own.identity.name} is connected to ${name}`, done: `Connected to ${name}` },
-    (task) =>
-      untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
-        const { report } = await pollStatus(flow, target, options);
-        const agents = report.peers.find((one) => one.name === name)?.agents;
-        const ofPeer = report.problems.filter((problem) => problem.peer === name);
-        if (agents && agents.total > 0 && agents.connected === agents.total && ofPeer.length === 0) return [];
-        if (agents) task.tick(`Connected to ${name}: ${agents.connected}/${agents.total} nodes`);
-        if (!last) return undefined;
-        const explained = await explainProblems(flow, target, report);
-        const why = explained.problems.find((problem) => problem.peer === name)?.message;
-        throw new MeshctlError(
-          'CredentialRefused',
-          `context "${context}": ${own.identity.name} does not get through to "${name}" at ${peer.endpoints.map(({ host, port }) => `${host}:${port}`).join(', ')}${why ? `: ${why}` : ''}`,
-          {
-            hint: 'Is that address open from here, and has the other owner done their part? Then accept the same message again.',
-            details: { context, peer: name, reason: 'not-connected' },
-          },
-        );
       }),
   );
 }

@@ -8,7 +8,9 @@ import { judgeMessage, type Receiver } from '../../mesh/invitation/judge.ts';
 import type { SignedMessage } from '../../mesh/invitation/message.ts';
 import { keptKey } from '../../mesh/invitation/record.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
+import { plainSerial } from '../../mesh/status/troubleshoot.ts';
 import { readBundle } from '../../pki/read.ts';
 import { judgeMesh, type PreparedConnect, sentenceOf } from '../connect/plan-dials.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -35,6 +37,10 @@ export interface PreparedAccept {
   connect: PreparedConnect;
   /** The message that goes back; absent after the last one. */
   answer?: SignedMessage | undefined;
+  /** Whether this cluster dials the other one once the message is accepted. */
+  dials: boolean;
+  /** Where it did before: the serial number of the new certificate by which it does then. */
+  renewedSerial?: string | undefined;
   /** Whether the very same message was accepted before. */
   isRepeated: boolean;
   /** Whether the other's CA is one that this cluster has agreed to already. */
@@ -71,6 +77,7 @@ export async function prepareAccept(
     ca: ownCa,
     record: kept?.record,
     hasKey: key !== undefined,
+    isDialled: configuredPeers(own.snapshot).includes(message.cluster.name),
     trusted: held && trustedBy(held).map(({ publicKeySha256 }) => publicKeySha256),
   };
   const verdict = judgeMessage(message, seals, receiver, now);
@@ -93,6 +100,8 @@ export async function prepareAccept(
     now,
   );
   const steps = [...serve, ...dial];
+  const outgoing = directions.find(({ client }) => client === own);
+  const issued = outgoing?.credential.issued?.facts.certificate;
   requireStaying(steps);
   return {
     target,
@@ -100,6 +109,8 @@ export async function prepareAccept(
     own,
     peer,
     answer: planned.answer,
+    dials: outgoing !== undefined || message.step === 'reply',
+    ...(issued && receiver.isDialled ? { renewedSerial: plainSerial(issued.serial) } : {}),
     isRepeated: verdict.isRepeated,
     isKnownCa: kept?.record.peer?.ca === seals.ca?.sha256 || (receiver.trusted?.length ?? 0) > 0,
     fingerprints: { own: ownCa.sha256, peer: seals.ca?.sha256 ?? '' },

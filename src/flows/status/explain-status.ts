@@ -6,8 +6,8 @@ import { explainStatus, reasonIn, vagueProblems } from '../../mesh/status/troubl
 import type { Flow, Target } from '../flow.ts';
 import { AGENTS, REPLICAS } from './status-programs.ts';
 
-/** Its longest step is a dial that times out. */
-const TROUBLESHOOT_TIMEOUT_MS = 15_000;
+/** Of a `troubleshoot` of one peer: its longest step is a dial that times out. */
+export const TROUBLESHOOT_TIMEOUT_MS = 15_000;
 const TROUBLESHOOTS_AT_A_TIME = 8;
 
 /**

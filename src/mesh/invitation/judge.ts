@@ -30,6 +30,8 @@ export interface Receiver {
   record?: InvitationRecord | undefined;
   /** Whether the key for that invitation is still kept. */
   hasKey: boolean;
+  /** Whether this cluster dials one of the message's cluster name. */
+  isDialled: boolean;
   /** SHA-256 of the keys of the CAs that are trusted for a peer of the message's name; undefined where there is no such peer. */
   trusted?: readonly string[] | undefined;
 }
@@ -118,7 +120,7 @@ function judgeInvitation(message: SignedMessage, seals: Seals, receiver: Receive
   }
   if (!record) return undefined;
   if (record.state === 'revoked') return revoked(message);
-  if (record.state === 'joined') return used(message, cluster.name);
+  if (record.state === 'joined') return used(message, cluster.name, receiver);
   if (record.received !== seals.digest) {
     return {
       reason: 'other-message',
@@ -157,10 +159,11 @@ function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver): 
       hint: 'Compare the fingerprints by phone, and begin anew.',
     };
   }
-  if (record.received !== undefined && record.state === 'confirmed' && record.received !== seals.digest) {
-    return used(message, record.peer?.name ?? '');
+  // The same message once more gives the same answer, but does not let in again whom somebody has parted from.
+  if (record.state === 'confirmed' && (record.received !== seals.digest || !receiver.isDialled)) {
+    return used(message, record.peer?.name ?? '', receiver);
   }
-  if (record.state === 'joined') return used(message, cluster.name);
+  if (record.state === 'joined') return used(message, cluster.name, receiver);
   if (record.state !== 'confirmed' && answers.message !== record.sentDigest) {
     return {
       reason: 'other-message',
@@ -249,10 +252,10 @@ function notForThis({ step, cluster }: SignedMessage, { name, context }: Receive
   };
 }
 
-function used({ step, id }: SignedMessage, peer: string): Refusal {
+function used({ step, id }: SignedMessage, peer: string, { isDialled }: Receiver): Refusal {
   return {
     reason: 'used',
-    says: `the ${step} is of invitation ${id}, which has been used: cluster "${peer}" is connected by it`,
+    says: `the ${step} is of invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is connected by it' : 'was connected by it, and is not any more'}`,
     hint: 'An invitation is good for one connection; a new one makes new certificates.',
   };
 }

@@ -40,6 +40,22 @@ export function failingDials(output: string): Map<string, FailureReason> {
 }
 
 /**
+ * The serial number of the certificate with which a peer is dialled, in a troubleshoot output on that peer alone: Cilium
+ * prints that of the file that is mounted (pkg/kvstore's etcd troubleshooting).
+ * @returns as {@link plainSerial}; undefined where it does not say
+ */
+export function presentedSerial(output: string): string | undefined {
+  const [, client = ''] = output.split('TLS client certificates:');
+  const [, serial] = /Serial number:\s*([0-9a-f:]+)/i.exec(client) ?? [];
+  return serial === undefined ? undefined : plainSerial(serial);
+}
+
+/** A serial number in one spelling: hexadecimal, in lower case, without colons and zeros before it. */
+export function plainSerial(text: string): string {
+  return text.replaceAll(':', '').replace(/^0+/, '').toLowerCase();
+}
+
+/**
  * The report with vague reasons replaced. Where KVStoreMesh itself lacks the peer, the agents' waiting is its
  * consequence and is not said a second time.
  */

@@ -1,0 +1,115 @@
+import { hostPort } from '../../mesh/apiserver/endpoints.ts';
+import { lackOfAgents } from '../../mesh/cilium/agents.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
+import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import type { StatusReport } from '../../mesh/status/status.ts';
+import { presentedSerial } from '../../mesh/status/troubleshoot.ts';
+import { untilSettled } from '../etcd/ask-etcd.ts';
+import { during, type Flow, type Target } from '../flow.ts';
+import { explainProblems, TROUBLESHOOT_TIMEOUT_MS } from '../status/explain-status.ts';
+import { pollStatus } from '../status/poll-status.ts';
+import { AGENTS, factsOf, REPLICAS } from '../status/status-programs.ts';
+import type { PreparedAccept } from './prepare-accept.ts';
+
+const LOOK_INTERVAL_MS = 500;
+const NODE_TIMEOUT_MS = 10_000;
+/** Agents that are asked with which certificate they dial: what is mounted comes to all of them alike. */
+const MOST_AGENTS = 3;
+
+/**
+ * Waits until all nodes are connected to the peer; where they were before, until it is dialled with the certificate that is
+ * new: what was open before goes on with the former one, and proves nothing.
+ * @returns what could not be seen, as warnings
+ * @throws MeshctlError `CredentialRefused` with why
+ */
+export async function proveDialled(
+  flow: Flow,
+  { target, own, peer, renewedSerial }: PreparedAccept,
+  { proofMs, parallel }: { proofMs: number; parallel: number },
+): Promise<string[]> {
+  const { name } = peer.identity;
+  const { context } = target.client;
+  const status = meshctlCommand('clustermesh status', { context }, ['--wait']);
+  if (lackOfAgents(own.snapshot) !== undefined) {
+    return [`context "${context}": no agent runs that could dial "${name}"; once there is one: ${status}`];
+  }
+  const deadline = flow.clock.ms() + proofMs;
+  const options = { parallel, nodeTimeoutMs: NODE_TIMEOUT_MS, redial: true };
+  return during(
+    flow,
+    {
+      doing: `Waiting until ${own.identity.name} is connected to ${name}`,
+      done: (unseen) =>
+        unseen.length === 0 ? `Connected to ${name}` : `Connected to ${name}, not known with which certificate`,
+      good: (unseen) => unseen.length === 0,
+    },
+    (task) =>
+      untilSettled(flow, { deadline, intervalMs: LOOK_INTERVAL_MS }, async (last) => {
+        const { report } = await pollStatus(flow, target, options);
+        const agents = report.peers.find((one) => one.name === name)?.agents;
+        const ofPeer = report.problems.filter((problem) => problem.peer === name);
+        const isConnected = agents && agents.total > 0 && agents.connected === agents.total && ofPeer.length === 0;
+        if (agents) task.tick(`Connected to ${name}: ${agents.connected}/${agents.total} nodes`);
+        if (!isConnected) {
+          if (!last) return undefined;
+          throw notThrough({ target, own, peer }, await reasonOf(flow, target, report, name));
+        }
+        if (renewedSerial === undefined) return [];
+        const serials = await presentedSerials(flow, target, dialsThroughKvstoremesh(own.snapshot), name);
+        const known = serials.filter((serial) => serial !== undefined);
+        if (known.length > 0 && known.every((serial) => serial === renewedSerial)) return [];
+        if (!last && known.length > 0) return undefined;
+        if (known.length === 0) {
+          return [
+            `context "${context}": it is connected to "${name}", but its pods do not tell whether with the new certificate`,
+          ];
+        }
+        throw notThrough({ target, own, peer }, 'it is still dialled with the former certificate');
+      }),
+  );
+}
+
+async function reasonOf(flow: Flow, target: Target, report: StatusReport, peer: string): Promise<string | undefined> {
+  const { problems } = await explainProblems(flow, target, report);
+  return problems.find((problem) => problem.peer === peer)?.message;
+}
+
+function notThrough({ target, own, peer }: Pick<PreparedAccept, 'target' | 'own' | 'peer'>, why: string | undefined) {
+  const { context } = target.client;
+  const { name } = peer.identity;
+  const addresses = peer.endpoints.map(({ host, port }) => hostPort(host, port)).join(', ');
+  return new MeshctlError(
+    'CredentialRefused',
+    `context "${context}": ${own.identity.name} does not get through to "${name}" at ${addresses}${why ? `: ${why}` : ''}`,
+    {
+      hint: 'Is that address open from here, and has the other owner done their part? Then accept the same message again.',
+      details: { context, peer: name, reason: 'not-connected' },
+    },
+  );
+}
+
+/** The serial numbers of the certificates with which pods dial a peer anew; undefined for each that does not tell. */
+async function presentedSerials(
+  flow: Flow,
+  { client, namespace }: Target,
+  kvstoremesh: boolean,
+  peer: string,
+): Promise<(string | undefined)[]> {
+  const { selector, container, troubleshoot } = kvstoremesh ? REPLICAS : AGENTS;
+  const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector });
+  const running = pods.map(factsOf).filter((pod) => pod.running && !pod.deleted);
+  return Promise.all(
+    running.slice(0, kvstoremesh ? undefined : MOST_AGENTS).map(async ({ name: pod }) => {
+      try {
+        const command = [...troubleshoot, peer];
+        const options = { namespace, pod, container, command, timeoutMs: TROUBLESHOOT_TIMEOUT_MS, signal: flow.signal };
+        return presentedSerial((await client.exec(options)).stdout);
+      } catch (error) {
+        flow.signal.throwIfAborted();
+        if (!(error instanceof MeshctlError)) throw error;
+        return undefined;
+      }
+    }),
+  );
+}

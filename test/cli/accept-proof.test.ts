@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
+import type { CliResult } from '../support/cli.ts';
+import { found } from '../support/sandbox-mesh.ts';
+import { type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
+
+let two: TwoOwners;
+let a: Owner;
+let b: Owner;
+
+beforeAll(async () => {
+  // What is mounted changes when a pod is nudged, and by itself not while the test lasts.
+  two = await startTwoOwners(2, { timings: { secretSyncMs: 3_600_000 } });
+  [a, b] = [found(two.owners['mesh-1'], 'mesh-1'), found(two.owners['mesh-2'], 'mesh-2')];
+}, 120_000);
+afterAll(() => two?.close());
+
+const good = (result: CliResult): string => {
+  if (result.exitCode !== 0) throw new Error(result.stderr);
+  return result.stdout;
+};
+const accept = (owner: Owner, file: string, ...words: string[]) =>
+  owner(['clustermesh', 'accept', file, '-y', ...words]);
+
+/** Runs while the API servers refuse requests of a kind. */
+async function whileRefused(
+  refused: { verb?: string; resource?: string; subresource?: string },
+  work: () => Promise<CliResult>,
+) {
+  two.clusters.fault = async (request) => {
+    const isRefused = Object.entries(refused).every(([key, value]) => request[key as keyof typeof refused] === value);
+    if (isRefused) throw new ApiError(403, 'Forbidden', 'not now');
+    return undefined;
+  };
+  const result = await work();
+  two.clusters.fault = undefined;
+  return result;
+}
+
+describe('what could not be proved', () => {
+  it('is no success, although the answer is printed; the same message proves it later', async () => {
+    await two.save('invitation.yaml', good(await a(['clustermesh', 'invite'])));
+    const unproved = await whileRefused({ subresource: 'portforward' }, () =>
+      accept(b, 'invitation.yaml', '--wait-duration', '2s'),
+    );
+    expect(unproved.exitCode).toBe(1);
+    expect(parse(unproved.stdout)).toMatchObject({ step: 'reply' });
+    expect(unproved.stderr).toContain('no etcd could be asked whether it lets remote-mesh-1 in');
+    expect(unproved.stderr).toMatch(/prints it again: meshctl clustermesh accept --context mesh-2 invitation.yaml/);
+    const asked = await whileRefused({ subresource: 'portforward' }, () => accept(b, 'invitation.yaml', '--no-proof'));
+    expect(asked.exitCode).toBe(0);
+    const proved = await accept(b, 'invitation.yaml');
+    expect(good(proved)).toBe(unproved.stdout);
+    await two.save('reply.yaml', proved.stdout);
+  });
+
+  it('is looked at again when a reply is accepted twice', async () => {
+    const confirmation = good(await accept(a, 'reply.yaml'));
+    const again = await accept(a, 'reply.yaml');
+    expect(good(again)).toBe(confirmation);
+    expect(again.stderr).toContain('Connected to mesh-2');
+    await two.save('confirmation.yaml', confirmation);
+    good(await accept(b, 'confirmation.yaml'));
+  });
+
+  it('is a new certificate that no pod dials with yet: the connection that stands does not prove it', async () => {
+    await two.save('invitation.yaml', good(await a(['clustermesh', 'certs', 'rotate', '--peer', 'mesh-2'])));
+    await two.save('reply.yaml', good(await accept(b, 'invitation.yaml')));
+    const before = two.clusters.objects();
+    const stale = await whileRefused({ verb: 'patch', resource: 'pods' }, () =>
+      accept(a, 'reply.yaml', '--wait-duration', '3s'),
+    );
+    expect(stale).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(stale.stderr).toContain('it is still dialled with the former certificate');
+    expect(stale.stderr).toContain('mesh-1: is as before');
+    expect(two.clusters.objects()).toEqual(before);
+    const renewed = await accept(a, 'reply.yaml');
+    await two.save('confirmation.yaml', good(renewed));
+    expect(renewed.stderr).toContain('Connected to mesh-2');
+    const untold = await whileRefused({ subresource: 'exec' }, () =>
+      accept(b, 'confirmation.yaml', '--wait-duration', '2s'),
+    );
+    expect(untold.exitCode).not.toBe(0);
+    good(await accept(b, 'confirmation.yaml'));
+  });
+});
