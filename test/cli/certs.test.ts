@@ -137,6 +137,10 @@ describe('certs rotate --dry-run', () => {
     ]);
     expect(data.clusters[0]?.peers).toMatchObject([{ peer: 'mesh-2', becomes: 'moved' }]);
     const { stdout } = await meshctl.ok([...ROTATE, '--ca']);
+    expect(stdout).not.toContain('stays connected');
+    expect(stdout).toContain(
+      '~ peer mesh-2 reconnects: both CAs are trusted until all certificates are from the new one; the only pod of',
+    );
     expect(stdout).toContain('Phase 5 of 5: let go of the former CA');
     expect(stdout).toContain('its pods are replaced one by one');
     expect(await certificates()).toEqual(before);

@@ -58,6 +58,40 @@ const planOf = async (...more: string[]) =>
   jsonOf(await meshctl(enable('mesh-2', ...more, '--dry-run', '-o', 'json'))) as unknown as PlanDocument;
 const peersOf = async (...more: string[]) => (await planOf(...more)).clusters.flatMap(({ peers }) => peers);
 
+const REPLACED =
+  'the only pod of Deployment clustermesh-apiserver is replaced: what changes in the clusters arrives some seconds late';
+
+describe('pods that a plan replaces or ends', () => {
+  const label = ['--set', 'Deployment/clustermesh-apiserver:spec.template.metadata.labels.team=mesh'];
+  const revisions = ['--set', 'Deployment/clustermesh-apiserver:spec.revisionHistoryLimit=3'];
+  const surge = ['--set', 'Deployment/clustermesh-apiserver:spec.strategy.rollingUpdate.maxUnavailable=1'];
+
+  it.each<[string, readonly string[], object]>([
+    ['the only one: the peer reconnects', label, { becomes: 'moved', why: REPLACED }],
+    [
+      'one of two after the other',
+      [...label, '--replicas', '2'],
+      { becomes: 'moved', why: 'the pods of Deployment clustermesh-apiserver are replaced one by one' },
+    ],
+    [
+      'the only one, before the new one is ready',
+      [...label, ...surge],
+      { becomes: 'unknown', why: expect.stringContaining('end before new ones are ready') },
+    ],
+    ['none', revisions, { becomes: 'kept', why: '' }],
+    ['none, but one more comes', ['--replicas', '2'], { becomes: 'kept', why: '' }],
+  ])('%s', async (_, flags, effect) => {
+    expect(await peersOf(...flags)).toEqual([expect.objectContaining({ peer: 'mesh-1', ...effect })]);
+  });
+
+  it('are fewer than before', async () => {
+    await meshctl.ok(enable('mesh-2', '--replicas', '2'));
+    const { stdout } = await meshctl.ok(enable('mesh-2', '--replicas', '1', '--dry-run'));
+    expect(stdout).toContain('~ peer mesh-1 reconnects: 1 of 2 pods of Deployment clustermesh-apiserver end');
+    await meshctl.ok(enable('mesh-2', '--replicas', '1'));
+  });
+});
+
 describe('a CA that is lost', () => {
   it.each<[string, () => void]>([
     ['deleted', () => two.store.delete(ref.ca)],
@@ -281,7 +315,7 @@ describe('KVStoreMesh', () => {
   ])('%s: the files move along, and no peer is lost at any moment', async (value, to, from) => {
     const planned = await planOf(`--enable-kvstoremesh=${value}`);
     expect(planned.clusters.flatMap(({ peers }) => peers)).toEqual([
-      { peer: 'mesh-1', becomes: 'moved', why: `its file goes from Secret ${from} to Secret ${to}` },
+      { peer: 'mesh-1', becomes: 'moved', why: `its file goes from Secret ${from} to Secret ${to}; ${REPLACED}` },
     ]);
     let over = false;
     const looks: boolean[] = [];
@@ -296,7 +330,7 @@ describe('KVStoreMesh', () => {
     await watching;
     expect(looks.length).toBeGreaterThan(10);
     expect(looks).not.toContain(false);
-    expect(result.stdout).toContain('peer mesh-1 stays connected');
+    expect(result.stdout).toContain('peer mesh-1 reconnects: its file');
     await bothConnected();
     expect(dataOf(to)).toEqual([
       'mesh-1',

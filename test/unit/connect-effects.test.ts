@@ -84,7 +84,12 @@ describe('what a connect does to the connections that there are', () => {
     const restarted = apiserverDeploymentRef('kube-system');
     const aliases = [{ path: 'spec.template.spec.hostAliases[mesh-9.mesh.cilium.io]', to: '10.0.0.9' }];
     expect(effects(step('context-2', '', { object: restarted, changes: aliases }))).toEqual([
-      ['context-2', 'mesh-1', 'moved', 'the pods of Deployment clustermesh-apiserver restart'],
+      [
+        'context-2',
+        'mesh-1',
+        'moved',
+        'the only pod of Deployment clustermesh-apiserver is replaced: what changes in the clusters arrives some seconds late',
+      ],
     ]);
     // Agents only dial: who dials this cluster does not notice.
     const agents = { ...restarted, kind: 'DaemonSet', name: 'cilium' };
@@ -129,7 +134,7 @@ describe('what a connect does to the connections that there are', () => {
     expect(dialledAddresses(client, 'mesh-3')).toEqual(['10.9.9.1:2379']);
     expect(becomes('172.18.3.100')).toEqual([
       'moved',
-      '10.9.9.1 → 172.18.3.100; the pods of Deployment clustermesh-apiserver restart',
+      '10.9.9.1 → 172.18.3.100; the only pod of Deployment clustermesh-apiserver is replaced: what changes in the clusters arrives some seconds late',
     ]);
     expect(becomes('10.9.9.2')).toEqual([
       'unknown',

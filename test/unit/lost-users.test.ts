@@ -103,7 +103,7 @@ describe('a user that is removed', () => {
         cluster: 'c1',
         peer: 'mesh-4',
         becomes: 'moved',
-        why: 'the pods of Deployment clustermesh-apiserver restart',
+        why: 'the only pod of Deployment clustermesh-apiserver is replaced: what changes in the clusters arrives some seconds late',
       },
     ]);
   });

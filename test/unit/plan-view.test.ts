@@ -252,7 +252,7 @@ describe('what becomes of peers', () => {
         + create Secret kube-system/cilium-ca (because)
             keys ca.crt, ca.key: made when the plan is applied
         = peer mesh-3 stays connected
-        ~ peer mesh-4 stays connected: its file goes to Secret cilium-clustermesh
+        ~ peer mesh-4 reconnects: its file goes to Secret cilium-clustermesh
         ✗ peer mesh-2 is cut off until it is connected again: it dials 172.18.1.100:2379, which goes
             → meshctl clustermesh connect --context one --destination-context two
       Context three:

@@ -252,8 +252,8 @@ describe('peers that are not named', () => {
   });
 
   it('are most likely the cluster of this run that does not answer', () => {
-    const { scope } = plan(mesh, { silent: ['c3'] });
-    const effects = rotationEffects(mesh, scope, new Map(), ['c3']);
+    const { scope, steps } = plan(mesh, { silent: ['c3'] });
+    const effects = rotationEffects(mesh, steps, new Map(), ['c3']);
     const maybe = '"mesh-3" may be the cluster of context "c3", which does not answer';
     expect(scope.warnings).toContain(
       `context "c1": connected to mesh-3 (${maybe}); the certificates for dialling them stay`,

@@ -68,6 +68,7 @@ export function concernsOthers({
   authority,
   effects,
   identity,
+  move,
   rotation,
   plan: { steps },
   snapshot,
@@ -83,7 +84,9 @@ export function concernsOthers({
   // It may be another's name by now.
   if (formerName(snapshot, identity) !== undefined) return true;
   return (
-    effects.some(({ becomes }) => becomes !== 'kept') ||
+    // By new pods of this cluster alone every peer's connection ends and comes back, whoever it is.
+    move !== undefined ||
+    effects.some(({ becomes }) => becomes !== 'kept' && becomes !== 'moved') ||
     mayHaveStrays(snapshot) ||
     (served && (restoresUsers || changesTrust))
   );

@@ -65,14 +65,15 @@ export async function prepareRotation(
   const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
   const scope = scopeRotation(members, { ...options, silent }, flow.now(), contexts);
   const phases = planRotation(rotationInput(flow, { members, scope }, options));
-  requireStaying(phases.flatMap(({ steps }) => steps));
+  const steps = phases.flatMap((phase) => phase.steps);
+  requireStaying(steps);
   return {
     targets: found.targets,
     spared: found.failed,
     members,
     scope,
-    phases: phases.filter(({ steps }) => steps.length > 0),
-    effects: rotationEffects(members, scope, contexts, silent),
+    phases: phases.filter((phase) => phase.steps.length > 0),
+    effects: rotationEffects(members, steps, contexts, silent),
   };
 }
 

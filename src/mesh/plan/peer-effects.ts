@@ -6,7 +6,7 @@
 /**
  * - kept: nothing that the connection needs is changed.
  * - restored: it is not there, and what keeps it out is put right.
- * - moved: what it needs is changed in such an order that it goes on.
+ * - moved: it ends with what is changed, or replaced, and is made anew by itself, in such an order that it can be.
  * - lost: it is not there, and nothing in the plan brings it back.
  * - cut: it ends, until the clusters are connected again.
  * - unknown: it hangs on what this run could not read, or on a change of which nobody knows what it does.

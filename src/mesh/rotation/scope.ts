@@ -1,5 +1,6 @@
 import { servesNobody } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
+import { replacementClause } from '../apiserver/replacement.ts';
 import { requireSigner } from '../certificates/authority.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
 import { meshctlCommand } from '../command-line.ts';
@@ -10,6 +11,7 @@ import { type Contexts, mendOf } from '../faults/fault-advice.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
+import type { Step } from '../plan/plan.ts';
 import { refuseCommonCredentials, requireAllPeers, requireFollowers, requirePeer } from './refusals.ts';
 import { certificatesFrom, rotationStage, strangersTo } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
@@ -97,17 +99,23 @@ export function scopeRotation(
   };
 }
 
-/** What becomes of each peer of each cluster. */
+/**
+ * What becomes of each peer of each cluster. New certificates count from the next connection on; etcd reads its CAs only when
+ * it starts, so where those change the pods are replaced.
+ * @param steps of all phases
+ */
 export function rotationEffects(
   members: readonly Member[],
-  { changing }: RotationScope,
+  steps: readonly Step[],
   contexts: Contexts = new Map(),
   silent: readonly string[] = [],
 ): PeerEffect[] {
+  const restarted = new Set(steps.flatMap(({ write, cluster }) => (write?.method === 'restart' ? [cluster] : [])));
+  const replacement = ({ snapshot }: Member) =>
+    restarted.has(snapshot.context) ? replacementClause(apiserverDeployment(snapshot)) : undefined;
   return members.flatMap((member): PeerEffect[] => {
     const { context } = member.snapshot;
     const peers = members.filter((other) => other !== member && areConnected(member, other));
-    const moved = (peer: Member) => changing.has(context) || changing.has(peer.snapshot.context);
     const gone = missingFaults(member).map((fault) => ({
       why: `${fault.object} is missing, so nothing would connect again after a restart`,
       mend: mendMissing(fault, members, contexts, silent),
@@ -119,9 +127,11 @@ export function rotationEffects(
     return [
       ...peers.map((peer): PeerEffect => {
         const base = { cluster: context, peer: peer.identity.name };
-        return moved(peer)
-          ? { ...base, becomes: 'moved', why: 'both CAs are trusted until all certificates are from the new one' }
-          : { ...base, becomes: 'kept', why: 'the CA stays' };
+        const [own, theirs] = [replacement(member), replacement(peer)];
+        const replaced = own ?? (theirs && `in ${base.peer} ${theirs}`);
+        if (replaced === undefined) return { ...base, becomes: 'kept', why: 'the CA stays' };
+        const why = `both CAs are trusted until all certificates are from the new one; ${replaced}`;
+        return { ...base, becomes: 'moved', why };
       }),
       ...strangersTo(member, members).map((peer): PeerEffect => {
         const unread = unreadContexts([peer], contexts, silent);

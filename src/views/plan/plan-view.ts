@@ -99,7 +99,7 @@ const PEER_MARKS: Readonly<Record<PeerOutcome, (theme: Theme) => string>> = {
 const PEER_WORDS: Readonly<Record<PeerOutcome, string>> = {
   kept: 'stays connected',
   restored: 'can connect again',
-  moved: 'stays connected',
+  moved: 'reconnects',
   lost: 'may stay cut off',
   cut: 'is cut off until it is connected again',
   unknown: 'may be cut off',

@@ -1,4 +1,4 @@
-import { availableReplicasOf, sizeOf } from '../../apiserver/deployment.ts';
+import { availableReplicasOf, replicasOf, sizeOf } from '../../apiserver/deployment.ts';
 import { hostPort, reachableEndpoints, serviceEndpoints } from '../../apiserver/endpoints.ts';
 import { apiserverDeployment, apiserverService } from '../../apiserver/live.ts';
 import { formerName, marksGivenUp, podCaMark } from '../../apiserver/pod-marks.ts';
@@ -7,8 +7,8 @@ import type { AuthorityPlan } from '../../certificates/plan-authority.ts';
 import { clusterNameOf, identityOf } from '../../cilium/identity.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../command-line.ts';
-import { type KubeObject, keyOf } from '../../objects/kube-object.ts';
-import { apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
+import { type KubeObject, keyOf, objectIn } from '../../objects/kube-object.ts';
+import { APISERVER, apiserverDeploymentRef, SERVER_CERT_SECRET } from '../../objects/names.ts';
 import { fieldOwner, managersOfField } from '../../objects/ownership.ts';
 import { serviceSpec } from '../../objects/service.ts';
 import { concernedPeers, hasServed, namesOf } from '../../peers/concerned-peers.ts';
@@ -17,6 +17,7 @@ import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
 import { remoteUserName } from '../../peers/file/peer-config.ts';
 import { peersLetIn } from '../../peers/peer-choices.ts';
 import { configuredPeers, knownPeers } from '../../peers/peers.ts';
+import { restartEffects } from '../../peers/restart-effects.ts';
 import { lostTrust } from '../../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
 import { FIELD_MANAGER, type Step } from '../../plan/plan.ts';
@@ -77,10 +78,14 @@ function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
     '--destination-context',
     where,
   ]);
+  const served = servingEffects(input);
+  // Whom nothing serves now loses nothing by new pods.
+  const isOut = served.some(({ becomes }) => becomes === 'restored');
   return [
     { becomes: 'kept', why: '' },
     ...(move?.peers.includes(peer) ? [moveEffect(move)] : []),
-    ...servingEffects(input),
+    ...served,
+    ...(isOut ? [] : replacementEffects(input, peer)),
     ...accessEffects(input),
     ...addressEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
     ...authorityEffects(input, other).map((effect) => ({ ...effect, mend: connect })),
@@ -88,6 +93,15 @@ function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
     // What ends by these is connected anew first.
     ...unconnectedEffects(input, peer),
   ];
+}
+
+/** Whoever is connected to a pod that ends connects anew. */
+function replacementEffects({ snapshot, steps, objects }: EnableEffectsInput, peer: string): Effect[] {
+  const wanted = objectIn(objects, apiserverDeploymentRef(snapshot.namespace));
+  const replaced = restartEffects(snapshot, steps, peer, wanted);
+  const [before, after] = [replicasOf(apiserverDeployment(snapshot)), replicasOf(wanted)];
+  if (replaced.length > 0 || before === undefined || after === undefined || after >= before) return replaced;
+  return [{ becomes: 'moved', why: `${before - after} of ${before} pods of Deployment ${APISERVER} end` }];
 }
 
 function moveEffect({ before, after }: PeerMove): Effect {

@@ -1,13 +1,13 @@
 import { replicasOf, scaleUpCommand } from '../../apiserver/deployment.ts';
 import { mendMisfit } from '../../apiserver/mend-misfit.ts';
 import { misfitsOf } from '../../apiserver/misfits.ts';
+import { endsAllFirst } from '../../apiserver/replacement.ts';
 import type { ClusterSnapshot } from '../../cluster-snapshot.ts';
 import { firstOf } from '../../counted.ts';
 import { type KubeObject, keyOf, type ObjectRef, objectIn } from '../../objects/kube-object.ts';
 import { apiserverDeploymentRef, apiserverServiceRef } from '../../objects/names.ts';
 import { overlaps } from '../../objects/ownership.ts';
 import { serviceSpec } from '../../objects/service.ts';
-import { workloadSpec } from '../../objects/workload.ts';
 import { changesTo } from '../../plan/diff.ts';
 import type { PeerEffect } from '../../plan/peer-effects.ts';
 import type { Change, Step } from '../../plan/plan.ts';
@@ -86,10 +86,7 @@ function replacementEffects({ snapshot, steps, objects }: ServingInput): Effect[
   const wanted = objectIn(objects, ref);
   const replaces = step?.changes.some(({ path }) => path.startsWith('spec.template'));
   if (!wanted || !replaces) return [];
-  const { replicas = 1, strategy = {} } = workloadSpec(wanted);
-  const most = strategy.rollingUpdate?.maxUnavailable ?? 0;
-  const unavailable = typeof most === 'number' ? most : Math.floor((Number.parseFloat(most) / 100) * replicas);
-  if (strategy.type !== 'Recreate' && unavailable < replicas) return [];
+  if (!endsAllFirst(wanted)) return [];
   const why = "all pods of this cluster's clustermesh-apiserver end before new ones are ready";
   const mend = unsetCommand(snapshot.context, settingsAbout(wanted, 'spec.strategy'));
   return [{ becomes: 'unknown', why, mend }];
