@@ -115,6 +115,9 @@ describe('two owners', () => {
       /lets mesh-1 in\n‼ mesh-2: invitation .* waits for the confirmation of the owner of "mesh-1"/,
     );
     expect(half.stdout).not.toContain('clustermesh connect');
+    const abort = new AbortController();
+    const watched = await b(mesh('status', '--watch'), { signal: abort.signal, onOutput: () => abort.abort() });
+    expect(watched.stdout).toContain('waits for the confirmation of the owner of "mesh-1"');
     const checked = await b(mesh('check', '--category', 'peers'));
     expect(checked.stdout).toContain('meshctl clustermesh accept --context mesh-2 confirmation.yaml');
     expect(parse(reply)).toMatchObject({ step: 'reply', answers: { cluster: 'mesh-1' } });
@@ -160,6 +163,11 @@ describe('two owners', () => {
     await two.save('confirmation.yaml', confirmation);
     const half = jsonOf(await a(mesh('status', '-o', 'json')));
     expect(half).toMatchObject({ healthy: true, ofOthers: ['mesh-2'], invitations: [{ state: 'confirmed' }] });
+    const seenByInviter = (await a(mesh('status'))).stdout;
+    expect(seenByInviter).not.toContain('‼');
+    expect(seenByInviter).toContain(
+      'whether the owner of "mesh-2" has accepted the confirmation too, only their own status shows',
+    );
     expect(parse(confirmation)).toMatchObject({ step: 'confirmation', answers: { cluster: 'mesh-2' } });
     const done = jsonOf(await accept(b, 'confirmation.yaml', '-o', 'json'));
     expect(done).toMatchObject({ kind: 'AcceptResult', user: 'remote-mesh-2', unproved: [], peer: { name: 'mesh-1' } });

@@ -397,4 +397,14 @@ describe('what is kept of an invitation', () => {
     const standing = standingOf(record('inviter', { state }), 'a', now);
     expect([standing.state, standing.waitsFor]).toEqual([shown, waitsFor]);
   });
+
+  it('does not wait where this half stands, and says who sees the other one', () => {
+    const confirmed = record('inviter', { state: 'confirmed', peer: { name: 'b', id: 2, ca: '' } });
+    const standing = standingOf(confirmed, 'a', NOW, { isConnected: true });
+    expect(standing.waitsFor).toBeUndefined();
+    expect(standing.unseen).toBe(
+      'whether the owner of "b" has accepted the confirmation too, only their own status shows',
+    );
+    expect(standingOf(confirmed, 'a', EXPIRES, { isConnected: true }).unseen).toBeUndefined();
+  });
 });

@@ -41,8 +41,9 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     const several = flags.all === true || answered.length + silent.length > 1;
     const contexts = knownContexts(context, flags);
     const others = several ? [] : await onlyOther(context, flags, answered);
+    const asked = [...answered, ...silent.map(({ target }) => target)];
     const resultOf = async (seen: Look) => {
-      const look = flags.watch ? seen : await withAllInvitations(context, answered, seen);
+      const look = await withAllInvitations(context, asked, seen);
       return statusResult(look, flags, { several, others, contexts: await contexts(look) });
     };
     // A mesh of which a cluster cannot be asked is not known to be healthy.
@@ -52,8 +53,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     });
     if (flags.watch) {
       const show = screenOf(context);
-      const watched = [...answered, ...silent.map(({ target }) => target)];
-      await watchStatus(context, watched, options, async (look) => show((await resultOf(look)).text(context.theme)));
+      await watchStatus(context, asked, options, async (look) => show((await resultOf(look)).text(context.theme)));
       return { kind: 'StatusReport', data: {}, text: () => '' };
     }
     if (answered.length === 0) return resultOf(complete({ reports: [], unreachable: [] }));

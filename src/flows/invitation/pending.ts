@@ -1,18 +1,30 @@
-import { unlessForbidden } from '../../kube/unless-refused.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import { type InvitationRecord, isPending, standingOf } from '../../mesh/invitation/record.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { readInvitations } from './read-invitations.ts';
 
-/** A report with the invitations for which somebody still has to act; without them where Secrets may not be listed. */
+/**
+ * A report with the invitations for which somebody still has to act; without them where they cannot be read: what was seen
+ * of the connections is worth more.
+ */
 export async function withInvitations(flow: Flow, target: Target, report: StatusReport): Promise<StatusReport> {
-  const kept = (await unlessForbidden(readInvitations(target, flow.signal))) ?? [];
+  const kept = await readInvitations(target, flow.signal).catch((error: unknown) => {
+    flow.signal.throwIfAborted();
+    if (error instanceof MeshctlError) return [];
+    throw error;
+  });
   const now = flow.now();
   const invitations = kept
     .map(({ record }) => record)
     .filter((record, index, all) => isPending(record, now) && !isOutdated(record, all.slice(index + 1), report))
-    .map((record) => standingOf(record, report.context, now));
+    .map((record) => standingOf(record, report.context, now, { isConnected: isConnectedTo(record, report) }));
   return invitations.length > 0 ? { ...report, invitations } : report;
+}
+
+function isConnectedTo({ peer }: InvitationRecord, { peers }: StatusReport): boolean {
+  const agents = peers.find(({ name }) => name === peer?.name)?.agents;
+  return agents !== undefined && agents.total > 0 && agents.connected === agents.total;
 }
 
 /** Of an invitation that is used here nobody waits any more once the peer is gone, or has been invited anew. */

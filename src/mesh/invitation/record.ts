@@ -132,25 +132,41 @@ export interface InvitationStanding {
   state: InvitationState | 'expired';
   /** What it waits for, as a clause; absent where it waits for nothing. */
   waitsFor?: string | undefined;
+  /** What this side cannot see of it, as a clause. */
+  unseen?: string | undefined;
   expires: string;
   /** What this side does next. */
   next?: string | undefined;
 }
 
-/** How an invitation stands. @param context of the cluster that has it */
-export function standingOf(record: InvitationRecord, context: string, now: Date): InvitationStanding {
+/**
+ * How an invitation stands.
+ * @param context of the cluster that has it
+ * @param isConnected whether this cluster is seen to be connected to the other one
+ */
+export function standingOf(
+  record: InvitationRecord,
+  context: string,
+  now: Date,
+  { isConnected = false } = {},
+): InvitationStanding {
   const { id, role, peer, expires } = record;
   const state = !OVER.includes(record.state) && expires <= now ? 'expired' : record.state;
   const accept = (file: string) => meshctlCommand('clustermesh accept', { context }, [file]);
   const whom = peer ? `the owner of "${peer.name}"` : 'the other owner';
-  const steps: Readonly<Record<InvitationStanding['state'], Pick<InvitationStanding, 'waitsFor' | 'next'>>> = {
-    invited: { waitsFor: `the reply of ${whom}`, next: accept('reply.yaml') },
-    replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
-    confirmed: expires <= now ? {} : { waitsFor: `${whom} to accept the confirmation, unless they have` },
-    joined: {},
-    revoked: {},
-    expired: { next: meshctlCommand('clustermesh invitations revoke', { context }, [id]) },
-  };
+  // Who dials a cluster is written down nowhere in it: whether the other half stands, only the other status tells.
+  const confirmed = isConnected
+    ? { unseen: `whether ${whom} has accepted the confirmation too, only their own status shows` }
+    : { waitsFor: `${whom} to accept the confirmation, unless they have` };
+  const steps: Readonly<Record<InvitationStanding['state'], Pick<InvitationStanding, 'waitsFor' | 'unseen' | 'next'>>> =
+    {
+      invited: { waitsFor: `the reply of ${whom}`, next: accept('reply.yaml') },
+      replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
+      confirmed: expires <= now ? {} : confirmed,
+      joined: {},
+      revoked: {},
+      expired: { next: meshctlCommand('clustermesh invitations revoke', { context }, [id]) },
+    };
   return { id, role, peer: peer?.name, state, expires: expires.toISOString(), ...steps[state] };
 }
 

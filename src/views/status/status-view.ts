@@ -66,10 +66,13 @@ export function beginningLines(
 
 /** Invitations for which somebody still has to act, each with what this side does. */
 export function invitationLines({ context, invitations = [] }: StatusReport, theme: Theme): string[] {
-  return invitations.flatMap(({ id, state, waitsFor, expires, next }) => {
-    const words = state === 'expired' ? 'has expired' : `waits for ${waitsFor}`;
+  return invitations.flatMap(({ id, state, waitsFor, unseen, expires, next }) => {
     const until = state === 'expired' ? '' : ` (until ${expires.slice(0, 16)}Z)`;
-    const line = `${theme.warn('‼')} ${context}: invitation ${id} ${words}${until}`;
+    const words = state === 'expired' ? 'has expired' : `waits for ${waitsFor}`;
+    const line =
+      unseen === undefined
+        ? `${theme.warn('‼')} ${context}: invitation ${id} ${words}${until}`
+        : `  ${theme.dim(`${context}: invitation ${id}: ${unseen}${until}`)}`;
     return [line, ...(next === undefined ? [] : hintLines(next, theme))];
   });
 }
