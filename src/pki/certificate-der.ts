@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import forge from 'node-forge';
+// Of forge no more than ASN.1: all of it is seven times as large, which every command would wait for.
+import 'node-forge/lib/asn1.js';
+import forge from 'node-forge/lib/forge.js';
 
 /*
  * The DER of an X.509 certificate (RFC 5280), taken apart and put together. node-forge does the ASN.1; it cannot sign

@@ -117,6 +117,12 @@ describe('the installed program', () => {
     expect([...packages].sort()).toEqual(['@kubernetes/client-node', 'commander', 'yaml']);
   });
 
+  it('has of forge no more than ASN.1', () => {
+    const modules = Object.values(installed.modules).flat();
+    const forge = modules.flatMap((module) => /node_modules\/node-forge\/lib\/(.+)\.js$/.exec(module)?.[1] ?? []);
+    expect(forge.sort()).toEqual(['asn1', 'baseN', 'forge', 'oids', 'util']);
+  });
+
   it('loads what a command needs when it runs', async () => {
     const { exitCode, packages } = await packagesLoadedBy('clustermesh', 'status');
     expect(exitCode).toBe(2);
