@@ -1,5 +1,6 @@
 import { MeshctlError } from '../errors.ts';
 import { byNearness, probablyMeant } from '../nearest.ts';
+import { type FieldType, findMisfit } from '../objects/field-types.ts';
 import { type FieldTypes, KNOWN_FIELDS } from '../objects/known-fields.ts';
 import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
 import { keptSettingsOf, SETTINGS_ANNOTATION, settingName, unsetCommand } from './kept-settings.ts';
@@ -172,7 +173,33 @@ function setField(object: KubeObject, path: string, value: unknown, { lenient = 
     if (!last && (typeof parent !== 'object' || parent === null)) throw refuse(`"${segment}" is not a mapping`);
   }
   checkFields(value, type, refuse);
+  if (!lenient && isNegative(segments, value)) throw refuse(`${path} is not negative, and ${String(value)} is`);
+  const misfit = lenient || value === null ? undefined : findMisfit(object, object.kind);
+  if (misfit) throw refuse(`${misfit.path} is ${SHAPE_WORDS[misfit.shape]}, not ${JSON.stringify(misfit.value)}`);
 }
+
+/** What may be below zero of all that is set in these objects. */
+const SIGNED = new Set(['priority', 'tolerationSeconds']);
+
+function isNegative(segments: readonly string[], value: unknown): boolean {
+  return typeof value === 'number' && value < 0 && !SIGNED.has(segments.at(-1) ?? '');
+}
+
+/** What a field holds, for people. */
+const SHAPE_WORDS: Readonly<Record<FieldType['shape'], string>> = {
+  string: 'a text',
+  boolean: 'true or false',
+  int32: 'a whole number',
+  int64: 'a whole number',
+  quantity: 'a quantity such as 500m or 1Gi',
+  'int-or-string': 'a number or a text',
+  strings: 'a list',
+  'string-map': 'a mapping',
+  'bytes-map': 'a mapping',
+  'quantity-map': 'a mapping of quantities such as 500m or 1Gi',
+  object: 'a mapping',
+  objects: 'a list',
+};
 
 /** The fields of a value that is a mapping or a list of them, against their type. */
 function checkFields(value: unknown, type: string | undefined, refuse: (what: string) => MeshctlError): void {

@@ -1,5 +1,5 @@
+import { type FieldType, fieldTypeOf } from '../../../mesh/objects/field-types.ts';
 import { KNOWN_FIELDS } from '../../../mesh/objects/known-fields.ts';
-import { type FieldType, fieldTypeOf } from '../fields/field-types.ts';
 import type { JsonObject } from '../fields/json.ts';
 
 /** Group, version and kind, as a schema names them. */

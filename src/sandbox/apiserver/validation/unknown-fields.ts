@@ -1,7 +1,7 @@
+import { describeMisfit, findMisfit, type Misfit } from '../../../mesh/objects/field-types.ts';
 import { KNOWN_FIELDS } from '../../../mesh/objects/known-fields.ts';
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { ApiError, badRequest, invalid } from '../errors.ts';
-import { describeMisfit, findMisfit, type Misfit } from '../fields/field-types.ts';
 import { isObject, type JsonObject } from '../fields/json.ts';
 import type { ResourceType } from '../storage/kinds.ts';
 import { parseApiVersion } from '../storage/kinds.ts';

@@ -1,5 +1,4 @@
-import { KNOWN_FIELDS } from '../../../mesh/objects/known-fields.ts';
-import { isObject, type JsonObject } from './json.ts';
+import { KNOWN_FIELDS } from './known-fields.ts';
 
 /**
  * What a field of a built-in kind holds. `objects` is a list of objects, `bytes` a map of base64 texts. `type` names the
@@ -73,6 +72,7 @@ export interface Misfit {
   owner: string;
   /** From the object, without positions in lists: `spec.template.metadata.labels`. */
   path: string;
+  shape: FieldType['shape'];
   /** In Go's words. */
   wanted: string;
   value: unknown;
@@ -93,17 +93,30 @@ function goType({ shape, type = 'object' }: FieldType): string {
   return shape === 'objects' ? `[]v1.${type}` : (GO_TYPES[shape] ?? shape);
 }
 
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** As the API server has it (apimachinery's resource.ParseQuantity). */
+const QUANTITY = /^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$/;
+
+function isQuantity(value: unknown): boolean {
+  return typeof value === 'number' || (typeof value === 'string' && QUANTITY.test(value));
+}
+
 const isFitting: Record<FieldType['shape'], (value: unknown) => boolean> = {
   string: (value) => typeof value === 'string',
   boolean: (value) => typeof value === 'boolean',
   int32: Number.isInteger,
   int64: Number.isInteger,
-  quantity: (value) => typeof value === 'string' || typeof value === 'number',
+  quantity: isQuantity,
   'int-or-string': (value) => typeof value === 'string' || typeof value === 'number',
   strings: Array.isArray,
   'string-map': isObject,
   'bytes-map': isObject,
-  'quantity-map': isObject,
+  'quantity-map': (value) => isObject(value) && Object.values(value).every((one) => one === null || isQuantity(one)),
   object: isObject,
   objects: Array.isArray,
 };
@@ -121,15 +134,17 @@ export function findMisfit(object: JsonObject, typeName: string, path = ''): Mis
 
 function misfitOf(value: unknown, field: FieldType, at: { owner: string; path: string }): Misfit | undefined {
   const { shape, type } = field;
-  if (!isFitting[shape](value)) return { ...at, wanted: goType(field), value };
+  if (!isFitting[shape](value)) return { ...at, shape, wanted: goType(field), value };
   if (shape === 'strings' || shape === 'string-map' || shape === 'bytes-map') {
     const wrong = Object.entries(value as JsonObject).find(([, item]) => typeof item !== 'string' && item !== null);
     const wanted = shape === 'bytes-map' ? '[]uint8' : 'string';
-    return wrong && { ...at, wanted, value: wrong[1], ...(shape === 'strings' ? {} : { key: wrong[0] }) };
+    return (
+      wrong && { ...at, shape: 'string', wanted, value: wrong[1], ...(shape === 'strings' ? {} : { key: wrong[0] }) }
+    );
   }
   if (type === undefined) return undefined;
   for (const item of shape === 'objects' ? (value as unknown[]) : [value]) {
-    if (!isObject(item)) return { ...at, wanted: `v1.${type}`, value: item };
+    if (!isObject(item)) return { ...at, shape: 'object', wanted: `v1.${type}`, value: item };
     const found = findMisfit(item, type, at.path);
     if (found) return found;
   }
