@@ -8,7 +8,7 @@ import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 import { CHECKOUT } from '../support/schemas.ts';
 
 /** Pages whose commands go on from what those before them did. The others begin where they need not care. */
-const IN_ORDER = ['two-clouds', 'gitops', 'on-prem', 'many-clusters', 'rotate', 'move-out'].map(
+const IN_ORDER = ['two-clouds', 'mesh-file', 'gitops', 'on-prem', 'many-clusters', 'rotate', 'move-out'].map(
   (name) => `docs/${name}.md`,
 );
 const CONTEXTS: Readonly<Record<string, string>> = { 'mesh-1': 'gke', 'mesh-2': 'eks', 'mesh-3': 'onprem' };

@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { manualFiles, referenceFiles } from '../../.ci/reference/pages.ts';
+import { optionsOf } from '../../src/commands/options/shared-options.ts';
+import { COMMANDS } from '../../src/commands/registry.ts';
 
 const FOLDER = new URL('../../docs/reference/', import.meta.url);
 
@@ -15,8 +17,14 @@ describe('the reference of commands', () => {
     const files = await manualFiles('1.2.3');
     const page = files.get('meshctl-clustermesh-connect.1') ?? '';
     expect(page).toMatch(/^\.TH "MESHCTL-CLUSTERMESH-CONNECT" "1" .*"meshctl 1\.2\.3"/m);
-    expect(page).toContain('\\fBmeshctl-clustermesh-connect\\fR - ');
-    expect(page).toContain('\\fB-n, --namespace <namespace>\\fR: ');
+    for (const command of COMMANDS) {
+      const name = ['meshctl', ...command.path].join('-');
+      const own = files.get(`${name}.1`);
+      expect(own, name).toContain(`\\fB${name}\\fR - `);
+      const shown = optionsOf(command).filter(({ hidden }) => !hidden);
+      const lines = shown.map(({ flags }) => `\\fB${flags.replace(/\[(.+)\]/, '\\[lB]$1\\[rB]')}\\fR: `);
+      expect(lines.filter((line) => !own?.includes(line))).toEqual([]);
+    }
     expect(page).toContain('.SH "EXAMPLES"');
   });
 });
