@@ -204,6 +204,47 @@ describe('connected, but would not come back', () => {
   });
 });
 
+describe('--wait for what only somebody else can mend', () => {
+  const edit = (spec: object) =>
+    one.store.update(refs.deployment('clustermesh-apiserver'), (deployment) => {
+      deployment.spec = { ...(deployment.spec as object), ...spec };
+    });
+
+  it.each<[string, object, object, string, string]>([
+    [
+      'scaled to 0',
+      { replicas: 0 },
+      { replicas: 1 },
+      'its clustermesh-apiserver is scaled to 0 (Deployment clustermesh-apiserver)',
+      'kubectl --context mesh-1 -n kube-system scale deployment/clustermesh-apiserver --replicas=1',
+    ],
+    [
+      'paused, with pods lacking',
+      { paused: true, template: {} },
+      { paused: false },
+      'its Deployment is paused (Deployment clustermesh-apiserver)',
+      'kubectl --context mesh-1 -n kube-system rollout resume deployment/clustermesh-apiserver',
+    ],
+  ])('%s: says at once what it waits for, and what mends it', async (_, change, back, words, hint) => {
+    const { spec } = found(one.store.get(refs.deployment('clustermesh-apiserver')), 'the Deployment');
+    const template = (spec as { template: object }).template;
+    edit('template' in change ? { ...change, template: { ...template, ...withLabel(template) } } : change);
+    try {
+      const { stderr, exitCode } = await status('--wait', '--wait-duration', '2s');
+      expect(exitCode, stderr).toBe(1);
+      expect(stderr.split(`${words}; to mend it\n  → ${hint}\n`)).toHaveLength(2);
+      expect(stderr).toContain('Waiting for mesh-1 to be mended: its clustermesh-apiserver');
+    } finally {
+      edit({ ...back, template });
+    }
+    await meshctl.ok(waitForStatus('mesh-1,mesh-2,mesh-3', '30s'));
+  });
+
+  function withLabel(template: { metadata?: { labels?: object } }): object {
+    return { metadata: { ...template.metadata, labels: { ...template.metadata?.labels, team: 'x' } } };
+  }
+});
+
 describe('not connected', () => {
   it('because of a peering file that cannot be read: by its own name, once, with what mends it', async () => {
     const pods = one.store.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' });

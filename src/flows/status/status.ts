@@ -128,6 +128,12 @@ export async function waitForHealth(
   const deadline = flow.clock.ms() + waitMs;
   const task = flow.progress.start(`Asking the agents of ${namesOf(targets)}`);
   let stuckSince: number | undefined;
+  const told = new Set<string>();
+  const tellOnce = (fault: Fault): void => {
+    const words = `context "${fault.context}": ${describeFault(fault)}; to mend it → ${fault.hint}`;
+    if (!told.has(words)) flow.progress.warn(words);
+    told.add(words);
+  };
   try {
     for (;;) {
       const quick = await pollAll(flow, targets, options, undefined, isPassing);
@@ -136,6 +142,7 @@ export async function waitForHealth(
       const poll = isQuiet ? await pollAll(flow, targets, { ...options, redial: true }, undefined, isPassing) : quick;
       const look = judged(flow, poll);
       if (isHealthy(look)) return look;
+      for (const fault of standstills(look)) tellOnce(fault);
       stuckSince = isStuck(look) ? (stuckSince ?? flow.clock.ms()) : undefined;
       const isVain = stuckSince !== undefined && flow.clock.ms() - stuckSince > STUCK_AFTER_MS;
       if (isVain || flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
@@ -201,6 +208,11 @@ function mendsAlone({ id }: Fault): boolean {
   return MENDING.includes(id);
 }
 
+/** What is waited for, since somebody may mend it at any time, although it does not mend itself: each has its next step. */
+function standstills({ reports }: Look): Fault[] {
+  return reports.flatMap(({ faults }) => faults.filter((fault) => mendsAlone(fault) && fault.hint !== undefined));
+}
+
 function waitingFor({ reports, unreachable }: Look): string {
   const words = [
     ...reports.filter(({ healthy }) => !healthy).map(lackOf),
@@ -213,6 +225,8 @@ function lackOf(report: StatusReport): string {
   const { context, nodes, kvstoremesh, peers, enabled, problems, faults } = report;
   if (!enabled) return `Cluster Mesh to be enabled in ${context}`;
   if (isAlone(report)) return `${context} to be connected to a cluster`;
+  const [standstill] = standstills({ reports: [report], unreachable: [] });
+  if (standstill) return `${context} to be mended: ${describeFault(standstill)}`;
   if (nodes.connected < nodes.total || nodes.total === 0) {
     const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
     return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to connect to ${lacking.join(', ') || 'all clusters'}`;
