@@ -41,7 +41,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
     const several = flags.all === true || answered.length + silent.length > 1;
     const contexts = knownContexts(context, flags);
     const others = several ? [] : await onlyOther(context, flags, answered);
-    const asked = [...answered, ...silent.map(({ target }) => target)];
+    const asked = [...answered, ...silent.flatMap(({ target }) => target ?? [])];
     const resultOf = async (seen: Look) => {
       const look = await withAllInvitations(context, asked, seen);
       return statusResult(look, flags, { several, others, contexts: await contexts(look) });

@@ -30,8 +30,10 @@ export interface Choice {
 export interface SilentCluster {
   context: string;
   error: MeshctlError;
-  /** Open, with the namespace that was given, else the usual one. */
-  target: FirstLook;
+  /** Its API server, as far as the kubeconfig says. */
+  server: string | undefined;
+  /** Open, with the namespace that was given, else the usual one; absent where the kubeconfig does not say how to open it. */
+  target?: FirstLook | undefined;
 }
 
 /** The clusters of a choice, each of them once. */
@@ -55,21 +57,21 @@ export async function withFoundClusters<T>(
   const [kubeconfig, open] = await Promise.all([kubeconfigOf(context, flags), opener(context, flags)]);
   const given = namespacesOf(flags);
   const clients: ClusterClient[] = [];
+  const torn: SilentCluster[] = [];
   const looked: FirstLook[] = [];
   try {
     for (const name of contextsOf(kubeconfig, choice)) {
       try {
         clients.push(open(kubeconfig, name));
       } catch (error) {
-        // A kubeconfig often has contexts that are not complete.
-        if (!choice.all || !(error instanceof MeshctlError)) throw error;
-        leaveOut(context, String(name), error.message);
+        if (!choice.all || name === undefined || !(error instanceof MeshctlError)) throw error;
+        torn.push(tornContext(kubeconfig, name, error));
       }
     }
     const alone = clients.length === 1 && !choice.all && !choice.besides;
     const limit = pLimit(flags.parallel ?? LOOKS_AT_A_TIME);
     const looks = await Promise.all(clients.map((client) => limit(() => look(context, client, given, alone))));
-    const found = each(context, looks, choice.all === true);
+    const found = each(context, [...looks, ...torn], choice.all === true);
     const astray = choice.all ? [] : found.answered.filter(({ elsewhere }) => elsewhere !== undefined);
     if (astray.length > 0) throw wrongNamespace(context, astray);
     if (choice.all && found.answered.length + found.silent.length === 0) throw noCilium(kubeconfig, looks);
@@ -125,7 +127,8 @@ export async function awaitAnswers(
   const names = waiting.map((cluster) => cluster.context).join(', ');
   const next = await during(context, { doing: `Waiting for ${names} to answer`, done: awaitedWords }, async () => {
     await context.clock.sleep(LOOK_INTERVAL_MS, context.signal);
-    return Promise.all(waiting.map(({ target }) => look(context, target.client, namespacesOf(flags))));
+    const clients = waiting.flatMap(({ target }) => target?.client ?? []);
+    return Promise.all(clients.map((client) => look(context, client, namespacesOf(flags))));
   });
   const back = next.flatMap((one) => ('error' in one ? [] : [one]));
   const still = next.flatMap((one) => ('error' in one ? [one] : []));
@@ -161,6 +164,17 @@ function contextsOf(kubeconfig: Kubeconfig, { names, all, first = [], except }: 
   return [...new Set(expanded)];
 }
 
+/** A context that is not complete: where it leads to cannot be asked, as with a cluster that does not answer. */
+function tornContext(kubeconfig: Kubeconfig, name: string, { code, message, details }: MeshctlError): SilentCluster {
+  const entry = kubeconfig.contexts.find((one) => one.name === name);
+  const hint = `Put that right, or take the context out: ${kubectlCommand({}, ['config', 'delete-context', name])}`;
+  return {
+    context: name,
+    error: new MeshctlError(code, message, { hint, details }),
+    server: kubeconfig.clusters.find((cluster) => cluster.name === entry?.cluster)?.server,
+  };
+}
+
 async function look(
   context: CommandContext,
   client: ClusterClient,
@@ -174,7 +188,7 @@ async function look(
     if (!(error instanceof MeshctlError)) throw error;
     const namespace = given.of.get(client.context) ?? given.others ?? USUAL_NAMESPACE;
     const target = { client, namespace, cluster: undefined, uid: undefined };
-    return { context: client.context, error, target };
+    return { context: client.context, error, server: client.server, target };
   }
 }
 
@@ -202,8 +216,7 @@ function each(context: CommandContext, looks: readonly (FirstLook | SilentCluste
   }
   const silent = looks.flatMap((look) => {
     if (!('error' in look)) return [];
-    const server = look.target.client.server;
-    const other = all ? [...answered.values()].find(({ client }) => client.server === server) : undefined;
+    const other = all ? [...answered.values()].find(({ client }) => client.server === look.server) : undefined;
     if (!other) return [look];
     leaveOut(context, look.context, `${look.error.message}; "${other.client.context}" leads to the same server`);
     return [];

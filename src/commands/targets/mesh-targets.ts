@@ -81,7 +81,7 @@ function destinationsOf(
   source: FirstLook | undefined,
 ): FirstLook[] {
   if (flags.all) sayLeftOut(context, silent);
-  const found = [...answered, ...(flags.all ? [] : silent.map(({ target }) => target))];
+  const found = [...answered, ...(flags.all ? [] : silent.flatMap(({ target }) => target ?? []))];
   const name = source?.client.context;
   const same = source && answered.find((other) => clusterKeyOf(other) === clusterKeyOf(source));
   const isNamesake = (other: FirstLook) => other.client.context === name && (other !== same || !flags.all);
