@@ -212,6 +212,18 @@ describe('two owners', () => {
     expect(status.exitCode).toBe(0);
   });
 
+  it('see in a plan that cuts the other one how it comes back: by an invitation', async () => {
+    const plan = await a(mesh('enable', '--service-type', 'NodePort', '--dry-run'));
+    expect(plan.stdout).toContain('peer mesh-2');
+    expect(plan.stdout).toContain('meshctl clustermesh invite --context mesh-1 --peer mesh-2');
+    expect(plan.stdout).not.toContain('<context');
+    const leaving = await a(mesh('disable', '--dry-run'));
+    expect(leaving.stderr).toContain(
+      'have the owner of "mesh-2" run "clustermesh disconnect --peer mesh-1" in their cluster',
+    );
+    expect(leaving.stdout + leaving.stderr).not.toContain('<context');
+  });
+
   it('are told how a CA is replaced: the other owner is invited anew', async () => {
     const refused = failureOf(await a(mesh('certs', 'rotate', '--ca', '-y')));
     expect(refused.exitCode).toBe(2);

@@ -13,6 +13,7 @@ import type { Target } from '../../flows/flow.ts';
 import { whereAccessible } from '../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
+import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../mesh/peers/silent-peers.ts';
 import { disableText } from '../../views/enable/disable-view.ts';
 import { stepData } from '../../views/plan/plan-data.ts';
@@ -87,8 +88,9 @@ async function withPeers<T>(
     const [perhaps, ...more] = known.has(peer) ? [] : silent;
     const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
     const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], silent)})`;
+    const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name]);
     context.progress.warn(
-      `"${peer}" still points here and will report "${name}" as failing${doubt} → ${meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name])}`,
+      `"${peer}" still points here and will report "${name}" as failing${doubt} → ${forOtherOwners(forget, source.client.context, draft.ofOthers)}`,
     );
   }
   const prepare = async (destinations: readonly Target[]): Promise<T> =>

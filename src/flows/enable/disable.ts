@@ -6,6 +6,7 @@ import { identityOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { planDisable, rotationNotes, stayingNotes, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
+import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -26,6 +27,8 @@ export interface DisableDraft {
   name: string;
   /** Names of the clusters that it dials or lets in. */
   peers: readonly string[];
+  /** Those of them that belong to other owners. */
+  ofOthers: readonly string[];
   steps: readonly Step[];
   notes: readonly string[];
 }
@@ -47,6 +50,7 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
     snapshot,
     name: identityOf(snapshot.ciliumConfig).name,
     peers: knownPeers(snapshot),
+    ofOthers: peersOfOthers(snapshot),
     steps,
     notes: [...stayingNotes(steps), ...rotationNotes(snapshot, steps)],
   };

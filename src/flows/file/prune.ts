@@ -6,7 +6,9 @@ import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { planExtraServices } from '../../mesh/file/services.ts';
 import { isOurs } from '../../mesh/objects/ownership.ts';
+import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
+import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -78,7 +80,11 @@ export async function preparePrune(
     leaving,
     services: removed,
     effects: [...cutBy(dials), ...parting.effects],
-    warnings: [...parting.warnings, ...leaving.flatMap(({ draft }) => draft.notes), ...pointingHere(strangers, extra)],
+    warnings: [
+      ...parting.warnings,
+      ...leaving.flatMap(({ draft }) => draft.notes),
+      ...pointingHere(strangers, extra, dials),
+    ],
   };
 }
 
@@ -116,13 +122,19 @@ function cutBy(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): Pe
 }
 
 /** Clusters that go on dialling, because nobody could tell them. */
-function pointingHere(strangers: readonly DisconnectedCluster[], extra: PreparedMesh['extra']): string[] {
+function pointingHere(
+  strangers: readonly DisconnectedCluster[],
+  extra: PreparedMesh['extra'],
+  dials: readonly [DisconnectedCluster, DisconnectedCluster][],
+): string[] {
+  const others = dials.flat().flatMap(({ snapshot }) => (snapshot ? peersOfOthers(snapshot) : []));
   return strangers
     .filter(({ snapshot }) => !snapshot)
     .map(({ name }) => {
       const known = extra.strangers.find(({ peer }) => peer === name)?.knownBy ?? [];
       const words = ['--peer', known.join(',')];
-      return `no context leads to "${name}": it still points here, and Cluster Mesh stays enabled there → ${meshctlCommand('clustermesh disconnect', { context: unnamedContext(name) }, words)}`;
+      const forget = meshctlCommand('clustermesh disconnect', { context: unnamedContext(name) }, words);
+      return `no context leads to "${name}": it still points here, and Cluster Mesh stays enabled there → ${forOtherOwners(forget, '', others)}`;
     });
 }
 

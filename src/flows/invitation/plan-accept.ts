@@ -42,7 +42,9 @@ export async function planAccept(target: Target, given: Accepted): Promise<Plann
     const { steps, answer } = await planReply(target, given, incoming);
     // No file names the cluster yet: its user hangs on what is written down if the list of users is lost.
     const isDialled = configuredPeers(own.snapshot).includes(peer.identity.name);
-    const marks = isDialled ? [] : markSteps(own, marksFor(peer.identity.name, { access: 'let-in' }));
+    const marks = isDialled
+      ? []
+      : markSteps(own, marksFor(peer.identity.name, { access: 'let-in', joined: 'invitation' }));
     return { directions: [incoming], serve: [...steps, ...serve, ...marks], dial: [], answer };
   }
   if (kept?.record.state === 'confirmed') {

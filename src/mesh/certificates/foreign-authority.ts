@@ -5,7 +5,9 @@ import { keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { toolOwner } from '../objects/ownership.ts';
 import { concernedPeers, fileOfOther, namesOf } from '../peers/concerned-peers.ts';
+import { peersOfOthers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { authorityState, authorityTrouble, hasLostSigner, isIssuedElsewhere, waysBack } from './authority.ts';
 import { type CertificateFacts, trusts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
@@ -49,7 +51,7 @@ export function waysToAgree(snapshot: ClusterSnapshot, others: readonly ClusterS
     ca.keyMatches && sharing.length === 0
       ? `to go over to the CA that is there, with nobody cut off: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
       : `which cuts ${peers.join(', ')} off until connected again: ${meshctlCommand('clustermesh enable', { context }, ['--replace-ca'])}`;
-  return `${back}; or, ${next}`;
+  return forOtherOwners(`${back}; or, ${next}`, context, peersOfOthers(snapshot));
 }
 
 /** Whether Secret cilium-ca can sign, and whatever it signed would be trusted by nobody. */

@@ -12,6 +12,8 @@ import {
   REMOTE_CERT_SECRET,
   SERVER_CERT_SECRET,
 } from '../objects/names.ts';
+import { peersOfOthers } from '../peers/peer-choices.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
 import type { CertificateFacts, TlsSecretFacts } from './certificate.ts';
 
 /** One certificate of a mesh. */
@@ -102,7 +104,7 @@ export function certificateFaults(
         ...(fault.peer === undefined ? {} : { peer: fault.peer }),
         id: fault.id,
         says: describeFault(fault),
-        hint: mendOf(fault, contexts),
+        hint: forOtherOwners(mendOf(fault, contexts), fault.context, peersOfOthers(snapshot)),
       };
     });
 }

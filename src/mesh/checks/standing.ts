@@ -6,7 +6,9 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeFault, type FaultId } from '../faults/fault.ts';
 import { mendOf } from '../faults/fault-advice.ts';
 import { faultsOf } from '../faults/faults-of.ts';
+import { peersOfOthers } from '../peers/peer-choices.ts';
 import { expectedPeers } from '../peers/peers.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
 import type { Finding, Subject } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
@@ -47,7 +49,8 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
           .map((fault): Finding => {
             const { peer, peers = peer === undefined ? [] : [peer], object, key = '' } = fault;
             const args = { peers, object, key, reason: describeFault(fault) };
-            return findingOf(id, 'fail', cluster.context, args, mendOf(fault, contexts));
+            const mend = forOtherOwners(mendOf(fault, contexts), cluster.context, peersOfOthers(cluster));
+            return findingOf(id, 'fail', cluster.context, args, mend);
           }),
       );
     },

@@ -1,6 +1,7 @@
 import { describeCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { APISERVER } from '../objects/names.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { isAlone, type StatusReport } from '../status/status.ts';
 import { reasonsOf, type StatusReason } from '../status/status-reasons.ts';
 import { type Finding, listed } from './check.ts';
@@ -56,11 +57,11 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   }
   if (isAlone(report)) {
     const others = reports.filter((other) => other !== report && other.enabled).map((other) => other.context);
-    const { admits = [], invitations: [pending] = [] } = report;
+    const { admits = [], ofOthers, invitations: [pending] = [] } = report;
     const admitted = admits.map(unnamedContext);
     const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
     const connect = meshctlCommand('clustermesh connect', { context }, ['--destination-context', destinations]);
-    const hint = pending?.next ?? connect;
+    const hint = pending?.next ?? forOtherOwners(connect, context, ofOthers);
     const lacks =
       admits.length > 0
         ? `it dials no cluster, although it lets ${admits.join(', ')} in`

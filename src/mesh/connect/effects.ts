@@ -8,6 +8,8 @@ import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
 import { dialledAddresses } from '../peers/file/dialled-addresses.ts';
 import { foreignFile } from '../peers/file/foreign-file.ts';
 import { aliasPath } from '../peers/file/host-aliases.ts';
+import { peersOfOthers } from '../peers/peer-choices.ts';
+import { mendsForOtherOwners } from '../peers/peers-of-others.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
 import { lostTrust } from '../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
@@ -30,7 +32,7 @@ export function connectEffects(
     const own = steps.filter((step) => step.cluster === cluster && step.action !== 'keep');
     if (own.length === 0) return [];
     const others = clusters.filter((other) => other !== snapshot);
-    return mergeEffects(
+    const merged = mergeEffects(
       concernedPeers(snapshot, others).flatMap((peer) => {
         const other = others.find((one) => clusterNameOf(one) === peer);
         const renewed = directions.some(
@@ -50,6 +52,7 @@ export function connectEffects(
         return all.map((effect) => ({ ...effect, cluster, peer }));
       }),
     );
+    return mendsForOtherOwners(merged, peersOfOthers(snapshot));
   });
 }
 

@@ -1,15 +1,69 @@
-import { meshctlCommand, unnamedContext } from '../command-line.ts';
+import { meshctlCommand, shellWord, unnamedContext, unnamedIn } from '../command-line.ts';
+import type { PeerEffect } from '../plan/peer-effects.ts';
+
+/** A command line in a text, up to what joins or ends commands. */
+const LINE = /(?:meshctl|kubectl)(?: (?!&& |\|\| |→)(?:[^\s';|]|'[^']*'|\\')+)+/g;
+const ROTATION = /^meshctl clustermesh certs rotate /;
+const CONTEXT = / --context ((?:[^\s']|'[^']*')+)/;
+const DESTINATION = / --destination-context ((?:[^\s']|'[^']*')+)/;
 
 /**
- * A next step that connects a peer whose context nobody here can name, because the cluster is another owner's: they are
- * asked by an invitation.
+ * A next step for peers of another owner, whose context nobody here has and nobody here can name: where it connects them,
+ * they are invited; what only they can do, they are to be asked for, in their words.
  * @param hint unchanged where it is about other peers, or where their contexts are known
  * @param context of the cluster that has the peers
  * @param peers of other owners, by name
  */
-export function inviteIfOthers(hint: string, context: string, peers: readonly string[] = []): string {
-  return peers.reduce((text, peer) => {
-    const connect = meshctlCommand('clustermesh connect', { context }, ['--destination-context', unnamedContext(peer)]);
-    return text.replaceAll(connect, meshctlCommand('clustermesh invite', { context }, ['--peer', peer]));
-  }, hint);
+export function forOtherOwners(hint: string, context: string, peers: readonly string[] = []): string {
+  const isTheirs = (text: string) => unnamedIn(text).some((name) => peers.includes(name));
+  if (!isTheirs(hint)) return hint;
+  return hint.replaceAll(LINE, (line) => (isTheirs(line) ? forOwnersOf(line, context, peers) : line));
+}
+
+/** The same of what brings peers back by a plan. */
+export function mendsForOtherOwners(effects: readonly PeerEffect[], peers: readonly string[]): PeerEffect[] {
+  return effects.map((effect) =>
+    effect.mend === undefined ? effect : { ...effect, mend: forOtherOwners(effect.mend, effect.cluster, peers) },
+  );
+}
+
+function forOwnersOf(line: string, context: string, peers: readonly string[]): string {
+  const here = contextsIn(CONTEXT, line);
+  const there = contextsIn(DESTINATION, line);
+  const theirs = peers.filter((peer) => [...here, ...there].includes(unnamedContext(peer)));
+  const isKnown = (name: string) => !theirs.some((peer) => name === unnamedContext(peer));
+  if (there.length > 0) {
+    const [from, to] = [here.filter(isKnown), there.filter(isKnown)];
+    // A pair is named from either side.
+    const inviting = from.length > 0 ? from : to.length > 0 ? to : [context];
+    return [
+      ...(from.length > 0 && to.length > 0 ? [withContexts(DESTINATION, line, to)] : []),
+      ...theirs.flatMap((peer) =>
+        inviting.map((one) => meshctlCommand('clustermesh invite', { context: one }, ['--peer', peer])),
+      ),
+    ].join(' && ');
+  }
+  const owners = theirs.map((peer) => `"${peer}"`).join(', ');
+  const asked = `have the owner of ${owners} run "${theirWords(line)}" in their cluster`;
+  const own = here.filter(isKnown);
+  // What goes on together with clusters at hand goes on without theirs; a CA is refused then, with the way.
+  if (own.length > 0 && ROTATION.test(line)) return withContexts(CONTEXT, line, own);
+  return own.length > 0 ? `${asked}, and here: ${withContexts(CONTEXT, line, own)}` : asked;
+}
+
+/**
+ * What they run, by words and not as a command line: this run's flags are not for their cluster, and their context is theirs
+ * to name. Of what shows one object, its owner's own check says more.
+ */
+function theirWords(line: string): string {
+  if (line.startsWith('kubectl ')) return 'clustermesh check';
+  return line.replace(CONTEXT, '').replace(/^meshctl /, '');
+}
+
+function contextsIn(flag: RegExp, line: string): string[] {
+  return flag.exec(line)?.[1]?.replaceAll("'", '').split(',') ?? [];
+}
+
+function withContexts(flag: RegExp, line: string, contexts: readonly string[]): string {
+  return line.replace(flag, (word, value: string) => word.replace(value, () => shellWord(contexts.join(','))));
 }

@@ -54,21 +54,25 @@ export function requireAllPeers(
   }
   const own = members.map((one) => one.snapshot.context);
   const rotate = (context: readonly string[]) => meshctlCommand('clustermesh certs rotate', { context }, ['--ca']);
-  const invitations = lacking.flatMap(({ member: { snapshot }, strangers: peers }) =>
-    peers
-      .filter((peer) => peersOfOthers(snapshot).includes(peer))
-      .map((peer) => meshctlCommand('clustermesh invite', { context: snapshot.context }, ['--peer', peer])),
-  );
-  const isOthers = invitations.length === lacking.flatMap((one) => one.strangers).length;
-  const anew = [gone, rotate(own), ...invitations].join(' && ');
-  const together = rotate([...own, ...strangers.map((peer) => contextOf(contexts, peer))]);
+  const ofOthers = lacking.flatMap(({ member: { snapshot }, strangers: peers }) => {
+    const theirs = peersOfOthers(snapshot);
+    return peers.filter((peer) => theirs.includes(peer)).map((peer) => ({ context: snapshot.context, peer }));
+  });
+  const part = ({ context, peer }: (typeof ofOthers)[number]) =>
+    meshctlCommand('clustermesh disconnect', { context }, ['--peer', peer]);
+  const invite = ({ context, peer }: (typeof ofOthers)[number]) =>
+    meshctlCommand('clustermesh invite', { context }, ['--peer', peer]);
+  const renewable = strangers.filter((peer) => !ofOthers.some((one) => one.peer === peer));
+  const together = rotate([...own, ...renewable.map((peer) => contextOf(contexts, peer))]);
+  const anew = [...ofOthers.map(part), together, ...ofOthers.map(invite)].join(' && ');
   throw new MeshctlError(
     'Usage',
     `${describeStrangers(first.member, first.strangers, contexts)}, and would be cut off by a new CA`,
     {
-      hint: isOthers
-        ? `Its owner is another one, who is invited anew, which cuts the connection in between: ${anew}`
-        : `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
+      hint:
+        ofOthers.length > 0
+          ? `The owner of ${[...new Set(ofOthers.map(({ peer }) => peer))].join(', ')} is another one, who is invited anew, which cuts the connection in between: ${anew}`
+          : `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
       details,
     },
   );

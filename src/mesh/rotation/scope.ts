@@ -8,7 +8,9 @@ import type { Member } from '../connect/member.ts';
 import { dialFaults } from '../faults/dial-faults.ts';
 import { describeFault, type Fault } from '../faults/fault.ts';
 import { type Contexts, mendOf } from '../faults/fault-advice.ts';
+import { peersOfOthers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
@@ -202,7 +204,10 @@ function missingSecrets(
 }
 
 function mendMissing(fault: Fault, members: readonly Member[], contexts: Contexts, silent: readonly string[]): string {
-  return forgetIfSilent(mendOf(fault, contextsKnown(members, contexts)), [fault.context], silent);
+  const holder = members.find(({ snapshot }) => snapshot.context === fault.context);
+  const mend = mendOf(fault, contextsKnown(members, contexts));
+  const known = holder ? forOtherOwners(mend, fault.context, peersOfOthers(holder.snapshot)) : mend;
+  return forgetIfSilent(known, [fault.context], silent);
 }
 
 function contextsKnown(members: readonly Member[], contexts: Contexts): Contexts {

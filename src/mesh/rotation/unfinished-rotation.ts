@@ -9,6 +9,7 @@ import { contextOf } from '../faults/fault-advice.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
 import { secretTexts } from '../objects/secret-data.ts';
+import { peersOfOthers } from '../peers/peer-choices.ts';
 import { knownPeers, PEER_SECRETS } from '../peers/peers.ts';
 import { type PhaseName, ROTATION_PHASES, titleOfPhase } from './phases.ts';
 import { hasReloadMark } from './reload-marks.ts';
@@ -159,7 +160,9 @@ function goOnCommand(
     const rotation = one && provenRotation(one, all);
     if (!one || (one !== snapshot && !rotation)) continue;
     ca ||= rotation?.stage === 'trusting';
-    names.push(...knownPeers(one).filter((peer) => !names.includes(peer)));
+    // What another owner's cluster holds, only they renew.
+    const others = peersOfOthers(one);
+    names.push(...knownPeers(one).filter((peer) => !names.includes(peer) && !others.includes(peer)));
   }
   const known = names.flatMap((name) => byName.get(name)?.context ?? []).sort();
   const unknown = names.filter((name) => !byName.has(name)).sort();

@@ -2,7 +2,7 @@ import { meshctlCommand } from '../command-line.ts';
 import { describeFault, type Fault, type FaultId } from '../faults/fault.ts';
 import { type Contexts, mendOf } from '../faults/fault-advice.ts';
 import { groupBy } from '../pairs.ts';
-import { inviteIfOthers } from '../peers/peers-of-others.ts';
+import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { adviceForFailure, dialsOwnServer, type FailureClass, type FailurePlace } from './failure-reason.ts';
 import type { MeshStatusReport } from './mesh-status.ts';
@@ -134,7 +134,7 @@ function wordsOf(
     peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,
     alsoFrom: [...new Set(others)],
   });
-  const advice = { ...words, hint: inviteIfOthers(words.hint, report.context, report.ofOthers) };
+  const advice = { ...words, hint: forOtherOwners(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);
   const holders = [place.context, ...new Set(others)];
   const forget = forgetIfSilent(advice.hint, holders, contextsOf(unreachable));
@@ -158,7 +158,7 @@ function mendOrCheck(
   isCheck = false,
 ): string {
   const own = clusters.find(({ context }) => context === fault.context);
-  const known = inviteIfOthers(mendOf(fault, contexts), fault.context, own?.ofOthers);
+  const known = forOtherOwners(mendOf(fault, contexts), fault.context, own?.ofOthers);
   const mend = forgetIfSilent(known, [fault.context], contextsOf(unreachable));
   // One that has a next step of its own has its cause, too.
   return isCheck || fault.hint !== undefined ? mend : causeFirst(fault.id, mend, [fault.context]);

@@ -2,6 +2,7 @@ import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
+import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import { isAlone, type PeerStatus, type StatusProblem, type StatusReport } from '../../mesh/status/status.ts';
 import { reasonsOf, type StatusReason } from '../../mesh/status/status-reasons.ts';
@@ -61,7 +62,8 @@ export function beginningLines(
   const admitted = admits.map((name) => contextOf(contexts, name));
   const destinations = (others.length > 0 ? others : admitted).join(',') || '<context>';
   const connect = meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]);
-  return hintLines(forgetIfSilent(connect, [report.context], silent), theme);
+  const next = forOtherOwners(connect, report.context, report.ofOthers);
+  return hintLines(forgetIfSilent(next, [report.context], silent), theme);
 }
 
 /** Invitations for which somebody still has to act, each with what this side does. */

@@ -15,8 +15,9 @@ import { concernedPeers, hasServed, namesOf } from '../../peers/concerned-peers.
 import { addressesAstray } from '../../peers/file/addresses-astray.ts';
 import { dialledAddresses } from '../../peers/file/dialled-addresses.ts';
 import { remoteUserName } from '../../peers/file/peer-config.ts';
-import { peersLetIn } from '../../peers/peer-choices.ts';
+import { peersLetIn, peersOfOthers } from '../../peers/peer-choices.ts';
 import { configuredPeers, knownPeers } from '../../peers/peers.ts';
+import { mendsForOtherOwners } from '../../peers/peers-of-others.ts';
 import { restartEffects } from '../../peers/restart-effects.ts';
 import { lostTrust } from '../../peers/trusting-peer.ts';
 import { mergeEffects, type PeerEffect } from '../../plan/peer-effects.ts';
@@ -44,7 +45,7 @@ export interface EnableEffectsInput {
 export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
   const { snapshot, steps } = input;
   const isChanged = steps.some(({ action }) => action !== 'keep');
-  return mergeEffects(
+  const merged = mergeEffects(
     concernedPeers(snapshot, input.others).flatMap((peer) =>
       // Whoever is not connected stays so, also where nothing is to be done.
       (isChanged ? effectsOn(input, peer) : unconnectedEffects(input, peer)).map((of) => ({
@@ -54,6 +55,7 @@ export function enableEffects(input: EnableEffectsInput): PeerEffect[] {
       })),
     ),
   );
+  return mendsForOtherOwners(merged, peersOfOthers(snapshot));
 }
 
 /**
