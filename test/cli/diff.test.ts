@@ -53,6 +53,8 @@ describe('diff', () => {
     const result = await diff({ ...BOTH, clusters: [...clusters, { name: 'mesh-3' }] });
     expect(result.stdout).toContain('spec.replicas: 2 → 1');
     expect(result.stdout).toContain('+ mesh-1 and mesh-3 dial each other, once they are enabled');
+    expect(result.stdout).toContain('To make it so, pipe the same document into apply (-f -).');
+    expect(result.stdout).not.toContain('meshctl apply');
     expect(result.exitCode, result.stderr).toBe(1);
     const data = jsonOf(await diff(BOTH, '-o', 'json'));
     expect(data).toMatchObject({ kind: 'MeshDiff', unconnected: [] });
@@ -61,6 +63,7 @@ describe('diff', () => {
   it('finds what is in the clusters and not in the file', async () => {
     const { stdout, exitCode } = await diff({ ...BOTH, topology: { type: 'pairs', pairs: [] } });
     expect(stdout).toContain('In the clusters, and not in the file:\n  - mesh-1 and mesh-2 dial each other');
+    expect(stdout).toContain('To make it so, pipe the same document into apply (-f -); with --prune, what is in no');
     expect(exitCode).toBe(1);
     const alone = await diff({ clusters: [{ name: 'mesh-1' }], topology: { type: 'mesh' } });
     expect(alone.stdout).toContain('  - peer mesh-2 of mesh-1');
@@ -68,6 +71,12 @@ describe('diff', () => {
 
   it('exits 2 for a file that is wrong, with every fault on a line', async () => {
     const path = await folder.write('bad.yaml', 'apiVersion: meshctl.io/v1alpha1\nkind: Mesh\nspec: {cluster: []}\n');
+    const piped = await meshctl(['diff', '-f', '-'], {
+      input: 'apiVersion: meshctl.io/v1alpha1\nkind: Mesh\nspec: {cluster: []}\n',
+    });
+    expect(failureOf(piped).says).toMatch(/^✖ standard input: 4 faults\nstandard input:/);
+    const none = await meshctl(['diff', '-f', '-'], { input: '' });
+    expect(failureOf(none).says).toContain('there is no mesh in standard input');
     const { exitCode, says } = failureOf(await meshctl(['diff', '-f', path]));
     expect(exitCode).toBe(2);
     expect(says).toBe(

@@ -90,6 +90,8 @@ describe('two owners', () => {
     expect(failureOf(await accept(b, 'empty.yaml', '-y')).says).toContain(
       'empty.yaml is no message of an invitation: it is no mapping of fields',
     );
+    const nothing = await b(mesh('accept', '-'), { input: '' });
+    expect(failureOf(nothing).says).toContain('standard input is no message of an invitation');
     expect(failureOf(await accept(b, 'nowhere.yaml', '-y'))).toMatchObject({ exitCode: 2 });
   });
 

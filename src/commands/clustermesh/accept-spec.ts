@@ -26,7 +26,7 @@ export const ACCEPT = {
     { line: 'meshctl clustermesh accept reply.yaml --context a > confirmation.yaml', what: 'a dials b' },
     { line: 'meshctl clustermesh accept confirmation.yaml --context b', what: 'b dials a' },
   ],
-  arguments: [{ name: 'message', description: 'file with the message, or - for stdin', complete: 'file' }],
+  arguments: [{ name: 'message', description: 'file with the message, or - for standard input', complete: 'file' }],
   reachesClusters: true,
   options: [
     CONTEXT,

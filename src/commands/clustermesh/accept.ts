@@ -3,6 +3,7 @@ import { type PreparedAccept, prepareAccept } from '../../flows/invitation/prepa
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { sourceName } from '../../mesh/file/fault.ts';
 import { fingerprintOf } from '../../mesh/invitation/fingerprint.ts';
 import { parseMessage } from '../../mesh/invitation/parse-message.ts';
 import { acceptText } from '../../views/invitation/accept-view.ts';
@@ -14,7 +15,7 @@ import type { FlagsOf } from '../options/flags-of.ts';
 import { confirmCuts, dryRunOf, planResult } from '../plan-result.ts';
 import { withMendsNamed } from '../targets/contexts-of-clusters.ts';
 import { withOneCluster } from '../targets/several-clusters.ts';
-import { readTextInput } from '../text-input.ts';
+import { readTextInput, STANDARD_INPUT } from '../text-input.ts';
 import type { ACCEPT } from './accept-spec.ts';
 import { offeredEndpoints } from './invitations/invitation-values.ts';
 import { messageResult } from './invitations/message-result.ts';
@@ -25,7 +26,7 @@ type AcceptFlags = FlagsOf<typeof ACCEPT>;
 export async function run(context: CommandContext, flags: AcceptFlags): Promise<CommandResult> {
   const { message: path } = flags;
   const dryRun = dryRunOf(flags);
-  const message = parseMessage(await readTextInput(context, path, 'message'), path === '-' ? 'what stdin gave' : path);
+  const message = parseMessage(await readTextInput(context, path, 'message'), sourceName(path));
   const options = { endpoints: offeredEndpoints(flags.endpoint), skipChecks: flags.skipChecks };
   return withOneCluster(context, flags, async (target) => {
     const prepared = await prepareAccept(context, target, message, options);
@@ -78,7 +79,7 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
 /** What is written stands, and its answer is printed; that it works was not seen. */
 function lookAgain({ target, answer }: PreparedAccept, path: string): string {
   const what = `the ${answer?.step} is printed all the same`;
-  if (path === '-') return `${what}; to look once more, accept the same message again`;
+  if (path === STANDARD_INPUT) return `${what}; to look once more, accept the same message again`;
   const { context } = target.client;
   return `${what} → to look once more, which prints it again: ${meshctlCommand('clustermesh accept', { context }, [path])}`;
 }

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { COMPATIBILITY_CHECKS } from '../../mesh/checks/compatibility.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { refuseFaults } from '../../mesh/file/fault.ts';
+import { refuseFaults, sourceName } from '../../mesh/file/fault.ts';
 import { type MeshSpec, meshSpecOf } from '../../mesh/file/mesh-spec.ts';
 import { type MeshText, parseMeshText } from '../../mesh/file/parse.ts';
 import type { Schema } from '../../mesh/file/schema.ts';
@@ -42,9 +42,13 @@ export async function readMeshFiles(
   refuseFaults(faults);
   if (spec.clusters.length === 0) {
     const others = [...new Set(parsed.flatMap((one) => one.others))].join(', ');
-    throw new MeshctlError('Usage', `there is no mesh in ${paths.join(', ')}${others ? `, only ${others}` : ''}`, {
-      hint: 'A mesh file has apiVersion: meshctl.io/v1alpha1 and kind: Mesh.',
-    });
+    throw new MeshctlError(
+      'Usage',
+      `there is no mesh in ${paths.map(sourceName).join(', ')}${others ? `, only ${others}` : ''}`,
+      {
+        hint: 'A mesh file has apiVersion: meshctl.io/v1alpha1 and kind: Mesh.',
+      },
+    );
   }
   return spec;
 }

@@ -33,9 +33,14 @@ export function pathText(path: FieldPath): string {
     .join('');
 }
 
+/** Where a text is from, for people: `-` is standard input. @param file as the operator named it */
+export function sourceName(file: string): string {
+  return file === '-' ? 'standard input' : file;
+}
+
 /** A fault as one line: `mesh.yaml:12:7: spec.clusters[1]: …`. */
 export function faultText({ file, line, column, path, message, hint }: FileFault): string {
-  return `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}${hint ? `; ${hint}` : ''}`;
+  return `${sourceName(file)}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}${hint ? `; ${hint}` : ''}`;
 }
 
 /** Refuses files with faults, all of them at once. @throws MeshctlError `Usage` */
@@ -45,7 +50,7 @@ export function refuseFaults(faults: readonly FileFault[]): void {
   const files = [...new Set(faults.map(({ file }) => file))];
   throw new MeshctlError(
     'Usage',
-    faults.length === 1 ? faultText(first) : `${files.join(', ')}: ${faults.length} faults`,
+    faults.length === 1 ? faultText(first) : `${files.map(sourceName).join(', ')}: ${faults.length} faults`,
     { details: { faults: [...faults] } },
   );
 }

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../apiserver/endpoints.ts';
 import type { MeshDocument, WrittenCredentials, WrittenEnable, WrittenService } from './document.ts';
 import { writtenEndpoint } from './endpoint.ts';
-import type { FileFault } from './fault.ts';
+import { type FileFault, sourceName } from './fault.ts';
 import type { ReadDocument } from './parse.ts';
 import { connectionsOf, type NamedDial } from './topology.ts';
 
@@ -64,7 +64,7 @@ export function meshSpecOf(read: readonly ReadDocument[]): { spec: MeshSpec; fau
       return at < 0 ? [] : [{ name, other: read[at]?.file ?? '' }];
     });
     return [
-      ...(twin ? [at('metadata.name', `mesh "${document.metadata.name}" is in ${twin.file} too`)] : []),
+      ...(twin ? [at('metadata.name', `mesh "${document.metadata.name}" is in ${sourceName(twin.file)} too`)] : []),
       ...double.map(({ name, other }) => at('spec.clusters', `cluster "${name}", or its context, is in ${other} too`)),
     ];
   });

@@ -3,7 +3,7 @@ import type { PeerEffect } from '../plan/peer-effects.ts';
 
 /** A command line in a text, up to what joins or ends commands. */
 const LINE = /(?:meshctl|kubectl)(?: (?!&& |\|\| |→)(?:[^\s';|]|'[^']*'|\\')+)+/g;
-const ROTATION = /^meshctl clustermesh certs rotate /;
+const ROTATION = meshctlCommand('clustermesh certs rotate');
 const CONTEXT = / --context ((?:[^\s']|'[^']*')+)/;
 const DESTINATION = / --destination-context ((?:[^\s']|'[^']*')+)/;
 
@@ -47,7 +47,7 @@ function forOwnersOf(line: string, context: string, peers: readonly string[]): s
   const asked = `have the owner of ${owners} run "${theirWords(line)}" in their cluster`;
   const own = here.filter(isKnown);
   // What goes on together with clusters at hand goes on without theirs; a CA is refused then, with the way.
-  if (own.length > 0 && ROTATION.test(line)) return withContexts(CONTEXT, line, own);
+  if (own.length > 0 && line.startsWith(ROTATION)) return withContexts(CONTEXT, line, own);
   return own.length > 0 ? `${asked}, and here: ${withContexts(CONTEXT, line, own)}` : asked;
 }
 

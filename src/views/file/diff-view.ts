@@ -1,6 +1,7 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
+import { sourceName } from '../../mesh/file/fault.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -62,11 +63,20 @@ export function diffText(report: DiffReport, theme: Theme): string {
       ...(count > 0 ? [counted(count, 'difference')] : []),
       ...(notInFile > 0 ? [`${counted(notInFile, 'thing')} that no file has`] : []),
     ].join(', ')}.`,
+    ...(isTypeable ? [] : hintLines(pipeAgain(count, notInFile), theme, 2)),
     ...(count > 0 && isTypeable ? hintLines(`Make it so: ${meshctlCommand('apply', {}, again)}`, theme, 2) : []),
     ...(prunable
       ? hintLines(`Take away what is in no file: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
       : []),
   ].join('\n');
+}
+
+/** What makes it so where the document has gone by: no line that can be typed has it. */
+function pipeAgain(differences: number, notInFile: number): string {
+  const make = 'pipe the same document into apply (-f -)';
+  const prune = 'with --prune, what is in no document is taken away';
+  if (differences === 0) return `To take away what is in no document, ${make} with --prune.`;
+  return `To make it so, ${make}${notInFile > 0 ? `; ${prune}` : ''}.`;
 }
 
 /** So many can be read in a line. */
@@ -76,7 +86,7 @@ const MOST_NAMES = 6;
 export function agreement(clusters: readonly { name: string }[], files: readonly string[], theme: Theme): string {
   const names = printable(clusters.map(({ name }) => name)).map((name) => theme.bold(name));
   const who = names.length > MOST_NAMES ? `all ${names.length} clusters` : enumerated(names);
-  return `${who} ${names.length === 1 ? 'is' : 'are'} as ${files.map(nameOf).join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
+  return `${who} ${names.length === 1 ? 'is' : 'are'} as ${files.map(sourceName).join(', ')} ${files.length === 1 ? 'says' : 'say'}`;
 }
 
 function section(title: string, lines: readonly string[]): string[] {
@@ -150,9 +160,4 @@ export function diffJunit({ clusters, differences, unreachable }: DiffReport): s
 
 function same(text: string): string {
   return text;
-}
-
-/** As it is spoken of: `-` is no name. */
-function nameOf(file: string): string {
-  return file === '-' ? 'standard input' : file;
 }
