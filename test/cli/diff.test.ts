@@ -76,7 +76,7 @@ describe('diff', () => {
     });
     expect(failureOf(piped).says).toMatch(/^✖ standard input: 4 faults\nstandard input:/);
     const none = await meshctl(['diff', '-f', '-'], { input: '' });
-    expect(failureOf(none).says).toContain('there is no mesh in standard input');
+    expect(failureOf(none).says).toContain('standard input:1:1: there is no document in it');
     const { exitCode, says } = failureOf(await meshctl(['diff', '-f', path]));
     expect(exitCode).toBe(2);
     expect(says).toBe(

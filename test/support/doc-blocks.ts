@@ -18,6 +18,9 @@ export interface DocRun {
   output: string;
 }
 
+/** Its commands are those of two people, each with a kubeconfig of their own. */
+export const TWO_OWNERS = 'docs/two-owners.md';
+
 /** The pages that people write: README.md, and docs but for its reference, which is generated. */
 export function docPages(): string[] {
   const pages = readdirSync(new URL('docs/', PACKAGE_ROOT)).filter((name) => name.endsWith('.md'));

@@ -39,7 +39,6 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], report.steps) : undefined;
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
-    for (const line of fingerprintLines(prepared)) context.progress.info(line);
     await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
     await confirmCuts(context, report, flags);
     const { steps, unproved } = await acceptMessage(context, prepared, {
@@ -104,13 +103,16 @@ function requireFingerprint({ peer, fingerprints }: PreparedAccept, wanted: stri
   );
 }
 
-/** A CA that was agreed to before, or is named by its fingerprint, is not asked about. */
+/** Shows both fingerprints, and asks; a CA that was agreed to before, or is named by its fingerprint, is not asked about. */
 async function confirmPeer(
   context: CommandContext,
   prepared: PreparedAccept,
   { yes, fingerprint, plan }: Pick<AcceptFlags, 'yes' | 'fingerprint'> & { plan: string },
 ): Promise<void> {
-  if (yes || fingerprint !== undefined || prepared.isKnownCa) return;
+  if (yes || fingerprint !== undefined || prepared.isKnownCa) {
+    for (const line of fingerprintLines(prepared)) context.progress.info(line);
+    return;
+  }
   const { name } = prepared.peer.identity;
   const about = [
     plan,
