@@ -57,8 +57,8 @@ export interface SandboxCluster {
   runtime: PodRuntime;
   /** The CA in Secret cilium-ca as the sandbox made it; for tests that issue certificates of their own. */
   ca: CaPem | undefined;
-  /** For the kubeconfig: the administrator's credentials. */
-  access: { ca: string; certificate: string; privateKey: string };
+  /** For the kubeconfig: the administrator's credentials. None are needed through a proxy. */
+  access: { ca: string; certificate: string; privateKey: string } | undefined;
   /** While set, LoadBalancer Services without an address stay so. */
   setLoadBalancersPending(pending: boolean): void;
   /** Ends a pod's programs and keeps them down, as if they hung: the pod stays, not ready. */
@@ -79,11 +79,15 @@ export interface ClusterOptions {
   now(): Date;
   onError(error: unknown): void;
   intercept?: SandboxOptions['intercept'];
+  proxied?: SandboxOptions['proxied'];
 }
+
+const MASTERS = 'system:masters';
+const ADMINISTRATOR = { user: 'sandbox-admin', groups: [MASTERS] };
 
 /** Starts a cluster and installs Cilium in it; resolves when all its pods are ready. */
 export async function startCluster(options: ClusterOptions): Promise<SandboxCluster> {
-  const { profile, network, timings, now, onError, intercept } = options;
+  const { profile, network, timings, now, onError, intercept, proxied } = options;
   const provider = providerProfile(profile.provider);
   const kubernetesVersion = `${KUBERNETES_VERSION}${provider.versionSuffix}`;
   const { authority, serving, admin } = await kubernetesCertificates(profile.context);
@@ -102,6 +106,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
       portForward: async (...pod) => running().portForward(...pod),
       logs: (...container) => running().logs(...container),
     },
+    proxiedAs: proxied ? ADMINISTRATOR : undefined,
     ...(intercept ? { intercept: (request) => intercept(profile.context, request) } : {}),
   });
   const { store } = server;
@@ -159,7 +164,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     store,
     runtime,
     ca: options.ca,
-    access: { ca: authority.certificate, ...admin },
+    access: proxied ? undefined : { ca: authority.certificate, ...admin },
     setLoadBalancersPending(pending) {
       loadBalancers.pending = pending;
       balancer.resync();
@@ -190,8 +195,8 @@ async function kubernetesCertificates(context: string) {
   const admin = await issueCertificate(
     authority,
     {
-      commonName: 'sandbox-admin',
-      organization: 'system:masters',
+      commonName: ADMINISTRATOR.user,
+      organization: MASTERS,
       usages: ['client'],
       dnsNames: [],
       ipAddresses: [],

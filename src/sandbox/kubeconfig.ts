@@ -10,14 +10,16 @@ export function kubeconfigFor(clusters: readonly Pick<SandboxCluster, 'context' 
       kind: 'Config',
       clusters: clusters.map(({ context, url, access }) => ({
         name: context,
-        cluster: { server: url, 'certificate-authority-data': base64(access.ca) },
+        cluster: { server: url, ...(access && { 'certificate-authority-data': base64(access.ca) }) },
       })),
       users: clusters.map(({ context, access }) => ({
         name: context,
-        user: {
-          'client-certificate-data': base64(access.certificate),
-          'client-key-data': base64(access.privateKey),
-        },
+        user: access
+          ? {
+              'client-certificate-data': base64(access.certificate),
+              'client-key-data': base64(access.privateKey),
+            }
+          : {},
       })),
       contexts: clusters.map(({ context }) => ({
         name: context,

@@ -62,6 +62,8 @@ export interface SandboxOptions {
   sharedCa?: boolean;
   /** No cluster has a cilium-ca Secret, like a Cilium without Hubble and Cluster Mesh. */
   withoutCa?: boolean;
+  /** The API servers are reached over HTTP and without a login, as through a `kubectl proxy` of the administrator. */
+  proxied?: boolean;
   timings?: Partial<SandboxTimings>;
   /** Called before an API server of the sandbox serves a request, with its context: for faults, and for counting. */
   intercept?: (context: string, request: InterceptedRequest) => Promise<Fault | undefined>;

@@ -59,6 +59,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         now,
         onError,
         intercept: options.intercept,
+        proxied: options.proxied,
       }),
     ),
   );

@@ -28,7 +28,7 @@ let variants: KubeconfigVariants;
 let expired: { certificate: string; privateKey: string };
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ nodes: 1 });
+  sandbox = await startTestSandbox({ nodes: 1, proxied: false });
   one = found(sandbox.clusters[0], 'mesh-1');
   two = found(sandbox.clusters[1], 'mesh-2');
   meshctl = meshctlWith(sandbox.kubeconfigPath);

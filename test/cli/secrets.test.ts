@@ -9,7 +9,7 @@ import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 let sandbox: TestSandbox;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ nodes: 1 });
+  sandbox = await startTestSandbox({ nodes: 1, proxied: false });
 });
 
 afterAll(async () => {

@@ -18,7 +18,7 @@ let sandbox: TestSandbox;
 let cluster: SandboxCluster;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ clusters: 1, nodes: 3 });
+  sandbox = await startTestSandbox({ clusters: 1, nodes: 3, proxied: false });
   cluster = found(sandbox.clusters[0], 'the cluster');
 });
 
@@ -208,7 +208,7 @@ describe('controllers', () => {
     const object = (kind: string, name: string) => ({ apiVersion: 'v1', kind, namespace: 'short', name });
     const rootCa = object('ConfigMap', 'kube-root-ca.crt');
     cluster.store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'short' } });
-    await expect.poll(() => cluster.store.get(rootCa)?.data).toEqual({ 'ca.crt': cluster.access.ca });
+    await expect.poll(() => cluster.store.get(rootCa)?.data).toEqual({ 'ca.crt': cluster.access?.ca });
     expect(cluster.store.get(object('ServiceAccount', 'default'))).toBeDefined();
     cluster.store.delete(rootCa);
     await expect.poll(() => cluster.store.get(rootCa)).toBeDefined();

@@ -50,7 +50,7 @@ async function run(
 }
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ nodes: 1 });
+  sandbox = await startTestSandbox({ nodes: 1, proxied: false });
   folder = await mkdtemp(join(tmpdir(), 'meshctl-in-cluster-'));
   jobs = (await documents('3-jobs.yaml')) as CronJob[];
   const [files] = await documents('2-mesh.yaml');

@@ -12,7 +12,7 @@ describe.skipIf(missingProgram('kubectl', 'version', '--client'))('kubectl on a 
   const kubectl = (line: string, input?: string) => run(['-n', 'kube-system', ...line.split(' ')], input);
 
   beforeAll(async () => {
-    sandbox = await startTestSandbox();
+    sandbox = await startTestSandbox({ proxied: false });
     meshctl = meshctlWith(sandbox.kubeconfigPath);
     run = programAgainst(sandbox.kubeconfigPath, 'kubectl');
   });

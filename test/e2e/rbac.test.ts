@@ -47,7 +47,7 @@ const service = (name: string): KubeObject => ({
 });
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ nodes: 1 });
+  sandbox = await startTestSandbox({ nodes: 1, proxied: false });
   applyFolder(FOLDER);
   for (const { store } of sandbox.clusters) store.create(service('web'));
   sandbox.clusters[0]?.store.create(service('alone'));

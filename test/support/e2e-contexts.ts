@@ -30,7 +30,7 @@ export function namedContexts(env: Readonly<Record<string, string | undefined>>)
 export async function openTwoContexts(env: Readonly<Record<string, string | undefined>>): Promise<TwoContexts> {
   const named = namedContexts(env);
   if (!named) {
-    const sandbox = await startTestSandbox();
+    const sandbox = await startTestSandbox({ proxied: false });
     const contexts = ['mesh-1', 'mesh-2'] as const;
     return {
       contexts,

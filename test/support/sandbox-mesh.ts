@@ -37,7 +37,10 @@ const NAMESPACE = 'kube-system';
 const DEADLINE_MS = 60_000;
 const POLL_MS = 20;
 
-/** A sandbox for one test file: quick, and with its internal errors at hand. */
+/**
+ * A sandbox for one test file: quick, and with its internal errors at hand. TLS with the API servers costs a command two
+ * fifths of its time, so only files that are about it, or about logins, have it (`proxied: false`).
+ */
 export interface TestSandbox extends Sandbox {
   /** Errors in the sandbox's own workings; a test should find none. */
   errors: unknown[];
@@ -48,6 +51,7 @@ export interface TestSandbox extends Sandbox {
 export async function startTestSandbox(options: SandboxOptions = {}): Promise<TestSandbox> {
   const errors: unknown[] = [];
   const sandbox = await startSandbox({
+    proxied: true,
     ...options,
     timings: { ...TEST_TIMINGS, ...options.timings },
     onError: (error) => errors.push(error),

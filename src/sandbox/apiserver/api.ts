@@ -31,6 +31,8 @@ export interface ApiServerOptions {
   privateKey: string;
   /** PEM of the CA that client certificates must chain to; CN is the user, O the groups. */
   clientCa: string;
+  /** Serves HTTP without TLS, as `kubectl proxy` does, and takes whoever shows no token for this user. */
+  proxiedAs?: { user: string; groups: readonly string[] } | undefined;
   /** e.g. `v1.36.1`. */
   kubernetesVersion: string;
   runtime: PodRuntime;
@@ -62,7 +64,7 @@ export interface AccessRequest {
 }
 
 export interface ApiServer {
-  /** `https://127.0.0.1:PORT`. */
+  /** `https://127.0.0.1:PORT`, or `http://…` where it is proxied. */
   url: string;
   store: ClusterStore;
   /** Ends all connections, watches and execs. */

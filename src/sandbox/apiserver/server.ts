@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:https';
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AccessRequest, ApiServer, ApiServerOptions } from './api.ts';
@@ -38,7 +38,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const { state } = store;
   const upgrades = createUpgrades();
   const sockets = new Set<Duplex>();
-  const authenticate = createAuthentication(options.tokens);
+  const authenticate = createAuthentication(options);
 
   const decide = (access: AccessRequest): string | undefined => {
     if (access.groups.includes(MASTERS)) return undefined;
@@ -118,16 +118,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     }
   };
 
-  const server = createServer({
-    cert: options.certificate,
-    key: options.privateKey,
-    ca: options.clientCa,
-    requestCert: true,
-    rejectUnauthorized: false,
-  });
+  const isProxied = options.proxiedAs !== undefined;
+  const server = isProxied ? http.createServer() : https.createServer(tlsOf(options));
   // Idle connections live as long as with a real server, so that clients do not run into one that is just being closed.
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.on('secureConnection', (socket) => {
+  server.on(isProxied ? 'connection' : 'secureConnection', (socket: Duplex) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
@@ -139,7 +134,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
 
   return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${isProxied ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     store,
     close: async () => {
       upgrades.close();
@@ -148,6 +143,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       await closed;
     },
   };
+}
+
+function tlsOf({ certificate, privateKey, clientCa }: ApiServerOptions): https.ServerOptions {
+  return { cert: certificate, key: privateKey, ca: clientCa, requestCert: true, rejectUnauthorized: false };
 }
 
 /** Lets the request be served, and the connection break instead of an answer. */

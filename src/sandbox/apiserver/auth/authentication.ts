@@ -36,12 +36,16 @@ function readIdentity(certificate: X509Certificate): Identity | undefined {
 }
 
 /**
- * Gives the identity of a request: a client certificate that chains to the client CA (CN the user, O the groups) or a bearer
- * token. That throws 401 where there is neither, or where the certificate does not verify (also expired). A certificate is
- * read once for each connection.
+ * Gives the identity of a request: of a client certificate that chains to the client CA (CN the user, O the groups), of a
+ * bearer token, or of the proxy before it. That throws 401 where there is none of them, or where the certificate does not verify
+ * (also expired). A certificate is read once for each connection.
  */
-export function createAuthentication(tokens: ApiServerOptions['tokens']): (request: IncomingMessage) => Identity {
+export function createAuthentication({
+  tokens,
+  proxiedAs,
+}: Pick<ApiServerOptions, 'tokens' | 'proxiedAs'>): (request: IncomingMessage) => Identity {
   const ofConnections = new WeakMap<object, Identity | undefined>();
+  const proxied = proxiedAs && { user: proxiedAs.user, groups: [...proxiedAs.groups, AUTHENTICATED] };
   return ({ headers, socket }) => {
     const token = /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1];
     if (token !== undefined) {
@@ -49,6 +53,7 @@ export function createAuthentication(tokens: ApiServerOptions['tokens']): (reque
       if (!known) throw unauthorized();
       return { user: known.user, groups: [...known.groups, AUTHENTICATED] };
     }
+    if (proxied) return proxied;
     if (!ofConnections.has(socket)) ofConnections.set(socket, fromCertificate(socket as TLSSocket));
     const identity = ofConnections.get(socket);
     if (!identity) throw unauthorized();
