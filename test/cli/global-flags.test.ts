@@ -47,6 +47,8 @@ describe('the environment', () => {
       expect(says).toContain('context "mesh-1": no Cilium in namespace cilium; it is in kube-system');
     }
     expect((await meshctl('clustermesh status -n kube-system', env)).exitCode).toBe(0);
+    const render = 'clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1';
+    expect((await meshctl(render, env)).stdout).toContain('namespace: cilium\n');
   });
 
   it('names the namespace of services, but not against a name that has one', async () => {

@@ -258,6 +258,13 @@ describe('an invitation', () => {
     const own = await id(a);
     expect(listed.stdout).toContain(`mesh-1: invitation ${own} waits for the reply of the other owner`);
     expect(listed.stdout).toContain('meshctl clustermesh accept --context mesh-1 reply.yaml');
+    const rows = await a(mesh('invitations', 'list', '--no-headers'));
+    expect(rows.stdout).toMatch(new RegExp(`^mesh-1 +${own} `, 'm'));
+    expect(rows.stdout).not.toMatch(/CONTEXT|waits for/);
+    expect(rows.stderr).toContain(`mesh-1: invitation ${own} waits for the reply of the other owner`);
+    const names = await a(mesh('invitations', 'list', '-o', 'name'));
+    expect(names.stdout.split('\n')).toContain(own);
+    expect(names.stdout).toMatch(/^([0-9a-f-]+\n)+$/);
     expect(failureOf(await a(mesh('invitations', 'revoke', 'nothing'))).says).toContain('has no invitation nothing');
     const revoked = jsonOf(await a(mesh('invitations', 'revoke', own.slice(0, 8), '-o', 'json')));
     expect(revoked).toMatchObject({ id: own });

@@ -2,6 +2,7 @@ import { PLATFORM_FLAGS } from '../../mesh/enable/exposure/platforms.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import { apiserverOptions, RENDER_DEFAULTS } from '../options/apiserver-options.ts';
 import { parseCount, parseNamespace } from '../options/option-values.ts';
+import { CILIUM_NAMESPACE_VARIABLE } from '../options/shared-options.ts';
 
 export const RENDER = {
   path: ['clustermesh', 'render'],
@@ -29,6 +30,7 @@ export const RENDER = {
       description: 'namespace that Cilium runs in',
       default: 'kube-system',
       parse: parseNamespace,
+      env: CILIUM_NAMESPACE_VARIABLE,
     },
     ...apiserverOptions(RENDER_DEFAULTS),
     {

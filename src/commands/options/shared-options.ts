@@ -55,6 +55,9 @@ export const CLUSTERS = [
   ALL,
 ] as const satisfies readonly OptionSpec[];
 
+/** As in cilium-cli. */
+export const CILIUM_NAMESPACE_VARIABLE = { name: 'CILIUM_NAMESPACE' } as const;
+
 const CILIUM_NAMESPACE = {
   description:
     'namespace that Cilium runs in, or CONTEXT=NAMESPACE for one of several clusters, comma-separated (default: found by itself)',
@@ -62,8 +65,7 @@ const CILIUM_NAMESPACE = {
     parseCiliumNamespaces(text);
     return text;
   },
-  // As in cilium-cli.
-  env: { name: 'CILIUM_NAMESPACE' },
+  env: CILIUM_NAMESPACE_VARIABLE,
   complete: 'namespace',
   once: true,
   group: 'clusters',

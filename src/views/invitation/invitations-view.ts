@@ -19,10 +19,28 @@ export function invitationsText(
   ]);
   const lines = tableLines(headers ? [head, ...rows] : rows);
   if (!headers) return lines.join('\n');
-  for (const { context, id, state, waitsFor, next } of invitations) {
-    if (waitsFor !== undefined) lines.push(`${theme.warn('‼')} ${context}: invitation ${id} waits for ${waitsFor}`);
-    else if (state === 'expired') lines.push(`${theme.warn('‼')} ${context}: invitation ${id} has expired`);
+  for (const { says, next } of invitations.map(noteOf)) {
+    if (says !== undefined) lines.push(`${theme.warn('‼')} ${says}`);
     if (next !== undefined) lines.push(...hintLines(next, theme));
   }
   return lines.join('\n');
+}
+
+/** Each once, also where both sides of it are listed. */
+export function invitationIds(invitations: readonly Pick<Listed, 'id'>[]): string[] {
+  return [...new Set(invitations.map(({ id }) => id))];
+}
+
+/** What each of them waits for, in a line with its next step, where the table is only rows. */
+export function invitationNotes(invitations: readonly Listed[]): string[] {
+  return invitations
+    .map(noteOf)
+    .flatMap(({ says, next }) =>
+      says === undefined ? [] : [[says, ...(next === undefined ? [] : [next])].join(' → ')],
+    );
+}
+
+function noteOf({ context, id, state, waitsFor, next }: Listed): { says?: string; next?: string | undefined } {
+  const what = waitsFor !== undefined ? `waits for ${waitsFor}` : state === 'expired' ? 'has expired' : undefined;
+  return { ...(what === undefined ? {} : { says: `${context}: invitation ${id} ${what}` }), next };
 }

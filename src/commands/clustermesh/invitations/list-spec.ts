@@ -7,5 +7,13 @@ export const INVITATIONS_LIST = {
   description: 'How far each one has come, for what it waits, until when, and what this side does next.',
   examples: [{ line: 'meshctl clustermesh invitations list --context a', what: 'who has to act' }],
   reachesClusters: true,
-  options: [...CLUSTERS, RESULT_FORMAT, NO_HEADERS],
+  options: [
+    ...CLUSTERS,
+    {
+      ...RESULT_FORMAT,
+      description: 'format of the result; name: ID of each invitation, as revoke takes it',
+      choices: ['text', 'name', 'json', 'yaml'],
+    },
+    NO_HEADERS,
+  ],
 } as const satisfies CommandSpec;

@@ -1,11 +1,16 @@
 import { readInvitations } from '../../../flows/invitation/read-invitations.ts';
 import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { standingOf } from '../../../mesh/invitation/record.ts';
-import { invitationsText } from '../../../views/invitation/invitations-view.ts';
+import { invitationIds, invitationNotes, invitationsText } from '../../../views/invitation/invitations-view.ts';
 import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
-import { withAnsweringClusters, withUnanswered } from '../../targets/several-clusters.ts';
+import {
+  unreachableData,
+  warnOfMissing,
+  withAnsweringClusters,
+  withUnanswered,
+} from '../../targets/several-clusters.ts';
 import type { INVITATIONS_LIST } from './list-spec.ts';
 
 /** `meshctl clustermesh invitations list`: how far each invitation has come. */
@@ -21,11 +26,18 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
         kept.map(({ record }) => ({ context: name, ...standingOf(record, name, now) })),
       ),
     );
-    const result: CommandResult = {
-      kind: 'InvitationList',
-      data: { invitations },
-      text: (theme) => invitationsText(invitations, theme, flags),
+    const unanswered = [...silent, ...failed];
+    const result = withUnanswered(
+      { kind: 'InvitationList', data: { invitations }, text: (theme) => invitationsText(invitations, theme) },
+      unanswered,
+    );
+    if (flags.output !== 'name' && flags.headers) return result;
+    for (const note of invitationNotes(invitations)) context.progress.warn(note);
+    warnOfMissing(context, printable(unreachableData(unanswered)));
+    return {
+      ...result,
+      text: (theme) =>
+        flags.output === 'name' ? invitationIds(invitations).join('\n') : invitationsText(invitations, theme, flags),
     };
-    return withUnanswered(result, [...silent, ...failed]);
   });
 }
