@@ -75,18 +75,18 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       const { done: clusters, failed: unread } = await whereItSucceeds(flow, reads, ({ client, namespace }) =>
         readSnapshot(client, { namespace, purpose: 'connect', access: true }),
       );
-      const readable = targets.filter(({ client }) => !unread.some(({ context }) => context === client.context));
+      const isRead = ({ client }: Target) => !unread.some(({ context }) => context === client.context);
       const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
       const checks = wanted(all);
       const categories = new Set(checks.map(({ category }) => category));
       // Also before a further connect: some of the clusters may be connected already.
       const { parallel, pre } = options;
       const described = categories.has('identity')
-        ? await readDescribed(flow, readable, clusters, { parallel, own: !pre })
+        ? await readDescribed(flow, reads.filter(isRead), clusters, { parallel, own: !pre })
         : new Map<string, DescribedClusters>();
       const unseen: Unanswered[] = [];
       const looks = await Promise.all(
-        readable.map(async (target) => {
+        targets.filter(isRead).map(async (target) => {
           const { context } = target.client;
           const snapshot = clusters.find((cluster) => cluster.context === context);
           const read = reads.find(({ client }) => client.context === context) ?? target;
@@ -123,21 +123,22 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
 
 async function observe(
   flow: Flow,
+  /** `read` sees what the snapshot saw; pods that are being replaced are looked for in the cluster itself. */
   { target, read }: { target: Target; read: Target },
   snapshot: ClusterSnapshot | undefined,
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
   const [containers, nodes, polled, planned, policies, operators, etcdUsers] = await Promise.all([
-    categories.has('apiserver') ? apiserverContainers(target) : [],
-    snapshot ? observeNodes(flow, target, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }) : [],
+    categories.has('apiserver') ? apiserverContainers(read) : [],
+    snapshot ? observeNodes(flow, read, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }) : [],
     categories.has('peers') && snapshot?.ciliumConfig
       ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
       : undefined,
     categories.has('ownership') ? planDrift(flow, read) : {},
-    categories.has('apiserver') ? readPolicies(target.client, target.namespace) : undefined,
-    categories.has('identity') && !pre ? operatorStarts(target) : undefined,
-    categories.has('tls') && !pre && snapshot ? readEtcdUsers(flow, target, snapshot) : undefined,
+    categories.has('apiserver') ? readPolicies(read.client, read.namespace) : undefined,
+    categories.has('identity') && !pre ? operatorStarts(read) : undefined,
+    categories.has('tls') && !pre && snapshot ? readEtcdUsers(flow, read, snapshot) : undefined,
   ]);
   return { containers, nodes, polled, policies, operators, etcdUsers, ...planned };
 }
