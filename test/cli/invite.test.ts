@@ -300,6 +300,33 @@ describe('an invitation', () => {
     );
   });
 
+  it('that has expired is accepted by nobody, whatever its step, and is for its owner to revoke', async () => {
+    const lapsed = { now: () => new Date(Date.now() + 25 * 3_600_000) };
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    await two.save('reply.yaml', good(await accept(c, 'invitation.yaml', '-y')));
+    const before = two.clusters.objects();
+    for (const [owner, file, step] of [
+      [c, 'invitation.yaml', 'invitation of "mesh-1"'],
+      [a, 'reply.yaml', 'reply of "mesh-3"'],
+    ] as const) {
+      const refused = failureOf(await owner(mesh('accept', file, '-y'), lapsed));
+      expect(refused.exitCode).toBe(1);
+      expect(refused.says).toContain(`the ${step} expired at `);
+    }
+    expect(two.clusters.objects()).toEqual(before);
+    const own = await id(a);
+    for (const argv of [mesh('status'), mesh('invitations', 'list')]) {
+      const { stdout } = await a(argv, lapsed);
+      expect(stdout).toContain(`invitation ${own} has expired`);
+      expect(stdout).toContain(`meshctl clustermesh invitations revoke --context mesh-1 ${own}`);
+    }
+    good(await a(mesh('invitations', 'revoke', own), lapsed));
+    good(await c(mesh('invitations', 'revoke', own, '-y'), lapsed));
+    for (const owner of [a, c]) {
+      expect((await owner(mesh('invitations', 'list', '-o', 'json'))).stdout).not.toContain(own);
+    }
+  });
+
   it('that was used is cleared away when it has expired, and one that was not is for the owner to revoke', async () => {
     const kept = () => secretsOf('mesh-1').filter(({ metadata }) => metadata.labels?.['meshctl.io/invitation']);
     const before = kept();

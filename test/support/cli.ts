@@ -9,6 +9,8 @@ export interface CliOptions {
   name?: string;
   /** Default: one on which waits are short. */
   clock?: Clock;
+  /** What the calendar says. Default: the present time. */
+  now?: () => Date;
   /** The whole environment: nothing of the test's own comes along. */
   env?: Record<string, string | undefined>;
   /** Aborting it is Ctrl-C. */
@@ -56,7 +58,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     env,
     cwd,
     signal,
-    now: () => new Date(),
+    now: options.now ?? (() => new Date()),
     clock: options.clock ?? briskClock(),
     installation: { ...CHECKOUT, name: options.name ?? CHECKOUT.name },
   });
