@@ -104,6 +104,8 @@ const receiver = (name: string, id: number, authority: Authority, more: Partial<
   ca: readCertificate(authority.certificate),
   hasKey: false,
   isDialled: false,
+  isLetIn: false,
+  knownCas: [],
   ...more,
 });
 const record = (role: InvitationRecord['role'], more: Partial<InvitationRecord>): InvitationRecord => ({
@@ -137,6 +139,9 @@ describe('a message that is as it was printed', () => {
     expect(judge(invitation, receiver('b', 2, b))).toEqual({ isRepeated: false });
     expect(judge(reply, inviter(), { key: heldByA })).toEqual({ isRepeated: false });
     expect(judge(confirmation, guest(), { key: heldByB })).toEqual({ isRepeated: false });
+    // It has come by another invitation before.
+    const known = { isLetIn: true, knownCas: [readCertificate(a.certificate).sha256] };
+    expect(judge(invitation, receiver('b', 2, b, known))).toEqual({ isRepeated: false });
   });
 
   it('is known when it comes again before it is used', () => {
@@ -196,8 +201,68 @@ describe('a message is refused', () => {
     ],
     [
       'other-message',
-      `another invitation of the id ${ID} was accepted here before, and this one says something else`,
-      () => judge(resigned(invitation, { expires: new Date('2026-05-03') }, a), guest()),
+      `another invitation of the id ${ID} was accepted here before, and this one, of "a", says something else`,
+      () => judge(resigned(invitation, { invited: 'b' }, a), guest()),
+    ],
+    [
+      'other-message',
+      `another invitation of the id ${ID} was made by this cluster, "a", and this one, of "b", says something else`,
+      () => judge(resigned(invitation, { cluster: reply.cluster }, b), inviter()),
+    ],
+    [
+      'expired',
+      'the reply of "b" expired at 2026-05-02T12:00:00.000Z',
+      () =>
+        judge(resigned(reply, { expires: new Date('2026-05-09') }, b), inviter(), {
+          key: heldByA,
+          now: new Date('2026-05-03'),
+        }),
+    ],
+    [
+      'too-long',
+      'the invitation of "a" is good until 2099-01-01T00:00:00.000Z, and no invitation is for more than 30 days',
+      () => judge(resigned(invitation, { expires: new Date('2099-01-01') }, a), receiver('b', 2, b)),
+    ],
+    [
+      'not-invited',
+      `the reply is of "b", and invitation ${ID} is for "c" alone`,
+      () => judge(reply, inviter({ sent: { invited: 'c' } }), { key: heldByA }),
+    ],
+    [
+      'renamed',
+      'the reply of "b" cannot be accepted: this cluster was named "a" when it took part, and is "d" now',
+      () => judge(reply, { ...inviter({ sent: { cluster: { name: 'a' } } }), name: 'd' }, { key: heldByA }),
+    ],
+    [
+      'renamed',
+      'the invitation of "a" cannot be accepted: this cluster was named "c" when it replied, and is "b" now',
+      () => judge(invitation, guest({ sent: { cluster: { name: 'c' } } })),
+    ],
+    [
+      'renamed',
+      'the confirmation of "d" cannot be accepted: the invitation was that of "a"',
+      () => judge(resigned(confirmation, { cluster: cluster('d', 1, a) }, a), guest(), { key: heldByB }),
+    ],
+    [
+      'renamed',
+      'it has the id 7 now, and had 1 in the invitation',
+      () => judge(resigned(confirmation, { cluster: cluster('a', 7, a) }, a), guest(), { key: heldByB }),
+    ],
+    [
+      'wrong-certificate',
+      'the certificate in the reply of "b" cannot be used: it expired at 2026-04-',
+      () => {
+        const certificate = certifyKey(b, clientSpec('remote-a'), readRequest(invitation.request ?? ''), {
+          now: new Date('2026-03-01T12:00:00Z'),
+          validityMs: 40 * 86_400_000,
+        });
+        return judge(resigned(reply, { certificate }, b), inviter(), { key: heldByA });
+      },
+    ],
+    [
+      'name-taken',
+      'cluster "b" lets a cluster "a" in already, and nothing here tells that it is this one',
+      () => judge(invitation, receiver('b', 2, b, { isLetIn: true, knownCas: ['4'.repeat(64)] })),
     ],
     [
       'other-message',

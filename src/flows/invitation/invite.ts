@@ -69,6 +69,7 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
     sent: messageData(message),
     sentDigest: messageDigest(message),
     endpoints: addressesOf(own),
+    given: own.given === 'addresses',
   };
   const { namespace } = target;
   const step: Step = {

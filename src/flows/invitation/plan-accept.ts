@@ -49,14 +49,22 @@ export async function planAccept(target: Target, given: Accepted): Promise<Plann
   }
   if (kept?.record.state === 'confirmed') {
     // The answer was printed before; what it needs here is looked at once more.
-    const sent = kept.record.sent;
-    return { directions: [incoming], serve: [...serve], dial: [], answer: asMessage(sent) };
+    const sent = asMessage(kept.record.sent);
+    const answer = isOutdated(sent, given) ? confirmationOf(given, incoming) : sent;
+    const steps =
+      answer === sent ? [] : keepRecord(given, answerRecord(given, answer), 'it answers with what is so now');
+    return { directions: [incoming], serve: [...serve, ...steps], dial: [], answer };
   }
   const outgoing = outgoingOf(given);
   const dial = planDial([outgoing], now).steps;
   const answer = message.step === 'reply' ? confirmationOf(given, incoming) : undefined;
   const record = nextRecord(given, answer);
-  return { directions: [incoming, outgoing], serve: [...serve], dial: [...dial, ...keepRecord(given, record)], answer };
+  return {
+    directions: [incoming, outgoing],
+    serve: [...serve],
+    dial: [...dial, ...keepRecord(given, record, 'the invitation is used, and its key is where it is needed')],
+    answer,
+  };
 }
 
 /** The other cluster dials this one, with a certificate of which it alone has the key. */
@@ -106,8 +114,13 @@ async function planReply(
   const { message, own, kept, seals, now } = given;
   const base = { cluster: own.snapshot.context, object: invitationRef(namespace, message.id), changes: [] };
   if (kept) {
+    const sent = asMessage(kept.record.sent);
+    if (isOutdated(sent, given)) {
+      const answer = answerOf(given, incoming, { step: 'reply', request: sent.request });
+      return { steps: keepRecord(given, answerRecord(given, answer), 'it answers with what is so now'), answer };
+    }
     const why = 'it was accepted before';
-    return { steps: [{ ...base, action: 'keep', why, before: kept.secret }], answer: asMessage(kept.record.sent) };
+    return { steps: [{ ...base, action: 'keep', why, before: kept.secret }], answer: sent };
   }
   const key = await newHeldKey(KEY_SIZE);
   const answer = answerOf(given, incoming, {
@@ -125,6 +138,7 @@ async function planReply(
     sentDigest: messageDigest(answer),
     received: seals.digest,
     endpoints: addressesOf(own),
+    given: own.given === 'addresses',
   };
   const object = invitationSecret(namespace, record, key.pem);
   const why = `keeps the key for dialling ${message.cluster.name}`;
@@ -135,21 +149,37 @@ function confirmationOf(given: Accepted, incoming: Direction): SignedMessage {
   return answerOf(given, incoming, { step: 'confirmation' });
 }
 
+/** Whether an answer that was printed before tells of another address, or of another CA, than this cluster has by now. */
+function isOutdated({ cluster }: SignedMessage, { own, certificates }: Accepted): boolean {
+  return cluster.endpoints.join() !== addressesOf(own).join() || cluster.ca !== certificates;
+}
+
 function nextRecord(given: Accepted, answer: SignedMessage | undefined): InvitationRecord {
-  const { kept, seals } = given;
-  if (!kept) throw new MeshctlError('Bug', 'an answer was accepted to no invitation');
-  const { record } = kept;
+  const record = answer ? answerRecord(given, answer) : recordOf(given);
+  return { ...record, state: answer ? 'confirmed' : 'joined', peer: peerOf(given), received: given.seals.digest };
+}
+
+/** What is kept once this is what was printed last. */
+function answerRecord(given: Accepted, answer: SignedMessage): InvitationRecord {
+  const { own } = given;
   return {
-    ...record,
-    state: answer ? 'confirmed' : 'joined',
-    peer: peerOf(given),
-    received: seals.digest,
-    ...(answer ? { sent: messageData(answer), sentDigest: messageDigest(answer) } : {}),
+    ...recordOf(given),
+    sent: messageData(answer),
+    sentDigest: messageDigest(answer),
+    endpoints: addressesOf(own),
+    given: own.given === 'addresses',
   };
 }
 
-function keepRecord({ own, kept }: Accepted, record: InvitationRecord): Step[] {
+function recordOf({ kept }: Accepted): InvitationRecord {
+  if (!kept) throw new MeshctlError('Bug', 'an answer was accepted to no invitation');
+  return kept.record;
+}
+
+/** @param why the key is taken out once it is where it is needed; it stays for what goes on waiting */
+function keepRecord({ own, kept }: Accepted, record: InvitationRecord, why: string): Step[] {
   if (!kept) return [];
+  const isInUse = record.state !== 'replied';
   return [
     {
       cluster: own.snapshot.context,
@@ -157,10 +187,10 @@ function keepRecord({ own, kept }: Accepted, record: InvitationRecord): Step[] {
       object: invitationRef(own.snapshot.namespace, record.id),
       before: kept.secret,
       changes: [],
-      why: 'the invitation is used, and its key is where it is needed',
+      why,
       write: {
         method: 'patch',
-        patch: recordPatch(record, true),
+        patch: recordPatch(record, isInUse),
         resourceVersion: kept.secret.metadata.resourceVersion,
       },
     },

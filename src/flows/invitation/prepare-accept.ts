@@ -7,6 +7,7 @@ import { memberOf } from '../../mesh/invitation/described-cluster.ts';
 import { judgeMessage, type Receiver } from '../../mesh/invitation/judge.ts';
 import type { SignedMessage } from '../../mesh/invitation/message.ts';
 import { keptKey } from '../../mesh/invitation/record.ts';
+import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { foreignHomeNotes } from '../../mesh/peers/foreign-homes.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { requireStaying } from '../../mesh/plan/going.ts';
@@ -22,7 +23,7 @@ import { readInvitations } from './read-invitations.ts';
 import { readSigner, sealsOf } from './sign-message.ts';
 
 export interface AcceptOptions {
-  /** `host:port` at which the other cluster is to dial this one; of an invitation only. */
+  /** `host:port` at which the other cluster is to dial this one, instead of what was said before. */
   endpoints?: readonly string[] | undefined;
   /** Ids of checks that do not count. */
   skipChecks?: readonly string[] | undefined;
@@ -62,7 +63,11 @@ export async function prepareAccept(
   const { context } = target.client;
   const invitations = await readInvitations(target);
   const kept = invitations.find(({ record }) => record.id === message.id);
-  const own = await readOwnMember(flow, target, kept?.record.endpoints ?? options.endpoints);
+  const own = await readOwnMember(
+    flow,
+    target,
+    options.endpoints ?? (kept?.record.given ? kept.record.endpoints : undefined),
+  );
   const now = flow.now();
   const { authority, certificates } = await readSigner(target, now);
   const key = kept && keptKey(kept.secret);
@@ -78,6 +83,10 @@ export async function prepareAccept(
     record: kept?.record,
     hasKey: key !== undefined,
     isDialled: configuredPeers(own.snapshot).includes(message.cluster.name),
+    isLetIn: (own.snapshot.remoteUsers ?? []).some(({ name }) => name === remoteUserName(message.cluster.name)),
+    knownCas: invitations.flatMap(({ record: { id, peer } }) =>
+      id !== message.id && peer?.name === message.cluster.name ? [peer.ca] : [],
+    ),
     trusted: held && trustedBy(held).map(({ publicKeySha256 }) => publicKeySha256),
   };
   const verdict = judgeMessage(message, seals, receiver, now);

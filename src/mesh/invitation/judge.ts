@@ -4,6 +4,8 @@ import { remoteUserName } from '../peers/file/peer-config.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { SignedMessage } from './message.ts';
 import type { InvitationRecord } from './record.ts';
+import { keyLost, notForThis, otherInvitation, ownMessage, type Refusal, renamed, revoked, used } from './refusals.ts';
+import { CLOCKS_APART_MS, LONGEST_INVITATION_MS } from './validity.ts';
 
 /** What the certificates of a message come to. */
 export interface Seals {
@@ -30,39 +32,14 @@ export interface Receiver {
   record?: InvitationRecord | undefined;
   /** Whether the key for that invitation is still kept. */
   hasKey: boolean;
-  /** Whether this cluster dials one of the message's cluster name. */
+  /** Whether this cluster dials one of the message's cluster name, and whether it lets one of that name in. */
   isDialled: boolean;
+  isLetIn: boolean;
+  /** SHA-256 of the CA certificates with which clusters of that name have come by other invitations. */
+  knownCas: readonly string[];
   /** SHA-256 of the keys of the CAs that are trusted for a peer of the message's name; undefined where there is no such peer. */
   trusted?: readonly string[] | undefined;
 }
-
-export type RefusalReason =
-  | 'altered'
-  | 'expired'
-  | 'not-yet-valid'
-  | 'own-message'
-  | 'not-for-this-cluster'
-  | 'other-message'
-  | 'other-ca'
-  | 'unknown-invitation'
-  | 'wrong-order'
-  | 'used'
-  | 'revoked'
-  | 'key-lost'
-  | 'wrong-certificate'
-  | 'name-taken'
-  | 'id-taken';
-
-/** Why a message is not accepted. */
-export interface Refusal {
-  reason: RefusalReason;
-  /** One sentence without a final stop. */
-  says: string;
-  hint?: string | undefined;
-}
-
-/** How far two clocks may be apart. */
-const CLOCKS_APART_MS = 5 * 60_000;
 
 /**
  * Whether a message is to be accepted, and if it was already: then the answer that was printed is good once more.
@@ -78,13 +55,16 @@ export function judgeMessage(
     judgeSeals(message, seals, receiver, now) ??
     (message.step === 'invitation'
       ? judgeInvitation(message, seals, receiver)
-      : judgeAnswer(message, seals, receiver)) ??
+      : judgeAnswer(message, seals, receiver, now)) ??
     judgeIdentity(message, seals, receiver) ?? { isRepeated: receiver.record?.received === seals.digest }
   );
 }
 
 function judgeSeals(message: SignedMessage, seals: Seals, receiver: Receiver, now: Date): Refusal | undefined {
-  const { step, issued, expires, cluster } = message;
+  const { step, issued, cluster } = message;
+  // A reply says itself until when it is good; the invitation that it is to has said so before.
+  const expires =
+    receiver.record && receiver.record.expires < message.expires ? receiver.record.expires : message.expires;
   const from = `the ${step} of "${cluster.name}"`;
   if (!seals.isSigned || seals.isRequestSound === false) {
     return {
@@ -108,34 +88,46 @@ function judgeSeals(message: SignedMessage, seals: Seals, receiver: Receiver, no
       hint: 'Set the clock that is wrong.',
     };
   }
+  if (expires.getTime() > now.getTime() + LONGEST_INVITATION_MS + CLOCKS_APART_MS) {
+    return {
+      reason: 'too-long',
+      says: `${from} is good until ${expires.toISOString()}, and no invitation is for more than 30 days`,
+      hint: 'Have the other owner invite anew, with --valid of at most 30d.',
+    };
+  }
   return undefined;
 }
 
 function judgeInvitation(message: SignedMessage, seals: Seals, receiver: Receiver): Refusal | undefined {
   const { cluster, invited } = message;
   const { record } = receiver;
-  if (record?.role === 'inviter' || isOwn(message, seals, receiver)) return ownMessage(message, receiver);
+  if (isOwn(message, seals, receiver)) return ownMessage(message, receiver);
+  if (record?.role === 'inviter') return otherInvitation(message, `was made by this cluster, "${receiver.name}"`);
   if (invited !== undefined && invited !== receiver.name) {
     return notForThis(message, receiver, `it invites "${invited}"`);
   }
   if (!record) return undefined;
   if (record.state === 'revoked') return revoked(message);
   if (record.state === 'joined') return used(message, cluster.name, receiver);
-  if (record.received !== seals.digest) {
-    return {
-      reason: 'other-message',
-      says: `another invitation of the id ${message.id} was accepted here before, and this one says something else`,
-      hint: revoke(receiver, message.id),
-    };
+  if (record.received !== seals.digest) return otherInvitation(message, 'was accepted here before');
+  const named = nameIn(record.sent);
+  if (named !== undefined && named !== receiver.name) {
+    return renamed(message, `this cluster was named "${named}" when it replied, and is "${receiver.name}" now`);
   }
   return receiver.hasKey ? undefined : keyLost(message, receiver);
 }
 
-function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver): Refusal | undefined {
+function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver, now: Date): Refusal | undefined {
   const { step, answers, cluster, id } = message;
   const { record } = receiver;
   if (!answers) return undefined;
   if (isOwn(message, seals, receiver)) return ownMessage(message, receiver);
+  if (record && answers.cluster !== receiver.name && answers.cluster === nameIn(record.sent)) {
+    return renamed(
+      message,
+      `this cluster was named "${answers.cluster}" when it took part, and is "${receiver.name}" now`,
+    );
+  }
   if (answers.cluster !== receiver.name) return notForThis(message, receiver, `it answers "${answers.cluster}"`);
   if (!record) {
     return {
@@ -178,12 +170,26 @@ function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver): 
       hint: 'Compare the fingerprints by phone, and begin anew.',
     };
   }
+  const { invited } = record.sent;
+  if (record.role === 'inviter' && invited !== undefined && invited !== cluster.name) {
+    return {
+      reason: 'not-invited',
+      says: `the reply is of "${cluster.name}", and invitation ${id} is for "${invited}" alone`,
+      hint: 'Whoever had the invitation in hands may have answered it: ask the owner whom you have invited.',
+    };
+  }
+  if (record.role === 'guest' && record.peer && record.peer.name !== cluster.name) {
+    return renamed(message, `the invitation was that of "${record.peer.name}"`);
+  }
+  if (record.role === 'guest' && record.peer && record.peer.id !== cluster.id) {
+    return renamed(message, `it has the id ${cluster.id} now, and had ${record.peer.id} in the invitation`);
+  }
   if (record.state === 'confirmed') return undefined;
   if (!receiver.hasKey) return keyLost(message, receiver);
-  return judgeCertificate(message, seals, receiver);
+  return judgeCertificate(message, seals, receiver, now);
 }
 
-function judgeCertificate(message: SignedMessage, seals: Seals, receiver: Receiver): Refusal | undefined {
+function judgeCertificate(message: SignedMessage, seals: Seals, receiver: Receiver, now: Date): Refusal | undefined {
   const { facts, isFromCa, isForKey } = seals.certificate ?? {};
   const users = [remoteUserName(receiver.name), 'remote'];
   const why =
@@ -195,7 +201,9 @@ function judgeCertificate(message: SignedMessage, seals: Seals, receiver: Receiv
           ? 'it is not for the key that is kept here'
           : !users.includes(facts.commonName) || facts.isCa || !facts.usages.includes('client')
             ? `it is not a client certificate of ${users[0]}`
-            : undefined;
+            : facts.notAfter <= now
+              ? `it expired at ${facts.notAfter.toISOString()}`
+              : undefined;
   if (why === undefined) return undefined;
   return {
     reason: 'wrong-certificate',
@@ -230,6 +238,16 @@ function judgeIdentity(message: SignedMessage, seals: Seals, receiver: Receiver)
       hint: `If it is the same cluster with a new CA, forget the former one first: ${forget}`,
     };
   }
+  // One that is only let in has left nothing here to know it by, but for what its invitation has left.
+  const isKnown = receiver.record?.peer?.name === name || receiver.knownCas.includes(seals.ca?.sha256 ?? '');
+  if (receiver.isLetIn && !receiver.isDialled && !isKnown) {
+    const forget = meshctlCommand('clustermesh disconnect', { context: receiver.context }, ['--peer', name]);
+    return {
+      reason: 'name-taken',
+      says: `cluster "${receiver.name}" lets a cluster "${name}" in already, and nothing here tells that it is this one`,
+      hint: `If it is, shut it out first: ${forget}`,
+    };
+  }
   return undefined;
 }
 
@@ -237,45 +255,7 @@ function isOwn({ cluster }: SignedMessage, { ca }: Seals, receiver: Receiver): b
   return cluster.name === receiver.name && ca?.publicKeySha256 === receiver.ca.publicKeySha256;
 }
 
-function ownMessage({ step, cluster }: SignedMessage, { context }: Receiver): Refusal {
-  return {
-    reason: 'own-message',
-    says: `the ${step} is that of this very cluster, "${cluster.name}" (context "${context}"): it is for the other owner`,
-  };
-}
-
-function notForThis({ step, cluster }: SignedMessage, { name, context }: Receiver, why: string): Refusal {
-  return {
-    reason: 'not-for-this-cluster',
-    says: `the ${step} of "${cluster.name}" is not for this cluster, "${name}" (context "${context}"): ${why}`,
-    hint: 'Name the context of that cluster with --context.',
-  };
-}
-
-function used({ step, id }: SignedMessage, peer: string, { isDialled }: Receiver): Refusal {
-  return {
-    reason: 'used',
-    says: `the ${step} is of invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is connected by it' : 'was connected by it, and is not any more'}`,
-    hint: 'An invitation is good for one connection; a new one makes new certificates.',
-  };
-}
-
-function revoked({ step, id, cluster }: SignedMessage): Refusal {
-  return {
-    reason: 'revoked',
-    says: `the ${step} is of invitation ${id}, which was revoked here`,
-    hint: `Have the owner of "${cluster.name}" invite anew, or invite them.`,
-  };
-}
-
-function keyLost({ step, id }: SignedMessage, receiver: Receiver): Refusal {
-  return {
-    reason: 'key-lost',
-    says: `the ${step} is of invitation ${id}, whose key is no longer in its Secret`,
-    hint: revoke(receiver, id),
-  };
-}
-
-function revoke({ context }: Receiver, id: string): string {
-  return `Begin anew, after: ${meshctlCommand('clustermesh invitations revoke', { context }, [id])}`;
+function nameIn(sent: Record<string, unknown>): string | undefined {
+  const { cluster } = sent as { cluster?: { name?: string } };
+  return cluster?.name;
 }

@@ -21,8 +21,10 @@ export interface InvitationRecord {
   /** SHA-256 of it, and of the message that it answers. */
   sentDigest: string;
   received?: string | undefined;
-  /** Of the address at which the other cluster dials this one. */
+  /** At which the other cluster is to dial this one. */
   endpoints: readonly string[];
+  /** Whether somebody has named them; else they are those of the Service, wherever that goes. */
+  given?: boolean | undefined;
 }
 
 /**

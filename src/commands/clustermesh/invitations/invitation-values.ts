@@ -2,11 +2,11 @@ import { hostPort } from '../../../mesh/apiserver/endpoints.ts';
 import { checkClusterName } from '../../../mesh/cilium/cluster-name.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
 import { parseFingerprint } from '../../../mesh/invitation/fingerprint.ts';
+import { LONGEST_INVITATION_MS } from '../../../mesh/invitation/validity.ts';
 import type { EndpointOverride } from '../../../mesh/peers/endpoint-overrides.ts';
 import { parseSpan } from '../../../mesh/span.ts';
 
 const SHORTEST_INVITATION_MS = 5 * 60_000;
-const LONGEST_INVITATION_MS = 30 * 86_400_000;
 
 /** How long an invitation is good. @returns milliseconds. @throws MeshctlError `Usage` for less than 5m, or more than 30d */
 export function parseInvitationSpan(text: string): number {

@@ -1,0 +1,95 @@
+import { meshctlCommand } from '../command-line.ts';
+import type { SignedMessage } from './message.ts';
+
+export type RefusalReason =
+  | 'altered'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'too-long'
+  | 'own-message'
+  | 'not-for-this-cluster'
+  | 'not-invited'
+  | 'renamed'
+  | 'other-message'
+  | 'other-ca'
+  | 'unknown-invitation'
+  | 'wrong-order'
+  | 'used'
+  | 'revoked'
+  | 'key-lost'
+  | 'wrong-certificate'
+  | 'name-taken'
+  | 'id-taken';
+
+/** Why a message is not accepted. */
+export interface Refusal {
+  reason: RefusalReason;
+  /** One sentence without a final stop. */
+  says: string;
+  hint?: string | undefined;
+}
+
+/** The cluster that is to accept a message, as far as words are about it. */
+interface Place {
+  context: string;
+  name: string;
+}
+
+export function ownMessage({ step, cluster }: SignedMessage, { context }: Place): Refusal {
+  return {
+    reason: 'own-message',
+    says: `the ${step} is that of this very cluster, "${cluster.name}" (context "${context}"): it is for the other owner`,
+  };
+}
+
+export function otherInvitation({ id, cluster }: SignedMessage, how: string): Refusal {
+  return {
+    reason: 'other-message',
+    says: `another invitation of the id ${id} ${how}, and this one, of "${cluster.name}", says something else`,
+    hint: `Have the owner of "${cluster.name}" invite anew.`,
+  };
+}
+
+export function renamed({ step, cluster }: SignedMessage, why: string): Refusal {
+  return {
+    reason: 'renamed',
+    says: `the ${step} of "${cluster.name}" cannot be accepted: ${why}`,
+    hint: 'Begin anew, with the names and ids that the clusters have now.',
+  };
+}
+
+export function notForThis({ step, cluster }: SignedMessage, { name, context }: Place, why: string): Refusal {
+  return {
+    reason: 'not-for-this-cluster',
+    says: `the ${step} of "${cluster.name}" is not for this cluster, "${name}" (context "${context}"): ${why}`,
+    hint: 'Name the context of that cluster with --context.',
+  };
+}
+
+export function used({ step, id }: SignedMessage, peer: string, { isDialled }: { isDialled: boolean }): Refusal {
+  return {
+    reason: 'used',
+    says: `the ${step} is of invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is connected by it' : 'was connected by it, and is not any more'}`,
+    hint: 'An invitation is good for one connection; a new one makes new certificates.',
+  };
+}
+
+export function revoked({ step, id, cluster }: SignedMessage): Refusal {
+  return {
+    reason: 'revoked',
+    says: `the ${step} is of invitation ${id}, which was revoked here`,
+    hint: `Have the owner of "${cluster.name}" invite anew, or invite them.`,
+  };
+}
+
+export function keyLost({ step, id }: SignedMessage, receiver: Place): Refusal {
+  return {
+    reason: 'key-lost',
+    says: `the ${step} is of invitation ${id}, whose key is no longer in its Secret`,
+    hint: revoke(receiver, id),
+  };
+}
+
+function revoke({ context }: Place, id: string): string {
+  return `Begin anew, after: ${meshctlCommand('clustermesh invitations revoke', { context }, [id])}`;
+}

@@ -1,0 +1,8 @@
+/** How far the clocks of two owners may be apart. */
+export const CLOCKS_APART_MS = 5 * 60_000;
+
+/**
+ * No invitation is good for longer: that it was used, or revoked, is to be remembered until none of its messages is good any
+ * more.
+ */
+export const LONGEST_INVITATION_MS = 30 * 86_400_000;
