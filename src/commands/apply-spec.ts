@@ -11,16 +11,16 @@ import {
 
 export const APPLY = {
   path: ['apply'],
-  summary: 'Bring a mesh to what its file says',
+  summary: 'Make a mesh match its file',
   description:
-    'One plan over all clusters of the files: enable, connect, and services, each as its own command does it. Either all of ' +
-    'it stands at the end, or, on a failure or Ctrl-C, every cluster is put back. Running it again changes only what differs. What was ' +
-    'changed by hand in objects that meshctl made goes back; what Helm and other tools own stays theirs. Before a connection that there is would be cut off it asks, ' +
-    'or needs --yes.',
+    'Makes one plan for all clusters of the files: enable, connect and services, each as its own command does it. ' +
+    'Either everything is applied or, on a failure or Ctrl-C, every cluster is rolled back. Running it again changes ' +
+    'only what differs. Manual changes to objects that meshctl made are reverted; what Helm and other tools own is left ' +
+    'alone. Before an existing connection would be cut off it asks, or needs --yes.',
   examples: [
     { line: 'meshctl apply -f mesh.yaml --dry-run', what: 'the plan' },
-    { line: 'meshctl apply -f mesh.yaml', what: 'carry it out' },
-    { line: 'meshctl apply -f clusters/ --prune --yes', what: 'a folder of files, and nothing but what they say' },
+    { line: 'meshctl apply -f mesh.yaml', what: 'apply it' },
+    { line: 'meshctl apply -f clusters/ --prune --yes', what: 'a folder of files, removing what none of them has' },
   ],
   reachesClusters: true,
   options: [
@@ -28,7 +28,7 @@ export const APPLY = {
     {
       flags: '--prune',
       description:
-        'also take away what no file has: disconnect peers, disable the clusters behind them that contexts lead to and that ' +
+        'also remove what no file has: disconnect peers, disable Cluster Mesh behind them where a context leads there and they ' +
         'have no other peer, take services out of the mesh; shows the plan and asks',
       default: false,
     },

@@ -4,10 +4,10 @@ export const SHELLS = ['bash', 'zsh', 'fish', 'powershell'] as const;
 
 export const COMPLETION = {
   path: ['completion'],
-  summary: 'Print the script that completes command lines at TAB',
+  summary: 'Print the shell completion script',
   description:
-    'Completes commands, flags and their values: contexts of the kubeconfig, checks, and from the clusters that the line ' +
-    'names the names of peers, services and namespaces. A cluster that does not answer within 300ms has nothing to say; ' +
+    'Completes commands, flags and their values: contexts of the kubeconfig, checks, and from the clusters that the ' +
+    'line names the names of peers, services and namespaces. A cluster that does not answer within 300ms is left out; ' +
     'MESHCTL_COMPLETION_TIMEOUT=2s gives it longer. The scripts need no other package.',
   examples: [
     { line: 'source <(meshctl completion bash)', what: 'bash: in this shell; for good, add the line to ~/.bashrc' },

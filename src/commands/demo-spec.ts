@@ -8,8 +8,8 @@ export const DEMO = {
   summary: 'Show a walkthrough on embedded clusters, or on two of your own',
   description:
     'Starts a sandbox with two clusters and runs the real commands against it: checks, enable, connect, status, a ' +
-    'global service, its affinity, an outage of all local pods while requests go on, and their return. ' +
-    'With --context it tells the same on two clusters of yours: it looks at them, shows what it will do, asks, and takes away ' +
+    'global service, its affinity, an outage of all local pods while requests continue, and their return. With ' +
+    '--context it does the same on two clusters of yours: it reads them, shows what it will do, asks, and removes ' +
     'everything that it made at the end, also after a failure or Ctrl-C. What was enabled or connected before stays so.',
   examples: [
     { line: 'meshctl demo', what: 'on embedded clusters' },
@@ -45,7 +45,7 @@ export const DEMO = {
     },
     {
       flags: '--clean-up',
-      description: 'only take away what a former demo left in your clusters',
+      description: 'only remove what an earlier demo left in your clusters',
       default: false,
     },
     {

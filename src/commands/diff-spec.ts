@@ -4,10 +4,10 @@ import { RESULT_FORMAT } from './options/shared-options.ts';
 
 export const DIFF = {
   path: ['diff'],
-  summary: 'Show what of a mesh is otherwise than its file says',
+  summary: 'Show where a mesh differs from its file',
   description:
-    'Reads the clusters of mesh files and changes nothing: the objects that apply would write, connections and services that ' +
-    'are missing, and peers and global services that are there and in no file. Exits 0 where nothing differs, 1 where ' +
+    'Reads the clusters of mesh files and changes nothing: shows the objects that apply would write, connections and ' +
+    'services that are missing, and peers and global services that no file has. Exits 0 where nothing differs, 1 where ' +
     'something does, more for a failure (3 when a cluster cannot be queried), as kubectl diff.',
   examples: [
     { line: 'meshctl diff -f mesh.yaml', what: 'what has drifted' },

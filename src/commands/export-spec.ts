@@ -4,13 +4,14 @@ import { CLUSTERS, parallel, RESULT_FORMAT } from './options/shared-options.ts';
 
 export const EXPORT = {
   path: ['export'],
-  summary: 'Print the file of a mesh as it is',
+  summary: 'Print a mesh as a file',
   description:
-    'The mesh file for apply and diff, of a mesh that meshctl, cilium-cli or Helm made: clusters, who dials whom, global ' +
-    'services, and options that differ from the defaults. What a file cannot say is a comment. There are no keys in it.',
+    'The mesh file for apply and diff, of a mesh that meshctl, cilium-cli or Helm made: clusters, who dials whom, ' +
+    'global services, and options that differ from the defaults. What a file cannot express becomes a comment. It ' +
+    'contains no keys.',
   examples: [
     { line: 'meshctl export --context gke,eks > mesh.yaml', what: 'two clusters' },
-    { line: 'meshctl export --all | meshctl diff -f -', what: 'shows nothing' },
+    { line: 'meshctl export --all | meshctl diff -f -', what: 'shows no difference' },
   ],
   reachesClusters: true,
   options: [

@@ -20,7 +20,7 @@ export type PlanFlags = FlagsIn<readonly [typeof DRY_RUN, typeof PLAN_FORMAT]>;
  */
 export function dryRunOf({ dryRun, output }: PlanFlags): DryRun | undefined {
   if (output === 'manifests' && !dryRun) {
-    throw new MeshctlError('Usage', '-o manifests goes with --dry-run only', { hint: 'Add --dry-run.' });
+    throw new MeshctlError('Usage', '-o manifests requires --dry-run', { hint: 'Add --dry-run.' });
   }
   return dryRun === true ? 'client' : dryRun;
 }
@@ -31,7 +31,7 @@ export function planResult(report: PlanReport, dryRun: DryRun, output: PlanFlags
   const closing =
     dryRun === 'client'
       ? 'Nothing was changed (--dry-run).'
-      : `Nothing was changed (--dry-run=server): the API server ${refusals.length === 0 ? 'accepts all of it' : `refuses ${refusals.length} of the steps`}.`;
+      : `Nothing was changed (--dry-run=server): the API server ${refusals.length === 0 ? 'accepts everything' : `refuses ${refusals.length} of the steps`}.`;
   return {
     kind: 'Plan',
     data: { dryRun, ...planData(report) },
@@ -92,7 +92,7 @@ export async function confirmCuts(
   const clauses = [
     ...(cut.length > 0 ? [`${cut.join(', ')} ${cut.length === 1 ? 'is' : 'are'} cut off`] : []),
     ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
-    ...(doubtful ? ['clusters that nobody here knows may be cut off'] : []),
+    ...(doubtful ? ['clusters that are not known here may be cut off'] : []),
   ];
   await confirmPlan(context, report, { question: `Continue, although ${clauses.join(', and ')}?`, yes });
 }

@@ -21,7 +21,7 @@ export async function run(context: CommandContext, flags: VersionFlags): Promise
   const { client } = context;
   if (flags.client) {
     if (flags.context || flags.all) {
-      throw new MeshctlError('Usage', '--client asks no cluster, so it excludes --context and --all', {
+      throw new MeshctlError('Usage', '--client asks no cluster, so it cannot be used with --context or --all', {
         hint: 'Leave --client out.',
       });
     }

@@ -38,7 +38,7 @@ export async function makeNamespace(
     if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
     throw new MeshctlError('Forbidden', error.message, {
       // Whoever runs it may not, so no command of theirs would help.
-      hint: `Have whoever administers the cluster apply ${rights}.`,
+      hint: `Have a cluster administrator apply ${rights}.`,
       cause: error,
       details: error.details,
     });

@@ -127,7 +127,7 @@ function immutableHint(
   const name = status?.details?.name ?? target.slice(target.lastIndexOf('/') + 1);
   const read = kubectlCommand({ context, namespace }, ['get', resource, name, '-o', 'yaml']);
   const write = kubectlCommand({ context }, ['replace', '--force', '-f', '-']);
-  return `Somebody made it immutable. If it may change, make it anew without that: ${read} | sed '/^immutable: true$/d' | ${write}`;
+  return `Someone made it immutable. If it may change, recreate it without that: ${read} | sed '/^immutable: true$/d' | ${write}`;
 }
 
 type Fail = (code: ErrorCode, text: string, hint?: string, more?: Record<string, unknown>) => MeshctlError;
@@ -144,7 +144,7 @@ function forbidden(action: ApiAction, user: string | undefined, message: string,
   // From Kubernetes 1.36 on the verb may be e.g. impersonate-on:user-info:get, of the resource asked for.
   if (verb.startsWith('impersonate')) {
     const missing = { context, verb: 'impersonate', resource: 'users,groups', apiGroup: '', user };
-    return fail('Forbidden', `${who} may not act as somebody else`, grantHint(missing), { user });
+    return fail('Forbidden', `${who} may not impersonate others`, grantHint(missing), { user });
   }
   const hint =
     user === 'system:anonymous'
@@ -181,7 +181,7 @@ function grantHint({ context, namespace, verb, resource, apiGroup, user }: Missi
   const create = (...words: string[]) => kubectlCommand({ context, namespace }, ['create', ...words]);
   const made = create(role, name, `--verb=${verb}`, `--resource=${what}`);
   const bound = create(binding, name, `--${role}=${name}`, `--user=${user}`);
-  return `${all}; this right alone, granted by whoever administers the cluster: ${made} && ${bound}`;
+  return `${all}; this right alone, granted by a cluster administrator: ${made} && ${bound}`;
 }
 
 function conflict(action: ApiAction, status: KubeStatus | undefined, said: string, fail: Fail): MeshctlError {
@@ -228,7 +228,7 @@ function unauthenticatedHint({ auth, certificateNotAfter }: Identity): string {
       const date = certificateNotAfter?.toISOString().slice(0, 10);
       return certificateNotAfter && certificateNotAfter.getTime() < Date.now()
         ? `The client certificate expired on ${date}: fetch a new kubeconfig`
-        : "The client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig anew";
+        : "The client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig again";
     }
     case 'token':
     case 'token file':

@@ -239,7 +239,7 @@ function theObject(action: ApiAction, body: unknown, ref: ObjectRef): KubeObject
   if (object && isObjectOf(object, ref)) return object;
   throw errorOfProtocol(
     action,
-    object ? `the answer is ${describeRef(refOf(object))}` : 'the answer is no such object',
+    object ? `the answer is ${describeRef(refOf(object))}` : 'the answer is not an object of that kind',
   );
 }
 

@@ -158,7 +158,7 @@ async function recreate(client: ClusterClient, before: KubeObject, signal: Abort
     if (!exists) throw error;
     throw new MeshctlError(
       'Conflict',
-      `context "${client.context}": someone else made ${describeRef(refOf(before))} anew`,
+      `context "${client.context}": someone else recreated ${describeRef(refOf(before))}`,
       {
         details: { context: client.context },
       },

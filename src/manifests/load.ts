@@ -56,7 +56,7 @@ export async function readTemplate(installation: TemplateSource, path: string): 
     return objectIn(await installation.read(path));
   } catch (cause) {
     throw new MeshctlError('Bug', `The template ${path} of this package is not readable`, {
-      hint: 'Install meshctl again',
+      hint: 'Reinstall meshctl',
       cause,
     });
   }

@@ -81,7 +81,6 @@ export class MeshctlError extends Error {
 export function errorOfAbort(signal: AbortSignal): MeshctlError {
   const { reason } = signal as { reason: unknown };
   if (reason instanceof MeshctlError) return reason;
-  if (reason instanceof Error && reason.name === 'TimeoutError')
-    return new MeshctlError('Timeout', 'the time allowed is over');
+  if (reason instanceof Error && reason.name === 'TimeoutError') return new MeshctlError('Timeout', 'timed out');
   return new MeshctlError('Interrupted', 'interrupted');
 }

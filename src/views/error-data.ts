@@ -26,5 +26,5 @@ function stateAfter(rollback: unknown): string | undefined {
   const isBefore = (rollback as readonly { outcome?: unknown }[]).every(({ outcome }) =>
     ['as-before', 'untouched'].includes(String(outcome)),
   );
-  return isBefore ? 'Everything that was written is put back: all is as before.' : undefined;
+  return isBefore ? 'Everything that was written has been rolled back: all is as before.' : undefined;
 }

@@ -48,7 +48,7 @@ describe('apply', () => {
     expect(data).toMatchObject({ kind: 'Plan', dryRun: 'client', unconnected: { length: 3 } });
     const server = await apply(MESH, '--dry-run=server');
     expect(server.stdout).toContain('known by then:\n  + mesh-1 and mesh-2 dial each other\n  + mesh-1 and mesh-3');
-    expect(server.stdout).toContain('the API server accepts all of it');
+    expect(server.stdout).toContain('the API server accepts everything');
     expect(clusters.objects()).toEqual(before);
   });
 

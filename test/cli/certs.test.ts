@@ -119,11 +119,11 @@ describe('certs rotate --dry-run', () => {
     const steps = stepsOf(data, 'mesh-1');
     const phases = [...new Set(steps.map(({ phase }) => phase))];
     expect(phases).toEqual([
-      'trust the new CA beside the present one',
-      'put the new CA in the place of the present one',
+      'trust the new CA along with the present one',
+      'replace the present CA with the new one',
       'issue the certificates of each cluster',
       'issue the certificates with which clusters dial each other',
-      'let go of the former CA',
+      'stop trusting the former CA',
     ]);
     const trusting = [...LEAVES, 'cilium-kvstoremesh', 'cilium-clustermesh', 'clustermesh-apiserver'];
     const inPhase = (index: number) =>
@@ -141,7 +141,7 @@ describe('certs rotate --dry-run', () => {
     expect(stdout).toContain(
       '~ peer mesh-2 reconnects: both CAs are trusted until all certificates are from the new one; the only pod of',
     );
-    expect(stdout).toContain('Phase 5 of 5: let go of the former CA');
+    expect(stdout).toContain('Phase 5 of 5: stop trusting the former CA');
     expect(stdout).toContain('its pods are replaced one by one');
     expect(await certificates()).toEqual(before);
   });
@@ -149,7 +149,7 @@ describe('certs rotate --dry-run', () => {
   it('lets the API servers judge it', async () => {
     const before = await certificates();
     const { stdout } = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--ca', '--dry-run=server']);
-    expect(stdout).toContain('the API server accepts all of it');
+    expect(stdout).toContain('the API server accepts everything');
     expect(await certificates()).toEqual(before);
   });
 });
@@ -208,7 +208,7 @@ describe('certs rotate', () => {
     expect(stopped.exitCode).toBe(130);
     expect(stopped.stderr).toContain('Renewed before it stopped: mesh-1: Cilium CA, mesh-2: Cilium CA');
     expect(stopped.stderr).toContain('the new CA and the former one are both trusted');
-    expect(stopped.stderr).toMatch(/To go on: meshctl clustermesh certs rotate .*--context mesh-1,mesh-2$/m);
+    expect(stopped.stderr).toMatch(/To continue: meshctl clustermesh certs rotate .*--context mesh-1,mesh-2$/m);
     const tls = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls', '-o', 'short']);
     const way = 'meshctl clustermesh certs rotate --context mesh-1,mesh-2';
     expect(tls.stdout).toContain('it stopped in phase 3 of 5 (issue the certificates of each cluster)');
@@ -223,7 +223,7 @@ describe('certs rotate', () => {
       const kept = await meshctl.ok([...again, '--dry-run', '-o', 'json']);
       requireValid(jsonOf(kept));
       expect(jsonOf(kept).summary).toMatchObject({ create: 0, update: 0, delete: 0 });
-      expect(kept.stderr.replaceAll(/\s+/g, ' ')).toContain(`certificates of either are kept. To go on → ${way}`);
+      expect(kept.stderr.replaceAll(/\s+/g, ' ')).toContain(`certificates of either are kept. To continue → ${way}`);
     }
     await meshctl.ok(enable('mesh-1'));
     const parting = await meshctl.ok([
@@ -231,8 +231,8 @@ describe('certs rotate', () => {
     ]);
     expect(parting.stderr).toContain('meshctl clustermesh check --context mesh-1,mesh-2 --category tls');
     const goesOn = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--dry-run']);
-    expect(goesOn.stdout).toContain('goes on with the rotation of the CA that was interrupted');
-    expect(goesOn.stdout).toContain('let go of the former CA');
+    expect(goesOn.stdout).toContain('resumes the rotation of the CA that was interrupted');
+    expect(goesOn.stdout).toContain('stop trusting the former CA');
     await meshctl.ok(waitForStatus('mesh-1', '2m'));
     await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]);
     await meshctl.ok(waitForStatus('mesh-1', '2m'));

@@ -109,7 +109,7 @@ describe('modes', () => {
     [['--context', 'mesh-1'], 'no destination is named'],
     [['--context', 'mesh-1', '--destination-context', 'mesh-1'], 'is named twice'],
     [['--context', 'mesh-1', '--destination-context', 'prod-*'], 'matches "prod-*"'],
-    [['--all', '--destination-context', 'mesh-2'], 'exclude each other'],
+    [['--all', '--destination-context', 'mesh-2'], 'cannot be used together'],
     [['--all', '--connection-mode', 'unicast'], 'needs a cluster to start from'],
     [['--context', 'mesh-1', '--destination-context', 'mesh-2,mesh-3', '--destination-endpoint', 'h:1'], '2 clusters'],
   ])('%j is a usage error', async (argv, says) => {
@@ -269,7 +269,7 @@ describe('disconnect', () => {
     expect(forced.exitCode, forced.stderr).toBe(0);
     expect(forced.stderr).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');
     expect(forced.stderr).toContain(
-      'context "mesh-1" refuses "mesh-3" once etcd has lost the user, but a connection that is still open goes on with what it watches\n  → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
+      'context "mesh-1" refuses "mesh-3" once etcd has lost the user, but a connection that is still open keeps receiving what it watches\n  → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',
     );
     expect(dials('mesh-1')).toEqual(['mesh-2']);
     const mistyped = await disconnect('--context', 'mesh-2', '--peer', 'mesh-3,nope', '--yes');

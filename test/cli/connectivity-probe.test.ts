@@ -173,12 +173,12 @@ describe('before enable', () => {
     const image = ['--image', 'registry.example/no-such:1', '--wait-duration', '20s'];
     const { exitCode, stderr } = await meshctl([...PROBE, ...image, '--via', 'pods']);
     expect(stderr).toMatch(/no pod of the probe runs: pod probe-\w+-0: container probe: image \S+ cannot be pulled/);
-    expect(stderr).toContain('--via agents makes no pods');
+    expect(stderr).toContain('--via agents creates no pods');
     expect(exitCode).toBe(1);
     expectNothingLeft();
     const asked = await probe(...image);
     expect(asked.exitCode).toBe(0);
-    expect(asked.stderr).toContain('its agents are asked instead');
+    expect(asked.stderr).toContain('its agents are used instead');
   });
 
   it('takes as many nodes as it is told', async () => {
@@ -212,7 +212,7 @@ describe('what goes by the probe', () => {
     const { exitCode, stderr } = await meshctl([...connect('mesh-1', 'mesh-2'), '--probe']);
     expect(stderr).toContain(
       'nothing was changed: the network does not carry the mesh: path-blocked: mesh-1 → mesh-2: tunnel (udp 8472)\n' +
-        '  → What drops it, and the rules that mend it: meshctl connectivity probe --context mesh-1,mesh-2\n',
+        '  → What drops it, and the rules that fix it: meshctl connectivity probe --context mesh-1,mesh-2\n',
     );
     expect(exitCode).toBe(1);
     expect(versions()).toEqual(before);
@@ -266,7 +266,7 @@ describe('after enable and connect', () => {
     const { report, exitCode } = await probe();
     expect(summary(report).failures).toEqual(['service-unreachable mesh-1>mesh-2 apiserver at undefined 3']);
     expect(report.failures[0]?.hints).toEqual([
-      'What it is like: meshctl clustermesh check --context mesh-2 --category apiserver',
+      'Its state: meshctl clustermesh check --context mesh-2 --category apiserver',
     ]);
     expect(exitCode).toBe(1);
     await client.patch(deployment, { spec: { replicas: 1 } });
@@ -288,7 +288,7 @@ describe('after enable and connect', () => {
   it('one cluster alone is a mistake in use', async () => {
     const { exitCode, stderr } = await meshctl(['connectivity', 'probe', '--context', 'mesh-1']);
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('only one is named') });
-    // --all and --context exclude each other.
+    // --all and --context cannot be used together.
     expect(stderr).toContain(': meshctl connectivity probe --all\n');
   });
 });

@@ -93,7 +93,7 @@ it('leaves what it made with --keep, which a later run takes away', async () => 
     `$ meshctl clustermesh status --context ${BOTH} --wait --wait-duration 3m`,
   ]);
   expect(kept.stdout).not.toMatch(/\d failed/);
-  expect(kept.stdout.endsWith(`taken away: meshctl demo --context ${BOTH} --clean-up\n`)).toBe(true);
+  expect(kept.stdout.endsWith(`removed: meshctl demo --context ${BOTH} --clean-up\n`)).toBe(true);
   expect(objects()).not.toEqual(before);
 
   const seen = await meshctl.ok([...DEMO, '--clean-up', '--dry-run']);
@@ -101,7 +101,7 @@ it('leaves what it made with --keep, which a later run takes away', async () => 
     `  - namespace meshctl-demo in mesh-1, mesh-2\n  - the connection of mesh-1 and mesh-2\n  - Cluster Mesh in mesh-1, mesh-2\n`,
   );
   const again = await meshctl.ok([...DEMO, '--dry-run']);
-  expect(again.stdout).toContain('  - take away what a former demo left there\n');
+  expect(again.stdout).toContain('  - remove what an earlier demo left there\n');
   await meshctl.ok([...DEMO, '--clean-up', '--yes']);
   expect(objects()).toEqual(before);
 });

@@ -63,7 +63,7 @@ describe('a disconnect of two clusters', () => {
     const { checks } = jsonOf(check) as { checks: { id: string; severity: string; cluster?: string }[] };
     const orphaned = checks.filter(({ id }) => id === 'tls-orphaned-users');
     expect(orphaned.map(({ severity }) => severity)).not.toContain('warn');
-    expect(JSON.stringify(orphaned)).toContain('remote-elsewhere may be of clusters that are not looked at');
+    expect(JSON.stringify(orphaned)).toContain('remote-elsewhere may belong to clusters outside this check');
   });
 
   it('names who else ends with the user, also when that is no part of it; not who logs in as itself or as everybody', async () => {

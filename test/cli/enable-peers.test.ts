@@ -151,15 +151,17 @@ describe('a clustermesh-apiserver scaled to 0', () => {
       );
     scale(0);
     const planned = await meshctl.ok(enable('mesh-2', '--dry-run'));
-    expect(planned.stderr).toContain('has 0 replicas, so this cluster serves nobody');
+    expect(planned.stderr).toContain('has 0 replicas, so this cluster serves no peer');
     const result = await meshctl(enable('mesh-2'));
     expect(result.exitCode).toBe(1);
-    expect(result.stderr).toContain('Deployment kube-system/clustermesh-apiserver has 0 replicas: nobody is served');
+    expect(result.stderr).toContain(
+      'Deployment kube-system/clustermesh-apiserver has 0 replicas, so no peer is served',
+    );
     expect(result.stderr).toContain(
       '→ kubectl --context mesh-2 -n kube-system scale deployment/clustermesh-apiserver --replicas=1',
     );
     const rotated = await meshctl.ok(['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--dry-run']);
-    expect(rotated.stderr).toContain('has 0 replicas, so this cluster serves nobody');
+    expect(rotated.stderr).toContain('has 0 replicas, so this cluster serves no peer');
     scale(1);
     await meshctl.ok(enable('mesh-2'));
   });

@@ -105,7 +105,7 @@ describe('a setting by which nobody is served', () => {
     const done = await meshctl.ok(enable('mesh-2', ...selector, '--yes'));
     const [, mend = ''] = /→ meshctl (.*)/.exec(done.stdout) ?? [];
     expect(mend).toBe(`clustermesh enable --context mesh-2 --unset ${SERVICE}:spec.selector`);
-    expect((await planOf()).clusters[0]?.notes).toContain(`Set: ${SERVICE}:spec.selector (--unset takes one back)`);
+    expect((await planOf()).clusters[0]?.notes).toContain(`Set: ${SERVICE}:spec.selector (--unset undoes one)`);
     const status = await meshctl(['clustermesh', 'status', '--context', 'mesh-1,mesh-2']);
     expect(status.stdout).toContain(`→ meshctl ${mend}`);
 
@@ -126,7 +126,7 @@ describe('a setting by which nobody is served', () => {
     const nodes = set(`${POD}.nodeSelector={disk: ssd}`);
     const result = await meshctl(enable('mesh-2', ...nodes, '--yes', '--wait-duration', '1s'));
     const [, takeBack = ''] =
-      /→ Take back what was --set of its pods, where that is why:\s+(?:→ )?meshctl (.*)/.exec(result.stderr) ?? [];
+      /→ Undo what was --set on its pods, if that is why:\s+(?:→ )?meshctl (.*)/.exec(result.stderr) ?? [];
     expect(takeBack).toBe(`clustermesh enable --context mesh-2 --unset ${POD}.nodeSelector`);
     await meshctl.ok(takeBack.split(' '));
     await bothConnected();

@@ -187,14 +187,14 @@ describe('enable', () => {
   it.each<[string[], RegExp]>([
     [['--load-balancer-source-ranges', '10.0.0.0'], /is not a CIDR/],
     [['--load-balancer-ip', 'here'], /is not an IP address/],
-    [['--load-balancer-ip', '10.0.0.1', '--service-type', 'NodePort'], /does not go with --service-type NodePort/],
+    [['--load-balancer-ip', '10.0.0.1', '--service-type', 'NodePort'], /cannot be used with --service-type NodePort/],
     [['--node-port', '99999'], /is not a port/],
     [['--resources', 'memory=1Gi'], /is not requests\.RESOURCE=QUANTITY/],
     [['--resources', 'nope:limits.memory=1Gi'], /there is no container "nope"/],
     [['--set', 'deployment.spec.replicas=2'], /is not Kind\/name:path=value/],
     [['--set', 'Deployment:spec.template.spec.nope=2'], /PodSpec has no field "nope"/],
-    [['--ca-cert', 'x.pem'], /--ca-cert and --ca-key go together/],
-    [['-o', 'manifests'], /goes with --dry-run only/],
+    [['--ca-cert', 'x.pem'], /--ca-cert and --ca-key must be given together/],
+    [['-o', 'manifests'], /requires --dry-run/],
   ])('refuses %j', async (flags, message) => {
     const { exitCode, stderr } = await meshctl('enable', '--context', 'mesh-1', ...flags);
     expect(stderr).toMatch(message);

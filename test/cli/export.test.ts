@@ -104,7 +104,7 @@ describe('export', () => {
       topology: { type: 'pairs', pairs: [{ from: 'mesh-3', to: 'mesh-4' }] },
     });
     expect(text).toContain('# its clustermesh-apiserver is made by');
-    expect(text).toContain('# mesh-3 dials mesh-4 and not the other way round, which nobody has chosen');
+    expect(text).toContain('# mesh-3 dials mesh-4 and not the other way round, which no one chose');
     const diff = await differs(text);
     expect({ exitCode: diff.exitCode, stdout: diff.stdout }, diff.stderr).toEqual({
       exitCode: 0,

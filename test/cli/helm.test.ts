@@ -181,6 +181,6 @@ describe('enable --via-helm', () => {
   it('does not do what only meshctl can', async () => {
     const result = await meshctl('enable', '--context', 'mesh-2', '--via-helm', '--replace-ca');
     expect(result.exitCode).toBe(2);
-    expect(result.stderr).toContain('--replace-ca does not go with --via-helm');
+    expect(result.stderr).toContain('--replace-ca cannot be used with --via-helm');
   });
 });

@@ -124,7 +124,7 @@ describe('Ctrl-C', () => {
     );
     expectInterrupted(early, /all is as before\.$/);
     expect(early.stderr).toContain(
-      '… mesh-1: putting back 2 objects\n✔ mesh-1: is as before\nℹ mesh-2: nothing was written there\n',
+      '… mesh-1: rolling back 2 objects\n✔ mesh-1: is as before\nℹ mesh-2: nothing was written there\n',
     );
     expect(await objectSets()).toEqual(connected);
 
@@ -135,11 +135,11 @@ describe('Ctrl-C', () => {
       ['mesh-2', 'mesh-1'],
     ]) {
       expect(late.stderr).toContain(
-        `⚠ context "${cluster}": it does not dial ${peer} any more, and it has no user for ${peer} any more; that stands, nothing is put back\n`,
+        `⚠ context "${cluster}": it does not dial ${peer} any more, and it has no user for ${peer} any more; that is kept, nothing is rolled back\n`,
       );
     }
     expect(late.stderr).toContain(
-      'not seen\n  → look what is still reported: meshctl clustermesh status --context mesh-1,mesh-2\n',
+      'everywhere\n  → see what is still reported: meshctl clustermesh status --context mesh-1,mesh-2\n',
     );
     const again = await meshctl([...disconnect, '--dry-run', '-o', 'json']);
     expect(jsonOf(again)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });

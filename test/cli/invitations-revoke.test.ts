@@ -80,7 +80,7 @@ describe('an invitation is revoked', () => {
     }
     const done = await owner([...revoke, ...(cuts ? ['-y'] : [])]);
     expect(done.exitCode).toBe(0);
-    expect(done.stdout.includes(`${peer} is not let in any more`)).toBe(cuts);
+    expect(done.stdout.includes(`${peer} is no longer let in`)).toBe(cuts);
     expect(standsIn(by)).toEqual({ letsIn: false, dials: false });
     // Of the invitation a guest keeps that it takes it no more; of its key nothing is left.
     const kept = found(

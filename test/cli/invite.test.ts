@@ -88,7 +88,7 @@ describe('two owners', () => {
     );
     await two.save('empty.yaml', '');
     expect(failureOf(await accept(b, 'empty.yaml', '-y')).says).toContain(
-      'empty.yaml is no message of an invitation: it is no mapping of fields',
+      'empty.yaml is not an invitation message: it is not a mapping of fields',
     );
     const nothing = await b(mesh('accept', '-'), { input: '' });
     expect(failureOf(nothing).says).toContain('standard input is no message of an invitation');
@@ -283,7 +283,7 @@ describe('an invitation', () => {
     const revoke = mesh('invitations', 'revoke', await id(c));
     expect(failureOf(await c(revoke)).says).toContain('confirmation is needed');
     const revoked = await c([...revoke, '-y']);
-    expect(revoked.stdout).toContain('mesh-1 is not let in any more');
+    expect(revoked.stdout).toContain('mesh-1 is no longer let in');
     expect(failureOf(await accept(c, 'reply.yaml', '-y')).says).toContain('that of this very cluster');
   });
 

@@ -99,7 +99,7 @@ describe('a mesh over NodePorts', () => {
     const cut = await eventually(status, ({ exitCode }) => exitCode === 1, 'new connections fail');
     expect(cut.stdout).toContain('i/o timeout');
     const refused = await finding('apiserver-policy');
-    expect(refused.message).toBe('context "mesh-2": NetworkPolicy kube-system/deny lets nobody in');
+    expect(refused.message).toBe('context "mesh-2": NetworkPolicy kube-system/deny lets no one in');
     const [, json = '', command] = /echo '(.*)' \| (kubectl .*)$/.exec(refused.hint ?? '') ?? [];
     expect(command).toBe('kubectl --context mesh-2 -n kube-system apply -f -');
     const policy = JSON.parse(json) as KubeObject;

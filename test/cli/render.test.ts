@@ -147,7 +147,7 @@ describe('clustermesh render', () => {
 
   it('says in the manifests that they hold private keys', async () => {
     const { stdout } = await render(...MESH_1, '--certificates', 'inline');
-    expect(stdout).toMatch(/^# [^\n]*\n# It holds private keys[^\n]*\n---\n/);
+    expect(stdout).toMatch(/^# [^\n]*\n# It contains private keys[^\n]*\n---\n/);
     expect((await render(...MESH_1)).stdout).not.toContain('private keys');
   });
 
@@ -186,11 +186,11 @@ describe('clustermesh render', () => {
     ['--cluster-name', 'Mesh_1', 2, /--cluster-name Mesh_1: only lower-case/],
     ['--cluster-name', 'm'.repeat(33), 2, /33 characters, 32 are allowed/],
     ['--cluster-id', '256', 2, /--cluster-id 256: ids go from 1 to 255/],
-    ['--cluster-id', '0', 2, /"0" is not a whole number from 1 on/],
+    ['--cluster-id', '0', 2, /"0" is not a whole number of at least 1/],
     ['--cilium-version', 'latest', 2, /--cilium-version "latest" is not a version/],
     ['--cilium-version', '1.15.9', 1, /Cilium 1.15.9 is older than meshctl supports \(1.16 to 1.21\)/],
     ['--service-type', 'ExternalName', 2, /ExternalName/],
-    ['--node-port', '32379', 2, /--node-port does not go with a Service of type LoadBalancer/],
+    ['--node-port', '32379', 2, /--node-port cannot be used with a Service of type LoadBalancer/],
     ['--max-connected-clusters', '300', 2, /300/],
   ])('refuses %s %s', async (flag, value, exitCode, message) => {
     const result = await render(...MESH_1, flag, value);

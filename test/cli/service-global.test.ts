@@ -167,7 +167,7 @@ describe('service global', () => {
     const result = await global(['default/base', ...BOTH, '--no-rollback']);
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toContain(
-      'context "one": Service default/base stays as written (--no-rollback)\n  → to take them back: kubectl --context one -n default annotate --overwrite service base service.cilium.io/global-\n',
+      'context "one": Service default/base stays as written (--no-rollback)\n  → to undo them: kubectl --context one -n default annotate --overwrite service base service.cilium.io/global-\n',
     );
     expect(annotationsIn('one')).toEqual({ 'service.cilium.io/global': 'true' });
     readOnly.clear();
@@ -179,7 +179,7 @@ describe('service global', () => {
     readOnly.add('two');
     const argv = ['default/base', ...BOTH, '--affinity', 'local'];
     // The first write to one succeeds; from then on it refuses too.
-    const result = await global(argv, { onOutput: (text) => text.includes('putting back') && readOnly.add('one') });
+    const result = await global(argv, { onOutput: (text) => text.includes('rolling back') && readOnly.add('one') });
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toContain(
       'kubectl --context one -n default annotate --overwrite service base service.cilium.io/global- service.cilium.io/affinity-',
@@ -241,9 +241,9 @@ describe('service global', () => {
 
   it.each([
     [['base/'], 2, '"base/" is not NAMESPACE/NAME'],
-    [['default/base', '--remove', '--affinity', 'local'], 2, '--remove does not go with --affinity'],
+    [['default/base', '--remove', '--affinity', 'local'], 2, '--remove cannot be used with --affinity'],
     [['default/base', '--affinity', 'near'], 2, 'is not one of local, remote, none'],
-    [['default/base', '-o', 'manifests'], 2, '-o manifests goes with --dry-run only'],
+    [['default/base', '-o', 'manifests'], 2, '-o manifests requires --dry-run'],
     [['default/absent', ...BOTH], 1, 'no Service default/absent in contexts "one", "two"'],
   ])('refuses %j', async (argv, exitCode, message) => {
     const result = await global(argv);

@@ -188,8 +188,8 @@ describe('service list', () => {
   });
 
   it.each([
-    [['list', '--all', '--context', 'one'], 2, '--all and --context exclude each other'],
-    [['list', '-A', '-n', 'shop'], 2, '--all-namespaces and --namespace exclude each other'],
+    [['list', '--all', '--context', 'one'], 2, '--all and --context cannot be used together'],
+    [['list', '-A', '-n', 'shop'], 2, '--all-namespaces and --namespace cannot be used together'],
     [['list', '--context', 'one,absent'], 2, 'context "absent" is not in kubeconfig'],
     [['list', '--cilium-namespace', 'elsewhere'], 1, 'context "one": no Cilium in namespace elsewhere'],
     [['describe'], 2, "missing required argument 'service'"],

@@ -109,7 +109,7 @@ describe('--context', () => {
   it.each([
     ['clustermesh connect --context mesh-1 --context mesh-2 --destination-context mesh-3', '--context is given twice'],
     ['clustermesh certs list --context nope-*', 'matches "nope-*"'],
-    ['clustermesh certs list --context mesh-1 --all', '--all and --context exclude each other'],
+    ['clustermesh certs list --context mesh-1 --all', '--all and --context cannot be used together'],
   ])('is refused where it cannot be meant: %s', async (line, words) => {
     const { exitCode, says } = failureOf(await meshctl(line));
     expect(says).toContain(words);
@@ -128,14 +128,14 @@ describe('--context', () => {
     'service list',
   ])('names two contexts of one cluster once, and says so: meshctl %s', async (line) => {
     const { stderr, stdout } = await meshctl(`${line} --context mesh-2,alias`, grown);
-    expect(stderr).toContain('contexts "mesh-2" and "alias" are one cluster: "mesh-2" is used');
+    expect(stderr).toContain('contexts "mesh-2" and "alias" are the same cluster: "mesh-2" is used');
     expect(stdout).not.toContain('alias');
   });
 
   it('does not connect a cluster with itself by another name', async () => {
     const { exitCode, says } = failureOf(await meshctl(connect('mesh-2', 'alias').join(' '), grown));
     expect(exitCode).toBe(2);
-    expect(says).toContain('contexts "mesh-2" and "alias" are one cluster');
+    expect(says).toContain('contexts "mesh-2" and "alias" are the same cluster');
   });
 });
 
@@ -146,7 +146,7 @@ describe('--all', () => {
     expect(unreachable).toEqual(['down', 'torn']);
     expect(exitCode).toBe(3);
     expect(stderr).toMatch(/context "a-stale" is left out: .*"mesh-1" leads to the same server/);
-    expect(stderr).toContain('contexts "mesh-2" and "alias" are one cluster: "mesh-2" is used');
+    expect(stderr).toContain('contexts "mesh-2" and "alias" are the same cluster: "mesh-2" is used');
   });
 
   it.each([
@@ -419,7 +419,7 @@ describe('the namespace of Cilium', () => {
     ['status --all -n nope', 'it is in kube-system'],
     [
       'status --context mesh-1,mesh-2 -n mesh-9=cilium',
-      'is given for mesh-9, which is no context and none of the clusters',
+      'is given for mesh-9, which is neither a context nor one of the clusters',
     ],
     ['connect --context mesh-1 --destination-context mesh-2 -n mesh-9=cilium', 'given for mesh-9'],
   ])('that fits no cluster is an error that says where Cilium is: %s', async (line, words) => {
@@ -451,7 +451,7 @@ describe('the namespace of Cilium', () => {
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
     const mistyped = await meshctl(`${enable} -n mesh-22=kube-system`, renamed);
     expect(mistyped.exitCode).toBe(2);
-    expect(mistyped.stderr).toContain('mesh-22, which is no context and none of the clusters');
+    expect(mistyped.stderr).toContain('mesh-22, which is neither a context nor one of the clusters');
   });
 
   it('is mended by the hint for one that fits no cluster', async () => {

@@ -52,7 +52,7 @@ const BREAKS: readonly Break[] = [
   {
     what: 'garbage for KVStoreMesh',
     faults: ['peering-file-unreadable'],
-    says: 'mesh-2: connected, but would not come back: the peering file cannot be read: it is no mapping of settings (Secret cilium-kvstoremesh, key mesh-2)',
+    says: 'mesh-2: connected, but would not come back: the peering file cannot be read: it is not a mapping of settings (Secret cilium-kvstoremesh, key mesh-2)',
     hint: CONNECT,
     change: (cluster) => setSecret(cluster, KVSTOREMESH, { 'mesh-2': 'garbage' }),
   },
@@ -66,7 +66,7 @@ const BREAKS: readonly Break[] = [
   {
     what: 'garbage for the agents',
     faults: ['peering-file-unreadable'],
-    says: 'the peering file cannot be read: it is no mapping of settings (Secret cilium-clustermesh, key mesh-2)',
+    says: 'the peering file cannot be read: it is not a mapping of settings (Secret cilium-clustermesh, key mesh-2)',
     hint: CONNECT,
     change: (cluster) => setSecret(cluster, 'cilium-clustermesh', { 'mesh-2': 'garbage' }),
   },
@@ -94,7 +94,7 @@ const BREAKS: readonly Break[] = [
   {
     what: 'the rights deleted',
     faults: ['access-missing'],
-    says: 'mesh-1: connected, but would not come back: its clustermesh-apiserver has lost its ServiceAccount and ClusterRoleBinding: a new pod of it could read nothing to serve (ServiceAccount clustermesh-apiserver)',
+    says: 'mesh-1: connected, but would not come back: its clustermesh-apiserver has lost its ServiceAccount and ClusterRoleBinding: a new pod could read nothing to serve (ServiceAccount clustermesh-apiserver)',
     hint: ENABLE,
     change: ({ store }) => {
       for (const ref of LOST_RIGHTS) store.delete(ref);
@@ -260,7 +260,7 @@ describe('not connected', () => {
       'mesh-1 lacks mesh-2',
     );
     expect(stdout).toContain(
-      'mesh-2: the peering file cannot be read: it is no mapping of settings (Secret cilium-kvstoremesh, key mesh-2) — KVStoreMesh (',
+      'mesh-2: the peering file cannot be read: it is not a mapping of settings (Secret cilium-kvstoremesh, key mesh-2) — KVStoreMesh (',
     );
     expect(stdout).not.toContain('has not reached the node');
     expect(stdout.split(`   → ${CONNECT}\n`)).toHaveLength(2);

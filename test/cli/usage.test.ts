@@ -28,7 +28,7 @@ it.each([
     '',
   ],
   ['clustermesh status --wait-duration 5', '"5" is not a duration', 'Write it like 90s, 5m or 1h30m.'],
-  ['clustermesh status --parallel 0', '"0" is not a whole number from 1 on', ''],
+  ['clustermesh status --parallel 0', '"0" is not a whole number of at least 1', ''],
   ['clustermesh status -o xml', '--output: "xml" is not one of summary', ''],
   ['clustermesh check --suppress tls-orphan-users', 'there is no check "tls-orphan-users"', 'are: tls-orphaned-users'],
   ['clustermesh connect --skip-checks nope', 'there is no check "nope"', 'are: '],
@@ -56,7 +56,7 @@ it('tells of all mistakes at once', async () => {
   expect({ exitCode, says }).toEqual({
     exitCode: 2,
     says:
-      '✖ --replicas: "x" is not a whole number from 1 on; --service-type: "Ingress" is not one of LoadBalancer, NodePort, ' +
+      '✖ --replicas: "x" is not a whole number of at least 1; --service-type: "Ingress" is not one of LoadBalancer, NodePort, ' +
       'ClusterIP; --context: "b," has an empty entry\n  → Add --help to see the options.\n',
   });
 });
@@ -73,7 +73,7 @@ it.each(SEVERAL)('takes --context or --all, not both: meshctl %s', async (line) 
   const { exitCode, says } = failureOf(await runCli([...line.split(' '), '--all', '--context', 'a']));
   expect({ exitCode, says }).toEqual({
     exitCode: 2,
-    says: '✖ --all and --context exclude each other\n  → Use only one of them.\n',
+    says: '✖ --all and --context cannot be used together\n  → Use only one of them.\n',
   });
 });
 

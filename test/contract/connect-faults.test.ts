@@ -372,7 +372,7 @@ describe('two operators at once', () => {
     const { exitCode, stderr } = await second;
     expect(exitCode, stderr).toBe(1);
     expect(stderr).toMatch(
-      /✖ context "mesh-1": user remote-mesh-2 in ConfigMap kube-system\/clustermesh-remote-users; context "mesh-2": user remote-mesh-1 in ConfigMap \S+: someone else has taken it away meanwhile/,
+      /✖ context "mesh-1": user remote-mesh-2 in ConfigMap kube-system\/clustermesh-remote-users; context "mesh-2": user remote-mesh-1 in ConfigMap \S+: someone else has removed it meanwhile/,
     );
     clusters.fault = undefined;
     expect(clusters.objects()).toEqual(before);
@@ -401,7 +401,7 @@ describe('two operators at once', () => {
     release();
     const failed = await first;
     expect(failed.exitCode).toBe(1);
-    expect(failed.stderr).toContain('remote-mesh-1 stays, for another run has connected a cluster by it');
+    expect(failed.stderr).toContain('remote-mesh-1 stays, because another run has connected a cluster with it');
     const { stdout } = await clusters.meshctl([...connect, '--dry-run', '-o', 'json']);
     expect(JSON.parse(stdout)).toMatchObject({ summary: { create: 0, update: 0, delete: 0 } });
     expect((await clusters.meshctl(DISCONNECT)).exitCode).toBe(0);

@@ -25,10 +25,10 @@ async function errorOf(work: Promise<unknown>): Promise<MeshctlError> {
 
 describe('an answer that is something else', () => {
   test.each<[string, Handle, RegExp]>([
-    ['an empty object', answer(200, {}), /the answer is no such object/],
-    ['null', answer(200, null), /the answer is no such object/],
-    ['a list', answer(200, []), /the answer is no such object/],
-    ['nothing (204)', (_request, response) => response.writeHead(204).end(), /the answer is no such object/],
+    ['an empty object', answer(200, {}), /the answer is not an object of that kind/],
+    ['null', answer(200, null), /the answer is not an object of that kind/],
+    ['a list', answer(200, []), /the answer is not an object of that kind/],
+    ['nothing (204)', (_request, response) => response.writeHead(204).end(), /the answer is not an object of that kind/],
     [
       'an object of another kind',
       answer(200, { ...secretNamed('cilium-ca'), kind: 'Namespace' }),
@@ -162,7 +162,7 @@ describe('what never answers is named, and ends by its time and by Ctrl-C', () =
     const asking = (options: object) => errorOf(open('https://127.0.0.1:1', settings(pipe), options).get(SECRET));
     expect(await asking({ requestTimeoutMs: 100 })).toMatchObject({
       code: 'KubeconfigInvalid',
-      message: `cannot read file ${pipe} of kubeconfig kubeconfig: nothing came of it within 0.1 s`,
+      message: `cannot read file ${pipe} of kubeconfig kubeconfig: nothing could be read from it within 0.1 s`,
     });
     const controller = new AbortController();
     const interrupted = asking({ signal: controller.signal });

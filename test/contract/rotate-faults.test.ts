@@ -104,7 +104,7 @@ describe('a rotation of the CAs that is cut', () => {
       });
       expect(refused).toEqual([]);
       const plan = await rotate('--ca', '--dry-run', '-o', 'json');
-      expect(JSON.stringify(jsonOf(plan))).not.toContain('goes on with the rotation');
+      expect(JSON.stringify(jsonOf(plan))).not.toContain('resumes the rotation');
       expectOk(await clusters.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'tls']));
     },
     120_000,
@@ -128,7 +128,7 @@ describe('a rotation of the CAs that is cut', () => {
     expect(replaced).toBe(true);
     clusters.fault = undefined;
     expect(secrets()).toEqual(before);
-    expect(result.stderr).toMatch(/To go on: meshctl clustermesh certs rotate .*--ca$/m);
+    expect(result.stderr).toMatch(/To continue: meshctl clustermesh certs rotate .*--ca$/m);
     expectOk(await rotate());
   });
 

@@ -210,7 +210,7 @@ describe('the role of a prober, beside those of an operator', () => {
     expect(exitCode).toBe(3);
     expect(stderr).toMatch(/apply \S*templates\/rbac\/probe, which/);
     const probed = await as(AS_OPERATOR, PROBE);
-    expect(probed.stderr).toContain('its agents are asked instead');
+    expect(probed.stderr).toContain('its agents are used instead');
     expect({ exitCode: probed.exitCode, stdout: probed.stdout }).toMatchObject({ exitCode: 0 });
   });
 

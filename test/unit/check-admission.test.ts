@@ -171,7 +171,7 @@ describe('network policies', () => {
     const found = judged('apiserver-policy', { policies: [DENY] });
     expect(found).toMatchObject({
       severity: 'fail',
-      message: 'context "one": NetworkPolicy kube-system/p lets nobody in',
+      message: 'context "one": NetworkPolicy kube-system/p lets no one in',
     });
     const [, json = ''] =
       /echo '(.*)' \| kubectl --context one -n kube-system apply -f -$/.exec(found?.hint ?? '') ?? [];
@@ -180,7 +180,7 @@ describe('network policies', () => {
     expect(judged('apiserver-policy', { policies: [DENY, mending] })?.severity).toBe('pass');
     const always = { 'cluster-name': 'mesh-1', 'cluster-id': '1', 'enable-policy': 'always' };
     expect(judged('apiserver-policy', { policies: [], ciliumConfig: always })?.message).toBe(
-      'context "one": Cilium (enable-policy: always) lets nobody in',
+      'context "one": Cilium (enable-policy: always) lets no one in',
     );
   });
 

@@ -31,7 +31,7 @@ it.each([
     'vault-sync',
     ['127.0.0.1'],
     'it does not cover 10.0.0.9',
-    'vault-sync made it: have it made anew there, with 10.0.0.9 among its names',
+    'vault-sync made it: have it reissued there, with 10.0.0.9 among its names',
   ],
 ])('what a server certificate covers: %s', (_what, manager, ipAddresses, reason, hint) => {
   const certificate = { commonName: NAMES[0] ?? '', dnsNames: NAMES, ipAddresses };

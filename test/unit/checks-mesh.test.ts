@@ -183,7 +183,7 @@ describe('checks of CAs and ownership', () => {
     expect(finding).toMatchObject({
       severity: 'fail',
       args: { reason: 'Secret cilium-ca holds a CA that signed none of the certificates in use' },
-      hint: 'issue the certificates anew: meshctl clustermesh enable --context one',
+      hint: 'reissue the certificates: meshctl clustermesh enable --context one',
     });
     expect(severities('tls-chain', input)).not.toContain('fail');
   });
@@ -209,7 +209,7 @@ describe('checks of CAs and ownership', () => {
       );
     expect(of('remote-mesh-2')).toMatchObject([{ severity: 'pass' }]);
     expect(of('remote-mesh-2', 'remote-ghost')).toMatchObject([
-      { severity: 'skip', args: { reason: 'remote-ghost may be of clusters that are not looked at' } },
+      { severity: 'skip', args: { reason: 'remote-ghost may belong to clusters outside this check' } },
     ]);
   });
 
@@ -377,7 +377,7 @@ describe('a cluster that is not enabled', () => {
       MESH_CHECKS,
       of('tls-present').filter(({ cluster }) => cluster === 'two'),
     );
-    expect(skipped?.message).toBe('context "two": not looked at, because apiserver-deployed did not pass');
+    expect(skipped?.message).toBe('context "two": skipped, because apiserver-deployed did not pass');
   });
 });
 

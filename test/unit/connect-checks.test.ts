@@ -172,7 +172,7 @@ describe('runChecks', () => {
       { id: 'a', severity: 'skip', cluster: 'context-2', args: { context: 'context-2', reason: 'it has none' } },
     ]);
     expect(runChecks([peers], { ...input, clusters: [] })).toEqual([
-      { id: 'a', severity: 'skip', args: { reason: 'no cluster was looked at' } },
+      { id: 'a', severity: 'skip', args: { reason: 'no cluster was checked' } },
     ]);
   });
 });
@@ -247,7 +247,7 @@ describe('a name or an id that another cluster has', () => {
     const peerIds = new Map([['context-1', new Map([['mesh-2', 2]])]]);
     const [finding] = wrong([one, cluster(2, { config: { 'cluster-id': '7' }, ...setUpAs('mesh-2', 2) })], { peerIds });
     expect(finding).toMatchObject({ id: 'peer-identity', cluster: 'context-1' });
-    expect(finding?.hint).toContain(`${back({ 'cluster-id': '2' })}; or let everything follow`);
+    expect(finding?.hint).toContain(`${back({ 'cluster-id': '2' })}; or make everything follow`);
     expect(finding?.hint).not.toContain('disconnect');
   });
 });

@@ -138,7 +138,7 @@ describe('what a connect does to the connections that there are', () => {
     ]);
     expect(becomes('10.9.9.2')).toEqual([
       'unknown',
-      expect.stringContaining('nobody has tried 10.9.9.2:2379 from there'),
+      expect.stringContaining('10.9.9.2:2379 has not been tried from there'),
     ]);
   });
 
@@ -172,7 +172,7 @@ describe('what a connect does to the connections that there are', () => {
         ? 'meshctl clustermesh connect --context context-1 --destination-context context-3 --destination-endpoint mesh-3=service'
         : undefined,
     );
-    if (becomes === 'unknown') expect(effect?.why).toContain('nobody has tried 10.9.9.9:2379 from there');
+    if (becomes === 'unknown') expect(effect?.why).toContain('10.9.9.9:2379 has not been tried from there');
   });
 
   it('is said of the peer that is meant, not of one whose name goes on', () => {

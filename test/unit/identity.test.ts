@@ -118,7 +118,7 @@ describe('a cluster whose cilium-config was changed under it', () => {
     ['another name, beside others', { 'cluster-name': 'west', 'cluster-id': '2' }, [gke]],
   ])('that has %s goes back or lets everything follow', (_, ciliumConfig, others) => {
     const hint = settleIdentity(setUpAsTwo(ciliumConfig), others);
-    expect(hint).toContain(`${PUT_BACK}{"data":{"cluster-name":"mesh-2"}}'; or let everything follow`);
+    expect(hint).toContain(`${PUT_BACK}{"data":{"cluster-name":"mesh-2"}}'; or make everything follow`);
     expect(hint).toMatch(
       /rollout restart daemonset\/cilium deployment\/cilium-operator && meshctl clustermesh enable --context eks$/,
     );

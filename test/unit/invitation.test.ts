@@ -384,7 +384,7 @@ describe('the document of a message', () => {
   it.each<[string, string, (text: string) => string]>([
     ['of another kind', 'its kind is not ClusterMeshInvitation', (text) => text.replace(MESSAGE_KIND, 'Secret')],
     ['of another version', 'its apiVersion is not', (text) => text.replace(MESSAGE_API, 'meshctl.io/v9')],
-    ['with a field more', 'extra is no field of it', (text) => `${text}extra: 1\n`],
+    ['with a field more', 'extra is not a field', (text) => `${text}extra: 1\n`],
     [
       'with an answer',
       'a message of the step invitation has no certificate',

@@ -61,7 +61,7 @@ describe('403', () => {
         'context "c1": cannot patch Secret kube-system/cilium-ca: user "jane" may not patch secrets in namespace kube-system',
       hint:
         "All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators; " +
-        'this right alone, granted by whoever administers the cluster: ' +
+        'this right alone, granted by a cluster administrator: ' +
         'kubectl --context c1 -n kube-system create role meshctl-patch-secrets --verb=patch --resource=secrets && ' +
         'kubectl --context c1 -n kube-system create rolebinding meshctl-patch-secrets --role=meshctl-patch-secrets --user=jane',
       details: { user: 'jane', rule: { apiGroup: '', resource: 'secrets', verb: 'patch', namespace: 'kube-system' } },
@@ -84,7 +84,7 @@ describe('403', () => {
     'secrets "a" is forbidden: User "jane" cannot impersonate-on:user-info:get resource "secrets" in API group "" in the namespace "n"',
   ])('impersonation: %s', (message) => {
     expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({
-      message: 'context "c1": user "jane" may not act as somebody else',
+      message: 'context "c1": user "jane" may not impersonate others',
       hint: expect.stringMatching(
         /: kubectl --context c1 create clusterrole (meshctl-\S+) --verb=impersonate --resource=users,groups && kubectl --context c1 create clusterrolebinding \1 --clusterrole=\1 --user=jane$/,
       ),

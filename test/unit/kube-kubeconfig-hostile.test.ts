@@ -57,7 +57,7 @@ describe('a kubeconfig', () => {
     await promisify(execFile)('mkfifo', [path('pipe')]);
     await expect(load(path('pipe'), { timeoutMs: 50 })).rejects.toMatchObject({
       code: 'KubeconfigInvalid',
-      message: `cannot read kubeconfig ${path('pipe')}: nothing came of it within 0.05 s`,
+      message: `cannot read kubeconfig ${path('pipe')}: nothing could be read from it within 0.05 s`,
     });
     const controller = new AbortController();
     const loading = load(path('pipe'), { signal: controller.signal });

@@ -161,7 +161,7 @@ topology: {type: hubs, hubs: [alpha]}
     [
       'a hub outside of its region',
       'topology: {type: regions, regions: [{name: eu, clusters: [a, b], hub: c}, {name: us, clusters: [c]}]}',
-      'spec.topology.regions[0].hub: "c" is no cluster of this region',
+      'spec.topology.regions[0].hub: "c" is not a cluster of this region',
     ],
     [
       'an endpoint of nobody',
@@ -181,7 +181,7 @@ topology: {type: hubs, hubs: [alpha]}
     [
       'two endpoints of one dial',
       'topology: {type: mesh}\nendpoints: [{to: a, addresses: [x.example.com]}, {to: a, from: [b], addresses: [y.example.com]}]',
-      'spec.endpoints[1]: is about a dial that endpoints[0] is about already',
+      'spec.endpoints[1]: is for a dial that endpoints[0] is for already',
     ],
     [
       'a service twice',

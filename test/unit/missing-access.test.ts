@@ -142,7 +142,7 @@ describe('what a clustermesh-apiserver reads its cluster as', () => {
     ];
     expect(giveAccessCommand(snapshotOf({}), deploymentAs(undefined), missing)).toBeUndefined();
     expect(giveAccessCommand(snapshotOf({ context: 'one' }), deploymentAs('mine'), missing)).toBe(
-      'Restore what whoever installed it has made, or make it: ' +
+      'Restore them as they were installed, or create them: ' +
         'kubectl --context one -n kube-system create serviceaccount mine && ' +
         'kubectl --context one create clusterrolebinding clustermesh-apiserver --clusterrole clustermesh-apiserver --serviceaccount kube-system:mine',
     );

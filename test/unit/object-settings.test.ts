@@ -85,9 +85,9 @@ describe('applySettings', () => {
     ['spec.template.spec.containers[etcd].args', [1], /args is a text, not 1$/],
     ['spec.template.spec.containers[etcd].resources.limits.memory', 'lots', /limits is a mapping of quantities/],
     ['spec.template.spec.containers[etcd].resources.limits', 'none', /limits is a mapping of quantities/],
-    ['metadata.name', 'other', /not to be chosen/],
-    ['metadata.labels[app.kubernetes.io/managed-by]', 'x', /not to be chosen/],
-    ['kind', 'x', /not to be chosen/],
+    ['metadata.name', 'other', /cannot be set/],
+    ['metadata.labels[app.kubernetes.io/managed-by]', 'x', /cannot be set/],
+    ['kind', 'x', /cannot be set/],
     ['spec..x', 'y', /not a path/],
   ])('refuses %s', (path, value, message) => {
     expect(() => set(path, value)).toThrow(message);
@@ -125,7 +125,7 @@ describe('applySettings', () => {
     expect(() => set('', undefined, {}, made(JSON.stringify({ [path]: true })))).toThrow(
       expect.objectContaining({
         code: 'Usage',
-        hint: `Take it back: meshctl clustermesh enable --context one --unset 'Deployment/clustermesh-apiserver:${path}'`,
+        hint: `Undo it: meshctl clustermesh enable --context one --unset 'Deployment/clustermesh-apiserver:${path}'`,
       }),
     );
   });

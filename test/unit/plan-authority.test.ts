@@ -68,7 +68,7 @@ describe('planAuthority', () => {
   it('does not fight with cert-manager', () => {
     const live = [secret({ 'cert-manager.io/certificate-name': 'cilium-ca' })];
     expect(() => plan({ replace: true }, { live })).toThrow(
-      /made by cert-manager Certificate cilium-ca, which would put/,
+      /made by cert-manager Certificate cilium-ca, which would restore/,
     );
     expect(plan({}, { live }).step?.action).toBe('keep');
   });
@@ -107,7 +107,7 @@ describe('a CA that is not as it should be', () => {
     expect(authorityWarnings(snapshot, lost).join()).toContain('meshctl clustermesh enable --context one --replace-ca');
     expect(planAuthority(snapshot, { replace: true })).toMatchObject({ replaces: true, makes: true });
     expect(planAuthority(snapshot, { given: given('ca-one') })).toMatchObject({
-      step: { why: 'the CA that signed the certificates comes back' },
+      step: { why: 'the CA that signed the certificates is restored' },
       replaces: false,
     });
     expect(() => planAuthority(snapshot, { given: given('ca-two') })).toThrow(
@@ -151,7 +151,7 @@ describe('a CA that signed none of the certificates in use', () => {
 
   it('gives way to the one that signed, and to no other without --replace-ca', () => {
     expect(planAuthority(snapshot, { given: given('former') })).toMatchObject({
-      step: { why: 'the CA that signed the certificates comes back' },
+      step: { why: 'the CA that signed the certificates is restored' },
       replaces: false,
       makes: true,
     });

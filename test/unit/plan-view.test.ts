@@ -160,7 +160,7 @@ describe('dryRunOf', () => {
   });
 
   it('does not give manifests of a run', () => {
-    expect(() => dryRunOf({ output: 'manifests' })).toThrow(/--dry-run only/);
+    expect(() => dryRunOf({ output: 'manifests' })).toThrow(/requires --dry-run/);
   });
 });
 

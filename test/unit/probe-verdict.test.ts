@@ -159,7 +159,7 @@ describe('a verdict, by what the sender says and the destination saw', () => {
       ['not-tested', 'the exec broke off'],
     ]);
     expect(judgeAll(tests.slice(2), evidenceOf('', ''))).toMatchObject([
-      { verdict: 'not-tested', why: 'a1 said nothing of it' },
+      { verdict: 'not-tested', why: 'a1 reported nothing about it' },
     ]);
   });
 });

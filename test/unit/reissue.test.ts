@@ -32,7 +32,7 @@ describe('a certificate is issued anew by whoever made it', () => {
     [
       'cert-manager',
       certificate,
-      `cert-manager Certificate server made it; cert-manager issues it anew once its Secret is gone, and connections go on: kubectl --context one -n kube-system delete secret ${SECRET}`,
+      `cert-manager Certificate server made it; cert-manager reissues it once its Secret is gone, and connections stay up: kubectl --context one -n kube-system delete secret ${SECRET}`,
     ],
     [
       'the CronJob of the chart',
@@ -42,7 +42,7 @@ describe('a certificate is issued anew by whoever made it', () => {
     [
       'an operator',
       writtenBy('kubectl-create'),
-      `somebody put it there (kubectl-create); take it over: ${ENABLE} --force-conflicts`,
+      `someone put it there (kubectl-create); take it over: ${ENABLE} --force-conflicts`,
     ],
     [
       "an operator, over meshctl's own",
@@ -52,19 +52,19 @@ describe('a certificate is issued anew by whoever made it', () => {
           ...(writtenBy('kubectl-patch').managedFields ?? []),
         ],
       },
-      `somebody put it there (kubectl-patch); take it over: ${ENABLE} --force-conflicts`,
+      `someone put it there (kubectl-patch); take it over: ${ENABLE} --force-conflicts`,
     ],
     [
       'Argo CD',
       { annotations: { 'argocd.argoproj.io/tracking-id': 'a' } },
-      'Argo CD made it: have it made anew there (in the values of a chart, clustermesh.apiserver.tls)',
+      'Argo CD made it: have it reissued there (in the values of a chart, clustermesh.apiserver.tls)',
     ],
     [
       'Flux, which has Helm install it',
       { ...release, labels: { 'helm.toolkit.fluxcd.io/name': 'cilium' } },
-      'Flux HelmRelease cilium made it: have it made anew there (in the values of a chart, clustermesh.apiserver.tls)',
+      'Flux HelmRelease cilium made it: have it reissued there (in the values of a chart, clustermesh.apiserver.tls)',
     ],
-    ['another program', writtenBy('vault-sync'), 'vault-sync made it: have it made anew there'],
+    ['another program', writtenBy('vault-sync'), 'vault-sync made it: have it reissued there'],
   ])('%s', (_who, made, advice) => {
     expect(of(made)).toBe(advice);
   });
@@ -85,13 +85,13 @@ describe('a certificate is issued anew by whoever made it', () => {
       );
     expect(upgraded(REMOTE)).toContain('(clustermesh.apiserver.tls.remote.cert)');
     expect(upgraded('clustermesh-apiserver-local-cert')).toMatch(
-      /^Helm release cilium made it: an upgrade makes it anew: /,
+      /^Helm release cilium made it: an upgrade reissues it: /,
     );
   });
 
   it('with the names that it lacks', () => {
     expect(of(certificate, { names: ['10.0.0.9'] })).toBe(
-      'cert-manager Certificate server made it: have it made anew there, with 10.0.0.9 among its names',
+      'cert-manager Certificate server made it: have it reissued there, with 10.0.0.9 among its names',
     );
     expect(of(release, { names: ['10.0.0.9'] })).toContain('put a new one there, with 10.0.0.9 among its names; else');
   });

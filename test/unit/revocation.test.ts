@@ -72,7 +72,7 @@ describe('an invitation that is revoked', () => {
       {},
       { dials: true, letsIn: true },
       'kept',
-      'it was connected anew by no invitation',
+      'it was reconnected without an invitation',
     ],
     ['joined', { role: 'guest', state: 'joined' }, JOINED, 'parted', 'it is connected by this invitation'],
     ['revoked', { role: 'guest', state: 'revoked' }, JOINED, 'nothing'],

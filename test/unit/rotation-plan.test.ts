@@ -215,7 +215,7 @@ describe('what others own', () => {
   it('refuses to replace the CA of a tool that would put its own back, unless forced', () => {
     const mesh = [member(1, { ca: CERT_MANAGER }), member(2)];
     expect(() => plan(mesh, { ca: true })).toThrow(
-      /made by cert-manager Certificate mesh-ca, which would put its CA back/,
+      /made by cert-manager Certificate mesh-ca, which would restore its own CA/,
     );
     expect(written(plan(mesh, { ca: true, force: true }))).toContain('c1 cilium-ca');
     expect(written(plan(mesh))).toHaveLength(10);

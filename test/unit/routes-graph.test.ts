@@ -53,7 +53,7 @@ const DOWN = { context: 'c', code: 'ClusterUnreachable' as const, message: 'cann
 describe('routesText', () => {
   it.each([
     ['all are there', ['a', 'b'], [route('a', 'b'), route('b', 'a')], [], true, '✅ All 2 nodes have a route'],
-    ['one cluster alone', ['a'], [], [], false, '⚠️  There is nothing to compare: only one cluster was looked at'],
+    ['one cluster alone', ['a'], [], [], false, '⚠️  There is nothing to compare: only one cluster was read'],
     ['one that answered', ['a'], [], [DOWN], false, '⚠️  There is nothing to compare: only 1 of 2 clusters answered'],
     [
       'not connected',

@@ -98,10 +98,10 @@ describe('a refusal is settled', () => {
       /^Find out who else writes that ConfigMap\.$/,
     ],
     [
-      'when the list has had the user for longer than a mount takes, and so has the pod been there',
+      'when the list has had the user for a whileer than a mount takes, and so has the pod been there',
       'permission-denied',
       { live: [listedAt(LONG_AGO)], started: LONG_AGO },
-      /a new pod has those of the list: kubectl --context one .+ rollout restart deployment\/clustermesh-apiserver$/,
+      /a new pod creates those of the list: kubectl --context one .+ rollout restart deployment\/clustermesh-apiserver$/,
     ],
   ])('%s', async (_when, reason, setup, hint) => {
     expect((await settled(reason, setup))?.hint).toMatch(hint);

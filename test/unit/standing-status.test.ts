@@ -74,7 +74,7 @@ describe('a peer that a node does not know', () => {
       'is explained by a file that cannot be read',
       [secret('cilium-clustermesh', { 'mesh-2': 'garbage' }, 3), replicas()],
       'config-invalid',
-      'the peering file cannot be read: it is no mapping of settings (Secret cilium-clustermesh, key mesh-2)',
+      'the peering file cannot be read: it is not a mapping of settings (Secret cilium-clustermesh, key mesh-2)',
     ],
     [
       'is explained by a Secret that is missing',

@@ -105,7 +105,7 @@ async function keepLittleGarbage(): Promise<void> {
 }
 
 const STOPPED =
-  '✖ stopped at once: what was being written or put back is left as it is; run the same command again to go on from there\n';
+  '✖ stopped at once: writes and rollbacks that were under way are left unfinished; run the same command again to continue from there\n';
 
 async function textOfInput(stream: NodeJS.ReadStream, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = [];

@@ -14,13 +14,14 @@ import { OFFERED_ENDPOINT } from './invite-spec.ts';
 
 export const ACCEPT = {
   path: ['clustermesh', 'accept'],
-  summary: 'Accept an invitation of another owner, or the answer to one',
+  summary: 'Accept an invitation from another owner, or the answer to one',
   description:
-    'Reads a message of another owner: an invitation, the reply to one, or the confirmation of a reply. Judges it before ' +
-    'anything is written: who signed it, for whom it is, whether it is still good and unused, and whether the clusters go ' +
-    'together. Shows the fingerprints of both CAs and asks, unless --fingerprint names the other one. Then it lets the ' +
-    'other cluster in, signs the certificate that it asked for, and prints the answer to hand back. From the second ' +
-    'message on this cluster dials the other one, and what was written is put back unless all its nodes get through.',
+    'Reads a message from another owner: an invitation, the reply to one, or the confirmation of a reply. Checks it ' +
+    'before anything is written: who signed it, who it is for, whether it is still valid and unused, and whether the ' +
+    'clusters are compatible. Shows the fingerprints of both CAs and asks, unless --fingerprint names the other one. ' +
+    'Then it lets the other cluster in, signs the certificate that it asked for, and prints the answer to hand back. ' +
+    'From the second message on, this cluster dials the other one, and what was written is rolled back unless all its ' +
+    'nodes get through.',
   examples: [
     { line: 'meshctl clustermesh accept invitation.yaml --context b > reply.yaml', what: 'b accepts' },
     { line: 'meshctl clustermesh accept reply.yaml --context a > confirmation.yaml', what: 'a dials b' },
@@ -32,7 +33,7 @@ export const ACCEPT = {
     CONTEXT,
     {
       flags: '--fingerprint <sha256>',
-      description: "the fingerprint that the other owner's CA must have, SHA256:…; then nobody is asked",
+      description: "expected fingerprint of the other owner's CA, SHA256:…; then there is no question",
       parse: parseCaFingerprint,
     },
     OFFERED_ENDPOINT,

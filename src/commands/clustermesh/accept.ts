@@ -97,7 +97,7 @@ function requireFingerprint({ peer, fingerprints }: PreparedAccept, wanted: stri
     'InvitationRefused',
     `the CA of "${peer.identity.name}" has the fingerprint ${fingerprintOf(fingerprints.peer)}, not ${fingerprintOf(wanted)}`,
     {
-      hint: 'Ask the other owner for theirs on another way than the message came: somebody may stand between the two of you.',
+      hint: 'Ask the other owner for theirs over another channel than the message came by: someone may be intercepting it.',
       details: { reason: 'fingerprint' },
     },
   );
@@ -117,8 +117,11 @@ async function confirmPeer(
   const about = [
     plan,
     ...fingerprintLines(prepared),
-    'Compare both with the other owner, by phone or however you know that it is them.',
+    'Compare both with the other owner, by phone or any other way that proves that it is them.',
   ].join('\n');
-  const agreed = await context.confirm(`Let ${name} in, are the fingerprints the same on both sides?`, about);
+  const agreed = await context.confirm(
+    `Are the fingerprints the same on both sides, so that ${name} may be let in?`,
+    about,
+  );
   if (!agreed) throw new MeshctlError('Declined', `nothing was changed: the CA of "${name}" was not confirmed`);
 }

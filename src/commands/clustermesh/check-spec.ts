@@ -4,13 +4,14 @@ import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, waitDuration } from '../option
 
 export const CHECK = {
   path: ['clustermesh', 'check'],
-  summary: 'Find what is wrong or will be, with the next step for each finding',
+  summary: 'Find what is wrong or soon will be, with the next step for each finding',
   description:
-    'Reads the clusters and judges names and ids, settings, versions, addresses, the network between nodes, the ' +
-    'clustermesh-apiserver, certificates, peers and ownership. Each finding has an id, about which explain says more. Exits 1 when a check fails.',
+    'Reads the clusters and checks names and ids, settings, versions, addresses, the network between nodes, the ' +
+    'clustermesh-apiserver, certificates, peers and ownership. Each finding has an id that explain tells more about. ' +
+    'Exits 1 when a check fails.',
   examples: [
     { line: 'meshctl clustermesh check --pre --context gke,eks', what: 'before enable and connect' },
-    { line: 'meshctl clustermesh check --all -o short', what: 'only what is not in order' },
+    { line: 'meshctl clustermesh check --all -o short', what: 'only failures and warnings' },
     { line: 'meshctl clustermesh check --category tls,peers --fail-on warn -o junit', what: 'in a pipeline' },
   ],
   reachesClusters: true,

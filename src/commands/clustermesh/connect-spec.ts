@@ -8,10 +8,11 @@ export const CONNECT = {
   path: ['clustermesh', 'connect'],
   summary: 'Connect clusters with each other',
   description:
-    'Validates the whole mesh first. Then makes each side accept the others, proves with the very credentials that the ' +
-    'remote etcds let them in, and only then writes the files by which the clusters dial each other. Clusters keep their ' +
-    'own CAs, and no pod restarts. Before a connection that there is would be cut off it asks, or needs --yes. If anything fails, or on Ctrl-C, every cluster is put back. What was chosen for a peer ' +
-    'before (endpoints, credentials, that only one side dials) stays until it is chosen anew.',
+    'Validates the whole mesh first. Then makes each side accept the others, verifies with the actual credentials that ' +
+    'the remote etcds let them in, and only then writes the files with which the clusters dial each other. Clusters ' +
+    'keep their own CAs, and no pod restarts. Before an existing connection would be cut off it asks, or needs --yes. ' +
+    'If anything fails, or on Ctrl-C, every cluster is rolled back. Earlier choices for a peer (endpoints, credentials, ' +
+    'dialling one way only) are kept until you choose again.',
   examples: [
     { line: 'meshctl clustermesh connect --context gke --destination-context eks', what: 'connect two clusters' },
     {
@@ -20,7 +21,7 @@ export const CONNECT = {
     },
     {
       line: 'meshctl clustermesh connect --context gke --destination-context eks --probe',
-      what: 'only if the network carries it',
+      what: 'only if the network carries the mesh',
     },
     { line: 'meshctl clustermesh connect --all --dry-run', what: 'what connecting all clusters would write' },
   ],
@@ -66,8 +67,8 @@ export const CONNECT = {
       flags: '--probe',
       group: 'run',
       description:
-        'send real packets between the clusters first, as connectivity probe does, and stop when something is blocked ' +
-        'that the mesh needs; not with --dry-run, as it makes pods',
+        'send real packets between the clusters first, as connectivity probe does, and stop if something is blocked ' +
+        'that the mesh needs; not with --dry-run, because it creates pods',
       default: false,
     },
     {

@@ -3,12 +3,13 @@ import { CLUSTERS, DRY_RUN, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../
 
 export const DISABLE = {
   path: ['clustermesh', 'disable'],
-  summary: 'Remove what enable has made, and only that',
+  summary: 'Remove what enable made, and nothing else',
   description:
-    'Takes the peers out first, then removes the clustermesh-apiserver and everything that meshctl made for it. What Helm or ' +
-    'others made stays. The CA goes only if meshctl put it there and nothing else uses it. Shows the plan and asks.',
+    'Removes the peers first, then the clustermesh-apiserver and everything that meshctl made for it. What Helm or ' +
+    'others made stays. The CA is removed only if meshctl put it there and nothing else uses it. Shows the plan and ' +
+    'asks.',
   examples: [
-    { line: 'meshctl clustermesh disable --context gke --dry-run', what: 'see what would go' },
+    { line: 'meshctl clustermesh disable --context gke --dry-run', what: 'see what would be removed' },
     {
       line: 'meshctl clustermesh disable --context gke --disconnect --yes',
       what: 'disconnect from all peers, then remove',
@@ -27,7 +28,7 @@ export const DISABLE = {
       description: 'leave the certificates and the CA for a later enable',
       default: false,
     },
-    waitDuration('for the pods to go', '2m'),
+    waitDuration('for the pods to terminate', '2m'),
     YES,
     DRY_RUN,
     RESULT_OR_PLAN_FORMAT,

@@ -6,10 +6,10 @@ export const DISCONNECT = {
   path: ['clustermesh', 'disconnect'],
   summary: 'Disconnect clusters from each other',
   description:
-    'Removes the files by which the clusters dial each other, their certificates, and the users that let them in, on both ' +
-    'sides, and waits until etcd refuses them and agents have forgotten them. No pod restarts. A remote cluster that is ' +
-    'gone is forgotten with --force, or with --peer by its name: it is refused as soon as etcd has lost its user, but a ' +
-    'connection that it still has open goes on with what it watches until that ends.',
+    'Removes the files with which the clusters dial each other, their certificates, and the users that let them in, on ' +
+    'both sides, and waits until etcd refuses them and agents have forgotten them. No pod restarts. A remote cluster ' +
+    'that is gone is forgotten with --force, or by its name with --peer: it is refused as soon as etcd has lost its ' +
+    'user, but a connection that it still has open keeps receiving what it watches until it ends.',
   examples: [
     {
       line: 'meshctl clustermesh disconnect --context gke --destination-context eks',
@@ -29,7 +29,7 @@ export const DISCONNECT = {
     {
       flags: '--force',
       group: 'run',
-      description: "go on where a destination cannot be reached, and clean up the source's side",
+      description: "continue when a destination cannot be reached, and clean up the source's side",
       default: false,
     },
     {
@@ -37,7 +37,7 @@ export const DISCONNECT = {
       group: 'run',
       description: 'do not wait until the remote etcds refuse the peers and no agent reports them any more',
     },
-    waitDuration('for that', '2m'),
+    waitDuration('for etcds and agents to drop the peers', '2m'),
     NO_ROLLBACK,
     YES,
     DRY_RUN,

@@ -41,7 +41,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONN
     });
   }
   if (flags.all || flags.destinationContext) {
-    throw new MeshctlError('Usage', '--peer goes without --destination-context and --all: it is for one side only');
+    throw new MeshctlError(
+      'Usage',
+      '--peer cannot be used with --destination-context or --all: it is for one side only',
+    );
   }
   return withOneCluster(context, flags, async (source) => {
     const mode = flags.connectionMode ?? 'bidirectional';

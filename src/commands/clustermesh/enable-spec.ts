@@ -20,7 +20,7 @@ const CERTIFICATE_OPTIONS = grouped('certificates', [
     description: 'use the CA of that cluster: one CA for the mesh',
     complete: 'context',
   },
-  { flags: '--ca-cert <file>', description: 'use this CA (PEM); goes with --ca-key', complete: 'file' },
+  { flags: '--ca-cert <file>', description: 'use this CA (PEM); requires --ca-key', complete: 'file' },
   { flags: '--ca-key <file>', description: 'the key of --ca-cert (PEM)', complete: 'file' },
   {
     flags: '--replace-ca',
@@ -30,12 +30,12 @@ const CERTIFICATE_OPTIONS = grouped('certificates', [
   {
     flags: '--cert-validity <duration>',
     description:
-      'validity of new certificates, 24h or more, e.g. 8760h (default: that of the certificates there are, else 3 years)',
+      'validity of new certificates, 24h or more, e.g. 8760h (default: that of the existing certificates, otherwise 3 years)',
     parse: parseValidity,
   },
   {
     flags: '--key-size <bits>',
-    description: 'size of new RSA keys (default: that of the certificates there are, else 2048)',
+    description: 'size of new RSA keys (default: that of the existing certificates, otherwise 2048)',
     choices: KEY_SIZES,
   },
 ]);
@@ -44,17 +44,21 @@ export const ENABLE = {
   path: ['clustermesh', 'enable'],
   summary: 'Prepare clusters for the mesh: the clustermesh-apiserver and its certificates',
   description:
-    'Deploys the clustermesh-apiserver with everything it needs: the CA if the cluster has none, certificates that cover ' +
-    'the address of its Service, RBAC, and the Service of the type that suits the cluster. Running it again changes only ' +
-    'what differs, and finishes what an interrupted run left. What was chosen by flags stays until it is changed by a flag. The plan names every ' +
-    'peer and what becomes of its connection; before one is cut off, or may be, it asks, or needs --yes.',
+    'Deploys the clustermesh-apiserver with everything it needs: the CA if the cluster has none, certificates that ' +
+    'cover the address of its Service, RBAC, and a Service of the type that suits the cluster. Running it again changes ' +
+    'only what differs, and finishes what an interrupted run left. Choices made by flags are kept until another flag ' +
+    'changes them. The plan names every peer and what becomes of its connection; before one is cut off, or might be, it ' +
+    'asks, or needs --yes.',
   examples: [
     { line: 'meshctl clustermesh enable --context gke', what: 'detect how to expose the clustermesh-apiserver' },
     {
       line: 'meshctl clustermesh enable --context a,b,c --service-type LoadBalancer',
       what: 'several clusters at once',
     },
-    { line: 'meshctl clustermesh enable --context gke --dry-run=server', what: 'the plan, judged by the API server' },
+    {
+      line: 'meshctl clustermesh enable --context gke --dry-run=server',
+      what: 'the plan, validated by the API server',
+    },
     {
       line: `meshctl clustermesh enable \\
     --set 'Deployment:spec.template.spec.containers[etcd].resources.limits.memory=2Gi'`,
@@ -68,14 +72,14 @@ export const ENABLE = {
     {
       flags: '--unset <kind/name:path>',
       group: 'pods',
-      description: 'take back what an earlier --set chose, which stays until then; repeatable',
+      description: 'undo an earlier --set, which is kept until then; repeatable',
       repeatable: true,
       parse: parseObjectField,
     },
     ...CERTIFICATE_OPTIONS,
     {
       flags: '--cilium-version <version>',
-      description: "Cilium's version, where the tag of the agents' image does not give it",
+      description: "Cilium's version, if the tag of the agents' image does not give it",
     },
     {
       flags: '--max-connected-clusters <count>',
@@ -86,7 +90,7 @@ export const ENABLE = {
     {
       flags: '--via-helm',
       group: 'helm',
-      description: 'let your helm make the objects, from the values that helm-values prints',
+      description: 'let your helm create the objects, from the values that helm-values prints',
       default: false,
     },
     { flags: '--helm-release <name>', group: 'helm', description: 'release that installed Cilium (default: cilium)' },
@@ -100,7 +104,7 @@ export const ENABLE = {
     {
       flags: '--helm-repo <url>',
       group: 'helm',
-      description: 'where the chart of that name is',
+      description: 'repository of the chart',
       default: 'https://helm.cilium.io',
     },
     waitDuration('for the load balancer, and again for the pods', '5m'),

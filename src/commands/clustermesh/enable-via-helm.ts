@@ -23,7 +23,7 @@ const DEFAULT_CHART = 'cilium';
 /** @throws MeshctlError `Usage` for what only meshctl itself can do */
 export function checkHelmOptions(options: EnableOptions): void {
   const refuse = (flag: string) =>
-    new MeshctlError('Usage', `${flag} does not go with --via-helm`, {
+    new MeshctlError('Usage', `${flag} cannot be used with --via-helm`, {
       hint: 'Helm makes the objects and certificates.',
     });
   if ((options.settings ?? []).length > 0) throw refuse('--set');

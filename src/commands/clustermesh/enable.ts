@@ -125,10 +125,10 @@ async function withContextsNamedIn(
 
 function optionsOf(flags: EnableFlags): EnableOptions {
   if ((flags.caCert === undefined) !== (flags.caKey === undefined)) {
-    throw new MeshctlError('Usage', '--ca-cert and --ca-key go together');
+    throw new MeshctlError('Usage', '--ca-cert and --ca-key must be given together');
   }
   if (flags.caCert !== undefined && flags.caFromContext !== undefined) {
-    throw new MeshctlError('Usage', '--ca-cert does not go with --ca-from-context: there can be one CA only');
+    throw new MeshctlError('Usage', '--ca-cert cannot be used with --ca-from-context: there can be one CA only');
   }
   const { maxConnectedClusters } = flags;
   return {

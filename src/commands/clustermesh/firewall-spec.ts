@@ -5,11 +5,11 @@ export const FIREWALL = {
   path: ['clustermesh', 'firewall'],
   summary: 'Print the firewall rules that a mesh of these clusters needs',
   description:
-    "From whom to whom, on which ports, as each cluster's settings want it: tunnel, encryption, health checks, the " +
-    'clustermesh-apiserver, and with native routing the pods themselves. Nodes and pods are summarised to prefixes that hold ' +
-    'nothing of another cluster; one is wider than a /24 (IPv6: /64) only where all of its /24s are in use, and never wider ' +
-    'than a /16 (/48). No cluster and no firewall is written to. What only you know, as the name of a network, is left to ' +
-    'variables.',
+    'Sources, destinations and ports, as the settings of each cluster require them: tunnel, encryption, health checks, ' +
+    'the clustermesh-apiserver, and with native routing the pods themselves. Nodes and pods are summarised to prefixes ' +
+    'that contain nothing of another cluster; one is wider than a /24 (IPv6: /64) only where all of its /24s are in ' +
+    'use, and never wider than a /16 (/48). Nothing is written to any cluster or firewall. What only you know, such as ' +
+    'the name of a network, becomes a variable.',
   examples: [
     { line: 'meshctl clustermesh firewall --context gke,eks', what: 'a table, before enable and connect or after' },
     {

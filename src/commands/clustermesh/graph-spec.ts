@@ -5,8 +5,8 @@ export const GRAPH = {
   path: ['clustermesh', 'graph'],
   summary: 'Draw the mesh, edges coloured by health',
   description:
-    'Asks the agents as status does, and draws who is connected to whom. Exits 0 however they are connected, 3 when a ' +
-    'cluster cannot be queried: the picture lacks it. To judge the mesh, use status.',
+    'Asks the agents as status does, and draws who is connected to whom. Exits 0 whatever the state of the connections, ' +
+    '3 when a cluster cannot be queried: the picture lacks it. To judge the mesh, use status.',
   examples: [
     { line: 'meshctl clustermesh graph --all -o svg > mesh.svg', what: 'a picture for light and dark pages' },
     { line: 'meshctl clustermesh graph --all', what: 'Mermaid, for Markdown' },

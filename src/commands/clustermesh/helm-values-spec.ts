@@ -22,7 +22,7 @@ export const HELM_VALUES = {
     ...apiserverOptions(KEPT_DEFAULTS),
     {
       flags: '--cilium-version <version>',
-      description: "Cilium's version, where the tag of the agents' image does not give it",
+      description: "Cilium's version, if the tag of the agents' image does not give it",
     },
     {
       flags: '-o, --output <format>',

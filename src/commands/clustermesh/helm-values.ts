@@ -18,7 +18,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VA
   const choices = choicesOf(flags);
   if (choices.settings.length > 0) {
     throw new MeshctlError('Usage', '--set has no counterpart among the values of the chart', {
-      hint: "Look for one in the chart's values.yaml, and give it to Helm beside these.",
+      hint: "Look for one in the chart's values.yaml, and pass it to Helm along with these.",
     });
   }
   const ciliumVersion = flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion);

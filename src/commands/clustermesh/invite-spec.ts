@@ -15,10 +15,11 @@ export const INVITE = {
   path: ['clustermesh', 'invite'],
   summary: 'Invite the cluster of another owner, with no access to it',
   description:
-    'Prints an invitation for the owner of another cluster: what has to be known of this one to judge whether the two go ' +
-    'together, where it is dialled, its CA certificate, and a request for a certificate. Neither it nor any later message ' +
-    'holds a private key or a password: whoever reads one gains nothing. The key stays in a Secret of this cluster. The ' +
-    'other owner runs "clustermesh accept" on it and hands back a reply. Compare the fingerprints of the CAs by phone.',
+    'Prints an invitation for the owner of another cluster: what they need to know about this one to judge whether the ' +
+    'two are compatible, where to dial it, its CA certificate, and a certificate request. Neither it nor any later ' +
+    'message contains a private key or a password: reading one gains nothing. The key stays in a Secret of this ' +
+    'cluster. The other owner runs "clustermesh accept" on it and hands back a reply. Compare the fingerprints of the ' +
+    'CAs by phone.',
   examples: [
     { line: 'meshctl clustermesh invite --context a > invitation.yaml', what: 'an invitation, good for a day' },
     { line: 'meshctl clustermesh invite --context a --valid 2h --peer mesh-2', what: 'only for the cluster mesh-2' },
@@ -28,7 +29,7 @@ export const INVITE = {
     CONTEXT,
     {
       flags: '--valid <duration>',
-      description: 'how long all of it may take, from 5m to 30d',
+      description: 'how long the whole exchange may take, from 5m to 30d',
       default: '24h',
       parse: parseInvitationSpan,
     },

@@ -8,8 +8,8 @@ export const RENDER = {
   path: ['clustermesh', 'render'],
   summary: 'Print the objects that enable would apply, without a cluster',
   description:
-    'For GitOps. What only the cluster knows is left out: its users and peers, which connect writes, and the TLS Secrets; ' +
-    '--certificates says how those come. So the objects can be applied to a running mesh.',
+    'For GitOps. What only the cluster knows is left out: its users and peers, which connect writes, and the TLS ' +
+    'Secrets; --certificates says where those come from. The objects can therefore be applied to a running mesh.',
   examples: [
     {
       line: 'meshctl clustermesh render --cilium-version 1.20.0 --cluster-name mesh-1 --cluster-id 1 -o yaml',

@@ -56,7 +56,7 @@ async function withCertificates(
   { progress, now }: CommandContext,
 ): Promise<KubeObject[]> {
   if (certificates === 'inline') {
-    progress.warn('the output holds private keys, that of the CA too: keep it out of repositories');
+    progress.warn('the output contains private keys, including that of the CA: keep it out of repositories');
     progress.warn(
       'it is for a new cluster: where peers are connected already, its new CA and empty list of users cut them off',
     );
@@ -70,7 +70,7 @@ async function withCertificates(
     JSON.stringify(objects.find(({ metadata }) => metadata.name === REMOTE_USERS_CONFIGMAP)?.data).includes('name:')
   ) {
     progress.warn(
-      `before Cilium 1.17 agents read their own KVStoreMesh as a user of ConfigMap ${REMOTE_USERS_CONFIGMAP}, which is left out; let it be made: ${meshctlCommand('clustermesh enable')}`,
+      `before Cilium 1.17 agents read their own KVStoreMesh as a user of ConfigMap ${REMOTE_USERS_CONFIGMAP}, which is left out; create it: ${meshctlCommand('clustermesh enable')}`,
     );
   }
   const kept = objects.filter(({ kind, type }) => kind !== 'Secret' || type !== 'kubernetes.io/tls').map(withoutPeers);
@@ -140,12 +140,12 @@ function valuesOf(options: RenderFlags, { progress }: CommandContext): RenderVal
     );
   }
   if (options.nodePort !== undefined && serviceType !== 'NodePort') {
-    throw new MeshctlError('Usage', `--node-port does not go with a Service of type ${serviceType}`, {
+    throw new MeshctlError('Usage', `--node-port cannot be used with a Service of type ${serviceType}`, {
       hint: 'Add --service-type NodePort',
     });
   }
   if (platform !== undefined && serviceType !== 'LoadBalancer') {
-    throw new MeshctlError('Usage', `--platform does not go with a Service of type ${serviceType}`, {
+    throw new MeshctlError('Usage', `--platform cannot be used with a Service of type ${serviceType}`, {
       hint: 'It says how a load balancer is kept private.',
     });
   }
@@ -215,7 +215,7 @@ function toYamlDocuments(objects: readonly KubeObject[], options: RenderFlags): 
     // The name and the id are not in the objects: the pods read them from cilium-config.
     `# Cluster Mesh for a Cilium whose cilium-config has cluster-name: ${clusterName}, cluster-id: "${clusterId}"\n`,
     ...(certificates === 'inline'
-      ? ['# It holds private keys, that of the CA too: keep it out of repositories.\n']
+      ? ['# It contains private keys, including that of the CA: keep it out of repositories.\n']
       : []),
   ];
   const documents = objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }));

@@ -3,11 +3,11 @@ import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, PICTURE_FORMAT } from '../opti
 
 export const ROUTES = {
   path: ['clustermesh', 'routes'],
-  summary: 'Show how nodes get to the pods of other clusters',
+  summary: 'Show how nodes reach the pods of other clusters',
   description:
-    'For each node the route to each remote pod range: via, device, and whether the kernel, BGP or the tunnel provides it. ' +
-    'Of a tunnel it is known only where the node is connected to the cluster. Exits 1 when a route is missing or clusters ' +
-    'are not connected, 3 when a cluster cannot be queried.',
+    'For each node the route to each remote pod range: via, device, and whether the kernel, BGP or the tunnel provides ' +
+    'it. For a tunnel this is known only where the node is connected to the cluster. Exits 1 when a route is missing or ' +
+    'clusters are not connected, 3 when a cluster cannot be queried.',
   examples: [
     { line: 'meshctl clustermesh routes --context gke,eks', what: 'a table, gaps marked' },
     {

@@ -6,9 +6,10 @@ export const STATUS = {
   path: ['clustermesh', 'status'],
   summary: 'Show whether all nodes are connected to all clusters',
   description:
-    'Asks every Cilium agent and every KVStoreMesh replica, and compares their answers with the peers that are configured. ' +
-    'What is wrong is shown once for all nodes that have it, with the next command to run and an id, about which explain says more. With several contexts, a matrix ' +
-    'of all clusters. Exits 0 only when every node is connected to every configured peer.',
+    'Asks every Cilium agent and every KVStoreMesh replica, and compares their answers with the peers that are ' +
+    'configured. Each problem is shown once for all nodes that have it, with the next command to run and an id that ' +
+    'explain tells more about. With several contexts, a matrix of all clusters. Exits 0 only when every node is ' +
+    'connected to every configured peer.',
   examples: [
     { line: 'meshctl clustermesh status --context gke --wait', what: 'wait until the mesh is up' },
     { line: 'meshctl clustermesh status --all', what: 'every cluster of the kubeconfig that runs Cilium' },

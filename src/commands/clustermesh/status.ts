@@ -118,7 +118,7 @@ function checkFlags(flags: StatusFlags): void {
   const refuse = (message: string, hint: string): never => {
     throw new MeshctlError('Usage', message, { hint });
   };
-  if (flags.watch && flags.wait) refuse('--watch and --wait exclude each other', 'Use only one of them.');
+  if (flags.watch && flags.wait) refuse('--watch and --wait cannot be used together', 'Use only one of them.');
   if (flags.watch && flags.output !== 'summary' && flags.output !== 'wide') {
     refuse(`--watch shows a text, not ${flags.output}`, 'Leave -o out, or give -o wide.');
   }

@@ -7,12 +7,12 @@ export const CONNECTIVITY_PROBE = {
   summary: 'Prove with real packets that the network between clusters carries a mesh',
   description:
     'Sends between nodes of different clusters what this mesh needs, before enable or after connect: the port of the ' +
-    'tunnel, WireGuard or IPsec, health checks, the clustermesh-apiserver once there is one (from nodes and from pods), pod ' +
-    'to pod with native routing; finds the MTU of the path and the time there and back. What is sent is seen on the other ' +
-    'side, so a blocked path is told from a service that does not answer. For that a pod runs on each probed node, in the ' +
-    "node's network, in the image of the cluster's own Cilium, as root with the capability NET_RAW and no other, and one " +
-    'ordinary pod in each cluster, in a namespace that is removed at the end, also after Ctrl-C. Exits 1 when something ' +
-    'that the mesh needs is blocked.',
+    'tunnel, WireGuard or IPsec, health checks, the clustermesh-apiserver once there is one (from nodes and from pods), ' +
+    'pod to pod with native routing; finds the MTU of the path and the round-trip time. What is sent is watched for on ' +
+    'the other side, so a blocked path is told from a service that does not answer. For that a pod runs on each probed ' +
+    'node, in the node’s network, in the image of the cluster’s own Cilium, as root with the capability NET_RAW and no ' +
+    'other, and one ordinary pod in each cluster, in a namespace that is removed at the end, also after Ctrl-C. Exits 1 ' +
+    'when something that the mesh needs is blocked.',
   examples: [
     {
       line: 'meshctl connectivity probe --context gke,eks',

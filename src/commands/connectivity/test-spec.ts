@@ -21,7 +21,7 @@ export const CONNECTIVITY_TEST = {
       flags: '--image <image>',
       description:
         'image of the echo server and the client: it answers HTTP on port 8080 at /hostname with the name of its pod, and ' +
-        "has curl and sleep (default: agnhost of Kubernetes' own tests, by digest)",
+        'has curl and sleep (default: agnhost, which Kubernetes tests itself with, by digest)',
     },
     {
       flags: '-n, --namespace <namespace>',

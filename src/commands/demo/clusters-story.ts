@@ -75,7 +75,7 @@ export function storyOnClusters(
       ...['connectivity', 'probe', '--context', both],
     ),
     {
-      tells: 'A namespace of its own, in which the demo writes down what it will change.',
+      tells: 'A namespace of its own, in which the demo records what it will change.',
       line: kubectlInBoth({}, 'create', 'namespace', namespace),
       async play() {
         const waitMs = flags.waitDuration;
@@ -122,7 +122,7 @@ export function storyOnClusters(
     affinity('Prefer the near pods.', 'local'),
     ask('Only the local cluster answers.', 'affinity-local', only(near)),
     {
-      tells: 'All local pods go away while the client goes on asking.',
+      tells: 'All local pods go away while the client keeps asking.',
       line: kubectl(nearby, 'scale', `deploy/${echoDeploymentName(near.name)}`, '--replicas', '0'),
       async play() {
         const result = await testFailover(context, near, names, waits);

@@ -70,7 +70,7 @@ async function tellAndTakeAway(
   }
   return resultOf(
     keep
-      ? `\nThe demo is over. Everything stays until it is taken away: ${goesOn}`
+      ? `\nThe demo is over. Everything stays until it is removed: ${goesOn}`
       : '\nThe demo is over, and everything that it made is gone.',
   );
 }
@@ -103,7 +103,7 @@ async function cleanUp(context: CommandContext, flags: DemoFlags): Promise<Comma
 /** @throws MeshctlError `Usage` where nobody can be asked, `Declined` when the answer is no */
 async function agree(context: CommandContext, { yes, cleanUp: only }: DemoFlags, about: string): Promise<void> {
   if (yes) return;
-  const question = only ? 'Take it away?' : 'Run the demo in these clusters?';
+  const question = only ? 'Remove it?' : 'Run the demo in these clusters?';
   if (!(await context.confirm(question, about))) {
     throw new MeshctlError('Declined', 'nothing was changed: the plan was not confirmed');
   }

@@ -61,7 +61,7 @@ export async function takeAway(context: CommandContext, flags: DemoFlags): Promi
     const said = error instanceof Error ? error.message : String(error);
     throw new MeshctlError(
       error instanceof MeshctlError ? error.code : 'DemoFailed',
-      `not everything that the demo made is taken away: ${said}`,
+      `not everything that the demo made was removed: ${said}`,
       { hint: cleanUpCommand(flags.context ?? [], namespace), cause: error },
     );
   }
@@ -94,7 +94,7 @@ async function takeAwayFrom(
   const isKnown = one.knows.includes(other.name) || other.knows.includes(one.name);
   if (made.some(({ taken }) => taken.record.connected) && isKnown) {
     const words = ['clustermesh', 'disconnect', '--context', one.context, '--destination-context', other.context];
-    await playScene(context, meshctl('The demo connected them, so it parts them.', ...words, '--yes'), 0);
+    await playScene(context, meshctl('The demo connected them, so it disconnects them.', ...words, '--yes'), 0);
   }
 
   const enabled = made.filter(({ taken }) => taken.record.enabled).map(({ context: name }) => name);
@@ -108,7 +108,7 @@ async function takeAwayFrom(
   }
   if (alone.length > 0) {
     const words = ['clustermesh', 'disable', '--context', alone.join(','), '--yes'];
-    await playScene(context, meshctl('The demo enabled Cluster Mesh, so it takes that back.', ...words), 0);
+    await playScene(context, meshctl('The demo enabled Cluster Mesh, so it disables it again.', ...words), 0);
   }
   const last = {
     tells: 'And its namespace goes, with what the demo wrote down there.',

@@ -34,7 +34,7 @@ export const KEPT_DEFAULTS: Defaults = {
   etcdStorage: kept('disk'),
   disruptionBudget: kept('false'),
   serviceMonitor: kept('false'),
-  image: "the one that goes with the agents' image",
+  image: "the one that matches the agents' image",
 };
 
 /** Of `render`, which sees no cluster. */
@@ -103,7 +103,7 @@ function podOptions(defaults: Defaults) {
     },
     {
       flags: '--toleration <key[=value]:effect>',
-      description: 'taint that nodes may have and take its pods all the same, repeatable; none: no taint any more',
+      description: 'taint that its pods tolerate, repeatable; none: tolerate none any more',
       repeatable: true,
       parse: parseToleration,
     },

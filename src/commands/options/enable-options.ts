@@ -53,7 +53,7 @@ function checkTogether(flags: ApiserverFlags): void {
   const { serviceType, nodePort, loadBalancerClass, loadBalancerIp, loadBalancerSourceRanges } = flags;
   const only = (flag: string, value: unknown, type: ServiceType): void => {
     if (value === undefined || serviceType === undefined || serviceType === type) return;
-    throw new MeshctlError('Usage', `${flag} does not go with --service-type ${serviceType}`, {
+    throw new MeshctlError('Usage', `${flag} cannot be used with --service-type ${serviceType}`, {
       hint: `It is for --service-type ${type}.`,
     });
   };
@@ -79,7 +79,7 @@ function cidrOf(text: string): string {
 function tolerationsOf(given: readonly (Toleration | 'none')[]): Toleration[] {
   const tolerations = given.filter((one) => one !== 'none');
   if (tolerations.length === given.length || tolerations.length === 0) return tolerations;
-  throw new MeshctlError('Usage', '--toleration none takes all away, so it does not go with others');
+  throw new MeshctlError('Usage', '--toleration none removes all, so it cannot be used with others');
 }
 
 /** A quantity as Kubernetes takes it (apimachinery, resource.Quantity). */
@@ -129,6 +129,6 @@ function parseSetting(text: string): ObjectSetting {
   try {
     return { kind, name, path, value: parse(value) as unknown };
   } catch (cause) {
-    throw new MeshctlError('Usage', `--set "${text}": the value is no YAML`, { hint: 'Quote it: \'"…"\'.', cause });
+    throw new MeshctlError('Usage', `--set "${text}": the value is not YAML`, { hint: 'Quote it: \'"…"\'.', cause });
   }
 }

@@ -69,7 +69,7 @@ export function parseObjectName(text: string): string {
 export function parseCount(text: string): number {
   const count = Number(text);
   if (!/^\d+$/.test(text) || count < 1) {
-    throw new MeshctlError('Usage', `"${text}" is not a whole number from 1 on`);
+    throw new MeshctlError('Usage', `"${text}" is not a whole number of at least 1`);
   }
   return count;
 }
@@ -78,7 +78,7 @@ export function parseCount(text: string): number {
 export function parsePercent(text: string): number {
   const percent = Number(text.replace(/%$/, ''));
   if (!/^\d+(\.\d+)?%?$/.test(text) || percent <= 0 || percent > 100) {
-    throw new MeshctlError('Usage', `"${text}" is not a share in percent`, { hint: 'Write it like 10%.' });
+    throw new MeshctlError('Usage', `"${text}" is not a percentage`, { hint: 'Write it like 10%.' });
   }
   return percent;
 }

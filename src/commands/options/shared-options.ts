@@ -60,7 +60,7 @@ export const CILIUM_NAMESPACE_VARIABLE = { name: 'CILIUM_NAMESPACE' } as const;
 
 const CILIUM_NAMESPACE = {
   description:
-    'namespace that Cilium runs in, or CONTEXT=NAMESPACE for one of several clusters, comma-separated (default: found by itself)',
+    'namespace that Cilium runs in, or CONTEXT=NAMESPACE for one of several clusters, comma-separated (default: detected)',
   parse: (text: string) => {
     parseCiliumNamespaces(text);
     return text;
@@ -151,7 +151,8 @@ export const NO_HEADERS = {
 /** For commands that write. With `--dry-run` they give the plan. */
 export const DRY_RUN = {
   flags: '--dry-run [mode]',
-  description: 'print the plan and change nothing; "server" also lets the API server judge it (default mode: client)',
+  description:
+    'print the plan and change nothing; "server" also lets the API server validate it (default mode: client)',
   choices: ['client', 'server'],
   group: 'run',
 } as const satisfies OptionSpec;
@@ -171,7 +172,7 @@ export const RESULT_OR_PLAN_FORMAT = {
 /** For commands that take something away. */
 export const YES = {
   flags: '-y, --yes',
-  description: 'do not ask whether to go on',
+  description: 'do not ask for confirmation',
   default: false,
   group: 'run',
 } as const satisfies OptionSpec;
@@ -179,7 +180,7 @@ export const YES = {
 /** For commands that write to several clusters, and to all or none of them. */
 export const NO_ROLLBACK = {
   flags: '--no-rollback',
-  description: 'leave what stands when something fails, instead of putting every cluster back',
+  description: 'keep what was written when something fails, instead of rolling every cluster back',
   group: 'run',
 } as const satisfies OptionSpec;
 

@@ -3,7 +3,7 @@ import type { CommandSpec } from '../command-spec.ts';
 export const SANDBOX_DOWN = {
   path: ['sandbox', 'down'],
   summary: 'End the embedded clusters that run in the background',
-  description: 'Ends what sandbox up --detach has started, and removes its kubeconfig.',
+  description: 'Ends what sandbox up --detach started, and removes its kubeconfig.',
   examples: [
     { line: 'meshctl sandbox down', what: 'the only one that runs' },
     { line: 'meshctl sandbox down --all', what: 'every one of this account' },
@@ -15,5 +15,5 @@ export const SANDBOX_DOWN = {
       optional: true,
     },
   ],
-  options: [{ flags: '--all', description: 'end every sandbox of this account, whoever has started it' }],
+  options: [{ flags: '--all', description: 'end every sandbox of this account, whoever started it' }],
 } as const satisfies CommandSpec;

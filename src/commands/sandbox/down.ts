@@ -31,7 +31,7 @@ function chosen(
   all: readonly BackgroundSandbox[],
   { sandbox, all: isAll = false }: Pick<FlagsOf<typeof SANDBOX_DOWN>, 'sandbox' | 'all'>,
 ): readonly BackgroundSandbox[] {
-  if (sandbox !== undefined && isAll) throw new MeshctlError('Usage', 'a name does not go with --all');
+  if (sandbox !== undefined && isAll) throw new MeshctlError('Usage', 'a name cannot be used with --all');
   const described = all.map((one) => `${sandboxNameOf(one)} (${one.contexts.join(', ')})`).join('; ');
   if (sandbox !== undefined) {
     const named = all.filter((one) => sandboxNameOf(one) === sandbox);

@@ -3,8 +3,8 @@ import { SANDBOX_KUBECONFIG } from './kubeconfig-option.ts';
 
 export const SANDBOX_MEND = {
   path: ['sandbox', 'mend'],
-  summary: 'Mend the network between embedded clusters',
-  description: 'Takes back what sandbox break, or sandbox up --break, has broken.',
+  summary: 'Repair the network between embedded clusters',
+  description: 'Undoes what sandbox break, or sandbox up --break, broke.',
   examples: [
     { line: "meshctl sandbox mend 'drop:mesh-1>mesh-2:udp/8472'", what: 'one rule' },
     { line: 'meshctl sandbox mend --all', what: 'everything' },

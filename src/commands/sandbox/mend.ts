@@ -12,7 +12,7 @@ import { networkResult, withRunningNetwork } from './running-sandbox.ts';
 export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX_MEND>): Promise<CommandResult> {
   const { rules: given, all = false } = flags;
   if ((given === undefined) !== all) {
-    throw new MeshctlError('Usage', all ? 'a rule does not go with --all' : 'which rule is to be mended is not said', {
+    throw new MeshctlError('Usage', all ? 'a rule cannot be used with --all' : 'no rule is named', {
       hint: `See what is broken: ${meshctlCommand('sandbox break')}`,
     });
   }
@@ -35,8 +35,6 @@ function requireBroken(rule: string, broken: readonly string[]): void {
   const [nearest] = byNearness(rule, broken);
   throw new MeshctlError('Usage', `"${rule}" is not broken`, {
     hint:
-      nearest === undefined
-        ? 'Nothing is.'
-        : `Mend what is most like it: ${meshctlCommand('sandbox mend', {}, [nearest])}`,
+      nearest === undefined ? 'Nothing is.' : `Mend the closest one: ${meshctlCommand('sandbox mend', {}, [nearest])}`,
   });
 }

@@ -88,7 +88,7 @@ async function inBackground(context: CommandContext): Promise<Kubeconfig> {
 
 function noSandbox(path: string | undefined): MeshctlError {
   const where = path === undefined ? 'of the kubeconfig, and none runs in the background' : `of ${path}`;
-  return new MeshctlError('Usage', `no sandbox that runs is among the clusters ${where}`, {
+  return new MeshctlError('Usage', `no running sandbox is among the clusters ${where}`, {
     hint: `Start one: ${meshctlCommand('sandbox up', {}, ['--detach'])}`,
   });
 }

@@ -6,8 +6,8 @@ export const SERVICE_GLOBAL = {
   path: ['service', 'global'],
   summary: 'Make a service global in all named clusters, or change how it is shared',
   description:
-    'Annotates the service of that name in every named cluster. What is not given stays as it is; annotations under their ' +
-    'older names get the newer ones. If anything fails, or on Ctrl-C, every cluster is put back.',
+    'Annotates the service of that name in every named cluster. Settings that are not given stay as they are; ' +
+    'annotations with older names are renamed. If anything fails, or on Ctrl-C, every cluster is rolled back.',
   examples: [
     { line: 'meshctl service global default/rebel-base --context gke,eks', what: 'global in both' },
     {

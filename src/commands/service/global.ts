@@ -48,7 +48,7 @@ function result(
 function intentOf({ remove, affinity, shared, createMissing }: FlagsOf<typeof SERVICE_GLOBAL>): GlobalIntent {
   if (!remove) return { affinity, shared: parseSwitch(shared), createMissing };
   if (affinity !== undefined || shared !== undefined || createMissing) {
-    throw new MeshctlError('Usage', '--remove does not go with --affinity, --shared or --create-missing');
+    throw new MeshctlError('Usage', '--remove cannot be used with --affinity, --shared or --create-missing');
   }
   return 'not-global';
 }

@@ -47,7 +47,7 @@ export function serviceNamed(
   if (first === '' || second === '') throw new MeshctlError('Usage', `"${text}" is not NAMESPACE/NAME`);
   requireName(named.namespace, 'a namespace');
   requireName(named.name, 'a Service');
-  if (allNamespaces) throw new MeshctlError('Usage', '--all-namespaces does not go with the name of a service');
+  if (allNamespaces) throw new MeshctlError('Usage', '--all-namespaces cannot be used with the name of a service');
   if (second !== undefined && namespace !== undefined && namespace !== first) {
     throw new MeshctlError('Usage', `"${text}" is in namespace ${first}, not in ${namespace} (--namespace)`);
   }
@@ -57,7 +57,7 @@ export function serviceNamed(
 /** The namespace that a command without a Service's name looks at; undefined for all. */
 export function namespaceOf({ namespace, allNamespaces }: ServiceFlags): string | undefined {
   if (!allNamespaces || namespace === undefined) return namespace;
-  throw new MeshctlError('Usage', '--all-namespaces and --namespace exclude each other', {
+  throw new MeshctlError('Usage', '--all-namespaces and --namespace cannot be used together', {
     hint: 'Use only one of them.',
   });
 }

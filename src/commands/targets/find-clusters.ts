@@ -201,7 +201,7 @@ function each(context: CommandContext, looks: readonly (FirstLook | SilentCluste
     const first = answered.get(clusterKeyOf(look));
     if (first) {
       context.progress.warn(
-        `contexts "${first.client.context}" and "${name}" are one cluster: "${first.client.context}" is used`,
+        `contexts "${first.client.context}" and "${name}" are the same cluster: "${first.client.context}" is used`,
       );
     } else if (all && (look.cluster === undefined || look.elsewhere)) {
       leaveOut(context, name, absenceOf(look));
@@ -211,7 +211,7 @@ function each(context: CommandContext, looks: readonly (FirstLook | SilentCluste
   if (looks.length > 1 && unnamed.length > 0) {
     const names = unnamed.map(({ client }) => `"${client.context}"`).join(', ');
     context.progress.warn(
-      `context ${names}: namespace kube-system may not be read, so contexts of one cluster are told by their address only`,
+      `context ${names}: namespace kube-system may not be read, so contexts of the same cluster are recognised by its address only`,
     );
   }
   const silent = looks.flatMap((look) => {
@@ -255,7 +255,7 @@ export async function requireNamed(
   const clusters = looks.map(({ client, cluster = client.context }) => cluster);
   throw new MeshctlError(
     'Usage',
-    `a namespace of Cilium is given for ${strangers.join(', ')}, which is no context and none of the clusters ${clusters.join(', ')}`,
+    `a namespace of Cilium is given for ${strangers.join(', ')}, which is neither a context nor one of the clusters ${clusters.join(', ')}`,
     { hint: 'Write it like mesh-2=cilium, with the name of a context or of a cluster of this command.' },
   );
 }

@@ -50,7 +50,7 @@ export async function withAllLacking(
     : `Of the ${rights}, user "${user}" lacks ${describeRights(missing)}`;
   const hint =
     namespace === ROLE_NAMESPACE
-      ? `${lacking}. To grant them all, as whoever administers the cluster: ${grantCommands(client.context, user, folder)}`
+      ? `${lacking}. To grant them all, as a cluster administrator: ${grantCommands(client.context, user, folder)}`
       : `${lacking}. ${error.hint ?? ''}`;
   return new MeshctlError('Forbidden', error.message, {
     hint,

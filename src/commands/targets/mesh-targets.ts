@@ -65,7 +65,7 @@ function checkFlags(flags: MeshFlags, mode: ConnectionMode): void {
     });
   }
   if (all && destinationContext.length > 0) {
-    throw new MeshctlError('Usage', '--all and --destination-context exclude each other');
+    throw new MeshctlError('Usage', '--all and --destination-context cannot be used together');
   }
   if (!all && destinationContext.length === 0) {
     throw new MeshctlError('Usage', 'no destination is named', {
@@ -87,7 +87,7 @@ function destinationsOf(
   const isNamesake = (other: FirstLook) => other.client.context === name && (other !== same || !flags.all);
   if (source && found.some(isNamesake)) throw namedTwice(source.client.context, flags);
   if (same && !flags.all) {
-    throw new MeshctlError('Usage', `contexts "${name}" and "${same.client.context}" are one cluster`, {
+    throw new MeshctlError('Usage', `contexts "${name}" and "${same.client.context}" are the same cluster`, {
       hint: 'A cluster cannot be connected to itself.',
     });
   }

@@ -104,7 +104,7 @@ export async function withAnsweringClusters<T>(
 /** @throws MeshctlError `Usage` for both flags */
 function choiceOf({ all, context: names }: SeveralClustersFlags): Choice {
   if (all && names) {
-    throw new MeshctlError('Usage', '--all and --context exclude each other', { hint: 'Use only one of them.' });
+    throw new MeshctlError('Usage', '--all and --context cannot be used together', { hint: 'Use only one of them.' });
   }
   return { all, names };
 }

@@ -55,7 +55,7 @@ async function awaitForgotten(
     if (reporting.length === 0) {
       if (silent.length === 0) return [];
       return [
-        `context "${context}": ${silent.join(', ')} did not say whether ${silent.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}; look again: ${meshctlCommand('clustermesh status', { context })}`,
+        `context "${context}": ${silent.join(', ')} did not say whether ${silent.length === 1 ? 'it has' : 'they have'} forgotten ${peers.join(', ')}; check again: ${meshctlCommand('clustermesh status', { context })}`,
       ];
     }
     if (flow.clock.ms() + LOOK_INTERVAL_MS > deadline) {
@@ -63,7 +63,7 @@ async function awaitForgotten(
         'Timeout',
         `context "${context}": agents still report ${peers.join(', ')}: ${reporting.join(', ')}`,
         {
-          hint: `Kubelets refresh mounted Secrets about every minute; then look again: ${meshctlCommand('clustermesh status', { context })}`,
+          hint: `Kubelets refresh mounted Secrets about every minute; then check again: ${meshctlCommand('clustermesh status', { context })}`,
           details: { context, pods: reporting },
         },
       );

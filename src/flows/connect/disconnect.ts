@@ -64,7 +64,7 @@ export async function disconnectClusters(
   options.onWritten?.();
   if (drains(prepared)) {
     flow.progress.info(
-      'KVStoreMesh keeps what it has of a lost peer for three minutes; the same clusters can be connected again at once, but see each other only after that',
+      'KVStoreMesh keeps the state of a lost peer for three minutes; the same clusters can be reconnected at once, but see each other only after that',
     );
   }
   const unseen = await awaitTaken(flow, prepared, options);
@@ -110,13 +110,13 @@ async function awaitTaken(
         ...(undialled.length > 0 ? [`it does not dial ${undialled.join(', ')} any more`] : []),
         ...(unserved.length > 0 ? [`it has no user for ${unserved.join(', ')} any more`] : []),
       ];
-      flow.progress.warn(`context "${context}": ${parts.join(', and ')}; that stands, nothing is put back`);
+      flow.progress.warn(`context "${context}": ${parts.join(', and ')}; that is kept, nothing is rolled back`);
     }
     if (error instanceof MeshctlError) error.details.stands = stands;
     // What has run into the time limit says itself where to look.
     if (!(error instanceof MeshctlError) || error.code !== 'Timeout') {
       const look = meshctlCommand('clustermesh status', { context: stands.map(({ context }) => context) });
-      flow.progress.warn(`whether it has taken effect everywhere was not seen → look what is still reported: ${look}`);
+      flow.progress.warn(`could not verify that it has taken effect everywhere → see what is still reported: ${look}`);
     }
     throw error;
   }

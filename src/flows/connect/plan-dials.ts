@@ -138,9 +138,9 @@ function refuseIncompatible(findings: readonly Finding[]): void {
   const [first] = failed;
   if (!first) return;
   const words = failed.map((finding) => COMPATIBILITY_CHECKS.find(({ id }) => id === finding.id)?.says(finding));
-  throw new MeshctlError('Incompatible', `these clusters cannot be of one mesh: ${words.join('; ')}`, {
+  throw new MeshctlError('Incompatible', `these clusters cannot form one mesh: ${words.join('; ')}`, {
     // A hint may be a command, or end with one, which nothing follows.
-    hint: `${failed.length > 1 ? 'Checks' : 'Check'}: ${[...new Set(failed.map(({ id }) => id))].join(', ')} (--skip-checks leaves checks out)${first.hint ? `: ${first.hint}` : ''}`,
+    hint: `${failed.length > 1 ? 'Checks' : 'Check'}: ${[...new Set(failed.map(({ id }) => id))].join(', ')} (--skip-checks skips checks)${first.hint ? `: ${first.hint}` : ''}`,
     details: { findings: failed },
   });
 }

@@ -199,7 +199,7 @@ export function prepareParting(
     warnings: [
       ...common.map(
         ([client, server]) =>
-          `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: once it no longer dials, the certificate is still good`,
+          `"${client.name}" logged in to "${server.name}" with a certificate that other clusters use too: the certificate stays valid after it stops dialling`,
       ),
       ...openConnections(dials),
       ...unfinishedRotations(dials),
@@ -223,7 +223,7 @@ function unfinishedRotations(dials: readonly [DisconnectedCluster, DisconnectedC
     ...['--category', 'tls'],
   ]);
   return [
-    `a rotation of the CA is unfinished, and goes on in each cluster by itself; where it stands, and how → ${look}`,
+    `a rotation of the CA is unfinished, and has to be finished in each cluster separately; to see how → ${look}`,
   ];
 }
 
@@ -243,7 +243,7 @@ function openConnections(dials: readonly [DisconnectedCluster, DisconnectedClust
       'deployment/clustermesh-apiserver',
     ]);
     const names = parted.map(([client]) => `"${client.name}"`).join(', ');
-    return `context "${context}" refuses ${names} once etcd has lost the user, but a connection that is still open goes on with what it watches → to end it too: ${restart}`;
+    return `context "${context}" refuses ${names} once etcd has lost the user, but a connection that is still open keeps receiving what it watches → to end it too: ${restart}`;
   });
 }
 

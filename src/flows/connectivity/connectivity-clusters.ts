@@ -80,7 +80,7 @@ export async function deploy(flow: Flow, cluster: TestCluster, waitMs: number): 
 
 const IMAGE_HINT =
   'Give an image that the nodes can pull with --image: it answers HTTP on port 8080 at /hostname, and has curl and sleep. ' +
-  "Without --image it is agnhost of Kubernetes' own tests.";
+  'The default is agnhost, which Kubernetes tests itself with.';
 
 async function awaitRollout(flow: Flow, cluster: TestCluster, deployment: KubeObject, waitMs: number): Promise<void> {
   const { client } = cluster.member;
@@ -160,7 +160,7 @@ export async function ask(cluster: TestCluster, requests: Requests, clusters: re
   const [pod] = await podsOf(cluster, CLIENT_CONTAINER);
   if (!pod) {
     throw new MeshctlError('NotFound', `context "${client.context}": no client pod is ready in ${cluster.namespace}`, {
-      hint: 'It ran when the test began: see what became of its node.',
+      hint: 'It was running when the test began: see what happened to its node.',
       details: { context: client.context },
     });
   }

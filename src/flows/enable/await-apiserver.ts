@@ -56,13 +56,13 @@ export async function awaitAddress(flow: Flow, { client, namespace }: Target, wa
       ),
     async (cause) => {
       const events = await readEvents(client, ref);
-      const said = events.length > 0 ? `: ${events.join('; ')}` : ', and no event of it says why';
+      const said = events.length > 0 ? `: ${events.join('; ')}` : ', and none of its events says why';
       return new MeshctlError(
         'Timeout',
         `context "${client.context}": the load balancer of Service ${namespace}/${APISERVER} has no address after ${waitMs / 1000} s${said}`,
         {
           hint:
-            'Look at what gives addresses here (cloud controller, MetalLB, LB-IPAM), or do without: --service-type NodePort. ' +
+            'Check what assigns addresses here (cloud controller, MetalLB, LB-IPAM), or do without: --service-type NodePort. ' +
             GO_ON,
           details: { context: client.context, object: `Service ${namespace}/${APISERVER}`, events },
           cause,
@@ -163,14 +163,18 @@ function stalled({ client: { context }, namespace }: Target, { says, hint }: Sta
 
 function scaledDown({ client: { context }, namespace }: Target, deployment: KubeObject): MeshctlError {
   const object = `Deployment ${namespace}/${APISERVER}`;
-  return new MeshctlError('ClusterMeshNotEnabled', `context "${context}": ${object} has 0 replicas: nobody is served`, {
-    // Whoever scaled it owns the field by now, so that enable --replicas alone would be a conflict.
-    hint: scaleUpCommand({ context, namespace }, deployment),
-    details: { context, object, reason: 'scaled-to-zero' },
-  });
+  return new MeshctlError(
+    'ClusterMeshNotEnabled',
+    `context "${context}": ${object} has 0 replicas, so no peer is served`,
+    {
+      // Whoever scaled it owns the field by now, so that enable --replicas alone would be a conflict.
+      hint: scaleUpCommand({ context, namespace }, deployment),
+      details: { context, object, reason: 'scaled-to-zero' },
+    },
+  );
 }
 
-const GO_ON = 'Run the same command again to go on.';
+const GO_ON = 'Run the same command again to continue.';
 
 async function rolloutError({ client, namespace }: Target, waitMs: number, cause: MeshctlError): Promise<MeshctlError> {
   const [deployment, pods] = await Promise.all([
@@ -180,7 +184,7 @@ async function rolloutError({ client, namespace }: Target, waitMs: number, cause
   const [trouble, ...others] = workloadTroubles(deployment, pods);
   const takeBack = deployment && takeBackCommand(client.context, deployment, 'spec.template');
   const lack = trouble && isUnschedulable(trouble) ? await readLackOfRoom(client, namespace, deployment) : undefined;
-  const setBack = takeBack && `Take back what was --set of its pods, where that is why: ${takeBack}`;
+  const setBack = takeBack && `Undo what was --set on its pods, if that is why: ${takeBack}`;
   const events = trouble ? [] : await readEvents(client, apiserverDeploymentRef(namespace));
   const said = trouble?.says ?? [...pods.flatMap(unreadiness), ...events][0];
   const otherImage =
@@ -215,7 +219,7 @@ async function siblingImageHint(
   const sibling = daemonSet && apiserverImageFor(agentFactsOf(daemonSet).image);
   if (sibling === undefined || sibling === imageOf(deployment)) return undefined;
   const command = meshctlCommand('clustermesh enable', { context: client.context }, ['--image', sibling]);
-  return `Give an image that the nodes can pull, or credentials for its registry with --pull-secret. Beside the agents' image there is: ${command}`;
+  return `Give an image that the nodes can pull, or credentials for its registry with --pull-secret. From the registry of the agents' image: ${command}`;
 }
 
 /** Why no node takes a pod, with the command by which one does; undefined where the nodes may not be listed. */

@@ -88,7 +88,7 @@ export async function disableCluster(
   await during(
     flow,
     {
-      doing: `${client.context}: waiting for the pods to go`,
+      doing: `${client.context}: waiting for the pods to terminate`,
       done: `${client.context}: the pods are gone`,
     },
     () =>

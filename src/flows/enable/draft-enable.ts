@@ -258,7 +258,7 @@ function withRenderedService(snapshot: ClusterSnapshot, objects: readonly KubeOb
 /** Fields that are otherwise than rendered by the operator's own will, of whichever run. */
 function settingNotes(objects: readonly KubeObject[]): string[] {
   const names = objects.flatMap((object) => keptSettingsOf(object).map(([path]) => settingName(object, path)));
-  return names.length > 0 ? [`Set: ${names.join(', ')} (--unset takes one back)`] : [];
+  return names.length > 0 ? [`Set: ${names.join(', ')} (--unset undoes one)`] : [];
 }
 
 function warningsOf(

@@ -60,7 +60,7 @@ export function leavingEffects({ target, draft, peers }: LeavingCluster): PeerEf
   const cluster = target.client.context;
   const own = draft.peers.map((peer): PeerEffect => {
     const points = peers.remaining.includes(peer);
-    const why = points ? 'this cluster leaves the mesh, and it goes on pointing here' : 'this cluster leaves the mesh';
+    const why = points ? 'this cluster leaves the mesh, and it keeps pointing here' : 'this cluster leaves the mesh';
     return { cluster, peer, becomes: 'cut', why };
   });
   const elsewhere = peers.prepared?.effects.filter((effect) => effect.cluster !== cluster) ?? [];

@@ -35,7 +35,7 @@ export async function requireDiallersConnected(
   const names = [...new Set(lacking.map(({ peer }) => peer))];
   throw new MeshctlError(
     'Incompatible',
-    `context "${context}": ${names.join(', ')} is not connected now, so nobody could tell whether it still is after the switch of KVStoreMesh`,
+    `context "${context}": ${names.join(', ')} is not connected now, so it could not be verified that it still is after KVStoreMesh is switched`,
     {
       hint: `See why, and fix it or disconnect from it first: ${meshctlCommand('clustermesh status', { context })}`,
       details: { context, peers: names },

@@ -42,7 +42,7 @@ const seeLog = (place: Place, container: string) =>
   kubectlCommand(place, ['logs', 'deployment/clustermesh-apiserver', '-c', container]);
 
 const seeUsers = (place: Place) =>
-  `The apiserver container makes the users from ConfigMap clustermesh-remote-users; look at its log: ${seeLog(place, 'apiserver')}`;
+  `The apiserver container creates the users from ConfigMap clustermesh-remote-users; look at its log: ${seeLog(place, 'apiserver')}`;
 
 /** What a refusal means to the operator once time is up; until then it is retried, because mounts and users follow late. */
 const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
@@ -99,7 +99,7 @@ const BY_OTHER_CA: ReadonlySet<string> = new Set<EtcdReadReason>(['timeout', 'tl
 const REPLACED_CA: Words = {
   says: `its server certificate is from another CA than the one that its etcd was started with (Secret ${SERVER_CERT_SECRET})`,
   hint: ({ context }) =>
-    `Have them agree again; it asks before a peer is cut off: ${meshctlCommand('clustermesh enable', { context })}`,
+    `Make them match again; it asks before a peer is cut off: ${meshctlCommand('clustermesh enable', { context })}`,
 };
 
 /**
@@ -139,8 +139,8 @@ export async function explainRefusal(
   const hint = () => usersAdvice(direction, configMap);
   if (role === undefined) {
     const says = configMap
-      ? `someone has taken the user out of ConfigMap ${REMOTE_USERS_CONFIGMAP} again`
-      : `there is no ConfigMap ${REMOTE_USERS_CONFIGMAP} of which its clustermesh-apiserver would make the user`;
+      ? `someone has removed the user from ConfigMap ${REMOTE_USERS_CONFIGMAP} again`
+      : `there is no ConfigMap ${REMOTE_USERS_CONFIGMAP} from which its clustermesh-apiserver would create the user`;
     return refusal(direction, 'user-missing', { says, hint }, last);
   }
   if (role !== REMOTE_ROLE) {
@@ -155,7 +155,7 @@ function usersAdvice({ client, server }: Direction, configMap: KubeObject | unde
   const { context } = server.snapshot;
   return configMap
     ? listAdvice(context, configMap, [client.identity.name])
-    : `Have it made: ${meshctlCommand('clustermesh enable', { context })}`;
+    : `Create it: ${meshctlCommand('clustermesh enable', { context })}`;
 }
 
 /**

@@ -70,10 +70,10 @@ async function userNotMade(
   const isOld = (time: number | undefined) => time !== undefined && flow.now().getTime() - time > TAKEN_UP_WITHIN_MS;
   if (!times.every(isOld)) return undefined;
   const { context } = client;
-  const words = `${message}, although ConfigMap ${REMOTE_USERS_CONFIGMAP} has had the user for long`;
+  const words = `${message}, although ConfigMap ${REMOTE_USERS_CONFIGMAP} has had the user for a while`;
   // etcd lives and dies with its pod: a new one has the users of the list.
   const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
-  const hint = `The apiserver container has not made the user; a new pod has those of the list: ${restart}`;
+  const hint = `The apiserver container has not created the user; a new pod creates those of the list: ${restart}`;
   return new MeshctlError(code, words, { hint, cause, details: { ...details, reason: 'user-not-made' } });
 }
 

@@ -136,7 +136,7 @@ function readAll(
 function found(members: readonly FileMember[], target: Target): FileMember {
   const member = members.find((one) => one.target === target);
   if (member) return member;
-  throw new MeshctlError('Bug', `context "${target.client.context}" is of no cluster of the file`);
+  throw new MeshctlError('Bug', `context "${target.client.context}" belongs to no cluster of the file`);
 }
 
 async function readMember(member: FileMember, spec: MeshSpec, templates: Templates): Promise<ReadMember> {

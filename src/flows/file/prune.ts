@@ -60,7 +60,7 @@ export async function preparePrune(
   const named = (name: string): DisconnectedCluster => {
     const cluster = byName.get(name);
     if (cluster) return cluster;
-    throw new MeshctlError('Bug', `cluster "${name}" is to be parted from, and was not read`);
+    throw new MeshctlError('Bug', `cluster "${name}" is to be disconnected, and was not read`);
   };
   const outer = extra.strangers.flatMap(({ peer, knownBy }) =>
     knownBy.flatMap((name) => [

@@ -85,7 +85,7 @@ async function proveServed(flow: Flow, { target, own, connect }: PreparedAccept,
           );
         }
         return [
-          `context "${context}": no etcd could be asked whether it lets ${user} in; the other cluster's own connection shows it`,
+          `context "${context}": no etcd could be asked whether it lets ${user} in; whether the other cluster connects will show it`,
         ];
       }),
   );

@@ -19,7 +19,7 @@ export interface PreparedRevoke {
 }
 
 /**
- * Finds an invitation and plans its end: no message of it is accepted any more, and nobody is let in by it.
+ * Finds an invitation and plans its end: none of its messages is accepted any more, and it lets no one in.
  * @param id its beginning is enough where no other one begins so
  * @throws MeshctlError `NotFound`, naming those that there are; `Usage` for a beginning that several have
  */
@@ -59,7 +59,7 @@ export async function prepareRevoke(flow: Flow, target: Target, id: string): Pro
 function endOf({ record, secret }: KeptInvitation, context: string, now: Date): Step {
   return record.role === 'guest' && record.expires > now
     ? revokeStep(context, secret, record)
-    : forgetStep(context, secret, 'no message of it is accepted any more');
+    : forgetStep(context, secret, 'none of its messages is accepted any more');
 }
 
 function oneOf(invitations: readonly KeptInvitation[], id: string, context: string): KeptInvitation {

@@ -187,12 +187,12 @@ async function watched(flow: Flow, post: Post, probe: ProbeRun, options: ProbeOp
     const outside = stations.stations.find(({ place }) => place.kind === 'node' && place.deviceMtu === undefined);
     if (!outside || options.via === 'pods') return stations;
     flow.progress.warn(
-      `context "${context}": a pod with hostNetwork on node ${outside.place.node} does not have the node's address; its agents are asked instead`,
+      `context "${context}": a pod with hostNetwork on node ${outside.place.node} does not have the node's address; its agents are used instead`,
     );
   } catch (error) {
     flow.signal.throwIfAborted();
     if (options.via === 'pods' || !(error instanceof MeshctlError)) throw error;
-    flow.progress.warn(`${error.message}; its agents are asked instead`);
+    flow.progress.warn(`${error.message}; its agents are used instead`);
   }
   return agents();
 }
@@ -206,7 +206,7 @@ async function watching({ via, stations, failed }: Stations, context: string): P
       limit(async (): Promise<Station | ProbePlace> => {
         try {
           const start = readWatchStart(await run('watch', [String(WATCH_SECONDS)]));
-          if (!start) return { ...place, failed: `the probe on node ${place.node} does not watch` };
+          if (!start) return { ...place, failed: `the probe on node ${place.node} is not listening` };
           return { place: withMtus(place, start), run };
         } catch (error) {
           if (!(error instanceof MeshctlError) || error.code === 'Interrupted') throw error;

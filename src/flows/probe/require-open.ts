@@ -43,7 +43,7 @@ export async function requireOpenNetwork(
     'NetworkBlocked',
     `nothing was changed: the network ${blocked.length > 0 ? 'does not carry the mesh' : 'is not proved'}: ${says.join('; ')}`,
     {
-      hint: `What drops it, and the rules that mend it: ${meshctlCommand('connectivity probe', { context })}`,
+      hint: `What drops it, and the rules that fix it: ${meshctlCommand('connectivity probe', { context })}`,
       details: { failures: blocked.map(({ verdict, from, to, packets }) => ({ verdict, from, to, packets })) },
     },
   );

@@ -226,7 +226,7 @@ async function requireNoNewPeers(
       'Conflict',
       `context "${context}": ${strangers.join(', ')} was connected meanwhile, with the former CA, which therefore stays trusted`,
       {
-        hint: `To go on with all peers: ${meshctlCommand('clustermesh certs rotate', { context: contexts })}`,
+        hint: `To continue with all peers: ${meshctlCommand('clustermesh certs rotate', { context: contexts })}`,
         details: { context, peers: strangers, stop: true },
       },
     );

@@ -68,7 +68,7 @@ async function carryOut(flow: Flow, targets: readonly Target[], run: PhaseRun, w
   const others = await Promise.all(rest.map((step) => withWholeAuthority(targets, step)));
   const ready = await prepareWrites(others, make);
   if (phase.name === 'peers') await prove(flow, targets, proofsAfter(members, others, ready), work);
-  // Nobody may let go of the former CA before every pod shows a certificate of the new one.
+  // Nobody may stop trusting the former CA before every pod shows a certificate of the new one.
   if (phase.name === 'let-go') await prove(flow, targets, proofsOf(members), work);
   say('writing');
   await writer.write(others, async (step) => readyWrite(ready, step), nudge);

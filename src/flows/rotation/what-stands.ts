@@ -71,7 +71,7 @@ export function sayWhatStands(
   const expired = expiredIn(members, flow.now());
   const how =
     expired.length > 0 ? `Whoever uses these is cut off: ${expired.join('; ')}. ` : `Nothing is cut off: ${trusted}`;
-  flow.progress.warn(`${how}To go on: ${again}`);
+  flow.progress.warn(`${how}To continue: ${again}`);
 }
 
 /** The certificates and CAs that steps have made. */

@@ -234,6 +234,6 @@ function lackOf(report: StatusReport): string {
   const [heldOver] = problems.filter((problem) => problem.heldOver);
   if (heldOver) return `a new connection of ${context} to ${heldOver.peer}`;
   const fault = faults.find(({ outage }) => outage);
-  if (fault) return `${context} to be mended: ${describeFault(fault)}`;
+  if (fault) return `${context} to be fixed: ${describeFault(fault)}`;
   return `${kvstoremesh.replicas - kvstoremesh.connected} of ${kvstoremesh.replicas} KVStoreMesh replicas of ${context} to connect`;
 }

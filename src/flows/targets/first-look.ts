@@ -92,7 +92,7 @@ async function locateByAgents(
     'Usage',
     `context "${context}": Cilium is in several namespaces: ${[namespace, ...more].join(', ')}`,
     {
-      hint: `Say which one, in service commands with --cilium-namespace: -n ${shellWord(`${context}=${namespace}`)}`,
+      hint: `Name one, in service commands with --cilium-namespace: -n ${shellWord(`${context}=${namespace}`)}`,
       details: { context, namespaces: [namespace, ...more] },
     },
   );

@@ -30,7 +30,7 @@ export interface ClusterWriter {
 }
 
 const WAITING =
-  'interrupted: writes that are under way are waited for; another Ctrl-C ends at once and leaves clusters half-way';
+  'interrupted: waiting for writes that are under way; another Ctrl-C stops at once and leaves clusters half changed';
 
 /**
  * @param parallel clusters at a time

@@ -71,7 +71,7 @@ async function rollBackCluster(
 ): Promise<ClusterRollback> {
   const { context } = target.client;
   const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS);
-  const task = flow.progress.start(`${context}: putting back ${countOf(journal)}`);
+  const task = flow.progress.start(`${context}: rolling back ${countOf(journal)}`);
   const undone = await rollback(target.client, journal, { signal });
   const objects = undone.map(({ ref, outcome, error }) => ({
     object: describeRef(ref),
@@ -98,7 +98,7 @@ async function rollBackCluster(
       ...(late && command ? { mend: command } : {}),
     };
   }
-  task.fail(`${context}: could not put back ${named('failed')}`);
+  task.fail(`${context}: could not roll back ${named('failed')}`);
   flow.progress.warn(
     `context "${context}": ${failed.error?.message ?? 'unknown'}${command ? ` → when it can be reached: ${command}` : ''}`,
   );
@@ -111,14 +111,14 @@ async function nudgeAgain(flow: Flow, target: Target, signal: AbortSignal): Prom
     await nudgePods(flow, target, { pods: 'apiserver-and-agents', withdraw: true, signal });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    flow.progress.warn(`context "${target.client.context}": its pods see what was put back a minute later (${why})`);
+    flow.progress.warn(`context "${target.client.context}": its pods see the rollback up to a minute later (${why})`);
   }
 }
 
 async function leaveCluster(flow: Flow, journal: Journal, { mend }: ClusterRollbackOptions): Promise<ClusterRollback> {
   const { cluster: context } = journal;
   const command = mend?.(context);
-  const way = command ? ` → to take them back: ${command}` : '';
+  const way = command ? ` → to undo them: ${command}` : '';
   flow.progress.warn(`context "${context}": ${standing(journal)} (--no-rollback)${way}`);
   return { context, outcome: 'left', objects: leftObjects(journal), ...(command ? { mend: command } : {}) };
 }
@@ -131,7 +131,9 @@ export function tellWhatStands(flow: Pick<Flow, 'progress'>, journals: readonly 
   const journal: Journal = { cluster: journals[0]?.cluster ?? '', entries: journals.flatMap(({ entries }) => entries) };
   if (journal.entries.length === 0) return;
   const { cluster: context } = journal;
-  flow.progress.warn(`context "${context}": ${standing(journal)}; the next run of the same command goes on from there`);
+  flow.progress.warn(
+    `context "${context}": ${standing(journal)}; the next run of the same command continues from there`,
+  );
   if (cause instanceof MeshctlError) {
     cause.details.rollback = [{ context, outcome: 'left', objects: leftObjects(journal) } satisfies ClusterRollback];
   }

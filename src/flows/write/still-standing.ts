@@ -45,8 +45,8 @@ export async function requireStanding(
   );
   const [first, ...others] = gone.flat();
   if (first === undefined) return;
-  throw new MeshctlError('Conflict', `${[first, ...others].join('; ')}: someone else has taken it away meanwhile`, {
-    hint: 'Look who else changes these clusters, then run the same command again.',
+  throw new MeshctlError('Conflict', `${[first, ...others].join('; ')}: someone else has removed it meanwhile`, {
+    hint: 'Find out who else changes these clusters, then run the same command again.',
     details: { missing: [first, ...others] },
   });
 }
@@ -97,7 +97,9 @@ export async function spareUsersOfOthers(
     const takeBack = rollbackAddUsers(added.filter((user) => !spared.includes(user)));
     made.rollback = (live) => takeBack(before, live);
     made.shared = true;
-    progress.info(`context "${context}": ${spared.join(', ')} stays, for another run has connected a cluster by it`);
+    progress.info(
+      `context "${context}": ${spared.join(', ')} stays, because another run has connected a cluster with it`,
+    );
   }
 }
 

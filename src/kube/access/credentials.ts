@@ -196,7 +196,7 @@ async function withFilesRead(
     const text = await readTextFile(path, what, limits);
     if (text !== undefined) return text;
     throw new MeshctlError('KubeconfigInvalid', `context "${name}": ${what} does not exist`, {
-      hint: `Put the file there, or ask whoever gave you context "${name}" for its entry anew.`,
+      hint: `Put the file there, or ask whoever gave you context "${name}" for a new copy of its entry.`,
       details: { context: name },
     });
   };

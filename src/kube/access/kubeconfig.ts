@@ -138,7 +138,7 @@ function requireUsable(name: string, cluster: Cluster, user: KubeconfigUser, fil
   if (!isUrl(cluster.server, ['http:', 'https:']))
     fail(`cluster "${cluster.name}" has no server with an http or https URL`);
   if (cluster.proxyUrl && !isUrl(cluster.proxyUrl, PROXY_PROTOCOLS))
-    fail(`the proxy-url of cluster "${cluster.name}" is no http, https or socks5 URL`);
+    fail(`the proxy-url of cluster "${cluster.name}" is not an http, https or socks5 URL`);
   if (user.plugin && user.plugin.command === '') fail(`the exec entry of user "${user.name}" names no command`);
 }
 

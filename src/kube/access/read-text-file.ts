@@ -18,9 +18,9 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const WHY: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EISDIR: 'it is a directory',
-  ENOTDIR: 'a part of its path is no directory',
-  ELOOP: 'its symbolic links go in a circle',
-  ENXIO: 'nobody answers there',
+  ENOTDIR: 'part of its path is not a directory',
+  ELOOP: 'its symbolic links form a loop',
+  ENXIO: 'nothing answers there',
 };
 
 /**
@@ -90,7 +90,10 @@ async function textOfPipe(
   const chunks: Buffer[] = [];
   let size = 0;
   return new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(fail(`nothing came of it within ${timeoutMs / 1000} s`)), timeoutMs);
+    const timer = setTimeout(
+      () => reject(fail(`nothing could be read from it within ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
     const abort = () => signal && reject(errorOfAbort(signal));
     signal?.addEventListener('abort', abort, { once: true });
     if (signal?.aborted) abort();

@@ -58,7 +58,7 @@ function transportHint(action: ApiAction, code: string): string {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return 'Use a server address that the certificate names, or set tls-server-name in the kubeconfig';
   if (TRANSPORT_WORDS[code]?.endsWith('unknown CA'))
-    return "Fetch the cluster's kubeconfig anew: its CA is not the API server's";
+    return "Fetch the cluster's kubeconfig again: its CA is not the API server's";
   if (action.through)
     return `Is the proxy up, and does it let connections to that server through? It is ${action.through}`;
   return `Is the cluster up, and reachable from here? try: ${kubectlCommand({ context: action.context }, ['get', 'ns'])}`;

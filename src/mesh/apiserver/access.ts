@@ -79,5 +79,5 @@ export function giveAccessCommand(
     const role = ['--clusterrole', APISERVER, '--serviceaccount', `${namespace}:${name}`];
     return kubectlCommand({ context }, ['create', 'clusterrolebinding', lost, ...role]);
   });
-  return `Restore what whoever installed it has made, or make it: ${commands.join(' && ')}`;
+  return `Restore them as they were installed, or create them: ${commands.join(' && ')}`;
 }

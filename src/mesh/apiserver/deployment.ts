@@ -63,7 +63,7 @@ export function scaleUpCommand(place: CommandPlace & { context: string }, deploy
 /** What to say of a Deployment of 0 replicas, with the command that brings it back; undefined where it is not at 0. */
 export function servesNobody(place: CommandPlace & { context: string }, deployment: KubeObject | undefined) {
   if (replicasOf(deployment) !== 0) return undefined;
-  return `the clustermesh-apiserver has 0 replicas, so this cluster serves nobody: ${scaleUpCommand(place, deployment)}`;
+  return `the clustermesh-apiserver has 0 replicas, so this cluster serves no peer: ${scaleUpCommand(place, deployment)}`;
 }
 
 const REPLICAS = 'spec.replicas';

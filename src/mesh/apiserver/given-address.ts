@@ -7,7 +7,7 @@ import { apiserverService } from './live.ts';
 export function givenAnother({ wished, given }: { wished: string; given: readonly string[] }): string {
   return (
     `the load balancer has ${given.join(', ')}, not ${wished}, which it was asked for (--load-balancer-ip): its provider ` +
-    'decides, and may want the address reserved first, or asked for by an annotation of its own'
+    'decides, and may want the address reserved first, or requested by an annotation of its own'
   );
 }
 

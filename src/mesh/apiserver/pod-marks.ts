@@ -115,7 +115,7 @@ export function requireSettledIdentity(snapshot: ClusterSnapshot): void {
  */
 export function settleIdentity(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): string {
   const back = wayBack(snapshot);
-  const follow = `let everything follow, and connect its peers anew: ${restartCommand(snapshot)}`;
+  const follow = `make everything follow, and reconnect its peers: ${restartCommand(snapshot)}`;
   if (back === undefined) return follow;
   return isUsable(snapshot.ciliumConfig) && !isTaken(snapshot, others) ? `${back}; or ${follow}` : back;
 }

@@ -51,8 +51,12 @@ export function requireRolling(snapshot: ClusterSnapshot, steps: readonly Step[]
   const changed = steps.find(({ object }) => keyOf(object) === keyOf(ref))?.changes ?? [];
   if (!stall || !changed.some(({ path }) => path.startsWith('spec.template'))) return;
   const object = `Deployment ${namespace}/${APISERVER}`;
-  throw new MeshctlError('Conflict', `context "${context}": ${stall.says}, and this needs new pods of it (${object})`, {
-    hint: stall.hint,
-    details: { context, object },
-  });
+  throw new MeshctlError(
+    'Conflict',
+    `context "${context}": ${stall.says}, and this change needs new pods (${object})`,
+    {
+      hint: stall.hint,
+      details: { context, object },
+    },
+  );
 }

@@ -138,7 +138,7 @@ function adviceOf(snapshot: ClusterSnapshot): string {
   const owner = foreignOwner(objects.get(keyOf(secretRef(namespace, CA_SECRET))));
   if (owner?.startsWith('cert-manager')) {
     return (
-      `The CA is made by ${owner}. Certificates that it has issued are kept and can be used; new ones it has to issue: ` +
+      `The CA belongs to ${owner}. Certificates that it has issued are kept and can be used, and it has to issue new ones: ` +
       'let the chart ask for them (clustermesh.apiserver.tls.auto.method=certmanager), or give the CA with --ca-cert and --ca-key.'
     );
   }

@@ -44,12 +44,12 @@ export function waysToAgree(snapshot: ClusterSnapshot, others: readonly ClusterS
   const sharing = peersOfOneCa(snapshot, others);
   const holder = others.find((other) => hasCopy(other, signer, sharing));
   const back = holder
-    ? `put back the CA that signed them, which context "${holder.context}" has: ${meshctlCommand('clustermesh enable', { context }, ['--ca-from-context', holder.context])}`
+    ? `restore the CA that signed them, which context "${holder.context}" has: ${meshctlCommand('clustermesh enable', { context }, ['--ca-from-context', holder.context])}`
     : `restore Secret ${namespace}/${CA_SECRET} from its backup`;
   const where = peers.map((peer) => otherOf(peer)?.context ?? unnamedContext(peer));
   const next =
     ca.keyMatches && sharing.length === 0
-      ? `to go over to the CA that is there, with nobody cut off: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
+      ? `to switch to the CA that is there without cutting off a peer: ${meshctlCommand('clustermesh certs rotate', { context: [context, ...where] })}`
       : `which cuts ${peers.join(', ')} off until connected again: ${meshctlCommand('clustermesh enable', { context }, ['--replace-ca'])}`;
   return forOtherOwners(`${back}; or, ${next}`, context, peersOfOthers(snapshot));
 }
@@ -88,7 +88,7 @@ export function signingFault(
   }
   if (!isForeignAuthority(snapshot)) return undefined;
   // Whom nobody trusts yet, nobody loses by certificates that are issued anew.
-  const anew = `issue the certificates anew: ${meshctlCommand('clustermesh enable', { context })}`;
+  const anew = `reissue the certificates: ${meshctlCommand('clustermesh enable', { context })}`;
   return { says: SIGNED_NOTHING, ways: waysToAgree(snapshot, others) ?? anew };
 }
 

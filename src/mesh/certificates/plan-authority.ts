@@ -103,11 +103,11 @@ export function planAuthority(
   });
   if (given && present?.publicKeySha256 === given.certificate.publicKeySha256) {
     if (state === 'usable') return keep(`the cluster has the CA of ${given.origin}`);
-    return make(lost ? 'the CA that signed the certificates comes back' : 'the key of the CA was missing', false);
+    return make(lost ? 'the CA that signed the certificates is restored' : 'the key of the CA was missing', false);
   }
   const inUse = signerInUse(snapshot);
   if (given && inUse && isSameKey(given.certificate, inUse)) {
-    return make('the CA that signed the certificates comes back', false);
+    return make('the CA that signed the certificates is restored', false);
   }
   if (!given && !replace) {
     if (lost) return { certificate: lost.certificate, replaces: false, makes: false };
@@ -123,9 +123,9 @@ export function planAuthority(
   const other = lost
     ? lost.certificate
       ? 'the certificates are from a different CA than'
-      : `the former CA is lost (there are ${lost.traces.join(', ')}), and no certificate of it is left that could be compared with`
+      : `the former CA is lost (there are ${lost.traces.join(', ')}), and none of its certificates is left to compare with`
     : state === 'unreadable'
-      ? `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)} that could be compared with`
+      ? `Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}, so it cannot be compared with`
       : `Secret ${namespace}/${CA_SECRET} holds a different CA than`;
   throw new MeshctlError('CertificateAuthority', `context "${context}": ${other} ${given?.origin}`, {
     hint:
@@ -148,7 +148,7 @@ export function authorityWarnings(
   const ways = makes ? undefined : waysToAgree(snapshot, others);
   if (ways && state === 'usable') {
     const secret = `Secret ${snapshot.namespace}/${CA_SECRET}`;
-    return [`${secret} ${SIGNED_NOTHING}, and this plan issues all of them anew from it. Instead, ${ways}`];
+    return [`${secret} ${SIGNED_NOTHING}, and this plan reissues all of them from it. Instead, ${ways}`];
   }
   if (makes || state === 'usable' || state === 'no-key') return [];
   const { context, namespace } = snapshot;
@@ -181,7 +181,7 @@ export function requireReplaceable({ context, namespace, objects }: ClusterSnaps
   if (force || !owner || !RESTORERS.test(owner)) return;
   throw new MeshctlError(
     'CertificateAuthority',
-    `context "${context}": Secret ${namespace}/${CA_SECRET} is made by ${owner}, which would put its CA back`,
+    `context "${context}": Secret ${namespace}/${CA_SECRET} is made by ${owner}, which would restore its own CA`,
     {
       hint: owner.startsWith('cert-manager')
         ? 'Change that Certificate or its issuer instead.'

@@ -31,7 +31,7 @@ export function reissueAdvice(
   if (!/^kubectl/.test(owner)) return elsewhere(owner, names);
   // What somebody put there by hand is a conflict, as long as there is anything in it.
   const force = hasCertificate(snapshot, secret) ? ['--force-conflicts'] : [];
-  return `somebody put it there (${owner}); take it over: ${meshctlCommand('clustermesh enable', { context }, force)}`;
+  return `someone put it there (${owner}); take it over: ${meshctlCommand('clustermesh enable', { context }, force)}`;
 }
 
 /** Whose hand a certificate is from that was put over meshctl's own: an apply is a conflict then, as with a Secret of theirs. */
@@ -41,7 +41,7 @@ export function handOn(secret: KubeObject | undefined): string | undefined {
 }
 
 function elsewhere(owner: string, names: readonly string[]): string {
-  return `${owner} made it: have it made anew there${covering(names)}`;
+  return `${owner} made it: have it reissued there${covering(names)}`;
 }
 
 function covering(names: readonly string[]): string {
@@ -61,7 +61,7 @@ function byTool(
     const brought =
       role &&
       `if its values bring it (clustermesh.apiserver.tls.${role}.cert), put a new one there${covering(names)}; else `;
-    return `${says} made it: ${brought ?? ''}an upgrade makes it anew: ${upgrade}`;
+    return `${says} made it: ${brought ?? ''}an upgrade reissues it: ${upgrade}`;
   }
   if (kind === 'certgen') {
     const job = kubectlCommand(place, ['create', 'job', `${CERTGEN}-now`, `--from=cronjob/${CERTGEN}`]);
@@ -70,7 +70,7 @@ function byTool(
   }
   if (kind === 'cert-manager' && names.length === 0) {
     // Its FAQ, "When do certs get re-issued?": also where the Secret does not exist.
-    return `${says} made it; cert-manager issues it anew once its Secret is gone, and connections go on: ${kubectlCommand(place, ['delete', 'secret', ...secrets])}`;
+    return `${says} made it; cert-manager reissues it once its Secret is gone, and connections stay up: ${kubectlCommand(place, ['delete', 'secret', ...secrets])}`;
   }
   const where = kind === 'cert-manager' ? '' : ' (in the values of a chart, clustermesh.apiserver.tls)';
   return `${elsewhere(says, names)}${where}`;

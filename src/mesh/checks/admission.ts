@@ -60,7 +60,7 @@ export const ADMISSION_CHECKS: readonly MeshCheck[] = [
     says: ({ args }) => {
       const by = listed(args.by);
       const closes = by === '' ? 'Cilium (enable-policy: always)' : by;
-      return `context "${args.context}": ${closes} ${args.lets === 'pods' ? 'lets in pods only, and peers come from nodes and load balancers' : 'lets nobody in'}`;
+      return `context "${args.context}": ${closes} ${args.lets === 'pods' ? 'lets in pods only, and peers come from nodes and load balancers' : 'lets no one in'}`;
     },
   },
   {

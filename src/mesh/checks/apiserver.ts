@@ -53,7 +53,7 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     }),
     run: ({ clusters }) => clusters.flatMap(unready),
     says: ({ args }) =>
-      `context "${args.context}": the Deployment clustermesh-apiserver ${args.replicas === 0 ? 'is scaled to 0 replicas, so it serves nobody' : 'is not fully rolled out and ready'}${args.stall ? `: ${args.stall}` : ''}`,
+      `context "${args.context}": the Deployment clustermesh-apiserver ${args.replicas === 0 ? 'is scaled to 0 replicas, so it serves no peer' : 'is not fully rolled out and ready'}${args.stall ? `: ${args.stall}` : ''}`,
   },
   {
     id: 'apiserver-address',

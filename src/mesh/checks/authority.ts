@@ -132,7 +132,7 @@ function rotatedCa(cluster: ClusterSnapshot, { clusters }: { clusters: readonly 
   return {
     things: isDoubtful || cluster.tlsSecrets.size === 0 ? [] : [CA_SECRET],
     otherwise: isDoubtful
-      ? 'a different CA is trusted too, which may be that of a peer that is not looked at'
+      ? 'a different CA is trusted too, which may be that of a peer outside this check'
       : 'there is no certificate that can be read',
   };
 }
@@ -178,7 +178,7 @@ function knownUsers(cluster: ClusterSnapshot, { clusters }: { clusters: readonly
     ? 'there is no ConfigMap clustermesh-remote-users'
     : users.length === 0
       ? 'it lets no peer in by a user of its own'
-      : `${users.join(', ')} may be of clusters that are not looked at`;
+      : `${users.join(', ')} may belong to clusters outside this check`;
   return { things: strangersOf(cluster, clusters).map(clusterNameOf), otherwise };
 }
 
@@ -189,7 +189,7 @@ function unknownUsers(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[])
   const users = (cluster.remoteUsers ?? []).map(({ name }) => name);
   const unknown = users.filter((name) => name !== SHARED_USER && !known.includes(name));
   if (unknown.length === 0) return [];
-  const reason = `${unknown.join(', ')} may be of clusters that are not looked at`;
+  const reason = `${unknown.join(', ')} may belong to clusters outside this check`;
   return [findingOf('tls-orphaned-users', 'skip', cluster.context, { reason })];
 }
 

@@ -90,7 +90,7 @@ function pointingTo(cause: Finding, { id, cluster }: Finding): Finding {
 function wordsOf({ says }: Pick<MeshCheck, 'says'>, finding: Finding): string {
   if (finding.severity !== 'skip') return says(finding);
   const { needs, reason, context } = finding.args;
-  const why = needs === undefined ? reason : `not looked at, because ${needs} did not pass`;
+  const why = needs === undefined ? reason : `skipped, because ${needs} did not pass`;
   const place = context === undefined ? '' : `context "${context}": `;
   // What an error says begins with its context, too.
   return String(why).startsWith(place) ? String(why) : `${place}${why}`;

@@ -131,7 +131,7 @@ function runOne<Input extends CheckInput>(
   });
   const lostForAll = lackOf(undefined);
   if (lostForAll !== undefined) return [skipped({ needs: lostForAll })];
-  if (input.clusters.length === 0) return [skipped({ reason: 'no cluster was looked at' })];
+  if (input.clusters.length === 0) return [skipped({ reason: 'no cluster was checked' })];
   const all = input.clusters.filter(({ context }) => lackOf(context) === undefined);
   const skips: Finding[] = [];
   const clusters: ClusterSnapshot[] = [];

@@ -31,7 +31,7 @@ export const APISERVER_VERSION_CHECKS: readonly Check[] = [
         return [{ id: 'apiserver-version', severity: 'fail', cluster: context, args, hint }];
       }),
     says: ({ args }) =>
-      `context "${args.context}": the clustermesh-apiserver is ${args.apiserver}, the agents are ${args.agents}: it belongs to them and has their version`,
+      `context "${args.context}": the clustermesh-apiserver is ${args.apiserver}, the agents are ${args.agents}: both have to be of the same version`,
   },
 ];
 
@@ -73,7 +73,7 @@ function versionSkew({ clusters }: CheckInput): Finding[] {
       id: 'version-skew',
       severity: 'fail',
       args: { versions: [oldest, newest].map(({ context, version }) => `${context}: ${formatVersion(version)}`) },
-      hint: 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first, or go on with --skip-checks version-skew.',
+      hint: 'Cilium supports a mesh of consecutive minor versions: upgrade the older ones first, or continue with --skip-checks version-skew.',
     },
   ];
 }

@@ -30,6 +30,6 @@ export function ciliumMissing(looked: Looked, namespaceFlag = '-n'): MeshctlErro
   const message = `context "${context}": Cilium runs in namespace ${namespace}, but its ConfigMap ${CILIUM_CONFIG} is missing`;
   const hint =
     'Restore it from a backup, or as Cilium was installed (helm upgrade with --reuse-values writes it again); ' +
-    `${was.length > 0 ? `${was.join(', ')}; ` : ''}do not install Cilium anew over the one that runs.`;
+    `${was.length > 0 ? `${was.join(', ')}; ` : ''}do not reinstall Cilium over the one that runs.`;
   return new MeshctlError('CiliumMissing', message, { hint, details });
 }

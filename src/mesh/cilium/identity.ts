@@ -105,7 +105,7 @@ export function wayBack(
     ...(id === undefined ? {} : { 'cluster-id': String(id) }),
   };
   const what = [...(name === undefined ? [] : [`the name "${name}"`]), ...(id === undefined ? [] : [`the id ${id}`])];
-  return `Put ${what.join(' and ')} back, with which it was set up: ${configureCommand({ context, namespace }, data)}`;
+  return `Restore ${what.join(' and ')}, with which it was set up: ${configureCommand({ context, namespace }, data)}`;
 }
 
 /** The command line that sets keys of a cluster's cilium-config. */

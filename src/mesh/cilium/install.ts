@@ -84,7 +84,7 @@ export function readCiliumInstall(
       'CiliumUnsupported',
       `context "${context}": ${unknown} cannot be determined from the agent's image ${agent.image} (supported: Cilium ${supportedRange()})`,
       {
-        hint: version === undefined ? 'Say it with --cilium-version, e.g. 1.20.0.' : 'Say it with --image.',
+        hint: version === undefined ? 'Give it with --cilium-version, e.g. 1.20.0.' : 'Give it with --image.',
         details: { context, image: agent.image },
       },
     );

@@ -34,7 +34,7 @@ export function podRanges(snapshot: ClusterSnapshot): PodRanges {
     return {
       given: [],
       pools: [],
-      otherwise: 'there is no ConfigMap cilium-config to say where pods have addresses from',
+      otherwise: 'there is no ConfigMap cilium-config that says where pods get their addresses from',
     };
   const ipam = config.ipam ?? 'cluster-pool';
   const notRead = own === undefined ? ', and its CiliumNodes could not be read' : '';

@@ -130,7 +130,7 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
       id: 'apiserver-skew',
       severity: 'fail',
       contexts,
-      message: `${place}the clustermesh-apiserver is ${formatVersion(own)}, the agents are ${[...new Set(versions.map(minorOf))].join(' and ')}: it belongs to them and has their version`,
+      message: `${place}the clustermesh-apiserver is ${formatVersion(own)}, the agents are ${[...new Set(versions.map(minorOf))].join(' and ')}: both have to be of the same version`,
       hint: followAgentsHint(context, agents.some(({ image }) => versionOfImage(image)) ? undefined : newest),
     });
   }
@@ -149,7 +149,7 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
       severity: 'warn',
       contexts,
       message: `${place}Cilium ${formatVersion(newest)} is newer than this meshctl knows (${supportedRange()})`,
-      hint: 'Look for a newer meshctl.',
+      hint: 'Check for a newer meshctl.',
     });
   }
   const tested = testedKubernetes(newest);

@@ -118,12 +118,12 @@ function refuseBrokenAuthority(
   const { context, namespace } = snapshot;
   const secret = `Secret ${namespace}/${CA_SECRET}`;
   const weaker =
-    'With --credentials legacy it gets the common certificate, which cannot be taken back from one peer alone.';
+    'With --credentials legacy it gets the common certificate, which cannot be revoked for one peer alone.';
   throw new MeshctlError(
     'CertificateAuthority',
     `context "${context}": a client certificate for "${client.identity.name}" cannot be issued: ${secret} ${fault.says}`,
     {
-      hint: choice === 'auto' ? `${weaker} Instead, ${fault.ways}` : `To mend it, ${fault.ways}`,
+      hint: choice === 'auto' ? `${weaker} Instead, ${fault.ways}` : `To fix it, ${fault.ways}`,
       details: { context, object: secret },
     },
   );

@@ -174,7 +174,7 @@ function newMarks(live: KubeObject | undefined, outgoing: readonly Direction[], 
   return differingMarks(live, Object.assign({}, ...outgoing.map(({ marks }) => marks), served) as Marks);
 }
 
-const WRITES_DOWN = 'what was chosen is written down, for the next connect';
+const WRITES_DOWN = 'the choices are recorded for the next connect';
 
 function markChanges(live: KubeObject | undefined, marks: Marks): Change[] {
   return Object.entries(marks).map(([name, to]) => {
@@ -188,7 +188,7 @@ function markChanges(live: KubeObject | undefined, marks: Marks): Change[] {
 function reasonForCertificate({ client, server, credential }: Direction, now: Date): string | undefined {
   const present = client.snapshot.peerCertificates.get(server.identity.name);
   if (credential.kind === 'shared-ca') return undefined;
-  if (credential.issued) return reasonToCopy(present, credential.issued.facts, 'it is signed anew');
+  if (credential.issued) return reasonToCopy(present, credential.issued.facts, 'it is reissued');
   if (credential.kind === 'legacy') return reasonToCopy(present, server.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET));
   if (!canSign(server) && usableWithoutSigner(client, server, now)) return undefined;
   const { certificate } = requireSigner(server.snapshot, `a client certificate for "${client.identity.name}"`);

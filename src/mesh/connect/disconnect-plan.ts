@@ -180,7 +180,7 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
           gone.length > 0
             ? `does not dial ${peers.join(', ')} any more`
             : isHere && stillDialled.length > 0
-              ? `writes down that ${stillDialled.join(', ')} ${stillDialled.length === 1 ? 'does' : 'do'} not dial back`
+              ? `records that ${stillDialled.join(', ')} ${stillDialled.length === 1 ? 'does' : 'do'} not dial back`
               : 'what was chosen for them is forgotten',
         write: { method: 'edit', edit },
       },

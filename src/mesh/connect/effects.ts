@@ -88,7 +88,7 @@ function fileEffects(steps: readonly Step[], peer: string, direction: Direction 
   return [
     {
       becomes: 'unknown',
-      why: `${words}: nobody has tried ${untried.join(', ')} from there`,
+      why: `${words}: ${untried.join(', ')} has not been tried from there`,
       mend: dialServiceCommand(client.snapshot.context, { name: peer, context: server.snapshot.context }),
     },
   ];

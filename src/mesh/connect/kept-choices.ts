@@ -74,7 +74,7 @@ export function choiceNotes({ client, server, endpoint }: Direction): string[] {
   const [from, to] = [client.identity.name, server.identity.name];
   const notes: string[] = [];
   if (!dials(client, server) && dialsOneWay(server, client)) {
-    notes.push(`"${from}" begins to dial "${to}": until now that connection was one-way`);
+    notes.push(`"${from}" starts to dial "${to}": until now that connection was one-way`);
   }
   if (server.given) return notes;
   const reset = dialServiceCommand(client.snapshot.context, { name: to, context: server.snapshot.context });

@@ -53,7 +53,7 @@ export function requireSoundServers(directions: readonly Direction[], steps: rea
     const secrets = [SERVER_CERT_SECRET, ...(isOther ? [REMOTE_CERT_SECRET] : [])] as const;
     throw new MeshctlError(
       'CredentialRefused',
-      `context "${context}": the server certificate of its clustermesh-apiserver (Secret ${SERVER_CERT_SECRET}) ${fault.says}, so nobody can connect to it`,
+      `context "${context}": the server certificate of its clustermesh-apiserver (Secret ${SERVER_CERT_SECRET}) ${fault.says}, so no peer can connect to it`,
       {
         hint: capital(reissueAdvice(direction.server.snapshot, secrets, fault.names)),
         details: { context, reason: fault.reason },

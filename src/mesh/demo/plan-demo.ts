@@ -50,7 +50,7 @@ export function planDemo(clusters: DemoPair, namespace: string): DemoPlan {
   if (!madeConnection && known && !ways.every(Boolean)) {
     throw new MeshctlError(
       'Incompatible',
-      `contexts ${contexts.map((name) => `"${name}"`).join(' and ')} are connected by half, which the demo could not put back afterwards`,
+      `contexts ${contexts.map((name) => `"${name}"`).join(' and ')} are half connected, which the demo could not restore afterwards`,
       {
         hint: meshctlCommand('clustermesh connect', { context: one.context }, [
           ...['--destination-context', other.context, '--connection-mode', 'bidirectional'],

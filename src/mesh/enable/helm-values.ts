@@ -93,7 +93,7 @@ function notesOf(
   if (!explicit && leavesUsersOut(install) && snapshot.remoteUsers === undefined) {
     notes.push(
       'The chart leaves ConfigMap clustermesh-remote-users to others, and the pods cannot start without it: ' +
-        `let it be made: ${meshctlCommand('clustermesh enable', { context: snapshot.context }, ['--via-helm'])}`,
+        `create it: ${meshctlCommand('clustermesh enable', { context: snapshot.context }, ['--via-helm'])}`,
     );
   }
   const set = [...snapshot.objects.values()].flatMap((object) =>

@@ -56,7 +56,7 @@ export function refuseHiddenChoices(
     {
       hint:
         kept.length > 0
-          ? `Take it back in the same run: ${(again ?? inContext)(...kept.flatMap((name) => ['--unset', name]))}`
+          ? `Undo it in the same run: ${(again ?? inContext)(...kept.flatMap((name) => ['--unset', name]))}`
           : 'Leave one of them out.',
       details: { context: live.context, settings: names },
     },

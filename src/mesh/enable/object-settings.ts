@@ -135,7 +135,7 @@ function keepField(object: KubeObject, path: string, value: unknown, context: st
   } catch (error) {
     if (!(error instanceof MeshctlError)) throw error;
     throw new MeshctlError('Usage', `context "${context}": an earlier run's ${error.message}`, {
-      hint: `Take it back: ${unsetCommand(context, [settingName(object, path)])}`,
+      hint: `Undo it: ${unsetCommand(context, [settingName(object, path)])}`,
       cause: error,
     });
   }
@@ -145,7 +145,7 @@ function keepField(object: KubeObject, path: string, value: unknown, context: st
 function setField(object: KubeObject, path: string, value: unknown, { lenient = false } = {}): void {
   const where = `--set ${settingName(object, path)}`;
   const refuse = (what: string, hint?: string) => new MeshctlError('Usage', `${where}: ${what}`, { hint });
-  if (FIXED_PATHS.some((pattern) => pattern.test(path))) throw refuse('this field is not to be chosen');
+  if (FIXED_PATHS.some((pattern) => pattern.test(path))) throw refuse('this field cannot be set');
   const segments = segmentsOf(path);
   if (!segments) throw refuse('this is not a path', 'Write it like spec.template.spec.containers[etcd].resources.');
   let parent: unknown = object;

@@ -111,7 +111,7 @@ export function rotationNotes(snapshot: ClusterSnapshot, steps: readonly Step[])
   const goOn = meshctlCommand('clustermesh certs rotate', { context: snapshot.context }, [
     ...(rotation.stage === 'trusting' ? ['--ca'] : []),
   ]);
-  return [`${describeUnfinished(rotation)}; what is kept stays so, and once enabled again it goes on with: ${goOn}`];
+  return [`${describeUnfinished(rotation)}; what is kept stays as it is; once enabled again, continue with: ${goOn}`];
 }
 
 function isCertificate({ kind, metadata }: KubeObject): boolean {

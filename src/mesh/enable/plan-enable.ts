@@ -88,7 +88,7 @@ export function requireNoConflicts(
 /** What else than --force-conflicts ends a conflict. */
 function otherWay(context: string, steps: readonly Step[], owners: readonly string[]): string {
   const earlier = [...new Set(steps.flatMap(earlierSettings))];
-  if (earlier.length > 0) return `Take back what an earlier --set chose: ${unsetCommand(context, earlier)}`;
+  if (earlier.length > 0) return `Undo an earlier --set: ${unsetCommand(context, earlier)}`;
   const edits = sourceEdits(steps);
   const set = edits === undefined ? 'Change them where they are managed' : `Set ${edits}`;
   return owners.some((owner) => owner.startsWith('Helm')) ? `${set}, let Helm do it with --via-helm` : set;

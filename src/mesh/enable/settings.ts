@@ -140,7 +140,7 @@ function requireServiceChoices(snapshot: ClusterSnapshot, { type }: ServiceExpos
   ];
   throw refuse(
     `the class of a load balancer cannot be changed (it is ${live.loadBalancerClass ?? "the cluster's default"})`,
-    `By way of another type, which gives up its address, so that peers have to be connected anew: ${steps.join(' && ')}`,
+    `Change the type and back, which gives up its address, so that peers have to be reconnected: ${steps.join(' && ')}`,
   );
 }
 
@@ -204,7 +204,7 @@ function settleNodePort(snapshot: ClusterSnapshot, identity: ClusterIdentity, ch
     throw new MeshctlError(
       'Usage',
       `context "${snapshot.context}": another Service has the node port ${choices.nodePort}`,
-      { hint: 'Choose another one with --node-port, or none: then one is chosen that is free.' },
+      { hint: 'Choose another one with --node-port, or leave the flag out to get one that is free.' },
     );
   }
   return choices.nodePort ?? livePort ?? defaultNodePort(identity.id, new Set([...used, ...peerPorts(snapshot)]));

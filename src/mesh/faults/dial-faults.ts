@@ -212,7 +212,7 @@ function trustFault(
   const isUnknown = serverIssuer !== undefined && trust !== undefined && distrusts(trust, serverIssuer);
   if (isUnknown) {
     const says = isRefused
-      ? `${peer} has another CA by now than the one that is trusted here and has issued the client certificate`
+      ? `${peer} now has another CA than the one that is trusted here and issued the client certificate`
       : `the server certificate of ${peer} is from a different CA than the one that is trusted here`;
     return { id: 'peer-ca', says, key: 'ca' };
   }

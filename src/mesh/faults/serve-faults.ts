@@ -131,7 +131,7 @@ function replicaFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault
     const stall = stallOf(snapshot, deployment);
     const told = stall
       ? { says: `${says}: ${stall.says}`, hint: stall.hint }
-      : withoutRoom(snapshot, `${says}: a new pod of it is not ready`);
+      : withoutRoom(snapshot, `${says}: a new pod is not ready`);
     return [faultFor(snapshot, 'apiserver-rollout', { object, ...told })];
   }
   const whose = wanted === 1 ? 'the only replica' : `none of the ${wanted} replicas`;
@@ -153,7 +153,7 @@ function accessFaults(snapshot: ClusterSnapshot, deployment: KubeObject): Fault[
   const [first] = missing;
   if (!first) return [];
   const lost = missing.map(({ kind, isEmptied }) => (isEmptied ? `rights in its ${kind}` : kind)).join(' and ');
-  const says = `its clustermesh-apiserver has lost its ${lost}: a new pod of it could read nothing to serve`;
+  const says = `its clustermesh-apiserver has lost its ${lost}: a new pod could read nothing to serve`;
   const hint = giveAccessCommand(snapshot, deployment, missing);
   return [faultFor(snapshot, 'access-missing', { object: `${first.kind} ${first.name}`, says, hint })];
 }
@@ -199,7 +199,7 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
 
 const FROM_ELSEWHERE = {
   id: 'certificate-issuer' as const,
-  says: "the server certificate is from a different CA than this cluster's: nobody trusts it, and it lets nobody in",
+  says: "the server certificate is from a different CA than this cluster's: no peer trusts it, and it lets no peer in",
   key: 'tls.crt',
 };
 

@@ -33,7 +33,7 @@ export function sizeFaults(snapshot: ClusterSnapshot, { others = [] }: FaultsInp
     // One that was changed is the fault, and not those that it no longer goes with.
     if (!peers.includes(peer) || own === its || outdatedSize(other)) return [];
     const component = dialsThroughKvstoremesh(snapshot) ? 'kvstoremesh' : 'agent';
-    const says = `max-connected-clusters is ${own}, and ${its} in ${peer}: all clusters of a mesh need the same, from their installation on`;
+    const says = `max-connected-clusters is ${own}, and ${its} in ${peer}: all clusters of a mesh need the same value, set at installation`;
     return [{ id: 'max-connected-clusters-equal', component, peer, ...place, says }];
   });
 }

@@ -173,7 +173,7 @@ function halfConnections(clusters: readonly ExportedCluster[], dials: readonly N
     const [client, server] = [byName.get(from), byName.get(to)];
     const isBack = dials.some((dial) => dial.from === to && dial.to === from);
     if (isBack || !client || !server || dialsOneWay(client, server)) return [];
-    return [`${from} dials ${to} and not the other way round, which nobody has chosen: perhaps half of it is lost`];
+    return [`${from} dials ${to} and not the other way round, which no one chose: perhaps half of it is lost`];
   });
 }
 

@@ -68,7 +68,7 @@ function clusterFaults(spec: Fields, known: Known): ValueFault[] {
           ]
         : []),
       ...(connectOnly === true && cluster.enable !== undefined
-        ? [{ path: [...path, 'enable'], message: 'does not go with connectOnly, which leaves all of that alone' }]
+        ? [{ path: [...path, 'enable'], message: 'cannot be used with connectOnly, which leaves all of that alone' }]
         : []),
       ...known(recordOf(cluster.enable).caFrom, [...path, 'enable', 'caFrom']),
       ...enableFaults(recordOf(cluster.enable), recordOf(defaults.enable)).map((fault) => ({
@@ -148,7 +148,7 @@ function regionFaults(topology: Fields, known: Known, names: readonly string[]):
         const twice = home === undefined ? [] : [{ path: where, message: `"${text}" is in region "${home}" already` }];
         return [...known(text, where), ...twice];
       }),
-      ...(isAstray ? [{ path: [...at, 'hub'], message: `"${hub}" is no cluster of this region` }] : []),
+      ...(isAstray ? [{ path: [...at, 'hub'], message: `"${hub}" is not a cluster of this region` }] : []),
     ];
   });
   const homeless = names.filter((name) => !homes.has(name));
@@ -190,9 +190,7 @@ function endpointFaults(spec: Fields, known: Known, names: readonly string[]): V
         const isIdle = typeof to === 'string' && names.includes(to) && !dials.has(dialKey(text, to));
         return isIdle ? [{ path: at, message: `"${text}" does not dial "${to}" by the topology` }] : [];
       }),
-      ...(double === undefined
-        ? []
-        : [{ path, message: `is about a dial that endpoints[${double}] is about already` }]),
+      ...(double === undefined ? [] : [{ path, message: `is for a dial that endpoints[${double}] is for already` }]),
       ...textsOf(entry.addresses).flatMap(({ text, index: place }) => {
         const fault = endpointFault(text);
         return fault ? [{ path: [...path, 'addresses', place], ...fault }] : [];

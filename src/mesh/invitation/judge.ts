@@ -78,7 +78,7 @@ function judgeSeals(message: SignedMessage, seals: Seals, receiver: Receiver, no
     return {
       reason: 'expired',
       says: `${from} expired at ${expires.toISOString()}`,
-      hint: `Begin anew, from either side; from here: ${again}`,
+      hint: `Start over, from either side; from here: ${again}`,
     };
   }
   if (issued.getTime() > now.getTime() + CLOCKS_APART_MS) {
@@ -147,8 +147,8 @@ function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver, n
   if (answers.ca !== receiver.ca.sha256) {
     return {
       reason: 'other-ca',
-      says: `the ${step} of "${cluster.name}" is for a CA with the fingerprint ${fingerprintOf(answers.ca)}, and that of this cluster is ${fingerprintOf(receiver.ca.sha256)}: the CA was replaced meanwhile, or somebody stands between the two of you`,
-      hint: 'Compare the fingerprints by phone, and begin anew.',
+      says: `the ${step} of "${cluster.name}" is for a CA with the fingerprint ${fingerprintOf(answers.ca)}, and that of this cluster is ${fingerprintOf(receiver.ca.sha256)}: the CA was replaced meanwhile, or someone is intercepting the messages`,
+      hint: 'Compare the fingerprints by phone, and start over.',
     };
   }
   // The same message once more gives the same answer, but does not let in again whom somebody has parted from.
@@ -167,7 +167,7 @@ function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver, n
     return {
       reason: 'other-ca',
       says: `the ${step} is signed by another CA than the invitation of "${cluster.name}" was, by ${fingerprintOf(seals.ca?.sha256 ?? '')} and not ${fingerprintOf(record.peer.ca)}`,
-      hint: 'Compare the fingerprints by phone, and begin anew.',
+      hint: 'Compare the fingerprints by phone, and start over.',
     };
   }
   const { invited } = record.sent;
@@ -208,7 +208,7 @@ function judgeCertificate(message: SignedMessage, seals: Seals, receiver: Receiv
   return {
     reason: 'wrong-certificate',
     says: `the certificate in the ${message.step} of "${message.cluster.name}" cannot be used: ${why}`,
-    hint: 'Begin anew.',
+    hint: 'Start over.',
   };
 }
 

@@ -30,7 +30,7 @@ const PEM_LINES = /^(-----BEGIN ([A-Z ]+)-----\n([A-Za-z0-9+/=]+\n)+-----END \2-
  */
 export function parseMessage(text: string, source: string): SignedMessage {
   const refuse = (why: string): never => {
-    throw new MeshctlError('InvitationRefused', `${source} is no message of an invitation: ${why}`, {
+    throw new MeshctlError('InvitationRefused', `${source} is not an invitation message: ${why}`, {
       hint: 'Take the document as meshctl printed it, from its first line to its last.',
       details: { reason: 'unreadable' },
     });
@@ -44,7 +44,7 @@ export function parseMessage(text: string, source: string): SignedMessage {
   } catch {
     refuse('it has aliases');
   }
-  const fields = recordOf(content) ?? refuse('it is no mapping of fields');
+  const fields = recordOf(content) ?? refuse('it is not a mapping of fields');
   const { apiVersion, kind } = fields;
   if (kind !== MESSAGE_KIND) refuse(`its kind is not ${MESSAGE_KIND}`);
   if (apiVersion !== MESSAGE_API) refuse(`its apiVersion is not ${MESSAGE_API}`);
@@ -136,7 +136,7 @@ function refuseUnknown(
   const name = Object.keys(fields)[index] ?? '';
   // A name of any other form is not repeated on a terminal.
   const shown = /^[A-Za-z][A-Za-z0-9]{0,40}$/.test(name) ? `${path}${name}` : `field ${index + 1} of ${path || 'it'}`;
-  refuse(`${shown} is no field of it that this meshctl knows`);
+  refuse(`${shown} is not a field that this meshctl knows`);
 }
 
 function recordOf(value: unknown): Record<string, unknown> | undefined {

@@ -90,7 +90,7 @@ export function revokeStep(context: string, secret: KubeObject, record: Invitati
   if (record.state === 'revoked') return { ...base, action: 'keep', why: `it is revoked, and that is kept ${until}` };
   const patch = recordPatch({ ...record, state: 'revoked' }, true);
   const { resourceVersion } = secret.metadata;
-  const why = `no message of it is accepted any more; that is kept ${until}`;
+  const why = `none of its messages is accepted any more; that is kept ${until}`;
   return { ...base, action: 'update', why, write: { method: 'patch', patch, resourceVersion } };
 }
 

@@ -43,6 +43,6 @@ export function judgeRevocation(
     (other) => USED.includes(other.state) && other.peer?.name === name && other.issued > issued,
   );
   if (later) return kept(`it is connected by the later invitation ${later.id}`);
-  if (isDialled && !peersOfOthers(snapshot).includes(name)) return kept('it was connected anew by no invitation');
+  if (isDialled && !peersOfOthers(snapshot).includes(name)) return kept('it was reconnected without an invitation');
   return { becomes: 'parted', peer: name, why: 'it is connected by this invitation' };
 }

@@ -155,14 +155,14 @@ function healthNeeds(client: ClusterSnapshot, server: ClusterSnapshot): NetworkN
       port,
       ...nodes,
       required: true,
-      why: 'cilium-health tells by it which nodes are reached',
+      why: 'cilium-health uses it to see which nodes are reachable',
     },
     {
       kind: 'ping',
       protocol: 'icmp',
       ...nodes,
       required: false,
-      why: 'cilium-health measures the time to nodes by it',
+      why: 'cilium-health uses it to measure the latency to nodes',
     },
   ];
 }

@@ -148,11 +148,11 @@ function deadService(loss: Loss, around: Surroundings): ProbeAdvice {
   }
   const place = { context: server?.context, namespace: server?.namespace };
   return {
-    likely: `packets arrive, and nobody has the port on ${nodes}: Cilium's agent does not run there, or is set otherwise`,
+    likely: `packets arrive, but nothing listens on the port on ${nodes}: Cilium's agent does not run there, or is configured differently`,
     letThrough: [],
     hints: [
       `The agents: ${kubectlCommand(place, ['get', 'pods', '-l', AGENT_SELECTOR, '-o', 'wide'])}`,
-      `Whether the clusters are set alike: ${meshctlCommand('clustermesh check', { context: contextsOf(loss, around) })}`,
+      `Whether the clusters are configured alike: ${meshctlCommand('clustermesh check', { context: contextsOf(loss, around) })}`,
     ],
   };
 }
@@ -183,14 +183,14 @@ function smallMtu(loss: Loss, { clusters }: Surroundings): ProbeAdvice {
         ...['-p', JSON.stringify({ data: { mtu: String(mtu) } })],
       ]);
       const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', 'daemonset/cilium']);
-      return `Set the MTU of ${name} to ${mtu}${inside} (Helm value MTU=${mtu}), and start its pods anew once its agents have it: ${patch} && ${restart}`;
+      return `Set the MTU of ${name} to ${mtu}${inside} (Helm value MTU=${mtu}), and restart its pods once its agents have it: ${patch} && ${restart}`;
     }),
   };
 }
 
 function checkOf(loss: Loss, { clusters }: Surroundings, category: string): string {
   const context = clusters.find(({ name }) => name === loss.to)?.snapshot.context;
-  return `What it is like: ${meshctlCommand('clustermesh check', { context }, ['--category', category])}`;
+  return `Its state: ${meshctlCommand('clustermesh check', { context }, ['--category', category])}`;
 }
 
 /** Of the cluster into which packets are to be let; with both directions, of either that is known. */

@@ -7,7 +7,7 @@ export type ProbeVerdict =
   | 'open'
   /** It was sent to somebody who surely listens, and did not arrive. */
   | 'path-blocked'
-  /** It arrived, and nobody answers there. */
+  /** It arrived, and nothing answers there. */
   | 'service-unreachable'
   /** It arrived; the answer did not. */
   | 'one-way'
@@ -117,7 +117,7 @@ function judge(test: ProbeTest, evidence: Evidence, control: Said | undefined): 
   const unable = from.failed ?? evidence.unsent.get(from) ?? (test.kind === 'apiserver' ? undefined : to?.failed);
   const said = evidence.said.get(test.id);
   if (unable !== undefined || !said) {
-    return { test, verdict: 'not-tested', why: unable ?? `${from.node} said nothing of it` };
+    return { test, verdict: 'not-tested', why: unable ?? `${from.node} reported nothing about it` };
   }
   return { test, ...judgeBySender(test, said, evidence, control) };
 }

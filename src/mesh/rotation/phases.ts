@@ -8,11 +8,11 @@ export const ROTATION_PHASES = ['trust', 'replace', 'leaves', 'peers', 'let-go']
 export type PhaseName = (typeof ROTATION_PHASES)[number];
 
 const TITLES: Readonly<Record<PhaseName, string>> = {
-  trust: 'trust the new CA beside the present one',
-  replace: 'put the new CA in the place of the present one',
+  trust: 'trust the new CA along with the present one',
+  replace: 'replace the present CA with the new one',
   leaves: 'issue the certificates of each cluster',
   peers: 'issue the certificates with which clusters dial each other',
-  'let-go': 'let go of the former CA',
+  'let-go': 'stop trusting the former CA',
 };
 
 /** What a phase does, as in plans. */

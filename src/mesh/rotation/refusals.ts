@@ -47,7 +47,7 @@ export function requireAllPeers(
       'ClusterUnreachable',
       `${(unread ? strangers : unknown).join(', ')}, to which ${who} ${lacking.length === 1 ? 'is' : 'are'} connected, would be cut off by a new CA: ${why}`,
       {
-        hint: `${unread ? 'See first that it can be read' : 'Bring that cluster back first'}; or, if it is gone for good, forget it: ${gone}`,
+        hint: `${unread ? 'Make sure first that it can be read' : 'Bring that cluster back first'}; or, if it is gone for good, forget it: ${gone}`,
         details,
       },
     );
@@ -71,7 +71,7 @@ export function requireAllPeers(
     {
       hint:
         ofOthers.length > 0
-          ? `The owner of ${[...new Set(ofOthers.map(({ peer }) => peer))].join(', ')} is another one, who is invited anew, which cuts the connection in between: ${anew}`
+          ? `The owner of ${[...new Set(ofOthers.map(({ peer }) => peer))].join(', ')} is another one, who has to be invited again, which cuts the connection meanwhile: ${anew}`
           : `Renew what they hold together: ${together}; or forget a peer that is gone for good first: ${gone}`,
       details,
     },
@@ -159,7 +159,7 @@ export function refuseCommonCredentials(members: readonly Member[]): void {
       shared ? `contexts ${names} share a CA` : `contexts ${names} log in to each other without certificates for it`,
       {
         hint: shared
-          ? `Only a CA of one cluster can be rotated. Give ${copy.snapshot.context} one of its own, and connect anew, which cuts the connection in between: ${renew} && ${connect}`
+          ? `Only a CA of one cluster can be rotated. Give ${copy.snapshot.context} one of its own and reconnect, which cuts the connection meanwhile: ${renew} && ${connect}`
           : `Give them certificates for each other: ${connect}`,
         details: { contexts },
       },

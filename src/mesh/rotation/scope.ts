@@ -79,7 +79,7 @@ export function scopeRotation(
         return facts && ageMs >= (choice.olderThanMs ?? 0) ? [facts.certificate.sha256] : [];
       });
   const notes = [
-    ...inStage('replaced').map((one) => [one, 'goes on with the rotation of the CA that was interrupted'] as const),
+    ...inStage('replaced').map((one) => [one, 'resumes the rotation of the CA that was interrupted'] as const),
     ...(choice.ca ? finished : []).map(
       (one) => [one, 'has its new CA already: this run finishes the rotation in the other clusters'] as const,
     ),

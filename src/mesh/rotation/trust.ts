@@ -77,8 +77,8 @@ function hasAll({ facts }: RotatedCertificate, authorities: readonly TrustedAuth
 }
 
 const MARK_WORDS = {
-  mark: 'a comment is added to the peering files, so that the CAs are read anew',
-  unmark: 'the comment is taken out of the peering files, so that the CAs are read anew',
+  mark: 'a comment is added to the peering files, so that the CAs are read again',
+  unmark: 'the comment is taken out of the peering files, so that the CAs are read again',
 };
 
 /** The mark of pods that trust both CAs, in words, while the new one is yet to be made. */

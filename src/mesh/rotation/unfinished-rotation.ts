@@ -126,7 +126,7 @@ export function unfinishedWarning(
   all: readonly ClusterSnapshot[],
   joining: readonly string[] = [],
 ): string {
-  return `${describeUnfinished(rotation)}; certificates of either are kept. To go on → ${goOnCommand(snapshot, all, joining)}`;
+  return `${describeUnfinished(rotation)}; certificates of either are kept. To continue → ${goOnCommand(snapshot, all, joining)}`;
 }
 
 /** Of all clusters that are in the middle of one, how far it is and how it goes on. */

@@ -107,7 +107,7 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
 function leadOf({ id, outage }: Fault, connected: boolean): string | undefined {
   if (id === 'agents-missing') return undefined;
   if (id === 'peer-certificate-foreign') return connected ? 'connected, but not as itself' : undefined;
-  if (!outage) return 'no connection needs it now, but it cannot be done without for ever';
+  if (!outage) return 'no connection needs it now, but it will be needed';
   return connected ? 'connected, but would not come back' : 'would not come back';
 }
 
@@ -168,7 +168,7 @@ function mendOrCheck(
 function causeFirst(what: FailureClass | FaultId, hint: string, contexts: readonly string[]): string {
   if (!CAUSED_ELSEWHERE.has(what)) return hint;
   const check = meshctlCommand('clustermesh check', { context: contexts });
-  const otherwise = /^kubectl /.test(hint) ? `look yourself: ${hint}` : hint[0]?.toLowerCase() + hint.slice(1);
+  const otherwise = /^kubectl /.test(hint) ? `check by hand: ${hint}` : hint[0]?.toLowerCase() + hint.slice(1);
   return `Find the cause: ${check}; or ${otherwise}`;
 }
 

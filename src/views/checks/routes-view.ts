@@ -34,8 +34,7 @@ function headLines({ routes, clusters, complete, unreachable }: RoutesReport, th
   }
   if (clusters.length < 2) {
     const asked = clusters.length + unreachable.length;
-    const which =
-      asked < 2 ? 'only one cluster was looked at' : `only ${clusters.length} of ${asked} clusters answered`;
+    const which = asked < 2 ? 'only one cluster was read' : `only ${clusters.length} of ${asked} clusters answered`;
     return [
       `⚠️  ${theme.warn(`There is nothing to compare: ${which}`)}`,
       ...(asked < 2 ? [`   ${theme.dim('→')} ${meshctlCommand('clustermesh routes', {}, ['--all'])}`] : []),

@@ -41,7 +41,7 @@ export function connectText(
     ...(isSame ? [] : [`  • Objects: ${summariseActions(countActions(steps), theme)}`]),
     ...unproved.map(
       ({ from, to, addresses }) =>
-        `  • Who answers ${from} at ${addresses.join(', ')} is not known: that is no address of the Service of ${to}`,
+        `  • It is not known who answers ${from} at ${addresses.join(', ')}: the Service of ${to} has no such address`,
     ),
     ...(isUntold ? hintLines(`Whether they are connected: ${statusCommand()}`, theme, 2) : []),
   ].join('\n');

@@ -16,7 +16,7 @@ export function demoPlanText(plan: DemoPlan, { keep, image }: { keep: boolean; i
   ].join(', ');
   const lines = [
     theme.bold(`The demo in ${one.context} (${one.name}) and ${other.context} (${other.name}):`),
-    ...(formerly ? ['  - take away what a former demo left there'] : []),
+    ...(formerly ? ['  - remove what an earlier demo left there'] : []),
     `  + make namespace ${namespace} in both, and in it Service echo and the Deployments client and ${[one, other].map(({ name }) => `echo-${name}`).join(', ')}`,
     theme.dim(`      image ${image}`),
     ...(enable.length > 0
@@ -29,7 +29,7 @@ export function demoPlanText(plan: DemoPlan, { keep, image }: { keep: boolean; i
     ...(enabled.length > 0 ? [`  = Cluster Mesh is enabled in ${enabled.join(', ')} already, and stays`] : []),
     ...(connect ? [] : [`  = ${one.name} and ${other.name} are connected already, and stay so`]),
     '  ~ change what Service echo does, ask it from the client pods, scale its pods in one cluster to 0 and back',
-    keep ? `  = at the end, all of it stays (--keep): ${made}` : `  - at the end, take away what it made: ${made}`,
+    keep ? `  = at the end, all of it stays (--keep): ${made}` : `  - at the end, remove what it made: ${made}`,
   ];
   return lines.join('\n');
 }

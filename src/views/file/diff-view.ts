@@ -64,9 +64,9 @@ export function diffText(report: DiffReport, theme: Theme): string {
       ...(notInFile > 0 ? [`${counted(notInFile, 'thing')} that no file has`] : []),
     ].join(', ')}.`,
     ...(isTypeable ? [] : hintLines(pipeAgain(count, notInFile), theme, 2)),
-    ...(count > 0 && isTypeable ? hintLines(`Make it so: ${meshctlCommand('apply', {}, again)}`, theme, 2) : []),
+    ...(count > 0 && isTypeable ? hintLines(`Apply it: ${meshctlCommand('apply', {}, again)}`, theme, 2) : []),
     ...(prunable
-      ? hintLines(`Take away what is in no file: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
+      ? hintLines(`Remove what is in no file: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
       : []),
   ].join('\n');
 }

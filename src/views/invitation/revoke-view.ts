@@ -5,7 +5,7 @@ import type { Theme } from '../theme.ts';
 interface Revoked {
   context: string;
   id: string;
-  /** The cluster that is not let in any more. */
+  /** The cluster that is no longer let in. */
   shutOut?: string | undefined;
   /** The cluster that stays connected, or let in, and why, as a clause. */
   connected?: string | undefined;
@@ -15,13 +15,13 @@ interface Revoked {
 export function revokeText({ context, id, shutOut, connected, because }: Revoked, theme: Theme): string {
   return [
     `✅ Invitation ${id} is revoked`,
-    ...(shutOut === undefined ? [] : [`  • ${theme.bold(shutOut)} is not let in any more`]),
+    ...(shutOut === undefined ? [] : [`  • ${theme.bold(shutOut)} is no longer let in`]),
     ...(connected === undefined
       ? []
       : [
           `  • ${theme.bold(connected)} is still let in${because === undefined ? '' : `: ${because}`}`,
           ...hintLines(
-            `To part from it: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', connected])}`,
+            `To disconnect it: ${meshctlCommand('clustermesh disconnect', { context }, ['--peer', connected])}`,
             theme,
             2,
           ),

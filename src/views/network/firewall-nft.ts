@@ -18,7 +18,7 @@ const TABLE = 'inet filter';
 export function firewallNft(report: FirewallRules): string {
   const notes = [
     `Put in front of your own rules on every node: nft -f FILE. They are in the chains input and forward of ${TABLE}; where`,
-    'your tables and chains are called otherwise, call them so here. Router and VPN gateways: both in forward.',
+    'yours have other names, change them here. Router and VPN gateways: both in forward.',
   ];
   const sections = byDestination(report).flatMap(([cluster, rules]) => [
     ...['', `# ${clusterNote(cluster)}`],

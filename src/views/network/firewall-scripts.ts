@@ -32,7 +32,7 @@ const variable = ({ name }: FirewallCluster, what: string) =>
 /** `gcloud compute firewall-rules create`: one rule for what has the same ends. Egress is open unless a rule closes it. */
 const GCLOUD: Tool = {
   platform: 'gcloud',
-  notes: ['Of the network (VPC) of each cluster nobody but you knows the name: it is in a variable.'],
+  notes: ['Only you know the name of the network (VPC) of each cluster: set it in its variable.'],
   variables: (cluster) => [[variable(cluster, 'NETWORK'), `name of the VPC network of ${cluster.name}`]],
   commands: (cluster, rules) => {
     const same = groupBy(rules, ({ from, sources, destinations }) => [from, sources, destinations].join(' '));
@@ -60,7 +60,7 @@ function gcloudProtocol(rule: NumberedRule): string {
 const AWS: Tool = {
   platform: 'aws',
   notes: [
-    "Of the security group of each cluster's nodes nobody but you knows the id: it is in a variable. Network ACLs and the",
+    "Only you know the id of the security group of each cluster's nodes: set it in its variable. Network ACLs and the",
     'security group of a load balancer, if there is one, have to let the same through.',
   ],
   variables: (cluster) => [
@@ -102,7 +102,7 @@ const FIRST_PRIORITY = 1000;
 const AZ: Tool = {
   platform: 'az',
   notes: [
-    "Of the network security group of each cluster's nodes nobody but you knows the name and the resource group: they are in",
+    "Only you know the name and the resource group of the network security group of each cluster's nodes: set them in their",
     `variables. The priorities from ${FIRST_PRIORITY} on have to be free in it.`,
   ],
   variables: (cluster) => [

@@ -19,7 +19,7 @@ interface Raw {
 
 /** Resources of each cluster's cloud; where that cannot be told, its rules as a local value for modules of one's own. */
 export function firewallTerraform(report: FirewallRules): string {
-  const notes = ['What nobody but you knows of a cluster (its network or security group) is in variables.'];
+  const notes = ['What only you know of a cluster (its network or security group) is in variables.'];
   const sections = byDestination(report).flatMap(([cluster, rules]) => [
     '',
     `# ${clusterNote(cluster)}`,
@@ -82,7 +82,7 @@ const FORMS: Readonly<
     ),
   ],
   unknown: ({ name }, rules) => [
-    '# Nobody can tell from its nodes where it runs: the rules as a value, for a module of yours.',
+    '# Its nodes do not tell where it runs: the rules as a value, for a module of yours.',
     'locals {',
     `  meshctl_into_${identifier(name)} = [`,
     ...rules.flatMap((rule) => [

@@ -46,7 +46,7 @@ export function headNotes({ clusters, unknown }: FirewallRules, more: readonly s
   return [
     `What the network has to let through between ${clusters.map(({ name }) => name).join(', ')}. Made by:`,
     `  ${meshctlCommand('clustermesh firewall', { context: clusters.map(({ context }) => context) })}`,
-    'The ranges are those of the nodes (and pods, where they are routed natively) of now: make them anew when nodes of other',
+    'The ranges are those of the nodes (and pods, where they are routed natively) at this moment: make them again when nodes of other',
     'ranges join.',
     ...more,
     ...unknown.map(({ context, why }) => `Missing here: context "${context}": ${why}.`),

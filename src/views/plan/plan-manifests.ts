@@ -43,6 +43,6 @@ function reasonOf({ object, write }: Step): string {
     case undefined:
       return 'stays as it is in the cluster';
     default:
-      return 'meshctl changes entries of it in the cluster, beside those of others';
+      return 'meshctl changes entries of it in the cluster, next to those of others';
   }
 }

@@ -57,7 +57,7 @@ function lossCells({ namespace, name, now }: ServiceSurvival, loss: ClusterLoss,
 
 /** `mesh-2 by itself (2)`, `mesh-2 by mesh-3 (1), mesh-1 (2)`. */
 function servedBy({ cluster, uses, unserved }: Survivor): string {
-  if (uses.length === 0) return `${cluster} by nobody`;
+  if (uses.length === 0) return `${cluster} by none`;
   const servers = uses.map((use) => `${use.cluster === cluster ? 'itself' : use.cluster} (${use.backends})`).join(', ');
   return `${cluster} by ${servers}${unserved ? `, but its port ${unserved.join(', ')} by nobody` : ''}`;
 }

@@ -83,7 +83,7 @@ export function invitationLines({ context, invitations = [] }: StatusReport, the
 function servedLines({ peers, serves, enabled }: StatusReport, theme: Theme, contexts: Contexts = new Map()): string[] {
   if (peers.length > 0 || serves.length === 0 || !enabled) return [];
   const theirs = serves.map((name) => contextOf(contexts, name));
-  return hintLines(`how it is with them: ${meshctlCommand('clustermesh status', { context: theirs })}`, theme);
+  return hintLines(`their status: ${meshctlCommand('clustermesh status', { context: theirs })}`, theme);
 }
 
 /** One line on the cluster's nodes; says so when only a sample of them was asked. */

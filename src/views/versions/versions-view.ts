@@ -73,7 +73,7 @@ function verdict(
   const these = unreachable.length > 0 ? 'The versions of those that answered' : 'These versions';
   const headline =
     supported === undefined
-      ? '❔ Not all versions are known, so whether they go together is not either'
+      ? '❔ Not all versions are known, so their compatibility is not known either'
       : supported
         ? `✅ ${theme.ok(`${these} go together`)}`
         : `❌ ${theme.fail(`${these} do not go together`)}`;

@@ -5,8 +5,8 @@ export const CERTS_LIST = {
   path: ['clustermesh', 'certs', 'list'],
   summary: 'List every certificate of the mesh',
   description:
-    'Roles, subjects, issuers, serial numbers and the time that is left; with -o json also names and who uses them. ' +
-    'Keys are not read out. Exits 1 when a certificate is missing or unusable.',
+    'Shows roles, subjects, issuers, serial numbers and the time that is left; with -o json also names and who uses ' +
+    'them. Private keys are never shown. Exits 1 when a certificate is missing or unusable.',
   examples: [{ line: 'meshctl clustermesh certs list --all', what: 'all clusters of the kubeconfig that run Cilium' }],
   reachesClusters: true,
   options: [

@@ -16,9 +16,9 @@ export const CERTS_ROTATE = {
   summary: 'Renew the certificates of the mesh without cutting off a peer',
   description:
     'Renews the certificates of the clusters and those with which they dial each other; each one is proved before it is ' +
-    'handed out. Key sizes and validities stay as they are. With --ca, the CAs too: first everyone trusts the old and the ' +
-    'new CA, then all certificates come from the new one, and only then the old one is let go. A phase that fails is put ' +
-    'back; after an interruption the same command, also without --ca, goes on.',
+    'distributed. Key sizes and validities stay as they are. With --ca, the CAs too: first everyone trusts both the old ' +
+    'and the new CA, then all certificates are issued by the new one, and only then is the old one dropped. A phase ' +
+    'that fails is rolled back; after an interruption the same command, with or without --ca, resumes.',
   examples: [
     { line: 'meshctl clustermesh certs rotate --context gke,eks', what: 'new certificates from the same CAs' },
     { line: 'meshctl clustermesh certs rotate --all --older-than 30d', what: 'only those that are due' },
@@ -56,7 +56,7 @@ export const CERTS_ROTATE = {
     FORCE_CONFLICTS,
     DRY_RUN,
     YES,
-    waitDuration('for each step to become live', '5m'),
+    waitDuration('for each step to take effect', '5m'),
     RESULT_FORMAT,
   ],
 } as const satisfies CommandSpec;

@@ -57,7 +57,7 @@ function optionsOf(flags: FlagsOf<typeof CERTS_ROTATE>): RotateOptions {
   const { ca, olderThan, peer } = flags;
   const partial = [...(olderThan === undefined ? [] : ['--older-than']), ...(peer === undefined ? [] : ['--peer'])];
   if (ca && partial.length > 0) {
-    throw new MeshctlError('Usage', `--ca makes everything anew, so it does not go with ${partial.join(' and ')}`, {
+    throw new MeshctlError('Usage', `--ca renews everything, so it cannot be used with ${partial.join(' and ')}`, {
       hint: 'Leave one of them out.',
     });
   }
@@ -95,7 +95,7 @@ async function confirmNewAuthorities(context: CommandContext, prepared: Prepared
   const about = [
     planText(reportOf(prepared), context.theme),
     'The clustermesh-apiserver pods are replaced one by one, twice; no agent restarts, no peer is cut off.',
-    'What else uses Secret cilium-ca (Hubble) keeps certificates of the old CA until its own tool renews them.',
+    'Whatever else uses Secret cilium-ca (Hubble) keeps its certificates from the old CA until its own tool renews them.',
   ].join('\n');
   const agreed = await context.confirm('Replace the CAs?', about);
   if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the new CAs were not confirmed');

@@ -26,7 +26,7 @@ export function parsePeerName(text: string): string {
 export function parseCaFingerprint(text: string): string {
   const digits = parseFingerprint(text);
   if (digits !== undefined) return digits;
-  throw new MeshctlError('Usage', `"${text}" is no SHA-256 fingerprint`, {
+  throw new MeshctlError('Usage', `"${text}" is not a SHA-256 fingerprint`, {
     hint: 'Write it as it was shown to the other owner: SHA256: and 64 hexadecimal digits.',
   });
 }

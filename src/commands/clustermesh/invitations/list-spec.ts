@@ -3,8 +3,8 @@ import { CLUSTERS, NO_HEADERS, RESULT_FORMAT } from '../../options/shared-option
 
 export const INVITATIONS_LIST = {
   path: ['clustermesh', 'invitations', 'list'],
-  summary: 'List the invitations that a cluster has given and accepted',
-  description: 'How far each one has come, for what it waits, until when, and what this side does next.',
+  summary: 'List the invitations that a cluster has issued and accepted',
+  description: 'Shows how far each one has got, what it waits for, until when, and what this side does next.',
   examples: [{ line: 'meshctl clustermesh invitations list --context a', what: 'who has to act' }],
   reachesClusters: true,
   options: [

@@ -10,15 +10,15 @@ import {
 
 export const INVITATIONS_REVOKE = {
   path: ['clustermesh', 'invitations', 'revoke'],
-  summary: 'Take an invitation back',
+  summary: 'Revoke an invitation',
   description:
-    'Deletes the key that is kept for it: no message of it is accepted here any more, and nobody is let in by it. A ' +
-    'cluster that it has let in is shut out and not dialled any more, as by disconnect; that is shown, and asked. A cluster ' +
-    'that something else has let in too, or a later invitation, stays connected.',
+    'Deletes the key that is kept for it: no message of it is accepted here any more, and it lets no one in. A cluster ' +
+    'that it has let in is shut out and no longer dialled, as by disconnect; that is shown first, and it asks. A ' +
+    'cluster that something else has let in too, or a later invitation, stays connected.',
   examples: [
     {
       line: 'meshctl clustermesh invitations revoke 5f1c2a9e0b7d4c3f8a61e2d0 --context a',
-      what: 'nobody is let in by it',
+      what: 'it lets no one in',
     },
   ],
   arguments: [{ name: 'id', description: 'as "invitations list" shows it; its beginning is enough' }],

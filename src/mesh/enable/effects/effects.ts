@@ -271,8 +271,8 @@ export function doubtAboutUsers(snapshot: ClusterSnapshot): string | undefined {
   const hasRun = deployment && (podCaMark(deployment) !== undefined || availableReplicasOf(deployment) > 0);
   if (snapshot.remoteUsers !== undefined || !hasRun) return undefined;
   return (
-    'the list of the users that peers log in as is lost: it is made anew of the peers that this cluster dials, of those that ' +
-    'connect has written down, and of the other clusters of this kubeconfig; a cluster that only dials in and is none of ' +
-    'them loses access until it is connected again'
+    'the list of the users that peers log in as is lost: it is rebuilt from the peers that this cluster dials, those that ' +
+    'connect has recorded, and the other clusters of this kubeconfig; a cluster that only dials in and is none of ' +
+    'them loses access until it is reconnected'
   );
 }

@@ -74,7 +74,7 @@ function toAgents(snapshot: ClusterSnapshot, running: boolean): PeerMove | undef
       cluster: snapshot.context,
       object: secretRef(namespace, KVSTOREMESH_PEERS_SECRET),
       before: source,
-      why: 'nobody dials by it any more',
+      why: 'nothing dials with it any more',
       ...(isOurs(source)
         ? { action: 'delete', changes: [], write: { method: 'delete' } }
         : {
@@ -170,9 +170,9 @@ function requireNames(snapshot: ClusterSnapshot, { before, peers, to }: PeerMove
   );
   throw new MeshctlError(
     'Incompatible',
-    `context "${context}": only ${who} know by which address ${unknown.join(', ')} can be dialled (hostAliases)`,
+    `context "${context}": only ${who} know the address at which ${unknown.join(', ')} can be dialled (hostAliases)`,
     {
-      hint: `Part from ${unknown.join(', ')}, run this again, and connect anew. First: ${part}`,
+      hint: `Disconnect ${unknown.join(', ')}, run this again, and reconnect. First: ${part}`,
       details: { context, peers: unknown },
     },
   );

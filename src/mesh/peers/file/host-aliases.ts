@@ -77,7 +77,7 @@ export function removeAliasesSteps(snapshot: ClusterSnapshot, peers: readonly st
           path: aliasPath(peer),
           from: ipsOf(before, meshHostname(peer)).join(', '),
         })),
-        why: `nobody dials ${ours.join(', ')} any more; ${kvstoremesh ? 'restarts the clustermesh-apiserver' : 'restarts all agents'}`,
+        why: `nothing dials ${ours.join(', ')} any more; ${kvstoremesh ? 'restarts the clustermesh-apiserver' : 'restarts all agents'}`,
         write: {
           method: 'edit',
           edit: (live) => editAliases(live, orders, 'remove'),

@@ -38,11 +38,11 @@ function readAnew(text: string): PeerFile | UnreadablePeerFile {
   } catch {
     return { unreadable: 'it is not valid YAML' };
   }
-  if (!isRecord(content)) return { unreadable: 'it is no mapping of settings' };
+  if (!isRecord(content)) return { unreadable: 'it is not a mapping of settings' };
   const { endpoints } = content;
   if (!Array.isArray(endpoints) || endpoints.length === 0) return { unreadable: 'it names no endpoints' };
   const odd = endpoints.find((endpoint) => typeof endpoint !== 'string' || hostPortOf(endpoint) === undefined);
-  if (odd !== undefined) return { unreadable: 'an endpoint in it is no URL with a host' };
+  if (odd !== undefined) return { unreadable: 'an endpoint in it is not a URL with a host' };
   const textOf = (key: string) => (typeof content[key] === 'string' ? (content[key] as string) : undefined);
   return {
     endpoints: endpoints as string[],
