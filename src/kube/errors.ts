@@ -94,7 +94,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   }
   if (code === 404) return notFound(action, status, fail);
   if (code === 409 && status?.reason === 'AlreadyExists') {
-    return fail('Conflict', `${action.target} exists already`, 'run the command again');
+    return fail('Conflict', `${action.target} exists already`, 'Run the same command again.');
   }
   if (code === 409) return conflict(action, status, said, fail);
   if (code === 410) return fail('ApiFailure', `${cannot}: ${said}`);
@@ -107,14 +107,14 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   }
   const calling = /failed calling webhook "([^"]+)"/.exec(status?.message ?? '');
   if (calling) {
-    return fail('ApiFailure', `${cannot}: ${said}`, `is the service behind webhook "${calling[1]}" running?`, {
+    return fail('ApiFailure', `${cannot}: ${said}`, `Is the service behind webhook "${calling[1]}" running?`, {
       webhook: calling[1],
     });
   }
   const hint =
     code === 429
-      ? 'The API server is overloaded; try again later'
-      : 'Try again; if it lasts, look at the API server and its etcd';
+      ? 'The API server is overloaded; try again later.'
+      : 'Try again; if it lasts, check the API server and its etcd.';
   return fail('ApiFailure', `${cannot}: the API server answers ${code}: ${said}`, hint);
 }
 
@@ -148,7 +148,7 @@ function forbidden(action: ApiAction, user: string | undefined, message: string,
   }
   const hint =
     user === 'system:anonymous'
-      ? 'The kubeconfig gives this context no credentials that the API server knows'
+      ? 'The kubeconfig gives this context no credentials that the API server knows.'
       : grantHint({ context, namespace, verb, resource, apiGroup, user });
   return fail('Forbidden', `cannot ${attemptOf(action)}: ${who} may not ${verb} ${resource}${scope}`, hint, {
     user,
@@ -195,7 +195,7 @@ function conflict(action: ApiAction, status: KubeStatus | undefined, said: strin
     return fail(
       'Conflict',
       `cannot ${attemptOf(action)}: ${said}`,
-      'someone else changed it meanwhile; run the command again',
+      'Someone else changed it meanwhile; run the same command again.',
     );
   }
   const words = owned.map(({ field, manager }) => `${field} (${manager})`).join(', ');
@@ -212,7 +212,7 @@ function conflict(action: ApiAction, status: KubeStatus | undefined, said: strin
 function notFound(action: ApiAction, status: KubeStatus | undefined, fail: Fail): MeshctlError {
   const { kind, name } = status?.details ?? {};
   if (kind === 'namespaces' && name && name === action.namespace) {
-    return fail('NotFound', `namespace ${name} does not exist`, 'name another with -n, or create it');
+    return fail('NotFound', `namespace ${name} does not exist`, 'Name another one with -n, or create it.');
   }
   if (name) return fail('NotFound', `${action.target} does not exist`);
   // Without a name in the answer it is the kind that is not served, e.g. because its CRD is missing.
@@ -227,18 +227,18 @@ function unauthenticatedHint({ auth, certificateNotAfter }: Identity): string {
     case 'client certificate': {
       const date = certificateNotAfter?.toISOString().slice(0, 10);
       return certificateNotAfter && certificateNotAfter.getTime() < Date.now()
-        ? `The client certificate expired on ${date}: fetch a new kubeconfig`
-        : "The client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig again";
+        ? `The client certificate expired on ${date}: fetch a new kubeconfig.`
+        : "The client certificate is not from a CA that this cluster trusts: fetch the cluster's kubeconfig again.";
     }
     case 'token':
     case 'token file':
-      return 'The token may have expired: get a new one';
+      return 'The token may have expired: get a new one.';
     case 'auth provider':
-      return 'Log in again, e.g. with kubectl and the same context';
+      return 'Log in again, e.g. with kubectl and the same context.';
     case 'password':
-      return 'Check user name and password in the kubeconfig';
+      return 'Check user name and password in the kubeconfig.';
     case 'none':
-      return 'The kubeconfig gives this context no credentials';
+      return 'The kubeconfig gives this context no credentials.';
   }
 }
 

@@ -55,8 +55,8 @@ export async function readTemplate(installation: TemplateSource, path: string): 
   try {
     return objectIn(await installation.read(path));
   } catch (cause) {
-    throw new MeshctlError('Bug', `The template ${path} of this package is not readable`, {
-      hint: 'Reinstall meshctl',
+    throw new MeshctlError('Bug', `the template ${path} of this package is not readable`, {
+      hint: 'Reinstall meshctl.',
       cause,
     });
   }

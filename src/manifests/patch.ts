@@ -12,7 +12,7 @@ type Container = Record<string, unknown> | unknown[];
 export function patchObject(object: KubeObject, condition: TemplateCondition, values: RenderValues): void {
   const { path, template } = condition;
   const misfit = (segment: string | number) =>
-    new MeshctlError('Bug', `Template ${template} has nothing at "${segment}" of ${path.join('.')}`);
+    new MeshctlError('Bug', `template ${template} has nothing at "${segment}" of ${path.join('.')}`);
   let parent: Container = object;
   for (const segment of path.slice(0, -1)) {
     const key = keyIn(parent, segment);

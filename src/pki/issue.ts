@@ -112,7 +112,7 @@ function leafExtensions(spec: CertificateSpec) {
 
 function ipBytes(address: string): Buffer {
   // ipaddr.js alone would take "10" or "0x7f.1" for addresses.
-  if (isIP(address) === 0) throw new MeshctlError('Bug', `A certificate was asked for the IP address "${address}"`);
+  if (isIP(address) === 0) throw new MeshctlError('Bug', `a certificate was asked for the IP address "${address}"`);
   return Buffer.from(ipaddr.parse(address).toByteArray());
 }
 
@@ -130,21 +130,21 @@ function readSigner(authority: Authority, now: Date): Signer {
   const key = readPrivateKey(authority.privateKey);
   const certificate = readAuthorityCertificates(authority.certificate).find((entry) => entry.checkPrivateKey(key));
   if (certificate === undefined) {
-    throw new MeshctlError('CertificateAuthority', "The CA's private key does not belong to its certificate", {
-      hint: 'Put the certificate and the key of one CA into the Secret',
+    throw new MeshctlError('CertificateAuthority', "the CA's private key does not belong to its certificate", {
+      hint: 'Put the certificate and the key of one CA into the Secret.',
     });
   }
   if (!certificate.ca) {
-    throw new MeshctlError('CertificateAuthority', `The certificate "${nameOf(certificate)}" is not that of a CA`, {
-      hint: 'Use a certificate with the basic constraint CA:TRUE',
+    throw new MeshctlError('CertificateAuthority', `the certificate "${nameOf(certificate)}" is not that of a CA`, {
+      hint: 'Use a certificate with the basic constraint CA:TRUE.',
     });
   }
   const notAfter = new Date(certificate.validTo);
   if (notAfter <= now) {
     throw new MeshctlError(
       'CertificateAuthority',
-      `The CA "${nameOf(certificate)}" expired on ${notAfter.toISOString()}`,
-      { hint: 'Replace the CA and reissue all certificates' },
+      `the CA "${nameOf(certificate)}" expired on ${notAfter.toISOString()}`,
+      { hint: 'Replace the CA and reissue all certificates.' },
     );
   }
   const { subject, extensions } = parseCertificateDer(certificate.raw);
@@ -166,8 +166,8 @@ function readPrivateKey(pem: string): KeyObject {
     return createPrivateKey(pem);
   } catch {
     // Without the cause: OpenSSL's error says nothing of use, and nothing near a key should travel.
-    throw new MeshctlError('CertificateAuthority', "The CA's private key is not readable", {
-      hint: 'It must be an unencrypted PEM private key',
+    throw new MeshctlError('CertificateAuthority', "the CA's private key is not readable", {
+      hint: 'It must be an unencrypted PEM private key.',
     });
   }
 }
@@ -176,7 +176,7 @@ function readAuthorityCertificates(pem: string): X509Certificate[] {
   try {
     return certificatesOf(pem);
   } catch (cause) {
-    throw new MeshctlError('CertificateAuthority', "The CA's certificate is not readable", { cause });
+    throw new MeshctlError('CertificateAuthority', "the CA's certificate is not readable", { cause });
   }
 }
 

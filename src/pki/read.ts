@@ -33,9 +33,9 @@ export function readCertificate(pem: string): CertificateFacts {
     const [first] = certificatesOf(pem);
     if (first !== undefined) return factsOf(first);
   } catch (cause) {
-    throw new MeshctlError('CertificateAuthority', 'The certificate is not readable', { cause });
+    throw new MeshctlError('CertificateAuthority', 'the certificate is not readable', { cause });
   }
-  throw new MeshctlError('CertificateAuthority', 'There is no PEM certificate in the text', {
+  throw new MeshctlError('CertificateAuthority', 'there is no PEM certificate in the text', {
     hint: 'A certificate starts with the line -----BEGIN CERTIFICATE-----',
   });
 }

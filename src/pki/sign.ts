@@ -30,8 +30,8 @@ export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
   if (ecdsa === undefined) {
     throw new MeshctlError(
       'CertificateAuthority',
-      `The CA has a key of type ${[key.asymmetricKeyType, curve].filter(Boolean).join(' ')}, which cannot sign certificates for etcd`,
-      { hint: 'Use a CA with an RSA, ECDSA (P-256, P-384, P-521) or Ed25519 key' },
+      `the CA has a key of type ${[key.asymmetricKeyType, curve].filter(Boolean).join(' ')}, which cannot sign certificates for etcd`,
+      { hint: 'Use a CA with an RSA, ECDSA (P-256, P-384, P-521) or Ed25519 key.' },
     );
   }
   return { identifier: sequence(objectIdentifier(ecdsa.oid)), digest: ecdsa.digest };

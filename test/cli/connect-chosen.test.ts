@@ -270,7 +270,7 @@ describe('the plan of a connect', () => {
     // The address of a third cluster: somebody answers, with another CA.
     const another = await ok(...ARGV, '--destination-endpoint', 'mesh-2=172.18.3.100:2379', '--yes');
     expect(another.stdout).toContain('✅ mesh-1 and mesh-2 are set up to dial each other\n');
-    expect(another.stdout).toContain('Who answers mesh-1 at 172.18.3.100:2379 is not known');
+    expect(another.stdout).toContain('It is not known who answers mesh-1 at 172.18.3.100:2379');
     expect(another.stdout).toContain('meshctl clustermesh status --context mesh-1,mesh-2 --wait');
     const refused = await eventually(
       () => clusters.meshctl(['clustermesh', 'status', '--context', 'mesh-1,mesh-2']),

@@ -141,7 +141,10 @@ describe('a setting by which nobody is served', () => {
     const again = await meshctl(enable('mesh-2', '--force-conflicts'));
     expect(again).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('although mesh-1 is cut off') });
     const conflict = await meshctl(enable('mesh-2'));
-    expect(conflict).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`chose: ${takeBack}, or`) });
+    expect(conflict).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining(`Undo an earlier --set: ${takeBack}, or`),
+    });
     await meshctl.ok(takeBack.split(' ').slice(1));
     expect(two.store.get(refs.deployment('clustermesh-apiserver'))).toMatchObject({ spec: { replicas: 1 } });
     expect(await peersOf()).toEqual([]);

@@ -122,7 +122,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
       exitCode: 3,
       says:
         `✖ context "mesh-1": cannot reach the API server https://127.0.0.1:${port}: connection refused\n` +
-        '  → Is the cluster up, and reachable from here? try: kubectl --context mesh-1 get ns\n',
+        '  → Is the cluster up, and reachable from here? Try: kubectl --context mesh-1 get ns\n',
     });
     expect(await failureAsData(argv, { env })).toMatchObject({
       exitCode: 3,
@@ -141,7 +141,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     const { exitCode, says } = failureOf(await meshctl(argv, { env: { KUBECONFIG: path } }));
     expect(exitCode).toBe(3);
     expect(says).toMatch(
-      /^✖ context "mesh-1": the API server does not accept the credentials\n {2}→ The client certificate expired on \d{4}-\d\d-\d\d: fetch a new kubeconfig\n$/,
+      /^✖ context "mesh-1": the API server does not accept the credentials\n {2}→ The client certificate expired on \d{4}-\d\d-\d\d: fetch a new kubeconfig\.\n$/,
     );
   });
 
@@ -256,12 +256,12 @@ describe('a peer', () => {
 
 describe('a cluster that cannot be meshed', () => {
   it.each([
-    ['the name default', { 'cluster-name': 'default' }, 'cluster name "default"', 'Put the name "mesh-1" back'],
-    ['no name', { 'cluster-name': undefined }, 'cluster name "default"', 'Put the name "mesh-1" back'],
-    ['a name that Cilium refuses', { 'cluster-name': 'Mesh_1' }, 'cluster name "Mesh_1"', 'Put the name "mesh-1" back'],
-    ['the id 0', { 'cluster-id': '0' }, 'cluster id 0', 'Put the id 1 back'],
-    ['no id', { 'cluster-id': undefined }, 'cluster id 0', 'Put the id 1 back'],
-    ['an id out of range', { 'cluster-id': '256' }, 'cluster id 256', 'Put the id 1 back'],
+    ['the name default', { 'cluster-name': 'default' }, 'cluster name "default"', 'Restore the name "mesh-1"'],
+    ['no name', { 'cluster-name': undefined }, 'cluster name "default"', 'Restore the name "mesh-1"'],
+    ['a name that Cilium refuses', { 'cluster-name': 'Mesh_1' }, 'cluster name "Mesh_1"', 'Restore the name "mesh-1"'],
+    ['the id 0', { 'cluster-id': '0' }, 'cluster id 0', 'Restore the id 1'],
+    ['no id', { 'cluster-id': undefined }, 'cluster id 0', 'Restore the id 1'],
+    ['an id out of range', { 'cluster-id': '256' }, 'cluster id 256', 'Restore the id 1'],
     [
       'an impossible size of the mesh',
       { 'max-connected-clusters': '300' },
@@ -295,10 +295,10 @@ describe('a cluster that cannot be meshed', () => {
       'the same name',
       { 'cluster-name': 'mesh-2' },
       'the clusters are all named "mesh-2"',
-      'Put the name "mesh-1" back',
+      'Restore the name "mesh-1"',
       'cluster-name-unique',
     ],
-    ['the same id', { 'cluster-id': '2' }, 'both clusters have the id 2', 'Put the id 1 back', 'cluster-id-unique'],
+    ['the same id', { 'cluster-id': '2' }, 'both clusters have the id 2', 'Restore the id 1', 'cluster-id-unique'],
     [
       'another size of the mesh',
       { 'max-connected-clusters': '511' },

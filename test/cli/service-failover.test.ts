@@ -55,7 +55,7 @@ describe('service failover', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
       "NAMESPACE  NAME      WITHOUT  SURVIVES  READY LEFT     SERVED BY
-      default    borrowed  mesh-1   NO        0 of 1 (0 %)   mesh-2 by nobody
+      default    borrowed  mesh-1   NO        0 of 1 (0 %)   mesh-2 by none
       default    hidden    mesh-1   yes       1 of 2 (50 %)  mesh-2 by mesh-3 (1); mesh-3 by itself (1)
       default    local     mesh-1   yes       1 of 4 (25 %)  mesh-2 by itself (1)
       default    only      mesh-1   NO        0 of 1 (0 %)   no other cluster has the service

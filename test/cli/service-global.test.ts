@@ -116,7 +116,7 @@ describe('service global', () => {
             metadata.annotations[service.cilium.io/global]: true
             metadata.annotations[service.cilium.io/affinity]: local
       Plan: 2 to update.
-      Nothing was changed (--dry-run=server): the API server accepts all of it.
+      Nothing was changed (--dry-run=server): the API server accepts everything.
       "
     `);
     expect(annotationsIn('one')).toEqual({});

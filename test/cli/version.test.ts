@@ -87,14 +87,14 @@ describe('version', () => {
     const [, , ...table] = (stdout.split('\n✅')[0] ?? '').split('\n');
     for (const row of table) expect([...row].length, row).toBeLessThanOrEqual(80);
     expect(stdout).toContain(
-      '\n✅ These versions go together\n  ! context "mesh-2": agents of 1.19 and 1.20 run side by side',
+      '\n✅ These versions are compatible\n  ! context "mesh-2": agents of 1.19 and 1.20 run side by side',
     );
   });
 
   it('tells a skew that is not supported, and exits 1', async () => {
     const { exitCode, stdout } = await meshctl('version', '--context', 'mesh-1,mesh-3');
     expect(exitCode).toBe(1);
-    expect(stdout).toContain('❌ These versions do not go together');
+    expect(stdout).toContain('❌ These versions are not compatible');
     expect(stdout).toContain('✗ Cilium versions are more than one minor apart (mesh-3: 1.18.3; mesh-1: 1.20.0)');
     expect(stdout).toContain('! context "mesh-3": Cilium 1.18 is not tested with Kubernetes v1.36.1-gke.1000');
     const document = jsonOf(await meshctl('version', '--context', 'mesh-1,mesh-3', '-o', 'json'));

@@ -135,7 +135,7 @@ describe('enable stops, says what to do, and goes on at the next run', () => {
     const { exitCode, stderr } = await meshctl('enable');
     expect(exitCode).toBe(1);
     expect(stderr).toContain('ConfigMap kube-system/clustermesh-remote-users exists already');
-    expect(stderr).toContain('run the command again');
+    expect(stderr).toContain('Run the same command again');
     await expectConverged();
   });
 

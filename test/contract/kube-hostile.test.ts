@@ -28,7 +28,11 @@ describe('an answer that is something else', () => {
     ['an empty object', answer(200, {}), /the answer is not an object of that kind/],
     ['null', answer(200, null), /the answer is not an object of that kind/],
     ['a list', answer(200, []), /the answer is not an object of that kind/],
-    ['nothing (204)', (_request, response) => response.writeHead(204).end(), /the answer is not an object of that kind/],
+    [
+      'nothing (204)',
+      (_request, response) => response.writeHead(204).end(),
+      /the answer is not an object of that kind/,
+    ],
     [
       'an object of another kind',
       answer(200, { ...secretNamed('cilium-ca'), kind: 'Namespace' }),

@@ -77,7 +77,7 @@ describe('a server that cannot be reached', () => {
     await expect(open(server.url).get(SECRET)).rejects.toMatchObject({
       code: 'ClusterUnreachable',
       message: `context "c1": cannot reach the API server ${server.url}: connection refused`,
-      hint: 'Is the cluster up, and reachable from here? try: kubectl --context c1 get ns',
+      hint: 'Is the cluster up, and reachable from here? Try: kubectl --context c1 get ns',
       details: { context: 'c1', server: server.url },
     });
   });

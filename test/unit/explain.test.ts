@@ -17,7 +17,7 @@ describe('the page that explains ids', () => {
 
   it('says of each what it means, and what mends it', () => {
     const lacking = explanations.filter(
-      ({ text }) => !/^[A-Z`].+\n\n(\*\*In Cilium:\*\* .+\n\n)?\*\*Mend:\*\* \S/s.test(text),
+      ({ text }) => !/^[A-Z`].+\n\n(\*\*In Cilium:\*\* .+\n\n)?\*\*Fix:\*\* \S/s.test(text),
     );
     expect(lacking.map(({ id }) => id)).toEqual([]);
   });
@@ -36,9 +36,9 @@ describe('meshctl explain', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain('permission-denied\n\nThe TLS handshake succeeded, and etcd has no such user');
     expect(stdout).toMatch(
-      /^Mend: `meshctl clustermesh connect --context gke --destination-context eks` makes the user$/m,
+      /^Fix: `meshctl clustermesh connect --context gke --destination-context eks` makes the user first,$/m,
     );
-    expect(stdout).toContain('\n\nMend: as for ca-missing.\n');
+    expect(stdout).toContain('\n\nFix: as for ca-missing.\n');
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 

@@ -55,7 +55,9 @@ describe('a Deployment that gets no new pods', () => {
   it('is not given a template that it would not roll out', () => {
     const paused = deployment({ paused: true }, all);
     const plan = (path: string) => () => requireRolling(snapshotWith(paused), [step(paused, 'update', [path])]);
-    expect(plan('spec.template.metadata.annotations.meshctl.io/ca')).toThrow(/is paused, and this change needs new pods/);
+    expect(plan('spec.template.metadata.annotations.meshctl.io/ca')).toThrow(
+      /is paused, and this change needs new pods/,
+    );
     expect(plan('spec.replicas')).not.toThrow();
   });
 });

@@ -31,9 +31,9 @@ describe('401', () => {
     [{ kind: 'exec', command: '/opt/bin/aws' }, 'Log in again, e.g. aws sso login'],
     [{ kind: 'exec', command: 'gke-gcloud-auth-plugin' }, 'Log in again: gcloud auth login'],
     [{ kind: 'exec', command: 'kubelogin' }, 'Log in again, e.g. az login'],
-    [{ kind: 'exec', command: 'corp-login' }, 'Log in again with what corp-login takes its credentials from'],
-    [{ kind: 'token' }, 'The token may have expired: get a new one'],
-    [{ kind: 'none' }, 'The kubeconfig gives this context no credentials'],
+    [{ kind: 'exec', command: 'corp-login' }, 'Log in again with what corp-login takes its credentials from.'],
+    [{ kind: 'token' }, 'The token may have expired: get a new one.'],
+    [{ kind: 'none' }, 'The kubeconfig gives this context no credentials.'],
   ])('%o', (auth, hint) => {
     expect(refused(401, unauthorized, { auth })).toMatchObject({
       code: 'Unauthenticated',
@@ -46,7 +46,7 @@ describe('401', () => {
     const auth = { kind: 'client certificate' } as const;
     const certificateNotAfter = new Date('2024-02-03T04:05:06Z');
     expect(refused(401, unauthorized, { auth, certificateNotAfter }).hint).toBe(
-      'The client certificate expired on 2024-02-03: fetch a new kubeconfig',
+      'The client certificate expired on 2024-02-03: fetch a new kubeconfig.',
     );
   });
 });
@@ -106,7 +106,7 @@ describe('403', () => {
     const message =
       'secrets is forbidden: User "system:anonymous" cannot list resource "secrets" in API group "" at the cluster scope';
     expect(refused(403, failure(403, 'Forbidden', message)).hint).toBe(
-      'The kubeconfig gives this context no credentials that the API server knows',
+      'The kubeconfig gives this context no credentials that the API server knows.',
     );
   });
 
@@ -166,7 +166,7 @@ describe('409', () => {
   test('someone else wrote, or created it', () => {
     expect(refused(409, failure(409, 'Conflict', 'the object has been modified'))).toMatchObject({
       code: 'Conflict',
-      hint: 'someone else changed it meanwhile; run the command again',
+      hint: 'Someone else changed it meanwhile; run the same command again.',
     });
     expect(refused(409, failure(409, 'AlreadyExists', 'exists'))).toMatchObject({
       code: 'Conflict',
@@ -213,7 +213,7 @@ describe('rejected objects', () => {
     const message = 'Internal error occurred: failed calling webhook "policy.example.com": context deadline exceeded';
     expect(refused(500, failure(500, 'InternalError', message))).toMatchObject({
       code: 'ApiFailure',
-      hint: 'is the service behind webhook "policy.example.com" running?',
+      hint: 'Is the service behind webhook "policy.example.com" running?',
     });
   });
 

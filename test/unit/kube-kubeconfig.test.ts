@@ -71,7 +71,7 @@ describe('what cannot be loaded', () => {
     await expect(load({ path: '/nowhere/config' })).rejects.toMatchObject({
       code: 'KubeconfigMissing',
       message: 'no kubeconfig: /nowhere/config does not exist',
-      hint: 'Give --kubeconfig FILE or set KUBECONFIG',
+      hint: 'Give --kubeconfig FILE or set KUBECONFIG.',
     });
     await expect(load({ env: { HOME: folder } })).rejects.toMatchObject({ code: 'KubeconfigMissing' });
     await expect(load({})).rejects.toMatchObject({ code: 'KubeconfigMissing' });

@@ -107,7 +107,7 @@ function issuerOf({ certificates, issuer }: RenderFlags): IssuerRef {
     return { kind, name };
   }
   throw new MeshctlError('Usage', `--issuer "${issuer}" is not an issuer`, {
-    hint: 'Write it like ClusterIssuer/mesh',
+    hint: 'Write it like ClusterIssuer/mesh.',
   });
 }
 
@@ -141,7 +141,7 @@ function valuesOf(options: RenderFlags, { progress }: CommandContext): RenderVal
   }
   if (options.nodePort !== undefined && serviceType !== 'NodePort') {
     throw new MeshctlError('Usage', `--node-port cannot be used with a Service of type ${serviceType}`, {
-      hint: 'Add --service-type NodePort',
+      hint: 'Add --service-type NodePort.',
     });
   }
   if (platform !== undefined && serviceType !== 'LoadBalancer') {
@@ -183,7 +183,7 @@ async function fillCertificates(
     specs.map(async ({ secret, spec }) => {
       const { certificate, privateKey } = await issueCertificate(authority, spec, { now });
       const object = objects.find(({ kind, metadata }) => kind === 'Secret' && metadata.name === secret);
-      if (object === undefined) throw new MeshctlError('Bug', `There is no template for Secret ${secret}`);
+      if (object === undefined) throw new MeshctlError('Bug', `there is no template for Secret ${secret}`);
       object.data = encodeValues({ 'ca.crt': authority.certificate, 'tls.crt': certificate, 'tls.key': privateKey });
     }),
   );

@@ -45,7 +45,7 @@ export function choicesOf(flags: ApiserverFlags): EnableChoices & { settings: Ob
 export function ciliumVersionOf(text: string): CiliumVersion {
   const version = parseVersion(text);
   if (version) return version;
-  throw new MeshctlError('Usage', `--cilium-version "${text}" is not a version`, { hint: 'Write it like 1.20.0' });
+  throw new MeshctlError('Usage', `--cilium-version "${text}" is not a version`, { hint: 'Write it like 1.20.0.' });
 }
 
 /** Flags that are about one type of Service. */

@@ -64,7 +64,7 @@ function withHint(error: unknown): unknown {
   if (!(error instanceof MeshctlError) || error.hint !== undefined || error.code === 'Interrupted') return error;
   const { code, message, details } = error;
   return new MeshctlError(code, message, {
-    hint: "Its pods are in their node's network and have NET_RAW. Without -n they get a namespace whose Pod Security allows that; --via agents creates no pods",
+    hint: "Its pods are in their node's network and have NET_RAW. Without -n they get a namespace whose Pod Security allows that; --via agents creates no pods.",
     cause: error,
     details,
   });
@@ -127,7 +127,7 @@ function stationsOf(
   }
   if (!found.stations.some(({ place }) => place.kind === 'node')) {
     throw new MeshctlError('Timeout', `context "${client.context}": no pod of the probe runs: ${troubles[0]}`, {
-      hint: 'Without --image it runs in the image of Cilium that the nodes have; one that is given has to have Perl. --via agents creates no pods',
+      hint: 'Without --image it runs in the image of Cilium that the nodes have; one that is given has to have Perl. --via agents creates no pods.',
       details: { context: client.context },
     });
   }

@@ -20,5 +20,5 @@ export function loginHint(command: string): string {
   if (name.startsWith('aws')) return 'Log in again, e.g. aws sso login';
   if (name.startsWith('gke-gcloud') || name === 'gcloud') return 'Log in again: gcloud auth login';
   if (name.startsWith('kubelogin') || name === 'az') return 'Log in again, e.g. az login';
-  return `Log in again with what ${name} takes its credentials from`;
+  return `Log in again with what ${name} takes its credentials from.`;
 }

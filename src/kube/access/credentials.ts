@@ -94,7 +94,7 @@ function headersOf({ name, user }: SelectedContext, { as, asGroup }: Impersonati
   const groups = asGroup?.length ? asGroup : as ? [] : (user.impersonateGroups ?? []);
   if (!asUser && groups.length > 0) {
     throw new MeshctlError('Usage', `context "${name}": a group can be impersonated only together with a user`, {
-      hint: 'Add --as USER to --as-group',
+      hint: 'Add --as USER to --as-group.',
       details: { context: name },
     });
   }
@@ -256,7 +256,7 @@ function credentialError(context: SelectedContext, auth: AuthKind, error: unknow
       'Unauthenticated',
       `context "${context.name}": the auth provider gave no token: ${message}`,
       {
-        hint: 'Log in again, e.g. with kubectl and the same context',
+        hint: 'Log in again, e.g. with kubectl and the same context.',
         details,
       },
     );

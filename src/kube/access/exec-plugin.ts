@@ -120,7 +120,7 @@ function pluginError(context: SelectedContext, entry: ExecEntry, error: unknown,
   if (code === 'ENOENT' || code === 'EACCES' || code === 'ENOTDIR') {
     const why = code === 'EACCES' ? 'may not be executed' : 'is not installed or not in PATH';
     const hint =
-      entry.installHint?.trim() || `Install ${entry.command}, or fix the exec entry of user "${context.user.name}"`;
+      entry.installHint?.trim() || `Install ${entry.command}, or fix the exec entry of user "${context.user.name}".`;
     return failed(context, entry, why, { hint, cause: error });
   }
   if (!(error instanceof ExecaError)) return failed(context, entry, 'it cannot be run', { cause: error });

@@ -36,7 +36,7 @@ export async function loadKubeconfig(source: KubeconfigSource): Promise<Kubeconf
       'KubeconfigMissing',
       `no kubeconfig: ${paths.join(', ') || 'no home directory'} does not exist`,
       {
-        hint: 'Give --kubeconfig FILE or set KUBECONFIG',
+        hint: 'Give --kubeconfig FILE or set KUBECONFIG.',
         details: { paths },
       },
     );

@@ -36,7 +36,7 @@ export function errorOfTransport(action: ApiAction, error: unknown): MeshctlErro
     return new MeshctlError(
       'Unauthenticated',
       `context "${action.context}": ${action.server} refuses the TLS connection: ${message.replace(/^.*?alert /, 'alert ')}`,
-      { hint: 'Check the client certificate in the kubeconfig', cause: error, details },
+      { hint: 'Check the client certificate in the kubeconfig.', cause: error, details },
     );
   }
   const words = TRANSPORT_WORDS[code] ?? (message || code);
@@ -53,15 +53,15 @@ function serverOf({ server, through }: ApiAction): string {
 
 function transportHint(action: ApiAction, code: string): string {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
-    return "Renew the API server's certificate, and check this machine's clock";
+    return "Renew the API server's certificate, and check this machine's clock.";
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return 'Use a server address that the certificate names, or set tls-server-name in the kubeconfig';
+    return 'Use a server address that the certificate names, or set tls-server-name in the kubeconfig.';
   if (TRANSPORT_WORDS[code]?.endsWith('unknown CA'))
-    return "Fetch the cluster's kubeconfig again: its CA is not the API server's";
+    return "Fetch the cluster's kubeconfig again: its CA is not the API server's.";
   if (action.through)
-    return `Is the proxy up, and does it let connections to that server through? It is ${action.through}`;
-  return `Is the cluster up, and reachable from here? try: ${kubectlCommand({ context: action.context }, ['get', 'ns'])}`;
+    return `Is the proxy up, and does it let connections to that server through? It is ${action.through}.`;
+  return `Is the cluster up, and reachable from here? Try: ${kubectlCommand({ context: action.context }, ['get', 'ns'])}`;
 }
 
 /** A request that got no complete answer in time. */

@@ -109,7 +109,7 @@ export function checkSupported(version: CiliumVersion, subject = ''): { untested
     throw new MeshctlError(
       'CiliumUnsupported',
       `${subject}Cilium ${formatVersion(version)} is older than meshctl supports (${supportedRange()})`,
-      { hint: `Upgrade Cilium to ${minorOf(OLDEST_SUPPORTED)} or later` },
+      { hint: `Upgrade Cilium to ${minorOf(OLDEST_SUPPORTED)} or later.` },
     );
   }
   return { untested: compareMinors(version, NEWEST_KNOWN) > 0 };

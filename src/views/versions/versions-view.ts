@@ -75,8 +75,8 @@ function verdict(
     supported === undefined
       ? '❔ Not all versions are known, so their compatibility is not known either'
       : supported
-        ? `✅ ${theme.ok(`${these} go together`)}`
-        : `❌ ${theme.fail(`${these} do not go together`)}`;
+        ? `✅ ${theme.ok(`${these} are compatible`)}`
+        : `❌ ${theme.fail(`${these} are not compatible`)}`;
   const lines = findings.flatMap(({ severity, message, hint }) => [
     `  ${severity === 'fail' ? theme.fail('✗') : theme.warn('!')} ${message}`,
     ...(hint ? hintLines(hint, theme, 4) : []),
