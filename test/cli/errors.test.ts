@@ -81,7 +81,7 @@ describe('the kubeconfig', () => {
         exitCode: 2,
         says:
           `✖ no kubeconfig: ${variants.directory}/.kube/config does not exist\n` +
-          '  → Give --kubeconfig FILE or set KUBECONFIG\n',
+          '  → Give --kubeconfig FILE or set KUBECONFIG.\n',
       });
     }
   });
@@ -152,7 +152,7 @@ describe.each(COMMANDS)('%s fails', (_name, argv) => {
     const env = { KUBECONFIG: path };
     const { exitCode, says } = failureOf(await meshctl(argv, { env }));
     expect(exitCode).toBe(3);
-    expect(says).toBe(`${unauthenticated}  → The token may have expired: get a new one\n`);
+    expect(says).toBe(`${unauthenticated}  → The token may have expired: get a new one.\n`);
     const data = await failureAsData(argv, { env });
     expect(data).toMatchObject({ exitCode: 3, code: 'Unauthenticated', details: { httpStatus: 401 } });
     expect(JSON.stringify(data)).not.toContain('not-any-more');

@@ -116,7 +116,7 @@ describe('checkSupported', () => {
       expect.objectContaining({
         code: 'CiliumUnsupported',
         message: `context "c": Cilium ${text} is older than meshctl supports (1.16 to 1.21)`,
-        hint: 'Upgrade Cilium to 1.16 or later',
+        hint: 'Upgrade Cilium to 1.16 or later.',
       }),
     );
   });
