@@ -91,7 +91,7 @@ describe('two owners', () => {
       'empty.yaml is not an invitation message: it is not a mapping of fields',
     );
     const nothing = await b(mesh('accept', '-'), { input: '' });
-    expect(failureOf(nothing).says).toContain('standard input is no message of an invitation');
+    expect(failureOf(nothing).says).toContain('standard input is not an invitation message');
     expect(failureOf(await accept(b, 'nowhere.yaml', '-y'))).toMatchObject({ exitCode: 2 });
   });
 

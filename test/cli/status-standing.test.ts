@@ -233,7 +233,7 @@ describe('--wait for what only somebody else can mend', () => {
       const { stderr, exitCode } = await status('--wait', '--wait-duration', '2s');
       expect(exitCode, stderr).toBe(1);
       expect(stderr.split(`${words}; to mend it\n  → ${hint}\n`)).toHaveLength(2);
-      expect(stderr).toContain('Waiting for mesh-1 to be mended: its clustermesh-apiserver');
+      expect(stderr).toContain('Waiting for mesh-1 to be fixed: its clustermesh-apiserver');
     } finally {
       edit({ ...back, template });
     }

@@ -32,7 +32,7 @@ export async function proveDialled(
   const { context } = target.client;
   const status = meshctlCommand('clustermesh status', { context }, ['--wait']);
   if (lackOfAgents(own.snapshot) !== undefined) {
-    return [`context "${context}": no agent runs that could dial "${name}"; once there is one: ${status}`];
+    return [`context "${context}": no agent is running that could dial "${name}"; once there is one: ${status}`];
   }
   const deadline = flow.clock.ms() + proofMs;
   const options = { parallel, nodeTimeoutMs: NODE_TIMEOUT_MS, redial: true };
@@ -83,7 +83,7 @@ function notThrough({ target, own, peer }: Pick<PreparedAccept, 'target' | 'own'
     'CredentialRefused',
     `context "${context}": ${own.identity.name} does not get through to "${name}" at ${addresses}${why ? `: ${why}` : ''}`,
     {
-      hint: 'Is that address open from here, and has the other owner done their part? Then accept the same message again.',
+      hint: 'Check that the address is open from here and that the other owner has done their part, then accept the same message again.',
       details: { context, peer: name, reason: 'not-connected' },
     },
   );

@@ -226,7 +226,7 @@ function lackOf(report: StatusReport): string {
   if (!enabled) return `Cluster Mesh to be enabled in ${context}`;
   if (isAlone(report)) return `${context} to be connected to a cluster`;
   const [standstill] = standstills({ reports: [report], unreachable: [] });
-  if (standstill) return `${context} to be mended: ${describeFault(standstill)}`;
+  if (standstill) return `${context} to be fixed: ${describeFault(standstill)}`;
   if (nodes.connected < nodes.total || nodes.total === 0) {
     const lacking = peers.filter(({ agents }) => agents.connected < agents.total).map(({ name }) => name);
     return `${nodes.total - nodes.connected} of ${nodes.total} nodes of ${context} to connect to ${lacking.join(', ') || 'all clusters'}`;
