@@ -78,7 +78,7 @@ export function revoked({ step, id, cluster }: SignedMessage): Refusal {
   return {
     reason: 'revoked',
     says: `the ${step} is of invitation ${id}, which was revoked here`,
-    hint: `Have the owner of "${cluster.name}" invite anew, or invite them.`,
+    hint: `Have the owner of "${cluster.name}" invite again, or invite them.`,
   };
 }
 
@@ -91,5 +91,5 @@ export function keyLost({ step, id }: SignedMessage, receiver: Place): Refusal {
 }
 
 function revoke({ context }: Place, id: string): string {
-  return `Begin anew, after: ${meshctlCommand('clustermesh invitations revoke', { context }, [id])}`;
+  return `Start over, after: ${meshctlCommand('clustermesh invitations revoke', { context }, [id])}`;
 }
