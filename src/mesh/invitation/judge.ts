@@ -92,7 +92,7 @@ function judgeSeals(message: SignedMessage, seals: Seals, receiver: Receiver, no
     return {
       reason: 'too-long',
       says: `${from} is good until ${expires.toISOString()}, and no invitation is for more than 30 days`,
-      hint: 'Have the other owner invite anew, with --valid of at most 30d.',
+      hint: 'Have the other owner invite again, with --valid of at most 30d.',
     };
   }
   return undefined;

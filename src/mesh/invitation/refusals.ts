@@ -46,7 +46,7 @@ export function otherInvitation({ id, cluster }: SignedMessage, how: string): Re
   return {
     reason: 'other-message',
     says: `another invitation of the id ${id} ${how}, and this one, of "${cluster.name}", says something else`,
-    hint: `Have the owner of "${cluster.name}" invite anew.`,
+    hint: `Have the owner of "${cluster.name}" invite again.`,
   };
 }
 
@@ -54,7 +54,7 @@ export function renamed({ step, cluster }: SignedMessage, why: string): Refusal 
   return {
     reason: 'renamed',
     says: `the ${step} of "${cluster.name}" cannot be accepted: ${why}`,
-    hint: 'Begin anew, with the names and ids that the clusters have now.',
+    hint: 'Start over, with the names and ids that the clusters have now.',
   };
 }
 
