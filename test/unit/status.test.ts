@@ -77,6 +77,22 @@ describe('status', () => {
     `);
   });
 
+  it('says once what one dialler has lost by, and another one still holds', () => {
+    const says = 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
+    const lost = [{ name: 'pod-1', clusters: [{ name: 'mesh-3', status: says }] }];
+    const failing = { class: classifyFailure(says), message: says };
+    const held = [{ name: 'pod-2', clusters: [ready('mesh-3')], failingDials: new Map([['mesh-3', failing]]) }];
+    const of = (context: string, clusterName: string, replicas: PollResult[]) =>
+      evaluateStatus(input({ context, clusterName, peers: ['mesh-3'], agents: [], replicas }));
+    const both = (...replicas: [PollResult[], PollResult[]]) =>
+      reasonsOf({ clusters: [of('one', 'mesh-1', replicas[0]), of('two', 'mesh-2', replicas[1])] });
+    const mixed = both(lost, held);
+    expect(mixed.map(({ id, about, lead, places }) => [id, about, lead, places.map(({ cluster }) => cluster)])).toEqual(
+      [[failing.class, ['mesh-3'], undefined, ['mesh-1', 'mesh-2']]],
+    );
+    expect(both(held, held).map(({ lead }) => lead)).toEqual(['a new connection fails']);
+  });
+
   it('speaks of the own clustermesh-apiserver where agents read the cache of one that is gone', () => {
     const lost: RemoteClusterReport = { name: 'mesh-2', status: 'dial tcp 10.0.0.1:2379: connect: connection refused' };
     const agents = [{ name: 'node-1', clusters: [lost] }];

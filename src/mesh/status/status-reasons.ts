@@ -73,7 +73,9 @@ export function reasonsOf(mesh: Clusters, known: Contexts = new Map(), { isCheck
   const held = mesh.clusters.flatMap((report) => report.problems.map((problem): Held => ({ report, problem })));
   const reasons = [...groupBy(held, keyOf).values()].map((group): StatusReason => {
     const [first] = group as [Held, ...Held[]];
-    const { cause, message, heldOver } = first.problem;
+    const { cause, message } = first.problem;
+    // Some may have lost what others still have: for the reason and the next step that is one.
+    const heldOver = group.every(({ problem }) => problem.heldOver);
     const peers = [...new Set(group.map(({ problem }) => problem.peer))];
     return {
       id: cause?.id ?? first.problem.class,
@@ -186,13 +188,13 @@ function isOfOneCluster({ problem: { cause, class: kind } }: Held): boolean {
 
 /** What is one reason: by its cause; at a server, by who runs it; on a node, by the nodes. */
 function keyOf({ report, problem }: Held): string {
-  const { cause, class: kind, heldOver, peer, component, nodes } = problem;
-  if (cause) return JSON.stringify(['cause', identityOf(cause), heldOver]);
+  const { cause, class: kind, peer, component, nodes } = problem;
+  if (cause) return JSON.stringify(['cause', identityOf(cause)]);
   if (OF_THE_NODE.includes(kind)) return JSON.stringify(['node', report.context, component, nodes]);
   if (dialsOwnServer(placeOf({ report, problem }))) {
-    return JSON.stringify(['own', report.context, component, kind, kind === 'syncing' ? peer : '', heldOver]);
+    return JSON.stringify(['own', report.context, component, kind, kind === 'syncing' ? peer : '']);
   }
-  return JSON.stringify(['peer', peer, kind, heldOver, ...(WITHIN_A_CLUSTER.includes(kind) ? [report.context] : [])]);
+  return JSON.stringify(['peer', peer, kind, ...(WITHIN_A_CLUSTER.includes(kind) ? [report.context] : [])]);
 }
 
 /** What is looked at in the cluster that has it. */
