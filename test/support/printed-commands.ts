@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { remembered } from '../../src/mesh/remembered.ts';
 import { hintLines } from '../../src/views/hint-lines.ts';
 import type { CliResult } from './cli.ts';
 import { PLAIN } from './plain-theme.ts';
@@ -36,8 +37,11 @@ export function hintedCommands({ stdout }: Pick<CliResult, 'stdout'>): PrintedCo
   return printedCommands({ stdout: hintLines(error?.hint ?? '', PLAIN).join('\n'), stderr: '' });
 }
 
+/** The same line is printed by many commands, and a shell takes longer to start than most of them. */
+const commandsIn = remembered(readByShell, 1000);
+
 /** What a real shell makes of a line; `a && b` are two commands. Fails where it cannot be typed as it is printed. */
-function commandsIn(line: string): PrintedCommand[] {
+function readByShell(line: string): PrintedCommand[] {
   const said = execFileSync('sh', ['-euc', `${SHELL}\n${line}`], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
