@@ -34,9 +34,11 @@ export function withFlagsBehind(
     flags.push(...argv.slice(index, index + (apart ? 2 : 1)));
     index += apart ? 2 : 1;
   }
-  // Without a command there is nothing that the flags could be of.
   const rest = argv.slice(index);
-  return commandNamed(commands, aliases, path) ? [...path, ...flags, ...rest] : [...path, ...rest];
+  if (commandNamed(commands, aliases, path)) return [...path, ...flags, ...rest];
+  // Of a command that there is not, they are as well: of the one that was meant. Without a word they are of nothing.
+  const isMistyped = rest[0] !== undefined && !rest[0].startsWith('-');
+  return [...path, ...rest, ...(isMistyped ? flags : [])];
 }
 
 const HELP = ['-h', '--help', '-V', '--version', '--'];

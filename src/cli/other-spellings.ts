@@ -1,5 +1,6 @@
 import type { CommandSpec, OptionSpec } from '../commands/command-spec.ts';
 import { flagNameOf, optionsOf } from '../commands/options/shared-options.ts';
+import { MeshctlError } from '../mesh/errors.ts';
 
 /**
  * The flags of a command line as its command's spec has them: `--wait=false` and `--all=true`, as programs in Go take
@@ -17,6 +18,7 @@ function respelt(options: readonly OptionSpec[], word: string): string[] {
   const [name = '', value] = split(word);
   const meant = options.find(({ also }) => also?.includes(name));
   if (meant) return [value === undefined ? String(flagNameOf(meant)) : `${flagNameOf(meant)}=${value}`];
+  if (name === '--wait' && value !== 'false' && waitsAnyway(options)) return [];
   if (value !== 'true' && value !== 'false') return [word];
   const isSwitch = (flag: string) =>
     options.some((option) => flagNameOf(option) === flag && !/[<[]/.test(option.flags));
@@ -24,6 +26,25 @@ function respelt(options: readonly OptionSpec[], word: string): string[] {
   if (isSwitch(off)) return value === 'false' ? [off] : [];
   if (!isSwitch(name)) return [word];
   return value === 'true' ? [name] : [];
+}
+
+/** Whether a command waits for what it has done, so that nobody need ask for it, and nobody can do without. */
+function waitsAnyway(options: readonly OptionSpec[]): boolean {
+  const names = options.map(flagNameOf);
+  return names.includes('--wait-duration') && !names.includes('--wait') && !names.includes('--no-wait');
+}
+
+/** Why a command does not know a flag by which it would not wait; undefined for every other flag. @param word as it was typed */
+export function waitingRefusal(command: CommandSpec | undefined, word: string): MeshctlError | undefined {
+  const isWish = ['--wait=false', '--no-wait', '--no-wait=true'].includes(word);
+  if (!command || !isWish || !waitsAnyway(optionsOf(command))) return undefined;
+  return new MeshctlError(
+    'Usage',
+    `${command.path.join(' ')} always waits to see what it has done: there is no ${word}`,
+    {
+      hint: 'Limit that with --wait-duration, e.g. --wait-duration 30s.',
+    },
+  );
 }
 
 function split(word: string): [name: string, value?: string] {

@@ -4,8 +4,10 @@ import type { OptionSpec } from '../commands/command-spec.ts';
 import { optionsOf, VERSION_FLAG } from '../commands/options/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
+import { commandOf } from './flags-first.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
 import { combinedError, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
+import { waitingRefusal } from './other-spellings.ts';
 import { suggestCommands } from './suggest-command.ts';
 import type { Host } from './terminal/host.ts';
 
@@ -51,7 +53,11 @@ export async function parseCommandLine(
       });
     const message = thrown.message.replace(/^error: /, '');
     if (thrown.code === 'commander.unknownCommand') throw unknownCommand(commands, texts, argv, message);
-    throw new MeshctlError('Usage', message, { hint: 'Add --help to see the options.' });
+    const [, unknown = ''] = /^unknown option '(\S+)'/.exec(message) ?? [];
+    throw (
+      waitingRefusal(commandOf(commands, texts.aliases, argv), unknown) ??
+      new MeshctlError('Usage', message, { hint: 'Add --help to see the options.' })
+    );
   }
 }
 

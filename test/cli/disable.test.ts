@@ -131,6 +131,22 @@ describe('disable', () => {
     store.delete(refs.secret('hubble-server-certs'));
   });
 
+  it('does not wait for what does not go, where nobody wants to', async () => {
+    const held = refs.secret('clustermesh-apiserver-admin-cert');
+    const { store } = cluster(0);
+    store.update(held, ({ metadata }) => {
+      metadata.finalizers = ['example.com/held'];
+    });
+    const { stderr } = await succeed('disable', '--context', 'mesh-1', '--yes', '--wait=false');
+    expect(stderr).not.toContain('waiting for');
+    expect(store.get(held)?.metadata.deletionTimestamp).toBeDefined();
+    store.update(held, ({ metadata }) => {
+      delete metadata.finalizers;
+    });
+    expect(store.get(held)).toBeUndefined();
+    await succeed('enable', '--context', 'mesh-1');
+  });
+
   it('leaves the certificates for a later enable', async () => {
     await succeed('disable', '--context', 'mesh-1', '--keep-certificates', '--yes');
     const kept = cluster(0)

@@ -12,7 +12,7 @@ it.each([
   ['clustermesh status --context a', 'clustermesh status --context a'],
   ['--debug clustermesh --help', 'clustermesh --help'],
   ['--context a --help', '--help'],
-  ['--context a clustermesh stauts', 'clustermesh stauts'],
+  ['--context a clustermesh stauts', 'clustermesh stauts --context a'],
   ['--contxt a clustermesh status', '--contxt a clustermesh status'],
   ['--version', '--version'],
   ['help clustermesh enable', 'help clustermesh enable'],

@@ -28,6 +28,7 @@ export const DISABLE = {
       description: 'leave the certificates and the CA for a later enable',
       default: false,
     },
+    { flags: '--no-wait', group: 'run', description: 'do not wait until objects and pods are gone' },
     waitDuration('for the pods to terminate', '2m'),
     YES,
     DRY_RUN,

@@ -31,7 +31,8 @@ type DisableFlags = FlagsOf<typeof DISABLE>;
 
 /** `meshctl clustermesh disable`: takes away what meshctl made, its connections first. */
 export async function run(context: CommandContext, flags: DisableFlags): Promise<CommandResult> {
-  const options: DisableOptions = { keepCertificates: flags.keepCertificates, waitMs: flags.waitDuration };
+  const { keepCertificates, wait, waitDuration } = flags;
+  const options: DisableOptions = { keepCertificates, waitMs: wait ? waitDuration : undefined };
   return withChosenClusters(context, flags, async (targets, silent) => {
     const draft = async (target: Target) => ({ target, draft: await draftDisable(context, target, options) });
     const { done: drafts, failed } = flags.all

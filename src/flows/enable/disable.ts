@@ -16,8 +16,8 @@ import { awaitRemoved } from './await-removed.ts';
 
 export interface DisableOptions {
   keepCertificates: boolean;
-  /** For the pods to go. */
-  waitMs: number;
+  /** For the pods to go; undefined: nothing is waited for. */
+  waitMs: number | undefined;
 }
 
 /** What disable would remove from one cluster. */
@@ -83,6 +83,7 @@ export async function disableCluster(
     { doing: `${client.context}: removing ${count}`, done: `${client.context}: removed ${count}` },
     remove,
   );
+  if (waitMs === undefined) return;
   await awaitRemoved(flow, client, removals, waitMs);
   if (!removals.some(({ object }) => object.kind === 'Deployment')) return;
   await during(
