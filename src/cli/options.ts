@@ -33,6 +33,7 @@ export function inGroups(options: readonly OptionSpec[]): OptionSpec[] {
   );
 }
 
+/** `--help` of commander, in the words of the other flags. */
 export function helpOption(): Option {
   return new Option(HELP_FLAG.flags, HELP_FLAG.description).helpGroup(OPTION_GROUPS[HELP_FLAG.group]);
 }

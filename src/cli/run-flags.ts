@@ -192,7 +192,7 @@ export function namespaceOptionOf({ options }: CommandSpec): '-n' | '--cilium-na
   return options.some(({ flags }) => flags.startsWith('-n,')) ? undefined : '-n';
 }
 
-/** A copy of plain data in which the command lines of every text have them. */
+/** A copy of plain data in which the command lines of every text have the flags of the run. */
 export function withRunFlags<T>(data: T, addRunFlags: AddRunFlags): T {
   const walk = (value: unknown): unknown => {
     if (typeof value === 'string') return addRunFlags(value);
@@ -203,12 +203,12 @@ export function withRunFlags<T>(data: T, addRunFlags: AddRunFlags): T {
   return walk(data) as T;
 }
 
-/** The same for a command's result; what is printed raw is for programs. */
+/** A command's result with the flags of the run in its hints; what is printed raw is for programs, and stays. */
 export function resultWithRunFlags(result: CommandResult, addRunFlags: AddRunFlags): CommandResult {
   return { ...result, data: withRunFlags(result.data, addRunFlags), text: (theme) => addRunFlags(result.text(theme)) };
 }
 
-/** The same for what is said on the way. */
+/** Progress whose warnings and notes have the flags of the run in their hints. */
 export function progressWithRunFlags(
   { start, warn, info }: CommandContext['progress'],
   addRunFlags: AddRunFlags,

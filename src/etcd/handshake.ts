@@ -51,7 +51,7 @@ export function shakeHands(read: EtcdRead): Promise<tls.TLSSocket> {
   });
 }
 
-/** @throws EtcdReadError `tls-name` where etcd's certificate lacks one of these names */
+/** Sees that etcd's certificate holds further names. @throws EtcdReadError `tls-name` where etcd's certificate lacks one of these names */
 export function checkOtherNames(secured: tls.TLSSocket, names: readonly string[]): void {
   if (names.length === 0) return;
   const certificate = secured.getPeerCertificate();

@@ -32,6 +32,7 @@ export interface RangeResponse {
   count?: number | undefined;
 }
 
+/** The bytes of a RangeRequest, without gRPC's framing. */
 export function encodeRangeRequest(request: RangeRequest): Uint8Array {
   const writer = new PbfWriter();
   writeBytes(writer, 1, request.key);
@@ -55,6 +56,7 @@ export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
   return request;
 }
 
+/** The bytes of a RangeResponse, without gRPC's framing: for etcd's stand-in. */
 export function encodeRangeResponse(response: RangeResponse): Uint8Array {
   const writer = new PbfWriter();
   for (const kv of response.kvs) {
@@ -84,6 +86,7 @@ export function decodeRangeResponse(bytes: Uint8Array): RangeResponse {
   return response;
 }
 
+/** The bytes of an AuthUserListResponse, without gRPC's framing: for etcd's stand-in. */
 export function encodeUserListResponse(users: readonly string[]): Uint8Array {
   const writer = new PbfWriter();
   for (const user of users) writer.writeStringField(2, user);
@@ -133,6 +136,9 @@ export interface MessageReader {
   end(): void;
 }
 
+/**
+ * Takes chunks of a gRPC body and gives the messages that are complete. Its `push` throws an Error for what is no gRPC.
+ */
 export function createMessageReader(): MessageReader {
   let rest = Buffer.alloc(0);
   return {

@@ -32,6 +32,7 @@ export function shaped(value: unknown, shape: Shape): unknown {
   return isRecord(value) ? shapedRecord(value, shape) : undefined;
 }
 
+/** Whether a value is a JSON object. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -92,10 +92,12 @@ export function oidOf(node: Asn1): string {
   return typeof node.value === 'string' ? asn1.derToOid(node.value) : '';
 }
 
+/** A SEQUENCE. */
 export function sequence(...children: Asn1[]): Asn1 {
   return asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, children);
 }
 
+/** A SET; its members are not sorted. */
 export function set(...children: Asn1[]): Asn1 {
   return asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SET, true, children);
 }
@@ -115,10 +117,12 @@ export function explicit(tag: number, child: Asn1): Asn1 {
   return asn1.create(asn1.Class.CONTEXT_SPECIFIC, tag, true, [child]);
 }
 
+/** An OBJECT IDENTIFIER. @param oid with dots */
 export function objectIdentifier(oid: string): Asn1 {
   return primitive(asn1.Type.OID, asn1.oidToDer(oid).getBytes());
 }
 
+/** A UTF8String. */
 export function utf8(text: string): Asn1 {
   return primitive(asn1.Type.UTF8, forge.util.encodeUtf8(text));
 }
@@ -128,14 +132,17 @@ export function integer(bytes: Buffer): Asn1 {
   return primitive(asn1.Type.INTEGER, bytes.toString('latin1'));
 }
 
+/** A NULL. */
 export function nothing(): Asn1 {
   return primitive(asn1.Type.NULL, '');
 }
 
+/** A BOOLEAN. */
 export function boolean(value: boolean): Asn1 {
   return primitive(asn1.Type.BOOLEAN, value ? '\xff' : '\0');
 }
 
+/** An OCTET STRING. */
 export function octets(bytes: Buffer): Asn1 {
   return primitive(asn1.Type.OCTETSTRING, bytes.toString('latin1'));
 }

@@ -14,7 +14,7 @@ export function printable<T>(data: T): T {
   return cleaned(data, HARMLESS) as T;
 }
 
-/** The same where a text may have several lines, e.g. the value of a field in a plan, or a failure with its hint. */
+/** A copy of plain data that is safe for a terminal, where a text may have several lines, e.g. the value of a field in a plan, or a failure with its hint. */
 export function printableLines<T>(data: T): T {
   return cleaned(data, `${HARMLESS}\n\t`) as T;
 }

@@ -20,7 +20,7 @@ export type HelmFlags = ClusterFlags &
 
 const DEFAULT_CHART = 'cilium';
 
-/** @throws MeshctlError `Usage` for what only meshctl itself can do */
+/** Refuses flags that Helm cannot carry out. @throws MeshctlError `Usage` for what only meshctl itself can do */
 export function checkHelmOptions(options: EnableOptions): void {
   const refuse = (flag: string) =>
     new MeshctlError('Usage', `${flag} cannot be used with --via-helm`, {

@@ -79,6 +79,7 @@ export function answerText({ candidates, noSpace, files }: Answer): string {
   return [...lines, `:${(noSpace ? NO_SPACE : 0) + (files ? 0 : NO_FILES)}`, ''].join('\n');
 }
 
+/** A value that may come, without words about it. */
 export function named(value: string): Candidate {
   return { value };
 }

@@ -23,6 +23,7 @@ export interface DemoLines {
 /** A remark, as the shell takes it. */
 const IN_BOTH = '# in both clusters';
 
+/** How the scenes of a demo run and print command lines. @param within where the commands run */
 export function demoLines(context: CommandContext, flags: DemoFlags, within: CommandWithin = {}): DemoLines {
   const { kubeconfig, as, asGroup = [], requestTimeout, ciliumNamespace } = flags;
   const identity = [

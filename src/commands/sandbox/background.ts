@@ -32,7 +32,7 @@ function sandboxesFolder({ env }: Pick<World, 'env'>): string {
   return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'meshctl', 'sandboxes');
 }
 
-/** By what a sandbox is told from others. */
+/** The name of a sandbox, which is that of its folder. */
 export function sandboxNameOf({ folder }: Pick<BackgroundSandbox, 'folder'>): string {
   return basename(folder);
 }

@@ -106,7 +106,7 @@ export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[
   }));
 }
 
-/** @throws MeshctlError `NotFound` when none of the clusters has the Service */
+/** Sees that a Service is there. @throws MeshctlError `NotFound` when none of the clusters has the Service */
 export function requireDefined(
   clusters: readonly ClusterServices[],
   service: { namespace: string; name: string },
@@ -126,7 +126,7 @@ export function requireDefined(
   );
 }
 
-/** @throws MeshctlError why the first of the others could not be read, where there are fewer clusters than a command needs */
+/** Sees that enough clusters could be read. @throws MeshctlError why the first of the others could not be read, where there are fewer clusters than a command needs */
 export function requireRead(
   clusters: readonly ClusterServices[],
   unreachable: readonly UnreachableCluster[],

@@ -53,7 +53,7 @@ export interface Advised {
 }
 
 /**
- * The same of entries with next steps.
+ * Entries whose next steps name the contexts of the clusters that they are about, as far as a kubeconfig tells.
  * @param silent clusters that this run could not ask: a peer that no context is known for is likely among them
  */
 export async function withContextsNamed<T extends Advised>(
@@ -74,7 +74,7 @@ export async function withContextsNamed<T extends Advised>(
   });
 }
 
-/** The same of what becomes of peers by a plan: what mends it names their contexts. */
+/** What becomes of peers by a plan, where what brings them back names their contexts, as {@link withContextsNamed}. */
 export async function withMendsNamed(
   context: CommandContext,
   flags: ClusterFlags,

@@ -272,7 +272,7 @@ async function clustersElsewhere(context: CommandContext, flags: ClusterFlags): 
   }
 }
 
-/** What is the same for two contexts of one cluster. */
+/** What two contexts of one cluster have in common: the UID of kube-system, else the server's address. */
 export function clusterKeyOf({ uid, client }: FirstLook): string {
   return uid ?? client.server;
 }
@@ -283,7 +283,7 @@ function leaveOut({ progress }: CommandContext, name: string, why: string): void
   progress.warn(`context "${name}" is left out: ${sentence}`);
 }
 
-/** The same of clusters that were found, and cannot be asked. */
+/** Says of clusters that were found and cannot be asked that they are not part of a run, and why. */
 export function sayLeftOut(context: CommandContext, clusters: readonly Unanswered[]): void {
   for (const { context: name, error } of clusters) leaveOut(context, name, error.message);
 }

@@ -42,7 +42,10 @@ export async function withOtherClusters<T>(
 /** Clusters that a plan is not about are not worth the wait of the run's own. Milliseconds. */
 const LONGEST_READ_MS = 10_000;
 
-/** The same, of which only what was read counts, where a plan may hang on what it says: it is read once it does. */
+/**
+ * Reads the other clusters of the kubeconfig, for plans that may depend on what they say; nothing is read before it is called.
+ * Those that do not answer within ten seconds are left out.
+ */
 export function readerOfOthers(
   context: CommandContext,
   flags: ClusterFlags,

@@ -50,9 +50,7 @@ export async function withChosenClusters<T>(
   });
 }
 
-/**
- * The same for commands that write to each cluster on its own: one that was named may be silent too.
- */
+/** As {@link withChosenClusters}, for commands that write to each cluster on its own: one that was named may be silent too. */
 export async function withWritableClusters<T>(
   context: CommandContext,
   flags: SeveralClustersFlags,
@@ -82,7 +80,7 @@ export function withUnanswered(result: CommandResult, silent: readonly Unanswere
 }
 
 /**
- * The same for commands that do what they can: `work` gets the clusters that answered, and those that did not. Of one
+ * Opens clusters for commands that do what they can: `work` gets the clusters that answered, and those that did not. Of one
  * single cluster the error goes on its way.
  * @param waitMs how long a cluster is waited for that may answer later
  */

@@ -133,6 +133,7 @@ export async function scaleEcho(flow: Flow, cluster: TestCluster, replicas: numb
   if (replicas > 0) await awaitRollout(flow, cluster, deployment, waitMs);
 }
 
+/** How many pods the echo server of a cluster has, as it was deployed. */
 export function replicasOfEcho(cluster: TestCluster): number {
   return (echoDeployment(cluster).spec as { replicas: number }).replicas;
 }

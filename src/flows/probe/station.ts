@@ -39,6 +39,7 @@ export interface Stations {
   failed: ProbePlace[];
 }
 
+/** A cluster with all its places, also those where the probe does not run. */
 export function probedCluster({ name, snapshot }: ProbeSite, { stations, failed }: Stations): ProbedCluster {
   return { name, snapshot, places: [...stations.map(({ place }) => place), ...failed] };
 }

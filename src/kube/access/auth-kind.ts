@@ -5,6 +5,7 @@ export type AuthKind =
   | { kind: 'exec'; command: string }
   | { kind: 'client certificate' | 'token' | 'token file' | 'password' | 'auth provider' | 'none' };
 
+/** How a user of a kubeconfig logs in; of several ways, the one that client-go takes. */
 export function authKindOf(user: KubeconfigUser): AuthKind {
   if (user.plugin) return { kind: 'exec', command: user.plugin.command };
   if (user.authProvider) return { kind: 'auth provider' };

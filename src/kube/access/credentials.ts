@@ -47,6 +47,10 @@ export interface CredentialOptions extends Impersonation {
   signal: AbortSignal;
 }
 
+/**
+ * The credentials of a context, read when they are first asked for.
+ * @throws MeshctlError `Usage` for a group without a user
+ */
 export function openCredentials(context: SelectedContext, options: CredentialOptions): CredentialSource {
   const auth = authKindOf(context.user);
   const impersonationHeaders = headersOf(context, options);

@@ -7,6 +7,7 @@ export interface Head {
   location: string | undefined;
 }
 
+/** What decides on an answer before its body is read. */
 export function headOf({ statusCode = 0, headers }: http.IncomingMessage): Head {
   return { status: statusCode, retryAfter: headers['retry-after'], location: headers.location };
 }

@@ -53,6 +53,7 @@ export interface TransportOptions extends Exchange {
  */
 const REQUESTS_AT_A_TIME = 8;
 
+/** HTTP to one API server. Nothing is sent until the first request. */
 export function createTransport(options: TransportOptions): Transport {
   const base = options.server.replace(/\/+$/, '');
   const { credentials } = options;

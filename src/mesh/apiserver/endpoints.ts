@@ -33,7 +33,7 @@ export function serviceEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints | 
   return endpointsOf(snapshot, NODE_PORT_HOSTS);
 }
 
-/** The same as a list; empty while there are none. */
+/** The addresses that the Service has now, as hosts with their port; empty while there are none. */
 export function listEndpoints(snapshot: ClusterSnapshot): Endpoint[] {
   const { hosts, port } = serviceEndpoints(snapshot) ?? { hosts: [], port: 0 };
   return hosts.map((host) => ({ host, port }));
@@ -95,7 +95,7 @@ export function loadBalancerHosts(service: KubeObject): string[] {
   return ips.length > 0 ? ips : ingress.flatMap(({ hostname }) => hostname ?? []);
 }
 
-/** The same, for a cluster that must have an address. @throws MeshctlError `ClusterMeshNotEnabled` */
+/** The addresses of a Service that must have some. @throws MeshctlError `ClusterMeshNotEnabled` where it has none */
 export function requireEndpoints(snapshot: ClusterSnapshot): ServiceEndpoints {
   const endpoints = serviceEndpoints(snapshot);
   if (endpoints) return endpoints;

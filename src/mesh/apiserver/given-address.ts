@@ -11,7 +11,7 @@ export function givenAnother({ wished, given }: { wished: string; given: readonl
   );
 }
 
-/** The same of a Service that asks for an address and has another one. */
+/** What is said of a Service whose load balancer has another address than it asks for; undefined where it has that one. */
 export function addressNotGiven(snapshot: ClusterSnapshot): string | undefined {
   const service = apiserverService(snapshot);
   const { type, loadBalancerIP: wished } = serviceSpec(service);

@@ -43,7 +43,10 @@ export function afterDeletion(place: CommandPlace & { context: string }, name: s
   return `${wait} && ${meshctlCommand('clustermesh enable', { context: place.context })}`;
 }
 
-/** @throws MeshctlError `Conflict`, where a plan needs new pods of a Deployment that gets none: they would be waited for in vain */
+/**
+ * Refuses a plan that waits for pods in vain.
+ * @throws MeshctlError `Conflict`, where it needs new pods of a Deployment that gets none
+ */
 export function requireRolling(snapshot: ClusterSnapshot, steps: readonly Step[]): void {
   const { context, namespace } = snapshot;
   const ref = apiserverDeploymentRef(namespace);

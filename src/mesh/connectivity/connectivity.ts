@@ -100,6 +100,7 @@ export type Expectation =
   /** Nobody answers. */
   | { kind: 'none' };
 
+/** Counts answers by cluster, and errors by their words. */
 export function tally(samples: readonly Sample[]): Tally {
   const answeredBy: Record<string, number> = {};
   const errors: Record<string, number> = {};
@@ -111,6 +112,7 @@ export function tally(samples: readonly Sample[]): Tally {
   return { sent: samples.length, answered, answeredBy, errors };
 }
 
+/** Whether what was counted is as expected; never where nothing was sent. */
 export function meets({ sent, answered, answeredBy }: Tally, expectation: Expectation): boolean {
   if (expectation.kind === 'none') return sent > 0 && answered === 0;
   const { clusters } = expectation;

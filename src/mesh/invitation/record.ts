@@ -41,6 +41,7 @@ const MANAGED_BY = 'app.kubernetes.io/managed-by';
 const RECORD_KEY = 'record.json';
 const PRIVATE_KEY = 'tls.key';
 
+/** The Secret that keeps an invitation. */
 export function invitationRef(namespace: string, id: string) {
   return secretRef(namespace, `meshctl-invitation-${id}`);
 }

@@ -35,6 +35,7 @@ interface Place {
   name: string;
 }
 
+/** The message was made by the very cluster that is to accept it. */
 export function ownMessage({ step, cluster }: SignedMessage, { context }: Place): Refusal {
   return {
     reason: 'own-message',
@@ -42,6 +43,7 @@ export function ownMessage({ step, cluster }: SignedMessage, { context }: Place)
   };
 }
 
+/** Two invitations have one id. @param how the other one came to be known, as a verb */
 export function otherInvitation({ id, cluster }: SignedMessage, how: string): Refusal {
   return {
     reason: 'other-message',
@@ -50,6 +52,7 @@ export function otherInvitation({ id, cluster }: SignedMessage, how: string): Re
   };
 }
 
+/** A cluster has another name or id than the messages so far say. */
 export function renamed({ step, cluster }: SignedMessage, why: string): Refusal {
   return {
     reason: 'renamed',
@@ -58,6 +61,7 @@ export function renamed({ step, cluster }: SignedMessage, why: string): Refusal 
   };
 }
 
+/** The message is for another cluster. @param why by which words of it */
 export function notForThis({ step, cluster }: SignedMessage, { name, context }: Place, why: string): Refusal {
   return {
     reason: 'not-for-this-cluster',
@@ -66,6 +70,7 @@ export function notForThis({ step, cluster }: SignedMessage, { name, context }: 
   };
 }
 
+/** The invitation has served already. @param peer the cluster that was connected by it */
 export function used({ step, id }: SignedMessage, peer: string, { isDialled }: { isDialled: boolean }): Refusal {
   return {
     reason: 'used',
@@ -74,6 +79,7 @@ export function used({ step, id }: SignedMessage, peer: string, { isDialled }: {
   };
 }
 
+/** The invitation was revoked in the cluster that is to accept. */
 export function revoked({ step, id, cluster }: SignedMessage): Refusal {
   return {
     reason: 'revoked',
@@ -82,6 +88,7 @@ export function revoked({ step, id, cluster }: SignedMessage): Refusal {
   };
 }
 
+/** The key that the certificate of the message is for is gone. */
 export function keyLost({ step, id }: SignedMessage, receiver: Place): Refusal {
   return {
     reason: 'key-lost',

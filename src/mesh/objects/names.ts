@@ -50,22 +50,27 @@ export function localUserName(cluster: string): string {
   return `local-${cluster}`;
 }
 
+/** A Secret by its name. */
 export function secretRef(namespace: string, name: string): ObjectRef {
   return { apiVersion: 'v1', kind: 'Secret', namespace, name };
 }
 
+/** A ConfigMap by its name. */
 export function configMapRef(namespace: string, name: string): ObjectRef {
   return { apiVersion: 'v1', kind: 'ConfigMap', namespace, name };
 }
 
+/** The DaemonSet of Cilium's agents. */
 export function agentDaemonSetRef(namespace: string): ObjectRef {
   return { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace, name: 'cilium' };
 }
 
+/** The Service at which peers dial the clustermesh-apiserver. */
 export function apiserverServiceRef(namespace: string): ObjectRef {
   return { apiVersion: 'v1', kind: 'Service', namespace, name: APISERVER };
 }
 
+/** The Deployment of the clustermesh-apiserver. */
 export function apiserverDeploymentRef(namespace: string): ObjectRef {
   return { apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: APISERVER };
 }

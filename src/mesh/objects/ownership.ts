@@ -73,7 +73,7 @@ export function toolOf(object: KubeObject | undefined): Tool | undefined {
   return { kind: 'cert-manager', says: `cert-manager Certificate ${certificate}`, name: certificate };
 }
 
-/** The same, for people. */
+/** The tool that makes an object, in words; undefined as for {@link toolOf}. */
 export function toolOwner(object: KubeObject | undefined): string | undefined {
   return toolOf(object)?.says;
 }

@@ -20,7 +20,7 @@ export function forOtherOwners(hint: string, context: string, peers: readonly st
   return hint.replaceAll(LINE, (line) => (isTheirs(line) ? forOwnersOf(line, context, peers) : line));
 }
 
-/** The same of what brings peers back by a plan. */
+/** Effects of a plan, where what brings back peers of another owner is put as in {@link forOtherOwners}. */
 export function mendsForOtherOwners(effects: readonly PeerEffect[], peers: readonly string[]): PeerEffect[] {
   return effects.map((effect) =>
     effect.mend === undefined ? effect : { ...effect, mend: forOtherOwners(effect.mend, effect.cluster, peers) },

@@ -74,6 +74,7 @@ export function addressOf(node: NodeFacts, family: 4 | 6): string | undefined {
   return internalAddresses(node).find((address) => familyOf(address) === family);
 }
 
+/** The IP family of an address. */
 export function familyOf(address: string): 4 | 6 {
   return address.includes(':') ? 6 : 4;
 }

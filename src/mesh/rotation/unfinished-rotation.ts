@@ -78,7 +78,7 @@ export function unfinishedRotation(
   return { stage: 'replaced', phase, isProven };
 }
 
-/** The same, only where it is beyond doubt. */
+/** The unfinished rotation of a cluster's CA, only where it is beyond doubt. */
 export function provenRotation(
   snapshot: ClusterSnapshot,
   others: readonly ClusterSnapshot[] = [],

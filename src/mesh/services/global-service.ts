@@ -27,6 +27,7 @@ export type GlobalIntent =
 
 type Annotations = Readonly<Record<string, string>>;
 
+/** A Service by its name. */
 export function serviceRef(namespace: string, name: string): ObjectRef {
   return { apiVersion: 'v1', kind: 'Service', namespace, name };
 }

@@ -32,6 +32,7 @@ export interface MeshService {
   warnings: readonly ServiceWarning[];
 }
 
+/** `namespace/name`, by which a Service is the same in all clusters. */
 export function serviceKey({ namespace, name }: { namespace: string; name: string }): string {
   return `${namespace}/${name}`;
 }
@@ -41,7 +42,7 @@ export function globalKeys(clusters: readonly ClusterServices[]): Set<string> {
   return keysOf(clusters, ({ annotations }) => readSharing(annotations).global);
 }
 
-/** The same with those that were meant to be, and are not. */
+/** The keys of the Services that are global, or that somebody meant to make so (an annotation that Cilium does not take). */
 export function meantKeys(clusters: readonly ClusterServices[]): Set<string> {
   return keysOf(clusters, ({ annotations }) => isMeantGlobal(annotations));
 }

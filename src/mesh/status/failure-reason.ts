@@ -139,7 +139,7 @@ const troubleshoot = (place: FailurePlace) =>
 /** Shows the Deployment with its wanted replicas, also where there is no pod to be seen, and why there is none. */
 const describePeersServer = (place: FailurePlace) => describeServer(serverPlace(place));
 
-/** The same of the cluster at hand. */
+/** The command that shows a cluster's own clustermesh-apiserver: its Deployment, also where no pod is there. */
 export function describeServer(place: CommandPlace): string {
   return describeCommand(place, 'deployment', { name: APISERVER });
 }

@@ -15,6 +15,7 @@ export interface JoinedCluster {
   unproved: readonly string[];
 }
 
+/** The result of `clustermesh accept`. */
 export function acceptText({ context, cluster, peer, user, steps, unproved }: JoinedCluster, theme: Theme): string {
   const names = `${theme.bold(cluster.name)} and ${theme.bold(peer.name)}`;
   return [

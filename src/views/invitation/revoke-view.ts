@@ -12,6 +12,7 @@ interface Revoked {
   because?: string | undefined;
 }
 
+/** The result of `clustermesh invitations revoke`. */
 export function revokeText({ context, id, shutOut, connected, because }: Revoked, theme: Theme): string {
   return [
     `✅ Invitation ${id} is revoked`,

@@ -37,6 +37,7 @@ function numbered(rules: readonly FirewallRule[]): NumberedRule[] {
   return rules.map((rule, index) => ({ ...rule, number: index + 1 }));
 }
 
+/** The IP family of a rule, which is that of its sources. */
 export function familyOfRule({ sources }: FirewallRule): 4 | 6 {
   return sources[0]?.includes(':') ? 6 : 4;
 }

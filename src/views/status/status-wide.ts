@@ -14,7 +14,7 @@ export function statusWideText(
   return [statusText(report, theme, contexts, others), ...detailLines(report, theme)].join('\n');
 }
 
-/** The same of several clusters, below what the mesh has in common: each under its name. */
+/** One cluster's part of `status -o wide` for several clusters: what its nodes and replicas say, under its name. */
 export function statusDetailsText(report: StatusReport, theme: Theme): string {
   const { cluster, context } = report;
   const name = context === cluster.name ? cluster.name : `${cluster.name} (${context})`;

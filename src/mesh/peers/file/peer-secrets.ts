@@ -13,7 +13,7 @@ export function newPeerSecret(ref: ObjectRef): KubeObject {
   return { ...secret, metadata: { ...secret.metadata, annotations: { [CREATED_BY]: CONNECT } } };
 }
 
-/** The same Secret with the choices written down that it is to have from its start. */
+/** A copy of a Secret with choices as annotations, which it is to have from its start. */
 export function withMarks(secret: KubeObject, marks: Marks): KubeObject {
   const set = Object.fromEntries(Object.entries(marks).filter(([, value]) => value !== null)) as Record<string, string>;
   const { metadata } = secret;
