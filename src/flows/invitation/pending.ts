@@ -1,3 +1,5 @@
+import { unlessForbidden } from '../../kube/unless-refused.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type InvitationRecord, isPending, standingOf } from '../../mesh/invitation/record.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
@@ -20,6 +22,18 @@ export async function withInvitations(flow: Flow, target: Target, report: Status
     .filter((record, index, all) => isPending(record, now) && !isOutdated(record, all.slice(index + 1), report))
     .map((record) => standingOf(record, report.context, now, { isConnected: isConnectedTo(record, report) }));
   return invitations.length > 0 ? { ...report, invitations } : report;
+}
+
+/** What a new CA does to invitations: no answer to one that was signed by the former CA is accepted. */
+export async function endingWithCa({ now, signal }: Flow, target: Target): Promise<string[]> {
+  const kept = (await unlessForbidden(readInvitations(target, signal))) ?? [];
+  const { context } = target.client;
+  return kept
+    .filter(({ record: { state, expires } }) => (state === 'invited' || state === 'replied') && expires > now())
+    .map(({ record: { id } }) => {
+      const anew = meshctlCommand('clustermesh invite', { context });
+      return `context "${context}": invitation ${id} is bound to the present CA, and ends with it → begin anew then: ${anew}`;
+    });
 }
 
 function isConnectedTo({ peer }: InvitationRecord, { peers }: StatusReport): boolean {

@@ -1,3 +1,4 @@
+import { endingWithCa } from '../../../flows/invitation/pending.ts';
 import { isOfOtherOwner } from '../../../flows/invitation/read-invitations.ts';
 import {
   makeSuccessors,
@@ -41,6 +42,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_R
     sayLeftOut(context, prepared.spared);
     for (const warning of [...validityWarnings(options.asked.validityMs), ...prepared.scope.warnings])
       context.progress.warn(warning);
+    const ending = flags.ca ? await Promise.all(prepared.targets.map((target) => endingWithCa(context, target))) : [];
+    for (const warning of ending.flat()) context.progress.warn(warning);
     for (const note of foreignObjectNotes(reportOf(prepared).steps)) context.progress.warn(note);
     if (dryRun) return withUnanswered(await showPlan(context, prepared, dryRun, flags.output), missing);
     if (flags.ca && !flags.yes) await confirmNewAuthorities(context, prepared);

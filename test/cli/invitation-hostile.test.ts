@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
+import { type CliResult, failureOf } from '../support/cli.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+import { type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
+
+let two: TwoOwners;
+let a: Owner;
+let b: Owner;
+let c: Owner;
+
+beforeAll(async () => {
+  two = await startTwoOwners(3);
+  [a, b, c] = ['mesh-1', 'mesh-2', 'mesh-3'].map((name) => found(two.owners[name], name)) as [Owner, Owner, Owner];
+}, 120_000);
+afterAll(() => two?.close());
+
+const mesh = (...words: string[]) => ['clustermesh', ...words];
+const good = (result: CliResult): string => {
+  if (result.exitCode !== 0) throw new Error(result.stderr);
+  return result.stdout;
+};
+const accept = (owner: Owner, file: string, ...words: string[]) => owner(mesh('accept', file, '-y', ...words));
+
+const clusterOf = (name: string) =>
+  found(
+    two.clusters.clusters.find((one) => one.name === name),
+    name,
+  );
+const usersOf = (name: string) =>
+  JSON.stringify(clusterOf(name).store.get(refs.configMap('clustermesh-remote-users'))?.data);
+const filesOf = (name: string) =>
+  Object.keys(secretTexts(clusterOf(name).store.get(refs.secret('cilium-clustermesh')))).filter((key) =>
+    key.startsWith('mesh-'),
+  );
+
+function rename(name: string, to: string) {
+  clusterOf(name).store.update(refs.configMap('cilium-config'), (object) => {
+    object.data = { ...(object.data as object), 'cluster-name': to };
+  });
+}
+
+describe('a message that is accepted twice at once', () => {
+  /** @returns what was printed by those that went well; what went wrong says why */
+  async function twice(owner: Owner, file: string): Promise<string[]> {
+    const results = await Promise.all([accept(owner, file), accept(owner, file)]);
+    expect(results.some(({ exitCode }) => exitCode === 0)).toBe(true);
+    for (const { exitCode, stderr } of results) {
+      if (exitCode !== 0) expect(stderr).toMatch(/exists already|someone else|changed|used/);
+      expect(stderr).not.toContain('not as before');
+    }
+    return results.filter(({ exitCode }) => exitCode === 0).map(({ stdout }) => stdout);
+  }
+
+  it('is accepted by one of both, and what that has written stays', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    const replies = await twice(b, 'invitation.yaml');
+    expect(new Set(replies).size).toBe(1);
+    expect(usersOf('mesh-2')).toContain('remote-mesh-1');
+    await two.save('reply.yaml', found(replies[0], 'a reply'));
+    expect(good(await accept(b, 'invitation.yaml'))).toBe(replies[0]);
+
+    const confirmations = await twice(a, 'reply.yaml');
+    expect(new Set(confirmations).size).toBe(1);
+    expect(filesOf('mesh-1')).toEqual(['mesh-2']);
+    expect(usersOf('mesh-1')).toContain('remote-mesh-2');
+    await two.save('confirmation.yaml', found(confirmations[0], 'a confirmation'));
+
+    await twice(b, 'confirmation.yaml');
+    expect(filesOf('mesh-2')).toEqual(['mesh-1']);
+    for (const owner of [a, b]) good(await owner(mesh('status', '--wait', '--wait-duration', '60s')));
+  });
+});
+
+describe('clusters that are renamed between the messages', () => {
+  it('are told so, and go on under the name that the messages have', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    await two.save('reply.yaml', good(await accept(c, 'invitation.yaml')));
+    rename('mesh-1', 'mesh-9');
+    expect(failureOf(await accept(a, 'reply.yaml')).says).toContain(
+      'this cluster was named "mesh-1" when it took part, and is "mesh-9" now',
+    );
+    rename('mesh-1', 'mesh-1');
+    await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml')));
+    rename('mesh-3', 'mesh-8');
+    for (const file of ['invitation.yaml', 'confirmation.yaml']) {
+      expect(failureOf(await accept(c, file)).says).toContain('this cluster was named "mesh-3" when it');
+    }
+    expect(usersOf('mesh-3')).not.toContain('mesh-9');
+    rename('mesh-3', 'mesh-3');
+    good(await accept(c, 'confirmation.yaml'));
+  });
+});
+
+describe('a cluster that takes the name of the one that is invited', () => {
+  it('gets nowhere: it does not answer under that name', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite', '--peer', 'mesh-8'))));
+    // It takes the name for as long as it takes to reply.
+    rename('mesh-3', 'mesh-8');
+    const reply = await accept(c, 'invitation.yaml', '--no-proof');
+    rename('mesh-3', 'mesh-3');
+    await two.save('reply.yaml', reply.stdout);
+    const before = two.clusters.objects();
+    expect((await accept(a, 'reply.yaml', '--wait-duration', '3s')).exitCode).toBe(1);
+    expect(two.clusters.objects()).toEqual(before);
+  });
+});
+
+describe('an address that changes between the messages', () => {
+  const endpointsIn = (text: string) => (parse(text) as { cluster: { endpoints: string[] } }).cluster.endpoints;
+  const takeNodePort = async (owner: Owner) => good(await owner(mesh('enable', '--service-type', 'NodePort', '-y')));
+
+  it('of the inviter is in the confirmation', async () => {
+    for (const peer of ['mesh-2', 'mesh-3']) good(await a(mesh('disconnect', '--peer', peer, '-y')));
+    good(await c(mesh('disconnect', '--peer', 'mesh-1', '-y')));
+    const invitation = good(await a(mesh('invite')));
+    await two.save('invitation.yaml', invitation);
+    await two.save('reply.yaml', good(await accept(c, 'invitation.yaml')));
+    await takeNodePort(a);
+    const confirmation = good(await accept(a, 'reply.yaml'));
+    expect(endpointsIn(confirmation)).not.toEqual(endpointsIn(invitation));
+    await two.save('confirmation.yaml', confirmation);
+    good(await accept(c, 'confirmation.yaml'));
+  });
+
+  it('of the guest is in the reply that the same invitation gives then', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    const reply = good(await accept(b, 'invitation.yaml'));
+    await two.save('reply.yaml', reply);
+    await takeNodePort(b);
+    const failed = await accept(a, 'reply.yaml', '--wait-duration', '3s');
+    expect(failed.stderr).toContain('mesh-1 does not get through to "mesh-2"');
+    const anew = good(await accept(b, 'invitation.yaml'));
+    expect(endpointsIn(anew)).not.toEqual(endpointsIn(reply));
+    await two.save('reply.yaml', anew);
+    await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml')));
+    const elsewhere = good(await accept(a, 'reply.yaml', '--endpoint', 'mesh.example.com:2379'));
+    expect(endpointsIn(elsewhere)).toEqual(['mesh.example.com:2379']);
+    good(await accept(b, 'confirmation.yaml'));
+  });
+});
+
+describe('a CA that is replaced between the messages', () => {
+  const rotate = (owner: Owner) => owner(mesh('certs', 'rotate', '--ca', '-y'));
+  const refusesToRotate = async (owner: Owner, peer: string) => {
+    const { exitCode, says } = failureOf(await rotate(owner));
+    expect(exitCode).toBe(2);
+    expect(says).toContain(`clustermesh invite --context`);
+    expect(says).toContain(`--peer ${peer}`);
+    expect(says).not.toContain('<context');
+  };
+
+  it('ends an invitation that nobody has answered, and is refused as soon as somebody trusts it', async () => {
+    for (const [owner, peers] of [
+      [a, ['mesh-2', 'mesh-3']],
+      [b, ['mesh-1']],
+      [c, ['mesh-1']],
+    ] as const) {
+      for (const peer of peers) good(await owner(mesh('disconnect', '--peer', peer, '-y')));
+    }
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    const rotated = await rotate(a);
+    good(rotated);
+    expect(rotated.stderr).toMatch(
+      /⚠ context "mesh-1": invitation [0-9a-f]{24} is bound to the present CA, and ends with it\n.*clustermesh invite --context mesh-1/,
+    );
+    await two.save('reply.yaml', good(await accept(c, 'invitation.yaml')));
+    expect(failureOf(await accept(a, 'reply.yaml')).says).toContain(
+      'the CA was replaced meanwhile, or somebody stands',
+    );
+    await refusesToRotate(c, 'mesh-1');
+    // The new CA is nobody's that is known here: what is let in by the old one goes first.
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    const stranger = failureOf(await accept(c, 'invitation.yaml')).says;
+    expect(stranger).toContain('lets a cluster "mesh-1" in already, and nothing here tells that it is this one');
+    expect(stranger).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');
+    good(await c(mesh('disconnect', '--peer', 'mesh-1', '-y')));
+    await two.save('reply.yaml', good(await accept(c, 'invitation.yaml')));
+    await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml')));
+    await refusesToRotate(a, 'mesh-3');
+    await refusesToRotate(c, 'mesh-1');
+    good(await accept(c, 'confirmation.yaml'));
+    await refusesToRotate(c, 'mesh-1');
+  });
+});
