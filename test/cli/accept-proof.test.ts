@@ -3,7 +3,7 @@ import { parse } from 'yaml';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { CliResult } from '../support/cli.ts';
 import { found } from '../support/sandbox-mesh.ts';
-import { type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
+import { good, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
 let two: TwoOwners;
 let a: Owner;
@@ -16,10 +16,6 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => two?.close());
 
-const good = (result: CliResult): string => {
-  if (result.exitCode !== 0) throw new Error(result.stderr);
-  return result.stdout;
-};
 const accept = (owner: Owner, file: string, ...words: string[]) =>
   owner(['clustermesh', 'accept', file, '-y', ...words]);
 

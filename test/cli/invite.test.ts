@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
-import { type CliResult, failureOf, jsonOf } from '../support/cli.ts';
+import { failureOf, jsonOf } from '../support/cli.ts';
 import { eventually, found, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
-import { type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
+import { good, mesh, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
 let two: TwoOwners;
 let a: Owner;
@@ -27,12 +27,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => two?.close());
 
-const mesh = (...words: string[]) => ['clustermesh', ...words];
 const accept = (owner: Owner, file: string, ...words: string[]) => owner(mesh('accept', file, ...words));
-const good = (result: CliResult): string => {
-  if (result.exitCode !== 0) throw new Error(result.stderr);
-  return result.stdout;
-};
 
 function secretsOf(context: string) {
   const { store } = found(

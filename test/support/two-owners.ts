@@ -20,6 +20,15 @@ export interface TwoOwners {
   close(): Promise<void>;
 }
 
+/** The words of a `clustermesh` command. */
+export const mesh = (...words: string[]): string[] => ['clustermesh', ...words];
+
+/** What a command printed that went well. */
+export function good({ exitCode, stdout, stderr }: CliResult): string {
+  if (exitCode !== 0) throw new Error(stderr);
+  return stdout;
+}
+
 /** Enabled clusters, each with an owner who can reach no other one. */
 export async function startTwoOwners(count = 2, options: SandboxOptions = {}): Promise<TwoOwners> {
   const clusters = await startConnectClusters(count, options);

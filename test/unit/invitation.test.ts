@@ -261,7 +261,7 @@ describe('a message is refused', () => {
     ],
     [
       'name-taken',
-      'cluster "b" lets a cluster "a" in already, and nothing here tells that it is this one',
+      'cluster "b" lets a cluster "a" in already, and nothing here shows that it is this one',
       () => judge(invitation, receiver('b', 2, b, { isLetIn: true, knownCas: ['4'.repeat(64)] })),
     ],
     [
@@ -297,7 +297,7 @@ describe('a message is refused', () => {
     ],
     [
       'used',
-      'which has been used: cluster "b" was connected by it, and is not any more',
+      'which has been used: cluster "b" was connected by it, and no longer is',
       () =>
         judge(
           reply,

@@ -31,8 +31,8 @@ export async function endingWithCa({ now, signal }: Flow, target: Target): Promi
   return kept
     .filter(({ record: { state, expires } }) => (state === 'invited' || state === 'replied') && expires > now())
     .map(({ record: { id } }) => {
-      const anew = meshctlCommand('clustermesh invite', { context });
-      return `context "${context}": invitation ${id} is bound to the present CA, and ends with it → begin anew then: ${anew}`;
+      const again = meshctlCommand('clustermesh invite', { context });
+      return `context "${context}": invitation ${id} was signed by the present CA, and no answer to it is accepted once that is replaced → start over then: ${again}`;
     });
 }
 

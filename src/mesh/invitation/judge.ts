@@ -175,7 +175,7 @@ function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver, n
     return {
       reason: 'not-invited',
       says: `the reply is of "${cluster.name}", and invitation ${id} is for "${invited}" alone`,
-      hint: 'Whoever had the invitation in hands may have answered it: ask the owner whom you have invited.',
+      hint: 'Someone else who got hold of the invitation may have answered it: ask the owner whom you invited.',
     };
   }
   if (record.role === 'guest' && record.peer && record.peer.name !== cluster.name) {
@@ -244,7 +244,7 @@ function judgeIdentity(message: SignedMessage, seals: Seals, receiver: Receiver)
     const forget = meshctlCommand('clustermesh disconnect', { context: receiver.context }, ['--peer', name]);
     return {
       reason: 'name-taken',
-      says: `cluster "${receiver.name}" lets a cluster "${name}" in already, and nothing here tells that it is this one`,
+      says: `cluster "${receiver.name}" lets a cluster "${name}" in already, and nothing here shows that it is this one`,
       hint: `If it is, shut it out first: ${forget}`,
     };
   }

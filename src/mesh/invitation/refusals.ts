@@ -74,7 +74,7 @@ export function notForThis({ step, cluster }: SignedMessage, { name, context }: 
 export function used({ step, id }: SignedMessage, peer: string, { isDialled }: { isDialled: boolean }): Refusal {
   return {
     reason: 'used',
-    says: `the ${step} is of invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is connected by it' : 'was connected by it, and is not any more'}`,
+    says: `the ${step} is of invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is connected by it' : 'was connected by it, and no longer is'}`,
     hint: 'An invitation is good for one connection; a new one makes new certificates.',
   };
 }
