@@ -64,6 +64,8 @@ function streamOver(
   failed: (why: string) => MeshctlError,
 ): Duplex {
   const stream = new Duplex({
+    // What the other side has closed is over: no later abort may fail it, when nobody listens any more.
+    allowHalfOpen: false,
     read() {
       socket.resume();
     },

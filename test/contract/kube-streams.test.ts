@@ -251,6 +251,7 @@ describe('against a scripted server', () => {
     stream.write('go');
     expect(await text(stream)).toBe('aend');
     expect(received).toEqual(['\0go']);
+    await expect.poll(() => stream.destroyed).toBe(true);
   });
 
   test('a slow reader holds the sender back and loses nothing', async () => {
