@@ -2,10 +2,11 @@ import type { EnableDraft, EnableOptions } from '../../flows/enable/draft-enable
 import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../../flows/enable/via-helm.ts';
 import type { Target } from '../../flows/flow.ts';
 import { authorityTrouble, waysBack } from '../../mesh/certificates/authority.ts';
-import { meshctlCommand, shellWord } from '../../mesh/command-line.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
+import { helmText } from '../../views/enable/helm-view.ts';
 import { printableLines } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
@@ -96,14 +97,6 @@ export async function runViaHelm(
   return {
     kind: 'HelmResult',
     data: { ...(dryRun ? { dryRun } : {}), clusters },
-    text: (theme) =>
-      [
-        ...clusters.map(({ context: name, cluster, command }) =>
-          dryRun
-            ? `Would run for context ${theme.bold(name)}: ${command.map(shellWord).join(' ')}\n  with the values of: ${meshctlCommand('clustermesh helm-values', { context: name })}`
-            : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${name}, id ${cluster.id}) by Helm`,
-        ),
-        ...(dryRun ? [`Nothing was changed (--dry-run${dryRun === 'server' ? '=server' : ''}).`] : []),
-      ].join('\n'),
+    text: (theme) => helmText(clusters, dryRun, theme),
   };
 }

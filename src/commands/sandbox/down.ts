@@ -1,6 +1,7 @@
 import { during } from '../../flows/flow.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { endedText } from '../../views/sandbox/sandbox-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import { type BackgroundSandbox, endInBackground, sandboxesInBackground, sandboxNameOf } from './background.ts';
@@ -18,12 +19,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX
   return {
     kind: 'SandboxDown',
     data: { ended: contexts },
-    text: () => (contexts.length === 0 ? 'No sandbox runs in the background.' : contexts.map(goneWords).join('\n')),
+    text: () => endedText(contexts),
   };
-}
-
-function goneWords(names: readonly string[]): string {
-  return names.length === 1 ? `The cluster ${names[0]} is gone.` : `The clusters ${names.join(', ')} are gone.`;
 }
 
 /** Another one may be somebody else's who works under the same account. @throws MeshctlError `Usage` */

@@ -6,6 +6,7 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { NETWORK_RULE, networkRuleObject, ruleTextOf } from '../../sandbox/controllers/network-rule.ts';
 import type { NetworkRule } from '../../sandbox/pods/network-rules.ts';
+import { networkRulesText } from '../../views/sandbox/sandbox-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import { kubeconfigIn, sandboxesInBackground, sandboxNameOf } from './background.ts';
 
@@ -123,9 +124,6 @@ export function networkResult(rules: readonly string[]): CommandResult {
   return {
     kind: 'SandboxNetwork',
     data: { rules },
-    text: (theme) =>
-      rules.length === 0
-        ? 'Nothing is broken in the network between the clusters.'
-        : [theme.bold('Broken between the clusters'), ...rules.map((rule) => `  ${rule}`)].join('\n'),
+    text: (theme) => networkRulesText(rules, theme),
   };
 }

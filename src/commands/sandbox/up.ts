@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DEMO_FILES } from '../../flows/connectivity/rebel-base.ts';
 import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../../mesh/cilium/versions.ts';
-import { kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { networkRuleObject } from '../../sandbox/controllers/network-rule.ts';
 import { nodeName } from '../../sandbox/fixtures/nodes.ts';
@@ -12,6 +12,7 @@ import { resolveProfiles } from '../../sandbox/options.ts';
 import type { NetworkRule } from '../../sandbox/pods/network-rules.ts';
 import { parseRules, requirePlaces } from '../../sandbox/pods/rule-text.ts';
 import { startSandbox } from '../../sandbox/sandbox.ts';
+import { sandboxText } from '../../views/sandbox/sandbox-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import { requireKnown } from '../options/option-values.ts';
@@ -124,26 +125,13 @@ async function demoObjects({ installation }: CommandContext): Promise<string> {
   return texts.join('---\n');
 }
 
-/** How the clusters are reached, and what to do with them first. */
+/** Says how the clusters are reached, and what to do with them first. */
 function tell(
   { theme, print }: CommandContext,
   { kubeconfigPath, contexts }: { kubeconfigPath: string; contexts: readonly string[] },
-  { how, ending }: { how: string; ending: string },
+  words: { how: string; ending: string },
 ): void {
-  const [first, second] = contexts;
-  print(`${theme.bold('kubeconfig')}  ${kubeconfigPath}\n`);
-  print(`${theme.bold('contexts')}    ${contexts.join(', ')}\n\n`);
-  print(theme.dim(`Real: ${REAL}.\nSimulated: ${SIMULATED}.\n\n`));
-  print(`${how}:\n`);
-  print(`  export KUBECONFIG=${shellWord(kubeconfigPath)}\n`);
-  print(`  ${meshctlCommand('clustermesh enable', { context: contexts })}\n`);
-  if (first && second) {
-    print(`  ${meshctlCommand('clustermesh connect', { context: first }, ['--destination-context', second])}\n`);
-  }
-  for (const name of contexts)
-    print(`  ${kubectlCommand({ context: name }, ['apply', '-f', demoPath(kubeconfigPath)])}\n`);
-  if (first && second) print(`  ${meshctlCommand('clustermesh status', { context: [first, second] }, ['--wait'])}\n`);
-  print(`\n${ending}\n`);
+  print(sandboxText({ kubeconfigPath, contexts, workload: demoPath(kubeconfigPath) }, words, theme));
 }
 
 /** What meshctl refuses of a real cluster need not be tried on a simulated one. @throws MeshctlError `Usage` */
@@ -154,6 +142,3 @@ function requireKnownVersion(text: string): void {
     hint: 'Give one such as 1.20.0.',
   });
 }
-
-const REAL = 'API servers, objects, certificates and the TLS handshakes between the clusters';
-const SIMULATED = 'etcd, Cilium’s programs, kubelets and the network';

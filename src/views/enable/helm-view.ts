@@ -1,0 +1,26 @@
+import { meshctlCommand, shellWord } from '../../mesh/command-line.ts';
+import type { Theme } from '../theme.ts';
+
+/** A cluster that Helm enables, or would. */
+export interface HelmCluster {
+  context: string;
+  cluster: { name: string; id: number };
+  /** The words of the command line. */
+  command: readonly string[];
+}
+
+/** The result of `clustermesh enable --via-helm`. @param dryRun where nothing was run */
+export function helmText(
+  clusters: readonly HelmCluster[],
+  dryRun: 'client' | 'server' | undefined,
+  theme: Theme,
+): string {
+  return [
+    ...clusters.map(({ context, cluster, command }) =>
+      dryRun
+        ? `Would run for context ${theme.bold(context)}: ${command.map(shellWord).join(' ')}\n  with the values of: ${meshctlCommand('clustermesh helm-values', { context })}`
+        : `✅ Cluster Mesh is enabled in ${theme.bold(cluster.name)} (context ${context}, id ${cluster.id}) by Helm`,
+    ),
+    ...(dryRun ? [`Nothing was changed (--dry-run${dryRun === 'server' ? '=server' : ''}).`] : []),
+  ].join('\n');
+}

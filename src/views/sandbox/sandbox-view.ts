@@ -1,0 +1,48 @@
+import { kubectlCommand, meshctlCommand, shellWord } from '../../mesh/command-line.ts';
+import type { Theme } from '../theme.ts';
+
+const REAL = 'API servers, objects, certificates and the TLS handshakes between the clusters';
+const SIMULATED = 'etcd, Cilium’s programs, kubelets and the network';
+
+/**
+ * How the clusters of a sandbox are reached, and what to do with them first; ends with a newline.
+ * @param workload the file with the article's workload
+ * @param words what comes before the commands, and how the clusters are ended
+ */
+export function sandboxText(
+  { kubeconfigPath, contexts, workload }: { kubeconfigPath: string; contexts: readonly string[]; workload: string },
+  { how, ending }: { how: string; ending: string },
+  theme: Theme,
+): string {
+  const [first, second] = contexts;
+  return [
+    `${theme.bold('kubeconfig')}  ${kubeconfigPath}`,
+    `${theme.bold('contexts')}    ${contexts.join(', ')}\n`,
+    theme.dim(`Real: ${REAL}.\nSimulated: ${SIMULATED}.\n`),
+    `${how}:`,
+    `  export KUBECONFIG=${shellWord(kubeconfigPath)}`,
+    `  ${meshctlCommand('clustermesh enable', { context: contexts })}`,
+    ...(first && second
+      ? [`  ${meshctlCommand('clustermesh connect', { context: first }, ['--destination-context', second])}`]
+      : []),
+    ...contexts.map((context) => `  ${kubectlCommand({ context }, ['apply', '-f', workload])}`),
+    ...(first && second ? [`  ${meshctlCommand('clustermesh status', { context: [first, second] }, ['--wait'])}`] : []),
+    `\n${ending}\n`,
+  ].join('\n');
+}
+
+/** What `sandbox down` ended: the clusters of each sandbox. */
+export function endedText(sandboxes: readonly (readonly string[])[]): string {
+  if (sandboxes.length === 0) return 'No sandbox runs in the background.';
+  return sandboxes
+    .map((names) =>
+      names.length === 1 ? `The cluster ${names[0]} is gone.` : `The clusters ${names.join(', ')} are gone.`,
+    )
+    .join('\n');
+}
+
+/** What is broken between the clusters of a sandbox, a rule a line. */
+export function networkRulesText(rules: readonly string[], theme: Theme): string {
+  if (rules.length === 0) return 'Nothing is broken in the network between the clusters.';
+  return [theme.bold('Broken between the clusters'), ...rules.map((rule) => `  ${rule}`)].join('\n');
+}
