@@ -396,6 +396,26 @@ describe('the document of a message', () => {
       'cluster.name is not of the form',
       (text) => text.replace('name: a', 'name: "\\e[2J"'),
     ],
+    [
+      'with more addresses than a cluster is dialled at',
+      'cluster.endpoints is not of the form',
+      (text) => text.replace(/( +- )203\.0\.113\.\d+:2379\n/, (line) => line.repeat(65)),
+    ],
+    [
+      'with a CA that would fill a Secret',
+      'cluster.ca is not of the form',
+      (text) =>
+        text.replace(
+          /ca: \|\n([\s\S]*?-----END CERTIFICATE-----\n)/,
+          (_all, pem: string) => `ca: |\n${pem.repeat(100)}`,
+        ),
+    ],
+    [
+      'with a setting that fills a screen',
+      'cluster.settings is not of the form',
+      (text) => text.replace('routing-mode: tunnel', `routing-mode: ${'x'.repeat(300)}`),
+    ],
+    ['of many megabytes', 'it has 5', (text) => `${text}#${'x'.repeat(5_000_000)}\n`],
     ['that is cut off', 'cluster.ca is not of the form', (text) => text.slice(0, 400)],
     ['with a field twice', 'it is not valid YAML', (text) => `${text}id: ${ID}\n`],
   ])('is refused %s', (_what, says, change) => {

@@ -20,6 +20,12 @@ import {
 type Reader<T> = (value: unknown) => T | undefined;
 
 const MOST_ENTRIES = 20_000;
+/** What is accepted goes into a Secret that other peers are in too, and no Secret may have more than 1 MiB. */
+const MOST_ENDPOINTS = 64;
+const LONGEST_PEM = 64 * 1024;
+const LONGEST_SETTING = 256;
+/** A mesh of thousands of nodes tells so much; nobody else needs to be read. */
+const LONGEST_MESSAGE = 4 * 1024 * 1024;
 const PEM_LINES = /^(-----BEGIN ([A-Z ]+)-----\n([A-Za-z0-9+/=]+\n)+-----END \2-----\n?)+$/;
 
 /**
@@ -35,6 +41,8 @@ export function parseMessage(text: string, source: string): SignedMessage {
       details: { reason: 'unreadable' },
     });
   };
+  if (text.length > LONGEST_MESSAGE)
+    refuse(`it has ${text.length} characters, and none has more than ${LONGEST_MESSAGE}`);
   // Aliases could make a few lines into any number of values.
   const document = parseDocument(text, { logLevel: 'error', schema: 'core', merge: false, uniqueKeys: true });
   if (document.errors.length > 0) refuse('it is not valid YAML');
@@ -110,7 +118,7 @@ function clusterOf(fields: Record<string, unknown>, refuse: (why: string) => nev
     podPools: needed('podPools', listOf(rangeOf)),
     serviceRanges: read('serviceRanges', listOf(rangeOf)),
     nodeAddresses: needed('nodeAddresses', listOf(rangeOf)),
-    endpoints: needed('endpoints', listOf(endpointOf)),
+    endpoints: needed('endpoints', listOf(endpointOf, MOST_ENDPOINTS)),
     ca: needed('ca', pemOf('CERTIFICATE')),
   };
   refuseUnknown(fields, Object.keys(cluster), 'cluster.', refuse);
@@ -166,15 +174,15 @@ function matching(pattern: RegExp): Reader<string> {
 
 function pemOf(label: string): Reader<string> {
   return (value) => {
-    if (typeof value !== 'string' || !PEM_LINES.test(value)) return undefined;
+    if (typeof value !== 'string' || value.length > LONGEST_PEM || !PEM_LINES.test(value)) return undefined;
     const labels = [...value.matchAll(/-----BEGIN ([A-Z ]+)-----/g)].map(([, one]) => one);
     return labels.every((one) => one === label) ? value : undefined;
   };
 }
 
-function listOf<T>(reader: Reader<T>): Reader<T[]> {
+function listOf<T>(reader: Reader<T>, most = MOST_ENTRIES): Reader<T[]> {
   return (value) => {
-    if (!Array.isArray(value) || value.length > MOST_ENTRIES) return undefined;
+    if (!Array.isArray(value) || value.length > most) return undefined;
     const read = value.map(reader);
     return read.every((one) => one !== undefined) ? (read as T[]) : undefined;
   };
@@ -192,6 +200,9 @@ function endpointOf(value: unknown): string | undefined {
 function settingsOf(value: unknown): Record<string, string> | undefined {
   const record = recordOf(value);
   const isKnown = ([key, text]: [string, unknown]) =>
-    SETTINGS_OF_MESSAGES.includes(key) && typeof text === 'string' && /^[\w.,:/ -]*$/.test(text);
+    SETTINGS_OF_MESSAGES.includes(key) &&
+    typeof text === 'string' &&
+    text.length <= LONGEST_SETTING &&
+    /^[\w.,:/ -]*$/.test(text);
   return record && Object.entries(record).every(isKnown) ? (record as Record<string, string>) : undefined;
 }
