@@ -71,7 +71,65 @@ const BY_KIND = {
       ],
     };
   },
+
+  MeshDiff({ clusters, unconnected, missingServices, notInFile, unreachable }) {
+    const found = [
+      ...clusters.flatMap(({ name, steps }) =>
+        steps.map(({ action, object, why }) => [name, `${action} ${objectName(object)}: ${why}`]),
+      ),
+      ...unconnected.map((pair) => ['mesh', `not connected: ${pairWords(pair)}`]),
+      ...missingServices.map(({ service, clusters: without }) => [
+        'mesh',
+        `no Service ${service} in ${without.join(', ')}`,
+      ]),
+      ...notInFile.connections.map((pair) => ['in no file', pairWords(pair)]),
+      ...notInFile.peers.map(({ peer, knownBy }) => ['in no file', `peer ${peer} of ${knownBy.join(', ')}`]),
+      ...notInFile.services.map(({ service, clusters: of }) => [
+        'in no file',
+        `global Service ${service} in ${of.join(', ')}`,
+      ]),
+    ];
+    return {
+      headline: `Differences between ${clusters.length} clusters and their file: ${found.length}`,
+      head: ['', 'where', ''],
+      rows: found.map((row) => [markOf('fail'), ...row]),
+      findings: [...found.map(([where, says]) => ({ level: 'error', where, says })), ...unreachableIn(unreachable)],
+    };
+  },
+
+  ProbeReport({ tests, failures, unreachable }) {
+    const open = tests.filter(({ verdict }) => verdict === 'open').length;
+    return {
+      headline: `${tests.length} tests of the network: ${open} open`,
+      head: ['', '', 'from', 'to', ''],
+      rows: failures.map(({ required, verdict, from, to, likely }) => [
+        markOf(required ? 'fail' : 'warn'),
+        ...[verdict, from, to, likely],
+      ]),
+      findings: [
+        ...failures.map(({ required, verdict, from, to, packets, likely, hints }) => ({
+          level: required ? 'error' : 'warning',
+          where: `${verdict}, ${from} to ${to}`,
+          says: `${packets.map(packetWords).join(', ')}: ${likely}`,
+          hint: hints.join('\n'),
+        })),
+        ...unreachableIn(unreachable),
+      ],
+    };
+  },
 };
+
+function objectName({ kind, namespace, name }) {
+  return `${kind} ${namespace ? `${namespace}/` : ''}${name}`;
+}
+
+function pairWords({ clusters: [from, to], oneWay }) {
+  return `${from} ${oneWay ? 'to' : 'and'} ${to}`;
+}
+
+function packetWords({ kind, protocol, port }) {
+  return `${kind} ${protocol}${port === undefined ? '' : ` ${port}`}`;
+}
 
 function ofStatus(clusters, unreachable) {
   const healthy = clusters.filter((status) => status.healthy).length;

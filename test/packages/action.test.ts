@@ -62,12 +62,17 @@ async function act(command: string, prints: string, exits: number, settings: Rec
   };
 }
 
-it.each(['check.json', 'status.json', 'status-broken.json', 'connectivity.json', 'error.json'])(
-  'what was recorded in %s is what meshctl prints today',
-  async (name) => {
-    requireValid(JSON.parse(await recorded(name)));
-  },
-);
+it.each([
+  'check.json',
+  'status.json',
+  'status-broken.json',
+  'connectivity.json',
+  'diff.json',
+  'probe.json',
+  'error.json',
+])('what was recorded in %s is what meshctl prints today', async (name) => {
+  requireValid(JSON.parse(await recorded(name)));
+});
 
 describe('the action shows', () => {
   it('a healthy mesh, with its picture', async () => {
@@ -128,6 +133,25 @@ ${(await recorded('graph.mmd')).trimEnd()}
     expect(annotations).toEqual([]);
     expect(summary).toMatch(/^\d+ scenarios: \d+ passed, 0 failed, \d+ skipped$/m);
     expect(summary).toMatch(/^\| ✅ \| dns \| mesh-1 \| {2}\|/m);
+  });
+
+  it('what clusters have otherwise than their file', async () => {
+    const { annotations, summary } = await act('diff -f mesh.yaml -o json', 'diff.json', 1);
+    expect(summary).toMatch(/^Differences between 2 clusters and their file: 5$/m);
+    expect(summary).toContain('| ❌ | mesh-1 | update Deployment kube-system/clustermesh-apiserver: differs |');
+    expect(annotations).toHaveLength(5);
+    expect(annotations).toContain('::error title=meshctl%3A mesh::no Service default/rebel-base in mesh-1, mesh-2');
+  });
+
+  it('what the network does not let through, with what mends it', async () => {
+    const { annotations, summary } = await act('connectivity probe --all -o json', 'probe.json', 1);
+    expect(summary).toMatch(/^22 tests of the network: \d+ open$/m);
+    expect(summary).toContain('| ❌ | path-blocked | mesh-1 | mesh-2 | other packets arrive: a firewall rule of');
+    expect(annotations).toEqual([
+      expect.stringMatching(
+        /^::error title=meshctl%3A path-blocked%2C mesh-1 to mesh-2::tunnel udp 8472: .*%0A.*meshctl clustermesh firewall --context/,
+      ),
+    ]);
   });
 
   it('an error', async () => {
