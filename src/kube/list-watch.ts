@@ -1,12 +1,13 @@
 import { StringDecoder } from 'node:string_decoder';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
+import { isRecord } from '../mesh/record.ts';
 import { type ApiAction, errorOfRefusal, parseStatus, type Whereabouts } from './errors.ts';
 import { errorOfProtocol, errorOfTransport } from './http/no-answer.ts';
 import type { Transport } from './http/transport.ts';
 import { soundObject } from './object-shape.ts';
 import { collectionPath, groupOf, pluralOf } from './resources.ts';
-import { isRecord, type Shape, shaped } from './shape.ts';
+import { type Shape, shaped } from './shape.ts';
 
 /** Some objects of one kind. */
 export interface Selection {

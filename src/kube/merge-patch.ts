@@ -1,11 +1,13 @@
+import { isRecord } from '../mesh/record.ts';
+
 /** JSON merge patches (RFC 7386) over plain JSON: mappings are merged, everything else is replaced as a whole. */
 
 type Mapping = Record<string, unknown>;
 
 /** What `target` becomes under `patch`. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isMapping(patch)) return patch;
-  const result: Mapping = isMapping(target) ? { ...target } : {};
+  if (!isRecord(patch)) return patch;
+  const result: Mapping = isRecord(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
     else result[key] = mergePatch(result[key], value);
@@ -15,7 +17,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 
 /** `base` with the fields of `top` set; lists are replaced. */
 export function overlay(base: unknown, top: unknown): unknown {
-  if (!isMapping(base) || !isMapping(top)) return top;
+  if (!isRecord(base) || !isRecord(top)) return top;
   const result: Mapping = { ...base };
   for (const [key, value] of Object.entries(top)) result[key] = overlay(base[key], value);
   return result;
@@ -32,7 +34,7 @@ export function inversePatch(before: unknown, after: unknown, live: unknown): Ma
     const [from, to, now] = [old[key], changed[key], current[key]];
     if (equal(from, to)) continue;
     // A mapping that is wholly new goes as one, unless someone has added to it.
-    if (isMapping(to) && isMapping(now) && (isMapping(from) || !equal(to, now))) {
+    if (isRecord(to) && isRecord(now) && (isRecord(from) || !equal(to, now))) {
       const inner = inversePatch(from, to, now);
       if (inner) patch[key] = inner;
     } else if (equal(to, now) || (isEmpty(to) && isEmpty(now))) {
@@ -44,13 +46,13 @@ export function inversePatch(before: unknown, after: unknown, live: unknown): Ma
 
 /** API servers leave empty mappings out. */
 function isEmpty(value: unknown): boolean {
-  return value === undefined || (isMapping(value) && Object.keys(value).length === 0);
+  return value === undefined || (isRecord(value) && Object.keys(value).length === 0);
 }
 
 /** Whether every field of `expected` is in `actual` with the same value. */
 export function contains(actual: unknown, expected: unknown): boolean {
-  if (!isMapping(expected)) return equal(actual, expected);
-  if (!isMapping(actual)) return false;
+  if (!isRecord(expected)) return equal(actual, expected);
+  if (!isRecord(actual)) return false;
   return Object.entries(expected).every(([key, value]) => contains(actual[key], value));
 }
 
@@ -60,15 +62,11 @@ export function equal(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && a.every((entry, index) => equal(entry, b[index]));
   }
-  if (!isMapping(a) || !isMapping(b)) return false;
+  if (!isRecord(a) || !isRecord(b)) return false;
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]));
 }
 
 function asMapping(value: unknown): Mapping {
-  return isMapping(value) ? value : {};
-}
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isRecord(value) ? value : {};
 }

@@ -1,5 +1,6 @@
 import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
-import { EACH, isRecord, type Shape, shaped } from './shape.ts';
+import { isRecord } from '../mesh/record.ts';
+import { EACH, type Shape, shaped } from './shape.ts';
 
 /** The fields of objects that meshctl reads, by kind. */
 const TEXTS = { [EACH]: 'text' } as const;

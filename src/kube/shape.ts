@@ -1,3 +1,4 @@
+import { isRecord } from '../mesh/record.ts';
 /**
  * What is read of documents that others wrote (answers of API servers, kubeconfigs), as shapes. Whatever has another type
  * than its shape says is left out, so that code behind this may trust the types; fields that no shape names are kept as
@@ -30,11 +31,6 @@ export function shaped(value: unknown, shape: Shape): unknown {
   if (shape === 'truth') return typeof value === 'boolean' ? value : undefined;
   if (isList(shape)) return Array.isArray(value) ? shapedList(value, shape[0]) : undefined;
   return isRecord(value) ? shapedRecord(value, shape) : undefined;
-}
-
-/** Whether a value is a JSON object. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isList(shape: Shape): shape is readonly [Shape] {

@@ -1,3 +1,4 @@
+import { escapedXml } from './xml.ts';
 /** One thing that was looked at, for programs that read test results. */
 export interface JunitCase {
   name: string;
@@ -10,7 +11,7 @@ export interface JunitCase {
 /** A JUnit report (the format of Jenkins and GitLab). Texts must be printable already: XML allows no control characters. */
 export function junitXml(suites: readonly { name: string; cases: readonly JunitCase[] }[]): string {
   const body = suites.flatMap(({ name, cases }) => [
-    `  <testsuite name="${escapeXml(name)}" ${countsOf(cases)}>`,
+    `  <testsuite name="${escapedXml(name)}" ${countsOf(cases)}>`,
     ...cases.flatMap(caseLines),
     '  </testsuite>',
   ]);
@@ -23,16 +24,17 @@ export function junitXml(suites: readonly { name: string; cases: readonly JunitC
 }
 
 function caseLines({ name, className, failure, skipped }: JunitCase): string[] {
-  const open = `    <testcase classname="${escapeXml(className)}" name="${escapeXml(name)}"`;
+  const open = `    <testcase classname="${escapedXml(className)}" name="${escapedXml(name)}"`;
   if (failure) {
     const { type, message, text } = failure;
     return [
       `${open}>`,
-      `      <failure type="${escapeXml(type)}" message="${escapeXml(message)}">${escapeXml(text)}</failure>`,
+      `      <failure type="${escapedXml(type)}" message="${escapedXml(message)}">${escapedXml(text)}</failure>`,
       '    </testcase>',
     ];
   }
-  if (skipped !== undefined) return [`${open}>`, `      <skipped message="${escapeXml(skipped)}"/>`, '    </testcase>'];
+  if (skipped !== undefined)
+    return [`${open}>`, `      <skipped message="${escapedXml(skipped)}"/>`, '    </testcase>'];
   return [`${open}/>`];
 }
 
@@ -40,8 +42,4 @@ function countsOf(cases: readonly JunitCase[]): string {
   const failures = cases.filter(({ failure }) => failure).length;
   const skipped = cases.filter((entry) => entry.skipped !== undefined).length;
   return `tests="${cases.length}" failures="${failures}" skipped="${skipped}"`;
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

@@ -1,4 +1,5 @@
 import type { EdgeState } from '../mesh/status/mesh-graph.ts';
+import { escapedXml } from './xml.ts';
 
 /** The states of arrows, with what they mean. */
 export const STATES: readonly [EdgeState, string][] = [
@@ -89,7 +90,7 @@ export function svgText(
     ...(bold ? ['font-weight="600"'] : []),
     ...(middle ? ['text-anchor="middle"'] : []),
   ];
-  return `<text ${attributes.join(' ')}${more}>${escaped(text)}</text>`;
+  return `<text ${attributes.join(' ')}${more}>${escapedXml(text)}</text>`;
 }
 
 export const SOFT: Pick<TextStyle, 'size' | 'colour' | 'more'> = {
@@ -107,11 +108,6 @@ export function markerOf(state: EdgeState): string {
 export function shortened(text: string, most: number): string {
   const characters = [...text];
   return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text;
-}
-
-/** As XML takes it. */
-export function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
 /** To a tenth of a pixel. */

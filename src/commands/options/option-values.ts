@@ -1,4 +1,5 @@
 import { MeshctlError } from '../../mesh/errors.ts';
+import { DNS_LABEL } from '../../mesh/objects/names.ts';
 import { type Toleration, tolerationOf } from '../../mesh/objects/taints.ts';
 import { sumOf } from '../../mesh/span.ts';
 
@@ -15,9 +16,6 @@ export function parseDuration(text: string): number {
 export function parseTimeLimit(text: string): number {
   return (text === '0' ? 0 : parseDuration(text)) || LONGEST_DURATION_MS;
 }
-
-/** Kubernetes' DNS label (RFC 1123), which namespaces and Services have for a name. */
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** @param what it is the name of, e.g. `a namespace`. @throws MeshctlError `Usage` for what Kubernetes allows nobody */
 export function requireName(text: string, what: string): string {

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import type { Member } from '../../mesh/connect/member.ts';
+import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
 import { CA_SECRET } from '../../mesh/objects/names.ts';
@@ -128,10 +129,6 @@ function titles(phases: readonly RotationPhase[]): (phase: RotationPhase) => str
     const index = planned.findIndex((phase) => phase.name === name);
     return index < 0 || planned.length === 1 ? capital(title) : `Phase ${index + 1} of ${planned.length}: ${title}`;
   };
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function successorsIn(authorities: Authorities, { members }: PreparedRotation): Map<string, TrustedAuthority> {

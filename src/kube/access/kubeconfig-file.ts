@@ -3,7 +3,8 @@ import type { Cluster, Context, User } from '@kubernetes/client-node/dist/config
 import { newClusters, newContexts, newUsers } from '@kubernetes/client-node/dist/config_types.js';
 import { parse } from 'yaml';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { EACH, isRecord, type Shape, shaped } from '../shape.ts';
+import { isRecord } from '../../mesh/record.ts';
+import { EACH, type Shape, shaped } from '../shape.ts';
 import type { ExecEntry, KubeconfigUser } from './kubeconfig-entries.ts';
 import { type ReadLimits, readTextFile } from './read-text-file.ts';
 

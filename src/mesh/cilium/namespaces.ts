@@ -1,4 +1,5 @@
 import { MeshctlError } from '../errors.ts';
+import { DNS_LABEL } from '../objects/names.ts';
 
 /** The namespaces of Cilium that an operator gave: for certain clusters, and for all others. */
 export interface CiliumNamespaces {
@@ -7,8 +8,6 @@ export interface CiliumNamespaces {
   /** Undefined: it is looked for. */
   others?: string | undefined;
 }
-
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /**
  * Reads `cilium`, `mesh-2=cilium`, or several of it: `mesh-2=cilium,kube-system`.

@@ -1,6 +1,7 @@
 import { meshctlCommand } from '../command-line.ts';
 import { type KubeObject, refOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
+import { MANAGED_BY } from '../objects/ownership.ts';
 import { emptySecret, encodeText, secretText } from '../objects/secret-data.ts';
 import type { Step } from '../plan/plan.ts';
 
@@ -37,7 +38,6 @@ export type InvitationState = 'invited' | 'replied' | 'confirmed' | 'joined' | '
 
 /** By which the Secrets are found. */
 export const INVITATION_LABEL = 'meshctl.io/invitation';
-const MANAGED_BY = 'app.kubernetes.io/managed-by';
 const RECORD_KEY = 'record.json';
 const PRIVATE_KEY = 'tls.key';
 

@@ -1,3 +1,4 @@
+import { isRecord } from '../record.ts';
 import { KNOWN_FIELDS } from './known-fields.ts';
 
 /**
@@ -95,10 +96,6 @@ function goType({ shape, type = 'object' }: FieldType): string {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** As the API server has it (apimachinery's resource.ParseQuantity). */
 const QUANTITY = /^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$/;
 
@@ -114,10 +111,10 @@ const isFitting: Record<FieldType['shape'], (value: unknown) => boolean> = {
   quantity: isQuantity,
   'int-or-string': (value) => typeof value === 'string' || typeof value === 'number',
   strings: Array.isArray,
-  'string-map': isObject,
-  'bytes-map': isObject,
-  'quantity-map': (value) => isObject(value) && Object.values(value).every((one) => one === null || isQuantity(one)),
-  object: isObject,
+  'string-map': isRecord,
+  'bytes-map': isRecord,
+  'quantity-map': (value) => isRecord(value) && Object.values(value).every((one) => one === null || isQuantity(one)),
+  object: isRecord,
   objects: Array.isArray,
 };
 
@@ -144,7 +141,7 @@ function misfitOf(value: unknown, field: FieldType, at: { owner: string; path: s
   }
   if (type === undefined) return undefined;
   for (const item of shape === 'objects' ? (value as unknown[]) : [value]) {
-    if (!isObject(item)) return { ...at, shape: 'object', wanted: `v1.${type}`, value: item };
+    if (!isRecord(item)) return { ...at, shape: 'object', wanted: `v1.${type}`, value: item };
     const found = findMisfit(item, type, at.path);
     if (found) return found;
   }

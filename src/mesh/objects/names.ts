@@ -50,6 +50,9 @@ export function localUserName(cluster: string): string {
   return `local-${cluster}`;
 }
 
+/** Kubernetes' DNS label (RFC 1123), which namespaces and Services have for a name. */
+export const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
 /** A Secret by its name. */
 export function secretRef(namespace: string, name: string): ObjectRef {
   return { apiVersion: 'v1', kind: 'Secret', namespace, name };

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../objects/kube-object.ts';
+import { isRecord } from '../record.ts';
 import type { Change } from './plan.ts';
 
 /**
@@ -16,10 +17,6 @@ const LIST_KEYS: readonly (readonly string[])[] = [
 
 /** Parts of list keys that the API server fills in where an object leaves them out. */
 const DEFAULTED_KEYS: Readonly<Record<string, unknown>> = { protocol: 'TCP' };
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '') return true;

@@ -1,3 +1,4 @@
+import { isRecord } from '../record.ts';
 /**
  * One remote cluster as an agent or KVStoreMesh reports it (Cilium's api/v1 model RemoteCluster). Its JSON leaves out
  * false, zero and empty fields.
@@ -78,8 +79,4 @@ function syncedOf(synced: Record<string, unknown>): Record<string, boolean> {
 /** A short copy; a mere slice would keep the whole answer in memory. */
 function copy(text: string, most: number): string {
   return [...text.slice(0, most)].join('');
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

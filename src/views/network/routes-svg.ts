@@ -1,7 +1,6 @@
 import type { PictureBox, RoutesPicture } from '../../mesh/network/routes-picture.ts';
 import {
   captionOf,
-  escaped,
   FONT,
   LIGHT,
   lineOf,
@@ -14,6 +13,7 @@ import {
   shortened,
   svgText,
 } from '../svg-parts.ts';
+import { escapedXml } from '../xml.ts';
 
 const BOX = { width: 210, height: 44, gap: 14 };
 const COLUMN_GAP = 170;
@@ -43,8 +43,8 @@ export function routesSvg({ title, boxes, arrows }: RoutesPicture): string {
     return start && end ? [{ state, label, ...curve(start, end) }] : [];
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${round(height)}" viewBox="0 0 ${width} ${round(height)}" role="img" font-family="${escaped(FONT)}">`,
-    `<title>${escaped(title)}</title>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${round(height)}" viewBox="0 0 ${width} ${round(height)}" role="img" font-family="${escapedXml(FONT)}">`,
+    `<title>${escapedXml(title)}</title>`,
     `<style>${STYLE}</style>`,
     `<defs>${STATES.map(([state]) => markerOf(state)).join('')}</defs>`,
     `<rect class="back" width="100%" height="100%" fill="${LIGHT.back}"/>`,

@@ -1,7 +1,6 @@
 import type { EdgeState, MeshGraph } from '../../mesh/status/mesh-graph.ts';
 import {
   captionOf,
-  escaped,
   FONT,
   LIGHT,
   lineOf,
@@ -14,6 +13,7 @@ import {
   shortened,
   svgText,
 } from '../svg-parts.ts';
+import { escapedXml } from '../xml.ts';
 
 const BOX = { width: 190, height: 58 };
 const MARGIN = 48;
@@ -39,8 +39,8 @@ export function svgOf({ title, nodes, edges }: MeshGraph): string {
     return start && end ? [edgeOf(start, end, state, label)] : [];
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${round(width)}" height="${round(height)}" viewBox="0 0 ${round(width)} ${round(height)}" role="img" font-family="${escaped(FONT)}">`,
-    `<title>${escaped(title)}</title>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${round(width)}" height="${round(height)}" viewBox="0 0 ${round(width)} ${round(height)}" role="img" font-family="${escapedXml(FONT)}">`,
+    `<title>${escapedXml(title)}</title>`,
     `<style>${STYLE}</style>`,
     `<defs>${STATES.map(([state]) => markerOf(state)).join('')}</defs>`,
     `<rect class="back" width="100%" height="100%" fill="${LIGHT.back}"/>`,

@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { ETCD_PORT, serviceHostname } from '../../objects/names.ts';
+import { isRecord } from '../../record.ts';
 import { remembered } from '../../remembered.ts';
 
 /** What an endpoint without a port means: gRPC's default for TLS. */
@@ -96,8 +97,4 @@ function aliasesIn(value: unknown): { hostname: string; ips: string[] }[] {
     const ips = Array.isArray(entry.ips) ? entry.ips.filter((ip) => typeof ip === 'string') : [];
     return [{ hostname: entry.hostname, ips }];
   });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
