@@ -28,6 +28,17 @@ describe('routes', () => {
     expect(stdout).toMatch(/mesh-1 +mesh-1-node-1 +mesh-2 +10\.2\.0\.0\/24 .*tunnel/);
   });
 
+  it('has only rows without headings; what they come to is on stderr where it is not well', async () => {
+    const both = await meshctl.ok(['clustermesh', 'routes', ...BOTH, '--no-headers']);
+    expect(both.stdout.trimEnd().split('\n')).toHaveLength(2 * 2 * 2);
+    expect(both.stdout).not.toMatch(/CLUSTER|✅/);
+    expect(both.stderr).not.toContain('⚠');
+    const one = await meshctl(['clustermesh', 'routes', '--context', 'mesh-1', '--no-headers']);
+    expect({ exitCode: one.exitCode, stdout: one.stdout.trim() }).toEqual({ exitCode: 1, stdout: '' });
+    expect(one.stderr).toContain('There is nothing to compare');
+    expect(one.stderr).toContain('→ meshctl clustermesh routes --all');
+  });
+
   it('draws itself', async () => {
     const { stdout } = await meshctl.ok(['clustermesh', 'routes', ...BOTH, '-o', 'mermaid']);
     expect(stdout).toContain('["mesh-1-node-1<br/>mesh-1"]');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isComplete, type NodeRoute, type RouteToPods, readRoutes, routeTo } from '../../src/mesh/cilium/routes.ts';
 import type { MeshGraph } from '../../src/mesh/status/mesh-graph.ts';
-import { routesText } from '../../src/views/checks/routes-view.ts';
+import { routesNotes, routesText } from '../../src/views/checks/routes-view.ts';
 import { svgOf } from '../../src/views/status/graph-svg.ts';
 import { dotOf, mermaidOf } from '../../src/views/status/graph-text.ts';
 import { PLAIN } from '../support/plain-theme.ts';
@@ -78,6 +78,17 @@ describe('routesText', () => {
     expect(text.split('\n')[0]).toContain(headline);
     if (unreachable.length > 0) expect(text).toContain('context "c": cannot reach the API server');
   });
+});
+
+it('notes of bare rows have an arrow only before their next step', () => {
+  const routes = [route('a', 'b', { connected: false }), route('b', 'a')];
+  const report = { clusters: ['a', 'b', 'c'].map(cluster), routes, unreachable: [], complete: false };
+  expect(routesNotes(report)[0]).toBe('1 of 2 routes is missing; not connected: a to b');
+  expect(routesNotes(report).join()).not.toContain('→');
+  const alone = { clusters: [cluster('a')], routes: [], unreachable: [], complete: false };
+  expect(routesNotes(alone)).toEqual([
+    'There is nothing to compare: only one cluster was read → meshctl clustermesh routes --all',
+  ]);
 });
 
 const HOSTILE = '"><script>alert(1)</script>\\';

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command-spec.ts';
-import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, PICTURE_FORMAT } from '../options/shared-options.ts';
+import { CLUSTERS, NO_HEADERS, NODE_TIMEOUT, PARALLEL_AGENTS, PICTURE_FORMAT } from '../options/shared-options.ts';
 
 export const ROUTES = {
   path: ['clustermesh', 'routes'],
@@ -16,5 +16,5 @@ export const ROUTES = {
     },
   ],
   reachesClusters: true,
-  options: [...CLUSTERS, PARALLEL_AGENTS, NODE_TIMEOUT, PICTURE_FORMAT],
+  options: [...CLUSTERS, PARALLEL_AGENTS, NODE_TIMEOUT, PICTURE_FORMAT, NO_HEADERS],
 } as const satisfies CommandSpec;

@@ -1,6 +1,6 @@
 import { readMeshRoutes } from '../../flows/checks/routes.ts';
 import { type RoutesPicture, routesPicture } from '../../mesh/network/routes-picture.ts';
-import { routesText } from '../../views/checks/routes-view.ts';
+import { routesNotes, routesRows, routesText } from '../../views/checks/routes-view.ts';
 import { routesSvg } from '../../views/network/routes-svg.ts';
 import { routesDot, routesMermaid } from '../../views/network/routes-text.ts';
 import { printable } from '../../views/printable.ts';
@@ -23,11 +23,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof ROUTES>
   );
   const shown = printable(report);
   const drawing = DRAW[flags.output]?.(routesPicture(shown));
-  if (drawing !== undefined) warnOfMissing(context, shown.unreachable);
+  if (drawing !== undefined || !flags.headers) warnOfMissing(context, shown.unreachable);
+  if (drawing === undefined && !flags.headers) for (const note of routesNotes(shown)) context.progress.warn(note);
   return {
     kind: 'RoutesReport',
     data: { ...shown },
-    text: (theme) => drawing ?? routesText(shown, theme),
+    text: (theme) => drawing ?? (flags.headers ? routesText(shown, theme) : routesRows(shown, theme)),
     exitCode: exitCodeWith(report.unreachable) || (report.complete ? 0 : 1),
   };
 }

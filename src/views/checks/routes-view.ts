@@ -5,40 +5,68 @@ import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
 
-/** A table of routes, gaps marked. */
+/** A table of routes, gaps marked, with what that comes to. */
 export function routesText(report: RoutesReport, theme: Theme): string {
-  const { routes, clusters, unreachable } = report;
-  const lines = headLines(report, theme);
-  if (routes.length > 0) {
-    const head = ['CLUSTER', 'NODE', 'TO', 'POD RANGE', 'VIA', 'DEVICE', 'SOURCE'];
-    const rows = routes.map((route): (Cell | string)[] => {
-      const { from, node, to, podCidr, via, device } = route;
-      return [from, node, to, podCidr, via ?? '-', device ?? '-', sourceCell(route, theme)];
-    });
-    lines.push(...tableLines([head.map((text) => ({ text, style: theme.bold })), ...rows]));
-  }
-  if (clusters.length > 1) {
-    for (const [from, to] of unjudgedPairs(report)) {
-      lines.push(
-        `${theme.warn('⚠️ ')} ${from} → ${to}: skipped: no agent of ${from} runs, or no pod range of ${to} is known`,
-      );
-    }
-  }
+  const { routes, unreachable } = report;
+  const head = ['CLUSTER', 'NODE', 'TO', 'POD RANGE', 'VIA', 'DEVICE', 'SOURCE'];
+  const table = tableLines([head.map((text) => ({ text, style: theme.bold })), ...rowsOf(report, theme)]);
+  const lines = [...headLines(report, theme), ...(routes.length > 0 ? table : [])];
+  lines.push(...skippedWords(report).map((says) => `${theme.warn('⚠️ ')} ${says}`));
   return [...lines, ...unreachableLines(unreachable, theme)].join('\n');
 }
 
-function headLines({ routes, clusters, complete, unreachable }: RoutesReport, theme: Theme): string[] {
+/** The rows of the table alone. */
+export function routesRows(report: RoutesReport, theme: Theme): string {
+  return tableLines(rowsOf(report, theme)).join('\n');
+}
+
+/** What is said of them where they stand alone: nothing while all is well. */
+export function routesNotes(report: RoutesReport): string[] {
+  const { level, says, next } = verdictOf(report);
+  // In a note, an arrow is what its next step comes behind.
+  const [words = '', ...skipped] = [says, ...skippedWords(report)].map((text) => text.replaceAll(' → ', ' to '));
+  return [...(level === 'ok' ? [] : [next === undefined ? words : `${words} → ${next}`]), ...skipped];
+}
+
+function skippedWords(report: RoutesReport): string[] {
+  if (report.clusters.length < 2) return [];
+  return unjudgedPairs(report).map(
+    ([from, to]) => `${from} → ${to}: skipped: no agent of ${from} runs, or no pod range of ${to} is known`,
+  );
+}
+
+function rowsOf({ routes }: RoutesReport, theme: Theme): (Cell | string)[][] {
+  return routes.map((route) => {
+    const { from, node, to, podCidr, via, device } = route;
+    return [from, node, to, podCidr, via ?? '-', device ?? '-', sourceCell(route, theme)];
+  });
+}
+
+function headLines(report: RoutesReport, theme: Theme): string[] {
+  const { level, says, next } = verdictOf(report);
+  if (level === 'ok') return [`✅ ${says}`];
+  const mark = level === 'fail' ? '❌' : '⚠️ ';
+  return [`${mark} ${theme[level](says)}`, ...(next === undefined ? [] : [`   ${theme.dim('→')} ${next}`])];
+}
+
+interface Verdict {
+  level: 'ok' | 'warn' | 'fail';
+  says: string;
+  next?: string;
+}
+
+/** What all routes come to. */
+function verdictOf({ routes, clusters, complete, unreachable }: RoutesReport): Verdict {
   const nodes = clusters.reduce((sum, cluster) => sum + cluster.nodes, 0);
   if (complete) {
-    return [`✅ ${nodes === 1 ? 'The node has' : `All ${nodes} nodes have`} a route to every remote pod range`];
+    const all = nodes === 1 ? 'The node has' : `All ${nodes} nodes have`;
+    return { level: 'ok', says: `${all} a route to every remote pod range` };
   }
   if (clusters.length < 2) {
     const asked = clusters.length + unreachable.length;
     const which = asked < 2 ? 'only one cluster was read' : `only ${clusters.length} of ${asked} clusters answered`;
-    return [
-      `⚠️  ${theme.warn(`There is nothing to compare: ${which}`)}`,
-      ...(asked < 2 ? [`   ${theme.dim('→')} ${meshctlCommand('clustermesh routes', {}, ['--all'])}`] : []),
-    ];
+    const next = asked < 2 ? { next: meshctlCommand('clustermesh routes', {}, ['--all']) } : {};
+    return { level: 'warn', says: `There is nothing to compare: ${which}`, ...next };
   }
   const missing = routes.filter(({ source }) => !source).length;
   const words = [
@@ -47,8 +75,7 @@ function headLines({ routes, clusters, complete, unreachable }: RoutesReport, th
       : [`${counted(routes.length, 'route')} found, but not all clusters were compared`]),
     ...apartWords(routes),
   ];
-  const [mark, paint] = missing > 0 ? ['❌', theme.fail] : ['⚠️ ', theme.warn];
-  return [`${mark} ${paint(words.join('; '))}`];
+  return { level: missing > 0 ? 'fail' : 'warn', says: words.join('; ') };
 }
 
 /** `not connected: mesh-1 → mesh-2, mesh-2 → mesh-1`. */
