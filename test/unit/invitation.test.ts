@@ -15,6 +15,7 @@ import {
 } from '../../src/mesh/invitation/message.ts';
 import { parseMessage } from '../../src/mesh/invitation/parse-message.ts';
 import { type InvitationRecord, invitationSecret, readRecord, standingOf } from '../../src/mesh/invitation/record.ts';
+import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { type Authority, createAuthority } from '../../src/pki/authority.ts';
 import { certifyKey } from '../../src/pki/issue.ts';
 import { readCertificate } from '../../src/pki/read.ts';
@@ -468,6 +469,10 @@ describe('what is kept of an invitation', () => {
     expect(readRecord(secret)).toEqual(kept);
     expect(readRecord({ ...secret, metadata: { name: 'another' } })).toBeUndefined();
     expect(readRecord({ ...secret, data: {} })).toBeUndefined();
+    for (const broken of [{ sent: undefined }, { issued: 'soon' }, { endpoints: 'none' }, { state: 'lost' }]) {
+      const text = JSON.stringify({ ...kept, ...broken });
+      expect(readRecord({ ...secret, data: { 'record.json': encodeText(text) } })).toBeUndefined();
+    }
   });
 
   it.each<[InvitationRecord['state'], Date, string, string | undefined]>([

@@ -5,13 +5,22 @@ import { identityOf } from '../../src/mesh/cilium/identity.ts';
 import { spanWord } from '../../src/mesh/command-line.ts';
 import type { Member } from '../../src/mesh/connect/member.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
+import { keyOf, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { expiredIn } from '../../src/mesh/rotation/expiry.ts';
 import { describeLifetime, lifetimeOf } from '../../src/mesh/rotation/lifetime.ts';
 import { hasWork, planRotation } from '../../src/mesh/rotation/phases.ts';
 import { type RotationChoice, rotationEffects, scopeRotation } from '../../src/mesh/rotation/scope.ts';
 import { parseSpan } from '../../src/mesh/span.ts';
-import { apiserverDeployment, caFacts, certificateFacts, NOW, snapshotOf, tlsFacts } from '../support/snapshots.ts';
+import {
+  apiserverDeployment,
+  caFacts,
+  certificateFacts,
+  NOW,
+  secretObject,
+  snapshotOf,
+  tlsFacts,
+} from '../support/snapshots.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const daysAgo = (days: number) => new Date(NOW.getTime() - days * DAY_MS);
@@ -269,6 +278,20 @@ describe('peers that are not named', () => {
     expect(() => plan(mesh, { peer: 'mesh-3' })).toThrow(
       expect.objectContaining({
         hint: "Name its context too: meshctl clustermesh certs rotate --context 'c1,c2,<context of mesh-3>' --peer mesh-3",
+      }),
+    );
+  });
+
+  it('are asked for new certificates where they belong to another owner', () => {
+    const ofOther = mesh.map((one): Member => {
+      const secret = secretObject('cilium-clustermesh', {});
+      secret.metadata.annotations = { 'meshctl.io/joined.mesh-3': 'invitation' };
+      const objects = new Map([...one.snapshot.objects, [keyOf(refOf(secret)), secret]]);
+      return one.identity.name === 'mesh-1' ? { ...one, snapshot: { ...one.snapshot, objects } } : one;
+    });
+    expect(() => plan(ofOther, { peer: 'mesh-3' })).toThrow(
+      expect.objectContaining({
+        hint: 'Ask them for new ones, from each cluster by itself: meshctl clustermesh certs rotate --context c1 --peer mesh-3',
       }),
     );
   });

@@ -100,7 +100,13 @@ export function readRecord(secret: KubeObject): InvitationRecord | undefined {
   try {
     const record = JSON.parse(secretText(secret, RECORD_KEY) ?? '') as InvitationRecord;
     const [issued, expires] = [new Date(record.issued), new Date(record.expires)];
-    const isSound = typeof record.id === 'string' && STATES.includes(record.state) && !Number.isNaN(expires.getTime());
+    const isSound =
+      typeof record.id === 'string' &&
+      STATES.includes(record.state) &&
+      ![issued, expires].some((time) => Number.isNaN(time.getTime())) &&
+      typeof record.sent === 'object' &&
+      record.sent !== null &&
+      Array.isArray(record.endpoints);
     return isSound && secret.metadata.name === invitationRef('', record.id).name
       ? { ...record, issued, expires }
       : undefined;

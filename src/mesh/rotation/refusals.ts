@@ -93,6 +93,16 @@ export function requirePeer(
   if (server && dialled) return;
   const peers = [...new Set(members.flatMap(({ snapshot }) => [...snapshot.peerCertificates.keys()]))].sort();
   const all = [...members.map(({ snapshot }) => snapshot.context), contextOf(contexts, peer)];
+  const ofOther = members.filter(({ snapshot }) => peersOfOthers(snapshot).includes(peer));
+  if (dialled && ofOther.length > 0) {
+    const asking = ofOther.map(({ snapshot: { context } }) =>
+      meshctlCommand('clustermesh certs rotate', { context }, ['--peer', peer]),
+    );
+    throw new MeshctlError('Usage', `the certificates for dialling ${peer} are issued by another owner`, {
+      hint: `Ask them for new ones, from each cluster by itself: ${asking.join(' && ')}`,
+      details: { peer, peers },
+    });
+  }
   throw new MeshctlError(
     'Usage',
     dialled
