@@ -1,6 +1,7 @@
 import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
+import { admissionHint } from './admission-hint.ts';
 import { type Shape, shaped } from './shape.ts';
 
 /** The API server that is asked. */
@@ -77,10 +78,11 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   const fail: Fail = (errorCode, text, hint, more) =>
     new MeshctlError(errorCode, `context "${action.context}": ${text}`, { hint, details: { ...details, ...more } });
 
+  const rule = admissionHint(action, status?.message ?? '');
   const webhook = /admission webhook "([^"]+)" denied the request(?:: (.*))?/s.exec(status?.message ?? '');
   if (webhook) {
     const why = webhook[2] ? `: ${plainWords(webhook[2])}` : '';
-    return fail('Rejected', `${cannot}: admission webhook "${webhook[1]}" denies it${why}`, undefined, {
+    return fail('Rejected', `${cannot}: admission webhook "${webhook[1]}" denies it${why}`, rule, {
       webhook: webhook[1],
     });
   }
@@ -89,7 +91,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
   if (code === 403) {
     const denied = /User "([^"]*)" cannot/.exec(status?.message ?? '');
     // Admission (quota, Pod Security, a namespace that is being deleted) also answers 403.
-    if (status?.message && !denied) return fail('Rejected', `${cannot}: ${said}`);
+    if (status?.message && !denied) return fail('Rejected', `${cannot}: ${said}`, rule);
     return forbidden(action, denied?.[1], status?.message ?? '', fail);
   }
   if (code === 404) return notFound(action, status, fail);
@@ -103,7 +105,7 @@ export function errorOfRefusal(action: ApiAction, refusal: ApiRefusal, identity:
       field: cause.field,
       message: plainWords(cause.message ?? ''),
     }));
-    return fail('Rejected', `${cannot}: ${said}`, immutableHint(action, status), { causes });
+    return fail('Rejected', `${cannot}: ${said}`, immutableHint(action, status) ?? rule, { causes });
   }
   const calling = /failed calling webhook "([^"]+)"/.exec(status?.message ?? '');
   if (calling) {

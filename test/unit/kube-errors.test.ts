@@ -110,6 +110,33 @@ describe('403', () => {
     );
   });
 
+  test.each([
+    [
+      422,
+      `secrets "cilium-ca" is forbidden: ValidatingAdmissionPolicy 'freeze.example.com' with binding 'all' denied request: no changes today`,
+      'See what that policy asks for: kubectl --context c1 get validatingadmissionpolicy freeze.example.com -o yaml',
+    ],
+    [
+      403,
+      'secrets "cilium-ca" is forbidden: exceeded quota: small, requested: count/secrets=1, used: count/secrets=9, limited: count/secrets=9',
+      'Have that quota raised, or make room in it: kubectl --context c1 -n kube-system describe resourcequota small',
+    ],
+    [
+      403,
+      'secrets "cilium-ca" is forbidden: unable to create new content in namespace kube-system because it is being terminated',
+      'Run the same command again once it is gone: kubectl --context c1 wait --for=delete namespace/kube-system',
+    ],
+    [
+      400,
+      'admission webhook "policy.example.com" denied the request: no',
+      "Whoever runs that webhook can tell, or let it pass; see whose it is: kubectl --context c1 get validatingwebhookconfigurations,mutatingwebhookconfigurations -o 'custom-columns=KIND:.kind,NAME:.metadata.name,WEBHOOKS:.webhooks[*].name'",
+    ],
+    [422, `x is forbidden: ValidatingAdmissionPolicy '-oyaml; rm' with binding 'all' denied request: y`, undefined],
+  ])('%i by a rule of the cluster: the hint shows the rule (%s)', (code, message, hint) => {
+    const error = refused(code, failure(code, code === 422 ? 'Invalid' : 'Forbidden', message));
+    expect([error.code, error.hint]).toEqual(['Rejected', hint]);
+  });
+
   test('quotas and Pod Security are no matter of rights', () => {
     const message = 'pods "p" is forbidden: violates PodSecurity "restricted:latest"';
     expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({
