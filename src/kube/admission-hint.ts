@@ -1,9 +1,8 @@
-import { kubectlCommand } from '../mesh/command-line.ts';
-import type { ApiAction } from './errors.ts';
+import { describeCommand, kubectlCommand } from '../mesh/command-line.ts';
 
 /** Where the rule is found by which an API server refuses a write that the user may make; undefined for other refusals. */
 export function admissionHint(
-  { context, namespace }: Pick<ApiAction, 'context' | 'namespace'>,
+  { context, namespace }: { context: string; namespace?: string | undefined },
   message: string,
 ): string | undefined {
   const look = (...words: string[]): string => kubectlCommand({ context }, words);
@@ -17,7 +16,7 @@ export function admissionHint(
   if (policy) return `See what that policy asks for: ${look('get', 'validatingadmissionpolicy', policy, '-o', 'yaml')}`;
   const quota = /exceeded quota: ([a-z0-9][-.a-z0-9]*)/.exec(message)?.[1];
   if (quota && namespace) {
-    const describe = kubectlCommand({ context, namespace }, ['describe', 'resourcequota', quota]);
+    const describe = describeCommand({ context, namespace }, 'resourcequota', { name: quota });
     return `Have that quota raised, or make room in it: ${describe}`;
   }
   const ending = /in namespace ([a-z0-9][-a-z0-9]*) because it is being terminated/.exec(message)?.[1];

@@ -119,7 +119,7 @@ describe('403', () => {
     [
       403,
       'secrets "cilium-ca" is forbidden: exceeded quota: small, requested: count/secrets=1, used: count/secrets=9, limited: count/secrets=9',
-      'Have that quota raised, or make room in it: kubectl --context c1 -n kube-system describe resourcequota small',
+      'Have that quota raised, or make room in it: kubectl --context c1 -n kube-system describe resourcequota/small',
     ],
     [
       403,

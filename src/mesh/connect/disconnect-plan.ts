@@ -10,7 +10,7 @@ import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { removeKeys } from '../peers/file/peer-secrets.ts';
 import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
-import { configuredPeers, PEER_SECRETS } from '../peers/peers.ts';
+import { configuredPeers, ownUser, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
@@ -200,7 +200,9 @@ function userSteps(snapshot: ClusterSnapshot, peers: readonly string[]): Step[] 
   const object = configMapRef(snapshot.namespace, REMOTE_USERS_CONFIGMAP);
   const before = snapshot.objects.get(keyOf(object));
   if (!before || peers.length === 0) return [];
-  const wanted = peers.map(remoteUserName);
+  // By that one its own agents log in, where Cilium is older than 1.17.
+  const wanted = peers.map(remoteUserName).filter((user) => user !== ownUser(snapshot));
+  if (wanted.length === 0) return [];
   const present = wanted.filter((user) => snapshot.remoteUsers?.some(({ name }) => name === user));
   const base = { cluster: snapshot.context, object, before };
   if (present.length === 0)

@@ -15,6 +15,7 @@ import {
 import { dataOf, secretTexts } from '../objects/secret-data.ts';
 import { sourceEdits } from '../objects/source-advice.ts';
 import { peersIn } from '../peers/file/peer-config.ts';
+import { ownUser } from '../peers/peers.ts';
 import { USERS_FILE, userNames } from '../peers/remote-users.ts';
 import { applyChanges } from '../plan/diff.ts';
 import { FIELD_MANAGER, type Plan, type Step } from '../plan/plan.ts';
@@ -140,7 +141,7 @@ function createStep({ snapshot }: EnableInput, object: KubeObject): Step {
   const before = snapshot.objects.get(keyOf(ref));
   const base = { cluster: snapshot.context, object: ref, changes: [], before };
   const file = dataOf(object)[USERS_FILE];
-  const users = userNames(file ?? '');
+  const users = userNames(file ?? '').filter((user) => user !== ownUser(snapshot));
   const why = users.length > 0 ? `lets ${users.join(', ')} in, as before` : 'will hold the peers';
   if (!before) return { ...base, action: 'create', why, write: { method: 'create', object } };
   const isThere = (live: KubeObject) => dataOf(live)[USERS_FILE] !== undefined;

@@ -1,3 +1,4 @@
+import { recordedIdentity } from '../apiserver/recorded-identity.ts';
 import { checkClusterName } from '../cilium/cluster-name.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -43,10 +44,24 @@ export function expectedPeers(snapshot: PeerObjects & Pick<ClusterSnapshot, 'cil
   return [...peers].sort();
 }
 
+/**
+ * The user that is the cluster's own: before Cilium 1.17 its agents log in to KVStoreMesh's cache as a peer would (the chart's
+ * users-configmap). By the name under which its clustermesh-apiserver runs, since cilium-config may have that of a peer by now.
+ */
+export function ownUser(
+  snapshot: PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig'> & Partial<Pick<ClusterSnapshot, 'tlsSecrets'>>,
+): string {
+  const { objects, namespace, tlsSecrets = new Map() } = snapshot;
+  return remoteUserName(recordedIdentity({ objects, namespace, tlsSecrets }).name ?? clusterNameOf(snapshot));
+}
+
 /** The clusters that this one dials or lets in, as far as its files and users name them, and what connect wrote down. */
 export function knownPeers(snapshot: PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig' | 'remoteUsers'>): string[] {
   const prefix = remoteUserName('');
-  const users = (snapshot.remoteUsers ?? []).map(({ name }) => name).filter((name) => name.startsWith(prefix));
+  const own = ownUser(snapshot);
+  const users = (snapshot.remoteUsers ?? [])
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith(prefix) && name !== own);
   return [
     ...new Set([
       ...configuredPeers(snapshot),
