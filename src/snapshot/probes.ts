@@ -3,6 +3,7 @@ import { listOr } from '../kube/unless-refused.ts';
 import { LOAD_BALANCER_PROBES, type LoadBalancerProbe } from '../mesh/enable/exposure/load-balancer-capability.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { APISERVER } from '../mesh/objects/names.ts';
+import { serviceSpec } from '../mesh/objects/service.ts';
 
 /**
  * The objects that tell what gives Services addresses. An operator who may not look there gets a choice with less
@@ -31,12 +32,10 @@ async function listOfProbe(
 /** Node ports of all Services but the clustermesh-apiserver's; empty for an operator who may not list them. */
 export async function readUsedNodePorts(client: ClusterClient, namespace: string): Promise<number[]> {
   return listOr(
-    client.collect({ apiVersion: 'v1', kind: 'Service' }, ({ metadata, spec }) =>
-      metadata.namespace === namespace && metadata.name === APISERVER
+    client.collect({ apiVersion: 'v1', kind: 'Service' }, (service) =>
+      service.metadata.namespace === namespace && service.metadata.name === APISERVER
         ? []
-        : ((spec as { ports?: { nodePort?: number }[] } | undefined)?.ports ?? []).flatMap(
-            ({ nodePort }) => nodePort ?? [],
-          ),
+        : (serviceSpec(service).ports ?? []).flatMap(({ nodePort }) => nodePort ?? []),
     ),
     { absent: [], forbidden: [] },
   );

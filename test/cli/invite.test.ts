@@ -79,7 +79,7 @@ describe('two owners', () => {
       expect(refused.says).toContain('the invitation of "mesh-1" was altered on its way');
     }
     expect(failureOf(await accept(a, 'invitation.yaml', '-y')).says).toContain(
-      'the invitation is that of this very cluster, "mesh-1" (context "mesh-1"): it is for the other owner',
+      'the invitation was made by this very cluster, "mesh-1" (context "mesh-1"): it is for the other owner',
     );
     await two.save('empty.yaml', '');
     expect(failureOf(await accept(b, 'empty.yaml', '-y')).says).toContain(
@@ -127,7 +127,7 @@ describe('two owners', () => {
     expect(failureOf(await third(mesh('accept', 'reply.yaml', '-y'))).says).toContain(
       'the reply of "mesh-2" is not for this cluster, "mesh-3" (context "mesh-3"): it answers "mesh-1"',
     );
-    expect(failureOf(await accept(b, 'reply.yaml', '-y')).says).toContain('the reply is that of this very cluster');
+    expect(failureOf(await accept(b, 'reply.yaml', '-y')).says).toContain('the reply was made by this very cluster');
   });
 
   it('put everything back where the last write is refused', async () => {
@@ -279,7 +279,7 @@ describe('an invitation', () => {
     expect(failureOf(await c(revoke)).says).toContain('confirmation is needed');
     const revoked = await c([...revoke, '-y']);
     expect(revoked.stdout).toContain('mesh-1 is no longer let in');
-    expect(failureOf(await accept(c, 'reply.yaml', '-y')).says).toContain('that of this very cluster');
+    expect(failureOf(await accept(c, 'reply.yaml', '-y')).says).toContain('was made by this very cluster');
   });
 
   it('that was revoked is answered by nobody', async () => {

@@ -1,25 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import { certificateSpecs, clientSpec, reasonToReissue } from '../../src/mesh/certificates/cluster-certificates.ts';
+import { certificateFacts } from '../support/snapshots.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const inDays = (days: number) => new Date(NOW.getTime() + days * 24 * 60 * 60 * 1000);
 
 const CLUSTER = { clusterName: 'mesh-1', namespace: 'kube-system', serviceAddresses: [], kvstoremesh: true };
 
-const CA: CertificateFacts = {
-  commonName: 'Cilium CA',
-  issuerCommonName: 'Cilium CA',
-  serial: '01',
-  dnsNames: [],
-  ipAddresses: [],
-  usages: ['server', 'client'],
+const CA = certificateFacts({
   isCa: true,
   notBefore: inDays(-100),
   notAfter: inDays(3000),
   sha256: 'ca',
   publicKeySha256: 'ca-key',
-};
+});
 const SPEC = {
   commonName: 'clustermesh-apiserver.kube-system.svc',
   usages: ['server', 'client'] as const,

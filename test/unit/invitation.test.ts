@@ -181,15 +181,15 @@ describe('a message is refused', () => {
     ['expired', 'the reply of "b" expired at', () => judge(reply, inviter(), { key: heldByA, now: EXPIRES })],
     [
       'not-yet-valid',
-      'the invitation of "a" is of 2026-05-01T12:00:00.000Z, and here it is 2026-05-01T11:50:00.000Z',
+      'the invitation of "a" is dated 2026-05-01T12:00:00.000Z, and the clock here says 2026-05-01T11:50:00.000Z',
       () => judge(invitation, receiver('b', 2, b), { now: new Date(NOW.getTime() - 600_000) }),
     ],
     [
       'own-message',
-      'the invitation is that of this very cluster, "a" (context "context-a"): it is for the other owner',
+      'the invitation was made by this very cluster, "a" (context "context-a"): it is for the other owner',
       () => judge(invitation, inviter()),
     ],
-    ['own-message', 'the reply is that of this very cluster, "b"', () => judge(reply, guest())],
+    ['own-message', 'the reply was made by this very cluster, "b"', () => judge(reply, guest())],
     [
       'not-for-this-cluster',
       'the invitation of "a" is not for this cluster, "b" (context "context-b"): it invites "c"',
@@ -292,7 +292,7 @@ describe('a message is refused', () => {
     ],
     [
       'used',
-      `the invitation is of invitation ${ID}, which has been used: cluster "a" is connected by it`,
+      `the invitation belongs to invitation ${ID}, which has been used: cluster "a" is connected by it`,
       () =>
         judge(invitation, { ...guest({ state: 'joined', received: messageDigest(confirmation) }), isDialled: true }),
     ],
@@ -316,13 +316,13 @@ describe('a message is refused', () => {
     ['used', 'which has been used', () => judge(confirmation, guest({ state: 'joined' }), { key: heldByB })],
     [
       'revoked',
-      `the invitation is of invitation ${ID}, which was revoked here`,
+      `the invitation belongs to invitation ${ID}, which was revoked here`,
       () => judge(invitation, guest({ state: 'revoked' })),
     ],
-    ['revoked', 'the confirmation is of invitation', () => judge(confirmation, guest({ state: 'revoked' }))],
+    ['revoked', 'the confirmation belongs to invitation', () => judge(confirmation, guest({ state: 'revoked' }))],
     [
       'key-lost',
-      `the reply is of invitation ${ID}, whose key is no longer in its Secret`,
+      `the reply belongs to invitation ${ID}, whose key is no longer in its Secret`,
       () => judge(reply, { ...inviter(), hasKey: false }),
     ],
     [

@@ -65,7 +65,7 @@ async function proveServed(flow: Flow, { target, own, connect }: PreparedAccept,
     flow,
     {
       doing: `Waiting until etcd has the user ${user}`,
-      done: (unseen) => (unseen.length === 0 ? `etcd has the user ${user}` : `etcd could not be asked for ${user}`),
+      done: (unseen) => (unseen.length === 0 ? `etcd has the user ${user}` : `etcd could not be asked about ${user}`),
       good: (unseen) => unseen.length === 0,
     },
     () =>

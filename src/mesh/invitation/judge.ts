@@ -84,7 +84,7 @@ function judgeSeals(message: SignedMessage, seals: Seals, receiver: Receiver, no
   if (issued.getTime() > now.getTime() + CLOCKS_APART_MS) {
     return {
       reason: 'not-yet-valid',
-      says: `${from} is of ${issued.toISOString()}, and here it is ${now.toISOString()}`,
+      says: `${from} is dated ${issued.toISOString()}, and the clock here says ${now.toISOString()}`,
       hint: 'Set the clock that is wrong.',
     };
   }
@@ -133,7 +133,7 @@ function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver, n
     return {
       reason: 'unknown-invitation',
       says: `cluster "${receiver.name}" has no invitation ${id}: it was revoked, or made by another cluster of that name`,
-      hint: `See which there are: ${meshctlCommand('clustermesh invitations list', { context: receiver.context })}`,
+      hint: `See which ones there are: ${meshctlCommand('clustermesh invitations list', { context: receiver.context })}`,
     };
   }
   if (record.state === 'revoked') return revoked(message);

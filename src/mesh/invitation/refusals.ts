@@ -39,7 +39,7 @@ interface Place {
 export function ownMessage({ step, cluster }: SignedMessage, { context }: Place): Refusal {
   return {
     reason: 'own-message',
-    says: `the ${step} is that of this very cluster, "${cluster.name}" (context "${context}"): it is for the other owner`,
+    says: `the ${step} was made by this very cluster, "${cluster.name}" (context "${context}"): it is for the other owner`,
   };
 }
 
@@ -74,7 +74,7 @@ export function notForThis({ step, cluster }: SignedMessage, { name, context }: 
 export function used({ step, id }: SignedMessage, peer: string, { isDialled }: { isDialled: boolean }): Refusal {
   return {
     reason: 'used',
-    says: `the ${step} is of invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is connected by it' : 'was connected by it, and no longer is'}`,
+    says: `the ${step} belongs to invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is connected by it' : 'was connected by it, and no longer is'}`,
     hint: 'An invitation is good for one connection; a new one makes new certificates.',
   };
 }
@@ -83,7 +83,7 @@ export function used({ step, id }: SignedMessage, peer: string, { isDialled }: {
 export function revoked({ step, id, cluster }: SignedMessage): Refusal {
   return {
     reason: 'revoked',
-    says: `the ${step} is of invitation ${id}, which was revoked here`,
+    says: `the ${step} belongs to invitation ${id}, which was revoked here`,
     hint: `Have the owner of "${cluster.name}" invite again, or invite them.`,
   };
 }
@@ -92,7 +92,7 @@ export function revoked({ step, id, cluster }: SignedMessage): Refusal {
 export function keyLost({ step, id }: SignedMessage, receiver: Place): Refusal {
   return {
     reason: 'key-lost',
-    says: `the ${step} is of invitation ${id}, whose key is no longer in its Secret`,
+    says: `the ${step} belongs to invitation ${id}, whose key is no longer in its Secret`,
     hint: revoke(receiver, id),
   };
 }

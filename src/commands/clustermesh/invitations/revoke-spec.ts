@@ -18,7 +18,7 @@ export const INVITATIONS_REVOKE = {
   examples: [
     {
       line: 'meshctl clustermesh invitations revoke 5f1c2a9e0b7d4c3f8a61e2d0 --context a',
-      what: 'it lets no one in',
+      what: 'no one gets in with it any more',
     },
   ],
   arguments: [{ name: 'id', description: 'as "invitations list" shows it; its beginning is enough' }],
