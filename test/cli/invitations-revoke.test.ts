@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
-import { failureOf, jsonOf } from '../support/cli.ts';
+import { type CliResult, failureOf, jsonOf } from '../support/cli.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 import { good, mesh, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
@@ -91,6 +91,34 @@ describe('an invitation is revoked', () => {
       expect((await b(mesh('invitations', 'list'))).stdout).toMatch(new RegExp(`${id} .* revoked`));
       expect((await b([...revoke, '--dry-run'])).stdout).toContain('it is revoked, and that is kept until it expires');
     }
+    for (const [one, other] of [[a, 'mesh-2'] as const, [b, 'mesh-1'] as const]) {
+      await one(mesh('disconnect', '--peer', other, '-y'));
+    }
+  });
+});
+
+describe('an invitation that is accepted while it is revoked', () => {
+  it.each([
+    { by: 'mesh-1', messages: 2, file: 'reply.yaml', verb: 'delete' },
+    { by: 'mesh-2', messages: 3, file: 'confirmation.yaml', verb: 'patch' },
+  ] as const)('by $by is not revoked halfway', { timeout: 120_000 }, async ({ by, messages, file, verb }) => {
+    const owner = by === 'mesh-1' ? a : b;
+    const id = await carry(messages);
+    let accepted: CliResult | undefined;
+    two.clusters.fault = async ({ context, verb: asked, name = '' }) => {
+      if (context !== by || asked !== verb || !name.startsWith('meshctl-invitation-')) return undefined;
+      two.clusters.fault = undefined;
+      accepted = await accept(owner, file);
+      return undefined;
+    };
+    const revoked = await owner(mesh('invitations', 'revoke', id, '-y'));
+    two.clusters.fault = undefined;
+    expect(found(accepted, 'the other run').exitCode).toBe(0);
+    expect(revoked.exitCode).toBe(1);
+    expect(revoked.stderr).toContain('Someone else');
+    expect(standsIn(by)).toEqual({ letsIn: true, dials: true });
+    good(await owner(mesh('invitations', 'revoke', id, '-y')));
+    expect(standsIn(by)).toEqual({ letsIn: false, dials: false });
     for (const [one, other] of [[a, 'mesh-2'] as const, [b, 'mesh-1'] as const]) {
       await one(mesh('disconnect', '--peer', other, '-y'));
     }

@@ -69,9 +69,9 @@ export function recordPatch(record: InvitationRecord, withoutKey: boolean): Reco
   };
 }
 
-/** Takes a Secret of an invitation away: this very one, whatever has come in its place. */
+/** Takes a Secret of an invitation away: this very one, and as it was read, since a message may be accepted meanwhile. */
 export function forgetStep(context: string, secret: KubeObject, why: string): Step {
-  const { uid } = secret.metadata;
+  const { uid, resourceVersion } = secret.metadata;
   const object = refOf(secret);
   return {
     cluster: context,
@@ -80,7 +80,7 @@ export function forgetStep(context: string, secret: KubeObject, why: string): St
     before: secret,
     changes: [],
     why,
-    write: { method: 'delete', uid },
+    write: { method: 'delete', uid, resourceVersion },
   };
 }
 
