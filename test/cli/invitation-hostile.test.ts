@@ -130,6 +130,9 @@ describe('an address that changes between the messages', () => {
     expect(endpointsIn(anew)).not.toEqual(endpointsIn(reply));
     await two.save('reply.yaml', anew);
     await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml')));
+    // Told again meanwhile: what a has accepted is an answer of b all the same.
+    const later = good(await accept(b, 'invitation.yaml', '--endpoint', 'b.example.com:2379', '--no-proof'));
+    expect(endpointsIn(later)).toEqual(['b.example.com:2379']);
     const elsewhere = good(await accept(a, 'reply.yaml', '--endpoint', 'mesh.example.com:2379'));
     expect(endpointsIn(elsewhere)).toEqual(['mesh.example.com:2379']);
     good(await accept(b, 'confirmation.yaml'));

@@ -209,6 +209,13 @@ describe('two owners', () => {
     expect(status.exitCode).toBe(0);
   });
 
+  it('have a mesh file that names the other one, and finds nothing else', async () => {
+    const exported = good(await a(['export', '--context', 'mesh-1']));
+    expect(exported).toContain('external: [mesh-2]');
+    const diff = await a(['diff', '-f', '-'], { input: exported });
+    expect(diff).toMatchObject({ exitCode: 0, stdout: '✅ mesh-1 is as standard input says\n' });
+  });
+
   it('see in a plan that cuts the other one how it comes back: by an invitation', async () => {
     const plan = await a(mesh('enable', '--service-type', 'NodePort', '--dry-run'));
     expect(plan.stdout).toContain('peer mesh-2');

@@ -140,6 +140,8 @@ describe('a message that is as it was printed', () => {
     expect(judge(invitation, receiver('b', 2, b))).toEqual({ isRepeated: false });
     expect(judge(reply, inviter(), { key: heldByA })).toEqual({ isRepeated: false });
     expect(judge(confirmation, guest(), { key: heldByB })).toEqual({ isRepeated: false });
+    const replied = guest({ sentDigest: '5'.repeat(64), earlierDigests: [messageDigest(reply)] });
+    expect(judge(confirmation, replied, { key: heldByB })).toEqual({ isRepeated: false });
     // It has come by another invitation before.
     const known = { isLetIn: true, knownCas: [readCertificate(a.certificate).sha256] };
     expect(judge(invitation, receiver('b', 2, b, known))).toEqual({ isRepeated: false });

@@ -162,8 +162,11 @@ function nextRecord(given: Accepted, answer: SignedMessage | undefined): Invitat
 /** What is kept once this is what was printed last. */
 function answerRecord(given: Accepted, answer: SignedMessage): InvitationRecord {
   const { own } = given;
+  const record = recordOf(given);
+  const { sentDigest, earlierDigests = [] } = record;
   return {
-    ...recordOf(given),
+    ...record,
+    ...(answer.step === 'reply' ? { earlierDigests: [...earlierDigests, sentDigest] } : {}),
     sent: messageData(answer),
     sentDigest: messageDigest(answer),
     endpoints: addressesOf(own),

@@ -156,7 +156,8 @@ function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver, n
     return used(message, record.peer?.name ?? '', receiver);
   }
   if (record.state === 'joined') return used(message, cluster.name, receiver);
-  if (record.state !== 'confirmed' && answers.message !== record.sentDigest) {
+  const sent = [record.sentDigest, ...(record.earlierDigests ?? [])];
+  if (record.state !== 'confirmed' && !sent.includes(answers.message)) {
     return {
       reason: 'other-message',
       says: `the ${step} of "${cluster.name}" answers something else than what cluster "${receiver.name}" has sent: that was altered on its way, or this is the answer to an older one`,

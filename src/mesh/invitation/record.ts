@@ -21,6 +21,8 @@ export interface InvitationRecord {
   sent: Record<string, unknown>;
   /** SHA-256 of it, and of the message that it answers. */
   sentDigest: string;
+  /** Of replies that were printed before it, for the same key: the other owner may have one of them. */
+  earlierDigests?: readonly string[] | undefined;
   received?: string | undefined;
   /** At which the other cluster is to dial this one. */
   endpoints: readonly string[];
