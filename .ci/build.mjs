@@ -55,7 +55,9 @@ else {
   await bundle.close();
   if (values.modules) {
     const chunks = output.filter((file) => file.type === 'chunk');
-    const modules = chunks.map(({ fileName, moduleIds }) => [fileName, moduleIds.map((id) => relative(root, id))]);
+    // What the bundler itself has made begins with NUL, also an empty module in the place of one that is left out.
+    const filesOf = (ids) => ids.filter((id) => !id.startsWith('\0')).map((id) => relative(root, id));
+    const modules = chunks.map(({ fileName, moduleIds }) => [fileName, filesOf(moduleIds)]);
     writeFileSync(values.modules, JSON.stringify(Object.fromEntries(modules)));
   }
 }

@@ -21,8 +21,8 @@ function commit() {
 export const BUNDLE_OPTIONS = {
   cwd: root,
   platform: 'node',
-  // What node-fetch takes from whatwg-url, Node has.
-  resolve: { alias: { punycode: 'punycode/punycode.js', 'whatwg-url': 'node:url' } },
+  // client-node has them for what meshctl does itself: it reads kubeconfigs, and sends requests.
+  resolve: { alias: { 'js-yaml': false, 'node-fetch': false } },
   transform: { target: 'node20.19', define: { MESHCTL_COMMIT: JSON.stringify(commit()) } },
   // client-node's package.json does not say that its files only define things: all its models would come along.
   treeshake: { moduleSideEffects: [{ test: /client-node\/dist\//, sideEffects: false }] },

@@ -117,10 +117,11 @@ describe('the installed program', () => {
     expect([...packages].sort()).toEqual(['@kubernetes/client-node', 'commander', 'yaml']);
   });
 
-  it('has of forge no more than ASN.1', () => {
+  it('has of other packages no more than it needs: of forge ASN.1, of client-node credentials', () => {
     const modules = Object.values(installed.modules).flat();
     const forge = modules.flatMap((module) => /node_modules\/node-forge\/lib\/(.+)\.js$/.exec(module)?.[1] ?? []);
     expect(forge.sort()).toEqual(['asn1', 'baseN', 'forge', 'oids', 'util']);
+    expect(modules.filter((module) => /node_modules\/(js-yaml|node-fetch|whatwg-url)\//.test(module))).toEqual([]);
   });
 
   it('loads what a command needs when it runs', async () => {
