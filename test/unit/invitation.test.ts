@@ -1,139 +1,43 @@
-import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
-import { messageDigest, sealsOf, signMessage } from '../../src/flows/invitation/sign-message.ts';
+import { messageDigest, signMessage } from '../../src/flows/invitation/sign-message.ts';
 import { clientSpec } from '../../src/mesh/certificates/cluster-certificates.ts';
-import { fingerprintOf, parseFingerprint } from '../../src/mesh/invitation/fingerprint.ts';
-import { judgeMessage, type Receiver } from '../../src/mesh/invitation/judge.ts';
-import {
-  type DescribedCluster,
-  MESSAGE_API,
-  MESSAGE_KIND,
-  type Message,
-  messageData,
-  type SignedMessage,
-} from '../../src/mesh/invitation/message.ts';
-import { parseMessage } from '../../src/mesh/invitation/parse-message.ts';
-import { type InvitationRecord, invitationSecret, readRecord, standingOf } from '../../src/mesh/invitation/record.ts';
-import { encodeText } from '../../src/mesh/objects/secret-data.ts';
-import { type Authority, createAuthority } from '../../src/pki/authority.ts';
+import type { Message, SignedMessage } from '../../src/mesh/invitation/message.ts';
+import type { InvitationRecord } from '../../src/mesh/invitation/record.ts';
+import type { Authority } from '../../src/pki/authority.ts';
 import { certifyKey } from '../../src/pki/issue.ts';
 import { readCertificate } from '../../src/pki/read.ts';
-import { createRequest, readRequest } from '../../src/pki/request.ts';
-import { newHeldKey } from '../../src/pki/signed-text.ts';
+import { readRequest } from '../../src/pki/request.ts';
+import {
+  certified,
+  cluster,
+  EXPIRES,
+  guest as guestOf,
+  ID,
+  inviter as inviterOf,
+  judge,
+  type Messages,
+  makeMessages,
+  NOW,
+  receiver,
+  record,
+} from '../support/invitation-messages.ts';
 
-const NOW = new Date('2026-05-01T12:00:00.000Z');
-const EXPIRES = new Date('2026-05-02T12:00:00.000Z');
-const ID = '0123456789abcdef01234567';
-
-const { caA, caB, keyA, keyB } = {
-  caA: createAuthority({ now: NOW }),
-  caB: createAuthority({ now: NOW }),
-  keyA: newHeldKey(2048),
-  keyB: newHeldKey(2048),
-};
+let messages: Messages;
 let a: Authority;
 let b: Authority;
 let invitation: SignedMessage;
 let reply: SignedMessage;
 let confirmation: SignedMessage;
-/** PEM. */
 let heldByA: string;
 let heldByB: string;
 
-function cluster(name: string, id: number, { certificate }: Authority): DescribedCluster {
-  return {
-    name,
-    id,
-    ciliumVersion: '1.20.0',
-    settings: { 'routing-mode': 'tunnel' },
-    podRanges: [`10.${id}.0.0/16`],
-    podPools: [],
-    nodeAddresses: [`192.0.2.${id}`],
-    endpoints: [`203.0.113.${id}:2379`],
-    ca: certificate,
-  };
-}
-
-const base = { id: ID, issued: NOW, expires: EXPIRES };
-const answering = (message: SignedMessage) => ({
-  cluster: message.cluster.name,
-  ca: readCertificate(message.cluster.ca).sha256,
-  message: messageDigest(message),
-});
-const certified = (authority: Authority, user: string, request: string | undefined) =>
-  certifyKey(authority, clientSpec(user), readRequest(request ?? ''), { now: NOW });
-
 beforeAll(async () => {
-  [a, b] = await Promise.all([caA, caB]);
-  const [ofA, ofB] = await Promise.all([keyA, keyB]);
-  [heldByA, heldByB] = [ofA.pem, ofB.pem];
-  invitation = signMessage(
-    { ...base, step: 'invitation', cluster: cluster('a', 1, a), request: createRequest('remote-a', ofA) },
-    a,
-    NOW,
-  );
-  reply = signMessage(
-    {
-      ...base,
-      step: 'reply',
-      cluster: cluster('b', 2, b),
-      request: createRequest('remote-b', ofB),
-      certificate: certified(b, 'remote-a', invitation.request),
-      answers: answering(invitation),
-    },
-    b,
-    NOW,
-  );
-  confirmation = signMessage(
-    {
-      ...base,
-      step: 'confirmation',
-      cluster: cluster('a', 1, a),
-      certificate: certified(a, 'remote-b', reply.request),
-      answers: answering(reply),
-    },
-    a,
-    NOW,
-  );
+  messages = await makeMessages();
+  ({ a, b, invitation, reply, confirmation, heldByA, heldByB } = messages);
 });
 
-const receiver = (name: string, id: number, authority: Authority, more: Partial<Receiver> = {}): Receiver => ({
-  context: `context-${name}`,
-  name,
-  id,
-  ca: readCertificate(authority.certificate),
-  hasKey: false,
-  isDialled: false,
-  isLetIn: false,
-  knownCas: [],
-  ...more,
-});
-const record = (role: InvitationRecord['role'], more: Partial<InvitationRecord>): InvitationRecord => ({
-  ...base,
-  role,
-  state: role === 'inviter' ? 'invited' : 'replied',
-  sent: {},
-  sentDigest: '',
-  endpoints: [],
-  ...more,
-});
-const inviter = (more: Partial<InvitationRecord> = {}) =>
-  receiver('a', 1, a, { hasKey: true, record: record('inviter', { sentDigest: messageDigest(invitation), ...more }) });
-const guest = (more: Partial<InvitationRecord> = {}) =>
-  receiver('b', 2, b, {
-    hasKey: true,
-    record: record('guest', {
-      sentDigest: messageDigest(reply),
-      received: messageDigest(invitation),
-      peer: { name: 'a', id: 1, ca: readCertificate(a.certificate).sha256 },
-      ...more,
-    }),
-  });
-
-function judge(message: SignedMessage, to: Receiver, { key = '', now = NOW } = {}) {
-  return judgeMessage(message, sealsOf(message, key), to, now);
-}
+const inviter = (more: Partial<InvitationRecord> = {}) => inviterOf(messages, more);
+const guest = (more: Partial<InvitationRecord> = {}) => guestOf(messages, more);
 
 describe('a message that is as it was printed', () => {
   it('is accepted by whom it is for', () => {
@@ -364,139 +268,5 @@ describe('a message is refused', () => {
   it('with each reason in words of its own', () => {
     const sentences = new Map(cases.map(([reason, says]) => [says.replace(/"[a-z]"/g, ''), reason]));
     expect(new Set(sentences.values()).size).toBe(new Set(cases.map(([reason]) => reason)).size);
-  });
-});
-
-describe('the document of a message', () => {
-  const textOf = (message: SignedMessage) =>
-    stringify({ apiVersion: MESSAGE_API, kind: MESSAGE_KIND, ...messageData(message) });
-
-  it('is read as it was written', () => {
-    for (const message of [invitation, reply, confirmation]) {
-      const read = parseMessage(textOf(message), 'it');
-      expect(messageDigest(read)).toBe(messageDigest(message));
-      expect(sealsOf(read, undefined).isSigned).toBe(true);
-    }
-  });
-
-  it('holds no key', () => {
-    const all = [invitation, reply, confirmation].map(textOf).join('\n');
-    expect(all).not.toContain('PRIVATE');
-  });
-
-  it.each<[string, string, (text: string) => string]>([
-    ['of another kind', 'its kind is not ClusterMeshInvitation', (text) => text.replace(MESSAGE_KIND, 'Secret')],
-    ['of another version', 'its apiVersion is not', (text) => text.replace(MESSAGE_API, 'meshctl.io/v9')],
-    ['with a field more', 'extra is not a field', (text) => `${text}extra: 1\n`],
-    [
-      'with an answer',
-      'a message of the step invitation has no certificate',
-      (text) => `${text}certificate: |\n${PEM}`,
-    ],
-    ['without a signature', 'its signature is missing', (text) => text.replace(/^signature: .*$/m, '')],
-    [
-      'with a name for a terminal',
-      'cluster.name is not of the form',
-      (text) => text.replace('name: a', 'name: "\\e[2J"'),
-    ],
-    [
-      'with more addresses than a cluster is dialled at',
-      'cluster.endpoints is not of the form',
-      (text) => text.replace(/( +- )203\.0\.113\.\d+:2379\n/, (line) => line.repeat(65)),
-    ],
-    [
-      'with a CA that would fill a Secret',
-      'cluster.ca is not of the form',
-      (text) =>
-        text.replace(
-          /ca: \|\n([\s\S]*?-----END CERTIFICATE-----\n)/,
-          (_all, pem: string) => `ca: |\n${pem.repeat(100)}`,
-        ),
-    ],
-    [
-      'with a setting that fills a screen',
-      'cluster.settings is not of the form',
-      (text) => text.replace('routing-mode: tunnel', `routing-mode: ${'x'.repeat(300)}`),
-    ],
-    ['of many megabytes', 'it has 5', (text) => `${text}#${'x'.repeat(5_000_000)}\n`],
-    ['that is cut off', 'cluster.ca is not of the form', (text) => text.slice(0, 400)],
-    ['with a field twice', 'it is not valid YAML', (text) => `${text}id: ${ID}\n`],
-  ])('is refused %s', (_what, says, change) => {
-    expect(() => parseMessage(change(textOf(invitation)), 'it')).toThrow(says);
-  });
-
-  it('is refused with any character changed, unless it says the same', () => {
-    const text = textOf(reply);
-    const digest = messageDigest(reply);
-    fc.assert(
-      fc.property(fc.nat(text.length - 1), fc.integer({ min: 32, max: 126 }), (at, code) => {
-        const changed = `${text.slice(0, at)}${String.fromCharCode(code)}${text.slice(at + 1)}`;
-        let read: SignedMessage;
-        try {
-          read = parseMessage(changed, 'it');
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'InvitationRefused' });
-          return;
-        }
-        const isSame = messageDigest(read) === digest;
-        expect(isSame || 'reason' in judge(read, inviter(), { key: heldByA })).toBe(true);
-      }),
-      { numRuns: 300 },
-    );
-  });
-});
-
-const PEM = '  -----BEGIN CERTIFICATE-----\n  AAAA\n  -----END CERTIFICATE-----\n';
-
-describe('a fingerprint', () => {
-  const digest = 'ab'.repeat(32);
-  it.each([
-    fingerprintOf(digest),
-    digest,
-    digest.toUpperCase(),
-    `sha256:${digest}`,
-    `sha256 Fingerprint=${fingerprintOf(digest).slice(7)}`,
-  ])('is the same however it is written: %s', (text) => {
-    expect(parseFingerprint(text)).toBe(digest);
-  });
-  it.each(['', 'SHA256:AB', `${digest}0`])('is none: %j', (text) => {
-    expect(parseFingerprint(text)).toBeUndefined();
-  });
-});
-
-describe('what is kept of an invitation', () => {
-  it('is read from its Secret, and from no other', () => {
-    const kept = record('inviter', { peer: { name: 'b', id: 2, ca: '' } });
-    const secret = invitationSecret('kube-system', kept, 'key');
-    expect(readRecord(secret)).toEqual(kept);
-    expect(readRecord({ ...secret, metadata: { name: 'another' } })).toBeUndefined();
-    expect(readRecord({ ...secret, data: {} })).toBeUndefined();
-    for (const broken of [{ sent: undefined }, { issued: 'soon' }, { endpoints: 'none' }, { state: 'lost' }]) {
-      const text = JSON.stringify({ ...kept, ...broken });
-      expect(readRecord({ ...secret, data: { 'record.json': encodeText(text) } })).toBeUndefined();
-    }
-  });
-
-  it.each<[InvitationRecord['state'], Date, string, string | undefined]>([
-    ['invited', NOW, 'invited', 'the reply of the other owner'],
-    ['replied', NOW, 'replied', 'the confirmation of the other owner'],
-    ['confirmed', NOW, 'confirmed', 'the other owner to accept the confirmation, unless they have'],
-    ['joined', NOW, 'joined', undefined],
-    ['invited', EXPIRES, 'expired', undefined],
-    ['confirmed', EXPIRES, 'confirmed', undefined],
-    ['revoked', NOW, 'revoked', undefined],
-  ])('says what a %s one waits for at %s', (state, now, shown, waitsFor) => {
-    const standing = standingOf(record('inviter', { state }), 'a', now);
-    expect([standing.state, standing.waitsFor]).toEqual([shown, waitsFor]);
-  });
-
-  it('does not wait where this half stands, and says who sees the other one', () => {
-    const confirmed = record('inviter', { state: 'confirmed', peer: { name: 'b', id: 2, ca: '' } });
-    const standing = standingOf(confirmed, 'a', NOW, { isConnected: true });
-    expect(standing.waitsFor).toBeUndefined();
-    expect(standing.unseen).toBe(
-      'whether the owner of "b" has accepted the confirmation too, only their own status shows',
-    );
-    expect(standingOf(confirmed, 'a', EXPIRES, { isConnected: true }).unseen).toBeUndefined();
   });
 });
