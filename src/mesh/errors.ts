@@ -49,7 +49,7 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   Bug: 70,
 };
 
-/** The process exit status that belongs to an error code (DESIGN: 1 unless the code says otherwise). */
+/** The process exit status that belongs to an error code: 1 unless the code says otherwise. */
 export function exitCodeOf(code: ErrorCode): number {
   return EXIT_CODES[code] ?? 1;
 }

@@ -187,6 +187,8 @@ describe('enable', () => {
   it.each<[string[], RegExp]>([
     [['--load-balancer-source-ranges', '10.0.0.0'], /is not a CIDR/],
     [['--load-balancer-ip', 'here'], /is not an IP address/],
+    [['--load-balancer-ip', '10'], /is not an IP address/],
+    [['--load-balancer-source-ranges', '10/8'], /is not a CIDR/],
     [['--load-balancer-ip', '10.0.0.1', '--service-type', 'NodePort'], /cannot be used with --service-type NodePort/],
     [['--node-port', '99999'], /is not a port/],
     [['--resources', 'memory=1Gi'], /is not requests\.RESOURCE=QUANTITY/],

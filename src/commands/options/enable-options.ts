@@ -1,6 +1,6 @@
-import ipaddr from 'ipaddr.js';
 import { parse } from 'yaml';
 import { CONTAINERS, type ContainerName, type ContainerResources } from '../../mesh/apiserver/deployment.ts';
+import { isAddress, isCidr } from '../../mesh/cilium/cidr.ts';
 import { type CiliumVersion, parseVersion } from '../../mesh/cilium/versions.ts';
 import type { ServiceType } from '../../mesh/enable/exposure/service-type.ts';
 import type { ObjectSetting } from '../../mesh/enable/object-settings.ts';
@@ -64,12 +64,12 @@ function checkTogether(flags: ApiserverFlags): void {
 }
 
 function ipOf(text: string): string {
-  if (ipaddr.isValid(text)) return text;
+  if (isAddress(text)) return text;
   throw new MeshctlError('Usage', `--load-balancer-ip "${text}" is not an IP address`);
 }
 
 function cidrOf(text: string): string {
-  if (ipaddr.isValidCIDR(text)) return text;
+  if (isCidr(text)) return text;
   throw new MeshctlError('Usage', `--load-balancer-source-ranges: "${text}" is not a CIDR`, {
     hint: 'Write it like 10.0.0.0/8 or 2001:db8::/32.',
   });

@@ -1,3 +1,7 @@
+/*
+ * Without ipaddr.js: flags are read by this, so `--help` would load it (test/cli/help.test.ts).
+ */
+
 /** A range of addresses as numbers, both ends included. */
 export interface AddressRange {
   family: 4 | 6;
@@ -23,6 +27,16 @@ export function parseCidr(text: string): AddressRange | undefined {
 /** Whether two ranges have an address in common. */
 export function overlap(a: AddressRange, b: AddressRange): boolean {
   return a.family === b.family && a.first <= b.last && b.first <= a.last;
+}
+
+/** Whether a text is an IP address as Kubernetes takes one: no `10` and no `0x7f.1`, which inet_aton takes. */
+export function isAddress(text: string): boolean {
+  return !text.includes('/') && parseCidr(text) !== undefined;
+}
+
+/** Whether a text is a range, with its length: `10.0.0.0/8`. */
+export function isCidr(text: string): boolean {
+  return text.includes('/') && parseCidr(text) !== undefined;
 }
 
 function ipv4Value(address: string): bigint | undefined {

@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js';
+import { isAddress, isCidr } from '../cilium/cidr.ts';
 import { parseVersion } from '../cilium/versions.ts';
 import { MeshctlError } from '../errors.ts';
 import { parseValidity } from '../span.ts';
@@ -27,11 +27,11 @@ export function enableFaults(own: Fields, defaults: Fields): ValueFault[] {
       .map(
         ([field, of]): ValueFault => ({ path: [field], message: `is for Services of type ${of}, not ${String(type)}` }),
       ),
-    ...(typeof ip === 'string' && !ipaddr.isValid(ip)
+    ...(typeof ip === 'string' && !isAddress(ip)
       ? [{ path: ['loadBalancerIp'], message: `"${ip}" is not an IP address` }]
       : []),
     ...listOf(own.loadBalancerSourceRanges).flatMap((range, index): ValueFault[] =>
-      typeof range === 'string' && !ipaddr.isValidCIDR(range)
+      typeof range === 'string' && !isCidr(range)
         ? [{ path: ['loadBalancerSourceRanges', index], message: `"${range}" is not a CIDR` }]
         : [],
     ),
