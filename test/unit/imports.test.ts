@@ -98,6 +98,24 @@ describe('imports', () => {
     expect(circles).toEqual([]);
   });
 
+  it('are told apart by their names: no two files export the same one', () => {
+    // The sandbox judges meshctl by words of its own, and every command is run.
+    const exported = files
+      .filter((file) => !file.startsWith('sandbox/'))
+      .flatMap((file) =>
+        [
+          ...readFileSync(join(SRC, file), 'utf8').matchAll(
+            /^export (?:async )?(?:function\*?|const|interface|type|class) (\w+)/gm,
+          ),
+        ].map(([, name = '']) => ({ name, file })),
+      )
+      .filter(({ name }) => name !== 'run');
+    const twice = exported.filter(({ name, file }) =>
+      exported.some((other) => other.name === name && other.file !== file),
+    );
+    expect(twice).toEqual([]);
+  });
+
   it('load nothing heavy for --help', () => {
     const reached = new Set<string>();
     const queue = ['main.ts'];

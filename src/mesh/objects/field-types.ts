@@ -68,7 +68,7 @@ export function fieldTypeOf(typeName: string, name: string): FieldType | undefin
 }
 
 /** A value that does not fit its field. */
-export interface Misfit {
+export interface FieldMisfit {
   /** The type that has the field: `ObjectMeta`. */
   owner: string;
   /** From the object, without positions in lists: `spec.template.metadata.labels`. */
@@ -119,7 +119,7 @@ const isFitting: Record<FieldType['shape'], (value: unknown) => boolean> = {
 };
 
 /** The first value of an object that does not fit the type of its field. Null fits everywhere, as with the server. */
-export function findMisfit(object: JsonObject, typeName: string, path = ''): Misfit | undefined {
+export function findMisfit(object: JsonObject, typeName: string, path = ''): FieldMisfit | undefined {
   for (const [name, value] of Object.entries(object)) {
     const field = fieldTypeOf(typeName, name);
     if (!field || value === null || value === undefined) continue;
@@ -129,7 +129,7 @@ export function findMisfit(object: JsonObject, typeName: string, path = ''): Mis
   return undefined;
 }
 
-function misfitOf(value: unknown, field: FieldType, at: { owner: string; path: string }): Misfit | undefined {
+function misfitOf(value: unknown, field: FieldType, at: { owner: string; path: string }): FieldMisfit | undefined {
   const { shape, type } = field;
   if (!isFitting[shape](value)) return { ...at, shape, wanted: goType(field), value };
   if (shape === 'strings' || shape === 'string-map' || shape === 'bytes-map') {
@@ -149,7 +149,7 @@ function misfitOf(value: unknown, field: FieldType, at: { owner: string; path: s
 }
 
 /** What decoding says of a misfit: `json: cannot unmarshal bool into Go struct field ObjectMeta.metadata.labels of type string`. */
-export function describeMisfit({ owner, path, wanted, value }: Misfit): string {
+export function describeMisfit({ owner, path, wanted, value }: FieldMisfit): string {
   const got = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
   return `json: cannot unmarshal ${got} into Go struct field ${owner}.${path} of type ${wanted}`;
 }

@@ -1,4 +1,4 @@
-import { describeMisfit, findMisfit, type Misfit } from '../../../mesh/objects/field-types.ts';
+import { describeMisfit, type FieldMisfit, findMisfit } from '../../../mesh/objects/field-types.ts';
 import { KNOWN_FIELDS } from '../../../mesh/objects/known-fields.ts';
 import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import { ApiError, badRequest, invalid } from '../errors.ts';
@@ -42,7 +42,7 @@ function judge(unknown: string[], query: URLSearchParams, warn: Warn, refuse: (w
 }
 
 // Custom resources have a schema of their own, but the metadata of every object.
-const misfitIn = (resource: ResourceType, object: KubeObject): Misfit | undefined =>
+const misfitIn = (resource: ResourceType, object: KubeObject): FieldMisfit | undefined =>
   resource.custom
     ? findMisfit({ ...object.metadata }, 'ObjectMeta', 'metadata')
     : findMisfit({ ...object }, resource.kind);
@@ -92,7 +92,7 @@ export function checkAppliedFields(resource: ResourceType, object: KubeObject): 
   throw new ApiError(500, '', `failed to create typed patch object (${place}): ${list}`);
 }
 
-function appliedMisfit({ path, key, wanted, value }: Misfit): string {
+function appliedMisfit({ path, key, wanted, value }: FieldMisfit): string {
   const place = key === undefined ? path : `${path}.${key}`;
   return `.${place}: expected ${wanted}, got &value.valueUnstructured{Value:${String(value)}}`;
 }
