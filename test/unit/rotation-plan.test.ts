@@ -289,6 +289,9 @@ describe('peers that are not named', () => {
       const objects = new Map([...one.snapshot.objects, [keyOf(refOf(secret)), secret]]);
       return one.identity.name === 'mesh-1' ? { ...one, snapshot: { ...one.snapshot, objects } } : one;
     });
+    expect(plan(ofOther).scope.warnings).toContain(
+      'context "c1": the certificate for dialling mesh-3 stays, since another owner issues it → ask them for a new one: meshctl clustermesh certs rotate --context c1 --peer mesh-3',
+    );
     expect(() => plan(ofOther, { peer: 'mesh-3' })).toThrow(
       expect.objectContaining({
         hint: 'Ask them for new ones, from each cluster by itself: meshctl clustermesh certs rotate --context c1 --peer mesh-3',

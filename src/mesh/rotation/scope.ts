@@ -180,10 +180,20 @@ function strangerWarnings(
   contexts: Contexts,
   silent: readonly string[] = [],
 ): string[] {
-  const strangers = strangersTo(member, members);
-  return strangers.length > 0
-    ? [`${describeStrangers(member, strangers, contexts, silent)}; the certificates for dialling them stay`]
-    : [];
+  const { context } = member.snapshot;
+  const ofOthers = peersOfOthers(member.snapshot);
+  const all = strangersTo(member, members);
+  const theirs = all.filter((peer) => ofOthers.includes(peer));
+  const strangers = all.filter((peer) => !theirs.includes(peer));
+  return [
+    ...(strangers.length > 0
+      ? [`${describeStrangers(member, strangers, contexts, silent)}; the certificates for dialling them stay`]
+      : []),
+    ...theirs.map((peer) => {
+      const ask = meshctlCommand('clustermesh certs rotate', { context }, ['--peer', peer]);
+      return `context "${context}": the certificate for dialling ${peer} stays, since another owner issues it → ask them for a new one: ${ask}`;
+    }),
+  ];
 }
 
 /** Secrets of peers that are not there: what runs goes on without them, and no rotation brings them back. */
