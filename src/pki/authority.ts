@@ -1,12 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import {
-  buildCertificate,
-  CLOCK_SKEW_MS,
-  distinguishedName,
-  generateRsaKey,
-  type KeyPair,
-  keyToPem,
-} from './certificate.ts';
+import { DATED_BACK_MS } from '../mesh/certificates/certificate.ts';
+import { buildCertificate, distinguishedName, generateRsaKey, type KeyPair, keyToPem } from './certificate.ts';
 import { bits, boolean, extension, keyIdentifierOf, OID, sequence } from './certificate-der.ts';
 
 /** A certificate authority as PEM. The certificate may be a bundle in which the key belongs to one of its entries. */
@@ -56,7 +50,7 @@ function selfSign(commonName: string, publicKey: Buffer, key: KeyObject, validit
     {
       subject: name,
       issuer: name,
-      notBefore: new Date(now.getTime() - CLOCK_SKEW_MS),
+      notBefore: new Date(now.getTime() - DATED_BACK_MS),
       notAfter: new Date(now.getTime() + validityMs),
       publicKey,
       authorityKeyIdentifier: keyIdentifierOf(publicKey),

@@ -22,9 +22,6 @@ type Asn1 = ReturnType<typeof decode>;
 
 const generateKeyPairAsync = promisify(generateKeyPair);
 
-/** How far `notBefore` lies in the past, for clusters whose clocks are behind. */
-export const CLOCK_SKEW_MS = 5 * 60 * 1000;
-
 /** Cilium's default, in Helm values `tls.…certValidityDuration` (days). */
 export const CILIUM_VALIDITY_MS = 1095 * 24 * 60 * 60 * 1000;
 

@@ -1,13 +1,12 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import type { CertificateSpec } from '../mesh/certificates/certificate.ts';
+import { type CertificateSpec, DATED_BACK_MS } from '../mesh/certificates/certificate.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { Authority } from './authority.ts';
 import {
   buildCertificate,
   CILIUM_VALIDITY_MS,
-  CLOCK_SKEW_MS,
   distinguishedName,
   generateRsaKey,
   type KeyPair,
@@ -47,7 +46,7 @@ export interface IssueOptions {
 /**
  * Issues a leaf certificate for a key, a new RSA one unless it is given, signed by a CA with an RSA, ECDSA or Ed25519 key.
  *
- * The certificate is valid from five minutes ago and never outlives its CA: with less of the CA's time left than
+ * The certificate is valid from some minutes ago and never outlives its CA: with less of the CA's time left than
  * `validityMs`, it ends with the CA. Throws `CertificateAuthority` when the CA cannot sign: unreadable, no CA, expired,
  * or its key is another's.
  */
@@ -76,7 +75,7 @@ export function certifyKey(
     {
       subject: distinguishedName(spec.commonName, spec.organization),
       issuer: signer.subject,
-      notBefore: new Date(now.getTime() - CLOCK_SKEW_MS),
+      notBefore: new Date(now.getTime() - DATED_BACK_MS),
       notAfter: new Date(Math.min(now.getTime() + validityMs, signer.notAfter.getTime())),
       publicKey,
       authorityKeyIdentifier: signer.keyIdentifier,

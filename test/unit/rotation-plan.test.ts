@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CertificateFacts, TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
+import { type CertificateFacts, DATED_BACK_MS, type TlsSecretFacts } from '../../src/mesh/certificates/certificate.ts';
 import { validityWarnings } from '../../src/mesh/certificates/cluster-certificates.ts';
 import { identityOf } from '../../src/mesh/cilium/identity.ts';
 import { spanWord } from '../../src/mesh/command-line.ts';
@@ -118,6 +118,13 @@ describe('what a rotation makes anew', () => {
     expect(written(plan(mesh, { peer: 'mesh-2' }))).toEqual(['c1 cilium-kvstoremesh']);
   });
 
+  it('is not what was issued just now, and dated back', () => {
+    const facts = { notBefore: new Date(NOW.getTime() - DATED_BACK_MS) };
+    const mesh = [member(1, { facts }), member(2, { facts })];
+    expect(written(plan(mesh, { olderThanMs: 60_000 }))).toEqual([]);
+    expect(written(plan(mesh))).not.toEqual([]);
+  });
+
   it('has the key size and the validity that it had, unless told otherwise; what changes is shown', () => {
     const facts = { keyBits: 3072, notAfter: new Date(daysAgo(100).getTime() + 90 * DAY_MS) };
     const mesh = [member(1, { facts: { ...facts, notBefore: daysAgo(100) } }), member(2)];
@@ -132,6 +139,7 @@ describe('what a rotation makes anew', () => {
 
   it.each([
     ['whole days, dated back by minutes', 90 * DAY_MS + 300_000, undefined, 90 * DAY_MS],
+    ['whole days, dated back as meshctl does', 90 * DAY_MS + DATED_BACK_MS, undefined, 90 * DAY_MS],
     ['hours', 36 * 3_600_000, undefined, 36 * 3_600_000],
     ['no use to a successor', 601_000, undefined, undefined],
     ['as long as its CA was left', 61.3 * DAY_MS, 'ends with it', undefined],

@@ -1,3 +1,9 @@
+/**
+ * How far `notBefore` of a new certificate lies in the past, for clusters whose clocks are behind the operator's. More than
+ * others take (certgen and cert-manager: five minutes and none): one that is not valid yet cuts peers off until it is.
+ */
+export const DATED_BACK_MS = 15 * 60 * 1000;
+
 /** Key usages that Cluster Mesh certificates need. */
 export type CertificateUsage = 'server' | 'client';
 

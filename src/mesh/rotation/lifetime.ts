@@ -1,4 +1,4 @@
-import type { CertificateFacts } from '../certificates/certificate.ts';
+import { type CertificateFacts, DATED_BACK_MS } from '../certificates/certificate.ts';
 
 /** How long a key is, and for how long its certificate is good. */
 export interface Lifetime {
@@ -15,8 +15,9 @@ export interface Lifetime {
 export const SHORTEST_VALIDITY_MS = 24 * 60 * 60 * 1000;
 
 const HOUR_MS = 60 * 60 * 1000;
-/** Certificates are dated back by some minutes, for clocks that are behind. */
-const DATED_BACK_MS = 10 * 60 * 1000;
+const MINUTE_MS = 60 * 1000;
+/** How far certificates are dated back: Helm's not at all, those of certgen and of meshctl of old, and those of now. */
+const DATED_BACK = [0, 5 * MINUTE_MS, DATED_BACK_MS];
 
 /**
  * What was chosen for a certificate, so that its successor gets the same.
@@ -25,12 +26,13 @@ const DATED_BACK_MS = 10 * 60 * 1000;
 export function lifetimeOf(certificate: CertificateFacts, ca?: CertificateFacts): Lifetime {
   const { keyBits: keySize, notBefore, notAfter } = certificate;
   const lifetimeMs = notAfter.getTime() - notBefore.getTime();
-  const hours = Math.round(lifetimeMs / HOUR_MS);
-  const wholeHours = hours > 0 && Math.abs(lifetimeMs - hours * HOUR_MS) <= DATED_BACK_MS;
+  const wholeHours = DATED_BACK.map((backMs) => Math.round((lifetimeMs - backMs) / HOUR_MS) * HOUR_MS).find(
+    (hoursMs, index) => Math.abs(lifetimeMs - (DATED_BACK[index] ?? 0) - hoursMs) <= MINUTE_MS,
+  );
   const cutShort = ca !== undefined && ca.notAfter.getTime() === notAfter.getTime();
   // Its successor is not to expire in the middle of its own rotation.
   if (lifetimeMs < SHORTEST_VALIDITY_MS) return { keySize };
-  if (wholeHours) return { keySize, validityMs: hours * HOUR_MS };
+  if (wholeHours !== undefined) return { keySize, validityMs: wholeHours };
   return cutShort ? { keySize } : { keySize, validityMs: lifetimeMs };
 }
 

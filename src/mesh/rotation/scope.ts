@@ -2,6 +2,7 @@ import { servesNobody } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { replacementClause } from '../apiserver/replacement.ts';
 import { requireSigner } from '../certificates/authority.ts';
+import { DATED_BACK_MS } from '../certificates/certificate.ts';
 import { requireReplaceable } from '../certificates/plan-authority.ts';
 import { meshctlCommand } from '../command-line.ts';
 import type { Member } from '../connect/member.ts';
@@ -75,7 +76,9 @@ export function scopeRotation(
   const due = choice.ca
     ? []
     : certificates.flatMap(({ facts }) => {
-        const ageMs = facts ? now.getTime() - facts.certificate.notBefore.getTime() : 0;
+        // What was issued just now is dated back.
+        const sinceMs = facts ? now.getTime() - facts.certificate.notBefore.getTime() : 0;
+        const ageMs = Math.max(0, sinceMs - DATED_BACK_MS);
         return facts && ageMs >= (choice.olderThanMs ?? 0) ? [facts.certificate.sha256] : [];
       });
   const notes = [
