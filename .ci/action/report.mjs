@@ -165,7 +165,7 @@ function unreachableIn(unreachable = []) {
 function ofJunit(xml) {
   const { tests, skipped, failures } = readJunit(xml);
   return {
-    headline: `${tests} looked at: ${failures.length} failed, ${skipped} skipped`,
+    headline: `${tests} checked: ${failures.length} failed, ${skipped} skipped`,
     head: ['', 'what', '', ''],
     rows: failures.map(({ name, group, text }) => [markOf('fail'), name, group, text]),
     findings: failures.map(({ name, text }) => ({ level: 'error', where: name, says: text })),

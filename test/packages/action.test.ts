@@ -124,7 +124,7 @@ ${(await recorded('graph.mmd')).trimEnd()}
   it('a JUnit report', async () => {
     const { annotations, summary } = await act('clustermesh status --context mesh-1 -o junit', 'status.xml', 1);
     expect(annotations).toEqual(['::error title=meshctl%3A has peers::Cluster Mesh is not enabled']);
-    expect(summary).toContain('1 looked at: 1 failed, 0 skipped');
+    expect(summary).toContain('1 checked: 1 failed, 0 skipped');
     expect(summary).toContain('| ❌ | has peers | clustermesh.mesh-1 | Cluster Mesh is not enabled |');
   });
 
