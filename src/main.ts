@@ -161,7 +161,7 @@ async function runCommand(
     progress: progressWithRunFlags(await progressFor(options, host), (text) => typed(addRunFlags(text))),
     again,
     print: (text) => host.stdout.write(text),
-    confirm: (question, about) => confirm(host, question, addRunFlags(about), again),
+    confirm: (question, about, unasked) => confirm(host, question, addRunFlags(about), again, unasked),
     canAsk: host.keyboard !== undefined,
     readInput: async () => (await host.input?.(host.signal)) ?? '',
     theme,

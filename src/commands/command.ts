@@ -69,9 +69,10 @@ export interface CommandContext extends Flow {
   print(text: string): void;
   /**
    * Asks a yes-or-no question on the terminal, below `about`.
-   * @throws MeshctlError `Usage` where there is no terminal to ask on; the hint names --yes
+   * @param unasked the hint where nobody can be asked; without it, that --yes confirms
+   * @throws MeshctlError `Usage` where there is no terminal to ask on
    */
-  confirm(question: string, about: string): Promise<boolean>;
+  confirm(question: string, about: string, unasked?: string): Promise<boolean>;
   /** Whether there is somebody to ask. */
   canAsk: boolean;
   /** All of standard input, for `-f -`. */

@@ -223,7 +223,12 @@ describe('what goes by the probe', () => {
     ]);
     expect(elsewhere.stderr).toContain('mesh-1 → mesh-2: apiserver (tcp 2379 at 172.18.2.250)');
     expect(versions()).toEqual(before);
-    await meshctl.ok([...connect('mesh-1', 'mesh-2'), '--probe']);
+    await meshctl.ok(['sandbox', 'break', 'mtu:mesh-2>mesh-1:1400']);
+    const small = await meshctl.ok([...connect('mesh-1', 'mesh-2'), '--probe']);
+    expect(small.stderr).toMatch(
+      /mtu-too-small: mesh-2 to mesh-1: large packets: .*\n {2}→ What fixes it: meshctl connectivity probe --context mesh-1,mesh-2\n/,
+    );
+    await meshctl.ok(['sandbox', 'mend', '--all']);
   });
 });
 

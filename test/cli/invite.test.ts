@@ -94,6 +94,12 @@ describe('two owners', () => {
     const unasked = failureOf(await accept(b, 'invitation.yaml'));
     expect(unasked).toMatchObject({ exitCode: 2 });
     expect(unasked.says).toContain('confirmation is needed');
+    // To compare is the point of the question: no hint leads past it.
+    expect(unasked.says).toContain("meshctl clustermesh accept invitation.yaml --fingerprint '<SHA256:…>'");
+    expect(unasked.says).not.toMatch(/--yes|SHA256:[0-9A-F]/);
+    const looked = await accept(b, 'invitation.yaml', '--dry-run');
+    expect(looked.stderr).toMatch(/The CA of mesh-1 \(theirs\): SHA256:[0-9A-F]{2}/);
+    expect(looked.stderr).toMatch(/The CA of mesh-2 \(yours\): SHA256:[0-9A-F]{2}/);
     const other = `SHA256:${'AB:'.repeat(31)}AB`;
     expect(failureOf(await accept(b, 'invitation.yaml', '--fingerprint', other)).says).toContain(`not ${other}`);
     const declined = await b(mesh('accept', 'invitation.yaml'), { answers: ['n'] });

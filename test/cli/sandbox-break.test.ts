@@ -1,5 +1,9 @@
 /** The network of a sandbox that runs is broken and mended by command lines. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { runCli } from '../support/cli.ts';
 import { type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { eventually, execIn, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -59,6 +63,23 @@ describe('sandbox break', () => {
   ])('%j is a mistake of the command line', async (words, hint) => {
     const { exitCode, stderr } = await meshctl(['sandbox', ...words]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(hint) });
+  });
+
+  it('knows clusters by their names, whatever their contexts are called by now', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'meshctl-renamed-'));
+    const kubeconfig = parse(await readFile(sandbox.kubeconfigPath, 'utf8')) as { contexts: { name: string }[] };
+    const renamed = {
+      ...kubeconfig,
+      contexts: kubeconfig.contexts.map((entry) => ({ ...entry, name: entry.name.replace('mesh-', 'cloud-') })),
+    };
+    const path = join(folder, 'kubeconfig.yaml');
+    await writeFile(path, stringify(renamed));
+    const there = meshctlWith(path);
+    const refused = await there(['sandbox', 'break', 'drop:cloud-1>cloud-2:icmp']);
+    expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('There are: mesh-1, mesh-2') });
+    await there.ok(['sandbox', 'break', 'drop:mesh-1>mesh-2:icmp']);
+    await pings('silent');
+    await rm(folder, { recursive: true });
   });
 
   it('finds no sandbox where there is none', async () => {

@@ -36,6 +36,7 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
     const effects = await withMendsNamed(context, flags, connect.effects);
     const report = { steps: [...connect.serve.steps, ...connect.dial.steps], effects };
     if (dryRun) {
+      for (const line of fingerprintLines(prepared)) context.progress.info(line);
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], report.steps) : undefined;
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
@@ -122,6 +123,9 @@ async function confirmPeer(
   const agreed = await context.confirm(
     `Are the fingerprints the same on both sides, so that ${name} may be let in?`,
     about,
+    // Not --yes: who cannot be asked here has to compare elsewhere. Nor the fingerprint itself, which the message brought.
+    `Ask the owner of "${name}" for the fingerprint of their CA by another way than the message came, and name it: ` +
+      context.again('--fingerprint', '<SHA256:…>'),
   );
   if (!agreed) throw new MeshctlError('Declined', `nothing was changed: the CA of "${name}" was not confirmed`);
 }

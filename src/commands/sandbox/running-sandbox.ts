@@ -4,7 +4,9 @@ import type { ClusterClient } from '../../kube/client.ts';
 import { openCluster } from '../../kube/open-cluster.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { groupBy } from '../../mesh/pairs.ts';
 import { NETWORK_RULE, networkRuleObject, ruleTextOf } from '../../sandbox/controllers/network-rule.ts';
+import { NETWORK_NAME } from '../../sandbox/fixtures/nodes.ts';
 import type { NetworkRule } from '../../sandbox/pods/network-rules.ts';
 import { networkRulesText } from '../../views/sandbox/sandbox-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
@@ -102,10 +104,10 @@ function networkOf(clients: readonly ClusterClient[]): RunningNetwork {
   };
   return {
     async places() {
-      const nodes = await Promise.all(clients.map((client) => client.listAll({ apiVersion: 'v1', kind: 'Node' })));
-      return new Map(
-        clients.map((client, index) => [client.context, (nodes[index] ?? []).map(({ metadata }) => metadata.name)]),
-      );
+      const lists = await Promise.all(clients.map((client) => client.listAll({ apiVersion: 'v1', kind: 'Node' })));
+      // By what the network calls the clusters: a context is called as its owner likes.
+      const nodes = groupBy(lists.flat(), ({ metadata }) => metadata.annotations?.[NETWORK_NAME] ?? '');
+      return new Map([...nodes].map(([cluster, those]) => [cluster, those.map(({ metadata }) => metadata.name)]));
     },
     rules: async () => [...new Set((await all()).map(({ object }) => ruleTextOf(object)))].sort(),
     async add({ id }) {

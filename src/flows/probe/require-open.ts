@@ -29,21 +29,24 @@ export async function requireOpenNetwork(
     parallel,
     dials,
   });
+  const context = targets.map(({ client }) => client.context);
+  const look = meshctlCommand('connectivity probe', { context });
   for (const failure of failures.filter(({ required }) => !required)) {
-    flow.progress.warn(`${failureTitle(failure)}: ${failure.likely}`);
+    // An arrow in a note leads to its next step.
+    const title = failureTitle(failure, failure.isMutual ? undefined : 'to');
+    flow.progress.warn(`${title}: ${failure.likely} → What fixes it: ${look}`);
   }
   if (passed) return;
   const blocked = failures.filter(({ required }) => required);
-  const context = targets.map(({ client }) => client.context);
   const says =
     blocked.length > 0
-      ? blocked.map(failureTitle)
+      ? blocked.map((failure) => failureTitle(failure))
       : [...unreachable.map(({ message }) => message), ...untested.map(({ why }) => why)];
   throw new MeshctlError(
     'NetworkBlocked',
     `nothing was changed: the network ${blocked.length > 0 ? 'does not carry the mesh' : 'is not proved'}: ${says.join('; ')}`,
     {
-      hint: `What drops it, and the rules that fix it: ${meshctlCommand('connectivity probe', { context })}`,
+      hint: `What drops it, and the rules that fix it: ${look}`,
       details: { failures: blocked.map(({ verdict, from, to, packets }) => ({ verdict, from, to, packets })) },
     },
   );

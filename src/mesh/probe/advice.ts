@@ -28,10 +28,13 @@ export interface ProbeAdvice {
   hints: string[];
 }
 
-/** What is wrong, in one line. */
-export function failureTitle({ verdict, from, to, isMutual, isEverything, packets }: Omit<Loss, 'results'>): string {
+/** What is wrong, in one line. @param sign what stands between the clusters */
+export function failureTitle(
+  { verdict, from, to, isMutual, isEverything, packets }: Omit<Loss, 'results'>,
+  sign = isMutual ? '↔' : '→',
+): string {
   const what = isEverything ? 'everything' : packets.map(packetsWord).join(', ');
-  return `${verdict}: ${from} ${isMutual ? '↔' : '→'} ${to}: ${what}`;
+  return `${verdict}: ${from} ${sign} ${to}: ${what}`;
 }
 
 function packetsWord({ kind, protocol, port, host }: ProbedPackets): string {
