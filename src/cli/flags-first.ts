@@ -53,7 +53,7 @@ function valuesByFlag(commands: readonly CommandSpec[]): Map<string, boolean> {
 }
 
 /** The words of a path by the groups' own names. */
-function named(aliases: Readonly<Record<string, string>>, path: readonly string[]): string[] {
+export function withGroupNames(aliases: Readonly<Record<string, string>>, path: readonly string[]): string[] {
   const [first = '', ...others] = path;
   const group = Object.entries(aliases).find(([, alias]) => alias === first)?.[0];
   return path.length === 0 ? [] : [group ?? first, ...others];
@@ -74,7 +74,7 @@ function commandNamed<C extends CommandSpec>(
   aliases: Readonly<Record<string, string>>,
   words: readonly string[],
 ): C | undefined {
-  const path = named(aliases, words).join(' ');
+  const path = withGroupNames(aliases, words).join(' ');
   return commands.find((command) => command.path.join(' ') === path);
 }
 
@@ -84,6 +84,6 @@ export function leadsOn(
   aliases: Readonly<Record<string, string>>,
   words: readonly string[],
 ) {
-  const path = named(aliases, words);
+  const path = withGroupNames(aliases, words);
   return commands.some((command) => path.every((word, at) => command.path[at] === word));
 }

@@ -4,7 +4,7 @@ import type { OptionSpec } from '../commands/command-spec.ts';
 import { optionsOf, VERSION_FLAG } from '../commands/options/shared-options.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
-import { commandOf } from './flags-first.ts';
+import { commandOf, withGroupNames } from './flags-first.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
 import { combinedError, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
 import { waitingRefusal } from './other-spellings.ts';
@@ -49,7 +49,7 @@ export async function parseCommandLine(
     if (thrown.exitCode === 0) return undefined;
     if (thrown.code === 'commander.help')
       throw new MeshctlError('Usage', 'a command is missing', {
-        hint: ['meshctl', ...groupIn(argv, texts), '--help'].join(' '),
+        hint: helpOf(argv, texts),
       });
     const message = thrown.message.replace(/^error: /, '');
     if (thrown.code === 'commander.unknownCommand') throw unknownCommand(commands, texts, argv, message);
@@ -61,10 +61,14 @@ export async function parseCommandLine(
   }
 }
 
-/** The words of a command line that name a group of commands; none where they do not. */
-function groupIn(argv: readonly string[], { groups }: ProgramTexts): string[] {
-  const words = argv.filter((word) => !word.startsWith('-'));
-  return groups[words.join(' ')] === undefined ? [] : words;
+/** The line that shows what there is in the group of commands that a command line names; of all where it names none. */
+function helpOf(argv: readonly string[], { groups, aliases }: ProgramTexts): string {
+  const words = withGroupNames(
+    aliases,
+    argv.filter((word) => !word.startsWith('-')),
+  );
+  const ends = words.map((_, index) => words.slice(0, words.length - index));
+  return ['meshctl', ...(ends.find((group) => groups[group.join(' ')] !== undefined) ?? []), '--help'].join(' ');
 }
 
 /** What help that was asked for lists beside the flags, by the command that it is about. */
@@ -83,13 +87,13 @@ const HELP_FLAGS = ['-h', '--help'];
 /** Commander itself knows what is alike within one group. */
 function unknownCommand(
   commands: readonly LoadableCommand[],
-  { aliases }: ProgramTexts,
+  texts: ProgramTexts,
   argv: readonly string[],
   message: string,
 ): MeshctlError {
-  const meant = suggestCommands(commands, aliases, argv);
+  const meant = suggestCommands(commands, texts.aliases, argv);
   const [words = message] = message.split('\n');
-  const hint = meant.length > 0 ? `Did you mean: ${meant.join('; ')}` : 'meshctl --help';
+  const hint = meant.length > 0 ? `Did you mean: ${meant.join('; ')}` : helpOf(argv, texts);
   return new MeshctlError('Usage', words, { hint });
 }
 

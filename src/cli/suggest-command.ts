@@ -1,9 +1,10 @@
 import type { CommandSpec } from '../commands/command-spec.ts';
 import { likeness } from '../commands/options/option-values.ts';
 import { meshctlCommand } from '../mesh/command-line.ts';
+import { probablyMeant } from '../mesh/nearest.ts';
 
-/** Less alike than this, a word is another one. */
-const LEAST_LIKENESS = 0.4;
+/** Less alike than this, and not merely mistyped, a word is another one: `hubble` is no `enable`. */
+const LEAST_LIKENESS = 0.5;
 const MOST_SUGGESTIONS = 3;
 
 /**
@@ -29,8 +30,10 @@ export function suggestCommands(
     // `certs rotate` for `clustermesh certs rotate`: as many words as fit.
     const count = [2, 1].find((length) => words.slice(-length).join(' ') === rest.slice(0, length).join(' ')) ?? 0;
     const same = group === '' || path.startsWith(`${group} `) ? 1 : 0;
-    const near = likeness(rest[0] ?? '', words.at(-1) ?? '');
-    const score = count > 0 ? 1 + count + same : near >= LEAST_LIKENESS ? near + same : 0;
+    const [word = '', last = ''] = [rest[0], words.at(-1)];
+    const near = likeness(word, last);
+    const isNear = near >= LEAST_LIKENESS || probablyMeant(word, [last]) !== undefined;
+    const score = count > 0 ? 1 + count + same : isNear ? near + same : 0;
     return { path, score, after: rest.slice(Math.max(count, 1)) };
   });
   const best = Math.max(...candidates.map(({ score }) => score));

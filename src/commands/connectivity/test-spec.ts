@@ -16,7 +16,9 @@ export const CONNECTIVITY_TEST = {
   ],
   reachesClusters: true,
   options: [
-    ...CLUSTERS,
+    // cilium-cli has the other clusters in flags of their own.
+    { ...CLUSTERS[0], also: ['--multi-cluster', '--destination-context'] },
+    CLUSTERS[1],
     {
       flags: '--image <image>',
       description:
