@@ -2,7 +2,7 @@
 /**
  * Records what a command prints: OUT.cast (asciicast v2, for asciinema) and OUT.svg (for the README).
  *
- *   npm run build && node .ci/capture.mjs .github/assets/demo -- node bin/meshctl.cjs demo --pace 1s
+ *   npm run build && node .ci/capture.mjs .github/assets/demo -- node bin/meshctl.js demo --pace 1s
  */
 import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';

@@ -15,7 +15,7 @@ export function installedPackage(folder: string, program = 'meshctl'): Installat
   return {
     name: programNameOf(program),
     folder: join(folder, sep),
-    command: [process.execPath, join(folder, 'bin', 'meshctl.cjs')],
+    command: [process.execPath, join(folder, 'bin', 'meshctl.js')],
     // They are small, and --help would wait longer for what reads in the background than for package.json.
     read: remembered(async (path: string) => readFileSync(join(folder, path), 'utf8'), MOST_FILES),
   };

@@ -9,7 +9,7 @@ const OWN_GROUP = 'clustermesh';
 
 /** What an operator types to run a program. @param file the program as it was called, e.g. /usr/bin/kubectl-clustermesh */
 export function programNameOf(file: string): string {
-  return basename(file).replace(/\.(cjs|exe)$/i, '') === 'kubectl-clustermesh' ? PLUGIN : 'meshctl';
+  return basename(file).replace(/\.(js|exe)$/i, '') === 'kubectl-clustermesh' ? PLUGIN : 'meshctl';
 }
 
 /** Which words there are. */

@@ -8,10 +8,10 @@ const plugin = (argv: readonly string[]) => runCli(argv, { name: 'kubectl cluste
 
 it.each([
   ['/usr/local/bin/kubectl-clustermesh', 'kubectl clustermesh'],
-  ['node_modules/meshctl/bin/kubectl-clustermesh.cjs', 'kubectl clustermesh'],
+  ['node_modules/meshctl/bin/kubectl-clustermesh.js', 'kubectl clustermesh'],
   ['kubectl-clustermesh.exe', 'kubectl clustermesh'],
   ['/usr/bin/meshctl', 'meshctl'],
-  ['bin/meshctl.cjs', 'meshctl'],
+  ['bin/meshctl.js', 'meshctl'],
 ])('is called %s: %s', (file, name) => {
   expect(programNameOf(file)).toBe(name);
 });

@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => folder.remove());
 
 const meshctl = (...args: string[]) =>
-  runIn(folder.path, process.execPath, [join(installed, 'bin/meshctl.cjs'), ...args]);
+  runIn(folder.path, process.execPath, [join(installed, 'bin/meshctl.js'), ...args]);
 
 it('is small, and has nothing in it that only a checkout needs', async () => {
   expect((await stat(tarball)).size).toBeLessThan(2_000_000);
@@ -83,7 +83,7 @@ describe('unpacked in an empty folder, it', () => {
   });
 
   it('is a plugin of kubectl, too', async () => {
-    const plugin = join(installed, 'bin/kubectl-clustermesh.cjs');
+    const plugin = join(installed, 'bin/kubectl-clustermesh.js');
     const { stdout } = await runIn(folder.path, process.execPath, [plugin, 'status', '--help']);
     expect(stdout).toMatch(/^Usage: kubectl clustermesh status /);
   });

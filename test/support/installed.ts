@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,13 +21,12 @@ export async function installMeshctl(): Promise<InstalledMeshctl> {
   const account = join(root, 'modules.json');
   const build = ['.ci/build.mjs', '--outdir', join(root, 'dist'), '--modules', account];
   await execa(process.execPath, build, { cwd: checkout });
-  await mkdir(join(root, 'bin'));
-  await cp(join(checkout, 'bin/meshctl.cjs'), join(root, 'bin/meshctl.cjs'));
+  await cp(join(checkout, 'bin'), join(root, 'bin'), { recursive: true });
   await cp(join(checkout, 'package.json'), join(root, 'package.json'));
   await cp(join(checkout, 'templates'), join(root, 'templates'), { recursive: true });
   return {
     root,
-    entry: join(root, 'bin/meshctl.cjs'),
+    entry: join(root, 'bin/meshctl.js'),
     modules: JSON.parse(await readFile(account, 'utf8')) as InstalledMeshctl['modules'],
     remove: () => rm(root, { recursive: true, force: true }),
   };
