@@ -30,7 +30,7 @@ export function call(secured: tls.TLSSocket, read: EtcdRead, { path, message }: 
     const broken = (error?: NodeJS.ErrnoException) => {
       if (error && isAlert(error)) return reject(clientRejected(error));
       // A server that takes the certificate sends its HTTP/2 settings first of all.
-      if (!greeted && !read.socket.errored) return reject(clientRejected(error));
+      if (!greeted && !hasFailed(read)) return reject(clientRejected(error));
       reject(
         new EtcdReadError(
           'unavailable',
@@ -85,6 +85,12 @@ export function call(secured: tls.TLSSocket, read: EtcdRead, { path, message }: 
     });
     stream.end(frameMessage(message));
   });
+}
+
+/** Whether what leads to etcd has failed by itself; that nothing can be written any more comes of etcd's hanging up. */
+function hasFailed({ socket }: EtcdRead): boolean {
+  const { errored } = socket;
+  return !!errored && (errored as NodeJS.ErrnoException).code !== 'ERR_STREAM_WRITE_AFTER_END';
 }
 
 const GRPC_OK = 0;

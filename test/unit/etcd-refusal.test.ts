@@ -50,3 +50,22 @@ it.each<[string, EtcdReadReason, string | undefined, string[], string]>([
   );
   expect(told.hint).toMatch(/: meshctl clustermesh enable --context one$/);
 });
+
+it.each([
+  [
+    { alert: 'certificate expired' },
+    /to it the client certificate has expired or is not valid yet/,
+    /get --raw \/version -v=8$/,
+  ],
+  [
+    { alert: 'bad certificate' },
+    /it refuses the client certificate/,
+    /logs deployment\/clustermesh-apiserver -c etcd; or restart it/,
+  ],
+  [{}, /it refuses the client certificate/, /rollout restart deployment\/clustermesh-apiserver$/],
+])('an etcd that refuses the client certificate: %j', (seen, says, hint) => {
+  const of = direction(RUNNING, [RUNNING]);
+  const told = refusalOf(new EtcdReadError('tls-client-rejected', 'it refuses', undefined, seen), of);
+  expect(told.message).toMatch(says);
+  expect(told.hint).toMatch(hint);
+});

@@ -61,7 +61,7 @@ const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
   'tls-client-rejected': {
     says: 'it refuses the client certificate',
     hint: (place) =>
-      `etcd reads its CA only at its start; if the CA was replaced, restart it: ${kubectlCommand(place, RESTART)}`,
+      `Its log says why (an untrusted CA, another clock): ${seeLog(place, 'etcd')}; or restart it, if its CA was replaced since its start: ${kubectlCommand(place, RESTART)}`,
   },
   'permission-denied': { says: 'it does not let the user in', hint: seeUsers },
   unavailable: {
@@ -75,9 +75,17 @@ const REFUSALS: Readonly<Record<EtcdReadReason, Words>> = {
   },
 };
 
+/** To Go, in which etcd is written, a certificate that is not valid yet is an expired one. */
+const OTHER_CLOCK: Words = {
+  says: 'to it the client certificate has expired or is not valid yet',
+  hint: ({ context }) =>
+    `Set the clocks of this machine and of the cluster right; the cluster's is in the answer's header Date: ${kubectlCommand({ context }, ['get', '--raw', '/version', '-v=8'])}`,
+};
+
 /** A refusal as the operator reads it. */
 export function refusalOf(error: EtcdReadError, direction: Direction): MeshctlError {
-  return refusal(direction, error.reason, REFUSALS[error.reason], error);
+  const isOfTime = error.reason === 'tls-client-rejected' && /expired/.test(error.seen.alert ?? '');
+  return refusal(direction, error.reason, isOfTime ? OTHER_CLOCK : REFUSALS[error.reason], error);
 }
 
 /** The etcd has no description of the cluster of that name. */
