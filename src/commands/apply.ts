@@ -1,6 +1,6 @@
 import { givenAuthorities } from '../flows/enable/enable.ts';
 import { applyMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
-import { inOrder } from '../flows/file/differences-of.ts';
+import { differencesOf, inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
@@ -11,6 +11,7 @@ import { pairsOfDials } from '../mesh/file/differences.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
 import { mergeEffects } from '../mesh/plan/peer-effects.ts';
 import { appliedData, appliedText, laterLines } from '../views/file/apply-view.ts';
+import { extraWords } from '../views/file/diff-view.ts';
 import type { PlanReport } from '../views/plan/plan-view.ts';
 import { printable } from '../views/printable.ts';
 import type { APPLY } from './apply-spec.ts';
@@ -22,6 +23,7 @@ import type { FlagsOf } from './options/flags-of.ts';
 import { confirmCuts, confirmPlan, dryRunOf, planResult } from './plan-result.ts';
 import { contextsOfClusters, namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
 import { withClustersOf } from './targets/several-clusters.ts';
+import { STANDARD_INPUT } from './text-input.ts';
 
 type ApplyFlags = FlagsOf<typeof APPLY>;
 
@@ -132,6 +134,7 @@ async function reportOf(
     ...connections.now.warnings,
     ...prune.warnings,
     ...foreignObjectNotes(steps),
+    ...(flags.prune ? [] : staying(context, flags, prepared)),
   ];
   for (const warning of await namingContexts(context, flags, [...new Set(warnings)])) context.progress.warn(warning);
   return {
@@ -144,6 +147,15 @@ async function reportOf(
         .map(({ draft }) => [draft.snapshot.context, draft.notes]),
     ),
   };
+}
+
+/** What is as no file says also afterwards: `diff` counts it, so that apply does not pass over it in silence. */
+function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedMesh): string[] {
+  const words = extraWords(differencesOf(prepared).extra);
+  if (words.length === 0) return [];
+  const says = `in the clusters, in no file, and left there: ${words.join('; ')}`;
+  // What came by a pipe cannot be given once more by typing.
+  return [flags.filename.includes(STANDARD_INPUT) ? says : `${says} → Remove it: ${context.again('--prune')}`];
 }
 
 /** Before a peer is cut, or may be, and before anything is taken away. */

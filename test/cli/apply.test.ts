@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { WrittenSpec } from '../../src/mesh/file/document.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
@@ -171,6 +174,15 @@ describe('apply', () => {
     const hub: WrittenSpec = { ...MESH, topology: { type: 'hub', hubs: ['mesh-2'] } };
     const without = await apply(hub);
     expect(without.stdout).toContain('Nothing to change');
+    // A pipe cannot be typed again.
+    expect(without.stderr).toMatch(/in no file, and left there: mesh-1 and mesh-3 dial each other\n$/);
+    const folder = await mkdtemp(join(tmpdir(), 'meshctl-apply-'));
+    await writeFile(join(folder, 'mesh.yaml'), meshText(hub));
+    const planned = await clusters.meshctl(['apply', '-f', 'mesh.yaml', '--dry-run'], { cwd: folder });
+    expect(planned.stderr).toMatch(
+      /left there: mesh-1 and mesh-3 dial each other\n {2}→ Remove it: meshctl apply -f mesh.yaml --prune\n/,
+    );
+    await rm(folder, { recursive: true });
     expect(await differs(hub)).toBe(1);
     const unasked = failureOf(await apply(hub, '--prune'));
     expect(unasked.exitCode).toBe(2);

@@ -41,13 +41,16 @@ function isConnectedTo({ peer }: InvitationRecord, { peers }: StatusReport): boo
   return agents !== undefined && agents.total > 0 && agents.connected === agents.total;
 }
 
-/** Of an invitation that is used here nobody waits any more once the peer is gone, or has been invited anew. */
+/**
+ * Of an invitation that is used here nobody waits any more once the peer is gone, has been invited anew, or is connected
+ * by one operator (`connect`) since.
+ */
 function isOutdated(
   { state, peer }: InvitationRecord,
   later: readonly InvitationRecord[],
-  { peers }: Pick<StatusReport, 'peers'>,
+  { peers, ofOthers = [] }: Pick<StatusReport, 'peers' | 'ofOthers'>,
 ): boolean {
   if (state !== 'confirmed') return false;
-  const isDialled = peers.some(({ name }) => name === peer?.name);
-  return !isDialled || later.some((other) => other.peer?.name === peer?.name);
+  const isJoined = peer !== undefined && peers.some(({ name }) => name === peer.name) && ofOthers.includes(peer.name);
+  return !isJoined || later.some((other) => other.peer?.name === peer?.name);
 }

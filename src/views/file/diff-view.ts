@@ -103,12 +103,16 @@ function missingLines({ unconnected, missingServices }: MeshDifferences, theme: 
 }
 
 function extraLines({ extra }: MeshDifferences, theme: Theme): string[] {
-  const minus = theme.fail('-');
+  return extraWords(extra).map((words) => `  ${theme.fail('-')} ${words}`);
+}
+
+/** Each thing that is in the clusters and in no file, in words. */
+export function extraWords(extra: MeshDifferences['extra']): string[] {
   return [
-    ...extra.pairs.map((pair) => `  ${minus} ${pairWords(pair)}`),
-    ...printable(extra.strangers).map(({ peer, knownBy }) => `  ${minus} peer ${peer} of ${enumerated(knownBy)}`),
+    ...extra.pairs.map(pairWords),
+    ...printable(extra.strangers).map(({ peer, knownBy }) => `peer ${peer} of ${enumerated(knownBy)}`),
     ...printable(extra.services).map(
-      ({ service, clusters }) => `  ${minus} Service ${service} is global in ${enumerated(clusters)}`,
+      ({ service, clusters }) => `Service ${service} is global in ${enumerated(clusters)}`,
     ),
   ];
 }
