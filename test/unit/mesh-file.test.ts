@@ -256,6 +256,15 @@ topology: {type: hubs, hubs: [alpha]}
     expect(faultsIn(text)).toContain(says);
   });
 
+  it('tells the first thing that is no YAML, and no word of what the file holds', () => {
+    // A line of a terminal above it, and a Secret: one fault, not one for each token.
+    const text = '$ kubectl get secret\n# this\napiVersion: v1\nkind: Secret\nstringData: {password: correct-horse}\n';
+    expect(faultsIn(text)).toEqual(['mesh.yaml:3:1: Unexpected scalar token in YAML stream']);
+    expect(faultsIn('password: |correct-horse\n  x\n')).toEqual([
+      'mesh.yaml:1:12: Block scalar header includes extra characters',
+    ]);
+  });
+
   it('has no place for keys, and tells none', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const key = privateKey.export({ type: 'sec1', format: 'pem' }).toString().trimEnd();

@@ -1,4 +1,4 @@
-import { type Document, isNode, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import { type Document, isNode, LineCounter, type Node, parseAllDocuments, type YAMLParseError } from 'yaml';
 import type { MeshDocument } from './document.ts';
 import { type FieldPath, type FileFault, pathText } from './fault.ts';
 import { referenceFaults } from './references.ts';
@@ -68,7 +68,8 @@ export function parseMeshText(
   for (const document of 'empty' in parsed ? [] : parsed) {
     const [broken] = document.errors;
     if (broken) {
-      faults.push(...document.errors.map(({ pos, message }) => at(pos[0], [], firstLine(message))));
+      // Those after the first are mostly what it leads to.
+      faults.push(at(broken.pos[0], [], syntaxWords(broken)));
       continue;
     }
     if (document.contents === null) continue;
@@ -134,6 +135,8 @@ function startOf(document: Document, path: FieldPath): number | undefined {
 }
 
 /** Parsers explain at length, with the source below. */
-function firstLine(message: string): string {
-  return (message.split('\n')[0] ?? message).replace(/[:.]\s*$/, '');
+/** What is no YAML, without the token that was not expected: of a file that is not a mesh's it may be a password. */
+function syntaxWords({ code, message }: YAMLParseError): string {
+  const [line = message] = message.split('\n');
+  return (code === 'UNEXPECTED_TOKEN' ? line.replace(/:.*$/, '') : line).replace(/[:.]\s*$/, '');
 }
