@@ -6,6 +6,7 @@ import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
 import { commandOf, withGroupNames } from './flags-first.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
+import { withFlagsForWords } from './misplaced-words.ts';
 import { combinedError, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
 import { waitingRefusal } from './other-spellings.ts';
 import { suggestCommands } from './suggest-command.ts';
@@ -53,10 +54,14 @@ export async function parseCommandLine(
       });
     const message = thrown.message.replace(/^error: /, '');
     if (thrown.code === 'commander.unknownCommand') throw unknownCommand(commands, texts, argv, message);
+    const command = commandOf(commands, texts.aliases, argv);
+    if (thrown.code === 'commander.excessArguments') {
+      const meant = withFlagsForWords(command, argv);
+      if (meant !== undefined) throw new MeshctlError('Usage', message, { hint: `Did you mean: ${meant}` });
+    }
     const [, unknown = ''] = /^unknown option '(\S+)'/.exec(message) ?? [];
     throw (
-      waitingRefusal(commandOf(commands, texts.aliases, argv), unknown) ??
-      new MeshctlError('Usage', message, { hint: 'Add --help to see the options.' })
+      waitingRefusal(command, unknown) ?? new MeshctlError('Usage', message, { hint: 'Add --help to see the options.' })
     );
   }
 }

@@ -1,0 +1,47 @@
+import type { CommandSpec } from '../commands/command-spec.ts';
+import { flagNameOf, optionsOf } from '../commands/options/shared-options.ts';
+import { meshctlCommand } from '../mesh/command-line.ts';
+
+/**
+ * The command line that was meant where words stand without the flag that they belong to: `diff mesh.yaml` for a file,
+ * `connect a b` for contexts.
+ * @param argv begins with the command's words
+ * @returns undefined where no flag is the likely one, and for commands that take words of their own
+ */
+export function withFlagsForWords(command: CommandSpec | undefined, argv: readonly string[]): string | undefined {
+  if (!command || command.arguments) return undefined;
+  const { path } = command;
+  const options = optionsOf(command);
+  const names = options.map(flagNameOf);
+  const [flags, words] = partsOf(options, argv.slice(path.length));
+  const isGiven = (name: string) => flags.some((flag) => flag === name || flag.startsWith(`${name}=`));
+  const line = (...added: string[]) => meshctlCommand(path.join(' '), {}, [...added, ...flags]);
+  if (names.includes('--filename')) return line(...words.flatMap((word) => ['-f', word]));
+  if (path[0] !== 'clustermesh' && path[0] !== 'connectivity') return undefined;
+  if (!names.includes('--context') || isGiven('--all')) return undefined;
+  if (!names.includes('--destination-context')) {
+    return isGiven('--context') ? undefined : line('--context', words.join(','));
+  }
+  const [first = '', ...others] = words;
+  if (isGiven('--destination-context')) return undefined;
+  if (isGiven('--context')) return line('--destination-context', words.join(','));
+  return others.length > 0 ? line('--context', first, '--destination-context', others.join(',')) : undefined;
+}
+
+/** Flags with their values, and all other words. */
+function partsOf(options: ReturnType<typeof optionsOf>, argv: readonly string[]): [flags: string[], words: string[]] {
+  const taking = new Set(
+    options
+      .filter(({ flags }) => flags.includes('<'))
+      .flatMap(({ flags }) => flags.match(/(?<![\w-])--?[a-zA-Z][a-z-]*/g) ?? []),
+  );
+  const flags: string[] = [];
+  const words: string[] = [];
+  for (let index = 0; index < argv.length; index += 1) {
+    const word = argv[index] ?? '';
+    if (!word.startsWith('-') || word === '-') words.push(word);
+    else if (taking.has(word)) flags.push(word, ...argv.slice(++index, index + 1));
+    else flags.push(word);
+  }
+  return [flags, words];
+}
