@@ -17,7 +17,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { apiserverServiceRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { hasServed } from '../../mesh/peers/concerned-peers.ts';
-import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import { effectsAt, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
@@ -141,7 +141,8 @@ async function enableIn(
   else await apply(rest);
   await awaitRollout(flow, target, options.waitMs);
 
-  const endpoints = serviceEndpoints(final.snapshot);
+  const service = serviceEndpoints(final.snapshot);
+  const endpoints = service?.hosts.map((host) => hostPort(host, service.port)) ?? [];
   const lack = lackOfAgents(final.snapshot)?.says;
   // The first look says why: by the second one, the Service is there because of it.
   const { type, evidence } = draft.settings.exposure;
@@ -152,11 +153,11 @@ async function enableIn(
     service: {
       type,
       evidence,
-      endpoints: endpoints ? endpoints.hosts.map((host) => hostPort(host, endpoints.port)) : [],
+      endpoints,
     },
     kvstoremesh: final.settings.kvstoremesh,
     ...(lack ? { lack } : {}),
-    peers: draft.effects,
+    peers: effectsAt(endpoints, draft.effects),
     steps: [...foundation, ...rest],
   };
 }

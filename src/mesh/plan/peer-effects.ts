@@ -24,6 +24,8 @@ export interface PeerEffect {
   why: string;
   /** The command line that brings it back, for `cut` and `lost`, or that makes it sure, for `unknown`. */
   mend?: string | undefined;
+  /** Of one that is lost unless the Service, once it is there, has one of these addresses: `host:port` that the peer dials. */
+  unlessAt?: readonly string[] | undefined;
 }
 
 /** The worst one counts. */
@@ -46,7 +48,17 @@ function worse(a: PeerEffect, b: PeerEffect): PeerEffect {
   const difference = SEVERITY.indexOf(a.becomes) - SEVERITY.indexOf(b.becomes);
   if (difference !== 0) return difference > 0 ? a : b;
   const why = [...new Set([a.why, b.why].filter((clause) => clause !== ''))].join('; ');
-  return { ...a, why, mend: a.mend ?? b.mend };
+  return { ...a, why, mend: a.mend ?? b.mend, unlessAt: undefined };
+}
+
+/** Effects of a plan that has been carried out, now that the addresses of the Service are known. */
+export function effectsAt(addresses: readonly string[], effects: readonly PeerEffect[]): PeerEffect[] {
+  return effects.map(({ unlessAt = [], ...effect }): PeerEffect => {
+    const again = unlessAt.filter((address) => addresses.includes(address));
+    if (again.length === 0) return effect;
+    const { cluster, peer } = effect;
+    return { cluster, peer, becomes: 'restored', why: `it dials ${again.join(', ')}, which the Service has again` };
+  });
 }
 
 /** The connections that a plan ends, or may end: whoever runs it must agree. */

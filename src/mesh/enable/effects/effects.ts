@@ -70,7 +70,7 @@ export function mayHaveStrays(snapshot: ClusterSnapshot): boolean {
   return managers.some((manager) => manager !== FIELD_MANAGER && fieldOwner(service, manager) === manager);
 }
 
-type Effect = Pick<PeerEffect, 'becomes' | 'why' | 'mend'>;
+type Effect = Omit<PeerEffect, 'cluster' | 'peer'>;
 
 function effectsOn(input: EnableEffectsInput, peer: string): Effect[] {
   const { snapshot, others, move } = input;
@@ -191,6 +191,7 @@ function strayEffects({ snapshot, planned, others }: EnableEffectsInput, peer: s
       becomes: 'lost',
       why: `${why}, ${after ? `but the Service has ${after}` : 'which a new Service may not get again'}`,
       mend,
+      ...(after ? {} : { unlessAt: stray.dialled }),
     },
   ];
 }
