@@ -42,7 +42,12 @@ function madeInternal(): KubeObject {
   return { ...service, metadata: { ...service.metadata, managedFields } };
 }
 
-function judged(peers: string[], agent: PollResult, live: ReturnType<typeof secret>[]): StatusReport {
+function judged(
+  peers: string[],
+  agent: PollResult,
+  live: ReturnType<typeof secret>[],
+  replica: PollResult['clusters'] = peers.length > 0 ? [{ name: 'mesh-2', ready: true, connected: true }] : [],
+): StatusReport {
   const tally = createTally({
     context: 'one',
     namespace: 'kube-system',
@@ -53,8 +58,7 @@ function judged(peers: string[], agent: PollResult, live: ReturnType<typeof secr
     kvstoremesh: true,
   });
   tally.add('agent', agent);
-  const replica = { name: 'mesh-2', ready: true, connected: true };
-  tally.add('kvstoremesh', { name: 'pod-1', clusters: peers.length > 0 ? [replica] : [] });
+  tally.add('kvstoremesh', { name: 'pod-1', clusters: replica });
   const snapshot = snapshotOf({ live: [apiserverDeployment({ users: false }), SERVICE, ...live] });
   const [report] = judgeStanding([{ report: tally.report(), snapshot }], NOW);
   if (!report) throw new Error('no report');
@@ -91,6 +95,21 @@ describe('a peer that a node does not know', () => {
     expect(reason?.says).toContain(says);
     expect(reason?.hint).toMatch(/^(meshctl|kubectl) /);
     expect(reason?.hint).not.toContain('<');
+  });
+});
+
+describe('a peer that KVStoreMesh does not know', () => {
+  const connected: PollResult = { name: 'node-1', clusters: [{ name: 'mesh-2', ready: true, connected: true }] };
+  const files = (minutesOld: number) => [agents(9), secret('cilium-kvstoremesh', GOOD, minutesOld)];
+
+  it.each([
+    ['may have been disconnected three minutes ago', files(4), 'not-configured', 'only three minutes later'],
+    ['is not taken up after that', files(6), 'not-taken-up', 'for minutes'],
+  ])('%s', (_what, live, kind, says) => {
+    const report = judged(['mesh-2'], connected, live, []);
+    expect(report.problems.map((problem) => [problem.component, problem.class])).toEqual([['kvstoremesh', kind]]);
+    const [reason] = reasonsOf({ clusters: [report] }, new Map([['mesh-2', 'two']]));
+    expect(reason?.says).toContain(says);
   });
 });
 

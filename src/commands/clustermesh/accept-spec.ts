@@ -49,7 +49,7 @@ export const ACCEPT = {
       description: 'do not wait until etcd has the user, and until all nodes are connected',
     },
     PARALLEL_AGENTS,
-    waitDuration('until the clusters let each other in', '2m'),
+    waitDuration('until the clusters let each other in and are connected', '5m'),
     NO_ROLLBACK,
     YES,
     DRY_RUN,

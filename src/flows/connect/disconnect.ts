@@ -124,7 +124,7 @@ async function awaitTaken(
 
 /**
  * Whether a KVStoreMesh loses a peer that it had. It then waits for agents to let go first, and takes the peer up again
- * only when it is through with that (Cilium's pkg/clustermesh/kvstoremesh: drainGracePeriod; measured: 80 to 180 s).
+ * only when it is through with that (mesh/objects/last-change.ts).
  */
 function drains({ partings, plan }: PreparedDisconnect): boolean {
   return partings.some(

@@ -3,7 +3,8 @@ import { lackOfAgents } from '../../mesh/cilium/agents.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import type { StatusReport } from '../../mesh/status/status.ts';
+import { RETAKES } from '../../mesh/status/failure-reason.ts';
+import type { StatusProblem, StatusReport } from '../../mesh/status/status.ts';
 import { presentedSerial } from '../../mesh/status/troubleshoot.ts';
 import { untilSettled } from '../etcd/ask-etcd.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -16,6 +17,8 @@ const LOOK_INTERVAL_MS = 500;
 const NODE_TIMEOUT_MS = 10_000;
 /** Agents that are asked with which certificate they dial: what is mounted comes to all of them alike. */
 const MOST_AGENTS = 3;
+/** Its address has nothing to do with it. */
+const AFTER_DRAIN = `In KVStoreMesh, ${RETAKES}: wait, then accept the same message again.`;
 
 /**
  * Waits until all nodes are connected to the peer; where they were before, until it is dialled with the certificate that is
@@ -53,7 +56,10 @@ export async function proveDialled(
         if (agents) task.tick(`Connected to ${name}: ${agents.connected}/${agents.total} nodes`);
         if (!isConnected) {
           if (!last) return undefined;
-          throw notThrough({ target, own, peer }, await reasonOf(flow, target, report, name));
+          const problem = await problemWith(flow, target, report, name);
+          throw problem && isNotTakenUp(problem)
+            ? notThrough({ target, own, peer }, 'KVStoreMesh has not taken it up', AFTER_DRAIN)
+            : notThrough({ target, own, peer }, problem?.message);
         }
         if (renewedSerial === undefined) return [];
         const serials = await presentedSerials(flow, target, dialsThroughKvstoremesh(own.snapshot), name);
@@ -70,12 +76,26 @@ export async function proveDialled(
   );
 }
 
-async function reasonOf(flow: Flow, target: Target, report: StatusReport, peer: string): Promise<string | undefined> {
+async function problemWith(
+  flow: Flow,
+  target: Target,
+  report: StatusReport,
+  peer: string,
+): Promise<StatusProblem | undefined> {
   const { problems } = await explainProblems(flow, target, report);
-  return problems.find((problem) => problem.peer === peer)?.message;
+  const ofPeer = problems.filter((problem) => problem.peer === peer);
+  // As long as KVStoreMesh has not taken the peer up, agents wait for what it has of it.
+  return ofPeer.find(isNotTakenUp) ?? ofPeer[0];
 }
 
-function notThrough({ target, own, peer }: Pick<PreparedAccept, 'target' | 'own' | 'peer'>, why: string | undefined) {
+const isNotTakenUp = ({ component, class: kind }: StatusProblem) =>
+  component === 'kvstoremesh' && kind === 'not-configured';
+
+function notThrough(
+  { target, own, peer }: Pick<PreparedAccept, 'target' | 'own' | 'peer'>,
+  why: string | undefined,
+  hint = 'Check that the address is open from here and that the other owner has done their part, then accept the same message again.',
+) {
   const { context } = target.client;
   const { name } = peer.identity;
   const addresses = peer.endpoints.map(({ host, port }) => hostPort(host, port)).join(', ');
@@ -83,7 +103,7 @@ function notThrough({ target, own, peer }: Pick<PreparedAccept, 'target' | 'own'
     'CredentialRefused',
     `context "${context}": ${own.identity.name} does not get through to "${name}" at ${addresses}${why ? `: ${why}` : ''}`,
     {
-      hint: 'Check that the address is open from here and that the other owner has done their part, then accept the same message again.',
+      hint,
       details: { context, peer: name, reason: 'not-connected' },
     },
   );

@@ -150,10 +150,16 @@ const isAsked = ({ peerNamespace }: FailurePlace) => peerNamespace !== undefined
 const lookAtBoth = (place: FailurePlace) =>
   meshctlCommand('clustermesh status', { context: [place.context, serverPlace(place).context] });
 
+/** Cilium's pkg/clustermesh/kvstoremesh: drainGracePeriod. */
+export const RETAKES = 'a peer that was disconnected is taken up again only three minutes later';
+
 /** Words and next step of each class. */
 export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   'not-configured': {
-    says: () => 'the peering file has not reached the node yet: kubelets refresh mounted Secrets about every minute',
+    says: (_server, { component }) =>
+      component === 'kvstoremesh'
+        ? `KVStoreMesh has not taken the peer up yet: kubelets refresh mounted Secrets about every minute, and ${RETAKES}`
+        : 'the peering file has not reached the node yet: kubelets refresh mounted Secrets about every minute',
     hint: waitFor,
   },
   'not-taken-up': {

@@ -6,7 +6,7 @@ import { type AddressFault, addressFaults } from '../faults/address-faults.ts';
 import type { AddressFaultId, Fault, FaultId } from '../faults/fault.ts';
 import { faultsOf } from '../faults/faults-of.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { lastChange, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
+import { lastChange, RETAKEN_WITHIN_MS, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
@@ -208,7 +208,8 @@ function explained(
   }
   const name = problem.component === 'agent' ? AGENT_PEERS_SECRET : KVSTOREMESH_PEERS_SECRET;
   const changed = lastChange(snapshot.objects.get(keyOf(secretRef(snapshot.namespace, name))));
-  const isLate = changed !== undefined && now.getTime() - changed > TAKEN_UP_WITHIN_MS;
+  const patienceMs = problem.component === 'agent' ? TAKEN_UP_WITHIN_MS : RETAKEN_WITHIN_MS;
+  const isLate = changed !== undefined && now.getTime() - changed > patienceMs;
   return problem.class === 'not-configured' && isLate ? { ...problem, class: 'not-taken-up' } : problem;
 }
 
