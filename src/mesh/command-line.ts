@@ -85,3 +85,8 @@ export function withNamedContexts(text: string, contexts: ReadonlyMap<string, st
     shellWord(word.slice(1, -1).replaceAll(UNNAMED_PEER, (unknown, peer: string) => contexts.get(peer) ?? unknown)),
   );
 }
+
+/** The next step where a command that looks at several clusters was given one. @param words of the command, without the clusters */
+export function nameOthers(...words: readonly string[]): string {
+  return `Name the others with --context too, or take all that run Cilium: ${meshctlCommand(words[0] ?? '', {}, [...words.slice(1), '--all'])}`;
+}

@@ -81,7 +81,7 @@ describe('the kubeconfig', () => {
         exitCode: 2,
         says:
           `✖ no kubeconfig: ${variants.directory}/.kube/config does not exist\n` +
-          '  → Give --kubeconfig FILE or set KUBECONFIG.\n',
+          '  → Give --kubeconfig FILE or set KUBECONFIG. To try meshctl without clusters: meshctl sandbox up --detach\n',
       });
     }
   });

@@ -8,7 +8,7 @@ import {
   MESH_CHECKS,
   PRE_CHECKS,
 } from '../../mesh/checks/catalogue.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { meshctlCommand, nameOthers } from '../../mesh/command-line.ts';
 import { exitCodeOf } from '../../mesh/errors.ts';
 import { checkJunit, checkText, type Untried } from '../../views/checks/check-view.ts';
 import { printable } from '../../views/printable.ts';
@@ -41,6 +41,10 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
   const waitMs = flags.wait ? flags.waitDuration : 0;
   const deadline = context.clock.ms() + waitMs;
   const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
+    if (flags.pre && targets.length + silent.length === 1) {
+      const one = 'with one cluster nothing is compared, so nothing tells whether it can join others';
+      context.progress.warn(`${one} → ${nameOthers('clustermesh check', '--pre')}`);
+    }
     const { entries, failed } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
     const dead = [...silent, ...failed].map(notAnswering);
     const named = await withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]);

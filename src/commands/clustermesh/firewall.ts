@@ -1,5 +1,5 @@
 import { readFirewallRules } from '../../flows/network/firewall.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { nameOthers } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { FirewallRules } from '../../mesh/network/firewall.ts';
 import { firewallNft } from '../../views/network/firewall-nft.ts';
@@ -17,7 +17,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof FIREWAL
   const report = await withAnsweringClusters(context, flags, (targets, silent) => {
     if (targets.length + silent.length < 2) {
       throw new MeshctlError('Usage', 'firewall rules are between clusters; only one is named', {
-        hint: `Name the others with --context too, or take all that run Cilium: ${meshctlCommand('clustermesh firewall', {}, ['--all'])}`,
+        hint: nameOthers('clustermesh firewall'),
       });
     }
     return readFirewallRules(context, targets, unreachableData(silent), flags.parallel);

@@ -1,5 +1,5 @@
 import { probeNetwork } from '../../flows/probe/probe.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
+import { nameOthers } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { printable } from '../../views/printable.ts';
 import { probeJunit } from '../../views/probe/probe-junit.ts';
@@ -17,7 +17,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       const [dead] = silent;
       if (dead) throw dead.error;
       throw new MeshctlError('Usage', 'packets are sent between clusters; only one is named', {
-        hint: `Name the others with --context too, or take all that run Cilium: ${meshctlCommand('connectivity probe', {}, ['--all'])}`,
+        hint: nameOthers('connectivity probe'),
       });
     }
     const options = { nodes, via, namespace, image, waitMs, parallel };

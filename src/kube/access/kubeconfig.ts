@@ -1,6 +1,6 @@
 import { delimiter, join, resolve } from 'node:path';
 import type { Cluster, Context } from '@kubernetes/client-node/dist/config_types.js';
-import { kubectlCommand } from '../../mesh/command-line.ts';
+import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { byNearness } from '../../mesh/nearest.ts';
 import { inClusterKubeconfig } from './in-cluster.ts';
@@ -32,11 +32,12 @@ export async function loadKubeconfig(source: KubeconfigSource): Promise<Kubeconf
   if (files.length === 0) {
     const own = source.path ? undefined : await inClusterKubeconfig(source.env, source.serviceAccount);
     if (own) return own;
+    const withoutAny = ` To try meshctl without clusters: ${meshctlCommand('sandbox up', {}, ['--detach'])}`;
     throw new MeshctlError(
       'KubeconfigMissing',
       `no kubeconfig: ${paths.join(', ') || 'no home directory'} does not exist`,
       {
-        hint: 'Give --kubeconfig FILE or set KUBECONFIG.',
+        hint: `Give --kubeconfig FILE or set KUBECONFIG.${source.path || source.env.KUBECONFIG ? '' : withoutAny}`,
         details: { paths },
       },
     );
