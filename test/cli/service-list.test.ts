@@ -82,6 +82,10 @@ describe('service list', () => {
     }
     const none = await meshctl('list', ...ALL, '-n', 'nowhere', '--no-headers');
     expect(none).toMatchObject({ exitCode: 0, stdout: '' });
+    for (const command of ['list', 'failover']) {
+      const { stdout } = await meshctl(command, ...ALL, '-n', 'nowhere');
+      expect(stdout).toContain('No service of namespace nowhere is global in mesh-1, ');
+    }
   });
 
   it('lists what is global anywhere, and what each cluster uses', async () => {

@@ -14,7 +14,8 @@ import { namespaceOf, readAnsweringServices, readClusters } from './service-clus
 
 /** `meshctl service list`: every Service that is global in one of the clusters. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE_LIST>): Promise<CommandResult> {
-  const { clusters, unreachable } = await readAnsweringServices(context, flags, { namespace: namespaceOf(flags) });
+  const namespace = namespaceOf(flags);
+  const { clusters, unreachable } = await readAnsweringServices(context, flags, { namespace });
   const listing = printable({ clusters: readClusters(clusters), services: joinServices(clusters), unreachable });
   if (flags.output === 'name' || !flags.headers) {
     for (const note of serviceNotes(listing)) context.progress.warn(note);
@@ -25,7 +26,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     data: serviceListData(listing),
     text: (theme) => {
       if (flags.output === 'name') return serviceNames(listing);
-      return serviceListText(listing, { wide: flags.output === 'wide', headers: flags.headers }, theme);
+      return serviceListText(listing, { wide: flags.output === 'wide', headers: flags.headers, namespace }, theme);
     },
     exitCode: exitCodeWith(unreachable),
   };

@@ -10,15 +10,17 @@ export const DEAD: ReadonlySet<string> = new Set(['ClusterUnreachable', 'Timeout
 /**
  * An error of a destination that may be gone for good, with what else can be done then.
  * @param dead its context
- * @param left whoever forgets it by its name; absent where several clusters part from each other
+ * @param left whoever forgets it by its name, and which that may be; absent where several clusters part from each other
  */
 export function withWayOut(
   error: MeshctlError,
   dead: string,
-  left: { context: string; peer: string } | undefined,
+  left: { context: string; peers: readonly string[] } | undefined,
 ): MeshctlError {
+  const [peer = '<name>', ...others] = left?.peers ?? [];
+  const which = others.length > 0 ? `, which is ${[peer, ...others].join(' or ')}` : '';
   const wayOut = left
-    ? `if that cluster is gone for good, forget it: ${meshctlCommand('clustermesh disconnect', { context: left.context }, ['--peer', left.peer])}`
+    ? `if that cluster is gone for good, forget it${which}: ${forget(left.context, [which ? '<name>' : peer])}`
     : `if "${dead}" is gone for good, add --force: the others forget it`;
   const { code, message, details } = error;
   return new MeshctlError(code, message, {
@@ -38,6 +40,12 @@ export function peerOfDead(context: string, deadCount: number, alive: readonly C
   const candidates = peersElsewhere(alive);
   if (candidates.includes(context)) return context;
   return deadCount === 1 && candidates.length === 1 ? candidates[0] : undefined;
+}
+
+/** Which peers a cluster that cannot be asked may be. */
+export function peersOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string[] {
+  const known = peerOfDead(context, deadCount, alive);
+  return known === undefined ? peersElsewhere(alive) : [known];
 }
 
 /** As {@link peerOfDead}. @throws MeshctlError `Usage` where it cannot be told which peer it is */

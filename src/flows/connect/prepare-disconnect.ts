@@ -26,7 +26,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
-import { DEAD, forget, nameOfDead, peerOfDead, withWayOut } from './dead-cluster.ts';
+import { DEAD, forget, nameOfDead, peersOfDead, withWayOut } from './dead-cluster.ts';
 import type { MeshRequest } from './prepare-connect.ts';
 
 export interface DisconnectOptions {
@@ -97,7 +97,7 @@ export async function prepareDisconnect(
         one.context,
         source && {
           context: source.client.context,
-          peer: peerOfDead(one.context, dead.length, alive) ?? '<name>',
+          peers: peersOfDead(one.context, dead.length, alive),
         },
       );
   }

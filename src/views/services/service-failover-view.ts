@@ -22,9 +22,9 @@ export function failoverData({ unreachable, ...report }: FailoverReport): Record
 }
 
 /** `service failover`: a row for each Service and cluster lost, then those that would fail. */
-export function failoverText(report: FailoverReport, theme: Theme): string {
+export function failoverText(report: FailoverReport, theme: Theme, namespace?: string): string {
   const { services, unreachable } = report;
-  if (services.length === 0) return noneLines(report, theme).join('\n');
+  if (services.length === 0) return noneLines(report, theme, namespace).join('\n');
   const head = ['NAMESPACE', 'NAME', 'WITHOUT', 'SURVIVES', 'READY LEFT', 'SERVED BY'].map((text) => ({
     text,
     style: theme.bold,

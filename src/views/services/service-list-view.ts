@@ -61,12 +61,12 @@ export function serviceNotes({ services, clusters }: ServiceListing): string[] {
 /** `service list`: a row for each Service and cluster, then, unless only rows are wanted, the warnings. */
 export function serviceListText(
   listing: ServiceListing,
-  { wide, headers }: { wide: boolean; headers: boolean },
+  { wide, headers, namespace }: { wide: boolean; headers: boolean; namespace?: string | undefined },
   theme: Theme,
 ): string {
   const { clusters, services } = listing;
   const names = clusters.map(({ cluster }) => theme.bold(cluster)).join(', ');
-  if (services.length === 0) return headers ? noneLines(listing, theme).join('\n') : '';
+  if (services.length === 0) return headers ? noneLines(listing, theme, namespace).join('\n') : '';
   const head = ['NAMESPACE', 'NAME', 'CLUSTER', ...(wide ? WIDE_HEAD : HEAD)].map((text) => ({
     text,
     style: theme.bold,
@@ -144,10 +144,11 @@ export interface ReadClusters {
 }
 
 /** What a report without any Service says. Where no cluster could be read, it says nothing of Services. */
-export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme): string[] {
+export function noneLines({ clusters, unreachable }: ReadClusters, theme: Theme, namespace?: string): string[] {
+  const where = namespace === undefined ? '' : ` of namespace ${namespace}`;
   const names = clusters.map(({ cluster }) => theme.bold(cluster)).join(', ');
   return [
-    clusters.length === 0 ? 'No cluster could be read' : `No service is global in ${names}`,
+    clusters.length === 0 ? 'No cluster could be read' : `No service${where} is global in ${names}`,
     ...unreadLines({ clusters, unreachable }, theme),
     ...unreachableLines(unreachable, theme),
   ];
