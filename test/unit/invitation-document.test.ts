@@ -82,7 +82,8 @@ describe('the document of a message', () => {
     ],
     ['of many megabytes', 'it has 5', (text) => `${text}#${'x'.repeat(5_000_000)}\n`],
     ['that is cut off', 'cluster.ca is not of the form', (text) => text.slice(0, 400)],
-    ['with a field twice', 'it is not valid YAML', (text) => `${text}id: ${ID}\n`],
+    ['with a field twice', 'it is not valid YAML at line ', (text) => `${text}id: ${ID}\n`],
+    ['below the line that made it', 'it is not valid YAML at line 1', (text) => `$ meshctl invite\n${text}`],
   ])('is refused %s', (_what, says, change) => {
     expect(() => parseMessage(change(textOf(invitation)), 'it')).toThrow(says);
   });

@@ -45,7 +45,9 @@ export function parseMessage(text: string, source: string): SignedMessage {
     refuse(`it has ${text.length} characters, and none has more than ${LONGEST_MESSAGE}`);
   // Aliases could make a few lines into any number of values.
   const document = parseDocument(text, { logLevel: 'error', schema: 'core', merge: false, uniqueKeys: true });
-  if (document.errors.length > 0) refuse('it is not valid YAML');
+  const [broken] = document.errors;
+  // The place alone: the text of the fault may hold what the file does.
+  if (broken) refuse(`it is not valid YAML${broken.linePos ? ` at line ${broken.linePos[0].line}` : ''}`);
   let content: unknown;
   try {
     content = document.toJS({ maxAliasCount: 0 });
