@@ -226,6 +226,7 @@ describe('what goes by the probe', () => {
     ]);
     expect(elsewhere.stderr).toContain('mesh-1 → mesh-2: apiserver (tcp 2379 at 172.18.2.250)');
     expect(versions()).toEqual(before);
+    await meshctl.ok([...connect('mesh-1', 'mesh-2'), '--probe']);
   });
 
   it('connect --probe warns of what the mesh works without, in a sentence with its next step', async () => {

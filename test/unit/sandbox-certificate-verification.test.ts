@@ -72,8 +72,8 @@ describe('a server certificate', () => {
     expect(at('2026-03-01T13:00:01Z')).toBe(
       'x509: certificate has expired or is not yet valid: current time 2026-03-01T13:00:01Z is after 2026-03-01T13:00:00Z',
     );
-    expect(at('2026-03-01T11:54:59Z')).toBe(
-      'x509: certificate has expired or is not yet valid: current time 2026-03-01T11:54:59Z is before 2026-03-01T11:55:00Z',
+    expect(at('2026-03-01T11:44:59Z')).toBe(
+      'x509: certificate has expired or is not yet valid: current time 2026-03-01T11:44:59Z is before 2026-03-01T11:45:00Z',
     );
   });
 

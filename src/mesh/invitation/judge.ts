@@ -246,7 +246,7 @@ function judgeIdentity(message: SignedMessage, seals: Seals, receiver: Receiver)
     return {
       reason: 'name-taken',
       says: `cluster "${receiver.name}" lets a cluster "${name}" in already, and nothing here shows that it is this one`,
-      hint: `If it is, shut it out first: ${forget}`,
+      hint: `If another accept of this message is still running, wait for it. If "${name}" is the same cluster, shut it out first: ${forget}`,
     };
   }
   return undefined;
