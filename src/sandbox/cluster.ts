@@ -2,6 +2,7 @@ import { createAuthority } from '../pki/authority.ts';
 import { generateEcKey } from '../pki/certificate.ts';
 import { issueCertificate } from '../pki/issue.ts';
 import type { ApiServer, PodRuntime } from './apiserver/api.ts';
+import { MASTERS } from './apiserver/auth/authentication.ts';
 import { ApiError } from './apiserver/errors.ts';
 import { startApiServer } from './apiserver/server.ts';
 import type { Store, StoreEvent } from './apiserver/storage/object-store.ts';
@@ -82,7 +83,6 @@ export interface ClusterOptions {
   proxied?: SandboxOptions['proxied'];
 }
 
-const MASTERS = 'system:masters';
 const ADMINISTRATOR = { user: 'sandbox-admin', groups: [MASTERS] };
 
 /** Starts a cluster and installs Cilium in it; resolves when all its pods are ready. */

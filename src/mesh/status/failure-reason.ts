@@ -150,7 +150,7 @@ const isAsked = ({ peerNamespace }: FailurePlace) => peerNamespace !== undefined
 const lookAtBoth = (place: FailurePlace) =>
   meshctlCommand('clustermesh status', { context: [place.context, serverPlace(place).context] });
 
-/** Cilium's pkg/clustermesh/kvstoremesh: drainGracePeriod. */
+/** Why a peer may be missing there for as long as RETAKEN_WITHIN_MS (mesh/objects/last-change.ts). */
 export const RETAKES = 'a peer that was disconnected is taken up again only three minutes later';
 
 /** Words and next step of each class. */

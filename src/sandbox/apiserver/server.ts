@@ -3,7 +3,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AccessRequest, ApiServer, ApiServerOptions } from './api.ts';
-import { createAuthentication, forbidden, type Identity, impersonated } from './auth/authentication.ts';
+import { createAuthentication, forbidden, type Identity, impersonated, MASTERS } from './auth/authentication.ts';
 import { authorizeByRoles, rulesFor } from './auth/rbac.ts';
 import { toApiError } from './errors.ts';
 import { dispatch, replyError, type ServedRequest, type Services } from './http/dispatch.ts';
@@ -11,7 +11,6 @@ import { parseTarget, type ResourceTarget, verbOf } from './http/request-target.
 import { createStore } from './storage/store.ts';
 import { createUpgrades, refuseUpgrade } from './streams/upgrades.ts';
 
-const MASTERS = 'system:masters';
 const KEEP_ALIVE_MS = 180_000;
 
 function accessOf(identity: Identity, target: ResourceTarget | undefined, verb: string): AccessRequest {

@@ -15,6 +15,9 @@ export interface Identity {
 
 const AUTHENTICATED = 'system:authenticated';
 
+/** The group that may do everything. */
+export const MASTERS = 'system:masters';
+
 function fromCertificate(socket: TLSSocket): Identity | undefined {
   if (!socket.authorized) return undefined;
   const certificate = socket.getPeerX509Certificate();
