@@ -2,14 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type Affinity,
-  type Backend,
-  type ClusterService,
   isNamespaceGlobal,
-  publishedBackends,
   readSharing,
   SERVICE_ANNOTATIONS,
-  selectBackends,
   strayValues,
+} from '../../src/mesh/services/annotations.ts';
+import {
+  type Backend,
+  type ClusterService,
+  publishedBackends,
+  selectBackends,
 } from '../../src/mesh/services/backends.ts';
 import { isOffered, isShared, usedBackends } from '../../src/sandbox/cilium/load-balancing.ts';
 

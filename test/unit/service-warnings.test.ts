@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Affinity } from '../../src/mesh/services/backends.ts';
+import type { Affinity } from '../../src/mesh/services/annotations.ts';
 import type { MeshService } from '../../src/mesh/services/services.ts';
 import { warningData } from '../../src/views/services/service-warnings-view.ts';
 

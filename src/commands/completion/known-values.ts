@@ -136,7 +136,7 @@ async function peersOf(client: ClusterClient, line: TypedLine, signal: AbortSign
 
 /** NAMESPACE/NAME, or the names in the namespace that the line gives. */
 async function servicesIn(client: ClusterClient, line: TypedLine, signal: AbortSignal): Promise<Candidate[]> {
-  const { readSharing } = await import('../../mesh/services/backends.ts');
+  const { readSharing } = await import('../../mesh/services/annotations.ts');
   const given = lastOf(line, '--namespace');
   const [typed, rest] = line.current.split('/', 2);
   const namespace = rest === undefined ? given : typed;

@@ -1,7 +1,8 @@
+import { AFFINITIES } from '../../mesh/services/annotations.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import { CILIUM_NAMESPACE_APART, CLUSTERS, DRY_RUN, NO_ROLLBACK, PLAN_FORMAT, YES } from '../options/shared-options.ts';
-
 import { NAMESPACE, SERVICE } from './options.ts';
+
 export const SERVICE_GLOBAL = {
   path: ['service', 'global'],
   summary: 'Make a service global in all named clusters, or change how it is shared',
@@ -26,7 +27,7 @@ export const SERVICE_GLOBAL = {
     {
       flags: '--affinity <affinity>',
       description: 'backends to prefer (default: keep the current value, otherwise none)',
-      choices: ['local', 'remote', 'none'],
+      choices: AFFINITIES,
     },
     {
       flags: '--shared [boolean]',

@@ -2,7 +2,7 @@ import type { ContainerResources, EtcdStorage } from '../apiserver/deployment.ts
 import type { ServiceType, TrafficPolicy } from '../enable/exposure/service-type.ts';
 import type { Toleration } from '../objects/taints.ts';
 import type { CredentialChoice } from '../peers/credential-kind.ts';
-import type { Affinity } from '../services/backends.ts';
+import type { Affinity } from '../services/annotations.ts';
 
 /** A mesh as it is written in a file: what `templates/schemas/mesh.schema.json` describes, once it has been checked. */
 

@@ -12,7 +12,7 @@ import { foreignOwner, isOurs } from '../objects/ownership.ts';
 import { groupBy } from '../pairs.ts';
 import { choicesFor, dialsOneWay } from '../peers/peer-choices.ts';
 import { configuredPeers, knownPeers } from '../peers/peers.ts';
-import { type Affinity, readSharing } from '../services/backends.ts';
+import { type Affinity, readSharing } from '../services/annotations.ts';
 import type {
   WrittenCluster,
   WrittenCredentials,

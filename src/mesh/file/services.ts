@@ -1,7 +1,7 @@
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts';
 import { isGoing, requireStaying } from '../plan/going.ts';
 import type { Step } from '../plan/plan.ts';
-import { readSharing, SERVICE_ANNOTATIONS } from '../services/backends.ts';
+import { readSharing, SERVICE_ANNOTATIONS } from '../services/annotations.ts';
 import { type GlobalIntent, planGlobalService, serviceRef } from '../services/global-service.ts';
 import { serviceKey } from '../services/services.ts';
 import type { FileService, MeshSpec } from './mesh-spec.ts';

@@ -4,7 +4,7 @@ import { describeRef, type KubeObject, type ObjectRef } from '../objects/kube-ob
 import { serviceSpec } from '../objects/service.ts';
 import { requireStaying } from '../plan/going.ts';
 import type { Change, Plan, Step } from '../plan/plan.ts';
-import { type Affinity, SERVICE_ANNOTATIONS } from './backends.ts';
+import { type Affinity, SERVICE_ANNOTATIONS } from './annotations.ts';
 
 /** A Service as one cluster has it, for planning. */
 export interface ServiceSite {

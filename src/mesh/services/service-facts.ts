@@ -1,5 +1,6 @@
 import type { BrokenLink } from '../status/links.ts';
-import type { Backend, NamedPort, Sharing } from './backends.ts';
+import type { Sharing } from './annotations.ts';
+import type { Backend, NamedPort } from './backends.ts';
 
 export interface ServicePort extends NamedPort {
   port: number;

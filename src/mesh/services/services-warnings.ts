@@ -1,4 +1,4 @@
-import { SERVICE_ANNOTATIONS, strayValues } from './backends.ts';
+import { SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
 import type { ServiceDefinition, ServiceInCluster, ServicePort } from './service-facts.ts';
 
 /** What keeps a global Service from doing what people expect of one. */

@@ -1,13 +1,10 @@
 import type { KubeObject } from '../objects/kube-object.ts';
 import { serviceSpec } from '../objects/service.ts';
+import { isMeantGlobal, isNamespaceGlobal, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
 import {
   type ClusterService,
-  isMeantGlobal,
-  isNamespaceGlobal,
   isPublished,
   type NamedPort,
-  readSharing,
-  SERVICE_ANNOTATIONS,
   type SelectedBackend,
   selectBackends,
   stateOf,

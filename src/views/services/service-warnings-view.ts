@@ -1,6 +1,6 @@
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { enumerated } from '../../mesh/counted.ts';
-import { type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/backends.ts';
+import { type Affinity, NAMESPACE_ANNOTATION } from '../../mesh/services/annotations.ts';
 import type { MeshService } from '../../mesh/services/services.ts';
 import type { ServiceWarning, ServiceWarningId } from '../../mesh/services/services-warnings.ts';
 import { hintLines } from '../hint-lines.ts';
