@@ -1,4 +1,4 @@
-import { trustedBy } from '../../mesh/certificates/certificate.ts';
+import { trustedBy } from '../../mesh/certificates/trust.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import type { Member } from '../../mesh/connect/member.ts';
 import { requireReadyServers, requireSoundServers } from '../../mesh/connect/provable.ts';

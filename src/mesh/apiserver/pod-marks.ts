@@ -1,5 +1,6 @@
-import { type CertificateFacts, trustedBy } from '../certificates/certificate.ts';
+import type { CertificateFacts } from '../certificates/certificate.ts';
 import type { SecretCertificate } from '../certificates/cluster-certificates.ts';
+import { trustedBy } from '../certificates/trust.ts';
 import { type ClusterIdentity, identityOf, isUsable, restartCommand, shownId, wayBack } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';

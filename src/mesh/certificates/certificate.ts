@@ -67,27 +67,3 @@ export interface TlsSecretFacts {
   /** Whether the certificate's signature verifies with `ca`. */
   signedByCa: boolean;
 }
-
-/** The CAs that a Secret trusts, as its bundle has them. */
-export function trustedBy({ authorities, ca }: TlsSecretFacts): readonly CertificateFacts[] {
-  return authorities ?? (ca ? [ca] : []);
-}
-
-/** Whether certificates of a CA would be refused. @returns false where no CA can be read: that is told by itself */
-export function distrusts({ authorities }: TlsFiles, { publicKeySha256 }: CertificateFacts): boolean {
-  return authorities.length > 0 && !authorities.some((one) => one.publicKeySha256 === publicKeySha256);
-}
-
-/**
- * Whether a client and a server accept each other's certificate: each is from a CA that the other one trusts. While a CA is
- * being replaced a bundle has both, and which one has signed is another question than which are trusted.
- */
-export function acceptEachOther(client: TlsSecretFacts, server: TlsSecretFacts): boolean {
-  if (!client.ca || !server.ca || !client.signedByCa || !server.signedByCa) return false;
-  return trusts(server, client.ca) && trusts(client, server.ca);
-}
-
-/** Whether a CA is among those that a Secret trusts. The key counts: a CA may have been renewed with its key. */
-export function trusts(secret: TlsSecretFacts, ca: CertificateFacts): boolean {
-  return trustedBy(secret).some(({ publicKeySha256 }) => publicKeySha256 === ca.publicKeySha256);
-}

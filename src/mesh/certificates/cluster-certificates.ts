@@ -8,7 +8,8 @@ import {
   SERVER_CERT_SECRET,
   serviceHostname,
 } from '../objects/names.ts';
-import { type CertificateFacts, type CertificateSpec, type TlsSecretFacts, trustedBy, trusts } from './certificate.ts';
+import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from './certificate.ts';
+import { isSameKey, trustedBy, trusts } from './trust.ts';
 
 /** Certificates are issued anew from this time before their end. */
 export const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
@@ -99,8 +100,7 @@ function reasonOfTrust(
   const signer = facts.ca;
   if (!facts.keyMatches) return 'its private key is missing or belongs to a different certificate';
   if (signer === undefined) return 'no CA certificate is stored with it';
-  // The key counts, not the certificate: a CA may have been renewed with its key.
-  const isOf = (one: CertificateFacts) => one.publicKeySha256 === signer.publicKeySha256;
+  const isOf = (one: CertificateFacts) => isSameKey(one, signer);
   const isGood = isOf(ca) || (accepted.some(isOf) && trusts(facts, ca));
   if (!isGood) return `it is from a different CA than "${ca.commonName}"`;
   if (!facts.signedByCa) return 'it is not signed by the CA stored with it';

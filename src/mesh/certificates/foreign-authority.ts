@@ -9,8 +9,9 @@ import { peersOfOthers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { authorityState, authorityTrouble, hasLostSigner, isIssuedElsewhere, waysBack } from './authority.ts';
-import { type CertificateFacts, trusts } from './certificate.ts';
+import type { CertificateFacts } from './certificate.ts';
 import { CERTIFICATE_SECRETS } from './cluster-certificates.ts';
+import { isSameKey, trusts } from './trust.ts';
 
 /**
  * The CA that signed every certificate that a cluster uses, where Secret cilium-ca holds another one, which signed none of
@@ -22,7 +23,7 @@ export function signerInUse(snapshot: ClusterSnapshot): CertificateFacts | undef
   const own = CERTIFICATE_SECRETS.flatMap((name) => tlsSecrets.get(name) ?? []);
   const signer = tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
   const isSignedByIt = (one: (typeof own)[number]) =>
-    one.signedByCa && one.ca?.publicKeySha256 === signer?.publicKeySha256 && !trusts(one, ca.certificate);
+    one.signedByCa && isSameKey(one.ca, signer) && !trusts(one, ca.certificate);
   return signer && own.every(isSignedByIt) ? signer : undefined;
 }
 
@@ -115,9 +116,4 @@ function hasCopy(other: ClusterSnapshot, signer: CertificateFacts, sharing: read
   if (other.ca) return other.ca.keyMatches && isSameKey(other.ca.certificate, signer);
   const isUnread = other.unread?.has(keyOf(secretRef(other.namespace, CA_SECRET))) ?? false;
   return isUnread && sharing.includes(clusterNameOf(other));
-}
-
-/** The key counts: a CA may have been renewed with it. */
-export function isSameKey(one: CertificateFacts, other: CertificateFacts): boolean {
-  return one.publicKeySha256 === other.publicKeySha256;
 }

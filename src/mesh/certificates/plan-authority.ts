@@ -9,7 +9,8 @@ import { FIELD_MANAGER, type Step } from '../plan/plan.ts';
 import { describeLifetime, type Lifetime, lifetimeOf, successorLifetime } from '../rotation/lifetime.ts';
 import { authorityState, authorityTrouble, lostAuthority } from './authority.ts';
 import type { CertificateFacts } from './certificate.ts';
-import { isSameKey, SIGNED_NOTHING, signerInUse, waysToAgree } from './foreign-authority.ts';
+import { SIGNED_NOTHING, signerInUse, waysToAgree } from './foreign-authority.ts';
+import { isSameKey } from './trust.ts';
 
 /** Says on Secret cilium-ca that meshctl put the CA there: `generated` or `copied`. */
 const CA_ORIGIN_ANNOTATION = 'meshctl.io/ca-origin';
@@ -101,12 +102,12 @@ export function planAuthority(
     replaces: false,
     makes: false,
   });
-  if (given && present?.publicKeySha256 === given.certificate.publicKeySha256) {
+  if (given && isSameKey(present, given.certificate)) {
     if (state === 'usable') return keep(`the cluster has the CA of ${given.origin}`);
     return make(lost ? 'the CA that signed the certificates is restored' : 'the key of the CA was missing', false);
   }
   const inUse = signerInUse(snapshot);
-  if (given && inUse && isSameKey(given.certificate, inUse)) {
+  if (given && isSameKey(given.certificate, inUse)) {
     return make('the CA that signed the certificates is restored', false);
   }
   if (!given && !replace) {

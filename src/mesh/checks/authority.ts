@@ -1,6 +1,6 @@
 import { hasLostSigner, isIssuedElsewhere, lostAuthority } from '../certificates/authority.ts';
-import { trusts } from '../certificates/certificate.ts';
 import { isForeignAuthority, SIGNED_NOTHING, signerInUse, signingFault } from '../certificates/foreign-authority.ts';
+import { trusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';

@@ -1,8 +1,9 @@
 import { makesRemoteUsers } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { requireSigner } from '../certificates/authority.ts';
-import { acceptEachOther, type TlsSecretFacts, trusts } from '../certificates/certificate.ts';
+import type { TlsSecretFacts } from '../certificates/certificate.ts';
 import { signingFault } from '../certificates/foreign-authority.ts';
+import { acceptEachOther, isSameKey, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import type { KubeObject } from '../objects/kube-object.ts';
@@ -200,11 +201,11 @@ export function canSign({ snapshot }: Pick<IdentifiedCluster, 'snapshot'>): bool
 
 function reasonAgainstSharedCa(client: IdentifiedCluster, server: IdentifiedCluster, now: Date): string | undefined {
   const trusted = server.snapshot.tlsSecrets.get(SERVER_CERT_SECRET)?.ca;
-  const key = client.snapshot.ca?.certificate.publicKeySha256;
-  if (!key || !trusted || key !== trusted.publicKeySha256) return 'their CAs are different';
+  const signing = client.snapshot.ca?.certificate;
+  if (!isSameKey(signing, trusted)) return 'their CAs are different';
   const own = client.snapshot.tlsSecrets.get(REMOTE_CERT_SECRET);
   if (!own) return `context "${client.snapshot.context}" has no Secret ${REMOTE_CERT_SECRET}`;
-  if (own.ca?.publicKeySha256 !== key)
+  if (!isSameKey(own.ca, signing))
     return `the remote-cert of context "${client.snapshot.context}" is from a different CA`;
   return reasonAgainstCertificate(own, now);
 }

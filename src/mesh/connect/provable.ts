@@ -1,9 +1,10 @@
 import { replicasOf, scaleUpCommand } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { lackOfRoom } from '../apiserver/room.ts';
-import { type CertificateFacts, type TlsSecretFacts, trustedBy } from '../certificates/certificate.ts';
+import type { CertificateFacts, TlsSecretFacts } from '../certificates/certificate.ts';
 import { coversHost } from '../certificates/cluster-certificates.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
+import { isSameKey, trustedBy } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand } from '../command-line.ts';
 import { capital } from '../counted.ts';
@@ -79,9 +80,7 @@ function serverFault(direction: Direction, now: Date): ServerFault | undefined {
   const { ca } = serving;
   // Of an intermediate CA the certificate may bring the way to a root that is trusted.
   const isRoot = serving.signedByCa && ca !== undefined && ca.commonName === ca.issuerCommonName;
-  const isTrusted = trustedBy(serving).some((own) =>
-    trusted.some(({ publicKeySha256 }) => publicKeySha256 === own.publicKeySha256),
-  );
+  const isTrusted = trustedBy(serving).some((own) => trusted.some((one) => isSameKey(one, own)));
   if (isRoot && trusted.length > 0 && !isTrusted) {
     return { says: 'is from another CA than the one that its peers are given', reason: 'tls-unknown-ca' };
   }

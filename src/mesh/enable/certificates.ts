@@ -1,15 +1,11 @@
 import { isIpAddress, serviceEndpoints } from '../apiserver/endpoints.ts';
 import { caMark, hasCertificate } from '../apiserver/pod-marks.ts';
 import { isUnfilled, requireSigner } from '../certificates/authority.ts';
-import {
-  type CertificateFacts,
-  type CertificateSpec,
-  type TlsSecretFacts,
-  trustedBy,
-} from '../certificates/certificate.ts';
+import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
 import { acceptedBeside, reasonToReissue, type SecretCertificate } from '../certificates/cluster-certificates.ts';
 import { presentLifetime } from '../certificates/kept-lifetime.ts';
 import type { AuthorityPlan } from '../certificates/plan-authority.ts';
+import { trustedBy } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
 import { SERVER_CERT_SECRET, secretRef, serviceHostname } from '../objects/names.ts';

@@ -1,3 +1,4 @@
+import { isSameKey } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from '../objects/kube-object.ts';
@@ -83,7 +84,7 @@ function authorityStep(
 function stillSigned({ tlsSecrets, ca }: ClusterSnapshot, steps: readonly Step[]): string[] {
   const removed = new Set(steps.flatMap(({ action, object }) => (action === 'delete' ? [object.name] : [])));
   return [...tlsSecrets].flatMap(([name, facts]) =>
-    facts.ca && facts.ca.publicKeySha256 === ca?.certificate.publicKeySha256 && !removed.has(name) ? [name] : [],
+    isSameKey(facts.ca, ca?.certificate) && !removed.has(name) ? [name] : [],
   );
 }
 

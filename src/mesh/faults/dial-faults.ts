@@ -1,7 +1,8 @@
 import { runsKvstoremesh } from '../apiserver/deployment.ts';
 import { apiserverDeployment } from '../apiserver/live.ts';
-import { distrusts, type TlsFiles } from '../certificates/certificate.ts';
+import type { TlsFiles } from '../certificates/certificate.ts';
 import { validityFault } from '../certificates/cluster-certificates.ts';
+import { distrusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { dialsThroughKvstoremesh } from '../connect/direction.ts';

@@ -14,10 +14,11 @@ import { outdatedIdentity, saysOutdated, settleIdentity } from '../apiserver/pod
 import { lackOfRoom } from '../apiserver/room.ts';
 import { afterDeletion, stallOf } from '../apiserver/stall.ts';
 import { authorityState, hasLostSigner } from '../certificates/authority.ts';
-import { type CertificateUsage, distrusts, type TlsFiles } from '../certificates/certificate.ts';
+import type { CertificateUsage, TlsFiles } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS, validityFault } from '../certificates/cluster-certificates.ts';
 import { isForeignAuthority, signingFault } from '../certificates/foreign-authority.ts';
 import { reissueAdvice } from '../certificates/reissue.ts';
+import { distrusts } from '../certificates/trust.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';

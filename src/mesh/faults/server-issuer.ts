@@ -1,5 +1,5 @@
-import { distrusts } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
+import { distrusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 

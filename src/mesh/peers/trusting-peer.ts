@@ -1,6 +1,7 @@
 import { caMark } from '../apiserver/pod-marks.ts';
-import { type CertificateFacts, trustedBy, trusts } from '../certificates/certificate.ts';
+import type { CertificateFacts } from '../certificates/certificate.ts';
 import { CERTIFICATE_SECRETS } from '../certificates/cluster-certificates.ts';
+import { isSameKey, trustedBy, trusts } from '../certificates/trust.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { SERVER_CERT_SECRET } from '../objects/names.ts';
 import { namesOf } from './concerned-peers.ts';
@@ -30,8 +31,7 @@ export function lostTrust(
   const own = [SERVER_CERT_SECRET, ...CERTIFICATE_SECRETS].flatMap((name) => tlsSecrets.get(name) ?? []);
   const isGivenUp = (ca: CertificateFacts) => givenUp.includes(caMark([ca]));
   const ran = [...held, ...own].flatMap(trustedBy).find(isGivenUp);
-  // A CA may have been renewed with its key.
-  const endsRunning = givenUp.length > 0 && (!ran || ran.publicKeySha256 !== authority?.publicKeySha256);
+  const endsRunning = givenUp.length > 0 && !isSameKey(ran, authority);
   // Of a peer that was not read: what etcd runs with is what it was let in by, whatever Secrets hold since. Where that stays,
   // it trusts as many CAs as this cluster's own certificates do: in the middle of a rotation two.
   const trusting = [...held, ...(endsRunning ? [] : own)].find(({ ca }) => ca !== undefined);

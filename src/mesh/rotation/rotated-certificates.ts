@@ -1,13 +1,9 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
-import {
-  type CertificateFacts,
-  type CertificateSpec,
-  type TlsSecretFacts,
-  trustedBy,
-} from '../certificates/certificate.ts';
+import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
 import { certificateSpecs, clientSpec } from '../certificates/cluster-certificates.ts';
 import { certificateBlocks } from '../certificates/pem.ts';
+import { trustedBy } from '../certificates/trust.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';

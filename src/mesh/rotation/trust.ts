@@ -1,5 +1,5 @@
 import { caMark, POD_CA_ANNOTATION, podCaMark } from '../apiserver/pod-marks.ts';
-import { trustedBy, trusts } from '../certificates/certificate.ts';
+import { trustedBy, trusts } from '../certificates/trust.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { apiserverDeploymentRef, secretRef } from '../objects/names.ts';
 import { emptySecret, secretTexts } from '../objects/secret-data.ts';

@@ -1,6 +1,7 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
-import { type CertificateFacts, trustedBy, trusts } from '../certificates/certificate.ts';
+import type { CertificateFacts } from '../certificates/certificate.ts';
+import { trustedBy, trusts } from '../certificates/trust.ts';
 import { clusterNameOf, identityOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { meshctlCommand } from '../command-line.ts';
