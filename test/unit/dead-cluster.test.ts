@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { withWayOut } from '../../src/flows/connect/dead-cluster.ts';
+import { withWayOut } from '../../src/mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
 
 const ERROR = new MeshctlError('ClusterUnreachable', 'cannot reach it', { hint: 'Is it up?' });

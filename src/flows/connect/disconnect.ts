@@ -1,4 +1,5 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
 import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
@@ -9,7 +10,6 @@ import { createClusterWriter } from '../write/apply-clusters.ts';
 import { nudgePods } from '../write/nudge.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { awaitParted } from './await-parted.ts';
-import { forget } from './dead-cluster.ts';
 import type { DisconnectOptions, PreparedDisconnect } from './prepare-disconnect.ts';
 
 export interface DisconnectOutcome {

@@ -3,6 +3,7 @@ import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
+import { DEAD, forget, nameOfDead, peersOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
 import { requireUsersFile } from '../../mesh/connect/direction.ts';
 import {
   disconnectEffects,
@@ -26,7 +27,6 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
-import { DEAD, forget, nameOfDead, peersOfDead, withWayOut } from './dead-cluster.ts';
 import type { MeshRequest } from './prepare-connect.ts';
 
 export interface DisconnectOptions {

@@ -1,8 +1,8 @@
-import { clusterNameOf } from '../../mesh/cilium/identity.ts';
-import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
-import { meshctlCommand } from '../../mesh/command-line.ts';
-import { MeshctlError } from '../../mesh/errors.ts';
-import { knownPeers } from '../../mesh/peers/peers.ts';
+import { clusterNameOf } from '../cilium/identity.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshctlCommand } from '../command-line.ts';
+import { MeshctlError } from '../errors.ts';
+import { knownPeers } from '../peers/peers.ts';
 
 /** Codes of a cluster that cannot be asked, as opposed to one that says no. */
 export const DEAD: ReadonlySet<string> = new Set(['ClusterUnreachable', 'Timeout', 'Unauthenticated', 'CiliumMissing']);
