@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CERTIFICATE_SECRETS } from '../../src/mesh/certificates/cluster-certificates.ts';
+import type { ClusterSnapshot } from '../../src/mesh/cluster-snapshot.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../src/mesh/objects/kube-object.ts';
 import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { cachedPeerFile } from '../../src/mesh/peers/file/peer-config.ts';
@@ -12,6 +13,7 @@ import { meshStatusText } from '../../src/views/status/matrix-view.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 import {
   apiserverDeployment,
+  caFacts,
   loadBalancerService,
   NOW,
   serviceObject,
@@ -47,6 +49,7 @@ function judged(
   agent: PollResult,
   live: ReturnType<typeof secret>[],
   replica: PollResult['clusters'] = peers.length > 0 ? [{ name: 'mesh-2', ready: true, connected: true }] : [],
+  authority: Partial<Pick<ClusterSnapshot, 'ca' | 'tlsFiles'>> = {},
 ): StatusReport {
   const tally = createTally({
     context: 'one',
@@ -59,7 +62,7 @@ function judged(
   });
   tally.add('agent', agent);
   tally.add('kvstoremesh', { name: 'pod-1', clusters: replica });
-  const snapshot = snapshotOf({ live: [apiserverDeployment({ users: false }), SERVICE, ...live] });
+  const snapshot = snapshotOf({ live: [apiserverDeployment({ users: false }), SERVICE, ...live], ...authority });
   const [report] = judgeStanding([{ report: tally.report(), snapshot }], NOW);
   if (!report) throw new Error('no report');
   return report;
@@ -120,6 +123,23 @@ describe('a peer that agents have and no Secret names', () => {
     expect(report).toMatchObject({ healthy: false, peers: [{ name: 'mesh-2', agents: { connected: 1, total: 1 } }] });
     expect(report.faults.map(({ id, peer }) => [id, peer])).toEqual([['peer-unconfigured', 'mesh-2']]);
     expect(evaluateMesh([report], []).matrix[1]).toMatchObject({ to: 'mesh-2', state: 'at-risk' });
+  });
+});
+
+describe('an agent that still says what was before', () => {
+  const status = 'failed to load CA cert: open /var/lib/cilium/clustermesh/ca.crt: no such file or directory';
+  const stale: PollResult = { name: 'node-1', clusters: [{ name: 'mesh-2', ready: false, connected: false, status }] };
+
+  it.each([
+    ['where the CA is lost too, has the way back', undefined, /^restore Secret .+ enable --context one --replace-ca$/],
+    ['else has what renews it', caFacts('ca-one'), /^meshctl clustermesh enable --context one$/],
+  ])('%s', (_what, ca, hint) => {
+    const tlsFiles = new Map();
+    const report = judged(['mesh-2'], stale, [agents(9), replicas()], undefined, { ca, tlsFiles });
+    // Of what is missing now, nothing is what the agent speaks of.
+    const told = { ...report, problems: report.problems.map((problem) => ({ ...problem, cause: undefined })) };
+    const [reason] = reasonsOf({ clusters: [told] });
+    expect(reason).toMatchObject({ id: 'config-invalid', hint: expect.stringMatching(hint) });
   });
 });
 

@@ -118,6 +118,17 @@ export function waysBack({ context, namespace }: Place, peers: readonly string[]
 
 type Place = Pick<ClusterSnapshot, 'context' | 'namespace'>;
 
+/**
+ * To enable a cluster again; where it needs a certificate that no CA there can issue, `enable` alone is refused, and its CA
+ * comes back first.
+ */
+export function enableAdvice(
+  { unsigned = false, ...place }: Place & { unsigned?: boolean | undefined },
+  peers: readonly string[] = [],
+): string {
+  return unsigned ? waysBack(place, peers) : meshctlCommand('clustermesh enable', { context: place.context });
+}
+
 /** Whether a CA was there and nothing can be signed with what is left of it: `enable` alone renews no certificate then. */
 export function hasLostSigner(snapshot: ClusterSnapshot): boolean {
   if (snapshot.unread?.has(keyOf(secretRef(snapshot.namespace, CA_SECRET))) || isIssuedElsewhere(snapshot))

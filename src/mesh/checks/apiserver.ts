@@ -3,12 +3,15 @@ import { addressLack, isIpAddress, serviceEndpoints } from '../apiserver/endpoin
 import { apiserverDeployment, apiserverService } from '../apiserver/live.ts';
 import { type MisfitId, misfitsOf } from '../apiserver/misfits.ts';
 import { stallOf } from '../apiserver/stall.ts';
+import { enableAdvice } from '../certificates/authority.ts';
 import { overlap, parseCidr } from '../cilium/cidr.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { describeCommand, kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { platformEvidence } from '../enable/exposure/platforms.ts';
+import { lacksSigner } from '../faults/serve-faults.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { serviceSpec } from '../objects/service.ts';
+import { knownPeers } from '../peers/peers.ts';
 import { type Finding, listed, type Subject, theCluster } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
@@ -34,12 +37,13 @@ export const APISERVER_CHECKS: readonly MeshCheck[] = [
     category: 'apiserver',
     title: 'the clustermesh-apiserver is deployed',
     subject: theCluster,
-    run: ({ clusters }) =>
+    run: ({ clusters, now }) =>
       clusters
         .filter((cluster) => !apiserverDeployment(cluster))
-        .map(({ context }) =>
-          findingOf('apiserver-deployed', 'fail', context, {}, meshctlCommand('clustermesh enable', { context })),
-        ),
+        .map((cluster) => {
+          const hint = enableAdvice({ ...cluster, unsigned: lacksSigner(cluster, now) }, knownPeers(cluster));
+          return findingOf('apiserver-deployed', 'fail', cluster.context, {}, hint);
+        }),
     says: ({ args }) => `context "${args.context}": there is no Deployment clustermesh-apiserver`,
   },
   {

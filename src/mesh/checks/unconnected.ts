@@ -1,3 +1,4 @@
+import { enableAdvice } from '../certificates/authority.ts';
 import { describeCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import type { FaultId } from '../faults/fault.ts';
 import { APISERVER } from '../objects/names.ts';
@@ -53,7 +54,7 @@ function withoutReason(report: StatusReport, reports: readonly StatusReport[]): 
   ];
   if (problems.length > 0) return [];
   if (!enabled) {
-    return fail('Cluster Mesh is not enabled', meshctlCommand('clustermesh enable', { context }), 'apiserver-deployed');
+    return fail('Cluster Mesh is not enabled', enableAdvice(report), 'apiserver-deployed');
   }
   if (isAlone(report)) {
     const others = reports.filter((other) => other !== report && other.enabled).map((other) => other.context);

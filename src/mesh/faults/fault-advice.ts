@@ -1,5 +1,5 @@
 import { scaleUpCommand } from '../apiserver/deployment.ts';
-import { waysBack } from '../certificates/authority.ts';
+import { enableAdvice, waysBack } from '../certificates/authority.ts';
 import { describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import { APISERVER_SELECTOR } from '../objects/names.ts';
 import { dialServiceCommand } from '../peers/endpoint-overrides.ts';
@@ -16,7 +16,8 @@ export function contextOf(contexts: Contexts, cluster: string): string {
 
 /** What mends a fault: a command, or a sentence that ends with one. */
 export function mendOf(fault: Fault, contexts: Contexts): string {
-  return fault.hint ?? MENDS[fault.id](fault, contexts);
+  const mend = fault.hint ?? MENDS[fault.id](fault, contexts);
+  return mend === enable(fault, contexts) ? enableAdvice(fault) : mend;
 }
 
 type Mend = (fault: Fault, contexts: Contexts) => string;
@@ -35,9 +36,6 @@ const lookAtPeer: Mend = ({ context, peer = '' }, contexts) =>
   meshctlCommand('clustermesh status', { context: [context, contextOf(contexts, peer)] });
 
 const enable: Mend = ({ context }) => meshctlCommand('clustermesh enable', { context });
-
-/** Where the CA is lost too, enable alone would be refused. */
-const reissue: Mend = (fault, contexts) => (fault.unsigned ? waysBack(fault) : enable(fault, contexts));
 
 const restoreAuthority: Mend = (fault) => waysBack(fault);
 
@@ -77,12 +75,12 @@ export const MENDS: Readonly<Record<FaultId, Mend>> = {
   'peer-address-gone': connect,
   'peer-address-chosen': dialService,
   'peer-address-doubtful': lookAtPeer,
-  'certificate-missing': reissue,
-  'certificate-unreadable': reissue,
-  'certificate-key': reissue,
-  'certificate-expired': reissue,
-  'certificate-usage': reissue,
-  'certificate-issuer': reissue,
+  'certificate-missing': enable,
+  'certificate-unreadable': enable,
+  'certificate-key': enable,
+  'certificate-expired': enable,
+  'certificate-usage': enable,
+  'certificate-issuer': enable,
   'ca-missing': restoreAuthority,
   'ca-unreadable': restoreAuthority,
   'ca-key': restoreAuthority,

@@ -70,7 +70,7 @@ export interface Fault {
   object: string;
   /** The key in it. */
   key?: string | undefined;
-  /** It is about a certificate that no CA here can issue anew. */
+  /** The cluster that has it needs a certificate that no CA there can issue, so that `enable` alone is refused. */
   unsigned?: boolean | undefined;
   /** Something would not come back after a restart; else only something cannot be renewed. */
   outage: boolean;

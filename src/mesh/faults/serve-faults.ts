@@ -44,20 +44,28 @@ import { userFaults } from './user-faults.ts';
 /** What is wrong with what a cluster serves its peers and its own agents with. Where Cluster Mesh is not enabled, only if others dial it. */
 export function serveFaults(snapshot: ClusterSnapshot, input: FaultsInput): Fault[] {
   const deployment = apiserverDeployment(snapshot);
-  if (!deployment) return absenceFaults(snapshot, input);
-  return [
-    ...serviceFaults(snapshot),
-    ...misfitFaults(snapshot, deployment),
-    ...replicaFaults(snapshot, deployment),
-    ...accessFaults(snapshot, deployment),
-    ...identityFaults(snapshot, input),
-    ...certificateFaults(snapshot, deployment, input.now),
-    ...authorityFaults(snapshot, input),
-    ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
-  ];
+  const unsigned = lacksSigner(snapshot, input.now) ? { unsigned: true } : {};
+  const faults = !deployment
+    ? absenceFaults(snapshot, input)
+    : [
+        ...serviceFaults(snapshot),
+        ...misfitFaults(snapshot, deployment),
+        ...replicaFaults(snapshot, deployment),
+        ...accessFaults(snapshot, deployment),
+        ...identityFaults(snapshot, input),
+        ...certificateFaults(snapshot, deployment, input.now),
+        ...authorityFaults(snapshot, input),
+        ...(makesRemoteUsers(deployment) ? userFaults(snapshot, input) : []),
+      ];
+  return faults.map((fault) => ({ ...fault, ...unsigned }));
 }
 
-type Told = Pick<Fault, 'says' | 'object' | 'peers' | 'unsigned' | 'hint'> & {
+/** Whether a cluster needs a certificate that no CA there can issue, so that `enable` alone is refused. */
+export function lacksSigner(snapshot: ClusterSnapshot, now: Date): boolean {
+  return hasLostSigner(snapshot) && certificateFaults(snapshot, apiserverDeployment(snapshot), now).length > 0;
+}
+
+type Told = Pick<Fault, 'says' | 'object' | 'peers' | 'hint'> & {
   outage?: boolean;
   key?: string;
   peer?: string;
@@ -168,7 +176,7 @@ function identityFaults(snapshot: ClusterSnapshot, { others }: FaultsInput): Fau
   return [faultFor(snapshot, 'identity-outdated', { object: `ConfigMap ${CILIUM_CONFIG}`, says, hint })];
 }
 
-function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, now: Date): Fault[] {
+function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject | undefined, now: Date): Fault[] {
   const { tlsFiles, unread, namespace } = snapshot;
   if (!tlsFiles) return [];
   const named = certificatesNamed(snapshot);
@@ -177,7 +185,7 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
   const isElsewhere = servesFromElsewhere(snapshot);
   // The certificates that it would refuse are as they should be.
   const server = isElsewhere ? undefined : tlsFiles.get(SERVER_CERT_SECRET);
-  const unsigned: { unsigned?: true } = hasLostSigner(snapshot) ? { unsigned: true } : {};
+  const isLost = hasLostSigner(snapshot);
   return used.flatMap((name): Fault[] => {
     if (unread?.has(keyOf(secretRef(namespace, name)))) return [];
     const outage = [SERVER_CERT_SECRET, ADMIN_CERT_SECRET].includes(name) || named.has(name);
@@ -193,8 +201,8 @@ function certificateFaults(snapshot: ClusterSnapshot, deployment: KubeObject, no
     if (!found) return [];
     // Of what somebody else makes, enable is not the way to a new one.
     const isForeign = ownerOfData(snapshot.objects.get(keyOf(secretRef(namespace, name)))) !== undefined;
-    const mend = isForeign && !unsigned.unsigned ? { hint: reissueAdvice(snapshot, [name]) } : {};
-    return [faultFor(snapshot, found.id, { ...found, ...unsigned, ...mend, object: `Secret ${name}`, outage })];
+    const mend = isForeign && !isLost ? { hint: reissueAdvice(snapshot, [name]) } : {};
+    return [faultFor(snapshot, found.id, { ...found, ...mend, object: `Secret ${name}`, outage })];
   });
 }
 

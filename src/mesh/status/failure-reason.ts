@@ -1,3 +1,4 @@
+import { enableAdvice } from '../certificates/authority.ts';
 import { type CommandPlace, describeCommand, kubectlCommand, meshctlCommand, unnamedContext } from '../command-line.ts';
 import {
   AGENT_PEERS_SECRET,
@@ -73,6 +74,8 @@ export interface FailurePlace {
   alsoFrom?: readonly string[] | undefined;
   /** The pod of the example. */
   pod?: string | undefined;
+  /** The clusters, by context, that need a certificate which no CA there can issue: `enable` alone is refused there. */
+  unsigned?: ReadonlySet<string> | undefined;
 }
 
 interface Advice {
@@ -110,7 +113,7 @@ function serverPlace(place: FailurePlace): { context: string; namespace: string 
 
 /** The command that renews what the connection needs; where several clusters lack one peer, one command for all. */
 function mend(place: FailurePlace): string {
-  if (dialsOwnServer(place)) return enable(place);
+  if (dialsOwnServer(place)) return enableServer(place);
   const { context, alsoFrom = [] } = place;
   const peer = serverPlace(place).context;
   return alsoFrom.length === 0
@@ -121,7 +124,11 @@ function mend(place: FailurePlace): string {
       ]);
 }
 
-const enable = ({ context }: { context: string }) => meshctlCommand('clustermesh enable', { context });
+/** Makes whole what the server that is dialled has. */
+function enableServer(place: FailurePlace): string {
+  const server = serverPlace(place);
+  return enableAdvice({ ...server, unsigned: place.unsigned?.has(server.context) });
+}
 
 const waitFor = ({ context }: FailurePlace) => meshctlCommand('clustermesh status', { context }, ['--wait']);
 
@@ -191,11 +198,11 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
     hint: (place) =>
       dialsOwnServer(place)
         ? mend(place)
-        : `renew that certificate and trust its CA: ${enable(serverPlace(place))} && ${mend(place)}`,
+        : `renew that certificate and trust its CA: ${enableServer(place)} && ${mend(place)}`,
   },
   'tls-expired': {
     says: () => 'a certificate has expired or is not valid yet',
-    hint: (place) => `check the clocks of both clusters, and renew it: ${enable(serverPlace(place))}`,
+    hint: (place) => `check the clocks of both clusters, and renew it: ${enableServer(place)}`,
   },
   'tls-name': {
     says: ({ apiserver }) => `the server certificate of ${apiserver} does not cover the address that is dialled`,
@@ -203,7 +210,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'tls-usage': {
     says: ({ apiserver }) => `the server certificate of ${apiserver} is not for server use`,
-    hint: (place) => `renew it: ${enable(serverPlace(place))}`,
+    hint: (place) => `renew it: ${enableServer(place)}`,
   },
   'tls-client-rejected': {
     says: ({ who }) => `${who} does not accept the client certificate`,
@@ -244,7 +251,7 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'own-apiserver-missing': {
     says: ({ apiserver }) => `${apiserver}, from which agents read the state of peers, is missing`,
-    hint: enable,
+    hint: enableServer,
   },
   unknown: {
     says: () => 'not ready',

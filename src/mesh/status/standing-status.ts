@@ -5,6 +5,7 @@ import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts'
 import { type AddressFault, addressFaults } from '../faults/address-faults.ts';
 import type { AddressFaultId, Fault, FaultId } from '../faults/fault.ts';
 import { faultsOf } from '../faults/faults-of.ts';
+import { lacksSigner } from '../faults/serve-faults.ts';
 import { keyOf } from '../objects/kube-object.ts';
 import { lastChange, RETAKEN_WITHIN_MS, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
 import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
@@ -104,6 +105,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
   return standing.map(({ report, snapshot, faults, harmless }) => ({
     ...report,
     healthy: report.healthy && faults.length === 0,
+    ...(lacksSigner(snapshot, now) ? { unsigned: true } : {}),
     faults: [...faults, ...harmless],
     problems: report.problems.map((problem) => {
       const peer = standing.find((other) => clusterNameOf(other.snapshot) === problem.peer);

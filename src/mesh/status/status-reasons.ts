@@ -135,6 +135,7 @@ function wordsOf(
     peerContext,
     peerNamespace: clusters.find(({ cluster }) => cluster.name === problem.peer)?.namespace,
     alsoFrom: [...new Set(others)],
+    unsigned: new Set(clusters.flatMap(({ context, unsigned }) => (unsigned ? [context] : []))),
   });
   const advice = { ...words, hint: forOtherOwners(words.hint, report.context, report.ofOthers) };
   const isOwn = dialsOwnServer(place);

@@ -110,6 +110,8 @@ export interface StatusReport {
   ofOthers?: string[] | undefined;
   /** Invitations for which somebody still has to act; absent where there is none, and where they may not be read. */
   invitations?: InvitationStanding[] | undefined;
+  /** It needs a certificate that no CA there can issue, so that `enable` alone is refused; absent where not. */
+  unsigned?: boolean | undefined;
   problems: StatusProblem[];
   /** What is configured but broken, so that it would not come back after a restart; also where it explains a problem. */
   faults: Fault[];

@@ -1,3 +1,4 @@
+import { enableAdvice } from '../../mesh/certificates/authority.ts';
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
@@ -56,7 +57,7 @@ export function beginningLines(
   const { enabled, problems, admits = [] } = report;
   if (!enabled) {
     const isSaid = problems.some((problem) => problem.class === 'own-apiserver-missing');
-    return isSaid ? [] : hintLines(meshctlCommand('clustermesh enable', report), theme);
+    return isSaid ? [] : hintLines(enableAdvice(report), theme);
   }
   if (!isAlone(report) || report.invitations) return [];
   const admitted = admits.map((name) => contextOf(contexts, name));
