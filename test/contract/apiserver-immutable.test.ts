@@ -128,7 +128,7 @@ const CASES: [name: string, path: string, made: object, change: object, refusal?
     grouped('rbac.authorization.k8s.io', 'rolebindings'),
     binding,
     { roleRef: { name: 'edit' } },
-    'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"edit"}: cannot change roleRef',
+    'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"ClusterRole","Name":"edit"}: cannot change roleRef',
   ],
   ['bindings-subjects', grouped('rbac.authorization.k8s.io', 'rolebindings'), binding, { subjects: [] }],
   [
@@ -144,7 +144,28 @@ const CASES: [name: string, path: string, made: object, change: object, refusal?
     group('storage.k8s.io', 'storageclasses'),
     storage,
     { parameters: { a: 'c' }, provisioner: 'y.example.com' },
-    '[parameters: Forbidden: updates to parameters are forbidden., provisioner: Forbidden: updates to provisioner are forbidden.]',
+    '[parameters: Invalid value: {"a":"c"}: field is immutable, provisioner: Invalid value: "y.example.com": field is immutable]',
+  ],
+  [
+    'attributes',
+    group('storage.k8s.io', 'volumeattributesclasses'),
+    { driverName: 'x.example.com', parameters: { a: 'b' } },
+    { driverName: 'y.example.com' },
+    'driverName: Forbidden: updates to driverName are forbidden.',
+  ],
+  [
+    'drivers',
+    group('storage.k8s.io', 'csidrivers'),
+    { spec: {} },
+    { spec: { attachRequired: false } },
+    'spec.attachedRequired: Invalid value: false: field is immutable',
+  ],
+  [
+    'volumes',
+    '/api/v1/persistentvolumes',
+    { spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/x' } } },
+    { spec: { volumeMode: 'Block' } },
+    'volumeMode: Invalid value: "Block": field is immutable',
   ],
   [
     'priorities',
@@ -184,6 +205,13 @@ const BEGINNINGS: [name: string, path: string, made: object, change: object, beg
     claim,
     { spec: { storageClassName: 'b' } },
     'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
+  ],
+  [
+    'devices',
+    grouped('resource.k8s.io', 'resourceclaims'),
+    { spec: { devices: {} } },
+    { spec: { devices: { requests: [{ name: 'a', exactly: { deviceClassName: 'x.example.com' } }] } } },
+    'spec: Invalid value: {',
   ],
   [
     'pods',

@@ -379,6 +379,14 @@ describe.each(API_SERVERS)('$name', ({ start, isReal }) => {
         { metadata: { name: 'x' }, spec: { selector, template: pod('x') } },
         'spec.template.metadata.labels',
       ],
+      [
+        '/apis/apps/v1/namespaces/default/replicasets',
+        {
+          metadata: { name: 'x' },
+          spec: { selector, template: { spec: { ...pod('x').spec, restartPolicy: 'Never' } } },
+        },
+        'spec.template.spec.restartPolicy',
+      ],
     ])('POST %s %j', async (path, body, field) => {
       const answer = await post(path, body);
       expect(answer.body).toMatchObject({ code: 422, reason: 'Invalid' });

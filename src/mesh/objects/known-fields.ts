@@ -17,6 +17,7 @@ Container name image command args workingDir ports:ContainerPort envFrom:EnvFrom
   terminationMessagePath terminationMessagePolicy imagePullPolicy securityContext:SecurityContext stdin
   stdinOnce tty
 ContainerPort name hostPort containerPort protocol hostIP
+ContainerResourceClaim name request
 DaemonSet apiVersion kind metadata:ObjectMeta spec:DaemonSetSpec status
 DaemonSetSpec selector:LabelSelector template:PodTemplateSpec updateStrategy:DaemonSetUpdateStrategy
   minReadySeconds revisionHistoryLimit
@@ -80,9 +81,8 @@ Probe exec:ExecAction httpGet:HTTPGetAction tcpSocket:TCPSocketAction grpc:GRPCA
 ProjectedVolumeSource sources:VolumeProjection defaultMode
 ReplicaSet apiVersion kind metadata:ObjectMeta spec:ReplicaSetSpec status
 ReplicaSetSpec replicas minReadySeconds selector:LabelSelector template:PodTemplateSpec
-ResourceClaim name request
 ResourceFieldSelector containerName resource divisor
-ResourceRequirements limits requests claims:ResourceClaim
+ResourceRequirements limits requests claims:ContainerResourceClaim
 Role apiVersion kind metadata:ObjectMeta rules:PolicyRule
 RoleBinding apiVersion kind metadata:ObjectMeta subjects:Subject roleRef:RoleRef
 RoleRef apiGroup kind name
@@ -143,5 +143,5 @@ function parseTable(): ReadonlyMap<string, FieldTypes> {
   );
 }
 
-/** By name of the type; a kind is the type of its name. */
+/** By name of the type; a kind is the type of its name. What containers have by the name of a kind is told apart by theirs. */
 export const KNOWN_FIELDS: ReadonlyMap<string, FieldTypes> = parseTable();

@@ -5,18 +5,30 @@ import { clone, equal, isObject, type JsonObject, objectAt, objectsAt, valueAt }
 
 // What may not change, and in which words: Kubernetes' pkg/apis/*/validation, for each kind that the sandbox stores.
 
-type Verdict = 'invalid' | 'forbidden';
-type FixedField = readonly [path: string, why?: string, verdict?: Verdict];
+/** How a refusal differs from the field and its value as clients write them. */
+interface Wording {
+  verdict?: 'forbidden';
+  /** What the server calls the field. */
+  says?: string;
+  /** The value by the names of the server's own fields, which are told where its type has no others. */
+  shown?: (value: unknown) => unknown;
+}
+type FixedField = readonly [path: string, why?: string, wording?: Wording];
 
 const IMMUTABLE = 'field is immutable';
 const ONCE_SET = 'may not change once set';
-const mayNotBeUpdated = (field: string): FixedField => [field, `updates to ${field} are forbidden.`, 'forbidden'];
+const mayNotBeUpdated = (field: string): FixedField => [
+  field,
+  `updates to ${field} are forbidden.`,
+  { verdict: 'forbidden' },
+];
+const roleRef: FixedField = ['roleRef', 'cannot change roleRef', { shown: shownRoleRef }];
 
 /** Fields whose value at the object's creation stays. */
 const FIXED: Record<string, readonly FixedField[]> = {
-  ClusterRoleBinding: [['roleRef', 'cannot change roleRef']],
+  ClusterRoleBinding: [roleRef],
   ControllerRevision: [['data']],
-  CSIDriver: [['spec.attachRequired'], ['spec.volumeLifecycleModes']],
+  CSIDriver: [['spec.attachRequired', IMMUTABLE, { says: 'spec.attachedRequired' }], ['spec.volumeLifecycleModes']],
   CustomResourceDefinition: [['spec.group'], ['spec.scope'], ['spec.names.plural'], ['spec.names.kind']],
   DaemonSet: [['spec.selector']],
   Deployment: [['spec.selector']],
@@ -31,30 +43,31 @@ const FIXED: Record<string, readonly FixedField[]> = {
     ['spec.managedBy'],
     ['spec.successPolicy'],
   ],
-  PersistentVolume: [['spec.volumeMode']],
-  PriorityClass: [['value', 'may not be changed in an update.', 'forbidden'], ['preemptionPolicy']],
+  PersistentVolume: [['spec.volumeMode', IMMUTABLE, { says: 'volumeMode' }]],
+  PriorityClass: [['value', 'may not be changed in an update.', { verdict: 'forbidden' }], ['preemptionPolicy']],
   ReplicaSet: [['spec.selector']],
   ResourceClaim: [['spec']],
   ResourceQuota: [['spec.scopes']],
-  RoleBinding: [['roleRef', 'cannot change roleRef']],
+  RoleBinding: [roleRef],
   RuntimeClass: [['handler']],
   Secret: [['type']],
-  StorageClass: [
-    mayNotBeUpdated('parameters'),
-    mayNotBeUpdated('provisioner'),
-    mayNotBeUpdated('reclaimPolicy'),
-    ['volumeBindingMode'],
-  ],
+  StorageClass: [['parameters'], ['provisioner'], ['reclaimPolicy'], ['volumeBindingMode']],
   VolumeAttachment: [['spec']],
   VolumeAttributesClass: [mayNotBeUpdated('driverName'), mayNotBeUpdated('parameters')],
 };
 
 function fixedCauses(before: KubeObject, after: KubeObject): StatusCause[] {
-  return (FIXED[after.kind] ?? []).flatMap(([path, why = IMMUTABLE, verdict = 'invalid']) => {
+  return (FIXED[after.kind] ?? []).flatMap(([path, why = IMMUTABLE, wording = {}]) => {
     const [old, next] = [before, after].map((object) => valueAt(object, ...path.split('.')));
     if (equal(old, next)) return [];
-    return [verdict === 'forbidden' ? forbidden(path, why) : wrong(path, next ?? null, why)];
+    const { verdict, says = path, shown = (value) => value } = wording;
+    return [verdict === 'forbidden' ? forbidden(says, why) : wrong(says, shown(next ?? null), why)];
   });
+}
+
+function shownRoleRef(value: unknown): unknown {
+  const { apiGroup, kind, name } = value as Record<string, unknown>;
+  return { APIGroup: apiGroup, Kind: kind, Name: name };
 }
 
 /** `immutable: true` holds for good, and holds the data. */

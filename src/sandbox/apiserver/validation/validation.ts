@@ -104,6 +104,9 @@ function workloadCauses(workload: KubeObject): StatusCause[] {
   if (typeof replicas === 'number' && replicas < 0)
     causes.push(wrong('spec.replicas', replicas, 'must be greater than or equal to 0'));
   causes.push(...templateCauses(workload));
+  const restartPolicy = valueAt(workload, 'spec', 'template', 'spec', 'restartPolicy');
+  if (typeof restartPolicy === 'string' && restartPolicy !== 'Always')
+    causes.push(unsupported('spec.template.spec.restartPolicy', restartPolicy, ['Always']));
   return [...causes, ...podSpecCauses(objectAt(workload, 'spec', 'template', 'spec'), 'spec.template.spec')];
 }
 
