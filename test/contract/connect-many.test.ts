@@ -18,11 +18,14 @@ function counts(requests: readonly SeenRequest[], context: string): Record<strin
   return counted;
 }
 
+/**
+ * The bounds grow with the peers where the product asks each of them, so three sizes tell. A mesh of twice as many clusters has
+ * four times as many connections, whose handshakes are all that takes long here; it would show nothing else.
+ */
 describe.each([
   [2, false],
-  [5, false],
   [5, true],
-  [16, false],
+  [8, false],
 ])('a full mesh of %i clusters, shared CA: %s', (size, sharedCa) => {
   let clusters: ConnectClusters;
   beforeAll(async () => {
