@@ -4,7 +4,7 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { startTestServer, type TestServer, writeKubeconfig } from '../support/apiserver.ts';
+import { PROXIED, startTestServer, type TestServer, writeKubeconfig } from '../support/apiserver.ts';
 import { type CliResult, jsonOf, runCli } from '../support/cli.ts';
 import { connect, enable, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
 import { hostileOutput, hostileText, RAW } from '../support/hostile.ts';
@@ -28,6 +28,7 @@ beforeAll(async () => {
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
   await meshctl.ok(waitForStatus('mesh-1', '2m'));
   front = await startTestServer({
+    ...PROXIED,
     store: one.store as ClusterStore,
     runtime: {
       async exec({ stdout, stderr }) {

@@ -26,13 +26,18 @@ const NASTY = [
   ...['❌ x509: certificate signed by unknown authority', '</testcase>', '"', '\\', '{{', '| table |', '\n\n'],
 ];
 
+/** Any code point but halves of a surrogate pair. fast-check's own `binary` sorts all million of them before the first one. */
+const character = fc
+  .integer({ min: 0, max: 0x10ffff - 0x800 })
+  .map((code) => String.fromCodePoint(code < 0xd800 ? code : code + 0x800));
+
 /** Text with anything in it that a terminal, XML or a table could stumble over. */
 export const hostileText: fc.Arbitrary<string> = fc
   .array(
     fc.oneof(
       fc.constantFrom(...NASTY),
       fc.constantFrom(...WORDS),
-      fc.string({ unit: 'binary', maxLength: 8 }),
+      fc.string({ unit: character, maxLength: 8 }),
       fc.constantFrom('a', '-', ' ', '10.1.0.0/24'),
     ),
     { maxLength: 6 },

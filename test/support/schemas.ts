@@ -11,33 +11,37 @@ export const CHECKOUT = installedPackage(fileURLToPath(PACKAGE_ROOT));
 const FOLDER = new URL('templates/schemas/', PACKAGE_ROOT);
 const SUFFIX = '.schema.json';
 
-/** The JSON Schemas of the package, compiled, by the `kind` of the documents that they describe. */
-export const schemas: ReadonlyMap<string, ValidateFunction> = compileSchemas();
+const AJV = new Ajv2020({ strict: true, strictRequired: false, strictTypes: false, allErrors: true });
+/** The files of the package's JSON Schemas, by the `kind` of the documents that they describe. */
+const FILES: ReadonlyMap<string, string> = addSchemas();
 
-function compileSchemas(): Map<string, ValidateFunction> {
-  const ajv = new Ajv2020({ strict: true, strictRequired: false, strictTypes: false, allErrors: true });
+/** The kinds that have a schema. */
+export const SCHEMA_KINDS: readonly string[] = [...FILES.keys()];
+
+function addSchemas(): Map<string, string> {
   const files = readdirSync(FOLDER).filter((file) => file.endsWith(SUFFIX));
-  const kinds = files.flatMap((file) => {
-    const schema = JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as {
-      properties?: { kind?: { const?: string } };
-    };
-    ajv.addSchema(schema, file);
-    const kind = schema.properties?.kind?.const;
-    return kind === undefined ? [] : [{ kind, file }];
-  });
   return new Map(
-    kinds.map(({ kind, file }) => {
-      const validate = ajv.getSchema(file);
-      if (!validate) throw new Error(`${file} cannot be compiled`);
-      return [kind, validate];
+    files.flatMap((file) => {
+      const schema = JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as {
+        properties?: { kind?: { const?: string } };
+      };
+      AJV.addSchema(schema, file);
+      const kind = schema.properties?.kind?.const;
+      return kind === undefined ? [] : [[kind, file] as const];
     }),
   );
 }
 
+/** The schema of a kind, compiled when it is first asked for: all of them take longer than most test files. */
+export function schemaOf(kind: string): ValidateFunction {
+  const validate = AJV.getSchema(FILES.get(kind) ?? '');
+  if (!validate) throw new Error(`there is no schema for kind ${kind}`);
+  return validate;
+}
+
 /** Throws unless a document is what the schema of its kind says. */
 export function requireValid(document: Record<string, unknown>): void {
-  const validate = schemas.get(String(document.kind));
-  if (!validate) throw new Error(`there is no schema for kind ${document.kind}`);
+  const validate = schemaOf(String(document.kind));
   const valid: boolean = validate(document);
   if (valid) return;
   const faults = (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath || '/'} ${message}`);

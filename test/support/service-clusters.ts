@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { ApiServerOptions } from '../../src/sandbox/apiserver/api.ts';
 import type { Store } from '../../src/sandbox/apiserver/storage/object-store.ts';
-import { startTestServer } from './apiserver.ts';
+import { PROXIED, startTestServer } from './apiserver.ts';
 
 /** API servers that hold what Cilium's Cluster Mesh leaves there; nothing runs in them. */
 export interface ServiceClusters {
@@ -22,7 +22,7 @@ export async function startServiceClusters(
   contexts: readonly string[] = CONTEXTS,
   options: Readonly<Record<string, Partial<ApiServerOptions>>> = {},
 ): Promise<ServiceClusters> {
-  const servers = await Promise.all(contexts.map((context) => startTestServer(options[context])));
+  const servers = await Promise.all(contexts.map((context) => startTestServer({ ...PROXIED, ...options[context] })));
   const directory = await mkdtemp(join(tmpdir(), 'meshctl-services-'));
   const kubeconfigPath = join(directory, 'kubeconfig');
   const base64 = (text: string) => Buffer.from(text).toString('base64');

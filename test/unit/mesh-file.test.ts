@@ -10,7 +10,7 @@ import { parseMeshText } from '../../src/mesh/file/parse.ts';
 import type { Schema } from '../../src/mesh/file/schema.ts';
 import { connectionsOf, topologyOf } from '../../src/mesh/file/topology.ts';
 import { blocksOf } from '../support/doc-blocks.ts';
-import { PACKAGE_ROOT, schemas } from '../support/schemas.ts';
+import { PACKAGE_ROOT, schemaOf } from '../support/schemas.ts';
 
 const SCHEMA = JSON.parse(readFileSync(new URL('templates/schemas/mesh.schema.json', PACKAGE_ROOT), 'utf8')) as Schema;
 
@@ -354,8 +354,7 @@ describe('topologies', () => {
 });
 
 describe('the schema', () => {
-  const validate = schemas.get('Mesh');
-  if (!validate) throw new Error('there is no schema of Mesh');
+  const validate = schemaOf('Mesh');
 
   /** Documents that are nearly right: fields of the schema, and now and then something else. */
   const documents = fc.array(fc.nat({ max: 799 }), { minLength: 600, maxLength: 600 }).map((dice) => {
