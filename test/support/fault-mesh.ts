@@ -1,8 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
-import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts';
 import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { type CliOptions, type CliResult, runCli } from './cli.ts';
@@ -15,6 +13,7 @@ import {
   startTestSandbox,
   type TestSandbox,
 } from './sandbox-mesh.ts';
+import { type SavedObjects, saveObjects } from './saved-objects.ts';
 
 /** Contexts as administrators have them: with what a shell takes for something else. */
 export const ONE = 'admin@prod b (old)';
@@ -50,17 +49,6 @@ export interface FaultMesh {
   restore(): Promise<void>;
   close(): Promise<void>;
 }
-
-/** What a fault or a command may change; what controllers make of it follows. */
-const KINDS = [
-  ...['Namespace', 'Node', 'Service', 'Secret', 'ConfigMap', 'ServiceAccount'].map((kind) => ['v1', kind] as const),
-  ...['DaemonSet', 'Deployment'].map((kind) => ['apps/v1', kind] as const),
-  ...['ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'].map(
-    (kind) => ['rbac.authorization.k8s.io/v1', kind] as const,
-  ),
-  ['cilium.io/v2', 'CiliumNetworkPolicy'] as const,
-  ['networking.k8s.io/v1', 'NetworkPolicy'] as const,
-];
 
 const READY = 'ready';
 const YES = Array.from({ length: 20 }, () => 'y');
@@ -121,18 +109,9 @@ export async function startFaultMesh(): Promise<FaultMesh> {
   }
   const connected = () => eventually(reports, areReady, 'all are connected');
   await connected();
-  const saved = new Map([one, two].map((cluster) => [cluster, objectsOf(cluster)]));
-  const replayed = new Map<string, typeof saved>();
+  const saved = saveObjects([one, two]);
+  const replayed = new Map<string, SavedObjects>();
   let undoings: (() => void)[] = [];
-
-  async function put(objects: typeof saved): Promise<void> {
-    for (const [cluster, wanted] of objects) {
-      if (!rollBackClusters(cluster, wanted)) continue;
-      // Programs know the CA, the users and the name that were there when they started.
-      for (const pod of podsOf(cluster)) remove(cluster, pod);
-    }
-    await Promise.all([one, two].map((cluster) => cluster.settled()));
-  }
 
   return {
     ...{ sandbox, one, two, kubeconfigPath, run, meshctl, redial, isConnected, isWell },
@@ -142,8 +121,8 @@ export async function startFaultMesh(): Promise<FaultMesh> {
       if (!known) {
         await work();
         await Promise.all([one, two].map((cluster) => cluster.settled()));
-        replayed.set(name, new Map([one, two].map((cluster) => [cluster, objectsOf(cluster)])));
-      } else await put(known);
+        replayed.set(name, saveObjects([one, two]));
+      } else await known.restore();
       await connected();
     },
     later: (undo) => void undoings.push(undo),
@@ -152,7 +131,7 @@ export async function startFaultMesh(): Promise<FaultMesh> {
       sandbox.network.mendLink(one.name, two.name);
       for (const undo of undoings.reverse()) undo();
       undoings = [];
-      await put(saved);
+      await saved.restore();
       await connected();
     },
     async close() {
@@ -160,43 +139,4 @@ export async function startFaultMesh(): Promise<FaultMesh> {
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-function podsOf({ store, namespace }: SandboxCluster): KubeObject[] {
-  return store.list({ apiVersion: 'v1', kind: 'Pod', namespace });
-}
-
-function refOfObject({ apiVersion, kind, metadata }: KubeObject): ObjectRef {
-  return { apiVersion, kind, namespace: metadata.namespace, name: metadata.name };
-}
-
-function remove({ store }: SandboxCluster, object: KubeObject): void {
-  store.delete(refOfObject(object));
-}
-
-function objectsOf({ store }: SandboxCluster): Map<string, KubeObject> {
-  const objects = KINDS.flatMap(([apiVersion, kind]) => store.list({ apiVersion, kind }));
-  return new Map(objects.map((object) => [JSON.stringify(refOfObject(object)), object]));
-}
-
-/** Makes the objects the saved ones, with their owners. @returns whether any was not */
-function rollBackClusters(cluster: SandboxCluster, saved: ReadonlyMap<string, KubeObject>): boolean {
-  const { log, kinds } = (cluster.store as ClusterStore).state;
-  const live = objectsOf(cluster);
-  const strays = [...live].filter(([key]) => !saved.has(key));
-  // What controllers made belongs to an object by its uid: one that was made anew takes its own along.
-  const anew = [...live].filter(
-    ([key, object]) => saved.has(key) && saved.get(key)?.metadata.uid !== object.metadata.uid,
-  );
-  for (const [, object] of [...strays, ...anew]) remove(cluster, object);
-  const changed = [...saved].filter(([key, object]) => bodyOf(live.get(key)) !== bodyOf(object));
-  for (const [, object] of changed) log.put(kinds.require(object.apiVersion, object.kind), object);
-  return strays.length + changed.length > 0;
-}
-
-/** Without what the API server counts up, and what controllers write of it. */
-function bodyOf(object: KubeObject | undefined): string | undefined {
-  if (!object) return undefined;
-  const { resourceVersion: _version, generation: _generation, ...metadata } = object.metadata;
-  return JSON.stringify({ ...object, metadata, status: undefined });
 }

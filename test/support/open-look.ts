@@ -7,7 +7,7 @@ import type { Flow, Target } from '../../src/flows/flow.ts';
 import { isHealthy, lookAtClusters } from '../../src/flows/status/status.ts';
 import type { CheckEntry } from '../../src/mesh/checks/catalogue.ts';
 import { briskClock } from './brisk-clock.ts';
-import { found, type TestSandbox } from './sandbox-mesh.ts';
+import { eventually, found, type TestSandbox } from './sandbox-mesh.ts';
 import { CHECKOUT } from './schemas.ts';
 
 const quietTask = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
@@ -43,4 +43,15 @@ export async function lookByChecks(
 /** Whether `clustermesh status` would exit 0. */
 export async function lookByStatus(sandbox: TestSandbox, contexts: readonly string[]): Promise<boolean> {
   return isHealthy(await lookAtClusters(flow, targetsOf(sandbox, contexts), POLL));
+}
+
+/** Waits until `clustermesh status` would exit 0, as `status --wait` does. */
+export async function untilHealthy(sandbox: TestSandbox, contexts: readonly string[]): Promise<void> {
+  await eventually(
+    () => lookByStatus(sandbox, contexts),
+    (isHealthyNow) => isHealthyNow,
+    `the status of ${contexts.join(' and ')} is healthy`,
+    // A look takes about as long as what is waited for.
+    { pollMs: 100 },
+  );
 }
