@@ -68,7 +68,7 @@ async function withOutside<T>(
     flags,
     strangers.map(({ peer }) => peer),
   );
-  return known.size === 0 ? work([]) : withClustersOf(context, flags, [...known.values()], work);
+  return withClustersOf(context, flags, [...known.values()], work);
 }
 
 async function carryOut(

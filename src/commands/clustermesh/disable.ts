@@ -2,7 +2,6 @@ import { type DisableOptions, draftDisable } from '../../flows/enable/disable.ts
 import {
   type LeaveOutcome,
   type LeavingCluster,
-  type LeavingPeers,
   leaveMesh,
   leavingEffects,
   leavingSteps,
@@ -40,72 +39,65 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
       : { done: await Promise.all(targets.map(draft)), failed: [] };
     sayLeftOut(context, failed);
     const missing = [...silent, ...failed];
-    const plans = { drafts, silent: missing.map((one) => one.context) };
-    const result = await withAllPeers(context, flags, plans, [], (leaving) =>
-      carryOut(context, flags, options, leaving),
-    );
+    const about = { leaving: drafts.map((one) => one.draft.name), silent: missing.map((one) => one.context) };
+    const leavers: Leaver[] = [];
+    for (const one of drafts) leavers.push(await askAboutPeers(context, flags, one, about));
+    const contexts = [...new Set(leavers.flatMap(({ forgettingIn }) => forgettingIn))];
+    const result = await withClustersOf(context, flags, contexts, async (opened) => {
+      const leaving: LeavingCluster[] = [];
+      for (const one of leavers) leaving.push(await prepareLeaving(context, flags, one, opened));
+      return carryOut(context, flags, options, leaving);
+    });
     return withUnanswered(result, missing);
   });
 }
 
-/** Opens the peers of one cluster after the other; they stay open until all is done. */
-async function withAllPeers<T>(
-  context: CommandContext,
-  flags: DisableFlags,
-  plans: { drafts: readonly Omit<LeavingCluster, 'peers'>[]; silent: readonly string[] },
-  ready: readonly LeavingCluster[],
-  work: (leaving: readonly LeavingCluster[]) => Promise<T>,
-): Promise<T> {
-  const next = plans.drafts[ready.length];
-  if (!next) return work(ready);
-  const leaving = plans.drafts.map(({ draft }) => draft.name);
-  return withPeers(context, flags, next, { leaving, silent: plans.silent }, (peers) =>
-    withAllPeers(context, flags, plans, [...ready, { ...next, peers }], work),
-  );
+/** A cluster that is to leave, with the contexts of the peers that are to forget it, and the names of those that are not. */
+interface Leaver extends Omit<LeavingCluster, 'peers'> {
+  forgettingIn: readonly string[];
+  remaining: readonly string[];
 }
 
 /**
- * Finds the clusters that point here, asks about them, and opens those that are to be disconnected.
+ * Finds the clusters that point here, asks about them, and says which will go on pointing here.
  * @param leaving names of all clusters that are to be disabled: they point here no longer
  * @param silent contexts that the operator meant too, and that did not answer
  */
-async function withPeers<T>(
+async function askAboutPeers(
   context: CommandContext,
   flags: DisableFlags,
-  { target: source, draft }: Omit<LeavingCluster, 'peers'>,
+  { target, draft }: Omit<LeavingCluster, 'peers'>,
   { leaving, silent }: { leaving: readonly string[]; silent: readonly string[] },
-  work: (peers: LeavingPeers) => Promise<T>,
-): Promise<T> {
-  const { peers, name } = draft;
-  if (peers.length === 0) return work({ remaining: [] });
-  const staying = peers.filter((peer) => !leaving.includes(peer));
+): Promise<Leaver> {
+  const staying = draft.peers.filter((peer) => !leaving.includes(peer));
   const known = await contextsOfClusters(context, flags, staying);
-  const reachable = [...known.values()];
-  const wanted =
-    reachable.length > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
+  const wanted = known.size > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
   const remaining = staying.filter((peer) => !wanted || !known.has(peer));
   for (const peer of remaining) {
     // The only one that did not answer is most likely where it is.
     const [perhaps, ...more] = known.has(peer) ? [] : silent;
     const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
     const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], silent)})`;
-    const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', name]);
+    const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', draft.name]);
     context.progress.warn(
-      `"${peer}" still points here and will report "${name}" as failing${doubt} → ${forOtherOwners(forget, source.client.context, draft.ofOthers)}`,
+      `"${peer}" still points here and will report "${draft.name}" as failing${doubt} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`,
     );
   }
-  const prepare = async (destinations: readonly Target[]): Promise<T> =>
-    work({
-      prepared: await prepareLeavingPeers(
-        context,
-        source,
-        draft,
-        destinations,
-        readerOfOthers(context, flags, [source, ...destinations]),
-      ),
-      remaining,
-    });
-  return wanted ? withClustersOf(context, flags, reachable, prepare) : prepare([]);
+  return { target, draft, forgettingIn: wanted ? [...known.values()] : [], remaining };
+}
+
+/** Plans the disconnects of one cluster. @param opened all clusters that are to forget any */
+async function prepareLeaving(
+  context: CommandContext,
+  flags: DisableFlags,
+  { target, draft, forgettingIn, remaining }: Leaver,
+  opened: readonly Target[],
+): Promise<LeavingCluster> {
+  if (draft.peers.length === 0) return { target, draft, peers: { remaining } };
+  const destinations = opened.filter(({ client }) => forgettingIn.includes(client.context));
+  const others = readerOfOthers(context, flags, [target, ...destinations]);
+  const prepared = await prepareLeavingPeers(context, target, draft, destinations, others);
+  return { target, draft, peers: { prepared, remaining } };
 }
 
 /** Only where somebody can be asked, and where something will be done. */

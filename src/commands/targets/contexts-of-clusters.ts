@@ -15,6 +15,7 @@ export async function contextsOfClusters(
   flags: ClusterFlags,
   names: readonly string[],
 ): Promise<Map<string, string>> {
+  if (names.length === 0) return new Map();
   const all = await clustersOfKubeconfig(context, flags);
   return new Map([...all].filter(([cluster]) => names.includes(cluster)));
 }

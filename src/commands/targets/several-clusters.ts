@@ -107,13 +107,14 @@ function choiceOf({ all, context: names }: SeveralClustersFlags): Choice {
   return { all, names };
 }
 
-/** Opens clusters that the command has found by itself; each must answer. @param contexts by name */
+/** Opens clusters that the command has found by itself, which may be none; each must answer. @param contexts by name */
 export async function withClustersOf<T>(
   context: CommandContext,
   flags: ClusterFlags,
   contexts: readonly string[],
   work: (targets: readonly Target[]) => Promise<T>,
 ): Promise<T> {
+  if (contexts.length === 0) return work([]);
   return withFoundClusters(context, flags, { names: contexts }, ({ answered, silent }) => {
     const [first] = silent;
     if (first) throw first.error;

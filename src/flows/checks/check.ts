@@ -70,27 +70,26 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
       done: `Checked ${targets.map(({ client }) => client.context).join(', ')}`,
     },
     async () => {
-      // What is judged and what an enable would change are to be of one moment.
-      const reads = targets.map(({ client, namespace }) => ({ client: rememberReads(client), namespace }));
-      const { done: clusters, failed: unread } = await whereItSucceeds(flow, reads, ({ client, namespace }) =>
-        readSnapshot(client, { namespace, purpose: 'connect', access: true }),
-      );
-      const isRead = ({ client }: Target) => !unread.some(({ context }) => context === client.context);
+      const { done: clusters, failed: unread } = await whereItSucceeds(flow, targets, readCluster);
+      const snapshots = clusters.map(({ snapshot }) => snapshot);
       const all = options.pre ? PRE_CHECKS : MESH_CHECKS;
       const checks = wanted(all);
       const categories = new Set(checks.map(({ category }) => category));
       // Also before a further connect: some of the clusters may be connected already.
       const { parallel, pre } = options;
       const described = categories.has('identity')
-        ? await readDescribed(flow, reads.filter(isRead), clusters, { parallel, own: !pre })
+        ? await readDescribed(
+            flow,
+            clusters.map(({ remembered }) => remembered),
+            snapshots,
+            { parallel, own: !pre },
+          )
         : new Map<string, DescribedClusters>();
       const unseen: Unanswered[] = [];
       const looks = await Promise.all(
-        targets.filter(isRead).map(async (target) => {
-          const { context } = target.client;
-          const snapshot = clusters.find((cluster) => cluster.context === context);
-          const read = reads.find(({ client }) => client.context === context) ?? target;
-          const seen = await observe(flow, { target, read }, snapshot, categories, options).catch((error: unknown) => {
+        clusters.map(async (cluster) => {
+          const { context } = cluster.snapshot;
+          const seen = await observe(flow, cluster, categories, options).catch((error: unknown) => {
             flow.signal.throwIfAborted();
             if (targets.length === 1 || !(error instanceof MeshctlError)) throw error;
             unseen.push({ context, error });
@@ -109,7 +108,7 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
         return [context, { ...seen, status }];
       });
       const input: MeshCheckInput = {
-        clusters,
+        clusters: snapshots,
         now: flow.now(),
         peerIds: peerIdsIn(described),
         observed: new Map(observations),
@@ -121,24 +120,38 @@ export async function checkClusters(flow: Flow, targets: readonly Target[], opti
   );
 }
 
+/** A cluster that was read. */
+interface ReadCluster {
+  /** As it is now: pods that are being replaced are looked for there. */
+  target: Target;
+  /** As it was read: what is judged and what an enable would change are to be of one moment. */
+  remembered: Target;
+  snapshot: ClusterSnapshot;
+}
+
+async function readCluster(target: Target): Promise<ReadCluster> {
+  const { namespace } = target;
+  const client = rememberReads(target.client);
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'connect', access: true });
+  return { target, remembered: { client, namespace }, snapshot };
+}
+
 async function observe(
   flow: Flow,
-  /** `read` sees what the snapshot saw; pods that are being replaced are looked for in the cluster itself. */
-  { target, read }: { target: Target; read: Target },
-  snapshot: ClusterSnapshot | undefined,
+  { target, remembered, snapshot }: ReadCluster,
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
   const [containers, nodes, polled, planned, policies, operators, etcdUsers] = await Promise.all([
-    categories.has('apiserver') ? apiserverContainers(read) : [],
-    snapshot ? observeNodes(flow, read, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }) : [],
-    categories.has('peers') && snapshot?.ciliumConfig
+    categories.has('apiserver') ? apiserverContainers(remembered) : [],
+    observeNodes(flow, remembered, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }),
+    categories.has('peers') && snapshot.ciliumConfig
       ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
       : undefined,
-    categories.has('ownership') ? planDrift(flow, read) : {},
-    categories.has('apiserver') ? readPolicies(read.client, read.namespace) : undefined,
-    categories.has('identity') && !pre ? operatorStarts(read) : undefined,
-    categories.has('tls') && !pre && snapshot ? readEtcdUsers(flow, read, snapshot) : undefined,
+    categories.has('ownership') ? planDrift(flow, remembered) : {},
+    categories.has('apiserver') ? readPolicies(remembered.client, remembered.namespace) : undefined,
+    categories.has('identity') && !pre ? operatorStarts(remembered) : undefined,
+    categories.has('tls') && !pre ? readEtcdUsers(flow, remembered, snapshot) : undefined,
   ]);
   return { containers, nodes, polled, policies, operators, etcdUsers, ...planned };
 }
