@@ -1,6 +1,6 @@
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
-import type { TemplateCondition } from './conditions.ts';
+import type { TemplateCondition } from './template-condition.ts';
 import type { RenderValues } from './values.ts';
 
 type Container = Record<string, unknown> | unknown[];

@@ -1,9 +1,10 @@
 import { type CiliumVersion, compareVersions, parseVersion } from '../mesh/cilium/versions.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
-import { CONDITIONS, type TemplateCondition, type VersionRange } from './conditions.ts';
+import { CONDITIONS } from './conditions.ts';
 import { TEMPLATE_NAMES, type Templates } from './load.ts';
 import { patchObject } from './patch.ts';
+import type { TemplateCondition, VersionRange } from './template-condition.ts';
 import type { RenderValues } from './values.ts';
 
 /**

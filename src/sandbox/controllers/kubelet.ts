@@ -11,9 +11,11 @@ import {
   type VolumeFiles,
 } from '../pods/mounts.ts';
 import type { ContainerProcess, StartProcess } from '../pods/process.ts';
+import { type Crashes, containerState, missingImages } from './container-state.ts';
 import { type Controller, type ControllerWorld, sameJson } from './controller.ts';
 import { recordContainerEvent, recordEvent } from './event.ts';
-import { type ContainerState, pendingStatus, podStatus } from './pod-status.ts';
+import { createPodAddresses } from './pod-addresses.ts';
+import { pendingStatus, podStatus } from './pod-status.ts';
 
 export interface KubeletTimings {
   /** How long after a change a mounted Secret or ConfigMap is refreshed. */
@@ -48,7 +50,7 @@ interface Running extends RunningPod {
   hostIp: string;
   startedAt: Date;
   processes: Map<string, ContainerProcess>;
-  crashes: Map<string, { count: number; down: boolean }>;
+  crashes: Map<string, Crashes>;
   volumes: Map<string, VolumeFiles>;
   annotations: unknown;
 }
@@ -69,7 +71,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
   const stopped = new Set<string>();
   /** Pods that were accepted and are not begun yet. */
   const starting = new Set<string>();
-  const addresses = new Set<string>();
+  const addresses = createPodAddresses();
   const draining = new Set<ContainerProcess>();
   let closed = false;
 
@@ -139,7 +141,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
     if (!pod || running.has(keyOfPod(namespace, name))) return;
     const node = store.get(ref('Node', undefined, pod.spec.nodeName ?? '')) as Node | undefined;
     if (!node) return;
-    const missing = missingImages(pod);
+    const missing = missingImages(pod, runtime.pullTrouble);
     if (missing.size > 0) {
       setStatus(pod, pendingStatus(pod, 'ContainerCreating', '', now(), missing));
       for (const [container, { message }] of missing)
@@ -155,7 +157,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
       refuse(pod, 'ContainerCreating', error.message, 'FailedMount');
       return;
     }
-    const ip = pod.spec.hostNetwork ? hostIp : allocate(node);
+    const ip = pod.spec.hostNetwork ? hostIp : addresses.allocate(node);
     const withAddress: Pod = { ...pod, status: { ...pod.status, podIP: ip, hostIP: hostIp } };
     let environments: Map<Container, Map<string, string>>;
     try {
@@ -163,7 +165,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
         pod.spec.containers.map((container) => [container, readEnvironment(store, withAddress, container)]),
       );
     } catch (error) {
-      addresses.delete(ip);
+      addresses.release(ip);
       if (!(error instanceof MountError)) throw error;
       refuse(pod, 'CreateContainerConfigError', error.message, 'Failed');
       return;
@@ -205,28 +207,9 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
     }
   }
 
-  /** By container. A pod waits as a whole for what one of its containers lacks. */
-  function missingImages(pod: Pod): Map<string, PullTrouble> {
-    return new Map(
-      [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap(({ name, image }) => {
-        const trouble = runtime.pullTrouble(image);
-        return trouble ? [[name, trouble] as const] : [];
-      }),
-    );
-  }
-
   function refuse(pod: Pod, reason: string, message: string, event: string) {
     setStatus(pod, pendingStatus(pod, reason, message, now()));
     recordEvent(world, pod, { type: 'Warning', reason: event, message, component: 'kubelet' });
-  }
-
-  /** The first free address of the node's pod CIDR; the lowest ten are left to the node. */
-  function allocate(node: Node): string {
-    const prefix = (node.spec.podCIDR ?? '10.0.0.0/24').split('.').slice(0, 3).join('.');
-    let host = 10;
-    while (addresses.has(`${prefix}.${host}`)) host++;
-    addresses.add(`${prefix}.${host}`);
-    return `${prefix}.${host}`;
   }
 
   function refresh(state: Running) {
@@ -250,24 +233,9 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
   function writeStatus(state: Running) {
     const pod = store.get(ref('Pod', state.pod.metadata.namespace, state.pod.metadata.name)) as Pod | undefined;
     if (!pod || pod.metadata.uid !== state.pod.metadata.uid) return;
-    const containers = pod.spec.containers.map((container) => containerState(state, container));
+    const containers = pod.spec.containers.map((container) => containerState(container, state));
     const facts = { ip: state.ip, hostIp: state.hostIp, startedAt: state.startedAt, containers };
     setStatus(pod, podStatus(pod, facts, now()));
-  }
-
-  function containerState(state: Running, container: Container): ContainerState {
-    const process = state.processes.get(container.name);
-    const crashes = state.crashes.get(container.name) ?? { count: 0, down: false };
-    state.crashes.set(container.name, crashes);
-    const message = process?.crashed?.();
-    if (message !== undefined && !crashes.down) crashes.count += 1;
-    crashes.down = message !== undefined;
-    const waiting = !process
-      ? { reason: 'RunContainerError', message: 'stopped in the sandbox' }
-      : message === undefined
-        ? undefined
-        : { reason: 'CrashLoopBackOff', message };
-    return { container, waiting, ready: !waiting && (process?.ready() ?? false), restarts: crashes.count };
   }
 
   function setStatus(pod: Pod, status: PodStatus) {
@@ -288,7 +256,7 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
 
   function end(state: Running) {
     running.delete(keyOfPod(state.pod.metadata.namespace, state.pod.metadata.name));
-    addresses.delete(state.ip);
+    addresses.release(state.ip);
     closeProcesses(state);
   }
 
@@ -303,11 +271,11 @@ export function createKubelet(world: ControllerWorld, timings: KubeletTimings, r
       queue.addAfter(process.drainMs ?? 0, `Drain/${state.pod.metadata.uid}/${name}`, () => {
         process.close();
         draining.delete(process);
-        addresses.delete(state.ip);
+        addresses.release(state.ip);
       });
     }
     end(state);
-    if (lasting.length > 0) addresses.add(state.ip);
+    if (lasting.length > 0) addresses.keep(state.ip);
   }
 
   return {

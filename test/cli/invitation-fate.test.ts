@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { failureOf, jsonOf } from '../support/cli.ts';
+import { found } from '../support/sandbox-mesh.ts';
+import { good, mesh, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
+
+let two: TwoOwners;
+let a: Owner;
+let b: Owner;
+
+beforeAll(async () => {
+  two = await startTwoOwners();
+  [a, b] = ['mesh-1', 'mesh-2'].map((name) => found(two.owners[name], name)) as [Owner, Owner];
+}, 120_000);
+afterAll(() => two?.close());
+
+const accept = (owner: Owner, file: string, ...words: string[]) => owner(mesh('accept', file, ...words));
+
+describe('an invitation', () => {
+  const id = async (owner: Owner): Promise<string> => {
+    const { invitations } = jsonOf(await owner(mesh('invitations', 'list', '-o', 'json')));
+    return String((invitations as { id: string; state: string }[]).findLast(({ state }) => state !== 'joined')?.id);
+  };
+  it('is for the cluster that it names', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite', '--peer', 'mesh-9'))));
+    expect(failureOf(await accept(b, 'invitation.yaml', '-y')).says).toContain(
+      'the invitation of "mesh-1" is not for this cluster, "mesh-2" (context "mesh-2"): it invites "mesh-9"',
+    );
+  });
+
+  it('is listed with what it waits for, and gone when it is revoked', async () => {
+    const listed = await a(mesh('invitations', 'list'));
+    const own = await id(a);
+    expect(listed.stdout).toContain(`mesh-1: invitation ${own} waits for the reply of the other owner`);
+    expect(listed.stdout).toContain('meshctl clustermesh accept --context mesh-1 reply.yaml');
+    const rows = await a(mesh('invitations', 'list', '--no-headers'));
+    expect(rows.stdout).toMatch(new RegExp(`^mesh-1 +${own} `, 'm'));
+    expect(rows.stdout).not.toMatch(/CONTEXT|waits for/);
+    expect(rows.stderr).toContain(`mesh-1: invitation ${own} waits for the reply of the other owner`);
+    const names = await a(mesh('invitations', 'list', '-o', 'name'));
+    expect(names.stdout.split('\n')).toContain(own);
+    expect(names.stdout).toMatch(/^([0-9a-f-]+\n)+$/);
+    expect(failureOf(await a(mesh('invitations', 'revoke', 'nothing'))).says).toContain('has no invitation nothing');
+    const revoked = jsonOf(await a(mesh('invitations', 'revoke', own.slice(0, 8), '-o', 'json')));
+    expect(revoked).toMatchObject({ id: own });
+    expect(await id(a)).not.toBe(own);
+  });
+
+  it('leaves nothing behind where its address leads nowhere, and shuts out whom it let in when it is revoked', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    await two.save('reply.yaml', good(await accept(b, 'invitation.yaml', '-y', '--endpoint', '203.0.113.9:2379')));
+    const before = two.clusters.objects();
+    const failed = await accept(a, 'reply.yaml', '-y', '--wait-duration', '3s');
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr).toContain('mesh-1 does not get through to "mesh-2" at 203.0.113.9:2379');
+    expect(failed.stderr).toContain('mesh-1: is as before');
+    expect(two.clusters.objects()).toEqual(before);
+    const revoke = mesh('invitations', 'revoke', await id(b));
+    expect(failureOf(await b(revoke)).says).toContain('confirmation is needed');
+    const revoked = await b([...revoke, '-y']);
+    expect(revoked.stdout).toContain('mesh-1 is no longer let in');
+    expect(failureOf(await accept(b, 'reply.yaml', '-y')).says).toContain('was made by this very cluster');
+  });
+
+  it('that was revoked is answered by nobody', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    const unproved = await accept(b, 'invitation.yaml', '-y', '--no-proof');
+    expect(unproved.stderr).toContain('context "mesh-2": nothing was proved (--no-proof)');
+    await two.save('reply.yaml', good(unproved));
+    const revoked = await a(mesh('invitations', 'revoke', await id(a)));
+    good(revoked);
+    expect(revoked.stderr).not.toContain('peers');
+    expect(failureOf(await accept(a, 'reply.yaml', '-y')).says).toMatch(
+      /has no invitation [0-9a-f]{24}: it was revoked/,
+    );
+  });
+
+  it('that has expired is accepted by nobody, whatever its step, and is for its owner to revoke', async () => {
+    const lapsed = { now: () => new Date(Date.now() + 25 * 3_600_000) };
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    await two.save('reply.yaml', good(await accept(b, 'invitation.yaml', '-y')));
+    const before = two.clusters.objects();
+    for (const [owner, file, step] of [
+      [b, 'invitation.yaml', 'invitation of "mesh-1"'],
+      [a, 'reply.yaml', 'reply of "mesh-2"'],
+    ] as const) {
+      const refused = failureOf(await owner(mesh('accept', file, '-y'), lapsed));
+      expect(refused.exitCode).toBe(1);
+      expect(refused.says).toContain(`the ${step} expired at `);
+    }
+    expect(two.clusters.objects()).toEqual(before);
+    const own = await id(a);
+    for (const argv of [mesh('status'), mesh('invitations', 'list')]) {
+      const { stdout } = await a(argv, lapsed);
+      expect(stdout).toContain(`invitation ${own} has expired`);
+      expect(stdout).toContain(`meshctl clustermesh invitations revoke --context mesh-1 ${own}`);
+    }
+    good(await a(mesh('invitations', 'revoke', own), lapsed));
+    good(await b(mesh('invitations', 'revoke', own, '-y'), lapsed));
+    for (const owner of [a, b]) {
+      expect((await owner(mesh('invitations', 'list', '-o', 'json'))).stdout).not.toContain(own);
+    }
+  });
+});
