@@ -7,7 +7,7 @@ import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
 import { type ConnectClusters, startBareClusters, statusIsGreen } from '../support/connect-clusters.ts';
 import { meshText } from '../support/mesh-files.ts';
-import { eventually, refs } from '../support/sandbox-mesh.ts';
+import { eventually, refs, setUsers } from '../support/sandbox-mesh.ts';
 
 /** Nudges, port-forwards, reviews: no writes to what a mesh is made of. */
 const OTHERS = ['pods', 'selfsubjectrulesreviews', 'selfsubjectaccessreviews'];
@@ -206,6 +206,21 @@ describe('apply', () => {
     expect(await differs(both)).toBe(1);
     expect((await apply(both)).exitCode).toBe(0);
     expect(await differs(both)).toBe(0);
+  });
+
+  it('keeps clusters that have gone from the file as long as one they know stays, and says what else ends', async () => {
+    expect((await apply(MESH)).exitCode).toBe(0);
+    const one: WrittenSpec = { clusters: named('mesh-1'), topology: { type: 'mesh' } };
+    const both = await apply(one, '--prune', '--dry-run');
+    expect(both.stdout.match(/- delete Deployment/g)).toHaveLength(2);
+    expect(both.stdout).toContain('peer mesh-3 is cut off until it is connected again: both leave the mesh');
+    expect(both.stdout).toContain('peer mesh-2 is cut off until it is connected again: both leave the mesh');
+    const third = clusters.clusters[2];
+    if (third) setUsers(third, ['remote-mesh-1', 'remote-mesh-2', 'remote-mesh-9']);
+    const none = await apply(one, '--prune', '--dry-run');
+    expect(none.stdout).not.toContain('delete');
+    expect(none.stdout).not.toContain('both leave');
+    if (third) setUsers(third, ['remote-mesh-1', 'remote-mesh-2']);
   });
 
   it('disables a cluster that has gone from the file, once it has no other peer', async () => {

@@ -1,11 +1,10 @@
-import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { leavingClusters } from '../../mesh/file/extra.ts';
 import { planExtraServices } from '../../mesh/file/services.ts';
-import { isOurs } from '../../mesh/objects/ownership.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
@@ -21,7 +20,7 @@ import type { PreparedMesh } from './prepare-mesh.ts';
 export interface PreparedPrune {
   /** Absent where no peer has to go. */
   parting: PreparedDisconnect | undefined;
-  /** Clusters that have gone from the file and have no other peer: what meshctl made there goes too. */
+  /** Clusters that have gone from the file and have no peer that stays: what meshctl made there goes too. */
   leaving: readonly { target: Target; draft: DisableDraft }[];
   /** Services that no file names are global no longer. */
   services: readonly Step[];
@@ -74,12 +73,23 @@ export async function preparePrune(
   ]);
   const targets = [...members.map(({ target }) => target), ...outside];
   const parting = prepareParting(targets, dials, [...snapshots, ...read]);
-  const leaving = await draftLeaving(flow, outside, read, own, waitMs);
+  const gone = leavingClusters(
+    read,
+    own.map(({ name }) => name),
+  );
+  const leaving = await Promise.all(
+    outside
+      .filter(({ client }) => gone.some(({ context }) => context === client.context))
+      .map(async (target) => ({
+        target,
+        draft: await draftDisable(flow, target, { keepCertificates: false, waitMs }),
+      })),
+  );
   return {
     parting,
     leaving,
     services: removed,
-    effects: [...cutBy(dials), ...parting.effects],
+    effects: [...cutBy(dials), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,
       ...leaving.flatMap(({ draft }) => draft.notes),
@@ -88,36 +98,21 @@ export async function preparePrune(
   };
 }
 
-/** Of clusters that have gone, those that know nobody but clusters of the file, and that meshctl has enabled. */
-async function draftLeaving(
-  flow: Flow,
-  outside: readonly Target[],
-  read: readonly ClusterSnapshot[],
-  own: readonly DisconnectedCluster[],
-  waitMs: number,
-): Promise<PreparedPrune['leaving']> {
-  const gone = new Set([...own.map(({ name }) => name), ...read.map(clusterNameOf)]);
-  const alone = outside.filter((_, index) => {
-    const snapshot = read[index];
-    return (
-      snapshot !== undefined &&
-      isOurs(apiserverDeployment(snapshot)) &&
-      knownPeers(snapshot).every((peer) => gone.has(peer))
-    );
-  });
-  return Promise.all(
-    alone.map(async (target) => ({
-      target,
-      draft: await draftDisable(flow, target, { keepCertificates: false, waitMs }),
-    })),
-  );
-}
-
 function cutBy(dials: readonly [DisconnectedCluster, DisconnectedCluster][]): PeerEffect[] {
   return dials.flatMap(([client, server]): PeerEffect[] =>
     client.snapshot
       ? [{ cluster: client.context, peer: server.name, becomes: 'cut', why: 'no file has this connection' }]
       : [],
+  );
+}
+
+/** Clusters that leave end their connections with each other too, which no file's cluster had a part in. */
+function cutByLeaving(leaving: readonly ClusterSnapshot[]): PeerEffect[] {
+  const names = leaving.map(clusterNameOf);
+  return leaving.flatMap((snapshot) =>
+    knownPeers(snapshot)
+      .filter((peer) => names.includes(peer))
+      .map((peer): PeerEffect => ({ cluster: snapshot.context, peer, becomes: 'cut', why: 'both leave the mesh' })),
   );
 }
 
@@ -134,7 +129,7 @@ function pointingHere(
       const known = extra.strangers.find(({ peer }) => peer === name)?.knownBy ?? [];
       const words = ['--peer', known.join(',')];
       const forget = meshctlCommand('clustermesh disconnect', { context: unnamedContext(name) }, words);
-      return `no context leads to "${name}": it still points here, and Cluster Mesh stays enabled there → ${forOtherOwners(forget, '', others)}`;
+      return `no context that answers leads to "${name}": it still points here, and Cluster Mesh stays enabled there → ${forOtherOwners(forget, '', others)}`;
     });
 }
 

@@ -1,5 +1,7 @@
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { isOurs } from '../objects/ownership.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { configuredPeers, knownPeers } from '../peers/peers.ts';
 import type { MeshSpec } from './mesh-spec.ts';
@@ -42,4 +44,21 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
     dials: [...new Map(dials.map((dial) => [dialKey(dial.from, dial.to), dial])).values()],
     strangers: [...strangers].map(([peer, knownBy]) => ({ peer, knownBy })),
   };
+}
+
+/**
+ * Of clusters that have gone from the file, those that leave the mesh: meshctl has enabled them, and they know nobody but
+ * clusters of the file and others that leave.
+ * @param outside clusters that no file has and that were read
+ * @param own names of the clusters of the file
+ */
+export function leavingClusters(outside: readonly ClusterSnapshot[], own: readonly string[]): ClusterSnapshot[] {
+  let leaving = outside.filter((snapshot) => isOurs(apiserverDeployment(snapshot)));
+  // One that stays keeps those that it knows, and these keep others.
+  for (;;) {
+    const gone = new Set([...own, ...leaving.map(clusterNameOf)]);
+    const next = leaving.filter((snapshot) => knownPeers(snapshot).every((peer) => gone.has(peer)));
+    if (next.length === leaving.length) return next;
+    leaving = next;
+  }
 }
