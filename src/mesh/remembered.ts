@@ -19,3 +19,13 @@ export function remembered<In, Out>(
     return made;
   };
 }
+
+/** The same for what is known by itself: an object is not judged again for as long as somebody holds it. */
+export function rememberedOf<In extends object, Out>(work: (given: In) => Out): (given: In) => Out {
+  const known = new WeakMap<In, { made: Out }>();
+  return (given) => {
+    const { made } = known.get(given) ?? { made: work(given) };
+    known.set(given, { made });
+    return made;
+  };
+}

@@ -9,6 +9,7 @@ import { faultsOf } from '../faults/faults-of.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { forOtherOwners } from '../peers/peers-of-others.ts';
+import { remembered, rememberedOf } from '../remembered.ts';
 import type { Finding, Subject } from './check.ts';
 import { findingOf, type MeshCheck } from './mesh-input.ts';
 
@@ -32,6 +33,11 @@ const TITLES: Readonly<Partial<Record<FaultId, string>>> = {
   'users-unreadable': 'the list of etcd users for peers can be read',
 };
 
+/** Each of these checks asks for its own faults of the same clusters, at the same moment. */
+const faultsIn = rememberedOf((cluster: ClusterSnapshot) =>
+  remembered((ms: number) => faultsOf(cluster, { now: new Date(ms) }), 1),
+);
+
 /** What runs keeps what it has mounted; a check for each thing that would not come back after a restart. */
 export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(([id, title]): MeshCheck => {
   const isOfPeers = id.startsWith('peer');
@@ -44,7 +50,7 @@ export const STANDING_CHECKS: readonly MeshCheck[] = Object.entries(TITLES).map(
     run: ({ clusters, now }, all) => {
       const contexts = new Map(all.map((cluster) => [clusterNameOf(cluster), cluster.context]));
       return clusters.flatMap((cluster) =>
-        faultsOf(cluster, { now })
+        faultsIn(cluster)(now.getTime())
           .filter((fault) => fault.id === id)
           .map((fault): Finding => {
             const { peer, peers = peer === undefined ? [] : [peer], object, key = '' } = fault;
