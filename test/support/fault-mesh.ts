@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { InterceptedRequest } from '../../src/sandbox/options.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { type CliOptions, type CliResult, runCli } from './cli.ts';
-import { lookByChecks, lookByStatus } from './open-look.ts';
+import { lookByStatusAndChecks } from './open-look.ts';
 import {
   agentReports,
   eventually,
@@ -89,11 +89,7 @@ export async function startFaultMesh(): Promise<FaultMesh> {
   const areReady = (texts: readonly string[]) => texts.every((text) => text === READY);
   const isConnected = async () => areReady(await reports());
 
-  const isWell = async () => {
-    const contexts = [ONE, TWO];
-    if (!(await lookByStatus(sandbox, contexts))) return false;
-    return (await lookByChecks(sandbox, contexts)).every(({ severity }) => severity !== 'fail');
-  };
+  const isWell = () => lookByStatusAndChecks(sandbox, [ONE, TWO]);
 
   function redial(): void {
     sandbox.network.cutLink(one.name, two.name);

@@ -3,6 +3,7 @@ import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.t
 import { createAuthority } from '../../src/pki/authority.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { podsOf, refOfObject } from './cluster-pods.ts';
 import { found, refsOf } from './sandbox-mesh.ts';
 
 export const SERVER_CERT = 'clustermesh-apiserver-server-cert';
@@ -97,13 +98,7 @@ export function neverJoined({ one, two }: Record<'one' | 'two', SandboxCluster>)
   }
 }
 
-/** The pods of a cluster's clustermesh-apiserver. */
-function apiserverPodsOf({ store, namespace }: SandboxCluster): ObjectRef[] {
-  const pods = store.list({ apiVersion: 'v1', kind: 'Pod', namespace, labels: { 'k8s-app': 'clustermesh-apiserver' } });
-  return pods.map(({ apiVersion, kind, metadata: { name } }) => ({ apiVersion, kind, namespace, name }));
-}
-
 /** Its successor starts with what the objects say now. */
 export function restartApiserver(cluster: SandboxCluster): void {
-  for (const ref of apiserverPodsOf(cluster)) cluster.store.delete(ref);
+  for (const pod of podsOf(cluster, 'clustermesh-apiserver')) cluster.store.delete(refOfObject(pod));
 }

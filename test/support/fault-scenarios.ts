@@ -40,7 +40,8 @@ interface Seen {
   check: CliResult;
   certs: CliResult;
   connect: CliResult;
-  enable: CliResult;
+  /** Absent where it has nothing to do with the fault. */
+  enable: CliResult | undefined;
 }
 
 function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
@@ -49,6 +50,7 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
   // What was seen is still so for the first that mends it: to see, nothing was written.
   let isArranged = false;
   const enableWords = [...ENABLE, '--context', fault.enableAt ?? TWO];
+  const isUnconcerned = (adviser: Adviser) => fault.unconcerned?.includes(adviser) ?? false;
   const attempts = new Map<string, Promise<void>>();
   // A pending one must still fail, so that it is noticed when it no longer does.
   const runnerOf = (aspect: Aspect) =>
@@ -78,7 +80,7 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
       check: await mesh.meshctl(CHECK),
       certs: await mesh.meshctl(CERTS),
       connect: await mesh.meshctl([...CONNECT, '--dry-run', '-o', 'json']),
-      enable: await mesh.meshctl([...enableWords, '--dry-run', '-o', 'json']),
+      enable: isUnconcerned('enable') ? undefined : await mesh.meshctl([...enableWords, '--dry-run', '-o', 'json']),
     };
     looked = requireLooks(seen);
     await looked.catch(() => undefined);
@@ -92,7 +94,7 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
 
   test('says status', 'status names it', () => {
     expect(seen.statusIds).toEqual(expect.arrayContaining([...fault.status]));
-    const clean = fault.harmless || fault.unconcerned?.includes('status');
+    const clean = fault.harmless || isUnconcerned('status');
     expect(clean ? seen.status.exitCode === 0 : [1, 3].includes(seen.status.exitCode), textOf(seen.status)).toBe(true);
   });
   test('says check', 'check finds it', () => {
@@ -120,23 +122,23 @@ function oneFault(fault: FaultEntry, meshOf: () => FaultMesh): void {
     const mesh = meshOf();
     if (adviser === 'status' || adviser === 'check') {
       const commands = printedCommands(seen[adviser]).filter((command) => !isLook(command));
-      const unconcerned = fault.unconcerned?.includes(adviser) ?? false;
-      if (commands.length === 0 && (fault.operator || unconcerned || fault.looks?.includes(adviser))) return;
+      if (commands.length === 0 && (fault.operator || isUnconcerned(adviser) || fault.looks?.includes(adviser))) return;
       if (commands.length === 0 && seen[adviser].exitCode === 0) throw new Error(`${adviser} is content with it`);
       await once(commands);
       return;
     }
-    if (fault.unconcerned?.includes(adviser)) return;
+    const planned = seen[adviser];
+    if (isUnconcerned(adviser) || !planned) return;
     // What is planned is carried out, and what is refused, mended as it says; where all is kept, status and check go on.
-    const verdict = verdictOf(seen[adviser]);
+    const verdict = verdictOf(planned);
     if (verdict === 'keeps' && !fault.waits?.includes(adviser)) return;
     const argv = [...(adviser === 'connect' ? CONNECT : enableWords), '--kubeconfig', mesh.kubeconfigPath];
     const carryOut: PrintedCommand = { line: argv.join(' '), program: 'meshctl', argv };
     const commands = ['changes', 'keeps'].includes(verdict)
       ? [carryOut]
-      : hintedCommands(seen[adviser]).filter((command) => !isLook(command));
+      : hintedCommands(planned).filter((command) => !isLook(command));
     if (commands.length === 0 && (fault.operator || fault.looks?.includes(adviser))) return;
-    if (commands.length === 0) throw new Error(`it is refused, and no next step mends it: ${textOf(seen[adviser])}`);
+    if (commands.length === 0) throw new Error(`it is refused, and no next step mends it: ${textOf(planned)}`);
     await once(commands);
   }
 

@@ -5,7 +5,10 @@
 import { checkClusters } from '../../src/flows/checks/check.ts';
 import type { Flow, Target } from '../../src/flows/flow.ts';
 import { isHealthy, lookAtClusters } from '../../src/flows/status/status.ts';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import type { ExecResult } from '../../src/kube/exec.ts';
 import type { CheckEntry } from '../../src/mesh/checks/catalogue.ts';
+import { rememberReads } from '../../src/snapshot/remember-reads.ts';
 import { briskClock } from './brisk-clock.ts';
 import { eventually, found, type TestSandbox } from './sandbox-mesh.ts';
 import { CHECKOUT } from './schemas.ts';
@@ -43,6 +46,32 @@ export async function lookByChecks(
 /** Whether `clustermesh status` would exit 0. */
 export async function lookByStatus(sandbox: TestSandbox, contexts: readonly string[]): Promise<boolean> {
   return isHealthy(await lookAtClusters(flow, targetsOf(sandbox, contexts), POLL));
+}
+
+/** Whether `clustermesh status` would exit 0 and no check would fail, both by what is seen in one moment. */
+export async function lookByStatusAndChecks(sandbox: TestSandbox, contexts: readonly string[]): Promise<boolean> {
+  const targets = targetsOf(sandbox, contexts).map(({ client, namespace }) => ({
+    client: ofOneLook(client),
+    namespace,
+  }));
+  if (!isHealthy(await lookAtClusters(flow, targets, POLL))) return false;
+  const { entries } = await checkClusters(flow, targets, { pre: false, categories: [], suppress: [], ...POLL });
+  return entries.every(({ severity }) => severity !== 'fail');
+}
+
+/** Reads each object and asks each program once. */
+function ofOneLook(client: ClusterClient): ClusterClient {
+  const answers = new Map<string, Promise<ExecResult>>();
+  return {
+    ...rememberReads(client),
+    exec(options) {
+      const { namespace, pod, container, command } = options;
+      const key = JSON.stringify([namespace, pod, container, command]);
+      const answer = answers.get(key) ?? client.exec(options);
+      answers.set(key, answer);
+      return answer;
+    },
+  };
 }
 
 /** Waits until `clustermesh status` would exit 0, as `status --wait` does. */

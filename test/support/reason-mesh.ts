@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { FailureClass } from '../../src/mesh/status/failure-reason.ts';
 import type { StatusComponent } from '../../src/mesh/status/status.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { restorerOf, type Undo } from './check-scenarios.ts';
+import { nudge } from './cluster-pods.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from './e2e-cli.ts';
 import { eventually, found, refs, setSecret, startTestSandbox, type TestSandbox } from './sandbox-mesh.ts';
 
@@ -78,21 +78,4 @@ export async function startReasonMesh(kvstoremesh: boolean): Promise<ReasonMesh>
       expect(report.healthy).toBe(false);
     },
   };
-}
-
-/** The pods of an app of Cilium's. */
-export function podsOf({ store }: SandboxCluster, app: string): KubeObject[] {
-  return store.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', labels: { 'k8s-app': app } });
-}
-
-function nudge(cluster: SandboxCluster): void {
-  for (const app of ['clustermesh-apiserver', 'cilium']) {
-    for (const { apiVersion, kind, metadata } of podsOf(cluster, app)) {
-      const { namespace, name, annotations } = metadata;
-      const nudges = Number(annotations?.nudges ?? 0) + 1;
-      cluster.store.update({ apiVersion, kind, namespace, name }, (pod) => {
-        pod.metadata.annotations = { ...annotations, nudges: String(nudges) };
-      });
-    }
-  }
 }

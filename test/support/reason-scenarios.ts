@@ -5,8 +5,9 @@ import { issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { lasting, serverCertificateSpec } from './certificate-specs.ts';
 import { configure, cutLink, edit, restorerOf, type Undo } from './check-scenarios.ts';
+import { podsOf } from './cluster-pods.ts';
 import { enable } from './e2e-cli.ts';
-import { podsOf, type ReasonMesh, startReasonMesh } from './reason-mesh.ts';
+import { type ReasonMesh, startReasonMesh } from './reason-mesh.ts';
 import { eventually, found, issueInto, peerCertificateSpec, refs, setSecret, setUsers } from './sandbox-mesh.ts';
 
 const SERVER_CERT = 'clustermesh-apiserver-server-cert';

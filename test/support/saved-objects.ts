@@ -1,6 +1,9 @@
-import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { setImmediate as laterTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
+import { nudge, podsOf, refOfObject } from './cluster-pods.ts';
 
 /** What a fault or a command may change; what controllers make of it follows. */
 const KINDS = [
@@ -15,7 +18,7 @@ const KINDS = [
 
 /** The objects of some clusters as they were: with their uids, their owners and who wrote which field. */
 export interface SavedObjects {
-  /** Makes them so again, and has Cilium's pods started anew where anything was otherwise. */
+  /** Makes them so again, and lets Cilium's programs know. Resolves when their pods are ready. */
   restore(): Promise<void>;
 }
 
@@ -24,21 +27,16 @@ export function saveObjects(clusters: readonly SandboxCluster[]): SavedObjects {
   return {
     async restore() {
       for (const { cluster, objects } of saved) {
-        if (!rollBackCluster(cluster, objects)) continue;
-        // Programs know the CA, the users and the name that were there when they started.
-        for (const pod of podsOf(cluster)) remove(cluster, pod);
+        const changes = rollBackCluster(cluster, objects);
+        if (changes.length === 0) continue;
+        if (changes.every(isTakenUp)) nudge(cluster);
+        else for (const pod of podsOf(cluster)) remove(cluster, pod);
       }
+      // Kubelets look in the turn after a nudge.
+      await laterTurn();
       await Promise.all(clusters.map((cluster) => cluster.settled()));
     },
   };
-}
-
-function podsOf({ store, namespace }: SandboxCluster): KubeObject[] {
-  return store.list({ apiVersion: 'v1', kind: 'Pod', namespace });
-}
-
-function refOfObject({ apiVersion, kind, metadata }: KubeObject): ObjectRef {
-  return { apiVersion, kind, namespace: metadata.namespace, name: metadata.name };
 }
 
 function remove({ store }: SandboxCluster, object: KubeObject): void {
@@ -50,8 +48,14 @@ function objectsOf({ store }: SandboxCluster): Map<string, KubeObject> {
   return new Map(objects.map((object) => [JSON.stringify(refOfObject(object)), object]));
 }
 
-/** @returns whether any was not as saved */
-function rollBackCluster(cluster: SandboxCluster, saved: ReadonlyMap<string, KubeObject>): boolean {
+/** An object as it was found, and as it was saved. */
+interface Change {
+  found: KubeObject | undefined;
+  saved: KubeObject | undefined;
+}
+
+/** @returns those that were not as saved */
+function rollBackCluster(cluster: SandboxCluster, saved: ReadonlyMap<string, KubeObject>): Change[] {
   const { log, kinds } = (cluster.store as ClusterStore).state;
   const live = objectsOf(cluster);
   const strays = [...live].filter(([key]) => !saved.has(key));
@@ -62,7 +66,10 @@ function rollBackCluster(cluster: SandboxCluster, saved: ReadonlyMap<string, Kub
   for (const [, object] of [...strays, ...anew]) remove(cluster, object);
   const changed = [...saved].filter(([key, object]) => bodyOf(live.get(key)) !== bodyOf(object));
   for (const [, object] of changed) log.put(kinds.require(object.apiVersion, object.kind), object);
-  return strays.length + changed.length > 0;
+  return [
+    ...strays.map(([, found]) => ({ found, saved: undefined })),
+    ...changed.map(([key, object]) => ({ found: live.get(key), saved: object })),
+  ];
 }
 
 /** Without what the API server counts up, and what controllers write of it. */
@@ -70,4 +77,22 @@ function bodyOf(object: KubeObject | undefined): string | undefined {
   if (!object) return undefined;
   const { resourceVersion: _version, generation: _generation, ...metadata } = object.metadata;
   return JSON.stringify({ ...object, metadata, status: undefined });
+}
+
+/** Kinds that programs do not know, or look at anew each time. */
+const LOOKED_AT = ['Service', 'CiliumNetworkPolicy', 'NetworkPolicy'];
+
+/**
+ * Whether programs that run take it up. Of all else they know what was there when they started: CAs, what cilium-config says,
+ * what an account may do.
+ */
+function isTakenUp({ found, saved }: Change): boolean {
+  const { kind = '', metadata } = found ?? saved ?? {};
+  if (LOOKED_AT.includes(kind)) return true;
+  if (kind === 'ConfigMap') return metadata?.name === 'clustermesh-remote-users';
+  return kind === 'Secret' && isDeepStrictEqual(caIn(found), caIn(saved));
+}
+
+function caIn(secret: KubeObject | undefined): unknown {
+  return (secret?.data as Record<string, string> | undefined)?.['ca.crt'];
 }
