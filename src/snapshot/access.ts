@@ -18,12 +18,16 @@ import { APISERVER } from '../mesh/objects/names.ts';
 export async function readMissingAccess(
   client: ClusterClient,
   namespace: string,
-  deployment: KubeObject | undefined,
+  deployment: Promise<KubeObject | undefined>,
 ): Promise<LostAccess[] | undefined> {
-  const account = accountRef(namespace, deployment);
-  const [found, lost] = await Promise.all([readRef(client, account), readLostRights(client, account)]);
+  const account = deployment.then((live) => accountRef(namespace, live));
+  const [ref, found, lost] = await Promise.all([
+    account,
+    account.then((live) => readRef(client, live)),
+    readLostRights(client, account),
+  ]);
   if (!found && !lost) return undefined;
-  return [...(found && !found.object ? [account] : []), ...(lost ?? [])];
+  return [...(found && !found.object ? [ref] : []), ...(lost ?? [])];
 }
 
 /** An object, as far as there is one; undefined where it may not be read. */
@@ -32,9 +36,12 @@ function readRef(client: ClusterClient, ref: ObjectRef): Promise<{ object: KubeO
 }
 
 /** The role and the binding that an account lacks; undefined where that may not be seen. */
-async function readLostRights(client: ClusterClient, account: ObjectRef): Promise<LostAccess[] | undefined> {
+async function readLostRights(
+  client: ClusterClient,
+  accountRead: Promise<ObjectRef>,
+): Promise<LostAccess[] | undefined> {
   const usual = { ...CLUSTER_ROLE_BINDINGS, name: APISERVER };
-  const binding = await readRef(client, usual);
+  const [binding, account] = await Promise.all([readRef(client, usual), accountRead]);
   const given = binding?.object && roleGivenTo(binding.object, account);
   const role = await readRef(client, clusterRoleRef(given ?? APISERVER));
   const isEmptied = role?.object !== undefined && !readsCilium(role.object);

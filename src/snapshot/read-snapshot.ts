@@ -71,7 +71,7 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
     }
   };
   const lives = refs.map(read);
-  const deploymentAt = refs.findIndex((ref) => keyOf(ref) === keyOf(apiserverDeploymentRef(namespace)));
+  const deployment = lives[refs.findIndex((ref) => keyOf(ref) === keyOf(apiserverDeploymentRef(namespace)))];
   const apiGroupsRead = full ? client.apiGroups() : Promise.resolve([]);
   const probes = purpose === 'enable' ? apiGroupsRead.then((groups) => readProbes(client, groups)) : undefined;
   const nodePorts = purpose === 'enable' ? readUsedNodePorts(client, namespace) : undefined;
@@ -104,8 +104,8 @@ export async function readSnapshot(client: ClusterClient, options: SnapshotOptio
       client.get(configMapRef(namespace, CILIUM_CONFIG)),
       purpose === 'health' ? undefined : client.get(daemonSetRef),
       Promise.all(lives),
-      purpose === 'health' || options.access
-        ? lives[deploymentAt]?.then((deployment) => readMissingAccess(client, namespace, deployment))
+      deployment && (purpose === 'health' || options.access)
+        ? readMissingAccess(client, namespace, deployment)
         : undefined,
     ]);
   const config = ciliumConfig && dataOf(ciliumConfig);

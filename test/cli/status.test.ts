@@ -37,6 +37,13 @@ describe('status of several clusters', () => {
     );
   });
 
+  it('asks for nothing twice', async () => {
+    const { stderr } = await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-2', '--debug']);
+    const requests = stderr.split('\n').flatMap((line) => /^GET (\S+)/.exec(line)?.[1] ?? []);
+    expect(requests.length).toBeGreaterThan(10);
+    expect(requests.filter((one, index) => requests.indexOf(one) !== index)).toEqual([]);
+  });
+
   it('--all takes the contexts that run Cilium', async () => {
     const result = await meshctl.ok(['clustermesh', 'status', '--all', '-o', 'json']);
     const report = jsonOf(result) as unknown as MeshStatusReport & { kind: string };

@@ -131,7 +131,7 @@ describe('what a clustermesh-apiserver reads its cluster as', () => {
       ['get ServiceAccount', 'get ClusterRole', 'get ClusterRoleBinding', 'list ClusterRoleBinding'],
     ],
   ])('%s', async (_what, name, objects, missing, forbidden = []) => {
-    const found = await readMissingAccess(clientOf(objects, forbidden), NAMESPACE, deploymentAs(name));
+    const found = await readMissingAccess(clientOf(objects, forbidden), NAMESPACE, Promise.resolve(deploymentAs(name)));
     expect(found?.map((ref) => `${ref.kind} ${ref.name}`)).toEqual(missing);
   });
 

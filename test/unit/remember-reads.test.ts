@@ -30,6 +30,16 @@ test('each object and each list is asked for once, also at the same time; anothe
   expect(asked.slice(6)).toEqual(['get cilium-config']);
 });
 
+test('what has been read just before is not read again', async () => {
+  const asked: string[] = [];
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'kube-system', name: 'cilium-config' } };
+  const get = async ({ name }: typeof config) => void asked.push(name);
+  const client = rememberReads({ get } as unknown as ClusterClient, [object]);
+  expect(await client.get(config)).toBe(object);
+  await client.get({ ...config, namespace: 'cilium' });
+  expect(asked).toEqual(['cilium-config']);
+});
+
 test('what is kept of a list is read once for who keeps the same', async () => {
   const asked: string[] = [];
   const client = rememberReads({

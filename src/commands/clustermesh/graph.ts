@@ -1,4 +1,5 @@
 import { lookAtClusters } from '../../flows/status/status.ts';
+import { asLooked } from '../../flows/targets/first-look.ts';
 import { graphOfStatus, type MeshGraph } from '../../mesh/status/mesh-graph.ts';
 import { evaluateMesh } from '../../mesh/status/mesh-status.ts';
 import { printable } from '../../views/printable.ts';
@@ -14,7 +15,7 @@ import type { GRAPH } from './graph-spec.ts';
 export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>): Promise<CommandResult> {
   const mesh = await withAnsweringClusters(context, flags, async (targets, silent) => {
     const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
-    const { reports, unreachable } = await lookAtClusters(context, targets, options);
+    const { reports, unreachable } = await lookAtClusters(context, targets.map(asLooked), options);
     return printable(evaluateMesh(reports, [...unreachableData(silent), ...unreachable]));
   });
   const graph = graphOfStatus(mesh);

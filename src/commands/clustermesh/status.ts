@@ -1,9 +1,12 @@
 import type { Target } from '../../flows/flow.ts';
-import { withInvitations } from '../../flows/invitation/pending.ts';
+import { readInvitationsIfAllowed, withInvitations } from '../../flows/invitation/pending.ts';
 import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../../flows/status/status.ts';
+import { asLooked, type FirstLook } from '../../flows/targets/first-look.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import type { Contexts } from '../../mesh/faults/fault-advice.ts';
+import type { InvitationRecord } from '../../mesh/invitation/record.ts';
 import { evaluateMesh } from '../../mesh/status/mesh-status.ts';
+import type { StatusReport } from '../../mesh/status/status.ts';
 import { adviseMesh, unknownContexts } from '../../mesh/status/status-reasons.ts';
 import { printable } from '../../views/printable.ts';
 import { meshStatusText } from '../../views/status/matrix-view.ts';
@@ -37,13 +40,15 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
   };
   const waitMs = flags.wait ? flags.waitDuration : 0;
   const deadline = context.clock.ms() + waitMs;
-  const work = async (answered: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
+  const work = async (answered: readonly FirstLook[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
     const several = flags.all === true || answered.length + silent.length > 1;
     const contexts = knownContexts(context, flags);
     const others = several ? [] : await onlyOther(context, flags, answered);
     const asked = [...answered, ...silent.flatMap(({ target }) => target ?? [])];
-    const resultOf = async (seen: Look) => {
-      const look = await withAllInvitations(context, asked, seen);
+    const resultOf = async (seen: Look, read?: Invitations) => {
+      const isSeen = ({ client }: Target) => seen.reports.some((report) => report.context === client.context);
+      const invitations = read ?? (await readAllInvitations(context, asked.filter(isSeen)));
+      const look = withAllInvitations(seen, invitations, context.now());
       return statusResult(look, flags, { several, others, contexts: await contexts(look) });
     };
     // A mesh of which a cluster cannot be asked is not known to be healthy.
@@ -57,21 +62,32 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
       return { kind: 'StatusReport', data: {}, text: () => '' };
     }
     if (answered.length === 0) return resultOf(complete({ reports: [], unreachable: [] }));
-    const look = flags.wait
-      ? await waitForHealth(context, answered, options, Math.max(0, deadline - context.clock.ms()))
-      : await lookAtClusters(context, answered, options);
-    return resultOf(complete(look));
+    if (flags.wait) {
+      const leftMs = Math.max(0, deadline - context.clock.ms());
+      return resultOf(complete(await waitForHealth(context, answered, options, leftMs)));
+    }
+    const [look, invitations] = await Promise.all([
+      lookAtClusters(context, answered.map(asLooked), options),
+      readAllInvitations(context, answered),
+    ]);
+    return resultOf(complete(look), invitations);
   };
   return withAnsweringClusters(context, flags, work, waitMs);
 }
 
+/** By context. */
+type Invitations = ReadonlyMap<string, readonly InvitationRecord[]>;
+
+async function readAllInvitations(context: CommandContext, targets: readonly Target[]): Promise<Invitations> {
+  const read = async (target: Target) =>
+    [target.client.context, await readInvitationsIfAllowed(context, target)] as const;
+  return new Map(await Promise.all(targets.map(read)));
+}
+
 /** The reports with the invitations that wait: who has to act is part of how a cluster stands. */
-async function withAllInvitations(context: CommandContext, targets: readonly Target[], look: Look): Promise<Look> {
-  const reports = look.reports.map((report) => {
-    const target = targets.find(({ client }) => client.context === report.context);
-    return target ? withInvitations(context, target, report) : report;
-  });
-  return { ...look, reports: await Promise.all(reports) };
+function withAllInvitations(look: Look, invitations: Invitations, now: Date): Look {
+  const withOwn = (report: StatusReport) => withInvitations(report, invitations.get(report.context) ?? [], now);
+  return { ...look, reports: look.reports.map(withOwn) };
 }
 
 /**

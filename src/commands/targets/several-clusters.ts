@@ -1,4 +1,5 @@
 import type { Target } from '../../flows/flow.ts';
+import type { FirstLook } from '../../flows/targets/first-look.ts';
 import type { Unanswered } from '../../flows/where-it-succeeds.ts';
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
@@ -41,7 +42,7 @@ export function openingOf({
 export async function withChosenClusters<T>(
   context: CommandContext,
   flags: SeveralClustersFlags,
-  work: (targets: readonly Target[], silent: readonly SilentCluster[]) => Promise<T>,
+  work: (targets: readonly FirstLook[], silent: readonly SilentCluster[]) => Promise<T>,
 ): Promise<T> {
   return withWritableClusters(context, flags, async (targets, silent) => {
     const [first] = silent;
@@ -54,7 +55,7 @@ export async function withChosenClusters<T>(
 export async function withWritableClusters<T>(
   context: CommandContext,
   flags: SeveralClustersFlags,
-  work: (targets: readonly Target[], silent: readonly SilentCluster[]) => Promise<T>,
+  work: (targets: readonly FirstLook[], silent: readonly SilentCluster[]) => Promise<T>,
 ): Promise<T> {
   return withAnsweringClusters(context, flags, async (targets, silent) => {
     const [first] = silent;
@@ -87,7 +88,7 @@ export function withUnanswered(result: CommandResult, silent: readonly Unanswere
 export async function withAnsweringClusters<T>(
   context: CommandContext,
   flags: SeveralClustersFlags,
-  work: (targets: readonly Target[], silent: readonly SilentCluster[]) => Promise<T>,
+  work: (targets: readonly FirstLook[], silent: readonly SilentCluster[]) => Promise<T>,
   waitMs = 0,
 ): Promise<T> {
   return withFoundClusters(context, flags, choiceOf(flags), async (found) => {

@@ -28,7 +28,7 @@ import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/rea
 import { draftEnable } from '../enable/draft-enable.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { withInvitations } from '../invitation/pending.ts';
+import { readInvitationsIfAllowed, withInvitations } from '../invitation/pending.ts';
 import { type Agent, listAgents } from '../status/ask-agents.ts';
 import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
@@ -158,9 +158,12 @@ async function observe(
 
 /** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */
 async function askAgents(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
-  const { report, snapshot } = await pollStatus(flow, target, options);
+  const [{ report, snapshot }, invitations] = await Promise.all([
+    pollStatus(flow, target, options),
+    readInvitationsIfAllowed(flow, target),
+  ]);
   const explained = report.healthy ? report : await explainProblems(flow, target, report);
-  return { report: await withInvitations(flow, target, explained), snapshot };
+  return { report: withInvitations(explained, invitations, flow.now()), snapshot };
 }
 
 /** What an enable that keeps all choices as they are would change. */

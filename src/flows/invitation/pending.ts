@@ -6,19 +6,20 @@ import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { readInvitations } from './read-invitations.ts';
 
-/**
- * A report with the invitations for which somebody still has to act; without them where they cannot be read: what was seen
- * of the connections is worth more.
- */
-export async function withInvitations(flow: Flow, target: Target, report: StatusReport): Promise<StatusReport> {
-  const kept = await readInvitations(target, flow.signal).catch((error: unknown) => {
+/** The invitations of a cluster, for its report; none where they cannot be read: what is seen of connections is worth more. */
+export async function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<InvitationRecord[]> {
+  try {
+    return (await readInvitations(target, flow.signal)).map(({ record }) => record);
+  } catch (error) {
     flow.signal.throwIfAborted();
     if (error instanceof MeshctlError) return [];
     throw error;
-  });
-  const now = flow.now();
-  const invitations = kept
-    .map(({ record }) => record)
+  }
+}
+
+/** A report with the invitations for which somebody still has to act. @param records those of the cluster */
+export function withInvitations(report: StatusReport, records: readonly InvitationRecord[], now: Date): StatusReport {
+  const invitations = records
     .filter((record, index, all) => isPending(record, now) && !isOutdated(record, all.slice(index + 1), report))
     .map((record) => standingOf(record, report.context, now, { isConnected: isConnectedTo(record, report) }));
   return invitations.length > 0 ? { ...report, invitations } : report;

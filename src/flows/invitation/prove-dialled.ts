@@ -116,9 +116,10 @@ async function presentedSerials(
   kvstoremesh: boolean,
   peer: string,
 ): Promise<(string | undefined)[]> {
-  const { selector, container, troubleshoot } = kvstoremesh ? REPLICAS : AGENTS;
+  const program = kvstoremesh ? REPLICAS : AGENTS;
+  const { selector, container, troubleshoot } = program;
   const pods = await client.listAll({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: selector });
-  const running = pods.map(factsOf).filter((pod) => pod.running && !pod.deleted);
+  const running = pods.map((pod) => factsOf(pod, program)).filter((pod) => pod.running && !pod.deleted);
   return Promise.all(
     running.slice(0, kvstoremesh ? undefined : MOST_AGENTS).map(async ({ name: pod }) => {
       try {

@@ -9,6 +9,7 @@ import {
   KVSTOREMESH_TROUBLESHOOT,
 } from '../../mesh/objects/names.ts';
 import { isPodRunning, nodeOf } from '../../mesh/objects/pods.ts';
+import { podSpec } from '../../mesh/objects/workload.ts';
 import {
   type RemoteClusterReport,
   remoteClusters,
@@ -22,6 +23,8 @@ export interface PodFacts {
   name: string;
   uid: string | undefined;
   node: string | undefined;
+  /** It has the container of the program that it was listed for. */
+  hasProgram: boolean;
   running: boolean;
   deleted: boolean;
 }
@@ -60,9 +63,16 @@ export const REPLICAS: StatusProgram = {
 };
 
 /** A pod as it is remembered. */
-export function factsOf(pod: KubeObject): PodFacts {
+export function factsOf(pod: KubeObject, { container }: StatusProgram): PodFacts {
   const { name, uid, deletionTimestamp } = pod.metadata;
-  return { name, uid, node: nodeOf(pod), running: isPodRunning(pod), deleted: deletionTimestamp !== undefined };
+  return {
+    name,
+    uid,
+    node: nodeOf(pod),
+    hasProgram: podSpec(pod).containers?.some((one) => one.name === container) ?? false,
+    running: isPodRunning(pod),
+    deleted: deletionTimestamp !== undefined,
+  };
 }
 
 /** What a program's output says, or why it says nothing. */

@@ -7,6 +7,7 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
 import { CILIUM_CONFIG, configMapRef } from '../../mesh/objects/names.ts';
 import { findCiliumNamespaces } from '../../snapshot/read-snapshot.ts';
+import { rememberReads } from '../../snapshot/remember-reads.ts';
 import type { Target } from '../flow.ts';
 
 /** Where Cilium runs unless it was installed elsewhere. */
@@ -19,6 +20,8 @@ const OLDEST_NAMESPACE: ObjectRef = { apiVersion: 'v1', kind: 'Namespace', name:
 export interface FirstLook extends Target {
   /** Its name in the mesh; undefined where no Cilium was found. */
   cluster: string | undefined;
+  /** Cilium's ConfigMap; undefined where no Cilium was found. */
+  config?: KubeObject | undefined;
   /** The same for all contexts that lead to this cluster; undefined where it may not be read. */
   uid: string | undefined;
   /** Where Cilium is instead, where a namespace was given and it is not there; as far as that may be seen. */
@@ -38,7 +41,7 @@ export async function lookAtCluster(client: ClusterClient, given: CiliumNamespac
   const cluster = config && clusterNameIn(config);
   // A namespace can be given by the name of a cluster, which is known only once Cilium is found.
   const namespace = (cluster === undefined ? undefined : given.of.get(cluster)) ?? location.namespace;
-  const look = { client, namespace, cluster, uid };
+  const look = { client, namespace, cluster, config, uid };
   if (namespace !== location.namespace) return { ...look, elsewhere: [location.namespace] };
   const isGiven = given.of.has(client.context) || given.others === namespace;
   if (config) return look;
@@ -46,6 +49,11 @@ export async function lookAtCluster(client: ClusterClient, given: CiliumNamespac
   const found = await findCiliumNamespaces(client);
   if (found.includes(namespace)) return { ...look, isConfigLost: true };
   return found.length > 0 ? { ...look, elsewhere: found } : look;
+}
+
+/** A cluster for the one pass that follows the look at once: what that has read is not asked for again. */
+export function asLooked({ client, namespace, config }: FirstLook): Target {
+  return { client: rememberReads(client, config ? [config] : []), namespace };
 }
 
 interface Location {

@@ -1,0 +1,159 @@
+import { expect, test } from 'vitest';
+import type { Flow } from '../../src/flows/flow.ts';
+import { pollStatus } from '../../src/flows/status/poll-status.ts';
+import type { ClusterClient } from '../../src/kube/client.ts';
+import type { ExecOptions } from '../../src/kube/exec.ts';
+import { MeshctlError } from '../../src/mesh/errors.ts';
+import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { briskClock } from '../support/brisk-clock.ts';
+import { CHECKOUT } from '../support/schemas.ts';
+import { apiserverDeployment, NOW, secretObject } from '../support/snapshots.ts';
+
+const silent = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
+const flow: Flow = {
+  progress: { start: () => silent, warn() {}, info() {} },
+  now: () => NOW,
+  clock: briskClock(),
+  signal: new AbortController().signal,
+  installation: CHECKOUT,
+};
+const options = { parallel: 50, nodeTimeoutMs: 10_000, redial: true };
+
+const config: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'cilium-config', namespace: 'kube-system' },
+  data: { 'cluster-name': 'mesh-1', 'cluster-id': '1' },
+};
+const file = (host: string) => `endpoints:\n- https://${host}:2379\n`;
+const KVSTOREMESH_ON = [
+  ...[config, apiserverDeployment()],
+  secretObject('cilium-kvstoremesh', { 'mesh-2': file('192.0.2.2') }),
+  secretObject('cilium-clustermesh', { 'mesh-2': file('clustermesh-apiserver.kube-system.svc') }),
+];
+const KVSTOREMESH_OFF = [
+  ...[config, apiserverDeployment({ kvstoremesh: false })],
+  secretObject('cilium-clustermesh', { 'mesh-2': file('192.0.2.2') }),
+];
+
+/** What a pod says of mesh-2. Cilium's words: pkg/kvstore/etcd.go. */
+const connected = { name: 'mesh-2', ready: true, connected: true, status: 'endpoint status checks are disabled' };
+const AGENT = 'cilium status -o json';
+const REPLICA = '/usr/bin/clustermesh-apiserver kvstoremesh-dbg status -o json';
+const REPLICA_DIALS = '/usr/bin/clustermesh-apiserver kvstoremesh-dbg troubleshoot';
+
+interface Cluster {
+  objects: readonly KubeObject[];
+  /** Of the clustermesh-apiserver's pod. */
+  containers?: readonly string[];
+  /** What each pod says of its peers. */
+  peers?: readonly object[];
+  /** Ends before an object is read. */
+  reading?: (asked: readonly string[]) => Promise<void>;
+  /** Ends before a program does. */
+  running?: (options: ExecOptions, asked: readonly string[]) => Promise<void>;
+}
+
+/** A cluster of one agent and one clustermesh-apiserver, and what is run in them. */
+function clusterOf({ objects, containers = ['kvstoremesh'], peers = [connected], reading, running }: Cluster) {
+  const asked: string[] = [];
+  const pod = (name: string, ...of: string[]) => ({
+    metadata: { name, namespace: 'kube-system', uid: name },
+    spec: { nodeName: 'node-1', containers: of.map((container) => ({ name: container })) },
+    status: { phase: 'Running' },
+  });
+  const client = {
+    context: 'one',
+    async get({ kind, name }: ObjectRef) {
+      await reading?.(asked);
+      const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+      return kind === 'Pod' ? pod(name) : found;
+    },
+    listAll: async () => [],
+    async *listPages({ labelSelector }: { labelSelector: string }) {
+      const isAgents = labelSelector.endsWith('=cilium');
+      yield { items: [isAgents ? pod('cilium', 'cilium-agent') : pod('apiserver', ...containers)] };
+    },
+    async exec(run: ExecOptions) {
+      const command = run.command.join(' ');
+      asked.push(command);
+      await running?.(run, asked);
+      const answer = command === AGENT ? { 'cluster-mesh': { clusters: peers } } : peers;
+      return { stdout: command === REPLICA_DIALS ? '' : JSON.stringify(answer), stderr: '', exitCode: 0 };
+    },
+  };
+  return { asked, target: { client: client as unknown as ClusterClient, namespace: 'kube-system' } };
+}
+
+/** Waits, without a time, until something holds. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('agents and KVStoreMesh are asked while it is still being read whom they are to be connected to', async () => {
+  const reading = (asked: readonly string[]) => until(() => asked.includes(AGENT) && asked.includes(REPLICA));
+  const { asked, target } = clusterOf({ objects: KVSTOREMESH_ON, reading });
+  const { report } = await pollStatus(flow, target, options);
+  expect(report).toMatchObject({ healthy: true, nodes: { total: 1 }, kvstoremesh: { replicas: 1 } });
+  expect(asked.sort()).toEqual([REPLICA, REPLICA_DIALS, AGENT].sort());
+});
+
+test('KVStoreMesh makes new connections while it says which it has', async () => {
+  const running = async ({ command }: ExecOptions, asked: readonly string[]) => {
+    if (command.join(' ') === REPLICA) await until(() => asked.includes(REPLICA_DIALS));
+  };
+  const { target } = clusterOf({ objects: KVSTOREMESH_ON, running });
+  const { report } = await pollStatus(flow, target, options);
+  expect(report.healthy).toBe(true);
+});
+
+test('nobody waits for new connections where there is none, and they are broken off', async () => {
+  let brokenOff = false;
+  const running = async ({ command, signal }: ExecOptions) => {
+    if (command.join(' ') !== REPLICA_DIALS) return;
+    await until(() => signal?.aborted === true);
+    brokenOff = true;
+    throw new MeshctlError('Interrupted', 'interrupted');
+  };
+  const { target } = clusterOf({ objects: KVSTOREMESH_ON, running, peers: [{ name: 'mesh-2' }] });
+  const { report } = await pollStatus(flow, target, options);
+  expect(report.healthy).toBe(false);
+  await until(() => brokenOff);
+});
+
+test.each([
+  ['is not asked, where it has no KVStoreMesh', ['apiserver']],
+  ['is not counted, where it still has a KVStoreMesh that nobody dials through', ['apiserver', 'kvstoremesh']],
+  ['is no problem, where a KVStoreMesh that nobody dials through does not answer', ['kvstoremesh']],
+])('without KVStoreMesh, the clustermesh-apiserver %s', async (_what, containers) => {
+  const running = async ({ container }: ExecOptions) => {
+    if (container === containers[0]) throw new MeshctlError('ExecFailed', 'broke off');
+  };
+  const { asked, target } = clusterOf({ objects: KVSTOREMESH_OFF, containers, running });
+  const { report } = await pollStatus(flow, target, options);
+  expect(report).toMatchObject({ healthy: true, nodes: { total: 1 }, kvstoremesh: { replicas: 0 }, problems: [] });
+  expect(asked.includes(REPLICA)).toBe(containers.includes('kvstoremesh'));
+});
+
+test('a clustermesh-apiserver that lacks KVStoreMesh where it is on, is asked all the same: that is a problem', async () => {
+  const { asked, target } = clusterOf({ objects: KVSTOREMESH_ON, containers: ['apiserver'] });
+  await pollStatus(flow, target, options);
+  expect(asked).toContain(REPLICA);
+});
+
+test('what keeps the cluster from being judged is said at once, and breaks off what is being asked', async () => {
+  const refused = new MeshctlError('Forbidden', 'may not read');
+  const signals: AbortSignal[] = [];
+  const reading = async (asked: readonly string[]) => {
+    await until(() => asked.includes(AGENT));
+    throw refused;
+  };
+  const running = async ({ signal }: ExecOptions) => {
+    if (signal) signals.push(signal);
+    await new Promise(() => undefined);
+  };
+  const { target } = clusterOf({ objects: KVSTOREMESH_ON, reading, running });
+  await expect(pollStatus(flow, target, options)).rejects.toBe(refused);
+  expect(signals.length).toBeGreaterThan(0);
+  expect(signals.every(({ aborted }) => aborted)).toBe(true);
+});
