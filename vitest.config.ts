@@ -4,14 +4,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that run sandboxes for long. One that begins last would run alone, while the other cores have nothing to do. */
 const LONG = /\/test\/(e2e|contract)\//;
+/** They wait more than they compute, so others have their time. */
+const LONGEST = /\/test\/(cli\/connectivity-test|contract\/writes-property)\.test\.ts$/;
 /** What they put into the place of modules of `src/` would stay for the files that come after them. */
 const WITH_OWN_MODULES = ['test/unit/rotation-model.test.ts'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isLong = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+    const rank = ({ moduleId }: TestSpecification) => (LONGEST.test(moduleId) ? 0 : LONG.test(moduleId) ? 1 : 2);
+    return sorted.sort((a, b) => rank(a) - rank(b));
   }
 }
 

@@ -34,8 +34,10 @@ const storeOf = (context: string) =>
   ).store;
 const fileOf = (context: string, peer: string) =>
   secretTexts(storeOf(context).get(refs.secret('cilium-kvstoremesh')))[peer] ?? '';
+/** Of a check on peers. */
 const findings = async (id: string) => {
-  const result = await clusters.meshctl(['clustermesh', 'check', '--context', 'mesh-1,mesh-2', '-o', 'json']);
+  const check = ['clustermesh', 'check', '--context', 'mesh-1,mesh-2', '--category', 'peers', '-o', 'json'];
+  const result = await clusters.meshctl(check);
   const { checks } = jsonOf(result) as { checks: { id: string; severity: string }[] };
   return checks.filter((entry) => entry.id === id).map(({ severity }) => severity);
 };

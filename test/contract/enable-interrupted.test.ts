@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
+import { stateOf } from '../support/cluster-state.ts';
 import { eventually, found, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
@@ -63,6 +64,7 @@ describe('an enable that is cut off', () => {
   it('after any single API call goes on at the next run, with no orphan', async () => {
     const cluster = found(sandbox.clusters[0], 'the cluster');
     const initial = objectsOf(cluster);
+    const bare = stateOf(sandbox.clusters);
     const { exitCode, requests } = await enableCutAfter(Number.POSITIVE_INFINITY);
     expect(exitCode).toBe(0);
     expect(requests).toBeGreaterThan(40);
@@ -83,8 +85,8 @@ describe('an enable that is cut off', () => {
         const { summary } = jsonOf(await enable(undefined, '--dry-run', '-o', 'json'));
         expect(summary).toMatchObject({ create: 0, update: 0, delete: 0 });
         converged.add(left);
-      }
-      await disable();
+        await disable();
+      } else bare.restore();
       await eventually(
         () => objectsOf(cluster).join(),
         (objects) => objects === initial.join(),

@@ -47,7 +47,7 @@ const service = (name: string): KubeObject => ({
 });
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ nodes: 1, proxied: false });
+  sandbox = await startTestSandbox({ nodes: 1 });
   applyFolder(FOLDER);
   for (const { store } of sandbox.clusters) store.create(service('web'));
   sandbox.clusters[0]?.store.create(service('alone'));
