@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { opensslObjections } from '../support/openssl-proof.ts';
 import { whileConnecting } from '../support/poll-connections.ts';
 import { found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
@@ -14,8 +15,7 @@ beforeAll(async () => {
   meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2'));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  await meshctl.ok(waitForStatus('mesh-1', '2m'));
-  await meshctl.ok(waitForStatus('mesh-2', '2m'));
+  await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 });
 
 afterAll(() => sandbox.close());
@@ -171,7 +171,7 @@ describe('certs rotate', () => {
     expect(serials(after, (role) => role === 'ca')).toEqual(serials(before, (role) => role === 'ca'));
     expect(serials(after, leaf).filter((serial) => serials(before, leaf).includes(serial))).toEqual([]);
     expect(opensslObjections(sandbox.clusters)).toEqual([]);
-    await meshctl.ok(waitForStatus('mesh-1', '2m'));
+    await untilHealthy(sandbox, ['mesh-1']);
   });
 
   it('renews the CAs in two phases; no connection is refused meanwhile', async () => {
@@ -184,8 +184,7 @@ describe('certs rotate', () => {
     const old = before.map(({ serial }) => serial);
     expect((await certificates()).filter(({ serial }) => old.includes(serial))).toEqual([]);
     expect(opensslObjections(sandbox.clusters)).toEqual([]);
-    await meshctl.ok(waitForStatus('mesh-1', '2m'));
-    await meshctl.ok(waitForStatus('mesh-2', '2m'));
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
     const check = await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers', '-o', 'short']);
     expect(check.stdout).toContain('✅');
     for (const again of [
@@ -233,10 +232,9 @@ describe('certs rotate', () => {
     const goesOn = await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH, '--dry-run']);
     expect(goesOn.stdout).toContain('resumes the rotation of the CA that was interrupted');
     expect(goesOn.stdout).toContain('stop trusting the former CA');
-    await meshctl.ok(waitForStatus('mesh-1', '2m'));
+    await untilHealthy(sandbox, ['mesh-1']);
     await meshctl.ok(['clustermesh', 'certs', 'rotate', ...BOTH]);
-    await meshctl.ok(waitForStatus('mesh-1', '2m'));
-    await meshctl.ok(waitForStatus('mesh-2', '2m'));
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
     await meshctl.ok(['clustermesh', 'check', ...BOTH, '--category', 'tls,peers']);
   });
 

@@ -5,7 +5,8 @@ import { categoriesOf, MESH_CHECKS, PRE_CHECKS } from '../../src/mesh/checks/cat
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { type CheckMesh, checkEntries, edit, restorerOf, startCheckMesh } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
-import { enable, waitForStatus } from '../support/e2e-cli.ts';
+import { enable } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
 const BOTH = 'mesh-1,mesh-2';
@@ -136,7 +137,7 @@ describe('check names what is wrong', () => {
     expect(user).toMatchObject({ severity: 'fail', cluster: 'mesh-1' });
     setUsers(mesh.two, ['remote-mesh-1']);
     await mesh.meshctl.ok(enable('mesh-1'));
-    for (const context of ['mesh-1', 'mesh-2']) await mesh.meshctl.ok(waitForStatus(context, '20s'));
+    await untilHealthy(mesh.sandbox, ['mesh-1', 'mesh-2']);
   });
 
   it('and says of a server that is scaled to 0 what the status says, once', async () => {
@@ -154,7 +155,7 @@ describe('check names what is wrong', () => {
     expect(failed.map(({ message }) => message).join()).toContain('its clustermesh-apiserver is scaled to 0');
     expect(failed[0]?.hint).toContain('scale deployment/clustermesh-apiserver --replicas=1');
     await undo();
-    for (const context of ['mesh-1', 'mesh-2']) await mesh.meshctl.ok(waitForStatus(context, '20s'));
+    await untilHealthy(mesh.sandbox, ['mesh-1', 'mesh-2']);
   });
 
   it('and of a list or a certificate that cannot be read only that', async () => {
@@ -175,7 +176,7 @@ describe('check names what is wrong', () => {
       expect(await failing()).toEqual(['peer-certificate-unreadable']);
       await undoFiles();
     }
-    for (const context of ['mesh-1', 'mesh-2']) await mesh.meshctl.ok(waitForStatus(context, '20s'));
+    await untilHealthy(mesh.sandbox, ['mesh-1', 'mesh-2']);
   });
 
   it('and with --wait until it is mended', async () => {
@@ -198,7 +199,7 @@ describe('check names what is wrong', () => {
       },
     );
     expect(waited.stderr).toContain('Waiting until all replicas of the clustermesh-apiserver are ready');
-    await meshctl.ok(waitForStatus('mesh-1', '2m'));
+    await untilHealthy(mesh.sandbox, ['mesh-1']);
   });
 
   it('and a user of a cluster that was looked at and is no peer, whom the command that is printed shuts out', async () => {

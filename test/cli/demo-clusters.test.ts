@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type CliOptions, failureOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** The demo on clusters that are there already, as an operator's are. */
@@ -136,12 +137,12 @@ it('does not touch a namespace that is not its own', async () => {
 it('tells the story on a mesh that is connected, and leaves it connected', async () => {
   await meshctl.ok(enable(BOTH));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  await meshctl.ok(waitForStatus('mesh-1', '20s'));
+  await untilHealthy(sandbox, ['mesh-1']);
   const before = objects();
   const { stdout } = await meshctl.ok([...DEMO, '--yes']);
   expect(stdout).toContain('  = mesh-1 and mesh-2 are connected already, and stay so\n');
   expect(stdout).not.toMatch(/^\$ meshctl clustermesh (enable|connect|disconnect|disable)/m);
   expect(stdout.endsWith('\nThe demo is over, and everything that it made is gone.\n')).toBe(true);
   expect(objects()).toEqual(before);
-  await meshctl.ok(waitForStatus('mesh-2', '20s'));
+  await untilHealthy(sandbox, ['mesh-2']);
 });

@@ -3,7 +3,8 @@ import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { dataOf } from '../../src/mesh/objects/secret-data.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** mesh-1 and mesh-2 are parted; mesh-3, which only dials in, is no part of it. */
@@ -56,7 +57,7 @@ describe('a disconnect of two clusters', () => {
     expect(users()).not.toContain('remote-mesh-2');
     const rest = before.split('\n').filter((line) => !line.includes('remote-mesh-2'));
     for (const line of rest) if (/our|mesh-3|elsewhere|their/.test(line)) expect(users()).toContain(line);
-    await meshctl.ok(waitForStatus('mesh-3', '20s'));
+    await untilHealthy(sandbox, ['mesh-3']);
     const check = await meshctl([
       ...['clustermesh', 'check', '--context', 'mesh-1,mesh-2', '--category', 'tls', '-o', 'json'],
     ]);

@@ -2,7 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { lookBeforeEnable } from '../support/enable-look.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** mesh-1 and mesh-2 are connected; what enable does to one must not be felt by the other unless it was said. */
@@ -30,9 +32,7 @@ afterAll(async () => {
   await sandbox.close();
 });
 
-const bothConnected = async () => {
-  for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
-};
+const bothConnected = () => untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 
 const ref = { ca: refs.secret('cilium-ca'), server: refs.secret('clustermesh-apiserver-server-cert') };
 const certificateOf = (cluster: SandboxCluster) =>
@@ -62,26 +62,30 @@ const REPLACED =
   'the only pod of Deployment clustermesh-apiserver is replaced: what changes in the clusters arrives some seconds late';
 
 describe('pods that a plan replaces or ends', () => {
-  const label = ['--set', 'Deployment/clustermesh-apiserver:spec.template.metadata.labels.team=mesh'];
-  const revisions = ['--set', 'Deployment/clustermesh-apiserver:spec.revisionHistoryLimit=3'];
-  const surge = ['--set', 'Deployment/clustermesh-apiserver:spec.strategy.rollingUpdate.maxUnavailable=1'];
+  const label = 'Deployment/clustermesh-apiserver:spec.template.metadata.labels.team=mesh';
+  const revisions = 'Deployment/clustermesh-apiserver:spec.revisionHistoryLimit=3';
+  const surge = 'Deployment/clustermesh-apiserver:spec.strategy.rollingUpdate.maxUnavailable=1';
+  let effectsOf: Awaited<ReturnType<typeof lookBeforeEnable>>;
+  beforeAll(async () => {
+    effectsOf = await lookBeforeEnable(sandbox, 'mesh-2', ['mesh-1']);
+  });
 
-  it.each<[string, readonly string[], object]>([
-    ['the only one: the peer reconnects', label, { becomes: 'moved', why: REPLACED }],
+  it.each<[string, Parameters<typeof effectsOf>[0], object]>([
+    ['the only one: the peer reconnects', { set: [label] }, { becomes: 'moved', why: REPLACED }],
     [
       'one of two after the other',
-      [...label, '--replicas', '2'],
+      { set: [label], replicas: 2 },
       { becomes: 'moved', why: 'the pods of Deployment clustermesh-apiserver are replaced one by one' },
     ],
     [
       'the only one, before the new one is ready',
-      [...label, ...surge],
+      { set: [label, surge] },
       { becomes: 'unknown', why: expect.stringContaining('end before new ones are ready') },
     ],
-    ['none', revisions, { becomes: 'kept', why: '' }],
-    ['none, but one more comes', ['--replicas', '2'], { becomes: 'kept', why: '' }],
-  ])('%s', async (_, flags, effect) => {
-    expect(await peersOf(...flags)).toEqual([expect.objectContaining({ peer: 'mesh-1', ...effect })]);
+    ['none', { set: [revisions] }, { becomes: 'kept', why: '' }],
+    ['none, but one more comes', { replicas: 2 }, { becomes: 'kept', why: '' }],
+  ])('%s', (_, flags, effect) => {
+    expect(effectsOf(flags)).toEqual([expect.objectContaining({ peer: 'mesh-1', ...effect })]);
   });
 
   it('are fewer than before', async () => {
@@ -177,15 +181,20 @@ describe('a certificate Secret in which nothing is left', () => {
 });
 
 describe('an address that peers dial', () => {
-  it.each<[string[], string]>([
-    [['--service-type', 'NodePort'], 'cut'],
-    [['--service-type', 'ClusterIP'], 'cut'],
-    [['--load-balancer-ip', '10.9.9.9'], 'unknown'],
-    [['--service-annotation', 'networking.gke.io/load-balancer-type=External'], 'unknown'],
-    [['--replicas', '2'], 'kept'],
-    [['--load-balancer-source-ranges', '10.0.0.0/8'], 'unknown'],
-  ])('%j: %s', async (flags, becomes) => {
-    expect(await peersOf(...flags)).toMatchObject([{ peer: 'mesh-1', becomes }]);
+  let effectsOf: Awaited<ReturnType<typeof lookBeforeEnable>>;
+  beforeAll(async () => {
+    effectsOf = await lookBeforeEnable(sandbox, 'mesh-2', ['mesh-1']);
+  });
+
+  it.each<[Parameters<typeof effectsOf>[0], string]>([
+    [{ serviceType: 'NodePort' }, 'cut'],
+    [{ serviceType: 'ClusterIP' }, 'cut'],
+    [{ loadBalancerIp: '10.9.9.9' }, 'unknown'],
+    [{ serviceAnnotation: [['networking.gke.io/load-balancer-type', 'External']] }, 'unknown'],
+    [{ replicas: 2 }, 'kept'],
+    [{ loadBalancerSourceRanges: ['10.0.0.0/8'] }, 'unknown'],
+  ])('%j: %s', (flags, becomes) => {
+    expect(effectsOf(flags)).toMatchObject([{ peer: 'mesh-1', becomes }]);
   });
 
   it('of a load balancer that is asked for is waited for, and told where another one is given', async () => {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { checkEntries, configure } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
@@ -12,7 +13,7 @@ beforeAll(async () => {
   meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2'));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  await meshctl.ok(waitForStatus('mesh-1', '2m'));
+  await untilHealthy(sandbox, ['mesh-1']);
 });
 
 afterAll(async () => {
@@ -132,6 +133,5 @@ it('a cluster that was renamed: the pods follow with their certificates and user
   for (const line of (cluster?.peers[0]?.mend ?? '').split(' && ')) {
     await meshctl.ok([...line.split(' ').slice(1), ...(line.includes('disconnect') ? ['--yes'] : [])]);
   }
-  await meshctl.ok(waitForStatus('mesh-1', '2m'));
-  await meshctl.ok(waitForStatus('mesh-2', '2m'));
+  await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 });

@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { lookBeforeEnable } from '../support/enable-look.ts';
 import { changePort, changeService, removeContainer, scaleTo } from '../support/fault-parts.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** mesh-1 and mesh-2 are connected. Any field can be set; whoever sets one that peers hang on is asked, and has a way back. */
@@ -28,7 +30,7 @@ afterAll(async () => {
   await sandbox.close();
 });
 
-const bothConnected = () => meshctl.ok(waitForStatus('mesh-1,mesh-2', '20s'));
+const bothConnected = () => untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 
 interface PlanDocument {
   clusters: { peers: { peer: string; becomes: string; why: string; mend?: string }[]; notes?: string[] }[];
@@ -39,6 +41,20 @@ const peersOf = async (...more: string[]) => (await planOf(...more)).clusters.fl
 const set = (...settings: string[]) => settings.flatMap((setting) => ['--set', setting]);
 
 describe('what becomes of a peer', () => {
+  let effectsOf: Awaited<ReturnType<typeof lookBeforeEnable>>;
+  beforeAll(async () => {
+    effectsOf = await lookBeforeEnable(sandbox, 'mesh-2', ['mesh-1']);
+  });
+
+  it('is what a command line says that reads the cluster for itself', async () => {
+    const setting = `${SERVICE}:spec.selector={app: x}`;
+    const effects = await peersOf(...set(setting));
+    expect(effects).toMatchObject(
+      effectsOf({ set: [setting] }).map(({ peer, becomes, why }) => ({ peer, becomes, why })),
+    );
+    expect(effects).toHaveLength(1);
+  });
+
   it.each<[string, string]>([
     [`${SERVICE}:spec.selector={k8s-app: nobody}`, 'cut'],
     [`${SERVICE}:spec.selector={app: x}`, 'cut'],
@@ -76,8 +92,8 @@ describe('what becomes of a peer', () => {
     [`${SERVICE}:spec.sessionAffinity=ClientIP`, 'kept'],
     ['ClusterRole:metadata.annotations.team=a', 'kept'],
     ['Service/clustermesh-apiserver-metrics:spec.selector={app: x}', 'kept'],
-  ])('--set %s: %s', async (setting, becomes) => {
-    const [effect, ...others] = await peersOf(...set(setting));
+  ])('--set %s: %s', (setting, becomes) => {
+    const [effect, ...others] = effectsOf({ set: [setting] });
     expect(others).toEqual([]);
     expect(effect).toMatchObject({ peer: 'mesh-1', becomes });
   });

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthority } from '../../src/pki/authority.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { found, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** Secret cilium-ca of mesh-1 holds another CA than the one that signed what is in use. */
@@ -41,7 +42,7 @@ describe.each(CASES)('a CA that signed none of the certificates in use, $title',
     one = found(sandbox.clusters[0], 'mesh-1');
     for (const argv of [...enabling, enable('mesh-3')]) await meshctl.ok(argv);
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
-    for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
     const foreign = await createAuthority({ commonName: 'Other CA' });
     setSecret(one, 'cilium-ca', { 'ca.crt': foreign.certificate, 'ca.key': foreign.privateKey });
   });
@@ -84,7 +85,7 @@ describe.each(CASES)('a CA that signed none of the certificates in use, $title',
     }
     const mended = await meshctl.ok(typed(way));
     expect(mended.stdout + mended.stderr).not.toContain('cut off');
-    for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
     await meshctl.ok(CHECK);
   });
 });

@@ -6,8 +6,9 @@ import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts'
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { PROXIED, startTestServer, type TestServer, writeKubeconfig } from '../support/apiserver.ts';
 import { type CliResult, jsonOf, runCli } from '../support/cli.ts';
-import { connect, enable, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, meshctlWith } from '../support/e2e-cli.ts';
 import { hostileOutput, hostileText, RAW } from '../support/hostile.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** A cluster whose agents, objects and API server say whatever they like; the operator's terminal must not care. */
@@ -26,7 +27,7 @@ beforeAll(async () => {
   const meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2'));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  await meshctl.ok(waitForStatus('mesh-1', '2m'));
+  await untilHealthy(sandbox, ['mesh-1']);
   front = await startTestServer({
     ...PROXIED,
     store: one.store as ClusterStore,

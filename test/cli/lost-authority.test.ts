@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type KubeObject, keyOf, type ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** Of the CA of mesh-1 ever less is left; nothing may make a new one by which mesh-2 would be cut off unasked. */
@@ -45,7 +46,7 @@ beforeAll(async () => {
 });
 
 async function connected(): Promise<void> {
-  for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '60s'));
+  await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 }
 
 afterEach(() => {

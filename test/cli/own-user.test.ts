@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** Before Cilium 1.17 a cluster has a user of its own among those of its peers: by it its agents read KVStoreMesh's cache. */
@@ -45,7 +46,7 @@ describe("a cluster's own user", () => {
 
   it('stays when the cluster is told to forget its own name, or its peers', async () => {
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
-    await meshctl.ok(waitForStatus('mesh-1,mesh-2', '20s'));
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
     const forget = (peer: string) =>
       meshctl(['clustermesh', 'disconnect', '--context', 'mesh-1', '--peer', peer, '-y']);
     expect((await forget('mesh-1')).stderr).toContain('knows no cluster "mesh-1"; it knows mesh-2');

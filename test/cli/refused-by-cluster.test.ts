@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { checkEntries } from '../support/check-scenarios.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
@@ -83,7 +84,7 @@ describe('a mesh over NodePorts', () => {
     const [pod] = podsOf(two);
     const { nodeName } = found(pod, 'a pod').spec as { nodeName?: string };
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
-    await meshctl.ok(waitForStatus('mesh-1', '2m'));
+    await untilHealthy(sandbox, ['mesh-1']);
     expect(await finding('node-port-local')).toMatchObject({ severity: 'warn', args: { serving: 1, nodes: 2 } });
     const secret = found(one.store.get(refs.secret('cilium-kvstoremesh')), 'the peering file');
     const file = Buffer.from((secret.data as Record<string, string>)['mesh-2'] ?? '', 'base64').toString();
@@ -104,7 +105,7 @@ describe('a mesh over NodePorts', () => {
     expect(command).toBe('kubectl --context mesh-2 -n kube-system apply -f -');
     const policy = JSON.parse(json) as KubeObject;
     two.store.create({ ...policy, metadata: { ...policy.metadata, namespace: 'kube-system' } });
-    await meshctl.ok(waitForStatus('mesh-1', '2m'));
+    await untilHealthy(sandbox, ['mesh-1']);
     expect(await finding('apiserver-policy')).toMatchObject({ severity: 'pass' });
   });
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
@@ -12,8 +13,7 @@ beforeAll(async () => {
   meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2'));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  await meshctl.ok(waitForStatus('mesh-1', '2m'));
-  await meshctl.ok(waitForStatus('mesh-2', '2m'));
+  await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 });
 
 afterAll(() => sandbox.close());

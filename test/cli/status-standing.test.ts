@@ -6,6 +6,7 @@ import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import type { Undo } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** Kubelets look only when they are nudged: whoever runs keeps what it has mounted. */
@@ -21,7 +22,7 @@ beforeAll(async () => {
   one = found(sandbox.clusters[0], 'mesh-1');
   await meshctl.ok(enable('mesh-1,mesh-2,mesh-3'));
   await meshctl.ok(connect('mesh-1', 'mesh-2,mesh-3'));
-  await meshctl.ok(waitForStatus('mesh-1,mesh-2,mesh-3', '20s'));
+  await untilHealthy(sandbox, ['mesh-1', 'mesh-2', 'mesh-3']);
 });
 
 afterAll(() => sandbox.close());
@@ -165,7 +166,7 @@ describe('connected, but would not come back', () => {
       change(one);
       expect((await status()).exitCode).toBe(1);
       await meshctl.ok(wordsOf(hint));
-      await meshctl.ok(waitForStatus('mesh-1', '2m'));
+      await untilHealthy(sandbox, ['mesh-1']);
     },
   );
 
@@ -237,7 +238,7 @@ describe('--wait for what only somebody else can mend', () => {
     } finally {
       edit({ ...back, template });
     }
-    await meshctl.ok(waitForStatus('mesh-1,mesh-2,mesh-3', '30s'));
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2', 'mesh-3']);
   });
 
   function withLabel(template: { metadata?: { labels?: object } }): object {
@@ -265,7 +266,7 @@ describe('not connected', () => {
     expect(stdout).not.toContain('has not reached the node');
     expect(stdout.split(`   → ${CONNECT}\n`)).toHaveLength(2);
     await meshctl.ok(wordsOf(CONNECT));
-    await meshctl.ok(waitForStatus('mesh-1,mesh-2', '20s'));
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
   });
 
   it('one broken cluster is one reason with one next step, which names its context', async () => {
@@ -292,6 +293,6 @@ describe('not connected', () => {
     } finally {
       scale(1);
     }
-    await meshctl.ok(waitForStatus('mesh-1,mesh-2,mesh-3', '30s'));
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2', 'mesh-3']);
   });
 });

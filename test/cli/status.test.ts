@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml';
 import type { MeshStatusReport } from '../../src/mesh/status/mesh-status.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
+import { untilHealthy } from '../support/open-look.ts';
 import { eventually, found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
@@ -16,7 +17,7 @@ beforeAll(async () => {
   await meshctl.ok(enable('mesh-1,mesh-2,mesh-3'));
   await meshctl.ok(connect('mesh-1', 'mesh-2'));
   await meshctl.ok(connect('mesh-2', 'mesh-3'));
-  for (const context of ['mesh-1', 'mesh-2', 'mesh-3']) await meshctl.ok(waitForStatus(context, '20s'));
+  await untilHealthy(sandbox, ['mesh-1', 'mesh-2', 'mesh-3']);
 });
 
 afterAll(() => sandbox.close());
@@ -146,7 +147,7 @@ describe('status of one cluster', () => {
   });
 
   it('follows a pod that is replaced during the poll', async () => {
-    await meshctl.ok(waitForStatus('mesh-1', '2m'));
+    await untilHealthy(sandbox, ['mesh-1']);
     const cluster = found(sandbox.clusters[0], 'mesh-1');
     const pods = cluster.store.list({ apiVersion: 'v1', kind: 'Pod' });
     const agents = pods.filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'cilium');
@@ -157,7 +158,7 @@ describe('status of one cluster', () => {
     }
     // No node is lost or counted twice, whether its first pod or the next one answered.
     expect(await answer).toMatchObject({ nodes: { total: 10 } });
-    await meshctl.ok(waitForStatus('mesh-1', '2m'));
+    await untilHealthy(sandbox, ['mesh-1']);
   });
 
   it('--wait says what it waits for, once for each change', async () => {

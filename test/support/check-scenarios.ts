@@ -4,8 +4,8 @@ import type { Severity } from '../../src/mesh/checks/check.ts';
 import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster, SandboxOptions } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from './cli.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from './e2e-cli.ts';
-import { lookByChecks } from './open-look.ts';
+import { connect, enable, type Meshctl, meshctlWith } from './e2e-cli.ts';
+import { lookByChecks, untilHealthy } from './open-look.ts';
 import { eventually, found, startTestSandbox, type TestSandbox } from './sandbox-mesh.ts';
 
 /** Checks that never say more than a warning. */
@@ -91,7 +91,7 @@ export async function startCheckMesh({ state, options = {} }: CheckSetup): Promi
   if (state !== 'installed') await meshctl.ok(enable(CONTEXTS));
   if (state === 'connected') {
     await meshctl.ok(connect('mesh-1', 'mesh-2'));
-    for (const context of ['mesh-1', 'mesh-2']) await meshctl.ok(waitForStatus(context, '20s'));
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
   }
   return { sandbox, meshctl, one: found(one, 'mesh-1'), two: found(two, 'mesh-2'), three: found(three, 'mesh-3') };
 }

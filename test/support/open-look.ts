@@ -8,6 +8,7 @@ import { isHealthy, lookAtClusters } from '../../src/flows/status/status.ts';
 import type { ClusterClient } from '../../src/kube/client.ts';
 import type { ExecResult } from '../../src/kube/exec.ts';
 import type { CheckEntry } from '../../src/mesh/checks/catalogue.ts';
+import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { rememberReads } from '../../src/snapshot/remember-reads.ts';
 import { briskClock } from './brisk-clock.ts';
 import { eventually, found, type TestSandbox } from './sandbox-mesh.ts';
@@ -72,6 +73,12 @@ function ofOneLook(client: ClusterClient): ClusterClient {
       return answer;
     },
   };
+}
+
+/** The report of `clustermesh status -o json` of one cluster. */
+export async function lookAtStatus(sandbox: TestSandbox, context: string): Promise<StatusReport> {
+  const { reports } = await lookAtClusters(flow, targetsOf(sandbox, [context]), POLL);
+  return found(reports[0], `the status of ${context}`);
 }
 
 /** Waits until `clustermesh status` would exit 0, as `status --wait` does. */

@@ -4,7 +4,8 @@ import type { StatusComponent } from '../../src/mesh/status/status.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { restorerOf, type Undo } from './check-scenarios.ts';
 import { nudge } from './cluster-pods.ts';
-import { connect, enable, type Meshctl, meshctlWith, waitForStatus } from './e2e-cli.ts';
+import { connect, enable, type Meshctl, meshctlWith } from './e2e-cli.ts';
+import { lookAtStatus, untilHealthy } from './open-look.ts';
 import { eventually, found, refs, setSecret, startTestSandbox, type TestSandbox } from './sandbox-mesh.ts';
 
 /** Kubelets look when they are nudged, and who was denied does not dial again by itself: nothing happens by the way. */
@@ -36,7 +37,7 @@ export async function startReasonMesh(kvstoremesh: boolean): Promise<ReasonMesh>
   const meshctl = meshctlWith(sandbox.kubeconfigPath);
   await meshctl.ok(enable('mesh-1,mesh-2,mesh-3', `--enable-kvstoremesh=${kvstoremesh}`));
   for (const peer of ['mesh-2', 'mesh-3']) await meshctl.ok(connect('mesh-1', peer));
-  await meshctl.ok(waitForStatus('mesh-1', '2m'));
+  await untilHealthy(sandbox, ['mesh-1']);
   const [one, two, three] = ['mesh-1', 'mesh-2', 'mesh-3'].map((name) =>
     found(
       sandbox.clusters.find((cluster) => cluster.name === name),
@@ -68,7 +69,7 @@ export async function startReasonMesh(kvstoremesh: boolean): Promise<ReasonMesh>
     },
     async sees(reason, component = kvstoremesh ? 'kvstoremesh' : 'agent') {
       const report = await eventually(
-        () => meshctl.status('mesh-1'),
+        () => lookAtStatus(sandbox, 'mesh-1'),
         ({ problems }) => {
           const [problem, ...more] = problems.filter(({ peer }) => peer === 'mesh-2');
           return problem?.component === component && problem.class === reason && more.length === 0;

@@ -7,6 +7,7 @@ import { lasting, serverCertificateSpec } from './certificate-specs.ts';
 import { configure, cutLink, edit, restorerOf, type Undo } from './check-scenarios.ts';
 import { podsOf } from './cluster-pods.ts';
 import { enable } from './e2e-cli.ts';
+import { lookAtStatus } from './open-look.ts';
 import { type ReasonMesh, startReasonMesh } from './reason-mesh.ts';
 import { eventually, found, issueInto, peerCertificateSpec, refs, setSecret, setUsers } from './sandbox-mesh.ts';
 
@@ -39,12 +40,12 @@ const SCENARIOS: Readonly<Record<Quick, readonly [ReasonScenario, ...ReasonScena
       when: "the kubelets have not looked at the agents' Secret yet",
       component: 'agent',
       atOnce: true,
-      async change({ one, nudge, meshctl }) {
+      async change({ one, nudge, sandbox }) {
         const undo = restorerOf(one, refs.secret('cilium-clustermesh'));
         setSecret(one, 'cilium-clustermesh', { 'mesh-2': undefined });
         nudge(one);
         await eventually(
-          () => meshctl.status('mesh-1'),
+          () => lookAtStatus(sandbox, 'mesh-1'),
           ({ peers }) => peers.every(({ name, agents }) => name !== 'mesh-2' || agents.configured === 0),
           'no agent has mesh-2 any more',
         );
@@ -222,7 +223,7 @@ export function reasonScenarios({ kvstoremesh }: { kvstoremesh: boolean }): void
 
   const isHealthy = () =>
     eventually(
-      () => mesh.meshctl.status('mesh-1'),
+      () => lookAtStatus(mesh.sandbox, 'mesh-1'),
       ({ healthy, problems }) => healthy && problems.length === 0,
       'mesh-1 is healthy',
     );
