@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { ApiError } from '../../src/sandbox/apiserver/errors.ts';
-import { type CliOptions, type CliResult, jsonOf, runCli } from '../support/cli.ts';
+import { type CliOptions, type CliResult, failureOf, jsonOf, runCli } from '../support/cli.ts';
 import {
   addService,
   namespaceObject,
@@ -50,6 +50,35 @@ beforeEach(() => {
 afterAll(() => clusters.close());
 
 describe('service global', () => {
+  it.each([
+    ['kubernetes', {}, 'leads pods to the API server of their own cluster'],
+    ['own-etcd', { 'k8s-app': 'clustermesh-apiserver' }, 'leads agents and peers to the etcd of this very cluster'],
+  ])(
+    'refuses a Service that each cluster has for itself, and tells of one that is global: %s',
+    async (name, selector, why) => {
+      const [service] = serviceObjects(name, { mesh: {} });
+      if (!service) throw new Error('there is no Service to add');
+      for (const context of CONTEXTS)
+        clusters.stores[context]?.create({ ...service, spec: { ...(service.spec as object), selector } });
+      for (const more of [[], ['--dry-run'], ['--create-missing']]) {
+        const refused = failureOf(await global([`default/${name}`, ...BOTH, ...more]));
+        expect(refused.exitCode).toBe(1);
+        expect(refused.says).toContain(`context "one": Service default/${name} ${why}`);
+      }
+      expect(annotationsIn('one', name)).toEqual({});
+      const ref = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name };
+      clusters.stores.one?.update(ref, (live) => {
+        live.metadata.annotations = { 'service.cilium.io/global': 'true' };
+      });
+      const listed = await runCli(['service', 'list', ...BOTH], { env: { KUBECONFIG: clusters.kubeconfigPath } });
+      expect(listed.stdout).toContain(`default/${name}: ${why}, and is global in`);
+      expect(listed.stdout).toContain(`meshctl service global --context one default/${name} --remove`);
+      expect(listed.stdout).not.toContain('annotations differ');
+      expect(await global([`default/${name}`, '--context', 'one', '--remove', '-y'])).toMatchObject({ exitCode: 0 });
+      expect(annotationsIn('one', name)).toEqual({});
+    },
+  );
+
   it('annotates the Service in all named clusters, and changes nothing the second time', async () => {
     const first = await global(['default/base', ...BOTH]);
     expect(first).toMatchObject({ exitCode: 0 });

@@ -4,7 +4,8 @@ import { describeRef, type KubeObject, type ObjectRef } from '../objects/kube-ob
 import { serviceSpec } from '../objects/service.ts';
 import { requireStaying } from '../plan/going.ts';
 import type { Change, Plan, Step } from '../plan/plan.ts';
-import { type Affinity, SERVICE_ANNOTATIONS } from './annotations.ts';
+import { type Affinity, readSharing, SERVICE_ANNOTATIONS } from './annotations.ts';
+import { ownClusterOnly } from './own-cluster.ts';
 
 /** A Service as one cluster has it, for planning. */
 export interface ServiceSite {
@@ -36,7 +37,7 @@ export function serviceRef(namespace: string, name: string): ObjectRef {
  * The steps that make a Service global in all these clusters, or no longer global. Annotations under their older names
  * get the newer ones, with the value that counts.
  * @throws MeshctlError `NotFound` where a cluster lacks the Service (unless it may be copied) or its namespace, `Rejected`
- * for one that has no backends of its own to share, `Conflict` for one that is being deleted
+ * for one that has no backends of its own to share or that is of use in its own cluster only, `Conflict` for one that is being deleted
  */
 export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[], intent: GlobalIntent): Plan {
   const source = sites.find(({ live }) => live)?.live;
@@ -51,9 +52,23 @@ export function planGlobalService(ref: ObjectRef, sites: readonly ServiceSite[],
       });
     }
   }
+  if (intent !== 'not-global') refuseOwnClusterOnly(ref, sites);
   const steps = sites.map((site) => planSite(ref, site, source, intent));
   requireStaying(steps);
   return { steps };
+}
+
+/** Only what is to become global: what is already can be planned like any other, and `service list` tells of it. */
+function refuseOwnClusterOnly(ref: ObjectRef, sites: readonly ServiceSite[]): void {
+  for (const { context, live } of sites) {
+    const { name, namespace } = ref;
+    const why = live && ownClusterOnly({ namespace, name, selector: serviceSpec(live).selector });
+    if (!why || readSharing(live.metadata.annotations).global) continue;
+    throw new MeshctlError('Rejected', `context "${context}": ${describeRef(ref)} ${why}`, {
+      hint: 'Global, it would lead them into other clusters too, which do not let them in.',
+      details: { context, object: describeRef(ref) },
+    });
+  }
 }
 
 function requireCopyable(ref: ObjectRef, lacking: readonly ServiceSite[], intent: GlobalIntent): void {

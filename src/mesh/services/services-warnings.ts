@@ -1,4 +1,5 @@
 import { SERVICE_ANNOTATIONS, strayValues } from './annotations.ts';
+import { ownClusterOnly } from './own-cluster.ts';
 import type { ServiceDefinition, ServiceInCluster, ServicePort } from './service-facts.ts';
 
 /** What keeps a global Service from doing what people expect of one. */
@@ -15,6 +16,7 @@ export type ServiceWarningId =
   | 'namespace-not-global'
   | 'not-shared'
   | 'headless'
+  | 'own-cluster-only'
   | 'no-ready-backend'
   | 'unserved';
 
@@ -22,7 +24,7 @@ export interface ServiceWarning {
   id: ServiceWarningId;
   /** The clusters that it is about. */
   clusters: readonly string[];
-  /** By cluster, where the clusters differ: what each of them has. */
+  /** By cluster, where the clusters differ: what each of them has; of `own-cluster-only`, why. */
   values?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -34,11 +36,15 @@ type Rule = (defined: readonly Defined[], all: readonly ServiceInCluster[]) => S
  * @param annotations of the Service, by cluster
  */
 export function warningsOf(
+  service: { namespace: string; name: string },
   clusters: readonly ServiceInCluster[],
   annotations: ReadonlyMap<string, Readonly<Record<string, string>>>,
 ): ServiceWarning[] {
   const defined = clusters.filter((entry): entry is Defined => entry.definition !== undefined);
   if (!defined.some(({ definition }) => definition.global)) return unknownValues(annotations);
+  const own = ownClusterOnlyIn(service, defined);
+  // What else is wrong with it need not be mended.
+  if (own.length > 0) return own;
   return [
     ...unknownValues(annotations),
     ...RULES.flatMap((rule) => rule(defined, clusters)),
@@ -86,6 +92,16 @@ const RULES: readonly Rule[] = [
     return someGlobal('unserved', defined, ({ uses, headless }) => uses.length === 0 && !headless);
   },
 ];
+
+function ownClusterOnlyIn(service: { namespace: string; name: string }, defined: readonly Defined[]): ServiceWarning[] {
+  const values = defined.flatMap(({ cluster, definition: { global, selector } }) => {
+    const why = global ? ownClusterOnly({ ...service, selector }) : undefined;
+    return why === undefined ? [] : [[cluster, why] as const];
+  });
+  if (values.length === 0) return [];
+  const clusters = values.map(([cluster]) => cluster);
+  return [{ id: 'own-cluster-only', clusters, values: Object.fromEntries(values) }];
+}
 
 /** Values that Cilium takes for others than were meant: where it decides whether a Service is global, nothing else tells. */
 function unknownValues(annotations: ReadonlyMap<string, Readonly<Record<string, string>>>): ServiceWarning[] {

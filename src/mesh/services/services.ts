@@ -69,7 +69,8 @@ function joinService(clusters: readonly ClusterServices[], key: string): MeshSer
       definition: facts && define(of, facts, inputs, unreadPeers(of, clusters)),
     };
   });
-  return { namespace, name, clusters: joined, warnings: warningsOf(joined, annotationsOf(clusters, key)) };
+  const warnings = warningsOf({ namespace, name }, joined, annotationsOf(clusters, key));
+  return { namespace, name, clusters: joined, warnings };
 }
 
 /** The clusters that a cluster's agents read and this report does not. */

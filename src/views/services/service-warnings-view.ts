@@ -82,6 +82,13 @@ const WORDS: Readonly<Record<ServiceWarningId, (warning: ServiceWarning, service
   headless: ({ clusters }) => ({
     message: `is headless, or an ExternalName, in ${enumerated(clusters)}: Cilium balances nothing there, clients see what DNS gives them`,
   }),
+  'own-cluster-only': ({ clusters, values = {} }, service) => ({
+    message: `${Object.values(values)[0]}, and is global in ${enumerated(clusters)}: some connections end in other clusters, which do not let them in`,
+    hint: annotate(
+      { ...service, clusters: service.clusters.filter(({ cluster }) => clusters.includes(cluster)) },
+      '--remove',
+    ),
+  }),
   'no-ready-backend': () => ({ message: 'has no ready backend in any cluster: requests fail' }),
   unserved: ({ clusters }) => ({
     message: `requests from ${enumerated(clusters)} fail: no backend that can be used from there is ready`,
