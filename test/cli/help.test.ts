@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -122,6 +122,24 @@ describe('the installed program', () => {
     const forge = modules.flatMap((module) => /node_modules\/node-forge\/lib\/(.+)\.js$/.exec(module)?.[1] ?? []);
     expect(forge.sort()).toEqual(['asn1', 'baseN', 'forge', 'oids', 'util']);
     expect(modules.filter((module) => /node_modules\/(js-yaml|node-fetch|whatwg-url)\//.test(module))).toEqual([]);
+  });
+
+  it.each([
+    [undefined, false],
+    ['http://127.0.0.1:9', true],
+  ])('loads all of client-node only for proxies and auth providers: proxy-url %s', async (proxyUrl, isLoaded) => {
+    const kubeconfig = join(root, `kubeconfig-${isLoaded}.json`);
+    const cluster = { server: 'https://127.0.0.1:9', ...(proxyUrl === undefined ? {} : { 'proxy-url': proxyUrl }) };
+    const document = {
+      contexts: [{ name: 'one', context: { cluster: 'one', user: 'one' } }],
+      clusters: [{ name: 'one', cluster }],
+      users: [{ name: 'one', user: { token: 't0' } }],
+    };
+    await writeFile(kubeconfig, JSON.stringify(document));
+    const status = ['clustermesh', 'status', '--context', 'one', '--kubeconfig', kubeconfig];
+    const { exitCode, packages } = await packagesLoadedBy(...status);
+    expect(exitCode).toBe(3);
+    for (const name of ['hpagent', 'openid-client', 'socks']) expect(packages.has(name), name).toBe(isLoaded);
   });
 
   it('loads what a command needs when it runs', async () => {

@@ -2,10 +2,10 @@ import { X509Certificate } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { type AuthKind, authKindOf } from './auth-kind.ts';
 import type { ExecEntry, SelectedContext } from './kubeconfig-entries.ts';
+import { plainLogin } from './plain-login.ts';
 import type { ServerProxy } from './proxy.ts';
 import { type ReadLimits, readTextFile } from './read-text-file.ts';
 
@@ -117,22 +117,10 @@ async function obtain(
 ): Promise<Credentials> {
   const limits = { timeoutMs, signal };
   const { cluster, user } = await withFilesRead(context, limits);
-  const options: https.RequestOptions = {};
   const plugin = user.plugin && (await pluginCredential(context, user.plugin, limits));
-  try {
-    const server = { ...cluster, proxyUrl: proxy?.url };
-    const config = new KubeConfig();
-    config.loadFromOptions({
-      // client-node refuses a plain HTTP server (kubectl proxy) unless there is nothing to verify.
-      clusters: [server.server.startsWith('http:') ? { ...server, skipTLSVerify: true } : server],
-      users: [{ ...user, exec: undefined, ...plugin }],
-      contexts: [{ name: context.name, cluster: cluster.name, user: user.name }],
-      currentContext: context.name,
-    });
-    await config.applyToHTTPSOptions(options);
-  } catch (error) {
+  const options = await loginOf(cluster, { ...user, exec: undefined, ...plugin }, proxy).catch((error: unknown) => {
     throw credentialError(context, auth, error);
-  }
+  });
   const agent = options.agent instanceof http.Agent ? options.agent : new http.Agent();
   tuneAgent(context, agent);
   const headers = { ...(options.headers as Record<string, string> | undefined), ...impersonationHeaders };
@@ -143,6 +131,17 @@ async function obtain(
     auth: options.auth ?? undefined,
     certificateNotAfter: notAfterOf(options.cert),
   };
+}
+
+/** Most users need nothing of client-node, which takes longer to load than all else that a request needs. */
+async function loginOf(
+  cluster: SelectedContext['cluster'],
+  user: SelectedContext['user'],
+  proxy: ServerProxy | undefined,
+): Promise<https.RequestOptions> {
+  if (!proxy && !user.authProvider) return plainLogin(cluster, user);
+  const { clientNodeLogin } = await import('./client-node-login.ts');
+  return clientNodeLogin(cluster, user, proxy?.url);
 }
 
 /** What no request could be made with. @throws MeshctlError `KubeconfigInvalid`, naming the field and nothing of its value */
@@ -158,7 +157,7 @@ function requireSendable({ name, user, files }: SelectedContext, headers: http.O
   }
 }
 
-/** What client-node, which makes the agent (also the proxies'), leaves at Node's defaults. */
+/** What agents are made without, also the proxies' by client-node. */
 function tuneAgent(context: SelectedContext, agent: http.Agent): void {
   const tunable = agent as http.Agent & { keepAlive: boolean; options?: https.AgentOptions };
   // One agent per cluster keeps connections for all its requests.
