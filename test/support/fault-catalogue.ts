@@ -1,4 +1,5 @@
 import type { FaultEntry } from './fault.ts';
+import { CERTIFICATE_FAULTS } from './fault-catalogue-certificates.ts';
 import { AUTHORITY_FAULTS, CLUSTER_FAULTS } from './fault-catalogue-clusters.ts';
 import { DIALING_FAULTS } from './fault-catalogue-dialing.ts';
 import { IDENTITY_FAULTS } from './fault-catalogue-identities.ts';
@@ -10,6 +11,7 @@ import { SURROUNDING_FAULTS } from './fault-catalogue-surroundings.ts';
 /** Every fault, wherever it is tried. */
 export const CATALOGUE: readonly FaultEntry[] = [
   ...AUTHORITY_FAULTS,
+  ...CERTIFICATE_FAULTS,
   ...CLUSTER_FAULTS,
   ...DIALING_FAULTS,
   ...IDENTITY_FAULTS,
