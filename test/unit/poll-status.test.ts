@@ -107,7 +107,10 @@ test('KVStoreMesh makes new connections while it says which it has', async () =>
   expect(report.healthy).toBe(true);
 });
 
-test('nobody waits for new connections where there is none, and they are broken off', async () => {
+test.each<[string, Pick<Cluster, 'objects' | 'peers'>]>([
+  ['where there is none', { objects: KVSTOREMESH_ON, peers: [{ name: 'mesh-2' }] }],
+  ['to whom nobody is to be connected', { objects: [config, apiserverDeployment()], peers: [connected] }],
+])('nobody waits for new connections %s, and they are broken off', async (_what, cluster) => {
   let brokenOff = false;
   const running = async ({ command, signal }: ExecOptions) => {
     if (command.join(' ') !== REPLICA_DIALS) return;
@@ -115,7 +118,7 @@ test('nobody waits for new connections where there is none, and they are broken 
     brokenOff = true;
     throw new MeshctlError('Interrupted', 'interrupted');
   };
-  const { target } = clusterOf({ objects: KVSTOREMESH_ON, running, peers: [{ name: 'mesh-2' }] });
+  const { target } = clusterOf({ ...cluster, running });
   const { report } = await pollStatus(flow, target, options);
   expect(report.healthy).toBe(false);
   await until(() => brokenOff);

@@ -167,35 +167,34 @@ async function askPod(poll: Poll, of: StatusProgram, first: PodFacts): Promise<P
 type Exec = (command: readonly string[], signal: AbortSignal) => Promise<ExecResult>;
 
 /**
- * What a pod says; with why new connections to its peers fail, where it would not notice by itself that one has gone away. A
- * replica makes them while it says what it knows, and nobody waits for them where that is that it has none.
+ * What a pod says; with why new connections to its peers fail, where it would not notice by itself that one has gone away. Of
+ * KVStoreMesh each replica makes them, without it one agent for all. A replica begins with them before it is known whether it
+ * has any, since both programs take their time; nobody waits for them where it has none.
  */
 async function askRunning(poll: Poll, of: StatusProgram, exec: Exec): Promise<Omit<PollResult, 'name'>> {
   const dialling = linkSignals(poll.flow.signal);
-  const dial = () => redial(poll, of, (command) => exec(command, dialling.signal));
+  const dial = () => dialAnew(poll, of, (command) => exec(command, dialling.signal));
   try {
-    const begun = of === REPLICAS ? dial() : undefined;
+    const saying = exec(of.command, poll.flow.signal);
+    const begun = of === REPLICAS && poll.options.redial ? dial() : undefined;
     // It may fail while nobody waits for it yet.
     begun?.catch(() => undefined);
-    const answer = readAnswer(of, await exec(of.command, poll.flow.signal));
+    const answer = readAnswer(of, await saying);
     const isInDoubt = answer.clusters?.some((cluster) => isConnected(cluster) && isUnchecked(cluster));
-    return { ...answer, failingDials: isInDoubt ? await (begun ?? dial()) : undefined };
+    if (!isInDoubt || (await poll.dialler) !== of || poll.hasAgentDialled) return answer;
+    poll.hasAgentDialled = of === AGENTS;
+    return { ...answer, failingDials: await (begun ?? dial()) };
   } finally {
     dialling.abort(new MeshctlError('Interrupted', 'its answer is not waited for'));
   }
 }
 
-/**
- * Of KVStoreMesh each replica makes new connections; without it one agent for all.
- * @returns why they fail; undefined where there is no telling, because the program is too old for it
- */
-async function redial(
+/** @returns why new connections fail; undefined where there is no telling, because the program is too old for it */
+async function dialAnew(
   poll: Poll,
   of: StatusProgram,
   exec: (command: readonly string[]) => Promise<ExecResult>,
 ): Promise<Map<string, FailureReason> | undefined> {
-  if ((await poll.dialler) !== of || poll.hasAgentDialled) return undefined;
-  poll.hasAgentDialled = of === AGENTS;
   try {
     return failingDials((await exec(of.troubleshoot)).stdout);
   } catch (error) {
