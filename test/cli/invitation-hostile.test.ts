@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { secretTexts } from '../../src/mesh/objects/secret-data.ts';
-import { failureOf } from '../support/cli.ts';
+import { failureOf, jsonOf } from '../support/cli.ts';
 import { found, refs } from '../support/sandbox-mesh.ts';
 import { good, mesh, type Owner, startTwoOwners, type TwoOwners } from '../support/two-owners.ts';
 
@@ -181,5 +181,63 @@ describe('a CA that is replaced between the messages', () => {
     await refusesToRotate(c, 'mesh-1');
     good(await accept(c, 'confirmation.yaml'));
     await refusesToRotate(c, 'mesh-1');
+  });
+});
+
+describe('an accept that ends between letting the peer in and writing down that it is done', () => {
+  const revoke = async (owner: Owner) => {
+    const { invitations } = jsonOf(await owner(mesh('invitations', 'list', '-o', 'json')));
+    for (const { id } of invitations as { id: string }[]) await owner(mesh('invitations', 'revoke', id, '-y'));
+  };
+  beforeEach(async () => {
+    for (const owner of [a, b, c]) await revoke(owner);
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    for (const owner of [b, c]) {
+      await two.save(
+        `reply-${owner === b ? 'b' : 'c'}.yaml`,
+        good(await accept(owner, 'invitation.yaml', '--no-proof')),
+      );
+    }
+  });
+  afterEach(async () => {
+    for (const owner of [a, b, c]) await revoke(owner);
+  });
+
+  /** Ends as soon as the peer is let in, and takes nothing back. */
+  async function endEarly(): Promise<void> {
+    const end = new AbortController();
+    const unsubscribe = clusterOf('mesh-1').store.subscribe(({ object }) => {
+      if (object.metadata.name === 'clustermesh-remote-users') end.abort();
+    });
+    const ended = await a(mesh('accept', 'reply-b.yaml', '-y', '--no-rollback'), { signal: end.signal });
+    unsubscribe();
+    expect(ended.exitCode, ended.stderr).toBe(130);
+    expect(usersOf('mesh-1')).toContain('remote-mesh-2');
+    expect(filesOf('mesh-1')).toEqual([]);
+  }
+
+  it('goes on when it is run again, and then takes no other reply', async () => {
+    await endEarly();
+    expect(good(await a(mesh('invitations', 'list')))).toMatch(
+      /mesh-2 +inviter +invited [\s\S]+waits for you to accept the reply/,
+    );
+    // Whoever else got hold of the invitation does not come in its place.
+    const { exitCode, says } = failureOf(await accept(a, 'reply-c.yaml'));
+    expect(exitCode).toBe(1);
+    expect(says).toContain('the reply of "mesh-3" comes too late: accepting the one of "mesh-2"');
+    expect(usersOf('mesh-1')).not.toContain('remote-mesh-3');
+    await two.save('confirmation.yaml', good(await accept(a, 'reply-b.yaml')));
+    expect(filesOf('mesh-1')).toEqual(['mesh-2']);
+    good(await accept(b, 'confirmation.yaml'));
+    expect(failureOf(await accept(a, 'reply-c.yaml')).says).toContain('which has been used');
+  });
+
+  it('is taken back by revoking the invitation', async () => {
+    await endEarly();
+    await revoke(a);
+    expect(usersOf('mesh-1')).not.toContain('remote-mesh-2');
+    for (const file of ['reply-b.yaml', 'reply-c.yaml']) {
+      expect(failureOf(await accept(a, file)).says).toContain('has no invitation');
+    }
   });
 });

@@ -46,6 +46,9 @@ describe('a message that is as it was printed', () => {
     expect(judge(confirmation, guest(), { key: heldByB })).toEqual({ isRepeated: false });
     const replied = guest({ sentDigest: '5'.repeat(64), earlierDigests: [messageDigest(reply)] });
     expect(judge(confirmation, replied, { key: heldByB })).toEqual({ isRepeated: false });
+    // An accept of it has ended before it was done.
+    const begun = inviter({ peer: { name: 'b', id: 2, ca: readCertificate(b.certificate).sha256 } });
+    expect(judge(reply, { ...begun, isLetIn: true }, { key: heldByA })).toEqual({ isRepeated: false });
     // It has come by another invitation before.
     const known = { isLetIn: true, knownCas: [readCertificate(a.certificate).sha256] };
     expect(judge(invitation, receiver('b', 2, b, known))).toEqual({ isRepeated: false });
@@ -218,6 +221,16 @@ describe('a message is refused', () => {
         judge(reply, inviter({ state: 'confirmed', received: '2'.repeat(64), peer: { name: 'b', id: 2, ca: '' } }), {
           key: heldByA,
         }),
+    ],
+    [
+      'used',
+      `the reply of "b" comes too late: accepting the one of "c" to invitation ${ID} was begun`,
+      () => judge(reply, inviter({ peer: { name: 'c', id: 3, ca: '' } }), { key: heldByA }),
+    ],
+    [
+      'used',
+      'comes too late: accepting the one of "b" with the CA SHA256:',
+      () => judge(reply, inviter({ peer: { name: 'b', id: 2, ca: '2'.repeat(64) } }), { key: heldByA }),
     ],
     ['used', 'which has been used', () => judge(confirmation, guest({ state: 'joined' }), { key: heldByB })],
     [

@@ -43,6 +43,20 @@ describe('an invitation that is revoked', () => {
     ['invited: nobody has come', { state: 'invited', peer: undefined }, {}, 'nothing'],
     ['invited, of a peer that is connected', { state: 'invited', peer: undefined }, JOINED, 'nothing'],
     [
+      'invited, and whose reply was being accepted',
+      { state: 'invited' },
+      { letsIn: true },
+      'parted',
+      'it was let in by this invitation, and may be connected by now',
+    ],
+    [
+      'invited, and whose reply was being accepted, of a peer that is connected',
+      { state: 'invited' },
+      JOINED,
+      'kept',
+      'it was connected before this invitation, or just before that was written down',
+    ],
+    [
       'replied',
       { state: 'replied', role: 'guest' },
       { letsIn: true, marks: { access: 'let-in' } },

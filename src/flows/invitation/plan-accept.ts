@@ -9,7 +9,9 @@ import {
   invitationRef,
   invitationSecret,
   keptKey,
+  recordEdit,
   recordPatch,
+  withRecord,
 } from '../../mesh/invitation/record.ts';
 import { emptySecret, encodeText } from '../../mesh/objects/secret-data.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
@@ -58,11 +60,12 @@ export async function planAccept(target: Target, given: Accepted): Promise<Plann
   const outgoing = outgoingOf(given);
   const dial = planDial([outgoing], now).steps;
   const answer = message.step === 'reply' ? confirmationOf(given, incoming) : undefined;
+  const note = noteOf(given);
   const record = nextRecord(given, answer);
   return {
     directions: [incoming, outgoing],
-    serve: [...serve],
-    dial: [...dial, ...keepRecord(given, record, 'the invitation is used, and its key is where it is needed')],
+    serve: [...(note ? keepRecord(given, note, `notes ${peer.identity.name} before it is let in`) : []), ...serve],
+    dial: [...dial, ...keepRecord(given, record, 'the invitation is used, and its key is where it is needed', note)],
     answer,
   };
 }
@@ -174,28 +177,42 @@ function answerRecord(given: Accepted, answer: SignedMessage): InvitationRecord 
   };
 }
 
+/**
+ * What an inviter writes down before it lets a cluster in, so that a run that ended in between can be run again; undefined
+ * where that is so already.
+ */
+function noteOf(given: Accepted): InvitationRecord | undefined {
+  const record = recordOf(given);
+  const peer = peerOf(given);
+  const isNoted = record.peer?.name === peer.name && record.peer.id === peer.id && record.peer.ca === peer.ca;
+  return isNoted ? undefined : { ...record, peer };
+}
+
 function recordOf({ kept }: Accepted): InvitationRecord {
   if (!kept) throw new MeshctlError('Bug', 'an answer was accepted to no invitation');
   return kept.record;
 }
 
-/** @param why the key is taken out once it is where it is needed; it stays for what goes on waiting */
-function keepRecord({ own, kept }: Accepted, record: InvitationRecord, why: string): Step[] {
+/**
+ * @param why the key is taken out once it is where it is needed; it stays for what goes on waiting
+ * @param noted what an earlier step of the same plan writes there
+ */
+function keepRecord({ own, kept }: Accepted, record: InvitationRecord, why: string, noted?: InvitationRecord): Step[] {
   if (!kept) return [];
-  const isInUse = record.state !== 'replied';
+  const { context: cluster, namespace } = own.snapshot;
+  const withoutKey = record.state !== 'replied' && record.state !== 'invited';
+  const { resourceVersion } = kept.secret.metadata;
   return [
     {
-      cluster: own.snapshot.context,
+      cluster,
       action: 'update',
-      object: invitationRef(own.snapshot.namespace, record.id),
-      before: kept.secret,
+      object: invitationRef(namespace, record.id),
+      before: noted ? withRecord(kept.secret, noted) : kept.secret,
       changes: [],
       why,
-      write: {
-        method: 'patch',
-        patch: recordPatch(record, isInUse),
-        resourceVersion: kept.secret.metadata.resourceVersion,
-      },
+      write: noted
+        ? { method: 'edit', edit: recordEdit(cluster, { from: noted, to: record, withoutKey }) }
+        : { method: 'patch', patch: recordPatch(record, withoutKey), resourceVersion },
     },
   ];
 }

@@ -4,7 +4,17 @@ import { remoteUserName } from '../peers/file/peer-config.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { SignedMessage } from './message.ts';
 import type { InvitationRecord } from './record.ts';
-import { keyLost, notForThis, otherInvitation, ownMessage, type Refusal, renamed, revoked, used } from './refusals.ts';
+import {
+  keyLost,
+  notForThis,
+  otherInvitation,
+  ownMessage,
+  type Refusal,
+  renamed,
+  revoked,
+  taken,
+  used,
+} from './refusals.ts';
 import { CLOCKS_APART_MS, LONGEST_INVITATION_MS } from './validity.ts';
 
 /** What the certificates of a message come to. */
@@ -171,6 +181,8 @@ function judgeAnswer(message: SignedMessage, seals: Seals, receiver: Receiver, n
       hint: 'Compare the fingerprints by phone, and start over.',
     };
   }
+  const begun = record.role === 'inviter' && record.state === 'invited' ? record.peer : undefined;
+  if (begun && (begun.name !== cluster.name || begun.ca !== seals.ca?.sha256)) return taken(message, begun, receiver);
   const { invited } = record.sent;
   if (record.role === 'inviter' && invited !== undefined && invited !== cluster.name) {
     return {

@@ -1,9 +1,10 @@
 import { meshctlCommand } from '../command-line.ts';
-import { type KubeObject, refOf } from '../objects/kube-object.ts';
+import { MeshctlError } from '../errors.ts';
+import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
 import { MANAGED_BY } from '../objects/ownership.ts';
 import { emptySecret, encodeText, secretText } from '../objects/secret-data.ts';
-import type { Step } from '../plan/plan.ts';
+import type { Edit, Step } from '../plan/plan.ts';
 
 /**
  * What a cluster keeps of an invitation, in a Secret of its own in Cilium's namespace: the key that the other owner signs a
@@ -15,7 +16,10 @@ export interface InvitationRecord {
   state: InvitationState;
   issued: Date;
   expires: Date;
-  /** The other cluster, once it is known; `ca` is the SHA-256 of its CA certificate. */
+  /**
+   * The other cluster, once it is known; `ca` is the SHA-256 of its CA certificate. An inviter that is still `invited` has
+   * begun to accept this one's reply, and takes no other one's.
+   */
   peer?: { name: string; id: number; ca: string } | undefined;
   /** The message that was printed last, as its document. */
   sent: Record<string, unknown>;
@@ -62,12 +66,38 @@ export function invitationSecret(namespace: string, record: InvitationRecord, pr
 }
 
 /** A patch that brings a Secret to the next state. @param withoutKey takes the key out of it: it is in use elsewhere */
-export function recordPatch(record: InvitationRecord, withoutKey: boolean): Record<string, unknown> {
+export function recordPatch(record: InvitationRecord, withoutKey: boolean): { data: Record<string, string | null> } {
   return {
     data: {
       [RECORD_KEY]: encodeText(JSON.stringify(record)),
       ...(withoutKey ? { [PRIVATE_KEY]: null } : {}),
     },
+  };
+}
+
+/** A Secret as it is once a record is in it. */
+export function withRecord(secret: KubeObject, record: InvitationRecord): KubeObject {
+  return { ...secret, data: { ...(secret.data as object), ...recordPatch(record, false).data } };
+}
+
+/**
+ * Brings a Secret from one state that this run has written to the next.
+ * @throws MeshctlError `Conflict` where it is in another state by then
+ */
+export function recordEdit(
+  context: string,
+  { from, to, withoutKey }: { from: InvitationRecord; to: InvitationRecord; withoutKey: boolean },
+): (live: KubeObject) => Edit | undefined {
+  const [before, after] = [from, to].map((record) => JSON.stringify(record));
+  return (live) => {
+    const text = secretText(live, RECORD_KEY);
+    if (text === after) return undefined;
+    if (text === before) return { patch: recordPatch(to, withoutKey) };
+    const object = describeRef(refOf(live));
+    throw new MeshctlError('Conflict', `context "${context}": someone else has changed ${object} meanwhile`, {
+      hint: `See how the invitation stands: ${meshctlCommand('clustermesh invitations list', { context })}`,
+      details: { context, object },
+    });
   };
 }
 
@@ -171,7 +201,10 @@ export function standingOf(
     : { waitsFor: `${whom} to accept the confirmation, unless they have` };
   const steps: Readonly<Record<InvitationStanding['state'], Pick<InvitationStanding, 'waitsFor' | 'unseen' | 'next'>>> =
     {
-      invited: { waitsFor: `the reply of ${whom}`, next: accept('reply.yaml') },
+      invited: {
+        waitsFor: peer ? `you to accept the reply of ${whom} again: that was begun` : `the reply of ${whom}`,
+        next: accept('reply.yaml'),
+      },
       replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
       confirmed: expires <= now ? {} : confirmed,
       joined: {},

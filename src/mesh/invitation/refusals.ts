@@ -1,4 +1,5 @@
 import { meshctlCommand } from '../command-line.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import type { SignedMessage } from './message.ts';
 
 export type RefusalReason =
@@ -76,6 +77,16 @@ export function used({ step, id }: SignedMessage, peer: string, { isDialled }: {
     reason: 'used',
     says: `the ${step} belongs to invitation ${id}, which has been used: cluster "${peer}" ${isDialled ? 'is connected by it' : 'was connected by it, and no longer is'}`,
     hint: 'An invitation is good for one connection; a new one makes new certificates.',
+  };
+}
+
+/** Another reply to the invitation has let its cluster in. @param peer that cluster, by name and SHA-256 of its CA */
+export function taken({ step, id, cluster }: SignedMessage, peer: { name: string; ca: string }, place: Place): Refusal {
+  const whose = peer.name === cluster.name ? `"${peer.name}" with the CA ${fingerprintOf(peer.ca)}` : `"${peer.name}"`;
+  return {
+    reason: 'used',
+    says: `the ${step} of "${cluster.name}" comes too late: accepting the one of ${whose} to invitation ${id} was begun`,
+    hint: `Accept that one again, or revoke the invitation and invite again: ${meshctlCommand('clustermesh invitations revoke', { context: place.context }, [id])}`,
   };
 }
 

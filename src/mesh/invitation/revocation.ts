@@ -26,7 +26,7 @@ export function judgeRevocation(
   others: readonly InvitationRecord[],
   snapshot: ClusterSnapshot,
 ): Revocation {
-  if (state === 'invited' || state === 'revoked' || !peer) return { becomes: 'nothing' };
+  if (state === 'revoked' || !peer) return { becomes: 'nothing' };
   const { name } = peer;
   const dialled = configuredPeers(snapshot);
   const isDialled = dialled.includes(name);
@@ -36,7 +36,9 @@ export function judgeRevocation(
   if (servedPeers(snapshot, dialled).includes(name)) return kept('it was connected one-way, by no invitation');
   if (!USED.includes(state)) {
     return isDialled
-      ? kept('it was connected before this invitation')
+      ? kept(
+          `it was connected before this invitation${state === 'invited' ? ', or just before that was written down' : ''}`,
+        )
       : { becomes: 'parted', peer: name, why: 'it was let in by this invitation, and may be connected by now' };
   }
   const later = others.find(
