@@ -30,12 +30,12 @@ describe('an invitation', () => {
   it('is listed with what it waits for, and gone when it is revoked', async () => {
     const listed = await a(mesh('invitations', 'list'));
     const own = await id(a);
-    expect(listed.stdout).toContain(`mesh-1: invitation ${own} waits for the reply of the other owner`);
+    expect(listed.stdout).toContain(`mesh-1: invitation ${own} waits for the reply of the owner of "mesh-9"`);
     expect(listed.stdout).toContain('meshctl clustermesh accept --context mesh-1 reply.yaml');
     const rows = await a(mesh('invitations', 'list', '--no-headers'));
     expect(rows.stdout).toMatch(new RegExp(`^mesh-1 +${own} `, 'm'));
     expect(rows.stdout).not.toMatch(/CONTEXT|waits for/);
-    expect(rows.stderr).toContain(`mesh-1: invitation ${own} waits for the reply of the other owner`);
+    expect(rows.stderr).toContain(`mesh-1: invitation ${own} waits for the reply of the owner of "mesh-9"`);
     const names = await a(mesh('invitations', 'list', '-o', 'name'));
     expect(names.stdout.split('\n')).toContain(own);
     expect(names.stdout).toMatch(/^([0-9a-f-]+\n)+$/);

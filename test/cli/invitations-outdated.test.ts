@@ -10,12 +10,24 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => two?.close());
 
-it('a confirmation that was handed over is history once the clusters have parted, also where connect joins them again', async () => {
-  const { clusters, owners } = two;
-  const [a, b] = [found(owners['mesh-1'], 'mesh-1'), found(owners['mesh-2'], 'mesh-2')];
+it('an invitation that was never answered is history once its peer has come by a later one', async () => {
+  const a = found(two.owners['mesh-1'], 'mesh-1');
+  const b = found(two.owners['mesh-2'], 'mesh-2');
+  const said = good(await a(mesh('invite', '--peer', 'mesh-2')));
+  const [, until = ''] = /It is good until (\d{4}-\d\d-\d\dT\d\d:\d\dZ), once/.exec(said) ?? [];
+  const waits = `waits for the reply of the owner of "mesh-2" (until ${until})`;
+  expect((await a(mesh('status'))).stdout).toContain(waits);
+  expect(good(await a(mesh('invitations', 'list')))).toMatch(new RegExp(`mesh-2 +inviter +invited +${until}`));
   await two.save('invitation.yaml', good(await a(mesh('invite'))));
   await two.save('reply.yaml', good(await b(mesh('accept', 'invitation.yaml', '-y'))));
+  expect((await a(mesh('status'))).stdout).toContain(waits);
   good(await a(mesh('accept', 'reply.yaml', '-y')));
+  expect((await a(mesh('status'))).stdout).not.toContain('waits for the reply');
+});
+
+it('a confirmation that was handed over is history once the clusters have parted, also where connect joins them again', async () => {
+  const { clusters, owners } = two;
+  const a = found(owners['mesh-1'], 'mesh-1');
   const words = 'has accepted the confirmation too';
   expect((await a(mesh('status'))).stdout).toContain(words);
   good(await clusters.meshctl(mesh('disconnect', '--all', '-y')));

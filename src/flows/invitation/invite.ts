@@ -7,6 +7,7 @@ import {
   invitationSecret,
   isSpent,
 } from '../../mesh/invitation/record.ts';
+import { shownTime } from '../../mesh/invitation/validity.ts';
 import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { readCertificate } from '../../pki/read.ts';
@@ -77,7 +78,7 @@ export async function prepareInvite(flow: Flow, target: Target, options: InviteO
     action: 'create',
     object: invitationRef(namespace, id),
     changes: [],
-    why: `keeps the key of the invitation until ${message.expires.toISOString()}`,
+    why: `keeps the key of the invitation until ${shownTime(message.expires)}`,
     write: { method: 'create', object: invitationSecret(namespace, record, key.pem) },
   };
   const steps = [...spentSteps(target, await readInvitations(target), now), step];

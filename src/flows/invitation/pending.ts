@@ -1,7 +1,7 @@
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { type InvitationRecord, isPending, standingOf } from '../../mesh/invitation/record.ts';
+import { type InvitationRecord, isPending, isUsed, otherOf, standingOf } from '../../mesh/invitation/record.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
 import { readInvitations } from './read-invitations.ts';
@@ -44,14 +44,18 @@ function isConnectedTo({ peer }: InvitationRecord, { peers }: StatusReport): boo
 
 /**
  * Of an invitation that is used here nobody waits any more once the peer is gone, has been invited anew, or is connected
- * by one operator (`connect`) since.
+ * by one operator (`connect`) since; of one that was never answered, once its peer has come by a later one.
  */
 function isOutdated(
-  { state, peer }: InvitationRecord,
+  record: InvitationRecord,
   later: readonly InvitationRecord[],
   { peers, ofOthers = [] }: Pick<StatusReport, 'peers' | 'ofOthers'>,
 ): boolean {
-  if (state !== 'confirmed') return false;
+  const { state, peer } = record;
+  if (state !== 'confirmed') {
+    const other = otherOf(record);
+    return other !== undefined && later.some((one) => isUsed(one) && one.peer?.name === other);
+  }
   const isJoined = peer !== undefined && peers.some(({ name }) => name === peer.name) && ofOthers.includes(peer.name);
   return !isJoined || later.some((other) => other.peer?.name === peer?.name);
 }

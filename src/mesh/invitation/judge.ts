@@ -15,7 +15,7 @@ import {
   taken,
   used,
 } from './refusals.ts';
-import { CLOCKS_APART_MS, LONGEST_INVITATION_MS } from './validity.ts';
+import { CLOCKS_APART_MS, LONGEST_INVITATION_MS, shownTime } from './validity.ts';
 
 /** What the certificates of a message come to. */
 export interface Seals {
@@ -87,21 +87,21 @@ function judgeSeals(message: SignedMessage, seals: Seals, receiver: Receiver, no
     const again = meshctlCommand('clustermesh invite', { context: receiver.context });
     return {
       reason: 'expired',
-      says: `${from} expired at ${expires.toISOString()}`,
+      says: `${from} expired at ${shownTime(expires)}`,
       hint: `Start over, from either side; from here: ${again}`,
     };
   }
   if (issued.getTime() > now.getTime() + CLOCKS_APART_MS) {
     return {
       reason: 'not-yet-valid',
-      says: `${from} is dated ${issued.toISOString()}, and the clock here says ${now.toISOString()}`,
+      says: `${from} is dated ${shownTime(issued)}, and the clock here says ${shownTime(now)}`,
       hint: 'Set the clock that is wrong.',
     };
   }
   if (expires.getTime() > now.getTime() + LONGEST_INVITATION_MS + CLOCKS_APART_MS) {
     return {
       reason: 'too-long',
-      says: `${from} is good until ${expires.toISOString()}, and no invitation is for more than 30 days`,
+      says: `${from} is good until ${shownTime(expires)}, and no invitation is for more than 30 days`,
       hint: 'Have the other owner invite again, with --valid of at most 30d.',
     };
   }
@@ -215,7 +215,7 @@ function judgeCertificate(message: SignedMessage, seals: Seals, receiver: Receiv
           : !users.includes(facts.commonName) || facts.isCa || !facts.usages.includes('client')
             ? `it is not a client certificate of ${users[0]}`
             : facts.notAfter <= now
-              ? `it expired at ${facts.notAfter.toISOString()}`
+              ? `it expired at ${shownTime(facts.notAfter)}`
               : undefined;
   if (why === undefined) return undefined;
   return {

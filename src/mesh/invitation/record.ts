@@ -5,6 +5,7 @@ import { secretRef } from '../objects/names.ts';
 import { MANAGED_BY } from '../objects/ownership.ts';
 import { emptySecret, encodeText, secretText } from '../objects/secret-data.ts';
 import type { Edit, Step } from '../plan/plan.ts';
+import { shownTime } from './validity.ts';
 
 /**
  * What a cluster keeps of an invitation, in a Secret of its own in Cilium's namespace: the key that the other owner signs a
@@ -119,7 +120,7 @@ export function forgetStep(context: string, secret: KubeObject, why: string): St
 /** Writes down that an invitation is taken back, and takes its key away. Nothing is done where that is so already. */
 export function revokeStep(context: string, secret: KubeObject, record: InvitationRecord): Step {
   const base = { cluster: context, object: refOf(secret), before: secret, changes: [] };
-  const until = `until it expires (${record.expires.toISOString()})`;
+  const until = `until it expires (${shownTime(record.expires)})`;
   if (record.state === 'revoked') return { ...base, action: 'keep', why: `it is revoked, and that is kept ${until}` };
   const patch = recordPatch({ ...record, state: 'revoked' }, true);
   const { resourceVersion } = secret.metadata;
@@ -168,7 +169,7 @@ export function isSpent({ state, expires }: InvitationRecord, now: Date): boolea
 export interface InvitationStanding {
   id: string;
   role: InvitationRecord['role'];
-  /** The other cluster's name; absent while nobody has answered. */
+  /** The other cluster's name: the one that is invited, until one has answered; absent where any may. */
   peer?: string | undefined;
   state: InvitationState | 'expired';
   /** What it waits for, as a clause; absent where it waits for nothing. */
@@ -191,10 +192,11 @@ export function standingOf(
   now: Date,
   { isConnected = false } = {},
 ): InvitationStanding {
-  const { id, role, peer, expires } = record;
+  const { id, role, expires } = record;
+  const peer = otherOf(record);
   const state = !OVER.includes(record.state) && expires <= now ? 'expired' : record.state;
   const accept = (file: string) => meshctlCommand('clustermesh accept', { context }, [file]);
-  const whom = peer ? `the owner of "${peer.name}"` : 'the other owner';
+  const whom = peer ? `the owner of "${peer}"` : 'the other owner';
   // Who dials a cluster is written down nowhere in it: whether the other half stands, only the other status tells.
   const confirmed = isConnected
     ? { unseen: `whether ${whom} has accepted the confirmation too, only their own status shows` }
@@ -202,7 +204,7 @@ export function standingOf(
   const steps: Readonly<Record<InvitationStanding['state'], Pick<InvitationStanding, 'waitsFor' | 'unseen' | 'next'>>> =
     {
       invited: {
-        waitsFor: peer ? `you to accept the reply of ${whom} again: that was begun` : `the reply of ${whom}`,
+        waitsFor: record.peer ? `you to accept the reply of ${whom} again: that was begun` : `the reply of ${whom}`,
         next: accept('reply.yaml'),
       },
       replied: { waitsFor: `the confirmation of ${whom}`, next: accept('confirmation.yaml') },
@@ -211,7 +213,17 @@ export function standingOf(
       revoked: {},
       expired: { next: meshctlCommand('clustermesh invitations revoke', { context }, [id]) },
     };
-  return { id, role, peer: peer?.name, state, expires: expires.toISOString(), ...steps[state] };
+  return { id, role, peer, state, expires: expires.toISOString(), ...steps[state] };
+}
+
+/** Whether it has connected the two clusters, as far as this side does. */
+export function isUsed({ state }: Pick<InvitationRecord, 'state'>): boolean {
+  return state === 'confirmed' || state === 'joined';
+}
+
+/** The name of the other cluster: of who has answered, or else of who is invited; undefined where that may be any. */
+export function otherOf({ peer, sent: { invited } }: InvitationRecord): string | undefined {
+  return peer?.name ?? (typeof invited === 'string' ? invited : undefined);
 }
 
 /** Whether somebody still has to do something for it. */

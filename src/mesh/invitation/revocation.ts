@@ -2,7 +2,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { remoteUserName } from '../peers/file/peer-config.ts';
 import { peersOfOthers, servedPeers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
-import type { InvitationRecord, InvitationState } from './record.ts';
+import { type InvitationRecord, isUsed } from './record.ts';
 
 /** What becomes of the other cluster of an invitation that is taken back. */
 export type Revocation =
@@ -12,8 +12,6 @@ export type Revocation =
   | { becomes: 'parted'; peer: string; why: string }
   /** It stays: something else than this invitation has let it in, with the same user. */
   | { becomes: 'kept'; peer: string; why: string };
-
-const USED: readonly InvitationState[] = ['confirmed', 'joined'];
 
 /**
  * Whom a revoked invitation lets in no more. Of one cluster there is one user, whatever lets it in: so whoever was let in by
@@ -34,16 +32,14 @@ export function judgeRevocation(
   if (!isDialled && !isLetIn) return { becomes: 'nothing' };
   const kept = (why: string): Revocation => ({ becomes: 'kept', peer: name, why });
   if (servedPeers(snapshot, dialled).includes(name)) return kept('it was connected one-way, by no invitation');
-  if (!USED.includes(state)) {
+  if (!isUsed({ state })) {
     return isDialled
       ? kept(
           `it was connected before this invitation${state === 'invited' ? ', or just before that was written down' : ''}`,
         )
       : { becomes: 'parted', peer: name, why: 'it was let in by this invitation, and may be connected by now' };
   }
-  const later = others.find(
-    (other) => USED.includes(other.state) && other.peer?.name === name && other.issued > issued,
-  );
+  const later = others.find((other) => isUsed(other) && other.peer?.name === name && other.issued > issued);
   if (later) return kept(`it is connected by the later invitation ${later.id}`);
   if (isDialled && !peersOfOthers(snapshot).includes(name)) return kept('it was reconnected without an invitation');
   return { becomes: 'parted', peer: name, why: 'it is connected by this invitation' };

@@ -6,3 +6,8 @@ export const CLOCKS_APART_MS = 5 * 60_000;
  * more.
  */
 export const LONGEST_INVITATION_MS = 30 * 86_400_000;
+
+/** A time as operators read it, to the minute, which is never later than it: `2026-06-01T12:00Z`. */
+export function shownTime(time: Date): string {
+  return `${time.toISOString().slice(0, 16)}Z`;
+}

@@ -1,4 +1,5 @@
 import type { InvitationStanding } from '../../mesh/invitation/record.ts';
+import { shownTime } from '../../mesh/invitation/validity.ts';
 import { hintLines } from '../hint-lines.ts';
 import { tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
@@ -15,7 +16,7 @@ export function invitationsText(
   const head = ['CONTEXT', 'ID', 'PEER', 'ROLE', 'STATE', 'EXPIRES'].map((text) => ({ text, style: theme.bold }));
   const rows = invitations.map(({ context, id, peer = '-', role, state, expires }) => [
     ...[context, id, peer, role, state],
-    `${expires.slice(0, 16)}Z`,
+    shownTime(new Date(expires)),
   ]);
   const lines = tableLines(headers ? [head, ...rows] : rows);
   if (!headers) return lines.join('\n');

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { MESSAGE_API, MESSAGE_KIND, messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
+import { shownTime } from '../../mesh/invitation/validity.ts';
 
 const ABOUT: Readonly<Record<SignedMessage['step'], string>> = {
   invitation: 'wants to join its cluster with yours',
@@ -14,7 +15,7 @@ export function messageText(message: SignedMessage): string {
   return [
     `# The owner of cluster "${cluster.name}" ${ABOUT[step]}. Save this as ${step}.yaml, and have meshctl accept it`,
     '# (clustermesh accept) in your cluster.',
-    `# Nothing in it is secret. It is good until ${expires.toISOString()}, once.`,
+    `# Nothing in it is secret. It is good until ${shownTime(expires)}, once.`,
     stringify(document, { aliasDuplicateObjects: false, lineWidth: 0 }).trimEnd(),
   ].join('\n');
 }

@@ -2,6 +2,7 @@ import { enableAdvice } from '../../mesh/certificates/authority.ts';
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
+import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
@@ -70,7 +71,7 @@ export function beginningLines(
 /** Invitations for which somebody still has to act, each with what this side does. */
 export function invitationLines({ context, invitations = [] }: StatusReport, theme: Theme): string[] {
   return invitations.flatMap(({ id, state, waitsFor, unseen, expires, next }) => {
-    const until = state === 'expired' ? '' : ` (until ${expires.slice(0, 16)}Z)`;
+    const until = state === 'expired' ? '' : ` (until ${shownTime(new Date(expires))})`;
     const words = state === 'expired' ? 'has expired' : `waits for ${waitsFor}`;
     const line =
       unseen === undefined

@@ -1,4 +1,5 @@
 import { MESSAGE_KIND, messageData, type SignedMessage } from '../../../mesh/invitation/message.ts';
+import { shownTime } from '../../../mesh/invitation/validity.ts';
 import { messageText } from '../../../views/invitation/message-view.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 
@@ -9,6 +10,6 @@ export function messageResult(
   to: string | undefined,
 ): CommandResult {
   const whom = to === undefined ? 'the owner of the other cluster' : `the owner of ${to}`;
-  progress.info(`Hand the ${message.step} to ${whom}, who accepts it before ${message.expires.toISOString()}`);
+  progress.info(`Hand the ${message.step} to ${whom}, who accepts it before ${shownTime(message.expires)}`);
   return { kind: MESSAGE_KIND, data: messageData(message), text: () => messageText(message) };
 }
