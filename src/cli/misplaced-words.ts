@@ -28,6 +28,35 @@ export function withFlagsForWords(command: CommandSpec | undefined, argv: readon
   return others.length > 0 ? line('--context', first, '--destination-context', others.join(',')) : undefined;
 }
 
+/**
+ * What to type instead of `--destination-context` where a command takes all clusters by one `--context a,b`.
+ * @returns as a hint; undefined for every other flag, and for commands that take one cluster
+ */
+export function withOneContextFlag(
+  command: CommandSpec | undefined,
+  unknown: string,
+  argv: readonly string[],
+): string | undefined {
+  const [flag] = unknown.split('=');
+  const takesSeveral = command?.options.some(
+    (option) => flagNameOf(option) === '--context' && option.repeatable === 'lists',
+  );
+  if (!command || flag !== '--destination-context' || !takesSeveral) return undefined;
+  const { path } = command;
+  const contexts: string[] = [];
+  const others: string[] = [];
+  const words = argv.slice(path.length);
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index] ?? '';
+    const [name = '', value] = word.split('=');
+    if (!['--context', '--destination-context'].includes(name)) others.push(word);
+    else contexts.push(value ?? words[++index] ?? '');
+  }
+  const isGiven = words.some((word) => /^--context(=|$)/.test(word));
+  if (!isGiven) return `Name all clusters by one flag, e.g. --context a,${contexts.join(',')}.`;
+  return `Did you mean: ${meshctlCommand(path.join(' '), {}, ['--context', contexts.join(','), ...others])}`;
+}
+
 /** Flags with their values, and all other words. */
 function partsOf(options: ReturnType<typeof optionsOf>, argv: readonly string[]): [flags: string[], words: string[]] {
   const taking = new Set(

@@ -2,11 +2,12 @@ import { Command, CommanderError, Option } from 'commander';
 import type { HelpTopics, LoadableCommand, ParsedOptions } from '../commands/command.ts';
 import type { OptionSpec } from '../commands/command-spec.ts';
 import { optionsOf, VERSION_FLAG } from '../commands/options/shared-options.ts';
+import { meshctlCommand } from '../mesh/command-line.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { takeVariables } from './environment.ts';
 import { commandOf, withGroupNames } from './flags-first.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
-import { withFlagsForWords } from './misplaced-words.ts';
+import { withFlagsForWords, withOneContextFlag } from './misplaced-words.ts';
 import { combinedError, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
 import { waitingRefusal } from './other-spellings.ts';
 import { suggestCommands } from './suggest-command.ts';
@@ -59,11 +60,20 @@ export async function parseCommandLine(
       const meant = withFlagsForWords(command, argv);
       if (meant !== undefined) throw new MeshctlError('Usage', message, { hint: `Did you mean: ${meant}` });
     }
+    if (thrown.code === 'commander.missingArgument') throw missingWord(command, message);
     const [, unknown = ''] = /^unknown option '(\S+)'/.exec(message) ?? [];
-    throw (
-      waitingRefusal(command, unknown) ?? new MeshctlError('Usage', message, { hint: 'Add --help to see the options.' })
-    );
+    const hint = withOneContextFlag(command, unknown, argv) ?? 'Add --help to see the options.';
+    throw waitingRefusal(command, unknown) ?? new MeshctlError('Usage', message, { hint });
   }
+}
+
+/** A word that a command needs is not there; its description says what it may be. */
+function missingWord(command: LoadableCommand | undefined, message: string): MeshctlError {
+  const [, word] = /'(\S+)'/.exec(message) ?? [];
+  const argument = command?.arguments?.find(({ name }) => name === word);
+  if (!command || !argument) return new MeshctlError('Usage', message, { hint: 'Add --help to see the options.' });
+  const hint = `See how it is given: ${meshctlCommand(command.path.join(' '), {}, ['--help'])}`;
+  return new MeshctlError('Usage', `${message} (${argument.description})`, { hint });
 }
 
 /** The line that shows what there is in the group of commands that a command line names; of all where it names none. */

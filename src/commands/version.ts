@@ -1,7 +1,8 @@
-import { during } from '../flows/flow.ts';
+import { during, type Target } from '../flows/flow.ts';
 import { readVersions } from '../flows/versions/read-versions.ts';
 import { type Unanswered, whereItSucceeds } from '../flows/where-it-succeeds.ts';
 import { areSupported, judgeVersions } from '../mesh/cilium/skew.ts';
+import { counted } from '../mesh/counted.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { printable } from '../views/printable.ts';
 import { type VersionReport, versionsText } from '../views/versions/versions-view.ts';
@@ -29,9 +30,7 @@ export async function run(context: CommandContext, flags: VersionFlags): Promise
   }
   try {
     return await withAnsweringClusters(context, flags, async (targets, silent) => {
-      const { done, failed } = await during(context, { doing: 'Reading versions', done: 'Read versions' }, () =>
-        whereItSucceeds(context, targets, readVersions),
-      );
+      const { done, failed } = await readEach(context, targets);
       const clusters = printable(done);
       const unreachable = printable(unreachableData([...silent, ...failed]));
       const findings = judgeVersions(clusters);
@@ -49,6 +48,15 @@ export async function run(context: CommandContext, flags: VersionFlags): Promise
     const unreachable = printable(unreachableData([unanswered]));
     return resultOf({ client, clusters: [], findings: [], unreachable }, exitCodeOf('ClusterUnreachable'));
   }
+}
+
+/** The versions in clusters that answered at first; where no cluster did, nothing was read, and that is not said. */
+async function readEach(context: CommandContext, targets: readonly Target[]) {
+  const read = () => whereItSucceeds(context, targets, readVersions);
+  if (targets.length === 0) return read();
+  const done = ({ done: { length } }: Awaited<ReturnType<typeof read>>) =>
+    `Read the versions of ${length === targets.length ? counted(length, 'cluster') : `${length} of ${counted(targets.length, 'cluster')}`}`;
+  return during(context, { doing: 'Reading versions', done, good: (result) => result.done.length > 0 }, read);
 }
 
 /** Whether a cluster was named, or a file that has some. */

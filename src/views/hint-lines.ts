@@ -30,6 +30,19 @@ export function hintLines(hint: string, theme: Theme, indent = 3, columns = COLU
   return lines.map((line, index) => (index === 0 ? `${arrow}${line}` : `${margin}  ${line}`));
 }
 
+/** A command somewhere, or a whole sentence: what a next step is. */
+const NEXT_STEP = /(?:^|[ (])(?:meshctl|kubectl|helm|echo) |^[A-Z].*[.?!]$/s;
+
+/**
+ * A note and its next step, which stands behind the last arrow. An arrow is also in what others say, and in `mesh-1 → mesh-2`
+ * or `2048 bit → 3072 bit`: what no step follows belongs to the note.
+ */
+export function splitNote(text: string): { says: string; next?: string } {
+  const at = text.lastIndexOf(' → ');
+  const next = text.slice(at + 3);
+  return at >= 0 && NEXT_STEP.test(next) ? { says: text.slice(0, at), next } : { says: text };
+}
+
 interface Part {
   text: string;
   isCommand: boolean;

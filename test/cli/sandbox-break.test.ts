@@ -91,3 +91,14 @@ describe('sandbox break', () => {
     });
   });
 });
+
+it('sandbox up counts its clusters as one does', async () => {
+  const ctrlC = new AbortController();
+  const onOutput = (text: string) => text.includes('is up') && ctrlC.abort();
+  const { stderr } = await runCli(['sandbox', 'up', '--clusters', '1', '--nodes', '1'], {
+    signal: ctrlC.signal,
+    onOutput,
+  });
+  expect(stderr).toContain('Starting 1 simulated cluster\n');
+  expect(stderr).toMatch(/✔ 1 simulated cluster with Cilium \S+ is up/);
+});

@@ -61,7 +61,7 @@ describe('service failover', () => {
       default    only      mesh-1   NO        0 of 1 (0 %)   no other cluster has the service
       default    spread    mesh-1   yes       4 of 6 (67 %)  mesh-2 by itself (2), mesh-3 (2); mesh-3 by itself (2), mesh-2 (2)
 
-      ❌ 2 of 5 global services would fail:
+      ⚠️  2 of 5 global services would fail:
          default/borrowed: without mesh-1
          default/only: without mesh-1
       "
@@ -72,6 +72,11 @@ describe('service failover', () => {
     const result = await failover(...ALL, '--require-survivable', '-o', 'json');
     expect(result.exitCode).toBe(1);
     expect(jsonOf(result)).toMatchObject({ kind: 'FailoverReport', survivable: false });
+    const told = await failover(...ALL, '--require-survivable', '--without', 'one');
+    expect(told).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining('❌ 2 of 5 global services would fail:'),
+    });
     expect((await failover(...ALL, '--require-survivable', '--without', 'mesh-2')).exitCode).toBe(0);
     expect((await failover('default/spread', ...ALL, '--require-survivable')).exitCode).toBe(0);
   });

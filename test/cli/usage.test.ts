@@ -57,6 +57,32 @@ it.each([
   ['clustermesh enable --toleration a=b:Never', '--toleration: "a=b:Never" is not a taint', ''],
   ['sandbox up --cilium-version 1.10.0', '"1.10.0" is not a Cilium version from 1.16', 'Give one such as'],
   ['completion tcsh', '"tcsh" is not one of bash, zsh, fish, powershell', ''],
+  [
+    'clustermesh status --context a --destination-context b -q',
+    "unknown option '--destination-context'",
+    '→ Did you mean: meshctl clustermesh status --context a,b -q\n',
+  ],
+  [
+    'connectivity probe --destination-context=b,c --context=a --nodes 1',
+    "unknown option '--destination-context=b,c'",
+    '→ Did you mean: meshctl connectivity probe --context b,c,a --nodes 1\n',
+  ],
+  [
+    'mesh check --destination-context b',
+    "unknown option '--destination-context'",
+    'by one flag, e.g. --context a,b.\n',
+  ],
+  ['mesh invite --destination-context b', "unknown option '--destination-context'", 'Add --help to see the options.\n'],
+  [
+    'completion',
+    "missing required argument 'shell' (whose script: bash, zsh, fish or powershell)",
+    '→ See how it is given: meshctl completion --help\n',
+  ],
+  [
+    'service describe',
+    "missing required argument 'service' (",
+    '→ See how it is given: meshctl service describe --help\n',
+  ],
   ['clustermesh', 'a command is missing', '→ meshctl clustermesh --help'],
   ['clustermesh certs', 'a command is missing', '→ meshctl clustermesh certs --help'],
 ])('says what is wrong with: meshctl %s', async (line, words, more) => {

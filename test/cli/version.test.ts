@@ -117,6 +117,19 @@ describe('version', () => {
     });
   });
 
+  it('does not say that it read what no cluster told', async () => {
+    const config = parse(await readFile(kubeconfig, 'utf8'));
+    const [down] = config.contexts.filter(({ name }: { name: string }) => name === 'down');
+    const path = join(folder, 'down.yaml');
+    await writeFile(path, stringify({ ...config, contexts: [down, { ...down, name: 'down-2' }] }));
+    const none = await meshctl('version', '--context', 'down,down-2', '--kubeconfig', path);
+    expect(none.exitCode).toBe(3);
+    expect(none.stderr).not.toMatch(/Read/);
+    expect((await meshctl('version', '--context', 'mesh-1,down')).stderr).toContain(
+      '✔ Read the versions of 1 cluster\n',
+    );
+  });
+
   it('says nothing about what may not be read', async () => {
     forbidden = 'pods';
     try {

@@ -407,6 +407,17 @@ describe('a name that a clustermesh-apiserver does not tell', () => {
   });
 });
 
+describe('a record of the peers that is not there', () => {
+  const files: KubeObject[] = [secretObject('cilium-clustermesh', { 'mesh-2': 'endpoints: []\n' })];
+  it.each<[string, KubeObject[], string]>([
+    ['is not missed where no cluster is dialled', [], 'it dials no cluster'],
+    ['could not be read', files, 'could not be read from its etcd'],
+  ])('%s', (_what, live, reason) => {
+    const [own] = findingsOf('peer-identity', inputOf({}, { live })).filter(({ cluster }) => cluster === 'one');
+    expect(own).toMatchObject({ severity: 'skip', args: { reason: expect.stringContaining(reason) } });
+  });
+});
+
 describe('what a cluster has for dialling itself', () => {
   const seen = (key: string, annotations: Record<string, string> = {}) => {
     const metadata = { name: 'cilium-kvstoremesh', namespace: 'kube-system', annotations };

@@ -1,12 +1,29 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { allOf, counted, partOf } from '../../src/mesh/counted.ts';
-import { hintLines } from '../../src/views/hint-lines.ts';
+import { hintLines, splitNote } from '../../src/views/hint-lines.ts';
 import { PLAIN } from '../support/plain-theme.ts';
 
 const SENTENCE = 'check routes, VPN and firewalls from the nodes to the address of mesh-2 (TCP 2379), which this shows';
 const STUBS = 'meshctl() { printf "%s " meshctl "$@"; }; kubectl() { printf "%s " kubectl "$@"; };';
 const COMMAND = `kubectl --context mesh-1 exec deploy/clustermesh-apiserver -c kvstoremesh -- ${'x'.repeat(60)}`;
+
+describe('a note', () => {
+  it.each<[string, string, string | undefined]>([
+    [
+      'it is gone → make it: meshctl clustermesh enable --context a',
+      'it is gone',
+      'make it: meshctl clustermesh enable --context a',
+    ],
+    ['it is gone → Run the same command again.', 'it is gone', 'Run the same command again.'],
+    ['key (2048 bit → 3072 bit) stays → kubectl get pods', 'key (2048 bit → 3072 bit) stays', 'kubectl get pods'],
+    ['not connected: mesh-1 → mesh-2', 'not connected: mesh-1 → mesh-2', undefined],
+    ['x-ray: the server said "a → b".', 'x-ray: the server said "a → b".', undefined],
+    ['nothing to do', 'nothing to do', undefined],
+  ])('%s', (text, says, next) => {
+    expect(splitNote(text)).toEqual({ says, ...(next === undefined ? {} : { next }) });
+  });
+});
 
 describe('hintLines', () => {
   it('leaves what fits in a line', () => {

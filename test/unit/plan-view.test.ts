@@ -10,7 +10,7 @@ import { encodeText } from '../../src/mesh/objects/secret-data.ts';
 import { applyChanges } from '../../src/mesh/plan/diff.ts';
 import { mergeEffects, type PeerEffect } from '../../src/mesh/plan/peer-effects.ts';
 import { type Step, TLS_KEYS } from '../../src/mesh/plan/plan.ts';
-import { stepData } from '../../src/views/plan/plan-data.ts';
+import { countActions, stepData } from '../../src/views/plan/plan-data.ts';
 import { CHECKOUT, requireValid } from '../support/schemas.ts';
 
 const plain = await createTheme(false);
@@ -298,4 +298,9 @@ describe('what becomes of peers', () => {
     await confirmCuts(context, { steps, effects: of }, { yes });
     expect(questions).toEqual(asked);
   });
+});
+
+it('counts an object that is kept once, and not where it is written too', () => {
+  const also = [step('keep', peers), step('keep', peers, { cluster: 'two' }), step('keep', peers, { cluster: 'two' })];
+  expect(countActions([...steps, ...also])).toEqual({ create: 1, update: 2, delete: 1, keep: 2 });
 });

@@ -1,6 +1,6 @@
 import type { Ora } from 'ora';
 import type { CommandContext } from '../../commands/command.ts';
-import { hintLines } from '../../views/hint-lines.ts';
+import { hintLines, splitNote } from '../../views/hint-lines.ts';
 import { printableSentence } from '../../views/printable.ts';
 import type { Theme } from '../../views/theme.ts';
 import type { TextSink } from './host.ts';
@@ -9,8 +9,8 @@ type Progress = CommandContext['progress'];
 
 /** The next step of a note stands on a line of its own, as under an error: it is there to be copied. */
 function noteOf(text: string, theme: Theme): string {
-  const [note = '', ...hint] = printableSentence(text).split(' → ');
-  return hint.length > 0 ? [note, ...hintLines(hint.join(' → '), theme, 2, Infinity)].join('\n') : note;
+  const { says, next } = splitNote(printableSentence(text));
+  return next === undefined ? says : [says, ...hintLines(next, theme, 2, Infinity)].join('\n');
 }
 
 /** After so long a silence is taken for a hang. Milliseconds. */

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { DEMO_FILES } from '../../flows/connectivity/rebel-base.ts';
 import { compareVersions, OLDEST_SUPPORTED, parseVersion, supportedRange } from '../../mesh/cilium/versions.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { networkRuleObject } from '../../sandbox/controllers/network-rule.ts';
 import { nodeName } from '../../sandbox/fixtures/nodes.ts';
@@ -51,8 +52,9 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX
   const clusters = clustersOf(flags);
   requireKnownVersion(ciliumVersion);
   const rules = rulesOf(flags, clusters);
-  const task = context.progress.start(`Starting ${clusters.length} simulated clusters`);
-  const isUp = () => task.done(`${clusters.length} simulated clusters with Cilium ${ciliumVersion} are up`);
+  const simulated = counted(clusters.length, 'simulated cluster');
+  const task = context.progress.start(`Starting ${simulated}`);
+  const isUp = () => task.done(`${simulated} with Cilium ${ciliumVersion} ${clusters.length === 1 ? 'is' : 'are'} up`);
   const failed = (error: unknown) => {
     task.fail();
     throw error;

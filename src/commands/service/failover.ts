@@ -40,7 +40,11 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
   return {
     kind: 'FailoverReport',
     data: failoverData(report),
-    text: (theme) => failoverText(report, theme, named ? undefined : namespaceOf(flags)),
+    text: (theme) =>
+      failoverText(report, theme, {
+        namespace: named ? undefined : namespaceOf(flags),
+        isRequired: flags.requireSurvivable,
+      }),
     // What a cluster that did not answer serves, or needs, nobody knows.
     exitCode: exitCodeWith(unreachable) || (flags.requireSurvivable && !isSurvivable(report) ? 1 : 0),
   };

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { hostPort } from '../../mesh/apiserver/endpoints.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialingSecret } from '../../mesh/connect/direction.ts';
+import { counted } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { keyOf } from '../../mesh/objects/kube-object.ts';
 import { REMOTE_CERT_SECRET, secretRef } from '../../mesh/objects/names.ts';
@@ -151,7 +152,10 @@ async function prove(
   });
   await during(
     flow,
-    { doing: 'Proving the credentials', done: `Proved ${directions.length} credentials against the remote etcds` },
+    {
+      doing: 'Proving the credentials',
+      done: `Proved ${counted(directions.length, 'credential')} against the remote etcds`,
+    },
     () => Promise.all(proving.map((run) => run())).catch(withoutProof),
   );
 }

@@ -84,12 +84,16 @@ export const IDENTITY_CHECKS: readonly Check[] = [
     title: 'connected peers still have the name and id they were connected with',
     needs: ['cluster-identity'],
     saidBy: ['cluster-name-unique', 'cluster-id-unique'],
-    subject: ({ context }, { clusters, peerIds }) => ({
-      things: clusters.map(clusterNameOf).filter((name) => peerIds?.get(context)?.has(name)),
-      otherwise: peerIds?.has(context)
+    subject: (cluster, { clusters, peerIds }) => {
+      const known = peerIds?.get(cluster.context);
+      const missing = known
         ? 'it has no record of the other clusters'
-        : 'its record of the other clusters could not be read from its etcd, where KVStoreMesh keeps it',
-    }),
+        : 'its record of the other clusters could not be read from its etcd, where KVStoreMesh keeps it';
+      return {
+        things: clusters.map(clusterNameOf).filter((name) => known?.has(name)),
+        otherwise: configuredPeers(cluster).length > 0 ? missing : 'it dials no cluster',
+      };
+    },
     run: differentPeers,
     says: ({ args }) =>
       `context "${args.context}" is connected to a cluster "${args.name}" with the id ${args.known}, but context "${args.named}" has that name with the id ${args.id}`,

@@ -1,9 +1,8 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { enumerated } from '../../mesh/counted.ts';
 import type { ConnectionMode } from '../../mesh/peers/connection-mode.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
 import { hintLines } from '../hint-lines.ts';
-import { countActions } from '../plan/plan-data.ts';
+import { type CountedStep, countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
 
@@ -12,7 +11,7 @@ export interface ConnectedClusters {
   mode: ConnectionMode;
   clusters: readonly { context: string; name: string }[];
   connections: readonly { from: string; to: string; credential: string; endpoints: readonly string[] }[];
-  steps: readonly Pick<Step, 'action'>[];
+  steps: readonly CountedStep[];
   /** Dials at addresses that are not the peer's Service's, where nothing tells who answers there. */
   unproved: readonly { from: string; to: string; addresses: readonly string[] }[];
   /** In one of them no agent runs now. */

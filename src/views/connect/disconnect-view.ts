@@ -1,12 +1,11 @@
-import type { Step } from '../../mesh/plan/plan.ts';
-import { countActions } from '../plan/plan-data.ts';
+import { type CountedStep, countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
 
 /** What disconnect shows. */
 export interface PartedClusters {
   parted: readonly { from: string; to: string }[];
-  steps: readonly Pick<Step, 'action'>[];
+  steps: readonly CountedStep[];
   /** Whether it was seen to have taken effect, as far as that was to be looked at. */
   verified: boolean;
 }

@@ -1,5 +1,4 @@
-import type { Step } from '../../mesh/plan/plan.ts';
-import { countActions } from '../plan/plan-data.ts';
+import { type CountedStep, countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
 
@@ -7,7 +6,7 @@ import type { Theme } from '../theme.ts';
 export interface DisabledCluster {
   context: string;
   name: string;
-  steps: readonly Pick<Step, 'action'>[];
+  steps: readonly CountedStep[];
 }
 
 /** The result of `clustermesh disable`. */

@@ -1,9 +1,8 @@
 import type { MeshctlError } from '../../mesh/errors.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
 import { errorData } from '../error-data.ts';
 import { hintLines } from '../hint-lines.ts';
-import { countActions } from '../plan/plan-data.ts';
+import { type CountedStep, countActions } from '../plan/plan-data.ts';
 import { peerLines, summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
 
@@ -17,7 +16,7 @@ export interface EnabledCluster {
   lack?: string | undefined;
   /** What became of the connections with known peers. */
   peers: readonly PeerEffect[];
-  steps: readonly Pick<Step, 'action'>[];
+  steps: readonly CountedStep[];
 }
 
 /** A cluster of several that failed while others went on. */

@@ -1,7 +1,6 @@
 import { meshctlCommand } from '../../mesh/command-line.ts';
-import type { Step } from '../../mesh/plan/plan.ts';
 import { hintLines } from '../hint-lines.ts';
-import { countActions } from '../plan/plan-data.ts';
+import { type CountedStep, countActions } from '../plan/plan-data.ts';
 import { summariseActions } from '../plan/plan-view.ts';
 import type { Theme } from '../theme.ts';
 
@@ -11,7 +10,7 @@ export interface JoinedCluster {
   cluster: { name: string };
   peer: { name: string; endpoints: readonly string[] };
   user: string;
-  steps: readonly Pick<Step, 'action'>[];
+  steps: readonly CountedStep[];
   unproved: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { joinCertificates } from '../../mesh/certificates/pem.ts';
-import type { KubeObject, ObjectRef } from '../../mesh/objects/kube-object.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../../mesh/objects/kube-object.ts';
 import { dataOf, encodeText } from '../../mesh/objects/secret-data.ts';
 import type { Change, Step, StepAction, TrustOrder } from '../../mesh/plan/plan.ts';
 import { printableLines } from '../printable.ts';
@@ -56,11 +56,22 @@ export function stepData(step: Step): StepData {
   });
 }
 
-/** How many steps there are for each action. */
-export function countActions(steps: readonly Pick<Step, 'action'>[]): Record<StepAction, number> {
+/** What is counted of a step. */
+export type CountedStep = Pick<Step, 'action' | 'cluster' | 'object'>;
+
+/** How many writes there are for each action, and how many objects are kept: each once, and not where they are written. */
+export function countActions(steps: readonly CountedStep[]): Record<StepAction, number> {
   const counts: Record<StepAction, number> = { create: 0, update: 0, delete: 0, keep: 0 };
-  for (const { action } of steps) counts[action] += 1;
+  const writes = steps.filter(({ action }) => action !== 'keep');
+  for (const { action } of writes) counts[action] += 1;
+  const written = objectsOf(writes);
+  counts.keep = [...objectsOf(steps)].filter((object) => !written.has(object)).length;
   return counts;
+}
+
+/** The objects that steps are about, each once. */
+export function objectsOf(steps: readonly CountedStep[]): Set<string> {
+  return new Set(steps.map(({ cluster, object }) => JSON.stringify([cluster, keyOf(object)])));
 }
 
 /**

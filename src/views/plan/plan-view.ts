@@ -1,5 +1,5 @@
 import type { MeshctlError } from '../../mesh/errors.ts';
-import { describeRef, keyOf } from '../../mesh/objects/kube-object.ts';
+import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { groupBy } from '../../mesh/pairs.ts';
 import type { PeerEffect, PeerOutcome } from '../../mesh/plan/peer-effects.ts';
 import type { Change, Step, StepAction } from '../../mesh/plan/plan.ts';
@@ -7,7 +7,14 @@ import { errorData } from '../error-data.ts';
 import { hintLines } from '../hint-lines.ts';
 import { printable } from '../printable.ts';
 import type { Theme } from '../theme.ts';
-import { countActions, type SecretDigest, type SecretKeyChange, type StepData, stepData } from './plan-data.ts';
+import {
+  countActions,
+  objectsOf,
+  type SecretDigest,
+  type SecretKeyChange,
+  type StepData,
+  stepData,
+} from './plan-data.ts';
 
 /** What an API server said to a step that was sent as a dry run: `accepted`, or why not. */
 export type Verdict = 'accepted' | MeshctlError;
@@ -118,7 +125,7 @@ export function peerLines(effect: PeerEffect, theme: Theme): string[] {
 /** `3 to create, 1 to update, 8 to keep`; `60 writes to 18 objects` where some are written several times. */
 function planSummary(steps: readonly Step[]): string {
   const writes = steps.filter(({ action }) => action !== 'keep');
-  const objects = new Set(writes.map(({ cluster, object }) => JSON.stringify([cluster, keyOf(object)])));
+  const objects = objectsOf(writes);
   if (objects.size < writes.length) {
     return `${writes.length} writes to ${objects.size} ${objects.size === 1 ? 'object' : 'objects'}`;
   }

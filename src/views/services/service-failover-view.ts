@@ -21,8 +21,15 @@ export function failoverData({ unreachable, ...report }: FailoverReport): Record
   return { survivable, ...report, ...(unreachable.length > 0 ? { unreachable } : {}) };
 }
 
-/** `service failover`: a row for each Service and cluster lost, then those that would fail. */
-export function failoverText(report: FailoverReport, theme: Theme, namespace?: string): string {
+/**
+ * `service failover`: a row for each Service and cluster lost, then those that would fail. That is what was asked for, and
+ * nothing has failed yet: only where each is required to survive it is a failure.
+ */
+export function failoverText(
+  report: FailoverReport,
+  theme: Theme,
+  { namespace, isRequired }: { namespace?: string | undefined; isRequired: boolean },
+): string {
   const { services, unreachable } = report;
   if (services.length === 0) return noneLines(report, theme, namespace).join('\n');
   const head = ['NAMESPACE', 'NAME', 'WITHOUT', 'SURVIVES', 'READY LEFT', 'SERVED BY'].map((text) => ({
@@ -35,7 +42,7 @@ export function failoverText(report: FailoverReport, theme: Theme, namespace?: s
     '',
     ...brokenLinkLines(report, theme),
     ...unreadLines(report, theme),
-    ...summaryLines(report, theme),
+    ...summaryLines(report, theme, isRequired),
     ...unreachableLines(unreachable, theme),
   ].join('\n');
 }
@@ -62,7 +69,7 @@ function servedBy({ cluster, uses, unserved }: Survivor): string {
   return `${cluster} by ${servers}${unserved ? `, but its port ${unserved.join(', ')} by nobody` : ''}`;
 }
 
-function summaryLines({ services, unreachable }: FailoverReport, theme: Theme): string[] {
+function summaryLines({ services, unreachable }: FailoverReport, theme: Theme, isRequired: boolean): string[] {
   const failing = services.flatMap(({ namespace, name, losses }) => {
     const lost = losses.filter(({ survives }) => !survives).map(({ without }) => without);
     return lost.length > 0 ? [`   ${namespace}/${name}: without ${lost.join(', or without ')}`] : [];
@@ -73,5 +80,6 @@ function summaryLines({ services, unreachable }: FailoverReport, theme: Theme): 
   }
   if (failing.length === 0) return [`✅ ${total}: none would fail`];
   const others = unreachable.length > 0 ? ', unless a cluster that did not answer serves them' : '';
-  return [`❌ ${theme.fail(`${failing.length} of ${total} would fail${others}:`)}`, ...failing];
+  const words = `${failing.length} of ${total} would fail${others}:`;
+  return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`, ...failing];
 }
