@@ -1,5 +1,8 @@
 /** What the probe says of a sandbox's network, sound and broken in each way. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { ProbeReport, ReportedFailure } from '../../src/mesh/probe/report.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
@@ -287,6 +290,24 @@ describe('after enable and connect', () => {
     expect(exitCode).toBe(1);
     await client.patch(deployment, { spec: { replicas: 1 } });
     await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-1,mesh-2', '--wait']);
+  });
+
+  it('goes on without one of three that were named and does not answer, and not with one alone', async () => {
+    const config = parse(await readFile(sandbox.kubeconfigPath, 'utf8'));
+    config.clusters.push({ name: 'down', cluster: { server: 'https://127.0.0.1:9' } });
+    config.contexts.push({ name: 'down', context: { ...config.contexts[0].context, cluster: 'down' } });
+    const kubeconfig = join(dirname(sandbox.kubeconfigPath), 'with-down.yaml');
+    await writeFile(kubeconfig, stringify(config));
+    const named = (contexts: string, ...flags: string[]) =>
+      meshctl(['connectivity', 'probe', '--context', contexts, '--kubeconfig', kubeconfig, '--nodes', '1', ...flags]);
+    const result = await named('mesh-1,mesh-2,down', '-o', 'json');
+    const report = jsonOf(result) as unknown as ProbeReport;
+    expect(result.exitCode).toBe(3);
+    expect(report).toMatchObject({ passed: false, unreachable: [{ context: 'down', code: 'ClusterUnreachable' }] });
+    expect(report.paths.map(({ from, to }) => `${from} ${to}`)).toEqual(PATHS);
+    expect(result.stderr).toContain('down');
+    const pair = await named('mesh-1,down');
+    expect(pair).toMatchObject({ exitCode: 3, stdout: '', stderr: expect.stringContaining('context "down"') });
   });
 
   it('prints a matrix, each test with -o wide, and a report for pipelines', async () => {

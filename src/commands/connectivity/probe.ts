@@ -6,13 +6,14 @@ import { probeJunit } from '../../views/probe/probe-junit.ts';
 import { probeText } from '../../views/probe/probe-view.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
-import { exitCodeWith, openingOf, unreachableData, withChosenClusters } from '../targets/several-clusters.ts';
+import { sayLeftOut } from '../targets/find-clusters.ts';
+import { exitCodeWith, openingOf, unreachableData, withAnsweringClusters } from '../targets/several-clusters.ts';
 import type { CONNECTIVITY_PROBE } from './probe-spec.ts';
 
 /** `meshctl connectivity probe`: exit 1 when something that the mesh needs is blocked, 3 when a cluster is left out. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECTIVITY_PROBE>): Promise<CommandResult> {
   const { nodes, via, namespace, image, waitDuration: waitMs, parallel } = flags;
-  return withChosenClusters(context, openingOf(flags), async (targets, silent) => {
+  return withAnsweringClusters(context, openingOf(flags), async (targets, silent) => {
     if (targets.length < 2) {
       const [dead] = silent;
       if (dead) throw dead.error;
@@ -20,6 +21,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
         hint: nameOthers('connectivity probe'),
       });
     }
+    sayLeftOut(context, silent);
     const options = { nodes, via, namespace, image, waitMs, parallel };
     const report = printable(await probeNetwork(context, targets, unreachableData(silent), options));
     const isBlocked = report.failures.some(({ required }) => required);
