@@ -27,6 +27,12 @@ describe('an invitation', () => {
     );
   });
 
+  it('is not for the cluster that makes it', async () => {
+    const refused = failureOf(await a(mesh('invite', '--peer', 'mesh-1')));
+    expect(refused).toMatchObject({ exitCode: 2 });
+    expect(refused.says).toContain('context "mesh-1" is cluster "mesh-1" itself');
+  });
+
   it('is listed with what it waits for, and gone when it is revoked', async () => {
     const listed = await a(mesh('invitations', 'list'));
     const own = await id(a);

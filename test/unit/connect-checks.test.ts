@@ -139,6 +139,19 @@ describe('what is wrong with a mesh', () => {
     expect(ids(forConnect(found))).toEqual(['warn node-address-overlap']);
   });
 
+  it('what only its owner can mend of a cluster that is known by a message is no command line here', () => {
+    const foreign = { context: '<context of mesh-2>', namespace: '' };
+    const peerIds = new Map([['context-1', new Map([['mesh-9', 2]])]]);
+    const [taken] = wrong([cluster(1), cluster(2, { overrides: foreign })], { peerIds });
+    expect(taken?.hint).toMatch(/; have the owner of "mesh-2" see to it and start over\.$/);
+    // Who has no usable name or id makes no message.
+    const usable = cases.filter(([, , found]) => !found.includes('fail cluster-identity'));
+    const hints = usable.flatMap(([, { config = {}, overrides }]) =>
+      wrong([cluster(1), cluster(2, { config, overrides: { ...overrides, ...foreign } })]).map(({ hint = '' }) => hint),
+    );
+    expect(hints.filter((hint) => hint.includes('<context of') || hint.includes("''"))).toEqual([]);
+  });
+
   it('clusters that are already connected count: an id that a peer has, a name that another cluster has', () => {
     const peerIds = new Map([['context-1', new Map([['mesh-9', 2]])]]);
     expect(ids(wrong([cluster(1), cluster(2)], { peerIds }))).toEqual(['fail cluster-id-unique']);

@@ -1,3 +1,4 @@
+import { MeshctlError } from '../../mesh/errors.ts';
 import { describeCluster } from '../../mesh/invitation/described-cluster.ts';
 import { messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
 import {
@@ -43,6 +44,11 @@ export interface PreparedInvite {
 /** Makes an invitation: its key, the message, and the Secret in which the key is to be kept. */
 export async function prepareInvite(flow: Flow, target: Target, options: InviteOptions): Promise<PreparedInvite> {
   const own = await readOwnMember(flow, target, options.endpoints);
+  if (options.invited === own.identity.name) {
+    throw new MeshctlError('Usage', `context "${target.client.context}" is cluster "${options.invited}" itself`, {
+      hint: 'Invite the cluster that is to be joined with it; without --peer, any may accept.',
+    });
+  }
   const now = flow.now();
   const { authority, certificates } = await readSigner(target, now);
   const id = randomId();

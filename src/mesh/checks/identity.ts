@@ -9,7 +9,7 @@ import {
   wayBack,
 } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { meshctlCommand } from '../command-line.ts';
+import { meshctlCommand, shellWord, unnamedIn } from '../command-line.ts';
 import { MeshctlError } from '../errors.ts';
 import { groupBy, pairsOf } from '../pairs.ts';
 import { configuredPeers } from '../peers/peers.ts';
@@ -27,7 +27,11 @@ function ownValue(
 ): string {
   const cluster = alike.at(-1);
   const needs = `Each cluster needs its own ${key} in ConfigMap cilium-config (Helm: --set ${helm}=${value})`;
-  return cluster ? `${needs}: ${configureCommand(cluster, { [key]: value })} && ${restartCommand(cluster)}` : needs;
+  if (!cluster) return needs;
+  // One of another owner, known by a message alone, has no context here.
+  const [theirs] = unnamedIn(shellWord(cluster.context));
+  if (theirs !== undefined) return `${needs}; have the owner of "${theirs}" see to it and start over.`;
+  return `${needs}: ${configureCommand(cluster, { [key]: value })} && ${restartCommand(cluster)}`;
 }
 
 /** Names, ids and ranges: what tells the clusters of a mesh apart. Those already connected count too. */
