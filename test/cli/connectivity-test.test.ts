@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectivityReport, ScenarioResult } from '../../src/mesh/connectivity/connectivity.ts';
 import { jsonOf } from '../support/cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
 import { untilHealthy } from '../support/open-look.ts';
@@ -15,10 +16,7 @@ let sandbox: TestSandbox;
 let meshctl: Meshctl;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox();
-  meshctl = meshctlWith(sandbox.kubeconfigPath);
-  await meshctl.ok(enable('mesh-1,mesh-2'));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  ({ sandbox, meshctl } = await startConnectedMesh());
   await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 });
 

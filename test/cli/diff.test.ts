@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WrittenSpec } from '../../src/mesh/file/document.ts';
 import { failureOf, jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
+import type { Meshctl } from '../support/e2e-cli.ts';
 import { type MeshFolder, meshFolder, meshText } from '../support/mesh-files.ts';
-import { refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { refs, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
@@ -20,10 +21,7 @@ const store = (index: number) => {
 
 beforeAll(async () => {
   folder = await meshFolder();
-  sandbox = await startTestSandbox({ clusters: 3, nodes: 1 });
-  meshctl = meshctlWith(sandbox.kubeconfigPath);
-  await meshctl.ok(enable('mesh-1,mesh-2'));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  ({ sandbox, meshctl } = await startConnectedMesh({ clusters: 3, nodes: 1 }));
 });
 
 afterAll(async () => {

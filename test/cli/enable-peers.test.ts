@@ -2,10 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
+import { enable, type Meshctl } from '../support/e2e-cli.ts';
 import { lookBeforeEnable } from '../support/enable-look.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { eventually, found, refs, setSecret, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { eventually, found, refs, setSecret, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** mesh-1 and mesh-2 are connected; what enable does to one must not be felt by the other unless it was said. */
 let sandbox: TestSandbox;
@@ -14,11 +15,7 @@ let two: SandboxCluster;
 const undos: (() => void)[] = [];
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
-  meshctl = meshctlWith(sandbox.kubeconfigPath);
-  two = found(sandbox.clusters[1], 'mesh-2');
-  await meshctl.ok(enable('mesh-1,mesh-2'));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  ({ sandbox, meshctl, two } = await startConnectedMesh({ nodes: 1 }));
   await bothConnected();
 });
 

@@ -1,18 +1,16 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { checkEntries, configure } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
+import { enable, type Meshctl } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { found, refs, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
-  meshctl = meshctlWith(sandbox.kubeconfigPath);
-  await meshctl.ok(enable('mesh-1,mesh-2'));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  ({ sandbox, meshctl } = await startConnectedMesh({ nodes: 1 }));
   await untilHealthy(sandbox, ['mesh-1']);
 });
 

@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
+import { enable, type Meshctl } from '../support/e2e-cli.ts';
 import { lookBeforeEnable } from '../support/enable-look.ts';
 import { changePort, changeService, removeContainer, scaleTo } from '../support/fault-parts.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { refs, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** mesh-1 and mesh-2 are connected. Any field can be set; whoever sets one that peers hang on is asked, and has a way back. */
 let sandbox: TestSandbox;
@@ -17,11 +18,7 @@ const SERVICE = 'Service/clustermesh-apiserver';
 const POD = `${DEPLOYMENT}:spec.template.spec`;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
-  meshctl = meshctlWith(sandbox.kubeconfigPath);
-  two = found(sandbox.clusters[1], 'mesh-2');
-  await meshctl.ok(enable('mesh-1,mesh-2'));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  ({ sandbox, meshctl, two } = await startConnectedMesh({ nodes: 1 }));
   await bothConnected();
 });
 

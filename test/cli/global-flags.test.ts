@@ -3,8 +3,8 @@ import { optionsOf } from '../../src/commands/options/shared-options.ts';
 import { COMMANDS } from '../../src/commands/registry.ts';
 import { MESH_CHECKS } from '../../src/mesh/checks/catalogue.ts';
 import { type CliOptions, failureOf, jsonOf, runCli } from '../support/cli.ts';
-import { connect, enable } from '../support/e2e-cli.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
+import type { TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** The flags of every command, and what stands in for flags in the environment. */
 let sandbox: TestSandbox;
@@ -17,9 +17,7 @@ const contextsIn = async (line: string, env: Record<string, string>) => {
 };
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
-  expect((await meshctl(enable('mesh-1,mesh-2').join(' '))).exitCode).toBe(0);
-  expect((await meshctl(connect('mesh-1', 'mesh-2').join(' '))).exitCode).toBe(0);
+  ({ sandbox } = await startConnectedMesh({ nodes: 1 }));
 });
 
 afterAll(async () => {

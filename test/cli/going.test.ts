@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
-import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
+import type { Meshctl } from '../support/e2e-cli.ts';
+import { found, refs, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** mesh-1 and mesh-2 are connected; objects of mesh-1 are deleted, and a finalizer holds them. */
 let sandbox: TestSandbox;
@@ -13,11 +14,7 @@ const FINALIZER = 'example.com/held';
 const SERVICE = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' };
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
-  meshctl = meshctlWith(sandbox.kubeconfigPath);
-  one = found(sandbox.clusters[0], 'mesh-1');
-  await meshctl.ok(enable('mesh-1,mesh-2'));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  ({ sandbox, meshctl, one } = await startConnectedMesh({ nodes: 1 }));
 });
 
 const undos: (() => void)[] = [];

@@ -6,10 +6,10 @@ import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts'
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { PROXIED, startTestServer, type TestServer, writeKubeconfig } from '../support/apiserver.ts';
 import { type CliResult, jsonOf, runCli } from '../support/cli.ts';
-import { connect, enable, meshctlWith } from '../support/e2e-cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { hostileOutput, hostileText, RAW } from '../support/hostile.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { found, refs, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** A cluster whose agents, objects and API server say whatever they like; the operator's terminal must not care. */
 let sandbox: TestSandbox;
@@ -22,11 +22,7 @@ let output = { stdout: '', stderr: '', exitCode: 0 };
 let refusal: ApiError | undefined;
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ nodes: 1 });
-  one = found(sandbox.clusters[0], 'mesh-1');
-  const meshctl = meshctlWith(sandbox.kubeconfigPath);
-  await meshctl.ok(enable('mesh-1,mesh-2'));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  ({ sandbox, one } = await startConnectedMesh({ nodes: 1 }));
   await untilHealthy(sandbox, ['mesh-1']);
   front = await startTestServer({
     ...PROXIED,

@@ -2,9 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type KubeObject, keyOf, type ObjectRef } from '../../src/mesh/objects/kube-object.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
+import { enable, type Meshctl } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { found, refs, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { found, refs, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 /** Of the CA of mesh-1 ever less is left; nothing may make a new one by which mesh-2 would be cut off unasked. */
 let sandbox: TestSandbox;
@@ -37,11 +38,7 @@ const empty = (...objects: ObjectRef[]) => {
 };
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox({ clusters: 2, nodes: 1 });
-  meshctl = meshctlWith(sandbox.kubeconfigPath);
-  one = found(sandbox.clusters[0], 'mesh-1');
-  await meshctl.ok(enable('mesh-1,mesh-2'));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  ({ sandbox, meshctl, one } = await startConnectedMesh({ nodes: 1 }));
   await connected();
 });
 

@@ -1,18 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonOf } from '../support/cli.ts';
-import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
+import type { Meshctl } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import type { TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
 const BOTH = ['--context', 'mesh-1,mesh-2'];
 
 beforeAll(async () => {
-  sandbox = await startTestSandbox();
-  meshctl = meshctlWith(sandbox.kubeconfigPath);
-  await meshctl.ok(enable('mesh-1,mesh-2'));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
+  ({ sandbox, meshctl } = await startConnectedMesh());
   await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 });
 

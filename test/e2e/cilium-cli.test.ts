@@ -1,16 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, enable, meshctlWith } from '../support/e2e-cli.ts';
+import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { missingProgram, programAgainst } from '../support/e2e-programs.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import type { TestSandbox } from '../support/sandbox-mesh.ts';
 
 describe.skipIf(missingProgram('cilium', 'version', '--client'))("upstream's cilium on a sandbox", () => {
   let sandbox: TestSandbox;
 
   beforeAll(async () => {
-    sandbox = await startTestSandbox();
-    const meshctl = meshctlWith(sandbox.kubeconfigPath);
-    await meshctl.ok(enable('mesh-1,mesh-2'));
-    await meshctl.ok(connect('mesh-1', 'mesh-2'));
+    ({ sandbox } = await startConnectedMesh());
   });
 
   afterAll(async () => {

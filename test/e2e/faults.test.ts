@@ -8,46 +8,22 @@ import { createAuthority } from '../../src/pki/authority.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { hintLines } from '../../src/views/hint-lines.ts';
-import { connect, enable, healthyText, type Meshctl, meshctlWith, waitForStatus } from '../support/e2e-cli.ts';
-import {
-  eventually,
-  found,
-  peerCertificateSpec,
-  refs,
-  setSecret,
-  setUsers,
-  startTestSandbox,
-  type TestSandbox,
-} from '../support/sandbox-mesh.ts';
+import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
+import { connect, enable, healthyText, waitForStatus } from '../support/e2e-cli.ts';
+import { eventually, found, peerCertificateSpec, refs, setSecret, setUsers } from '../support/sandbox-mesh.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const SERVER_CERT = 'clustermesh-apiserver-server-cert';
 
-/** Two clusters that meshctl has enabled and connected; mesh-1 is the one whose status is looked at. */
-interface Scene {
-  sandbox: TestSandbox;
-  meshctl: Meshctl;
-  one: SandboxCluster;
-  two: SandboxCluster;
-}
-
-async function connectedScene(...enableFlags: string[]): Promise<Scene> {
-  const sandbox = await startTestSandbox();
-  const meshctl = meshctlWith(sandbox.kubeconfigPath);
-  await meshctl.ok(enable('mesh-1,mesh-2', ...enableFlags));
-  await meshctl.ok(connect('mesh-1', 'mesh-2'));
-  const scene = {
-    sandbox,
-    meshctl,
-    one: found(sandbox.clusters[0], 'mesh-1'),
-    two: found(sandbox.clusters[1], 'mesh-2'),
-  };
+/** mesh-1 is the one whose status is looked at. */
+async function connectedScene(...enableFlags: string[]): Promise<ConnectedMesh> {
+  const scene = await startConnectedMesh({}, ...enableFlags);
   await becomesHealthy(scene);
   return scene;
 }
 
 /** An open connection does not care what the next one will meet: break it. */
-function reconnect({ sandbox }: Scene): void {
+function reconnect({ sandbox }: ConnectedMesh): void {
   sandbox.network.cutLink('mesh-1', 'mesh-2');
   sandbox.network.mendLink('mesh-1', 'mesh-2');
 }
@@ -57,12 +33,12 @@ interface Expected {
   /** How many nodes or replicas it holds for at least, once they have noticed. */
   nodes?: number;
   /** Until it shows: for faults that an open connection does not notice, e.g. certificates still on their way. */
-  whileHealthy?: (scene: Scene) => void;
+  whileHealthy?: (scene: ConnectedMesh) => void;
 }
 
 /** Status of mesh-1 turns unhealthy for this reason; says it in words, with the hint, and exits 1. */
 async function namesReason(
-  scene: Scene,
+  scene: ConnectedMesh,
   reason: FailureClass,
   { component = 'kvstoremesh', nodes = 1, whileHealthy }: Expected = {},
 ): Promise<StatusProblem> {
@@ -84,7 +60,7 @@ async function namesReason(
   return problem;
 }
 
-async function becomesHealthy({ meshctl }: Pick<Scene, 'meshctl'>): Promise<void> {
+async function becomesHealthy({ meshctl }: Pick<ConnectedMesh, 'meshctl'>): Promise<void> {
   const { stdout } = await meshctl.ok(waitForStatus('mesh-1', '2m'));
   expect(stdout).toBe(healthyText(2, 'mesh-2'));
 }
@@ -104,7 +80,7 @@ function serverSpecOf(cluster: SandboxCluster, addresses: readonly string[]) {
 
 /** Puts a server certificate into place under meshctl's name, as if an earlier enable had done it. */
 async function issueServerCertificate(
-  { sandbox, two }: Scene,
+  { sandbox, two }: ConnectedMesh,
   addresses: readonly string[],
   options: IssueOptions = {},
 ): Promise<void> {
@@ -141,7 +117,7 @@ function scaleApiserver(cluster: SandboxCluster, replicas: number): void {
 }
 
 describe('one thing breaks, with KVStoreMesh', () => {
-  let scene: Scene;
+  let scene: ConnectedMesh;
 
   beforeAll(async () => {
     scene = await connectedScene();
@@ -249,7 +225,7 @@ describe('one thing breaks, with KVStoreMesh', () => {
 
 // An open connection goes on; the agent that makes a new one finds out at once, the others when theirs ends.
 describe('one thing breaks, without KVStoreMesh: an agent says so', () => {
-  let scene: Scene;
+  let scene: ConnectedMesh;
 
   beforeAll(async () => {
     scene = await connectedScene('--enable-kvstoremesh=false');
