@@ -66,12 +66,13 @@ describe('routesPicture', () => {
   });
 
   it('puts nodes of a large cluster for which the same holds into one box', () => {
-    const report = routesReport(300, { gap: true });
+    // There is a route from each of them to each: a few times as many as are drawn each by itself tell it.
+    const report = routesReport(60, { gap: true });
     const { boxes } = wordsOf(report);
-    expect(boxes).toContain('0 mesh-1: 299 nodes (mesh-1-node-2 …)');
+    expect(boxes).toContain('0 mesh-1: 59 nodes (mesh-1-node-2 …)');
     expect(boxes).toContain('0 mesh-1-node-1 (mesh-1)');
-    expect(boxes).toContain('0 mesh-2: 300 nodes (mesh-2-node-1 …)');
-    expect(boxes).toContain('2 mesh-2: 298 ranges (10.2.2.0/24 …)');
+    expect(boxes).toContain('0 mesh-2: 60 nodes (mesh-2-node-1 …)');
+    expect(boxes).toContain('2 mesh-2: 58 ranges (10.2.2.0/24 …)');
     expect(boxes.length).toBeLessThan(12);
   });
 });
