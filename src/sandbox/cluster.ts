@@ -1,7 +1,7 @@
 import { createAuthority } from '../pki/authority.ts';
 import { generateEcKey } from '../pki/certificate.ts';
 import { issueCertificate } from '../pki/issue.ts';
-import type { ApiServer, PodRuntime } from './apiserver/api.ts';
+import type { ApiServer, PodRuntime, RequestHandlers } from './apiserver/api.ts';
 import { MASTERS } from './apiserver/auth/authentication.ts';
 import { ApiError } from './apiserver/errors.ts';
 import { startApiServer } from './apiserver/server.ts';
@@ -53,6 +53,8 @@ export interface SandboxCluster {
   namespace: string;
   /** The API server's address. */
   url: string;
+  /** What the API server answers with, for clients of the same process. */
+  handlers: RequestHandlers;
   store: Store;
   /** What runs in its pods, without the API server before it. */
   runtime: PodRuntime;
@@ -161,6 +163,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     context: profile.context,
     namespace: profile.namespace,
     url: server.url,
+    handlers: server.handlers,
     store,
     runtime,
     ca: options.ca,

@@ -18,6 +18,7 @@ import {
   type SandboxTimings,
   startSandbox,
 } from '../../src/sandbox/sandbox.ts';
+import { forgetInProcess, serveInProcess } from './in-process-api.ts';
 import { CHECKOUT } from './schemas.ts';
 
 /** Short enough for tests; the order of things stays as in reality. */
@@ -56,6 +57,9 @@ export async function startTestSandbox(options: SandboxOptions = {}): Promise<Te
     timings: { ...TEST_TIMINGS, ...options.timings },
     onError: (error) => errors.push(error),
   });
+  // Through a proxy nothing is needed to log in, which is what a test without a socket can do as well.
+  const shortCuts = sandbox.clusters.filter(({ access }) => access === undefined);
+  for (const { url, handlers } of shortCuts) serveInProcess(url, handlers);
   const abort = new AbortController();
   const kubeconfig = await loadKubeconfig({ path: sandbox.kubeconfigPath, env: {}, cwd: '/' });
   const clients = new Map(
@@ -77,6 +81,7 @@ export async function startTestSandbox(options: SandboxOptions = {}): Promise<Te
     async close() {
       for (const client of clients.values()) client.close();
       await sandbox.close();
+      for (const { url } of shortCuts) forgetInProcess(url);
     },
   };
 }

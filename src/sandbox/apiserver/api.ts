@@ -1,4 +1,6 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import type { WebSocket } from 'ws';
 import type { ClusterStore } from './storage/store.ts';
 
 export interface ExecRequest {
@@ -63,10 +65,24 @@ export interface AccessRequest {
   name?: string;
 }
 
+/** What serves each request that comes in, also for a client of the same process that needs no socket for it. */
+export interface RequestHandlers {
+  /** Whether it would take a connection. */
+  isListening(): boolean;
+  /** Serves one request; destroys its socket where a fault test wants the connection dropped. */
+  serve(request: IncomingMessage, response: ServerResponse): void;
+  /**
+   * Gives what serves the WebSocket that a request asks for, once it is open; undefined if a fault test wants the connection
+   * dropped. Rejects with ApiError.
+   */
+  open(request: IncomingMessage): Promise<((client: WebSocket) => void) | undefined>;
+}
+
 export interface ApiServer {
   /** `https://127.0.0.1:PORT`, or `http://…` where it is proxied. */
   url: string;
   store: ClusterStore;
+  handlers: RequestHandlers;
   /** Ends all connections, watches and execs. */
   close(): Promise<void>;
 }

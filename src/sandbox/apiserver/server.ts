@@ -101,17 +101,19 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     }
   };
 
+  const admitUpgrade = async (request: IncomingMessage): Promise<Omit<ServedRequest, 'response'> | undefined> => {
+    const admitted = await admit(request);
+    // A GET that runs something in a pod needs what a POST needs (Kubernetes 1.35).
+    if (admitted?.target) services.require(admitted.identity, admitted.target, 'create');
+    return admitted;
+  };
+
   const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     socket.on('error', () => socket.destroy());
     try {
-      const admitted = await admit(request);
-      if (!admitted) {
-        socket.destroy();
-        return;
-      }
-      // A GET that runs something in a pod needs what a POST needs (Kubernetes 1.35).
-      if (admitted.target) services.require(admitted.identity, admitted.target, 'create');
-      upgrades.serve(state, options.runtime, { ...admitted, socket, head });
+      const admitted = await admitUpgrade(request);
+      if (admitted) upgrades.serve(state, options.runtime, admitted, { socket, head });
+      else socket.destroy();
     } catch (error) {
       refuseUpgrade(socket, toApiError(error));
     }
@@ -121,10 +123,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const server = isProxied ? http.createServer() : https.createServer(tlsOf(options));
   // Idle connections live as long as with a real server, so that clients do not run into one that is just being closed.
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.on(isProxied ? 'connection' : 'secureConnection', (socket: Duplex) => {
+  const keep = (socket: Duplex): void => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-  });
+  };
+  server.on(isProxied ? 'connection' : 'secureConnection', keep);
   server.on('request', (request, response) => void serve(request, response));
   server.on('upgrade', (request, socket, head) => void upgrade(request, socket, head));
   await new Promise<void>((resolve, reject) => {
@@ -135,6 +138,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return {
     url: `${isProxied ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     store,
+    handlers: {
+      isListening: () => server.listening,
+      serve: (request, response) => {
+        keep(request.socket);
+        void serve(request, response);
+      },
+      open: async (request) => {
+        const admitted = await admitUpgrade(request);
+        return admitted && upgrades.accept(state, options.runtime, admitted);
+      },
+    },
     close: async () => {
       upgrades.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

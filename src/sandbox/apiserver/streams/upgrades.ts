@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { createWebSocketStream, WebSocketServer } from 'ws';
+import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
+import type { KubeObject } from '../../../mesh/objects/kube-object.ts';
 import type { PodRuntime } from '../api.ts';
 import { ApiError, badRequest, noSuchPath } from '../errors.ts';
 import type { ResourceTarget } from '../http/request-target.ts';
@@ -20,16 +21,22 @@ import {
 /** One authenticated and authorized request to leave HTTP. */
 export interface UpgradeRequest {
   request: IncomingMessage;
-  socket: Duplex;
-  head: Buffer;
   query: URLSearchParams;
   target: ResourceTarget | undefined;
+}
+
+/** Where it came from: the connection, and what was read of it beyond the request. */
+export interface UpgradeConnection {
+  socket: Duplex;
+  head: Buffer;
 }
 
 /** Serves exec and port-forward over WebSocket and SPDY. */
 export interface Upgrades {
   /** Throws ApiError before the protocol is switched. */
-  serve(state: ClusterState, runtime: PodRuntime, upgrade: UpgradeRequest): void;
+  serve(state: ClusterState, runtime: PodRuntime, upgrade: UpgradeRequest, connection: UpgradeConnection): void;
+  /** Gives what serves the WebSocket that was asked for, once it is open. Throws ApiError. */
+  accept(state: ClusterState, runtime: PodRuntime, upgrade: UpgradeRequest): (client: WebSocket) => void;
   /** Ends all connections. */
   close(): void;
 }
@@ -70,20 +77,52 @@ export function createUpgrades(): Upgrades {
   const execs = choose(EXEC_PROTOCOLS);
   const forwards = choose([TUNNELED_PORT_FORWARD_PROTOCOL, ...PORT_FORWARD_PROTOCOLS]);
 
-  const serveExec = (
+  const clients = new Set<WebSocket>();
+
+  const execOf = (query: URLSearchParams, { pod, ...place }: Place): ExecParameters =>
+    execParameters(query, {
+      ...place,
+      pod: pod.metadata.name,
+      container: chooseContainer(pod, query.get('container')),
+    });
+
+  const forwardOver = (runtime: PodRuntime, { request, query }: UpgradeRequest, place: PodName) => {
+    const isTunneled = (request.headers['sec-websocket-protocol'] ?? '').includes(TUNNELED_PORT_FORWARD_PROTOCOL);
+    const ports = isTunneled ? [] : requestedPorts(query);
+    return (client: WebSocket): void => {
+      if (!isTunneled) return forwardPorts(runtime, place, ports, client);
+      const tunnel = createWebSocketStream(client);
+      tunnel.on('error', () => client.terminate());
+      forwardPortsOverSpdy(runtime, place, tunnel, EMPTY);
+    };
+  };
+
+  const accept: Upgrades['accept'] = (state, runtime, upgrade) => {
+    const place = placeOf(state, upgrade.target);
+    let serveClient: (client: WebSocket) => void;
+    if (place.subresource === 'exec') {
+      const parameters = execOf(upgrade.query, place);
+      serveClient = (client) => void runExec(runtime, parameters, webSocketExecSession(client));
+    } else serveClient = forwardOver(runtime, upgrade, { ...place, pod: place.pod.metadata.name });
+    return (client) => {
+      clients.add(client);
+      client.on('close', () => clients.delete(client));
+      serveClient(client);
+    };
+  };
+
+  const serveSpdy = (
     runtime: PodRuntime,
-    { request, socket, head }: UpgradeRequest,
-    parameters: ExecParameters,
+    { request, query }: UpgradeRequest,
+    { socket, head }: UpgradeConnection,
+    place: Place,
   ): void => {
-    if (isWebSocket(request)) {
-      execs.handleUpgrade(
-        request,
-        socket,
-        head,
-        (client) => void runExec(runtime, parameters, webSocketExecSession(client)),
-      );
+    if (place.subresource === 'portforward') {
+      switchToSpdy(request, socket, SPDY_PORT_FORWARD_PROTOCOL);
+      forwardPortsOverSpdy(runtime, { ...place, pod: place.pod.metadata.name }, socket, head);
       return;
     }
+    const parameters = execOf(query, place);
     switchToSpdy(request, socket, SPDY_EXEC_PROTOCOL);
     spdyExecSession(socket, head, parameters).then(
       (session) => runExec(runtime, parameters, session),
@@ -91,51 +130,43 @@ export function createUpgrades(): Upgrades {
     );
   };
 
-  const servePortForward = (
-    runtime: PodRuntime,
-    { request, socket, head, query }: UpgradeRequest,
-    place: { namespace: string; pod: string },
-  ): void => {
-    if (!isWebSocket(request)) {
-      switchToSpdy(request, socket, SPDY_PORT_FORWARD_PROTOCOL);
-      forwardPortsOverSpdy(runtime, place, socket, head);
-      return;
-    }
-    const isTunneled = (request.headers['sec-websocket-protocol'] ?? '').includes(TUNNELED_PORT_FORWARD_PROTOCOL);
-    const ports = isTunneled ? [] : requestedPorts(query);
-    forwards.handleUpgrade(request, socket, head, (client) => {
-      if (!isTunneled) return forwardPorts(runtime, place, ports, client);
-      const tunnel = createWebSocketStream(client);
-      tunnel.on('error', () => client.terminate());
-      forwardPortsOverSpdy(runtime, place, tunnel, EMPTY);
-    });
-  };
-
   return {
-    serve: (state, runtime, upgrade) => {
-      const { target, request, query } = upgrade;
-      if (target?.resource.kind !== 'Pod' || target.name === undefined || target.namespace === undefined)
-        throw noSuchPath();
-      const pod = requireObject(state, target);
-      const place = { namespace: target.namespace, pod: target.name };
-      if (!isWebSocket(request) && !isSpdy(request))
-        throw badRequest('unable to upgrade: neither to WebSocket nor to SPDY/3.1');
-      if (target.subresource === 'exec') {
-        const container = chooseContainer(pod, query.get('container'));
-        serveExec(runtime, upgrade, execParameters(query, { ...place, container }));
-      } else if (target.subresource === 'portforward') {
-        servePortForward(runtime, upgrade, place);
-      } else {
-        throw noSuchPath();
-      }
+    accept,
+    serve: (state, runtime, upgrade, connection) => {
+      const { request } = upgrade;
+      const place = placeOf(state, upgrade.target);
+      if (isSpdy(request)) return serveSpdy(runtime, upgrade, connection, place);
+      if (!isWebSocket(request)) throw badRequest('unable to upgrade: neither to WebSocket nor to SPDY/3.1');
+      const serveClient = accept(state, runtime, upgrade);
+      const server = place.subresource === 'exec' ? execs : forwards;
+      server.handleUpgrade(request, connection.socket, connection.head, serveClient);
     },
     close: () => {
-      for (const server of [execs, forwards]) {
-        for (const client of server.clients) client.terminate();
-        server.close();
-      }
+      for (const client of clients) client.terminate();
+      for (const server of [execs, forwards]) server.close();
     },
   };
+}
+
+interface PodName {
+  namespace: string;
+  pod: string;
+}
+
+/** The pod to get into, and for what. */
+interface Place {
+  namespace: string;
+  pod: KubeObject;
+  subresource: 'exec' | 'portforward';
+}
+
+function placeOf(state: ClusterState, target: ResourceTarget | undefined): Place {
+  if (target?.resource.kind !== 'Pod' || target.name === undefined || target.namespace === undefined)
+    throw noSuchPath();
+  const pod = requireObject(state, target);
+  const { subresource } = target;
+  if (subresource !== 'exec' && subresource !== 'portforward') throw noSuchPath();
+  return { namespace: target.namespace, pod, subresource };
 }
 
 const protocolOf = (request: IncomingMessage): string => request.headers.upgrade?.toLowerCase() ?? '';
