@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
+import { remembered } from '../mesh/remembered.ts';
 import { EtcdReadError, type EtcdReadReason, type EtcdSeen } from './read-error.ts';
 
 /** Where an etcd is, and with what a client shows itself to it. */
@@ -20,6 +22,23 @@ export interface EtcdRead {
   signal?: AbortSignal | undefined;
 }
 
+/** One credential is tried with every pod, again and again; OpenSSL takes longer to read it than for a handshake. */
+const contextOf = remembered(
+  ({ ca, certificate, privateKey }: EtcdRead) =>
+    tls.createSecureContext({
+      ca,
+      cert: certificate,
+      key: privateKey,
+      // As in Go, in which the real clients are written: any certificate of the bundle is an anchor.
+      allowPartialTrustChain: true,
+    }),
+  20,
+  ({ ca, certificate, privateKey }) =>
+    createHash('sha256')
+      .update(JSON.stringify([ca, certificate, privateKey]))
+      .digest('base64'),
+);
+
 /**
  * TLS over a connection that is there already, as a client of etcd does it.
  * @throws EtcdReadError with what of the handshake failed
@@ -30,14 +49,10 @@ export function shakeHands(read: EtcdRead): Promise<tls.TLSSocket> {
     try {
       secured = tls.connect({
         socket: read.socket,
-        ca: read.ca,
-        cert: read.certificate,
-        key: read.privateKey,
+        secureContext: contextOf(read),
         // An IP address is checked against the certificate, but not sent as SNI.
         ...(isIP(read.serverName) ? { host: read.serverName } : { servername: read.serverName }),
         ALPNProtocols: ['h2'],
-        // As in Go, in which the real clients are written: any certificate of the bundle is an anchor.
-        allowPartialTrustChain: true,
       });
     } catch (error) {
       reject(new EtcdReadError('protocol', 'the certificate, its key or the CA is not usable', error));

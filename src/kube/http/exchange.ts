@@ -54,7 +54,6 @@ export function exchange(
     const outgoing = send(url, {
       method: request.method,
       agent: login.agent,
-      signal,
       headers: {
         accept: 'application/json',
         'user-agent': userAgent,
@@ -63,9 +62,13 @@ export function exchange(
       },
       ...(login.auth ? { auth: login.auth } : {}),
     });
-    // A request that still waits for its connection, e.g. for a proxy's answer, does not heed its signal.
-    const abort = () => reject(errorOfAbort(signal));
+    // Rejected here too: a request that still waits for its connection, e.g. for a proxy's answer, is not heard of.
+    const abort = () => {
+      reject(errorOfAbort(signal));
+      outgoing.destroy(errorOfAbort(signal));
+    };
     signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
     outgoing.once('response', (response) => {
       for (const text of warningsIn(response.headers.warning)) warn?.(text);
       resolve(response);

@@ -119,26 +119,28 @@ export function createTransport(options: TransportOptions): Transport {
   const closed = new AbortController();
   const signalOf = (own: AbortSignal | undefined) => linkSignals(own ?? options.signal, closed.signal);
 
-  /** Runs one request under what may end it: the caller's wish, closing, and the time for one request. */
+  /**
+   * Runs one request under what may end it: the caller's wish, closing, and the time for one request.
+   * @param work gets all of it, and what ends an attempt: of one that stores something, the caller's wish does not
+   */
   async function limited<T>(
-    { action, signal: own = options.signal }: Pick<ApiRequest, 'action' | 'signal'>,
-    work: (limit: { any: AbortSignal; withoutOwn: AbortSignal }) => Promise<T>,
+    { action, signal: own = options.signal, stores = false }: Pick<ApiRequest, 'action' | 'signal' | 'stores'>,
+    work: (signal: AbortSignal, ofAttempt: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const withoutOwn = linkSignals(closed.signal);
-    const any = linkSignals(own, withoutOwn.signal);
+    const all = linkSignals(own, closed.signal);
+    const links = stores ? [all, linkSignals(closed.signal)] : [all];
+    const [, ofAttempt = all] = links;
     let timer: NodeJS.Timeout | undefined;
     try {
       // A plugin has a time of its own, so that an API server is not blamed for it.
-      await abortable(credentials.get(), any.signal);
-      timer = setTimeout(
-        () => withoutOwn.abort(errorOfTimeout(action, options.requestTimeoutMs)),
-        options.requestTimeoutMs,
-      );
-      return await work({ any: any.signal, withoutOwn: withoutOwn.signal });
+      await abortable(credentials.get(), all.signal);
+      timer = setTimeout(() => {
+        for (const link of links) link.abort(errorOfTimeout(action, options.requestTimeoutMs));
+      }, options.requestTimeoutMs);
+      return await work(all.signal, ofAttempt.signal);
     } finally {
       clearTimeout(timer);
-      any.unlink();
-      withoutOwn.unlink();
+      for (const link of links) link.unlink();
     }
   }
 
@@ -147,13 +149,13 @@ export function createTransport(options: TransportOptions): Transport {
 
     request: (request) =>
       place(() =>
-        limited(request, async (limit) => {
+        limited(request, async (signal, ofAttempt) => {
           const answer = await answered(
             request,
-            limit.any,
+            signal,
             async (login) => {
               request.onSend?.();
-              const response = await exchange(options, request, login, request.stores ? limit.withoutOwn : limit.any);
+              const response = await exchange(options, request, login, ofAttempt);
               return { ...headOf(response), text: await bodyText(response) };
             },
             () => undefined,
@@ -172,12 +174,12 @@ export function createTransport(options: TransportOptions): Transport {
       // Outlives the request: whoever reads the body may be told to stop.
       const own = signalOf(request.signal);
       try {
-        const response = await limited({ ...request, signal: own.signal }, async (limit) => {
+        const response = await limited({ ...request, signal: own.signal }, async (signal) => {
           const { response, status } = await answered(
             request,
-            limit.any,
+            signal,
             async (login) => {
-              const response = await exchange(options, request, login, limit.any);
+              const response = await exchange(options, request, login, signal);
               return { ...headOf(response), response };
             },
             (answer) => answer.response.resume(),
@@ -197,13 +199,13 @@ export function createTransport(options: TransportOptions): Transport {
     },
 
     openWebSocket: (request, protocols) =>
-      limited(request, async (limit) => {
+      limited(request, async (signal) => {
         const get: ApiRequest = { ...request, method: 'GET', idempotent: true };
         const { status, socket, text } = await answered(
           get,
-          limit.any,
+          signal,
           (login) =>
-            upgrade(`${base.replace(/^http/, 'ws')}${request.path}`, protocols, login, options.userAgent, limit.any),
+            upgrade(`${base.replace(/^http/, 'ws')}${request.path}`, protocols, login, options.userAgent, signal),
           () => undefined,
         );
         if (socket) return socket;

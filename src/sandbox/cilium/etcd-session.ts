@@ -102,9 +102,10 @@ export async function openEtcdSession(socket: Socket, options: SessionOptions): 
 
 /** Many dial with the same files, again and again; OpenSSL takes longer to read them than for most of a handshake. */
 const contextOf = remembered(
-  ({ ca, certificate, privateKey }: ClientFiles) => createSecureContext({ ca, cert: certificate, key: privateKey }),
+  // Without roots OpenSSL and Node verify nothing, which `shakeHands` does itself.
+  ({ certificate, privateKey }: ClientFiles) => createSecureContext({ ca: [], cert: certificate, key: privateKey }),
   50,
-  ({ ca, certificate, privateKey }) => JSON.stringify([ca, certificate, privateKey]),
+  ({ certificate, privateKey }) => JSON.stringify([certificate, privateKey]),
 );
 
 /** The client side of TLS, from PEM. Throws ConnectionFailure for files that Go's tls.X509KeyPair would refuse. */
@@ -116,6 +117,7 @@ export function secureContext({ ca, certificate, privateKey }: ClientFiles): Sec
     throw new ConnectionFailure('config', 'tls: failed to find any PEM data in key input');
   }
   try {
+    parseCertificates(ca);
     return contextOf({ ca, certificate, privateKey });
   } catch (error) {
     const mismatch = error instanceof Error && /mismatch/.test(error.message);

@@ -79,31 +79,28 @@ export function createUpgrades(): Upgrades {
 
   const clients = new Set<WebSocket>();
 
-  const execOf = (query: URLSearchParams, { pod, ...place }: Place): ExecParameters =>
-    execParameters(query, {
-      ...place,
-      pod: pod.metadata.name,
-      container: chooseContainer(pod, query.get('container')),
-    });
-
-  const forwardOver = (runtime: PodRuntime, { request, query }: UpgradeRequest, place: PodName) => {
-    const isTunneled = (request.headers['sec-websocket-protocol'] ?? '').includes(TUNNELED_PORT_FORWARD_PROTOCOL);
-    const ports = isTunneled ? [] : requestedPorts(query);
-    return (client: WebSocket): void => {
-      if (!isTunneled) return forwardPorts(runtime, place, ports, client);
-      const tunnel = createWebSocketStream(client);
-      tunnel.on('error', () => client.terminate());
-      forwardPortsOverSpdy(runtime, place, tunnel, EMPTY);
-    };
+  /** Serves one WebSocket. Throws 400 for parameters that it could not be served with. */
+  const servant = (
+    runtime: PodRuntime,
+    { request, query }: UpgradeRequest,
+    place: PodPlace,
+  ): ((client: WebSocket) => void) => {
+    if (place.purpose === 'exec') {
+      const parameters = execIn(place, query);
+      return (client) => void runExec(runtime, parameters, webSocketExecSession(client));
+    }
+    if ((request.headers['sec-websocket-protocol'] ?? '').includes(TUNNELED_PORT_FORWARD_PROTOCOL))
+      return (client) => {
+        const tunnel = createWebSocketStream(client);
+        tunnel.on('error', () => client.terminate());
+        forwardPortsOverSpdy(runtime, place.name, tunnel, EMPTY);
+      };
+    const ports = requestedPorts(query);
+    return (client) => forwardPorts(runtime, place.name, ports, client);
   };
 
-  const accept: Upgrades['accept'] = (state, runtime, upgrade) => {
-    const place = placeOf(state, upgrade.target);
-    let serveClient: (client: WebSocket) => void;
-    if (place.subresource === 'exec') {
-      const parameters = execOf(upgrade.query, place);
-      serveClient = (client) => void runExec(runtime, parameters, webSocketExecSession(client));
-    } else serveClient = forwardOver(runtime, upgrade, { ...place, pod: place.pod.metadata.name });
+  const accept = (runtime: PodRuntime, upgrade: UpgradeRequest, place: PodPlace): ((client: WebSocket) => void) => {
+    const serveClient = servant(runtime, upgrade, place);
     return (client) => {
       clients.add(client);
       client.on('close', () => clients.delete(client));
@@ -115,14 +112,14 @@ export function createUpgrades(): Upgrades {
     runtime: PodRuntime,
     { request, query }: UpgradeRequest,
     { socket, head }: UpgradeConnection,
-    place: Place,
+    place: PodPlace,
   ): void => {
-    if (place.subresource === 'portforward') {
+    if (place.purpose === 'portforward') {
       switchToSpdy(request, socket, SPDY_PORT_FORWARD_PROTOCOL);
-      forwardPortsOverSpdy(runtime, { ...place, pod: place.pod.metadata.name }, socket, head);
+      forwardPortsOverSpdy(runtime, place.name, socket, head);
       return;
     }
-    const parameters = execOf(query, place);
+    const parameters = execIn(place, query);
     switchToSpdy(request, socket, SPDY_EXEC_PROTOCOL);
     spdyExecSession(socket, head, parameters).then(
       (session) => runExec(runtime, parameters, session),
@@ -131,15 +128,17 @@ export function createUpgrades(): Upgrades {
   };
 
   return {
-    accept,
+    accept: (state, runtime, upgrade) => accept(runtime, upgrade, placeOf(state, upgrade.target)),
     serve: (state, runtime, upgrade, connection) => {
       const { request } = upgrade;
       const place = placeOf(state, upgrade.target);
-      if (isSpdy(request)) return serveSpdy(runtime, upgrade, connection, place);
+      if (isSpdy(request)) {
+        serveSpdy(runtime, upgrade, connection, place);
+        return;
+      }
       if (!isWebSocket(request)) throw badRequest('unable to upgrade: neither to WebSocket nor to SPDY/3.1');
-      const serveClient = accept(state, runtime, upgrade);
-      const server = place.subresource === 'exec' ? execs : forwards;
-      server.handleUpgrade(request, connection.socket, connection.head, serveClient);
+      const server = place.purpose === 'exec' ? execs : forwards;
+      server.handleUpgrade(request, connection.socket, connection.head, accept(runtime, upgrade, place));
     },
     close: () => {
       for (const client of clients) client.terminate();
@@ -148,25 +147,24 @@ export function createUpgrades(): Upgrades {
   };
 }
 
-interface PodName {
-  namespace: string;
-  pod: string;
-}
-
-/** The pod to get into, and for what. */
-interface Place {
-  namespace: string;
+/** The pod that a request wants to get into, and for what. */
+interface PodPlace {
+  name: { namespace: string; pod: string };
   pod: KubeObject;
-  subresource: 'exec' | 'portforward';
+  purpose: 'exec' | 'portforward';
 }
 
-function placeOf(state: ClusterState, target: ResourceTarget | undefined): Place {
+function placeOf(state: ClusterState, target: ResourceTarget | undefined): PodPlace {
   if (target?.resource.kind !== 'Pod' || target.name === undefined || target.namespace === undefined)
     throw noSuchPath();
   const pod = requireObject(state, target);
-  const { subresource } = target;
-  if (subresource !== 'exec' && subresource !== 'portforward') throw noSuchPath();
-  return { namespace: target.namespace, pod, subresource };
+  const { subresource: purpose } = target;
+  if (purpose !== 'exec' && purpose !== 'portforward') throw noSuchPath();
+  return { name: { namespace: target.namespace, pod: target.name }, pod, purpose };
+}
+
+function execIn({ name, pod }: PodPlace, query: URLSearchParams): ExecParameters {
+  return execParameters(query, { ...name, container: chooseContainer(pod, query.get('container')) });
 }
 
 const protocolOf = (request: IncomingMessage): string => request.headers.upgrade?.toLowerCase() ?? '';
