@@ -78,6 +78,9 @@ sub verb_watch {
     push @sockets, [$raw, 'in', 6, $protocol];
   }
   print devices();
+  # Before there is a child: one that is ended before it has begun still says what came.
+  my $stop = 0;
+  $SIG{TERM} = sub { $stop = 1 };
   defined(my $child = fork) or die "fork: $!\n";
   if ($child) {
     open my $pid, '>', "$file.pid" or die "$file.pid: $!\n";
@@ -93,13 +96,13 @@ sub verb_watch {
   select $out;
   $| = 1;
   my $end = time + $seconds;
-  my $stop = 0;
-  $SIG{TERM} = sub { $stop = 1 };
   my %seen;
-  until ($stop || time > $end) {
+  for (my $last = 0; !$last;) {
+    # What came before the end is read all the same: on a busy node that may be all of it.
+    $last = $stop || time > $end;
     my $wanted = '';
     vec($wanted, fileno $_->[0], 1) = 1 for @sockets;
-    next if select($wanted, undef, undef, 0.2) <= 0;
+    next if select($wanted, undef, undef, $last ? 0 : 0.2) <= 0;
     for my $watched (@sockets) {
       my ($socket, $place, $family, $protocol) = @$watched;
       next unless vec $wanted, fileno $socket, 1;
@@ -111,8 +114,9 @@ sub verb_watch {
       }
     }
   }
+  unlink "$file.pid";
   # Nobody came to collect it.
-  unlink $file, "$file.pid" unless $stop;
+  unlink $file unless $stop;
   exit 0;
 }
 
@@ -302,7 +306,7 @@ sub verb_collect {
   open my $pid, '<', "$file.pid" or do { warn "not watching\n"; exit 1 };
   my $watch = <$pid>;
   kill TERM => $watch;
-  for (1 .. 50) { last unless kill 0 => $watch; nap 0.05 }
+  for (1 .. 200) { last unless -e "$file.pid" && kill 0 => $watch; nap 0.05 }
   if (open my $saw, '<', $file) { print while <$saw> }
   unlink $file, "$file.pid";
   print "collected\n";

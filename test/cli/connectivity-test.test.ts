@@ -7,7 +7,7 @@ import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { type InstalledMeshctl, installMeshctl } from '../support/installed.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import { startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
+import { eventually, startTestSandbox, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 const NAMESPACE = 'meshctl-test';
 const TEST = ['connectivity', 'test', '--context', 'mesh-1,mesh-2'];
@@ -24,11 +24,16 @@ afterAll(async () => {
   await sandbox?.close();
 });
 
-afterEach(() => {
+afterEach(async () => {
   expect(sandbox.errors).toEqual([]);
-  // Whatever happened, nothing is left behind.
+  // Whatever happened, nothing is left behind. A namespace that was deleted goes when it has been emptied.
   for (const { store } of sandbox.clusters) {
-    expect(store.get({ apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE })).toBeUndefined();
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', name: NAMESPACE };
+    await eventually(
+      () => store.get(namespace),
+      (live) => live === undefined,
+      'the namespace is gone',
+    );
     expect(store.list({ apiVersion: 'v1', kind: 'Pod', namespace: NAMESPACE })).toEqual([]);
   }
 });

@@ -18,9 +18,11 @@ const canTry = works('ip link set lo up && perl -e 1');
 const hasIpv6 = canTry && works('ip link set lo up && grep -q lo /proc/net/if_inet6');
 const TOKEN = '0123abcd';
 
-/** Runs verbs one after the other in one namespace, after commands of a shell. @returns what each wrote */
-function run(setUp: string, ...verbs: string[][]): string[] {
-  const words = verbs.map((verb) => agentCommand(parts.get(verb[0] ?? '') ?? '', verb));
+/** Runs verbs, and commands of a shell, one after the other in one namespace. @returns what each wrote after the first */
+function run(setUp: string, ...verbs: (string[] | string)[]): string[] {
+  const words = verbs.map((verb) =>
+    typeof verb === 'string' ? ['sh', '-c', verb] : agentCommand(parts.get(verb[0] ?? '') ?? '', verb),
+  );
   const script = words.map((_, index) => `${arguments_(words, index)}; printf '\\036'`).join('; ');
   const all = words.flat();
   const { stdout, stderr } = spawnSync('unshare', [...IN_NAMESPACE, 'sh', '-c', `${setUp}; ${script}`, 'sh', ...all], {
@@ -114,6 +116,21 @@ describe.skipIf(!canTry)('over loopback', () => {
     },
     30_000,
   );
+
+  it('reads what came before its end, on a node too where nothing else got a turn since', () => {
+    const setWatch = `watch=$(cat /tmp/.meshctl-probe-${TOKEN}.1.pid)`;
+    // Stopped until it has been told to end: it finds both at once, what came and that it is over.
+    const untilTold = `for look in $(seq 200); do grep -q '^ShdPnd:.*4...$' /proc/$watch/status && break; sleep 0.02; done`;
+    const [, , , , seen = ''] = run(
+      'ip link set lo up',
+      ['watch', `${TOKEN}.1`, '20'],
+      `${setWatch}; kill -STOP $watch`,
+      ['send', TOKEN, 'a/udp/127.0.0.1/8472//'],
+      `${setWatch}; (${untilTold}; kill -CONT $watch) > /dev/null 2>&1 &`,
+      ['collect', `${TOKEN}.1`],
+    );
+    expect(seen).toMatch(/^seen a 127\.0\.0\.1 \d+ device$/m);
+  }, 30_000);
 
   it('tells its watches apart, and one that did not begin', () => {
     const [, , , first = '', second = ''] = run(
