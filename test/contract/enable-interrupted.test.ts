@@ -93,7 +93,7 @@ describe('an enable that is cut off', () => {
         `after request ${last}: the objects as before`,
       );
     }
-    // One state after each write, but for the last one, after which all is there.
-    expect(converged.size).toBeGreaterThanOrEqual(13);
+    // One state after each write, but for the last one, after which all is there, and for those that go out together.
+    expect(converged.size).toBeGreaterThan(10);
   }, 300_000);
 });
