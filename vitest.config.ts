@@ -26,8 +26,8 @@ export default defineConfig({
     hookTimeout: 180_000,
     expect: { poll: { timeout: 120_000 } },
     pool: 'forks',
-    // Three even where there are only two cores: tests wait for pods and sockets more than they compute. Four are no quicker.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Four even where there are only two cores: tests wait for pods and sockets as long as they compute.
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     // Sandboxes make garbage: in a small young generation much of it lives long enough to be moved.
     execArgv: ['--max-semi-space-size=64'],
     sequence: { sequencer: LongestFirst },
