@@ -23,7 +23,14 @@ describe('ARCHITECTURE.md', () => {
   });
 
   it('names no folder and no file that is missing', () => {
-    const folders = ['', 'src', 'src/kube', 'src/etcd', 'src/snapshot', ...new Set(rooms.map((room) => join('src', room)))];
+    const folders = [
+      '',
+      'src',
+      'src/kube',
+      'src/etcd',
+      'src/snapshot',
+      ...new Set(rooms.map((room) => join('src', room))),
+    ];
     const paths = quoted.filter((word) => /^[a-z][a-z0-9/.-]*(\.ts|\/[a-z.-]+)$/.test(word) && !word.includes('NAME'));
     expect(paths.length).toBeGreaterThan(50);
     const missing = paths.filter((path) => !folders.some((folder) => existsSync(join(ROOT, folder, path))));
