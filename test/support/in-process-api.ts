@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { WebSocket } from 'ws';
+import type { OutgoingMessage } from '../../src/kube/http/send.ts';
 import type { Upgrade } from '../../src/kube/http/websocket-upgrade.ts';
 import type { RequestHandlers } from '../../src/sandbox/apiserver/api.ts';
 import { toApiError } from '../../src/sandbox/apiserver/errors.ts';
@@ -30,11 +31,7 @@ export function handlersOf(url: URL): RequestHandlers | undefined {
   return handlers?.isListening() ? handlers : undefined;
 }
 
-export interface InProcessRequest {
-  method: string;
-  url: URL;
-  headers: Record<string, number | string | readonly string[] | undefined>;
-  body?: Buffer | undefined;
+export interface InProcessRequest extends OutgoingMessage {
   signal: AbortSignal;
 }
 
@@ -124,7 +121,7 @@ class Reply extends EventEmitter {
   }
 }
 
-/** One exchange up to the answer's head, as `exchange` of src/kube/http. */
+/** One exchange up to the answer's head, as `send` of src/kube/http. */
 export function exchangeInProcess(handlers: RequestHandlers, request: InProcessRequest): Promise<IncomingMessage> {
   const { signal } = request;
   return new Promise((resolve, reject) => {

@@ -1,10 +1,9 @@
-import http from 'node:http';
-import https from 'node:https';
-import { errorOfAbort } from '../../mesh/errors.ts';
+import type { IncomingMessage } from 'node:http';
 import type { Credentials } from '../access/credentials.ts';
 import type { ApiAction } from '../errors.ts';
 import { warningsIn } from './http-answer.ts';
 import { errorOfProtocol } from './no-answer.ts';
+import { send } from './send.ts';
 
 /** One request to the API server. */
 export interface ApiRequest {
@@ -41,48 +40,24 @@ export interface Exchange {
  * One HTTP exchange up to the response's head, whatever its status.
  * @throws the error of Node's socket, or what aborted the signal
  */
-export function exchange(
+export async function exchange(
   { server, userAgent, warn }: Exchange,
   request: ApiRequest,
   login: Credentials,
   signal: AbortSignal,
-): Promise<http.IncomingMessage> {
+): Promise<IncomingMessage> {
+  const { method, action } = request;
   const url = new URL(server.replace(/\/+$/, '') + request.path);
   const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-  const send = url.protocol === 'http:' ? http.request : https.request;
-  return new Promise((resolve, reject) => {
-    const outgoing = send(url, {
-      method: request.method,
-      agent: login.agent,
-      headers: {
-        accept: 'application/json',
-        'user-agent': userAgent,
-        ...(body ? { 'content-type': request.contentType ?? 'application/json', 'content-length': body.length } : {}),
-        ...login.headers,
-      },
-      ...(login.auth ? { auth: login.auth } : {}),
-    });
-    // Rejected here too: a request that still waits for its connection, e.g. for a proxy's answer, is not heard of.
-    const abort = () => {
-      reject(errorOfAbort(signal));
-      outgoing.destroy(errorOfAbort(signal));
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-    outgoing.once('response', (response) => {
-      for (const text of warningsIn(response.headers.warning)) warn?.(text);
-      resolve(response);
-    });
-    outgoing.once('upgrade', (response, socket) => {
-      socket.destroy();
-      reject(errorOfProtocol(request.action, `it answers ${response.statusCode} and another protocol`));
-    });
-    // Stays on: an abort after the response is reported here too, and the body's reader sees it as well.
-    outgoing.on('error', reject);
-    outgoing.once('close', () => {
-      signal.removeEventListener('abort', abort);
-      reject(new Error('the connection was closed before an answer'));
-    });
-    outgoing.end(body);
-  });
+  const headers = {
+    accept: 'application/json',
+    'user-agent': userAgent,
+    ...(body ? { 'content-type': request.contentType ?? 'application/json', 'content-length': body.length } : {}),
+    ...login.headers,
+  };
+  const response = await send({ method, url, headers, body }, login, signal, (status) =>
+    errorOfProtocol(action, `it answers ${status} and another protocol`),
+  );
+  for (const text of warningsIn(response.headers.warning)) warn?.(text);
+  return response;
 }
