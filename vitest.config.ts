@@ -19,7 +19,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    globalSetup: ['test/setup/key-folder.ts', 'test/setup/build-folder.ts'],
+    globalSetup: ['test/setup/run-folders.ts'],
     setupFiles: ['test/setup/rsa-keys.ts', 'test/setup/in-process-api.ts'],
     // Only for what hangs: on a machine that has sixteen other things to do, all takes ten times as long.
     testTimeout: 180_000,
