@@ -4,7 +4,7 @@ import { concernsOthers } from '../../src/flows/enable/enable.ts';
 import { loadTemplates, templateRefs } from '../../src/manifests/load.ts';
 import type { PeerEffect } from '../../src/mesh/plan/peer-effects.ts';
 import { readSnapshot } from '../../src/snapshot/read-snapshot.ts';
-import { found, type TestSandbox } from './sandbox-mesh.ts';
+import { clusterAt, type TestSandbox } from './sandbox-mesh.ts';
 import { CHECKOUT } from './schemas.ts';
 
 /**
@@ -18,11 +18,7 @@ export async function lookBeforeEnable(
   others: readonly string[],
 ): Promise<(flags: Parameters<typeof choicesOf>[0]) => readonly PeerEffect[]> {
   const templates = await loadTemplates(CHECKOUT);
-  const namespaceOf = (of: string) =>
-    found(
-      sandbox.clusters.find((cluster) => cluster.context === of),
-      of,
-    ).namespace;
+  const namespaceOf = (of: string) => clusterAt(sandbox, of).namespace;
   const namespace = namespaceOf(context);
   const refs = templateRefs(templates, namespace);
   const snapshot = await readSnapshot(sandbox.client(context), { namespace, purpose: 'enable', refs });

@@ -7,8 +7,8 @@ import { type CliOptions, type CliResult, runCli } from './cli.ts';
 import { lookByStatusAndChecks } from './open-look.ts';
 import {
   agentReports,
+  clusterAt,
   eventually,
-  found,
   kvstoremeshReports,
   startTestSandbox,
   type TestSandbox,
@@ -64,12 +64,7 @@ export async function startFaultMesh(): Promise<FaultMesh> {
     { name: 'mesh-2', context: TWO, namespace: 'cilium' },
   ];
   const sandbox = await startTestSandbox({ kubeconfigPath, nodes: 1, clusters, intercept });
-  const [one, two] = [ONE, TWO].map((context) =>
-    found(
-      sandbox.clusters.find((cluster) => cluster.context === context),
-      context,
-    ),
-  ) as [SandboxCluster, SandboxCluster];
+  const [one, two] = [ONE, TWO].map((context) => clusterAt(sandbox, context)) as [SandboxCluster, SandboxCluster];
 
   const run = (argv: readonly string[], options: CliOptions = {}) => runCli(argv, { answers: YES, ...options });
   const meshctl = (argv: readonly string[], options?: CliOptions) =>

@@ -1,9 +1,9 @@
 import type { CertificateSpec } from '../../src/mesh/certificates/certificate.ts';
-import type { KubeObject, ObjectRef } from '../../src/mesh/objects/kube-object.ts';
+import { type KubeObject, type ObjectRef, refOf } from '../../src/mesh/objects/kube-object.ts';
 import { createAuthority } from '../../src/pki/authority.ts';
 import { type IssueOptions, issueCertificate } from '../../src/pki/issue.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { podsOf, refOfObject } from './cluster-pods.ts';
+import { podsOf } from './cluster-pods.ts';
 import { found, refsOf } from './sandbox-mesh.ts';
 
 export const SERVER_CERT = 'clustermesh-apiserver-server-cert';
@@ -100,5 +100,5 @@ export function neverJoined({ one, two }: Record<'one' | 'two', SandboxCluster>)
 
 /** Its successor starts with what the objects say now. */
 export function restartApiserver(cluster: SandboxCluster): void {
-  for (const pod of podsOf(cluster, 'clustermesh-apiserver')) cluster.store.delete(refOfObject(pod));
+  for (const pod of podsOf(cluster, 'clustermesh-apiserver')) cluster.store.delete(refOf(pod));
 }

@@ -11,7 +11,7 @@ import type { CheckEntry } from '../../src/mesh/checks/catalogue.ts';
 import type { StatusReport } from '../../src/mesh/status/status.ts';
 import { rememberReads } from '../../src/snapshot/remember-reads.ts';
 import { briskClock } from './brisk-clock.ts';
-import { eventually, found, type TestSandbox } from './sandbox-mesh.ts';
+import { clusterAt, eventually, found, type TestSandbox } from './sandbox-mesh.ts';
 import { CHECKOUT } from './schemas.ts';
 
 const quietTask = { update() {}, tick() {}, done() {}, fail() {}, stop() {} };
@@ -26,10 +26,7 @@ const POLL = { parallel: 10, nodeTimeoutMs: 10_000 };
 
 function targetsOf(sandbox: TestSandbox, contexts: readonly string[]): Target[] {
   return contexts.map((context) => {
-    const { namespace } = found(
-      sandbox.clusters.find((cluster) => cluster.context === context),
-      context,
-    );
+    const { namespace } = clusterAt(sandbox, context);
     return { client: sandbox.client(context), namespace };
   });
 }

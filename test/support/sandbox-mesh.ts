@@ -91,6 +91,14 @@ export function found<T>(value: T | undefined, what: string): T {
   return value;
 }
 
+/** The cluster that a context leads to. */
+export function clusterAt({ clusters }: Pick<Sandbox, 'clusters'>, context: string): SandboxCluster {
+  return found(
+    clusters.find((cluster) => cluster.context === context),
+    context,
+  );
+}
+
 /** Repeats `read` until `accept` takes its value; fails with the last value at the deadline. */
 export async function eventually<T>(
   read: () => T | Promise<T>,
@@ -250,10 +258,7 @@ export async function execIn(
   command: readonly string[],
 ): Promise<{ stdout: string; stderr: string; exitCode: number }> {
   const client = sandbox.client(context);
-  const { namespace } = found(
-    sandbox.clusters.find((cluster) => cluster.context === context),
-    context,
-  );
+  const { namespace } = clusterAt(sandbox, context);
   const [pod] = await client.listAll({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -275,10 +280,7 @@ export async function execInside(
   container: string,
   command: readonly string[],
 ): Promise<{ stdout: string; exitCode: number }> {
-  const { store, runtime, namespace } = found(
-    sandbox.clusters.find((cluster) => cluster.context === context),
-    context,
-  );
+  const { store, runtime, namespace } = clusterAt(sandbox, context);
   const [pod] = store.list({ apiVersion: 'v1', kind: 'Pod', namespace, labels: { 'k8s-app': label } });
   let said = '';
   const sink = (take: (text: string) => void) =>

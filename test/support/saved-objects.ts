@@ -1,9 +1,9 @@
 import { setImmediate as laterTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { type KubeObject, refOf } from '../../src/mesh/objects/kube-object.ts';
 import type { ClusterStore } from '../../src/sandbox/apiserver/storage/store.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { nudge, podsOf, refOfObject } from './cluster-pods.ts';
+import { nudge, podsOf } from './cluster-pods.ts';
 
 /** What a fault or a command may change; what controllers make of it follows. */
 const KINDS = [
@@ -40,12 +40,12 @@ export function saveObjects(clusters: readonly SandboxCluster[]): SavedObjects {
 }
 
 function remove({ store }: SandboxCluster, object: KubeObject): void {
-  store.delete(refOfObject(object));
+  store.delete(refOf(object));
 }
 
 function objectsOf({ store }: SandboxCluster): Map<string, KubeObject> {
   const objects = KINDS.flatMap(([apiVersion, kind]) => store.list({ apiVersion, kind }));
-  return new Map(objects.map((object) => [JSON.stringify(refOfObject(object)), object]));
+  return new Map(objects.map((object) => [JSON.stringify(refOf(object)), object]));
 }
 
 /** An object as it was found, and as it was saved. */
