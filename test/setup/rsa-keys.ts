@@ -7,11 +7,7 @@ shared.meshctlTestKeys?.beginFile();
 
 vi.mock('../../src/pki/certificate.ts', async (original) => {
   const real = await original<typeof import('../../src/pki/certificate.ts')>();
-  const make = async () => {
-    const pair = await real.generateRsaKey(BITS);
-    return { ...pair, pem: real.keyToPem(pair.privateKey) };
-  };
-  shared.meshctlTestKeys ??= new KeyStock(inject('keyFolder'), make);
+  shared.meshctlTestKeys ??= new KeyStock(inject('keyFolder'));
   const stock = shared.meshctlTestKeys;
   return { ...real, generateRsaKey: (bits: number) => (bits === BITS ? stock.ofLeaf() : real.generateRsaKey(bits)) };
 });

@@ -5,7 +5,7 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where test files find the RSA keys that others of the same run have made. */
+    /** Where test files find the primes of the RSA keys that others of the same run have made. */
     keyFolder: string;
     /** Where test files find the bundle that another one of the same run has built. */
     buildFolder: string;

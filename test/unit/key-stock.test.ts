@@ -1,9 +1,9 @@
+import { createSign, createVerify } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { generateEcKey, keyToPem } from '../../src/pki/certificate.ts';
-import { KeyStock } from '../setup/key-stock.ts';
+import { BITS, KeyStock } from '../setup/key-stock.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -11,15 +11,11 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const make = async () => {
-  const pair = generateEcKey();
-  return { ...pair, pem: keyToPem(pair.privateKey) };
-};
 const hexOf = async (keys: Iterable<ReturnType<KeyStock['ofLeaf']>>) =>
   (await Promise.all(keys)).map(({ publicKey }) => publicKey.toString('hex'));
 
 it('gives no two CAs of a file, and no CA and leaf, the same key', async () => {
-  const stock = new KeyStock(folder, make);
+  const stock = new KeyStock(folder);
   const keys = Array.from({ length: 200 }, () => ({ authority: stock.ofAuthority(), leaf: stock.ofLeaf() }));
   const authorities = await hexOf(keys.map(({ authority }) => authority));
   const leaves = new Set(await hexOf(keys.map(({ leaf }) => leaf)));
@@ -29,11 +25,22 @@ it('gives no two CAs of a file, and no CA and leaf, the same key', async () => {
 });
 
 it('gives the next file, and another worker, the keys that were made', async () => {
-  const stock = new KeyStock(folder, make);
+  const stock = new KeyStock(folder);
   const first = await hexOf([stock.ofAuthority(), stock.ofLeaf()]);
   stock.beginFile();
   const again = await hexOf([stock.ofAuthority(), stock.ofLeaf()]);
-  const elsewhere = new KeyStock(folder, make);
+  const elsewhere = new KeyStock(folder);
   const other = await hexOf([elsewhere.ofAuthority(), elsewhere.ofLeaf()]);
   expect([again, other]).toEqual([first, first]);
+});
+
+it('gives RSA keys of the usual size, with which one can sign', async () => {
+  const { privateKey } = await new KeyStock(folder).ofLeaf();
+  expect(privateKey.asymmetricKeyDetails).toMatchObject({ modulusLength: BITS, publicExponent: 65_537n });
+  const signature = createSign('sha256').update('signed').sign(privateKey);
+  expect(
+    createVerify('sha256')
+      .update('signed')
+      .verify(privateKey.export({ type: 'pkcs1', format: 'pem' }), signature),
+  ).toBe(true);
 });
