@@ -45,7 +45,6 @@ export const SERVING_FAULTS: readonly FaultEntry[] = [
     id: 'service-without-selector',
     what: 'the Service of the clustermesh-apiserver selects nothing',
     arrange: ({ two }) => changeService(two, ({ spec }) => void delete spec.selector),
-    noticed: true,
     status: ['service-selector'],
     check: ['service-selector'],
     connect: 'keeps',

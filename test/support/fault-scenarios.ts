@@ -191,13 +191,16 @@ async function arrange(mesh: FaultMesh, fault: FaultEntry): Promise<void> {
   await mesh.restore();
   await fault.arrange(mesh);
   if (!fault.noticed) return;
+  // Who has just dialled anew is not connected for a moment either.
+  let timesApart = 0;
   await eventually(
     async () => {
-      mesh.redial();
-      return mesh.isConnected();
+      if (timesApart === 0) mesh.redial();
+      timesApart = (await mesh.isConnected()) ? 0 : timesApart + 1;
+      return timesApart;
     },
-    (connected) => !connected,
+    (times) => times >= 5,
     `${fault.id} is noticed`,
-    { pollMs: 100 },
+    { pollMs: 50 },
   );
 }
