@@ -138,8 +138,9 @@ export function exchangeInProcess(handlers: RequestHandlers, request: InProcessR
     };
     signal.addEventListener('abort', abort, { once: true });
     line.once('close', () => {
+      if (answer.readableEnded) return;
       reject(hangUp());
-      answer.destroy(answer.readableEnded ? undefined : hangUp());
+      answer.destroy(hangUp());
     });
     // Whoever reads it sees the error too.
     answer.on('error', () => undefined);
