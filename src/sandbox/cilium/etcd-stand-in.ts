@@ -102,6 +102,7 @@ export function startEtcd(options: EtcdOptions): EtcdStandIn {
     // Verified in `admit`, against the sandbox's clock.
     rejectUnauthorized: false,
     ALPNProtocols: ['h2', 'http/1.1'],
+    noDelay: true,
   });
   const http1 = createHttpServer((request, response) => {
     if (request.url !== '/version') response.writeHead(404).end();

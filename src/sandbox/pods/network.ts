@@ -281,7 +281,8 @@ function addressOf({ podAddress, nodeAddress = '' }: Sender, to: string | undefi
 
 function open(realPort: number, name: string): Promise<Socket> {
   return new Promise((done, fail) => {
-    const socket = connect(realPort, '127.0.0.1');
+    // As Go's programs do: small packets are sent at once.
+    const socket = connect({ port: realPort, host: '127.0.0.1', noDelay: true });
     socket.once('connect', () => {
       socket.removeAllListeners('error');
       done(socket);

@@ -97,7 +97,8 @@ async function catFiles(files: ReadonlyMap<string, Buffer>, paths: string[], { s
 
 function open(realPort: number): Promise<Duplex> {
   return new Promise((done, fail) => {
-    const socket = connect(realPort, '127.0.0.1');
+    // As Go's programs do: small packets are sent at once.
+    const socket = connect({ port: realPort, host: '127.0.0.1', noDelay: true });
     socket.once('connect', () => {
       socket.removeListener('error', fail);
       done(socket);
