@@ -207,12 +207,11 @@ async function withFilesRead(
     const text = data ? undefined : await read(path);
     return text === undefined ? data : Buffer.from(text).toString('base64');
   };
-  const [caData, certData, keyData, token] = await Promise.all([
-    base64(cluster.caData, cluster.caFile),
-    base64(user.certData, user.certFile),
-    base64(user.keyData, user.keyFile),
-    read(user.tokenFile),
-  ]);
+  // One after the other: of several that are missing, it is always the same of which is told.
+  const caData = await base64(cluster.caData, cluster.caFile);
+  const certData = await base64(user.certData, user.certFile);
+  const keyData = await base64(user.keyData, user.keyFile);
+  const token = await read(user.tokenFile);
   const { caFile: _caFile, ...ownCluster } = cluster;
   const { certFile: _certFile, keyFile: _keyFile, ...ownUser } = user;
   return {
