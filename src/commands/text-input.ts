@@ -17,6 +17,8 @@ export async function readTextInput(
   what: string,
 ): Promise<string> {
   if (path === STANDARD_INPUT) return readInput();
+  // The current folder to node:path; to who typed it, a variable that is not set.
+  if (path === '') throw new MeshctlError('Usage', `"" names no ${what}`);
   try {
     const text = await readTextFile(resolve(cwd, path), `${what} ${path}`, { signal });
     if (text !== undefined) return text;

@@ -150,7 +150,8 @@ export interface EndpointSlice extends KubeObject {
   ports: { name?: string; port: number; protocol: string }[];
   endpoints: {
     addresses: string[];
-    conditions: { ready: boolean; serving: boolean; terminating: boolean };
+    /** What is not said of an endpoint: that it is ready, and serves. */
+    conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
     nodeName?: string;
     targetRef?: Record<string, string>;
   }[];

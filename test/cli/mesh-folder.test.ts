@@ -116,6 +116,8 @@ describe('mesh files in a folder', () => {
   it.each([
     ['a file that is not there', 'no.yaml', 'mesh file no.yaml does not exist'],
     ['a folder without files', 'empty', 'mesh file empty does not exist'],
+    // A variable of a script that is not set: there are mesh files in the current folder.
+    ['a name that is empty', '', '"" names no mesh file'],
   ])('refuse %s', async (_what, path, words) => {
     const { exitCode, says } = failureOf(await meshctl('apply', '-f', path));
     expect({ exitCode, says }).toEqual({ exitCode: 2, says: expect.stringContaining(words) });

@@ -81,6 +81,23 @@ describe('service failover', () => {
     expect((await failover('default/spread', ...ALL, '--require-survivable')).exitCode).toBe(0);
   });
 
+  it('of a headless one, whose DNS gives the own backends of each cluster', async () => {
+    const headless = { namespace: 'headless', spec: { clusterIP: 'None' } };
+    addService(clusters.stores.one, 'named', headless);
+    addService(clusters.stores.two, 'named', { ...headless, ready: 0, notReady: 1 });
+    addService(clusters.stores.three, 'named', { ...headless, ready: 2 });
+    const losses = async () =>
+      (jsonOf(await failover(...ALL, '-n', 'headless', '-o', 'json')) as { services?: Survival[] }).services?.flatMap(
+        (service) => service.losses.map(({ without, survives, left }) => [without, survives, left]),
+      );
+    // mesh-2 has no backend with or without the others.
+    expect(await losses()).toEqual([
+      ['mesh-1', false, 2],
+      ['mesh-2', true, 3],
+      ['mesh-3', false, 1],
+    ]);
+  });
+
   it('does not call it survivable where nothing is global', async () => {
     const result = await failover(...ALL, '-n', 'nope', '-o', 'json');
     expect(result.exitCode).toBe(0);

@@ -63,17 +63,18 @@ const observed = (more: Partial<NodeObservation>): Partial<ClusterObservation> =
 });
 
 describe('checks of the network', () => {
-  const health = (status: string) =>
+  const health = (status: string, ping = '') =>
     readHealth({
       nodes: [
         { name: 'mesh-1/node-1', host: { 'primary-address': { icmp: {}, http: {} } } },
-        { name: 'mesh-2/node-1', host: { 'primary-address': { icmp: { latency: 5 }, http: { status } } } },
+        { name: 'mesh-2/node-1', host: { 'primary-address': { icmp: { status: ping }, http: { status } } } },
       ],
     });
 
   it.each([
     ['node-health', 'pass', observed({ health: health('') }), {}],
     ['node-health', 'fail', observed({ health: health('connection timed out') }), {}],
+    ['node-health', 'warn', observed({ health: health('', 'connection timed out') }), {}],
     ['node-health', 'skip', observed({}), {}],
     ['bgp-sessions', 'skip', observed({}), {}],
     ['bgp-sessions', 'skip', observed({ bgpSessions: [] }), NATIVE],
@@ -105,6 +106,17 @@ describe('checks of the network', () => {
     const input = inputOf(observed({ health: health('connection timed out') }));
     const [entry] = describeFindings(MESH_CHECKS, findingsOf('node-health', input));
     expect(entry?.message).toBe('context "one": node-1 to mesh-2/node-1 (node http: connection timed out)');
+    expect(entry?.hint).toContain('TCP 4240');
+  });
+
+  it('tells a tunnel that is blocked from nodes that are not reached', () => {
+    const well = { icmp: { status: '' }, http: { status: '' } };
+    const lost = { icmp: { status: 'timed out' }, http: { status: 'timed out' } };
+    const node = { name: 'mesh-2/node-1', host: { 'primary-address': well } };
+    const tunnel = readHealth({ nodes: [{ ...node, 'health-endpoint': { 'primary-address': lost } }] });
+    const [entry] = describeFindings(MESH_CHECKS, findingsOf('node-health', inputOf(observed({ health: tunnel }))));
+    expect(entry).toMatchObject({ severity: 'fail', hint: expect.stringContaining('UDP 8472') });
+    expect(entry?.hint).not.toContain('4240');
   });
 });
 

@@ -339,3 +339,17 @@ describe('values that Cilium does not know', () => {
     expect(strayValues(annotations).map((pair) => pair.join('='))).toEqual(stray);
   });
 });
+
+it('takes an endpoint of which nothing is said for a ready one, as Kubernetes does', () => {
+  expect([undefined, {}, { ready: true }, { ready: false }, { ready: false, serving: true }].map(isOffered)).toEqual([
+    true,
+    true,
+    true,
+    false,
+    true,
+  ]);
+  const annotations = { 'service.cilium.io/global': 'true' };
+  expect(
+    usedBackends('mesh-1', annotations, [{ cluster: 'mesh-1' }, { cluster: 'mesh-1', conditions: {} }]),
+  ).toHaveLength(2);
+});

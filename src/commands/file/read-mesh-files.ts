@@ -55,7 +55,7 @@ export async function readMeshFiles(
 
 async function textsAt(context: CommandContext, path: string): Promise<Found[]> {
   const at = resolve(context.cwd, path);
-  const found = path === STANDARD_INPUT ? undefined : await stat(at).catch(() => undefined);
+  const found = path === STANDARD_INPUT || path === '' ? undefined : await stat(at).catch(() => undefined);
   if (!found?.isDirectory())
     return [{ file: path, text: await readTextInput(context, path, MESH_FILE), inFolder: false }];
   const names = (await readdir(at)).filter((name) => OF_FOLDERS.test(name)).sort();

@@ -32,10 +32,10 @@ interface NodeQuestion<Answer> {
   /** What of the answers is judged; all of it by default. `nothing` is the reason when that is nothing. */
   about?(answer: Answer, cluster: ClusterSnapshot): boolean;
   nothing?: string;
-  severity: 'warn' | 'fail';
+  severity: 'warn' | 'fail' | ((told: readonly Told<Answer>[]) => 'warn' | 'fail');
   /** What is wrong, one clause each. */
   judge(told: readonly Told<Answer>[], cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string[];
-  hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[]): string;
+  hint(cluster: ClusterSnapshot, others: readonly ClusterSnapshot[], told: readonly Told<Answer>[]): string;
 }
 
 /** Whether packets to the pods of other clusters find their way. Clusters need not be connected for it. */
@@ -104,20 +104,28 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     silent: 'no agent could run cilium-health',
     about: ({ node }, cluster) => !node.startsWith(`${clusterNameOf(cluster)}/`),
     nothing: 'its agents know no node of another cluster',
-    severity: 'fail',
+    // The mesh works without ping.
+    severity: (told) => (problemsIn(told).every((problem) => / icmp:/.test(problem)) ? 'warn' : 'fail'),
     judge: (told) =>
       told.flatMap(({ node, answer }) =>
         answer
           .filter(({ problems }) => problems.length > 0)
           .map((other) => `${node} to ${other.node} (${other.problems.join('; ')})`),
       ),
-    hint: () => 'Check routes, VPN and firewalls between the nodes: health checks use TCP 4240 and ICMP.',
+    hint: (_cluster, _others, told) =>
+      problemsIn(told).some((problem) => problem.startsWith('node '))
+        ? 'Check routes, VPN and firewalls between the nodes: health checks use TCP 4240 and ICMP.'
+        : "The nodes answer, and their health endpoints do not: check whether a firewall between the nodes lets the tunnel through (VXLAN: UDP 8472, Geneve: UDP 6081), or, with native routing, routes to the pods' ranges.",
   }),
   ...ROUTE_CHECKS,
 ];
 
 const NO_BGP = 'Cilium does not speak BGP there';
 const TUNNELS = 'it tunnels what goes to other nodes';
+
+function problemsIn(told: readonly Told<NodeHealth>[]): string[] {
+  return told.flatMap(({ answer }) => answer.flatMap(({ problems }) => problems));
+}
 
 function withoutRanges(others: readonly ClusterSnapshot[]): string | undefined {
   return others.some((other) => podCidrsOf(other).length > 0) ? undefined : 'no pod ranges of other clusters are known';
@@ -146,9 +154,11 @@ function askNodes<Answer>(question: NodeQuestion<Answer>): MeshCheck {
     run: (input, all) =>
       input.clusters.flatMap((cluster): Finding[] => {
         const others = all.filter((other) => other !== cluster);
-        const cases = judge(toldBy(cluster, input), cluster, others);
+        const told = toldBy(cluster, input);
+        const cases = judge(told, cluster, others);
         if (cases.length === 0) return [];
-        return [findingOf(id, severity, cluster.context, shown(cases), hint(cluster, others))];
+        const weight = typeof severity === 'function' ? severity(told) : severity;
+        return [findingOf(id, weight, cluster.context, shown(cases), hint(cluster, others, told))];
       }),
     says: ({ args }) =>
       `context "${args.context}": ${listed(args.cases, '; ')}${args.more ? `; and ${args.more} more` : ''}`,

@@ -1,3 +1,4 @@
+import { stateOf } from './backends.ts';
 import type { ClusterServices, Use } from './service-facts.ts';
 import {
   afterRestart,
@@ -62,6 +63,10 @@ function survivors(clusters: readonly ClusterServices[], service: MeshService): 
   return clusters
     .filter(({ services }) => services.has(key))
     .map((of) => {
+      // Of a headless one, DNS gives the own cluster's ready backends, and no other cluster's.
+      const own = inputs.find(({ cluster, headless }) => headless && cluster === of.cluster);
+      const ready = own?.backends.filter((backend) => stateOf(backend) === 'active').length ?? 0;
+      if (own) return { cluster: of.cluster, uses: ready > 0 ? [{ cluster: of.cluster, backends: ready }] : [] };
       const uses = usesIn(of, inputs);
       const unserved = unservedPorts(of, inputs).map(({ name, protocol }) => name || protocol);
       return { cluster: of.cluster, uses, ...(uses.length > 0 && unserved.length > 0 ? { unserved } : {}) };

@@ -53,7 +53,7 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
     if (service.spec.clusterIP && service.spec.clusterIP !== 'None') return [service.spec.clusterIP];
     const addresses = localSlices(store, service)
       .flatMap(({ endpoints }) => endpoints)
-      .filter(({ conditions }) => conditions.ready)
+      .filter(({ conditions }) => conditions?.ready ?? true)
       .flatMap((endpoint) => endpoint.addresses);
     if (addresses.length === 0) throw new DialError('ENOTFOUND', `lookup ${host}: no such host`);
     return addresses;
@@ -86,7 +86,7 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
       const port = slice.ports.find((entry) => (entry.name ?? '') === portName)?.port;
       if (port === undefined) return [];
       return slice.endpoints.flatMap(({ addresses, conditions }) =>
-        addresses.map((address) => ({ cluster, conditions, address, port })),
+        addresses.map((address) => ({ cluster, ...(conditions && { conditions }), address, port })),
       );
     });
     const others = [...remotes].flatMap(([peer, state]) => {

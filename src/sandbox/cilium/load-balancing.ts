@@ -51,13 +51,13 @@ export function takesPart(annotations: Annotations, byDefault: boolean): boolean
 }
 
 /** Whether a backend goes to the etcd: the operator leaves out what neither is ready nor serves. */
-export function isOffered({ ready = false, serving = false }: NonNullable<KnownBackend['conditions']>): boolean {
+export function isOffered({ ready = true, serving = ready }: KnownBackend['conditions'] = {}): boolean {
   return ready || serving;
 }
 
 function stateOf({ conditions }: KnownBackend): State {
-  if (!conditions || conditions.ready) return 'active';
-  return conditions.terminating && conditions.serving ? 'terminating' : 'quarantined';
+  if (conditions?.ready ?? true) return 'active';
+  return conditions?.terminating && conditions.serving ? 'terminating' : 'quarantined';
 }
 
 /** Those that new connections go to from a pod of cluster `own`. */

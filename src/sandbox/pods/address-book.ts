@@ -126,7 +126,7 @@ function backendsOf(
   const slices = cluster.store.list({ ...typeOf('EndpointSlice'), namespace, labels }) as EndpointSlice[];
   return slices.flatMap((slice) =>
     slice.endpoints
-      .filter(({ conditions }) => conditions.ready)
+      .filter(({ conditions }) => conditions?.ready ?? true)
       .filter((endpoint) => !isLocal || endpoint.nodeName === nodeName)
       .flatMap(({ addresses }) => addresses)
       .map((address) => ({ cluster: cluster.name, address, port: slice.ports[index]?.port ?? 0 })),
