@@ -71,8 +71,8 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
   const firewall = (format: string) =>
     `What has to be let through: ${meshctlCommand('clustermesh firewall', { context }, format === 'table' ? [] : ['-o', format])}`;
   const routes = `The routes of each node: ${meshctlCommand('clustermesh routes', { context })}`;
-  const cloud = platformOf(loss, around);
-  const format = cloud === 'unknown' ? 'table' : cloud;
+  const clouds = platformsOf(loss, around);
+  const firewalls = clouds.map((cloud) => firewall(cloud === 'unknown' ? 'table' : cloud));
   const nodes = nodesWord(loss.fromNodes);
   switch (lostAt) {
     case 'sender':
@@ -96,7 +96,7 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
       }
       return {
         likely: `something on the way answers in the destination's stead${says ? ` (${says})` : ''}: a firewall that rejects, or a router without a route`,
-        hints: isEverything ? [routes, firewall(format)] : [firewall(format)],
+        hints: isEverything ? [routes, ...firewalls] : firewalls,
       };
     case 'destination':
       return {
@@ -107,16 +107,16 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
       if (losesAnswers && loss.packets.length > 0 && lostAt === 'answer') {
         return {
           likely: `requests arrive, and the answers of ${loss.from} are lost: a firewall that does not know the connections, or a way back that differs from the way there`,
-          hints: [routes, firewall(format)],
+          hints: [routes, ...firewalls],
         };
       }
       return isEverything
         ? {
             likely:
               'nothing arrives at all: a route that is missing on the way (or at the VPN), or a firewall that drops everything',
-            hints: [routes, firewall(format)],
+            hints: [routes, ...firewalls],
           }
-        : { likely: `other packets arrive: ${FIREWALLS[cloud]}`, hints: [firewall(format)] };
+        : { likely: `other packets arrive: ${clouds.map((cloud) => FIREWALLS[cloud]).join(', or ')}`, hints: firewalls };
   }
 }
 
@@ -196,11 +196,12 @@ function checkOf(loss: Loss, { clusters }: Surroundings, category: string): stri
   return `Its state: ${meshctlCommand('clustermesh check', { context }, ['--category', category])}`;
 }
 
-/** Of the cluster into which packets are to be let; with both directions, of either that is known. */
-function platformOf({ from, to, isMutual }: Loss, { rules }: Surroundings): FirewallPlatform {
+/** Of the cluster into which packets are to be let; with both directions, of both: each has a firewall of its own. */
+function platformsOf({ from, to, isMutual }: Loss, { rules }: Surroundings): FirewallPlatform[] {
   const of = (name: string) => rules.clusters.find((cluster) => cluster.name === name)?.platform ?? 'unknown';
-  const own = of(to);
-  return own === 'unknown' && isMutual ? of(from) : own;
+  const platforms = [...new Set(isMutual ? [of(to), of(from)] : [of(to)])];
+  const known = platforms.filter((platform) => platform !== 'unknown');
+  return known.length > 0 ? known : ['unknown'];
 }
 
 function contextsOf({ from, to }: Loss, { clusters }: Surroundings): string[] {

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import type { FirewallPlatform } from '../../src/mesh/network/firewall.ts';
+import { adviceForLoss } from '../../src/mesh/probe/advice.ts';
+import type { Loss } from '../../src/mesh/probe/failures.ts';
+
+const loss = (isMutual: boolean): Loss => ({
+  ...{ verdict: 'path-blocked', lostAt: 'way', from: 'mesh-1', to: 'mesh-2', isMutual, isEverything: false },
+  ...{ packets: [], fromNodes: ['a'], toNodes: ['b'], pairs: 1, pairsTried: 1, required: true, losesAnswers: false },
+  results: [],
+});
+
+/** The firewall commands that are printed for a loss between clusters on these platforms. */
+function formats(isMutual: boolean, one: FirewallPlatform, two: FirewallPlatform): string[] {
+  const clusters = [
+    { name: 'mesh-1', platform: one },
+    { name: 'mesh-2', platform: two },
+  ];
+  const around = {
+    clusters: clusters.map(({ name }) => ({ name, snapshot: { context: name } })),
+    rules: { clusters, rules: [] },
+  } as unknown as Parameters<typeof adviceForLoss>[1];
+  return adviceForLoss(loss(isMutual), around).hints.map((hint) => /-o (\w+)$/.exec(hint)?.[1] ?? 'table');
+}
+
+it.each([
+  ['into one cluster: its own firewall', false, 'gcloud', 'aws', ['aws']],
+  ['both ways between two clouds: the firewalls of both', true, 'gcloud', 'aws', ['aws', 'gcloud']],
+  ['both ways in one cloud: its firewall once', true, 'aws', 'aws', ['aws']],
+  ['both ways, one of them nobody knows', true, 'aws', 'unknown', ['aws']],
+  ['between what nobody knows: a table', true, 'unknown', 'unknown', ['table']],
+] as const)('what is blocked %s', (_what, isMutual, one, two, expected) => {
+  expect(formats(isMutual, one, two)).toEqual(expected);
+});
