@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
 import { jsonOf, runCli } from '../support/cli.ts';
@@ -174,6 +176,16 @@ describe('disable', () => {
     const asked = await runCli(['clustermesh', 'disable', '--context', 'mesh-1'], options);
     expect(asked.stderr).toContain('Disconnect mesh-2 first? [y/N]');
     expect(peersOf2()).toHaveProperty('mesh-1');
+
+    // Whoever does not answer may be the very peer, which would go on dialling what is gone.
+    const away = join(dirname(sandbox.kubeconfigPath), 'away.yaml');
+    const kubeconfig = await readFile(sandbox.kubeconfigPath, 'utf8');
+    await writeFile(away, kubeconfig.replace(cluster(1).url, 'http://127.0.0.1:1'));
+    const argv = ['clustermesh', 'disable', '--context', 'mesh-1', '--disconnect', '--yes', '--kubeconfig', away];
+    const refused = await runCli([...argv, '--request-timeout', '2s']);
+    expect(refused.exitCode, refused.stdout).not.toBe(0);
+    expect(refused.stderr).toContain('"mesh-2" may be the cluster of context "mesh-2", which does not answer');
+    expect(cluster(0).store.get(refs.deployment('clustermesh-apiserver'))).toBeDefined();
 
     const result = await meshctl('disable', '--context', 'mesh-1', '--disconnect', '--yes', '-o', 'json');
     expect(result.exitCode, result.stderr).toBe(0);

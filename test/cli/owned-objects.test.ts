@@ -37,6 +37,21 @@ async function requireSaid(mend: string): Promise<void> {
   expect(said(check.stdout)).toContain(mend);
 }
 
+describe('a Secret that somebody put back with kubectl', () => {
+  it('is not passed over by a rotation, as if a tool renewed it', async () => {
+    const replaced = structuredClone(found(two.store.get(refs.secret(SERVER_CERT)), SERVER_CERT));
+    const { name, namespace } = replaced.metadata;
+    two.store.delete(refs.secret(SERVER_CERT));
+    two.store.create({ ...replaced, metadata: { name, namespace } } as KubeObject, 'kubectl-replace');
+    const rotate = ['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--yes'];
+    const refused = await meshctl(rotate);
+    expect(refused.exitCode, refused.stdout).not.toBe(0);
+    expect(said(refused.stderr)).toMatch(/kubectl-replace.*--force-conflicts/);
+    const { stdout } = await meshctl.ok([...rotate, '--force-conflicts']);
+    expect(stdout).toContain('Renewed');
+  });
+});
+
 describe('objects of Helm', () => {
   const RELEASE = { 'meta.helm.sh/release-name': 'cilium' };
   const change = (ref: ObjectRef, edit: (object: KubeObject) => void) =>

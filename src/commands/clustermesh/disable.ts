@@ -12,6 +12,7 @@ import type { Target } from '../../flows/flow.ts';
 import { whereAccessible } from '../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../flows/write/try-on-server.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../mesh/peers/silent-peers.ts';
 import { disableText } from '../../views/enable/disable-view.ts';
@@ -20,7 +21,7 @@ import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
-import { contextsOfClusters } from '../targets/contexts-of-clusters.ts';
+import { type KnownContexts, lookFor } from '../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../targets/find-clusters.ts';
 import { readerOfOthers } from '../targets/other-clusters.ts';
 import { withChosenClusters, withClustersOf, withUnanswered } from '../targets/several-clusters.ts';
@@ -70,7 +71,8 @@ async function askAboutPeers(
   { leaving, silent }: { leaving: readonly string[]; silent: readonly string[] },
 ): Promise<Leaver> {
   const staying = draft.peers.filter((peer) => !leaving.includes(peer));
-  const known = await contextsOfClusters(context, flags, staying);
+  const { known, silent: unanswered } = await lookFor(context, flags, staying);
+  if (flags.disconnect && !flags.all) requireAnswers(staying, known, unanswered);
   const wanted = known.size > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
   const remaining = staying.filter((peer) => !wanted || !known.has(peer));
   for (const peer of remaining) {
@@ -84,6 +86,23 @@ async function askAboutPeers(
     );
   }
   return { target, draft, forgettingIn: wanted ? [...known.values()] : [], remaining };
+}
+
+/** A peer that is to be disconnected first, and whose cluster may only be away, would go on dialling one that is gone. */
+function requireAnswers(
+  staying: readonly string[],
+  known: KnownContexts['known'],
+  silent: KnownContexts['silent'],
+): void {
+  const unknown = staying.filter((peer) => !known.has(peer));
+  const [first] = silent;
+  if (unknown.length === 0 || !first) return;
+  const names = silent.map((one) => one.context);
+  throw new MeshctlError(first.error.code, `${maybeSilent(unknown, names)}: ${first.error.message}`, {
+    cause: first.error,
+    hint: 'Run it again when they answer. Without --disconnect, only the cluster itself is disabled.',
+    details: { contexts: names },
+  });
 }
 
 /** Plans the disconnects of one cluster. @param opened all clusters that are to forget any */

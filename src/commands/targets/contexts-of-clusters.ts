@@ -4,7 +4,7 @@ import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CommandContext } from '../command.ts';
 import { isWithoutCilium } from './absent-cilium.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { quietly, withFoundClusters } from './find-clusters.ts';
+import { quietly, type SilentCluster, withFoundClusters } from './find-clusters.ts';
 
 /**
  * The contexts of the kubeconfig that lead to the clusters of these names, as their cilium-config tells; names that no
@@ -15,9 +15,26 @@ export async function contextsOfClusters(
   flags: ClusterFlags,
   names: readonly string[],
 ): Promise<Map<string, string>> {
-  if (names.length === 0) return new Map();
-  const all = await clustersOfKubeconfig(context, flags);
-  return new Map([...all].filter(([cluster]) => names.includes(cluster)));
+  return (await lookFor(context, flags, names)).known;
+}
+
+/** What a kubeconfig tells of clusters. */
+export interface KnownContexts {
+  /** Cluster to context. */
+  known: Map<string, string>;
+  /** Contexts that did not answer, of which any may lead to a cluster that is not known. */
+  silent: readonly SilentCluster[];
+}
+
+/** {@link contextsOfClusters}, with the contexts that did not answer, for who must not take one of them for no context at all. */
+export async function lookFor(
+  context: CommandContext,
+  flags: ClusterFlags,
+  names: readonly string[],
+): Promise<KnownContexts> {
+  if (names.length === 0) return { known: new Map(), silent: [] };
+  const { known, silent } = await clustersOfKubeconfig(context, flags);
+  return { known: new Map([...known].filter(([cluster]) => names.includes(cluster))), silent };
 }
 
 /** A context that hangs is not worth a longer wait: it is only for a name in a next step. Milliseconds. */
@@ -97,17 +114,17 @@ function holdersOf({ cluster, context = cluster, args }: Advised): string[] {
  * Every cluster with Cilium that a context of the kubeconfig leads to, by its name. Contexts that cannot be used are
  * passed over without a word: they are not what the command is about.
  */
-async function clustersOfKubeconfig(context: CommandContext, flags: ClusterFlags): Promise<Map<string, string>> {
+async function clustersOfKubeconfig(context: CommandContext, flags: ClusterFlags): Promise<KnownContexts> {
   try {
-    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered }) => {
+    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered, silent }) => {
       const known = answered.flatMap(({ cluster, client }) =>
         cluster === undefined ? [] : [[cluster, client.context] as const],
       );
       // Several contexts may lead to one cluster: the first one counts.
-      return new Map(known.reverse());
+      return { known: new Map(known.reverse()), silent };
     });
   } catch (error) {
-    if (isWithoutCilium(error)) return new Map();
+    if (isWithoutCilium(error)) return { known: new Map(), silent: [] };
     throw error;
   }
 }

@@ -116,7 +116,10 @@ function blocked(loss: Loss, around: Surroundings): Omit<ProbeAdvice, 'letThroug
               'nothing arrives at all: a route that is missing on the way (or at the VPN), or a firewall that drops everything',
             hints: [routes, ...firewalls],
           }
-        : { likely: `other packets arrive: ${clouds.map((cloud) => FIREWALLS[cloud]).join(', or ')}`, hints: firewalls };
+        : {
+            likely: `other packets arrive: ${clouds.map((cloud) => FIREWALLS[cloud]).join(', or ')}`,
+            hints: firewalls,
+          };
   }
 }
 
