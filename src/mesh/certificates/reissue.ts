@@ -3,7 +3,7 @@ import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../command-line.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { secretRef } from '../objects/names.ts';
-import { managersOfKey, type Tool, toolOf } from '../objects/ownership.ts';
+import { isByHand, managersOfKey, type Tool, toolOf } from '../objects/ownership.ts';
 import { FIELD_MANAGER } from '../plan/plan.ts';
 import { ownerOfData } from '../rotation/rotated-cluster.ts';
 
@@ -28,7 +28,7 @@ export function reissueAdvice(
   if (owner === undefined) return `reissue it: ${meshctlCommand('clustermesh enable', { context })}`;
   const tool = toolOf(live);
   if (tool) return byTool(tool, { context, namespace }, secrets, names);
-  if (!/^kubectl/.test(owner)) return elsewhere(owner, names);
+  if (!isByHand(owner)) return elsewhere(owner, names);
   // What somebody put there by hand is a conflict, as long as there is anything in it.
   const force = hasCertificate(snapshot, secret) ? ['--force-conflicts'] : [];
   return `someone put it there (${owner}); take it over: ${meshctlCommand('clustermesh enable', { context }, force)}`;
@@ -37,7 +37,7 @@ export function reissueAdvice(
 /** Whose hand a certificate is from that was put over meshctl's own: an apply is a conflict then, as with a Secret of theirs. */
 export function handOn(secret: KubeObject | undefined): string | undefined {
   const managers = secret ? managersOfKey(secret, 'tls.crt') : [];
-  return managers.includes(FIELD_MANAGER) ? undefined : managers.find((manager) => /^kubectl/.test(manager));
+  return managers.includes(FIELD_MANAGER) ? undefined : managers.find(isByHand);
 }
 
 function elsewhere(owner: string, names: readonly string[]): string {

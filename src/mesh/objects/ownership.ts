@@ -83,7 +83,7 @@ export function toolOwner(object: KubeObject | undefined): string | undefined {
  * What somebody set with kubectl is theirs, whoever made the object.
  */
 export function fieldOwner(object: KubeObject | undefined, manager: string): string {
-  return /^kubectl/.test(manager) ? manager : (toolOwner(object) ?? manager);
+  return isByHand(manager) ? manager : (toolOwner(object) ?? manager);
 }
 
 /** Whether meshctl made it and it is nobody else's: what disable may remove. */
@@ -186,4 +186,9 @@ export function overlaps(a: string, b: string): boolean {
 /** For sentences: `Service kube-system/x: spec.type (helm)`. */
 export function describeConflicts(object: ObjectRef, conflicts: readonly OwnedField[]): string {
   return `${describeRef(object)}: ${conflicts.map(({ path, manager }) => `${path} (${manager})`).join(', ')}`;
+}
+
+/** Whether it is somebody's own hand that wrote as this field manager, and no tool that would do so again. */
+export function isByHand(manager: string): boolean {
+  return manager.startsWith('kubectl');
 }

@@ -4,6 +4,7 @@ import type { Member } from '../connect/member.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
 import { CA_SECRET, REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { isByHand } from '../objects/ownership.ts';
 import { emptySecret } from '../objects/secret-data.ts';
 import { groupBy } from '../pairs.ts';
 import type { Change, Step } from '../plan/plan.ts';
@@ -86,7 +87,7 @@ function issueStep(input: RotationInput, holder: Member, secret: string, here: r
   );
   const [conflict] = owned.conflicts ?? [];
   // A tool renews what it made; what somebody put there by hand is left to nobody: a conflict, as with enable.
-  if (conflict && !/^kubectl/.test(conflict.manager) && due.every(({ fault }) => fault === undefined)) {
+  if (conflict && !isByHand(conflict.manager) && due.every(({ fault }) => fault === undefined)) {
     return keep(`made by ${conflict.manager}, which renews it`);
   }
   const issued = due.filter(({ one }) => !one.copied).map((issue) => ({ issue, ...lifetimesOf(input, issue) }));
