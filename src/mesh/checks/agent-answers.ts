@@ -1,4 +1,4 @@
-import type { BgpSession, NodeHealth } from './mesh-input.ts';
+import type { BgpSession, HealthProblem, NodeHealth } from './mesh-input.ts';
 
 const MOST_NODES = 10_000;
 const MOST_PREFIXES = 100_000;
@@ -29,10 +29,10 @@ export function readOwnCluster(document: unknown): string | undefined {
   return cluster;
 }
 
-function problemsOf(what: string, path: Record<string, unknown>): string[] {
-  return ['icmp', 'http'].flatMap((probe) => {
+function problemsOf(of: HealthProblem['of'], path: Record<string, unknown>): HealthProblem[] {
+  return (['icmp', 'http'] as const).flatMap((probe) => {
     const status = recordOf(path[probe]).status;
-    return typeof status === 'string' && status !== '' ? [`${what} ${probe}: ${wordOf(status)}`] : [];
+    return typeof status === 'string' && status !== '' ? [{ of, probe, says: wordOf(status) }] : [];
   });
 }
 

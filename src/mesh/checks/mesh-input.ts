@@ -7,8 +7,16 @@ import type { Check, CheckInput, Finding, Severity } from './check.ts';
 export interface NodeHealth {
   /** `<cluster>/<node>`. */
   node: string;
-  /** What is wrong; empty when all probes went through. */
-  problems: readonly string[];
+  /** The probes that did not go through. */
+  problems: readonly HealthProblem[];
+}
+
+/** A probe of cilium-health that failed. */
+export interface HealthProblem {
+  /** What was asked: the node itself, or, the way that packets of pods take, its health endpoint. */
+  of: 'node' | 'endpoint';
+  probe: 'icmp' | 'http';
+  says: string;
 }
 
 export interface BgpSession {

@@ -9,6 +9,7 @@ import { type Finding, listed } from './check.ts';
 import {
   type BgpSession,
   findingOf,
+  type HealthProblem,
   type MeshCheck,
   type MeshCheckInput,
   type NodeHealth,
@@ -105,15 +106,15 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
     about: ({ node }, cluster) => !node.startsWith(`${clusterNameOf(cluster)}/`),
     nothing: 'its agents know no node of another cluster',
     // The mesh works without ping.
-    severity: (told) => (problemsIn(told).every((problem) => / icmp:/.test(problem)) ? 'warn' : 'fail'),
+    severity: (told) => (problemsIn(told).every(({ probe }) => probe === 'icmp') ? 'warn' : 'fail'),
     judge: (told) =>
       told.flatMap(({ node, answer }) =>
         answer
           .filter(({ problems }) => problems.length > 0)
-          .map((other) => `${node} to ${other.node} (${other.problems.join('; ')})`),
+          .map((other) => `${node} to ${other.node} (${other.problems.map(problemWord).join('; ')})`),
       ),
     hint: (_cluster, _others, told) =>
-      problemsIn(told).some((problem) => problem.startsWith('node '))
+      problemsIn(told).some(({ of }) => of === 'node')
         ? 'Check routes, VPN and firewalls between the nodes: health checks use TCP 4240 and ICMP.'
         : "The nodes answer, and their health endpoints do not: check whether a firewall between the nodes lets the tunnel through (VXLAN: UDP 8472, Geneve: UDP 6081), or, with native routing, routes to the pods' ranges.",
   }),
@@ -123,8 +124,12 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
 const NO_BGP = 'Cilium does not speak BGP there';
 const TUNNELS = 'it tunnels what goes to other nodes';
 
-function problemsIn(told: readonly Told<NodeHealth>[]): string[] {
+function problemsIn(told: readonly Told<NodeHealth>[]): HealthProblem[] {
   return told.flatMap(({ answer }) => answer.flatMap(({ problems }) => problems));
+}
+
+function problemWord({ of, probe, says }: HealthProblem): string {
+  return `${of} ${probe}: ${says}`;
 }
 
 function withoutRanges(others: readonly ClusterSnapshot[]): string | undefined {
