@@ -145,13 +145,18 @@ export interface Service extends KubeObject {
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string; ipMode?: string }[] } };
 }
 
+export interface EndpointConditions {
+  ready?: boolean;
+  serving?: boolean;
+  terminating?: boolean;
+}
+
 export interface EndpointSlice extends KubeObject {
   addressType: string;
   ports: { name?: string; port: number; protocol: string }[];
   endpoints: {
     addresses: string[];
-    /** What is not said of an endpoint: that it is ready, and serves. */
-    conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
+    conditions?: EndpointConditions;
     nodeName?: string;
     targetRef?: Record<string, string>;
   }[];
@@ -221,6 +226,11 @@ export function matches(
 
 export function isPodReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+}
+
+/** An endpoint of which nothing is said is ready. */
+export function isEndpointReady({ conditions }: { conditions?: EndpointConditions }): boolean {
+  return conditions?.ready ?? true;
 }
 
 /** The reference that makes `owner` the controller of another object. */

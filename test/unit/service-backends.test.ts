@@ -301,9 +301,7 @@ describe("the sandbox's agents, which have Cilium's rules written for themselves
           const all = one.backends.map((conditions, at) => ({ cluster, conditions, name: `${cluster}/${at}` }));
           if (index === 0) return all;
           const isPublished = one.namespaceGlobal && isShared(one.annotations);
-          return isPublished
-            ? all.filter(({ conditions }) => isOffered(conditions)).map(({ name }) => ({ cluster, name }))
-            : [];
+          return isPublished ? all.filter(isOffered).map(({ name }) => ({ cluster, name })) : [];
         });
         const used = usedBackends('mesh-0', services[0].annotations, known).map(({ name }) => name);
         expect(said.sort()).toEqual(used.sort());
@@ -341,7 +339,8 @@ describe('values that Cilium does not know', () => {
 });
 
 it('takes an endpoint of which nothing is said for a ready one, as Kubernetes does', () => {
-  expect([undefined, {}, { ready: true }, { ready: false }, { ready: false, serving: true }].map(isOffered)).toEqual([
+  const conditions = [{}, { ready: true }, { ready: false }, { ready: false, serving: true }];
+  expect([{}, ...conditions.map((one) => ({ conditions: one }))].map(isOffered)).toEqual([
     true,
     true,
     true,

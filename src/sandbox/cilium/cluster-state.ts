@@ -159,7 +159,7 @@ function backendsOf(store: Store, { metadata }: Service): PublishedService['back
       ports.map((port) => [port.name ?? '', { Protocol: port.protocol, Port: port.port }]),
     );
     return endpoints
-      .filter(({ conditions }) => isOffered(conditions))
+      .filter(isOffered)
       .flatMap(({ addresses }) => addresses.map((address): [string, typeof targets] => [address, targets]));
   });
   return Object.fromEntries(backends);

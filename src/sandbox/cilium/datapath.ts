@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
 import type { Store } from '../apiserver/storage/object-store.ts';
-import { type EndpointSlice, type Pod, ref, type Service, typeOf } from '../objects.ts';
+import { type EndpointSlice, isEndpointReady, type Pod, ref, type Service, typeOf } from '../objects.ts';
 import type { VirtualNetwork } from '../pods/network.ts';
 import { type Datagram, type Delivery, DialError, senderOf } from '../pods/network-types.ts';
 import { type KnownBackend, usedBackends } from './load-balancing.ts';
@@ -53,7 +53,7 @@ export function createDatapath({ cluster, store, remotes }: AgentKnowledge, netw
     if (service.spec.clusterIP && service.spec.clusterIP !== 'None') return [service.spec.clusterIP];
     const addresses = localSlices(store, service)
       .flatMap(({ endpoints }) => endpoints)
-      .filter(({ conditions }) => conditions?.ready ?? true)
+      .filter(isEndpointReady)
       .flatMap((endpoint) => endpoint.addresses);
     if (addresses.length === 0) throw new DialError('ENOTFOUND', `lookup ${host}: no such host`);
     return addresses;

@@ -5,11 +5,13 @@
  * pkg/loadbalancer/reconciler (terminating ones take new connections only where no active one is left).
  */
 
+import { type EndpointConditions, isEndpointReady } from '../objects.ts';
+
 /** EndpointSlice conditions of a backend in the agent's own cluster; what a peer published has none. */
 export interface KnownBackend {
   /** The cluster that it runs in. */
   cluster: string;
-  conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
+  conditions?: EndpointConditions;
 }
 
 type Annotations = Readonly<Record<string, string>> | undefined;
@@ -51,13 +53,14 @@ export function takesPart(annotations: Annotations, byDefault: boolean): boolean
 }
 
 /** Whether a backend goes to the etcd: the operator leaves out what neither is ready nor serves. */
-export function isOffered({ ready = true, serving = ready }: KnownBackend['conditions'] = {}): boolean {
-  return ready || serving;
+export function isOffered(endpoint: Pick<KnownBackend, 'conditions'>): boolean {
+  return isEndpointReady(endpoint) || endpoint.conditions?.serving === true;
 }
 
-function stateOf({ conditions }: KnownBackend): State {
-  if (conditions?.ready ?? true) return 'active';
-  return conditions?.terminating && conditions.serving ? 'terminating' : 'quarantined';
+function stateOf(backend: KnownBackend): State {
+  const { terminating, serving } = backend.conditions ?? {};
+  if (isEndpointReady(backend)) return 'active';
+  return terminating && serving ? 'terminating' : 'quarantined';
 }
 
 /** Those that new connections go to from a pod of cluster `own`. */

@@ -1,7 +1,7 @@
 /** Where addresses and names of the sandbox's network lead, by the objects of its clusters as they are now. */
 import { isIP } from 'node:net';
 import { isNative } from '../cilium/underlay.ts';
-import { type EndpointSlice, type Node, type Pod, type Service, typeOf } from '../objects.ts';
+import { type EndpointSlice, isEndpointReady, type Node, type Pod, type Service, typeOf } from '../objects.ts';
 import { DialError, type NetworkCluster, type PodAddress } from './network-types.ts';
 
 export interface Route {
@@ -126,7 +126,7 @@ function backendsOf(
   const slices = cluster.store.list({ ...typeOf('EndpointSlice'), namespace, labels }) as EndpointSlice[];
   return slices.flatMap((slice) =>
     slice.endpoints
-      .filter(({ conditions }) => conditions?.ready ?? true)
+      .filter(isEndpointReady)
       .filter((endpoint) => !isLocal || endpoint.nodeName === nodeName)
       .flatMap(({ addresses }) => addresses)
       .map((address) => ({ cluster: cluster.name, address, port: slice.ports[index]?.port ?? 0 })),

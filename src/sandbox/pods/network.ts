@@ -1,6 +1,7 @@
-import { connect, isIP, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { heldUdpPorts, onTheWire } from '../cilium/underlay.ts';
 import { placeOf, type Route, resolveHost, routeTo } from './address-book.ts';
+import { dialLoopback } from './loopback.ts';
 import { answerTo, type Fate, fateOf, type NetworkRule, type Packet } from './network-rules.ts';
 import {
   type Arrival,
@@ -141,7 +142,9 @@ export function createVirtualNetwork(connectTimeoutMs: number): VirtualNetwork {
   async function reach(packet: Packet, target: PodAddress | undefined, name: string): Promise<Socket> {
     const realPort = target && listeners.get(keyOfAddress(target));
     if (realPort === undefined) throw refusal(name);
-    const socket = await open(realPort, name);
+    const socket = await dialLoopback(realPort).catch(() => {
+      throw refusal(name);
+    });
     connections.set(socket, packet);
     socket.once('close', () => connections.delete(socket));
     return socket;
@@ -277,18 +280,6 @@ function errorTo({ from, to }: Packet): Packet {
 /** By which address a packet is seen to come; to anything but pods it leaves with the node's. */
 function addressOf({ podAddress, nodeAddress = '' }: Sender, to: string | undefined): { from: string } {
   return { from: (to !== undefined ? podAddress : undefined) ?? nodeAddress };
-}
-
-function open(realPort: number, name: string): Promise<Socket> {
-  return new Promise((done, fail) => {
-    // As Go's programs do: small packets are sent at once.
-    const socket = connect({ port: realPort, host: '127.0.0.1', noDelay: true });
-    socket.once('connect', () => {
-      socket.removeAllListeners('error');
-      done(socket);
-    });
-    socket.once('error', () => fail(refusal(name)));
-  });
 }
 
 function refusal(name: string): DialError {

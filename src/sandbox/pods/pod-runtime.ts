@@ -1,5 +1,3 @@
-import { connect } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecRequest, PodRuntime } from '../apiserver/api.ts';
 import { badRequest, notFound } from '../apiserver/errors.ts';
@@ -7,6 +5,7 @@ import type { Kubelet, RunningPod } from '../controllers/kubelet.ts';
 import type { Container } from '../objects.ts';
 import { isEtcdProcess } from '../programs/etcd.ts';
 import { writeAll } from '../programs/status-text.ts';
+import { dialLoopback } from './loopback.ts';
 import { containerFiles } from './mounts.ts';
 import type { ContainerProcess } from './process.ts';
 
@@ -51,7 +50,7 @@ export function createPodRuntime(kubelet: Kubelet, execDelayMs: number): PodRunt
       if (realPort === undefined) {
         throw new Error(`failed to connect to localhost:${port} inside pod ${name}: connect: connection refused`);
       }
-      return open(realPort);
+      return dialLoopback(realPort);
     },
     logs(namespace, name, container) {
       const process: ContainerProcess | undefined = find(namespace, name).processes.get(container);
@@ -93,16 +92,4 @@ async function catFiles(files: ReadonlyMap<string, Buffer>, paths: string[], { s
     await writeAll(stdout, content.toString());
   }
   return 0;
-}
-
-function open(realPort: number): Promise<Duplex> {
-  return new Promise((done, fail) => {
-    // As Go's programs do: small packets are sent at once.
-    const socket = connect({ port: realPort, host: '127.0.0.1', noDelay: true });
-    socket.once('connect', () => {
-      socket.removeListener('error', fail);
-      done(socket);
-    });
-    socket.once('error', fail);
-  });
 }
