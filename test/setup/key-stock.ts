@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generatePrime } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { remembered } from '../../src/mesh/remembered.ts';
 import type { KeyPair } from '../../src/pki/certificate.ts';
 
 export const BITS = 2048;
@@ -17,8 +18,8 @@ const PUBLIC_EXPONENT = 65_537n;
 export class KeyStock {
   private leaves = 0;
   private authorities = 0;
-  private readonly keys = new Map<number, Promise<KeyPair>>();
-  private readonly primes = new Map<number, Promise<bigint>>();
+  private readonly key = remembered((index: number) => this.makeKey(...pairOf(index)), Number.POSITIVE_INFINITY);
+  private readonly prime = remembered((index: number) => this.readOrMakePrime(index), Number.POSITIVE_INFINITY);
 
   private readonly folder: string;
 
@@ -41,23 +42,12 @@ export class KeyStock {
     return this.key(LEAVES + this.authorities++);
   }
 
-  private key(index: number): Promise<KeyPair> {
-    const key = this.keys.get(index) ?? this.makeKey(...pairOf(index));
-    this.keys.set(index, key);
-    return key;
-  }
-
   private async makeKey(one: number, other: number): Promise<KeyPair> {
     return rsaKeyOf(await this.prime(one), await this.prime(other));
   }
 
-  private prime(index: number): Promise<bigint> {
-    const prime = this.primes.get(index) ?? this.readOrMakePrime(join(this.folder, `prime-${index}`));
-    this.primes.set(index, prime);
-    return prime;
-  }
-
-  private async readOrMakePrime(path: string): Promise<bigint> {
+  private async readOrMakePrime(index: number): Promise<bigint> {
+    const path = join(this.folder, `prime-${index}`);
     const stored = await readFile(path, 'utf8').catch(() => undefined);
     if (stored !== undefined) return BigInt(stored);
     let prime: bigint;

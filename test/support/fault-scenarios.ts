@@ -187,11 +187,13 @@ function withoutWaitDuration(argv: readonly string[]): string[] {
   return argv.filter((_word, index) => flag === -1 || (index !== flag && index !== flag + 1));
 }
 
+/** Who has just dialled anew is not connected for a moment either: a fault is noticed by who stays apart. */
+const TIMES_APART = 5;
+
 async function arrange(mesh: FaultMesh, fault: FaultEntry): Promise<void> {
   await mesh.restore();
   await fault.arrange(mesh);
   if (!fault.noticed) return;
-  // Who has just dialled anew is not connected for a moment either.
   let timesApart = 0;
   await eventually(
     async () => {
@@ -199,7 +201,7 @@ async function arrange(mesh: FaultMesh, fault: FaultEntry): Promise<void> {
       timesApart = (await mesh.isConnected()) ? 0 : timesApart + 1;
       return timesApart;
     },
-    (times) => times >= 5,
+    (times) => times >= TIMES_APART,
     `${fault.id} is noticed`,
     { pollMs: 50 },
   );

@@ -21,7 +21,7 @@ import { printable } from '../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../command.ts';
 import type { FlagsOf } from '../options/flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../plan-result.ts';
-import { type KnownContexts, lookFor } from '../targets/contexts-of-clusters.ts';
+import { type KnownContexts, lookUpContexts } from '../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../targets/find-clusters.ts';
 import { readerOfOthers } from '../targets/other-clusters.ts';
 import { withChosenClusters, withClustersOf, withUnanswered } from '../targets/several-clusters.ts';
@@ -71,8 +71,9 @@ async function askAboutPeers(
   { leaving, silent }: { leaving: readonly string[]; silent: readonly string[] },
 ): Promise<Leaver> {
   const staying = draft.peers.filter((peer) => !leaving.includes(peer));
-  const { known, silent: unanswered } = await lookFor(context, flags, staying);
-  if (flags.disconnect && !flags.all) requireAnswers(staying, known, unanswered);
+  const contexts = await lookUpContexts(context, flags, staying);
+  if (flags.disconnect && !flags.all) requireAnswers(staying, contexts);
+  const { known } = contexts;
   const wanted = known.size > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
   const remaining = staying.filter((peer) => !wanted || !known.has(peer));
   for (const peer of remaining) {
@@ -89,11 +90,7 @@ async function askAboutPeers(
 }
 
 /** A peer that is to be disconnected first, and whose cluster may only be away, would go on dialling one that is gone. */
-function requireAnswers(
-  staying: readonly string[],
-  known: KnownContexts['known'],
-  silent: KnownContexts['silent'],
-): void {
+function requireAnswers(staying: readonly string[], { known, silent }: KnownContexts): void {
   const unknown = staying.filter((peer) => !known.has(peer));
   const [first] = silent;
   if (unknown.length === 0 || !first) return;

@@ -15,7 +15,7 @@ export async function contextsOfClusters(
   flags: ClusterFlags,
   names: readonly string[],
 ): Promise<Map<string, string>> {
-  return (await lookFor(context, flags, names)).known;
+  return (await lookUpContexts(context, flags, names)).known;
 }
 
 /** What a kubeconfig tells of clusters. */
@@ -27,7 +27,7 @@ export interface KnownContexts {
 }
 
 /** {@link contextsOfClusters}, with the contexts that did not answer, for who must not take one of them for no context at all. */
-export async function lookFor(
+export async function lookUpContexts(
   context: CommandContext,
   flags: ClusterFlags,
   names: readonly string[],

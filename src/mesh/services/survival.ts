@@ -1,4 +1,4 @@
-import { stateOf } from './backends.ts';
+import { type ClusterService, stateOf } from './backends.ts';
 import type { ClusterServices, Use } from './service-facts.ts';
 import {
   afterRestart,
@@ -63,14 +63,18 @@ function survivors(clusters: readonly ClusterServices[], service: MeshService): 
   return clusters
     .filter(({ services }) => services.has(key))
     .map((of) => {
-      // Of a headless one, DNS gives the own cluster's ready backends, and no other cluster's.
-      const own = inputs.find(({ cluster, headless }) => headless && cluster === of.cluster);
-      const ready = own?.backends.filter((backend) => stateOf(backend) === 'active').length ?? 0;
-      if (own) return { cluster: of.cluster, uses: ready > 0 ? [{ cluster: of.cluster, backends: ready }] : [] };
+      const headless = inputs.find((one) => one.headless && one.cluster === of.cluster);
+      if (headless) return { cluster: of.cluster, uses: usesByName(headless) };
       const uses = usesIn(of, inputs);
       const unserved = unservedPorts(of, inputs).map(({ name, protocol }) => name || protocol);
       return { cluster: of.cluster, uses, ...(uses.length > 0 && unserved.length > 0 ? { unserved } : {}) };
     });
+}
+
+/** What DNS gives for a headless Service: its own cluster's ready backends, and no other cluster's. */
+function usesByName({ cluster, backends }: ClusterService): Use[] {
+  const ready = backends.filter((backend) => stateOf(backend) === 'active').length;
+  return ready > 0 ? [{ cluster, backends: ready }] : [];
 }
 
 /** Each user of a cluster's backends uses the same ones, so the largest count is all of them. */
