@@ -1,22 +1,22 @@
 import { APPLY } from './apply-spec.ts';
-import { ACCEPT } from './clustermesh/accept-spec.ts';
+import { ACCEPT } from './clustermesh/accept/accept-spec.ts';
 import { CERTS_LIST } from './clustermesh/certs/list-spec.ts';
 import { CERTS_ROTATE } from './clustermesh/certs/rotate-spec.ts';
-import { CHECK } from './clustermesh/check-spec.ts';
-import { CONNECT } from './clustermesh/connect-spec.ts';
-import { DISABLE } from './clustermesh/disable-spec.ts';
-import { DISCONNECT } from './clustermesh/disconnect-spec.ts';
-import { ENABLE } from './clustermesh/enable-spec.ts';
-import { FIREWALL } from './clustermesh/firewall-spec.ts';
-import { GRAPH } from './clustermesh/graph-spec.ts';
-import { HELM_VALUES } from './clustermesh/helm-values-spec.ts';
-import { INSPECT_POLICY } from './clustermesh/inspect-policy-spec.ts';
+import { CHECK } from './clustermesh/check/check-spec.ts';
+import { CONNECT } from './clustermesh/connect/connect-spec.ts';
+import { DISABLE } from './clustermesh/disable/disable-spec.ts';
+import { DISCONNECT } from './clustermesh/disconnect/disconnect-spec.ts';
+import { ENABLE } from './clustermesh/enable/enable-spec.ts';
+import { FIREWALL } from './clustermesh/firewall/firewall-spec.ts';
+import { GRAPH } from './clustermesh/graph/graph-spec.ts';
+import { HELM_VALUES } from './clustermesh/helm-values/helm-values-spec.ts';
+import { INSPECT_POLICY } from './clustermesh/inspect-policy/inspect-policy-spec.ts';
 import { INVITATIONS_LIST } from './clustermesh/invitations/list-spec.ts';
 import { INVITATIONS_REVOKE } from './clustermesh/invitations/revoke-spec.ts';
-import { INVITE } from './clustermesh/invite-spec.ts';
-import { RENDER } from './clustermesh/render-spec.ts';
-import { ROUTES } from './clustermesh/routes-spec.ts';
-import { STATUS } from './clustermesh/status-spec.ts';
+import { INVITE } from './clustermesh/invite/invite-spec.ts';
+import { RENDER } from './clustermesh/render/render-spec.ts';
+import { ROUTES } from './clustermesh/routes/routes-spec.ts';
+import { STATUS } from './clustermesh/status/status-spec.ts';
 import { command, type LoadableCommand } from './command.ts';
 import { COMPLETION } from './completion-spec.ts';
 import { CONNECTIVITY_PROBE } from './connectivity/probe-spec.ts';
@@ -52,28 +52,28 @@ export const COMMANDS: readonly LoadableCommand[] = [
   command(APPLY, () => import('./apply.ts')),
   command(DIFF, () => import('./diff.ts')),
   command(EXPORT, () => import('./export.ts')),
-  command(ENABLE, () => import('./clustermesh/enable.ts')),
-  command(DISABLE, () => import('./clustermesh/disable.ts')),
-  command(HELM_VALUES, () => import('./clustermesh/helm-values.ts')),
-  command(CONNECT, () => import('./clustermesh/connect.ts')),
-  command(DISCONNECT, () => import('./clustermesh/disconnect.ts')),
-  command(INVITE, () => import('./clustermesh/invite.ts')),
-  command(ACCEPT, () => import('./clustermesh/accept.ts')),
+  command(ENABLE, () => import('./clustermesh/enable/enable.ts')),
+  command(DISABLE, () => import('./clustermesh/disable/disable.ts')),
+  command(HELM_VALUES, () => import('./clustermesh/helm-values/helm-values.ts')),
+  command(CONNECT, () => import('./clustermesh/connect/connect.ts')),
+  command(DISCONNECT, () => import('./clustermesh/disconnect/disconnect.ts')),
+  command(INVITE, () => import('./clustermesh/invite/invite.ts')),
+  command(ACCEPT, () => import('./clustermesh/accept/accept.ts')),
   command(INVITATIONS_LIST, () => import('./clustermesh/invitations/list.ts')),
   command(INVITATIONS_REVOKE, () => import('./clustermesh/invitations/revoke.ts')),
-  command(STATUS, () => import('./clustermesh/status.ts')),
-  command(RENDER, () => import('./clustermesh/render.ts')),
+  command(STATUS, () => import('./clustermesh/status/status.ts')),
+  command(RENDER, () => import('./clustermesh/render/render.ts')),
   command(
     CHECK,
-    () => import('./clustermesh/check.ts'),
-    async () => (await import('./clustermesh/check-topics.ts')).CHECK_TOPICS,
+    () => import('./clustermesh/check/check.ts'),
+    async () => (await import('./clustermesh/check/check-topics.ts')).CHECK_TOPICS,
   ),
   command(CERTS_LIST, () => import('./clustermesh/certs/list.ts')),
   command(CERTS_ROTATE, () => import('./clustermesh/certs/rotate.ts')),
-  command(ROUTES, () => import('./clustermesh/routes.ts')),
-  command(FIREWALL, () => import('./clustermesh/firewall.ts')),
-  command(GRAPH, () => import('./clustermesh/graph.ts')),
-  command(INSPECT_POLICY, () => import('./clustermesh/inspect-policy.ts')),
+  command(ROUTES, () => import('./clustermesh/routes/routes.ts')),
+  command(FIREWALL, () => import('./clustermesh/firewall/firewall.ts')),
+  command(GRAPH, () => import('./clustermesh/graph/graph.ts')),
+  command(INSPECT_POLICY, () => import('./clustermesh/inspect-policy/inspect-policy.ts')),
   command(SERVICE_LIST, () => import('./service/list.ts')),
   command(SERVICE_DESCRIBE, () => import('./service/describe.ts')),
   command(SERVICE_GLOBAL, () => import('./service/global.ts')),

@@ -1,6 +1,6 @@
 import { expectTypeOf, it } from 'vitest';
-import type { CONNECT } from '../../src/commands/clustermesh/connect-spec.ts';
-import type { ENABLE } from '../../src/commands/clustermesh/enable-spec.ts';
+import type { CONNECT } from '../../src/commands/clustermesh/connect/connect-spec.ts';
+import type { ENABLE } from '../../src/commands/clustermesh/enable/enable-spec.ts';
 import type { CommandSpec } from '../../src/commands/command-spec.ts';
 import type { FlagsOf } from '../../src/commands/options/flags-of.ts';
 import type { SERVICE_FAILOVER } from '../../src/commands/service/failover-spec.ts';

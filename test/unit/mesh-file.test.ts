@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { ENABLE } from '../../src/commands/clustermesh/enable-spec.ts';
+import { ENABLE } from '../../src/commands/clustermesh/enable/enable-spec.ts';
 import { faultText, refuseFaults } from '../../src/mesh/file/fault.ts';
 import { meshSpecOf } from '../../src/mesh/file/mesh-spec.ts';
 import { parseMeshText } from '../../src/mesh/file/parse.ts';

@@ -1,0 +1,124 @@
+import { type Checked, checkClusters } from '../../../flows/checks/check.ts';
+import type { Flow, Target } from '../../../flows/flow.ts';
+import type { Unanswered } from '../../../flows/where-it-succeeds.ts';
+import {
+  type CheckEntry,
+  CLUSTER_ANSWERS,
+  categoriesOf,
+  MESH_CHECKS,
+  PRE_CHECKS,
+} from '../../../mesh/checks/catalogue.ts';
+import { meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
+import { exitCodeOf } from '../../../mesh/errors.ts';
+import { checkJunit, checkText, type Untried } from '../../../views/checks/check-view.ts';
+import { printable } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { requireKnown } from '../../options/option-values.ts';
+import { withContextsNamed } from '../../targets/contexts-of-clusters.ts';
+import type { SilentCluster } from '../../targets/find-clusters.ts';
+import { withAnsweringClusters } from '../../targets/several-clusters.ts';
+import type { CHECK } from './check-spec.ts';
+
+const LOOK_INTERVAL_MS = 2000;
+
+type CheckFlags = FlagsOf<typeof CHECK>;
+
+/** The categories of checks that are about the way of packets. */
+const READ_OF_NETWORK = ['addresses', 'network'];
+
+const NOTHING: Checked = { entries: [], failed: [] };
+
+/** `meshctl clustermesh check`: exit 1 when a check fails, or with `--fail-on warn` warns. */
+export async function run(context: CommandContext, flags: CheckFlags): Promise<CommandResult> {
+  const checks = flags.pre ? PRE_CHECKS : MESH_CHECKS;
+  requireKnown('category', flags.category ?? [], categoriesOf(checks));
+  requireKnown(
+    'check',
+    flags.suppress ?? [],
+    MESH_CHECKS.map(({ id }) => id),
+  );
+  const waitMs = flags.wait ? flags.waitDuration : 0;
+  const deadline = context.clock.ms() + waitMs;
+  const work = async (targets: readonly Target[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
+    if (flags.pre && targets.length + silent.length === 1) {
+      const one = 'with one cluster nothing is compared, so nothing tells whether it can join others';
+      context.progress.warn(`${one} → ${nameOthers('clustermesh check', '--pre')}`);
+    }
+    const { entries, failed } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
+    const dead = [...silent, ...failed].map(notAnswering);
+    const named = await withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]);
+    return resultOf(named, flags, { incomplete: dead.length > 0, untried: untriedBy(targets, entries, flags) });
+  };
+  return withAnsweringClusters(context, flags, work, waitMs);
+}
+
+/** A cluster that cannot be asked is as much of a finding as what is wrong in the others. */
+function notAnswering({ context, error: { message, hint } }: Unanswered): CheckEntry {
+  const title = 'every cluster answers';
+  const says = { title, severity: 'fail', message, hint } as const;
+  return { id: CLUSTER_ANSWERS, category: 'clusters', cluster: context, args: { context }, ...says };
+}
+
+/** Before the mesh nobody dials anybody: what the checks say of the network is what somebody has written down about it. */
+function untriedBy(
+  targets: readonly Target[],
+  entries: readonly CheckEntry[],
+  { pre }: CheckFlags,
+): Untried | undefined {
+  const read = entries.filter(({ severity, category }) => severity !== 'skip' && READ_OF_NETWORK.includes(category));
+  if (!pre || targets.length < 2 || read.length === 0) return undefined;
+  const context = targets.map(({ client }) => client.context);
+  return {
+    checks: [...new Set(read.map(({ id }) => id))],
+    hint: `Send some, and see what arrives: ${meshctlCommand('connectivity probe', { context })}`,
+  };
+}
+
+interface Outcome {
+  /** Not every cluster answers. */
+  incomplete: boolean;
+  untried: Untried | undefined;
+}
+
+function resultOf(
+  entries: readonly CheckEntry[],
+  flags: CheckFlags,
+  { incomplete, untried: unprinted }: Outcome,
+): CommandResult {
+  const shown = printable(entries);
+  const untried = unprinted && printable(unprinted);
+  const short = flags.output === 'short';
+  return {
+    kind: 'CheckReport',
+    data: { passed: isPassed(entries, flags), checks: shown, ...(untried ? { untried } : {}) },
+    text: (theme) => (flags.output === 'junit' ? checkJunit(shown) : checkText(shown, { short, untried }, theme)),
+    exitCode: incomplete ? exitCodeOf('ClusterUnreachable') : isPassed(entries, flags) ? 0 : 1,
+  };
+}
+
+async function check(flow: Flow, targets: readonly Target[], flags: CheckFlags, deadline: number): Promise<Checked> {
+  const { pre, category = [], suppress = [], parallel, nodeTimeout } = flags;
+  const options = { pre, categories: category, suppress, parallel, nodeTimeoutMs: nodeTimeout };
+  let said = '';
+  for (;;) {
+    const checked = await checkClusters(flow, targets, options);
+    const { entries, failed } = checked;
+    if ((failed.length === 0 && isPassed(entries, flags)) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline)
+      return checked;
+    const bad = [...failed.map(notAnswering), ...entries.filter((entry) => isBad(entry, flags))];
+    const waiting = bad.map(({ title }) => title);
+    const text = `Waiting until ${[...new Set(waiting)].join('; ')}`;
+    if (text !== said) flow.progress.info(text);
+    said = text;
+    await flow.clock.sleep(LOOK_INTERVAL_MS, flow.signal);
+  }
+}
+
+function isBad({ severity }: CheckEntry, { failOn }: CheckFlags): boolean {
+  return severity === 'fail' || (failOn === 'warn' && severity === 'warn');
+}
+
+function isPassed(entries: readonly CheckEntry[], flags: CheckFlags): boolean {
+  return !entries.some((entry) => isBad(entry, flags));
+}

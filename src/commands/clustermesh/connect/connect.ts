@@ -1,0 +1,101 @@
+import { connectClusters } from '../../../flows/connect/connect.ts';
+import type { PreparedConnect } from '../../../flows/connect/plan-dials.ts';
+import { type ConnectOptions, type MeshRequest, prepareConnect } from '../../../flows/connect/prepare-connect.ts';
+import type { Target } from '../../../flows/flow.ts';
+import { requireOpenNetwork } from '../../../flows/probe/require-open.ts';
+import type { Unanswered } from '../../../flows/where-it-succeeds.ts';
+import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
+import { lackOfAgents } from '../../../mesh/cilium/agents.ts';
+import { unprovedAddresses } from '../../../mesh/connect/effects.ts';
+import type { Step } from '../../../mesh/plan/plan.ts';
+import { connectText } from '../../../views/connect/connect-view.ts';
+import { stepData } from '../../../views/plan/plan-data.ts';
+import { printable } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { requireKnown } from '../../options/option-values.ts';
+import { confirmCuts, dryRunOf, planResult } from '../../plan-result.ts';
+import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
+import { sayLeftOut } from '../../targets/find-clusters.ts';
+import { withMesh } from '../../targets/mesh-targets.ts';
+import { withUnanswered } from '../../targets/several-clusters.ts';
+import type { CONNECT } from './connect-spec.ts';
+
+/** `meshctl clustermesh connect`: joins clusters with each other, all of them or none. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT>): Promise<CommandResult> {
+  const dryRun = dryRunOf(flags);
+  requireKnown(
+    'check',
+    flags.skipChecks ?? [],
+    COMPATIBILITY_CHECKS.map(({ id }) => id),
+  );
+  const options: ConnectOptions = {
+    credentials: flags.credentials,
+    sourceEndpoints: flags.sourceEndpoint,
+    destinationEndpoints: flags.destinationEndpoint,
+    skipChecks: flags.skipChecks,
+    parallel: flags.parallel,
+    proof: flags.proof,
+    proofMs: flags.waitDuration,
+    rollback: flags.rollback,
+    spare: flags.all,
+  };
+  if (flags.allowMismatchingCa) {
+    context.progress.info(
+      '--allow-mismatching-ca is not needed: clusters with different CAs keep them, and get a client certificate per peer from the side that checks it',
+    );
+  }
+  return withMesh(context, flags, async (request, silent) => {
+    const plan = await prepareConnect(context, request, options);
+    if (flags.probe && !dryRun) await requireOpenNetwork(context, plan.targets, plan.directions, flags.parallel);
+    sayLeftOut(context, plan.spared);
+    const missing = [...silent, ...plan.spared];
+    return withUnanswered(await join(request, plan, missing), missing);
+  });
+
+  async function join(
+    request: MeshRequest,
+    plan: PreparedConnect,
+    missing: readonly Unanswered[],
+  ): Promise<CommandResult> {
+    const prepared = {
+      ...plan,
+      warnings: await namingContexts(context, flags, plan.warnings),
+      effects: await withMendsNamed(context, flags, plan.effects, missing),
+    };
+    for (const warning of prepared.warnings) context.progress.warn(warning);
+    const planned = inOrderOf(prepared.targets, [...prepared.serve.steps, ...prepared.dial.steps]);
+    const report = { steps: planned, effects: prepared.effects };
+    if (dryRun) {
+      const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
+      return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
+    }
+    await confirmCuts(context, report, flags);
+    const { steps, ...outcome } = await connectClusters(context, prepared, options);
+    const { clusters, connections, warnings } = printable(outcome);
+    const agentless = prepared.members.some(({ snapshot }) => lackOfAgents(snapshot) !== undefined);
+    const unproved = printable(
+      prepared.directions.flatMap((direction) => {
+        const addresses = unprovedAddresses(direction);
+        const [from, to] = [direction.client.identity.name, direction.server.identity.name];
+        return addresses.length > 0 ? [{ from, to, addresses }] : [];
+      }),
+    );
+    return {
+      kind: 'ConnectResult',
+      data: {
+        clusters,
+        connections,
+        steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+        warnings,
+      },
+      text: (theme) => connectText({ clusters, mode: request.mode, connections, steps, unproved, agentless }, theme),
+    };
+  }
+}
+
+/** A plan is read cluster by cluster, as the operator named them. */
+function inOrderOf(targets: readonly Target[], steps: readonly Step[]): Step[] {
+  return targets.flatMap(({ client }) => steps.filter(({ cluster }) => cluster === client.context));
+}

@@ -1,0 +1,37 @@
+import type { CommandSpec } from '../../command-spec.ts';
+import { CLUSTERS, DRY_RUN, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../../options/shared-options.ts';
+
+export const DISABLE = {
+  path: ['clustermesh', 'disable'],
+  summary: 'Remove what enable made, and nothing else',
+  description:
+    'Removes the peers first, then the clustermesh-apiserver and everything that meshctl made for it. What Helm or ' +
+    'others made stays. The CA is removed only if meshctl put it there and nothing else uses it. Shows the plan and ' +
+    'asks.',
+  examples: [
+    { line: 'meshctl clustermesh disable --context gke --dry-run', what: 'see what would be removed' },
+    {
+      line: 'meshctl clustermesh disable --context gke --disconnect --yes',
+      what: 'disconnect from all peers, then remove',
+    },
+  ],
+  reachesClusters: true,
+  options: [
+    ...CLUSTERS,
+    {
+      flags: '--disconnect',
+      description: 'first disconnect the peers that the kubeconfig leads to, on their side too',
+      default: false,
+    },
+    {
+      flags: '--keep-certificates',
+      description: 'leave the certificates and the CA for a later enable',
+      default: false,
+    },
+    { flags: '--no-wait', group: 'run', description: 'do not wait until objects and pods are gone' },
+    waitDuration('for the pods to terminate', '2m'),
+    YES,
+    DRY_RUN,
+    RESULT_OR_PLAN_FORMAT,
+  ],
+} as const satisfies CommandSpec;

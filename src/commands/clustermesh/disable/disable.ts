@@ -1,0 +1,162 @@
+import { type DisableOptions, draftDisable } from '../../../flows/enable/disable.ts';
+import {
+  type LeaveOutcome,
+  type LeavingCluster,
+  leaveMesh,
+  leavingEffects,
+  leavingSteps,
+  leavingTargets,
+  prepareLeavingPeers,
+} from '../../../flows/enable/leave-mesh.ts';
+import type { Target } from '../../../flows/flow.ts';
+import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
+import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
+import { MeshctlError } from '../../../mesh/errors.ts';
+import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
+import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
+import { disableText } from '../../../views/enable/disable-view.ts';
+import { stepData } from '../../../views/plan/plan-data.ts';
+import { printable } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
+import { type KnownContexts, lookUpContexts } from '../../targets/contexts-of-clusters.ts';
+import { sayLeftOut } from '../../targets/find-clusters.ts';
+import { readerOfOthers } from '../../targets/other-clusters.ts';
+import { withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
+import type { DISABLE } from './disable-spec.ts';
+
+type DisableFlags = FlagsOf<typeof DISABLE>;
+
+/** `meshctl clustermesh disable`: takes away what meshctl made, its connections first. */
+export async function run(context: CommandContext, flags: DisableFlags): Promise<CommandResult> {
+  const { keepCertificates, wait, waitDuration } = flags;
+  const options: DisableOptions = { keepCertificates, waitMs: wait ? waitDuration : undefined };
+  return withChosenClusters(context, flags, async (targets, silent) => {
+    const draft = async (target: Target) => ({ target, draft: await draftDisable(context, target, options) });
+    const { done: drafts, failed } = flags.all
+      ? await whereAccessible(context, targets, draft, { least: 1 })
+      : { done: await Promise.all(targets.map(draft)), failed: [] };
+    sayLeftOut(context, failed);
+    const missing = [...silent, ...failed];
+    const about = { leaving: drafts.map((one) => one.draft.name), silent: missing.map((one) => one.context) };
+    const leavers: Leaver[] = [];
+    for (const one of drafts) leavers.push(await askAboutPeers(context, flags, one, about));
+    const contexts = [...new Set(leavers.flatMap(({ forgettingIn }) => forgettingIn))];
+    const result = await withClustersOf(context, flags, contexts, async (opened) => {
+      const leaving: LeavingCluster[] = [];
+      for (const one of leavers) leaving.push(await prepareLeaving(context, flags, one, opened));
+      return carryOut(context, flags, options, leaving);
+    });
+    return withUnanswered(result, missing);
+  });
+}
+
+/** A cluster that is to leave, with the contexts of the peers that are to forget it, and the names of those that are not. */
+interface Leaver extends Omit<LeavingCluster, 'peers'> {
+  forgettingIn: readonly string[];
+  remaining: readonly string[];
+}
+
+/**
+ * Finds the clusters that point here, asks about them, and says which will go on pointing here.
+ * @param leaving names of all clusters that are to be disabled: they point here no longer
+ * @param silent contexts that the operator meant too, and that did not answer
+ */
+async function askAboutPeers(
+  context: CommandContext,
+  flags: DisableFlags,
+  { target, draft }: Omit<LeavingCluster, 'peers'>,
+  { leaving, silent }: { leaving: readonly string[]; silent: readonly string[] },
+): Promise<Leaver> {
+  const staying = draft.peers.filter((peer) => !leaving.includes(peer));
+  const contexts = await lookUpContexts(context, flags, staying);
+  if (flags.disconnect && !flags.all) requireAnswers(staying, contexts);
+  const { known } = contexts;
+  const wanted = known.size > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
+  const remaining = staying.filter((peer) => !wanted || !known.has(peer));
+  for (const peer of remaining) {
+    // The only one that did not answer is most likely where it is.
+    const [perhaps, ...more] = known.has(peer) ? [] : silent;
+    const where = known.get(peer) ?? (more.length === 0 ? perhaps : undefined) ?? unnamedContext(peer);
+    const doubt = perhaps === undefined ? '' : ` (${maybeSilent([peer], silent)})`;
+    const forget = meshctlCommand('clustermesh disconnect', { context: where }, ['--peer', draft.name]);
+    context.progress.warn(
+      `"${peer}" still points here and will report "${draft.name}" as failing${doubt} → ${forOtherOwners(forget, target.client.context, draft.ofOthers)}`,
+    );
+  }
+  return { target, draft, forgettingIn: wanted ? [...known.values()] : [], remaining };
+}
+
+/** A peer that is to be disconnected first, and whose cluster may only be away, would go on dialling one that is gone. */
+function requireAnswers(staying: readonly string[], { known, silent }: KnownContexts): void {
+  const unknown = staying.filter((peer) => !known.has(peer));
+  const [first] = silent;
+  if (unknown.length === 0 || !first) return;
+  const names = silent.map((one) => one.context);
+  throw new MeshctlError(first.error.code, `${maybeSilent(unknown, names)}: ${first.error.message}`, {
+    cause: first.error,
+    hint: 'Run it again when they answer. Without --disconnect, only the cluster itself is disabled.',
+    details: { contexts: names },
+  });
+}
+
+/** Plans the disconnects of one cluster. @param opened all clusters that are to forget any */
+async function prepareLeaving(
+  context: CommandContext,
+  flags: DisableFlags,
+  { target, draft, forgettingIn, remaining }: Leaver,
+  opened: readonly Target[],
+): Promise<LeavingCluster> {
+  if (draft.peers.length === 0) return { target, draft, peers: { remaining } };
+  const destinations = opened.filter(({ client }) => forgettingIn.includes(client.context));
+  const others = readerOfOthers(context, flags, [target, ...destinations]);
+  const prepared = await prepareLeavingPeers(context, target, draft, destinations, others);
+  return { target, draft, peers: { prepared, remaining } };
+}
+
+/** Only where somebody can be asked, and where something will be done. */
+async function offerDisconnect(
+  context: CommandContext,
+  flags: DisableFlags,
+  peers: readonly string[],
+): Promise<boolean> {
+  if (flags.yes || dryRunOf(flags) || !context.canAsk) return false;
+  const names = printable(peers).join(', ');
+  return context.confirm(`Disconnect ${names} first?`, `${names} still point here.`);
+}
+
+async function carryOut(
+  context: CommandContext,
+  flags: DisableFlags,
+  options: DisableOptions,
+  leaving: readonly LeavingCluster[],
+): Promise<CommandResult> {
+  const steps = leaving.flatMap(leavingSteps);
+  const notes = Object.fromEntries(leaving.map(({ target, draft }) => [target.client.context, draft.notes]));
+  const report = { steps, notes, effects: leaving.flatMap(leavingEffects) };
+  const dryRun = dryRunOf(flags);
+  if (dryRun) {
+    const verdicts =
+      dryRun === 'server' ? { verdicts: await tryOnServer(context, leavingTargets(leaving), steps) } : {};
+    return planResult({ ...report, ...verdicts }, dryRun, flags.output);
+  }
+  for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
+  const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
+  await confirmPlan(context, report, { question: `Disable Cluster Mesh in ${names}?`, yes: flags.yes });
+  const done: LeaveOutcome[] = [];
+  for (const one of leaving) done.push(await leaveMesh(context, one, options));
+  const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));
+  const data = clusters.map(({ steps: made, context: where, name, remaining }) => ({
+    context: where,
+    cluster: name,
+    stillPointingHere: remaining,
+    steps: made.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+  }));
+  return {
+    kind: 'DisableResult',
+    data: data.length === 1 ? { ...data[0] } : { clusters: data },
+    text: (theme) => clusters.map((one) => disableText(one, theme)).join('\n'),
+  };
+}

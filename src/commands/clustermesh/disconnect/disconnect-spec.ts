@@ -1,0 +1,46 @@
+import type { CommandSpec } from '../../command-spec.ts';
+import { MESH_OPTIONS } from '../../options/mesh-options.ts';
+import { parseList } from '../../options/option-values.ts';
+import { DRY_RUN, NO_ROLLBACK, RESULT_OR_PLAN_FORMAT, waitDuration, YES } from '../../options/shared-options.ts';
+export const DISCONNECT = {
+  path: ['clustermesh', 'disconnect'],
+  summary: 'Disconnect clusters from each other',
+  description:
+    'Removes the files with which the clusters dial each other, their certificates, and the users that let them in, on ' +
+    'both sides, and waits until etcd refuses them and agents have forgotten them. No pod restarts. A remote cluster ' +
+    'that is gone is forgotten with --force, or by its name with --peer: it is refused as soon as etcd has lost its ' +
+    'user, but a connection that it still has open keeps receiving what it watches until it ends.',
+  examples: [
+    {
+      line: 'meshctl clustermesh disconnect --context gke --destination-context eks',
+      what: 'disconnect two clusters',
+    },
+    { line: 'meshctl clustermesh disconnect --context gke --peer mesh-2', what: 'forget a cluster that is gone' },
+  ],
+  reachesClusters: true,
+  options: [
+    ...MESH_OPTIONS,
+    {
+      flags: '--peer <names>',
+      description: 'names of clusters to forget here, without any access to them, comma-separated',
+      parse: parseList,
+      complete: 'peers',
+    },
+    {
+      flags: '--force',
+      group: 'run',
+      description: "continue when a destination cannot be reached, and clean up the source's side",
+      default: false,
+    },
+    {
+      flags: '--no-wait',
+      group: 'run',
+      description: 'do not wait until the remote etcds refuse the peers and no agent reports them any more',
+    },
+    waitDuration('for etcds and agents to drop the peers', '2m'),
+    NO_ROLLBACK,
+    YES,
+    DRY_RUN,
+    RESULT_OR_PLAN_FORMAT,
+  ],
+} as const satisfies CommandSpec;

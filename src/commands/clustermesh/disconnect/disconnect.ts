@@ -1,0 +1,91 @@
+import { disconnectClusters } from '../../../flows/connect/disconnect.ts';
+import type { MeshRequest } from '../../../flows/connect/prepare-connect.ts';
+import {
+  type DisconnectOptions,
+  type PreparedDisconnect,
+  prepareDisconnect,
+  prepareForgetting,
+} from '../../../flows/connect/prepare-disconnect.ts';
+import type { Target } from '../../../flows/flow.ts';
+import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { MeshctlError } from '../../../mesh/errors.ts';
+import { disconnectText } from '../../../views/connect/disconnect-view.ts';
+import { stepData } from '../../../views/plan/plan-data.ts';
+import { printable } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
+import { sayLeftOut } from '../../targets/find-clusters.ts';
+import { withMesh } from '../../targets/mesh-targets.ts';
+import { readerOfOthers } from '../../targets/other-clusters.ts';
+import { withOneCluster, withUnanswered } from '../../targets/several-clusters.ts';
+import type { DISCONNECT } from './disconnect-spec.ts';
+
+/** `meshctl clustermesh disconnect`: parts clusters, on both sides or, with `--peer`, on one. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof DISCONNECT>): Promise<CommandResult> {
+  const { force, parallel, rollback, wait, waitDuration } = flags;
+  const options: DisconnectOptions = {
+    force,
+    parallel,
+    rollback,
+    waitMs: wait ? waitDuration : undefined,
+    spare: flags.all,
+  };
+  const { peer } = flags;
+  if (!peer) {
+    return withMesh(context, flags, async (request, silent) => {
+      const readOthers = readerOfOthers(context, flags, targetsOf(request));
+      const prepared = await prepareDisconnect(context, request, { ...options, readOthers });
+      sayLeftOut(context, prepared.spared);
+      return withUnanswered(await carryOut(context, flags, prepared, options), [...silent, ...prepared.spared]);
+    });
+  }
+  if (flags.all || flags.destinationContext) {
+    throw new MeshctlError(
+      'Usage',
+      '--peer cannot be used with --destination-context or --all: it is for one side only',
+    );
+  }
+  return withOneCluster(context, flags, async (source) => {
+    const mode = flags.connectionMode ?? 'bidirectional';
+    const readOthers = readerOfOthers(context, flags, [source]);
+    return carryOut(context, flags, await prepareForgetting(context, source, peer, mode, readOthers), options);
+  });
+}
+
+function targetsOf({ source, destinations }: MeshRequest): readonly Target[] {
+  return source ? [source, ...destinations] : destinations;
+}
+
+async function carryOut(
+  context: CommandContext,
+  flags: FlagsOf<typeof DISCONNECT>,
+  prepared: PreparedDisconnect,
+  options: DisconnectOptions,
+): Promise<CommandResult> {
+  const dryRun = dryRunOf(flags);
+  const { effects } = prepared;
+  const { steps: planned } = prepared.plan;
+  for (const warning of prepared.warnings) context.progress.warn(warning);
+  if (dryRun) {
+    const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
+    return planResult(
+      { steps: planned, ...(effects.length > 0 ? { effects } : {}), ...(verdicts ? { verdicts } : {}) },
+      dryRun,
+      flags.output,
+    );
+  }
+  await confirmPlan(context, { steps: planned, effects }, { question: 'Disconnect these clusters?', yes: flags.yes });
+  const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
+  const { parted, warnings } = printable(outcome);
+  return {
+    kind: 'DisconnectResult',
+    data: {
+      disconnected: parted,
+      steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
+      warnings,
+    },
+    text: (theme) => disconnectText({ parted, steps, verified }, theme),
+    exitCode: verified ? 0 : 1,
+  };
+}

@@ -1,0 +1,102 @@
+import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-enable.ts';
+import { enableViaHelm, type HelmOptions, helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
+import type { Target } from '../../../flows/flow.ts';
+import { authorityTrouble, waysBack } from '../../../mesh/certificates/authority.ts';
+import { meshctlCommand } from '../../../mesh/command-line.ts';
+import { MeshctlError } from '../../../mesh/errors.ts';
+import { CA_SECRET } from '../../../mesh/objects/names.ts';
+import { knownPeers } from '../../../mesh/peers/peers.ts';
+import { helmText } from '../../../views/enable/helm-view.ts';
+import { printableLines } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import type { DryRun, PlanFlags } from '../../plan-result.ts';
+import type { ClusterFlags } from '../../targets/cluster-flags.ts';
+import type { ENABLE } from './enable-spec.ts';
+
+/** The flags by which Helm is run, as parsed. */
+export type HelmFlags = ClusterFlags &
+  PlanFlags &
+  Pick<FlagsOf<typeof ENABLE>, 'helmRelease' | 'helmChart' | 'helmRepo'>;
+
+const DEFAULT_CHART = 'cilium';
+
+/** Refuses flags that Helm cannot carry out. @throws MeshctlError `Usage` for what only meshctl itself can do */
+export function checkHelmOptions(options: EnableOptions): void {
+  const refuse = (flag: string) =>
+    new MeshctlError('Usage', `${flag} cannot be used with --via-helm`, {
+      hint: 'Helm makes the objects and certificates.',
+    });
+  if ((options.settings ?? []).length > 0) throw refuse('--set');
+  if ((options.unset ?? []).length > 0) throw refuse('--unset');
+  if (options.givenAuthority) throw refuse('A CA of your own');
+  if (options.replaceAuthority) throw refuse('--replace-ca');
+  if (options.force) throw refuse('--force-conflicts');
+}
+
+/** @throws MeshctlError for what Helm would do to a mesh that works: it makes a new CA, and moves nobody's files */
+function requireSafeForHelm({ snapshot, authority, move, settings }: EnableDraft): void {
+  const { context, namespace } = snapshot;
+  if (!authority.step) {
+    throw new MeshctlError(
+      'CertificateAuthority',
+      `context "${context}": Secret ${namespace}/${CA_SECRET} ${authorityTrouble(snapshot)}: Helm would make a new CA and cut every peer off`,
+      {
+        hint: `First ${waysBack(snapshot, knownPeers(snapshot))}`,
+        details: { context, object: `Secret ${namespace}/${CA_SECRET}` },
+      },
+    );
+  }
+  if (!move) return;
+  const flag = `--enable-kvstoremesh=${settings.kvstoremesh}`;
+  throw new MeshctlError(
+    'Incompatible',
+    `context "${context}": Helm cannot switch KVStoreMesh while ${move.peers.join(', ')} is connected: the peers' files have to move along`,
+    {
+      hint: `Let meshctl do it, then run this again: ${meshctlCommand('clustermesh enable', { context }, [flag, '--force-conflicts'])}`,
+      details: { context, peers: move.peers },
+    },
+  );
+}
+
+/** Lets Helm make the mesh in each cluster, one after the other: Helm's output would be mixed up. */
+export async function runViaHelm(
+  context: CommandContext,
+  flags: HelmFlags,
+  options: EnableOptions,
+  planned: readonly { target: Target; draft: EnableDraft }[],
+  dryRun: DryRun | undefined,
+): Promise<CommandResult> {
+  for (const { draft } of planned) requireSafeForHelm(draft);
+  const helm: HelmOptions = {
+    release: flags.helmRelease,
+    chart: flags.helmChart,
+    repository: flags.helmChart === DEFAULT_CHART ? flags.helmRepo : undefined,
+    dryRun: dryRun === 'server',
+    kubeconfig: flags.kubeconfig,
+    as: flags.as,
+    asGroup: flags.asGroup,
+    env: context.env,
+    cwd: context.cwd,
+  };
+  const clusters = printableLines(
+    planned.map(({ target, draft }) => ({
+      context: target.client.context,
+      cluster: { name: draft.identity.name, id: draft.identity.id },
+      command: ['helm', ...helmCommand(target, draft, helm)],
+      values: helmValuesOf(draft, options).values,
+    })),
+  );
+  if (dryRun === 'client') {
+    for (const { draft } of planned) {
+      for (const note of printableLines(helmValuesOf(draft, options).notes)) context.progress.info(note);
+    }
+  } else {
+    for (const { target, draft } of planned) await enableViaHelm(context, target, draft, options, helm);
+  }
+  return {
+    kind: 'HelmResult',
+    data: { ...(dryRun ? { dryRun } : {}), clusters },
+    text: (theme) => helmText(clusters, dryRun, theme),
+  };
+}

@@ -1,0 +1,275 @@
+import { resolve } from 'node:path';
+import type { EnableDraft, EnableOptions } from '../../../flows/enable/draft-enable.ts';
+import {
+  concernsOthers,
+  draftEnableCluster,
+  draftWithOthers,
+  type EnableOutcome,
+  enableCluster,
+  givenAuthorities,
+} from '../../../flows/enable/enable.ts';
+import { authorityOfContext, authorityOfFiles, type BroughtAuthority } from '../../../flows/enable/given-authority.ts';
+import type { Target } from '../../../flows/flow.ts';
+import { tryOnServer } from '../../../flows/write/try-on-server.ts';
+import { validityWarnings } from '../../../mesh/certificates/cluster-certificates.ts';
+import { requireNoConflicts } from '../../../mesh/enable/plan-enable.ts';
+import { exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
+import { foreignObjectNotes } from '../../../mesh/peers/foreign-homes.ts';
+import { cutEffects } from '../../../mesh/plan/peer-effects.ts';
+import { type EnableFailure, enableText, failureData } from '../../../views/enable/enable-view.ts';
+import { stepData } from '../../../views/plan/plan-data.ts';
+import { type PlanReport, peerData } from '../../../views/plan/plan-view.ts';
+import { printable } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { confirmCuts, confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
+import { namingContexts, withMendsNamed } from '../../targets/contexts-of-clusters.ts';
+import { withOtherClusters } from '../../targets/other-clusters.ts';
+import { withOneCluster, withWritableClusters } from '../../targets/several-clusters.ts';
+import type { ENABLE } from './enable-spec.ts';
+import { checkHelmOptions, runViaHelm } from './enable-via-helm.ts';
+
+/** A cluster with its plan. */
+interface Planned {
+  target: Target;
+  draft: EnableDraft;
+}
+
+type EnableFlags = FlagsOf<typeof ENABLE>;
+
+/** `meshctl clustermesh enable`: all named clusters in parallel; what fails in one does not keep the others from it. */
+export async function run(context: CommandContext, flags: EnableFlags): Promise<CommandResult> {
+  const options = optionsOf(flags);
+  dryRunOf(flags);
+  for (const warning of validityWarnings(flags.certValidity)) context.progress.warn(warning);
+  return withWritableClusters(context, flags, async (targets, silent) => {
+    const givenAuthority = await broughtAuthority(context, flags, targets);
+    const complete = { ...options, forcing: context.again('--force-conflicts'), again: context.again, givenAuthority };
+    if (flags.viaHelm) checkHelmOptions(complete);
+    const isOnly = targets.length + silent.length === 1;
+    const { done: first, failures: unplanned } = await eachCluster(targets, isOnly, async (target) => ({
+      target,
+      draft: await draftEnableCluster(context, target, complete),
+    }));
+    const finish = (planned: readonly Planned[], final: EnableOptions, refused: readonly EnableFailure[] = []) =>
+      carryOut(context, flags, final, { planned, failures: [...silent, ...unplanned, ...refused] });
+    if (!first.some(({ draft }) => concernsOthers(draft))) return finish(first, complete);
+    const own = first.map(({ draft }) => draft.snapshot);
+    const contexts = targets.map(({ client }) => client.context);
+    return withOtherClusters(context, flags, contexts, async (read) => {
+      const final = { ...complete, others: [...own, ...read.map(({ snapshot }) => snapshot)] };
+      const { done: planned, failures: refused } = await eachCluster(first, isOnly, async ({ target, draft }) => ({
+        target,
+        draft: await draftWithOthers(context, draft, final),
+      }));
+      return finish(planned, final, refused);
+    });
+  });
+}
+
+async function carryOut(
+  context: CommandContext,
+  flags: EnableFlags,
+  options: EnableOptions,
+  found: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
+): Promise<CommandResult> {
+  const { failures } = found;
+  const planned = await withContextsNamedIn(context, flags, found);
+  const dryRun = dryRunOf(flags);
+  for (const { target, draft } of planned) {
+    for (const warning of [...draft.doubts, ...draft.warnings])
+      context.progress.warn(`${target.client.context}: ${warning}`);
+  }
+  const report = reportOf(planned);
+  if (!flags.viaHelm) for (const note of foreignObjectNotes(report.steps)) context.progress.warn(note);
+  if (dryRun && !flags.viaHelm) return dryRunResult(context, flags, options, { planned, report, failures });
+  const [failure] = failures;
+  if (flags.viaHelm && failure) throw firstOf(context, failures);
+  // What is refused anyway is not worth a question.
+  const { done: ready, failures: disputed } =
+    flags.viaHelm || options.force
+      ? { done: planned, failures: [] }
+      : await eachCluster(planned, planned.length + failures.length === 1, async (one) => {
+          requireNoConflicts(one.draft.snapshot, one.draft.plan.steps, options.forcing);
+          return one;
+        });
+  if (!dryRun) {
+    const replaced = onlyReplacements(ready);
+    await confirmPlan(context, replaced, { question: replacementQuestion(replaced), yes: flags.yes });
+    const asked = ready.filter(({ draft }) => !draft.authority.replaces);
+    const doubtful = asked.some(({ draft }) => draft.doubts.length > 0);
+    await confirmCuts(context, reportOf(asked), { yes: flags.yes, doubtful });
+  }
+  if (flags.viaHelm) return runViaHelm(context, flags, options, ready, dryRun);
+  return enableAll(context, options, ready, [...failures, ...disputed]);
+}
+
+/** Plans that name the contexts of peers that the run has not read. */
+async function withContextsNamedIn(
+  context: CommandContext,
+  flags: EnableFlags,
+  { planned, failures }: { planned: readonly Planned[]; failures: readonly EnableFailure[] },
+): Promise<Planned[]> {
+  return Promise.all(
+    planned.map(async ({ target, draft }) => ({
+      target,
+      draft: {
+        ...draft,
+        warnings: await namingContexts(context, flags, draft.warnings),
+        effects: await withMendsNamed(context, flags, draft.effects, failures),
+      },
+    })),
+  );
+}
+
+function optionsOf(flags: EnableFlags): EnableOptions {
+  if ((flags.caCert === undefined) !== (flags.caKey === undefined)) {
+    throw new MeshctlError('Usage', '--ca-cert and --ca-key must be given together');
+  }
+  if (flags.caCert !== undefined && flags.caFromContext !== undefined) {
+    throw new MeshctlError('Usage', '--ca-cert cannot be used with --ca-from-context: there can be one CA only');
+  }
+  const { maxConnectedClusters } = flags;
+  return {
+    ...choicesOf(flags),
+    unset: flags.unset,
+    ciliumVersion: flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion),
+    image: flags.image,
+    replaceAuthority: flags.replaceCa,
+    issuing: { validityMs: flags.certValidity, keySize: bitsOf(flags.keySize) },
+    maxConnectedClusters: maxConnectedClusters === undefined ? undefined : Number(maxConnectedClusters),
+    force: flags.forceConflicts,
+    waitMs: flags.waitDuration,
+  };
+}
+
+function bitsOf(keySize: string | undefined): number | undefined {
+  return keySize === undefined ? undefined : Number(keySize);
+}
+
+async function broughtAuthority(
+  context: CommandContext,
+  flags: EnableFlags,
+  targets: readonly Target[],
+): Promise<BroughtAuthority | undefined> {
+  const { caCert, caKey, keySize } = flags;
+  if (caCert !== undefined && caKey !== undefined) {
+    return authorityOfFiles(context, resolve(context.cwd, caCert), resolve(context.cwd, caKey));
+  }
+  if (flags.caFromContext === undefined) return undefined;
+  const { all: _all, ...access } = flags;
+  return withOneCluster(context, { ...access, context: flags.caFromContext }, (source) => {
+    const mayGenerate = targets.some(({ client }) => client.context === source.client.context);
+    return authorityOfContext(context, source, { mayGenerate, keySize: bitsOf(keySize) });
+  });
+}
+
+/** Does the work for all of them in parallel. @param isOnly there is no other cluster: its error is the command's */
+async function eachCluster<T extends { client: Target['client'] } | Planned, R>(
+  clusters: readonly T[],
+  isOnly: boolean,
+  work: (cluster: T) => Promise<R>,
+): Promise<{ done: R[]; failures: EnableFailure[] }> {
+  const settled = await Promise.allSettled(clusters.map(work));
+  const failures: EnableFailure[] = [];
+  const done: R[] = [];
+  settled.forEach((result, index) => {
+    const cluster = clusters[index];
+    if (result.status === 'fulfilled') done.push(result.value);
+    else if (cluster === undefined || isOnly || !(result.reason instanceof MeshctlError)) throw result.reason;
+    else failures.push({ context: contextOf(cluster), error: result.reason });
+  });
+  return { done, failures };
+}
+
+function warnOf({ progress }: CommandContext, failures: readonly EnableFailure[]): void {
+  for (const { error } of failures) progress.warn(error.hint ? `${error.message} → ${error.hint}` : error.message);
+}
+
+/** The error of a run that does nothing: the first failure's; the others are told before. */
+function firstOf(context: CommandContext, [first, ...others]: readonly EnableFailure[]): MeshctlError {
+  warnOf(context, others);
+  return first?.error ?? new MeshctlError('Bug', 'no cluster failed');
+}
+
+function contextOf(cluster: { client: Target['client'] } | Planned): string {
+  return 'client' in cluster ? cluster.client.context : cluster.target.client.context;
+}
+
+function reportOf(planned: readonly Planned[]): PlanReport {
+  return {
+    steps: planned.flatMap(({ draft }) => draft.plan.steps),
+    effects: planned.flatMap(({ draft }) => draft.effects),
+    notes: Object.fromEntries(planned.map(({ target, draft }) => [target.client.context, draft.notes])),
+  };
+}
+
+/** What has to be confirmed; nothing where no CA is replaced. */
+function onlyReplacements(planned: readonly Planned[]): PlanReport {
+  return reportOf(planned.filter(({ draft }) => draft.authority.replaces));
+}
+
+function replacementQuestion({ steps, effects = [] }: PlanReport): string {
+  const contexts = [...new Set(steps.map(({ cluster }) => cluster))].join(', ');
+  const cut = printable([...new Set(cutEffects(effects).map(({ peer }) => peer))]);
+  return `Replace the CA of ${contexts}${cut.length > 0 ? `, which cuts off ${cut.join(', ')}` : ''}?`;
+}
+
+async function dryRunResult(
+  context: CommandContext,
+  flags: EnableFlags,
+  options: EnableOptions,
+  {
+    planned,
+    report,
+    failures,
+  }: { planned: readonly Planned[]; report: PlanReport; failures: readonly EnableFailure[] },
+): Promise<CommandResult> {
+  const dryRun = dryRunOf(flags) ?? 'client';
+  const [failure] = failures;
+  if (failure && planned.length === 0) throw firstOf(context, failures);
+  warnOf(context, failures);
+  const targets = planned.map(({ target }) => target);
+  const given = givenAuthorities(options);
+  const verdicts =
+    dryRun === 'server'
+      ? { verdicts: await tryOnServer(context, targets, report.steps, { force: options.force, given }) }
+      : {};
+  const result = planResult({ ...report, ...verdicts }, dryRun, flags.output);
+  if (!failure) return result;
+  return {
+    ...result,
+    data: { ...result.data, failures: failures.map(failureData) },
+    exitCode: exitCodeOf(failure.error.code),
+  };
+}
+
+async function enableAll(
+  context: CommandContext,
+  options: EnableOptions,
+  planned: readonly Planned[],
+  earlier: readonly EnableFailure[],
+): Promise<CommandResult> {
+  const { done, failures: later } = await eachCluster(
+    planned,
+    planned.length + earlier.length === 1,
+    ({ target, draft }): Promise<EnableOutcome> => enableCluster(context, target, options, draft),
+  );
+  const failures = [...earlier, ...later];
+  const [failure] = failures;
+  const outcomes = done.map(({ steps, peers, ...outcome }) => ({ ...printable(outcome), peers, steps }));
+  return {
+    kind: 'EnableResult',
+    data: {
+      clusters: outcomes.map(({ steps, peers, ...outcome }) => ({
+        ...outcome,
+        peers: peers.map(peerData),
+        steps: steps.map(stepData),
+      })),
+      ...(failure ? { failures: failures.map(failureData) } : {}),
+    },
+    text: (theme) => enableText(outcomes, failures, theme),
+    exitCode: failure ? exitCodeOf(failure.error.code) : 0,
+  };
+}

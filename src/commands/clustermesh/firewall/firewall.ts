@@ -1,0 +1,44 @@
+import { readFirewallRules } from '../../../flows/network/firewall.ts';
+import { nameOthers } from '../../../mesh/command-line.ts';
+import { MeshctlError } from '../../../mesh/errors.ts';
+import type { FirewallRules } from '../../../mesh/network/firewall.ts';
+import { firewallNft } from '../../../views/network/firewall-nft.ts';
+import { firewallScript, isTool } from '../../../views/network/firewall-scripts.ts';
+import { firewallTerraform } from '../../../views/network/firewall-terraform.ts';
+import { firewallText } from '../../../views/network/firewall-view.ts';
+import { printable } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
+import type { FIREWALL } from './firewall-spec.ts';
+
+/** `meshctl clustermesh firewall`: exit 3 when a cluster cannot be asked, so that rules are missing. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof FIREWALL>): Promise<CommandResult> {
+  const report = await withAnsweringClusters(context, flags, (targets, silent) => {
+    if (targets.length + silent.length < 2) {
+      throw new MeshctlError('Usage', 'firewall rules are between clusters; only one is named', {
+        hint: nameOthers('clustermesh firewall'),
+      });
+    }
+    return readFirewallRules(context, targets, unreachableData(silent), flags.parallel);
+  });
+  const shown = printable(report);
+  const rules = rulesIn(shown, flags.output);
+  if (rules !== undefined) {
+    warnOfMissing(context, shown.unreachable);
+    for (const { context: name, why } of shown.unknown) context.progress.warn(`context "${name}": ${why}`);
+  }
+  return {
+    kind: 'FirewallRules',
+    data: { ...shown },
+    text: (theme) => rules ?? firewallText(shown, theme),
+    exitCode: exitCodeWith(report.unreachable),
+  };
+}
+
+/** In a format of others' programs; undefined for any other one. */
+function rulesIn(report: FirewallRules, format: string): string | undefined {
+  if (isTool(format)) return firewallScript(report, format);
+  if (format === 'terraform') return firewallTerraform(report);
+  return format === 'nft' ? firewallNft(report) : undefined;
+}

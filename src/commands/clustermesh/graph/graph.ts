@@ -1,0 +1,38 @@
+import { lookAtClusters } from '../../../flows/status/status.ts';
+import { asLooked } from '../../../flows/targets/first-look.ts';
+import { graphOfStatus, type MeshGraph } from '../../../mesh/status/mesh-graph.ts';
+import { evaluateMesh } from '../../../mesh/status/mesh-status.ts';
+import { printable } from '../../../views/printable.ts';
+import { svgOf } from '../../../views/status/graph-svg.ts';
+import { dotOf, mermaidOf } from '../../../views/status/graph-text.ts';
+import { meshStatusText } from '../../../views/status/matrix-view.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { exitCodeWith, unreachableData, warnOfMissing, withAnsweringClusters } from '../../targets/several-clusters.ts';
+import type { GRAPH } from './graph-spec.ts';
+
+/** `meshctl clustermesh graph`: the mesh as a picture, edges coloured by health. Exit 0 however they are, 3 when a cluster cannot be asked. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof GRAPH>): Promise<CommandResult> {
+  const mesh = await withAnsweringClusters(context, flags, async (targets, silent) => {
+    const options = { parallel: flags.parallel, nodeTimeoutMs: flags.nodeTimeout };
+    const { reports, unreachable } = await lookAtClusters(context, targets.map(asLooked), options);
+    return printable(evaluateMesh(reports, [...unreachableData(silent), ...unreachable]));
+  });
+  const graph = graphOfStatus(mesh);
+  const { unreachable } = mesh;
+  const drawing = drawingOf(graph, flags.output);
+  if (drawing !== undefined) warnOfMissing(context, unreachable);
+  return {
+    kind: 'MeshGraph',
+    data: { ...graph, ...(unreachable.length > 0 ? { unreachable } : {}) },
+    text: (theme) => drawing ?? meshStatusText(mesh, theme),
+    exitCode: exitCodeWith(unreachable),
+  };
+}
+
+/** A graph in one of the formats for pictures; undefined for any other format. */
+function drawingOf(graph: MeshGraph, format: string): string | undefined {
+  if (format === 'mermaid') return mermaidOf(graph);
+  if (format === 'dot') return dotOf(graph);
+  return format === 'svg' ? svgOf(graph) : undefined;
+}

@@ -1,0 +1,35 @@
+import type { CommandSpec } from '../../command-spec.ts';
+import { apiserverOptions, KEPT_DEFAULTS } from '../../options/apiserver-options.ts';
+import { CLUSTERS } from '../../options/shared-options.ts';
+
+export const HELM_VALUES = {
+  path: ['clustermesh', 'helm-values'],
+  summary: 'Print the Helm values that make the same mesh',
+  description:
+    "Values of Cilium's chart for what enable would make in this cluster, with the type of Service that suits it. Private " +
+    'keys are never among them.',
+  examples: [
+    {
+      line: `meshctl clustermesh helm-values --context gke |
+    helm upgrade cilium cilium/cilium --version 1.20.0 --namespace kube-system \\
+      --kube-context gke --reuse-values --values -`,
+      what: 'let Helm apply them; without --version it would upgrade Cilium too',
+    },
+  ],
+  reachesClusters: true,
+  options: [
+    ...CLUSTERS,
+    ...apiserverOptions(KEPT_DEFAULTS),
+    {
+      flags: '--cilium-version <version>',
+      description: "Cilium's version, if the tag of the agents' image does not give it",
+    },
+    {
+      flags: '-o, --output <format>',
+      group: 'output',
+      description: 'format of the values',
+      choices: ['yaml', 'json'],
+      default: 'yaml',
+    },
+  ],
+} as const satisfies CommandSpec;

@@ -1,0 +1,65 @@
+import { stringify } from 'yaml';
+import { draftEnableCluster } from '../../../flows/enable/enable.ts';
+import { helmCommand, helmValuesOf } from '../../../flows/enable/via-helm.ts';
+import { shellWord } from '../../../mesh/command-line.ts';
+import { MeshctlError } from '../../../mesh/errors.ts';
+import { printable, printableLines } from '../../../views/printable.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { withChosenClusters, withUnanswered } from '../../targets/several-clusters.ts';
+import type { HELM_VALUES } from './helm-values-spec.ts';
+
+/** As the repository is called in Cilium's documentation. */
+const CHART = 'cilium/cilium';
+
+/** `meshctl clustermesh helm-values`: the values with which Cilium's chart makes the same mesh. */
+export async function run(context: CommandContext, flags: FlagsOf<typeof HELM_VALUES>): Promise<CommandResult> {
+  const choices = choicesOf(flags);
+  if (choices.settings.length > 0) {
+    throw new MeshctlError('Usage', '--set has no counterpart among the values of the chart', {
+      hint: "Look for one in the chart's values.yaml, and pass it to Helm along with these.",
+    });
+  }
+  const ciliumVersion = flags.ciliumVersion === undefined ? undefined : ciliumVersionOf(flags.ciliumVersion);
+  const options = { ...choices, ciliumVersion, image: flags.image, waitMs: 0 };
+  return withChosenClusters(context, flags, async (targets, silent) => {
+    const clusters: ClusterValues[] = [];
+    const { kubeconfig, as, asGroup } = flags;
+    const helm = { chart: CHART, kubeconfig, as, asGroup, env: context.env, cwd: context.cwd };
+    for (const target of targets) {
+      const draft = await draftEnableCluster(context, target, options);
+      const { values, notes } = printableLines(helmValuesOf(draft, options));
+      // In YAML they are comments.
+      if (flags.output === 'json') for (const note of notes) context.progress.warn(note);
+      const command = ['helm', ...helmCommand(target, draft, helm)].map(shellWord).join(' ');
+      const comments = [`These values are for: ${printable(command)}`, ...notes];
+      clusters.push({ context: target.client.context, values, comments });
+    }
+    const text = flags.output === 'json' ? jsonOf(clusters) : yamlOf(clusters);
+    return withUnanswered({ kind: 'HelmValues', data: {}, text: () => text, raw: text }, silent);
+  });
+}
+
+interface ClusterValues {
+  context: string;
+  values: Record<string, unknown>;
+  /** For people, at the head of the document. */
+  comments: readonly string[];
+}
+
+/** A document for each cluster. */
+function yamlOf(clusters: readonly ClusterValues[]): string {
+  const documents = clusters.map(({ context, values, comments }) => {
+    const heads = [...(clusters.length > 1 ? [`context ${context}`] : []), ...comments];
+    return `${heads.map((line) => `# ${line}\n`).join('')}${stringify(values)}`;
+  });
+  return documents.join('---\n');
+}
+
+/** The values, or where there are several clusters those of each by its context. */
+function jsonOf(clusters: readonly ClusterValues[]): string {
+  const [first] = clusters;
+  const of = Object.fromEntries(clusters.map(({ context, values }) => [context, values]));
+  return JSON.stringify(clusters.length === 1 ? first?.values : of, null, 2);
+}

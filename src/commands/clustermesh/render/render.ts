@@ -1,0 +1,223 @@
+import { stringify } from 'yaml';
+import { CHART_ISSUER, certificateObject, type IssuerRef } from '../../../manifests/cert-manager.ts';
+import { loadTemplates } from '../../../manifests/load.ts';
+import { renderClusterMesh } from '../../../manifests/render.ts';
+import type { RenderValues } from '../../../manifests/values.ts';
+import { certificateSpecs } from '../../../mesh/certificates/cluster-certificates.ts';
+import { checkClusterName } from '../../../mesh/cilium/cluster-name.ts';
+import { checkClusterId } from '../../../mesh/cilium/identity.ts';
+import { DEFAULT_SETTINGS } from '../../../mesh/cilium/install.ts';
+import { checkSupported, formatVersion, supportedRange } from '../../../mesh/cilium/versions.ts';
+import { meshctlCommand } from '../../../mesh/command-line.ts';
+import { defaultNodePort } from '../../../mesh/enable/exposure/node-port.ts';
+import { PLATFORM_FLAGS, privateAnnotationsOf } from '../../../mesh/enable/exposure/platforms.ts';
+import { applySettings } from '../../../mesh/enable/object-settings.ts';
+import { MeshctlError } from '../../../mesh/errors.ts';
+import { describeRef, type KubeObject, refOf } from '../../../mesh/objects/kube-object.ts';
+import { CA_SECRET, REMOTE_USERS_CONFIGMAP } from '../../../mesh/objects/names.ts';
+import { encodeText } from '../../../mesh/objects/secret-data.ts';
+import { PEER_SECRETS } from '../../../mesh/peers/peers.ts';
+import { createAuthority } from '../../../pki/authority.ts';
+import { issueCertificate } from '../../../pki/issue.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import { choicesOf, ciliumVersionOf } from '../../options/enable-options.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import type { RENDER } from './render-spec.ts';
+
+type RenderFlags = FlagsOf<typeof RENDER>;
+
+/**
+ * `meshctl clustermesh render`: the objects of Cluster Mesh for a cluster, without touching one. What only the cluster
+ * knows is not among them: applied to a mesh that is up, they must not take its certificates, users and peers away.
+ * @throws MeshctlError `Usage` for a name, id, version or port that cannot be; `CiliumUnsupported` for a version too old
+ */
+export async function run(context: CommandContext, options: RenderFlags): Promise<CommandResult> {
+  const issuer = issuerOf(options);
+  const values = valuesOf(options, context);
+  warnOfExposure(options, values, context);
+  const rendered = renderClusterMesh(await loadTemplates(context.installation), values);
+  const complete = applySettings(rendered, choicesOf(options));
+  const objects = await withCertificates(complete, values, options, issuer, context);
+  const raw = options.output === 'json' ? toJsonList(objects) : toYamlDocuments(objects, options);
+  return {
+    kind: 'RenderedObjects',
+    data: { objects: objects.map((object) => describeRef(refOf(object))) },
+    text: () => raw,
+    raw,
+  };
+}
+
+/** The objects with the certificates as they are asked for. */
+async function withCertificates(
+  objects: readonly KubeObject[],
+  values: RenderValues,
+  { certificates, issuer: named }: RenderFlags,
+  issuer: IssuerRef,
+  { progress, now }: CommandContext,
+): Promise<KubeObject[]> {
+  if (certificates === 'inline') {
+    progress.warn('the output contains private keys, including that of the CA: keep it out of repositories');
+    progress.warn(
+      'it is for a new cluster: where peers are connected already, its new CA and empty list of users cut them off',
+    );
+    progress.warn(
+      `the server certificate cannot cover the Service's addresses, which are not known yet; once it runs, issue one that does: ${meshctlCommand('clustermesh enable')}`,
+    );
+    const filled = structuredClone([...objects]);
+    return [...(await fillCertificates(filled, values, now())), ...filled];
+  }
+  if (
+    JSON.stringify(objects.find(({ metadata }) => metadata.name === REMOTE_USERS_CONFIGMAP)?.data).includes('name:')
+  ) {
+    progress.warn(
+      `before Cilium 1.17 agents read their own KVStoreMesh as a user of ConfigMap ${REMOTE_USERS_CONFIGMAP}, which is left out; create it: ${meshctlCommand('clustermesh enable')}`,
+    );
+  }
+  const kept = objects.filter(({ kind, type }) => kind !== 'Secret' || type !== 'kubernetes.io/tls').map(withoutPeers);
+  if (certificates === 'none') return kept;
+  if (named === undefined) {
+    progress.warn(
+      `the Certificates name ${issuer.kind} ${issuer.name}, which Cilium's chart makes from Secret ${CA_SECRET} with tls.auto.method=certmanager: it must be there, or name another one with --issuer`,
+    );
+  }
+  // The addresses of the Service are unknown before it exists.
+  const specs = certificateSpecs({ ...values, serviceAddresses: [] });
+  return [...specs.map((certificate) => certificateObject(certificate, values.namespace, issuer)), ...kept];
+}
+
+/** Users and peers are the cluster's own: connect writes them into these objects. */
+function withoutPeers(object: KubeObject): KubeObject {
+  const name = object.metadata.name;
+  const holdsPeers = name === REMOTE_USERS_CONFIGMAP || PEER_SECRETS.some((secret) => secret === name);
+  if (!holdsPeers) return object;
+  const { data: _data, ...rest } = object;
+  return rest as KubeObject;
+}
+
+/** @throws MeshctlError `Usage` */
+function issuerOf({ certificates, issuer }: RenderFlags): IssuerRef {
+  if (issuer === undefined) return CHART_ISSUER;
+  if (certificates !== 'cert-manager') {
+    throw new MeshctlError('Usage', '--issuer is for --certificates cert-manager', {
+      hint: 'Add --certificates cert-manager, or leave --issuer out.',
+    });
+  }
+  const [name = '', kind = CHART_ISSUER.kind] = issuer.split('/').reverse();
+  if (/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) && /^[A-Za-z]+$/.test(kind) && issuer.split('/').length < 3) {
+    return { kind, name };
+  }
+  throw new MeshctlError('Usage', `--issuer "${issuer}" is not an issuer`, {
+    hint: 'Write it like ClusterIssuer/mesh.',
+  });
+}
+
+/** A load balancer without its platform's annotations is on the internet on most clouds. */
+function warnOfExposure({ platform }: RenderFlags, values: RenderValues, { progress }: CommandContext): void {
+  if (values.serviceType !== 'LoadBalancer') return;
+  const isAnnotated = Object.keys(values.serviceAnnotations).length > 0 || values.loadBalancerClass !== undefined;
+  if (platform !== undefined && privateAnnotationsOf(platform) === undefined) {
+    progress.warn(
+      `load balancers of ${platform} are on the internet: let a firewall keep others out, or --load-balancer-source-ranges`,
+    );
+  } else if (platform === undefined && !isAnnotated) {
+    progress.warn(
+      `the load balancer is on the internet on most clouds: name where the cluster runs with --platform (${PLATFORM_FLAGS.join(', ')}), or annotate it with --service-annotation`,
+    );
+  }
+}
+
+function valuesOf(options: RenderFlags, { progress }: CommandContext): RenderValues {
+  const { clusterName, clusterId, namespace, platform } = options;
+  const { settings: _settings, serviceAnnotations = {}, ...choices } = choicesOf(options);
+  const { serviceType = 'LoadBalancer' } = choices;
+  const maxConnectedClusters = Number(options.maxConnectedClusters);
+  refuse('--cluster-name', clusterName, checkClusterName(clusterName));
+  refuse('--cluster-id', clusterId, checkClusterId(clusterId, maxConnectedClusters));
+  const ciliumVersion = ciliumVersionOf(options.ciliumVersion);
+  if (checkSupported(ciliumVersion).untested) {
+    progress.warn(
+      `Cilium ${formatVersion(ciliumVersion)} is newer than this meshctl knows (${supportedRange()}); the newest objects are used`,
+    );
+  }
+  if (options.nodePort !== undefined && serviceType !== 'NodePort') {
+    throw new MeshctlError('Usage', `--node-port cannot be used with a Service of type ${serviceType}`, {
+      hint: 'Add --service-type NodePort.',
+    });
+  }
+  if (platform !== undefined && serviceType !== 'LoadBalancer') {
+    throw new MeshctlError('Usage', `--platform cannot be used with a Service of type ${serviceType}`, {
+      hint: 'It says how a load balancer is kept private.',
+    });
+  }
+  const annotations = platform === undefined ? {} : (privateAnnotationsOf(platform) ?? {});
+  return {
+    ...choices,
+    ciliumVersion,
+    image: options.image ?? `quay.io/cilium/clustermesh-apiserver:v${formatVersion(ciliumVersion)}`,
+    namespace,
+    clusterName,
+    maxConnectedClusters,
+    settings: DEFAULT_SETTINGS,
+    serviceType,
+    serviceAnnotations: { ...annotations, ...serviceAnnotations },
+    nodePort: choices.nodePort ?? defaultNodePort(clusterId),
+    replicas: choices.replicas ?? 1,
+    kvstoremesh: choices.kvstoremesh ?? true,
+  };
+}
+
+function refuse(flag: string, value: string | number, reason: string | undefined): void {
+  if (reason !== undefined) throw new MeshctlError('Usage', `${flag} ${value}: ${reason}`);
+}
+
+/** Puts certificates into the Secrets among `objects`, and gives the Secret of the CA that signed them. */
+async function fillCertificates(
+  objects: readonly KubeObject[],
+  values: RenderValues,
+  now: Date,
+): Promise<KubeObject[]> {
+  const authority = await createAuthority({ now });
+  // The addresses of the Service are unknown before it exists.
+  const specs = certificateSpecs({ ...values, serviceAddresses: [] });
+  await Promise.all(
+    specs.map(async ({ secret, spec }) => {
+      const { certificate, privateKey } = await issueCertificate(authority, spec, { now });
+      const object = objects.find(({ kind, metadata }) => kind === 'Secret' && metadata.name === secret);
+      if (object === undefined) throw new MeshctlError('Bug', `there is no template for Secret ${secret}`);
+      object.data = encodeValues({ 'ca.crt': authority.certificate, 'tls.crt': certificate, 'tls.key': privateKey });
+    }),
+  );
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        name: CA_SECRET,
+        namespace: values.namespace,
+        labels: { 'app.kubernetes.io/managed-by': 'meshctl' },
+      },
+      data: encodeValues({ 'ca.crt': authority.certificate, 'ca.key': authority.privateKey }),
+    },
+  ];
+}
+
+function encodeValues(texts: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, encodeText(text)]));
+}
+
+function toJsonList(items: readonly KubeObject[]): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, null, 2);
+}
+
+function toYamlDocuments(objects: readonly KubeObject[], options: RenderFlags): string {
+  const { clusterName, clusterId, certificates } = options;
+  const head = [
+    // The name and the id are not in the objects: the pods read them from cilium-config.
+    `# Cluster Mesh for a Cilium whose cilium-config has cluster-name: ${clusterName}, cluster-id: "${clusterId}"\n`,
+    ...(certificates === 'inline'
+      ? ['# It contains private keys, including that of the CA: keep it out of repositories.\n']
+      : []),
+  ];
+  const documents = objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }));
+  return `${head.join('')}---\n${documents.join('---\n')}`;
+}

@@ -1,0 +1,39 @@
+import type { CommandSpec } from '../../command-spec.ts';
+import { parsePercent } from '../../options/option-values.ts';
+import { CLUSTERS, NODE_TIMEOUT, PARALLEL_AGENTS, waitDuration } from '../../options/shared-options.ts';
+
+export const STATUS = {
+  path: ['clustermesh', 'status'],
+  summary: 'Show whether all nodes are connected to all clusters',
+  description:
+    'Asks every Cilium agent and every KVStoreMesh replica, and compares their answers with the peers that are ' +
+    'configured. Each problem is shown once for all nodes that have it, with the next command to run and an id that ' +
+    'explain tells more about. With several contexts, a matrix of all clusters. Exits 0 only when every node is ' +
+    'connected to every configured peer.',
+  examples: [
+    { line: 'meshctl clustermesh status --context gke --wait', what: 'wait until the mesh is up' },
+    { line: 'meshctl clustermesh status --all', what: 'every cluster of the kubeconfig that runs Cilium' },
+    { line: 'meshctl clustermesh status -o json | jq .healthy', what: 'for scripts' },
+  ],
+  reachesClusters: true,
+  options: [
+    ...CLUSTERS,
+    { flags: '--wait', group: 'run', description: 'wait until every node is connected', default: false },
+    waitDuration('with --wait', '5m'),
+    { flags: '--watch', description: 'refresh the status until Ctrl-C', default: false },
+    PARALLEL_AGENTS,
+    NODE_TIMEOUT,
+    {
+      flags: '--sample <percent>',
+      description: 'ask only this percentage of the nodes, for very large clusters',
+      parse: parsePercent,
+    },
+    {
+      flags: '-o, --output <format>',
+      group: 'output',
+      description: 'format of the result',
+      choices: ['summary', 'wide', 'json', 'yaml', 'junit'],
+      default: 'summary',
+    },
+  ],
+} as const satisfies CommandSpec;

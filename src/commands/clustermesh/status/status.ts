@@ -1,0 +1,166 @@
+import type { Target } from '../../../flows/flow.ts';
+import { readInvitationsIfAllowed, withInvitations } from '../../../flows/invitation/pending.ts';
+import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../../../flows/status/status.ts';
+import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
+import { exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
+import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
+import type { InvitationRecord } from '../../../mesh/invitation/record.ts';
+import { evaluateMesh } from '../../../mesh/status/mesh-status.ts';
+import type { StatusReport } from '../../../mesh/status/status.ts';
+import { adviseMesh, unknownContexts } from '../../../mesh/status/status-reasons.ts';
+import { printable } from '../../../views/printable.ts';
+import { meshStatusText } from '../../../views/status/matrix-view.ts';
+import { statusJunit } from '../../../views/status/status-junit.ts';
+import { statusText } from '../../../views/status/status-view.ts';
+import { statusDetailsText, statusWideText } from '../../../views/status/status-wide.ts';
+import type { Theme } from '../../../views/theme.ts';
+import type { CommandContext, CommandResult } from '../../command.ts';
+import type { FlagsOf } from '../../options/flags-of.ts';
+import { kubeconfigOf } from '../../targets/cluster-flags.ts';
+import type { SilentCluster } from '../../targets/find-clusters.ts';
+import { unreachableData, withAnsweringClusters } from '../../targets/several-clusters.ts';
+import type { STATUS } from './status-spec.ts';
+
+/** What a terminal is told: an empty screen; to the top; the rest of the line, or of the screen, is empty. */
+const EMPTY_SCREEN = '\u001b[2J\u001b[H';
+const TO_TOP = '\u001b[H';
+const EMPTY_LINE = '\u001b[K';
+const EMPTY_BELOW = '\u001b[J';
+
+type StatusFlags = FlagsOf<typeof STATUS>;
+
+/** `meshctl clustermesh status`: exit 0 only when every node is connected to every configured peer. */
+export async function run(context: CommandContext, flags: StatusFlags): Promise<CommandResult> {
+  checkFlags(flags);
+  const options = {
+    parallel: flags.parallel,
+    nodeTimeoutMs: flags.nodeTimeout,
+    samplePercent: flags.sample,
+    details: flags.output === 'wide',
+  };
+  const waitMs = flags.wait ? flags.waitDuration : 0;
+  const deadline = context.clock.ms() + waitMs;
+  const work = async (answered: readonly FirstLook[], silent: readonly SilentCluster[]): Promise<CommandResult> => {
+    const several = flags.all === true || answered.length + silent.length > 1;
+    const contexts = knownContexts(context, flags);
+    const others = several ? [] : await onlyOther(context, flags, answered);
+    const asked = [...answered, ...silent.flatMap(({ target }) => target ?? [])];
+    const resultOf = async (seen: Look, read?: Invitations) => {
+      const isSeen = ({ client }: Target) => seen.reports.some((report) => report.context === client.context);
+      const invitations = read ?? (await readAllInvitations(context, asked.filter(isSeen)));
+      const look = withAllInvitations(seen, invitations, context.now());
+      return statusResult(look, flags, { several, others, contexts: await contexts(look) });
+    };
+    // A mesh of which a cluster cannot be asked is not known to be healthy.
+    const complete = ({ reports, unreachable }: Look): Look => ({
+      reports,
+      unreachable: [...unreachableData(silent), ...unreachable],
+    });
+    if (flags.watch) {
+      const show = screenOf(context);
+      await watchStatus(context, asked, options, async (look) => show((await resultOf(look)).text(context.theme)));
+      return { kind: 'StatusReport', data: {}, text: () => '' };
+    }
+    if (answered.length === 0) return resultOf(complete({ reports: [], unreachable: [] }));
+    if (flags.wait) {
+      const leftMs = Math.max(0, deadline - context.clock.ms());
+      return resultOf(complete(await waitForHealth(context, answered, options, leftMs)));
+    }
+    const [look, invitations] = await Promise.all([
+      lookAtClusters(context, answered.map(asLooked), options),
+      readAllInvitations(context, answered),
+    ]);
+    return resultOf(complete(look), invitations);
+  };
+  return withAnsweringClusters(context, flags, work, waitMs);
+}
+
+/** By context. */
+type Invitations = ReadonlyMap<string, readonly InvitationRecord[]>;
+
+async function readAllInvitations(context: CommandContext, targets: readonly Target[]): Promise<Invitations> {
+  const read = async (target: Target) =>
+    [target.client.context, await readInvitationsIfAllowed(context, target)] as const;
+  return new Map(await Promise.all(targets.map(read)));
+}
+
+/** The reports with the invitations that wait: who has to act is part of how a cluster stands. */
+function withAllInvitations(look: Look, invitations: Invitations, now: Date): Look {
+  const withOwn = (report: StatusReport) => withInvitations(report, invitations.get(report.context) ?? [], now);
+  return { ...look, reports: look.reports.map(withOwn) };
+}
+
+/**
+ * Shows texts one after the other: on a terminal each one in the place of the former, line by line, so that nothing
+ * flickers and nothing is left over; elsewhere each one that differs, below the former.
+ */
+function screenOf({ print, interactive, env }: CommandContext): (text: string) => void {
+  const redraws = interactive && env.TERM !== 'dumb';
+  let shown: string | undefined;
+  return (text) => {
+    if (text === shown) return;
+    if (!redraws) print(shown === undefined ? `${text}\n` : `\n${text}\n`);
+    else {
+      const lines = text.split('\n').map((line) => `${line}${EMPTY_LINE}\n`);
+      print(`${shown === undefined ? EMPTY_SCREEN : TO_TOP}${lines.join('')}${EMPTY_BELOW}`);
+    }
+    shown = text;
+  };
+}
+
+/** The contexts of peers that were not asked, where a next step would name them: each name is looked for once. */
+function knownContexts(context: CommandContext, flags: StatusFlags): (look: Look) => Promise<Contexts> {
+  const known = new Map<string, string>();
+  const sought = new Set<string>();
+  return async ({ reports, unreachable }) => {
+    const names = unknownContexts(evaluateMesh(reports, unreachable)).filter((name) => !sought.has(name));
+    if (names.length === 0) return known;
+    const { contextsFor } = await import('../../targets/contexts-of-clusters.ts');
+    for (const [name, found] of await contextsFor(context, flags)(names)) known.set(name, found);
+    for (const name of names) sought.add(name);
+    return known;
+  };
+}
+
+/** The context that a lone cluster can be connected to, where the kubeconfig has just one more. */
+async function onlyOther(context: CommandContext, flags: StatusFlags, asked: readonly Target[]): Promise<string[]> {
+  const own = asked.map(({ client }) => client.context);
+  const names = (await kubeconfigOf(context, flags)).contexts.map(({ name }) => name);
+  const others = names.filter((name) => !own.includes(name));
+  return others.length === 1 ? others : [];
+}
+
+function checkFlags(flags: StatusFlags): void {
+  const refuse = (message: string, hint: string): never => {
+    throw new MeshctlError('Usage', message, { hint });
+  };
+  if (flags.watch && flags.wait) refuse('--watch and --wait cannot be used together', 'Use only one of them.');
+  if (flags.watch && flags.output !== 'summary' && flags.output !== 'wide') {
+    refuse(`--watch shows a text, not ${flags.output}`, 'Leave -o out, or give -o wide.');
+  }
+}
+
+/** A report of one cluster, or of a mesh where several were asked for. */
+function statusResult(
+  look: Look,
+  { output }: StatusFlags,
+  { several, others, contexts }: { several: boolean; others: readonly string[]; contexts: Contexts },
+): CommandResult {
+  const exitCode = look.unreachable.length > 0 ? exitCodeOf('ClusterUnreachable') : isHealthy(look) ? 0 : 1;
+  const mesh = printable(adviseMesh(evaluateMesh(look.reports, look.unreachable), contexts));
+  const [single] = mesh.clusters;
+  const junit = () => statusJunit(mesh.clusters, mesh.unreachable);
+  if (several || !single) {
+    const text = (theme: Theme) =>
+      output === 'wide'
+        ? [
+            meshStatusText(mesh, theme, contexts),
+            ...mesh.clusters.map((cluster) => statusDetailsText(cluster, theme)),
+          ].join('\n\n')
+        : meshStatusText(mesh, theme, contexts);
+    return { kind: 'MeshStatusReport', data: { ...mesh }, text: output === 'junit' ? junit : text, exitCode };
+  }
+  const text = (theme: Theme) =>
+    output === 'wide' ? statusWideText(single, theme, contexts, others) : statusText(single, theme, contexts, others);
+  return { kind: 'StatusReport', data: { ...single }, text: output === 'junit' ? junit : text, exitCode };
+}
