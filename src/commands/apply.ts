@@ -1,5 +1,5 @@
 import { givenAuthorities } from '../flows/enable/enable.ts';
-import { applyMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
+import { applyMesh, clustersOfMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
 import { differencesOf, inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
 import { type FileOptions, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
@@ -20,7 +20,7 @@ import { withFileClusters } from './file/file-clusters.ts';
 import { othersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
-import { confirmCuts, confirmPlan, dryRunOf, planResult } from './plan-result.ts';
+import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult } from './plan-result.ts';
 import { contextsOfClusters, namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
 import { withClustersOf } from './targets/several-clusters.ts';
 import { STANDARD_INPUT } from './text-input.ts';
@@ -91,14 +91,15 @@ async function carryOut(
     return { ...result, data };
   }
   requireApplicable(prepared, options);
-  await agree(context, flags, report, prune, prepared);
+  const agreement = { yes: flags.yes, planned: clustersOfMesh(prepared, prune) };
+  await agree(context, report, agreement, prune, prepared);
   const applied = await applyMesh(context, prepared, prune, {
     ...options,
     proof: flags.proof,
     proofMs: PROOF_MS,
     rollback: flags.rollback,
     mend: context.again(),
-    agree: (steps, effects) => confirmCuts(context, { steps, effects }, flags),
+    agree: (steps, effects) => confirmCuts(context, { steps, effects }, agreement),
   });
   return resultOf(flags, prepared, applied, members);
 }
@@ -161,8 +162,8 @@ function staying(context: CommandContext, flags: ApplyFlags, prepared: PreparedM
 /** Before a peer is cut, or may be, and before anything is taken away. */
 async function agree(
   context: CommandContext,
-  flags: ApplyFlags,
   report: PlanReport,
+  agreement: Agreement,
   prune: PreparedPrune,
   { drafts }: PreparedMesh,
 ): Promise<void> {
@@ -177,10 +178,10 @@ async function agree(
       ...(taken.length > 0 ? [`takes ${taken.join(', ')} out of the mesh`] : []),
       ...(gone.length > 0 ? [`disables Cluster Mesh in ${gone.join(', ')}`] : []),
     ];
-    return confirmPlan(context, report, { question: `Apply this, which ${clauses.join(' and ')}?`, yes: flags.yes });
+    return confirmPlan(context, report, { ...agreement, question: `Apply this, which ${clauses.join(' and ')}?` });
   }
   const doubtful = drafts.some(({ draft }) => draft.doubts.length > 0);
-  return confirmCuts(context, report, { yes: flags.yes, doubtful });
+  return confirmCuts(context, report, { ...agreement, doubtful });
 }
 
 function resultOf(

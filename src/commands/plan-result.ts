@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { type PlannedCluster, requireNoneJoinedSince } from '../flows/write/require-none-joined.ts';
 import { exitCodeOf, MeshctlError } from '../mesh/errors.ts';
 import { cutEffects, endangeredEffects } from '../mesh/plan/peer-effects.ts';
 import type { Step } from '../mesh/plan/plan.ts';
@@ -59,30 +60,39 @@ function manifestsOf(steps: readonly Step[]): { raw: string; exitCode?: number }
   };
 }
 
+/** What an agreement to a plan hangs on. */
+export interface Agreement {
+  yes: boolean;
+  /** The clusters whose peers the plan speaks of, as they were read for it; empty where it is about nobody's connections. */
+  planned: readonly PlannedCluster[];
+}
+
 /**
- * Shows a plan that takes something away and asks whether to carry it out; with `--yes` neither.
+ * Shows a plan that takes something away and asks whether to carry it out; with `--yes` neither. An answer takes its time, so
+ * after it the clusters must have no peers that the plan does not know.
  * @param question one sentence that ends with a question mark
- * @throws MeshctlError `Usage` where nobody can be asked, `Declined` when the answer is no
+ * @throws MeshctlError `Usage` where nobody can be asked, `Declined` when the answer is no, `Conflict` when peers have come
  */
 export async function confirmPlan(
   context: CommandContext,
   report: PlanReport,
-  { question, yes }: { question: string; yes: boolean },
+  { question, yes, planned }: Agreement & { question: string },
 ): Promise<void> {
   if (yes || report.steps.every(({ action }) => action === 'keep')) return;
   const agreed = await context.confirm(question, planText(report, context.theme));
   if (!agreed) throw new MeshctlError('Declined', 'nothing was changed: the plan was not confirmed');
+  await requireNoneJoinedSince(planned);
 }
 
 /**
  * Asks before connections are cut, or may be; with `--yes`, and where none is, nobody is asked.
  * @param doubtful others may be cut off too, of whom nobody knows
- * @throws MeshctlError `Usage` where nobody can be asked, naming the peers and --yes; `Declined` when the answer is no
+ * @throws MeshctlError as {@link confirmPlan}; `Usage` names the peers and --yes
  */
 export async function confirmCuts(
   context: CommandContext,
   report: PlanReport,
-  { yes, doubtful = false }: { yes: boolean; doubtful?: boolean },
+  { yes, planned, doubtful = false }: Agreement & { doubtful?: boolean },
 ): Promise<void> {
   const { effects = [] } = report;
   const endangered = printable([...new Set(endangeredEffects(effects).map(({ peer }) => peer))]);
@@ -94,5 +104,5 @@ export async function confirmCuts(
     ...(perhaps.length > 0 ? [`${perhaps.join(', ')} may be cut off`] : []),
     ...(doubtful ? ['clusters that are not known here may be cut off'] : []),
   ];
-  await confirmPlan(context, report, { question: `Continue, although ${clauses.join(', and ')}?`, yes });
+  await confirmPlan(context, report, { question: `Continue, although ${clauses.join(', and ')}?`, yes, planned });
 }

@@ -21,8 +21,8 @@ export interface CliOptions {
   isTty?: boolean;
   /** Standard input, for `-f -`. */
   input?: string;
-  /** What is typed when meshctl asks, a line for each question; absent: there is nobody to ask. */
-  answers?: readonly string[];
+  /** What is typed when meshctl asks, a line for each question, or what is done before it; absent: there is nobody to ask. */
+  answers?: readonly (string | (() => Promise<string>))[];
   /** Hears each piece of output as it is written, e.g. to press Ctrl-C at a certain line. */
   onOutput?: (text: string, stream: 'stdout' | 'stderr') => void;
 }
@@ -48,7 +48,8 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   const answers = options.answers && [...options.answers];
   const ask = async (prompt: string): Promise<string | undefined> => {
     sink('stderr').write(prompt);
-    return answers?.shift();
+    const answer = answers?.shift();
+    return typeof answer === 'function' ? answer() : answer;
   };
   const exitCode = await run(argv, {
     stdout: sink('stdout'),

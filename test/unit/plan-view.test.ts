@@ -295,7 +295,7 @@ describe('what becomes of peers', () => {
       theme: plain,
       confirm: async (question: string) => questions.push(question) > 0,
     } as unknown as CommandContext;
-    await confirmCuts(context, { steps, effects: of }, { yes });
+    await confirmCuts(context, { steps, effects: of }, { yes, planned: [] });
     expect(questions).toEqual(asked);
   });
 });

@@ -25,7 +25,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof SERVICE
     }
     if (intent === 'not-global') {
       const question = `Take ${service.namespace}/${service.name} out of the mesh in these clusters?`;
-      await confirmPlan(context, { steps }, { question, yes: flags.yes });
+      await confirmPlan(context, { steps }, { question, yes: flags.yes, planned: [] });
     }
     await applyGlobalService(context, members, steps, { rollback: flags.rollback });
     return result(service, intent, steps);

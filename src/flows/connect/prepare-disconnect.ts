@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -27,6 +28,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
+import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
 import type { MeshRequest } from './prepare-connect.ts';
 
 export interface DisconnectOptions {
@@ -60,6 +62,14 @@ export interface PreparedDisconnect {
   warnings: readonly string[];
   /** What was left out of it. */
   spared: readonly Unanswered[];
+}
+
+/** The clusters that it writes to, as they were read. */
+export function clustersOf({ targets, partings }: Pick<PreparedDisconnect, 'targets' | 'partings'>): PlannedCluster[] {
+  return plannedClusters(
+    targets,
+    partings.map(({ snapshot }) => snapshot),
+  );
 }
 
 /**
@@ -182,6 +192,8 @@ export function prepareParting(
   others: readonly ClusterSnapshot[] = [],
 ): PreparedDisconnect {
   requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
+  const pairs = dials.filter(([client, server]) => client.snapshot && server.snapshot);
+  for (const { snapshot } of new Set(pairs.flat())) if (snapshot) requireSettledName(snapshot);
   const partings = partingsOf(dials);
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);

@@ -1,11 +1,13 @@
 import { applySteps } from '../../kube/apply.ts';
 import { waitForList } from '../../kube/wait.ts';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
+import { recordedIdentity } from '../../mesh/apiserver/recorded-identity.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
-import { identityOf } from '../../mesh/cilium/identity.ts';
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { planDisable, rotationNotes, stayingNotes, usersOfAuthority } from '../../mesh/enable/plan-disable.ts';
 import { APISERVER, APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
+import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
 import { peersOfOthers } from '../../mesh/peers/peer-choices.ts';
 import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
@@ -23,7 +25,7 @@ export interface DisableOptions {
 /** What disable would remove from one cluster. */
 export interface DisableDraft {
   snapshot: ClusterSnapshot;
-  /** The cluster's own name. */
+  /** The cluster's own name, the one that its peers know. */
   name: string;
   /** Names of the clusters that it dials or lets in. */
   peers: readonly string[];
@@ -48,7 +50,7 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
   const { steps } = planDisable({ snapshot, possible, keepCertificates: options.keepCertificates });
   return {
     snapshot,
-    name: identityOf(snapshot.ciliumConfig).name,
+    name: recordedIdentity(snapshot).name ?? clusterNameOf(snapshot),
     peers: knownPeers(snapshot),
     ofOthers: peersOfOthers(snapshot),
     steps,
@@ -57,10 +59,25 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
 }
 
 /**
- * Removes what the plan says and waits until the pods have gone. Nothing is put back on failure: the next run goes on
+ * Removes what is there by now and waits until the pods have gone. Nothing is put back on failure: the next run goes on
  * where this one stopped.
+ * @param agreed the plan, which may be old: its peers were disconnected, and other clusters disabled, before this one's turn
+ * @returns what was removed
+ * @throws MeshctlError `Conflict` where peers have come that it does not name
  */
 export async function disableCluster(
+  flow: Flow,
+  target: Target,
+  agreed: DisableDraft,
+  options: DisableOptions,
+): Promise<DisableDraft> {
+  const final = await draftDisable(flow, target, options);
+  requireNoneJoined([{ before: agreed.snapshot, now: final.snapshot }]);
+  await removeAll(flow, target, final, options);
+  return final;
+}
+
+async function removeAll(
   flow: Flow,
   { client, namespace }: Target,
   { steps }: DisableDraft,

@@ -17,7 +17,8 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { apiserverServiceRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { hasServed } from '../../mesh/peers/concerned-peers.ts';
-import { effectsAt, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import { joinedPeers, requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
+import { effectsAt, endangeredEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
@@ -132,7 +133,7 @@ async function enableIn(
   if (asked) await awaitOtherAddress(flow, target, asked, options.waitMs);
 
   const changed = pending || foundation.some(({ action }) => action !== 'keep');
-  const final = changed ? await draftAgain(flow, target, options) : draft;
+  const final = changed ? await draftAgain(flow, target, options, draft) : draft;
   const rest = final.plan.steps.filter((step) => !isFoundation(step));
   const authorities = await readAuthorities([target], rest);
   const apply = (steps: readonly Step[]) => applyAll(flow, target, steps, options, authorities, journals);
@@ -210,10 +211,25 @@ export function givenAuthorities({ givenAuthority }: EnableOptions): Authorities
   return new Map(givenAuthority ? [[givenAuthority.key, givenAuthority.authority]] : []);
 }
 
-/** With the CA and the Service in place: what is left depends on what they have become. */
-async function draftAgain(flow: Flow, target: Target, options: EnableOptions): Promise<EnableDraft> {
+/**
+ * With the CA and the Service in place: what is left depends on what they have become.
+ * @param agreed the plan so far
+ * @throws MeshctlError `Conflict` where what is left would cut off peers that have come since
+ */
+async function draftAgain(
+  flow: Flow,
+  target: Target,
+  options: EnableOptions,
+  agreed: EnableDraft,
+): Promise<EnableDraft> {
   const templates = await loadTemplates(flow.installation);
-  return draftEnable(target, templates, { ...options, givenAuthority: undefined, replaceAuthority: false }, flow.now());
+  const rest = { ...options, givenAuthority: undefined, replaceAuthority: false };
+  const final = await draftEnable(target, templates, rest, flow.now());
+  const endangered = endangeredEffects(final.effects).map(({ peer }) => peer);
+  requireNoneJoined([{ before: agreed.snapshot, now: final.snapshot }], (looks) =>
+    joinedPeers(looks).filter((peer) => endangered.includes(peer)),
+  );
+  return final;
 }
 
 async function applyAll(

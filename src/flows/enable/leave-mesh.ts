@@ -3,9 +3,15 @@ import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
-import { type PreparedDisconnect, prepareDisconnect, prepareForgetting } from '../connect/prepare-disconnect.ts';
+import {
+  clustersOf,
+  type PreparedDisconnect,
+  prepareDisconnect,
+  prepareForgetting,
+} from '../connect/prepare-disconnect.ts';
 import type { Flow, Target } from '../flow.ts';
-import { type DisableDraft, type DisableOptions, disableCluster, draftDisable } from './disable.ts';
+import { type PlannedCluster, requireNoneJoinedSince } from '../write/require-none-joined.ts';
+import { type DisableDraft, type DisableOptions, disableCluster } from './disable.ts';
 
 /** Clusters that are disconnected at a time. */
 const PARALLEL = 4;
@@ -73,15 +79,22 @@ export function leavingTargets(leaving: readonly LeavingCluster[]): Target[] {
   return [...new Map(targets.map((target) => [target.client.context, target])).values()];
 }
 
+/** Every cluster that one plan writes to, as it was read; the one that leaves as it was before anybody was asked. */
+export function leavingClusters({ target, draft, peers }: LeavingCluster): PlannedCluster[] {
+  const others = peers.prepared ? clustersOf(peers.prepared).filter((one) => one.target !== target) : [];
+  return [{ target, snapshot: draft.snapshot }, ...others];
+}
+
 /** Disconnects a cluster, then removes what enable has made. @throws MeshctlError why it could not */
 export async function leaveMesh(
   flow: Flow,
   { target, draft, peers }: LeavingCluster,
   options: DisableOptions,
 ): Promise<LeaveOutcome> {
+  // Others may have left before it, which takes its time.
+  await requireNoneJoinedSince([{ target, snapshot: draft.snapshot }]);
   const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, { parallel: PARALLEL }));
-  const final = parted ? await draftDisable(flow, target, options) : draft;
-  await disableCluster(flow, target, final, options);
+  const final = await disableCluster(flow, target, draft, options);
   const steps = oneStepEach(parted?.steps ?? [], final.steps);
   return { context: target.client.context, name: draft.name, remaining: peers.remaining, steps };
 }

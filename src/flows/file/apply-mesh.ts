@@ -8,11 +8,13 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
-import { disableCluster, draftDisable } from '../enable/disable.ts';
+import { clustersOf } from '../connect/prepare-disconnect.ts';
+import { disableCluster } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { applyGlobalService } from '../services/service-global.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
+import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
 import { rollBackClusters } from '../write/roll-back.ts';
 import { planConnections } from './plan-connections.ts';
 import type { FileOptions, MemberDraft, PreparedMesh } from './prepare-mesh.ts';
@@ -64,8 +66,7 @@ export async function applyMesh(
     const disabled: string[] = [];
     const removed: Step[] = [];
     for (const { target, draft } of prune.leaving) {
-      const final = await draftDisable(flow, target, { keepCertificates: false, waitMs: options.waitMs });
-      await disableCluster(flow, target, final, { keepCertificates: false, waitMs: options.waitMs });
+      const final = await disableCluster(flow, target, draft, { keepCertificates: false, waitMs: options.waitMs });
       disabled.push(draft.name);
       removed.push(...final.steps);
     }
@@ -202,6 +203,22 @@ async function connectAll(flow: Flow, { members, spec, connections }: PreparedMe
 
 function effectKey({ cluster, peer, becomes }: PeerEffect): string {
   return JSON.stringify([cluster, peer, becomes]);
+}
+
+/** Every cluster that is written to, once, as it was read. */
+export function clustersOfMesh(
+  { members, snapshots }: PreparedMesh,
+  { parting, leaving }: PreparedPrune,
+): PlannedCluster[] {
+  const all = [
+    ...plannedClusters(
+      members.map(({ target }) => target),
+      snapshots,
+    ),
+    ...(parting ? clustersOf(parting) : []),
+    ...leaving.map(({ target, draft }) => ({ target, snapshot: draft.snapshot })),
+  ];
+  return [...new Map(all.map((one) => [one.target.client.context, one])).values()];
 }
 
 /** Every cluster that is written to, once. */

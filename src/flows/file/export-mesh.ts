@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { loadTemplates, templateRefs } from '../../manifests/load.ts';
 import { apiserverDeployment } from '../../mesh/apiserver/live.ts';
+import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted } from '../../mesh/counted.ts';
@@ -13,7 +14,7 @@ import { during, type Flow, type Target } from '../flow.ts';
 /**
  * Reads clusters, and says their mesh as a file. Those that have no clustermesh-apiserver are of no mesh, and left out.
  * @param parallel clusters at a time
- * @throws MeshctlError `ClusterMeshNotEnabled` where none is left
+ * @throws MeshctlError `ClusterMeshNotEnabled` where none is left, `ClusterIdentity` where one is known by another name
  */
 export async function exportClusters(flow: Flow, targets: readonly Target[], parallel: number): Promise<ExportedMesh> {
   const limit = pLimit(parallel);
@@ -33,7 +34,9 @@ export async function exportClusters(flow: Flow, targets: readonly Target[], par
   for (const context of contexts) {
     flow.progress.warn(`context "${context}" is left out: Cluster Mesh is not enabled there`);
   }
-  return exportMesh(read.filter((one) => !bare.includes(one)));
+  const serving = read.filter((one) => !bare.includes(one));
+  for (const { snapshot } of serving) requireSettledName(snapshot);
+  return exportMesh(serving);
 }
 
 async function readCluster(flow: Flow, { client, namespace }: Target): Promise<ExportedCluster> {

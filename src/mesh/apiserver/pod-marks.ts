@@ -110,6 +110,16 @@ export function requireSettledIdentity(snapshot: ClusterSnapshot): void {
 }
 
 /**
+ * Refuses a cluster that its peers know by another name than cilium-config has by now: by the one that it says, they would
+ * be told to forget somebody else.
+ * @throws MeshctlError `ClusterIdentity`
+ */
+export function requireSettledName(snapshot: ClusterSnapshot): void {
+  const { name } = identityOf(snapshot.ciliumConfig ?? {});
+  if (formerName(snapshot, { name }) !== undefined) requireSettledIdentity(snapshot);
+}
+
+/**
  * How a cluster comes to have one name and id again. Where the ones in cilium-config cannot be used, or are another
  * cluster's, there is only the way back.
  * @param others further clusters, as far as they were read

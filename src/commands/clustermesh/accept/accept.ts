@@ -41,7 +41,7 @@ export async function run(context: CommandContext, flags: AcceptFlags): Promise<
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
     await confirmPeer(context, prepared, { ...flags, plan: planText(report, context.theme) });
-    await confirmCuts(context, report, flags);
+    await confirmCuts(context, report, { yes: flags.yes, planned: [{ target, snapshot: prepared.own.snapshot }] });
     const { steps, unproved } = await acceptMessage(context, prepared, {
       proof: flags.proof,
       proofMs: flags.waitDuration,

@@ -4,6 +4,7 @@ import { type ConnectOptions, type MeshRequest, prepareConnect } from '../../../
 import type { Target } from '../../../flows/flow.ts';
 import { requireOpenNetwork } from '../../../flows/probe/require-open.ts';
 import type { Unanswered } from '../../../flows/where-it-succeeds.ts';
+import { plannedClusters } from '../../../flows/write/require-none-joined.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { COMPATIBILITY_CHECKS } from '../../../mesh/checks/compatibility.ts';
 import { lackOfAgents } from '../../../mesh/cilium/agents.ts';
@@ -71,7 +72,8 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CONNECT
       const verdicts = dryRun === 'server' ? await tryOnServer(context, prepared.targets, planned) : undefined;
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
-    await confirmCuts(context, report, flags);
+    const snapshots = prepared.members.map(({ snapshot }) => snapshot);
+    await confirmCuts(context, report, { yes: flags.yes, planned: plannedClusters(prepared.targets, snapshots) });
     const { steps, ...outcome } = await connectClusters(context, prepared, options);
     const { clusters, connections, warnings } = printable(outcome);
     const agentless = prepared.members.some(({ snapshot }) => lackOfAgents(snapshot) !== undefined);

@@ -3,6 +3,7 @@ import {
   type LeaveOutcome,
   type LeavingCluster,
   leaveMesh,
+  leavingClusters,
   leavingEffects,
   leavingSteps,
   leavingTargets,
@@ -144,7 +145,8 @@ async function carryOut(
   }
   for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
-  await confirmPlan(context, report, { question: `Disable Cluster Mesh in ${names}?`, yes: flags.yes });
+  const question = `Disable Cluster Mesh in ${names}?`;
+  await confirmPlan(context, report, { question, yes: flags.yes, planned: leaving.flatMap(leavingClusters) });
   const done: LeaveOutcome[] = [];
   for (const one of leaving) done.push(await leaveMesh(context, one, options));
   const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));

@@ -1,6 +1,7 @@
 import { disconnectClusters } from '../../../flows/connect/disconnect.ts';
 import type { MeshRequest } from '../../../flows/connect/prepare-connect.ts';
 import {
+  clustersOf,
   type DisconnectOptions,
   type PreparedDisconnect,
   prepareDisconnect,
@@ -75,7 +76,8 @@ async function carryOut(
       flags.output,
     );
   }
-  await confirmPlan(context, { steps: planned, effects }, { question: 'Disconnect these clusters?', yes: flags.yes });
+  const agreement = { question: 'Disconnect these clusters?', yes: flags.yes, planned: clustersOf(prepared) };
+  await confirmPlan(context, { steps: planned, effects }, agreement);
   const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
   const { parted, warnings } = printable(outcome);
   return {

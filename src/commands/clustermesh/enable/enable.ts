@@ -95,11 +95,15 @@ async function carryOut(
           return one;
         });
   if (!dryRun) {
+    const agreement = {
+      yes: flags.yes,
+      planned: ready.map(({ target, draft }) => ({ target, snapshot: draft.snapshot })),
+    };
     const replaced = onlyReplacements(ready);
-    await confirmPlan(context, replaced, { question: replacementQuestion(replaced), yes: flags.yes });
+    await confirmPlan(context, replaced, { ...agreement, question: replacementQuestion(replaced) });
     const asked = ready.filter(({ draft }) => !draft.authority.replaces);
     const doubtful = asked.some(({ draft }) => draft.doubts.length > 0);
-    await confirmCuts(context, reportOf(asked), { yes: flags.yes, doubtful });
+    await confirmCuts(context, reportOf(asked), { ...agreement, doubtful });
   }
   if (flags.viaHelm) return runViaHelm(context, flags, options, ready, dryRun);
   return enableAll(context, options, ready, [...failures, ...disputed]);

@@ -1,0 +1,34 @@
+import pLimit from 'p-limit';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import type { Target } from '../flow.ts';
+
+/** A cluster with what a plan was made from. */
+export interface PlannedCluster {
+  target: Target;
+  snapshot: ClusterSnapshot;
+}
+
+/** Clusters read at a time. */
+const PARALLEL = 8;
+
+/** Targets with what was read of them; those of which nothing was are left out. */
+export function plannedClusters(targets: readonly Target[], snapshots: readonly ClusterSnapshot[]): PlannedCluster[] {
+  return targets.flatMap((target) => {
+    const snapshot = snapshots.find(({ context }) => context === target.client.context);
+    return snapshot ? [{ target, snapshot }] : [];
+  });
+}
+
+/**
+ * Looks once more who the peers are, after somebody took their time to agree to a plan.
+ * @throws MeshctlError `Conflict` where further ones have come
+ */
+export async function requireNoneJoinedSince(planned: readonly PlannedCluster[]): Promise<void> {
+  const limit = pLimit(PARALLEL);
+  const looks = planned.map(({ target: { client, namespace }, snapshot: before }) =>
+    limit(async () => ({ before, now: await readSnapshot(client, { namespace, purpose: 'disconnect' }) })),
+  );
+  requireNoneJoined(await Promise.all(looks));
+}

@@ -1,0 +1,91 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { WrittenSpec } from '../../src/mesh/file/document.ts';
+import { type ConnectClusters, startConnectClusters } from '../support/connect-clusters.ts';
+import { connect } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
+import { refs } from '../support/sandbox-mesh.ts';
+
+/** mesh-1 and mesh-2 are connected; mesh-4 is yet to come, while somebody thinks about a question or others take their turn. */
+let clusters: ConnectClusters;
+
+const ok = async (argv: readonly string[]) => {
+  const result = await clusters.meshctl(argv);
+  expect(result.exitCode, `meshctl ${argv.join(' ')}\n${result.stdout}\n${result.stderr}`).toBe(0);
+  return result;
+};
+const mesh = (...argv: string[]) => ['clustermesh', ...argv];
+
+/** The secrets, users and Services of all clusters: what pods do of their own accord is left out. */
+const standing = () =>
+  Object.fromEntries(Object.entries(clusters.objects()).filter(([key]) => /Secret|ConfigMap|Service|Deploy/.test(key)));
+
+const PAIR: WrittenSpec = {
+  clusters: [{ name: 'mesh-1' }, { name: 'mesh-2' }],
+  topology: { type: 'mesh' },
+};
+const EXPOSED: WrittenSpec = { ...PAIR, defaults: { enable: { serviceType: 'NodePort' } } };
+const ALONE: WrittenSpec = { clusters: [{ name: 'mesh-1' }], topology: { type: 'mesh' } };
+
+beforeAll(async () => {
+  clusters = await startConnectClusters(4);
+  await ok(connect('mesh-1', 'mesh-2'));
+});
+
+afterEach(async () => {
+  clusters.fault = undefined;
+  await ok(mesh('disconnect', '--context', 'mesh-4', '--destination-context', 'mesh-1', '--yes', '--wait=false'));
+});
+
+afterAll(async () => {
+  expect(clusters?.errors).toEqual([]);
+  await clusters?.close();
+});
+
+describe('a peer that is connected while a question waits for its answer', () => {
+  it.each<[argv: string[], answers: number, input?: WrittenSpec]>([
+    [mesh('disable', '--context', 'mesh-1', '--disconnect'), 1],
+    [mesh('disable', '--context', 'mesh-1'), 1],
+    [mesh('disable', '--context', 'mesh-1'), 2],
+    [mesh('disable', '--all'), 1],
+    [mesh('enable', '--context', 'mesh-1', '--service-type', 'NodePort'), 1],
+    [mesh('enable', '--context', 'mesh-1', '--replace-ca'), 1],
+    [mesh('disconnect', '--context', 'mesh-1', '--peer', 'mesh-2'), 1],
+    [mesh('disconnect', '--context', 'mesh-1', '--destination-context', 'mesh-2'), 1],
+    [mesh('disconnect', '--all'), 1],
+    [['apply', '-f', '-'], 1, EXPOSED],
+    [['apply', '-f', '-', '--prune'], 1, ALONE],
+  ])('%j, at question %i: nothing is done, and it is named', async (argv, at, spec) => {
+    let before: unknown;
+    const join = async () => {
+      await ok(connect('mesh-4', 'mesh-1'));
+      before = standing();
+      return 'y';
+    };
+    const answers = [...Array.from({ length: at - 1 }, () => 'y'), join, 'y', 'y'];
+    const result = await clusters.meshctl(argv, { answers, ...(spec ? { input: meshText(spec) } : {}) });
+    expect(before, result.stderr).toBeDefined();
+    expect(result.exitCode, result.stdout + result.stderr).toBe(1);
+    expect(result.stderr).toMatch(/context "mesh-1": mesh-4 was connected meanwhile/);
+    expect(standing()).toEqual(before);
+  });
+});
+
+describe('a peer that is connected after the question', () => {
+  it('disable: stops before what would cut it', async () => {
+    let joined = false;
+    // At the first write, which tells mesh-2 to forget: mesh-1 is still there.
+    clusters.fault = async ({ verb, resource }) => {
+      if (joined || !['patch', 'update', 'delete'].includes(verb) || resource !== 'secrets') return undefined;
+      joined = true;
+      await ok(connect('mesh-4', 'mesh-1'));
+      return undefined;
+    };
+    const result = await clusters.meshctl(mesh('disable', '--context', 'mesh-1', '--disconnect', '--yes'));
+    expect(joined).toBe(true);
+    expect(result.exitCode, result.stdout + result.stderr).toBe(1);
+    expect(result.stderr).toMatch(/context "mesh-1": mesh-4 was connected meanwhile/);
+    expect(clusters.clusters[0]?.store.get(refs.deployment('clustermesh-apiserver'))).toBeDefined();
+    expect(clusters.clusters[0]?.store.get(refs.secret('cilium-clustermesh'))?.data).toHaveProperty('mesh-4');
+    await ok(connect('mesh-1', 'mesh-2'));
+  });
+});
