@@ -212,6 +212,31 @@ describe('what cannot be set', () => {
     expect(stderr).toMatch(hint);
   });
 
+  it('of what kubectl wrote down as set, all of it: what is printed mends, and the next run changes nothing', async () => {
+    const written = { 'spec.replica': 2, 'spec.template.spec.containers[nobody].tty': true };
+    two.store.update(
+      refs.deployment('clustermesh-apiserver'),
+      ({ metadata }) => {
+        metadata.annotations = { ...metadata.annotations, 'meshctl.io/set': JSON.stringify(written) };
+      },
+      'kubectl-edit',
+    );
+    const settings = Object.keys(written).map((path) => `${DEPLOYMENT}:${path}`);
+    const refused = await meshctl(enable('mesh-2'));
+    expect(refused.exitCode).toBe(2);
+    const undo = settings.flatMap((setting) => ['--unset', setting]);
+    for (const setting of settings) expect(refused.stderr).toContain(setting);
+    expect(await meshctl(enable('mesh-2', ...undo.slice(0, 2)))).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(`--unset ${settings[0]} --unset '${settings[1]}'`),
+    });
+    const disputed = await meshctl(enable('mesh-2', ...undo));
+    expect(disputed).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/take the fields over: .*--unset/) });
+    await meshctl.ok(enable('mesh-2', ...undo, '--force-conflicts'));
+    const { stdout } = await meshctl.ok(enable('mesh-2', '--dry-run'));
+    expect(stdout).not.toMatch(/^ +[-+~] /m);
+  });
+
   it('is said of what is to be taken back and no run has set', async () => {
     const { stderr } = await meshctl.ok(enable('mesh-2', '--unset', `${DEPLOYMENT}:spec.paused`));
     expect(stderr).toContain(`--unset ${DEPLOYMENT}:spec.paused: no earlier run has set it`);

@@ -3,6 +3,7 @@ import { byNearness, probablyMeant } from '../nearest.ts';
 import { type FieldType, findMisfit } from '../objects/field-types.ts';
 import { type FieldTypes, KNOWN_FIELDS } from '../objects/known-fields.ts';
 import { describeRef, type KubeObject, refOf } from '../objects/kube-object.ts';
+import { conflictsOf } from '../objects/ownership.ts';
 import { keptSettingsOf, SETTINGS_ANNOTATION, settingName, unsetCommand } from './kept-settings.ts';
 import { segmentsOf } from './setting-path.ts';
 import { type ObjectField, targetOf } from './setting-target.ts';
@@ -63,15 +64,17 @@ export function applySettings(
       hint: 'Give --set to have another value, or --unset to have it as rendered.',
     });
   }
-  return objects.map((object) => {
+  const spoilt: Spoilt[] = [];
+  const results = objects.map((object) => {
     const own = chosen.get(object) ?? new Map<string, unknown>();
-    const earlier = keptSettingsOf(live?.of(object)).filter(([path]) => !dropped.has(settingName(object, path)));
+    const before = live?.of(object);
+    const earlier = keptSettingsOf(before).filter(([path]) => !dropped.has(settingName(object, path)));
     const all = new Map([...earlier, ...own]);
-    if (all.size === 0) return object;
+    if (all.size === 0 && !outlastsRemoval(before)) return object;
     const changed = structuredClone(object);
     for (const [path, value] of all) {
       if (own.has(path) || !live) setField(changed, path, value);
-      else keepField(changed, path, value, live.context);
+      else spoilt.push(...keepField(changed, path, value));
     }
     const annotations = {
       ...changed.metadata.annotations,
@@ -79,6 +82,17 @@ export function applySettings(
     };
     return { ...changed, metadata: { ...changed.metadata, annotations } };
   });
+  if (live) requireKept(spoilt, [...dropped], live.context);
+  return results;
+}
+
+/**
+ * Whether an annotation without settings has to say so: what somebody else wrote into it does not go when meshctl has none.
+ */
+function outlastsRemoval(live: KubeObject | undefined): boolean {
+  const text = live?.metadata.annotations?.[SETTINGS_ANNOTATION];
+  if (!live || text === undefined) return false;
+  return text === '{}' || conflictsOf(live, [{ path: `metadata.annotations.${SETTINGS_ANNOTATION}` }]).length > 0;
 }
 
 /**
@@ -128,17 +142,32 @@ export function idleUnsets(
   });
 }
 
+/** A setting of an earlier run that cannot be any more. */
+interface Spoilt {
+  name: string;
+  error: MeshctlError;
+}
+
 /** A setting of an earlier run. What it takes away may not be there any more; what cannot be set any more stops the run. */
-function keepField(object: KubeObject, path: string, value: unknown, context: string): void {
+function keepField(object: KubeObject, path: string, value: unknown): Spoilt[] {
   try {
     setField(object, path, value, { lenient: value === null });
+    return [];
   } catch (error) {
-    if (!(error instanceof MeshctlError)) throw error;
-    throw new MeshctlError('Usage', `context "${context}": an earlier run's ${error.message}`, {
-      hint: `Undo it: ${unsetCommand(context, [settingName(object, path)])}`,
-      cause: error,
-    });
+    if (error instanceof MeshctlError) return [{ name: settingName(object, path), error }];
+    throw error;
   }
+}
+
+/** @param dropped what this run takes back already @throws MeshctlError `Usage`, whose hint takes back all that is in the way */
+function requireKept(spoilt: readonly Spoilt[], dropped: readonly string[], context: string): void {
+  const [first] = spoilt;
+  if (!first) return;
+  const names = spoilt.map(({ name }) => name);
+  throw new MeshctlError('Usage', `context "${context}": an earlier run's ${first.error.message}`, {
+    hint: `Undo ${names.length === 1 ? 'it' : 'all that cannot be'}: ${unsetCommand(context, [...dropped, ...names])}`,
+    cause: first.error,
+  });
 }
 
 /** Sets one field of an object in place. @throws MeshctlError `Usage` when the object cannot have it */
