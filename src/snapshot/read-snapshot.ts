@@ -165,6 +165,16 @@ export async function readAuthority(client: ClusterClient, namespace: string): P
   return certificate && privateKey ? { certificate, privateKey } : undefined;
 }
 
+/** What a cluster's CA is, without its key. Undefined when Secret cilium-ca, or a readable certificate in it, is missing. */
+export async function readAuthorityFacts(
+  client: Pick<ClusterClient, 'get'>,
+  namespace: string,
+  signal?: AbortSignal,
+): Promise<CaFacts | undefined> {
+  const secret = await client.get(secretRef(namespace, CA_SECRET), { signal });
+  return secret && caFactsOf(secretTexts(secret));
+}
+
 /**
  * The namespaces that hold a Cilium DaemonSet, for a hint when it is not where it was looked for. Empty where the user
  * may not look.

@@ -36,3 +36,31 @@ it('a confirmation that was handed over is history once the clusters have parted
   expect(status).toContain('mesh-2');
   expect(status).not.toContain(words);
 });
+
+it('an invitation of a CA that was replaced is void, and the hint as printed ends it', async () => {
+  const a = found(two.owners['mesh-1'], 'mesh-1');
+  const b = found(two.owners['mesh-2'], 'mesh-2');
+  await two.save('old.yaml', good(await a(mesh('invite', '--peer', 'mesh-2'))));
+  await two.save('old-reply.yaml', good(await b(mesh('accept', 'old.yaml', '-y'))));
+  expect((await a(mesh('status'))).stdout).toContain('waits for the reply');
+  good(await two.clusters.meshctl(mesh('certs', 'rotate', '--all', '--ca', '-y')));
+  const why = 'is void, because the CA that signed what was sent has been replaced';
+  for (const [owner, command] of [
+    [a, 'status'],
+    [a, 'check'],
+    [b, 'status'],
+  ] as const) {
+    const { stdout } = await owner(mesh(command));
+    if (command === 'status') expect(stdout).toContain(why);
+    expect(stdout).not.toContain('clustermesh accept');
+  }
+  expect((await a(mesh('accept', 'old-reply.yaml', '-y'))).stderr).toContain('the CA was replaced meanwhile');
+  expect(good(await a(mesh('invitations', 'list')))).toMatch(/mesh-2 +inviter +void /);
+  const status = (await a(mesh('status'))).stdout;
+  const [, revoke = '', invite = ''] = /→ meshctl (.* revoke .*) && meshctl (.*)$/m.exec(status) ?? [];
+  good(await a([...revoke.split(' '), '-y']));
+  good(await a(invite.split(' ')));
+  const { stdout } = await a(mesh('status'));
+  expect(stdout).not.toContain(why);
+  expect(stdout).toContain('waits for the reply of the owner of "mesh-2"');
+});

@@ -1,15 +1,22 @@
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { type InvitationRecord, isPending, isUsed, otherOf, standingOf } from '../../mesh/invitation/record.ts';
+import {
+  type InvitationRecord,
+  isPending,
+  isUnanswered,
+  isUsed,
+  otherOf,
+  standingOf,
+} from '../../mesh/invitation/record.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
-import { readInvitations } from './read-invitations.ts';
+import { type JudgedInvitation, readInvitations, readJudgedInvitations } from './read-invitations.ts';
 
 /** The invitations of a cluster, for its report; none where they cannot be read: what is seen of connections is worth more. */
-export async function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<InvitationRecord[]> {
+export async function readInvitationsIfAllowed(flow: Flow, target: Target): Promise<JudgedInvitation[]> {
   try {
-    return (await readInvitations(target, flow.signal)).map(({ record }) => record);
+    return await readJudgedInvitations(target, flow.signal);
   } catch (error) {
     flow.signal.throwIfAborted();
     if (error instanceof MeshctlError) return [];
@@ -17,11 +24,14 @@ export async function readInvitationsIfAllowed(flow: Flow, target: Target): Prom
   }
 }
 
-/** A report with the invitations for which somebody still has to act. @param records those of the cluster */
-export function withInvitations(report: StatusReport, records: readonly InvitationRecord[], now: Date): StatusReport {
-  const invitations = records
-    .filter((record, index, all) => isPending(record, now) && !isOutdated(record, all.slice(index + 1), report))
-    .map((record) => standingOf(record, report.context, now, { isConnected: isConnectedTo(record, report) }));
+/** A report with the invitations for which somebody still has to act. @param kept those of the cluster */
+export function withInvitations(report: StatusReport, kept: readonly JudgedInvitation[], now: Date): StatusReport {
+  const records = kept.map(({ record }) => record);
+  const invitations = kept
+    .filter(({ record }, index) => isPending(record, now) && !isOutdated(record, records.slice(index + 1), report))
+    .map(({ record, isVoid }) =>
+      standingOf(record, report.context, now, { isConnected: isConnectedTo(record, report), isVoid }),
+    );
   return invitations.length > 0 ? { ...report, invitations } : report;
 }
 
@@ -30,7 +40,7 @@ export async function endingWithCa({ now, signal }: Flow, target: Target): Promi
   const kept = (await unlessForbidden(readInvitations(target, signal))) ?? [];
   const { context } = target.client;
   return kept
-    .filter(({ record: { state, expires } }) => (state === 'invited' || state === 'replied') && expires > now())
+    .filter(({ record }) => isUnanswered(record) && record.expires > now())
     .map(({ record: { id } }) => {
       const again = meshctlCommand('clustermesh invite', { context });
       return `context "${context}": invitation ${id} was signed by the present CA, and no answer to it is accepted once that is replaced → start over then: ${again}`;

@@ -171,7 +171,7 @@ export interface InvitationStanding {
   role: InvitationRecord['role'];
   /** The other cluster's name: the one that is invited, until one has answered; absent where any may. */
   peer?: string | undefined;
-  state: InvitationState | 'expired';
+  state: InvitationState | 'expired' | 'void';
   /** What it waits for, as a clause; absent where it waits for nothing. */
   waitsFor?: string | undefined;
   /** What this side cannot see of it, as a clause. */
@@ -185,17 +185,20 @@ export interface InvitationStanding {
  * How an invitation stands.
  * @param context of the cluster that has it
  * @param isConnected whether this cluster is seen to be connected to the other one
+ * @param isVoid whether the CA that signed this side's message has been replaced: no answer to it is accepted
  */
 export function standingOf(
   record: InvitationRecord,
   context: string,
   now: Date,
-  { isConnected = false } = {},
+  { isConnected = false, isVoid = false } = {},
 ): InvitationStanding {
   const { id, role, expires } = record;
   const peer = otherOf(record);
-  const state = !OVER.includes(record.state) && expires <= now ? 'expired' : record.state;
+  const state = stateOf(record, now, isVoid);
   const accept = (file: string) => meshctlCommand('clustermesh accept', { context }, [file]);
+  const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+  const again = meshctlCommand('clustermesh invite', { context }, peer === undefined ? [] : ['--peer', peer]);
   const whom = peer ? `the owner of "${peer}"` : 'the other owner';
   // Who dials a cluster is written down nowhere in it: whether the other half stands, only the other status tells.
   const confirmed = isConnected
@@ -211,9 +214,24 @@ export function standingOf(
       confirmed: expires <= now ? {} : confirmed,
       joined: {},
       revoked: {},
-      expired: { next: meshctlCommand('clustermesh invitations revoke', { context }, [id]) },
+      expired: { next: revoke },
+      void: { next: role === 'guest' ? revoke : `${revoke} && ${again}` },
     };
   return { id, role, peer, state, expires: expires.toISOString(), ...steps[state] };
+}
+
+function stateOf({ state, expires }: InvitationRecord, now: Date, isVoid: boolean): InvitationStanding['state'] {
+  if (OVER.includes(state)) return state;
+  if (expires <= now) return 'expired';
+  return isVoid ? 'void' : state;
+}
+
+/** What is the matter with an invitation on which nobody waits, as a clause; undefined where it is as it should be. */
+export function endOfStanding({ state, role }: Pick<InvitationStanding, 'state' | 'role'>): string | undefined {
+  if (state === 'expired') return 'has expired';
+  if (state !== 'void') return undefined;
+  const again = role === 'guest' ? ': its owner has to invite again' : '';
+  return `is void, because the CA that signed what was sent has been replaced${again}`;
 }
 
 /** Whether it has connected the two clusters, as far as this side does. */
@@ -226,7 +244,12 @@ export function otherOf({ peer, sent: { invited } }: InvitationRecord): string |
   return peer?.name ?? (typeof invited === 'string' ? invited : undefined);
 }
 
+/** Whether this side has sent a message to which no answer has come. */
+export function isUnanswered({ state }: Pick<InvitationRecord, 'state'>): boolean {
+  return state === 'invited' || state === 'replied';
+}
+
 /** Whether somebody still has to do something for it. */
-export function isPending({ state, expires }: InvitationRecord, now: Date): boolean {
-  return state === 'invited' || state === 'replied' ? true : state === 'confirmed' && expires > now;
+export function isPending(record: InvitationRecord, now: Date): boolean {
+  return isUnanswered(record) || (record.state === 'confirmed' && record.expires > now);
 }

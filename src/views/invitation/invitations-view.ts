@@ -1,4 +1,4 @@
-import type { InvitationStanding } from '../../mesh/invitation/record.ts';
+import { endOfStanding, type InvitationStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { hintLines } from '../hint-lines.ts';
 import { tableLines } from '../table.ts';
@@ -41,7 +41,8 @@ export function invitationNotes(invitations: readonly Listed[]): string[] {
     );
 }
 
-function noteOf({ context, id, state, waitsFor, next }: Listed): { says?: string; next?: string | undefined } {
-  const what = waitsFor !== undefined ? `waits for ${waitsFor}` : state === 'expired' ? 'has expired' : undefined;
+function noteOf(listed: Listed): { says?: string; next?: string | undefined } {
+  const { context, id, waitsFor, next } = listed;
+  const what = waitsFor !== undefined ? `waits for ${waitsFor}` : endOfStanding(listed);
   return { ...(what === undefined ? {} : { says: `${context}: invitation ${id} ${what}` }), next };
 }

@@ -2,6 +2,7 @@ import { enableAdvice } from '../../mesh/certificates/authority.ts';
 import { describeCommand, meshctlCommand } from '../../mesh/command-line.ts';
 import { allOf, capital, firstOf, partOf } from '../../mesh/counted.ts';
 import { type Contexts, contextOf } from '../../mesh/faults/fault-advice.ts';
+import { endOfStanding } from '../../mesh/invitation/record.ts';
 import { shownTime } from '../../mesh/invitation/validity.ts';
 import { APISERVER } from '../../mesh/objects/names.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
@@ -70,9 +71,11 @@ export function beginningLines(
 
 /** Invitations for which somebody still has to act, each with what this side does. */
 export function invitationLines({ context, invitations = [] }: StatusReport, theme: Theme): string[] {
-  return invitations.flatMap(({ id, state, waitsFor, unseen, expires, next }) => {
-    const until = state === 'expired' ? '' : ` (until ${shownTime(new Date(expires))})`;
-    const words = state === 'expired' ? 'has expired' : `waits for ${waitsFor}`;
+  return invitations.flatMap((invitation) => {
+    const { id, waitsFor, unseen, expires, next } = invitation;
+    const end = endOfStanding(invitation);
+    const until = end === undefined ? ` (until ${shownTime(new Date(expires))})` : '';
+    const words = end ?? `waits for ${waitsFor}`;
     const line =
       unseen === undefined
         ? `${theme.warn('‼')} ${context}: invitation ${id} ${words}${until}`

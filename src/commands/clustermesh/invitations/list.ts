@@ -1,4 +1,4 @@
-import { readInvitations } from '../../../flows/invitation/read-invitations.ts';
+import { readJudgedInvitations } from '../../../flows/invitation/read-invitations.ts';
 import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { standingOf } from '../../../mesh/invitation/record.ts';
 import { invitationIds, invitationNotes, invitationsText } from '../../../views/invitation/invitations-view.ts';
@@ -18,12 +18,12 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
   return withAnsweringClusters(context, flags, async (targets, silent) => {
     const { done, failed } = await whereItSucceeds(context, targets, async (target) => ({
       context: target.client.context,
-      kept: await readInvitations(target, context.signal),
+      kept: await readJudgedInvitations(target, context.signal),
     }));
     const now = context.now();
     const invitations = printable(
       done.flatMap(({ context: name, kept }) =>
-        kept.map(({ record }) => ({ context: name, ...standingOf(record, name, now) })),
+        kept.map(({ record, isVoid }) => ({ context: name, ...standingOf(record, name, now, { isVoid }) })),
       ),
     );
     const unanswered = [...silent, ...failed];

@@ -1,10 +1,10 @@
 import type { Target } from '../../../flows/flow.ts';
 import { readInvitationsIfAllowed, withInvitations } from '../../../flows/invitation/pending.ts';
+import type { JudgedInvitation } from '../../../flows/invitation/read-invitations.ts';
 import { isHealthy, type Look, lookAtClusters, waitForHealth, watchStatus } from '../../../flows/status/status.ts';
 import { asLooked, type FirstLook } from '../../../flows/targets/first-look.ts';
 import { exitCodeOf, MeshctlError } from '../../../mesh/errors.ts';
 import type { Contexts } from '../../../mesh/faults/fault-advice.ts';
-import type { InvitationRecord } from '../../../mesh/invitation/record.ts';
 import { evaluateMesh } from '../../../mesh/status/mesh-status.ts';
 import type { StatusReport } from '../../../mesh/status/status.ts';
 import { adviseMesh, unknownContexts } from '../../../mesh/status/status-reasons.ts';
@@ -76,7 +76,7 @@ export async function run(context: CommandContext, flags: StatusFlags): Promise<
 }
 
 /** By context. */
-type Invitations = ReadonlyMap<string, readonly InvitationRecord[]>;
+type Invitations = ReadonlyMap<string, readonly JudgedInvitation[]>;
 
 async function readAllInvitations(context: CommandContext, targets: readonly Target[]): Promise<Invitations> {
   const read = async (target: Target) =>
