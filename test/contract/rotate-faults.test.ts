@@ -191,6 +191,35 @@ describe('a rotation beside other operators', () => {
     );
   });
 
+  it('stops for a cluster that is connected in the first phase, and goes on with it as it says', async () => {
+    let seen = 0;
+    clusters.fault = async (request) => {
+      if (!isMeshWrite(request) || ++seen !== 2) return undefined;
+      const joined = ['--context', 'mesh-3', '--destination-context', 'mesh-1'];
+      expectOk(await clusters.meshctl(['clustermesh', 'connect', ...joined]));
+      return undefined;
+    };
+    const stopped = await rotate('--ca', '--yes', '--cert-validity', '90d');
+    clusters.fault = undefined;
+    expect(stopped).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('mesh-3 was connected meanwhile') });
+    const printed = [...stopped.stderr.matchAll(/meshctl (clustermesh certs rotate .*)$/gm)].map(([, line]) => line);
+    const all = ['--context', 'mesh-1,mesh-2,mesh-3'];
+    expect(printed).toEqual(['clustermesh certs rotate --context mesh-1,mesh-2,mesh-3 --ca --cert-validity 90d']);
+    expectOk(await clusters.meshctl([...found(printed[0], 'the command').split(' '), '--yes']));
+    await expectConnected(all);
+    expectOk(await clusters.meshctl(['clustermesh', 'disconnect', '--all', '--yes']));
+    expectOk(
+      await clusters.meshctl([
+        'clustermesh',
+        'connect',
+        ...BOTH.slice(0, 1),
+        'mesh-1',
+        '--destination-context',
+        'mesh-2',
+      ]),
+    );
+  });
+
   it('goes on or stops without harm when two of them run at once', async () => {
     const results = await Promise.all([rotate('--ca', '--yes'), rotate('--ca', '--yes')]);
     for (const { exitCode, stderr } of results) {

@@ -30,7 +30,7 @@ import {
   rotationInput,
 } from './prepare-rotation.ts';
 import { credentialIn, type PhaseRun, runPhase } from './rotate-phase.ts';
-import { flagsAgain, forcingCommand, type Progress, type Rotation, renewedBy, sayWhatStands } from './what-stands.ts';
+import { forcingCommand, resumeCommand, type Progress, type Rotation, renewedBy, sayWhatStands } from './what-stands.ts';
 
 export interface RotationOutcome {
   certificates: readonly Rotation[];
@@ -86,6 +86,7 @@ async function carryOut(
   const { targets, scope } = prepared;
   const known = knownAuthorities(prepared.members, successors);
   const title = titles(prepared.phases);
+  const goOn = (further: readonly string[] = []) => resumeCommand(prepared, options, progress.steps, further);
   let members = prepared.members;
   let conflicts = 0;
   for (let round = 1; ; round++) {
@@ -97,7 +98,7 @@ async function carryOut(
     const look = async (): Promise<Member[]> => {
       const seen = await readMembers(targets, options.parallel, prepared.members);
       const changing = seen.filter(({ snapshot }) => scope.changing.has(snapshot.context));
-      await requireNoNewPeers(changing, seen, options);
+      await requireNoNewPeers(changing, seen, { ...options, goOn });
       requireKnownAuthorities(seen, known);
       return seen;
     };
@@ -107,7 +108,7 @@ async function carryOut(
       title: title(phase),
       authorities,
       look,
-      mend: mendCommand(prepared, options),
+      mend: () => goOn(),
     };
     try {
       await runPhase(flow, targets, run, options);
@@ -210,7 +211,7 @@ function requireKnownAuthorities(members: readonly Member[], known: ReadonlyMap<
 async function requireNoNewPeers(
   changing: readonly Member[],
   members: readonly Member[],
-  { contextsOf }: RotateOptions,
+  { contextsOf, goOn }: RotateOptions & { goOn: (further: readonly string[]) => string },
 ): Promise<void> {
   for (const member of changing) {
     const strangers = strangersTo(member, members);
@@ -218,12 +219,11 @@ async function requireNoNewPeers(
     const { context } = member.snapshot;
     const known = (await contextsOf?.(strangers)) ?? (new Map() as Contexts);
     const theirs = strangers.map((peer) => contextOf(known, peer));
-    const contexts = [...members.map(({ snapshot }) => snapshot.context), ...theirs];
     throw new MeshctlError(
       'Conflict',
       `context "${context}": ${strangers.join(', ')} was connected meanwhile, with the former CA, which therefore stays trusted`,
       {
-        hint: `To continue with all peers: ${meshctlCommand('clustermesh certs rotate', { context: contexts })}`,
+        hint: `To continue with all peers: ${goOn(theirs)}`,
         details: { context, peers: strangers, stop: true },
       },
     );
@@ -245,7 +245,3 @@ function neverDone(members: readonly Member[], now: Date): MeshctlError {
   });
 }
 
-function mendCommand({ targets }: PreparedRotation, options: RotateOptions): () => string {
-  const context = targets.map(({ client }) => client.context);
-  return () => meshctlCommand('clustermesh certs rotate', { context }, flagsAgain(options));
-}

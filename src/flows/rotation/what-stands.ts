@@ -28,7 +28,7 @@ export interface Progress {
 }
 
 /** What was asked for holds for the rest too. */
-export function flagsAgain({ asked: { keySize, validityMs }, olderThanMs, peer, force }: RotateOptions): string[] {
+function flagsAgain({ asked: { keySize, validityMs }, olderThanMs, peer, force }: RotateOptions): string[] {
   return [
     ...(keySize === undefined ? [] : ['--key-size', String(keySize)]),
     ...(validityMs === undefined ? [] : ['--cert-validity', spanWord(validityMs)]),
@@ -38,9 +38,29 @@ export function flagsAgain({ asked: { keySize, validityMs }, olderThanMs, peer, 
   ];
 }
 
-function rotateCommand({ targets }: PreparedRotation, ca: boolean, options: RotateOptions): string {
-  const context = targets.map((target) => target.client.context);
+function rotateCommand(
+  { targets }: PreparedRotation,
+  ca: boolean,
+  options: RotateOptions,
+  further: readonly string[] = [],
+): string {
+  const context = [...targets.map((target) => target.client.context), ...further];
   return meshctlCommand('clustermesh certs rotate', { context }, [...(ca ? ['--ca'] : []), ...flagsAgain(options)]);
+}
+
+/**
+ * The command line that goes on with a run. Until the new CA is in place, only --ca goes on to it; a plain run would go back.
+ * @param steps of the phases that are done
+ * @param further contexts of clusters that are to take part too
+ */
+export function resumeCommand(
+  prepared: PreparedRotation,
+  options: RotateOptions,
+  steps: readonly Step[],
+  further: readonly string[] = [],
+): string {
+  const isAhead = prepared.scope.replace.size > 0 && !steps.some(({ write }) => write?.method === 'authority');
+  return rotateCommand(prepared, isAhead, options, further);
 }
 
 /** The run's own command line, by which it would take over what others own. */
@@ -64,14 +84,14 @@ export function sayWhatStands(
   );
   if (!began) return;
   const { scope } = prepared;
-  // Until the new CA is in place, only --ca goes on to it; a plain run would go back.
-  const ahead = scope.replace.size > 0 && !steps.some(({ write }) => write?.method === 'authority');
-  const again = rotateCommand(prepared, ahead, options);
+  const again = resumeCommand(prepared, options, steps);
   const trusted = scope.changing.size > 0 ? 'the new CA and the former one are both trusted. ' : '';
   const expired = expiredIn(members, flow.now());
   const how =
     expired.length > 0 ? `Whoever uses these is cut off: ${expired.join('; ')}. ` : `Nothing is cut off: ${trusted}`;
-  flow.progress.warn(`${how}To continue: ${again}`);
+  // Whoever has to take part now, the error names, and how to go on with them.
+  const isSaid = error instanceof MeshctlError && error.details.peers !== undefined;
+  flow.progress.warn(isSaid ? how.trimEnd() : `${how}To continue: ${again}`);
 }
 
 /** The certificates and CAs that steps have made. */
