@@ -240,6 +240,16 @@ describe('disconnect', () => {
     expect(idle.stderr).not.toMatch(/Taking|shut out|verified/);
   });
 
+  it('names only what was there', async () => {
+    await ok(connect('--context', 'mesh-1', '--destination-context', 'mesh-2'));
+    const plan = await disconnect('--all', '--dry-run');
+    expect(plan.stdout).toMatch(/does not dial mesh-2 any more/);
+    expect(plan.stdout).not.toMatch(/mesh-3 any more|mesh-2, mesh-3/);
+    const { stdout } = await disconnect('--all', '--yes');
+    expect(stdout).toContain('  • mesh-1 and mesh-2\n');
+    expect(stdout).not.toContain('mesh-3');
+  });
+
   it('gives no manifests: it removes', async () => {
     const refused = await disconnect('--all', '--dry-run', '-o', 'manifests');
     expect(refused.exitCode).toBe(2);

@@ -8,6 +8,7 @@ import { DEAD, forget, nameOfDead, peersOfDead, withWayOut } from '../../mesh/co
 import { requireUsersFile } from '../../mesh/connect/direction.ts';
 import {
   disconnectEffects,
+  isDialThere,
   type Parting,
   type PartingCluster,
   partingsOf,
@@ -65,7 +66,10 @@ export interface PreparedDisconnect {
 }
 
 /** The clusters that it writes to, as they were read. */
-export function clustersOf({ targets, partings }: Pick<PreparedDisconnect, 'targets' | 'partings'>): PlannedCluster[] {
+export function clustersOfParting({
+  targets,
+  partings,
+}: Pick<PreparedDisconnect, 'targets' | 'partings'>): PlannedCluster[] {
   return plannedClusters(
     targets,
     partings.map(({ snapshot }) => snapshot),
@@ -195,6 +199,8 @@ export function prepareParting(
   const pairs = dials.filter(([client, server]) => client.snapshot && server.snapshot);
   for (const { snapshot } of new Set(pairs.flat())) if (snapshot) requireSettledName(snapshot);
   const partings = partingsOf(dials);
+  // Of a client out of reach nobody knows.
+  const there = dials.filter((dial) => !dial[0].snapshot || isDialThere(dial));
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
   const common = dials.filter(
@@ -205,7 +211,7 @@ export function prepareParting(
     targets,
     partings,
     spared: [],
-    parted: dials.map(([client, server]) => ({ from: client.name, to: server.name })),
+    parted: there.map(([client, server]) => ({ from: client.name, to: server.name })),
     plan,
     effects: disconnectEffects(partings, plan.steps, others),
     warnings: [

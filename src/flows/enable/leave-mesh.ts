@@ -4,7 +4,7 @@ import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
 import {
-  clustersOf,
+  clustersOfParting,
   type PreparedDisconnect,
   prepareDisconnect,
   prepareForgetting,
@@ -80,8 +80,8 @@ export function leavingTargets(leaving: readonly LeavingCluster[]): Target[] {
 }
 
 /** Every cluster that one plan writes to, as it was read; the one that leaves as it was before anybody was asked. */
-export function leavingClusters({ target, draft, peers }: LeavingCluster): PlannedCluster[] {
-  const others = peers.prepared ? clustersOf(peers.prepared).filter((one) => one.target !== target) : [];
+export function clustersOfLeaving({ target, draft, peers }: LeavingCluster): PlannedCluster[] {
+  const others = peers.prepared ? clustersOfParting(peers.prepared).filter((one) => one.target !== target) : [];
   return [{ target, snapshot: draft.snapshot }, ...others];
 }
 

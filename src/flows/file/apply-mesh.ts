@@ -8,7 +8,7 @@ import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { type ConnectRunOptions, connectClusters } from '../connect/connect.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
-import { clustersOf } from '../connect/prepare-disconnect.ts';
+import { clustersOfParting } from '../connect/prepare-disconnect.ts';
 import { disableCluster } from '../enable/disable.ts';
 import { type EnableOutcome, enableCluster } from '../enable/enable.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -215,7 +215,7 @@ export function clustersOfMesh(
       members.map(({ target }) => target),
       snapshots,
     ),
-    ...(parting ? clustersOf(parting) : []),
+    ...(parting ? clustersOfParting(parting) : []),
     ...leaving.map(({ target, draft }) => ({ target, snapshot: draft.snapshot })),
   ];
   return [...new Map(all.map((one) => [one.target.client.context, one])).values()];

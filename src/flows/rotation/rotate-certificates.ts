@@ -30,7 +30,14 @@ import {
   rotationInput,
 } from './prepare-rotation.ts';
 import { credentialIn, type PhaseRun, runPhase } from './rotate-phase.ts';
-import { forcingCommand, resumeCommand, type Progress, type Rotation, renewedBy, sayWhatStands } from './what-stands.ts';
+import {
+  forcingCommand,
+  type Progress,
+  type Rotation,
+  renewedBy,
+  resumeCommand,
+  sayWhatStands,
+} from './what-stands.ts';
 
 export interface RotationOutcome {
   certificates: readonly Rotation[];
@@ -244,4 +251,3 @@ function neverDone(members: readonly Member[], now: Date): MeshctlError {
     details: { contexts, stop: true },
   });
 }
-

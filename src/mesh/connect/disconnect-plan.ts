@@ -10,7 +10,7 @@ import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { removeKeys } from '../peers/file/peer-secrets.ts';
 import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
-import { configuredPeers, ownUser, PEER_SECRETS } from '../peers/peers.ts';
+import { configuredPeers, expectedPeers, ownUser, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
 import { restartEffects } from '../peers/restart-effects.ts';
 import { mergeEffects, type PeerEffect } from '../plan/peer-effects.ts';
@@ -156,8 +156,8 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
     const present = dataKeys(before);
     const isHere = name === AGENT_PEERS_SECRET;
     if (forgotten.length === 0 && !isHere) return [];
-    const keys = peers.flatMap((peer) => [peer, ...Object.values(peerCertificateKeys(peer))]);
-    const gone = keys.filter((key) => present.includes(key));
+    const keys = peers.flatMap(keysOf);
+    const gone = peers.filter((peer) => keysOf(peer).some((key) => present.includes(key)));
     const base = { cluster: snapshot.context, object, before };
     const marks = [...forgotten, ...(isHere ? writtenDown : [])];
     const edit = removeKeys(keys, Object.assign({}, ...marks) as Marks);
@@ -178,7 +178,7 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
         changes: [],
         why:
           gone.length > 0
-            ? `does not dial ${peers.join(', ')} any more`
+            ? `does not dial ${gone.join(', ')} any more`
             : isHere && stillDialled.length > 0
               ? `records that ${stillDialled.join(', ')} ${stillDialled.length === 1 ? 'does' : 'do'} not dial back`
               : 'what was chosen for them is forgotten',
@@ -186,6 +186,16 @@ function secretSteps({ snapshot, undialled: peers, unserved, served, stillDialle
       },
     ];
   });
+}
+
+function keysOf(peer: string): string[] {
+  return [peer, ...Object.values(peerCertificateKeys(peer))];
+}
+
+/** Whether anything is known of a dial (`[client, server]`): what the client dials by, or a user that lets it in. */
+export function isDialThere([client, server]: readonly [PartingCluster, PartingCluster]): boolean {
+  const isConfigured = client.snapshot !== undefined && expectedPeers(client.snapshot).includes(server.name);
+  return isConfigured || (server.snapshot !== undefined && isLetIn(server.snapshot, client.name));
 }
 
 function keptBecause(unknown: readonly string[], oneWay: readonly string[]): string {

@@ -1,9 +1,9 @@
 import { apiserverDeployment } from '../apiserver/live.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { isDialThere } from '../connect/disconnect-plan.ts';
 import { isOurs } from '../objects/ownership.ts';
-import { remoteUserName } from '../peers/file/peer-config.ts';
-import { configuredPeers, knownPeers } from '../peers/peers.ts';
+import { knownPeers } from '../peers/peers.ts';
 import type { MeshSpec } from './mesh-spec.ts';
 import { dialKey, type NamedDial } from './topology.ts';
 
@@ -21,9 +21,8 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
   const names = new Set(spec.clusters.map(({ name }) => name));
   const byName = new Map(snapshots.map((snapshot) => [clusterNameOf(snapshot), snapshot]));
   const isThere = (from: string, to: string): boolean => {
-    const [client, server] = [byName.get(from), byName.get(to)];
-    const letsIn = server?.remoteUsers?.some(({ name }) => name === remoteUserName(from)) ?? false;
-    return letsIn || (client !== undefined && configuredPeers(client).includes(to));
+    const [client, server] = [from, to].map((name) => ({ name, snapshot: byName.get(name) }));
+    return client !== undefined && server !== undefined && isDialThere([client, server]);
   };
   const strangers = new Map<string, string[]>();
   const dials = [...byName].flatMap(([own, snapshot]) =>

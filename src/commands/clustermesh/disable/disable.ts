@@ -1,9 +1,9 @@
 import { type DisableOptions, draftDisable } from '../../../flows/enable/disable.ts';
 import {
+  clustersOfLeaving,
   type LeaveOutcome,
   type LeavingCluster,
   leaveMesh,
-  leavingClusters,
   leavingEffects,
   leavingSteps,
   leavingTargets,
@@ -146,7 +146,7 @@ async function carryOut(
   for (const note of leaving.flatMap(({ draft }) => draft.notes)) context.progress.warn(note);
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;
-  await confirmPlan(context, report, { question, yes: flags.yes, planned: leaving.flatMap(leavingClusters) });
+  await confirmPlan(context, report, { question, yes: flags.yes, planned: leaving.flatMap(clustersOfLeaving) });
   const done: LeaveOutcome[] = [];
   for (const one of leaving) done.push(await leaveMesh(context, one, options));
   const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));

@@ -1,7 +1,7 @@
 import { disconnectClusters } from '../../../flows/connect/disconnect.ts';
 import type { MeshRequest } from '../../../flows/connect/prepare-connect.ts';
 import {
-  clustersOf,
+  clustersOfParting,
   type DisconnectOptions,
   type PreparedDisconnect,
   prepareDisconnect,
@@ -76,7 +76,7 @@ async function carryOut(
       flags.output,
     );
   }
-  const agreement = { question: 'Disconnect these clusters?', yes: flags.yes, planned: clustersOf(prepared) };
+  const agreement = { question: 'Disconnect these clusters?', yes: flags.yes, planned: clustersOfParting(prepared) };
   await confirmPlan(context, { steps: planned, effects }, agreement);
   const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
   const { parted, warnings } = printable(outcome);

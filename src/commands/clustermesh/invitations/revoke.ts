@@ -1,5 +1,5 @@
 import { disconnectClusters } from '../../../flows/connect/disconnect.ts';
-import { clustersOf } from '../../../flows/connect/prepare-disconnect.ts';
+import { clustersOfParting } from '../../../flows/connect/prepare-disconnect.ts';
 import { prepareRevoke } from '../../../flows/invitation/prepare-revoke.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { revokeText } from '../../../views/invitation/revoke-view.ts';
@@ -23,7 +23,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof INVITAT
       const verdicts = dryRun === 'server' ? await tryOnServer(context, [target], planned) : undefined;
       return planResult({ ...report, ...(verdicts ? { verdicts } : {}) }, dryRun, flags.output);
     }
-    await confirmCuts(context, report, { yes: flags.yes, planned: clustersOf(prepared) });
+    await confirmCuts(context, report, { yes: flags.yes, planned: clustersOfParting(prepared) });
     const { steps, verified, parted, warnings } = await disconnectClusters(context, prepared, {
       parallel: 1,
       rollback: flags.rollback,
