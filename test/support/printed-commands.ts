@@ -58,7 +58,7 @@ function readByShell(line: string): PrintedCommand[] {
 }
 
 const LOOKS: Readonly<Record<PrintedCommand['program'], RegExp>> = {
-  meshctl: /^clustermesh (status|check|certs list|routes|graph)\b/,
+  meshctl: /^(clustermesh (status|check|certs list|routes|graph)|connectivity probe)\b/,
   kubectl: /(^| )(get|describe|logs|exec)( |$)/,
 };
 

@@ -216,7 +216,7 @@ describe('a shell', () => {
           if (!BY_HAND.test(line)) continue;
           const read = words(line);
           const at = read[read.indexOf('--context') + 1];
-          expect([context, 'b c']).toContain(at);
+          expect([context, 'b c', `${context},b c`]).toContain(at);
           if (read[0] === 'kubectl')
             expect(read[read.indexOf('-n') + 1]).toBe(at === context ? 'its own' : "the peer's");
         }

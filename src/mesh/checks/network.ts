@@ -113,10 +113,14 @@ export const NETWORK_CHECKS: readonly MeshCheck[] = [
           .filter(({ problems }) => problems.length > 0)
           .map((other) => `${node} to ${other.node} (${other.problems.map(problemWord).join('; ')})`),
       ),
-    hint: (_cluster, _others, told) =>
-      problemsIn(told).some(({ of }) => of === 'node')
-        ? 'Check routes, VPN and firewalls between the nodes: health checks use TCP 4240 and ICMP.'
-        : "The nodes answer, and their health endpoints do not: check whether a firewall between the nodes lets the tunnel through (VXLAN: UDP 8472, Geneve: UDP 6081), or, with native routing, routes to the pods' ranges.",
+    hint: ({ context }, others, told) => {
+      const look = meshctlCommand('connectivity probe', {
+        context: [context, ...others.map((other) => other.context)],
+      });
+      return problemsIn(told).some(({ of }) => of === 'node')
+        ? `Check routes, VPN and firewalls between the nodes (health checks use TCP 4240 and ICMP); what is lost and where: ${look}`
+        : `The nodes answer, and their health endpoints do not: check whether a firewall between the nodes lets the tunnel through (VXLAN: UDP 8472, Geneve: UDP 6081), or, with native routing, routes to the pods' ranges; what is lost and where: ${look}`;
+    },
   }),
   ...ROUTE_CHECKS,
 ];

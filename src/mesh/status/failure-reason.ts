@@ -157,6 +157,13 @@ const isAsked = ({ peerNamespace }: FailurePlace) => peerNamespace !== undefined
 const lookAtBoth = (place: FailurePlace) =>
   meshctlCommand('clustermesh status', { context: [place.context, serverPlace(place).context] });
 
+/** Sends packets between the clusters; undefined where no context is known that leads to the peer. */
+function probe({ context, alsoFrom = [], peerContext }: FailurePlace): string | undefined {
+  return peerContext === undefined
+    ? undefined
+    : meshctlCommand('connectivity probe', { context: [context, ...alsoFrom, peerContext] });
+}
+
 /** Why a peer may be missing there for as long as RETAKEN_WITHIN_MS (mesh/objects/last-change.ts). */
 export const RETAKES = 'a peer that was disconnected is taken up again only three minutes later';
 
@@ -183,14 +190,22 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   refused: {
     says: ({ apiserver }) => `${apiserver} refuses connections`,
-    hint: (place) => (dialsOwnServer(place) || isAsked(place) ? describePeersServer(place) : lookAtBoth(place)),
+    hint: (place) => {
+      const between = dialsOwnServer(place) ? undefined : probe(place);
+      if (!dialsOwnServer(place) && !isAsked(place)) return lookAtBoth(place);
+      const server = describePeersServer(place);
+      return between ? `whether it runs, and whether a firewall refuses: ${server} && ${between}` : server;
+    },
   },
   'timed-out': {
     says: ({ apiserver }) => `${apiserver} cannot be reached`,
-    hint: (place) =>
-      dialsOwnServer(place)
-        ? describeServer(place)
-        : `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort), which this shows: ${troubleshoot(place)}`,
+    hint: (place) => {
+      if (dialsOwnServer(place)) return describeServer(place);
+      const between = probe(place);
+      const which = between ? 'which this shows, or else what is blocked' : 'which this shows';
+      const look = [troubleshoot(place), ...(between ? [between] : [])].join(' && ');
+      return `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort), ${which}: ${look}`;
+    },
   },
   'tls-unknown-ca': {
     says: ({ apiserver }) =>
