@@ -47,9 +47,16 @@ export async function run(
   const host = typedHost(terminal, COMMANDS);
   const own = asMeshctl(name, { commands: COMMANDS, aliases: COMMAND_ALIASES }, argv);
   const behind = withFlagsBehind(COMMANDS, COMMAND_ALIASES, own);
-  const words = inOwnSpelling(commandOf(COMMANDS, COMMAND_ALIASES, behind), behind);
+  const command = commandOf(COMMANDS, COMMAND_ALIASES, behind);
+  const words = inOwnSpelling(command, behind);
   // Known before commander has parsed, so that a usage error too comes in the format that was asked for.
-  const seen = { format: valueIn(words, '--output', '-o'), debug: words.includes('--debug') };
+  const seen = {
+    format: valueIn(words, '--output', '-o'),
+    debug: words.includes('--debug'),
+    command: command?.options.some(({ choices }) => choices?.includes('junit'))
+      ? `meshctl ${command.path.join(' ')}`
+      : undefined,
+  };
   let addRunFlags: AddRunFlags = (text) => text;
   let failureStatus = 1;
   try {

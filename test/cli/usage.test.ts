@@ -127,3 +127,22 @@ it('says it in the format that was asked for', async () => {
   expect(asYaml).toMatchObject({ exitCode: 2, stderr: '' });
   expect(asYaml.stdout).toMatch(/^apiVersion: meshctl.io\/v1alpha1\nkind: Error\nerror:\n {2}code: Usage\n/);
 });
+
+const withJunit = COMMANDS.filter(({ options }) => options.some(({ choices }) => choices?.includes('junit')));
+
+it.each(withJunit.map(({ path }) => [path.join(' ')]))(
+  '%s -o junit has a failed case of whatever keeps it from a report: an empty one is taken for well',
+  async (path) => {
+    for (const [flag, type] of [
+      ['--bogus', 'Usage'],
+      ['--context=a,b', path === 'diff' ? 'Usage' : 'KubeconfigMissing'],
+    ] as const) {
+      const argv = [...path.split(' '), flag, ...(path === 'diff' ? ['-f', '/nowhere.yaml'] : []), '-o', 'junit'];
+      const { exitCode, stdout, stderr } = await runCli(argv, { env: { KUBECONFIG: '/nowhere' } });
+      expect(exitCode).toBeGreaterThan(0);
+      expect(stderr).toContain('✖ ');
+      expect(stdout).toContain('<testsuites tests="1" failures="1" skipped="0">');
+      expect(stdout).toContain(`<testcase classname="meshctl" name="meshctl ${path}">\n      <failure type="${type}"`);
+    }
+  },
+);

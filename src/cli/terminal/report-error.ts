@@ -1,6 +1,6 @@
 import { exitCodeOf, MeshctlError } from '../../mesh/errors.ts';
 import { type FileFault, faultText } from '../../mesh/file/fault.ts';
-import { errorData } from '../../views/error-data.ts';
+import { type ErrorData, errorData } from '../../views/error-data.ts';
 import { hintLines } from '../../views/hint-lines.ts';
 import { printableLines, printableSentence } from '../../views/printable.ts';
 import type { Theme } from '../../views/theme.ts';
@@ -20,13 +20,15 @@ function asMeshctlError(thrown: unknown, signal: AbortSignal): MeshctlError {
 }
 
 /**
- * Says what went wrong: for people on stderr, as a document of kind `Error` on stdout with `-o json|yaml`.
+ * Says what went wrong: for people on stderr, as a document of kind `Error` on stdout with `-o json|yaml`. A test report that
+ * is empty is taken for one without failures, so with `-o junit` it is a failed case on stdout as well.
+ * @param command its words, where it can make such a report
  * @returns the exit status
  */
 export async function reportError(
   host: Host,
   theme: Theme,
-  options: { format: unknown; debug: boolean; addRunFlags: AddRunFlags },
+  options: { format: unknown; debug: boolean; addRunFlags: AddRunFlags; command?: string | undefined },
   thrown: unknown,
 ): Promise<number> {
   const failure = asMeshctlError(thrown, host.signal);
@@ -37,9 +39,18 @@ export async function reportError(
     host.stderr.write(`${theme.fail('✖')} ${error.message}\n`);
     for (const line of faultLines(error.details.faults)) host.stderr.write(`${line}\n`);
     for (const line of error.hint ? hintLines(error.hint, theme, 2, Infinity) : []) host.stderr.write(`${line}\n`);
+    if (options.format === 'junit' && options.command !== undefined)
+      await writeFailedCase(host, options.command, error);
   }
   if (options.debug) host.stderr.write(`${printableLines(stackOf(failure))}\n`);
   return exitCodeOf(error.code);
+}
+
+async function writeFailedCase(host: Host, command: string, { code, message, hint }: ErrorData): Promise<void> {
+  const { junitXml } = await import('../../views/junit.ts');
+  const text = hint ? `${message}\n→ ${hint}` : message;
+  const failed = { name: command, className: 'meshctl', failure: { type: code, message, text } };
+  host.stdout.write(`${junitXml([{ name: command, cases: [failed] }])}\n`);
 }
 
 /** What is wrong with files, a line each, as editors and pipelines take it; a single fault is the message itself. */
