@@ -7,7 +7,6 @@ import { dialingSecret } from '../mesh/connect/direction.ts';
 import { MeshctlError } from '../mesh/errors.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../mesh/objects/kube-object.ts';
 import {
-  ADMIN_CERT_SECRET,
   AGENT_PEERS_SECRET,
   AGENT_SELECTOR,
   agentDaemonSetRef,
@@ -193,8 +192,7 @@ function neededRefs(namespace: string): ObjectRef[] {
 function fixedRefs(namespace: string, purpose: SnapshotOptions['purpose']): ObjectRef[] {
   const secrets = [
     ...[AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET],
-    // By the certificate of its administrator a cluster tells the name that its peers know.
-    ...(purpose === 'disconnect' ? [ADMIN_CERT_SECRET] : CERTIFICATE_SECRETS),
+    ...(purpose === 'disconnect' ? [] : CERTIFICATE_SECRETS),
     ...(purpose === 'disconnect' ? [] : [CA_SECRET]),
   ];
   return [

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
+import { recordedIdentityRefs } from '../../mesh/apiserver/recorded-identity.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -282,7 +283,8 @@ async function readAll(targets: readonly Target[], parallel: number): Promise<(C
 }
 
 async function readCluster(client: Target['client'], namespace: string): Promise<ClusterSnapshot> {
-  const snapshot = await readSnapshot(client, { namespace, purpose: 'disconnect' });
+  const refs = recordedIdentityRefs(namespace);
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'disconnect', refs });
   if (snapshot.ciliumConfig) return snapshot;
   throw ciliumMissing(snapshot);
 }

@@ -1,3 +1,4 @@
+import { recordedIdentityRefs } from '../../mesh/apiserver/recorded-identity.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
@@ -47,7 +48,9 @@ export async function preparePrune(
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });
   const read = await Promise.all(
-    outside.map(async ({ client, namespace }) => readSnapshot(client, { namespace, purpose: 'disconnect' })),
+    outside.map(({ client, namespace }) =>
+      readSnapshot(client, { namespace, purpose: 'disconnect', refs: recordedIdentityRefs(namespace) }),
+    ),
   );
   const opened = read.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };

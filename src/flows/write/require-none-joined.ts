@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { recordedIdentityRefs } from '../../mesh/apiserver/recorded-identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -28,7 +29,10 @@ export function plannedClusters(targets: readonly Target[], snapshots: readonly 
 export async function requireNoneJoinedSince(planned: readonly PlannedCluster[]): Promise<void> {
   const limit = pLimit(PARALLEL);
   const looks = planned.map(({ target: { client, namespace }, snapshot: before }) =>
-    limit(async () => ({ before, now: await readSnapshot(client, { namespace, purpose: 'disconnect' }) })),
+    limit(async () => {
+      const refs = recordedIdentityRefs(namespace);
+      return { before, now: await readSnapshot(client, { namespace, purpose: 'disconnect', refs }) };
+    }),
   );
   requireNoneJoined(await Promise.all(looks));
 }
