@@ -90,9 +90,18 @@ it('a cluster that was renamed would not come back, and gets no certificates of 
   expect(status.exitCode).toBe(1);
   expect(status.stdout).toContain('would not come back');
   expect(status.stdout).toContain(runs);
-  const rotate = await meshctl(['clustermesh', 'certs', 'rotate', '--context', 'mesh-2', '--yes']);
-  expect(rotate.exitCode).toBe(1);
-  expect(rotate.stderr).toContain(runs);
+  for (const argv of [
+    ['certs', 'rotate', '--context', 'mesh-2', '--yes'],
+    ['connect', '--context', 'mesh-1', '--destination-context', 'mesh-2'],
+    ['invite', '--context', 'mesh-2'],
+  ]) {
+    const refused = await meshctl(['clustermesh', ...argv]);
+    expect(refused.exitCode, argv.join(' ')).toBe(1);
+    expect(refused.stderr).toContain(runs);
+    expect(refused.stderr).toMatch(
+      /\{"data":\{"cluster-name":"mesh-2"\}\}'\s+or make everything follow, [\s\S]*&&\s+meshctl clustermesh enable/,
+    );
+  }
   undo();
   await meshctl.ok(['clustermesh', 'status', '--context', 'mesh-2']);
 });

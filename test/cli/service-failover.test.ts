@@ -77,8 +77,15 @@ describe('service failover', () => {
       exitCode: 1,
       stdout: expect.stringContaining('❌ 2 of 5 global services would fail:'),
     });
-    expect((await failover(...ALL, '--require-survivable', '--without', 'mesh-2')).exitCode).toBe(0);
-    expect((await failover('default/spread', ...ALL, '--require-survivable')).exitCode).toBe(0);
+  });
+
+  it('is no gate where nobody could be asked who is connected: the clusters are taken to be', async () => {
+    const words = '1 global service: none would fail, if mesh-1, mesh-2, mesh-3 are connected as the peering files say';
+    const spread = ['default/spread', ...ALL];
+    expect(await failover(...spread)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`⚠️  ${words}`) });
+    const required = await failover(...spread, '--require-survivable');
+    expect(required).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(`❌ ${words}`) });
+    expect(jsonOf(await failover(...spread, '-o', 'json'))).toMatchObject({ survivable: false });
   });
 
   it('of a headless one, whose DNS gives the own backends of each cluster', async () => {

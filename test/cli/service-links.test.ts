@@ -84,6 +84,29 @@ describe('services behind a broken connection', () => {
     expect((await service('list', '-o', 'name')).stderr).toContain('mesh-1 is not connected to mesh-2');
   });
 
+  it('are a gate by what was seen: with agents it opens, without any nothing was checked', async () => {
+    const gate = () => service('failover', 'default/shared', '--require-survivable');
+    expect(await gate()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('✅ 1 global service') });
+    const network = () => mesh.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'network']);
+    expect(await network()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/✅ Checks: .*[1-9] passed/) });
+    for (const { store, namespace, settled } of [mesh.one, mesh.two]) {
+      const agents = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace, name: 'cilium' };
+      store.update(agents, ({ spec }) => {
+        const { template } = spec as { template: { spec: object } };
+        template.spec = { ...template.spec, nodeSelector: { none: 'such' } };
+      });
+      await settled();
+    }
+    expect(await gate()).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining('which no agent could be asked'),
+    });
+    expect(await network()).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/⚠️ {2}Nothing was checked: \d+ skipped/),
+    });
+  });
+
   it('are counted where only a restart would lose them, and called at risk', async () => {
     // Agents go on with what they have mounted; after a restart they have nothing.
     setSecret(mesh.one, 'cilium-kvstoremesh', { 'mesh-2': 'garbage' });

@@ -1,4 +1,5 @@
 import { listEndpoints } from '../../mesh/apiserver/endpoints.ts';
+import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import { clusterNameOf, requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
@@ -55,6 +56,7 @@ export async function prepareConnect(
   for (const snapshot of snapshots) requireCilium(snapshot);
   requireEnabled(snapshots);
   const findings = await judgeMesh(flow, targets, snapshots, options);
+  for (const snapshot of snapshots) requireSettledIdentity(snapshot);
   const members = membersOf(snapshots, request, options);
   const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
   const asked = dialsOf(mode, sourceMember, others);

@@ -1,6 +1,8 @@
 import { EtcdReadError } from '../../etcd/read-error.ts';
-import { describeCommand, kubectlCommand } from '../../mesh/command-line.ts';
+import { settleIdentity } from '../../mesh/apiserver/pod-marks.ts';
+import { describeCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialledHosts } from '../../mesh/connect/direction.ts';
+import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
@@ -129,12 +131,12 @@ function refusalIn(answer: EtcdAnswer, direction: Direction): MeshctlError | und
 function checkIdentity(value: string, { server }: Direction): undefined {
   const id = clusterIdIn(value);
   if (id === server.identity.id) return undefined;
-  const { context, namespace } = server.snapshot;
+  const { context } = server.snapshot;
   throw new MeshctlError(
     'Incompatible',
     `context "${context}": cluster "${server.identity.name}" publishes ${id === undefined ? 'no id' : `the id ${id}`}, but cilium-config says ${server.identity.id}`,
     {
-      hint: `Restart what still runs with the old id: ${kubectlCommand({ context, namespace }, ['rollout', 'restart', 'deployment/clustermesh-apiserver'])}`,
+      hint: capital(settleIdentity(server.snapshot)),
       details: { context, reason: 'wrong-cluster-id' },
     },
   );

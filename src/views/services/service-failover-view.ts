@@ -9,10 +9,19 @@ export interface FailoverReport extends ReadClusters {
   services: readonly ServiceSurvival[];
 }
 
-/** Whether there are Services, each of them survives every loss that was looked at, and no cluster is missing. */
-export function isSurvivable({ services, unreachable }: FailoverReport): boolean {
-  if (services.length === 0 || unreachable.length > 0) return false;
+/**
+ * Whether there are Services, each of them survives every loss that was looked at, no cluster is missing, and of each it was
+ * seen to whom it is connected.
+ */
+export function isSurvivable(report: FailoverReport): boolean {
+  const { services, unreachable } = report;
+  if (services.length === 0 || unreachable.length > 0 || assumedOf(report).length > 0) return false;
   return services.every(({ losses }) => losses.every(({ survives }) => survives));
+}
+
+/** The clusters whose connections were taken from their files, because no agent of them could be asked. */
+function assumedOf({ clusters }: Pick<FailoverReport, 'clusters'>): string[] {
+  return clusters.filter(({ brokenLinks }) => brokenLinks === undefined).map(({ cluster }) => cluster);
 }
 
 /** The document's data. */
@@ -69,7 +78,9 @@ function servedBy({ cluster, uses, unserved }: Survivor): string {
   return `${cluster} by ${servers}${unserved ? `, but its port ${unserved.join(', ')} by nobody` : ''}`;
 }
 
-function summaryLines({ services, unreachable }: FailoverReport, theme: Theme, isRequired: boolean): string[] {
+function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
+  const { services, unreachable } = report;
+  const assumed = assumedOf(report);
   const failing = services.flatMap(({ namespace, name, losses }) => {
     const lost = losses.filter(({ survives }) => !survives).map(({ without }) => without);
     return lost.length > 0 ? [`   ${namespace}/${name}: without ${lost.join(', or without ')}`] : [];
@@ -77,6 +88,10 @@ function summaryLines({ services, unreachable }: FailoverReport, theme: Theme, i
   const total = counted(services.length, 'global service');
   if (failing.length === 0 && unreachable.length > 0) {
     return [`⚠️  ${theme.warn(`${total}: none would fail, as far as the clusters that answered tell`)}`];
+  }
+  if (failing.length === 0 && assumed.length > 0) {
+    const words = `${total}: none would fail, if ${assumed.join(', ')} ${assumed.length === 1 ? 'is' : 'are'} connected as the peering files say, which no agent could be asked`;
+    return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`];
   }
   if (failing.length === 0) return [`✅ ${total}: none would fail`];
   const others = unreachable.length > 0 ? ', unless a cluster that did not answer serves them' : '';

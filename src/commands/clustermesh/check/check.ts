@@ -107,7 +107,7 @@ async function check(flow: Flow, targets: readonly Target[], flags: CheckFlags, 
     if ((failed.length === 0 && isPassed(entries, flags)) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline)
       return checked;
     const bad = [...failed.map(notAnswering), ...entries.filter((entry) => isBad(entry, flags))];
-    const waiting = bad.map(({ title }) => title);
+    const waiting = bad.length > 0 ? bad.map(({ title }) => title) : ['something can be checked'];
     const text = `Waiting until ${[...new Set(waiting)].join('; ')}`;
     if (text !== said) flow.progress.info(text);
     said = text;
@@ -119,6 +119,7 @@ function isBad({ severity }: CheckEntry, { failOn }: CheckFlags): boolean {
   return severity === 'fail' || (failOn === 'warn' && severity === 'warn');
 }
 
+/** Nothing is bad, of what was checked: where all was skipped, nobody knows. */
 function isPassed(entries: readonly CheckEntry[], flags: CheckFlags): boolean {
-  return !entries.some((entry) => isBad(entry, flags));
+  return entries.some(({ severity }) => severity !== 'skip') && !entries.some((entry) => isBad(entry, flags));
 }
