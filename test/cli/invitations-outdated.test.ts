@@ -64,3 +64,23 @@ it('an invitation of a CA that was replaced is void, and the hint as printed end
   expect(stdout).not.toContain(why);
   expect(stdout).toContain('waits for the reply of the owner of "mesh-2"');
 });
+
+it('who was let in by an invitation is no stranger while it waits, and a disconnect says what becomes of it', async () => {
+  const a = found(two.owners['mesh-1'], 'mesh-1');
+  const b = found(two.owners['mesh-2'], 'mesh-2');
+  const { meshctl } = two.clusters;
+  good(await meshctl(mesh('disconnect', '--all', '-y')));
+  await two.save('open.yaml', good(await a(mesh('invite'))));
+  good(await b(mesh('accept', 'open.yaml', '-y')));
+  const tls = await meshctl(mesh('check', '--all', '--category', 'tls'));
+  expect(tls.stdout).not.toContain('may log in, but');
+  const pair = ['--context', 'mesh-2', '--destination-context', 'mesh-1'];
+  for (const argv of [pair, ['--context', 'mesh-2', '--peer', 'mesh-1']]) {
+    const { stderr } = await meshctl(mesh('disconnect', ...argv, '--dry-run'));
+    expect(stderr).toMatch(/has let mesh-1 in, and is worth nothing after this\s+→ revoke it too: /);
+  }
+  const { stderr } = await meshctl(mesh('disconnect', ...pair, '-y'));
+  const [, revoke = ''] = /→ revoke it too: meshctl (.*)$/m.exec(stderr) ?? [];
+  good(await meshctl(revoke.split(' ')));
+  expect(good(await b(mesh('invitations', 'list')))).not.toMatch(/ replied /);
+});

@@ -28,7 +28,7 @@ import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/rea
 import { draftEnable } from '../enable/draft-enable.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { readInvitationsIfAllowed, withInvitations } from '../invitation/pending.ts';
+import { readInvitationsIfAllowed, readInvited, withInvitations } from '../invitation/pending.ts';
 import { type Agent, listAgents } from '../status/ask-agents.ts';
 import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
@@ -142,7 +142,7 @@ async function observe(
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
-  const [containers, nodes, polled, planned, policies, operators, etcdUsers] = await Promise.all([
+  const [containers, nodes, polled, planned, policies, operators, etcdUsers, invited] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(remembered) : [],
     observeNodes(flow, remembered, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }),
     categories.has('peers') && snapshot.ciliumConfig
@@ -152,8 +152,9 @@ async function observe(
     categories.has('apiserver') ? readPolicies(remembered.client, remembered.namespace) : undefined,
     categories.has('identity') && !pre ? operatorStarts(remembered) : undefined,
     categories.has('tls') && !pre ? readEtcdUsers(flow, remembered, snapshot) : undefined,
+    categories.has('tls') && !pre ? readInvited(flow, remembered) : undefined,
   ]);
-  return { containers, nodes, polled, policies, operators, etcdUsers, ...planned };
+  return { containers, nodes, polled, policies, operators, etcdUsers, invited, ...planned };
 }
 
 /** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */

@@ -35,6 +35,29 @@ export function withInvitations(report: StatusReport, kept: readonly JudgedInvit
   return invitations.length > 0 ? { ...report, invitations } : report;
 }
 
+/** The clusters that open invitations have let in, by name. */
+export async function readInvited(flow: Flow, target: Target): Promise<string[]> {
+  return (await openInvitations(flow, target)).map(({ peer }) => peer);
+}
+
+/** What becomes of open invitations when a cluster shuts peers out: no message of them joins anybody any more. */
+export async function endingWithUsers(flow: Flow, target: Target, peers: readonly string[]): Promise<string[]> {
+  const { context } = target.client;
+  const ending = (await openInvitations(flow, target)).filter(({ peer }) => peers.includes(peer));
+  return ending.map(({ id, peer }) => {
+    const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+    return `context "${context}": invitation ${id} has let ${peer} in, and is worth nothing after this → revoke it too: ${revoke}`;
+  });
+}
+
+/** Those that have let another cluster in, and wait for its answer. */
+async function openInvitations(flow: Flow, target: Target): Promise<{ id: string; peer: string }[]> {
+  const now = flow.now();
+  return (await readInvitationsIfAllowed(flow, target)).flatMap(({ record: { id, peer, ...record }, isVoid }) =>
+    peer && !isVoid && isUnanswered(record) && record.expires > now ? [{ id, peer: peer.name }] : [],
+  );
+}
+
 /** What a new CA does to invitations: no answer to one that was signed by the former CA is accepted. */
 export async function endingWithCa({ now, signal }: Flow, target: Target): Promise<string[]> {
   const kept = (await unlessForbidden(readInvitations(target, signal))) ?? [];

@@ -105,10 +105,11 @@ export const TRUST_CHECKS: readonly MeshCheck[] = [
     category: 'tls',
     title: 'every etcd user belongs to a peer',
     subject: knownUsers,
-    run: ({ clusters }, all) =>
+    run: ({ clusters, observed }, all) =>
       clusters.flatMap((cluster) => [
         ...strangersOf(cluster, all)
           .filter((other) => !isPeer(cluster, other))
+          .filter((other) => !observed.get(cluster.context)?.invited?.includes(clusterNameOf(other)))
           .map((other) =>
             findingOf(
               'tls-orphaned-users',

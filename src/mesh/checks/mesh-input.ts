@@ -66,6 +66,8 @@ export interface ClusterObservation {
   isOfAnother?: boolean | undefined;
   /** The users that etcd has, by pod; undefined where they were not asked for. */
   etcdUsers?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** Clusters of other owners that an invitation has let in, and that are yet to be dialled: it waits for an answer. */
+  invited?: readonly string[] | undefined;
   /** NetworkPolicies and Cilium's policies that can select pods of Cilium's namespace; undefined where they may not be listed. */
   policies?: readonly KubeObject[] | undefined;
   /** What an enable would change, one clause each; undefined where that cannot be planned, for the reason in `driftUnknown`. */
