@@ -1,4 +1,4 @@
-import { kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
+import { grantCommand, kubectlCommand, meshctlCommand } from '../mesh/command-line.ts';
 import { type ErrorCode, MeshctlError } from '../mesh/errors.ts';
 import { type AuthKind, loginHint } from './access/auth-kind.ts';
 import { admissionHint } from './admission-hint.ts';
@@ -180,7 +180,7 @@ function grantHint({ context, namespace, verb, resource, apiGroup, user }: Missi
   const [kind = '', sub] = resource.split('/');
   const what = [apiGroup === '' ? kind : `${kind}.${apiGroup}`, ...(sub === undefined ? [] : [sub])].join('/');
   const [role, binding] = namespace ? ['role', 'rolebinding'] : ['clusterrole', 'clusterrolebinding'];
-  const create = (...words: string[]) => kubectlCommand({ context, namespace }, ['create', ...words]);
+  const create = (...words: string[]) => grantCommand({ context, namespace }, words);
   const made = create(role, name, `--verb=${verb}`, `--resource=${what}`);
   const bound = create(binding, name, `--${role}=${name}`, `--user=${user}`);
   return `${all}; this right alone, granted by a cluster administrator: ${made} && ${bound}`;

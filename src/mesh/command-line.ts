@@ -65,6 +65,15 @@ export function describeCommand(
   return kubectlCommand(place, ['describe', ...('name' in of ? [`${kind}/${of.name}`] : [kind, '-l', of.selector])]);
 }
 
+/**
+ * The command line that makes a role or a binding, also where one is there that lacks something: it can be typed twice.
+ * @param words as behind `kubectl create`
+ */
+export function grantCommand(place: CommandPlace, words: readonly string[]): string {
+  const rendered = kubectlCommand(place, ['create', ...words, '--dry-run=client', '-o', 'yaml']);
+  return `${rendered} | ${kubectlCommand(place, ['auth', 'reconcile', '-f', '-'])}`;
+}
+
 /** What stands in a command line for the context of a cluster that only the operator knows. @param cluster its name */
 export function unnamedContext(cluster: string): string {
   return `<context of ${cluster}>`;

@@ -62,8 +62,8 @@ describe('403', () => {
       hint:
         "All that meshctl needs is in templates/rbac of meshctl's package, for the group meshctl-operators; " +
         'this right alone, granted by a cluster administrator: ' +
-        'kubectl --context c1 -n kube-system create role meshctl-patch-secrets --verb=patch --resource=secrets && ' +
-        'kubectl --context c1 -n kube-system create rolebinding meshctl-patch-secrets --role=meshctl-patch-secrets --user=jane',
+        'kubectl --context c1 -n kube-system create role meshctl-patch-secrets --verb=patch --resource=secrets --dry-run=client -o yaml | kubectl --context c1 -n kube-system auth reconcile -f - && ' +
+        'kubectl --context c1 -n kube-system create rolebinding meshctl-patch-secrets --role=meshctl-patch-secrets --user=jane --dry-run=client -o yaml | kubectl --context c1 -n kube-system auth reconcile -f -',
       details: { user: 'jane', rule: { apiGroup: '', resource: 'secrets', verb: 'patch', namespace: 'kube-system' } },
     });
   });
@@ -76,7 +76,9 @@ describe('403', () => {
     expect(error.message).toBe(
       'context "c1": cannot run id in container c of Pod n/p: user "jane" may not create pods/exec in namespace kube-system',
     );
-    expect(error.hint).toContain('create role meshctl-create-pods-exec --verb=create --resource=pods/exec && ');
+    expect(error.hint).toContain(
+      'create role meshctl-create-pods-exec --verb=create --resource=pods/exec --dry-run=client -o yaml | ',
+    );
   });
 
   test.each([
@@ -86,7 +88,7 @@ describe('403', () => {
     expect(refused(403, failure(403, 'Forbidden', message))).toMatchObject({
       message: 'context "c1": user "jane" may not impersonate others',
       hint: expect.stringMatching(
-        /: kubectl --context c1 create clusterrole (meshctl-\S+) --verb=impersonate --resource=users,groups && kubectl --context c1 create clusterrolebinding \1 --clusterrole=\1 --user=jane$/,
+        /: kubectl --context c1 create clusterrole (meshctl-\S+) --verb=impersonate --resource=users,groups --dry-run=client -o yaml \| kubectl --context c1 auth reconcile -f - && kubectl --context c1 create clusterrolebinding \1 --clusterrole=\1 --user=jane --dry-run=client -o yaml \| kubectl --context c1 auth reconcile -f -$/,
       ),
     });
   });
@@ -97,9 +99,13 @@ describe('403', () => {
       'ciliumnodes.cilium.io is forbidden: User "it\'s" cannot list resource "ciliumnodes" in API group "cilium.io" at the cluster scope';
     const { hint } = refused(403, failure(403, 'Forbidden', message), { on });
     expect(hint).toContain(
-      'create clusterrole meshctl-list-ciliumnodes --verb=list --resource=ciliumnodes.cilium.io &&',
+      'create clusterrole meshctl-list-ciliumnodes --verb=list --resource=ciliumnodes.cilium.io --dry-run=client -o yaml |',
     );
-    expect(hint?.endsWith(String.raw`--clusterrole=meshctl-list-ciliumnodes '--user=it'\''s'`)).toBe(true);
+    expect(
+      hint?.endsWith(
+        String.raw`--clusterrole=meshctl-list-ciliumnodes '--user=it'\''s' --dry-run=client -o yaml | kubectl --context c1 auth reconcile -f -`,
+      ),
+    ).toBe(true);
   });
 
   test('an anonymous user has no credentials rather than too few rights', () => {

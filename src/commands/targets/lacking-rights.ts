@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import type { ClusterClient } from '../../kube/client.ts';
-import { kubectlCommand } from '../../mesh/command-line.ts';
+import { grantCommand, kubectlCommand } from '../../mesh/command-line.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import {
   type AccessRule,
@@ -66,7 +66,7 @@ function grantCommands(context: string, user: string, folder: string): string {
   const bound = [`--user=${user}`];
   return [
     kubectlCommand({ context }, ['apply', '-f', `${folder}templates/rbac`]),
-    kubectlCommand({ context, namespace: ROLE_NAMESPACE }, ['create', 'rolebinding', name, `--role=${ROLE}`, ...bound]),
-    kubectlCommand({ context }, ['create', 'clusterrolebinding', name, `--clusterrole=${ROLE}`, ...bound]),
+    grantCommand({ context, namespace: ROLE_NAMESPACE }, ['rolebinding', name, `--role=${ROLE}`, ...bound]),
+    grantCommand({ context }, ['clusterrolebinding', name, `--clusterrole=${ROLE}`, ...bound]),
   ].join(' && ');
 }
