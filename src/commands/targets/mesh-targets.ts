@@ -101,7 +101,9 @@ function destinationsOf(
 
 function namedTwice(name: string, { destinationKubeconfig }: MeshFlags): MeshctlError {
   if (!destinationKubeconfig) {
-    return new MeshctlError('Usage', `context "${name}" is named twice: a cluster cannot be connected to itself`);
+    return new MeshctlError('Usage', `context "${name}" is named twice: a cluster cannot be connected to itself`, {
+      hint: 'Name another cluster with --destination-context, or all with --all.',
+    });
   }
   const words = ['--kubeconfig', destinationKubeconfig, 'config', 'rename-context', name, '<new name>'];
   return new MeshctlError('Usage', `both kubeconfigs have a context "${name}", so messages could not tell them apart`, {

@@ -3,6 +3,7 @@ import { linkSignals } from '../../kube/http/linked-signal.ts';
 import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
+import { SERVICES_FIRST } from '../../mesh/file/services.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -41,7 +42,7 @@ export function requireApplicable({ drafts, services }: PreparedMesh, { force, f
   if (!missing) return;
   const words = services.missing.map(({ service, clusters }) => `no Service ${service} in ${clusters.join(', ')}`);
   throw new MeshctlError('NotFound', words.join('; '), {
-    hint: 'Deploy it there first, or name in the file the clusters that have it.',
+    hint: SERVICES_FIRST,
     details: { services: services.missing },
   });
 }

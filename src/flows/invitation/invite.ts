@@ -1,3 +1,4 @@
+import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import { describeCluster } from '../../mesh/invitation/described-cluster.ts';
 import { messageData, type SignedMessage } from '../../mesh/invitation/message.ts';
@@ -44,6 +45,7 @@ export interface PreparedInvite {
 /** Makes an invitation: its key, the message, and the Secret in which the key is to be kept. */
 export async function prepareInvite(flow: Flow, target: Target, options: InviteOptions): Promise<PreparedInvite> {
   const own = await readOwnMember(flow, target, options.endpoints);
+  requireSettledIdentity(own.snapshot);
   if (options.invited === own.identity.name) {
     throw new MeshctlError('Usage', `context "${target.client.context}" is cluster "${options.invited}" itself`, {
       hint: 'Invite the cluster that is to be joined with it; without --peer, any may accept.',

@@ -1,5 +1,4 @@
 import { hostPort, listEndpoints, requireEndpoints, splitHostPort } from '../../mesh/apiserver/endpoints.ts';
-import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import { requireSigner } from '../../mesh/certificates/authority.ts';
 import { requireCilium, requireIdentity } from '../../mesh/cilium/identity.ts';
 import { requireEnabled } from '../../mesh/connect/direction.ts';
@@ -23,7 +22,6 @@ export async function readOwnMember(
   );
   requireCilium(snapshot);
   requireEnabled([snapshot]);
-  requireSettledIdentity(snapshot);
   const identity = requireIdentity(snapshot);
   requireSigner(snapshot, 'a certificate for the other cluster');
   if (offered && offered.length > 0) {

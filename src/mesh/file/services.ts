@@ -6,6 +6,10 @@ import { type GlobalIntent, planGlobalService, serviceRef } from '../services/gl
 import { serviceKey } from '../services/services.ts';
 import type { FileService, MeshSpec } from './mesh-spec.ts';
 
+/** What has to be done before a file that names missing Services is applied: without it, nothing of the file is. */
+export const SERVICES_FIRST =
+  'Deploy the missing Services there first, or name in the file the clusters that have them.';
+
 /** The Services of one cluster that are global, or that the file names. */
 export interface ClusterServiceObjects {
   context: string;

@@ -41,6 +41,7 @@ export function ownMessage({ step, cluster }: SignedMessage, { context }: Place)
   return {
     reason: 'own-message',
     says: `the ${step} was made by this very cluster, "${cluster.name}" (context "${context}"): it is for the other owner`,
+    hint: 'Send it to them. Here, what they answer is accepted.',
   };
 }
 

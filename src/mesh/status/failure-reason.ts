@@ -241,7 +241,12 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   },
   'config-not-retrieved': {
     says: () => "the peer's cluster configuration has not been read: it is not published, or another cluster answers",
-    hint: (place) => kubectlCommand(serverPlace(place), ['logs', `deployment/${APISERVER}`, '-c', 'apiserver']),
+    // What agents read of a peer in their own cluster's etcd, KVStoreMesh has put there.
+    hint: (place) =>
+      kubectlCommand(serverPlace(place), [
+        ...['logs', `deployment/${APISERVER}`],
+        ...['-c', dialsOwnServer(place) ? 'kvstoremesh' : 'apiserver'],
+      ]),
   },
   'wrong-cluster': {
     says: () => "another cluster answers at the peer's address",

@@ -2,6 +2,7 @@ import { meshctlCommand } from '../../mesh/command-line.ts';
 import { counted, enumerated } from '../../mesh/counted.ts';
 import { countDifferences, type MeshDifferences, type Pair } from '../../mesh/file/differences.ts';
 import { sourceName } from '../../mesh/file/fault.ts';
+import { SERVICES_FIRST } from '../../mesh/file/services.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import type { UnreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { hintLines } from '../hint-lines.ts';
@@ -54,7 +55,8 @@ export function diffText(report: DiffReport, theme: Theme): string {
   const again = files.flatMap((file) => ['-f', file]);
   // What came by a pipe cannot be given once more by typing.
   const isTypeable = !files.includes('-');
-  const prunable = isTypeable && notInFile > 0;
+  const refused = differences.missingServices.length > 0;
+  const prunable = isTypeable && !refused && notInFile > 0;
   return [
     ...planBlocks({ steps }, theme),
     ...section('Not connected, which the file has:', missingLines(differences, theme)),
@@ -63,8 +65,11 @@ export function diffText(report: DiffReport, theme: Theme): string {
       ...(count > 0 ? [counted(count, 'difference')] : []),
       ...(notInFile > 0 ? [`${counted(notInFile, 'thing')} that no file has`] : []),
     ].join(', ')}.`,
-    ...(isTypeable ? [] : hintLines(pipeAgain(count, notInFile), theme, 2)),
-    ...(count > 0 && isTypeable ? hintLines(`Apply it: ${meshctlCommand('apply', {}, again)}`, theme, 2) : []),
+    ...(refused ? hintLines(SERVICES_FIRST, theme, 2) : []),
+    ...(isTypeable || refused ? [] : hintLines(pipeAgain(count, notInFile), theme, 2)),
+    ...(count > 0 && isTypeable && !refused
+      ? hintLines(`Apply it: ${meshctlCommand('apply', {}, again)}`, theme, 2)
+      : []),
     ...(prunable
       ? hintLines(`Remove what is in no file: ${meshctlCommand('apply', {}, [...again, '--prune'])}`, theme, 2)
       : []),
