@@ -78,6 +78,20 @@ describe.each(CASES)('a CA that signed none of the certificates in use, $title',
     expect(chosen.stdout).toContain('the remote-cert of mesh-1');
   });
 
+  it('is not rotated to without the peers that trust the one in use', async () => {
+    const secrets = () =>
+      JSON.stringify(one.store.list({ apiVersion: 'v1', kind: 'Secret', namespace: one.namespace }));
+    const before = secrets();
+    for (const more of [[], ['--older-than', '30d'], ['--dry-run'], ['--force-conflicts']]) {
+      const alone = await meshctl(['clustermesh', 'certs', 'rotate', '--context', 'mesh-1', ...more]);
+      expect(alone.exitCode, alone.stdout + alone.stderr).toBeGreaterThan(0);
+      if (way === BACK) continue;
+      expect(unwrapped(alone.stderr)).toContain('would be cut off by a new CA');
+      expect(unwrapped(alone.stderr)).toContain(`Renew what they hold together: ${OVER} or forget`);
+    }
+    expect(secrets()).toBe(before);
+  });
+
   it('is mended by what is printed', async () => {
     if (way === BACK) {
       const rotate = await meshctl(typed(OVER));

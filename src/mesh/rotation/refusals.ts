@@ -13,6 +13,15 @@ import { forgetIfSilent } from '../peers/silent-peers.ts';
 import { strangersTo } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
 
+/** What a run knows of the clusters that it does not reach. */
+interface Reach {
+  contexts: Contexts;
+  /** Contexts that the operator meant too, and that did not answer. */
+  silent?: readonly string[] | undefined;
+  /** Whether the run that goes together with them is one with --ca. */
+  ca: boolean;
+}
+
 /**
  * Peers that the run does not reach hold certificates of the former CA, and trust it.
  * @throws MeshctlError `Usage`, naming them; `ClusterUnreachable` where it may be they that do not answer
@@ -20,8 +29,7 @@ import { describeStrangers, unreadContexts } from './strangers.ts';
 export function requireAllPeers(
   changing: readonly Member[],
   members: readonly Member[],
-  contexts: Contexts,
-  silent: readonly string[] = [],
+  { contexts, silent = [], ca }: Reach,
 ): void {
   const lacking = changing.flatMap((member) => {
     const strangers = strangersTo(member, members);
@@ -53,7 +61,8 @@ export function requireAllPeers(
     );
   }
   const own = members.map((one) => one.snapshot.context);
-  const rotate = (context: readonly string[]) => meshctlCommand('clustermesh certs rotate', { context }, ['--ca']);
+  const rotate = (context: readonly string[]) =>
+    meshctlCommand('clustermesh certs rotate', { context }, ca ? ['--ca'] : []);
   const ofOthers = lacking.flatMap(({ member: { snapshot }, strangers: peers }) => {
     const theirs = peersOfOthers(snapshot);
     return peers.filter((peer) => theirs.includes(peer)).map((peer) => ({ context: snapshot.context, peer }));

@@ -3,11 +3,11 @@ import { caMark, podCaMark } from '../apiserver/pod-marks.ts';
 import type { CertificateFacts, CertificateSpec, TlsSecretFacts } from '../certificates/certificate.ts';
 import { certificateSpecs, clientSpec } from '../certificates/cluster-certificates.ts';
 import { certificateBlocks } from '../certificates/pem.ts';
-import { trustedBy } from '../certificates/trust.ts';
+import { isSameKey, trustedBy } from '../certificates/trust.ts';
 import { dialingSecret, dialsThroughKvstoremesh } from '../connect/direction.ts';
 import type { Member } from '../connect/member.ts';
 import { keyOf } from '../objects/kube-object.ts';
-import { REMOTE_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { REMOTE_CERT_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { secretText } from '../objects/secret-data.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { foreignOwnerOf } from '../peers/foreign-user.ts';
@@ -126,6 +126,15 @@ export function rotationStage(issuer: Member, members: readonly Member[]): Rotat
   // All is settled but the pods, which started with both.
   const mark = podCaMark(apiserverDeployment(issuer.snapshot));
   return mark?.startsWith(`${caMark(present)},`) ? 'replaced' : 'settled';
+}
+
+/**
+ * Whether the next certificate of a cluster's etcd is from another CA than the present one, by which peers know it: Secret
+ * cilium-ca holds one that has not signed it.
+ */
+export function switchesSigner({ snapshot: { ca, tlsSecrets } }: Member): boolean {
+  const server = tlsSecrets.get(SERVER_CERT_SECRET);
+  return ca !== undefined && server?.ca !== undefined && server.signedByCa && !isSameKey(server.ca, ca.certificate);
 }
 
 /** Whether a member logs in to this cluster with a certificate of its own CA, which is this one. */

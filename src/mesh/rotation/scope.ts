@@ -16,7 +16,7 @@ import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
 import { refuseCommonCredentials, requireAllPeers, requireFollowers, requirePeer } from './refusals.ts';
-import { certificatesFrom, rotationStage, strangersTo } from './rotated-certificates.ts';
+import { certificatesFrom, rotationStage, strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
 
 /** What the operator asks for. */
@@ -69,7 +69,11 @@ export function scopeRotation(
   const finished = goesOn ? inStage('settled') : [];
   const replaced = choice.ca ? members.filter((one) => stages.get(one) !== 'replaced' && !finished.includes(one)) : [];
   const changing = [...replaced, ...inStage('replaced')];
-  if (choice.peer === undefined) requireAllPeers(changing, members, contexts, choice.silent);
+  const { silent } = choice;
+  if (choice.peer === undefined) requireAllPeers(changing, members, { contexts, silent, ca: true });
+  // Without --ca too: the server's next certificate is from a CA that somebody else has put there.
+  const switching = members.filter((member) => !changing.includes(member) && switchesSigner(member));
+  requireAllPeers(switching, members, { contexts, silent, ca: choice.ca });
   if (replaced.length > 0) refuseCommonCredentials(members);
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
   const certificates = members.flatMap((member) => certificatesFrom(member, members));
