@@ -2,7 +2,7 @@ import { givenAuthorities } from '../flows/enable/enable.ts';
 import { applyMesh, clustersOfMesh, requireApplicable, targetsOf } from '../flows/file/apply-mesh.ts';
 import { differencesOf, inOrder } from '../flows/file/differences-of.ts';
 import type { FileMember } from '../flows/file/file-member.ts';
-import { type FileOptions, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
+import { type FileOptions, meshWarnings, type PreparedMesh, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
 import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
@@ -129,10 +129,8 @@ async function reportOf(
     ...prune.effects,
   ]);
   const warnings = [
-    ...drafts.flatMap(({ draft: { snapshot, doubts, warnings } }) =>
-      [...doubts, ...warnings].map((words) => `${snapshot.context}: ${words}`),
-    ),
-    ...connections.now.warnings,
+    ...drafts.flatMap(({ draft: { snapshot, doubts } }) => doubts.map((words) => `${snapshot.context}: ${words}`)),
+    ...meshWarnings(prepared),
     ...prune.warnings,
     ...foreignObjectNotes(steps),
     ...(flags.prune ? [] : staying(context, flags, prepared)),

@@ -1,5 +1,5 @@
 import { differencesOf } from '../flows/file/differences-of.ts';
-import { prepareMesh } from '../flows/file/prepare-mesh.ts';
+import { meshWarnings, prepareMesh } from '../flows/file/prepare-mesh.ts';
 import { countDifferences } from '../mesh/file/differences.ts';
 import { type DiffReport, diffData, diffJunit, diffText } from '../views/file/diff-view.ts';
 import { printable } from '../views/printable.ts';
@@ -9,6 +9,7 @@ import { withFileClusters } from './file/file-clusters.ts';
 import { othersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
+import { namingContexts } from './targets/contexts-of-clusters.ts';
 import { unreachableData, withUnanswered } from './targets/several-clusters.ts';
 
 /** Nothing is waited for. */
@@ -32,6 +33,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>):
       differences: differencesOf(prepared),
       unreachable: printable(unreachableData(missing)),
     };
+    for (const words of await namingContexts(context, flags, meshWarnings(prepared))) context.progress.warn(words);
     const { differences, notInFile } = countDifferences(report.differences);
     const result: CommandResult = {
       kind: 'MeshDiff',

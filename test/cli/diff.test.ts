@@ -37,6 +37,17 @@ describe('diff', () => {
     expect(result.exitCode).toBe(0);
   });
 
+  it('warns as apply does of what no file can say: a CA that is lost', async () => {
+    const ref = refs.secret('cilium-ca');
+    const { resourceVersion: _version, uid: _uid, ...metadata } = store(0).get(ref)?.metadata ?? { name: '' };
+    const before = store(0).get(ref);
+    store(0).delete(ref);
+    const told = await diff(BOTH);
+    if (before) store(0).create({ ...before, metadata });
+    expect(told).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('cilium-ca is missing') });
+    expect((await diff(BOTH)).stderr).not.toContain('⚠');
+  });
+
   it('finds a field that was changed by hand, an option that was chosen before, and a connection that is missing', async () => {
     store(0).update(refs.service('clustermesh-apiserver'), (service) => {
       service.metadata.annotations = { ...service.metadata.annotations, 'example.net/by-hand': 'yes' };

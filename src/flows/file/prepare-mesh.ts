@@ -204,3 +204,11 @@ async function draftAll(
   const others = await options.readOthers();
   return made.map((one) => draftOf(one, others));
 }
+
+/** What is to be said of clusters and connections whether anything is to be written or not. */
+export function meshWarnings({ drafts, connections }: PreparedMesh): string[] {
+  return [
+    ...drafts.flatMap(({ draft: { snapshot, warnings } }) => warnings.map((words) => `${snapshot.context}: ${words}`)),
+    ...connections.now.warnings,
+  ];
+}
