@@ -43,6 +43,13 @@ describe.skipIf(missingProgram('kubectl', 'version', '--client'))('kubectl on a 
     await meshctl.ok(waitForStatus('mesh-1', '2m'));
   });
 
+  it('takes the manifests of what meshctl made beside meshctl: the same values are no conflict', async () => {
+    const { stdout: manifests } = await meshctl.ok(enable('mesh-2', '--dry-run', '-o', 'manifests'));
+    const applied = await kubectl('--context mesh-2 apply --server-side -f -', manifests);
+    expect(applied).toContain('deployment.apps/clustermesh-apiserver serverside-applied');
+    expect((await meshctl.ok(enable('mesh-2', '--dry-run'))).stdout).not.toMatch(/^ +[-+~] /m);
+  });
+
   it('sees what meshctl made', async () => {
     expect(await kubectl('rollout status deploy/clustermesh-apiserver --timeout 10s')).toContain(
       'successfully rolled out',

@@ -3,7 +3,7 @@ import { renderClusterMesh } from '../../manifests/render.ts';
 import { replicasOf, servesNobody } from '../../mesh/apiserver/deployment.ts';
 import { serviceEndpoints } from '../../mesh/apiserver/endpoints.ts';
 import { addressNotGiven } from '../../mesh/apiserver/given-address.ts';
-import { withOmittedDefaults } from '../../mesh/apiserver/omitted-defaults.ts';
+import { withFieldRefVersions, withOmittedDefaults } from '../../mesh/apiserver/omitted-defaults.ts';
 import { withService } from '../../mesh/apiserver/planned-service.ts';
 import { podMarks, requireOwnIdentity, withPodMarks } from '../../mesh/apiserver/pod-marks.ts';
 import { requireRolling } from '../../mesh/apiserver/stall.ts';
@@ -158,7 +158,8 @@ export function draftFrom(
     restricted: enforcedLevel(snapshot) === 'restricted',
   });
   const liveOf = (object: KubeObject) => snapshot.objects.get(keyOf(refOf(object)));
-  const rendered = withOmittedDefaults(withUsers(unmarked, usersToRestore(snapshot, others)), liveOf);
+  const whole = withFieldRefVersions(withUsers(unmarked, usersToRestore(snapshot, others)));
+  const rendered = withOmittedDefaults(whole, liveOf);
   const live = { context: snapshot.context, of: liveOf };
   refuseHiddenChoices(rendered, options, live, options.again);
   const set = applySettings(rendered, options, live);

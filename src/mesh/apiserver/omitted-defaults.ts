@@ -30,3 +30,22 @@ export function withOmittedDefaults(
     return { ...object, spec: { ...spec, ...(ports ? { ports } : {}) } };
   });
 }
+
+/**
+ * Objects whose `fieldRef` says its version, which charts leave to the API server. Server-side apply takes this field as a whole
+ * (`structType=atomic`), so that a second manager with the same manifest would want another value than the one that is there.
+ */
+export function withFieldRefVersions(objects: readonly KubeObject[]): KubeObject[] {
+  return objects.map((object) => completed(object) as KubeObject);
+}
+
+function completed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(completed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      key === 'fieldRef' ? { apiVersion: 'v1', ...(inner as object) } : completed(inner),
+    ]),
+  );
+}
