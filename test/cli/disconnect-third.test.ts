@@ -109,6 +109,8 @@ describe('a disconnect of two clusters', () => {
       expect(stderr).toContain('context "mesh-3": its clustermesh-apiserver runs as "mesh-3"');
       expect(stderr).toContain(`--patch '{"data":{"cluster-name":"mesh-3"}}'`);
     }
+    const all = (await meshctl(['clustermesh', 'disconnect', '--all', '--yes'])).stderr;
+    expect(all).not.toContain('make everything follow');
     // Of what is left pointing there, the former name is the one that its peers know.
     const { stderr } = await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-3', '--dry-run']);
     expect(stderr).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-3\n');

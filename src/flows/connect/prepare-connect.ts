@@ -56,7 +56,7 @@ export async function prepareConnect(
   for (const snapshot of snapshots) requireCilium(snapshot);
   requireEnabled(snapshots);
   const findings = await judgeMesh(flow, targets, snapshots, options);
-  for (const snapshot of snapshots) requireSettledIdentity(snapshot);
+  for (const snapshot of snapshots) requireSettledIdentity(snapshot, snapshots);
   const members = membersOf(snapshots, request, options);
   const [sourceMember, others] = source ? [members[0], members.slice(1)] : [undefined, members];
   const asked = dialsOf(mode, sourceMember, others);

@@ -217,7 +217,8 @@ export function prepareParting(
 ): PreparedDisconnect {
   requireUsersFile([...new Set(dials.flat())].flatMap(({ snapshot }) => snapshot ?? []));
   const pairs = dials.filter(([client, server]) => client.snapshot && server.snapshot);
-  for (const { snapshot } of new Set(pairs.flat())) if (snapshot) requireSettledName(snapshot);
+  const paired = [...new Set(pairs.flat())].flatMap(({ snapshot }) => snapshot ?? []);
+  for (const snapshot of paired) requireSettledName(snapshot, [...paired, ...others]);
   const partings = partingsOf(dials);
   // Of a client out of reach nobody knows.
   const there = dials.filter((dial) => !dial[0].snapshot || isDialThere(dial));

@@ -35,7 +35,8 @@ export async function exportClusters(flow: Flow, targets: readonly Target[], par
     flow.progress.warn(`context "${context}" is left out: Cluster Mesh is not enabled there`);
   }
   const serving = read.filter((one) => !bare.includes(one));
-  for (const { snapshot } of serving) requireSettledName(snapshot);
+  const snapshots = serving.map(({ snapshot }) => snapshot);
+  for (const snapshot of snapshots) requireSettledName(snapshot, snapshots);
   return exportMesh(serving);
 }
 

@@ -60,7 +60,8 @@ export async function prepareRotation(
         : { targets, members: await readMembers(targets, options.parallel), failed: [] },
   );
   const silent = [...(options.silent ?? []), ...found.failed.map(({ context }) => context)];
-  for (const { snapshot } of members) requireSettledIdentity(snapshot);
+  const snapshots = members.map(({ snapshot }) => snapshot);
+  for (const snapshot of snapshots) requireSettledIdentity(snapshot, snapshots);
   const strangers = [...new Set(members.flatMap((member) => strangersTo(member, members)))];
   const contexts = strangers.length > 0 ? await options.contextsOf?.(strangers) : undefined;
   const scope = scopeRotation(members, { ...options, silent }, flow.now(), contexts);

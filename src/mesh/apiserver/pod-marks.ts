@@ -96,15 +96,16 @@ export function saysOutdated({ runs, wanted }: OutdatedIdentity): string {
 
 /**
  * Refuses a cluster whose certificates would be issued for another name than its programs run with.
+ * @param others further clusters, as far as they were read: one of them may have that name
  * @throws MeshctlError `ClusterIdentity`
  */
-export function requireSettledIdentity(snapshot: ClusterSnapshot): void {
+export function requireSettledIdentity(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): void {
   const outdated = outdatedIdentity(snapshot);
   if (!outdated) return;
   const { context, namespace } = snapshot;
   const message = `context "${context}": its clustermesh-apiserver ${saysOutdated(outdated)}`;
   throw new MeshctlError('ClusterIdentity', message, {
-    hint: settleIdentity(snapshot),
+    hint: settleIdentity(snapshot, others),
     details: { context, object: `ConfigMap ${namespace}/${CILIUM_CONFIG}` },
   });
 }
@@ -114,9 +115,9 @@ export function requireSettledIdentity(snapshot: ClusterSnapshot): void {
  * be told to forget somebody else.
  * @throws MeshctlError `ClusterIdentity`
  */
-export function requireSettledName(snapshot: ClusterSnapshot): void {
+export function requireSettledName(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[] = []): void {
   const { name } = identityOf(snapshot.ciliumConfig ?? {});
-  if (formerName(snapshot, { name }) !== undefined) requireSettledIdentity(snapshot);
+  if (formerName(snapshot, { name }) !== undefined) requireSettledIdentity(snapshot, others);
 }
 
 /**
