@@ -51,6 +51,18 @@ describe('an invitation', () => {
     expect(await id(a)).not.toBe(own);
   });
 
+  it('that the inviter revoked after all messages is told by who is refused, and ends here too by what is printed', async () => {
+    await two.save('invitation.yaml', good(await a(mesh('invite'))));
+    await two.save('reply.yaml', good(await accept(b, 'invitation.yaml', '-y')));
+    await two.save('confirmation.yaml', good(await accept(a, 'reply.yaml', '-y')));
+    good(await a(mesh('invitations', 'revoke', await id(a), '-y')));
+    const failed = await accept(b, 'confirmation.yaml', '-y', '--wait-duration', '3s');
+    expect(failed.exitCode).toBe(1);
+    const printed = /they have revoked [\s\S]*meshctl (clustermesh invitations revoke .*)$/m.exec(failed.stderr)?.[1];
+    good(await b([...(printed ?? '').split(' '), '-y']));
+    expect((await b(mesh('status'))).stdout).not.toContain('invitation');
+  });
+
   it('leaves nothing behind where its address leads nowhere, and shuts out whom it let in when it is revoked', async () => {
     await two.save('invitation.yaml', good(await a(mesh('invite'))));
     await two.save('reply.yaml', good(await accept(b, 'invitation.yaml', '-y', '--endpoint', '203.0.113.9:2379')));

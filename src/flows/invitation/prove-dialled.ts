@@ -28,7 +28,7 @@ const AFTER_DRAIN = `In KVStoreMesh, ${RETAKES}: wait, then accept the same mess
  */
 export async function proveDialled(
   flow: Flow,
-  { target, own, peer, renewedSerial }: PreparedAccept,
+  { target, own, peer, message, renewedSerial }: PreparedAccept,
   { proofMs, parallel }: { proofMs: number; parallel: number },
 ): Promise<string[]> {
   const { name } = peer.identity;
@@ -59,7 +59,7 @@ export async function proveDialled(
           const problem = await problemWith(flow, target, report, name);
           throw problem && isNotTakenUp(problem)
             ? notThrough({ target, own, peer }, 'KVStoreMesh has not taken it up', AFTER_DRAIN)
-            : notThrough({ target, own, peer }, problem?.message);
+            : notThrough({ target, own, peer }, problem?.message, mendOfProblem(problem, context, message.id));
         }
         if (renewedSerial === undefined) return [];
         const serials = await presentedSerials(flow, target, dialsThroughKvstoremesh(own.snapshot), name);
@@ -88,13 +88,23 @@ async function problemWith(
   return ofPeer.find(isNotTakenUp) ?? ofPeer[0];
 }
 
+const OTHER_OWNER =
+  'Check that the address is open from here and that the other owner has done their part, then accept the same message again.';
+
+/** Who is refused although all messages were accepted has been shut out since. */
+function mendOfProblem(problem: StatusProblem | undefined, context: string, id: string): string {
+  if (problem?.class !== 'permission-denied') return OTHER_OWNER;
+  const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+  return `Ask the other owner whether they have revoked the invitation, or disconnected since; if not, accept the same message again, and if they have, end it here too: ${revoke}`;
+}
+
 const isNotTakenUp = ({ component, class: kind }: StatusProblem) =>
   component === 'kvstoremesh' && kind === 'not-configured';
 
 function notThrough(
   { target, own, peer }: Pick<PreparedAccept, 'target' | 'own' | 'peer'>,
   why: string | undefined,
-  hint = 'Check that the address is open from here and that the other owner has done their part, then accept the same message again.',
+  hint = OTHER_OWNER,
 ) {
   const { context } = target.client;
   const { name } = peer.identity;
