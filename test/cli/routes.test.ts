@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
-import type { Meshctl } from '../support/e2e-cli.ts';
+import { connect, enable, type Meshctl } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import type { TestSandbox } from '../support/sandbox-mesh.ts';
 
@@ -10,7 +10,7 @@ let meshctl: Meshctl;
 const BOTH = ['--context', 'mesh-1,mesh-2'];
 
 beforeAll(async () => {
-  ({ sandbox, meshctl } = await startConnectedMesh());
+  ({ sandbox, meshctl } = await startConnectedMesh({ clusters: 3 }));
   await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
 });
 
@@ -45,6 +45,21 @@ describe('routes', () => {
     expect(stdout).not.toContain('-.->');
     const svg = await meshctl.ok(['clustermesh', 'routes', ...BOTH, '-o', 'svg']);
     expect(svg.stdout).toMatch(/^<svg [\s\S]+<\/svg>\n$/);
+  });
+});
+
+describe('routes of a mesh in which not all are peers', () => {
+  it('are complete without those of clusters that are not dialled, as chosen', async () => {
+    await meshctl.ok(enable('mesh-3'));
+    await meshctl.ok(connect('mesh-3', 'mesh-1', '--connection-mode', 'unicast'));
+    await untilHealthy(sandbox, ['mesh-3']);
+    const all = ['clustermesh', 'routes', '--all'];
+    const { stdout } = await meshctl.ok(all);
+    expect(stdout).toContain('✅ All 6 nodes have a route to every remote pod range');
+    expect(stdout).toContain('Not dialled, and skipped: mesh-1 → mesh-3, mesh-2 → mesh-3, mesh-3 → mesh-2\n');
+    expect(jsonOf(await meshctl.ok([...all, '-o', 'json']))).toMatchObject({ complete: true, unpaired: { length: 3 } });
+    // Who asks for two that are no peers is not told that all is well.
+    expect(await meshctl(['clustermesh', 'routes', '--context', 'mesh-2,mesh-3'])).toMatchObject({ exitCode: 1 });
   });
 });
 

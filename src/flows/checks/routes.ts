@@ -6,6 +6,7 @@ import { podCidrsOf } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -72,6 +73,7 @@ export async function readMeshRoutes(
           nodes,
         })),
         routes: perCluster.flatMap(({ routes }) => routes),
+        ...unpairedAmong(snapshots),
         ...(snapshots.some(({ ciliumConfig }) => usesBgp(ciliumConfig))
           ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) }
           : {}),
@@ -80,6 +82,24 @@ export async function readMeshRoutes(
       return { complete: isComplete(report), ...report };
     },
   );
+}
+
+function unpairedAmong(snapshots: readonly ClusterSnapshot[]): Pick<RoutesReport, 'unpaired'> {
+  const unpaired = snapshots.flatMap((own) =>
+    snapshots
+      .filter((other) => other !== own && isUnpaired(own, other))
+      .map((other): [string, string] => [clusterNameOf(own), clusterNameOf(other)]),
+  );
+  return unpaired.length > 0 ? { unpaired } : {};
+}
+
+/**
+ * Whether a cluster is not to have a tunnel to another one: it dials others. One that dials nobody is yet to be connected, and
+ * with native routing routes are there whoever dials whom.
+ */
+function isUnpaired(own: ClusterSnapshot, other: ClusterSnapshot): boolean {
+  const peers = configuredPeers(own);
+  return isTunnel(own) && peers.length > 0 && !peers.includes(clusterNameOf(other));
 }
 
 async function look(flow: Flow, target: Target, { parallel, nodeTimeoutMs }: RoutesOptions): Promise<Seen> {
@@ -115,7 +135,7 @@ async function routesOfCluster(
           ...session,
         }));
         const routes = snapshots
-          .filter((other) => other !== own)
+          .filter((other) => other !== own && !isUnpaired(own, other))
           .flatMap((other) => {
             const to = clusterNameOf(other);
             const tunnel = isTunnel(own) ? { connected: connected.get(agent.node)?.has(to) === true } : undefined;

@@ -34,6 +34,8 @@ export interface RoutesReport {
   complete: boolean;
   clusters: { context: string; name: string; mode: 'tunnel' | 'native'; podCidrs: number; nodes: number }[];
   routes: RouteToPods[];
+  /** Clusters that dial others and not this one, as chosen, so that no tunnel is to lead there: `[from, to]`, by name. */
+  unpaired?: [string, string][] | undefined;
   /** The BGP sessions of nodes, where Cilium speaks BGP. */
   bgpPeers?: { from: string; node: string; peer: string; state: string }[] | undefined;
   /** Clusters that could not be asked. */
@@ -44,10 +46,15 @@ export interface RoutesReport {
  * Pairs of clusters, by name, of which no route was judged: the one has no agent that runs, or no pod range of the other is
  * known.
  */
-export function unjudgedPairs({ clusters, routes }: Pick<RoutesReport, 'clusters' | 'routes'>): [string, string][] {
+export function unjudgedPairs({
+  clusters,
+  routes,
+  unpaired = [],
+}: Pick<RoutesReport, 'clusters' | 'routes' | 'unpaired'>): [string, string][] {
   return clusters.flatMap((from) =>
     clusters
       .filter((to) => to !== from && !routes.some((route) => route.from === from.name && route.to === to.name))
+      .filter((to) => !unpaired.some(([one, other]) => one === from.name && other === to.name))
       .map((to): [string, string] => [from.name, to.name]),
   );
 }

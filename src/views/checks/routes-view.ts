@@ -12,6 +12,8 @@ export function routesText(report: RoutesReport, theme: Theme): string {
   const table = tableLines([head.map((text) => ({ text, style: theme.bold })), ...rowsOf(report, theme)]);
   const lines = [...headLines(report, theme), ...(routes.length > 0 ? table : [])];
   lines.push(...skippedWords(report).map((says) => `${theme.warn('⚠️ ')} ${says}`));
+  const { unpaired = [] } = report;
+  if (unpaired.length > 0) lines.push(theme.dim(`Not dialled, and skipped: ${unpaired.map(arrowed).join(', ')}`));
   return [...lines, ...unreachableLines(unreachable, theme)].join('\n');
 }
 
@@ -27,6 +29,8 @@ export function routesNotes(report: RoutesReport): string[] {
   const [words = '', ...skipped] = [says, ...skippedWords(report)].map((text) => text.replaceAll(' → ', ' to '));
   return [...(level === 'ok' ? [] : [next === undefined ? words : `${words} → ${next}`]), ...skipped];
 }
+
+const arrowed = ([from, to]: readonly [string, string]): string => `${from} → ${to}`;
 
 function skippedWords(report: RoutesReport): string[] {
   if (report.clusters.length < 2) return [];
