@@ -117,7 +117,7 @@ describe('enable stops, says what to do, and goes on at the next run', () => {
       'context "mesh-1": cannot apply ClusterRole clustermesh-apiserver: user "jane" may not patch clusterroles',
     );
     expect(stderr).toContain(
-      'create clusterrole meshctl-patch-clusterroles --verb=patch --resource=clusterroles.rbac.authorization.k8s.io && ',
+      'create clusterrole meshctl-patch-clusterroles --verb=patch --resource=clusterroles.rbac.authorization.k8s.io --dry-run=client -o yaml | ',
     );
     await expectConverged();
   });

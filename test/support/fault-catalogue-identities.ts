@@ -1,5 +1,7 @@
 import type { FaultEntry } from './fault.ts';
+import { ONE } from './fault-mesh.ts';
 import { configure, neverJoined, restartApiserver } from './fault-parts.ts';
+import { eventually } from './sandbox-mesh.ts';
 
 const COMMON = {
   connect: 'Incompatible',
@@ -13,8 +15,16 @@ export const IDENTITY_FAULTS: readonly FaultEntry[] = [
     ...COMMON,
     id: 'one-name-before-connect',
     what: 'two clusters have one name, and were never connected',
-    arrange: (mesh) => {
+    arrange: async (mesh) => {
       neverJoined(mesh);
+      // Agents speak of a peer until they have noticed: that is the mesh before it.
+      const status = ['clustermesh', 'status', '--context', ONE, '-o', 'json'];
+      await eventually(
+        () => mesh.meshctl(status),
+        ({ stdout }) => !stdout.includes('mesh-2'),
+        'mesh-1 speaks of no peer',
+        { pollMs: 100 },
+      );
       configure(mesh.two, { 'cluster-name': 'mesh-1' });
     },
     status: ['identity-outdated'],
