@@ -52,6 +52,7 @@ afterAll(() => clusters.close());
 describe('service global', () => {
   it.each([
     ['kubernetes', {}, 'leads pods to the API server of their own cluster'],
+    ['dns', { 'k8s-app': 'kube-dns' }, 'answers for the names of this very cluster'],
     ['own-etcd', { 'k8s-app': 'clustermesh-apiserver' }, 'leads agents and peers to the etcd of this very cluster'],
   ])(
     'refuses a Service that each cluster has for itself, and tells of one that is global: %s',

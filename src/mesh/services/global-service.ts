@@ -65,7 +65,7 @@ function refuseOwnClusterOnly(ref: ObjectRef, sites: readonly ServiceSite[]): vo
     const why = live && ownClusterOnly({ namespace, name, selector: serviceSpec(live).selector });
     if (!why || readSharing(live.metadata.annotations).global) continue;
     throw new MeshctlError('Rejected', `context "${context}": ${describeRef(ref)} ${why}`, {
-      hint: 'Global, it would lead them into other clusters too, which do not let them in.',
+      hint: 'Global, it would lead into other clusters too, which do not let them in or answer for themselves.',
       details: { context, object: describeRef(ref) },
     });
   }

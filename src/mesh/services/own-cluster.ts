@@ -13,6 +13,10 @@ export interface ServicePlace {
  */
 export function ownClusterOnly({ namespace, name, selector = {} }: ServicePlace): string | undefined {
   if (namespace === 'default' && name === 'kubernetes') return 'leads pods to the API server of their own cluster';
-  const [label = '', value] = APISERVER_SELECTOR.split('=');
-  return selector[label] === value ? 'leads agents and peers to the etcd of this very cluster' : undefined;
+  const has = (label: string) => Object.entries(selector).some(([key, value]) => `${key}=${value}` === label);
+  if (has(APISERVER_SELECTOR)) return 'leads agents and peers to the etcd of this very cluster';
+  return has(DNS_SELECTOR) ? 'answers for the names of this very cluster' : undefined;
 }
+
+/** The cluster's DNS, kube-dns or CoreDNS, whoever installed it. */
+const DNS_SELECTOR = 'k8s-app=kube-dns';
