@@ -14,6 +14,8 @@ export function withFlagsForWords(command: CommandSpec | undefined, argv: readon
   const options = optionsOf(command);
   const names = options.map(flagNameOf);
   const [flags, words] = partsOf(options, argv.slice(path.length));
+  // A variable that is not set: it names no cluster, wherever it stands.
+  if (words.includes('')) return undefined;
   const isGiven = (name: string) => flags.some((flag) => flag === name || flag.startsWith(`${name}=`));
   const line = (...added: string[]) => meshctlCommand(path.join(' '), {}, [...added, ...flags]);
   if (names.includes('--filename')) return line(...words.flatMap((word) => ['-f', word]));

@@ -20,12 +20,27 @@ function respelt(options: readonly OptionSpec[], word: string): string[] {
   if (meant) return [value === undefined ? String(flagNameOf(meant)) : `${flagNameOf(meant)}=${value}`];
   if (name === '--wait' && value !== 'false' && waitsAnyway(options)) return [];
   if (value !== 'true' && value !== 'false') return [word];
-  const isSwitch = (flag: string) =>
-    options.some((option) => flagNameOf(option) === flag && !/[<[]/.test(option.flags));
-  const off = name.replace(/^--/, '--no-');
-  if (isSwitch(off)) return value === 'false' ? [off] : [];
-  if (!isSwitch(name)) return [word];
+  const off = offOf(name);
+  if (isSwitch(options, off)) return value === 'false' ? [off] : [];
+  if (!isSwitch(options, name)) return [word];
   return value === 'true' ? [name] : [];
+}
+
+/** Whether a flag takes no value. */
+function isSwitch(options: readonly OptionSpec[], flag: string): boolean {
+  return options.some((option) => flagNameOf(option) === flag && !/[<[]/.test(option.flags));
+}
+
+const offOf = (name: string): string => name.replace(/^--/, '--no-');
+
+/** Why a switch does not take a value; undefined for every other flag. @param word as it was typed */
+export function switchRefusal(command: CommandSpec | undefined, word: string): MeshctlError | undefined {
+  const [name, value] = split(word);
+  const options = command ? optionsOf(command) : [];
+  if (value === undefined || ![name, offOf(name)].some((flag) => isSwitch(options, flag))) return undefined;
+  return new MeshctlError('Usage', `${name}: "${value}" is not one of true, false`, {
+    hint: `Give ${name} alone, or ${name}=false.`,
+  });
 }
 
 /** Whether a command waits for what it has done, so that nobody need ask for it, and nobody can do without. */

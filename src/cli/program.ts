@@ -9,7 +9,7 @@ import { commandOf, withGroupNames } from './flags-first.ts';
 import { HELP_FORMAT, topicsText, USUAL_WIDTH } from './help-format.ts';
 import { withFlagsForWords, withOneContextFlag } from './misplaced-words.ts';
 import { combinedError, createOption, helpOption, inGroups, missing, notAmong } from './options.ts';
-import { waitingRefusal } from './other-spellings.ts';
+import { switchRefusal, waitingRefusal } from './other-spellings.ts';
 import { suggestCommands } from './suggest-command.ts';
 import type { Host } from './terminal/host.ts';
 
@@ -63,7 +63,11 @@ export async function parseCommandLine(
     if (thrown.code === 'commander.missingArgument') throw missingWord(command, message);
     const [, unknown = ''] = /^unknown option '(\S+)'/.exec(message) ?? [];
     const hint = withOneContextFlag(command, unknown, argv) ?? 'Add --help to see the options.';
-    throw waitingRefusal(command, unknown) ?? new MeshctlError('Usage', message, { hint });
+    throw (
+      waitingRefusal(command, unknown) ??
+      switchRefusal(command, unknown) ??
+      new MeshctlError('Usage', message, { hint })
+    );
   }
 }
 
@@ -128,7 +132,7 @@ function createProgram(specs: readonly LoadableCommand[], around: Surroundings, 
     .version(texts.version, VERSION_FLAG.flags, VERSION_FLAG.description)
     .helpCommand(false);
   for (const spec of specs) addCommand(program, spec, around, onFound);
-  program.addCommand(helpCommand(program));
+  program.addCommand(helpCommand(program, specs, texts));
   forEachCommand(program, (command) => configure(command, host));
   return program;
 }
@@ -182,7 +186,7 @@ function countFlags(command: Command, specs: readonly OptionSpec[]): void {
 }
 
 /** `help clustermesh enable`; commander's own knows one word. */
-function helpCommand(program: Command): Command {
+function helpCommand(program: Command, specs: readonly LoadableCommand[], texts: ProgramTexts): Command {
   return new Command('help')
     .description('show help for a command')
     .argument('[command...]', 'its words, e.g. clustermesh enable')
@@ -191,7 +195,7 @@ function helpCommand(program: Command): Command {
         (group, word) => group?.commands.find((one) => one.name() === word || one.aliases().includes(word)),
         program,
       );
-      if (!found) throw new MeshctlError('Usage', `unknown command '${words.join(' ')}'`, { hint: 'meshctl --help' });
+      if (!found) throw unknownCommand(specs, texts, [...words, '--help'], `unknown command '${words.join(' ')}'`);
       found.outputHelp();
     });
 }

@@ -13,7 +13,8 @@ export async function run(
 ): Promise<CommandResult> {
   const page = await readPackageFile(context, EXPLANATIONS_PAGE);
   const all = explanationsIn(page);
-  const wanted = ids === undefined ? undefined : parseList(ids);
+  const spelt = (text: string) => all.find(({ id }) => id.toLowerCase() === text.toLowerCase())?.id ?? text;
+  const wanted = ids === undefined ? undefined : parseList(ids).map(spelt);
   requireKnown(
     'id',
     wanted ?? [],

@@ -138,7 +138,8 @@ function nearest(text: string, known: readonly string[]): string[] {
 
 /** How much two words are alike, 0 to 1: the share of the pairs of letters that both have. */
 export function likeness(one: string, other: string): number {
-  const pairs = (word: string) => new Set([...word].slice(1).map((letter, index) => `${word[index]}${letter}`));
+  const pairs = (word: string) =>
+    new Set([...word].slice(1).map((letter, index) => `${word[index]}${letter}`.toLowerCase()));
   const [first, second] = [pairs(one), pairs(other)];
   return (2 * [...first].filter((pair) => second.has(pair)).length) / (first.size + second.size || 1);
 }
