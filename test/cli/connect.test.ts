@@ -235,6 +235,7 @@ describe('validation', () => {
 
 describe('disconnect', () => {
   it('says of clusters that are not connected only that there is nothing to do', async () => {
+    expect(jsonOf(await disconnect('--all', '--yes', '-o', 'json'))).toMatchObject({ disconnected: [] });
     const idle = await disconnect('--all', '--yes');
     expect([idle.exitCode, idle.stdout]).toEqual([0, '✅ Nothing to do: they are not connected\n']);
     expect(idle.stderr).not.toMatch(/Taking|shut out|verified/);
@@ -277,6 +278,7 @@ describe('disconnect', () => {
     );
     const forced = await disconnect(...argv, '--force');
     expect(forced.exitCode, forced.stderr).toBe(0);
+    expect(forced.stdout).toContain('⚠️  Disconnected, but it was not told in context "mesh-3", which did not answer\n');
     expect(forced.stderr).toContain('meshctl clustermesh disconnect --context mesh-3 --peer mesh-1');
     expect(forced.stderr).toContain(
       'context "mesh-1" refuses "mesh-3" once etcd has lost the user, but a connection that is still open keeps receiving what it watches\n  → to end it too: kubectl --context mesh-1 -n kube-system rollout restart deployment/clustermesh-apiserver',

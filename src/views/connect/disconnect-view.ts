@@ -8,10 +8,12 @@ export interface PartedClusters {
   steps: readonly CountedStep[];
   /** Whether it was seen to have taken effect, as far as that was to be looked at. */
   verified: boolean;
+  /** Contexts of clusters that were told nothing. */
+  unreached: readonly string[];
 }
 
 /** The result of `clustermesh disconnect`. */
-export function disconnectText({ parted, steps, verified }: PartedClusters, theme: Theme): string {
+export function disconnectText({ parted, steps, verified, unreached }: PartedClusters, theme: Theme): string {
   const counts = countActions(steps);
   const unseen = 'that it has taken effect everywhere could not be verified';
   if (counts.keep === steps.length) {
@@ -27,5 +29,9 @@ export function disconnectText({ parted, steps, verified }: PartedClusters, them
         ? `  • ${theme.bold(dial.from)} and ${theme.bold(dial.to)}`
         : `  • ${theme.bold(dial.from)} does not dial ${theme.bold(dial.to)} any more`,
     );
-  return [verified ? '✅ Disconnected' : `⚠️  Disconnected, but ${unseen}`, ...lines, objects].join('\n');
+  const silent = unreached.map((context) => `"${context}"`).join(', ');
+  const missed = `it was not told in context${unreached.length === 1 ? '' : 's'} ${silent}, which did not answer`;
+  const doubts = [...(verified ? [] : [unseen]), ...(unreached.length > 0 ? [missed] : [])];
+  const head = doubts.length === 0 ? '✅ Disconnected' : `⚠️  Disconnected, but ${doubts.join('; ')}`;
+  return [head, ...lines, objects].join('\n');
 }

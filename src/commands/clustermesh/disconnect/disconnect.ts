@@ -80,14 +80,17 @@ async function carryOut(
   await confirmPlan(context, { steps: planned, effects }, agreement);
   const { steps, verified, ...outcome } = await disconnectClusters(context, prepared, options);
   const { parted, warnings } = printable(outcome);
+  const reached = agreement.planned.map(({ target }) => target);
+  const unreached = prepared.targets.filter((one) => !reached.includes(one)).map(({ client }) => client.context);
   return {
     kind: 'DisconnectResult',
     data: {
       disconnected: parted,
+      ...(unreached.length > 0 ? { unreached } : {}),
       steps: steps.map((step) => ({ cluster: step.cluster, ...stepData(step) })),
       warnings,
     },
-    text: (theme) => disconnectText({ parted, steps, verified }, theme),
+    text: (theme) => disconnectText({ parted, steps, verified, unreached }, theme),
     exitCode: verified ? 0 : 1,
   };
 }
