@@ -99,7 +99,7 @@ async function carryOut(
     proofMs: PROOF_MS,
     rollback: flags.rollback,
     mend: context.again(),
-    agree: (steps, effects) => confirmCuts(context, { steps, effects }, agreement),
+    agree: (steps, effects, planned) => confirmCuts(context, { steps, effects }, { yes: flags.yes, planned }),
   });
   return resultOf(flags, prepared, applied, members);
 }

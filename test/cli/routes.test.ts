@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { dataOf } from '../../src/mesh/objects/secret-data.ts';
+import { edit } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { connect, enable, type Meshctl } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
-import type { TestSandbox } from '../support/sandbox-mesh.ts';
+import { eventually, found, refs, type TestSandbox } from '../support/sandbox-mesh.ts';
 
 let sandbox: TestSandbox;
 let meshctl: Meshctl;
@@ -55,11 +58,35 @@ describe('routes of a mesh in which not all are peers', () => {
     await untilHealthy(sandbox, ['mesh-3']);
     const all = ['clustermesh', 'routes', '--all'];
     const { stdout } = await meshctl.ok(all);
-    expect(stdout).toContain('✅ All 6 nodes have a route to every remote pod range');
-    expect(stdout).toContain('Not dialled, and skipped: mesh-1 → mesh-3, mesh-2 → mesh-3, mesh-3 → mesh-2\n');
+    expect(stdout).toContain('✅ All 6 nodes have a route to every pod range of their peers');
+    expect(stdout).toContain('Not to be connected, and skipped: mesh-1 → mesh-3, mesh-2 → mesh-3, mesh-3 → mesh-2\n');
     expect(jsonOf(await meshctl.ok([...all, '-o', 'json']))).toMatchObject({ complete: true, unpaired: { length: 3 } });
     // Who asks for two that are no peers is not told that all is well.
-    expect(await meshctl(['clustermesh', 'routes', '--context', 'mesh-2,mesh-3'])).toMatchObject({ exitCode: 1 });
+    const two = await meshctl(['clustermesh', 'routes', '--context', 'mesh-2,mesh-3']);
+    expect(two).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('mesh-2, mesh-3 are no peers of each') });
+  });
+
+  it('lack one where only one side has lost the other: nobody chose that', async () => {
+    const one = found(sandbox.clusters[0], 'mesh-1');
+    const undo = edit(one, refs.secret('cilium-kvstoremesh'), (secret) => {
+      secret.data = Object.fromEntries(
+        Object.entries(dataOf(secret as KubeObject)).filter(([key]) => !/^mesh-2/.test(key)),
+      );
+    });
+    const agents = edit(one, refs.secret('cilium-clustermesh'), (secret) => {
+      secret.data = Object.fromEntries(
+        Object.entries(dataOf(secret as KubeObject)).filter(([key]) => !/^mesh-2/.test(key)),
+      );
+    });
+    const report = await eventually(
+      async () => jsonOf(await meshctl(['clustermesh', 'routes', ...BOTH, '-o', 'json'])),
+      ({ complete }) => complete === false,
+      'the gap',
+    );
+    expect(report).not.toHaveProperty('unpaired');
+    undo();
+    agents();
+    await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
   });
 });
 

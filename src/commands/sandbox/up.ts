@@ -32,7 +32,7 @@ const PROVIDER_NAMES: ReadonlyMap<string, Provider> = new Map([
 const DEFAULT_CLUSTERS = 2;
 
 /** What each cluster is like. @throws MeshctlError `Usage` for a provider that there is not, or as many as no cluster has */
-function clustersOfParting({ clusters, provider = [] }: FlagsOf<typeof SANDBOX_UP>): SandboxClusterOptions[] {
+function clustersOf({ clusters, provider = [] }: FlagsOf<typeof SANDBOX_UP>): SandboxClusterOptions[] {
   requireKnown('provider', provider, [...PROVIDER_NAMES.keys()]);
   const count = clusters ?? (provider.length > 1 ? provider.length : DEFAULT_CLUSTERS);
   if (provider.length > 1 && provider.length !== count) {
@@ -49,7 +49,7 @@ function clustersOfParting({ clusters, provider = [] }: FlagsOf<typeof SANDBOX_U
 /** `meshctl sandbox up`: runs embedded clusters until Ctrl-C, or in the background, and leaves nothing behind. */
 export async function run(context: CommandContext, flags: FlagsOf<typeof SANDBOX_UP>): Promise<CommandResult> {
   const { nodes, ciliumVersion, backgroundFolder } = flags;
-  const clusters = clustersOfParting(flags);
+  const clusters = clustersOf(flags);
   requireKnownVersion(ciliumVersion);
   const rules = rulesOf(flags, clusters);
   const simulated = counted(clusters.length, 'simulated cluster');

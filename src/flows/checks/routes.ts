@@ -6,7 +6,7 @@ import { podCidrsOf } from '../../mesh/cilium/pod-ranges.ts';
 import { isComplete, type RoutesReport, type RouteToPods, readRoutes, routeTo } from '../../mesh/cilium/routes.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
-import { configuredPeers } from '../../mesh/peers/peers.ts';
+import { unpairedClusters } from '../../mesh/peers/unpaired-clusters.ts';
 import { type UnreachableCluster, unreachableCluster } from '../../mesh/status/mesh-status.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
@@ -60,8 +60,15 @@ export async function readMeshRoutes(
       const looks = await Promise.all(targets.map((target) => attempt(target, () => look(flow, target, options))));
       const seen = looks.flat();
       const snapshots = seen.map(({ snapshot }) => snapshot);
+      // With native routing routes are there whoever dials whom.
+      const tunnelling = snapshots.filter(isTunnel).map(clusterNameOf);
+      const unpaired = unpairedClusters(snapshots).filter(([from]) => tunnelling.includes(from));
+      const othersOf = ({ snapshot }: Seen): ClusterSnapshot[] => {
+        const skipped = unpaired.flatMap(([from, to]) => (from === clusterNameOf(snapshot) ? [to] : []));
+        return snapshots.filter((other) => other !== snapshot && !skipped.includes(clusterNameOf(other)));
+      };
       const asked = await Promise.all(
-        seen.map((one) => attempt(one.target, () => routesOfCluster(flow, one, snapshots, options))),
+        seen.map((one) => attempt(one.target, () => routesOfCluster(flow, one, othersOf(one), options))),
       );
       const perCluster = asked.flat();
       const report = {
@@ -73,7 +80,7 @@ export async function readMeshRoutes(
           nodes,
         })),
         routes: perCluster.flatMap(({ routes }) => routes),
-        ...unpairedAmong(snapshots),
+        ...(unpaired.length > 0 ? { unpaired } : {}),
         ...(snapshots.some(({ ciliumConfig }) => usesBgp(ciliumConfig))
           ? { bgpPeers: perCluster.flatMap(({ bgpPeers }) => bgpPeers) }
           : {}),
@@ -82,24 +89,6 @@ export async function readMeshRoutes(
       return { complete: isComplete(report), ...report };
     },
   );
-}
-
-function unpairedAmong(snapshots: readonly ClusterSnapshot[]): Pick<RoutesReport, 'unpaired'> {
-  const unpaired = snapshots.flatMap((own) =>
-    snapshots
-      .filter((other) => other !== own && isUnpaired(own, other))
-      .map((other): [string, string] => [clusterNameOf(own), clusterNameOf(other)]),
-  );
-  return unpaired.length > 0 ? { unpaired } : {};
-}
-
-/**
- * Whether a cluster is not to have a tunnel to another one: it dials others. One that dials nobody is yet to be connected, and
- * with native routing routes are there whoever dials whom.
- */
-function isUnpaired(own: ClusterSnapshot, other: ClusterSnapshot): boolean {
-  const peers = configuredPeers(own);
-  return isTunnel(own) && peers.length > 0 && !peers.includes(clusterNameOf(other));
 }
 
 async function look(flow: Flow, target: Target, { parallel, nodeTimeoutMs }: RoutesOptions): Promise<Seen> {
@@ -116,7 +105,7 @@ async function look(flow: Flow, target: Target, { parallel, nodeTimeoutMs }: Rou
 async function routesOfCluster(
   flow: Flow,
   { target, snapshot: own, connected }: Seen,
-  snapshots: readonly ClusterSnapshot[],
+  others: readonly ClusterSnapshot[],
   { parallel, nodeTimeoutMs: timeoutMs }: RoutesOptions,
 ): Promise<{ snapshot: ClusterSnapshot; routes: RouteToPods[]; bgpPeers: BgpPeers; nodes: number }> {
   const agents = await listAgents(flow, target, { most: Number.POSITIVE_INFINITY, timeoutMs });
@@ -134,18 +123,16 @@ async function routesOfCluster(
           ...{ from: clusterNameOf(own), node: agent.node },
           ...session,
         }));
-        const routes = snapshots
-          .filter((other) => other !== own && !isUnpaired(own, other))
-          .flatMap((other) => {
-            const to = clusterNameOf(other);
-            const tunnel = isTunnel(own) ? { connected: connected.get(agent.node)?.has(to) === true } : undefined;
-            return podCidrsOf(other).map((cidr) => ({
-              from: clusterNameOf(own),
-              node: agent.node,
-              to,
-              ...routeTo(cidr, known, tunnel),
-            }));
-          });
+        const routes = others.flatMap((other) => {
+          const to = clusterNameOf(other);
+          const tunnel = isTunnel(own) ? { connected: connected.get(agent.node)?.has(to) === true } : undefined;
+          return podCidrsOf(other).map((cidr) => ({
+            from: clusterNameOf(own),
+            node: agent.node,
+            to,
+            ...routeTo(cidr, known, tunnel),
+          }));
+        });
         return { routes, bgpPeers };
       }),
     ),

@@ -17,8 +17,8 @@ import { MeshctlError } from '../../mesh/errors.ts';
 import { describeRef } from '../../mesh/objects/kube-object.ts';
 import { apiserverServiceRef, REMOTE_USERS_CONFIGMAP, SERVER_CERT_SECRET } from '../../mesh/objects/names.ts';
 import { hasServed } from '../../mesh/peers/concerned-peers.ts';
-import { joinedPeers, requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
-import { effectsAt, endangeredEffects, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
+import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
+import { effectsAt, type PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
@@ -225,10 +225,7 @@ async function draftAgain(
   const templates = await loadTemplates(flow.installation);
   const rest = { ...options, givenAuthority: undefined, replaceAuthority: false };
   const final = await draftEnable(target, templates, rest, flow.now());
-  const endangered = endangeredEffects(final.effects).map(({ peer }) => peer);
-  requireNoneJoined([{ before: agreed.snapshot, now: final.snapshot }], (looks) =>
-    joinedPeers(looks).filter((peer) => endangered.includes(peer)),
-  );
+  requireNoneEndangered([{ before: agreed.snapshot, now: final.snapshot }], final.effects);
   return final;
 }
 

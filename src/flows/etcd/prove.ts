@@ -1,8 +1,7 @@
 import { EtcdReadError } from '../../etcd/read-error.ts';
-import { settleIdentity } from '../../mesh/apiserver/pod-marks.ts';
+import { settleServed } from '../../mesh/apiserver/pod-marks.ts';
 import { describeCommand } from '../../mesh/command-line.ts';
 import { type Direction, dialledHosts } from '../../mesh/connect/direction.ts';
-import { capital } from '../../mesh/counted.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { KubeObject } from '../../mesh/objects/kube-object.ts';
 import { APISERVER_SELECTOR } from '../../mesh/objects/names.ts';
@@ -128,7 +127,7 @@ function refusalIn(answer: EtcdAnswer, direction: Direction): MeshctlError | und
   });
 }
 
-function checkIdentity(value: string, { server }: Direction): undefined {
+function checkIdentity(value: string, { client, server }: Direction): undefined {
   const id = clusterIdIn(value);
   if (id === server.identity.id) return undefined;
   const { context } = server.snapshot;
@@ -136,7 +135,7 @@ function checkIdentity(value: string, { server }: Direction): undefined {
     'Incompatible',
     `context "${context}": cluster "${server.identity.name}" publishes ${id === undefined ? 'no id' : `the id ${id}`}, but cilium-config says ${server.identity.id}`,
     {
-      hint: capital(settleIdentity(server.snapshot)),
+      hint: settleServed(server.snapshot, [client.snapshot]),
       details: { context, reason: 'wrong-cluster-id' },
     },
   );

@@ -1,6 +1,6 @@
 import { readPrefix } from '../../etcd/read.ts';
 import { EtcdReadError, type EtcdReadReason } from '../../etcd/read-error.ts';
-import { runsWithFormerCa, settleIdentity } from '../../mesh/apiserver/pod-marks.ts';
+import { runsWithFormerCa, settleServed } from '../../mesh/apiserver/pod-marks.ts';
 import { reissueAdvice } from '../../mesh/certificates/reissue.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
@@ -135,7 +135,7 @@ export async function explainRefusal(
       'wrong-cluster-name',
       {
         says: `it publishes "${published.join('", "')}", but cilium-config says "${name}"`,
-        hint: () => capital(settleIdentity(direction.server.snapshot)),
+        hint: () => settleServed(direction.server.snapshot, [direction.client.snapshot]),
       },
       last,
     );

@@ -4,6 +4,7 @@ import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
 import { SERVICES_FIRST } from '../../mesh/file/services.ts';
+import { requireNoneEndangered } from '../../mesh/peers/joined-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
@@ -30,7 +31,7 @@ export interface ApplyMeshOptions extends FileOptions, Pick<ConnectRunOptions, '
    * Asks for what becomes of connections, of which the plan that was agreed to could not know: at what address a load balancer
    * is, say, is known once it is there.
    */
-  agree(steps: readonly Step[], effects: readonly PeerEffect[]): Promise<void>;
+  agree(steps: readonly Step[], effects: readonly PeerEffect[], planned: readonly PlannedCluster[]): Promise<void>;
 }
 
 const isChange = ({ action }: Step): boolean => action !== 'keep';
@@ -177,7 +178,7 @@ async function enableAll(
 }
 
 /** Reads the clusters as they are by now, and connects them by what their Services have. */
-async function connectAll(flow: Flow, { members, spec, connections }: PreparedMesh, options: RunOptions) {
+async function connectAll(flow: Flow, { members, snapshots, spec, connections }: PreparedMesh, options: RunOptions) {
   const limit = pLimit(options.parallel);
   const read = await during(flow, { doing: 'Reading the clusters again', done: 'Read the clusters again' }, () =>
     Promise.all(
@@ -198,7 +199,14 @@ async function connectAll(flow: Flow, { members, spec, connections }: PreparedMe
   if (!steps.some(isChange)) return undefined;
   const known = new Set(connections.now.effects.map(effectKey));
   const unforeseen = now.effects.filter((effect) => !known.has(effectKey(effect)));
-  await options.agree(steps, unforeseen);
+  requireNoneEndangered(
+    read.flatMap(({ snapshot: now }) => {
+      const before = snapshots.find(({ context }) => context === now.context);
+      return before ? [{ before, now }] : [];
+    }),
+    unforeseen,
+  );
+  await options.agree(steps, unforeseen, read);
   return connectClusters(flow, now, options);
 }
 

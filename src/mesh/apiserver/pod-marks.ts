@@ -3,9 +3,11 @@ import type { SecretCertificate } from '../certificates/cluster-certificates.ts'
 import { trustedBy } from '../certificates/trust.ts';
 import { type ClusterIdentity, identityOf, isUsable, restartCommand, shownId, wayBack } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { kubectlCommand } from '../command-line.ts';
+import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { CILIUM_CONFIG, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { APISERVER, CILIUM_CONFIG, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import type { Change } from '../plan/plan.ts';
@@ -130,6 +132,18 @@ export function settleIdentity(snapshot: ClusterSnapshot, others: readonly Clust
   const follow = `make everything follow, and reconnect its peers: ${restartCommand(snapshot)}`;
   if (back === undefined) return follow;
   return isUsable(snapshot.ciliumConfig) && !isTaken(snapshot, others) ? `${back}; or ${follow}` : back;
+}
+
+/**
+ * The same for a clustermesh-apiserver that was asked and calls itself otherwise. Where nothing else tells of another name or
+ * id, the objects are as they shall be, and enable would replace no pod: it has only been running since before.
+ * @param others further clusters, as far as they were read
+ */
+export function settleServed(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string {
+  if (outdatedIdentity(snapshot)) return capital(settleIdentity(snapshot, others));
+  const { context, namespace } = snapshot;
+  const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
+  return `Restart what was started before: ${restart}`;
 }
 
 /** Whether another cluster has the name or the id that this one's cilium-config says. */

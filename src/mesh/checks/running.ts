@@ -18,7 +18,8 @@ export const RUNNING_CHECKS: readonly MeshCheck[] = [
     // What runs is right then, and cilium-config is not.
     saidBy: ['cluster-name-unique', 'cluster-id-unique'],
     subject: runningNames,
-    run: ({ clusters, observed }) => clusters.flatMap((cluster) => outdated(cluster, observed.get(cluster.context))),
+    run: ({ clusters, observed }, all) =>
+      clusters.flatMap((cluster) => outdated(cluster, all, observed.get(cluster.context))),
     says: ({ args }) =>
       `context "${args.context}": cilium-config says ${args.wanted}, but ${listed(args.reasons, '; ')}`,
   },
@@ -125,7 +126,7 @@ function isServedRight(
   return served.length === 0 || served.some(([one, oneId]) => one === name && oneId === id);
 }
 
-function outdated(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[] {
+function outdated(cluster: ClusterSnapshot, all: readonly ClusterSnapshot[], seen?: ClusterObservation): Finding[] {
   const { context, namespace, ciliumConfig = {} } = cluster;
   const { name, id } = identityOf(ciliumConfig);
   const published = servedNames(cluster, seen);
@@ -149,7 +150,7 @@ function outdated(cluster: ClusterSnapshot, seen?: ClusterObservation): Finding[
     ...(isUnseen ? [`deployment/${APISERVER}`] : []),
   ];
   const hint = drifted
-    ? settleIdentity(cluster)
+    ? settleIdentity(cluster, all)
     : programs.length > 0
       ? `Restart what was started before: ${kubectlCommand({ context, namespace }, ['rollout', 'restart', ...programs])}`
       : `Its pods are replaced by ${meshctlCommand('clustermesh enable', { context })}`;

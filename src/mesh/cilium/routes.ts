@@ -34,7 +34,7 @@ export interface RoutesReport {
   complete: boolean;
   clusters: { context: string; name: string; mode: 'tunnel' | 'native'; podCidrs: number; nodes: number }[];
   routes: RouteToPods[];
-  /** Clusters that dial others and not this one, as chosen, so that no tunnel is to lead there: `[from, to]`, by name. */
+  /** Clusters that are to have no connection, so that no tunnel is to lead there: `[from, to]`, by name. */
   unpaired?: [string, string][] | undefined;
   /** The BGP sessions of nodes, where Cilium speaks BGP. */
   bgpPeers?: { from: string; node: string; peer: string; state: string }[] | undefined;

@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
+import { endangeredEffects, type PeerEffect } from '../plan/peer-effects.ts';
 import { knownPeers } from './peers.ts';
 
 /** One cluster at two looks. */
@@ -17,17 +18,29 @@ export function joinedPeers({ before, now }: TwoLooks): string[] {
 
 /**
  * Refuses a plan that was made before further peers came: it says nowhere what becomes of them, so nobody has agreed to it.
- * @param which peers count; default: all that came
  * @throws MeshctlError `Conflict`, naming them
  */
-export function requireNoneJoined(
-  looks: readonly TwoLooks[],
-  which: (looks: TwoLooks) => readonly string[] = joinedPeers,
-): void {
-  const joined = looks.flatMap((two) => {
-    const peers = which(two);
-    return peers.length > 0 ? [{ context: two.now.context, peers }] : [];
-  });
+export function requireNoneJoined(looks: readonly TwoLooks[]): void {
+  refuse(looks.map((two) => ({ context: two.now.context, peers: joinedPeers(two) })));
+}
+
+/**
+ * The same where a plan was made anew in the middle of a run: those count that it would cut off, or may.
+ * @param effects of the plan as it is now
+ */
+export function requireNoneEndangered(looks: readonly TwoLooks[], effects: readonly PeerEffect[]): void {
+  const endangered = endangeredEffects(effects);
+  refuse(
+    looks.map((two) => {
+      const { context } = two.now;
+      const own = endangered.filter(({ cluster }) => cluster === context).map(({ peer }) => peer);
+      return { context, peers: joinedPeers(two).filter((peer) => own.includes(peer)) };
+    }),
+  );
+}
+
+function refuse(all: readonly { context: string; peers: readonly string[] }[]): void {
+  const joined = all.filter(({ peers }) => peers.length > 0);
   if (joined.length === 0) return;
   const clauses = joined.map(({ context, peers }) => {
     return `context "${context}": ${peers.join(', ')} ${peers.length === 1 ? 'was' : 'were'} connected meanwhile`;

@@ -88,12 +88,12 @@ function withDependents(losses: readonly Loss[]): Loss[] {
 const isOfNodes = ({ test }: TestResult) => test.from.kind === 'node' && test.to !== undefined;
 
 const pairOf = ({ from, to, host }: ProbeTest) => `${from.cluster}/${from.node}/${from.kind} ${to?.node ?? host}`;
-const clustersOfParting = ({ from, toCluster }: ProbeTest) => `${from.cluster} ${toCluster}`;
+const clustersOf = ({ from, toCluster }: ProbeTest) => `${from.cluster} ${toCluster}`;
 const packetsKey = ({ kind, via, port, to, host }: ProbeTest) => `${kind} ${via} ${port} ${to ? '' : host}`;
 
 /** Between two clusters: kinds of packets that are lost between the very same nodes, and alike, are one thing. */
 function merged(bad: readonly TestResult[], all: readonly TestResult[], alike: (result: TestResult) => string): Loss[] {
-  return [...groupBy(bad, ({ test }) => clustersOfParting(test)).values()].flatMap((between) => {
+  return [...groupBy(bad, ({ test }) => clustersOf(test)).values()].flatMap((between) => {
     const kinds = [...groupBy(between, (result) => `${packetsKey(result.test)} ${alike(result)}`).values()];
     const extent = (group: readonly TestResult[]) =>
       `${alike(group[0] as TestResult)} ${[...new Set(group.map(({ test }) => pairOf(test)))].sort().join()}`;
@@ -110,7 +110,7 @@ function lossOf(group: readonly TestResult[], all: readonly TestResult[]): Loss 
   // A service that does not answer is one thing, whichever clusters ask.
   const isAsked = ({ test }: TestResult) =>
     verdict === 'service-unreachable' && test.toCluster === first.test.toCluster;
-  const related = all.filter((one) => isAsked(one) || clustersOfParting(one.test) === clustersOfParting(first.test));
+  const related = all.filter((one) => isAsked(one) || clustersOf(one.test) === clustersOf(first.test));
   const tried = related.filter(({ test, verdict: its }) => kinds.has(packetsKey(test)) && its !== 'not-tested');
   const between = related.filter(({ test }) => pairs.has(pairOf(test)) && test.kind !== 'apiserver');
   return {
@@ -168,7 +168,7 @@ function withLostAnswers(
   unanswered: readonly TestResult[],
   all: readonly TestResult[],
 ): Loss[] {
-  const answers = [...groupBy(unanswered, ({ test }) => clustersOfParting(test)).values()];
+  const answers = [...groupBy(unanswered, ({ test }) => clustersOf(test)).values()];
   const explains = (loss: Loss, [first]: readonly TestResult[]) =>
     loss.verdict === 'path-blocked' && loss.from === first?.test.toCluster && loss.to === first.test.from.cluster;
   const explained = losses.map((loss) => {

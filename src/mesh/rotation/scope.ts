@@ -68,12 +68,16 @@ export function scopeRotation(
   const goesOn = inStage('replaced').length > 0 && inStage('trusting').length === 0;
   const finished = goesOn ? inStage('settled') : [];
   const replaced = choice.ca ? members.filter((one) => stages.get(one) !== 'replaced' && !finished.includes(one)) : [];
-  const changing = [...replaced, ...inStage('replaced')];
-  const { silent } = choice;
-  if (choice.peer === undefined) requireAllPeers(changing, members, { contexts, silent, ca: true });
+  const going = [...replaced, ...inStage('replaced')];
   // Without --ca too: the server's next certificate is from a CA that somebody else has put there.
-  const switching = members.filter((member) => !changing.includes(member) && switchesSigner(member));
-  requireAllPeers(switching, members, { contexts, silent, ca: choice.ca });
+  const switching = members.filter((member) => !going.includes(member) && switchesSigner(member));
+  const changing = choice.peer === undefined ? [...going, ...switching] : going;
+  // For one peer, no server's certificate is made.
+  if (choice.peer === undefined) {
+    const { silent } = choice;
+    requireAllPeers(going, members, { contexts, silent, ca: true });
+    requireAllPeers(switching, members, { contexts, silent, ca: choice.ca });
+  }
   if (replaced.length > 0) refuseCommonCredentials(members);
   for (const { snapshot } of replaced) requireReplaceable(snapshot, choice.force);
   const certificates = members.flatMap((member) => certificatesFrom(member, members));

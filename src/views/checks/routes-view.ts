@@ -12,8 +12,7 @@ export function routesText(report: RoutesReport, theme: Theme): string {
   const table = tableLines([head.map((text) => ({ text, style: theme.bold })), ...rowsOf(report, theme)]);
   const lines = [...headLines(report, theme), ...(routes.length > 0 ? table : [])];
   lines.push(...skippedWords(report).map((says) => `${theme.warn('⚠️ ')} ${says}`));
-  const { unpaired = [] } = report;
-  if (unpaired.length > 0) lines.push(theme.dim(`Not dialled, and skipped: ${unpaired.map(arrowed).join(', ')}`));
+  lines.push(...unpairedWords(report).map((says) => theme.dim(says)));
   return [...lines, ...unreachableLines(unreachable, theme)].join('\n');
 }
 
@@ -28,6 +27,10 @@ export function routesNotes(report: RoutesReport): string[] {
   // In a note, an arrow is what its next step comes behind.
   const [words = '', ...skipped] = [says, ...skippedWords(report)].map((text) => text.replaceAll(' → ', ' to '));
   return [...(level === 'ok' ? [] : [next === undefined ? words : `${words} → ${next}`]), ...skipped];
+}
+
+function unpairedWords({ unpaired = [] }: RoutesReport): string[] {
+  return unpaired.length > 0 ? [`Not to be connected, and skipped: ${unpaired.map(arrowed).join(', ')}`] : [];
 }
 
 const arrowed = ([from, to]: readonly [string, string]): string => `${from} → ${to}`;
@@ -60,17 +63,22 @@ interface Verdict {
 }
 
 /** What all routes come to. */
-function verdictOf({ routes, clusters, complete, unreachable }: RoutesReport): Verdict {
+function verdictOf({ routes, clusters, complete, unreachable, unpaired = [] }: RoutesReport): Verdict {
   const nodes = clusters.reduce((sum, cluster) => sum + cluster.nodes, 0);
   if (complete) {
     const all = nodes === 1 ? 'The node has' : `All ${nodes} nodes have`;
-    return { level: 'ok', says: `${all} a route to every remote pod range` };
+    const whose = unpaired.length > 0 ? 'every pod range of their peers' : 'every remote pod range';
+    return { level: 'ok', says: `${all} a route to ${whose}` };
   }
   if (clusters.length < 2) {
     const asked = clusters.length + unreachable.length;
     const which = asked < 2 ? 'only one cluster was read' : `only ${clusters.length} of ${asked} clusters answered`;
     const next = asked < 2 ? { next: meshctlCommand('clustermesh routes', {}, ['--all']) } : {};
     return { level: 'warn', says: `There is nothing to compare: ${which}`, ...next };
+  }
+  if (routes.length === 0 && unpaired.length > 0 && unreachable.length === 0) {
+    const names = clusters.map(({ name }) => name).join(', ');
+    return { level: 'warn', says: `There is nothing to compare: ${names} are no peers of each other` };
   }
   const missing = routes.filter(({ source }) => !source).length;
   const words = [
