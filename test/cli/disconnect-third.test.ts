@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
 import { dataOf } from '../../src/mesh/objects/secret-data.ts';
 import type { SandboxCluster } from '../../src/sandbox/sandbox.ts';
-import { configure } from '../support/check-scenarios.ts';
+import { configure, edit } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { connect, enable, type Meshctl, meshctlWith } from '../support/e2e-cli.ts';
 import { untilHealthy } from '../support/open-look.ts';
@@ -91,35 +91,49 @@ describe('a disconnect of two clusters', () => {
     expect((await both()).stdout).not.toContain('mesh-3');
   });
 
-  it('a cluster that has got the name of another one: nobody is told to forget that one', async () => {
-    const three = found(sandbox.clusters[2], 'mesh-3');
-    await meshctl.ok(connect('mesh-3', 'mesh-1'));
-    const undo = configure(three, { 'cluster-name': 'mesh-2' });
-    onTestFinished(() => void undo());
-    const before = users();
-    const pair = ['--context', 'mesh-3', '--destination-context', 'mesh-1'];
-    for (const argv of [
-      ['clustermesh', 'disconnect', ...pair, '--yes'],
-      ['clustermesh', 'disconnect', '--all', '--yes'],
-      ['clustermesh', 'disable', '--context', 'mesh-3', '--disconnect', '--yes'],
-      ['export', '--all'],
-    ]) {
-      const { exitCode, stderr } = await meshctl(argv);
-      expect(exitCode, `${argv.join(' ')}\n${stderr}`).toBe(1);
-      expect(stderr).toContain('context "mesh-3": its clustermesh-apiserver runs as "mesh-3"');
-      expect(stderr).toContain(`--patch '{"data":{"cluster-name":"mesh-3"}}'`);
-    }
-    const all = (await meshctl(['clustermesh', 'disconnect', '--all', '--yes'])).stderr;
-    expect(all).not.toContain('make everything follow');
-    // Of what is left pointing there, the former name is the one that its peers know.
-    const { stderr } = await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-3', '--dry-run']);
-    expect(stderr).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-3\n');
-    expect(users()).toBe(before);
-    undo();
-    await meshctl.ok(['clustermesh', 'disconnect', ...pair, '--yes']);
-    expect(users()).toContain('remote-mesh-2');
-    await untilHealthy(sandbox, ['mesh-2']);
-  });
+  it.each([
+    ['by the mark of its pods', true],
+    ['by a certificate alone, as Helm leaves it', false],
+  ])(
+    'a cluster that has got the name of another one, known %s: nobody is told to forget that one',
+    async (_, marked) => {
+      const three = found(sandbox.clusters[2], 'mesh-3');
+      await meshctl.ok(enable('mesh-3'));
+      await meshctl.ok(connect('mesh-3', 'mesh-1'));
+      if (!marked) {
+        edit(three, refs.deployment('clustermesh-apiserver'), ({ spec }) => {
+          const { metadata } = (spec as { template: { metadata: KubeObject['metadata'] } }).template;
+          delete metadata.annotations?.['meshctl.io/cluster'];
+        });
+        await three.settled();
+      }
+      const undo = configure(three, { 'cluster-name': 'mesh-2' });
+      onTestFinished(() => void undo());
+      const before = users();
+      const pair = ['--context', 'mesh-3', '--destination-context', 'mesh-1'];
+      for (const argv of [
+        ['clustermesh', 'disconnect', ...pair, '--yes'],
+        ['clustermesh', 'disconnect', '--all', '--yes'],
+        ['clustermesh', 'disable', '--context', 'mesh-3', '--disconnect', '--yes'],
+        ['export', '--all'],
+      ]) {
+        const { exitCode, stderr } = await meshctl(argv);
+        expect(exitCode, `${argv.join(' ')}\n${stderr}`).toBe(1);
+        expect(stderr).toContain('context "mesh-3": its clustermesh-apiserver runs as "mesh-3"');
+        expect(stderr).toContain(`--patch '{"data":{"cluster-name":"mesh-3"}}'`);
+      }
+      const all = (await meshctl(['clustermesh', 'disconnect', '--all', '--yes'])).stderr;
+      expect(all).not.toContain('make everything follow');
+      // Of what is left pointing there, the former name is the one that its peers know.
+      const { stderr } = await meshctl.ok(['clustermesh', 'disable', '--context', 'mesh-3', '--dry-run']);
+      expect(stderr).toContain('meshctl clustermesh disconnect --context mesh-1 --peer mesh-3\n');
+      expect(users()).toBe(before);
+      undo();
+      await meshctl.ok(['clustermesh', 'disconnect', ...pair, '--yes']);
+      expect(users()).toContain('remote-mesh-2');
+      await untilHealthy(sandbox, ['mesh-2']);
+    },
+  );
 
   it('has nothing to verify where Cluster Mesh was switched off', async () => {
     await meshctl.ok(connect('mesh-1', 'mesh-2'));

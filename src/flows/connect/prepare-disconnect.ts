@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
 import { requireSettledName } from '../../mesh/apiserver/pod-marks.ts';
-import { recordedIdentityRefs } from '../../mesh/apiserver/recorded-identity.ts';
 import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
@@ -26,7 +25,7 @@ import { requireStaying } from '../../mesh/plan/going.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Plan } from '../../mesh/plan/plan.ts';
 import { hasMarkedFiles } from '../../mesh/rotation/unfinished-rotation.ts';
-import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { readForParting } from '../../snapshot/read-for-parting.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { endingWithUsers } from '../invitation/pending.ts';
 import { isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
@@ -303,8 +302,7 @@ async function readAll(targets: readonly Target[], parallel: number): Promise<(C
 }
 
 async function readCluster(client: Target['client'], namespace: string): Promise<ClusterSnapshot> {
-  const refs = recordedIdentityRefs(namespace);
-  const snapshot = await readSnapshot(client, { namespace, purpose: 'disconnect', refs });
+  const snapshot = await readForParting(client, namespace);
   if (snapshot.ciliumConfig) return snapshot;
   throw ciliumMissing(snapshot);
 }

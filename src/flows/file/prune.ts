@@ -1,4 +1,3 @@
-import { recordedIdentityRefs } from '../../mesh/apiserver/recorded-identity.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { meshctlCommand, unnamedContext } from '../../mesh/command-line.ts';
@@ -11,7 +10,7 @@ import { knownPeers } from '../../mesh/peers/peers.ts';
 import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { readForParting } from '../../snapshot/read-for-parting.ts';
 import { type DisconnectedCluster, type PreparedDisconnect, prepareParting } from '../connect/prepare-disconnect.ts';
 import { type DisableDraft, draftDisable } from '../enable/disable.ts';
 import type { Flow, Target } from '../flow.ts';
@@ -47,11 +46,7 @@ export async function preparePrune(
   const own = snapshots.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });
-  const read = await Promise.all(
-    outside.map(({ client, namespace }) =>
-      readSnapshot(client, { namespace, purpose: 'disconnect', refs: recordedIdentityRefs(namespace) }),
-    ),
-  );
+  const read = await Promise.all(outside.map(({ client, namespace }) => readForParting(client, namespace)));
   const opened = read.map((snapshot): DisconnectedCluster => {
     return { context: snapshot.context, snapshot, name: clusterNameOf(snapshot) };
   });

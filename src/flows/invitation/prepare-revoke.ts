@@ -6,7 +6,7 @@ import { forgetStep, type InvitationRecord, revokeStep } from '../../mesh/invita
 import { judgeRevocation, type Revocation } from '../../mesh/invitation/revocation.ts';
 import { dialsOf } from '../../mesh/peers/connection-mode.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
-import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { readForParting } from '../../snapshot/read-for-parting.ts';
 import { type DisconnectedCluster, type PreparedDisconnect, prepareParting } from '../connect/prepare-disconnect.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { type KeptInvitation, readInvitations } from './read-invitations.ts';
@@ -30,7 +30,7 @@ export async function prepareRevoke(flow: Flow, target: Target, id: string): Pro
   const { client, namespace } = target;
   const { context } = client;
   const snapshot = await during(flow, { doing: `Reading ${context}`, done: `Read ${context}` }, () =>
-    readSnapshot(client, { namespace, purpose: 'disconnect' }),
+    readForParting(client, namespace),
   );
   const others = all.filter((one) => one !== invitation).map((one) => one.record);
   const revocation = judgeRevocation(record, others, snapshot);

@@ -1,8 +1,7 @@
 import pLimit from 'p-limit';
-import { recordedIdentityRefs } from '../../mesh/apiserver/recorded-identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { requireNoneJoined } from '../../mesh/peers/joined-peers.ts';
-import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import { readForParting } from '../../snapshot/read-for-parting.ts';
 import type { Target } from '../flow.ts';
 
 /** A cluster with what a plan was made from. */
@@ -29,10 +28,7 @@ export function plannedClusters(targets: readonly Target[], snapshots: readonly 
 export async function requireNoneJoinedSince(planned: readonly PlannedCluster[]): Promise<void> {
   const limit = pLimit(PARALLEL);
   const looks = planned.map(({ target: { client, namespace }, snapshot: before }) =>
-    limit(async () => {
-      const refs = recordedIdentityRefs(namespace);
-      return { before, now: await readSnapshot(client, { namespace, purpose: 'disconnect', refs }) };
-    }),
+    limit(async () => ({ before, now: await readForParting(client, namespace) })),
   );
   requireNoneJoined(await Promise.all(looks));
 }

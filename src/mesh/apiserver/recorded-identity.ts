@@ -1,6 +1,6 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import type { KubeObject, ObjectRef } from '../objects/kube-object.ts';
-import { ADMIN_CERT_SECRET, secretRef } from '../objects/names.ts';
+import type { KubeObject } from '../objects/kube-object.ts';
+import { ADMIN_CERT_SECRET } from '../objects/names.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import { apiserverDeployment } from './live.ts';
 
@@ -16,11 +16,6 @@ export function podAnnotations(deployment: KubeObject | undefined): Readonly<Rec
 export function podIdentity(deployment: KubeObject | undefined): { name: string; id: number } | undefined {
   const [, name, id] = /^(.*)\/(\d+)$/.exec(podAnnotations(deployment)[POD_CLUSTER_ANNOTATION] ?? '') ?? [];
   return name === undefined ? undefined : { name, id: Number(id) };
-}
-
-/** What tells it beside the Deployment, for whoever reads little of a cluster and must know the name that its peers know. */
-export function recordedIdentityRefs(namespace: string): ObjectRef[] {
-  return [secretRef(namespace, ADMIN_CERT_SECRET)];
 }
 
 /**
