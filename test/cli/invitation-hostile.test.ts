@@ -97,9 +97,12 @@ describe('a cluster that takes the name of the one that is invited', () => {
     await two.save('invitation.yaml', good(await a(mesh('invite', '--peer', 'mesh-8'))));
     // It takes the name for as long as it takes to reply.
     rename('mesh-3', 'mesh-8');
-    const reply = await accept(c, 'invitation.yaml', '--no-proof');
+    expect(failureOf(await accept(c, 'invitation.yaml', '--no-proof')).says).toContain('runs as "mesh-3"');
+    good(await c(mesh('enable', '-y')));
+    const reply = good(await accept(c, 'invitation.yaml', '--no-proof'));
     rename('mesh-3', 'mesh-3');
-    await two.save('reply.yaml', reply.stdout);
+    good(await c(mesh('enable', '-y')));
+    await two.save('reply.yaml', reply);
     const before = two.clusters.objects();
     expect((await accept(a, 'reply.yaml', '--wait-duration', '3s')).exitCode).toBe(1);
     expect(two.clusters.objects()).toEqual(before);

@@ -1,3 +1,4 @@
+import { requireSettledIdentity } from '../../mesh/apiserver/pod-marks.ts';
 import { trustedBy } from '../../mesh/certificates/trust.ts';
 import { connectEffects } from '../../mesh/connect/effects.ts';
 import type { Member } from '../../mesh/connect/member.ts';
@@ -94,6 +95,7 @@ export async function prepareAccept(
     const { reason, says, hint } = verdict;
     throw new MeshctlError('InvitationRefused', says, { hint, details: { context, reason, id: message.id } });
   }
+  requireSettledIdentity(own.snapshot);
   const peer = memberOf(message.cluster, readBundle(message.cluster.ca));
   const given: Accepted = { message, seals, own, peer, kept, authority, certificates, now };
   const mesh = [own.snapshot, peer.snapshot];
