@@ -79,6 +79,8 @@ it('who was let in by an invitation is no stranger while it waits, and a disconn
     const { stderr } = await meshctl(mesh('disconnect', ...argv, '--dry-run'));
     expect(stderr).toMatch(/has let mesh-1 in, and is worth nothing after this\s+→ revoke it too: /);
   }
+  const leaving = await meshctl(mesh('disable', '--context', 'mesh-2', '--dry-run'));
+  expect(leaving.stdout).toMatch(/has let mesh-1 in, and is worth nothing after this/);
   const { stderr } = await meshctl(mesh('disconnect', ...pair, '-y'));
   const [, revoke = ''] = /→ revoke it too: meshctl (.*)$/m.exec(stderr) ?? [];
   good(await meshctl(revoke.split(' ')));

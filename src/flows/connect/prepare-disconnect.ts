@@ -27,7 +27,7 @@ import type { Plan } from '../../mesh/plan/plan.ts';
 import { hasMarkedFiles } from '../../mesh/rotation/unfinished-rotation.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { endingWithUsers } from '../invitation/pending.ts';
+import { invitationsEnding } from '../invitation/pending.ts';
 import { isInaccessible, type Unanswered } from '../where-it-succeeds.ts';
 import type { RunAccount } from '../write/apply-clusters.ts';
 import { type PlannedCluster, plannedClusters } from '../write/require-none-joined.ts';
@@ -128,7 +128,7 @@ export async function prepareDisconnect(
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
     return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
   });
-  const invited = await invitationsEnding(flow, prepared);
+  const invited = await invitationsEnding(flow, clustersOfParting(prepared), prepared.partings);
   return { ...prepared, warnings: [...prepared.warnings, ...unreached, ...invited], spared };
 }
 
@@ -152,24 +152,13 @@ export async function prepareForgetting(
   const dials = dialsOf(mode === 'mesh' ? 'bidirectional' : mode, own, others);
   const prepared = prepareParting([source], dials, await readConcerned(dials, readOthers));
   requireKnown(snapshot, peers, own);
-  return { ...prepared, warnings: [...prepared.warnings, ...(await invitationsEnding(flow, prepared))] };
-}
-
-/** Only who is let in and not dialled can be somebody's guest: elsewhere no invitation is looked for. */
-async function invitationsEnding(
-  flow: Flow,
-  { targets, partings }: Pick<PreparedDisconnect, 'targets' | 'partings'>,
-): Promise<string[]> {
-  const notes = clustersOfParting({ targets, partings }).map(async ({ target, snapshot }) => {
-    const { unserved = [] } = partings.find((parting) => parting.snapshot === snapshot) ?? {};
-    const guests = unserved.filter(
-      (peer) =>
-        !configuredPeers(snapshot).includes(peer) &&
-        snapshot.remoteUsers?.some(({ name }) => name === remoteUserName(peer)),
-    );
-    return guests.length > 0 ? endingWithUsers(flow, target, guests) : [];
-  });
-  return (await Promise.all(notes)).flat();
+  return {
+    ...prepared,
+    warnings: [
+      ...prepared.warnings,
+      ...(await invitationsEnding(flow, clustersOfParting(prepared), prepared.partings)),
+    ],
+  };
 }
 
 /** A name that is nowhere is a mistyped one; a peer of which only a trace is left is not. */

@@ -13,6 +13,7 @@ import { knownPeers } from '../../mesh/peers/peers.ts';
 import type { ReadyWrite, Step } from '../../mesh/plan/plan.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { during, type Flow, type Target } from '../flow.ts';
+import { invitationsEndingWith } from '../invitation/pending.ts';
 import { tellWhatStands } from '../write/roll-back.ts';
 import { awaitRemoved } from './await-removed.ts';
 
@@ -54,7 +55,11 @@ export async function draftDisable(flow: Flow, target: Target, options: DisableO
     peers: knownPeers(snapshot),
     ofOthers: peersOfOthers(snapshot),
     steps,
-    notes: [...stayingNotes(steps), ...rotationNotes(snapshot, steps)],
+    notes: [
+      ...stayingNotes(steps),
+      ...rotationNotes(snapshot, steps),
+      ...(await invitationsEndingWith(flow, { client, namespace })),
+    ],
   };
 }
 

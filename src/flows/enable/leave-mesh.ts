@@ -1,5 +1,6 @@
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { oneStepEach } from '../../mesh/enable/plan-disable.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { disconnectClusters } from '../connect/disconnect.ts';
@@ -85,8 +86,31 @@ export function clustersOfLeaving({ target, draft, peers }: LeavingCluster): Pla
   return [{ target, snapshot: draft.snapshot }, ...others];
 }
 
+/**
+ * Lets one cluster after the other leave.
+ * @throws MeshctlError why one could not; `details.disabled` names those that have left by then
+ */
+export async function leaveInTurn(
+  flow: Flow,
+  leaving: readonly LeavingCluster[],
+  options: DisableOptions,
+): Promise<LeaveOutcome[]> {
+  const done: LeaveOutcome[] = [];
+  for (const one of leaving) {
+    try {
+      done.push(await leaveMesh(flow, one, options));
+    } catch (error) {
+      const left = done.map(({ context }) => context);
+      if (left.length > 0) flow.progress.warn(`Disabled before it stopped: ${left.join(', ')}`);
+      if (error instanceof MeshctlError && left.length > 0) error.details.disabled = left;
+      throw error;
+    }
+  }
+  return done;
+}
+
 /** Disconnects a cluster, then removes what enable has made. @throws MeshctlError why it could not */
-export async function leaveMesh(
+async function leaveMesh(
   flow: Flow,
   { target, draft, peers }: LeavingCluster,
   options: DisableOptions,
@@ -94,7 +118,13 @@ export async function leaveMesh(
   // Others may have left before it, which takes its time.
   await requireNoneJoinedSince([{ target, snapshot: draft.snapshot }]);
   const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, { parallel: PARALLEL }));
-  const final = await disableCluster(flow, target, draft, options);
+  const { context } = target.client;
+  const final = await disableCluster(flow, target, draft, options).catch((error: unknown) => {
+    const peers = parted?.parted.flatMap(({ from, to }) => (from === draft.name ? [to] : [])) ?? [];
+    if (peers.length > 0)
+      flow.progress.warn(`context "${context}": it is disconnected from ${peers.join(', ')}, which is kept`);
+    throw error;
+  });
   const steps = oneStepEach(parted?.steps ?? [], final.steps);
-  return { context: target.client.context, name: draft.name, remaining: peers.remaining, steps };
+  return { context, name: draft.name, remaining: peers.remaining, steps };
 }

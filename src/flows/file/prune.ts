@@ -11,9 +11,15 @@ import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
-import { type DisconnectedCluster, type PreparedDisconnect, prepareParting } from '../connect/prepare-disconnect.ts';
+import {
+  clustersOfParting,
+  type DisconnectedCluster,
+  type PreparedDisconnect,
+  prepareParting,
+} from '../connect/prepare-disconnect.ts';
 import { type DisableDraft, draftDisable } from '../enable/disable.ts';
 import type { Flow, Target } from '../flow.ts';
+import { invitationsEnding } from '../invitation/pending.ts';
 import type { PreparedMesh } from './prepare-mesh.ts';
 
 /** What `--prune` takes away: what clusters have and their files do not. */
@@ -90,6 +96,7 @@ export async function preparePrune(
     effects: [...cutBy(dials), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,
+      ...(await invitationsEnding(flow, clustersOfParting(parting), parting.partings)),
       ...leaving.flatMap(({ draft }) => draft.notes),
       ...pointingHere(strangers, extra, dials),
     ],

@@ -1,5 +1,6 @@
 import { unlessForbidden } from '../../kube/unless-refused.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
+import type { Parting } from '../../mesh/connect/disconnect-plan.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import {
   type InvitationRecord,
@@ -9,8 +10,11 @@ import {
   otherOf,
   standingOf,
 } from '../../mesh/invitation/record.ts';
+import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
+import { configuredPeers } from '../../mesh/peers/peers.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
+import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { type JudgedInvitation, readInvitations, readJudgedInvitations } from './read-invitations.ts';
 
 /** The invitations of a cluster, for its report; none where they cannot be read: what is seen of connections is worth more. */
@@ -40,18 +44,45 @@ export async function readInvited(flow: Flow, target: Target): Promise<string[]>
   return (await openInvitations(flow, target)).map(({ peer }) => peer);
 }
 
-/** What becomes of open invitations when a cluster shuts peers out: no message of them joins anybody any more. */
-export async function endingWithUsers(flow: Flow, target: Target, peers: readonly string[]): Promise<string[]> {
-  const { context } = target.client;
-  const ending = (await openInvitations(flow, target)).filter(({ peer }) => peers.includes(peer));
-  return ending.map(({ id, peer }) => {
-    const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
-    return `context "${context}": invitation ${id} has let ${peer} in, and is worth nothing after this → revoke it too: ${revoke}`;
+/**
+ * What becomes of open invitations when clusters shut peers out: no message of them joins anybody any more. Only who is let in
+ * and not dialled can be somebody's guest: elsewhere no invitation is looked for.
+ */
+export async function invitationsEnding(
+  flow: Flow,
+  clusters: readonly PlannedCluster[],
+  partings: readonly Parting[],
+): Promise<string[]> {
+  const notes = clusters.map(async ({ target, snapshot }) => {
+    const { unserved = [] } = partings.find((parting) => parting.snapshot === snapshot) ?? {};
+    const guests = unserved.filter(
+      (peer) =>
+        !configuredPeers(snapshot).includes(peer) &&
+        snapshot.remoteUsers?.some(({ name }) => name === remoteUserName(peer)),
+    );
+    const open = guests.length > 0 ? await openInvitations(flow, target) : [];
+    return open.filter(({ peer }) => guests.includes(peer)).map((one) => endingNote(target, one));
   });
+  return (await Promise.all(notes)).flat();
+}
+
+/** The same when a cluster leaves the mesh. */
+export async function invitationsEndingWith(flow: Flow, target: Target): Promise<string[]> {
+  return (await openInvitations(flow, target)).map((one) => endingNote(target, one));
+}
+
+function endingNote({ client: { context } }: Target, { id, peer }: OpenInvitation): string {
+  const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
+  return `context "${context}": invitation ${id} has let ${peer} in, and is worth nothing after this → revoke it too: ${revoke}`;
+}
+
+interface OpenInvitation {
+  id: string;
+  peer: string;
 }
 
 /** Those that have let another cluster in, and wait for its answer. */
-async function openInvitations(flow: Flow, target: Target): Promise<{ id: string; peer: string }[]> {
+async function openInvitations(flow: Flow, target: Target): Promise<OpenInvitation[]> {
   const now = flow.now();
   return (await readInvitationsIfAllowed(flow, target)).flatMap(({ record: { id, peer, ...record }, isVoid }) =>
     peer && !isVoid && isUnanswered(record) && record.expires > now ? [{ id, peer: peer.name }] : [],

@@ -1,9 +1,8 @@
 import { type DisableOptions, draftDisable } from '../../../flows/enable/disable.ts';
 import {
   clustersOfLeaving,
-  type LeaveOutcome,
   type LeavingCluster,
-  leaveMesh,
+  leaveInTurn,
   leavingEffects,
   leavingSteps,
   leavingTargets,
@@ -147,8 +146,7 @@ async function carryOut(
   const names = leaving.map(({ target, draft }) => `${draft.name} (context ${target.client.context})`).join(', ');
   const question = `Disable Cluster Mesh in ${names}?`;
   await confirmPlan(context, report, { question, yes: flags.yes, planned: leaving.flatMap(clustersOfLeaving) });
-  const done: LeaveOutcome[] = [];
-  for (const one of leaving) done.push(await leaveMesh(context, one, options));
+  const done = await leaveInTurn(context, leaving, options);
   const clusters = done.map((one) => ({ ...one, ...printable({ name: one.name, remaining: one.remaining }) }));
   const data = clusters.map(({ steps: made, context: where, name, remaining }) => ({
     context: where,
