@@ -1,4 +1,4 @@
-import { CLUSTER_ANSWERS, MESH_CHECKS } from './checks/catalogue.ts';
+import { CLUSTER_ANSWERS, MESH_CHECKS, NOTHING_CHECKED } from './checks/catalogue.ts';
 import { FAULT_IDS } from './faults/fault-advice.ts';
 import { ADVICE } from './status/failure-reason.ts';
 
@@ -21,7 +21,7 @@ export interface ExplainableId {
 /** Every id that a result of meshctl can show, each once: of the reasons and faults of `status`, and of the checks. */
 export function explainableIds(): ExplainableId[] {
   const titles = new Map(MESH_CHECKS.map(({ id, title }) => [id, title]));
-  const ids = new Set([...Object.keys(ADVICE), ...FAULT_IDS, CLUSTER_ANSWERS, ...titles.keys()]);
+  const ids = new Set([...Object.keys(ADVICE), ...FAULT_IDS, CLUSTER_ANSWERS, NOTHING_CHECKED, ...titles.keys()]);
   return [...ids].map((id) => ({ id, title: titles.get(id) }));
 }
 

@@ -87,7 +87,8 @@ describe('services behind a broken connection', () => {
   it('are a gate by what was seen: with agents it opens, without any nothing was checked', async () => {
     const gate = () => service('failover', 'default/shared', '--require-survivable');
     expect(await gate()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('✅ 1 global service') });
-    const network = () => mesh.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'network']);
+    const network = (...more: string[]) =>
+      mesh.meshctl(['clustermesh', 'check', ...BOTH, '--category', 'network', ...more]);
     expect(await network()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/✅ Checks: .*[1-9] passed/) });
     for (const { store, namespace, settled } of [mesh.one, mesh.two]) {
       const agents = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace, name: 'cilium' };
@@ -103,8 +104,12 @@ describe('services behind a broken connection', () => {
     });
     expect(await network()).toMatchObject({
       exitCode: 1,
-      stdout: expect.stringMatching(/⚠️ {2}Nothing was checked: \d+ skipped/),
+      stdout: expect.stringContaining('all checks were skipped (nothing-checked)'),
     });
+    const junit = await network('-o', 'junit');
+    expect(junit.stdout).toMatch(/<testsuites tests="\d+" failures="1"/);
+    const { checks } = jsonOf(await network('-o', 'json')) as { checks: { id: string; severity: string }[] };
+    expect(checks.at(-1)).toMatchObject({ id: 'nothing-checked', severity: 'fail' });
   });
 
   it('are counted where only a restart would lose them, and called at risk', async () => {

@@ -40,6 +40,8 @@ export const MESH_CHECKS: readonly MeshCheck[] = [
 
 /** The id of what is no check of its own: that a cluster that was asked for does not answer. */
 export const CLUSTER_ANSWERS = 'cluster-answers';
+/** That of a run in which every check was skipped. */
+export const NOTHING_CHECKED = 'nothing-checked';
 
 /** The categories of checks, each once, in their order. */
 export function categoriesOf(checks: readonly Pick<Check, 'category'>[]): string[] {

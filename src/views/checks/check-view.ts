@@ -84,7 +84,6 @@ function entryLines({ entry, messages }: Shown, theme: Theme): string[] {
 function summary(entries: readonly Shown[], theme: Theme): string {
   const count = (severity: Severity) => entries.filter(({ entry }) => entry.severity === severity).length;
   const [failed, warned, skipped] = [count('fail'), count('warn'), count('skip')];
-  if (skipped === entries.length) return `⚠️  ${theme.warn(`Nothing was checked: ${skipped} skipped`)}`;
   const parts = [
     ...(failed > 0 ? [theme.fail(`${failed} failed`)] : []),
     ...(warned > 0 ? [theme.warn(`${warned} ${warned === 1 ? 'warning' : 'warnings'}`)] : []),

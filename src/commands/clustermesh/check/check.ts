@@ -6,6 +6,7 @@ import {
   CLUSTER_ANSWERS,
   categoriesOf,
   MESH_CHECKS,
+  NOTHING_CHECKED,
   PRE_CHECKS,
 } from '../../../mesh/checks/catalogue.ts';
 import { meshctlCommand, nameOthers } from '../../../mesh/command-line.ts';
@@ -45,12 +46,26 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
       const one = 'with one cluster nothing is compared, so nothing tells whether it can join others';
       context.progress.warn(`${one} → ${nameOthers('clustermesh check', '--pre')}`);
     }
-    const { entries, failed } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
+    const { entries: found, failed } = targets.length > 0 ? await check(context, targets, flags, deadline) : NOTHING;
+    const answered = targets.length - failed.length;
+    const entries = [...found, ...(answered > 0 ? nothingChecked(found, targets.length + silent.length) : [])];
     const dead = [...silent, ...failed].map(notAnswering);
     const named = await withContextsNamed(context, flags, [...dead, ...entries], [...silent, ...failed]);
     return resultOf(named, flags, { incomplete: dead.length > 0, untried: untriedBy(targets, entries, flags) });
   };
   return withAnsweringClusters(context, flags, work, waitMs);
+}
+
+/** That all was skipped is a finding too, in every format: whoever asks for checks takes silence for well. */
+function nothingChecked(entries: readonly CheckEntry[], clusters: number): CheckEntry[] {
+  if (entries.some(({ severity }) => severity !== 'skip')) return [];
+  const hint = clusters === 1 ? nameOthers('clustermesh check') : 'The reason is with each of them.';
+  return [
+    {
+      ...{ id: NOTHING_CHECKED, category: 'clusters', title: 'something could be checked', severity: 'fail', args: {} },
+      ...{ message: entries.length === 0 ? 'no check is left of those asked for' : 'all checks were skipped', hint },
+    },
+  ];
 }
 
 /** A cluster that cannot be asked is as much of a finding as what is wrong in the others. */
