@@ -27,13 +27,15 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof DIFF>):
       readOthers: othersOf(context, flags, members),
     });
     const missing = [...silent, ...prepared.unanswered];
+    const warnings = await namingContexts(context, flags, meshWarnings(prepared));
+    for (const words of warnings) context.progress.warn(words);
     const report: DiffReport = {
+      warnings,
       files: flags.filename,
       clusters: prepared.members.map(({ wanted: { name, context: at } }) => ({ name, context: at })),
       differences: differencesOf(prepared),
       unreachable: printable(unreachableData(missing)),
     };
-    for (const words of await namingContexts(context, flags, meshWarnings(prepared))) context.progress.warn(words);
     const { differences, notInFile } = countDifferences(report.differences);
     const result: CommandResult = {
       kind: 'MeshDiff',

@@ -43,8 +43,10 @@ describe('diff', () => {
     const before = store(0).get(ref);
     store(0).delete(ref);
     const told = await diff(BOTH);
+    const document = jsonOf(await diff(BOTH, '-o', 'json'));
     if (before) store(0).create({ ...before, metadata });
     expect(told).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('cilium-ca is missing') });
+    expect(document.warnings).toEqual([expect.stringContaining('cilium-ca is missing')]);
     expect((await diff(BOTH)).stderr).not.toContain('⚠');
   });
 

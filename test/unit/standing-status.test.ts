@@ -264,7 +264,7 @@ describe('a peer that cannot be reached, of which nobody knows why', () => {
       reasonsOf({ clusters }, contexts, { isCheck }).map(({ hint }) => hint);
     expect(of(false)).toEqual([
       expect.stringMatching(
-        /^Find the cause: meshctl clustermesh check --context one,two; or check routes.*: kubectl /,
+        /^Find the cause: meshctl clustermesh check --context one,two; or check routes.*: meshctl connectivity probe --context one,two && kubectl /,
       ),
     ]);
     expect(of(true)).toEqual([expect.stringMatching(/^check routes/)]);

@@ -46,9 +46,10 @@ export async function reportError(
   return exitCodeOf(error.code);
 }
 
-async function writeFailedCase(host: Host, command: string, { code, message, hint }: ErrorData): Promise<void> {
+async function writeFailedCase(host: Host, command: string, error: ErrorData): Promise<void> {
+  const { code, message, hint, details } = error;
   const { junitXml } = await import('../../views/junit.ts');
-  const text = hint ? `${message}\n→ ${hint}` : message;
+  const text = [message, ...faultLines(details.faults), ...(hint ? [`→ ${hint}`] : [])].join('\n');
   const failed = { name: command, className: 'meshctl', failure: { type: code, message, text } };
   host.stdout.write(`${junitXml([{ name: command, cases: [failed] }])}\n`);
 }

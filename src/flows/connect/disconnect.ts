@@ -1,3 +1,4 @@
+import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import { meshctlCommand } from '../../mesh/command-line.ts';
 import { forget } from '../../mesh/connect/dead-cluster.ts';
 import { dialsThroughKvstoremesh } from '../../mesh/connect/direction.ts';
@@ -97,14 +98,19 @@ async function awaitNothing(
 /** Waits until it has taken effect. Where that ends early, all is written: what stands is said for each cluster. */
 async function awaitTaken(
   flow: Flow,
-  { targets, partings }: PreparedDisconnect,
+  { targets, partings, parted }: PreparedDisconnect,
   { waitMs, parallel }: DisconnectOptions,
 ): Promise<string[]> {
   if (waitMs === undefined) return [];
   try {
     return await awaitParted(flow, targets, partings, { timeoutMs: waitMs, parallel });
   } catch (error) {
-    const stands = partings.map(({ snapshot: { context }, undialled, unserved }) => ({ context, undialled, unserved }));
+    const stands = partings.map(({ snapshot }) => {
+      const name = clusterNameOf(snapshot);
+      const undialled = parted.flatMap(({ from, to }) => (from === name ? [to] : []));
+      const unserved = parted.flatMap(({ from, to }) => (to === name ? [from] : []));
+      return { context: snapshot.context, undialled, unserved };
+    });
     for (const { context, undialled, unserved } of stands) {
       const parts = [
         ...(undialled.length > 0 ? [`it does not dial ${undialled.join(', ')} any more`] : []),

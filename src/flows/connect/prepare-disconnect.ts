@@ -208,8 +208,6 @@ export function prepareParting(
   const paired = [...new Set(pairs.flat())].flatMap(({ snapshot }) => snapshot ?? []);
   for (const snapshot of paired) requireSettledName(snapshot, [...paired, ...others]);
   const partings = partingsOf(dials);
-  // Of a client out of reach nobody knows.
-  const there = dials.filter((dial) => !dial[0].snapshot || isDialThere(dial));
   const plan = planDisconnect(partings);
   requireStaying(plan.steps);
   const common = dials.filter(
@@ -220,7 +218,7 @@ export function prepareParting(
     targets,
     partings,
     spared: [],
-    parted: there.map(([client, server]) => ({ from: client.name, to: server.name })),
+    parted: dials.filter(isDialThere).map(([client, server]) => ({ from: client.name, to: server.name })),
     plan,
     effects: disconnectEffects(partings, plan.steps, others),
     warnings: [

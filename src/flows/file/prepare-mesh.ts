@@ -207,8 +207,8 @@ async function draftAll(
 
 /** What is to be said of clusters and connections whether anything is to be written or not. */
 export function meshWarnings({ drafts, connections }: PreparedMesh): string[] {
-  return [
-    ...drafts.flatMap(({ draft: { snapshot, warnings } }) => warnings.map((words) => `${snapshot.context}: ${words}`)),
-    ...connections.now.warnings,
-  ];
+  const own = drafts.flatMap(({ draft: { snapshot, warnings } }) =>
+    warnings.map((words) => `${snapshot.context}: ${words}`),
+  );
+  return [...new Set([...own, ...connections.now.warnings])];
 }

@@ -95,7 +95,7 @@ const OTHER_OWNER =
 function mendOfProblem(problem: StatusProblem | undefined, context: string, id: string): string {
   if (problem?.class !== 'permission-denied') return OTHER_OWNER;
   const revoke = meshctlCommand('clustermesh invitations revoke', { context }, [id]);
-  return `Ask the other owner whether they have revoked the invitation, or disconnected since; if not, accept the same message again, and if they have, end it here too: ${revoke}`;
+  return `Ask the other owner whether they have revoked the invitation or disconnected since. If not, accept the same message again; if they have, end it here too: ${revoke}`;
 }
 
 const isNotTakenUp = ({ component, class: kind }: StatusProblem) =>

@@ -15,6 +15,11 @@ export interface KeptInvitation {
   secret: KubeObject;
 }
 
+interface ReadableTarget<Calls extends keyof ClusterClient> {
+  client: Pick<ClusterClient, Calls>;
+  namespace: string;
+}
+
 /** An invitation, and whether the CA that signed its last message has been replaced. */
 export interface JudgedInvitation {
   record: InvitationRecord;
@@ -23,7 +28,7 @@ export interface JudgedInvitation {
 
 /** The same with a look at the cluster's CA, where an invitation waits for an answer. */
 export async function readJudgedInvitations(
-  { client, namespace }: ReadableTarget,
+  { client, namespace }: ReadableTarget<'listAll' | 'get'>,
   signal?: AbortSignal,
 ): Promise<JudgedInvitation[]> {
   const kept = await readInvitations({ client, namespace }, signal);
@@ -42,14 +47,9 @@ function isSignedBy({ sent }: InvitationRecord, { certificate }: CaFacts): boole
   return signer === undefined || signer.sha256 === certificate.sha256;
 }
 
-interface ReadableTarget {
-  client: Pick<ClusterClient, 'listAll' | 'get'>;
-  namespace: string;
-}
-
 /** The invitations that a cluster has given and accepted, the oldest first. */
 export async function readInvitations(
-  { client, namespace }: { client: Pick<ClusterClient, 'listAll'>; namespace: string },
+  { client, namespace }: ReadableTarget<'listAll'>,
   signal?: AbortSignal,
 ): Promise<KeptInvitation[]> {
   const selection = { apiVersion: 'v1', kind: 'Secret', namespace, labelSelector: INVITATION_LABEL };

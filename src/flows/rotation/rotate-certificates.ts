@@ -37,6 +37,7 @@ import {
   renewedBy,
   resumeCommand,
   sayWhatStands,
+  TO_CONTINUE,
 } from './what-stands.ts';
 
 export interface RotationOutcome {
@@ -230,7 +231,7 @@ async function requireNoNewPeers(
       'Conflict',
       `context "${context}": ${strangers.join(', ')} was connected meanwhile, with the former CA, which therefore stays trusted`,
       {
-        hint: `To continue with all peers: ${goOn(theirs)}`,
+        hint: `${TO_CONTINUE} with all peers: ${goOn(theirs)}`,
         details: { context, peers: strangers, stop: true },
       },
     );

@@ -8,6 +8,9 @@ import { expiredIn } from '../../mesh/rotation/expiry.ts';
 import type { Flow } from '../flow.ts';
 import type { PreparedRotation, RotateOptions } from './prepare-rotation.ts';
 
+/** How the hint begins that leads on from where a rotation stopped. */
+export const TO_CONTINUE = 'To continue';
+
 /** How the key of a peer's CA ends. */
 const PEER_CA = peerCertificateKeys('').ca;
 
@@ -89,9 +92,9 @@ export function sayWhatStands(
   const expired = expiredIn(members, flow.now());
   const how =
     expired.length > 0 ? `Whoever uses these is cut off: ${expired.join('; ')}. ` : `Nothing is cut off: ${trusted}`;
-  // Whoever has to take part now, the error names, and how to go on with them.
-  const isSaid = error instanceof MeshctlError && error.details.peers !== undefined;
-  flow.progress.warn(isSaid ? how.trimEnd() : `${how}To continue: ${again}`);
+  // An error that names who has to take part now says itself how it goes on.
+  const isSaid = error instanceof MeshctlError && error.hint?.startsWith(TO_CONTINUE) === true;
+  flow.progress.warn(isSaid ? how.trimEnd() : `${how}${TO_CONTINUE}: ${again}`);
 }
 
 /** The certificates and CAs that steps have made. */

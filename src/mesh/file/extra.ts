@@ -21,8 +21,10 @@ export function extraPeers(snapshots: readonly ClusterSnapshot[], spec: MeshSpec
   const names = new Set(spec.clusters.map(({ name }) => name));
   const byName = new Map(snapshots.map((snapshot) => [clusterNameOf(snapshot), snapshot]));
   const isThere = (from: string, to: string): boolean => {
-    const [client, server] = [from, to].map((name) => ({ name, snapshot: byName.get(name) }));
-    return client !== undefined && server !== undefined && isDialThere([client, server]);
+    return isDialThere([
+      { name: from, snapshot: byName.get(from) },
+      { name: to, snapshot: byName.get(to) },
+    ]);
   };
   const strangers = new Map<string, string[]>();
   const dials = [...byName].flatMap(([own, snapshot]) =>

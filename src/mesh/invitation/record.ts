@@ -230,7 +230,7 @@ function stateOf({ state, expires }: InvitationRecord, now: Date, isVoid: boolea
 export function endOfStanding({ state, role }: Pick<InvitationStanding, 'state' | 'role'>): string | undefined {
   if (state === 'expired') return 'has expired';
   if (state !== 'void') return undefined;
-  const again = role === 'guest' ? ': its owner has to invite again' : '';
+  const again = role === 'guest' ? ': the owner who invited has to invite again' : '';
   return `is void, because the CA that signed what was sent has been replaced${again}`;
 }
 

@@ -158,7 +158,7 @@ const lookAtBoth = (place: FailurePlace) =>
   meshctlCommand('clustermesh status', { context: [place.context, serverPlace(place).context] });
 
 /** Sends packets between the clusters; undefined where no context is known that leads to the peer. */
-function probe({ context, alsoFrom = [], peerContext }: FailurePlace): string | undefined {
+function probeCommand({ context, alsoFrom = [], peerContext }: FailurePlace): string | undefined {
   return peerContext === undefined
     ? undefined
     : meshctlCommand('connectivity probe', { context: [context, ...alsoFrom, peerContext] });
@@ -191,20 +191,21 @@ export const ADVICE: Readonly<Record<FailureClass, Advice>> = {
   refused: {
     says: ({ apiserver }) => `${apiserver} refuses connections`,
     hint: (place) => {
-      const between = dialsOwnServer(place) ? undefined : probe(place);
+      const between = dialsOwnServer(place) ? undefined : probeCommand(place);
       if (!dialsOwnServer(place) && !isAsked(place)) return lookAtBoth(place);
       const server = describePeersServer(place);
-      return between ? `whether it runs, and whether a firewall refuses: ${server} && ${between}` : server;
+      return between ? `see whether it runs, and whether a firewall refuses: ${server} && ${between}` : server;
     },
   },
   'timed-out': {
     says: ({ apiserver }) => `${apiserver} cannot be reached`,
     hint: (place) => {
       if (dialsOwnServer(place)) return describeServer(place);
-      const between = probe(place);
-      const which = between ? 'which this shows, or else what is blocked' : 'which this shows';
-      const look = [troubleshoot(place), ...(between ? [between] : [])].join(' && ');
-      return `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort), ${which}: ${look}`;
+      const between = probeCommand(place);
+      const where = `check routes, VPN and firewalls from the nodes to the address of ${place.peer} (TCP 2379 or its NodePort)`;
+      return between
+        ? `${where}; see what is blocked, or else what is dialled: ${between} && ${troubleshoot(place)}`
+        : `${where}, which this shows: ${troubleshoot(place)}`;
     },
   },
   'tls-unknown-ca': {

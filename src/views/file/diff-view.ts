@@ -20,10 +20,12 @@ export interface DiffReport {
   clusters: readonly { name: string; context: string }[];
   differences: MeshDifferences;
   unreachable: readonly UnreachableCluster[];
+  /** What no file can say, as `apply` warns of it. */
+  warnings: readonly string[];
 }
 
 /** The differences as data. */
-export function diffData({ clusters, differences }: DiffReport): Record<string, unknown> {
+export function diffData({ clusters, differences, warnings }: DiffReport): Record<string, unknown> {
   const { steps, unconnected, missingServices, extra } = differences;
   const pair = ({ clusters: names, oneWay }: Pair) => ({ clusters: names, oneWay });
   return {
@@ -35,6 +37,7 @@ export function diffData({ clusters, differences }: DiffReport): Record<string, 
     })),
     unconnected: printable(unconnected.map(pair)),
     missingServices: printable(missingServices),
+    ...(warnings.length > 0 ? { warnings: printable(warnings) } : {}),
     notInFile: printable({
       connections: extra.pairs.map(pair),
       peers: extra.strangers,
