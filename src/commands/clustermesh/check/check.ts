@@ -59,11 +59,15 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
 /** That all was skipped is a finding too, in every format: whoever asks for checks takes silence for well. */
 function nothingChecked(entries: readonly CheckEntry[], clusters: number): CheckEntry[] {
   if (entries.some(({ severity }) => severity !== 'skip')) return [];
-  const hint = clusters === 1 ? nameOthers('clustermesh check') : 'The reason is with each of them.';
   return [
     {
-      ...{ id: NOTHING_CHECKED, category: 'clusters', title: 'something could be checked', severity: 'fail', args: {} },
-      ...{ message: entries.length === 0 ? 'no check is left of those asked for' : 'all checks were skipped', hint },
+      id: NOTHING_CHECKED,
+      category: 'clusters',
+      severity: 'fail',
+      args: {},
+      title: 'something could be checked',
+      message: entries.length === 0 ? 'no check is left of those asked for' : 'all checks were skipped',
+      hint: clusters === 1 ? nameOthers('clustermesh check') : 'The reason is with each of them.',
     },
   ];
 }
