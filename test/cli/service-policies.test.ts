@@ -107,6 +107,13 @@ describe('inspect-policy-default-local-cluster', () => {
     );
   });
 
+  it('does not say that there is none of what it did not read', async () => {
+    const { stdout } = await inspect('-n', 'shop');
+    expect(stdout).toContain('CiliumClusterwideNetworkPolicy: in no namespace, so only read with -A\n');
+    expect(stdout).not.toMatch(/Clusterwide.*none/);
+    expect((await inspect('-A')).stdout).toContain('CiliumClusterwideNetworkPolicy: 1 of 1 would mean something else');
+  });
+
   it("looks at one namespace, the context's by default", async () => {
     expect((await inspect('-o', 'json')).stdout).toBe(
       '{\n "ciliumNetworkPolicies": {\n  "default/closed": false\n }\n}\n',
@@ -124,7 +131,7 @@ describe('inspect-policy-default-local-cluster', () => {
         '⚠️  CiliumNetworkPolicy: 1 of 2 would mean something else with policy-default-local-cluster',
         '  ✅ shop/closed',
         '  ⚠️  shop/open: has a selector that names no cluster',
-        'CiliumClusterwideNetworkPolicy: none',
+        'CiliumClusterwideNetworkPolicy: in no namespace, so only read with -A',
         '⚠️  NetworkPolicy: 1 of 1 would mean something else with policy-default-local-cluster',
         '  ⚠️  shop/web: has a selector that names no cluster',
         '',

@@ -3,15 +3,19 @@ import type { Theme } from '../theme.ts';
 /** By `namespace/name`: whether the policy changes its meaning with policy-default-local-cluster. Keys as in cilium-cli. */
 export interface PolicyInspection {
   ciliumNetworkPolicies: Readonly<Record<string, boolean>>;
-  ciliumClusterWideNetworkPolicies: Readonly<Record<string, boolean>>;
+  /** Absent where one namespace was asked about: they are in none, and were not read. */
+  ciliumClusterWideNetworkPolicies?: Readonly<Record<string, boolean>> | undefined;
   networkPolicies: Readonly<Record<string, boolean>>;
 }
 
 /** For each kind how many policies stay as they are, and which. */
 export function policyInspectionText(inspection: PolicyInspection, theme: Theme): string {
+  const { ciliumClusterWideNetworkPolicies: clusterWide } = inspection;
   return [
     ...kindLines('CiliumNetworkPolicy', inspection.ciliumNetworkPolicies, theme),
-    ...kindLines('CiliumClusterwideNetworkPolicy', inspection.ciliumClusterWideNetworkPolicies, theme),
+    ...(clusterWide
+      ? kindLines('CiliumClusterwideNetworkPolicy', clusterWide, theme)
+      : [theme.dim('CiliumClusterwideNetworkPolicy: in no namespace, so only read with -A')]),
     ...kindLines('NetworkPolicy', inspection.networkPolicies, theme),
   ].join('\n');
 }

@@ -38,7 +38,7 @@ async function inspect(client: ClusterClient, namespace: string | undefined): Pr
     byName(list('cilium.io/v2', 'CiliumNetworkPolicy'), ciliumPolicyFollowsDefault),
     namespace === undefined
       ? byName(list('cilium.io/v2', 'CiliumClusterwideNetworkPolicy'), ciliumPolicyFollowsDefault)
-      : {},
+      : undefined,
     byName(list('networking.k8s.io/v1', 'NetworkPolicy'), networkPolicyFollowsDefault),
   ]);
   return { ciliumNetworkPolicies, ciliumClusterWideNetworkPolicies, networkPolicies };
@@ -57,5 +57,5 @@ async function byName(
 }
 
 function withoutEmpty(inspection: PolicyInspection): Partial<PolicyInspection> {
-  return Object.fromEntries(Object.entries(inspection).filter(([, policies]) => Object.keys(policies).length > 0));
+  return Object.fromEntries(Object.entries(inspection).filter(([, policies = {}]) => Object.keys(policies).length > 0));
 }
