@@ -32,6 +32,8 @@ export interface PeersOptions {
   context: ContainerContext;
   /** Whether peering files may carry `cilium-host-aliases`: from Cilium 1.20 on. */
   honoursAliases: boolean;
+  /** Whether no two peers may have one id: agents keep account of them (Cilium's pkg/clustermesh/idsmgr.go). */
+  reservesIds?: boolean;
   onState(peer: string, config: ClusterConfig, state: PeerState): void;
   onRemoved(peer: string): void;
   log(line: string): void;
@@ -75,10 +77,20 @@ export function followPeers(options: PeersOptions): Peers {
     throw failure ?? new DialError('ENOTFOUND', `lookup ${host}: no such host`);
   }
 
-  function refuses({ id = 0 }: ClusterConfig): string | undefined {
+  /** Names of peers by the id that they have reserved, until they are removed. */
+  const reserved = new Map<number, string>();
+  const release = (name: string): void => {
+    for (const [id, holder] of reserved) if (holder === name) reserved.delete(id);
+  };
+
+  function refuses(name: string, { id = 0 }: ClusterConfig): string | undefined {
     if (id < 1) return `ClusterID ${id} is reserved`;
     if (id > own.maxConnectedClusters) return `ClusterID > ${own.maxConnectedClusters} is not supported`;
     if (id === own.id) return `clusterID ${id} is assigned to the local cluster`;
+    if (!options.reservesIds) return undefined;
+    if ((reserved.get(id) ?? name) !== name) return `clusterID ${id} is already used`;
+    release(name);
+    reserved.set(id, name);
     return undefined;
   }
 
@@ -94,7 +106,7 @@ export function followPeers(options: PeersOptions): Peers {
         network.alerts.delete(port);
         return alert;
       },
-      refuses,
+      refuses: (config) => refuses(name, config),
       onState: (config, state) => options.onState(name, config, state),
       log,
       now: options.now,
@@ -112,6 +124,7 @@ export function followPeers(options: PeersOptions): Peers {
       log(`level=info msg="Remote cluster disconnected" clusterName=${name}`);
       peer.cluster.close();
       peers.delete(name);
+      release(name);
       options.onRemoved(name);
     }
     for (const [name, text] of configured) {

@@ -40,6 +40,7 @@ export function runAgent(context: ContainerContext, options: AgentOptions): Cont
   const peers = followPeers({
     ...options,
     context,
+    reservesIds: true,
     log: log.write,
     onState: (peer, _config, state) => void remotes.set(peer, state),
     onRemoved: (peer) => void remotes.delete(peer),
