@@ -70,6 +70,18 @@ describe('a peer that is connected while a question waits for its answer', () =>
   });
 });
 
+it('a peer of which only the other direction was known has come too', async () => {
+  await ok(connect('mesh-1', 'mesh-4', '--connection-mode', 'unicast'));
+  const join = async () => {
+    await ok(connect('mesh-1', 'mesh-4', '--connection-mode', 'bidirectional'));
+    return 'y';
+  };
+  const argv = mesh('enable', '--context', 'mesh-1', '--service-type', 'NodePort');
+  const result = await clusters.meshctl(argv, { answers: [join] });
+  expect(result.exitCode, result.stdout + result.stderr).toBe(1);
+  expect(result.stderr).toMatch(/context "mesh-1": mesh-4 was connected meanwhile/);
+});
+
 describe('a peer that is connected after the question', () => {
   it('disable: stops before what would cut it', async () => {
     let joined = false;

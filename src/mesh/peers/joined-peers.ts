@@ -1,7 +1,7 @@
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
 import { MeshctlError } from '../errors.ts';
 import { endangeredEffects, type PeerEffect } from '../plan/peer-effects.ts';
-import { knownPeers } from './peers.ts';
+import { peersByDirection } from './peers.ts';
 
 /** One cluster at two looks. */
 export interface TwoLooks {
@@ -10,10 +10,14 @@ export interface TwoLooks {
   now: ClusterSnapshot;
 }
 
-/** The peers that a cluster has by now and had not at the earlier look. */
+/** The peers that a cluster dials, or that dial it, by now, and did not at the earlier look. */
 export function joinedPeers({ before, now }: TwoLooks): string[] {
-  const had = knownPeers(before);
-  return knownPeers(now).filter((peer) => !had.includes(peer));
+  const [had, has] = [peersByDirection(before), peersByDirection(now)];
+  const joined = [
+    ...has.dialled.filter((peer) => !had.dialled.includes(peer)),
+    ...has.letIn.filter((peer) => !had.letIn.includes(peer)),
+  ];
+  return [...new Set(joined)].sort();
 }
 
 /**

@@ -55,21 +55,25 @@ export function ownUser(
   return remoteUserName(recordedIdentity({ objects, namespace, tlsSecrets }).name ?? clusterNameOf(snapshot));
 }
 
-/** The clusters that this one dials or lets in, as far as its files and users name them, and what connect wrote down. */
-export function knownPeers(snapshot: PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig' | 'remoteUsers'>): string[] {
+type PeerFacts = PeerObjects & Pick<ClusterSnapshot, 'ciliumConfig' | 'remoteUsers'>;
+
+/** The peers of a cluster by direction: those that it dials, and those that dial it, as {@link knownPeers} knows them. */
+export function peersByDirection(snapshot: PeerFacts): { dialled: string[]; letIn: string[] } {
   const prefix = remoteUserName('');
   const own = ownUser(snapshot);
   const users = (snapshot.remoteUsers ?? [])
     .map(({ name }) => name)
     .filter((name) => name.startsWith(prefix) && name !== own);
-  return [
-    ...new Set([
-      ...configuredPeers(snapshot),
-      ...expectedPeers(snapshot),
-      ...peersLetIn(snapshot),
-      ...users.map((name) => name.slice(prefix.length)),
-    ]),
-  ].sort();
+  return {
+    dialled: [...configuredPeers(snapshot), ...expectedPeers(snapshot)],
+    letIn: [...peersLetIn(snapshot), ...users.map((name) => name.slice(prefix.length))],
+  };
+}
+
+/** The clusters that this one dials or lets in, as far as its files and users name them, and what connect wrote down. */
+export function knownPeers(snapshot: PeerFacts): string[] {
+  const { dialled, letIn } = peersByDirection(snapshot);
+  return [...new Set([...dialled, ...letIn])].sort();
 }
 
 /**
