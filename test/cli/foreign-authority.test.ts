@@ -92,6 +92,9 @@ describe.each(CASES)('a CA that signed none of the certificates in use, $title',
       expect(unwrapped(alone.stderr)).toContain('would be cut off by a new CA');
       expect(unwrapped(alone.stderr)).toContain(`Renew what they hold together: ${OVER} or forget`);
     }
+    const single = await meshctl(['clustermesh', 'certs', 'rotate', '--context', 'mesh-1,mesh-2', '--peer', 'mesh-1']);
+    expect(single.exitCode).toBe(1);
+    expect(unwrapped(single.stderr)).toContain(way);
     expect(secrets()).toBe(before);
   });
 

@@ -10,7 +10,7 @@ import { pairsOf } from '../pairs.ts';
 import { peersOfOthers } from '../peers/peer-choices.ts';
 import { configuredPeers } from '../peers/peers.ts';
 import { forgetIfSilent } from '../peers/silent-peers.ts';
-import { strangersTo } from './rotated-certificates.ts';
+import { strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
 
 /** What a run knows of the clusters that it does not reach. */
@@ -128,6 +128,28 @@ export function requirePeer(
           )
         : `They dial: ${peers.join(', ') || 'none'}.`,
       details: { peer, peers },
+    },
+  );
+}
+
+/**
+ * Where somebody has put another CA into a cluster's Secret cilium-ca, what it signs opens nothing as long as its etcd goes by the
+ * former one: certificates for dialling it are only renewed together with its own.
+ * @throws MeshctlError `CertificateAuthority`, with the ways to agree on one
+ */
+export function requireSigning(members: readonly Member[], peer: string): void {
+  const server = members.find(({ identity }) => identity.name === peer);
+  if (!server || !switchesSigner(server)) return;
+  const { snapshot } = server;
+  const { context, namespace } = snapshot;
+  const others = members.flatMap((member) => (member === server ? [] : [member.snapshot]));
+  const all = meshctlCommand('clustermesh certs rotate', { context: members.map((one) => one.snapshot.context) });
+  throw new MeshctlError(
+    'CertificateAuthority',
+    `context "${context}": Secret ${namespace}/${CA_SECRET} holds another CA than the one that its etcd goes by, so no certificate from there lets anyone in`,
+    {
+      hint: waysToAgree(snapshot, others) ?? `Renew everything: ${all}`,
+      details: { context, object: `Secret ${namespace}/${CA_SECRET}`, peer },
     },
   );
 }

@@ -15,7 +15,7 @@ import { forOtherOwners } from '../peers/peers-of-others.ts';
 import { forgetIfSilent, maybeSilent } from '../peers/silent-peers.ts';
 import type { PeerEffect } from '../plan/peer-effects.ts';
 import type { Step } from '../plan/plan.ts';
-import { refuseCommonCredentials, requireAllPeers, requireFollowers, requirePeer } from './refusals.ts';
+import { refuseCommonCredentials, requireAllPeers, requireFollowers, requirePeer, requireSigning } from './refusals.ts';
 import { certificatesFrom, rotationStage, strangersTo, switchesSigner } from './rotated-certificates.ts';
 import { describeStrangers, unreadContexts } from './strangers.ts';
 
@@ -61,7 +61,10 @@ export function scopeRotation(
     requireSigner(snapshot, 'a new certificate');
     requireFollowers(snapshot, members);
   }
-  if (choice.peer !== undefined) requirePeer(members, choice.peer, contexts, choice.silent);
+  if (choice.peer !== undefined) {
+    requirePeer(members, choice.peer, contexts, choice.silent);
+    requireSigning(members, choice.peer);
+  }
   const stages = new Map(members.map((member) => [member, rotationStage(member, members)]));
   const inStage = (stage: string) => members.filter((member) => stages.get(member) === stage);
   // Those that are settled while others are not have come to the end of a rotation that the others are still in.
