@@ -106,7 +106,7 @@ export interface ClusterSnapshot {
    * files `<peer>.etcd-client…` in a Secret of peers. Only of Secrets that are there, and of peers with any such file.
    */
   tlsFiles?: ReadonlyMap<string, TlsFiles> | undefined;
-  /** Of the clustermesh-apiserver's account and its rights what is not there; undefined where none of it was, or may be, read. */
+  /** Of the clustermesh-apiserver's account and its rights what is not there; undefined where that is not known in full. */
   missingAccess?: readonly LostAccess[] | undefined;
   /** What was not read, or may not be, by {@link keyOf}: whether it is there is not known. */
   unread?: ReadonlySet<string> | undefined;

@@ -12,7 +12,8 @@ import type { KubeObject, ObjectRef } from '../mesh/objects/kube-object.ts';
 import { APISERVER } from '../mesh/objects/names.ts';
 
 /**
- * Of what the clustermesh-apiserver reads its cluster as, what is not there; undefined where nothing of it may be read.
+ * Of what the clustermesh-apiserver reads its cluster as, what is not there. Undefined where nothing is known to be missing, and
+ * not all of it may be read.
  * @param deployment names the account, which may have its rights by a binding of any name
  */
 export async function readMissingAccess(
@@ -26,8 +27,8 @@ export async function readMissingAccess(
     account.then((live) => readRef(client, live)),
     readLostRights(client, account),
   ]);
-  if (!found && !lost) return undefined;
-  return [...(found && !found.object ? [ref] : []), ...(lost ?? [])];
+  const missing = [...(found && !found.object ? [ref] : []), ...(lost ?? [])];
+  return missing.length > 0 || (found && lost) ? missing : undefined;
 }
 
 /** An object, as far as there is one; undefined where it may not be read. */
@@ -50,7 +51,9 @@ async function readLostRights(
   if (!others && (given === undefined || isEmptied)) return undefined;
   const names = new Set((others ?? []).flatMap((other) => roleGivenTo(other, account) ?? []));
   const roles = await Promise.all([...names].map((name) => readRef(client, clusterRoleRef(name))));
-  if (roles.some((one) => !one || (one.object && readsCilium(one.object)))) return [];
+  if (roles.some((one) => one?.object && readsCilium(one.object))) return [];
+  const mayBeGiven = roles.some((one) => !one) || (given !== undefined && !role);
+  if (mayBeGiven) return undefined;
   return [
     ...(role && !role.object ? [clusterRoleRef(given ?? APISERVER)] : []),
     ...(isEmptied ? [{ ...clusterRoleRef(given ?? APISERVER), isEmptied }] : []),

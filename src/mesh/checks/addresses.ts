@@ -14,6 +14,7 @@ import { serviceSpec } from '../objects/service.ts';
 import { pairsOf } from '../pairs.ts';
 import { besideOthers, type Check, type CheckInput, type Finding, listed, type Subject } from './check.ts';
 import { NO_SERVICE } from './exposure.ts';
+import { findingOf } from './mesh-input.ts';
 import { NO_CONFIG } from './subjects.ts';
 
 /** Addresses that must not meet, within one mesh. */
@@ -23,13 +24,19 @@ export const ADDRESS_CHECKS: readonly Check[] = [
     category: 'addresses',
     title: 'pod address ranges do not overlap',
     subject: besideOthers(podRangesOf),
-    run: ({ clusters }) =>
-      overlapsBetween(clusters, {
+    run: ({ clusters }) => [
+      ...overlapsBetween(clusters, {
         id: 'pod-cidr-overlap',
         hint: 'Each cluster of a mesh needs pod ranges of its own; they are chosen when a cluster is made.',
         rangesOf: podRanges,
         between: podOverlaps,
       }),
+      ...clusters.filter(lacksNodeRanges).map(({ context }) =>
+        findingOf('pod-cidr-overlap', 'skip', context, {
+          reason: 'its CiliumNodes could not be listed, so what its nodes have of its ranges is not known',
+        }),
+      ),
+    ],
     says: (finding) =>
       saysOverlap(
         finding,
@@ -97,6 +104,12 @@ const NO_SERVICE_RANGE = `no ServiceCIDR of it could be read, and ${NO_SERVICE}`
 function podRangesOf(cluster: ClusterSnapshot): Subject {
   const { given, pools, otherwise } = podRanges(cluster);
   return { things: [...given, ...pools].map(({ text }) => text), otherwise };
+}
+
+/** Whether the ranges that nodes have stand in CiliumNodes, and these were not to be had: pools alone are not what is in use. */
+function lacksNodeRanges({ ciliumConfig, ciliumPodCidrs }: ClusterSnapshot): boolean {
+  const ipam = ciliumConfig?.ipam ?? 'cluster-pool';
+  return ciliumPodCidrs === undefined && ['cluster-pool', 'multi-pool'].includes(ipam);
 }
 
 function nodesOf(cluster: ClusterSnapshot): Subject {

@@ -69,6 +69,12 @@ export function keyOf(ref: ObjectRef): string {
   return `${ref.kind}/${ref.namespace ?? '-'}/${ref.name}`;
 }
 
+/** What {@link keyOf} gives, for sentences: `Secret kube-system/cilium-ca`. */
+export function describeKey(key: string): string {
+  const [kind = '', namespace = '-', name = ''] = key.split('/');
+  return namespace === '-' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+}
+
 /** The object of a list that a reference names. */
 export function objectIn(objects: readonly KubeObject[], ref: ObjectRef): KubeObject | undefined {
   return objects.find((object) => keyOf(refOf(object)) === keyOf(ref));

@@ -1,3 +1,5 @@
+import { missingAccess } from '../apiserver/access.ts';
+import { apiserverDeployment } from '../apiserver/live.ts';
 import { lackOfAgents } from '../cilium/agents.ts';
 import { clusterNameOf } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
@@ -6,9 +8,15 @@ import { type AddressFault, addressFaults } from '../faults/address-faults.ts';
 import type { AddressFaultId, Fault, FaultId } from '../faults/fault.ts';
 import { faultsOf } from '../faults/faults-of.ts';
 import { lacksSigner } from '../faults/serve-faults.ts';
-import { keyOf } from '../objects/kube-object.ts';
+import { describeKey, keyOf } from '../objects/kube-object.ts';
 import { lastChange, RETAKEN_WITHIN_MS, TAKEN_UP_WITHIN_MS } from '../objects/last-change.ts';
-import { AGENT_PEERS_SECRET, KVSTOREMESH_PEERS_SECRET, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import {
+  AGENT_PEERS_SECRET,
+  agentDaemonSetRef,
+  KVSTOREMESH_PEERS_SECRET,
+  SERVER_CERT_SECRET,
+  secretRef,
+} from '../objects/names.ts';
 import { expectedPeers } from '../peers/peers.ts';
 import { renamedPeers, takeUpCommand } from '../peers/renamed-peers.ts';
 import type { FailureClass } from './failure-reason.ts';
@@ -106,6 +114,7 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
     ...report,
     healthy: report.healthy && faults.length === 0,
     ...(lacksSigner(snapshot, now) ? { unsigned: true } : {}),
+    ...unreadIn(snapshot),
     faults: [...faults, ...harmless],
     problems: report.problems.map((problem) => {
       const peer = standing.find((other) => clusterNameOf(other.snapshot) === problem.peer);
@@ -121,6 +130,20 @@ export function judgeStanding(polled: readonly PolledCluster[], now: Date): Stat
       });
     }),
   }));
+}
+
+/** What of a cluster may not be read: where that is broken, no fault tells of it. */
+function unreadIn(snapshot: ClusterSnapshot): Pick<StatusReport, 'unread'> {
+  const { namespace, unread = new Set<string>() } = snapshot;
+  // It is read only where Cilium's configuration is lost.
+  const objects = [...unread].filter((key) => key !== keyOf(agentDaemonSetRef(namespace))).map(describeKey);
+  const deployment = apiserverDeployment(snapshot);
+  const access =
+    deployment && !missingAccess(snapshot, deployment)
+      ? ['the account and the rights of its clustermesh-apiserver']
+      : [];
+  const all = [...objects, ...access];
+  return all.length > 0 ? { unread: all } : {};
 }
 
 /** Of peers that were to dial a cluster one-way, those that do, as far as they were read. */

@@ -112,6 +112,8 @@ export interface StatusReport {
   invitations?: InvitationStanding[] | undefined;
   /** It needs a certificate that no CA there can issue, so that `enable` alone is refused; absent where not. */
   unsigned?: boolean | undefined;
+  /** What may not be read, in words: whether a connection would come back hangs on it too. */
+  unread?: readonly string[] | undefined;
   problems: StatusProblem[];
   /** What is configured but broken, so that it would not come back after a restart; also where it explains a problem. */
   faults: Fault[];

@@ -10,7 +10,14 @@ import { hintLines } from '../hint-lines.ts';
 import { type Cell, tableLines } from '../table.ts';
 import type { Theme } from '../theme.ts';
 import { unreachableLines } from '../unreachable-view.ts';
-import { beginningLines, invitationLines, headline as ownHeadline, reasonLines, replicaLines } from './status-view.ts';
+import {
+  beginningLines,
+  invitationLines,
+  headline as ownHeadline,
+  reasonLines,
+  replicaLines,
+  unseenLines,
+} from './status-view.ts';
 
 /**
  * The status of several clusters: a matrix of who is connected to whom, then what is wrong, each thing once.
@@ -30,7 +37,10 @@ export function meshStatusText(report: MeshStatusReport, theme: Theme, contexts?
     ...explainLines(reasons, theme),
   ];
   if (wrong.length > 0) lines.push('', ...wrong);
-  const waiting = report.clusters.flatMap((cluster) => invitationLines(cluster, theme));
+  const waiting = report.clusters.flatMap((cluster) => [
+    ...unseenLines(cluster, theme),
+    ...invitationLines(cluster, theme),
+  ]);
   if (waiting.length > 0) lines.push('', ...waiting);
   const [first, ...rest] = unconnected(report);
   if (first && rest.length === report.clusters.length - 1 && rest.length > 0 && first.enabled) {

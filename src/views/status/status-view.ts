@@ -35,6 +35,7 @@ export function statusText(
   }
   lines.push(
     ...reasons.flatMap((reason) => reasonLines(reason, theme)),
+    ...unseenLines(report, theme),
     ...invitationLines(report, theme),
     ...beginningLines(report, theme, report.admits?.length ? [] : others, contexts),
     ...servedLines(report, theme, contexts),
@@ -67,6 +68,12 @@ export function beginningLines(
   const connect = meshctlCommand('clustermesh connect', report, ['--destination-context', destinations]);
   const next = forOtherOwners(connect, report.context, report.ofOthers);
   return hintLines(forgetIfSilent(next, [report.context], silent), theme);
+}
+
+/** What nothing is known of, since it may not be read: that all is well is said without it. */
+export function unseenLines({ context, unread = [] }: StatusReport, theme: Theme): string[] {
+  if (unread.length === 0) return [];
+  return [`${theme.warn('‼')} ${context}: may not be read, so that nothing is known of it: ${unread.join(', ')}`];
 }
 
 /** Invitations for which somebody still has to act, each with what this side does. */

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { KubeObject } from '../../src/mesh/objects/kube-object.ts';
+import { checkEntries } from '../support/check-scenarios.ts';
+import { jsonOf } from '../support/cli.ts';
+import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
+import { untilHealthy } from '../support/open-look.ts';
+import { PACKAGE_ROOT } from '../support/schemas.ts';
+
+/** A user has the operator's roles, less one right: what that hides is no pass. */
+let mesh: ConnectedMesh;
+
+const RBAC = 'rbac.authorization.k8s.io/v1';
+const AS = ['--as', 'ann'];
+const BOTH = ['--context', 'mesh-1,mesh-2'];
+
+interface Role extends KubeObject {
+  rules: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+}
+
+beforeAll(async () => {
+  mesh = await startConnectedMesh({ nodes: 1 });
+  await untilHealthy(mesh.sandbox, ['mesh-1', 'mesh-2']);
+});
+afterEach(() => grant(undefined));
+afterAll(() => mesh.sandbox.close());
+
+/** Gives ann all rights of the operator in both clusters; in mesh-2 without a resource. */
+function grant(without: string | undefined): void {
+  for (const { store, name } of mesh.sandbox.clusters) {
+    for (const [file, binding] of [
+      ['role', 'RoleBinding'],
+      ['cluster-role', 'ClusterRoleBinding'],
+    ] as const) {
+      const role = parse(readFileSync(new URL(`templates/rbac/${file}.yaml`, PACKAGE_ROOT), 'utf8')) as Role;
+      const { namespace } = role.metadata;
+      const rules = role.rules.map((rule) => ({
+        ...rule,
+        resources: rule.resources.filter((one) => name !== 'mesh-2' || one !== without),
+      }));
+      const metadata = { name: 'ann', namespace };
+      for (const kind of [role.kind, binding]) {
+        const ref = { apiVersion: RBAC, kind, name: 'ann', namespace };
+        if (store.get(ref)) store.delete(ref);
+      }
+      store.create({ ...role, metadata, rules: rules.filter(({ resources }) => resources.length > 0) } as KubeObject);
+      store.create({
+        apiVersion: RBAC,
+        kind: binding,
+        metadata,
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: role.kind, name: 'ann' },
+        subjects: [{ kind: 'User', name: 'ann' }],
+      } as unknown as KubeObject);
+    }
+  }
+}
+
+it.each<[resource: string, says: string, checks: string[]]>([
+  ['serviceaccounts', 'the account and the rights of its clustermesh-apiserver', ['access-missing']],
+  ['clusterroles', 'the account and the rights of its clustermesh-apiserver', ['access-missing']],
+  ['services', 'Service kube-system/clustermesh-apiserver', []],
+])('without %s, status says what it does not know, and check skips it', async (resource, says, checks) => {
+  grant(resource);
+  const status = await mesh.meshctl(['clustermesh', 'status', ...BOTH, ...AS]);
+  expect(status.stdout).toContain(`‼ mesh-2: may not be read, so that nothing is known of it: ${says}`);
+  expect(status.stdout).not.toContain('‼ mesh-1');
+  const one = jsonOf(await mesh.meshctl(['clustermesh', 'status', '--context', 'mesh-2', ...AS, '-o', 'json']));
+  expect(one.unread).toEqual([says]);
+  if (checks.length === 0) return;
+  const entries = await checkEntries(mesh.meshctl, 'mesh-1,mesh-2', ...AS);
+  for (const id of checks) {
+    expect(entries.filter((entry) => entry.id === id && entry.severity !== 'pass')).toMatchObject([
+      { severity: 'skip', cluster: 'mesh-2' },
+    ]);
+  }
+});
+
+it('without ciliumnodes, check does not call pod ranges apart', async () => {
+  grant('ciliumnodes');
+  const entries = await checkEntries(mesh.meshctl, 'mesh-1,mesh-2', '--category', 'addresses', ...AS);
+  const own = entries.filter(({ id, severity }) => id === 'pod-cidr-overlap' && severity !== 'pass');
+  expect(own).toMatchObject([{ severity: 'skip', cluster: 'mesh-2' }]);
+});
+
+it('with all of them nothing is left out', async () => {
+  grant(undefined);
+  const status = await mesh.meshctl.ok(['clustermesh', 'status', ...BOTH, ...AS]);
+  expect(status.stdout).not.toContain('‼');
+});
