@@ -82,6 +82,18 @@ it('a peer of which only the other direction was known has come too', async () =
   expect(result.stderr).toMatch(/context "mesh-1": mesh-4 was connected meanwhile/);
 });
 
+it('a peer that the cluster has forgotten, and that goes on dialling it, is disconnected too', async () => {
+  await ok(connect('mesh-4', 'mesh-1'));
+  await ok(mesh('disconnect', '--context', 'mesh-4', '--peer', 'mesh-1', '--yes', '--wait=false'));
+  const plan = await ok(mesh('disable', '--context', 'mesh-4', '--disconnect', '--dry-run'));
+  expect(plan.stdout).toMatch(
+    /Context mesh-1:\s+~ update Secret kube-system\/cilium-clustermesh \(does not dial mesh-4/,
+  );
+  await ok(mesh('disable', '--context', 'mesh-4', '--disconnect', '--yes'));
+  expect(clusters.clusters[0]?.store.get(refs.secret('cilium-clustermesh'))?.data).not.toHaveProperty('mesh-4');
+  await ok(mesh('enable', '--context', 'mesh-4'));
+});
+
 describe('a peer that is connected after the question', () => {
   it('disable: stops before what would cut it', async () => {
     let joined = false;

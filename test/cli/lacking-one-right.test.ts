@@ -16,7 +16,7 @@ const AS = ['--as', 'ann'];
 const BOTH = ['--context', 'mesh-1,mesh-2'];
 
 interface Role extends KubeObject {
-  rules: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+  rules: { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[];
 }
 
 beforeAll(async () => {
@@ -26,8 +26,8 @@ beforeAll(async () => {
 afterEach(() => grant(undefined));
 afterAll(() => mesh.sandbox.close());
 
-/** Gives ann all rights of the operator in both clusters; in mesh-2 without a resource. */
-function grant(without: string | undefined): void {
+/** Gives ann all rights of the operator in both clusters; in mesh-2 without a resource, or with some Secrets only. */
+function grant(without: string | undefined, secrets: readonly string[] = []): void {
   for (const { store, name } of mesh.sandbox.clusters) {
     for (const [file, binding] of [
       ['role', 'RoleBinding'],
@@ -39,6 +39,8 @@ function grant(without: string | undefined): void {
         ...rule,
         resources: rule.resources.filter((one) => name !== 'mesh-2' || one !== without),
       }));
+      if (name === 'mesh-2' && namespace && secrets.length > 0)
+        rules.push({ apiGroups: [''], resources: ['secrets'], verbs: ['get'], resourceNames: [...secrets] });
       const metadata = { name: 'ann', namespace };
       for (const kind of [role.kind, binding]) {
         const ref = { apiVersion: RBAC, kind, name: 'ann', namespace };
@@ -74,6 +76,14 @@ it.each<[resource: string, says: string, checks: string[]]>([
       { severity: 'skip', cluster: 'mesh-2' },
     ]);
   }
+});
+
+it('without a Secret, certs list says what it does not list', async () => {
+  grant('secrets', ['cilium-clustermesh', 'cilium-kvstoremesh', 'clustermesh-apiserver-server-cert']);
+  const { stderr } = await mesh.meshctl(['clustermesh', 'certs', 'list', ...BOTH, ...AS]);
+  expect(stderr).toContain('context "mesh-2": may not be read, and are not listed: Secret kube-system/');
+  expect(stderr).toContain('Secret kube-system/cilium-ca');
+  expect(stderr).not.toMatch(/server-cert|mesh-1/);
 });
 
 it('without ciliumnodes, check does not call pod ranges apart', async () => {

@@ -3,11 +3,11 @@ import type { SecretCertificate } from '../certificates/cluster-certificates.ts'
 import { trustedBy } from '../certificates/trust.ts';
 import { type ClusterIdentity, identityOf, isUsable, restartCommand, shownId, wayBack } from '../cilium/identity.ts';
 import type { ClusterSnapshot } from '../cluster-snapshot.ts';
-import { kubectlCommand } from '../command-line.ts';
+import { meshctlCommand } from '../command-line.ts';
 import { capital } from '../counted.ts';
 import { MeshctlError } from '../errors.ts';
 import { type KubeObject, keyOf } from '../objects/kube-object.ts';
-import { APISERVER, CILIUM_CONFIG, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
+import { CILIUM_CONFIG, SERVER_CERT_SECRET, secretRef } from '../objects/names.ts';
 import { foreignOwner } from '../objects/ownership.ts';
 import { workloadSpec } from '../objects/workload.ts';
 import type { Change } from '../plan/plan.ts';
@@ -135,15 +135,14 @@ export function settleIdentity(snapshot: ClusterSnapshot, others: readonly Clust
 }
 
 /**
- * The same for a clustermesh-apiserver that was asked and calls itself otherwise. Where nothing else tells of another name or
- * id, the objects are as they shall be, and enable would replace no pod: it has only been running since before.
+ * The same for a clustermesh-apiserver that was asked and calls itself otherwise. Where no object tells of another name or id,
+ * only what runs does: to restart this one alone would part it from agents that were not restarted either.
  * @param others further clusters, as far as they were read
  */
 export function settleServed(snapshot: ClusterSnapshot, others: readonly ClusterSnapshot[]): string {
   if (outdatedIdentity(snapshot)) return capital(settleIdentity(snapshot, others));
-  const { context, namespace } = snapshot;
-  const restart = kubectlCommand({ context, namespace }, ['rollout', 'restart', `deployment/${APISERVER}`]);
-  return `Restart what was started before: ${restart}`;
+  const look = meshctlCommand('clustermesh check', { context: snapshot.context }, ['--category', 'identity']);
+  return `See which programs run as what, and how to restart those: ${look}`;
 }
 
 /** Whether another cluster has the name or the id that this one's cilium-config says. */

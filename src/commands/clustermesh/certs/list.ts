@@ -2,6 +2,8 @@ import type { Target } from '../../../flows/flow.ts';
 import { whereItSucceeds } from '../../../flows/where-it-succeeds.ts';
 import { certificateFaults, listCertificates } from '../../../mesh/certificates/inventory.ts';
 import { clusterNameOf } from '../../../mesh/cilium/identity.ts';
+import type { ClusterSnapshot } from '../../../mesh/cluster-snapshot.ts';
+import { describeKey } from '../../../mesh/objects/kube-object.ts';
 import { unfinishedRotations } from '../../../mesh/rotation/unfinished-rotation.ts';
 import { readSnapshot } from '../../../snapshot/read-snapshot.ts';
 import { certificateNotes, certificateSecrets, certificatesText } from '../../../views/certificates/certs-view.ts';
@@ -30,6 +32,7 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
     );
     const rotations = printable(await named(unfinishedRotations(done)));
     const unreachable = printable(unreachableData(unanswered));
+    for (const snapshot of done) for (const words of unreadSecrets(snapshot)) context.progress.warn(words);
     if (flags.output === 'name' || !flags.headers) {
       for (const note of certificateNotes({ faults, rotations })) context.progress.warn(note);
       warnOfMissing(context, unreachable);
@@ -45,4 +48,10 @@ export async function run(context: CommandContext, flags: FlagsOf<typeof CERTS_L
       exitCode: exitCodeWith(unreachable) || (faults.length > 0 ? 1 : 0),
     };
   });
+}
+
+/** Secrets that may not be read: no row and no fault tells of them. */
+function unreadSecrets({ context, unread = new Set() }: ClusterSnapshot): string[] {
+  const secrets = [...unread].filter((key) => key.startsWith('Secret/')).map(describeKey);
+  return secrets.length > 0 ? [`context "${context}": may not be read, and are not listed: ${secrets.join(', ')}`] : [];
 }

@@ -13,6 +13,7 @@ import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
 import { MeshctlError } from '../../../mesh/errors.ts';
+import { concernedPeers } from '../../../mesh/peers/concerned-peers.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
@@ -35,9 +36,10 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
   const options: DisableOptions = { keepCertificates, waitMs: wait ? waitDuration : undefined };
   return withChosenClusters(context, flags, async (targets, silent) => {
     const draft = async (target: Target) => ({ target, draft: await draftDisable(context, target, options) });
-    const { done: drafts, failed } = flags.all
+    const { done: read, failed } = flags.all
       ? await whereAccessible(context, targets, draft, { least: 1 })
       : { done: await Promise.all(targets.map(draft)), failed: [] };
+    const drafts = flags.disconnect ? await withDiallers(context, flags, read) : read;
     sayLeftOut(context, failed);
     const missing = [...silent, ...failed];
     const about = { leaving: drafts.map((one) => one.draft.name), silent: missing.map((one) => one.context) };
@@ -51,6 +53,30 @@ export async function run(context: CommandContext, flags: DisableFlags): Promise
     });
     return withUnanswered(result, missing);
   });
+}
+
+/**
+ * Finds who else dials these clusters, of all that the kubeconfig leads to: one that has forgotten its peers, in a disconnect that
+ * was interrupted, say, does not know that they go on.
+ */
+async function withDiallers(
+  context: CommandContext,
+  flags: DisableFlags,
+  drafts: readonly Omit<LeavingCluster, 'peers'>[],
+): Promise<Omit<LeavingCluster, 'peers'>[]> {
+  const own = drafts.map(({ draft }) => draft.snapshot);
+  const targets = drafts.map(({ target }) => target);
+  const others = [...own, ...(await readerOfOthers(context, flags, targets)())];
+  return drafts.map(({ target, draft }) => ({
+    target,
+    draft: {
+      ...draft,
+      peers: concernedPeers(
+        draft.snapshot,
+        others.filter((one) => one !== draft.snapshot),
+      ),
+    },
+  }));
 }
 
 /** A cluster that is to leave, with the contexts of the peers that are to forget it, and the names of those that are not. */
