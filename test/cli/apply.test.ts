@@ -228,6 +228,22 @@ describe('apply', () => {
     expect(await differs(two)).toBe(1);
     const plan = await apply(two, '--prune', '--dry-run');
     expect(plan.stdout).toContain('- delete Deployment kube-system/clustermesh-apiserver');
+    // It is disconnected by then, so that no next run would find it: what is printed goes on.
+    let refused = false;
+    clusters.fault = async ({ context, verb, resource }) => {
+      if (refused || context !== 'mesh-3' || verb !== 'delete' || resource !== 'services') return undefined;
+      refused = true;
+      throw new ApiError(422, 'Invalid', 'admission webhook said no');
+    };
+    const stopped = await apply(two, '--prune', '--yes');
+    clusters.fault = undefined;
+    expect(stopped.exitCode, stopped.stdout).toBe(1);
+    expect(stopped.stderr).toContain('mesh-3: disconnected, and not disabled in full');
+    expect(stopped.stderr).not.toContain('the next run of the same command');
+    const [, disable = ''] = /→ meshctl (clustermesh disable .*)$/m.exec(stopped.stderr) ?? [];
+    const disabled = await clusters.meshctl([...disable.split(' '), '--yes']);
+    expect(disabled.exitCode, disabled.stderr).toBe(0);
+    expect((await apply(MESH)).exitCode).toBe(0);
     const pruned = await apply(two, '--prune', '--yes');
     expect(pruned.exitCode, pruned.stderr).toBe(0);
     expect(pruned.stdout).toContain('Disabled in mesh-3');

@@ -21,6 +21,8 @@ export interface DisableOptions {
   keepCertificates: boolean;
   /** For the pods to go; undefined: nothing is waited for. */
   waitMs: number | undefined;
+  /** Whether the command that this is a part of goes on with it when it is run again; default true. */
+  resumes?: boolean;
 }
 
 /** What disable would remove from one cluster. */
@@ -86,7 +88,7 @@ async function removeAll(
   flow: Flow,
   { client, namespace }: Target,
   { steps }: DisableDraft,
-  { waitMs }: DisableOptions,
+  { waitMs, resumes }: DisableOptions,
 ): Promise<void> {
   const removals = steps.filter(({ action }) => action === 'delete');
   if (removals.length === 0) return;
@@ -96,7 +98,7 @@ async function removeAll(
       signal: flow.signal,
     });
     if (!error) return;
-    tellWhatStands(flow, [journal], error);
+    tellWhatStands(flow, [journal], error, resumes);
     throw error;
   };
   const count = removals.length === 1 ? 'one object' : `${removals.length} objects`;

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { linkSignals } from '../../kube/http/linked-signal.ts';
+import { meshctlCommand } from '../../mesh/command-line.ts';
 import { requireNoConflicts } from '../../mesh/enable/plan-enable.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
 import type { AppliedMesh } from '../../mesh/file/applied-mesh.ts';
@@ -65,13 +66,7 @@ export async function applyMesh(
   const targets = targetsOf(prepared, prune);
   try {
     const applied = await carryOut(flow, prepared, prune, { ...options, account, state });
-    const disabled: string[] = [];
-    const removed: Step[] = [];
-    for (const { target, draft } of prune.leaving) {
-      const final = await disableCluster(flow, target, draft, { keepCertificates: false, waitMs: options.waitMs });
-      disabled.push(draft.name);
-      removed.push(...final.steps);
-    }
+    const { disabled, removed } = await disableInTurn(flow, prune, options);
     return { ...applied, disabled, steps: [...applied.steps, ...removed] };
   } catch (error) {
     if (!state.isWritten) {
@@ -84,6 +79,35 @@ export async function applyMesh(
     }
     throw error;
   }
+}
+
+/**
+ * Takes away what was enabled in clusters that have gone from the file, which nobody knows any more by then: what this run does not
+ * come to, a next one does not find.
+ */
+async function disableInTurn(
+  flow: Flow,
+  { leaving }: PreparedPrune,
+  { waitMs }: ApplyMeshOptions,
+): Promise<{ disabled: string[]; removed: Step[] }> {
+  const disabled: string[] = [];
+  const removed: Step[] = [];
+  for (const { target, draft } of leaving) {
+    try {
+      const final = await disableCluster(flow, target, draft, { keepCertificates: false, waitMs, resumes: false });
+      disabled.push(draft.name);
+      removed.push(...final.steps);
+    } catch (error) {
+      const left = leaving.filter((one) => !disabled.includes(one.draft.name));
+      const contexts = left.map((one) => one.target.client.context);
+      const names = left.map((one) => one.draft.name).join(', ');
+      flow.progress.warn(
+        `${names}: disconnected, and not disabled in full; no run of apply finds that again → ${meshctlCommand('clustermesh disable', { context: contexts })}`,
+      );
+      throw error;
+    }
+  }
+  return { disabled, removed };
 }
 
 interface RunOptions extends ApplyMeshOptions {

@@ -126,14 +126,19 @@ async function leaveCluster(flow: Flow, journal: Journal, { mend }: ClusterRollb
 /**
  * For commands that put nothing back, because their next run goes on where this one stopped: says what a run that failed
  * has written to a cluster.
+ * @param resumes whether the same command goes on with it
  */
-export function tellWhatStands(flow: Pick<Flow, 'progress'>, journals: readonly Journal[], cause: unknown): void {
+export function tellWhatStands(
+  flow: Pick<Flow, 'progress'>,
+  journals: readonly Journal[],
+  cause: unknown,
+  resumes = true,
+): void {
   const journal: Journal = { cluster: journals[0]?.cluster ?? '', entries: journals.flatMap(({ entries }) => entries) };
   if (journal.entries.length === 0) return;
   const { cluster: context } = journal;
-  flow.progress.warn(
-    `context "${context}": ${standing(journal)}; the next run of the same command continues from there`,
-  );
+  const next = resumes ? '; the next run of the same command continues from there' : '';
+  flow.progress.warn(`context "${context}": ${standing(journal)}${next}`);
   if (cause instanceof MeshctlError) {
     cause.details.rollback = [{ context, outcome: 'left', objects: leftObjects(journal) } satisfies ClusterRollback];
   }
