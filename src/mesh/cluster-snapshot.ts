@@ -108,6 +108,8 @@ export interface ClusterSnapshot {
   tlsFiles?: ReadonlyMap<string, TlsFiles> | undefined;
   /** Of the clustermesh-apiserver's account and its rights what is not there; undefined where that is not known in full. */
   missingAccess?: readonly LostAccess[] | undefined;
+  /** The id under which the clustermesh-apiserver describes the cluster in its etcd; asked only where its pods have no mark of it. */
+  servedId?: number | undefined;
   /** What was not read, or may not be, by {@link keyOf}: whether it is there is not known. */
   unread?: ReadonlySet<string> | undefined;
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { checkEntries, configure } from '../support/check-scenarios.ts';
+import { checkEntries, configure, edit } from '../support/check-scenarios.ts';
 import { jsonOf } from '../support/cli.ts';
 import { startConnectedMesh } from '../support/connected-mesh.ts';
 import { enable, type Meshctl } from '../support/e2e-cli.ts';
@@ -141,4 +141,18 @@ it('a cluster that was renamed: the pods follow with their certificates and user
     await meshctl.ok([...line.split(' ').slice(1), ...(line.includes('disconnect') ? ['--yes'] : [])]);
   }
   await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
+});
+
+it('a cluster that Helm has made, and whose id was changed: its etcd tells the former one, and the operator is asked', async () => {
+  const two = found(sandbox.clusters[1], 'mesh-2');
+  edit(two, refs.deployment('clustermesh-apiserver'), ({ spec }) => {
+    const { metadata } = (spec as { template: { metadata: { annotations?: Record<string, string> } } }).template;
+    delete metadata.annotations?.['meshctl.io/cluster'];
+  });
+  await two.settled();
+  await untilHealthy(sandbox, ['mesh-1', 'mesh-2']);
+  configure(two, { 'cluster-id': '8' });
+  const [cluster] = (jsonOf(await meshctl(enable('mesh-2', '--dry-run', '-o', 'json'))) as unknown as Plan).clusters;
+  expect(cluster?.peers).toMatchObject([{ peer: 'mesh-1', becomes: 'unknown', why: expect.stringContaining('was 7') }]);
+  expect(await meshctl(enable('mesh-2'))).toMatchObject({ exitCode: 2 });
 });

@@ -173,7 +173,7 @@ async function planDrift(
   target: Target,
 ): Promise<Pick<ClusterObservation, 'drift' | 'driftUnknown' | 'contested' | 'contestedIn'>> {
   try {
-    const { plan } = await draftEnable(target, await loadTemplates(flow.installation), { waitMs: 0 }, flow.now());
+    const { plan } = await draftEnable(flow, target, await loadTemplates(flow.installation), { waitMs: 0 });
     const changes = plan.steps.filter(({ action }) => action !== 'keep');
     return {
       drift: changes.map(({ action, object }) => `${describeRef(object)} (${action})`),

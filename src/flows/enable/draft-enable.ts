@@ -59,7 +59,8 @@ import {
 } from '../../mesh/rotation/unfinished-rotation.ts';
 import type { Authority } from '../../pki/authority.ts';
 import { readSnapshot } from '../../snapshot/read-snapshot.ts';
-import type { Target } from '../flow.ts';
+import { withServedId } from '../etcd/read-served-id.ts';
+import type { Flow, Target } from '../flow.ts';
 
 export interface EnableOptions extends EnableChoices, FieldChoices {
   ciliumVersion?: CiliumVersion | undefined;
@@ -110,13 +111,15 @@ export interface EnableDraft {
 
 /** Reads the cluster and plans. Writes nothing. */
 export async function draftEnable(
-  { client, namespace }: Target,
+  flow: Flow,
+  target: Target,
   templates: Templates,
   options: EnableOptions,
-  now: Date,
 ): Promise<EnableDraft> {
+  const { client, namespace } = target;
   const refs = templateRefs(templates, namespace);
-  return draftFrom(await readSnapshot(client, { namespace, purpose: 'enable', refs }), templates, options, now);
+  const snapshot = await readSnapshot(client, { namespace, purpose: 'enable', refs });
+  return draftFrom(await withServedId(flow, target, snapshot), templates, options, flow.now());
 }
 
 /** The plan, which is a function of what was read. */

@@ -48,7 +48,7 @@ export async function draftEnableCluster(flow: Flow, target: Target, options: En
   const { context } = target.client;
   const templates = await loadTemplates(flow.installation);
   return during(flow, { doing: `${context}: reading the cluster`, done: `${context}: read the cluster` }, () =>
-    draftEnable(target, templates, options, flow.now()),
+    draftEnable(flow, target, templates, options),
   );
 }
 
@@ -224,7 +224,7 @@ async function draftAgain(
 ): Promise<EnableDraft> {
   const templates = await loadTemplates(flow.installation);
   const rest = { ...options, givenAuthority: undefined, replaceAuthority: false };
-  const final = await draftEnable(target, templates, rest, flow.now());
+  const final = await draftEnable(flow, target, templates, rest);
   requireNoneEndangered([{ before: agreed.snapshot, now: final.snapshot }], final.effects);
   return final;
 }

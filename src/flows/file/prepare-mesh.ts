@@ -14,6 +14,7 @@ import { readSnapshot } from '../../snapshot/read-snapshot.ts';
 import { rememberReads } from '../../snapshot/remember-reads.ts';
 import { draftFrom, type EnableDraft, type EnableOptions } from '../enable/draft-enable.ts';
 import { concernsOthers } from '../enable/enable.ts';
+import { withServedId } from '../etcd/read-served-id.ts';
 import { during, type Flow, type Target } from '../flow.ts';
 import { type Unanswered, whereItSucceeds } from '../where-it-succeeds.ts';
 import type { FileMember } from './file-member.ts';
@@ -119,7 +120,7 @@ function readAll(
   { parallel, spare }: FileOptions,
 ): Promise<{ done: ReadMember[]; failed: Unanswered[] }> {
   const words = counted(members.length, 'cluster');
-  const read = (target: Target) => readMember(found(members, target), spec, templates);
+  const read = (target: Target) => readMember(flow, found(members, target), spec, templates);
   return during(flow, { doing: `Reading ${words}`, done: `Read ${words}` }, async () => {
     const result = await whereItSucceeds(
       flow,
@@ -139,7 +140,7 @@ function found(members: readonly FileMember[], target: Target): FileMember {
   throw new MeshctlError('Bug', `context "${target.client.context}" belongs to no cluster of the file`);
 }
 
-async function readMember(member: FileMember, spec: MeshSpec, templates: Templates): Promise<ReadMember> {
+async function readMember(flow: Flow, member: FileMember, spec: MeshSpec, templates: Templates): Promise<ReadMember> {
   const { client: opened, namespace } = member.target;
   const client = rememberReads(opened);
   const refs = templateRefs(templates, namespace);
@@ -154,7 +155,7 @@ async function readMember(member: FileMember, spec: MeshSpec, templates: Templat
     const { namespace: home = '', name } = one.metadata;
     return [serviceKey({ namespace: home, name }), one] as const;
   });
-  return { member, enable, connect, services: new Map(keyed) };
+  return { member, enable: await withServedId(flow, member.target, enable), connect, services: new Map(keyed) };
 }
 
 /** A file that is for other clusters than its contexts lead to would make something of them that nobody wants. */

@@ -237,7 +237,7 @@ function sizeEffects({ ciliumConfig = {} }: ClusterSnapshot, deployment: KubeObj
 }
 
 function idEffects(snapshot: ClusterSnapshot, deployment: KubeObject | undefined): Effect[] {
-  const id = podIdentity(deployment)?.id;
+  const id = podIdentity(deployment)?.id ?? snapshot.servedId;
   const next = Number(snapshot.ciliumConfig?.['cluster-id'] ?? 0);
   if (id === undefined || id === next) return [];
   return [{ becomes: 'unknown', why: `this cluster's id was ${id} and becomes ${next}` }];
