@@ -28,7 +28,7 @@ import { type DescribedClusters, peerIdsIn, readDescribed } from '../connect/rea
 import { draftEnable } from '../enable/draft-enable.ts';
 import { readEtcdUsers } from '../etcd/read-users.ts';
 import { during, type Flow, type Target } from '../flow.ts';
-import { readInvitationsIfAllowed, readInvited, withInvitations } from '../invitation/pending.ts';
+import { invitedBy, readInvitationsIfAllowed, withInvitations } from '../invitation/pending.ts';
 import { type Agent, listAgents } from '../status/ask-agents.ts';
 import { explainProblems } from '../status/explain-status.ts';
 import { type PollOptions, pollStatus } from '../status/poll-status.ts';
@@ -142,29 +142,35 @@ async function observe(
   categories: ReadonlySet<string>,
   { parallel, nodeTimeoutMs, pre }: CheckOptions,
 ): Promise<Omit<ClusterObservation, 'status'> & { polled?: PolledCluster | undefined }> {
-  const [containers, nodes, polled, planned, policies, operators, etcdUsers, invited] = await Promise.all([
+  const asksPeers = categories.has('peers') && snapshot.ciliumConfig !== undefined;
+  const asksUsers = categories.has('tls') && !pre;
+  const [containers, nodes, polled, planned, policies, operators, etcdUsers, invitations] = await Promise.all([
     categories.has('apiserver') ? apiserverContainers(remembered) : [],
     observeNodes(flow, remembered, snapshot, categories, { timeoutMs: nodeTimeoutMs, pre }),
-    categories.has('peers') && snapshot.ciliumConfig
-      ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot })
-      : undefined,
+    asksPeers ? askAgents(flow, target, { parallel, nodeTimeoutMs, redial: true, snapshot }) : undefined,
     categories.has('ownership') ? planDrift(flow, remembered) : {},
     categories.has('apiserver') ? readPolicies(remembered.client, remembered.namespace) : undefined,
     categories.has('identity') && !pre ? operatorStarts(remembered) : undefined,
-    categories.has('tls') && !pre ? readEtcdUsers(flow, remembered, snapshot) : undefined,
-    categories.has('tls') && !pre ? readInvited(flow, remembered) : undefined,
+    asksUsers ? readEtcdUsers(flow, remembered, snapshot) : undefined,
+    asksPeers || asksUsers ? readInvitationsIfAllowed(flow, target) : [],
   ]);
-  return { containers, nodes, polled, policies, operators, etcdUsers, invited, ...planned };
+  const now = flow.now();
+  return {
+    containers,
+    nodes,
+    polled: polled && { ...polled, report: withInvitations(polled.report, invitations, now) },
+    policies,
+    operators,
+    etcdUsers,
+    invited: asksUsers ? invitedBy(invitations, now) : undefined,
+    ...planned,
+  };
 }
 
 /** What agents say of their peers, with the reasons that only `troubleshoot` can tell. */
 async function askAgents(flow: Flow, target: Target, options: PollOptions): Promise<PolledCluster> {
-  const [{ report, snapshot }, invitations] = await Promise.all([
-    pollStatus(flow, target, options),
-    readInvitationsIfAllowed(flow, target),
-  ]);
-  const explained = report.healthy ? report : await explainProblems(flow, target, report);
-  return { report: withInvitations(explained, invitations, flow.now()), snapshot };
+  const { report, snapshot } = await pollStatus(flow, target, options);
+  return { report: report.healthy ? report : await explainProblems(flow, target, report), snapshot };
 }
 
 /** What an enable that keeps all choices as they are would change. */

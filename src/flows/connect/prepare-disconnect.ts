@@ -128,7 +128,7 @@ export async function prepareDisconnect(
     const left = dials.filter(([, server]) => server.context === context).map(([client]) => client.name);
     return `context "${context}" was not reached, so it still lets ${left.join(', ')} in (${error.message}) → when it is back: ${forget(context, left)}`;
   });
-  const invited = await invitationsEnding(flow, clustersOfParting(prepared), prepared.partings);
+  const invited = await invitationsEnding(flow, prepared);
   return { ...prepared, warnings: [...prepared.warnings, ...unreached, ...invited], spared };
 }
 
@@ -154,10 +154,7 @@ export async function prepareForgetting(
   requireKnown(snapshot, peers, own);
   return {
     ...prepared,
-    warnings: [
-      ...prepared.warnings,
-      ...(await invitationsEnding(flow, clustersOfParting(prepared), prepared.partings)),
-    ],
+    warnings: [...prepared.warnings, ...(await invitationsEnding(flow, prepared))],
   };
 }
 

@@ -115,8 +115,8 @@ async function leaveMesh(
   { target, draft, peers }: LeavingCluster,
   options: DisableOptions,
 ): Promise<LeaveOutcome> {
-  // Others may have left before it, which takes its time.
-  await requireNoneJoinedSince([{ target, snapshot: draft.snapshot }]);
+  // Others may have left before it, which takes its time; that it has no further peers is to be known before any is parted.
+  if (peers.prepared) await requireNoneJoinedSince([{ target, snapshot: draft.snapshot }]);
   const parted = peers.prepared && (await disconnectClusters(flow, peers.prepared, { parallel: PARALLEL }));
   const { context } = target.client;
   const final = await disableCluster(flow, target, draft, options).catch((error: unknown) => {

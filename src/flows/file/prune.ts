@@ -11,12 +11,7 @@ import { forOtherOwners } from '../../mesh/peers/peers-of-others.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { Step } from '../../mesh/plan/plan.ts';
 import { readForParting } from '../../snapshot/read-for-parting.ts';
-import {
-  clustersOfParting,
-  type DisconnectedCluster,
-  type PreparedDisconnect,
-  prepareParting,
-} from '../connect/prepare-disconnect.ts';
+import { type DisconnectedCluster, type PreparedDisconnect, prepareParting } from '../connect/prepare-disconnect.ts';
 import { type DisableDraft, draftDisable } from '../enable/disable.ts';
 import type { Flow, Target } from '../flow.ts';
 import { invitationsEnding } from '../invitation/pending.ts';
@@ -96,7 +91,7 @@ export async function preparePrune(
     effects: [...cutBy(dials), ...cutByLeaving(gone), ...parting.effects],
     warnings: [
       ...parting.warnings,
-      ...(await invitationsEnding(flow, clustersOfParting(parting), parting.partings)),
+      ...(await invitationsEnding(flow, parting)),
       ...leaving.flatMap(({ draft }) => draft.notes),
       ...pointingHere(strangers, extra, dials),
     ],

@@ -14,7 +14,6 @@ import { remoteUserName } from '../../mesh/peers/file/peer-config.ts';
 import { configuredPeers } from '../../mesh/peers/peers.ts';
 import type { StatusReport } from '../../mesh/status/status.ts';
 import type { Flow, Target } from '../flow.ts';
-import type { PlannedCluster } from '../write/require-none-joined.ts';
 import { type JudgedInvitation, readInvitations, readJudgedInvitations } from './read-invitations.ts';
 
 /** The invitations of a cluster, for its report; none where they cannot be read: what is seen of connections is worth more. */
@@ -39,9 +38,9 @@ export function withInvitations(report: StatusReport, kept: readonly JudgedInvit
   return invitations.length > 0 ? { ...report, invitations } : report;
 }
 
-/** The clusters that open invitations have let in, by name. */
-export async function readInvited(flow: Flow, target: Target): Promise<string[]> {
-  return (await openInvitations(flow, target)).map(({ peer }) => peer);
+/** The clusters that open invitations have let in, by name. @param kept the invitations of the cluster */
+export function invitedBy(kept: readonly JudgedInvitation[], now: Date): string[] {
+  return openAmong(kept, now).map(({ peer }) => peer);
 }
 
 /**
@@ -50,11 +49,12 @@ export async function readInvited(flow: Flow, target: Target): Promise<string[]>
  */
 export async function invitationsEnding(
   flow: Flow,
-  clusters: readonly PlannedCluster[],
-  partings: readonly Parting[],
+  { targets, partings }: { targets: readonly Target[]; partings: readonly Parting[] },
 ): Promise<string[]> {
-  const notes = clusters.map(async ({ target, snapshot }) => {
-    const { unserved = [] } = partings.find((parting) => parting.snapshot === snapshot) ?? {};
+  const notes = targets.map(async (target) => {
+    const parting = partings.find(({ snapshot }) => snapshot.context === target.client.context);
+    if (!parting) return [];
+    const { snapshot, unserved } = parting;
     const guests = unserved.filter(
       (peer) =>
         !configuredPeers(snapshot).includes(peer) &&
@@ -83,8 +83,11 @@ interface OpenInvitation {
 
 /** Those that have let another cluster in, and wait for its answer. */
 async function openInvitations(flow: Flow, target: Target): Promise<OpenInvitation[]> {
-  const now = flow.now();
-  return (await readInvitationsIfAllowed(flow, target)).flatMap(({ record: { id, peer, ...record }, isVoid }) =>
+  return openAmong(await readInvitationsIfAllowed(flow, target), flow.now());
+}
+
+function openAmong(kept: readonly JudgedInvitation[], now: Date): OpenInvitation[] {
+  return kept.flatMap(({ record: { id, peer, ...record }, isVoid }) =>
     peer && !isVoid && isUnanswered(record) && record.expires > now ? [{ id, peer: peer.name }] : [],
   );
 }

@@ -56,6 +56,8 @@ export async function run(context: CommandContext, flags: CheckFlags): Promise<C
   return withAnsweringClusters(context, flags, work, waitMs);
 }
 
+const SOMETHING_CHECKED = 'something can be checked';
+
 /** That all was skipped is a finding too, in every format: whoever asks for checks takes silence for well. */
 function nothingChecked(entries: readonly CheckEntry[], clusters: number): CheckEntry[] {
   if (entries.some(({ severity }) => severity !== 'skip')) return [];
@@ -65,7 +67,7 @@ function nothingChecked(entries: readonly CheckEntry[], clusters: number): Check
       category: 'clusters',
       severity: 'fail',
       args: {},
-      title: 'something could be checked',
+      title: SOMETHING_CHECKED,
       message: entries.length === 0 ? 'no check is left of those asked for' : 'all checks were skipped',
       hint: clusters === 1 ? nameOthers('clustermesh check') : 'The reason is with each of them.',
     },
@@ -126,7 +128,7 @@ async function check(flow: Flow, targets: readonly Target[], flags: CheckFlags, 
     if ((failed.length === 0 && isPassed(entries, flags)) || flow.clock.ms() + LOOK_INTERVAL_MS > deadline)
       return checked;
     const bad = [...failed.map(notAnswering), ...entries.filter((entry) => isBad(entry, flags))];
-    const waiting = bad.length > 0 ? bad.map(({ title }) => title) : ['something can be checked'];
+    const waiting = bad.length > 0 ? bad.map(({ title }) => title) : [SOMETHING_CHECKED];
     const text = `Waiting until ${[...new Set(waiting)].join('; ')}`;
     if (text !== said) flow.progress.info(text);
     said = text;
