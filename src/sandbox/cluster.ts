@@ -22,8 +22,9 @@ import { createReplicaSetController } from './controllers/replica-set.ts';
 import { createScheduler } from './controllers/scheduler.ts';
 import { createWorkQueue } from './controllers/work-queue.ts';
 import { loadBalancerAddress } from './fixtures/addresses.ts';
-import { type CaPem, ciliumObjects, kubernetesService } from './fixtures/cilium-install.ts';
+import { type CaPem, ciliumObjects } from './fixtures/cilium-install.ts';
 import { pullTrouble } from './fixtures/images.ts';
+import { kubernetesService, serviceRange } from './fixtures/kubernetes.ts';
 import { nodeObjects } from './fixtures/nodes.ts';
 import { providerProfile } from './fixtures/providers.ts';
 import { type Pod, type Service, typeOf } from './objects.ts';
@@ -149,6 +150,7 @@ export async function startCluster(options: ClusterOptions): Promise<SandboxClus
     createNetworkRuleController(network),
   ]);
   for (const object of [
+    serviceRange(),
     ...kubernetesService(server.url),
     ...nodeObjects(profile, kubernetesVersion, now()),
     ...ciliumObjects(profile, options.ca),

@@ -89,8 +89,8 @@ checkScenarios(
         cluster: 'mesh-1',
         args: { peer: 'mesh-2', overlaps: ['10.2.0.0/16 and 10.2.0.0/24'], knownFrom: 'by its ServiceCIDRs' },
         change({ one: { store } }) {
-          store.create({ ...SERVICE_CIDR, metadata: { name: 'kubernetes' }, spec: { cidrs: ['10.2.0.0/16'] } });
-          return () => store.delete({ ...SERVICE_CIDR, name: 'kubernetes' });
+          store.create({ ...SERVICE_CIDR, metadata: { name: 'second' }, spec: { cidrs: ['10.2.0.0/16'] } });
+          return () => store.delete({ ...SERVICE_CIDR, name: 'second' });
         },
       },
     ],

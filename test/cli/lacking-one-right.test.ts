@@ -7,6 +7,7 @@ import { jsonOf } from '../support/cli.ts';
 import { type ConnectedMesh, startConnectedMesh } from '../support/connected-mesh.ts';
 import { untilHealthy } from '../support/open-look.ts';
 import { PACKAGE_ROOT } from '../support/schemas.ts';
+import { addService } from '../support/service-clusters.ts';
 
 /** A user has the operator's roles, less one right: what that hides is no pass. */
 let mesh: ConnectedMesh;
@@ -86,11 +87,25 @@ it('without a Secret, certs list says what it does not list', async () => {
   expect(stderr).not.toMatch(/server-cert|mesh-1/);
 });
 
-it('without ciliumnodes, check does not call pod ranges apart', async () => {
-  grant('ciliumnodes');
+it.each([
+  ['ciliumnodes', 'pod-cidr-overlap'],
+  ['servicecidrs', 'service-address-overlap'],
+])('without %s, %s is skipped', async (resource, check) => {
+  grant(resource);
   const entries = await checkEntries(mesh.meshctl, 'mesh-1,mesh-2', '--category', 'addresses', ...AS);
-  const own = entries.filter(({ id, severity }) => id === 'pod-cidr-overlap' && severity !== 'pass');
+  const own = entries.filter(({ id, severity }) => id === check && severity !== 'pass');
   expect(own).toMatchObject([{ severity: 'skip', cluster: 'mesh-2' }]);
+});
+
+it('without a Secret, failover does not promise what nobody saw', async () => {
+  for (const { store } of mesh.sandbox.clusters) addService(store, 'shared', { ready: 1 });
+  const gate = () => mesh.meshctl(['service', 'failover', 'default/shared', '--require-survivable', ...BOTH, ...AS]);
+  grant(undefined);
+  expect(await gate()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('✅ 1 global service') });
+  grant('secrets', ['cilium-clustermesh', 'cilium-kvstoremesh']);
+  const { exitCode, stdout } = await gate();
+  expect(exitCode).toBe(1);
+  expect(stdout).toMatch(/❌ .*if nothing is wrong in mesh-2 with what may not be read: Secret kube-system\/clustermesh/);
 });
 
 it('with all of them nothing is left out', async () => {

@@ -66,6 +66,7 @@ function wellCluster(id: number, peer: number, settings: Record<string, string>)
     namespaceLabels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
     ipsecKeyDigest: 'digest',
     ciliumPodCidrs: [`10.${id}.0.0/24`],
+    serviceCidrs: ['10.96.0.0/12'],
     nodes: [
       {
         name: 'node-1',
@@ -260,7 +261,7 @@ export const REMOVALS: Readonly<Record<string, Removal>> = {
   'version-skew': each(() => ({ agent: { image: 'quay.io/cilium/cilium:latest', desired: 1, ready: 1 } })),
   'pod-cidr-overlap': setting('ipam', 'delegated-plugin'),
   'node-address-overlap': each(() => ({ nodes: [] })),
-  'service-address-overlap': noService,
+  'service-address-overlap': each(() => ({ serviceCidrs: undefined })),
   'native-routing-cidr': setting('ipv4-native-routing-cidr'),
   'node-port-unique': each(({ objects }) => ({
     objects: new Map([...objects, ['Service/kube-system/clustermesh-apiserver', serviceObject({ type: 'ClusterIP' })]]),

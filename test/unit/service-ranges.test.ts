@@ -44,8 +44,12 @@ describe('service-address-overlap', () => {
     expect(judged(pods('one', '10.1.0.0/24', { live, serviceCidrs: ['172.20.0.0/16'] }))).toEqual([]);
   });
 
-  it('is skipped where neither tells, with the reason', () => {
-    expect(judged(pods('one', '10.1.0.0/24'))).toMatchObject([{ severity: 'skip' }]);
+  it.each([
+    ['neither tells', {}],
+    ['one address is known, and meets nothing', { live: [serviceObject({ clusterIPs: ['172.20.0.9'] })] }],
+  ])('is skipped where %s, with the reason', (_what, more) => {
+    const reason = expect.stringContaining('no ServiceCIDR of it could be read');
+    expect(judged(pods('one', '10.1.0.0/24', more))).toMatchObject([{ severity: 'skip', args: { reason } }]);
   });
 });
 

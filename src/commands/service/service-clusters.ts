@@ -103,6 +103,7 @@ export function readClusters(clusters: readonly ClusterServices[]): ReadCluster[
     context: of.context,
     unread: unreadPeers(of, clusters),
     ...(of.broken ? { brokenLinks: of.broken } : {}),
+    ...(of.unseen ? { unseen: of.unseen } : {}),
   }));
 }
 

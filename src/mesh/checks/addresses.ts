@@ -100,6 +100,8 @@ export const ADDRESS_CHECKS: readonly Check[] = [
 ];
 
 const NO_SERVICE_RANGE = `no ServiceCIDR of it could be read, and ${NO_SERVICE}`;
+const ONE_ADDRESS =
+  "no ServiceCIDR of it could be read, and that the clustermesh-apiserver's address is in no pod range elsewhere says nothing of the others";
 
 function podRangesOf(cluster: ClusterSnapshot): Subject {
   const { given, pools, otherwise } = podRanges(cluster);
@@ -180,13 +182,13 @@ function andMore({ more }: Finding['args']): string {
  */
 function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapshot[]): Finding[] {
   return clusters.flatMap((cluster) => {
+    const { context, serviceCidrs } = cluster;
     const { ranges, knownFrom } = serviceRanges(cluster);
-    return all
+    const found = all
       .filter((other) => other !== cluster)
       .flatMap((other): Finding[] => {
         const overlaps = commonRanges(ranges, knownRanges(other));
         if (overlaps.length === 0) return [];
-        const { context } = cluster;
         return [
           {
             id: 'service-address-overlap',
@@ -197,6 +199,11 @@ function servicesAmongPods({ clusters }: CheckInput, all: readonly ClusterSnapsh
           },
         ];
       });
+    if (found.length > 0 || serviceCidrs) return found;
+    // One address of a range says where it is, and nothing of where it is not.
+    return [
+      { id: 'service-address-overlap', severity: 'skip', cluster: context, args: { context, reason: ONE_ADDRESS } },
+    ];
   });
 }
 

@@ -40,6 +40,8 @@ export interface ClusterServices {
   peers?: readonly string[] | undefined;
   /** Those of its connections that are broken, by the word of `status`; undefined where its agents could not be asked. */
   broken?: readonly BrokenLink[] | undefined;
+  /** What of the cluster may not be read, in words: one of its connections may be at risk without a word of it. */
+  unseen?: readonly string[] | undefined;
   /** Annotations by namespace; the namespaces that were not asked for are absent too. */
   namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** By {@link serviceKey}. */

@@ -16,6 +16,8 @@ export interface BrokenLink {
 export interface Links {
   peers: readonly string[];
   broken: readonly BrokenLink[];
+  /** What of the cluster may not be read, in words: whether they would come back hangs on it too; absent where all was read. */
+  unseen?: readonly string[] | undefined;
 }
 
 /**
@@ -37,7 +39,8 @@ export function linksByContext(mesh: MeshStatusReport): Map<string, Links> {
           const counts = state === 'disconnected' ? `${connected} of ${total} nodes connected: ` : '';
           return [{ peer, state, reason: `${counts}${why}` }];
         });
-        return [report.context, { peers: report.peers.map(({ name }) => name), broken }];
+        const peers = report.peers.map(({ name }) => name);
+        return [report.context, { peers, broken, ...(report.unread ? { unseen: report.unread } : {}) }];
       }),
   );
 }

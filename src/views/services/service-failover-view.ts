@@ -11,17 +11,26 @@ export interface FailoverReport extends ReadClusters {
 
 /**
  * Whether there are Services, each of them survives every loss that was looked at, no cluster is missing, and of each it was
- * seen to whom it is connected.
+ * seen to whom it is connected, and would be after a restart.
  */
 export function isSurvivable(report: FailoverReport): boolean {
   const { services, unreachable } = report;
-  if (services.length === 0 || unreachable.length > 0 || assumedOf(report).length > 0) return false;
+  if (services.length === 0 || unreachable.length > 0 || doubtsOf(report).length > 0) return false;
   return services.every(({ losses }) => losses.every(({ survives }) => survives));
 }
 
-/** The clusters whose connections were taken from their files, because no agent of them could be asked. */
-function assumedOf({ clusters }: Pick<FailoverReport, 'clusters'>): string[] {
-  return clusters.filter(({ brokenLinks }) => brokenLinks === undefined).map(({ cluster }) => cluster);
+/** On what it hangs besides, in words that go on with "if": what no agent could be asked, and what may not be read. */
+function doubtsOf({ clusters }: Pick<FailoverReport, 'clusters'>): string[] {
+  const assumed = clusters.filter(({ brokenLinks }) => brokenLinks === undefined).map(({ cluster }) => cluster);
+  const files = `${assumed.join(', ')} ${assumed.length === 1 ? 'is' : 'are'} connected as the peering files say, which no agent could be asked`;
+  return [
+    ...(assumed.length > 0 ? [files] : []),
+    ...clusters
+      .filter(({ unseen = [] }) => unseen.length > 0)
+      .map(
+        ({ cluster, unseen = [] }) => `nothing is wrong in ${cluster} with what may not be read: ${unseen.join(', ')}`,
+      ),
+  ];
 }
 
 /** The document's data. */
@@ -80,7 +89,7 @@ function servedBy({ cluster, uses, unserved }: Survivor): string {
 
 function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean): string[] {
   const { services, unreachable } = report;
-  const assumed = assumedOf(report);
+  const doubts = doubtsOf(report);
   const failing = services.flatMap(({ namespace, name, losses }) => {
     const lost = losses.filter(({ survives }) => !survives).map(({ without }) => without);
     return lost.length > 0 ? [`   ${namespace}/${name}: without ${lost.join(', or without ')}`] : [];
@@ -89,8 +98,8 @@ function summaryLines(report: FailoverReport, theme: Theme, isRequired: boolean)
   if (failing.length === 0 && unreachable.length > 0) {
     return [`⚠️  ${theme.warn(`${total}: none would fail, as far as the clusters that answered tell`)}`];
   }
-  if (failing.length === 0 && assumed.length > 0) {
-    const words = `${total}: none would fail, if ${assumed.join(', ')} ${assumed.length === 1 ? 'is' : 'are'} connected as the peering files say, which no agent could be asked`;
+  if (failing.length === 0 && doubts.length > 0) {
+    const words = `${total}: none would fail, if ${doubts.join('; and if ')}`;
     return [isRequired ? `❌ ${theme.fail(words)}` : `⚠️  ${theme.warn(words)}`];
   }
   if (failing.length === 0) return [`✅ ${total}: none would fail`];

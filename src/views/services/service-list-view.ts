@@ -18,6 +18,8 @@ export interface ReadCluster {
   unread: readonly string[];
   /** Its connections that `status` calls broken; absent where its agents could not be asked. */
   brokenLinks?: readonly BrokenLink[] | undefined;
+  /** What of it may not be read: whether its connections would come back hangs on it too; absent where all was read. */
+  unseen?: readonly string[] | undefined;
 }
 
 export interface ServiceListing {

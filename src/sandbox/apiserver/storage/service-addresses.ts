@@ -6,6 +6,8 @@ import type { ObjectLog } from './object-log.ts';
 
 // The API server's defaults: --service-cluster-ip-range of kubeadm, --service-node-port-range.
 const CLUSTER_IP_PREFIX = '10.96';
+/** All addresses that Services get. */
+export const SERVICE_RANGE = `${CLUSTER_IP_PREFIX}.0.0/16`;
 const FIRST_NODE_PORT = 30000;
 const LAST_NODE_PORT = 32767;
 const SERVICE = { group: '', kind: 'Service' };
