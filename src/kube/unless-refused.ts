@@ -1,17 +1,17 @@
 import { MeshctlError } from '../mesh/errors.ts';
 
-/** What to take for a list that cannot be had. */
+/** What to take for something that cannot be had. */
 export interface Instead<A, F> {
-  /** The kind is not served here. */
+  /** It is not there, e.g. its kind is not served here. */
   absent: A;
-  /** It may not be listed. */
+  /** It may not be read. */
   forbidden: F;
 }
 
-/** A list, or what stands for it where the kind is not served or may not be listed. @throws MeshctlError whatever else fails */
-export async function listOr<T, A, F>(list: Promise<T>, { absent, forbidden }: Instead<A, F>): Promise<T | A | F> {
+/** What was read, or what stands for it where it is not there or may not be read. @throws MeshctlError whatever else fails */
+export async function readOr<T, A, F>(reading: Promise<T>, { absent, forbidden }: Instead<A, F>): Promise<T | A | F> {
   try {
-    return await list;
+    return await reading;
   } catch (error) {
     if (error instanceof MeshctlError && error.code === 'NotFound') return absent;
     if (error instanceof MeshctlError && error.code === 'Forbidden') return forbidden;

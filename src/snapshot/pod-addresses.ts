@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { listOr } from '../kube/unless-refused.ts';
+import { readOr } from '../kube/unless-refused.ts';
 import { givenToNodes } from '../mesh/cilium/nodes.ts';
 import type { ClusterSnapshot } from '../mesh/cluster-snapshot.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
@@ -40,5 +40,5 @@ export async function readServiceCidrs(client: ClusterClient): Promise<string[] 
 }
 
 function listIfAllowed(client: ClusterClient, apiVersion: string, kind: string): Promise<KubeObject[] | undefined> {
-  return listOr(client.listAll({ apiVersion, kind }), { absent: undefined, forbidden: undefined });
+  return readOr(client.listAll({ apiVersion, kind }), { absent: undefined, forbidden: undefined });
 }

@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { listOr } from '../kube/unless-refused.ts';
+import { readOr } from '../kube/unless-refused.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 
 /** The policies that can select pods of a namespace; undefined where they may not be listed. */
@@ -10,7 +10,7 @@ export async function readPolicies(client: ClusterClient, namespace: string): Pr
     { apiVersion: 'cilium.io/v2', kind: 'CiliumClusterwideNetworkPolicy' },
   ];
   const lists = await Promise.all(
-    kinds.map((what) => listOr(client.listAll(what), { absent: [], forbidden: undefined })),
+    kinds.map((what) => readOr(client.listAll(what), { absent: [], forbidden: undefined })),
   );
   const known = lists.filter((list) => list !== undefined);
   return known.length === lists.length ? known.flat() : undefined;

@@ -1,5 +1,5 @@
 import type { ClusterClient } from '../kube/client.ts';
-import { listOr } from '../kube/unless-refused.ts';
+import { readOr } from '../kube/unless-refused.ts';
 import { LOAD_BALANCER_PROBES, type LoadBalancerProbe } from '../mesh/enable/exposure/load-balancer-capability.ts';
 import type { KubeObject } from '../mesh/objects/kube-object.ts';
 import { APISERVER } from '../mesh/objects/names.ts';
@@ -23,7 +23,7 @@ async function listOfProbe(
 ): Promise<KubeObject[]> {
   for (const apiVersion of apiVersions) {
     const list = client.listAll({ apiVersion, kind, labelSelector });
-    const found = await listOr(list, { absent: undefined, forbidden: [] });
+    const found = await readOr(list, { absent: undefined, forbidden: [] });
     if (found) return found;
   }
   return [];
@@ -31,7 +31,7 @@ async function listOfProbe(
 
 /** Node ports of all Services but the clustermesh-apiserver's; empty for an operator who may not list them. */
 export async function readUsedNodePorts(client: ClusterClient, namespace: string): Promise<number[]> {
-  return listOr(
+  return readOr(
     client.collect({ apiVersion: 'v1', kind: 'Service' }, (service) =>
       service.metadata.namespace === namespace && service.metadata.name === APISERVER
         ? []

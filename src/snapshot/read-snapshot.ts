@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import type { ClusterClient } from '../kube/client.ts';
-import { listOr, unlessForbidden } from '../kube/unless-refused.ts';
+import { readOr, unlessForbidden } from '../kube/unless-refused.ts';
 import { CERTIFICATE_SECRETS } from '../mesh/certificates/cluster-certificates.ts';
 import type { CaFacts, ClusterSnapshot, RemoteUser } from '../mesh/cluster-snapshot.ts';
 import { dialingSecret } from '../mesh/connect/direction.ts';
@@ -180,7 +180,7 @@ export async function readAuthorityFacts(
  */
 export async function findCiliumNamespaces(client: ClusterClient): Promise<string[]> {
   const list = client.listAll({ apiVersion: 'apps/v1', kind: 'DaemonSet', labelSelector: AGENT_SELECTOR });
-  const found = await listOr(list, { absent: [], forbidden: [] });
+  const found = await readOr(list, { absent: [], forbidden: [] });
   return [...new Set(found.flatMap(({ metadata }) => metadata.namespace ?? []))].sort();
 }
 

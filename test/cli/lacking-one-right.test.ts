@@ -105,7 +105,9 @@ it('without a Secret, failover does not promise what nobody saw', async () => {
   grant('secrets', ['cilium-clustermesh', 'cilium-kvstoremesh']);
   const { exitCode, stdout } = await gate();
   expect(exitCode).toBe(1);
-  expect(stdout).toMatch(/❌ .*if nothing is wrong in mesh-2 with what may not be read: Secret kube-system\/clustermesh/);
+  expect(stdout).toMatch(
+    /❌ .*if nothing is wrong in mesh-2 with what may not be read: Secret kube-system\/clustermesh/,
+  );
 });
 
 it('with all of them nothing is left out', async () => {

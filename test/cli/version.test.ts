@@ -130,8 +130,8 @@ describe('version', () => {
     );
   });
 
-  it('says nothing about what may not be read', async () => {
-    forbidden = 'pods';
+  it.each(['pods', 'deployments'])('says nothing about %s that may not be read', async (resource) => {
+    forbidden = resource;
     try {
       const { exitCode, stdout } = await meshctl('version', '--context', 'mesh-1');
       expect(exitCode).toBe(0);
@@ -140,6 +140,29 @@ describe('version', () => {
     } finally {
       forbidden = undefined;
     }
+  });
+
+  it('says that a clustermesh-apiserver of a version does not run', async () => {
+    const { store, settled } = found(sandbox.clusters[0], 'mesh-1');
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      namespace: 'kube-system',
+      name: 'clustermesh-apiserver',
+    };
+    const scale = async (replicas: number) => {
+      store.update(deployment, (object) => Object.assign(object.spec as object, { replicas }));
+      await settled();
+    };
+    await scale(0);
+    try {
+      const { stdout } = await meshctl('version', '--context', 'mesh-1');
+      expect(stdout).toContain('! context "mesh-1": no pod of the clustermesh-apiserver runs');
+    } finally {
+      await scale(1);
+    }
+    const { clusters, findings } = jsonOf(await meshctl('version', '--context', 'mesh-1', '-o', 'json'));
+    expect({ clusters, findings }).toMatchObject({ clusters: [{ apiserver: { pods: 1 } }], findings: [] });
   });
 
   it('has the commit of the checkout that it was built in', async () => {

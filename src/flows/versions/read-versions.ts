@@ -1,9 +1,10 @@
-import { unlessForbidden } from '../../kube/unless-refused.ts';
+import { readOr, unlessForbidden } from '../../kube/unless-refused.ts';
 import { containerOf, runsKvstoremesh } from '../../mesh/apiserver/deployment.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterVersions, ProgramVersion } from '../../mesh/cilium/skew.ts';
 import { formatVersion, parseVersion, versionOfImage } from '../../mesh/cilium/versions.ts';
 import { MeshctlError } from '../../mesh/errors.ts';
+import { describeRef, type KubeObject } from '../../mesh/objects/kube-object.ts';
 import {
   AGENT_CONTAINER,
   AGENT_SELECTOR,
@@ -26,20 +27,29 @@ const LONGEST_ANSWER_MS = 5000;
  * @throws MeshctlError what keeps the cluster from being asked
  */
 export async function readVersions({ client, namespace }: Target): Promise<ClusterVersions> {
-  const [kubernetes, config, deployment, agents] = await Promise.all([
+  const own = apiserverDeploymentRef(namespace);
+  const [kubernetes, config, found, agents] = await Promise.all([
     client.version(),
     unlessForbidden(client.get(configMapRef(namespace, CILIUM_CONFIG))),
-    unlessForbidden(client.get(apiserverDeploymentRef(namespace))),
+    readOr(client.get(own), { absent: undefined, forbidden: 'forbidden' as const }),
     unlessForbidden(agentVersions({ client, namespace })),
   ]);
+  const cluster = config && clusterNameOf({ ciliumConfig: dataOf(config) });
+  const known = { context: client.context, cluster, kubernetes, agents };
+  if (found === 'forbidden') return { ...known, unread: [describeRef(own)] };
+  return found ? { ...known, ...(await apiserverVersions({ client, namespace }, found)) } : known;
+}
+
+type ApiserverVersions = Pick<ClusterVersions, 'apiserver' | 'etcd' | 'kvstoremesh'>;
+
+async function apiserverVersions(target: Target, deployment: KubeObject): Promise<ApiserverVersions> {
+  const { client, namespace } = target;
+  const selection = { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector: APISERVER_SELECTOR };
+  const pods = (await unlessForbidden(client.listAll(selection)))?.filter(isPodRunning);
   const image = containerOf(deployment, 'apiserver')?.image;
   return {
-    context: client.context,
-    cluster: config && clusterNameOf({ ciliumConfig: dataOf(config) }),
-    kubernetes,
-    agents,
-    apiserver: image === undefined ? undefined : { image, version: versionIn(image) },
-    etcd: deployment && (await etcdVersion({ client, namespace }, containerOf(deployment, 'etcd'))),
+    apiserver: image === undefined ? undefined : { image, version: versionIn(image), pods: pods?.length },
+    etcd: await etcdVersion(target, containerOf(deployment, 'etcd'), pods?.[0]?.metadata.name),
     kvstoremesh: runsKvstoremesh(deployment),
   };
 }
@@ -72,12 +82,10 @@ const ETCD = /^etcd Version: (\S+)/m;
 async function etcdVersion(
   target: Target,
   container: ReturnType<typeof containerOf>,
+  pod: string | undefined,
 ): Promise<ProgramVersion | undefined> {
   const { image, command: [program] = [] } = container ?? {};
   if (image === undefined) return undefined;
-  const selection = { apiVersion: 'v1', kind: 'Pod', namespace: target.namespace, labelSelector: APISERVER_SELECTOR };
-  const pods = (await unlessForbidden(target.client.listAll(selection))) ?? [];
-  const pod = pods.find(isPodRunning)?.metadata.name;
   const said =
     pod === undefined || program === undefined ? '' : await answerOf(target, pod, 'etcd', [program, '--version']);
   return { image, version: ETCD.exec(said ?? '')?.[1] };

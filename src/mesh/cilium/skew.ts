@@ -28,12 +28,14 @@ export interface ClusterVersions {
   kubernetes: string;
   /** Those that run now, most pods first; absent where pods may not be read. */
   agents?: readonly (ProgramVersion & { pods: number })[] | undefined;
-  /** Absent where there is none, or it may not be read. */
-  apiserver?: ProgramVersion | undefined;
+  /** By its Deployment, with how many of its pods run (absent where pods may not be read); absent where there is none. */
+  apiserver?: (ProgramVersion & { pods?: number | undefined }) | undefined;
   /** The one in the clustermesh-apiserver's pods. */
   etcd?: ProgramVersion | undefined;
   /** Absent without a clustermesh-apiserver. */
   kvstoremesh?: boolean | undefined;
+  /** What else may not be read, e.g. `Deployment kube-system/clustermesh-apiserver`; absent where all was. */
+  unread?: readonly string[] | undefined;
 }
 
 /** Versions that do not go together, or of which nobody says that they do. */
@@ -41,6 +43,7 @@ export interface SkewFinding {
   id:
     | 'agents-none'
     | 'agents-skew'
+    | 'apiserver-none'
     | 'apiserver-skew'
     | 'version-skew'
     | 'cilium-range'
@@ -88,7 +91,8 @@ export function areSupported(
   if (findings.some(({ severity }) => severity === 'fail')) return false;
   const withCilium = clusters.filter(({ agents, cluster }) => cluster !== undefined || agents?.length !== 0);
   const known = withCilium.every(
-    ({ agents = [] }) => agents.length > 0 && agents.every(({ version }) => version !== undefined),
+    ({ agents = [], unread = [] }) =>
+      unread.length === 0 && agents.length > 0 && agents.every(({ version }) => version !== undefined),
   );
   return withCilium.length > 0 && known ? true : undefined;
 }
@@ -111,6 +115,11 @@ function judgeCluster(cluster: ClusterVersions): SkewFinding[] {
     contexts,
     message: `${place}Cilium's version cannot be told from the agents' image ${image}`,
   }));
+  if (apiserver?.pods === 0) {
+    const message = `${place}no pod of the clustermesh-apiserver runs: the version is the one that its Deployment has`;
+    const hint = meshctlCommand('clustermesh check', { context }, ['--category', 'apiserver']);
+    findings.push({ id: 'apiserver-none', severity: 'warn', contexts, message, hint });
+  }
   if (!oldest || !newest) return findings;
   if (compareMinors(oldest, newest) !== 0) {
     const upgrade = atMostOneMinorApart(oldest, newest);

@@ -37,13 +37,14 @@ export function versionsText({ client, clusters, ...report }: VersionReport, the
   ].join('\n');
 }
 
+const UNREAD = 'may not be read';
 const HEADINGS = ['CONTEXT', 'CLUSTER', 'KUBERNETES', 'CILIUM', 'APISERVER', 'ETCD', 'CACHE'];
 
 /** A row for each cluster, and one more for each further version of agents: a terminal has 80 columns. */
 function clusterLines(clusters: readonly ClusterVersions[], theme: Theme): string[] {
-  const rows = clusters.flatMap(({ context, cluster, kubernetes, agents, apiserver, etcd, kvstoremesh }) => {
+  const rows = clusters.flatMap(({ context, cluster, kubernetes, agents, apiserver, etcd, kvstoremesh, unread }) => {
     const [first = '', ...more] = agentTexts(agents);
-    const programs = [programText(apiserver), programText(etcd)];
+    const programs = [unread ? UNREAD : programText(apiserver), programText(etcd)];
     const cache = kvstoremesh === undefined ? '–' : kvstoremesh ? 'on' : 'off';
     return [
       [context, cluster ?? '–', kubernetes, first, ...programs, cache],
@@ -55,7 +56,7 @@ function clusterLines(clusters: readonly ClusterVersions[], theme: Theme): strin
 
 /** `1.20.0`, or of several each with its pods, `1.20.0 (3)`. */
 function agentTexts(agents: ClusterVersions['agents']): string[] {
-  if (agents === undefined) return ['may not be read'];
+  if (agents === undefined) return [UNREAD];
   if (agents.length === 0) return ['none'];
   const counts = new Map<string, number>();
   for (const agent of agents) counts.set(programText(agent), (counts.get(programText(agent)) ?? 0) + agent.pods);
