@@ -31,11 +31,10 @@ export const ADDRESS_CHECKS: readonly Check[] = [
         rangesOf: podRanges,
         between: podOverlaps,
       }),
-      ...clusters.filter(lacksNodeRanges).map(({ context }) =>
-        findingOf('pod-cidr-overlap', 'skip', context, {
-          reason: 'its CiliumNodes could not be listed, so what its nodes have of its ranges is not known',
-        }),
-      ),
+      ...clusters.flatMap((cluster) => {
+        const reason = lackOfRanges(cluster);
+        return reason === undefined ? [] : [findingOf('pod-cidr-overlap', 'skip', cluster.context, { reason })];
+      }),
     ],
     says: (finding) =>
       saysOverlap(
@@ -108,10 +107,16 @@ function podRangesOf(cluster: ClusterSnapshot): Subject {
   return { things: [...given, ...pools].map(({ text }) => text), otherwise };
 }
 
-/** Whether the ranges that nodes have stand in CiliumNodes, and these were not to be had: pools alone are not what is in use. */
-function lacksNodeRanges({ ciliumConfig, ciliumPodCidrs }: ClusterSnapshot): boolean {
+/** What of a cluster's pod ranges was not to be had: pools alone are not what is in use, nor do nodes tell what further ones get. */
+function lackOfRanges({ ciliumConfig, ciliumPodCidrs, podPools }: ClusterSnapshot): string | undefined {
   const ipam = ciliumConfig?.ipam ?? 'cluster-pool';
-  return ciliumPodCidrs === undefined && ['cluster-pool', 'multi-pool'].includes(ipam);
+  if (ciliumPodCidrs === undefined && ['cluster-pool', 'multi-pool'].includes(ipam)) {
+    return 'its CiliumNodes could not be listed, so what its nodes have of its ranges is not known';
+  }
+  if (podPools === undefined && ipam === 'multi-pool') {
+    return 'its CiliumPodIPPools could not be listed, so the ranges that nodes get later are not known';
+  }
+  return undefined;
 }
 
 function nodesOf(cluster: ClusterSnapshot): Subject {

@@ -53,6 +53,30 @@ describe('service-address-overlap', () => {
   });
 });
 
+describe('pod-cidr-overlap', () => {
+  const ofPods = MESH_CHECKS.filter(({ id }) => id === 'pod-cidr-overlap');
+  const ipam = (mode: string) => ({ ciliumConfig: { 'cluster-name': 'one', 'cluster-id': '1', ipam: mode } });
+
+  it.each<[string, Partial<ClusterSnapshot>, string | undefined]>([
+    ['all of it was read', { ...ipam('multi-pool'), podPools: ['10.8.0.0/16'] }, undefined],
+    ['pools may not be listed', { ...ipam('multi-pool'), podPools: undefined }, 'its CiliumPodIPPools'],
+    [
+      'nodes may not be listed',
+      { ...ipam('multi-pool'), ciliumPodCidrs: undefined, podPools: ['10.8.0.0/16'] },
+      'its CiliumNodes',
+    ],
+    ['there are no pools', { ...ipam('kubernetes'), podPools: undefined }, undefined],
+  ])('where %s, that is what it passes', (_what, more, reason) => {
+    const clusters = [pods('one', '10.1.0.0/24', more), pods('two', '10.2.0.0/24')];
+    const found = runChecks(ofPods, { clusters, now: NOW, observed: new Map() });
+    const skips =
+      reason === undefined
+        ? []
+        : [{ severity: 'skip', cluster: 'one', args: { reason: expect.stringContaining(reason) } }];
+    expect(found).toMatchObject([{ severity: 'pass' }, ...skips]);
+  });
+});
+
 describe('readServiceCidrs', () => {
   const clientOf = (listAll: () => Promise<KubeObject[]>) => ({ listAll }) as unknown as ClusterClient;
   const range = (...cidrs: string[]) => ({
