@@ -163,9 +163,26 @@ describe('enable stops, says what to do, and goes on at the next run', () => {
       'the load balancer of Service kube-system/clustermesh-apiserver has no address after 0.3 s: ' +
         'SyncLoadBalancerFailed: no quota left for forwarding rules',
     );
-    expect(stderr).toContain('--service-type NodePort');
+    expect(stderr).toMatch(/clustermesh enable .*--service-type NodePort$/m);
     cluster.setLoadBalancersPending(false);
     await expectConverged();
+  });
+
+  it('an address that nobody serves, with a way without it', async () => {
+    cluster.setLoadBalancersPending(true);
+    const { exitCode, stderr } = await meshctl(
+      'enable',
+      '--load-balancer-ip',
+      '198.51.100.7',
+      '--wait-duration',
+      '300ms',
+    );
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('It was asked for 198.51.100.7');
+    expect(stderr).toMatch(/clustermesh enable .*--service-type NodePort$/m);
+    const mended = await meshctl('enable', '--service-type', 'NodePort');
+    expect(mended.exitCode, mended.stderr).toBe(0);
+    cluster.setLoadBalancersPending(false);
   });
 
   it('an image that cannot be pulled, with the reason', async () => {

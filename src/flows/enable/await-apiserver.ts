@@ -17,6 +17,7 @@ import {
   apiserverDeploymentRef,
   apiserverServiceRef,
 } from '../../mesh/objects/names.ts';
+import { serviceSpec } from '../../mesh/objects/service.ts';
 import {
   eventSentences,
   isUnschedulable,
@@ -54,21 +55,25 @@ export async function awaitAddress(flow: Flow, { client, namespace }: Target, wa
             waitingFor: `Service ${namespace}/${APISERVER} to get an address`,
           }),
       ),
-    async (cause) => {
-      const events = await readEvents(client, ref);
-      const said = events.length > 0 ? `: ${events.join('; ')}` : ', and none of its events says why';
-      return new MeshctlError(
-        'Timeout',
-        `context "${client.context}": the load balancer of Service ${namespace}/${APISERVER} has no address after ${waitMs / 1000} s${said}`,
-        {
-          hint:
-            'Check what assigns addresses here (cloud controller, MetalLB, LB-IPAM), or do without: --service-type NodePort. ' +
-            GO_ON,
-          details: { context: client.context, object: `Service ${namespace}/${APISERVER}`, events },
-          cause,
-        },
-      );
-    },
+    (cause) => noAddress({ client, namespace }, waitMs, cause),
+  );
+}
+
+async function noAddress({ client, namespace }: Target, waitMs: number, cause: MeshctlError): Promise<MeshctlError> {
+  const { context } = client;
+  const ref = apiserverServiceRef(namespace);
+  const [events, service] = await Promise.all([readEvents(client, ref), orNothing(client.get(ref), undefined)]);
+  const said = events.length > 0 ? `: ${events.join('; ')}` : ', and none of its events says why';
+  const { loadBalancerIP: wished } = serviceSpec(service);
+  const otherwise = meshctlCommand('clustermesh enable', { context }, ['--service-type', 'NodePort']);
+  const hint =
+    wished === undefined
+      ? `Check what assigns addresses here (cloud controller, MetalLB, LB-IPAM). ${GO_ON} Without a load balancer: ${otherwise}`
+      : `It was asked for ${wished}, which what assigns addresses here may not have: ask for one of its own with --load-balancer-ip. Without a load balancer: ${otherwise}`;
+  return new MeshctlError(
+    'Timeout',
+    `context "${context}": the load balancer of Service ${namespace}/${APISERVER} has no address after ${waitMs / 1000} s${said}`,
+    { hint, details: { context, object: `Service ${namespace}/${APISERVER}`, events }, cause },
   );
 }
 
@@ -87,6 +92,7 @@ export async function awaitOtherAddress(
 ): Promise<void> {
   const { context } = client;
   let last: readonly string[] = former;
+  const longestMs = Math.min(waitMs, OTHER_ADDRESS_MS);
   const arrived = (service: KubeObject | undefined): string[] | undefined => {
     const hosts = service ? loadBalancerHosts(service) : [];
     last = hosts;
@@ -100,13 +106,14 @@ export async function awaitOtherAddress(
       { doing: `${context}: waiting for ${what}`, done: (hosts) => `${context}: load balancer at ${hosts.join(', ')}` },
       () =>
         waitForObject(client, apiserverServiceRef(namespace), arrived, {
-          timeoutMs: Math.min(waitMs, OTHER_ADDRESS_MS),
+          timeoutMs: longestMs,
           signal: flow.signal,
           waitingFor: `Service ${namespace}/${APISERVER} to get ${wished ?? 'another address'}`,
         }),
     );
   } catch (error) {
-    if (!(error instanceof MeshctlError) || error.code !== 'Timeout' || last.length === 0) throw error;
+    if (!(error instanceof MeshctlError) || error.code !== 'Timeout') throw error;
+    if (last.length === 0) throw await noAddress({ client, namespace }, longestMs, error);
     if (wished === undefined) return;
     flow.progress.warn(`${context}: ${givenAnother({ wished, given: last })}`);
   }
