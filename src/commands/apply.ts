@@ -6,6 +6,8 @@ import { type FileOptions, meshWarnings, type PreparedMesh, prepareMesh } from '
 import { NO_PRUNE, type PreparedPrune, preparePrune, pruneSteps } from '../flows/file/prune.ts';
 import type { Target } from '../flows/flow.ts';
 import { tryOnServer } from '../flows/write/try-on-server.ts';
+import { clusterNameOf } from '../mesh/cilium/identity.ts';
+import { forget } from '../mesh/connect/dead-cluster.ts';
 import type { AppliedMesh } from '../mesh/file/applied-mesh.ts';
 import { pairsOfDials } from '../mesh/file/differences.ts';
 import { foreignObjectNotes } from '../mesh/peers/foreign-homes.ts';
@@ -21,7 +23,8 @@ import { othersOf } from './file/other-clusters.ts';
 import { readMeshFiles } from './file/read-mesh-files.ts';
 import type { FlagsOf } from './options/flags-of.ts';
 import { type Agreement, confirmCuts, confirmPlan, dryRunOf, planResult } from './plan-result.ts';
-import { contextsOfClusters, namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
+import { namingContexts, withMendsNamed } from './targets/contexts-of-clusters.ts';
+import { findPeerClusters, requireAnswers } from './targets/peer-clusters.ts';
 import { withClustersOf } from './targets/several-clusters.ts';
 import { STANDARD_INPUT } from './text-input.ts';
 
@@ -59,16 +62,21 @@ export async function run(context: CommandContext, flags: ApplyFlags): Promise<C
 async function withOutside<T>(
   context: CommandContext,
   flags: ApplyFlags,
-  { extra: { strangers } }: PreparedMesh,
+  { extra: { strangers }, snapshots }: PreparedMesh,
   work: (outside: readonly Target[]) => Promise<T>,
 ): Promise<T> {
   if (!flags.prune || strangers.length === 0) return work([]);
-  const known = await contextsOfClusters(
-    context,
-    flags,
-    strangers.map(({ peer }) => peer),
-  );
-  return withClustersOf(context, flags, [...known.values()], work);
+  const wanted = strangers.map(({ peer, knownBy }) => ({
+    name: peer,
+    knownBy: snapshots.filter((snapshot) => knownBy.includes(clusterNameOf(snapshot))),
+  }));
+  const found = await findPeerClusters(context, flags, wanted);
+  const names = wanted.map(({ name }) => name);
+  const forgetting = wanted
+    .filter(({ name }) => !found.known.has(name))
+    .flatMap(({ name, knownBy }) => knownBy.map((snapshot) => forget(snapshot.context, [name])));
+  requireAnswers(names, found, `What is gone for good is forgotten by: ${forgetting.join(' && ')}`);
+  return withClustersOf(context, flags, [...found.known.values()], work);
 }
 
 async function carryOut(

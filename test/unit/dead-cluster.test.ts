@@ -1,14 +1,25 @@
 import { expect, it } from 'vitest';
-import { withWayOut } from '../../src/mesh/connect/dead-cluster.ts';
+import { nameOfDead, withWayOut } from '../../src/mesh/connect/dead-cluster.ts';
 import { MeshctlError } from '../../src/mesh/errors.ts';
+import { remoteUserName } from '../../src/mesh/peers/file/peer-config.ts';
+import { snapshotOf } from '../support/snapshots.ts';
 
 const ERROR = new MeshctlError('ClusterUnreachable', 'cannot reach it', { hint: 'Is it up?' });
 const FORGET = 'meshctl clustermesh disconnect --context a --peer';
+const knowing = (...peers: string[]) => [
+  snapshotOf({ context: 'a', remoteUsers: peers.map((peer) => ({ name: remoteUserName(peer), role: 'remote' })) }),
+];
 
 it.each([
-  [['mesh-2'], `if that cluster is gone for good, forget it: ${FORGET} mesh-2`],
-  [['mesh-2', 'mesh-3'], `forget it, which is mesh-2 or mesh-3: ${FORGET} '<name>'`],
-  [[], `forget it: ${FORGET} '<name>'`],
-])('a destination that may be gone is forgotten by its name, one of %j', (peers, says) => {
-  expect(withWayOut(ERROR, 'c', { context: 'a', peers }).hint).toContain(says);
+  ['mesh-2', ['mesh-2', 'mesh-3'], `if that cluster is gone for good, forget it: ${FORGET} mesh-2`],
+  ['two', ['mesh-2'], `forget it, if it is mesh-2: ${FORGET} '<name>'`],
+  ['two', ['mesh-2', 'mesh-3'], `forget it, if it is mesh-2 or mesh-3: ${FORGET} '<name>'`],
+  ['two', [], `forget it: ${FORGET} '<name>'`],
+])('a destination %s that may be gone, beside peers %j, is forgotten by its name', (dead, peers, says) => {
+  expect(withWayOut(ERROR, dead, { context: 'a', alive: knowing(...peers) }).hint).toContain(says);
+});
+
+it('a context that does not answer is no peer but the one of its name: the only other one may be alive', () => {
+  expect(nameOfDead('mesh-2', knowing('mesh-2', 'mesh-3'))).toBe('mesh-2');
+  expect(() => nameOfDead('two', knowing('mesh-2'))).toThrow(/not known which peer it is/);
 });

@@ -1,52 +1,30 @@
 import { unnamedIn, withNamedContexts } from '../../mesh/command-line.ts';
+import { groupBy } from '../../mesh/pairs.ts';
 import { forgetIfSilent } from '../../mesh/peers/silent-peers.ts';
 import type { PeerEffect } from '../../mesh/plan/peer-effects.ts';
 import type { CommandContext } from '../command.ts';
 import { isWithoutCilium } from './absent-cilium.ts';
 import type { ClusterFlags } from './cluster-flags.ts';
-import { quietly, type SilentCluster, withFoundClusters } from './find-clusters.ts';
-
-/**
- * The contexts of the kubeconfig that lead to the clusters of these names, as their cilium-config tells; names that no
- * context leads to are absent.
- */
-export async function contextsOfClusters(
-  context: CommandContext,
-  flags: ClusterFlags,
-  names: readonly string[],
-): Promise<Map<string, string>> {
-  return (await lookUpContexts(context, flags, names)).known;
-}
-
-/** What a kubeconfig tells of clusters. */
-export interface KnownContexts {
-  /** Cluster to context. */
-  known: Map<string, string>;
-  /** Contexts that did not answer, of which any may lead to a cluster that is not known. */
-  silent: readonly SilentCluster[];
-}
-
-/** {@link contextsOfClusters}, with the contexts that did not answer, for who must not take one of them for no context at all. */
-export async function lookUpContexts(
-  context: CommandContext,
-  flags: ClusterFlags,
-  names: readonly string[],
-): Promise<KnownContexts> {
-  if (names.length === 0) return { known: new Map(), silent: [] };
-  const { known, silent } = await clustersOfKubeconfig(context, flags);
-  return { known: new Map([...known].filter(([cluster]) => names.includes(cluster))), silent };
-}
+import { quietly, withFoundClusters } from './find-clusters.ts';
 
 /** A context that hangs is not worth a longer wait: it is only for a name in a next step. Milliseconds. */
 const LONGEST_LOOK_UP_MS = 3000;
 
-/** {@link contextsOfClusters} for hints: briefly, since nothing but a name hangs on it. */
+/**
+ * The contexts of the kubeconfig that lead to the clusters of these names, as their cilium-config tells, for hints: briefly, since
+ * nothing but a name hangs on it. Names that no context leads to, or several to different clusters, are absent. Who is to change
+ * something there asks `findPeerClusters`.
+ */
 export function contextsFor(
   context: CommandContext,
   flags: ClusterFlags,
 ): (names: readonly string[]) => Promise<Map<string, string>> {
   const briefly = { ...flags, requestTimeout: Math.min(flags.requestTimeout, LONGEST_LOOK_UP_MS) };
-  return (names) => contextsOfClusters(context, briefly, names);
+  return async (names) => {
+    if (names.length === 0) return new Map();
+    const known = await clustersOfKubeconfig(context, briefly);
+    return new Map([...known].filter(([cluster]) => names.includes(cluster)));
+  };
 }
 
 /** Texts whose command lines name the contexts of clusters that the run has not read; looked up only where one is missing. */
@@ -114,17 +92,18 @@ function holdersOf({ cluster, context = cluster, args }: Advised): string[] {
  * Every cluster with Cilium that a context of the kubeconfig leads to, by its name. Contexts that cannot be used are
  * passed over without a word: they are not what the command is about.
  */
-async function clustersOfKubeconfig(context: CommandContext, flags: ClusterFlags): Promise<KnownContexts> {
+async function clustersOfKubeconfig(context: CommandContext, flags: ClusterFlags): Promise<Map<string, string>> {
   try {
-    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered, silent }) => {
-      const known = answered.flatMap(({ cluster, client }) =>
-        cluster === undefined ? [] : [[cluster, client.context] as const],
+    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered }) => {
+      const byName = groupBy(answered, ({ cluster = '' }) => cluster);
+      // Two clusters of one name are of two meshes: which of them is meant, a name does not tell.
+      const known = [...byName].flatMap(([name, [first, ...more]]): [string, string][] =>
+        name !== '' && first && more.length === 0 ? [[name, first.client.context]] : [],
       );
-      // Several contexts may lead to one cluster: the first one counts.
-      return { known: new Map(known.reverse()), silent };
+      return new Map(known);
     });
   } catch (error) {
-    if (isWithoutCilium(error)) return { known: new Map(), silent: [] };
+    if (isWithoutCilium(error)) return new Map();
     throw error;
   }
 }

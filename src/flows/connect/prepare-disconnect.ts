@@ -4,7 +4,7 @@ import { ciliumMissing } from '../../mesh/cilium/cilium-missing.ts';
 import { clusterNameOf } from '../../mesh/cilium/identity.ts';
 import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
 import { kubectlCommand, meshctlCommand } from '../../mesh/command-line.ts';
-import { DEAD, forget, nameOfDead, peersOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
+import { DEAD, forget, nameOfDead, withWayOut } from '../../mesh/connect/dead-cluster.ts';
 import { requireUsersFile } from '../../mesh/connect/direction.ts';
 import {
   disconnectEffects,
@@ -107,20 +107,13 @@ export async function prepareDisconnect(
   for (const one of failed) {
     if (!dead.includes(one)) throw one.error;
     if (!options.force)
-      throw withWayOut(
-        one.error,
-        one.context,
-        source && {
-          context: source.client.context,
-          peers: peersOfDead(one.context, dead.length, alive),
-        },
-      );
+      throw withWayOut(one.error, one.context, source && { context: source.client.context, alive });
   }
   const members = targets.map(({ client: { context } }): DisconnectedCluster => {
     const snapshot = alive.find((candidate) => candidate.context === context);
     return snapshot
       ? { context, snapshot, name: clusterNameOf(snapshot) }
-      : { context, name: nameOfDead(context, dead.length, alive) };
+      : { context, name: nameOfDead(context, alive) };
   });
   const dials = dialsOf(mode, source ? members[0] : undefined, source ? members.slice(1) : members);
   const prepared = prepareParting(targets, dials, await readConcerned(dials, options.readOthers));

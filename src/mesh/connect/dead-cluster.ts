@@ -10,17 +10,15 @@ export const DEAD: ReadonlySet<string> = new Set(['ClusterUnreachable', 'Timeout
 /**
  * An error of a destination that may be gone for good, with what else can be done then.
  * @param dead its context
- * @param left whoever forgets it by its name, and which that may be; absent where several clusters part from each other
+ * @param left whoever forgets it by its name, and what was read; absent where several clusters part from each other
  */
 export function withWayOut(
   error: MeshctlError,
   dead: string,
-  left: { context: string; peers: readonly string[] } | undefined,
+  left: { context: string; alive: readonly ClusterSnapshot[] } | undefined,
 ): MeshctlError {
-  const [peer = '<name>', ...others] = left?.peers ?? [];
-  const which = others.length > 0 ? `, which is ${[peer, ...others].join(' or ')}` : '';
   const wayOut = left
-    ? `if that cluster is gone for good, forget it${which}: ${forget(left.context, [which ? '<name>' : peer])}`
+    ? wayToForget(dead, left.context, left.alive)
     : `if "${dead}" is gone for good, add --force: the others forget it`;
   const { code, message, details } = error;
   return new MeshctlError(code, message, {
@@ -30,29 +28,27 @@ export function withWayOut(
   });
 }
 
+/** Which peer is behind a context that does not answer, the operator knows, unless it has its name: it may be none at all. */
+function wayToForget(dead: string, context: string, alive: readonly ClusterSnapshot[]): string {
+  const candidates = peersElsewhere(alive);
+  if (candidates.includes(dead)) return `if that cluster is gone for good, forget it: ${forget(context, [dead])}`;
+  const which = candidates.length > 0 ? `, if it is ${candidates.join(' or ')}` : '';
+  return `if that cluster is gone for good, forget it${which}: ${forget(context, ['<name>'])}`;
+}
+
 function peersElsewhere(alive: readonly ClusterSnapshot[]): string[] {
   const here = new Set(alive.map(clusterNameOf));
   return [...new Set(alive.flatMap(knownPeers))].filter((name) => !here.has(name));
 }
 
-/** A cluster that cannot be asked is the peer of that name, or the only peer that is left. */
-export function peerOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string | undefined {
+/**
+ * The name of a cluster that cannot be asked: that of its context, where a peer has it. The only peer that is left may be alive,
+ * behind another context.
+ * @throws MeshctlError `Usage` where it cannot be told which peer it is
+ */
+export function nameOfDead(context: string, alive: readonly ClusterSnapshot[]): string {
   const candidates = peersElsewhere(alive);
   if (candidates.includes(context)) return context;
-  return deadCount === 1 && candidates.length === 1 ? candidates[0] : undefined;
-}
-
-/** Which peers a cluster that cannot be asked may be. */
-export function peersOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string[] {
-  const known = peerOfDead(context, deadCount, alive);
-  return known === undefined ? peersElsewhere(alive) : [known];
-}
-
-/** As {@link peerOfDead}. @throws MeshctlError `Usage` where it cannot be told which peer it is */
-export function nameOfDead(context: string, deadCount: number, alive: readonly ClusterSnapshot[]): string {
-  const name = peerOfDead(context, deadCount, alive);
-  if (name !== undefined) return name;
-  const candidates = peersElsewhere(alive);
   throw new MeshctlError('Usage', `context "${context}" cannot be reached, so it is not known which peer it is`, {
     hint: `Name the peer instead of the context: --peer ${candidates.join(' or --peer ') || '<name>'}`,
     details: { context, candidates },

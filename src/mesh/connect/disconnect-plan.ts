@@ -9,6 +9,7 @@ import { concernedPeers, namesOf } from '../peers/concerned-peers.ts';
 import { removeAliasesSteps } from '../peers/file/host-aliases.ts';
 import { peerCertificateKeys, remoteUserName } from '../peers/file/peer-config.ts';
 import { removeKeys } from '../peers/file/peer-secrets.ts';
+import { arePeers } from '../peers/namesakes.ts';
 import { type Marks, marksFor, noMarks, peersLetIn } from '../peers/peer-choices.ts';
 import { configuredPeers, expectedPeers, ownUser, PEER_SECRETS } from '../peers/peers.ts';
 import { removeUsersEdit, rollbackRemoveUsers } from '../peers/remote-users.ts';
@@ -116,7 +117,7 @@ export function disconnectEffects(
       });
       const known = concernedPeers(
         snapshot,
-        read.filter((one) => one !== snapshot),
+        read.filter((one) => one !== snapshot && arePeers(one, snapshot) !== false),
       );
       const staying = known.filter((peer) => !gone.includes(peer) && !unserved.includes(peer));
       const moved = staying.flatMap((peer) =>
@@ -129,6 +130,7 @@ export function disconnectEffects(
 
 /** The users as which a cluster logs in to another one, by any name that it knows it by; none where it does not dial it. */
 function loginsOf(client: ClusterSnapshot, server: ClusterSnapshot): string[] {
+  if (arePeers(client, server) === false) return [];
   return namesOf(server).flatMap((name) => {
     const user = client.peerCertificates.get(name)?.certificate.commonName;
     return user !== undefined && configuredPeers(client).includes(name) ? [user] : [];

@@ -1,5 +1,6 @@
 /** The peering files that an agent or KVStoreMesh finds in its configuration directory. */
 import { parse } from 'yaml';
+import { remembered } from '../../mesh/remembered.ts';
 import { type ClientFiles, ConnectionFailure } from './etcd-session.ts';
 
 /** Mounted files by absolute path. */
@@ -27,11 +28,14 @@ export function peersIn(files: Files, directory: string): Map<string, string> {
   return peers;
 }
 
+/** Every dial of every agent reads its file anew. */
+const documentIn = remembered((text: string) => Object(parse(text)) as Record<string, unknown>, 100);
+
 /** Reads an etcd client configuration. Throws ConnectionFailure for one that Cilium could not use. */
 export function parsePeerFile(text: string): PeerFile {
   let document: Record<string, unknown>;
   try {
-    document = Object(parse(text)) as Record<string, unknown>;
+    document = documentIn(text);
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     throw new ConnectionFailure('config', `error converting YAML to JSON: yaml: ${reason}`, error);

@@ -12,8 +12,8 @@ import type { Target } from '../../../flows/flow.ts';
 import { whereAccessible } from '../../../flows/where-it-succeeds.ts';
 import { tryOnServer } from '../../../flows/write/try-on-server.ts';
 import { meshctlCommand, unnamedContext } from '../../../mesh/command-line.ts';
-import { MeshctlError } from '../../../mesh/errors.ts';
 import { concernedPeers } from '../../../mesh/peers/concerned-peers.ts';
+import { arePeers } from '../../../mesh/peers/namesakes.ts';
 import { forOtherOwners } from '../../../mesh/peers/peers-of-others.ts';
 import { maybeSilent } from '../../../mesh/peers/silent-peers.ts';
 import { disableText } from '../../../views/enable/disable-view.ts';
@@ -22,9 +22,9 @@ import { printable } from '../../../views/printable.ts';
 import type { CommandContext, CommandResult } from '../../command.ts';
 import type { FlagsOf } from '../../options/flags-of.ts';
 import { confirmPlan, dryRunOf, planResult } from '../../plan-result.ts';
-import { type KnownContexts, lookUpContexts } from '../../targets/contexts-of-clusters.ts';
 import { sayLeftOut } from '../../targets/find-clusters.ts';
 import { readerOfOthers } from '../../targets/other-clusters.ts';
+import { findPeerClusters, requireAnswers } from '../../targets/peer-clusters.ts';
 import { withChosenClusters, withClustersOf, withUnanswered } from '../../targets/several-clusters.ts';
 import type { DISABLE } from './disable-spec.ts';
 
@@ -73,7 +73,7 @@ async function withDiallers(
       ...draft,
       peers: concernedPeers(
         draft.snapshot,
-        others.filter((one) => one !== draft.snapshot),
+        others.filter((one) => one !== draft.snapshot && arePeers(one, draft.snapshot) !== false),
       ),
     },
   }));
@@ -97,8 +97,13 @@ async function askAboutPeers(
   { leaving, silent }: { leaving: readonly string[]; silent: readonly string[] },
 ): Promise<Leaver> {
   const staying = draft.peers.filter((peer) => !leaving.includes(peer));
-  const contexts = await lookUpContexts(context, flags, staying);
-  if (flags.disconnect && !flags.all) requireAnswers(staying, contexts);
+  const contexts = await findPeerClusters(
+    context,
+    flags,
+    staying.map((name) => ({ name, knownBy: [draft.snapshot] })),
+  );
+  if (flags.disconnect && !flags.all)
+    requireAnswers(staying, contexts, 'Without --disconnect, only the cluster itself is disabled.');
   const { known } = contexts;
   const wanted = known.size > 0 && (flags.disconnect || (await offerDisconnect(context, flags, [...known.keys()])));
   const remaining = staying.filter((peer) => !wanted || !known.has(peer));
@@ -113,19 +118,6 @@ async function askAboutPeers(
     );
   }
   return { target, draft, forgettingIn: wanted ? [...known.values()] : [], remaining };
-}
-
-/** A peer that is to be disconnected first, and whose cluster may only be away, would go on dialling one that is gone. */
-function requireAnswers(staying: readonly string[], { known, silent }: KnownContexts): void {
-  const unknown = staying.filter((peer) => !known.has(peer));
-  const [first] = silent;
-  if (unknown.length === 0 || !first) return;
-  const names = silent.map((one) => one.context);
-  throw new MeshctlError(first.error.code, `${maybeSilent(unknown, names)}: ${first.error.message}`, {
-    cause: first.error,
-    hint: 'Run it again when they answer. Without --disconnect, only the cluster itself is disabled.',
-    details: { contexts: names },
-  });
 }
 
 /** Plans the disconnects of one cluster. @param opened all clusters that are to forget any */

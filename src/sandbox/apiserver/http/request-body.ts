@@ -36,8 +36,20 @@ export async function readBody(request: IncomingMessage): Promise<RequestBody> {
   if (!isYaml && !mediaType.endsWith('json'))
     throw unsupportedMediaType(['application/json', 'application/yaml', PROTOBUF]);
   try {
-    return { mediaType, value: isYaml ? parseYaml(text) : JSON.parse(text) };
+    return { mediaType, value: isYaml ? valueOfYaml(text) : JSON.parse(text) };
   } catch (error) {
     throw badRequest(`error parsing the request's body as ${isYaml ? 'YAML' : 'JSON'}: ${(error as Error).message}`);
   }
+}
+
+/** What programs apply is JSON, which is YAML too, and is read a hundred times faster as what it is. */
+function valueOfYaml(text: string): unknown {
+  if (text.startsWith('{')) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // A flow mapping.
+    }
+  }
+  return parseYaml(text);
 }

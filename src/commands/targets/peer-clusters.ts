@@ -1,0 +1,139 @@
+import type { Target } from '../../flows/flow.ts';
+import type { ClusterSnapshot } from '../../mesh/cluster-snapshot.ts';
+import { MeshctlError } from '../../mesh/errors.ts';
+import { tellApart } from '../../mesh/peers/namesakes.ts';
+import { maybeSilent } from '../../mesh/peers/silent-peers.ts';
+import { withReachableAddresses } from '../../snapshot/nodes.ts';
+import { readForParting } from '../../snapshot/read-for-parting.ts';
+import { readSnapshot } from '../../snapshot/read-snapshot.ts';
+import type { CommandContext } from '../command.ts';
+import { isWithoutCilium } from './absent-cilium.ts';
+import type { ClusterFlags } from './cluster-flags.ts';
+import { quietly, type SilentCluster, withFoundClusters } from './find-clusters.ts';
+
+/** The clusters of a kubeconfig that are the peers of others. */
+export interface PeerClusters {
+  /** Cluster to context. */
+  known: Map<string, string>;
+  /** Contexts of which any may lead to a cluster that is not known: they did not answer. */
+  silent: readonly Pick<SilentCluster, 'context' | 'error'>[];
+  /** Of peers that are not known, why: several clusters may be it. */
+  doubts: readonly MeshctlError[];
+}
+
+/** A peer, by its name, and the clusters that know it by that. */
+export interface WantedPeer {
+  name: string;
+  knownBy: readonly ClusterSnapshot[];
+}
+
+/**
+ * Finds the contexts that lead to peers of clusters, for who is to change something there: one that leads to another cluster of that
+ * name is left out with a warning.
+ */
+export async function findPeerClusters(
+  context: CommandContext,
+  flags: ClusterFlags,
+  wanted: readonly WantedPeer[],
+): Promise<PeerClusters> {
+  if (wanted.length === 0) return NONE;
+  const names = wanted.map(({ name }) => name);
+  try {
+    return await withFoundClusters(quietly(context), flags, { all: true }, async ({ answered, silent }) => {
+      const named = answered.filter(({ cluster }) => cluster !== undefined && names.includes(cluster));
+      const unread: Pick<SilentCluster, 'context' | 'error'>[] = [];
+      const read = named.map(async (target): Promise<Candidate[]> => {
+        try {
+          return [{ name: target.cluster ?? '', snapshot: await readCandidate(target) }];
+        } catch (error) {
+          context.signal.throwIfAborted();
+          if (!(error instanceof MeshctlError)) throw error;
+          unread.push({ context: target.client.context, error });
+          return [];
+        }
+      });
+      const candidates = (await Promise.all(read)).flat();
+      const found = wanted.map((peer) => [peer.name, theOne(context, peer, candidates)] as const);
+      return {
+        known: new Map(
+          found.flatMap(([name, one]): [string, string][] => (typeof one === 'string' ? [[name, one]] : [])),
+        ),
+        silent: [...silent, ...unread],
+        doubts: found.flatMap(([, one]) => (one instanceof MeshctlError ? [one] : [])),
+      };
+    });
+  } catch (error) {
+    if (isWithoutCilium(error)) return NONE;
+    throw error;
+  }
+}
+
+const NONE: PeerClusters = { known: new Map(), silent: [], doubts: [] };
+
+interface Candidate {
+  name: string;
+  snapshot: ClusterSnapshot;
+}
+
+/** Its CA tells more than its peers do, and not everybody may read it. */
+async function readCandidate({ client, namespace }: Target): Promise<ClusterSnapshot> {
+  try {
+    const snapshot = await readSnapshot(client, { namespace, purpose: 'certificates' });
+    return await withReachableAddresses(client, snapshot);
+  } catch (error) {
+    if (!(error instanceof MeshctlError) || error.code !== 'Forbidden') throw error;
+    return readForParting(client, namespace);
+  }
+}
+
+/** The context of a peer, or why it cannot be told; undefined where none leads there. */
+function theOne(
+  context: CommandContext,
+  { name, knownBy }: WantedPeer,
+  all: readonly Candidate[],
+): string | MeshctlError | undefined {
+  const { peer, several, namesakes } = tellApart(
+    all.filter((candidate) => candidate.name === name),
+    knownBy,
+  );
+  const quoted = (clusters: readonly Candidate[]) => clusters.map(({ snapshot }) => `"${snapshot.context}"`).join(', ');
+  const knowers = knownBy.map((snapshot) => `"${snapshot.context}"`).join(', ');
+  if (several.length > 0) {
+    return new MeshctlError(
+      'Usage',
+      `contexts ${quoted(several)} lead to different clusters "${name}": which of them is the peer of context ${knowers} cannot be told`,
+      {
+        hint: 'Give a kubeconfig without the contexts of other meshes (--kubeconfig).',
+        details: { cluster: name, contexts: several.map(({ snapshot }) => snapshot.context) },
+      },
+    );
+  }
+  if (!peer && namesakes.length > 0) {
+    const contexts = namesakes.length === 1 ? 'context' : 'contexts';
+    const leads = namesakes.length === 1 ? 'leads to another cluster' : 'lead to other clusters';
+    context.progress.warn(
+      `${contexts} ${quoted(namesakes)} ${leads} of the name "${name}" than context ${knowers} dials or lets in: left as it is`,
+    );
+  }
+  return peer?.snapshot.context;
+}
+
+/**
+ * A peer that is to be changed too, and whose cluster may only be away for now, would go on dialling one that is gone.
+ * @param names of the peers
+ * @param hint what else can be done
+ * @throws MeshctlError why the first silent context gave no answer; `Usage` where several clusters may be one
+ */
+export function requireAnswers(names: readonly string[], { known, silent, doubts }: PeerClusters, hint: string): void {
+  const [doubt] = doubts;
+  if (doubt) throw doubt;
+  const unknown = names.filter((name) => !known.has(name));
+  const [first] = silent;
+  if (unknown.length === 0 || !first) return;
+  const contexts = silent.map((one) => one.context);
+  throw new MeshctlError(first.error.code, `${maybeSilent(unknown, contexts)}: ${first.error.message}`, {
+    cause: first.error,
+    hint: `Run it again when they answer. ${hint}`,
+    details: { contexts },
+  });
+}

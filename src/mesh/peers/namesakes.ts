@@ -1,0 +1,71 @@
+import { hostPort, reachableEndpoints } from '../apiserver/endpoints.ts';
+import { trustedBy, trusts } from '../certificates/trust.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { meshHostname, SERVER_CERT_SECRET } from '../objects/names.ts';
+import { namesOf } from './concerned-peers.ts';
+import { dialledAddresses } from './file/dialled-addresses.ts';
+import { choicesFor } from './peer-choices.ts';
+import { dialingFile } from './peers.ts';
+
+/**
+ * Whether two clusters are connected with each other, and not each with a namesake of the other: names are given in each mesh
+ * anew, so a kubeconfig that leads to two meshes may have every name twice.
+ * @returns undefined where neither has anything of the other by which that could be told
+ */
+export function arePeers(one: ClusterSnapshot, other: ClusterSnapshot): boolean | undefined {
+  const ways = [leadsTo(one, other), leadsTo(other, one)];
+  if (ways.includes(true)) return true;
+  return ways.includes(false) ? false : undefined;
+}
+
+/** Whether what a cluster dials by the name of this one leads there: by an address that it has, else by the CA that is trusted. */
+function leadsTo(client: ClusterSnapshot, server: ClusterSnapshot): boolean | undefined {
+  const name = namesOf(server).find((one) => dialingFile(client, one) !== undefined);
+  if (name === undefined) return undefined;
+  const dialled = dialledAddresses(client, name);
+  const present = reachableEndpoints(server)?.map(({ host, port }) => hostPort(host, port));
+  if (present && dialled.some((address) => present.includes(address))) return true;
+  // An address that was chosen need not be one of the Service's, nor one that only the pods know.
+  const isElsewhere =
+    present !== undefined &&
+    !choicesFor(client, name).endpoints &&
+    !dialled.some((address) => address.startsWith(`${meshHostname(name)}:`));
+  const files = client.peerCertificates.get(name);
+  const ca = server.tlsSecrets.get(SERVER_CERT_SECRET)?.ca ?? server.ca?.certificate;
+  if (!files || !ca || trustedBy(files).length === 0) return isElsewhere ? false : undefined;
+  if (!trusts(files, ca)) return false;
+  // Meshes may share a CA.
+  return isElsewhere ? undefined : true;
+}
+
+/** Clusters that have a peer's name, told apart. */
+export interface NamedAlike<T> {
+  /** The peer; absent where none of them is, or may be. */
+  peer?: T | undefined;
+  /** More than one may be it. */
+  several: readonly T[];
+  /** They have its name, and are not it. */
+  namesakes: readonly T[];
+}
+
+/**
+ * Which of the clusters of a name is the peer of those that know it. Where nothing tells, the only one of the name is.
+ * @param knowers clusters that dial it or let it in
+ */
+export function tellApart<T extends { snapshot: ClusterSnapshot }>(
+  candidates: readonly T[],
+  knowers: readonly ClusterSnapshot[],
+): NamedAlike<T> {
+  const judged = candidates.map((candidate) => {
+    const ways = knowers.map((knower) => arePeers(knower, candidate.snapshot));
+    return { candidate, is: ways.includes(true) ? true : ways.includes(false) ? false : undefined };
+  });
+  const of = (is: boolean | undefined) => judged.filter((one) => one.is === is).map(({ candidate }) => candidate);
+  const possible = of(true).length > 0 ? of(true) : of(undefined);
+  const [peer, ...more] = possible;
+  return {
+    peer: more.length === 0 ? peer : undefined,
+    several: more.length === 0 ? [] : possible,
+    namesakes: candidates.filter((candidate) => !possible.includes(candidate)),
+  };
+}

@@ -1,0 +1,82 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import type { CliOptions } from '../support/cli.ts';
+import { type ConnectClusters, startBareClusters } from '../support/connect-clusters.ts';
+import { connect } from '../support/e2e-cli.ts';
+import { meshText } from '../support/mesh-files.ts';
+import { found, refs } from '../support/sandbox-mesh.ts';
+
+/** A kubeconfig with a staging mesh (s1, s3) and a production mesh (p1, p2, p3), whose clusters have the same names. */
+let clusters: ConnectClusters;
+
+const CONTEXTS = ['s1', 's3', 'p1', 'p2', 'p3'];
+const ok = async (argv: readonly string[], options?: CliOptions) => {
+  const result = await clusters.meshctl(argv, options);
+  expect(result.exitCode, result.stderr).toBe(0);
+};
+const mesh = (...argv: string[]) => ['clustermesh', ...argv];
+
+beforeAll(async () => {
+  clusters = await startBareClusters(0, {
+    clusters: CONTEXTS.map((context) => ({ name: `mesh-${context.slice(1)}`, context, id: Number(context.slice(1)) })),
+  });
+  await ok(mesh('enable', '--context', CONTEXTS.join()));
+  await ok(connect('s1', 's3'));
+  await ok(mesh('connect', '--context', 'p1', '--destination-context', 'p2,p3', '--connection-mode', 'mesh'));
+});
+afterAll(() => clusters?.close());
+
+/** By context: whether it is enabled, and whom it dials. */
+const standing = () =>
+  Object.fromEntries(
+    CONTEXTS.map((context, index) => {
+      const { store } = found(clusters.clusters[index], context);
+      const peers = Object.keys(store.get(refs.secret('cilium-kvstoremesh'))?.data ?? {}).filter(
+        (key) => !key.includes('.'),
+      );
+      return [context, { enabled: store.get(refs.deployment('clustermesh-apiserver')) !== undefined, peers }];
+    }),
+  );
+
+it('disable --disconnect plans nothing in the clusters of another mesh', async () => {
+  const { stdout, stderr } = await clusters.meshctl(mesh('disable', '--context', 'p3', '--disconnect', '--dry-run'));
+  for (const context of ['p1', 'p2', 'p3']) expect(stdout).toMatch(new RegExp(`\\b${context}\\b`));
+  expect(stdout + stderr).not.toMatch(/\bs[13]\b/);
+});
+
+it('a hint names no context where a name leads to two clusters', async () => {
+  const { stderr } = await clusters.meshctl(mesh('disable', '--context', 'p2', '--dry-run'));
+  expect(stderr).not.toMatch(/--context s/);
+});
+
+it('apply --prune lets the namesake of a peer alone, also where no context leads to the peer', async () => {
+  const file = meshText({
+    clusters: [
+      { name: 'mesh-1', context: 'p1' },
+      { name: 'mesh-2', context: 'p2' },
+    ],
+    topology: { type: 'mesh' },
+  } as never);
+  const prune = ['apply', '-f', '-', '--prune'];
+  const staging = { s1: standing().s1, s3: standing().s3 };
+
+  const kubeconfig = join(dirname(clusters.kubeconfigPath), 'without-p3');
+  const config = parse(await readFile(clusters.kubeconfigPath, 'utf8'));
+  config.contexts = config.contexts.filter(({ name }: { name: string }) => name !== 'p3');
+  await writeFile(kubeconfig, stringify(config));
+  const without = await clusters.meshctl([...prune, '--dry-run', '--kubeconfig', kubeconfig], { input: file });
+  expect(without.stderr).toContain(
+    'context "s3" leads to another cluster of the name "mesh-3" than context "p1", "p2" dials',
+  );
+  expect(without.stdout).not.toMatch(/s3|mesh-3 \(/);
+
+  await ok([...prune, '--yes'], { input: file });
+  expect(standing()).toEqual({
+    ...staging,
+    p1: { enabled: true, peers: ['mesh-2'] },
+    p2: { enabled: true, peers: ['mesh-1'] },
+    p3: { enabled: false, peers: [] },
+  });
+});
